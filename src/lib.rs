@@ -1,0 +1,2 @@
+//! A web server: an nginx-style reactor for static files, to run or to embed.
+#![forbid(unsafe_code)]
