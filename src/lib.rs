@@ -1,2 +1,6 @@
 //! A web server: an nginx-style reactor for static files, to run or to embed.
 #![forbid(unsafe_code)]
+
+pub mod files;
+pub mod http;
+pub mod sys;

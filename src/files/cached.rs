@@ -1,0 +1,285 @@
+//! One version of a file, with everything about it that can be rendered before anybody asks.
+//!
+//! It must never know how it was found, how long it is kept, or who sends it.
+
+use crate::http::date;
+use crate::http::etag::{ETag, Strength};
+use crate::sys::file::{self, Identity};
+use std::io::{self, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A file as it was at one moment: contents, length, entity tag and headers are of one version.
+///
+/// For a [`Contents::Descriptor`] that holds until somebody writes to the file in place; a sender that
+/// takes several turns compares [`identity`](CachedFile::identity) with the descriptor's between them.
+#[derive(Debug)]
+pub struct CachedFile {
+    contents: Contents,
+    identity: Identity,
+    modified: SystemTime,
+    etag: ETag,
+    /// `ETag`, `Last-Modified`, `Accept-Ranges`, `Content-Type`: the places below cut it.
+    headers: Box<[u8]>,
+    etag_end: usize,
+    content_type_start: usize,
+}
+
+/// Where the bytes of a file are.
+#[derive(Debug)]
+pub enum Contents {
+    /// Here; all of them.
+    Memory(Box<[u8]>),
+    /// In the file, open for reading.
+    Descriptor(OwnedFd),
+}
+
+impl CachedFile {
+    /// Takes a snapshot of an open regular file that has just been found to be `identity`. Up to
+    /// `contents_bytes_max` bytes are read into memory; of a longer file the descriptor is kept.
+    ///
+    /// `None`: it changed meanwhile. A file that is written in place while it is read may go
+    /// unnoticed when the write began in the same tick of the file system's clock (up to 10 ms)
+    /// as the one before, and did not change the size; that is why the entity tag of a file that
+    /// was modified less than two seconds ago is weak, and is never the one that the file has later.
+    pub(super) fn snapshot(
+        open: OwnedFd,
+        identity: Identity,
+        content_type: &str,
+        contents_bytes_max: u64,
+        wall: SystemTime,
+    ) -> io::Result<Option<CachedFile>> {
+        let contents = match usize::try_from(identity.size_bytes) {
+            Ok(length) if identity.size_bytes <= contents_bytes_max => {
+                let mut bytes = vec![0; length].into_boxed_slice();
+                if file::read_at(open.as_fd(), &mut bytes, 0)? < length
+                    || file::identity(open.as_fd())? != identity
+                {
+                    return Ok(None);
+                }
+                Contents::Memory(bytes)
+            }
+            _ => Contents::Descriptor(open),
+        };
+        Ok(Some(CachedFile::render(
+            contents,
+            identity,
+            content_type,
+            wall,
+        )))
+    }
+
+    fn render(
+        contents: Contents,
+        identity: Identity,
+        content_type: &str,
+        wall: SystemTime,
+    ) -> CachedFile {
+        let modified = shown_as_modified(&identity, wall);
+        let strength = if rests_from(&identity) <= wall {
+            Strength::Strong
+        } else {
+            Strength::Weak
+        };
+        let etag = ETag::of(
+            identity.modified.total_nanoseconds(),
+            identity.size_bytes,
+            strength,
+        );
+
+        let mut headers = Vec::with_capacity(192);
+        headers.extend_from_slice(b"ETag: ");
+        headers.extend_from_slice(etag.as_bytes());
+        headers.extend_from_slice(b"\r\n");
+        let etag_end = headers.len();
+        headers.extend_from_slice(b"Last-Modified: ");
+        headers.extend_from_slice(&date::format(modified));
+        headers.extend_from_slice(b"\r\nAccept-Ranges: bytes\r\n");
+        let content_type_start = headers.len();
+        write!(headers, "Content-Type: {content_type}\r\n").expect("a Vec takes what it is given");
+
+        let headers = headers.into_boxed_slice();
+        CachedFile {
+            contents,
+            identity,
+            modified,
+            etag,
+            headers,
+            etag_end,
+            content_type_start,
+        }
+    }
+
+    /// How long the file is, in bytes.
+    pub fn length(&self) -> u64 {
+        self.identity.size_bytes
+    }
+
+    /// When it was modified: in whole seconds, neither before 1970 nor later than it was found
+    /// (RFC 9110 §8.8.2.1). Exactly what `Last-Modified` shows.
+    pub fn modified(&self) -> SystemTime {
+        self.modified
+    }
+
+    /// Strong, unless the file had been modified less than two seconds before it was found.
+    pub fn etag(&self) -> &ETag {
+        &self.etag
+    }
+
+    /// The bytes, or where they are.
+    pub fn contents(&self) -> &Contents {
+        &self.contents
+    }
+
+    /// Which version of which file this is.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The value of `Content-Type`.
+    pub fn content_type(&self) -> &[u8] {
+        let header = &self.headers[self.content_type_start..];
+        &header[b"Content-Type: ".len()..header.len() - b"\r\n".len()]
+    }
+
+    /// For a 200: `ETag`, `Last-Modified`, `Accept-Ranges`, `Content-Type`, each with its line end.
+    /// Without `Content-Length`.
+    pub fn headers(&self) -> &[u8] {
+        &self.headers
+    }
+
+    /// For a 304: `ETag` alone (RFC 9110 §15.4.5).
+    pub fn not_modified_headers(&self) -> &[u8] {
+        &self.headers[..self.etag_end]
+    }
+
+    /// For a 206 with one range: the same as for a 200.
+    pub fn partial_headers(&self) -> &[u8] {
+        &self.headers
+    }
+
+    /// For a 206 with several ranges, whose `Content-Type` is another: all the others.
+    pub fn multipart_headers(&self) -> &[u8] {
+        &self.headers[..self.content_type_start]
+    }
+}
+
+fn shown_as_modified(identity: &Identity, wall: SystemTime) -> SystemTime {
+    let now = wall
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |now| now.as_secs());
+    let modified = u64::try_from(identity.modified.seconds).unwrap_or(0);
+    UNIX_EPOCH + Duration::from_secs(modified.min(now))
+}
+
+/// Times before 1970 count as 1970, and those that no clock can show as never.
+fn rests_from(identity: &Identity) -> SystemTime {
+    let modified = identity.modified;
+    let since_1970 = Duration::new(
+        u64::try_from(modified.seconds).unwrap_or(0),
+        modified.nanoseconds % 1_000_000_000,
+    );
+    UNIX_EPOCH + since_1970.min(NEVER) + RESTS_AFTER
+}
+
+/// After so long a file that is not being written any more has another time of modification than any
+/// later version will have, on every file system (the coarsest clock ticks every two seconds).
+const RESTS_AFTER: Duration = Duration::from_secs(2);
+
+/// The year 9999 or so.
+const NEVER: Duration = Duration::from_secs(253_402_300_799);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::file::{Kind, Timestamp};
+
+    fn identity(modified_seconds: i64) -> Identity {
+        let time = Timestamp {
+            seconds: modified_seconds,
+            nanoseconds: 7,
+        };
+        Identity {
+            device: 1,
+            inode: 2,
+            kind: Kind::File,
+            names: 1,
+            size_bytes: 3,
+            modified: time,
+            changed: time,
+        }
+    }
+
+    fn rendered(modified_seconds: i64, wall_seconds: u64) -> CachedFile {
+        let wall = UNIX_EPOCH + Duration::from_secs(wall_seconds);
+        CachedFile::render(
+            Contents::Memory(Box::from(*b"abc")),
+            identity(modified_seconds),
+            "text/plain",
+            wall,
+        )
+    }
+
+    #[test]
+    fn the_blocks_are_cuts_of_one() {
+        let file = rendered(784_111_777, 1_000_000_000);
+        let block = String::from_utf8(file.headers().to_vec()).expect("it is ASCII");
+        assert_eq!(
+            block,
+            "ETag: \"ae1b981bc490a07-3\"\r\nLast-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
+             Accept-Ranges: bytes\r\nContent-Type: text/plain\r\n"
+        );
+        assert_eq!(
+            file.not_modified_headers(),
+            b"ETag: \"ae1b981bc490a07-3\"\r\n"
+        );
+        assert_eq!(file.partial_headers(), file.headers());
+        assert_eq!(
+            [
+                file.multipart_headers(),
+                b"Content-Type: ",
+                file.content_type(),
+                b"\r\n"
+            ]
+            .concat(),
+            file.headers()
+        );
+        assert_eq!(file.content_type(), b"text/plain");
+        assert_eq!(file.length(), 3);
+    }
+
+    #[test]
+    fn a_file_is_never_shown_as_modified_later_than_now() {
+        assert_eq!(
+            rendered(2000, 1000).modified(),
+            UNIX_EPOCH + Duration::from_secs(1000)
+        );
+        assert_eq!(
+            rendered(1000, 2000).modified(),
+            UNIX_EPOCH + Duration::from_secs(1000)
+        );
+        assert_eq!(rendered(-5, 2000).modified(), UNIX_EPOCH);
+        assert_eq!(
+            rendered(i64::MAX, 2000).modified(),
+            UNIX_EPOCH + Duration::from_secs(2000)
+        );
+    }
+
+    #[test]
+    fn the_tag_is_weak_until_the_file_has_rested() {
+        for (modified, wall, weak) in [
+            (1000, 1000, true),
+            (1000, 1002, true),
+            (1000, 1003, false),
+            (9000, 1000, true),
+            (i64::MAX, 1000, true),
+            (i64::MIN, 1000, false),
+        ] {
+            assert_eq!(
+                rendered(modified, wall).etag().is_weak(),
+                weak,
+                "modified {modified}, now {wall}"
+            );
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The root: a directory that files are served from, and how far links may lead from it.
+//!
+//! It must never know who asks, or what is cached of it.
+
+use super::Types;
+pub use crate::sys::file::Symlinks;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A directory to serve files from, and the rules for what is in it.
+///
+/// It is known by its path, not by what was there when it was opened: when `/srv/current` is a link
+/// that is flipped to the next release, files are served from the next release from then on.
+///
+/// A clone is the same root. [`symlinks`](Root::symlinks) and [`types`](Root::types) make another
+/// one.
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use httpd::files::{Root, Symlinks};
+/// let root = Root::open("src")?.symlinks(Symlinks::Never);
+/// assert!(root.path().is_absolute());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Root {
+    shared: Arc<Shared>,
+}
+
+#[derive(Clone, Debug)]
+struct Shared {
+    id: u64,
+    path: PathBuf,
+    symlinks: Symlinks,
+    types: Types,
+}
+
+impl Root {
+    /// A root at `path`, which is made absolute now: what the working directory is later does not
+    /// matter.
+    ///
+    /// # Errors
+    /// When there is no directory at `path`, or it may not be entered.
+    pub fn open(path: impl AsRef<Path>) -> io::Result<Root> {
+        let path = std::path::absolute(path)?;
+        crate::sys::file::open_directory(&path)?;
+        let shared = Shared {
+            id: next_id(),
+            path,
+            symlinks: Symlinks::default(),
+            types: Types::default(),
+        };
+        Ok(Root {
+            shared: Arc::new(shared),
+        })
+    }
+
+    /// Sets which symbolic links beneath the root are followed. The path of the root itself may
+    /// always lead through links.
+    pub fn symlinks(self, policy: Symlinks) -> Root {
+        self.with(|shared| shared.symlinks = policy)
+    }
+
+    /// Sets which `Content-Type` its files have.
+    pub fn types(self, types: Types) -> Root {
+        self.with(|shared| shared.types = types)
+    }
+
+    /// The absolute path, links and all.
+    pub fn path(&self) -> &Path {
+        &self.shared.path
+    }
+
+    /// Which root this is, among all of this process.
+    #[cfg(test)]
+    pub(super) fn id(&self) -> u64 {
+        self.shared.id
+    }
+
+    pub(super) fn link_policy(&self) -> Symlinks {
+        self.shared.symlinks
+    }
+
+    pub(super) fn content_types(&self) -> &Types {
+        &self.shared.types
+    }
+
+    fn with(self, change: impl FnOnce(&mut Shared)) -> Root {
+        let mut shared = Arc::unwrap_or_clone(self.shared);
+        change(&mut shared);
+        shared.id = next_id();
+        Root {
+            shared: Arc::new(shared),
+        }
+    }
+}
+
+fn next_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clone_is_the_same_root_and_a_changed_one_is_not() {
+        let root = Root::open("/").expect("/ can be opened");
+        assert_eq!(root.clone().id(), root.id());
+        assert_ne!(root.clone().symlinks(Symlinks::Never).id(), root.id());
+        assert_ne!(root.clone().types(Types::new()).id(), root.id());
+    }
+
+    #[test]
+    fn the_path_is_made_absolute() {
+        let root = Root::open("src").expect("the tests run where the manifest is");
+        assert_eq!(
+            root.path(),
+            std::env::current_dir().expect("it is").join("src")
+        );
+    }
+
+    #[test]
+    fn what_is_no_directory_is_no_root() {
+        assert_eq!(
+            Root::open("Cargo.toml")
+                .map(drop)
+                .map_err(|error| error.kind()),
+            Err(io::ErrorKind::NotADirectory)
+        );
+        assert_eq!(
+            Root::open("no/such")
+                .map(drop)
+                .map_err(|error| error.kind()),
+            Err(io::ErrorKind::NotFound)
+        );
+    }
+}

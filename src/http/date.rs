@@ -1,0 +1,145 @@
+//! The dates of HTTP (RFC 9110 §5.6.7): written in one form, read in all three.
+//!
+//! Pure: it must never know a clock. What "now" is, the caller says.
+
+use httpdate::HttpDate;
+use std::io::Write;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// The length of every date that [`format`] writes, in bytes.
+pub const LENGTH_BYTES: usize = 29;
+
+/// Writes `time` in the preferred form, IMF-fixdate, without allocating.
+///
+/// What the form cannot say is brought to the nearest date that it can: times before 1970 become
+/// its first second, times after 9999 its last.
+///
+/// ```
+/// use std::time::{Duration, UNIX_EPOCH};
+/// let time = UNIX_EPOCH + Duration::from_secs(784_111_777);
+/// assert_eq!(&httpd::http::date::format(time), b"Sun, 06 Nov 1994 08:49:37 GMT");
+/// ```
+pub fn format(time: SystemTime) -> [u8; LENGTH_BYTES] {
+    let time = time.clamp(UNIX_EPOCH, UNIX_EPOCH + Duration::from_secs(SECONDS_MAX));
+    let mut text = [0; LENGTH_BYTES];
+    write!(&mut text[..], "{}", HttpDate::from(time))
+        .expect("an IMF-fixdate from 1970 to 9999 has 29 bytes");
+    text
+}
+
+/// Reads a date in any of the three forms that a recipient must accept: IMF-fixdate, RFC 850 and
+/// asctime. Anything else is `None`: also a date that does not exist, or whose day of the week is
+/// wrong, or that lies before 1970.
+///
+/// The two-digit years of the RFC 850 form mean 1970 to 2069. RFC 9110 wants a year that appears to
+/// be more than 50 years ahead to be read as past; a fixed window says the same without a clock, but
+/// for the few years from 50 years ago back to 1970, which are read as past as well: a file can be
+/// that old, and none is that far ahead.
+pub fn parse(text: &[u8]) -> Option<SystemTime> {
+    let date: HttpDate = str::from_utf8(text).ok()?.parse().ok()?;
+    Some(date.into())
+}
+
+/// 31 December 9999, 23:59:59: the last date with a year of four digits.
+const SECONDS_MAX: u64 = 253_402_300_799;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_date_is_written_as_imf_fixdate() {
+        assert_eq!(&format(at(0)), b"Thu, 01 Jan 1970 00:00:00 GMT");
+        assert_eq!(&format(at(784_111_777)), b"Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(&format(at(1_709_210_096)), b"Thu, 29 Feb 2024 12:34:56 GMT");
+        assert_eq!(&format(at(SECONDS_MAX)), b"Fri, 31 Dec 9999 23:59:59 GMT");
+    }
+
+    #[test]
+    fn parts_of_a_second_are_not_shown() {
+        assert_eq!(
+            format(at(784_111_777) + Duration::from_nanos(999_999_999)),
+            format(at(784_111_777))
+        );
+    }
+
+    #[test]
+    fn times_that_the_form_cannot_say_are_brought_to_the_nearest() {
+        assert_eq!(
+            format(UNIX_EPOCH - Duration::from_secs(1)),
+            format(UNIX_EPOCH)
+        );
+        assert_eq!(format(at(SECONDS_MAX + 1)), format(at(SECONDS_MAX)));
+    }
+
+    #[test]
+    fn all_three_forms_are_read() {
+        for text in [
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 1994",
+        ] {
+            assert_eq!(parse(text.as_bytes()), Some(at(784_111_777)), "{text}");
+        }
+        assert_eq!(parse(b"Wed Nov 16 08:49:37 1994"), Some(at(784_975_777)));
+    }
+
+    #[test]
+    fn two_digit_years_run_from_1970_to_2069() {
+        assert_eq!(parse(b"Thursday, 01-Jan-70 00:00:00 GMT"), Some(at(0)));
+        assert_eq!(
+            parse(b"Tuesday, 31-Dec-69 23:59:59 GMT"),
+            Some(at(3_155_759_999))
+        );
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        for seconds in (0..SECONDS_MAX).step_by(86_400 * 997 + 4711) {
+            assert_eq!(parse(&format(at(seconds))), Some(at(seconds)));
+        }
+    }
+
+    #[test]
+    fn anything_else_is_no_date() {
+        for text in [
+            "",
+            "0",
+            "yesterday",
+            "Sun, 06 Nov 1994 08:49:37",
+            "Sun, 06 Nov 1994 08:49:37 UTC",
+            "Sun, 06 Nov 1994 08:49:37 +0000",
+            "Mon, 06 Nov 1994 08:49:37 GMT",
+            "Sun, 31 Feb 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 24:00:00 GMT",
+            "Sun, 06 Nov 1994 08:60:37 GMT",
+            "Sun, 06 nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 19x4 08:49:37 GMT",
+            "Sunday, 06-Nov-1994 08:49:37 GMT",
+            "Wednesday, 06-Nov-94 08",
+            "1994-11-06T08:49:37Z",
+            "Wed, 31 Dec 1969 23:59:59 GMT",
+        ] {
+            assert_eq!(parse(text.as_bytes()), None, "{text}");
+        }
+        assert_eq!(parse(b"Sun, 06 Nov 1994 08:49:37 GM\xff"), None);
+    }
+
+    #[test]
+    fn no_cut_of_a_date_makes_it_panic() {
+        for text in [
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+            "Wednesday, 16-Nov-94 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 1994",
+        ] {
+            for cut in 0..text.len() {
+                parse(&text.as_bytes()[..cut]);
+                parse(&text.as_bytes()[cut..]);
+            }
+        }
+    }
+}

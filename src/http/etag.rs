@@ -1,0 +1,176 @@
+//! Entity tags (RFC 9110 §8.8.3): a file's version in a few bytes.
+//!
+//! Pure: it must never know a file. It is told when the file was modified and how long it is.
+
+use std::fmt;
+use std::io::Write;
+
+/// How much an entity tag promises (RFC 9110 §8.8.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strength {
+    /// Byte for byte the same.
+    Strong,
+    /// Good enough for a cache; never for joining ranges.
+    Weak,
+}
+
+/// An entity tag, as it stands in the header: `"18a2b3c4d5e6f7-26"`, or `W/"18a2b3c4d5e6f7-26~"`.
+///
+/// A small value of its own, to be copied.
+#[derive(Clone, Copy)]
+pub struct ETag {
+    text: [u8; TEXT_BYTES_MAX],
+    length: u8,
+}
+
+impl ETag {
+    /// The tag of a file's version: its time of modification in nanoseconds since 1970 (negative
+    /// before) and its size in bytes, both in hexadecimal.
+    ///
+    /// A weak tag ends in `~`, so that it does not even match weakly what the same file is called
+    /// once it has rested. A file is tagged weakly because it may have been read in the middle of
+    /// being written; were the tags alike, a client that got such a half would be told for ever that
+    /// its copy is current.
+    ///
+    /// ```
+    /// use httpd::http::etag::{ETag, Strength};
+    /// let tag = ETag::of(0x18a2b3c4d5e6f7, 0x26, Strength::Strong);
+    /// assert_eq!(tag.as_bytes(), b"\"18a2b3c4d5e6f7-26\"");
+    /// ```
+    pub fn of(modified_nanoseconds: i128, size_bytes: u64, strength: Strength) -> ETag {
+        let modified = modified_nanoseconds as u128 & MODIFIED_MASK;
+        let mut text = [0; TEXT_BYTES_MAX];
+        let mut rest = &mut text[..];
+        match strength {
+            Strength::Strong => write!(rest, "\"{modified:x}-{size_bytes:x}\""),
+            Strength::Weak => write!(rest, "W/\"{modified:x}-{size_bytes:x}~\""),
+        }
+        .expect("24 and 16 hexadecimal digits and 6 more characters fit");
+        let length = TEXT_BYTES_MAX - rest.len();
+        ETag {
+            text,
+            length: length as u8,
+        }
+    }
+
+    /// The tag as it stands in the header, with its quotes and, if weak, its `W/`.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.text[..usize::from(self.length)]
+    }
+
+    /// Whether the tag is weak.
+    pub fn is_weak(&self) -> bool {
+        self.text[0] == b'W'
+    }
+
+    /// The tag without `W/`: what weak comparison looks at. The quotes are part of it.
+    pub fn opaque(&self) -> &[u8] {
+        opaque(self.as_bytes())
+    }
+
+    /// Strong comparison (RFC 9110 §8.8.3.2) with one entity tag as it came on the wire: both are
+    /// strong, and the same to the byte.
+    pub fn matches_strongly(&self, tag: &[u8]) -> bool {
+        !self.is_weak() && self.as_bytes() == tag
+    }
+
+    /// Weak comparison (RFC 9110 §8.8.3.2) with one entity tag as it came on the wire: the same,
+    /// whether or not either is weak.
+    pub fn matches_weakly(&self, tag: &[u8]) -> bool {
+        self.opaque() == opaque(tag)
+    }
+}
+
+impl fmt::Debug for ETag {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "ETag({})", self.as_bytes().escape_ascii())
+    }
+}
+
+impl PartialEq for ETag {
+    /// The same header text. For what a client sent there are the two comparisons of the RFC.
+    fn eq(&self, other: &ETag) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for ETag {}
+
+/// `W/` is case-sensitive (RFC 9110 §8.8.3).
+fn opaque(tag: &[u8]) -> &[u8] {
+    tag.strip_prefix(b"W/").unwrap_or(tag)
+}
+
+/// `W/"`, 24 digits, `-`, 16 digits, `~"`: 46, and the whole value stays within 48.
+const TEXT_BYTES_MAX: usize = 47;
+
+/// Signed 64-bit seconds in nanoseconds take 94 bits; negative ones are shown as two's complement.
+const MODIFIED_MASK: u128 = (1 << 96) - 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_shows_time_and_size_in_hexadecimal() {
+        assert_eq!(
+            ETag::of(0x18a2b3c4d5e6f7, 0x26, Strength::Strong).as_bytes(),
+            b"\"18a2b3c4d5e6f7-26\""
+        );
+        assert_eq!(
+            ETag::of(0x18a2b3c4d5e6f7, 0x26, Strength::Weak).as_bytes(),
+            b"W/\"18a2b3c4d5e6f7-26~\""
+        );
+        assert_eq!(ETag::of(0, 0, Strength::Strong).as_bytes(), b"\"0-0\"");
+    }
+
+    #[test]
+    fn the_widest_values_fit() {
+        for modified in [
+            i128::from(i64::MAX) * 1_000_000_000,
+            i128::from(i64::MIN) * 1_000_000_000,
+            -1,
+        ] {
+            let tag = ETag::of(modified, u64::MAX, Strength::Weak);
+            assert!(tag.as_bytes().ends_with(b"-ffffffffffffffff~\""), "{tag:?}");
+        }
+        assert!(size_of::<ETag>() <= 48);
+    }
+
+    /// The table of RFC 9110 §8.8.3.2.
+    #[test]
+    fn comparison_follows_the_table_of_the_rfc() {
+        let strong = ETag::of(1, 2, Strength::Strong);
+        let weak = ETag::of(1, 2, Strength::Weak);
+        assert!(!weak.matches_strongly(b"W/\"1-2~\"") && weak.matches_weakly(b"W/\"1-2~\""));
+        assert!(!weak.matches_strongly(b"\"1-2~\"") && weak.matches_weakly(b"\"1-2~\""));
+        assert!(!strong.matches_strongly(b"W/\"1-2\"") && strong.matches_weakly(b"W/\"1-2\""));
+        assert!(strong.matches_strongly(b"\"1-2\"") && strong.matches_weakly(b"\"1-2\""));
+        assert!(!strong.matches_strongly(b"\"1-3\"") && !strong.matches_weakly(b"W/\"1-3\""));
+    }
+
+    #[test]
+    fn a_rested_file_does_not_match_the_tag_of_its_unrested_self() {
+        let strong = ETag::of(1, 2, Strength::Strong);
+        assert!(!strong.matches_weakly(ETag::of(1, 2, Strength::Weak).as_bytes()));
+    }
+
+    #[test]
+    fn what_is_not_a_tag_matches_nothing() {
+        let tag = ETag::of(1, 2, Strength::Strong);
+        for text in [
+            &b""[..],
+            b"1-2",
+            b"\"1-2",
+            b"w/\"1-2\"",
+            b"W/",
+            b"\"1-2\"\"",
+            b"*",
+        ] {
+            assert!(
+                !tag.matches_strongly(text) && !tag.matches_weakly(text),
+                "{text:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,413 @@
+//! Files as the kernel offers them: opening beneath a directory, identity, reading, sending.
+//!
+//! It must never know HTTP, a cache, or why a file is wanted.
+
+use rustix::fs::{self, CWD, FileType, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Which symbolic links may be followed on the way to a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Symlinks {
+    /// Those that stay beneath the directory. Absolute ones do not, wherever they lead.
+    #[default]
+    Inside,
+    /// None.
+    Never,
+    /// All, wherever they lead.
+    All,
+}
+
+/// What to do when the last component of a path is itself a symbolic link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastLink {
+    /// Follow it, as far as [`Symlinks`] allows.
+    Follow,
+    /// Fail with [`Cause::Link`].
+    Refuse,
+}
+
+/// What an open file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Directory,
+    File,
+    Link,
+    /// FIFO, socket, device.
+    Other,
+}
+
+/// A time as file systems keep it: seconds since 1970, and nanoseconds on top of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp {
+    pub seconds: i64,
+    pub nanoseconds: u32,
+}
+
+impl Timestamp {
+    /// Nanoseconds since 1970.
+    pub fn total_nanoseconds(self) -> i128 {
+        i128::from(self.seconds) * 1_000_000_000 + i128::from(self.nanoseconds)
+    }
+}
+
+/// Which version of which file this is. Two equal identities mean unchanged contents, as far as the
+/// file system's clock tells versions apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub device: u64,
+    pub inode: u64,
+    pub kind: Kind,
+    /// How many names the file has.
+    pub names: u64,
+    pub size_bytes: u64,
+    /// When the contents were last written (mtime).
+    pub modified: Timestamp,
+    /// When contents, names or permissions last changed (ctime). No program can set it back.
+    pub changed: Timestamp,
+}
+
+/// Why a file could not be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// There is no such file, or none that may be reached, or nothing that can be opened.
+    Missing,
+    /// A symbolic link stood where none is followed, or too many in a row.
+    Link,
+    /// The process lacks the permission.
+    Denied,
+    /// Descriptors or memory have run out; later it may work.
+    Exhausted,
+    /// Anything else: most likely the disk.
+    Failed,
+}
+
+impl Cause {
+    /// Sorts an error of one of this module's functions.
+    pub fn of(error: &io::Error) -> Cause {
+        match Errno::from_io_error(error) {
+            // EXDEV: the path leads out. ENXIO, ENODEV: a socket, or a device without a driver.
+            Some(
+                Errno::NOENT
+                | Errno::NOTDIR
+                | Errno::NAMETOOLONG
+                | Errno::XDEV
+                | Errno::NXIO
+                | Errno::NODEV,
+            ) => Cause::Missing,
+            Some(Errno::LOOP) => Cause::Link,
+            Some(Errno::ACCESS | Errno::PERM) => Cause::Denied,
+            Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM) => Cause::Exhausted,
+            _ => Cause::Failed,
+        }
+    }
+}
+
+/// Opens a directory by its path, following every link, as a place to start from. It need not be
+/// readable, only searchable.
+pub fn open_directory(path: &Path) -> io::Result<OwnedFd> {
+    Ok(fs::openat(
+        CWD,
+        path,
+        STEP_FLAGS | OFlags::DIRECTORY,
+        Mode::empty(),
+    )?)
+}
+
+/// Opens what is at `path` beneath `directory`, for reading, never waiting for it: a FIFO without a
+/// writer opens at once. An empty path is the directory itself; a trailing slash asks for a
+/// directory. The path must be relative; `..` in it, as in links, cannot lead out but under
+/// [`Symlinks::All`].
+///
+/// # Errors
+/// Whatever `openat2` says, to be sorted with [`Cause::of`]. A path that leads out is `EXDEV`.
+pub fn open_beneath(
+    directory: BorrowedFd<'_>,
+    path: &[u8],
+    symlinks: Symlinks,
+    last: LastLink,
+) -> io::Result<OwnedFd> {
+    let path = if path.is_empty() { b"." } else { path };
+    let flags = match last {
+        LastLink::Follow => FILE_FLAGS,
+        LastLink::Refuse => FILE_FLAGS | OFlags::NOFOLLOW,
+    };
+    let resolve = match symlinks {
+        Symlinks::Inside => ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS,
+        Symlinks::Never => ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS,
+        Symlinks::All => return Ok(fs::openat(directory, path, flags, Mode::empty())?),
+    };
+    if WITHOUT_OPENAT2.load(Ordering::Relaxed) {
+        return Ok(open_by_steps(directory, path, symlinks, last)?);
+    }
+    for _ in 0..TRIES_MAX {
+        match fs::openat2(directory, path, flags, Mode::empty(), resolve) {
+            // A rename anywhere was under way while `..` was resolved.
+            Err(Errno::AGAIN | Errno::INTR) => continue,
+            Err(Errno::NOSYS | Errno::PERM) if !has_openat2(directory) => {
+                WITHOUT_OPENAT2.store(true, Ordering::Relaxed);
+                break;
+            }
+            result => return Ok(result?),
+        }
+    }
+    Ok(open_by_steps(directory, path, symlinks, last)?)
+}
+
+/// Goes one step: to `name` in `directory`, which is neither followed if it is a link nor opened
+/// for reading. For asking what it is and for going on from there.
+pub fn step(directory: BorrowedFd<'_>, name: &[u8]) -> io::Result<OwnedFd> {
+    Ok(fs::openat(
+        directory,
+        name,
+        STEP_FLAGS | OFlags::NOFOLLOW,
+        Mode::empty(),
+    )?)
+}
+
+/// Where a link, opened by [`step`], points to.
+pub fn read_link(link: BorrowedFd<'_>) -> io::Result<Vec<u8>> {
+    Ok(fs::readlinkat(link, "", Vec::new())?.into_bytes())
+}
+
+/// Which version of which file this is.
+pub fn identity(file: BorrowedFd<'_>) -> io::Result<Identity> {
+    let stat = fs::fstat(file)?;
+    Ok(Identity {
+        device: stat.st_dev as u64,
+        inode: stat.st_ino as u64,
+        kind: match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => Kind::Directory,
+            FileType::RegularFile => Kind::File,
+            FileType::Symlink => Kind::Link,
+            _ => Kind::Other,
+        },
+        names: stat.st_nlink as u64,
+        size_bytes: u64::try_from(stat.st_size).unwrap_or(0),
+        modified: Timestamp {
+            seconds: stat.st_mtime as i64,
+            nanoseconds: stat.st_mtime_nsec as u32,
+        },
+        changed: Timestamp {
+            seconds: stat.st_ctime as i64,
+            nanoseconds: stat.st_ctime_nsec as u32,
+        },
+    })
+}
+
+/// Reads at `offset` until `buffer` is full or the file ends; says how many bytes there were.
+pub fn read_at(file: BorrowedFd<'_>, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match rustix::io::pread(file, &mut buffer[filled..], offset + filled as u64) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(Errno::INTR) => continue,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(filled)
+}
+
+/// Sends up to `count` bytes from `offset` of a file to a socket, within the kernel. Zero means that
+/// the file ends there: it has shrunk.
+///
+/// # Errors
+/// `WouldBlock` when the socket takes no more.
+pub fn send_file(
+    socket: BorrowedFd<'_>,
+    file: BorrowedFd<'_>,
+    offset: u64,
+    count: usize,
+) -> io::Result<usize> {
+    let mut offset = offset;
+    Ok(fs::sendfile(socket, file, Some(&mut offset), count)?)
+}
+
+/// Whether bytes of a file can be read without waiting for the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Residency {
+    /// The disk would have to be asked.
+    Cold,
+    /// They are in memory, or there are none at this place.
+    Resident,
+    /// This kernel or file system does not tell.
+    Unknown,
+}
+
+/// Whether the byte at `offset` can be read without waiting for the disk. Nothing is read in.
+pub fn residency(file: BorrowedFd<'_>, offset: u64) -> Residency {
+    let mut byte = [0];
+    let mut buffers = [io::IoSliceMut::new(&mut byte)];
+    match rustix::io::preadv2(
+        file,
+        &mut buffers,
+        offset,
+        rustix::io::ReadWriteFlags::NOWAIT,
+    ) {
+        Ok(_) => Residency::Resident,
+        Err(Errno::AGAIN) => Residency::Cold,
+        Err(_) => Residency::Unknown,
+    }
+}
+
+/// Raises this process's limit of open descriptors as far as it may, and says how many may be open
+/// now (`None`: without limit).
+pub fn raise_descriptor_limit() -> Option<u64> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    match setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            maximum: limit.maximum,
+        },
+    ) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    }
+}
+
+/// What notifications about a directory can be relied on for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Watchable {
+    /// Nothing: changes may be made elsewhere, and this kernel does not hear of them.
+    Not,
+    /// Names that come, go and move; but the contents of files may change without notice.
+    Names,
+    /// Names, and writes to the files in it.
+    Contents,
+}
+
+/// What notifications about this directory can be relied on for, going by its file system.
+///
+/// A list of those that are known to be local; a file system that is not in it may be shared with
+/// another machine, or be served by a program.
+pub fn watchable(directory: BorrowedFd<'_>) -> Watchable {
+    match fs::fstatfs(directory).map(|stat| stat.f_type as u32) {
+        Ok(OVERLAYFS) => Watchable::Names,
+        Ok(kind) if LOCAL_FILE_SYSTEMS.contains(&kind) => Watchable::Contents,
+        _ => Watchable::Not,
+    }
+}
+
+/// What [`open_beneath`] does where there is no `openat2`: one component at a time, never letting
+/// the kernel follow a link or climb, so that no rename under way can lead out.
+fn open_by_steps(
+    directory: BorrowedFd<'_>,
+    path: &[u8],
+    symlinks: Symlinks,
+    last: LastLink,
+) -> rustix::io::Result<OwnedFd> {
+    let mut ahead = components(path)?;
+    let mut passed: Vec<OwnedFd> = Vec::new();
+    let mut links = 0;
+    while let Some(name) = ahead.pop() {
+        let here = passed.last().map_or(directory, AsFd::as_fd);
+        if name == b"." {
+            continue;
+        }
+        if name == b".." {
+            passed.pop().ok_or(Errno::XDEV)?;
+            continue;
+        }
+        let is_last = ahead.is_empty();
+        let flags = if is_last {
+            FILE_FLAGS
+        } else {
+            STEP_FLAGS | OFlags::DIRECTORY
+        };
+        match fs::openat(here, &name[..], flags | OFlags::NOFOLLOW, Mode::empty()) {
+            Ok(file) if is_last => return Ok(file),
+            Ok(next) => passed.push(next),
+            Err(error @ (Errno::LOOP | Errno::NOTDIR)) => {
+                // EINVAL: not a link.
+                let target = fs::readlinkat(here, &name[..], Vec::new()).map_err(|_| error)?;
+                links += 1;
+                if symlinks == Symlinks::Never
+                    || links > LINKS_MAX
+                    || is_last && last == LastLink::Refuse
+                {
+                    return Err(Errno::LOOP);
+                }
+                ahead.append(&mut components(target.as_bytes())?);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let here = passed.last().map_or(directory, AsFd::as_fd);
+    fs::openat(here, ".", FILE_FLAGS, Mode::empty())
+}
+
+/// The components of a path, the first one last. A trailing slash is a last component `.`, which
+/// only a directory has.
+fn components(path: &[u8]) -> rustix::io::Result<Vec<Vec<u8>>> {
+    match path {
+        [] => return Err(Errno::NOENT),
+        [b'/', ..] => return Err(Errno::XDEV),
+        _ if path.len() >= PATH_BYTES_MAX => return Err(Errno::NAMETOOLONG),
+        _ => {}
+    }
+    let mut names: Vec<Vec<u8>> = path
+        .split(|&byte| byte == b'/')
+        .filter(|name| !name.is_empty())
+        .map(Vec::from)
+        .collect();
+    if path.ends_with(b"/") {
+        names.push(b".".to_vec());
+    }
+    names.reverse();
+    Ok(names)
+}
+
+/// Whether `openat2` is there and allowed. Old sandboxes answer EPERM to what they do not know, which
+/// a file may mean as well.
+fn has_openat2(directory: BorrowedFd<'_>) -> bool {
+    let probe = fs::openat2(
+        directory,
+        ".",
+        STEP_FLAGS,
+        Mode::empty(),
+        ResolveFlags::empty(),
+    );
+    !matches!(probe, Err(Errno::NOSYS | Errno::PERM))
+}
+
+/// Set once the kernel or a sandbox has turned out to refuse `openat2`.
+static WITHOUT_OPENAT2: AtomicBool = AtomicBool::new(false);
+
+const FILE_FLAGS: OFlags = OFlags::RDONLY
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::CLOEXEC)
+    .union(OFlags::NOCTTY);
+const STEP_FLAGS: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
+
+/// How often `openat2` is asked before we step ourselves.
+const TRIES_MAX: usize = 4;
+
+/// As many links as the kernel follows (MAXSYMLINKS).
+const LINKS_MAX: usize = 40;
+
+/// The kernel's PATH_MAX, with the NUL.
+const PATH_BYTES_MAX: usize = 4096;
+
+const OVERLAYFS: u32 = 0x794c_7630;
+
+/// ext2 to 4, XFS, Btrfs, tmpfs, ramfs, F2FS, ZFS, bcachefs, JFS, ReiserFS, SquashFS, EROFS.
+const LOCAL_FILE_SYSTEMS: [u32; 12] = [
+    0xef53,
+    0x5846_5342,
+    0x9123_683e,
+    0x0102_1994,
+    0x8584_58f6,
+    0xf2f5_2010,
+    0x2fc1_2fc1,
+    0xca45_1a4e,
+    0x3153_464a,
+    0x5265_4973,
+    0x7371_7368,
+    0xe0f5_e1e2,
+];

@@ -1,0 +1,4 @@
+//! Floor 0: what the kernel offers. It must never know HTTP, mio or a type of the floors above.
+
+pub mod file;
+pub mod watch;
