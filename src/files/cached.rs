@@ -162,6 +162,29 @@ impl CachedFile {
     pub fn multipart_headers(&self) -> &[u8] {
         &self.headers[..self.content_type_start]
     }
+
+    /// Whether the file had rested when this snapshot was taken: it is what its identity says.
+    pub(super) fn is_settled(&self) -> bool {
+        !self.etag.is_weak()
+    }
+
+    /// How long until a snapshot of this version would be a settled one.
+    pub(super) fn settles_in(&self, wall: SystemTime) -> Duration {
+        match rests_from(&self.identity).duration_since(wall) {
+            Ok(left) if !self.is_settled() => left,
+            // The clock went back, or it has settled: nothing will change.
+            _ => Duration::MAX,
+        }
+    }
+
+    /// What it takes to keep this, in bytes.
+    pub(super) fn cost_bytes(&self) -> u64 {
+        let contents = match &self.contents {
+            Contents::Memory(bytes) => bytes.len(),
+            Contents::Descriptor(_) => 0,
+        };
+        (contents + self.headers.len() + size_of::<CachedFile>()) as u64
+    }
 }
 
 fn shown_as_modified(identity: &Identity, wall: SystemTime) -> SystemTime {

@@ -5,10 +5,16 @@
 
 mod cache;
 mod cached;
+mod ground;
+mod key;
 mod mime;
 mod root;
+mod store;
+mod walk;
+mod watches;
 
-pub use cache::{CacheLimits, Found, Now, OpenError, OpenFiles};
+pub use cache::{Found, Now, OpenError, OpenFiles};
 pub use cached::{CachedFile, Contents};
 pub use mime::Types;
 pub use root::{Root, Symlinks};
+pub use store::CacheLimits;

@@ -75,7 +75,6 @@ impl Root {
     }
 
     /// Which root this is, among all of this process.
-    #[cfg(test)]
     pub(super) fn id(&self) -> u64 {
         self.shared.id
     }

@@ -271,29 +271,6 @@ pub fn raise_descriptor_limit() -> Option<u64> {
     }
 }
 
-/// What notifications about a directory can be relied on for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Watchable {
-    /// Nothing: changes may be made elsewhere, and this kernel does not hear of them.
-    Not,
-    /// Names that come, go and move; but the contents of files may change without notice.
-    Names,
-    /// Names, and writes to the files in it.
-    Contents,
-}
-
-/// What notifications about this directory can be relied on for, going by its file system.
-///
-/// A list of those that are known to be local; a file system that is not in it may be shared with
-/// another machine, or be served by a program.
-pub fn watchable(directory: BorrowedFd<'_>) -> Watchable {
-    match fs::fstatfs(directory).map(|stat| stat.f_type as u32) {
-        Ok(OVERLAYFS) => Watchable::Names,
-        Ok(kind) if LOCAL_FILE_SYSTEMS.contains(&kind) => Watchable::Contents,
-        _ => Watchable::Not,
-    }
-}
-
 /// What [`open_beneath`] does where there is no `openat2`: one component at a time, never letting
 /// the kernel follow a link or climb, so that no rename under way can lead out.
 fn open_by_steps(
@@ -394,20 +371,237 @@ const LINKS_MAX: usize = 40;
 /// The kernel's PATH_MAX, with the NUL.
 const PATH_BYTES_MAX: usize = 4096;
 
-const OVERLAYFS: u32 = 0x794c_7630;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::temporary::{Directory, skipped_for_root};
+    use std::os::unix::ffi::OsStrExt;
 
-/// ext2 to 4, XFS, Btrfs, tmpfs, ramfs, F2FS, ZFS, bcachefs, JFS, ReiserFS, SquashFS, EROFS.
-const LOCAL_FILE_SYSTEMS: [u32; 12] = [
-    0xef53,
-    0x5846_5342,
-    0x9123_683e,
-    0x0102_1994,
-    0x8584_58f6,
-    0xf2f5_2010,
-    0x2fc1_2fc1,
-    0xca45_1a4e,
-    0x3153_464a,
-    0x5265_4973,
-    0x7371_7368,
-    0xe0f5_e1e2,
-];
+    /// Opens, by both ways, which must agree; the contents, or why not.
+    fn read(directory: &Directory, path: &[u8], symlinks: Symlinks) -> Result<Vec<u8>, Cause> {
+        let start = open_directory(directory.path()).expect("it is there");
+        let by_kernel = open_beneath(start.as_fd(), path, symlinks, LastLink::Follow);
+        let by_kernel = by_kernel.map_err(|error| Cause::of(&error)).map(contents);
+        if symlinks != Symlinks::All {
+            let path = if path.is_empty() { b"." } else { path };
+            let by_steps = open_by_steps(start.as_fd(), path, symlinks, LastLink::Follow);
+            let by_steps = by_steps
+                .map_err(|error| Cause::of(&error.into()))
+                .map(contents);
+            assert_eq!(by_kernel, by_steps, "{}", path.escape_ascii());
+        }
+        by_kernel
+    }
+
+    fn contents(open: OwnedFd) -> Vec<u8> {
+        let identity = identity(open.as_fd()).expect("an open file can be asked");
+        if identity.kind != Kind::File {
+            return format!("{:?}", identity.kind).into_bytes();
+        }
+        let mut bytes = vec![0; identity.size_bytes as usize + 1];
+        let count = read_at(open.as_fd(), &mut bytes, 0).expect("it can be read");
+        bytes.truncate(count);
+        bytes
+    }
+
+    #[test]
+    fn what_is_beneath_is_opened() {
+        let here = Directory::new();
+        let long = "n".repeat(255);
+        let strange: &[u8] = b"\xff\xfe \n%\"#[]{}\x01";
+        here.write("a", "1")
+            .write("d/e/f", "2")
+            .write(&long, "3")
+            .write("empty", "");
+        here.write(std::ffi::OsStr::from_bytes(strange), "4");
+        for symlinks in [Symlinks::Inside, Symlinks::Never, Symlinks::All] {
+            let read = |path: &[u8]| read(&here, path, symlinks);
+            assert_eq!(read(b"a"), Ok(b"1".to_vec()));
+            assert_eq!(read(b"d/e/f"), Ok(b"2".to_vec()));
+            assert_eq!(read(long.as_bytes()), Ok(b"3".to_vec()));
+            assert_eq!(read(strange), Ok(b"4".to_vec()));
+            assert_eq!(read(b"empty"), Ok(b"".to_vec()));
+            assert_eq!(read(b"d"), Ok(b"Directory".to_vec()));
+            assert_eq!(read(b"d/"), Ok(b"Directory".to_vec()));
+            assert_eq!(read(b""), Ok(b"Directory".to_vec()));
+            for path in [
+                &b"no"[..],
+                b"a/",
+                b"a/b",
+                b"no/a",
+                b"d/e/f/",
+                &[b'n'; 256],
+                &[b'x'; 5000],
+            ] {
+                assert_eq!(read(path), Err(Cause::Missing), "{}", path.escape_ascii());
+            }
+        }
+    }
+
+    #[test]
+    fn links_are_followed_as_far_as_the_policy_says() {
+        let around = Directory::new();
+        around
+            .write("secret", "s")
+            .write("root/a", "1")
+            .write("root/d/b", "2");
+        for (name, target) in [
+            ("root/to_a", "a"),
+            ("root/to_d", "d"),
+            ("root/d/up", "../a"),
+            ("root/chain", "to_d/up"),
+            ("root/slash", "d/"),
+            ("root/round", "round"),
+            ("root/dangling", "no"),
+            ("root/out", "../secret"),
+            ("root/d/out", "../../secret"),
+            ("root/back", "../root/a"),
+            ("root/to_out", "out"),
+            ("root/self", "."),
+        ] {
+            around.link(name, target);
+        }
+        around
+            .link("root/absolute", around.at("secret"))
+            .link("root/home", around.at("root/a"));
+        let root = Directory::new();
+        std::fs::remove_dir(root.path()).expect("it is empty");
+        std::os::unix::fs::symlink(around.at("root"), root.path()).expect("links can be made");
+
+        let missing = Err(Cause::Missing);
+        let (one, two, secret) = (Ok(b"1".to_vec()), Ok(b"2".to_vec()), Ok(b"s".to_vec()));
+        for (path, inside, all) in [
+            ("to_a", &one, &one),
+            ("to_d/b", &two, &two),
+            ("d/up", &one, &one),
+            ("chain", &one, &one),
+            ("slash/b", &two, &two),
+            ("self/self/a", &one, &one),
+            ("round", &Err(Cause::Link), &Err(Cause::Link)),
+            ("dangling", &missing, &missing),
+            ("out", &missing, &secret),
+            ("d/out", &missing, &secret),
+            ("to_out", &missing, &secret),
+            ("back", &missing, &one),
+            ("absolute", &missing, &secret),
+            ("home", &missing, &one),
+        ] {
+            assert_eq!(
+                &read(&root, path.as_bytes(), Symlinks::Inside),
+                inside,
+                "{path}"
+            );
+            assert_eq!(&read(&root, path.as_bytes(), Symlinks::All), all, "{path}");
+            assert_eq!(
+                read(&root, path.as_bytes(), Symlinks::Never),
+                Err(Cause::Link),
+                "{path}"
+            );
+        }
+        std::fs::remove_file(root.path()).expect("it is a link");
+    }
+
+    #[test]
+    fn dots_do_not_lead_out() {
+        let around = Directory::new();
+        around.write("secret", "s").write("root/d/a", "1");
+        let root = Directory::new();
+        std::fs::remove_dir(root.path()).expect("it is empty");
+        std::fs::rename(around.at("root"), root.path()).expect("both are on one file system");
+        for path in ["..", "../", "../secret", "d/../../secret", "d/../.."] {
+            assert_eq!(
+                read(&root, path.as_bytes(), Symlinks::Inside),
+                Err(Cause::Missing),
+                "{path}"
+            );
+        }
+        assert_eq!(
+            read(&root, b"d/../d/./a", Symlinks::Inside),
+            Ok(b"1".to_vec())
+        );
+        assert_eq!(
+            read(&root, b"/etc/passwd", Symlinks::Inside),
+            Err(Cause::Missing)
+        );
+    }
+
+    #[test]
+    fn a_link_at_the_end_can_be_refused() {
+        let here = Directory::new();
+        here.write("d/a", "1").link("d/l", "a").link("e", "d");
+        let start = open_directory(here.path()).expect("it is there");
+        let refused = |path: &[u8]| {
+            let open = open_beneath(start.as_fd(), path, Symlinks::Inside, LastLink::Refuse);
+            let steps = open_by_steps(start.as_fd(), path, Symlinks::Inside, LastLink::Refuse);
+            assert_eq!(open.is_ok(), steps.is_ok(), "{}", path.escape_ascii());
+            open.is_err_and(|error| Cause::of(&error) == Cause::Link)
+        };
+        assert!(refused(b"d/l") && refused(b"e") && refused(b"e/l"));
+        assert!(!refused(b"d/a") && !refused(b"e/a") && !refused(b"e/"));
+    }
+
+    #[test]
+    fn what_is_no_file_does_not_make_us_wait() {
+        let here = Directory::new();
+        here.make_others("fifo", "socket");
+        assert_eq!(
+            read(&here, b"fifo", Symlinks::Inside),
+            Ok(b"Other".to_vec())
+        );
+        assert_eq!(
+            read(&here, b"socket", Symlinks::Inside),
+            Err(Cause::Missing)
+        );
+    }
+
+    #[test]
+    fn what_is_not_permitted_is_said_to_be() {
+        use std::os::unix::fs::PermissionsExt;
+        if skipped_for_root("what is not permitted is said to be") {
+            return;
+        }
+        let here = Directory::new();
+        here.write("a", "1");
+        std::fs::set_permissions(here.at("a"), PermissionsExt::from_mode(0o000))
+            .expect("it is ours");
+        assert_eq!(read(&here, b"a", Symlinks::Inside), Err(Cause::Denied));
+    }
+
+    #[test]
+    fn a_file_is_sent_from_where_it_is_asked() {
+        use std::io::Read;
+        let here = Directory::new();
+        here.write("a", "0123456789");
+        let file = std::fs::File::open(here.at("a")).expect("it is there");
+        let (ours, mut theirs) =
+            std::os::unix::net::UnixStream::pair().expect("sockets can be made");
+        assert_eq!(
+            send_file(ours.as_fd(), file.as_fd(), 3, 4).expect("there is room"),
+            4
+        );
+        assert_eq!(
+            send_file(ours.as_fd(), file.as_fd(), 10, 4).expect("there is room"),
+            0
+        );
+        drop(ours);
+        let mut sent = String::new();
+        theirs.read_to_string(&mut sent).expect("it was closed");
+        assert_eq!(sent, "3456");
+    }
+
+    #[test]
+    fn what_was_just_written_is_not_cold() {
+        let here = Directory::new();
+        here.write("a", "0123456789");
+        let file = std::fs::File::open(here.at("a")).expect("it is there");
+        assert_ne!(residency(file.as_fd(), 0), Residency::Cold);
+        assert_ne!(residency(file.as_fd(), 1000), Residency::Cold);
+    }
+
+    #[test]
+    fn the_descriptor_limit_is_as_high_as_may_be() {
+        let limit = raise_descriptor_limit();
+        assert_eq!(raise_descriptor_limit(), limit);
+        assert!(limit.is_none_or(|limit| limit > 0));
+    }
+}

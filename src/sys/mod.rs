@@ -2,3 +2,6 @@
 
 pub mod file;
 pub mod watch;
+
+#[cfg(test)]
+pub(crate) mod temporary;
