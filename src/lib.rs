@@ -1,2 +1,4 @@
 //! A web server: an nginx-style reactor for static files, to run or to embed.
 #![forbid(unsafe_code)]
+
+pub mod sys;
