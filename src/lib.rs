@@ -1,6 +1,8 @@
 //! A web server: an nginx-style reactor for static files, to run or to embed.
 #![forbid(unsafe_code)]
 
-pub mod files;
-pub mod http;
 pub mod sys;
+
+pub mod http;
+
+pub mod files;

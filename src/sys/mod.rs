@@ -1,4 +1,9 @@
-//! Floor 0: what the kernel offers. It must never know HTTP, mio or a type of the floors above.
+//! Floor 0: what the kernel offers, each call wrapped once. rustix, socket2 and signal-hook live
+//! here only. It must never know HTTP, mio or a type of the floors above.
 
 pub mod file;
+pub mod port_holder;
+pub mod signal;
 pub mod watch;
+
+pub use port_holder::{Holder, port_holder};
