@@ -6,3 +6,11 @@ pub mod sys;
 pub mod http;
 
 pub mod files;
+
+pub mod site;
+
+pub use files::{CacheLimits, Root, Symlinks, Types};
+pub use http::{Method, Request, Status};
+pub use site::{
+    Body, Desk, Dotfiles, ErrorBodies, Handler, Mapping, Methods, Response, Site, StaticFiles,
+};
