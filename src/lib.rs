@@ -9,8 +9,13 @@ pub mod files;
 
 pub mod site;
 
+pub mod server;
+
 pub use files::{CacheLimits, Root, Symlinks, Types};
 pub use http::{Method, Request, Status};
+pub use server::{
+    AccessLog, Address, Format, Handle, Limits, Running, Server, StartError, Workers,
+};
 pub use site::{
     Body, Desk, Dotfiles, ErrorBodies, Handler, Mapping, Methods, Response, Site, StaticFiles,
 };

@@ -4,6 +4,7 @@
 pub mod file;
 pub mod port_holder;
 pub mod signal;
+pub mod socket;
 pub mod watch;
 
 pub use port_holder::{Holder, port_holder};

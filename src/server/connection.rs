@@ -1,0 +1,605 @@
+//! THE state machine: one connection between its socket, its session and the site.
+//!
+//! ```text
+//!         first byte            head complete, content announced
+//!  Idle ──────────▶ Head ───────────────────────────────▶ Body
+//!   ▲                │ head complete                        │ content read or too much
+//!   │                ├────────────────▶ answer ◀────────────┘
+//!   │ all sent       ▼                    │
+//!   └───────────── Sending ◀──────────────┘
+//!                    │ close, bytes unread
+//!                    └────────────────▶ Lingering
+//! ```
+//!
+//! States are named for what is waited for. It must never know mio's `Poll`, the slab, TOML or the
+//! disk.
+
+use super::access_log::Subject;
+use super::exchange::{Active, After};
+use super::local::Local;
+use super::outbox::Flush;
+use super::transport::{Edge, Read, Transport};
+use crate::http::h1::body::{BodyEnd, Framing};
+use crate::http::h1::session::Expectation;
+use crate::http::h1::write::{Persistence, write_head};
+use crate::http::{Method, Reject};
+use crate::site::{Body, Desk, Freshness, Response};
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+/// Which connection: a place, and how many had it before. A stale event or letter finds nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ConnectionId {
+    slot: u32,
+    generation: u32,
+}
+
+/// What a connection waits for, in the order lived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// The first byte of a request.
+    Idle,
+    /// The rest of a request head.
+    Head,
+    /// The rest of the content, which is thrown away.
+    Body,
+    /// The client to take the response.
+    Sending,
+    /// The client to notice that the connection is closed. Closing with unread bytes would make
+    /// the kernel send RST, which can destroy the answer that was just written.
+    Lingering,
+}
+
+/// What is to become of a connection after it was driven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Wait for an edge, or for the deadline.
+    Sleep,
+    /// It could go on and was stopped for fairness: drive it again next turn.
+    Again,
+    /// Drop it.
+    Close,
+}
+
+/// One step of the machine.
+enum Step {
+    Next(State),
+    Verdict(Verdict),
+}
+
+const SLEEP: Step = Step::Verdict(Verdict::Sleep);
+const CLOSE: Step = Step::Verdict(Verdict::Close);
+
+/// A connection. An idle one owns its socket and these fields, nothing else.
+pub struct Connection<T> {
+    id: ConnectionId,
+    peer: Option<SocketAddr>,
+    transport: T,
+    state: State,
+    active: Option<Box<Active>>,
+    deadline: Instant,
+    /// When the timer wheel will look at it; no later than the deadline.
+    pub(super) hinted: Option<Instant>,
+    /// When a lingering close ends in any case.
+    linger_until: Instant,
+    requests: Requests,
+    pub(super) queue: Queue,
+}
+
+/// Whether a connection has been of use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Requests {
+    NoneYet,
+    Some,
+}
+
+/// Whether it stands in the worker's queue of those that can go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Queue {
+    Out,
+    In,
+}
+
+impl<T: Transport> Connection<T> {
+    /// A connection fresh from accept.
+    pub fn new(
+        id: ConnectionId,
+        peer: Option<SocketAddr>,
+        transport: T,
+        local: &Local,
+    ) -> Connection<T> {
+        let now = local.clock.monotonic();
+        Connection {
+            id,
+            peer,
+            transport,
+            state: State::Idle,
+            active: None,
+            deadline: now + local.limits.head_timeout,
+            hinted: None,
+            linger_until: now,
+            requests: Requests::NoneYet,
+            queue: Queue::Out,
+        }
+    }
+
+    /// Its name.
+    pub fn id(&self) -> ConnectionId {
+        self.id
+    }
+
+    /// When it gives up waiting.
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// What it waits for.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// Whether it has been of use.
+    pub fn requests(&self) -> Requests {
+        self.requests
+    }
+
+    /// The stream, to register it.
+    pub fn transport(&self) -> &T {
+        &self.transport
+    }
+
+    /// Makes it give up at this time, if it would have waited longer.
+    pub fn hurry(&mut self, until: Instant) {
+        self.deadline = self.deadline.min(until);
+    }
+
+    /// Takes in an edge. Says what may be believed of the next request: bytes that epoll reported
+    /// were there before the worker looked at the file changes.
+    pub fn note(&mut self, edge: Edge) -> Freshness {
+        self.transport.note(edge);
+        match self.state {
+            State::Idle | State::Head if edge.readable => Freshness::FirstKnown,
+            _ => Freshness::Unknown,
+        }
+    }
+
+    /// Goes as far as it can.
+    pub fn drive(&mut self, local: &mut Local) -> Verdict {
+        let mut reads = READS_PER_TURN;
+        loop {
+            let step = match self.state {
+                State::Idle => self.wake(local),
+                State::Head => self.read_head(&mut reads, local),
+                State::Body => self.discard_body(&mut reads, local),
+                State::Sending => self.send(local),
+                State::Lingering => self.linger(&mut reads, local),
+            };
+            match step {
+                Step::Next(state) => self.state = state,
+                Step::Verdict(verdict) => {
+                    debug_assert!(
+                        verdict != Verdict::Sleep
+                            || self.state != State::Idle
+                            || self.active.is_none()
+                    );
+                    return verdict;
+                }
+            }
+        }
+    }
+
+    /// The deadline has passed: answers 408 where a request had begun, gives up otherwise.
+    pub fn expire(&mut self, local: &mut Local) -> Verdict {
+        log::debug!("{}: no progress while {}", self.name(), self.state);
+        match self.state {
+            State::Head | State::Body => {
+                let step = self.refuse(Reject::TimedOut, local);
+                self.enter(step, local)
+            }
+            State::Sending => {
+                self.break_off(local);
+                Verdict::Close
+            }
+            State::Idle | State::Lingering => Verdict::Close,
+        }
+    }
+
+    fn enter(&mut self, step: Step, local: &mut Local) -> Verdict {
+        match step {
+            Step::Next(state) => {
+                self.state = state;
+                self.drive(local)
+            }
+            Step::Verdict(verdict) => verdict,
+        }
+    }
+
+    fn wake(&mut self, local: &mut Local) -> Step {
+        if !self.transport.is_readable() {
+            return SLEEP;
+        }
+        self.active = Some(local.spare.take());
+        Step::Next(State::Head)
+    }
+
+    fn read_head(&mut self, reads: &mut usize, local: &mut Local) -> Step {
+        let Some(active) = &mut self.active else {
+            return CLOSE;
+        };
+        loop {
+            if !active.inbox.is_empty() {
+                if active.started.is_none() {
+                    active.started = Some(local.clock.monotonic());
+                    self.deadline = local.clock.monotonic() + local.limits.head_timeout;
+                }
+                match active
+                    .session
+                    .read_head(active.inbox.bytes(), &local.head_limits)
+                {
+                    Ok(Some(length)) => return self.head_complete(length, local),
+                    Ok(None) => {}
+                    Err(reject) => return self.refuse(reject, local),
+                }
+            }
+            if !active.outbox.is_empty() {
+                return Step::Next(State::Sending);
+            }
+            if *reads == 0 {
+                return Step::Verdict(Verdict::Again);
+            }
+            match self
+                .transport
+                .read(active.inbox.room(local.limits.head_bytes_max))
+            {
+                Ok(Read::Bytes(count)) => {
+                    active.inbox.arrived(count);
+                    // Only what the first read of a turn brings can have been reported by epoll.
+                    if *reads < READS_PER_TURN {
+                        local.freshness = Freshness::Unknown;
+                    }
+                    *reads -= 1;
+                }
+                Ok(Read::Blocked) if active.inbox.is_empty() => return self.fall_idle(local),
+                Ok(Read::Blocked) => return SLEEP,
+                Ok(Read::End) => {
+                    if !active.inbox.is_empty() {
+                        log::debug!("{}: closed by the client while {}", self.name(), self.state);
+                    }
+                    return CLOSE;
+                }
+                Err(error) => return self.fail(&error),
+            }
+        }
+    }
+
+    /// Nothing has begun: buffers go back to the worker.
+    fn fall_idle(&mut self, local: &mut Local) -> Step {
+        if let Some(active) = self.active.take() {
+            local.spare.give(active);
+        }
+        self.state = State::Idle;
+        if self.requests == Requests::Some {
+            self.deadline = local.clock.monotonic() + local.limits.keepalive_timeout;
+            if local.is_stopping() {
+                return CLOSE;
+            }
+        }
+        SLEEP
+    }
+
+    /// Decides what happens to the content before a byte of it is read.
+    fn head_complete(&mut self, length: usize, local: &mut Local) -> Step {
+        let Some(active) = &mut self.active else {
+            return CLOSE;
+        };
+        active.head_bytes = length;
+        let wanted = match active.session.framing() {
+            Framing::None | Framing::Length(0) => return self.answer(local),
+            Framing::Length(length) => length <= local.limits.body_discard_bytes_max,
+            Framing::Chunked => local.limits.body_discard_bytes_max > 0,
+        };
+        // A client that waits for 100 gets its answer at once. Whether it sends the content after
+        // that cannot be known, so the connection ends with it (RFC 9110 §10.1.1).
+        if !wanted || active.session.expectation() == Expectation::Continue {
+            return self.answer(local);
+        }
+        self.deadline = local.clock.monotonic() + local.limits.body_timeout;
+        active.body_bytes = 0;
+        Step::Next(State::Body)
+    }
+
+    fn discard_body(&mut self, reads: &mut usize, local: &mut Local) -> Step {
+        let Some(active) = &mut self.active else {
+            return CLOSE;
+        };
+        loop {
+            let mut at = active.head_bytes;
+            loop {
+                let input = active.inbox.bytes().get(at..).unwrap_or_default();
+                let decoded = match active.session.read_body(input) {
+                    Ok(decoded) => decoded,
+                    Err(reject) => return self.refuse(reject, local),
+                };
+                at += decoded.consumed;
+                active.body_bytes += decoded.data.len() as u64;
+                if decoded.end == BodyEnd::Reached {
+                    active.body_end = at;
+                    return self.answer(local);
+                }
+                if active.body_bytes > local.limits.body_discard_bytes_max {
+                    return self.answer(local);
+                }
+                if at >= active.inbox.bytes().len() {
+                    break;
+                }
+            }
+            active.inbox.truncate(active.head_bytes);
+            if !active.outbox.is_empty() {
+                // Earlier answers must not wait for this content.
+                match active.outbox.flush(&mut self.transport, local.send_budget) {
+                    Ok(_) => {}
+                    Err(error) => return self.fail(&error),
+                }
+            }
+            if *reads == 0 {
+                return Step::Verdict(Verdict::Again);
+            }
+            *reads -= 1;
+            match self
+                .transport
+                .read(active.inbox.room(local.limits.head_bytes_max))
+            {
+                Ok(Read::Bytes(count)) => active.inbox.arrived(count),
+                Ok(Read::Blocked) => return SLEEP,
+                Ok(Read::End) => return CLOSE,
+                Err(error) => return self.fail(&error),
+            }
+        }
+    }
+
+    /// Asks the site and queues its answer.
+    fn answer(&mut self, local: &mut Local) -> Step {
+        let Some(active) = &mut self.active else {
+            return CLOSE;
+        };
+        let response = match active.session.request(active.inbox.bytes(), self.peer) {
+            Ok(mut request) => {
+                let mut desk = Desk {
+                    files: &mut local.files,
+                    freshness: &mut local.freshness,
+                    now: local.clock.now(),
+                    scratch: &mut local.scratch,
+                    ranges_max: local.limits.ranges_max,
+                };
+                local.site.answer(&mut request, &mut desk)
+            }
+            Err(reject) => return self.refuse(reject, local),
+        };
+        let complete = active.session.body_end() == BodyEnd::Reached;
+        let persistence = match active.session.persistence() {
+            Persistence::KeepAlive if complete && !local.is_stopping() => Persistence::KeepAlive,
+            _ => Persistence::Close,
+        };
+        self.queue(response, persistence, local);
+        let Some(active) = &mut self.active else {
+            return CLOSE;
+        };
+        active.inbox.consume(active.head_bytes.max(active.body_end));
+        active.begin_next();
+        local.freshness = local.freshness.after_request();
+        match persistence {
+            Persistence::Close => {
+                active.after = if complete && active.inbox.is_empty() {
+                    After::Close
+                } else {
+                    After::Linger
+                };
+                Step::Next(State::Sending)
+            }
+            Persistence::KeepAlive if active.outbox.has_room() => Step::Next(State::Head),
+            Persistence::KeepAlive => Step::Next(State::Sending),
+        }
+    }
+
+    /// Queues the answer to what cannot be served. What follows on this connection cannot be told
+    /// from its content any more, so it ends.
+    fn refuse(&mut self, reject: Reject, local: &mut Local) -> Step {
+        log::debug!("{}: {reject} while {}", self.name(), self.state);
+        let response = local.site.reject(reject);
+        self.queue(response, Persistence::Close, local);
+        if let Some(active) = &mut self.active {
+            active.inbox.clear();
+            active.begin_next();
+            active.after = After::Linger;
+        }
+        Step::Next(State::Sending)
+    }
+
+    /// Writes the head, and the content unless the method is HEAD (RFC 9110 §9.3.2).
+    fn queue(&mut self, response: Response, persistence: Persistence, local: &mut Local) {
+        let Some(active) = &mut self.active else {
+            return;
+        };
+        let head = active.session.head();
+        let length = response.body.length();
+        let sends_content = head.method != Method::Head && !response.status.forbids_content();
+        if let Some(writer) = &mut local.log {
+            let bytes = active.inbox.bytes();
+            let subject = Subject {
+                peer: self.peer,
+                request_line: head.line.of(bytes),
+                headers: &head.headers,
+                bytes,
+            };
+            let now = local.clock.now();
+            let started = active.started.unwrap_or(now.monotonic);
+            let body_bytes = if sends_content { length } else { 0 };
+            active
+                .entries
+                .add(writer, &subject, now, started, response.status, body_bytes);
+        }
+        let date = local.clock.server_and_date();
+        write_head(
+            active.outbox.head(),
+            response.status,
+            date,
+            persistence,
+            length,
+            response.headers.as_bytes(),
+        );
+        active.outbox.push(if sends_content {
+            response.body
+        } else {
+            Body::Empty
+        });
+        self.requests = Requests::Some;
+        self.deadline = local.clock.monotonic() + local.limits.send_timeout;
+    }
+
+    fn send(&mut self, local: &mut Local) -> Step {
+        let Some(active) = &mut self.active else {
+            return CLOSE;
+        };
+        let before = active.outbox.waiting_bytes();
+        match active.outbox.flush(&mut self.transport, local.send_budget) {
+            Ok(Flush::Done) => {}
+            Ok(unfinished) => {
+                if active.outbox.waiting_bytes() != before {
+                    self.deadline = local.clock.monotonic() + local.limits.send_timeout;
+                }
+                return if unfinished == Flush::Again {
+                    Step::Verdict(Verdict::Again)
+                } else {
+                    SLEEP
+                };
+            }
+            Err(error) => {
+                self.break_off(local);
+                return self.fail(&error);
+            }
+        }
+        active.log_finished(local, 0);
+        match active.after {
+            After::NextRequest => Step::Next(State::Head),
+            After::Close => CLOSE,
+            After::Linger => {
+                self.transport.shut_write();
+                let now = local.clock.monotonic();
+                self.linger_until = now + local.limits.lingering_time;
+                self.deadline = now + local.limits.lingering_timeout;
+                active.inbox.clear();
+                Step::Next(State::Lingering)
+            }
+        }
+    }
+
+    fn linger(&mut self, reads: &mut usize, local: &mut Local) -> Step {
+        let Some(active) = &mut self.active else {
+            return CLOSE;
+        };
+        loop {
+            if *reads == 0 {
+                return Step::Verdict(Verdict::Again);
+            }
+            *reads -= 1;
+            match self
+                .transport
+                .read(active.inbox.room(local.limits.head_bytes_max))
+            {
+                Ok(Read::Bytes(_)) => {
+                    let now = local.clock.monotonic();
+                    if now >= self.linger_until {
+                        return CLOSE;
+                    }
+                    self.deadline = (now + local.limits.lingering_timeout).min(self.linger_until);
+                }
+                Ok(Read::Blocked) => return SLEEP,
+                Ok(Read::End) | Err(_) => return CLOSE,
+            }
+        }
+    }
+
+    /// A response cannot be completed: logs what was sent of it and lets the client see a failure
+    /// rather than an end.
+    fn break_off(&mut self, local: &mut Local) {
+        if let Some(active) = &mut self.active {
+            let unsent = active.outbox.waiting_bytes();
+            active.log_finished(local, unsent);
+            self.transport.fail_on_close();
+        }
+    }
+
+    fn fail(&self, error: &io::Error) -> Step {
+        // A client that goes away is no event; anything else may be.
+        let level = match error.kind() {
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::TimedOut => log::Level::Debug,
+            _ => log::Level::Warn,
+        };
+        log::log!(level, "{}: {error} while {}", self.name(), self.state);
+        CLOSE
+    }
+
+    fn name(&self) -> Name {
+        Name(self.peer)
+    }
+}
+
+/// A client, as diagnostics call it.
+struct Name(Option<SocketAddr>);
+
+impl fmt::Display for Name {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(peer) => peer.fmt(formatter),
+            None => formatter.write_str("unix client"),
+        }
+    }
+}
+
+impl ConnectionId {
+    /// A place and its generation, of which 31 bits count: so no id collides with the tokens at
+    /// the top of the range, which are not connections.
+    pub fn new(slot: u32, generation: u32) -> ConnectionId {
+        ConnectionId {
+            slot,
+            generation: generation & (u32::MAX >> 1),
+        }
+    }
+
+    /// The place in the slab.
+    pub fn slot(self) -> usize {
+        self.slot as usize
+    }
+
+    /// Packed into an event's token.
+    pub fn to_token(self) -> usize {
+        (self.generation as usize) << 32 | self.slot as usize
+    }
+
+    /// Unpacked from an event's token.
+    pub fn from_token(token: usize) -> ConnectionId {
+        ConnectionId {
+            slot: token as u32,
+            generation: (token >> 32) as u32,
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            State::Idle => "waiting for a request",
+            State::Head => "reading a request head",
+            State::Body => "reading request content",
+            State::Sending => "sending a response",
+            State::Lingering => "closing",
+        })
+    }
+}
+
+/// How often one connection may read before the others have their turn.
+const READS_PER_TURN: usize = 8;

@@ -1,0 +1,68 @@
+//! What a worker owns and lends to each connection that it drives. Nothing in here is shared.
+
+use super::access_log::LogWriter;
+use super::clock::Clock;
+use super::exchange::Spare;
+use super::limits::Limits;
+use crate::files::{Now, OpenFiles};
+use crate::http::h1::head::HeadLimits;
+use crate::site::{Freshness, Site};
+use std::sync::Arc;
+
+/// The worker's belongings.
+pub struct Local {
+    pub site: Arc<Site>,
+    pub files: OpenFiles,
+    /// What is known of the bytes that the connection at hand will read next.
+    pub freshness: Freshness,
+    pub clock: Clock,
+    pub limits: Limits,
+    pub head_limits: HeadLimits,
+    /// Bytes of files that one connection may send per turn.
+    pub send_budget: usize,
+    pub spare: Spare,
+    pub log: Option<LogWriter>,
+    pub scratch: Vec<u8>,
+    pub stage: Stage,
+}
+
+/// Whether new requests are welcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    Serving,
+    Stopping,
+}
+
+impl Local {
+    /// The belongings of a new worker.
+    pub fn new(
+        site: Arc<Site>,
+        files: OpenFiles,
+        limits: Limits,
+        log: Option<LogWriter>,
+        now: Now,
+    ) -> Local {
+        Local {
+            site,
+            files,
+            freshness: Freshness::Unknown,
+            clock: Clock::new(now),
+            head_limits: limits.head(),
+            limits,
+            send_budget: SEND_BYTES_PER_TURN,
+            spare: Spare::default(),
+            log,
+            scratch: Vec::new(),
+            stage: Stage::Serving,
+        }
+    }
+
+    /// Whether the worker is on its way out.
+    pub fn is_stopping(&self) -> bool {
+        self.stage == Stage::Stopping
+    }
+}
+
+/// Small enough that one download does not delay the others by much and that what is sent is still
+/// in the CPU's cache when it is acknowledged; large enough that turns cost nothing beside it.
+const SEND_BYTES_PER_TURN: usize = 256 * 1024;
