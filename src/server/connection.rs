@@ -295,14 +295,16 @@ impl<T: Transport> Connection<T> {
             return CLOSE;
         };
         active.head_bytes = length;
-        let wanted = match active.session.framing() {
+        match active.session.framing() {
             Framing::None | Framing::Length(0) => return self.answer(local),
-            Framing::Length(length) => length <= local.limits.body_discard_bytes_max,
-            Framing::Chunked => local.limits.body_discard_bytes_max > 0,
-        };
+            Framing::Length(length) if length > local.limits.body_discard_bytes_max => {
+                return self.refuse(Reject::BodyTooLarge, local);
+            }
+            Framing::Length(_) | Framing::Chunked => {}
+        }
         // A client that waits for 100 gets its answer at once. Whether it sends the content after
         // that cannot be known, so the connection ends with it (RFC 9110 §10.1.1).
-        if !wanted || active.session.expectation() == Expectation::Continue {
+        if active.session.expectation() == Expectation::Continue {
             return self.answer(local);
         }
         self.deadline = local.clock.monotonic() + local.limits.body_timeout;
@@ -329,7 +331,7 @@ impl<T: Transport> Connection<T> {
                     return self.answer(local);
                 }
                 if active.body_bytes > local.limits.body_discard_bytes_max {
-                    return self.answer(local);
+                    return self.refuse(Reject::BodyTooLarge, local);
                 }
                 if at >= active.inbox.bytes().len() {
                     break;

@@ -34,8 +34,9 @@ pub struct Limits {
     pub target_bytes_max: usize,
     /// Header lines of a request: 100.
     pub header_count_max: usize,
-    /// Content that a handler does not want is read and thrown away up to so many bytes, so that
-    /// the connection can be used again; beyond, it is closed: 1 MiB.
+    /// Content of a request that nobody wants is read and thrown away up to so many bytes, so that
+    /// the connection can be used again; more is answered with 413 and a close: 1 MiB, as nginx's
+    /// `client_max_body_size`.
     pub body_discard_bytes_max: u64,
     /// Ranges of one request; a request for more is answered with the whole file: 16.
     pub ranges_max: usize,
