@@ -7,8 +7,10 @@ mod cache;
 mod cached;
 mod mime;
 mod root;
+mod warmup;
 
 pub use cache::{CacheLimits, Found, Now, OpenError, OpenFiles};
 pub use cached::{CachedFile, Contents};
 pub use mime::Types;
 pub use root::{Root, Symlinks};
+pub use warmup::{Disk, Warmup};

@@ -14,27 +14,21 @@
 //! States are named for what is waited for. It must never know mio's `Poll`, the slab, TOML or the
 //! disk.
 
-use super::access_log::Subject;
 use super::exchange::{Active, After};
+use super::id::ConnectionId;
 use super::local::Local;
 use super::outbox::Flush;
 use super::transport::{Edge, Read, Transport};
+use crate::files::{Disk, Warmup};
 use crate::http::h1::body::{BodyEnd, Framing};
 use crate::http::h1::session::Expectation;
-use crate::http::h1::write::{Persistence, write_head};
-use crate::http::{Method, Reject};
-use crate::site::{Body, Desk, Freshness, Response};
+use crate::http::h1::write::Persistence;
+use crate::http::{Reject, Status};
+use crate::site::{Answer, Desk, Freshness, Response};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Instant;
-
-/// Which connection: a place, and how many had it before. A stale event or letter finds nobody.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ConnectionId {
-    slot: u32,
-    generation: u32,
-}
 
 /// What a connection waits for, in the order lived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +39,8 @@ pub enum State {
     Head,
     /// The rest of the content, which is thrown away.
     Body,
+    /// The disk.
+    Waiting,
     /// The client to take the response.
     Sending,
     /// The client to notice that the connection is closed. Closing with unread bytes would make
@@ -173,6 +169,7 @@ impl<T: Transport> Connection<T> {
                 State::Idle => self.wake(local),
                 State::Head => self.read_head(&mut reads, local),
                 State::Body => self.discard_body(&mut reads, local),
+                State::Waiting => SLEEP,
                 State::Sending => self.send(local),
                 State::Lingering => self.linger(&mut reads, local),
             };
@@ -198,12 +195,39 @@ impl<T: Transport> Connection<T> {
                 let step = self.refuse(Reject::TimedOut, local);
                 self.enter(step, local)
             }
-            State::Sending => {
+            State::Waiting if self.has_unanswered() => {
+                let response = local.site.failure(Status::SERVICE_UNAVAILABLE);
+                self.queue(response, Persistence::Close, local);
+                if let Some(active) = &mut self.active {
+                    active.after = After::Linger;
+                }
+                self.enter(Step::Next(State::Sending), local)
+            }
+            State::Waiting | State::Sending => {
                 self.break_off(local);
                 Verdict::Close
             }
             State::Idle | State::Lingering => Verdict::Close,
         }
+    }
+
+    /// What it waited for has been read from the disk: asks the site once more, or sends on.
+    pub fn warmed(&mut self, local: &mut Local) -> Verdict {
+        if self.state != State::Waiting {
+            return Verdict::Sleep;
+        }
+        let step = if self.has_unanswered() {
+            self.answer(local)
+        } else {
+            Step::Next(State::Sending)
+        };
+        self.enter(step, local)
+    }
+
+    fn has_unanswered(&self) -> bool {
+        self.active
+            .as_ref()
+            .is_some_and(|active| active.head_bytes > 0)
     }
 
     fn enter(&mut self, step: Step, local: &mut Local) -> Verdict {
@@ -225,10 +249,10 @@ impl<T: Transport> Connection<T> {
     }
 
     fn read_head(&mut self, reads: &mut usize, local: &mut Local) -> Step {
-        let Some(active) = &mut self.active else {
-            return CLOSE;
-        };
         loop {
+            let Some(active) = &mut self.active else {
+                return CLOSE;
+            };
             if !active.inbox.is_empty() {
                 if active.started.is_none() {
                     active.started = Some(local.clock.monotonic());
@@ -246,31 +270,44 @@ impl<T: Transport> Connection<T> {
             if !active.outbox.is_empty() {
                 return Step::Next(State::Sending);
             }
-            if *reads == 0 {
-                return Step::Verdict(Verdict::Again);
+            if let Err(step) = self.receive(reads, local) {
+                return step;
             }
-            match self
-                .transport
-                .read(active.inbox.room(local.limits.head_bytes_max))
-            {
-                Ok(Read::Bytes(count)) => {
-                    active.inbox.arrived(count);
-                    // Only what the first read of a turn brings can have been reported by epoll.
-                    if *reads < READS_PER_TURN {
-                        local.freshness = Freshness::Unknown;
-                    }
-                    *reads -= 1;
-                }
-                Ok(Read::Blocked) if active.inbox.is_empty() => return self.fall_idle(local),
-                Ok(Read::Blocked) => return SLEEP,
-                Ok(Read::End) => {
-                    if !active.inbox.is_empty() {
-                        log::debug!("{}: closed by the client while {}", self.name(), self.state);
-                    }
-                    return CLOSE;
-                }
-                Err(error) => return self.fail(&error),
+        }
+    }
+
+    /// Reads once. An error is the step to take when no bytes came.
+    fn receive(&mut self, reads: &mut usize, local: &mut Local) -> Result<(), Step> {
+        let Some(active) = &mut self.active else {
+            return Err(CLOSE);
+        };
+        if *reads == 0 {
+            return Err(Step::Verdict(Verdict::Again));
+        }
+        // Only what the first read of a turn brings can have been reported by epoll.
+        if *reads < READS_PER_TURN {
+            local.freshness = Freshness::Unknown;
+        }
+        *reads -= 1;
+        match self
+            .transport
+            .read(active.inbox.room(local.limits.head_bytes_max))
+        {
+            Ok(Read::Bytes(count)) => {
+                active.inbox.arrived(count);
+                Ok(())
             }
+            Ok(Read::Blocked) if self.state == State::Head && active.inbox.is_empty() => {
+                Err(self.fall_idle(local))
+            }
+            Ok(Read::Blocked) => Err(SLEEP),
+            Ok(Read::End) => {
+                if !active.inbox.is_empty() {
+                    log::debug!("{}: closed by the client while {}", self.name(), self.state);
+                }
+                Err(CLOSE)
+            }
+            Err(error) => Err(self.fail(&error)),
         }
     }
 
@@ -308,55 +345,25 @@ impl<T: Transport> Connection<T> {
             return self.answer(local);
         }
         self.deadline = local.clock.monotonic() + local.limits.body_timeout;
-        active.body_bytes = 0;
         Step::Next(State::Body)
     }
 
     fn discard_body(&mut self, reads: &mut usize, local: &mut Local) -> Step {
-        let Some(active) = &mut self.active else {
-            return CLOSE;
-        };
         loop {
-            let mut at = active.head_bytes;
-            loop {
-                let input = active.inbox.bytes().get(at..).unwrap_or_default();
-                let decoded = match active.session.read_body(input) {
-                    Ok(decoded) => decoded,
-                    Err(reject) => return self.refuse(reject, local),
-                };
-                at += decoded.consumed;
-                active.body_bytes += decoded.data.len() as u64;
-                if decoded.end == BodyEnd::Reached {
-                    active.body_end = at;
-                    return self.answer(local);
-                }
-                if active.body_bytes > local.limits.body_discard_bytes_max {
-                    return self.refuse(Reject::BodyTooLarge, local);
-                }
-                if at >= active.inbox.bytes().len() {
-                    break;
-                }
+            let Some(active) = &mut self.active else {
+                return CLOSE;
+            };
+            match active.discard_content(local.limits.body_discard_bytes_max) {
+                Ok(BodyEnd::Reached) => return self.answer(local),
+                Ok(BodyEnd::Open) => {}
+                Err(reject) => return self.refuse(reject, local),
             }
-            active.inbox.truncate(active.head_bytes);
-            if !active.outbox.is_empty() {
-                // Earlier answers must not wait for this content.
-                match active.outbox.flush(&mut self.transport, local.send_budget) {
-                    Ok(_) => {}
-                    Err(error) => return self.fail(&error),
-                }
+            // Earlier answers must not wait for this content.
+            if let Err(error) = self.flush_gathered(local) {
+                return self.fail(&error);
             }
-            if *reads == 0 {
-                return Step::Verdict(Verdict::Again);
-            }
-            *reads -= 1;
-            match self
-                .transport
-                .read(active.inbox.room(local.limits.head_bytes_max))
-            {
-                Ok(Read::Bytes(count)) => active.inbox.arrived(count),
-                Ok(Read::Blocked) => return SLEEP,
-                Ok(Read::End) => return CLOSE,
-                Err(error) => return self.fail(&error),
+            if let Err(step) = self.receive(reads, local) {
+                return step;
             }
         }
     }
@@ -366,7 +373,7 @@ impl<T: Transport> Connection<T> {
         let Some(active) = &mut self.active else {
             return CLOSE;
         };
-        let response = match active.session.request(active.inbox.bytes(), self.peer) {
+        let answer = match active.session.request(active.inbox.bytes(), self.peer) {
             Ok(mut request) => {
                 let mut desk = Desk {
                     files: &mut local.files,
@@ -378,6 +385,13 @@ impl<T: Transport> Connection<T> {
                 local.site.answer(&mut request, &mut desk)
             }
             Err(reject) => return self.refuse(reject, local),
+        };
+        let response = match answer {
+            Answer::Ready(response) => response,
+            Answer::Cold(warmup) => {
+                active.warmups += 1;
+                return self.wait_for_disk(warmup, local);
+            }
         };
         let complete = active.session.body_end() == BodyEnd::Reached;
         let persistence = match active.session.persistence() {
@@ -405,6 +419,31 @@ impl<T: Transport> Connection<T> {
         }
     }
 
+    /// Waits until a thread has read what is cold. Earlier answers must not wait with it.
+    fn wait_for_disk(&mut self, warmup: Warmup, local: &mut Local) -> Step {
+        self.state = State::Waiting;
+        self.deadline = local.clock.monotonic() + local.limits.send_timeout;
+        local.read(self.id, warmup);
+        match self.flush_gathered(local) {
+            Ok(()) => SLEEP,
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    /// Writes what it can of the answers gathered so far, of which none has a tail.
+    fn flush_gathered(&mut self, local: &mut Local) -> io::Result<()> {
+        match &mut self.active {
+            Some(active) if active.outbox.has_room() && !active.outbox.is_empty() => {
+                let budget = local.send_budget;
+                active
+                    .outbox
+                    .flush(&mut self.transport, budget, Disk::MayBlock)
+                    .map(|_| ())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Queues the answer to what cannot be served. What follows on this connection cannot be told
     /// from its content any more, so it ends.
     fn refuse(&mut self, reject: Reject, local: &mut Local) -> Step {
@@ -419,43 +458,10 @@ impl<T: Transport> Connection<T> {
         Step::Next(State::Sending)
     }
 
-    /// Writes the head, and the content unless the method is HEAD (RFC 9110 §9.3.2).
     fn queue(&mut self, response: Response, persistence: Persistence, local: &mut Local) {
-        let Some(active) = &mut self.active else {
-            return;
-        };
-        let head = active.session.head();
-        let length = response.body.length();
-        let sends_content = head.method != Method::Head && !response.status.forbids_content();
-        if let Some(writer) = &mut local.log {
-            let bytes = active.inbox.bytes();
-            let subject = Subject {
-                peer: self.peer,
-                request_line: head.line.of(bytes),
-                headers: &head.headers,
-                bytes,
-            };
-            let now = local.clock.now();
-            let started = active.started.unwrap_or(now.monotonic);
-            let body_bytes = if sends_content { length } else { 0 };
-            active
-                .entries
-                .add(writer, &subject, now, started, response.status, body_bytes);
+        if let Some(active) = &mut self.active {
+            active.queue(response, persistence, self.peer, local);
         }
-        let date = local.clock.server_and_date();
-        write_head(
-            active.outbox.head(),
-            response.status,
-            date,
-            persistence,
-            length,
-            response.headers.as_bytes(),
-        );
-        active.outbox.push(if sends_content {
-            response.body
-        } else {
-            Body::Empty
-        });
         self.requests = Requests::Some;
         self.deadline = local.clock.monotonic() + local.limits.send_timeout;
     }
@@ -465,13 +471,24 @@ impl<T: Transport> Connection<T> {
             return CLOSE;
         };
         let before = active.outbox.waiting_bytes();
-        match active.outbox.flush(&mut self.transport, local.send_budget) {
+        match active
+            .outbox
+            .flush(&mut self.transport, local.send_budget, local.disk())
+        {
             Ok(Flush::Done) => {}
+            Ok(Flush::Cold) => {
+                return match active.outbox.cold_piece() {
+                    Ok(Some(warmup)) => self.wait_for_disk(warmup, local),
+                    Ok(None) => CLOSE,
+                    Err(error) => self.fail(&error),
+                };
+            }
             Ok(unfinished) => {
                 if active.outbox.waiting_bytes() != before {
                     self.deadline = local.clock.monotonic() + local.limits.send_timeout;
                 }
-                return if unfinished == Flush::Again {
+                let again = unfinished == Flush::Again;
+                return if again {
                     Step::Verdict(Verdict::Again)
                 } else {
                     SLEEP
@@ -498,27 +515,17 @@ impl<T: Transport> Connection<T> {
     }
 
     fn linger(&mut self, reads: &mut usize, local: &mut Local) -> Step {
-        let Some(active) = &mut self.active else {
-            return CLOSE;
-        };
         loop {
-            if *reads == 0 {
-                return Step::Verdict(Verdict::Again);
+            if let Err(step) = self.receive(reads, local) {
+                return step;
             }
-            *reads -= 1;
-            match self
-                .transport
-                .read(active.inbox.room(local.limits.head_bytes_max))
-            {
-                Ok(Read::Bytes(_)) => {
-                    let now = local.clock.monotonic();
-                    if now >= self.linger_until {
-                        return CLOSE;
-                    }
-                    self.deadline = (now + local.limits.lingering_timeout).min(self.linger_until);
-                }
-                Ok(Read::Blocked) => return SLEEP,
-                Ok(Read::End) | Err(_) => return CLOSE,
+            let now = local.clock.monotonic();
+            if now >= self.linger_until {
+                return CLOSE;
+            }
+            self.deadline = (now + local.limits.lingering_timeout).min(self.linger_until);
+            if let Some(active) = &mut self.active {
+                active.inbox.clear();
             }
         }
     }
@@ -562,41 +569,13 @@ impl fmt::Display for Name {
     }
 }
 
-impl ConnectionId {
-    /// A place and its generation, of which 31 bits count: so no id collides with the tokens at
-    /// the top of the range, which are not connections.
-    pub fn new(slot: u32, generation: u32) -> ConnectionId {
-        ConnectionId {
-            slot,
-            generation: generation & (u32::MAX >> 1),
-        }
-    }
-
-    /// The place in the slab.
-    pub fn slot(self) -> usize {
-        self.slot as usize
-    }
-
-    /// Packed into an event's token.
-    pub fn to_token(self) -> usize {
-        (self.generation as usize) << 32 | self.slot as usize
-    }
-
-    /// Unpacked from an event's token.
-    pub fn from_token(token: usize) -> ConnectionId {
-        ConnectionId {
-            slot: token as u32,
-            generation: (token >> 32) as u32,
-        }
-    }
-}
-
 impl fmt::Display for State {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             State::Idle => "waiting for a request",
             State::Head => "reading a request head",
             State::Body => "reading request content",
+            State::Waiting => "waiting for the disk",
             State::Sending => "sending a response",
             State::Lingering => "closing",
         })

@@ -2,11 +2,16 @@
 //!
 //! The socket's life is the connection's; the life of a request and its answer is in here.
 
-use super::access_log::Entries;
+use super::access_log::{Entries, Subject};
 use super::inbox::Inbox;
 use super::local::Local;
 use super::outbox::Outbox;
+use crate::http::h1::body::BodyEnd;
 use crate::http::h1::session::Session;
+use crate::http::h1::write::{Persistence, write_head};
+use crate::http::{Method, Reject};
+use crate::site::{Body, Response};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 /// Buffers and state of the requests being read and answered.
@@ -24,6 +29,8 @@ pub struct Active {
     pub body_bytes: u64,
     /// Where in the inbox its content ends, once that was read.
     pub body_end: usize,
+    /// How often the disk was waited for on behalf of the request at hand.
+    pub warmups: u8,
     pub after: After,
 }
 
@@ -46,6 +53,7 @@ impl Active {
             head_bytes: 0,
             body_bytes: 0,
             body_end: 0,
+            warmups: 0,
             after: After::NextRequest,
         }
     }
@@ -57,6 +65,77 @@ impl Active {
         self.head_bytes = 0;
         self.body_bytes = 0;
         self.body_end = 0;
+        self.warmups = 0;
+    }
+
+    /// Throws away what has arrived of the content of the request at hand, up to its end.
+    ///
+    /// # Errors
+    /// A [`Reject`] for broken framing, or when there is more than `bytes_max` of it.
+    pub fn discard_content(&mut self, bytes_max: u64) -> Result<BodyEnd, Reject> {
+        let mut at = self.head_bytes;
+        loop {
+            let input = self.inbox.bytes().get(at..).unwrap_or_default();
+            let decoded = self.session.read_body(input)?;
+            let used_up = decoded.consumed == input.len();
+            at += decoded.consumed;
+            self.body_bytes += decoded.data.len() as u64;
+            if self.body_bytes > bytes_max {
+                return Err(Reject::BodyTooLarge);
+            }
+            if decoded.end == BodyEnd::Reached {
+                self.body_end = at;
+                return Ok(BodyEnd::Reached);
+            }
+            if used_up {
+                self.inbox.truncate(self.head_bytes);
+                return Ok(BodyEnd::Open);
+            }
+        }
+    }
+
+    /// Queues an answer: its head, and its content unless the method is HEAD (RFC 9110 §9.3.2).
+    pub fn queue(
+        &mut self,
+        response: Response,
+        persistence: Persistence,
+        peer: Option<SocketAddr>,
+        local: &mut Local,
+    ) {
+        let head = self.session.head();
+        let status = response.status;
+        let length = response.body.length();
+        let sends_content = head.method != Method::Head && !status.forbids_content();
+        if let Some(writer) = &mut local.log {
+            let bytes = self.inbox.bytes();
+            let line = head.line.of(bytes);
+            let subject = Subject {
+                peer,
+                request_line: line,
+                headers: &head.headers,
+                bytes,
+            };
+            let now = local.clock.now();
+            let started = self.started.unwrap_or(now.monotonic);
+            let body_bytes = if sends_content { length } else { 0 };
+            self.entries
+                .add(writer, &subject, now, started, status, body_bytes);
+        }
+        let lines = local.clock.server_and_date();
+        let headers = response.headers.as_bytes();
+        write_head(
+            self.outbox.head(),
+            status,
+            lines,
+            persistence,
+            length,
+            headers,
+        );
+        self.outbox.push(if sends_content {
+            response.body
+        } else {
+            Body::Empty
+        });
     }
 
     /// The answers in the outbox have ended, so many bytes of them unsent.

@@ -3,8 +3,11 @@
 use super::access_log::LogWriter;
 use super::clock::Clock;
 use super::exchange::Spare;
+use super::id::ConnectionId;
 use super::limits::Limits;
-use crate::files::{Now, OpenFiles};
+use super::mailbox::{Letter, Mailbox};
+use super::pool::Pool;
+use crate::files::{Disk, Now, OpenFiles, Warmup};
 use crate::http::h1::head::HeadLimits;
 use crate::site::{Freshness, Site};
 use std::sync::Arc;
@@ -24,6 +27,14 @@ pub struct Local {
     pub log: Option<LogWriter>,
     pub scratch: Vec<u8>,
     pub stage: Stage,
+    /// Who reads what is cold. Without one the worker waits for the disk itself.
+    pub reader: Option<Reader>,
+}
+
+/// Threads that may wait for the disk, and where they answer to.
+pub struct Reader {
+    pub pool: Arc<Pool>,
+    pub mailbox: Arc<Mailbox>,
 }
 
 /// Whether new requests are welcome.
@@ -54,6 +65,27 @@ impl Local {
             log,
             scratch: Vec::new(),
             stage: Stage::Serving,
+            reader: None,
+        }
+    }
+
+    /// Whether the worker may wait for the disk.
+    pub fn disk(&self) -> Disk {
+        if self.reader.is_some() {
+            Disk::MustNotBlock
+        } else {
+            Disk::MayBlock
+        }
+    }
+
+    /// Has something read from the disk; a letter will say when it is done.
+    pub fn read(&self, id: ConnectionId, warmup: Warmup) {
+        if let Some(reader) = &self.reader {
+            reader.pool.submit(
+                move || warmup.run(),
+                Letter::Warmed(id),
+                Arc::clone(&reader.mailbox),
+            );
         }
     }
 

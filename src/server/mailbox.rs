@@ -1,5 +1,6 @@
 //! Letters to a worker: the one place where threads meet, off the path of every request.
 
+use super::id::ConnectionId;
 use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -11,6 +12,8 @@ pub enum Letter {
     Stop { deadline: Instant },
     /// End now.
     StopNow,
+    /// What this connection waited for has been read from the disk.
+    Warmed(ConnectionId),
 }
 
 /// A worker's mailbox. Held by the worker and by everyone who may write to it.

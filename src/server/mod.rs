@@ -9,12 +9,14 @@ pub mod address;
 pub mod clock;
 pub mod connection;
 pub mod exchange;
+pub mod id;
 pub mod inbox;
 pub mod limits;
 pub mod listener;
 pub mod local;
 pub mod mailbox;
 pub mod outbox;
+pub mod pool;
 pub mod start_error;
 pub mod timers;
 pub mod transport;
@@ -28,8 +30,9 @@ pub use start_error::StartError;
 use crate::files::{CacheLimits, OpenFiles};
 use crate::site::Site;
 use listener::Listeners;
-use local::Local;
+use local::{Local, Reader};
 use mailbox::{Letter, Mailbox};
+use pool::Pool;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -149,24 +152,22 @@ impl Server {
             })
             .collect::<Result<Vec<_>, _>>()?;
         let listeners = Arc::new(Listeners::open(&groups, count)?);
-        let site = Arc::new(self.site);
-        let mut prepared = Vec::new();
-        for number in 0..count {
-            prepared.push(prepare(
-                number,
-                &site,
-                &listeners,
-                &self.limits,
-                &self.cache,
-                &self.access_log,
-            )?);
-        }
+        let common = Arc::new(Common {
+            site: Arc::new(self.site),
+            listeners: Arc::clone(&listeners),
+            limits: self.limits,
+            cache: self.cache,
+            pool: Arc::new(Pool::new(pool::THREADS_MAX)),
+        });
+        let prepared = (0..count)
+            .map(|number| Prepared::new(number, &common, &self.access_log))
+            .collect::<Result<Vec<_>, _>>()?;
         let handle = Handle {
             mailboxes: prepared
                 .iter()
                 .map(|one| Arc::clone(&one.mailbox))
                 .collect(),
-            stop_timeout: self.limits.stop_timeout,
+            stop_timeout: common.limits.stop_timeout,
         };
         let mut running = Running {
             handle,
@@ -187,60 +188,65 @@ impl Server {
     }
 }
 
-/// Everything of a worker that can cross to its thread; the rest is made there, for it never
-/// leaves it.
+/// What all workers are given alike; nobody changes it.
+struct Common {
+    site: Arc<Site>,
+    listeners: Arc<Listeners>,
+    limits: Limits,
+    cache: CacheLimits,
+    pool: Arc<Pool>,
+}
+
+/// Everything of a worker that may fail to be had and can cross to its thread; the rest is made
+/// there, for it never leaves it.
 struct Prepared {
     number: usize,
     poll: mio::Poll,
     mailbox: Arc<Mailbox>,
-    listeners: Arc<Listeners>,
-    site: Arc<Site>,
-    limits: Limits,
-    cache: CacheLimits,
     log: Option<access_log::LogWriter>,
-}
-
-fn prepare(
-    number: usize,
-    site: &Arc<Site>,
-    listeners: &Arc<Listeners>,
-    limits: &Limits,
-    cache: &CacheLimits,
-    access_log: &AccessLog,
-) -> Result<Prepared, StartError> {
-    let path = match access_log {
-        AccessLog::File(path, _) => Some(path.clone()),
-        AccessLog::Off | AccessLog::Stdout(_) => None,
-    };
-    let log = access_log
-        .open()
-        .map_err(|error| StartError::AccessLog { path, error })?;
-    let poll = mio::Poll::new().map_err(StartError::Worker)?;
-    let waker = mio::Waker::new(poll.registry(), worker::LETTERS).map_err(StartError::Worker)?;
-    Ok(Prepared {
-        number,
-        poll,
-        mailbox: Arc::new(Mailbox::new(waker)),
-        listeners: Arc::clone(listeners),
-        site: Arc::clone(site),
-        limits: limits.clone(),
-        cache: *cache,
-        log,
-    })
+    common: Arc<Common>,
 }
 
 impl Prepared {
+    fn new(
+        number: usize,
+        common: &Arc<Common>,
+        access_log: &AccessLog,
+    ) -> Result<Prepared, StartError> {
+        let log = access_log
+            .open()
+            .map_err(|error| StartError::access_log(access_log, error))?;
+        let poll = mio::Poll::new().map_err(StartError::Worker)?;
+        let waker =
+            mio::Waker::new(poll.registry(), worker::LETTERS).map_err(StartError::Worker)?;
+        let mailbox = Arc::new(Mailbox::new(waker));
+        Ok(Prepared {
+            number,
+            poll,
+            mailbox,
+            log,
+            common: Arc::clone(common),
+        })
+    }
+
     fn spawn(self) -> std::io::Result<JoinHandle<()>> {
-        thread::Builder::new()
-            .name(format!("worker-{}", self.number))
-            .spawn(move || {
-                let files = OpenFiles::new(self.cache);
-                let local = Local::new(self.site, files, self.limits, self.log, clock::read());
-                match Worker::new(self.number, self.poll, self.mailbox, self.listeners, local) {
-                    Ok(worker) => worker.run(),
-                    Err(error) => log::error!("worker {} cannot start: {error}", self.number),
-                }
-            })
+        let name = format!("worker-{}", self.number);
+        thread::Builder::new().name(name).spawn(move || {
+            let common = self.common;
+            let files = OpenFiles::new(common.cache);
+            let (site, limits) = (Arc::clone(&common.site), common.limits.clone());
+            let mut local = Local::new(site, files, limits, self.log, clock::read());
+            let pool = Arc::clone(&common.pool);
+            local.reader = Some(Reader {
+                pool,
+                mailbox: Arc::clone(&self.mailbox),
+            });
+            let listeners = Arc::clone(&common.listeners);
+            match Worker::new(self.number, self.poll, self.mailbox, listeners, local) {
+                Ok(worker) => worker.run(),
+                Err(error) => log::error!("worker {} cannot start: {error}", self.number),
+            }
+        })
     }
 }
 

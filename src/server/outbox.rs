@@ -3,7 +3,7 @@
 //! It must never know requests or states.
 
 use super::transport::{Transport, Write};
-use crate::files::{CachedFile, Contents};
+use crate::files::{CachedFile, Contents, Disk, Warmup};
 use crate::site::Body;
 use crate::site::multipart::Multipart;
 use crate::sys::file;
@@ -26,6 +26,8 @@ pub struct Outbox {
     parts: Option<Parts>,
     /// Whether a file was left in the middle, so that it may have changed since.
     interrupted: Interrupted,
+    /// Up to where in the file at hand there is no need to ask whether the disk would be waited for.
+    warm_until: u64,
 }
 
 /// Content too large to be copied. `range` is what is left to write.
@@ -65,6 +67,8 @@ pub enum Flush {
     Blocked,
     /// The turn's budget is used up.
     Again,
+    /// The next piece of the file is on the disk alone; see [`Outbox::cold_piece`].
+    Cold,
 }
 
 impl Outbox {
@@ -124,6 +128,7 @@ impl Outbox {
         &mut self,
         transport: &mut impl Transport,
         mut budget: usize,
+        disk: Disk,
     ) -> io::Result<Flush> {
         loop {
             let head = &self.gathered[self.written..];
@@ -153,6 +158,10 @@ impl Outbox {
                     if budget == 0 {
                         self.interrupted = Interrupted::Yes;
                         return Ok(Flush::Again);
+                    }
+                    if disk == Disk::MustNotBlock && is_cold(file, range, budget, self.warm_until) {
+                        self.interrupted = Interrupted::Yes;
+                        return Ok(Flush::Cold);
                     }
                     match send_piece(file, range, budget, self.interrupted, transport)? {
                         Write::Blocked => {
@@ -208,6 +217,26 @@ impl Outbox {
         }
     }
 
+    /// After [`Flush::Cold`]: what a thread that may wait has to read before the next flush. That
+    /// flush will not ask again, so that a disk cache under pressure cannot hold it up for ever.
+    ///
+    /// # Errors
+    /// When the descriptor cannot be duplicated.
+    pub fn cold_piece(&mut self) -> io::Result<Option<Warmup>> {
+        let Tail::File { file, range } = &self.tail else {
+            return Ok(None);
+        };
+        let Contents::Descriptor(descriptor) = file.contents() else {
+            return Ok(None);
+        };
+        let piece = range.start..range.end.min(range.start + WARMUP_BYTES);
+        self.warm_until = piece.end;
+        Ok(Some(Warmup::Piece {
+            file: descriptor.try_clone()?,
+            range: piece,
+        }))
+    }
+
     /// How many bytes still wait, parts that have not begun not counted.
     pub fn waiting_bytes(&self) -> u64 {
         let tail = match &self.tail {
@@ -227,7 +256,19 @@ impl Outbox {
         self.tail = Tail::None;
         self.parts = None;
         self.interrupted = Interrupted::No;
+        self.warm_until = 0;
     }
+}
+
+/// Whether the disk would have to be waited for. The last byte of a piece stands for all of it,
+/// for the kernel reads ahead in order; before the first piece nothing is known of the beginning.
+fn is_cold(file: &CachedFile, range: &Range<u64>, budget: usize, warm_until: u64) -> bool {
+    let Contents::Descriptor(descriptor) = file.contents() else {
+        return false;
+    };
+    let end = range.end.min(range.start + budget as u64);
+    let cold = |offset| file::residency(descriptor.as_fd(), offset) == file::Residency::Cold;
+    end > warm_until && (cold(end - 1) || cold(range.start))
 }
 
 /// The range of a file whose contents are in memory.
@@ -256,7 +297,9 @@ fn send_piece(
     let Contents::Descriptor(descriptor) = file.contents() else {
         return Ok(Write::Took(0));
     };
-    if interrupted == Interrupted::Yes && file::identity(descriptor.as_fd())? != *file.identity() {
+    if interrupted == Interrupted::Yes
+        && !file::identity(descriptor.as_fd())?.has_same_contents(file.identity())
+    {
         return Err(io::Error::new(
             io::ErrorKind::UnexpectedEof,
             "the file has changed while it was sent",
@@ -282,6 +325,9 @@ fn send_piece(
 /// Content up to this size is copied behind its head: cheaper than a second vector, and it can be
 /// gathered with the answers of other pipelined requests.
 const COPIED_BYTES_MAX: usize = 4 * 1024;
+
+/// How much is read at once when the disk has to be waited for.
+const WARMUP_BYTES: u64 = 1024 * 1024;
 
 /// Gathered answers beyond this are written before another request is parsed.
 const GATHERED_BYTES_MAX: usize = 64 * 1024;

@@ -1,5 +1,6 @@
 //! Why a server could not start, in words that say what to do.
 
+use super::access_log::AccessLog;
 use super::address::Address;
 use std::fmt;
 use std::io;
@@ -29,6 +30,16 @@ impl StartError {
             address: address.clone(),
             error,
         }
+    }
+}
+
+impl StartError {
+    pub(super) fn access_log(access_log: &AccessLog, error: io::Error) -> StartError {
+        let path = match access_log {
+            AccessLog::File(path, _) => Some(path.clone()),
+            AccessLog::Off | AccessLog::Stdout(_) => None,
+        };
+        StartError::AccessLog { path, error }
     }
 }
 

@@ -5,7 +5,7 @@
 //! back. So a busy keep-alive connection touches the wheel about once per timeout, not once per
 //! request.
 
-use super::connection::ConnectionId;
+use super::id::ConnectionId;
 use std::time::{Duration, Instant};
 
 /// The wheel.

@@ -1,7 +1,8 @@
 //! The reactor: one turn, in order. It must never know parsing, routing or bodies.
 
 use super::clock;
-use super::connection::{Connection, ConnectionId, Queue, Requests, State, Verdict};
+use super::connection::{Connection, Queue, Requests, State, Verdict};
+use super::id::ConnectionId;
 use super::listener::{ACCEPTS_PER_TURN, Accepting, Listeners, PAUSE};
 use super::local::{Local, Stage};
 use super::mailbox::{Letter, Mailbox};
@@ -336,6 +337,11 @@ impl Worker {
         for letter in self.mailbox.take() {
             match letter {
                 Letter::Stop { deadline } => self.stop(deadline),
+                Letter::Warmed(id) => {
+                    if let Some(slot) = self.find(id) {
+                        self.drive(slot, Freshness::Unknown, Connection::warmed);
+                    }
+                }
                 Letter::StopNow => {
                     self.stop_deadline = Some(self.local.clock.monotonic());
                     self.local.stage = Stage::Stopping;

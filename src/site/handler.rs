@@ -1,7 +1,7 @@
 //! What answers at a location.
 
 use super::Response;
-use crate::files::{Found, Now, OpenError, OpenFiles, Root};
+use crate::files::{Found, Now, OpenError, OpenFiles, Root, Warmup};
 use crate::http::{Method, Request};
 
 /// Answers the requests of a location.
@@ -25,15 +25,33 @@ pub trait Handler: Send + Sync + 'static {
 
     /// The answer. Runs on the worker and must not block: everything else that the worker serves
     /// would wait. A panic costs this connection and is logged.
-    fn answer(&self, request: &Request<'_>, desk: &mut Desk<'_>) -> Response;
+    fn answer(&self, request: &Request<'_>, desk: &mut Desk<'_>) -> Answer;
+}
+
+/// What a handler makes of a request.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every answer is ready, and goes by value"
+)]
+pub enum Answer {
+    /// This.
+    Ready(Response),
+    /// The disk has to be read first, by a thread that may wait for it; then ask again.
+    Cold(Warmup),
+}
+
+impl From<Response> for Answer {
+    fn from(response: Response) -> Answer {
+        Answer::Ready(response)
+    }
 }
 
 impl<F> Handler for F
 where
     F: Fn(&Request<'_>) -> Response + Send + Sync + 'static,
 {
-    fn answer(&self, request: &Request<'_>, _desk: &mut Desk<'_>) -> Response {
-        self(request)
+    fn answer(&self, request: &Request<'_>, _desk: &mut Desk<'_>) -> Answer {
+        self(request).into()
     }
 }
 

@@ -12,7 +12,7 @@ pub mod route;
 pub mod static_files;
 
 pub use error_page::ErrorBodies;
-pub use handler::{Desk, Freshness, Handler, Methods};
+pub use handler::{Answer, Desk, Freshness, Handler, Methods};
 pub use response::{Body, Response};
 pub use static_files::{Dotfiles, Mapping, StaticFiles};
 
@@ -53,9 +53,9 @@ impl Site {
     }
 
     /// The answer to a request: server-wide OPTIONS, location, method, handler, in that order.
-    pub fn answer(&self, request: &mut Request<'_>, desk: &mut Desk<'_>) -> Response {
+    pub fn answer(&self, request: &mut Request<'_>, desk: &mut Desk<'_>) -> Answer {
         if request.path() == b"*" {
-            return options(Methods::READ);
+            return options(Methods::READ).into();
         }
         let found = self.locations.find(request.path());
         let methods = found
@@ -66,12 +66,15 @@ impl Site {
             (_, None) => Response::new(Status::NOT_FOUND),
             (method, Some(location)) if methods.contains(method) => {
                 request.matched = location.prefix_bytes;
-                location.handler.answer(request, desk)
+                match location.handler.answer(request, desk) {
+                    Answer::Ready(response) => response,
+                    cold => return cold,
+                }
             }
             (Method::Options, Some(_)) => options(methods),
             (_, Some(_)) => not_allowed(methods),
         };
-        self.dress(response)
+        self.dress(response).into()
     }
 
     /// The answer to a request that cannot be served.

@@ -2,7 +2,7 @@
 //!
 //! It must never know mio, connections, timers or threads.
 
-use super::handler::{Desk, Handler};
+use super::handler::{Answer, Desk, Handler};
 use super::multipart::{Multipart, write_content_range};
 use super::{Body, Response, redirect};
 use crate::files::{CachedFile, Found, OpenError, Root};
@@ -96,13 +96,13 @@ impl StaticFiles {
 }
 
 impl Handler for StaticFiles {
-    fn answer(&self, request: &Request<'_>, desk: &mut Desk<'_>) -> Response {
+    fn answer(&self, request: &Request<'_>, desk: &mut Desk<'_>) -> Answer {
         let path = match self.mapping {
             Mapping::Alias => request.path_in_location(),
             Mapping::Root => request.path(),
         };
         if self.dotfiles == Dotfiles::Deny && has_dotfile(path) {
-            return Response::new(Status::NOT_FOUND);
+            return Response::new(Status::NOT_FOUND).into();
         }
         let relative = path.strip_prefix(b"/").unwrap_or(path);
         let found = if path.ends_with(b"/") {
@@ -115,6 +115,7 @@ impl Handler for StaticFiles {
             Ok(Found::Directory) => redirect::add_slash(request),
             Err(error) => refuse(error, path),
         }
+        .into()
     }
 }
 
