@@ -14,50 +14,23 @@
 //! States are named for what is waited for. It must never know mio's `Poll`, the slab, TOML or the
 //! disk.
 
+mod ending;
+
 use super::exchange::{Active, After};
 use super::id::ConnectionId;
 use super::local::Local;
 use super::outbox::Flush;
+use super::state::{Queue, Requests, State, Verdict};
 use super::transport::{Edge, Read, Transport};
 use crate::files::{Disk, Warmup};
+use crate::http::Reject;
 use crate::http::h1::body::{BodyEnd, Framing};
 use crate::http::h1::session::Expectation;
 use crate::http::h1::write::Persistence;
-use crate::http::{Reject, Status};
 use crate::site::{Answer, Desk, Freshness, Response};
-use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Instant;
-
-/// What a connection waits for, in the order lived.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// The first byte of a request.
-    Idle,
-    /// The rest of a request head.
-    Head,
-    /// The rest of the content, which is thrown away.
-    Body,
-    /// The disk.
-    Waiting,
-    /// The client to take the response.
-    Sending,
-    /// The client to notice that the connection is closed. Closing with unread bytes would make
-    /// the kernel send RST, which can destroy the answer that was just written.
-    Lingering,
-}
-
-/// What is to become of a connection after it was driven.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Wait for an edge, or for the deadline.
-    Sleep,
-    /// It could go on and was stopped for fairness: drive it again next turn.
-    Again,
-    /// Drop it.
-    Close,
-}
 
 /// One step of the machine.
 enum Step {
@@ -82,20 +55,6 @@ pub struct Connection<T> {
     linger_until: Instant,
     requests: Requests,
     pub(super) queue: Queue,
-}
-
-/// Whether a connection has been of use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Requests {
-    NoneYet,
-    Some,
-}
-
-/// Whether it stands in the worker's queue of those that can go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Queue {
-    Out,
-    In,
 }
 
 impl<T: Transport> Connection<T> {
@@ -184,30 +143,6 @@ impl<T: Transport> Connection<T> {
                     return verdict;
                 }
             }
-        }
-    }
-
-    /// The deadline has passed: answers 408 where a request had begun, gives up otherwise.
-    pub fn expire(&mut self, local: &mut Local) -> Verdict {
-        log::debug!("{}: no progress while {}", self.name(), self.state);
-        match self.state {
-            State::Head | State::Body => {
-                let step = self.refuse(Reject::TimedOut, local);
-                self.enter(step, local)
-            }
-            State::Waiting if self.has_unanswered() => {
-                let response = local.site.failure(Status::SERVICE_UNAVAILABLE);
-                self.queue(response, Persistence::Close, local);
-                if let Some(active) = &mut self.active {
-                    active.after = After::Linger;
-                }
-                self.enter(Step::Next(State::Sending), local)
-            }
-            State::Waiting | State::Sending => {
-                self.break_off(local);
-                Verdict::Close
-            }
-            State::Idle | State::Lingering => Verdict::Close,
         }
     }
 
@@ -444,20 +379,6 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// Queues the answer to what cannot be served. What follows on this connection cannot be told
-    /// from its content any more, so it ends.
-    fn refuse(&mut self, reject: Reject, local: &mut Local) -> Step {
-        log::debug!("{}: {reject} while {}", self.name(), self.state);
-        let response = local.site.reject(reject);
-        self.queue(response, Persistence::Close, local);
-        if let Some(active) = &mut self.active {
-            active.inbox.clear();
-            active.begin_next();
-            active.after = After::Linger;
-        }
-        Step::Next(State::Sending)
-    }
-
     fn queue(&mut self, response: Response, persistence: Persistence, local: &mut Local) {
         if let Some(active) = &mut self.active {
             active.queue(response, persistence, self.peer, local);
@@ -512,73 +433,6 @@ impl<T: Transport> Connection<T> {
                 Step::Next(State::Lingering)
             }
         }
-    }
-
-    fn linger(&mut self, reads: &mut usize, local: &mut Local) -> Step {
-        loop {
-            if let Err(step) = self.receive(reads, local) {
-                return step;
-            }
-            let now = local.clock.monotonic();
-            if now >= self.linger_until {
-                return CLOSE;
-            }
-            self.deadline = (now + local.limits.lingering_timeout).min(self.linger_until);
-            if let Some(active) = &mut self.active {
-                active.inbox.clear();
-            }
-        }
-    }
-
-    /// A response cannot be completed: logs what was sent of it and lets the client see a failure
-    /// rather than an end.
-    fn break_off(&mut self, local: &mut Local) {
-        if let Some(active) = &mut self.active {
-            let unsent = active.outbox.waiting_bytes();
-            active.log_finished(local, unsent);
-            self.transport.fail_on_close();
-        }
-    }
-
-    fn fail(&self, error: &io::Error) -> Step {
-        // A client that goes away is no event; anything else may be.
-        let level = match error.kind() {
-            io::ErrorKind::ConnectionReset
-            | io::ErrorKind::BrokenPipe
-            | io::ErrorKind::TimedOut => log::Level::Debug,
-            _ => log::Level::Warn,
-        };
-        log::log!(level, "{}: {error} while {}", self.name(), self.state);
-        CLOSE
-    }
-
-    fn name(&self) -> Name {
-        Name(self.peer)
-    }
-}
-
-/// A client, as diagnostics call it.
-struct Name(Option<SocketAddr>);
-
-impl fmt::Display for Name {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(peer) => peer.fmt(formatter),
-            None => formatter.write_str("unix client"),
-        }
-    }
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            State::Idle => "waiting for a request",
-            State::Head => "reading a request head",
-            State::Body => "reading request content",
-            State::Waiting => "waiting for the disk",
-            State::Sending => "sending a response",
-            State::Lingering => "closing",
-        })
     }
 }
 

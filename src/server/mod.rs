@@ -18,6 +18,7 @@ pub mod mailbox;
 pub mod outbox;
 pub mod pool;
 pub mod start_error;
+pub mod state;
 pub mod timers;
 pub mod transport;
 pub mod worker;

@@ -1,11 +1,12 @@
 //! The reactor: one turn, in order. It must never know parsing, routing or bodies.
 
 use super::clock;
-use super::connection::{Connection, Queue, Requests, State, Verdict};
+use super::connection::Connection;
 use super::id::ConnectionId;
 use super::listener::{ACCEPTS_PER_TURN, Accepting, Listeners, PAUSE};
 use super::local::{Local, Stage};
 use super::mailbox::{Letter, Mailbox};
+use super::state::{Queue, Requests, State, Verdict};
 use super::timers::Timers;
 use super::transport::{Edge, Plain};
 use crate::site::Freshness;
