@@ -83,6 +83,8 @@ pub mod site;
 
 pub mod server;
 
+pub mod config;
+
 pub use files::{CacheLimits, Root, Symlinks, Types};
 pub use http::{Method, Request, Status};
 pub use server::{
