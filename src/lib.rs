@@ -1,6 +1,95 @@
-//! A web server: an nginx-style reactor for static files, to run or to embed.
+//! A web server: an nginx-style reactor for static files, to run (`httpd -c conf/httpd.toml`) or to
+//! embed.
+//!
+//! ```no_run
+//! use httpd::{Request, Response, Root, Server, Site, StaticFiles};
+//!
+//! let site = Site::new()
+//!     .at("/", StaticFiles::new(Root::open("public")?).index(["index.html"]))
+//!     .at("/hello", |_: &Request<'_>| Response::text("hello\n"));
+//! Server::new(site).listen("127.0.0.1:8080").run()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # The house
+//!
+//! ```text
+//!  5  program   main, cli, logging, config/         what the operator wrote
+//!  4  server    worker, connection, transport …     when and how bytes move   (mio, slab live here only)
+//!  3  site      locations, handlers, Response       which answer              (no sockets, no threads)
+//!  2  files     root, open-file cache, types        what is on the disk
+//!  1  http      RFC 9110 meaning; http/h1 RFC 9112  what the bytes say        (pure: no I/O, no clock)
+//!  0  sys       listen, send_file, open_beneath …   what the kernel offers    (rustix, socket2 live here only)
+//! ```
+//!
+//! A file imports from the floors below it, never from above; a test reads the sources and holds
+//! this. Five tenets, the earlier wins: correct on the wire and confined to the root; told in one
+//! reading; nothing shared between workers; nothing repeated per request that can be done per
+//! file, per second, per turn or at start; everything bounded (the numbers stand in [`Limits`],
+//! [`CacheLimits`] and, where nobody needs to change them, at the end of the file that uses them).
+//!
+//! # One request, in six files
+//!
+//! 1. [`server::worker`]: epoll reports an edge; its token names the connection.
+//! 2. [`server::connection`]: the state machine. It reads into a buffer lent by the worker
+//!    ([`server::transport`] knows when a read is worth a call) …
+//! 3. [`http::h1::head`]: … and the parser goes on where it stopped, until the head is complete.
+//!    [`http::h1::session`] makes a [`Request`] of it, a view that copies nothing.
+//! 4. [`site`]: host rules were checked; the location is found, the method admitted, the handler
+//!    asked.
+//! 5. [`site::static_files`]: the file from the worker's cache ([`files`]), then preconditions,
+//!    then ranges: a [`Response`], a value that goes down the other side.
+//! 6. [`server::outbox`]: the head and a small content leave in one write, together with the
+//!    answers to the requests that were pipelined behind; a large file leaves by sendfile, a
+//!    bounded piece per turn.
+//!
+//! It runs one way: nothing upstream holds a reference to anything further on.
+//!
+//! # Decisions worth knowing
+//!
+//! **An answer from memory is never older than the request.** A worker's turn begins with the
+//! file changes, before any connection: whatever was changed before a request was sent, inotify
+//! had queued before epoll could report the request. Where a request may have come after that
+//! (the second of a pipelined batch, a connection accepted within the turn, a second read), the
+//! cache is asked to look again first. [`site::Freshness`] is that knowledge; it costs no call on
+//! a keep-alive request.
+//!
+//! **A second server on a taken port is refused** although every worker has a listener of its own:
+//! the first bind of an address goes without `SO_REUSEPORT` ([`sys::socket::bind_tcp`]).
+//! The listeners belong to the whole server and outlive the workers; a worker that stops empties
+//! its queue first.
+//!
+//! **What a busy connection needs is lent to it.** An idle one owns its socket and about a hundred
+//! bytes; buffers, parser and outbox come from the worker's store with the first byte and go back
+//! when it falls idle ([`server::exchange`]).
+//!
+//! **Timers are hints.** A deadline is a field that moves with every request; the wheel only knows
+//! when to look at it ([`server::timers`]).
+//!
+//! **A file in the middle of being sent may change.** Its identity is compared before each further
+//! piece; a response that cannot be completed truthfully is broken off with a reset, never padded.
+//!
+//! **No deferred accept.** `TCP_DEFER_ACCEPT` would save a turn on short connections; there is no
+//! way to set it yet without unsafe code (std has it behind `tcp_deferaccept`).
 #![forbid(unsafe_code)]
 
-pub mod files;
-pub mod http;
 pub mod sys;
+
+pub mod http;
+
+pub mod files;
+
+pub mod site;
+
+pub mod server;
+
+pub mod config;
+
+pub use files::{CacheLimits, Root, Symlinks, Types};
+pub use http::{Method, Request, Status};
+pub use server::{
+    AccessLog, Address, Format, Handle, Limits, Running, Server, StartError, Workers,
+};
+pub use site::{
+    Body, Desk, Dotfiles, ErrorBodies, Handler, Mapping, Methods, Response, Site, StaticFiles,
+};

@@ -238,8 +238,10 @@ impl OpenFiles {
         }
         let mut opened = self.ground.open(root, path, LastLink::Refuse);
         if root.link_policy() != Symlinks::Never && is_link(&opened) {
-            way = self.ground.walk(root, key, path)?;
-            seen = Some(way.end);
+            if way.trust == Trust::Watched {
+                way = self.ground.walk(root, key, path)?;
+                seen = Some(way.end);
+            }
             opened = self.ground.open(root, path, LastLink::Follow);
         }
         let Some(answer) = self.answer(root, path, key, opened, contents_bytes_max, now.wall)?

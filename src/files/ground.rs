@@ -121,8 +121,11 @@ impl Ground {
     /// [entered](Ground::enter).
     pub(super) fn way(&mut self, root: &Root, key: &Key) -> io::Result<Walked> {
         let directory = key::directory(key);
+        let top = entered(&self.views, root).place;
         match self.places.get(directory) {
             Some(&place) => Ok(Walked::at(place)),
+            // There is nothing to learn from a walk.
+            None if top.watch.is_none() => Ok(Walked::at(top)),
             None => self.walk(root, key, key::path(directory)),
         }
     }

@@ -11,6 +11,7 @@ mod mime;
 mod root;
 mod store;
 mod walk;
+mod warmup;
 mod watches;
 
 pub use cache::{Found, Now, OpenError, OpenFiles};
@@ -18,3 +19,4 @@ pub use cached::{CachedFile, Contents};
 pub use mime::Types;
 pub use root::{Root, Symlinks};
 pub use store::CacheLimits;
+pub use warmup::{Disk, Warmup};

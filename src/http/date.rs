@@ -6,7 +6,7 @@ use httpdate::HttpDate;
 use std::io::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The length of every date that [`format`] writes, in bytes.
+/// The length of every date that [`format()`] writes, in bytes.
 pub const LENGTH_BYTES: usize = 29;
 
 /// Writes `time` in the preferred form, IMF-fixdate, without allocating.

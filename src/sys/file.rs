@@ -70,6 +70,15 @@ pub struct Identity {
     pub changed: Timestamp,
 }
 
+impl Identity {
+    /// Whether contents of that identity are, of the same open file, still the contents of this
+    /// one. Names and permissions may have changed: a file that is replaced while it is being read
+    /// loses its name, not a byte.
+    pub fn has_same_contents(&self, other: &Identity) -> bool {
+        self.size_bytes == other.size_bytes && self.modified == other.modified
+    }
+}
+
 /// Why a file could not be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {

@@ -1,7 +1,13 @@
-//! Floor 0: what the kernel offers. It must never know HTTP, mio or a type of the floors above.
+//! Floor 0: what the kernel offers, each call wrapped once. rustix, socket2 and signal-hook live
+//! here only. It must never know HTTP, mio or a type of the floors above.
 
 pub mod file;
+pub mod port_holder;
+pub mod signal;
+pub mod socket;
 pub mod watch;
 
 #[cfg(test)]
 pub(crate) mod temporary;
+
+pub use port_holder::{Holder, port_holder};

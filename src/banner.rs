@@ -1,0 +1,136 @@
+//! What the program says when it serves: a few lines to a person at a terminal, one to anybody
+//! else. Says it once; nobody listening is no reason to fail.
+
+use std::io::{self, IsTerminal, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use httpd::{Address, Running};
+
+/// Tells where it serves what.
+pub fn greet(running: &Running, config: Option<&Path>, roots: &[PathBuf]) {
+    let told = Told {
+        addresses: running.addresses(),
+        workers: running.workers(),
+        config,
+        roots,
+    };
+    if io::stdout().is_terminal() {
+        let _ = io::stdout().write_all(told.to_person().as_bytes());
+    } else {
+        let _ = io::stderr().write_all(told.to_program().as_bytes());
+    }
+}
+
+/// The answer to `-t`.
+pub fn say_fine(config: Option<&Path>) {
+    let name = config.map_or("(defaults)".to_owned(), |path| path.display().to_string());
+    let _ = writeln!(io::stdout(), "configuration {name} is fine");
+}
+
+struct Told<'a> {
+    addresses: &'a [Address],
+    workers: usize,
+    config: Option<&'a Path>,
+    roots: &'a [PathBuf],
+}
+
+impl Told<'_> {
+    /// Six lines, with addresses that can be clicked.
+    fn to_person(&self) -> String {
+        let config = self
+            .config
+            .map_or("none".into(), |path| path.display().to_string());
+        let roots: Vec<String> = self
+            .roots
+            .iter()
+            .map(|it| it.display().to_string())
+            .collect();
+        let urls: Vec<String> = self.addresses.iter().map(url).collect();
+        format!(
+            "{NAME}\n  config   {config}\n  serving  {}\n  root     {}\n  workers  {}\n  stop     Ctrl-C\n",
+            urls.join("  "),
+            roots.join("  "),
+            self.workers,
+        )
+    }
+
+    /// One line, with the addresses as they are and the rest as `key=value`.
+    fn to_program(&self) -> String {
+        let addresses: Vec<String> = self.addresses.iter().map(plain).collect();
+        let mut line = format!("{NAME} listening on {}", addresses.join(" "));
+        for root in self.roots {
+            line.push_str(&format!(" root={root:?}"));
+        }
+        if let Some(config) = self.config {
+            line.push_str(&format!(" config={config:?}"));
+        }
+        line.push_str(&format!(" workers={}\n", self.workers));
+        line
+    }
+}
+
+fn plain(address: &Address) -> String {
+    match address {
+        Address::Tcp(address) => format!("http://{address}"),
+        Address::Unix(_) => address.to_string(),
+    }
+}
+
+/// A wildcard cannot be visited; the loopback that it takes in can.
+fn url(address: &Address) -> String {
+    let Address::Tcp(address) = address else {
+        return plain(address);
+    };
+    let loopback = match address.ip() {
+        ip if !ip.is_unspecified() => return format!("http://{address}"),
+        IpAddr::V4(_) => IpAddr::from(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(_) => IpAddr::from(Ipv6Addr::LOCALHOST),
+    };
+    format!(
+        "http://{} (and every other address)",
+        SocketAddr::new(loopback, address.port())
+    )
+}
+
+const NAME: &str = concat!("httpd ", env!("CARGO_PKG_VERSION"));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(addresses: &[&str], then: impl Fn(&Told)) {
+        let addresses: Vec<Address> = addresses
+            .iter()
+            .flat_map(|it| Address::parse(it).expect(it))
+            .collect();
+        then(&Told {
+            addresses: &addresses,
+            workers: 2,
+            config: Some(Path::new("conf/httpd.toml")),
+            roots: &["/srv/a b".into()],
+        });
+    }
+
+    #[test]
+    fn a_person_gets_six_lines_with_addresses_to_click() {
+        told(&["127.0.0.1:80", "0.0.0.0:81", "[::]:82"], |told| {
+            let text = told.to_person();
+            assert_eq!(text.lines().count(), 6, "{text}");
+            assert!(text.contains("http://127.0.0.1:80  "), "{text}");
+            assert!(text.contains("http://127.0.0.1:81 ("), "{text}");
+            assert!(text.contains("http://[::1]:82 ("), "{text}");
+        });
+    }
+
+    #[test]
+    fn a_program_gets_one_line_that_it_can_take_apart() {
+        told(&["127.0.0.1:80", "unix:/run/x.sock"], |told| {
+            let expected = format!(
+                "{NAME} listening on http://127.0.0.1:80 unix:/run/x.sock \
+                 root=\"/srv/a b\" config=\"conf/httpd.toml\" workers=2\n"
+            );
+            assert_eq!(told.to_program(), expected);
+        });
+    }
+}

@@ -1,0 +1,404 @@
+//! The flags and the environment. clap ends here: what leaves is [`Options`]. Knows nothing of what
+//! a configuration file says.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{ArgAction, CommandFactory, Parser, error::ErrorKind};
+use httpd::config::{LEVELS, Overrides, Place, Written, parse_workers};
+use log::LevelFilter;
+
+/// What the operator asked for on the command line or in the environment.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Options {
+    pub mode: Mode,
+    pub config: Option<PathBuf>,
+    pub overrides: Overrides,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Read the configuration, say what is wrong with it, and end.
+    Test,
+    Serve,
+}
+
+/// Reads the command line and the environment. Ends the process where a flag asks for words only
+/// (`--help`, `-V`), or where there is nothing sensible to go on with.
+pub fn read() -> Options {
+    parse(env::args_os(), |name| env::var_os(name)).unwrap_or_else(|error| error.exit())
+}
+
+fn parse(
+    arguments: impl IntoIterator<Item = OsString>,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> Result<Options, clap::Error> {
+    let flags = Flags::try_parse_from(arguments)?;
+    let mode = if flags.test { Mode::Test } else { Mode::Serve };
+    let environment = Environment { variable };
+    let overrides = Overrides {
+        root: flags.root()?.or(environment.path("HTTPD_ROOT")),
+        host: flags.host()?.or(environment.text("HTTPD_HOST")?),
+        port: flags.port().or(environment.read("HTTPD_PORT", parse_port)?),
+        workers: match flags.workers {
+            Some(workers) => Some(workers),
+            None => environment
+                .read("HTTPD_WORKERS", parse_workers)?
+                .map(|it| it.value),
+        },
+        log: flags.log().or(environment.path("HTTPD_LOG")),
+        level: match flags.level() {
+            Some(level) => Some(level),
+            None => environment
+                .read("HTTPD_LOG_LEVEL", parse_level)?
+                .map(|it| it.value),
+        },
+    };
+    let config = flags
+        .config
+        .or(environment.path("HTTPD_CONFIG").map(|it| it.value));
+    Ok(Options {
+        mode,
+        config,
+        overrides,
+    })
+}
+
+/// Serve static files over HTTP, fast.
+///
+/// Without anything said, the working directory is served on localhost:8080.
+#[derive(Debug, Parser)]
+#[command(
+    name = "httpd",
+    version,
+    disable_help_flag = true,
+    disable_version_flag = true,
+    after_help = AFTER_HELP
+)]
+struct Flags {
+    /// The directory to serve [default: .]
+    #[arg(value_name = "DIR", help_heading = "What to serve")]
+    directory: Option<PathBuf>,
+
+    /// The same, as a flag
+    #[arg(
+        short,
+        long = "root",
+        value_name = "DIR",
+        help_heading = "What to serve"
+    )]
+    root: Option<PathBuf>,
+
+    /// Read the configuration from FILE
+    #[arg(short, long, value_name = "FILE", help_heading = "What to serve")]
+    config: Option<PathBuf>,
+
+    /// The port to listen on; 0 takes a free one [default: 8080]
+    #[arg(short, long, value_name = "N", value_parser = parse_port, help_heading = "Where and how")]
+    port: Option<u16>,
+
+    /// The address to listen on [default: localhost]
+    #[arg(short = 'h', long, value_name = "ADDR", num_args = 0..=1, help_heading = "Where and how")]
+    host: Option<Option<String>>,
+
+    /// How many workers; "auto" is one per CPU [default: auto]
+    #[arg(short, long, value_name = "N", value_parser = parse_workers_flag, help_heading = "Where and how")]
+    workers: Option<httpd::Workers>,
+
+    /// Write diagnostics to FILE instead of standard error
+    #[arg(short, long, value_name = "FILE", help_heading = "What it tells")]
+    log: Option<PathBuf>,
+
+    /// Tell what happens, not only what fails
+    #[arg(short, long, action = ArgAction::Count, help_heading = "What it tells")]
+    verbose: u8,
+
+    /// Tell everything
+    #[arg(short, long, action = ArgAction::Count, help_heading = "What it tells")]
+    debug: u8,
+
+    /// Test the configuration and end
+    #[arg(short, help_heading = "And end")]
+    test: bool,
+
+    /// Print this help and end (-h alone does, too)
+    #[arg(long, action = ArgAction::Help, help_heading = "And end")]
+    help: Option<bool>,
+
+    /// Print the version and end
+    #[arg(short = 'V', long, action = ArgAction::Version, help_heading = "And end")]
+    version: Option<bool>,
+}
+
+impl Flags {
+    fn root(&self) -> Result<Option<Written<PathBuf>>, clap::Error> {
+        match (&self.directory, &self.root) {
+            (Some(directory), Some(root)) if directory != root => Err(usage(
+                ErrorKind::ArgumentConflict,
+                format!("two directories to serve: {directory:?} and -r {root:?}; say one"),
+            )),
+            (_, Some(root)) => Ok(given("-r", root.clone())),
+            (Some(directory), None) => Ok(given("DIR", directory.clone())),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// `-h` alone is what many type to be helped.
+    fn host(&self) -> Result<Option<Written<String>>, clap::Error> {
+        match &self.host {
+            None => Ok(None),
+            Some(None) => {
+                let help = Flags::command().render_help();
+                Err(clap::Error::raw(ErrorKind::DisplayHelp, help))
+            }
+            Some(Some(host)) => match check_host(host) {
+                Ok(()) => Ok(given("-h", host.clone())),
+                Err(message) => Err(usage(ErrorKind::ValueValidation, format!("-h {message}"))),
+            },
+        }
+    }
+
+    fn port(&self) -> Option<Written<u16>> {
+        self.port.and_then(|port| given("-p", port))
+    }
+
+    fn log(&self) -> Option<Written<PathBuf>> {
+        self.log.as_ref().and_then(|log| given("-l", log.clone()))
+    }
+
+    fn level(&self) -> Option<LevelFilter> {
+        match (self.debug, self.verbose) {
+            (1.., _) => Some(LevelFilter::Debug),
+            (0, 1..) => Some(LevelFilter::Info),
+            (0, 0) => None,
+        }
+    }
+}
+
+/// The `HTTPD_…` variables; one that is set to nothing counts as not set.
+struct Environment<F> {
+    variable: F,
+}
+
+impl<F: Fn(&str) -> Option<OsString>> Environment<F> {
+    fn value(&self, name: &str) -> Option<OsString> {
+        (self.variable)(name).filter(|value| !value.is_empty())
+    }
+
+    fn path(&self, name: &'static str) -> Option<Written<PathBuf>> {
+        given(name, PathBuf::from(self.value(name)?))
+    }
+
+    fn text(&self, name: &'static str) -> Result<Option<Written<String>>, clap::Error> {
+        self.read(name, |host| check_host(host).map(|()| host.to_owned()))
+    }
+
+    fn read<T>(
+        &self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Option<Written<T>>, clap::Error> {
+        let Some(value) = self.value(name) else {
+            return Ok(None);
+        };
+        match parse(&value.to_string_lossy()) {
+            Ok(value) => Ok(given(name, value)),
+            Err(message) => Err(usage(
+                ErrorKind::ValueValidation,
+                format!("{name} {message}"),
+            )),
+        }
+    }
+}
+
+fn given<T>(name: &'static str, value: T) -> Option<Written<T>> {
+    Some(Written {
+        value,
+        place: Place::Given(name),
+    })
+}
+
+fn usage(kind: ErrorKind, message: String) -> clap::Error {
+    Flags::command().error(kind, message)
+}
+
+fn parse_port(text: &str) -> Result<u16, String> {
+    text.parse()
+        .map_err(|_| format!("must be a port from 0 to 65535, not {text:?}"))
+}
+
+fn parse_workers_flag(text: &str) -> Result<httpd::Workers, String> {
+    parse_workers(text)
+}
+
+fn parse_level(text: &str) -> Result<LevelFilter, String> {
+    let found = LEVELS.iter().find(|(name, _)| *name == text);
+    let names: Vec<&str> = LEVELS.iter().map(|(name, _)| *name).collect();
+    found
+        .map(|(_, level)| *level)
+        .ok_or_else(|| format!("must be one of {}, not {text:?}", names.join(", ")))
+}
+
+/// A host alone. `-h ./public` is somebody who wanted help or `-r`.
+fn check_host(host: &str) -> Result<(), String> {
+    let colons = host.matches(':').count();
+    if host.contains('/') {
+        Err(format!(
+            "takes an address, and {host:?} is a path; a directory is served with -r"
+        ))
+    } else if colons == 1 {
+        Err(format!(
+            "takes an address alone, not {host:?}; the port is given with -p"
+        ))
+    } else {
+        Ok(())
+    }
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  httpd                            serve this directory on http://localhost:8080
+  httpd -h 0.0.0.0 -p 80 ./public  serve ./public to everyone
+  httpd -c /etc/httpd.toml -t      is this configuration fine?
+
+Environment: HTTPD_CONFIG, HTTPD_ROOT, HTTPD_HOST, HTTPD_PORT, HTTPD_WORKERS, HTTPD_LOG and
+HTTPD_LOG_LEVEL say the same. A flag wins over the environment, that over the file.
+Signals: INT, TERM and QUIT stop when open requests have ended; a second one stops now.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str, variables: &[(&str, &str)]) -> Result<Options, clap::Error> {
+        let arguments = ["httpd"]
+            .into_iter()
+            .chain(line.split_whitespace())
+            .map(OsString::from);
+        parse(arguments, |name| {
+            variables
+                .iter()
+                .find(|(known, _)| *known == name)
+                .map(|(_, value)| value.into())
+        })
+    }
+
+    fn root_of(options: &Options) -> Option<&str> {
+        options
+            .overrides
+            .root
+            .as_ref()
+            .and_then(|it| it.value.to_str())
+    }
+
+    #[test]
+    fn the_flags_are_what_clap_expects_of_itself() {
+        Flags::command().debug_assert();
+    }
+
+    #[test]
+    fn nothing_said_leaves_everything_to_the_file() {
+        let options = read("", &[]).expect("nothing is wrong with nothing");
+        let expected = Options {
+            mode: Mode::Serve,
+            config: None,
+            overrides: Overrides::default(),
+        };
+        assert_eq!(options, expected);
+    }
+
+    #[test]
+    fn a_directory_is_a_word_or_a_flag_but_not_two() {
+        for line in ["public", "-r public", "--root public", "public -r public"] {
+            let options = read(line, &[]).expect(line);
+            assert_eq!(root_of(&options), Some("public"), "{line}");
+        }
+        let error = read("public -r other", &[]).expect_err("they differ");
+        assert_eq!(error.exit_code(), 2);
+        assert!(
+            error.to_string().contains("two directories to serve"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn h_alone_helps_and_with_a_word_it_is_the_host() {
+        for line in ["-h", "--help", "-p 80 -h"] {
+            let help = read(line, &[]).expect_err("help is no way to go on");
+            assert_eq!(
+                (help.exit_code(), help.kind()),
+                (0, ErrorKind::DisplayHelp),
+                "{line}"
+            );
+            assert!(
+                help.to_string().contains("httpd -c /etc/httpd.toml"),
+                "{help}"
+            );
+        }
+        let options = read("-h ::1 public", &[]).expect("a host and a directory");
+        assert_eq!(
+            options.overrides.host.map(|it| it.value).as_deref(),
+            Some("::1")
+        );
+        for line in ["-h ./public", "-h localhost:80"] {
+            assert_eq!(read(line, &[]).expect_err(line).exit_code(), 2, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_environment() {
+        let variables = [
+            ("HTTPD_ROOT", "env"),
+            ("HTTPD_PORT", "1"),
+            ("HTTPD_HOST", "::1"),
+            ("HTTPD_WORKERS", "3"),
+            ("HTTPD_LOG_LEVEL", "warn"),
+            ("HTTPD_CONFIG", "env.toml"),
+            ("HTTPD_LOG", "env.log"),
+        ];
+        let by_environment = read("", &variables).expect("all are sensible");
+        assert_eq!(root_of(&by_environment), Some("env"));
+        assert_eq!(by_environment.overrides.port.map(|it| it.value), Some(1));
+        assert_eq!(by_environment.overrides.level, Some(LevelFilter::Warn));
+        assert_eq!(by_environment.config, Some("env.toml".into()));
+
+        let by_flag = read("-r flag -p 2 -d -w auto -c flag.toml", &variables).expect("sensible");
+        assert_eq!(root_of(&by_flag), Some("flag"));
+        assert_eq!(by_flag.overrides.port.map(|it| it.value), Some(2));
+        assert_eq!(by_flag.overrides.workers, Some(httpd::Workers::Auto));
+        assert_eq!(by_flag.overrides.level, Some(LevelFilter::Debug));
+        assert_eq!(by_flag.config, Some("flag.toml".into()));
+    }
+
+    #[test]
+    fn a_variable_that_cannot_be_is_named() {
+        let table = [
+            (
+                "HTTPD_PORT",
+                "70000",
+                "HTTPD_PORT must be a port from 0 to 65535, not \"70000\"",
+            ),
+            (
+                "HTTPD_WORKERS",
+                "0",
+                "HTTPD_WORKERS must be \"auto\" or a number from 1 to 1024",
+            ),
+            (
+                "HTTPD_LOG_LEVEL",
+                "loud",
+                "HTTPD_LOG_LEVEL must be one of error, warn, info",
+            ),
+        ];
+        for (name, value, expected) in table {
+            let error = read("", &[(name, value)]).expect_err(name);
+            assert_eq!(error.exit_code(), 2);
+            assert!(error.to_string().contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_variable_set_to_nothing_is_not_set() {
+        let options = read("", &[("HTTPD_PORT", ""), ("HTTPD_ROOT", "")]).expect("nothing set");
+        assert_eq!(options.overrides, Overrides::default());
+    }
+}

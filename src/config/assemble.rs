@@ -1,0 +1,125 @@
+//! The *meaning* of a configuration: defaults, checks of one key against another, logs. Where it listens and what it serves have files of their own. Knows nothing of the syntax that it was written in. Goes on after each
+//! fault; what it returns then is never used.
+
+use std::path::Path;
+
+use log::LevelFilter;
+
+use super::file::{AccessLog as AccessLogSection, File, LimitsSection};
+use super::section::Faults;
+use super::{Config, Log, Overrides, Place, Written, listen, places, reason};
+use crate::server::{AccessLog, Format, Server};
+
+impl File {
+    /// What is served when there is no file: the working directory.
+    pub(super) fn defaults() -> File {
+        let mut file = File::default();
+        file.scope.root = Some(Written {
+            value: ".".to_owned(),
+            place: Place::Default,
+        });
+        file
+    }
+}
+
+pub(super) fn assemble(
+    mut file: File,
+    overrides: &Overrides,
+    base: &Path,
+    faults: &mut Faults,
+) -> Config {
+    let listen = listen::addresses(file.listen.take(), overrides, base, faults);
+    check_limits(&file.limits, faults);
+    let access_log = access_log(&file.access_log, base, faults);
+    let log = log(&file, overrides, base, faults);
+    let workers = overrides.workers.or(file.workers).unwrap_or_default();
+    let limits = file.limits.values.clone();
+    let cache = file.cache;
+    let (site, roots) = places::site(&file, overrides, base, faults);
+    let server = Server::new(site)
+        .workers(workers)
+        .limits(limits)
+        .cache(cache);
+    let server = listen
+        .iter()
+        .fold(server, |server, address| server.listen(address))
+        .access_log(access_log);
+    Config { server, log, roots }
+}
+
+fn check_limits(limits: &LimitsSection, faults: &mut Faults) {
+    let values = &limits.values;
+    if values.target_bytes_max > values.head_bytes_max {
+        let message = format!(
+            "target_bytes_max ({}) cannot be more than head_bytes_max ({}): the target is a part of the head",
+            values.target_bytes_max, values.head_bytes_max
+        );
+        faults.note(limits.place.unwrap_or(Place::Default), message);
+    }
+}
+
+fn access_log(section: &AccessLogSection, base: &Path, faults: &mut Faults) -> AccessLog {
+    let format = section.format.unwrap_or(Format::Combined);
+    match &section.file {
+        None => AccessLog::off(),
+        Some(file) => match file.value.as_str() {
+            "off" => AccessLog::off(),
+            "stdout" => AccessLog::to_stdout(format),
+            path => {
+                let path = base.join(path);
+                check_log(&path, file.place, faults);
+                AccessLog::to_file(path, format)
+            }
+        },
+    }
+}
+
+fn log(file: &File, overrides: &Overrides, base: &Path, faults: &mut Faults) -> Log {
+    let given = overrides
+        .log
+        .as_ref()
+        .map(|it| (it.value.clone(), it.place));
+    let written = || {
+        file.log
+            .file
+            .as_ref()
+            .map(|it| (base.join(&it.value), it.place))
+    };
+    let is_stderr = given.as_ref().map_or_else(
+        || file.log.file.as_ref().is_none_or(|it| it.value == "stderr"),
+        |(path, _)| path == Path::new("stderr"),
+    );
+    let target = if is_stderr {
+        None
+    } else {
+        given.or_else(written)
+    };
+    if let Some((path, place)) = &target {
+        check_log(path, *place, faults);
+    }
+    let level = overrides
+        .level
+        .or(file.log.level)
+        .unwrap_or(LevelFilter::Error);
+    Log {
+        level,
+        file: target.map(|(path, _)| path),
+    }
+}
+
+/// That a log could be made, without making it: its folder is there and it is not itself one.
+fn check_log(path: &Path, place: Place, faults: &mut Faults) {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    if path.is_dir() {
+        faults.note(place, format!("cannot log to {path:?}: it is a directory"));
+    } else if let Err(error) = std::fs::read_dir(folder) {
+        let message = format!(
+            "cannot log to {path:?}: its folder cannot be opened: {}",
+            reason(&error)
+        );
+        faults.note(place, message);
+    }
+}

@@ -1,0 +1,405 @@
+//! The *shape* of a configuration file: which keys there are, in which section, and what kind of
+//! value each takes. One table of keys per section is the only list of them; faults and the test
+//! of the shipped file read these same tables. Knows no cross-checks, and opens nothing.
+
+use log::LevelFilter;
+use toml::de::DeTable;
+
+use super::section::{Faults, Key, read_section, read_table};
+use super::value::Value;
+use super::{Fault, LEVELS, Place, Written, parse_workers};
+use crate::files::{CacheLimits, Symlinks};
+use crate::server::{Format, Limits, Workers};
+use crate::site::{Dotfiles, ErrorBodies};
+
+/// What was written; `None` and empty where nothing was.
+#[derive(Debug, Default)]
+pub(super) struct File {
+    pub(super) listen: Option<Vec<Written<String>>>,
+    pub(super) workers: Option<Workers>,
+    pub(super) error_bodies: Option<ErrorBodies>,
+    pub(super) log: Log,
+    pub(super) access_log: AccessLog,
+    pub(super) limits: LimitsSection,
+    pub(super) cache: CacheLimits,
+    pub(super) scope: Scope,
+    pub(super) locations: Vec<Location>,
+}
+
+/// The keys that may be set for the whole server and again in a location.
+#[derive(Debug, Default)]
+pub(super) struct Scope {
+    pub(super) root: Option<Written<String>>,
+    pub(super) index: Option<Vec<String>>,
+    pub(super) symlinks: Option<Symlinks>,
+    pub(super) dotfiles: Option<Dotfiles>,
+    pub(super) charset: Option<String>,
+    pub(super) types: Vec<(String, String)>,
+}
+
+#[derive(Debug)]
+pub(super) struct Location {
+    pub(super) place: Place,
+    /// `None` when there is none, `Some(None)` when the one that is written is at fault.
+    pub(super) path: Option<Option<Written<String>>>,
+
+    pub(super) alias: Option<Written<String>>,
+    pub(super) scope: Scope,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Log {
+    pub(super) level: Option<LevelFilter>,
+    pub(super) file: Option<Written<String>>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct AccessLog {
+    pub(super) file: Option<Written<String>>,
+    pub(super) format: Option<Format>,
+}
+
+/// The limits, and where those stand that are checked against each other.
+#[derive(Debug, Default)]
+pub(super) struct LimitsSection {
+    pub(super) values: Limits,
+    pub(super) place: Option<Place>,
+}
+
+/// One section's keys, for whoever lists or looks for them.
+pub(super) struct Section {
+    /// As it is written in the file; empty for the top.
+    pub(super) title: &'static str,
+    pub(super) keys: Vec<&'static str>,
+}
+
+impl File {
+    /// Everything that could be understood, and a fault for everything that could not.
+    pub(super) fn read(text: &str) -> (File, Faults) {
+        let (document, errors) = DeTable::parse_recoverable(text);
+        let (mut file, mut faults) = (File::default(), Faults::default());
+        read_section("", document.get_ref(), &top_keys(), &mut file, &mut faults);
+        let syntax = errors.iter().map(|error| Fault {
+            place: Place::File(error.span().map_or(0, |span| span.start)),
+            message: error.message().to_owned(),
+        });
+        faults.add_syntax(text, syntax.collect());
+        (file, faults)
+    }
+}
+
+impl AsMut<Scope> for File {
+    fn as_mut(&mut self) -> &mut Scope {
+        &mut self.scope
+    }
+}
+
+impl AsMut<Scope> for Location {
+    fn as_mut(&mut self) -> &mut Scope {
+        &mut self.scope
+    }
+}
+
+/// Every section that there is.
+pub(super) fn sections() -> Vec<Section> {
+    fn names<T>(keys: &[Key<T>]) -> Vec<&'static str> {
+        keys.iter().map(|key| key.name).collect()
+    }
+    vec![
+        Section {
+            title: "",
+            keys: names(&top_keys()),
+        },
+        Section {
+            title: "[log]",
+            keys: names(LOG),
+        },
+        Section {
+            title: "[access_log]",
+            keys: names(ACCESS_LOG),
+        },
+        Section {
+            title: "[limits]",
+            keys: names(LIMITS),
+        },
+        Section {
+            title: "[cache]",
+            keys: names(CACHE),
+        },
+        Section {
+            title: "[[location]]",
+            keys: names(&location_keys()),
+        },
+    ]
+}
+
+fn top_keys() -> Vec<Key<File>> {
+    let mut keys = vec![
+        Key::new("listen", |it: &mut File, value, faults| {
+            it.listen = Some(faults.take_each(value, written));
+        }),
+        Key::new("workers", |it, value, faults| {
+            faults.set(&mut it.workers, read_workers(value).map(Some));
+        }),
+        Key::new("error_bodies", |it, value, faults| {
+            faults.set(&mut it.error_bodies, value.choice(ERROR_BODIES).map(Some));
+        }),
+        Key::new("log", |it, value, faults| {
+            read_table("[log]", value, LOG, &mut it.log, faults);
+        }),
+        Key::new("access_log", |it, value, faults| {
+            read_table(
+                "[access_log]",
+                value,
+                ACCESS_LOG,
+                &mut it.access_log,
+                faults,
+            );
+        }),
+        Key::new("limits", |it, value, faults| {
+            read_table("[limits]", value, LIMITS, &mut it.limits, faults);
+        }),
+        Key::new("cache", |it, value, faults| {
+            read_table("[cache]", value, CACHE, &mut it.cache, faults);
+        }),
+        Key::new("location", |it, value, faults| {
+            it.locations = read_locations(value, faults);
+        }),
+    ];
+    keys.extend(scope_keys());
+    keys
+}
+
+fn location_keys() -> Vec<Key<Location>> {
+    let mut keys = vec![
+        Key::new("path", |it: &mut Location, value, faults| {
+            it.path = Some(faults.take(location_path(value)));
+        }),
+        Key::new("alias", |it, value, faults| {
+            faults.set(&mut it.alias, written(value).map(Some));
+        }),
+    ];
+    keys.extend(scope_keys());
+    keys
+}
+
+fn scope_keys<T: AsMut<Scope>>() -> [Key<T>; 6] {
+    [
+        Key::new("root", |it, value, faults| {
+            faults.set(&mut it.as_mut().root, written(value).map(Some));
+        }),
+        Key::new("index", |it, value, faults| {
+            it.as_mut().index = Some(faults.take_each(value, file_name));
+        }),
+        Key::new("symlinks", |it, value, faults| {
+            faults.set(&mut it.as_mut().symlinks, value.choice(SYMLINKS).map(Some));
+        }),
+        Key::new("dotfiles", |it, value, faults| {
+            faults.set(&mut it.as_mut().dotfiles, value.choice(DOTFILES).map(Some));
+        }),
+        Key::new("charset", |it, value, faults| {
+            faults.set(&mut it.as_mut().charset, charset(value).map(Some));
+        }),
+        Key::new("types", |it, value, faults| {
+            it.as_mut().types = read_types(value, faults);
+        }),
+    ]
+}
+
+const LOG: &[Key<Log>] = &[
+    Key::new("level", |it, value, faults| {
+        faults.set(&mut it.level, value.choice(LEVELS).map(Some));
+    }),
+    Key::new("file", |it, value, faults| {
+        faults.set(&mut it.file, written(value).map(Some));
+    }),
+];
+
+const ACCESS_LOG: &[Key<AccessLog>] = &[
+    Key::new("file", |it, value, faults| {
+        faults.set(&mut it.file, written(value).map(Some));
+    }),
+    Key::new("format", |it, value, faults| {
+        faults.set(&mut it.format, value.choice(FORMATS).map(Some));
+    }),
+];
+
+const LIMITS: &[Key<LimitsSection>] = &[
+    Key::new("head_timeout", |it, value, faults| {
+        faults.set(&mut it.values.head_timeout, value.duration());
+    }),
+    Key::new("keepalive_timeout", |it, value, faults| {
+        faults.set(&mut it.values.keepalive_timeout, value.duration());
+    }),
+    Key::new("body_timeout", |it, value, faults| {
+        faults.set(&mut it.values.body_timeout, value.duration());
+    }),
+    Key::new("send_timeout", |it, value, faults| {
+        faults.set(&mut it.values.send_timeout, value.duration());
+    }),
+    Key::new("lingering_timeout", |it, value, faults| {
+        faults.set(&mut it.values.lingering_timeout, value.duration());
+    }),
+    Key::new("lingering_time", |it, value, faults| {
+        faults.set(&mut it.values.lingering_time, value.duration());
+    }),
+    Key::new("stop_timeout", |it, value, faults| {
+        faults.set(&mut it.values.stop_timeout, value.duration());
+    }),
+    Key::new("head_bytes_max", |it, value, faults| {
+        faults.set(&mut it.values.head_bytes_max, value.bytes(1));
+    }),
+    Key::new("target_bytes_max", |it, value, faults| {
+        it.place = Some(value.place());
+        faults.set(&mut it.values.target_bytes_max, value.bytes(1));
+    }),
+    Key::new("header_count_max", |it, value, faults| {
+        faults.set(&mut it.values.header_count_max, value.count(1));
+    }),
+    Key::new("body_discard_bytes_max", |it, value, faults| {
+        faults.set(&mut it.values.body_discard_bytes_max, value.bytes(0));
+    }),
+    Key::new("ranges_max", |it, value, faults| {
+        faults.set(&mut it.values.ranges_max, value.count(1));
+    }),
+    Key::new("connections_max", |it, value, faults| {
+        faults.set(&mut it.values.connections_max, value.count(1));
+    }),
+];
+
+const CACHE: &[Key<CacheLimits>] = &[
+    Key::new("bytes_max", |it, value, faults| {
+        faults.set(&mut it.bytes_max, value.bytes(0));
+    }),
+    Key::new("contents_bytes_max", |it, value, faults| {
+        faults.set(&mut it.contents_bytes_max, value.bytes(0));
+    }),
+    Key::new("entries_max", |it, value, faults| {
+        faults.set(&mut it.entries_max, value.count(0));
+    }),
+    Key::new("descriptors_max", |it, value, faults| {
+        faults.set(&mut it.descriptors_max, value.count(0));
+    }),
+];
+
+fn read_locations(value: Value<'_>, faults: &mut Faults) -> Vec<Location> {
+    if !value.is_array() {
+        faults.note(
+            value.place(),
+            "location is written with two brackets: [[location]]",
+        );
+        return Vec::new();
+    }
+    let keys = location_keys();
+    let read = |item: Value<'_>| {
+        let mut location = Location {
+            place: item.place(),
+            path: None,
+            alias: None,
+            scope: Scope::default(),
+        };
+        read_table("[[location]]", item, &keys, &mut location, faults);
+        location
+    };
+    value.items().into_iter().map(read).collect()
+}
+
+fn read_types(value: Value<'_>, faults: &mut Faults) -> Vec<(String, String)> {
+    let Some(table) = faults.take(value.table()) else {
+        return Vec::new();
+    };
+    let mut types = Vec::new();
+    for (extension, written) in table {
+        let name: &str = extension.get_ref();
+        if let Some(bare) = name.strip_prefix('.') {
+            let message = format!("extension {name:?} is written without the dot: {bare:?}");
+            faults.note(Place::File(extension.span().start), message);
+        } else if let Some(found) = faults.take(content_type(Value::new(name, written))) {
+            types.push((name.to_owned(), found.to_owned()));
+        }
+    }
+    types
+}
+
+fn read_workers(value: Value<'_>) -> Result<Workers, Fault> {
+    let written = if value.is_integer() {
+        value.count::<u64>(1)?.to_string()
+    } else {
+        value.text()?.to_owned()
+    };
+    parse_workers(&written).map_err(|expected| value.fault(expected))
+}
+
+fn written(value: Value<'_>) -> Result<Written<String>, Fault> {
+    Ok(Written {
+        value: value.text()?.to_owned(),
+        place: value.place(),
+    })
+}
+
+fn location_path(value: Value<'_>) -> Result<Written<String>, Fault> {
+    let path = value.text()?;
+    let odd_segment = |segment: &str| matches!(segment, "." | "..");
+    if !path.starts_with('/') {
+        Err(value.fault(format_args!(
+            "must begin with a slash: write {:?}",
+            format!("/{path}")
+        )))
+    } else if path.contains("//") || path.split('/').any(odd_segment) {
+        Err(value.fault("must not hold \"//\", \"/./\" or \"/../\": no request's path does"))
+    } else if path.contains(['?', '#']) {
+        Err(value.fault("must be a path alone, without \"?\" or \"#\""))
+    } else {
+        written(value)
+    }
+}
+
+fn file_name(value: Value<'_>) -> Result<String, Fault> {
+    match value.text()? {
+        name if name.contains('/') || matches!(name, "." | "..") => {
+            Err(value.fault(format_args!("must be the name of a file, not {name:?}")))
+        }
+        name => Ok(name.to_owned()),
+    }
+}
+
+fn charset(value: Value<'_>) -> Result<String, Fault> {
+    match value.text()? {
+        name if is_token(name) => Ok(name.to_owned()),
+        name => Err(value.fault(format_args!(
+            "must be a name such as \"utf-8\", not {name:?}"
+        ))),
+    }
+}
+
+/// `type/subtype`, perhaps with parameters (RFC 9110 §8.3.1). Parameters are not taken apart: it
+/// is enough that they cannot end the header.
+fn content_type(value: Value<'_>) -> Result<&str, Fault> {
+    let text = value.text()?;
+    let (essence, parameters) = text.split_once(';').unwrap_or((text, ""));
+    let tokens = essence.trim_end().split_once('/');
+    let is_type = tokens.is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype));
+    if is_type && parameters.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return Ok(text);
+    }
+    Err(value.fault(format_args!(
+        "must be a content type such as \"text/plain\", not {text:?}"
+    )))
+}
+
+/// RFC 9110 §5.6.2.
+fn is_token(text: &str) -> bool {
+    let is_token_byte =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_token_byte)
+}
+
+const DOTFILES: &[(&str, Dotfiles)] = &[("deny", Dotfiles::Deny), ("allow", Dotfiles::Allow)];
+const ERROR_BODIES: &[(&str, ErrorBodies)] =
+    &[("html", ErrorBodies::Html), ("off", ErrorBodies::Off)];
+const FORMATS: &[(&str, Format)] = &[("combined", Format::Combined)];
+const SYMLINKS: &[(&str, Symlinks)] = &[
+    ("inside", Symlinks::Inside),
+    ("never", Symlinks::Never),
+    ("all", Symlinks::All),
+];

@@ -1,0 +1,197 @@
+//! Which addresses a server listens on: the file's, the flags', or both put together. Binds nothing.
+
+use std::collections::HashSet;
+use std::net::Ipv6Addr;
+use std::path::Path;
+
+use super::section::Faults;
+use super::{Overrides, Place, Written};
+use crate::server::Address;
+
+/// The addresses to listen on. A host or a port that was given replaces the file's list: of what
+/// is not given, the file's TCP addresses tell the rest, and its Unix sockets are left to the
+/// server that the file is for. So `-p 8081` tries a file out beside a server that runs by it.
+pub(super) fn addresses(
+    listen: Option<Vec<Written<String>>>,
+    overrides: &Overrides,
+    base: &Path,
+    faults: &mut Faults,
+) -> Vec<String> {
+    let default = || {
+        vec![Written {
+            value: LISTEN.to_owned(),
+            place: Place::Default,
+        }]
+    };
+    let written = listen.unwrap_or_else(default);
+    if written.is_empty() {
+        faults.note(
+            Place::Default,
+            format!("listen is empty; say listen = \"{LISTEN}\""),
+        );
+    }
+    let mut seen: HashSet<Address> = HashSet::new();
+    let mut kept: Vec<Written<String>> = Vec::new();
+    for one in written {
+        let text = match one.value.strip_prefix("unix:") {
+            Some(path) if !path.is_empty() => format!("unix:{}", base.join(path).display()),
+            _ => one.value.clone(),
+        };
+        match Address::parse(&text) {
+            Err(message) => faults.note(one.place, format!("listen: {message}")),
+            Ok(group) => {
+                let taken = group
+                    .iter()
+                    .find(|it| port_of(it) != Some(0) && seen.contains(it));
+                if let Some(taken) = taken {
+                    let message = format!("listen: {taken} is in this list already");
+                    faults.note(one.place, message);
+                }
+                seen.extend(group);
+                kept.push(Written {
+                    value: text,
+                    place: one.place,
+                });
+            }
+        }
+    }
+    replaced(kept, overrides, faults)
+}
+
+fn replaced(kept: Vec<Written<String>>, overrides: &Overrides, faults: &mut Faults) -> Vec<String> {
+    let (host, port) = (&overrides.host, &overrides.port);
+    let place = match (host, port) {
+        (None, None) => return kept.into_iter().map(|it| it.value).collect(),
+        (Some(host), _) => host.place,
+        (None, Some(port)) => port.place,
+    };
+    let mut tcp: Vec<(String, u16)> = kept
+        .iter()
+        .filter_map(|it| split_address(&it.value))
+        .collect();
+    if tcp.is_empty() {
+        tcp.extend(split_address(LISTEN));
+    }
+    let mut result: Vec<String> = Vec::new();
+    for (written_host, written_port) in tcp {
+        let host = host
+            .as_ref()
+            .map_or(written_host, |it| bracketed(&it.value));
+        let address = format!(
+            "{host}:{}",
+            port.as_ref().map_or(written_port, |it| it.value)
+        );
+        if !result.contains(&address) {
+            result.push(address);
+        }
+    }
+    if let Some(Err(message)) = result.first().map(|address| Address::parse(address)) {
+        faults.note(place, message);
+    }
+    result
+}
+
+/// Host and port of an address that parses; `None` for a Unix socket.
+fn split_address(text: &str) -> Option<(String, u16)> {
+    let port = Address::parse(text).ok()?.first().and_then(port_of)?;
+    let host = match text.rsplit_once(':') {
+        _ if text.parse::<Ipv6Addr>().is_ok() || text.ends_with(']') => text,
+        Some((host, _)) => host,
+        None if text.bytes().all(|byte| byte.is_ascii_digit()) => "",
+        None => text,
+    };
+    Some((bracketed(host), port))
+}
+
+fn bracketed(host: &str) -> String {
+    match host.parse::<Ipv6Addr>() {
+        Ok(_) => format!("[{host}]"),
+        Err(_) => host.to_owned(),
+    }
+}
+
+fn port_of(address: &Address) -> Option<u16> {
+    match address {
+        Address::Tcp(address) => Some(address.port()),
+        Address::Unix(_) => None,
+    }
+}
+
+/// Where it listens when nothing is said.
+pub(super) const LISTEN: &str = "localhost:8080";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses_of(listen: &[&str], host: Option<&str>, port: Option<u16>) -> Vec<String> {
+        let written = |it: &&str| Written {
+            value: it.to_string(),
+            place: Place::File(0),
+        };
+        let given = Place::Given("-h");
+        let overrides = Overrides {
+            host: host.map(|it| Written {
+                value: it.to_owned(),
+                place: given,
+            }),
+            port: port.map(|value| Written {
+                value,
+                place: given,
+            }),
+            ..Overrides::default()
+        };
+        let mut faults = Faults::default();
+        let written = Some(listen.iter().map(written).collect());
+        let result = addresses(written, &overrides, Path::new("/etc"), &mut faults);
+        assert!(faults.list.is_empty(), "{faults:?}");
+        result
+    }
+
+    #[test]
+    fn without_flags_the_file_is_taken_at_its_word() {
+        let listen = ["localhost:8080", "unix:run/x.sock", ":80"];
+        assert_eq!(
+            addresses_of(&listen, None, None),
+            ["localhost:8080", "unix:/etc/run/x.sock", ":80"]
+        );
+    }
+
+    #[test]
+    fn a_port_alone_keeps_the_hosts_and_leaves_the_unix_sockets() {
+        let listen = [
+            "localhost:8080",
+            "[::2]:80",
+            "127.0.0.3:81",
+            "unix:/run/x.sock",
+        ];
+        assert_eq!(
+            addresses_of(&listen, None, Some(9000)),
+            ["localhost:9000", "[::2]:9000", "127.0.0.3:9000"]
+        );
+        assert_eq!(addresses_of(&[":80"], None, Some(9000)), [":9000"]);
+        assert_eq!(addresses_of(&["80"], None, Some(9000)), [":9000"]);
+    }
+
+    #[test]
+    fn a_host_alone_keeps_the_ports() {
+        let listen = ["localhost:8080", "127.0.0.3:8080", ":81"];
+        assert_eq!(
+            addresses_of(&listen, Some("::1"), None),
+            ["[::1]:8080", "[::1]:81"]
+        );
+    }
+
+    #[test]
+    fn host_and_port_are_the_whole_word() {
+        let listen = ["localhost:8080", ":81"];
+        assert_eq!(
+            addresses_of(&listen, Some("0.0.0.0"), Some(9000)),
+            ["0.0.0.0:9000"]
+        );
+        assert_eq!(
+            addresses_of(&["unix:/x"], Some("[::1]"), None),
+            ["[::1]:8080"]
+        );
+    }
+}

@@ -1,0 +1,241 @@
+//! What the operator wrote, made into a server: the flags over the environment over the file over
+//! the defaults. Knows nothing of how flags are parsed, and starts nothing.
+//!
+//! The way through: the text is parsed once, [`file`] reads its shape, [`assemble`] gives it
+//! meaning. Neither stops at the first fault; [`load`] tells all of them, in the order of the file.
+
+mod assemble;
+mod file;
+mod listen;
+mod places;
+mod section;
+mod value;
+
+use std::fmt;
+use std::io::{self, Read};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use log::LevelFilter;
+
+use crate::server::{Server, Workers};
+use file::File;
+use section::Faults;
+
+/// A server that is ready to start, and what else the program needs to know.
+pub struct Config {
+    pub server: Server,
+    pub log: Log,
+    /// The directories that are served, each once, in the order written.
+    pub roots: Vec<PathBuf>,
+}
+
+/// Where diagnostics go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    pub level: LevelFilter,
+    /// `None`: standard error.
+    pub file: Option<PathBuf>,
+}
+
+/// What flags and environment say; `None` leaves the word to the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    pub root: Option<Written<PathBuf>>,
+    pub host: Option<Written<String>>,
+    pub port: Option<Written<u16>>,
+    pub workers: Option<Workers>,
+    pub log: Option<Written<PathBuf>>,
+    pub level: Option<LevelFilter>,
+}
+
+/// A value, and where the operator wrote it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written<T> {
+    pub value: T,
+    pub place: Place,
+}
+
+/// Where something was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// Nowhere: it is a default.
+    Default,
+    /// A flag or a variable, by its name.
+    Given(&'static str),
+    /// In the file, so many bytes from its beginning.
+    File(usize),
+}
+
+/// One thing that is wrong with the configuration, as one line:
+/// `file:line:column: what is wrong`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    origin: String,
+    message: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.origin.as_str() {
+            "" => formatter.write_str(&self.message),
+            origin => write!(formatter, "{origin}: {}", self.message),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// A fault before its place is turned into a line and a column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Fault {
+    place: Place,
+    message: String,
+}
+
+/// Reads a configuration file, or takes the defaults without one, and applies `overrides`. Opens
+/// the roots; creates nothing and binds nothing.
+///
+/// ```
+/// use httpd::config::{self, Overrides, Place, Written};
+/// let root = Written { value: "src".into(), place: Place::Given("DIR") };
+/// let config = config::load(None, &Overrides { root: Some(root), ..Overrides::default() })
+///     .expect("src is a directory");
+/// assert!(config.roots[0].ends_with("src"));
+/// ```
+///
+/// # Errors
+/// Everything that is wrong, in the order of the file.
+pub fn load(path: Option<&Path>, overrides: &Overrides) -> Result<Config, Vec<ConfigError>> {
+    let Some(path) = path else {
+        return assembled(
+            File::defaults(),
+            Faults::default(),
+            overrides,
+            Path::new(""),
+        )
+        .map_err(|faults| locate(faults, None, ""));
+    };
+    let text = read_text(path).map_err(|error| vec![error])?;
+    let base = path.parent().unwrap_or(Path::new(""));
+    let (file, faults) = File::read(&text);
+    assembled(file, faults, overrides, base).map_err(|faults| locate(faults, Some(path), &text))
+}
+
+fn assembled(
+    file: File,
+    mut faults: Faults,
+    overrides: &Overrides,
+    base: &Path,
+) -> Result<Config, Vec<Fault>> {
+    let config = assemble::assemble(file, overrides, base, &mut faults);
+    if faults.list.is_empty() {
+        Ok(config)
+    } else {
+        Err(faults.list)
+    }
+}
+
+fn locate(mut faults: Vec<Fault>, path: Option<&Path>, text: &str) -> Vec<ConfigError> {
+    faults.sort_by_key(|fault| fault.place);
+    let error = |fault: Fault| {
+        let origin = match (fault.place, path) {
+            (Place::Given(name), _) => name.to_owned(),
+            (Place::File(at), Some(path)) => place_in(path, text.as_bytes(), at),
+            (Place::Default, Some(path)) => path.display().to_string(),
+            (Place::Default | Place::File(_), None) => String::new(),
+        };
+        ConfigError {
+            origin,
+            message: fault.message,
+        }
+    };
+    faults.into_iter().map(error).collect()
+}
+
+/// `file:line:column`, both counted from 1, columns in characters.
+fn place_in(path: &Path, text: &[u8], at: usize) -> String {
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let line_start = before
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |end| end + 1);
+    let column = String::from_utf8_lossy(&before[line_start..])
+        .chars()
+        .count()
+        + 1;
+    format!("{}:{line}:{column}", path.display())
+}
+
+fn read_text(path: &Path) -> Result<String, ConfigError> {
+    let unreadable = |reason: String| ConfigError {
+        origin: path.display().to_string(),
+        message: format!("cannot read the configuration: {reason}"),
+    };
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(TEXT_BYTES_MAX + 1).read_to_end(&mut bytes))
+        .map_err(|error| unreadable(reason(&error)))?;
+    if bytes.len() as u64 > TEXT_BYTES_MAX {
+        return Err(unreadable(format!(
+            "it is larger than {TEXT_BYTES_MAX} bytes"
+        )));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        ConfigError {
+            origin: place_in(path, error.as_bytes(), at),
+            message: "a configuration is UTF-8, which this byte is not".to_owned(),
+        }
+    })
+}
+
+/// An error of the system in a person's words, without its number.
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "it does not exist".to_owned(),
+        io::ErrorKind::NotADirectory => "it is not a directory".to_owned(),
+        io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            "permission denied; let this user read it, or run as one who may".to_owned()
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// `"auto"` or a count, as the flag, the variable and the key write it.
+///
+/// # Errors
+/// What was expected, to follow a name: "must be …".
+pub fn parse_workers(text: &str) -> Result<Workers, String> {
+    if text == "auto" {
+        return Ok(Workers::Auto);
+    }
+    let count = text.parse().ok().and_then(NonZeroUsize::new);
+    count
+        .filter(|count| count.get() <= WORKERS_MAX)
+        .map(Workers::Count)
+        .ok_or_else(|| {
+            format!("must be \"auto\" or a number from 1 to {WORKERS_MAX}, not {text:?}")
+        })
+}
+
+/// The log levels by name.
+pub const LEVELS: &[(&str, LevelFilter)] = &[
+    ("error", LevelFilter::Error),
+    ("warn", LevelFilter::Warn),
+    ("info", LevelFilter::Info),
+    ("debug", LevelFilter::Debug),
+    ("trace", LevelFilter::Trace),
+    ("off", LevelFilter::Off),
+];
+
+/// More threads than any machine has CPUs are a typing error.
+const WORKERS_MAX: usize = 1024;
+
+/// A file that is larger is not a configuration.
+const TEXT_BYTES_MAX: u64 = 1024 * 1024;
+
+#[cfg(test)]
+mod tests;

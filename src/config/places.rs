@@ -1,0 +1,164 @@
+//! What is served where: the root, the locations and what they inherit, as a [`Site`]. Opens the
+//! roots, so that a missing one is told before anything starts.
+
+use std::path::{Path, PathBuf};
+
+use super::file::{File, Location, Scope};
+use super::section::Faults;
+use super::{Overrides, Place, reason};
+use crate::files::{Root, Types};
+use crate::site::{Dotfiles, Mapping, Site, StaticFiles};
+
+/// The site, and the directories that it serves.
+pub(super) fn site(
+    file: &File,
+    overrides: &Overrides,
+    base: &Path,
+    faults: &mut Faults,
+) -> (Site, Vec<PathBuf>) {
+    let given = overrides
+        .root
+        .as_ref()
+        .map(|it| (it.value.clone(), it.place));
+    let written = file
+        .scope
+        .root
+        .as_ref()
+        .map(|it| (base.join(&it.value), it.place));
+    let top = given.or(written);
+    if top.is_none() && file.locations.is_empty() && faults.list.is_empty() {
+        let message = "root is missing: say which directory is served, such as root = \"www\"";
+        faults.note(Place::Default, message);
+    }
+    let mut places = Places {
+        top: &file.scope,
+        base,
+        faults,
+        roots: Vec::new(),
+    };
+    let inherited = match &top {
+        None => Inherited::Nothing,
+        Some((path, place)) => places
+            .open(path, *place)
+            .map_or(Inherited::Faulty, Inherited::Root),
+    };
+    let mut site = Site::new().error_bodies(file.error_bodies.unwrap_or_default());
+    if let Inherited::Root(root) = &inherited {
+        let handler = places.handler(root.clone(), None, Mapping::Root);
+        site = site.at("/", handler);
+    }
+    let mut seen = Vec::new();
+    for location in &file.locations {
+        let handler = places.location(location, &inherited);
+        if let (Some(path), Some(handler)) = (places.path(location, &mut seen), handler) {
+            site = site.at(path, handler);
+        }
+    }
+    (site, places.roots)
+}
+
+/// The root that a location has when it names none.
+enum Inherited {
+    Nothing,
+    /// Its fault is told already.
+    Faulty,
+    Root(Root),
+}
+
+struct Places<'a> {
+    top: &'a Scope,
+    base: &'a Path,
+    faults: &'a mut Faults,
+    roots: Vec<PathBuf>,
+}
+
+impl Places<'_> {
+    fn location(&mut self, location: &Location, inherited: &Inherited) -> Option<StaticFiles> {
+        let scope = &location.scope;
+        let (written, mapping) = match (&scope.root, &location.alias) {
+            (Some(_), Some(alias)) => {
+                let message = "a location has a root or an alias, not both";
+                self.faults.note(alias.place, message);
+                return None;
+            }
+            (Some(root), None) => (Some(root), Mapping::Root),
+            (None, Some(alias)) => (Some(alias), Mapping::Alias),
+            (None, None) => (None, Mapping::Root),
+        };
+        let root = match (written, inherited) {
+            (Some(written), _) => self.open(&self.base.join(&written.value), written.place)?,
+            (None, Inherited::Root(root)) => root.clone(),
+            (None, Inherited::Faulty) => return None,
+            (None, Inherited::Nothing) => {
+                let message = "this location needs a root or an alias: there is none to inherit";
+                self.faults.note(location.place, message);
+                return None;
+            }
+        };
+        Some(self.handler(root, Some(scope), mapping))
+    }
+
+    /// The path of a location, if it has one that no earlier location has.
+    fn path<'l>(&mut self, location: &'l Location, seen: &mut Vec<&'l str>) -> Option<&'l str> {
+        let Some(written) = &location.path else {
+            self.faults
+                .note(location.place, "this location needs a path");
+            return None;
+        };
+        let written = written.as_ref()?;
+        let path = written.value.as_str();
+        let prefix = path.trim_end_matches('/');
+        if seen.contains(&prefix) {
+            let message = format!("there is a location {path:?} already");
+            self.faults.note(written.place, message);
+            return None;
+        }
+        seen.push(prefix);
+        Some(path)
+    }
+
+    /// A handler with what `scope` says, and what the top says where it is silent.
+    fn handler(&self, root: Root, scope: Option<&Scope>, mapping: Mapping) -> StaticFiles {
+        let scopes = || scope.into_iter().chain([self.top]);
+        let mut types = Types::new();
+        if let Some(charset) = scopes().find_map(|it| it.charset.as_deref()) {
+            types = types.charset(charset);
+        }
+        for (extension, content_type) in self
+            .top
+            .types
+            .iter()
+            .chain(scope.iter().flat_map(|it| &it.types))
+        {
+            types = types.set(extension, content_type);
+        }
+        let symlinks = scopes().find_map(|it| it.symlinks).unwrap_or_default();
+        let dotfiles = scopes()
+            .find_map(|it| it.dotfiles)
+            .unwrap_or(Dotfiles::Deny);
+        let index = scopes().find_map(|it| it.index.clone());
+        StaticFiles::new(root.symlinks(symlinks).types(types))
+            .index(index.unwrap_or_else(|| vec![INDEX.to_owned()]))
+            .dotfiles(dotfiles)
+            .mapping(mapping)
+    }
+
+    fn open(&mut self, path: &Path, place: Place) -> Option<Root> {
+        match Root::open(path) {
+            Ok(root) => {
+                if !self.roots.iter().any(|known| known == root.path()) {
+                    self.roots.push(root.path().to_owned());
+                }
+                Some(root)
+            }
+            Err(error) => {
+                let message = format!("cannot serve {path:?}: {}", reason(&error));
+                self.faults.note(place, message);
+                None
+            }
+        }
+    }
+}
+
+/// What stands for a directory when nothing is said.
+const INDEX: &str = "index.html";

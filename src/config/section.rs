@@ -1,0 +1,172 @@
+//! Reading one section against its table of keys: what is known is read, what is not is a fault
+//! that names the nearest key. Goes on after each fault. Knows no key by name.
+
+use toml::de::DeTable;
+
+use super::file::sections;
+use super::value::Value;
+use super::{Fault, Place};
+
+/// A key that a section knows, and how its value gets into the section's struct.
+pub(super) struct Key<T> {
+    pub(super) name: &'static str,
+    read: fn(&mut T, Value<'_>, &mut Faults),
+}
+
+impl<T> Key<T> {
+    pub(super) const fn new(
+        name: &'static str,
+        read: fn(&mut T, Value<'_>, &mut Faults),
+    ) -> Key<T> {
+        Key { name, read }
+    }
+}
+
+/// The faults met so far.
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    pub(super) list: Vec<Fault>,
+}
+
+impl Faults {
+    pub(super) fn note(&mut self, place: Place, message: impl Into<String>) {
+        self.list.push(Fault {
+            place,
+            message: message.into(),
+        });
+    }
+
+    /// Adds what made the text no TOML. Such a line leaves guesses behind in the document, so no
+    /// other fault is told of it.
+    pub(super) fn add_syntax(&mut self, text: &str, syntax: Vec<Fault>) {
+        let line = |fault: &Fault| match fault.place {
+            Place::File(at) => text.get(..at).map(|before| before.matches('\n').count()),
+            _ => None,
+        };
+        let broken: Vec<_> = syntax.iter().map(line).collect();
+        self.list.retain(|fault| !broken.contains(&line(fault)));
+        self.list.extend(syntax);
+    }
+
+    pub(super) fn take<T>(&mut self, read: Result<T, Fault>) -> Option<T> {
+        read.map_err(|fault| self.list.push(fault)).ok()
+    }
+
+    pub(super) fn set<T>(&mut self, slot: &mut T, read: Result<T, Fault>) {
+        if let Some(value) = self.take(read) {
+            *slot = value;
+        }
+    }
+
+    /// Each item of an array (or the one value that stands alone), without those at fault.
+    pub(super) fn take_each<'d, T>(
+        &mut self,
+        value: Value<'d>,
+        read: impl Fn(Value<'d>) -> Result<T, Fault>,
+    ) -> Vec<T> {
+        value
+            .items()
+            .into_iter()
+            .filter_map(|item| self.take(read(item)))
+            .collect()
+    }
+}
+
+/// `title` is how the section is written: empty for the top of the file, else `[log]`.
+pub(super) fn read_section<T>(
+    title: &str,
+    table: &DeTable<'_>,
+    keys: &[Key<T>],
+    into: &mut T,
+    faults: &mut Faults,
+) {
+    for (key, written) in table {
+        let name: &str = key.get_ref();
+        match keys.iter().find(|known| known.name == name) {
+            Some(known) => (known.read)(into, Value::new(name, written), faults),
+            None => faults.note(Place::File(key.span().start), unknown(title, name)),
+        }
+    }
+}
+
+/// A section that is the value of a key.
+pub(super) fn read_table<T>(
+    title: &str,
+    value: Value<'_>,
+    keys: &[Key<T>],
+    into: &mut T,
+    faults: &mut Faults,
+) {
+    if let Some(table) = faults.take(value.table()) {
+        read_section(title, table, keys, into, faults);
+    }
+}
+
+/// Says what may have been meant: a key of this section that is written almost so, or the same
+/// key where it does belong. The second is the common slip in TOML, where a key after a `[header]`
+/// is a key of that section.
+fn unknown(title: &str, name: &str) -> String {
+    let sections = sections();
+    let here = sections.iter().find(|section| section.title == title);
+    let known = here.map_or(&[][..], |section| &section.keys[..]);
+    let home = sections.iter().find(|section| section.keys.contains(&name));
+    let hint = match (nearest(name, known), home) {
+        (Some(near), _) => format!("; did you mean \"{near}\"?"),
+        (None, Some(home)) if home.title.is_empty() => {
+            "; it belongs at the top of the file, before the first [section]".to_owned()
+        }
+        (None, Some(home)) => format!("; it belongs in {}", home.title),
+        (None, None) => format!("; known here: {}", known.join(", ")),
+    };
+    let place = if title.is_empty() {
+        String::new()
+    } else {
+        format!(" in {title}")
+    };
+    format!("unknown key {name:?}{place}{hint}")
+}
+
+/// The known key that takes the fewest strokes to correct, if they are few for its length.
+fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
+    let strokes = |key: &str| strsim::damerau_levenshtein(name, key);
+    let near = known.iter().copied().min_by_key(|key| strokes(key))?;
+    (strokes(near) <= near.len().div_ceil(3)).then_some(near)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_key_is_told_its_neighbour() {
+        let known = ["listen", "root", "index", "workers", "limits"];
+        let table = [
+            ("rooot", Some("root")),
+            ("Root", Some("root")),
+            ("lisetn", Some("listen")),
+            ("worker", Some("workers")),
+            ("limit", Some("limits")),
+            ("banana", None),
+            ("", None),
+        ];
+        for (name, expected) in table {
+            assert_eq!(nearest(name, &known), expected, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_in_the_wrong_section_is_told_its_own() {
+        assert_eq!(
+            unknown("", "head_timeout"),
+            "unknown key \"head_timeout\"; it belongs in [limits]"
+        );
+        assert_eq!(
+            unknown("[log]", "listen"),
+            "unknown key \"listen\" in [log]; it belongs at the top of the file, before the first [section]"
+        );
+        assert_eq!(
+            unknown("[log]", "colour"),
+            "unknown key \"colour\" in [log]; known here: level, file"
+        );
+    }
+}

@@ -1,0 +1,277 @@
+//! One written value, read as what its key wants, or a fault that says what was expected. Knows the
+//! units of durations and sizes; knows no key by name.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::{Fault, Place};
+
+/// A value together with the key that it stands behind, so that each fault names it.
+#[derive(Clone, Copy)]
+pub(super) struct Value<'d> {
+    key: &'d str,
+    written: &'d Spanned<DeValue<'d>>,
+}
+
+impl<'d> Value<'d> {
+    pub(super) fn new(key: &'d str, written: &'d Spanned<DeValue<'d>>) -> Value<'d> {
+        Value { key, written }
+    }
+
+    pub(super) fn place(self) -> Place {
+        Place::File(self.written.span().start)
+    }
+
+    /// `what` follows the key: "must be …", "is …".
+    pub(super) fn fault(self, what: impl Display) -> Fault {
+        Fault {
+            place: self.place(),
+            message: format!("{} {what}", self.key),
+        }
+    }
+
+    /// Never empty and without NUL, which no path, name or header can hold.
+    pub(super) fn text(self) -> Result<&'d str, Fault> {
+        match self.written.get_ref() {
+            DeValue::String(text) if text.is_empty() => Err(self.fault("must not be empty")),
+            DeValue::String(text) if text.contains('\0') => {
+                Err(self.fault("must not hold a NUL character"))
+            }
+            DeValue::String(text) => Ok(text.as_ref()),
+            _ => Err(self.mismatch("text in quotes")),
+        }
+    }
+
+    /// One of a few words.
+    pub(super) fn choice<T: Clone>(self, choices: &[(&str, T)]) -> Result<T, Fault> {
+        let words: Vec<String> = choices
+            .iter()
+            .map(|(word, _)| format!("\"{word}\""))
+            .collect();
+        let expected = one_of(&words);
+        let DeValue::String(text) = self.written.get_ref() else {
+            return Err(self.mismatch(&expected));
+        };
+        let found = choices.iter().find(|(word, _)| word == text);
+        found
+            .map(|(_, meaning)| meaning.clone())
+            .ok_or_else(|| self.fault(format_args!("must be {expected}, not {text:?}")))
+    }
+
+    /// A whole number of at least `least`; the top is what the receiving type can hold.
+    pub(super) fn count<N: TryFrom<u64>>(self, least: u64) -> Result<N, Fault> {
+        let DeValue::Integer(digits) = self.written.get_ref() else {
+            return Err(self.mismatch("a whole number"));
+        };
+        self.fit(
+            u64::from_str_radix(digits.as_str(), digits.radix()).ok(),
+            least,
+        )
+    }
+
+    /// A number of bytes: a plain integer, or text with a unit such as `"8MiB"`.
+    pub(super) fn bytes<N: TryFrom<u64>>(self, least: u64) -> Result<N, Fault> {
+        match self.written.get_ref() {
+            DeValue::Integer(_) => self.count(least),
+            DeValue::String(text) => match parse_bytes(text) {
+                Some(bytes) => self.fit(Some(bytes), least),
+                None => Err(self.fault(format_args!("must be {A_SIZE}, not {text:?}"))),
+            },
+            _ => Err(self.mismatch(A_SIZE)),
+        }
+    }
+
+    /// A duration with its unit, longer than nothing and at most [`DURATION_MAX`].
+    pub(super) fn duration(self) -> Result<Duration, Fault> {
+        let text = match self.written.get_ref() {
+            DeValue::String(text) => text,
+            DeValue::Integer(number) => {
+                return Err(self.fault(format_args!(
+                    "needs a unit: write \"{number}s\" for seconds"
+                )));
+            }
+            _ => return Err(self.mismatch(A_DURATION)),
+        };
+        match parse_duration(text) {
+            None if text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() => {
+                Err(self.fault(format_args!("needs a unit: write \"{text}s\" for seconds")))
+            }
+            None => Err(self.fault(format_args!("must be {A_DURATION}, not {text:?}"))),
+            Some(Duration::ZERO) => Err(self.fault("must be longer than 0")),
+            Some(length) if length > DURATION_MAX => Err(self.fault("must be at most \"24h\"")),
+            Some(length) => Ok(length),
+        }
+    }
+
+    /// The values of an array, or the one value that stands where an array may.
+    pub(super) fn items(self) -> Vec<Value<'d>> {
+        match self.written.get_ref() {
+            DeValue::Array(items) => items
+                .iter()
+                .map(|written| Value { written, ..self })
+                .collect(),
+            _ => vec![self],
+        }
+    }
+
+    pub(super) fn table(self) -> Result<&'d DeTable<'d>, Fault> {
+        match self.written.get_ref() {
+            DeValue::Table(table) => Ok(table),
+            _ => Err(self.mismatch("a table")),
+        }
+    }
+
+    pub(super) fn is_array(self) -> bool {
+        matches!(self.written.get_ref(), DeValue::Array(_))
+    }
+
+    pub(super) fn is_integer(self) -> bool {
+        matches!(self.written.get_ref(), DeValue::Integer(_))
+    }
+
+    pub(super) fn mismatch(self, expected: &str) -> Fault {
+        let kind = match self.written.get_ref() {
+            DeValue::Array(_) => "an array",
+            DeValue::Boolean(_) => "true or false",
+            DeValue::Datetime(_) => "a date",
+            DeValue::Float(_) => "a number with a fraction",
+            DeValue::Integer(_) => "a number",
+            DeValue::String(_) => "text",
+            DeValue::Table(_) => "a table",
+        };
+        self.fault(format_args!("must be {expected}, not {kind}"))
+    }
+
+    fn fit<N: TryFrom<u64>>(self, number: Option<u64>, least: u64) -> Result<N, Fault> {
+        match number {
+            Some(number) if number >= least => {
+                N::try_from(number).map_err(|_| self.fault("is larger than this machine can hold"))
+            }
+            None if !self.is_negative() => Err(self.fault("is larger than this machine can hold")),
+            _ => Err(self.fault(format_args!("must be at least {least}"))),
+        }
+    }
+
+    fn is_negative(self) -> bool {
+        match self.written.get_ref() {
+            DeValue::Integer(digits) => digits.as_str().starts_with('-'),
+            _ => false,
+        }
+    }
+}
+
+/// `"30s"`, `"500ms"`, `"2m"`, `"1h"`; a whole number and a unit, nothing between.
+fn parse_duration(text: &str) -> Option<Duration> {
+    let (number, unit) = split_unit(text)?;
+    let seconds = |each: u64| number.checked_mul(each).map(Duration::from_secs);
+    match unit {
+        "ms" => Some(Duration::from_millis(number)),
+        "s" => seconds(1),
+        "m" => seconds(60),
+        "h" => seconds(3600),
+        _ => None,
+    }
+}
+
+/// `"8MiB"` is 8 × 1024², `"1GB"` is 1000³, `"512"` and `"512B"` are bytes. `None` also when the
+/// product is beyond 64 bits.
+fn parse_bytes(text: &str) -> Option<u64> {
+    let (number, unit) = split_unit(text)?;
+    let each: u64 = match unit {
+        "" | "B" => 1,
+        "KB" | "kB" => 1000,
+        "KiB" => 1 << 10,
+        "MB" => 1_000_000,
+        "MiB" => 1 << 20,
+        "GB" => 1_000_000_000,
+        "GiB" => 1 << 30,
+        "TB" => 1_000_000_000_000,
+        "TiB" => 1 << 40,
+        _ => return None,
+    };
+    number.checked_mul(each)
+}
+
+fn split_unit(text: &str) -> Option<(u64, &str)> {
+    let end = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (digits, unit) = text.split_at_checked(end)?;
+    Some((digits.parse().ok()?, unit))
+}
+
+/// `"a"`, `"a" or "b"`, `"a", "b" or "c"`.
+fn one_of(words: &[String]) -> String {
+    match words {
+        [init @ .., last] if !init.is_empty() => format!("{} or {last}", init.join(", ")),
+        _ => words.concat(),
+    }
+}
+
+/// Longer waits are typing errors; and a deadline that far can always be added to now.
+const DURATION_MAX: Duration = Duration::from_secs(24 * 3600);
+
+const A_DURATION: &str = "a duration such as \"30s\", \"500ms\", \"2m\" or \"1h\"";
+const A_SIZE: &str = "a size such as \"64KiB\" or \"8MiB\", or a number of bytes";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_a_unit() {
+        let table = [
+            ("30s", Some(Duration::from_secs(30))),
+            ("500ms", Some(Duration::from_millis(500))),
+            ("2m", Some(Duration::from_secs(120))),
+            ("1h", Some(Duration::from_secs(3600))),
+            ("30", None),
+            ("s", None),
+            ("", None),
+            ("1.5s", None),
+            ("30 s", None),
+            ("-1s", None),
+            ("30S", None),
+            ("18446744073709551615h", None),
+            ("99999999999999999999s", None),
+            ("1é", None),
+        ];
+        for (text, expected) in table {
+            assert_eq!(parse_duration(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn sizes_may_have_a_unit_in_tens_or_in_twos() {
+        let table = [
+            ("512", Some(512)),
+            ("512B", Some(512)),
+            ("64KiB", Some(65_536)),
+            ("64KB", Some(64_000)),
+            ("64kB", Some(64_000)),
+            ("8MiB", Some(8_388_608)),
+            ("1GB", Some(1_000_000_000)),
+            ("2GiB", Some(2_147_483_648)),
+            ("1TiB", Some(1_099_511_627_776)),
+            ("0", Some(0)),
+            ("8mib", None),
+            ("8 MiB", None),
+            ("MiB", None),
+            ("-8MiB", None),
+            ("18446744073709551615KiB", None),
+            ("8é", None),
+        ];
+        for (text, expected) in table {
+            assert_eq!(parse_bytes(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn choices_are_listed_as_a_person_would_list_them() {
+        let words = |words: &[&str]| words.iter().map(|it| it.to_string()).collect::<Vec<_>>();
+        assert_eq!(one_of(&words(&["a"])), "a");
+        assert_eq!(one_of(&words(&["a", "b"])), "a or b");
+        assert_eq!(one_of(&words(&["a", "b", "c"])), "a, b or c");
+    }
+}

@@ -1,0 +1,112 @@
+//! The head of a response on the wire (RFC 9112 §4–6).
+
+use crate::http::Status;
+
+/// Whether the connection outlives this response (RFC 9112 §9.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Persistence {
+    KeepAlive,
+    Close,
+}
+
+/// Appends a complete response head.
+///
+/// `server_and_date` holds the lines that are the same for every response of this second,
+/// `headers` whole lines of the answer's own, and `length` the length of the content that a GET
+/// would be sent; it is left out where RFC 9110 §8.6 forbids it (1xx, 204) or where it would say
+/// nothing (304).
+pub fn write_head(
+    out: &mut Vec<u8>,
+    status: Status,
+    server_and_date: &[u8],
+    persistence: Persistence,
+    length: u64,
+    headers: &[u8],
+) {
+    out.reserve(HEAD_BYTES_USUAL + headers.len());
+    match status.line() {
+        Some(line) => out.extend_from_slice(line.as_bytes()),
+        None => {
+            out.extend_from_slice(b"HTTP/1.1 ");
+            write_number(out, u64::from(status.code()));
+            // The space before an empty reason phrase is required (RFC 9112 §4).
+            out.extend_from_slice(b" \r\n");
+        }
+    }
+    out.extend_from_slice(server_and_date);
+    out.extend_from_slice(match persistence {
+        Persistence::KeepAlive => &b"Connection: keep-alive\r\n"[..],
+        Persistence::Close => b"Connection: close\r\n",
+    });
+    if !status.forbids_content() {
+        out.extend_from_slice(b"Content-Length: ");
+        write_number(out, length);
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(headers);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends a number in decimal digits, without the formatting machinery and without allocating.
+pub fn write_number(out: &mut Vec<u8>, mut number: u64) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+/// Status line, server, date, connection and length: what stands before the answer's own headers.
+const HEAD_BYTES_USUAL: usize = 192;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(status: Status, length: u64) -> String {
+        let mut out = Vec::new();
+        write_head(
+            &mut out,
+            status,
+            b"Server: x\r\n",
+            Persistence::Close,
+            length,
+            b"A: b\r\n",
+        );
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_head_is_framed_and_ends_in_an_empty_line() {
+        assert_eq!(
+            head(Status::OK, 12),
+            "HTTP/1.1 200 OK\r\nServer: x\r\nConnection: close\r\nContent-Length: 12\r\nA: b\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn no_length_where_there_is_never_content() {
+        assert!(!head(Status::NO_CONTENT, 0).contains("Length"));
+        assert!(!head(Status::NOT_MODIFIED, 5).contains("Length"));
+    }
+
+    #[test]
+    fn an_unnamed_status_keeps_its_space() {
+        assert!(head(Status::new(299).unwrap(), 0).starts_with("HTTP/1.1 299 \r\n"));
+    }
+
+    #[test]
+    fn numbers_are_written_in_full() {
+        for number in [0, 9, 10, 4_294_967_296, u64::MAX] {
+            let mut out = Vec::new();
+            write_number(&mut out, number);
+            assert_eq!(out, number.to_string().as_bytes());
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! One request as a handler sees it: a view of bytes that stay where they were read.
+
+use super::table::HeaderTable;
+use super::{HeaderName, Method};
+use std::borrow::Cow;
+use std::net::SocketAddr;
+
+/// The HTTP version that the client speaks. A later minor version counts as 1.1 (RFC 9110 §2.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    Http10,
+    Http11,
+}
+
+/// A request. It borrows everything and copies nothing but a path that had to be decoded.
+#[derive(Debug)]
+pub struct Request<'a> {
+    pub(crate) method: Method,
+    pub(crate) version: Version,
+    pub(crate) host: &'a [u8],
+    pub(crate) path: Cow<'a, [u8]>,
+    pub(crate) query: Option<&'a [u8]>,
+    pub(crate) headers: &'a HeaderTable,
+    pub(crate) bytes: &'a [u8],
+    pub(crate) peer: Option<SocketAddr>,
+    /// How much of the path the location that was chosen has used up.
+    pub(crate) matched: usize,
+}
+
+impl<'a> Request<'a> {
+    /// The method.
+    pub fn method(&self) -> Method {
+        self.method
+    }
+
+    /// The version of HTTP that the client speaks.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Host and port as the client named them: from the target if that is absolute, else from
+    /// `Host` (RFC 9110 §7.2). Empty for an HTTP/1.0 client that named none.
+    pub fn host(&self) -> &[u8] {
+        self.host
+    }
+
+    /// The whole path: decoded once, normalised, starting with a slash; any bytes but NUL.
+    pub fn path(&self) -> &[u8] {
+        &self.path
+    }
+
+    /// The part of the path after the prefix that led to this handler; starts with a slash or is
+    /// empty.
+    pub fn path_in_location(&self) -> &[u8] {
+        self.path.get(self.matched..).unwrap_or_default()
+    }
+
+    /// What followed the `?`, as it came.
+    pub fn query(&self) -> Option<&[u8]> {
+        self.query
+    }
+
+    /// The client's address; `None` on a Unix socket.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+
+    /// The value of the first header line of this name, in any case of letters.
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        match HeaderName::recognise(name.as_bytes()) {
+            Some(known) => self.first(known),
+            None => self
+                .headers()
+                .find(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()))
+                .map(|(_, value)| value),
+        }
+    }
+
+    /// Every header line as name and value, in the order in which they came.
+    pub fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.headers.lines(self.bytes)
+    }
+
+    /// The value of the first line of a known header.
+    pub fn first(&self, name: HeaderName) -> Option<&'a [u8]> {
+        self.headers.first(self.bytes, name)
+    }
+
+    /// The value of a list header: all its lines joined with commas (RFC 9110 §5.3).
+    pub fn joined(&self, name: HeaderName) -> Option<Cow<'a, [u8]>> {
+        let mut values = self.headers.values(self.bytes, name);
+        let first = values.next()?;
+        let Some(second) = values.next() else {
+            return Some(Cow::Borrowed(first));
+        };
+        let mut joined = [first, second].join(&b", "[..]);
+        for value in values {
+            joined.extend_from_slice(b", ");
+            joined.extend_from_slice(value);
+        }
+        Some(Cow::Owned(joined))
+    }
+}

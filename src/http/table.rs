@@ -1,0 +1,101 @@
+//! The headers of one request, as places in the bytes that they came in.
+//!
+//! Filled by a parser, read through [`Request`](super::Request). It must never know which version
+//! of HTTP the bytes were written in.
+
+use super::HeaderName;
+
+/// A place in a buffer: stored where a slice would borrow. Buffers are far below 4 GiB.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    /// From `start` up to, not including, `end`.
+    pub fn new(start: usize, end: usize) -> Span {
+        debug_assert!(start <= end && end <= u32::MAX as usize);
+        Span {
+            start: start as u32,
+            end: end as u32,
+        }
+    }
+
+    /// The bytes there; empty when the buffer does not reach so far.
+    pub fn of(self, bytes: &[u8]) -> &[u8] {
+        bytes
+            .get(self.start as usize..self.end as usize)
+            .unwrap_or_default()
+    }
+}
+
+/// One header line.
+#[derive(Clone, Copy, Debug)]
+struct Field {
+    name: Span,
+    value: Span,
+    known: Option<HeaderName>,
+}
+
+/// All header lines of one request, in the order in which they came.
+#[derive(Debug, Default)]
+pub struct HeaderTable {
+    fields: Vec<Field>,
+    /// One more than the index of the first line of each known name; 0 for none.
+    first: [u16; HeaderName::COUNT],
+}
+
+impl HeaderTable {
+    /// Empties the table and keeps its memory for the next request.
+    pub fn clear(&mut self) {
+        self.fields.clear();
+        self.first = [0; HeaderName::COUNT];
+    }
+
+    /// How many lines there are.
+    pub fn count(&self) -> usize {
+        self.fields.len()
+    }
+
+    /// Adds a line whose name and value stand at these places in `bytes`.
+    pub fn add(&mut self, bytes: &[u8], name: Span, value: Span) {
+        let known = HeaderName::recognise(name.of(bytes));
+        self.fields.push(Field { name, value, known });
+        if let Some(name) = known {
+            let first = &mut self.first[name as usize];
+            if *first == 0 {
+                *first = u16::try_from(self.fields.len()).unwrap_or(u16::MAX);
+            }
+        }
+    }
+
+    /// The value of the first line of this name.
+    pub fn first<'a>(&self, bytes: &'a [u8], name: HeaderName) -> Option<&'a [u8]> {
+        let index = usize::from(self.first[name as usize]).checked_sub(1)?;
+        self.fields.get(index).map(|field| field.value.of(bytes))
+    }
+
+    /// The values of all lines of this name, in order.
+    pub fn values<'a>(
+        &'a self,
+        bytes: &'a [u8],
+        name: HeaderName,
+    ) -> impl Iterator<Item = &'a [u8]> {
+        let from = match self.first[name as usize] {
+            0 => self.fields.len(),
+            place => usize::from(place) - 1,
+        };
+        self.fields[from..]
+            .iter()
+            .filter(move |field| field.known == Some(name))
+            .map(|field| field.value.of(bytes))
+    }
+
+    /// Every line as name and value.
+    pub fn lines<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+        self.fields
+            .iter()
+            .map(|field| (field.name.of(bytes), field.value.of(bytes)))
+    }
+}

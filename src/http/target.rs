@@ -1,0 +1,339 @@
+//! The request target (RFC 9112 §3.2): its form, its authority, and its path decoded once.
+//!
+//! The path that comes out is what every later floor works with: percent-decoded exactly once,
+//! dot segments removed (RFC 3986 §5.2.4), repeated slashes merged, always starting with a slash
+//! and never holding a NUL. So `..` cannot be smuggled past it in any spelling.
+
+use super::{Method, Reject};
+use percent_encoding::percent_decode;
+use std::borrow::Cow;
+
+/// A request target taken apart.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Target<'a> {
+    /// The authority of absolute-form and authority-form; it overrides `Host` (RFC 9112 §3.2.2).
+    pub authority: Option<&'a [u8]>,
+    /// The decoded, normalised path; `*` alone for asterisk-form.
+    pub path: Cow<'a, [u8]>,
+    /// What follows the first `?`, as it came.
+    pub query: Option<&'a [u8]>,
+}
+
+impl<'a> Target<'a> {
+    /// Takes apart what stands between the method and the version.
+    ///
+    /// The parser has already made sure that it is one run of visible ASCII.
+    ///
+    /// # Errors
+    /// [`Reject::Malformed`] for a form that the method does not allow, a bad percent-encoding, an
+    /// encoded NUL, a fragment, or user information in the authority (RFC 9110 §4.2.4).
+    pub fn parse(method: Method, raw: &'a [u8]) -> Result<Target<'a>, Reject> {
+        if raw.contains(&b'#') {
+            return Err(Reject::Malformed("fragment in the request target"));
+        }
+        match (method, raw) {
+            (Method::Connect, _) => {
+                check_authority(raw)?;
+                Ok(Target {
+                    authority: Some(raw),
+                    path: Cow::Borrowed(b"/"),
+                    query: None,
+                })
+            }
+            (Method::Options, b"*") => Ok(Target {
+                authority: None,
+                path: Cow::Borrowed(b"*"),
+                query: None,
+            }),
+            (_, [b'/', ..]) => Target::origin(None, raw),
+            _ => Target::absolute(method, raw),
+        }
+    }
+
+    fn origin(authority: Option<&'a [u8]>, raw: &'a [u8]) -> Result<Target<'a>, Reject> {
+        let (path, query) = match memchr::memchr(b'?', raw) {
+            Some(mark) => (&raw[..mark], Some(&raw[mark + 1..])),
+            None => (raw, None),
+        };
+        Ok(Target {
+            authority,
+            path: normalise(path)?,
+            query,
+        })
+    }
+
+    fn absolute(method: Method, raw: &'a [u8]) -> Result<Target<'a>, Reject> {
+        let after_scheme = [&b"http://"[..], b"https://"]
+            .iter()
+            .find_map(|scheme| {
+                let (found, rest) = raw.split_at_checked(scheme.len())?;
+                found.eq_ignore_ascii_case(scheme).then_some(rest)
+            })
+            .ok_or(Reject::Malformed(
+                "request target is neither a path nor an http URI",
+            ))?;
+        let end = after_scheme
+            .iter()
+            .position(|&byte| matches!(byte, b'/' | b'?'))
+            .unwrap_or(after_scheme.len());
+        let (authority, rest) = after_scheme.split_at(end);
+        if authority.is_empty() {
+            // An http URI with an empty host is invalid (RFC 9110 §4.2.1).
+            return Err(Reject::Malformed("empty authority in the request target"));
+        }
+        check_authority(authority)?;
+        match rest {
+            // RFC 9112 §3.2.4: OPTIONS for a URI without path and query means the server itself.
+            [] if method == Method::Options => Ok(Target {
+                authority: Some(authority),
+                path: Cow::Borrowed(b"*"),
+                query: None,
+            }),
+            [] => Ok(Target {
+                authority: Some(authority),
+                path: Cow::Borrowed(b"/"),
+                query: None,
+            }),
+            [b'?', query @ ..] => Ok(Target {
+                authority: Some(authority),
+                path: Cow::Borrowed(b"/"),
+                query: Some(query),
+            }),
+            _ => Target::origin(Some(authority), rest),
+        }
+    }
+}
+
+/// Checks `uri-host [ ":" port ]` (RFC 9110 §7.2, RFC 3986 §3.2.2). Empty is allowed: it is what
+/// a client sends in `Host` when its target has no authority.
+///
+/// # Errors
+/// [`Reject::Malformed`] for user information, characters no host has, or a port that is no number.
+pub fn check_authority(authority: &[u8]) -> Result<(), Reject> {
+    const BAD: Reject = Reject::Malformed("malformed host");
+    let (host, port) = match authority {
+        [b'[', rest @ ..] => {
+            let end = memchr::memchr(b']', rest).ok_or(BAD)?;
+            let (inside, after) = (&rest[..end], &rest[end + 1..]);
+            let is_literal = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
+            if inside.is_empty() || !inside.iter().all(is_literal) {
+                return Err(BAD);
+            }
+            match after {
+                [] => (&b""[..], &b""[..]),
+                [b':', port @ ..] => (&b""[..], port),
+                _ => return Err(BAD),
+            }
+        }
+        _ => match memchr::memchr(b':', authority) {
+            Some(colon) => (&authority[..colon], &authority[colon + 1..]),
+            None => (authority, &b""[..]),
+        },
+    };
+    let is_host = |&byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&byte);
+    let fits = port.len() <= 5 && port.iter().all(u8::is_ascii_digit);
+    if host.iter().all(is_host) && fits {
+        Ok(())
+    } else {
+        Err(BAD)
+    }
+}
+
+/// Decodes and normalises a path that starts with a slash; borrows it where nothing changes.
+fn normalise(raw: &[u8]) -> Result<Cow<'_, [u8]>, Reject> {
+    let encoded = memchr::memchr(b'%', raw).is_some();
+    if !encoded && is_normal(raw) {
+        return Ok(Cow::Borrowed(raw));
+    }
+    if encoded {
+        check_percent_encoding(raw)?;
+    }
+    let decoded: Cow<'_, [u8]> = percent_decode(raw).into();
+    if decoded.contains(&0) {
+        return Err(Reject::Malformed("NUL in the path"));
+    }
+    Ok(Cow::Owned(remove_dot_segments(&decoded)))
+}
+
+fn is_normal(path: &[u8]) -> bool {
+    // Every empty or dot segment shows as a slash followed by a slash or a dot. A dotfile shows so
+    // too and then takes the longer way, which leaves it as it is.
+    !memchr::memchr_iter(b'/', path).any(|slash| matches!(path.get(slash + 1), Some(b'/' | b'.')))
+}
+
+fn check_percent_encoding(raw: &[u8]) -> Result<(), Reject> {
+    let sound = memchr::memchr_iter(b'%', raw).all(|percent| {
+        matches!(raw.get(percent + 1..percent + 3), Some(digits) if digits.iter().all(u8::is_ascii_hexdigit))
+    });
+    if sound {
+        Ok(())
+    } else {
+        Err(Reject::Malformed("bad percent-encoding"))
+    }
+}
+
+fn remove_dot_segments(path: &[u8]) -> Vec<u8> {
+    let mut normal = Vec::with_capacity(path.len());
+    let mut segments = path.split(|&byte| byte == b'/').skip(1).peekable();
+    while let Some(segment) = segments.next() {
+        let last = segments.peek().is_none();
+        match segment {
+            b".." => {
+                let parent = memchr::memrchr(b'/', &normal).unwrap_or(0);
+                normal.truncate(parent);
+                if last {
+                    normal.push(b'/');
+                }
+            }
+            b"." | b"" => {
+                if last {
+                    normal.push(b'/');
+                }
+            }
+            name => {
+                normal.push(b'/');
+                normal.extend_from_slice(name);
+            }
+        }
+    }
+    if normal.is_empty() {
+        normal.push(b'/');
+    }
+    normal
+}
+
+/// Writes a decoded path so that it can stand in a URI: everything but unreserved characters,
+/// sub-delimiters, `:`, `@` and `/` is percent-encoded (RFC 3986 §3.3).
+pub fn encode_path(path: &[u8], out: &mut Vec<u8>) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    for &byte in path {
+        if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(&byte) {
+            out.push(byte);
+        } else {
+            out.extend_from_slice(&[
+                b'%',
+                HEX[usize::from(byte >> 4)],
+                HEX[usize::from(byte & 15)],
+            ]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(raw: &str) -> Result<String, Reject> {
+        Target::parse(Method::Get, raw.as_bytes())
+            .map(|target| String::from_utf8_lossy(&target.path).into_owned())
+    }
+
+    #[test]
+    fn a_plain_path_is_borrowed() {
+        let target = Target::parse(Method::Get, b"/css/site.css?v=1?x").unwrap();
+        assert!(matches!(target.path, Cow::Borrowed(b"/css/site.css")));
+        assert_eq!(target.query, Some(&b"v=1?x"[..]));
+    }
+
+    #[test]
+    fn dot_segments_never_climb_above_the_root() {
+        for (raw, expected) in [
+            ("/..", "/"),
+            ("/../../etc/passwd", "/etc/passwd"),
+            ("/a/../../b", "/b"),
+            ("/a/b/../c", "/a/c"),
+            ("/a/b/..", "/a/"),
+            ("/a/.", "/a/"),
+            ("/a/./b/", "/a/b/"),
+            ("/%2e%2E/etc", "/etc"),
+            ("/a%2f..%2f..%2fetc", "/etc"),
+            ("/.%2e/x", "/x"),
+            ("/...", "/..."),
+            ("/a..b/c", "/a..b/c"),
+            ("/.hidden", "/.hidden"),
+            ("//", "/"),
+            ("//a///b//", "/a/b/"),
+            ("/", "/"),
+        ] {
+            assert_eq!(path(raw).as_deref(), Ok(expected), "{raw}");
+        }
+    }
+
+    #[test]
+    fn percent_encoding_is_decoded_exactly_once() {
+        assert_eq!(path("/a%20b").as_deref(), Ok("/a b"));
+        assert_eq!(path("/%2541").as_deref(), Ok("/%41"));
+        assert_eq!(path("/%252e%252e/x").as_deref(), Ok("/%2e%2e/x"));
+    }
+
+    #[test]
+    fn bad_encodings_are_refused() {
+        for raw in ["/%", "/%4", "/%zz", "/a%00b", "/%0", "/ok%", "/#top"] {
+            assert!(matches!(path(raw), Err(Reject::Malformed(_))), "{raw}");
+        }
+    }
+
+    #[test]
+    fn absolute_form_carries_the_authority() {
+        let target = Target::parse(Method::Get, b"HTTP://Example.org:8080/a?b").unwrap();
+        assert_eq!(target.authority, Some(&b"Example.org:8080"[..]));
+        assert_eq!(&*target.path, b"/a");
+        assert_eq!(target.query, Some(&b"b"[..]));
+        assert_eq!(
+            &*Target::parse(Method::Get, b"http://h").unwrap().path,
+            b"/"
+        );
+        assert_eq!(
+            &*Target::parse(Method::Get, b"http://h?q").unwrap().path,
+            b"/"
+        );
+    }
+
+    #[test]
+    fn each_method_has_its_forms() {
+        assert_eq!(&*Target::parse(Method::Options, b"*").unwrap().path, b"*");
+        assert_eq!(
+            &*Target::parse(Method::Options, b"http://h").unwrap().path,
+            b"*"
+        );
+        assert!(Target::parse(Method::Get, b"*").is_err());
+        assert!(Target::parse(Method::Get, b"example.org:80").is_err());
+        assert!(Target::parse(Method::Connect, b"example.org:80").is_ok());
+        assert!(Target::parse(Method::Get, b"ftp://h/").is_err());
+        assert!(Target::parse(Method::Get, b"http:///x").is_err());
+    }
+
+    #[test]
+    fn authorities_are_checked() {
+        for good in [
+            "",
+            "a",
+            "a.b-c:80",
+            "[::1]",
+            "[::1]:8080",
+            "127.0.0.1:",
+            "a_b",
+            "%41",
+        ] {
+            assert_eq!(check_authority(good.as_bytes()), Ok(()), "{good}");
+        }
+        for bad in [
+            "u@h", "a b", "a:b", "[::1", "[]", "[::1]x", "a/b", "a:123456", "a:1:2", "h\u{e9}",
+        ] {
+            assert!(check_authority(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_encoded_path_decodes_to_itself() {
+        let every: Vec<u8> = std::iter::once(b'/')
+            .chain((1..=255).filter(|b| *b != b'/'))
+            .collect();
+        let mut encoded = Vec::new();
+        encode_path(&every, &mut encoded);
+        assert_eq!(
+            &*Target::parse(Method::Get, &encoded).unwrap().path,
+            &every[..]
+        );
+    }
+}

@@ -1,0 +1,64 @@
+//! The time, read once a turn, and the header lines that depend on it alone.
+
+use crate::files::Now;
+use crate::http::date;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// The worker's idea of now. Everything that happens within one turn happens at the same time.
+pub struct Clock {
+    now: Now,
+    second: Duration,
+    server_and_date: Vec<u8>,
+}
+
+impl Clock {
+    /// A clock that stands at this time.
+    pub fn new(now: Now) -> Clock {
+        let mut clock = Clock {
+            now,
+            second: Duration::MAX,
+            server_and_date: Vec::new(),
+        };
+        clock.set(now);
+        clock
+    }
+
+    /// Moves the clock, and renders the date anew when the second has changed.
+    pub fn set(&mut self, now: Now) {
+        self.now = now;
+        let second = now.wall.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let second = Duration::from_secs(second.as_secs());
+        if second != self.second {
+            self.second = second;
+            self.server_and_date.clear();
+            self.server_and_date
+                .extend_from_slice(b"Server: httpd\r\nDate: ");
+            self.server_and_date
+                .extend_from_slice(&date::format(now.wall));
+            self.server_and_date.extend_from_slice(b"\r\n");
+        }
+    }
+
+    /// The time of this turn.
+    pub fn now(&self) -> Now {
+        self.now
+    }
+
+    /// The time of this turn on the monotonic clock, which all timers run on.
+    pub fn monotonic(&self) -> Instant {
+        self.now.monotonic
+    }
+
+    /// The `Server` and `Date` lines of every response of this second (RFC 9110 §6.6.1).
+    pub fn server_and_date(&self) -> &[u8] {
+        &self.server_and_date
+    }
+}
+
+/// What the system's clocks say.
+pub fn read() -> Now {
+    Now {
+        monotonic: Instant::now(),
+        wall: SystemTime::now(),
+    }
+}

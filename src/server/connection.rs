@@ -1,0 +1,440 @@
+//! THE state machine: one connection between its socket, its session and the site.
+//!
+//! ```text
+//!         first byte            head complete, content announced
+//!  Idle ──────────▶ Head ───────────────────────────────▶ Body
+//!   ▲                │ head complete                        │ content read or too much
+//!   │                ├────────────────▶ answer ◀────────────┘
+//!   │ all sent       ▼                    │
+//!   └───────────── Sending ◀──────────────┘
+//!                    │ close, bytes unread
+//!                    └────────────────▶ Lingering
+//! ```
+//!
+//! States are named for what is waited for. It must never know mio's `Poll`, the slab, TOML or the
+//! disk.
+
+mod ending;
+
+use super::exchange::{Active, After};
+use super::id::ConnectionId;
+use super::local::Local;
+use super::outbox::Flush;
+use super::state::{Queue, Requests, State, Verdict};
+use super::transport::{Edge, Read, Transport};
+use crate::files::{Disk, Warmup};
+use crate::http::Reject;
+use crate::http::h1::body::{BodyEnd, Framing};
+use crate::http::h1::session::Expectation;
+use crate::http::h1::write::Persistence;
+use crate::site::{Answer, Desk, Freshness, Response};
+use std::io;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+/// One step of the machine.
+enum Step {
+    Next(State),
+    Verdict(Verdict),
+}
+
+const SLEEP: Step = Step::Verdict(Verdict::Sleep);
+const CLOSE: Step = Step::Verdict(Verdict::Close);
+
+/// A connection. An idle one owns its socket and these fields, nothing else.
+pub struct Connection<T> {
+    id: ConnectionId,
+    peer: Option<SocketAddr>,
+    transport: T,
+    state: State,
+    active: Option<Box<Active>>,
+    deadline: Instant,
+    /// When the timer wheel will look at it; no later than the deadline.
+    pub(super) hinted: Option<Instant>,
+    /// When a lingering close ends in any case.
+    linger_until: Instant,
+    requests: Requests,
+    pub(super) queue: Queue,
+}
+
+impl<T: Transport> Connection<T> {
+    /// A connection fresh from accept.
+    pub fn new(
+        id: ConnectionId,
+        peer: Option<SocketAddr>,
+        transport: T,
+        local: &Local,
+    ) -> Connection<T> {
+        let now = local.clock.monotonic();
+        Connection {
+            id,
+            peer,
+            transport,
+            state: State::Idle,
+            active: None,
+            deadline: now + local.limits.head_timeout,
+            hinted: None,
+            linger_until: now,
+            requests: Requests::NoneYet,
+            queue: Queue::Out,
+        }
+    }
+
+    /// Its name.
+    pub fn id(&self) -> ConnectionId {
+        self.id
+    }
+
+    /// When it gives up waiting.
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// What it waits for.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// Whether it has been of use.
+    pub fn requests(&self) -> Requests {
+        self.requests
+    }
+
+    /// The stream, to register it.
+    pub fn transport(&self) -> &T {
+        &self.transport
+    }
+
+    /// Makes it give up at this time, if it would have waited longer.
+    pub fn hurry(&mut self, until: Instant) {
+        self.deadline = self.deadline.min(until);
+    }
+
+    /// Takes in an edge. Says what may be believed of the next request: bytes that epoll reported
+    /// were there before the worker looked at the file changes.
+    pub fn note(&mut self, edge: Edge) -> Freshness {
+        self.transport.note(edge);
+        match self.state {
+            State::Idle | State::Head if edge.readable => Freshness::FirstKnown,
+            _ => Freshness::Unknown,
+        }
+    }
+
+    /// Goes as far as it can.
+    pub fn drive(&mut self, local: &mut Local) -> Verdict {
+        let mut reads = READS_PER_TURN;
+        loop {
+            let step = match self.state {
+                State::Idle => self.wake(local),
+                State::Head => self.read_head(&mut reads, local),
+                State::Body => self.discard_body(&mut reads, local),
+                State::Waiting => SLEEP,
+                State::Sending => self.send(local),
+                State::Lingering => self.linger(&mut reads, local),
+            };
+            match step {
+                Step::Next(state) => self.state = state,
+                Step::Verdict(verdict) => {
+                    debug_assert!(
+                        verdict != Verdict::Sleep
+                            || self.state != State::Idle
+                            || self.active.is_none()
+                    );
+                    return verdict;
+                }
+            }
+        }
+    }
+
+    /// What it waited for has been read from the disk: asks the site once more, or sends on.
+    pub fn warmed(&mut self, local: &mut Local) -> Verdict {
+        if self.state != State::Waiting {
+            return Verdict::Sleep;
+        }
+        let step = if self.has_unanswered() {
+            self.answer(local)
+        } else {
+            Step::Next(State::Sending)
+        };
+        self.enter(step, local)
+    }
+
+    fn has_unanswered(&self) -> bool {
+        self.active
+            .as_ref()
+            .is_some_and(|active| active.head_bytes > 0)
+    }
+
+    fn enter(&mut self, step: Step, local: &mut Local) -> Verdict {
+        match step {
+            Step::Next(state) => {
+                self.state = state;
+                self.drive(local)
+            }
+            Step::Verdict(verdict) => verdict,
+        }
+    }
+
+    fn wake(&mut self, local: &mut Local) -> Step {
+        if !self.transport.is_readable() {
+            return SLEEP;
+        }
+        self.active = Some(local.spare.take());
+        Step::Next(State::Head)
+    }
+
+    fn read_head(&mut self, reads: &mut usize, local: &mut Local) -> Step {
+        loop {
+            let Some(active) = &mut self.active else {
+                return CLOSE;
+            };
+            if !active.inbox.is_empty() {
+                if active.started.is_none() {
+                    active.started = Some(local.clock.monotonic());
+                    self.deadline = local.clock.monotonic() + local.limits.head_timeout;
+                }
+                match active
+                    .session
+                    .read_head(active.inbox.bytes(), &local.head_limits)
+                {
+                    Ok(Some(length)) => return self.head_complete(length, local),
+                    Ok(None) => {}
+                    Err(reject) => return self.refuse(reject, local),
+                }
+            }
+            if !active.outbox.is_empty() {
+                return Step::Next(State::Sending);
+            }
+            if let Err(step) = self.receive(reads, local) {
+                return step;
+            }
+        }
+    }
+
+    /// Reads once. An error is the step to take when no bytes came.
+    fn receive(&mut self, reads: &mut usize, local: &mut Local) -> Result<(), Step> {
+        let Some(active) = &mut self.active else {
+            return Err(CLOSE);
+        };
+        if *reads == 0 {
+            return Err(Step::Verdict(Verdict::Again));
+        }
+        // Only what the first read of a turn brings can have been reported by epoll.
+        if *reads < READS_PER_TURN {
+            local.freshness = Freshness::Unknown;
+        }
+        *reads -= 1;
+        match self
+            .transport
+            .read(active.inbox.room(local.limits.head_bytes_max))
+        {
+            Ok(Read::Bytes(count)) => {
+                active.inbox.arrived(count);
+                Ok(())
+            }
+            Ok(Read::Blocked) if self.state == State::Head && active.inbox.is_empty() => {
+                Err(self.fall_idle(local))
+            }
+            Ok(Read::Blocked) => Err(SLEEP),
+            Ok(Read::End) => {
+                if !active.inbox.is_empty() {
+                    log::debug!("{}: closed by the client while {}", self.name(), self.state);
+                }
+                Err(CLOSE)
+            }
+            Err(error) => Err(self.fail(&error)),
+        }
+    }
+
+    /// Nothing has begun: buffers go back to the worker.
+    fn fall_idle(&mut self, local: &mut Local) -> Step {
+        if let Some(active) = self.active.take() {
+            local.spare.give(active);
+        }
+        self.state = State::Idle;
+        if self.requests == Requests::Some {
+            self.deadline = local.clock.monotonic() + local.limits.keepalive_timeout;
+            if local.is_stopping() {
+                return CLOSE;
+            }
+        }
+        SLEEP
+    }
+
+    /// Decides what happens to the content before a byte of it is read.
+    fn head_complete(&mut self, length: usize, local: &mut Local) -> Step {
+        let Some(active) = &mut self.active else {
+            return CLOSE;
+        };
+        active.head_bytes = length;
+        match active.session.framing() {
+            Framing::None | Framing::Length(0) => return self.answer(local),
+            Framing::Length(length) if length > local.limits.body_discard_bytes_max => {
+                return self.refuse(Reject::BodyTooLarge, local);
+            }
+            Framing::Length(_) | Framing::Chunked => {}
+        }
+        // A client that waits for 100 gets its answer at once. Whether it sends the content after
+        // that cannot be known, so the connection ends with it (RFC 9110 §10.1.1).
+        if active.session.expectation() == Expectation::Continue {
+            return self.answer(local);
+        }
+        self.deadline = local.clock.monotonic() + local.limits.body_timeout;
+        Step::Next(State::Body)
+    }
+
+    fn discard_body(&mut self, reads: &mut usize, local: &mut Local) -> Step {
+        loop {
+            let Some(active) = &mut self.active else {
+                return CLOSE;
+            };
+            match active.discard_content(local.limits.body_discard_bytes_max) {
+                Ok(BodyEnd::Reached) => return self.answer(local),
+                Ok(BodyEnd::Open) => {}
+                Err(reject) => return self.refuse(reject, local),
+            }
+            // Earlier answers must not wait for this content.
+            if let Err(error) = self.flush_gathered(local) {
+                return self.fail(&error);
+            }
+            if let Err(step) = self.receive(reads, local) {
+                return step;
+            }
+        }
+    }
+
+    /// Asks the site and queues its answer.
+    fn answer(&mut self, local: &mut Local) -> Step {
+        let Some(active) = &mut self.active else {
+            return CLOSE;
+        };
+        let answer = match active.session.request(active.inbox.bytes(), self.peer) {
+            Ok(mut request) => {
+                let mut desk = Desk {
+                    files: &mut local.files,
+                    freshness: &mut local.freshness,
+                    now: local.clock.now(),
+                    scratch: &mut local.scratch,
+                    ranges_max: local.limits.ranges_max,
+                };
+                local.site.answer(&mut request, &mut desk)
+            }
+            Err(reject) => return self.refuse(reject, local),
+        };
+        let response = match answer {
+            Answer::Ready(response) => response,
+            Answer::Cold(warmup) => {
+                active.warmups += 1;
+                return self.wait_for_disk(warmup, local);
+            }
+        };
+        let complete = active.session.body_end() == BodyEnd::Reached;
+        let persistence = match active.session.persistence() {
+            Persistence::KeepAlive if complete && !local.is_stopping() => Persistence::KeepAlive,
+            _ => Persistence::Close,
+        };
+        self.queue(response, persistence, local);
+        let Some(active) = &mut self.active else {
+            return CLOSE;
+        };
+        active.inbox.consume(active.head_bytes.max(active.body_end));
+        active.begin_next();
+        local.freshness = local.freshness.after_request();
+        match persistence {
+            Persistence::Close => {
+                active.after = if complete && active.inbox.is_empty() {
+                    After::Close
+                } else {
+                    After::Linger
+                };
+                Step::Next(State::Sending)
+            }
+            Persistence::KeepAlive if active.outbox.has_room() => Step::Next(State::Head),
+            Persistence::KeepAlive => Step::Next(State::Sending),
+        }
+    }
+
+    /// Waits until a thread has read what is cold. Earlier answers must not wait with it.
+    fn wait_for_disk(&mut self, warmup: Warmup, local: &mut Local) -> Step {
+        self.state = State::Waiting;
+        self.deadline = local.clock.monotonic() + local.limits.send_timeout;
+        local.read(self.id, warmup);
+        match self.flush_gathered(local) {
+            Ok(()) => SLEEP,
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    /// Writes what it can of the answers gathered so far, of which none has a tail.
+    fn flush_gathered(&mut self, local: &mut Local) -> io::Result<()> {
+        match &mut self.active {
+            Some(active) if active.outbox.has_room() && !active.outbox.is_empty() => {
+                let budget = local.send_budget;
+                active
+                    .outbox
+                    .flush(&mut self.transport, budget, Disk::MayBlock)
+                    .map(|_| ())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn queue(&mut self, response: Response, persistence: Persistence, local: &mut Local) {
+        if let Some(active) = &mut self.active {
+            active.queue(response, persistence, self.peer, local);
+        }
+        self.requests = Requests::Some;
+        self.deadline = local.clock.monotonic() + local.limits.send_timeout;
+    }
+
+    fn send(&mut self, local: &mut Local) -> Step {
+        let Some(active) = &mut self.active else {
+            return CLOSE;
+        };
+        let before = active.outbox.waiting_bytes();
+        match active
+            .outbox
+            .flush(&mut self.transport, local.send_budget, local.disk())
+        {
+            Ok(Flush::Done) => {}
+            Ok(Flush::Cold) => {
+                return match active.outbox.cold_piece() {
+                    Ok(Some(warmup)) => self.wait_for_disk(warmup, local),
+                    Ok(None) => CLOSE,
+                    Err(error) => self.fail(&error),
+                };
+            }
+            Ok(unfinished) => {
+                if active.outbox.waiting_bytes() != before {
+                    self.deadline = local.clock.monotonic() + local.limits.send_timeout;
+                }
+                let again = unfinished == Flush::Again;
+                return if again {
+                    Step::Verdict(Verdict::Again)
+                } else {
+                    SLEEP
+                };
+            }
+            Err(error) => {
+                self.break_off(local);
+                return self.fail(&error);
+            }
+        }
+        active.log_finished(local, 0);
+        match active.after {
+            After::NextRequest => Step::Next(State::Head),
+            After::Close => CLOSE,
+            After::Linger => {
+                self.transport.shut_write();
+                let now = local.clock.monotonic();
+                self.linger_until = now + local.limits.lingering_time;
+                self.deadline = now + local.limits.lingering_timeout;
+                active.inbox.clear();
+                Step::Next(State::Lingering)
+            }
+        }
+    }
+}
+
+/// How often one connection may read before the others have their turn.
+const READS_PER_TURN: usize = 8;

@@ -1,0 +1,106 @@
+//! How a connection ends when it does not simply go on: refused, timed out, broken off, lingering.
+
+use super::{CLOSE, Connection, Step};
+use crate::http::h1::write::Persistence;
+use crate::http::{Reject, Status};
+use crate::server::exchange::After;
+use crate::server::local::Local;
+use crate::server::state::{State, Verdict};
+use crate::server::transport::Transport;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+
+impl<T: Transport> Connection<T> {
+    /// The deadline has passed: answers 408 where a request had begun, gives up otherwise.
+    pub fn expire(&mut self, local: &mut Local) -> Verdict {
+        log::debug!("{}: no progress while {}", self.name(), self.state);
+        match self.state {
+            State::Head | State::Body => {
+                let step = self.refuse(Reject::TimedOut, local);
+                self.enter(step, local)
+            }
+            State::Waiting if self.has_unanswered() => {
+                let response = local.site.failure(Status::SERVICE_UNAVAILABLE);
+                self.queue(response, Persistence::Close, local);
+                if let Some(active) = &mut self.active {
+                    active.after = After::Linger;
+                }
+                self.enter(Step::Next(State::Sending), local)
+            }
+            State::Waiting | State::Sending => {
+                self.break_off(local);
+                Verdict::Close
+            }
+            State::Idle | State::Lingering => Verdict::Close,
+        }
+    }
+
+    /// Queues the answer to what cannot be served. What follows on this connection cannot be told
+    /// from its content any more, so it ends.
+    pub(super) fn refuse(&mut self, reject: Reject, local: &mut Local) -> Step {
+        log::debug!("{}: {reject} while {}", self.name(), self.state);
+        let response = local.site.reject(reject);
+        self.queue(response, Persistence::Close, local);
+        if let Some(active) = &mut self.active {
+            active.inbox.clear();
+            active.begin_next();
+            active.after = After::Linger;
+        }
+        Step::Next(State::Sending)
+    }
+
+    pub(super) fn linger(&mut self, reads: &mut usize, local: &mut Local) -> Step {
+        loop {
+            if let Err(step) = self.receive(reads, local) {
+                return step;
+            }
+            let now = local.clock.monotonic();
+            if now >= self.linger_until {
+                return CLOSE;
+            }
+            self.deadline = (now + local.limits.lingering_timeout).min(self.linger_until);
+            if let Some(active) = &mut self.active {
+                active.inbox.clear();
+            }
+        }
+    }
+
+    /// A response cannot be completed: logs what was sent of it and lets the client see a failure
+    /// rather than an end.
+    pub(super) fn break_off(&mut self, local: &mut Local) {
+        if let Some(active) = &mut self.active {
+            let unsent = active.outbox.waiting_bytes();
+            active.log_finished(local, unsent);
+            self.transport.fail_on_close();
+        }
+    }
+
+    pub(super) fn fail(&self, error: &io::Error) -> Step {
+        // A client that goes away is no event; anything else may be.
+        let level = match error.kind() {
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::TimedOut => log::Level::Debug,
+            _ => log::Level::Warn,
+        };
+        log::log!(level, "{}: {error} while {}", self.name(), self.state);
+        CLOSE
+    }
+
+    pub(super) fn name(&self) -> Name {
+        Name(self.peer)
+    }
+}
+
+/// A client, as diagnostics call it.
+pub(super) struct Name(Option<SocketAddr>);
+
+impl fmt::Display for Name {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(peer) => peer.fmt(formatter),
+            None => formatter.write_str("unix client"),
+        }
+    }
+}

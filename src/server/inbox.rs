@@ -1,0 +1,112 @@
+//! The bytes that have arrived and are not used up.
+
+/// A read buffer. It starts small, grows to what a head may take, and is handed back to the worker
+/// when a connection goes idle.
+#[derive(Debug)]
+pub struct Inbox {
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl Inbox {
+    /// An empty inbox of the usual size.
+    pub fn new() -> Inbox {
+        Inbox {
+            buffer: vec![0; INBOX_BYTES],
+            start: 0,
+            end: 0,
+        }
+    }
+
+    /// What has arrived and is not used up.
+    pub fn bytes(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
+    }
+
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// Room to read into; never empty as long as fewer than `bytes_max` bytes wait.
+    pub fn room(&mut self, bytes_max: usize) -> &mut [u8] {
+        if self.end == self.buffer.len() && self.start > 0 {
+            self.buffer.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+        if self.end == self.buffer.len() {
+            let length = (self.buffer.len() * 2).min(bytes_max.max(self.end + INBOX_BYTES));
+            self.buffer.resize(length, 0);
+        }
+        &mut self.buffer[self.end..]
+    }
+
+    /// So many bytes were read into the room.
+    pub fn arrived(&mut self, count: usize) {
+        self.end = (self.end + count).min(self.buffer.len());
+    }
+
+    /// So many bytes are used up.
+    pub fn consume(&mut self, count: usize) {
+        self.start = (self.start + count).min(self.end);
+        if self.start == self.end {
+            self.start = 0;
+            self.end = 0;
+        }
+    }
+
+    /// Drops everything after the first `count` bytes.
+    pub fn truncate(&mut self, count: usize) {
+        self.end = self.end.min(self.start + count);
+    }
+
+    /// Drops everything.
+    pub fn clear(&mut self) {
+        self.consume(self.end - self.start);
+    }
+
+    /// Whether it has its usual size still, and so may be kept for another connection.
+    pub fn is_usual_size(&self) -> bool {
+        self.buffer.len() == INBOX_BYTES
+    }
+}
+
+impl Default for Inbox {
+    fn default() -> Inbox {
+        Inbox::new()
+    }
+}
+
+/// Takes a browser's head several times over, or dozens of pipelined requests in one read.
+const INBOX_BYTES: usize = 8 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fill(inbox: &mut Inbox, bytes: &[u8], bytes_max: usize) {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let room = inbox.room(bytes_max);
+            let count = room.len().min(rest.len());
+            room[..count].copy_from_slice(&rest[..count]);
+            inbox.arrived(count);
+            rest = &rest[count..];
+        }
+    }
+
+    #[test]
+    fn bytes_survive_growth_and_moving_up() {
+        let mut inbox = Inbox::new();
+        let bytes: Vec<u8> = (0..20_000u32).map(|number| number as u8).collect();
+        fill(&mut inbox, &bytes[..6000], 32_768);
+        inbox.consume(5000);
+        fill(&mut inbox, &bytes[6000..], 32_768);
+        assert_eq!(inbox.bytes(), &bytes[5000..]);
+        assert!(!inbox.is_usual_size());
+        inbox.consume(15_000);
+        assert!(inbox.is_empty());
+    }
+}

@@ -1,0 +1,76 @@
+//! Every number that bounds the server, with its default and its reason.
+
+use crate::http::h1::head::HeadLimits;
+use std::time::Duration;
+
+/// Bounds in time and number. Start from the default and change what you must:
+///
+/// ```
+/// use httpd::Limits;
+/// use std::time::Duration;
+/// let limits = Limits { keepalive_timeout: Duration::from_secs(5), ..Limits::default() };
+/// assert_eq!(limits.header_count_max, 100);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// From the first byte of a request head to its last, and from accept to the first byte: 10 s.
+    /// Not prolonged by bytes that trickle in.
+    pub head_timeout: Duration,
+    /// Between two requests: 75 s, as nginx has it.
+    pub keepalive_timeout: Duration,
+    /// For the content of a request to be read in full: 30 s.
+    pub body_timeout: Duration,
+    /// Between two bytes of a response that the client takes: 30 s.
+    pub send_timeout: Duration,
+    /// Between two bytes of what a client still sends after its connection was closed: 5 s.
+    pub lingering_timeout: Duration,
+    /// For a lingering close in all: 30 s.
+    pub lingering_time: Duration,
+    /// From the first stop signal to the end of the last open request: 10 s.
+    pub stop_timeout: Duration,
+    /// The head of a request: 32 KiB, room for large cookies.
+    pub head_bytes_max: usize,
+    /// The target of a request: 8 KiB; RFC 9112 §3 recommends 8000 at least.
+    pub target_bytes_max: usize,
+    /// Header lines of a request: 100.
+    pub header_count_max: usize,
+    /// Content of a request that nobody wants is read and thrown away up to so many bytes, so that
+    /// the connection can be used again; more is answered with 413 and a close: 1 MiB, as nginx's
+    /// `client_max_body_size`.
+    pub body_discard_bytes_max: u64,
+    /// Ranges of one request; a request for more is answered with the whole file: 16.
+    pub ranges_max: usize,
+    /// Open connections of one worker; more wait in the kernel's queue: 10 000.
+    pub connections_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            head_timeout: Duration::from_secs(10),
+            keepalive_timeout: Duration::from_secs(75),
+            body_timeout: Duration::from_secs(30),
+            send_timeout: Duration::from_secs(30),
+            lingering_timeout: Duration::from_secs(5),
+            lingering_time: Duration::from_secs(30),
+            stop_timeout: Duration::from_secs(10),
+            head_bytes_max: 32 * 1024,
+            target_bytes_max: 8 * 1024,
+            header_count_max: 100,
+            body_discard_bytes_max: 1024 * 1024,
+            ranges_max: 16,
+            connections_max: 10_000,
+        }
+    }
+}
+
+impl Limits {
+    /// The part that the parser of heads needs.
+    pub(crate) fn head(&self) -> HeadLimits {
+        HeadLimits {
+            target_bytes_max: self.target_bytes_max,
+            head_bytes_max: self.head_bytes_max,
+            header_count_max: self.header_count_max,
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Letters to a worker: the one place where threads meet, off the path of every request.
+
+use super::id::ConnectionId;
+use std::io;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+/// What a worker can be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Letter {
+    /// Take no new connections, finish the open requests, and end; by this time at the latest.
+    Stop { deadline: Instant },
+    /// End now.
+    StopNow,
+    /// What this connection waited for has been read from the disk.
+    Warmed(ConnectionId),
+}
+
+/// A worker's mailbox. Held by the worker and by everyone who may write to it.
+pub struct Mailbox {
+    letters: Mutex<Vec<Letter>>,
+    waker: mio::Waker,
+}
+
+impl Mailbox {
+    /// An empty mailbox that wakes the poll whose waker this is.
+    pub fn new(waker: mio::Waker) -> Mailbox {
+        Mailbox {
+            letters: Mutex::new(Vec::new()),
+            waker,
+        }
+    }
+
+    /// Puts a letter in and wakes the worker, if the box was empty.
+    ///
+    /// # Errors
+    /// When the worker cannot be woken; the letter is in the box all the same.
+    pub fn post(&self, letter: Letter) -> io::Result<()> {
+        let mut letters = self.letters.lock().unwrap_or_else(PoisonError::into_inner);
+        letters.push(letter);
+        if letters.len() == 1 {
+            self.waker.wake()
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Takes all letters out.
+    pub fn take(&self) -> Vec<Letter> {
+        std::mem::take(&mut *self.letters.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

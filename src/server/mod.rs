@@ -1,0 +1,314 @@
+//! Floor 4: when and how bytes move. mio and the slab live here only.
+//!
+//! A [`Server`] binds every address, then starts its workers; each worker is a reactor on a thread
+//! of its own that shares nothing with the others but the read-only site. In the order of a
+//! request: [`listener`], [`worker`], [`connection`], [`transport`], [`inbox`], [`outbox`].
+
+pub mod access_log;
+pub mod address;
+pub mod clock;
+pub mod connection;
+pub mod exchange;
+pub mod id;
+pub mod inbox;
+pub mod limits;
+pub mod listener;
+pub mod local;
+pub mod mailbox;
+pub mod outbox;
+pub mod pool;
+pub mod start_error;
+pub mod state;
+pub mod timers;
+pub mod transport;
+pub mod worker;
+
+pub use access_log::{AccessLog, Format};
+pub use address::Address;
+pub use limits::Limits;
+pub use start_error::StartError;
+
+use crate::files::{CacheLimits, OpenFiles};
+use crate::site::Site;
+use listener::Listeners;
+use local::{Local, Reader};
+use mailbox::{Letter, Mailbox};
+use pool::Pool;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+use worker::Worker;
+
+/// How many workers, each a reactor on its own thread.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Workers {
+    /// As many as there are CPUs that this process may use.
+    #[default]
+    Auto,
+    Count(NonZeroUsize),
+}
+
+/// A server that has not started yet.
+///
+/// ```no_run
+/// use httpd::{Request, Response, Root, Server, Site, StaticFiles};
+/// let site = Site::new()
+///     .at("/", StaticFiles::new(Root::open("public")?))
+///     .at("/hello", |_: &Request<'_>| Response::text("hello\n"));
+/// Server::new(site).listen("127.0.0.1:8080").run()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Server {
+    site: Site,
+    listen: Vec<String>,
+    workers: Workers,
+    limits: Limits,
+    cache: CacheLimits,
+    access_log: AccessLog,
+}
+
+impl Server {
+    /// A server of this site that listens nowhere yet.
+    pub fn new(site: Site) -> Server {
+        Server {
+            site,
+            listen: Vec::new(),
+            workers: Workers::default(),
+            limits: Limits::default(),
+            cache: CacheLimits::default(),
+            access_log: AccessLog::default(),
+        }
+    }
+
+    /// Listens at one more address; see [`Address::parse`] for how it is written.
+    pub fn listen(mut self, address: &str) -> Server {
+        self.listen.push(address.to_owned());
+        self
+    }
+
+    /// How many workers. Default: one per CPU.
+    pub fn workers(mut self, workers: Workers) -> Server {
+        self.workers = workers;
+        self
+    }
+
+    /// The bounds in time and number.
+    pub fn limits(mut self, limits: Limits) -> Server {
+        self.limits = limits;
+        self
+    }
+
+    /// The bounds of each worker's cache of open files.
+    pub fn cache(mut self, cache: CacheLimits) -> Server {
+        self.cache = cache;
+        self
+    }
+
+    /// Where the access log goes. Default: nowhere.
+    pub fn access_log(mut self, access_log: AccessLog) -> Server {
+        self.access_log = access_log;
+        self
+    }
+
+    /// Starts, and serves until it is stopped.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub fn run(self) -> Result<(), StartError> {
+        self.start()?.wait();
+        Ok(())
+    }
+
+    /// Starts. When it returns, every address is listened on.
+    ///
+    /// ```
+    /// use httpd::{Request, Response, Server, Site};
+    /// let site = Site::new().at("/", |_: &Request<'_>| Response::text("hello\n"));
+    /// let server = Server::new(site).listen("127.0.0.1:0").start()?;
+    /// println!("http://{}/", server.addresses()[0]);
+    /// server.handle().stop();
+    /// server.wait();
+    /// # Ok::<(), httpd::StartError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The first thing that cannot be had; nothing is left running then.
+    pub fn start(self) -> Result<Running, StartError> {
+        let count = match self.workers {
+            Workers::Auto => thread::available_parallelism().map_or(1, NonZeroUsize::get),
+            Workers::Count(count) => count.get(),
+        };
+        if self.listen.is_empty() {
+            return Err(StartError::NoAddress);
+        }
+        let groups = self
+            .listen
+            .iter()
+            .map(|text| {
+                Address::parse(text).map_err(|reason| StartError::BadAddress {
+                    text: text.clone(),
+                    reason,
+                })
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let listeners = Arc::new(Listeners::open(&groups, count)?);
+        let common = Arc::new(Common {
+            site: Arc::new(self.site),
+            listeners: Arc::clone(&listeners),
+            limits: self.limits,
+            cache: self.cache,
+            pool: Arc::new(Pool::new(pool::THREADS_MAX)),
+        });
+        let prepared = (0..count)
+            .map(|number| Prepared::new(number, &common, &self.access_log))
+            .collect::<Result<Vec<_>, _>>()?;
+        let handle = Handle {
+            mailboxes: prepared
+                .iter()
+                .map(|one| Arc::clone(&one.mailbox))
+                .collect(),
+            stop_timeout: common.limits.stop_timeout,
+        };
+        let mut running = Running {
+            handle,
+            listeners,
+            workers: Vec::new(),
+        };
+        for one in prepared {
+            match one.spawn() {
+                Ok(worker) => running.workers.push(worker),
+                Err(error) => {
+                    running.handle.stop_now();
+                    running.wait();
+                    return Err(StartError::Worker(error));
+                }
+            }
+        }
+        Ok(running)
+    }
+}
+
+/// What all workers are given alike; nobody changes it.
+struct Common {
+    site: Arc<Site>,
+    listeners: Arc<Listeners>,
+    limits: Limits,
+    cache: CacheLimits,
+    pool: Arc<Pool>,
+}
+
+/// Everything of a worker that may fail to be had and can cross to its thread; the rest is made
+/// there, for it never leaves it.
+struct Prepared {
+    number: usize,
+    poll: mio::Poll,
+    mailbox: Arc<Mailbox>,
+    log: Option<access_log::LogWriter>,
+    common: Arc<Common>,
+}
+
+impl Prepared {
+    fn new(
+        number: usize,
+        common: &Arc<Common>,
+        access_log: &AccessLog,
+    ) -> Result<Prepared, StartError> {
+        let log = access_log
+            .open()
+            .map_err(|error| StartError::access_log(access_log, error))?;
+        let poll = mio::Poll::new().map_err(StartError::Worker)?;
+        let waker =
+            mio::Waker::new(poll.registry(), worker::LETTERS).map_err(StartError::Worker)?;
+        let mailbox = Arc::new(Mailbox::new(waker));
+        Ok(Prepared {
+            number,
+            poll,
+            mailbox,
+            log,
+            common: Arc::clone(common),
+        })
+    }
+
+    fn spawn(self) -> std::io::Result<JoinHandle<()>> {
+        let name = format!("worker-{}", self.number);
+        thread::Builder::new().name(name).spawn(move || {
+            let common = self.common;
+            let files = OpenFiles::new(common.cache);
+            let (site, limits) = (Arc::clone(&common.site), common.limits.clone());
+            let mut local = Local::new(site, files, limits, self.log, clock::read());
+            let pool = Arc::clone(&common.pool);
+            local.reader = Some(Reader {
+                pool,
+                mailbox: Arc::clone(&self.mailbox),
+            });
+            let listeners = Arc::clone(&common.listeners);
+            match Worker::new(self.number, self.poll, self.mailbox, listeners, local) {
+                Ok(worker) => worker.run(),
+                Err(error) => log::error!("worker {} cannot start: {error}", self.number),
+            }
+        })
+    }
+}
+
+/// A server that serves.
+pub struct Running {
+    handle: Handle,
+    listeners: Arc<Listeners>,
+    workers: Vec<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Where it listens, with the actual ports.
+    pub fn addresses(&self) -> &[Address] {
+        self.listeners.addresses()
+    }
+
+    /// How many workers it has.
+    pub fn workers(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// A handle to stop it from anywhere.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Waits until it has stopped.
+    pub fn wait(self) {
+        for worker in self.workers {
+            if worker.join().is_err() {
+                log::error!("a worker panicked");
+            }
+        }
+    }
+}
+
+/// Stops a server; can be kept anywhere and cloned.
+#[derive(Clone)]
+pub struct Handle {
+    mailboxes: Arc<[Arc<Mailbox>]>,
+    stop_timeout: Duration,
+}
+
+impl Handle {
+    /// Takes no more connections and lets open requests finish, for `stop_timeout` at most.
+    pub fn stop(&self) {
+        self.post(Letter::Stop {
+            deadline: Instant::now() + self.stop_timeout,
+        });
+    }
+
+    /// Ends at once; open requests are cut.
+    pub fn stop_now(&self) {
+        self.post(Letter::StopNow);
+    }
+
+    fn post(&self, letter: Letter) {
+        for mailbox in self.mailboxes.iter() {
+            if let Err(error) = mailbox.post(letter) {
+                log::error!("waking a worker: {error}");
+            }
+        }
+    }
+}

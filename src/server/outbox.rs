@@ -1,0 +1,333 @@
+//! What waits to be written: small answers gathered into one write, a large one after them.
+//!
+//! It must never know requests or states.
+
+use super::transport::{Transport, Write};
+use crate::files::{CachedFile, Contents, Disk, Warmup};
+use crate::site::Body;
+use crate::site::multipart::Multipart;
+use crate::sys::file;
+use crate::sys::socket::More;
+use std::io;
+use std::ops::Range;
+use std::os::fd::AsFd;
+use std::rc::Rc;
+
+/// The bytes of one or more responses, in order.
+#[derive(Default)]
+pub struct Outbox {
+    /// Heads and small contents.
+    gathered: Vec<u8>,
+    /// How much of `gathered` has been written.
+    written: usize,
+    /// What comes after `gathered`.
+    tail: Tail,
+    /// The parts that come after `tail`.
+    parts: Option<Parts>,
+    /// Whether a file was left in the middle, so that it may have changed since.
+    interrupted: Interrupted,
+    /// Up to where in the file at hand there is no need to ask whether the disk would be waited for.
+    warm_until: u64,
+}
+
+/// Content too large to be copied. `range` is what is left to write.
+#[derive(Default)]
+enum Tail {
+    #[default]
+    None,
+    Static(&'static [u8]),
+    Bytes {
+        bytes: Vec<u8>,
+        written: usize,
+    },
+    File {
+        file: Rc<CachedFile>,
+        range: Range<u64>,
+    },
+}
+
+struct Parts {
+    multipart: Box<Multipart>,
+    next: usize,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Interrupted {
+    #[default]
+    No,
+    Yes,
+}
+
+/// How far a flush came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flush {
+    /// Everything is written.
+    Done,
+    /// The client takes no more for now.
+    Blocked,
+    /// The turn's budget is used up.
+    Again,
+    /// The next piece of the file is on the disk alone; see [`Outbox::cold_piece`].
+    Cold,
+}
+
+impl Outbox {
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.gathered.is_empty() && matches!(self.tail, Tail::None) && self.parts.is_none()
+    }
+
+    /// Whether another response may be gathered before this is written.
+    pub fn has_room(&self) -> bool {
+        self.gathered.len() < GATHERED_BYTES_MAX
+            && matches!(self.tail, Tail::None)
+            && self.parts.is_none()
+    }
+
+    /// The buffer that heads are written to. Only while [`Outbox::has_room`].
+    pub fn head(&mut self) -> &mut Vec<u8> {
+        &mut self.gathered
+    }
+
+    /// Adds the content that belongs to the head just written.
+    pub fn push(&mut self, body: Body) {
+        match body {
+            Body::Empty => {}
+            Body::Static(bytes) if bytes.len() <= COPIED_BYTES_MAX => {
+                self.gathered.extend_from_slice(bytes)
+            }
+            Body::Static(bytes) => self.tail = Tail::Static(bytes),
+            Body::Bytes(bytes) if bytes.len() <= COPIED_BYTES_MAX => {
+                self.gathered.extend_from_slice(&bytes)
+            }
+            Body::Bytes(bytes) => self.tail = Tail::Bytes { bytes, written: 0 },
+            Body::Cached(file, range) => self.push_file(file, range),
+            Body::Parts(multipart) => {
+                self.parts = Some(Parts { multipart, next: 0 });
+                self.next_part();
+            }
+        }
+    }
+
+    fn push_file(&mut self, file: Rc<CachedFile>, range: Range<u64>) {
+        match memory(&file, &range) {
+            Some(bytes) if bytes.len() <= COPIED_BYTES_MAX => {
+                self.gathered.extend_from_slice(bytes)
+            }
+            _ if range.is_empty() => {}
+            _ => self.tail = Tail::File { file, range },
+        }
+    }
+
+    /// Writes until all is written, the client takes no more, or `budget` bytes of files are sent.
+    ///
+    /// # Errors
+    /// What the connection died of, or `UnexpectedEof` when a file is not any more what its head
+    /// said: the response cannot be completed then, only broken off.
+    pub fn flush(
+        &mut self,
+        transport: &mut impl Transport,
+        mut budget: usize,
+        disk: Disk,
+    ) -> io::Result<Flush> {
+        loop {
+            let head = &self.gathered[self.written..];
+            let (slice, more) = match &self.tail {
+                Tail::None => (&b""[..], More::Nothing),
+                Tail::Static(bytes) => (*bytes, More::Nothing),
+                Tail::Bytes { bytes, written } => (&bytes[*written..], More::Nothing),
+                Tail::File { file, range } => match memory(file, range) {
+                    Some(bytes) => (bytes, More::Nothing),
+                    None => (&b""[..], More::Follows),
+                },
+            };
+            if !head.is_empty() || !slice.is_empty() {
+                let more = if self.parts.is_some() {
+                    More::Follows
+                } else {
+                    more
+                };
+                match transport.write(head, slice, more)? {
+                    Write::Blocked => return Ok(Flush::Blocked),
+                    Write::Took(count) => self.advance(count),
+                }
+                continue;
+            }
+            match &mut self.tail {
+                Tail::File { file, range } if !range.is_empty() => {
+                    if budget == 0 {
+                        self.interrupted = Interrupted::Yes;
+                        return Ok(Flush::Again);
+                    }
+                    if disk == Disk::MustNotBlock && is_cold(file, range, budget, self.warm_until) {
+                        self.interrupted = Interrupted::Yes;
+                        return Ok(Flush::Cold);
+                    }
+                    match send_piece(file, range, budget, self.interrupted, transport)? {
+                        Write::Blocked => {
+                            self.interrupted = Interrupted::Yes;
+                            return Ok(Flush::Blocked);
+                        }
+                        Write::Took(count) => {
+                            self.interrupted = Interrupted::No;
+                            budget = budget.saturating_sub(count);
+                        }
+                    }
+                }
+                _ if self.parts.is_some() => {
+                    self.gathered.clear();
+                    self.written = 0;
+                    self.next_part();
+                }
+                _ => {
+                    self.clear();
+                    return Ok(Flush::Done);
+                }
+            }
+        }
+    }
+
+    /// Puts the next part, or the closing delimiter, in place.
+    fn next_part(&mut self) {
+        self.tail = Tail::None;
+        let Some(parts) = &mut self.parts else { return };
+        match parts.multipart.parts.get(parts.next) {
+            Some(part) => {
+                parts.next += 1;
+                self.gathered.extend_from_slice(&part.preamble);
+                let (file, range) = (Rc::clone(&parts.multipart.file), part.range.clone());
+                self.push_file(file, range);
+            }
+            None => {
+                self.gathered.extend_from_slice(&parts.multipart.closing);
+                self.parts = None;
+            }
+        }
+    }
+
+    fn advance(&mut self, count: usize) {
+        let of_head = count.min(self.gathered.len() - self.written);
+        self.written += of_head;
+        let of_tail = count - of_head;
+        match &mut self.tail {
+            Tail::None => {}
+            Tail::Static(bytes) => *bytes = bytes.get(of_tail..).unwrap_or_default(),
+            Tail::Bytes { bytes, written } => *written = (*written + of_tail).min(bytes.len()),
+            Tail::File { range, .. } => range.start = (range.start + of_tail as u64).min(range.end),
+        }
+    }
+
+    /// After [`Flush::Cold`]: what a thread that may wait has to read before the next flush. That
+    /// flush will not ask again, so that a disk cache under pressure cannot hold it up for ever.
+    ///
+    /// # Errors
+    /// When the descriptor cannot be duplicated.
+    pub fn cold_piece(&mut self) -> io::Result<Option<Warmup>> {
+        let Tail::File { file, range } = &self.tail else {
+            return Ok(None);
+        };
+        let Contents::Descriptor(descriptor) = file.contents() else {
+            return Ok(None);
+        };
+        let piece = range.start..range.end.min(range.start + WARMUP_BYTES);
+        self.warm_until = piece.end;
+        Ok(Some(Warmup::Piece {
+            file: descriptor.try_clone()?,
+            range: piece,
+        }))
+    }
+
+    /// How many bytes still wait, parts that have not begun not counted.
+    pub fn waiting_bytes(&self) -> u64 {
+        let tail = match &self.tail {
+            Tail::None => 0,
+            Tail::Static(bytes) => bytes.len() as u64,
+            Tail::Bytes { bytes, written } => (bytes.len() - written) as u64,
+            Tail::File { range, .. } => range.end - range.start,
+        };
+        (self.gathered.len() - self.written) as u64 + tail
+    }
+
+    /// Drops everything and keeps the buffer, unless it has grown out of the usual.
+    pub fn clear(&mut self) {
+        self.gathered.clear();
+        self.gathered.shrink_to(GATHERED_BYTES_MAX * 2);
+        self.written = 0;
+        self.tail = Tail::None;
+        self.parts = None;
+        self.interrupted = Interrupted::No;
+        self.warm_until = 0;
+    }
+}
+
+/// Whether the disk would have to be waited for. The last byte of a piece stands for all of it,
+/// for the kernel reads ahead in order; before the first piece nothing is known of the beginning.
+fn is_cold(file: &CachedFile, range: &Range<u64>, budget: usize, warm_until: u64) -> bool {
+    let Contents::Descriptor(descriptor) = file.contents() else {
+        return false;
+    };
+    let end = range.end.min(range.start + budget as u64);
+    let cold = |offset| file::residency(descriptor.as_fd(), offset) == file::Residency::Cold;
+    end > warm_until && (cold(end - 1) || cold(range.start))
+}
+
+/// The range of a file whose contents are in memory.
+fn memory<'a>(file: &'a CachedFile, range: &Range<u64>) -> Option<&'a [u8]> {
+    match file.contents() {
+        Contents::Memory(bytes) => Some(
+            bytes
+                .get(range.start as usize..range.end as usize)
+                .unwrap_or_default(),
+        ),
+        Contents::Descriptor(_) => None,
+    }
+}
+
+/// Sends what the budget allows and moves the range on.
+///
+/// A file that was left in the middle is looked at again first: were it rewritten in place, the
+/// rest would belong to another version than the beginning and the validators in the head.
+fn send_piece(
+    file: &CachedFile,
+    range: &mut Range<u64>,
+    budget: usize,
+    interrupted: Interrupted,
+    transport: &mut impl Transport,
+) -> io::Result<Write> {
+    let Contents::Descriptor(descriptor) = file.contents() else {
+        return Ok(Write::Took(0));
+    };
+    if interrupted == Interrupted::Yes
+        && !file::identity(descriptor.as_fd())?.has_same_contents(file.identity())
+    {
+        return Err(io::Error::new(
+            io::ErrorKind::UnexpectedEof,
+            "the file has changed while it was sent",
+        ));
+    }
+    let count = usize::try_from(range.end - range.start)
+        .unwrap_or(usize::MAX)
+        .min(budget);
+    let sent = transport.send_file(descriptor.as_fd(), range.start, count)?;
+    match sent {
+        Write::Took(0) => Err(io::Error::new(
+            io::ErrorKind::UnexpectedEof,
+            "the file has shrunk while it was sent",
+        )),
+        Write::Took(count) => {
+            range.start = (range.start + count as u64).min(range.end);
+            Ok(Write::Took(count))
+        }
+        Write::Blocked => Ok(Write::Blocked),
+    }
+}
+
+/// Content up to this size is copied behind its head: cheaper than a second vector, and it can be
+/// gathered with the answers of other pipelined requests.
+const COPIED_BYTES_MAX: usize = 4 * 1024;
+
+/// How much is read at once when the disk has to be waited for.
+const WARMUP_BYTES: u64 = 1024 * 1024;
+
+/// Gathered answers beyond this are written before another request is parsed.
+const GATHERED_BYTES_MAX: usize = 64 * 1024;

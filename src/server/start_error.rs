@@ -1,0 +1,132 @@
+//! Why a server could not start, in words that say what to do.
+
+use super::access_log::AccessLog;
+use super::address::Address;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+/// A server did not start; nothing of it is left running.
+#[derive(Debug)]
+pub enum StartError {
+    /// No address to listen on was given.
+    NoAddress,
+    /// An address that cannot be read.
+    BadAddress { text: String, reason: String },
+    /// An address that cannot be listened on.
+    Listen { address: Address, error: io::Error },
+    /// The access log cannot be written.
+    AccessLog {
+        path: Option<PathBuf>,
+        error: io::Error,
+    },
+    /// The system gave no thread, no epoll instance or the like.
+    Worker(io::Error),
+}
+
+impl StartError {
+    pub(super) fn listen(address: &Address, error: io::Error) -> StartError {
+        StartError::Listen {
+            address: address.clone(),
+            error,
+        }
+    }
+}
+
+impl StartError {
+    pub(super) fn access_log(access_log: &AccessLog, error: io::Error) -> StartError {
+        let path = match access_log {
+            AccessLog::File(path, _) => Some(path.clone()),
+            AccessLog::Off | AccessLog::Stdout(_) => None,
+        };
+        StartError::AccessLog { path, error }
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::NoAddress => write!(
+                formatter,
+                "no address to listen on: say listen = \"localhost:8080\""
+            ),
+            StartError::BadAddress { text, reason } => {
+                write!(formatter, "cannot listen on {text:?}: {reason}")
+            }
+            StartError::Listen { address, error } => explain(formatter, address, error),
+            StartError::AccessLog {
+                path: Some(path),
+                error,
+            } => {
+                write!(
+                    formatter,
+                    "cannot write the access log {}: {error}",
+                    path.display()
+                )
+            }
+            StartError::AccessLog { path: None, error } => {
+                write!(formatter, "cannot write the access log: {error}")
+            }
+            StartError::Worker(error) => write!(formatter, "cannot start a worker: {error}"),
+        }
+    }
+}
+
+fn explain(
+    formatter: &mut fmt::Formatter<'_>,
+    address: &Address,
+    error: &io::Error,
+) -> fmt::Result {
+    write!(formatter, "cannot listen on {address}: ")?;
+    match (error.kind(), address) {
+        (io::ErrorKind::AddrInUse, Address::Tcp(socket)) => {
+            match crate::sys::port_holder::port_holder(*socket) {
+                Some(holder) => write!(
+                    formatter,
+                    "{} (process {}) listens there already; stop it or choose another port with -p",
+                    holder.name, holder.pid
+                ),
+                None => write!(
+                    formatter,
+                    "another program listens there already; stop it or choose another port with -p"
+                ),
+            }
+        }
+        (io::ErrorKind::AddrInUse, Address::Unix(_)) => {
+            write!(
+                formatter,
+                "another program listens there, or the path is not a socket; choose another path"
+            )
+        }
+        (io::ErrorKind::PermissionDenied, Address::Tcp(socket))
+            if socket.port() < PRIVILEGED_PORTS =>
+        {
+            write!(
+                formatter,
+                "ports below {PRIVILEGED_PORTS} need privilege; run `sudo setcap cap_net_bind_service=+ep` on this program, \
+             or choose a port from {PRIVILEGED_PORTS} with -p"
+            )
+        }
+        (io::ErrorKind::AddrNotAvailable, _) => {
+            write!(
+                formatter,
+                "this machine does not have that address; \":8080\" listens on all that it has"
+            )
+        }
+        _ => write!(formatter, "{error}"),
+    }
+}
+
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            StartError::NoAddress | StartError::BadAddress { .. } => None,
+            StartError::Listen { error, .. }
+            | StartError::AccessLog { error, .. }
+            | StartError::Worker(error) => Some(error),
+        }
+    }
+}
+
+/// Linux: `net.ipv4.ip_unprivileged_port_start`, unless somebody lowered it.
+const PRIVILEGED_PORTS: u16 = 1024;

@@ -1,0 +1,455 @@
+//! The reactor: one turn, in order. It must never know parsing, routing or bodies.
+
+use super::clock;
+use super::connection::Connection;
+use super::id::ConnectionId;
+use super::listener::{ACCEPTS_PER_TURN, Accepting, Listeners, PAUSE};
+use super::local::{Local, Stage};
+use super::mailbox::{Letter, Mailbox};
+use super::state::{Queue, Requests, State, Verdict};
+use super::timers::Timers;
+use super::transport::{Edge, Plain};
+use crate::site::Freshness;
+use crate::sys::socket;
+use mio::event::Event;
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+use slab::Slab;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// One reactor with everything that it serves.
+pub struct Worker {
+    number: usize,
+    poll: Poll,
+    mailbox: Arc<Mailbox>,
+    listeners: Arc<Listeners>,
+    accepting: Vec<Accepting>,
+    connections: Slab<Slot>,
+    /// Counts up with every connection, so that a place that is used again has another name.
+    generation: u32,
+    /// Connections that can go on without an edge.
+    again: Vec<ConnectionId>,
+    timers: Timers,
+    due: Vec<ConnectionId>,
+    local: Local,
+    /// When the last request must have ended, once the worker stops.
+    stop_deadline: Option<Instant>,
+}
+
+struct Slot {
+    connection: Connection<Plain>,
+    registered: Registered,
+}
+
+/// Whether epoll knows the socket. One that is answered and closed at once never gets there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Registered {
+    No,
+    Yes,
+}
+
+/// Whether there will be another turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    Next,
+    Last,
+}
+
+impl Worker {
+    /// A worker whose poll has the waker of this mailbox.
+    ///
+    /// # Errors
+    /// When epoll does not take the listeners.
+    pub fn new(
+        number: usize,
+        poll: Poll,
+        mailbox: Arc<Mailbox>,
+        listeners: Arc<Listeners>,
+        local: Local,
+    ) -> io::Result<Worker> {
+        let mut accepting = Vec::new();
+        for (index, listener) in listeners.of_worker(number).enumerate() {
+            poll.registry().register(
+                &mut SourceFd(&listener.as_raw_fd()),
+                listener_token(index),
+                Interest::READABLE,
+            )?;
+            // What was queued before the registration may have been reported to nobody.
+            accepting.push(Accepting::Ready);
+        }
+        if let Some(changes) = local.files.watch_descriptor() {
+            poll.registry().register(
+                &mut SourceFd(&changes.as_raw_fd()),
+                CHANGES,
+                Interest::READABLE,
+            )?;
+        }
+        let timers = Timers::new(local.clock.monotonic());
+        Ok(Worker {
+            number,
+            poll,
+            mailbox,
+            listeners,
+            accepting,
+            connections: Slab::new(),
+            generation: 0,
+            again: Vec::new(),
+            timers,
+            due: Vec::new(),
+            local,
+            stop_deadline: None,
+        })
+    }
+
+    /// Serves until it is told to stop.
+    pub fn run(mut self) {
+        let mut events = Events::with_capacity(EVENTS_PER_TURN);
+        while self.turn(&mut events) == Turn::Next {}
+        log::debug!("worker {} ended", self.number);
+    }
+
+    /// One turn. The order matters; each line says why it stands where it does.
+    fn turn(&mut self, events: &mut Events) -> Turn {
+        if let Err(error) = self.poll.poll(events, self.timeout())
+            && error.kind() != io::ErrorKind::Interrupted
+        {
+            log::error!("worker {}: waiting for events: {error}", self.number);
+            return Turn::Last;
+        }
+        // The time, once for everything that follows.
+        self.local.clock.set(clock::read());
+        // File changes before any request of this batch: what was changed before a request was
+        // sent was reported before it.
+        if events.iter().any(|event| event.token() == CHANGES) {
+            self.local.files.look();
+        }
+        // What clients did.
+        for event in events.iter() {
+            self.dispatch(event);
+        }
+        // What was put off for fairness, after those that had waited.
+        for id in std::mem::take(&mut self.again) {
+            self.drive_again(id);
+        }
+        // What other threads want; before the timers, so that a stop sees every deadline.
+        if events.iter().any(|event| event.token() == LETTERS) {
+            self.read_letters();
+        }
+        // Those that waited in vain, only after every edge that could have saved them.
+        self.expire_due();
+        // New connections last: none takes a place that an event of this batch still means.
+        self.accept_all();
+        if let Some(writer) = &mut self.local.log {
+            writer.flush_if_due(self.local.clock.monotonic());
+        }
+        self.has_ended()
+    }
+
+    fn dispatch(&mut self, event: &Event) {
+        match event.token() {
+            CHANGES | LETTERS => {}
+            Token(token) if token >= FIRST_LISTENER.0 => {
+                let accepting = self.accepting.get_mut(token - FIRST_LISTENER.0);
+                if let Some(accepting @ Accepting::Asleep) = accepting {
+                    *accepting = Accepting::Ready;
+                }
+            }
+            Token(token) => {
+                let Some(slot) = self.find(ConnectionId::from_token(token)) else {
+                    return;
+                };
+                let freshness = self.connections[slot].connection.note(edge(event));
+                self.drive(slot, freshness, Connection::drive);
+            }
+        }
+    }
+
+    fn drive_again(&mut self, id: ConnectionId) {
+        if let Some(slot) = self.find(id) {
+            self.connections[slot].connection.queue = Queue::Out;
+            self.drive(slot, Freshness::Unknown, Connection::drive);
+        }
+    }
+
+    /// The place of a connection, if it still has one.
+    fn find(&self, id: ConnectionId) -> Option<usize> {
+        let slot = self.connections.get(id.slot())?;
+        (slot.connection.id() == id).then(|| id.slot())
+    }
+
+    /// Lets a connection go on and does what its verdict says. A panic costs this connection, and
+    /// the cached files, which it may have left half changed.
+    fn drive(
+        &mut self,
+        slot: usize,
+        freshness: Freshness,
+        action: impl FnOnce(&mut Connection<Plain>, &mut Local) -> Verdict,
+    ) {
+        let Some(place) = self.connections.get_mut(slot) else {
+            return;
+        };
+        self.local.freshness = freshness;
+        let local = &mut self.local;
+        let verdict = catch_unwind(AssertUnwindSafe(|| action(&mut place.connection, local)));
+        match verdict {
+            Ok(Verdict::Sleep) => self.sleep(slot),
+            Ok(Verdict::Again) => {
+                if place.connection.queue == Queue::Out {
+                    place.connection.queue = Queue::In;
+                    self.again.push(place.connection.id());
+                }
+                // It may have to wait for an edge after its next turn.
+                self.sleep(slot);
+            }
+            Ok(Verdict::Close) => self.remove(slot),
+            Err(_) => {
+                log::error!(
+                    "worker {}: a handler panicked; its connection is closed",
+                    self.number
+                );
+                self.local.files.forget_everything();
+                self.remove(slot);
+            }
+        }
+    }
+
+    /// Sees to it that an edge and the deadline will find the connection.
+    fn sleep(&mut self, slot: usize) {
+        let Some(place) = self.connections.get_mut(slot) else {
+            return;
+        };
+        if place.registered == Registered::No {
+            let socket = place.connection.transport().as_raw_fd();
+            let token = Token(place.connection.id().to_token());
+            let interest = Interest::READABLE | Interest::WRITABLE;
+            if let Err(error) =
+                self.poll
+                    .registry()
+                    .register(&mut SourceFd(&socket), token, interest)
+            {
+                log::error!("worker {}: registering a connection: {error}", self.number);
+                return self.remove(slot);
+            }
+            place.registered = Registered::Yes;
+        }
+        let connection = &mut place.connection;
+        if connection
+            .hinted
+            .is_none_or(|hinted| hinted > connection.deadline())
+        {
+            connection.hinted = Some(self.timers.hint(connection.id(), connection.deadline()));
+        }
+    }
+
+    /// Closes a connection. Closing the socket takes it out of epoll.
+    fn remove(&mut self, slot: usize) {
+        if self.connections.try_remove(slot).is_some() {
+            for accepting in &mut self.accepting {
+                if let Accepting::Paused(_) = accepting {
+                    *accepting = Accepting::Ready;
+                }
+            }
+        }
+    }
+
+    fn expire_due(&mut self) {
+        let now = self.local.clock.monotonic();
+        let mut due = std::mem::take(&mut self.due);
+        self.timers.due(now, &mut due);
+        for id in due.drain(..) {
+            let Some(slot) = self.find(id) else { continue };
+            let connection = &mut self.connections[slot].connection;
+            if connection.hinted.is_some_and(|hinted| hinted > now) {
+                // An older hint; a newer one is on the wheel.
+                continue;
+            }
+            connection.hinted = None;
+            if connection.deadline() <= now {
+                self.drive(slot, Freshness::Unknown, Connection::expire);
+            } else {
+                self.sleep(slot);
+            }
+        }
+        self.due = due;
+    }
+
+    fn accept_all(&mut self) {
+        let now = self.local.clock.monotonic();
+        for index in 0..self.accepting.len() {
+            if matches!(self.accepting[index], Accepting::Paused(until) if until <= now) {
+                self.accepting[index] = Accepting::Ready;
+            }
+            if self.accepting[index] == Accepting::Ready {
+                self.accepting[index] = self.accept(index, ACCEPTS_PER_TURN);
+            }
+        }
+    }
+
+    /// Takes connections from one queue, and serves each at once: its request is here already.
+    fn accept(&mut self, index: usize, batch: usize) -> Accepting {
+        let listeners = Arc::clone(&self.listeners);
+        let Some(listener) = listeners.of_worker(self.number).nth(index) else {
+            return Accepting::Ended;
+        };
+        for _ in 0..batch {
+            if self.is_full() {
+                return Accepting::Ready;
+            }
+            match socket::accept(listener) {
+                Ok((socket, peer)) => self.welcome(socket, peer),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Accepting::Asleep;
+                }
+                Err(error) if socket::is_exhausted(&error) => {
+                    log::error!("worker {}: accepting pauses: {error}", self.number);
+                    return Accepting::Paused(self.local.clock.monotonic() + PAUSE);
+                }
+                // Linux hands on what befell the new connection (accept(2)): it is gone, the
+                // listener is well.
+                Err(error) => log::debug!("worker {}: accepting: {error}", self.number),
+            }
+        }
+        Accepting::Ready
+    }
+
+    fn welcome(&mut self, socket: OwnedFd, peer: Option<SocketAddr>) {
+        let entry = self.connections.vacant_entry();
+        self.generation = self.generation.wrapping_add(1);
+        let slot = entry.key();
+        let id = ConnectionId::new(slot as u32, self.generation);
+        let connection = Connection::new(id, peer, Plain::new(socket), &self.local);
+        entry.insert(Slot {
+            connection,
+            registered: Registered::No,
+        });
+        self.drive(slot, Freshness::Unknown, Connection::drive);
+    }
+
+    fn is_full(&self) -> bool {
+        self.connections.len() >= self.local.limits.connections_max
+    }
+
+    fn read_letters(&mut self) {
+        for letter in self.mailbox.take() {
+            match letter {
+                Letter::Stop { deadline } => self.stop(deadline),
+                Letter::Warmed(id) => {
+                    if let Some(slot) = self.find(id) {
+                        self.drive(slot, Freshness::Unknown, Connection::warmed);
+                    }
+                }
+                Letter::StopNow => {
+                    self.stop_deadline = Some(self.local.clock.monotonic());
+                    self.local.stage = Stage::Stopping;
+                }
+            }
+        }
+    }
+
+    /// Lets in who has knocked already, then no one; ends idle connections, hurries those that
+    /// have not said anything yet, and lets the others finish.
+    fn stop(&mut self, deadline: Instant) {
+        if self.local.is_stopping() {
+            return;
+        }
+        let listeners = Arc::clone(&self.listeners);
+        for (index, listener) in listeners.of_worker(self.number).enumerate() {
+            socket::stop_queueing(listener);
+            self.accept(index, ACCEPTS_AT_STOP_MAX);
+            self.accepting[index] = Accepting::Ended;
+            // Fails only for what was never registered.
+            let _ = self
+                .poll
+                .registry()
+                .deregister(&mut SourceFd(&listener.as_raw_fd()));
+        }
+        self.local.stage = Stage::Stopping;
+        self.stop_deadline = Some(deadline);
+        let silent_until = self.local.clock.monotonic() + STOP_SILENCE;
+        let slots: Vec<usize> = self.connections.iter().map(|(slot, _)| slot).collect();
+        for slot in slots {
+            let connection = &mut self.connections[slot].connection;
+            match (connection.state(), connection.requests()) {
+                (State::Idle, Requests::Some) => self.remove(slot),
+                (State::Idle, Requests::NoneYet) => {
+                    connection.hurry(silent_until);
+                    self.sleep(slot);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn has_ended(&self) -> Turn {
+        match self.stop_deadline {
+            Some(deadline)
+                if self.connections.is_empty() || deadline <= self.local.clock.monotonic() =>
+            {
+                if !self.connections.is_empty() {
+                    log::info!(
+                        "worker {}: {} connections cut at the end",
+                        self.number,
+                        self.connections.len()
+                    );
+                }
+                Turn::Last
+            }
+            _ => Turn::Next,
+        }
+    }
+
+    /// How long nothing will happen unless somebody does something.
+    fn timeout(&self) -> Option<Duration> {
+        let can_accept = self.accepting.contains(&Accepting::Ready) && !self.is_full();
+        if can_accept || !self.again.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let paused = self
+            .accepting
+            .iter()
+            .filter_map(|accepting| match accepting {
+                Accepting::Paused(until) => Some(*until),
+                _ => None,
+            });
+        let flush = self.local.log.as_ref().and_then(|writer| writer.flush_at());
+        let next = [self.timers.next_due(), flush, self.stop_deadline]
+            .into_iter()
+            .flatten()
+            .chain(paused)
+            .min()?;
+        // epoll counts in milliseconds: one more, or the last of them would be spent spinning.
+        Some(next.saturating_duration_since(Instant::now()) + Duration::from_millis(1))
+    }
+}
+
+fn edge(event: &Event) -> Edge {
+    Edge {
+        readable: event.is_readable() || event.is_error(),
+        writable: event.is_writable() || event.is_error(),
+        read_closed: event.is_read_closed(),
+    }
+}
+
+fn listener_token(index: usize) -> Token {
+    Token(FIRST_LISTENER.0 + index)
+}
+
+/// Tokens above every [`ConnectionId`], whose uppermost bit is never set.
+const FIRST_LISTENER: Token = Token(1 << 63);
+const CHANGES: Token = Token(usize::MAX);
+/// The waker's token.
+pub const LETTERS: Token = Token(usize::MAX - 1);
+
+/// Enough that a busy worker asks rarely; a batch of them takes well under 10 ms.
+const EVENTS_PER_TURN: usize = 1024;
+
+/// What a queue can hold at most, with some that come while it is emptied.
+const ACCEPTS_AT_STOP_MAX: usize = 8192;
+
+/// How long a stopping worker waits for the first byte of a client that has just connected.
+const STOP_SILENCE: Duration = Duration::from_millis(500);

@@ -1,0 +1,48 @@
+//! The small HTML pages of error responses.
+//!
+//! They say the status and nothing of the request, so that nothing can be reflected in them, and
+//! nothing of the server beyond its name.
+
+use super::{Body, Response};
+use crate::http::Status;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+/// Whether error responses carry a page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ErrorBodies {
+    /// A small HTML page.
+    #[default]
+    Html,
+    /// No content.
+    Off,
+}
+
+/// Gives a response the page of its status. Pages are written once per process.
+pub fn dress(mut response: Response) -> Response {
+    static PAGES: LazyLock<HashMap<u16, Vec<u8>>> = LazyLock::new(|| {
+        (400..=599)
+            .filter_map(Status::new)
+            .map(|status| (status.code(), page(status).into_bytes()))
+            .collect()
+    });
+    if let Some(page) = PAGES.get(&response.status.code()) {
+        response.headers.add("Content-Type", "text/html");
+        response.body = Body::Static(page);
+    }
+    response
+}
+
+fn page(status: Status) -> String {
+    format!(
+        "<!DOCTYPE html>\n\
+         <html lang=\"en\">\n\
+         <meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n\
+         <title>{status}</title>\n\
+         <style>body{{font:1.1rem system-ui,sans-serif;text-align:center;margin-top:20vh}}</style>\n\
+         <h1>{status}</h1>\n\
+         </html>\n"
+    )
+}

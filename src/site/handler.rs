@@ -1,0 +1,165 @@
+//! What answers at a location.
+
+use super::Response;
+use crate::files::{Found, Now, OpenError, OpenFiles, Root, Warmup};
+use crate::http::{Method, Request};
+
+/// Answers the requests of a location.
+///
+/// A function from a request to a response is one:
+///
+/// ```
+/// use httpd::{Handler, Request, Response};
+/// fn hello(request: &Request<'_>) -> Response {
+///     Response::text(format!("hello from {}\n", String::from_utf8_lossy(request.path())))
+/// }
+/// fn is_handler(_: impl Handler) {}
+/// is_handler(hello);
+/// ```
+pub trait Handler: Send + Sync + 'static {
+    /// The methods that it takes; the others are answered with 405 and `Allow`. A handler that
+    /// takes GET is asked for HEAD too: the content of its answer is then left out on the way.
+    fn methods(&self) -> Methods {
+        Methods::READ
+    }
+
+    /// The answer. Runs on the worker and must not block: everything else that the worker serves
+    /// would wait. A panic costs this connection and is logged.
+    fn answer(&self, request: &Request<'_>, desk: &mut Desk<'_>) -> Answer;
+}
+
+/// What a handler makes of a request.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every answer is ready, and goes by value"
+)]
+pub enum Answer {
+    /// This.
+    Ready(Response),
+    /// The disk has to be read first, by a thread that may wait for it; then ask again.
+    Cold(Warmup),
+}
+
+impl From<Response> for Answer {
+    fn from(response: Response) -> Answer {
+        Answer::Ready(response)
+    }
+}
+
+impl<F> Handler for F
+where
+    F: Fn(&Request<'_>) -> Response + Send + Sync + 'static,
+{
+    fn answer(&self, request: &Request<'_>, _desk: &mut Desk<'_>) -> Answer {
+        self(request).into()
+    }
+}
+
+/// What a worker lends to a handler while it answers.
+pub struct Desk<'a> {
+    /// The worker's open files.
+    pub(crate) files: &'a mut OpenFiles,
+    pub(crate) freshness: &'a mut Freshness,
+    pub(crate) now: Now,
+    /// Room to put a path together, so that no request allocates for it.
+    pub(crate) scratch: &'a mut Vec<u8>,
+    pub(crate) ranges_max: usize,
+}
+
+/// What is known of when the requests in the inbox were sent, as against the worker's last look at
+/// the file changes. The cache may answer only what was under way when it was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// All of them were sent before that look.
+    Known,
+    /// The one at the front was under way, for epoll had reported its bytes; any after it may have
+    /// been sent later.
+    FirstKnown,
+    /// Any of them may have been sent later: one more look is due.
+    Unknown,
+}
+
+impl Freshness {
+    /// What is known once the request at the front has been answered.
+    pub fn after_request(self) -> Freshness {
+        match self {
+            Freshness::Known => Freshness::Known,
+            Freshness::FirstKnown | Freshness::Unknown => Freshness::Unknown,
+        }
+    }
+}
+
+impl Desk<'_> {
+    /// The file or directory at a path beneath a root, the path given in pieces.
+    pub(crate) fn find(&mut self, root: &Root, pieces: &[&[u8]]) -> Result<Found, OpenError> {
+        if *self.freshness == Freshness::Unknown {
+            self.files.look();
+            *self.freshness = Freshness::Known;
+        }
+        match pieces {
+            [path] => self.files.find(root, path, self.now),
+            _ => {
+                self.scratch.clear();
+                pieces
+                    .iter()
+                    .for_each(|piece| self.scratch.extend_from_slice(piece));
+                self.files.find(root, self.scratch, self.now)
+            }
+        }
+    }
+}
+
+/// A set of methods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Methods(u16);
+
+impl Methods {
+    /// GET and HEAD.
+    pub const READ: Methods = Methods(1 << Method::Get as u16 | 1 << Method::Head as u16);
+
+    /// These methods; GET brings HEAD with it (RFC 9110 §9.1 requires both of every server).
+    pub fn of(methods: &[Method]) -> Methods {
+        let set = methods
+            .iter()
+            .fold(0, |set, &method| set | 1 << method as u16);
+        let get = set & 1 << Method::Get as u16;
+        Methods(if get == 0 { set } else { set | Methods::READ.0 })
+    }
+
+    /// Whether the method is one of them.
+    pub fn contains(self, method: Method) -> bool {
+        self.0 & 1 << method as u16 != 0
+    }
+
+    /// The value of `Allow`; OPTIONS is always among them, for the site answers it.
+    pub fn allow(self) -> String {
+        let order = [
+            Method::Get,
+            Method::Head,
+            Method::Post,
+            Method::Put,
+            Method::Patch,
+            Method::Delete,
+        ];
+        let names = order
+            .into_iter()
+            .filter(|&method| self.contains(method))
+            .map(Method::as_str);
+        names.chain(["OPTIONS"]).collect::<Vec<_>>().join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn get_brings_head_and_options_is_always_allowed() {
+        assert_eq!(Methods::READ.allow(), "GET, HEAD, OPTIONS");
+        assert_eq!(
+            Methods::of(&[Method::Get, Method::Put]).allow(),
+            "GET, HEAD, PUT, OPTIONS"
+        );
+        assert!(!Methods::of(&[Method::Post]).contains(Method::Head));
+    }
+}

@@ -1,0 +1,53 @@
+//! Redirects of the server's own.
+
+use super::Response;
+use crate::http::target::encode_path;
+use crate::http::{Request, Status};
+
+/// 301 from a directory without its slash to the one with it (RFC 9110 §15.4.2).
+///
+/// The location is a path without scheme and host, so that neither an inner name nor a port leaks
+/// from behind a proxy. It comes from the normalised path: it never begins with `//`, which a
+/// client would take for another host. The query goes along.
+pub fn add_slash(request: &Request<'_>) -> Response {
+    let mut location = Vec::with_capacity(request.path().len() + 16);
+    encode_path(request.path(), &mut location);
+    location.push(b'/');
+    if let Some(query) = request.query() {
+        location.push(b'?');
+        location.extend_from_slice(query);
+    }
+    let location = String::from_utf8_lossy(&location);
+    let link = escape_html(&location);
+    Response::html(format!(
+        "<!DOCTYPE html>\n<title>Moved Permanently</title>\n<p>This is now at <a href=\"{link}\">{link}</a>.\n"
+    ))
+    .status(Status::MOVED_PERMANENTLY)
+    .header("Location", location.as_bytes())
+}
+
+/// Text as it can stand in HTML, inside of an attribute too.
+pub fn escape_html(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            _ => escaped.push(character),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn html_is_escaped() {
+        assert_eq!(escape_html(r#"a"<b>'&"#), "a&quot;&lt;b&gt;&#39;&amp;");
+    }
+}

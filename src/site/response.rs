@@ -1,0 +1,81 @@
+//! An answer, as a value. It must never know who will send it, or over what.
+
+use super::multipart::Multipart;
+use crate::files::CachedFile;
+use crate::http::{Headers, Status};
+use std::ops::Range;
+use std::rc::Rc;
+
+/// A response. It cannot leave its worker: a file in it is shared with the worker's cache.
+///
+/// `Date`, `Server`, `Connection` and `Content-Length` are written when it is sent.
+pub struct Response {
+    pub status: Status,
+    pub headers: Headers,
+    pub body: Body,
+}
+
+/// The content of a response.
+pub enum Body {
+    Empty,
+    Static(&'static [u8]),
+    Bytes(Vec<u8>),
+    /// A part of a file, or all of it.
+    Cached(Rc<CachedFile>, Range<u64>),
+    /// Several parts of a file (RFC 9110 §14.6).
+    Parts(Box<Multipart>),
+}
+
+impl Response {
+    /// A response without headers and content.
+    pub fn new(status: Status) -> Response {
+        Response {
+            status,
+            headers: Headers::new(),
+            body: Body::Empty,
+        }
+    }
+
+    /// `200 OK` with plain text in UTF-8.
+    pub fn text(text: impl Into<String>) -> Response {
+        Response::bytes("text/plain; charset=utf-8", text.into().into_bytes())
+    }
+
+    /// `200 OK` with HTML in UTF-8.
+    pub fn html(html: impl Into<String>) -> Response {
+        Response::bytes("text/html; charset=utf-8", html.into().into_bytes())
+    }
+
+    /// `200 OK` with content of this type.
+    pub fn bytes(content_type: &str, content: Vec<u8>) -> Response {
+        let mut response = Response::new(Status::OK);
+        response.headers.add("Content-Type", content_type);
+        response.body = Body::Bytes(content);
+        response
+    }
+
+    /// The same with another status.
+    pub fn status(mut self, status: Status) -> Response {
+        self.status = status;
+        self
+    }
+
+    /// The same with one header more.
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Response {
+        self.headers.add(name, value);
+        self
+    }
+}
+
+impl Body {
+    /// The length of the content in bytes.
+    pub fn length(&self) -> u64 {
+        match self {
+            Body::Empty => 0,
+            Body::Static(bytes) => bytes.len() as u64,
+            Body::Bytes(bytes) => bytes.len() as u64,
+            Body::Cached(_, range) => range.end - range.start,
+            Body::Parts(parts) => parts.length(),
+        }
+    }
+}

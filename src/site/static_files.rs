@@ -1,0 +1,232 @@
+//! Files from a root: path → file → preconditions → ranges → [`Response`].
+//!
+//! It must never know mio, connections, timers or threads.
+
+use super::handler::{Answer, Desk, Handler};
+use super::multipart::{Multipart, write_content_range};
+use super::{Body, Response, redirect};
+use crate::files::{CachedFile, Found, OpenError, Root};
+use crate::http::conditional::{self, Outcome, RangeHeader, Validators};
+use crate::http::range::{self, Ranges};
+use crate::http::{HeaderName, Headers, Request, Status};
+use std::ops::Range;
+use std::rc::Rc;
+
+/// Whether names that begin with a dot are served.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dotfiles {
+    /// 404 for any path with such a segment, but for `/.well-known/` (RFC 8615).
+    #[default]
+    Deny,
+    Allow,
+}
+
+/// Which part of the path names the file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mapping {
+    /// What follows the location's prefix, as nginx's `alias` does.
+    #[default]
+    Alias,
+    /// The whole path, as nginx's `root` does.
+    Root,
+}
+
+/// A handler that serves the files beneath a [`Root`].
+///
+/// ```no_run
+/// use httpd::{Root, Site, StaticFiles};
+/// let files = StaticFiles::new(Root::open("public")?).index(["index.html"]);
+/// let site = Site::new().at("/", files);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct StaticFiles {
+    root: Root,
+    index: Vec<Vec<u8>>,
+    dotfiles: Dotfiles,
+    mapping: Mapping,
+}
+
+impl StaticFiles {
+    /// The files beneath this root, with `index.html` as the index of a directory.
+    pub fn new(root: Root) -> StaticFiles {
+        StaticFiles {
+            root,
+            index: vec![b"index.html".to_vec()],
+            dotfiles: Dotfiles::default(),
+            mapping: Mapping::default(),
+        }
+    }
+
+    /// The names that stand for a directory, tried in this order.
+    pub fn index<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> StaticFiles {
+        self.index = names
+            .into_iter()
+            .map(|name| name.into().into_bytes())
+            .collect();
+        self
+    }
+
+    /// Whether names that begin with a dot are served. Default: [`Dotfiles::Deny`].
+    pub fn dotfiles(mut self, dotfiles: Dotfiles) -> StaticFiles {
+        self.dotfiles = dotfiles;
+        self
+    }
+
+    /// Which part of the path names the file. Default: [`Mapping::Alias`].
+    pub fn mapping(mut self, mapping: Mapping) -> StaticFiles {
+        self.mapping = mapping;
+        self
+    }
+
+    /// The file of a directory: the first index that is there.
+    fn find_index(
+        &self,
+        directory: &[u8],
+        desk: &mut Desk<'_>,
+    ) -> Result<Rc<CachedFile>, OpenError> {
+        for name in &self.index {
+            match desk.find(&self.root, &[directory, name]) {
+                Ok(Found::File(file)) => return Ok(file),
+                Ok(Found::Directory) | Err(OpenError::NotFound) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(OpenError::NotFound)
+    }
+}
+
+impl Handler for StaticFiles {
+    fn answer(&self, request: &Request<'_>, desk: &mut Desk<'_>) -> Answer {
+        let path = match self.mapping {
+            Mapping::Alias => request.path_in_location(),
+            Mapping::Root => request.path(),
+        };
+        if self.dotfiles == Dotfiles::Deny && has_dotfile(path) {
+            return Response::new(Status::NOT_FOUND).into();
+        }
+        let relative = path.strip_prefix(b"/").unwrap_or(path);
+        let found = if path.ends_with(b"/") {
+            self.find_index(relative, desk).map(Found::File)
+        } else {
+            desk.find(&self.root, &[relative])
+        };
+        match found {
+            Ok(Found::File(file)) => respond(request, file, desk.ranges_max),
+            Ok(Found::Directory) => redirect::add_slash(request),
+            Err(error) => refuse(error, path),
+        }
+        .into()
+    }
+}
+
+/// The one place where an error of the disk becomes a status.
+fn refuse(error: OpenError, path: &[u8]) -> Response {
+    match error {
+        OpenError::NotFound => Response::new(Status::NOT_FOUND),
+        OpenError::Forbidden => Response::new(Status::FORBIDDEN),
+        OpenError::Exhausted => {
+            Response::new(Status::SERVICE_UNAVAILABLE).header("Retry-After", "1")
+        }
+        OpenError::Failed(error) => {
+            log::error!("opening {}: {error}", path.escape_ascii());
+            Response::new(Status::INTERNAL_SERVER_ERROR)
+        }
+    }
+}
+
+/// A file that is there: 200, 206, 304, 412 or 416.
+fn respond(request: &Request<'_>, file: Rc<CachedFile>, ranges_max: usize) -> Response {
+    let validators = Validators {
+        etag: file.etag(),
+        modified: file.modified(),
+    };
+    match conditional::evaluate(request, validators) {
+        Outcome::Failed => Response::new(Status::PRECONDITION_FAILED),
+        // RFC 9110 §15.4.5: the validators, and none of the representation's other metadata.
+        Outcome::NotModified => Response {
+            status: Status::NOT_MODIFIED,
+            headers: Headers::from_block(file.not_modified_headers()),
+            body: Body::Empty,
+        },
+        Outcome::Proceed(RangeHeader::Ignore) => whole(file),
+        Outcome::Proceed(RangeHeader::Honour) => {
+            let wanted = request.joined(HeaderName::Range).unwrap_or_default();
+            match range::parse(&wanted, file.length(), ranges_max) {
+                Ranges::Whole => whole(file),
+                Ranges::One(part) => partial(file, part),
+                Ranges::Many(parts) => several(file, parts),
+                Ranges::Unsatisfiable => Response::new(Status::RANGE_NOT_SATISFIABLE)
+                    .header("Content-Range", format!("bytes */{}", file.length())),
+            }
+        }
+    }
+}
+
+fn whole(file: Rc<CachedFile>) -> Response {
+    let length = file.length();
+    Response {
+        status: Status::OK,
+        headers: Headers::from_block(file.headers()),
+        body: Body::Cached(file, 0..length),
+    }
+}
+
+fn partial(file: Rc<CachedFile>, part: Range<u64>) -> Response {
+    let mut headers = Headers::from_block(file.headers());
+    let mut value = Vec::with_capacity(64);
+    write_content_range(&mut value, &part, file.length());
+    headers.add("Content-Range", value);
+    Response {
+        status: Status::PARTIAL_CONTENT,
+        headers,
+        body: Body::Cached(file, part),
+    }
+}
+
+fn several(file: Rc<CachedFile>, ranges: Vec<Range<u64>>) -> Response {
+    let mut headers = Headers::from_block(file.multipart_headers());
+    let parts = Multipart::new(file, ranges);
+    headers.add("Content-Type", parts.content_type());
+    Response {
+        status: Status::PARTIAL_CONTENT,
+        headers,
+        body: Body::Parts(Box::new(parts)),
+    }
+}
+
+/// Whether a segment begins with a dot, other than a `.well-known` at the beginning.
+fn has_dotfile(path: &[u8]) -> bool {
+    let rest = path.strip_prefix(b"/.well-known/").map_or(path, |rest| {
+        // The slash before the next segment belongs to the search.
+        &path[path.len() - rest.len() - 1..]
+    });
+    memchr::memchr_iter(b'/', rest).any(|slash| rest.get(slash + 1) == Some(&b'.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dotfiles_are_seen_in_every_segment() {
+        for hidden in [
+            "/.git",
+            "/a/.env",
+            "/.git/config",
+            "/.well-known/.x",
+            "/.well-known",
+            "/a/.well-known/x",
+        ] {
+            assert!(has_dotfile(hidden.as_bytes()), "{hidden}");
+        }
+        for open in [
+            "/",
+            "/a.b",
+            "/a/b..c",
+            "/.well-known/acme-challenge/x",
+            "/.well-known/",
+        ] {
+            assert!(!has_dotfile(open.as_bytes()), "{open}");
+        }
+    }
+}

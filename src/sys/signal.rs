@@ -1,0 +1,82 @@
+//! The signals that an operator sends, as words. Knows nothing of what is done about them.
+//!
+//! `SIGPIPE` is not here: the Rust runtime ignores it before `main`, so a write to a client that
+//! has gone is an `EPIPE` and never ends the process.
+
+use std::io;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1};
+use signal_hook::iterator;
+
+/// What the operator asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// `SIGHUP`: read the configuration again.
+    Reload,
+    /// `SIGUSR1`: open the log files again, after they were moved away.
+    Reopen,
+    /// `SIGINT` (Ctrl-C), `SIGTERM` or `SIGQUIT`.
+    Stop,
+}
+
+/// The waiting end. From [`Signals::listen`] on, none of the signals ends the process by itself,
+/// and one that comes before [`Signals::wait`] is called is not lost.
+#[derive(Debug)]
+pub struct Signals {
+    incoming: iterator::Signals,
+}
+
+impl Signals {
+    /// Takes the signals over from the kernel's default actions.
+    ///
+    /// # Errors
+    /// When the kernel has no descriptors left for the pipe behind it.
+    pub fn listen() -> io::Result<Signals> {
+        let incoming = iterator::Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1])?;
+        Ok(Signals { incoming })
+    }
+
+    /// Sleeps until the next signal. Signals of one kind that come in faster than they are taken
+    /// may count as one: that is how the kernel treats them, too.
+    pub fn wait(&mut self) -> Signal {
+        self.incoming
+            .forever()
+            .next()
+            .map(meaning)
+            .expect("the iterator only ends when its handle is closed, and no handle is given out")
+    }
+}
+
+fn meaning(number: i32) -> Signal {
+    match number {
+        SIGHUP => Signal::Reload,
+        SIGUSR1 => Signal::Reopen,
+        _ => Signal::Stop,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_signal_that_is_listened_for_has_its_meaning() {
+        let table = [
+            (SIGHUP, Signal::Reload),
+            (SIGUSR1, Signal::Reopen),
+            (SIGINT, Signal::Stop),
+            (SIGTERM, Signal::Stop),
+            (SIGQUIT, Signal::Stop),
+        ];
+        for (number, expected) in table {
+            assert_eq!(meaning(number), expected, "signal {number}");
+        }
+    }
+
+    #[test]
+    fn a_signal_sent_before_the_wait_is_not_lost() {
+        let mut signals = Signals::listen().expect("a descriptor is left");
+        signal_hook::low_level::raise(SIGUSR1).expect("a process may signal itself");
+        assert_eq!(signals.wait(), Signal::Reopen);
+    }
+}

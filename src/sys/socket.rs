@@ -1,0 +1,201 @@
+//! Sockets: listening, accepting, receiving, sending. It must never know HTTP, mio or our types.
+
+use rustix::io::Errno;
+use rustix::net::{
+    RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, SocketFlags, acceptfrom_with, recv, send,
+    sendmsg,
+};
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+/// How a TCP listener takes its address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// As the first of this process: fails when anyone listens there.
+    First,
+    /// Beside a listener that this process already has there.
+    Join,
+}
+
+/// A bound TCP socket that does not listen yet.
+///
+/// A socket that binds with `SO_REUSEPORT` joins whoever holds the address with the same option,
+/// be it a server started by mistake a second time. So the first one binds without it, which the
+/// kernel refuses while anyone else is there, and sets it afterwards for its own to join: the
+/// kernel compares the flags when a later socket binds.
+///
+/// Accepted connections inherit `TCP_NODELAY` and `TCP_NOTSENT_LOWAT`, so that no connection pays
+/// a call for them.
+///
+/// # Errors
+/// What the kernel says: `AddrInUse`, `PermissionDenied`, `AddrNotAvailable` …
+pub fn bind_tcp(address: SocketAddr, claim: Claim) -> io::Result<OwnedFd> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM.nonblocking().cloexec(),
+        None,
+    )?;
+    // Connections of an earlier run in TIME_WAIT do not keep a server from starting.
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        // [::] means IPv6 alone: whoever wants both families gets two listeners.
+        socket.set_only_v6(true)?;
+    }
+    if claim == Claim::Join {
+        socket.set_reuse_port(true)?;
+    }
+    socket.bind(&SockAddr::from(address))?;
+    socket.set_reuse_port(true)?;
+    socket.set_tcp_nodelay(true)?;
+    // Best effort: it only makes it faster.
+    let _ = socket.set_tcp_notsent_lowat(UNSENT_BYTES_MAX);
+    Ok(socket.into())
+}
+
+/// A bound Unix socket that does not listen yet. A socket file that nobody listens on any more is
+/// replaced.
+///
+/// # Errors
+/// `AddrInUse` when somebody listens there or the path is something else than a socket.
+pub fn bind_unix(path: &Path) -> io::Result<OwnedFd> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking().cloexec(), None)?;
+    let address = SockAddr::unix(path)?;
+    match socket.bind(&address) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_abandoned(path) => {
+            std::fs::remove_file(path)?;
+            socket.bind(&address)?;
+        }
+        result => result?,
+    }
+    Ok(socket.into())
+}
+
+fn is_abandoned(path: &Path) -> bool {
+    let is_socket =
+        std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
+    is_socket
+        && UnixStream::connect(path)
+            .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
+/// Starts to listen.
+///
+/// # Errors
+/// `AddrInUse` when another socket began to listen at the same address in the meantime.
+pub fn listen(socket: impl AsFd) -> io::Result<()> {
+    SockRef::from(&socket.as_fd()).listen(BACKLOG)
+}
+
+/// Lets the kernel queue no more connections than it must, for a listener that is about to close:
+/// what is still queued when a listener closes is reset.
+pub fn stop_queueing(socket: impl AsFd) {
+    let _ = SockRef::from(&socket.as_fd()).listen(0);
+}
+
+/// The address that a TCP socket is bound to.
+///
+/// # Errors
+/// When it has none.
+pub fn local_address(socket: impl AsFd) -> io::Result<SocketAddr> {
+    let address = SockRef::from(&socket.as_fd()).local_addr()?;
+    address
+        .as_socket()
+        .ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))
+}
+
+/// The next queued connection, non-blocking and closed on exec; the peer is `None` on Unix sockets.
+///
+/// # Errors
+/// `WouldBlock` when there is none; EMFILE and ENFILE when out of descriptors.
+pub fn accept(listener: BorrowedFd<'_>) -> io::Result<(OwnedFd, Option<SocketAddr>)> {
+    let (socket, peer) = acceptfrom_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
+    Ok((
+        socket,
+        peer.and_then(|peer| SocketAddr::try_from(peer).ok()),
+    ))
+}
+
+/// One `recv`.
+///
+/// # Errors
+/// `WouldBlock` when nothing is there; what the connection died of otherwise.
+pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+    let (count, _) = recv(socket, buffer, RecvFlags::empty())?;
+    Ok(count)
+}
+
+/// Whether more follows at once, so that the kernel may wait to fill a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum More {
+    Follows,
+    Nothing,
+}
+
+/// Sends two runs of bytes with one call; either may be empty.
+///
+/// # Errors
+/// `WouldBlock` when the send buffer is full; what the connection died of otherwise.
+pub fn send_two(
+    socket: BorrowedFd<'_>,
+    first: &[u8],
+    second: &[u8],
+    more: More,
+) -> io::Result<usize> {
+    let flags = match more {
+        More::Follows => SendFlags::NOSIGNAL | SendFlags::MORE,
+        More::Nothing => SendFlags::NOSIGNAL,
+    };
+    let sent = match (first, second) {
+        (bytes, []) | ([], bytes) => send(socket, bytes, flags)?,
+        _ => {
+            let pieces = [IoSlice::new(first), IoSlice::new(second)];
+            sendmsg(socket, &pieces, &mut SendAncillaryBuffer::default(), flags)?
+        }
+    };
+    Ok(sent)
+}
+
+/// Says that nothing more will be sent (FIN), while reading goes on.
+///
+/// # Errors
+/// When the connection is gone already.
+pub fn shut_write(socket: BorrowedFd<'_>) -> io::Result<()> {
+    Ok(rustix::net::shutdown(socket, Shutdown::Write)?)
+}
+
+/// Closes the connection with RST instead of FIN when it is dropped, so that a client can tell a
+/// response that was broken off from one that ended.
+pub fn reset_on_close(socket: BorrowedFd<'_>) {
+    let _ = SockRef::from(&socket).set_linger(Some(Duration::ZERO));
+}
+
+/// Whether an address cannot be had because this machine has no such address family.
+pub fn is_missing_family(error: &io::Error) -> bool {
+    [Errno::AFNOSUPPORT, Errno::ADDRNOTAVAIL]
+        .iter()
+        .any(|errno| is(error, *errno))
+}
+
+/// Whether a call failed for lack of descriptors or memory, which may pass.
+pub fn is_exhausted(error: &io::Error) -> bool {
+    [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM]
+        .iter()
+        .any(|errno| is(error, *errno))
+}
+
+fn is(error: &io::Error, errno: Errno) -> bool {
+    error.raw_os_error() == Some(errno.raw_os_error())
+}
+
+/// The kernel cuts it to `net.core.somaxconn`.
+const BACKLOG: i32 = 4096;
+
+/// Bytes that wait in the send buffer without having been sent. It keeps a large file from filling
+/// a buffer that grows past the CPU caches, and leaves what is in flight unbounded.
+const UNSENT_BYTES_MAX: u32 = 256 * 1024;
