@@ -7,56 +7,19 @@
 //! out: watch the directories on the way, open, take a snapshot, then read the changes; if any of
 //! them touches this very answer, once more from the beginning.
 
-use super::ground::{Entered, Ground, RECHECK_AFTER};
+use super::found::{Found, Now, OpenError};
+use super::ground::{Entered, Ground, RECHECK_AFTER, Search};
 use super::key::{self, Key};
 use super::store::{Answer, CacheLimits, Entry, Store, Trust, is_within_any};
 use super::walk::{End, Place};
 use super::watches::{Doubt, Reach, Watches};
-use super::{CachedFile, Root};
-use crate::sys::file::{self, Cause, Kind, LastLink, Symlinks};
+use super::{CachedFile, Root, Warmup};
+use crate::sys::file::{self, Cause, Disk, Kind, LastLink, Symlinks};
 use std::collections::HashSet;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
-use std::time::{Duration, Instant, SystemTime};
-
-/// What time it is, on both clocks.
-#[derive(Clone, Copy, Debug)]
-pub struct Now {
-    pub monotonic: Instant,
-    pub wall: SystemTime,
-}
-
-/// What is at a path.
-#[derive(Clone, Debug)]
-pub enum Found {
-    Directory,
-    File(Rc<CachedFile>),
-}
-
-/// Why there is nothing to serve at a path.
-#[derive(Debug)]
-pub enum OpenError {
-    /// There is nothing, or nothing that may be reached, or neither a file nor a directory.
-    NotFound,
-    /// The process lacks the permission.
-    Forbidden,
-    /// Descriptors or memory have run out; later it may work.
-    Exhausted,
-    /// Anything else: most likely the disk.
-    Failed(io::Error),
-}
-
-impl From<io::Error> for OpenError {
-    fn from(error: io::Error) -> OpenError {
-        match Cause::of(&error) {
-            Cause::Missing | Cause::Link => OpenError::NotFound,
-            Cause::Denied => OpenError::Forbidden,
-            Cause::Exhausted => OpenError::Exhausted,
-            Cause::Failed => OpenError::Failed(error),
-        }
-    }
-}
+use std::time::{Duration, SystemTime};
 
 /// The open files of one worker.
 ///
@@ -126,10 +89,26 @@ impl OpenFiles {
     /// # Errors
     /// See [`OpenError`]. Never waits for a FIFO or another end.
     pub fn find(&mut self, root: &Root, path: &[u8], now: Now) -> Result<Found, OpenError> {
+        self.find_by(root, path, now, Disk::MayBlock)
+    }
+
+    /// The same, for one who may not wait for the disk: then it is [`OpenError::Cold`] what the
+    /// kernel would have to read. (Not with `openat2` out of reach: only of contents is it known
+    /// then.)
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn find_by(
+        &mut self,
+        root: &Root,
+        path: &[u8],
+        now: Now,
+        disk: Disk,
+    ) -> Result<Found, OpenError> {
         key::write(&mut self.key, root.id(), path);
         match self.store.touch(&self.key) {
             Some(entry) if now.monotonic < entry.fresh_until => entry.answer.found(),
-            _ => self.find_out(root, path, now),
+            _ => self.find_out(root, path, now, disk),
         }
     }
 
@@ -174,13 +153,25 @@ impl OpenFiles {
     }
 
     /// Finds it on the disk, and keeps it if nothing about it changed meanwhile.
-    fn find_out(&mut self, root: &Root, path: &[u8], now: Now) -> Result<Found, OpenError> {
-        if !leads_somewhere(path) {
+    fn find_out(
+        &mut self,
+        root: &Root,
+        path: &[u8],
+        now: Now,
+        disk: Disk,
+    ) -> Result<Found, OpenError> {
+        if !key::leads_somewhere(path) {
             return Err(OpenError::NotFound);
         }
-        let key: Key = Rc::from(&self.key[..]);
+        let key: &Key = &Rc::from(&self.key[..]);
+        let search = Search {
+            root,
+            path,
+            key,
+            disk,
+        };
         for tries_left in (0..TRIES_MAX).rev() {
-            self.sought = Some(Rc::clone(&key));
+            self.sought = Some(Rc::clone(key));
             self.sought_is = Sought::Undisturbed;
             // Somebody may be writing to it all the time: in the end it is left where it is.
             let contents_bytes_max = if tries_left > 0 {
@@ -188,81 +179,94 @@ impl OpenFiles {
             } else {
                 0
             };
-            let attempt = self.attempt(root, path, &key, contents_bytes_max, now);
+            let attempt = self.attempt(&search, contents_bytes_max, now);
             self.look();
             self.sought = None;
             match attempt {
                 Ok(Some((answer, trust))) => {
-                    if self.sought_is == Sought::Undisturbed && self.was_announced(&key, &answer) {
-                        self.keep(&key, &answer, trust, now);
+                    if self.sought_is == Sought::Undisturbed && self.was_announced(key, &answer) {
+                        self.keep(key, &answer, trust, now);
                         return answer.found();
                     }
                     if tries_left == 0 {
-                        self.let_go(&key);
+                        self.let_go(key);
                         return answer.found();
                     }
                 }
                 Ok(None) => {}
-                Err(error)
-                    if Cause::of(&error) == Cause::Exhausted
-                        && self.store.remove_descriptors() > 0 => {}
-                Err(error) => {
-                    let error = OpenError::from(error);
-                    return self.known_still(&key, &error).unwrap_or(Err(error));
-                }
+                Err(error) => match Cause::of(&error) {
+                    Cause::Cold if disk == Disk::MustNotBlock => {
+                        return Err(OpenError::Cold(self.warmup(root, path)));
+                    }
+                    Cause::Exhausted if self.store.remove_descriptors() > 0 => {}
+                    _ => {
+                        let error = OpenError::from(error);
+                        return self.known_still(key, &error).unwrap_or(Err(error));
+                    }
+                },
             }
         }
-        self.let_go(&key);
+        self.let_go(key);
         Err(OpenError::Exhausted)
+    }
+
+    /// What brings a path into memory, with as much of the file as would be kept there.
+    fn warmup(&mut self, root: &Root, path: &[u8]) -> Warmup {
+        self.store.note_unkept();
+        self.sweep_if_due();
+        let bytes_max = self.contents_bytes_max;
+        Warmup::Path {
+            root: root.clone(),
+            path: path.to_vec(),
+            bytes_max,
+        }
     }
 
     /// Watches the way, opens, takes a snapshot. `None`: the file changed under our hands.
     fn attempt(
         &mut self,
-        root: &Root,
-        path: &[u8],
-        key: &Key,
+        search: &Search<'_>,
         contents_bytes_max: u64,
         now: Now,
     ) -> io::Result<Option<(Answer, Trust)>> {
-        if self.ground.enter(root, now.monotonic)? == Entered::Elsewhere {
-            self.forget_within(&HashSet::from([key::of_root(root.id())]));
+        if self.ground.enter(search.root, now.monotonic)? == Entered::Elsewhere {
+            self.forget_within(&HashSet::from([key::of_root(search.root.id())]));
             return Ok(None);
         }
-        let mut way = self.ground.way(root, key)?;
+        let mut way = self.ground.way(search)?;
         let mut seen = None;
         match way.place.watch {
             _ if way.end != End::Directory => seen = Some(End::Nothing),
-            Some(watch) => self.ground.rest(watch, key),
+            Some(watch) => self.ground.rest(watch, search.key),
             None => {}
         }
-        let mut opened = self.ground.open(root, path, LastLink::Refuse);
-        if root.link_policy() != Symlinks::Never && is_link(&opened) {
+        let mut opened = self.ground.open(search, LastLink::Refuse);
+        if search.root.link_policy() != Symlinks::Never
+            && matches!(&opened, Err(error) if Cause::of(error) == Cause::Link)
+        {
             if way.trust == Trust::Watched {
-                way = self.ground.walk(root, key, path)?;
+                way = self.ground.walk(search, search.path)?;
                 seen = Some(way.end);
             }
-            opened = self.ground.open(root, path, LastLink::Follow);
+            opened = self.ground.open(search, LastLink::Follow);
         }
-        let Some(answer) = self.answer(root, path, key, opened, contents_bytes_max, now.wall)?
-        else {
+        let Some(answer) = self.answer(search, opened, contents_bytes_max, now.wall)? else {
             return Ok(None);
         };
         // Where the walk saw something else than was opened, what it learnt is of no use.
-        let trusted =
-            seen.is_none_or(|end| end == answer.end()) && tells_writes(&answer, &way.place);
-        Ok(Some((
-            answer,
-            if trusted { way.trust } else { Trust::Asked },
-        )))
+        let as_seen = seen.is_none_or(|end| end == answer.end());
+        let trust = if as_seen && tells_writes(&answer, &way.place) {
+            way.trust
+        } else {
+            Trust::Asked
+        };
+        Ok(Some((answer, trust)))
     }
 
     /// What an attempt to open has found; contents that are known already are not read again.
     fn answer(
         &self,
-        root: &Root,
-        path: &[u8],
-        key: &Key,
+        search: &Search<'_>,
         opened: io::Result<OwnedFd>,
         contents_bytes_max: u64,
         wall: SystemTime,
@@ -280,18 +284,22 @@ impl OpenFiles {
             Kind::File => {}
             Kind::Link | Kind::Other => return Ok(Some(Answer::Nothing)),
         }
-        if let Some(Entry {
-            answer: Answer::File(known),
-            ..
-        }) = self.store.peek(key)
+        if let Some(Answer::File(known)) = self.store.peek(search.key).map(|entry| &entry.answer)
             && known.is_settled()
             && *known.identity() == identity
         {
             return Ok(Some(Answer::File(Rc::clone(known))));
         }
-        let content_type = root.content_types().content_type(path);
-        let snapshot =
-            CachedFile::snapshot(open, identity, &content_type, contents_bytes_max, wall)?;
+        let content_type = search.root.content_types().content_type(search.path);
+        let disk = search.disk;
+        let snapshot = CachedFile::snapshot(
+            open,
+            identity,
+            &content_type,
+            contents_bytes_max,
+            wall,
+            disk,
+        )?;
         Ok(snapshot.map(|file| Answer::File(Rc::new(file))))
     }
 
@@ -369,19 +377,6 @@ impl OpenFiles {
                 .sweep(|key| self.store.contains(key), self.store.keys());
         }
     }
-}
-
-/// Whether the path, once it is free of a trailing slash, has components that are names of files.
-fn leads_somewhere(path: &[u8]) -> bool {
-    let names = path.strip_suffix(b"/").unwrap_or(path);
-    let is_name = |name: &[u8]| !matches!(name, b"" | b"." | b"..");
-    path.is_empty() || !path.contains(&0) && names.split(|&byte| byte == b'/').all(is_name)
-}
-
-fn is_link(opened: &io::Result<OwnedFd>) -> bool {
-    opened
-        .as_ref()
-        .is_err_and(|error| Cause::of(error) == Cause::Link)
 }
 
 /// Whether all writes to what was found are told by watching the directory. Writes through a second

@@ -4,7 +4,7 @@
 
 use crate::http::date;
 use crate::http::etag::{ETag, Strength};
-use crate::sys::file::{self, Identity};
+use crate::sys::file::{self, Disk, Identity};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -48,11 +48,12 @@ impl CachedFile {
         content_type: &str,
         contents_bytes_max: u64,
         wall: SystemTime,
+        disk: Disk,
     ) -> io::Result<Option<CachedFile>> {
         let contents = match usize::try_from(identity.size_bytes) {
             Ok(length) if identity.size_bytes <= contents_bytes_max => {
                 let mut bytes = vec![0; length].into_boxed_slice();
-                if file::read_at(open.as_fd(), &mut bytes, 0)? < length
+                if file::read_at(open.as_fd(), &mut bytes, 0, disk)? < length
                     || file::identity(open.as_fd())? != identity
                 {
                     return Ok(None);

@@ -8,7 +8,7 @@ use super::key::{self, Key};
 use super::store::{Trust, is_within_any};
 use super::walk::{Place, Walk, Walked};
 use super::watches::{Doubt, Reach, Watches};
-use crate::sys::file::{self, LastLink, Symlinks};
+use crate::sys::file::{self, Disk, LastLink, Symlinks};
 use crate::sys::watch::{WatchId, Watchable};
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -34,6 +34,16 @@ struct View {
     directory: OwnedFd,
     place: Place,
     checked: Instant,
+}
+
+/// What is sought.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Search<'a> {
+    pub(super) root: &'a Root,
+    pub(super) path: &'a [u8],
+    /// Of this path beneath this root.
+    pub(super) key: &'a Key,
+    pub(super) disk: Disk,
 }
 
 /// How a root was found.
@@ -95,6 +105,7 @@ impl Ground {
             watches: &mut self.watches,
             symlinks: Symlinks::All,
             what: Watchable::Names,
+            disk: Disk::MayBlock,
             sought: key,
         };
         let path = root.path().as_os_str().as_bytes();
@@ -117,43 +128,45 @@ impl Ground {
         })
     }
 
-    /// The way to the directory in which the last component of `key` is looked up. The root has been
-    /// [entered](Ground::enter).
-    pub(super) fn way(&mut self, root: &Root, key: &Key) -> io::Result<Walked> {
-        let directory = key::directory(key);
-        let top = entered(&self.views, root).place;
+    /// The way to the directory in which the last component of what is sought is looked up. The root
+    /// has been [entered](Ground::enter).
+    pub(super) fn way(&mut self, search: &Search<'_>) -> io::Result<Walked> {
+        let directory = key::directory(search.key);
+        let top = entered(&self.views, search.root).place;
         match self.places.get(directory) {
             Some(&place) => Ok(Walked::at(place)),
             // There is nothing to learn from a walk.
             None if top.watch.is_none() => Ok(Walked::at(top)),
-            None => self.walk(root, key, key::path(directory)),
+            None => self.walk(search, key::path(directory)),
         }
     }
 
-    /// Walks along `path`, with which the path of `key` begins, from the root.
-    pub(super) fn walk(&mut self, root: &Root, key: &Key, path: &[u8]) -> io::Result<Walked> {
-        let view = entered(&self.views, root);
+    /// Walks from the root along `path`, with which the path that is sought begins.
+    pub(super) fn walk(&mut self, search: &Search<'_>, path: &[u8]) -> io::Result<Walked> {
+        let view = entered(&self.views, search.root);
         let places = &mut self.places;
         let mut walk = Walk {
             watches: &mut self.watches,
-            symlinks: root.link_policy(),
+            symlinks: search.root.link_policy(),
             what: Watchable::Contents,
-            sought: key,
+            disk: search.disk,
+            sought: search.key,
         };
         walk.along(
             path,
             (view.directory.as_fd(), view.place),
-            |end| key::up_to(key, end),
+            |end| key::up_to(search.key, end),
             |key, place| {
                 places.insert(key, place);
             },
         )
     }
 
-    /// Opens what is at `path` beneath the root, which has been [entered](Ground::enter).
-    pub(super) fn open(&self, root: &Root, path: &[u8], last: LastLink) -> io::Result<OwnedFd> {
-        let view = entered(&self.views, root);
-        file::open_beneath(view.directory.as_fd(), path, root.link_policy(), last)
+    /// Opens what is sought. The root has been [entered](Ground::enter).
+    pub(super) fn open(&self, search: &Search<'_>, last: LastLink) -> io::Result<OwnedFd> {
+        let directory = entered(&self.views, search.root).directory.as_fd();
+        let symlinks = search.root.link_policy();
+        file::open_beneath(directory, search.path, symlinks, last, search.disk)
     }
 
     /// Notes that the answer of `key` rests on its own name, looked up in `watch`.

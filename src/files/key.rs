@@ -50,6 +50,13 @@ pub(super) fn up_to(key: &[u8], path_bytes: usize) -> Key {
     Rc::from(&key[..ROOT_BYTES + 1 + path_bytes])
 }
 
+/// Whether the path, once it is free of a trailing slash, has components that are names of files.
+pub(super) fn leads_somewhere(path: &[u8]) -> bool {
+    let names = path.strip_suffix(b"/").unwrap_or(path);
+    let is_name = |name: &[u8]| !matches!(name, b"" | b"." | b"..");
+    path.is_empty() || !path.contains(&0) && names.split(|&byte| byte == b'/').all(is_name)
+}
+
 const ROOT_BYTES: usize = size_of::<u64>();
 
 #[cfg(test)]

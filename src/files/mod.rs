@@ -5,6 +5,7 @@
 
 mod cache;
 mod cached;
+mod found;
 mod ground;
 mod key;
 mod mime;
@@ -14,8 +15,9 @@ mod walk;
 mod warmup;
 mod watches;
 
-pub use cache::{Found, Now, OpenError, OpenFiles};
+pub use cache::OpenFiles;
 pub use cached::{CachedFile, Contents};
+pub use found::{Found, Now, OpenError};
 pub use mime::Types;
 pub use root::{Root, Symlinks};
 pub use store::CacheLimits;

@@ -3,9 +3,9 @@
 //! It must never know a disk, or whether what it keeps is still true.
 
 use super::cached::{CachedFile, Contents};
+use super::found::{Found, OpenError};
 use super::key::{self, Key};
 use super::walk::End;
-use super::{Found, OpenError};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::time::Instant;

@@ -7,7 +7,7 @@
 use super::key::Key;
 use super::store::Trust;
 use super::watches::{Reach, Watches};
-use crate::sys::file::{self, Cause, Kind, Symlinks};
+use crate::sys::file::{self, Cause, Disk, Kind, Symlinks};
 use crate::sys::watch::{WatchId, Watchable};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -97,6 +97,7 @@ pub(super) struct Walk<'a> {
     pub(super) symlinks: Symlinks,
     /// Which changes in the directories on the way matter.
     pub(super) what: Watchable,
+    pub(super) disk: Disk,
     /// The answer that is sought. It rests on the names after the last directory that is reached.
     pub(super) sought: &'a Key,
 }
@@ -115,7 +116,7 @@ impl Walk<'_> {
     /// `reached` is told of it.
     ///
     /// # Errors
-    /// When descriptors have run out.
+    /// When descriptors have run out, or the disk would have to be waited for.
     pub(super) fn along(
         &mut self,
         path: &[u8],
@@ -147,7 +148,7 @@ impl Walk<'_> {
                 Some(_) => {}
                 None => trust = Trust::Asked,
             }
-            match look(here.as_fd(), &name)? {
+            match look(here.as_fd(), &name, self.disk)? {
                 Next::Directory(next) => {
                     here = next;
                     place = Place::of(here.as_fd(), self.watches, self.what, trust)?;
@@ -206,10 +207,12 @@ enum Next {
     Nothing,
 }
 
-fn look(directory: BorrowedFd<'_>, name: &[u8]) -> io::Result<Next> {
-    let next = match file::step(directory, name) {
+fn look(directory: BorrowedFd<'_>, name: &[u8], disk: Disk) -> io::Result<Next> {
+    let next = match file::step(directory, name, disk) {
         Ok(next) => next,
-        Err(error) if Cause::of(&error) == Cause::Exhausted => return Err(error),
+        Err(error) if matches!(Cause::of(&error), Cause::Cold | Cause::Exhausted) => {
+            return Err(error);
+        }
         Err(_) => return Ok(Next::Nothing),
     };
     Ok(match file::identity(next.as_fd())?.kind {

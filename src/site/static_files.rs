@@ -124,7 +124,7 @@ fn refuse(error: OpenError, path: &[u8]) -> Response {
     match error {
         OpenError::NotFound => Response::new(Status::NOT_FOUND),
         OpenError::Forbidden => Response::new(Status::FORBIDDEN),
-        OpenError::Exhausted => {
+        OpenError::Cold(_) | OpenError::Exhausted => {
             Response::new(Status::SERVICE_UNAVAILABLE).header("Retry-After", "1")
         }
         OpenError::Failed(error) => {

@@ -74,6 +74,14 @@ impl Directory {
         self
     }
 
+    /// Lets the kernel forget the contents of a file, as far as it will; the file, open.
+    pub(crate) fn make_cold(&self, name: &str) -> fs::File {
+        let file = fs::File::open(self.at(name)).expect("it is there");
+        file.sync_all().expect("there is room");
+        rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).expect("it is advice");
+        file
+    }
+
     /// Makes a symbolic link, in one step in place of one that is there.
     pub(crate) fn link(&self, name: &str, target: impl AsRef<Path>) -> &Directory {
         let next = self.at(format!("{name}.next"));

@@ -5,6 +5,7 @@ use crate::files::{Contents, Symlinks};
 use crate::sys::temporary::{Directory, skipped_for_root};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
+use std::time::Instant;
 
 /// A directory with a root in it, and a cache that is asked.
 struct Site {
@@ -103,7 +104,8 @@ fn contents(file: &CachedFile) -> String {
         Contents::Memory(bytes) => bytes.to_vec(),
         Contents::Descriptor(descriptor) => {
             let mut bytes = vec![0; file.length() as usize];
-            file::read_at(descriptor.as_fd(), &mut bytes, 0).expect("it can be read");
+            file::read_at(descriptor.as_fd(), &mut bytes, 0, Disk::MayBlock)
+                .expect("it can be read");
             bytes
         }
     };
@@ -650,6 +652,56 @@ fn small_files_are_in_memory_and_large_ones_are_not() {
     ));
     assert_eq!(site.at("large"), "small now");
     assert!(matches!(site.file("large").contents(), Contents::Memory(_)));
+}
+
+#[test]
+fn what_is_in_memory_is_found_by_one_who_may_not_wait() {
+    in_each_way(|site| {
+        site.around
+            .write("root/d/a", "1")
+            .link("root/l", "d/a")
+            .link("root/d/up", "../l");
+        let (root, now) = (site.root.clone(), site.now);
+        for path in ["d/a", "l", "d/up", "d", "no", "no/a"] {
+            // It was written just now; but the kernel may say that it does not know, and then
+            // whoever may wait finds it, and makes it known.
+            let found = match site
+                .files
+                .find_by(&root, path.as_bytes(), now, Disk::MustNotBlock)
+            {
+                Err(OpenError::Cold(warmup)) => {
+                    warmup.run();
+                    site.files.find(&root, path.as_bytes(), now)
+                }
+                found => found,
+            };
+            match (path, found) {
+                ("d", Ok(Found::Directory)) | ("no" | "no/a", Err(OpenError::NotFound)) => {}
+                ("d/a" | "l" | "d/up", Ok(Found::File(file))) => assert_eq!(contents(&file), "1"),
+                other => panic!("{other:?}"),
+            }
+        }
+    });
+}
+
+#[test]
+fn what_is_cold_is_said_to_be_and_is_warm_after_its_warmup() {
+    let mut site = Site::new();
+    site.around.write("root/a", vec![b'1'; 100_000]);
+    let file = site.around.make_cold("root/a");
+    if file::residency(file.as_fd(), 99_999) != file::Residency::Cold {
+        eprintln!("skipped: the directory for temporary files cannot be made cold");
+        return;
+    }
+    let (root, now) = (site.root.clone(), site.now);
+    match site.files.find_by(&root, b"a", now, Disk::MustNotBlock) {
+        Err(OpenError::Cold(warmup)) => warmup.run(),
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(
+        site.files.find_by(&root, b"a", now, Disk::MustNotBlock),
+        Ok(Found::File(_))
+    ));
 }
 
 #[test]
