@@ -815,6 +815,24 @@ fn directories_that_hold_nothing_are_watched_no_more() {
 }
 
 #[test]
+fn a_directory_of_which_only_itself_is_known_stays_watched() {
+    let limits = CacheLimits {
+        entries_max: 10,
+        ..CacheLimits::default()
+    };
+    let mut site = Site::with(limits, Watches::new());
+    site.around.make("root/d");
+    for number in 0..GONE_MAX + 20 {
+        site.known(format!("no{number}"));
+        assert_eq!(site.known("d/"), "(directory)");
+    }
+    site.around.write("root/d/a", "1");
+    assert_eq!(site.at("d/a"), "1");
+    site.around.write("root/d/a", "2");
+    assert_eq!(site.at("d/a"), "2");
+}
+
+#[test]
 fn beyond_the_bound_of_watches_each_use_asks() {
     let mut watches = Watches::new();
     watches.limit(10);
