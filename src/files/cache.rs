@@ -11,6 +11,7 @@ use super::ground::{Entered, Ground, RECHECK_AFTER};
 use super::key::{self, Key};
 use super::store::{Answer, CacheLimits, Entry, Store, Trust, is_within_any};
 use super::walk::{End, Place};
+use super::warmup::{Disk, Warmup};
 use super::watches::{Doubt, Reach, Watches};
 use super::{CachedFile, Root};
 use crate::sys::file::{self, Cause, Kind, LastLink, Symlinks};
@@ -43,6 +44,8 @@ pub enum OpenError {
     Forbidden,
     /// Descriptors or memory have run out; later it may work.
     Exhausted,
+    /// The disk would have to be waited for: have this run elsewhere, then ask again.
+    Cold(Warmup),
     /// Anything else: most likely the disk.
     Failed(io::Error),
 }
@@ -62,13 +65,13 @@ impl From<io::Error> for OpenError {
 ///
 /// ```
 /// # fn main() -> std::io::Result<()> {
-/// use httpd::files::{CacheLimits, Found, Now, OpenFiles, Root};
+/// use httpd::files::{CacheLimits, Disk, Found, Now, OpenFiles, Root};
 /// use std::time::{Instant, SystemTime};
 ///
 /// let root = Root::open(".")?;
 /// let mut files = OpenFiles::new(CacheLimits::default());
 /// let now = Now { monotonic: Instant::now(), wall: SystemTime::now() };
-/// match files.find(&root, b"Cargo.toml", now) {
+/// match files.find(&root, b"Cargo.toml", now, Disk::MayBlock) {
 ///     Ok(Found::File(file)) => assert!(file.length() > 0),
 ///     other => panic!("{other:?}"),
 /// }
@@ -124,13 +127,32 @@ impl OpenFiles {
     /// something on a directory on the way.
     ///
     /// # Errors
-    /// See [`OpenError`]. Never waits for a FIFO or another end.
-    pub fn find(&mut self, root: &Root, path: &[u8], now: Now) -> Result<Found, OpenError> {
+    /// See [`OpenError`]. Never waits for a FIFO or another end, nor for a disk unless
+    /// [`Disk::MayBlock`].
+    pub fn find(
+        &mut self,
+        root: &Root,
+        path: &[u8],
+        now: Now,
+        disk: Disk,
+    ) -> Result<Found, OpenError> {
         key::write(&mut self.key, root.id(), path);
-        match self.store.touch(&self.key) {
-            Some(entry) if now.monotonic < entry.fresh_until => entry.answer.found(),
-            _ => self.find_out(root, path, now),
+        let known = match self.store.touch(&self.key) {
+            Some(entry) if now.monotonic < entry.fresh_until => return entry.answer.found(),
+            known => known.is_some(),
+        };
+        // What was known a moment ago is in memory still, where the file system is at hand.
+        if disk == Disk::MustNotBlock
+            && (!known || self.ground.may_be_remote(root))
+            && self.ground.is_cold(root, path, self.contents_bytes_max)
+        {
+            return Err(OpenError::Cold(Warmup::Path {
+                root: root.clone(),
+                path: path.to_vec(),
+                bytes_max: self.contents_bytes_max,
+            }));
         }
+        self.find_out(root, path, now)
     }
 
     /// Reads what has changed on the disk, and forgets what rested on it. One system call when

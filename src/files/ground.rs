@@ -8,8 +8,8 @@ use super::key::{self, Key};
 use super::store::{Trust, is_within_any};
 use super::walk::{Place, Walk, Walked};
 use super::watches::{Doubt, Reach, Watches};
-use crate::sys::file::{self, LastLink, Symlinks};
-use crate::sys::watch::{WatchId, Watchable};
+use crate::sys::file::{self, LastLink, Residency, Symlinks};
+use crate::sys::watch::{self, WatchId, Watchable};
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -148,6 +148,26 @@ impl Ground {
                 places.insert(key, place);
             },
         )
+    }
+
+    /// Whether the disk would have to be waited for to find what is at `path` beneath the root. Of
+    /// a root that was never entered nothing is known; it is opened when the server starts.
+    pub(super) fn is_cold(&self, root: &Root, path: &[u8], bytes_max: u64) -> bool {
+        self.views
+            .get(&root.id().to_ne_bytes()[..])
+            .is_some_and(|view| {
+                let directory = view.directory.as_fd();
+                file::path_residency(directory, path, root.link_policy(), bytes_max)
+                    == Residency::Cold
+            })
+    }
+
+    /// Whether the root's file system may be far away, so that asking it for what was known a
+    /// moment ago may take long.
+    pub(super) fn may_be_remote(&self, root: &Root) -> bool {
+        self.views
+            .get(&root.id().to_ne_bytes()[..])
+            .is_some_and(|view| watch::watchable(view.directory.as_fd()) == Watchable::Not)
     }
 
     /// Opens what is at `path` beneath the root, which has been [entered](Ground::enter).

@@ -144,11 +144,10 @@ pub fn open_beneath(
         LastLink::Follow => FILE_FLAGS,
         LastLink::Refuse => FILE_FLAGS | OFlags::NOFOLLOW,
     };
-    let resolve = match symlinks {
-        Symlinks::Inside => ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS,
-        Symlinks::Never => ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS,
-        Symlinks::All => return Ok(fs::openat(directory, path, flags, Mode::empty())?),
-    };
+    if symlinks == Symlinks::All {
+        return Ok(fs::openat(directory, path, flags, Mode::empty())?);
+    }
+    let resolve = resolve_flags(symlinks);
     if WITHOUT_OPENAT2.load(Ordering::Relaxed) {
         return Ok(open_by_steps(directory, path, symlinks, last)?);
     }
@@ -260,6 +259,49 @@ pub fn residency(file: BorrowedFd<'_>, offset: u64) -> Residency {
         Ok(_) => Residency::Resident,
         Err(Errno::AGAIN) => Residency::Cold,
         Err(_) => Residency::Unknown,
+    }
+}
+
+/// Whether it can be told what is at `path` beneath `directory`, and if it is a file of up to
+/// `bytes_max` bytes its contents be read, without waiting for the disk. The first and the last
+/// byte stand for all of them: small files are read in at once.
+pub fn path_residency(
+    directory: BorrowedFd<'_>,
+    path: &[u8],
+    symlinks: Symlinks,
+    bytes_max: u64,
+) -> Residency {
+    let path = if path.is_empty() { b"." } else { path };
+    let resolve = ResolveFlags::CACHED | resolve_flags(symlinks);
+    let open = match fs::openat2(directory, path, FILE_FLAGS, Mode::empty(), resolve) {
+        Ok(open) => open,
+        Err(Errno::AGAIN) => return Residency::Cold,
+        // Before Linux 5.12, or in a sandbox.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::PERM) => return Residency::Unknown,
+        // Known to be nothing.
+        Err(_) => return Residency::Resident,
+    };
+    match identity(open.as_fd()) {
+        Ok(Identity {
+            kind: Kind::File,
+            size_bytes,
+            ..
+        }) if (1..=bytes_max).contains(&size_bytes) => {
+            match residency(open.as_fd(), size_bytes - 1) {
+                Residency::Resident => residency(open.as_fd(), 0),
+                other => other,
+            }
+        }
+        _ => Residency::Resident,
+    }
+}
+
+/// How the kernel is to resolve paths. `All` asks for nothing.
+fn resolve_flags(symlinks: Symlinks) -> ResolveFlags {
+    match symlinks {
+        Symlinks::Inside => ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS,
+        Symlinks::Never => ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS,
+        Symlinks::All => ResolveFlags::empty(),
     }
 }
 

@@ -51,7 +51,8 @@ impl Site {
     }
 
     fn find(&mut self, path: impl AsRef<[u8]>) -> Result<Found, OpenError> {
-        self.files.find(&self.root, path.as_ref(), self.now)
+        self.files
+            .find(&self.root, path.as_ref(), self.now, Disk::MayBlock)
     }
 
     fn file(&mut self, path: &str) -> Rc<CachedFile> {
@@ -645,7 +646,8 @@ fn small_files_are_in_memory_and_large_ones_are_not() {
     assert_eq!(site.at("large"), "0123456789a");
     site.around.write("root/large", "small now");
     assert!(matches!(
-        site.files.find(&site.root, b"small", site.now),
+        site.files
+            .find(&site.root, b"small", site.now, Disk::MayBlock),
         Ok(Found::File(_))
     ));
     assert_eq!(site.at("large"), "small now");
@@ -790,7 +792,7 @@ fn while_it_is_replaced_all_the_time_each_answer_is_of_one_piece() {
             });
             while !writer.is_finished() {
                 files.look();
-                let Ok(Found::File(file)) = files.find(root, b"a", now) else {
+                let Ok(Found::File(file)) = files.find(root, b"a", now, Disk::MayBlock) else {
                     panic!("it is always there")
                 };
                 let contents = contents(&file).into_bytes();
