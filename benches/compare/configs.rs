@@ -126,7 +126,7 @@ BufferedLogs On\nCustomLog {} combined\n",
     format!(
         "{modules}ServerRoot {folder}\nServerName 127.0.0.1\nPidFile {folder}/apache2.pid\nErrorLog {folder}/error.log
 LogLevel crit\nListen 127.0.0.1:{port}\nListenBacklog 4096\n{user}DefaultRuntimeDir {folder}
-ServerLimit 1\nStartServers 1\nThreadLimit 64\nThreadsPerChild 64\nMaxRequestWorkers 64\nAsyncRequestWorkerFactor 64
+ServerLimit 1\nStartServers 1\nThreadLimit 256\nThreadsPerChild 256\nMaxRequestWorkers 256\nAsyncRequestWorkerFactor 64
 MinSpareThreads 1\nMaxSpareThreads 1024\nMaxConnectionsPerChild 0\nMaxKeepAliveRequests 0\nKeepAliveTimeout 60
 EnableSendfile On\nTypesConfig /dev/null\nAddType text/html html\nAddType application/octet-stream bin
 DocumentRoot {root}\n<Directory {root}>\nAllowOverride None\nOptions FollowSymLinks\n</Directory>\n{log}"

@@ -22,7 +22,7 @@ mod table;
 mod work;
 
 use std::fs;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -75,8 +75,9 @@ fn compare(options: &Options) -> Result<(), String> {
 
     let folder =
         TempFolder::new().map_err(|error| format!("cannot make a temporary folder: {error}"))?;
+    let works = options.works();
     let site =
-        Site::build(folder.path()).map_err(|error| format!("cannot write the site: {error}"))?;
+        build_site(&folder, &works).map_err(|error| format!("cannot write the site: {error}"))?;
     let bench = Bench {
         options,
         wrk,
@@ -85,7 +86,7 @@ fn compare(options: &Options) -> Result<(), String> {
         site,
         folder,
     };
-    for work in options.works() {
+    for work in works {
         let (standings, problems) = bench.measure(work, &servers)?;
         report.add(work, standings, problems);
         print!("{}", report.last_text());
@@ -96,6 +97,14 @@ fn compare(options: &Options) -> Result<(), String> {
             .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     }
     Ok(())
+}
+
+fn build_site(folder: &TempFolder, works: &[Work]) -> io::Result<Site> {
+    let mut site = Site::build(folder.path())?;
+    if works.contains(&Work::ManyFiles) {
+        site.add_many()?;
+    }
+    Ok(site)
 }
 
 /// What stays the same from one kind of work to the next.
@@ -123,6 +132,9 @@ impl Bench<'_> {
         work: Work,
         servers: &[Server],
     ) -> Result<(Vec<Standing>, Vec<String>), String> {
+        if !io::stderr().is_terminal() {
+            eprintln!("{work} …");
+        }
         let mut problems = Vec::new();
         let mut contenders = Vec::new();
         for &server in servers.iter().filter(|server| work.concerns(**server)) {
@@ -138,10 +150,10 @@ impl Bench<'_> {
         for round in 1..=self.options.rounds() {
             for contender in &mut contenders {
                 let name = contender.server.name();
-                eprint!(
-                    "\r\x1b[K{work}: round {round} of {}: {name}",
+                show_progress(&format!(
+                    "{work}: round {round} of {}: {name}",
                     self.options.rounds()
-                );
+                ));
                 match measure::run(&contender.load, &contender.running, &self.interrupt) {
                     Ok(sample) => contender.samples.push(sample),
                     Err(problem) => problems.push(format!("{name}: {problem}")),
@@ -149,7 +161,7 @@ impl Bench<'_> {
                 self.interrupt.check()?;
             }
         }
-        eprint!("\r\x1b[K");
+        show_progress("");
         let standings = contenders
             .iter()
             .filter_map(|contender| Standing::of(contender.server, &contender.samples))
@@ -199,6 +211,13 @@ impl Bench<'_> {
             load,
             samples: Vec::new(),
         })
+    }
+}
+
+/// One line on stderr that the next one replaces; a file or a pipe gets none.
+fn show_progress(line: &str) {
+    if io::stderr().is_terminal() {
+        eprint!("\r\x1b[K{line}");
     }
 }
 

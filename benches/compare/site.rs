@@ -15,32 +15,36 @@ pub struct Site {
 }
 
 impl Site {
-    /// Writes the files below `folder`.
+    /// Writes the single files below `folder`; the many take a while and are written when they are wanted.
     pub fn build(folder: &Path) -> io::Result<Site> {
         let root = folder.join("site");
         fs::create_dir_all(&root)?;
         write(&root.join("small.html"), SMALL_BYTES)?;
         write(&root.join("98k.bin"), MEDIUM_BYTES)?;
         write(&root.join("955k.bin"), LARGE_BYTES)?;
+        Ok(Site {
+            root,
+            targets: Vec::new(),
+            requests: Vec::new(),
+        })
+    }
 
+    /// Writes the many files and draws the order of their requests.
+    pub fn add_many(&mut self) -> io::Result<()> {
         let mut random = Random(0x5eed);
-        let mut targets = Vec::with_capacity(MANY_FILES);
         for rank in 0..MANY_FILES {
             let folder = format!("many/{:02}", rank % 100);
             if rank < 100 {
-                fs::create_dir_all(root.join(&folder))?;
+                fs::create_dir_all(self.root.join(&folder))?;
             }
             // Uniform in the logarithm: as many files of 0.2–2 KB as of 2–20 KB and of 20–200 KB.
             let length = MANY_BYTES_MIN * (MANY_BYTES_MAX / MANY_BYTES_MIN).powf(random.fraction());
             let target = format!("{folder}/{rank:05}.html");
-            write(&root.join(&target), length as usize)?;
-            targets.push(format!("/{target}"));
+            write(&self.root.join(&target), length as usize)?;
+            self.targets.push(format!("/{target}"));
         }
-        Ok(Site {
-            root,
-            targets,
-            requests: zipf(&mut random),
-        })
+        self.requests = zipf(&mut random);
+        Ok(())
     }
 }
 
