@@ -1,7 +1,7 @@
 //! What the operator wrote, made into a server: the flags over the environment over the file over
 //! the defaults. Knows nothing of how flags are parsed, and starts nothing.
 //!
-//! The way through: the text is parsed once, [`file`] reads its shape, [`assemble`] gives it
+//! The way through: the text is parsed once, `file` reads its shape, `assemble` gives it
 //! meaning. Neither stops at the first fault; [`load`] tells all of them, in the order of the file.
 
 mod assemble;

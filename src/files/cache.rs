@@ -25,13 +25,13 @@ use std::time::{Duration, SystemTime};
 ///
 /// ```
 /// # fn main() -> std::io::Result<()> {
-/// use httpd::files::{CacheLimits, Found, Now, OpenFiles, Root};
+/// use httpd::files::{CacheLimits, Disk, Found, Now, OpenFiles, Root};
 /// use std::time::{Instant, SystemTime};
 ///
 /// let root = Root::open(".")?;
 /// let mut files = OpenFiles::new(CacheLimits::default());
 /// let now = Now { monotonic: Instant::now(), wall: SystemTime::now() };
-/// match files.find(&root, b"Cargo.toml", now) {
+/// match files.find(&root, b"Cargo.toml", now, Disk::MayBlock) {
 ///     Ok(Found::File(file)) => assert!(file.length() > 0),
 ///     other => panic!("{other:?}"),
 /// }
@@ -87,18 +87,10 @@ impl OpenFiles {
     /// something on a directory on the way.
     ///
     /// # Errors
-    /// See [`OpenError`]. Never waits for a FIFO or another end.
-    pub fn find(&mut self, root: &Root, path: &[u8], now: Now) -> Result<Found, OpenError> {
-        self.find_by(root, path, now, Disk::MayBlock)
-    }
-
-    /// The same, for one who may not wait for the disk: then it is [`OpenError::Cold`] what the
-    /// kernel would have to read. (Not with `openat2` out of reach: only of contents is it known
-    /// then.)
-    ///
-    /// # Errors
-    /// See [`OpenError`].
-    pub fn find_by(
+    /// See [`OpenError`]. Never waits for a FIFO or another end, and for the disk only with
+    /// [`Disk::MayBlock`]; else what the kernel would have to read is [`OpenError::Cold`]. (Without
+    /// `openat2`, it is only known of contents whether they would have to be read.)
+    pub fn find(
         &mut self,
         root: &Root,
         path: &[u8],

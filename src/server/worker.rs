@@ -163,8 +163,12 @@ impl Worker {
                 let Some(slot) = self.find(ConnectionId::from_token(token)) else {
                     return;
                 };
-                let freshness = self.connections[slot].connection.note(edge(event));
-                self.drive(slot, freshness, Connection::drive);
+                let connection = &mut self.connections[slot].connection;
+                let freshness = connection.note(edge(event));
+                // One that stands in the queue has its turn there, and one turn is enough.
+                if connection.queue == Queue::Out {
+                    self.drive(slot, freshness, Connection::drive);
+                }
             }
         }
     }

@@ -52,7 +52,8 @@ impl Site {
     }
 
     fn find(&mut self, path: impl AsRef<[u8]>) -> Result<Found, OpenError> {
-        self.files.find(&self.root, path.as_ref(), self.now)
+        self.files
+            .find(&self.root, path.as_ref(), self.now, Disk::MayBlock)
     }
 
     fn file(&mut self, path: &str) -> Rc<CachedFile> {
@@ -647,7 +648,8 @@ fn small_files_are_in_memory_and_large_ones_are_not() {
     assert_eq!(site.at("large"), "0123456789a");
     site.around.write("root/large", "small now");
     assert!(matches!(
-        site.files.find(&site.root, b"small", site.now),
+        site.files
+            .find(&site.root, b"small", site.now, Disk::MayBlock),
         Ok(Found::File(_))
     ));
     assert_eq!(site.at("large"), "small now");
@@ -667,11 +669,11 @@ fn what_is_in_memory_is_found_by_one_who_may_not_wait() {
             // whoever may wait finds it, and makes it known.
             let found = match site
                 .files
-                .find_by(&root, path.as_bytes(), now, Disk::MustNotBlock)
+                .find(&root, path.as_bytes(), now, Disk::MustNotBlock)
             {
                 Err(OpenError::Cold(warmup)) => {
                     warmup.run();
-                    site.files.find(&root, path.as_bytes(), now)
+                    site.files.find(&root, path.as_bytes(), now, Disk::MayBlock)
                 }
                 found => found,
             };
@@ -694,12 +696,12 @@ fn what_is_cold_is_said_to_be_and_is_warm_after_its_warmup() {
         return;
     }
     let (root, now) = (site.root.clone(), site.now);
-    match site.files.find_by(&root, b"a", now, Disk::MustNotBlock) {
+    match site.files.find(&root, b"a", now, Disk::MustNotBlock) {
         Err(OpenError::Cold(warmup)) => warmup.run(),
         other => panic!("{other:?}"),
     }
     assert!(matches!(
-        site.files.find_by(&root, b"a", now, Disk::MustNotBlock),
+        site.files.find(&root, b"a", now, Disk::MustNotBlock),
         Ok(Found::File(_))
     ));
 }
@@ -860,7 +862,7 @@ fn while_it_is_replaced_all_the_time_each_answer_is_of_one_piece() {
             });
             while !writer.is_finished() {
                 files.look();
-                let Ok(Found::File(file)) = files.find(root, b"a", now) else {
+                let Ok(Found::File(file)) = files.find(root, b"a", now, Disk::MayBlock) else {
                     panic!("it is always there")
                 };
                 let contents = contents(&file).into_bytes();
