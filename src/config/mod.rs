@@ -198,7 +198,7 @@ fn reason(error: &io::Error) -> String {
         io::ErrorKind::NotADirectory => "it is not a directory".to_owned(),
         io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
         io::ErrorKind::PermissionDenied => {
-            "permission denied; let this user read it, or run as one who may".to_owned()
+            "permission denied; give this user access, or run as one who has it".to_owned()
         }
         _ => error.to_string(),
     }
