@@ -1,7 +1,6 @@
 //! What is served where: the root, the locations and what they inherit, as a [`Site`]. Opens the
 //! roots, so that a missing one is told before anything starts.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use super::file::{File, Location, Scope};
@@ -145,7 +144,7 @@ impl Places<'_> {
     }
 
     fn open(&mut self, path: &Path, place: Place) -> Option<Root> {
-        match openable(path) {
+        match Root::open(path) {
             Ok(root) => {
                 if !self.roots.iter().any(|known| known == root.path()) {
                     self.roots.push(root.path().to_owned());
@@ -159,13 +158,6 @@ impl Places<'_> {
             }
         }
     }
-}
-
-/// A root whose directory may be entered: opening it as a place to start from does not ask that.
-fn openable(path: &Path) -> io::Result<Root> {
-    let root = Root::open(path)?;
-    std::fs::metadata(path.join("."))?;
-    Ok(root)
 }
 
 /// What stands for a directory when nothing is said.

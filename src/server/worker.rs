@@ -365,6 +365,7 @@ impl Worker {
         for (index, listener) in listeners.of_worker(self.number).enumerate() {
             socket::stop_queueing(listener);
             self.accept(index, ACCEPTS_AT_STOP_MAX);
+            socket::stop_listening(listener);
             self.accepting[index] = Accepting::Ended;
             // Fails only for what was never registered.
             let _ = self
