@@ -87,9 +87,16 @@ impl Headers {
         headers
     }
 
-    /// Adds one header. Bytes that could end the line (CR, LF, NUL) are sent as spaces, so that no
+    /// Adds one header, unless it is one of those that are written when the response is sent: a
+    /// second `Content-Length` would let two readers see two responses. Bytes that could end the line (CR, LF, NUL) are sent as spaces, so that no
     /// value can start a header of its own (RFC 9110 §5.5).
     pub fn add(&mut self, name: &str, value: impl AsRef<[u8]>) {
+        if WRITTEN_WHEN_SENT
+            .iter()
+            .any(|ours| ours.eq_ignore_ascii_case(name))
+        {
+            return;
+        }
         self.push_clean(name.as_bytes());
         self.push(b": ");
         self.push_clean(value.as_ref());
@@ -149,6 +156,15 @@ fn ends_a_line(byte: u8) -> bool {
     matches!(byte, b'\r' | b'\n' | 0)
 }
 
+/// What frames and dates a response, and belongs to the connection that it is sent over.
+const WRITTEN_WHEN_SENT: [&str; 5] = [
+    "Connection",
+    "Content-Length",
+    "Date",
+    "Server",
+    "Transfer-Encoding",
+];
+
 impl Default for Headers {
     fn default() -> Headers {
         Headers::new()
@@ -180,6 +196,15 @@ mod tests {
         let mut headers = Headers::new();
         headers.add("X-Name", "a\r\nSet-Cookie: b\0");
         assert_eq!(headers.as_bytes(), b"X-Name: a  Set-Cookie: b \r\n");
+    }
+
+    #[test]
+    fn what_is_written_when_it_is_sent_cannot_be_written_twice() {
+        let mut headers = Headers::new();
+        headers.add("content-length", "5");
+        headers.add("Transfer-Encoding", "chunked");
+        headers.add("X", "y");
+        assert_eq!(headers.as_bytes(), b"X: y\r\n");
     }
 
     #[test]
