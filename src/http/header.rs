@@ -87,10 +87,17 @@ impl Headers {
         headers
     }
 
-    /// Adds one header. Bytes that could end the line (CR, LF, NUL) are sent as spaces, so that no
-    /// value can start a header of its own (RFC 9110 §5.5).
+    /// Adds one header, unless its name is no token (RFC 9110 §5.1) or is one of those that are
+    /// written when the response is sent: a second `Content-Length` would let two readers see two
+    /// responses. Control characters in a value are sent as spaces, so that none can
+    /// start a header of its own (RFC 9110 §5.5).
     pub fn add(&mut self, name: &str, value: impl AsRef<[u8]>) {
-        self.push_clean(name.as_bytes());
+        let is_name = !name.is_empty() && name.bytes().all(is_token);
+        let is_ours = |ours: &&str| ours.eq_ignore_ascii_case(name);
+        if !is_name || WRITTEN_WHEN_SENT.iter().any(is_ours) {
+            return;
+        }
+        self.push(name.as_bytes());
         self.push(b": ");
         self.push_clean(value.as_ref());
         self.push(b"\r\n");
@@ -119,9 +126,9 @@ impl Headers {
     }
 
     fn push_clean(&mut self, bytes: &[u8]) {
-        for piece in bytes.split_inclusive(|&byte| ends_a_line(byte)) {
+        for piece in bytes.split_inclusive(|&byte| is_control(byte)) {
             match piece.split_last() {
-                Some((&last, clean)) if ends_a_line(last) => {
+                Some((&last, clean)) if is_control(last) => {
                     self.push(clean);
                     self.push(b" ");
                 }
@@ -145,9 +152,52 @@ impl Headers {
     }
 }
 
-fn ends_a_line(byte: u8) -> bool {
-    matches!(byte, b'\r' | b'\n' | 0)
+/// `tchar` (RFC 9110 §5.6.2).
+pub fn is_token(byte: u8) -> bool {
+    TOKEN[usize::from(byte)]
 }
+
+/// What no value may hold (RFC 9110 §5.5).
+fn is_control(byte: u8) -> bool {
+    (byte < b' ' && byte != b'\t') || byte == 0x7f
+}
+
+/// What frames and dates a response, and belongs to the connection that it is sent over.
+const WRITTEN_WHEN_SENT: [&str; 5] = [
+    "Connection",
+    "Content-Length",
+    "Date",
+    "Server",
+    "Transfer-Encoding",
+];
+
+const TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        let c = byte as u8;
+        table[byte] = c.is_ascii_alphanumeric()
+            || matches!(
+                c,
+                b'!' | b'#'
+                    | b'$'
+                    | b'%'
+                    | b'&'
+                    | b'\''
+                    | b'*'
+                    | b'+'
+                    | b'-'
+                    | b'.'
+                    | b'^'
+                    | b'_'
+                    | b'`'
+                    | b'|'
+                    | b'~'
+            );
+        byte += 1;
+    }
+    table
+};
 
 impl Default for Headers {
     fn default() -> Headers {
@@ -180,6 +230,17 @@ mod tests {
         let mut headers = Headers::new();
         headers.add("X-Name", "a\r\nSet-Cookie: b\0");
         assert_eq!(headers.as_bytes(), b"X-Name: a  Set-Cookie: b \r\n");
+    }
+
+    #[test]
+    fn names_that_are_none_or_not_the_handlers_are_left_out() {
+        let mut headers = Headers::new();
+        headers.add("content-length", "5");
+        headers.add("Transfer-Encoding", "chunked");
+        headers.add("", "empty");
+        headers.add("A: b\r\nC", "d");
+        headers.add("X", "y");
+        assert_eq!(headers.as_bytes(), b"X: y\r\n");
     }
 
     #[test]

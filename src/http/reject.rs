@@ -23,6 +23,8 @@ pub enum Reject {
     TransferCodingUnknown,
     /// An expectation other than `100-continue` (RFC 9110 §10.1.1).
     ExpectationUnknown,
+    /// A target that may be asked for over a secured connection only (RFC 9110 §7.4).
+    Misdirected,
     /// The request's content is larger than what the handler takes.
     BodyTooLarge,
     /// The head or the content did not arrive in time (RFC 9110 §15.5.9).
@@ -39,6 +41,7 @@ impl Reject {
             Reject::VersionUnsupported => Status::HTTP_VERSION_NOT_SUPPORTED,
             Reject::MethodUnknown | Reject::TransferCodingUnknown => Status::NOT_IMPLEMENTED,
             Reject::ExpectationUnknown => Status::EXPECTATION_FAILED,
+            Reject::Misdirected => Status::MISDIRECTED_REQUEST,
             Reject::BodyTooLarge => Status::CONTENT_TOO_LARGE,
             Reject::TimedOut => Status::REQUEST_TIMEOUT,
         }
@@ -55,6 +58,7 @@ impl fmt::Display for Reject {
             Reject::MethodUnknown => "method not known",
             Reject::TransferCodingUnknown => "transfer coding not known",
             Reject::ExpectationUnknown => "expectation not known",
+            Reject::Misdirected => "https target on a connection without TLS",
             Reject::BodyTooLarge => "request content too large",
             Reject::TimedOut => "request not received in time",
         })

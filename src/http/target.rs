@@ -26,7 +26,8 @@ impl<'a> Target<'a> {
     ///
     /// # Errors
     /// [`Reject::Malformed`] for a form that the method does not allow, a bad percent-encoding, an
-    /// encoded NUL, a fragment, or user information in the authority (RFC 9110 §4.2.4).
+    /// encoded NUL, a fragment, or user information in the authority (RFC 9110 §4.2.4);
+    /// [`Reject::Misdirected`] for an https URI.
     pub fn parse(method: Method, raw: &'a [u8]) -> Result<Target<'a>, Reject> {
         if raw.contains(&b'#') {
             return Err(Reject::Malformed("fragment in the request target"));
@@ -63,15 +64,16 @@ impl<'a> Target<'a> {
     }
 
     fn absolute(method: Method, raw: &'a [u8]) -> Result<Target<'a>, Reject> {
-        let after_scheme = [&b"http://"[..], b"https://"]
-            .iter()
-            .find_map(|scheme| {
-                let (found, rest) = raw.split_at_checked(scheme.len())?;
-                found.eq_ignore_ascii_case(scheme).then_some(rest)
-            })
-            .ok_or(Reject::Malformed(
+        if has_scheme(raw, b"https://") {
+            // No connection is secured yet: a host may share nothing between its two schemes.
+            return Err(Reject::Misdirected);
+        }
+        if !has_scheme(raw, b"http://") {
+            return Err(Reject::Malformed(
                 "request target is neither a path nor an http URI",
-            ))?;
+            ));
+        }
+        let after_scheme = &raw[b"http://".len()..];
         let end = after_scheme
             .iter()
             .position(|&byte| matches!(byte, b'/' | b'?'))
@@ -102,6 +104,12 @@ impl<'a> Target<'a> {
             _ => Target::origin(Some(authority), rest),
         }
     }
+}
+
+/// Schemes are compared in any case of letters (RFC 3986 §3.1).
+fn has_scheme(raw: &[u8], scheme: &[u8]) -> bool {
+    raw.get(..scheme.len())
+        .is_some_and(|found| found.eq_ignore_ascii_case(scheme))
 }
 
 /// Checks `uri-host [ ":" port ]` (RFC 9110 §7.2, RFC 3986 §3.2.2). Empty is allowed: it is what
@@ -301,6 +309,10 @@ mod tests {
         assert!(Target::parse(Method::Connect, b"example.org:80").is_ok());
         assert!(Target::parse(Method::Get, b"ftp://h/").is_err());
         assert!(Target::parse(Method::Get, b"http:///x").is_err());
+        assert_eq!(
+            Target::parse(Method::Get, b"HTTPS://h/x"),
+            Err(Reject::Misdirected)
+        );
     }
 
     #[test]

@@ -203,6 +203,7 @@ impl<T: Transport> Connection<T> {
                 }
             }
             if !active.outbox.is_empty() {
+                self.deadline = local.clock.monotonic() + local.limits.send_timeout;
                 return Step::Next(State::Sending);
             }
             if let Err(step) = self.receive(reads, local) {
@@ -236,6 +237,12 @@ impl<T: Transport> Connection<T> {
                 Err(self.fall_idle(local))
             }
             Ok(Read::Blocked) => Err(SLEEP),
+            // Content has broken off; the answers to the requests before it are still wanted.
+            Ok(Read::End) if !active.outbox.is_empty() => {
+                active.begin_next();
+                active.after = After::Close;
+                Err(Step::Next(State::Sending))
+            }
             Ok(Read::End) => {
                 if !active.inbox.is_empty() {
                     log::debug!("{}: closed by the client while {}", self.name(), self.state);
@@ -348,7 +355,8 @@ impl<T: Transport> Connection<T> {
         local.freshness = local.freshness.after_request();
         match persistence {
             Persistence::Close => {
-                active.after = if complete && active.inbox.is_empty() {
+                let unread = !active.inbox.is_empty() || self.transport.is_readable();
+                active.after = if complete && !unread {
                     After::Close
                 } else {
                     After::Linger
@@ -428,7 +436,11 @@ impl<T: Transport> Connection<T> {
         }
         active.log_finished(local, 0);
         match active.after {
-            After::NextRequest => Step::Next(State::Head),
+            After::NextRequest => {
+                // The beginning of a head may wait already; its time begins when it is read on.
+                self.deadline = local.clock.monotonic() + local.limits.head_timeout;
+                Step::Next(State::Head)
+            }
             After::Close => CLOSE,
             After::Linger => {
                 self.transport.shut_write();

@@ -9,7 +9,7 @@ use super::outbox::Outbox;
 use crate::http::h1::body::BodyEnd;
 use crate::http::h1::session::Session;
 use crate::http::h1::write::{Persistence, write_head};
-use crate::http::{Method, Reject};
+use crate::http::{Method, Reject, Status};
 use crate::site::{Body, Response};
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -104,7 +104,13 @@ impl Active {
     ) {
         let head = self.session.head();
         let status = response.status;
-        let length = response.body.length();
+        // RFC 9110 §15.3.6: it has no content, and says so by its length.
+        let body = if status == Status::RESET_CONTENT {
+            Body::Empty
+        } else {
+            response.body
+        };
+        let length = body.length();
         let sends_content = head.method != Method::Head && !status.forbids_content();
         if let Some(writer) = &mut local.log {
             let bytes = self.inbox.bytes();
@@ -131,11 +137,8 @@ impl Active {
             length,
             headers,
         );
-        self.outbox.push(if sends_content {
-            response.body
-        } else {
-            Body::Empty
-        });
+        self.outbox
+            .push(if sends_content { body } else { Body::Empty });
     }
 
     /// The answers in the outbox have ended, so many bytes of them unsent.

@@ -8,6 +8,8 @@ pub mod access_log;
 pub mod address;
 pub mod clock;
 pub mod connection;
+#[cfg(test)]
+mod driven;
 pub mod exchange;
 pub mod id;
 pub mod inbox;

@@ -148,7 +148,10 @@ impl Outbox {
                     more
                 };
                 match transport.write(head, slice, more)? {
-                    Write::Blocked => return Ok(Flush::Blocked),
+                    Write::Blocked => {
+                        self.interrupted = Interrupted::Yes;
+                        return Ok(Flush::Blocked);
+                    }
                     Write::Took(count) => self.advance(count),
                 }
                 continue;
@@ -237,7 +240,7 @@ impl Outbox {
         }))
     }
 
-    /// How many bytes still wait, parts that have not begun not counted.
+    /// How many bytes still wait.
     pub fn waiting_bytes(&self) -> u64 {
         let tail = match &self.tail {
             Tail::None => 0,
@@ -245,7 +248,11 @@ impl Outbox {
             Tail::Bytes { bytes, written } => (bytes.len() - written) as u64,
             Tail::File { range, .. } => range.end - range.start,
         };
-        (self.gathered.len() - self.written) as u64 + tail
+        let parts = match &self.parts {
+            Some(parts) => parts.multipart.length_from(parts.next),
+            None => 0,
+        };
+        (self.gathered.len() - self.written) as u64 + tail + parts
     }
 
     /// Drops everything and keeps the buffer, unless it has grown out of the usual.

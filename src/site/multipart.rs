@@ -55,7 +55,12 @@ impl Multipart {
 
     /// The length of the whole in bytes.
     pub fn length(&self) -> u64 {
-        let parts = self.parts.iter();
+        self.length_from(0)
+    }
+
+    /// The length of what is left from the part with this number on, in bytes.
+    pub fn length_from(&self, number: usize) -> u64 {
+        let parts = self.parts.iter().skip(number);
         let sum: u64 = parts
             .map(|part| part.preamble.len() as u64 + part.range.end - part.range.start)
             .sum();

@@ -27,6 +27,8 @@ enum State {
     Length(u64),
     /// In the digits of a chunk size; how many there were.
     Size(u64, u8),
+    /// White space after the size, which only an extension or the end of the line may follow.
+    Space(u64),
     /// After the size: extensions, which are ignored (RFC 9112 §7.1.1).
     Extension(u64),
     SizeEnd(u64),
@@ -135,7 +137,9 @@ impl BodyDecoder {
             }
             (State::Size(_, 0), _) => return Err(BAD),
             (State::Size(size, _), b'\r') => State::SizeEnd(size),
-            (State::Size(size, _), b';' | b' ' | b'\t') => State::Extension(size),
+            (State::Size(size, _) | State::Space(size), b' ' | b'\t') => State::Space(size),
+            (State::Size(size, _) | State::Space(size), b';') => State::Extension(size),
+            (State::Space(size), b'\r') => State::SizeEnd(size),
             (State::Extension(size), b'\r') => State::SizeEnd(size),
             (State::Extension(size), b'\t' | b' '..=b'~' | 0x80..) => State::Extension(size),
             (State::SizeEnd(0), b'\n') => State::TrailerStart,
@@ -235,6 +239,8 @@ mod tests {
             b"-1\r\n",
             b"0x1\r\n",
             b"1\n",
+            b"1 2\r\n",
+            b"1 \t x\r\n",
             b"1\r\rX",
             b"1\r\nab",
             b"1\r\na\n",

@@ -5,6 +5,7 @@
 //! white space before the colon) is refused, because two readers that repair differently are how
 //! requests get smuggled.
 
+use crate::http::header::is_token;
 use crate::http::table::{HeaderTable, Span};
 use crate::http::{Method, Reject, Version};
 
@@ -238,11 +239,6 @@ fn read_version(version: &[u8]) -> Result<Version, Reject> {
     }
 }
 
-/// `tchar` (RFC 9110 §5.6.2).
-fn is_token(byte: u8) -> bool {
-    TOKEN[usize::from(byte)]
-}
-
 /// Written as a fold without an early way out, so that the compiler looks at many bytes at once.
 fn all_visible(bytes: &[u8]) -> bool {
     bytes
@@ -257,34 +253,6 @@ fn has_control(bytes: &[u8]) -> bool {
         bad | ((byte < b' ') & (byte != b'\t')) | (byte == 0x7f)
     })
 }
-
-const TOKEN: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 128 {
-        let c = byte as u8;
-        table[byte] = c.is_ascii_alphanumeric()
-            || matches!(
-                c,
-                b'!' | b'#'
-                    | b'$'
-                    | b'%'
-                    | b'&'
-                    | b'\''
-                    | b'*'
-                    | b'+'
-                    | b'-'
-                    | b'.'
-                    | b'^'
-                    | b'_'
-                    | b'`'
-                    | b'|'
-                    | b'~'
-            );
-        byte += 1;
-    }
-    table
-};
 
 /// Room for the longest method token worth reading, two spaces, the version and the CR.
 const REQUEST_LINE_REST_BYTES: usize = 32;

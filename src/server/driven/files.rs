@@ -1,0 +1,126 @@
+//! Files that change while they are sent: a response is whole and of one version, or broken off.
+
+use super::*;
+
+/// A connection that has sent a part of the large file and waits for the client.
+fn halfway() -> Driven {
+    let mut it = Driven::new();
+    it.will_take(4_000);
+    it.receives(get("/large.bin"));
+    it.sleeps(State::Sending);
+    it
+}
+
+/// Writes into the file that is there, as `>` does in a shell.
+fn rewrite(it: &Driven, contents: &str) {
+    let path = it.folder.path_of("large.bin");
+    fs::write(path, contents).expect("the file is ours");
+}
+
+#[test]
+fn a_file_that_shrinks_while_it_is_sent_is_broken_off() {
+    let mut it = halfway();
+    rewrite(&it, &digits(3_000));
+    it.takes(usize::MAX);
+    it.is_broken_off();
+    assert!(it.client.sent().len() <= 4_000);
+}
+
+#[test]
+fn a_file_that_is_rewritten_while_it_is_sent_is_broken_off() {
+    let mut it = halfway();
+    rewrite(&it, &"x".repeat(LARGE_BYTES));
+    it.takes(usize::MAX);
+    it.is_broken_off();
+    assert!(!text(&it.client.sent()).contains("xx"));
+}
+
+#[test]
+fn a_file_that_is_rewritten_while_its_head_waits_is_broken_off() {
+    for taken in [0, 1, 100] {
+        let mut it = Driven::new();
+        it.will_take(taken);
+        it.receives(get("/large.bin"));
+        it.sleeps(State::Sending);
+        rewrite(&it, &"x".repeat(LARGE_BYTES));
+        it.takes(usize::MAX);
+        it.is_broken_off();
+        assert!(!text(&it.client.sent()).contains("xx"));
+    }
+}
+
+#[test]
+fn a_file_that_is_rewritten_between_two_parts_is_broken_off() {
+    let mut it = Driven::new();
+    it.will_take(0);
+    it.receives(request(
+        "GET",
+        "/large.bin",
+        "Range: bytes=0-9,4000-7999\r\n",
+    ));
+    while !text(&it.client.sent()).contains("bytes 4000-7999") {
+        it.takes(1);
+    }
+    rewrite(&it, &"x".repeat(LARGE_BYTES));
+    it.takes(usize::MAX);
+    it.is_broken_off();
+    assert!(!text(&it.client.sent()).contains("xx"));
+}
+
+#[test]
+fn a_file_that_is_rewritten_between_two_turns_is_broken_off() {
+    let mut it = Driven::new();
+    it.local.send_budget = 1_000;
+    let edge = it.client.send(get("/large.bin").as_bytes());
+    it.begins_with(edge);
+    assert_eq!(it.verdict, Verdict::Again);
+    rewrite(&it, &"x".repeat(LARGE_BYTES));
+    it.goes_on();
+    it.is_broken_off();
+}
+
+#[test]
+fn a_file_that_is_replaced_while_it_is_sent_is_sent_to_its_end() {
+    let mut it = halfway();
+    it.folder.write("next.bin", &"x".repeat(LARGE_BYTES));
+    fs::rename(
+        it.folder.path_of("next.bin"),
+        it.folder.path_of("large.bin"),
+    )
+    .expect("the folder is ours");
+    it.takes(usize::MAX);
+    assert_eq!(text(&it.sends(200).content), digits(LARGE_BYTES));
+    it.is_kept();
+    it.receives(get("/large.bin"));
+    assert_eq!(text(&it.sends(200).content), "x".repeat(LARGE_BYTES));
+}
+
+#[test]
+fn a_file_that_is_deleted_while_it_is_sent_is_sent_to_its_end() {
+    let mut it = halfway();
+    fs::remove_file(it.folder.path_of("large.bin")).expect("the folder is ours");
+    it.takes(usize::MAX);
+    assert_eq!(text(&it.sends(200).content), digits(LARGE_BYTES));
+    it.is_kept();
+    it.receives(get("/large.bin"));
+    it.sends(404);
+}
+
+#[test]
+fn several_ranges_come_in_parts_of_one_file() {
+    for target in ["/large.bin", "/middle.txt", "/small.txt"] {
+        let mut it = Driven::new();
+        it.receives(request("GET", target, "Range: bytes=1-2,4-4\r\n"));
+        let reply = it.sends(206);
+        let content = text(&reply.content);
+        let first = if target == "/small.txt" { "ma" } else { "12" };
+        let second = if target == "/small.txt" { "l" } else { "4" };
+        let parts: Vec<&str> = content.split("\r\n\r\n").collect();
+        assert!(parts[1].starts_with(&format!("{first}\r\n--")), "{content}");
+        assert!(
+            parts[2].starts_with(&format!("{second}\r\n--")),
+            "{content}"
+        );
+        it.is_kept();
+    }
+}

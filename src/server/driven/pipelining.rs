@@ -1,0 +1,188 @@
+//! Requests sent without waiting for answers (RFC 9112 §9.3.2), and fairness between connections.
+
+use super::*;
+
+#[test]
+fn the_answers_of_one_read_leave_in_one_write() {
+    let mut it = Driven::new();
+    it.receives(get("/hello").repeat(16));
+    assert_eq!(
+        it.calls(),
+        Calls {
+            reads: 1,
+            writes: 1
+        }
+    );
+    for _ in 0..16 {
+        it.sends(200);
+    }
+    it.is_kept();
+}
+
+#[test]
+fn answers_come_in_the_order_of_the_requests() {
+    let mut it = Driven::new();
+    let targets = [
+        "/small.txt",
+        "/no-such",
+        "/large.bin",
+        "/hello",
+        "/middle.txt",
+        "/long",
+        "/hello",
+    ];
+    it.receives(targets.map(get).concat());
+    for target in targets {
+        let status = if target == "/no-such" { 404 } else { 200 };
+        let content = it.sends(status).content;
+        match target {
+            "/small.txt" => assert_eq!(text(&content), "small\n"),
+            "/large.bin" => assert_eq!(text(&content), digits(LARGE_BYTES)),
+            "/hello" => assert_eq!(text(&content), "hello\n"),
+            "/middle.txt" => assert_eq!(text(&content), digits(MIDDLE_BYTES)),
+            "/long" => assert_eq!(text(&content), digits(LONG_BYTES)),
+            _ => {}
+        }
+    }
+    it.is_kept();
+}
+
+#[test]
+fn a_request_behind_a_slow_answer_waits_for_it() {
+    let mut it = Driven::new();
+    it.will_take(5_000);
+    it.receives(get("/large.bin"));
+    it.sleeps(State::Sending);
+    it.receives(get("/hello"));
+    it.sleeps(State::Sending);
+    it.takes(usize::MAX);
+    assert_eq!(text(&it.sends(200).content), digits(LARGE_BYTES));
+    assert_eq!(text(&it.sends(200).content), "hello\n");
+    it.is_kept();
+}
+
+#[test]
+fn good_answers_come_before_a_refusal() {
+    let mut it = Driven::new();
+    it.receives(get("/hello") + &get("/small.txt") + "nonsense\r\n" + &get("/hello"));
+    it.sends(200);
+    it.sends(200);
+    it.sends(400);
+    it.is_closed();
+    assert_eq!(
+        it.calls(),
+        Calls {
+            reads: 1,
+            writes: 1
+        }
+    );
+}
+
+#[test]
+fn earlier_answers_do_not_wait_for_the_rest_of_a_head() {
+    let mut it = Driven::new();
+    it.receives(get("/hello") + "GET /sm");
+    it.sends(200);
+    it.sleeps(State::Head);
+    it.receives("all.txt HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(text(&it.sends(200).content), "small\n");
+    it.is_kept();
+}
+
+#[test]
+fn earlier_answers_do_not_wait_for_content() {
+    let mut it = Driven::new();
+    it.receives(get("/hello") + &request("POST", "/hello", "Content-Length: 3\r\n"));
+    it.sends(200);
+    it.sleeps(State::Body);
+    it.receives("abc");
+    it.sends(405);
+    it.is_kept();
+}
+
+#[test]
+fn answers_are_gathered_up_to_a_bound() {
+    let mut it = Driven::new();
+    it.will_take(0);
+    it.receives(get("/hello").repeat(2_000));
+    it.sleeps(State::Sending);
+    assert!(
+        it.client.unread_bytes() > 0,
+        "it reads on while nobody takes the answers"
+    );
+    it.takes(usize::MAX);
+    for _ in 0..2_000 {
+        it.sends(200);
+    }
+    it.is_kept();
+    let calls = it.calls();
+    assert!(calls.reads < 20 && calls.writes < 40, "{calls:?}");
+}
+
+#[test]
+fn a_client_that_never_stops_talking_is_interrupted_for_the_others() {
+    let mut it = Driven::new();
+    let edge = it.client.send(get("/hello").repeat(4_000).as_bytes());
+    it.begins_with(edge);
+    assert_eq!(it.verdict, Verdict::Again);
+    assert!(it.client.unread_bytes() > 0);
+    let reads = it.calls().reads;
+    it.has_its_turn();
+    assert_eq!(it.calls().reads, 2 * reads);
+    it.goes_on();
+    for _ in 0..4_000 {
+        it.sends(200);
+    }
+    it.is_kept();
+}
+
+#[test]
+fn content_that_never_ends_is_interrupted_for_the_others() {
+    let mut it = Driven::new();
+    let head = request("POST", "/hello", "Content-Length: 1000000\r\n");
+    let edge = it.client.send((head + &digits(1_000_000)).as_bytes());
+    it.begins_with(edge);
+    assert_eq!(
+        (it.verdict, it.connection.state()),
+        (Verdict::Again, State::Body)
+    );
+    it.goes_on();
+    it.sends(405);
+    it.is_kept();
+}
+
+#[test]
+fn what_lingers_is_interrupted_for_the_others() {
+    let mut it = Driven::new();
+    let edge = it
+        .client
+        .send(("nonsense\r\n".to_owned() + &digits(1_000_000)).as_bytes());
+    it.begins_with(edge);
+    assert_eq!(
+        (it.verdict, it.connection.state()),
+        (Verdict::Again, State::Lingering)
+    );
+    it.goes_on();
+    it.sends(400);
+    it.sleeps(State::Lingering);
+}
+
+#[test]
+fn a_long_download_is_interrupted_for_the_others() {
+    let mut it = Driven::new();
+    it.local.send_budget = 1_000;
+    let edge = it.client.send(get("/large.bin").as_bytes());
+    it.begins_with(edge);
+    let mut turns = 1;
+    while it.verdict == Verdict::Again {
+        it.has_its_turn();
+        turns += 1;
+    }
+    assert_eq!(
+        turns,
+        LARGE_BYTES.div_ceil(1_000),
+        "turns of 1,000 bytes each"
+    );
+    assert_eq!(text(&it.sends(200).content), digits(LARGE_BYTES));
+    it.is_kept();
+}

@@ -1,0 +1,227 @@
+//! Long runs with cuts, short writes, refusals and jumps of the clock that a seed decides.
+//!
+//! A failing run prints its seed; `HTTPD_DRIVEN_SEED=<seed> cargo test random` plays it again.
+
+use super::*;
+
+/// Splitmix64: small, and good enough to think of cases for us.
+struct Dice(u64);
+
+impl Dice {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ mixed >> 31
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound as u64) as usize
+    }
+
+    /// Often small, now and then large.
+    fn amount(&mut self) -> usize {
+        let bound = [2, 10, 100, 5_000, 20_000][self.below(5)];
+        self.below(bound)
+    }
+}
+
+/// One request and what it is answered with.
+#[derive(Clone, Copy)]
+struct Exchange {
+    request: &'static str,
+    status: u16,
+    content_bytes: usize,
+}
+
+const EXCHANGES: &[Exchange] = &[
+    Exchange {
+        request: "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n",
+        status: 200,
+        content_bytes: 6,
+    },
+    Exchange {
+        request: "\r\nGET /large.bin HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n",
+        status: 200,
+        content_bytes: LARGE_BYTES,
+    },
+    Exchange {
+        request: "GET /middle.txt?a=b HTTP/1.1\r\nHost: a\r\n\r\n",
+        status: 200,
+        content_bytes: MIDDLE_BYTES,
+    },
+    Exchange {
+        request: "GET /long HTTP/1.1\r\nHost: a\r\n\r\n",
+        status: 200,
+        content_bytes: LONG_BYTES,
+    },
+    Exchange {
+        request: "GET /large.bin HTTP/1.1\r\nHost: a\r\nRange: bytes=-3000\r\n\r\n",
+        status: 206,
+        content_bytes: 3_000,
+    },
+    Exchange {
+        request: "GET /cold HTTP/1.1\r\nHost: a\r\n\r\n",
+        status: 200,
+        content_bytes: 5,
+    },
+    Exchange {
+        request: "GET /empty HTTP/1.1\r\nHost: a\r\n\r\n",
+        status: 204,
+        content_bytes: 0,
+    },
+    Exchange {
+        request: "GET /hello HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\nGET / H",
+        status: 200,
+        content_bytes: 6,
+    },
+    Exchange {
+        request: "GET /hello HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\
+                  2\r\nab\r\n3;x\r\ncde\r\n0\r\nT: u\r\n\r\n",
+        status: 200,
+        content_bytes: 6,
+    },
+];
+
+/// How far the clock may jump.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Jumps {
+    /// Never so far that anything expires.
+    Small,
+    /// As far as any deadline.
+    Any,
+}
+
+/// One client with its requests, in pieces, until all is said or the connection is gone.
+struct Run {
+    it: Driven,
+    dice: Dice,
+    script: Vec<Exchange>,
+    /// What is left to send.
+    rest: Vec<u8>,
+}
+
+impl Run {
+    fn new(seed: u64) -> Run {
+        let mut dice = Dice(seed);
+        let mut it = Driven::new();
+        it.local.send_budget = 1 + dice.amount();
+        let script: Vec<Exchange> = (0..1 + dice.below(12))
+            .map(|_| EXCHANGES[dice.below(EXCHANGES.len())])
+            .collect();
+        let rest = script.iter().flat_map(|one| one.request.bytes()).collect();
+        let room = dice.amount();
+        it.will_take(room);
+        if dice.below(4) == 0 {
+            it.client.stutter();
+        }
+        Run {
+            it,
+            dice,
+            script,
+            rest,
+        }
+    }
+
+    fn plays(&mut self, jumps: Jumps) {
+        while self.it.verdict != Verdict::Close {
+            match self.dice.below(6) {
+                0 | 1 => {
+                    let count = self.dice.amount().min(self.rest.len());
+                    let piece: Vec<u8> = self.rest.drain(..count).collect();
+                    let edge = self.it.client.send(&piece);
+                    self.hands_in(edge);
+                }
+                2 | 3 => {
+                    let room = self.dice.amount();
+                    let edge = self.it.client.make_room(room);
+                    self.hands_in(edge);
+                }
+                4 if jumps == Jumps::Any => {
+                    let seconds = self.dice.below(12) as u64;
+                    self.it.advances(Duration::from_secs(seconds));
+                }
+                4 => self
+                    .it
+                    .advances(Duration::from_millis(self.dice.below(2) as u64)),
+                _ if self.it.connection.state() == State::Waiting => self.it.is_warmed(),
+                _ if self.it.verdict == Verdict::Again => self.it.has_its_turn(),
+                _ if self.is_done() => return,
+                _ => {}
+            }
+        }
+    }
+
+    /// An edge may find the connection in the middle of its turns.
+    fn hands_in(&mut self, edge: Edge) {
+        if self.dice.below(2) == 0 {
+            self.it.begins_with(edge);
+        } else {
+            self.it.notes(edge);
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.rest.is_empty()
+            && self.it.verdict == Verdict::Sleep
+            && self.it.connection.state() == State::Idle
+    }
+
+    /// Every answer in its order and whole; how many there are.
+    fn answers(&mut self) -> usize {
+        let sent = self.it.client.sent();
+        let mut at = 0;
+        for (number, expected) in self.script.iter().enumerate() {
+            let Some((reply, length)) = Reply::read(&sent[at..], Content::Announced) else {
+                return number;
+            };
+            if reply.status == 408 || reply.status == 503 {
+                return number;
+            }
+            assert_eq!(reply.status, expected.status);
+            assert_eq!(reply.content.len(), expected.content_bytes);
+            at += length;
+        }
+        assert_eq!(at, sent.len(), "bytes after the last answer");
+        self.script.len()
+    }
+}
+
+fn seeds() -> std::ops::Range<u64> {
+    match std::env::var("HTTPD_DRIVEN_SEED") {
+        Ok(seed) => {
+            let seed = seed.parse().expect("HTTPD_DRIVEN_SEED is a number");
+            seed..seed + 1
+        }
+        Err(_) => {
+            let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+            let first = time.map_or(0, |time| time.as_micros() as u64);
+            first..first + RUNS
+        }
+    }
+}
+
+#[test]
+fn a_patient_client_gets_every_answer_whole() {
+    for seed in seeds() {
+        println!("HTTPD_DRIVEN_SEED={seed}");
+        let mut run = Run::new(seed);
+        run.plays(Jumps::Small);
+        assert_eq!(run.answers(), run.script.len());
+        run.it.sleeps(State::Idle);
+    }
+}
+
+#[test]
+fn an_impatient_server_sends_whole_answers_or_breaks_off() {
+    for seed in seeds() {
+        println!("HTTPD_DRIVEN_SEED={seed}");
+        let mut run = Run::new(seed);
+        run.plays(Jumps::Any);
+        if run.answers() < run.script.len() {
+            assert_eq!(run.it.verdict, Verdict::Close, "an answer is missing");
+        }
+    }
+}
+
+const RUNS: u64 = 300;

@@ -1,0 +1,258 @@
+//! A socket that a test plays: what comes in, how much goes out, and when the kernel says so.
+//!
+//! It keeps readiness by the same rules as [`Plain`](crate::server::transport::Plain): an edge
+//! sets a flag; a read that fills less than the buffer, a write that takes less than it was given
+//! and `WouldBlock` clear it.
+
+use crate::server::transport::{Edge, Read, Transport, Write};
+use crate::sys::file;
+use crate::sys::socket::More;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::rc::Rc;
+
+/// Both ends of it: the connection holds a clone, the test another.
+#[derive(Clone, Default)]
+pub struct Script(Rc<RefCell<Wire>>);
+
+#[derive(Default)]
+struct Wire {
+    /// What the client has sent and nobody has read.
+    incoming: VecDeque<u8>,
+    client: Client,
+    ready: Edge,
+    /// How many bytes the kernel still takes.
+    room_bytes: usize,
+    stutter: Stutter,
+    sent: Vec<u8>,
+    calls: Calls,
+    end: End,
+}
+
+/// How the client's side of the stream is.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Client {
+    #[default]
+    Open,
+    Finished,
+    Reset,
+}
+
+/// Whether a write is refused once before it is taken.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Stutter {
+    #[default]
+    Never,
+    RefuseNext,
+    TakeNext,
+}
+
+/// How the server's side of the stream ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum End {
+    #[default]
+    Open,
+    /// The client sees the end of the stream.
+    Finished,
+    /// The client will see a failure.
+    Broken,
+}
+
+/// Calls that reached the kernel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Calls {
+    pub reads: usize,
+    pub writes: usize,
+}
+
+impl Script {
+    /// A stream fresh from accept, whose client takes everything.
+    pub fn new() -> Script {
+        let script = Script::default();
+        {
+            let mut wire = script.0.borrow_mut();
+            wire.ready.readable = true;
+            wire.ready.writable = true;
+            wire.room_bytes = usize::MAX;
+        }
+        script
+    }
+
+    /// The client sends bytes; the edge that epoll will report.
+    pub fn send(&self, bytes: &[u8]) -> Edge {
+        self.0.borrow_mut().incoming.extend(bytes);
+        Edge {
+            readable: true,
+            ..Edge::default()
+        }
+    }
+
+    /// The client sends its FIN.
+    pub fn finish(&self) -> Edge {
+        self.0.borrow_mut().client = Client::Finished;
+        Edge {
+            readable: true,
+            writable: false,
+            read_closed: true,
+        }
+    }
+
+    /// The client resets the connection.
+    pub fn reset(&self) -> Edge {
+        self.0.borrow_mut().client = Client::Reset;
+        Edge {
+            readable: true,
+            writable: true,
+            read_closed: true,
+        }
+    }
+
+    /// From now on the kernel takes so many bytes and no more.
+    pub fn limit(&self, room_bytes: usize) {
+        self.0.borrow_mut().room_bytes = room_bytes;
+    }
+
+    /// The client makes room for so many bytes more.
+    pub fn make_room(&self, bytes: usize) -> Edge {
+        let mut wire = self.0.borrow_mut();
+        wire.room_bytes = wire.room_bytes.saturating_add(bytes);
+        if wire.stutter != Stutter::Never {
+            wire.stutter = Stutter::TakeNext;
+        }
+        Edge {
+            writable: true,
+            ..Edge::default()
+        }
+    }
+
+    /// From now on each write is refused once before it is taken.
+    pub fn stutter(&self) {
+        self.0.borrow_mut().stutter = Stutter::RefuseNext;
+    }
+
+    /// Everything that was written so far.
+    pub fn sent(&self) -> Vec<u8> {
+        self.0.borrow().sent.clone()
+    }
+
+    pub fn calls(&self) -> Calls {
+        self.0.borrow().calls
+    }
+
+    /// How the server's side stands; closing without more ado counts as finished.
+    pub fn end(&self) -> End {
+        self.0.borrow().end
+    }
+
+    /// Bytes that the client has sent and nobody has read: closing now would destroy what is on
+    /// its way to the client.
+    pub fn unread_bytes(&self) -> usize {
+        self.0.borrow().incoming.len()
+    }
+
+    /// Whether the stream counts as writable.
+    pub fn is_writable(&self) -> bool {
+        self.0.borrow().ready.writable
+    }
+}
+
+impl Wire {
+    /// How much of `wanted` bytes the kernel takes now.
+    fn take(&mut self, wanted: usize) -> Write {
+        assert!(wanted > 0, "a write of nothing");
+        assert_eq!(self.end, End::Open, "a write after the end");
+        if !self.ready.writable {
+            return Write::Blocked;
+        }
+        self.calls.writes += 1;
+        if self.stutter == Stutter::RefuseNext || self.room_bytes == 0 {
+            self.ready.writable = false;
+            return Write::Blocked;
+        }
+        if self.stutter == Stutter::TakeNext {
+            self.stutter = Stutter::RefuseNext;
+        }
+        let count = wanted.min(self.room_bytes);
+        self.room_bytes -= count;
+        Write::Took(count)
+    }
+}
+
+impl Transport for Script {
+    fn note(&mut self, edge: Edge) {
+        let ready = &mut self.0.borrow_mut().ready;
+        ready.readable |= edge.readable || edge.read_closed;
+        ready.writable |= edge.writable;
+        ready.read_closed |= edge.read_closed;
+    }
+
+    fn is_readable(&self) -> bool {
+        self.0.borrow().ready.readable
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<Read> {
+        assert!(!buffer.is_empty(), "a read into nothing");
+        let wire = &mut *self.0.borrow_mut();
+        if !wire.ready.readable {
+            return Ok(Read::Blocked);
+        }
+        wire.calls.reads += 1;
+        if wire.client == Client::Reset {
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
+        let count = buffer.len().min(wire.incoming.len());
+        if count == 0 {
+            if wire.client == Client::Finished {
+                return Ok(Read::End);
+            }
+            wire.ready.readable = false;
+            return Ok(Read::Blocked);
+        }
+        let drained: Vec<u8> = wire.incoming.drain(..count).collect();
+        buffer[..count].copy_from_slice(&drained);
+        wire.ready.readable = count == buffer.len() || wire.ready.read_closed;
+        Ok(Read::Bytes(count))
+    }
+
+    fn write(&mut self, first: &[u8], second: &[u8], _more: More) -> io::Result<Write> {
+        let wire = &mut *self.0.borrow_mut();
+        if wire.client == Client::Reset {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        let wanted = first.len() + second.len();
+        let taken = wire.take(wanted);
+        if let Write::Took(count) = taken {
+            wire.ready.writable = count == wanted;
+            let of_first = count.min(first.len());
+            wire.sent.extend_from_slice(&first[..of_first]);
+            wire.sent.extend_from_slice(&second[..count - of_first]);
+        }
+        Ok(taken)
+    }
+
+    fn send_file(&mut self, file: BorrowedFd<'_>, offset: u64, count: usize) -> io::Result<Write> {
+        let wire = &mut *self.0.borrow_mut();
+        if wire.client == Client::Reset {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        match wire.take(count) {
+            Write::Took(count) => {
+                let mut piece = vec![0; count];
+                let read = file::read_at(file, &mut piece, offset)?;
+                wire.sent.extend_from_slice(&piece[..read]);
+                Ok(Write::Took(read))
+            }
+            Write::Blocked => Ok(Write::Blocked),
+        }
+    }
+
+    fn shut_write(&mut self) {
+        self.0.borrow_mut().end = End::Finished;
+    }
+
+    fn fail_on_close(&mut self) {
+        self.0.borrow_mut().end = End::Broken;
+    }
+}
