@@ -123,6 +123,8 @@ impl Driven {
     /// One drive for an event.
     fn begins_with(&mut self, edge: Edge) {
         if self.verdict != Verdict::Close {
+            // A turn begins with the file changes.
+            self.local.files.look();
             self.local.freshness = self.connection.note(edge);
             self.verdict = self.connection.drive(&mut self.local);
             self.check();
