@@ -389,7 +389,7 @@ impl Worker {
         }
     }
 
-    fn has_ended(&self) -> Turn {
+    fn has_ended(&mut self) -> Turn {
         match self.stop_deadline {
             Some(deadline)
                 if self.connections.is_empty() || deadline <= self.local.clock.monotonic() =>
@@ -400,6 +400,9 @@ impl Worker {
                         self.number,
                         self.connections.len()
                     );
+                }
+                for (_, slot) in &mut self.connections {
+                    slot.connection.cut(&mut self.local);
                 }
                 Turn::Last
             }
