@@ -1,7 +1,7 @@
 //! A file is there, or it is not.
 
 use crate::support::fixture::{HOSTILE_NAMES, MODIFIED, modified, set_modified};
-use crate::support::{Binary, Fixture, digits, numbered, skip};
+use crate::support::{Binary, Fixture, digits, noise, skip};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::time::{Duration, SystemTime};
@@ -225,12 +225,12 @@ fn files_of_every_size_around_the_bounds_arrive_whole() {
     let around = [4096, 8192, 65_536, 128 * 1024, 256 * 1024, 1024 * 1024];
     let sizes = around.iter().flat_map(|size| [size - 1, *size, size + 1]);
     let fixture = sizes.clone().fold(Fixture::new(), |fixture, size| {
-        fixture.file(format!("{size}.bin"), numbered(size))
+        fixture.file(format!("{size}.bin"), noise(size))
     });
     let server = fixture.serve();
     for size in sizes {
         let reply = server.get(format!("/{size}.bin")).send();
-        reply.expect(200).body(numbered(size));
+        reply.expect(200).body(noise(size));
     }
 }
 

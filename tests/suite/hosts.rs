@@ -23,7 +23,8 @@ fn refused(heads: &[&str]) {
 
 #[track_caller]
 fn host(head: &str, expected: &str) {
-    let reply = serve().raw(format!("{head}\r\n\r\n")).reply();
+    let server = serve();
+    let reply = server.raw(format!("{head}\r\n\r\n")).reply();
     assert_eq!(reply.status, 200, "{head:?}: {reply:?}");
     reply.body(expected);
 }

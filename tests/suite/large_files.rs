@@ -1,7 +1,7 @@
 //! Files larger than 32 bits can count, and downloads that take many turns.
 
 use crate::support::client::End;
-use crate::support::{Client, Fixture, TestServer, numbered};
+use crate::support::{Client, Fixture, TestServer, noise};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::OnceLock;
@@ -96,7 +96,7 @@ const DOWNLOAD: usize = 300_000_000;
 
 fn content() -> &'static [u8] {
     static CONTENT: OnceLock<Vec<u8>> = OnceLock::new();
-    CONTENT.get_or_init(|| numbered(DOWNLOAD))
+    CONTENT.get_or_init(|| noise(DOWNLOAD))
 }
 
 /// Reads content and compares it on the way.
