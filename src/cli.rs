@@ -77,11 +77,11 @@ fn parse(
     after_help = AFTER_HELP
 )]
 struct Flags {
-    /// The directory to serve [default: .]
+    /// The same, as a word
     #[arg(value_name = "DIR", help_heading = "What to serve")]
     directory: Option<PathBuf>,
 
-    /// The same, as a flag
+    /// The directory to serve [default: .]
     #[arg(
         short,
         long = "root",
@@ -148,10 +148,7 @@ impl Flags {
     fn host(&self) -> Result<Option<Written<String>>, clap::Error> {
         match &self.host {
             None => Ok(None),
-            Some(None) => {
-                let help = Flags::command().render_help();
-                Err(clap::Error::raw(ErrorKind::DisplayHelp, help))
-            }
+            Some(None) => Flags::try_parse_from(["httpd", "--help"]).map(|_| None),
             Some(Some(host)) => match check_host(host) {
                 Ok(()) => Ok(given("-h", host.clone())),
                 Err(message) => Err(usage(ErrorKind::ValueValidation, format!("-h {message}"))),

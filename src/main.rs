@@ -58,7 +58,7 @@ fn serve(config: Config, options: &Options) -> ExitCode {
 fn start(config: Config, options: &Options) -> Result<Running, String> {
     match raise_descriptor_limit() {
         Some(limit) => log::info!("up to {limit} descriptors may be open"),
-        None => log::warn!("the limit of open descriptors cannot be raised"),
+        None => log::info!("any number of descriptors may be open"),
     }
     let signals = Signals::listen().map_err(|error| format!("cannot take signals: {error}"))?;
     let running = config.server.start().map_err(|error| error.to_string())?;

@@ -136,7 +136,7 @@ pub(super) fn sections() -> Vec<Section> {
 fn top_keys() -> Vec<Key<File>> {
     let mut keys = vec![
         Key::new("listen", |it: &mut File, value, faults| {
-            it.listen = Some(faults.take_each(value, written));
+            it.listen = Some(faults.take_each(value, Value::written));
         }),
         Key::new("workers", |it, value, faults| {
             faults.set(&mut it.workers, read_workers(value).map(Some));
@@ -173,10 +173,10 @@ fn top_keys() -> Vec<Key<File>> {
 fn location_keys() -> Vec<Key<Location>> {
     let mut keys = vec![
         Key::new("path", |it: &mut Location, value, faults| {
-            it.path = Some(faults.take(location_path(value)));
+            it.path = Some(faults.take(value.location_path()));
         }),
         Key::new("alias", |it, value, faults| {
-            faults.set(&mut it.alias, written(value).map(Some));
+            faults.set(&mut it.alias, value.written().map(Some));
         }),
     ];
     keys.extend(scope_keys());
@@ -186,10 +186,10 @@ fn location_keys() -> Vec<Key<Location>> {
 fn scope_keys<T: AsMut<Scope>>() -> [Key<T>; 6] {
     [
         Key::new("root", |it, value, faults| {
-            faults.set(&mut it.as_mut().root, written(value).map(Some));
+            faults.set(&mut it.as_mut().root, value.written().map(Some));
         }),
         Key::new("index", |it, value, faults| {
-            it.as_mut().index = Some(faults.take_each(value, file_name));
+            it.as_mut().index = Some(faults.take_each(value, Value::file_name));
         }),
         Key::new("symlinks", |it, value, faults| {
             faults.set(&mut it.as_mut().symlinks, value.choice(SYMLINKS).map(Some));
@@ -198,7 +198,7 @@ fn scope_keys<T: AsMut<Scope>>() -> [Key<T>; 6] {
             faults.set(&mut it.as_mut().dotfiles, value.choice(DOTFILES).map(Some));
         }),
         Key::new("charset", |it, value, faults| {
-            faults.set(&mut it.as_mut().charset, charset(value).map(Some));
+            faults.set(&mut it.as_mut().charset, value.charset().map(Some));
         }),
         Key::new("types", |it, value, faults| {
             it.as_mut().types = read_types(value, faults);
@@ -211,13 +211,13 @@ const LOG: &[Key<Log>] = &[
         faults.set(&mut it.level, value.choice(LEVELS).map(Some));
     }),
     Key::new("file", |it, value, faults| {
-        faults.set(&mut it.file, written(value).map(Some));
+        faults.set(&mut it.file, value.written().map(Some));
     }),
 ];
 
 const ACCESS_LOG: &[Key<AccessLog>] = &[
     Key::new("file", |it, value, faults| {
-        faults.set(&mut it.file, written(value).map(Some));
+        faults.set(&mut it.file, value.written().map(Some));
     }),
     Key::new("format", |it, value, faults| {
         faults.set(&mut it.format, value.choice(FORMATS).map(Some));
@@ -314,7 +314,7 @@ fn read_types(value: Value<'_>, faults: &mut Faults) -> Vec<(String, String)> {
         if let Some(bare) = name.strip_prefix('.') {
             let message = format!("extension {name:?} is written without the dot: {bare:?}");
             faults.note(Place::File(extension.span().start), message);
-        } else if let Some(found) = faults.take(content_type(Value::new(name, written))) {
+        } else if let Some(found) = faults.take(Value::new(name, written).content_type()) {
             types.push((name.to_owned(), found.to_owned()));
         }
     }
@@ -328,70 +328,6 @@ fn read_workers(value: Value<'_>) -> Result<Workers, Fault> {
         value.text()?.to_owned()
     };
     parse_workers(&written).map_err(|expected| value.fault(expected))
-}
-
-fn written(value: Value<'_>) -> Result<Written<String>, Fault> {
-    Ok(Written {
-        value: value.text()?.to_owned(),
-        place: value.place(),
-    })
-}
-
-fn location_path(value: Value<'_>) -> Result<Written<String>, Fault> {
-    let path = value.text()?;
-    let odd_segment = |segment: &str| matches!(segment, "." | "..");
-    if !path.starts_with('/') {
-        Err(value.fault(format_args!(
-            "must begin with a slash: write {:?}",
-            format!("/{path}")
-        )))
-    } else if path.contains("//") || path.split('/').any(odd_segment) {
-        Err(value.fault("must not hold \"//\", \"/./\" or \"/../\": no request's path does"))
-    } else if path.contains(['?', '#']) {
-        Err(value.fault("must be a path alone, without \"?\" or \"#\""))
-    } else {
-        written(value)
-    }
-}
-
-fn file_name(value: Value<'_>) -> Result<String, Fault> {
-    match value.text()? {
-        name if name.contains('/') || matches!(name, "." | "..") => {
-            Err(value.fault(format_args!("must be the name of a file, not {name:?}")))
-        }
-        name => Ok(name.to_owned()),
-    }
-}
-
-fn charset(value: Value<'_>) -> Result<String, Fault> {
-    match value.text()? {
-        name if is_token(name) => Ok(name.to_owned()),
-        name => Err(value.fault(format_args!(
-            "must be a name such as \"utf-8\", not {name:?}"
-        ))),
-    }
-}
-
-/// `type/subtype`, perhaps with parameters (RFC 9110 §8.3.1). Parameters are not taken apart: it
-/// is enough that they cannot end the header.
-fn content_type(value: Value<'_>) -> Result<&str, Fault> {
-    let text = value.text()?;
-    let (essence, parameters) = text.split_once(';').unwrap_or((text, ""));
-    let tokens = essence.trim_end().split_once('/');
-    let is_type = tokens.is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype));
-    if is_type && parameters.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
-        return Ok(text);
-    }
-    Err(value.fault(format_args!(
-        "must be a content type such as \"text/plain\", not {text:?}"
-    )))
-}
-
-/// RFC 9110 §5.6.2.
-fn is_token(text: &str) -> bool {
-    let is_token_byte =
-        |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    !text.is_empty() && text.bytes().all(is_token_byte)
 }
 
 const DOTFILES: &[(&str, Dotfiles)] = &[("deny", Dotfiles::Deny), ("allow", Dotfiles::Allow)];

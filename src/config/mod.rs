@@ -1,7 +1,7 @@
 //! What the operator wrote, made into a server: the flags over the environment over the file over
 //! the defaults. Knows nothing of how flags are parsed, and starts nothing.
 //!
-//! The way through: the text is parsed once, [`file`] reads its shape, [`assemble`] gives it
+//! The way through: the text is parsed once, `file` reads its shape, `assemble` gives it
 //! meaning. Neither stops at the first fault; [`load`] tells all of them, in the order of the file.
 
 mod assemble;
@@ -198,7 +198,7 @@ fn reason(error: &io::Error) -> String {
         io::ErrorKind::NotADirectory => "it is not a directory".to_owned(),
         io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
         io::ErrorKind::PermissionDenied => {
-            "permission denied; let this user read it, or run as one who may".to_owned()
+            "permission denied; give this user access, or run as one who has it".to_owned()
         }
         _ => error.to_string(),
     }

@@ -161,4 +161,4 @@ impl Places<'_> {
 }
 
 /// What stands for a directory when nothing is said.
-const INDEX: &str = "index.html";
+pub(super) const INDEX: &str = "index.html";

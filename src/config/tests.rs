@@ -1,1 +1,319 @@
+use super::*;
+use crate::files::CacheLimits;
+use crate::server::Limits;
 
+/// A folder of a test's own, gone when it ends.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let path = std::env::temp_dir().join(format!("httpd-config-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(path.join("www")).expect("the temporary folder can be written");
+        Folder(path)
+    }
+
+    fn write(&self, text: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.0.join("httpd.toml");
+        std::fs::write(&path, text).expect("the temporary folder can be written");
+        path
+    }
+
+    /// What is said of a file with this text, without the folder's name.
+    fn errors(&self, text: impl AsRef<[u8]>) -> Vec<String> {
+        let path = self.write(text);
+        let folder = format!("{}/", self.0.display());
+        match load(Some(&path), &Overrides::default()) {
+            Ok(_) => Vec::new(),
+            Err(errors) => errors
+                .iter()
+                .map(|error| error.to_string().replace(&folder, ""))
+                .collect(),
+        }
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn shipped() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/httpd.toml")
+}
+
+fn shipped_text() -> String {
+    std::fs::read_to_string(shipped()).expect("the file is shipped")
+}
+
+#[test]
+fn the_shipped_file_shows_every_key_in_its_section() {
+    let text = shipped_text();
+    let mut shown = std::collections::HashSet::new();
+    let mut section = String::new();
+    for line in text.lines() {
+        let line = line.strip_prefix('#').unwrap_or(line);
+        if line.starts_with('[') {
+            section = line.to_owned();
+            shown.insert((String::new(), line.trim_matches(['[', ']']).to_owned()));
+        } else if let Some((key, _)) = line.split_once(" = ") {
+            shown.insert((section.clone(), key.to_owned()));
+        }
+    }
+    for section in file::sections() {
+        for key in section.keys {
+            let wanted = (section.title.to_owned(), key.to_owned());
+            assert!(
+                shown.contains(&wanted),
+                "{wanted:?} is not in conf/httpd.toml"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_shipped_file_says_the_defaults() {
+    let (file, faults) = File::read(&shipped_text());
+    assert_eq!(faults.list, []);
+    assert_eq!(file.limits.values, Limits::default());
+    assert_eq!(file.cache, CacheLimits::default());
+    assert_eq!(file.workers, Some(Workers::default()));
+    assert_eq!(file.error_bodies, Some(Default::default()));
+    assert_eq!(file.scope.symlinks, Some(Default::default()));
+    assert_eq!(file.scope.dotfiles, Some(crate::site::Dotfiles::Deny));
+    assert_eq!(file.scope.index, Some(vec![places::INDEX.to_owned()]));
+    let listen: Vec<String> = file
+        .listen
+        .into_iter()
+        .flatten()
+        .map(|it| it.value)
+        .collect();
+    assert_eq!(listen, [listen::LISTEN]);
+    let config =
+        load(Some(&shipped()), &Overrides::default()).unwrap_or_else(|it| panic!("{it:?}"));
+    assert_eq!(
+        config.log,
+        Log {
+            level: LevelFilter::Error,
+            file: None
+        }
+    );
+    assert!(config.roots[0].ends_with("conf/www"), "{:?}", config.roots);
+}
+
+#[test]
+fn what_the_shipped_file_only_shows_is_valid_too() {
+    let is_example = |line: &str| line.starts_with(|c: char| c.is_ascii_lowercase() || c == '[');
+    let uncommented: Vec<&str> = shipped_text()
+        .leak()
+        .lines()
+        .map(|line| {
+            line.strip_prefix('#')
+                .filter(|it| is_example(it))
+                .unwrap_or(line)
+        })
+        .collect();
+    let (file, faults) = File::read(&uncommented.join("\n"));
+    assert_eq!(faults.list, []);
+    assert_eq!(file.locations.len(), 2);
+    assert_eq!(file.scope.charset.as_deref(), Some("utf-8"));
+    assert_eq!(file.scope.types.len(), 1);
+}
+
+#[test]
+fn all_faults_are_told_in_one_pass_and_in_their_order() {
+    let folder = Folder::new("all");
+    let errors = folder.errors(
+        "rooot = \"www\"\n\
+         listen = [\"localhost:70000\", 8080]\n\
+         workers = 0\n\
+         index = [\"\", \"a/b\"]\n\
+         head_timeout = \"10s\"\n\
+         symlinks = \"sometimes\"\n\
+         root = \"nowhere\"\n\
+         [limits]\n\
+         head_timeout = 10\n\
+         keepalive_timeout = \"0s\"\n\
+         send_timeout = \"soon\"\n\
+         target_bytes_max = \"64KiB\"\n\
+         ranges_max = -1\n\
+         [types]\n\
+         \".x\" = \"text/plain\"\n\
+         y = \"plain\"\n\
+         z = \"text/plain\\r\\nX: y\"\n\
+         [[location]]\n\
+         path = \"files\"\n\
+         [[location]]\n\
+         [[location]]\n\
+         path = \"/a\"\n\
+         root = \"www\"\n\
+         alias = \"www\"\n\
+         [[location]]\n\
+         path = \"/a/\"\n\
+         colour = \"red\"\n",
+    );
+    let expected = [
+        "httpd.toml:1:1: unknown key \"rooot\"; did you mean \"root\"?",
+        "httpd.toml:2:11: listen: \"70000\" is not a port; ports are 0 to 65535",
+        "httpd.toml:2:30: listen must be text in quotes, not a number",
+        "httpd.toml:3:11: workers must be at least 1",
+        "httpd.toml:4:10: index must not be empty",
+        "httpd.toml:4:14: index must be the name of a file, not \"a/b\"",
+        "httpd.toml:5:1: unknown key \"head_timeout\"; it belongs in [limits]",
+        "httpd.toml:6:12: symlinks must be \"inside\", \"never\" or \"all\", not \"sometimes\"",
+        "httpd.toml:7:8: cannot serve \"nowhere\": it does not exist",
+        "httpd.toml:9:16: head_timeout needs a unit: write \"10s\" for seconds",
+        "httpd.toml:10:21: keepalive_timeout must be longer than 0",
+        "httpd.toml:11:16: send_timeout must be a duration such as \"30s\", \"500ms\", \"2m\" or \"1h\", not \"soon\"",
+        "httpd.toml:12:20: target_bytes_max (65536) cannot be more than head_bytes_max (32768): the target is a part of the head",
+        "httpd.toml:13:14: ranges_max must be at least 1",
+        "httpd.toml:15:1: extension \".x\" is written without the dot: \"x\"",
+        "httpd.toml:16:5: y must be a content type such as \"text/plain\", not \"plain\"",
+        "httpd.toml:17:5: z must be a content type such as \"text/plain\", not \"text/plain\\r\\nX: y\"",
+        "httpd.toml:19:8: path must begin with a slash: write \"/files\"",
+        "httpd.toml:20:1: this location needs a path",
+        "httpd.toml:24:9: a location has a root or an alias, not both",
+        "httpd.toml:26:8: there is a location \"/a/\" already",
+        "httpd.toml:27:1: unknown key \"colour\" in [[location]]; known here: path, alias, root, index, symlinks, dotfiles, charset, types",
+    ];
+    for (error, expected) in errors.iter().zip(expected) {
+        assert_eq!(error, expected);
+    }
+    assert_eq!(errors.len(), expected.len(), "{errors:#?}");
+}
+
+#[test]
+fn a_text_that_is_no_toml_is_told_line_by_line_with_the_rest() {
+    let folder = Folder::new("syntax");
+    let errors = folder.errors("root = \nlisten = [\"a\"\nworkers = 0\n");
+    assert!(!errors.is_empty());
+    for error in &errors {
+        assert!(error.starts_with("httpd.toml:"), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+    let twice = folder.errors("root = \"www\"\nroot = \"www\"\nworkers = 0\n");
+    assert_eq!(
+        twice,
+        [
+            "httpd.toml:2:1: duplicate key",
+            "httpd.toml:3:11: workers must be at least 1"
+        ]
+    );
+}
+
+#[test]
+fn a_column_counts_characters_and_a_byte_that_is_no_utf_8_has_its_place() {
+    let folder = Folder::new("columns");
+    assert_eq!(
+        folder.errors("log = { file = \"é\", x = 1 }\nroot = \"www\"\n"),
+        ["httpd.toml:1:21: unknown key \"x\" in [log]; known here: level, file"]
+    );
+    assert_eq!(
+        folder.errors(b"root = \"www\"\n# \xff\n"),
+        ["httpd.toml:2:3: a configuration is UTF-8, which this byte is not"]
+    );
+}
+
+#[test]
+fn a_file_without_root_needs_one() {
+    let folder = Folder::new("rootless");
+    assert_eq!(
+        folder.errors("workers = 1\n"),
+        ["httpd.toml: root is missing: say which directory is served, such as root = \"www\""]
+    );
+    assert_eq!(
+        folder.errors("[[location]]\npath = \"/a/\"\n"),
+        ["httpd.toml:1:1: this location needs a root or an alias: there is none to inherit"]
+    );
+    assert!(
+        folder
+            .errors("[[location]]\npath = \"/a/\"\nalias = \"www\"\n")
+            .is_empty()
+    );
+}
+
+#[test]
+fn an_address_is_listened_on_once() {
+    let folder = Folder::new("twice");
+    assert_eq!(
+        folder.errors("root = \"www\"\nlisten = [\"localhost:81\", \"127.0.0.1:81\"]\n"),
+        ["httpd.toml:2:27: listen: 127.0.0.1:81 is in this list already"]
+    );
+    assert!(
+        folder
+            .errors("root = \"www\"\nlisten = [\":0\", \":0\"]\n")
+            .is_empty()
+    );
+}
+
+#[test]
+fn a_log_needs_a_folder_and_is_not_made_by_reading() {
+    let folder = Folder::new("logs");
+    let errors = folder
+        .errors("root = \"www\"\n[log]\nfile = \"nowhere/a.log\"\n[access_log]\nfile = \"www\"\n");
+    assert_eq!(errors.len(), 2, "{errors:?}");
+    assert!(
+        errors[0].starts_with("httpd.toml:3:8: cannot log to"),
+        "{errors:?}"
+    );
+    assert!(errors[1].ends_with("it is a directory"), "{errors:?}");
+    assert!(
+        folder
+            .errors("root = \"www\"\n[log]\nfile = \"a.log\"\n")
+            .is_empty()
+    );
+    assert!(!folder.0.join("a.log").exists());
+}
+
+#[test]
+fn a_given_root_wins_over_the_file_and_is_named_when_it_fails() {
+    let folder = Folder::new("given");
+    let path = folder.write("root = \"nowhere\"\n");
+    let given = |value: PathBuf| Overrides {
+        root: Some(Written {
+            value,
+            place: Place::Given("-r"),
+        }),
+        ..Overrides::default()
+    };
+    let config = load(Some(&path), &given(folder.0.join("www"))).expect("the given root is there");
+    assert_eq!(config.roots, [folder.0.join("www")]);
+    let errors = load(None, &given("/nowhere".into()))
+        .err()
+        .expect("there is no such root");
+    assert_eq!(
+        errors[0].to_string(),
+        "-r: cannot serve \"/nowhere\": it does not exist"
+    );
+}
+
+#[test]
+fn no_text_makes_it_panic() {
+    let text = shipped_text();
+    for end in (0..text.len())
+        .filter(|end| text.is_char_boundary(*end))
+        .step_by(7)
+    {
+        let _ = File::read(&text[..end]);
+        let _ = File::read(&text[end..]);
+    }
+    let wrong = [
+        "1",
+        "-1",
+        "1.5",
+        "true",
+        "[]",
+        "{}",
+        "\"\"",
+        "1979-05-27",
+        "[[1]]",
+        "99999999999999999999",
+    ];
+    for section in file::sections() {
+        for key in section.keys {
+            for value in wrong {
+                let _ = File::read(&format!("{}\n{key} = {value}\n", section.title));
+            }
+        }
+    }
+}

@@ -1,5 +1,5 @@
 //! One written value, read as what its key wants, or a fault that says what was expected. Knows the
-//! units of durations and sizes; knows no key by name.
+//! units of durations and sizes and the forms of names; knows no key by name.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Fault, Place};
+use super::{Fault, Place, Written};
 
 /// A value together with the key that it stands behind, so that each fault names it.
 #[derive(Clone, Copy)]
@@ -43,6 +43,63 @@ impl<'d> Value<'d> {
             DeValue::String(text) => Ok(text.as_ref()),
             _ => Err(self.mismatch("text in quotes")),
         }
+    }
+
+    pub(super) fn written(self) -> Result<Written<String>, Fault> {
+        Ok(Written {
+            value: self.text()?.to_owned(),
+            place: self.place(),
+        })
+    }
+
+    pub(super) fn location_path(self) -> Result<Written<String>, Fault> {
+        let path = self.text()?;
+        let odd_segment = |segment: &str| matches!(segment, "." | "..");
+        if !path.starts_with('/') {
+            Err(self.fault(format_args!(
+                "must begin with a slash: write {:?}",
+                format!("/{path}")
+            )))
+        } else if path.contains("//") || path.split('/').any(odd_segment) {
+            Err(self.fault("must not hold \"//\", \"/./\" or \"/../\": no request's path does"))
+        } else if path.contains(['?', '#']) {
+            Err(self.fault("must be a path alone, without \"?\" or \"#\""))
+        } else {
+            self.written()
+        }
+    }
+
+    pub(super) fn file_name(self) -> Result<String, Fault> {
+        match self.text()? {
+            name if name.contains('/') || matches!(name, "." | "..") => {
+                Err(self.fault(format_args!("must be the name of a file, not {name:?}")))
+            }
+            name => Ok(name.to_owned()),
+        }
+    }
+
+    pub(super) fn charset(self) -> Result<String, Fault> {
+        match self.text()? {
+            name if is_token(name) => Ok(name.to_owned()),
+            name => Err(self.fault(format_args!(
+                "must be a name such as \"utf-8\", not {name:?}"
+            ))),
+        }
+    }
+
+    /// `type/subtype`, perhaps with parameters (RFC 9110 §8.3.1). Parameters are not taken apart: it
+    /// is enough that they cannot end the header.
+    pub(super) fn content_type(self) -> Result<&'d str, Fault> {
+        let text = self.text()?;
+        let (essence, parameters) = text.split_once(';').unwrap_or((text, ""));
+        let tokens = essence.trim_end().split_once('/');
+        let is_type = tokens.is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype));
+        if is_type && parameters.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+            return Ok(text);
+        }
+        Err(self.fault(format_args!(
+            "must be a content type such as \"text/plain\", not {text:?}"
+        )))
     }
 
     /// One of a few words.
@@ -199,6 +256,13 @@ fn split_unit(text: &str) -> Option<(u64, &str)> {
     let end = text.bytes().take_while(u8::is_ascii_digit).count();
     let (digits, unit) = text.split_at_checked(end)?;
     Some((digits.parse().ok()?, unit))
+}
+
+/// RFC 9110 §5.6.2.
+fn is_token(text: &str) -> bool {
+    let is_token_byte =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_token_byte)
 }
 
 /// `"a"`, `"a" or "b"`, `"a", "b" or "c"`.

@@ -1,131 +1,393 @@
-//! The open-file cache of one worker.
+//! The open files of one worker: found once, then known until they change.
 //!
-//! It must never know requests, or a clock.
+//! It must never know a request, a status, or a clock: what time it is, it is told.
+//!
+//! An answer that rests on watched names alone is given without a system call until a change of one of
+//! them is read; any other is asked of the disk at each use, and only the contents are kept. To find
+//! out: watch the directories on the way, open, take a snapshot, then read the changes; if any of
+//! them touches this very answer, once more from the beginning.
 
-use super::{CachedFile, Root};
-use crate::sys::file::{self, Cause, Kind, LastLink};
+use super::found::{Found, Now, OpenError};
+use super::ground::{Entered, Ground, RECHECK_AFTER, Search};
+use super::key::{self, Key};
+use super::store::{Answer, CacheLimits, Entry, Store, Trust, is_within_any};
+use super::walk::{End, Place};
+use super::watches::{Doubt, Reach, Watches};
+use super::{CachedFile, Root, Warmup};
+use crate::sys::file::{self, Cause, Disk, Kind, LastLink, Symlinks};
+use std::collections::HashSet;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
-/// How much a worker keeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CacheLimits {
-    /// Bytes in memory: contents, headers and names.
-    pub bytes_max: u64,
-    /// The largest file whose contents are kept in memory, in bytes.
-    pub contents_bytes_max: u64,
-    /// Answers: files, directories, and that there is none.
-    pub entries_max: usize,
-    /// Open descriptors of larger files.
-    pub descriptors_max: usize,
-}
-
-impl Default for CacheLimits {
-    fn default() -> CacheLimits {
-        CacheLimits {
-            bytes_max: 128 * 1024 * 1024,
-            contents_bytes_max: 128 * 1024,
-            entries_max: 50_000,
-            descriptors_max: 1024,
-        }
-    }
-}
-
-/// What time it is, on both clocks.
-#[derive(Clone, Copy, Debug)]
-pub struct Now {
-    pub monotonic: Instant,
-    pub wall: SystemTime,
-}
-
-/// What is at a path.
-#[derive(Clone, Debug)]
-pub enum Found {
-    File(Rc<CachedFile>),
-    Directory,
-}
-
-/// Why there is nothing to serve at a path.
-#[derive(Debug)]
-pub enum OpenError {
-    /// There is nothing, or nothing that may be reached or served.
-    NotFound,
-    /// The process lacks the permission.
-    Forbidden,
-    /// Descriptors or memory have run out; later it may work.
-    Exhausted,
-    /// Most likely the disk.
-    Failed(io::Error),
-}
-
-/// The open-file cache of one worker.
+/// The open files of one worker.
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use httpd::files::{CacheLimits, Disk, Found, Now, OpenFiles, Root};
+/// use std::time::{Instant, SystemTime};
+///
+/// let root = Root::open(".")?;
+/// let mut files = OpenFiles::new(CacheLimits::default());
+/// let now = Now { monotonic: Instant::now(), wall: SystemTime::now() };
+/// match files.find(&root, b"Cargo.toml", now, Disk::MayBlock) {
+///     Ok(Found::File(file)) => assert!(file.length() > 0),
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct OpenFiles {
-    limits: CacheLimits,
+    contents_bytes_max: u64,
+    store: Store,
+    ground: Ground,
+    /// The key that is looked for; kept for its memory.
+    key: Vec<u8>,
+    /// What is being found out, so that a change in the midst of it is noticed.
+    sought: Option<Key>,
+    sought_is: Sought,
+}
+
+/// Whether something that the sought answer rests on has changed while it was sought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sought {
+    Undisturbed,
+    Disturbed,
 }
 
 impl OpenFiles {
+    /// Keeps nothing yet.
     pub fn new(limits: CacheLimits) -> OpenFiles {
-        OpenFiles { limits }
+        OpenFiles::watching(limits, Watches::new())
     }
 
-    /// Finds what is at `path` beneath `root`. The path is decoded and normalised, without a leading
-    /// slash; "" is the root itself. A trailing slash means that it must be a directory.
-    pub fn find(&mut self, root: &Root, path: &[u8], now: Now) -> Result<Found, OpenError> {
-        for _ in 0..3 {
-            if let Some(found) = self.open(root, path, now).map_err(sorted)? {
-                return Ok(found);
+    fn watching(limits: CacheLimits, watches: Watches) -> OpenFiles {
+        OpenFiles {
+            contents_bytes_max: limits.contents_bytes_max,
+            store: Store::new(limits),
+            ground: Ground::new(watches),
+            key: Vec::new(),
+            sought: None,
+            sought_is: Sought::Undisturbed,
+        }
+    }
+
+    /// Finds what is at `path` beneath `root`.
+    ///
+    /// The path is decoded and normalised, and has no leading slash; "" is the root itself. It may
+    /// hold any bytes; no file has a name with NUL in it, and `.`, `..` and empty components lead
+    /// nowhere. A trailing slash means that it must be a directory.
+    ///
+    /// What is known is given without a system call. It is as new as the last
+    /// [`look`](OpenFiles::look); where nothing can be watched, as new as this call. Two changes are
+    /// not told by any notification, and noticed within a second: writing to a file through a
+    /// memory map or through a second name that it was given after it was found, and mounting
+    /// something on a directory on the way.
+    ///
+    /// # Errors
+    /// See [`OpenError`]. Never waits for a FIFO or another end, and for the disk only with
+    /// [`Disk::MayBlock`]; else what the kernel would have to read is [`OpenError::Cold`]. (Without
+    /// `openat2`, it is only known of contents whether they would have to be read.)
+    pub fn find(
+        &mut self,
+        root: &Root,
+        path: &[u8],
+        now: Now,
+        disk: Disk,
+    ) -> Result<Found, OpenError> {
+        key::write(&mut self.key, root.id(), path);
+        match self.store.touch(&self.key) {
+            Some(entry) if now.monotonic < entry.fresh_until => entry.answer.found(),
+            _ => self.find_out(root, path, now, disk),
+        }
+    }
+
+    /// Reads what has changed on the disk, and forgets what rested on it. One system call when
+    /// nothing has.
+    pub fn look(&mut self) {
+        let doubts = self.ground.read();
+        let mut changed = HashSet::new();
+        for doubt in doubts {
+            match doubt {
+                Doubt::Key(key, Reach::Alone) => {
+                    self.store.remove(&key);
+                    if self.sought.as_ref() == Some(&key) {
+                        self.sought_is = Sought::Disturbed;
+                    }
+                }
+                Doubt::Key(key, Reach::Beneath) => {
+                    changed.insert(key);
+                }
+                Doubt::Directory(watch) => {
+                    changed.extend(self.ground.keys_of(watch).cloned());
+                    self.sought_is = Sought::Disturbed;
+                }
+                Doubt::Everything => return self.forget_everything(),
             }
         }
-        Err(OpenError::Failed(io::ErrorKind::ResourceBusy.into()))
+        self.forget_within(&changed);
     }
 
-    fn open(&mut self, root: &Root, path: &[u8], now: Now) -> io::Result<Option<Found>> {
-        let directory = file::open_directory(root.path())?;
-        let open = file::open_beneath(
-            directory.as_fd(),
+    /// Readable while there is something to [`look`](OpenFiles::look) at: for an edge-triggered
+    /// reactor. The same descriptor for the life of this value. `None`: this system gave no
+    /// watcher, each use asks the disk, and there is nothing to wait for.
+    pub fn watch_descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.ground.descriptor()
+    }
+
+    /// Keeps nothing any more. What has been handed out stays as it is.
+    pub fn forget_everything(&mut self) {
+        self.store.clear();
+        self.ground.clear();
+        self.sought_is = Sought::Disturbed;
+    }
+
+    /// Finds it on the disk, and keeps it if nothing about it changed meanwhile.
+    fn find_out(
+        &mut self,
+        root: &Root,
+        path: &[u8],
+        now: Now,
+        disk: Disk,
+    ) -> Result<Found, OpenError> {
+        if !key::leads_somewhere(path) {
+            return Err(OpenError::NotFound);
+        }
+        let key: &Key = &Rc::from(&self.key[..]);
+        let search = Search {
+            root,
             path,
-            root.link_policy(),
-            LastLink::Follow,
-        )?;
+            key,
+            disk,
+        };
+        for tries_left in (0..TRIES_MAX).rev() {
+            self.sought = Some(Rc::clone(key));
+            self.sought_is = Sought::Undisturbed;
+            // Somebody may be writing to it all the time: in the end it is left where it is.
+            let contents_bytes_max = if tries_left > 0 {
+                self.contents_bytes_max
+            } else {
+                0
+            };
+            let attempt = self.attempt(&search, contents_bytes_max, now);
+            self.look();
+            self.sought = None;
+            match attempt {
+                Ok(Some((answer, trust))) => {
+                    if self.sought_is == Sought::Undisturbed && self.was_announced(key, &answer) {
+                        self.keep(key, &answer, trust, now);
+                        return answer.found();
+                    }
+                    if tries_left == 0 {
+                        self.let_go(key);
+                        return answer.found();
+                    }
+                }
+                Ok(None) => {}
+                Err(error) => match Cause::of(&error) {
+                    Cause::Cold if disk == Disk::MustNotBlock => {
+                        return Err(OpenError::Cold(self.warmup(root, path)));
+                    }
+                    Cause::Exhausted if self.store.remove_descriptors() > 0 => {}
+                    _ => {
+                        let error = OpenError::from(error);
+                        return self.known_still(key, &error).unwrap_or(Err(error));
+                    }
+                },
+            }
+        }
+        self.let_go(key);
+        Err(OpenError::Exhausted)
+    }
+
+    /// What brings a path into memory, with as much of the file as would be kept there.
+    fn warmup(&mut self, root: &Root, path: &[u8]) -> Warmup {
+        self.store.note_unkept();
+        self.sweep_if_due();
+        let bytes_max = self.contents_bytes_max;
+        Warmup::Path {
+            root: root.clone(),
+            path: path.to_vec(),
+            bytes_max,
+        }
+    }
+
+    /// Watches the way, opens, takes a snapshot. `None`: the file changed under our hands.
+    fn attempt(
+        &mut self,
+        search: &Search<'_>,
+        contents_bytes_max: u64,
+        now: Now,
+    ) -> io::Result<Option<(Answer, Trust)>> {
+        if self.ground.enter(search.root, now.monotonic)? == Entered::Elsewhere {
+            self.forget_within(&HashSet::from([key::of_root(search.root.id())]));
+            return Ok(None);
+        }
+        let mut way = self.ground.way(search)?;
+        let mut seen = None;
+        match way.place.watch {
+            _ if way.end != End::Directory => seen = Some(End::Nothing),
+            Some(watch) => self.ground.rest(watch, search.key),
+            None => {}
+        }
+        let mut opened = self.ground.open(search, LastLink::Refuse);
+        if search.root.link_policy() != Symlinks::Never
+            && matches!(&opened, Err(error) if Cause::of(error) == Cause::Link)
+        {
+            if way.trust == Trust::Watched {
+                way = self.ground.walk(search, search.path)?;
+                seen = Some(way.end);
+            }
+            opened = self.ground.open(search, LastLink::Follow);
+        }
+        let Some(answer) = self.answer(search, opened, contents_bytes_max, now.wall)? else {
+            return Ok(None);
+        };
+        // Where the walk saw something else than was opened, what it learnt is of no use.
+        let as_seen = seen.is_none_or(|end| end == answer.end());
+        let trust = if as_seen && tells_writes(&answer, &way.place) {
+            way.trust
+        } else {
+            Trust::Asked
+        };
+        Ok(Some((answer, trust)))
+    }
+
+    /// What an attempt to open has found; contents that are known already are not read again.
+    fn answer(
+        &self,
+        search: &Search<'_>,
+        opened: io::Result<OwnedFd>,
+        contents_bytes_max: u64,
+        wall: SystemTime,
+    ) -> io::Result<Option<Answer>> {
+        let open = match opened {
+            Ok(open) => open,
+            Err(error) if matches!(Cause::of(&error), Cause::Missing | Cause::Link) => {
+                return Ok(Some(Answer::Nothing));
+            }
+            Err(error) => return Err(error),
+        };
         let identity = file::identity(open.as_fd())?;
         match identity.kind {
-            Kind::Directory => Ok(Some(Found::Directory)),
-            Kind::File => {
-                let content_type = root.content_types().content_type(path);
-                let snapshot = CachedFile::snapshot(
-                    open,
-                    identity,
-                    &content_type,
-                    self.limits.contents_bytes_max,
-                    now.wall,
-                )?;
-                Ok(snapshot.map(Rc::new).map(Found::File))
+            Kind::Directory => return Ok(Some(Answer::Directory)),
+            Kind::File => {}
+            Kind::Link | Kind::Other => return Ok(Some(Answer::Nothing)),
+        }
+        if let Some(Answer::File(known)) = self.store.peek(search.key).map(|entry| &entry.answer)
+            && known.is_settled()
+            && *known.identity() == identity
+        {
+            return Ok(Some(Answer::File(Rc::clone(known))));
+        }
+        let content_type = search.root.content_types().content_type(search.path);
+        let disk = search.disk;
+        let snapshot = CachedFile::snapshot(
+            open,
+            identity,
+            &content_type,
+            contents_bytes_max,
+            wall,
+            disk,
+        )?;
+        Ok(snapshot.map(|file| Answer::File(Rc::new(file))))
+    }
+
+    /// Whether no watched answer has become another without a notification. If one has, something on
+    /// the way is not what it was thought to be (mounted over, say): it is forgotten.
+    fn was_announced(&mut self, key: &Key, answer: &Answer) -> bool {
+        match self.store.peek(key) {
+            Some(entry) if entry.trust == Trust::Watched && !entry.answer.is_same(answer) => {
+                self.forget_within(&HashSet::from([Rc::from(key::directory(key))]));
+                false
             }
-            Kind::Link | Kind::Other => Err(io::ErrorKind::NotADirectory.into()),
+            _ => true,
         }
     }
 
-    /// Takes note of what has changed on the disk.
-    pub fn look(&mut self) {}
+    fn keep(&mut self, key: &Key, answer: &Answer, trust: Trust, now: Now) {
+        let fresh_for = match (trust, answer) {
+            (Trust::Asked, _) => Duration::ZERO,
+            (Trust::Watched, Answer::File(file)) => file.settles_in(now.wall).min(RECHECK_AFTER),
+            (Trust::Watched, Answer::Directory | Answer::Nothing) => RECHECK_AFTER,
+        };
+        let entry = Entry {
+            answer: answer.clone(),
+            trust,
+            fresh_until: now.monotonic + fresh_for,
+        };
+        self.store.insert(key, entry);
+        self.sweep_if_due();
+    }
 
-    /// Readable while there is something to [`look`](OpenFiles::look) at.
-    pub fn watch_descriptor(&self) -> Option<BorrowedFd<'_>> {
+    /// What is watched and has not changed is still true when there is no descriptor left to see for
+    /// oneself; anything else that cannot be opened is not kept.
+    fn known_still(&mut self, key: &Key, error: &OpenError) -> Option<Result<Found, OpenError>> {
+        if let OpenError::Exhausted = error
+            && let Some(entry) = self.store.peek(key)
+            && entry.trust == Trust::Watched
+        {
+            return Some(entry.answer.found());
+        }
+        self.let_go(key);
         None
     }
 
-    /// Keeps nothing.
-    pub fn forget_everything(&mut self) {}
-}
+    /// Keeps nothing under this key.
+    fn let_go(&mut self, key: &Key) {
+        self.store.remove(key);
+        self.store.note_unkept();
+        self.sweep_if_due();
+    }
 
-fn sorted(error: io::Error) -> OpenError {
-    match Cause::of(&error) {
-        Cause::Missing | Cause::Link => OpenError::NotFound,
-        Cause::Denied => OpenError::Forbidden,
-        Cause::Exhausted => OpenError::Exhausted,
-        Cause::Failed if error.kind() == io::ErrorKind::NotADirectory => OpenError::NotFound,
-        Cause::Failed => OpenError::Failed(error),
+    fn forget_within(&mut self, keys: &HashSet<Key>) {
+        if keys.is_empty() {
+            return;
+        }
+        self.store.remove_within(keys);
+        self.ground.forget_within(keys);
+        if self
+            .sought
+            .as_ref()
+            .is_some_and(|sought| is_within_any(sought, keys))
+        {
+            self.sought_is = Sought::Disturbed;
+        }
+    }
+
+    /// Each answer that goes leaves notes behind. They are cleared away together, after as many as
+    /// make the round worth while.
+    fn sweep_if_due(&mut self) {
+        if self.ground.length() > DIRECTORIES_MAX {
+            self.forget_everything();
+        }
+        if self.store.gone() >= GONE_MAX {
+            self.store.reset_gone();
+            self.ground
+                .sweep(|key| self.store.contains(key), self.store.keys());
+        }
     }
 }
+
+/// Whether all writes to what was found are told by watching the directory. Writes through a second
+/// name are told in that name's directory alone, and so are those to a file that is mounted here.
+fn tells_writes(answer: &Answer, place: &Place) -> bool {
+    match answer {
+        Answer::File(file) => file.identity().names == 1 && file.identity().device == place.device,
+        Answer::Directory | Answer::Nothing => true,
+    }
+}
+
+/// How often it is tried to find something as it is in one moment.
+const TRIES_MAX: usize = 4;
+
+/// Directories that are known at a time. At more it is simplest to begin anew.
+const DIRECTORIES_MAX: usize = 16_384;
+
+/// So many answers that went leave notes worth clearing away.
+const GONE_MAX: usize = 4096;
+
+#[cfg(test)]
+mod tests;

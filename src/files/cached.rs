@@ -4,7 +4,7 @@
 
 use crate::http::date;
 use crate::http::etag::{ETag, Strength};
-use crate::sys::file::{self, Identity};
+use crate::sys::file::{self, Disk, Identity};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -48,11 +48,12 @@ impl CachedFile {
         content_type: &str,
         contents_bytes_max: u64,
         wall: SystemTime,
+        disk: Disk,
     ) -> io::Result<Option<CachedFile>> {
         let contents = match usize::try_from(identity.size_bytes) {
             Ok(length) if identity.size_bytes <= contents_bytes_max => {
                 let mut bytes = vec![0; length].into_boxed_slice();
-                if file::read_at(open.as_fd(), &mut bytes, 0)? < length
+                if file::read_at(open.as_fd(), &mut bytes, 0, disk)? < length
                     || file::identity(open.as_fd())? != identity
                 {
                     return Ok(None);
@@ -161,6 +162,29 @@ impl CachedFile {
     /// For a 206 with several ranges, whose `Content-Type` is another: all the others.
     pub fn multipart_headers(&self) -> &[u8] {
         &self.headers[..self.content_type_start]
+    }
+
+    /// Whether the file had rested when this snapshot was taken: it is what its identity says.
+    pub(super) fn is_settled(&self) -> bool {
+        !self.etag.is_weak()
+    }
+
+    /// How long until a snapshot of this version would be a settled one.
+    pub(super) fn settles_in(&self, wall: SystemTime) -> Duration {
+        match rests_from(&self.identity).duration_since(wall) {
+            Ok(left) if !self.is_settled() => left,
+            // The clock went back, or it has settled: nothing will change.
+            _ => Duration::MAX,
+        }
+    }
+
+    /// What it takes to keep this, in bytes.
+    pub(super) fn cost_bytes(&self) -> u64 {
+        let contents = match &self.contents {
+            Contents::Memory(bytes) => bytes.len(),
+            Contents::Descriptor(_) => 0,
+        };
+        (contents + self.headers.len() + size_of::<CachedFile>()) as u64
     }
 }
 

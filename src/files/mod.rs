@@ -5,12 +5,20 @@
 
 mod cache;
 mod cached;
+mod found;
+mod ground;
+mod key;
 mod mime;
 mod root;
+mod store;
+mod walk;
 mod warmup;
+mod watches;
 
-pub use cache::{CacheLimits, Found, Now, OpenError, OpenFiles};
+pub use cache::OpenFiles;
 pub use cached::{CachedFile, Contents};
+pub use found::{Found, Now, OpenError};
 pub use mime::Types;
 pub use root::{Root, Symlinks};
+pub use store::CacheLimits;
 pub use warmup::{Disk, Warmup};

@@ -47,6 +47,8 @@ impl Root {
     pub fn open(path: impl AsRef<Path>) -> io::Result<Root> {
         let path = std::path::absolute(path)?;
         crate::sys::file::open_directory(&path)?;
+        // A directory opens as a place to start from even where nobody may enter it.
+        std::fs::metadata(path.join("."))?;
         let shared = Shared {
             id: next_id(),
             path,
@@ -75,7 +77,6 @@ impl Root {
     }
 
     /// Which root this is, among all of this process.
-    #[cfg(test)]
     pub(super) fn id(&self) -> u64 {
         self.shared.id
     }

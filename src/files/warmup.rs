@@ -4,17 +4,11 @@
 //! waiting. It must never know who waits.
 
 use super::Root;
+pub use crate::sys::file::Disk;
 use crate::sys::file::{self, LastLink};
 use std::io;
 use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
-
-/// Whether whoever asks may wait for the disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Disk {
-    MayBlock,
-    MustNotBlock,
-}
 
 /// What to bring in.
 #[derive(Debug)]
@@ -51,6 +45,7 @@ fn read_path(root: &Root, path: &[u8], bytes_max: u64) -> io::Result<()> {
         path,
         root.link_policy(),
         LastLink::Follow,
+        Disk::MayBlock,
     )?;
     match file::identity(open.as_fd())?.kind {
         file::Kind::File => read_through(&open, 0..bytes_max),
@@ -65,7 +60,7 @@ fn read_through(file: &OwnedFd, range: Range<u64>) -> io::Result<()> {
         let count = usize::try_from(range.end - at)
             .unwrap_or(READ_BYTES)
             .min(READ_BYTES);
-        match file::read_at(file.as_fd(), &mut buffer[..count], at)? {
+        match file::read_at(file.as_fd(), &mut buffer[..count], at, Disk::MayBlock)? {
             0 => break,
             read => at += read as u64,
         }

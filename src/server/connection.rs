@@ -315,12 +315,18 @@ impl<T: Transport> Connection<T> {
         let Some(active) = &mut self.active else {
             return CLOSE;
         };
+        let disk = if active.warmups < WARMUPS_MAX {
+            local.disk()
+        } else {
+            Disk::MayBlock
+        };
         let answer = match active.session.request(active.inbox.bytes(), self.peer) {
             Ok(mut request) => {
                 let mut desk = Desk {
                     files: &mut local.files,
                     freshness: &mut local.freshness,
                     now: local.clock.now(),
+                    disk,
                     scratch: &mut local.scratch,
                     ranges_max: local.limits.ranges_max,
                 };
@@ -447,6 +453,10 @@ impl<T: Transport> Connection<T> {
         }
     }
 }
+
+/// How often a request is asked again after the disk was read for it; then the worker waits itself,
+/// so that a disk cache under pressure cannot hold it up for ever.
+const WARMUPS_MAX: u8 = 1;
 
 /// How often one connection may read before the others have their turn.
 const READS_PER_TURN: usize = 8;

@@ -163,8 +163,12 @@ impl Worker {
                 let Some(slot) = self.find(ConnectionId::from_token(token)) else {
                     return;
                 };
-                let freshness = self.connections[slot].connection.note(edge(event));
-                self.drive(slot, freshness, Connection::drive);
+                let connection = &mut self.connections[slot].connection;
+                let freshness = connection.note(edge(event));
+                // One that stands in the queue has its turn there, and one turn is enough.
+                if connection.queue == Queue::Out {
+                    self.drive(slot, freshness, Connection::drive);
+                }
             }
         }
     }
@@ -361,6 +365,7 @@ impl Worker {
         for (index, listener) in listeners.of_worker(self.number).enumerate() {
             socket::stop_queueing(listener);
             self.accept(index, ACCEPTS_AT_STOP_MAX);
+            socket::stop_listening(listener);
             self.accepting[index] = Accepting::Ended;
             // Fails only for what was never registered.
             let _ = self

@@ -1,7 +1,7 @@
 //! What answers at a location.
 
 use super::Response;
-use crate::files::{Found, Now, OpenError, OpenFiles, Root, Warmup};
+use crate::files::{Disk, Found, Now, OpenError, OpenFiles, Root, Warmup};
 use crate::http::{Method, Request};
 
 /// Answers the requests of a location.
@@ -61,6 +61,7 @@ pub struct Desk<'a> {
     pub(crate) files: &'a mut OpenFiles,
     pub(crate) freshness: &'a mut Freshness,
     pub(crate) now: Now,
+    pub(crate) disk: Disk,
     /// Room to put a path together, so that no request allocates for it.
     pub(crate) scratch: &'a mut Vec<u8>,
     pub(crate) ranges_max: usize,
@@ -97,13 +98,13 @@ impl Desk<'_> {
             *self.freshness = Freshness::Known;
         }
         match pieces {
-            [path] => self.files.find(root, path, self.now),
+            [path] => self.files.find(root, path, self.now, self.disk),
             _ => {
                 self.scratch.clear();
                 pieces
                     .iter()
                     .for_each(|piece| self.scratch.extend_from_slice(piece));
-                self.files.find(root, self.scratch, self.now)
+                self.files.find(root, self.scratch, self.now, self.disk)
             }
         }
     }

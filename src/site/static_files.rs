@@ -111,27 +111,28 @@ impl Handler for StaticFiles {
             desk.find(&self.root, &[relative])
         };
         match found {
-            Ok(Found::File(file)) => respond(request, file, desk.ranges_max),
-            Ok(Found::Directory) => redirect::add_slash(request),
+            Ok(Found::File(file)) => respond(request, file, desk.ranges_max).into(),
+            Ok(Found::Directory) => redirect::add_slash(request).into(),
             Err(error) => refuse(error, path),
         }
-        .into()
     }
 }
 
 /// The one place where an error of the disk becomes a status.
-fn refuse(error: OpenError, path: &[u8]) -> Response {
-    match error {
+fn refuse(error: OpenError, path: &[u8]) -> Answer {
+    let response = match error {
         OpenError::NotFound => Response::new(Status::NOT_FOUND),
         OpenError::Forbidden => Response::new(Status::FORBIDDEN),
         OpenError::Exhausted => {
             Response::new(Status::SERVICE_UNAVAILABLE).header("Retry-After", "1")
         }
+        OpenError::Cold(warmup) => return Answer::Cold(warmup),
         OpenError::Failed(error) => {
             log::error!("opening {}: {error}", path.escape_ascii());
             Response::new(Status::INTERNAL_SERVER_ERROR)
         }
-    }
+    };
+    response.into()
 }
 
 /// A file that is there: 200, 206, 304, 412 or 416.

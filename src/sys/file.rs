@@ -1,33 +1,20 @@
-//! Files as the kernel offers them: opening beneath a directory, identity, reading, sending.
+//! Files as the kernel offers them: opening, identity, reading, sending.
 //!
 //! It must never know HTTP, a cache, or why a file is wanted.
 
-use rustix::fs::{self, CWD, FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{self, FileType};
 use rustix::io::Errno;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::os::fd::BorrowedFd;
 
-/// Which symbolic links may be followed on the way to a file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Symlinks {
-    /// Those that stay beneath the directory. Absolute ones do not, wherever they lead.
-    #[default]
-    Inside,
-    /// None.
-    Never,
-    /// All, wherever they lead.
-    All,
-}
+pub use super::open::{LastLink, Symlinks, open_beneath, open_directory, read_link, step};
 
-/// What to do when the last component of a path is itself a symbolic link.
+/// Whether whoever asks may wait for the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LastLink {
-    /// Follow it, as far as [`Symlinks`] allows.
-    Follow,
-    /// Fail with [`Cause::Link`].
-    Refuse,
+pub enum Disk {
+    MayBlock,
+    /// What would have to wait fails with [`Cause::Cold`], where the kernel can tell.
+    MustNotBlock,
 }
 
 /// What an open file is.
@@ -88,6 +75,8 @@ pub enum Cause {
     Link,
     /// The process lacks the permission.
     Denied,
+    /// The disk would have to be waited for.
+    Cold,
     /// Descriptors or memory have run out; later it may work.
     Exhausted,
     /// Anything else: most likely the disk.
@@ -109,77 +98,11 @@ impl Cause {
             ) => Cause::Missing,
             Some(Errno::LOOP) => Cause::Link,
             Some(Errno::ACCESS | Errno::PERM) => Cause::Denied,
+            Some(Errno::AGAIN) => Cause::Cold,
             Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM) => Cause::Exhausted,
             _ => Cause::Failed,
         }
     }
-}
-
-/// Opens a directory by its path, following every link, as a place to start from. It need not be
-/// readable, only searchable.
-pub fn open_directory(path: &Path) -> io::Result<OwnedFd> {
-    Ok(fs::openat(
-        CWD,
-        path,
-        STEP_FLAGS | OFlags::DIRECTORY,
-        Mode::empty(),
-    )?)
-}
-
-/// Opens what is at `path` beneath `directory`, for reading, never waiting for it: a FIFO without a
-/// writer opens at once. An empty path is the directory itself; a trailing slash asks for a
-/// directory. The path must be relative; `..` in it, as in links, cannot lead out but under
-/// [`Symlinks::All`].
-///
-/// # Errors
-/// Whatever `openat2` says, to be sorted with [`Cause::of`]. A path that leads out is `EXDEV`.
-pub fn open_beneath(
-    directory: BorrowedFd<'_>,
-    path: &[u8],
-    symlinks: Symlinks,
-    last: LastLink,
-) -> io::Result<OwnedFd> {
-    let path = if path.is_empty() { b"." } else { path };
-    let flags = match last {
-        LastLink::Follow => FILE_FLAGS,
-        LastLink::Refuse => FILE_FLAGS | OFlags::NOFOLLOW,
-    };
-    let resolve = match symlinks {
-        Symlinks::Inside => ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS,
-        Symlinks::Never => ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS,
-        Symlinks::All => return Ok(fs::openat(directory, path, flags, Mode::empty())?),
-    };
-    if WITHOUT_OPENAT2.load(Ordering::Relaxed) {
-        return Ok(open_by_steps(directory, path, symlinks, last)?);
-    }
-    for _ in 0..TRIES_MAX {
-        match fs::openat2(directory, path, flags, Mode::empty(), resolve) {
-            // A rename anywhere was under way while `..` was resolved.
-            Err(Errno::AGAIN | Errno::INTR) => continue,
-            Err(Errno::NOSYS | Errno::PERM) if !has_openat2(directory) => {
-                WITHOUT_OPENAT2.store(true, Ordering::Relaxed);
-                break;
-            }
-            result => return Ok(result?),
-        }
-    }
-    Ok(open_by_steps(directory, path, symlinks, last)?)
-}
-
-/// Goes one step: to `name` in `directory`, which is neither followed if it is a link nor opened
-/// for reading. For asking what it is and for going on from there.
-pub fn step(directory: BorrowedFd<'_>, name: &[u8]) -> io::Result<OwnedFd> {
-    Ok(fs::openat(
-        directory,
-        name,
-        STEP_FLAGS | OFlags::NOFOLLOW,
-        Mode::empty(),
-    )?)
-}
-
-/// Where a link, opened by [`step`], points to.
-pub fn read_link(link: BorrowedFd<'_>) -> io::Result<Vec<u8>> {
-    Ok(fs::readlinkat(link, "", Vec::new())?.into_bytes())
 }
 
 /// Which version of which file this is.
@@ -208,13 +131,30 @@ pub fn identity(file: BorrowedFd<'_>) -> io::Result<Identity> {
 }
 
 /// Reads at `offset` until `buffer` is full or the file ends; says how many bytes there were.
-pub fn read_at(file: BorrowedFd<'_>, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+pub fn read_at(
+    file: BorrowedFd<'_>,
+    buffer: &mut [u8],
+    offset: u64,
+    disk: Disk,
+) -> io::Result<usize> {
+    let mut disk = disk;
     let mut filled = 0;
     while filled < buffer.len() {
-        match rustix::io::pread(file, &mut buffer[filled..], offset + filled as u64) {
+        let (rest, at) = (&mut buffer[filled..], offset + filled as u64);
+        let result = match disk {
+            Disk::MayBlock => rustix::io::pread(file, rest, at),
+            Disk::MustNotBlock => {
+                rustix::io::preadv2(file, &mut [io::IoSliceMut::new(rest)], at, NOWAIT)
+            }
+        };
+        match result {
             Ok(0) => break,
             Ok(count) => filled += count,
-            Err(Errno::INTR) => continue,
+            Err(Errno::INTR) => {}
+            // This kernel or file system cannot tell.
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) if disk == Disk::MustNotBlock => {
+                disk = Disk::MayBlock;
+            }
             Err(error) => return Err(error.into()),
         }
     }
@@ -251,12 +191,7 @@ pub enum Residency {
 pub fn residency(file: BorrowedFd<'_>, offset: u64) -> Residency {
     let mut byte = [0];
     let mut buffers = [io::IoSliceMut::new(&mut byte)];
-    match rustix::io::preadv2(
-        file,
-        &mut buffers,
-        offset,
-        rustix::io::ReadWriteFlags::NOWAIT,
-    ) {
+    match rustix::io::preadv2(file, &mut buffers, offset, NOWAIT) {
         Ok(_) => Residency::Resident,
         Err(Errno::AGAIN) => Residency::Cold,
         Err(_) => Residency::Unknown,
@@ -280,143 +215,49 @@ pub fn raise_descriptor_limit() -> Option<u64> {
     }
 }
 
-/// What notifications about a directory can be relied on for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Watchable {
-    /// Nothing: changes may be made elsewhere, and this kernel does not hear of them.
-    Not,
-    /// Names that come, go and move; but the contents of files may change without notice.
-    Names,
-    /// Names, and writes to the files in it.
-    Contents,
-}
+const NOWAIT: rustix::io::ReadWriteFlags = rustix::io::ReadWriteFlags::NOWAIT;
 
-/// What notifications about this directory can be relied on for, going by its file system.
-///
-/// A list of those that are known to be local; a file system that is not in it may be shared with
-/// another machine, or be served by a program.
-pub fn watchable(directory: BorrowedFd<'_>) -> Watchable {
-    match fs::fstatfs(directory).map(|stat| stat.f_type as u32) {
-        Ok(OVERLAYFS) => Watchable::Names,
-        Ok(kind) if LOCAL_FILE_SYSTEMS.contains(&kind) => Watchable::Contents,
-        _ => Watchable::Not,
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::temporary::Directory;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn a_file_is_sent_from_where_it_is_asked() {
+        use std::io::Read;
+        let here = Directory::new();
+        here.write("a", "0123456789");
+        let file = std::fs::File::open(here.at("a")).expect("it is there");
+        let (ours, mut theirs) =
+            std::os::unix::net::UnixStream::pair().expect("sockets can be made");
+        assert_eq!(
+            send_file(ours.as_fd(), file.as_fd(), 3, 4).expect("there is room"),
+            4
+        );
+        assert_eq!(
+            send_file(ours.as_fd(), file.as_fd(), 10, 4).expect("there is room"),
+            0
+        );
+        drop(ours);
+        let mut sent = String::new();
+        theirs.read_to_string(&mut sent).expect("it was closed");
+        assert_eq!(sent, "3456");
+    }
+
+    #[test]
+    fn what_was_just_written_is_not_cold() {
+        let here = Directory::new();
+        here.write("a", "0123456789");
+        let file = std::fs::File::open(here.at("a")).expect("it is there");
+        assert_ne!(residency(file.as_fd(), 0), Residency::Cold);
+        assert_ne!(residency(file.as_fd(), 1000), Residency::Cold);
+    }
+
+    #[test]
+    fn the_descriptor_limit_is_as_high_as_may_be() {
+        let limit = raise_descriptor_limit();
+        assert_eq!(raise_descriptor_limit(), limit);
+        assert!(limit.is_none_or(|limit| limit > 0));
     }
 }
-
-/// What [`open_beneath`] does where there is no `openat2`: one component at a time, never letting
-/// the kernel follow a link or climb, so that no rename under way can lead out.
-fn open_by_steps(
-    directory: BorrowedFd<'_>,
-    path: &[u8],
-    symlinks: Symlinks,
-    last: LastLink,
-) -> rustix::io::Result<OwnedFd> {
-    let mut ahead = components(path)?;
-    let mut passed: Vec<OwnedFd> = Vec::new();
-    let mut links = 0;
-    while let Some(name) = ahead.pop() {
-        let here = passed.last().map_or(directory, AsFd::as_fd);
-        if name == b"." {
-            continue;
-        }
-        if name == b".." {
-            passed.pop().ok_or(Errno::XDEV)?;
-            continue;
-        }
-        let is_last = ahead.is_empty();
-        let flags = if is_last {
-            FILE_FLAGS
-        } else {
-            STEP_FLAGS | OFlags::DIRECTORY
-        };
-        match fs::openat(here, &name[..], flags | OFlags::NOFOLLOW, Mode::empty()) {
-            Ok(file) if is_last => return Ok(file),
-            Ok(next) => passed.push(next),
-            Err(error @ (Errno::LOOP | Errno::NOTDIR)) => {
-                // EINVAL: not a link.
-                let target = fs::readlinkat(here, &name[..], Vec::new()).map_err(|_| error)?;
-                links += 1;
-                if symlinks == Symlinks::Never
-                    || links > LINKS_MAX
-                    || is_last && last == LastLink::Refuse
-                {
-                    return Err(Errno::LOOP);
-                }
-                ahead.append(&mut components(target.as_bytes())?);
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    let here = passed.last().map_or(directory, AsFd::as_fd);
-    fs::openat(here, ".", FILE_FLAGS, Mode::empty())
-}
-
-/// The components of a path, the first one last. A trailing slash is a last component `.`, which
-/// only a directory has.
-fn components(path: &[u8]) -> rustix::io::Result<Vec<Vec<u8>>> {
-    match path {
-        [] => return Err(Errno::NOENT),
-        [b'/', ..] => return Err(Errno::XDEV),
-        _ if path.len() >= PATH_BYTES_MAX => return Err(Errno::NAMETOOLONG),
-        _ => {}
-    }
-    let mut names: Vec<Vec<u8>> = path
-        .split(|&byte| byte == b'/')
-        .filter(|name| !name.is_empty())
-        .map(Vec::from)
-        .collect();
-    if path.ends_with(b"/") {
-        names.push(b".".to_vec());
-    }
-    names.reverse();
-    Ok(names)
-}
-
-/// Whether `openat2` is there and allowed. Old sandboxes answer EPERM to what they do not know, which
-/// a file may mean as well.
-fn has_openat2(directory: BorrowedFd<'_>) -> bool {
-    let probe = fs::openat2(
-        directory,
-        ".",
-        STEP_FLAGS,
-        Mode::empty(),
-        ResolveFlags::empty(),
-    );
-    !matches!(probe, Err(Errno::NOSYS | Errno::PERM))
-}
-
-/// Set once the kernel or a sandbox has turned out to refuse `openat2`.
-static WITHOUT_OPENAT2: AtomicBool = AtomicBool::new(false);
-
-const FILE_FLAGS: OFlags = OFlags::RDONLY
-    .union(OFlags::NONBLOCK)
-    .union(OFlags::CLOEXEC)
-    .union(OFlags::NOCTTY);
-const STEP_FLAGS: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
-
-/// How often `openat2` is asked before we step ourselves.
-const TRIES_MAX: usize = 4;
-
-/// As many links as the kernel follows (MAXSYMLINKS).
-const LINKS_MAX: usize = 40;
-
-/// The kernel's PATH_MAX, with the NUL.
-const PATH_BYTES_MAX: usize = 4096;
-
-const OVERLAYFS: u32 = 0x794c_7630;
-
-/// ext2 to 4, XFS, Btrfs, tmpfs, ramfs, F2FS, ZFS, bcachefs, JFS, ReiserFS, SquashFS, EROFS.
-const LOCAL_FILE_SYSTEMS: [u32; 12] = [
-    0xef53,
-    0x5846_5342,
-    0x9123_683e,
-    0x0102_1994,
-    0x8584_58f6,
-    0xf2f5_2010,
-    0x2fc1_2fc1,
-    0xca45_1a4e,
-    0x3153_464a,
-    0x5265_4973,
-    0x7371_7368,
-    0xe0f5_e1e2,
-];

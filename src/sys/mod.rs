@@ -2,9 +2,13 @@
 //! here only. It must never know HTTP, mio or a type of the floors above.
 
 pub mod file;
+mod open;
 pub mod port_holder;
 pub mod signal;
 pub mod socket;
 pub mod watch;
+
+#[cfg(test)]
+pub(crate) mod temporary;
 
 pub use port_holder::{Holder, port_holder};

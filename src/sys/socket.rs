@@ -92,10 +92,15 @@ pub fn listen(socket: impl AsFd) -> io::Result<()> {
     SockRef::from(&socket.as_fd()).listen(BACKLOG)
 }
 
-/// Lets the kernel queue no more connections than it must, for a listener that is about to close:
-/// what is still queued when a listener closes is reset.
+/// Lets the kernel queue no more connections than it must, for a listener that is about to be
+/// emptied for the last time: what is queued when it stops listening is reset.
 pub fn stop_queueing(socket: impl AsFd) {
     let _ = SockRef::from(&socket.as_fd()).listen(0);
+}
+
+/// Stops listening: from now on clients are refused, instead of left to wait for nobody.
+pub fn stop_listening(socket: impl AsFd) {
+    let _ = SockRef::from(&socket.as_fd()).shutdown(std::net::Shutdown::Read);
 }
 
 /// The address that a TCP socket is bound to.

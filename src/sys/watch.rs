@@ -2,8 +2,8 @@
 //!
 //! It must never know what the changes mean to anyone, or who waits for the descriptor.
 
-use super::file::Watchable;
-use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
+use rustix::fs::inotify::{CreateFlags, ReadFlags, WatchFlags};
+use rustix::fs::{self, inotify};
 use rustix::io::Errno;
 use std::io;
 use std::mem::MaybeUninit;
@@ -12,6 +12,17 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 /// A watched directory. The same directory, reached by whichever path, has the same id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct WatchId(i32);
+
+/// What notifications about a directory can be relied on for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Watchable {
+    /// Nothing: changes may be made elsewhere, and this kernel does not hear of them.
+    Not,
+    /// Names that come, go and move; but the contents of files may change without notice.
+    Names,
+    /// Names, and writes to the files in it.
+    Contents,
+}
 
 /// What has happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +114,18 @@ impl AsFd for Watcher {
     }
 }
 
+/// What notifications about this directory can be relied on for, going by its file system.
+///
+/// A list of those that are known to be local; a file system that is not in it may be shared with
+/// another machine, or be served by a program.
+pub fn watchable(directory: BorrowedFd<'_>) -> Watchable {
+    match fs::fstatfs(directory).map(|stat| stat.f_type as u32) {
+        Ok(OVERLAYFS) => Watchable::Names,
+        Ok(kind) if LOCAL_FILE_SYSTEMS.contains(&kind) => Watchable::Contents,
+        _ => Watchable::Not,
+    }
+}
+
 const NAME_CHANGES: WatchFlags = WatchFlags::ATTRIB
     .union(WatchFlags::CREATE)
     .union(WatchFlags::DELETE)
@@ -117,3 +140,126 @@ const BUFFER_BYTES: usize = 16 * 1024;
 
 /// The kernel's own queue holds 16,384 by default (`fs.inotify.max_queued_events`).
 const CHANGES_MAX: usize = 32 * 1024;
+
+const OVERLAYFS: u32 = 0x794c_7630;
+
+/// ext2 to 4, XFS, Btrfs, tmpfs, ramfs, F2FS, ZFS, bcachefs, JFS, ReiserFS, SquashFS, EROFS.
+const LOCAL_FILE_SYSTEMS: [u32; 12] = [
+    0xef53,
+    0x5846_5342,
+    0x9123_683e,
+    0x0102_1994,
+    0x8584_58f6,
+    0xf2f5_2010,
+    0x2fc1_2fc1,
+    0xca45_1a4e,
+    0x3153_464a,
+    0x5265_4973,
+    0x7371_7368,
+    0xe0f5_e1e2,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::file::open_directory;
+    use crate::sys::temporary::Directory;
+
+    fn changes(watcher: &Watcher) -> Vec<String> {
+        let mut changes = Vec::new();
+        let record = |change: Change<'_>| match change {
+            Change::Name(_, name) => changes.push(String::from_utf8_lossy(name).into_owned()),
+            Change::Directory(_) => changes.push("(directory)".into()),
+            Change::Gone(_) => changes.push("(gone)".into()),
+            Change::Overflow => changes.push("(overflow)".into()),
+        };
+        watcher.read(record).expect("it can be read");
+        changes.dedup();
+        changes
+    }
+
+    fn watched(directory: &Directory, what: Watchable) -> (Watcher, WatchId) {
+        let watcher = Watcher::new().expect("there is one to be had");
+        let open = open_directory(directory.path()).expect("it is there");
+        let watch = watcher.add(open.as_fd(), what).expect("it can be watched");
+        (watcher, watch)
+    }
+
+    #[test]
+    fn every_kind_of_change_is_told() {
+        let here = Directory::new();
+        let (watcher, _) = watched(&here, Watchable::Contents);
+        assert_eq!(changes(&watcher), [""; 0]);
+        here.write("a", "1");
+        assert_eq!(changes(&watcher), ["a"]);
+        here.write("a", "2");
+        assert_eq!(changes(&watcher), ["a"]);
+        here.rename("a", "b");
+        assert_eq!(changes(&watcher), ["a", "b"]);
+        here.modify("b", std::time::UNIX_EPOCH);
+        assert_eq!(changes(&watcher), ["b"]);
+        here.remove("b");
+        assert_eq!(changes(&watcher), ["b"]);
+        here.make("d").link("l", "d");
+        assert_eq!(changes(&watcher), ["d", "l.next", "l"]);
+    }
+
+    #[test]
+    fn where_names_matter_writing_is_not_told() {
+        let here = Directory::new();
+        here.write("a", "1");
+        let (watcher, _) = watched(&here, Watchable::Names);
+        here.write("a", "2").write("b", "1");
+        assert_eq!(changes(&watcher), ["b"]);
+    }
+
+    #[test]
+    fn what_is_watched_for_is_never_less_than_before() {
+        let here = Directory::new();
+        here.write("a", "1");
+        let (watcher, watch) = watched(&here, Watchable::Contents);
+        let open = open_directory(here.path()).expect("it is there");
+        assert_eq!(
+            watcher
+                .add(open.as_fd(), Watchable::Names)
+                .expect("it can be watched"),
+            watch
+        );
+        here.write("a", "2");
+        assert_eq!(changes(&watcher), ["a"]);
+    }
+
+    #[test]
+    fn the_directory_itself_is_watched_too() {
+        let around = Directory::new();
+        around.make("d");
+        let watcher = Watcher::new().expect("there is one to be had");
+        let open = open_directory(&around.at("d")).expect("it is there");
+        watcher
+            .add(open.as_fd(), Watchable::Contents)
+            .expect("it can be watched");
+        drop(open);
+        around.rename("d", "e");
+        assert_eq!(changes(&watcher), ["(directory)"]);
+        around.remove("e");
+        assert_eq!(changes(&watcher), ["(directory)", "(gone)"]);
+    }
+
+    #[test]
+    fn what_is_removed_is_told_to_be_gone_and_then_is_silent() {
+        let here = Directory::new();
+        let (watcher, watch) = watched(&here, Watchable::Contents);
+        watcher.remove(watch);
+        watcher.remove(watch);
+        here.write("a", "1");
+        assert_eq!(changes(&watcher), ["(gone)"]);
+    }
+
+    #[test]
+    fn what_is_not_on_a_disk_of_ours_cannot_be_watched() {
+        let open = open_directory(std::path::Path::new("/proc")).expect("it is there");
+        assert_eq!(watchable(open.as_fd()), Watchable::Not);
+        let watcher = Watcher::new().expect("there is one to be had");
+        assert!(watcher.add(open.as_fd(), Watchable::Not).is_err());
+    }
+}

@@ -1,0 +1,238 @@
+//! Measures this server beside its peers and beside the physical limit, on this machine, now.
+//!
+//! `cargo bench --bench compare -- --help` tells the flags; `--quick` gives a first impression.
+//!
+//! Every server runs with one worker on one CPU, wrk on another; the rounds go round-robin over the servers, so that
+//! an hour in which the machine is slower is slower for all of them; medians are shown. Figures drift between
+//! machines and hours: the ratios are what counts.
+//!
+//! Told in this order: [`options`] what is asked for, [`site`] the files that all serve, [`work`] what is requested,
+//! [`servers`] (with their [`configs`]) who answers, [`limit`] the bare responder, [`probe`] whether the answer is
+//! right, [`measure`] one run, [`table`] what is shown. [`process`] ends whatever was started.
+
+mod configs;
+mod limit;
+mod measure;
+mod options;
+mod probe;
+mod process;
+mod servers;
+mod site;
+mod table;
+mod work;
+
+use std::fs;
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+
+use measure::{Load, Sample};
+use options::Options;
+use process::{Cpus, Interrupt, TempFolder};
+use servers::{Launch, Logging, Running, Server};
+use site::Site;
+use table::{Report, Standing};
+use work::Work;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().collect();
+    if arguments
+        .get(1)
+        .is_some_and(|first| first == limit::COMMAND)
+    {
+        return exit_code(limit::run(&arguments[2..]).map_err(|error| format!("limit: {error}")));
+    }
+    let options = Options::parse();
+    // Cargo says `--bench` when it means to measure; a test run must cost nothing.
+    if options.is_test() {
+        return ExitCode::SUCCESS;
+    }
+    exit_code(compare(&options))
+}
+
+fn exit_code(outcome: Result<(), String>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("compare: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn compare(options: &Options) -> Result<(), String> {
+    let wrk = process::find_program("wrk").ok_or("wrk is missing: apt install wrk")?;
+    process::raise_descriptor_limit();
+    let interrupt =
+        Interrupt::watch().map_err(|error| format!("cannot watch for signals: {error}"))?;
+    let cpus = Cpus::choose();
+    let (servers, missing) = options.servers();
+    let mut report = Report::new(cpus.describe(), &servers, missing);
+    eprint!("{}", report.preamble());
+    eprintln!("about {} minutes", options.minutes(servers.len()));
+
+    let folder =
+        TempFolder::new().map_err(|error| format!("cannot make a temporary folder: {error}"))?;
+    let works = options.works();
+    let site =
+        build_site(&folder, &works).map_err(|error| format!("cannot write the site: {error}"))?;
+    let bench = Bench {
+        options,
+        wrk,
+        interrupt,
+        cpus,
+        site,
+        folder,
+    };
+    for work in works {
+        let (standings, problems) = bench.measure(work, &servers)?;
+        report.add(work, standings, problems);
+        print!("{}", report.last_text());
+    }
+    print!("{}", report.summary_text());
+    if let Some(file) = &options.markdown {
+        fs::write(file, report.markdown())
+            .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+    }
+    Ok(())
+}
+
+fn build_site(folder: &TempFolder, works: &[Work]) -> io::Result<Site> {
+    let mut site = Site::build(folder.path())?;
+    if works.contains(&Work::ManyFiles) {
+        site.add_many()?;
+    }
+    Ok(site)
+}
+
+/// What stays the same from one kind of work to the next.
+struct Bench<'a> {
+    options: &'a Options,
+    wrk: std::path::PathBuf,
+    interrupt: Interrupt,
+    cpus: Cpus,
+    site: Site,
+    folder: TempFolder,
+}
+
+/// A server that answers this work rightly, and what was measured of it.
+struct Contender {
+    server: Server,
+    running: Running,
+    load: Load,
+    samples: Vec<Sample>,
+}
+
+impl Bench<'_> {
+    /// All servers on one kind of work; each is started for it, so that memory is counted from a fresh process.
+    fn measure(
+        &self,
+        work: Work,
+        servers: &[Server],
+    ) -> Result<(Vec<Standing>, Vec<String>), String> {
+        if !io::stderr().is_terminal() {
+            eprintln!("{work} …");
+        }
+        let mut problems = Vec::new();
+        let mut contenders = Vec::new();
+        for &server in servers.iter().filter(|server| work.concerns(**server)) {
+            self.interrupt.check()?;
+            match self.enter(work, server) {
+                Ok(contender) => contenders.push(contender),
+                Err(problem) => {
+                    eprintln!("{:<18} {problem}", server.name());
+                    problems.push(format!("{}: {problem}", server.name()));
+                }
+            }
+        }
+        for round in 1..=self.options.rounds() {
+            for contender in &mut contenders {
+                let name = contender.server.name();
+                show_progress(&format!(
+                    "{work}: round {round} of {}: {name}",
+                    self.options.rounds()
+                ));
+                match measure::run(&contender.load, &contender.running, &self.interrupt) {
+                    Ok(sample) => contender.samples.push(sample),
+                    Err(problem) => problems.push(format!("{name}: {problem}")),
+                }
+                self.interrupt.check()?;
+            }
+        }
+        show_progress("");
+        let standings = contenders
+            .iter()
+            .filter_map(|contender| Standing::of(contender.server, &contender.samples))
+            .collect();
+        Ok((standings, problems))
+    }
+
+    /// Starts one server and asks it once, so that nothing is measured that is not the right answer.
+    fn enter(&self, work: Work, server: Server) -> Result<Contender, String> {
+        let folder = self
+            .folder
+            .path()
+            .join(format!("{}-{}", work.name(), server.name()));
+        fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
+        let launch = Launch {
+            work,
+            site: &self.site,
+            folder,
+            logging: if work == Work::AccessLog {
+                Logging::On
+            } else {
+                Logging::Off
+            },
+            cpu: self.cpus.server,
+            baseline: self.options.baseline.as_deref(),
+        };
+        let running = server.start(&launch, &self.interrupt)?;
+        let headers =
+            probe::check(work, running.port).map_err(|problem| match running.last_words() {
+                words if words.is_empty() => problem,
+                words => format!("{problem}; it said: {words}"),
+            })?;
+        let load = Load {
+            wrk: self.wrk.clone(),
+            script: measure::write_script(work, &self.site, &launch.folder)
+                .map_err(|error| error.to_string())?,
+            url: format!("http://127.0.0.1:{}{}", running.port, work.target()),
+            headers,
+            connections: work.connections(),
+            duration: Duration::from_secs(self.options.seconds()),
+            expected: work.expected(),
+            cpu: self.cpus.client,
+        };
+        Ok(Contender {
+            server,
+            running,
+            load,
+            samples: Vec::new(),
+        })
+    }
+}
+
+/// One line on stderr that the next one replaces; a file or a pipe gets none.
+fn show_progress(line: &str) {
+    if io::stderr().is_terminal() {
+        eprint!("\r\x1b[K{line}");
+    }
+}
+
+/// The middle one of some figures; 0 of none.
+fn median(figures: impl Iterator<Item = f64>) -> f64 {
+    let mut sorted: Vec<f64> = figures.collect();
+    sorted.sort_by(f64::total_cmp);
+    match sorted.len() {
+        0 => 0.0,
+        length if length % 2 == 1 => sorted[length / 2],
+        length => f64::midpoint(sorted[length / 2 - 1], sorted[length / 2]),
+    }
+}
+
+/// An I/O error that is only words.
+fn other(message: impl Into<String>) -> io::Error {
+    io::Error::other(message.into())
+}

@@ -1,0 +1,240 @@
+//! One run: wrk against one server, and what the server spent meanwhile.
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use crate::process::{self, Interrupt, Process};
+use crate::servers::Running;
+use crate::site::Site;
+use crate::work::{Expected, Work};
+
+/// What wrk is told.
+pub struct Load {
+    pub wrk: PathBuf,
+    pub script: PathBuf,
+    pub url: String,
+    pub headers: Vec<String>,
+    pub connections: usize,
+    pub duration: Duration,
+    pub expected: Expected,
+    pub cpu: Option<usize>,
+}
+
+/// What one run showed.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    pub requests_per_second: f64,
+    /// The server's CPU time, in microseconds.
+    pub cpu_per_request: f64,
+    /// Milliseconds in which half of the requests were answered.
+    pub p50: f64,
+    pub p99: f64,
+    /// Memory of all the server's processes under load, what they share counted once.
+    pub pss_bytes: f64,
+    /// Requests without the right answer.
+    pub errors: f64,
+}
+
+/// One run of wrk; the server is left running.
+pub fn run(load: &Load, server: &Running, interrupt: &Interrupt) -> Result<Sample, String> {
+    let output = load.script.with_extension("out");
+    let before = cpu_time(&server.tree());
+    let mut wrk =
+        start(load, &output).map_err(|error| format!("wrk cannot be started: {error}"))?;
+    // In the middle of the run all connections stand and all buffers are in use.
+    interrupt.wait_for(load.duration / 2, || wrk.ended())?;
+    let tree = server.tree();
+    let pss_bytes = tree.iter().map(|id| pss(*id)).sum();
+    interrupt
+        .wait_for(load.duration + WRK_TIMEOUT, || wrk.ended())?
+        .ok_or("wrk does not end")?;
+    // Processes of the tree that came or went in between are not counted wrongly: their time is.
+    let spent = cpu_time(&tree).saturating_sub(before);
+
+    let said = fs::read_to_string(&output).map_err(|error| error.to_string())?;
+    let tally = Tally::parse(&said).ok_or_else(|| format!("wrk said: {}", said.trim()))?;
+    if tally.requests == 0.0 {
+        return Err("no request was answered".into());
+    }
+    Ok(Sample {
+        requests_per_second: tally.requests / tally.seconds,
+        cpu_per_request: spent.as_secs_f64() * 1e6 / tally.requests,
+        p50: tally.p50 / 1e3,
+        p99: tally.p99 / 1e3,
+        pss_bytes,
+        errors: tally.errors(load.expected),
+    })
+}
+
+fn start(load: &Load, output: &Path) -> io::Result<Process> {
+    let mut command = process::command(&load.wrk, load.cpu);
+    command
+        .arg("--threads=1")
+        .arg(format!("--connections={}", load.connections));
+    command
+        .arg(format!("--duration={}s", load.duration.as_secs()))
+        .arg("--timeout=10s")
+        .arg("--latency");
+    command.arg("--script").arg(&load.script);
+    for header in &load.headers {
+        command.arg("--header").arg(header);
+    }
+    command.arg(&load.url);
+    let file = File::create(output)?;
+    command
+        .stdin(Stdio::null())
+        .stdout(file.try_clone()?)
+        .stderr(file);
+    Process::start(&mut command)
+}
+
+/// The script by which wrk sends this work's requests and tells its figures.
+pub fn write_script(work: Work, site: &Site, folder: &Path) -> io::Result<PathBuf> {
+    let mut script = String::from(TELL);
+    if work.pipelined() > 1 {
+        let _ = write!(script, "local depth = {}\n{PIPELINED}", work.pipelined());
+    }
+    if work == Work::ManyFiles {
+        let targets: Vec<String> = site
+            .targets
+            .iter()
+            .map(|target| format!("\"{target}\""))
+            .collect();
+        // Lua counts from one.
+        let requests: Vec<String> = site
+            .requests
+            .iter()
+            .map(|rank| (rank + 1).to_string())
+            .collect();
+        let _ = write!(
+            script,
+            "local targets = {{{}}}\nlocal ranks = {{{}}}\n{MANY_FILES}",
+            targets.join(","),
+            requests.join(",")
+        );
+    }
+    let path = folder.join("wrk.lua");
+    fs::write(&path, script)?;
+    Ok(path)
+}
+
+/// What wrk counted.
+struct Tally {
+    requests: f64,
+    seconds: f64,
+    bytes: f64,
+    /// Connections refused or broken, and answers that did not come in time.
+    failures: f64,
+    /// Answers with a status of 400 or more.
+    refusals: f64,
+    p50: f64,
+    p99: f64,
+}
+
+impl Tally {
+    fn parse(said: &str) -> Option<Tally> {
+        let figures = said.lines().find_map(|line| line.strip_prefix("TALLY "))?;
+        let figures: Vec<f64> = figures
+            .split(' ')
+            .filter_map(|figure| figure.parse().ok())
+            .collect();
+        let &[requests, microseconds, bytes, failures, refusals, p50, p99] = figures.as_slice()
+        else {
+            return None;
+        };
+        Some(Tally {
+            requests,
+            seconds: microseconds / 1e6,
+            bytes,
+            failures,
+            refusals,
+            p50,
+            p99,
+        })
+    }
+
+    fn errors(&self, expected: Expected) -> f64 {
+        let wrong = if expected.status >= 400 {
+            self.requests - self.refusals
+        } else {
+            self.refusals
+        };
+        // The bytes of answers that were cut off by the end of the run are counted too, never too few.
+        let right_bytes = self.requests * expected.body_bytes_min as f64;
+        let short = if self.bytes < right_bytes {
+            self.requests - self.bytes / (right_bytes / self.requests)
+        } else {
+            0.0
+        };
+        self.failures + wrong.max(0.0) + short.floor()
+    }
+}
+
+/// CPU time of all threads of some processes.
+fn cpu_time(tree: &[u32]) -> Duration {
+    let nanoseconds = tree
+        .iter()
+        .flat_map(|id| fs::read_dir(format!("/proc/{id}/task")))
+        .flatten()
+        .flatten()
+        .map(|task| {
+            let spent = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
+            spent
+                .split(' ')
+                .next()
+                .and_then(|spent| spent.parse::<u64>().ok())
+                .unwrap_or(0)
+        });
+    Duration::from_nanos(nanoseconds.sum())
+}
+
+/// Proportional set size, in bytes.
+fn pss(id: u32) -> f64 {
+    let rollup = fs::read_to_string(format!("/proc/{id}/smaps_rollup")).unwrap_or_default();
+    let line = rollup
+        .lines()
+        .find_map(|line| line.strip_prefix("Pss:"))
+        .unwrap_or_default();
+    line.trim()
+        .trim_end_matches(" kB")
+        .parse::<f64>()
+        .unwrap_or(0.0)
+        * 1024.0
+}
+
+/// Beyond the length of the run.
+const WRK_TIMEOUT: Duration = Duration::from_secs(20);
+
+const TELL: &str = r#"
+done = function(summary, latency, requests)
+   local errors = summary.errors
+   io.write(string.format("TALLY %d %d %d %d %d %d %d\n", summary.requests, summary.duration, summary.bytes,
+      errors.connect + errors.read + errors.write + errors.timeout, errors.status,
+      latency:percentile(50), latency:percentile(99)))
+end
+"#;
+
+const PIPELINED: &str = r"
+local batch
+init = function(args)
+   local requests = {}
+   for place = 1, depth do requests[place] = wrk.format() end
+   batch = table.concat(requests)
+end
+request = function() return batch end
+";
+
+const MANY_FILES: &str = r#"
+local requests, place = {}, 0
+init = function(args)
+   for rank, target in ipairs(targets) do requests[rank] = wrk.format("GET", target) end
+end
+request = function()
+   place = place % #ranks + 1
+   return requests[ranks[place]]
+end
+"#;

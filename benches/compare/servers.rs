@@ -1,0 +1,302 @@
+//! Who takes part: how each is found, started and asked for its version.
+
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::configs::{self, OpenFileCache};
+use crate::limit;
+use crate::process::{self, Interrupt, Process, find_program};
+use crate::site::Site;
+use crate::work::Work;
+
+/// One server, in the order of the tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Server {
+    /// A bare event loop that parses nothing and sends fixed bytes
+    Limit,
+    /// This server
+    Httpd,
+    /// Another build of this server (--baseline)
+    Baseline,
+    /// nginx with open_file_cache
+    Nginx,
+    /// nginx without
+    NginxDefault,
+    Lighttpd,
+    #[value(name = "h2o")]
+    H2o,
+    Caddy,
+    #[value(name = "apache2")]
+    Apache2,
+    #[value(name = "static-web-server")]
+    StaticWeb,
+}
+
+/// What a server is started with.
+pub struct Launch<'a> {
+    pub work: Work,
+    pub site: &'a Site,
+    /// Its own, for its config and its logs.
+    pub folder: PathBuf,
+    pub logging: Logging,
+    pub cpu: Option<usize>,
+    pub baseline: Option<&'a Path>,
+}
+
+/// Whether each request is written to an access log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Logging {
+    Off,
+    On,
+}
+
+/// A server that accepts connections; ended when dropped.
+pub struct Running {
+    pub port: u16,
+    process: Process,
+    output: PathBuf,
+}
+
+impl Server {
+    pub const ALL: [Server; 10] = [
+        Server::Limit,
+        Server::Httpd,
+        Server::Baseline,
+        Server::Nginx,
+        Server::NginxDefault,
+        Server::Lighttpd,
+        Server::H2o,
+        Server::Caddy,
+        Server::Apache2,
+        Server::StaticWeb,
+    ];
+
+    /// As `--servers` takes it and as the tables show it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Server::Limit => "limit",
+            Server::Httpd => "httpd",
+            Server::Baseline => "baseline",
+            Server::Nginx => "nginx",
+            Server::NginxDefault => "nginx-default",
+            Server::Lighttpd => "lighttpd",
+            Server::H2o => "h2o",
+            Server::Caddy => "caddy",
+            Server::Apache2 => "apache2",
+            Server::StaticWeb => "static-web-server",
+        }
+    }
+
+    /// Neither the limit nor a build of ours.
+    pub fn is_peer(self) -> bool {
+        !matches!(self, Server::Limit | Server::Httpd | Server::Baseline)
+    }
+
+    pub fn has_access_log(self) -> bool {
+        !matches!(
+            self,
+            Server::Limit | Server::NginxDefault | Server::StaticWeb
+        )
+    }
+
+    pub fn is_installed(self, baseline: Option<&Path>) -> bool {
+        self.program(baseline).is_some()
+    }
+
+    /// How to get it.
+    pub fn install_hint(self) -> &'static str {
+        match self {
+            Server::Limit | Server::Httpd | Server::Baseline => "cargo build --release",
+            Server::Nginx | Server::NginxDefault => "apt install nginx-light",
+            Server::Lighttpd => "apt install lighttpd",
+            Server::H2o => "apt install h2o",
+            Server::Caddy => "apt install caddy",
+            Server::Apache2 => "apt install apache2-bin",
+            Server::StaticWeb => "cargo install static-web-server",
+        }
+    }
+
+    /// The line in which it names its version.
+    pub fn version(self) -> String {
+        let flag = match self {
+            Server::Limit | Server::Baseline => return String::new(),
+            Server::Caddy => "version",
+            Server::Nginx
+            | Server::NginxDefault
+            | Server::Lighttpd
+            | Server::H2o
+            | Server::Apache2 => "-v",
+            Server::Httpd | Server::StaticWeb => "--version",
+        };
+        let Some(program) = self.program(None) else {
+            return String::new();
+        };
+        let Ok(output) = Command::new(program)
+            .arg(flag)
+            .stdin(Stdio::null())
+            .output()
+        else {
+            return String::new();
+        };
+        let said = [output.stdout, output.stderr].concat();
+        let line = String::from_utf8_lossy(&said)
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_owned();
+        if self == Server::Caddy {
+            format!("caddy {line}")
+        } else {
+            line
+        }
+    }
+
+    /// Starts it and waits until it accepts.
+    pub fn start(self, launch: &Launch<'_>, interrupt: &Interrupt) -> Result<Running, String> {
+        let port = free_port().map_err(|error| format!("no free port: {error}"))?;
+        let output = launch.folder.join("output");
+        let process = self.command(launch, port).and_then(|mut command| {
+            let file = File::create(&output)?;
+            command
+                .stdin(Stdio::null())
+                .stdout(file.try_clone()?)
+                .stderr(file);
+            // A group of its own: Ctrl-C in the terminal reaches us alone, and we end it properly.
+            Process::start(command.process_group(0))
+        });
+        let mut process = process.map_err(|error| format!("cannot be started: {error}"))?;
+        let accepts = interrupt.wait_for(START_TIMEOUT, || {
+            if let Some(status) = process.ended() {
+                return Some(Err(format!(
+                    "ended at once ({status}): {}",
+                    last_words(&output)
+                )));
+            }
+            TcpStream::connect((Ipv4Addr::LOCALHOST, port))
+                .ok()
+                .map(|_| Ok(()))
+        })?;
+        accepts.unwrap_or_else(|| {
+            Err(format!(
+                "does not accept connections: {}",
+                last_words(&output)
+            ))
+        })?;
+        Ok(Running {
+            port,
+            process,
+            output,
+        })
+    }
+
+    fn program(self, baseline: Option<&Path>) -> Option<PathBuf> {
+        match self {
+            Server::Limit => std::env::current_exe().ok(),
+            Server::Httpd => Some(env!("CARGO_BIN_EXE_httpd").into()),
+            Server::Baseline => baseline.map(Path::to_owned),
+            Server::Nginx | Server::NginxDefault => find_program("nginx"),
+            _ => find_program(self.name()),
+        }
+    }
+
+    fn command(self, launch: &Launch<'_>, port: u16) -> std::io::Result<Command> {
+        let program = self
+            .program(launch.baseline)
+            .ok_or_else(|| crate::other("not installed"))?;
+        let mut command = process::command(&program, launch.cpu);
+        let config = launch.folder.join(if self == Server::Caddy {
+            "Caddyfile"
+        } else {
+            "config"
+        });
+        let text = match self {
+            Server::Limit => {
+                command.args(limit::arguments(
+                    launch.work,
+                    port,
+                    &launch.site.root,
+                    &launch.folder,
+                )?);
+                return Ok(command);
+            }
+            Server::Httpd | Server::Baseline => configs::httpd(launch, port),
+            Server::Nginx => configs::nginx(launch, port, OpenFileCache::On),
+            Server::NginxDefault => configs::nginx(launch, port, OpenFileCache::Off),
+            Server::Lighttpd => configs::lighttpd(launch, port),
+            Server::H2o => configs::h2o(launch, port),
+            Server::Caddy => configs::caddy(launch, port),
+            Server::Apache2 => configs::apache2(launch, port),
+            Server::StaticWeb => configs::static_web_server(launch, port),
+        };
+        fs::write(&config, text)?;
+        match self {
+            Server::Nginx | Server::NginxDefault => {
+                command
+                    .arg("-p")
+                    .arg(&launch.folder)
+                    .args(["-e", "stderr", "-c"]);
+            }
+            Server::Lighttpd => {
+                command.args(["-D", "-f"]);
+            }
+            Server::Caddy => {
+                // It keeps certificates and a lock even where it needs none.
+                for home in ["HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"] {
+                    command.env(home, &launch.folder);
+                }
+                command.args(["run", "--adapter", "caddyfile", "--config"]);
+            }
+            Server::Apache2 => {
+                command.args(["-D", "FOREGROUND", "-f"]);
+            }
+            Server::StaticWeb => {
+                command.arg("--config-file");
+            }
+            _ => {
+                command.arg("-c");
+            }
+        }
+        command.arg(&config);
+        Ok(command)
+    }
+}
+
+impl Launch<'_> {
+    /// A file of its own, for a config.
+    pub fn file(&self, name: &str) -> String {
+        self.folder.join(name).display().to_string()
+    }
+}
+
+impl Running {
+    /// All processes that serve.
+    pub fn tree(&self) -> Vec<u32> {
+        self.process.tree()
+    }
+
+    /// The last line that it printed.
+    pub fn last_words(&self) -> String {
+        last_words(&self.output)
+    }
+}
+
+fn last_words(output: &Path) -> String {
+    let said = fs::read(output).unwrap_or_default();
+    let said = String::from_utf8_lossy(&said);
+    let last = said.lines().rfind(|line| !line.trim().is_empty());
+    last.unwrap_or_default().to_owned()
+}
+
+/// The kernel's choice; nothing holds it until the server does, which has always been soon enough.
+fn free_port() -> std::io::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+        .local_addr()?
+        .port())
+}
+
+const START_TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,0 +1,127 @@
+//! A server that runs out of descriptors: it pauses, and goes on when there are some again.
+
+use crate::support::{Binary, Client, Fixture, digits, until};
+
+const COUNT: u32 = 40;
+
+fn get(client: &mut Client, target: &str) -> crate::support::Reply {
+    client.send(format!("GET {target} HTTP/1.1\r\nHost: test\r\n\r\n"));
+    client.reply()
+}
+
+fn exhaust(binary: &Binary) -> Vec<Client> {
+    let clients: Vec<Client> = (0..COUNT + 30).map(|_| binary.connect()).collect();
+    until("its descriptors are used up", || {
+        (binary.descriptors() >= COUNT as usize).then_some(())
+    });
+    clients
+}
+
+#[test]
+fn accepting_goes_on_when_connections_have_closed() {
+    let fixture = Fixture::new().file("a.txt", "it");
+    let binary = Binary::serve_with_descriptors(&fixture.root(), COUNT);
+    let clients = exhaust(&binary);
+    // This one is in the kernel's queue; nobody can take it yet.
+    let mut waiting = binary.connect();
+    waiting.send("GET /a.txt HTTP/1.1\r\nHost: test\r\n\r\n");
+    drop(clients);
+    waiting.reply().expect(200).body("it");
+}
+
+#[test]
+fn it_recovers_again_and_again() {
+    let fixture = Fixture::new().file("a.txt", "it");
+    let binary = Binary::serve_with_descriptors(&fixture.root(), COUNT);
+    for _ in 0..3 {
+        drop(exhaust(&binary));
+        let mut client = binary.connect();
+        get(&mut client, "/a.txt").expect(200).body("it");
+    }
+}
+
+#[test]
+fn connections_that_are_open_are_served_meanwhile() {
+    let fixture = Fixture::new().file("a.txt", "it");
+    let binary = Binary::serve_with_descriptors(&fixture.root(), COUNT);
+    let mut open = binary.connect();
+    get(&mut open, "/a.txt").expect(200);
+    let _clients = exhaust(&binary);
+    for _ in 0..20 {
+        let reply = get(&mut open, "/a.txt");
+        // From memory, or not at all: opening it anew takes a descriptor.
+        assert!([200, 503].contains(&reply.status), "{reply:?}");
+    }
+}
+
+/// RFC 9110 §15.6.4.
+#[test]
+fn a_file_that_cannot_be_opened_for_lack_of_descriptors_is_503_and_not_404() {
+    let fixture = Fixture::new().file("a.txt", "it").file("cold.txt", "it");
+    let binary = Binary::serve_with_descriptors(&fixture.root(), COUNT);
+    let mut open = binary.connect();
+    get(&mut open, "/a.txt").expect(200);
+    let clients = exhaust(&binary);
+    get(&mut open, "/cold.txt")
+        .expect(503)
+        .has_header("Retry-After");
+    drop(clients);
+    until("it has descriptors again", || {
+        (binary.descriptors() < COUNT as usize / 2).then_some(())
+    });
+    get(&mut open, "/cold.txt").expect(200).body("it");
+}
+
+#[test]
+fn more_large_files_than_descriptors_are_served() {
+    let fixture = (0..100).fold(Fixture::new(), |fixture, number| {
+        fixture.file(format!("{number}.bin"), digits(200_000 + number))
+    });
+    let binary = Binary::serve_with_descriptors(&fixture.root(), COUNT);
+    let mut client = binary.connect();
+    for number in 0..100 {
+        let reply = get(&mut client, &format!("/{number}.bin"));
+        reply.expect(200).body(digits(200_000 + number));
+    }
+    // And nobody else is shut out by the files that are kept open.
+    let mut other = binary.connect();
+    get(&mut other, "/0.bin").expect(200);
+}
+
+#[test]
+fn no_descriptor_is_lost_over_many_connections() {
+    let fixture = Fixture::new()
+        .file("a.txt", "it")
+        .file("large.bin", digits(500_000));
+    let binary = Binary::serve(&fixture.root());
+    let serve_some = || {
+        for number in 0..200 {
+            let mut client = binary.connect();
+            match number % 5 {
+                0 => drop(client),
+                1 => client
+                    .try_send(b"GET /large.bin HTTP/1.1\r\nHost: test\r\n\r\n")
+                    .unwrap_or(()),
+                2 => {
+                    get(&mut client, "/a.txt").expect(200);
+                }
+                3 => {
+                    client.send("nonsense\r\n\r\n");
+                    client.reply().expect(400);
+                }
+                _ => {
+                    get(&mut client, "/missing").expect(404);
+                }
+            }
+        }
+    };
+    serve_some();
+    let before = until("all connections are closed", || {
+        let count = binary.descriptors();
+        (count < 30).then_some(count)
+    });
+    serve_some();
+    until("all connections are closed again", || {
+        (binary.descriptors() <= before).then_some(())
+    });
+}

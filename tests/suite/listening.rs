@@ -1,0 +1,202 @@
+//! Addresses, and what stands in the way of having them.
+
+use crate::support::{Client, Fixture, skip};
+use httpd::{Address, Running, Server, Site, StartError};
+use std::net::{IpAddr, Ipv6Addr, TcpListener, TcpStream};
+
+/// Starts with these addresses.
+fn start(addresses: &[&str]) -> Result<Running, StartError> {
+    addresses
+        .iter()
+        .fold(Server::new(Site::new()), |server, address| {
+            server.listen(address)
+        })
+        .start()
+}
+
+fn stop(running: Running) {
+    running.handle().stop_now();
+    running.wait();
+}
+
+#[track_caller]
+fn refused(addresses: &[&str]) -> String {
+    match start(addresses) {
+        Ok(running) => {
+            stop(running);
+            panic!("{addresses:?} could be listened on");
+        }
+        Err(error) => error.to_string(),
+    }
+}
+
+fn ports(running: &Running) -> Vec<(IpAddr, u16)> {
+    running
+        .addresses()
+        .iter()
+        .map(|address| match address {
+            Address::Tcp(address) => (address.ip(), address.port()),
+            Address::Unix(path) => panic!("{path:?}"),
+        })
+        .collect()
+}
+
+fn has_ipv6() -> bool {
+    TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok()
+}
+
+#[test]
+fn port_0_is_any_free_port() {
+    let server = Fixture::new().serve();
+    assert_ne!(server.port(), 0);
+    server.get("/a..b.txt").send().expect(200);
+}
+
+#[test]
+fn localhost_is_both_families_on_one_port() {
+    if !has_ipv6() {
+        return skip("this machine has no IPv6");
+    }
+    let server = Fixture::new().listen("localhost:0").serve();
+    let ports = ports(server.running());
+    assert_eq!(ports.len(), 2);
+    assert!(ports[0].0.is_ipv4() && ports[1].0.is_ipv6());
+    assert_eq!(ports[0].1, ports[1].1);
+    for address in server.addresses() {
+        let mut client = Client::connect(address);
+        client.send("GET /a..b.txt HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        client.reply().expect(200);
+    }
+}
+
+#[test]
+fn a_port_alone_is_every_interface() {
+    let server = Fixture::new().listen(":0").serve();
+    let port = server.port();
+    let local = Address::Tcp((std::net::Ipv4Addr::LOCALHOST, port).into());
+    let mut client = Client::connect(&local);
+    client.send("GET /a..b.txt HTTP/1.1\r\nHost: test\r\n\r\n");
+    client.reply().expect(200);
+}
+
+#[test]
+fn an_ipv6_address_is_listened_on() {
+    if !has_ipv6() {
+        return skip("this machine has no IPv6");
+    }
+    let server = Fixture::new().listen("[::1]:0").serve();
+    server.get("/a..b.txt").send().expect(200);
+}
+
+#[test]
+fn several_addresses_are_all_listened_on() {
+    let server = Fixture::new()
+        .listen("127.0.0.1:0")
+        .listen("127.0.0.2:0")
+        .listen("127.0.0.1:0")
+        .serve();
+    assert_eq!(server.addresses().len(), 3);
+    for address in server.addresses() {
+        let mut client = Client::connect(address);
+        client.send("GET /a..b.txt HTTP/1.1\r\nHost: test\r\n\r\n");
+        client.reply().expect(200);
+    }
+}
+
+#[test]
+fn a_taken_port_is_refused_and_its_holder_named() {
+    let theirs = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = theirs.local_addr().expect("it has one").to_string();
+    let message = refused(&[&address]);
+    assert!(message.contains(&address), "{message}");
+    let pid = format!("process {}", std::process::id());
+    assert!(message.contains(&pid), "{message}");
+}
+
+/// Every worker has a listener of its own with `SO_REUSEPORT`; another server must not slip in.
+#[test]
+fn a_second_server_on_the_same_port_is_refused() {
+    let first = Fixture::new().workers(2).serve();
+    let address = first.address().to_string();
+    let message = refused(&[&address]);
+    assert!(message.contains("listens there already"), "{message}");
+    for _ in 0..20 {
+        first.get("/a..b.txt").send().expect(200);
+    }
+}
+
+#[test]
+fn a_second_server_on_every_interface_is_refused_too() {
+    let first = Fixture::new().serve();
+    refused(&[&format!("0.0.0.0:{}", first.port())]);
+}
+
+#[test]
+fn when_one_address_cannot_be_had_none_is_listened_on() {
+    let theirs = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let taken = theirs.local_addr().expect("it has one").to_string();
+    let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = free.local_addr().expect("it has one");
+    drop(free);
+    refused(&[&address.to_string(), &taken]);
+    assert!(TcpStream::connect(address).is_err(), "it is half started");
+    TcpListener::bind(address).expect("the first address is free again");
+}
+
+#[test]
+fn an_address_of_another_machine_is_refused_with_advice() {
+    // TEST-NET-1, RFC 5737: nobody has it.
+    let message = refused(&["192.0.2.1:0"]);
+    assert!(message.contains("does not have that address"), "{message}");
+}
+
+#[test]
+fn an_address_that_is_none_is_refused_by_name() {
+    for address in ["", "localhost:http", "127.0.0.1:99999", "[::1", "unix:"] {
+        let message = refused(&[address]);
+        assert!(message.contains(&format!("{address:?}")), "{message}");
+    }
+}
+
+#[test]
+fn a_server_without_an_address_is_refused() {
+    let message = refused(&[]);
+    assert!(message.contains("no address"), "{message}");
+}
+
+#[test]
+fn a_port_is_free_at_once_when_its_server_has_ended() {
+    let mut server = Fixture::new().serve();
+    let address = server.address().to_string();
+    let mut client =
+        server.raw("GET /a..b.txt HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+    client.last_reply();
+    server.handle().stop();
+    server.wait();
+    stop(start(&[&address]).expect("TIME_WAIT is no obstacle"));
+}
+
+#[test]
+fn every_worker_serves() {
+    let server = Fixture::new()
+        .workers(4)
+        .handler("/worker", |_: &httpd::Request<'_>| {
+            httpd::Response::text(std::thread::current().name().unwrap_or("none"))
+        })
+        .serve();
+    assert_eq!(server.running().workers(), 4);
+    let mut seen = std::collections::BTreeSet::new();
+    crate::support::until("all four workers have answered", || {
+        seen.insert(server.get("/worker").send().text().to_owned());
+        (seen.len() == 4).then_some(())
+    });
+}
+
+/// One per CPU that this process may use.
+#[test]
+fn workers_are_counted_by_default() {
+    let running = start(&["127.0.0.1:0"]).expect("a free port");
+    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+    assert_eq!(running.workers(), cpus);
+    stop(running);
+}

@@ -1,0 +1,39 @@
+//! The server over real sockets, as its clients and operators see it.
+//!
+//! Each module is a word of the operator's; each test a sentence about what can be relied on. A
+//! response is read by a client that accepts nothing but what RFC 9112 lets a server send.
+
+mod support;
+
+mod access_log;
+mod bodies;
+mod clients;
+mod conditionals;
+mod descriptors;
+mod directories;
+mod dotfiles;
+mod errors;
+mod expect;
+mod files;
+mod floors;
+mod framing;
+mod half_close;
+mod handlers;
+mod heads;
+mod hosts;
+mod keepalive;
+mod large_files;
+mod limits;
+mod listening;
+mod methods;
+mod options;
+mod panics;
+mod pipelining;
+mod ranges;
+mod shrinking_file;
+mod slow_clients;
+mod stop;
+mod symlinks;
+mod traversal;
+mod types;
+mod unix_sockets;

@@ -1,0 +1,124 @@
+//! The real program in a process of its own, for what cannot be tried on the test's.
+
+use super::Client;
+use httpd::Address;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, Stdio};
+
+/// A running program; killed when it is dropped.
+pub struct Binary {
+    child: Child,
+    address: Address,
+    /// Kept open, so that the program can go on to complain.
+    _stderr: BufReader<ChildStderr>,
+}
+
+impl Binary {
+    /// Serves a directory on a free port of 127.0.0.1, with one worker.
+    pub fn serve(root: &Path) -> Binary {
+        Binary::start(Command::new(PROGRAM).args(arguments(root)))
+    }
+
+    /// The same with so many descriptors and no more.
+    pub fn serve_with_descriptors(root: &Path, count: u32) -> Binary {
+        let limited = format!("ulimit -n {count} && exec \"$@\"");
+        Binary::start(
+            Command::new("sh")
+                .args(["-c", &limited, "sh", PROGRAM])
+                .args(arguments(root)),
+        )
+    }
+
+    /// The same as a user who may not do anything special. `None` where this cannot be had: when
+    /// the test has the privileges itself and no program to give them up.
+    pub fn serve_unprivileged(root: &Path) -> Result<Binary, String> {
+        if !rustix::process::geteuid().is_root() {
+            return Ok(Binary::serve(root));
+        }
+        // Nobody else may be allowed to reach the build directory.
+        let copy = root.with_file_name("httpd");
+        fs::copy(PROGRAM, &copy).map_err(|error| format!("copying the program: {error}"))?;
+        let mut setpriv = Command::new("setpriv");
+        setpriv
+            .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"])
+            .arg(copy)
+            .args(arguments(root));
+        match Command::new("setpriv").arg("--version").output() {
+            Ok(_) => Ok(Binary::start(&mut setpriv)),
+            Err(error) => Err(format!("running as root, and setpriv: {error}")),
+        }
+    }
+
+    fn start(command: &mut Command) -> Binary {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program can be started");
+        let mut stderr = BufReader::new(child.stderr.take().expect("it is piped"));
+        let mut told = String::new();
+        let address = loop {
+            let mut line = String::new();
+            let count = stderr.read_line(&mut line).expect("it says something");
+            assert_ne!(count, 0, "the program ended: {told}");
+            if let Some((_, rest)) = line.split_once("listening on http://") {
+                let address = rest.split_whitespace().next().unwrap_or_default();
+                break Address::Tcp(address.parse().expect("an address"));
+            }
+            told.push_str(&line);
+        };
+        Binary {
+            child,
+            address,
+            _stderr: stderr,
+        }
+    }
+
+    pub fn connect(&self) -> Client {
+        Client::connect(&self.address)
+    }
+
+    /// How many descriptors it has open.
+    pub fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.child.id()))
+            .expect("it is running")
+            .count()
+    }
+
+    /// How many clock ticks it has spent on a CPU, usually hundredths of a second.
+    pub fn cpu_ticks(&self) -> u64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("running");
+        // proc(5): utime and stime are the 14th and 15th field; the second may hold spaces.
+        let (_, rest) = stat.rsplit_once(')').expect("the name is in parentheses");
+        let fields: Vec<&str> = rest.split_whitespace().collect();
+        fields[11..13]
+            .iter()
+            .map(|ticks| ticks.parse::<u64>().expect("a number"))
+            .sum()
+    }
+}
+
+impl Drop for Binary {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn arguments(root: &Path) -> [&OsStr; 7] {
+    [
+        OsStr::new("-h"),
+        OsStr::new("127.0.0.1"),
+        OsStr::new("-p"),
+        OsStr::new("0"),
+        OsStr::new("-w"),
+        OsStr::new("1"),
+        root.as_os_str(),
+    ]
+}
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_httpd");
