@@ -167,7 +167,7 @@ impl OpenFiles {
             self.sought_is = Sought::Undisturbed;
             // Somebody may be writing to it all the time: in the end it is left where it is.
             let contents_bytes_max = if tries_left > 0 {
-                self.contents_bytes_max
+                self.worth_keeping_bytes(key)
             } else {
                 0
             };
@@ -211,6 +211,16 @@ impl OpenFiles {
             root: root.clone(),
             path: path.to_vec(),
             bytes_max,
+        }
+    }
+
+    /// Up to which size the contents of a file are worth keeping. The kernel keeps them as well and
+    /// sends them from there for little more: memory is for what is asked for often.
+    fn worth_keeping_bytes(&self, key: &[u8]) -> u64 {
+        if self.store.uses(key) < OFTEN {
+            self.contents_bytes_max.min(SMALL_BYTES)
+        } else {
+            self.contents_bytes_max
         }
     }
 
@@ -279,6 +289,7 @@ impl OpenFiles {
         if let Some(Answer::File(known)) = self.store.peek(search.key).map(|entry| &entry.answer)
             && known.is_settled()
             && *known.identity() == identity
+            && (known.is_in_memory() || identity.size_bytes > contents_bytes_max)
         {
             return Ok(Some(Answer::File(Rc::clone(known))));
         }
@@ -379,6 +390,12 @@ fn tells_writes(answer: &Answer, place: &Place) -> bool {
         Answer::Directory | Answer::Nothing => true,
     }
 }
+
+/// Contents that are copied for less than it takes to send them from a descriptor.
+const SMALL_BYTES: u64 = 16 * 1024;
+
+/// Uses between two rechecks, about a second, from which on a file is asked for often.
+const OFTEN: u32 = 16;
 
 /// How often it is tried to find something as it is in one moment.
 const TRIES_MAX: usize = 4;

@@ -132,6 +132,11 @@ impl CachedFile {
         &self.contents
     }
 
+    /// Whether the bytes are here.
+    pub(super) fn is_in_memory(&self) -> bool {
+        matches!(self.contents, Contents::Memory(_))
+    }
+
     /// Which version of which file this is.
     pub fn identity(&self) -> &Identity {
         &self.identity

@@ -15,8 +15,8 @@ use std::time::Instant;
 pub struct CacheLimits {
     /// Bytes in memory: contents, headers, names and tables.
     pub bytes_max: u64,
-    /// The largest file whose contents are kept in memory, in bytes. Of larger ones the descriptor
-    /// is kept.
+    /// The largest file whose contents are kept in memory, in bytes: while it is small, or asked
+    /// for often. Of others the descriptor is kept.
     pub contents_bytes_max: u64,
     /// Answers: files, directories, and that there is nothing.
     pub entries_max: usize,
@@ -30,7 +30,7 @@ impl Default for CacheLimits {
             bytes_max: 128 * 1024 * 1024,
             contents_bytes_max: 128 * 1024,
             entries_max: 50_000,
-            descriptors_max: 1024,
+            descriptors_max: 8192,
         }
     }
 }
@@ -112,6 +112,8 @@ struct Slot {
     entry: Entry,
     cost_bytes: u64,
     use_since: Use,
+    /// How often it was given since it was found out.
+    uses: u32,
 }
 
 /// Whether an answer was given since the hand came by.
@@ -139,7 +141,17 @@ impl Store {
     pub(super) fn touch(&mut self, key: &[u8]) -> Option<&Entry> {
         let slot = self.slots.get_mut(*self.places.get(key)?)?.as_mut()?;
         slot.use_since = Use::Used;
+        slot.uses = slot.uses.saturating_add(1);
         Some(&slot.entry)
+    }
+
+    /// How often the entry of this key was given since it was found out.
+    pub(super) fn uses(&self, key: &[u8]) -> u32 {
+        let slot = self
+            .places
+            .get(key)
+            .and_then(|&place| self.slots.get(place));
+        slot.and_then(Option::as_ref).map_or(0, |slot| slot.uses)
     }
 
     /// The entry of this key, to be looked at.
@@ -187,6 +199,7 @@ impl Store {
             entry,
             cost_bytes,
             use_since,
+            uses: 0,
         });
         let place = match self.free.pop() {
             Some(place) => {

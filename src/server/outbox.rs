@@ -112,11 +112,34 @@ impl Outbox {
     fn push_file(&mut self, file: Rc<CachedFile>, range: Range<u64>) {
         match memory(&file, &range) {
             Some(bytes) if bytes.len() <= COPIED_BYTES_MAX => {
-                self.gathered.extend_from_slice(bytes)
+                self.gathered.extend_from_slice(bytes);
             }
+            None if self.gather_from_disk(&file, &range) => {}
             _ if range.is_empty() => {}
             _ => self.tail = Tail::File { file, range },
         }
+    }
+
+    /// Reads a small piece of a large file behind its head: one call, where sending it from the
+    /// descriptor would take one to ask for its pages and one to send them. Only what the kernel
+    /// has in memory; anything else is left to the tail, which can wait and can fail.
+    fn gather_from_disk(&mut self, file: &CachedFile, range: &Range<u64>) -> bool {
+        let Contents::Descriptor(descriptor) = file.contents() else {
+            return false;
+        };
+        let length = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
+        if length > READ_BYTES_MAX {
+            return false;
+        }
+        let start = self.gathered.len();
+        self.gathered.resize(start + length, 0);
+        let room = &mut self.gathered[start..];
+        let read = file::read_at(descriptor.as_fd(), room, range.start, Disk::MustNotBlock);
+        let complete = read.is_ok_and(|count| count == length);
+        if !complete {
+            self.gathered.truncate(start);
+        }
+        complete
     }
 
     /// Writes until all is written, the client takes no more, or `budget` bytes of files are sent.
@@ -173,6 +196,7 @@ impl Outbox {
                         }
                         Write::Took(count) => {
                             self.interrupted = Interrupted::No;
+                            self.warm_until = self.warm_until.max(range.start);
                             budget = budget.saturating_sub(count);
                         }
                     }
@@ -275,7 +299,7 @@ fn is_cold(file: &CachedFile, range: &Range<u64>, budget: usize, warm_until: u64
     };
     let end = range.end.min(range.start + budget as u64);
     let cold = |offset| file::residency(descriptor.as_fd(), offset) == file::Residency::Cold;
-    end > warm_until && (cold(end - 1) || cold(range.start))
+    end > warm_until && (cold(end - 1) || warm_until == 0 && cold(range.start))
 }
 
 /// The range of a file whose contents are in memory.
@@ -332,6 +356,9 @@ fn send_piece(
 /// Content up to this size is copied behind its head: cheaper than a second vector, and it can be
 /// gathered with the answers of other pipelined requests.
 const COPIED_BYTES_MAX: usize = 4 * 1024;
+
+/// A piece of a larger file up to this size is read behind its head.
+const READ_BYTES_MAX: usize = 16 * 1024;
 
 /// How much is read at once when the disk has to be waited for.
 const WARMUP_BYTES: u64 = 1024 * 1024;

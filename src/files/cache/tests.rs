@@ -689,9 +689,9 @@ fn what_is_in_memory_is_found_by_one_who_may_not_wait() {
 #[test]
 fn what_is_cold_is_said_to_be_and_is_warm_after_its_warmup() {
     let mut site = Site::new();
-    site.around.write("root/a", vec![b'1'; 100_000]);
+    site.around.write("root/a", vec![b'1'; 10_000]);
     let file = site.around.make_cold("root/a");
-    if file::residency(file.as_fd(), 99_999) != file::Residency::Cold {
+    if file::residency(file.as_fd(), 9_999) != file::Residency::Cold {
         eprintln!("skipped: the directory for temporary files cannot be made cold");
         return;
     }
@@ -704,6 +704,22 @@ fn what_is_cold_is_said_to_be_and_is_warm_after_its_warmup() {
         site.files.find(&root, b"a", now, Disk::MustNotBlock),
         Ok(Found::File(_))
     ));
+}
+
+#[test]
+fn a_file_that_is_asked_for_often_moves_into_memory_where_a_small_one_is_at_once() {
+    let mut site = Site::new();
+    site.around
+        .write("root/small", vec![b'1'; 1_000])
+        .write("root/middle", vec![b'2'; 100_000]);
+    assert!(site.file("small").is_in_memory());
+    assert!(!site.file("middle").is_in_memory());
+    for _ in 0..OFTEN {
+        site.file("middle");
+    }
+    site.now.monotonic += RECHECK_AFTER;
+    site.now.wall += RECHECK_AFTER;
+    assert!(site.file("middle").is_in_memory());
 }
 
 #[test]
