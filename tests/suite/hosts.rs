@@ -101,10 +101,11 @@ fn an_absolute_target_says_the_host() {
 /// RFC 9110 §7.4: whoever asks for an https resource must have come over TLS.
 #[test]
 fn an_https_target_is_misdirected_on_a_plain_connection() {
-    serve()
+    let server = serve();
+    let reply = server
         .raw("GET https://other/host?q HTTP/1.1\r\nHost: test\r\n\r\n")
-        .last_reply()
-        .expect(421);
+        .reply();
+    reply.expect(421);
 }
 
 #[test]
