@@ -123,6 +123,8 @@ impl Driven {
     /// One drive for an event.
     fn begins_with(&mut self, edge: Edge) {
         if self.verdict != Verdict::Close {
+            // A turn begins with the file changes.
+            self.local.files.look();
             self.local.freshness = self.connection.note(edge);
             self.verdict = self.connection.drive(&mut self.local);
             self.check();
@@ -318,6 +320,12 @@ impl Reply {
         };
         reply.content = bytes.get(end..end + length)?.to_vec();
         Some((reply, end + length))
+    }
+
+    /// Has exactly this content, which is too long to be printed.
+    #[track_caller]
+    fn is(&self, content: &str) {
+        assert!(self.content == content.as_bytes(), "other content");
     }
 
     fn header(&self, name: &str) -> Option<&str> {

@@ -240,7 +240,7 @@ impl Transport for Script {
         match wire.take(count) {
             Write::Took(count) => {
                 let mut piece = vec![0; count];
-                let read = file::read_at(file, &mut piece, offset)?;
+                let read = file::read_at(file, &mut piece, offset, file::Disk::MayBlock)?;
                 wire.sent.extend_from_slice(&piece[..read]);
                 Ok(Write::Took(read))
             }
