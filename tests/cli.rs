@@ -595,6 +595,26 @@ fn a_stop_lets_an_open_answer_end() {
 }
 
 #[test]
+fn newcomers_are_refused_while_a_stop_waits_for_an_open_answer() {
+    let folder = with_large_file();
+    let mut serving = Serving::start(&mut folder.httpd(&["-v", "-p", "0", "www"]));
+    let mut download = open_download(&serving);
+    let server = download.peer_addr().unwrap();
+    serving.signal("-TERM");
+    let deadline = std::time::Instant::now() + Duration::from_secs(10);
+    // Each worker stops in its own time: what still gets in is answered or closed.
+    while TcpStream::connect(server).is_ok() {
+        assert!(
+            std::time::Instant::now() < deadline,
+            "newcomers are let in to wait"
+        );
+    }
+    assert!(serving.is_running(), "the open answer was cut");
+    std::io::copy(&mut download, &mut std::io::sink()).unwrap();
+    assert_eq!(serving.end().0, Some(0));
+}
+
+#[test]
 fn a_second_signal_stops_now() {
     let folder = with_large_file();
     folder.write("httpd.toml", "listen = \"localhost:0\"\nroot = \"www\"\n[limits]\nstop_timeout = \"1h\"\nsend_timeout = \"1h\"\n");

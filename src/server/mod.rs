@@ -36,6 +36,7 @@ use listener::Listeners;
 use local::{Local, Reader};
 use mailbox::{Letter, Mailbox};
 use pool::Pool;
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -283,6 +284,15 @@ impl Running {
                 log::error!("a worker panicked");
             }
         }
+    }
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Running")
+            .field("addresses", &self.addresses())
+            .finish_non_exhaustive()
     }
 }
 

@@ -309,6 +309,10 @@ impl Worker {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     return Accepting::Asleep;
                 }
+                // A worker that shares this listener has stopped before us.
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                    return Accepting::Ended;
+                }
                 Err(error) if socket::is_exhausted(&error) => {
                     log::error!("worker {}: accepting pauses: {error}", self.number);
                     return Accepting::Paused(self.local.clock.monotonic() + PAUSE);
@@ -365,6 +369,8 @@ impl Worker {
         for (index, listener) in listeners.of_worker(self.number).enumerate() {
             socket::stop_queueing(listener);
             self.accept(index, ACCEPTS_AT_STOP_MAX);
+            // Who comes later is refused at once and can go elsewhere. To wait in a queue that
+            // nobody empties, until the last open request has ended, would be worse.
             socket::stop_listening(listener);
             self.accepting[index] = Accepting::Ended;
             // Fails only for what was never registered.
@@ -390,7 +396,7 @@ impl Worker {
         }
     }
 
-    fn has_ended(&self) -> Turn {
+    fn has_ended(&mut self) -> Turn {
         match self.stop_deadline {
             Some(deadline)
                 if self.connections.is_empty() || deadline <= self.local.clock.monotonic() =>
@@ -401,6 +407,9 @@ impl Worker {
                         self.number,
                         self.connections.len()
                     );
+                }
+                for (_, slot) in &mut self.connections {
+                    slot.connection.cut(&mut self.local);
                 }
                 Turn::Last
             }

@@ -92,15 +92,17 @@ pub fn listen(socket: impl AsFd) -> io::Result<()> {
     SockRef::from(&socket.as_fd()).listen(BACKLOG)
 }
 
-/// Lets the kernel queue no more connections than it must, for a listener that is about to be
-/// emptied for the last time: what is queued when it stops listening is reset.
+/// Lets the kernel queue no more connections than it must, for a listener that is about to end:
+/// what is still queued then is reset.
 pub fn stop_queueing(socket: impl AsFd) {
     let _ = SockRef::from(&socket.as_fd()).listen(0);
 }
 
-/// Stops listening: from now on clients are refused, instead of left to wait for nobody.
+/// Ends listening while the socket stays open: from now on the kernel refuses who connects, and
+/// `accept` fails with `InvalidInput`. What is still queued on a TCP listener is reset.
 pub fn stop_listening(socket: impl AsFd) {
-    let _ = SockRef::from(&socket.as_fd()).shutdown(std::net::Shutdown::Read);
+    // Fails only for what did not listen.
+    let _ = rustix::net::shutdown(socket, Shutdown::Read);
 }
 
 /// The address that a TCP socket is bound to.

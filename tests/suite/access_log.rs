@@ -215,6 +215,18 @@ fn lines_that_wait_in_the_buffer_are_written_at_the_end() {
 }
 
 #[test]
+fn a_download_cut_by_the_end_of_the_server_is_logged() {
+    let mut server = serve();
+    let mut client = server.raw("GET /large.bin HTTP/1.1\r\nHost: test\r\n\r\n");
+    client.reply_head("GET").expect(200);
+    server.handle().stop_now();
+    server.wait();
+    let line = line(&server);
+    assert!(line.contains("\"GET /large.bin HTTP/1.1\" 200 "), "{line}");
+    assert!(!line.contains(" 30000000 "), "{line}");
+}
+
+#[test]
 fn a_log_that_is_there_is_appended_to() {
     let fixture = Fixture::new().outside("access.log", "earlier\n");
     let server = fixture.access_log().serve();

@@ -1,6 +1,6 @@
 //! Clients that other people wrote.
 
-use crate::support::{Fixture, TestServer, numbered, skip};
+use crate::support::{Fixture, TestServer, noise, skip};
 use std::process::{Command, Output, Stdio};
 
 fn serve() -> TestServer {
@@ -8,7 +8,7 @@ fn serve() -> TestServer {
         .file("index.html", "<h1>top</h1>")
         .file("a.txt", "it")
         .file("dir/index.html", "dir")
-        .file("large.bin", numbered(3_000_000))
+        .file("large.bin", noise(3_000_000))
         .serve()
 }
 
@@ -55,7 +55,7 @@ fn curl_downloads_a_page_and_a_large_file() {
     };
     assert_eq!(page, b"<h1>top</h1>");
     let large = curl(&server, &[], "/large.bin").expect("curl is there");
-    assert!(large == numbered(3_000_000));
+    assert!(large == noise(3_000_000));
 }
 
 #[test]
@@ -64,16 +64,16 @@ fn curl_resumes_a_download() {
     let Some(rest) = curl(&server, &["--range", "1000000-"], "/large.bin") else {
         return;
     };
-    assert!(rest == numbered(3_000_000)[1_000_000..]);
+    assert!(rest == noise(3_000_000)[1_000_000..]);
     let partial = server.root().join("partial");
-    std::fs::write(&partial, &numbered(3_000_000)[..500_000]).expect("written");
+    std::fs::write(&partial, &noise(3_000_000)[..500_000]).expect("written");
     let output = partial.to_str().expect("it is UTF-8");
     curl(
         &server,
         &["--continue-at", "-", "--output", output],
         "/large.bin",
     );
-    assert!(std::fs::read(&partial).expect("it is there") == numbered(3_000_000));
+    assert!(std::fs::read(&partial).expect("it is there") == noise(3_000_000));
 }
 
 #[test]
@@ -107,9 +107,9 @@ fn curl_is_told_that_nothing_has_changed() {
 #[test]
 fn curl_is_refused_an_upload_of_any_size() {
     let server = serve();
-    let small = numbered(100_000);
+    let small = noise(100_000);
     let path = server.root().join("upload");
-    for (content, status) in [(small, "405"), (numbered(3_000_000), "413")] {
+    for (content, status) in [(small, "405"), (noise(3_000_000), "413")] {
         std::fs::write(&path, content).expect("written");
         let path = path.to_str().expect("it is UTF-8");
         let arguments = [

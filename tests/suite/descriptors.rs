@@ -1,6 +1,7 @@
 //! A server that runs out of descriptors: it pauses, and goes on when there are some again.
 
 use crate::support::{Binary, Client, Fixture, digits, until};
+use std::time::Duration;
 
 const COUNT: u32 = 40;
 
@@ -52,6 +53,15 @@ fn connections_that_are_open_are_served_meanwhile() {
         // From memory, or not at all: opening it anew takes a descriptor.
         assert!([200, 503].contains(&reply.status), "{reply:?}");
     }
+}
+
+/// Trying again and again to accept would take a whole CPU.
+#[test]
+fn a_server_without_descriptors_sleeps() {
+    let fixture = Fixture::new().file("a.txt", "it");
+    let binary = Binary::serve_with_descriptors(&fixture.root(), COUNT);
+    let _clients = exhaust(&binary);
+    assert!(binary.ticks_within(Duration::from_secs(1)) < 20);
 }
 
 /// RFC 9110 §15.6.4.

@@ -1,7 +1,7 @@
 //! A file is there, or it is not.
 
 use crate::support::fixture::{HOSTILE_NAMES, MODIFIED, modified, set_modified};
-use crate::support::{Binary, Fixture, digits, numbered, skip};
+use crate::support::{Binary, Fixture, Reply, digits, noise, skip, until};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::time::{Duration, SystemTime};
@@ -19,6 +19,22 @@ fn a_file_is_served_with_its_length_type_and_validators() {
         .header("Last-Modified", MODIFIED)
         .has_header("ETag")
         .body("hello\n");
+}
+
+/// RFC 9110 §6.6.1.
+#[test]
+fn the_date_is_that_of_the_answer() {
+    let server = Fixture::new().serve();
+    let mut client = server.connect();
+    let before = SystemTime::now();
+    client.send("GET /a..b.txt HTTP/1.1\r\nHost: test\r\n\r\n");
+    let date = |reply: &Reply| httpdate::parse_http_date(reply.value("Date")).expect("a date");
+    let first = date(&client.reply());
+    assert!(first <= SystemTime::now() && before <= first + Duration::from_secs(1));
+    until("the date moves on", || {
+        client.send("GET /a..b.txt HTTP/1.1\r\nHost: test\r\n\r\n");
+        (date(&client.reply()) > first).then_some(())
+    });
 }
 
 #[test]
@@ -225,12 +241,12 @@ fn files_of_every_size_around_the_bounds_arrive_whole() {
     let around = [4096, 8192, 65_536, 128 * 1024, 256 * 1024, 1024 * 1024];
     let sizes = around.iter().flat_map(|size| [size - 1, *size, size + 1]);
     let fixture = sizes.clone().fold(Fixture::new(), |fixture, size| {
-        fixture.file(format!("{size}.bin"), numbered(size))
+        fixture.file(format!("{size}.bin"), noise(size))
     });
     let server = fixture.serve();
     for size in sizes {
         let reply = server.get(format!("/{size}.bin")).send();
-        reply.expect(200).body(numbered(size));
+        reply.expect(200).body(noise(size));
     }
 }
 

@@ -1,11 +1,11 @@
 //! Clients that say at once that they will send nothing more, and read the answers then.
 
-use crate::support::{Fixture, TestServer, numbered};
+use crate::support::{Fixture, TestServer, noise};
 
 fn serve() -> TestServer {
     Fixture::new()
         .file("a.txt", "it")
-        .file("large.bin", numbered(5_000_000))
+        .file("large.bin", noise(5_000_000))
         .serve()
 }
 
@@ -36,7 +36,7 @@ fn a_large_file_is_sent_to_its_end() {
     let server = serve();
     let mut client = server.raw("GET /large.bin HTTP/1.1\r\nHost: test\r\n\r\n");
     client.finish();
-    client.reply().expect(200).body(numbered(5_000_000));
+    client.reply().expect(200).body(noise(5_000_000));
     client.ends();
 }
 

@@ -297,7 +297,7 @@ fn another_protocol_is_refused() {
 #[test]
 fn whatever_bytes_come_the_server_goes_on() {
     let server = serve();
-    let noise = crate::support::numbered(50_000);
+    let noise = crate::support::noise(50_000);
     for start in 0..200 {
         let piece = &noise[start * 250..(start + 1) * 250];
         let mut client = server.raw(piece);

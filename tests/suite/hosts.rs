@@ -23,7 +23,8 @@ fn refused(heads: &[&str]) {
 
 #[track_caller]
 fn host(head: &str, expected: &str) {
-    let reply = serve().raw(format!("{head}\r\n\r\n")).reply();
+    let server = serve();
+    let reply = server.raw(format!("{head}\r\n\r\n")).reply();
     assert_eq!(reply.status, 200, "{head:?}: {reply:?}");
     reply.body(expected);
 }
@@ -95,7 +96,15 @@ fn an_absolute_target_says_the_host() {
         "other:81",
     );
     host("GET HTTP://other/host HTTP/1.1\r\nHost: test", "other");
-    host("GET https://other/host?q HTTP/1.1\r\nHost: test", "other");
+}
+
+/// RFC 9110 §7.4: whoever asks for an https resource must have come over TLS.
+#[test]
+fn an_https_target_is_misdirected_on_a_plain_connection() {
+    serve()
+        .raw("GET https://other/host?q HTTP/1.1\r\nHost: test\r\n\r\n")
+        .last_reply()
+        .expect(421);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Connections that are used more than once (RFC 9112 §9.3).
 
-use crate::support::{Fixture, TestServer};
+use crate::support::{Fixture, TestServer, noise};
+use std::thread;
 
 fn serve() -> TestServer {
     Fixture::new().file("a.txt", "it").serve()
@@ -166,4 +167,32 @@ fn many_connections_are_served_side_by_side() {
             client.reply().expect(200).body("it");
         }
     }
+}
+
+#[test]
+fn many_clients_at_once_are_served_by_several_workers() {
+    let server = Fixture::new()
+        .file("a.txt", "it")
+        .file("large.bin", noise(400_000))
+        .workers(4)
+        .serve();
+    let large = noise(400_000);
+    thread::scope(|scope| {
+        for number in 0..8 {
+            let (server, large) = (&server, &large);
+            scope.spawn(move || {
+                for round in 0..20 {
+                    let mut client = server.connect();
+                    for step in 0..10 {
+                        let (target, content): (_, &[u8]) = match (number + round + step) % 3 {
+                            0 => ("large.bin", large),
+                            _ => ("a.txt", b"it"),
+                        };
+                        client.send(format!("GET /{target} HTTP/1.1\r\nHost: test\r\n\r\n"));
+                        client.reply().expect(200).body(content);
+                    }
+                }
+            });
+        }
+    });
 }

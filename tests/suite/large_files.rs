@@ -1,7 +1,7 @@
 //! Files larger than 32 bits can count, and downloads that take many turns.
 
 use crate::support::client::End;
-use crate::support::{Client, Fixture, TestServer, numbered};
+use crate::support::{Client, Fixture, TestServer, noise};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::OnceLock;
@@ -96,7 +96,7 @@ const DOWNLOAD: usize = 300_000_000;
 
 fn content() -> &'static [u8] {
     static CONTENT: OnceLock<Vec<u8>> = OnceLock::new();
-    CONTENT.get_or_init(|| numbered(DOWNLOAD))
+    CONTENT.get_or_init(|| noise(DOWNLOAD))
 }
 
 /// Reads content and compares it on the way.
@@ -136,5 +136,69 @@ fn a_download_in_many_ranges_arrives_byte_for_byte() {
             "GET /large.bin HTTP/1.1\r\nHost: test\r\nRange: bytes={first}-{last}\r\n\r\n"
         ));
         client.reply().expect(206).body(&content[first..=last]);
+    }
+}
+
+/// Takes a file out of memory, as far as the file system lets us: it must be read from the disk.
+fn chill(server: &TestServer, name: &str) {
+    let file = File::open(server.root().join(name)).expect("it is there");
+    file.sync_all().expect("it can be written to the disk");
+    rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).expect("advice is taken");
+}
+
+#[test]
+fn a_large_file_that_is_on_the_disk_alone_arrives_byte_for_byte() {
+    let content = noise(20_000_000);
+    let server = Fixture::new().file("cold.bin", &content).serve();
+    for _ in 0..3 {
+        chill(&server, "cold.bin");
+        server.get("/cold.bin").send().expect(200).body(&content);
+    }
+}
+
+#[test]
+fn parts_of_a_file_that_is_on_the_disk_alone_are_right() {
+    let content = noise(20_000_000);
+    let server = Fixture::new().file("cold.bin", &content).serve();
+    for first in [0, 4096, 9_999_999, 19_999_990] {
+        chill(&server, "cold.bin");
+        let last = (first + 999_999).min(content.len() - 1);
+        server
+            .get("/cold.bin")
+            .header("Range", format!("bytes={first}-{last}"))
+            .send()
+            .expect(206)
+            .body(&content[first..=last]);
+    }
+    chill(&server, "cold.bin");
+    let reply = server
+        .get("/cold.bin")
+        .header("Range", "bytes=0-99,10000000-10000099")
+        .send();
+    let found = |part: &[u8]| reply.body.windows(part.len()).any(|window| window == part);
+    assert!(found(&content[..100]) && found(&content[10_000_000..10_000_100]));
+}
+
+#[test]
+fn answers_from_the_disk_and_from_memory_keep_their_order() {
+    let fixture = (0..20).fold(Fixture::new(), |fixture, number| {
+        fixture.file(format!("{number}.bin"), noise(1000 + number * 50_000))
+    });
+    let server = fixture.serve();
+    for number in (0..20).step_by(2) {
+        server.get(format!("/{number}.bin")).send().expect(200);
+    }
+    for number in 0..20 {
+        chill(&server, &format!("{number}.bin"));
+    }
+    let requests: String = (0..20)
+        .map(|number| format!("GET /{number}.bin HTTP/1.1\r\nHost: test\r\n\r\n"))
+        .collect();
+    let mut client = server.raw(requests);
+    for number in 0..20 {
+        client
+            .reply()
+            .expect(200)
+            .body(noise(1000 + number * 50_000));
     }
 }

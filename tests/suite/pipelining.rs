@@ -1,6 +1,6 @@
 //! Requests that do not wait for the answer to the one before (RFC 9112 §9.3.2).
 
-use crate::support::{Client, Fixture, Reply, TestServer, digits, numbered};
+use crate::support::{Client, Fixture, Reply, TestServer, digits, noise};
 use std::io::Write;
 use std::thread;
 
@@ -62,7 +62,7 @@ fn serve() -> TestServer {
     Fixture::new()
         .error_bodies(httpd::ErrorBodies::Off)
         .file("a.txt", "it")
-        .file("large.bin", numbered(700_000))
+        .file("large.bin", noise(700_000))
         .serve()
 }
 
@@ -171,7 +171,7 @@ fn large_and_small_answers_keep_their_order() {
         })
         .collect();
     let mut client = server.raw(requests);
-    let large = numbered(700_000);
+    let large = noise(700_000);
     for number in 0..30 {
         let expected: &[u8] = if number % 3 == 1 { &large } else { b"it" };
         client.reply().expect(200).body(expected);

@@ -1,6 +1,6 @@
 //! Range requests (RFC 9110 §14).
 
-use crate::support::{Fixture, Reply, TestServer, digits, numbered};
+use crate::support::{Fixture, Reply, TestServer, digits, noise};
 
 fn serve() -> TestServer {
     Fixture::new().file("t.bin", digits(1000)).serve()
@@ -239,7 +239,7 @@ fn the_boundary_cannot_be_foreseen() {
 
 #[test]
 fn parts_of_a_large_file_are_what_they_say() {
-    let content = numbered(1_000_000);
+    let content = noise(1_000_000);
     let server = Fixture::new().file("large.bin", &content).serve();
     let reply = server
         .get("/large.bin")
@@ -253,7 +253,7 @@ fn parts_of_a_large_file_are_what_they_say() {
 
 #[test]
 fn every_range_around_the_bounds_of_a_large_file_is_right() {
-    let content = numbered(300_000);
+    let content = noise(300_000);
     let server = Fixture::new().file("large.bin", &content).serve();
     let mut client = server.connect();
     let places = [

@@ -1,7 +1,7 @@
 //! Files that change while they are being sent: never padded, never hung, never mixed.
 
 use crate::support::client::End;
-use crate::support::{Client, Fixture, TestServer, numbered};
+use crate::support::{Client, Fixture, TestServer, noise};
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::FileExt;
@@ -11,7 +11,7 @@ const LENGTH: usize = 60_000_000;
 
 /// A server in the middle of sending a large file to a client that has read a little of it.
 fn begun() -> (TestServer, Client, Vec<u8>) {
-    let server = Fixture::new().file("large.bin", numbered(LENGTH)).serve();
+    let server = Fixture::new().file("large.bin", noise(LENGTH)).serve();
     let mut client = server.raw("GET /large.bin HTTP/1.1\r\nHost: test\r\n\r\n");
     client.reply_head("GET").expect(200);
     let read = client.read(100_000).expect("content comes");
@@ -59,7 +59,7 @@ fn a_file_that_is_replaced_while_it_is_sent_is_sent_as_it_was() {
     let (server, client, read) = begun();
     server.replace("large.bin", "new");
     let (read, _) = rest(client, read);
-    assert!(read == numbered(LENGTH));
+    assert!(read == noise(LENGTH));
     server.get("/large.bin").send().expect(200).body("new");
 }
 
@@ -68,7 +68,7 @@ fn a_file_that_is_removed_while_it_is_sent_is_sent_as_it_was() {
     let (server, client, read) = begun();
     std::fs::remove_file(path(&server)).expect("it is there");
     let (read, _) = rest(client, read);
-    assert!(read == numbered(LENGTH));
+    assert!(read == noise(LENGTH));
     server.get("/large.bin").send().expect(404);
 }
 
@@ -103,7 +103,7 @@ fn a_file_that_grows_while_it_is_sent_keeps_its_first_length_or_is_broken_off() 
         .expect("it");
     file.write_all(&[b'#'; 1000]).expect("written");
     let (read, end) = rest(client, read);
-    assert!(numbered(LENGTH).starts_with(&read), "mixed");
+    assert!(noise(LENGTH).starts_with(&read), "mixed");
     if read.len() < LENGTH {
         was_broken_off(&read, end);
     }

@@ -173,3 +173,20 @@ fn a_root_may_itself_be_a_link() {
     let server = fixture.handler("/linked", files).serve();
     server.get("/linked/a.txt").send().expect(200).body("it");
 }
+
+/// As releases are put into service: `current` is a link that is flipped to the next one.
+#[test]
+fn a_root_that_is_a_link_is_served_as_it_now_is() {
+    let fixture = Fixture::new()
+        .outside("releases/1/a.txt", "one")
+        .outside("releases/2/a.txt", "two");
+    let current = fixture.place().join("current");
+    std::os::unix::fs::symlink("releases/1", &current).expect("a link");
+    let files = httpd::StaticFiles::new(httpd::Root::open(&current).expect("a directory"));
+    let server = fixture.handler("/current", files).serve();
+    server.get("/current/a.txt").send().expect(200).body("one");
+    let next = current.with_file_name("next");
+    std::os::unix::fs::symlink("releases/2", &next).expect("a link");
+    std::fs::rename(&next, &current).expect("a rename");
+    server.get("/current/a.txt").send().expect(200).body("two");
+}

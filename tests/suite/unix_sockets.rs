@@ -16,7 +16,7 @@ fn requests_are_answered_over_a_unix_socket() {
 
 #[test]
 fn large_files_are_sent_over_a_unix_socket() {
-    let content = crate::support::numbered(5_000_000);
+    let content = crate::support::noise(5_000_000);
     let server = Fixture::new()
         .file("large.bin", &content)
         .listen_unix()
@@ -76,7 +76,7 @@ fn a_socket_that_somebody_listens_on_is_left_alone() {
     let fixture = Fixture::new();
     let path = fixture.place().join("socket");
     let theirs = UnixListener::bind(&path).expect("a socket");
-    let error = start(&path).err().expect("it is taken");
+    let error = start(&path).expect_err("it is taken");
     assert!(error.to_string().contains("another program"), "{error}");
     assert!(path.exists());
     drop(theirs);
@@ -86,7 +86,7 @@ fn a_socket_that_somebody_listens_on_is_left_alone() {
 fn a_file_that_is_no_socket_is_left_alone() {
     let fixture = Fixture::new().outside("socket", "precious");
     let path = fixture.place().join("socket");
-    let error = start(&path).err().expect("it is no socket");
+    let error = start(&path).expect_err("it is no socket");
     assert!(error.to_string().contains("not a socket"), "{error}");
     assert_eq!(std::fs::read(&path).expect("it is there"), b"precious");
 }

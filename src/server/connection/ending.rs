@@ -66,6 +66,13 @@ impl<T: Transport> Connection<T> {
         }
     }
 
+    /// The server ends and waits no longer: a response that is under way is broken off.
+    pub fn cut(&mut self, local: &mut Local) {
+        if matches!(self.state, State::Waiting | State::Sending) {
+            self.break_off(local);
+        }
+    }
+
     /// A response cannot be completed: logs what was sent of it and lets the client see a failure
     /// rather than an end.
     pub(super) fn break_off(&mut self, local: &mut Local) {

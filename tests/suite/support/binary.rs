@@ -7,6 +7,8 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 /// A running program; killed when it is dropped.
 pub struct Binary {
@@ -20,6 +22,14 @@ impl Binary {
     /// Serves a directory on a free port of 127.0.0.1, with one worker.
     pub fn serve(root: &Path) -> Binary {
         Binary::start(Command::new(PROGRAM).args(arguments(root)))
+    }
+
+    /// The same with a configuration.
+    pub fn serve_with_config(root: &Path, config: &str) -> Binary {
+        let file = root.with_file_name("httpd.toml");
+        fs::write(&file, config).expect("it can be written");
+        let mut command = Command::new(PROGRAM);
+        Binary::start(command.args(arguments(root)).arg("-c").arg(file))
     }
 
     /// The same with so many descriptors and no more.
@@ -89,8 +99,15 @@ impl Binary {
             .count()
     }
 
-    /// How many clock ticks it has spent on a CPU, usually hundredths of a second.
-    pub fn cpu_ticks(&self) -> u64 {
+    /// How much of the CPU it takes while this time goes by, in clock ticks: hundredths of a second
+    /// nearly everywhere.
+    pub fn ticks_within(&self, time: Duration) -> u64 {
+        let before = self.cpu_ticks();
+        thread::sleep(time);
+        self.cpu_ticks() - before
+    }
+
+    fn cpu_ticks(&self) -> u64 {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("running");
         // proc(5): utime and stime are the 14th and 15th field; the second may hold spaces.
         let (_, rest) = stat.rsplit_once(')').expect("the name is in parentheses");

@@ -13,6 +13,7 @@ pub use reply::Reply;
 pub use wait::until;
 
 use std::io::Write;
+use std::sync::LazyLock;
 
 /// Says why a test could not be done here. Past the harness, which swallows the output of tests
 /// that pass.
@@ -21,17 +22,25 @@ pub fn skip(reason: &str) {
     let _ = writeln!(std::io::stderr(), "{name}: not tested here: {reason}");
 }
 
-/// So many bytes of which no two neighbourhoods look alike, so that a misplaced piece is noticed:
-/// each eight bytes are their own number.
-pub fn numbered(length: usize) -> Vec<u8> {
-    let mut bytes: Vec<u8> = (0..length.div_ceil(8) as u64)
-        .flat_map(|number| (number.wrapping_mul(0x9e37_79b9_7f4a_7c15)).to_le_bytes())
-        .collect();
-    bytes.truncate(length);
-    bytes
+/// So many bytes of which a piece that is misplaced is noticed: noise that repeats after a prime
+/// number of bytes, so that what is off by any round number differs.
+pub fn noise(length: usize) -> Vec<u8> {
+    const PERIOD: usize = 1_048_573;
+    static NOISE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        (1..=PERIOD as u64)
+            .map(|number| (number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8)
+            .collect()
+    });
+    over_and_over(&NOISE, length)
 }
 
 /// `0123456789` over and over.
 pub fn digits(length: usize) -> Vec<u8> {
-    b"0123456789".iter().copied().cycle().take(length).collect()
+    over_and_over(b"0123456789", length)
+}
+
+fn over_and_over(period: &[u8], length: usize) -> Vec<u8> {
+    let mut bytes = period.repeat(length.div_ceil(period.len()));
+    bytes.truncate(length);
+    bytes
 }
