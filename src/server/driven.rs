@@ -322,6 +322,12 @@ impl Reply {
         Some((reply, end + length))
     }
 
+    /// Has exactly this content, which is too long to be printed.
+    #[track_caller]
+    fn is(&self, content: &str) {
+        assert!(self.content == content.as_bytes(), "other content");
+    }
+
     fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().skip(1).find_map(|line| {
             let (found, value) = line.split_once(": ")?;

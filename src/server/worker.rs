@@ -34,6 +34,8 @@ pub struct Worker {
     generation: u32,
     /// Connections that can go on without an edge.
     again: Vec<ConnectionId>,
+    /// The room that the queue before had, so that the next one need not find its own.
+    again_room: Vec<ConnectionId>,
     timers: Timers,
     due: Vec<ConnectionId>,
     local: Local,
@@ -99,6 +101,7 @@ impl Worker {
             connections: Slab::new(),
             generation: 0,
             again: Vec::new(),
+            again_room: Vec::new(),
             timers,
             due: Vec::new(),
             local,
@@ -133,9 +136,7 @@ impl Worker {
             self.dispatch(event);
         }
         // What was put off for fairness, after those that had waited.
-        for id in std::mem::take(&mut self.again) {
-            self.drive_again(id);
-        }
+        self.drive_all_again();
         // What other threads want; before the timers, so that a stop sees every deadline.
         if events.iter().any(|event| event.token() == LETTERS) {
             self.read_letters();
@@ -171,6 +172,15 @@ impl Worker {
                 }
             }
         }
+    }
+
+    fn drive_all_again(&mut self) {
+        let room = std::mem::take(&mut self.again_room);
+        let mut again = std::mem::replace(&mut self.again, room);
+        for id in again.drain(..) {
+            self.drive_again(id);
+        }
+        self.again_room = again;
     }
 
     fn drive_again(&mut self, id: ConnectionId) {

@@ -62,7 +62,7 @@ pub struct Desk<'a> {
     pub(crate) freshness: &'a mut Freshness,
     pub(crate) now: Now,
     pub(crate) disk: Disk,
-    /// Room to put a path together, so that no request allocates for it.
+    /// Room to put a path or a value together, so that no request allocates for it.
     pub(crate) scratch: &'a mut Vec<u8>,
     pub(crate) ranges_max: usize,
 }

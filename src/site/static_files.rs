@@ -111,7 +111,7 @@ impl Handler for StaticFiles {
             desk.find(&self.root, &[relative])
         };
         match found {
-            Ok(Found::File(file)) => respond(request, file, desk.ranges_max).into(),
+            Ok(Found::File(file)) => respond(request, file, desk).into(),
             Ok(Found::Directory) => redirect::add_slash(request).into(),
             Err(error) => refuse(error, path),
         }
@@ -136,7 +136,7 @@ fn refuse(error: OpenError, path: &[u8]) -> Answer {
 }
 
 /// A file that is there: 200, 206, 304, 412 or 416.
-fn respond(request: &Request<'_>, file: Rc<CachedFile>, ranges_max: usize) -> Response {
+fn respond(request: &Request<'_>, file: Rc<CachedFile>, desk: &mut Desk<'_>) -> Response {
     let validators = Validators {
         etag: file.etag(),
         modified: file.modified(),
@@ -152,9 +152,9 @@ fn respond(request: &Request<'_>, file: Rc<CachedFile>, ranges_max: usize) -> Re
         Outcome::Proceed(RangeHeader::Ignore) => whole(file),
         Outcome::Proceed(RangeHeader::Honour) => {
             let wanted = request.joined(HeaderName::Range).unwrap_or_default();
-            match range::parse(&wanted, file.length(), ranges_max) {
+            match range::parse(&wanted, file.length(), desk.ranges_max) {
                 Ranges::Whole => whole(file),
-                Ranges::One(part) => partial(file, part),
+                Ranges::One(part) => partial(file, part, desk.scratch),
                 Ranges::Many(parts) => several(file, parts),
                 Ranges::Unsatisfiable => Response::new(Status::RANGE_NOT_SATISFIABLE)
                     .header("Content-Range", format!("bytes */{}", file.length())),
@@ -172,11 +172,11 @@ fn whole(file: Rc<CachedFile>) -> Response {
     }
 }
 
-fn partial(file: Rc<CachedFile>, part: Range<u64>) -> Response {
+fn partial(file: Rc<CachedFile>, part: Range<u64>, scratch: &mut Vec<u8>) -> Response {
     let mut headers = Headers::from_block(file.headers());
-    let mut value = Vec::with_capacity(64);
-    write_content_range(&mut value, &part, file.length());
-    headers.add("Content-Range", value);
+    scratch.clear();
+    write_content_range(scratch, &part, file.length());
+    headers.add("Content-Range", scratch);
     Response {
         status: Status::PARTIAL_CONTENT,
         headers,

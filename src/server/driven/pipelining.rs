@@ -56,7 +56,7 @@ fn a_request_behind_a_slow_answer_waits_for_it() {
     it.receives(get("/hello"));
     it.sleeps(State::Sending);
     it.takes(usize::MAX);
-    assert_eq!(text(&it.sends(200).content), digits(LARGE_BYTES));
+    it.sends(200).is(&digits(LARGE_BYTES));
     assert_eq!(text(&it.sends(200).content), "hello\n");
     it.is_kept();
 }
@@ -183,6 +183,6 @@ fn a_long_download_is_interrupted_for_the_others() {
         LARGE_BYTES.div_ceil(1_000),
         "turns of 1,000 bytes each"
     );
-    assert_eq!(text(&it.sends(200).content), digits(LARGE_BYTES));
+    it.sends(200).is(&digits(LARGE_BYTES));
     it.is_kept();
 }
