@@ -421,7 +421,7 @@ const MIDDLE_BYTES: usize = 5_000;
 const IN_MEMORY_BYTES_MAX: u64 = 6_000;
 
 /// Sent from its descriptor.
-const LARGE_BYTES: usize = 9_000;
+const LARGE_BYTES: usize = 12_500;
 
 /// Content of a handler that is not copied behind its head.
 const LONG_BYTES: usize = 4_500;

