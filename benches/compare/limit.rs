@@ -231,12 +231,12 @@ impl Responder {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 outcome => outcome?,
             }
-            for event in &events {
-                if event.token() == LISTENER {
-                    self.accept()?;
-                } else {
-                    self.serve_client(event);
-                }
+            for event in events.iter().filter(|event| event.token() != LISTENER) {
+                self.serve_client(event);
+            }
+            // Last, so that the requests of new clients have had time to arrive.
+            if events.iter().any(|event| event.token() == LISTENER) {
+                self.accept()?;
             }
         }
     }
