@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::servers::{Launch, Logging};
 
-/// Descriptors that a server may keep open.
+/// Connections, and descriptors, that a server may have.
 const CONNECTIONS_MAX: usize = 16_384;
 
 pub fn httpd(launch: &Launch<'_>, port: u16) -> String {

@@ -67,6 +67,7 @@ fn compare(options: &Options) -> Result<(), String> {
     process::raise_descriptor_limit();
     let interrupt =
         Interrupt::watch().map_err(|error| format!("cannot watch for signals: {error}"))?;
+    let _alone = process::be_alone(&wrk, &interrupt)?;
     let cpus = Cpus::choose();
     let (servers, missing) = options.servers();
     let mut report = Report::new(cpus.describe(), &servers, missing);
@@ -147,6 +148,9 @@ impl Bench<'_> {
                 }
             }
         }
+        if servers.contains(&Server::Limit) {
+            problems.extend(limit::shortfall(work).map(String::from));
+        }
         for round in 1..=self.options.rounds() {
             for contender in &mut contenders {
                 let name = contender.server.name();
@@ -201,6 +205,7 @@ impl Bench<'_> {
             url: format!("http://127.0.0.1:{}{}", running.port, work.target()),
             headers,
             connections: work.connections(),
+            pipelined: work.pipelined(),
             duration: Duration::from_secs(self.options.seconds()),
             expected: work.expected(),
             cpu: self.cpus.client,

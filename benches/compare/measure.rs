@@ -1,5 +1,6 @@
 //! One run: wrk against one server, and what the server spent meanwhile.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io;
@@ -19,6 +20,7 @@ pub struct Load {
     pub url: String,
     pub headers: Vec<String>,
     pub connections: usize,
+    pub pipelined: usize,
     pub duration: Duration,
     pub expected: Expected,
     pub cpu: Option<usize>,
@@ -30,7 +32,7 @@ pub struct Sample {
     pub requests_per_second: f64,
     /// The server's CPU time, in microseconds.
     pub cpu_per_request: f64,
-    /// Milliseconds in which half of the requests were answered.
+    /// Milliseconds in which half of the requests were answered; not a number where wrk cannot tell.
     pub p50: f64,
     pub p99: f64,
     /// Memory of all the server's processes under load, what they share counted once.
@@ -42,18 +44,16 @@ pub struct Sample {
 /// One run of wrk; the server is left running.
 pub fn run(load: &Load, server: &Running, interrupt: &Interrupt) -> Result<Sample, String> {
     let output = load.script.with_extension("out");
-    let before = cpu_time(&server.tree());
+    let before = cpu_times(&server.tree());
     let mut wrk =
         start(load, &output).map_err(|error| format!("wrk cannot be started: {error}"))?;
     // In the middle of the run all connections stand and all buffers are in use.
     interrupt.wait_for(load.duration / 2, || wrk.ended())?;
-    let tree = server.tree();
-    let pss_bytes = tree.iter().map(|id| pss(*id)).sum();
+    let pss_bytes = server.tree().into_iter().map(pss).sum();
     interrupt
         .wait_for(load.duration + WRK_TIMEOUT, || wrk.ended())?
         .ok_or("wrk does not end")?;
-    // Processes of the tree that came or went in between are not counted wrongly: their time is.
-    let spent = cpu_time(&tree).saturating_sub(before);
+    let spent = spent_since(&before, &cpu_times(&server.tree()));
 
     let said = fs::read_to_string(&output).map_err(|error| error.to_string())?;
     let tally = Tally::parse(&said).ok_or_else(|| format!("wrk said: {}", said.trim()))?;
@@ -63,8 +63,8 @@ pub fn run(load: &Load, server: &Running, interrupt: &Interrupt) -> Result<Sampl
     Ok(Sample {
         requests_per_second: tally.requests / tally.seconds,
         cpu_per_request: spent.as_secs_f64() * 1e6 / tally.requests,
-        p50: tally.p50 / 1e3,
-        p99: tally.p99 / 1e3,
+        p50: milliseconds(tally.p50, load.pipelined),
+        p99: milliseconds(tally.p99, load.pipelined),
         pss_bytes,
         errors: tally.errors(load.expected),
     })
@@ -174,22 +174,37 @@ impl Tally {
     }
 }
 
-/// CPU time of all threads of some processes.
-fn cpu_time(tree: &[u32]) -> Duration {
-    let nanoseconds = tree
+/// wrk corrects its latencies by the time between two answers; it takes each of a pipelined batch for an answer to
+/// a request of its own, and what then comes out means nothing.
+fn milliseconds(microseconds: f64, pipelined: usize) -> f64 {
+    if pipelined > 1 || microseconds == 0.0 {
+        f64::NAN
+    } else {
+        microseconds / 1e3
+    }
+}
+
+/// CPU time of each thread of some processes.
+fn cpu_times(tree: &[u32]) -> BTreeMap<PathBuf, u64> {
+    let tasks = tree
         .iter()
-        .flat_map(|id| fs::read_dir(format!("/proc/{id}/task")))
-        .flatten()
-        .flatten()
-        .map(|task| {
-            let spent = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
-            spent
-                .split(' ')
-                .next()
-                .and_then(|spent| spent.parse::<u64>().ok())
-                .unwrap_or(0)
-        });
-    Duration::from_nanos(nanoseconds.sum())
+        .flat_map(|id| fs::read_dir(format!("/proc/{id}/task")));
+    let paths = tasks.flatten().flatten().map(|task| task.path());
+    paths
+        .filter_map(|path| {
+            let schedstat = fs::read_to_string(path.join("schedstat")).ok()?;
+            let nanoseconds = schedstat.split(' ').next()?.parse().ok()?;
+            Some((path, nanoseconds))
+        })
+        .collect()
+}
+
+/// What all threads spent, new ones included; what one spent that has ended meanwhile is lost.
+fn spent_since(before: &BTreeMap<PathBuf, u64>, now: &BTreeMap<PathBuf, u64>) -> Duration {
+    let spent = now
+        .iter()
+        .map(|(task, spent)| spent.saturating_sub(before.get(task).copied().unwrap_or(0)));
+    Duration::from_nanos(spent.sum())
 }
 
 /// Proportional set size, in bytes.

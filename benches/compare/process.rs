@@ -3,7 +3,7 @@
 //! Ctrl-C sets a flag that every wait here looks at; what was started is then ended on the way out, by its id.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
@@ -20,7 +20,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `command` on one CPU, or on any where `cpu` is `None`.
+    /// Starts `command`.
     pub fn start(command: &mut Command) -> io::Result<Process> {
         Ok(Process {
             child: command.spawn()?,
@@ -210,6 +210,21 @@ pub fn raise_descriptor_limit() {
     }
 }
 
+/// Waits until no other comparison runs on this machine: two at once would measure each other. What they share is wrk,
+/// so its file is the lock, held as long as the result lives.
+pub fn be_alone(wrk: &Path, interrupt: &Interrupt) -> Result<File, String> {
+    let file =
+        File::open(wrk).map_err(|error| format!("cannot open {}: {error}", wrk.display()))?;
+    // A file system without locks is no reason not to measure.
+    if let Err(TryLockError::WouldBlock) = file.try_lock() {
+        eprintln!("another comparison is running: waiting for its end");
+        interrupt
+            .wait_for(ALONE_TIMEOUT, || file.try_lock().ok())?
+            .ok_or("it does not end")?;
+    }
+    Ok(file)
+}
+
 /// A folder that is removed when dropped. Others may read it: some servers change their user.
 pub struct TempFolder(PathBuf);
 
@@ -276,6 +291,8 @@ fn cpu_list(text: &str) -> Vec<usize> {
         .collect()
 }
 
+/// How long another comparison may take.
+const ALONE_TIMEOUT: Duration = Duration::from_secs(2 * 3600);
 /// How long a server may take to end when asked to.
 const END_TIMEOUT: Duration = Duration::from_secs(3);
 /// Between two looks at something that is awaited.

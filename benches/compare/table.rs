@@ -208,13 +208,21 @@ fn details(standings: &[Standing]) -> Grid {
                 sample.cpu_per_request,
                 limit.map(|limit| limit.cpu_per_request),
             ),
-            format!("{:.2}", sample.p50),
-            format!("{:.2}", sample.p99),
+            milliseconds(sample.p50),
+            milliseconds(sample.p99),
             format!("{:.1}", sample.pss_bytes / 1e6),
             format!("{:.0}", sample.errors),
         ]);
     }
     grid
+}
+
+fn milliseconds(figure: f64) -> String {
+    if figure.is_nan() {
+        "—".into()
+    } else {
+        format!("{figure:.2}")
+    }
 }
 
 /// Three digits that matter, no more.
