@@ -91,5 +91,6 @@ pub use server::{
     AccessLog, Address, Format, Handle, Limits, Running, Server, StartError, Workers,
 };
 pub use site::{
-    Body, Desk, Dotfiles, ErrorBodies, Handler, Mapping, Methods, Response, Site, StaticFiles,
+    Answer, Body, Desk, Dotfiles, ErrorBodies, Handler, Mapping, Methods, Response, Site,
+    StaticFiles,
 };

@@ -28,7 +28,6 @@ macro_rules! statuses {
 }
 
 statuses! {
-    CONTINUE = 100 "Continue",
     OK = 200 "OK",
     CREATED = 201 "Created",
     ACCEPTED = 202 "Accepted",

@@ -36,6 +36,8 @@ pub struct Worker {
     again: Vec<ConnectionId>,
     /// The room that the queue before had, so that the next one need not find its own.
     again_room: Vec<ConnectionId>,
+    /// Connections accepted in this turn.
+    fresh: Vec<ConnectionId>,
     timers: Timers,
     due: Vec<ConnectionId>,
     local: Local,
@@ -102,6 +104,7 @@ impl Worker {
             generation: 0,
             again: Vec::new(),
             again_room: Vec::new(),
+            fresh: Vec::new(),
             timers,
             due: Vec::new(),
             local,
@@ -302,9 +305,15 @@ impl Worker {
                 self.accepting[index] = self.accept(index, ACCEPTS_PER_TURN);
             }
         }
+        // Served before epoll knows them: while the others were accepted, the request has come.
+        let mut fresh = std::mem::take(&mut self.fresh);
+        for id in fresh.drain(..) {
+            self.drive_again(id);
+        }
+        self.fresh = fresh;
     }
 
-    /// Takes connections from one queue, and serves each at once: its request is here already.
+    /// Takes connections from one queue.
     fn accept(&mut self, index: usize, batch: usize) -> Accepting {
         let listeners = Arc::clone(&self.listeners);
         let Some(listener) = listeners.of_worker(self.number).nth(index) else {
@@ -345,7 +354,7 @@ impl Worker {
             connection,
             registered: Registered::No,
         });
-        self.drive(slot, Freshness::Unknown, Connection::drive);
+        self.fresh.push(id);
     }
 
     fn is_full(&self) -> bool {
