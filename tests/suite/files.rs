@@ -1,9 +1,13 @@
 //! A file is there, or it is not.
 
 use crate::support::fixture::{HOSTILE_NAMES, MODIFIED, modified, set_modified};
-use crate::support::{Binary, Fixture, Reply, digits, noise, skip, until};
+use crate::support::{Binary, Fixture, Reply, TestServer, digits, noise, skip, until};
+use httpd::{Request, Response};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 #[test]
@@ -286,6 +290,66 @@ fn a_file_rewritten_in_place_is_served_as_it_now_is() {
         client.send("GET /a.txt HTTP/1.1\r\nHost: test\r\n\r\n");
         client.reply().expect(200).body(content);
     }
+}
+
+/// A server whose only worker can be kept busy while files change and requests come, so that they
+/// come after it has looked at the changes and before it looks again.
+fn serve_busy() -> (TestServer, Arc<AtomicBool>) {
+    let begun = Arc::new(AtomicBool::new(false));
+    let says = Arc::clone(&begun);
+    let server = Fixture::new()
+        .file("a.txt", "old")
+        .handler("/slow", move |_: &Request<'_>| {
+            says.store(true, Ordering::SeqCst);
+            thread::sleep(Duration::from_millis(200));
+            Response::text("slow")
+        })
+        .serve();
+    server.get("/a.txt").send().expect(200).body("old");
+    (server, begun)
+}
+
+const SLOW: &str = "GET /slow HTTP/1.1\r\nHost: test\r\n\r\n";
+const GET: &str = "GET /a.txt HTTP/1.1\r\nHost: test\r\n\r\n";
+
+#[test]
+fn a_client_that_connects_after_a_change_sees_it_however_busy_the_worker_is() {
+    let (server, begun) = serve_busy();
+    let mut busy = server.raw(SLOW);
+    until("the worker is busy", || {
+        begun.load(Ordering::SeqCst).then_some(())
+    });
+    server.replace("a.txt", "new");
+    server.raw(GET).reply().expect(200).body("new");
+    busy.reply().expect(200).body("slow");
+}
+
+#[test]
+fn a_request_sent_after_a_change_sees_it_although_the_one_before_was_under_way() {
+    let (server, begun) = serve_busy();
+    let mut client = server.raw(SLOW);
+    until("the worker is busy", || {
+        begun.load(Ordering::SeqCst).then_some(())
+    });
+    server.replace("a.txt", "new");
+    client.send(GET);
+    client.reply().expect(200).body("slow");
+    client.reply().expect(200).body("new");
+}
+
+#[test]
+fn an_open_connection_sees_a_change_however_busy_the_worker_is() {
+    let (server, begun) = serve_busy();
+    let mut open = server.raw(GET);
+    open.reply().expect(200).body("old");
+    let mut busy = server.raw(SLOW);
+    until("the worker is busy", || {
+        begun.load(Ordering::SeqCst).then_some(())
+    });
+    server.replace("a.txt", "new");
+    open.send(GET);
+    open.reply().expect(200).body("new");
+    busy.reply().expect(200).body("slow");
 }
 
 #[test]

@@ -4,9 +4,9 @@ use super::Client;
 use httpd::Address;
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -14,8 +14,6 @@ use std::time::Duration;
 pub struct Binary {
     child: Child,
     address: Address,
-    /// Kept open, so that the program can go on to complain.
-    _stderr: BufReader<ChildStderr>,
 }
 
 impl Binary {
@@ -81,11 +79,9 @@ impl Binary {
             }
             told.push_str(&line);
         };
-        Binary {
-            child,
-            address,
-            _stderr: stderr,
-        }
+        // A program whose complaints nobody reads would be held up by them.
+        thread::spawn(move || io::copy(&mut stderr, &mut io::sink()));
+        Binary { child, address }
     }
 
     pub fn connect(&self) -> Client {
