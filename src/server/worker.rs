@@ -41,6 +41,8 @@ pub struct Worker {
     timers: Timers,
     due: Vec<ConnectionId>,
     local: Local,
+    /// When it was last said that accepting pauses.
+    complained_at: Option<Instant>,
     /// When the last request must have ended, once the worker stops.
     stop_deadline: Option<Instant>,
 }
@@ -108,6 +110,7 @@ impl Worker {
             timers,
             due: Vec::new(),
             local,
+            complained_at: None,
             stop_deadline: None,
         })
     }
@@ -333,8 +336,7 @@ impl Worker {
                     return Accepting::Ended;
                 }
                 Err(error) if socket::is_exhausted(&error) => {
-                    log::error!("worker {}: accepting pauses: {error}", self.number);
-                    return Accepting::Paused(self.local.clock.monotonic() + PAUSE);
+                    return self.pause(&error);
                 }
                 // Linux hands on what befell the new connection (accept(2)): it is gone, the
                 // listener is well.
@@ -342,6 +344,16 @@ impl Worker {
             }
         }
         Accepting::Ready
+    }
+
+    /// Says why, but not ten times a second.
+    fn pause(&mut self, error: &io::Error) -> Accepting {
+        let now = self.local.clock.monotonic();
+        if self.complained_at.is_none_or(|at| now >= at + COMPLAINT_EVERY) {
+            self.complained_at = Some(now);
+            log::error!("worker {}: accepting pauses: {error}", self.number);
+        }
+        Accepting::Paused(now + PAUSE)
     }
 
     fn welcome(&mut self, socket: OwnedFd, peer: Option<SocketAddr>) {
@@ -483,6 +495,9 @@ const EVENTS_PER_TURN: usize = 1024;
 
 /// What a queue can hold at most, with some that come while it is emptied.
 const ACCEPTS_AT_STOP_MAX: usize = 8192;
+
+/// How often a lasting lack of descriptors is told.
+const COMPLAINT_EVERY: Duration = Duration::from_secs(10);
 
 /// How long a stopping worker waits for the first byte of a client that has just connected.
 const STOP_SILENCE: Duration = Duration::from_millis(500);
