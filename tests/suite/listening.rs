@@ -1,6 +1,6 @@
 //! Addresses, and what stands in the way of having them.
 
-use crate::support::{Client, Fixture, skip};
+use crate::support::{Client, Fixture, own_loopback, skip};
 use httpd::{Address, Running, Server, Site, StartError};
 use std::net::{IpAddr, Ipv6Addr, TcpListener, TcpStream};
 
@@ -135,7 +135,7 @@ fn a_second_server_on_every_interface_is_refused_too() {
 fn when_one_address_cannot_be_had_none_is_listened_on() {
     let theirs = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let taken = theirs.local_addr().expect("it has one").to_string();
-    let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let free = TcpListener::bind((own_loopback(), 0)).expect("a free port");
     let address = free.local_addr().expect("it has one");
     drop(free);
     refused(&[&address.to_string(), &taken]);
@@ -166,7 +166,9 @@ fn a_server_without_an_address_is_refused() {
 
 #[test]
 fn a_port_is_free_at_once_when_its_server_has_ended() {
-    let mut server = Fixture::new().serve();
+    let mut server = Fixture::new()
+        .listen(&format!("{}:0", own_loopback()))
+        .serve();
     let address = server.address().to_string();
     let mut client =
         server.raw("GET /a..b.txt HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");

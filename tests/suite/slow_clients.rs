@@ -123,17 +123,19 @@ fn a_client_that_does_not_read_is_cut_off() {
 
 #[test]
 fn a_client_that_reads_slowly_but_steadily_gets_everything() {
-    let server = patient(|limits| limits.send_timeout = 4 * SHORT);
+    let server = patient(|limits| limits.send_timeout = 10 * SHORT);
     let mut client = server.raw("GET /large.bin HTTP/1.1\r\nHost: test\r\n\r\n");
     let length = client.reply_head("GET").announced_length();
+    let started = Instant::now();
     let mut arrived = 0;
     while arrived < length {
         match client.read(64 * 1024) {
             Ok(bytes) => arrived += bytes.len() as u64,
             Err(end) => panic!("{end:?} after {arrived} of {length} bytes"),
         }
-        thread::sleep(Duration::from_millis(1));
+        thread::sleep(Duration::from_millis(4));
     }
+    assert!(started.elapsed() > 10 * SHORT, "it was not slow enough");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The end of a server: nobody who was let in is shown the door.
 
 use crate::support::client::End;
-use crate::support::{Client, Fixture, TestServer, digits, until};
+use crate::support::{Client, Fixture, TestServer, digits, own_loopback, until};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,9 @@ fn serve() -> TestServer {
     Fixture::new()
         .file("a.txt", "it")
         .file("large.bin", digits(LARGE))
+        // The deadline is the business of the tests that set another one.
+        .limits(|limits| limits.stop_timeout = Duration::from_secs(120))
+        .listen(&format!("{}:0", own_loopback()))
         .serve()
 }
 

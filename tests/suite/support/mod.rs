@@ -13,7 +13,22 @@ pub use reply::Reply;
 pub use wait::until;
 
 use std::io::Write;
+use std::net::Ipv4Addr;
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// An address of this machine that nobody else uses: a port that was free there a moment ago is not
+/// given to another test in the meantime.
+pub fn own_loopback() -> Ipv4Addr {
+    static COUNT: AtomicU8 = AtomicU8::new(0);
+    let [.., third, fourth] = std::process::id().to_be_bytes();
+    Ipv4Addr::new(
+        127,
+        100 + COUNT.fetch_add(1, Ordering::Relaxed) % 100,
+        third,
+        fourth,
+    )
+}
 
 /// Says why a test could not be done here. Past the harness, which swallows the output of tests
 /// that pass.
