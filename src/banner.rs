@@ -9,12 +9,7 @@ use httpd::{Address, Running};
 
 /// Tells where it serves what.
 pub fn greet(running: &Running, config: Option<&Path>, roots: &[PathBuf]) {
-    let told = Told {
-        addresses: running.addresses(),
-        workers: running.workers(),
-        config,
-        roots,
-    };
+    let told = Told { addresses: running.addresses(), workers: running.workers(), config, roots };
     if io::stdout().is_terminal() {
         let _ = io::stdout().write_all(told.to_person().as_bytes());
     } else {
@@ -38,14 +33,8 @@ struct Told<'a> {
 impl Told<'_> {
     /// Six lines, with addresses that can be clicked.
     fn to_person(&self) -> String {
-        let config = self
-            .config
-            .map_or("none".into(), |path| path.display().to_string());
-        let roots: Vec<String> = self
-            .roots
-            .iter()
-            .map(|it| it.display().to_string())
-            .collect();
+        let config = self.config.map_or("none".into(), |path| path.display().to_string());
+        let roots: Vec<String> = self.roots.iter().map(|it| it.display().to_string()).collect();
         let urls: Vec<String> = self.addresses.iter().map(url).collect();
         format!(
             "{NAME}\n  config   {config}\n  serving  {}\n  root     {}\n  workers  {}\n  stop     Ctrl-C\n",
@@ -87,10 +76,7 @@ fn url(address: &Address) -> String {
         IpAddr::V4(_) => IpAddr::from(Ipv4Addr::LOCALHOST),
         IpAddr::V6(_) => IpAddr::from(Ipv6Addr::LOCALHOST),
     };
-    format!(
-        "http://{} (and every other address)",
-        SocketAddr::new(loopback, address.port())
-    )
+    format!("http://{} (and every other address)", SocketAddr::new(loopback, address.port()))
 }
 
 const NAME: &str = concat!("httpd ", env!("CARGO_PKG_VERSION"));
@@ -100,10 +86,8 @@ mod tests {
     use super::*;
 
     fn told(addresses: &[&str], then: impl Fn(&Told)) {
-        let addresses: Vec<Address> = addresses
-            .iter()
-            .flat_map(|it| Address::parse(it).expect(it))
-            .collect();
+        let addresses: Vec<Address> =
+            addresses.iter().flat_map(|it| Address::parse(it).expect(it)).collect();
         then(&Told {
             addresses: &addresses,
             workers: 2,

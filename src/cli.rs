@@ -43,26 +43,16 @@ fn parse(
         port: flags.port().or(environment.read("HTTPD_PORT", parse_port)?),
         workers: match flags.workers {
             Some(workers) => Some(workers),
-            None => environment
-                .read("HTTPD_WORKERS", parse_workers)?
-                .map(|it| it.value),
+            None => environment.read("HTTPD_WORKERS", parse_workers)?.map(|it| it.value),
         },
         log: flags.log().or(environment.path("HTTPD_LOG")),
         level: match flags.level() {
             Some(level) => Some(level),
-            None => environment
-                .read("HTTPD_LOG_LEVEL", parse_level)?
-                .map(|it| it.value),
+            None => environment.read("HTTPD_LOG_LEVEL", parse_level)?.map(|it| it.value),
         },
     };
-    let config = flags
-        .config
-        .or(environment.path("HTTPD_CONFIG").map(|it| it.value));
-    Ok(Options {
-        mode,
-        config,
-        overrides,
-    })
+    let config = flags.config.or(environment.path("HTTPD_CONFIG").map(|it| it.value));
+    Ok(Options { mode, config, overrides })
 }
 
 /// Serve static files over HTTP, fast.
@@ -82,12 +72,7 @@ struct Flags {
     directory: Option<PathBuf>,
 
     /// The directory to serve [default: .]
-    #[arg(
-        short,
-        long = "root",
-        value_name = "DIR",
-        help_heading = "What to serve"
-    )]
+    #[arg(short, long = "root", value_name = "DIR", help_heading = "What to serve")]
     root: Option<PathBuf>,
 
     /// Read the configuration from FILE
@@ -201,19 +186,13 @@ impl<F: Fn(&str) -> Option<OsString>> Environment<F> {
         };
         match parse(&value.to_string_lossy()) {
             Ok(value) => Ok(given(name, value)),
-            Err(message) => Err(usage(
-                ErrorKind::ValueValidation,
-                format!("{name} {message}"),
-            )),
+            Err(message) => Err(usage(ErrorKind::ValueValidation, format!("{name} {message}"))),
         }
     }
 }
 
 fn given<T>(name: &'static str, value: T) -> Option<Written<T>> {
-    Some(Written {
-        value,
-        place: Place::Given(name),
-    })
+    Some(Written { value, place: Place::Given(name) })
 }
 
 fn usage(kind: ErrorKind, message: String) -> clap::Error {
@@ -221,8 +200,7 @@ fn usage(kind: ErrorKind, message: String) -> clap::Error {
 }
 
 fn parse_port(text: &str) -> Result<u16, String> {
-    text.parse()
-        .map_err(|_| format!("must be a port from 0 to 65535, not {text:?}"))
+    text.parse().map_err(|_| format!("must be a port from 0 to 65535, not {text:?}"))
 }
 
 fn parse_workers_flag(text: &str) -> Result<httpd::Workers, String> {
@@ -241,13 +219,9 @@ fn parse_level(text: &str) -> Result<LevelFilter, String> {
 fn check_host(host: &str) -> Result<(), String> {
     let colons = host.matches(':').count();
     if host.contains('/') {
-        Err(format!(
-            "takes an address, and {host:?} is a path; a directory is served with -r"
-        ))
+        Err(format!("takes an address, and {host:?} is a path; a directory is served with -r"))
     } else if colons == 1 {
-        Err(format!(
-            "takes an address alone, not {host:?}; the port is given with -p"
-        ))
+        Err(format!("takes an address alone, not {host:?}; the port is given with -p"))
     } else {
         Ok(())
     }
@@ -268,24 +242,14 @@ mod tests {
     use super::*;
 
     fn read(line: &str, variables: &[(&str, &str)]) -> Result<Options, clap::Error> {
-        let arguments = ["httpd"]
-            .into_iter()
-            .chain(line.split_whitespace())
-            .map(OsString::from);
+        let arguments = ["httpd"].into_iter().chain(line.split_whitespace()).map(OsString::from);
         parse(arguments, |name| {
-            variables
-                .iter()
-                .find(|(known, _)| *known == name)
-                .map(|(_, value)| value.into())
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
         })
     }
 
     fn root_of(options: &Options) -> Option<&str> {
-        options
-            .overrides
-            .root
-            .as_ref()
-            .and_then(|it| it.value.to_str())
+        options.overrides.root.as_ref().and_then(|it| it.value.to_str())
     }
 
     #[test]
@@ -296,11 +260,7 @@ mod tests {
     #[test]
     fn nothing_said_leaves_everything_to_the_file() {
         let options = read("", &[]).expect("nothing is wrong with nothing");
-        let expected = Options {
-            mode: Mode::Serve,
-            config: None,
-            overrides: Overrides::default(),
-        };
+        let expected = Options { mode: Mode::Serve, config: None, overrides: Overrides::default() };
         assert_eq!(options, expected);
     }
 
@@ -312,31 +272,18 @@ mod tests {
         }
         let error = read("public -r other", &[]).expect_err("they differ");
         assert_eq!(error.exit_code(), 2);
-        assert!(
-            error.to_string().contains("two directories to serve"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("two directories to serve"), "{error}");
     }
 
     #[test]
     fn h_alone_helps_and_with_a_word_it_is_the_host() {
         for line in ["-h", "--help", "-p 80 -h"] {
             let help = read(line, &[]).expect_err("help is no way to go on");
-            assert_eq!(
-                (help.exit_code(), help.kind()),
-                (0, ErrorKind::DisplayHelp),
-                "{line}"
-            );
-            assert!(
-                help.to_string().contains("httpd -c /etc/httpd.toml"),
-                "{help}"
-            );
+            assert_eq!((help.exit_code(), help.kind()), (0, ErrorKind::DisplayHelp), "{line}");
+            assert!(help.to_string().contains("httpd -c /etc/httpd.toml"), "{help}");
         }
         let options = read("-h ::1 public", &[]).expect("a host and a directory");
-        assert_eq!(
-            options.overrides.host.map(|it| it.value).as_deref(),
-            Some("::1")
-        );
+        assert_eq!(options.overrides.host.map(|it| it.value).as_deref(), Some("::1"));
         for line in ["-h ./public", "-h localhost:80"] {
             assert_eq!(read(line, &[]).expect_err(line).exit_code(), 2, "{line}");
         }
@@ -370,21 +317,9 @@ mod tests {
     #[test]
     fn a_variable_that_cannot_be_is_named() {
         let table = [
-            (
-                "HTTPD_PORT",
-                "70000",
-                "HTTPD_PORT must be a port from 0 to 65535, not \"70000\"",
-            ),
-            (
-                "HTTPD_WORKERS",
-                "0",
-                "HTTPD_WORKERS must be \"auto\" or a number from 1 to 1024",
-            ),
-            (
-                "HTTPD_LOG_LEVEL",
-                "loud",
-                "HTTPD_LOG_LEVEL must be one of error, warn, info",
-            ),
+            ("HTTPD_PORT", "70000", "HTTPD_PORT must be a port from 0 to 65535, not \"70000\""),
+            ("HTTPD_WORKERS", "0", "HTTPD_WORKERS must be \"auto\" or a number from 1 to 1024"),
+            ("HTTPD_LOG_LEVEL", "loud", "HTTPD_LOG_LEVEL must be one of error, warn, info"),
         ];
         for (name, value, expected) in table {
             let error = read("", &[(name, value)]).expect_err(name);

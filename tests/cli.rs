@@ -18,11 +18,8 @@ struct Folder(PathBuf);
 impl Folder {
     fn new() -> Folder {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!(
-            "httpd-cli-{}-{}",
-            std::process::id(),
-            NEXT.fetch_add(1, Ordering::Relaxed)
-        );
+        let name =
+            format!("httpd-cli-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let path = std::env::temp_dir().join(name);
         fs::create_dir_all(path.join("www")).unwrap();
         fs::write(path.join("www/index.html"), "from www\n").unwrap();
@@ -47,10 +44,7 @@ impl Folder {
 
     fn command(&self, program: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);
-        command
-            .args(arguments)
-            .current_dir(&self.0)
-            .stdin(Stdio::null());
+        command.args(arguments).current_dir(&self.0).stdin(Stdio::null());
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HTTPD_")) {
             command.env_remove(name);
         }
@@ -77,36 +71,22 @@ struct Serving {
 
 impl Serving {
     fn start(command: &mut Command) -> Serving {
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
         let mut told = String::new();
         while !line.starts_with("httpd ") {
             line.clear();
-            assert_ne!(
-                stderr.read_line(&mut line).unwrap(),
-                0,
-                "it ended, saying {told:?}"
-            );
+            assert_ne!(stderr.read_line(&mut line).unwrap(), 0, "it ended, saying {told:?}");
             told.push_str(&line);
         }
         assert!(line.contains(" listening on "), "{line}");
-        Serving {
-            child,
-            stderr,
-            line,
-        }
+        Serving { child, stderr, line }
     }
 
     fn addresses(&self) -> Vec<SocketAddr> {
         let words = self.line.split_whitespace();
-        words
-            .filter_map(|word| word.strip_prefix("http://")?.parse().ok())
-            .collect()
+        words.filter_map(|word| word.strip_prefix("http://")?.parse().ok()).collect()
     }
 
     fn get(&self, path: &str) -> String {
@@ -119,13 +99,7 @@ impl Serving {
 
     fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args([name, &id])
-                .status()
-                .unwrap()
-                .success()
-        );
+        assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
     }
 
     /// Waits for a line with these words.
@@ -133,11 +107,7 @@ impl Serving {
         let mut line = String::new();
         while !line.contains(words) {
             line.clear();
-            assert_ne!(
-                self.stderr.read_line(&mut line).unwrap(),
-                0,
-                "it ended without {words:?}"
-            );
+            assert_ne!(self.stderr.read_line(&mut line).unwrap(), 0, "it ended without {words:?}");
         }
     }
 
@@ -165,11 +135,7 @@ impl Drop for Serving {
 
 /// What a program says that ends by itself, or must: it is killed when it does not.
 fn output(command: &mut Command) -> Output {
-    let mut child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let deadline = Instant::now() + PATIENCE;
     while child.try_wait().unwrap().is_none() {
         if Instant::now() > deadline {
@@ -196,11 +162,7 @@ fn connect(address: SocketAddr) -> TcpStream {
 
 fn get(address: SocketAddr, path: &str) -> String {
     let mut stream = connect(address);
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    )
-    .unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
     let mut reply = String::new();
     stream.read_to_string(&mut reply).unwrap();
     reply
@@ -224,12 +186,7 @@ fn unprivileged(folder: &Folder, arguments: &[&str]) -> Option<Command> {
     // The build folder may be closed to others: a copy is not.
     let copy = folder.path("httpd-copy");
     fs::copy(HTTPD, &copy).unwrap();
-    let drop = [
-        "--reuid=65534",
-        "--regid=65534",
-        "--clear-groups",
-        "--inh-caps=-all",
-    ];
+    let drop = ["--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"];
     let mut all = drop.to_vec();
     all.push(copy.to_str().unwrap());
     let works = folder.command("setpriv", &all).arg("-V").output();
@@ -248,25 +205,14 @@ fn help_and_version_are_told_on_standard_output() {
         let output = folder.output(&[flag]);
         assert_eq!(output.status.code(), Some(0), "{flag}");
         let text = said(&output.stdout);
-        for word in [
-            "--config",
-            "--root",
-            "--port",
-            "--host",
-            "--workers",
-            "--log",
-            "HTTPD_ROOT",
-        ] {
+        for word in ["--config", "--root", "--port", "--host", "--workers", "--log", "HTTPD_ROOT"] {
             assert!(text.contains(word), "{word} is not in {text}");
         }
     }
     for flag in ["-V", "--version"] {
         let output = folder.output(&[flag]);
         assert_eq!(output.status.code(), Some(0), "{flag}");
-        assert_eq!(
-            said(&output.stdout),
-            concat!("httpd ", env!("CARGO_PKG_VERSION"), "\n")
-        );
+        assert_eq!(said(&output.stdout), concat!("httpd ", env!("CARGO_PKG_VERSION"), "\n"));
     }
 }
 
@@ -280,10 +226,7 @@ fn what_is_asked_wrongly_ends_with_2() {
         (&["www", "-r", "."], "two directories to serve"),
         (&["-h", "./www"], "is a path"),
         (&["-h", "nowhere.invalid", "www"], "-h: "),
-        (
-            &["nowhere"],
-            "DIR: cannot serve \"nowhere\": it does not exist",
-        ),
+        (&["nowhere"], "DIR: cannot serve \"nowhere\": it does not exist"),
     ];
     for (arguments, expected) in table {
         let output = folder.output(arguments);
@@ -337,20 +280,9 @@ fn the_shipped_configuration_is_fine_and_serves_its_page() {
 fn a_directory_is_served_on_a_free_port_to_this_machine() {
     let folder = Folder::new();
     let serving = Serving::start(&mut folder.httpd(&["-p", "0", "www"]));
-    assert!(
-        serving
-            .addresses()
-            .iter()
-            .all(|it| it.ip().is_loopback() && it.port() != 0)
-    );
+    assert!(serving.addresses().iter().all(|it| it.ip().is_loopback() && it.port() != 0));
     assert!(serving.get("/").ends_with("\r\n\r\nfrom www\n"));
-    assert!(
-        serving
-            .line
-            .contains(&format!("root={:?}", folder.path("www"))),
-        "{}",
-        serving.line
-    );
+    assert!(serving.line.contains(&format!("root={:?}", folder.path("www"))), "{}", serving.line);
 }
 
 #[test]
@@ -359,10 +291,7 @@ fn a_flag_wins_over_the_environment_and_that_over_the_file() {
     for name in ["flag", "env", "file"] {
         folder.write(&format!("{name}/index.html"), format!("from {name}\n"));
     }
-    folder.write(
-        "httpd.toml",
-        "listen = \"localhost:0\"\nroot = \"file\"\nworkers = 1\n",
-    );
+    folder.write("httpd.toml", "listen = \"localhost:0\"\nroot = \"file\"\nworkers = 1\n");
     let serve = |arguments: &[&str], variables: &[(&str, &str)]| {
         Serving::start(folder.httpd(arguments).envs(variables.iter().copied()))
     };
@@ -370,18 +299,10 @@ fn a_flag_wins_over_the_environment_and_that_over_the_file() {
     assert!(by_file.get("/").ends_with("from file\n"));
     assert!(by_file.line.contains(" workers=1\n"), "{}", by_file.line);
 
-    let variables = [
-        ("HTTPD_CONFIG", "httpd.toml"),
-        ("HTTPD_ROOT", "env"),
-        ("HTTPD_WORKERS", "2"),
-    ];
+    let variables = [("HTTPD_CONFIG", "httpd.toml"), ("HTTPD_ROOT", "env"), ("HTTPD_WORKERS", "2")];
     let by_environment = serve(&[], &variables);
     assert!(by_environment.get("/").ends_with("from env\n"));
-    assert!(
-        by_environment.line.contains(" workers=2\n"),
-        "{}",
-        by_environment.line
-    );
+    assert!(by_environment.line.contains(" workers=2\n"), "{}", by_environment.line);
 
     let by_flag = serve(&["-r", "flag", "-w", "3"], &variables);
     assert!(by_flag.get("/").ends_with("from flag\n"));
@@ -391,16 +312,9 @@ fn a_flag_wins_over_the_environment_and_that_over_the_file() {
 #[test]
 fn a_given_host_replaces_the_hosts_of_the_file() {
     let folder = Folder::new();
-    folder.write(
-        "httpd.toml",
-        "listen = [\"localhost:0\", \"unix:x.sock\"]\nroot = \"www\"\n",
-    );
+    folder.write("httpd.toml", "listen = [\"localhost:0\", \"unix:x.sock\"]\nroot = \"www\"\n");
     let serving = Serving::start(&mut folder.httpd(&["-c", "httpd.toml", "-h", "127.0.0.2"]));
-    let hosts: Vec<String> = serving
-        .addresses()
-        .iter()
-        .map(|it| it.ip().to_string())
-        .collect();
+    let hosts: Vec<String> = serving.addresses().iter().map(|it| it.ip().to_string()).collect();
     assert_eq!(hosts, ["127.0.0.2"]);
     assert!(!folder.path("x.sock").exists());
 }
@@ -419,16 +333,10 @@ fn a_location_has_a_root_or_an_alias_and_types_of_its_own() {
     let serving = Serving::start(&mut folder.httpd(&["-c", "httpd.toml"]));
     let under_root = serving.get("/sub/a.x");
     assert!(under_root.ends_with("under root\n"), "{under_root}");
-    assert!(
-        under_root.contains("Content-Type: text/x-top\r\n"),
-        "{under_root}"
-    );
+    assert!(under_root.contains("Content-Type: text/x-top\r\n"), "{under_root}");
     let under_alias = serving.get("/manual/a.x");
     assert!(under_alias.ends_with("under alias\n"), "{under_alias}");
-    assert!(
-        under_alias.contains("Content-Type: text/x-doc\r\n"),
-        "{under_alias}"
-    );
+    assert!(under_alias.contains("Content-Type: text/x-doc\r\n"), "{under_alias}");
     assert!(serving.get("/").ends_with("from www\n"));
 }
 
@@ -441,10 +349,7 @@ fn a_port_in_use_names_its_holder_and_ends_with_1() {
     assert_eq!(output.status.code(), Some(1));
     let text = said(&output.stderr);
     let us = format!("(process {}) listens there already", std::process::id());
-    assert!(
-        text.contains(&format!("127.0.0.1:{port}: ")) && text.contains(&us),
-        "{text}"
-    );
+    assert!(text.contains(&format!("127.0.0.1:{port}: ")) && text.contains(&us), "{text}");
     assert_eq!(text.lines().count(), 1, "{text}");
 }
 
@@ -488,10 +393,7 @@ fn an_unreadable_root_is_told_before_anything_starts() {
     let output = output(&mut command);
     let text = said(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{text}");
-    assert!(
-        text.contains("cannot serve \"closed\": permission denied"),
-        "{text}"
-    );
+    assert!(text.contains("cannot serve \"closed\": permission denied"), "{text}");
 }
 
 #[test]
@@ -507,15 +409,8 @@ fn diagnostics_go_to_a_file_that_others_cannot_read() {
         assert!(text.contains("[INFO] stopped\n"), "{text}");
         assert!(!text.contains('\x1b'), "{text}");
     }
-    assert!(
-        fs::read_to_string(folder.path("old.log"))
-            .unwrap()
-            .starts_with("kept\n")
-    );
-    let mode = fs::metadata(folder.path("new.log"))
-        .unwrap()
-        .permissions()
-        .mode();
+    assert!(fs::read_to_string(folder.path("old.log")).unwrap().starts_with("kept\n"));
+    let mode = fs::metadata(folder.path("new.log")).unwrap().permissions().mode();
     assert_eq!(mode & 0o137, 0, "{mode:o}");
 }
 
@@ -523,11 +418,7 @@ fn diagnostics_go_to_a_file_that_others_cannot_read() {
 fn each_level_tells_more_than_the_one_before() {
     let folder = Folder::new();
     let rest = |arguments: &[&str]| {
-        let all: Vec<&str> = arguments
-            .iter()
-            .copied()
-            .chain(["-p", "0", "www"])
-            .collect();
+        let all: Vec<&str> = arguments.iter().copied().chain(["-p", "0", "www"]).collect();
         let serving = Serving::start(&mut folder.httpd(&all));
         serving.signal("-TERM");
         serving.end().1
@@ -557,11 +448,7 @@ fn an_access_log_has_a_line_for_each_answer() {
 /// Asks for a large file and takes only its head, so that the answer stays open.
 fn open_download(serving: &Serving) -> TcpStream {
     let mut stream = serving.connect();
-    write!(
-        stream,
-        "GET /large.bin HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    )
-    .unwrap();
+    write!(stream, "GET /large.bin HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
     let mut first = [0; 12];
     stream.read_exact(&mut first).unwrap();
     assert_eq!(&first, b"HTTP/1.1 200");
@@ -572,10 +459,7 @@ const LARGE_BYTES: u64 = 64 * 1024 * 1024;
 
 fn with_large_file() -> Folder {
     let folder = Folder::new();
-    fs::File::create(folder.path("www/large.bin"))
-        .unwrap()
-        .set_len(LARGE_BYTES)
-        .unwrap();
+    fs::File::create(folder.path("www/large.bin")).unwrap().set_len(LARGE_BYTES).unwrap();
     folder
 }
 
@@ -604,10 +488,7 @@ fn newcomers_are_refused_while_a_stop_waits_for_an_open_answer() {
     let deadline = std::time::Instant::now() + Duration::from_secs(10);
     // Each worker stops in its own time: what still gets in is answered or closed.
     while TcpStream::connect(server).is_ok() {
-        assert!(
-            std::time::Instant::now() < deadline,
-            "newcomers are let in to wait"
-        );
+        assert!(std::time::Instant::now() < deadline, "newcomers are let in to wait");
     }
     assert!(serving.is_running(), "the open answer was cut");
     std::io::copy(&mut download, &mut std::io::sink()).unwrap();
@@ -655,16 +536,9 @@ fn a_client_that_goes_away_sends_no_sigpipe() {
     let folder = with_large_file();
     let mut serving = Serving::start(&mut folder.httpd(&["-p", "0", "www"]));
     let status = fs::read_to_string(format!("/proc/{}/status", serving.child.id())).unwrap();
-    let ignored = status
-        .lines()
-        .find_map(|line| line.strip_prefix("SigIgn:\t"))
-        .unwrap();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:\t")).unwrap();
     let sigpipe = 1 << (13 - 1);
-    assert_ne!(
-        u64::from_str_radix(ignored, 16).unwrap() & sigpipe,
-        0,
-        "SIGPIPE is not ignored"
-    );
+    assert_ne!(u64::from_str_radix(ignored, 16).unwrap() & sigpipe, 0, "SIGPIPE is not ignored");
     for _ in 0..5 {
         drop(open_download(&serving));
     }
@@ -677,33 +551,17 @@ fn it_serves_when_nobody_reads_what_it_says() {
     let folder = Folder::new();
     // A closed descriptor is soon another file: what is said must not end up in that.
     let script = format!("exec {HTTPD} -d -c httpd.toml <&- >&- 2>&-");
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    folder.write(
-        "httpd.toml",
-        format!("listen = \"127.0.0.1:{port}\"\nroot = \"www\"\n"),
-    );
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    folder.write("httpd.toml", format!("listen = \"127.0.0.1:{port}\"\nroot = \"www\"\n"));
     let mut child = folder.command("sh", &["-c", &script]).spawn().unwrap();
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     until("it listens", || TcpStream::connect(address).is_ok());
     for _ in 0..3 {
         assert!(get(address, "/").ends_with("from www\n"));
     }
-    assert_eq!(
-        fs::read(folder.path("www/index.html")).unwrap(),
-        b"from www\n"
-    );
+    assert_eq!(fs::read(folder.path("www/index.html")).unwrap(), b"from www\n");
     let id = child.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-TERM", &id])
-            .status()
-            .unwrap()
-            .success()
-    );
+    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
     until("it ends", || child.try_wait().unwrap().is_some());
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
@@ -714,10 +572,7 @@ fn as_many_descriptors_may_be_open_as_the_system_allows() {
     let script = format!("ulimit -S -n 64 && exec {HTTPD} -p 0 www");
     let serving = Serving::start(&mut folder.command("sh", &["-c", &script]));
     let limits = fs::read_to_string(format!("/proc/{}/limits", serving.child.id())).unwrap();
-    let line = limits
-        .lines()
-        .find(|line| line.starts_with("Max open files"))
-        .unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
     let numbers: Vec<&str> = line.split_whitespace().skip(3).take(2).collect();
     assert_eq!(numbers[0], numbers[1], "{line}");
     assert_ne!(numbers[0], "64", "{line}");
@@ -730,9 +585,7 @@ fn it_listens_on_a_unix_socket_beside_the_file_that_names_it() {
     let serving = Serving::start(&mut folder.httpd(&["-c", "httpd.toml"]));
     let mut stream = std::os::unix::net::UnixStream::connect(folder.path("x.sock")).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream
-        .write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        .unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
     let mut reply = String::new();
     stream.read_to_string(&mut reply).unwrap();
     assert!(reply.ends_with("from www\n"), "{reply}");
@@ -757,10 +610,8 @@ fn other_peoples_clients_understand_it() {
              body = reply.read()\n\
          print(body.decode(), end='')\n"
     );
-    let clients: [(&str, &[&str]); 2] = [
-        ("curl", &["-sS", "--max-time", "20", &url]),
-        ("python3", &["-c", &program]),
-    ];
+    let clients: [(&str, &[&str]); 2] =
+        [("curl", &["-sS", "--max-time", "20", &url]), ("python3", &["-c", &program])];
     for (client, arguments) in clients {
         match Command::new(client).args(arguments).output() {
             Err(error) => eprintln!("skipped: {client} cannot be run: {error}"),
@@ -779,10 +630,7 @@ fn other_peoples_clients_understand_it() {
 #[test]
 fn paths_of_the_file_begin_at_the_file_and_those_of_flags_here() {
     let folder = Folder::new();
-    folder.write(
-        "etc/httpd.toml",
-        "listen = \"localhost:0\"\nroot = \"../www\"\n",
-    );
+    folder.write("etc/httpd.toml", "listen = \"localhost:0\"\nroot = \"../www\"\n");
     let serving = Serving::start(&mut folder.httpd(&["-c", "etc/httpd.toml"]));
     assert!(serving.get("/").ends_with("from www\n"));
     let serving = Serving::start(&mut folder.httpd(&["-c", "etc/httpd.toml", "./www"]));

@@ -89,9 +89,7 @@ impl Warm {
         let address = running.addresses()[0].to_string();
         let client = TcpStream::connect(address).expect("the server listens");
         client.set_nodelay(true).expect("it is TCP");
-        client
-            .set_read_timeout(Some(Duration::from_secs(20)))
-            .expect("it is not zero");
+        client.set_read_timeout(Some(Duration::from_secs(20))).expect("it is not zero");
         Warm {
             running: Some(running),
             client,
@@ -103,9 +101,7 @@ impl Warm {
     /// Sends the requests and reads exactly so many bytes of answers.
     fn exchange(&mut self, requests: &[u8], answers_bytes: usize) {
         self.client.write_all(requests).expect("the server reads");
-        self.client
-            .read_exact(&mut self.received[..answers_bytes])
-            .expect("the server answers");
+        self.client.read_exact(&mut self.received[..answers_bytes]).expect("the server answers");
     }
 
     /// The length of the answers to these requests, which come `count` to a batch.
@@ -115,10 +111,7 @@ impl Warm {
         let mut answers = 0;
         let mut end = 0;
         while answers < count {
-            length += self
-                .client
-                .read(&mut self.received[length..])
-                .expect("the server answers");
+            length += self.client.read(&mut self.received[length..]).expect("the server answers");
             while let Some(next) = answer_bytes(&self.received[end..length], status) {
                 end += next;
                 answers += 1;
@@ -182,8 +175,7 @@ fn folder() -> PathBuf {
         ("large.bin", 400_000),
     ] {
         let mut file = File::create(folder.join("www").join(name)).expect("the folder is ours");
-        file.write_all(&vec![b'x'; length])
-            .expect("the disk has room");
+        file.write_all(&vec![b'x'; length]).expect("the disk has room");
         let a_day_ago = SystemTime::now() - Duration::from_secs(86_400);
         file.set_modified(a_day_ago).expect("the file is ours");
     }
@@ -211,12 +203,7 @@ struct Case {
 
 impl Case {
     fn new(name: &'static str, requests: Vec<u8>, count: usize, status: &'static str) -> Case {
-        Case {
-            name,
-            requests,
-            count,
-            status,
-        }
+        Case { name, requests, count, status }
     }
 }
 
@@ -227,25 +214,10 @@ fn cases() -> Vec<Case> {
         Case::new("a small file", small.clone(), 1, "200"),
         Case::new("a file that is not copied", get("/page.html", ""), 1, "200"),
         Case::new("the index of a folder", get("/folder/", ""), 1, "200"),
-        Case::new(
-            "a part",
-            get("/page.html", "Range: bytes=100-199\r\n"),
-            1,
-            "206",
-        ),
-        Case::new(
-            "a file sent from its descriptor",
-            get("/large.bin", ""),
-            1,
-            "200",
-        ),
+        Case::new("a part", get("/page.html", "Range: bytes=100-199\r\n"), 1, "206"),
+        Case::new("a file sent from its descriptor", get("/large.bin", ""), 1, "200"),
         Case::new("a file that is not there", get("/no-such", ""), 1, "404"),
-        Case::new(
-            "not modified by tag",
-            get("/small.txt", "If-None-Match: *\r\n"),
-            1,
-            "304",
-        ),
+        Case::new("not modified by tag", get("/small.txt", "If-None-Match: *\r\n"), 1, "304"),
         Case::new("not modified by date", get("/small.txt", since), 1, "304"),
         Case::new("sixteen pipelined requests", small.repeat(16), 16, "200"),
     ]
@@ -257,9 +229,7 @@ fn faults(logs: Logs) -> Vec<String> {
         let allocations = Warm::new(logs).allocations_of(&case.requests, case.count, case.status);
         if allocations > 0 {
             let name = case.name;
-            faults.push(format!(
-                "{name}: {allocations} allocations in {ROUNDS} rounds"
-            ));
+            faults.push(format!("{name}: {allocations} allocations in {ROUNDS} rounds"));
         }
     }
     faults

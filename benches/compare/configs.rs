@@ -12,10 +12,7 @@ pub fn httpd(launch: &Launch<'_>, port: u16) -> String {
     let root = launch.site.root.display();
     let log = match launch.logging {
         Logging::Off => "file = \"off\"".into(),
-        Logging::On => format!(
-            "file = \"{}\"\nformat = \"combined\"",
-            launch.file("access.log")
-        ),
+        Logging::On => format!("file = \"{}\"\nformat = \"combined\"", launch.file("access.log")),
     };
     format!(
         "listen = [\"127.0.0.1:{port}\"]\nroot = \"{root}\"\nworkers = 1\n\n[access_log]\n{log}\n"
@@ -105,11 +102,7 @@ pub fn apache2(launch: &Launch<'_>, port: u16) -> String {
     let root = launch.site.root.display();
     let folder = launch.folder.display();
     // Apache refuses to serve as root.
-    let user = if is_root() {
-        "User #65534\nGroup #65534\n"
-    } else {
-        ""
-    };
+    let user = if is_root() { "User #65534\nGroup #65534\n" } else { "" };
     let log = match launch.logging {
         Logging::Off => String::new(),
         Logging::On => format!(
@@ -135,14 +128,10 @@ DocumentRoot {root}\n<Directory {root}>\nAllowOverride None\nOptions FollowSymLi
 
 /// Where distributions keep them; one that is nowhere is taken to be compiled in.
 fn apache2_module(name: &str) -> Option<PathBuf> {
-    [
-        "/usr/lib/apache2/modules",
-        "/usr/lib64/apache2",
-        "/usr/libexec/apache2",
-    ]
-    .into_iter()
-    .map(|folder| Path::new(folder).join(format!("mod_{name}.so")))
-    .find(|file| file.is_file())
+    ["/usr/lib/apache2/modules", "/usr/lib64/apache2", "/usr/libexec/apache2"]
+        .into_iter()
+        .map(|folder| Path::new(folder).join(format!("mod_{name}.so")))
+        .find(|file| file.is_file())
 }
 
 pub fn static_web_server(launch: &Launch<'_>, port: u16) -> String {

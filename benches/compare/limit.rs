@@ -56,20 +56,11 @@ pub fn arguments(work: Work, port: u16, root: &Path, folder: &Path) -> io::Resul
         _ => vec![b'x'; site::SMALL_BYTES],
     };
     let answer = folder.join("answer");
-    fs::write(
-        &answer,
-        [head(work, body.len()).into_bytes(), body].concat(),
-    )?;
+    fs::write(&answer, [head(work, body.len()).into_bytes(), body].concat())?;
     let file = root.join("955k.bin");
-    Ok([
-        COMMAND,
-        mode,
-        &port.to_string(),
-        &answer.to_string_lossy(),
-        &file.to_string_lossy(),
-    ]
-    .map(Into::into)
-    .into())
+    Ok([COMMAND, mode, &port.to_string(), &answer.to_string_lossy(), &file.to_string_lossy()]
+        .map(Into::into)
+        .into())
 }
 
 /// Why the limit is not the limit for one kind of work.
@@ -81,11 +72,7 @@ pub fn shortfall(work: Work) -> Option<&'static str> {
 
 /// About as long as the servers' heads are.
 fn head(work: Work, body_bytes: usize) -> String {
-    let length = if work == Work::File955k {
-        site::LARGE_BYTES
-    } else {
-        body_bytes
-    };
+    let length = if work == Work::File955k { site::LARGE_BYTES } else { body_bytes };
     let (status, framing) = match work {
         Work::NotModified => ("304 Not Modified", String::new()),
         Work::NotFound => ("404 Not Found", format!("Content-Length: {length}\r\n")),
@@ -98,11 +85,7 @@ fn head(work: Work, body_bytes: usize) -> String {
         ),
         _ => ("200 OK", format!("Content-Length: {length}\r\n")),
     };
-    let connection = if work == Work::Close {
-        "close"
-    } else {
-        "keep-alive"
-    };
+    let connection = if work == Work::Close { "close" } else { "keep-alive" };
     format!(
         "HTTP/1.1 {status}\r\nServer: limit\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nContent-Type: text/html\r\n\
          {framing}Last-Modified: Wed, 31 Dec 2025 00:00:00 GMT\r\nConnection: {connection}\r\n\
@@ -173,12 +156,7 @@ impl Source {
         if place >= self.memory_bytes {
             let mut offset = (place - self.memory_bytes) as u64;
             let count = owed.min(self.length - place);
-            return Ok(rustix::fs::sendfile(
-                &*stream,
-                &self.file,
-                Some(&mut offset),
-                count,
-            )?);
+            return Ok(rustix::fs::sendfile(&*stream, &self.file, Some(&mut offset), count)?);
         }
         let bytes = &self.memory[place..self.memory.len().min(place + owed)];
         if self.length > self.memory_bytes {
@@ -222,13 +200,7 @@ impl Responder {
             LISTENER,
             Interest::READABLE,
         )?;
-        Ok(Responder {
-            poll,
-            listener,
-            clients: Slab::new(),
-            source,
-            buffer: vec![0; READ_BYTES],
-        })
+        Ok(Responder { poll, listener, clients: Slab::new(), source, buffer: vec![0; READ_BYTES] })
     }
 
     fn serve(&mut self) -> io::Result<()> {
@@ -257,12 +229,7 @@ impl Responder {
                 Err(Errno::CONNABORTED) => continue,
                 Err(error) => return Err(error.into()),
             };
-            let mut client = Client {
-                stream,
-                matched: 0,
-                place: 0,
-                owed: 0,
-            };
+            let mut client = Client { stream, matched: 0, place: 0, owed: 0 };
             // Answered straight after accept, a short connection is never registered at all.
             if self.source.mode == Mode::Close
                 && client.drive(&self.source, &mut self.buffer, Reading::Some) == Verdict::Close
@@ -273,9 +240,7 @@ impl Responder {
             let token = Token(entry.key());
             let interest = Interest::READABLE | Interest::WRITABLE;
             let descriptor = client.stream.as_raw_fd();
-            self.poll
-                .registry()
-                .register(&mut SourceFd(&descriptor), token, interest)?;
+            self.poll.registry().register(&mut SourceFd(&descriptor), token, interest)?;
             entry.insert(client);
         }
     }

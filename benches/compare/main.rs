@@ -38,10 +38,7 @@ use work::Work;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
-    if arguments
-        .get(1)
-        .is_some_and(|first| first == limit::COMMAND)
-    {
+    if arguments.get(1).is_some_and(|first| first == limit::COMMAND) {
         return exit_code(limit::run(&arguments[2..]).map_err(|error| format!("limit: {error}")));
     }
     let options = Options::parse();
@@ -79,14 +76,7 @@ fn compare(options: &Options) -> Result<(), String> {
     let works = options.works();
     let site =
         build_site(&folder, &works).map_err(|error| format!("cannot write the site: {error}"))?;
-    let bench = Bench {
-        options,
-        wrk,
-        interrupt,
-        cpus,
-        site,
-        folder,
-    };
+    let bench = Bench { options, wrk, interrupt, cpus, site, folder };
     for work in works {
         let (standings, problems) = bench.measure(work, &servers)?;
         report.add(work, standings, problems);
@@ -175,20 +165,13 @@ impl Bench<'_> {
 
     /// Starts one server and asks it once, so that nothing is measured that is not the right answer.
     fn enter(&self, work: Work, server: Server) -> Result<Contender, String> {
-        let folder = self
-            .folder
-            .path()
-            .join(format!("{}-{}", work.name(), server.name()));
+        let folder = self.folder.path().join(format!("{}-{}", work.name(), server.name()));
         fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
         let launch = Launch {
             work,
             site: &self.site,
             folder,
-            logging: if work == Work::AccessLog {
-                Logging::On
-            } else {
-                Logging::Off
-            },
+            logging: if work == Work::AccessLog { Logging::On } else { Logging::Off },
             cpu: self.cpus.server,
             baseline: self.options.baseline.as_deref(),
         };
@@ -210,12 +193,7 @@ impl Bench<'_> {
             expected: work.expected(),
             cpu: self.cpus.client,
         };
-        Ok(Contender {
-            server,
-            running,
-            load,
-            samples: Vec::new(),
-        })
+        Ok(Contender { server, running, load, samples: Vec::new() })
     }
 }
 

@@ -50,9 +50,7 @@ pub fn run(load: &Load, server: &Running, interrupt: &Interrupt) -> Result<Sampl
     // In the middle of the run all connections stand and all buffers are in use.
     interrupt.wait_for(load.duration / 2, || wrk.ended())?;
     let pss_bytes = server.tree().into_iter().map(pss).sum();
-    interrupt
-        .wait_for(load.duration + WRK_TIMEOUT, || wrk.ended())?
-        .ok_or("wrk does not end")?;
+    interrupt.wait_for(load.duration + WRK_TIMEOUT, || wrk.ended())?.ok_or("wrk does not end")?;
     let spent = spent_since(&before, &cpu_times(&server.tree()));
 
     let said = fs::read_to_string(&output).map_err(|error| error.to_string())?;
@@ -72,9 +70,7 @@ pub fn run(load: &Load, server: &Running, interrupt: &Interrupt) -> Result<Sampl
 
 fn start(load: &Load, output: &Path) -> io::Result<Process> {
     let mut command = process::command(&load.wrk, load.cpu);
-    command
-        .arg("--threads=1")
-        .arg(format!("--connections={}", load.connections));
+    command.arg("--threads=1").arg(format!("--connections={}", load.connections));
     command
         .arg(format!("--duration={}s", load.duration.as_secs()))
         .arg("--timeout=10s")
@@ -85,10 +81,7 @@ fn start(load: &Load, output: &Path) -> io::Result<Process> {
     }
     command.arg(&load.url);
     let file = File::create(output)?;
-    command
-        .stdin(Stdio::null())
-        .stdout(file.try_clone()?)
-        .stderr(file);
+    command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
     Process::start(&mut command)
 }
 
@@ -99,17 +92,11 @@ pub fn write_script(work: Work, site: &Site, folder: &Path) -> io::Result<PathBu
         let _ = write!(script, "local depth = {}\n{PIPELINED}", work.pipelined());
     }
     if work == Work::ManyFiles {
-        let targets: Vec<String> = site
-            .targets
-            .iter()
-            .map(|target| format!("\"{target}\""))
-            .collect();
+        let targets: Vec<String> =
+            site.targets.iter().map(|target| format!("\"{target}\"")).collect();
         // Lua counts from one.
-        let requests: Vec<String> = site
-            .requests
-            .iter()
-            .map(|rank| (rank + 1).to_string())
-            .collect();
+        let requests: Vec<String> =
+            site.requests.iter().map(|rank| (rank + 1).to_string()).collect();
         let _ = write!(
             script,
             "local targets = {{{}}}\nlocal ranks = {{{}}}\n{MANY_FILES}",
@@ -138,31 +125,18 @@ struct Tally {
 impl Tally {
     fn parse(said: &str) -> Option<Tally> {
         let figures = said.lines().find_map(|line| line.strip_prefix("TALLY "))?;
-        let figures: Vec<f64> = figures
-            .split(' ')
-            .filter_map(|figure| figure.parse().ok())
-            .collect();
+        let figures: Vec<f64> =
+            figures.split(' ').filter_map(|figure| figure.parse().ok()).collect();
         let &[requests, microseconds, bytes, failures, refusals, p50, p99] = figures.as_slice()
         else {
             return None;
         };
-        Some(Tally {
-            requests,
-            seconds: microseconds / 1e6,
-            bytes,
-            failures,
-            refusals,
-            p50,
-            p99,
-        })
+        Some(Tally { requests, seconds: microseconds / 1e6, bytes, failures, refusals, p50, p99 })
     }
 
     fn errors(&self, expected: Expected) -> f64 {
-        let wrong = if expected.status >= 400 {
-            self.requests - self.refusals
-        } else {
-            self.refusals
-        };
+        let wrong =
+            if expected.status >= 400 { self.requests - self.refusals } else { self.refusals };
         // The bytes of answers that were cut off by the end of the run are counted too, never too few.
         let right_bytes = self.requests * expected.body_bytes_min as f64;
         let short = if self.bytes < right_bytes {
@@ -177,18 +151,12 @@ impl Tally {
 /// wrk corrects its latencies by the time between two answers; it takes each of a pipelined batch for an answer to
 /// a request of its own, and what then comes out means nothing.
 fn milliseconds(microseconds: f64, pipelined: usize) -> f64 {
-    if pipelined > 1 || microseconds == 0.0 {
-        f64::NAN
-    } else {
-        microseconds / 1e3
-    }
+    if pipelined > 1 || microseconds == 0.0 { f64::NAN } else { microseconds / 1e3 }
 }
 
 /// CPU time of each thread of some processes.
 fn cpu_times(tree: &[u32]) -> BTreeMap<PathBuf, u64> {
-    let tasks = tree
-        .iter()
-        .flat_map(|id| fs::read_dir(format!("/proc/{id}/task")));
+    let tasks = tree.iter().flat_map(|id| fs::read_dir(format!("/proc/{id}/task")));
     let paths = tasks.flatten().flatten().map(|task| task.path());
     paths
         .filter_map(|path| {
@@ -210,15 +178,8 @@ fn spent_since(before: &BTreeMap<PathBuf, u64>, now: &BTreeMap<PathBuf, u64>) ->
 /// Proportional set size, in bytes.
 fn pss(id: u32) -> f64 {
     let rollup = fs::read_to_string(format!("/proc/{id}/smaps_rollup")).unwrap_or_default();
-    let line = rollup
-        .lines()
-        .find_map(|line| line.strip_prefix("Pss:"))
-        .unwrap_or_default();
-    line.trim()
-        .trim_end_matches(" kB")
-        .parse::<f64>()
-        .unwrap_or(0.0)
-        * 1024.0
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:")).unwrap_or_default();
+    line.trim().trim_end_matches(" kB").parse::<f64>().unwrap_or(0.0) * 1024.0
 }
 
 /// Beyond the length of the run.

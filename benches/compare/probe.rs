@@ -24,10 +24,7 @@ pub fn check(work: Work, port: u16) -> Result<Vec<String>, String> {
     let reply = ask(port, work.target(), &headers)?;
     let expected = work.expected();
     if reply.status != expected.status {
-        return Err(format!(
-            "answers {} instead of {}",
-            reply.status, expected.status
-        ));
+        return Err(format!("answers {} instead of {}", reply.status, expected.status));
     }
     if reply.body_bytes < expected.body_bytes_min {
         return Err(format!(
@@ -45,10 +42,7 @@ fn ask(port: u16, target: &str, headers: &[String]) -> Result<Reply, String> {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
         stream.set_read_timeout(Some(TIMEOUT))?;
         let mut request = format!("GET {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n");
-        for header in headers
-            .iter()
-            .filter(|header| !header.starts_with("Connection:"))
-        {
+        for header in headers.iter().filter(|header| !header.starts_with("Connection:")) {
             request.push_str(header);
             request.push_str("\r\n");
         }
@@ -72,9 +66,7 @@ fn is_complete(bytes: &[u8]) -> bool {
     let Some(reply) = parse(bytes) else {
         return false;
     };
-    let length = reply
-        .header("content-length")
-        .and_then(|length| length.parse::<usize>().ok());
+    let length = reply.header("content-length").and_then(|length| length.parse::<usize>().ok());
     reply.status == 304 || length.is_some_and(|length| reply.body_bytes >= length)
 }
 
@@ -82,19 +74,13 @@ fn parse(bytes: &[u8]) -> Option<Reply> {
     let end = memchr::memmem::find(bytes, b"\r\n\r\n")?;
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
     let status = head.split(' ').nth(1)?.parse().ok()?;
-    Some(Reply {
-        status,
-        head,
-        body_bytes: bytes.len() - end - 4,
-    })
+    Some(Reply { status, head, body_bytes: bytes.len() - end - 4 })
 }
 
 impl Reply {
     fn header(&self, name: &str) -> Option<&str> {
         let mut lines = self.head.lines().filter_map(|line| line.split_once(':'));
-        lines
-            .find(|(found, _)| found.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.trim())
+        lines.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
     }
 }
 

@@ -22,9 +22,7 @@ pub struct Process {
 impl Process {
     /// Starts `command`.
     pub fn start(command: &mut Command) -> io::Result<Process> {
-        Ok(Process {
-            child: command.spawn()?,
-        })
+        Ok(Process { child: command.spawn()? })
     }
 
     /// How it ended, if it did.
@@ -38,12 +36,7 @@ impl Process {
         let mut tree = vec![self.child.id()];
         let mut next = 0;
         while let Some(&parent) = tree.get(next) {
-            tree.extend(
-                parents
-                    .iter()
-                    .filter(|(_, of)| **of == parent)
-                    .map(|(id, _)| *id),
-            );
+            tree.extend(parents.iter().filter(|(_, of)| **of == parent).map(|(id, _)| *id));
             next += 1;
         }
         tree
@@ -67,11 +60,7 @@ impl Drop for Process {
         }
         // A worker whose master was killed has another parent now; it is ours all the same.
         let survivors = parents();
-        for id in tree
-            .into_iter()
-            .skip(1)
-            .filter(|id| survivors.contains_key(id))
-        {
+        for id in tree.into_iter().skip(1).filter(|id| survivors.contains_key(id)) {
             signal(id, Signal::KILL);
         }
     }
@@ -84,11 +73,9 @@ pub struct Interrupt(Arc<AtomicBool>);
 impl Interrupt {
     pub fn watch() -> io::Result<Interrupt> {
         let flag = Arc::new(AtomicBool::new(false));
-        for signal in [
-            signal_hook::consts::SIGINT,
-            signal_hook::consts::SIGTERM,
-            signal_hook::consts::SIGHUP,
-        ] {
+        for signal in
+            [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP]
+        {
             signal_hook::flag::register(signal, Arc::clone(&flag))?;
         }
         Ok(Interrupt(flag))
@@ -96,11 +83,7 @@ impl Interrupt {
 
     /// An error from the moment on in which the operator asked to stop.
     pub fn check(&self) -> Result<(), String> {
-        if self.0.load(Ordering::Relaxed) {
-            Err("interrupted".into())
-        } else {
-            Ok(())
-        }
+        if self.0.load(Ordering::Relaxed) { Err("interrupted".into()) } else { Ok(()) }
     }
 
     /// Asks again and again until there is an answer, the operator stops or the time is over (`Ok(None)`).
@@ -133,43 +116,29 @@ impl Cpus {
     /// Two CPUs that do not share a core, if this process may use such.
     pub fn choose() -> Cpus {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let allowed = status
-            .lines()
-            .find_map(|line| line.strip_prefix("Cpus_allowed_list:"))
-            .map(cpu_list);
+        let allowed =
+            status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).map(cpu_list);
         let allowed = allowed.unwrap_or_default();
         let (Some(&first), Some(&last), Some(_)) =
             (allowed.first(), allowed.last(), find_program("taskset"))
         else {
-            return Cpus {
-                server: None,
-                client: None,
-            };
+            return Cpus { server: None, client: None };
         };
         if first == last {
-            return Cpus {
-                server: None,
-                client: None,
-            };
+            return Cpus { server: None, client: None };
         }
         let siblings = format!("/sys/devices/system/cpu/cpu{first}/topology/thread_siblings_list");
-        let siblings = fs::read_to_string(siblings)
-            .map(|list| cpu_list(&list))
-            .unwrap_or_default();
+        let siblings = fs::read_to_string(siblings).map(|list| cpu_list(&list)).unwrap_or_default();
         let apart = allowed.iter().rev().find(|cpu| !siblings.contains(cpu));
-        Cpus {
-            server: Some(first),
-            client: Some(*apart.unwrap_or(&last)),
-        }
+        Cpus { server: Some(first), client: Some(*apart.unwrap_or(&last)) }
     }
 
     /// The machine and its use, in one line.
     pub fn describe(&self) -> String {
         let model = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let model = model.lines().find(|line| line.starts_with("model name"));
-        let model = model
-            .and_then(|line| line.split_once(": "))
-            .map_or("unknown CPU", |(_, model)| model);
+        let model =
+            model.and_then(|line| line.split_once(": ")).map_or("unknown CPU", |(_, model)| model);
         let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
         let place = match (self.server, self.client) {
             (Some(server), Some(client)) => format!("servers on CPU {server}, wrk on CPU {client}"),
@@ -201,10 +170,7 @@ pub fn find_program(name: &str) -> Option<PathBuf> {
 /// Thousands of connections and open files are needed; a shell's usual 1,024 are not enough.
 pub fn raise_descriptor_limit() {
     let limit = rustix::process::getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        maximum: limit.maximum,
-    };
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
     if rustix::process::setrlimit(Resource::Nofile, raised).is_err() {
         eprintln!("the limit of open files stays at {:?}", limit.current);
     }
@@ -218,9 +184,7 @@ pub fn be_alone(wrk: &Path, interrupt: &Interrupt) -> Result<File, String> {
     // A file system without locks is no reason not to measure.
     if let Err(TryLockError::WouldBlock) = file.try_lock() {
         eprintln!("another comparison is running: waiting for its end");
-        interrupt
-            .wait_for(ALONE_TIMEOUT, || file.try_lock().ok())?
-            .ok_or("it does not end")?;
+        interrupt.wait_for(ALONE_TIMEOUT, || file.try_lock().ok())?.ok_or("it does not end")?;
     }
     Ok(file)
 }
@@ -233,10 +197,7 @@ impl TempFolder {
         let path = std::env::temp_dir().join(format!("httpd-compare-{}", std::process::id()));
         fs::create_dir(&path)?;
         let folder = TempFolder(path);
-        fs::set_permissions(
-            folder.path(),
-            std::os::unix::fs::PermissionsExt::from_mode(0o755),
-        )?;
+        fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
         Ok(folder)
     }
 
@@ -261,13 +222,7 @@ fn parents() -> BTreeMap<u32, u32> {
             let id = entry.file_name().to_str()?.parse().ok()?;
             let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
             // The name in parentheses may hold anything; after it come the state and the parent.
-            let parent = stat
-                .rsplit_once(')')?
-                .1
-                .split_whitespace()
-                .nth(1)?
-                .parse()
-                .ok()?;
+            let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()?;
             Some((id, parent))
         })
         .collect()

@@ -97,10 +97,7 @@ impl Server {
     }
 
     pub fn has_access_log(self) -> bool {
-        !matches!(
-            self,
-            Server::Limit | Server::NginxDefault | Server::StaticWeb
-        )
+        !matches!(self, Server::Limit | Server::NginxDefault | Server::StaticWeb)
     }
 
     pub fn is_installed(self, baseline: Option<&Path>) -> bool {
@@ -135,25 +132,13 @@ impl Server {
         let Some(program) = self.program(None) else {
             return String::new();
         };
-        let Ok(output) = Command::new(program)
-            .arg(flag)
-            .stdin(Stdio::null())
-            .output()
-        else {
+        let Ok(output) = Command::new(program).arg(flag).stdin(Stdio::null()).output() else {
             return String::new();
         };
         let said = [output.stdout, output.stderr].concat();
-        let line = String::from_utf8_lossy(&said)
-            .lines()
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .to_owned();
-        if self == Server::Caddy {
-            format!("caddy {line}")
-        } else {
-            line
-        }
+        let line =
+            String::from_utf8_lossy(&said).lines().next().unwrap_or_default().trim().to_owned();
+        if self == Server::Caddy { format!("caddy {line}") } else { line }
     }
 
     /// Starts it and waits until it accepts.
@@ -162,36 +147,21 @@ impl Server {
         let output = launch.folder.join("output");
         let process = self.command(launch, port).and_then(|mut command| {
             let file = File::create(&output)?;
-            command
-                .stdin(Stdio::null())
-                .stdout(file.try_clone()?)
-                .stderr(file);
+            command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
             // A group of its own: Ctrl-C in the terminal reaches us alone, and we end it properly.
             Process::start(command.process_group(0))
         });
         let mut process = process.map_err(|error| format!("cannot be started: {error}"))?;
         let accepts = interrupt.wait_for(START_TIMEOUT, || {
             if let Some(status) = process.ended() {
-                return Some(Err(format!(
-                    "ended at once ({status}): {}",
-                    last_words(&output)
-                )));
+                return Some(Err(format!("ended at once ({status}): {}", last_words(&output))));
             }
-            TcpStream::connect((Ipv4Addr::LOCALHOST, port))
-                .ok()
-                .map(|_| Ok(()))
+            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok().map(|_| Ok(()))
         })?;
         accepts.unwrap_or_else(|| {
-            Err(format!(
-                "does not accept connections: {}",
-                last_words(&output)
-            ))
+            Err(format!("does not accept connections: {}", last_words(&output)))
         })?;
-        Ok(Running {
-            port,
-            process,
-            output,
-        })
+        Ok(Running { port, process, output })
     }
 
     fn program(self, baseline: Option<&Path>) -> Option<PathBuf> {
@@ -205,15 +175,9 @@ impl Server {
     }
 
     fn command(self, launch: &Launch<'_>, port: u16) -> std::io::Result<Command> {
-        let program = self
-            .program(launch.baseline)
-            .ok_or_else(|| crate::other("not installed"))?;
+        let program = self.program(launch.baseline).ok_or_else(|| crate::other("not installed"))?;
         let mut command = process::command(&program, launch.cpu);
-        let config = launch.folder.join(if self == Server::Caddy {
-            "Caddyfile"
-        } else {
-            "config"
-        });
+        let config = launch.folder.join(if self == Server::Caddy { "Caddyfile" } else { "config" });
         let text = match self {
             Server::Limit => {
                 command.args(limit::arguments(
@@ -236,10 +200,7 @@ impl Server {
         fs::write(&config, text)?;
         match self {
             Server::Nginx | Server::NginxDefault => {
-                command
-                    .arg("-p")
-                    .arg(&launch.folder)
-                    .args(["-e", "stderr", "-c"]);
+                command.arg("-p").arg(&launch.folder).args(["-e", "stderr", "-c"]);
             }
             Server::Lighttpd => {
                 command.args(["-D", "-f"]);
@@ -294,9 +255,7 @@ fn last_words(output: &Path) -> String {
 
 /// The kernel's choice; nothing holds it until the server does, which has always been soon enough.
 fn free_port() -> std::io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
-        .local_addr()?
-        .port())
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
 const START_TIMEOUT: Duration = Duration::from_secs(10);

@@ -22,11 +22,7 @@ impl Site {
         write(&root.join("small.html"), SMALL_BYTES)?;
         write(&root.join("98k.bin"), MEDIUM_BYTES)?;
         write(&root.join("955k.bin"), LARGE_BYTES)?;
-        Ok(Site {
-            root,
-            targets: Vec::new(),
-            requests: Vec::new(),
-        })
+        Ok(Site { root, targets: Vec::new(), requests: Vec::new() })
     }
 
     /// Writes the many files and draws the order of their requests.
@@ -60,19 +56,14 @@ fn zipf(random: &mut Random) -> Vec<usize> {
     (0..MANY_REQUESTS)
         .map(|_| {
             let drawn = random.fraction() * sum;
-            sums.partition_point(|upper| *upper < drawn)
-                .min(MANY_FILES - 1)
+            sums.partition_point(|upper| *upper < drawn).min(MANY_FILES - 1)
         })
         .collect()
 }
 
 fn write(path: &Path, length: usize) -> io::Result<()> {
-    let bytes: Vec<u8> = b"0123456789abcdefghijklmnopqrstuvwxyz.\n"
-        .iter()
-        .copied()
-        .cycle()
-        .take(length)
-        .collect();
+    let bytes: Vec<u8> =
+        b"0123456789abcdefghijklmnopqrstuvwxyz.\n".iter().copied().cycle().take(length).collect();
     fs::write(path, bytes)?;
     // A file that was changed a moment ago may get a weak ETag, or none that is worth caching.
     File::options()

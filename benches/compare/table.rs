@@ -31,14 +31,8 @@ impl Standing {
         }
         let of = |figure: fn(&Sample) -> f64| median(samples.iter().map(figure));
         let cpu_per_request = of(|sample| sample.cpu_per_request);
-        let largest = samples
-            .iter()
-            .map(|sample| sample.cpu_per_request)
-            .fold(f64::MIN, f64::max);
-        let smallest = samples
-            .iter()
-            .map(|sample| sample.cpu_per_request)
-            .fold(f64::MAX, f64::min);
+        let largest = samples.iter().map(|sample| sample.cpu_per_request).fold(f64::MIN, f64::max);
+        let smallest = samples.iter().map(|sample| sample.cpu_per_request).fold(f64::MAX, f64::min);
         let sample = Sample {
             requests_per_second: of(|sample| sample.requests_per_second),
             cpu_per_request,
@@ -57,12 +51,7 @@ impl Standing {
 
 impl Report {
     pub fn new(machine: String, servers: &[Server], missing: Vec<Server>) -> Report {
-        Report {
-            machine,
-            servers: servers.to_vec(),
-            missing,
-            results: Vec::new(),
-        }
+        Report { machine, servers: servers.to_vec(), missing, results: Vec::new() }
     }
 
     pub fn add(&mut self, work: Work, standings: Vec<Standing>, problems: Vec<String>) {
@@ -86,12 +75,7 @@ impl Report {
             );
         }
         for server in &self.missing {
-            let _ = writeln!(
-                text,
-                "{} is missing: {}",
-                server.name(),
-                server.install_hint()
-            );
+            let _ = writeln!(text, "{} is missing: {}", server.name(), server.install_hint());
         }
         text
     }
@@ -104,18 +88,12 @@ impl Report {
         format!(
             "\n{work}\n{}{}",
             details(standings).text(),
-            problems
-                .iter()
-                .map(|line| format!("! {line}\n"))
-                .collect::<String>()
+            problems.iter().map(|line| format!("! {line}\n")).collect::<String>()
         )
     }
 
     pub fn summary_text(&self) -> String {
-        format!(
-            "\nCPU µs per request (thousand requests per second)\n{}",
-            self.summary().text()
-        )
+        format!("\nCPU µs per request (thousand requests per second)\n{}", self.summary().text())
     }
 
     pub fn markdown(&self) -> String {
@@ -157,8 +135,7 @@ impl Report {
                     )
                 })
             });
-            grid.rows
-                .push(std::iter::once(work.to_string()).chain(figures).collect());
+            grid.rows.push(std::iter::once(work.to_string()).chain(figures).collect());
         }
         grid
     }
@@ -169,27 +146,14 @@ fn details(standings: &[Standing]) -> Grid {
         "server", "req/s", "÷ peer", "÷ limit", "CPU µs", "±", "÷ peer", "÷ limit", "p50 ms",
         "p99 ms", "PSS MB", "errors",
     ]);
-    let peers = || {
-        standings
-            .iter()
-            .filter(|standing| standing.server.is_peer())
-    };
-    let peer_rate = peers()
-        .map(|peer| peer.sample.requests_per_second)
-        .reduce(f64::max);
-    let peer_cpu = peers()
-        .map(|peer| peer.sample.cpu_per_request)
-        .reduce(f64::min);
+    let peers = || standings.iter().filter(|standing| standing.server.is_peer());
+    let peer_rate = peers().map(|peer| peer.sample.requests_per_second).reduce(f64::max);
+    let peer_cpu = peers().map(|peer| peer.sample.cpu_per_request).reduce(f64::min);
     let limit = standings
         .iter()
         .find(|standing| standing.server == Server::Limit)
         .map(|standing| &standing.sample);
-    for Standing {
-        server,
-        sample,
-        spread,
-    } in standings
-    {
+    for Standing { server, sample, spread } in standings {
         let to = |own: f64, theirs: Option<f64>| {
             theirs.map_or("—".into(), |theirs| format!("{:.2}", own / theirs))
         };
@@ -197,17 +161,11 @@ fn details(standings: &[Standing]) -> Grid {
             server.name().into(),
             format!("{:.0}", sample.requests_per_second),
             to(sample.requests_per_second, peer_rate),
-            to(
-                sample.requests_per_second,
-                limit.map(|limit| limit.requests_per_second),
-            ),
+            to(sample.requests_per_second, limit.map(|limit| limit.requests_per_second)),
             digits(sample.cpu_per_request),
             format!("{spread:.0}%"),
             to(sample.cpu_per_request, peer_cpu),
-            to(
-                sample.cpu_per_request,
-                limit.map(|limit| limit.cpu_per_request),
-            ),
+            to(sample.cpu_per_request, limit.map(|limit| limit.cpu_per_request)),
             milliseconds(sample.p50),
             milliseconds(sample.p99),
             format!("{:.1}", sample.pss_bytes / 1e6),
@@ -218,11 +176,7 @@ fn details(standings: &[Standing]) -> Grid {
 }
 
 fn milliseconds(figure: f64) -> String {
-    if figure.is_nan() {
-        "—".into()
-    } else {
-        format!("{figure:.2}")
-    }
+    if figure.is_nan() { "—".into() } else { format!("{figure:.2}") }
 }
 
 /// Three digits that matter, no more.
@@ -242,22 +196,14 @@ struct Grid {
 
 impl Grid {
     fn new<'a>(header: impl IntoIterator<Item = &'a str>) -> Grid {
-        Grid {
-            header: header.into_iter().map(Into::into).collect(),
-            rows: Vec::new(),
-        }
+        Grid { header: header.into_iter().map(Into::into).collect(), rows: Vec::new() }
     }
 
     /// The first column to the left, figures to the right.
     fn text(&self) -> String {
         let lines = || std::iter::once(&self.header).chain(&self.rows);
         let widths: Vec<usize> = (0..self.header.len())
-            .map(|column| {
-                lines()
-                    .map(|line| line[column].chars().count())
-                    .max()
-                    .unwrap_or(0)
-            })
+            .map(|column| lines().map(|line| line[column].chars().count()).max().unwrap_or(0))
             .collect();
         let mut text = String::new();
         for line in lines() {

@@ -142,10 +142,7 @@ impl Work {
             Work::File955k => (200, site::LARGE_BYTES),
             _ => (200, site::SMALL_BYTES),
         };
-        Expected {
-            status,
-            body_bytes_min,
-        }
+        Expected { status, body_bytes_min }
     }
 
     /// Whether a server can do this work at all.

@@ -14,10 +14,7 @@ impl File {
     /// What is served when there is no file: the working directory.
     pub(super) fn defaults() -> File {
         let mut file = File::default();
-        file.scope.root = Some(Written {
-            value: ".".to_owned(),
-            place: Place::Default,
-        });
+        file.scope.root = Some(Written { value: ".".to_owned(), place: Place::Default });
         file
     }
 }
@@ -36,14 +33,9 @@ pub(super) fn assemble(
     let limits = file.limits.values.clone();
     let cache = file.cache;
     let (site, roots) = places::site(&file, overrides, base, faults);
-    let server = Server::new(site)
-        .workers(workers)
-        .limits(limits)
-        .cache(cache);
-    let server = listen
-        .iter()
-        .fold(server, |server, address| server.listen(address))
-        .access_log(access_log);
+    let server = Server::new(site).workers(workers).limits(limits).cache(cache);
+    let server =
+        listen.iter().fold(server, |server, address| server.listen(address)).access_log(access_log);
     Config { server, log, roots }
 }
 
@@ -75,36 +67,18 @@ fn access_log(section: &AccessLogSection, base: &Path, faults: &mut Faults) -> A
 }
 
 fn log(file: &File, overrides: &Overrides, base: &Path, faults: &mut Faults) -> Log {
-    let given = overrides
-        .log
-        .as_ref()
-        .map(|it| (it.value.clone(), it.place));
-    let written = || {
-        file.log
-            .file
-            .as_ref()
-            .map(|it| (base.join(&it.value), it.place))
-    };
+    let given = overrides.log.as_ref().map(|it| (it.value.clone(), it.place));
+    let written = || file.log.file.as_ref().map(|it| (base.join(&it.value), it.place));
     let is_stderr = given.as_ref().map_or_else(
         || file.log.file.as_ref().is_none_or(|it| it.value == "stderr"),
         |(path, _)| path == Path::new("stderr"),
     );
-    let target = if is_stderr {
-        None
-    } else {
-        given.or_else(written)
-    };
+    let target = if is_stderr { None } else { given.or_else(written) };
     if let Some((path, place)) = &target {
         check_log(path, *place, faults);
     }
-    let level = overrides
-        .level
-        .or(file.log.level)
-        .unwrap_or(LevelFilter::Error);
-    Log {
-        level,
-        file: target.map(|(path, _)| path),
-    }
+    let level = overrides.level.or(file.log.level).unwrap_or(LevelFilter::Error);
+    Log { level, file: target.map(|(path, _)| path) }
 }
 
 /// That a log could be made, without making it: its folder is there and it is not itself one.
@@ -116,10 +90,8 @@ fn check_log(path: &Path, place: Place, faults: &mut Faults) {
     if path.is_dir() {
         faults.note(place, format!("cannot log to {path:?}: it is a directory"));
     } else if let Err(error) = std::fs::read_dir(folder) {
-        let message = format!(
-            "cannot log to {path:?}: its folder cannot be opened: {}",
-            reason(&error)
-        );
+        let message =
+            format!("cannot log to {path:?}: its folder cannot be opened: {}", reason(&error));
         faults.note(place, message);
     }
 }

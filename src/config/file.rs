@@ -106,30 +106,12 @@ pub(super) fn sections() -> Vec<Section> {
         keys.iter().map(|key| key.name).collect()
     }
     vec![
-        Section {
-            title: "",
-            keys: names(&top_keys()),
-        },
-        Section {
-            title: "[log]",
-            keys: names(LOG),
-        },
-        Section {
-            title: "[access_log]",
-            keys: names(ACCESS_LOG),
-        },
-        Section {
-            title: "[limits]",
-            keys: names(LIMITS),
-        },
-        Section {
-            title: "[cache]",
-            keys: names(CACHE),
-        },
-        Section {
-            title: "[[location]]",
-            keys: names(&location_keys()),
-        },
+        Section { title: "", keys: names(&top_keys()) },
+        Section { title: "[log]", keys: names(LOG) },
+        Section { title: "[access_log]", keys: names(ACCESS_LOG) },
+        Section { title: "[limits]", keys: names(LIMITS) },
+        Section { title: "[cache]", keys: names(CACHE) },
+        Section { title: "[[location]]", keys: names(&location_keys()) },
     ]
 }
 
@@ -148,13 +130,7 @@ fn top_keys() -> Vec<Key<File>> {
             read_table("[log]", value, LOG, &mut it.log, faults);
         }),
         Key::new("access_log", |it, value, faults| {
-            read_table(
-                "[access_log]",
-                value,
-                ACCESS_LOG,
-                &mut it.access_log,
-                faults,
-            );
+            read_table("[access_log]", value, ACCESS_LOG, &mut it.access_log, faults);
         }),
         Key::new("limits", |it, value, faults| {
             read_table("[limits]", value, LIMITS, &mut it.limits, faults);
@@ -284,20 +260,13 @@ const CACHE: &[Key<CacheLimits>] = &[
 
 fn read_locations(value: Value<'_>, faults: &mut Faults) -> Vec<Location> {
     if !value.is_array() {
-        faults.note(
-            value.place(),
-            "location is written with two brackets: [[location]]",
-        );
+        faults.note(value.place(), "location is written with two brackets: [[location]]");
         return Vec::new();
     }
     let keys = location_keys();
     let read = |item: Value<'_>| {
-        let mut location = Location {
-            place: item.place(),
-            path: None,
-            alias: None,
-            scope: Scope::default(),
-        };
+        let mut location =
+            Location { place: item.place(), path: None, alias: None, scope: Scope::default() };
         read_table("[[location]]", item, &keys, &mut location, faults);
         location
     };
@@ -334,8 +303,5 @@ const DOTFILES: &[(&str, Dotfiles)] = &[("deny", Dotfiles::Deny), ("allow", Dotf
 const ERROR_BODIES: &[(&str, ErrorBodies)] =
     &[("html", ErrorBodies::Html), ("off", ErrorBodies::Off)];
 const FORMATS: &[(&str, Format)] = &[("combined", Format::Combined)];
-const SYMLINKS: &[(&str, Symlinks)] = &[
-    ("inside", Symlinks::Inside),
-    ("never", Symlinks::Never),
-    ("all", Symlinks::All),
-];
+const SYMLINKS: &[(&str, Symlinks)] =
+    &[("inside", Symlinks::Inside), ("never", Symlinks::Never), ("all", Symlinks::All)];

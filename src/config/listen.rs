@@ -17,18 +17,10 @@ pub(super) fn addresses(
     base: &Path,
     faults: &mut Faults,
 ) -> Vec<String> {
-    let default = || {
-        vec![Written {
-            value: LISTEN.to_owned(),
-            place: Place::Default,
-        }]
-    };
+    let default = || vec![Written { value: LISTEN.to_owned(), place: Place::Default }];
     let written = listen.unwrap_or_else(default);
     if written.is_empty() {
-        faults.note(
-            Place::Default,
-            format!("listen is empty; say listen = \"{LISTEN}\""),
-        );
+        faults.note(Place::Default, format!("listen is empty; say listen = \"{LISTEN}\""));
     }
     let mut seen: HashSet<Address> = HashSet::new();
     let mut kept: Vec<Written<String>> = Vec::new();
@@ -40,18 +32,13 @@ pub(super) fn addresses(
         match Address::parse(&text) {
             Err(message) => faults.note(one.place, format!("listen: {message}")),
             Ok(group) => {
-                let taken = group
-                    .iter()
-                    .find(|it| port_of(it) != Some(0) && seen.contains(it));
+                let taken = group.iter().find(|it| port_of(it) != Some(0) && seen.contains(it));
                 if let Some(taken) = taken {
                     let message = format!("listen: {taken} is in this list already");
                     faults.note(one.place, message);
                 }
                 seen.extend(group);
-                kept.push(Written {
-                    value: text,
-                    place: one.place,
-                });
+                kept.push(Written { value: text, place: one.place });
             }
         }
     }
@@ -65,22 +52,15 @@ fn replaced(kept: Vec<Written<String>>, overrides: &Overrides, faults: &mut Faul
         (Some(host), _) => host.place,
         (None, Some(port)) => port.place,
     };
-    let mut tcp: Vec<(String, u16)> = kept
-        .iter()
-        .filter_map(|it| split_address(&it.value))
-        .collect();
+    let mut tcp: Vec<(String, u16)> =
+        kept.iter().filter_map(|it| split_address(&it.value)).collect();
     if tcp.is_empty() {
         tcp.extend(split_address(LISTEN));
     }
     let mut result: Vec<String> = Vec::new();
     for (written_host, written_port) in tcp {
-        let host = host
-            .as_ref()
-            .map_or(written_host, |it| bracketed(&it.value));
-        let address = format!(
-            "{host}:{}",
-            port.as_ref().map_or(written_port, |it| it.value)
-        );
+        let host = host.as_ref().map_or(written_host, |it| bracketed(&it.value));
+        let address = format!("{host}:{}", port.as_ref().map_or(written_port, |it| it.value));
         if !result.contains(&address) {
             result.push(address);
         }
@@ -125,20 +105,11 @@ mod tests {
     use super::*;
 
     fn addresses_of(listen: &[&str], host: Option<&str>, port: Option<u16>) -> Vec<String> {
-        let written = |it: &&str| Written {
-            value: it.to_string(),
-            place: Place::File(0),
-        };
+        let written = |it: &&str| Written { value: it.to_string(), place: Place::File(0) };
         let given = Place::Given("-h");
         let overrides = Overrides {
-            host: host.map(|it| Written {
-                value: it.to_owned(),
-                place: given,
-            }),
-            port: port.map(|value| Written {
-                value,
-                place: given,
-            }),
+            host: host.map(|it| Written { value: it.to_owned(), place: given }),
+            port: port.map(|value| Written { value, place: given }),
             ..Overrides::default()
         };
         let mut faults = Faults::default();
@@ -159,12 +130,7 @@ mod tests {
 
     #[test]
     fn a_port_alone_keeps_the_hosts_and_leaves_the_unix_sockets() {
-        let listen = [
-            "localhost:8080",
-            "[::2]:80",
-            "127.0.0.3:81",
-            "unix:/run/x.sock",
-        ];
+        let listen = ["localhost:8080", "[::2]:80", "127.0.0.3:81", "unix:/run/x.sock"];
         assert_eq!(
             addresses_of(&listen, None, Some(9000)),
             ["localhost:9000", "[::2]:9000", "127.0.0.3:9000"]
@@ -176,22 +142,13 @@ mod tests {
     #[test]
     fn a_host_alone_keeps_the_ports() {
         let listen = ["localhost:8080", "127.0.0.3:8080", ":81"];
-        assert_eq!(
-            addresses_of(&listen, Some("::1"), None),
-            ["[::1]:8080", "[::1]:81"]
-        );
+        assert_eq!(addresses_of(&listen, Some("::1"), None), ["[::1]:8080", "[::1]:81"]);
     }
 
     #[test]
     fn host_and_port_are_the_whole_word() {
         let listen = ["localhost:8080", ":81"];
-        assert_eq!(
-            addresses_of(&listen, Some("0.0.0.0"), Some(9000)),
-            ["0.0.0.0:9000"]
-        );
-        assert_eq!(
-            addresses_of(&["unix:/x"], Some("[::1]"), None),
-            ["[::1]:8080"]
-        );
+        assert_eq!(addresses_of(&listen, Some("0.0.0.0"), Some(9000)), ["0.0.0.0:9000"]);
+        assert_eq!(addresses_of(&["unix:/x"], Some("[::1]"), None), ["[::1]:8080"]);
     }
 }

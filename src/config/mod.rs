@@ -108,13 +108,8 @@ struct Fault {
 /// Everything that is wrong, in the order of the file.
 pub fn load(path: Option<&Path>, overrides: &Overrides) -> Result<Config, Vec<ConfigError>> {
     let Some(path) = path else {
-        return assembled(
-            File::defaults(),
-            Faults::default(),
-            overrides,
-            Path::new(""),
-        )
-        .map_err(|faults| locate(faults, None, ""));
+        return assembled(File::defaults(), Faults::default(), overrides, Path::new(""))
+            .map_err(|faults| locate(faults, None, ""));
     };
     let text = read_text(path).map_err(|error| vec![error])?;
     let base = path.parent().unwrap_or(Path::new(""));
@@ -129,11 +124,7 @@ fn assembled(
     base: &Path,
 ) -> Result<Config, Vec<Fault>> {
     let config = assemble::assemble(file, overrides, base, &mut faults);
-    if faults.list.is_empty() {
-        Ok(config)
-    } else {
-        Err(faults.list)
-    }
+    if faults.list.is_empty() { Ok(config) } else { Err(faults.list) }
 }
 
 fn locate(mut faults: Vec<Fault>, path: Option<&Path>, text: &str) -> Vec<ConfigError> {
@@ -145,10 +136,7 @@ fn locate(mut faults: Vec<Fault>, path: Option<&Path>, text: &str) -> Vec<Config
             (Place::Default, Some(path)) => path.display().to_string(),
             (Place::Default | Place::File(_), None) => String::new(),
         };
-        ConfigError {
-            origin,
-            message: fault.message,
-        }
+        ConfigError { origin, message: fault.message }
     };
     faults.into_iter().map(error).collect()
 }
@@ -157,14 +145,8 @@ fn locate(mut faults: Vec<Fault>, path: Option<&Path>, text: &str) -> Vec<Config
 fn place_in(path: &Path, text: &[u8], at: usize) -> String {
     let before = text.get(..at).unwrap_or(text);
     let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-    let line_start = before
-        .iter()
-        .rposition(|byte| *byte == b'\n')
-        .map_or(0, |end| end + 1);
-    let column = String::from_utf8_lossy(&before[line_start..])
-        .chars()
-        .count()
-        + 1;
+    let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    let column = String::from_utf8_lossy(&before[line_start..]).chars().count() + 1;
     format!("{}:{line}:{column}", path.display())
 }
 
@@ -178,9 +160,7 @@ fn read_text(path: &Path) -> Result<String, ConfigError> {
         .and_then(|file| file.take(TEXT_BYTES_MAX + 1).read_to_end(&mut bytes))
         .map_err(|error| unreadable(reason(&error)))?;
     if bytes.len() as u64 > TEXT_BYTES_MAX {
-        return Err(unreadable(format!(
-            "it is larger than {TEXT_BYTES_MAX} bytes"
-        )));
+        return Err(unreadable(format!("it is larger than {TEXT_BYTES_MAX} bytes")));
     }
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
@@ -213,12 +193,9 @@ pub fn parse_workers(text: &str) -> Result<Workers, String> {
         return Ok(Workers::Auto);
     }
     let count = text.parse().ok().and_then(NonZeroUsize::new);
-    count
-        .filter(|count| count.get() <= WORKERS_MAX)
-        .map(Workers::Count)
-        .ok_or_else(|| {
-            format!("must be \"auto\" or a number from 1 to {WORKERS_MAX}, not {text:?}")
-        })
+    count.filter(|count| count.get() <= WORKERS_MAX).map(Workers::Count).ok_or_else(|| {
+        format!("must be \"auto\" or a number from 1 to {WORKERS_MAX}, not {text:?}")
+    })
 }
 
 /// The log levels by name.

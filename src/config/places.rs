@@ -16,31 +16,17 @@ pub(super) fn site(
     base: &Path,
     faults: &mut Faults,
 ) -> (Site, Vec<PathBuf>) {
-    let given = overrides
-        .root
-        .as_ref()
-        .map(|it| (it.value.clone(), it.place));
-    let written = file
-        .scope
-        .root
-        .as_ref()
-        .map(|it| (base.join(&it.value), it.place));
+    let given = overrides.root.as_ref().map(|it| (it.value.clone(), it.place));
+    let written = file.scope.root.as_ref().map(|it| (base.join(&it.value), it.place));
     let top = given.or(written);
     if top.is_none() && file.locations.is_empty() && faults.list.is_empty() {
         let message = "root is missing: say which directory is served, such as root = \"www\"";
         faults.note(Place::Default, message);
     }
-    let mut places = Places {
-        top: &file.scope,
-        base,
-        faults,
-        roots: Vec::new(),
-    };
+    let mut places = Places { top: &file.scope, base, faults, roots: Vec::new() };
     let inherited = match &top {
         None => Inherited::Nothing,
-        Some((path, place)) => places
-            .open(path, *place)
-            .map_or(Inherited::Faulty, Inherited::Root),
+        Some((path, place)) => places.open(path, *place).map_or(Inherited::Faulty, Inherited::Root),
     };
     let mut site = Site::new().error_bodies(file.error_bodies.unwrap_or_default());
     if let Inherited::Root(root) = &inherited {
@@ -101,8 +87,7 @@ impl Places<'_> {
     /// The path of a location, if it has one that no earlier location has.
     fn path<'l>(&mut self, location: &'l Location, seen: &mut Vec<&'l str>) -> Option<&'l str> {
         let Some(written) = &location.path else {
-            self.faults
-                .note(location.place, "this location needs a path");
+            self.faults.note(location.place, "this location needs a path");
             return None;
         };
         let written = written.as_ref()?;
@@ -124,18 +109,13 @@ impl Places<'_> {
         if let Some(charset) = scopes().find_map(|it| it.charset.as_deref()) {
             types = types.charset(charset);
         }
-        for (extension, content_type) in self
-            .top
-            .types
-            .iter()
-            .chain(scope.iter().flat_map(|it| &it.types))
+        for (extension, content_type) in
+            self.top.types.iter().chain(scope.iter().flat_map(|it| &it.types))
         {
             types = types.set(extension, content_type);
         }
         let symlinks = scopes().find_map(|it| it.symlinks).unwrap_or_default();
-        let dotfiles = scopes()
-            .find_map(|it| it.dotfiles)
-            .unwrap_or(Dotfiles::Deny);
+        let dotfiles = scopes().find_map(|it| it.dotfiles).unwrap_or(Dotfiles::Deny);
         let index = scopes().find_map(|it| it.index.clone());
         StaticFiles::new(root.symlinks(symlinks).types(types))
             .index(index.unwrap_or_else(|| vec![INDEX.to_owned()]))

@@ -30,10 +30,7 @@ pub(super) struct Faults {
 
 impl Faults {
     pub(super) fn note(&mut self, place: Place, message: impl Into<String>) {
-        self.list.push(Fault {
-            place,
-            message: message.into(),
-        });
+        self.list.push(Fault { place, message: message.into() });
     }
 
     /// Adds what made the text no TOML. Such a line leaves guesses behind in the document, so no
@@ -64,11 +61,7 @@ impl Faults {
         value: Value<'d>,
         read: impl Fn(Value<'d>) -> Result<T, Fault>,
     ) -> Vec<T> {
-        value
-            .items()
-            .into_iter()
-            .filter_map(|item| self.take(read(item)))
-            .collect()
+        value.items().into_iter().filter_map(|item| self.take(read(item))).collect()
     }
 }
 
@@ -118,11 +111,7 @@ fn unknown(title: &str, name: &str) -> String {
         (None, Some(home)) => format!("; it belongs in {}", home.title),
         (None, None) => format!("; known here: {}", known.join(", ")),
     };
-    let place = if title.is_empty() {
-        String::new()
-    } else {
-        format!(" in {title}")
-    };
+    let place = if title.is_empty() { String::new() } else { format!(" in {title}") };
     format!("unknown key {name:?}{place}{hint}")
 }
 

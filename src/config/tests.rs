@@ -24,10 +24,9 @@ impl Folder {
         let folder = format!("{}/", self.0.display());
         match load(Some(&path), &Overrides::default()) {
             Ok(_) => Vec::new(),
-            Err(errors) => errors
-                .iter()
-                .map(|error| error.to_string().replace(&folder, ""))
-                .collect(),
+            Err(errors) => {
+                errors.iter().map(|error| error.to_string().replace(&folder, "")).collect()
+            }
         }
     }
 }
@@ -63,10 +62,7 @@ fn the_shipped_file_shows_every_key_in_its_section() {
     for section in file::sections() {
         for key in section.keys {
             let wanted = (section.title.to_owned(), key.to_owned());
-            assert!(
-                shown.contains(&wanted),
-                "{wanted:?} is not in conf/httpd.toml"
-            );
+            assert!(shown.contains(&wanted), "{wanted:?} is not in conf/httpd.toml");
         }
     }
 }
@@ -82,22 +78,11 @@ fn the_shipped_file_says_the_defaults() {
     assert_eq!(file.scope.symlinks, Some(Default::default()));
     assert_eq!(file.scope.dotfiles, Some(crate::site::Dotfiles::Deny));
     assert_eq!(file.scope.index, Some(vec![places::INDEX.to_owned()]));
-    let listen: Vec<String> = file
-        .listen
-        .into_iter()
-        .flatten()
-        .map(|it| it.value)
-        .collect();
+    let listen: Vec<String> = file.listen.into_iter().flatten().map(|it| it.value).collect();
     assert_eq!(listen, [listen::LISTEN]);
     let config =
         load(Some(&shipped()), &Overrides::default()).unwrap_or_else(|it| panic!("{it:?}"));
-    assert_eq!(
-        config.log,
-        Log {
-            level: LevelFilter::Error,
-            file: None
-        }
-    );
+    assert_eq!(config.log, Log { level: LevelFilter::Error, file: None });
     assert!(config.roots[0].ends_with("conf/www"), "{:?}", config.roots);
 }
 
@@ -107,11 +92,7 @@ fn what_the_shipped_file_only_shows_is_valid_too() {
     let uncommented: Vec<&str> = shipped_text()
         .leak()
         .lines()
-        .map(|line| {
-            line.strip_prefix('#')
-                .filter(|it| is_example(it))
-                .unwrap_or(line)
-        })
+        .map(|line| line.strip_prefix('#').filter(|it| is_example(it)).unwrap_or(line))
         .collect();
     let (file, faults) = File::read(&uncommented.join("\n"));
     assert_eq!(faults.list, []);
@@ -194,10 +175,7 @@ fn a_text_that_is_no_toml_is_told_line_by_line_with_the_rest() {
     let twice = folder.errors("root = \"www\"\nroot = \"www\"\nworkers = 0\n");
     assert_eq!(
         twice,
-        [
-            "httpd.toml:2:1: duplicate key",
-            "httpd.toml:3:11: workers must be at least 1"
-        ]
+        ["httpd.toml:2:1: duplicate key", "httpd.toml:3:11: workers must be at least 1"]
     );
 }
 
@@ -225,11 +203,7 @@ fn a_file_without_root_needs_one() {
         folder.errors("[[location]]\npath = \"/a/\"\n"),
         ["httpd.toml:1:1: this location needs a root or an alias: there is none to inherit"]
     );
-    assert!(
-        folder
-            .errors("[[location]]\npath = \"/a/\"\nalias = \"www\"\n")
-            .is_empty()
-    );
+    assert!(folder.errors("[[location]]\npath = \"/a/\"\nalias = \"www\"\n").is_empty());
 }
 
 #[test]
@@ -239,11 +213,7 @@ fn an_address_is_listened_on_once() {
         folder.errors("root = \"www\"\nlisten = [\"localhost:81\", \"127.0.0.1:81\"]\n"),
         ["httpd.toml:2:27: listen: 127.0.0.1:81 is in this list already"]
     );
-    assert!(
-        folder
-            .errors("root = \"www\"\nlisten = [\":0\", \":0\"]\n")
-            .is_empty()
-    );
+    assert!(folder.errors("root = \"www\"\nlisten = [\":0\", \":0\"]\n").is_empty());
 }
 
 #[test]
@@ -252,16 +222,9 @@ fn a_log_needs_a_folder_and_is_not_made_by_reading() {
     let errors = folder
         .errors("root = \"www\"\n[log]\nfile = \"nowhere/a.log\"\n[access_log]\nfile = \"www\"\n");
     assert_eq!(errors.len(), 2, "{errors:?}");
-    assert!(
-        errors[0].starts_with("httpd.toml:3:8: cannot log to"),
-        "{errors:?}"
-    );
+    assert!(errors[0].starts_with("httpd.toml:3:8: cannot log to"), "{errors:?}");
     assert!(errors[1].ends_with("it is a directory"), "{errors:?}");
-    assert!(
-        folder
-            .errors("root = \"www\"\n[log]\nfile = \"a.log\"\n")
-            .is_empty()
-    );
+    assert!(folder.errors("root = \"www\"\n[log]\nfile = \"a.log\"\n").is_empty());
     assert!(!folder.0.join("a.log").exists());
 }
 
@@ -270,30 +233,19 @@ fn a_given_root_wins_over_the_file_and_is_named_when_it_fails() {
     let folder = Folder::new("given");
     let path = folder.write("root = \"nowhere\"\n");
     let given = |value: PathBuf| Overrides {
-        root: Some(Written {
-            value,
-            place: Place::Given("-r"),
-        }),
+        root: Some(Written { value, place: Place::Given("-r") }),
         ..Overrides::default()
     };
     let config = load(Some(&path), &given(folder.0.join("www"))).expect("the given root is there");
     assert_eq!(config.roots, [folder.0.join("www")]);
-    let errors = load(None, &given("/nowhere".into()))
-        .err()
-        .expect("there is no such root");
-    assert_eq!(
-        errors[0].to_string(),
-        "-r: cannot serve \"/nowhere\": it does not exist"
-    );
+    let errors = load(None, &given("/nowhere".into())).err().expect("there is no such root");
+    assert_eq!(errors[0].to_string(), "-r: cannot serve \"/nowhere\": it does not exist");
 }
 
 #[test]
 fn no_text_makes_it_panic() {
     let text = shipped_text();
-    for end in (0..text.len())
-        .filter(|end| text.is_char_boundary(*end))
-        .step_by(7)
-    {
+    for end in (0..text.len()).filter(|end| text.is_char_boundary(*end)).step_by(7) {
         let _ = File::read(&text[..end]);
         let _ = File::read(&text[end..]);
     }

@@ -27,10 +27,7 @@ impl<'d> Value<'d> {
 
     /// `what` follows the key: "must be …", "is …".
     pub(super) fn fault(self, what: impl Display) -> Fault {
-        Fault {
-            place: self.place(),
-            message: format!("{} {what}", self.key),
-        }
+        Fault { place: self.place(), message: format!("{} {what}", self.key) }
     }
 
     /// Never empty and without NUL, which no path, name or header can hold.
@@ -46,20 +43,14 @@ impl<'d> Value<'d> {
     }
 
     pub(super) fn written(self) -> Result<Written<String>, Fault> {
-        Ok(Written {
-            value: self.text()?.to_owned(),
-            place: self.place(),
-        })
+        Ok(Written { value: self.text()?.to_owned(), place: self.place() })
     }
 
     pub(super) fn location_path(self) -> Result<Written<String>, Fault> {
         let path = self.text()?;
         let odd_segment = |segment: &str| matches!(segment, "." | "..");
         if !path.starts_with('/') {
-            Err(self.fault(format_args!(
-                "must begin with a slash: write {:?}",
-                format!("/{path}")
-            )))
+            Err(self.fault(format_args!("must begin with a slash: write {:?}", format!("/{path}"))))
         } else if path.contains("//") || path.split('/').any(odd_segment) {
             Err(self.fault("must not hold \"//\", \"/./\" or \"/../\": no request's path does"))
         } else if path.contains(['?', '#']) {
@@ -81,9 +72,7 @@ impl<'d> Value<'d> {
     pub(super) fn charset(self) -> Result<String, Fault> {
         match self.text()? {
             name if is_token(name) => Ok(name.to_owned()),
-            name => Err(self.fault(format_args!(
-                "must be a name such as \"utf-8\", not {name:?}"
-            ))),
+            name => Err(self.fault(format_args!("must be a name such as \"utf-8\", not {name:?}"))),
         }
     }
 
@@ -97,17 +86,12 @@ impl<'d> Value<'d> {
         if is_type && parameters.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
             return Ok(text);
         }
-        Err(self.fault(format_args!(
-            "must be a content type such as \"text/plain\", not {text:?}"
-        )))
+        Err(self.fault(format_args!("must be a content type such as \"text/plain\", not {text:?}")))
     }
 
     /// One of a few words.
     pub(super) fn choice<T: Clone>(self, choices: &[(&str, T)]) -> Result<T, Fault> {
-        let words: Vec<String> = choices
-            .iter()
-            .map(|(word, _)| format!("\"{word}\""))
-            .collect();
+        let words: Vec<String> = choices.iter().map(|(word, _)| format!("\"{word}\"")).collect();
         let expected = one_of(&words);
         let DeValue::String(text) = self.written.get_ref() else {
             return Err(self.mismatch(&expected));
@@ -123,10 +107,7 @@ impl<'d> Value<'d> {
         let DeValue::Integer(digits) = self.written.get_ref() else {
             return Err(self.mismatch("a whole number"));
         };
-        self.fit(
-            u64::from_str_radix(digits.as_str(), digits.radix()).ok(),
-            least,
-        )
+        self.fit(u64::from_str_radix(digits.as_str(), digits.radix()).ok(), least)
     }
 
     /// A number of bytes: a plain integer, or text with a unit such as `"8MiB"`.
@@ -146,9 +127,9 @@ impl<'d> Value<'d> {
         let text = match self.written.get_ref() {
             DeValue::String(text) => text,
             DeValue::Integer(number) => {
-                return Err(self.fault(format_args!(
-                    "needs a unit: write \"{number}s\" for seconds"
-                )));
+                return Err(
+                    self.fault(format_args!("needs a unit: write \"{number}s\" for seconds"))
+                );
             }
             _ => return Err(self.mismatch(A_DURATION)),
         };
@@ -166,10 +147,9 @@ impl<'d> Value<'d> {
     /// The values of an array, or the one value that stands where an array may.
     pub(super) fn items(self) -> Vec<Value<'d>> {
         match self.written.get_ref() {
-            DeValue::Array(items) => items
-                .iter()
-                .map(|written| Value { written, ..self })
-                .collect(),
+            DeValue::Array(items) => {
+                items.iter().map(|written| Value { written, ..self }).collect()
+            }
             _ => vec![self],
         }
     }

@@ -156,21 +156,12 @@ impl OpenFiles {
             return Err(OpenError::NotFound);
         }
         let key: &Key = &Rc::from(&self.key[..]);
-        let search = Search {
-            root,
-            path,
-            key,
-            disk,
-        };
+        let search = Search { root, path, key, disk };
         for tries_left in (0..TRIES_MAX).rev() {
             self.sought = Some(Rc::clone(key));
             self.sought_is = Sought::Undisturbed;
             // Somebody may be writing to it all the time: in the end it is left where it is.
-            let contents_bytes_max = if tries_left > 0 {
-                self.worth_keeping_bytes(key)
-            } else {
-                0
-            };
+            let contents_bytes_max = if tries_left > 0 { self.worth_keeping_bytes(key) } else { 0 };
             let attempt = self.attempt(&search, contents_bytes_max, now);
             self.look();
             self.sought = None;
@@ -207,11 +198,7 @@ impl OpenFiles {
         self.store.note_unkept();
         self.sweep_if_due();
         let bytes_max = self.contents_bytes_max;
-        Warmup::Path {
-            root: root.clone(),
-            path: path.to_vec(),
-            bytes_max,
-        }
+        Warmup::Path { root: root.clone(), path: path.to_vec(), bytes_max }
     }
 
     /// Up to which size the contents of a file are worth keeping. The kernel keeps them as well and
@@ -257,11 +244,8 @@ impl OpenFiles {
         };
         // Where the walk saw something else than was opened, what it learnt is of no use.
         let as_seen = seen.is_none_or(|end| end == answer.end());
-        let trust = if as_seen && tells_writes(&answer, &way.place) {
-            way.trust
-        } else {
-            Trust::Asked
-        };
+        let trust =
+            if as_seen && tells_writes(&answer, &way.place) { way.trust } else { Trust::Asked };
         Ok(Some((answer, trust)))
     }
 
@@ -295,14 +279,8 @@ impl OpenFiles {
         }
         let content_type = search.root.content_types().content_type(search.path);
         let disk = search.disk;
-        let snapshot = CachedFile::snapshot(
-            open,
-            identity,
-            &content_type,
-            contents_bytes_max,
-            wall,
-            disk,
-        )?;
+        let snapshot =
+            CachedFile::snapshot(open, identity, &content_type, contents_bytes_max, wall, disk)?;
         Ok(snapshot.map(|file| Answer::File(Rc::new(file))))
     }
 
@@ -324,11 +302,7 @@ impl OpenFiles {
             (Trust::Watched, Answer::File(file)) => file.settles_in(now.wall).min(RECHECK_AFTER),
             (Trust::Watched, Answer::Directory | Answer::Nothing) => RECHECK_AFTER,
         };
-        let entry = Entry {
-            answer: answer.clone(),
-            trust,
-            fresh_until: now.monotonic + fresh_for,
-        };
+        let entry = Entry { answer: answer.clone(), trust, fresh_until: now.monotonic + fresh_for };
         self.store.insert(key, entry);
         self.sweep_if_due();
     }
@@ -359,11 +333,7 @@ impl OpenFiles {
         }
         self.store.remove_within(keys);
         self.ground.forget_within(keys);
-        if self
-            .sought
-            .as_ref()
-            .is_some_and(|sought| is_within_any(sought, keys))
-        {
+        if self.sought.as_ref().is_some_and(|sought| is_within_any(sought, keys)) {
             self.sought_is = Sought::Disturbed;
         }
     }
@@ -376,8 +346,7 @@ impl OpenFiles {
         }
         if self.store.gone() >= GONE_MAX {
             self.store.reset_gone();
-            self.ground
-                .sweep(|key| self.store.contains(key), self.store.keys());
+            self.ground.sweep(|key| self.store.contains(key), self.store.keys());
         }
     }
 }

@@ -62,12 +62,7 @@ impl CachedFile {
             }
             _ => Contents::Descriptor(open),
         };
-        Ok(Some(CachedFile::render(
-            contents,
-            identity,
-            content_type,
-            wall,
-        )))
+        Ok(Some(CachedFile::render(contents, identity, content_type, wall)))
     }
 
     fn render(
@@ -77,16 +72,9 @@ impl CachedFile {
         wall: SystemTime,
     ) -> CachedFile {
         let modified = shown_as_modified(&identity, wall);
-        let strength = if rests_from(&identity) <= wall {
-            Strength::Strong
-        } else {
-            Strength::Weak
-        };
-        let etag = ETag::of(
-            identity.modified.total_nanoseconds(),
-            identity.size_bytes,
-            strength,
-        );
+        let strength =
+            if rests_from(&identity) <= wall { Strength::Strong } else { Strength::Weak };
+        let etag = ETag::of(identity.modified.total_nanoseconds(), identity.size_bytes, strength);
 
         let mut headers = Vec::with_capacity(192);
         headers.extend_from_slice(b"ETag: ");
@@ -100,15 +88,7 @@ impl CachedFile {
         write!(headers, "Content-Type: {content_type}\r\n").expect("a Vec takes what it is given");
 
         let headers = headers.into_boxed_slice();
-        CachedFile {
-            contents,
-            identity,
-            modified,
-            etag,
-            headers,
-            etag_end,
-            content_type_start,
-        }
+        CachedFile { contents, identity, modified, etag, headers, etag_end, content_type_start }
     }
 
     /// How long the file is, in bytes.
@@ -194,9 +174,7 @@ impl CachedFile {
 }
 
 fn shown_as_modified(identity: &Identity, wall: SystemTime) -> SystemTime {
-    let now = wall
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |now| now.as_secs());
+    let now = wall.duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
     let modified = u64::try_from(identity.modified.seconds).unwrap_or(0);
     UNIX_EPOCH + Duration::from_secs(modified.min(now))
 }
@@ -224,10 +202,7 @@ mod tests {
     use crate::sys::file::{Kind, Timestamp};
 
     fn identity(modified_seconds: i64) -> Identity {
-        let time = Timestamp {
-            seconds: modified_seconds,
-            nanoseconds: 7,
-        };
+        let time = Timestamp { seconds: modified_seconds, nanoseconds: 7 };
         Identity {
             device: 1,
             inode: 2,
@@ -258,19 +233,10 @@ mod tests {
             "ETag: \"ae1b981bc490a07-3\"\r\nLast-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
              Accept-Ranges: bytes\r\nContent-Type: text/plain\r\n"
         );
-        assert_eq!(
-            file.not_modified_headers(),
-            b"ETag: \"ae1b981bc490a07-3\"\r\n"
-        );
+        assert_eq!(file.not_modified_headers(), b"ETag: \"ae1b981bc490a07-3\"\r\n");
         assert_eq!(file.partial_headers(), file.headers());
         assert_eq!(
-            [
-                file.multipart_headers(),
-                b"Content-Type: ",
-                file.content_type(),
-                b"\r\n"
-            ]
-            .concat(),
+            [file.multipart_headers(), b"Content-Type: ", file.content_type(), b"\r\n"].concat(),
             file.headers()
         );
         assert_eq!(file.content_type(), b"text/plain");
@@ -279,19 +245,10 @@ mod tests {
 
     #[test]
     fn a_file_is_never_shown_as_modified_later_than_now() {
-        assert_eq!(
-            rendered(2000, 1000).modified(),
-            UNIX_EPOCH + Duration::from_secs(1000)
-        );
-        assert_eq!(
-            rendered(1000, 2000).modified(),
-            UNIX_EPOCH + Duration::from_secs(1000)
-        );
+        assert_eq!(rendered(2000, 1000).modified(), UNIX_EPOCH + Duration::from_secs(1000));
+        assert_eq!(rendered(1000, 2000).modified(), UNIX_EPOCH + Duration::from_secs(1000));
         assert_eq!(rendered(-5, 2000).modified(), UNIX_EPOCH);
-        assert_eq!(
-            rendered(i64::MAX, 2000).modified(),
-            UNIX_EPOCH + Duration::from_secs(2000)
-        );
+        assert_eq!(rendered(i64::MAX, 2000).modified(), UNIX_EPOCH + Duration::from_secs(2000));
     }
 
     #[test]

@@ -57,11 +57,7 @@ pub(super) enum Entered {
 
 impl Ground {
     pub(super) fn new(watches: Watches) -> Ground {
-        Ground {
-            watches,
-            views: HashMap::new(),
-            places: HashMap::new(),
-        }
+        Ground { watches, views: HashMap::new(), places: HashMap::new() }
     }
 
     /// Makes sure that the root's directory is open, and the one that its path leads to at present.
@@ -95,12 +91,7 @@ impl Ground {
     /// Walks from `/` to the root, watching the way, and only then opens it.
     fn approach(&mut self, root: &Root, key: &Key, now: Instant) -> io::Result<View> {
         let top = file::open_directory(Path::new("/"))?;
-        let start = Place::of(
-            top.as_fd(),
-            &mut self.watches,
-            Watchable::Names,
-            Trust::Watched,
-        )?;
+        let start = Place::of(top.as_fd(), &mut self.watches, Watchable::Names, Trust::Watched)?;
         let mut walk = Walk {
             watches: &mut self.watches,
             symlinks: Symlinks::All,
@@ -112,20 +103,12 @@ impl Ground {
         let walked = walk.along(path, (top.as_fd(), start), |_| Rc::clone(key), |_, _| ())?;
 
         let directory = file::open_directory(root.path())?;
-        let mut place = Place::of(
-            directory.as_fd(),
-            &mut self.watches,
-            Watchable::Contents,
-            walked.trust,
-        )?;
+        let mut place =
+            Place::of(directory.as_fd(), &mut self.watches, Watchable::Contents, walked.trust)?;
         if !place.is(&walked.place) {
             place.watch = None;
         }
-        Ok(View {
-            directory,
-            place,
-            checked: now,
-        })
+        Ok(View { directory, place, checked: now })
     }
 
     /// The way to the directory in which the last component of what is sought is looked up. The root
@@ -184,10 +167,7 @@ impl Ground {
 
     /// The keys under which a watched directory is known.
     pub(super) fn keys_of(&self, watch: WatchId) -> impl Iterator<Item = &Key> {
-        self.places
-            .iter()
-            .filter(move |(_, place)| place.watch == Some(watch))
-            .map(|(key, _)| key)
+        self.places.iter().filter(move |(_, place)| place.watch == Some(watch)).map(|(key, _)| key)
     }
 
     pub(super) fn forget_within(&mut self, keys: &HashSet<Key>) {
@@ -222,10 +202,8 @@ impl Ground {
         });
         let places = &self.places;
         let used: HashSet<WatchId> = places.values().filter_map(|place| place.watch).collect();
-        self.watches.sweep(
-            |key| kept(key) || places.contains_key(key),
-            |watch| used.contains(&watch),
-        );
+        self.watches
+            .sweep(|key| kept(key) || places.contains_key(key), |watch| used.contains(&watch));
     }
 
     /// Readable while something has happened.

@@ -30,9 +30,7 @@ pub(super) fn directory(key: &[u8]) -> &[u8] {
 /// The keys of all directories on the way, the root's first.
 pub(super) fn ancestors(key: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     // The bytes of the id may look like slashes.
-    (ROOT_BYTES..key.len())
-        .filter(|&place| key[place] == b'/')
-        .map(|place| &key[..place])
+    (ROOT_BYTES..key.len()).filter(|&place| key[place] == b'/').map(|place| &key[..place])
 }
 
 /// The path beneath the root.
@@ -86,12 +84,9 @@ mod tests {
 
     #[test]
     fn a_key_falls_into_directory_and_name() {
-        for (whole, directory_path, last) in [
-            ("", "", ""),
-            ("a", "", "a"),
-            ("a/", "a", ""),
-            ("a/b", "a", "b"),
-        ] {
+        for (whole, directory_path, last) in
+            [("", "", ""), ("a", "", "a"), ("a/", "a", ""), ("a/b", "a", "b")]
+        {
             let key = key(whole);
             assert_eq!(
                 (path(directory(&key)), name(&key)),

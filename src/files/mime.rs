@@ -30,12 +30,8 @@ impl Types {
     /// Sets the content type of an extension, in any case and with or without its dot. It is sent as
     /// it stands here, without control characters; no charset is added.
     pub fn set(mut self, extension: &str, content_type: &str) -> Types {
-        let extension = extension
-            .strip_prefix('.')
-            .unwrap_or(extension)
-            .to_ascii_lowercase();
-        self.overrides
-            .insert(extension, without_controls(content_type));
+        let extension = extension.strip_prefix('.').unwrap_or(extension).to_ascii_lowercase();
+        self.overrides.insert(extension, without_controls(content_type));
         self
     }
 
@@ -76,28 +72,19 @@ fn known(extension: &str) -> &'static str {
     if let Ok(place) = CORRECTIONS.binary_search_by_key(&extension, |&(extension, _)| extension) {
         return CORRECTIONS[place].1;
     }
-    mime_guess::from_ext(extension)
-        .first_raw()
-        .unwrap_or(UNKNOWN)
+    mime_guess::from_ext(extension).first_raw().unwrap_or(UNKNOWN)
 }
 
 fn is_text(content_type: &str) -> bool {
     content_type.starts_with("text/")
         || content_type.ends_with("+json")
         || content_type.ends_with("+xml")
-        || [
-            "application/javascript",
-            "application/json",
-            "application/xml",
-        ]
-        .contains(&content_type)
+        || ["application/javascript", "application/json", "application/xml"].contains(&content_type)
 }
 
 /// A header must stay one line.
 fn without_controls(text: &str) -> String {
-    text.chars()
-        .filter(|character| !character.is_control())
-        .collect()
+    text.chars().filter(|character| !character.is_control()).collect()
 }
 
 const UNKNOWN: &str = "application/octet-stream";
@@ -107,10 +94,7 @@ const CORRECTIONS: [(&str, &str); 26] = [
     ("bz2", "application/x-bzip2"),
     ("cjs", "text/javascript"),
     ("cur", "image/x-icon"),
-    (
-        "docx",
-        "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-    ),
+    ("docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
     ("js", "text/javascript"),
     ("m3u8", "application/vnd.apple.mpegurl"),
     ("m4a", "audio/mp4"),
@@ -119,10 +103,7 @@ const CORRECTIONS: [(&str, &str); 26] = [
     ("md", "text/markdown"),
     ("mjs", "text/javascript"),
     ("otf", "font/otf"),
-    (
-        "pptx",
-        "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-    ),
+    ("pptx", "application/vnd.openxmlformats-officedocument.presentationml.presentation"),
     ("rs", "text/plain"),
     ("swf", "application/x-shockwave-flash"),
     ("toml", "application/toml"),
@@ -132,10 +113,7 @@ const CORRECTIONS: [(&str, &str); 26] = [
     ("wasm", "application/wasm"),
     ("wgsl", "text/wgsl"),
     ("woff", "font/woff"),
-    (
-        "xlsx",
-        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    ),
+    ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
     ("yaml", "application/yaml"),
     ("yml", "application/yaml"),
     ("zst", "application/zstd"),
@@ -167,11 +145,7 @@ mod tests {
             ("a.ico", "image/x-icon"),
             ("a.pdf", "application/pdf"),
         ] {
-            assert_eq!(
-                Types::new().content_type(name.as_bytes()),
-                content_type,
-                "{name}"
-            );
+            assert_eq!(Types::new().content_type(name.as_bytes()), content_type, "{name}");
         }
     }
 
@@ -193,21 +167,14 @@ mod tests {
             ("a.mp4", "video/mp4"),
             ("a.webm", "video/webm"),
         ] {
-            assert_eq!(
-                Types::new().content_type(name.as_bytes()),
-                content_type,
-                "{name}"
-            );
+            assert_eq!(Types::new().content_type(name.as_bytes()), content_type, "{name}");
         }
     }
 
     #[test]
     fn case_does_not_matter() {
         assert_eq!(Types::new().content_type(b"INDEX.HtMl"), "text/html");
-        assert_eq!(
-            Types::new().set("WebApp", "a/b").content_type(b"x.wEBaPP"),
-            "a/b"
-        );
+        assert_eq!(Types::new().set("WebApp", "a/b").content_type(b"x.wEBaPP"), "a/b");
     }
 
     #[test]
@@ -219,62 +186,35 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_bytes() {
-        for name in [
-            &b""[..],
-            b"a",
-            b".",
-            b"..",
-            b"a.",
-            b".htaccess",
-            b"a.nosuch",
-            b"a.\xff\xfe",
-            b"\xff",
-        ] {
+        for name in
+            [&b""[..], b"a", b".", b"..", b"a.", b".htaccess", b"a.nosuch", b"a.\xff\xfe", b"\xff"]
+        {
             assert_eq!(Types::new().content_type(name), UNKNOWN, "{name:?}");
         }
     }
 
     #[test]
     fn what_the_operator_says_wins() {
-        let types = Types::new()
-            .set(".html", "application/xhtml+xml")
-            .charset("utf-8");
+        let types = Types::new().set(".html", "application/xhtml+xml").charset("utf-8");
         assert_eq!(types.content_type(b"a.html"), "application/xhtml+xml");
     }
 
     #[test]
     fn a_charset_is_said_of_text_alone() {
         let types = Types::new().charset("utf-8");
-        for name in [
-            "a.html",
-            "a.css",
-            "a.js",
-            "a.json",
-            "a.svg",
-            "a.xml",
-            "a.rss",
-            "a.webmanifest",
-        ] {
-            assert!(
-                types
-                    .content_type(name.as_bytes())
-                    .ends_with("; charset=utf-8"),
-                "{name}"
-            );
+        for name in
+            ["a.html", "a.css", "a.js", "a.json", "a.svg", "a.xml", "a.rss", "a.webmanifest"]
+        {
+            assert!(types.content_type(name.as_bytes()).ends_with("; charset=utf-8"), "{name}");
         }
         for name in ["a.png", "a.pdf", "a.wasm", "a", "a.zip"] {
-            assert!(
-                !types.content_type(name.as_bytes()).contains("charset"),
-                "{name}"
-            );
+            assert!(!types.content_type(name.as_bytes()).contains("charset"), "{name}");
         }
     }
 
     #[test]
     fn no_type_breaks_out_of_its_line() {
-        let types = Types::new()
-            .set("a", "text/a\r\nX: y")
-            .charset("utf-8\r\nX: y");
+        let types = Types::new().set("a", "text/a\r\nX: y").charset("utf-8\r\nX: y");
         assert_eq!(types.content_type(b"a.a"), "text/aX: y");
         assert!(!types.content_type(b"a.html").contains('\n'));
     }

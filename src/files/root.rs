@@ -49,15 +49,9 @@ impl Root {
         crate::sys::file::open_directory(&path)?;
         // A directory opens as a place to start from even where nobody may enter it.
         std::fs::metadata(path.join("."))?;
-        let shared = Shared {
-            id: next_id(),
-            path,
-            symlinks: Symlinks::default(),
-            types: Types::default(),
-        };
-        Ok(Root {
-            shared: Arc::new(shared),
-        })
+        let shared =
+            Shared { id: next_id(), path, symlinks: Symlinks::default(), types: Types::default() };
+        Ok(Root { shared: Arc::new(shared) })
     }
 
     /// Sets which symbolic links beneath the root are followed. The path of the root itself may
@@ -93,9 +87,7 @@ impl Root {
         let mut shared = Arc::unwrap_or_clone(self.shared);
         change(&mut shared);
         shared.id = next_id();
-        Root {
-            shared: Arc::new(shared),
-        }
+        Root { shared: Arc::new(shared) }
     }
 }
 
@@ -119,24 +111,17 @@ mod tests {
     #[test]
     fn the_path_is_made_absolute() {
         let root = Root::open("src").expect("the tests run where the manifest is");
-        assert_eq!(
-            root.path(),
-            std::env::current_dir().expect("it is").join("src")
-        );
+        assert_eq!(root.path(), std::env::current_dir().expect("it is").join("src"));
     }
 
     #[test]
     fn what_is_no_directory_is_no_root() {
         assert_eq!(
-            Root::open("Cargo.toml")
-                .map(drop)
-                .map_err(|error| error.kind()),
+            Root::open("Cargo.toml").map(drop).map_err(|error| error.kind()),
             Err(io::ErrorKind::NotADirectory)
         );
         assert_eq!(
-            Root::open("no/such")
-                .map(drop)
-                .map_err(|error| error.kind()),
+            Root::open("no/such").map(drop).map_err(|error| error.kind()),
             Err(io::ErrorKind::NotFound)
         );
     }

@@ -147,10 +147,7 @@ impl Store {
 
     /// How often the entry of this key was given since it was found out.
     pub(super) fn uses(&self, key: &[u8]) -> u32 {
-        let slot = self
-            .places
-            .get(key)
-            .and_then(|&place| self.slots.get(place));
+        let slot = self.places.get(key).and_then(|&place| self.slots.get(place));
         slot.and_then(Option::as_ref).map_or(0, |slot| slot.uses)
     }
 
@@ -194,13 +191,7 @@ impl Store {
         }
         self.bytes += cost_bytes;
         self.descriptors += descriptors;
-        let slot = Some(Slot {
-            key: Rc::clone(key),
-            entry,
-            cost_bytes,
-            use_since,
-            uses: 0,
-        });
+        let slot = Some(Slot { key: Rc::clone(key), entry, cost_bytes, use_since, uses: 0 });
         let place = match self.free.pop() {
             Some(place) => {
                 self.slots[place] = slot;
@@ -256,10 +247,7 @@ impl Store {
 
     pub(super) fn clear(&mut self) {
         let gone = self.gone + self.length();
-        *self = Store {
-            gone,
-            ..Store::new(self.limits)
-        };
+        *self = Store { gone, ..Store::new(self.limits) };
     }
 
     /// How many answers have gone, or were never kept, since [`reset_gone`](Store::reset_gone).

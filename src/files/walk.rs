@@ -34,20 +34,13 @@ impl Place {
             Trust::Watched => watches.watch(directory, what),
             Trust::Asked => None,
         };
-        Ok(Place {
-            watch,
-            ..Place::unwatched(directory)?
-        })
+        Ok(Place { watch, ..Place::unwatched(directory)? })
     }
 
     /// Does not watch it.
     pub(super) fn unwatched(directory: BorrowedFd<'_>) -> io::Result<Place> {
         let identity = file::identity(directory)?;
-        Ok(Place {
-            watch: None,
-            device: identity.device,
-            inode: identity.inode,
-        })
+        Ok(Place { watch: None, device: identity.device, inode: identity.inode })
     }
 
     /// Whether both are the same directory.
@@ -69,16 +62,8 @@ pub(super) struct Walked {
 impl Walked {
     /// At a directory that is known.
     pub(super) fn at(place: Place) -> Walked {
-        let trust = if place.watch.is_some() {
-            Trust::Watched
-        } else {
-            Trust::Asked
-        };
-        Walked {
-            end: End::Directory,
-            trust,
-            place,
-        }
+        let trust = if place.watch.is_some() { Trust::Watched } else { Trust::Asked };
+        Walked { end: End::Directory, trust, place }
     }
 }
 
@@ -132,11 +117,7 @@ impl Walk<'_> {
         let mut end = End::Directory;
         let mut ahead = names_ahead(path, None);
 
-        while let Some(Ahead {
-            name,
-            end: component,
-        }) = ahead.pop()
-        {
+        while let Some(Ahead { name, end: component }) = ahead.pop() {
             let up = name == b"..";
             if up && self.symlinks != Symlinks::All && place.is(&start.1) {
                 end = End::Nothing;
@@ -229,10 +210,7 @@ fn names_ahead(path: &[u8], component: Option<usize>) -> Vec<Ahead> {
     for name in path.split(|&byte| byte == b'/') {
         end += name.len();
         if !name.is_empty() && name != b"." {
-            names.push(Ahead {
-                name: name.to_vec(),
-                end: component.unwrap_or(end),
-            });
+            names.push(Ahead { name: name.to_vec(), end: component.unwrap_or(end) });
         }
         end += 1;
     }

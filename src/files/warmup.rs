@@ -14,11 +14,7 @@ use std::os::fd::{AsFd, OwnedFd};
 #[derive(Debug)]
 pub enum Warmup {
     /// What leads to a file, and its first `bytes_max` bytes.
-    Path {
-        root: Root,
-        path: Vec<u8>,
-        bytes_max: u64,
-    },
+    Path { root: Root, path: Vec<u8>, bytes_max: u64 },
     /// A piece of an open file.
     Piece { file: OwnedFd, range: Range<u64> },
 }
@@ -28,11 +24,7 @@ impl Warmup {
     /// answered, so nothing is said of it.
     pub fn run(self) {
         let _ = match self {
-            Warmup::Path {
-                root,
-                path,
-                bytes_max,
-            } => read_path(&root, &path, bytes_max),
+            Warmup::Path { root, path, bytes_max } => read_path(&root, &path, bytes_max),
             Warmup::Piece { file, range } => read_through(&file, range),
         };
     }
@@ -57,9 +49,7 @@ fn read_through(file: &OwnedFd, range: Range<u64>) -> io::Result<()> {
     let mut buffer = vec![0; READ_BYTES];
     let mut at = range.start;
     while at < range.end {
-        let count = usize::try_from(range.end - at)
-            .unwrap_or(READ_BYTES)
-            .min(READ_BYTES);
+        let count = usize::try_from(range.end - at).unwrap_or(READ_BYTES).min(READ_BYTES);
         match file::read_at(file.as_fd(), &mut buffer[..count], at, Disk::MayBlock)? {
             0 => break,
             read => at += read as u64,

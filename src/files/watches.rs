@@ -52,11 +52,7 @@ impl Watches {
                 None
             }
         };
-        Watches {
-            watcher,
-            directories: HashMap::new(),
-            directories_max: DIRECTORIES_MAX,
-        }
+        Watches { watcher, directories: HashMap::new(), directories_max: DIRECTORIES_MAX }
     }
 
     /// Watches a directory, if changes of this kind in it can be relied on to be told.
@@ -80,10 +76,7 @@ impl Watches {
     pub(super) fn rest(&mut self, watch: WatchId, name: &[u8], key: &Key, reach: Reach) {
         let names = self.directories.entry(watch).or_default();
         match names.get_mut(name) {
-            Some(resting)
-                if resting
-                    .iter()
-                    .any(|(other, its)| other == key && *its == reach) => {}
+            Some(resting) if resting.iter().any(|(other, its)| other == key && *its == reach) => {}
             Some(resting) => resting.push((Rc::clone(key), reach)),
             None => {
                 names.insert(name.into(), vec![(Rc::clone(key), reach)]);
@@ -101,14 +94,9 @@ impl Watches {
         let directories = &mut self.directories;
         let result = watcher.read(|change| match change {
             Change::Name(watch, name) => {
-                let resting = directories
-                    .get_mut(&watch)
-                    .and_then(|names| names.remove(name));
+                let resting = directories.get_mut(&watch).and_then(|names| names.remove(name));
                 doubts.extend(
-                    resting
-                        .into_iter()
-                        .flatten()
-                        .map(|(key, reach)| Doubt::Key(key, reach)),
+                    resting.into_iter().flatten().map(|(key, reach)| Doubt::Key(key, reach)),
                 );
             }
             Change::Directory(watch) => {
@@ -160,12 +148,7 @@ impl Watches {
 
 fn doubt_all(watch: WatchId, names: Names, doubts: &mut Vec<Doubt>) {
     doubts.push(Doubt::Directory(watch));
-    doubts.extend(
-        names
-            .into_values()
-            .flatten()
-            .map(|(key, reach)| Doubt::Key(key, reach)),
-    );
+    doubts.extend(names.into_values().flatten().map(|(key, reach)| Doubt::Key(key, reach)));
 }
 
 /// Per worker. What is in further directories is asked for at each use. A kernel gives each user
@@ -176,11 +159,7 @@ const DIRECTORIES_MAX: usize = 4096;
 impl Watches {
     /// Watching nothing, as where nothing can be watched.
     pub(super) fn none() -> Watches {
-        Watches {
-            watcher: None,
-            directories: HashMap::new(),
-            directories_max: 0,
-        }
+        Watches { watcher: None, directories: HashMap::new(), directories_max: 0 }
     }
 
     pub(super) fn length(&self) -> usize {

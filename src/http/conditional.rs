@@ -48,11 +48,7 @@ pub fn evaluate(request: &Request<'_>, validators: Validators<'_>) -> Outcome {
     let reads = matches!(request.method(), Method::Get | Method::Head);
     if let Some(tags) = request.joined(HeaderName::IfNoneMatch) {
         if any_tag(&tags, |tag| validators.etag.matches_weakly(tag)) {
-            return if reads {
-                Outcome::NotModified
-            } else {
-                Outcome::Failed
-            };
+            return if reads { Outcome::NotModified } else { Outcome::Failed };
         }
     } else if reads
         && let Some(date) = date_of(request, HeaderName::IfModifiedSince)
@@ -79,11 +75,7 @@ fn range_header(request: &Request<'_>, validators: Validators<'_>) -> RangeHeade
         // entity tag is strong.
         !validators.etag.is_weak() && date::parse(&condition) == Some(validators.modified)
     };
-    if holds {
-        RangeHeader::Honour
-    } else {
-        RangeHeader::Ignore
-    }
+    if holds { RangeHeader::Honour } else { RangeHeader::Ignore }
 }
 
 /// `*` matches any representation that exists (RFC 9110 §13.1.1).

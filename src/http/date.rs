@@ -69,10 +69,7 @@ mod tests {
 
     #[test]
     fn times_that_the_form_cannot_say_are_brought_to_the_nearest() {
-        assert_eq!(
-            format(UNIX_EPOCH - Duration::from_secs(1)),
-            format(UNIX_EPOCH)
-        );
+        assert_eq!(format(UNIX_EPOCH - Duration::from_secs(1)), format(UNIX_EPOCH));
         assert_eq!(format(at(SECONDS_MAX + 1)), format(at(SECONDS_MAX)));
     }
 
@@ -91,10 +88,7 @@ mod tests {
     #[test]
     fn two_digit_years_run_from_1970_to_2069() {
         assert_eq!(parse(b"Thursday, 01-Jan-70 00:00:00 GMT"), Some(at(0)));
-        assert_eq!(
-            parse(b"Tuesday, 31-Dec-69 23:59:59 GMT"),
-            Some(at(3_155_759_999))
-        );
+        assert_eq!(parse(b"Tuesday, 31-Dec-69 23:59:59 GMT"), Some(at(3_155_759_999)));
     }
 
     #[test]

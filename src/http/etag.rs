@@ -47,10 +47,7 @@ impl ETag {
         }
         .expect("24 and 16 hexadecimal digits and 6 more characters fit");
         let length = TEXT_BYTES_MAX - rest.len();
-        ETag {
-            text,
-            length: length as u8,
-        }
+        ETag { text, length: length as u8 }
     }
 
     /// The tag as it stands in the header, with its quotes and, if weak, its `W/`.
@@ -126,11 +123,9 @@ mod tests {
 
     #[test]
     fn the_widest_values_fit() {
-        for modified in [
-            i128::from(i64::MAX) * 1_000_000_000,
-            i128::from(i64::MIN) * 1_000_000_000,
-            -1,
-        ] {
+        for modified in
+            [i128::from(i64::MAX) * 1_000_000_000, i128::from(i64::MIN) * 1_000_000_000, -1]
+        {
             let tag = ETag::of(modified, u64::MAX, Strength::Weak);
             assert!(tag.as_bytes().ends_with(b"-ffffffffffffffff~\""), "{tag:?}");
         }
@@ -158,19 +153,8 @@ mod tests {
     #[test]
     fn what_is_not_a_tag_matches_nothing() {
         let tag = ETag::of(1, 2, Strength::Strong);
-        for text in [
-            &b""[..],
-            b"1-2",
-            b"\"1-2",
-            b"w/\"1-2\"",
-            b"W/",
-            b"\"1-2\"\"",
-            b"*",
-        ] {
-            assert!(
-                !tag.matches_strongly(text) && !tag.matches_weakly(text),
-                "{text:?}"
-            );
+        for text in [&b""[..], b"1-2", b"\"1-2", b"w/\"1-2\"", b"W/", b"\"1-2\"\"", b"*"] {
+            assert!(!tag.matches_strongly(text) && !tag.matches_weakly(text), "{text:?}");
         }
     }
 }

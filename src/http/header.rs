@@ -73,11 +73,7 @@ impl Headers {
 
     /// No header.
     pub fn new() -> Headers {
-        Headers {
-            inline: [0; Headers::INLINE_BYTES],
-            length: 0,
-            spill: Vec::new(),
-        }
+        Headers { inline: [0; Headers::INLINE_BYTES], length: 0, spill: Vec::new() }
     }
 
     /// Headers that were rendered before, as whole lines with their CRLF.
@@ -105,24 +101,16 @@ impl Headers {
 
     /// The lines, each ending in CRLF.
     pub fn as_bytes(&self) -> &[u8] {
-        if self.spill.is_empty() {
-            &self.inline[..usize::from(self.length)]
-        } else {
-            &self.spill
-        }
+        if self.spill.is_empty() { &self.inline[..usize::from(self.length)] } else { &self.spill }
     }
 
     /// The value of the first header of this name, in any case of letters.
     pub fn value(&self, name: &str) -> Option<&[u8]> {
-        self.as_bytes()
-            .split(|&byte| byte == b'\n')
-            .find_map(|line| {
-                let line = line.strip_suffix(b"\r")?;
-                let (found, rest) = line.split_at_checked(name.len())?;
-                found
-                    .eq_ignore_ascii_case(name.as_bytes())
-                    .then(|| rest.strip_prefix(b": "))?
-            })
+        self.as_bytes().split(|&byte| byte == b'\n').find_map(|line| {
+            let line = line.strip_suffix(b"\r")?;
+            let (found, rest) = line.split_at_checked(name.len())?;
+            found.eq_ignore_ascii_case(name.as_bytes()).then(|| rest.strip_prefix(b": "))?
+        })
     }
 
     fn push_clean(&mut self, bytes: &[u8]) {
@@ -163,13 +151,8 @@ fn is_control(byte: u8) -> bool {
 }
 
 /// What frames and dates a response, and belongs to the connection that it is sent over.
-const WRITTEN_WHEN_SENT: [&str; 5] = [
-    "Connection",
-    "Content-Length",
-    "Date",
-    "Server",
-    "Transfer-Encoding",
-];
+const WRITTEN_WHEN_SENT: [&str; 5] =
+    ["Connection", "Content-Length", "Date", "Server", "Transfer-Encoding"];
 
 const TOKEN: [bool; 256] = {
     let mut table = [false; 256];
@@ -218,10 +201,7 @@ mod tests {
     #[test]
     fn names_are_recognised_in_any_case() {
         assert_eq!(HeaderName::recognise(b"HOST"), Some(HeaderName::Host));
-        assert_eq!(
-            HeaderName::recognise(b"If-None-MATCH"),
-            Some(HeaderName::IfNoneMatch)
-        );
+        assert_eq!(HeaderName::recognise(b"If-None-MATCH"), Some(HeaderName::IfNoneMatch));
         assert_eq!(HeaderName::recognise(b"x-host"), None);
     }
 

@@ -53,9 +53,7 @@ mod tests {
     use super::*;
 
     fn split(value: &str) -> Vec<String> {
-        elements(value.as_bytes())
-            .map(|one| String::from_utf8_lossy(one).into_owned())
-            .collect()
+        elements(value.as_bytes()).map(|one| String::from_utf8_lossy(one).into_owned()).collect()
     }
 
     #[test]

@@ -91,10 +91,11 @@ fn number(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    Some(digits.iter().fold(0u64, |sum, digit| {
-        sum.saturating_mul(10)
-            .saturating_add(u64::from(digit - b'0'))
-    }))
+    Some(
+        digits.iter().fold(0u64, |sum, digit| {
+            sum.saturating_mul(10).saturating_add(u64::from(digit - b'0'))
+        }),
+    )
 }
 
 /// A suffix of an empty file is satisfiable (RFC 9110 §14.1.2), but no Content-Range can say so.
@@ -137,11 +138,7 @@ mod tests {
             "bytes=2000-,3000-",
             "bytes=99999999999999999999999-",
         ] {
-            assert_eq!(
-                parse(value.as_bytes(), 1000, 16),
-                Ranges::Unsatisfiable,
-                "{value}"
-            );
+            assert_eq!(parse(value.as_bytes(), 1000, 16), Ranges::Unsatisfiable, "{value}");
         }
         assert_eq!(parse(b"bytes=0-", 0, 16), Ranges::Unsatisfiable);
         assert_eq!(parse(b"bytes=-5", 0, 16), Ranges::Whole);
@@ -171,10 +168,7 @@ mod tests {
 
     #[test]
     fn several_ranges_keep_their_order() {
-        assert_eq!(
-            parse(b"bytes=5-6, -1 ,0-1", 100, 16),
-            Ranges::Many(vec![5..7, 99..100, 0..2])
-        );
+        assert_eq!(parse(b"bytes=5-6, -1 ,0-1", 100, 16), Ranges::Many(vec![5..7, 99..100, 0..2]));
     }
 
     #[test]

@@ -16,17 +16,12 @@ impl Span {
     /// From `start` up to, not including, `end`.
     pub fn new(start: usize, end: usize) -> Span {
         debug_assert!(start <= end && end <= u32::MAX as usize);
-        Span {
-            start: start as u32,
-            end: end as u32,
-        }
+        Span { start: start as u32, end: end as u32 }
     }
 
     /// The bytes there; empty when the buffer does not reach so far.
     pub fn of(self, bytes: &[u8]) -> &[u8] {
-        bytes
-            .get(self.start as usize..self.end as usize)
-            .unwrap_or_default()
+        bytes.get(self.start as usize..self.end as usize).unwrap_or_default()
     }
 }
 
@@ -94,8 +89,6 @@ impl HeaderTable {
 
     /// Every line as name and value.
     pub fn lines<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
-        self.fields
-            .iter()
-            .map(|field| (field.name.of(bytes), field.value.of(bytes)))
+        self.fields.iter().map(|field| (field.name.of(bytes), field.value.of(bytes)))
     }
 }

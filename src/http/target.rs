@@ -35,17 +35,11 @@ impl<'a> Target<'a> {
         match (method, raw) {
             (Method::Connect, _) => {
                 check_authority(raw)?;
-                Ok(Target {
-                    authority: Some(raw),
-                    path: Cow::Borrowed(b"/"),
-                    query: None,
-                })
+                Ok(Target { authority: Some(raw), path: Cow::Borrowed(b"/"), query: None })
             }
-            (Method::Options, b"*") => Ok(Target {
-                authority: None,
-                path: Cow::Borrowed(b"*"),
-                query: None,
-            }),
+            (Method::Options, b"*") => {
+                Ok(Target { authority: None, path: Cow::Borrowed(b"*"), query: None })
+            }
             (_, [b'/', ..]) => Target::origin(None, raw),
             _ => Target::absolute(method, raw),
         }
@@ -56,11 +50,7 @@ impl<'a> Target<'a> {
             Some(mark) => (&raw[..mark], Some(&raw[mark + 1..])),
             None => (raw, None),
         };
-        Ok(Target {
-            authority,
-            path: normalise(path)?,
-            query,
-        })
+        Ok(Target { authority, path: normalise(path)?, query })
     }
 
     fn absolute(method: Method, raw: &'a [u8]) -> Result<Target<'a>, Reject> {
@@ -69,9 +59,7 @@ impl<'a> Target<'a> {
             return Err(Reject::Misdirected);
         }
         if !has_scheme(raw, b"http://") {
-            return Err(Reject::Malformed(
-                "request target is neither a path nor an http URI",
-            ));
+            return Err(Reject::Malformed("request target is neither a path nor an http URI"));
         }
         let after_scheme = &raw[b"http://".len()..];
         let end = after_scheme
@@ -86,16 +74,10 @@ impl<'a> Target<'a> {
         check_authority(authority)?;
         match rest {
             // RFC 9112 §3.2.4: OPTIONS for a URI without path and query means the server itself.
-            [] if method == Method::Options => Ok(Target {
-                authority: Some(authority),
-                path: Cow::Borrowed(b"*"),
-                query: None,
-            }),
-            [] => Ok(Target {
-                authority: Some(authority),
-                path: Cow::Borrowed(b"/"),
-                query: None,
-            }),
+            [] if method == Method::Options => {
+                Ok(Target { authority: Some(authority), path: Cow::Borrowed(b"*"), query: None })
+            }
+            [] => Ok(Target { authority: Some(authority), path: Cow::Borrowed(b"/"), query: None }),
             [b'?', query @ ..] => Ok(Target {
                 authority: Some(authority),
                 path: Cow::Borrowed(b"/"),
@@ -108,8 +90,7 @@ impl<'a> Target<'a> {
 
 /// Schemes are compared in any case of letters (RFC 3986 §3.1).
 fn has_scheme(raw: &[u8], scheme: &[u8]) -> bool {
-    raw.get(..scheme.len())
-        .is_some_and(|found| found.eq_ignore_ascii_case(scheme))
+    raw.get(..scheme.len()).is_some_and(|found| found.eq_ignore_ascii_case(scheme))
 }
 
 /// Checks `uri-host [ ":" port ]` (RFC 9110 §7.2, RFC 3986 §3.2.2). Empty is allowed: it is what
@@ -140,11 +121,7 @@ pub fn check_authority(authority: &[u8]) -> Result<(), Reject> {
     };
     let is_host = |&byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&byte);
     let fits = port.len() <= 5 && port.iter().all(u8::is_ascii_digit);
-    if host.iter().all(is_host) && fits {
-        Ok(())
-    } else {
-        Err(BAD)
-    }
+    if host.iter().all(is_host) && fits { Ok(()) } else { Err(BAD) }
 }
 
 /// Decodes and normalises a path that starts with a slash; borrows it where nothing changes.
@@ -173,11 +150,7 @@ fn check_percent_encoding(raw: &[u8]) -> Result<(), Reject> {
     let sound = memchr::memchr_iter(b'%', raw).all(|percent| {
         matches!(raw.get(percent + 1..percent + 3), Some(digits) if digits.iter().all(u8::is_ascii_hexdigit))
     });
-    if sound {
-        Ok(())
-    } else {
-        Err(Reject::Malformed("bad percent-encoding"))
-    }
+    if sound { Ok(()) } else { Err(Reject::Malformed("bad percent-encoding")) }
 }
 
 fn remove_dot_segments(path: &[u8]) -> Vec<u8> {
@@ -287,65 +260,40 @@ mod tests {
         assert_eq!(target.authority, Some(&b"Example.org:8080"[..]));
         assert_eq!(&*target.path, b"/a");
         assert_eq!(target.query, Some(&b"b"[..]));
-        assert_eq!(
-            &*Target::parse(Method::Get, b"http://h").unwrap().path,
-            b"/"
-        );
-        assert_eq!(
-            &*Target::parse(Method::Get, b"http://h?q").unwrap().path,
-            b"/"
-        );
+        assert_eq!(&*Target::parse(Method::Get, b"http://h").unwrap().path, b"/");
+        assert_eq!(&*Target::parse(Method::Get, b"http://h?q").unwrap().path, b"/");
     }
 
     #[test]
     fn each_method_has_its_forms() {
         assert_eq!(&*Target::parse(Method::Options, b"*").unwrap().path, b"*");
-        assert_eq!(
-            &*Target::parse(Method::Options, b"http://h").unwrap().path,
-            b"*"
-        );
+        assert_eq!(&*Target::parse(Method::Options, b"http://h").unwrap().path, b"*");
         assert!(Target::parse(Method::Get, b"*").is_err());
         assert!(Target::parse(Method::Get, b"example.org:80").is_err());
         assert!(Target::parse(Method::Connect, b"example.org:80").is_ok());
         assert!(Target::parse(Method::Get, b"ftp://h/").is_err());
         assert!(Target::parse(Method::Get, b"http:///x").is_err());
-        assert_eq!(
-            Target::parse(Method::Get, b"HTTPS://h/x"),
-            Err(Reject::Misdirected)
-        );
+        assert_eq!(Target::parse(Method::Get, b"HTTPS://h/x"), Err(Reject::Misdirected));
     }
 
     #[test]
     fn authorities_are_checked() {
-        for good in [
-            "",
-            "a",
-            "a.b-c:80",
-            "[::1]",
-            "[::1]:8080",
-            "127.0.0.1:",
-            "a_b",
-            "%41",
-        ] {
+        for good in ["", "a", "a.b-c:80", "[::1]", "[::1]:8080", "127.0.0.1:", "a_b", "%41"] {
             assert_eq!(check_authority(good.as_bytes()), Ok(()), "{good}");
         }
-        for bad in [
-            "u@h", "a b", "a:b", "[::1", "[]", "[::1]x", "a/b", "a:123456", "a:1:2", "h\u{e9}",
-        ] {
+        for bad in
+            ["u@h", "a b", "a:b", "[::1", "[]", "[::1]x", "a/b", "a:123456", "a:1:2", "h\u{e9}"]
+        {
             assert!(check_authority(bad.as_bytes()).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn an_encoded_path_decodes_to_itself() {
-        let every: Vec<u8> = std::iter::once(b'/')
-            .chain((1..=255).filter(|b| *b != b'/'))
-            .collect();
+        let every: Vec<u8> =
+            std::iter::once(b'/').chain((1..=255).filter(|b| *b != b'/')).collect();
         let mut encoded = Vec::new();
         encode_path(&every, &mut encoded);
-        assert_eq!(
-            &*Target::parse(Method::Get, &encoded).unwrap().path,
-            &every[..]
-        );
+        assert_eq!(&*Target::parse(Method::Get, &encoded).unwrap().path, &every[..]);
     }
 }

@@ -71,11 +71,7 @@ impl AccessLog {
 
 /// Readable by the owner and the group alone: a log holds what visitors did.
 fn open_append(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o640)
-        .open(path)
+    OpenOptions::new().append(true).create(true).mode(0o640).open(path)
 }
 
 /// One worker's end of the log.
@@ -149,20 +145,11 @@ impl Entries {
         let quoted = [HeaderName::Referer, HeaderName::UserAgent];
         for name in quoted {
             texts.extend_from_slice(b" \"");
-            escape(
-                texts,
-                subject.headers.first(subject.bytes, name).unwrap_or(b"-"),
-            );
+            escape(texts, subject.headers.first(subject.bytes, name).unwrap_or(b"-"));
             texts.push(b'"');
         }
         let after_end = texts.len();
-        self.entries.push(Entry {
-            started,
-            status,
-            body_bytes,
-            before_end,
-            after_end,
-        });
+        self.entries.push(Entry { started, status, body_bytes, before_end, after_end });
     }
 
     /// The responses have ended, `unsent_bytes` of the last ones not having been written.
@@ -218,11 +205,7 @@ impl LogWriter {
         if self.buffer.is_empty() {
             return;
         }
-        if let Err(error) = self
-            .sink
-            .write_all(&self.buffer)
-            .and_then(|()| self.sink.flush())
-        {
+        if let Err(error) = self.sink.write_all(&self.buffer).and_then(|()| self.sink.flush()) {
             log::error!("writing the access log: {error}");
         }
         self.buffer.clear();
@@ -238,11 +221,7 @@ impl Drop for LogWriter {
 impl Stamp {
     /// `24/Nov/2026:13:05:07 +0000`.
     fn at(&mut self, now: Now) -> &[u8] {
-        let second = now
-            .wall
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_secs();
+        let second = now.wall.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
         let second = Duration::from_secs(second);
         if self.second != Some(second) {
             self.second = Some(second);

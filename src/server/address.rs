@@ -31,22 +31,13 @@ impl Address {
         }
         let (host, port) = split(text)?;
         let ips = match host {
-            "" | "*" => vec![
-                IpAddr::from(Ipv4Addr::UNSPECIFIED),
-                Ipv6Addr::UNSPECIFIED.into(),
-            ],
+            "" | "*" => vec![IpAddr::from(Ipv4Addr::UNSPECIFIED), Ipv6Addr::UNSPECIFIED.into()],
             _ if host.eq_ignore_ascii_case("localhost") => {
-                vec![
-                    IpAddr::from(Ipv4Addr::LOCALHOST),
-                    Ipv6Addr::LOCALHOST.into(),
-                ]
+                vec![IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()]
             }
             _ => resolve(host)?,
         };
-        Ok(ips
-            .into_iter()
-            .map(|ip| Address::Tcp(SocketAddr::new(ip, port)))
-            .collect())
+        Ok(ips.into_iter().map(|ip| Address::Tcp(SocketAddr::new(ip, port))).collect())
     }
 }
 
@@ -54,18 +45,15 @@ fn unix(path: &str) -> Result<Vec<Address>, String> {
     match path.len() {
         0 => Err("unix: needs the path of a socket, such as unix:/run/httpd.sock".into()),
         1..=UNIX_PATH_BYTES_MAX => Ok(vec![Address::Unix(PathBuf::from(path))]),
-        _ => Err(format!(
-            "the path of a unix socket takes {UNIX_PATH_BYTES_MAX} bytes at most"
-        )),
+        _ => Err(format!("the path of a unix socket takes {UNIX_PATH_BYTES_MAX} bytes at most")),
     }
 }
 
 /// Host and port; the brackets of an IPv6 address are taken off.
 fn split(text: &str) -> Result<(&str, u16), String> {
     if let Some(rest) = text.strip_prefix('[') {
-        let (host, after) = rest
-            .split_once(']')
-            .ok_or("the bracket of the IPv6 address is not closed")?;
+        let (host, after) =
+            rest.split_once(']').ok_or("the bracket of the IPv6 address is not closed")?;
         return match after.strip_prefix(':') {
             Some(port) => Ok((host, read_port(port)?)),
             None if after.is_empty() => Ok((host, DEFAULT_PORT)),
@@ -89,8 +77,7 @@ fn split(text: &str) -> Result<(&str, u16), String> {
 }
 
 fn read_port(text: &str) -> Result<u16, String> {
-    text.parse()
-        .map_err(|_| format!("{text:?} is not a port; ports are 0 to 65535"))
+    text.parse().map_err(|_| format!("{text:?} is not a port; ports are 0 to 65535"))
 }
 
 fn resolve(host: &str) -> Result<Vec<IpAddr>, String> {
@@ -125,12 +112,7 @@ mod tests {
     use super::*;
 
     fn shown(text: &str) -> String {
-        Address::parse(text)
-            .unwrap()
-            .iter()
-            .map(Address::to_string)
-            .collect::<Vec<_>>()
-            .join(" ")
+        Address::parse(text).unwrap().iter().map(Address::to_string).collect::<Vec<_>>().join(" ")
     }
 
     #[test]

@@ -14,11 +14,7 @@ pub struct Clock {
 impl Clock {
     /// A clock that stands at this time.
     pub fn new(now: Now) -> Clock {
-        let mut clock = Clock {
-            now,
-            second: Duration::MAX,
-            server_and_date: Vec::new(),
-        };
+        let mut clock = Clock { now, second: Duration::MAX, server_and_date: Vec::new() };
         clock.set(now);
         clock
     }
@@ -31,10 +27,8 @@ impl Clock {
         if second != self.second {
             self.second = second;
             self.server_and_date.clear();
-            self.server_and_date
-                .extend_from_slice(b"Server: httpd\r\nDate: ");
-            self.server_and_date
-                .extend_from_slice(&date::format(now.wall));
+            self.server_and_date.extend_from_slice(b"Server: httpd\r\nDate: ");
+            self.server_and_date.extend_from_slice(&date::format(now.wall));
             self.server_and_date.extend_from_slice(b"\r\n");
         }
     }
@@ -57,8 +51,5 @@ impl Clock {
 
 /// What the system's clocks say.
 pub fn read() -> Now {
-    Now {
-        monotonic: Instant::now(),
-        wall: SystemTime::now(),
-    }
+    Now { monotonic: Instant::now(), wall: SystemTime::now() }
 }

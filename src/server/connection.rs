@@ -15,6 +15,7 @@
 //! disk.
 
 mod ending;
+mod waiting;
 
 use super::exchange::{Active, After};
 use super::id::ConnectionId;
@@ -22,13 +23,12 @@ use super::local::Local;
 use super::outbox::Flush;
 use super::state::{Queue, Requests, State, Verdict};
 use super::transport::{Edge, Read, Transport};
-use crate::files::{Disk, Warmup};
+use crate::files::Disk;
 use crate::http::Reject;
 use crate::http::h1::body::{BodyEnd, Framing};
 use crate::http::h1::session::Expectation;
 use crate::http::h1::write::Persistence;
 use crate::site::{Answer, Desk, Freshness, Response};
-use std::io;
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -146,25 +146,6 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// What it waited for has been read from the disk: asks the site once more, or sends on.
-    pub fn warmed(&mut self, local: &mut Local) -> Verdict {
-        if self.state != State::Waiting {
-            return Verdict::Sleep;
-        }
-        let step = if self.has_unanswered() {
-            self.answer(local)
-        } else {
-            Step::Next(State::Sending)
-        };
-        self.enter(step, local)
-    }
-
-    fn has_unanswered(&self) -> bool {
-        self.active
-            .as_ref()
-            .is_some_and(|active| active.head_bytes > 0)
-    }
-
     fn enter(&mut self, step: Step, local: &mut Local) -> Verdict {
         match step {
             Step::Next(state) => {
@@ -193,10 +174,7 @@ impl<T: Transport> Connection<T> {
                     active.started = Some(local.clock.monotonic());
                     self.deadline = local.clock.monotonic() + local.limits.head_timeout;
                 }
-                match active
-                    .session
-                    .read_head(active.inbox.bytes(), &local.head_limits)
-                {
+                match active.session.read_head(active.inbox.bytes(), &local.head_limits) {
                     Ok(Some(length)) => return self.head_complete(length, local),
                     Ok(None) => {}
                     Err(reject) => return self.refuse(reject, local),
@@ -225,10 +203,7 @@ impl<T: Transport> Connection<T> {
             local.freshness = Freshness::Unknown;
         }
         *reads -= 1;
-        match self
-            .transport
-            .read(active.inbox.room(local.limits.head_bytes_max))
-        {
+        match self.transport.read(active.inbox.room(local.limits.head_bytes_max)) {
             Ok(Read::Bytes(count)) => {
                 active.inbox.arrived(count);
                 Ok(())
@@ -315,11 +290,7 @@ impl<T: Transport> Connection<T> {
         let Some(active) = &mut self.active else {
             return CLOSE;
         };
-        let disk = if active.warmups < WARMUPS_MAX {
-            local.disk()
-        } else {
-            Disk::MayBlock
-        };
+        let disk = if active.warmups < WARMUPS_MAX { local.disk() } else { Disk::MayBlock };
         let answer = match active.session.request(active.inbox.bytes(), self.peer) {
             Ok(mut request) => {
                 let mut desk = Desk {
@@ -356,40 +327,11 @@ impl<T: Transport> Connection<T> {
         match persistence {
             Persistence::Close => {
                 let unread = !active.inbox.is_empty() || self.transport.is_readable();
-                active.after = if complete && !unread {
-                    After::Close
-                } else {
-                    After::Linger
-                };
+                active.after = if complete && !unread { After::Close } else { After::Linger };
                 Step::Next(State::Sending)
             }
             Persistence::KeepAlive if active.outbox.has_room() => Step::Next(State::Head),
             Persistence::KeepAlive => Step::Next(State::Sending),
-        }
-    }
-
-    /// Waits until a thread has read what is cold. Earlier answers must not wait with it.
-    fn wait_for_disk(&mut self, warmup: Warmup, local: &mut Local) -> Step {
-        self.state = State::Waiting;
-        self.deadline = local.clock.monotonic() + local.limits.send_timeout;
-        local.read(self.id, warmup);
-        match self.flush_gathered(local) {
-            Ok(()) => SLEEP,
-            Err(error) => self.fail(&error),
-        }
-    }
-
-    /// Writes what it can of the answers gathered so far, of which none has a tail.
-    fn flush_gathered(&mut self, local: &mut Local) -> io::Result<()> {
-        match &mut self.active {
-            Some(active) if active.outbox.has_room() && !active.outbox.is_empty() => {
-                let budget = local.send_budget;
-                active
-                    .outbox
-                    .flush(&mut self.transport, budget, Disk::MayBlock)
-                    .map(|_| ())
-            }
-            _ => Ok(()),
         }
     }
 
@@ -406,10 +348,7 @@ impl<T: Transport> Connection<T> {
             return CLOSE;
         };
         let before = active.outbox.waiting_bytes();
-        match active
-            .outbox
-            .flush(&mut self.transport, local.send_budget, local.disk())
-        {
+        match active.outbox.flush(&mut self.transport, local.send_budget, local.disk()) {
             Ok(Flush::Done) => {}
             Ok(Flush::Cold) => {
                 return match active.outbox.cold_piece() {
@@ -423,11 +362,7 @@ impl<T: Transport> Connection<T> {
                     self.deadline = local.clock.monotonic() + local.limits.send_timeout;
                 }
                 let again = unfinished == Flush::Again;
-                return if again {
-                    Step::Verdict(Verdict::Again)
-                } else {
-                    SLEEP
-                };
+                return if again { Step::Verdict(Verdict::Again) } else { SLEEP };
             }
             Err(error) => {
                 self.break_off(local);

@@ -54,28 +54,15 @@ impl Driven {
         let site = Site::new()
             .at("/", StaticFiles::new(root))
             .at("/hello", |_: &Request<'_>| Response::text("hello\n"))
-            .at("/long", |_: &Request<'_>| {
-                Response::text(digits(LONG_BYTES))
-            })
-            .at("/empty", |_: &Request<'_>| {
-                Response::new(Status::NO_CONTENT)
-            })
+            .at("/long", |_: &Request<'_>| Response::text(digits(LONG_BYTES)))
+            .at("/empty", |_: &Request<'_>| Response::new(Status::NO_CONTENT))
             .at("/cold", ColdOnce::default());
-        let cache = CacheLimits {
-            contents_bytes_max: IN_MEMORY_BYTES_MAX,
-            ..CacheLimits::default()
-        };
+        let cache =
+            CacheLimits { contents_bytes_max: IN_MEMORY_BYTES_MAX, ..CacheLimits::default() };
         let files = OpenFiles::new(cache);
         let mut local = Local::new(Arc::new(site), files, limits, None, clock::read());
         let (connection, client) = accepted(&mut local);
-        Driven {
-            connection,
-            local,
-            client,
-            verdict: Verdict::Sleep,
-            looked_at: 0,
-            folder,
-        }
+        Driven { connection, local, client, verdict: Verdict::Sleep, looked_at: 0, folder }
     }
 
     /// Another client, the same worker.
@@ -152,10 +139,7 @@ impl Driven {
     /// Time passes; a deadline that lies in it expires.
     fn advances(&mut self, time: Duration) {
         let now = self.local.clock.now();
-        self.local.clock.set(Now {
-            monotonic: now.monotonic + time,
-            wall: now.wall + time,
-        });
+        self.local.clock.set(Now { monotonic: now.monotonic + time, wall: now.wall + time });
         if self.verdict != Verdict::Close
             && self.connection.deadline() <= self.local.clock.monotonic()
         {
@@ -188,10 +172,9 @@ impl Driven {
         match state {
             // The letter wakes it, and it reads on then.
             State::Waiting => {}
-            State::Sending => assert!(
-                !self.client.is_writable(),
-                "asleep {state} with a writable client"
-            ),
+            State::Sending => {
+                assert!(!self.client.is_writable(), "asleep {state} with a writable client")
+            }
             _ => assert!(
                 !self.connection.transport().is_readable(),
                 "asleep {state} with a readable client"
@@ -205,17 +188,12 @@ impl Driven {
 
     /// Waits in this state and has nothing left to do.
     fn sleeps(&self, state: State) {
-        assert_eq!(
-            (self.verdict, self.connection.state()),
-            (Verdict::Sleep, state)
-        );
+        assert_eq!((self.verdict, self.connection.state()), (Verdict::Sleep, state));
     }
 
     /// How long it would go on waiting.
     fn patience(&self) -> Duration {
-        self.connection
-            .deadline()
-            .saturating_duration_since(self.local.clock.monotonic())
+        self.connection.deadline().saturating_duration_since(self.local.clock.monotonic())
     }
 
     /// The client has got nothing since the test last looked.
@@ -257,10 +235,7 @@ impl Driven {
 
     /// The connection is gone, and the client can tell that something is missing.
     fn is_broken_off(&self) {
-        assert_eq!(
-            (self.verdict, self.client.end()),
-            (Verdict::Close, End::Broken)
-        );
+        assert_eq!((self.verdict, self.client.end()), (Verdict::Close, End::Broken));
     }
 
     /// The connection waits for another request.
@@ -309,11 +284,7 @@ impl Reply {
         let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
         let head = text(&bytes[..end]);
         let status = head.get(9..12)?.parse().ok()?;
-        let mut reply = Reply {
-            status,
-            head,
-            content: Vec::new(),
-        };
+        let mut reply = Reply { status, head, content: Vec::new() };
         let length = match (content, reply.header("Content-Length")) {
             (Content::Announced, Some(length)) => length.parse().expect("a length is a number"),
             _ => 0,
@@ -346,10 +317,7 @@ impl Handler for ColdOnce {
             Response::text("warm\n").into()
         } else {
             let file = File::open("/dev/null").expect("every Linux has it");
-            Answer::Cold(Warmup::Piece {
-                file: file.into(),
-                range: 0..1,
-            })
+            Answer::Cold(Warmup::Piece { file: file.into(), range: 0..1 })
         }
     }
 }
@@ -364,9 +332,7 @@ impl Folder {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("httpd-driven-{}-{number}", std::process::id());
-        let folder = Folder {
-            path: std::env::temp_dir().join(name),
-        };
+        let folder = Folder { path: std::env::temp_dir().join(name) };
         fs::create_dir(&folder.path).expect("the name is new");
         folder.write("small.txt", "small\n");
         folder.write("middle.txt", &digits(MIDDLE_BYTES));
@@ -388,8 +354,7 @@ fn write_old(path: &Path, contents: &str) {
     fs::write(path, contents).expect("the folder is ours");
     let file = File::options().write(true).open(path);
     let a_day_ago = SystemTime::now() - Duration::from_secs(86_400);
-    file.and_then(|file| file.set_modified(a_day_ago))
-        .expect("the file is ours");
+    file.and_then(|file| file.set_modified(a_day_ago)).expect("the file is ours");
 }
 
 impl Drop for Folder {

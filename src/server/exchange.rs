@@ -105,40 +105,22 @@ impl Active {
         let head = self.session.head();
         let status = response.status;
         // RFC 9110 §15.3.6: it has no content, and says so by its length.
-        let body = if status == Status::RESET_CONTENT {
-            Body::Empty
-        } else {
-            response.body
-        };
+        let body = if status == Status::RESET_CONTENT { Body::Empty } else { response.body };
         let length = body.length();
         let sends_content = head.method != Method::Head && !status.forbids_content();
         if let Some(writer) = &mut local.log {
             let bytes = self.inbox.bytes();
             let line = head.line.of(bytes);
-            let subject = Subject {
-                peer,
-                request_line: line,
-                headers: &head.headers,
-                bytes,
-            };
+            let subject = Subject { peer, request_line: line, headers: &head.headers, bytes };
             let now = local.clock.now();
             let started = self.started.unwrap_or(now.monotonic);
             let body_bytes = if sends_content { length } else { 0 };
-            self.entries
-                .add(writer, &subject, now, started, status, body_bytes);
+            self.entries.add(writer, &subject, now, started, status, body_bytes);
         }
         let lines = local.clock.server_and_date();
         let headers = response.headers.as_bytes();
-        write_head(
-            self.outbox.head(),
-            status,
-            lines,
-            persistence,
-            length,
-            headers,
-        );
-        self.outbox
-            .push(if sends_content { body } else { Body::Empty });
+        write_head(self.outbox.head(), status, lines, persistence, length, headers);
+        self.outbox.push(if sends_content { body } else { Body::Empty });
     }
 
     /// The answers in the outbox have ended, so many bytes of them unsent.
@@ -146,8 +128,7 @@ impl Active {
         if let Some(writer) = &mut local.log
             && !self.entries.is_empty()
         {
-            self.entries
-                .finish(writer, local.clock.monotonic(), unsent_bytes);
+            self.entries.finish(writer, local.clock.monotonic(), unsent_bytes);
         }
     }
 }

@@ -11,10 +11,7 @@ impl ConnectionId {
     /// A place and its generation, of which 31 bits count: so no id collides with the tokens at
     /// the top of the range, which are not connections.
     pub fn new(slot: u32, generation: u32) -> ConnectionId {
-        ConnectionId {
-            slot,
-            generation: generation & (u32::MAX >> 1),
-        }
+        ConnectionId { slot, generation: generation & (u32::MAX >> 1) }
     }
 
     /// The place in the slab.
@@ -29,10 +26,7 @@ impl ConnectionId {
 
     /// Unpacked from an event's token.
     pub fn from_token(token: usize) -> ConnectionId {
-        ConnectionId {
-            slot: token as u32,
-            generation: (token >> 32) as u32,
-        }
+        ConnectionId { slot: token as u32, generation: (token >> 32) as u32 }
     }
 }
 

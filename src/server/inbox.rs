@@ -12,11 +12,7 @@ pub struct Inbox {
 impl Inbox {
     /// An empty inbox of the usual size.
     pub fn new() -> Inbox {
-        Inbox {
-            buffer: vec![0; INBOX_BYTES],
-            start: 0,
-            end: 0,
-        }
+        Inbox { buffer: vec![0; INBOX_BYTES], start: 0, end: 0 }
     }
 
     /// What has arrived and is not used up.

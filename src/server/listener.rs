@@ -25,11 +25,8 @@ impl Listeners {
     /// # Errors
     /// The first address that cannot be had, and why.
     pub fn open(groups: &[Vec<Address>], workers: usize) -> Result<Listeners, StartError> {
-        let mut listeners = Listeners {
-            addresses: Vec::new(),
-            sockets: Vec::new(),
-            unlink: Vec::new(),
-        };
+        let mut listeners =
+            Listeners { addresses: Vec::new(), sockets: Vec::new(), unlink: Vec::new() };
         for group in groups {
             listeners.bind_group(group, workers)?;
         }
@@ -52,11 +49,7 @@ impl Listeners {
                 Address::Tcp(wanted) => {
                     let wanted = SocketAddr::new(
                         wanted.ip(),
-                        if wanted.port() == 0 {
-                            port.unwrap_or(0)
-                        } else {
-                            wanted.port()
-                        },
+                        if wanted.port() == 0 { port.unwrap_or(0) } else { wanted.port() },
                     );
                     bind_for_all(wanted, workers).map(|(actual, sockets)| {
                         port = Some(actual.port());

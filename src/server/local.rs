@@ -71,11 +71,7 @@ impl Local {
 
     /// Whether the worker may wait for the disk.
     pub fn disk(&self) -> Disk {
-        if self.reader.is_some() {
-            Disk::MustNotBlock
-        } else {
-            Disk::MayBlock
-        }
+        if self.reader.is_some() { Disk::MustNotBlock } else { Disk::MayBlock }
     }
 
     /// Has something read from the disk; a letter will say when it is done.

@@ -25,10 +25,7 @@ pub struct Mailbox {
 impl Mailbox {
     /// An empty mailbox that wakes the poll whose waker this is.
     pub fn new(waker: mio::Waker) -> Mailbox {
-        Mailbox {
-            letters: Mutex::new(Vec::new()),
-            waker,
-        }
+        Mailbox { letters: Mutex::new(Vec::new()), waker }
     }
 
     /// Puts a letter in and wakes the worker, if the box was empty.
@@ -38,11 +35,7 @@ impl Mailbox {
     pub fn post(&self, letter: Letter) -> io::Result<()> {
         let mut letters = self.letters.lock().unwrap_or_else(PoisonError::into_inner);
         letters.push(letter);
-        if letters.len() == 1 {
-            self.waker.wake()
-        } else {
-            Ok(())
-        }
+        if letters.len() == 1 { self.waker.wake() } else { Ok(()) }
     }
 
     /// Takes all letters out.

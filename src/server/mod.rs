@@ -149,10 +149,8 @@ impl Server {
             .listen
             .iter()
             .map(|text| {
-                Address::parse(text).map_err(|reason| StartError::BadAddress {
-                    text: text.clone(),
-                    reason,
-                })
+                Address::parse(text)
+                    .map_err(|reason| StartError::BadAddress { text: text.clone(), reason })
             })
             .collect::<Result<Vec<_>, _>>()?;
         let listeners = Arc::new(Listeners::open(&groups, count)?);
@@ -167,17 +165,10 @@ impl Server {
             .map(|number| Prepared::new(number, &common, &self.access_log))
             .collect::<Result<Vec<_>, _>>()?;
         let handle = Handle {
-            mailboxes: prepared
-                .iter()
-                .map(|one| Arc::clone(&one.mailbox))
-                .collect(),
+            mailboxes: prepared.iter().map(|one| Arc::clone(&one.mailbox)).collect(),
             stop_timeout: common.limits.stop_timeout,
         };
-        let mut running = Running {
-            handle,
-            listeners,
-            workers: Vec::new(),
-        };
+        let mut running = Running { handle, listeners, workers: Vec::new() };
         for one in prepared {
             match one.spawn() {
                 Ok(worker) => running.workers.push(worker),
@@ -217,20 +208,12 @@ impl Prepared {
         common: &Arc<Common>,
         access_log: &AccessLog,
     ) -> Result<Prepared, StartError> {
-        let log = access_log
-            .open()
-            .map_err(|error| StartError::access_log(access_log, error))?;
+        let log = access_log.open().map_err(|error| StartError::access_log(access_log, error))?;
         let poll = mio::Poll::new().map_err(StartError::Worker)?;
         let waker =
             mio::Waker::new(poll.registry(), worker::LETTERS).map_err(StartError::Worker)?;
         let mailbox = Arc::new(Mailbox::new(waker));
-        Ok(Prepared {
-            number,
-            poll,
-            mailbox,
-            log,
-            common: Arc::clone(common),
-        })
+        Ok(Prepared { number, poll, mailbox, log, common: Arc::clone(common) })
     }
 
     fn spawn(self) -> std::io::Result<JoinHandle<()>> {
@@ -241,10 +224,7 @@ impl Prepared {
             let (site, limits) = (Arc::clone(&common.site), common.limits.clone());
             let mut local = Local::new(site, files, limits, self.log, clock::read());
             let pool = Arc::clone(&common.pool);
-            local.reader = Some(Reader {
-                pool,
-                mailbox: Arc::clone(&self.mailbox),
-            });
+            local.reader = Some(Reader { pool, mailbox: Arc::clone(&self.mailbox) });
             let listeners = Arc::clone(&common.listeners);
             match Worker::new(self.number, self.poll, self.mailbox, listeners, local) {
                 Ok(worker) => worker.run(),
@@ -306,9 +286,7 @@ pub struct Handle {
 impl Handle {
     /// Takes no more connections and lets open requests finish, for `stop_timeout` at most.
     pub fn stop(&self) {
-        self.post(Letter::Stop {
-            deadline: Instant::now() + self.stop_timeout,
-        });
+        self.post(Letter::Stop { deadline: Instant::now() + self.stop_timeout });
     }
 
     /// Ends at once; open requests are cut.

@@ -165,11 +165,7 @@ impl Outbox {
                 },
             };
             if !head.is_empty() || !slice.is_empty() {
-                let more = if self.parts.is_some() {
-                    More::Follows
-                } else {
-                    more
-                };
+                let more = if self.parts.is_some() { More::Follows } else { more };
                 match transport.write(head, slice, more)? {
                     Write::Blocked => {
                         self.interrupted = Interrupted::Yes;
@@ -258,10 +254,7 @@ impl Outbox {
         };
         let piece = range.start..range.end.min(range.start + WARMUP_BYTES);
         self.warm_until = piece.end;
-        Ok(Some(Warmup::Piece {
-            file: descriptor.try_clone()?,
-            range: piece,
-        }))
+        Ok(Some(Warmup::Piece { file: descriptor.try_clone()?, range: piece }))
     }
 
     /// How many bytes still wait.
@@ -305,11 +298,9 @@ fn is_cold(file: &CachedFile, range: &Range<u64>, budget: usize, warm_until: u64
 /// The range of a file whose contents are in memory.
 fn memory<'a>(file: &'a CachedFile, range: &Range<u64>) -> Option<&'a [u8]> {
     match file.contents() {
-        Contents::Memory(bytes) => Some(
-            bytes
-                .get(range.start as usize..range.end as usize)
-                .unwrap_or_default(),
-        ),
+        Contents::Memory(bytes) => {
+            Some(bytes.get(range.start as usize..range.end as usize).unwrap_or_default())
+        }
         Contents::Descriptor(_) => None,
     }
 }
@@ -336,9 +327,7 @@ fn send_piece(
             "the file has changed while it was sent",
         ));
     }
-    let count = usize::try_from(range.end - range.start)
-        .unwrap_or(usize::MAX)
-        .min(budget);
+    let count = usize::try_from(range.end - range.start).unwrap_or(usize::MAX).min(budget);
     let sent = transport.send_file(descriptor.as_fd(), range.start, count)?;
     match sent {
         Write::Took(0) => Err(io::Error::new(

@@ -44,17 +44,9 @@ struct Job {
 impl Pool {
     /// A pool of so many threads at most, none of them started.
     pub fn new(threads_max: usize) -> Pool {
-        let state = State {
-            queue: VecDeque::new(),
-            threads: 0,
-            idle: 0,
-            stage: Stage::Open,
-        };
+        let state = State { queue: VecDeque::new(), threads: 0, idle: 0, stage: Stage::Open };
         Pool {
-            shared: Arc::new(Shared {
-                state: Mutex::new(state),
-                work: Condvar::new(),
-            }),
+            shared: Arc::new(Shared { state: Mutex::new(state), work: Condvar::new() }),
             threads_max,
         }
     }
@@ -67,19 +59,13 @@ impl Pool {
         reply: Arc<Mailbox>,
     ) {
         let mut state = self.shared.lock();
-        state.queue.push_back(Job {
-            work: Box::new(work),
-            letter,
-            reply,
-        });
+        state.queue.push_back(Job { work: Box::new(work), letter, reply });
         if state.idle > 0 {
             self.shared.work.notify_one();
         } else if state.threads < self.threads_max {
             state.threads += 1;
             let shared = Arc::clone(&self.shared);
-            let spawned = thread::Builder::new()
-                .name("pool".into())
-                .spawn(move || shared.serve());
+            let spawned = thread::Builder::new().name("pool".into()).spawn(move || shared.serve());
             if let Err(error) = spawned {
                 state.threads -= 1;
                 log::error!("starting a pool thread: {error}");
@@ -119,10 +105,7 @@ impl Shared {
                 return;
             } else {
                 state.idle += 1;
-                state = self
-                    .work
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner);
+                state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
                 state.idle -= 1;
             }
         }
@@ -155,8 +138,7 @@ mod tests {
         let mut events = Events::with_capacity(8);
         let mut letters = Vec::new();
         while letters.len() < count {
-            poll.poll(&mut events, Some(Duration::from_secs(10)))
-                .unwrap();
+            poll.poll(&mut events, Some(Duration::from_secs(10))).unwrap();
             assert!(!events.is_empty(), "no letter came within ten seconds");
             letters.append(&mut mailbox.take());
         }
@@ -166,9 +148,7 @@ mod tests {
     #[test]
     fn every_job_ends_in_its_letter_even_one_that_panics() {
         let mut poll = Poll::new().unwrap();
-        let mailbox = Arc::new(Mailbox::new(
-            mio::Waker::new(poll.registry(), Token(0)).unwrap(),
-        ));
+        let mailbox = Arc::new(Mailbox::new(mio::Waker::new(poll.registry(), Token(0)).unwrap()));
         let pool = Pool::new(2);
         for slot in 0..20 {
             let letter = Letter::Warmed(ConnectionId::new(slot, 1));

@@ -16,20 +16,14 @@ pub enum StartError {
     /// An address that cannot be listened on.
     Listen { address: Address, error: io::Error },
     /// The access log cannot be written.
-    AccessLog {
-        path: Option<PathBuf>,
-        error: io::Error,
-    },
+    AccessLog { path: Option<PathBuf>, error: io::Error },
     /// The system gave no thread, no epoll instance or the like.
     Worker(io::Error),
 }
 
 impl StartError {
     pub(super) fn listen(address: &Address, error: io::Error) -> StartError {
-        StartError::Listen {
-            address: address.clone(),
-            error,
-        }
+        StartError::Listen { address: address.clone(), error }
     }
 }
 
@@ -46,23 +40,15 @@ impl StartError {
 impl fmt::Display for StartError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            StartError::NoAddress => write!(
-                formatter,
-                "no address to listen on: say listen = \"localhost:8080\""
-            ),
+            StartError::NoAddress => {
+                write!(formatter, "no address to listen on: say listen = \"localhost:8080\"")
+            }
             StartError::BadAddress { text, reason } => {
                 write!(formatter, "cannot listen on {text:?}: {reason}")
             }
             StartError::Listen { address, error } => explain(formatter, address, error),
-            StartError::AccessLog {
-                path: Some(path),
-                error,
-            } => {
-                write!(
-                    formatter,
-                    "cannot write the access log {}: {error}",
-                    path.display()
-                )
+            StartError::AccessLog { path: Some(path), error } => {
+                write!(formatter, "cannot write the access log {}: {error}", path.display())
             }
             StartError::AccessLog { path: None, error } => {
                 write!(formatter, "cannot write the access log: {error}")

@@ -21,12 +21,7 @@ pub struct Timers {
 impl Timers {
     /// A wheel that begins to turn now.
     pub fn new(now: Instant) -> Timers {
-        Timers {
-            slots: vec![Vec::new(); SLOTS],
-            origin: now,
-            next: 0,
-            soonest: None,
-        }
+        Timers { slots: vec![Vec::new(); SLOTS], origin: now, next: 0, soonest: None }
     }
 
     /// Puts a hint down for this time, or for the wheel's horizon when that is sooner; returns the
@@ -109,10 +104,7 @@ mod tests {
         let start = Instant::now();
         let mut timers = Timers::new(start);
         for slot in 0..1000 {
-            timers.hint(
-                id(slot),
-                start + Duration::from_millis(u64::from(slot) * 100),
-            );
+            timers.hint(id(slot), start + Duration::from_millis(u64::from(slot) * 100));
         }
         let mut due = Vec::new();
         timers.due(start + Duration::from_secs(100_000), &mut due);

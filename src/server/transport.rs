@@ -82,14 +82,7 @@ impl Plain {
     /// A socket fresh from accept, which counts as ready for everything: trying is cheaper than
     /// asking.
     pub fn new(socket: OwnedFd) -> Plain {
-        Plain {
-            socket,
-            ready: Edge {
-                readable: true,
-                writable: true,
-                read_closed: false,
-            },
-        }
+        Plain { socket, ready: Edge { readable: true, writable: true, read_closed: false } }
     }
 }
 
@@ -203,15 +196,8 @@ mod tests {
         assert_eq!(ours.read(&mut buffer).unwrap(), Read::Bytes(3));
         assert!(!ours.is_readable());
         theirs.write_all(b"de").unwrap();
-        assert_eq!(
-            ours.read(&mut buffer).unwrap(),
-            Read::Blocked,
-            "no call without an edge"
-        );
-        ours.note(Edge {
-            readable: true,
-            ..Edge::default()
-        });
+        assert_eq!(ours.read(&mut buffer).unwrap(), Read::Blocked, "no call without an edge");
+        ours.note(Edge { readable: true, ..Edge::default() });
         assert_eq!(ours.read(&mut buffer).unwrap(), Read::Bytes(2));
     }
 
@@ -231,11 +217,7 @@ mod tests {
         let (mut ours, mut theirs) = pair();
         theirs.write_all(b"abc").unwrap();
         drop(theirs);
-        ours.note(Edge {
-            readable: true,
-            writable: false,
-            read_closed: true,
-        });
+        ours.note(Edge { readable: true, writable: false, read_closed: true });
         let mut buffer = [0; 8];
         assert_eq!(ours.read(&mut buffer).unwrap(), Read::Bytes(3));
         assert!(ours.is_readable(), "no second edge will come for the FIN");

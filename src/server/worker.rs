@@ -1,23 +1,23 @@
 //! The reactor: one turn, in order. It must never know parsing, routing or bodies.
 
+mod accepting;
+
 use super::clock;
 use super::connection::Connection;
 use super::id::ConnectionId;
-use super::listener::{ACCEPTS_PER_TURN, Accepting, Listeners, PAUSE};
+use super::listener::{Accepting, Listeners};
 use super::local::{Local, Stage};
 use super::mailbox::{Letter, Mailbox};
-use super::state::{Queue, Requests, State, Verdict};
+use super::state::{Queue, Verdict};
 use super::timers::Timers;
 use super::transport::{Edge, Plain};
 use crate::site::Freshness;
-use crate::sys::socket;
 use mio::event::Event;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 use std::io;
-use std::net::SocketAddr;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -228,10 +228,7 @@ impl Worker {
             }
             Ok(Verdict::Close) => self.remove(slot),
             Err(_) => {
-                log::error!(
-                    "worker {}: a handler panicked; its connection is closed",
-                    self.number
-                );
+                log::error!("worker {}: a handler panicked; its connection is closed", self.number);
                 self.local.files.forget_everything();
                 self.remove(slot);
             }
@@ -248,9 +245,7 @@ impl Worker {
             let token = Token(place.connection.id().to_token());
             let interest = Interest::READABLE | Interest::WRITABLE;
             if let Err(error) =
-                self.poll
-                    .registry()
-                    .register(&mut SourceFd(&socket), token, interest)
+                self.poll.registry().register(&mut SourceFd(&socket), token, interest)
             {
                 log::error!("worker {}: registering a connection: {error}", self.number);
                 return self.remove(slot);
@@ -258,10 +253,7 @@ impl Worker {
             place.registered = Registered::Yes;
         }
         let connection = &mut place.connection;
-        if connection
-            .hinted
-            .is_none_or(|hinted| hinted > connection.deadline())
-        {
+        if connection.hinted.is_none_or(|hinted| hinted > connection.deadline()) {
             connection.hinted = Some(self.timers.hint(connection.id(), connection.deadline()));
         }
     }
@@ -298,81 +290,6 @@ impl Worker {
         self.due = due;
     }
 
-    fn accept_all(&mut self) {
-        let now = self.local.clock.monotonic();
-        for index in 0..self.accepting.len() {
-            if matches!(self.accepting[index], Accepting::Paused(until) if until <= now) {
-                self.accepting[index] = Accepting::Ready;
-            }
-            if self.accepting[index] == Accepting::Ready {
-                self.accepting[index] = self.accept(index, ACCEPTS_PER_TURN);
-            }
-        }
-        // Served before epoll knows them: while the others were accepted, the request has come.
-        let mut fresh = std::mem::take(&mut self.fresh);
-        for id in fresh.drain(..) {
-            self.drive_again(id);
-        }
-        self.fresh = fresh;
-    }
-
-    /// Takes connections from one queue.
-    fn accept(&mut self, index: usize, batch: usize) -> Accepting {
-        let listeners = Arc::clone(&self.listeners);
-        let Some(listener) = listeners.of_worker(self.number).nth(index) else {
-            return Accepting::Ended;
-        };
-        for _ in 0..batch {
-            if self.is_full() {
-                return Accepting::Ready;
-            }
-            match socket::accept(listener) {
-                Ok((socket, peer)) => self.welcome(socket, peer),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return Accepting::Asleep;
-                }
-                // A worker that shares this listener has stopped before us.
-                Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
-                    return Accepting::Ended;
-                }
-                Err(error) if socket::is_exhausted(&error) => {
-                    return self.pause(&error);
-                }
-                // Linux hands on what befell the new connection (accept(2)): it is gone, the
-                // listener is well.
-                Err(error) => log::debug!("worker {}: accepting: {error}", self.number),
-            }
-        }
-        Accepting::Ready
-    }
-
-    /// Says why, but not ten times a second.
-    fn pause(&mut self, error: &io::Error) -> Accepting {
-        let now = self.local.clock.monotonic();
-        if self.complained_at.is_none_or(|at| now >= at + COMPLAINT_EVERY) {
-            self.complained_at = Some(now);
-            log::error!("worker {}: accepting pauses: {error}", self.number);
-        }
-        Accepting::Paused(now + PAUSE)
-    }
-
-    fn welcome(&mut self, socket: OwnedFd, peer: Option<SocketAddr>) {
-        let entry = self.connections.vacant_entry();
-        self.generation = self.generation.wrapping_add(1);
-        let slot = entry.key();
-        let id = ConnectionId::new(slot as u32, self.generation);
-        let connection = Connection::new(id, peer, Plain::new(socket), &self.local);
-        entry.insert(Slot {
-            connection,
-            registered: Registered::No,
-        });
-        self.fresh.push(id);
-    }
-
-    fn is_full(&self) -> bool {
-        self.connections.len() >= self.local.limits.connections_max
-    }
-
     fn read_letters(&mut self) {
         for letter in self.mailbox.take() {
             match letter {
@@ -386,43 +303,6 @@ impl Worker {
                     self.stop_deadline = Some(self.local.clock.monotonic());
                     self.local.stage = Stage::Stopping;
                 }
-            }
-        }
-    }
-
-    /// Lets in who has knocked already, then no one; ends idle connections, hurries those that
-    /// have not said anything yet, and lets the others finish.
-    fn stop(&mut self, deadline: Instant) {
-        if self.local.is_stopping() {
-            return;
-        }
-        let listeners = Arc::clone(&self.listeners);
-        for (index, listener) in listeners.of_worker(self.number).enumerate() {
-            socket::stop_queueing(listener);
-            self.accept(index, ACCEPTS_AT_STOP_MAX);
-            // Who comes later is refused at once and can go elsewhere. To wait in a queue that
-            // nobody empties, until the last open request has ended, would be worse.
-            socket::stop_listening(listener);
-            self.accepting[index] = Accepting::Ended;
-            // Fails only for what was never registered.
-            let _ = self
-                .poll
-                .registry()
-                .deregister(&mut SourceFd(&listener.as_raw_fd()));
-        }
-        self.local.stage = Stage::Stopping;
-        self.stop_deadline = Some(deadline);
-        let silent_until = self.local.clock.monotonic() + STOP_SILENCE;
-        let slots: Vec<usize> = self.connections.iter().map(|(slot, _)| slot).collect();
-        for slot in slots {
-            let connection = &mut self.connections[slot].connection;
-            match (connection.state(), connection.requests()) {
-                (State::Idle, Requests::Some) => self.remove(slot),
-                (State::Idle, Requests::NoneYet) => {
-                    connection.hurry(silent_until);
-                    self.sleep(slot);
-                }
-                _ => {}
             }
         }
     }
@@ -454,13 +334,10 @@ impl Worker {
         if can_accept || !self.again.is_empty() {
             return Some(Duration::ZERO);
         }
-        let paused = self
-            .accepting
-            .iter()
-            .filter_map(|accepting| match accepting {
-                Accepting::Paused(until) => Some(*until),
-                _ => None,
-            });
+        let paused = self.accepting.iter().filter_map(|accepting| match accepting {
+            Accepting::Paused(until) => Some(*until),
+            _ => None,
+        });
         let flush = self.local.log.as_ref().and_then(|writer| writer.flush_at());
         let next = [self.timers.next_due(), flush, self.stop_deadline]
             .into_iter()
@@ -492,12 +369,3 @@ pub const LETTERS: Token = Token(usize::MAX - 1);
 
 /// Enough that a busy worker asks rarely; a batch of them takes well under 10 ms.
 const EVENTS_PER_TURN: usize = 1024;
-
-/// What a queue can hold at most, with some that come while it is emptied.
-const ACCEPTS_AT_STOP_MAX: usize = 8192;
-
-/// How often a lasting lack of descriptors is told.
-const COMPLAINT_EVERY: Duration = Duration::from_secs(10);
-
-/// How long a stopping worker waits for the first byte of a client that has just connected.
-const STOP_SILENCE: Duration = Duration::from_millis(500);

@@ -29,10 +29,7 @@ pub trait Handler: Send + Sync + 'static {
 }
 
 /// What a handler makes of a request.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every answer is ready, and goes by value"
-)]
+#[expect(clippy::large_enum_variant, reason = "nearly every answer is ready, and goes by value")]
 pub enum Answer {
     /// This.
     Ready(Response),
@@ -101,9 +98,7 @@ impl Desk<'_> {
             [path] => self.files.find(root, path, self.now, self.disk),
             _ => {
                 self.scratch.clear();
-                pieces
-                    .iter()
-                    .for_each(|piece| self.scratch.extend_from_slice(piece));
+                pieces.iter().for_each(|piece| self.scratch.extend_from_slice(piece));
                 self.files.find(root, self.scratch, self.now, self.disk)
             }
         }
@@ -120,9 +115,7 @@ impl Methods {
 
     /// These methods; GET brings HEAD with it (RFC 9110 §9.1 requires both of every server).
     pub fn of(methods: &[Method]) -> Methods {
-        let set = methods
-            .iter()
-            .fold(0, |set, &method| set | 1 << method as u16);
+        let set = methods.iter().fold(0, |set, &method| set | 1 << method as u16);
         let get = set & 1 << Method::Get as u16;
         Methods(if get == 0 { set } else { set | Methods::READ.0 })
     }
@@ -134,18 +127,9 @@ impl Methods {
 
     /// The value of `Allow`; OPTIONS is always among them, for the site answers it.
     pub fn allow(self) -> String {
-        let order = [
-            Method::Get,
-            Method::Head,
-            Method::Post,
-            Method::Put,
-            Method::Patch,
-            Method::Delete,
-        ];
-        let names = order
-            .into_iter()
-            .filter(|&method| self.contains(method))
-            .map(Method::as_str);
+        let order =
+            [Method::Get, Method::Head, Method::Post, Method::Put, Method::Patch, Method::Delete];
+        let names = order.into_iter().filter(|&method| self.contains(method)).map(Method::as_str);
         names.chain(["OPTIONS"]).collect::<Vec<_>>().join(", ")
     }
 }
@@ -157,10 +141,7 @@ mod tests {
     #[test]
     fn get_brings_head_and_options_is_always_allowed() {
         assert_eq!(Methods::READ.allow(), "GET, HEAD, OPTIONS");
-        assert_eq!(
-            Methods::of(&[Method::Get, Method::Put]).allow(),
-            "GET, HEAD, PUT, OPTIONS"
-        );
+        assert_eq!(Methods::of(&[Method::Get, Method::Put]).allow(), "GET, HEAD, PUT, OPTIONS");
         assert!(!Methods::of(&[Method::Post]).contains(Method::Head));
     }
 }

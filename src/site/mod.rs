@@ -58,9 +58,7 @@ impl Site {
             return options(Methods::READ).into();
         }
         let found = self.locations.find(request.path());
-        let methods = found
-            .as_ref()
-            .map_or(Methods::READ, |location| location.handler.methods());
+        let methods = found.as_ref().map_or(Methods::READ, |location| location.handler.methods());
         let response = match (request.method(), found) {
             (Method::Trace | Method::Connect, _) => not_allowed(methods),
             (_, None) => Response::new(Status::NOT_FOUND),

@@ -40,12 +40,7 @@ impl Multipart {
             })
             .collect();
         let closing = format!("\r\n--{boundary}--\r\n").into_bytes();
-        Multipart {
-            file,
-            parts,
-            closing,
-            boundary,
-        }
+        Multipart { file, parts, closing, boundary }
     }
 
     /// The type of the whole.
@@ -61,9 +56,8 @@ impl Multipart {
     /// The length of what is left from the part with this number on, in bytes.
     pub fn length_from(&self, number: usize) -> u64 {
         let parts = self.parts.iter().skip(number);
-        let sum: u64 = parts
-            .map(|part| part.preamble.len() as u64 + part.range.end - part.range.start)
-            .sum();
+        let sum: u64 =
+            parts.map(|part| part.preamble.len() as u64 + part.range.end - part.range.start).sum();
         sum + self.closing.len() as u64
     }
 }

@@ -29,11 +29,7 @@ pub enum Body {
 impl Response {
     /// A response without headers and content.
     pub fn new(status: Status) -> Response {
-        Response {
-            status,
-            headers: Headers::new(),
-            body: Body::Empty,
-        }
+        Response { status, headers: Headers::new(), body: Body::Empty }
     }
 
     /// `200 OK` with plain text in UTF-8.

@@ -27,9 +27,7 @@ impl Locations {
     pub fn insert(&mut self, prefix: &str, handler: Box<dyn Handler>) {
         let prefix = prefix.trim_end_matches('/').as_bytes().to_vec();
         self.sorted.retain(|entry| entry.prefix != prefix);
-        let place = self
-            .sorted
-            .partition_point(|entry| entry.prefix.len() >= prefix.len());
+        let place = self.sorted.partition_point(|entry| entry.prefix.len() >= prefix.len());
         self.sorted.insert(place, Entry { prefix, handler });
     }
 
@@ -38,17 +36,13 @@ impl Locations {
         self.sorted
             .iter()
             .find(|entry| covers(&entry.prefix, path))
-            .map(|entry| Found {
-                handler: &*entry.handler,
-                prefix_bytes: entry.prefix.len(),
-            })
+            .map(|entry| Found { handler: &*entry.handler, prefix_bytes: entry.prefix.len() })
     }
 }
 
 /// A prefix ends where a segment ends: `/a` covers `/a` and `/a/b`, not `/ab`.
 fn covers(prefix: &[u8], path: &[u8]) -> bool {
-    path.strip_prefix(prefix)
-        .is_some_and(|rest| matches!(rest, [] | [b'/', ..]))
+    path.strip_prefix(prefix).is_some_and(|rest| matches!(rest, [] | [b'/', ..]))
 }
 
 #[cfg(test)]
@@ -74,9 +68,7 @@ mod tests {
             ("/a/bc", 2),
             ("/c", 2),
         ] {
-            let found = locations
-                .find(path.as_bytes())
-                .map(|found| found.prefix_bytes);
+            let found = locations.find(path.as_bytes()).map(|found| found.prefix_bytes);
             assert_eq!(found, Some(expected), "{path}");
         }
     }

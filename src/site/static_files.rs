@@ -59,10 +59,7 @@ impl StaticFiles {
 
     /// The names that stand for a directory, tried in this order.
     pub fn index<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> StaticFiles {
-        self.index = names
-            .into_iter()
-            .map(|name| name.into().into_bytes())
-            .collect();
+        self.index = names.into_iter().map(|name| name.into().into_bytes()).collect();
         self
     }
 
@@ -137,10 +134,7 @@ fn refuse(error: OpenError, path: &[u8]) -> Answer {
 
 /// A file that is there: 200, 206, 304, 412 or 416.
 fn respond(request: &Request<'_>, file: Rc<CachedFile>, desk: &mut Desk<'_>) -> Response {
-    let validators = Validators {
-        etag: file.etag(),
-        modified: file.modified(),
-    };
+    let validators = Validators { etag: file.etag(), modified: file.modified() };
     match conditional::evaluate(request, validators) {
         Outcome::Failed => Response::new(Status::PRECONDITION_FAILED),
         // RFC 9110 §15.4.5: the validators, and none of the representation's other metadata.
@@ -177,22 +171,14 @@ fn partial(file: Rc<CachedFile>, part: Range<u64>, scratch: &mut Vec<u8>) -> Res
     scratch.clear();
     write_content_range(scratch, &part, file.length());
     headers.add("Content-Range", scratch);
-    Response {
-        status: Status::PARTIAL_CONTENT,
-        headers,
-        body: Body::Cached(file, part),
-    }
+    Response { status: Status::PARTIAL_CONTENT, headers, body: Body::Cached(file, part) }
 }
 
 fn several(file: Rc<CachedFile>, ranges: Vec<Range<u64>>) -> Response {
     let mut headers = Headers::from_block(file.multipart_headers());
     let parts = Multipart::new(file, ranges);
     headers.add("Content-Type", parts.content_type());
-    Response {
-        status: Status::PARTIAL_CONTENT,
-        headers,
-        body: Body::Parts(Box::new(parts)),
-    }
+    Response { status: Status::PARTIAL_CONTENT, headers, body: Body::Parts(Box::new(parts)) }
 }
 
 /// Whether a segment begins with a dot, other than a `.well-known` at the beginning.
@@ -220,13 +206,7 @@ mod tests {
         ] {
             assert!(has_dotfile(hidden.as_bytes()), "{hidden}");
         }
-        for open in [
-            "/",
-            "/a.b",
-            "/a/b..c",
-            "/.well-known/acme-challenge/x",
-            "/.well-known/",
-        ] {
+        for open in ["/", "/a.b", "/a/b..c", "/.well-known/acme-challenge/x", "/.well-known/"] {
             assert!(!has_dotfile(open.as_bytes()), "{open}");
         }
     }

@@ -203,13 +203,7 @@ pub fn residency(file: BorrowedFd<'_>, offset: u64) -> Residency {
 pub fn raise_descriptor_limit() -> Option<u64> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
-    match setrlimit(
-        Resource::Nofile,
-        Rlimit {
-            current: limit.maximum,
-            maximum: limit.maximum,
-        },
-    ) {
+    match setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
         Ok(()) => limit.maximum,
         Err(_) => limit.current,
     }
@@ -231,14 +225,8 @@ mod tests {
         let file = std::fs::File::open(here.at("a")).expect("it is there");
         let (ours, mut theirs) =
             std::os::unix::net::UnixStream::pair().expect("sockets can be made");
-        assert_eq!(
-            send_file(ours.as_fd(), file.as_fd(), 3, 4).expect("there is room"),
-            4
-        );
-        assert_eq!(
-            send_file(ours.as_fd(), file.as_fd(), 10, 4).expect("there is room"),
-            0
-        );
+        assert_eq!(send_file(ours.as_fd(), file.as_fd(), 3, 4).expect("there is room"), 4);
+        assert_eq!(send_file(ours.as_fd(), file.as_fd(), 10, 4).expect("there is room"), 0);
         drop(ours);
         let mut sent = String::new();
         theirs.read_to_string(&mut sent).expect("it was closed");

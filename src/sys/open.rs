@@ -34,12 +34,7 @@ pub enum LastLink {
 /// Opens a directory by its path, following every link, as a place to start from. It need not be
 /// readable, only searchable.
 pub fn open_directory(path: &Path) -> io::Result<OwnedFd> {
-    Ok(fs::openat(
-        CWD,
-        path,
-        STEP_FLAGS | OFlags::DIRECTORY,
-        Mode::empty(),
-    )?)
+    Ok(fs::openat(CWD, path, STEP_FLAGS | OFlags::DIRECTORY, Mode::empty())?)
 }
 
 /// Opens what is at `path` beneath `directory`, for reading, never waiting for another end: a FIFO
@@ -145,11 +140,7 @@ fn open_by_steps(
             continue;
         }
         let is_last = ahead.is_empty();
-        let flags = if is_last {
-            FILE_FLAGS
-        } else {
-            STEP_FLAGS | OFlags::DIRECTORY
-        };
+        let flags = if is_last { FILE_FLAGS } else { STEP_FLAGS | OFlags::DIRECTORY };
         match fs::openat(here, &name[..], flags | OFlags::NOFOLLOW, Mode::empty()) {
             Ok(file) if is_last => return Ok(file),
             Ok(next) => passed.push(next),
@@ -181,11 +172,8 @@ fn components(path: &[u8]) -> rustix::io::Result<Vec<Vec<u8>>> {
         _ if path.len() >= PATH_BYTES_MAX => return Err(Errno::NAMETOOLONG),
         _ => {}
     }
-    let mut names: Vec<Vec<u8>> = path
-        .split(|&byte| byte == b'/')
-        .filter(|name| !name.is_empty())
-        .map(Vec::from)
-        .collect();
+    let mut names: Vec<Vec<u8>> =
+        path.split(|&byte| byte == b'/').filter(|name| !name.is_empty()).map(Vec::from).collect();
     if path.ends_with(b"/") {
         names.push(b".".to_vec());
     }
@@ -196,13 +184,7 @@ fn components(path: &[u8]) -> rustix::io::Result<Vec<Vec<u8>>> {
 /// Whether `openat2` is there and allowed. Old sandboxes answer EPERM to what they do not know, which
 /// a file may mean as well.
 fn has_openat2(directory: BorrowedFd<'_>) -> bool {
-    let probe = fs::openat2(
-        directory,
-        ".",
-        STEP_FLAGS,
-        Mode::empty(),
-        ResolveFlags::empty(),
-    );
+    let probe = fs::openat2(directory, ".", STEP_FLAGS, Mode::empty(), ResolveFlags::empty());
     !matches!(probe, Err(Errno::NOSYS | Errno::PERM))
 }
 
@@ -212,10 +194,8 @@ static WITHOUT_OPENAT2: AtomicBool = AtomicBool::new(false);
 /// Set once the kernel has turned out to be older than `RESOLVE_CACHED` (Linux 5.12).
 static WITHOUT_CACHED: AtomicBool = AtomicBool::new(false);
 
-const FILE_FLAGS: OFlags = OFlags::RDONLY
-    .union(OFlags::NONBLOCK)
-    .union(OFlags::CLOEXEC)
-    .union(OFlags::NOCTTY);
+const FILE_FLAGS: OFlags =
+    OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC).union(OFlags::NOCTTY);
 const STEP_FLAGS: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
 
 /// How often `openat2` is asked before we step ourselves.
@@ -237,20 +217,13 @@ mod tests {
     /// Opens, by both ways, which must agree; the contents, or why not.
     fn read(directory: &Directory, path: &[u8], symlinks: Symlinks) -> Result<Vec<u8>, Cause> {
         let start = open_directory(directory.path()).expect("it is there");
-        let by_kernel = open_beneath(
-            start.as_fd(),
-            path,
-            symlinks,
-            LastLink::Follow,
-            Disk::MayBlock,
-        );
+        let by_kernel =
+            open_beneath(start.as_fd(), path, symlinks, LastLink::Follow, Disk::MayBlock);
         let by_kernel = by_kernel.map_err(|error| Cause::of(&error)).map(contents);
         if symlinks != Symlinks::All {
             let path = if path.is_empty() { b"." } else { path };
             let by_steps = open_by_steps(start.as_fd(), path, symlinks, LastLink::Follow);
-            let by_steps = by_steps
-                .map_err(|error| Cause::of(&error.into()))
-                .map(contents);
+            let by_steps = by_steps.map_err(|error| Cause::of(&error.into())).map(contents);
             assert_eq!(by_kernel, by_steps, "{}", path.escape_ascii());
         }
         by_kernel
@@ -272,10 +245,7 @@ mod tests {
         let here = Directory::new();
         let long = "n".repeat(255);
         let strange: &[u8] = b"\xff\xfe \n%\"#[]{}\x01";
-        here.write("a", "1")
-            .write("d/e/f", "2")
-            .write(&long, "3")
-            .write("empty", "");
+        here.write("a", "1").write("d/e/f", "2").write(&long, "3").write("empty", "");
         here.write(std::ffi::OsStr::from_bytes(strange), "4");
         for symlinks in [Symlinks::Inside, Symlinks::Never, Symlinks::All] {
             let read = |path: &[u8]| read(&here, path, symlinks);
@@ -287,15 +257,8 @@ mod tests {
             assert_eq!(read(b"d"), Ok(b"Directory".to_vec()));
             assert_eq!(read(b"d/"), Ok(b"Directory".to_vec()));
             assert_eq!(read(b""), Ok(b"Directory".to_vec()));
-            for path in [
-                &b"no"[..],
-                b"a/",
-                b"a/b",
-                b"no/a",
-                b"d/e/f/",
-                &[b'n'; 256],
-                &[b'x'; 5000],
-            ] {
+            for path in [&b"no"[..], b"a/", b"a/b", b"no/a", b"d/e/f/", &[b'n'; 256], &[b'x'; 5000]]
+            {
                 assert_eq!(read(path), Err(Cause::Missing), "{}", path.escape_ascii());
             }
         }
@@ -304,10 +267,7 @@ mod tests {
     #[test]
     fn links_are_followed_as_far_as_the_policy_says() {
         let around = Directory::new();
-        around
-            .write("secret", "s")
-            .write("root/a", "1")
-            .write("root/d/b", "2");
+        around.write("secret", "s").write("root/a", "1").write("root/d/b", "2");
         for (name, target) in [
             ("root/to_a", "a"),
             ("root/to_d", "d"),
@@ -324,9 +284,7 @@ mod tests {
         ] {
             around.link(name, target);
         }
-        around
-            .link("root/absolute", around.at("secret"))
-            .link("root/home", around.at("root/a"));
+        around.link("root/absolute", around.at("secret")).link("root/home", around.at("root/a"));
         let root = Directory::new();
         std::fs::remove_dir(root.path()).expect("it is empty");
         std::os::unix::fs::symlink(around.at("root"), root.path()).expect("links can be made");
@@ -349,17 +307,9 @@ mod tests {
             ("absolute", &missing, &secret),
             ("home", &missing, &one),
         ] {
-            assert_eq!(
-                &read(&root, path.as_bytes(), Symlinks::Inside),
-                inside,
-                "{path}"
-            );
+            assert_eq!(&read(&root, path.as_bytes(), Symlinks::Inside), inside, "{path}");
             assert_eq!(&read(&root, path.as_bytes(), Symlinks::All), all, "{path}");
-            assert_eq!(
-                read(&root, path.as_bytes(), Symlinks::Never),
-                Err(Cause::Link),
-                "{path}"
-            );
+            assert_eq!(read(&root, path.as_bytes(), Symlinks::Never), Err(Cause::Link), "{path}");
         }
         std::fs::remove_file(root.path()).expect("it is a link");
     }
@@ -378,14 +328,8 @@ mod tests {
                 "{path}"
             );
         }
-        assert_eq!(
-            read(&root, b"d/../d/./a", Symlinks::Inside),
-            Ok(b"1".to_vec())
-        );
-        assert_eq!(
-            read(&root, b"/etc/passwd", Symlinks::Inside),
-            Err(Cause::Missing)
-        );
+        assert_eq!(read(&root, b"d/../d/./a", Symlinks::Inside), Ok(b"1".to_vec()));
+        assert_eq!(read(&root, b"/etc/passwd", Symlinks::Inside), Err(Cause::Missing));
     }
 
     #[test]
@@ -413,14 +357,8 @@ mod tests {
     fn what_is_no_file_does_not_make_us_wait() {
         let here = Directory::new();
         here.make_others("fifo", "socket");
-        assert_eq!(
-            read(&here, b"fifo", Symlinks::Inside),
-            Ok(b"Other".to_vec())
-        );
-        assert_eq!(
-            read(&here, b"socket", Symlinks::Inside),
-            Err(Cause::Missing)
-        );
+        assert_eq!(read(&here, b"fifo", Symlinks::Inside), Ok(b"Other".to_vec()));
+        assert_eq!(read(&here, b"socket", Symlinks::Inside), Err(Cause::Missing));
     }
 
     #[test]

@@ -29,18 +29,11 @@ pub fn port_holder(address: SocketAddr) -> Option<Holder> {
     if inodes.is_empty() {
         return None;
     }
-    let wanted: Vec<OsString> = inodes
-        .iter()
-        .map(|inode| OsString::from(format!("socket:[{inode}]")))
-        .collect();
-    let pid = process_ids()
-        .into_iter()
-        .find(|pid| holds_one_of(*pid, &wanted))?;
+    let wanted: Vec<OsString> =
+        inodes.iter().map(|inode| OsString::from(format!("socket:[{inode}]"))).collect();
+    let pid = process_ids().into_iter().find(|pid| holds_one_of(*pid, &wanted))?;
     let name = fs::read(format!("/proc/{pid}/comm")).ok()?;
-    Some(Holder {
-        pid,
-        name: printable(&name),
-    })
+    Some(Holder { pid, name: printable(&name) })
 }
 
 /// The inodes of the sockets in one `/proc/net/tcp*` table that stand in the way of `address`.
@@ -115,11 +108,7 @@ fn holds_one_of(pid: u32, sockets: &[OsString]) -> bool {
 
 fn printable(name: &[u8]) -> String {
     let visible = |c: char| if c.is_control() { '?' } else { c };
-    String::from_utf8_lossy(name)
-        .trim_end()
-        .chars()
-        .map(visible)
-        .collect()
+    String::from_utf8_lossy(name).trim_end().chars().map(visible).collect()
 }
 
 /// `TCP_LISTEN` in the kernel's `tcp_states.h`, as the table prints it.
@@ -137,23 +126,15 @@ mod tests {
     #[test]
     fn a_listener_of_our_own_is_found_with_our_id_and_name() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-        let address = listener
-            .local_addr()
-            .expect("a bound listener has an address");
-        let expected = Holder {
-            pid: std::process::id(),
-            name: own_name(),
-        };
+        let address = listener.local_addr().expect("a bound listener has an address");
+        let expected = Holder { pid: std::process::id(), name: own_name() };
         assert_eq!(port_holder(address), Some(expected));
     }
 
     #[test]
     fn a_wildcard_listener_is_found_when_one_address_is_asked_for() {
         let listener = TcpListener::bind("0.0.0.0:0").expect("there is a free port");
-        let port = listener
-            .local_addr()
-            .expect("a bound listener has an address")
-            .port();
+        let port = listener.local_addr().expect("a bound listener has an address").port();
         let holder = port_holder(SocketAddr::from(([127, 0, 0, 1], port)));
         assert_eq!(holder.map(|it| it.pid), Some(std::process::id()));
     }
@@ -164,13 +145,8 @@ mod tests {
             eprintln!("skipped: this machine has no IPv6 loopback");
             return;
         };
-        let address = listener
-            .local_addr()
-            .expect("a bound listener has an address");
-        assert_eq!(
-            port_holder(address).map(|it| it.pid),
-            Some(std::process::id())
-        );
+        let address = listener.local_addr().expect("a bound listener has an address");
+        assert_eq!(port_holder(address).map(|it| it.pid), Some(std::process::id()));
     }
 
     #[test]
@@ -181,9 +157,7 @@ mod tests {
             .bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())
             .expect("loopback has a free port");
         let address = socket.local_addr().expect("a bound socket has an address");
-        let address = address
-            .as_socket()
-            .expect("it was bound to an internet address");
+        let address = address.as_socket().expect("it was bound to an internet address");
         assert_eq!(port_holder(address), None);
     }
 

@@ -36,11 +36,8 @@ pub enum Claim {
 /// # Errors
 /// What the kernel says: `AddrInUse`, `PermissionDenied`, `AddrNotAvailable` …
 pub fn bind_tcp(address: SocketAddr, claim: Claim) -> io::Result<OwnedFd> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM.nonblocking().cloexec(),
-        None,
-    )?;
+    let socket =
+        Socket::new(Domain::for_address(address), Type::STREAM.nonblocking().cloexec(), None)?;
     // Connections of an earlier run in TIME_WAIT do not keep a server from starting.
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
@@ -111,9 +108,7 @@ pub fn stop_listening(socket: impl AsFd) {
 /// When it has none.
 pub fn local_address(socket: impl AsFd) -> io::Result<SocketAddr> {
     let address = SockRef::from(&socket.as_fd()).local_addr()?;
-    address
-        .as_socket()
-        .ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))
+    address.as_socket().ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))
 }
 
 /// The next queued connection, non-blocking and closed on exec; the peer is `None` on Unix sockets.
@@ -122,10 +117,7 @@ pub fn local_address(socket: impl AsFd) -> io::Result<SocketAddr> {
 /// `WouldBlock` when there is none; EMFILE and ENFILE when out of descriptors.
 pub fn accept(listener: BorrowedFd<'_>) -> io::Result<(OwnedFd, Option<SocketAddr>)> {
     let (socket, peer) = acceptfrom_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
-    Ok((
-        socket,
-        peer.and_then(|peer| SocketAddr::try_from(peer).ok()),
-    ))
+    Ok((socket, peer.and_then(|peer| SocketAddr::try_from(peer).ok())))
 }
 
 /// One `recv`.
@@ -184,16 +176,12 @@ pub fn reset_on_close(socket: BorrowedFd<'_>) {
 
 /// Whether an address cannot be had because this machine has no such address family.
 pub fn is_missing_family(error: &io::Error) -> bool {
-    [Errno::AFNOSUPPORT, Errno::ADDRNOTAVAIL]
-        .iter()
-        .any(|errno| is(error, *errno))
+    [Errno::AFNOSUPPORT, Errno::ADDRNOTAVAIL].iter().any(|errno| is(error, *errno))
 }
 
 /// Whether a call failed for lack of descriptors or memory, which may pass.
 pub fn is_exhausted(error: &io::Error) -> bool {
-    [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM]
-        .iter()
-        .any(|errno| is(error, *errno))
+    [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM].iter().any(|errno| is(error, *errno))
 }
 
 fn is(error: &io::Error, errno: Errno) -> bool {

@@ -14,9 +14,8 @@ pub(crate) struct Directory {
 impl Directory {
     pub(crate) fn new() -> Directory {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let base = std::env::temp_dir()
-            .canonicalize()
-            .expect("there is a directory for temporary files");
+        let base =
+            std::env::temp_dir().canonicalize().expect("there is a directory for temporary files");
         loop {
             let name = format!(
                 "httpd-test-{}-{}",
@@ -68,9 +67,7 @@ impl Directory {
 
     /// Sets when a file was modified.
     pub(crate) fn modify(&self, name: &str, time: SystemTime) -> &Directory {
-        fs::File::open(self.at(name))
-            .and_then(|file| file.set_modified(time))
-            .expect("it is ours");
+        fs::File::open(self.at(name)).and_then(|file| file.set_modified(time)).expect("it is ours");
         self
     }
 
@@ -93,11 +90,7 @@ impl Directory {
     pub(crate) fn remove(&self, name: &str) -> &Directory {
         let path = self.at(name);
         let kind = path.symlink_metadata().expect("it is there").file_type();
-        let removed = if kind.is_dir() {
-            fs::remove_dir_all(path)
-        } else {
-            fs::remove_file(path)
-        };
+        let removed = if kind.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
         removed.expect("it can be removed");
         self
     }
@@ -105,18 +98,10 @@ impl Directory {
     /// Makes a FIFO and a socket.
     pub(crate) fn make_others(&self, fifo: &str, socket: &str) -> &Directory {
         use rustix::fs::{CWD, FileType, Mode, mknodat};
-        mknodat(
-            CWD,
-            self.at(fifo),
-            FileType::Fifo,
-            Mode::RUSR | Mode::WUSR,
-            0,
-        )
-        .expect("FIFOs can be made");
+        mknodat(CWD, self.at(fifo), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)
+            .expect("FIFOs can be made");
         drop(std::os::unix::net::UnixListener::bind(self.at(socket)).expect("sockets can be made"));
-        let kind = fs::metadata(self.at(fifo))
-            .expect("it is there")
-            .file_type();
+        let kind = fs::metadata(self.at(fifo)).expect("it is there").file_type();
         assert!(kind.is_fifo());
         self
     }

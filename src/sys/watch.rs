@@ -49,9 +49,7 @@ impl Watcher {
     /// # Errors
     /// `EMFILE` when this user has too many of them already (`fs.inotify.max_user_instances`).
     pub fn new() -> io::Result<Watcher> {
-        Ok(Watcher {
-            inotify: inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?,
-        })
+        Ok(Watcher { inotify: inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)? })
     }
 
     /// Watches a directory, for changes of names or of contents too. What it is watched for already
@@ -219,12 +217,7 @@ mod tests {
         here.write("a", "1");
         let (watcher, watch) = watched(&here, Watchable::Contents);
         let open = open_directory(here.path()).expect("it is there");
-        assert_eq!(
-            watcher
-                .add(open.as_fd(), Watchable::Names)
-                .expect("it can be watched"),
-            watch
-        );
+        assert_eq!(watcher.add(open.as_fd(), Watchable::Names).expect("it can be watched"), watch);
         here.write("a", "2");
         assert_eq!(changes(&watcher), ["a"]);
     }
@@ -235,9 +228,7 @@ mod tests {
         around.make("d");
         let watcher = Watcher::new().expect("there is one to be had");
         let open = open_directory(&around.at("d")).expect("it is there");
-        watcher
-            .add(open.as_fd(), Watchable::Contents)
-            .expect("it can be watched");
+        watcher.add(open.as_fd(), Watchable::Contents).expect("it can be watched");
         drop(open);
         around.rename("d", "e");
         assert_eq!(changes(&watcher), ["(directory)"]);

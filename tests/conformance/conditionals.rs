@@ -9,10 +9,7 @@ const LATER: &str = "Sun, 06 Nov 1994 08:49:38 GMT";
 #[track_caller]
 fn answered(origin: &Origin, headers: &[&str], status: u16) {
     let etag = origin.get("/small.txt", &[]).etag();
-    let headers: Vec<String> = headers
-        .iter()
-        .map(|line| line.replace("TAG", &etag))
-        .collect();
+    let headers: Vec<String> = headers.iter().map(|line| line.replace("TAG", &etag)).collect();
     let lines: Vec<&str> = headers.iter().map(String::as_str).collect();
     for method in ["GET", "HEAD"] {
         let reply = origin.ask(request(method, "/small.txt", &lines));
@@ -74,11 +71,7 @@ fn if_unmodified_since_is_true_at_and_after_the_time() {
 #[test]
 fn all_three_forms_of_a_date_count() {
     let origin = Origin::new();
-    for date in [
-        MODIFIED,
-        "Sunday, 06-Nov-94 08:49:37 GMT",
-        "Sun Nov  6 08:49:37 1994",
-    ] {
+    for date in [MODIFIED, "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"] {
         answered(&origin, &[&format!("If-Modified-Since: {date}")], 304);
     }
 }
@@ -86,14 +79,7 @@ fn all_three_forms_of_a_date_count() {
 #[test]
 fn what_is_no_date_is_passed_over() {
     let origin = Origin::new();
-    for date in [
-        "yesterday",
-        "0",
-        "",
-        "1994-11-06",
-        "Sun, 06 Nov 1994 08:49:37 CET",
-        "784111777",
-    ] {
+    for date in ["yesterday", "0", "", "1994-11-06", "Sun, 06 Nov 1994 08:49:37 CET", "784111777"] {
         answered(&origin, &[&format!("If-Modified-Since: {date}")], 200);
         answered(&origin, &[&format!("If-Unmodified-Since: {date}")], 200);
     }
@@ -127,15 +113,9 @@ fn what_must_hold_comes_before_what_must_not() {
 fn preconditions_come_before_ranges() {
     let origin = Origin::new();
     let etag = format!("If-None-Match: {}", origin.get("/digits.txt", &[]).etag());
-    origin
-        .get("/digits.txt", &["Range: bytes=0-1", &etag])
-        .expect(304);
-    origin
-        .get("/digits.txt", &["Range: bytes=5000-", "If-Match: \"x\""])
-        .expect(412);
-    origin
-        .get("/digits.txt", &["Range: bytes=0-1", "If-None-Match: \"x\""])
-        .expect(206);
+    origin.get("/digits.txt", &["Range: bytes=0-1", &etag]).expect(304);
+    origin.get("/digits.txt", &["Range: bytes=5000-", "If-Match: \"x\""]).expect(412);
+    origin.get("/digits.txt", &["Range: bytes=0-1", "If-None-Match: \"x\""]).expect(206);
 }
 
 #[test]
@@ -145,12 +125,8 @@ fn preconditions_make_nothing_else_of_an_error_or_redirect() {
     for header in ["If-None-Match: *", "If-Match: \"x\"", "If-Match: *", &since] {
         origin.get("/no-such", &[header]).expect(404);
         origin.get("/folder", &[header]).expect(301);
-        origin
-            .ask(request("DELETE", "/small.txt", &[header]))
-            .expect(405);
-        origin
-            .ask(request("OPTIONS", "/small.txt", &[header]))
-            .expect(204);
+        origin.ask(request("DELETE", "/small.txt", &[header])).expect(405);
+        origin.ask(request("OPTIONS", "/small.txt", &[header])).expect(204);
     }
 }
 
@@ -162,10 +138,7 @@ fn not_modified_carries_the_tag_and_no_metadata() {
     client.send(request("GET", "/small.txt", &["If-None-Match: *"]));
     let reply = client.reply();
     reply.expect(304).has("ETag", &etag);
-    reply
-        .lacks("Content-Type")
-        .lacks("Content-Length")
-        .lacks("Last-Modified");
+    reply.lacks("Content-Type").lacks("Content-Length").lacks("Last-Modified");
     client.expect_open();
 }
 
@@ -185,9 +158,7 @@ fn if_range_holds_for_the_strong_tag_and_the_exact_date() {
         ("yesterday", 200),
     ] {
         let header = format!("If-Range: {condition}");
-        origin
-            .get("/digits.txt", &["Range: bytes=0-1", &header])
-            .expect(status);
+        origin.get("/digits.txt", &["Range: bytes=0-1", &header]).expect(status);
     }
 }
 
@@ -196,15 +167,10 @@ fn if_range_holds_for_no_weak_validator() {
     let origin = Origin::new();
     for target in ["/fresh.txt", "/future.txt"] {
         let whole = origin.get(target, &[]);
-        let modified = whole
-            .header("Last-Modified")
-            .expect("it is sent")
-            .to_owned();
+        let modified = whole.header("Last-Modified").expect("it is sent").to_owned();
         for condition in [whole.etag(), modified] {
             let header = format!("If-Range: {condition}");
-            origin
-                .get(target, &["Range: bytes=0-1", &header])
-                .expect(200);
+            origin.get(target, &["Range: bytes=0-1", &header]).expect(200);
         }
     }
 }

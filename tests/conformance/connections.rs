@@ -17,11 +17,7 @@ fn a_connection_of_1_1_is_kept() {
 #[test]
 fn close_is_honoured_in_any_spelling() {
     let origin = Origin::new();
-    for header in [
-        "Connection: close",
-        "Connection: x, CLOSE",
-        "connection: keep-alive, close",
-    ] {
+    for header in ["Connection: close", "Connection: x, CLOSE", "connection: keep-alive, close"] {
         let mut client = origin.connect();
         client.send(request("GET", "/small.txt", &[header]));
         client.reply().expect(200).has("Connection", "close");
@@ -58,18 +54,8 @@ fn a_connection_of_1_0_is_closed_unless_it_asks_to_keep() {
 fn pipelined_requests_are_answered_in_order() {
     let origin = Origin::new();
     let mut client = origin.connect();
-    let targets = [
-        "/small.txt",
-        "/large.bin",
-        "/no-such",
-        "/hello",
-        "/empty.bin",
-        "/digits.txt",
-    ];
-    let requests: String = targets
-        .iter()
-        .map(|target| request("GET", target, &[]))
-        .collect();
+    let targets = ["/small.txt", "/large.bin", "/no-such", "/hello", "/empty.bin", "/digits.txt"];
+    let requests: String = targets.iter().map(|target| request("GET", target, &[])).collect();
     client.send(requests);
     client.reply().expect(200).content("small\n");
     client.reply().expect(200).content(&digits(300_000));
@@ -130,10 +116,7 @@ fn expect_is_passed_over_where_there_is_no_content() {
 
 #[test]
 fn an_idle_connection_is_closed_after_its_time() {
-    let limits = Limits {
-        keepalive_timeout: Duration::from_millis(50),
-        ..Limits::default()
-    };
+    let limits = Limits { keepalive_timeout: Duration::from_millis(50), ..Limits::default() };
     let origin = Origin::with(limits);
     let mut client = origin.connect();
     client.expect_open();
@@ -142,10 +125,7 @@ fn an_idle_connection_is_closed_after_its_time() {
 
 #[test]
 fn a_request_that_does_not_end_is_408_and_closed() {
-    let limits = Limits {
-        head_timeout: Duration::from_millis(50),
-        ..Limits::default()
-    };
+    let limits = Limits { head_timeout: Duration::from_millis(50), ..Limits::default() };
     let origin = Origin::with(limits);
     let mut client = origin.connect();
     client.send("GET /small.txt HTTP/1.1\r\nHo");

@@ -35,23 +35,14 @@ fn a_known_method_that_is_not_taken_is_405_with_allow() {
         reply.expect(405).has("Allow", "GET, HEAD, OPTIONS");
     }
     let reply = origin.ask(request("PATCH", "/echo", &[]));
-    reply
-        .expect(405)
-        .has("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS");
+    reply.expect(405).has("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS");
 }
 
 #[test]
 fn head_has_the_headers_of_get_and_no_content() {
     let origin = Origin::new();
-    for target in [
-        "/small.txt",
-        "/large.bin",
-        "/folder/",
-        "/folder",
-        "/no-such",
-        "/hello",
-        "/none",
-    ] {
+    for target in ["/small.txt", "/large.bin", "/folder/", "/folder", "/no-such", "/hello", "/none"]
+    {
         let mut client = origin.connect();
         client.send(request("HEAD", target, &[]));
         let head = client.reply_to_head();
@@ -67,12 +58,8 @@ fn head_has_the_headers_of_get_and_no_content() {
 fn head_is_conditional_as_get_is() {
     let origin = Origin::new();
     let etag = format!("If-None-Match: {}", origin.get("/small.txt", &[]).etag());
-    origin
-        .ask(request("HEAD", "/small.txt", &[&etag]))
-        .expect(304);
-    origin
-        .ask(request("HEAD", "/small.txt", &["If-Match: \"x\""]))
-        .expect(412);
+    origin.ask(request("HEAD", "/small.txt", &[&etag])).expect(304);
+    origin.ask(request("HEAD", "/small.txt", &["If-Match: \"x\""])).expect(412);
 }
 
 #[test]
@@ -81,9 +68,7 @@ fn options_says_what_a_location_takes() {
     let reply = origin.ask(request("OPTIONS", "/small.txt", &[]));
     reply.expect(204).has("Allow", "GET, HEAD, OPTIONS");
     let reply = origin.ask(request("OPTIONS", "/echo", &[]));
-    reply
-        .expect(204)
-        .has("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS");
+    reply.expect(204).has("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS");
 }
 
 #[test]
@@ -138,9 +123,7 @@ fn safe_methods_change_nothing() {
 fn a_refused_method_leaves_the_file_alone() {
     let origin = Origin::new();
     for method in ["PUT", "DELETE", "POST", "PATCH"] {
-        origin
-            .ask(request(method, "/small.txt", &["Content-Length: 3"]) + "new")
-            .expect(405);
+        origin.ask(request(method, "/small.txt", &["Content-Length: 3"]) + "new").expect(405);
     }
     origin.get("/small.txt", &[]).expect(200).content("small\n");
 }

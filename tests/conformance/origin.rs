@@ -37,9 +37,7 @@ impl Origin {
             .at("/hello", |_: &Request<'_>| Response::text("hello\n"))
             .at("/echo", Echo)
             .at("/forged", |_: &Request<'_>| forged())
-            .at("/none", |_: &Request<'_>| {
-                Response::text("content\n").status(Status::NO_CONTENT)
-            })
+            .at("/none", |_: &Request<'_>| Response::text("content\n").status(Status::NO_CONTENT))
             .at("/reset", |_: &Request<'_>| {
                 Response::text("content\n").status(Status::RESET_CONTENT)
             });
@@ -59,14 +57,9 @@ impl Origin {
 
     pub fn connect(&self) -> Client {
         let stream = TcpStream::connect(self.address).expect("the server listens");
-        stream
-            .set_read_timeout(Some(PATIENCE))
-            .expect("the patience is not zero");
+        stream.set_read_timeout(Some(PATIENCE)).expect("the patience is not zero");
         stream.set_nodelay(true).expect("it is TCP");
-        Client {
-            stream,
-            received: Vec::new(),
-        }
+        Client { stream, received: Vec::new() }
     }
 
     /// The answer to one request, which may be anything, on a connection of its own.
@@ -141,9 +134,7 @@ pub struct Client {
 
 impl Client {
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        self.stream
-            .write_all(bytes.as_ref())
-            .expect("the server reads");
+        self.stream.write_all(bytes.as_ref()).expect("the server reads");
     }
 
     /// Sends what the server may be tired of reading.
@@ -153,9 +144,7 @@ impl Client {
 
     /// Closes the client's side.
     pub fn finish(&mut self) {
-        self.stream
-            .shutdown(std::net::Shutdown::Write)
-            .expect("the connection is open");
+        self.stream.shutdown(std::net::Shutdown::Write).expect("the connection is open");
     }
 
     /// The next response.
@@ -170,18 +159,10 @@ impl Client {
 
     fn read(&mut self, sends: Sends) -> Reply {
         let end = loop {
-            if let Some(at) = self
-                .received
-                .windows(4)
-                .position(|four| four == b"\r\n\r\n")
-            {
+            if let Some(at) = self.received.windows(4).position(|four| four == b"\r\n\r\n") {
                 break at + 4;
             }
-            assert!(
-                self.receive() > 0,
-                "no response but {:?}",
-                lossy(&self.received)
-            );
+            assert!(self.receive() > 0, "no response but {:?}", lossy(&self.received));
         };
         let head = String::from_utf8(self.received[..end].to_vec()).expect("a head is ASCII");
         let mut reply = Reply::parse(&head);
@@ -237,21 +218,11 @@ pub struct Reply {
 impl Reply {
     /// Reads a head, and fails on anything that no response may have.
     fn parse(head: &str) -> Reply {
-        let mut lines = head
-            .strip_suffix("\r\n\r\n")
-            .expect("it is whole")
-            .split("\r\n");
+        let mut lines = head.strip_suffix("\r\n\r\n").expect("it is whole").split("\r\n");
         let line = lines.next().expect("the first is always there");
-        let rest = line
-            .strip_prefix("HTTP/1.1 ")
-            .unwrap_or_else(|| panic!("{line:?}"));
-        let (code, reason) = rest
-            .split_at_checked(3)
-            .unwrap_or_else(|| panic!("{line:?}"));
-        assert!(
-            reason.starts_with(' '),
-            "no space before the reason: {line:?}"
-        );
+        let rest = line.strip_prefix("HTTP/1.1 ").unwrap_or_else(|| panic!("{line:?}"));
+        let (code, reason) = rest.split_at_checked(3).unwrap_or_else(|| panic!("{line:?}"));
+        assert!(reason.starts_with(' '), "no space before the reason: {line:?}");
         let reply = Reply {
             status: code.parse().expect("a status has three digits"),
             headers: lines.map(header).collect(),
@@ -265,11 +236,7 @@ impl Reply {
         assert_eq!(lossy(&date::format(parsed)), date, "not an IMF-fixdate");
         assert_eq!(reply.count("Transfer-Encoding"), 0, "{head}");
         let has_length = !matches!(reply.status, 100..200 | 204 | 304);
-        assert_eq!(
-            reply.count("Content-Length"),
-            usize::from(has_length),
-            "{head}"
-        );
+        assert_eq!(reply.count("Content-Length"), usize::from(has_length), "{head}");
         if reply.status == 405 {
             assert_eq!(reply.count("Allow"), 1, "{head}");
         }
@@ -292,9 +259,7 @@ impl Reply {
     /// The value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut headers = self.headers.iter();
-        headers
-            .find(|(found, _)| found.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+        headers.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
     #[track_caller]
@@ -340,15 +305,10 @@ impl Reply {
 
 /// `field-line` of RFC 9112 §5, and nothing that a recipient would have to repair.
 fn header(line: &str) -> (String, String) {
-    let (name, value) = line
-        .split_once(':')
-        .unwrap_or_else(|| panic!("no colon: {line:?}"));
+    let (name, value) = line.split_once(':').unwrap_or_else(|| panic!("no colon: {line:?}"));
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     assert!(!name.is_empty() && name.bytes().all(is_token), "{line:?}");
-    assert!(
-        !value.contains(|c: char| c.is_ascii_control() && c != '\t'),
-        "{line:?}"
-    );
+    assert!(!value.contains(|c: char| c.is_ascii_control() && c != '\t'), "{line:?}");
     (name.to_owned(), value.trim_matches([' ', '\t']).to_owned())
 }
 
@@ -385,15 +345,10 @@ fn folder() -> PathBuf {
         ("two words.txt", "spaced\n".to_owned(), old),
         ("folder/index.html", "index\n".to_owned(), old),
         ("fresh.txt", "fresh\n".to_owned(), SystemTime::now()),
-        (
-            "future.txt",
-            "future\n".to_owned(),
-            SystemTime::now() + Duration::from_secs(9_999_999),
-        ),
+        ("future.txt", "future\n".to_owned(), SystemTime::now() + Duration::from_secs(9_999_999)),
     ] {
         let mut file = File::create(folder.join(name)).expect("the folder is ours");
-        file.write_all(contents.as_bytes())
-            .expect("the disk has room");
+        file.write_all(contents.as_bytes()).expect("the disk has room");
         file.set_modified(modified).expect("the file is ours");
     }
     folder

@@ -4,9 +4,7 @@ use crate::origin::{Origin, digits, request};
 
 #[test]
 fn ranges_are_offered() {
-    Origin::new()
-        .get("/digits.txt", &[])
-        .has("Accept-Ranges", "bytes");
+    Origin::new().get("/digits.txt", &[]).has("Accept-Ranges", "bytes");
 }
 
 #[test]
@@ -21,39 +19,25 @@ fn each_form_of_one_range() {
         ("bytes= 1-2", "bytes 1-2/1000", "12"),
     ] {
         let reply = origin.get("/digits.txt", &[&format!("Range: {range}")]);
-        reply
-            .expect(206)
-            .has("Content-Range", content_range)
-            .content(content);
+        reply.expect(206).has("Content-Range", content_range).content(content);
     }
     let all = origin.get("/digits.txt", &["Range: bytes=-5000"]);
-    all.expect(206)
-        .has("Content-Range", "bytes 0-999/1000")
-        .content(&digits(1_000));
+    all.expect(206).has("Content-Range", "bytes 0-999/1000").content(&digits(1_000));
 }
 
 #[test]
 fn a_part_of_a_large_file_is_the_same_as_that_of_a_small_one() {
     let origin = Origin::new();
     let reply = origin.get("/large.bin", &["Range: bytes=299998-"]);
-    reply
-        .expect(206)
-        .has("Content-Range", "bytes 299998-299999/300000")
-        .content("89");
+    reply.expect(206).has("Content-Range", "bytes 299998-299999/300000").content("89");
 }
 
 #[test]
 fn what_is_no_byte_range_is_passed_over() {
     let origin = Origin::new();
-    for range in [
-        "lines=0-1",
-        "bytes",
-        "bytes=",
-        "bytes=a-b",
-        "bytes=5-4",
-        "bytes=1-2-3",
-        "bytes=0-1, x",
-    ] {
+    for range in
+        ["lines=0-1", "bytes", "bytes=", "bytes=a-b", "bytes=5-4", "bytes=1-2-3", "bytes=0-1, x"]
+    {
         let reply = origin.get("/digits.txt", &[&format!("Range: {range}")]);
         reply.expect(200).content(&digits(1_000));
     }
@@ -63,27 +47,15 @@ fn what_is_no_byte_range_is_passed_over() {
 fn positions_may_be_larger_than_any_integer() {
     let origin = Origin::new();
     let far = "9".repeat(40);
-    origin
-        .get("/digits.txt", &[&format!("Range: bytes=999-{far}")])
-        .expect(206)
-        .content("9");
-    origin
-        .get("/digits.txt", &[&format!("Range: bytes={far}-")])
-        .expect(416);
-    origin
-        .get("/digits.txt", &[&format!("Range: bytes=-{far}")])
-        .expect(206);
+    origin.get("/digits.txt", &[&format!("Range: bytes=999-{far}")]).expect(206).content("9");
+    origin.get("/digits.txt", &[&format!("Range: bytes={far}-")]).expect(416);
+    origin.get("/digits.txt", &[&format!("Range: bytes=-{far}")]).expect(206);
 }
 
 #[test]
 fn what_lies_outside_is_416_with_the_length() {
     let origin = Origin::new();
-    for range in [
-        "bytes=1000-",
-        "bytes=5000-6000",
-        "bytes=-0",
-        "bytes=1000-,2000-",
-    ] {
+    for range in ["bytes=1000-", "bytes=5000-6000", "bytes=-0", "bytes=1000-,2000-"] {
         let reply = origin.get("/digits.txt", &[&format!("Range: {range}")]);
         reply.expect(416).has("Content-Range", "bytes */1000");
     }
@@ -97,12 +69,8 @@ fn range_counts_on_get_alone() {
     for range in ["Range: bytes=0-1", "Range: bytes=5000-"] {
         let reply = origin.ask(request("HEAD", "/digits.txt", &[range]));
         reply.expect(200).has("Content-Length", "1000");
-        origin
-            .ask(request("POST", "/digits.txt", &[range]))
-            .expect(405);
-        origin
-            .ask(request("OPTIONS", "/digits.txt", &[range]))
-            .expect(204);
+        origin.ask(request("POST", "/digits.txt", &[range])).expect(405);
+        origin.ask(request("OPTIONS", "/digits.txt", &[range])).expect(204);
     }
 }
 
@@ -111,10 +79,7 @@ fn range_means_nothing_to_errors_redirects_and_handlers() {
     let origin = Origin::new();
     origin.get("/no-such", &["Range: bytes=0-1"]).expect(404);
     origin.get("/folder", &["Range: bytes=0-1"]).expect(301);
-    origin
-        .get("/hello", &["Range: bytes=0-1"])
-        .expect(200)
-        .content("hello\n");
+    origin.get("/hello", &["Range: bytes=0-1"]).expect(200).content("hello\n");
 }
 
 #[test]
@@ -131,14 +96,10 @@ fn a_part_has_every_header_of_the_whole() {
 /// The parts of a multipart reply: their headers and their content.
 fn parts(reply: &crate::origin::Reply) -> Vec<(String, String)> {
     let kind = reply.header("Content-Type").expect("a type");
-    let boundary = kind
-        .strip_prefix("multipart/byteranges; boundary=")
-        .expect("parts");
+    let boundary = kind.strip_prefix("multipart/byteranges; boundary=").expect("parts");
     assert!(boundary.len() <= 70 && boundary.bytes().all(|byte| byte.is_ascii_alphanumeric()));
     let text = reply.text();
-    let (opening, end) = text
-        .rsplit_once(&format!("\r\n--{boundary}--"))
-        .expect("an end");
+    let (opening, end) = text.rsplit_once(&format!("\r\n--{boundary}--")).expect("an end");
     assert_eq!(end, "\r\n");
     let delimiter = format!("\r\n--{boundary}\r\n");
     let mut pieces = opening.split(&delimiter);
@@ -156,21 +117,13 @@ fn several_ranges_come_as_parts_in_the_order_asked_for() {
         let whole = origin.get(target, &[]);
         let length = whole.content.len();
         let reply = origin.get(target, &["Range: bytes=500-503, 0-0 ,-2"]);
-        reply
-            .expect(206)
-            .lacks("Content-Range")
-            .has("ETag", &whole.etag());
-        let kind = format!(
-            "Content-Type: {}",
-            whole.header("Content-Type").expect("a type")
-        );
+        reply.expect(206).lacks("Content-Range").has("ETag", &whole.etag());
+        let kind = format!("Content-Type: {}", whole.header("Content-Type").expect("a type"));
         let range = |of: &str| format!("Content-Range: bytes {of}/{length}");
         let found = parts(&reply);
         let last = format!("{}-{}", length - 2, length - 1);
         for ((head, content), (of, bytes)) in
-            found
-                .iter()
-                .zip([("500-503", "0123"), ("0-0", "0"), (last.as_str(), "89")])
+            found.iter().zip([("500-503", "0123"), ("0-0", "0"), (last.as_str(), "89")])
         {
             let lines: Vec<&str> = head.split("\r\n").collect();
             assert_eq!(lines, [kind.clone(), range(of)]);
@@ -183,16 +136,9 @@ fn several_ranges_come_as_parts_in_the_order_asked_for() {
 #[test]
 fn one_range_is_never_sent_in_parts() {
     let origin = Origin::new();
-    for range in [
-        "Range: bytes=0-1",
-        "Range: bytes=0-1,",
-        "Range: bytes=0-1, 5000-",
-    ] {
+    for range in ["Range: bytes=0-1", "Range: bytes=0-1,", "Range: bytes=0-1, 5000-"] {
         let reply = origin.get("/digits.txt", &[range]);
-        reply
-            .expect(206)
-            .has("Content-Range", "bytes 0-1/1000")
-            .content("01");
+        reply.expect(206).has("Content-Range", "bytes 0-1/1000").content("01");
     }
 }
 
@@ -200,22 +146,12 @@ fn one_range_is_never_sent_in_parts() {
 fn many_or_overlapping_ranges_get_the_whole() {
     let origin = Origin::new();
     let many: Vec<String> = (0..100).map(|at| format!("{at}-{at}")).collect();
-    origin
-        .get(
-            "/digits.txt",
-            &[&format!("Range: bytes={}", many.join(","))],
-        )
-        .expect(200);
-    origin
-        .get("/digits.txt", &["Range: bytes=0-,0-,0-"])
-        .expect(200);
+    origin.get("/digits.txt", &[&format!("Range: bytes={}", many.join(","))]).expect(200);
+    origin.get("/digits.txt", &["Range: bytes=0-,0-,0-"]).expect(200);
 }
 
 #[test]
 fn a_suffix_of_nothing_is_nothing() {
     let origin = Origin::new();
-    origin
-        .get("/empty.bin", &["Range: bytes=-5"])
-        .expect(200)
-        .content("");
+    origin.get("/empty.bin", &["Range: bytes=-5"]).expect(200).content("");
 }

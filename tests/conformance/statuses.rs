@@ -43,18 +43,9 @@ fn errors_explain_themselves_and_reflect_nothing() {
     let mut asked = vec![
         (404, origin.get("/secret-name", &["Cookie: secret-name"])),
         (400, origin.get("/secret-name%zz", &[])),
-        (
-            405,
-            origin.ask(request("POST", "/small.txt?secret-name", &[])),
-        ),
-        (
-            412,
-            origin.get("/small.txt", &["If-Match: \"secret-name\""]),
-        ),
-        (
-            416,
-            origin.get("/small.txt", &["Range: bytes=900-", "X: secret-name"]),
-        ),
+        (405, origin.ask(request("POST", "/small.txt?secret-name", &[]))),
+        (412, origin.get("/small.txt", &["If-Match: \"secret-name\""])),
+        (416, origin.get("/small.txt", &["Range: bytes=900-", "X: secret-name"])),
         (417, origin.get("/small.txt", &["Expect: secret-name"])),
     ];
     asked.push((501, origin.ask(request("SECRET", "/secret-name", &[]))));
@@ -88,10 +79,7 @@ fn errors_of_the_request_alone_leave_the_connection_open() {
         (request("GET", "/small.txt", &["Range: bytes=900-"]), 416),
     ] {
         client.send(request);
-        client
-            .reply()
-            .expect(status)
-            .has("Connection", "keep-alive");
+        client.reply().expect(status).has("Connection", "keep-alive");
     }
     client.expect_open();
 }
@@ -109,9 +97,7 @@ fn content_too_large_is_413_and_closes() {
 fn a_version_that_is_not_spoken_is_505() {
     let origin = Origin::new();
     for version in ["HTTP/2.0", "HTTP/0.9", "HTTP/3.0", "HTTP/9.9"] {
-        origin
-            .ask(format!("GET / {version}\r\nHost: a\r\n\r\n"))
-            .expect(505);
+        origin.ask(format!("GET / {version}\r\nHost: a\r\n\r\n")).expect(505);
     }
 }
 
@@ -119,7 +105,5 @@ fn a_version_that_is_not_spoken_is_505() {
 fn an_expectation_that_nobody_knows_is_417() {
     let origin = Origin::new();
     origin.get("/small.txt", &["Expect: tea"]).expect(417);
-    origin
-        .get("/small.txt", &["Expect: 100-continue, tea"])
-        .expect(417);
+    origin.get("/small.txt", &["Expect: 100-continue, tea"]).expect(417);
 }

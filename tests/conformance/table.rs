@@ -33,9 +33,7 @@ fn every_demand_is_held_by_a_test_or_says_why_not() {
                 HeldBy::Reason(reason) if reason.len() < 10 => vec!["no real reason".into()],
                 HeldBy::Reason(_) => Vec::new(),
             };
-            faults
-                .into_iter()
-                .map(|fault| format!("line {}: {fault}", row.line))
+            faults.into_iter().map(|fault| format!("line {}: {fault}", row.line))
         })
         .collect();
     assert!(faults.is_empty(), "\n{}", faults.join("\n"));
@@ -50,22 +48,11 @@ fn the_table_is_whole_and_in_order() {
     for row in &rows {
         let line = row.line;
         let levels = ["MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "MAY"];
-        assert!(
-            levels.contains(&row.level.as_str()),
-            "line {line}: {}",
-            row.level
-        );
+        assert!(levels.contains(&row.level.as_str()), "line {line}: {}", row.level);
         assert!(row.demand.len() > 10, "line {line}: {:?}", row.demand);
-        assert!(
-            seen.insert((&row.section, &row.demand)),
-            "line {line} stands twice"
-        );
+        assert!(seen.insert((&row.section, &row.demand)), "line {line} stands twice");
         let place = place(&row.section).unwrap_or_else(|| panic!("line {line}: {}", row.section));
-        assert!(
-            place >= last,
-            "line {line}: {} stands too late",
-            row.section
-        );
+        assert!(place >= last, "line {line}: {} stands too late", row.section);
         last = place;
     }
 }
@@ -85,11 +72,7 @@ fn every_test_in_here_holds_a_demand() {
         .filter(|name| name.starts_with("conformance::") && !name.starts_with("conformance::table"))
         .filter(|name| !held.contains(name))
         .collect();
-    assert!(
-        idle.is_empty(),
-        "the table does not name\n{}",
-        idle.join("\n")
-    );
+    assert!(idle.is_empty(), "the table does not name\n{}", idle.join("\n"));
 }
 
 #[test]
@@ -110,10 +93,7 @@ fn names_of_tests_are_found_as_the_compiler_sees_them() {
 /// `9110 §13.2.2` as numbers, to sort by.
 fn place(section: &str) -> Option<(u32, Vec<u32>)> {
     let (rfc, numbers) = section.split_once(" §")?;
-    let numbers: Option<Vec<u32>> = numbers
-        .split('.')
-        .map(|number| number.parse().ok())
-        .collect();
+    let numbers: Option<Vec<u32>> = numbers.split('.').map(|number| number.parse().ok()).collect();
     matches!(rfc, "9110" | "9112").then_some((rfc.parse().ok()?, numbers?))
 }
 
@@ -149,11 +129,7 @@ fn row(line: usize, text: &str) -> Row {
 
 /// What stands between backticks.
 fn quoted(text: &str) -> Vec<String> {
-    text.split('`')
-        .skip(1)
-        .step_by(2)
-        .map(str::to_owned)
-        .collect()
+    text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
 /// The tests of the project by their path, and whether each of them runs.
@@ -169,9 +145,7 @@ enum Runs {
 
 impl Tests {
     fn of_project() -> Tests {
-        let mut tests = Tests {
-            found: BTreeMap::new(),
-        };
+        let mut tests = Tests { found: BTreeMap::new() };
         for top in ["src", "tests"] {
             let top = manifest().join(top);
             for file in sources(&top) {
@@ -201,13 +175,8 @@ impl Tests {
             } else if let Some(name) = word_after(line, "fn ") {
                 if attributes.contains(&"#[test]") {
                     let ignored = attributes.iter().any(|one| one.starts_with("#[ignore"));
-                    let runs = if ignored {
-                        Runs::OnlyWhenAskedFor
-                    } else {
-                        Runs::Always
-                    };
-                    self.found
-                        .insert([&path[..], &[name]].concat().join("::"), runs);
+                    let runs = if ignored { Runs::OnlyWhenAskedFor } else { Runs::Always };
+                    self.found.insert([&path[..], &[name]].concat().join("::"), runs);
                 }
                 attributes.clear();
             } else if line == "}" && open.last() == Some(&indent) {
@@ -240,15 +209,9 @@ fn word_after(line: &str, keyword: &str) -> Option<String> {
 
 /// `http/h1/head.rs` is `http::h1::head`, and `suite/main.rs` is `suite`.
 fn module(file: &Path) -> Vec<String> {
-    let mut path: Vec<String> = file
-        .with_extension("")
-        .iter()
-        .map(|part| part.to_string_lossy().into_owned())
-        .collect();
-    if path
-        .last()
-        .is_some_and(|last| ["lib", "main", "mod"].contains(&last.as_str()))
-    {
+    let mut path: Vec<String> =
+        file.with_extension("").iter().map(|part| part.to_string_lossy().into_owned()).collect();
+    if path.last().is_some_and(|last| ["lib", "main", "mod"].contains(&last.as_str())) {
         path.pop();
     }
     path

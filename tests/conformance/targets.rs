@@ -5,13 +5,7 @@ use crate::origin::{Origin, request};
 /// What the handler saw as its first line.
 fn seen(origin: &Origin, raw: &str) -> String {
     let reply = origin.ask(raw);
-    reply
-        .expect(200)
-        .text()
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .to_owned()
+    reply.expect(200).text().lines().next().unwrap_or_default().to_owned()
 }
 
 #[test]
@@ -28,10 +22,7 @@ fn absolute_form_is_read_and_overrides_host() {
     let origin = Origin::new();
     for scheme in ["http", "HTTP", "hTTp"] {
         assert_eq!(
-            seen(
-                &origin,
-                &request("GET", &format!("{scheme}://other.example:81/echo?q"), &[])
-            ),
+            seen(&origin, &request("GET", &format!("{scheme}://other.example:81/echo?q"), &[])),
             "GET /echo host=other.example:81 query=q"
         );
     }
@@ -46,23 +37,15 @@ fn other_forms_belong_to_their_methods() {
     origin.get("origin.example:80", &[]).expect(400);
     origin.get("small.txt", &[]).expect(400);
     origin.ask(request("OPTIONS", "*", &[])).expect(204);
-    origin
-        .ask(request("CONNECT", "/small.txt", &[]))
-        .expect(400);
+    origin.ask(request("CONNECT", "/small.txt", &[])).expect(400);
 }
 
 #[test]
 fn user_information_is_refused() {
     let origin = Origin::new();
-    origin
-        .get("http://user@origin.example/small.txt", &[])
-        .expect(400);
-    origin
-        .get("http://user:secret@origin.example/small.txt", &[])
-        .expect(400);
-    origin
-        .ask("GET / HTTP/1.1\r\nHost: user@origin.example\r\n\r\n")
-        .expect(400);
+    origin.get("http://user@origin.example/small.txt", &[]).expect(400);
+    origin.get("http://user:secret@origin.example/small.txt", &[]).expect(400);
+    origin.ask("GET / HTTP/1.1\r\nHost: user@origin.example\r\n\r\n").expect(400);
 }
 
 #[test]
@@ -75,20 +58,13 @@ fn an_empty_host_in_the_target_is_refused() {
 #[test]
 fn an_https_target_needs_a_secured_connection() {
     let origin = Origin::new();
-    origin
-        .get("https://origin.example/small.txt", &[])
-        .expect(421);
+    origin.get("https://origin.example/small.txt", &[]).expect(421);
 }
 
 #[test]
 fn other_schemes_are_refused() {
     let origin = Origin::new();
-    for target in [
-        "ftp://origin.example/",
-        "file:///etc/passwd",
-        "httpx://a/",
-        "http:/small.txt",
-    ] {
+    for target in ["ftp://origin.example/", "file:///etc/passwd", "httpx://a/", "http:/small.txt"] {
         origin.get(target, &[]).expect(400);
     }
 }
@@ -96,28 +72,19 @@ fn other_schemes_are_refused() {
 #[test]
 fn equivalent_spellings_are_one_target() {
     let origin = Origin::new();
-    for target in [
-        "/small.txt",
-        "/%73mall.txt",
-        "/%73%6D%61ll%2etxt",
-        "/./small.txt",
-        "/folder/../small.txt",
-    ] {
+    for target in
+        ["/small.txt", "/%73mall.txt", "/%73%6D%61ll%2etxt", "/./small.txt", "/folder/../small.txt"]
+    {
         origin.get(target, &[]).expect(200).content("small\n");
     }
-    origin
-        .get("/two%20words.txt", &[])
-        .expect(200)
-        .content("spaced\n");
+    origin.get("/two%20words.txt", &[]).expect(200).content("spaced\n");
     origin.get("/SMALL.TXT", &[]).expect(404);
 }
 
 #[test]
 fn what_cannot_be_a_target_is_refused() {
     let origin = Origin::new();
-    for target in [
-        "/%zz", "/%", "/a%00b", "/a#b", "/a b", "/\u{e9}", "/a\tb", "/a\u{7f}",
-    ] {
+    for target in ["/%zz", "/%", "/a%00b", "/a#b", "/a b", "/\u{e9}", "/a\tb", "/a\u{7f}"] {
         origin.get(target, &[]).expect(400);
     }
 }
@@ -128,41 +95,20 @@ fn a_target_of_8000_bytes_is_read_and_one_far_longer_is_414() {
     let target = format!("/small.txt?{}", "q".repeat(7_989));
     assert_eq!(target.len(), 8_000);
     origin.get(&target, &[]).expect(200);
-    origin
-        .get(&format!("/{}", "a".repeat(20_000)), &[])
-        .expect(414);
+    origin.get(&format!("/{}", "a".repeat(20_000)), &[]).expect(414);
 }
 
 #[test]
 fn exactly_one_valid_host_is_wanted() {
     let origin = Origin::new();
-    for headers in [
-        "",
-        "Host: a\r\nHost: a\r\n",
-        "Host: a\r\nHost: b\r\n",
-        "Host: a b\r\n",
-    ] {
-        origin
-            .ask(format!("GET /small.txt HTTP/1.1\r\n{headers}\r\n"))
-            .expect(400);
+    for headers in ["", "Host: a\r\nHost: a\r\n", "Host: a\r\nHost: b\r\n", "Host: a b\r\n"] {
+        origin.ask(format!("GET /small.txt HTTP/1.1\r\n{headers}\r\n")).expect(400);
     }
     for host in ["a/b", "a:x", "[::1", "a,b c", "http://a", "a\\b", "a:1:2"] {
-        origin
-            .ask(format!("GET /small.txt HTTP/1.1\r\nHost: {host}\r\n\r\n"))
-            .expect(400);
+        origin.ask(format!("GET /small.txt HTTP/1.1\r\nHost: {host}\r\n\r\n")).expect(400);
     }
-    for host in [
-        "a",
-        "a.b:8080",
-        "[::1]:80",
-        "127.0.0.1",
-        "",
-        "a:",
-        "xn--e1a.example",
-    ] {
-        origin
-            .ask(format!("GET /small.txt HTTP/1.1\r\nHost: {host}\r\n\r\n"))
-            .expect(200);
+    for host in ["a", "a.b:8080", "[::1]:80", "127.0.0.1", "", "a:", "xn--e1a.example"] {
+        origin.ask(format!("GET /small.txt HTTP/1.1\r\nHost: {host}\r\n\r\n")).expect(200);
     }
 }
 
@@ -170,17 +116,13 @@ fn exactly_one_valid_host_is_wanted() {
 fn http_1_0_may_leave_host_out() {
     let origin = Origin::new();
     origin.ask("GET /small.txt HTTP/1.0\r\n\r\n").expect(200);
-    origin
-        .ask("GET /small.txt HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n")
-        .expect(400);
+    origin.ask("GET /small.txt HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n").expect(400);
 }
 
 #[test]
 fn host_is_wanted_beside_an_absolute_target_too() {
     let origin = Origin::new();
-    origin
-        .ask("GET http://a/small.txt HTTP/1.1\r\n\r\n")
-        .expect(400);
+    origin.ask("GET http://a/small.txt HTTP/1.1\r\n\r\n").expect(400);
 }
 
 #[test]

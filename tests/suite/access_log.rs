@@ -41,10 +41,7 @@ fn a_line_is_in_the_combined_format_with_the_duration_behind_it() {
         .collect();
     assert_eq!(shape, "99/aaa/9999:99:99:99 +9999", "{time}");
     let (rest, duration) = rest.rsplit_once(' ').expect("the duration");
-    assert_eq!(
-        rest,
-        "\"GET /a.txt?q HTTP/1.1\" 200 10 \"http://test/from\" \"suite/1.0\""
-    );
+    assert_eq!(rest, "\"GET /a.txt?q HTTP/1.1\" 200 10 \"http://test/from\" \"suite/1.0\"");
     let (seconds, millis) = duration.split_once('.').expect("seconds and milliseconds");
     assert_eq!((seconds, millis.len()), ("0", 3), "{duration}");
 }
@@ -63,14 +60,8 @@ fn the_count_of_bytes_is_that_of_the_content_sent() {
     let mut client = server.connect();
     for (method, request) in [
         ("HEAD", "HEAD /a.txt HTTP/1.1\r\nHost: test\r\n\r\n"),
-        (
-            "GET",
-            "GET /a.txt HTTP/1.1\r\nHost: test\r\nRange: bytes=1-3\r\n\r\n",
-        ),
-        (
-            "GET",
-            "GET /a.txt HTTP/1.1\r\nHost: test\r\nIf-None-Match: *\r\n\r\n",
-        ),
+        ("GET", "GET /a.txt HTTP/1.1\r\nHost: test\r\nRange: bytes=1-3\r\n\r\n"),
+        ("GET", "GET /a.txt HTTP/1.1\r\nHost: test\r\nIf-None-Match: *\r\n\r\n"),
         ("GET", "GET /a.txt HTTP/1.1\r\nHost: test\r\n\r\n"),
     ] {
         client.send(request);
@@ -118,18 +109,12 @@ fn nobody_can_forge_a_line_or_reach_a_terminal() {
         .header("User-Agent", "x\" 200 0 \"\\ \u{9b}31m \t\u{e9}")
         .send()
         .expect(404);
-    server
-        .raw("GET /\x1b[2J HTTP/1.1\r\nHost: test\r\n\r\n")
-        .reply()
-        .expect(400);
+    server.raw("GET /\x1b[2J HTTP/1.1\r\nHost: test\r\n\r\n").reply().expect(400);
     server.raw("\x1b]0;title\x07\r\n\r\n").reply().expect(400);
     let lines = server.log_lines(3);
     assert_eq!(lines.len(), 3, "{lines:?}");
     for line in &lines {
-        assert!(
-            line.bytes().all(|byte| (b' '..0x7f).contains(&byte)),
-            "{line:?}"
-        );
+        assert!(line.bytes().all(|byte| (b' '..0x7f).contains(&byte)), "{line:?}");
         // Of the quotes, only those of the format are left.
         assert_eq!(line.matches('"').count(), 6, "{line:?}");
     }
@@ -163,10 +148,7 @@ fn a_line_is_written_when_the_response_has_ended_and_not_before() {
         arrived += slow.read(1 << 20).expect("more comes").len() as u64;
     }
     let lines = server.log_lines(2);
-    assert!(
-        lines[1].contains("\"GET /large.bin HTTP/1.1\" 200 30000000 "),
-        "{lines:?}"
-    );
+    assert!(lines[1].contains("\"GET /large.bin HTTP/1.1\" 200 30000000 "), "{lines:?}");
 }
 
 #[test]
@@ -177,31 +159,20 @@ fn a_download_that_was_broken_off_is_logged_with_what_was_sent() {
     drop(client);
     let line = line(&server);
     let (_, rest) = line.split_once("\" 200 ").expect("the status");
-    let bytes: u64 = rest
-        .split(' ')
-        .next()
-        .and_then(|bytes| bytes.parse().ok())
-        .expect("a count");
+    let bytes: u64 = rest.split(' ').next().and_then(|bytes| bytes.parse().ok()).expect("a count");
     assert!(bytes > 0 && bytes < 30_000_000, "{line}");
 }
 
 #[test]
 fn every_worker_writes_whole_lines_into_the_same_file() {
-    let server = Fixture::new()
-        .file("a.txt", "it")
-        .workers(4)
-        .access_log()
-        .serve();
+    let server = Fixture::new().file("a.txt", "it").workers(4).access_log().serve();
     for number in 0..100 {
         server.get(format!("/a.txt?{number}")).send().expect(200);
     }
     let lines = server.log_lines(100);
     assert_eq!(lines.len(), 100);
     for line in &lines {
-        assert!(
-            line.starts_with("127.0.0.1 - - [") && line.contains(" 200 2 "),
-            "{line}"
-        );
+        assert!(line.starts_with("127.0.0.1 - - [") && line.contains(" 200 2 "), "{line}");
     }
 }
 
@@ -239,13 +210,8 @@ fn a_log_that_is_there_is_appended_to() {
 fn a_new_log_is_nothing_for_other_eyes() {
     let server = serve();
     server.get("/a.txt").send();
-    until("the log is there", || {
-        (!server.log().is_empty()).then_some(())
-    });
+    until("the log is there", || (!server.log().is_empty()).then_some(()));
     let log = server.root().with_file_name("access.log");
-    let mode = std::fs::metadata(log)
-        .expect("it is there")
-        .permissions()
-        .mode();
+    let mode = std::fs::metadata(log).expect("it is there").permissions().mode();
     assert_eq!(mode & 0o007, 0, "{mode:o}");
 }

@@ -36,9 +36,7 @@ fn content_beyond_the_bound_is_refused_and_the_connection_ends() {
 
 #[test]
 fn the_bound_can_be_set() {
-    let server = Fixture::new()
-        .limits(|limits| limits.body_discard_bytes_max = 10)
-        .serve();
+    let server = Fixture::new().limits(|limits| limits.body_discard_bytes_max = 10).serve();
     assert!(server.raw(post(10)).reply().expect(405).keeps_alive());
     server.raw(post(11)).last_reply().expect(413);
 }
@@ -94,10 +92,7 @@ fn a_refusal_reaches_a_client_that_is_still_sending() {
             }
             Ok::<(), std::io::Error>(())
         });
-        sending
-            .join()
-            .expect("it does not panic")
-            .expect("the server takes in what is still sent");
+        sending.join().expect("it does not panic").expect("the server takes in what is still sent");
         client.reply().expect(413).header("Connection", "close");
         client.finish();
         assert_eq!(client.rest(), (Vec::new(), End::Fin));
@@ -111,11 +106,7 @@ fn content_cut_short_by_the_client_is_never_answered_as_if_it_were_whole() {
         server.raw("POST /a.txt HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\nhello");
     client.finish();
     let (wire, _) = client.rest();
-    assert!(
-        wire.is_empty() || wire.starts_with(b"HTTP/1.1 400 "),
-        "{}",
-        wire.escape_ascii()
-    );
+    assert!(wire.is_empty() || wire.starts_with(b"HTTP/1.1 400 "), "{}", wire.escape_ascii());
 }
 
 #[test]

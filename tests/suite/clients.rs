@@ -14,10 +14,7 @@ fn serve() -> TestServer {
 
 /// Runs a program; `None`, and the reason in the output, where it is missing.
 fn run(program: &str, arguments: &[&str]) -> Option<Output> {
-    let output = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output();
+    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output();
     match output {
         Ok(output) => Some(output),
         Err(error) => {
@@ -30,14 +27,7 @@ fn run(program: &str, arguments: &[&str]) -> Option<Output> {
 /// What curl prints, with these arguments and this path.
 fn curl(server: &TestServer, arguments: &[&str], path: &str) -> Option<Vec<u8>> {
     let url = format!("http://{}{path}", server.address());
-    let common = [
-        "--silent",
-        "--show-error",
-        "--noproxy",
-        "*",
-        "--max-time",
-        "20",
-    ];
+    let common = ["--silent", "--show-error", "--noproxy", "*", "--max-time", "20"];
     let output = run("curl", &[&common, arguments, &[&url]].concat())?;
     assert!(
         output.status.success(),
@@ -68,11 +58,7 @@ fn curl_resumes_a_download() {
     let partial = server.root().join("partial");
     std::fs::write(&partial, &noise(3_000_000)[..500_000]).expect("written");
     let output = partial.to_str().expect("it is UTF-8");
-    curl(
-        &server,
-        &["--continue-at", "-", "--output", output],
-        "/large.bin",
-    );
+    curl(&server, &["--continue-at", "-", "--output", output], "/large.bin");
     assert!(std::fs::read(&partial).expect("it is there") == noise(3_000_000));
 }
 
@@ -112,14 +98,8 @@ fn curl_is_refused_an_upload_of_any_size() {
     for (content, status) in [(small, "405"), (noise(3_000_000), "413")] {
         std::fs::write(&path, content).expect("written");
         let path = path.to_str().expect("it is UTF-8");
-        let arguments = [
-            "--upload-file",
-            path,
-            "--output",
-            "/dev/null",
-            "--write-out",
-            "%{http_code}",
-        ];
+        let arguments =
+            ["--upload-file", path, "--output", "/dev/null", "--write-out", "%{http_code}"];
         if let Some(output) = curl(&server, &arguments, "/a.txt") {
             assert_eq!(String::from_utf8_lossy(&output), status);
         }

@@ -20,9 +20,7 @@ fn gets_the_file(client: &mut Client) {
 
 fn exhaust(binary: &Binary) -> Vec<Client> {
     let clients: Vec<Client> = (0..COUNT + 30).map(|_| binary.connect()).collect();
-    until("its descriptors are used up", || {
-        (binary.descriptors() >= COUNT as usize).then_some(())
-    });
+    until("its descriptors are used up", || (binary.descriptors() >= COUNT as usize).then_some(()));
     clients
 }
 
@@ -82,13 +80,9 @@ fn a_file_that_cannot_be_opened_for_lack_of_descriptors_is_503_and_not_404() {
     let mut open = binary.connect();
     get(&mut open, "/a.txt").expect(200);
     let clients = exhaust(&binary);
-    get(&mut open, "/cold.txt")
-        .expect(503)
-        .has_header("Retry-After");
+    get(&mut open, "/cold.txt").expect(503).has_header("Retry-After");
     drop(clients);
-    until("it has descriptors again", || {
-        (binary.descriptors() < COUNT as usize / 2).then_some(())
-    });
+    until("it has descriptors again", || (binary.descriptors() < COUNT as usize / 2).then_some(()));
     get(&mut open, "/cold.txt").expect(200).body("it");
 }
 
@@ -110,18 +104,16 @@ fn more_large_files_than_descriptors_are_served() {
 
 #[test]
 fn no_descriptor_is_lost_over_many_connections() {
-    let fixture = Fixture::new()
-        .file("a.txt", "it")
-        .file("large.bin", digits(500_000));
+    let fixture = Fixture::new().file("a.txt", "it").file("large.bin", digits(500_000));
     let binary = Binary::serve(&fixture.root());
     let serve_some = || {
         for number in 0..200 {
             let mut client = binary.connect();
             match number % 5 {
                 0 => drop(client),
-                1 => client
-                    .try_send(b"GET /large.bin HTTP/1.1\r\nHost: test\r\n\r\n")
-                    .unwrap_or(()),
+                1 => {
+                    client.try_send(b"GET /large.bin HTTP/1.1\r\nHost: test\r\n\r\n").unwrap_or(())
+                }
                 2 => {
                     get(&mut client, "/a.txt").expect(200);
                 }
@@ -141,7 +133,5 @@ fn no_descriptor_is_lost_over_many_connections() {
         (count < 30).then_some(count)
     });
     serve_some();
-    until("all connections are closed again", || {
-        (binary.descriptors() <= before).then_some(())
-    });
+    until("all connections are closed again", || (binary.descriptors() <= before).then_some(()));
 }

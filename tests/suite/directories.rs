@@ -5,10 +5,7 @@ use httpd::{Mapping, Request, Response};
 
 #[test]
 fn a_directory_is_its_index() {
-    let server = Fixture::new()
-        .file("index.html", "top")
-        .file("sub/index.html", "sub")
-        .serve();
+    let server = Fixture::new().file("index.html", "top").file("sub/index.html", "sub").serve();
     server.get("/").send().expect(200).body("top");
     server.get("/sub/").send().expect(200).body("sub");
 }
@@ -31,16 +28,8 @@ fn a_listing_is_never_made_up() {
 #[test]
 fn a_directory_without_its_slash_is_redirected_to_it() {
     let server = Fixture::new().file("sub/index.html", "sub").serve();
-    server
-        .get("/sub")
-        .send()
-        .expect(301)
-        .header("Location", "/sub/");
-    server
-        .head("/sub")
-        .send()
-        .expect(301)
-        .header("Location", "/sub/");
+    server.get("/sub").send().expect(301).header("Location", "/sub/");
+    server.head("/sub").send().expect(301).header("Location", "/sub/");
 }
 
 #[test]
@@ -52,10 +41,7 @@ fn even_a_directory_without_an_index_is_redirected() {
 #[test]
 fn the_redirect_keeps_the_query() {
     let server = Fixture::new().dir("sub").serve();
-    server
-        .get("/sub?a=b&c=%20d?e")
-        .send()
-        .header("Location", "/sub/?a=b&c=%20d?e");
+    server.get("/sub?a=b&c=%20d?e").send().header("Location", "/sub/?a=b&c=%20d?e");
     server.get("/sub?").send().header("Location", "/sub/?");
 }
 
@@ -78,11 +64,7 @@ fn the_redirect_never_begins_with_two_slashes() {
         "/.//evil.example",
         "/x/..//evil.example",
     ] {
-        server
-            .get(target)
-            .send()
-            .expect(301)
-            .header("Location", "/evil.example/");
+        server.get(target).send().expect(301).header("Location", "/evil.example/");
     }
 }
 
@@ -90,33 +72,17 @@ fn the_redirect_never_begins_with_two_slashes() {
 #[test]
 fn the_redirect_never_begins_with_a_slash_and_a_backslash() {
     let server = Fixture::new().dir("\\evil.example").serve();
-    server
-        .get("/%5Cevil.example")
-        .send()
-        .expect(301)
-        .header("Location", "/%5Cevil.example/");
+    server.get("/%5Cevil.example").send().expect(301).header("Location", "/%5Cevil.example/");
 }
 
 #[test]
 fn the_redirect_of_a_hostile_name_is_encoded_and_leads_there() {
-    for name in [
-        "a b",
-        "new\nline: x",
-        "50%",
-        "q?#",
-        "snow \u{2603}",
-        "a\rSet-Cookie: x",
-    ] {
-        let server = Fixture::new()
-            .file(format!("{name}/index.html"), name)
-            .serve();
+    for name in ["a b", "new\nline: x", "50%", "q?#", "snow \u{2603}", "a\rSet-Cookie: x"] {
+        let server = Fixture::new().file(format!("{name}/index.html"), name).serve();
         let encoded: String = name.bytes().map(|byte| format!("%{byte:02X}")).collect();
         let reply = server.get(format!("/{encoded}")).send();
         let location = reply.expect(301).value("Location").to_owned();
-        assert!(
-            location.bytes().all(|byte| byte.is_ascii_graphic()),
-            "{location}"
-        );
+        assert!(location.bytes().all(|byte| byte.is_ascii_graphic()), "{location}");
         server.get(location).send().expect(200).body(name);
     }
 }
@@ -169,10 +135,7 @@ fn an_index_that_appears_is_served_at_once() {
 
 #[test]
 fn dot_segments_at_the_end_mean_the_directory() {
-    let server = Fixture::new()
-        .file("index.html", "top")
-        .file("a/b/index.html", "b")
-        .serve();
+    let server = Fixture::new().file("index.html", "top").file("a/b/index.html", "b").serve();
     server.get("/a/b/.").send().expect(200).body("b");
     server.get("/a/b/c/..").send().expect(200).body("b");
     server.get("/a/..").send().expect(200).body("top");
@@ -187,20 +150,13 @@ fn a_mounted_root_serves_what_follows_its_prefix() {
         .serve();
     server.get("/mounted/a.txt").send().expect(200).body("it");
     server.get("/mounted/").send().expect(200).body("top");
-    server
-        .get("/mounted?q")
-        .send()
-        .expect(301)
-        .header("Location", "/mounted/?q");
+    server.get("/mounted?q").send().expect(301).header("Location", "/mounted/?q");
     server.get("/mountedx").send().expect(404);
 }
 
 #[test]
 fn a_root_mapping_appends_the_whole_path() {
-    let server = Fixture::new()
-        .file("pub/a.txt", "it")
-        .mount("/pub", Mapping::Root)
-        .serve();
+    let server = Fixture::new().file("pub/a.txt", "it").mount("/pub", Mapping::Root).serve();
     server.get("/pub/a.txt").send().expect(200).body("it");
 }
 

@@ -48,28 +48,18 @@ fn a_dotfile_is_not_found_in_another_spelling() {
 /// RFC 8615.
 #[test]
 fn the_well_known_directory_is_open() {
-    serve(Dotfiles::Deny)
-        .get("/.well-known/acme-challenge/token")
-        .send()
-        .expect(200)
-        .body("open");
+    serve(Dotfiles::Deny).get("/.well-known/acme-challenge/token").send().expect(200).body("open");
 }
 
 #[test]
 fn dotfiles_within_the_well_known_directory_are_not_found() {
-    serve(Dotfiles::Deny)
-        .get("/.well-known/.hidden")
-        .send()
-        .expect(404);
+    serve(Dotfiles::Deny).get("/.well-known/.hidden").send().expect(404);
 }
 
 /// RFC 8615 §3: it is well known at the root alone.
 #[test]
 fn a_well_known_directory_elsewhere_is_hidden() {
-    serve(Dotfiles::Deny)
-        .get("/a/.well-known/x")
-        .send()
-        .expect(404);
+    serve(Dotfiles::Deny).get("/a/.well-known/x").send().expect(404);
 }
 
 #[test]

@@ -19,14 +19,8 @@ fn every_kind_of_error_has_its_page() {
     for (request, page) in [
         ("nonsense\r\n\r\n", "400 Bad Request"),
         ("GET / HTTP/1.1\r\nHost: test\r\n\r\n", "404 Not Found"),
-        (
-            "PUT / HTTP/1.1\r\nHost: test\r\n\r\n",
-            "405 Method Not Allowed",
-        ),
-        (
-            "GET /a.txt HTTP/1.1\r\nHost: test\r\nIf-Match: \"\"\r\n\r\n",
-            "412 Precondition Failed",
-        ),
+        ("PUT / HTTP/1.1\r\nHost: test\r\n\r\n", "405 Method Not Allowed"),
+        ("GET /a.txt HTTP/1.1\r\nHost: test\r\nIf-Match: \"\"\r\n\r\n", "412 Precondition Failed"),
         (
             "PUT / HTTP/1.1\r\nHost: test\r\nContent-Length: 9999999\r\n\r\n",
             "413 Content Too Large",
@@ -35,18 +29,9 @@ fn every_kind_of_error_has_its_page() {
             "GET /a.txt HTTP/1.1\r\nHost: test\r\nRange: bytes=9-\r\n\r\n",
             "416 Range Not Satisfiable",
         ),
-        (
-            "GET / HTTP/1.1\r\nHost: test\r\nExpect: x\r\n\r\n",
-            "417 Expectation Failed",
-        ),
-        (
-            "BREW / HTTP/1.1\r\nHost: test\r\n\r\n",
-            "501 Not Implemented",
-        ),
-        (
-            "GET / HTTP/3.0\r\nHost: test\r\n\r\n",
-            "505 HTTP Version Not Supported",
-        ),
+        ("GET / HTTP/1.1\r\nHost: test\r\nExpect: x\r\n\r\n", "417 Expectation Failed"),
+        ("BREW / HTTP/1.1\r\nHost: test\r\n\r\n", "501 Not Implemented"),
+        ("GET / HTTP/3.0\r\nHost: test\r\n\r\n", "505 HTTP Version Not Supported"),
     ] {
         let reply = server.raw(request).reply();
         assert_eq!(format!("{} {}", reply.status, reply.reason), page);
@@ -57,10 +42,8 @@ fn every_kind_of_error_has_its_page() {
 #[test]
 fn a_page_reflects_nothing_of_the_request() {
     let server = Fixture::new().serve();
-    let reply = server
-        .get("/marker-in-path?marker-in-query")
-        .header("X-Marker", "marker-in-header")
-        .send();
+    let reply =
+        server.get("/marker-in-path?marker-in-query").header("X-Marker", "marker-in-header").send();
     assert!(!format!("{reply:?}").contains("marker"), "{reply:?}");
 }
 
@@ -82,11 +65,7 @@ fn error_pages_can_be_switched_off() {
         .header("Content-Length", "0")
         .no_header("Content-Type")
         .body("");
-    server
-        .raw("nonsense\r\n\r\n")
-        .last_reply()
-        .expect(400)
-        .body("");
+    server.raw("nonsense\r\n\r\n").last_reply().expect(400).body("");
 }
 
 /// RFC 9110 §9.3.2.

@@ -36,9 +36,7 @@ fn too_much_content_is_refused_before_it_is_sent() {
 #[test]
 fn chunked_content_is_waited_for_no_more_than_any_other() {
     let server = serve();
-    let mut client = server.raw(post(
-        "Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n",
-    ));
+    let mut client = server.raw(post("Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n"));
     client.last_reply().expect(405);
 }
 

@@ -44,11 +44,7 @@ fn the_date_is_that_of_the_answer() {
 #[test]
 fn a_missing_file_is_not_found() {
     let server = Fixture::new().serve();
-    server
-        .get("/missing")
-        .send()
-        .expect(404)
-        .header("Content-Type", "text/html");
+    server.get("/missing").send().expect(404).header("Content-Type", "text/html");
 }
 
 #[test]
@@ -60,12 +56,7 @@ fn a_missing_directory_on_the_way_is_not_found() {
 #[test]
 fn an_empty_file_has_no_content() {
     let server = Fixture::new().file("empty.txt", "").serve();
-    server
-        .get("/empty.txt")
-        .send()
-        .expect(200)
-        .header("Content-Length", "0")
-        .body("");
+    server.get("/empty.txt").send().expect(200).header("Content-Length", "0").body("");
 }
 
 /// RFC 9110 §9.3.2: the same headers as GET, and nothing after them.
@@ -144,20 +135,13 @@ fn a_file_is_no_directory() {
 fn a_name_of_255_bytes_is_served() {
     let name = "n".repeat(255);
     let server = Fixture::new().file(&name, "long").serve();
-    server
-        .get(format!("/{name}"))
-        .send()
-        .expect(200)
-        .body("long");
+    server.get(format!("/{name}")).send().expect(200).body("long");
 }
 
 #[test]
 fn a_segment_that_no_file_system_can_hold_is_not_found() {
     let server = Fixture::new().serve();
-    server
-        .get(format!("/{}", "n".repeat(256)))
-        .send()
-        .expect(404);
+    server.get(format!("/{}", "n".repeat(256))).send().expect(404);
 }
 
 /// PATH_MAX is 4096 bytes with the NUL.
@@ -173,11 +157,7 @@ fn a_path_near_the_limit_of_the_kernel_is_served() {
         return skip(&format!("making a deep directory: {error}"));
     }
     let server = fixture.file(&name, "deep").serve();
-    server
-        .get(format!("/{name}"))
-        .send()
-        .expect(200)
-        .body("deep");
+    server.get(format!("/{name}")).send().expect(200).body("deep");
 }
 
 #[test]
@@ -215,10 +195,7 @@ fn a_socket_is_not_found() {
 
 #[test]
 fn a_device_is_not_found() {
-    let server = Fixture::new()
-        .symlink("zero", "/dev/zero")
-        .symlinks(httpd::Symlinks::All)
-        .serve();
+    let server = Fixture::new().symlink("zero", "/dev/zero").symlinks(httpd::Symlinks::All).serve();
     server.get("/zero").send().expect(404);
 }
 
@@ -244,9 +221,9 @@ fn a_file_that_may_not_be_read_is_forbidden() {
 fn files_of_every_size_around_the_bounds_arrive_whole() {
     let around = [4096, 8192, 65_536, 128 * 1024, 256 * 1024, 1024 * 1024];
     let sizes = around.iter().flat_map(|size| [size - 1, *size, size + 1]);
-    let fixture = sizes.clone().fold(Fixture::new(), |fixture, size| {
-        fixture.file(format!("{size}.bin"), noise(size))
-    });
+    let fixture = sizes
+        .clone()
+        .fold(Fixture::new(), |fixture, size| fixture.file(format!("{size}.bin"), noise(size)));
     let server = fixture.serve();
     for size in sizes {
         let reply = server.get(format!("/{size}.bin")).send();
@@ -316,9 +293,7 @@ const GET: &str = "GET /a.txt HTTP/1.1\r\nHost: test\r\n\r\n";
 fn a_client_that_connects_after_a_change_sees_it_however_busy_the_worker_is() {
     let (server, begun) = serve_busy();
     let mut busy = server.raw(SLOW);
-    until("the worker is busy", || {
-        begun.load(Ordering::SeqCst).then_some(())
-    });
+    until("the worker is busy", || begun.load(Ordering::SeqCst).then_some(()));
     server.replace("a.txt", "new");
     server.raw(GET).reply().expect(200).body("new");
     busy.reply().expect(200).body("slow");
@@ -328,9 +303,7 @@ fn a_client_that_connects_after_a_change_sees_it_however_busy_the_worker_is() {
 fn a_request_sent_after_a_change_sees_it_although_the_one_before_was_under_way() {
     let (server, begun) = serve_busy();
     let mut client = server.raw(SLOW);
-    until("the worker is busy", || {
-        begun.load(Ordering::SeqCst).then_some(())
-    });
+    until("the worker is busy", || begun.load(Ordering::SeqCst).then_some(()));
     server.replace("a.txt", "new");
     client.send(GET);
     client.reply().expect(200).body("slow");
@@ -343,9 +316,7 @@ fn an_open_connection_sees_a_change_however_busy_the_worker_is() {
     let mut open = server.raw(GET);
     open.reply().expect(200).body("old");
     let mut busy = server.raw(SLOW);
-    until("the worker is busy", || {
-        begun.load(Ordering::SeqCst).then_some(())
-    });
+    until("the worker is busy", || begun.load(Ordering::SeqCst).then_some(()));
     server.replace("a.txt", "new");
     open.send(GET);
     open.reply().expect(200).body("new");

@@ -38,16 +38,14 @@ fn sources() -> Vec<Source> {
 
 /// A file that its parent declares under `#[cfg(test)]`.
 fn is_test(path: &Path) -> bool {
-    path.file_stem()
-        .is_some_and(|stem| ["tests", "driven"].iter().any(|name| stem == *name))
+    path.file_stem().is_some_and(|stem| ["tests", "driven"].iter().any(|name| stem == *name))
         || path.components().any(|part| part.as_os_str() == "driven")
 }
 
 impl Source {
     fn new(path: PathBuf, text: &str) -> Source {
-        let production = text
-            .split_once("#[cfg(test)]\nmod tests {")
-            .map_or(text, |(before, _)| before);
+        let production =
+            text.split_once("#[cfg(test)]\nmod tests {").map_or(text, |(before, _)| before);
         let code = production
             .lines()
             .map(|line| {
@@ -56,12 +54,7 @@ impl Source {
             })
             .collect::<Vec<_>>()
             .join("\n");
-        Source {
-            floor: floor(&path),
-            lines: production.lines().count(),
-            path,
-            code,
-        }
+        Source { floor: floor(&path), lines: production.lines().count(), path, code }
     }
 
     /// The floors' names that it mentions after `crate::`, be it in a list.
@@ -100,9 +93,7 @@ fn top_level(list: &str) -> Vec<String> {
 }
 
 fn word(text: &str) -> String {
-    text.chars()
-        .take_while(|character| character.is_alphanumeric() || *character == '_')
-        .collect()
+    text.chars().take_while(|character| character.is_alphanumeric() || *character == '_').collect()
 }
 
 const PROGRAM: u8 = 5;
@@ -167,15 +158,9 @@ fn a_climb_would_be_seen() {
     let see = |text: &str| Source::new(PathBuf::from("files/x.rs"), text).mentions();
     assert_eq!(see("use crate::site::Body;"), ["site"]);
     assert_eq!(see("let it = crate::server::run();"), ["server"]);
-    assert_eq!(
-        see("use crate::{http::{a, b}, site::{c}, sys};"),
-        ["http", "site", "sys"]
-    );
+    assert_eq!(see("use crate::{http::{a, b}, site::{c}, sys};"), ["http", "site", "sys"]);
     assert_eq!(see("// crate::site is above"), [""; 0]);
-    assert_eq!(
-        see("#[cfg(test)]\nmod tests {\n use crate::site::X;"),
-        [""; 0]
-    );
+    assert_eq!(see("#[cfg(test)]\nmod tests {\n use crate::site::X;"), [""; 0]);
     assert_eq!(floor(Path::new("http/h1/head.rs")), 1);
     assert_eq!(floor(Path::new("main.rs")), PROGRAM);
 }
@@ -202,10 +187,7 @@ fn nothing_is_unsafe_or_left_to_do() {
 #[test]
 fn the_crate_forbids_what_is_unsafe() {
     for source in sources() {
-        if ["lib.rs", "main.rs"]
-            .iter()
-            .any(|name| source.path == Path::new(name))
-        {
+        if ["lib.rs", "main.rs"].iter().any(|name| source.path == Path::new(name)) {
             let forbids = source.code.contains("#![forbid(unsafe_code)]");
             assert!(forbids, "{}", source.path.display());
         }

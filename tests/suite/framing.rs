@@ -149,9 +149,8 @@ fn a_coding_said_twice_is_refused() {
         "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
         "Transfer-Encoding: chunked, chunked\r\n",
     ] {
-        let mut client = server.raw(format!(
-            "POST /a.txt HTTP/1.1\r\nHost: test\r\n{headers}\r\n0\r\n\r\n{NEXT}"
-        ));
+        let mut client = server
+            .raw(format!("POST /a.txt HTTP/1.1\r\nHost: test\r\n{headers}\r\n0\r\n\r\n{NEXT}"));
         let reply = client.last_reply();
         assert!([400, 501].contains(&reply.status), "{headers:?}: {reply:?}");
     }
@@ -203,23 +202,13 @@ fn a_chunk_too_large_for_a_number_is_refused() {
 #[test]
 fn endless_chunk_extensions_are_refused() {
     let extension = "x".repeat(20_000);
-    refused(
-        400,
-        &[&format!(
-            "Transfer-Encoding: chunked\r\n\r\n1;{extension}\r\na\r\n0\r\n\r\n"
-        )],
-    );
+    refused(400, &[&format!("Transfer-Encoding: chunked\r\n\r\n1;{extension}\r\na\r\n0\r\n\r\n")]);
 }
 
 #[test]
 fn endless_trailers_are_refused() {
     let trailers = "X-Trailer: y\r\n".repeat(2000);
-    refused(
-        400,
-        &[&format!(
-            "Transfer-Encoding: chunked\r\n\r\n0\r\n{trailers}\r\n"
-        )],
-    );
+    refused(400, &[&format!("Transfer-Encoding: chunked\r\n\r\n0\r\n{trailers}\r\n")]);
 }
 
 /// RFC 9110 §6.5: trailers are no headers.
@@ -237,9 +226,8 @@ fn a_request_without_a_length_has_no_content() {
 #[test]
 fn get_may_have_content_too() {
     let server = serve();
-    let mut client = server.raw(format!(
-        "GET /a.txt HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhello{NEXT}"
-    ));
+    let mut client = server
+        .raw(format!("GET /a.txt HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhello{NEXT}"));
     client.reply().expect(200).body("it");
     client.reply().expect(200).body("it");
 }

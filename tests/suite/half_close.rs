@@ -3,10 +3,7 @@
 use crate::support::{Fixture, TestServer, noise};
 
 fn serve() -> TestServer {
-    Fixture::new()
-        .file("a.txt", "it")
-        .file("large.bin", noise(5_000_000))
-        .serve()
+    Fixture::new().file("a.txt", "it").file("large.bin", noise(5_000_000)).serve()
 }
 
 const GET: &str = "GET /a.txt HTTP/1.1\r\nHost: test\r\n\r\n";

@@ -11,9 +11,8 @@ fn text(bytes: &[u8]) -> String {
 
 #[test]
 fn a_function_is_a_handler() {
-    let server = Fixture::new()
-        .handler("/hello", |_: &Request<'_>| Response::text("hello\n"))
-        .serve();
+    let server =
+        Fixture::new().handler("/hello", |_: &Request<'_>| Response::text("hello\n")).serve();
     server
         .get("/hello")
         .send()
@@ -43,10 +42,7 @@ fn a_handler_sees_the_request() {
         .header("X-CUSTOM", " value ")
         .send()
         .body("GET /echo/c /c d=%20 test value 127.0.0.1");
-    server
-        .get("/echo")
-        .send()
-        .body("GET /echo  none test none 127.0.0.1");
+    server.get("/echo").send().body("GET /echo  none test none 127.0.0.1");
 }
 
 #[test]
@@ -94,15 +90,9 @@ fn the_longest_prefix_wins() {
 /// RFC 9110 §9.3.2.
 #[test]
 fn head_to_a_handler_is_its_answer_without_content() {
-    let server = Fixture::new()
-        .handler("/hello", |_: &Request<'_>| Response::text("hello"))
-        .serve();
-    server
-        .head("/hello")
-        .send()
-        .expect(200)
-        .header("Content-Length", "5")
-        .body("");
+    let server =
+        Fixture::new().handler("/hello", |_: &Request<'_>| Response::text("hello")).serve();
+    server.head("/hello").send().expect(200).header("Content-Length", "5").body("");
 }
 
 #[test]
@@ -116,10 +106,7 @@ fn a_handler_says_status_and_headers() {
         })
         .serve();
     let reply = server.get("/moved").send();
-    reply
-        .expect(303)
-        .header("Location", "/there")
-        .header("Content-Length", "0");
+    reply.expect(303).header("Location", "/there").header("Content-Length", "0");
     let cookies: Vec<&str> = reply
         .headers
         .iter()
@@ -143,9 +130,7 @@ fn a_status_without_a_name_is_sent_all_the_same() {
 #[test]
 fn an_answer_that_has_no_content_is_sent_without() {
     let server = Fixture::new()
-        .handler("/none", |_: &Request<'_>| {
-            Response::text("ignored").status(Status::NO_CONTENT)
-        })
+        .handler("/none", |_: &Request<'_>| Response::text("ignored").status(Status::NO_CONTENT))
         .serve();
     let mut client = server.connect();
     for _ in 0..2 {
@@ -173,9 +158,8 @@ fn a_header_value_cannot_smuggle_another_header() {
 
 #[test]
 fn a_bare_error_of_a_handler_gets_the_page_of_its_status() {
-    let server = Fixture::new()
-        .handler("/gone", |_: &Request<'_>| Response::new(Status::GONE))
-        .serve();
+    let server =
+        Fixture::new().handler("/gone", |_: &Request<'_>| Response::new(Status::GONE)).serve();
     let reply = server.get("/gone").send();
     assert!(reply.expect(410).text().contains("410 Gone"));
 }
@@ -183,9 +167,7 @@ fn a_bare_error_of_a_handler_gets_the_page_of_its_status() {
 #[test]
 fn an_error_with_content_keeps_it() {
     let server = Fixture::new()
-        .handler("/gone", |_: &Request<'_>| {
-            Response::text("it was here").status(Status::GONE)
-        })
+        .handler("/gone", |_: &Request<'_>| Response::text("it was here").status(Status::GONE))
         .serve();
     server
         .get("/gone")
@@ -205,9 +187,7 @@ fn content_of_every_size_is_sent_whole() {
         .serve();
     let mut client = server.connect();
     for length in [0, 1, 4095, 4096, 4097, 65_536, 3_000_000] {
-        client.send(format!(
-            "GET /bytes?{length} HTTP/1.1\r\nHost: test\r\n\r\n"
-        ));
+        client.send(format!("GET /bytes?{length} HTTP/1.1\r\nHost: test\r\n\r\n"));
         client.reply().expect(200).body(digits(length));
     }
 }
@@ -221,40 +201,24 @@ impl Handler for PostOnly {
     }
 
     fn answer(&self, request: &Request<'_>, _: &mut Desk<'_>) -> Answer {
-        Response::text(format!("{}", request.method()))
-            .status(Status::CREATED)
-            .into()
+        Response::text(format!("{}", request.method())).status(Status::CREATED).into()
     }
 }
 
 #[test]
 fn a_handler_chooses_its_methods() {
     let server = Fixture::new().handler("/post", PostOnly).serve();
-    server
-        .request("POST", "/post")
-        .content("hello")
-        .send()
-        .expect(201)
-        .body("POST");
+    server.request("POST", "/post").content("hello").send().expect(201).body("POST");
     for method in ["GET", "HEAD", "DELETE"] {
-        server
-            .request(method, "/post")
-            .send()
-            .expect(405)
-            .header("Allow", "POST, OPTIONS");
+        server.request(method, "/post").send().expect(405).header("Allow", "POST, OPTIONS");
     }
-    server
-        .request("OPTIONS", "/post")
-        .send()
-        .expect(204)
-        .header("Allow", "POST, OPTIONS");
+    server.request("OPTIONS", "/post").send().expect(204).header("Allow", "POST, OPTIONS");
 }
 
 #[test]
 fn preconditions_and_ranges_are_left_to_the_handler() {
-    let server = Fixture::new()
-        .handler("/hello", |_: &Request<'_>| Response::text("hello"))
-        .serve();
+    let server =
+        Fixture::new().handler("/hello", |_: &Request<'_>| Response::text("hello")).serve();
     server
         .get("/hello")
         .header("If-None-Match", "*")
@@ -267,10 +231,7 @@ fn preconditions_and_ranges_are_left_to_the_handler() {
 #[test]
 fn a_site_without_a_root_location_has_nothing_elsewhere() {
     let site = httpd::Site::new().at("/only", |_: &Request<'_>| Response::text("here"));
-    let running = httpd::Server::new(site)
-        .listen("127.0.0.1:0")
-        .start()
-        .expect("a free port");
+    let running = httpd::Server::new(site).listen("127.0.0.1:0").start().expect("a free port");
     let mut client = crate::support::Client::connect(&running.addresses()[0]);
     client.send("GET /only HTTP/1.1\r\nHost: test\r\n\r\nGET / HTTP/1.1\r\nHost: test\r\n\r\n");
     client.reply().expect(200).body("here");

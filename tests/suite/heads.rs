@@ -275,10 +275,7 @@ fn a_fragment_is_refused() {
 
 #[test]
 fn raw_bytes_beyond_ascii_in_a_target_are_refused() {
-    refused(
-        400,
-        &["GET /\u{e9} HTTP/1.1\r\nHost: test\r\n\r\n".as_bytes()],
-    );
+    refused(400, &["GET /\u{e9} HTTP/1.1\r\nHost: test\r\n\r\n".as_bytes()]);
 }
 
 #[test]

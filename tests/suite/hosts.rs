@@ -65,10 +65,7 @@ fn a_host_that_is_none_is_refused() {
 #[test]
 fn every_form_of_a_host_is_taken() {
     host("GET /host HTTP/1.1\r\nHost: example.org", "example.org");
-    host(
-        "GET /host HTTP/1.1\r\nHost: Example.org:8080",
-        "Example.org:8080",
-    );
+    host("GET /host HTTP/1.1\r\nHost: Example.org:8080", "Example.org:8080");
     host("GET /host HTTP/1.1\r\nHost: 127.0.0.1:80", "127.0.0.1:80");
     host("GET /host HTTP/1.1\r\nHost: [::1]:80", "[::1]:80");
 }
@@ -82,19 +79,13 @@ fn an_empty_host_is_taken() {
 #[test]
 fn http_1_0_needs_no_host() {
     let server = serve();
-    server
-        .raw("GET /host HTTP/1.0\r\n\r\n")
-        .last_reply()
-        .expect(200);
+    server.raw("GET /host HTTP/1.0\r\n\r\n").last_reply().expect(200);
 }
 
 /// RFC 9112 §3.2.2: the authority of an absolute target outweighs `Host`.
 #[test]
 fn an_absolute_target_says_the_host() {
-    host(
-        "GET http://other:81/host HTTP/1.1\r\nHost: test",
-        "other:81",
-    );
+    host("GET http://other:81/host HTTP/1.1\r\nHost: test", "other:81");
     host("GET HTTP://other/host HTTP/1.1\r\nHost: test", "other");
 }
 
@@ -102,9 +93,7 @@ fn an_absolute_target_says_the_host() {
 #[test]
 fn an_https_target_is_misdirected_on_a_plain_connection() {
     let server = serve();
-    let reply = server
-        .raw("GET https://other/host?q HTTP/1.1\r\nHost: test\r\n\r\n")
-        .reply();
+    let reply = server.raw("GET https://other/host?q HTTP/1.1\r\nHost: test\r\n\r\n").reply();
     reply.expect(421);
 }
 
@@ -141,9 +130,5 @@ fn the_host_of_a_request_never_comes_back() {
 #[test]
 fn an_absolute_target_is_normalised_like_any_other() {
     let server = Fixture::new().file("a.txt", "it").serve();
-    server
-        .get("http://test/x/../%61.txt")
-        .send()
-        .expect(200)
-        .body("it");
+    server.get("http://test/x/../%61.txt").send().expect(200).body("it");
 }

@@ -32,11 +32,7 @@ fn a_client_that_wants_to_close_is_closed() {
         "Connection: x, close ,y\r\n",
         "Connection: keep-alive\r\nConnection: close\r\n",
     ] {
-        server
-            .raw(request(header))
-            .last_reply()
-            .expect(200)
-            .body("it");
+        server.raw(request(header)).last_reply().expect(200).body("it");
     }
 }
 
@@ -76,10 +72,7 @@ fn http_1_0_stays_open_when_it_asks_to() {
     let mut client = server.connect();
     for _ in 0..3 {
         client.send("GET /a.txt HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n");
-        client
-            .reply()
-            .expect(200)
-            .header("Connection", "keep-alive");
+        client.reply().expect(200).header("Connection", "keep-alive");
     }
     client.send("GET /a.txt HTTP/1.0\r\n\r\n");
     client.last_reply();
@@ -99,14 +92,8 @@ fn errors_that_leave_no_doubt_keep_the_connection() {
     for (request, status) in [
         ("GET /missing HTTP/1.1\r\nHost: test\r\n\r\n", 404),
         ("DELETE /a.txt HTTP/1.1\r\nHost: test\r\n\r\n", 405),
-        (
-            "GET /a.txt HTTP/1.1\r\nHost: test\r\nIf-Match: \"x\"\r\n\r\n",
-            412,
-        ),
-        (
-            "GET /a.txt HTTP/1.1\r\nHost: test\r\nRange: bytes=9-\r\n\r\n",
-            416,
-        ),
+        ("GET /a.txt HTTP/1.1\r\nHost: test\r\nIf-Match: \"x\"\r\n\r\n", 412),
+        ("GET /a.txt HTTP/1.1\r\nHost: test\r\nRange: bytes=9-\r\n\r\n", 416),
         ("GET /a.txt HTTP/1.1\r\nHost: test\r\n\r\n", 200),
     ] {
         client.send(request);
@@ -120,10 +107,7 @@ fn head_keeps_the_connection() {
     let mut client = server.connect();
     for _ in 0..3 {
         client.send("HEAD /a.txt HTTP/1.1\r\nHost: test\r\n\r\n");
-        client
-            .reply_to("HEAD")
-            .expect(200)
-            .header("Content-Length", "2");
+        client.reply_to("HEAD").expect(200).header("Content-Length", "2");
     }
 }
 
@@ -171,11 +155,8 @@ fn many_connections_are_served_side_by_side() {
 
 #[test]
 fn many_clients_at_once_are_served_by_several_workers() {
-    let server = Fixture::new()
-        .file("a.txt", "it")
-        .file("large.bin", noise(400_000))
-        .workers(4)
-        .serve();
+    let server =
+        Fixture::new().file("a.txt", "it").file("large.bin", noise(400_000)).workers(4).serve();
     let large = noise(400_000);
     thread::scope(|scope| {
         for number in 0..8 {

@@ -65,10 +65,7 @@ fn the_end_of_a_file_beyond_4_gib_is_reached() {
     let first = LENGTH - 3;
     range(&server, &format!("bytes={first}-"))
         .expect(206)
-        .header(
-            "Content-Range",
-            &format!("bytes {first}-{}/{LENGTH}", LENGTH - 1),
-        )
+        .header("Content-Range", &format!("bytes {first}-{}/{LENGTH}", LENGTH - 1))
         .body("fgh");
 }
 
@@ -85,11 +82,7 @@ fn parts_on_both_sides_of_4_gib_are_right() {
     let first = 4 * GIB - 4;
     let reply = range(&server, &format!("bytes=0-7,{first}-{}", first + 7));
     let content = String::from_utf8_lossy(&reply.expect(206).body).into_owned();
-    assert_eq!(
-        content.matches("\r\n\r\nabcdefgh\r\n").count(),
-        2,
-        "{content}"
-    );
+    assert_eq!(content.matches("\r\n\r\nabcdefgh\r\n").count(), 2, "{content}");
 }
 
 const DOWNLOAD: usize = 300_000_000;
@@ -105,10 +98,7 @@ fn download(client: &mut Client) {
     let mut at = 0;
     while at < DOWNLOAD {
         let piece = client.read(DOWNLOAD - at).expect("more comes");
-        assert!(
-            content()[at..at + piece.len()] == piece,
-            "differs after {at}"
-        );
+        assert!(content()[at..at + piece.len()] == piece, "differs after {at}");
         at += piece.len();
     }
 }
@@ -171,10 +161,7 @@ fn parts_of_a_file_that_is_on_the_disk_alone_are_right() {
             .body(&content[first..=last]);
     }
     chill(&server, "cold.bin");
-    let reply = server
-        .get("/cold.bin")
-        .header("Range", "bytes=0-99,10000000-10000099")
-        .send();
+    let reply = server.get("/cold.bin").header("Range", "bytes=0-99,10000000-10000099").send();
     let found = |part: &[u8]| reply.body.windows(part.len()).any(|window| window == part);
     assert!(found(&content[..100]) && found(&content[10_000_000..10_000_100]));
 }
@@ -191,14 +178,10 @@ fn answers_from_the_disk_and_from_memory_keep_their_order() {
     for number in 0..20 {
         chill(&server, &format!("{number}.bin"));
     }
-    let requests: String = (0..20)
-        .map(|number| format!("GET /{number}.bin HTTP/1.1\r\nHost: test\r\n\r\n"))
-        .collect();
+    let requests: String =
+        (0..20).map(|number| format!("GET /{number}.bin HTTP/1.1\r\nHost: test\r\n\r\n")).collect();
     let mut client = server.raw(requests);
     for number in 0..20 {
-        client
-            .reply()
-            .expect(200)
-            .body(noise(1000 + number * 50_000));
+        client.reply().expect(200).body(noise(1000 + number * 50_000));
     }
 }

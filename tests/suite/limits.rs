@@ -17,10 +17,7 @@ fn a_target_may_take_8_kib_and_no_more() {
     let server = serve();
     let longest = format!("/a.txt?{}", "q".repeat(8 * 1024 - 7));
     server.raw(get(&longest, "")).reply().expect(200).body("it");
-    server
-        .raw(get(&format!("{longest}q"), ""))
-        .last_reply()
-        .expect(414);
+    server.raw(get(&format!("{longest}q"), "")).last_reply().expect(414);
 }
 
 #[test]
@@ -36,10 +33,7 @@ fn a_head_may_have_a_hundred_headers_and_no_more() {
     let server = serve();
     let headers = |count: usize| "X: y\r\n".repeat(count - 1);
     server.raw(get("/a.txt", &headers(100))).reply().expect(200);
-    server
-        .raw(get("/a.txt", &headers(101)))
-        .last_reply()
-        .expect(431);
+    server.raw(get("/a.txt", &headers(101))).last_reply().expect(431);
 }
 
 #[test]
@@ -56,10 +50,8 @@ fn a_head_may_take_32_kib_and_no_more() {
 #[test]
 fn a_header_without_end_is_refused_before_it_ends() {
     let server = serve();
-    let mut client = server.raw(format!(
-        "GET /a.txt HTTP/1.1\r\nHost: test\r\nX: {}",
-        "y".repeat(40_000)
-    ));
+    let mut client =
+        server.raw(format!("GET /a.txt HTTP/1.1\r\nHost: test\r\nX: {}", "y".repeat(40_000)));
     client.last_reply_after_finish().expect(431);
 }
 
@@ -103,10 +95,8 @@ fn the_bounds_of_a_head_can_be_set() {
 
 #[test]
 fn the_number_of_ranges_can_be_set() {
-    let server = Fixture::new()
-        .file("a.txt", "0123456789")
-        .limits(|limits| limits.ranges_max = 2)
-        .serve();
+    let server =
+        Fixture::new().file("a.txt", "0123456789").limits(|limits| limits.ranges_max = 2).serve();
     let ask = |range| server.get("/a.txt").header("Range", range).send();
     ask("bytes=0-0,2-2").expect(206);
     ask("bytes=0-0,2-2,4-4").expect(200);
@@ -114,10 +104,8 @@ fn the_number_of_ranges_can_be_set() {
 
 #[test]
 fn more_connections_than_allowed_wait_for_their_turn() {
-    let server = Fixture::new()
-        .file("a.txt", "it")
-        .limits(|limits| limits.connections_max = 2)
-        .serve();
+    let server =
+        Fixture::new().file("a.txt", "it").limits(|limits| limits.connections_max = 2).serve();
     let mut served: Vec<Client> = (0..2).map(|_| server.raw(get("/a.txt", ""))).collect();
     for client in &mut served {
         client.reply().expect(200);
@@ -137,13 +125,10 @@ fn more_connections_than_allowed_wait_for_their_turn() {
 
 #[test]
 fn a_full_server_takes_everyone_in_the_end() {
-    let server = Fixture::new()
-        .file("a.txt", "it")
-        .limits(|limits| limits.connections_max = 3)
-        .serve();
-    let mut clients: Vec<Client> = (0..50)
-        .map(|_| server.raw(get("/a.txt", "Connection: close\r\n")))
-        .collect();
+    let server =
+        Fixture::new().file("a.txt", "it").limits(|limits| limits.connections_max = 3).serve();
+    let mut clients: Vec<Client> =
+        (0..50).map(|_| server.raw(get("/a.txt", "Connection: close\r\n"))).collect();
     for client in &mut clients {
         client.last_reply().expect(200).body("it");
     }

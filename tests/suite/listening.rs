@@ -8,9 +8,7 @@ use std::net::{IpAddr, Ipv6Addr, TcpListener, TcpStream};
 fn start(addresses: &[&str]) -> Result<Running, StartError> {
     addresses
         .iter()
-        .fold(Server::new(Site::new()), |server, address| {
-            server.listen(address)
-        })
+        .fold(Server::new(Site::new()), |server, address| server.listen(address))
         .start()
 }
 
@@ -90,11 +88,8 @@ fn an_ipv6_address_is_listened_on() {
 
 #[test]
 fn several_addresses_are_all_listened_on() {
-    let server = Fixture::new()
-        .listen("127.0.0.1:0")
-        .listen("127.0.0.2:0")
-        .listen("127.0.0.1:0")
-        .serve();
+    let server =
+        Fixture::new().listen("127.0.0.1:0").listen("127.0.0.2:0").listen("127.0.0.1:0").serve();
     assert_eq!(server.addresses().len(), 3);
     for address in server.addresses() {
         let mut client = Client::connect(address);
@@ -166,9 +161,7 @@ fn a_server_without_an_address_is_refused() {
 
 #[test]
 fn a_port_is_free_at_once_when_its_server_has_ended() {
-    let mut server = Fixture::new()
-        .listen(&format!("{}:0", own_loopback()))
-        .serve();
+    let mut server = Fixture::new().listen(&format!("{}:0", own_loopback())).serve();
     let address = server.address().to_string();
     let mut client =
         server.raw("GET /a..b.txt HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");

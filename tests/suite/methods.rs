@@ -11,11 +11,7 @@ fn serve() -> TestServer {
 fn a_file_can_only_be_read() {
     let server = serve();
     for method in ["POST", "PUT", "DELETE", "PATCH"] {
-        server
-            .request(method, "/a.txt")
-            .send()
-            .expect(405)
-            .header("Allow", "GET, HEAD, OPTIONS");
+        server.request(method, "/a.txt").send().expect(405).header("Allow", "GET, HEAD, OPTIONS");
     }
     server.get("/a.txt").send().expect(200).body("it");
 }

@@ -6,21 +6,13 @@ use httpd::{Request, Response};
 #[test]
 fn options_of_a_file_says_what_can_be_done_with_it() {
     let server = Fixture::new().file("a.txt", "it").serve();
-    server
-        .request("OPTIONS", "/a.txt")
-        .send()
-        .expect(204)
-        .header("Allow", "GET, HEAD, OPTIONS");
+    server.request("OPTIONS", "/a.txt").send().expect(204).header("Allow", "GET, HEAD, OPTIONS");
 }
 
 #[test]
 fn options_of_the_whole_server() {
     let server = Fixture::new().serve();
-    server
-        .request("OPTIONS", "*")
-        .send()
-        .expect(204)
-        .header("Allow", "GET, HEAD, OPTIONS");
+    server.request("OPTIONS", "*").send().expect(204).header("Allow", "GET, HEAD, OPTIONS");
 }
 
 /// RFC 9112 §3.2.4.
@@ -32,14 +24,9 @@ fn options_of_an_absolute_target_without_a_path_is_of_the_whole_server() {
 
 #[test]
 fn options_of_a_handler_says_its_methods() {
-    let server = Fixture::new()
-        .handler("/hello", |_: &Request<'_>| Response::text("hello"))
-        .serve();
-    server
-        .request("OPTIONS", "/hello")
-        .send()
-        .expect(204)
-        .header("Allow", "GET, HEAD, OPTIONS");
+    let server =
+        Fixture::new().handler("/hello", |_: &Request<'_>| Response::text("hello")).serve();
+    server.request("OPTIONS", "/hello").send().expect(204).header("Allow", "GET, HEAD, OPTIONS");
 }
 
 #[test]
@@ -56,8 +43,5 @@ fn options_may_have_content_and_leaves_the_connection_open() {
 #[test]
 fn the_whole_server_cannot_be_read() {
     let server = Fixture::new().serve();
-    server
-        .raw("GET * HTTP/1.1\r\nHost: test\r\n\r\n")
-        .last_reply()
-        .expect(400);
+    server.raw("GET * HTTP/1.1\r\nHost: test\r\n\r\n").last_reply().expect(400);
 }

@@ -20,11 +20,7 @@ fn a_panic_ends_its_connection() {
     let server = serve();
     let mut client = server.raw(BAD);
     let (wire, _) = client.rest();
-    assert!(
-        wire.is_empty() || wire.starts_with(b"HTTP/1.1 500 "),
-        "{}",
-        wire.escape_ascii()
-    );
+    assert!(wire.is_empty() || wire.starts_with(b"HTTP/1.1 500 "), "{}", wire.escape_ascii());
 }
 
 #[test]

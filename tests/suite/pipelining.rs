@@ -7,55 +7,20 @@ use std::thread;
 /// A conversation of every kind of request that leaves the connection open, and the answers to it:
 /// method, status, content.
 const SAMPLE: &[(&str, &str, u16, &str)] = &[
-    (
-        "GET",
-        "GET /a.txt HTTP/1.1\r\nHost: test\r\n\r\n",
-        200,
-        "it",
-    ),
-    (
-        "HEAD",
-        "HEAD /a.txt HTTP/1.1\r\nHost: test\r\n\r\n",
-        200,
-        "",
-    ),
-    (
-        "POST",
-        "POST /a.txt HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nGET /",
-        405,
-        "",
-    ),
-    (
-        "GET",
-        "\r\nGET /a.txt HTTP/1.1\r\nHost: test\r\nRange: bytes=1-1\r\n\r\n",
-        206,
-        "t",
-    ),
+    ("GET", "GET /a.txt HTTP/1.1\r\nHost: test\r\n\r\n", 200, "it"),
+    ("HEAD", "HEAD /a.txt HTTP/1.1\r\nHost: test\r\n\r\n", 200, ""),
+    ("POST", "POST /a.txt HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nGET /", 405, ""),
+    ("GET", "\r\nGET /a.txt HTTP/1.1\r\nHost: test\r\nRange: bytes=1-1\r\n\r\n", 206, "t"),
     (
         "PUT",
         "PUT /a.txt HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX: y\r\n\r\n",
         405,
         "",
     ),
-    (
-        "OPTIONS",
-        "OPTIONS * HTTP/1.1\r\nHost: test\r\n\r\n",
-        204,
-        "",
-    ),
-    (
-        "GET",
-        "GET /x/../%61.txt?q HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
-        200,
-        "it",
-    ),
+    ("OPTIONS", "OPTIONS * HTTP/1.1\r\nHost: test\r\n\r\n", 204, ""),
+    ("GET", "GET /x/../%61.txt?q HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", 200, "it"),
     ("GET", "GET /none HTTP/1.1\r\nHost: test\r\n\r\n", 404, ""),
-    (
-        "GET",
-        "GET /a.txt HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n",
-        200,
-        "it",
-    ),
+    ("GET", "GET /a.txt HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n", 200, "it"),
 ];
 
 fn serve() -> TestServer {
@@ -110,10 +75,7 @@ fn a_conversation_cut_in_two_anywhere_is_answered_alike() {
                 Some(reply) => reply.clone(),
                 None => client.reply_to(method),
             };
-            assert_eq!(
-                reply.status, *status,
-                "cut at {cut}, {request:?}: {reply:?}"
-            );
+            assert_eq!(reply.status, *status, "cut at {cut}, {request:?}: {reply:?}");
             reply.body(body);
         }
         client.ends();
@@ -162,11 +124,7 @@ fn large_and_small_answers_keep_their_order() {
     let server = serve();
     let requests: String = (0..30)
         .map(|number| {
-            let target = if number % 3 == 1 {
-                "large.bin"
-            } else {
-                "a.txt"
-            };
+            let target = if number % 3 == 1 { "large.bin" } else { "a.txt" };
             format!("GET /{target} HTTP/1.1\r\nHost: test\r\n\r\n")
         })
         .collect();

@@ -21,10 +21,7 @@ fn part(range: &str, first: usize, last: usize) {
 
 #[track_caller]
 fn whole(range: &str) {
-    ask(range)
-        .expect(200)
-        .no_header("Content-Range")
-        .body(digits(1000));
+    ask(range).expect(200).no_header("Content-Range").body(digits(1000));
 }
 
 #[test]
@@ -89,9 +86,7 @@ fn a_range_outside_of_the_file_cannot_be_satisfied() {
         "bytes=-0",
         "bytes=99999999999999999999999999-",
     ] {
-        ask(range)
-            .expect(416)
-            .header("Content-Range", "bytes */1000");
+        ask(range).expect(416).header("Content-Range", "bytes */1000");
     }
 }
 
@@ -99,9 +94,7 @@ fn a_range_outside_of_the_file_cannot_be_satisfied() {
 fn an_empty_file_has_no_range() {
     let server = Fixture::new().file("empty", "").serve();
     let ask = |range| server.get("/empty").header("Range", range).send();
-    ask("bytes=0-")
-        .expect(416)
-        .header("Content-Range", "bytes */0");
+    ask("bytes=0-").expect(416).header("Content-Range", "bytes */0");
     ask("bytes=0-0").expect(416);
     ask("bytes=-5").expect(200).body("");
 }
@@ -172,10 +165,7 @@ fn several_ranges_come_as_parts() {
         [
             ("bytes 0-4/1000".to_owned(), digits(1000)[0..5].to_vec()),
             ("bytes 10-14/1000".to_owned(), digits(1000)[10..15].to_vec()),
-            (
-                "bytes 995-999/1000".to_owned(),
-                digits(1000)[995..].to_vec()
-            ),
+            ("bytes 995-999/1000".to_owned(), digits(1000)[995..].to_vec()),
         ]
     );
 }
@@ -203,11 +193,7 @@ fn several_ranges_of_which_none_is_inside_cannot_be_satisfied() {
 
 #[test]
 fn ranges_spread_over_several_lines_are_one_list() {
-    let reply = serve()
-        .get("/t.bin")
-        .header("Range", "bytes=0-4")
-        .header("Range", "10-14")
-        .send();
+    let reply = serve().get("/t.bin").header("Range", "bytes=0-4").header("Range", "10-14").send();
     assert_eq!(parts(&reply).len(), 2);
 }
 
@@ -256,9 +242,7 @@ fn every_range_around_the_bounds_of_a_large_file_is_right() {
     let content = noise(300_000);
     let server = Fixture::new().file("large.bin", &content).serve();
     let mut client = server.connect();
-    let places = [
-        0, 1, 4095, 4096, 4097, 131_071, 131_072, 262_144, 299_998, 299_999,
-    ];
+    let places = [0, 1, 4095, 4096, 4097, 131_071, 131_072, 262_144, 299_998, 299_999];
     for (index, first) in places.iter().enumerate() {
         for last in &places[index..] {
             client.send(format!(
@@ -276,12 +260,7 @@ fn every_range_around_the_bounds_of_a_large_file_is_right() {
 #[test]
 fn an_index_has_ranges_too() {
     let server = Fixture::new().file("index.html", "0123").serve();
-    server
-        .get("/")
-        .header("Range", "bytes=1-2")
-        .send()
-        .expect(206)
-        .body("12");
+    server.get("/").header("Range", "bytes=1-2").send().expect(206).body("12");
 }
 
 fn boundary(reply: &Reply) -> &str {
@@ -318,7 +297,5 @@ fn parts(reply: &Reply) -> Vec<(String, Vec<u8>)> {
 }
 
 fn position(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
-    bytes
-        .windows(wanted.len())
-        .position(|window| window == wanted)
+    bytes.windows(wanted.len()).position(|window| window == wanted)
 }

@@ -97,10 +97,7 @@ fn a_file_that_is_truncated_and_written_anew_is_never_mixed() {
 #[test]
 fn a_file_that_grows_while_it_is_sent_keeps_its_first_length_or_is_broken_off() {
     let (server, client, read) = begun();
-    let mut file = File::options()
-        .append(true)
-        .open(path(&server))
-        .expect("it");
+    let mut file = File::options().append(true).open(path(&server)).expect("it");
     file.write_all(&[b'#'; 1000]).expect("written");
     let (read, end) = rest(client, read);
     assert!(noise(LENGTH).starts_with(&read), "mixed");

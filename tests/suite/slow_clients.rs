@@ -36,10 +36,7 @@ fn a_client_that_says_nothing_is_closed_without_an_answer() {
 #[test]
 fn a_client_that_stops_within_its_head_is_told_408() {
     let server = patient(|limits| limits.head_timeout = SHORT);
-    server
-        .raw("GET /a.txt HTTP/1.1\r\nHo")
-        .last_reply_after_finish()
-        .expect(408);
+    server.raw("GET /a.txt HTTP/1.1\r\nHo").last_reply_after_finish().expect(408);
 }
 
 #[test]
@@ -143,9 +140,7 @@ fn a_client_that_never_stops_sending_after_the_last_answer_is_cut_off() {
     let server = patient(|limits| limits.lingering_time = SHORT);
     let mut client = server.raw("nonsense\r\n\r\n");
     client.reply().expect(400);
-    until("the connection is cut", || {
-        client.try_send(&[0; 1000]).err()
-    });
+    until("the connection is cut", || client.try_send(&[0; 1000]).err());
 }
 
 #[test]

@@ -231,9 +231,8 @@ fn a_client_that_connected_and_said_nothing_does_not_hold_up_the_end() {
 
 #[test]
 fn a_client_that_lingers_does_not_hold_up_the_end_beyond_the_deadline() {
-    let mut server = Fixture::new()
-        .limits(|limits| limits.stop_timeout = Duration::from_millis(200))
-        .serve();
+    let mut server =
+        Fixture::new().limits(|limits| limits.stop_timeout = Duration::from_millis(200)).serve();
     let mut client = server.raw("nonsense\r\n\r\n");
     client.reply().expect(400);
     let started = Instant::now();

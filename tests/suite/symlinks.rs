@@ -63,10 +63,7 @@ fn a_link_that_leads_out_is_not_found() {
 
 #[test]
 fn a_link_that_leads_out_and_in_again_is_not_found() {
-    serve(Symlinks::Inside)
-        .get("/out-and-in")
-        .send()
-        .expect(404);
+    serve(Symlinks::Inside).get("/out-and-in").send().expect(404);
 }
 
 #[test]
@@ -82,13 +79,7 @@ fn loops_and_dangling_links_are_not_found_under_every_policy() {
 #[test]
 fn no_link_is_followed_where_none_may_be() {
     let server = serve(Symlinks::Never);
-    for target in [
-        "/to-file",
-        "/to-directory/file.txt",
-        "/to-directory/",
-        "/chain",
-        "/out",
-    ] {
+    for target in ["/to-file", "/to-directory/file.txt", "/to-directory/", "/chain", "/out"] {
         server.get(target).send().expect(404);
     }
     server.get("/a/file.txt").send().expect(200);
@@ -107,10 +98,7 @@ fn every_link_is_followed_where_all_may_be() {
 fn dot_segments_do_not_climb_even_where_all_links_are_followed() {
     let server = serve(Symlinks::All);
     server.get("/../secret.txt").send().expect(404);
-    server
-        .get("/to-directory/../../secret.txt")
-        .send()
-        .expect(404);
+    server.get("/to-directory/../../secret.txt").send().expect(404);
 }
 
 #[test]
@@ -177,9 +165,8 @@ fn a_root_may_itself_be_a_link() {
 /// As releases are put into service: `current` is a link that is flipped to the next one.
 #[test]
 fn a_root_that_is_a_link_is_served_as_it_now_is() {
-    let fixture = Fixture::new()
-        .outside("releases/1/a.txt", "one")
-        .outside("releases/2/a.txt", "two");
+    let fixture =
+        Fixture::new().outside("releases/1/a.txt", "one").outside("releases/2/a.txt", "two");
     let current = fixture.place().join("current");
     std::os::unix::fs::symlink("releases/1", &current).expect("a link");
     let files = httpd::StaticFiles::new(httpd::Root::open(&current).expect("a directory"));

@@ -4,11 +4,7 @@ use crate::support::{Fixture, TestServer};
 use httpd::Types;
 
 fn serve(names: &[&str], types: Types) -> TestServer {
-    names
-        .iter()
-        .fold(Fixture::new(), |fixture, name| fixture.file(name, "x"))
-        .types(types)
-        .serve()
+    names.iter().fold(Fixture::new(), |fixture, name| fixture.file(name, "x")).types(types).serve()
 }
 
 #[track_caller]
@@ -85,9 +81,8 @@ fn the_last_extension_counts() {
 
 #[test]
 fn a_type_can_be_overridden() {
-    let types = Types::new()
-        .set("html", "application/xhtml+xml")
-        .set(".Webapp", "application/x-webapp");
+    let types =
+        Types::new().set("html", "application/xhtml+xml").set(".Webapp", "application/x-webapp");
     let server = serve(&["a.html", "a.webapp", "a.css"], types);
     let content_type = |target: &str| server.get(target).send().value("Content-Type").to_owned();
     assert_eq!(content_type("/a.html"), "application/xhtml+xml");
@@ -97,10 +92,7 @@ fn a_type_can_be_overridden() {
 
 #[test]
 fn a_charset_is_said_of_text_alone() {
-    let server = serve(
-        &["a.html", "a.json", "a.png"],
-        Types::new().charset("utf-8"),
-    );
+    let server = serve(&["a.html", "a.json", "a.png"], Types::new().charset("utf-8"));
     let content_type = |target: &str| server.get(target).send().value("Content-Type").to_owned();
     assert_eq!(content_type("/a.html"), "text/html; charset=utf-8");
     assert_eq!(content_type("/a.json"), "application/json; charset=utf-8");
@@ -110,11 +102,7 @@ fn a_charset_is_said_of_text_alone() {
 #[test]
 fn an_index_has_the_type_of_its_own_name() {
     let server = Fixture::new().file("d.png/index.html", "x").serve();
-    server
-        .get("/d.png/")
-        .send()
-        .expect(200)
-        .header("Content-Type", "text/html");
+    server.get("/d.png/").send().expect(200).header("Content-Type", "text/html");
 }
 
 #[test]

@@ -17,20 +17,13 @@ fn requests_are_answered_over_a_unix_socket() {
 #[test]
 fn large_files_are_sent_over_a_unix_socket() {
     let content = crate::support::noise(5_000_000);
-    let server = Fixture::new()
-        .file("large.bin", &content)
-        .listen_unix()
-        .serve();
+    let server = Fixture::new().file("large.bin", &content).listen_unix().serve();
     server.get("/large.bin").send().expect(200).body(content);
 }
 
 #[test]
 fn all_workers_take_from_one_unix_socket() {
-    let server = Fixture::new()
-        .file("a.txt", "it")
-        .workers(3)
-        .listen_unix()
-        .serve();
+    let server = Fixture::new().file("a.txt", "it").workers(3).listen_unix().serve();
     for _ in 0..50 {
         server.get("/a.txt").send().expect(200);
     }
@@ -38,11 +31,7 @@ fn all_workers_take_from_one_unix_socket() {
 
 #[test]
 fn a_unix_socket_and_a_port_may_be_listened_on_together() {
-    let server = Fixture::new()
-        .file("a.txt", "it")
-        .listen_unix()
-        .listen("127.0.0.1:0")
-        .serve();
+    let server = Fixture::new().file("a.txt", "it").listen_unix().listen("127.0.0.1:0").serve();
     assert_eq!(server.addresses().len(), 2);
     for address in server.addresses() {
         let mut client = Client::connect(address);
@@ -93,20 +82,14 @@ fn a_file_that_is_no_socket_is_left_alone() {
 
 #[test]
 fn a_client_of_a_unix_socket_is_logged_as_such() {
-    let server = Fixture::new()
-        .file("a.txt", "it")
-        .listen_unix()
-        .access_log()
-        .serve();
+    let server = Fixture::new().file("a.txt", "it").listen_unix().access_log().serve();
     server.get("/a.txt").send().expect(200);
     let line = server.log_lines(1).remove(0);
     assert!(line.starts_with("unix: - - ["), "{line}");
 }
 
 fn start(path: &std::path::Path) -> Result<(), StartError> {
-    let running = Server::new(Site::new())
-        .listen(&format!("unix:{}", path.display()))
-        .start()?;
+    let running = Server::new(Site::new()).listen(&format!("unix:{}", path.display())).start()?;
     running.handle().stop_now();
     running.wait();
     Ok(())

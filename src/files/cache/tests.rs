@@ -28,16 +28,8 @@ impl Site {
         let around = Directory::new();
         around.make("root");
         let root = Root::open(around.at("root")).expect("it is there");
-        let now = Now {
-            monotonic: Instant::now(),
-            wall: SystemTime::now(),
-        };
-        Site {
-            around,
-            root,
-            files: OpenFiles::watching(limits, watches),
-            now,
-        }
+        let now = Now { monotonic: Instant::now(), wall: SystemTime::now() };
+        Site { around, root, files: OpenFiles::watching(limits, watches), now }
     }
 
     /// The time stands still, unless this is called.
@@ -52,8 +44,7 @@ impl Site {
     }
 
     fn find(&mut self, path: impl AsRef<[u8]>) -> Result<Found, OpenError> {
-        self.files
-            .find(&self.root, path.as_ref(), self.now, Disk::MayBlock)
+        self.files.find(&self.root, path.as_ref(), self.now, Disk::MayBlock)
     }
 
     fn file(&mut self, path: &str) -> Rc<CachedFile> {
@@ -128,10 +119,7 @@ fn in_each_way(test: impl Fn(&mut Site)) {
 #[test]
 fn files_and_directories_are_told_apart() {
     in_each_way(|site| {
-        site.around
-            .write("root/a", "1")
-            .write("root/d/b", "2")
-            .write("root/empty", "");
+        site.around.write("root/a", "1").write("root/d/b", "2").write("root/empty", "");
         for _ in 0..2 {
             assert_eq!(site.at("a"), "1");
             assert_eq!(site.at("d/b"), "2");
@@ -152,10 +140,7 @@ fn strange_names_are_names_like_others() {
         let long = "n".repeat(255);
         let strange: &[u8] = b"\xff\xfe \n%\"#[]{}\x01";
         site.around.write(format!("root/{long}"), "1");
-        site.around.write(
-            std::ffi::OsStr::from_bytes(&[b"root/", strange].concat()),
-            "2",
-        );
+        site.around.write(std::ffi::OsStr::from_bytes(&[b"root/", strange].concat()), "2");
         for _ in 0..2 {
             assert_eq!(site.at(&long), "1");
             assert_eq!(site.at(strange), "2");
@@ -169,10 +154,7 @@ fn strange_names_are_names_like_others() {
 #[test]
 fn paths_that_are_not_normal_lead_nowhere() {
     in_each_way(|site| {
-        site.around
-            .write("root/a", "1")
-            .write("secret", "s")
-            .make("root/d");
+        site.around.write("root/a", "1").write("secret", "s").make("root/d");
         for path in [
             "/",
             "/a",
@@ -215,10 +197,7 @@ fn an_answer_is_given_without_asking_the_disk() {
     for path in ["a", "d/b", "no", "no/b"] {
         site.known(path);
     }
-    site.around
-        .write("root/a", "one")
-        .remove("root/d")
-        .write("root/no/b", "3");
+    site.around.write("root/a", "one").remove("root/d").write("root/no/b", "3");
     assert_eq!(
         ["a", "d/b", "no", "no/b"].map(|path| site.known(path)),
         ["1", "2", "(nothing)", "(nothing)"]
@@ -238,10 +217,7 @@ fn a_known_file_is_the_same_value_each_time() {
         let file = site.file("a");
         assert!(Rc::ptr_eq(&file, &site.file("a")));
         site.rest();
-        assert!(
-            Rc::ptr_eq(&file, &site.file("a")),
-            "asked again, but not read again"
-        );
+        assert!(Rc::ptr_eq(&file, &site.file("a")), "asked again, but not read again");
     });
 }
 
@@ -251,17 +227,11 @@ fn a_replaced_file_is_answered_as_it_now_is() {
         let second = SystemTime::now();
         site.around.write("root/a", "old").modify("root/a", second);
         let old = site.file("a");
-        site.around
-            .write("root/next", "new")
-            .modify("root/next", second + Duration::from_nanos(1));
+        site.around.write("root/next", "new").modify("root/next", second + Duration::from_nanos(1));
         site.around.rename("root/next", "root/a");
         assert_eq!(site.at("a"), "new");
         let new = site.file("a");
-        assert_ne!(
-            old.etag(),
-            new.etag(),
-            "of one size and one second, but not of one tag"
-        );
+        assert_ne!(old.etag(), new.etag(), "of one size and one second, but not of one tag");
         assert_ne!(old.identity(), new.identity());
         assert_eq!(contents(&old), "old", "what was handed out stays");
     });
@@ -307,9 +277,7 @@ fn a_file_comes_and_goes() {
 #[test]
 fn a_directory_that_moves_takes_its_files_with_it() {
     in_each_way(|site| {
-        site.around
-            .write("root/d/e/a", "1")
-            .write("root/other/e/a", "2");
+        site.around.write("root/d/e/a", "1").write("root/other/e/a", "2");
         assert_eq!(site.at("d/e/a"), "1");
         assert_eq!(site.at("d/e/no"), "(nothing)");
         site.around.rename("root/d", "root/f");
@@ -317,9 +285,7 @@ fn a_directory_that_moves_takes_its_files_with_it() {
             ["d/e/a", "f/e/a", "d/", "f/"].map(|path| site.at(path)),
             ["(nothing)", "1", "(nothing)", "(directory)"]
         );
-        site.around
-            .rename("root/other", "root/d")
-            .write("root/d/e/no", "3");
+        site.around.rename("root/other", "root/d").write("root/d/e/no", "3");
         assert_eq!(["d/e/a", "d/e/no"].map(|path| site.at(path)), ["2", "3"]);
         site.around.replace("root/d/e/a", "4");
         assert_eq!(site.at("d/e/a"), "4");
@@ -350,10 +316,7 @@ fn a_link_that_is_flipped_leads_to_the_new_place() {
             .write("root/2/a", "two")
             .link("root/now", "1")
             .link("root/a", "now/a");
-        assert_eq!(
-            ["now/a", "a", "now"].map(|path| site.at(path)),
-            ["one", "one", "(directory)"]
-        );
+        assert_eq!(["now/a", "a", "now"].map(|path| site.at(path)), ["one", "one", "(directory)"]);
         site.around.link("root/now", "2");
         assert_eq!(["now/a", "a"].map(|path| site.at(path)), ["two", "two"]);
         site.around.replace("root/2/a", "three");
@@ -376,10 +339,7 @@ fn a_link_that_is_flipped_leads_to_the_new_place() {
 #[test]
 fn a_root_whose_path_leads_elsewhere_is_served_from_there() {
     in_each_way(|site| {
-        site.around
-            .write("v1/html/a", "one")
-            .write("v2/html/a", "two")
-            .link("current", "v1");
+        site.around.write("v1/html/a", "one").write("v2/html/a", "two").link("current", "v1");
         site.root = Root::open(site.around.at("current/html")).expect("it is there");
         assert_eq!(["a", "no"].map(|path| site.at(path)), ["one", "(nothing)"]);
         site.around.link("current", "v2").write("v2/html/no", "yes");
@@ -399,10 +359,7 @@ fn a_root_whose_path_leads_elsewhere_is_served_from_there() {
 #[test]
 fn links_do_not_lead_out_unless_they_may() {
     in_each_way(|site| {
-        site.around
-            .write("secret/s", "s")
-            .write("root/a", "1")
-            .write("root/d/b", "2");
+        site.around.write("secret/s", "s").write("root/a", "1").write("root/d/b", "2");
         site.around
             .link("root/inside", "d/b")
             .link("root/d/up", "../a")
@@ -411,12 +368,8 @@ fn links_do_not_lead_out_unless_they_may() {
             .link("root/dir", "../secret")
             .link("root/d/out", "../../secret/s")
             .link("root/back", "../root/a");
-        site.around
-            .link("root/absolute", site.around.at("secret/s"))
-            .link("root/round", "round");
-        let paths = [
-            "inside", "d/up", "out", "dir/s", "d/out", "back", "absolute", "round", "a",
-        ];
+        site.around.link("root/absolute", site.around.at("secret/s")).link("root/round", "round");
+        let paths = ["inside", "d/up", "out", "dir/s", "d/out", "back", "absolute", "round", "a"];
         let no = "(nothing)";
         for (policy, expected) in [
             (Symlinks::Inside, ["2", "1", no, no, no, no, no, no, "1"]),
@@ -425,22 +378,12 @@ fn links_do_not_lead_out_unless_they_may() {
         ] {
             site.root = site.root.clone().symlinks(policy);
             assert_eq!(paths.map(|path| site.at(path)), expected, "{policy:?}");
-            assert_eq!(
-                paths.map(|path| site.at(path)),
-                expected,
-                "{policy:?}, once more"
-            );
+            assert_eq!(paths.map(|path| site.at(path)), expected, "{policy:?}, once more");
         }
         site.around.write("secret/s", "changed");
-        assert_eq!(
-            ["out", "dir/s", "absolute"].map(|path| site.at(path)),
-            ["changed"; 3]
-        );
+        assert_eq!(["out", "dir/s", "absolute"].map(|path| site.at(path)), ["changed"; 3]);
         site.around.rename("secret", "moved");
-        assert_eq!(
-            ["out", "dir/s", "absolute"].map(|path| site.at(path)),
-            [no; 3]
-        );
+        assert_eq!(["out", "dir/s", "absolute"].map(|path| site.at(path)), [no; 3]);
     });
 }
 
@@ -449,9 +392,7 @@ fn a_directory_that_becomes_a_link_out_is_no_way_out() {
     in_each_way(|site| {
         site.around.write("secret/a", "s").write("root/d/a", "1");
         assert_eq!(site.at("d/a"), "1");
-        site.around
-            .rename("root/d", "root/e")
-            .link("root/d", "../secret");
+        site.around.rename("root/d", "root/e").link("root/d", "../secret");
         assert_eq!(site.at("d/a"), "(nothing)");
     });
 }
@@ -470,10 +411,7 @@ fn what_is_not_permitted_any_more_is_forbidden() {
         assert_eq!(["a", "d/b"].map(|path| site.at(path)), ["1", "2"]);
         permit(site, "root/a", 0o000);
         permit(site, "root/d", 0o000);
-        assert_eq!(
-            ["a", "d/b"].map(|path| site.at(path)),
-            ["(forbidden)", "(forbidden)"]
-        );
+        assert_eq!(["a", "d/b"].map(|path| site.at(path)), ["(forbidden)", "(forbidden)"]);
         permit(site, "root/a", 0o600);
         permit(site, "root/d", 0o700);
         assert_eq!(["a", "d/b"].map(|path| site.at(path)), ["1", "2"]);
@@ -500,10 +438,7 @@ fn a_change_of_permissions_is_noticed() {
 #[test]
 fn two_roots_over_one_directory_do_not_mix() {
     in_each_way(|site| {
-        site.around
-            .write("root/a.ours", "1")
-            .write("root/d/b.ours", "2")
-            .link("root/l", "a.ours");
+        site.around.write("root/a.ours", "1").write("root/d/b.ours", "2").link("root/l", "a.ours");
         let one = site.root.clone();
         let types = crate::files::Types::new().set("ours", "text/x");
         let other = site.root.clone().symlinks(Symlinks::Never).types(types);
@@ -512,10 +447,7 @@ fn two_roots_over_one_directory_do_not_mix() {
             site.root = one.clone();
             assert_eq!(site.at("a.ours"), contents);
             assert_eq!(site.at("l"), contents);
-            assert_eq!(
-                site.file("a.ours").content_type(),
-                b"application/octet-stream"
-            );
+            assert_eq!(site.file("a.ours").content_type(), b"application/octet-stream");
             site.root = other.clone();
             assert_eq!(site.at("a.ours"), contents);
             assert_eq!(site.at("l"), "(nothing)");
@@ -570,11 +502,7 @@ fn what_no_notification_tells_is_noticed_within_a_second() {
     site.wait(RECHECK_AFTER);
     assert_eq!(site.at("a"), "2");
     site.around.write("elsewhere/a", "3");
-    assert_eq!(
-        site.at("a"),
-        "3",
-        "with two names it is asked for each time"
-    );
+    assert_eq!(site.at("a"), "3", "with two names it is asked for each time");
 }
 
 #[test]
@@ -605,9 +533,7 @@ fn an_overflow_forgets_everything() {
     site.around.write("root/a", "1").write("root/x", "");
     assert_eq!(site.at("a"), "1");
     for _ in 0..limit / 4 + 1 {
-        site.around
-            .rename("root/x", "root/y")
-            .rename("root/y", "root/x");
+        site.around.rename("root/x", "root/y").rename("root/y", "root/x");
     }
     site.around.write("root/a", "2");
     site.files.look();
@@ -632,24 +558,15 @@ fn what_is_forgotten_is_found_again() {
 
 #[test]
 fn small_files_are_in_memory_and_large_ones_are_not() {
-    let limits = CacheLimits {
-        contents_bytes_max: 10,
-        ..CacheLimits::default()
-    };
+    let limits = CacheLimits { contents_bytes_max: 10, ..CacheLimits::default() };
     let mut site = Site::with(limits, Watches::new());
-    site.around
-        .write("root/small", "0123456789")
-        .write("root/large", "0123456789a");
+    site.around.write("root/small", "0123456789").write("root/large", "0123456789a");
     assert!(matches!(site.file("small").contents(), Contents::Memory(_)));
-    assert!(matches!(
-        site.file("large").contents(),
-        Contents::Descriptor(_)
-    ));
+    assert!(matches!(site.file("large").contents(), Contents::Descriptor(_)));
     assert_eq!(site.at("large"), "0123456789a");
     site.around.write("root/large", "small now");
     assert!(matches!(
-        site.files
-            .find(&site.root, b"small", site.now, Disk::MayBlock),
+        site.files.find(&site.root, b"small", site.now, Disk::MayBlock),
         Ok(Found::File(_))
     ));
     assert_eq!(site.at("large"), "small now");
@@ -659,18 +576,12 @@ fn small_files_are_in_memory_and_large_ones_are_not() {
 #[test]
 fn what_is_in_memory_is_found_by_one_who_may_not_wait() {
     in_each_way(|site| {
-        site.around
-            .write("root/d/a", "1")
-            .link("root/l", "d/a")
-            .link("root/d/up", "../l");
+        site.around.write("root/d/a", "1").link("root/l", "d/a").link("root/d/up", "../l");
         let (root, now) = (site.root.clone(), site.now);
         for path in ["d/a", "l", "d/up", "d", "no", "no/a"] {
             // It was written just now; but the kernel may say that it does not know, and then
             // whoever may wait finds it, and makes it known.
-            let found = match site
-                .files
-                .find(&root, path.as_bytes(), now, Disk::MustNotBlock)
-            {
+            let found = match site.files.find(&root, path.as_bytes(), now, Disk::MustNotBlock) {
                 Err(OpenError::Cold(warmup)) => {
                     warmup.run();
                     site.files.find(&root, path.as_bytes(), now, Disk::MayBlock)
@@ -700,18 +611,13 @@ fn what_is_cold_is_said_to_be_and_is_warm_after_its_warmup() {
         Err(OpenError::Cold(warmup)) => warmup.run(),
         other => panic!("{other:?}"),
     }
-    assert!(matches!(
-        site.files.find(&root, b"a", now, Disk::MustNotBlock),
-        Ok(Found::File(_))
-    ));
+    assert!(matches!(site.files.find(&root, b"a", now, Disk::MustNotBlock), Ok(Found::File(_))));
 }
 
 #[test]
 fn a_file_that_is_asked_for_often_moves_into_memory_where_a_small_one_is_at_once() {
     let mut site = Site::new();
-    site.around
-        .write("root/small", vec![b'1'; 1_000])
-        .write("root/middle", vec![b'2'; 100_000]);
+    site.around.write("root/small", vec![b'1'; 1_000]).write("root/middle", vec![b'2'; 100_000]);
     assert!(site.file("small").is_in_memory());
     assert!(!site.file("middle").is_in_memory());
     for _ in 0..OFTEN {
@@ -741,10 +647,8 @@ fn no_bound_is_exceeded() {
     };
     let mut site = Site::with(limits, Watches::new());
     for number in 0..60 {
-        site.around
-            .write(format!("root/small{number}"), vec![b's'; 4_000]);
-        site.around
-            .write(format!("root/large{number}"), vec![b'l'; 6_000]);
+        site.around.write(format!("root/small{number}"), vec![b's'; 4_000]);
+        site.around.write(format!("root/large{number}"), vec![b'l'; 6_000]);
     }
     for number in 0..60 {
         assert_eq!(site.at(format!("small{number}")).len(), 4_000);
@@ -762,10 +666,7 @@ fn no_bound_is_exceeded() {
 
 #[test]
 fn what_is_used_outlives_what_is_asked_for_once() {
-    let limits = CacheLimits {
-        entries_max: 10,
-        ..CacheLimits::default()
-    };
+    let limits = CacheLimits { entries_max: 10, ..CacheLimits::default() };
     let mut site = Site::with(limits, Watches::new());
     if !site.is_watched() {
         return;
@@ -782,19 +683,9 @@ fn what_is_used_outlives_what_is_asked_for_once() {
 #[test]
 fn a_cache_that_may_keep_nothing_still_finds() {
     for limits in [
-        CacheLimits {
-            entries_max: 0,
-            ..CacheLimits::default()
-        },
-        CacheLimits {
-            bytes_max: 0,
-            ..CacheLimits::default()
-        },
-        CacheLimits {
-            contents_bytes_max: 0,
-            descriptors_max: 0,
-            ..CacheLimits::default()
-        },
+        CacheLimits { entries_max: 0, ..CacheLimits::default() },
+        CacheLimits { bytes_max: 0, ..CacheLimits::default() },
+        CacheLimits { contents_bytes_max: 0, descriptors_max: 0, ..CacheLimits::default() },
     ] {
         let mut site = Site::with(limits, Watches::new());
         site.around.write("root/a", "1");
@@ -809,10 +700,7 @@ fn a_cache_that_may_keep_nothing_still_finds() {
 
 #[test]
 fn directories_that_hold_nothing_are_watched_no_more() {
-    let limits = CacheLimits {
-        entries_max: 10,
-        ..CacheLimits::default()
-    };
+    let limits = CacheLimits { entries_max: 10, ..CacheLimits::default() };
     let mut site = Site::with(limits, Watches::new());
     if !site.is_watched() {
         return;
@@ -834,10 +722,7 @@ fn directories_that_hold_nothing_are_watched_no_more() {
 
 #[test]
 fn a_directory_of_which_only_itself_is_known_stays_watched() {
-    let limits = CacheLimits {
-        entries_max: 10,
-        ..CacheLimits::default()
-    };
+    let limits = CacheLimits { entries_max: 10, ..CacheLimits::default() };
     let mut site = Site::with(limits, Watches::new());
     site.around.make("root/d");
     for number in 0..GONE_MAX + 20 {
@@ -883,12 +768,7 @@ fn while_it_is_replaced_all_the_time_each_answer_is_of_one_piece() {
                 };
                 let contents = contents(&file).into_bytes();
                 let round = contents.len() - 10_000;
-                assert!(
-                    contents
-                        .iter()
-                        .all(|&byte| byte == b'0' + (round % 10) as u8),
-                    "{round}"
-                );
+                assert!(contents.iter().all(|&byte| byte == b'0' + (round % 10) as u8), "{round}");
             }
         });
         assert_eq!(site.at("a").len(), 10_299);

@@ -82,9 +82,7 @@ impl BodyDecoder {
             match self.state {
                 State::Done => return Ok(self.found(at..at, at)),
                 State::Length(left) | State::Data(left) => {
-                    let length = usize::try_from(left)
-                        .unwrap_or(usize::MAX)
-                        .min(input.len() - at);
+                    let length = usize::try_from(left).unwrap_or(usize::MAX).min(input.len() - at);
                     let rest = left - length as u64;
                     self.state = match self.state {
                         State::Length(_) if rest == 0 => State::Done,
@@ -112,16 +110,8 @@ impl BodyDecoder {
     }
 
     fn found(&self, data: Range<usize>, consumed: usize) -> Decoded {
-        let end = if self.state == State::Done {
-            BodyEnd::Reached
-        } else {
-            BodyEnd::Open
-        };
-        Decoded {
-            data,
-            consumed,
-            end,
-        }
+        let end = if self.state == State::Done { BodyEnd::Reached } else { BodyEnd::Open };
+        Decoded { data, consumed, end }
     }
 
     /// One byte of `chunked-body` outside of the data (RFC 9112 §7.1).
@@ -198,11 +188,7 @@ mod tests {
 
     #[test]
     fn chunks_are_joined_and_every_split_gives_the_same() {
-        let expected = (
-            b"Wikipedia in \r\n\r\nchunks".to_vec(),
-            CHUNKED.len(),
-            BodyEnd::Reached,
-        );
+        let expected = (b"Wikipedia in \r\n\r\nchunks".to_vec(), CHUNKED.len(), BodyEnd::Reached);
         for cut in 0..=CHUNKED.len() {
             let (left, right) = CHUNKED.split_at(cut);
             assert_eq!(
@@ -225,10 +211,7 @@ mod tests {
             decode_all(Framing::Chunked, &[b"0\r\n\r\nGET"]),
             Ok((Vec::new(), 5, BodyEnd::Reached))
         );
-        assert_eq!(
-            decode_all(Framing::None, &[b"GET"]),
-            Ok((Vec::new(), 0, BodyEnd::Reached))
-        );
+        assert_eq!(decode_all(Framing::None, &[b"GET"]), Ok((Vec::new(), 0, BodyEnd::Reached)));
     }
 
     #[test]

@@ -241,17 +241,13 @@ fn read_version(version: &[u8]) -> Result<Version, Reject> {
 
 /// Written as a fold without an early way out, so that the compiler looks at many bytes at once.
 fn all_visible(bytes: &[u8]) -> bool {
-    bytes
-        .iter()
-        .fold(true, |good, &byte| good & (byte > b' ') & (byte < 0x7f))
+    bytes.iter().fold(true, |good, &byte| good & (byte > b' ') & (byte < 0x7f))
 }
 
 /// `field-value` may hold visible characters, obs-text, SP and HTAB, and nothing else
 /// (RFC 9110 §5.5): NUL, a bare CR and the other controls are refused.
 fn has_control(bytes: &[u8]) -> bool {
-    bytes.iter().fold(false, |bad, &byte| {
-        bad | ((byte < b' ') & (byte != b'\t')) | (byte == 0x7f)
-    })
+    bytes.iter().fold(false, |bad, &byte| bad | ((byte < b' ') & (byte != b'\t')) | (byte == 0x7f))
 }
 
 /// Room for the longest method token worth reading, two spaces, the version and the CR.
@@ -264,11 +260,8 @@ mod tests {
     use super::*;
     use crate::http::HeaderName;
 
-    const LIMITS: HeadLimits = HeadLimits {
-        target_bytes_max: 100,
-        head_bytes_max: 1000,
-        header_count_max: 5,
-    };
+    const LIMITS: HeadLimits =
+        HeadLimits { target_bytes_max: 100, head_bytes_max: 1000, header_count_max: 5 };
 
     fn parse(input: &[u8]) -> Result<Option<usize>, Reject> {
         HeadParser::new().advance(input, &LIMITS)
@@ -297,17 +290,9 @@ mod tests {
                 if got == Ok(None) {
                     got = parser.advance(sample, &LIMITS);
                 }
-                assert_eq!(
-                    got,
-                    expected,
-                    "{:?} cut at {cut}",
-                    String::from_utf8_lossy(sample)
-                );
+                assert_eq!(got, expected, "{:?} cut at {cut}", String::from_utf8_lossy(sample));
                 if matches!(got, Ok(Some(_))) {
-                    assert_eq!(
-                        format!("{:?}", parser.head()),
-                        format!("{:?}", whole.head())
-                    );
+                    assert_eq!(format!("{:?}", parser.head()), format!("{:?}", whole.head()));
                 }
             }
         }
@@ -332,16 +317,10 @@ mod tests {
         let input = b"GET /a HTTP/1.1\r\nHost: \t a b \t\r\nX:\r\n\r\nrest";
         assert_eq!(parser.advance(input, &LIMITS), Ok(Some(input.len() - 4)));
         let head = parser.head();
-        assert_eq!(
-            head.headers.first(input, HeaderName::Host),
-            Some(&b"a b"[..])
-        );
+        assert_eq!(head.headers.first(input, HeaderName::Host), Some(&b"a b"[..]));
         assert_eq!(head.target.of(input), b"/a");
         assert_eq!(head.line.of(input), b"GET /a HTTP/1.1");
-        assert_eq!(
-            head.headers.lines(input).last(),
-            Some((&b"X"[..], &b""[..]))
-        );
+        assert_eq!(head.headers.lines(input).last(), Some((&b"X"[..], &b""[..])));
     }
 
     #[test]
@@ -378,14 +357,8 @@ mod tests {
 
     #[test]
     fn a_fault_is_found_as_soon_as_its_line_is_here() {
-        assert!(matches!(
-            parse(b"GET / HTTP/1.1\r\nA : b\r\n"),
-            Err(Reject::Malformed(_))
-        ));
-        assert_eq!(
-            parse(b"GET / HTTP/2.0\r\n"),
-            Err(Reject::VersionUnsupported)
-        );
+        assert!(matches!(parse(b"GET / HTTP/1.1\r\nA : b\r\n"), Err(Reject::Malformed(_))));
+        assert_eq!(parse(b"GET / HTTP/2.0\r\n"), Err(Reject::VersionUnsupported));
         assert_eq!(parse(b"BREW / HTTP/1.1\r\n"), Err(Reject::MethodUnknown));
     }
 

@@ -115,9 +115,7 @@ impl Session {
 
     /// Whether all content has been read.
     pub fn body_end(&mut self) -> BodyEnd {
-        self.body
-            .decode(b"")
-            .map_or(BodyEnd::Open, |decoded| decoded.end)
+        self.body.decode(b"").map_or(BodyEnd::Open, |decoded| decoded.end)
     }
 
     /// Whether the client waits for an interim answer.
@@ -143,12 +141,10 @@ fn framing(head: &Head, bytes: &[u8]) -> Result<Framing, Reject> {
     let mut lengths = head.headers.values(bytes, HeaderName::ContentLength);
     match (codings.next(), lengths.next()) {
         (None, None) => Ok(Framing::None),
-        (Some(_), Some(_)) => Err(Reject::Malformed(
-            "both Content-Length and Transfer-Encoding",
-        )),
-        (Some(_), None) if head.version == Version::Http10 => Err(Reject::Malformed(
-            "Transfer-Encoding in an HTTP/1.0 request",
-        )),
+        (Some(_), Some(_)) => Err(Reject::Malformed("both Content-Length and Transfer-Encoding")),
+        (Some(_), None) if head.version == Version::Http10 => {
+            Err(Reject::Malformed("Transfer-Encoding in an HTTP/1.0 request"))
+        }
         (Some(coding), None) => {
             if codings.next().is_some() {
                 Err(Reject::Malformed("repeated Transfer-Encoding"))
@@ -161,9 +157,7 @@ fn framing(head: &Head, bytes: &[u8]) -> Result<Framing, Reject> {
                 Err(Reject::TransferCodingUnknown)
             } else {
                 // Without chunked last the length cannot be known (RFC 9112 §6.3, case 4).
-                Err(Reject::Malformed(
-                    "Transfer-Encoding does not end in chunked",
-                ))
+                Err(Reject::Malformed("Transfer-Encoding does not end in chunked"))
             }
         }
         (None, Some(length)) => {
@@ -182,13 +176,8 @@ fn content_length(value: &[u8]) -> Result<u64, Reject> {
         return Err(BAD);
     }
     value.iter().try_fold(0u64, |sum, &byte| {
-        let digit = byte
-            .is_ascii_digit()
-            .then(|| u64::from(byte - b'0'))
-            .ok_or(BAD)?;
-        sum.checked_mul(10)
-            .and_then(|sum| sum.checked_add(digit))
-            .ok_or(BAD)
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0')).ok_or(BAD)?;
+        sum.checked_mul(10).and_then(|sum| sum.checked_add(digit)).ok_or(BAD)
     })
 }
 
@@ -215,11 +204,8 @@ fn persistence(head: &Head, bytes: &[u8]) -> Persistence {
 /// RFC 9110 §10.1.1: an HTTP/1.0 client cannot wait, and a request without content has nothing to
 /// wait for.
 fn expectation(head: &Head, bytes: &[u8]) -> Result<Expectation, Reject> {
-    let mut values = head
-        .headers
-        .values(bytes, HeaderName::Expect)
-        .flat_map(list::elements)
-        .peekable();
+    let mut values =
+        head.headers.values(bytes, HeaderName::Expect).flat_map(list::elements).peekable();
     if values.peek().is_none() || head.version == Version::Http10 {
         return Ok(Expectation::None);
     }
@@ -245,11 +231,8 @@ fn host<'a>(head: &'a Head, bytes: &'a [u8]) -> Result<&'a [u8], Reject> {
 mod tests {
     use super::*;
 
-    const LIMITS: HeadLimits = HeadLimits {
-        target_bytes_max: 100,
-        head_bytes_max: 1000,
-        header_count_max: 20,
-    };
+    const LIMITS: HeadLimits =
+        HeadLimits { target_bytes_max: 100, head_bytes_max: 1000, header_count_max: 20 };
 
     fn read(text: &str) -> Result<Session, Reject> {
         let mut session = Session::new();
@@ -267,14 +250,8 @@ mod tests {
     #[test]
     fn framing_is_known_or_the_request_is_refused() {
         assert_eq!(with("").unwrap().framing(), Framing::None);
-        assert_eq!(
-            with("Content-Length: 12\r\n").unwrap().framing(),
-            Framing::Length(12)
-        );
-        assert_eq!(
-            with("Transfer-Encoding: Chunked\r\n").unwrap().framing(),
-            Framing::Chunked
-        );
+        assert_eq!(with("Content-Length: 12\r\n").unwrap().framing(), Framing::Length(12));
+        assert_eq!(with("Transfer-Encoding: Chunked\r\n").unwrap().framing(), Framing::Chunked);
         for bad in [
             "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n",
             "Content-Length: 1\r\nContent-Length: 1\r\n",
@@ -303,27 +280,15 @@ mod tests {
     fn persistence_follows_version_and_connection() {
         for (head, expected) in [
             ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", Persistence::KeepAlive),
-            (
-                "GET / HTTP/1.1\r\nHost: a\r\nConnection: x, Close\r\n\r\n",
-                Persistence::Close,
-            ),
+            ("GET / HTTP/1.1\r\nHost: a\r\nConnection: x, Close\r\n\r\n", Persistence::Close),
             (
                 "GET / HTTP/1.1\r\nHost: a\r\nConnection: x\r\nConnection: close\r\n\r\n",
                 Persistence::Close,
             ),
             ("GET / HTTP/1.0\r\n\r\n", Persistence::Close),
-            (
-                "GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n",
-                Persistence::KeepAlive,
-            ),
-            (
-                "GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n",
-                Persistence::Close,
-            ),
-            (
-                "CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n",
-                Persistence::Close,
-            ),
+            ("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n", Persistence::KeepAlive),
+            ("GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n", Persistence::Close),
+            ("CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", Persistence::Close),
         ] {
             assert_eq!(read(head).unwrap().persistence(), expected, "{head:?}");
         }
@@ -350,14 +315,8 @@ mod tests {
 
     #[test]
     fn only_one_expectation_is_known() {
-        assert_eq!(
-            with("Expect: 100-Continue\r\n").unwrap().expectation(),
-            Expectation::Continue
-        );
-        assert!(matches!(
-            with("Expect: tea\r\n"),
-            Err(Reject::ExpectationUnknown)
-        ));
+        assert_eq!(with("Expect: 100-Continue\r\n").unwrap().expectation(), Expectation::Continue);
+        assert!(matches!(with("Expect: tea\r\n"), Err(Reject::ExpectationUnknown)));
         let old = read("GET / HTTP/1.0\r\nExpect: tea\r\n\r\n").unwrap();
         assert_eq!(old.expectation(), Expectation::None);
     }

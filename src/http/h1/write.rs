@@ -71,14 +71,7 @@ mod tests {
 
     fn head(status: Status, length: u64) -> String {
         let mut out = Vec::new();
-        write_head(
-            &mut out,
-            status,
-            b"Server: x\r\n",
-            Persistence::Close,
-            length,
-            b"A: b\r\n",
-        );
+        write_head(&mut out, status, b"Server: x\r\n", Persistence::Close, length, b"A: b\r\n");
         String::from_utf8(out).unwrap()
     }
 

@@ -35,10 +35,7 @@ fn the_answer_waits_for_the_end_of_the_content() {
 
 #[test]
 fn content_up_to_the_bound_keeps_the_connection() {
-    let limits = Limits {
-        body_discard_bytes_max: 20_000,
-        ..Limits::default()
-    };
+    let limits = Limits { body_discard_bytes_max: 20_000, ..Limits::default() };
     let mut it = Driven::with(limits.clone());
     it.receives(post("/hello", &digits(20_000)));
     it.sends(405);
@@ -62,10 +59,7 @@ fn content_beyond_the_bound_is_refused_before_it_is_read() {
 
 #[test]
 fn chunks_beyond_the_bound_are_refused_when_they_have_come() {
-    let limits = Limits {
-        body_discard_bytes_max: 20_000,
-        ..Limits::default()
-    };
+    let limits = Limits { body_discard_bytes_max: 20_000, ..Limits::default() };
     let mut it = Driven::with(limits);
     it.receives(request("POST", "/hello", "Transfer-Encoding: chunked\r\n"));
     it.receives(format!("4e21\r\n{}", digits(20_000)));
@@ -78,11 +72,7 @@ fn chunks_beyond_the_bound_are_refused_when_they_have_come() {
 #[test]
 fn a_client_that_asks_first_gets_the_answer_instead_of_100() {
     let mut it = Driven::new();
-    it.receives(request(
-        "POST",
-        "/hello",
-        "Content-Length: 5\r\nExpect: 100-continue\r\n",
-    ));
+    it.receives(request("POST", "/hello", "Content-Length: 5\r\nExpect: 100-continue\r\n"));
     assert_eq!(it.sends(405).header("Connection"), Some("close"));
     it.is_closed();
     it.receives("12345");
@@ -93,14 +83,7 @@ fn a_client_that_asks_first_gets_the_answer_instead_of_100() {
 
 #[test]
 fn broken_chunks_are_refused() {
-    for bad in [
-        "x\r\n",
-        "5\r\n123456\r\n",
-        "1\nx",
-        "-1\r\n",
-        "1 2\r\n",
-        "fffffffffffffffff\r\n",
-    ] {
+    for bad in ["x\r\n", "5\r\n123456\r\n", "1\nx", "-1\r\n", "1 2\r\n", "fffffffffffffffff\r\n"] {
         let mut it = Driven::new();
         it.receives(request("POST", "/hello", "Transfer-Encoding: chunked\r\n") + bad);
         it.sends(400);

@@ -8,13 +8,7 @@ fn a_small_request_costs_one_read_and_one_write() {
     it.receives(get("/small.txt"));
     let reply = it.sends(200);
     assert_eq!(text(&reply.content), "small\n");
-    assert_eq!(
-        it.calls(),
-        Calls {
-            reads: 1,
-            writes: 1
-        }
-    );
+    assert_eq!(it.calls(), Calls { reads: 1, writes: 1 });
     it.is_kept();
 }
 
@@ -70,11 +64,7 @@ fn bytes_that_nobody_has_read_yet_are_not_closed_upon() {
     let mut it = Driven::new();
     // The head fills the buffer to its last byte, so what follows it is still in the socket.
     let padding = "p".repeat(8192 - request("GET", "/hello", "Connection: close\r\nX: \r\n").len());
-    let last = request(
-        "GET",
-        "/hello",
-        &format!("Connection: close\r\nX: {padding}\r\n"),
-    );
+    let last = request("GET", "/hello", &format!("Connection: close\r\nX: {padding}\r\n"));
     assert_eq!(last.len(), 8192);
     it.receives(last + &get("/small.txt"));
     it.sends(200);
@@ -101,13 +91,7 @@ fn http_1_0_closes_unless_it_asks_to_keep() {
 #[test]
 fn head_gets_the_head_alone_and_the_connection_goes_on() {
     let mut it = Driven::new();
-    for target in [
-        "/small.txt",
-        "/middle.txt",
-        "/large.bin",
-        "/hello",
-        "/no-such",
-    ] {
+    for target in ["/small.txt", "/middle.txt", "/large.bin", "/hello", "/no-such"] {
         it.receives(request("HEAD", target, ""));
         let status = if target == "/no-such" { 404 } else { 200 };
         let of_head = it.sends_head_of(status);

@@ -53,11 +53,7 @@ fn a_file_that_is_rewritten_while_its_head_waits_is_broken_off() {
 fn a_file_that_is_rewritten_between_two_parts_is_broken_off() {
     let mut it = Driven::new();
     it.will_take(0);
-    it.receives(request(
-        "GET",
-        "/large.bin",
-        "Range: bytes=0-9,4000-7999\r\n",
-    ));
+    it.receives(request("GET", "/large.bin", "Range: bytes=0-9,4000-7999\r\n"));
     while !text(&it.client.sent()).contains("bytes 4000-7999") {
         it.takes(1);
     }
@@ -83,11 +79,8 @@ fn a_file_that_is_rewritten_between_two_turns_is_broken_off() {
 fn a_file_that_is_replaced_while_it_is_sent_is_sent_to_its_end() {
     let mut it = halfway();
     it.folder.write("next.bin", &"x".repeat(LARGE_BYTES));
-    fs::rename(
-        it.folder.path_of("next.bin"),
-        it.folder.path_of("large.bin"),
-    )
-    .expect("the folder is ours");
+    fs::rename(it.folder.path_of("next.bin"), it.folder.path_of("large.bin"))
+        .expect("the folder is ours");
     it.takes(usize::MAX);
     it.sends(200).is(&digits(LARGE_BYTES));
     it.is_kept();
@@ -117,10 +110,7 @@ fn several_ranges_come_in_parts_of_one_file() {
         let second = if target == "/small.txt" { "l" } else { "4" };
         let parts: Vec<&str> = content.split("\r\n\r\n").collect();
         assert!(parts[1].starts_with(&format!("{first}\r\n--")), "{content}");
-        assert!(
-            parts[2].starts_with(&format!("{second}\r\n--")),
-            "{content}"
-        );
+        assert!(parts[2].starts_with(&format!("{second}\r\n--")), "{content}");
         it.is_kept();
     }
 }

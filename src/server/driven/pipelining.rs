@@ -6,13 +6,7 @@ use super::*;
 fn the_answers_of_one_read_leave_in_one_write() {
     let mut it = Driven::new();
     it.receives(get("/hello").repeat(16));
-    assert_eq!(
-        it.calls(),
-        Calls {
-            reads: 1,
-            writes: 1
-        }
-    );
+    assert_eq!(it.calls(), Calls { reads: 1, writes: 1 });
     for _ in 0..16 {
         it.sends(200);
     }
@@ -22,15 +16,8 @@ fn the_answers_of_one_read_leave_in_one_write() {
 #[test]
 fn answers_come_in_the_order_of_the_requests() {
     let mut it = Driven::new();
-    let targets = [
-        "/small.txt",
-        "/no-such",
-        "/large.bin",
-        "/hello",
-        "/middle.txt",
-        "/long",
-        "/hello",
-    ];
+    let targets =
+        ["/small.txt", "/no-such", "/large.bin", "/hello", "/middle.txt", "/long", "/hello"];
     it.receives(targets.map(get).concat());
     for target in targets {
         let status = if target == "/no-such" { 404 } else { 200 };
@@ -69,13 +56,7 @@ fn good_answers_come_before_a_refusal() {
     it.sends(200);
     it.sends(400);
     it.is_closed();
-    assert_eq!(
-        it.calls(),
-        Calls {
-            reads: 1,
-            writes: 1
-        }
-    );
+    assert_eq!(it.calls(), Calls { reads: 1, writes: 1 });
 }
 
 #[test]
@@ -106,10 +87,7 @@ fn answers_are_gathered_up_to_a_bound() {
     it.will_take(0);
     it.receives(get("/hello").repeat(2_000));
     it.sleeps(State::Sending);
-    assert!(
-        it.client.unread_bytes() > 0,
-        "it reads on while nobody takes the answers"
-    );
+    assert!(it.client.unread_bytes() > 0, "it reads on while nobody takes the answers");
     it.takes(usize::MAX);
     for _ in 0..2_000 {
         it.sends(200);
@@ -142,10 +120,7 @@ fn content_that_never_ends_is_interrupted_for_the_others() {
     let head = request("POST", "/hello", "Content-Length: 1000000\r\n");
     let edge = it.client.send((head + &digits(1_000_000)).as_bytes());
     it.begins_with(edge);
-    assert_eq!(
-        (it.verdict, it.connection.state()),
-        (Verdict::Again, State::Body)
-    );
+    assert_eq!((it.verdict, it.connection.state()), (Verdict::Again, State::Body));
     it.goes_on();
     it.sends(405);
     it.is_kept();
@@ -154,14 +129,9 @@ fn content_that_never_ends_is_interrupted_for_the_others() {
 #[test]
 fn what_lingers_is_interrupted_for_the_others() {
     let mut it = Driven::new();
-    let edge = it
-        .client
-        .send(("nonsense\r\n".to_owned() + &digits(1_000_000)).as_bytes());
+    let edge = it.client.send(("nonsense\r\n".to_owned() + &digits(1_000_000)).as_bytes());
     it.begins_with(edge);
-    assert_eq!(
-        (it.verdict, it.connection.state()),
-        (Verdict::Again, State::Lingering)
-    );
+    assert_eq!((it.verdict, it.connection.state()), (Verdict::Again, State::Lingering));
     it.goes_on();
     it.sends(400);
     it.sleeps(State::Lingering);
@@ -178,11 +148,7 @@ fn a_long_download_is_interrupted_for_the_others() {
         it.has_its_turn();
         turns += 1;
     }
-    assert_eq!(
-        turns,
-        LARGE_BYTES.div_ceil(1_000),
-        "turns of 1,000 bytes each"
-    );
+    assert_eq!(turns, LARGE_BYTES.div_ceil(1_000), "turns of 1,000 bytes each");
     it.sends(200).is(&digits(LARGE_BYTES));
     it.is_kept();
 }

@@ -35,11 +35,7 @@ struct Exchange {
 }
 
 const EXCHANGES: &[Exchange] = &[
-    Exchange {
-        request: "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n",
-        status: 200,
-        content_bytes: 6,
-    },
+    Exchange { request: "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n", status: 200, content_bytes: 6 },
     Exchange {
         request: "\r\nGET /large.bin HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n",
         status: 200,
@@ -60,16 +56,8 @@ const EXCHANGES: &[Exchange] = &[
         status: 206,
         content_bytes: 3_000,
     },
-    Exchange {
-        request: "GET /cold HTTP/1.1\r\nHost: a\r\n\r\n",
-        status: 200,
-        content_bytes: 5,
-    },
-    Exchange {
-        request: "GET /empty HTTP/1.1\r\nHost: a\r\n\r\n",
-        status: 204,
-        content_bytes: 0,
-    },
+    Exchange { request: "GET /cold HTTP/1.1\r\nHost: a\r\n\r\n", status: 200, content_bytes: 5 },
+    Exchange { request: "GET /empty HTTP/1.1\r\nHost: a\r\n\r\n", status: 204, content_bytes: 0 },
     Exchange {
         request: "GET /hello HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\nGET / H",
         status: 200,
@@ -106,21 +94,15 @@ impl Run {
         let mut dice = Dice(seed);
         let mut it = Driven::new();
         it.local.send_budget = 1 + dice.amount();
-        let script: Vec<Exchange> = (0..1 + dice.below(12))
-            .map(|_| EXCHANGES[dice.below(EXCHANGES.len())])
-            .collect();
+        let script: Vec<Exchange> =
+            (0..1 + dice.below(12)).map(|_| EXCHANGES[dice.below(EXCHANGES.len())]).collect();
         let rest = script.iter().flat_map(|one| one.request.bytes()).collect();
         let room = dice.amount();
         it.will_take(room);
         if dice.below(4) == 0 {
             it.client.stutter();
         }
-        Run {
-            it,
-            dice,
-            script,
-            rest,
-        }
+        Run { it, dice, script, rest }
     }
 
     fn plays(&mut self, jumps: Jumps) {
@@ -141,9 +123,7 @@ impl Run {
                     let seconds = self.dice.below(12) as u64;
                     self.it.advances(Duration::from_secs(seconds));
                 }
-                4 => self
-                    .it
-                    .advances(Duration::from_millis(self.dice.below(2) as u64)),
+                4 => self.it.advances(Duration::from_millis(self.dice.below(2) as u64)),
                 _ if self.it.connection.state() == State::Waiting => self.it.is_warmed(),
                 _ if self.it.verdict == Verdict::Again => self.it.has_its_turn(),
                 _ if self.is_done() => return,

@@ -83,30 +83,19 @@ impl Script {
     /// The client sends bytes; the edge that epoll will report.
     pub fn send(&self, bytes: &[u8]) -> Edge {
         self.0.borrow_mut().incoming.extend(bytes);
-        Edge {
-            readable: true,
-            ..Edge::default()
-        }
+        Edge { readable: true, ..Edge::default() }
     }
 
     /// The client sends its FIN.
     pub fn finish(&self) -> Edge {
         self.0.borrow_mut().client = Client::Finished;
-        Edge {
-            readable: true,
-            writable: false,
-            read_closed: true,
-        }
+        Edge { readable: true, writable: false, read_closed: true }
     }
 
     /// The client resets the connection.
     pub fn reset(&self) -> Edge {
         self.0.borrow_mut().client = Client::Reset;
-        Edge {
-            readable: true,
-            writable: true,
-            read_closed: true,
-        }
+        Edge { readable: true, writable: true, read_closed: true }
     }
 
     /// From now on the kernel takes so many bytes and no more.
@@ -121,10 +110,7 @@ impl Script {
         if wire.stutter != Stutter::Never {
             wire.stutter = Stutter::TakeNext;
         }
-        Edge {
-            writable: true,
-            ..Edge::default()
-        }
+        Edge { writable: true, ..Edge::default() }
     }
 
     /// From now on each write is refused once before it is taken.

@@ -129,21 +129,14 @@ fn an_edge_without_room_gives_no_time() {
     it.receives(get("/large.bin"));
     it.advances(Duration::from_secs(20));
     it.takes(0);
-    assert_eq!(
-        it.patience(),
-        Limits::default().send_timeout - Duration::from_secs(20)
-    );
+    assert_eq!(it.patience(), Limits::default().send_timeout - Duration::from_secs(20));
 }
 
 #[test]
 fn the_next_part_is_progress_even_if_as_much_is_left_of_it() {
     let mut it = Driven::new();
     it.will_take(0);
-    it.receives(request(
-        "GET",
-        "/large.bin",
-        "Range: bytes=1000-4999,5000-8999\r\n",
-    ));
+    it.receives(request("GET", "/large.bin", "Range: bytes=1000-4999,5000-8999\r\n"));
     // So far that the first part has 1,000 bytes left, and then so far that the second has.
     let sent = "5000-8999/12500\r\n\r\n";
     it.takes(1);

@@ -34,9 +34,7 @@ impl Binary {
     pub fn serve_with_descriptors(root: &Path, count: u32) -> Binary {
         let limited = format!("ulimit -n {count} && exec \"$@\"");
         Binary::start(
-            Command::new("sh")
-                .args(["-c", &limited, "sh", PROGRAM])
-                .args(arguments(root)),
+            Command::new("sh").args(["-c", &limited, "sh", PROGRAM]).args(arguments(root)),
         )
     }
 
@@ -90,9 +88,7 @@ impl Binary {
 
     /// How many descriptors it has open.
     pub fn descriptors(&self) -> usize {
-        fs::read_dir(format!("/proc/{}/fd", self.child.id()))
-            .expect("it is running")
-            .count()
+        fs::read_dir(format!("/proc/{}/fd", self.child.id())).expect("it is running").count()
     }
 
     /// How much of the CPU it takes while this time goes by, in clock ticks: hundredths of a second
@@ -108,10 +104,7 @@ impl Binary {
         // proc(5): utime and stime are the 14th and 15th field; the second may hold spaces.
         let (_, rest) = stat.rsplit_once(')').expect("the name is in parentheses");
         let fields: Vec<&str> = rest.split_whitespace().collect();
-        fields[11..13]
-            .iter()
-            .map(|ticks| ticks.parse::<u64>().expect("a number"))
-            .sum()
+        fields[11..13].iter().map(|ticks| ticks.parse::<u64>().expect("a number")).sum()
     }
 }
 

@@ -51,16 +51,12 @@ impl Client {
                 Stream::Unix(stream)
             }
         };
-        Ok(Client {
-            stream,
-            waiting: Vec::new(),
-        })
+        Ok(Client { stream, waiting: Vec::new() })
     }
 
     /// Sends bytes, all of them.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Client {
-        self.try_send(bytes.as_ref())
-            .unwrap_or_else(|error| panic!("sending: {error}"));
+        self.try_send(bytes.as_ref()).unwrap_or_else(|error| panic!("sending: {error}"));
         self
     }
 
@@ -154,11 +150,7 @@ impl Client {
     #[track_caller]
     pub fn ends(&mut self) {
         let (rest, end) = self.rest();
-        assert!(
-            rest.is_empty(),
-            "after the last response came: {}",
-            rest.escape_ascii()
-        );
+        assert!(rest.is_empty(), "after the last response came: {}", rest.escape_ascii());
         assert_eq!(end, End::Fin, "the connection was broken off");
     }
 
@@ -209,10 +201,7 @@ impl Client {
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => None,
             Err(error)
-                if matches!(
-                    error.kind(),
-                    ErrorKind::ConnectionReset | ErrorKind::BrokenPipe
-                ) =>
+                if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) =>
             {
                 Some(End::Reset)
             }
@@ -228,9 +217,7 @@ impl Client {
 }
 
 fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
-    bytes
-        .windows(wanted.len())
-        .position(|window| window == wanted)
+    bytes.windows(wanted.len()).position(|window| window == wanted)
 }
 
 /// A request to be put together and sent over a connection of its own.
@@ -245,20 +232,10 @@ impl<'a> Request<'a> {
     /// HTTP/1.1, with a `Host`.
     pub fn new(address: &'a Address, method: &str, target: impl AsRef<[u8]>) -> Request<'a> {
         let mut bytes = Vec::new();
-        for piece in [
-            method.as_bytes(),
-            b" ",
-            target.as_ref(),
-            b" HTTP/1.1\r\nHost: test\r\n",
-        ] {
+        for piece in [method.as_bytes(), b" ", target.as_ref(), b" HTTP/1.1\r\nHost: test\r\n"] {
             bytes.extend_from_slice(piece);
         }
-        Request {
-            address,
-            method: method.to_owned(),
-            bytes,
-            body: Vec::new(),
-        }
+        Request { address, method: method.to_owned(), bytes, body: Vec::new() }
     }
 
     /// Adds a header line, as it is.

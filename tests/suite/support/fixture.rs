@@ -29,10 +29,7 @@ pub const HOSTILE_NAMES: &[(&[u8], &str)] = &[
     (b"new\nline.txt", "/new%0Aline.txt"),
     (b"100%.txt", "/100%25.txt"),
     (b"%41.txt", "/%2541.txt"),
-    (
-        "snow \u{2603} \u{1f980}.txt".as_bytes(),
-        "/snow%20%E2%98%83%20%F0%9F%A6%80.txt",
-    ),
+    ("snow \u{2603} \u{1f980}.txt".as_bytes(), "/snow%20%E2%98%83%20%F0%9F%A6%80.txt"),
     (b"\"#[]{}.txt", "/%22%23%5B%5D%7B%7D.txt"),
     (b"not \xff\xfe utf-8.txt", "/not%20%FF%FE%20utf-8.txt"),
     (b"a..b.txt", "/a..b.txt"),
@@ -80,9 +77,7 @@ impl Fixture {
             listen: Vec::new(),
             workers: 1,
         };
-        HOSTILE_NAMES
-            .iter()
-            .fold(fixture, |fixture, (name, _)| fixture.file(name, name))
+        HOSTILE_NAMES.iter().fold(fixture, |fixture, (name, _)| fixture.file(name, name))
     }
 
     /// A file in the root, with its directories.
@@ -116,8 +111,7 @@ impl Fixture {
     /// A handler beside the files.
     pub fn handler(mut self, prefix: &str, handler: impl Handler) -> Fixture {
         let prefix = prefix.to_owned();
-        self.locations
-            .push(Box::new(move |site| site.at(&prefix, handler)));
+        self.locations.push(Box::new(move |site| site.at(&prefix, handler)));
         self
     }
 
@@ -203,35 +197,24 @@ impl Fixture {
             .expect("the root can be opened")
             .symlinks(self.symlinks)
             .types(self.types);
-        let files = StaticFiles::new(root)
-            .index(self.index)
-            .dotfiles(self.dotfiles);
+        let files = StaticFiles::new(root).index(self.index).dotfiles(self.dotfiles);
         let site = Site::new().at("/", files).error_bodies(self.error_bodies);
-        let site = self
-            .locations
-            .into_iter()
-            .fold(site, |site, location| location(site));
+        let site = self.locations.into_iter().fold(site, |site, location| location(site));
         let workers = NonZeroUsize::new(self.workers).expect("at least one worker");
         let server = Server::new(site)
             .workers(Workers::Count(workers))
             .limits(self.limits)
             .cache(self.cache)
             .access_log(self.access_log);
-        let listen = if self.listen.is_empty() {
-            vec!["127.0.0.1:0".to_owned()]
-        } else {
-            self.listen
-        };
-        let server = listen
-            .iter()
-            .fold(server, |server, address| server.listen(address));
+        let listen =
+            if self.listen.is_empty() { vec!["127.0.0.1:0".to_owned()] } else { self.listen };
+        let server = listen.iter().fold(server, |server, address| server.listen(address));
         (server, self.place)
     }
 
     /// Starts it.
     pub fn serve(self) -> TestServer {
-        self.try_serve()
-            .unwrap_or_else(|error| panic!("starting: {error}"))
+        self.try_serve().unwrap_or_else(|error| panic!("starting: {error}"))
     }
 
     pub fn try_serve(self) -> Result<TestServer, StartError> {
@@ -254,11 +237,8 @@ pub struct Place {
 impl Place {
     fn new() -> Place {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!(
-            "httpd-suite-{}-{}",
-            std::process::id(),
-            COUNT.fetch_add(1, Ordering::Relaxed)
-        );
+        let name =
+            format!("httpd-suite-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let path = std::env::temp_dir().join(name);
         fs::create_dir_all(path.join("root")).expect("there is a place for temporary files");
         Place { path }
@@ -390,10 +370,7 @@ pub fn write(path: &Path, content: &[u8]) {
 }
 
 pub fn set_modified(path: &Path, time: SystemTime) {
-    let file = File::options()
-        .append(true)
-        .open(path)
-        .expect("the file is there");
+    let file = File::options().append(true).open(path).expect("the file is there");
     file.set_modified(time).expect("its time can be set");
 }
 

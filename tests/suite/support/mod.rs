@@ -22,12 +22,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 pub fn own_loopback() -> Ipv4Addr {
     static COUNT: AtomicU8 = AtomicU8::new(0);
     let [.., third, fourth] = std::process::id().to_be_bytes();
-    Ipv4Addr::new(
-        127,
-        100 + COUNT.fetch_add(1, Ordering::Relaxed) % 100,
-        third,
-        fourth,
-    )
+    Ipv4Addr::new(127, 100 + COUNT.fetch_add(1, Ordering::Relaxed) % 100, third, fourth)
 }
 
 /// Says why a test could not be done here. Past the harness, which swallows the output of tests

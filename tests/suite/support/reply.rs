@@ -24,20 +24,16 @@ impl Reply {
         let rest = status_line
             .strip_prefix("HTTP/1.1 ")
             .unwrap_or_else(|| panic!("not a status line of HTTP/1.1: {wire}"));
-        let (code, reason) = rest
-            .split_at_checked(3)
-            .unwrap_or_else(|| panic!("no status code: {wire}"));
-        let status: u16 = code
-            .parse()
-            .unwrap_or_else(|_| panic!("status code {code:?}: {wire}"));
+        let (code, reason) =
+            rest.split_at_checked(3).unwrap_or_else(|| panic!("no status code: {wire}"));
+        let status: u16 = code.parse().unwrap_or_else(|_| panic!("status code {code:?}: {wire}"));
         let reason = reason
             .strip_prefix(' ')
             .unwrap_or_else(|| panic!("no space after the status code: {wire}"));
         let headers = lines
             .map(|line| {
-                let (name, value) = line
-                    .split_once(": ")
-                    .unwrap_or_else(|| panic!("header line {line:?}: {wire}"));
+                let (name, value) =
+                    line.split_once(": ").unwrap_or_else(|| panic!("header line {line:?}: {wire}"));
                 assert!(is_token(name), "header name {name:?}: {wire}");
                 assert!(
                     !value.bytes().any(|byte| byte < b' ' || byte == 0x7f),
@@ -46,12 +42,7 @@ impl Reply {
                 (name.to_owned(), value.to_owned())
             })
             .collect();
-        let reply = Reply {
-            status,
-            reason: reason.to_owned(),
-            headers,
-            body: Vec::new(),
-        };
+        let reply = Reply { status, reason: reason.to_owned(), headers, body: Vec::new() };
         reply.check(method);
         reply
     }
@@ -70,14 +61,8 @@ impl Reply {
         }
         // RFC 9110 §5.6.7: IMF-fixdate.
         let date = self.value("Date");
-        assert!(
-            date.len() == 29 && date.ends_with(" GMT"),
-            "Date {date:?} is no IMF-fixdate"
-        );
-        assert!(
-            ["keep-alive", "close"].contains(&self.value("Connection")),
-            "{self:?}"
-        );
+        assert!(date.len() == 29 && date.ends_with(" GMT"), "Date {date:?} is no IMF-fixdate");
+        assert!(["keep-alive", "close"].contains(&self.value("Connection")), "{self:?}");
         assert_eq!(self.count("Transfer-Encoding"), 0, "{self:?}");
         match self.status {
             // RFC 9110 §8.6.
@@ -168,11 +153,7 @@ impl Reply {
     pub fn body(&self, expected: impl AsRef<[u8]>) -> &Reply {
         let expected = expected.as_ref();
         if self.body != expected {
-            let same = self
-                .body
-                .iter()
-                .zip(expected)
-                .take_while(|(left, right)| left == right);
+            let same = self.body.iter().zip(expected).take_while(|(left, right)| left == right);
             panic!(
                 "content of {} bytes differs from the expected {} bytes at {}: {self:?}",
                 self.body.len(),
@@ -197,12 +178,7 @@ impl fmt::Debug for Reply {
             writeln!(formatter, "{name}: {value}")?;
         }
         let shown = self.body.get(..200).unwrap_or(&self.body);
-        writeln!(
-            formatter,
-            "\n{} [{} bytes]",
-            shown.escape_ascii(),
-            self.body.len()
-        )
+        writeln!(formatter, "\n{} [{} bytes]", shown.escape_ascii(), self.body.len())
     }
 }
 

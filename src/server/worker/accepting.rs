@@ -1,0 +1,133 @@
+//! How connections come in, and how a worker stops letting them in.
+
+use super::{Registered, Slot, Worker};
+use crate::server::connection::Connection;
+use crate::server::id::ConnectionId;
+use crate::server::listener::{ACCEPTS_PER_TURN, Accepting, PAUSE};
+use crate::server::local::Stage;
+use crate::server::state::{Requests, State};
+use crate::server::transport::Plain;
+use crate::sys::socket;
+use mio::unix::SourceFd;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+impl Worker {
+    pub(super) fn accept_all(&mut self) {
+        let now = self.local.clock.monotonic();
+        for index in 0..self.accepting.len() {
+            if matches!(self.accepting[index], Accepting::Paused(until) if until <= now) {
+                self.accepting[index] = Accepting::Ready;
+            }
+            if self.accepting[index] == Accepting::Ready {
+                self.accepting[index] = self.accept(index, ACCEPTS_PER_TURN);
+            }
+        }
+        // Served before epoll knows them: while the others were accepted, the request has come.
+        let mut fresh = std::mem::take(&mut self.fresh);
+        for id in fresh.drain(..) {
+            self.drive_again(id);
+        }
+        self.fresh = fresh;
+    }
+
+    /// Takes connections from one queue.
+    fn accept(&mut self, index: usize, batch: usize) -> Accepting {
+        let listeners = Arc::clone(&self.listeners);
+        let Some(listener) = listeners.of_worker(self.number).nth(index) else {
+            return Accepting::Ended;
+        };
+        for _ in 0..batch {
+            if self.is_full() {
+                return Accepting::Ready;
+            }
+            match socket::accept(listener) {
+                Ok((socket, peer)) => self.welcome(socket, peer),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Accepting::Asleep;
+                }
+                // A worker that shares this listener has stopped before us.
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                    return Accepting::Ended;
+                }
+                Err(error) if socket::is_exhausted(&error) => {
+                    return self.pause(&error);
+                }
+                // Linux hands on what befell the new connection (accept(2)): it is gone, the
+                // listener is well.
+                Err(error) => log::debug!("worker {}: accepting: {error}", self.number),
+            }
+        }
+        Accepting::Ready
+    }
+
+    /// Says why, but not ten times a second.
+    fn pause(&mut self, error: &io::Error) -> Accepting {
+        let now = self.local.clock.monotonic();
+        if self.complained_at.is_none_or(|at| now >= at + COMPLAINT_EVERY) {
+            self.complained_at = Some(now);
+            log::error!("worker {}: accepting pauses: {error}", self.number);
+        }
+        Accepting::Paused(now + PAUSE)
+    }
+
+    fn welcome(&mut self, socket: OwnedFd, peer: Option<SocketAddr>) {
+        let entry = self.connections.vacant_entry();
+        self.generation = self.generation.wrapping_add(1);
+        let slot = entry.key();
+        let id = ConnectionId::new(slot as u32, self.generation);
+        let connection = Connection::new(id, peer, Plain::new(socket), &self.local);
+        entry.insert(Slot { connection, registered: Registered::No });
+        self.fresh.push(id);
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.connections.len() >= self.local.limits.connections_max
+    }
+
+    /// Lets in who has knocked already, then no one; ends idle connections, hurries those that
+    /// have not said anything yet, and lets the others finish.
+    pub(super) fn stop(&mut self, deadline: Instant) {
+        if self.local.is_stopping() {
+            return;
+        }
+        let listeners = Arc::clone(&self.listeners);
+        for (index, listener) in listeners.of_worker(self.number).enumerate() {
+            socket::stop_queueing(listener);
+            self.accept(index, ACCEPTS_AT_STOP_MAX);
+            // Who comes later is refused at once and can go elsewhere. To wait in a queue that
+            // nobody empties, until the last open request has ended, would be worse.
+            socket::stop_listening(listener);
+            self.accepting[index] = Accepting::Ended;
+            // Fails only for what was never registered.
+            let _ = self.poll.registry().deregister(&mut SourceFd(&listener.as_raw_fd()));
+        }
+        self.local.stage = Stage::Stopping;
+        self.stop_deadline = Some(deadline);
+        let silent_until = self.local.clock.monotonic() + STOP_SILENCE;
+        let slots: Vec<usize> = self.connections.iter().map(|(slot, _)| slot).collect();
+        for slot in slots {
+            let connection = &mut self.connections[slot].connection;
+            match (connection.state(), connection.requests()) {
+                (State::Idle, Requests::Some) => self.remove(slot),
+                (State::Idle, Requests::NoneYet) => {
+                    connection.hurry(silent_until);
+                    self.sleep(slot);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// How often a lasting lack of descriptors is told.
+const COMPLAINT_EVERY: Duration = Duration::from_secs(10);
+
+/// How long a stopping worker waits for the first byte of a client that has just connected.
+const STOP_SILENCE: Duration = Duration::from_millis(500);
+
+/// What a queue can hold at most, with some that come while it is emptied.
+const ACCEPTS_AT_STOP_MAX: usize = 8192;
