@@ -47,6 +47,9 @@ pub trait Transport {
     /// Whether a read is worth a call.
     fn is_readable(&self) -> bool;
 
+    /// Whether the last write was not cut short: there may be room for another.
+    fn is_writable(&self) -> bool;
+
     /// Reads into the buffer, which must not be empty.
     ///
     /// # Errors
@@ -101,6 +104,10 @@ impl Transport for Plain {
 
     fn is_readable(&self) -> bool {
         self.ready.readable
+    }
+
+    fn is_writable(&self) -> bool {
+        self.ready.writable
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<Read> {

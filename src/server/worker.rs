@@ -1,6 +1,7 @@
 //! The reactor: one turn, in order. It must never know parsing, routing or bodies.
 
 mod accepting;
+mod punctuality;
 
 use super::clock;
 use super::connection::Connection;
@@ -10,11 +11,12 @@ use super::local::{Local, Stage};
 use super::mailbox::{Letter, Mailbox};
 use super::state::{Queue, Verdict};
 use super::timers::Timers;
-use super::transport::{Edge, Plain};
+use super::transport::{Edge, Plain, Transport};
 use crate::site::Freshness;
 use mio::event::Event;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
+use punctuality::Punctuality;
 use slab::Slab;
 use std::io;
 use std::os::fd::AsRawFd;
@@ -38,6 +40,7 @@ pub struct Worker {
     again_room: Vec<ConnectionId>,
     /// Connections accepted in this turn.
     fresh: Vec<ConnectionId>,
+    punctuality: Punctuality,
     timers: Timers,
     due: Vec<ConnectionId>,
     local: Local,
@@ -52,12 +55,16 @@ struct Slot {
     registered: Registered,
 }
 
-/// Whether epoll knows the socket. One that is answered and closed at once never gets there.
+/// What epoll tells of the socket. One that is answered and closed at once never gets there, and
+/// most never fill their send buffer: to ask for room would wake the worker for each of them.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Registered {
     No,
-    Yes,
+    Reading,
+    ReadingAndWriting,
 }
+
+const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
 /// Whether there will be another turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +114,7 @@ impl Worker {
             again: Vec::new(),
             again_room: Vec::new(),
             fresh: Vec::new(),
+            punctuality: Punctuality::default(),
             timers,
             due: Vec::new(),
             local,
@@ -240,17 +248,29 @@ impl Worker {
         let Some(place) = self.connections.get_mut(slot) else {
             return;
         };
-        if place.registered == Registered::No {
+        let wanted = match place.connection.transport().is_writable() {
+            true if place.registered == Registered::No => Registered::Reading,
+            true => place.registered,
+            false => Registered::ReadingAndWriting,
+        };
+        if place.registered != wanted {
             let socket = place.connection.transport().as_raw_fd();
+            let mut source = SourceFd(&socket);
             let token = Token(place.connection.id().to_token());
-            let interest = Interest::READABLE | Interest::WRITABLE;
-            if let Err(error) =
-                self.poll.registry().register(&mut SourceFd(&socket), token, interest)
-            {
+            let registry = self.poll.registry();
+            let result = match (place.registered, wanted) {
+                (Registered::No, Registered::Reading) => {
+                    registry.register(&mut source, token, Interest::READABLE)
+                }
+                (Registered::No, _) => registry.register(&mut source, token, BOTH),
+                // What became possible before this call is reported by it.
+                _ => registry.reregister(&mut source, token, BOTH),
+            };
+            if let Err(error) = result {
                 log::error!("worker {}: registering a connection: {error}", self.number);
                 return self.remove(slot);
             }
-            place.registered = Registered::Yes;
+            place.registered = wanted;
         }
         let connection = &mut place.connection;
         if connection.hinted.is_none_or(|hinted| hinted > connection.deadline()) {

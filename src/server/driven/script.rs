@@ -178,6 +178,10 @@ impl Transport for Script {
         self.0.borrow().ready.readable
     }
 
+    fn is_writable(&self) -> bool {
+        self.0.borrow().ready.writable
+    }
+
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<Read> {
         assert!(!buffer.is_empty(), "a read into nothing");
         let wire = &mut *self.0.borrow_mut();
