@@ -66,11 +66,39 @@
 //! **Timers are hints.** A deadline is a field that moves with every request; the wheel only knows
 //! when to look at it ([`server::timers`]).
 //!
-//! **A file in the middle of being sent may change.** Its identity is compared before each further
-//! piece; a response that cannot be completed truthfully is broken off with a reset, never padded.
+//! **A file in the middle of being sent may change.** Size and time of modification are compared
+//! before each further piece; a response that cannot be completed truthfully is broken off with a
+//! reset: never padded, and never completed with another version's bytes. (sendfile queues pages
+//! by reference, so that what was queued when somebody wrote in place may leave changed; that
+//! response is the one that is broken off.) A file that grows meanwhile cannot be told from one
+//! that is rewritten: replace by renaming what must be downloaded whole.
 //!
-//! **No deferred accept.** `TCP_DEFER_ACCEPT` would save a turn on short connections; there is no
-//! way to set it yet without unsafe code (std has it behind `tcp_deferaccept`).
+//! **No reactor waits for a disk.** `openat2` with `RESOLVE_CACHED` and `preadv2` with `RWF_NOWAIT`
+//! say without waiting whether it would have to be waited for; then a thread of [`server::pool`]
+//! reads what is cold, the connection waits for its letter, and the request is answered again. Not
+//! covered: the first use of a root, and a file system whose answers the kernel does not keep.
+//!
+//! **No deferred accept.** `TCP_DEFER_ACCEPT` would save short connections a registration and a
+//! turn; there is no way to set it yet without unsafe code (std has it behind `tcp_deferaccept`).
+//! What can be had without it stands in `server/worker/punctuality.rs`.
+//!
+//! # Why it is fast
+//!
+//! What can be checked against the code, in the order of what it is worth:
+//!
+//! - A warm small answer takes one `recv` and one `send`, and the `epoll_wait` is shared by the turn:
+//!   no `stat`, no `epoll_ctl` after accept, no read that only finds out that there is nothing
+//!   ([`server::transport`]), nothing allocated (`tests/steady_state.rs`).
+//! - The answers to pipelined requests are gathered into one write ([`server::outbox`]).
+//! - Whatever depends on the file alone was rendered when it was found (its headers, its entity
+//!   tag), whatever depends on the second once a second (`Server` and `Date`): an answer is a few
+//!   copies ([`http::h1::write`]).
+//! - A head is looked at once: searched for line ends by vector instructions, each line parsed when
+//!   it is complete ([`http::h1::head`]).
+//! - Small files, and larger ones that are asked for often, are sent from memory; the others by
+//!   sendfile from a descriptor that stays open, with little of it unsent at a time, so that it is
+//!   still in the CPU's cache when it leaves ([`sys::socket`], [`files`]).
+//! - epoll is asked for room in a send buffer only after one was full: most never are.
 #![forbid(unsafe_code)]
 
 pub mod sys;

@@ -3,10 +3,11 @@
 //! ```text
 //!         first byte            head complete, content announced
 //!  Idle ──────────▶ Head ───────────────────────────────▶ Body
-//!   ▲                │ head complete                        │ content read or too much
+//!   ▲                │ head complete                        │ content read
 //!   │                ├────────────────▶ answer ◀────────────┘
-//!   │ all sent       ▼                    │
-//!   └───────────── Sending ◀──────────────┘
+//!   │                │ refused            │ ▲ cold: letter
+//!   │ all sent       ▼                    │ ▼
+//!   └───────────── Sending ◀──────────────┘ Waiting (also in the midst of Sending)
 //!                    │ close, bytes unread
 //!                    └────────────────▶ Lingering
 //! ```
