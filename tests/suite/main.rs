@@ -33,6 +33,7 @@ mod ranges;
 mod shrinking_file;
 mod slow_clients;
 mod stop;
+mod storm;
 mod symlinks;
 mod traversal;
 mod types;

@@ -12,6 +12,8 @@ pub struct Client {
     stream: Stream,
     /// What has arrived and was not read yet.
     waiting: Vec<u8>,
+    /// The response in whose content the end came, and how long it was to be.
+    cut: Option<(Reply, usize)>,
 }
 
 enum Stream {
@@ -51,7 +53,7 @@ impl Client {
                 Stream::Unix(stream)
             }
         };
-        Ok(Client { stream, waiting: Vec::new() })
+        Ok(Client { stream, waiting: Vec::new(), cut: None })
     }
 
     /// Sends bytes, all of them.
@@ -94,34 +96,53 @@ impl Client {
     /// Reads one response to this method.
     #[track_caller]
     pub fn reply_to(&mut self, method: &str) -> Reply {
-        let mut reply = self.reply_head(method);
+        self.try_reply_to(method).unwrap_or_else(|end| panic!("{end:?} {}", self.left()))
+    }
+
+    /// The same from a server that may end the connection before the response is complete.
+    #[track_caller]
+    pub fn try_reply_to(&mut self, method: &str) -> Result<Reply, End> {
+        let mut reply = self.try_reply_head(method)?;
         let length = usize::try_from(reply.content_length(method)).expect("it fits in memory");
         while self.waiting.len() < length {
             if let Some(end) = self.fill() {
-                panic!(
-                    "{end:?} after {} of {length} bytes of content: {reply:?}",
-                    self.waiting.len()
-                );
+                self.cut = Some((reply, length));
+                return Err(end);
             }
         }
         reply.body = self.waiting.drain(..length).collect();
-        reply
+        Ok(reply)
     }
 
     /// Reads the head of one response and leaves its content on the wire.
     #[track_caller]
     pub fn reply_head(&mut self, method: &str) -> Reply {
+        self.try_reply_head(method).unwrap_or_else(|end| panic!("{end:?} {}", self.left()))
+    }
+
+    #[track_caller]
+    fn try_reply_head(&mut self, method: &str) -> Result<Reply, End> {
         loop {
             if let Some(end) = find(&self.waiting, b"\r\n\r\n") {
                 let head: Vec<u8> = self.waiting.drain(..end + 4).collect();
-                return Reply::read_head(&head[..end], method);
+                return Ok(Reply::read_head(&head[..end], method));
             }
             if let Some(end) = self.fill() {
-                panic!(
-                    "{end:?} where a response was expected; on the wire: {}",
-                    self.waiting.escape_ascii()
-                );
+                return Err(end);
             }
+        }
+    }
+
+    /// What there was when the end came.
+    fn left(&self) -> String {
+        match &self.cut {
+            Some((reply, length)) => {
+                format!("after {} of {length} bytes of content: {reply:?}", self.waiting.len())
+            }
+            None => format!(
+                "where a response was expected; on the wire: {}",
+                self.waiting.escape_ascii()
+            ),
         }
     }
 
