@@ -132,7 +132,7 @@ impl Subject {
         let new = self.aside.join(number.to_string());
         let content = content(self.manner, number);
         match (self.manner, &content) {
-            (Manner::Appended, Some(content)) if number % GENERATION == 0 => {
+            (Manner::Appended, Some(content)) if number.is_multiple_of(GENERATION) => {
                 fs::write(&new, content).expect("it can be written");
                 fs::rename(new, &self.file).expect("the same file system");
             }
