@@ -114,11 +114,11 @@ pub mod server;
 pub mod config;
 
 pub use files::{CacheLimits, Root, Symlinks, Types};
-pub use http::{Method, Request, Status};
+pub use http::{Headers, Method, Request, Status};
 pub use server::{
     AccessLog, Address, Format, Handle, Limits, Running, Server, StartError, Workers,
 };
 pub use site::{
-    Answer, Body, Desk, Dotfiles, ErrorBodies, Handler, Mapping, Methods, Response, Site,
-    StaticFiles,
+    Answer, Body, Content, ContentPolicy, Desk, Dotfiles, ErrorBodies, Handler, Location, Mapping,
+    Methods, OwnedRequest, OwnedResponse, Response, Site, StaticFiles, blocking, inline,
 };

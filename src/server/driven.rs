@@ -19,7 +19,8 @@ use super::connection::Connection;
 use super::id::ConnectionId;
 use super::limits::Limits;
 use super::local::{Local, Stage};
-use super::state::{State, Verdict};
+use super::mailbox::Delivery;
+use super::state::{Awaited, State, Verdict};
 use super::transport::{Edge, Transport};
 use crate::files::{CacheLimits, Now, OpenFiles, Root, Warmup};
 use crate::http::{Request, Status};
@@ -153,7 +154,7 @@ impl Driven {
     /// A letter says that the disk was read.
     fn is_warmed(&mut self) {
         self.local.freshness = Freshness::Unknown;
-        self.verdict = self.connection.warmed(&mut self.local);
+        self.verdict = self.connection.deliver(Delivery::Warmed, &mut self.local);
         self.check();
         self.goes_on();
     }
@@ -171,7 +172,7 @@ impl Driven {
         let state = self.connection.state();
         match state {
             // The letter wakes it, and it reads on then.
-            State::Waiting => {}
+            State::Waiting(_) => {}
             State::Sending => {
                 assert!(!self.client.is_writable(), "asleep {state} with a writable client")
             }

@@ -2,6 +2,7 @@
 //! here only. It must never know HTTP, mio or a type of the floors above.
 
 pub mod file;
+pub mod nameless;
 mod open;
 pub mod port_holder;
 pub mod signal;

@@ -124,7 +124,7 @@ impl Run {
                     self.it.advances(Duration::from_secs(seconds));
                 }
                 4 => self.it.advances(Duration::from_millis(self.dice.below(2) as u64)),
-                _ if self.it.connection.state() == State::Waiting => self.it.is_warmed(),
+                _ if matches!(self.it.connection.state(), State::Waiting(_)) => self.it.is_warmed(),
                 _ if self.it.verdict == Verdict::Again => self.it.has_its_turn(),
                 _ if self.is_done() => return,
                 _ => {}
