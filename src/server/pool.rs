@@ -125,6 +125,18 @@ fn run(job: Job) {
 pub const DISK_THREADS_MAX: usize = 16;
 
 #[cfg(test)]
+impl Pool {
+    /// Does the job at the front here and now: of a pool without threads, so that a test decides
+    /// when something is done.
+    pub fn do_next(&self) -> bool {
+        let job = self.shared.lock().queue.pop_front();
+        let found = job.is_some();
+        job.into_iter().for_each(run);
+        found
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::sync::mpsc;

@@ -78,7 +78,10 @@ impl Content {
             }
             mut other => {
                 let mut bytes = Vec::new();
-                other.by_ref().take(bytes_max as u64 + 1).read_to_end(&mut bytes)?;
+                other
+                    .by_ref()
+                    .take((bytes_max as u64).saturating_add(1))
+                    .read_to_end(&mut bytes)?;
                 if bytes.len() > bytes_max { Err(too_large()) } else { Ok(bytes) }
             }
         }
@@ -127,6 +130,7 @@ mod tests {
         assert_eq!(content().into_bytes(3).expect("it fits"), b"abc");
         let error = content().into_bytes(2).expect_err("it does not fit");
         assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+        assert_eq!(content().into_bytes(usize::MAX).expect("anything fits"), b"abc");
         assert!(Content::Empty.into_bytes(0).expect("it fits").is_empty());
     }
 }
