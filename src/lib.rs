@@ -2,11 +2,16 @@
 //! embed.
 //!
 //! ```no_run
-//! use httpd::{Request, Response, Root, Server, Site, StaticFiles};
+//! use httpd::{
+//!     Method, OwnedRequest, OwnedResponse, Request, Response, Root, Server, Site, StaticFiles, blocking,
+//! };
 //!
 //! let site = Site::new()
 //!     .at("/", StaticFiles::new(Root::open("public")?).index(["index.html"]))
-//!     .at("/hello", |_: &Request<'_>| Response::text("hello\n"));
+//!     .at("/hello", |_: &Request<'_>| Response::text("hello\n"))
+//!     .at("/report", blocking(|request: OwnedRequest| {
+//!         OwnedResponse::text(format!("{} bytes came along\n", request.content.length().unwrap_or(0)))
+//!     }).methods(&[Method::Post]));
 //! Server::new(site).listen("127.0.0.1:8080").run()?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -77,6 +82,23 @@
 //! say without waiting whether it would have to be waited for; then a thread of [`server::pool`]
 //! reads what is cold, the connection waits for its letter, and the request is answered again. Not
 //! covered: the first use of a root, and a file system whose answers the kernel does not keep.
+//!
+//! **What becomes of content is decided before it is read**, by the handler that the request will go
+//! to ([`ContentPolicy`]): so 413, 417 and `100 Continue` come before a byte of it, and a handler that
+//! wants nothing costs nothing. Content that is collected occupies no thread however slowly it comes;
+//! beyond a bound it goes to a file without a name, in pieces that threads write
+//! ([`server::intake`], [`server::errand`]).
+//!
+//! **A handler that takes its time has a thread**, and hands back an [`OwnedResponse`]. Worker and
+//! thread meet in two places only: the mailbox, in which each errand ends in one letter to a
+//! connection (found by its name and generation, so that an answer for a client that has gone finds
+//! nobody), and a bounded pipe ([`site::pipe`]) for content that is read while it arrives or sent
+//! while it is produced. A worker that finds the pipe full or empty is told when that has changed, a
+//! thread waits: no memory grows, whoever is slow. While content is still read by a handler that
+//! answers already, the connection does both, and ends after the answer.
+//!
+//! **A panic costs its request**: it is answered with 500. (One while the head is parsed or an answer
+//! is sent would be a fault of this library, and costs its connection.)
 //!
 //! **No deferred accept.** `TCP_DEFER_ACCEPT` would save short connections a registration and a
 //! turn; there is no way to set it yet without unsafe code (std has it behind `tcp_deferaccept`).
