@@ -6,7 +6,7 @@ use super::handler::{Answer, Desk, Handler};
 use super::multipart::{Multipart, write_content_range};
 use super::{Body, Response, redirect};
 use crate::files::{CachedFile, Found, OpenError, Root};
-use crate::http::conditional::{self, Outcome, RangeHeader, Validators};
+use crate::http::conditional::{self, Outcome, RangeHeader};
 use crate::http::range::{self, Ranges};
 use crate::http::{HeaderName, Headers, Request, Status};
 use std::ops::Range;
@@ -134,8 +134,7 @@ fn refuse(error: OpenError, path: &[u8]) -> Answer {
 
 /// A file that is there: 200, 206, 304, 412 or 416.
 fn respond(request: &Request<'_>, file: Rc<CachedFile>, desk: &mut Desk<'_>) -> Response {
-    let validators = Validators { etag: file.etag(), modified: file.modified() };
-    match conditional::evaluate(request, validators) {
+    match conditional::evaluate(request, file.version().validators()) {
         Outcome::Failed => Response::new(Status::PRECONDITION_FAILED),
         // RFC 9110 §15.4.5: the validators, and none of the representation's other metadata.
         Outcome::NotModified => Response {

@@ -130,6 +130,23 @@ pub fn identity(file: BorrowedFd<'_>) -> io::Result<Identity> {
     })
 }
 
+/// Who keeps the times of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// This kernel: mtime and ctime come from one clock and have one granularity.
+    Kernel,
+    /// Perhaps another machine or a program, or a file system that keeps one of the two.
+    Unknown,
+}
+
+/// Who keeps the times of this file, going by its file system: a list of those that are known.
+pub fn clock(file: BorrowedFd<'_>) -> Clock {
+    match fs::fstatfs(file).map(|stat| stat.f_type as u32) {
+        Ok(kind) if KERNEL_CLOCKED.contains(&kind) => Clock::Kernel,
+        _ => Clock::Unknown,
+    }
+}
+
 /// Reads at `offset` until `buffer` is full or the file ends; says how many bytes there were.
 pub fn read_at(
     file: BorrowedFd<'_>,
@@ -209,6 +226,11 @@ pub fn raise_descriptor_limit() -> Option<u64> {
     }
 }
 
+/// ext2 to 4, XFS, Btrfs, tmpfs, F2FS; and overlays, whose files that can be written are on one of
+/// these.
+const KERNEL_CLOCKED: [u32; 6] =
+    [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0xf2f5_2010, 0x794c_7630];
+
 const NOWAIT: rustix::io::ReadWriteFlags = rustix::io::ReadWriteFlags::NOWAIT;
 
 #[cfg(test)]
@@ -240,6 +262,18 @@ mod tests {
         let file = std::fs::File::open(here.at("a")).expect("it is there");
         assert_ne!(residency(file.as_fd(), 0), Residency::Cold);
         assert_ne!(residency(file.as_fd(), 1000), Residency::Cold);
+    }
+
+    #[test]
+    fn times_are_believed_where_the_kernel_keeps_them() {
+        let kept_by = |path: &str| {
+            let open = open_directory(std::path::Path::new(path)).expect("it is there");
+            clock(open.as_fd())
+        };
+        assert_eq!(kept_by("/proc"), Clock::Unknown);
+        if std::path::Path::new("/dev/shm").is_dir() {
+            assert_eq!(kept_by("/dev/shm"), Clock::Kernel);
+        }
     }
 
     #[test]
