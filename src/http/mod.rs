@@ -6,10 +6,12 @@
 pub mod conditional;
 pub mod date;
 pub mod etag;
+pub mod form;
 pub mod h1;
 pub mod header;
 pub mod list;
 pub mod method;
+mod parameters;
 pub mod range;
 pub mod reject;
 pub mod request;
