@@ -79,6 +79,8 @@ pub enum Cause {
     Cold,
     /// Descriptors or memory have run out; later it may work.
     Exhausted,
+    /// There is no room on the file system, or none left for this user.
+    Full,
     /// Anything else: most likely the disk.
     Failed,
 }
@@ -97,9 +99,10 @@ impl Cause {
                 | Errno::NODEV,
             ) => Cause::Missing,
             Some(Errno::LOOP) => Cause::Link,
-            Some(Errno::ACCESS | Errno::PERM) => Cause::Denied,
+            Some(Errno::ACCESS | Errno::PERM | Errno::ROFS) => Cause::Denied,
             Some(Errno::AGAIN) => Cause::Cold,
             Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM) => Cause::Exhausted,
+            Some(Errno::NOSPC | Errno::DQUOT) => Cause::Full,
             _ => Cause::Failed,
         }
     }
@@ -107,8 +110,12 @@ impl Cause {
 
 /// Which version of which file this is.
 pub fn identity(file: BorrowedFd<'_>) -> io::Result<Identity> {
-    let stat = fs::fstat(file)?;
-    Ok(Identity {
+    Ok(identity_of(&fs::fstat(file)?))
+}
+
+#[allow(clippy::unnecessary_cast, reason = "the widths of these fields differ by architecture")]
+pub(super) fn identity_of(stat: &fs::Stat) -> Identity {
+    Identity {
         device: stat.st_dev as u64,
         inode: stat.st_ino as u64,
         kind: match FileType::from_raw_mode(stat.st_mode) {
@@ -127,7 +134,7 @@ pub fn identity(file: BorrowedFd<'_>) -> io::Result<Identity> {
             seconds: stat.st_ctime as i64,
             nanoseconds: stat.st_ctime_nsec as u32,
         },
-    })
+    }
 }
 
 /// Who keeps the times of a file.
