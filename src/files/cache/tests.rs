@@ -175,6 +175,18 @@ fn paths_that_are_not_normal_lead_nowhere() {
 }
 
 #[test]
+fn reserved_names_lead_nowhere() {
+    in_each_way(|site| {
+        site.around.write("root/.httpd-upload", "1").write("root/.httpd-upload-1/a", "2");
+        site.around.write("root/.httpd", "3");
+        for path in [".httpd-upload", ".httpd-upload-1/a", ".httpd-upload-1", ".HTTPD-UPLOAD"] {
+            assert_eq!(site.at(path), "(nothing)", "{path}");
+        }
+        assert_eq!(site.at(".httpd"), "3");
+    });
+}
+
+#[test]
 fn what_is_neither_file_nor_directory_is_nothing_at_once() {
     in_each_way(|site| {
         site.around
