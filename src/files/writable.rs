@@ -189,14 +189,21 @@ impl WritableRoot {
             quota.prepare(&self.shared.root, self.rules().lock_wait)?;
         }
         let target = Target::of(path);
-        let directory = match self.open(target.directory()) {
-            Err(error) if is_missing(&error) && self.makes_directories() => {
-                self.nearest(target.directory())?.0
+        for _ in 0..TRIES_MAX {
+            let directory = match self.open(target.directory()) {
+                Err(error) if is_missing(&error) && self.makes_directories() => {
+                    self.nearest(target.directory())?.0
+                }
+                opened => opened?,
+            };
+            match (self.shared.create)(directory.as_fd(), self.rules().file_mode) {
+                Ok(file) => return Ok(Upload::new(self.clone(), target, file)),
+                // It was removed since it was opened, which file systems tell in several ways.
+                Err(_) if file::identity(directory.as_fd())?.names == 0 => {}
+                Err(error) => return Err(error.into()),
             }
-            opened => opened?,
-        };
-        let file = (self.shared.create)(directory.as_fd(), self.rules().file_mode)?;
-        Ok(Upload::new(self.clone(), target, file))
+        }
+        Err(WriteError::Conflict(Obstacle::NoDirectory))
     }
 
     /// Removes the file at `path`; with a slash at its end, the directory, which must be empty.
@@ -393,6 +400,9 @@ impl fmt::Display for Obstacle {
         })
     }
 }
+
+/// How often a directory may be removed under our hands.
+const TRIES_MAX: usize = 4;
 
 /// Directories that are made for one file.
 const MADE_MAX: usize = 32;

@@ -492,7 +492,7 @@ fn a_tag_becomes_strong_when_the_file_has_rested() {
 fn a_tag_is_strong_at_once_when_something_has_happened_since_the_write() {
     in_each_way(|site| {
         site.now.wall = SystemTime::now();
-        let written = site.now.wall - Duration::from_millis(50);
+        let written = site.now.wall - Duration::from_millis(1100);
         site.around.write("root/a", "1").modify("root/a", written);
         let young = site.file("a");
         if file::clock(std::fs::File::open(site.around.at("root/a")).expect("it is there").as_fd())
