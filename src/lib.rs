@@ -78,6 +78,14 @@
 //! response is the one that is broken off.) A file that grows meanwhile cannot be told from one
 //! that is rewritten: replace by renaming what must be downloaded whole.
 //!
+//! **An entity tag is strong as soon as that is true**, not before and not long after: no other
+//! contents of that file can come to have the same time of modification ([`files::Version`] says when
+//! that is). What is stored through a [`files::WritableRoot`] is given such a time, so that whoever
+//! has just stored or read a version can name it in `If-Match`.
+//!
+//! **Changes are made under a lock of their directory**, from judging the preconditions until the file
+//! has its name: the kernel's lock (flock), because the workers may be processes.
+//!
 //! **No reactor waits for a disk.** `openat2` with `RESOLVE_CACHED` and `preadv2` with `RWF_NOWAIT`
 //! say without waiting whether it would have to be waited for; then a thread of [`server::pool`]
 //! reads what is cold, the connection waits for its letter, and the request is answered again. Not

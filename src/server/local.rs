@@ -5,10 +5,11 @@ use super::clock::Clock;
 use super::errand::{self, Courier};
 use super::exchange::Spare;
 use super::id::ConnectionId;
+use super::intake::OnDisk;
 use super::limits::Limits;
 use super::mailbox::Mailbox;
 use super::pool::{Job, Pool};
-use crate::files::{Disk, Now, OpenFiles, Spool, Warmup};
+use crate::files::{Disk, Now, OpenFiles, Warmup};
 use crate::http::h1::head::HeadLimits;
 use crate::site::pipe::{self, ContentReader, Inlet};
 use crate::site::{self, Freshness, Site};
@@ -110,10 +111,10 @@ impl Local {
     }
 
     /// Has content written to the disk; a letter will say when it is done.
-    pub fn write(&self, id: ConnectionId, spool: Option<Spool>, bytes: Vec<u8>) {
+    pub fn write(&self, id: ConnectionId, on_disk: OnDisk, bytes: Vec<u8>) {
         if let Some(threads) = &self.threads {
             let directory = Arc::clone(&threads.spool_directory);
-            threads.submit_to_disk(errand::write(threads.courier(id), directory, spool, bytes));
+            threads.submit_to_disk(errand::write(threads.courier(id), directory, on_disk, bytes));
         }
     }
 

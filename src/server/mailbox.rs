@@ -1,7 +1,7 @@
 //! Letters to a worker: the one place where threads meet, off the path of every request.
 
 use super::id::ConnectionId;
-use crate::files::Spool;
+use crate::files::{Spool, WriteError};
 use crate::site::OwnedResponse;
 use std::io;
 use std::sync::{Mutex, PoisonError};
@@ -22,7 +22,7 @@ pub enum Delivery {
     /// What it waited for has been read from the disk.
     Warmed,
     /// Content was written to the disk, or could not be.
-    Spooled(io::Result<Spool>),
+    Spooled(Result<Spool, WriteError>),
     /// A pipe that was full has room, or one that was empty has not that any more.
     Moved,
     /// A handler's answer.

@@ -14,6 +14,7 @@ pub mod redirect;
 pub mod response;
 pub mod route;
 pub mod static_files;
+pub mod store;
 
 pub use content::{Content, ContentPolicy};
 pub use error_page::ErrorBodies;
@@ -24,9 +25,9 @@ pub use response::{Body, Response};
 pub use route::Location;
 pub use static_files::{Dotfiles, Mapping, StaticFiles};
 
+use crate::files::WriteError;
 use crate::http::{Method, Reject, Request, Status};
 use route::Locations;
-use std::io;
 
 /// Everything that a server answers, shared read-only by all workers.
 ///
@@ -152,15 +153,9 @@ impl Site {
         self.dress(Response::new(status))
     }
 
-    /// The one place where a failure to keep content on the disk becomes a status.
-    pub fn spool_failure(&self, error: &io::Error) -> Response {
-        self.failure(match error.kind() {
-            // RFC 4918 §11.5.
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                Status::INSUFFICIENT_STORAGE
-            }
-            _ => Status::INTERNAL_SERVER_ERROR,
-        })
+    /// The answer where content could not be written to the disk.
+    pub fn not_written(&self, error: WriteError) -> Response {
+        self.dress(store::refuse(error))
     }
 
     /// The answer where no thread is free to find one.

@@ -7,7 +7,7 @@ use super::multipart::{Multipart, write_content_range};
 use super::owned_response::SentFile;
 use super::{Body, Response, redirect};
 use crate::files::{CachedFile, Found, OpenError, Root};
-use crate::http::conditional::{self, Outcome, RangeHeader, Validators};
+use crate::http::conditional::{self, Outcome, RangeHeader};
 use crate::http::range::{self, Ranges};
 use crate::http::{HeaderName, Headers, Method, Request, Status};
 use std::ops::Range;
@@ -166,8 +166,7 @@ pub(super) fn send(
 
 /// A file that is there: 200, 206, 304, 412 or 416.
 fn respond(request: &Request<'_>, file: Rc<CachedFile>, desk: &mut Desk<'_>) -> Response {
-    let validators = Validators { etag: file.etag(), modified: file.modified() };
-    match conditional::evaluate(request, validators) {
+    match conditional::evaluate(request, file.version().validators()) {
         Outcome::Failed => Response::new(Status::PRECONDITION_FAILED),
         // RFC 9110 §15.4.5: the validators, and none of the representation's other metadata.
         Outcome::NotModified => Response {

@@ -2,12 +2,12 @@
 //! here only. It must never know HTTP, mio or a type of the floors above.
 
 pub mod file;
-pub mod nameless;
 mod open;
 pub mod port_holder;
 pub mod signal;
 pub mod socket;
 pub mod watch;
+pub mod write;
 
 #[cfg(test)]
 pub(crate) mod temporary;

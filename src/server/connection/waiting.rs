@@ -1,7 +1,7 @@
 //! What threads bring to a connection that waits for them.
 
 use super::{CLOSE, Connection, SLEEP, Step};
-use crate::files::{Disk, Spool};
+use crate::files::{Disk, Spool, WriteError};
 use crate::server::local::{Handed, Local};
 use crate::server::mailbox::Delivery;
 use crate::server::state::{Awaited, State, Verdict};
@@ -44,7 +44,7 @@ impl<T: Transport> Connection<T> {
     }
 
     /// A piece of content is on the disk, or the disk cannot take it.
-    fn spooled(&mut self, result: io::Result<Spool>, local: &mut Local) -> Step {
+    fn spooled(&mut self, result: Result<Spool, WriteError>, local: &mut Local) -> Step {
         match (result, &mut self.active) {
             (Ok(spool), Some(active)) => {
                 active.intake.written(spool);
@@ -52,8 +52,7 @@ impl<T: Transport> Connection<T> {
                 Step::Next(State::Body)
             }
             (Err(error), _) => {
-                log::error!("{}: writing request content to the disk: {error}", self.name());
-                let response = local.site.spool_failure(&error);
+                let response = local.site.not_written(error);
                 self.refuse_with(response, local)
             }
             (Ok(_), None) => CLOSE,
