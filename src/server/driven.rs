@@ -317,7 +317,7 @@ impl Handler for ColdOnce {
             Response::text("warm\n").into()
         } else {
             let file = File::open("/dev/null").expect("every Linux has it");
-            Answer::Cold(Warmup::Piece { file: file.into(), range: 0..1 })
+            Answer::Cold(Warmup::Piece { file: file.into(), range: 0..1, ahead_bytes: 0 })
         }
     }
 }
