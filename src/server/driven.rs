@@ -35,6 +35,8 @@ use std::time::{Duration, SystemTime};
 struct Driven {
     connection: Connection<Script>,
     local: Local,
+    /// Bytes of files that may be sent each time that the connection is driven.
+    send_budget: usize,
     client: Script,
     verdict: Verdict,
     /// How much of what was sent the test has looked at.
@@ -62,7 +64,15 @@ impl Driven {
         let files = OpenFiles::new(cache);
         let mut local = Local::new(Arc::new(site), files, limits, None, clock::read());
         let (connection, client) = accepted(&mut local);
-        Driven { connection, local, client, verdict: Verdict::Sleep, looked_at: 0, folder }
+        Driven {
+            connection,
+            local,
+            send_budget: SEND_BUDGET,
+            client,
+            verdict: Verdict::Sleep,
+            looked_at: 0,
+            folder,
+        }
     }
 
     /// Another client, the same worker.
@@ -113,6 +123,7 @@ impl Driven {
             // A turn begins with the file changes.
             self.local.files.look();
             self.local.freshness = self.connection.note(edge);
+            self.local.send_budget = self.send_budget;
             self.verdict = self.connection.drive(&mut self.local);
             self.check();
         }
@@ -122,6 +133,7 @@ impl Driven {
     fn has_its_turn(&mut self) {
         assert_eq!(self.verdict, Verdict::Again);
         self.local.freshness = Freshness::Unknown;
+        self.local.send_budget = self.send_budget;
         self.verdict = self.connection.drive(&mut self.local);
         self.check();
     }
@@ -144,6 +156,7 @@ impl Driven {
             && self.connection.deadline() <= self.local.clock.monotonic()
         {
             self.local.freshness = Freshness::Unknown;
+            self.local.send_budget = self.send_budget;
             self.verdict = self.connection.expire(&mut self.local);
             self.check();
             self.goes_on();
@@ -153,6 +166,7 @@ impl Driven {
     /// A letter says that the disk was read.
     fn is_warmed(&mut self) {
         self.local.freshness = Freshness::Unknown;
+        self.local.send_budget = self.send_budget;
         self.verdict = self.connection.warmed(&mut self.local);
         self.check();
         self.goes_on();
@@ -393,3 +407,6 @@ const LONG_BYTES: usize = 4_500;
 
 /// More turns than anything in here can need.
 const TURNS_MAX: usize = 100_000;
+
+/// More than any file of the sample site.
+const SEND_BUDGET: usize = 512 * 1024;

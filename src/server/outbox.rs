@@ -145,7 +145,8 @@ impl Outbox {
         complete
     }
 
-    /// Writes until all is written, the client takes no more, or `budget` bytes of files are sent.
+    /// Writes until all is written, the client takes no more, or `budget` bytes of files are sent,
+    /// of which it takes what it uses.
     ///
     /// # Errors
     /// What the connection died of, or `UnexpectedEof` when a file is not any more what its head
@@ -153,7 +154,7 @@ impl Outbox {
     pub fn flush(
         &mut self,
         transport: &mut impl Transport,
-        mut budget: usize,
+        budget: &mut usize,
         disk: Disk,
     ) -> io::Result<Flush> {
         loop {
@@ -180,11 +181,11 @@ impl Outbox {
             }
             match &mut self.tail {
                 Tail::File { file, range } if !range.is_empty() => {
-                    if budget == 0 {
+                    if *budget == 0 {
                         self.interrupted = Interrupted::Yes;
                         return Ok(Flush::Again);
                     }
-                    let mut end = range.end.min(range.start + budget as u64);
+                    let mut end = range.end.min(range.start + *budget as u64);
                     if disk == Disk::MustNotBlock {
                         if self.warm_until > range.start {
                             end = end.min(self.warm_until);
@@ -201,7 +202,7 @@ impl Outbox {
                         Write::Took(count) => {
                             self.interrupted = Interrupted::No;
                             self.warm_until = self.warm_until.max(range.start);
-                            budget = budget.saturating_sub(count);
+                            *budget = budget.saturating_sub(count);
                         }
                     }
                 }

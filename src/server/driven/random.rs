@@ -93,7 +93,7 @@ impl Run {
     fn new(seed: u64) -> Run {
         let mut dice = Dice(seed);
         let mut it = Driven::new();
-        it.local.send_budget = 1 + dice.amount();
+        it.send_budget = 1 + dice.amount();
         let script: Vec<Exchange> =
             (0..1 + dice.below(12)).map(|_| EXCHANGES[dice.below(EXCHANGES.len())]).collect();
         let rest = script.iter().flat_map(|one| one.request.bytes()).collect();
