@@ -328,6 +328,44 @@ mod tests {
     }
 
     #[test]
+    fn what_was_brought_in_is_resident_unless_the_kernel_does_not_tell() {
+        let here = Directory::new();
+        here.write("a", vec![b'1'; 3_000_000]);
+        let file = here.make_cold("a");
+        let was = residency(file.as_fd(), 2_999_999);
+        bring_in(file.as_fd(), 0..10_000_000, 0).expect("it ends where the file does");
+        for offset in [0, 1_500_000, 2_999_999] {
+            let is = residency(file.as_fd(), offset);
+            assert!(is == Residency::Resident || is == was && was == Residency::Unknown, "{is:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_system_without_a_disk_is_known_once_it_was_met() {
+        let path = format!("/dev/shm/httpd-{}", std::process::id());
+        if std::fs::write(&path, "0123456789").is_err() {
+            eprintln!("skipped: there is no tmpfs at /dev/shm");
+            return;
+        }
+        let file = std::fs::File::open(&path).expect("it is there");
+        std::fs::remove_file(&path).expect("it is there");
+        if file_system(&file) != TMPFS {
+            eprintln!("skipped: /dev/shm is not a tmpfs");
+            return;
+        }
+        bring_in(file.as_fd(), 0..10, 0).expect("it is there");
+        assert_eq!(residency(file.as_fd(), 5), Residency::Resident);
+        let mut bytes = [0; 4];
+        let count = read_at(file.as_fd(), &mut bytes, 3, Disk::MustNotBlock);
+        assert_eq!(count.expect("it need not wait"), 4);
+        assert_eq!(&bytes, b"3456");
+    }
+
+    fn file_system(file: &std::fs::File) -> u32 {
+        fs::fstatfs(file).expect("it has one").f_type as u32
+    }
+
+    #[test]
     fn the_descriptor_limit_is_as_high_as_may_be() {
         let limit = raise_descriptor_limit();
         assert_eq!(raise_descriptor_limit(), limit);
