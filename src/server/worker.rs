@@ -176,7 +176,8 @@ impl Worker {
                 }
             }
             Token(token) => {
-                let Some(slot) = self.find(ConnectionId::from_token(token)) else {
+                let id = ConnectionId::from_token(token);
+                let Some(slot) = self.find(id) else {
                     return;
                 };
                 let connection = &mut self.connections[slot].connection;
@@ -186,8 +187,8 @@ impl Worker {
                     (Queue::In, _) => {}
                     (Queue::Out, State::Sending) => self.put_off(slot),
                     (Queue::Out, _) => {
-                        self.turns.hear();
                         self.drive(slot, freshness, Connection::drive);
+                        self.hear(id);
                     }
                 }
             }

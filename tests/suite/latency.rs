@@ -6,7 +6,7 @@
 
 use crate::support::crowd::{self, Crowd, Pace, Seen};
 use crate::support::slow_disk::SlowDisk;
-use crate::support::{Fixture, TestServer, noise, skip};
+use crate::support::{Fixture, noise, skip};
 use httpd::{Root, StaticFiles};
 use std::fs::File;
 use std::time::Duration;
@@ -78,17 +78,10 @@ fn what_is_read_from_the_disk_does_not_double_what_a_small_file_from_memory_take
     let mut crowd = Crowd::connect(&server, 1, "/small.bin");
     hardly_disturbed(&mut crowd, 2.0, |crowd| {
         for number in 0..COLD_AT_ONCE {
-            chill(&server, &format!("{number}.bin"));
+            server.chill(format!("{number}.bin"));
             crowd.download(&format!("/{number}.bin"), Pace::BytesPerSecond(25_000_000));
         }
     });
-}
-
-/// Takes a file out of memory, as far as the file system lets us.
-fn chill(server: &TestServer, name: &str) {
-    let file = File::open(server.root().join(name)).expect("it is there");
-    file.sync_all().expect("it can be written to the disk");
-    rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).expect("advice is taken");
 }
 
 /// Some 60 MB per second, and a kernel that does not say what it has in memory.

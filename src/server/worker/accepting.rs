@@ -40,6 +40,7 @@ impl Worker {
             return self.sleep(id.slot());
         }
         self.drive_again(id);
+        self.hear(id);
         match self.connections.get(id.slot()) {
             Some(slot) if slot.connection.requests() == Requests::NoneYet => {
                 self.punctuality.was_late();

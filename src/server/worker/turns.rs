@@ -39,8 +39,8 @@ impl Turns {
         if self.alone < ALONE_AFTER { SEND_BYTES_MIN } else { SEND_BYTES_MAX }
     }
 
-    /// Somebody wants something who is not in the midst of sending.
-    pub fn hear(&mut self) {
+    /// Somebody had a turn who is not in the midst of sending.
+    fn hear(&mut self) {
         self.others += 1;
     }
 
@@ -51,6 +51,15 @@ impl Turns {
 }
 
 impl Worker {
+    /// Takes note of a connection that was driven, unless it has become a download by it: those do
+    /// not ask each other for consideration.
+    pub(super) fn hear(&mut self, id: ConnectionId) {
+        let is_sending = |slot: usize| self.connections[slot].connection.state() == State::Sending;
+        if !self.find(id).is_some_and(is_sending) {
+            self.turns.hear();
+        }
+    }
+
     /// Lets a connection go on when those before it have had their turn.
     pub(super) fn put_off(&mut self, slot: usize) {
         let connection = &mut self.connections[slot].connection;
