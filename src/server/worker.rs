@@ -187,8 +187,9 @@ impl Worker {
                     (Queue::In, _) => {}
                     (Queue::Out, State::Sending) => self.put_off(slot),
                     (Queue::Out, _) => {
+                        let budget = self.local.send_budget;
                         self.drive(slot, freshness, Connection::drive);
-                        self.hear(id);
+                        self.hear(id, budget);
                     }
                 }
             }

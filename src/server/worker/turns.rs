@@ -39,7 +39,7 @@ impl Turns {
         if self.alone < ALONE_AFTER { SEND_BYTES_MIN } else { SEND_BYTES_MAX }
     }
 
-    /// Somebody had a turn who is not in the midst of sending.
+    /// Somebody had a turn who wanted nothing large.
     fn hear(&mut self) {
         self.others += 1;
     }
@@ -51,11 +51,12 @@ impl Turns {
 }
 
 impl Worker {
-    /// Takes note of a connection that was driven, unless it has become a download by it: those do
-    /// not ask each other for consideration.
-    pub(super) fn hear(&mut self, id: ConnectionId) {
+    /// Takes note of a connection that was driven, while so many bytes could be sent from files. Not
+    /// of one that sent or is about to send some: downloads do not ask each other for
+    /// consideration.
+    pub(super) fn hear(&mut self, id: ConnectionId, budget: usize) {
         let is_sending = |slot: usize| self.connections[slot].connection.state() == State::Sending;
-        if !self.find(id).is_some_and(is_sending) {
+        if self.local.send_budget == budget && !self.find(id).is_some_and(is_sending) {
             self.turns.hear();
         }
     }
