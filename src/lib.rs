@@ -88,8 +88,15 @@
 //!
 //! **No reactor waits for a disk.** `openat2` with `RESOLVE_CACHED` and `preadv2` with `RWF_NOWAIT`
 //! say without waiting whether it would have to be waited for; then a thread of [`server::pool`]
-//! reads what is cold, the connection waits for its letter, and the request is answered again. Not
-//! covered: the first use of a root, and a file system whose answers the kernel does not keep.
+//! reads what is cold, the connection waits for its letter, and the request is answered again. Where
+//! the kernel does not say (overlayfs, FUSE, network file systems), every piece of a large file goes
+//! that way. The kernel reads nothing ahead for the reactor, which would do it in the reactor's
+//! time; the pool asks for what comes next. Not covered: the first use of a root, and a file system
+//! that has to be asked again each time that a file is opened.
+//!
+//! **Downloads wait for everybody else.** Those in the midst of sending share the bytes of a turn
+//! and are served last in it, so that a small answer waits for one piece of one of them
+//! (`server/worker/turns.rs`).
 //!
 //! **What becomes of content is decided before it is read**, by the handler that the request will go
 //! to ([`ContentPolicy`]): so 413, 417 and `100 Continue` come before a byte of it, and a handler that

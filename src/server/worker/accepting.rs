@@ -39,7 +39,9 @@ impl Worker {
         if !self.punctuality.is_expected() {
             return self.sleep(id.slot());
         }
+        let budget = self.local.send_budget;
         self.drive_again(id);
+        self.hear(id, budget);
         match self.connections.get(id.slot()) {
             Some(slot) if slot.connection.requests() == Requests::NoneYet => {
                 self.punctuality.was_late();
