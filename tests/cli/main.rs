@@ -1,5 +1,6 @@
 //! The real program, from outside: flags, environment, files, signals, exit codes.
 
+mod processes;
 mod program;
 
 use std::fs;
