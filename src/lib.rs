@@ -19,7 +19,7 @@
 //! # The house
 //!
 //! ```text
-//!  5  program   main, cli, logging, config/         what the operator wrote
+//!  5  program   main, cli, config/, supervisor/ …   what the operator wrote, and the process tree
 //!  4  server    worker, connection, transport …     when and how bytes move   (mio, slab live here only)
 //!  3  site      locations, handlers, Response       which answer              (no sockets, no threads)
 //!  2  files     root, open-file cache, types        what is on the disk
@@ -63,6 +63,19 @@
 //! the first bind of an address goes without `SO_REUSEPORT` ([`sys::socket::bind_tcp`]).
 //! The listeners belong to the whole server and outlive the workers; a worker that stops empties
 //! its queue first.
+//!
+//! **Processes share listeners and nothing else.** With `processes` above 1 the program is a
+//! supervisor. It binds every listener once, one per worker of each process, and starts
+//! `/proc/self/exe` anew for each process (there is no fork without unsafe code, and what runs can be
+//! started when its file is gone); the process finds its listeners and the text of the configuration
+//! on a socket that is its standard input ([`sys::channel`]). A listener lives as long as any
+//! process has it: the supervisor always does, so that whoever dies leaves its queues to the process
+//! in its place. For the same reason one that stops alone must not end them
+//! ([`server::Handle::retire`]), for `shutdown` on a listener ends it for everyone; when all stop,
+//! each ends its own. The socket tells either side of the other's end, however it came: a process
+//! whose supervisor is gone lets open requests end and ends itself. With one process there is no
+//! supervisor and no difference; a library has no processes at all, but
+//! [`server::Server::start_on`] serves listeners from anywhere.
 //!
 //! **What a busy connection needs is lent to it.** An idle one owns its socket and about a hundred
 //! bytes; buffers, parser and outbox come from the worker's store with the first byte and go back
