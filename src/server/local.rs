@@ -1,6 +1,7 @@
 //! What a worker owns and lends to each connection that it drives. Nothing in here is shared.
 
 use super::access_log::LogWriter;
+use super::application::gateway::Gateway;
 use super::clock::Clock;
 use super::errand::{self, Courier};
 use super::exchange::Spare;
@@ -31,6 +32,7 @@ pub struct Local {
     pub log: Option<LogWriter>,
     pub scratch: Vec<u8>,
     pub stage: Stage,
+    pub gateway: Gateway,
     /// Who may wait. Without them the worker waits for the disk itself, and handlers that block are
     /// not served.
     pub threads: Option<Threads>,
@@ -80,6 +82,7 @@ impl Local {
         files: OpenFiles,
         limits: Limits,
         log: Option<LogWriter>,
+        reactor: usize,
         now: Now,
     ) -> Local {
         Local {
@@ -94,6 +97,7 @@ impl Local {
             log,
             scratch: Vec::new(),
             stage: Stage::Serving,
+            gateway: Gateway::new(reactor),
             threads: None,
         }
     }

@@ -31,6 +31,8 @@ pub enum Awaited {
     Lookup,
     /// The handler's answer.
     Answer,
+    /// The answer of an application.
+    Application,
     /// The next piece of the file that is being sent.
     Piece,
     /// The next piece of content that a handler produces.
@@ -72,6 +74,7 @@ impl fmt::Display for State {
             State::Waiting(Awaited::Room) => "waiting for the handler to read request content",
             State::Waiting(Awaited::Lookup | Awaited::Piece) => "waiting for the disk",
             State::Waiting(Awaited::Answer) => "waiting for the handler",
+            State::Waiting(Awaited::Application) => "waiting for the application",
             State::Waiting(Awaited::Production) => "waiting for the handler to produce content",
             State::Sending => "sending a response",
             State::Lingering => "closing",
