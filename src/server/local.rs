@@ -10,6 +10,7 @@ use super::intake::OnDisk;
 use super::limits::Limits;
 use super::mailbox::Mailbox;
 use super::pool::{Job, Pool};
+use super::state::Handed;
 use crate::files::{Disk, Now, OpenFiles, Warmup};
 use crate::http::h1::head::HeadLimits;
 use crate::site::pipe::{self, ContentReader, Inlet};
@@ -59,13 +60,6 @@ impl Threads {
             log::error!("the disk pool refuses a job");
         }
     }
-}
-
-/// Whether a thread will do it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Handed {
-    Over,
-    Refused,
 }
 
 /// Whether new requests are welcome.

@@ -1,6 +1,6 @@
 //! Letters to a worker: the one place where threads meet, off the path of every request.
 
-use super::application::gateway::News;
+use super::application::link::News;
 use super::id::ConnectionId;
 use crate::files::{Spool, WriteError};
 use crate::site::{Application, OwnedResponse};

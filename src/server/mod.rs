@@ -36,7 +36,7 @@ pub use start_error::StartError;
 use crate::files::{CacheLimits, OpenFiles};
 use crate::site::{Application, Site};
 use application::Applications;
-use application::slot::{Order, Orders};
+use application::orders::{Order, Orders};
 use listener::Listeners;
 use local::{Local, Threads};
 use mailbox::{Letter, Mailbox};

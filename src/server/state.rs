@@ -50,6 +50,13 @@ pub enum Verdict {
     Close,
 }
 
+/// Whether a thread or another process will find the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handed {
+    Over,
+    Refused,
+}
+
 /// Whether a connection has been of use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Requests {

@@ -16,8 +16,9 @@ pub mod response;
 pub mod route;
 pub mod static_files;
 pub mod store;
+pub mod wsgi;
 
-pub use application::{Application, Reload, Wsgi};
+pub use application::{Application, Reload};
 pub use content::{Content, ContentPolicy};
 pub use error_page::ErrorBodies;
 pub use function::{OwnedRequest, blocking, inline};
@@ -26,6 +27,7 @@ pub use owned_response::{OwnedContent, OwnedResponse};
 pub use response::{Body, Response};
 pub use route::Location;
 pub use static_files::{Dotfiles, Mapping, StaticFiles};
+pub use wsgi::Wsgi;
 
 use crate::files::WriteError;
 use crate::http::{Method, Reject, Request, Status};

@@ -3,13 +3,13 @@
 //!
 //! It must never know a connection, only its name.
 
-use super::link::{Exchange, Link, LinkState, Pending, ProcessId, Progress};
-use super::slot::{Order, Orders};
+use super::link::{Exchange, Link, LinkState, News, Pending, ProcessId, Progress};
+use super::orders::{Order, Orders};
 use crate::files::Spool;
 use crate::http::Status;
 use crate::server::id::ConnectionId;
-use crate::server::local::Handed;
 use crate::server::mailbox::Delivery;
+use crate::server::state::Handed;
 use crate::site::pipe::{Reader, within_worker};
 use crate::site::{Application, Content, Forward, OwnedContent, OwnedResponse};
 use crate::sys::channel::{Arrived, MESSAGE_BYTES_MAX};
@@ -41,17 +41,6 @@ struct Served {
     orders: Vec<Orders>,
     /// Requests that no process has room for.
     waiting: VecDeque<Exchange>,
-}
-
-/// What a slot tells every worker of its process.
-pub enum News {
-    /// It serves; this is the worker's link to it.
-    Joined(Box<Link>, Orders),
-    /// It takes no more requests.
-    Leaves(ProcessId),
-    /// It has ended. It never took the requests with these tokens; every other that it was given and
-    /// has not answered is lost.
-    Left(ProcessId, Arc<[Token]>),
 }
 
 impl Gateway {

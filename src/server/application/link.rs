@@ -1,6 +1,7 @@
 //! What one worker holds of one process: where it sends requests, where answers come from, and which
 //! exchanges are under way there.
 
+use super::orders::Orders;
 use crate::server::id::ConnectionId;
 use crate::site::pipe::Outlet;
 use crate::site::pipe::{Feeder, Taken, within_worker};
@@ -13,6 +14,17 @@ use std::time::Instant;
 /// The name of a process, never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProcessId(pub u64);
+
+/// What a slot tells every worker of its process.
+pub enum News {
+    /// It serves; this is the worker's link to it.
+    Joined(Box<Link>, Orders),
+    /// It takes no more requests.
+    Leaves(ProcessId),
+    /// It has ended. It never took the requests with these tokens; every other that it was given and
+    /// has not answered is lost.
+    Left(ProcessId, Arc<[Token]>),
+}
 
 /// One worker's end of the sockets to one process.
 pub struct Link {

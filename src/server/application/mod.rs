@@ -7,12 +7,14 @@
 
 pub mod gateway;
 pub mod link;
+pub mod orders;
 pub mod process;
 pub mod slot;
 
 use super::mailbox::Mailbox;
 use crate::site::Application;
-use slot::{Order, Orders, Slot, Started};
+use orders::{Order, Orders};
+use slot::{Slot, Started};
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;

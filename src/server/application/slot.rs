@@ -4,78 +4,15 @@
 //! A new process serves before the old one is told to end, and what the old one was never given or
 //! never took is served by the new one.
 
-use super::gateway::News;
-use super::link::ProcessId;
+use super::link::{News, ProcessId};
+use super::orders::{Order, Orders};
 use super::process::{Process, Said};
 use crate::server::mailbox::{Letter, Mailbox};
 use crate::site::Application;
 use crate::sys::wait;
-use std::collections::VecDeque;
-use std::io::{self, Read, Write};
-use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::io;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
-
-/// What a slot is told to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// Put another in the place of this process, if it still is there.
-    Replace { process: ProcessId, why: &'static str },
-    /// Put another in the place of whatever is there.
-    Renew,
-    /// End.
-    Stop { grace: Duration },
-}
-
-/// Orders to one slot. They wake it.
-#[derive(Clone)]
-pub struct Orders {
-    shared: Arc<Shared>,
-}
-
-struct Shared {
-    list: Mutex<VecDeque<Order>>,
-    wake: UnixStream,
-    woken: UnixStream,
-}
-
-impl Orders {
-    /// No orders yet.
-    ///
-    /// # Errors
-    /// When out of descriptors.
-    pub fn new() -> io::Result<Orders> {
-        let (wake, woken) = UnixStream::pair()?;
-        wake.set_nonblocking(true)?;
-        woken.set_nonblocking(true)?;
-        let shared = Shared { list: Mutex::new(VecDeque::new()), wake, woken };
-        Ok(Orders { shared: Arc::new(shared) })
-    }
-
-    /// Gives one; a repeated one counts once.
-    pub fn give(&self, order: Order) {
-        let mut list = self.shared.list.lock().unwrap_or_else(PoisonError::into_inner);
-        if !list.contains(&order) {
-            list.push_back(order);
-        }
-        // Full, it is awake already.
-        let _ = (&self.shared.wake).write(b"!");
-    }
-
-    fn next(&self) -> Option<Order> {
-        let _ = (&self.shared.woken).read(&mut [0; 64]);
-        self.shared.list.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
-    }
-}
-
-#[cfg(test)]
-impl Orders {
-    /// Whether there is such an order.
-    pub fn is_given(&self, is: impl FnMut(Order) -> bool) -> bool {
-        std::iter::from_fn(|| self.next()).any(is)
-    }
-}
 
 /// How the first start went.
 pub enum Started {
@@ -161,7 +98,7 @@ impl Slot {
 
     /// Until something happens, or is due.
     fn sleep(&self) {
-        let orders = [self.orders.shared.woken.as_fd()];
+        let orders = [self.orders.woken()];
         let descriptors: Vec<_> =
             orders.into_iter().chain(self.processes().flat_map(Process::descriptors)).collect();
         let due = self.leaving.iter().map(|(_, until)| *until).chain(self.start_at).min();
@@ -411,16 +348,5 @@ mod tests {
         assert_eq!(&times[..5], [0, 0, 100, 200, 400]);
         assert!(times.windows(2).all(|pair| pair[0] <= pair[1]));
         assert_eq!(times.last(), Some(&10_000));
-    }
-
-    #[test]
-    fn an_order_wakes_and_is_given_once() {
-        let orders = Orders::new().expect("descriptors are left");
-        orders.give(Order::Renew);
-        orders.give(Order::Renew);
-        let woken = [orders.shared.woken.as_fd()];
-        wait::wait_readable(&woken, None).expect("there is memory");
-        assert_eq!(orders.next(), Some(Order::Renew));
-        assert_eq!(orders.next(), None);
     }
 }

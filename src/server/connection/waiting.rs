@@ -2,9 +2,9 @@
 
 use super::{CLOSE, Connection, SLEEP, Step};
 use crate::files::{Disk, Spool, WriteError};
-use crate::server::local::{Handed, Local};
+use crate::server::local::Local;
 use crate::server::mailbox::Delivery;
-use crate::server::state::{Awaited, State, Verdict};
+use crate::server::state::{Awaited, Handed, State, Verdict};
 use crate::server::transport::Transport;
 use crate::site::{Content, Forward, Job};
 use std::io;

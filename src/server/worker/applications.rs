@@ -1,8 +1,8 @@
 //! How a worker hears of applications, and reads what they answer.
 
 use super::{FIRST_PROCESS, Worker};
-use crate::server::application::gateway::{Deliveries, News};
-use crate::server::application::link::ProcessId;
+use crate::server::application::gateway::Deliveries;
+use crate::server::application::link::{News, ProcessId};
 use crate::site::{Application, Freshness};
 use mio::unix::SourceFd;
 use mio::{Interest, Token};
