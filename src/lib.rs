@@ -19,7 +19,7 @@
 //!  3  site      locations, handlers, Response       which answer              (no sockets, no threads)
 //!  2  files     root, open-file cache, types        what is on the disk
 //!  1  http      RFC 9110 meaning; http/h1 RFC 9112  what the bytes say        (pure: no I/O, no clock)
-//!  0  sys       listen, send_file, open_beneath …   what the kernel offers    (rustix, socket2 live here only)
+//!  0  sys       listen, send_file, open_beneath …   what the kernel offers    (rustix, socket2, nix live here only)
 //! ```
 //!
 //! A file imports from the floors below it, never from above; a test reads the sources and holds
@@ -78,9 +78,10 @@
 //! reads what is cold, the connection waits for its letter, and the request is answered again. Not
 //! covered: the first use of a root, and a file system whose answers the kernel does not keep.
 //!
-//! **No deferred accept.** `TCP_DEFER_ACCEPT` would save short connections a registration and a
-//! turn; there is no way to set it yet without unsafe code (std has it behind `tcp_deferaccept`).
-//! What can be had without it stands in `server/worker/punctuality.rs`.
+//! **A TCP connection is accepted with its first bytes** ([`sys::deferred`]), so that it is served
+//! before epoll knows it: one that is answered and closed at once is never registered. Who connects
+//! and says nothing is let in after about a second, and the time for a head runs from then. A server
+//! that stops resets whoever has connected and not yet said anything.
 //!
 //! # Why it is fast
 //!

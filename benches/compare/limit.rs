@@ -4,8 +4,7 @@
 //! It counts blank lines in what it reads, so that pipelined requests get as many answers; that is all that it knows
 //! of HTTP. It runs as a process of its own, so that its CPU time is counted as a server's is.
 //!
-//! With [`Mode::Close`] it answers straight after accept when the request is there already. `TCP_DEFER_ACCEPT` would
-//! make sure of that, but no safe interface to it is stable: see [`shortfall`].
+//! With [`Mode::Close`] it answers straight after accept: `TCP_DEFER_ACCEPT` has the request there by then.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
@@ -63,13 +62,6 @@ pub fn arguments(work: Work, port: u16, root: &Path, folder: &Path) -> io::Resul
         .into())
 }
 
-/// Why the limit is not the limit for one kind of work.
-pub fn shortfall(work: Work) -> Option<&'static str> {
-    let note =
-        "limit: without TCP_DEFER_ACCEPT, which would spare it about a third of its CPU time";
-    (work == Work::Close).then_some(note)
-}
-
 /// About as long as the servers' heads are.
 fn head(work: Work, body_bytes: usize) -> String {
     let length = if work == Work::File955k { site::LARGE_BYTES } else { body_bytes };
@@ -116,6 +108,7 @@ fn listen(port: u16) -> io::Result<TcpListener> {
     // pushes the file's bytes out of the CPU's cache before the network reads them.
     socket.set_tcp_notsent_lowat(NOTSENT_BYTES_MAX)?;
     socket.set_tcp_nodelay(true)?;
+    httpd::sys::deferred::accept_with_bytes(&socket)?;
     socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
@@ -213,7 +206,7 @@ impl Responder {
             for event in events.iter().filter(|event| event.token() != LISTENER) {
                 self.serve_client(event);
             }
-            // Last, so that the requests of new clients have had time to arrive.
+            // Last, so that no new client takes the place of one that an event of this batch still means.
             if events.iter().any(|event| event.token() == LISTENER) {
                 self.accept()?;
             }

@@ -1,7 +1,6 @@
 //! The reactor: one turn, in order. It must never know parsing, routing or bodies.
 
 mod accepting;
-mod punctuality;
 
 use super::clock;
 use super::connection::Connection;
@@ -16,7 +15,6 @@ use crate::site::Freshness;
 use mio::event::Event;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
-use punctuality::Punctuality;
 use slab::Slab;
 use std::io;
 use std::os::fd::AsRawFd;
@@ -40,7 +38,6 @@ pub struct Worker {
     again_room: Vec<ConnectionId>,
     /// Connections accepted in this turn.
     fresh: Vec<ConnectionId>,
-    punctuality: Punctuality,
     timers: Timers,
     due: Vec<ConnectionId>,
     local: Local,
@@ -114,7 +111,6 @@ impl Worker {
             again: Vec::new(),
             again_room: Vec::new(),
             fresh: Vec::new(),
-            punctuality: Punctuality::default(),
             timers,
             due: Vec::new(),
             local,
