@@ -152,7 +152,8 @@ impl Source {
             return Ok(rustix::fs::sendfile(&*stream, &self.file, Some(&mut offset), count)?);
         }
         let bytes = &self.memory[place..self.memory.len().min(place + owed)];
-        if self.length > self.memory_bytes {
+        // A close that follows at once sends its FIN with the last bytes.
+        if self.length > self.memory_bytes || self.mode == Mode::Close {
             return Ok(rustix::net::send(&*stream, bytes, SendFlags::MORE)?);
         }
         stream.write(bytes)

@@ -348,6 +348,9 @@ impl<T: Transport> Connection<T> {
         let Some(active) = &mut self.active else {
             return CLOSE;
         };
+        if active.after != After::NextRequest {
+            active.outbox.end_follows();
+        }
         let before = active.outbox.waiting_bytes();
         match active.outbox.flush(&mut self.transport, local.send_budget, local.disk()) {
             Ok(Flush::Done) => {}
@@ -377,7 +380,11 @@ impl<T: Transport> Connection<T> {
                 self.deadline = local.clock.monotonic() + local.limits.head_timeout;
                 Step::Next(State::Head)
             }
-            After::Close => CLOSE,
+            After::Close => {
+                // A close alone would discard what is unsent, were there anything unread by now.
+                self.transport.shut_write();
+                CLOSE
+            }
             After::Linger => {
                 self.transport.shut_write();
                 let now = local.clock.monotonic();

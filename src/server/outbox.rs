@@ -24,6 +24,8 @@ pub struct Outbox {
     tail: Tail,
     /// The parts that come after `tail`.
     parts: Option<Parts>,
+    /// What follows the last byte: the end of the stream, or nothing for now.
+    follows: More,
     /// Whether a file was left in the middle, so that it may have changed since.
     interrupted: Interrupted,
     /// Up to where in the file at hand there is no need to ask whether the disk would be waited for.
@@ -142,6 +144,11 @@ impl Outbox {
         complete
     }
 
+    /// The stream ends at once after what waits here.
+    pub fn end_follows(&mut self) {
+        self.follows = More::Follows;
+    }
+
     /// Writes until all is written, the client takes no more, or `budget` bytes of files are sent.
     ///
     /// # Errors
@@ -156,11 +163,11 @@ impl Outbox {
         loop {
             let head = &self.gathered[self.written..];
             let (slice, more) = match &self.tail {
-                Tail::None => (&b""[..], More::Nothing),
-                Tail::Static(bytes) => (*bytes, More::Nothing),
-                Tail::Bytes { bytes, written } => (&bytes[*written..], More::Nothing),
+                Tail::None => (&b""[..], self.follows),
+                Tail::Static(bytes) => (*bytes, self.follows),
+                Tail::Bytes { bytes, written } => (&bytes[*written..], self.follows),
                 Tail::File { file, range } => match memory(file, range) {
-                    Some(bytes) => (bytes, More::Nothing),
+                    Some(bytes) => (bytes, self.follows),
                     None => (&b""[..], More::Follows),
                 },
             };
@@ -279,6 +286,7 @@ impl Outbox {
         self.written = 0;
         self.tail = Tail::None;
         self.parts = None;
+        self.follows = More::Nothing;
         self.interrupted = Interrupted::No;
         self.warm_until = 0;
     }

@@ -131,10 +131,12 @@ pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(count)
 }
 
-/// Whether more follows at once, so that the kernel may wait to fill a segment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Whether more follows at once, so that the kernel may wait to fill a segment. The end of the
+/// stream counts: then it travels with the last bytes, in one segment instead of two.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum More {
     Follows,
+    #[default]
     Nothing,
 }
 
