@@ -328,5 +328,5 @@ const BLANK_LINE: &[u8] = b"\r\n\r\n";
 const BACKLOG: i32 = 4096;
 const READ_BYTES: usize = 64 * 1024;
 const GATHERED_BYTES_MAX: usize = 64 * 1024;
-const NOTSENT_BYTES_MAX: u32 = 128 * 1024;
+const NOTSENT_BYTES_MAX: u32 = 64 * 1024;
 const NOT_FOUND_BYTES: usize = 150;

@@ -197,4 +197,4 @@ const BACKLOG: i32 = 4096;
 
 /// Bytes that wait in the send buffer without having been sent. It keeps a large file from filling
 /// a buffer that grows past the CPU caches, and leaves what is in flight unbounded.
-const UNSENT_BYTES_MAX: u32 = 128 * 1024;
+const UNSENT_BYTES_MAX: u32 = 64 * 1024;
