@@ -145,11 +145,16 @@ impl Ground {
         )
     }
 
-    /// Opens what is sought. The root has been [entered](Ground::enter).
-    pub(super) fn open(&self, search: &Search<'_>, last: LastLink) -> io::Result<OwnedFd> {
-        let directory = entered(&self.views, search.root).directory.as_fd();
-        let symlinks = search.root.link_policy();
-        file::open_beneath(directory, search.path, symlinks, last, search.disk)
+    /// Opens what is at `path`. The root has been [entered](Ground::enter).
+    pub(super) fn open(
+        &self,
+        root: &Root,
+        path: &[u8],
+        last: LastLink,
+        disk: Disk,
+    ) -> io::Result<OwnedFd> {
+        let directory = entered(&self.views, root).directory.as_fd();
+        file::open_beneath(directory, path, root.link_policy(), last, disk)
     }
 
     /// Notes that the answer of `key` rests on its own name, looked up in `watch`.
