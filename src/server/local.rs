@@ -93,4 +93,4 @@ impl Local {
 
 /// Small enough that one download does not delay the others by much and that what is sent is still
 /// in the CPU's cache when it is acknowledged; large enough that turns cost nothing beside it.
-const SEND_BYTES_PER_TURN: usize = 512 * 1024;
+const SEND_BYTES_PER_TURN: usize = 1024 * 1024;
