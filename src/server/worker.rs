@@ -361,7 +361,8 @@ impl Worker {
             .chain(paused)
             .min()?;
         // epoll counts in milliseconds: one more, or the last of them would be spent spinning.
-        Some(next.saturating_duration_since(Instant::now()) + Duration::from_millis(1))
+        let now = self.local.clock.monotonic();
+        Some(next.saturating_duration_since(now) + Duration::from_millis(1))
     }
 }
 
