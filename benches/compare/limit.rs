@@ -21,7 +21,7 @@ use slab::Slab;
 use socket2::{Domain, Socket, Type};
 
 use crate::other;
-use crate::site;
+use crate::site::{self, Site};
 use crate::work::{RANGE_BYTES, Work};
 
 /// The first argument of the process that is the limit.
@@ -32,6 +32,8 @@ pub const COMMAND: &str = "limit-responder";
 enum Mode {
     /// From memory, and the connection is closed after one.
     Close,
+    /// From memory, each answer of another length, in the order of the requests.
+    Many,
     /// From memory.
     Memory,
     /// The head from memory, the body by sendfile.
@@ -39,10 +41,11 @@ enum Mode {
 }
 
 /// What to start the limit with, for one kind of work; its answer is written into `folder`.
-pub fn arguments(work: Work, port: u16, root: &Path, folder: &Path) -> io::Result<Vec<String>> {
+pub fn arguments(work: Work, port: u16, site: &Site, folder: &Path) -> io::Result<Vec<String>> {
     let mode = match work {
         Work::Close => "close",
         Work::File955k => "sendfile",
+        Work::ManyFiles => "many",
         _ => "memory",
     };
     let body = match work {
@@ -50,13 +53,21 @@ pub fn arguments(work: Work, port: u16, root: &Path, folder: &Path) -> io::Resul
         Work::NotFound => vec![b'x'; NOT_FOUND_BYTES],
         Work::Range => vec![b'x'; RANGE_BYTES],
         Work::File98k => vec![b'x'; site::MEDIUM_BYTES],
+        Work::ManyFiles => vec![b'x'; site.lengths.iter().copied().max().unwrap_or(0)],
         // Sent from the file.
         Work::File955k => Vec::new(),
         _ => vec![b'x'; site::SMALL_BYTES],
     };
     let answer = folder.join("answer");
     fs::write(&answer, [head(work, body.len()).into_bytes(), body].concat())?;
-    let file = root.join("955k.bin");
+    let file = if work == Work::ManyFiles {
+        let lengths = site.requests.iter().map(|&rank| format!("{}\n", site.lengths[rank]));
+        let file = folder.join("lengths");
+        fs::write(&file, lengths.collect::<String>())?;
+        file
+    } else {
+        site.root.join("955k.bin")
+    };
     Ok([COMMAND, mode, &port.to_string(), &answer.to_string_lossy(), &file.to_string_lossy()]
         .map(Into::into)
         .into())
@@ -75,7 +86,8 @@ fn head(work: Work, body_bytes: usize) -> String {
                 site::LARGE_BYTES
             ),
         ),
-        _ => ("200 OK", format!("Content-Length: {length}\r\n")),
+        // Room for the digits of any length.
+        _ => ("200 OK", format!("{LENGTH}{length:0DIGITS$}\r\n")),
     };
     let connection = if work == Work::Close { "close" } else { "keep-alive" };
     format!(
@@ -92,12 +104,16 @@ pub fn run(arguments: &[String]) -> io::Result<()> {
     };
     let mode = match mode.as_str() {
         "close" => Mode::Close,
+        "many" => Mode::Many,
         "memory" => Mode::Memory,
         "sendfile" => Mode::Sendfile,
         unknown => return Err(other(format!("unknown mode {unknown}"))),
     };
     let port = port.parse().map_err(|_| other("the port is no number"))?;
-    let source = Source::new(mode, fs::read(answer)?, File::open(file)?)?;
+    let mut source = Source::new(mode, fs::read(answer)?, File::open(file)?)?;
+    if mode == Mode::Many {
+        source.bodies = fs::read_to_string(file)?.lines().flat_map(str::parse).collect();
+    }
     Responder::new(listen(port)?, source)?.serve()
 }
 
@@ -125,13 +141,19 @@ struct Source {
     file: File,
     /// Of one answer, in all.
     length: usize,
+    /// With [`Mode::Many`], the lengths of the bodies, in order, over and over again.
+    bodies: Vec<usize>,
+    next_body: usize,
+    head_bytes: usize,
+    /// Where the length stands in the head.
+    digits_at: usize,
 }
 
 impl Source {
     fn new(mode: Mode, answer: Vec<u8>, file: File) -> io::Result<Source> {
         let memory_bytes = answer.len();
         let (copies, file_bytes) = match mode {
-            Mode::Close => (1, 0),
+            Mode::Close | Mode::Many => (1, 0),
             Mode::Memory => ((GATHERED_BYTES_MAX / memory_bytes.max(1)).max(1), 0),
             Mode::Sendfile => (1, file.metadata()?.len() as usize),
         };
@@ -141,7 +163,23 @@ impl Source {
             memory_bytes,
             file,
             length: memory_bytes + file_bytes,
+            bodies: Vec::new(),
+            next_body: 0,
+            head_bytes: end_of(BLANK_LINE, &answer),
+            digits_at: end_of(LENGTH.as_bytes(), &answer),
         })
+    }
+
+    /// How much is to be sent for so many requests.
+    fn answer(&mut self, requests: usize) -> usize {
+        if self.mode != Mode::Many || requests == 0 {
+            return requests * self.length;
+        }
+        let body = self.bodies[self.next_body];
+        self.next_body = (self.next_body + 1) % self.bodies.len();
+        let digits = self.digits_at..self.digits_at + DIGITS;
+        self.memory[digits].copy_from_slice(format!("{body:0DIGITS$}").as_bytes());
+        self.head_bytes + body
     }
 
     /// Sends what can be sent at once, at most `owed` bytes, from `place` in the answer on.
@@ -158,6 +196,11 @@ impl Source {
         }
         stream.write(bytes)
     }
+}
+
+/// Where the first `text` ends.
+fn end_of(text: &[u8], bytes: &[u8]) -> usize {
+    memchr::memmem::find(bytes, text).map_or(0, |start| start + text.len())
 }
 
 /// One client.
@@ -226,7 +269,7 @@ impl Responder {
             let mut client = Client { stream, matched: 0, place: 0, owed: 0 };
             // Answered straight after accept, a short connection is never registered at all.
             if self.source.mode == Mode::Close
-                && client.drive(&self.source, &mut self.buffer, Reading::Some) == Verdict::Close
+                && client.drive(&mut self.source, &mut self.buffer, Reading::Some) == Verdict::Close
             {
                 continue;
             }
@@ -248,7 +291,7 @@ impl Responder {
             (true, false) => Reading::Some,
             (false, false) => Reading::Nothing,
         };
-        if client.drive(&self.source, &mut self.buffer, reading) == Verdict::Close {
+        if client.drive(&mut self.source, &mut self.buffer, reading) == Verdict::Close {
             self.clients.remove(event.token().0);
         }
     }
@@ -265,7 +308,7 @@ enum Reading {
 
 impl Client {
     /// Reads whatever is there, then sends whatever can be sent.
-    fn drive(&mut self, source: &Source, buffer: &mut [u8], reading: Reading) -> Verdict {
+    fn drive(&mut self, source: &mut Source, buffer: &mut [u8], reading: Reading) -> Verdict {
         if reading != Reading::Nothing && self.read(source, buffer, reading) == Verdict::Close {
             return Verdict::Close;
         }
@@ -273,7 +316,8 @@ impl Client {
             match source.send(&mut self.stream, self.place, self.owed) {
                 Ok(sent) => {
                     self.owed -= sent;
-                    self.place = (self.place + sent) % source.length;
+                    let place = (self.place + sent) % source.length;
+                    self.place = if self.owed == 0 { 0 } else { place };
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Verdict::Keep,
                 Err(_) => return Verdict::Close,
@@ -286,12 +330,12 @@ impl Client {
     }
 
     /// Counts what is owed for whatever is there; a short read has drained the socket, what comes later is a new edge.
-    fn read(&mut self, source: &Source, buffer: &mut [u8], reading: Reading) -> Verdict {
+    fn read(&mut self, source: &mut Source, buffer: &mut [u8], reading: Reading) -> Verdict {
         loop {
             match self.stream.read(buffer) {
                 Ok(0) => return Verdict::Close,
                 Ok(length) => {
-                    self.owed += self.count_blank_lines(&buffer[..length]) * source.length;
+                    self.owed += source.answer(self.count_blank_lines(&buffer[..length]));
                     if length < buffer.len() && reading == Reading::Some {
                         return Verdict::Keep;
                     }
@@ -324,6 +368,8 @@ impl Client {
 }
 
 const LISTENER: Token = Token(usize::MAX - 1);
+const LENGTH: &str = "Content-Length: ";
+const DIGITS: usize = 6;
 const BLANK_LINE: &[u8] = b"\r\n\r\n";
 const BACKLOG: i32 = 4096;
 const READ_BYTES: usize = 64 * 1024;
