@@ -39,14 +39,16 @@ fn read_path(root: &Root, path: &[u8], bytes_max: u64) -> io::Result<()> {
         LastLink::Follow,
         Disk::MayBlock,
     )?;
-    match file::identity(open.as_fd())?.kind {
-        file::Kind::File => read_through(&open, 0..bytes_max),
+    let identity = file::identity(open.as_fd())?;
+    match identity.kind {
+        file::Kind::File => read_through(&open, 0..bytes_max.min(identity.size_bytes)),
         _ => Ok(()),
     }
 }
 
 fn read_through(file: &OwnedFd, range: Range<u64>) -> io::Result<()> {
-    let mut buffer = vec![0; READ_BYTES];
+    let length = usize::try_from(range.end - range.start).unwrap_or(READ_BYTES);
+    let mut buffer = vec![0; length.min(READ_BYTES)];
     let mut at = range.start;
     while at < range.end {
         let count = usize::try_from(range.end - at).unwrap_or(READ_BYTES).min(READ_BYTES);
