@@ -2,11 +2,16 @@
 //! embed.
 //!
 //! ```no_run
-//! use httpd::{Request, Response, Root, Server, Site, StaticFiles};
+//! use httpd::{
+//!     Method, OwnedRequest, OwnedResponse, Request, Response, Root, Server, Site, StaticFiles, blocking,
+//! };
 //!
 //! let site = Site::new()
 //!     .at("/", StaticFiles::new(Root::open("public")?).index(["index.html"]))
-//!     .at("/hello", |_: &Request<'_>| Response::text("hello\n"));
+//!     .at("/hello", |_: &Request<'_>| Response::text("hello\n"))
+//!     .at("/report", blocking(|request: OwnedRequest| {
+//!         OwnedResponse::text(format!("{} bytes came along\n", request.content.length().unwrap_or(0)))
+//!     }).methods(&[Method::Post]));
 //! Server::new(site).listen("127.0.0.1:8080").run()?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -73,10 +78,35 @@
 //! response is the one that is broken off.) A file that grows meanwhile cannot be told from one
 //! that is rewritten: replace by renaming what must be downloaded whole.
 //!
+//! **An entity tag is strong as soon as that is true**, not before and not long after: no other
+//! contents of that file can come to have the same time of modification ([`files::Version`] says when
+//! that is). What is stored through a [`files::WritableRoot`] is given such a time, so that whoever
+//! has just stored or read a version can name it in `If-Match`.
+//!
+//! **Changes are made under a lock of their directory**, from judging the preconditions until the file
+//! has its name: the kernel's lock (flock), because the workers may be processes.
+//!
 //! **No reactor waits for a disk.** `openat2` with `RESOLVE_CACHED` and `preadv2` with `RWF_NOWAIT`
 //! say without waiting whether it would have to be waited for; then a thread of [`server::pool`]
 //! reads what is cold, the connection waits for its letter, and the request is answered again. Not
 //! covered: the first use of a root, and a file system whose answers the kernel does not keep.
+//!
+//! **What becomes of content is decided before it is read**, by the handler that the request will go
+//! to ([`ContentPolicy`]): so 413, 417 and `100 Continue` come before a byte of it, and a handler that
+//! wants nothing costs nothing. Content that is collected occupies no thread however slowly it comes;
+//! beyond a bound it goes to a file without a name, in pieces that threads write
+//! ([`server::intake`], [`server::errand`]).
+//!
+//! **A handler that takes its time has a thread**, and hands back an [`OwnedResponse`]. Worker and
+//! thread meet in two places only: the mailbox, in which each errand ends in one letter to a
+//! connection (found by its name and generation, so that an answer for a client that has gone finds
+//! nobody), and a bounded pipe ([`site::pipe`]) for content that is read while it arrives or sent
+//! while it is produced. A worker that finds the pipe full or empty is told when that has changed, a
+//! thread waits: no memory grows, whoever is slow. While content is still read by a handler that
+//! answers already, the connection does both, and ends after the answer.
+//!
+//! **A panic costs its request**: it is answered with 500. (One while the head is parsed or an answer
+//! is sent would be a fault of this library, and costs its connection.)
 //!
 //! **A TCP connection is accepted with its first bytes** ([`sys::deferred`]), so that it is served
 //! before epoll knows it: one that is answered and closed at once is never registered. Who connects
@@ -115,11 +145,11 @@ pub mod server;
 pub mod config;
 
 pub use files::{CacheLimits, Root, Symlinks, Types};
-pub use http::{Method, Request, Status};
+pub use http::{Headers, Method, Request, Status};
 pub use server::{
     AccessLog, Address, Format, Handle, Limits, Running, Server, StartError, Workers,
 };
 pub use site::{
-    Answer, Body, Desk, Dotfiles, ErrorBodies, Handler, Mapping, Methods, Response, Site,
-    StaticFiles,
+    Answer, Body, Content, ContentPolicy, Desk, Dotfiles, ErrorBodies, Handler, Location, Mapping,
+    Methods, OwnedRequest, OwnedResponse, Response, Site, StaticFiles, blocking, inline,
 };

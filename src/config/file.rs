@@ -210,6 +210,12 @@ const LIMITS: &[Key<LimitsSection>] = &[
     Key::new("body_timeout", |it, value, faults| {
         faults.set(&mut it.values.body_timeout, value.duration());
     }),
+    Key::new("body_rate_min_bytes", |it, value, faults| {
+        faults.set(&mut it.values.body_rate_min_bytes, value.bytes(1));
+    }),
+    Key::new("answer_timeout", |it, value, faults| {
+        faults.set(&mut it.values.answer_timeout, value.duration());
+    }),
     Key::new("send_timeout", |it, value, faults| {
         faults.set(&mut it.values.send_timeout, value.duration());
     }),
@@ -234,6 +240,15 @@ const LIMITS: &[Key<LimitsSection>] = &[
     }),
     Key::new("body_discard_bytes_max", |it, value, faults| {
         faults.set(&mut it.values.body_discard_bytes_max, value.bytes(0));
+    }),
+    Key::new("content_memory_bytes_max", |it, value, faults| {
+        faults.set(&mut it.values.content_memory_bytes_max, value.bytes(1));
+    }),
+    Key::new("handler_threads_max", |it, value, faults| {
+        faults.set(&mut it.values.handler_threads_max, value.count(1));
+    }),
+    Key::new("handler_queue_max", |it, value, faults| {
+        faults.set(&mut it.values.handler_queue_max, value.count(0));
     }),
     Key::new("ranges_max", |it, value, faults| {
         faults.set(&mut it.values.ranges_max, value.count(1));

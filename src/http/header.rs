@@ -99,6 +99,23 @@ impl Headers {
         self.push(b"\r\n");
     }
 
+    /// Adds all of another block.
+    pub fn append(&mut self, other: &Headers) {
+        self.push(other.as_bytes());
+    }
+
+    /// Removes every header of this name, in any case of letters.
+    pub fn remove(&mut self, name: &str) {
+        let mut kept = Headers::new();
+        for line in self.as_bytes().split_inclusive(|&byte| byte == b'\n') {
+            let found = line.split(|&byte| byte == b':').next().unwrap_or_default();
+            if !found.eq_ignore_ascii_case(name.as_bytes()) {
+                kept.push(line);
+            }
+        }
+        *self = kept;
+    }
+
     /// The lines, each ending in CRLF.
     pub fn as_bytes(&self) -> &[u8] {
         if self.spill.is_empty() { &self.inline[..usize::from(self.length)] } else { &self.spill }
@@ -221,6 +238,16 @@ mod tests {
         headers.add("A: b\r\nC", "d");
         headers.add("X", "y");
         assert_eq!(headers.as_bytes(), b"X: y\r\n");
+    }
+
+    #[test]
+    fn what_is_removed_is_gone_and_the_rest_stays_in_order() {
+        let mut headers = Headers::new();
+        for (name, value) in [("A", "1"), ("b", "2"), ("a", "3"), ("Ab", "4")] {
+            headers.add(name, value);
+        }
+        headers.remove("a");
+        assert_eq!(headers.as_bytes(), b"b: 2\r\nAb: 4\r\n");
     }
 
     #[test]

@@ -67,13 +67,7 @@ impl<'a> Request<'a> {
 
     /// The value of the first header line of this name, in any case of letters.
     pub fn header(&self, name: &str) -> Option<&[u8]> {
-        match HeaderName::recognise(name.as_bytes()) {
-            Some(known) => self.first(known),
-            None => self
-                .headers()
-                .find(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()))
-                .map(|(_, value)| value),
-        }
+        self.headers.find(self.bytes, name)
     }
 
     /// Every header line as name and value, in the order in which they came.

@@ -34,7 +34,7 @@ struct Field {
 }
 
 /// All header lines of one request, in the order in which they came.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct HeaderTable {
     fields: Vec<Field>,
     /// One more than the index of the first line of each known name; 0 for none.
@@ -85,6 +85,17 @@ impl HeaderTable {
             .iter()
             .filter(move |field| field.known == Some(name))
             .map(|field| field.value.of(bytes))
+    }
+
+    /// The value of the first line of a name, known or not, in any case of letters.
+    pub fn find<'a>(&'a self, bytes: &'a [u8], name: &str) -> Option<&'a [u8]> {
+        match HeaderName::recognise(name.as_bytes()) {
+            Some(known) => self.first(bytes, known),
+            None => self
+                .lines(bytes)
+                .find(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()))
+                .map(|(_, value)| value),
+        }
     }
 
     /// Every line as name and value.

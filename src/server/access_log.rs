@@ -152,8 +152,18 @@ impl Entries {
         self.entries.push(Entry { started, status, body_bytes, before_end, after_end });
     }
 
-    /// The responses have ended, `unsent_bytes` of the last ones not having been written.
-    pub fn finish(&mut self, writer: &mut LogWriter, now: Instant, mut unsent_bytes: u64) {
+    /// The responses have ended, `unsent_bytes` of the last ones not having been written. The very
+    /// last one had `piped_bytes` of content that nobody had counted before.
+    pub fn finish(
+        &mut self,
+        writer: &mut LogWriter,
+        now: Instant,
+        piped_bytes: u64,
+        mut unsent_bytes: u64,
+    ) {
+        if let Some(last) = self.entries.last_mut() {
+            last.body_bytes += piped_bytes;
+        }
         for entry in self.entries.iter_mut().rev() {
             let unsent = unsent_bytes.min(entry.body_bytes);
             entry.body_bytes -= unsent;

@@ -3,11 +3,11 @@
 //! ```text
 //!         first byte            head complete, content announced
 //!  Idle ──────────▶ Head ───────────────────────────────▶ Body
-//!   ▲                │ head complete                        │ content read
+//!   ▲                │ head complete                        │ content taken in
 //!   │                ├────────────────▶ answer ◀────────────┘
-//!   │                │ refused            │ ▲ cold: letter
+//!   │                │ refused            │ ▲ a thread's letter
 //!   │ all sent       ▼                    │ ▼
-//!   └───────────── Sending ◀──────────────┘ Waiting (also in the midst of Sending)
+//!   └───────────── Sending ◀──────────────┘ Waiting (also in the midst of Body and Sending)
 //!                    │ close, bytes unread
 //!                    └────────────────▶ Lingering
 //! ```
@@ -15,25 +15,26 @@
 //! States are named for what is waited for. It must never know mio's `Poll`, the slab, TOML or the
 //! disk.
 
+mod content;
 mod ending;
 mod waiting;
 
-use super::exchange::{Active, After};
+use super::exchange::{Active, After, delimiter};
 use super::id::ConnectionId;
 use super::local::Local;
 use super::outbox::Flush;
-use super::state::{Queue, Requests, State, Verdict};
+use super::state::{Awaited, Queue, Requests, State, Verdict};
 use super::transport::{Edge, Read, Transport};
 use crate::files::Disk;
-use crate::http::Reject;
-use crate::http::h1::body::{BodyEnd, Framing};
-use crate::http::h1::session::Expectation;
-use crate::http::h1::write::Persistence;
-use crate::site::{Answer, Desk, Freshness, Response};
+use crate::http::h1::body::BodyEnd;
+use crate::http::h1::write::{Delimiter, Persistence};
+use crate::site::{Answer, Content, Desk, Freshness, Response};
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 /// One step of the machine.
+#[derive(PartialEq)]
 enum Step {
     Next(State),
     Verdict(Verdict),
@@ -52,6 +53,8 @@ pub struct Connection<T> {
     deadline: Instant,
     /// When the timer wheel will look at it; no later than the deadline.
     pub(super) hinted: Option<Instant>,
+    /// When it began to wait for a thread.
+    waits_since: Instant,
     /// When a lingering close ends in any case.
     linger_until: Instant,
     requests: Requests,
@@ -75,6 +78,7 @@ impl<T: Transport> Connection<T> {
             active: None,
             deadline: now + local.limits.head_timeout,
             hinted: None,
+            waits_since: now,
             linger_until: now,
             requests: Requests::NoneYet,
             queue: Queue::Out,
@@ -128,9 +132,12 @@ impl<T: Transport> Connection<T> {
             let step = match self.state {
                 State::Idle => self.wake(local),
                 State::Head => self.read_head(&mut reads, local),
-                State::Body => self.discard_body(&mut reads, local),
-                State::Waiting => SLEEP,
-                State::Sending => self.send(local),
+                State::Body => self.take_content(&mut reads, local),
+                State::Waiting(Awaited::Production) => {
+                    self.pump_and(&mut reads, local, |_, _| SLEEP)
+                }
+                State::Waiting(_) => SLEEP,
+                State::Sending => self.pump_and(&mut reads, local, Connection::send),
                 State::Lingering => self.linger(&mut reads, local),
             };
             match step {
@@ -244,49 +251,7 @@ impl<T: Transport> Connection<T> {
         SLEEP
     }
 
-    /// Decides what happens to the content before a byte of it is read.
-    fn head_complete(&mut self, length: usize, local: &mut Local) -> Step {
-        let Some(active) = &mut self.active else {
-            return CLOSE;
-        };
-        active.head_bytes = length;
-        match active.session.framing() {
-            Framing::None | Framing::Length(0) => return self.answer(local),
-            Framing::Length(length) if length > local.limits.body_discard_bytes_max => {
-                return self.refuse(Reject::BodyTooLarge, local);
-            }
-            Framing::Length(_) | Framing::Chunked => {}
-        }
-        // A client that waits for 100 gets its answer at once. Whether it sends the content after
-        // that cannot be known, so the connection ends with it (RFC 9110 §10.1.1).
-        if active.session.expectation() == Expectation::Continue {
-            return self.answer(local);
-        }
-        self.deadline = local.clock.monotonic() + local.limits.body_timeout;
-        Step::Next(State::Body)
-    }
-
-    fn discard_body(&mut self, reads: &mut usize, local: &mut Local) -> Step {
-        loop {
-            let Some(active) = &mut self.active else {
-                return CLOSE;
-            };
-            match active.discard_content(local.limits.body_discard_bytes_max) {
-                Ok(BodyEnd::Reached) => return self.answer(local),
-                Ok(BodyEnd::Open) => {}
-                Err(reject) => return self.refuse(reject, local),
-            }
-            // Earlier answers must not wait for this content.
-            if let Err(error) = self.flush_gathered(local) {
-                return self.fail(&error);
-            }
-            if let Err(step) = self.receive(reads, local) {
-                return step;
-            }
-        }
-    }
-
-    /// Asks the site and queues its answer.
+    /// Asks the site, or hands it what a thread has answered, and queues what it makes of it.
     fn answer(&mut self, local: &mut Local) -> Step {
         let Some(active) = &mut self.active else {
             return CLOSE;
@@ -301,28 +266,57 @@ impl<T: Transport> Connection<T> {
                     disk,
                     scratch: &mut local.scratch,
                     ranges_max: local.limits.ranges_max,
+                    content: &mut active.content,
                 };
-                local.site.answer(&mut request, &mut desk)
+                let (site, answered) = (&local.site, &mut active.answered);
+                catch_unwind(AssertUnwindSafe(|| match answered {
+                    None => site.answer(&mut request, &mut desk),
+                    _ => site.deliver(answered, &request, &mut desk),
+                }))
             }
             Err(reject) => return self.refuse(reject, local),
         };
-        let response = match answer {
-            Answer::Ready(response) => response,
+        match answer.unwrap_or_else(|_| self.panicked(local)) {
+            Answer::Ready(response) => self.finish_answer(response, local),
             Answer::Cold(warmup) => {
-                active.warmups += 1;
-                return self.wait_for_disk(warmup, local);
+                if let Some(active) = &mut self.active {
+                    active.warmups += 1;
+                }
+                local.read(self.id, warmup);
+                self.wait_for(Awaited::Lookup, local)
             }
+            Answer::Blocking(job) => self.hand_over(job, local),
+        }
+    }
+
+    /// Queues the answer to the request at hand, and decides what comes after it.
+    fn finish_answer(&mut self, response: Response, local: &mut Local) -> Step {
+        let Some(active) = &mut self.active else {
+            return CLOSE;
         };
         let complete = active.session.body_end() == BodyEnd::Reached;
+        let delimiter = delimiter(&response.body, active.session.head().version);
         let persistence = match active.session.persistence() {
-            Persistence::KeepAlive if complete && !local.is_stopping() => Persistence::KeepAlive,
+            Persistence::KeepAlive
+                if complete && delimiter != Delimiter::Close && !local.is_stopping() =>
+            {
+                Persistence::KeepAlive
+            }
             _ => Persistence::Close,
         };
         self.queue(response, persistence, local);
         let Some(active) = &mut self.active else {
             return CLOSE;
         };
+        if !complete && active.streams_content() {
+            // Its handler may still read; see `pump_content`.
+            active.after = After::Linger;
+            return Step::Next(State::Sending);
+        }
         active.inbox.consume(active.head_bytes.max(active.body_end));
+        if let Content::Spooled(spool) = std::mem::take(&mut active.content) {
+            local.drop_elsewhere(spool);
+        }
         active.begin_next();
         local.freshness = local.freshness.after_request();
         match persistence {
@@ -351,18 +345,22 @@ impl<T: Transport> Connection<T> {
         if active.after != After::NextRequest {
             active.outbox.end_follows();
         }
-        let before = active.outbox.waiting_bytes();
+        let before = active.outbox.moved_bytes();
         match active.outbox.flush(&mut self.transport, local.send_budget, local.disk()) {
             Ok(Flush::Done) => {}
             Ok(Flush::Cold) => {
                 return match active.outbox.cold_piece() {
-                    Ok(Some(warmup)) => self.wait_for_disk(warmup, local),
+                    Ok(Some(warmup)) => {
+                        local.read(self.id, warmup);
+                        self.wait_for(Awaited::Piece, local)
+                    }
                     Ok(None) => CLOSE,
                     Err(error) => self.fail(&error),
                 };
             }
+            Ok(Flush::NotYet) => return self.wait_for(Awaited::Production, local),
             Ok(unfinished) => {
-                if active.outbox.waiting_bytes() != before {
+                if active.outbox.moved_bytes() != before {
                     self.deadline = local.clock.monotonic() + local.limits.send_timeout;
                 }
                 let again = unfinished == Flush::Again;

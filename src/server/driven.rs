@@ -8,6 +8,7 @@
 mod content;
 mod conversation;
 mod files;
+mod offloaded;
 mod pipelining;
 mod random;
 mod script;
@@ -18,14 +19,21 @@ use super::clock;
 use super::connection::Connection;
 use super::id::ConnectionId;
 use super::limits::Limits;
-use super::local::{Local, Stage};
-use super::state::{State, Verdict};
+use super::local::{Local, Stage, Threads};
+use super::mailbox::{Delivery, Letter, Mailbox};
+use super::pool::Pool;
+use super::state::{Awaited, State, Verdict};
 use super::transport::{Edge, Transport};
 use crate::files::{CacheLimits, Now, OpenFiles, Root, Warmup};
-use crate::http::{Request, Status};
-use crate::site::{Answer, Desk, Freshness, Handler, Response, Site, StaticFiles};
+use crate::http::{Method, Request, Status};
+use crate::site::{
+    Answer, Desk, Freshness, Handler, OwnedRequest, OwnedResponse, Response, Site, StaticFiles,
+    blocking, inline,
+};
+use memchr::memmem;
 use script::{Calls, End, Script};
 use std::fs::{self, File};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -56,13 +64,59 @@ impl Driven {
             .at("/hello", |_: &Request<'_>| Response::text("hello\n"))
             .at("/long", |_: &Request<'_>| Response::text(digits(LONG_BYTES)))
             .at("/empty", |_: &Request<'_>| Response::new(Status::NO_CONTENT))
-            .at("/cold", ColdOnce::default());
+            .at("/cold", ColdOnce::default())
+            .at("/mirror", inline(mirror).methods(&[Method::Post]))
+            .at("/offload", blocking(offload).methods(&[Method::Post]))
+            .at("/shout", blocking(shout).methods(&[Method::Post]).streamed());
         let cache =
             CacheLimits { contents_bytes_max: IN_MEMORY_BYTES_MAX, ..CacheLimits::default() };
         let files = OpenFiles::new(cache);
         let mut local = Local::new(Arc::new(site), files, limits, None, clock::read());
         let (connection, client) = accepted(&mut local);
         Driven { connection, local, client, verdict: Verdict::Sleep, looked_at: 0, folder }
+    }
+
+    /// The same with threads, whose work is done when the test says so: [`Driven::works`].
+    fn threaded(limits: Limits) -> Driven {
+        let mut it = Driven::with(limits);
+        let poll = mio::Poll::new().expect("descriptors are left");
+        let waker = mio::Waker::new(poll.registry(), mio::Token(0)).expect("descriptors are left");
+        it.local.threads = Some(Threads {
+            disk: Arc::new(Pool::new("disk", 0, usize::MAX)),
+            handlers: Arc::new(Pool::new("handler", 0, 1)),
+            mailbox: Arc::new(Mailbox::new(waker)),
+            spool_directory: Arc::from(it.folder.path.as_path()),
+        });
+        it
+    }
+
+    /// The threads do everything that they were given, and the letters arrive.
+    fn works(&mut self) {
+        for _ in 0..TURNS_MAX {
+            let threads = self.local.threads.as_ref().expect("it is threaded");
+            let worked = threads.disk.do_next() || threads.handlers.do_next();
+            let letters = threads.mailbox.take();
+            if !worked && letters.is_empty() {
+                return;
+            }
+            for letter in letters {
+                if let Letter::To(id, delivery) = letter
+                    && id == self.connection.id()
+                    && self.verdict != Verdict::Close
+                {
+                    self.is_told(delivery);
+                }
+            }
+        }
+        panic!("the threads work for ever");
+    }
+
+    /// A letter comes.
+    fn is_told(&mut self, delivery: Delivery) {
+        self.local.freshness = Freshness::Unknown;
+        self.verdict = self.connection.deliver(delivery, &mut self.local);
+        self.check();
+        self.goes_on();
     }
 
     /// Another client, the same worker.
@@ -152,10 +206,7 @@ impl Driven {
 
     /// A letter says that the disk was read.
     fn is_warmed(&mut self) {
-        self.local.freshness = Freshness::Unknown;
-        self.verdict = self.connection.warmed(&mut self.local);
-        self.check();
-        self.goes_on();
+        self.is_told(Delivery::Warmed);
     }
 
     /// The worker is told to stop.
@@ -171,7 +222,7 @@ impl Driven {
         let state = self.connection.state();
         match state {
             // The letter wakes it, and it reads on then.
-            State::Waiting => {}
+            State::Waiting(_) => {}
             State::Sending => {
                 assert!(!self.client.is_writable(), "asleep {state} with a writable client")
             }
@@ -285,6 +336,12 @@ impl Reply {
         let head = text(&bytes[..end]);
         let status = head.get(9..12)?.parse().ok()?;
         let mut reply = Reply { status, head, content: Vec::new() };
+        if content == Content::Announced && reply.header("Transfer-Encoding").is_some() {
+            let rest = bytes.get(end..)?;
+            let length = memmem::find(rest, b"0\r\n\r\n")? + 5;
+            reply.content = rest[..length].to_vec();
+            return Some((reply, end + length));
+        }
         let length = match (content, reply.header("Content-Length")) {
             (Content::Announced, Some(length)) => length.parse().expect("a length is a number"),
             _ => 0,
@@ -320,6 +377,26 @@ impl Handler for ColdOnce {
             Answer::Cold(Warmup::Piece { file: file.into(), range: 0..1 })
         }
     }
+}
+
+/// Gives content back, at once.
+fn mirror(_: &Request<'_>, content: &[u8]) -> Response {
+    Response::bytes("text/plain", content.to_vec())
+}
+
+/// Gives content back, from a thread.
+fn offload(request: OwnedRequest) -> OwnedResponse {
+    let content = request.content.into_bytes(usize::MAX).expect("it is whole");
+    OwnedResponse::bytes("text/plain", content)
+}
+
+/// Gives content back in capitals as it comes, from a thread.
+fn shout(mut request: OwnedRequest) -> OwnedResponse {
+    OwnedResponse::stream("text/plain", move |out| {
+        let mut content = Vec::new();
+        request.content.read_to_end(&mut content)?;
+        out.write_all(&content.to_ascii_uppercase())
+    })
 }
 
 /// A folder with the sample files, gone when it is dropped.

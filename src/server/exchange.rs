@@ -4,13 +4,14 @@
 
 use super::access_log::{Entries, Subject};
 use super::inbox::Inbox;
+use super::intake::Intake;
 use super::local::Local;
 use super::outbox::Outbox;
 use crate::http::h1::body::BodyEnd;
 use crate::http::h1::session::Session;
-use crate::http::h1::write::{Persistence, write_head};
-use crate::http::{Method, Reject, Status};
-use crate::site::{Body, Response};
+use crate::http::h1::write::{Delimiter, Persistence, write_head};
+use crate::http::{Method, Reject, Status, Version};
+use crate::site::{Body, Content, OwnedResponse, Response};
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -25,10 +26,22 @@ pub struct Active {
     pub started: Option<Instant>,
     /// The length of its head, once it is complete.
     pub head_bytes: usize,
-    /// How much of its content was thrown away.
-    pub body_bytes: u64,
+    /// Where its content goes.
+    pub intake: Intake,
+    /// More content than this is refused.
+    pub content_bytes_max: u64,
+    /// How much content has come.
+    pub content_bytes: u64,
+    /// When the content at hand would have begun, had it never been waited for by the server itself.
+    pub content_began: Option<Instant>,
+    /// Where in the inbox content stands that was not taken in yet.
+    pub unread_at: usize,
     /// Where in the inbox its content ends, once that was read.
     pub body_end: usize,
+    /// The content, once all of it is here and until a handler takes it.
+    pub content: Content,
+    /// What a thread has answered to it.
+    pub answered: Option<OwnedResponse>,
     /// How often the disk was waited for on behalf of the request at hand.
     pub warmups: u8,
     pub after: After,
@@ -42,6 +55,17 @@ pub enum After {
     Linger,
 }
 
+/// How taking in content came to an end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// All that has arrived is taken in, and more is to come.
+    Arrived,
+    /// It has to be made room first.
+    Full,
+    /// All of it.
+    All,
+}
+
 impl Active {
     fn new() -> Active {
         Active {
@@ -51,8 +75,14 @@ impl Active {
             entries: Entries::default(),
             started: None,
             head_bytes: 0,
-            body_bytes: 0,
+            intake: Intake::Discard,
+            content_bytes_max: 0,
+            content_bytes: 0,
+            content_began: None,
+            unread_at: 0,
             body_end: 0,
+            content: Content::Empty,
+            answered: None,
             warmups: 0,
             after: After::NextRequest,
         }
@@ -63,35 +93,58 @@ impl Active {
         self.session.reset();
         self.started = None;
         self.head_bytes = 0;
-        self.body_bytes = 0;
+        self.intake = Intake::Discard;
+        self.content_bytes = 0;
+        self.content_began = None;
+        self.unread_at = 0;
         self.body_end = 0;
+        self.content = Content::Empty;
+        self.answered = None;
         self.warmups = 0;
     }
 
-    /// Throws away what has arrived of the content of the request at hand, up to its end.
+    /// Decides where the content of the request at hand goes.
+    pub fn begin_content(&mut self, intake: Intake, bytes_max: u64, now: Instant) {
+        self.intake = intake;
+        self.content_bytes_max = bytes_max;
+        self.content_began = Some(now);
+        self.unread_at = self.head_bytes;
+    }
+
+    /// Takes in what has arrived of the content of the request at hand, up to its end.
     ///
     /// # Errors
-    /// A [`Reject`] for broken framing, or when there is more than `bytes_max` of it.
-    pub fn discard_content(&mut self, bytes_max: u64) -> Result<BodyEnd, Reject> {
-        let mut at = self.head_bytes;
+    /// A [`Reject`] for broken framing, or when there is more of it than it may be.
+    pub fn take_content(&mut self) -> Result<Taken, Reject> {
         loop {
-            let input = self.inbox.bytes().get(at..).unwrap_or_default();
+            let arrived = self.inbox.bytes().get(self.unread_at..).unwrap_or_default();
+            let input = &arrived[..arrived.len().min(self.intake.room())];
             let decoded = self.session.read_body(input)?;
-            let used_up = decoded.consumed == input.len();
-            at += decoded.consumed;
-            self.body_bytes += decoded.data.len() as u64;
-            if self.body_bytes > bytes_max {
+            let data = &input[decoded.data];
+            self.content_bytes += data.len() as u64;
+            if self.content_bytes > self.content_bytes_max {
                 return Err(Reject::BodyTooLarge);
             }
+            self.intake.push(data);
+            self.unread_at += decoded.consumed;
             if decoded.end == BodyEnd::Reached {
-                self.body_end = at;
-                return Ok(BodyEnd::Reached);
+                self.body_end = self.unread_at;
+                return Ok(Taken::All);
             }
-            if used_up {
+            if decoded.consumed == arrived.len() {
                 self.inbox.truncate(self.head_bytes);
-                return Ok(BodyEnd::Open);
+                self.unread_at = self.head_bytes;
+                return Ok(Taken::Arrived);
+            }
+            if input.is_empty() {
+                return Ok(Taken::Full);
             }
         }
+    }
+
+    /// Whether somebody reads content that is still arriving.
+    pub fn streams_content(&self) -> bool {
+        self.intake.is_stream()
     }
 
     /// Queues an answer: its head, and its content unless the method is HEAD (RFC 9110 §9.3.2).
@@ -106,7 +159,7 @@ impl Active {
         let status = response.status;
         // RFC 9110 §15.3.6: it has no content, and says so by its length.
         let body = if status == Status::RESET_CONTENT { Body::Empty } else { response.body };
-        let length = body.length();
+        let delimiter = delimiter(&body, head.version);
         let sends_content = head.method != Method::Head && !status.forbids_content();
         if let Some(writer) = &mut local.log {
             let bytes = self.inbox.bytes();
@@ -114,22 +167,34 @@ impl Active {
             let subject = Subject { peer, request_line: line, headers: &head.headers, bytes };
             let now = local.clock.now();
             let started = self.started.unwrap_or(now.monotonic);
-            let body_bytes = if sends_content { length } else { 0 };
+            // What is piped is counted when it has been.
+            let length = if matches!(body, Body::Piped(..)) { None } else { body.length() };
+            let body_bytes = length.filter(|_| sends_content).unwrap_or(0);
             self.entries.add(writer, &subject, now, started, status, body_bytes);
         }
         let lines = local.clock.server_and_date();
         let headers = response.headers.as_bytes();
-        write_head(self.outbox.head(), status, lines, persistence, length, headers);
-        self.outbox.push(if sends_content { body } else { Body::Empty });
+        write_head(self.outbox.head(), status, lines, persistence, delimiter, headers);
+        self.outbox.push(if sends_content { body } else { Body::Empty }, delimiter);
     }
 
     /// The answers in the outbox have ended, so many bytes of them unsent.
     pub fn log_finished(&mut self, local: &mut Local, unsent_bytes: u64) {
+        let piped_bytes = self.outbox.take_piped_bytes();
         if let Some(writer) = &mut local.log
             && !self.entries.is_empty()
         {
-            self.entries.finish(writer, local.clock.monotonic(), unsent_bytes);
+            self.entries.finish(writer, local.clock.monotonic(), piped_bytes, unsent_bytes);
         }
+    }
+}
+
+/// How the content of a response ends for a client of this version.
+pub fn delimiter(body: &Body, version: Version) -> Delimiter {
+    match (body.length(), version) {
+        (Some(length), _) => Delimiter::Length(length),
+        (None, Version::Http11) => Delimiter::Chunked,
+        (None, Version::Http10) => Delimiter::Close,
     }
 }
 

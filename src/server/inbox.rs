@@ -39,6 +39,13 @@ impl Inbox {
         &mut self.buffer[self.end..]
     }
 
+    /// Makes it large enough for reading much at once. It is not of its usual size then.
+    pub fn widen(&mut self, bytes: usize) {
+        if self.buffer.len() < bytes {
+            self.buffer.resize(bytes, 0);
+        }
+    }
+
     /// So many bytes were read into the room.
     pub fn arrived(&mut self, count: usize) {
         self.end = (self.end + count).min(self.buffer.len());

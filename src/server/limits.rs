@@ -18,8 +18,13 @@ pub struct Limits {
     pub head_timeout: Duration,
     /// Between two requests: 75 s, as nginx has it.
     pub keepalive_timeout: Duration,
-    /// For the content of a request to be read in full: 30 s.
+    /// For the content of a request to be read in full: 30 s, and a second more for each
+    /// `body_rate_min_bytes` that have come.
     pub body_timeout: Duration,
+    /// What a client has to send of its content in a second, in the long run: 500 bytes.
+    pub body_rate_min_bytes: u64,
+    /// For a handler to find its answer, and between two pieces of what it produces: 60 s.
+    pub answer_timeout: Duration,
     /// Between two bytes of a response that the client takes: 30 s.
     pub send_timeout: Duration,
     /// Between two bytes of what a client still sends after its connection was closed: 5 s.
@@ -38,6 +43,13 @@ pub struct Limits {
     /// the connection can be used again; more is answered with 413 and a close: 1 MiB, as nginx's
     /// `client_max_body_size`.
     pub body_discard_bytes_max: u64,
+    /// Content of a request that is kept in memory for a handler; more is written to the disk, by so
+    /// much at a time: 64 KiB.
+    pub content_memory_bytes_max: usize,
+    /// Threads for handlers that block, for the whole server: 32.
+    pub handler_threads_max: usize,
+    /// Requests that wait for such a thread; more are answered with 503: 1024.
+    pub handler_queue_max: usize,
     /// Ranges of one request; a request for more is answered with the whole file: 16.
     pub ranges_max: usize,
     /// Open connections of one worker; more wait in the kernel's queue: 10 000.
@@ -50,6 +62,8 @@ impl Default for Limits {
             head_timeout: Duration::from_secs(10),
             keepalive_timeout: Duration::from_secs(75),
             body_timeout: Duration::from_secs(30),
+            body_rate_min_bytes: 500,
+            answer_timeout: Duration::from_secs(60),
             send_timeout: Duration::from_secs(30),
             lingering_timeout: Duration::from_secs(5),
             lingering_time: Duration::from_secs(30),
@@ -58,6 +72,9 @@ impl Default for Limits {
             target_bytes_max: 8 * 1024,
             header_count_max: 100,
             body_discard_bytes_max: 1024 * 1024,
+            content_memory_bytes_max: 64 * 1024,
+            handler_threads_max: 32,
+            handler_queue_max: 1024,
             ranges_max: 16,
             connections_max: 10_000,
         }

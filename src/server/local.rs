@@ -2,14 +2,18 @@
 
 use super::access_log::LogWriter;
 use super::clock::Clock;
+use super::errand::{self, Courier};
 use super::exchange::Spare;
 use super::id::ConnectionId;
+use super::intake::OnDisk;
 use super::limits::Limits;
-use super::mailbox::{Letter, Mailbox};
-use super::pool::Pool;
+use super::mailbox::Mailbox;
+use super::pool::{Job, Pool};
 use crate::files::{Disk, Now, OpenFiles, Warmup};
 use crate::http::h1::head::HeadLimits;
-use crate::site::{Freshness, Site};
+use crate::site::pipe::{self, ContentReader, Inlet};
+use crate::site::{self, Freshness, Site};
+use std::path::Path;
 use std::sync::Arc;
 
 /// The worker's belongings.
@@ -27,14 +31,39 @@ pub struct Local {
     pub log: Option<LogWriter>,
     pub scratch: Vec<u8>,
     pub stage: Stage,
-    /// Who reads what is cold. Without one the worker waits for the disk itself.
-    pub reader: Option<Reader>,
+    /// Who may wait. Without them the worker waits for the disk itself, and handlers that block are
+    /// not served.
+    pub threads: Option<Threads>,
 }
 
-/// Threads that may wait for the disk, and where they answer to.
-pub struct Reader {
-    pub pool: Arc<Pool>,
+/// Threads that may wait for the disk or for a handler, and where they answer to.
+pub struct Threads {
+    pub disk: Arc<Pool>,
+    pub handlers: Arc<Pool>,
     pub mailbox: Arc<Mailbox>,
+    /// Where content goes that is too large for memory.
+    pub spool_directory: Arc<Path>,
+}
+
+impl Threads {
+    fn courier(&self, id: ConnectionId) -> Courier {
+        Courier { id, mailbox: Arc::clone(&self.mailbox) }
+    }
+
+    /// The queue of the disk pool is bounded by those who use it: a connection has one errand under
+    /// way at most.
+    fn submit_to_disk(&self, job: Job) {
+        if self.disk.submit(job).is_err() {
+            log::error!("the disk pool refuses a job");
+        }
+    }
+}
+
+/// Whether a thread will do it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handed {
+    Over,
+    Refused,
 }
 
 /// Whether new requests are welcome.
@@ -65,23 +94,56 @@ impl Local {
             log,
             scratch: Vec::new(),
             stage: Stage::Serving,
-            reader: None,
+            threads: None,
         }
     }
 
     /// Whether the worker may wait for the disk.
     pub fn disk(&self) -> Disk {
-        if self.reader.is_some() { Disk::MustNotBlock } else { Disk::MayBlock }
+        if self.threads.is_some() { Disk::MustNotBlock } else { Disk::MayBlock }
     }
 
     /// Has something read from the disk; a letter will say when it is done.
     pub fn read(&self, id: ConnectionId, warmup: Warmup) {
-        if let Some(reader) = &self.reader {
-            reader.pool.submit(
-                move || warmup.run(),
-                Letter::Warmed(id),
-                Arc::clone(&reader.mailbox),
-            );
+        if let Some(threads) = &self.threads {
+            threads.submit_to_disk(errand::warm(threads.courier(id), warmup));
+        }
+    }
+
+    /// Has content written to the disk; a letter will say when it is done.
+    pub fn write(&self, id: ConnectionId, on_disk: OnDisk, bytes: Vec<u8>) {
+        if let Some(threads) = &self.threads {
+            let directory = Arc::clone(&threads.spool_directory);
+            threads.submit_to_disk(errand::write(threads.courier(id), directory, on_disk, bytes));
+        }
+    }
+
+    /// Has a handler find its answer; a letter will bring it. Not if no thread will be free for it.
+    pub fn answer(&self, id: ConnectionId, job: site::Job) -> Handed {
+        let Some(threads) = &self.threads else {
+            return Handed::Refused;
+        };
+        match threads.handlers.submit(errand::answer(threads.courier(id), job)) {
+            Ok(()) => Handed::Over,
+            Err(job) => {
+                self.drop_elsewhere(job);
+                Handed::Refused
+            }
+        }
+    }
+
+    /// A pipe to a thread that wakes this connection.
+    pub fn pipe_to_thread(&self, id: ConnectionId) -> (Inlet, ContentReader) {
+        match &self.threads {
+            Some(threads) => pipe::to_thread(threads.courier(id).wake()),
+            None => pipe::to_thread(Box::new(|| {})),
+        }
+    }
+
+    /// Drops what may hold a file without a name: to free its blocks may take the disk a while.
+    pub fn drop_elsewhere(&self, value: impl Send + 'static) {
+        if let Some(threads) = &self.threads {
+            threads.submit_to_disk(Box::new(move || drop(value)));
         }
     }
 

@@ -1,19 +1,32 @@
 //! Letters to a worker: the one place where threads meet, off the path of every request.
 
 use super::id::ConnectionId;
+use crate::files::{Spool, WriteError};
+use crate::site::OwnedResponse;
 use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 /// What a worker can be told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Letter {
     /// Take no new connections, finish the open requests, and end; by this time at the latest.
     Stop { deadline: Instant },
     /// End now.
     StopNow,
-    /// What this connection waited for has been read from the disk.
-    Warmed(ConnectionId),
+    /// To one of its connections.
+    To(ConnectionId, Delivery),
+}
+
+/// What a connection is told by a thread that worked for it.
+pub enum Delivery {
+    /// What it waited for has been read from the disk.
+    Warmed,
+    /// Content was written to the disk, or could not be.
+    Spooled(Result<Spool, WriteError>),
+    /// A pipe that was full has room, or one that was empty has not that any more.
+    Moved,
+    /// A handler's answer.
+    Answered(Box<OwnedResponse>),
 }
 
 /// A worker's mailbox. Held by the worker and by everyone who may write to it.

@@ -10,9 +10,11 @@ pub mod clock;
 pub mod connection;
 #[cfg(test)]
 mod driven;
+pub mod errand;
 pub mod exchange;
 pub mod id;
 pub mod inbox;
+pub mod intake;
 pub mod limits;
 pub mod listener;
 pub mod local;
@@ -33,11 +35,12 @@ pub use start_error::StartError;
 use crate::files::{CacheLimits, OpenFiles};
 use crate::site::Site;
 use listener::Listeners;
-use local::{Local, Reader};
+use local::{Local, Threads};
 use mailbox::{Letter, Mailbox};
 use pool::Pool;
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -69,6 +72,7 @@ pub struct Server {
     limits: Limits,
     cache: CacheLimits,
     access_log: AccessLog,
+    spool_directory: PathBuf,
 }
 
 impl Server {
@@ -81,6 +85,7 @@ impl Server {
             limits: Limits::default(),
             cache: CacheLimits::default(),
             access_log: AccessLog::default(),
+            spool_directory: std::env::temp_dir(),
         }
     }
 
@@ -111,6 +116,13 @@ impl Server {
     /// Where the access log goes. Default: nowhere.
     pub fn access_log(mut self, access_log: AccessLog) -> Server {
         self.access_log = access_log;
+        self
+    }
+
+    /// Where content of requests goes that is too large for memory, in files without a name.
+    /// Default: the directory for temporary files (`TMPDIR`).
+    pub fn spool_directory(mut self, directory: impl Into<PathBuf>) -> Server {
+        self.spool_directory = directory.into();
         self
     }
 
@@ -154,12 +166,15 @@ impl Server {
             })
             .collect::<Result<Vec<_>, _>>()?;
         let listeners = Arc::new(Listeners::open(&groups, count)?);
+        let Limits { handler_threads_max, handler_queue_max, .. } = self.limits;
         let common = Arc::new(Common {
             site: Arc::new(self.site),
             listeners: Arc::clone(&listeners),
             limits: self.limits,
             cache: self.cache,
-            pool: Arc::new(Pool::new(pool::THREADS_MAX)),
+            disk: Arc::new(Pool::new("disk", pool::DISK_THREADS_MAX, usize::MAX)),
+            handlers: Arc::new(Pool::new("handler", handler_threads_max, handler_queue_max)),
+            spool_directory: Arc::from(self.spool_directory),
         });
         let prepared = (0..count)
             .map(|number| Prepared::new(number, &common, &self.access_log))
@@ -189,7 +204,9 @@ struct Common {
     listeners: Arc<Listeners>,
     limits: Limits,
     cache: CacheLimits,
-    pool: Arc<Pool>,
+    disk: Arc<Pool>,
+    handlers: Arc<Pool>,
+    spool_directory: Arc<Path>,
 }
 
 /// Everything of a worker that may fail to be had and can cross to its thread; the rest is made
@@ -223,8 +240,12 @@ impl Prepared {
             let files = OpenFiles::new(common.cache);
             let (site, limits) = (Arc::clone(&common.site), common.limits.clone());
             let mut local = Local::new(site, files, limits, self.log, clock::read());
-            let pool = Arc::clone(&common.pool);
-            local.reader = Some(Reader { pool, mailbox: Arc::clone(&self.mailbox) });
+            local.threads = Some(Threads {
+                disk: Arc::clone(&common.disk),
+                handlers: Arc::clone(&common.handlers),
+                mailbox: Arc::clone(&self.mailbox),
+                spool_directory: Arc::clone(&common.spool_directory),
+            });
             let listeners = Arc::clone(&common.listeners);
             match Worker::new(self.number, self.poll, self.mailbox, listeners, local) {
                 Ok(worker) => worker.run(),
@@ -286,17 +307,18 @@ pub struct Handle {
 impl Handle {
     /// Takes no more connections and lets open requests finish, for `stop_timeout` at most.
     pub fn stop(&self) {
-        self.post(Letter::Stop { deadline: Instant::now() + self.stop_timeout });
+        let deadline = Instant::now() + self.stop_timeout;
+        self.post(|| Letter::Stop { deadline });
     }
 
     /// Ends at once; open requests are cut.
     pub fn stop_now(&self) {
-        self.post(Letter::StopNow);
+        self.post(|| Letter::StopNow);
     }
 
-    fn post(&self, letter: Letter) {
+    fn post(&self, letter: impl Fn() -> Letter) {
         for mailbox in self.mailboxes.iter() {
-            if let Err(error) = mailbox.post(letter) {
+            if let Err(error) = mailbox.post(letter()) {
                 log::error!("waking a worker: {error}");
             }
         }

@@ -2,8 +2,11 @@
 //!
 //! It must never know requests or states.
 
+mod piped;
+
 use super::transport::{Transport, Write};
 use crate::files::{CachedFile, Contents, Disk, Warmup};
+use crate::http::h1::write::Delimiter;
 use crate::site::Body;
 use crate::site::multipart::Multipart;
 use crate::sys::file;
@@ -12,6 +15,8 @@ use std::io;
 use std::ops::Range;
 use std::os::fd::AsFd;
 use std::rc::Rc;
+
+use piped::{Next, Piped};
 
 /// The bytes of one or more responses, in order.
 #[derive(Default)]
@@ -22,8 +27,12 @@ pub struct Outbox {
     written: usize,
     /// What comes after `gathered`.
     tail: Tail,
-    /// The parts that come after `tail`.
-    parts: Option<Parts>,
+    /// What comes after `tail`.
+    rest: Rest,
+    /// How much the transport has taken since this was last empty: whether there is progress.
+    moved_bytes: u64,
+    /// How much of that a pipe brought.
+    piped_bytes: u64,
     /// What follows the last byte: the end of the stream, or nothing for now.
     follows: More,
     /// Whether a file was left in the middle, so that it may have changed since.
@@ -46,6 +55,15 @@ enum Tail {
         file: Rc<CachedFile>,
         range: Range<u64>,
     },
+}
+
+/// Content that is put into the tail one piece after the other.
+#[derive(Default)]
+enum Rest {
+    #[default]
+    Nothing,
+    Parts(Parts),
+    Piped(Piped),
 }
 
 struct Parts {
@@ -71,19 +89,23 @@ pub enum Flush {
     Again,
     /// The next piece of the file is on the disk alone; see [`Outbox::cold_piece`].
     Cold,
+    /// The next piece has not been produced yet.
+    NotYet,
 }
 
 impl Outbox {
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
-        self.gathered.is_empty() && matches!(self.tail, Tail::None) && self.parts.is_none()
+        self.gathered.is_empty() && self.ends_with_gathered()
+    }
+
+    fn ends_with_gathered(&self) -> bool {
+        matches!(self.tail, Tail::None) && matches!(self.rest, Rest::Nothing)
     }
 
     /// Whether another response may be gathered before this is written.
     pub fn has_room(&self) -> bool {
-        self.gathered.len() < GATHERED_BYTES_MAX
-            && matches!(self.tail, Tail::None)
-            && self.parts.is_none()
+        self.gathered.len() < GATHERED_BYTES_MAX && self.ends_with_gathered()
     }
 
     /// The buffer that heads are written to. Only while [`Outbox::has_room`].
@@ -91,8 +113,8 @@ impl Outbox {
         &mut self.gathered
     }
 
-    /// Adds the content that belongs to the head just written.
-    pub fn push(&mut self, body: Body) {
+    /// Adds the content that belongs to the head just written, which says how it ends.
+    pub fn push(&mut self, body: Body, delimiter: Delimiter) {
         match body {
             Body::Empty => {}
             Body::Static(bytes) if bytes.len() <= COPIED_BYTES_MAX => {
@@ -106,9 +128,10 @@ impl Outbox {
             Body::Cached(file, range) if self.gather_from_disk(&file, &range) => {}
             Body::Cached(file, range) => self.push_file(file, range),
             Body::Parts(multipart) => {
-                self.parts = Some(Parts { multipart, next: 0 });
+                self.rest = Rest::Parts(Parts { multipart, next: 0 });
                 self.next_part();
             }
+            Body::Piped(outlet, _) => self.rest = Rest::Piped(Piped::new(outlet, delimiter)),
         }
     }
 
@@ -172,13 +195,23 @@ impl Outbox {
                 },
             };
             if !head.is_empty() || !slice.is_empty() {
-                let more = if self.parts.is_some() { More::Follows } else { more };
+                let more = match self.rest {
+                    Rest::Nothing => more,
+                    Rest::Parts(_) => More::Follows,
+                    // Nobody knows when.
+                    Rest::Piped(_) => More::Nothing,
+                };
                 match transport.write(head, slice, more)? {
                     Write::Blocked => {
                         self.interrupted = Interrupted::Yes;
                         return Ok(Flush::Blocked);
                     }
-                    Write::Took(count) => self.advance(count),
+                    Write::Took(count) => {
+                        self.advance(count);
+                        if matches!(self.rest, Rest::Piped(_)) {
+                            budget = budget.saturating_sub(count);
+                        }
+                    }
                 }
                 continue;
             }
@@ -199,19 +232,46 @@ impl Outbox {
                         }
                         Write::Took(count) => {
                             self.interrupted = Interrupted::No;
+                            self.moved_bytes += count as u64;
                             self.warm_until = self.warm_until.max(range.start);
                             budget = budget.saturating_sub(count);
                         }
                     }
                 }
-                _ if self.parts.is_some() => {
-                    self.gathered.clear();
-                    self.written = 0;
-                    self.next_part();
-                }
                 _ => {
-                    self.clear();
-                    return Ok(Flush::Done);
+                    if let Some(flush) = self.refill(budget)? {
+                        return Ok(flush);
+                    }
+                }
+            }
+        }
+    }
+
+    /// All that was placed is written: places what comes after it. Otherwise this flush ends so.
+    fn refill(&mut self, budget: usize) -> io::Result<Option<Flush>> {
+        self.gathered.clear();
+        self.written = 0;
+        self.tail = Tail::None;
+        match &mut self.rest {
+            Rest::Nothing => {
+                self.clear();
+                Ok(Some(Flush::Done))
+            }
+            Rest::Parts(_) => {
+                self.next_part();
+                Ok(None)
+            }
+            Rest::Piped(_) if budget == 0 => Ok(Some(Flush::Again)),
+            Rest::Piped(piped) => {
+                let next = piped.place(&mut self.gathered, &mut self.tail)?;
+                self.piped_bytes = piped.bytes;
+                match next {
+                    Next::Placed => Ok(None),
+                    Next::NotYet => Ok(Some(Flush::NotYet)),
+                    Next::Ended => {
+                        self.rest = Rest::Nothing;
+                        Ok(None)
+                    }
                 }
             }
         }
@@ -219,8 +279,7 @@ impl Outbox {
 
     /// Puts the next part, or the closing delimiter, in place.
     fn next_part(&mut self) {
-        self.tail = Tail::None;
-        let Some(parts) = &mut self.parts else { return };
+        let Rest::Parts(parts) = &mut self.rest else { return };
         match parts.multipart.parts.get(parts.next) {
             Some(part) => {
                 parts.next += 1;
@@ -230,12 +289,13 @@ impl Outbox {
             }
             None => {
                 self.gathered.extend_from_slice(&parts.multipart.closing);
-                self.parts = None;
+                self.rest = Rest::Nothing;
             }
         }
     }
 
     fn advance(&mut self, count: usize) {
+        self.moved_bytes += count as u64;
         let of_head = count.min(self.gathered.len() - self.written);
         self.written += of_head;
         let of_tail = count - of_head;
@@ -264,7 +324,7 @@ impl Outbox {
         Ok(Some(Warmup::Piece { file: descriptor.try_clone()?, range: piece }))
     }
 
-    /// How many bytes still wait.
+    /// How many bytes still wait, as far as they are known.
     pub fn waiting_bytes(&self) -> u64 {
         let tail = match &self.tail {
             Tail::None => 0,
@@ -272,11 +332,21 @@ impl Outbox {
             Tail::Bytes { bytes, written } => (bytes.len() - written) as u64,
             Tail::File { range, .. } => range.end - range.start,
         };
-        let parts = match &self.parts {
-            Some(parts) => parts.multipart.length_from(parts.next),
-            None => 0,
+        let parts = match &self.rest {
+            Rest::Parts(parts) => parts.multipart.length_from(parts.next),
+            Rest::Nothing | Rest::Piped(_) => 0,
         };
         (self.gathered.len() - self.written) as u64 + tail + parts
+    }
+
+    /// How much has been taken since this was last empty.
+    pub fn moved_bytes(&self) -> u64 {
+        self.moved_bytes
+    }
+
+    /// How much content has come out of a pipe since this was last asked.
+    pub fn take_piped_bytes(&mut self) -> u64 {
+        std::mem::take(&mut self.piped_bytes)
     }
 
     /// Drops everything and keeps the buffer, unless it has grown out of the usual.
@@ -285,7 +355,8 @@ impl Outbox {
         self.gathered.shrink_to(GATHERED_BYTES_MAX * 2);
         self.written = 0;
         self.tail = Tail::None;
-        self.parts = None;
+        self.rest = Rest::Nothing;
+        self.moved_bytes = 0;
         self.follows = More::Nothing;
         self.interrupted = Interrupted::No;
         self.warm_until = 0;

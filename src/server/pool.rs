@@ -1,19 +1,21 @@
-//! Threads for what blocks: reading cold parts of files, so that no reactor ever waits for a disk.
+//! Threads for what blocks: the disk, and handlers that take their time, so that no reactor waits.
 //!
-//! It must never know connections, only the letter that each job ends in.
+//! It must never know whom a job is for.
 
-use super::mailbox::{Letter, Mailbox};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 
+/// Something that blocks.
+pub type Job = Box<dyn FnOnce() + Send>;
+
 /// A pool that starts its threads when there is work for them.
-///
-/// Its queue is bounded by those who use it: a connection has one job under way at most.
 pub struct Pool {
     shared: Arc<Shared>,
+    name: &'static str,
     threads_max: usize,
+    queue_max: usize,
 }
 
 struct Shared {
@@ -34,49 +36,49 @@ enum Stage {
     Closed,
 }
 
-/// Something that blocks, and who is told when it is done.
-struct Job {
-    work: Box<dyn FnOnce() + Send>,
-    letter: Letter,
-    reply: Arc<Mailbox>,
-}
-
 impl Pool {
-    /// A pool of so many threads at most, none of them started.
-    pub fn new(threads_max: usize) -> Pool {
+    /// A pool of so many threads at most, none of them started. When all of them are busy,
+    /// `queue_max` jobs may wait.
+    pub fn new(name: &'static str, threads_max: usize, queue_max: usize) -> Pool {
         let state = State { queue: VecDeque::new(), threads: 0, idle: 0, stage: Stage::Open };
         Pool {
             shared: Arc::new(Shared { state: Mutex::new(state), work: Condvar::new() }),
+            name,
             threads_max,
+            queue_max,
         }
     }
 
-    /// Has `work` done, then `letter` posted to `reply`, be it that the work panicked.
-    pub fn submit(
-        &self,
-        work: impl FnOnce() + Send + 'static,
-        letter: Letter,
-        reply: Arc<Mailbox>,
-    ) {
+    /// Has a job done.
+    ///
+    /// # Errors
+    /// The job itself, when all threads are busy and the queue is full.
+    pub fn submit(&self, job: Job) -> Result<(), Job> {
         let mut state = self.shared.lock();
-        state.queue.push_back(Job { work: Box::new(work), letter, reply });
-        if state.idle > 0 {
+        // An idle thread may not have taken the job yet that it was woken for.
+        let free = state.idle + (self.threads_max - state.threads);
+        if state.queue.len() >= self.queue_max.saturating_add(free) {
+            return Err(job);
+        }
+        state.queue.push_back(job);
+        if state.idle >= state.queue.len() {
             self.shared.work.notify_one();
         } else if state.threads < self.threads_max {
             state.threads += 1;
             let shared = Arc::clone(&self.shared);
-            let spawned = thread::Builder::new().name("pool".into()).spawn(move || shared.serve());
-            if let Err(error) = spawned {
+            let name = self.name.to_owned();
+            if let Err(error) = thread::Builder::new().name(name).spawn(move || shared.serve()) {
                 state.threads -= 1;
-                log::error!("starting a pool thread: {error}");
+                log::error!("starting a thread for the {} pool: {error}", self.name);
                 if state.threads == 0 {
                     // Nobody else would ever do it.
                     let jobs = std::mem::take(&mut state.queue);
                     drop(state);
-                    jobs.into_iter().for_each(Job::run);
+                    jobs.into_iter().for_each(run);
                 }
             }
         }
+        Ok(())
     }
 }
 
@@ -98,7 +100,7 @@ impl Shared {
         loop {
             if let Some(job) = state.queue.pop_front() {
                 drop(state);
-                job.run();
+                run(job);
                 state = self.lock();
             } else if state.stage == Stage::Closed {
                 state.threads -= 1;
@@ -112,60 +114,77 @@ impl Shared {
     }
 }
 
-impl Job {
-    fn run(self) {
-        if catch_unwind(AssertUnwindSafe(self.work)).is_err() {
-            log::error!("a job of the pool panicked");
-        }
-        if let Err(error) = self.reply.post(self.letter) {
-            log::error!("waking a worker: {error}");
-        }
+fn run(job: Job) {
+    if catch_unwind(AssertUnwindSafe(job)).is_err() {
+        log::error!("a job of the pool panicked");
     }
 }
 
 /// Threads that may wait for the disk at the same time. More would not make one disk faster, and
 /// a hundred reads of a dead network share need not take a hundred stacks.
-pub const THREADS_MAX: usize = 16;
+pub const DISK_THREADS_MAX: usize = 16;
+
+#[cfg(test)]
+impl Pool {
+    /// Does the job at the front here and now: of a pool without threads, so that a test decides
+    /// when something is done.
+    pub fn do_next(&self) -> bool {
+        let job = self.shared.lock().queue.pop_front();
+        let found = job.is_some();
+        job.into_iter().for_each(run);
+        found
+    }
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::id::ConnectionId;
-    use mio::{Events, Poll, Token};
-    use std::time::Duration;
+    use std::sync::mpsc;
 
-    fn letters(poll: &mut Poll, mailbox: &Mailbox, count: usize) -> Vec<Letter> {
-        let mut events = Events::with_capacity(8);
-        let mut letters = Vec::new();
-        while letters.len() < count {
-            poll.poll(&mut events, Some(Duration::from_secs(10))).unwrap();
-            assert!(!events.is_empty(), "no letter came within ten seconds");
-            letters.append(&mut mailbox.take());
+    #[test]
+    fn every_job_is_done_and_a_panic_costs_none_but_its_own() {
+        let pool = Pool::new("test", 2, usize::MAX);
+        let (sender, done) = mpsc::channel();
+        for number in 0..20 {
+            let sender = sender.clone();
+            let job = move || {
+                assert!(number != 7, "a job may panic");
+                sender.send(number).expect("the test waits");
+            };
+            assert!(pool.submit(Box::new(job)).is_ok());
         }
-        letters
+        drop(sender);
+        let mut numbers: Vec<i32> = done.iter().collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers, (0..20).filter(|&number| number != 7).collect::<Vec<_>>());
     }
 
     #[test]
-    fn every_job_ends_in_its_letter_even_one_that_panics() {
-        let mut poll = Poll::new().unwrap();
-        let mailbox = Arc::new(Mailbox::new(mio::Waker::new(poll.registry(), Token(0)).unwrap()));
-        let pool = Pool::new(2);
-        for slot in 0..20 {
-            let letter = Letter::Warmed(ConnectionId::new(slot, 1));
-            pool.submit(
-                move || assert!(slot != 7, "a job may panic"),
-                letter,
-                Arc::clone(&mailbox),
-            );
-        }
-        let mut slots: Vec<_> = letters(&mut poll, &mailbox, 20)
-            .into_iter()
-            .map(|letter| match letter {
-                Letter::Warmed(id) => id.slot(),
-                other => panic!("{other:?}"),
+    fn what_neither_a_thread_nor_the_queue_can_take_is_given_back() {
+        let pool = Pool::new("test", 2, 3);
+        let (release, gate) = mpsc::channel::<()>();
+        let gate = Arc::new(Mutex::new(gate));
+        let (sender, started) = mpsc::channel();
+        let job = || {
+            let (gate, sender) = (Arc::clone(&gate), sender.clone());
+            Box::new(move || {
+                let _ = sender.send(());
+                let _ = gate.lock().map(|gate| gate.recv());
             })
-            .collect();
-        slots.sort_unstable();
-        assert_eq!(slots, (0..20).collect::<Vec<_>>());
+        };
+        for _ in 0..2 {
+            assert!(pool.submit(job()).is_ok());
+            started.recv().expect("a thread starts");
+        }
+        for _ in 0..3 {
+            assert!(pool.submit(job()).is_ok(), "it may wait");
+        }
+        assert!(pool.submit(job()).is_err(), "two are busy and three wait");
+        for _ in 0..5 {
+            release.send(()).expect("a job waits for it");
+        }
+        for _ in 0..3 {
+            started.recv().expect("those that waited are begun");
+        }
     }
 }

@@ -9,15 +9,32 @@ pub enum State {
     Idle,
     /// The rest of a request head.
     Head,
-    /// The rest of the content, which is thrown away.
+    /// The rest of the content.
     Body,
-    /// The disk.
-    Waiting,
+    /// A thread.
+    Waiting(Awaited),
     /// The client to take the response.
     Sending,
     /// The client to notice that the connection is closed. Closing with unread bytes would make
     /// the kernel send RST, which can destroy the answer that was just written.
     Lingering,
+}
+
+/// What a thread is to bring, in the order lived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awaited {
+    /// Content written to the disk.
+    Write,
+    /// Content read by the handler, so that there is room for more.
+    Room,
+    /// What is cold, so that the site can be asked again.
+    Lookup,
+    /// The handler's answer.
+    Answer,
+    /// The next piece of the file that is being sent.
+    Piece,
+    /// The next piece of content that a handler produces.
+    Production,
 }
 
 /// What is to become of a connection after it was driven.
@@ -51,7 +68,11 @@ impl fmt::Display for State {
             State::Idle => "waiting for a request",
             State::Head => "reading a request head",
             State::Body => "reading request content",
-            State::Waiting => "waiting for the disk",
+            State::Waiting(Awaited::Write) => "writing request content to the disk",
+            State::Waiting(Awaited::Room) => "waiting for the handler to read request content",
+            State::Waiting(Awaited::Lookup | Awaited::Piece) => "waiting for the disk",
+            State::Waiting(Awaited::Answer) => "waiting for the handler",
+            State::Waiting(Awaited::Production) => "waiting for the handler to produce content",
             State::Sending => "sending a response",
             State::Lingering => "closing",
         })

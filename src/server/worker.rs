@@ -276,7 +276,8 @@ impl Worker {
 
     /// Closes a connection. Closing the socket takes it out of epoll.
     fn remove(&mut self, slot: usize) {
-        if self.connections.try_remove(slot).is_some() {
+        if let Some(mut gone) = self.connections.try_remove(slot) {
+            gone.connection.abandon(&self.local);
             for accepting in &mut self.accepting {
                 if let Accepting::Paused(_) = accepting {
                     *accepting = Accepting::Ready;
@@ -310,9 +311,11 @@ impl Worker {
         for letter in self.mailbox.take() {
             match letter {
                 Letter::Stop { deadline } => self.stop(deadline),
-                Letter::Warmed(id) => {
+                Letter::To(id, delivery) => {
                     if let Some(slot) = self.find(id) {
-                        self.drive(slot, Freshness::Unknown, Connection::warmed);
+                        self.drive(slot, Freshness::Unknown, |connection, local| {
+                            connection.deliver(delivery, local)
+                        });
                     }
                 }
                 Letter::StopNow => {

@@ -1,6 +1,7 @@
 //! What answers at a location.
 
-use super::Response;
+use super::content::{Content, ContentPolicy};
+use super::{OwnedResponse, Response};
 use crate::files::{Disk, Found, Now, OpenError, OpenFiles, Root, Warmup};
 use crate::http::{Method, Request};
 
@@ -23,8 +24,14 @@ pub trait Handler: Send + Sync + 'static {
         Methods::READ
     }
 
+    /// Asked when the head of a request is here that announces content, before any of it is read.
+    /// The same methods as for [`Handler::answer`] get here.
+    fn content_policy(&self, _request: &Request<'_>) -> ContentPolicy {
+        ContentPolicy::Discard
+    }
+
     /// The answer. Runs on the worker and must not block: everything else that the worker serves
-    /// would wait. A panic costs this connection and is logged.
+    /// would wait: [`Answer::Blocking`] is for that. A panic is answered with 500, and logged.
     fn answer(&self, request: &Request<'_>, desk: &mut Desk<'_>) -> Answer;
 }
 
@@ -35,7 +42,13 @@ pub enum Answer {
     Ready(Response),
     /// The disk has to be read first, by a thread that may wait for it; then ask again.
     Cold(Warmup),
+    /// A thread of the pool finds it.
+    Blocking(Job),
 }
+
+/// Work that ends in an answer and may take its time. Where all threads are busy and their queue is
+/// full it is not done, and the request answered with 503.
+pub type Job = Box<dyn FnOnce() -> OwnedResponse + Send>;
 
 impl From<Response> for Answer {
     fn from(response: Response) -> Answer {
@@ -62,6 +75,8 @@ pub struct Desk<'a> {
     /// Room to put a path or a value together, so that no request allocates for it.
     pub(crate) scratch: &'a mut Vec<u8>,
     pub(crate) ranges_max: usize,
+    /// What came with the request.
+    pub(crate) content: &'a mut Content,
 }
 
 /// What is known of when the requests in the inbox were sent, as against the worker's last look at
@@ -88,6 +103,12 @@ impl Freshness {
 }
 
 impl Desk<'_> {
+    /// The content that came with the request, as [`Handler::content_policy`] asked for it. It is
+    /// here once: what is taken is gone.
+    pub fn take_content(&mut self) -> Content {
+        std::mem::take(self.content)
+    }
+
     /// The file or directory at a path beneath a root, the path given in pieces.
     pub(crate) fn find(&mut self, root: &Root, pieces: &[&[u8]]) -> Result<Found, OpenError> {
         if *self.freshness == Freshness::Unknown {
@@ -113,9 +134,16 @@ impl Methods {
     /// GET and HEAD.
     pub const READ: Methods = Methods(1 << Method::Get as u16 | 1 << Method::Head as u16);
 
-    /// These methods; GET brings HEAD with it (RFC 9110 §9.1 requires both of every server).
+    /// None.
+    pub const NONE: Methods = Methods(0);
+
+    /// These methods; GET brings HEAD with it (RFC 9110 §9.1 requires both of every server). TRACE
+    /// and CONNECT have no handler ever: they are about the connection, not about what is here.
     pub fn of(methods: &[Method]) -> Methods {
-        let set = methods.iter().fold(0, |set, &method| set | 1 << method as u16);
+        let set = methods
+            .iter()
+            .filter(|method| !matches!(method, Method::Trace | Method::Connect))
+            .fold(0, |set, &method| set | 1 << method as u16);
         let get = set & 1 << Method::Get as u16;
         Methods(if get == 0 { set } else { set | Methods::READ.0 })
     }
@@ -123,6 +151,16 @@ impl Methods {
     /// Whether the method is one of them.
     pub fn contains(self, method: Method) -> bool {
         self.0 & 1 << method as u16 != 0
+    }
+
+    /// These and those.
+    pub fn and(self, others: Methods) -> Methods {
+        Methods(self.0 | others.0)
+    }
+
+    /// Whether there is none that the others do not have.
+    pub fn is_within(self, others: Methods) -> bool {
+        self.0 & !others.0 == 0
     }
 
     /// The value of `Allow`; OPTIONS is always among them, for the site answers it.

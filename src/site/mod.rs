@@ -3,19 +3,29 @@
 //! A [`Site`] holds the locations and their handlers and takes the whole decision in order. It
 //! must never know a socket, a thread or how a response travels.
 
+pub mod content;
 pub mod error_page;
+pub mod function;
 pub mod handler;
 pub mod multipart;
+pub mod owned_response;
+pub mod pipe;
 pub mod redirect;
 pub mod response;
 pub mod route;
 pub mod static_files;
+pub mod store;
 
+pub use content::{Content, ContentPolicy};
 pub use error_page::ErrorBodies;
-pub use handler::{Answer, Desk, Freshness, Handler, Methods};
+pub use function::{OwnedRequest, blocking, inline};
+pub use handler::{Answer, Desk, Freshness, Handler, Job, Methods};
+pub use owned_response::{OwnedContent, OwnedResponse};
 pub use response::{Body, Response};
+pub use route::Location;
 pub use static_files::{Dotfiles, Mapping, StaticFiles};
 
+use crate::files::WriteError;
 use crate::http::{Method, Reject, Request, Status};
 use route::Locations;
 
@@ -38,11 +48,24 @@ impl Site {
         Site::default()
     }
 
-    /// Puts a handler at a path and everything below it. The longest prefix wins, and prefixes end
-    /// at a slash: `/hello` takes `/hello` and `/hello/x`, not `/hellox`. A second handler at the
-    /// same prefix replaces the first.
-    pub fn at(mut self, prefix: &str, handler: impl Handler) -> Site {
-        self.locations.insert(prefix, Box::new(handler));
+    /// Puts a handler at a path and everything below it, or with [`Location::exact`] at that path
+    /// alone. An exact location wins over any prefix, a longer prefix over a shorter one, and
+    /// prefixes end at a slash: `/hello` takes `/hello` and `/hello/x`, not `/hellox`.
+    ///
+    /// Several handlers may stand at one location, each for methods of its own; where two take the
+    /// same method, the later one has it.
+    ///
+    /// ```
+    /// use httpd::site::Location;
+    /// use httpd::{Method, Request, Response, Site, inline};
+    /// let site = Site::new()
+    ///     .at("/notes", |_: &Request<'_>| Response::text("all notes\n"))
+    ///     .at("/notes", inline(|_, _| Response::text("noted\n")).methods(&[Method::Post]))
+    ///     .at(Location::exact("/"), |_: &Request<'_>| Response::text("welcome\n"));
+    /// # let _ = site;
+    /// ```
+    pub fn at(mut self, location: impl Into<Location>, handler: impl Handler) -> Site {
+        self.locations.insert(location.into(), Box::new(handler));
         self
     }
 
@@ -52,25 +75,70 @@ impl Site {
         self
     }
 
+    /// What becomes of the content that a request announces: the question goes the way that the
+    /// request will go.
+    pub fn content_policy(&self, request: &mut Request<'_>) -> ContentPolicy {
+        let Some(location) = self.locations.find(request.path()) else {
+            return ContentPolicy::Discard;
+        };
+        match location.handler(request.method()) {
+            Some(handler) => {
+                request.matched = location.prefix_bytes;
+                match handler.content_policy(request) {
+                    ContentPolicy::Refuse(response) => {
+                        ContentPolicy::Refuse(Box::new(self.dress(*response)))
+                    }
+                    policy => policy,
+                }
+            }
+            None => ContentPolicy::Discard,
+        }
+    }
+
     /// The answer to a request: server-wide OPTIONS, location, method, handler, in that order.
     pub fn answer(&self, request: &mut Request<'_>, desk: &mut Desk<'_>) -> Answer {
         if request.path() == b"*" {
             return options(Methods::READ).into();
         }
-        let found = self.locations.find(request.path());
-        let methods = found.as_ref().map_or(Methods::READ, |location| location.handler.methods());
-        let response = match (request.method(), found) {
-            (Method::Trace | Method::Connect, _) => not_allowed(methods),
-            (_, None) => Response::new(Status::NOT_FOUND),
-            (method, Some(location)) if methods.contains(method) => {
-                request.matched = location.prefix_bytes;
-                match location.handler.answer(request, desk) {
+        let method = request.method();
+        let response = match self.locations.find(request.path()) {
+            None if matches!(method, Method::Trace | Method::Connect) => not_allowed(Methods::READ),
+            None => Response::new(Status::NOT_FOUND),
+            Some(location) => match location.handler(method) {
+                Some(handler) => {
+                    request.matched = location.prefix_bytes;
+                    match handler.answer(request, desk) {
+                        Answer::Ready(response) => response,
+                        unready => return unready,
+                    }
+                }
+                None if method == Method::Options => options(location.methods()),
+                None => not_allowed(location.methods()),
+            },
+        };
+        self.dress(response).into()
+    }
+
+    /// The answer that a thread has found: what is a file is looked up now.
+    ///
+    /// It is taken out of `owned`, but for one that has to wait for the disk and is asked for again.
+    pub fn deliver(
+        &self,
+        owned: &mut Option<OwnedResponse>,
+        request: &Request<'_>,
+        desk: &mut Desk<'_>,
+    ) -> Answer {
+        let response = match owned.as_ref().map(|owned| (&owned.content, owned)) {
+            Some((OwnedContent::File(file), owned)) => {
+                match static_files::send(request, file, &owned.headers, owned.status, desk) {
                     Answer::Ready(response) => response,
                     cold => return cold,
                 }
             }
-            (Method::Options, Some(_)) => options(methods),
-            (_, Some(_)) => not_allowed(methods),
+            _ => match owned.take() {
+                Some(owned) => owned.into(),
+                None => Response::new(Status::INTERNAL_SERVER_ERROR),
+            },
         };
         self.dress(response).into()
     }
@@ -83,6 +151,16 @@ impl Site {
     /// The answer where the server itself failed.
     pub fn failure(&self, status: Status) -> Response {
         self.dress(Response::new(status))
+    }
+
+    /// The answer where content could not be written to the disk.
+    pub fn not_written(&self, error: WriteError) -> Response {
+        self.dress(store::refuse(error))
+    }
+
+    /// The answer where no thread is free to find one.
+    pub fn busy(&self) -> Response {
+        self.dress(function::busy())
     }
 
     /// Gives an error that has no content of its own the page of its status.

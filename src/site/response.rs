@@ -1,6 +1,7 @@
 //! An answer, as a value. It must never know who will send it, or over what.
 
 use super::multipart::Multipart;
+use super::pipe::Outlet;
 use crate::files::CachedFile;
 use crate::http::{Headers, Status};
 use std::ops::Range;
@@ -24,6 +25,8 @@ pub enum Body {
     Cached(Rc<CachedFile>, Range<u64>),
     /// Several parts of a file (RFC 9110 §14.6).
     Parts(Box<Multipart>),
+    /// What a thread produces, and how much that will be, if that is known.
+    Piped(Outlet, Option<u64>),
 }
 
 impl Response {
@@ -64,14 +67,15 @@ impl Response {
 }
 
 impl Body {
-    /// The length of the content in bytes.
-    pub fn length(&self) -> u64 {
+    /// The length of the content in bytes, if it is known before it is sent.
+    pub fn length(&self) -> Option<u64> {
         match self {
-            Body::Empty => 0,
-            Body::Static(bytes) => bytes.len() as u64,
-            Body::Bytes(bytes) => bytes.len() as u64,
-            Body::Cached(_, range) => range.end - range.start,
-            Body::Parts(parts) => parts.length(),
+            Body::Empty => Some(0),
+            Body::Static(bytes) => Some(bytes.len() as u64),
+            Body::Bytes(bytes) => Some(bytes.len() as u64),
+            Body::Cached(_, range) => Some(range.end - range.start),
+            Body::Parts(parts) => Some(parts.length()),
+            Body::Piped(_, length) => *length,
         }
     }
 }

@@ -1,61 +1,140 @@
 //! From a path to a location: the longest prefix wins.
 
-use super::Handler;
+use super::{Handler, Methods};
+use crate::http::Method;
+
+/// Where a handler stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Location {
+    /// Without its last slash, so that the root is empty; an exact path as it is.
+    path: Vec<u8>,
+    reach: Reach,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    /// The path and everything below it.
+    Beneath,
+    /// The path alone.
+    Exact,
+}
+
+impl Location {
+    /// A path and everything below it.
+    pub fn prefix(path: &str) -> Location {
+        let path = path.trim_end_matches('/').as_bytes().to_vec();
+        Location { path, reach: Reach::Beneath }
+    }
+
+    /// A path alone, as nginx's `location = /path` is.
+    pub fn exact(path: &str) -> Location {
+        Location { path: path.as_bytes().to_vec(), reach: Reach::Exact }
+    }
+
+    fn covers(&self, path: &[u8]) -> bool {
+        match self.reach {
+            // A prefix ends where a segment ends: `/a` covers `/a` and `/a/b`, not `/ab`.
+            Reach::Beneath => path
+                .strip_prefix(&self.path[..])
+                .is_some_and(|rest| matches!(rest, [] | [b'/', ..])),
+            Reach::Exact => path == self.path,
+        }
+    }
+
+    /// Sorts exact locations before prefixes, and long ones before short ones.
+    fn precedence(&self) -> (bool, usize) {
+        (self.reach == Reach::Exact, self.path.len())
+    }
+}
+
+impl From<&str> for Location {
+    fn from(prefix: &str) -> Location {
+        Location::prefix(prefix)
+    }
+}
+
+impl From<&String> for Location {
+    fn from(prefix: &String) -> Location {
+        Location::prefix(prefix)
+    }
+}
 
 /// The locations of a site.
 #[derive(Default)]
 pub struct Locations {
-    /// Longest prefix first, so that the first match is the answer.
+    /// By precedence, so that the first match is the answer.
     sorted: Vec<Entry>,
 }
 
 struct Entry {
-    /// Without its last slash: the root is empty.
-    prefix: Vec<u8>,
-    handler: Box<dyn Handler>,
+    location: Location,
+    /// The latest first.
+    handlers: Vec<Box<dyn Handler>>,
 }
 
 /// What was found for a path.
+#[derive(Clone, Copy)]
 pub struct Found<'a> {
-    pub handler: &'a dyn Handler,
-    /// How much of the path the prefix covers.
+    entry: &'a Entry,
+    /// How much of the path the location covers.
     pub prefix_bytes: usize,
 }
 
+impl<'a> Found<'a> {
+    /// Who takes a method.
+    pub fn handler(self, method: Method) -> Option<&'a dyn Handler> {
+        self.entry
+            .handlers
+            .iter()
+            .find(|handler| handler.methods().contains(method))
+            .map(|handler| &**handler)
+    }
+
+    /// All methods that somebody takes.
+    pub fn methods(self) -> Methods {
+        let all = self.entry.handlers.iter();
+        all.fold(Methods::NONE, |methods, handler| methods.and(handler.methods()))
+    }
+}
+
 impl Locations {
-    /// Adds a location, or replaces the one at the same prefix.
-    pub fn insert(&mut self, prefix: &str, handler: Box<dyn Handler>) {
-        let prefix = prefix.trim_end_matches('/').as_bytes().to_vec();
-        self.sorted.retain(|entry| entry.prefix != prefix);
-        let place = self.sorted.partition_point(|entry| entry.prefix.len() >= prefix.len());
-        self.sorted.insert(place, Entry { prefix, handler });
+    /// Adds a handler. Those at the same location that it leaves no method go.
+    pub fn insert(&mut self, location: Location, handler: Box<dyn Handler>) {
+        match self.sorted.iter_mut().find(|entry| entry.location == location) {
+            Some(entry) => {
+                let taken = handler.methods();
+                entry.handlers.retain(|earlier| !earlier.methods().is_within(taken));
+                entry.handlers.insert(0, handler);
+            }
+            None => {
+                let precedence = location.precedence();
+                let place =
+                    self.sorted.partition_point(|entry| entry.location.precedence() >= precedence);
+                self.sorted.insert(place, Entry { location, handlers: vec![handler] });
+            }
+        }
     }
 
     /// The location of a decoded, normalised path.
     pub fn find(&self, path: &[u8]) -> Option<Found<'_>> {
         self.sorted
             .iter()
-            .find(|entry| covers(&entry.prefix, path))
-            .map(|entry| Found { handler: &*entry.handler, prefix_bytes: entry.prefix.len() })
+            .find(|entry| entry.location.covers(path))
+            .map(|entry| Found { entry, prefix_bytes: entry.location.path.len() })
     }
-}
-
-/// A prefix ends where a segment ends: `/a` covers `/a` and `/a/b`, not `/ab`.
-fn covers(prefix: &[u8], path: &[u8]) -> bool {
-    path.strip_prefix(prefix).is_some_and(|rest| matches!(rest, [] | [b'/', ..]))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::http::Request;
-    use crate::site::Response;
+    use crate::site::{Response, inline};
 
     #[test]
     fn the_longest_prefix_wins_and_ends_at_a_segment() {
         let mut locations = Locations::default();
         for prefix in ["/", "/a", "/a/b/", "/c/"] {
-            locations.insert(prefix, Box::new(|_: &Request<'_>| Response::text("")));
+            locations.insert(prefix.into(), Box::new(|_: &Request<'_>| Response::text("")));
         }
         for (path, expected) in [
             ("/", 0),
@@ -76,7 +155,38 @@ mod tests {
     #[test]
     fn without_a_root_location_the_rest_is_nowhere() {
         let mut locations = Locations::default();
-        locations.insert("/a", Box::new(|_: &Request<'_>| Response::text("")));
+        locations.insert("/a".into(), Box::new(|_: &Request<'_>| Response::text("")));
         assert!(locations.find(b"/b").is_none());
+    }
+
+    #[test]
+    fn an_exact_location_wins_over_every_prefix_and_reaches_no_further() {
+        let mut locations = Locations::default();
+        let handler = || Box::new(|_: &Request<'_>| Response::text(""));
+        locations.insert("/a/b".into(), handler());
+        locations.insert(Location::exact("/a"), handler());
+        locations.insert(Location::exact("/a/b/"), handler());
+        locations.insert("/".into(), handler());
+        for (path, expected) in
+            [("/a", 2), ("/a/", 0), ("/a/b", 4), ("/a/b/", 5), ("/a/b/c", 4), ("/b", 0)]
+        {
+            let found = locations.find(path.as_bytes()).map(|found| found.prefix_bytes);
+            assert_eq!(found, Some(expected), "{path}");
+        }
+    }
+
+    #[test]
+    fn each_method_has_its_handler_and_the_later_one_wins() {
+        let mut locations = Locations::default();
+        let taking = |methods| Box::new(inline(|_, _| Response::text("")).methods(methods));
+        locations.insert("/a".into(), taking(&[Method::Get, Method::Post]));
+        locations.insert("/a".into(), taking(&[Method::Put]));
+        let entries = |locations: &Locations| locations.sorted[0].handlers.len();
+        let found = locations.find(b"/a").expect("it is there");
+        assert_eq!(found.methods().allow(), "GET, HEAD, POST, PUT, OPTIONS");
+        assert!(found.handler(Method::Delete).is_none());
+        assert_eq!(entries(&locations), 2);
+        locations.insert("/a".into(), taking(&[Method::Get, Method::Post, Method::Put]));
+        assert_eq!(entries(&locations), 1, "who is left no method goes");
     }
 }

@@ -4,11 +4,12 @@
 
 use super::handler::{Answer, Desk, Handler};
 use super::multipart::{Multipart, write_content_range};
+use super::owned_response::SentFile;
 use super::{Body, Response, redirect};
 use crate::files::{CachedFile, Found, OpenError, Root};
-use crate::http::conditional::{self, Outcome, RangeHeader, Validators};
+use crate::http::conditional::{self, Outcome, RangeHeader};
 use crate::http::range::{self, Ranges};
-use crate::http::{HeaderName, Headers, Request, Status};
+use crate::http::{HeaderName, Headers, Method, Request, Status};
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -132,10 +133,40 @@ fn refuse(error: OpenError, path: &[u8]) -> Answer {
     response.into()
 }
 
+/// The file that a handler names: found beneath its root, answered as files are. What the handler
+/// says of headers and status is added where its file is sent.
+pub(super) fn send(
+    request: &Request<'_>,
+    file: &SentFile,
+    headers: &Headers,
+    status: Status,
+    desk: &mut Desk<'_>,
+) -> Answer {
+    let found = match desk.find(&file.root, &[&file.path]) {
+        Ok(Found::File(found)) => found,
+        Ok(Found::Directory) => return Response::new(Status::NOT_FOUND).into(),
+        Err(error) => return refuse(error, &file.path),
+    };
+    let reads = matches!(request.method(), Method::Get | Method::Head) && status == Status::OK;
+    let mut response = if reads { respond(request, found, desk) } else { whole(found) };
+    if response.status == Status::OK {
+        response.status = status;
+    }
+    let mut headers = headers.clone();
+    match response.body {
+        Body::Cached(..) if headers.value("Content-Type").is_some() => {
+            response.headers.remove("Content-Type");
+        }
+        // Parts have a type of their own, and where there is no file there is no type of it.
+        _ => headers.remove("Content-Type"),
+    }
+    response.headers.append(&headers);
+    response.into()
+}
+
 /// A file that is there: 200, 206, 304, 412 or 416.
 fn respond(request: &Request<'_>, file: Rc<CachedFile>, desk: &mut Desk<'_>) -> Response {
-    let validators = Validators { etag: file.etag(), modified: file.modified() };
-    match conditional::evaluate(request, validators) {
+    match conditional::evaluate(request, file.version().validators()) {
         Outcome::Failed => Response::new(Status::PRECONDITION_FAILED),
         // RFC 9110 §15.4.5: the validators, and none of the representation's other metadata.
         Outcome::NotModified => Response {

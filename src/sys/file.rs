@@ -79,6 +79,8 @@ pub enum Cause {
     Cold,
     /// Descriptors or memory have run out; later it may work.
     Exhausted,
+    /// There is no room on the file system, or none left for this user.
+    Full,
     /// Anything else: most likely the disk.
     Failed,
 }
@@ -97,9 +99,10 @@ impl Cause {
                 | Errno::NODEV,
             ) => Cause::Missing,
             Some(Errno::LOOP) => Cause::Link,
-            Some(Errno::ACCESS | Errno::PERM) => Cause::Denied,
+            Some(Errno::ACCESS | Errno::PERM | Errno::ROFS) => Cause::Denied,
             Some(Errno::AGAIN) => Cause::Cold,
             Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM) => Cause::Exhausted,
+            Some(Errno::NOSPC | Errno::DQUOT) => Cause::Full,
             _ => Cause::Failed,
         }
     }
@@ -107,8 +110,12 @@ impl Cause {
 
 /// Which version of which file this is.
 pub fn identity(file: BorrowedFd<'_>) -> io::Result<Identity> {
-    let stat = fs::fstat(file)?;
-    Ok(Identity {
+    Ok(identity_of(&fs::fstat(file)?))
+}
+
+#[allow(clippy::unnecessary_cast, reason = "the widths of these fields differ by architecture")]
+pub(super) fn identity_of(stat: &fs::Stat) -> Identity {
+    Identity {
         device: stat.st_dev as u64,
         inode: stat.st_ino as u64,
         kind: match FileType::from_raw_mode(stat.st_mode) {
@@ -127,7 +134,24 @@ pub fn identity(file: BorrowedFd<'_>) -> io::Result<Identity> {
             seconds: stat.st_ctime as i64,
             nanoseconds: stat.st_ctime_nsec as u32,
         },
-    })
+    }
+}
+
+/// Who keeps the times of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// This kernel: mtime and ctime come from one clock and have one granularity.
+    Kernel,
+    /// Perhaps another machine or a program, or a file system that keeps one of the two.
+    Unknown,
+}
+
+/// Who keeps the times of this file, going by its file system: a list of those that are known.
+pub fn clock(file: BorrowedFd<'_>) -> Clock {
+    match fs::fstatfs(file).map(|stat| stat.f_type as u32) {
+        Ok(kind) if KERNEL_CLOCKED.contains(&kind) => Clock::Kernel,
+        _ => Clock::Unknown,
+    }
 }
 
 /// Reads at `offset` until `buffer` is full or the file ends; says how many bytes there were.
@@ -209,6 +233,11 @@ pub fn raise_descriptor_limit() -> Option<u64> {
     }
 }
 
+/// ext2 to 4, XFS, Btrfs, tmpfs, F2FS; and overlays, whose files that can be written are on one of
+/// these.
+const KERNEL_CLOCKED: [u32; 6] =
+    [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0xf2f5_2010, 0x794c_7630];
+
 const NOWAIT: rustix::io::ReadWriteFlags = rustix::io::ReadWriteFlags::NOWAIT;
 
 #[cfg(test)]
@@ -240,6 +269,18 @@ mod tests {
         let file = std::fs::File::open(here.at("a")).expect("it is there");
         assert_ne!(residency(file.as_fd(), 0), Residency::Cold);
         assert_ne!(residency(file.as_fd(), 1000), Residency::Cold);
+    }
+
+    #[test]
+    fn times_are_believed_where_the_kernel_keeps_them() {
+        let kept_by = |path: &str| {
+            let open = open_directory(std::path::Path::new(path)).expect("it is there");
+            clock(open.as_fd())
+        };
+        assert_eq!(kept_by("/proc"), Clock::Unknown);
+        if std::path::Path::new("/dev/shm").is_dir() {
+            assert_eq!(kept_by("/dev/shm"), Clock::Kernel);
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod port_holder;
 pub mod signal;
 pub mod socket;
 pub mod watch;
+pub mod write;
 
 #[cfg(test)]
 pub(crate) mod temporary;

@@ -5,8 +5,9 @@ use crate::http::h1::write::Persistence;
 use crate::http::{Reject, Status};
 use crate::server::exchange::After;
 use crate::server::local::Local;
-use crate::server::state::{State, Verdict};
+use crate::server::state::{Awaited, State, Verdict};
 use crate::server::transport::Transport;
+use crate::site::{Answer, Response};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -20,15 +21,13 @@ impl<T: Transport> Connection<T> {
                 let step = self.refuse(Reject::TimedOut, local);
                 self.enter(step, local)
             }
-            State::Waiting if self.has_unanswered() => {
+            State::Waiting(Awaited::Write | Awaited::Room | Awaited::Lookup | Awaited::Answer) => {
+                log::warn!("{}: given up while {}", self.name(), self.state);
                 let response = local.site.failure(Status::SERVICE_UNAVAILABLE);
-                self.queue(response, Persistence::Close, local);
-                if let Some(active) = &mut self.active {
-                    active.after = After::Linger;
-                }
-                self.enter(Step::Next(State::Sending), local)
+                let step = self.refuse_with(response, local);
+                self.enter(step, local)
             }
-            State::Waiting | State::Sending => {
+            State::Waiting(Awaited::Piece | Awaited::Production) | State::Sending => {
                 self.break_off(local);
                 Verdict::Close
             }
@@ -41,13 +40,27 @@ impl<T: Transport> Connection<T> {
     pub(super) fn refuse(&mut self, reject: Reject, local: &mut Local) -> Step {
         log::debug!("{}: {reject} while {}", self.name(), self.state);
         let response = local.site.reject(reject);
+        self.refuse_with(response, local)
+    }
+
+    /// Queues the last answer of this connection, whatever has come or may come after the head.
+    pub(super) fn refuse_with(&mut self, response: Response, local: &mut Local) -> Step {
         self.queue(response, Persistence::Close, local);
+        self.abandon(local);
         if let Some(active) = &mut self.active {
             active.inbox.clear();
             active.begin_next();
             active.after = After::Linger;
         }
         Step::Next(State::Sending)
+    }
+
+    /// A handler has panicked: costs its request, and the cached files, which it may have left half
+    /// changed.
+    pub(super) fn panicked(&self, local: &mut Local) -> Answer {
+        log::error!("{}: a handler panicked; its request is answered with 500", self.name());
+        local.files.forget_everything();
+        local.site.failure(Status::INTERNAL_SERVER_ERROR).into()
     }
 
     pub(super) fn linger(&mut self, reads: &mut usize, local: &mut Local) -> Step {
@@ -68,7 +81,7 @@ impl<T: Transport> Connection<T> {
 
     /// The server ends and waits no longer: a response that is under way is broken off.
     pub fn cut(&mut self, local: &mut Local) {
-        if matches!(self.state, State::Waiting | State::Sending) {
+        if matches!(self.state, State::Waiting(_) | State::Sending) {
             self.break_off(local);
         }
     }

@@ -1,36 +1,79 @@
-//! How a connection waits for the disk without the worker waiting with it.
+//! What threads bring to a connection that waits for them.
 
-use super::{Connection, SLEEP, Step};
-use crate::files::{Disk, Warmup};
-use crate::server::local::Local;
-use crate::server::state::{State, Verdict};
+use super::{CLOSE, Connection, SLEEP, Step};
+use crate::files::{Disk, Spool, WriteError};
+use crate::server::local::{Handed, Local};
+use crate::server::mailbox::Delivery;
+use crate::server::state::{Awaited, State, Verdict};
 use crate::server::transport::Transport;
+use crate::site::{Content, Job};
 use std::io;
 
 impl<T: Transport> Connection<T> {
-    /// What it waited for has been read from the disk: asks the site once more, or sends on.
-    pub fn warmed(&mut self, local: &mut Local) -> Verdict {
-        if self.state != State::Waiting {
-            return Verdict::Sleep;
-        }
-        let step =
-            if self.has_unanswered() { self.answer(local) } else { Step::Next(State::Sending) };
+    /// A letter has come. One that comes too late, for the wait was given up, means nothing.
+    pub fn deliver(&mut self, delivery: Delivery, local: &mut Local) -> Verdict {
+        let step = match (self.state, delivery) {
+            (State::Waiting(Awaited::Lookup), Delivery::Warmed) => self.answer(local),
+            (State::Waiting(Awaited::Piece), Delivery::Warmed)
+            | (State::Waiting(Awaited::Production), Delivery::Moved) => Step::Next(State::Sending),
+            (State::Waiting(Awaited::Write), Delivery::Spooled(result)) => {
+                self.spooled(result, local)
+            }
+            (State::Waiting(Awaited::Room), Delivery::Moved) => {
+                self.resume_content(local);
+                Step::Next(State::Body)
+            }
+            (
+                State::Waiting(Awaited::Answer | Awaited::Room) | State::Body,
+                Delivery::Answered(response),
+            ) => {
+                if let Some(active) = &mut self.active {
+                    active.answered = Some(*response);
+                }
+                self.answer(local)
+            }
+            // Its handler reads content that is pumped while the answer is sent.
+            (State::Sending, Delivery::Moved) => Step::Next(State::Sending),
+            (_, Delivery::Spooled(Ok(spool))) => {
+                local.drop_elsewhere(spool);
+                SLEEP
+            }
+            _ => SLEEP,
+        };
         self.enter(step, local)
     }
 
-    pub(super) fn has_unanswered(&self) -> bool {
-        self.active.as_ref().is_some_and(|active| active.head_bytes > 0)
+    /// A piece of content is on the disk, or the disk cannot take it.
+    fn spooled(&mut self, result: Result<Spool, WriteError>, local: &mut Local) -> Step {
+        match (result, &mut self.active) {
+            (Ok(spool), Some(active)) => {
+                active.intake.written(spool);
+                self.resume_content(local);
+                Step::Next(State::Body)
+            }
+            (Err(error), _) => {
+                let response = local.site.not_written(error);
+                self.refuse_with(response, local)
+            }
+            (Ok(_), None) => CLOSE,
+        }
     }
 
-    /// Waits until a thread has read what is cold. Earlier answers must not wait with it.
-    pub(super) fn wait_for_disk(&mut self, warmup: Warmup, local: &mut Local) -> Step {
-        self.state = State::Waiting;
-        self.deadline = local.clock.monotonic() + local.limits.send_timeout;
-        local.read(self.id, warmup);
-        match self.flush_gathered(local) {
-            Ok(()) => SLEEP,
-            Err(error) => self.fail(&error),
+    /// Has a thread find the answer.
+    pub(super) fn hand_over(&mut self, job: Job, local: &mut Local) -> Step {
+        match local.answer(self.id, job) {
+            Handed::Refused => {
+                log::warn!("{}: no thread is free for a handler", self.name());
+                let response = local.site.busy();
+                self.finish_answer(response, local)
+            }
+            Handed::Over if self.is_taking_content() => Step::Next(State::Body),
+            Handed::Over => self.wait_for(Awaited::Answer, local),
         }
+    }
+
+    fn is_taking_content(&self) -> bool {
+        self.active.as_ref().is_some_and(|active| active.streams_content())
     }
 
     /// Writes what it can of the answers gathered so far, of which none has a tail.
@@ -41,6 +84,17 @@ impl<T: Transport> Connection<T> {
                 active.outbox.flush(&mut self.transport, budget, Disk::MayBlock).map(|_| ())
             }
             _ => Ok(()),
+        }
+    }
+
+    /// The connection goes: what may keep the disk busy to be dropped is dropped by a thread.
+    pub fn abandon(&mut self, local: &Local) {
+        if let Some(active) = &mut self.active {
+            for content in [active.intake.abandon(), std::mem::take(&mut active.content)] {
+                if let Content::Spooled(spool) = content {
+                    local.drop_elsewhere(spool);
+                }
+            }
         }
     }
 }

@@ -210,7 +210,7 @@ fn a_request_waits_for_the_disk_and_is_answered_by_the_letter() {
     let mut it = Driven::new();
     it.receives(get("/cold"));
     it.sends_nothing();
-    it.sleeps(State::Waiting);
+    it.sleeps(State::Waiting(Awaited::Lookup));
     it.is_warmed();
     assert_eq!(text(&it.sends(200).content), "warm\n");
     it.is_kept();
@@ -221,7 +221,7 @@ fn what_comes_while_the_disk_is_waited_for_is_answered_after_it() {
     let mut it = Driven::new();
     it.receives(get("/hello") + &get("/cold"));
     it.sends(200);
-    it.sleeps(State::Waiting);
+    it.sleeps(State::Waiting(Awaited::Lookup));
     it.receives(get("/hello"));
     it.receives_fin();
     it.sends_nothing();

@@ -69,6 +69,23 @@ const EXCHANGES: &[Exchange] = &[
         status: 200,
         content_bytes: 6,
     },
+    Exchange {
+        request: "POST /mirror HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nabcd",
+        status: 200,
+        content_bytes: 4,
+    },
+    Exchange {
+        request: "POST /offload HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n\
+                  abcdefghijklmnopqrst",
+        status: 200,
+        content_bytes: 20,
+    },
+    Exchange {
+        request: "POST /offload HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\
+                  9\r\nabcdefghi\r\n3\r\njkl\r\n0\r\n\r\n",
+        status: 200,
+        content_bytes: 12,
+    },
 ];
 
 /// How far the clock may jump.
@@ -92,7 +109,8 @@ struct Run {
 impl Run {
     fn new(seed: u64) -> Run {
         let mut dice = Dice(seed);
-        let mut it = Driven::new();
+        let limits = Limits { content_memory_bytes_max: 1 + dice.below(12), ..Limits::default() };
+        let mut it = Driven::threaded(limits);
         it.local.send_budget = 1 + dice.amount();
         let script: Vec<Exchange> =
             (0..1 + dice.below(12)).map(|_| EXCHANGES[dice.below(EXCHANGES.len())]).collect();
@@ -124,7 +142,7 @@ impl Run {
                     self.it.advances(Duration::from_secs(seconds));
                 }
                 4 => self.it.advances(Duration::from_millis(self.dice.below(2) as u64)),
-                _ if self.it.connection.state() == State::Waiting => self.it.is_warmed(),
+                _ if matches!(self.it.connection.state(), State::Waiting(_)) => self.it.works(),
                 _ if self.it.verdict == Verdict::Again => self.it.has_its_turn(),
                 _ if self.is_done() => return,
                 _ => {}

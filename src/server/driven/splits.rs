@@ -1,7 +1,6 @@
 //! However the bytes come and go, the same ones leave.
 
 use super::*;
-use memchr::memmem;
 
 /// Several kinds of request and ending, each with everything that is sent in reply.
 fn conversations() -> Vec<String> {
@@ -20,6 +19,8 @@ fn conversations() -> Vec<String> {
         posted + &chunked + &last,
         get("/hello") + &get("/empty") + &request("OPTIONS", "*", "") + "broken\r\n" + &get("/"),
         get("/hello") + &request("POST", "/", "Content-Length: 9999999\r\n") + "more",
+        request("POST", "/mirror", "Content-Length: 5\r\n") + "12345" + &get("/hello"),
+        request("POST", "/mirror", "Transfer-Encoding: chunked\r\n") + "2\r\nab\r\n0\r\n\r\n",
         last + &get("/never"),
         "GET /hello HTTP/1.0\r\n\r\n".to_owned(),
     ]

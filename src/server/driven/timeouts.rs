@@ -178,7 +178,7 @@ fn the_answers_before_it_do_not_lengthen_the_time_of_half_a_head() {
 fn a_disk_that_does_not_answer_is_503() {
     let mut it = Driven::new();
     it.receives(get("/cold"));
-    it.sleeps(State::Waiting);
+    it.sleeps(State::Waiting(Awaited::Lookup));
     it.advances(Limits::default().send_timeout);
     assert_eq!(it.sends(503).header("Connection"), Some("close"));
     it.is_closed();

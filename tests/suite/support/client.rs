@@ -103,6 +103,10 @@ impl Client {
     #[track_caller]
     pub fn try_reply_to(&mut self, method: &str) -> Result<Reply, End> {
         let mut reply = self.try_reply_head(method)?;
+        if reply.is_chunked() && method != "HEAD" {
+            reply.body = self.try_chunks()?;
+            return Ok(reply);
+        }
         let length = usize::try_from(reply.content_length(method)).expect("it fits in memory");
         while self.waiting.len() < length {
             if let Some(end) = self.fill() {
@@ -112,6 +116,52 @@ impl Client {
         }
         reply.body = self.waiting.drain(..length).collect();
         Ok(reply)
+    }
+
+    /// Reads chunks up to and with the last one (RFC 9112 §7.1).
+    fn try_chunks(&mut self) -> Result<Vec<u8>, End> {
+        let mut content = Vec::new();
+        loop {
+            let chunk = self.try_chunk()?;
+            if chunk.is_empty() {
+                return Ok(content);
+            }
+            content.extend_from_slice(&chunk);
+        }
+    }
+
+    /// Reads one chunk; the last one is empty.
+    pub fn try_chunk(&mut self) -> Result<Vec<u8>, End> {
+        let line = loop {
+            match find(&self.waiting, b"\r\n") {
+                Some(end) => break self.waiting.drain(..end + 2).collect::<Vec<u8>>(),
+                None => self.fill().map_or(Ok(()), Err)?,
+            }
+        };
+        let digits = std::str::from_utf8(&line[..line.len() - 2]).expect("a chunk size is ASCII");
+        let length = usize::from_str_radix(digits, 16)
+            .unwrap_or_else(|_| panic!("no chunk size: {}", line.escape_ascii()));
+        while self.waiting.len() < length + 2 {
+            self.fill().map_or(Ok(()), Err)?;
+        }
+        let mut chunk: Vec<u8> = self.waiting.drain(..length + 2).collect();
+        assert!(chunk.ends_with(b"\r\n"), "no line end after a chunk");
+        chunk.truncate(length);
+        Ok(chunk)
+    }
+
+    /// Reads an interim response, which has no content (RFC 9110 §15.2).
+    #[track_caller]
+    pub fn interim(&mut self) -> String {
+        loop {
+            if let Some(end) = find(&self.waiting, b"\r\n\r\n") {
+                let head: Vec<u8> = self.waiting.drain(..end + 4).collect();
+                return String::from_utf8(head).expect("a head is ASCII");
+            }
+            if let Some(end) = self.fill() {
+                panic!("{end:?} {}", self.left());
+            }
+        }
     }
 
     /// Reads the head of one response and leaves its content on the wire.

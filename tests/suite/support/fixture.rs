@@ -115,6 +115,12 @@ impl Fixture {
         self
     }
 
+    /// Something else that is done to the site.
+    pub fn site(mut self, change: impl FnOnce(Site) -> Site + 'static) -> Fixture {
+        self.locations.push(Box::new(change));
+        self
+    }
+
     /// The same root at another place.
     pub fn mount(self, prefix: &str, mapping: Mapping) -> Fixture {
         let files = StaticFiles::new(Root::open(self.root()).expect("the root")).mapping(mapping);

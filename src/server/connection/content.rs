@@ -1,0 +1,223 @@
+//! How a connection takes in the content of a request (RFC 9110 §6.4, §10.1.1).
+
+use super::{CLOSE, Connection, SLEEP, Step};
+use crate::files::SpoolPlace;
+use crate::http::Reject;
+use crate::http::h1::body::{BodyEnd, Framing};
+use crate::http::h1::session::Expectation;
+use crate::http::h1::write::CONTINUE;
+use crate::server::exchange::Taken;
+use crate::server::intake::Intake;
+use crate::server::local::Local;
+use crate::server::state::{Awaited, State, Verdict};
+use crate::server::transport::Transport;
+use crate::site::{Content, ContentPolicy};
+use std::time::Duration;
+
+impl<T: Transport> Connection<T> {
+    /// Decides what happens to the content before a byte of it is read.
+    pub(super) fn head_complete(&mut self, length: usize, local: &mut Local) -> Step {
+        let Some(active) = &mut self.active else {
+            return CLOSE;
+        };
+        active.head_bytes = length;
+        let announced = match active.session.framing() {
+            Framing::None | Framing::Length(0) => return self.answer(local),
+            Framing::Length(length) => Some(length),
+            Framing::Chunked => None,
+        };
+        let policy = match active.session.request(active.inbox.bytes(), self.peer) {
+            Ok(mut request) => local.site.content_policy(&mut request),
+            Err(reject) => return self.refuse(reject, local),
+        };
+        let asks_first = active.session.expectation() == Expectation::Continue;
+        let (intake, bytes_max) = match policy {
+            ContentPolicy::Discard => (Intake::Discard, local.limits.body_discard_bytes_max),
+            ContentPolicy::Refuse(response) => return self.refuse_with(*response, local),
+            ContentPolicy::Memory { bytes_max } => {
+                (Intake::collect(usize::MAX, SpoolPlace::Temporary), bytes_max)
+            }
+            ContentPolicy::Collect { bytes_max, place } => {
+                (Intake::collect(local.limits.content_memory_bytes_max, place), bytes_max)
+            }
+            ContentPolicy::Stream { bytes_max } => {
+                let (inlet, reader) = local.pipe_to_thread(self.id);
+                active.content = Content::Stream(reader);
+                (Intake::Stream(inlet), bytes_max)
+            }
+        };
+        if announced.is_some_and(|length| length > bytes_max) {
+            return self.refuse(Reject::BodyTooLarge, local);
+        }
+        // A client that waits for 100 gets its answer at once where nobody wants its content.
+        // Whether it sends it after that cannot be known, so the connection ends.
+        if asks_first && matches!(intake, Intake::Discard) {
+            return self.answer(local);
+        }
+        // RFC 9110 §10.1.1: one that has begun to send does not wait any more.
+        if asks_first && active.inbox.bytes().len() == length {
+            active.outbox.head().extend_from_slice(CONTINUE);
+        }
+        if announced.is_none_or(|length| length > WIDE_BYTES as u64) {
+            active.inbox.widen(WIDE_BYTES);
+        }
+        let is_stream = intake.is_stream();
+        active.begin_content(intake, bytes_max, local.clock.monotonic());
+        self.set_content_deadline(local);
+        if is_stream { self.answer(local) } else { Step::Next(State::Body) }
+    }
+
+    /// Takes in content up to its end, then asks the site.
+    pub(super) fn take_content(&mut self, reads: &mut usize, local: &mut Local) -> Step {
+        loop {
+            let Some(active) = &mut self.active else {
+                return CLOSE;
+            };
+            match active.take_content() {
+                Ok(Taken::All) => return self.content_complete(local),
+                Ok(Taken::Full) => return self.make_room(local),
+                Ok(Taken::Arrived) => {}
+                Err(reject) => return self.refuse(reject, local),
+            }
+            self.set_content_deadline(local);
+            // Earlier answers must not wait for this content, nor may a client wait for its 100.
+            if let Err(error) = self.flush_gathered(local) {
+                return self.fail(&error);
+            }
+            if let Err(step) = self.receive(reads, local) {
+                return step;
+            }
+        }
+    }
+
+    fn content_complete(&mut self, local: &mut Local) -> Step {
+        let Some(active) = &mut self.active else {
+            return CLOSE;
+        };
+        if let Some((on_disk, bytes)) = active.intake.to_write(BodyEnd::Reached) {
+            local.write(self.id, on_disk, bytes);
+            return self.wait_for(Awaited::Write, local);
+        }
+        if active.streams_content() {
+            active.intake.finish();
+            return self.wait_for(Awaited::Answer, local);
+        }
+        active.content = active.intake.finish();
+        self.answer(local)
+    }
+
+    /// No more content can be taken in before a thread has done something about it.
+    fn make_room(&mut self, local: &mut Local) -> Step {
+        let Some(active) = &mut self.active else {
+            return CLOSE;
+        };
+        match active.intake.to_write(BodyEnd::Open) {
+            Some((on_disk, bytes)) => {
+                local.write(self.id, on_disk, bytes);
+                self.wait_for(Awaited::Write, local)
+            }
+            None => self.wait_for(Awaited::Room, local),
+        }
+    }
+
+    /// While an answer is sent whose handler still reads content: hands on what arrives of it, then
+    /// sends. What is wrong with the content is the reader's to find: the answer has begun.
+    pub(super) fn pump_and(
+        &mut self,
+        reads: &mut usize,
+        local: &mut Local,
+        send: impl FnOnce(&mut Connection<T>, &mut Local) -> Step,
+    ) -> Step {
+        match self.pump_content(reads, local) {
+            Pumped::All => send(self, local),
+            Pumped::ForNow => match send(self, local) {
+                SLEEP => Step::Verdict(Verdict::Again),
+                step => step,
+            },
+            Pumped::Ended(step) => step,
+        }
+    }
+
+    fn pump_content(&mut self, reads: &mut usize, local: &mut Local) -> Pumped {
+        loop {
+            let Some(active) = self.active.as_mut().filter(|active| active.streams_content())
+            else {
+                return Pumped::All;
+            };
+            match active.take_content() {
+                Ok(Taken::All) => {
+                    active.intake.finish();
+                    return Pumped::All;
+                }
+                // The thread says when there is room again.
+                Ok(Taken::Full) => return Pumped::All,
+                Ok(Taken::Arrived) => {}
+                Err(_) => {
+                    active.intake = Intake::Discard;
+                    return Pumped::All;
+                }
+            }
+            match self.receive(reads, local) {
+                Ok(()) => {}
+                Err(SLEEP) => return Pumped::All,
+                Err(Step::Verdict(Verdict::Again)) => return Pumped::ForNow,
+                Err(step) => return Pumped::Ended(step),
+            }
+        }
+    }
+
+    /// RFC 9110 §15.5.9: content has `body_timeout`, and longer for as much as has come. What the
+    /// server itself was waited for does not count.
+    fn set_content_deadline(&mut self, local: &Local) {
+        if let Some(active) = &self.active {
+            let earned = active.content_bytes / local.limits.body_rate_min_bytes.max(1);
+            let began = active.content_began.unwrap_or(local.clock.monotonic());
+            let allowance = local.limits.body_timeout + Duration::from_secs(earned.min(A_YEAR));
+            self.deadline = began + allowance;
+        }
+    }
+
+    /// The server is ready to take in content again.
+    pub(super) fn resume_content(&mut self, local: &mut Local) {
+        let waited = local.clock.monotonic().saturating_duration_since(self.waits_since);
+        if let Some(active) = &mut self.active
+            && let Some(began) = &mut active.content_began
+        {
+            *began += waited;
+        }
+        self.set_content_deadline(local);
+    }
+
+    /// Sleeps until a thread has brought what is waited for. Earlier answers must not wait with it.
+    pub(super) fn wait_for(&mut self, awaited: Awaited, local: &mut Local) -> Step {
+        let limits = &local.limits;
+        let timeout = match awaited {
+            Awaited::Write | Awaited::Lookup | Awaited::Piece => limits.send_timeout,
+            Awaited::Room | Awaited::Answer | Awaited::Production => limits.answer_timeout,
+        };
+        self.state = State::Waiting(awaited);
+        self.waits_since = local.clock.monotonic();
+        self.deadline = self.waits_since + timeout;
+        match self.flush_gathered(local) {
+            Ok(()) => SLEEP,
+            Err(error) => self.fail(&error),
+        }
+    }
+}
+
+/// How far handing on content came.
+enum Pumped {
+    /// There is no more for now.
+    All,
+    /// There may be more, and others have their turn first.
+    ForNow,
+    /// The connection goes another way.
+    Ended(Step),
+}
+
+/// What is read at once of content that is large: a worker can then take in a gigabyte with few
+/// calls, and still lets others have their turn.
+const WIDE_BYTES: usize = 64 * 1024;
+
+/// In seconds: a deadline that far away is none, and no clock overflows by it.
+const A_YEAR: u64 = 365 * 86_400;

@@ -1,0 +1,206 @@
+//! Handlers on threads, and content that is taken in for them.
+
+use super::*;
+use crate::files::WriteError;
+
+fn small() -> Limits {
+    Limits { content_memory_bytes_max: 8, ..Limits::default() }
+}
+
+fn post(target: &str, content: &str) -> String {
+    request("POST", target, &format!("Content-Length: {}\r\n", content.len())) + content
+}
+
+#[test]
+fn a_handler_is_waited_for_and_its_answer_keeps_the_connection() {
+    let mut it = Driven::threaded(Limits::default());
+    it.receives(post("/offload", "hello") + &get("/hello"));
+    it.sleeps(State::Waiting(Awaited::Answer));
+    it.sends_nothing();
+    it.works();
+    it.sends(200).is("hello");
+    it.sends(200).is("hello\n");
+    it.is_kept();
+}
+
+#[test]
+fn answers_before_it_do_not_wait_with_it() {
+    let mut it = Driven::threaded(Limits::default());
+    it.receives(get("/hello") + &post("/offload", "x"));
+    it.sends(200).is("hello\n");
+    it.sleeps(State::Waiting(Awaited::Answer));
+    it.works();
+    it.sends(200).is("x");
+}
+
+#[test]
+fn content_beyond_what_memory_holds_is_written_by_a_thread() {
+    let mut it = Driven::threaded(small());
+    it.receives(request("POST", "/offload", "Content-Length: 20\r\n") + "123456789");
+    it.sleeps(State::Waiting(Awaited::Write));
+    it.receives("012");
+    it.sleeps(State::Waiting(Awaited::Write));
+    it.works();
+    it.sleeps(State::Body);
+    it.receives("34567890");
+    it.works();
+    it.sends(200).is("12345678901234567890");
+    it.is_kept();
+}
+
+/// RFC 9110 §10.1.1.
+#[test]
+fn a_client_that_asks_first_is_told_to_go_on() {
+    let mut it = Driven::threaded(Limits::default());
+    it.receives(request("POST", "/offload", "Content-Length: 5\r\nExpect: 100-continue\r\n"));
+    assert_eq!(text(&it.client.sent()), "HTTP/1.1 100 Continue\r\n\r\n");
+    it.looked_at = it.client.sent().len();
+    it.sleeps(State::Body);
+    it.receives("hello");
+    it.works();
+    it.sends(200).is("hello");
+    it.is_kept();
+}
+
+#[test]
+fn a_handler_that_finds_no_thread_is_503_and_the_connection_goes_on() {
+    let mut it = Driven::threaded(Limits::default());
+    it.receives(post("/offload", "first"));
+    it.sleeps(State::Waiting(Awaited::Answer));
+    it.reconnects();
+    it.receives(post("/offload", "second") + &get("/hello"));
+    assert_eq!(it.sends(503).header("Retry-After"), Some("1"));
+    it.sends(200).is("hello\n");
+    it.is_kept();
+}
+
+#[test]
+fn a_handler_that_does_not_answer_is_503_and_its_late_answer_is_nobodys() {
+    let mut it = Driven::threaded(Limits::default());
+    it.receives(post("/offload", "hello"));
+    it.advances(Limits::default().answer_timeout);
+    assert_eq!(it.sends(503).header("Connection"), Some("close"));
+    it.works();
+    it.is_closed();
+    it.sleeps(State::Lingering);
+}
+
+/// RFC 9110 §15.5.9.
+#[test]
+fn content_has_its_time_and_longer_for_what_has_come() {
+    let limits = Limits { body_rate_min_bytes: 10, ..Limits::default() };
+    let mut it = Driven::threaded(limits.clone());
+    it.receives(request("POST", "/offload", "Content-Length: 1000\r\n"));
+    assert_eq!(it.patience(), limits.body_timeout);
+    it.advances(Duration::from_secs(20));
+    it.receives(digits(50));
+    assert_eq!(it.patience(), limits.body_timeout - Duration::from_secs(15));
+    it.advances(limits.body_timeout - Duration::from_secs(15));
+    it.sends(408);
+    it.is_closed();
+}
+
+#[test]
+fn the_time_that_the_disk_takes_is_not_the_clients() {
+    let mut it = Driven::threaded(small());
+    it.receives(request("POST", "/offload", "Content-Length: 20\r\n") + "123456789");
+    it.sleeps(State::Waiting(Awaited::Write));
+    it.advances(Duration::from_secs(25));
+    it.works();
+    it.sleeps(State::Body);
+    assert_eq!(it.patience(), Limits::default().body_timeout);
+}
+
+#[test]
+fn a_disk_that_takes_nothing_is_told() {
+    let mut it = Driven::threaded(small());
+    it.receives(request("POST", "/offload", "Content-Length: 20\r\n") + "123456789");
+    it.is_told(Delivery::Spooled(Err(WriteError::Full)));
+    assert_eq!(it.sends(507).header("Connection"), Some("close"));
+    it.is_closed();
+}
+
+#[test]
+fn content_may_be_read_while_it_comes() {
+    let mut it = Driven::threaded(small());
+    it.receives(request("POST", "/shout", "Transfer-Encoding: chunked\r\n") + "3\r\nabc\r\n");
+    it.sleeps(State::Body);
+    it.receives("2\r\nde\r\n0\r\n\r\n");
+    it.sleeps(State::Waiting(Awaited::Answer));
+    it.works();
+    assert_eq!(text(&it.sends(200).content), "5\r\nABCDE\r\n0\r\n\r\n");
+    it.is_kept();
+}
+
+#[test]
+fn a_stop_lets_a_handler_answer_and_closes_after_it() {
+    let mut it = Driven::threaded(Limits::default());
+    it.receives(post("/offload", "hello"));
+    it.is_told_to_stop();
+    it.works();
+    assert_eq!(it.sends(200).header("Connection"), Some("close"));
+    it.is_gone();
+}
+
+/// Several ways for content to come, each with everything that is sent in reply.
+fn conversations() -> Vec<String> {
+    let chunked = |target: &str| {
+        request("POST", target, "Transfer-Encoding: chunked\r\n")
+            + "3\r\nabc\r\na;x=y\r\ndefghijklm\r\n0\r\nT: u\r\n\r\n"
+    };
+    vec![
+        post("/offload", "12345678901234567890") + &get("/hello") + &post("/offload", ""),
+        chunked("/offload") + &chunked("/offload") + &get("/hello"),
+        chunked("/shout") + &chunked("/offload"),
+        post("/shout", "") + &get("/long"),
+    ]
+}
+
+#[test]
+fn every_split_of_content_gives_the_same_bytes() {
+    for conversation in conversations() {
+        let outcome = |cut: usize| {
+            let mut it = Driven::threaded(small());
+            it.receives(&conversation.as_bytes()[..cut]);
+            // A handler that reads content as it comes would wait for it on this very thread.
+            if !conversation.contains("/shout") {
+                it.works();
+            }
+            it.receives(&conversation.as_bytes()[cut..]);
+            it.works();
+            without_dates(&it.client.sent())
+        };
+        let expected = outcome(0);
+        assert!(expected.contains(" 200 OK"), "{expected}");
+        for cut in 1..=conversation.len() {
+            assert_eq!(outcome(cut), expected, "cut at {cut}: {conversation}");
+        }
+    }
+}
+
+#[test]
+fn a_short_write_of_every_length_gives_the_same_bytes_of_a_stream() {
+    let conversation = request("POST", "/shout", "Transfer-Encoding: chunked\r\n")
+        + "5\r\nabcde\r\n0\r\n\r\n"
+        + &get("/hello");
+    let outcome = |taken: usize| {
+        let mut it = Driven::threaded(small());
+        it.will_take(taken);
+        it.receives(&conversation);
+        it.works();
+        it.takes(usize::MAX);
+        it.works();
+        without_dates(&it.client.sent())
+    };
+    let expected = outcome(usize::MAX);
+    for taken in 0..expected.len() {
+        assert_eq!(outcome(taken), expected, "taken {taken}");
+    }
+}
+
+/// Each of these connections has a clock of its own.
+fn without_dates(sent: &[u8]) -> String {
+    let lines = text(sent);
+    let lines = lines.split("\r\n").filter(|line| !line.starts_with("Date: "));
+    lines.collect::<Vec<_>>().join("\r\n")
+}

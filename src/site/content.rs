@@ -1,0 +1,136 @@
+//! The content of a request: what a handler wants of it, and what it gets.
+//!
+//! It must never know how it came.
+
+use super::Response;
+use super::pipe::ContentReader;
+use crate::files::{Spool, SpoolPlace};
+use std::io::{self, Cursor, Read};
+
+/// What becomes of the content that a request announces. Decided before a byte of it is read, so
+/// that a client that asks first (`Expect: 100-continue`) need not send what nobody wants.
+pub enum ContentPolicy {
+    /// Nobody wants it: it is thrown away up to
+    /// [`Limits::body_discard_bytes_max`](crate::Limits::body_discard_bytes_max), so that the
+    /// connection can go on; more is 413.
+    Discard,
+    /// This is the answer; nothing of it is read.
+    Refuse(Box<Response>),
+    /// Taken in whole, in memory, before the handler is asked. More than `bytes_max` is 413.
+    Memory { bytes_max: u64 },
+    /// Taken in whole before the handler is asked, on the disk what is more than
+    /// [`Limits::content_memory_bytes_max`](crate::Limits::content_memory_bytes_max): a slow client
+    /// costs neither a thread nor memory. More than `bytes_max` is 413.
+    Collect { bytes_max: u64, place: SpoolPlace },
+    /// Handed on as it arrives, to a handler that reads it on a thread. More than `bytes_max` is
+    /// 413 where it is announced, and breaks off where it is not.
+    Stream { bytes_max: u64 },
+}
+
+/// The content of a request. Reading it gives its bytes from the beginning; only
+/// [`Content::Stream`] and [`Content::Spooled`] may wait, and only threads ever see those.
+#[derive(Debug, Default)]
+pub enum Content {
+    #[default]
+    Empty,
+    /// All of it, in memory.
+    Bytes(Cursor<Vec<u8>>),
+    /// All of it, on the disk.
+    Spooled(Spool),
+    /// It is still arriving.
+    Stream(ContentReader),
+}
+
+impl Content {
+    /// How many bytes there are, unless more may come.
+    pub fn length(&self) -> Option<u64> {
+        match self {
+            Content::Empty => Some(0),
+            Content::Bytes(bytes) => Some(rest(bytes).len() as u64),
+            Content::Spooled(spool) => Some(spool.length()),
+            Content::Stream(_) => None,
+        }
+    }
+
+    /// The bytes, if they are here.
+    pub fn as_bytes(&self) -> Option<&[u8]> {
+        match self {
+            Content::Empty => Some(b""),
+            Content::Bytes(bytes) => Some(rest(bytes)),
+            Content::Spooled(_) | Content::Stream(_) => None,
+        }
+    }
+
+    /// All bytes, waiting for them where they have to be waited for.
+    ///
+    /// # Errors
+    /// When the disk fails, the client breaks off, or there are more than `bytes_max`.
+    pub fn into_bytes(self, bytes_max: usize) -> io::Result<Vec<u8>> {
+        let too_large = || {
+            io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                format!("the content is larger than {bytes_max} bytes"),
+            )
+        };
+        match self {
+            Content::Bytes(bytes) if bytes.position() == 0 && rest(&bytes).len() <= bytes_max => {
+                Ok(bytes.into_inner())
+            }
+            mut other => {
+                let mut bytes = Vec::new();
+                other
+                    .by_ref()
+                    .take((bytes_max as u64).saturating_add(1))
+                    .read_to_end(&mut bytes)?;
+                if bytes.len() > bytes_max { Err(too_large()) } else { Ok(bytes) }
+            }
+        }
+    }
+}
+
+/// What has not been read yet.
+fn rest(bytes: &Cursor<Vec<u8>>) -> &[u8] {
+    let start = usize::try_from(bytes.position()).unwrap_or(usize::MAX);
+    bytes.get_ref().get(start..).unwrap_or_default()
+}
+
+impl From<Vec<u8>> for Content {
+    fn from(bytes: Vec<u8>) -> Content {
+        if bytes.is_empty() { Content::Empty } else { Content::Bytes(Cursor::new(bytes)) }
+    }
+}
+
+impl Read for Content {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Content::Empty => Ok(0),
+            Content::Bytes(bytes) => bytes.read(buffer),
+            Content::Spooled(spool) => spool.read(buffer),
+            Content::Stream(reader) => reader.read(buffer),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_read_once_in_order() {
+        let mut content = Content::from(b"abcdef".to_vec());
+        let mut two = [0; 2];
+        content.read_exact(&mut two).expect("they are here");
+        assert_eq!((&two, content.length()), (b"ab", Some(4)));
+        assert_eq!(content.into_bytes(4).expect("they fit"), b"cdef");
+    }
+
+    #[test]
+    fn more_than_is_wanted_is_an_error() {
+        let content = || Content::from(b"abc".to_vec());
+        assert_eq!(content().into_bytes(3).expect("it fits"), b"abc");
+        let error = content().into_bytes(2).expect_err("it does not fit");
+        assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+        assert_eq!(content().into_bytes(usize::MAX).expect("anything fits"), b"abc");
+        assert!(Content::Empty.into_bytes(0).expect("it fits").is_empty());
+    }
+}

@@ -1,0 +1,457 @@
+//! A bounded pipe of bytes between a worker, which must never wait, and a thread, which may.
+//!
+//! It goes both ways: [`to_thread`] carries the content of a request to the handler that reads it
+//! as it arrives, [`to_worker`] that of a response as it is produced. Neither end can make the other
+//! keep more than [`PIPE_BYTES_MAX`] and one piece. It must never know what the bytes mean, nor how
+//! a worker is woken.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+/// Wakes the worker whose end it is.
+pub type Wake = Box<dyn Fn() + Send + Sync>;
+
+/// A pipe that the worker writes and a thread reads.
+pub fn to_thread(wake: Wake) -> (Inlet, ContentReader) {
+    let shared = Shared::new(wake);
+    let reader =
+        ContentReader { shared: Arc::clone(&shared), piece: Vec::new(), read: 0, ended: Ended::No };
+    (Inlet { shared }, reader)
+}
+
+/// A pipe that a thread writes and the worker reads.
+pub fn to_worker(wake: Wake) -> (ContentWriter, Outlet) {
+    let shared = Shared::new(wake);
+    (ContentWriter { shared: Arc::clone(&shared), piece: Vec::new() }, Outlet { shared })
+}
+
+struct Shared {
+    state: Mutex<State>,
+    moved: Condvar,
+    wake: Wake,
+}
+
+struct State {
+    pieces: VecDeque<Vec<u8>>,
+    /// In all pieces.
+    bytes: usize,
+    flow: Flow,
+    worker: Worker,
+}
+
+/// How things stand between the two ends, in the order lived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flow {
+    Open,
+    /// Everything was written.
+    Finished,
+    /// The writing end has gone without saying that this was all.
+    Broken,
+    /// The reading end has gone.
+    Abandoned,
+}
+
+/// Whether the worker has to be told of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Worker {
+    Busy,
+    Waits,
+}
+
+impl Shared {
+    fn new(wake: Wake) -> Arc<Shared> {
+        let state =
+            State { pieces: VecDeque::new(), bytes: 0, flow: Flow::Open, worker: Worker::Busy };
+        Arc::new(Shared { state: Mutex::new(state), moved: Condvar::new(), wake })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the worker of a change, if it waits for one. The lock is gone by then.
+    fn tell_worker(&self, mut state: MutexGuard<'_, State>) {
+        let waited = std::mem::replace(&mut state.worker, Worker::Busy) == Worker::Waits;
+        drop(state);
+        if waited {
+            (self.wake)();
+        }
+    }
+
+    fn end(&self, flow: Flow) -> MutexGuard<'_, State> {
+        let mut state = self.lock();
+        if state.flow == Flow::Open {
+            state.flow = flow;
+        }
+        if flow == Flow::Abandoned {
+            state.flow = flow;
+            state.pieces.clear();
+            state.bytes = 0;
+        }
+        self.moved.notify_all();
+        state
+    }
+}
+
+/// The worker's end of a pipe to a thread. Dropping it before [`Inlet::finish`] makes the thread's
+/// next read fail: content that broke off must not be taken for whole.
+pub struct Inlet {
+    shared: Arc<Shared>,
+}
+
+impl Inlet {
+    /// How many bytes it takes now. At 0 the worker is woken when it takes some again.
+    pub fn room(&self) -> usize {
+        let mut state = self.shared.lock();
+        if state.flow == Flow::Abandoned {
+            return PIPE_BYTES_MAX;
+        }
+        let room = PIPE_BYTES_MAX.saturating_sub(state.bytes);
+        if room == 0 {
+            state.worker = Worker::Waits;
+        }
+        room
+    }
+
+    /// Hands bytes on; no more than there is room for. They are dropped when nobody reads any more.
+    pub fn push(&self, bytes: &[u8]) {
+        let mut state = self.shared.lock();
+        if bytes.is_empty() || state.flow == Flow::Abandoned {
+            return;
+        }
+        state.bytes += bytes.len();
+        match state.pieces.back_mut() {
+            Some(last) if last.len() + bytes.len() <= PIECE_BYTES => last.extend_from_slice(bytes),
+            _ => state.pieces.push_back(bytes.to_vec()),
+        }
+        self.shared.moved.notify_all();
+    }
+
+    /// Says that this was all.
+    pub fn finish(&self) {
+        drop(self.shared.end(Flow::Finished));
+    }
+}
+
+impl Drop for Inlet {
+    fn drop(&mut self) {
+        drop(self.shared.end(Flow::Broken));
+    }
+}
+
+/// Reads the content of a request as it arrives, waiting for it. A client that breaks off, or that
+/// takes longer than it may, is an [`io::ErrorKind::UnexpectedEof`].
+pub struct ContentReader {
+    shared: Arc<Shared>,
+    piece: Vec<u8>,
+    read: usize,
+    ended: Ended,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    No,
+    Yes,
+}
+
+impl ContentReader {
+    /// Waits for the next piece. Empty at the end.
+    fn next_piece(&mut self) -> io::Result<()> {
+        let mut state = self.shared.lock();
+        loop {
+            if let Some(piece) = state.pieces.pop_front() {
+                state.bytes -= piece.len();
+                self.piece = piece;
+                self.read = 0;
+                self.shared.tell_worker(state);
+                return Ok(());
+            }
+            match state.flow {
+                Flow::Open => {
+                    state = self.shared.moved.wait(state).unwrap_or_else(PoisonError::into_inner);
+                }
+                Flow::Finished => {
+                    self.ended = Ended::Yes;
+                    return Ok(());
+                }
+                Flow::Broken | Flow::Abandoned => {
+                    return Err(io::Error::new(
+                        io::ErrorKind::UnexpectedEof,
+                        "the content of the request has broken off",
+                    ));
+                }
+            }
+        }
+    }
+}
+
+impl Read for ContentReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.read == self.piece.len() && self.ended == Ended::No && !buffer.is_empty() {
+            self.piece.clear();
+            self.read = 0;
+            self.next_piece()?;
+        }
+        let rest = &self.piece[self.read..];
+        let count = rest.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&rest[..count]);
+        self.read += count;
+        Ok(count)
+    }
+}
+
+impl Drop for ContentReader {
+    fn drop(&mut self) {
+        let state = self.shared.end(Flow::Abandoned);
+        self.shared.tell_worker(state);
+    }
+}
+
+/// Writes the content of a response as it is produced. It waits while the client takes nothing, and
+/// fails with [`io::ErrorKind::BrokenPipe`] when the client has gone: then stop.
+///
+/// Bytes are handed on in pieces; [`Write::flush`] hands on what there is, for a client that waits
+/// for every line.
+pub struct ContentWriter {
+    shared: Arc<Shared>,
+    piece: Vec<u8>,
+}
+
+impl ContentWriter {
+    /// Says that this was all. Dropped without it, the response is broken off.
+    ///
+    /// # Errors
+    /// `BrokenPipe` when the client has gone.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.flush()?;
+        let state = self.shared.end(Flow::Finished);
+        self.shared.tell_worker(state);
+        Ok(())
+    }
+}
+
+impl Write for ContentWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.piece.len() >= PIECE_BYTES {
+            self.flush()?;
+        }
+        if self.piece.capacity() == 0 {
+            // With room for what frames it.
+            self.piece.reserve(bytes.len().min(PIECE_BYTES) + FRAMING_BYTES);
+        }
+        let count = bytes.len().min(PIECE_BYTES - self.piece.len());
+        self.piece.extend_from_slice(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let mut state = self.shared.lock();
+        while state.bytes >= PIPE_BYTES_MAX && state.flow != Flow::Abandoned {
+            state = self.shared.moved.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        if state.flow == Flow::Abandoned {
+            return Err(io::Error::new(io::ErrorKind::BrokenPipe, "the client has gone"));
+        }
+        if !self.piece.is_empty() {
+            state.bytes += self.piece.len();
+            state.pieces.push_back(std::mem::take(&mut self.piece));
+            self.shared.tell_worker(state);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for ContentWriter {
+    fn drop(&mut self) {
+        let state = self.shared.end(Flow::Broken);
+        self.shared.tell_worker(state);
+    }
+}
+
+/// The worker's end of a pipe from a thread.
+pub struct Outlet {
+    shared: Arc<Shared>,
+}
+
+/// What a pipe from a thread has for the worker.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Piece {
+    Bytes(Vec<u8>),
+    /// Nothing yet; the worker will be woken.
+    NotYet,
+    /// All has been taken.
+    End,
+    /// There will be no more, and it was not all.
+    Broken,
+}
+
+impl Outlet {
+    /// Takes the next piece.
+    pub fn take(&self) -> Piece {
+        let mut state = self.shared.lock();
+        if let Some(piece) = state.pieces.pop_front() {
+            state.bytes -= piece.len();
+            self.shared.moved.notify_all();
+            return Piece::Bytes(piece);
+        }
+        match state.flow {
+            Flow::Open => {
+                state.worker = Worker::Waits;
+                Piece::NotYet
+            }
+            Flow::Finished => Piece::End,
+            Flow::Broken | Flow::Abandoned => Piece::Broken,
+        }
+    }
+}
+
+impl Drop for Outlet {
+    fn drop(&mut self) {
+        drop(self.shared.end(Flow::Abandoned));
+    }
+}
+
+impl fmt::Debug for ContentReader {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("ContentReader")
+    }
+}
+
+/// What a pipe holds at most: enough to keep a fast client busy while the thread is not running.
+pub const PIPE_BYTES_MAX: usize = 256 * 1024;
+
+/// Bytes are handed on by so many, unless a flush says otherwise.
+const PIECE_BYTES: usize = 32 * 1024;
+
+/// What the worker may add to a piece without moving it.
+const FRAMING_BYTES: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc;
+    use std::thread;
+
+    fn counted() -> (Wake, Arc<AtomicUsize>) {
+        let count = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&count);
+        let wake = move || {
+            counter.fetch_add(1, Ordering::SeqCst);
+        };
+        (Box::new(wake), count)
+    }
+
+    /// A wake that the test can wait for.
+    fn awaited() -> (Wake, mpsc::Receiver<()>) {
+        let (sender, receiver) = mpsc::channel();
+        let wake = move || {
+            let _ = sender.send(());
+        };
+        (Box::new(wake), receiver)
+    }
+
+    #[test]
+    fn what_a_thread_writes_the_worker_takes_in_order_and_to_its_end() {
+        let (wake, woken) = awaited();
+        let (mut writer, outlet) = to_worker(wake);
+        let bytes: Vec<u8> = (0..3_000_000u32).map(|number| (number % 251) as u8).collect();
+        let expected = bytes.clone();
+        let thread = thread::spawn(move || {
+            writer.write_all(&bytes).expect("the worker reads");
+            writer.finish().expect("the worker reads");
+        });
+        let mut taken = Vec::new();
+        loop {
+            match outlet.take() {
+                Piece::Bytes(piece) => taken.extend_from_slice(&piece),
+                Piece::NotYet => woken.recv().expect("the thread lives"),
+                Piece::End => break,
+                Piece::Broken => panic!("it did not break"),
+            }
+        }
+        thread.join().expect("it does not panic");
+        assert!(taken == expected);
+    }
+
+    #[test]
+    fn a_thread_waits_for_a_worker_that_takes_nothing_and_no_more_is_kept() {
+        let (wake, _) = counted();
+        let (mut writer, outlet) = to_worker(wake);
+        let written = Arc::new(AtomicUsize::new(0));
+        let progress = Arc::clone(&written);
+        let thread = thread::spawn(move || {
+            let piece = [0; PIECE_BYTES];
+            while writer.write_all(&piece).is_ok() {
+                progress.fetch_add(PIECE_BYTES, Ordering::SeqCst);
+            }
+        });
+        let full = PIPE_BYTES_MAX + PIECE_BYTES;
+        while written.load(Ordering::SeqCst) < full {
+            thread::yield_now();
+        }
+        assert_eq!(outlet.shared.lock().bytes, PIPE_BYTES_MAX);
+        assert_eq!(written.load(Ordering::SeqCst), full);
+        drop(outlet);
+        thread.join().expect("a writer that nobody reads is told so");
+    }
+
+    #[test]
+    fn a_writer_that_goes_without_a_word_has_broken_off() {
+        let (wake, count) = counted();
+        let (mut writer, outlet) = to_worker(wake);
+        assert_eq!(outlet.take(), Piece::NotYet);
+        writer.write_all(b"half").expect("there is room");
+        writer.flush().expect("there is room");
+        drop(writer);
+        assert_eq!(outlet.take(), Piece::Bytes(b"half".to_vec()));
+        assert_eq!(outlet.take(), Piece::Broken);
+        assert_eq!(count.load(Ordering::SeqCst), 1, "woken once, for it waited once");
+    }
+
+    #[test]
+    fn a_thread_reads_what_the_worker_pushes_and_frees_its_room() {
+        let (wake, woken) = awaited();
+        let (inlet, mut reader) = to_thread(wake);
+        inlet.push(&vec![b'x'; PIPE_BYTES_MAX]);
+        assert_eq!(inlet.room(), 0);
+        let thread = thread::spawn(move || {
+            let mut content = Vec::new();
+            reader.read_to_end(&mut content).map(|_| content)
+        });
+        woken.recv().expect("the reader makes room");
+        assert!(inlet.room() > 0);
+        inlet.push(b"end");
+        inlet.finish();
+        drop(inlet);
+        let content = thread.join().expect("it does not panic").expect("it is whole");
+        assert_eq!(content.len(), PIPE_BYTES_MAX + 3);
+        assert!(content.ends_with(b"xend"));
+    }
+
+    #[test]
+    fn content_that_breaks_off_is_an_error_to_its_reader() {
+        let (wake, _) = counted();
+        let (inlet, mut reader) = to_thread(wake);
+        inlet.push(b"half");
+        drop(inlet);
+        let mut content = Vec::new();
+        let error = reader.read_to_end(&mut content).expect_err("it is not whole");
+        assert_eq!((error.kind(), &content[..]), (io::ErrorKind::UnexpectedEof, &b"half"[..]));
+    }
+
+    #[test]
+    fn content_that_nobody_reads_any_more_is_dropped_and_the_worker_goes_on() {
+        let (wake, count) = counted();
+        let (inlet, reader) = to_thread(wake);
+        inlet.push(&vec![b'x'; PIPE_BYTES_MAX]);
+        assert_eq!(inlet.room(), 0);
+        drop(reader);
+        assert_eq!(count.load(Ordering::SeqCst), 1);
+        assert!(inlet.room() > 0);
+        inlet.push(b"more");
+        assert_eq!(inlet.shared.lock().bytes, 0);
+    }
+}

@@ -1,0 +1,119 @@
+//! The programs under `tests/programs`, run as a user runs them and asked as users ask.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// A program that runs; killed when it is dropped.
+struct Program {
+    child: Child,
+    /// As it told it.
+    url: String,
+}
+
+impl Program {
+    fn start(name: &str, arguments: &[&str]) -> Program {
+        let path = built().join(name);
+        let mut child = Command::new(&path)
+            .arg("127.0.0.1:0")
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("it is piped");
+        BufReader::new(stdout).read_line(&mut line).expect("it says where it listens");
+        Program { child, url: line.trim_end().to_owned() }
+    }
+
+    fn authority(&self) -> &str {
+        let rest = self.url.strip_prefix("http://").expect("it tells a URL");
+        rest.split('/').next().expect("it begins with an authority")
+    }
+
+    /// What curl makes of a path of it.
+    fn curl(&self, path: &str, arguments: &[&str]) -> String {
+        let output = Command::new("curl")
+            .args(["-sS", "--max-time", "20"])
+            .args(arguments)
+            .arg(format!("http://{}{path}", self.authority()))
+            .output()
+            .expect("curl is there");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("it is text")
+    }
+
+    /// One request by hand, for it needs no curl.
+    fn ask(&self, request: &str) -> String {
+        let mut stream = TcpStream::connect(self.authority()).expect("it listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+        stream.write_all(request.as_bytes()).expect("it reads");
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).expect("it answers and closes");
+        reply
+    }
+
+    fn ends(&mut self) {
+        let asked = Instant::now();
+        loop {
+            match self.child.try_wait().expect("it is ours") {
+                Some(status) => return assert!(status.success(), "{status}"),
+                None => assert!(asked.elapsed() < PATIENCE, "it does not end"),
+            }
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Where the programs are, as they are written now: cargo builds examples beside `deps`, where this
+/// test is, but not when this test alone is asked for.
+fn built() -> &'static Path {
+    static EXAMPLES: OnceLock<PathBuf> = OnceLock::new();
+    EXAMPLES.get_or_init(|| {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--examples", "--quiet"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+        if !cfg!(debug_assertions) {
+            cargo.arg("--release");
+        }
+        assert!(cargo.status().expect("cargo runs this test").success());
+        let here = std::env::current_exe().expect("a test has a path");
+        here.ancestors().nth(2).expect("it is in target/PROFILE/deps").join("examples")
+    })
+}
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[test]
+fn hello_says_hello() {
+    let hello = Program::start("hello", &[]);
+    let reply = hello.ask("GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+    assert!(reply.starts_with("HTTP/1.1 200 OK\r\n"), "{reply}");
+    assert!(reply.ends_with("\r\n\r\nhello, world\n"), "{reply}");
+}
+
+#[test]
+fn the_counter_counts_reports_and_ends_when_it_is_told() {
+    let mut counter = Program::start("counter", &[]);
+    assert_eq!(counter.curl("/counter", &[]), "{\"count\":0}\n");
+    assert_eq!(counter.curl("/counter", &["-d", "{\"add\": 5}"]), "{\"count\":5}\n");
+    assert_eq!(counter.curl("/counter", &["-d", "{\"add\":-2}"]), "{\"count\":3}\n");
+    assert!(counter.curl("/counter", &["-d", "nonsense"]).contains("error"));
+    assert_eq!(counter.curl("/counter", &[]), "{\"count\":3}\n");
+    assert_eq!(
+        counter.curl("/report", &[]),
+        "0 squared is 0\n1 squared is 1\n2 squared is 4\n3 squared is 9\n"
+    );
+    assert_eq!(counter.curl("/stop", &["-X", "POST"]), "good bye\n");
+    counter.ends();
+}
