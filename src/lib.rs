@@ -25,7 +25,7 @@
 //!  2  files     root, open-file cache, types        what is on the disk
 //!     wsgi      PEP 3333, and an adapter in Python  what is said to applications (pure)
 //!  1  http      RFC 9110 meaning; http/h1 RFC 9112  what the bytes say        (pure: no I/O, no clock)
-//!  0  sys       listen, send_file, open_beneath …   what the kernel offers    (rustix, socket2 live here only)
+//!  0  sys       listen, send_file, open_beneath …   what the kernel offers    (rustix, socket2, nix live here only)
 //! ```
 //!
 //! A file imports from the floors below it, never from above; a test reads the sources and holds
@@ -143,9 +143,10 @@
 //! **A panic costs its request**: it is answered with 500. (One while the head is parsed or an answer
 //! is sent would be a fault of this library, and costs its connection.)
 //!
-//! **No deferred accept.** `TCP_DEFER_ACCEPT` would save short connections a registration and a
-//! turn; there is no way to set it yet without unsafe code (std has it behind `tcp_deferaccept`).
-//! What can be had without it stands in `server/worker/punctuality.rs`.
+//! **A TCP connection is accepted with its first bytes** ([`sys::deferred`]), so that it is served
+//! before epoll knows it: one that is answered and closed at once is never registered. Who connects
+//! and says nothing is let in after about a second, and the time for a head runs from then. A server
+//! that stops resets whoever has connected and not yet said anything.
 //!
 //! # Why it is fast
 //!

@@ -33,6 +33,8 @@ pub struct Outbox {
     moved_bytes: u64,
     /// How much of that a pipe brought.
     piped_bytes: u64,
+    /// What follows the last byte: the end of the stream, or nothing for now.
+    follows: More,
     /// Whether a file was left in the middle, so that it may have changed since.
     interrupted: Interrupted,
     /// Up to where in the file at hand there is no need to ask whether the disk would be waited for.
@@ -168,6 +170,11 @@ impl Outbox {
         complete
     }
 
+    /// The stream ends at once after what waits here.
+    pub fn end_follows(&mut self) {
+        self.follows = More::Follows;
+    }
+
     /// Writes until all is written, the client takes no more, or `budget` bytes of files are sent,
     /// of which it takes what it uses.
     ///
@@ -183,16 +190,21 @@ impl Outbox {
         loop {
             let head = &self.gathered[self.written..];
             let (slice, more) = match &self.tail {
-                Tail::None => (&b""[..], More::Nothing),
-                Tail::Static(bytes) => (*bytes, More::Nothing),
-                Tail::Bytes { bytes, written } => (&bytes[*written..], More::Nothing),
+                Tail::None => (&b""[..], self.follows),
+                Tail::Static(bytes) => (*bytes, self.follows),
+                Tail::Bytes { bytes, written } => (&bytes[*written..], self.follows),
                 Tail::File { file, range } => match memory(file, range) {
-                    Some(bytes) => (bytes, More::Nothing),
+                    Some(bytes) => (bytes, self.follows),
                     None => (&b""[..], More::Follows),
                 },
             };
             if !head.is_empty() || !slice.is_empty() {
-                let more = if matches!(self.rest, Rest::Parts(_)) { More::Follows } else { more };
+                let more = match self.rest {
+                    Rest::Nothing => more,
+                    Rest::Parts(_) => More::Follows,
+                    // Nobody knows when.
+                    Rest::Piped(_) => More::Nothing,
+                };
                 match transport.write(head, slice, more)? {
                     Write::Blocked => {
                         self.interrupted = Interrupted::Yes;
@@ -356,6 +368,7 @@ impl Outbox {
         self.tail = Tail::None;
         self.rest = Rest::Nothing;
         self.moved_bytes = 0;
+        self.follows = More::Nothing;
         self.interrupted = Interrupted::No;
         self.warm_until = 0;
     }

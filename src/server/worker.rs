@@ -2,7 +2,6 @@
 
 mod accepting;
 mod applications;
-mod punctuality;
 mod turns;
 
 use super::application::link::ProcessId;
@@ -19,7 +18,6 @@ use crate::site::Freshness;
 use mio::event::Event;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
-use punctuality::Punctuality;
 use slab::Slab;
 use std::io;
 use std::os::fd::AsRawFd;
@@ -41,7 +39,6 @@ pub struct Worker {
     turns: Turns,
     /// Connections accepted in this turn.
     fresh: Vec<ConnectionId>,
-    punctuality: Punctuality,
     timers: Timers,
     due: Vec<ConnectionId>,
     local: Local,
@@ -116,7 +113,6 @@ impl Worker {
             generation: 0,
             turns: Turns::default(),
             fresh: Vec::new(),
-            punctuality: Punctuality::default(),
             timers,
             due: Vec::new(),
             local,
@@ -368,7 +364,8 @@ impl Worker {
             .chain(paused)
             .min()?;
         // epoll counts in milliseconds: one more, or the last of them would be spent spinning.
-        Some(next.saturating_duration_since(Instant::now()) + Duration::from_millis(1))
+        let now = self.local.clock.monotonic();
+        Some(next.saturating_duration_since(now) + Duration::from_millis(1))
     }
 }
 

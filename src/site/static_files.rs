@@ -263,7 +263,11 @@ fn has_dotfile(path: &[u8]) -> bool {
         // The slash before the next segment belongs to the search.
         &path[path.len() - rest.len() - 1..]
     });
-    memchr::memchr_iter(b'/', rest).any(|slash| rest.get(slash + 1) == Some(&b'.'))
+    let after = rest.get(1..).unwrap_or_default();
+    // No early way out: the compiler then looks at many bytes at once.
+    rest.iter()
+        .zip(after)
+        .fold(false, |found, (&byte, &next)| found | (byte == b'/') & (next == b'.'))
 }
 
 #[cfg(test)]

@@ -112,7 +112,7 @@ const SEND_BYTES_PER_OTHER: usize = 32 * 1024;
 
 /// While nobody else is there, so that turns cost nothing beside what is sent. More would not stay
 /// in the CPU's cache until it is acknowledged.
-const SEND_BYTES_MAX: usize = 512 * 1024;
+const SEND_BYTES_MAX: usize = 1024 * 1024;
 
 /// A client that asks again as soon as it has its answer leaves two or three turns empty.
 const ALONE_AFTER: u8 = 16;
