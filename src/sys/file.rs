@@ -7,7 +7,9 @@ use rustix::io::Errno;
 use std::io;
 use std::os::fd::BorrowedFd;
 
-pub use super::open::{LastLink, Symlinks, open_beneath, open_directory, read_link, step};
+pub use super::open::{
+    LastLink, Symlinks, open_beneath, open_directory, open_directory_at_once, read_link, step,
+};
 
 /// Whether whoever asks may wait for the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
