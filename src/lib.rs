@@ -150,5 +150,6 @@ pub use server::{
 };
 pub use site::{
     Answer, Body, Content, ContentPolicy, Desk, Dotfiles, ErrorBodies, Handler, Location, Mapping,
-    Methods, OwnedRequest, OwnedResponse, Response, Site, StaticFiles, blocking, inline,
+    Methods, Namesakes, OwnedRequest, OwnedResponse, Response, Site, StaticFiles, Store, blocking,
+    inline,
 };

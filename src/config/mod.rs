@@ -7,9 +7,11 @@
 mod assemble;
 mod file;
 mod listen;
+mod methods;
 mod places;
 mod section;
 mod value;
+mod writing;
 
 use std::fmt;
 use std::io::{self, Read};

@@ -5,6 +5,7 @@
 
 pub mod content;
 pub mod error_page;
+pub mod form_upload;
 pub mod function;
 pub mod handler;
 pub mod multipart;
@@ -24,6 +25,7 @@ pub use owned_response::{OwnedContent, OwnedResponse};
 pub use response::{Body, Response};
 pub use route::Location;
 pub use static_files::{Dotfiles, Mapping, StaticFiles};
+pub use store::{Namesakes, Store};
 
 use crate::files::WriteError;
 use crate::http::{Method, Reject, Request, Status};
