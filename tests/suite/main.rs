@@ -42,3 +42,4 @@ mod symlinks;
 mod traversal;
 mod types;
 mod unix_sockets;
+mod uploads;
