@@ -17,6 +17,7 @@ mod errors;
 mod expect;
 mod files;
 mod floors;
+mod forms;
 mod framing;
 mod half_close;
 mod handlers;
