@@ -43,4 +43,5 @@ mod symlinks;
 mod traversal;
 mod types;
 mod unix_sockets;
+mod upload_storm;
 mod uploads;
