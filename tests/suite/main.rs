@@ -43,5 +43,6 @@ mod symlinks;
 mod traversal;
 mod types;
 mod unix_sockets;
+mod upload_refusals;
 mod upload_storm;
 mod uploads;

@@ -5,6 +5,7 @@ pub mod client;
 pub mod fixture;
 pub mod reply;
 pub mod wait;
+pub mod writable;
 
 pub use binary::Binary;
 pub use client::Client;
