@@ -19,7 +19,7 @@
 //! # The house
 //!
 //! ```text
-//!  5  program   main, cli, logging, config/         what the operator wrote
+//!  5  program   main, cli, config/, supervisor/ …   what the operator wrote, and the process tree
 //!  4  server    worker, connection, transport …     when and how bytes move   (mio, slab live here only)
 //!  3  site      locations, handlers, Response       which answer              (no sockets, no threads)
 //!  2  files     root, open-file cache, types        what is on the disk
@@ -64,6 +64,19 @@
 //! The listeners belong to the whole server and outlive the workers; a worker that stops empties
 //! its queue first.
 //!
+//! **Processes share listeners and nothing else.** With `processes` above 1 the program is a
+//! supervisor. It binds every listener once, one per worker of each process, and starts
+//! `/proc/self/exe` anew for each process (there is no fork without unsafe code, and what runs can be
+//! started when its file is gone); the process finds its listeners and the text of the configuration
+//! on a socket that is its standard input ([`sys::channel`]). A listener lives as long as any
+//! process has it: the supervisor always does, so that whoever dies leaves its queues to the process
+//! in its place. For the same reason one that stops alone must not end them
+//! ([`server::Handle::retire`]), for `shutdown` on a listener ends it for everyone; when all stop,
+//! each ends its own. The socket tells either side of the other's end, however it came: a process
+//! whose supervisor is gone lets open requests end and ends itself. With one process there is no
+//! supervisor and no difference; a library has no processes at all, but
+//! [`server::Server::start_on`] serves listeners from anywhere.
+//!
 //! **What a busy connection needs is lent to it.** An idle one owns its socket and about a hundred
 //! bytes; buffers, parser and outbox come from the worker's store with the first byte and go back
 //! when it falls idle ([`server::exchange`]).
@@ -103,8 +116,15 @@
 //!
 //! **No reactor waits for a disk.** `openat2` with `RESOLVE_CACHED` and `preadv2` with `RWF_NOWAIT`
 //! say without waiting whether it would have to be waited for; then a thread of [`server::pool`]
-//! reads what is cold, the connection waits for its letter, and the request is answered again. Not
-//! covered: the first use of a root, and a file system whose answers the kernel does not keep.
+//! reads what is cold, the connection waits for its letter, and the request is answered again. Where
+//! the kernel does not say (overlayfs, FUSE, network file systems), every piece of a large file goes
+//! that way. The kernel reads nothing ahead for the reactor, which would do it in the reactor's
+//! time; the pool asks for what comes next. Not covered: the first use of a root, and a file system
+//! that has to be asked again each time that a file is opened.
+//!
+//! **Downloads wait for everybody else.** Those in the midst of sending share the bytes of a turn
+//! and are served last in it, so that a small answer waits for one piece of one of them
+//! (`server/worker/turns.rs`).
 //!
 //! **What becomes of content is decided before it is read**, by the handler that the request will go
 //! to ([`ContentPolicy`]): so 413, 417 and `100 Continue` come before a byte of it, and a handler that

@@ -2,12 +2,14 @@
 //! value each takes. One table of keys per section is the only list of them; faults and the test
 //! of the shipped file read these same tables. Knows no cross-checks, and opens nothing.
 
+use std::num::NonZeroUsize;
+
 use log::LevelFilter;
 use toml::de::DeTable;
 
 use super::section::{Faults, Key, read_section, read_table};
 use super::value::Value;
-use super::{Fault, LEVELS, Place, Written, methods, parse_workers};
+use super::{Fault, LEVELS, Place, Written, methods, parse_processes, parse_workers};
 use crate::files::{CacheLimits, Durability, Symlinks};
 use crate::http::Method;
 use crate::server::{Format, Limits, Workers};
@@ -17,6 +19,7 @@ use crate::site::{Dotfiles, ErrorBodies};
 #[derive(Debug, Default)]
 pub(super) struct File {
     pub(super) listen: Option<Vec<Written<String>>>,
+    pub(super) processes: Option<NonZeroUsize>,
     pub(super) workers: Option<Workers>,
     pub(super) error_bodies: Option<ErrorBodies>,
     pub(super) log: Log,
@@ -133,6 +136,9 @@ fn top_keys() -> Vec<Key<File>> {
     let mut keys = vec![
         Key::new("listen", |it: &mut File, value, faults| {
             it.listen = Some(faults.take_each(value, Value::written));
+        }),
+        Key::new("processes", |it, value, faults| {
+            faults.set(&mut it.processes, read_processes(value).map(Some));
         }),
         Key::new("workers", |it, value, faults| {
             faults.set(&mut it.workers, read_workers(value).map(Some));
@@ -355,6 +361,11 @@ fn read_workers(value: Value<'_>) -> Result<Workers, Fault> {
         value.text()?.to_owned()
     };
     parse_workers(&written).map_err(|expected| value.fault(expected))
+}
+
+fn read_processes(value: Value<'_>) -> Result<NonZeroUsize, Fault> {
+    let count = value.count::<u64>(1)?.to_string();
+    parse_processes(&count).map_err(|expected| value.fault(expected))
 }
 
 const DURABILITY: &[(&str, Durability)] = &[

@@ -73,6 +73,7 @@ fn the_shipped_file_says_the_defaults() {
     assert_eq!(faults.list, []);
     assert_eq!(file.limits.values, Limits::default());
     assert_eq!(file.cache, CacheLimits::default());
+    assert_eq!(file.processes, Some(NonZeroUsize::MIN));
     assert_eq!(file.workers, Some(Workers::default()));
     assert_eq!(file.error_bodies, Some(Default::default()));
     assert_eq!(file.scope.symlinks, Some(Default::default()));
@@ -298,6 +299,32 @@ fn a_given_root_wins_over_the_file_and_is_named_when_it_fails() {
     assert_eq!(config.roots, [folder.0.join("www")]);
     let errors = load(None, &given("/nowhere".into())).err().expect("there is no such root");
     assert_eq!(errors[0].to_string(), "-r: cannot serve \"/nowhere\": it does not exist");
+}
+
+#[test]
+fn processes_are_counted_from_1() {
+    let folder = Folder::new("processes");
+    let errors = |value| folder.errors(format!("root = \"www\"\nprocesses = {value}\n"));
+    assert!(errors("1").is_empty() && errors("256").is_empty());
+    assert_eq!(errors("0"), ["httpd.toml:2:13: processes must be at least 1"]);
+    assert_eq!(
+        errors("257"),
+        ["httpd.toml:2:13: processes must be a number from 1 to 256, not \"257\""]
+    );
+    assert_eq!(errors("\"auto\""), ["httpd.toml:2:13: processes must be a whole number, not text"]);
+}
+
+#[test]
+fn what_was_read_can_be_loaded_again_when_the_file_says_something_else() {
+    let folder = Folder::new("source");
+    let path = folder.write("root = \"www\"\nprocesses = 2\n");
+    let source = Source::read(Some(&path)).expect("it is there");
+    folder.write("rooot = \"gone\"\n");
+    let again = Source::of(Some(&path), source.text().to_owned());
+    assert_eq!(again, source);
+    let config = again.load(&Overrides::default()).unwrap_or_else(|it| panic!("{it:?}"));
+    assert_eq!(config.roots, [folder.0.join("www")]);
+    assert_eq!(config.processes.get(), 2);
 }
 
 #[test]

@@ -60,7 +60,10 @@ impl CachedFile {
                 }
                 Contents::Memory(bytes)
             }
-            _ => Contents::Descriptor(open),
+            _ => {
+                file::read_nothing_ahead(open.as_fd());
+                Contents::Descriptor(open)
+            }
         };
         Ok(Some(CachedFile::render(contents, identity, version, content_type)))
     }

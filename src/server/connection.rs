@@ -343,7 +343,8 @@ impl<T: Transport> Connection<T> {
             return CLOSE;
         };
         let before = active.outbox.moved_bytes();
-        match active.outbox.flush(&mut self.transport, local.send_budget, local.disk()) {
+        let disk = local.disk();
+        match active.outbox.flush(&mut self.transport, &mut local.send_budget, disk) {
             Ok(Flush::Done) => {}
             Ok(Flush::Cold) => {
                 return match active.outbox.cold_piece() {

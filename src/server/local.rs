@@ -25,7 +25,7 @@ pub struct Local {
     pub clock: Clock,
     pub limits: Limits,
     pub head_limits: HeadLimits,
-    /// Bytes of files that one connection may send per turn.
+    /// Bytes of files that may still be sent in this turn.
     pub send_budget: usize,
     pub spare: Spare,
     pub log: Option<LogWriter>,
@@ -89,7 +89,7 @@ impl Local {
             clock: Clock::new(now),
             head_limits: limits.head(),
             limits,
-            send_budget: SEND_BYTES_PER_TURN,
+            send_budget: 0,
             spare: Spare::default(),
             log,
             scratch: Vec::new(),
@@ -152,7 +152,3 @@ impl Local {
         self.stage == Stage::Stopping
     }
 }
-
-/// Small enough that one download does not delay the others by much and that what is sent is still
-/// in the CPU's cache when it is acknowledged; large enough that turns cost nothing beside it.
-const SEND_BYTES_PER_TURN: usize = 512 * 1024;

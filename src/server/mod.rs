@@ -41,7 +41,7 @@ use pool::Pool;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use worker::Worker;
@@ -53,6 +53,20 @@ pub enum Workers {
     #[default]
     Auto,
     Count(NonZeroUsize),
+}
+
+impl Workers {
+    /// How many that is for each of so many processes. Those of [`Workers::Auto`] share the CPUs;
+    /// where these cannot be divided evenly, no CPU is left out.
+    fn count(self, processes: usize) -> usize {
+        match self {
+            Workers::Auto => {
+                let cpus = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+                cpus.div_ceil(processes)
+            }
+            Workers::Count(count) => count.get(),
+        }
+    }
 }
 
 /// A server that has not started yet.
@@ -150,10 +164,16 @@ impl Server {
     /// # Errors
     /// The first thing that cannot be had; nothing is left running then.
     pub fn start(self) -> Result<Running, StartError> {
-        let count = match self.workers {
-            Workers::Auto => thread::available_parallelism().map_or(1, NonZeroUsize::get),
-            Workers::Count(count) => count.get(),
-        };
+        let listeners = self.bind(NonZeroUsize::MIN)?;
+        self.start_on(listeners)
+    }
+
+    /// Begins to listen, for so many processes that will each [start](Server::start_on) this server
+    /// on their share. Nobody is let in yet: who comes waits in the kernel's queues.
+    ///
+    /// # Errors
+    /// The first address that cannot be had, and why; none is listened on then.
+    pub fn bind(&self, processes: NonZeroUsize) -> Result<Listeners, StartError> {
         if self.listen.is_empty() {
             return Err(StartError::NoAddress);
         }
@@ -165,7 +185,17 @@ impl Server {
                     .map_err(|reason| StartError::BadAddress { text: text.clone(), reason })
             })
             .collect::<Result<Vec<_>, _>>()?;
-        let listeners = Arc::new(Listeners::open(&groups, count)?);
+        let workers = self.workers.count(processes.get());
+        Listeners::open(&groups, processes.get(), workers)
+    }
+
+    /// Starts on listeners that are there already, with the workers that they are for.
+    ///
+    /// # Errors
+    /// As [`Server::start`], but for the addresses.
+    pub fn start_on(self, listeners: Listeners) -> Result<Running, StartError> {
+        let count = listeners.workers();
+        let listeners = Arc::new(listeners);
         let Limits { handler_threads_max, handler_queue_max, .. } = self.limits;
         let common = Arc::new(Common {
             site: Arc::new(self.site),
@@ -181,6 +211,7 @@ impl Server {
             .collect::<Result<Vec<_>, _>>()?;
         let handle = Handle {
             mailboxes: prepared.iter().map(|one| Arc::clone(&one.mailbox)).collect(),
+            listeners: Arc::downgrade(&listeners),
             stop_timeout: common.limits.stop_timeout,
         };
         let mut running = Running { handle, listeners, workers: Vec::new() };
@@ -301,6 +332,8 @@ impl fmt::Debug for Running {
 #[derive(Clone)]
 pub struct Handle {
     mailboxes: Arc<[Arc<Mailbox>]>,
+    /// A handle that is kept must not keep ports taken.
+    listeners: Weak<Listeners>,
     stop_timeout: Duration,
 }
 
@@ -309,6 +342,15 @@ impl Handle {
     pub fn stop(&self) {
         let deadline = Instant::now() + self.stop_timeout;
         self.post(|| Letter::Stop { deadline });
+    }
+
+    /// The same, but leaves the listeners alone, for another process has them as well: who waits in
+    /// their queues is served there.
+    pub fn retire(&self) {
+        if let Some(listeners) = self.listeners.upgrade() {
+            listeners.leave_to_others();
+        }
+        self.stop();
     }
 
     /// Ends at once; open requests are cut.

@@ -2,6 +2,7 @@
 
 mod accepting;
 mod punctuality;
+mod turns;
 
 use super::clock;
 use super::connection::Connection;
@@ -9,7 +10,7 @@ use super::id::ConnectionId;
 use super::listener::{Accepting, Listeners};
 use super::local::{Local, Stage};
 use super::mailbox::{Letter, Mailbox};
-use super::state::{Queue, Verdict};
+use super::state::{Queue, State, Verdict};
 use super::timers::Timers;
 use super::transport::{Edge, Plain, Transport};
 use crate::site::Freshness;
@@ -23,6 +24,7 @@ use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use turns::Turns;
 
 /// One reactor with everything that it serves.
 pub struct Worker {
@@ -34,10 +36,7 @@ pub struct Worker {
     connections: Slab<Slot>,
     /// Counts up with every connection, so that a place that is used again has another name.
     generation: u32,
-    /// Connections that can go on without an edge.
-    again: Vec<ConnectionId>,
-    /// The room that the queue before had, so that the next one need not find its own.
-    again_room: Vec<ConnectionId>,
+    turns: Turns,
     /// Connections accepted in this turn.
     fresh: Vec<ConnectionId>,
     punctuality: Punctuality,
@@ -111,8 +110,7 @@ impl Worker {
             accepting,
             connections: Slab::new(),
             generation: 0,
-            again: Vec::new(),
-            again_room: Vec::new(),
+            turns: Turns::default(),
             fresh: Vec::new(),
             punctuality: Punctuality::default(),
             timers,
@@ -140,6 +138,7 @@ impl Worker {
         }
         // The time, once for everything that follows.
         self.local.clock.set(clock::read());
+        self.local.send_budget = self.turns.begin();
         // File changes before any request of this batch: what was changed before a request was
         // sent was reported before it.
         if events.iter().any(|event| event.token() == CHANGES) {
@@ -151,6 +150,8 @@ impl Worker {
         }
         // What was put off for fairness, after those that had waited.
         self.drive_all_again();
+        // Large downloads, after everybody who wants less.
+        self.drive_senders();
         // What other threads want; before the timers, so that a stop sees every deadline.
         if events.iter().any(|event| event.token() == LETTERS) {
             self.read_letters();
@@ -175,32 +176,23 @@ impl Worker {
                 }
             }
             Token(token) => {
-                let Some(slot) = self.find(ConnectionId::from_token(token)) else {
+                let id = ConnectionId::from_token(token);
+                let Some(slot) = self.find(id) else {
                     return;
                 };
                 let connection = &mut self.connections[slot].connection;
                 let freshness = connection.note(edge(event));
-                // One that stands in the queue has its turn there, and one turn is enough.
-                if connection.queue == Queue::Out {
-                    self.drive(slot, freshness, Connection::drive);
+                // One that stands in a queue has its turn there, and one turn is enough.
+                match (connection.queue, connection.state()) {
+                    (Queue::In, _) => {}
+                    (Queue::Out, State::Sending) => self.put_off(slot),
+                    (Queue::Out, _) => {
+                        let budget = self.local.send_budget;
+                        self.drive(slot, freshness, Connection::drive);
+                        self.hear(id, budget);
+                    }
                 }
             }
-        }
-    }
-
-    fn drive_all_again(&mut self) {
-        let room = std::mem::take(&mut self.again_room);
-        let mut again = std::mem::replace(&mut self.again, room);
-        for id in again.drain(..) {
-            self.drive_again(id);
-        }
-        self.again_room = again;
-    }
-
-    fn drive_again(&mut self, id: ConnectionId) {
-        if let Some(slot) = self.find(id) {
-            self.connections[slot].connection.queue = Queue::Out;
-            self.drive(slot, Freshness::Unknown, Connection::drive);
         }
     }
 
@@ -227,10 +219,7 @@ impl Worker {
         match verdict {
             Ok(Verdict::Sleep) => self.sleep(slot),
             Ok(Verdict::Again) => {
-                if place.connection.queue == Queue::Out {
-                    place.connection.queue = Queue::In;
-                    self.again.push(place.connection.id());
-                }
+                self.put_off(slot);
                 // It may have to wait for an edge after its next turn.
                 self.sleep(slot);
             }
@@ -354,7 +343,7 @@ impl Worker {
     /// How long nothing will happen unless somebody does something.
     fn timeout(&self) -> Option<Duration> {
         let can_accept = self.accepting.contains(&Accepting::Ready) && !self.is_full();
-        if can_accept || !self.again.is_empty() {
+        if can_accept || self.turns.has_work() {
             return Some(Duration::ZERO);
         }
         let paused = self.accepting.iter().filter_map(|accepting| match accepting {

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How a TCP listener takes its address.
@@ -109,6 +109,15 @@ pub fn stop_listening(socket: impl AsFd) {
 pub fn local_address(socket: impl AsFd) -> io::Result<SocketAddr> {
     let address = SockRef::from(&socket.as_fd()).local_addr()?;
     address.as_socket().ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))
+}
+
+/// The path that a Unix socket is bound to; `None` for any other socket.
+///
+/// # Errors
+/// When it is no socket.
+pub fn local_path(socket: impl AsFd) -> io::Result<Option<PathBuf>> {
+    let address = SockRef::from(&socket.as_fd()).local_addr()?;
+    Ok(address.as_pathname().map(Path::to_owned))
 }
 
 /// The next queued connection, non-blocking and closed on exec; the peer is `None` on Unix sockets.

@@ -112,7 +112,9 @@ fn floor_of(name: &str) -> Option<u8> {
         "files" => Some(2),
         "site" => Some(3),
         "server" => Some(4),
-        "config" | "cli" | "logging" | "main" => Some(PROGRAM),
+        "banner" | "cli" | "config" | "failure" | "logging" | "main" | "supervisor" => {
+            Some(PROGRAM)
+        }
         _ => None,
     }
 }

@@ -25,6 +25,7 @@ mod heads;
 mod hosts;
 mod keepalive;
 mod large_files;
+mod latency;
 mod limits;
 mod listening;
 mod methods;

@@ -80,7 +80,7 @@ impl<T: Transport> Connection<T> {
     pub(super) fn flush_gathered(&mut self, local: &mut Local) -> io::Result<()> {
         match &mut self.active {
             Some(active) if active.outbox.has_room() && !active.outbox.is_empty() => {
-                let budget = local.send_budget;
+                let budget = &mut local.send_budget;
                 active.outbox.flush(&mut self.transport, budget, Disk::MayBlock).map(|_| ())
             }
             _ => Ok(()),

@@ -39,7 +39,9 @@ impl Worker {
         if !self.punctuality.is_expected() {
             return self.sleep(id.slot());
         }
+        let budget = self.local.send_budget;
         self.drive_again(id);
+        self.hear(id, budget);
         match self.connections.get(id.slot()) {
             Some(slot) if slot.connection.requests() == Requests::NoneYet => {
                 self.punctuality.was_late();
@@ -102,7 +104,7 @@ impl Worker {
         self.connections.len() >= self.local.limits.connections_max
     }
 
-    /// Lets in who has knocked already, then no one; ends idle connections, hurries those that
+    /// Lets in who has knocked already (unless another process will), then no one; ends idle connections, hurries those that
     /// have not said anything yet, and lets the others finish.
     pub(super) fn stop(&mut self, deadline: Instant) {
         if self.local.is_stopping() {
@@ -110,11 +112,13 @@ impl Worker {
         }
         let listeners = Arc::clone(&self.listeners);
         for (index, listener) in listeners.of_worker(self.number).enumerate() {
-            socket::stop_queueing(listener);
-            self.accept(index, ACCEPTS_AT_STOP_MAX);
-            // Who comes later is refused at once and can go elsewhere. To wait in a queue that
-            // nobody empties, until the last open request has ended, would be worse.
-            socket::stop_listening(listener);
+            if !listeners.are_left_to_others() {
+                socket::stop_queueing(listener);
+                self.accept(index, ACCEPTS_AT_STOP_MAX);
+                // Who comes later is refused at once and can go elsewhere. To wait in a queue that
+                // nobody empties, until the last open request has ended, would be worse.
+                socket::stop_listening(listener);
+            }
             self.accepting[index] = Accepting::Ended;
             // Fails only for what was never registered.
             let _ = self.poll.registry().deregister(&mut SourceFd(&listener.as_raw_fd()));

@@ -2,8 +2,10 @@
 
 pub mod binary;
 pub mod client;
+pub mod crowd;
 pub mod fixture;
 pub mod reply;
+pub mod slow_disk;
 pub mod wait;
 pub mod writable;
 
