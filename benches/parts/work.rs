@@ -5,7 +5,7 @@ use httpd::http::etag::{ETag, Strength};
 use httpd::http::h1::body::{BodyDecoder, BodyEnd, Framing};
 use httpd::http::h1::head::{HeadLimits, HeadParser};
 use httpd::http::h1::session::Session;
-use httpd::http::h1::write::{Persistence, write_head};
+use httpd::http::h1::write::{Delimiter, Persistence, write_head};
 use httpd::http::target::Target;
 use httpd::http::{Method, Status, range};
 use std::hint::black_box;
@@ -102,7 +102,7 @@ fn conditional(name: &'static str, line: &str) -> Part {
     let etag = ETag::of(784_111_777_000_000_007, 3, Strength::Strong);
     part(name, line.len(), move || {
         let request = session.request(&bytes, None).expect("it is a request");
-        let validators = Validators { etag: &etag, modified };
+        let validators = Validators { etag: &etag, modified, date: Strength::Strong };
         black_box(conditional::evaluate(black_box(&request), validators));
     })
 }
@@ -126,7 +126,7 @@ fn written_head(name: &'static str) -> Part {
             Status::OK,
             black_box(server_and_date),
             Persistence::KeepAlive,
-            black_box(48_213),
+            black_box(Delimiter::Length(48_213)),
             black_box(headers),
         );
         black_box(&out).len()
