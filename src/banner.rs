@@ -15,6 +15,8 @@ pub struct Told<'a> {
     pub workers: usize,
     pub config: Option<&'a Path>,
     pub roots: &'a [PathBuf],
+    /// What each application says of itself.
+    pub applications: &'a [String],
 }
 
 /// Tells where it serves what.
@@ -33,7 +35,7 @@ pub fn say_fine(config: Option<&Path>) {
 }
 
 impl Told<'_> {
-    /// Six lines, with addresses that can be clicked.
+    /// Six lines, with addresses that can be clicked, and one for each application.
     fn to_person(&self) -> String {
         let config = self.config.map_or("none".into(), |path| path.display().to_string());
         let roots: Vec<String> = self.roots.iter().map(|it| it.display().to_string()).collect();
@@ -42,10 +44,15 @@ impl Told<'_> {
             1 => self.workers.to_string(),
             processes => format!("{} in each of {processes} processes", self.workers),
         };
+        let root = match (&roots[..], self.applications) {
+            ([], [_, ..]) => String::new(),
+            _ => format!("  root     {}\n", roots.join("  ")),
+        };
+        let applications: String =
+            self.applications.iter().map(|it| format!("  app      {it}\n")).collect();
         format!(
-            "{NAME}\n  config   {config}\n  serving  {}\n  root     {}\n  workers  {workers}\n  stop     Ctrl-C\n",
+            "{NAME}\n  config   {config}\n  serving  {}\n{root}{applications}  workers  {workers}\n  stop     Ctrl-C\n",
             urls.join("  "),
-            roots.join("  "),
         )
     }
 
@@ -55,6 +62,9 @@ impl Told<'_> {
         let mut line = format!("{NAME} listening on {}", addresses.join(" "));
         for root in self.roots {
             line.push_str(&format!(" root={root:?}"));
+        }
+        for application in self.applications {
+            line.push_str(&format!(" app={application:?}"));
         }
         if let Some(config) = self.config {
             line.push_str(&format!(" config={config:?}"));
@@ -102,6 +112,7 @@ mod tests {
             workers: 2,
             config: Some(Path::new("conf/httpd.toml")),
             roots: &["/srv/a b".into()],
+            applications: &[],
         });
     }
 

@@ -46,6 +46,8 @@ fn parse(
     let environment = Environment { variable };
     let overrides = Overrides {
         root: flags.root()?.or(environment.path("HTTPD_ROOT")),
+        wsgi: flags.wsgi().or(environment.read("HTTPD_WSGI", |it| Ok(it.to_owned()))?),
+        reload: flags.reload.then_some(httpd::site::Reload::OnChange),
         host: flags.host()?.or(environment.text("HTTPD_HOST")?),
         port: flags.port().or(environment.read("HTTPD_PORT", parse_port)?),
         processes: match flags.processes {
@@ -85,6 +87,14 @@ struct Flags {
     /// The directory to serve [default: .]
     #[arg(short, long = "root", value_name = "DIR", help_heading = "What to serve")]
     root: Option<PathBuf>,
+
+    /// Run the WSGI application MODULE:CALLABLE of this folder instead
+    #[arg(long, value_name = "MODULE:CALLABLE", help_heading = "What to serve")]
+    wsgi: Option<String>,
+
+    /// Run the application anew when one of its source files changes
+    #[arg(long, help_heading = "What to serve")]
+    reload: bool,
 
     /// Read the configuration from FILE
     #[arg(short, long, value_name = "FILE", help_heading = "What to serve")]
@@ -158,6 +168,10 @@ impl Flags {
                 Err(message) => Err(usage(ErrorKind::ValueValidation, format!("-h {message}"))),
             },
         }
+    }
+
+    fn wsgi(&self) -> Option<Written<String>> {
+        self.wsgi.as_ref().and_then(|target| given("--wsgi", target.clone()))
     }
 
     fn port(&self) -> Option<Written<u16>> {
@@ -253,12 +267,14 @@ const AFTER_HELP: &str = "\
 Examples:
   httpd                            serve this directory on http://localhost:8080
   httpd -h 0.0.0.0 -p 80 ./public  serve ./public to everyone
+  httpd --wsgi shop:app --reload   run the Python application app of shop.py
   httpd -c /etc/httpd.toml -t      is this configuration fine?
 
-Environment: HTTPD_CONFIG, HTTPD_ROOT, HTTPD_HOST, HTTPD_PORT, HTTPD_PROCESSES,
+Environment: HTTPD_CONFIG, HTTPD_ROOT, HTTPD_WSGI, HTTPD_HOST, HTTPD_PORT, HTTPD_PROCESSES,
 HTTPD_WORKERS, HTTPD_LOG and HTTPD_LOG_LEVEL say the same. A flag wins over the environment, that
 over the file.
-Signals: INT, TERM and QUIT stop when open requests have ended; a second one stops now.";
+Signals: INT, TERM and QUIT stop when open requests have ended; a second one stops now. HUP runs
+applications anew.";
 
 #[cfg(test)]
 mod tests {

@@ -23,6 +23,7 @@
 //!  4  server    worker, connection, transport …     when and how bytes move   (mio, slab live here only)
 //!  3  site      locations, handlers, Response       which answer              (no sockets, no threads)
 //!  2  files     root, open-file cache, types        what is on the disk
+//!     wsgi      PEP 3333, and an adapter in Python  what is said to applications (pure)
 //!  1  http      RFC 9110 meaning; http/h1 RFC 9112  what the bytes say        (pure: no I/O, no clock)
 //!  0  sys       listen, send_file, open_beneath …   what the kernel offers    (rustix, socket2 live here only)
 //! ```
@@ -140,6 +141,20 @@
 //! thread waits: no memory grows, whoever is slow. While content is still read by a handler that
 //! answers already, the connection does both, and ends after the answer.
 //!
+//! **A Python application runs in processes of its own**, so that its crash is never the server's, and
+//! the server needs no Python to be built. Each process is reached over Unix sockets that keep messages
+//! apart: one for requests, which all workers write and all of its threads read (whichever is free takes
+//! the next, so that a busy process never waits for a request), and for each worker one for answers, which
+//! is one more event source of its reactor. There is no thread in between: [`server::application`].
+//! A request is one message, in the format of Python's own `marshal`, so that one call of it makes the
+//! environ; a small answer is one message, too ([`wsgi`]). Content is taken in before a thread of the
+//! application is occupied, and content of an answer is bounded by credit: a slow client costs a window
+//! of it. A file goes over as a descriptor, and is sent as the server's own.
+//!
+//! What a process has not taken from its socket when it dies is still there, for the server holds that
+//! end, too: it goes to the next one. Only what it had begun is lost, and answered with 502. A new
+//! process serves before the one that it replaces is told that no more will come.
+//!
 //! **A panic costs its request**: it is answered with 500. (One while the head is parsed or an answer
 //! is sent would be a fault of this library, and costs its connection.)
 //!
@@ -170,6 +185,8 @@ pub mod sys;
 
 pub mod http;
 
+pub mod wsgi;
+
 pub mod files;
 
 pub mod site;
@@ -185,6 +202,6 @@ pub use server::{
 };
 pub use site::{
     Answer, Body, Content, ContentPolicy, Desk, Dotfiles, ErrorBodies, Handler, Location, Mapping,
-    Methods, Namesakes, OwnedRequest, OwnedResponse, Response, Site, StaticFiles, Store, blocking,
-    inline,
+    Methods, Namesakes, OwnedRequest, OwnedResponse, Response, Site, StaticFiles, Store, Wsgi,
+    blocking, inline,
 };

@@ -79,6 +79,7 @@ fn start(options: &Options, config: Config) -> Result<Running, Failure> {
         workers: running.workers(),
         config: options.config.as_deref(),
         roots: &config.roots,
+        applications: running.applications(),
     });
     Ok(running)
 }
@@ -89,7 +90,8 @@ fn obey(mut signals: Signals, handle: &Handle) {
     loop {
         for signal in signals.wait() {
             match signal {
-                Signal::Reload | Signal::Reopen => decline(signal),
+                Signal::Reload => reload(handle),
+                Signal::Reopen => decline_to_reopen(),
                 Signal::Stop if stopping => {
                     log::info!("stopping now");
                     handle.stop_now();
@@ -104,13 +106,16 @@ fn obey(mut signals: Signals, handle: &Handle) {
     }
 }
 
-/// Says what is not done about a signal.
-fn decline(signal: Signal) {
-    match signal {
-        Signal::Reload => {
-            log::info!("SIGHUP: reading the configuration again is not supported yet");
-        }
-        Signal::Reopen => log::info!("SIGUSR1: opening the logs again is not supported yet"),
-        Signal::Stop => {}
+/// Runs applications anew; the rest of the configuration stays as it is.
+fn reload(handle: &Handle) {
+    if handle.has_applications() {
+        log::info!("SIGHUP: running applications anew");
+        handle.renew_applications();
+    } else {
+        log::info!("SIGHUP: reading the configuration again is not supported yet");
     }
+}
+
+fn decline_to_reopen() {
+    log::info!("SIGUSR1: opening the logs again is not supported yet");
 }

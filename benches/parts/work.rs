@@ -102,7 +102,8 @@ fn conditional(name: &'static str, line: &str) -> Part {
     let etag = ETag::of(784_111_777_000_000_007, 3, Strength::Strong);
     part(name, line.len(), move || {
         let request = session.request(&bytes, None).expect("it is a request");
-        let validators = Validators { etag: &etag, modified, date: Strength::Strong };
+        let date = Strength::Strong;
+        let validators = Validators { etag: &etag, modified, date };
         black_box(conditional::evaluate(black_box(&request), validators));
     })
 }

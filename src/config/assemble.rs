@@ -80,7 +80,9 @@ fn log(file: &File, overrides: &Overrides, base: &Path, faults: &mut Faults) -> 
     if let Some((path, place)) = &target {
         check_log(path, *place, faults);
     }
-    let level = overrides.level.or(file.log.level).unwrap_or(LevelFilter::Error);
+    // Who runs an application from the command line wants to see what it prints.
+    let usual = if overrides.wsgi.is_some() { LevelFilter::Info } else { LevelFilter::Error };
+    let level = overrides.level.or(file.log.level).unwrap_or(usual);
     Log { level, file: target.map(|(path, _)| path) }
 }
 

@@ -7,6 +7,7 @@ use std::num::NonZeroUsize;
 use log::LevelFilter;
 use toml::de::DeTable;
 
+use super::application::{self, ApplicationSection};
 use super::section::{Faults, Key, read_section, read_table};
 use super::value::Value;
 use super::{Fault, LEVELS, Place, Written, methods, parse_processes, parse_workers};
@@ -61,6 +62,7 @@ pub(super) struct Location {
     pub(super) path: Option<Option<Written<String>>>,
 
     pub(super) alias: Option<Written<String>>,
+    pub(super) application: ApplicationSection,
     pub(super) scope: Scope,
 }
 
@@ -114,6 +116,12 @@ impl AsMut<Scope> for File {
 impl AsMut<Scope> for Location {
     fn as_mut(&mut self) -> &mut Scope {
         &mut self.scope
+    }
+}
+
+impl AsMut<ApplicationSection> for Location {
+    fn as_mut(&mut self) -> &mut ApplicationSection {
+        &mut self.application
     }
 }
 
@@ -176,6 +184,7 @@ fn location_keys() -> Vec<Key<Location>> {
             faults.set(&mut it.alias, value.written().map(Some));
         }),
     ];
+    keys.extend(application::keys());
     keys.extend(scope_keys());
     keys.extend(writing_keys());
     keys
@@ -329,8 +338,13 @@ fn read_locations(value: Value<'_>, faults: &mut Faults) -> Vec<Location> {
     }
     let keys = location_keys();
     let read = |item: Value<'_>| {
-        let mut location =
-            Location { place: item.place(), path: None, alias: None, scope: Scope::default() };
+        let mut location = Location {
+            place: item.place(),
+            path: None,
+            alias: None,
+            application: ApplicationSection::default(),
+            scope: Scope::default(),
+        };
         read_table("[[location]]", item, &keys, &mut location, faults);
         location
     };

@@ -4,6 +4,7 @@
 //! The way through: the text is parsed once, `file` reads its shape, `assemble` gives it
 //! meaning. Neither stops at the first fault; [`load`] tells all of them, in the order of the file.
 
+mod application;
 mod assemble;
 mod file;
 mod listen;
@@ -22,6 +23,7 @@ use std::time::Duration;
 use log::LevelFilter;
 
 use crate::server::{Server, Workers};
+use crate::site::Reload;
 use file::File;
 use section::Faults;
 
@@ -49,6 +51,10 @@ pub struct Log {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overrides {
     pub root: Option<Written<PathBuf>>,
+    /// A WSGI application at `/`, run in the working directory.
+    pub wsgi: Option<Written<String>>,
+    /// For every application.
+    pub reload: Option<Reload>,
     pub host: Option<Written<String>>,
     pub port: Option<Written<u16>>,
     pub processes: Option<NonZeroUsize>,

@@ -8,7 +8,7 @@ use super::section::Faults;
 use super::writing::{Rules, WritableRoots};
 use super::{Overrides, Place, reason};
 use crate::files::{Root, Types};
-use crate::site::{Dotfiles, Mapping, Site, StaticFiles, Store};
+use crate::site::{Dotfiles, Mapping, Reload, Site, StaticFiles, Store, Wsgi};
 
 /// The site, and the directories that it serves.
 pub(super) fn site(
@@ -20,14 +20,27 @@ pub(super) fn site(
     let given = overrides.root.as_ref().map(|it| (it.value.clone(), it.place));
     let written = file.scope.root.as_ref().map(|it| (base.join(&it.value), it.place));
     let top = given.or(written);
-    if top.is_none() && file.locations.is_empty() && faults.list.is_empty() {
+    if let (Some(wsgi), Some(root)) = (&overrides.wsgi, &overrides.root) {
+        let message = format!(
+            "an application ({}) and a directory cannot both be at /: a configuration puts them at paths of their own",
+            wsgi.value
+        );
+        faults.note(root.place, message);
+    }
+    if top.is_none()
+        && overrides.wsgi.is_none()
+        && file.locations.is_empty()
+        && faults.list.is_empty()
+    {
         let message = "root is missing: say which directory is served, such as root = \"www\"";
         faults.note(Place::Default, message);
     }
+    let top = if overrides.wsgi.is_some() { None } else { top };
     let mut places = Places {
         top: &file.scope,
         base,
         faults,
+        reload: overrides.reload,
         roots: Vec::new(),
         writable: WritableRoots::default(),
     };
@@ -39,8 +52,18 @@ pub(super) fn site(
     if let Inherited::Root(root) = &inherited {
         site = places.handlers(root.clone(), None, Mapping::Root).stand(site, "/");
     }
+    if let Some(target) = &overrides.wsgi {
+        site = site.at("/", places.reloading(Wsgi::new(&target.value)));
+    }
     let mut seen = Vec::new();
     for location in &file.locations {
+        if location.application.is_written() {
+            let application = places.application(location);
+            if let (Some(path), Some(wsgi)) = (places.path(location, &mut seen), application) {
+                site = site.at(path, wsgi);
+            }
+            continue;
+        }
         let handlers = places.location(location, &inherited);
         if let (Some(path), Some(handlers)) = (places.path(location, &mut seen), handlers) {
             site = handlers.stand(site, path);
@@ -61,6 +84,7 @@ struct Places<'a> {
     top: &'a Scope,
     base: &'a Path,
     faults: &'a mut Faults,
+    reload: Option<Reload>,
     roots: Vec<PathBuf>,
     writable: WritableRoots,
 }
@@ -85,6 +109,25 @@ impl Handlers {
 }
 
 impl Places<'_> {
+    /// The application of a location that has one instead of files.
+    fn application(&mut self, location: &Location) -> Option<Wsgi> {
+        if let Some(files) = location.scope.root.as_ref().or(location.alias.as_ref()) {
+            let message = "a location has files or an application, not both";
+            self.faults.note(files.place, message);
+            return None;
+        }
+        let wsgi = location.application.wsgi(self.base, self.faults)?;
+        Some(self.reloading(wsgi))
+    }
+
+    /// What a flag says of reloading holds for all applications.
+    fn reloading(&self, wsgi: Wsgi) -> Wsgi {
+        match self.reload {
+            Some(reload) => wsgi.with(|it| it.reload = reload),
+            None => wsgi,
+        }
+    }
+
     fn location(&mut self, location: &Location, inherited: &Inherited) -> Option<Handlers> {
         let scope = &location.scope;
         let (written, mapping) = match (&scope.root, &location.alias) {

@@ -99,7 +99,7 @@ fn what_the_shipped_file_only_shows_is_valid_too() {
         .collect();
     let (file, faults) = File::read(&uncommented.join("\n"));
     assert_eq!(faults.list, []);
-    assert_eq!(file.locations.len(), 3);
+    assert_eq!(file.locations.len(), 4);
     assert_eq!(file.scope.charset.as_deref(), Some("utf-8"));
     assert_eq!(file.scope.types.len(), 1);
 }
@@ -158,7 +158,7 @@ fn all_faults_are_told_in_one_pass_and_in_their_order() {
         "httpd.toml:20:1: this location needs a path",
         "httpd.toml:24:9: a location has a root or an alias, not both",
         "httpd.toml:26:8: there is a location \"/a/\" already",
-        "httpd.toml:27:1: unknown key \"colour\" in [[location]]; known here: path, alias, root, index, symlinks, dotfiles, charset, types, methods, create_full_put_path, form_overwrite, upload_bytes_max, quota_bytes, upload_mode, durability",
+        "httpd.toml:27:1: unknown key \"colour\" in [[location]]; known here: path, alias, wsgi, python, chdir, processes, threads, env, timeout, content_bytes_max, requests_max, lifetime, memory_bytes_max, reload, root, index, symlinks, dotfiles, charset, types, methods, create_full_put_path, form_overwrite, upload_bytes_max, quota_bytes, upload_mode, durability",
     ];
     for (error, expected) in errors.iter().zip(expected) {
         assert_eq!(error, expected);
@@ -352,5 +352,44 @@ fn no_text_makes_it_panic() {
                 let _ = File::read(&format!("{}\n{key} = {value}\n", section.title));
             }
         }
+    }
+}
+
+#[test]
+fn an_application_is_read_with_all_that_is_said_of_it() {
+    let folder = Folder::new("application");
+    let path = folder.write(
+        "[[location]]\npath = \"/app\"\nwsgi = \"m:app\"\npython = \"venv/bin/python\"\n\
+         processes = 2\nthreads = 3\nenv = { A = \"b\", EMPTY = \"\" }\ntimeout = \"5s\"\n\
+         requests_max = 7\nreload = \"on-change\"\n",
+    );
+    let config = load(Some(&path), &Overrides::default()).expect("nothing is wrong with it");
+    let applications = config.server.applications();
+    let [application] = &applications[..] else { panic!("{applications:?}") };
+    assert_eq!(application.target, "m:app");
+    assert!(application.python.is_absolute() && application.python.ends_with("venv/bin/python"));
+    assert!(application.directory.ends_with(&folder.0));
+    assert_eq!((application.processes, application.threads), (2, 3));
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(application.environment, [pair("A", "b"), pair("EMPTY", "")]);
+    assert_eq!(application.timeout, std::time::Duration::from_secs(5));
+    assert_eq!(application.requests_max, 7);
+}
+
+#[test]
+fn what_makes_no_application_is_told() {
+    let folder = Folder::new("no-application");
+    for (text, expected) in [
+        ("threads = 2", "this key is about an application: say wsgi = \"module:callable\", too"),
+        ("wsgi = \"a:b\"\nroot = \"/\"", "a location has files or an application, not both"),
+        ("wsgi = \"a:b\"\nchdir = \"none\"", "it is not a directory"),
+        ("wsgi = \"a:b\"\nthreads = 0", "threads must be at least 1"),
+        ("wsgi = \"a:b\"\nthreads = 1000", "threads must be at most 256"),
+        ("wsgi = \"a:b\"\nreload = \"always\"", "reload must be \"never\" or \"on-change\""),
+        ("wsgi = \"a:b\"\nenv = { \"A=B\" = \"c\" }", "\"A=B\" is no name of a variable"),
+    ] {
+        let text = format!("[[location]]\npath = \"/app\"\n{text}\n");
+        let errors = folder.errors(text);
+        assert!(errors.len() == 1 && errors[0].contains(expected), "{errors:?}");
     }
 }

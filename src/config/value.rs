@@ -42,6 +42,14 @@ impl<'d> Value<'d> {
         }
     }
 
+    /// Even empty, but without NUL.
+    pub(super) fn any_text(self) -> Result<&'d str, Fault> {
+        match self.written.get_ref() {
+            DeValue::String(text) if text.is_empty() => Ok(""),
+            _ => self.text(),
+        }
+    }
+
     pub(super) fn written(self) -> Result<Written<String>, Fault> {
         Ok(Written { value: self.text()?.to_owned(), place: self.place() })
     }
@@ -127,6 +135,14 @@ impl<'d> Value<'d> {
             return Err(self.mismatch("a whole number"));
         };
         self.fit(u64::from_str_radix(digits.as_str(), digits.radix()).ok(), least)
+    }
+
+    /// A whole number from 1 to `most`.
+    pub(super) fn count_to(self, most: usize) -> Result<usize, Fault> {
+        match self.count(1)? {
+            count if count <= most => Ok(count),
+            _ => Err(self.fault(format_args!("must be at most {most}"))),
+        }
     }
 
     /// A number of bytes: a plain integer, or text with a unit such as `"8MiB"`.

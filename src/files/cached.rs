@@ -68,6 +68,22 @@ impl CachedFile {
         Ok(Some(CachedFile::render(contents, identity, version, content_type)))
     }
 
+    /// A file that somebody else has opened, which is in no cache. `None`: it is no regular file.
+    ///
+    /// # Errors
+    /// When the descriptor cannot be asked.
+    pub fn of_open(
+        open: OwnedFd,
+        content_type: &str,
+        wall: SystemTime,
+    ) -> io::Result<Option<CachedFile>> {
+        let identity = file::identity(open.as_fd())?;
+        if identity.kind != file::Kind::File {
+            return Ok(None);
+        }
+        CachedFile::snapshot(open, identity, content_type, 0, wall, Disk::MustNotBlock)
+    }
+
     fn render(
         contents: Contents,
         identity: Identity,

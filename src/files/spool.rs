@@ -7,17 +7,21 @@ use super::temporary::Temporary;
 use super::upload::Upload;
 use super::writable::{WritableRoot, WriteError};
 use crate::sys::file;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Where content goes that memory does not hold.
 #[derive(Clone, Debug)]
 pub enum SpoolPlace {
     /// To the directory for such files. It is gone when nobody holds it any more.
     Temporary,
+    /// To the same, under a name that other processes of this user can open it by while it is held.
+    Named,
     /// To where it shall stand in the end, so that it need not be copied; it has to be committed.
     Root { root: WritableRoot, path: Vec<u8> },
 }
@@ -31,7 +35,14 @@ impl SpoolPlace {
         let kept = match self {
             SpoolPlace::Temporary => {
                 let directory = file::open_directory(temporary).map_err(WriteError::Failed)?;
-                Kept::Temporary { file: Temporary::create(directory.as_fd(), MODE)?, length: 0 }
+                let file = Temporary::create(directory.as_fd(), MODE)?;
+                Kept::Temporary { file, length: 0, path: None }
+            }
+            SpoolPlace::Named => {
+                let directory = file::open_directory(temporary).map_err(WriteError::Failed)?;
+                let file = Temporary::create_named(directory.as_fd(), MODE)?;
+                let path = file.reserved_name().map(|name| temporary.join(OsStr::from_bytes(name)));
+                Kept::Temporary { file, length: 0, path }
             }
             SpoolPlace::Root { root, path } => Kept::Upload(root.upload(&path)?),
         };
@@ -48,7 +59,7 @@ pub struct Spool {
 
 #[derive(Debug)]
 enum Kept {
-    Temporary { file: Temporary, length: u64 },
+    Temporary { file: Temporary, length: u64, path: Option<PathBuf> },
     Upload(Upload),
 }
 
@@ -59,7 +70,7 @@ impl Spool {
     /// As [`Upload::write`].
     pub fn append(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
         match &mut self.kept {
-            Kept::Temporary { file, length } => {
+            Kept::Temporary { file, length, .. } => {
                 file.file().write_all(bytes)?;
                 *length += bytes.len() as u64;
                 Ok(())
@@ -73,6 +84,14 @@ impl Spool {
         match &self.kept {
             Kept::Temporary { length, .. } => *length,
             Kept::Upload(upload) => upload.length(),
+        }
+    }
+
+    /// The path of a [named](SpoolPlace::Named) one.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.kept {
+            Kept::Temporary { path, .. } => path.as_deref(),
+            Kept::Upload(_) => None,
         }
     }
 
@@ -123,6 +142,17 @@ mod tests {
         assert_eq!(text, "one two");
         assert!(spool.into_upload().is_none());
         assert_eq!(std::fs::read_dir(here.path()).expect("it is there").count(), 0);
+    }
+
+    #[test]
+    fn one_with_a_name_is_read_by_it_until_it_is_dropped() {
+        let here = Directory::new();
+        let mut spool = SpoolPlace::Named.create(here.path()).expect("there is room");
+        spool.append(b"text").expect("there is room");
+        let path = spool.path().expect("it has one").to_owned();
+        assert_eq!(std::fs::read(&path).expect("it is there"), b"text");
+        drop(spool);
+        assert!(!path.exists());
     }
 
     #[test]

@@ -51,6 +51,14 @@ impl Temporary {
         Ok(temporary)
     }
 
+    /// The name that it has while it is being written, if it has one.
+    pub(super) fn reserved_name(&self) -> Option<&[u8]> {
+        match &self.name {
+            Name::Reserved(_, name) => Some(name),
+            Name::None | Name::Final => None,
+        }
+    }
+
     pub(super) fn file(&mut self) -> &mut File {
         &mut self.file
     }

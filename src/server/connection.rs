@@ -286,6 +286,7 @@ impl<T: Transport> Connection<T> {
                 self.wait_for(Awaited::Lookup, local)
             }
             Answer::Blocking(job) => self.hand_over(job, local),
+            Answer::Forward(forward) => self.forward(forward, local),
         }
     }
 

@@ -73,7 +73,7 @@ impl Driven {
         let cache =
             CacheLimits { contents_bytes_max: IN_MEMORY_BYTES_MAX, ..CacheLimits::default() };
         let files = OpenFiles::new(cache);
-        let mut local = Local::new(Arc::new(site), files, limits, None, clock::read());
+        let mut local = Local::new(Arc::new(site), files, limits, None, 0, clock::read());
         let (connection, client) = accepted(&mut local);
         Driven {
             connection,

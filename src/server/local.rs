@@ -1,6 +1,7 @@
 //! What a worker owns and lends to each connection that it drives. Nothing in here is shared.
 
 use super::access_log::LogWriter;
+use super::application::gateway::Gateway;
 use super::clock::Clock;
 use super::errand::{self, Courier};
 use super::exchange::Spare;
@@ -9,6 +10,7 @@ use super::intake::OnDisk;
 use super::limits::Limits;
 use super::mailbox::Mailbox;
 use super::pool::{Job, Pool};
+use super::state::Handed;
 use crate::files::{Disk, Now, OpenFiles, Warmup};
 use crate::http::h1::head::HeadLimits;
 use crate::site::pipe::{self, ContentReader, Inlet};
@@ -31,6 +33,7 @@ pub struct Local {
     pub log: Option<LogWriter>,
     pub scratch: Vec<u8>,
     pub stage: Stage,
+    pub gateway: Gateway,
     /// Who may wait. Without them the worker waits for the disk itself, and handlers that block are
     /// not served.
     pub threads: Option<Threads>,
@@ -59,13 +62,6 @@ impl Threads {
     }
 }
 
-/// Whether a thread will do it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Handed {
-    Over,
-    Refused,
-}
-
 /// Whether new requests are welcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
@@ -80,6 +76,7 @@ impl Local {
         files: OpenFiles,
         limits: Limits,
         log: Option<LogWriter>,
+        reactor: usize,
         now: Now,
     ) -> Local {
         Local {
@@ -94,6 +91,7 @@ impl Local {
             log,
             scratch: Vec::new(),
             stage: Stage::Serving,
+            gateway: Gateway::new(reactor),
             threads: None,
         }
     }

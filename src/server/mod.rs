@@ -6,6 +6,7 @@
 
 pub mod access_log;
 pub mod address;
+pub mod application;
 pub mod clock;
 pub mod connection;
 #[cfg(test)]
@@ -33,7 +34,9 @@ pub use limits::Limits;
 pub use start_error::StartError;
 
 use crate::files::{CacheLimits, OpenFiles};
-use crate::site::Site;
+use crate::site::{Application, Site};
+use application::Applications;
+use application::orders::{Order, Orders};
 use listener::Listeners;
 use local::{Local, Threads};
 use mailbox::{Letter, Mailbox};
@@ -140,6 +143,11 @@ impl Server {
         self
     }
 
+    /// The applications that it will start.
+    pub fn applications(&self) -> Vec<Arc<Application>> {
+        self.site.applications()
+    }
+
     /// Starts, and serves until it is stopped.
     ///
     /// # Errors
@@ -209,12 +217,16 @@ impl Server {
         let prepared = (0..count)
             .map(|number| Prepared::new(number, &common, &self.access_log))
             .collect::<Result<Vec<_>, _>>()?;
+        let mailboxes: Arc<[_]> = prepared.iter().map(|one| Arc::clone(&one.mailbox)).collect();
+        let applications = Applications::start(&common.site.applications(), &mailboxes)
+            .map_err(StartError::Application)?;
         let handle = Handle {
-            mailboxes: prepared.iter().map(|one| Arc::clone(&one.mailbox)).collect(),
+            mailboxes,
+            applications: applications.orders().into(),
             listeners: Arc::downgrade(&listeners),
             stop_timeout: common.limits.stop_timeout,
         };
-        let mut running = Running { handle, listeners, workers: Vec::new() };
+        let mut running = Running { handle, listeners, workers: Vec::new(), applications };
         for one in prepared {
             match one.spawn() {
                 Ok(worker) => running.workers.push(worker),
@@ -270,7 +282,7 @@ impl Prepared {
             let common = self.common;
             let files = OpenFiles::new(common.cache);
             let (site, limits) = (Arc::clone(&common.site), common.limits.clone());
-            let mut local = Local::new(site, files, limits, self.log, clock::read());
+            let mut local = Local::new(site, files, limits, self.log, self.number, clock::read());
             local.threads = Some(Threads {
                 disk: Arc::clone(&common.disk),
                 handlers: Arc::clone(&common.handlers),
@@ -291,6 +303,7 @@ pub struct Running {
     handle: Handle,
     listeners: Arc<Listeners>,
     workers: Vec<JoinHandle<()>>,
+    applications: Applications,
 }
 
 impl Running {
@@ -302,6 +315,11 @@ impl Running {
     /// How many workers it has.
     pub fn workers(&self) -> usize {
         self.workers.len()
+    }
+
+    /// What its applications said of themselves when they were started.
+    pub fn applications(&self) -> &[String] {
+        self.applications.stories()
     }
 
     /// A handle to stop it from anywhere.
@@ -316,6 +334,8 @@ impl Running {
                 log::error!("a worker panicked");
             }
         }
+        // Nobody waits for what they may still be doing.
+        self.applications.stop(APPLICATION_GRACE);
     }
 }
 
@@ -332,6 +352,7 @@ impl fmt::Debug for Running {
 #[derive(Clone)]
 pub struct Handle {
     mailboxes: Arc<[Arc<Mailbox>]>,
+    applications: Arc<[Orders]>,
     /// A handle that is kept must not keep ports taken.
     listeners: Weak<Listeners>,
     stop_timeout: Duration,
@@ -358,6 +379,19 @@ impl Handle {
         self.post(|| Letter::StopNow);
     }
 
+    /// Whether there are any.
+    pub fn has_applications(&self) -> bool {
+        !self.applications.is_empty()
+    }
+
+    /// Puts new processes in the place of those that run applications: the new ones serve before the
+    /// old ones end.
+    pub fn renew_applications(&self) {
+        for orders in self.applications.iter() {
+            orders.give(Order::Renew);
+        }
+    }
+
     fn post(&self, letter: impl Fn() -> Letter) {
         for mailbox in self.mailboxes.iter() {
             if let Err(error) = mailbox.post(letter()) {
@@ -366,3 +400,6 @@ impl Handle {
         }
     }
 }
+
+/// How long processes of applications have to end once no worker waits for them any more.
+const APPLICATION_GRACE: Duration = Duration::from_secs(2);

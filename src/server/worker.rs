@@ -1,9 +1,11 @@
 //! The reactor: one turn, in order. It must never know parsing, routing or bodies.
 
 mod accepting;
+mod applications;
 mod punctuality;
 mod turns;
 
+use super::application::link::ProcessId;
 use super::clock;
 use super::connection::Connection;
 use super::id::ConnectionId;
@@ -45,6 +47,8 @@ pub struct Worker {
     local: Local,
     /// When it was last said that accepting pauses.
     complained_at: Option<Instant>,
+    /// When applications are looked at next, while they have requests.
+    applications_look_at: Option<Instant>,
     /// When the last request must have ended, once the worker stops.
     stop_deadline: Option<Instant>,
 }
@@ -117,6 +121,7 @@ impl Worker {
             due: Vec::new(),
             local,
             complained_at: None,
+            applications_look_at: None,
             stop_deadline: None,
         })
     }
@@ -156,6 +161,7 @@ impl Worker {
         if events.iter().any(|event| event.token() == LETTERS) {
             self.read_letters();
         }
+        self.look_at_applications();
         // Those that waited in vain, only after every edge that could have saved them.
         self.expire_due();
         // New connections last: none takes a place that an event of this batch still means.
@@ -169,6 +175,9 @@ impl Worker {
     fn dispatch(&mut self, event: &Event) {
         match event.token() {
             CHANGES | LETTERS => {}
+            Token(token) if token >= FIRST_PROCESS.0 => {
+                self.read_answers(ProcessId((token - FIRST_PROCESS.0) as u64));
+            }
             Token(token) if token >= FIRST_LISTENER.0 => {
                 let accepting = self.accepting.get_mut(token - FIRST_LISTENER.0);
                 if let Some(accepting @ Accepting::Asleep) = accepting {
@@ -311,6 +320,7 @@ impl Worker {
                         });
                     }
                 }
+                Letter::Application(application, news) => self.hear_of(&application, news),
                 Letter::StopNow => {
                     self.stop_deadline = Some(self.local.clock.monotonic());
                     self.local.stage = Stage::Stopping;
@@ -351,7 +361,8 @@ impl Worker {
             _ => None,
         });
         let flush = self.local.log.as_ref().and_then(|writer| writer.flush_at());
-        let next = [self.timers.next_due(), flush, self.stop_deadline]
+        let look = self.applications_look_at;
+        let next = [self.timers.next_due(), flush, look, self.stop_deadline]
             .into_iter()
             .flatten()
             .chain(paused)
@@ -375,6 +386,8 @@ fn listener_token(index: usize) -> Token {
 
 /// Tokens above every [`ConnectionId`], whose uppermost bit is never set.
 const FIRST_LISTENER: Token = Token(1 << 63);
+/// Above those of any number of listeners.
+const FIRST_PROCESS: Token = Token(1 << 63 | 1 << 32);
 const CHANGES: Token = Token(usize::MAX);
 /// The waker's token.
 pub const LETTERS: Token = Token(usize::MAX - 1);

@@ -11,6 +11,7 @@ use crate::http::conditional::{self, Outcome, RangeHeader};
 use crate::http::range::{self, Ranges};
 use crate::http::{HeaderName, Headers, Method, Request, Status};
 use std::ops::Range;
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
 /// Whether names that begin with a dot are served.
@@ -161,8 +162,52 @@ pub(super) fn send(
         Ok(Found::Directory) => return Response::new(Status::NOT_FOUND).into(),
         Err(error) => return refuse(error, &file.path),
     };
-    let reads = matches!(request.method(), Method::Get | Method::Head) && status == Status::OK;
-    let mut response = if reads { respond(request, found, desk) } else { whole(found) };
+    let response =
+        if reads(request, status) { respond(request, found, desk) } else { whole(found) };
+    add(response, status, headers).into()
+}
+
+/// The open file that a handler hands over, or the part of it. Where the handler has validators of
+/// its own, or a part of the file is the whole of the answer, it is sent as it is.
+pub(super) fn send_open(
+    request: &Request<'_>,
+    (open, offset, length): (OwnedFd, u64, Option<u64>),
+    headers: &Headers,
+    status: Status,
+    desk: &mut Desk<'_>,
+) -> Response {
+    let content_type = headers.value("Content-Type").unwrap_or(b"application/octet-stream");
+    let content_type = String::from_utf8_lossy(content_type).into_owned();
+    let file = match CachedFile::of_open(open, &content_type, desk.now.wall) {
+        Ok(Some(file)) => Rc::new(file),
+        Ok(None) => {
+            log::error!("a handler hands over what is no file");
+            return Response::new(Status::INTERNAL_SERVER_ERROR);
+        }
+        Err(error) => {
+            log::error!("a file that a handler hands over: {error}");
+            return Response::new(Status::INTERNAL_SERVER_ERROR);
+        }
+    };
+    let end = length.map_or(file.length(), |length| offset.saturating_add(length));
+    let part = offset.min(file.length())..end.min(file.length()).max(offset.min(file.length()));
+    let is_whole = part == (0..file.length());
+    let has_validators = ["ETag", "Last-Modified"].iter().any(|it| headers.value(it).is_some());
+    let response = if is_whole && !has_validators && reads(request, status) {
+        respond(request, file, desk)
+    } else {
+        Response { status, headers: Headers::new(), body: Body::Cached(file, part) }
+    };
+    add(response, status, headers)
+}
+
+/// Whether preconditions and ranges are looked at.
+fn reads(request: &Request<'_>, status: Status) -> bool {
+    matches!(request.method(), Method::Get | Method::Head) && status == Status::OK
+}
+
+/// Adds what a handler says of its file to the answer that the file is given.
+fn add(mut response: Response, status: Status, headers: &Headers) -> Response {
     if response.status == Status::OK {
         response.status = status;
     }
@@ -175,7 +220,7 @@ pub(super) fn send(
         _ => headers.remove("Content-Type"),
     }
     response.headers.append(&headers);
-    response.into()
+    response
 }
 
 /// A file that is there: 200, 206, 304, 412 or 416.

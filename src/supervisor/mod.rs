@@ -49,6 +49,8 @@ pub fn serve(options: &Options, source: &Source, config: Config) -> Result<(), F
             workers: supervisor.plan.listeners.workers(),
             config: options.config.as_deref(),
             roots: &config.roots,
+            // Each process has its own, and tells of them in the log.
+            applications: &[],
         });
     }
     while !supervisor.has_ended() {

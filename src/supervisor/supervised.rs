@@ -109,7 +109,8 @@ impl Obedient {
     /// Ctrl-C is, the supervisor has it too, and its order to stop comes first.
     fn heed(&mut self, signal: Signal) {
         match signal {
-            Signal::Reload | Signal::Reopen => crate::decline(signal),
+            Signal::Reload => crate::reload(&self.handle),
+            Signal::Reopen => crate::decline_to_reopen(),
             Signal::Stop => {
                 self.stops += 1;
                 match (&self.supervisor, self.stops) {
@@ -139,8 +140,8 @@ impl Obedient {
 
     fn follow(&self, order: Order) {
         match order {
-            Order::Reload => crate::decline(Signal::Reload),
-            Order::Reopen => crate::decline(Signal::Reopen),
+            Order::Reload => crate::reload(&self.handle),
+            Order::Reopen => crate::decline_to_reopen(),
             Order::Retire => {
                 log::info!("stopping when open requests have ended: another is in its place");
                 self.handle.retire();

@@ -27,6 +27,13 @@ pub struct Message {
     pub descriptors: Vec<OwnedFd>,
 }
 
+/// How much has come into a buffer, and what with it.
+#[derive(Debug)]
+pub struct Arrived {
+    pub length: usize,
+    pub descriptors: Vec<OwnedFd>,
+}
+
 /// What there is to receive.
 #[derive(Debug)]
 pub enum Received {
@@ -53,6 +60,18 @@ impl Channel {
         Ok((Channel { socket: here }, there))
     }
 
+    /// The same, whose other end waits: for a program that reads what comes, and has nothing else to
+    /// do.
+    ///
+    /// # Errors
+    /// When out of descriptors.
+    pub fn pair_with_waiting_end() -> io::Result<(Channel, OwnedFd)> {
+        let (here, there) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+        rustix::io::ioctl_fionbio(&here, true)?;
+        Ok((Channel { socket: here }, there))
+    }
+
     /// The end that another process has made and given to this one.
     #[must_use]
     pub fn from_end(socket: OwnedFd) -> Channel {
@@ -66,7 +85,20 @@ impl Channel {
     /// `WouldBlock` when too much is queued, `BrokenPipe` when the other end is closed,
     /// `InvalidInput` when it is too much for one message.
     pub fn send(&self, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
-        let fits = (1..=MESSAGE_BYTES_MAX).contains(&bytes.len());
+        self.send_slices(&[IoSlice::new(bytes)], descriptors)
+    }
+
+    /// Sends a message that is in pieces.
+    ///
+    /// # Errors
+    /// As [`Channel::send`].
+    pub fn send_slices(
+        &self,
+        slices: &[IoSlice<'_>],
+        descriptors: &[BorrowedFd<'_>],
+    ) -> io::Result<()> {
+        let length: usize = slices.iter().map(|slice| slice.len()).sum();
+        let fits = (1..=MESSAGE_BYTES_MAX).contains(&length);
         if !fits || descriptors.len() > DESCRIPTORS_MAX {
             return Err(io::ErrorKind::InvalidInput.into());
         }
@@ -76,7 +108,7 @@ impl Channel {
         {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        sendmsg(&self.socket, &[IoSlice::new(bytes)], &mut ancillary, SendFlags::NOSIGNAL)?;
+        sendmsg(&self.socket, slices, &mut ancillary, SendFlags::NOSIGNAL)?;
         Ok(())
     }
 
@@ -87,16 +119,33 @@ impl Channel {
     /// Whatever else befell the socket, such as that it is none.
     pub fn receive(&self) -> io::Result<Received> {
         let mut bytes = vec![0; MESSAGE_BYTES_MAX];
+        Ok(match self.receive_into(&mut bytes)? {
+            None => Received::Nothing,
+            Some(Arrived { length: 0, .. }) => Received::End,
+            Some(Arrived { length, descriptors }) => {
+                bytes.truncate(length);
+                Received::Message(Message { bytes, descriptors })
+            }
+        })
+    }
+
+    /// The same into a buffer that is there already. A length of 0 is the end, `None` means that
+    /// nothing has come.
+    ///
+    /// # Errors
+    /// As [`Channel::receive`].
+    pub fn receive_into(&self, buffer: &mut [u8]) -> io::Result<Option<Arrived>> {
         let mut room = [MaybeUninit::uninit(); ROOM];
         let mut ancillary = RecvAncillaryBuffer::new(&mut room);
+        let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
         let received = loop {
-            let slices = &mut [IoSliceMut::new(&mut bytes)];
-            match recvmsg(&self.socket, slices, &mut ancillary, RecvFlags::CMSG_CLOEXEC) {
+            let slices = &mut [IoSliceMut::new(buffer)];
+            match recvmsg(&self.socket, slices, &mut ancillary, flags) {
                 Ok(received) => break received,
                 // The other end was closed before it took what we had sent. That is told once;
                 // what it had sent is still here.
                 Err(Errno::INTR | Errno::CONNRESET) => continue,
-                Err(Errno::AGAIN) => return Ok(Received::Nothing),
+                Err(Errno::AGAIN) => return Ok(None),
                 Err(error) => return Err(error.into()),
             }
         };
@@ -109,11 +158,25 @@ impl Channel {
         if received.flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC) {
             return Err(io::ErrorKind::InvalidData.into());
         }
-        if received.bytes == 0 {
-            return Ok(Received::End);
-        }
-        bytes.truncate(received.bytes);
-        Ok(Received::Message(Message { bytes, descriptors }))
+        Ok(Some(Arrived { length: received.bytes, descriptors }))
+    }
+
+    /// Makes room for more that is sent from here and not received yet, as far as the kernel lets this
+    /// user.
+    pub fn widen(&self) {
+        Channel::widen_end(self.as_fd());
+    }
+
+    /// The same for an end that is for somebody else.
+    pub fn widen_end(end: BorrowedFd<'_>) {
+        // Best effort: it only makes it faster.
+        let _ = rustix::net::sockopt::set_socket_send_buffer_size(end, WIDE_BYTES);
+    }
+
+    /// Says that nothing more will be sent: the other end reads what is queued, and then the end.
+    pub fn finish(&self) {
+        // Fails only when the other end has gone already.
+        let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Write);
     }
 }
 
@@ -124,7 +187,10 @@ impl AsFd for Channel {
 }
 
 /// More than anybody has to say at once.
-pub const MESSAGE_BYTES_MAX: usize = 16 * 1024;
+pub const MESSAGE_BYTES_MAX: usize = 128 * 1024;
+
+/// Several messages of the largest size.
+const WIDE_BYTES: usize = 1024 * 1024;
 
 /// `SCM_MAX_FD` of the kernel.
 pub const DESCRIPTORS_MAX: usize = 253;

@@ -232,6 +232,11 @@ pub fn residency(file: BorrowedFd<'_>, offset: u64) -> Residency {
     }
 }
 
+/// How large a page of memory is.
+pub fn page_bytes() -> u64 {
+    rustix::param::page_size() as u64
+}
+
 /// The same where the kernel does not say it of a byte: a file system without a disk, once
 /// [`bring_in`] has come across it. To ask for its kind may take as long as to read.
 fn untold_residency(file: BorrowedFd<'_>) -> Residency {

@@ -26,6 +26,13 @@ pub fn wait_readable(descriptors: &[BorrowedFd<'_>], time: Option<Duration>) -> 
     }
 }
 
+/// Whether a read would not wait: there is something, or the end.
+pub fn is_readable(descriptor: BorrowedFd<'_>) -> bool {
+    let mut polled = [PollFd::from_borrowed_fd(descriptor, PollFlags::IN)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut polled, Some(&now)).is_ok_and(|count| count > 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -109,7 +109,7 @@ fn floor_of(name: &str) -> Option<u8> {
     match name {
         "sys" => Some(0),
         "http" => Some(1),
-        "files" => Some(2),
+        "files" | "wsgi" => Some(2),
         "site" => Some(3),
         "server" => Some(4),
         "banner" | "cli" | "config" | "failure" | "logging" | "main" | "supervisor" => {

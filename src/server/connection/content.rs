@@ -193,7 +193,9 @@ impl<T: Transport> Connection<T> {
         let limits = &local.limits;
         let timeout = match awaited {
             Awaited::Write | Awaited::Lookup | Awaited::Piece => limits.send_timeout,
-            Awaited::Room | Awaited::Answer | Awaited::Production => limits.answer_timeout,
+            Awaited::Room | Awaited::Answer | Awaited::Application | Awaited::Production => {
+                limits.answer_timeout
+            }
         };
         self.state = State::Waiting(awaited);
         self.waits_since = local.clock.monotonic();

@@ -2,11 +2,11 @@
 
 use super::{CLOSE, Connection, SLEEP, Step};
 use crate::files::{Disk, Spool, WriteError};
-use crate::server::local::{Handed, Local};
+use crate::server::local::Local;
 use crate::server::mailbox::Delivery;
-use crate::server::state::{Awaited, State, Verdict};
+use crate::server::state::{Awaited, Handed, State, Verdict};
 use crate::server::transport::Transport;
-use crate::site::{Content, Job};
+use crate::site::{Content, Forward, Job};
 use std::io;
 
 impl<T: Transport> Connection<T> {
@@ -24,7 +24,8 @@ impl<T: Transport> Connection<T> {
                 Step::Next(State::Body)
             }
             (
-                State::Waiting(Awaited::Answer | Awaited::Room) | State::Body,
+                State::Waiting(Awaited::Answer | Awaited::Application | Awaited::Room)
+                | State::Body,
                 Delivery::Answered(response),
             ) => {
                 if let Some(active) = &mut self.active {
@@ -69,6 +70,23 @@ impl<T: Transport> Connection<T> {
             }
             Handed::Over if self.is_taking_content() => Step::Next(State::Body),
             Handed::Over => self.wait_for(Awaited::Answer, local),
+        }
+    }
+
+    /// Sends the request on to an application.
+    pub(super) fn forward(&mut self, forward: Forward, local: &mut Local) -> Step {
+        let deadline = local.clock.monotonic() + forward.application.timeout;
+        match local.gateway.submit(self.id, forward, local.clock.monotonic()) {
+            Handed::Refused => {
+                log::warn!("{}: the application has too many requests", self.name());
+                let response = local.site.busy();
+                self.finish_answer(response, local)
+            }
+            Handed::Over => {
+                let step = self.wait_for(Awaited::Application, local);
+                self.deadline = deadline;
+                step
+            }
         }
     }
 
