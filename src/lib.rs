@@ -100,6 +100,21 @@
 //! **Changes are made under a lock of their directory**, from judging the preconditions until the file
 //! has its name: the kernel's lock (flock), because the workers may be processes.
 //!
+//! **A change is one step.** What comes is written to a file without a name in the directory where it
+//! shall stand, and gets its name when it is complete: nobody sees a part of it, an upload that breaks
+//! off or a process that dies leaves nothing, and nothing is copied. Where a file is replaced, or the
+//! file system has no files without a name, names that begin with `.httpd-upload` are used for a
+//! moment; they are neither served nor stored, whatever is said of dotfiles ([`files::is_reserved`]).
+//!
+//! **A change that cannot be is refused before its content is read**, as far as its head and what the
+//! kernel has at hand tell ([`files::WritableRoot::foresee`]), where the client asks first or has much
+//! to send; otherwise the refusal would cost more than it saves, for the connection ends with it. What
+//! holds is judged in the moment of the change all the same.
+//!
+//! **A form from a page of another origin is refused** ([`http::origin`]): browsers send those without
+//! asking, PUT and DELETE they do not. Forms overwrite nothing unless they may ([`Namesakes`]): nothing
+//! in a form can say which version its sender has seen.
+//!
 //! **No reactor waits for a disk.** `openat2` with `RESOLVE_CACHED` and `preadv2` with `RWF_NOWAIT`
 //! say without waiting whether it would have to be waited for; then a thread of [`server::pool`]
 //! reads what is cold, the connection waits for its letter, and the request is answered again. Where
@@ -188,5 +203,6 @@ pub use server::{
 };
 pub use site::{
     Answer, Body, Content, ContentPolicy, Desk, Dotfiles, ErrorBodies, Handler, Location, Mapping,
-    Methods, OwnedRequest, OwnedResponse, Response, Site, StaticFiles, Wsgi, blocking, inline,
+    Methods, Namesakes, OwnedRequest, OwnedResponse, Response, Site, StaticFiles, Store, Wsgi,
+    blocking, inline,
 };

@@ -10,8 +10,9 @@ use toml::de::DeTable;
 use super::application::{self, ApplicationSection};
 use super::section::{Faults, Key, read_section, read_table};
 use super::value::Value;
-use super::{Fault, LEVELS, Place, Written, parse_processes, parse_workers};
-use crate::files::{CacheLimits, Symlinks};
+use super::{Fault, LEVELS, Place, Written, methods, parse_processes, parse_workers};
+use crate::files::{CacheLimits, Durability, Symlinks};
+use crate::http::Method;
 use crate::server::{Format, Limits, Workers};
 use crate::site::{Dotfiles, ErrorBodies};
 
@@ -39,6 +40,19 @@ pub(super) struct Scope {
     pub(super) dotfiles: Option<Dotfiles>,
     pub(super) charset: Option<String>,
     pub(super) types: Vec<(String, String)>,
+    pub(super) writing: Writing,
+}
+
+/// The keys of a [`Scope`] that say which files clients may change, and how.
+#[derive(Debug, Default)]
+pub(super) struct Writing {
+    pub(super) methods: Option<Vec<Method>>,
+    pub(super) create_full_put_path: Option<bool>,
+    pub(super) form_overwrite: Option<bool>,
+    pub(super) upload_bytes_max: Option<u64>,
+    pub(super) quota_bytes: Option<u64>,
+    pub(super) upload_mode: Option<u32>,
+    pub(super) durability: Option<Durability>,
 }
 
 #[derive(Debug)]
@@ -157,6 +171,7 @@ fn top_keys() -> Vec<Key<File>> {
         }),
     ];
     keys.extend(scope_keys());
+    keys.extend(writing_keys());
     keys
 }
 
@@ -171,6 +186,7 @@ fn location_keys() -> Vec<Key<Location>> {
     ];
     keys.extend(application::keys());
     keys.extend(scope_keys());
+    keys.extend(writing_keys());
     keys
 }
 
@@ -193,6 +209,33 @@ fn scope_keys<T: AsMut<Scope>>() -> [Key<T>; 6] {
         }),
         Key::new("types", |it, value, faults| {
             it.as_mut().types = read_types(value, faults);
+        }),
+    ]
+}
+
+fn writing_keys<T: AsMut<Scope>>() -> [Key<T>; 7] {
+    [
+        Key::new("methods", |it: &mut T, value, faults| {
+            faults.set(&mut it.as_mut().writing.methods, methods::read(value).map(Some));
+        }),
+        Key::new("create_full_put_path", |it, value, faults| {
+            let slot = &mut it.as_mut().writing.create_full_put_path;
+            faults.set(slot, value.boolean().map(Some));
+        }),
+        Key::new("form_overwrite", |it, value, faults| {
+            faults.set(&mut it.as_mut().writing.form_overwrite, value.boolean().map(Some));
+        }),
+        Key::new("upload_bytes_max", |it, value, faults| {
+            faults.set(&mut it.as_mut().writing.upload_bytes_max, value.bytes(1).map(Some));
+        }),
+        Key::new("quota_bytes", |it, value, faults| {
+            faults.set(&mut it.as_mut().writing.quota_bytes, value.bytes(1).map(Some));
+        }),
+        Key::new("upload_mode", |it, value, faults| {
+            faults.set(&mut it.as_mut().writing.upload_mode, value.mode().map(Some));
+        }),
+        Key::new("durability", |it, value, faults| {
+            faults.set(&mut it.as_mut().writing.durability, value.choice(DURABILITY).map(Some));
         }),
     ]
 }
@@ -339,6 +382,11 @@ fn read_processes(value: Value<'_>) -> Result<NonZeroUsize, Fault> {
     parse_processes(&count).map_err(|expected| value.fault(expected))
 }
 
+const DURABILITY: &[(&str, Durability)] = &[
+    ("never", Durability::Never),
+    ("file", Durability::File),
+    ("directory", Durability::FileAndDirectory),
+];
 const DOTFILES: &[(&str, Dotfiles)] = &[("deny", Dotfiles::Deny), ("allow", Dotfiles::Allow)];
 const ERROR_BODIES: &[(&str, ErrorBodies)] =
     &[("html", ErrorBodies::Html), ("off", ErrorBodies::Off)];

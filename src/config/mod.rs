@@ -8,9 +8,11 @@ mod application;
 mod assemble;
 mod file;
 mod listen;
+mod methods;
 mod places;
 mod section;
 mod value;
+mod writing;
 
 use std::fmt;
 use std::io::{self, Read};

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use super::file::{File, Location, Scope};
 use super::section::Faults;
+use super::writing::{Rules, WritableRoots};
 use super::{Overrides, Place, reason};
 use crate::files::{Root, Types};
-use crate::site::{Dotfiles, Mapping, Reload, Site, StaticFiles, Wsgi};
+use crate::site::{Dotfiles, Mapping, Reload, Site, StaticFiles, Store, Wsgi};
 
 /// The site, and the directories that it serves.
 pub(super) fn site(
@@ -35,16 +36,21 @@ pub(super) fn site(
         faults.note(Place::Default, message);
     }
     let top = if overrides.wsgi.is_some() { None } else { top };
-    let reload = overrides.reload;
-    let mut places = Places { top: &file.scope, base, faults, reload, roots: Vec::new() };
+    let mut places = Places {
+        top: &file.scope,
+        base,
+        faults,
+        reload: overrides.reload,
+        roots: Vec::new(),
+        writable: WritableRoots::default(),
+    };
     let inherited = match &top {
         None => Inherited::Nothing,
         Some((path, place)) => places.open(path, *place).map_or(Inherited::Faulty, Inherited::Root),
     };
     let mut site = Site::new().error_bodies(file.error_bodies.unwrap_or_default());
     if let Inherited::Root(root) = &inherited {
-        let handler = places.handler(root.clone(), None, Mapping::Root);
-        site = site.at("/", handler);
+        site = places.handlers(root.clone(), None, Mapping::Root).stand(site, "/");
     }
     if let Some(target) = &overrides.wsgi {
         site = site.at("/", places.reloading(Wsgi::new(&target.value)));
@@ -58,9 +64,9 @@ pub(super) fn site(
             }
             continue;
         }
-        let handler = places.location(location, &inherited);
-        if let (Some(path), Some(handler)) = (places.path(location, &mut seen), handler) {
-            site = site.at(path, handler);
+        let handlers = places.location(location, &inherited);
+        if let (Some(path), Some(handlers)) = (places.path(location, &mut seen), handlers) {
+            site = handlers.stand(site, path);
         }
     }
     (site, places.roots)
@@ -80,6 +86,26 @@ struct Places<'a> {
     faults: &'a mut Faults,
     reload: Option<Reload>,
     roots: Vec<PathBuf>,
+    writable: WritableRoots,
+}
+
+/// What answers at a location: each for its methods.
+struct Handlers {
+    files: Option<StaticFiles>,
+    store: Option<Store>,
+}
+
+impl Handlers {
+    fn stand(self, site: Site, path: &str) -> Site {
+        let site = match self.files {
+            Some(files) => site.at(path, files),
+            None => site,
+        };
+        match self.store {
+            Some(store) => site.at(path, store),
+            None => site,
+        }
+    }
 }
 
 impl Places<'_> {
@@ -102,7 +128,7 @@ impl Places<'_> {
         }
     }
 
-    fn location(&mut self, location: &Location, inherited: &Inherited) -> Option<StaticFiles> {
+    fn location(&mut self, location: &Location, inherited: &Inherited) -> Option<Handlers> {
         let scope = &location.scope;
         let (written, mapping) = match (&scope.root, &location.alias) {
             (Some(_), Some(alias)) => {
@@ -124,7 +150,7 @@ impl Places<'_> {
                 return None;
             }
         };
-        Some(self.handler(root, Some(scope), mapping))
+        Some(self.handlers(root, Some(scope), mapping))
     }
 
     /// The path of a location, if it has one that no earlier location has.
@@ -145,8 +171,8 @@ impl Places<'_> {
         Some(path)
     }
 
-    /// A handler with what `scope` says, and what the top says where it is silent.
-    fn handler(&self, root: Root, scope: Option<&Scope>, mapping: Mapping) -> StaticFiles {
+    /// Handlers with what `scope` says, and what the top says where it is silent.
+    fn handlers(&mut self, root: Root, scope: Option<&Scope>, mapping: Mapping) -> Handlers {
         let scopes = || scope.into_iter().chain([self.top]);
         let mut types = Types::new();
         if let Some(charset) = scopes().find_map(|it| it.charset.as_deref()) {
@@ -160,10 +186,22 @@ impl Places<'_> {
         let symlinks = scopes().find_map(|it| it.symlinks).unwrap_or_default();
         let dotfiles = scopes().find_map(|it| it.dotfiles).unwrap_or(Dotfiles::Deny);
         let index = scopes().find_map(|it| it.index.clone());
-        StaticFiles::new(root.symlinks(symlinks).types(types))
-            .index(index.unwrap_or_else(|| vec![INDEX.to_owned()]))
-            .dotfiles(dotfiles)
-            .mapping(mapping)
+        let rules = Rules::of(scopes());
+        let root = root.symlinks(symlinks).types(types);
+        let store = rules.writes().then(|| {
+            Store::new(self.writable.get(&root, &rules))
+                .methods(&rules.methods)
+                .namesakes(rules.namesakes)
+                .dotfiles(dotfiles)
+                .mapping(mapping)
+        });
+        let files = rules.reads().then(|| {
+            StaticFiles::new(root)
+                .index(index.unwrap_or_else(|| vec![INDEX.to_owned()]))
+                .dotfiles(dotfiles)
+                .mapping(mapping)
+        });
+        Handlers { files, store }
     }
 
     fn open(&mut self, path: &Path, place: Place) -> Option<Root> {

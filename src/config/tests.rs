@@ -79,6 +79,8 @@ fn the_shipped_file_says_the_defaults() {
     assert_eq!(file.scope.symlinks, Some(Default::default()));
     assert_eq!(file.scope.dotfiles, Some(crate::site::Dotfiles::Deny));
     assert_eq!(file.scope.index, Some(vec![places::INDEX.to_owned()]));
+    let (said, silent) = (writing::Rules::of([&file.scope].into_iter()), file::Scope::default());
+    assert_eq!(said, writing::Rules::of([&silent].into_iter()));
     let listen: Vec<String> = file.listen.into_iter().flatten().map(|it| it.value).collect();
     assert_eq!(listen, [listen::LISTEN]);
     let config =
@@ -97,7 +99,7 @@ fn what_the_shipped_file_only_shows_is_valid_too() {
         .collect();
     let (file, faults) = File::read(&uncommented.join("\n"));
     assert_eq!(faults.list, []);
-    assert_eq!(file.locations.len(), 3);
+    assert_eq!(file.locations.len(), 4);
     assert_eq!(file.scope.charset.as_deref(), Some("utf-8"));
     assert_eq!(file.scope.types.len(), 1);
 }
@@ -156,12 +158,68 @@ fn all_faults_are_told_in_one_pass_and_in_their_order() {
         "httpd.toml:20:1: this location needs a path",
         "httpd.toml:24:9: a location has a root or an alias, not both",
         "httpd.toml:26:8: there is a location \"/a/\" already",
-        "httpd.toml:27:1: unknown key \"colour\" in [[location]]; known here: path, alias, wsgi, python, chdir, processes, threads, env, timeout, content_bytes_max, requests_max, lifetime, memory_bytes_max, reload, root, index, symlinks, dotfiles, charset, types",
+        "httpd.toml:27:1: unknown key \"colour\" in [[location]]; known here: path, alias, wsgi, python, chdir, processes, threads, env, timeout, content_bytes_max, requests_max, lifetime, memory_bytes_max, reload, root, index, symlinks, dotfiles, charset, types, methods, create_full_put_path, form_overwrite, upload_bytes_max, quota_bytes, upload_mode, durability",
     ];
     for (error, expected) in errors.iter().zip(expected) {
         assert_eq!(error, expected);
     }
     assert_eq!(errors.len(), expected.len(), "{errors:#?}");
+}
+
+#[test]
+fn methods_are_those_that_files_take() {
+    let folder = Folder::new("methods");
+    let told = |methods: &str| {
+        let errors = folder.errors(format!("root = \"www\"\nmethods = {methods}\n"));
+        errors.join("\n").replace("httpd.toml:2:", "")
+    };
+    for fine in ["[\"GET\"]", "\"PUT\"", "[\"GET\", \"HEAD\", \"PUT\", \"DELETE\", \"POST\"]"] {
+        assert_eq!(told(fine), "", "{fine}");
+    }
+    let all = "files take GET, HEAD, POST, PUT, DELETE";
+    for (methods, expected) in [
+        ("[]", "11: methods must name a method; without this key they are GET and HEAD".into()),
+        ("[\"GET\", \"put\"]", "19: methods hold no method \"put\"; did you mean \"PUT\"?".into()),
+        ("[\"DELET\"]", "12: methods hold no method \"DELET\"; did you mean \"DELETE\"?".into()),
+        ("[\"BREW\"]", format!("12: methods hold no method \"BREW\"; {all}")),
+        ("[\"OPTIONS\"]", "12: methods need not hold OPTIONS, which is always answered".into()),
+        (
+            "[\"PATCH\"]",
+            "12: methods cannot hold PATCH, which means nothing to files: they take GET, HEAD, \
+             POST, PUT, DELETE"
+                .into(),
+        ),
+        ("[\"HEAD\", \"PUT\"]", "11: methods must hold GET where they hold HEAD".into()),
+        ("true", "11: methods must be text in quotes, not true or false".into()),
+    ] {
+        let expected: String = expected;
+        assert_eq!(told(methods), expected, "{methods}");
+    }
+}
+
+#[test]
+fn what_is_said_of_changes_is_checked() {
+    let folder = Folder::new("writing");
+    let errors = folder.errors(
+        "root = \"www\"\n\
+         upload_mode = \"1777\"\n\
+         durability = \"always\"\n\
+         create_full_put_path = \"yes\"\n\
+         [[location]]\n\
+         path = \"/a\"\n\
+         upload_mode = 644\n\
+         upload_bytes_max = 0\n\
+         quota_bytes = \"much\"\n",
+    );
+    let expected = [
+        "httpd.toml:2:15: upload_mode must be permissions in octal such as \"0644\", not \"1777\"",
+        "httpd.toml:3:14: durability must be \"never\", \"file\" or \"directory\", not \"always\"",
+        "httpd.toml:4:24: create_full_put_path must be true or false, not text",
+        "httpd.toml:7:15: upload_mode must be permissions in octal such as \"0644\", not a number",
+        "httpd.toml:8:20: upload_bytes_max must be at least 1",
+        "httpd.toml:9:15: quota_bytes must be a size such as \"64KiB\" or \"8MiB\", or a number of bytes, not \"much\"",
+    ];
+    assert_eq!(errors, expected);
 }
 
 #[test]

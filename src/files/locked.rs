@@ -41,19 +41,9 @@ impl Locked {
         self.directory.as_fd()
     }
 
-    /// What has this name; its version if it is a file.
-    pub(super) fn look(&self, name: &[u8]) -> io::Result<Option<(Identity, Option<Version>)>> {
-        let open = match file::step(self.directory(), name, Disk::MayBlock) {
-            Ok(open) => open,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let identity = file::identity(open.as_fd())?;
-        let version = match identity.kind {
-            Kind::File => Some(Version::of(&identity, open.as_fd(), SystemTime::now())),
-            Kind::Directory | Kind::Link | Kind::Other => None,
-        };
-        Ok(Some((identity, version)))
+    /// What has this name.
+    pub(super) fn look(&self, name: &[u8]) -> io::Result<Option<Occupant>> {
+        look(self.directory(), name, Disk::MayBlock)
     }
 
     /// Gives the lock back, and then waits for the disk if that is asked for.
@@ -64,6 +54,28 @@ impl Locked {
         }
         Ok(())
     }
+}
+
+/// What has a name; its version if it is a file.
+pub(super) type Occupant = (Identity, Option<Version>);
+
+/// What has this name in a directory, which need not be locked: then it may be another in a moment.
+pub(super) fn look(
+    directory: BorrowedFd<'_>,
+    name: &[u8],
+    disk: Disk,
+) -> io::Result<Option<Occupant>> {
+    let open = match file::step(directory, name, disk) {
+        Ok(open) => open,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let identity = file::identity(open.as_fd())?;
+    let version = match identity.kind {
+        Kind::File => Some(Version::of(&identity, open.as_fd(), SystemTime::now())),
+        Kind::Directory | Kind::Link | Kind::Other => None,
+    };
+    Ok(Some((identity, version)))
 }
 
 impl Drop for Locked {

@@ -5,6 +5,7 @@
 
 mod cache;
 mod cached;
+mod foresight;
 mod found;
 mod ground;
 mod key;

@@ -119,6 +119,15 @@ impl Quota {
         Ok(Charge { quota: self, growth })
     }
 
+    /// Whether there would be room, as far as that is known without counting.
+    pub(super) fn foresee(&self, new_bytes: u64, old_bytes: u64) -> Result<(), QuotaError> {
+        let growth = i128::from(new_bytes) - i128::from(old_bytes);
+        let state = self.state();
+        let is_known = !matches!(state.count, Count::Never | Count::First);
+        let exceeds = growth > 0 && add(state.bytes, growth) > self.bytes_max;
+        if is_known && exceeds { Err(QuotaError::Exceeded) } else { Ok(()) }
+    }
+
     /// No invariant spans two of its fields: what a thread that panicked left is as good as any.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

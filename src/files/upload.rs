@@ -23,6 +23,8 @@ pub struct Upload {
     target: Target,
     file: Temporary,
     length: u64,
+    /// How much of it was on the disk when that was last waited for.
+    flushed: u64,
 }
 
 /// What was stored.
@@ -67,7 +69,7 @@ impl Target {
 
 impl Upload {
     pub(super) fn new(root: WritableRoot, target: Target, file: Temporary) -> Upload {
-        Upload { root, target, file, length: 0 }
+        Upload { root, target, file, length: 0, flushed: 0 }
     }
 
     /// Writes on where it ended.
@@ -82,6 +84,13 @@ impl Upload {
         }
         self.file.file().write_all(bytes)?;
         self.length = length;
+        // By and by, so that the commit of a large file does not take as long as its upload did.
+        if length - self.flushed >= FLUSHED_BYTES
+            && self.root.rules().durability != Durability::Never
+        {
+            self.file.file().sync_data()?;
+            self.flushed = length;
+        }
         Ok(())
     }
 
@@ -210,6 +219,9 @@ fn system_time(time: Timestamp) -> SystemTime {
     let seconds = u64::try_from(time.seconds).unwrap_or(0).min(SECONDS_MAX);
     UNIX_EPOCH + Duration::new(seconds, time.nanoseconds % 1_000_000_000)
 }
+
+/// A slow disk writes so much in a few seconds.
+const FLUSHED_BYTES: u64 = 32 * 1024 * 1024;
 
 /// How often something may come to have the name that had none a moment before.
 const TRIES_MAX: usize = 4;

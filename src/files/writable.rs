@@ -176,15 +176,21 @@ impl WritableRoot {
         &self.shared.rules
     }
 
+    /// Whether a file may stand at a path, by the names in it.
+    ///
+    /// # Errors
+    /// [`WriteError::Name`].
+    pub fn check_path(path: &[u8]) -> Result<(), WriteError> {
+        path.split(|&byte| byte == b'/').try_for_each(check_name).map_err(WriteError::Name)
+    }
+
     /// Begins to store a file at `path`: decoded and normalised, without a leading slash.
     ///
     /// # Errors
     /// [`WriteError::Name`] for a path with a component that [`check_name`] refuses,
     /// [`Obstacle::NoDirectory`] where no directory is and none is to be made.
     pub fn upload(&self, path: &[u8]) -> Result<Upload, WriteError> {
-        for name in path.split(|&byte| byte == b'/') {
-            check_name(name).map_err(WriteError::Name)?;
-        }
+        WritableRoot::check_path(path)?;
         if let Some(quota) = self.quota() {
             quota.prepare(&self.shared.root, self.rules().lock_wait)?;
         }
@@ -244,6 +250,11 @@ impl WritableRoot {
             }
         }
         locked.release(self.rules().durability)
+    }
+
+    /// Where it is.
+    pub(super) fn root(&self) -> &Root {
+        &self.shared.root
     }
 
     pub(super) fn quota(&self) -> Option<&Quota> {

@@ -11,6 +11,7 @@ pub mod h1;
 pub mod header;
 pub mod list;
 pub mod method;
+pub mod origin;
 pub mod owned_request;
 mod parameters;
 pub mod range;

@@ -6,6 +6,7 @@
 pub mod application;
 pub mod content;
 pub mod error_page;
+pub mod form_upload;
 pub mod function;
 pub mod handler;
 pub mod multipart;
@@ -27,6 +28,7 @@ pub use owned_response::{OwnedContent, OwnedResponse};
 pub use response::{Body, Response};
 pub use route::Location;
 pub use static_files::{Dotfiles, Mapping, StaticFiles};
+pub use store::{Namesakes, Store};
 pub use wsgi::Wsgi;
 
 use crate::files::WriteError;

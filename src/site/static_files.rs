@@ -33,6 +33,23 @@ pub enum Mapping {
     Root,
 }
 
+impl Dotfiles {
+    /// Whether a path is one that nobody may see.
+    pub(super) fn hides(self, path: &[u8]) -> bool {
+        self == Dotfiles::Deny && has_dotfile(path)
+    }
+}
+
+impl Mapping {
+    /// The part of a request's path that names the file.
+    pub(super) fn path_of<'r>(self, request: &'r Request<'_>) -> &'r [u8] {
+        match self {
+            Mapping::Alias => request.path_in_location(),
+            Mapping::Root => request.path(),
+        }
+    }
+}
+
 /// A handler that serves the files beneath a [`Root`].
 ///
 /// ```no_run
@@ -96,11 +113,8 @@ impl StaticFiles {
 
 impl Handler for StaticFiles {
     fn answer(&self, request: &Request<'_>, desk: &mut Desk<'_>) -> Answer {
-        let path = match self.mapping {
-            Mapping::Alias => request.path_in_location(),
-            Mapping::Root => request.path(),
-        };
-        if self.dotfiles == Dotfiles::Deny && has_dotfile(path) {
+        let path = self.mapping.path_of(request);
+        if self.dotfiles.hides(path) {
             return Response::new(Status::NOT_FOUND).into();
         }
         let relative = path.strip_prefix(b"/").unwrap_or(path);

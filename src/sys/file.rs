@@ -10,7 +10,9 @@ use std::ops::Range;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-pub use super::open::{LastLink, Symlinks, open_beneath, open_directory, read_link, step};
+pub use super::open::{
+    LastLink, Symlinks, open_beneath, open_directory, open_directory_at_once, read_link, step,
+};
 
 /// Whether whoever asks may wait for the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,6 +7,7 @@ pub mod fixture;
 pub mod reply;
 pub mod slow_disk;
 pub mod wait;
+pub mod writable;
 
 pub use binary::Binary;
 pub use client::Client;
