@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 
-ADAPTER = os.path.join(os.path.dirname(__file__), "..", "..", "src", "gateway", "wsgi", "adapter.py")
+HERE = os.path.dirname(os.path.abspath(__file__))
 BOOT = (
     "import socket as s;c=s.socket(fileno=0);"
     'exec(compile(c.recv(131072),"httpd-wsgi","exec"))'
@@ -22,7 +22,17 @@ MESSAGE = 128 * 1024
 ANSWER = struct.Struct("<16sBBHI")
 CREDIT = struct.Struct("<16sq")
 HEAD, PIECE, FILE, FAILED, BROKEN = 1, 2, 3, 4, 5
+SOURCES = os.path.join(HERE, "../../src/gateway/wsgi")
 PATIENCE = 20.0  # seconds until a test gives up
+
+
+def adapter():
+    """What httpd sends, made of the files as httpd makes it."""
+    parts = []
+    for name in ("log.py", "answer.py", "load.py", "adapter.py"):
+        with open(os.path.join(SOURCES, name), "rb") as file:
+            parts.append(file.read())
+    return b"".join(parts)
 
 
 def pair():
@@ -95,6 +105,10 @@ class Log:
                 return
 
     @property
+    def lines(self):
+        return self.text.splitlines()
+
+    @property
     def text(self):
         return self.data.decode("utf-8", "backslashreplace")
 
@@ -110,8 +124,9 @@ class Worker:
 
     def __init__(
         self, folder, target, threads=1, reactors=1, window=262144, requests_max=0, reload=0,
-        lifetime=0, descriptors_at_once=200, python=sys.executable, **more
+        lifetime=0, descriptors_at_once=200, python=sys.executable, source=None, **more
     ):  # fmt: skip
+        self.window = window
         self.control, control = pair()
         self.requests, requests = pair()
         responses = [pair() for _ in range(reactors)]
@@ -123,14 +138,13 @@ class Worker:
             stdin=control,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            cwd=folder,
+            cwd=str(folder),
             bufsize=0,
-            **more
+            env=dict(os.environ, PYTHONDONTWRITEBYTECODE="1", **more)
         )
         self.out = Log(self.process.stdout)
         self.err = Log(self.process.stderr)
-        with open(ADAPTER, "rb") as file:
-            self.control.send(file.read())
+        self.control.send(source or adapter())
         setup = {
             "target": target,
             "threads": threads,
@@ -173,19 +187,21 @@ class Worker:
         return Message(data, list(descriptors))
 
     def answer(self, token, reactor=0):
-        """The whole answer; each piece is credited as it comes."""
+        """The whole answer; it is credited as httpd does it, in quarters of the window."""
         messages = []
+        owed = 0
         while not messages or not messages[-1].last:
             message = self.message(reactor)
             if message.token != token:
                 raise AssertionError("an answer for %r" % message.token)
             messages.append(message)
-            if message.content and not message.last:
-                self.credit(message)
+            owed += len(message.content)
+            if owed >= self.window // 4 and not message.last:
+                self.credit(message, owed)
+                owed = 0
         return Answer(messages)
 
-    def credit(self, message, amount=None):
-        amount = len(message.content) if amount is None else amount
+    def credit(self, message, amount):
         self.credits[message.thread].send(CREDIT.pack(message.token, amount))
 
     def ask(self, path="/", method="GET", content=b"", reactor=0, **more):
@@ -234,8 +250,15 @@ class Folder(tempfile.TemporaryDirectory):
 
     def __init__(self, **modules):
         super().__init__(prefix="httpd-wsgi-")
+        self.name = os.path.realpath(self.name)
         for name, text in modules.items():
             self.write(name + ".py", text)
+
+    def __enter__(self):
+        return self
+
+    def __str__(self):
+        return self.name
 
     def path(self, name):
         return os.path.join(self.name, name)
