@@ -124,7 +124,7 @@ class Worker:
 
     def __init__(
         self, folder, target, threads=1, reactors=1, window=262144, requests_max=0, reload=0,
-        lifetime=0, descriptors_at_once=200, python=sys.executable, source=None, **more
+        lifetime=0, descriptors_at_once=200, python=sys.executable, source=None, stderr=subprocess.PIPE
     ):  # fmt: skip
         self.window = window
         self.control, control = pair()
@@ -137,13 +137,13 @@ class Worker:
             [python, "-c", BOOT],
             stdin=control,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             cwd=str(folder),
             bufsize=0,
-            env=dict(os.environ, PYTHONDONTWRITEBYTECODE="1", **more)
+            env=dict(os.environ, PYTHONDONTWRITEBYTECODE="1")
         )
         self.out = Log(self.process.stdout)
-        self.err = Log(self.process.stderr)
+        self.err = Log(self.process.stderr or open(os.devnull, "rb"))
         self.control.send(source or adapter())
         setup = {
             "target": target,
@@ -207,7 +207,7 @@ class Worker:
     def ask(self, path="/", method="GET", content=b"", reactor=0, **more):
         return self.answer(self.send(environ(method, path, **more), content, reactor), reactor)
 
-    def silent(self, seconds=0.2, reactor=0):
+    def silent(self, seconds=0.05, reactor=0):
         """Whether no message comes for a while."""
         return not select.select([self.responses[reactor]], [], [], seconds)[0]
 
@@ -235,8 +235,8 @@ class Worker:
             self.process.wait()
         self.out.thread.join(PATIENCE)
         self.err.thread.join(PATIENCE)
-        self.process.stdout.close()
-        self.process.stderr.close()
+        self.out.pipe.close()
+        self.err.pipe.close()
 
     def __enter__(self):
         return self
@@ -249,7 +249,7 @@ class Folder(tempfile.TemporaryDirectory):
     """A folder of an application; its modules are given as text."""
 
     def __init__(self, **modules):
-        super().__init__(prefix="httpd-wsgi-")
+        super().__init__(prefix="application-")
         self.name = os.path.realpath(self.name)
         for name, text in modules.items():
             self.write(name + ".py", text)

@@ -134,8 +134,9 @@ class Worker:
 
     def serve(self, application, told):
         self.application = application
-        os.register_at_fork(after_in_child=self.leave)
         signal.signal(signal.SIGTERM, self.stop)
+        # A process that is ended as soon as it was forked must not miss that in between.
+        os.register_at_fork(before=hold, after_in_parent=release, after_in_child=self.leave)
         for index in range(self.threads):
             Server(index, self).start()
         for wanted, work in ((self.lifetime, self.watch_age), (self.reload, self.watch_sources)):
@@ -170,6 +171,7 @@ class Worker:
         if signal.getsignal(signal.SIGTERM) == self.stop:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        release()
 
     def count_request(self):
         if next(self.requests_counted) == self.requests_max:
@@ -214,6 +216,14 @@ is_installed = re.compile(re.escape(os.path.dirname(os.__file__)) + "/|.*/(site|
 def spread(number):
     """Up to a tenth more, so that processes that began together do not end together."""
     return number + int.from_bytes(os.urandom(4), "little") % (number // 10 + 1)
+
+
+def hold():
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+
+
+def release():
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
 
 
 def shut(sock):

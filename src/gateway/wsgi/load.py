@@ -21,7 +21,11 @@ def load(target):
             "module %r has no attribute %r; it has: %s" % (module_name, first, own or "no callables")
         )
     # A call, perhaps with arguments, or a dotted name: it comes from the operator, as the code does.
-    found = eval(compile(name, NAME, "eval"), vars(module))
+    try:
+        expression = compile(name, NAME, "eval")
+    except SyntaxError:
+        raise Unusable("%r is neither a name nor a call" % name) from None
+    found = eval(expression, vars(module))
     told = "%s:%s" % (module_name, name)
     if not callable(found):
         raise Unusable("%s is not callable, but of type %s" % (told, type(found).__name__))
