@@ -229,6 +229,12 @@ def length(environ, start_response):
     return APPLICATIONS["/given"](environ, start_response)
 
 
+@at("/length_zero")
+def length_zero(environ, start_response):
+    start_response("200 OK", TEXT + [("content-length", "0")])
+    return APPLICATIONS["/given"](environ, start_response)
+
+
 def given(environ, start_response):
     """Blocks of these sizes: as a list, or one by one."""
     sizes = [int(size) for size in environ["QUERY_STRING"].split(",")[1:]]
@@ -358,6 +364,10 @@ class Given:
     def tell(self):
         return self.file.tell()
 
+    @property
+    def closed(self):
+        return self.file.closed
+
 
 class Handed(io.BytesIO):
     def fileno(self):
@@ -381,6 +391,9 @@ def file(environ, start_response):
         opened = io.BytesIO(b"from memory")
     elif kind == "odd":
         opened = Handed(b"from memory")
+    elif kind == "wrapped gzip":
+        opened = Given(path)
+        opened.file = gzip.open(path)
     elif kind == "own":
         opened = Given(path)
     elif kind == "temporary":

@@ -290,6 +290,12 @@ class Lengths(Answers):
                     self.assertNotIn(BROKEN, answer.kinds)
                     self.assertIn("longer than its Content-Length", self.log_since(before))
 
+    def test_nothing_is_sent_where_nothing_was_declared(self):
+        for kind in ("list", "iterator"):
+            for sizes in ((0,), (5,), (0, 5)):
+                answer = self.ask("/length_zero", QUERY_STRING=self.length(kind, *sizes))
+                self.assertEqual((answer.kinds, answer.content), ([HEAD], b""))
+
     def test_less_than_declared_breaks_the_answer(self):
         for kind in ("list", "iterator"):
             for sizes in ((9,), (4, 5)):
@@ -471,7 +477,8 @@ class Files(Answers):
     def test_what_is_unpacked_while_it_is_read_is_read(self):
         with gzip.open(self.path, "wb") as file:
             file.write(self.CONTENT)
-        self.assertEqual(self.file("gzip").content, self.CONTENT)
+        for kind in ("gzip", "wrapped gzip"):
+            self.assertEqual(self.file(kind).content, self.CONTENT)
 
     def test_a_text_file_fails_as_text_does(self):
         self.assertEqual(self.file("text").kinds, [FAILED])

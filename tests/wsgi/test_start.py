@@ -159,6 +159,10 @@ class Start(unittest.TestCase):
         self.assertIn("TypeError: create_app() missing 1 required", text)
         self.assertIn("neither", self.refused(self.folder(a="app = print\n"), "a:app("))
 
+    def test_of_a_very_long_text_the_end_is_told(self):
+        text = self.refused(self.folder(a="raise ValueError('x' * 200000 + 'end')\n"), "a")
+        self.assertTrue(text.endswith("xend\n"), text[-10:])
+
     def test_a_failed_start_ends_though_a_thread_runs(self):
         text = "import threading, time\nthreading.Thread(target=time.sleep, args=(60,)).start()\n1 / 0\n"
         self.assertIn("ZeroDivisionError", self.refused(self.folder(a=text), "a"))

@@ -18,7 +18,9 @@ import struct
 import sys
 import threading
 import time
+from _thread import get_ident
 
+TEXT_LIMIT = 64 * 1024  # bytes of what is told to httpd
 STOP_LIMIT = 30  # seconds to finish once httpd is gone
 SCAN_PERIOD = 0.5  # seconds between looks at the sources, …
 SCAN_LIMIT = 5000  # … and how many are looked at
@@ -35,7 +37,6 @@ class Server(threading.Thread):
         self.responses = worker.responses
         self.credits = worker.credits[index]
         self.window = worker.window
-        self.errors = sys.stderr
 
     def run(self):
         buffer = bytearray(MESSAGE)
@@ -60,7 +61,8 @@ class Server(threading.Thread):
     def answer(self, token, reactor, environ, content):
         is_head = environ["REQUEST_METHOD"] == "HEAD"
         exchange = Exchange(self, token, self.responses[reactor], is_head)
-        Lines.serving[self.ident] = environ
+        thread = get_ident()
+        Lines.serving[thread] = environ
         spooled = None
         try:
             if type(content) is bytes:
@@ -68,7 +70,7 @@ class Server(threading.Thread):
             else:
                 environ["wsgi.input"] = spooled = open(content, "rb")
                 os.unlink(content)
-            environ["wsgi.errors"] = self.errors
+            environ["wsgi.errors"] = WSGI_ERRORS
             environ["wsgi.file_wrapper"] = FileWrapper
             result = self.application(environ, exchange.start_response)
             try:
@@ -95,8 +97,8 @@ class Server(threading.Thread):
             if spooled is not None:
                 spooled.close()
             if Lines.begun:
-                Lines.end(self.ident)
-            del Lines.serving[self.ident]
+                Lines.end(thread)
+            del Lines.serving[thread]
 
 
 class Worker:
@@ -123,12 +125,14 @@ class Worker:
         self.responses = self.sockets[1 : 1 + reactors]
         self.credits = self.sockets[1 + reactors :]
         self.requests_counted = itertools.count(1)
-        self.threads_ended = itertools.count(1)
-        self.replacement = threading.Lock()  # taken by the first to ask for one
+        self.lock = threading.Lock()  # for what happens seldom, …
+        self.alive = self.threads  # … such as the end of a thread, …
+        self.asked = False  # … and to ask for a replacement
 
     def tell(self, kind, text):
         try:
-            self.control.send((kind + text).encode("utf-8", "backslashreplace")[-HEAD_LIMIT:])
+            text = text.encode("utf-8", "backslashreplace")
+            self.control.send(kind + text[-TEXT_LIMIT:])  # the end of a traceback says the most
         except OSError:
             pass  # the main thread learns of it
 
@@ -142,7 +146,7 @@ class Worker:
         for wanted, work in ((self.lifetime, self.watch_age), (self.reload, self.watch_sources)):
             if wanted:
                 threading.Thread(target=work, daemon=True).start()
-        self.tell("R", told)
+        self.tell(b"R", told)
         try:
             while self.control.recv(MESSAGE):
                 pass
@@ -160,8 +164,10 @@ class Worker:
         shut(self.requests)
 
     def end_thread(self):
-        if next(self.threads_ended) == self.threads:
-            shut(self.control)  # wakes the main thread
+        with self.lock:
+            self.alive -= 1
+            if not self.alive:
+                shut(self.control)  # wakes the main thread
 
     def leave(self):
         """In a process that the application forked, which is none of httpd's."""
@@ -182,8 +188,10 @@ class Worker:
         self.ask_replacement("lived %d s" % self.lifetime)
 
     def ask_replacement(self, why):
-        if self.replacement.acquire(False):
-            self.tell("E", why)
+        with self.lock:
+            if not self.asked:
+                self.asked = True
+                self.tell(b"E", why)
 
     def watch_sources(self):
         """Tells of a changed source, once per look however many there are."""
@@ -199,7 +207,7 @@ class Worker:
                     known[path] = time_now
                     changed = path
             if changed:
-                self.tell("C", changed)
+                self.tell(b"C", changed)
             time.sleep(SCAN_PERIOD)
 
 
@@ -246,7 +254,7 @@ def main(control):
     os.dup2(null, 0)
     os.close(null)
     sys.stdout = Lines(1, "<stdout>").as_text()
-    sys.stderr = ERRORS.as_text()
+    sys.stderr = WSGI_ERRORS
     atexit.register(Lines.end)
     faulthandler.enable()
     # Ctrl-C goes to the whole process group, and httpd decides. (SIG_IGN would be inherited.)
@@ -260,7 +268,7 @@ def main(control):
     try:
         application, told = load(worker.target)
     except BaseException as error:
-        worker.tell("F", str(error) if isinstance(error, Unusable) else story(error))
+        worker.tell(b"F", str(error) if isinstance(error, Unusable) else story(error))
         Lines.end()
         os._exit(3)  # threads that the application started would keep the process
     worker.serve(application, "Python %s, %s, WSGI" % (sys.version.split()[0], told))

@@ -113,8 +113,9 @@ class FileWrapper:
 
     def place(self):
         """Descriptor, position, size; None unless it is a plain file of which nothing was read."""
-        file = self.filelike
-        raw = getattr(file, "raw", file) if isinstance(file, io.BufferedIOBase) else file
+        file = raw = self.filelike
+        for wrapped in ("file", "raw"):  # as in tempfile and Django, and as in a buffered file
+            raw = getattr(raw, wrapped, raw)
         # A gzip.GzipFile has the descriptor of what is compressed; a text file gives no bytes.
         if not self.untouched or isinstance(raw, io.IOBase) and not isinstance(raw, io.FileIO):
             return None
@@ -232,6 +233,8 @@ class Exchange:
                 self.left -= len(piece)
             self.message(PIECE if self.began else HEAD, LAST if self.left == 0 else 0, piece)
         if excess:
+            if not self.ended:
+                self.message(HEAD, LAST)  # Content-Length: 0
             complain("httpd: the content is longer than its Content-Length\n")
             raise Unwanted("the content is longer than its Content-Length")
 

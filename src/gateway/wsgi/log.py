@@ -92,3 +92,4 @@ def story(error):
 
 
 ERRORS = Lines(2, "<stderr>")
+WSGI_ERRORS = ERRORS.as_text()  # and sys.stderr, unless the application replaces that
