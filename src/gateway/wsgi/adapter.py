@@ -1,0 +1,279 @@
+"""The Python side of httpd's WSGI support: a process that serves one application on its threads.
+
+httpd starts a bare `python -c` and sends it over the control socket this text behind those of
+log.py, answer.py and load.py, then the set-up. Requests come on one socket that all threads share;
+an answer leaves on the socket of the reactor that asked.
+"""
+
+import atexit
+import faulthandler
+import io
+import itertools
+import marshal
+import os
+import re
+import signal
+import socket
+import struct
+import sys
+import threading
+import time
+from _thread import get_ident
+
+TEXT_LIMIT = 64 * 1024  # bytes of what is told to httpd
+STOP_LIMIT = 30  # seconds to finish once httpd is gone
+SCAN_PERIOD = 0.5  # seconds between looks at the sources, …
+SCAN_LIMIT = 5000  # … and how many are looked at
+
+
+class Server(threading.Thread):
+    """A thread that serves. No daemon, so that a thread that an application starts is none."""
+
+    def __init__(self, index, worker):
+        super().__init__(name="httpd-%d" % index, daemon=False)
+        self.index = index
+        self.worker = worker
+        self.application = worker.application
+        self.responses = worker.responses
+        self.credits = worker.credits[index]
+        self.window = worker.window
+
+    def run(self):
+        buffer = bytearray(MESSAGE)
+        receive = self.worker.requests.recv_into
+        loads = marshal.loads
+        try:
+            while receive(buffer):
+                try:
+                    # Nothing of a request has a name here, where it would live until the next.
+                    self.answer(*loads(buffer))
+                except Exception as error:
+                    complain("httpd: a request was dropped: %r\n" % error)
+                if self.worker.requests_max:
+                    self.worker.count_request()
+        except OSError:
+            pass  # httpd is gone, with requests unread
+        except Gone:
+            self.worker.stop()
+        finally:
+            self.worker.end_thread()
+
+    def answer(self, token, reactor, environ, content):
+        is_head = environ["REQUEST_METHOD"] == "HEAD"
+        exchange = Exchange(self, token, self.responses[reactor], is_head)
+        thread = get_ident()
+        Lines.serving[thread] = environ
+        spooled = None
+        try:
+            if type(content) is bytes:
+                environ["wsgi.input"] = io.BytesIO(content)
+            else:
+                environ["wsgi.input"] = spooled = open(content, "rb")
+                os.unlink(content)
+            environ["wsgi.errors"] = WSGI_ERRORS
+            environ["wsgi.file_wrapper"] = FileWrapper
+            result = self.application(environ, exchange.start_response)
+            try:
+                kind = type(result)
+                if kind is list or kind is tuple:
+                    exchange.send_all(result)
+                elif kind is FileWrapper:
+                    exchange.send_file(result)
+                else:
+                    exchange.stream(result)
+            finally:
+                close = getattr(result, "close", None)
+                if close is not None:
+                    close()
+        except Gone:
+            raise
+        except Unwanted:
+            exchange.give_up()
+        except BaseException as error:
+            # SystemExit too: sys.exit() in an application ends a request, not silently a thread.
+            complain(story(error))
+            exchange.give_up()
+        finally:
+            if spooled is not None:
+                spooled.close()
+            if Lines.begun:
+                Lines.end(thread)
+            del Lines.serving[thread]
+
+
+class Worker:
+    """The process: what httpd set up, and when it ends."""
+
+    def __init__(self, control):
+        self.control = control
+        self.process = os.getpid()
+        text, descriptors = receive_with_descriptors(control)
+        setup = marshal.loads(text)
+        reactors = setup["reactors"]
+        self.target = setup["target"]
+        self.threads = setup["threads"]
+        self.window = setup["window"]
+        self.reload = setup["reload"]
+        self.lifetime = spread(setup["lifetime"])
+        self.requests_max = spread(setup["requests_max"])
+        while len(descriptors) < 1 + reactors + self.threads:
+            descriptors += receive_with_descriptors(control)[1]
+        self.sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
+        for each in self.sockets:
+            each.setblocking(True)
+        self.requests = self.sockets[0]
+        self.responses = self.sockets[1 : 1 + reactors]
+        self.credits = self.sockets[1 + reactors :]
+        self.requests_counted = itertools.count(1)
+        self.lock = threading.Lock()  # for what happens seldom, …
+        self.alive = self.threads  # … such as the end of a thread, …
+        self.asked = False  # … and to ask for a replacement
+
+    def tell(self, kind, text):
+        try:
+            text = text.encode("utf-8", "backslashreplace")
+            self.control.send(kind + text[-TEXT_LIMIT:])  # the end of a traceback says the most
+        except OSError:
+            pass  # the main thread learns of it
+
+    def serve(self, application, told):
+        self.application = application
+        signal.signal(signal.SIGTERM, self.stop)
+        # A process that is ended as soon as it was forked must not miss that in between.
+        os.register_at_fork(before=hold, after_in_parent=release, after_in_child=self.leave)
+        for index in range(self.threads):
+            Server(index, self).start()
+        for wanted, work in ((self.lifetime, self.watch_age), (self.reload, self.watch_sources)):
+            if wanted:
+                threading.Thread(target=work, daemon=True).start()
+        self.tell(b"R", told)
+        try:
+            while self.control.recv(MESSAGE):
+                pass
+        except OSError:
+            pass
+        # For a request that hangs, a thread of the application, what it registered with atexit.
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(STOP_LIMIT)
+        self.stop()
+
+    def stop(self, *_):
+        """Takes no more requests than are queued. Also the handler of SIGTERM."""
+        if os.getpid() != self.process:
+            os._exit(1)  # the application forked, and both came back: only one may serve
+        shut(self.requests)
+
+    def end_thread(self):
+        with self.lock:
+            self.alive -= 1
+            if not self.alive:
+                shut(self.control)  # wakes the main thread
+
+    def leave(self):
+        """In a process that the application forked, which is none of httpd's."""
+        Lines.turn = threading.RLock()
+        for each in [self.control, *self.sockets]:
+            each.close()
+        if signal.getsignal(signal.SIGTERM) == self.stop:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        release()
+
+    def count_request(self):
+        if next(self.requests_counted) == self.requests_max:
+            self.ask_replacement("served %d requests" % self.requests_max)
+
+    def watch_age(self):
+        time.sleep(self.lifetime)
+        self.ask_replacement("lived %d s" % self.lifetime)
+
+    def ask_replacement(self, why):
+        with self.lock:
+            if not self.asked:
+                self.asked = True
+                self.tell(b"E", why)
+
+    def watch_sources(self):
+        """Tells of a changed source, once per look however many there are."""
+        known = {}
+        while True:
+            changed = None
+            for path in sources():
+                try:
+                    time_now = os.stat(path).st_mtime_ns
+                except OSError:
+                    continue  # being replaced, perhaps
+                if known.setdefault(path, time_now) != time_now:
+                    known[path] = time_now
+                    changed = path
+            if changed:
+                self.tell(b"C", changed)
+            time.sleep(SCAN_PERIOD)
+
+
+def sources():
+    """The files of the imported modules, but for those that are installed and not worked on."""
+    paths = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+    paths = [path for path in paths if isinstance(path, str) and not is_installed(path)]
+    return paths[:SCAN_LIMIT]
+
+
+is_installed = re.compile(re.escape(os.path.dirname(os.__file__)) + "/|.*/(site|dist)-packages/").match
+
+
+def spread(number):
+    """Up to a tenth more, so that processes that began together do not end together."""
+    return number + int.from_bytes(os.urandom(4), "little") % (number // 10 + 1)
+
+
+def hold():
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+
+
+def release():
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+
+
+def shut(sock):
+    try:
+        sock.shutdown(socket.SHUT_RD)
+    except OSError:
+        pass
+
+
+def receive_with_descriptors(sock):
+    text, ancillary, _, _ = sock.recvmsg(MESSAGE, socket.CMSG_SPACE(253 * 4), socket.MSG_CMSG_CLOEXEC)
+    if not text:
+        sys.exit(0)  # httpd is gone already
+    return text, [fd for _, _, data in ancillary for (fd,) in struct.iter_unpack("i", data)]
+
+
+def main(control):
+    # Programs that the application starts must not find the control socket as their input.
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    sys.stdout = Lines(1, "<stdout>").as_text()
+    sys.stderr = WSGI_ERRORS
+    atexit.register(Lines.end)
+    faulthandler.enable()
+    # Ctrl-C goes to the whole process group, and httpd decides. (SIG_IGN would be inherited.)
+    signal.signal(signal.SIGINT, lambda *_: None)
+    worker = Worker(control)
+    sys.argv[:] = ["httpd"]
+    if sys.path[:1] == [""]:
+        del sys.path[0]  # "" is wherever the application changes to
+    if sys.path[:1] != [os.getcwd()]:
+        sys.path.insert(0, os.getcwd())
+    try:
+        application, told = load(worker.target)
+    except BaseException as error:
+        worker.tell(b"F", str(error) if isinstance(error, Unusable) else story(error))
+        Lines.end()
+        os._exit(3)  # threads that the application started would keep the process
+    worker.serve(application, "Python %s, %s, WSGI" % (sys.version.split()[0], told))
+
+
+control = c.dup()  # noqa: F821 - c is what descriptor 0 was to the one line before this text
+c.detach()  # noqa: F821
+main(control)

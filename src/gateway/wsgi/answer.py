@@ -1,0 +1,289 @@
+"""One answer of a Python application: what PEP 3333 asks of a server, and the messages to httpd.
+
+It must never know HTTP's framing, connections, or which thread it runs on.
+"""
+
+import errno
+import io
+import os
+import re
+import socket
+import stat
+import struct
+
+MESSAGE = 128 * 1024  # the longest message, in bytes
+COPIED = 8 * 1024  # content up to here is copied behind its head: cheaper than a gathering send
+HEAD_LIMIT = 64 * 1024  # the longest head
+KNOWN_LIMIT = 512  # heads and header lines that are remembered, …
+KNOWN_SIZE = 1024  # … none longer than this
+
+ANSWER = struct.Struct("<16sBBHI")  # token, kind, flags, thread, length of the head
+CREDIT = struct.Struct("<16sq")  # token, bytes
+EXTENT = struct.Struct("<QQ")  # offset, length
+HEAD, PIECE, FILE, FAILED, BROKEN = 1, 2, 3, 4, 5
+LAST = 1
+TO_THE_END = 2**64 - 1
+
+
+class Unwanted(ConnectionError):
+    """Nobody takes more content of this answer: the application should stop making it."""
+
+
+class Gone(BaseException):
+    """The socket for answers is broken. No application may catch this."""
+
+
+HOP_BY_HOP = set(
+    "connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer"
+    " trailers transfer-encoding upgrade".split()
+)
+LENGTH = "Content-Length"  # always spelled so in a head, to be found again
+is_status = re.compile("[2-5][0-9][0-9] [ -~\x80-\xff]*").fullmatch
+is_name = re.compile("[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
+is_value = re.compile("[ -~\x80-\xff]*").fullmatch
+is_length = re.compile("[0-9]{1,18}").fullmatch
+find_lengths = re.compile(b"\nContent-Length\0([0-9]+)").findall
+HEADS = {}  # what was checked and rendered: heads with their Content-Length, …
+FIELDS = {}  # … and lines of heads, because most come again
+
+
+def remember(known, key, value, size):
+    if len(known) >= KNOWN_LIMIT:
+        known.clear()
+    if size <= KNOWN_SIZE:
+        known[key] = value
+    return value
+
+
+def render_head(status, headers):
+    if not isinstance(status, str):
+        raise TypeError("the status is a str, not %.80r" % (status,))
+    if not is_status(status):
+        raise ValueError("a status is like '200 OK', not %.80r" % status)
+    lines = [FIELDS.get(pair) or render_field(pair) for pair in map(tuple_of_two, headers)]
+    head = b"".join([status.encode("latin-1"), b"\n", *lines])
+    lengths = find_lengths(head)
+    if len(head) > HEAD_LIMIT or len(lengths) > 1:
+        raise ValueError("a head of %d bytes, %d Content-Length" % (len(head), len(lengths)))
+    length = int(lengths[0]) if lengths else None
+    return remember(HEADS, (status, *headers), (head, length), len(head))
+
+
+def tuple_of_two(pair):
+    if isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(text, str) for text in pair):
+        return pair
+    raise TypeError("a header is a tuple of two str, not %.80r" % (pair,))
+
+
+def render_field(pair):
+    name, value = pair
+    if not is_name(name):
+        raise ValueError("%.80r cannot be the name of a header" % name)
+    if not is_value(value):
+        raise ValueError("the value of %s has a character that no header may have" % name)
+    if name.lower() in HOP_BY_HOP:
+        raise ValueError("%s is about the connection, which is the server's" % name)
+    if name.lower() == "content-length":
+        if not is_length(value):
+            raise ValueError("Content-Length is a number, not %.80r" % value)
+        name = LENGTH
+    line = ("%s\0%s\n" % (name, value)).encode("latin-1")
+    return remember(FIELDS, pair, line, len(line))
+
+
+class FileWrapper:
+    """wsgi.file_wrapper: a file in blocks, unless httpd can have its descriptor."""
+
+    def __init__(self, filelike, blksize=64 * 1024):
+        self.filelike = filelike
+        self.blksize = blksize
+        self.untouched = True
+        if hasattr(filelike, "close"):
+            self.close = filelike.close
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        self.untouched = False
+        block = self.filelike.read(self.blksize)
+        if not block:
+            raise StopIteration
+        return block
+
+    def place(self):
+        """Descriptor, position, size; None unless it is a plain file of which nothing was read."""
+        file = raw = self.filelike
+        for wrapped in ("file", "raw"):  # as in tempfile and Django, and as in a buffered file
+            raw = getattr(raw, wrapped, raw)
+        # A gzip.GzipFile has the descriptor of what is compressed; a text file gives no bytes.
+        if not self.untouched or isinstance(raw, io.IOBase) and not isinstance(raw, io.FileIO):
+            return None
+        try:
+            descriptor = file.fileno()
+            status = os.fstat(descriptor)
+            # A buffered file is further on than what was read of it.
+            position = file.tell() if hasattr(file, "tell") else os.lseek(descriptor, 0, 1)
+        except (AttributeError, OSError, TypeError, ValueError):
+            return None
+        if stat.S_ISREG(status.st_mode) and position <= status.st_size:
+            return descriptor, position, status.st_size
+        return None
+
+
+class Exchange:
+    """One request being answered. A new object each time: start_response may outlive its request."""
+
+    __slots__ = ("thread", "token", "out", "is_head", "head", "left", "began", "ended", "unpaid")
+
+    def __init__(self, thread, token, out, is_head):
+        self.thread = thread
+        self.token = token
+        self.out = out
+        self.is_head = is_head
+        self.head = None
+        self.left = None  # what is to come of Content-Length
+        self.began = False
+        self.ended = False
+        self.unpaid = 0  # bytes of content that httpd did not credit yet
+
+    def start_response(self, status, headers, exc_info=None):
+        if exc_info:
+            try:
+                if self.began:
+                    raise exc_info[1].with_traceback(exc_info[2])
+            finally:
+                exc_info = None  # it holds this very frame
+        elif self.head is not None:
+            raise RuntimeError("start_response was called again, and without exc_info")
+        if not isinstance(headers, list):
+            raise TypeError("the headers are a list, not %.80r" % (headers,))
+        try:
+            self.head, self.left = HEADS[(status, *headers)]
+        except (KeyError, TypeError):
+            self.head, self.left = render_head(status, headers)
+        return self.write
+
+    def write(self, content):
+        if not self.is_bare():
+            self.send(content)
+
+    def is_bare(self):
+        """Whether no content may follow the head, whatever the application gives."""
+        if self.head is None:
+            raise RuntimeError("the application did not call start_response")
+        return self.is_head or self.head.startswith((b"204", b"304"))
+
+    def send_all(self, blocks):
+        """A list or tuple: all the content is here, and mostly it fits one message."""
+        bare = self.is_bare()
+        size = sum(map(len, blocks)) if len(blocks) != 1 else len(blocks[0])
+        room = MESSAGE - ANSWER.size - len(self.head)
+        if self.left is None and size and (size > room or bare) and not self.began:
+            self.declare(size)
+        if bare or size > room or self.began:
+            return self.stream(blocks)
+        content = blocks[0] if len(blocks) == 1 else b"".join(blocks)
+        if type(content) is not bytes or self.left not in (None, len(content)):
+            return self.stream(blocks)
+        header = ANSWER.pack(self.token, HEAD, LAST, self.thread.index, len(self.head))
+        try:
+            if size <= COPIED:
+                self.out.send(b"".join((header, self.head, content)))
+            else:
+                self.out.sendmsg((header, self.head, content))
+        except OSError as error:
+            raise_gone(error)
+        self.began = self.ended = True
+
+    def declare(self, size):
+        """Content-Length where httpd sees less than all: a GET of many messages, or HEAD."""
+        if not self.head.startswith((b"204", b"304")):
+            self.head += b"Content-Length\0%d\n" % size
+            self.left = size
+
+    def stream(self, blocks):
+        """Sends each block before the next is asked for."""
+        for block in blocks:
+            if block:
+                if self.is_bare():
+                    break
+                self.send(block)
+        if not self.ended:
+            if not self.is_bare() and self.left:
+                raise RuntimeError("the content is %d bytes short of Content-Length" % self.left)
+            self.message(PIECE if self.began else HEAD, LAST)
+
+    def send(self, content):
+        """Sends content as httpd can take it, behind the head if that is still here."""
+        if not isinstance(content, bytes):
+            raise TypeError("content is bytes, not %.80r" % (content,))
+        if self.ended and self.left is None:
+            raise Unwanted("the answer has ended")
+        rest = memoryview(content)[: self.left]
+        excess = len(content) - len(rest)
+        while rest:
+            room = MESSAGE - ANSWER.size - (0 if self.began else len(self.head))
+            # Half the window: what httpd does not think worth a credit yet must not stop us.
+            piece = rest[: min(room, self.thread.window // 2)]
+            if self.began:
+                self.await_credit(len(piece))
+            rest = rest[len(piece) :]
+            if self.left is not None:
+                self.left -= len(piece)
+            self.message(PIECE if self.began else HEAD, LAST if self.left == 0 else 0, piece)
+        if excess:
+            if not self.ended:
+                self.message(HEAD, LAST)  # Content-Length: 0
+            complain("httpd: the content is longer than its Content-Length\n")
+            raise Unwanted("the content is longer than its Content-Length")
+
+    def send_file(self, wrapper):
+        place = None if self.head is None or self.began else wrapper.place()
+        if place is None or self.head.startswith((b"204", b"304")):
+            return self.stream(wrapper)
+        descriptor, position, size = place
+        if self.left is not None and self.left > size - position:
+            return self.stream(wrapper)
+        extent = EXTENT.pack(position, TO_THE_END if self.left is None else self.left)
+        attached = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("i", descriptor))]
+        self.message(FILE, LAST, extent, attached)
+
+    def message(self, kind, flags, content=b"", attached=()):
+        head = self.head if kind in (HEAD, FILE) else b""
+        header = ANSWER.pack(self.token, kind, flags, self.thread.index, len(head))
+        try:
+            self.out.sendmsg((header, head, content), attached)
+        except OSError as error:
+            raise_gone(error)
+        self.began = True
+        self.ended = flags == LAST
+        self.unpaid += len(content)
+
+    def await_credit(self, size):
+        """Reads what httpd says of this answer, and waits until this much may be sent."""
+        thread = self.thread
+        while True:
+            waits = self.unpaid + size > thread.window
+            try:
+                message = thread.credits.recv(CREDIT.size, 0 if waits else socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return
+            token, amount = CREDIT.unpack(message or CREDIT.pack(self.token, -1))
+            if token == self.token:
+                if amount < 0:
+                    self.left = None
+                    self.message(PIECE, LAST)
+                    raise Unwanted("nobody wants the rest")
+                self.unpaid -= amount
+
+    def give_up(self):
+        if not self.ended:
+            self.message(BROKEN if self.began else FAILED, LAST)
+
+
+def raise_gone(error):
+    """Tells a broken socket from a trouble of one message, such as too many files on the way."""
+    if isinstance(error, ConnectionError) or error.errno == errno.EBADF:  # closed after a fork
+        raise Gone from error
+    raise error

@@ -1,0 +1,71 @@
+"""Finds the application that a target names, or tells the operator why there is none."""
+
+import os
+import re
+import sys
+
+
+class Unusable(Exception):
+    """Why there is no application, for the operator."""
+
+
+def load(target):
+    """The application that the target names, and what to tell of it."""
+    module_name, _, name = (part.strip() for part in target.partition(":"))
+    module = load_module(module_name)
+    name = name or ("application" if hasattr(module, "application") else "app")
+    first = re.match(r"\w*", name).group()
+    if not hasattr(module, first):
+        own = ", ".join(key for key, value in vars(module).items() if is_own(module, key, value))
+        raise Unusable(
+            "module %r has no attribute %r; it has: %s" % (module_name, first, own or "no callables")
+        )
+    # A call, perhaps with arguments, or a dotted name: it comes from the operator, as the code does.
+    try:
+        expression = compile(name, NAME, "eval")
+    except SyntaxError:
+        raise Unusable("%r is neither a name nor a call" % name) from None
+    found = eval(expression, vars(module))
+    told = "%s:%s" % (module_name, name)
+    if not callable(found):
+        raise Unusable("%s is not callable, but of type %s" % (told, type(found).__name__))
+    code = getattr(found, "__code__", None) or getattr(type(found).__call__, "__code__", None)
+    if code and code.co_flags & 0x80:  # CO_COROUTINE
+        raise Unusable("%s is async: an ASGI application, not a WSGI one" % told)
+    return found, "%s from %s" % (told, getattr(module, "__file__", "a folder"))
+
+
+def is_own(module, name, value):
+    """Whether it may be meant: not a function or class that was imported from elsewhere."""
+    if isinstance(value, type) or hasattr(value, "__code__"):
+        return value.__module__ == module.__name__ and not name.startswith("_")
+    return callable(value) and not name.startswith("_")
+
+
+def load_module(name):
+    if "/" in name or name.endswith(".py"):
+        raise Unusable("%r is a path; a module is named as import does: package.module" % name)
+    try:
+        __import__(name)  # importlib.import_module would leave frames of its own
+    except ModuleNotFoundError as error:
+        if trace_of(error) or not (name + ".").startswith("%s." % error.name):
+            raise  # the module is there, another that it imports is not
+        raise Unusable(no_module(error)) from None
+    except ValueError as error:
+        if trace_of(error):
+            raise
+        raise Unusable("%r cannot be the name of a module" % name) from None
+    return sys.modules[name]
+
+
+def no_module(error):
+    import difflib
+    import pkgutil
+
+    parent, _, last = error.name.rpartition(".")
+    places = list(getattr(sys.modules[parent], "__path__", [])) if parent else [os.getcwd()]
+    if not places:
+        return str(error)
+    near = difflib.get_close_matches(last, [found.name for found in pkgutil.iter_modules(places)], 1)
+    hint = "; there is %r" % ".".join(filter(None, [parent, near[0]])) if near else ""
+    return "no module named %r in %s%s" % (error.name, ", ".join(places), hint)
