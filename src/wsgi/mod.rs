@@ -13,8 +13,13 @@ pub mod request;
 pub use answer::{Answer, Kind};
 pub use request::Token;
 
-/// What runs in a worker: Python's standard library and nothing else.
-pub const ADAPTER: &str = include_str!("adapter.py");
+/// What runs in a worker: one text, of Python's standard library and nothing else.
+pub const ADAPTER: &str = concat!(
+    include_str!("adapter/log.py"),
+    include_str!("adapter/answer.py"),
+    include_str!("adapter/load.py"),
+    include_str!("adapter/worker.py"),
+);
 
 /// How a worker is started: it takes its standard input as a socket, and runs the program that is the
 /// first message on it.
