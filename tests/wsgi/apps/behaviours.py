@@ -76,6 +76,13 @@ def lines(environ, start_response):
     return [repr((first, second, rest)).encode()]
 
 
+def sized(environ, start_response):
+    """Reads the content, and answers with so many bytes at once."""
+    environ["wsgi.input"].read()
+    start_response("200 OK", TEXT)
+    return [b"x" * parameter(environ, "size", 1000)]
+
+
 def unread(environ, start_response):
     """Looks at no content at all."""
     start_response("200 OK", TEXT)
@@ -371,7 +378,7 @@ def misuse(environ, start_response):
 
 
 NAMES = (
-    hello, dump, process, echo, digest, lines, unread, stream, sparse_stream, patient, slow, write, file, file_like,
+    hello, dump, process, echo, digest, lines, sized, unread, stream, sparse_stream, patient, slow, write, file, file_like,
     generated, closing, raises_first, raises_started, raises_later, recovers, recovers_late, hangs, hangs_later,
     exits, crashes, leaks, prints, sleeps, repeated, latin, status, silent, short, long, misuse,
 )  # fmt: skip
