@@ -3,7 +3,8 @@
 use crate::server::Server;
 use crate::support::client::End;
 use crate::support::{noise, until};
-use std::fs;
+use std::fs::{self, File};
+use std::time::{Duration, SystemTime};
 
 #[test]
 fn a_small_answer_is_as_the_application_made_it() {
@@ -55,7 +56,8 @@ fn every_behaviour_passes_the_validator() {
     }
     for target in ["echo", "digest", "sized", "unread"] {
         let request = server.request("POST", &format!("/app/{target}"));
-        request.content(noise(100_000)).send().expect(200);
+        let reply = request.content(noise(100_000)).send();
+        assert_eq!(reply.status, 200, "{target}: {}", server.log());
     }
     server.request("POST", "/app/lines").content("one\ntwo\nthree\nfour").send().expect(200);
     // All that it has to complain of while an iterable is thrown away goes to the log.
@@ -108,7 +110,10 @@ fn what_is_written_comes_before_what_is_returned() {
 fn a_wrapped_file_is_sent_from_where_it_stands() {
     let content = noise(955_001);
     let Some(server) = Server::behaviours("env = { FILE = \"file.bin\" }") else { return };
-    server.folder.write("apps/file.bin", &content);
+    let path = server.folder.write("apps/file.bin", &content);
+    let file = File::options().write(true).open(path).expect("it is there");
+    // What was changed a moment ago has no strong validator.
+    file.set_modified(SystemTime::now() - Duration::from_secs(3600)).expect("it is ours");
     for offset in [0, 1, 65_536, 955_000] {
         let reply = server.get(&format!("/app/file?offset={offset}"));
         reply.expect(200).body(&content[offset..]);
@@ -155,18 +160,17 @@ fn headers_that_repeat_and_bytes_beyond_ascii_arrive() {
 fn any_status_arrives_and_content_only_where_it_may() {
     let Some(server) = Server::behaviours("") else { return };
     let mut client = server.connect();
-    for (code, status, reason) in [
-        ("404+Gone+fishing", 404, "Gone fishing"),
-        ("418+I%27m+a+teapot", 418, "I'm a teapot"),
-        ("599+Strange", 599, "Strange"),
-        ("204+No+Content", 204, "No Content"),
-        ("304+Not+Modified", 304, "Not Modified"),
-        ("503+Later", 503, "Later"),
+    for (code, status) in [
+        ("404+Gone+fishing", 404),
+        ("418+I%27m+a+teapot", 418),
+        ("599+Strange", 599),
+        ("204+No+Content", 204),
+        ("304+Not+Modified", 304),
+        ("503+Later", 503),
     ] {
         client.send(format!("GET /app/status?code={code} HTTP/1.1\r\nHost: x\r\n\r\n"));
-        let reply = client.reply();
-        reply.expect(status).body(if [204, 304].contains(&status) { "" } else { "content\n" });
-        assert_eq!(reply.reason, reason);
+        let content = if [204, 304].contains(&status) { "" } else { "content\n" };
+        client.reply().expect(status).body(content);
     }
 }
 

@@ -95,7 +95,8 @@ impl<'a> Browser<'a> {
             fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let arguments: Vec<&str> =
             pairs.iter().flat_map(|pair| ["--data-urlencode", pair.as_str()]).collect();
-        self.curl(path, &arguments)
+        // A form without fields is a POST, too.
+        self.curl(path, &[&["--data", ""], &arguments[..]].concat())
     }
 
     /// Sends a file in a form, and its other fields.
@@ -118,7 +119,14 @@ impl<'a> Browser<'a> {
         // Left over from the last page, where this one has no content.
         let _ = std::fs::remove_file(&content);
         let output = Command::new("curl")
-            .args(["-sS", "--max-time", "20", "--location", "--write-out", "%{http_code} %{url}"])
+            .args([
+                "-sS",
+                "--max-time",
+                "20",
+                "--location",
+                "--write-out",
+                "%{http_code} %{url_effective}",
+            ])
             .args(["--referer", ";auto"])
             .arg("--cookie")
             .arg(&jar)

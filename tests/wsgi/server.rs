@@ -32,7 +32,7 @@ impl Folder {
     pub fn new() -> Folder {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("httpd-wsgi-{}-{number}", std::process::id());
+        let name = format!("httpd-applications-{}-{number}", std::process::id());
         let folder = Folder(std::env::temp_dir().join(name));
         copy(Path::new(APPLICATIONS), &folder.path("apps"));
         folder.write("www/index.html", "from www\n");
@@ -65,7 +65,8 @@ impl Folder {
 
     /// A command with a configuration, written now.
     pub fn configured(&self, config: &str) -> Command {
-        let file = self.write("httpd.toml", format!("root = \"www\"\n{config}"));
+        let file =
+            self.write("httpd.toml", format!("root = \"www\"\n[log]\nlevel = \"info\"\n{config}"));
         self.httpd(&["-c", file.to_str().expect("a path of ours is text")])
     }
 }
@@ -336,7 +337,8 @@ fn tree(root: u32) -> Vec<u32> {
     tree
 }
 
-/// Whether a process runs our adapter, whose name is in what its Python is told to do.
+/// Whether a process runs our adapter, whose name is in what its Python is told to do, and in nothing
+/// that we name.
 pub fn is_python(id: &u32) -> bool {
     let words = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
     memchr::memmem::find(&words, b"httpd-wsgi").is_some()

@@ -4,7 +4,10 @@ import hashlib
 import io
 import os
 
-from flask import Flask, Response, abort, flash, jsonify, redirect, render_template, request, send_file, session, url_for
+from flask import (
+    Flask, Response, abort, flash, jsonify, redirect, render_template, request, send_file, session,
+    stream_with_context, url_for,
+)  # fmt: skip
 
 app = Flask(__name__)
 app.secret_key = os.environ.get("SECRET_KEY", "only for tests")
@@ -53,6 +56,7 @@ def page(name):
 
 @app.get("/count")
 def count():
+    @stream_with_context
     def numbers():
         for number in range(int(request.args.get("to", 5))):
             yield f"{number}\n"
