@@ -44,12 +44,19 @@ fn what_cannot_be_served_is_not_started_and_why_is_told() {
         ),
         ("broken_syntax:application", &["SyntaxError", "broken_syntax.py"]),
         ("no_such_module:app", &["no_such_module"]),
-        ("behaviours:aplication", &["aplication", "application", "create_app"]),
+        ("few_names:aplication", &["aplication", "application", "create_app"]),
         ("behaviours:not_callable", &["not_callable"]),
-        ("broken_wrapper", &["app"]),
+        ("no_names", &["app"]),
     ] {
         let folder = Folder::new();
-        folder.write("apps/broken_wrapper.py", "something_else = 1\n");
+        folder.write("apps/no_names.py", "something_else = 1\n");
+        folder.write(
+            "apps/few_names.py",
+            "from behaviours import application as hidden\n\n\n\
+             def application(environ, start_response):\n    \
+             return hidden(environ, start_response)\n\n\n\
+             def create_app():\n    return application\n",
+        );
         let mut command = folder.httpd(&["--wsgi", target]);
         let (code, log) = refusal(&mut command);
         assert!(code.is_some_and(|code| code != 0), "{target} ended with {code:?}: {log}");
