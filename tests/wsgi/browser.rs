@@ -4,6 +4,7 @@ use crate::server::{Folder, Server, has_python};
 use crate::{support, venv};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 /// The packages of the real sites, as they were tested last.
 const PACKAGES: &[&str] = &["flask==3.1.3", "django==5.2.19"];
@@ -18,8 +19,10 @@ pub fn python() -> Option<PathBuf> {
         support::skip("curl is missing");
         return None;
     }
-    match venv::with("sites", PACKAGES) {
-        Ok(environment) => Some(venv::program(&environment, "python")),
+    // Asked once: where there is no network, each try takes its time.
+    static ENVIRONMENT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    match ENVIRONMENT.get_or_init(|| venv::with("sites", PACKAGES)) {
+        Ok(environment) => Some(venv::program(environment, "python")),
         Err(reason) => {
             support::skip(&format!("Flask and Django cannot be installed: {reason}"));
             None
