@@ -139,6 +139,9 @@ impl Process {
     /// How it ended, which it has or will within a moment; then which requests it never took.
     pub fn ended(&mut self) -> (io::Result<ExitStatus>, Vec<Token>) {
         let status = self.wait();
+        // From here on a worker that has not heard of it finds the socket closed, and keeps what it
+        // was about to send: nothing comes in behind what is taken out now.
+        self.requests.finish();
         let mut unread = Vec::new();
         let mut buffer = [0; 64];
         loop {

@@ -299,3 +299,14 @@ fn a_process_that_leaves_gets_no_more_and_finishes_what_it_has() {
     old.says(token, 1, true, OK, b"done");
     assert_eq!(answered(it.reads(&old)), [(0, 200, b"done".to_vec())]);
 }
+
+#[test]
+fn what_would_go_to_a_process_whose_socket_is_closed_goes_to_the_next() {
+    let mut it = Played::new();
+    let gone = it.joins(1);
+    drop(gone.requests);
+    assert_eq!(it.submits(0), Handed::Over);
+    assert_eq!(it.submits(1), Handed::Over);
+    let next = it.joins(2);
+    assert_eq!(std::iter::from_fn(|| next.takes()).count(), 2);
+}
