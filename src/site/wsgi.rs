@@ -2,11 +2,13 @@
 //!
 //! It must never know how the application is run, or reached.
 
+use super::Response;
 use super::application::Application;
 use super::content::ContentPolicy;
 use super::handler::{Answer, Desk, Forward, Handler, Methods};
 use crate::files::SpoolPlace;
-use crate::http::{Method, Request};
+use crate::http::{Method, Request, Status};
+use crate::wsgi::ENVIRON_BYTES_MAX;
 use crate::wsgi::environ::{self, Several, Surroundings};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -109,6 +111,9 @@ impl Handler for Wsgi {
         let mut environ = Vec::with_capacity(ENVIRON_BYTES_USUAL);
         let content_bytes = content.length().unwrap_or(0);
         environ::write(&mut environ, request, request.matched, content_bytes, surroundings);
+        if environ.len() > ENVIRON_BYTES_MAX {
+            return Response::new(Status::REQUEST_HEADER_FIELDS_TOO_LARGE).into();
+        }
         let application = Arc::clone(&self.application);
         Answer::Forward(Forward { application, environ, content })
     }

@@ -31,3 +31,13 @@ pub const MESSAGE_BYTES_MAX: usize = 128 * 1024;
 
 /// Content that a worker may have sent for one answer that no client has taken yet.
 pub const WINDOW_BYTES: usize = 256 * 1024;
+
+/// The longest environ and content of a request together, marshalled.
+pub const REQUEST_BYTES_MAX: usize = MESSAGE_BYTES_MAX - 64;
+
+/// The most content that is part of a message; more is told by the name of a file.
+pub const CONTENT_BYTES_MAX: usize = 56 * 1024;
+
+/// The longest environ, which leaves room for that. As characters above U+007F take two bytes, this is
+/// twice the largest head, and what goes with it.
+pub const ENVIRON_BYTES_MAX: usize = REQUEST_BYTES_MAX - CONTENT_BYTES_MAX - 64;

@@ -12,6 +12,7 @@ use crate::server::local::Local;
 use crate::server::state::{Awaited, State, Verdict};
 use crate::server::transport::Transport;
 use crate::site::{Content, ContentPolicy};
+use crate::wsgi::CONTENT_BYTES_MAX;
 use std::time::Duration;
 
 impl<T: Transport> Connection<T> {
@@ -38,7 +39,16 @@ impl<T: Transport> Connection<T> {
                 (Intake::collect(usize::MAX, SpoolPlace::Temporary), bytes_max)
             }
             ContentPolicy::Collect { bytes_max, place } => {
-                (Intake::collect(local.limits.content_memory_bytes_max, place), bytes_max)
+                let memory_bytes_max = match place {
+                    // It is for another process, and what memory holds goes there in a message.
+                    SpoolPlace::Named => {
+                        local.limits.content_memory_bytes_max.min(CONTENT_BYTES_MAX)
+                    }
+                    SpoolPlace::Temporary | SpoolPlace::Root { .. } => {
+                        local.limits.content_memory_bytes_max
+                    }
+                };
+                (Intake::collect(memory_bytes_max, place), bytes_max)
             }
             ContentPolicy::Stream { bytes_max } => {
                 let (inlet, reader) = local.pipe_to_thread(self.id);
