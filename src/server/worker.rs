@@ -145,6 +145,8 @@ impl Worker {
         if events.iter().any(|event| event.token() == CHANGES) {
             self.local.files.look();
         }
+        // What applications had said beyond their share of the turn before.
+        self.read_on_answers();
         // What clients did.
         for event in events.iter() {
             self.dispatch(event);
@@ -349,7 +351,7 @@ impl Worker {
     /// How long nothing will happen unless somebody does something.
     fn timeout(&self) -> Option<Duration> {
         let can_accept = self.accepting.contains(&Accepting::Ready) && !self.is_full();
-        if can_accept || self.turns.has_work() {
+        if can_accept || self.turns.has_work() || self.local.gateway.has_unread() {
             return Some(Duration::ZERO);
         }
         let paused = self.accepting.iter().filter_map(|accepting| match accepting {

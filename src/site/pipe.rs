@@ -302,6 +302,11 @@ pub enum Reader {
 }
 
 impl Feeder {
+    /// How many bytes wait to be taken.
+    pub fn bytes(&self) -> usize {
+        self.shared.lock().bytes
+    }
+
     /// Puts bytes in. How many are in is the business of who is told what was taken.
     pub fn push(&self, bytes: &[u8]) -> Reader {
         let mut state = self.shared.lock();

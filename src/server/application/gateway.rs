@@ -14,7 +14,7 @@ use crate::site::pipe::{Reader, within_worker};
 use crate::site::{Application, Content, Forward, OwnedContent, OwnedResponse};
 use crate::sys::channel::{Arrived, MESSAGE_BYTES_MAX};
 use crate::wsgi::answer::{Answer, Head, Kind, Last};
-use crate::wsgi::{Token, marshal, request};
+use crate::wsgi::{REQUEST_BYTES_MAX, Token, WINDOW_BYTES, marshal, request};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::os::fd::OwnedFd;
@@ -32,6 +32,8 @@ pub struct Gateway {
     served: Vec<Served>,
     next_number: u64,
     buffer: Vec<u8>,
+    /// Who may have said more than was read in one turn.
+    unread: Vec<ProcessId>,
 }
 
 struct Served {
@@ -46,7 +48,13 @@ struct Served {
 impl Gateway {
     /// Of a worker with this number; it knows no application yet.
     pub fn new(reactor: usize) -> Gateway {
-        Gateway { reactor, served: Vec::new(), next_number: 0, buffer: Vec::new() }
+        Gateway {
+            reactor,
+            served: Vec::new(),
+            next_number: 0,
+            buffer: Vec::new(),
+            unread: Vec::new(),
+        }
     }
 
     /// Sends a request on, or keeps it until a process has room.
@@ -64,6 +72,10 @@ impl Gateway {
                 return Handed::Refused;
             }
         };
+        if forward.environ.len() + content.len() > REQUEST_BYTES_MAX {
+            log::error!("a request is too long to be sent to an application");
+            return Handed::Refused;
+        }
         let deadline = now + application.timeout;
         let exchange = Exchange { id, environ: forward.environ, content, spool, deadline };
         served.waiting.push_back(exchange);
@@ -99,45 +111,92 @@ impl Gateway {
                     let pending = Pending { exchange, progress: Progress::None, deadline };
                     link.pending.insert(number, pending);
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    // Its queue is full of other workers' requests. An answer to one of ours will
-                    // let us try again, and where there is none of ours, the next look will.
-                    served.waiting.push_front(exchange);
-                    return;
-                }
-                Err(_) => {
+                Err(error) if is_closed(&error) => {
                     // It is being replaced: the news is on its way.
                     link.state = LinkState::Leaving;
                     served.waiting.push_front(exchange);
+                }
+                Err(_) => {
+                    // Its queue is full of other workers' requests, or the kernel has no memory now.
+                    // An answer to one of ours will let us try again, and where there is none of
+                    // ours, the next look will.
+                    served.waiting.push_front(exchange);
+                    return;
                 }
             }
         }
     }
 
-    /// Reads what a process has answered to this worker.
+    /// Reads what a process has answered to this worker. Where that may not be all, it goes on in the
+    /// next turn ([`Gateway::read_on`]).
     pub fn read(&mut self, process: ProcessId, now: Instant, deliveries: &mut Deliveries) {
+        if self.read_some(process, MESSAGES_PER_TURN, now, deliveries) == Rest::Perhaps
+            && !self.unread.contains(&process)
+        {
+            self.unread.push(process);
+        }
+    }
+
+    /// Reads on where there may be more.
+    pub fn read_on(&mut self, now: Instant, deliveries: &mut Deliveries) {
+        for process in std::mem::take(&mut self.unread) {
+            self.read(process, now, deliveries);
+        }
+    }
+
+    /// Whether there is anything to [read on](Gateway::read_on).
+    pub fn has_unread(&self) -> bool {
+        !self.unread.is_empty()
+    }
+
+    fn read_some(
+        &mut self,
+        process: ProcessId,
+        messages_max: usize,
+        now: Instant,
+        deliveries: &mut Deliveries,
+    ) -> Rest {
         let Some((index, place)) = self.place_of(process) else {
-            return;
+            return Rest::None;
         };
         self.buffer.resize(MESSAGE_BYTES_MAX, 0);
         let served = &mut self.served[index];
         let timeout = served.application.timeout;
-        let link = &mut served.links[place];
-        // Whoever has nothing to say says nothing: there is no need to ask then.
-        while !link.pending.is_empty() {
+        let (link, orders) = (&mut served.links[place], &served.orders[place]);
+        let mut rest = Rest::Perhaps;
+        for _ in 0..messages_max {
+            // Whoever has nothing to say says nothing: there is no need to ask then.
+            if link.pending.is_empty() {
+                rest = Rest::None;
+                break;
+            }
             match link.answers.receive_into(&mut self.buffer) {
-                Ok(Some(Arrived { length: 0, .. })) | Ok(None) => break,
+                Ok(Some(Arrived { length: 0, .. })) | Ok(None) => {
+                    rest = Rest::None;
+                    break;
+                }
                 Ok(Some(Arrived { length, descriptors })) => {
                     let message = &self.buffer[..length];
-                    take_in(link, message, descriptors, now + timeout, deliveries);
+                    let said = take_in(link, message, descriptors, now + timeout, deliveries);
+                    if said == Said::TooMuch {
+                        link.state = LinkState::Leaving;
+                        let why = "it sends more than it may";
+                        orders.give(Order::Replace { process, why });
+                    }
+                }
+                // It arrived cut, or without what came with it.
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    refuse(link, &self.buffer, deliveries);
                 }
                 Err(error) => {
                     log::error!("reading from an application: {error}");
+                    rest = Rest::None;
                     break;
                 }
             }
         }
         self.dispatch(index, now);
+        rest
     }
 
     /// Takes in what a slot tells.
@@ -157,12 +216,12 @@ impl Gateway {
             }
             News::Left(process, unread) => {
                 // What it said before it ended counts.
-                self.read(process, now, &mut deliveries);
+                self.read_some(process, LAST_MESSAGES_MAX, now, &mut deliveries);
                 if let Some((index, place)) = self.place_of(process) {
                     let served = &mut self.served[index];
                     let link = served.links.swap_remove(place);
                     served.orders.swap_remove(place);
-                    lose(link, &unread, &mut served.waiting, &mut deliveries);
+                    lose(link, self.reactor, &unread, &mut served.waiting, &mut deliveries);
                     self.dispatch(index, now);
                 }
             }
@@ -260,29 +319,46 @@ fn marshalled(content: Content) -> io::Result<(Vec<u8>, Option<Spool>)> {
     }
 }
 
-/// One message of a process.
+/// Whether there may be more to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rest {
+    None,
+    Perhaps,
+}
+
+/// Whether a process keeps to its bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Said {
+    Enough,
+    TooMuch,
+}
+
+/// One message of a process. Whatever it says, an exchange is answered once: what comes next on that
+/// connection may be for somebody else.
 fn take_in(
     link: &mut Link,
     message: &[u8],
     mut descriptors: Vec<OwnedFd>,
     deadline: Instant,
     deliveries: &mut Deliveries,
-) {
+) -> Said {
     let Some(answer) = Answer::read(message) else {
-        return refuse(link, message, deliveries);
+        refuse(link, message, deliveries);
+        return Said::Enough;
     };
     let number = answer.token.second();
     let Some(mut pending) = link.pending.remove(&number) else {
-        return;
+        return Said::Enough;
     };
     pending.deadline = deadline;
     let id = pending.exchange.id;
     let mut tell = |delivery| deliveries.push((id, delivery));
     let answered = |response| Delivery::Answered(Box::new(response));
-    match (answer.kind, &pending.progress) {
-        (_, Progress::GivenUp) => {}
+    let goes_on = match (answer.kind, &pending.progress) {
+        (_, Progress::GivenUp) => answer.last == Last::No,
         (Kind::Head(head, content), Progress::None) if answer.last == Last::Yes => {
             tell(answered(whole(head, content)));
+            false
         }
         (Kind::Head(head, content), Progress::None) => {
             let (feeder, outlet) = link.pipe(answer.token, answer.thread);
@@ -291,6 +367,7 @@ fn take_in(
             let Head { status, headers, length } = head;
             let content = OwnedContent::Piped(outlet, length);
             tell(answered(OwnedResponse { status, headers, content }));
+            true
         }
         (Kind::File { head, offset, length }, Progress::None) => {
             let Head { status, headers, length: announced } = head;
@@ -299,11 +376,14 @@ fn take_in(
                 None => OwnedContent::Empty,
             };
             tell(answered(OwnedResponse { status, headers, content }));
-        }
-        (Kind::Failed, Progress::None) => {
-            tell(answered(OwnedResponse::new(Status::INTERNAL_SERVER_ERROR)));
+            false
         }
         (Kind::Piece(content), Progress::Content(feeder)) => {
+            if feeder.bytes() + content.len() > WINDOW_BYTES {
+                log::error!("an application sends content without waiting for credit");
+                fail(pending, deliveries);
+                return Said::TooMuch;
+            }
             let mut reader = feeder.push(content);
             if answer.last == Last::Yes && feeder.finish() == Reader::Waits {
                 reader = Reader::Waits;
@@ -311,17 +391,22 @@ fn take_in(
             if reader == Reader::Waits {
                 tell(Delivery::Moved);
             }
+            answer.last == Last::No
         }
-        (Kind::Broken, Progress::Content(feeder)) => {
-            if feeder.break_off() == Reader::Waits {
-                tell(Delivery::Moved);
-            }
+        (Kind::Failed, Progress::None) | (Kind::Broken, Progress::Content(_)) => {
+            fail(pending, deliveries);
+            return Said::Enough;
         }
-        (kind, _) => log::error!("an application says {kind:?} out of turn"),
-    }
-    if answer.last == Last::No {
+        _ => {
+            log::error!("an application says something out of turn");
+            fail(pending, deliveries);
+            return Said::Enough;
+        }
+    };
+    if goes_on {
         link.pending.insert(number, pending);
     }
+    Said::Enough
 }
 
 /// An answer that came in one message. What it says of its length counts: to a HEAD it is that of the
@@ -341,19 +426,36 @@ fn whole(head: Head, content: &[u8]) -> OwnedResponse {
     OwnedResponse { status, headers, content }
 }
 
-/// A head that cannot be sent, from whoever it is.
+/// A message that makes no sense, from whoever it is.
 fn refuse(link: &mut Link, message: &[u8], deliveries: &mut Deliveries) {
-    log::error!("an application answers with a head that cannot be sent");
     let token = message.first_chunk().map(|bytes| Token(*bytes));
     if let Some(pending) = token.and_then(|token| link.pending.remove(&token.second())) {
-        let failed = OwnedResponse::new(Status::INTERNAL_SERVER_ERROR);
-        deliveries.push((pending.exchange.id, Delivery::Answered(Box::new(failed))));
+        log::error!("an application answers with what cannot be sent");
+        fail(pending, deliveries);
+    }
+}
+
+/// An exchange comes to nothing: 500 where nothing has been said, the end in its midst otherwise.
+fn fail(pending: Pending, deliveries: &mut Deliveries) {
+    let id = pending.exchange.id;
+    match pending.progress {
+        Progress::GivenUp => {}
+        Progress::None => {
+            let failed = OwnedResponse::new(Status::INTERNAL_SERVER_ERROR);
+            deliveries.push((id, Delivery::Answered(Box::new(failed))));
+        }
+        Progress::Content(feeder) => {
+            if feeder.break_off() == Reader::Waits {
+                deliveries.push((id, Delivery::Moved));
+            }
+        }
     }
 }
 
 /// A process has ended: what it never took goes to another, what it had begun is lost.
 fn lose(
     link: Link,
+    reactor: usize,
     unread: &[Token],
     waiting: &mut VecDeque<Exchange>,
     deliveries: &mut Deliveries,
@@ -362,7 +464,7 @@ fn lose(
         let id = pending.exchange.id;
         match pending.progress {
             Progress::GivenUp => {}
-            Progress::None if unread.iter().any(|token| token.second() == number) => {
+            Progress::None if unread.contains(&Token::new(reactor as u64, number)) => {
                 waiting.push_front(pending.exchange);
             }
             Progress::None => {
@@ -377,6 +479,20 @@ fn lose(
         }
     }
 }
+
+/// Whether the other end of a socket is gone.
+fn is_closed(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionRefused, ConnectionReset, NotConnected};
+    matches!(error.kind(), BrokenPipe | ConnectionRefused | ConnectionReset | NotConnected)
+}
+
+/// Messages of one process that are read before others have their turn: more than an honest one can
+/// have under way, but for one with many threads.
+const MESSAGES_PER_TURN: usize = 32;
+
+/// Messages that are read of a process that has ended; its socket holds fewer, and what it has left
+/// behind may still write to it.
+const LAST_MESSAGES_MAX: usize = 8192;
 
 /// Requests of one worker that wait for a process; more are answered with 503.
 const WAITING_MAX: usize = 1024;

@@ -40,6 +40,15 @@ impl Worker {
         self.deliver(deliveries);
     }
 
+    /// What was left unread in the turn before.
+    pub(super) fn read_on_answers(&mut self) {
+        if self.local.gateway.has_unread() {
+            let mut deliveries = Deliveries::new();
+            self.local.gateway.read_on(self.local.clock.monotonic(), &mut deliveries);
+            self.deliver(deliveries);
+        }
+    }
+
     fn deliver(&mut self, deliveries: Deliveries) {
         for (id, delivery) in deliveries {
             if let Some(slot) = self.find(id) {

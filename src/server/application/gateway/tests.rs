@@ -4,6 +4,8 @@ use crate::site::pipe::Piece;
 use crate::site::{Handler, Wsgi};
 use crate::sys::channel::{Channel, Received};
 use crate::wsgi::WINDOW_BYTES;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
 /// A worker's gateway to one application, and the ends that its processes have.
@@ -85,6 +87,13 @@ impl Python {
         message.extend_from_slice(head);
         message.extend_from_slice(content);
         self.answers.send(&message, &[]).expect("there is room");
+    }
+
+    /// One that is longer than any that is received.
+    fn says_cut(&self, token: Token) {
+        let message = [&token.0[..], &[1, 1, 0, 0, 0, 0, 0, 0], &[0; MESSAGE_BYTES_MAX]].concat();
+        let socket = self.answers.as_fd().try_clone_to_owned().expect("a descriptor is left");
+        UnixDatagram::from(socket).send(&message).expect("there is room");
     }
 }
 
@@ -309,4 +318,123 @@ fn what_would_go_to_a_process_whose_socket_is_closed_goes_to_the_next() {
     assert_eq!(it.submits(1), Handed::Over);
     let next = it.joins(2);
     assert_eq!(std::iter::from_fn(|| next.takes()).count(), 2);
+}
+
+#[test]
+fn a_request_that_no_message_can_hold_is_refused_and_costs_nobody_else_anything() {
+    let mut it = Played::new();
+    let python = it.joins(1);
+    let forward = Forward {
+        application: Arc::clone(&it.application),
+        environ: vec![b'x'; MESSAGE_BYTES_MAX / 2],
+        content: Content::from(vec![b'x'; MESSAGE_BYTES_MAX / 2]),
+    };
+    assert_eq!(it.gateway.submit(id(0), forward, it.now), Handed::Refused);
+    assert_eq!(it.submits(1), Handed::Over);
+    assert_eq!(python.takes().map(|(_, number)| number), Some(1));
+}
+
+#[test]
+fn what_another_worker_sent_and_was_never_taken_says_nothing_of_what_this_one_sent() {
+    let mut it = Played::new();
+    let python = it.joins(1);
+    it.submits(0);
+    let (token, _) = python.takes().expect("it takes it and dies");
+    let of_another_worker = Token::new(1, token.second());
+    assert_eq!(answered(it.leaves(&python, &[of_another_worker])), [(0, 502, Vec::new())]);
+}
+
+#[test]
+fn an_exchange_is_answered_once_whatever_its_process_says_of_it() {
+    // The next request on that connection may be for somebody else.
+    let part = [0u64.to_le_bytes(), 9u64.to_le_bytes()].concat();
+    for (kind, head, content) in [(4, &b""[..], &b""[..]), (3, OK, &part), (9, b"", b"")] {
+        let mut it = Played::new();
+        let python = it.joins(1);
+        it.submits(0);
+        let (token, _) = python.takes().expect("it was sent");
+        python.says(token, kind, false, head, content);
+        python.says(token, kind, false, head, content);
+        python.says(token, 1, true, OK, b"forged");
+        assert_eq!(answered(it.reads(&python)).len(), 1, "{kind}");
+    }
+}
+
+#[test]
+fn nonsense_in_the_midst_of_content_breaks_it_off() {
+    for (kind, head) in [(1, OK), (4, b""), (9, b"")] {
+        let mut it = Played::new();
+        let python = it.joins(1);
+        it.submits(0);
+        let (token, _) = python.takes().expect("it was sent");
+        python.says(token, 1, false, OK, b"one");
+        let (_, delivery) = it.reads(&python).pop().expect("the head is here");
+        let Delivery::Answered(response) = delivery else { panic!("no answer") };
+        let OwnedContent::Piped(mut outlet, None) = response.content else { panic!("not piped") };
+        assert_eq!(outlet.take(), Piece::Bytes(b"one".to_vec()));
+        assert_eq!(outlet.take(), Piece::NotYet);
+        python.says(token, kind, false, head, b"");
+        assert!(matches!(it.reads(&python)[..], [(_, Delivery::Moved)]), "{kind}");
+        assert_eq!(outlet.take(), Piece::Broken, "{kind}");
+    }
+}
+
+#[test]
+fn no_process_makes_a_worker_keep_more_than_a_window_of_content() {
+    let mut it = Played::new();
+    let python = it.joins(1);
+    it.submits(0);
+    let (token, _) = python.takes().expect("it was sent");
+    python.says(token, 1, false, OK, b"one");
+    let (_, delivery) = it.reads(&python).pop().expect("the head is here");
+    let Delivery::Answered(response) = delivery else { panic!("no answer") };
+    let OwnedContent::Piped(mut outlet, None) = response.content else { panic!("not piped") };
+    // Nobody takes it, and it does not wait for credit.
+    for _ in 0..12 {
+        python.says(token, 2, false, b"", &[b'x'; 32 * 1024]);
+        it.reads(&python);
+    }
+    let mut kept = 0;
+    let end = loop {
+        match outlet.take() {
+            Piece::Bytes(bytes) => kept += bytes.len(),
+            other => break other,
+        }
+    };
+    assert_eq!(end, Piece::Broken);
+    assert!(kept <= WINDOW_BYTES, "{kept}");
+    assert!(it.orders.is_given(|order| matches!(order, Order::Replace { .. })));
+}
+
+#[test]
+fn a_message_that_arrives_cut_costs_its_exchange_and_hides_none_behind_it() {
+    let mut it = Played::new();
+    let python = it.joins(1);
+    let tokens = [0, 1].map(|number| {
+        it.submits(number);
+        python.takes().expect("it was sent").0
+    });
+    python.says_cut(tokens[0]);
+    python.says(tokens[1], 1, true, OK, b"whole");
+    let expected = [(0, 500, Vec::new()), (1, 200, b"whole".to_vec())];
+    assert_eq!(answered(it.reads(&python)), expected);
+}
+
+#[test]
+fn a_process_that_talks_without_end_is_listened_to_by_and_by() {
+    let mut it = Played::new();
+    let python = it.joins(1);
+    it.submits(0);
+    let (token, _) = python.takes().expect("it was sent");
+    let nobodys = Token::new(0, 999);
+    for _ in 0..MESSAGES_PER_TURN {
+        python.says(nobodys, 1, true, OK, b"");
+    }
+    python.says(token, 1, true, OK, b"at last");
+    assert!(it.reads(&python).is_empty());
+    assert!(it.gateway.has_unread());
+    let mut deliveries = Deliveries::new();
+    it.gateway.read_on(it.now, &mut deliveries);
+    assert_eq!(answered(deliveries), [(0, 200, b"at last".to_vec())]);
+    assert!(!it.gateway.has_unread());
 }
