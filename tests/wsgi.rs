@@ -34,6 +34,8 @@ mod environ;
 mod failures;
 #[path = "wsgi/flask.rs"]
 mod flask;
+#[path = "wsgi/hostile.rs"]
+mod hostile;
 #[path = "wsgi/replacement.rs"]
 mod replacement;
 #[path = "wsgi/slow_clients.rs"]

@@ -10,6 +10,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
 
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 /// Starts the program that this process runs, with its environment, its working directory and its
 /// outputs, and with this standard input. It is the same program even when its file has been
@@ -26,6 +27,12 @@ pub fn start_again(
         command.arg0(name);
     }
     command.args(arguments).stdin(stdin).spawn()
+}
+
+/// What can be read once a child has ended, whoever holds its descriptors; `None` before Linux 5.3, or
+/// when out of descriptors.
+pub fn end_of(child: &Child) -> Option<OwnedFd> {
+    pidfd_open(Pid::from_child(child), PidfdFlags::empty()).ok()
 }
 
 /// Names this process in lists of processes; the kernel keeps 15 bytes. One that was

@@ -18,6 +18,8 @@ use std::time::Duration;
 pub struct Process {
     pub id: ProcessId,
     pub child: Child,
+    /// Readable once it has ended.
+    end: Option<OwnedFd>,
     /// What it says of itself.
     pub control: Channel,
     /// What it prints.
@@ -106,14 +108,18 @@ impl Process {
             printed(log::Level::Error, child.stderr.take().map(OwnedFd::from)),
         ];
         let unread = Channel::from_end(its_requests);
-        Ok(Process { id, child, control, prints, requests, unread, links })
+        let end = crate::sys::process::end_of(&child);
+        Ok(Process { id, child, end, control, prints, requests, unread, links })
     }
 
-    /// What it has said, if anything.
-    pub fn said(&self) -> Option<Said> {
+    /// What it has said, if anything. That it has ended it may not say itself: what it has left behind
+    /// may hold its sockets.
+    pub fn said(&mut self) -> Option<Said> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
         match self.control.receive() {
-            Ok(Received::Nothing) => None,
+            Ok(Received::Nothing) => {
+                matches!(self.child.try_wait(), Ok(Some(_))).then_some(Said::Ended)
+            }
             Ok(Received::Message(message)) => match message.bytes.split_first()? {
                 (b'R', rest) => Some(Said::Serves(text(rest))),
                 (b'F', rest) => Some(Said::CannotServe(text(rest))),
@@ -176,7 +182,8 @@ impl Process {
     /// What to wait for.
     pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let pipes = self.prints.iter().filter_map(|printed| printed.pipe.as_ref());
-        [self.control.as_fd()].into_iter().chain(pipes.map(AsFd::as_fd))
+        let ends = self.end.iter().map(AsFd::as_fd);
+        [self.control.as_fd()].into_iter().chain(ends).chain(pipes.map(AsFd::as_fd))
     }
 }
 

@@ -185,9 +185,11 @@ impl Slot {
         let mut said = Vec::new();
         for process in all {
             tell_prints(&name, process);
-            while let Some(words) = process.said() {
+            let id = process.id;
+            for _ in 0..WORDS_AT_ONCE_MAX {
+                let Some(words) = process.said() else { break };
                 let ended = words == Said::Ended;
-                said.push((process.id, words));
+                said.push((id, words));
                 if ended {
                     // What it printed last.
                     tell_prints(&name, process);
@@ -197,9 +199,12 @@ impl Slot {
         }
         (self.coming, self.current, self.leaving) = (coming, current, leaving);
         for (id, words) in said {
+            let serves = self.current.as_ref().is_some_and(|current| current.id == id);
             match words {
                 Said::Serves(story) => self.serves(id, story),
                 Said::CannotServe(reason) => self.cannot_serve(id, reason),
+                // One that leaves has been replaced for whatever it found.
+                Said::SourceChanged(_) | Said::WantsReplacement(_) if !serves => {}
                 Said::SourceChanged(path) => {
                     log::info!("{name}: {path} has changed");
                     self.renew();
@@ -229,6 +234,9 @@ impl Slot {
             }
             old.take_no_more();
             self.leaving.push((old, Instant::now() + self.application.timeout));
+            if self.leaving.len() > LEAVING_MAX {
+                self.leaving[0].1 = Instant::now();
+            }
         }
         if let Some(starter) = self.starter.take() {
             let _ = starter.send(Started::Serves(story));
@@ -334,6 +342,12 @@ const SETTLED_AFTER: Duration = Duration::from_secs(5);
 
 const BACK_OFF: Duration = Duration::from_millis(100);
 const BACK_OFF_MAX: Duration = Duration::from_secs(10);
+
+/// What a process says of itself that is listened to before anything else is done.
+const WORDS_AT_ONCE_MAX: usize = 16;
+
+/// Processes that have been replaced and take their time to end; with one more, the oldest has had it.
+const LEAVING_MAX: usize = 4;
 
 /// How often memory is looked at, where it is bounded.
 const MEMORY_LOOK: Duration = Duration::from_secs(1);

@@ -1,0 +1,126 @@
+//! What a client does to hurt an application, and what an application does to hurt the server.
+
+use crate::server::{Folder, Server, location, signal};
+use std::time::{Duration, Instant};
+
+/// An application that knows the adapter beneath it, and means no good.
+const HOSTILE: &str = r#"
+import ctypes, os, sys, threading, time
+import __main__
+
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    path = environ["PATH_INFO"]
+    if path == "/forks":
+        # A fork that Python does not know of, with all that its parent has open.
+        libc = ctypes.CDLL(None)
+        if libc.fork() == 0:
+            libc.sleep(60)
+            os._exit(0)
+    elif path == "/talks":
+        def talk():
+            while True:
+                __main__.control.send(b"C" + b"x" * 100)
+        threading.Thread(target=talk).start()
+    elif path == "/floods":
+        sys._getframe(1).f_locals["exchange"].thread.window = 1 << 40
+        return (b"x" * 65536 for _ in range(1 << 20))
+    return [str(os.getpid()).encode()]
+"#;
+
+fn hostile(keys: &str) -> Option<Server> {
+    crate::server::has_python().then(|| {
+        let folder = Folder::new();
+        folder.write("apps/hostile.py", HOSTILE);
+        let stop = "[limits]\nstop_timeout = \"1s\"\n";
+        let mut command =
+            folder.configured(&format!("{stop}{}", location("/app", "hostile", keys)));
+        Server::start(folder, &mut command)
+    })
+}
+
+/// It stops about when it should.
+#[track_caller]
+fn stops(server: Server) {
+    let begun = Instant::now();
+    let (code, log) = server.stop();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}: {log}", begun.elapsed());
+}
+
+#[test]
+fn a_process_is_missed_at_once_although_what_it_forked_holds_its_sockets() {
+    let Some(server) = hostile("") else { return };
+    let id: u32 = server.text("/app/forks").parse().expect("its number");
+    signal(id, "-KILL");
+    let begun = Instant::now();
+    let next: u32 = server.text("/app/hello").parse().expect("its number");
+    assert_ne!(next, id);
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    stops(server);
+}
+
+#[test]
+fn a_server_stops_although_a_process_will_not_and_its_children_hold_its_sockets() {
+    let Some(server) = hostile("") else { return };
+    server.get("/app/forks").expect(200);
+    stops(server);
+}
+
+#[test]
+fn a_process_that_talks_without_end_is_served_with_and_ended() {
+    let Some(server) = hostile("") else { return };
+    server.get("/app/talks").expect(200);
+    for _ in 0..20 {
+        server.get("/app/hello").expect(200);
+    }
+    stops(server);
+}
+
+#[test]
+fn a_process_that_sends_without_waiting_for_credit_is_replaced() {
+    let Some(server) = hostile("") else { return };
+    let mut client = server.connect();
+    client.send("GET /app/floods HTTP/1.1\r\nHost: test\r\n\r\n");
+    server.logs("it sends more than it may");
+    server.get("/app/hello").expect(200);
+    stops(server);
+}
+
+/// `Content-Length` and as much content.
+fn post(target: &str, header: &str, value: &[u8], content_bytes: usize) -> Vec<u8> {
+    let mut request = format!("POST {target} HTTP/1.1\r\nHost: test\r\n{header}: ").into_bytes();
+    request.extend_from_slice(value);
+    request.extend_from_slice(format!("\r\nContent-Length: {content_bytes}\r\n\r\n").as_bytes());
+    request.extend_from_slice(&vec![b'x'; content_bytes]);
+    request
+}
+
+#[test]
+fn the_largest_head_with_the_most_content_in_memory_is_served() {
+    // Every one of these characters takes two bytes on its way to Python.
+    let value = vec![0xff; 32 * 1024 - 100];
+    let Some(server) = Server::behaviours("") else { return };
+    for content_bytes in [0, 56 * 1024, 60 * 1024, 64 * 1024, 64 * 1024 + 1] {
+        let mut client = server.connect();
+        client.send(post("/app/hello", "X", &value, content_bytes)).reply().expect(200);
+    }
+    server.get("/app/hello").expect(200);
+}
+
+#[test]
+fn limits_that_let_in_more_than_a_message_holds_cost_nobody_the_application() {
+    if !crate::server::has_python() {
+        return;
+    }
+    let folder = Folder::new();
+    let location = location("/app", "behaviours", "");
+    let limits = "[limits]\nhead_bytes_max = \"256KiB\"\ncontent_memory_bytes_max = \"1MiB\"\n";
+    let mut command = folder.configured(&format!("{limits}{location}"));
+    let server = Server::start(folder, &mut command);
+    let mut client = server.connect();
+    client.send(post("/app/hello", "X", b"y", 512 * 1024)).reply().expect(200);
+    let mut client = server.connect();
+    client.send(post("/app/hello", "X", &[b'y'; 200 * 1024], 0)).reply().expect(431);
+    server.get("/app/hello").expect(200);
+}
