@@ -7,6 +7,7 @@ use super::link::{Exchange, Link, LinkState, News, Pending, ProcessId, Progress}
 use super::orders::{Order, Orders};
 use crate::files::Spool;
 use crate::http::Status;
+use crate::server::buffers::Buffers;
 use crate::server::id::ConnectionId;
 use crate::server::mailbox::Delivery;
 use crate::server::state::Handed;
@@ -115,7 +116,13 @@ impl Gateway {
     }
 
     /// Reads what a process has answered to this worker.
-    pub fn read(&mut self, process: ProcessId, now: Instant, deliveries: &mut Deliveries) {
+    pub fn read(
+        &mut self,
+        process: ProcessId,
+        now: Instant,
+        buffers: &mut Buffers,
+        deliveries: &mut Deliveries,
+    ) {
         let Some((index, place)) = self.place_of(process) else {
             return;
         };
@@ -129,7 +136,7 @@ impl Gateway {
                 Ok(Some(Arrived { length: 0, .. })) | Ok(None) => break,
                 Ok(Some(Arrived { length, descriptors })) => {
                     let message = &self.buffer[..length];
-                    take_in(link, message, descriptors, now + timeout, deliveries);
+                    take_in(link, message, descriptors, now + timeout, buffers, deliveries);
                 }
                 Err(error) => {
                     log::error!("reading from an application: {error}");
@@ -141,7 +148,13 @@ impl Gateway {
     }
 
     /// Takes in what a slot tells.
-    pub fn hear(&mut self, application: &Arc<Application>, news: News, now: Instant) -> Deliveries {
+    pub fn hear(
+        &mut self,
+        application: &Arc<Application>,
+        news: News,
+        now: Instant,
+        buffers: &mut Buffers,
+    ) -> Deliveries {
         let mut deliveries = Vec::new();
         match news {
             News::Joined(link, orders) => {
@@ -157,7 +170,7 @@ impl Gateway {
             }
             News::Left(process, unread) => {
                 // What it said before it ended counts.
-                self.read(process, now, &mut deliveries);
+                self.read(process, now, buffers, &mut deliveries);
                 if let Some((index, place)) = self.place_of(process) {
                     let served = &mut self.served[index];
                     let link = served.links.swap_remove(place);
@@ -266,6 +279,7 @@ fn take_in(
     message: &[u8],
     mut descriptors: Vec<OwnedFd>,
     deadline: Instant,
+    buffers: &mut Buffers,
     deliveries: &mut Deliveries,
 ) {
     let Some(answer) = Answer::read(message) else {
@@ -282,11 +296,11 @@ fn take_in(
     match (answer.kind, &pending.progress) {
         (_, Progress::GivenUp) => {}
         (Kind::Head(head, content), Progress::None) if answer.last == Last::Yes => {
-            tell(answered(whole(head, content)));
+            tell(answered(whole(head, buffers.copy(content))));
         }
         (Kind::Head(head, content), Progress::None) => {
             let (feeder, outlet) = link.pipe(answer.token, answer.thread);
-            feeder.push(content);
+            feeder.push(buffers.copy(content));
             pending.progress = Progress::Content(feeder);
             let Head { status, headers, length } = head;
             let content = OwnedContent::Piped(outlet, length);
@@ -304,7 +318,7 @@ fn take_in(
             tell(answered(OwnedResponse::new(Status::INTERNAL_SERVER_ERROR)));
         }
         (Kind::Piece(content), Progress::Content(feeder)) => {
-            let mut reader = feeder.push(content);
+            let mut reader = feeder.push(buffers.copy(content));
             if answer.last == Last::Yes && feeder.finish() == Reader::Waits {
                 reader = Reader::Waits;
             }
@@ -326,7 +340,7 @@ fn take_in(
 
 /// An answer that came in one message. What it says of its length counts: to a HEAD it is that of the
 /// content that a GET would get (RFC 9110 §9.3.2), and to a GET that is shorter it is a promise broken.
-fn whole(head: Head, content: &[u8]) -> OwnedResponse {
+fn whole(head: Head, content: Vec<u8>) -> OwnedResponse {
     let Head { status, headers, length } = head;
     let content = match length {
         Some(length) if length != content.len() as u64 => {
@@ -336,7 +350,7 @@ fn whole(head: Head, content: &[u8]) -> OwnedResponse {
             OwnedContent::Piped(outlet, Some(length))
         }
         _ if content.is_empty() => OwnedContent::Empty,
-        _ => OwnedContent::Bytes(content.to_vec()),
+        _ => OwnedContent::Bytes(content),
     };
     OwnedResponse { status, headers, content }
 }

@@ -41,7 +41,7 @@ impl Played {
         let process = ProcessId(number);
         let link = Link::new(process, Arc::new(requests), answers, [credits].into());
         let news = News::Joined(Box::new(link), self.orders.clone());
-        assert!(self.gateway.hear(&self.application, news, self.now).is_empty());
+        assert!(self.hears(news).is_empty());
         Python { process, requests: its_requests, answers: its_answers, credits: its_credits }
     }
 
@@ -54,15 +54,19 @@ impl Played {
         self.gateway.submit(id(number), forward, self.now)
     }
 
+    fn hears(&mut self, news: News) -> Deliveries {
+        self.gateway.hear(&self.application, news, self.now, &mut Buffers::default())
+    }
+
     fn reads(&mut self, python: &Python) -> Deliveries {
         let mut deliveries = Deliveries::new();
-        self.gateway.read(python.process, self.now, &mut deliveries);
+        let mut buffers = Buffers::default();
+        self.gateway.read(python.process, self.now, &mut buffers, &mut deliveries);
         deliveries
     }
 
     fn leaves(&mut self, python: &Python, unread: &[Token]) -> Deliveries {
-        let news = News::Left(python.process, unread.into());
-        self.gateway.hear(&self.application, news, self.now)
+        self.hears(News::Left(python.process, unread.into()))
     }
 }
 
@@ -291,7 +295,7 @@ fn a_process_that_leaves_gets_no_more_and_finishes_what_it_has() {
     let (old, new) = (it.joins(1), it.joins(2));
     it.submits(0);
     let (token, _) = old.takes().expect("it was sent there");
-    it.gateway.hear(&it.application, News::Leaves(old.process), it.now);
+    it.hears(News::Leaves(old.process));
     it.submits(1);
     it.submits(2);
     assert_eq!(old.takes(), None);
