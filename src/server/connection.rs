@@ -354,7 +354,11 @@ impl<T: Transport> Connection<T> {
         }
         let before = active.outbox.moved_bytes();
         let disk = local.disk();
-        match active.outbox.flush(&mut self.transport, &mut local.send_budget, disk) {
+        let flushed = active.outbox.flush(&mut self.transport, &mut local.send_budget, disk);
+        if let Some(used) = active.outbox.take_used() {
+            local.buffers.give(used);
+        }
+        match flushed {
             Ok(Flush::Done) => {}
             Ok(Flush::Cold) => {
                 return match active.outbox.cold_piece() {

@@ -2,6 +2,7 @@
 
 use super::access_log::LogWriter;
 use super::application::gateway::Gateway;
+use super::buffers::Buffers;
 use super::clock::Clock;
 use super::errand::{self, Courier};
 use super::exchange::Spare;
@@ -30,6 +31,7 @@ pub struct Local {
     /// Bytes of files that may still be sent in this turn.
     pub send_budget: usize,
     pub spare: Spare,
+    pub buffers: Buffers,
     pub log: Option<LogWriter>,
     pub scratch: Vec<u8>,
     pub stage: Stage,
@@ -88,6 +90,7 @@ impl Local {
             limits,
             send_budget: 0,
             spare: Spare::default(),
+            buffers: Buffers::default(),
             log,
             scratch: Vec::new(),
             stage: Stage::Serving,

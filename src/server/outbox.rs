@@ -35,6 +35,8 @@ pub struct Outbox {
     piped_bytes: u64,
     /// What follows the last byte: the end of the stream, or nothing for now.
     follows: More,
+    /// A large buffer whose content has been written, to be used again.
+    used: Option<Vec<u8>>,
     /// Whether a file was left in the middle, so that it may have changed since.
     interrupted: Interrupted,
     /// Up to where in the file at hand there is no need to ask whether the disk would be waited for.
@@ -260,7 +262,9 @@ impl Outbox {
     fn refill(&mut self, budget: usize) -> io::Result<Option<Flush>> {
         self.gathered.clear();
         self.written = 0;
-        self.tail = Tail::None;
+        if let Tail::Bytes { bytes, .. } = std::mem::take(&mut self.tail) {
+            self.used = Some(bytes);
+        }
         match &mut self.rest {
             Rest::Nothing => {
                 self.clear();
@@ -348,6 +352,11 @@ impl Outbox {
             Rest::Nothing | Rest::Piped(_) => 0,
         };
         (self.gathered.len() - self.written) as u64 + tail + parts
+    }
+
+    /// The last large buffer whose content has been written.
+    pub fn take_used(&mut self) -> Option<Vec<u8>> {
+        self.used.take()
     }
 
     /// How much has been taken since this was last empty.

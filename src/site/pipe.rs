@@ -308,12 +308,10 @@ impl Feeder {
     }
 
     /// Puts bytes in. How many are in is the business of who is told what was taken.
-    pub fn push(&self, bytes: &[u8]) -> Reader {
+    pub fn push(&self, piece: Vec<u8>) -> Reader {
         let mut state = self.shared.lock();
-        if !bytes.is_empty() && state.flow == Flow::Open {
-            state.bytes += bytes.len();
-            let mut piece = Vec::with_capacity(bytes.len() + FRAMING_BYTES);
-            piece.extend_from_slice(bytes);
+        if !piece.is_empty() && state.flow == Flow::Open {
+            state.bytes += piece.len();
             state.pieces.push_back(piece);
         }
         Feeder::reader(&mut state)
@@ -548,8 +546,8 @@ mod tests {
         };
         let (feeder, mut outlet) = pipe();
         assert_eq!(outlet.take(), Piece::NotYet);
-        assert_eq!(feeder.push(b"one"), Reader::Waits);
-        assert_eq!(feeder.push(b"three"), Reader::Busy);
+        assert_eq!(feeder.push(b"one".to_vec()), Reader::Waits);
+        assert_eq!(feeder.push(b"three".to_vec()), Reader::Busy);
         assert_eq!(outlet.take(), Piece::Bytes(b"one".to_vec()));
         assert_eq!(outlet.take(), Piece::Bytes(b"three".to_vec()));
         assert_eq!(feeder.finish(), Reader::Busy);
@@ -557,7 +555,7 @@ mod tests {
         drop(outlet);
         let (feeder, outlet) = pipe();
         drop(outlet);
-        assert_eq!(feeder.push(b"for nobody"), Reader::Busy);
+        assert_eq!(feeder.push(b"for nobody".to_vec()), Reader::Busy);
         let (feeder, mut outlet) = pipe();
         assert_eq!(outlet.take(), Piece::NotYet);
         assert_eq!(feeder.break_off(), Reader::Waits);

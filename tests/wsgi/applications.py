@@ -522,7 +522,8 @@ def wrong_head(environ, start_response):
 @at("/odd_head")
 def odd_head(environ, start_response):
     start_response(
-        "299 \xe4", TEXT + [("X-Latin", "\xe4\xa0"), ("X-Empty", ""), ("x-CASE", "1"), ("X-Empty", "")]
+        "299 \xe4",
+        TEXT + [("X-Latin", "\xe4\xa0"), ("X-Empty", ""), ("x-CASE", "1"), ("X-Empty", "")],
     )
     return [b""]
 

@@ -15,8 +15,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BOOT = (
-    "import socket as s;c=s.socket(fileno=0);"
-    'exec(compile(c.recv(131072),"httpd-wsgi","exec"))'
+    "import socket as s;c=s.socket(fileno=0);" 'exec(compile(c.recv(131072),"httpd-wsgi","exec"))'
 )
 MESSAGE = 128 * 1024
 ANSWER = struct.Struct("<16sBBHI")
@@ -124,7 +123,7 @@ class Worker:
 
     def __init__(
         self, folder, target, threads=1, reactors=1, window=262144, requests_max=0, reload=0,
-        lifetime=0, descriptors_at_once=200, python=sys.executable, source=None, stderr=subprocess.PIPE
+        lifetime=0, descriptors_at_once=200, source=None, stderr=subprocess.PIPE
     ):  # fmt: skip
         self.window = window
         self.control, control = pair()
@@ -134,13 +133,13 @@ class Worker:
         self.responses = [ours for ours, _ in responses]
         self.credits = [ours for ours, _ in credits]
         self.process = subprocess.Popen(
-            [python, "-c", BOOT],
+            [sys.executable, "-c", BOOT],
             stdin=control,
             stdout=subprocess.PIPE,
             stderr=stderr,
             cwd=str(folder),
             bufsize=0,
-            env=dict(os.environ, PYTHONDONTWRITEBYTECODE="1")
+            env=dict(os.environ, PYTHONDONTWRITEBYTECODE="1"),
         )
         self.out = Log(self.process.stdout)
         self.err = Log(self.process.stderr or open(os.devnull, "rb"))
@@ -157,7 +156,9 @@ class Worker:
         theirs = [requests] + [end for _, end in responses] + [end for _, end in credits]
         data = marshal.dumps(setup)
         for start in range(0, len(theirs), descriptors_at_once):
-            some = array.array("i", [s.fileno() for s in theirs[start : start + descriptors_at_once]])
+            some = array.array(
+                "i", [s.fileno() for s in theirs[start : start + descriptors_at_once]]
+            )
             self.control.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, some)])
             data = b"."
         for end in theirs + [control]:

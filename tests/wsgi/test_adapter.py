@@ -52,7 +52,7 @@ class Answers(unittest.TestCase):
         return self.log_since(before)
 
     def log_since(self, start):
-        """All that was written to stderr meanwhile: lines come in the order that they were written in."""
+        """All that was written to stderr meanwhile, for lines keep their order."""
         type(self).gates += 1
         mark = "mark-%d." % self.gates
         self.ask("/say", QUERY_STRING=mark)
@@ -228,7 +228,10 @@ class Heads(Answers):
     def test_latin_1_and_empty_values_arrive(self):
         for answer in self.each("/odd_head"):
             self.assertEqual(answer.status, "299 \xe4")
-            self.assertEqual(answer.headers[1:], [("X-Latin", "\xe4\xa0"), ("X-Empty", ""), ("x-CASE", "1"), ("X-Empty", "")])
+            self.assertEqual(
+                answer.headers[1:],
+                [("X-Latin", "\xe4\xa0"), ("X-Empty", ""), ("x-CASE", "1"), ("X-Empty", "")],
+            )
 
     def test_heads_are_not_mixed_up_however_many_there_are(self):
         for number in list(range(600)) + [3, 300]:
@@ -253,7 +256,14 @@ class Heads(Answers):
                 self.assertIn("did not call start_response", self.fails(path))
 
     def test_content_that_is_not_bytes_fails(self):
-        for path in ("/text", "/two_texts", "/text_streamed", "/plain_text", "/write_text", "/none"):
+        for path in (
+            "/text",
+            "/two_texts",
+            "/text_streamed",
+            "/plain_text",
+            "/write_text",
+            "/none",
+        ):
             with self.subTest(path):
                 self.assertIn("TypeError", self.fails(path))
 
@@ -467,7 +477,12 @@ class Files(Answers):
         self.assertEqual(self.whole(self.file("own")), self.CONTENT)
 
     def test_what_is_no_plain_file_is_read_in_blocks(self):
-        for kind, content in (("pipe", b"from a pipe"), ("memory", b"from memory"), ("odd", b"from memory"), ("beyond", b"")):
+        for kind, content in (
+            ("pipe", b"from a pipe"),
+            ("memory", b"from memory"),
+            ("odd", b"from memory"),
+            ("beyond", b""),
+        ):
             with self.subTest(kind):
                 answer = self.file(kind)
                 self.assertEqual(answer.kinds[0], HEAD)

@@ -64,12 +64,18 @@ class Log(unittest.TestCase):
         self.assertEqual(self.worker.ask("/hello").status, "200 OK")
 
     def test_what_is_written_outside_of_requests_has_no_mark(self):
-        with Folder(quiet="print('at import')\nimport atexit, sys\natexit.register(print, 'at exit')\nsys.stdout.write('unended')\ndef app(e, s): pass\n") as folder:
+        with Folder(
+            quiet="import atexit, sys\n"
+            "print('at import')\n"
+            "atexit.register(print, 'at exit')\n"
+            "sys.stdout.write('unended, ')\n"
+            "app = print\n"
+        ) as folder:
             with Worker(folder, "quiet") as worker:
                 worker.told(b"R")
                 worker.end_requests()
                 self.assertEqual(worker.exit_code(), 0)
-                self.assertEqual(worker.out.lines, ["at import", "unendedat exit"])
+                self.assertEqual(worker.out.lines, ["at import", "unended, at exit"])
 
 
 class Writes(unittest.TestCase):

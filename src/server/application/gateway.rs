@@ -7,6 +7,7 @@ use super::link::{Exchange, Link, LinkState, News, Pending, ProcessId, Progress}
 use super::orders::{Order, Orders};
 use crate::files::Spool;
 use crate::http::Status;
+use crate::server::buffers::Buffers;
 use crate::server::id::ConnectionId;
 use crate::server::mailbox::Delivery;
 use crate::server::state::Handed;
@@ -129,8 +130,14 @@ impl Gateway {
 
     /// Reads what a process has answered to this worker. Where that may not be all, it goes on in the
     /// next turn ([`Gateway::read_on`]).
-    pub fn read(&mut self, process: ProcessId, now: Instant, deliveries: &mut Deliveries) {
-        if self.read_some(process, MESSAGES_PER_TURN, now, deliveries) == Rest::Perhaps
+    pub fn read(
+        &mut self,
+        process: ProcessId,
+        now: Instant,
+        buffers: &mut Buffers,
+        deliveries: &mut Deliveries,
+    ) {
+        if self.read_some(process, MESSAGES_PER_TURN, now, buffers, deliveries) == Rest::Perhaps
             && !self.unread.contains(&process)
         {
             self.unread.push(process);
@@ -138,9 +145,9 @@ impl Gateway {
     }
 
     /// Reads on where there may be more.
-    pub fn read_on(&mut self, now: Instant, deliveries: &mut Deliveries) {
+    pub fn read_on(&mut self, now: Instant, buffers: &mut Buffers, deliveries: &mut Deliveries) {
         for process in std::mem::take(&mut self.unread) {
-            self.read(process, now, deliveries);
+            self.read(process, now, buffers, deliveries);
         }
     }
 
@@ -154,6 +161,7 @@ impl Gateway {
         process: ProcessId,
         messages_max: usize,
         now: Instant,
+        buffers: &mut Buffers,
         deliveries: &mut Deliveries,
     ) -> Rest {
         let Some((index, place)) = self.place_of(process) else {
@@ -177,7 +185,8 @@ impl Gateway {
                 }
                 Ok(Some(Arrived { length, descriptors })) => {
                     let message = &self.buffer[..length];
-                    let said = take_in(link, message, descriptors, now + timeout, deliveries);
+                    let said =
+                        take_in(link, message, descriptors, now + timeout, buffers, deliveries);
                     if said == Said::TooMuch {
                         link.state = LinkState::Leaving;
                         let why = "it sends more than it may";
@@ -200,7 +209,13 @@ impl Gateway {
     }
 
     /// Takes in what a slot tells.
-    pub fn hear(&mut self, application: &Arc<Application>, news: News, now: Instant) -> Deliveries {
+    pub fn hear(
+        &mut self,
+        application: &Arc<Application>,
+        news: News,
+        now: Instant,
+        buffers: &mut Buffers,
+    ) -> Deliveries {
         let mut deliveries = Vec::new();
         match news {
             News::Joined(link, orders) => {
@@ -216,7 +231,7 @@ impl Gateway {
             }
             News::Left(process, unread) => {
                 // What it said before it ended counts.
-                self.read_some(process, LAST_MESSAGES_MAX, now, &mut deliveries);
+                self.read_some(process, LAST_MESSAGES_MAX, now, buffers, &mut deliveries);
                 if let Some((index, place)) = self.place_of(process) {
                     let served = &mut self.served[index];
                     let link = served.links.swap_remove(place);
@@ -340,6 +355,7 @@ fn take_in(
     message: &[u8],
     mut descriptors: Vec<OwnedFd>,
     deadline: Instant,
+    buffers: &mut Buffers,
     deliveries: &mut Deliveries,
 ) -> Said {
     let Some(answer) = Answer::read(message) else {
@@ -357,12 +373,12 @@ fn take_in(
     let goes_on = match (answer.kind, &pending.progress) {
         (_, Progress::GivenUp) => answer.last == Last::No,
         (Kind::Head(head, content), Progress::None) if answer.last == Last::Yes => {
-            tell(answered(whole(head, content)));
+            tell(answered(whole(head, buffers.copy(content))));
             false
         }
         (Kind::Head(head, content), Progress::None) => {
             let (feeder, outlet) = link.pipe(answer.token, answer.thread);
-            feeder.push(content);
+            feeder.push(buffers.copy(content));
             pending.progress = Progress::Content(feeder);
             let Head { status, headers, length } = head;
             let content = OwnedContent::Piped(outlet, length);
@@ -384,7 +400,7 @@ fn take_in(
                 fail(pending, deliveries);
                 return Said::TooMuch;
             }
-            let mut reader = feeder.push(content);
+            let mut reader = feeder.push(buffers.copy(content));
             if answer.last == Last::Yes && feeder.finish() == Reader::Waits {
                 reader = Reader::Waits;
             }
@@ -411,7 +427,7 @@ fn take_in(
 
 /// An answer that came in one message. What it says of its length counts: to a HEAD it is that of the
 /// content that a GET would get (RFC 9110 §9.3.2), and to a GET that is shorter it is a promise broken.
-fn whole(head: Head, content: &[u8]) -> OwnedResponse {
+fn whole(head: Head, content: Vec<u8>) -> OwnedResponse {
     let Head { status, headers, length } = head;
     let content = match length {
         Some(length) if length != content.len() as u64 => {
@@ -421,7 +437,7 @@ fn whole(head: Head, content: &[u8]) -> OwnedResponse {
             OwnedContent::Piped(outlet, Some(length))
         }
         _ if content.is_empty() => OwnedContent::Empty,
-        _ => OwnedContent::Bytes(content.to_vec()),
+        _ => OwnedContent::Bytes(content),
     };
     OwnedResponse { status, headers, content }
 }

@@ -17,7 +17,8 @@ impl Worker {
             News::Leaves(_) | News::Left(..) => None,
         };
         let now = self.local.clock.monotonic();
-        let deliveries = self.local.gateway.hear(application, news, now);
+        let local = &mut self.local;
+        let deliveries = local.gateway.hear(application, news, now, &mut local.buffers);
         if let Some(process) = joined
             && let Some(link) = self.local.gateway.link(process)
         {
@@ -36,7 +37,8 @@ impl Worker {
     pub(super) fn read_answers(&mut self, process: ProcessId) {
         let mut deliveries = Deliveries::new();
         let now = self.local.clock.monotonic();
-        self.local.gateway.read(process, now, &mut deliveries);
+        let local = &mut self.local;
+        local.gateway.read(process, now, &mut local.buffers, &mut deliveries);
         self.deliver(deliveries);
     }
 
@@ -44,7 +46,9 @@ impl Worker {
     pub(super) fn read_on_answers(&mut self) {
         if self.local.gateway.has_unread() {
             let mut deliveries = Deliveries::new();
-            self.local.gateway.read_on(self.local.clock.monotonic(), &mut deliveries);
+            let now = self.local.clock.monotonic();
+            let local = &mut self.local;
+            local.gateway.read_on(now, &mut local.buffers, &mut deliveries);
             self.deliver(deliveries);
         }
     }

@@ -1,9 +1,8 @@
 """One answer of a Python application: what PEP 3333 asks of a server, and the messages to httpd.
 
-It must never know HTTP's framing, connections, or which thread it runs on.
+It must never know HTTP's framing, connections, or what an application writes to the log.
 """
 
-import errno
 import io
 import os
 import re
@@ -113,26 +112,26 @@ class FileWrapper:
 
     def place(self):
         """Descriptor, position, size; None unless it is a plain file of which nothing was read."""
-        file = raw = self.filelike
-        for wrapped in ("file", "raw"):  # as in tempfile and Django, and as in a buffered file
-            raw = getattr(raw, wrapped, raw)
-        # A gzip.GzipFile has the descriptor of what is compressed; a text file gives no bytes.
-        if not self.untouched or isinstance(raw, io.IOBase) and not isinstance(raw, io.FileIO):
-            return None
         try:
+            file = raw = self.filelike
+            for wrapped in ("file", "raw"):  # of tempfile and Django, and of a buffered file
+                raw = getattr(raw, wrapped, raw)
+            # A gzip.GzipFile has the descriptor of what is compressed; a text file gives no bytes.
+            if not self.untouched or isinstance(raw, io.IOBase) and not isinstance(raw, io.FileIO):
+                return None
             descriptor = file.fileno()
             status = os.fstat(descriptor)
             # A buffered file is further on than what was read of it.
             position = file.tell() if hasattr(file, "tell") else os.lseek(descriptor, 0, 1)
+            if stat.S_ISREG(status.st_mode) and 0 <= position <= status.st_size:
+                return descriptor, position, status.st_size
         except (AttributeError, OSError, TypeError, ValueError):
-            return None
-        if stat.S_ISREG(status.st_mode) and position <= status.st_size:
-            return descriptor, position, status.st_size
+            pass
         return None
 
 
 class Exchange:
-    """One request being answered. A new object each time: start_response may outlive its request."""
+    """One request being answered. A new object each: start_response may outlive its request."""
 
     __slots__ = ("thread", "token", "out", "is_head", "head", "left", "began", "ended", "unpaid")
 
@@ -186,15 +185,7 @@ class Exchange:
         content = blocks[0] if len(blocks) == 1 else b"".join(blocks)
         if type(content) is not bytes or self.left not in (None, len(content)):
             return self.stream(blocks)
-        header = ANSWER.pack(self.token, HEAD, LAST, self.thread.index, len(self.head))
-        try:
-            if size <= COPIED:
-                self.out.send(b"".join((header, self.head, content)))
-            else:
-                self.out.sendmsg((header, self.head, content))
-        except OSError as error:
-            raise_gone(error)
-        self.began = self.ended = True
+        self.message(HEAD, LAST, content)
 
     def declare(self, size):
         """Content-Length where httpd sees less than all: a GET of many messages, or HEAD."""
@@ -253,9 +244,15 @@ class Exchange:
         head = self.head if kind in (HEAD, FILE) else b""
         header = ANSWER.pack(self.token, kind, flags, self.thread.index, len(head))
         try:
-            self.out.sendmsg((header, head, content), attached)
+            if attached or len(content) > COPIED:
+                self.out.sendmsg((header, head, content), attached)
+            else:
+                self.out.send(b"".join((header, head, content)))
         except OSError as error:
-            raise_gone(error)
+            # The latter after a fork. The rest is of one message: too many files on the way, say.
+            if isinstance(error, ConnectionError) or self.out.fileno() < 0:
+                raise Gone from error
+            raise
         self.began = True
         self.ended = flags == LAST
         self.unpaid += len(content)
@@ -280,10 +277,3 @@ class Exchange:
     def give_up(self):
         if not self.ended:
             self.message(BROKEN if self.began else FAILED, LAST)
-
-
-def raise_gone(error):
-    """Tells a broken socket from a trouble of one message, such as too many files on the way."""
-    if isinstance(error, ConnectionError) or error.errno == errno.EBADF:  # closed after a fork
-        raise Gone from error
-    raise error

@@ -4,6 +4,8 @@ import os
 import re
 import sys
 
+NAMES_LIMIT = 30  # names of callables that are told
+
 
 class Unusable(Exception):
     """Why there is no application, for the operator."""
@@ -16,11 +18,10 @@ def load(target):
     name = name or ("application" if hasattr(module, "application") else "app")
     first = re.match(r"\w*", name).group()
     if not hasattr(module, first):
-        own = ", ".join(key for key, value in vars(module).items() if is_own(module, key, value))
-        raise Unusable(
-            "module %r has no attribute %r; it has: %s" % (module_name, first, own or "no callables")
-        )
-    # A call, perhaps with arguments, or a dotted name: it comes from the operator, as the code does.
+        own = [key for key, value in vars(module).items() if is_own(module, key, value)]
+        has = ", ".join(own[:NAMES_LIMIT]) or "no callables"
+        raise Unusable("module %r has no attribute %r; it has: %s" % (module_name, first, has))
+    # A dotted name, or a call with its arguments: the operator wrote it, as the application.
     try:
         expression = compile(name, NAME, "eval")
     except SyntaxError:
@@ -66,6 +67,8 @@ def no_module(error):
     places = list(getattr(sys.modules[parent], "__path__", [])) if parent else [os.getcwd()]
     if not places:
         return str(error)
-    near = difflib.get_close_matches(last, [found.name for found in pkgutil.iter_modules(places)], 1)
+    near = difflib.get_close_matches(
+        last, [found.name for found in pkgutil.iter_modules(places)], 1
+    )
     hint = "; there is %r" % ".".join(filter(None, [parent, near[0]])) if near else ""
     return "no module named %r in %s%s" % (error.name, ", ".join(places), hint)

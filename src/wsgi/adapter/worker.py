@@ -91,8 +91,10 @@ class Server(threading.Thread):
             exchange.give_up()
         except BaseException as error:
             # SystemExit too: sys.exit() in an application ends a request, not silently a thread.
-            complain(story(error))
-            exchange.give_up()
+            try:
+                complain(story(error))
+            finally:
+                exchange.give_up()
         finally:
             if spooled is not None:
                 spooled.close()
@@ -218,7 +220,9 @@ def sources():
     return paths[:SCAN_LIMIT]
 
 
-is_installed = re.compile(re.escape(os.path.dirname(os.__file__)) + "/|.*/(site|dist)-packages/").match
+is_installed = re.compile(
+    re.escape(os.path.dirname(os.__file__)) + "/|.*/(site|dist)-packages/"
+).match
 
 
 def spread(number):
@@ -242,10 +246,11 @@ def shut(sock):
 
 
 def receive_with_descriptors(sock):
-    text, ancillary, _, _ = sock.recvmsg(MESSAGE, socket.CMSG_SPACE(253 * 4), socket.MSG_CMSG_CLOEXEC)
+    room = socket.CMSG_SPACE(253 * 4)  # SCM_MAX_FD of the kernel
+    text, ancillary, _, _ = sock.recvmsg(MESSAGE, room, socket.MSG_CMSG_CLOEXEC)
     if not text:
         sys.exit(0)  # httpd is gone already
-    return text, [fd for _, _, data in ancillary for (fd,) in struct.iter_unpack("i", data)]
+    return text, [number for _, _, data in ancillary for (number,) in struct.iter_unpack("i", data)]
 
 
 def main(control):

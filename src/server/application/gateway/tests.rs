@@ -43,7 +43,7 @@ impl Played {
         let process = ProcessId(number);
         let link = Link::new(process, Arc::new(requests), answers, [credits].into());
         let news = News::Joined(Box::new(link), self.orders.clone());
-        assert!(self.gateway.hear(&self.application, news, self.now).is_empty());
+        assert!(self.hears(news).is_empty());
         Python { process, requests: its_requests, answers: its_answers, credits: its_credits }
     }
 
@@ -56,15 +56,19 @@ impl Played {
         self.gateway.submit(id(number), forward, self.now)
     }
 
+    fn hears(&mut self, news: News) -> Deliveries {
+        self.gateway.hear(&self.application, news, self.now, &mut Buffers::default())
+    }
+
     fn reads(&mut self, python: &Python) -> Deliveries {
         let mut deliveries = Deliveries::new();
-        self.gateway.read(python.process, self.now, &mut deliveries);
+        let mut buffers = Buffers::default();
+        self.gateway.read(python.process, self.now, &mut buffers, &mut deliveries);
         deliveries
     }
 
     fn leaves(&mut self, python: &Python, unread: &[Token]) -> Deliveries {
-        let news = News::Left(python.process, unread.into());
-        self.gateway.hear(&self.application, news, self.now)
+        self.hears(News::Left(python.process, unread.into()))
     }
 }
 
@@ -300,7 +304,7 @@ fn a_process_that_leaves_gets_no_more_and_finishes_what_it_has() {
     let (old, new) = (it.joins(1), it.joins(2));
     it.submits(0);
     let (token, _) = old.takes().expect("it was sent there");
-    it.gateway.hear(&it.application, News::Leaves(old.process), it.now);
+    it.hears(News::Leaves(old.process));
     it.submits(1);
     it.submits(2);
     assert_eq!(old.takes(), None);
@@ -434,7 +438,7 @@ fn a_process_that_talks_without_end_is_listened_to_by_and_by() {
     assert!(it.reads(&python).is_empty());
     assert!(it.gateway.has_unread());
     let mut deliveries = Deliveries::new();
-    it.gateway.read_on(it.now, &mut deliveries);
+    it.gateway.read_on(it.now, &mut Buffers::default(), &mut deliveries);
     assert_eq!(answered(deliveries), [(0, 200, b"at last".to_vec())]);
     assert!(!it.gateway.has_unread());
 }
