@@ -17,7 +17,8 @@ use std::time::{Duration, Instant};
 /// and taken away what is stored and removed through this value. What others do beneath the root, other
 /// processes among them, is seen when it is counted again, every ten minutes at the most; until then
 /// each process may let in as much as it believes to be free. What is stored while it is counted may be
-/// counted twice until the next time. Lengths count, not blocks; a file of two names counts twice; what
+/// counted twice until the next time. What is on its way is counted apart, and may be twice the bound: a
+/// form is there whole beside its files. Lengths count, not blocks; a file of two names counts twice; what
 /// cannot be read does not count.
 #[derive(Debug)]
 pub(super) struct Quota {
@@ -29,6 +30,8 @@ pub(super) struct Quota {
 #[derive(Debug)]
 struct State {
     bytes: u64,
+    /// Of files that are being written and have no place yet.
+    coming: u64,
     count: Count,
     /// What has come since the count that is under way began.
     grown_meanwhile: i128,
@@ -62,7 +65,7 @@ pub(super) struct Charge<'a> {
 
 impl Quota {
     pub(super) fn new(bytes_max: u64) -> Quota {
-        let state = State { bytes: 0, count: Count::Never, grown_meanwhile: 0 };
+        let state = State { bytes: 0, coming: 0, count: Count::Never, grown_meanwhile: 0 };
         Quota { bytes_max, state: Mutex::new(state), counted: Condvar::new() }
     }
 
@@ -117,6 +120,24 @@ impl Quota {
         }
         state.grow(growth);
         Ok(Charge { quota: self, growth })
+    }
+
+    /// Takes note of so many more bytes of files that are on their way: each may be let in, but not all
+    /// of them together.
+    pub(super) fn comes(&self, bytes: u64) -> Result<(), QuotaError> {
+        let mut state = self.state();
+        let coming = state.coming.saturating_add(bytes);
+        if coming > self.bytes_max.saturating_mul(2) {
+            return Err(QuotaError::Exceeded);
+        }
+        state.coming = coming;
+        Ok(())
+    }
+
+    /// They have a place now, or are gone.
+    pub(super) fn has_come(&self, bytes: u64) {
+        let mut state = self.state();
+        state.coming = state.coming.saturating_sub(bytes);
     }
 
     /// Whether there would be room, as far as that is known without counting.

@@ -82,8 +82,12 @@ impl Upload {
         if length > self.root.rules().file_bytes_max {
             return Err(WriteError::TooLarge);
         }
-        self.file.file().write_all(bytes)?;
+        if let Some(quota) = self.root.quota() {
+            quota.comes(bytes.len() as u64)?;
+        }
+        // Counted from here on, whatever becomes of it.
         self.length = length;
+        self.file.file().write_all(bytes)?;
         // By and by, so that the commit of a large file does not take as long as its upload did.
         if length - self.flushed >= FLUSHED_BYTES
             && self.root.rules().durability != Durability::Never
@@ -172,6 +176,14 @@ impl Upload {
             return Ok(Stored { outcome, version, length: self.length });
         }
         Err(WriteError::Busy)
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        if let Some(quota) = self.root.quota() {
+            quota.has_come(self.length);
+        }
     }
 }
 

@@ -502,6 +502,21 @@ fn each_durability_stores() {
 }
 
 #[test]
+fn what_is_on_its_way_fills_no_disk_beyond_the_quota() {
+    in_each_way(WriteRules { quota_bytes: Some(10), ..WriteRules::default() }, |site| {
+        let begin = |name: &[u8]| site.root.upload(name).expect("there is a directory");
+        let (mut one, mut two, mut three) = (begin(b"1"), begin(b"2"), begin(b"3"));
+        one.write(b"0123456789").expect("it would fit alone");
+        two.write(b"0123456789").expect("so would this");
+        assert!(matches!(three.write(b"0"), Err(WriteError::Full)));
+        drop(one);
+        three.write(b"0").expect("there is room again");
+        two.commit(&Preconditions::none()).expect("there is room");
+        three.write(b"12345678").expect("what has its place is on its way no more");
+    });
+}
+
+#[test]
 fn the_quota_is_kept() {
     in_each_way(WriteRules { quota_bytes: Some(10), ..WriteRules::default() }, |site| {
         site.around.write("root/old", "1234");
