@@ -272,7 +272,7 @@ impl Gateway {
                 let mut hangs = false;
                 for pending in late {
                     pending.deadline = now + served.application.timeout;
-                    hangs = true;
+                    hangs |= !pending.progress.waits_for_client();
                 }
                 if hangs {
                     orders.give(Order::Replace { process: link.process, why: "it hangs" });

@@ -77,6 +77,13 @@ pub enum Progress {
     GivenUp,
 }
 
+impl Progress {
+    /// Whether what the process has sent is still to be taken, so that it may have to wait.
+    pub fn waits_for_client(&self) -> bool {
+        matches!(self, Progress::Content(feeder) if feeder.bytes() > 0)
+    }
+}
+
 impl Link {
     /// A link without exchanges.
     pub fn new(

@@ -442,3 +442,23 @@ fn a_process_that_talks_without_end_is_listened_to_by_and_by() {
     assert_eq!(answered(deliveries), [(0, 200, b"at last".to_vec())]);
     assert!(!it.gateway.has_unread());
 }
+
+#[test]
+fn a_process_that_waits_for_a_slow_client_does_not_hang() {
+    let mut it = Played::new();
+    let python = it.joins(1);
+    it.submits(0);
+    let (token, _) = python.takes().expect("it was sent");
+    python.says(token, 1, false, OK, b"one");
+    let (_, delivery) = it.reads(&python).pop().expect("the head is here");
+    let Delivery::Answered(response) = delivery else { panic!("no answer") };
+    let OwnedContent::Piped(mut outlet, None) = response.content else { panic!("not piped") };
+    let hangs = |order| matches!(order, Order::Replace { .. });
+    it.now += Duration::from_secs(11);
+    it.gateway.look(it.now);
+    assert!(!it.orders.is_given(hangs), "nobody has taken what it sent");
+    assert_eq!(outlet.take(), Piece::Bytes(b"one".to_vec()));
+    it.now += Duration::from_secs(11);
+    it.gateway.look(it.now);
+    assert!(it.orders.is_given(hangs));
+}
