@@ -1,7 +1,7 @@
 use super::*;
 use crate::server::id::ConnectionId;
 use crate::site::pipe::Piece;
-use crate::site::{Handler, Wsgi};
+use crate::site::{Handler, OwnedContent, Wsgi};
 use crate::sys::channel::{Channel, Received};
 use crate::wsgi::WINDOW_BYTES;
 use std::os::fd::AsFd;

@@ -1,0 +1,171 @@
+//! What one message of a process means, and what its end means, for whom.
+//!
+//! It must never know a socket.
+
+use super::Deliveries;
+use crate::http::Status;
+use crate::server::application::link::{Exchange, Link, Pending, Progress};
+use crate::server::buffers::Buffers;
+use crate::server::mailbox::Delivery;
+use crate::site::pipe::{Reader, within_worker};
+use crate::site::{OwnedContent, OwnedResponse};
+use crate::wsgi::answer::{Answer, Head, Kind, Last};
+use crate::wsgi::{Token, WINDOW_BYTES};
+use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
+use std::time::Instant;
+
+/// Whether a process keeps to its bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    Enough,
+    TooMuch,
+}
+
+/// One message of a process. Whatever it says, an exchange is answered once: what comes next on that
+/// connection may be for somebody else.
+pub(super) fn take_in(
+    link: &mut Link,
+    message: &[u8],
+    mut descriptors: Vec<OwnedFd>,
+    deadline: Instant,
+    buffers: &mut Buffers,
+    deliveries: &mut Deliveries,
+) -> Said {
+    let Some(answer) = Answer::read(message) else {
+        refuse(link, message, deliveries);
+        return Said::Enough;
+    };
+    let number = answer.token.second();
+    let Some(mut pending) = link.pending.remove(&number) else {
+        return Said::Enough;
+    };
+    pending.deadline = deadline;
+    let id = pending.exchange.id;
+    let mut tell = |delivery| deliveries.push((id, delivery));
+    let answered = |response| Delivery::Answered(Box::new(response));
+    let goes_on = match (answer.kind, &pending.progress) {
+        (_, Progress::GivenUp) => answer.last == Last::No,
+        (Kind::Head(head, content), Progress::None) if answer.last == Last::Yes => {
+            tell(answered(whole(head, buffers.copy(content))));
+            false
+        }
+        (Kind::Head(head, content), Progress::None) => {
+            let (feeder, outlet) = link.pipe(answer.token, answer.thread);
+            feeder.push(buffers.copy(content));
+            pending.progress = Progress::Content(feeder);
+            let Head { status, headers, length } = head;
+            let content = OwnedContent::Piped(outlet, length);
+            tell(answered(OwnedResponse { status, headers, content }));
+            true
+        }
+        (Kind::File { head, offset, length }, Progress::None) => {
+            let Head { status, headers, length: announced } = head;
+            let content = match descriptors.pop() {
+                Some(open) => OwnedContent::Open(open, offset, length.or(announced)),
+                None => OwnedContent::Empty,
+            };
+            tell(answered(OwnedResponse { status, headers, content }));
+            false
+        }
+        (Kind::Piece(content), Progress::Content(feeder)) => {
+            if feeder.bytes() + content.len() > WINDOW_BYTES {
+                log::error!("an application sends content without waiting for credit");
+                fail(pending, deliveries);
+                return Said::TooMuch;
+            }
+            let mut reader = feeder.push(buffers.copy(content));
+            if answer.last == Last::Yes && feeder.finish() == Reader::Waits {
+                reader = Reader::Waits;
+            }
+            if reader == Reader::Waits {
+                tell(Delivery::Moved);
+            }
+            answer.last == Last::No
+        }
+        (Kind::Failed, Progress::None) | (Kind::Broken, Progress::Content(_)) => {
+            fail(pending, deliveries);
+            return Said::Enough;
+        }
+        _ => {
+            log::error!("an application says something out of turn");
+            fail(pending, deliveries);
+            return Said::Enough;
+        }
+    };
+    if goes_on {
+        link.pending.insert(number, pending);
+    }
+    Said::Enough
+}
+
+/// An answer that came in one message. What it says of its length counts: to a HEAD it is that of the
+/// content that a GET would get (RFC 9110 §9.3.2), and to a GET that is shorter it is a promise broken.
+fn whole(head: Head, content: Vec<u8>) -> OwnedResponse {
+    let Head { status, headers, length } = head;
+    let content = match length {
+        Some(length) if length != content.len() as u64 => {
+            let (feeder, outlet) = within_worker(Box::new(|_| {}));
+            feeder.push(content);
+            feeder.finish();
+            OwnedContent::Piped(outlet, Some(length))
+        }
+        _ if content.is_empty() => OwnedContent::Empty,
+        _ => OwnedContent::Bytes(content),
+    };
+    OwnedResponse { status, headers, content }
+}
+
+/// A message that makes no sense, from whoever it is.
+pub(super) fn refuse(link: &mut Link, message: &[u8], deliveries: &mut Deliveries) {
+    let token = message.first_chunk().map(|bytes| Token(*bytes));
+    if let Some(pending) = token.and_then(|token| link.pending.remove(&token.second())) {
+        log::error!("an application answers with what cannot be sent");
+        fail(pending, deliveries);
+    }
+}
+
+/// An exchange comes to nothing: 500 where nothing has been said, the end in its midst otherwise.
+fn fail(pending: Pending, deliveries: &mut Deliveries) {
+    let id = pending.exchange.id;
+    match pending.progress {
+        Progress::GivenUp => {}
+        Progress::None => {
+            let failed = OwnedResponse::new(Status::INTERNAL_SERVER_ERROR);
+            deliveries.push((id, Delivery::Answered(Box::new(failed))));
+        }
+        Progress::Content(feeder) => {
+            if feeder.break_off() == Reader::Waits {
+                deliveries.push((id, Delivery::Moved));
+            }
+        }
+    }
+}
+
+/// A process has ended: what it never took goes to another, what it had begun is lost.
+pub(super) fn lose(
+    link: Link,
+    reactor: usize,
+    unread: &[Token],
+    waiting: &mut VecDeque<Exchange>,
+    deliveries: &mut Deliveries,
+) {
+    for (number, pending) in link.pending {
+        let id = pending.exchange.id;
+        match pending.progress {
+            Progress::GivenUp => {}
+            Progress::None if unread.contains(&Token::new(reactor as u64, number)) => {
+                waiting.push_front(pending.exchange);
+            }
+            Progress::None => {
+                let lost = OwnedResponse::new(Status::BAD_GATEWAY);
+                deliveries.push((id, Delivery::Answered(Box::new(lost))));
+            }
+            Progress::Content(feeder) => {
+                if feeder.break_off() == Reader::Waits {
+                    deliveries.push((id, Delivery::Moved));
+                }
+            }
+        }
+    }
+}
