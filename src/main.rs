@@ -10,6 +10,7 @@ mod logging;
 mod supervisor;
 
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use banner::Told;
@@ -65,14 +66,21 @@ fn serve(options: &Options) -> Result<(), Failure> {
 fn start(options: &Options, config: Config) -> Result<Running, Failure> {
     let signals = Signals::listen()
         .map_err(|error| Failure::at_run_time(format!("cannot take signals: {error}")))?;
-    let running = config.server.start().map_err(Failure::at_run_time)?;
-    let handle = running.handle();
+    let stage = Arc::new(Mutex::new(Stage::Starting));
+    let shared = Arc::clone(&stage);
     thread::Builder::new()
         .name("signals".to_owned())
-        .spawn(move || obey(signals, &handle))
+        .spawn(move || obey(signals, &shared))
         .map_err(|error| {
             Failure::at_run_time(format!("cannot start a thread for signals: {error}"))
         })?;
+    let shared = Arc::clone(&stage);
+    let server = config.server.give_up_when(move || matches!(*lock(&shared), Stage::Stopping));
+    let running = server.start().map_err(Failure::at_run_time)?;
+    match &mut *lock(&stage) {
+        Stage::Stopping => running.handle().stop(),
+        stage => *stage = Stage::Running(running.handle()),
+    }
     banner::greet(&Told {
         addresses: running.addresses(),
         processes: 1,
@@ -84,23 +92,38 @@ fn start(options: &Options, config: Config) -> Result<Running, Failure> {
     Ok(running)
 }
 
+/// How far the server has come, for whoever obeys signals.
+enum Stage {
+    Starting,
+    /// It is to stop as soon as it can.
+    Stopping,
+    Running(Handle),
+}
+
+fn lock(stage: &Mutex<Stage>) -> MutexGuard<'_, Stage> {
+    stage.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Does what signals say, for as long as the process lives.
-fn obey(mut signals: Signals, handle: &Handle) {
+fn obey(mut signals: Signals, stage: &Mutex<Stage>) {
     let mut stopping = false;
     loop {
         for signal in signals.wait() {
-            match signal {
-                Signal::Reload => reload(handle),
-                Signal::Reopen => decline_to_reopen(),
-                Signal::Stop if stopping => {
+            let mut stage = lock(stage);
+            match (signal, &*stage) {
+                (Signal::Stop, Stage::Starting) => *stage = Stage::Stopping,
+                (Signal::Reload, Stage::Running(handle)) => reload(handle),
+                (Signal::Reopen, _) => decline_to_reopen(),
+                (Signal::Stop, Stage::Running(handle)) if stopping => {
                     log::info!("stopping now");
                     handle.stop_now();
                 }
-                Signal::Stop => {
+                (Signal::Stop, Stage::Running(handle)) => {
                     log::info!("stopping when open requests have ended; a second signal stops now");
                     stopping = true;
                     handle.stop();
                 }
+                (Signal::Reload | Signal::Stop, Stage::Starting | Stage::Stopping) => {}
             }
         }
     }

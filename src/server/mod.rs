@@ -91,6 +91,7 @@ pub struct Server {
     cache: CacheLimits,
     access_log: AccessLog,
     spool_directory: PathBuf,
+    gives_up: Box<dyn FnMut() -> bool + Send>,
 }
 
 impl Server {
@@ -104,6 +105,7 @@ impl Server {
             cache: CacheLimits::default(),
             access_log: AccessLog::default(),
             spool_directory: std::env::temp_dir(),
+            gives_up: Box::new(|| false),
         }
     }
 
@@ -147,6 +149,13 @@ impl Server {
     /// The applications that it will start.
     pub fn applications(&self) -> Vec<Arc<Application>> {
         self.site.applications()
+    }
+
+    /// Asked a few times a second while applications start, which takes as long as they like: whether
+    /// to wait no longer. Default: never.
+    pub fn give_up_when(mut self, gives_up: impl FnMut() -> bool + Send + 'static) -> Server {
+        self.gives_up = Box::new(gives_up);
+        self
     }
 
     /// Starts, and serves until it is stopped.
@@ -202,7 +211,7 @@ impl Server {
     ///
     /// # Errors
     /// As [`Server::start`], but for the addresses.
-    pub fn start_on(self, listeners: Listeners) -> Result<Running, StartError> {
+    pub fn start_on(mut self, listeners: Listeners) -> Result<Running, StartError> {
         let count = listeners.workers();
         let listeners = Arc::new(listeners);
         let Limits { handler_threads_max, handler_queue_max, .. } = self.limits;
@@ -219,8 +228,8 @@ impl Server {
             .map(|number| Prepared::new(number, &common, &self.access_log))
             .collect::<Result<Vec<_>, _>>()?;
         let mailboxes: Arc<[_]> = prepared.iter().map(|one| Arc::clone(&one.mailbox)).collect();
-        let applications = Applications::start(&common.site.applications(), &mailboxes)
-            .map_err(StartError::Application)?;
+        let applications = common.site.applications();
+        let applications = Applications::start(&applications, &mailboxes, &mut self.gives_up)?;
         let handle = Handle {
             mailboxes,
             applications: applications.orders().into(),

@@ -19,6 +19,8 @@ pub enum StartError {
     AccessLog { path: Option<PathBuf>, error: io::Error },
     /// An application cannot serve, and says why: perhaps in many lines.
     Application(String),
+    /// It was to wait no longer for an application.
+    GivenUp,
     /// The system gave no thread, no epoll instance or the like.
     Worker(io::Error),
 }
@@ -58,6 +60,7 @@ impl fmt::Display for StartError {
             StartError::Application(reason) => {
                 write!(formatter, "cannot start the application {reason}")
             }
+            StartError::GivenUp => write!(formatter, "stopped before all applications served"),
             StartError::Worker(error) => write!(formatter, "cannot start a worker: {error}"),
         }
     }
@@ -111,9 +114,10 @@ fn explain(
 impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            StartError::NoAddress | StartError::BadAddress { .. } | StartError::Application(_) => {
-                None
-            }
+            StartError::NoAddress
+            | StartError::BadAddress { .. }
+            | StartError::Application(_)
+            | StartError::GivenUp => None,
             StartError::Listen { error, .. }
             | StartError::AccessLog { error, .. }
             | StartError::Worker(error) => Some(error),

@@ -1,6 +1,6 @@
 //! What a client does to hurt an application, and what an application does to hurt the server.
 
-use crate::server::{Folder, Server, location, signal};
+use crate::server::{Folder, Server, location, refusal, signal};
 use std::time::{Duration, Instant};
 
 /// An application that knows the adapter beneath it, and means no good.
@@ -123,4 +123,18 @@ fn limits_that_let_in_more_than_a_message_holds_cost_nobody_the_application() {
     let mut client = server.connect();
     client.send(post("/app/hello", "X", &[b'y'; 200 * 1024], 0)).reply().expect(431);
     server.get("/app/hello").expect(200);
+}
+
+#[test]
+fn a_server_can_be_stopped_while_an_application_takes_its_time_to_start() {
+    if !crate::server::has_python() {
+        return;
+    }
+    let folder = Folder::new();
+    let program =
+        "import os, signal, time\nos.kill(os.getppid(), signal.SIGTERM)\ntime.sleep(60)\n";
+    folder.write("apps/late.py", program);
+    let (code, log) = refusal(&mut folder.configured(&location("/app", "late", "")));
+    assert_eq!(code, Some(1), "{log}");
+    assert!(log.contains("stopped before all applications served"), "{log}");
 }

@@ -12,9 +12,11 @@ pub mod process;
 pub mod slot;
 
 use super::mailbox::Mailbox;
+use super::start_error::StartError;
 use crate::site::Application;
 use orders::{Order, Orders};
 use slot::{Slot, Started};
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -27,19 +29,20 @@ pub struct Applications {
 }
 
 impl Applications {
-    /// Starts all processes, and waits until each says that it serves.
+    /// Starts all processes, and waits until each says that it serves, unless it is to give up.
     ///
     /// # Errors
     /// What the first one that cannot serve says of it; nothing is left running then.
     pub fn start(
         applications: &[Arc<Application>],
         mailboxes: &[Arc<Mailbox>],
-    ) -> Result<Applications, String> {
+        gives_up: &mut dyn FnMut() -> bool,
+    ) -> Result<Applications, StartError> {
         let mut running = Applications { slots: Vec::new(), stories: Vec::new() };
         let (sender, started) = mpsc::channel();
         for application in applications {
             for number in 0..application.processes {
-                let orders = Orders::new().map_err(|error| error.to_string())?;
+                let orders = Orders::new().map_err(StartError::Worker)?;
                 let slot = Slot::new(
                     Arc::clone(application),
                     number,
@@ -53,27 +56,31 @@ impl Applications {
                     Ok(thread) => running.slots.push((orders, thread)),
                     Err(error) => {
                         running.stop(Duration::ZERO);
-                        return Err(format!("cannot start a thread: {error}"));
+                        return Err(StartError::Worker(error));
                     }
                 }
             }
         }
         drop(sender);
-        for _ in 0..running.slots.len() {
-            match started.recv() {
-                Ok(Started::Serves(story)) if !running.stories.contains(&story) => {
-                    running.stories.push(story);
+        let mut awaited = running.slots.len();
+        while awaited > 0 {
+            let failure = match started.recv_timeout(ASK_EVERY) {
+                Ok(Started::Serves(story)) => {
+                    awaited -= 1;
+                    if !running.stories.contains(&story) {
+                        running.stories.push(story);
+                    }
+                    continue;
                 }
-                Ok(Started::Serves(_)) => {}
-                Ok(Started::Failed(reason)) => {
-                    running.stop(Duration::ZERO);
-                    return Err(reason);
+                Err(RecvTimeoutError::Timeout) if !gives_up() => continue,
+                Err(RecvTimeoutError::Timeout) => StartError::GivenUp,
+                Ok(Started::Failed(reason)) => StartError::Application(reason),
+                Err(RecvTimeoutError::Disconnected) => {
+                    StartError::Application("a supervising thread has ended".to_owned())
                 }
-                Err(_) => {
-                    running.stop(Duration::ZERO);
-                    return Err("a supervising thread has ended".to_owned());
-                }
-            }
+            };
+            running.stop(Duration::ZERO);
+            return Err(failure);
         }
         Ok(running)
     }
@@ -100,3 +107,6 @@ impl Applications {
         }
     }
 }
+
+/// How often somebody is asked whether to wait any longer.
+const ASK_EVERY: Duration = Duration::from_millis(100);
