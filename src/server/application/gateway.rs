@@ -6,12 +6,13 @@
 mod said;
 
 use self::said::{Said, lose, refuse, take_in};
-use super::link::{Exchange, Link, LinkState, News, Pending, ProcessId, Progress};
+use super::link::{Exchange, KeptSpool, Link, LinkState, News, Pending, ProcessId, Progress};
 use super::orders::{Order, Orders};
 use crate::files::Spool;
 use crate::server::buffers::Buffers;
 use crate::server::id::ConnectionId;
 use crate::server::mailbox::Delivery;
+use crate::server::pool::Pool;
 use crate::server::state::Handed;
 use crate::site::{Application, Content, Forward};
 use crate::sys::channel::{Arrived, MESSAGE_BYTES_MAX};
@@ -58,7 +59,13 @@ impl Gateway {
     }
 
     /// Sends a request on, or keeps it until a process has room.
-    pub fn submit(&mut self, id: ConnectionId, forward: Forward, now: Instant) -> Handed {
+    pub fn submit(
+        &mut self,
+        id: ConnectionId,
+        forward: Forward,
+        now: Instant,
+        disk: Option<Arc<Pool>>,
+    ) -> Handed {
         let application = forward.application;
         let index = self.index_of(&application);
         let served = &mut self.served[index];
@@ -76,6 +83,7 @@ impl Gateway {
             log::error!("a request is too long to be sent to an application");
             return Handed::Refused;
         }
+        let spool = spool.map(|spool| KeptSpool::new(spool, disk));
         let deadline = now + application.timeout;
         let exchange = Exchange { id, environ: forward.environ, content, spool, deadline };
         served.waiting.push_back(exchange);

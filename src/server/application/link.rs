@@ -2,7 +2,9 @@
 //! exchanges are under way there.
 
 use super::orders::Orders;
+use crate::files::Spool;
 use crate::server::id::ConnectionId;
+use crate::server::pool::Pool;
 use crate::site::pipe::Outlet;
 use crate::site::pipe::{Feeder, Taken, within_worker};
 use crate::sys::channel::Channel;
@@ -55,8 +57,31 @@ pub struct Exchange {
     /// The marshalled content, or the path of its file.
     pub content: Vec<u8>,
     /// Keeps that file.
-    pub spool: Option<crate::files::Spool>,
+    pub spool: Option<KeptSpool>,
     pub deadline: Instant,
+}
+
+/// A file with content. To free it may take the disk a while: a thread drops it.
+pub struct KeptSpool {
+    spool: Option<Spool>,
+    disk: Option<Arc<Pool>>,
+}
+
+impl KeptSpool {
+    /// Without threads it is dropped where it is.
+    pub fn new(spool: Spool, disk: Option<Arc<Pool>>) -> KeptSpool {
+        KeptSpool { spool: Some(spool), disk }
+    }
+}
+
+impl Drop for KeptSpool {
+    fn drop(&mut self) {
+        let spool = self.spool.take();
+        if let Some(disk) = &self.disk {
+            // What is refused is dropped here.
+            drop(disk.submit(Box::new(move || drop(spool))));
+        }
+    }
 }
 
 /// An exchange that a process has been given.

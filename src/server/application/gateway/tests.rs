@@ -1,4 +1,5 @@
 use super::*;
+use crate::files::SpoolPlace;
 use crate::server::id::ConnectionId;
 use crate::site::pipe::Piece;
 use crate::site::{Handler, OwnedContent, Wsgi};
@@ -53,7 +54,7 @@ impl Played {
             environ: b"{0".to_vec(),
             content: Content::from(vec![number as u8]),
         };
-        self.gateway.submit(id(number), forward, self.now)
+        self.gateway.submit(id(number), forward, self.now, None)
     }
 
     fn hears(&mut self, news: News) -> Deliveries {
@@ -333,7 +334,7 @@ fn a_request_that_no_message_can_hold_is_refused_and_costs_nobody_else_anything(
         environ: vec![b'x'; MESSAGE_BYTES_MAX / 2],
         content: Content::from(vec![b'x'; MESSAGE_BYTES_MAX / 2]),
     };
-    assert_eq!(it.gateway.submit(id(0), forward, it.now), Handed::Refused);
+    assert_eq!(it.gateway.submit(id(0), forward, it.now, None), Handed::Refused);
     assert_eq!(it.submits(1), Handed::Over);
     assert_eq!(python.takes().map(|(_, number)| number), Some(1));
 }
@@ -461,4 +462,27 @@ fn a_process_that_waits_for_a_slow_client_does_not_hang() {
     it.now += Duration::from_secs(11);
     it.gateway.look(it.now);
     assert!(it.orders.is_given(hangs));
+}
+
+#[test]
+fn the_file_of_a_request_is_dropped_by_a_thread_of_the_disk_pool() {
+    let mut it = Played::new();
+    let python = it.joins(1);
+    let here = crate::sys::temporary::Directory::new();
+    let spool = SpoolPlace::Named.create(here.path()).expect("there is room");
+    let path = spool.path().expect("it has one").to_owned();
+    let forward = Forward {
+        application: Arc::clone(&it.application),
+        environ: b"{0".to_vec(),
+        content: Content::Spooled(spool),
+    };
+    // Without threads of its own: it does what it is told.
+    let disk = Arc::new(Pool::new("test", 0, usize::MAX));
+    it.gateway.submit(id(0), forward, it.now, Some(Arc::clone(&disk)));
+    let (token, _) = python.takes().expect("it was sent");
+    python.says(token, 1, true, OK, b"");
+    assert_eq!(answered(it.reads(&python)), [(0, 200, Vec::new())]);
+    assert!(path.exists(), "the worker has left it alone");
+    assert!(disk.do_next());
+    assert!(!path.exists());
 }
