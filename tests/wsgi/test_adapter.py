@@ -223,6 +223,7 @@ class Heads(Answers):
                 log = self.fails("/wrong_head", QUERY_STRING=name)
                 self.assertRegex(log, r"(TypeError|ValueError|UnicodeEncodeError): ")
                 self.assertIn("applications.py", log)
+                self.assertNotIn("During handling", log)
         self.assertEqual(self.ask("/hello").status, "200 OK")
 
     def test_latin_1_and_empty_values_arrive(self):

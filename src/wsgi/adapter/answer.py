@@ -158,9 +158,10 @@ class Exchange:
         if not isinstance(headers, list):
             raise TypeError("the headers are a list, not %.80r" % (headers,))
         try:
-            self.head, self.left = HEADS[(status, *headers)]
-        except (KeyError, TypeError):
-            self.head, self.left = render_head(status, headers)
+            known = HEADS.get((status, *headers))
+        except TypeError:
+            known = None  # not hashable, hence nothing that a head is made of
+        self.head, self.left = known or render_head(status, headers)
         return self.write
 
     def write(self, content):
