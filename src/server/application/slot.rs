@@ -122,12 +122,15 @@ impl Slot {
         if self.coming.is_some() {
             return;
         }
+        self.outdated = false;
         self.started_at = Instant::now();
         match Process::start(&self.application, self.mailboxes.len()) {
             Ok(process) => self.coming = Some(process),
             Err(error) => {
                 let python = self.application.python.display();
-                let directory = self.application.directory.display();
+                let directory = &self.application.directory;
+                let directory = std::path::absolute(directory).unwrap_or(directory.clone());
+                let directory = directory.display();
                 self.failed(format!("cannot run {python} in {directory}: {error}"));
             }
         }
@@ -144,7 +147,7 @@ impl Slot {
         if let Some(current) = &self.current {
             let old = current.child.id();
             log::error!("{}: process {old} goes on, for no other can: {reason}", self.name());
-            if std::mem::take(&mut self.outdated) {
+            if self.outdated {
                 self.renew();
             }
         } else {
@@ -251,7 +254,7 @@ impl Slot {
         if let Some(starter) = self.starter.take() {
             let _ = starter.send(Started::Serves(story));
         }
-        if std::mem::take(&mut self.outdated) {
+        if self.outdated {
             self.renew();
         }
     }
