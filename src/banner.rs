@@ -5,11 +5,22 @@ use std::io::{self, IsTerminal, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use httpd::{Address, Running};
+use httpd::Address;
+
+/// What there is to tell.
+pub struct Told<'a> {
+    pub addresses: &'a [Address],
+    pub processes: usize,
+    /// In each process.
+    pub workers: usize,
+    pub config: Option<&'a Path>,
+    pub roots: &'a [PathBuf],
+    /// What each application says of itself.
+    pub applications: &'a [String],
+}
 
 /// Tells where it serves what.
-pub fn greet(running: &Running, config: Option<&Path>, roots: &[PathBuf]) {
-    let told = Told { addresses: running.addresses(), workers: running.workers(), config, roots };
+pub fn greet(told: &Told<'_>) {
     if io::stdout().is_terminal() {
         let _ = io::stdout().write_all(told.to_person().as_bytes());
     } else {
@@ -23,24 +34,25 @@ pub fn say_fine(config: Option<&Path>) {
     let _ = writeln!(io::stdout(), "configuration {name} is fine");
 }
 
-struct Told<'a> {
-    addresses: &'a [Address],
-    workers: usize,
-    config: Option<&'a Path>,
-    roots: &'a [PathBuf],
-}
-
 impl Told<'_> {
-    /// Six lines, with addresses that can be clicked.
+    /// Six lines, with addresses that can be clicked, and one for each application.
     fn to_person(&self) -> String {
         let config = self.config.map_or("none".into(), |path| path.display().to_string());
         let roots: Vec<String> = self.roots.iter().map(|it| it.display().to_string()).collect();
         let urls: Vec<String> = self.addresses.iter().map(url).collect();
+        let workers = match self.processes {
+            1 => self.workers.to_string(),
+            processes => format!("{} in each of {processes} processes", self.workers),
+        };
+        let root = match (&roots[..], self.applications) {
+            ([], [_, ..]) => String::new(),
+            _ => format!("  root     {}\n", roots.join("  ")),
+        };
+        let applications: String =
+            self.applications.iter().map(|it| format!("  app      {it}\n")).collect();
         format!(
-            "{NAME}\n  config   {config}\n  serving  {}\n  root     {}\n  workers  {}\n  stop     Ctrl-C\n",
+            "{NAME}\n  config   {config}\n  serving  {}\n{root}{applications}  workers  {workers}\n  stop     Ctrl-C\n",
             urls.join("  "),
-            roots.join("  "),
-            self.workers,
         )
     }
 
@@ -51,8 +63,14 @@ impl Told<'_> {
         for root in self.roots {
             line.push_str(&format!(" root={root:?}"));
         }
+        for application in self.applications {
+            line.push_str(&format!(" app={application:?}"));
+        }
         if let Some(config) = self.config {
             line.push_str(&format!(" config={config:?}"));
+        }
+        if self.processes > 1 {
+            line.push_str(&format!(" processes={}", self.processes));
         }
         line.push_str(&format!(" workers={}\n", self.workers));
         line
@@ -85,20 +103,22 @@ const NAME: &str = concat!("httpd ", env!("CARGO_PKG_VERSION"));
 mod tests {
     use super::*;
 
-    fn told(addresses: &[&str], then: impl Fn(&Told)) {
+    fn told(addresses: &[&str], processes: usize, then: impl Fn(&Told)) {
         let addresses: Vec<Address> =
             addresses.iter().flat_map(|it| Address::parse(it).expect(it)).collect();
         then(&Told {
             addresses: &addresses,
+            processes,
             workers: 2,
             config: Some(Path::new("conf/httpd.toml")),
             roots: &["/srv/a b".into()],
+            applications: &[],
         });
     }
 
     #[test]
     fn a_person_gets_six_lines_with_addresses_to_click() {
-        told(&["127.0.0.1:80", "0.0.0.0:81", "[::]:82"], |told| {
+        told(&["127.0.0.1:80", "0.0.0.0:81", "[::]:82"], 1, |told| {
             let text = told.to_person();
             assert_eq!(text.lines().count(), 6, "{text}");
             assert!(text.contains("http://127.0.0.1:80  "), "{text}");
@@ -109,12 +129,22 @@ mod tests {
 
     #[test]
     fn a_program_gets_one_line_that_it_can_take_apart() {
-        told(&["127.0.0.1:80", "unix:/run/x.sock"], |told| {
+        told(&["127.0.0.1:80", "unix:/run/x.sock"], 1, |told| {
             let expected = format!(
                 "{NAME} listening on http://127.0.0.1:80 unix:/run/x.sock \
                  root=\"/srv/a b\" config=\"conf/httpd.toml\" workers=2\n"
             );
             assert_eq!(told.to_program(), expected);
+        });
+    }
+
+    #[test]
+    fn several_processes_are_told_to_both() {
+        told(&["127.0.0.1:80"], 4, |told| {
+            let text = told.to_person();
+            assert!(text.contains("  workers  2 in each of 4 processes\n"), "{text}");
+            let line = told.to_program();
+            assert!(line.ends_with(" processes=4 workers=2\n"), "{line}");
         });
     }
 }

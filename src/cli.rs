@@ -3,10 +3,11 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{ArgAction, CommandFactory, Parser, error::ErrorKind};
-use httpd::config::{LEVELS, Overrides, Place, Written, parse_workers};
+use httpd::config::{LEVELS, Overrides, Place, Written, parse_processes, parse_workers};
 use log::LevelFilter;
 
 /// What the operator asked for on the command line or in the environment.
@@ -22,6 +23,8 @@ pub enum Mode {
     /// Read the configuration, say what is wrong with it, and end.
     Test,
     Serve,
+    /// Serve as one of several processes, which a supervisor has started.
+    ServeSupervised,
 }
 
 /// Reads the command line and the environment. Ends the process where a flag asks for words only
@@ -35,12 +38,22 @@ fn parse(
     variable: impl Fn(&str) -> Option<OsString>,
 ) -> Result<Options, clap::Error> {
     let flags = Flags::try_parse_from(arguments)?;
-    let mode = if flags.test { Mode::Test } else { Mode::Serve };
+    let mode = match (flags.test, flags.supervised) {
+        (true, _) => Mode::Test,
+        (false, true) => Mode::ServeSupervised,
+        (false, false) => Mode::Serve,
+    };
     let environment = Environment { variable };
     let overrides = Overrides {
         root: flags.root()?.or(environment.path("HTTPD_ROOT")),
+        wsgi: flags.wsgi().or(environment.read("HTTPD_WSGI", |it| Ok(it.to_owned()))?),
+        reload: flags.reload.then_some(httpd::site::Reload::OnChange),
         host: flags.host()?.or(environment.text("HTTPD_HOST")?),
         port: flags.port().or(environment.read("HTTPD_PORT", parse_port)?),
+        processes: match flags.processes {
+            Some(processes) => Some(processes),
+            None => environment.read("HTTPD_PROCESSES", parse_processes)?.map(|it| it.value),
+        },
         workers: match flags.workers {
             Some(workers) => Some(workers),
             None => environment.read("HTTPD_WORKERS", parse_workers)?.map(|it| it.value),
@@ -75,6 +88,14 @@ struct Flags {
     #[arg(short, long = "root", value_name = "DIR", help_heading = "What to serve")]
     root: Option<PathBuf>,
 
+    /// Run the WSGI application MODULE:CALLABLE of this folder instead
+    #[arg(long, value_name = "MODULE:CALLABLE", help_heading = "What to serve")]
+    wsgi: Option<String>,
+
+    /// Run the application anew when one of its source files changes
+    #[arg(long, help_heading = "What to serve")]
+    reload: bool,
+
     /// Read the configuration from FILE
     #[arg(short, long, value_name = "FILE", help_heading = "What to serve")]
     config: Option<PathBuf>,
@@ -87,9 +108,17 @@ struct Flags {
     #[arg(short = 'h', long, value_name = "ADDR", num_args = 0..=1, help_heading = "Where and how")]
     host: Option<Option<String>>,
 
-    /// How many workers; "auto" is one per CPU [default: auto]
+    /// How many processes; from 2 on, a supervisor replaces those that die [default: 1]
+    #[arg(short = 'P', long, value_name = "N", value_parser = parse_processes, help_heading = "Where and how")]
+    processes: Option<NonZeroUsize>,
+
+    /// How many workers in each; "auto" is one per CPU in all [default: auto]
     #[arg(short, long, value_name = "N", value_parser = parse_workers_flag, help_heading = "Where and how")]
     workers: Option<httpd::Workers>,
+
+    /// How a supervisor starts the program again
+    #[arg(long = SUPERVISED, hide = true)]
+    supervised: bool,
 
     /// Write diagnostics to FILE instead of standard error
     #[arg(short, long, value_name = "FILE", help_heading = "What it tells")]
@@ -139,6 +168,10 @@ impl Flags {
                 Err(message) => Err(usage(ErrorKind::ValueValidation, format!("-h {message}"))),
             },
         }
+    }
+
+    fn wsgi(&self) -> Option<Written<String>> {
+        self.wsgi.as_ref().and_then(|target| given("--wsgi", target.clone()))
     }
 
     fn port(&self) -> Option<Written<u16>> {
@@ -227,15 +260,21 @@ fn check_host(host: &str) -> Result<(), String> {
     }
 }
 
+/// The flag, without its dashes, by which a supervisor tells the program what it is.
+pub const SUPERVISED: &str = "supervised";
+
 const AFTER_HELP: &str = "\
 Examples:
   httpd                            serve this directory on http://localhost:8080
   httpd -h 0.0.0.0 -p 80 ./public  serve ./public to everyone
+  httpd --wsgi shop:app --reload   run the Python application app of shop.py
   httpd -c /etc/httpd.toml -t      is this configuration fine?
 
-Environment: HTTPD_CONFIG, HTTPD_ROOT, HTTPD_HOST, HTTPD_PORT, HTTPD_WORKERS, HTTPD_LOG and
-HTTPD_LOG_LEVEL say the same. A flag wins over the environment, that over the file.
-Signals: INT, TERM and QUIT stop when open requests have ended; a second one stops now.";
+Environment: HTTPD_CONFIG, HTTPD_ROOT, HTTPD_WSGI, HTTPD_HOST, HTTPD_PORT, HTTPD_PROCESSES,
+HTTPD_WORKERS, HTTPD_LOG and HTTPD_LOG_LEVEL say the same. A flag wins over the environment, that
+over the file.
+Signals: INT, TERM and QUIT stop when open requests have ended; a second one stops now. HUP runs
+applications anew.";
 
 #[cfg(test)]
 mod tests {
@@ -295,6 +334,7 @@ mod tests {
             ("HTTPD_ROOT", "env"),
             ("HTTPD_PORT", "1"),
             ("HTTPD_HOST", "::1"),
+            ("HTTPD_PROCESSES", "4"),
             ("HTTPD_WORKERS", "3"),
             ("HTTPD_LOG_LEVEL", "warn"),
             ("HTTPD_CONFIG", "env.toml"),
@@ -303,12 +343,15 @@ mod tests {
         let by_environment = read("", &variables).expect("all are sensible");
         assert_eq!(root_of(&by_environment), Some("env"));
         assert_eq!(by_environment.overrides.port.map(|it| it.value), Some(1));
+        assert_eq!(by_environment.overrides.processes.map(NonZeroUsize::get), Some(4));
         assert_eq!(by_environment.overrides.level, Some(LevelFilter::Warn));
         assert_eq!(by_environment.config, Some("env.toml".into()));
 
-        let by_flag = read("-r flag -p 2 -d -w auto -c flag.toml", &variables).expect("sensible");
+        let by_flag =
+            read("-r flag -p 2 -d -P 5 -w auto -c flag.toml", &variables).expect("sensible");
         assert_eq!(root_of(&by_flag), Some("flag"));
         assert_eq!(by_flag.overrides.port.map(|it| it.value), Some(2));
+        assert_eq!(by_flag.overrides.processes.map(NonZeroUsize::get), Some(5));
         assert_eq!(by_flag.overrides.workers, Some(httpd::Workers::Auto));
         assert_eq!(by_flag.overrides.level, Some(LevelFilter::Debug));
         assert_eq!(by_flag.config, Some("flag.toml".into()));
@@ -318,6 +361,7 @@ mod tests {
     fn a_variable_that_cannot_be_is_named() {
         let table = [
             ("HTTPD_PORT", "70000", "HTTPD_PORT must be a port from 0 to 65535, not \"70000\""),
+            ("HTTPD_PROCESSES", "0", "HTTPD_PROCESSES must be a number from 1 to 256"),
             ("HTTPD_WORKERS", "0", "HTTPD_WORKERS must be \"auto\" or a number from 1 to 1024"),
             ("HTTPD_LOG_LEVEL", "loud", "HTTPD_LOG_LEVEL must be one of error, warn, info"),
         ];

@@ -19,12 +19,13 @@
 //! # The house
 //!
 //! ```text
-//!  5  program   main, cli, logging, config/         what the operator wrote
+//!  5  program   main, cli, config/, supervisor/ …   what the operator wrote, and the process tree
 //!  4  server    worker, connection, transport …     when and how bytes move   (mio, slab live here only)
 //!  3  site      locations, handlers, Response       which answer              (no sockets, no threads)
 //!  2  files     root, open-file cache, types        what is on the disk
+//!     wsgi      PEP 3333, and an adapter in Python  what is said to applications (pure)
 //!  1  http      RFC 9110 meaning; http/h1 RFC 9112  what the bytes say        (pure: no I/O, no clock)
-//!  0  sys       listen, send_file, open_beneath …   what the kernel offers    (rustix, socket2 live here only)
+//!  0  sys       listen, send_file, open_beneath …   what the kernel offers    (rustix, socket2, nix live here only)
 //! ```
 //!
 //! A file imports from the floors below it, never from above; a test reads the sources and holds
@@ -64,6 +65,19 @@
 //! The listeners belong to the whole server and outlive the workers; a worker that stops empties
 //! its queue first.
 //!
+//! **Processes share listeners and nothing else.** With `processes` above 1 the program is a
+//! supervisor. It binds every listener once, one per worker of each process, and starts
+//! `/proc/self/exe` anew for each process (there is no fork without unsafe code, and what runs can be
+//! started when its file is gone); the process finds its listeners and the text of the configuration
+//! on a socket that is its standard input ([`sys::channel`]). A listener lives as long as any
+//! process has it: the supervisor always does, so that whoever dies leaves its queues to the process
+//! in its place. For the same reason one that stops alone must not end them
+//! ([`server::Handle::retire`]), for `shutdown` on a listener ends it for everyone; when all stop,
+//! each ends its own. The socket tells either side of the other's end, however it came: a process
+//! whose supervisor is gone lets open requests end and ends itself. With one process there is no
+//! supervisor and no difference; a library has no processes at all, but
+//! [`server::Server::start_on`] serves listeners from anywhere.
+//!
 //! **What a busy connection needs is lent to it.** An idle one owns its socket and about a hundred
 //! bytes; buffers, parser and outbox come from the worker's store with the first byte and go back
 //! when it falls idle ([`server::exchange`]).
@@ -78,10 +92,40 @@
 //! response is the one that is broken off.) A file that grows meanwhile cannot be told from one
 //! that is rewritten: replace by renaming what must be downloaded whole.
 //!
+//! **An entity tag is strong as soon as that is true**, not before and not long after: no other
+//! contents of that file can come to have the same time of modification ([`files::Version`] says when
+//! that is). What is stored through a [`files::WritableRoot`] is given such a time, so that whoever
+//! has just stored or read a version can name it in `If-Match`.
+//!
+//! **Changes are made under a lock of their directory**, from judging the preconditions until the file
+//! has its name: the kernel's lock (flock), because the workers may be processes.
+//!
+//! **A change is one step.** What comes is written to a file without a name in the directory where it
+//! shall stand, and gets its name when it is complete: nobody sees a part of it, an upload that breaks
+//! off or a process that dies leaves nothing, and nothing is copied. Where a file is replaced, or the
+//! file system has no files without a name, names that begin with `.httpd-upload` are used for a
+//! moment; they are neither served nor stored, whatever is said of dotfiles ([`files::is_reserved`]).
+//!
+//! **A change that cannot be is refused before its content is read**, as far as its head and what the
+//! kernel has at hand tell ([`files::WritableRoot::foresee`]), where the client asks first or has much
+//! to send; otherwise the refusal would cost more than it saves, for the connection ends with it. What
+//! holds is judged in the moment of the change all the same.
+//!
+//! **A form from a page of another origin is refused** ([`http::origin`]): browsers send those without
+//! asking, PUT and DELETE they do not. Forms overwrite nothing unless they may ([`Namesakes`]): nothing
+//! in a form can say which version its sender has seen.
+//!
 //! **No reactor waits for a disk.** `openat2` with `RESOLVE_CACHED` and `preadv2` with `RWF_NOWAIT`
 //! say without waiting whether it would have to be waited for; then a thread of [`server::pool`]
-//! reads what is cold, the connection waits for its letter, and the request is answered again. Not
-//! covered: the first use of a root, and a file system whose answers the kernel does not keep.
+//! reads what is cold, the connection waits for its letter, and the request is answered again. Where
+//! the kernel does not say (overlayfs, FUSE, network file systems), every piece of a large file goes
+//! that way. The kernel reads nothing ahead for the reactor, which would do it in the reactor's
+//! time; the pool asks for what comes next. Not covered: the first use of a root, and a file system
+//! that has to be asked again each time that a file is opened.
+//!
+//! **Downloads wait for everybody else.** Those in the midst of sending share the bytes of a turn
+//! and are served last in it, so that a small answer waits for one piece of one of them
+//! (`server/worker/turns.rs`).
 //!
 //! **What becomes of content is decided before it is read**, by the handler that the request will go
 //! to ([`ContentPolicy`]): so 413, 417 and `100 Continue` come before a byte of it, and a handler that
@@ -97,12 +141,27 @@
 //! thread waits: no memory grows, whoever is slow. While content is still read by a handler that
 //! answers already, the connection does both, and ends after the answer.
 //!
+//! **A Python application runs in processes of its own**, so that its crash is never the server's, and
+//! the server needs no Python to be built. Each process is reached over Unix sockets that keep messages
+//! apart: one for requests, which all workers write and all of its threads read (whichever is free takes
+//! the next, so that a busy process never waits for a request), and for each worker one for answers, which
+//! is one more event source of its reactor. There is no thread in between: [`server::application`].
+//! A request is one message, in the format of Python's own `marshal`, so that one call of it makes the
+//! environ; a small answer is one message, too ([`wsgi`]). Content is taken in before a thread of the
+//! application is occupied, and content of an answer is bounded by credit: a slow client costs a window
+//! of it. A file goes over as a descriptor, and is sent as the server's own.
+//!
+//! What a process has not taken from its socket when it dies is still there, for the server holds that
+//! end, too: it goes to the next one. Only what it had begun is lost, and answered with 502. A new
+//! process serves before the one that it replaces is told that no more will come.
+//!
 //! **A panic costs its request**: it is answered with 500. (One while the head is parsed or an answer
 //! is sent would be a fault of this library, and costs its connection.)
 //!
-//! **No deferred accept.** `TCP_DEFER_ACCEPT` would save short connections a registration and a
-//! turn; there is no way to set it yet without unsafe code (std has it behind `tcp_deferaccept`).
-//! What can be had without it stands in `server/worker/punctuality.rs`.
+//! **A TCP connection is accepted with its first bytes** ([`sys::deferred`]), so that it is served
+//! before epoll knows it: one that is answered and closed at once is never registered. Who connects
+//! and says nothing is let in after about a second, and the time for a head runs from then. A server
+//! that stops resets whoever has connected and not yet said anything.
 //!
 //! # Why it is fast
 //!
@@ -127,6 +186,8 @@ pub mod sys;
 
 pub mod http;
 
+pub mod wsgi;
+
 pub mod files;
 
 pub mod site;
@@ -142,5 +203,6 @@ pub use server::{
 };
 pub use site::{
     Answer, Body, Content, ContentPolicy, Desk, Dotfiles, ErrorBodies, Handler, Location, Mapping,
-    Methods, OwnedRequest, OwnedResponse, Response, Site, StaticFiles, blocking, inline,
+    Methods, Namesakes, OwnedRequest, OwnedResponse, Response, Site, StaticFiles, Store, Wsgi,
+    blocking, inline,
 };

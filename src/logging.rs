@@ -2,27 +2,27 @@
 //! Knows nothing of the access log, which the server writes.
 
 use std::fs::OpenOptions;
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 
-use httpd::config::Log;
-use log::LevelFilter;
+use httpd::config::Log as Settings;
+use log::{LevelFilter, Log, Metadata, Record};
 use simplelog::{ConfigBuilder, WriteLogger};
 
 /// Starts the log: to the file, which is made when it is not there, or to standard error. Times are
-/// UTC, and there are no colours to escape.
+/// UTC, and there are no colours to escape. Where several processes write to it, each has a name.
 ///
 /// # Errors
 /// When the file cannot be opened for appending: one line for the operator.
-pub fn start(log: &Log) -> Result<(), String> {
+pub fn start(settings: &Settings, name: Option<String>) -> Result<(), String> {
     let style = ConfigBuilder::new()
         .set_time_format_rfc3339()
         .set_thread_level(LevelFilter::Debug)
         .set_target_level(LevelFilter::Debug)
         .set_location_level(LevelFilter::Off)
         .build();
-    let started = match &log.file {
-        None => WriteLogger::init(log.level, style, io::stderr()),
+    let sink: Box<dyn Write + Send> = match &settings.file {
+        None => Box::new(io::stderr()),
         Some(path) => {
             // Readable by the owner and the group alone: diagnostics may name what visitors did.
             let file = OpenOptions::new()
@@ -31,8 +31,97 @@ pub fn start(log: &Log) -> Result<(), String> {
                 .mode(0o640)
                 .open(path)
                 .map_err(|error| format!("cannot write the log {path:?}: {error}"))?;
-            WriteLogger::init(log.level, style, file)
+            Box::new(file)
         }
     };
-    started.map_err(|error| error.to_string())
+    let writer = *WriteLogger::new(settings.level, style, Lines { sink, line: Vec::new() });
+    log::set_max_level(settings.level);
+    match name {
+        None => log::set_boxed_logger(Box::new(writer)),
+        Some(name) => log::set_boxed_logger(Box::new(Named { name, writer })),
+    }
+    .map_err(|error| error.to_string())
+}
+
+/// Puts the name of the process before each message.
+struct Named<L> {
+    name: String,
+    writer: L,
+}
+
+impl<L: Log> Log for Named<L> {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        self.writer.enabled(metadata)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        let (name, message) = (&self.name, record.args());
+        let mut named = Record::builder();
+        named.metadata(record.metadata().clone());
+        self.writer.log(&named.args(format_args!("{name}: {message}")).build());
+    }
+
+    fn flush(&self) {
+        self.writer.flush();
+    }
+}
+
+/// Hands a line on with one call, so that those of several processes do not run into each other. The
+/// logger writes it in pieces.
+struct Lines<W> {
+    sink: W,
+    line: Vec<u8>,
+}
+
+impl<W: Write> Write for Lines<W> {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        self.line.extend_from_slice(piece);
+        if self.line.ends_with(b"\n") {
+            let result = self.sink.write_all(&self.line);
+            // What cannot be written is lost: it must not pile up.
+            self.line.clear();
+            result?;
+        }
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex};
+
+    /// The calls that were made.
+    #[derive(Clone, Default)]
+    struct Calls(Arc<Mutex<Vec<String>>>);
+
+    impl Write for Calls {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            self.0.lock().expect("no test panics with it").push(text);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_line_is_one_call_and_says_who_speaks() {
+        let calls = Calls::default();
+        let lines = Lines { sink: calls.clone(), line: Vec::new() };
+        let writer = *WriteLogger::new(LevelFilter::Info, simplelog::Config::default(), lines);
+        let logger = Named { name: "process 2 (4711)".to_owned(), writer };
+        for (level, text) in [(log::Level::Info, "one"), (log::Level::Debug, "not said")] {
+            logger.log(&Record::builder().level(level).args(format_args!("{text} {}", 1)).build());
+        }
+        let calls = calls.0.lock().expect("no test panics with it");
+        assert_eq!(calls.len(), 1, "{calls:?}");
+        assert!(calls[0].ends_with(" [INFO] process 2 (4711): one 1\n"), "{calls:?}");
+    }
 }

@@ -5,69 +5,82 @@
 
 mod banner;
 mod cli;
+mod failure;
 mod logging;
+mod supervisor;
 
-use std::fmt::Display;
-use std::io::{self, Write};
 use std::process::ExitCode;
 use std::thread;
 
+use banner::Told;
 use cli::{Mode, Options};
-use httpd::config::{self, Config};
+use failure::Failure;
+use httpd::config::{Config, Source};
 use httpd::sys::file::raise_descriptor_limit;
 use httpd::sys::signal::{Signal, Signals};
 use httpd::{Handle, Running};
+use supervisor::supervised;
 
 fn main() -> ExitCode {
     let options = cli::read();
-    let config = match config::load(options.config.as_deref(), &options.overrides) {
-        Ok(config) => config,
-        Err(errors) => {
-            errors.iter().for_each(complain);
-            return ExitCode::from(USAGE);
-        }
+    let result = match options.mode {
+        Mode::Test => test(&options),
+        Mode::Serve => serve(&options),
+        Mode::ServeSupervised => supervised::serve(&options),
     };
-    match options.mode {
-        Mode::Test => {
-            banner::say_fine(options.config.as_deref());
-            ExitCode::SUCCESS
-        }
-        Mode::Serve => serve(config, &options),
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.tell(),
     }
 }
 
-fn serve(config: Config, options: &Options) -> ExitCode {
-    if let Err(message) = logging::start(&config.log) {
-        complain(message);
-        return ExitCode::from(USAGE);
-    }
-    match start(config, options) {
-        Ok(running) => {
-            running.wait();
-            log::info!("stopped");
-            ExitCode::SUCCESS
-        }
-        Err(message) => {
-            complain(message);
-            ExitCode::from(FAILURE)
-        }
-    }
+fn load(options: &Options) -> Result<(Source, Config), Failure> {
+    let source = Source::read(options.config.as_deref()).map_err(|it| Failure::of_usage([it]))?;
+    let config = source.load(&options.overrides).map_err(Failure::of_usage)?;
+    Ok((source, config))
 }
 
-/// Signals are listened for before anything is started, so that none falls between.
-fn start(config: Config, options: &Options) -> Result<Running, String> {
+fn test(options: &Options) -> Result<(), Failure> {
+    load(options)?;
+    banner::say_fine(options.config.as_deref());
+    Ok(())
+}
+
+fn serve(options: &Options) -> Result<(), Failure> {
+    let (source, config) = load(options)?;
+    logging::start(&config.log, None).map_err(|message| Failure::of_usage([message]))?;
     match raise_descriptor_limit() {
         Some(limit) => log::info!("up to {limit} descriptors may be open"),
         None => log::info!("any number of descriptors may be open"),
     }
-    let signals = Signals::listen().map_err(|error| format!("cannot take signals: {error}"))?;
-    let running = config.server.start().map_err(|error| error.to_string())?;
+    match config.processes.get() {
+        1 => start(options, config)?.wait(),
+        _ => supervisor::serve(options, &source, config)?,
+    }
+    log::info!("stopped");
+    Ok(())
+}
+
+/// Signals are listened for before anything is started, so that none falls between.
+fn start(options: &Options, config: Config) -> Result<Running, Failure> {
+    let signals = Signals::listen()
+        .map_err(|error| Failure::at_run_time(format!("cannot take signals: {error}")))?;
+    let running = config.server.start().map_err(Failure::at_run_time)?;
     let handle = running.handle();
     thread::Builder::new()
         .name("signals".to_owned())
         .spawn(move || obey(signals, &handle))
-        .map_err(|error| format!("cannot start a thread for signals: {error}"))?;
-    banner::greet(&running, options.config.as_deref(), &config.roots);
+        .map_err(|error| {
+            Failure::at_run_time(format!("cannot start a thread for signals: {error}"))
+        })?;
+    banner::greet(&Told {
+        addresses: running.addresses(),
+        processes: 1,
+        workers: running.workers(),
+        config: options.config.as_deref(),
+        roots: &config.roots,
+        applications: running.applications(),
+    });
     Ok(running)
 }
 
@@ -75,28 +88,34 @@ fn start(config: Config, options: &Options) -> Result<Running, String> {
 fn obey(mut signals: Signals, handle: &Handle) {
     let mut stopping = false;
     loop {
-        match signals.wait() {
-            Signal::Reload => {
-                log::info!("SIGHUP: reading the configuration again is not supported yet")
-            }
-            Signal::Reopen => log::info!("SIGUSR1: opening the logs again is not supported yet"),
-            Signal::Stop if stopping => {
-                log::info!("stopping now");
-                handle.stop_now();
-            }
-            Signal::Stop => {
-                log::info!("stopping when open requests have ended; a second signal stops now");
-                stopping = true;
-                handle.stop();
+        for signal in signals.wait() {
+            match signal {
+                Signal::Reload => reload(handle),
+                Signal::Reopen => decline_to_reopen(),
+                Signal::Stop if stopping => {
+                    log::info!("stopping now");
+                    handle.stop_now();
+                }
+                Signal::Stop => {
+                    log::info!("stopping when open requests have ended; a second signal stops now");
+                    stopping = true;
+                    handle.stop();
+                }
             }
         }
     }
 }
 
-/// One line for the operator. Where standard error is gone, there is nobody to tell.
-fn complain(message: impl Display) {
-    let _ = writeln!(io::stderr(), "httpd: {message}");
+/// Runs applications anew; the rest of the configuration stays as it is.
+fn reload(handle: &Handle) {
+    if handle.has_applications() {
+        log::info!("SIGHUP: running applications anew");
+        handle.renew_applications();
+    } else {
+        log::info!("SIGHUP: reading the configuration again is not supported yet");
+    }
 }
 
-const FAILURE: u8 = 1;
-const USAGE: u8 = 2;
+fn decline_to_reopen() {
+    log::info!("SIGUSR1: opening the logs again is not supported yet");
+}

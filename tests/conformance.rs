@@ -3,6 +3,8 @@
 //! `conformance.md` beside this file names for each demand the test that holds it;
 //! [`table`] sees to it that the table and the tests stay together.
 
+#[path = "conformance/changes.rs"]
+mod changes;
 #[path = "conformance/conditionals.rs"]
 mod conditionals;
 #[path = "conformance/connections.rs"]

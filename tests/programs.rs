@@ -117,3 +117,34 @@ fn the_counter_counts_reports_and_ends_when_it_is_told() {
     assert_eq!(counter.curl("/stop", &["-X", "POST"]), "good bye\n");
     counter.ends();
 }
+
+#[test]
+fn the_drop_takes_lists_sends_and_deletes_files() {
+    let folder = std::env::temp_dir().join(format!("httpd-drop-{}", std::process::id()));
+    let content = "0123456789".repeat(200_000);
+    std::fs::create_dir_all(&folder).expect("there is a place for temporary files");
+    let file = folder.join("a <b> & c.txt");
+    std::fs::write(&file, &content).expect("there is room");
+    let file = file.to_str().expect("it is UTF-8");
+    let form = format!("f=@{file}");
+    let files = folder.join("files");
+    let drop = Program::start("drop", &[files.to_str().expect("it is UTF-8")]);
+    let status = ["-o", "/dev/null", "-w", "%{http_code}"];
+    let place = "/a%20%3Cb%3E%20&%20c.txt";
+
+    assert!(drop.curl("/", &[]).contains("enctype=\"multipart/form-data\""));
+    assert_eq!(drop.curl("/", &["-F", &form]), format!("{place}\n"));
+    assert_eq!(drop.curl(place, &[]), content);
+    let listed = "<a href=\"./a%20%3Cb%3E%20&amp;%20c.txt\">a &lt;b&gt; &amp; c.txt</a><td>2000000";
+    assert!(drop.curl("/", &[]).contains(listed));
+    // As a browser does it: the answer leads back to the page, which has the file.
+    assert_eq!(drop.curl(place, &[&status[..], &["-X", "DELETE"]].concat()), "204");
+    let page = drop.curl("/", &["-L", "-H", "Accept: text/html", "-F", &form]);
+    assert!(page.contains(listed), "{page}");
+    // It is not overwritten by a form, and is by who puts it.
+    assert_eq!(drop.curl("/", &[&status[..], &["-F", &form]].concat()), "409");
+    assert_eq!(drop.curl("/x.txt", &[&status[..], &["-T", file]].concat()), "201");
+    assert_eq!(drop.curl("/x.txt", &[&status[..], &["-T", file]].concat()), "204");
+    assert_eq!(drop.curl("/x.txt", &["-r", "3-5"]), "345");
+    std::fs::remove_dir_all(&folder).expect("it is ours");
+}

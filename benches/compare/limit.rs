@@ -4,8 +4,7 @@
 //! It counts blank lines in what it reads, so that pipelined requests get as many answers; that is all that it knows
 //! of HTTP. It runs as a process of its own, so that its CPU time is counted as a server's is.
 //!
-//! With [`Mode::Close`] it answers straight after accept when the request is there already. `TCP_DEFER_ACCEPT` would
-//! make sure of that, but no safe interface to it is stable: see [`shortfall`].
+//! With [`Mode::Close`] it answers straight after accept: `TCP_DEFER_ACCEPT` has the request there by then.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
@@ -22,7 +21,7 @@ use slab::Slab;
 use socket2::{Domain, Socket, Type};
 
 use crate::other;
-use crate::site;
+use crate::site::{self, Site};
 use crate::work::{RANGE_BYTES, Work};
 
 /// The first argument of the process that is the limit.
@@ -33,6 +32,8 @@ pub const COMMAND: &str = "limit-responder";
 enum Mode {
     /// From memory, and the connection is closed after one.
     Close,
+    /// From memory, each answer of another length, in the order of the requests.
+    Many,
     /// From memory.
     Memory,
     /// The head from memory, the body by sendfile.
@@ -40,10 +41,11 @@ enum Mode {
 }
 
 /// What to start the limit with, for one kind of work; its answer is written into `folder`.
-pub fn arguments(work: Work, port: u16, root: &Path, folder: &Path) -> io::Result<Vec<String>> {
+pub fn arguments(work: Work, port: u16, site: &Site, folder: &Path) -> io::Result<Vec<String>> {
     let mode = match work {
         Work::Close => "close",
         Work::File955k => "sendfile",
+        Work::ManyFiles => "many",
         _ => "memory",
     };
     let body = match work {
@@ -51,23 +53,24 @@ pub fn arguments(work: Work, port: u16, root: &Path, folder: &Path) -> io::Resul
         Work::NotFound => vec![b'x'; NOT_FOUND_BYTES],
         Work::Range => vec![b'x'; RANGE_BYTES],
         Work::File98k => vec![b'x'; site::MEDIUM_BYTES],
+        Work::ManyFiles => vec![b'x'; site.lengths.iter().copied().max().unwrap_or(0)],
         // Sent from the file.
         Work::File955k => Vec::new(),
         _ => vec![b'x'; site::SMALL_BYTES],
     };
     let answer = folder.join("answer");
     fs::write(&answer, [head(work, body.len()).into_bytes(), body].concat())?;
-    let file = root.join("955k.bin");
+    let file = if work == Work::ManyFiles {
+        let lengths = site.requests.iter().map(|&rank| format!("{}\n", site.lengths[rank]));
+        let file = folder.join("lengths");
+        fs::write(&file, lengths.collect::<String>())?;
+        file
+    } else {
+        site.root.join("955k.bin")
+    };
     Ok([COMMAND, mode, &port.to_string(), &answer.to_string_lossy(), &file.to_string_lossy()]
         .map(Into::into)
         .into())
-}
-
-/// Why the limit is not the limit for one kind of work.
-pub fn shortfall(work: Work) -> Option<&'static str> {
-    let note =
-        "limit: without TCP_DEFER_ACCEPT, which would spare it about a third of its CPU time";
-    (work == Work::Close).then_some(note)
 }
 
 /// About as long as the servers' heads are.
@@ -83,7 +86,8 @@ fn head(work: Work, body_bytes: usize) -> String {
                 site::LARGE_BYTES
             ),
         ),
-        _ => ("200 OK", format!("Content-Length: {length}\r\n")),
+        // Room for the digits of any length.
+        _ => ("200 OK", format!("{LENGTH}{length:0DIGITS$}\r\n")),
     };
     let connection = if work == Work::Close { "close" } else { "keep-alive" };
     format!(
@@ -100,12 +104,16 @@ pub fn run(arguments: &[String]) -> io::Result<()> {
     };
     let mode = match mode.as_str() {
         "close" => Mode::Close,
+        "many" => Mode::Many,
         "memory" => Mode::Memory,
         "sendfile" => Mode::Sendfile,
         unknown => return Err(other(format!("unknown mode {unknown}"))),
     };
     let port = port.parse().map_err(|_| other("the port is no number"))?;
-    let source = Source::new(mode, fs::read(answer)?, File::open(file)?)?;
+    let mut source = Source::new(mode, fs::read(answer)?, File::open(file)?)?;
+    if mode == Mode::Many {
+        source.bodies = fs::read_to_string(file)?.lines().flat_map(str::parse).collect();
+    }
     Responder::new(listen(port)?, source)?.serve()
 }
 
@@ -116,6 +124,7 @@ fn listen(port: u16) -> io::Result<TcpListener> {
     // pushes the file's bytes out of the CPU's cache before the network reads them.
     socket.set_tcp_notsent_lowat(NOTSENT_BYTES_MAX)?;
     socket.set_tcp_nodelay(true)?;
+    httpd::sys::deferred::accept_with_bytes(&socket)?;
     socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
@@ -132,13 +141,19 @@ struct Source {
     file: File,
     /// Of one answer, in all.
     length: usize,
+    /// With [`Mode::Many`], the lengths of the bodies, in order, over and over again.
+    bodies: Vec<usize>,
+    next_body: usize,
+    head_bytes: usize,
+    /// Where the length stands in the head.
+    digits_at: usize,
 }
 
 impl Source {
     fn new(mode: Mode, answer: Vec<u8>, file: File) -> io::Result<Source> {
         let memory_bytes = answer.len();
         let (copies, file_bytes) = match mode {
-            Mode::Close => (1, 0),
+            Mode::Close | Mode::Many => (1, 0),
             Mode::Memory => ((GATHERED_BYTES_MAX / memory_bytes.max(1)).max(1), 0),
             Mode::Sendfile => (1, file.metadata()?.len() as usize),
         };
@@ -148,7 +163,23 @@ impl Source {
             memory_bytes,
             file,
             length: memory_bytes + file_bytes,
+            bodies: Vec::new(),
+            next_body: 0,
+            head_bytes: end_of(BLANK_LINE, &answer),
+            digits_at: end_of(LENGTH.as_bytes(), &answer),
         })
+    }
+
+    /// How much is to be sent for so many requests.
+    fn answer(&mut self, requests: usize) -> usize {
+        if self.mode != Mode::Many || requests == 0 {
+            return requests * self.length;
+        }
+        let body = self.bodies[self.next_body];
+        self.next_body = (self.next_body + 1) % self.bodies.len();
+        let digits = self.digits_at..self.digits_at + DIGITS;
+        self.memory[digits].copy_from_slice(format!("{body:0DIGITS$}").as_bytes());
+        self.head_bytes + body
     }
 
     /// Sends what can be sent at once, at most `owed` bytes, from `place` in the answer on.
@@ -159,11 +190,17 @@ impl Source {
             return Ok(rustix::fs::sendfile(&*stream, &self.file, Some(&mut offset), count)?);
         }
         let bytes = &self.memory[place..self.memory.len().min(place + owed)];
-        if self.length > self.memory_bytes {
+        // A close that follows at once sends its FIN with the last bytes.
+        if self.length > self.memory_bytes || self.mode == Mode::Close {
             return Ok(rustix::net::send(&*stream, bytes, SendFlags::MORE)?);
         }
         stream.write(bytes)
     }
+}
+
+/// Where the first `text` ends.
+fn end_of(text: &[u8], bytes: &[u8]) -> usize {
+    memchr::memmem::find(bytes, text).map_or(0, |start| start + text.len())
 }
 
 /// One client.
@@ -213,7 +250,7 @@ impl Responder {
             for event in events.iter().filter(|event| event.token() != LISTENER) {
                 self.serve_client(event);
             }
-            // Last, so that the requests of new clients have had time to arrive.
+            // Last, so that no new client takes the place of one that an event of this batch still means.
             if events.iter().any(|event| event.token() == LISTENER) {
                 self.accept()?;
             }
@@ -232,7 +269,7 @@ impl Responder {
             let mut client = Client { stream, matched: 0, place: 0, owed: 0 };
             // Answered straight after accept, a short connection is never registered at all.
             if self.source.mode == Mode::Close
-                && client.drive(&self.source, &mut self.buffer, Reading::Some) == Verdict::Close
+                && client.drive(&mut self.source, &mut self.buffer, Reading::Some) == Verdict::Close
             {
                 continue;
             }
@@ -254,7 +291,7 @@ impl Responder {
             (true, false) => Reading::Some,
             (false, false) => Reading::Nothing,
         };
-        if client.drive(&self.source, &mut self.buffer, reading) == Verdict::Close {
+        if client.drive(&mut self.source, &mut self.buffer, reading) == Verdict::Close {
             self.clients.remove(event.token().0);
         }
     }
@@ -271,7 +308,7 @@ enum Reading {
 
 impl Client {
     /// Reads whatever is there, then sends whatever can be sent.
-    fn drive(&mut self, source: &Source, buffer: &mut [u8], reading: Reading) -> Verdict {
+    fn drive(&mut self, source: &mut Source, buffer: &mut [u8], reading: Reading) -> Verdict {
         if reading != Reading::Nothing && self.read(source, buffer, reading) == Verdict::Close {
             return Verdict::Close;
         }
@@ -279,7 +316,8 @@ impl Client {
             match source.send(&mut self.stream, self.place, self.owed) {
                 Ok(sent) => {
                     self.owed -= sent;
-                    self.place = (self.place + sent) % source.length;
+                    let place = (self.place + sent) % source.length;
+                    self.place = if self.owed == 0 { 0 } else { place };
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Verdict::Keep,
                 Err(_) => return Verdict::Close,
@@ -292,12 +330,12 @@ impl Client {
     }
 
     /// Counts what is owed for whatever is there; a short read has drained the socket, what comes later is a new edge.
-    fn read(&mut self, source: &Source, buffer: &mut [u8], reading: Reading) -> Verdict {
+    fn read(&mut self, source: &mut Source, buffer: &mut [u8], reading: Reading) -> Verdict {
         loop {
             match self.stream.read(buffer) {
                 Ok(0) => return Verdict::Close,
                 Ok(length) => {
-                    self.owed += self.count_blank_lines(&buffer[..length]) * source.length;
+                    self.owed += source.answer(self.count_blank_lines(&buffer[..length]));
                     if length < buffer.len() && reading == Reading::Some {
                         return Verdict::Keep;
                     }
@@ -330,9 +368,11 @@ impl Client {
 }
 
 const LISTENER: Token = Token(usize::MAX - 1);
+const LENGTH: &str = "Content-Length: ";
+const DIGITS: usize = 6;
 const BLANK_LINE: &[u8] = b"\r\n\r\n";
 const BACKLOG: i32 = 4096;
 const READ_BYTES: usize = 64 * 1024;
 const GATHERED_BYTES_MAX: usize = 64 * 1024;
-const NOTSENT_BYTES_MAX: u32 = 128 * 1024;
+const NOTSENT_BYTES_MAX: u32 = 64 * 1024;
 const NOT_FOUND_BYTES: usize = 150;

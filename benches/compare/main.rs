@@ -138,9 +138,6 @@ impl Bench<'_> {
                 }
             }
         }
-        if servers.contains(&Server::Limit) {
-            problems.extend(limit::shortfall(work).map(String::from));
-        }
         for round in 1..=self.options.rounds() {
             for contender in &mut contenders {
                 let name = contender.server.name();

@@ -180,12 +180,7 @@ impl Server {
         let config = launch.folder.join(if self == Server::Caddy { "Caddyfile" } else { "config" });
         let text = match self {
             Server::Limit => {
-                command.args(limit::arguments(
-                    launch.work,
-                    port,
-                    &launch.site.root,
-                    &launch.folder,
-                )?);
+                command.args(limit::arguments(launch.work, port, launch.site, &launch.folder)?);
                 return Ok(command);
             }
             Server::Httpd | Server::Baseline => configs::httpd(launch, port),

@@ -10,6 +10,8 @@ pub struct Site {
     pub root: PathBuf,
     /// Targets of the many files, by rank: the first is the most popular one.
     pub targets: Vec<String>,
+    /// Their lengths in bytes, by rank.
+    pub lengths: Vec<usize>,
     /// Ranks, Zipf-like, in the order of the requests.
     pub requests: Vec<usize>,
 }
@@ -22,7 +24,7 @@ impl Site {
         write(&root.join("small.html"), SMALL_BYTES)?;
         write(&root.join("98k.bin"), MEDIUM_BYTES)?;
         write(&root.join("955k.bin"), LARGE_BYTES)?;
-        Ok(Site { root, targets: Vec::new(), requests: Vec::new() })
+        Ok(Site { root, targets: Vec::new(), lengths: Vec::new(), requests: Vec::new() })
     }
 
     /// Writes the many files and draws the order of their requests.
@@ -37,6 +39,7 @@ impl Site {
             let length = MANY_BYTES_MIN * (MANY_BYTES_MAX / MANY_BYTES_MIN).powf(random.fraction());
             let target = format!("{folder}/{rank:05}.html");
             write(&self.root.join(&target), length as usize)?;
+            self.lengths.push(length as usize);
             self.targets.push(format!("/{target}"));
         }
         self.requests = zipf(&mut random);

@@ -148,8 +148,6 @@ impl Work {
     /// Whether a server can do this work at all.
     pub fn concerns(self, server: Server) -> bool {
         match self {
-            // Which file is asked for is what the limit would have to parse.
-            Work::ManyFiles => server != Server::Limit,
             Work::AccessLog => server.has_access_log(),
             _ => true,
         }

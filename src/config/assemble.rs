@@ -1,6 +1,7 @@
 //! The *meaning* of a configuration: defaults, checks of one key against another, logs. Where it listens and what it serves have files of their own. Knows nothing of the syntax that it was written in. Goes on after each
 //! fault; what it returns then is never used.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use log::LevelFilter;
@@ -29,14 +30,16 @@ pub(super) fn assemble(
     check_limits(&file.limits, faults);
     let access_log = access_log(&file.access_log, base, faults);
     let log = log(&file, overrides, base, faults);
+    let processes = overrides.processes.or(file.processes).unwrap_or(NonZeroUsize::MIN);
     let workers = overrides.workers.or(file.workers).unwrap_or_default();
     let limits = file.limits.values.clone();
+    let stop_timeout = limits.stop_timeout;
     let cache = file.cache;
     let (site, roots) = places::site(&file, overrides, base, faults);
     let server = Server::new(site).workers(workers).limits(limits).cache(cache);
     let server =
         listen.iter().fold(server, |server, address| server.listen(address)).access_log(access_log);
-    Config { server, log, roots }
+    Config { server, processes, stop_timeout, log, roots }
 }
 
 fn check_limits(limits: &LimitsSection, faults: &mut Faults) {
@@ -77,7 +80,9 @@ fn log(file: &File, overrides: &Overrides, base: &Path, faults: &mut Faults) -> 
     if let Some((path, place)) = &target {
         check_log(path, *place, faults);
     }
-    let level = overrides.level.or(file.log.level).unwrap_or(LevelFilter::Error);
+    // Who runs an application from the command line wants to see what it prints.
+    let usual = if overrides.wsgi.is_some() { LevelFilter::Info } else { LevelFilter::Error };
+    let level = overrides.level.or(file.log.level).unwrap_or(usual);
     Log { level, file: target.map(|(path, _)| path) }
 }
 

@@ -2,13 +2,17 @@
 //! value each takes. One table of keys per section is the only list of them; faults and the test
 //! of the shipped file read these same tables. Knows no cross-checks, and opens nothing.
 
+use std::num::NonZeroUsize;
+
 use log::LevelFilter;
 use toml::de::DeTable;
 
+use super::application::{self, ApplicationSection};
 use super::section::{Faults, Key, read_section, read_table};
 use super::value::Value;
-use super::{Fault, LEVELS, Place, Written, parse_workers};
-use crate::files::{CacheLimits, Symlinks};
+use super::{Fault, LEVELS, Place, Written, methods, parse_processes, parse_workers};
+use crate::files::{CacheLimits, Durability, Symlinks};
+use crate::http::Method;
 use crate::server::{Format, Limits, Workers};
 use crate::site::{Dotfiles, ErrorBodies};
 
@@ -16,6 +20,7 @@ use crate::site::{Dotfiles, ErrorBodies};
 #[derive(Debug, Default)]
 pub(super) struct File {
     pub(super) listen: Option<Vec<Written<String>>>,
+    pub(super) processes: Option<NonZeroUsize>,
     pub(super) workers: Option<Workers>,
     pub(super) error_bodies: Option<ErrorBodies>,
     pub(super) log: Log,
@@ -35,6 +40,19 @@ pub(super) struct Scope {
     pub(super) dotfiles: Option<Dotfiles>,
     pub(super) charset: Option<String>,
     pub(super) types: Vec<(String, String)>,
+    pub(super) writing: Writing,
+}
+
+/// The keys of a [`Scope`] that say which files clients may change, and how.
+#[derive(Debug, Default)]
+pub(super) struct Writing {
+    pub(super) methods: Option<Vec<Method>>,
+    pub(super) create_full_put_path: Option<bool>,
+    pub(super) form_overwrite: Option<bool>,
+    pub(super) upload_bytes_max: Option<u64>,
+    pub(super) quota_bytes: Option<u64>,
+    pub(super) upload_mode: Option<u32>,
+    pub(super) durability: Option<Durability>,
 }
 
 #[derive(Debug)]
@@ -44,6 +62,7 @@ pub(super) struct Location {
     pub(super) path: Option<Option<Written<String>>>,
 
     pub(super) alias: Option<Written<String>>,
+    pub(super) application: ApplicationSection,
     pub(super) scope: Scope,
 }
 
@@ -100,6 +119,12 @@ impl AsMut<Scope> for Location {
     }
 }
 
+impl AsMut<ApplicationSection> for Location {
+    fn as_mut(&mut self) -> &mut ApplicationSection {
+        &mut self.application
+    }
+}
+
 /// Every section that there is.
 pub(super) fn sections() -> Vec<Section> {
     fn names<T>(keys: &[Key<T>]) -> Vec<&'static str> {
@@ -119,6 +144,9 @@ fn top_keys() -> Vec<Key<File>> {
     let mut keys = vec![
         Key::new("listen", |it: &mut File, value, faults| {
             it.listen = Some(faults.take_each(value, Value::written));
+        }),
+        Key::new("processes", |it, value, faults| {
+            faults.set(&mut it.processes, read_processes(value).map(Some));
         }),
         Key::new("workers", |it, value, faults| {
             faults.set(&mut it.workers, read_workers(value).map(Some));
@@ -143,6 +171,7 @@ fn top_keys() -> Vec<Key<File>> {
         }),
     ];
     keys.extend(scope_keys());
+    keys.extend(writing_keys());
     keys
 }
 
@@ -155,7 +184,9 @@ fn location_keys() -> Vec<Key<Location>> {
             faults.set(&mut it.alias, value.written().map(Some));
         }),
     ];
+    keys.extend(application::keys());
     keys.extend(scope_keys());
+    keys.extend(writing_keys());
     keys
 }
 
@@ -178,6 +209,33 @@ fn scope_keys<T: AsMut<Scope>>() -> [Key<T>; 6] {
         }),
         Key::new("types", |it, value, faults| {
             it.as_mut().types = read_types(value, faults);
+        }),
+    ]
+}
+
+fn writing_keys<T: AsMut<Scope>>() -> [Key<T>; 7] {
+    [
+        Key::new("methods", |it: &mut T, value, faults| {
+            faults.set(&mut it.as_mut().writing.methods, methods::read(value).map(Some));
+        }),
+        Key::new("create_full_put_path", |it, value, faults| {
+            let slot = &mut it.as_mut().writing.create_full_put_path;
+            faults.set(slot, value.boolean().map(Some));
+        }),
+        Key::new("form_overwrite", |it, value, faults| {
+            faults.set(&mut it.as_mut().writing.form_overwrite, value.boolean().map(Some));
+        }),
+        Key::new("upload_bytes_max", |it, value, faults| {
+            faults.set(&mut it.as_mut().writing.upload_bytes_max, value.bytes(1).map(Some));
+        }),
+        Key::new("quota_bytes", |it, value, faults| {
+            faults.set(&mut it.as_mut().writing.quota_bytes, value.bytes(1).map(Some));
+        }),
+        Key::new("upload_mode", |it, value, faults| {
+            faults.set(&mut it.as_mut().writing.upload_mode, value.mode().map(Some));
+        }),
+        Key::new("durability", |it, value, faults| {
+            faults.set(&mut it.as_mut().writing.durability, value.choice(DURABILITY).map(Some));
         }),
     ]
 }
@@ -280,8 +338,13 @@ fn read_locations(value: Value<'_>, faults: &mut Faults) -> Vec<Location> {
     }
     let keys = location_keys();
     let read = |item: Value<'_>| {
-        let mut location =
-            Location { place: item.place(), path: None, alias: None, scope: Scope::default() };
+        let mut location = Location {
+            place: item.place(),
+            path: None,
+            alias: None,
+            application: ApplicationSection::default(),
+            scope: Scope::default(),
+        };
         read_table("[[location]]", item, &keys, &mut location, faults);
         location
     };
@@ -314,6 +377,16 @@ fn read_workers(value: Value<'_>) -> Result<Workers, Fault> {
     parse_workers(&written).map_err(|expected| value.fault(expected))
 }
 
+fn read_processes(value: Value<'_>) -> Result<NonZeroUsize, Fault> {
+    let count = value.count::<u64>(1)?.to_string();
+    parse_processes(&count).map_err(|expected| value.fault(expected))
+}
+
+const DURABILITY: &[(&str, Durability)] = &[
+    ("never", Durability::Never),
+    ("file", Durability::File),
+    ("directory", Durability::FileAndDirectory),
+];
 const DOTFILES: &[(&str, Dotfiles)] = &[("deny", Dotfiles::Deny), ("allow", Dotfiles::Allow)];
 const ERROR_BODIES: &[(&str, ErrorBodies)] =
     &[("html", ErrorBodies::Html), ("off", ErrorBodies::Off)];

@@ -4,27 +4,36 @@
 //! The way through: the text is parsed once, `file` reads its shape, `assemble` gives it
 //! meaning. Neither stops at the first fault; [`load`] tells all of them, in the order of the file.
 
+mod application;
 mod assemble;
 mod file;
 mod listen;
+mod methods;
 mod places;
 mod section;
 mod value;
+mod writing;
 
 use std::fmt;
 use std::io::{self, Read};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use log::LevelFilter;
 
 use crate::server::{Server, Workers};
+use crate::site::Reload;
 use file::File;
 use section::Faults;
 
 /// A server that is ready to start, and what else the program needs to know.
 pub struct Config {
     pub server: Server,
+    /// How many processes serve, each with workers of its own; one is this program alone.
+    pub processes: NonZeroUsize,
+    /// How long open requests may take to end, once the program is told to stop.
+    pub stop_timeout: Duration,
     pub log: Log,
     /// The directories that are served, each once, in the order written.
     pub roots: Vec<PathBuf>,
@@ -42,8 +51,13 @@ pub struct Log {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overrides {
     pub root: Option<Written<PathBuf>>,
+    /// A WSGI application at `/`, run in the working directory.
+    pub wsgi: Option<Written<String>>,
+    /// For every application.
+    pub reload: Option<Reload>,
     pub host: Option<Written<String>>,
     pub port: Option<Written<u16>>,
+    pub processes: Option<NonZeroUsize>,
     pub workers: Option<Workers>,
     pub log: Option<Written<PathBuf>>,
     pub level: Option<LevelFilter>,
@@ -93,6 +107,51 @@ struct Fault {
     message: String,
 }
 
+/// The text of a configuration and the file that it comes from, or that there is none. Whoever
+/// keeps it can load the same configuration again, whatever has been written to the file since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    path: Option<PathBuf>,
+    text: String,
+}
+
+impl Source {
+    /// Reads a configuration file; without one, the defaults will be taken.
+    ///
+    /// # Errors
+    /// When it cannot be read, is larger than 1 MiB, or is not UTF-8.
+    pub fn read(path: Option<&Path>) -> Result<Source, ConfigError> {
+        let text = path.map_or(Ok(String::new()), read_text)?;
+        Ok(Source::of(path, text))
+    }
+
+    /// A text that was read from this file before.
+    #[must_use]
+    pub fn of(path: Option<&Path>, text: String) -> Source {
+        Source { path: path.map(Path::to_owned), text }
+    }
+
+    /// The words of the file; empty without one.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What [`load`] does with a file.
+    ///
+    /// # Errors
+    /// Everything that is wrong, in the order of the file.
+    pub fn load(&self, overrides: &Overrides) -> Result<Config, Vec<ConfigError>> {
+        let (file, faults) = match &self.path {
+            None => (File::defaults(), Faults::default()),
+            Some(_) => File::read(&self.text),
+        };
+        let path = self.path.as_deref();
+        let base = path.and_then(Path::parent).unwrap_or(Path::new(""));
+        assembled(file, faults, overrides, base).map_err(|faults| locate(faults, path, &self.text))
+    }
+}
+
 /// Reads a configuration file, or takes the defaults without one, and applies `overrides`. Opens
 /// the roots; creates nothing and binds nothing.
 ///
@@ -107,14 +166,7 @@ struct Fault {
 /// # Errors
 /// Everything that is wrong, in the order of the file.
 pub fn load(path: Option<&Path>, overrides: &Overrides) -> Result<Config, Vec<ConfigError>> {
-    let Some(path) = path else {
-        return assembled(File::defaults(), Faults::default(), overrides, Path::new(""))
-            .map_err(|faults| locate(faults, None, ""));
-    };
-    let text = read_text(path).map_err(|error| vec![error])?;
-    let base = path.parent().unwrap_or(Path::new(""));
-    let (file, faults) = File::read(&text);
-    assembled(file, faults, overrides, base).map_err(|faults| locate(faults, Some(path), &text))
+    Source::read(path).map_err(|error| vec![error])?.load(overrides)
 }
 
 fn assembled(
@@ -198,6 +250,17 @@ pub fn parse_workers(text: &str) -> Result<Workers, String> {
     })
 }
 
+/// A count of processes, as the flag, the variable and the key write it.
+///
+/// # Errors
+/// What was expected, to follow a name: "must be …".
+pub fn parse_processes(text: &str) -> Result<NonZeroUsize, String> {
+    let count = text.parse().ok().and_then(NonZeroUsize::new);
+    count
+        .filter(|count| count.get() <= PROCESSES_MAX)
+        .ok_or_else(|| format!("must be a number from 1 to {PROCESSES_MAX}, not {text:?}"))
+}
+
 /// The log levels by name.
 pub const LEVELS: &[(&str, LevelFilter)] = &[
     ("error", LevelFilter::Error),
@@ -210,6 +273,9 @@ pub const LEVELS: &[(&str, LevelFilter)] = &[
 
 /// More threads than any machine has CPUs are a typing error.
 const WORKERS_MAX: usize = 1024;
+
+/// The same goes for processes, each of which has a cache and threads of its own.
+const PROCESSES_MAX: usize = 256;
 
 /// A file that is larger is not a configuration.
 const TEXT_BYTES_MAX: u64 = 1024 * 1024;

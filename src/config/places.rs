@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use super::file::{File, Location, Scope};
 use super::section::Faults;
+use super::writing::{Rules, WritableRoots};
 use super::{Overrides, Place, reason};
 use crate::files::{Root, Types};
-use crate::site::{Dotfiles, Mapping, Site, StaticFiles};
+use crate::site::{Dotfiles, Mapping, Reload, Site, StaticFiles, Store, Wsgi};
 
 /// The site, and the directories that it serves.
 pub(super) fn site(
@@ -19,25 +20,53 @@ pub(super) fn site(
     let given = overrides.root.as_ref().map(|it| (it.value.clone(), it.place));
     let written = file.scope.root.as_ref().map(|it| (base.join(&it.value), it.place));
     let top = given.or(written);
-    if top.is_none() && file.locations.is_empty() && faults.list.is_empty() {
+    if let (Some(wsgi), Some(root)) = (&overrides.wsgi, &overrides.root) {
+        let message = format!(
+            "an application ({}) and a directory cannot both be at /: a configuration puts them at paths of their own",
+            wsgi.value
+        );
+        faults.note(root.place, message);
+    }
+    if top.is_none()
+        && overrides.wsgi.is_none()
+        && file.locations.is_empty()
+        && faults.list.is_empty()
+    {
         let message = "root is missing: say which directory is served, such as root = \"www\"";
         faults.note(Place::Default, message);
     }
-    let mut places = Places { top: &file.scope, base, faults, roots: Vec::new() };
+    let top = if overrides.wsgi.is_some() { None } else { top };
+    let mut places = Places {
+        top: &file.scope,
+        base,
+        faults,
+        reload: overrides.reload,
+        roots: Vec::new(),
+        writable: WritableRoots::default(),
+    };
     let inherited = match &top {
         None => Inherited::Nothing,
         Some((path, place)) => places.open(path, *place).map_or(Inherited::Faulty, Inherited::Root),
     };
     let mut site = Site::new().error_bodies(file.error_bodies.unwrap_or_default());
     if let Inherited::Root(root) = &inherited {
-        let handler = places.handler(root.clone(), None, Mapping::Root);
-        site = site.at("/", handler);
+        site = places.handlers(root.clone(), None, Mapping::Root).stand(site, "/");
+    }
+    if let Some(target) = &overrides.wsgi {
+        site = site.at("/", places.reloading(Wsgi::new(&target.value)));
     }
     let mut seen = Vec::new();
     for location in &file.locations {
-        let handler = places.location(location, &inherited);
-        if let (Some(path), Some(handler)) = (places.path(location, &mut seen), handler) {
-            site = site.at(path, handler);
+        if location.application.is_written() {
+            let application = places.application(location);
+            if let (Some(path), Some(wsgi)) = (places.path(location, &mut seen), application) {
+                site = site.at(path, wsgi);
+            }
+            continue;
+        }
+        let handlers = places.location(location, &inherited);
+        if let (Some(path), Some(handlers)) = (places.path(location, &mut seen), handlers) {
+            site = handlers.stand(site, path);
         }
     }
     (site, places.roots)
@@ -55,11 +84,51 @@ struct Places<'a> {
     top: &'a Scope,
     base: &'a Path,
     faults: &'a mut Faults,
+    reload: Option<Reload>,
     roots: Vec<PathBuf>,
+    writable: WritableRoots,
+}
+
+/// What answers at a location: each for its methods.
+struct Handlers {
+    files: Option<StaticFiles>,
+    store: Option<Store>,
+}
+
+impl Handlers {
+    fn stand(self, site: Site, path: &str) -> Site {
+        let site = match self.files {
+            Some(files) => site.at(path, files),
+            None => site,
+        };
+        match self.store {
+            Some(store) => site.at(path, store),
+            None => site,
+        }
+    }
 }
 
 impl Places<'_> {
-    fn location(&mut self, location: &Location, inherited: &Inherited) -> Option<StaticFiles> {
+    /// The application of a location that has one instead of files.
+    fn application(&mut self, location: &Location) -> Option<Wsgi> {
+        if let Some(files) = location.scope.root.as_ref().or(location.alias.as_ref()) {
+            let message = "a location has files or an application, not both";
+            self.faults.note(files.place, message);
+            return None;
+        }
+        let wsgi = location.application.wsgi(self.base, self.faults)?;
+        Some(self.reloading(wsgi))
+    }
+
+    /// What a flag says of reloading holds for all applications.
+    fn reloading(&self, wsgi: Wsgi) -> Wsgi {
+        match self.reload {
+            Some(reload) => wsgi.with(|it| it.reload = reload),
+            None => wsgi,
+        }
+    }
+
+    fn location(&mut self, location: &Location, inherited: &Inherited) -> Option<Handlers> {
         let scope = &location.scope;
         let (written, mapping) = match (&scope.root, &location.alias) {
             (Some(_), Some(alias)) => {
@@ -81,7 +150,7 @@ impl Places<'_> {
                 return None;
             }
         };
-        Some(self.handler(root, Some(scope), mapping))
+        Some(self.handlers(root, Some(scope), mapping))
     }
 
     /// The path of a location, if it has one that no earlier location has.
@@ -102,8 +171,8 @@ impl Places<'_> {
         Some(path)
     }
 
-    /// A handler with what `scope` says, and what the top says where it is silent.
-    fn handler(&self, root: Root, scope: Option<&Scope>, mapping: Mapping) -> StaticFiles {
+    /// Handlers with what `scope` says, and what the top says where it is silent.
+    fn handlers(&mut self, root: Root, scope: Option<&Scope>, mapping: Mapping) -> Handlers {
         let scopes = || scope.into_iter().chain([self.top]);
         let mut types = Types::new();
         if let Some(charset) = scopes().find_map(|it| it.charset.as_deref()) {
@@ -117,10 +186,22 @@ impl Places<'_> {
         let symlinks = scopes().find_map(|it| it.symlinks).unwrap_or_default();
         let dotfiles = scopes().find_map(|it| it.dotfiles).unwrap_or(Dotfiles::Deny);
         let index = scopes().find_map(|it| it.index.clone());
-        StaticFiles::new(root.symlinks(symlinks).types(types))
-            .index(index.unwrap_or_else(|| vec![INDEX.to_owned()]))
-            .dotfiles(dotfiles)
-            .mapping(mapping)
+        let rules = Rules::of(scopes());
+        let root = root.symlinks(symlinks).types(types);
+        let store = rules.writes().then(|| {
+            Store::new(self.writable.get(&root, &rules))
+                .methods(&rules.methods)
+                .namesakes(rules.namesakes)
+                .dotfiles(dotfiles)
+                .mapping(mapping)
+        });
+        let files = rules.reads().then(|| {
+            StaticFiles::new(root)
+                .index(index.unwrap_or_else(|| vec![INDEX.to_owned()]))
+                .dotfiles(dotfiles)
+                .mapping(mapping)
+        });
+        Handlers { files, store }
     }
 
     fn open(&mut self, path: &Path, place: Place) -> Option<Root> {

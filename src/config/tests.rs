@@ -73,11 +73,14 @@ fn the_shipped_file_says_the_defaults() {
     assert_eq!(faults.list, []);
     assert_eq!(file.limits.values, Limits::default());
     assert_eq!(file.cache, CacheLimits::default());
+    assert_eq!(file.processes, Some(NonZeroUsize::MIN));
     assert_eq!(file.workers, Some(Workers::default()));
     assert_eq!(file.error_bodies, Some(Default::default()));
     assert_eq!(file.scope.symlinks, Some(Default::default()));
     assert_eq!(file.scope.dotfiles, Some(crate::site::Dotfiles::Deny));
     assert_eq!(file.scope.index, Some(vec![places::INDEX.to_owned()]));
+    let (said, silent) = (writing::Rules::of([&file.scope].into_iter()), file::Scope::default());
+    assert_eq!(said, writing::Rules::of([&silent].into_iter()));
     let listen: Vec<String> = file.listen.into_iter().flatten().map(|it| it.value).collect();
     assert_eq!(listen, [listen::LISTEN]);
     let config =
@@ -96,7 +99,7 @@ fn what_the_shipped_file_only_shows_is_valid_too() {
         .collect();
     let (file, faults) = File::read(&uncommented.join("\n"));
     assert_eq!(faults.list, []);
-    assert_eq!(file.locations.len(), 2);
+    assert_eq!(file.locations.len(), 4);
     assert_eq!(file.scope.charset.as_deref(), Some("utf-8"));
     assert_eq!(file.scope.types.len(), 1);
 }
@@ -155,12 +158,68 @@ fn all_faults_are_told_in_one_pass_and_in_their_order() {
         "httpd.toml:20:1: this location needs a path",
         "httpd.toml:24:9: a location has a root or an alias, not both",
         "httpd.toml:26:8: there is a location \"/a/\" already",
-        "httpd.toml:27:1: unknown key \"colour\" in [[location]]; known here: path, alias, root, index, symlinks, dotfiles, charset, types",
+        "httpd.toml:27:1: unknown key \"colour\" in [[location]]; known here: path, alias, wsgi, python, chdir, processes, threads, env, timeout, content_bytes_max, requests_max, lifetime, memory_bytes_max, reload, root, index, symlinks, dotfiles, charset, types, methods, create_full_put_path, form_overwrite, upload_bytes_max, quota_bytes, upload_mode, durability",
     ];
     for (error, expected) in errors.iter().zip(expected) {
         assert_eq!(error, expected);
     }
     assert_eq!(errors.len(), expected.len(), "{errors:#?}");
+}
+
+#[test]
+fn methods_are_those_that_files_take() {
+    let folder = Folder::new("methods");
+    let told = |methods: &str| {
+        let errors = folder.errors(format!("root = \"www\"\nmethods = {methods}\n"));
+        errors.join("\n").replace("httpd.toml:2:", "")
+    };
+    for fine in ["[\"GET\"]", "\"PUT\"", "[\"GET\", \"HEAD\", \"PUT\", \"DELETE\", \"POST\"]"] {
+        assert_eq!(told(fine), "", "{fine}");
+    }
+    let all = "files take GET, HEAD, POST, PUT, DELETE";
+    for (methods, expected) in [
+        ("[]", "11: methods must name a method; without this key they are GET and HEAD".into()),
+        ("[\"GET\", \"put\"]", "19: methods hold no method \"put\"; did you mean \"PUT\"?".into()),
+        ("[\"DELET\"]", "12: methods hold no method \"DELET\"; did you mean \"DELETE\"?".into()),
+        ("[\"BREW\"]", format!("12: methods hold no method \"BREW\"; {all}")),
+        ("[\"OPTIONS\"]", "12: methods need not hold OPTIONS, which is always answered".into()),
+        (
+            "[\"PATCH\"]",
+            "12: methods cannot hold PATCH, which means nothing to files: they take GET, HEAD, \
+             POST, PUT, DELETE"
+                .into(),
+        ),
+        ("[\"HEAD\", \"PUT\"]", "11: methods must hold GET where they hold HEAD".into()),
+        ("true", "11: methods must be text in quotes, not true or false".into()),
+    ] {
+        let expected: String = expected;
+        assert_eq!(told(methods), expected, "{methods}");
+    }
+}
+
+#[test]
+fn what_is_said_of_changes_is_checked() {
+    let folder = Folder::new("writing");
+    let errors = folder.errors(
+        "root = \"www\"\n\
+         upload_mode = \"1777\"\n\
+         durability = \"always\"\n\
+         create_full_put_path = \"yes\"\n\
+         [[location]]\n\
+         path = \"/a\"\n\
+         upload_mode = 644\n\
+         upload_bytes_max = 0\n\
+         quota_bytes = \"much\"\n",
+    );
+    let expected = [
+        "httpd.toml:2:15: upload_mode must be permissions in octal such as \"0644\", not \"1777\"",
+        "httpd.toml:3:14: durability must be \"never\", \"file\" or \"directory\", not \"always\"",
+        "httpd.toml:4:24: create_full_put_path must be true or false, not text",
+        "httpd.toml:7:15: upload_mode must be permissions in octal such as \"0644\", not a number",
+        "httpd.toml:8:20: upload_bytes_max must be at least 1",
+        "httpd.toml:9:15: quota_bytes must be a size such as \"64KiB\" or \"8MiB\", or a number of bytes, not \"much\"",
+    ];
+    assert_eq!(errors, expected);
 }
 
 #[test]
@@ -243,6 +302,32 @@ fn a_given_root_wins_over_the_file_and_is_named_when_it_fails() {
 }
 
 #[test]
+fn processes_are_counted_from_1() {
+    let folder = Folder::new("processes");
+    let errors = |value| folder.errors(format!("root = \"www\"\nprocesses = {value}\n"));
+    assert!(errors("1").is_empty() && errors("256").is_empty());
+    assert_eq!(errors("0"), ["httpd.toml:2:13: processes must be at least 1"]);
+    assert_eq!(
+        errors("257"),
+        ["httpd.toml:2:13: processes must be a number from 1 to 256, not \"257\""]
+    );
+    assert_eq!(errors("\"auto\""), ["httpd.toml:2:13: processes must be a whole number, not text"]);
+}
+
+#[test]
+fn what_was_read_can_be_loaded_again_when_the_file_says_something_else() {
+    let folder = Folder::new("source");
+    let path = folder.write("root = \"www\"\nprocesses = 2\n");
+    let source = Source::read(Some(&path)).expect("it is there");
+    folder.write("rooot = \"gone\"\n");
+    let again = Source::of(Some(&path), source.text().to_owned());
+    assert_eq!(again, source);
+    let config = again.load(&Overrides::default()).unwrap_or_else(|it| panic!("{it:?}"));
+    assert_eq!(config.roots, [folder.0.join("www")]);
+    assert_eq!(config.processes.get(), 2);
+}
+
+#[test]
 fn no_text_makes_it_panic() {
     let text = shipped_text();
     for end in (0..text.len()).filter(|end| text.is_char_boundary(*end)).step_by(7) {
@@ -267,5 +352,44 @@ fn no_text_makes_it_panic() {
                 let _ = File::read(&format!("{}\n{key} = {value}\n", section.title));
             }
         }
+    }
+}
+
+#[test]
+fn an_application_is_read_with_all_that_is_said_of_it() {
+    let folder = Folder::new("application");
+    let path = folder.write(
+        "[[location]]\npath = \"/app\"\nwsgi = \"m:app\"\npython = \"venv/bin/python\"\n\
+         processes = 2\nthreads = 3\nenv = { A = \"b\", EMPTY = \"\" }\ntimeout = \"5s\"\n\
+         requests_max = 7\nreload = \"on-change\"\n",
+    );
+    let config = load(Some(&path), &Overrides::default()).expect("nothing is wrong with it");
+    let applications = config.server.applications();
+    let [application] = &applications[..] else { panic!("{applications:?}") };
+    assert_eq!(application.target, "m:app");
+    assert!(application.python.is_absolute() && application.python.ends_with("venv/bin/python"));
+    assert!(application.directory.ends_with(&folder.0));
+    assert_eq!((application.processes, application.threads), (2, 3));
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(application.environment, [pair("A", "b"), pair("EMPTY", "")]);
+    assert_eq!(application.timeout, std::time::Duration::from_secs(5));
+    assert_eq!(application.requests_max, 7);
+}
+
+#[test]
+fn what_makes_no_application_is_told() {
+    let folder = Folder::new("no-application");
+    for (text, expected) in [
+        ("threads = 2", "this key is about an application: say wsgi = \"module:callable\", too"),
+        ("wsgi = \"a:b\"\nroot = \"/\"", "a location has files or an application, not both"),
+        ("wsgi = \"a:b\"\nchdir = \"none\"", "it is not a directory"),
+        ("wsgi = \"a:b\"\nthreads = 0", "threads must be at least 1"),
+        ("wsgi = \"a:b\"\nthreads = 1000", "threads must be at most 256"),
+        ("wsgi = \"a:b\"\nreload = \"always\"", "reload must be \"never\" or \"on-change\""),
+        ("wsgi = \"a:b\"\nenv = { \"A=B\" = \"c\" }", "\"A=B\" is no name of a variable"),
+    ] {
+        let text = format!("[[location]]\npath = \"/app\"\n{text}\n");
+        let errors = folder.errors(text);
+        assert!(errors.len() == 1 && errors[0].contains(expected), "{errors:?}");
     }
 }

@@ -42,6 +42,14 @@ impl<'d> Value<'d> {
         }
     }
 
+    /// Even empty, but without NUL.
+    pub(super) fn any_text(self) -> Result<&'d str, Fault> {
+        match self.written.get_ref() {
+            DeValue::String(text) if text.is_empty() => Ok(""),
+            _ => self.text(),
+        }
+    }
+
     pub(super) fn written(self) -> Result<Written<String>, Fault> {
         Ok(Written { value: self.text()?.to_owned(), place: self.place() })
     }
@@ -102,12 +110,39 @@ impl<'d> Value<'d> {
             .ok_or_else(|| self.fault(format_args!("must be {expected}, not {text:?}")))
     }
 
+    pub(super) fn boolean(self) -> Result<bool, Fault> {
+        match self.written.get_ref() {
+            DeValue::Boolean(value) => Ok(*value),
+            _ => Err(self.mismatch("true or false")),
+        }
+    }
+
+    /// Permissions of a file as chmod(1) has them, in octal.
+    pub(super) fn mode(self) -> Result<u32, Fault> {
+        let DeValue::String(text) = self.written.get_ref() else {
+            return Err(self.mismatch(A_MODE));
+        };
+        let digits = (3..=4).contains(&text.len()).then(|| u32::from_str_radix(text, 8));
+        match digits {
+            Some(Ok(mode)) if mode <= 0o777 && !text.starts_with('+') => Ok(mode),
+            _ => Err(self.fault(format_args!("must be {A_MODE}, not {text:?}"))),
+        }
+    }
+
     /// A whole number of at least `least`; the top is what the receiving type can hold.
     pub(super) fn count<N: TryFrom<u64>>(self, least: u64) -> Result<N, Fault> {
         let DeValue::Integer(digits) = self.written.get_ref() else {
             return Err(self.mismatch("a whole number"));
         };
         self.fit(u64::from_str_radix(digits.as_str(), digits.radix()).ok(), least)
+    }
+
+    /// A whole number from 1 to `most`.
+    pub(super) fn count_to(self, most: usize) -> Result<usize, Fault> {
+        match self.count(1)? {
+            count if count <= most => Ok(count),
+            _ => Err(self.fault(format_args!("must be at most {most}"))),
+        }
     }
 
     /// A number of bytes: a plain integer, or text with a unit such as `"8MiB"`.
@@ -257,6 +292,7 @@ fn one_of(words: &[String]) -> String {
 const DURATION_MAX: Duration = Duration::from_secs(24 * 3600);
 
 const A_DURATION: &str = "a duration such as \"30s\", \"500ms\", \"2m\" or \"1h\"";
+const A_MODE: &str = "permissions in octal such as \"0644\"";
 const A_SIZE: &str = "a size such as \"64KiB\" or \"8MiB\", or a number of bytes";
 
 #[cfg(test)]

@@ -98,9 +98,15 @@ impl OpenFiles {
         disk: Disk,
     ) -> Result<Found, OpenError> {
         key::write(&mut self.key, root.id(), path);
-        match self.store.touch(&self.key) {
-            Some(entry) if now.monotonic < entry.fresh_until => entry.answer.found(),
-            _ => self.find_out(root, path, now, disk),
+        let known = self.store.touch(&self.key);
+        if let Some(entry) = known
+            && now.monotonic < entry.fresh_until
+        {
+            return entry.answer.found();
+        }
+        match self.look_again(root, path, now, disk) {
+            Some(file) => Ok(Found::File(file)),
+            None => self.find_out(root, path, now, disk),
         }
     }
 
@@ -142,6 +148,38 @@ impl OpenFiles {
         self.store.clear();
         self.ground.clear();
         self.sought_is = Sought::Disturbed;
+    }
+
+    /// Looks at a watched file once more, for the changes that are not told. Where it is what it was,
+    /// it is known for another while, and rests on the names that it rested on.
+    fn look_again(
+        &mut self,
+        root: &Root,
+        path: &[u8],
+        now: Now,
+        disk: Disk,
+    ) -> Option<Rc<CachedFile>> {
+        let entry = self.store.peek(&self.key)?;
+        let Answer::File(file) = &entry.answer else { return None };
+        let is_kept_rightly =
+            file.is_in_memory() || file.length() > self.worth_keeping_bytes(&self.key);
+        if entry.trust != Trust::Watched || !file.is_settled() || !is_kept_rightly {
+            return None;
+        }
+        let file = Rc::clone(file);
+        if self.ground.enter(root, now.monotonic).ok()? == Entered::Elsewhere {
+            return None;
+        }
+        let last = match root.link_policy() {
+            Symlinks::Never => LastLink::Refuse,
+            Symlinks::Inside | Symlinks::All => LastLink::Follow,
+        };
+        let open = self.ground.open(root, path, last, disk).ok()?;
+        if file::identity(open.as_fd()).ok()? != *file.identity() {
+            return None;
+        }
+        self.store.renew(&self.key, now.monotonic + RECHECK_AFTER);
+        Some(file)
     }
 
     /// Finds it on the disk, and keeps it if nothing about it changed meanwhile.
@@ -229,7 +267,7 @@ impl OpenFiles {
             Some(watch) => self.ground.rest(watch, search.key),
             None => {}
         }
-        let mut opened = self.ground.open(search, LastLink::Refuse);
+        let mut opened = self.ground.open(search.root, search.path, LastLink::Refuse, search.disk);
         if search.root.link_policy() != Symlinks::Never
             && matches!(&opened, Err(error) if Cause::of(error) == Cause::Link)
         {
@@ -237,7 +275,7 @@ impl OpenFiles {
                 way = self.ground.walk(search, search.path)?;
                 seen = Some(way.end);
             }
-            opened = self.ground.open(search, LastLink::Follow);
+            opened = self.ground.open(search.root, search.path, LastLink::Follow, search.disk);
         }
         let Some(answer) = self.answer(search, opened, contents_bytes_max, now.wall)? else {
             return Ok(None);

@@ -2,12 +2,12 @@
 //!
 //! It must never know how it was found, how long it is kept, or who sends it.
 
-use crate::http::date;
-use crate::http::etag::{ETag, Strength};
+use super::version::{self, Version};
+use crate::http::{ETag, date};
 use crate::sys::file::{self, Disk, Identity};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 /// A file as it was at one moment: contents, length, entity tag and headers are of one version.
 ///
@@ -17,8 +17,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub struct CachedFile {
     contents: Contents,
     identity: Identity,
-    modified: SystemTime,
-    etag: ETag,
+    version: Version,
     /// `ETag`, `Last-Modified`, `Accept-Ranges`, `Content-Type`: the places below cut it.
     headers: Box<[u8]>,
     etag_end: usize,
@@ -41,7 +40,7 @@ impl CachedFile {
     /// `None`: it changed meanwhile. A file that is written in place while it is read may go
     /// unnoticed when the write began in the same tick of the file system's clock (up to 10 ms)
     /// as the one before, and did not change the size; that is why the entity tag of a file that
-    /// was modified less than two seconds ago is weak, and is never the one that the file has later.
+    /// was written just now is weak, and is never the one that the file has later ([`Version`]).
     pub(super) fn snapshot(
         open: OwnedFd,
         identity: Identity,
@@ -50,6 +49,7 @@ impl CachedFile {
         wall: SystemTime,
         disk: Disk,
     ) -> io::Result<Option<CachedFile>> {
+        let version = Version::of(&identity, open.as_fd(), wall);
         let contents = match usize::try_from(identity.size_bytes) {
             Ok(length) if identity.size_bytes <= contents_bytes_max => {
                 let mut bytes = vec![0; length].into_boxed_slice();
@@ -60,35 +60,49 @@ impl CachedFile {
                 }
                 Contents::Memory(bytes)
             }
-            _ => Contents::Descriptor(open),
+            _ => {
+                file::read_nothing_ahead(open.as_fd());
+                Contents::Descriptor(open)
+            }
         };
-        Ok(Some(CachedFile::render(contents, identity, content_type, wall)))
+        Ok(Some(CachedFile::render(contents, identity, version, content_type)))
+    }
+
+    /// A file that somebody else has opened, which is in no cache. `None`: it is no regular file.
+    ///
+    /// # Errors
+    /// When the descriptor cannot be asked.
+    pub fn of_open(
+        open: OwnedFd,
+        content_type: &str,
+        wall: SystemTime,
+    ) -> io::Result<Option<CachedFile>> {
+        let identity = file::identity(open.as_fd())?;
+        if identity.kind != file::Kind::File {
+            return Ok(None);
+        }
+        CachedFile::snapshot(open, identity, content_type, 0, wall, Disk::MustNotBlock)
     }
 
     fn render(
         contents: Contents,
         identity: Identity,
+        version: Version,
         content_type: &str,
-        wall: SystemTime,
     ) -> CachedFile {
-        let modified = shown_as_modified(&identity, wall);
-        let strength =
-            if rests_from(&identity) <= wall { Strength::Strong } else { Strength::Weak };
-        let etag = ETag::of(identity.modified.total_nanoseconds(), identity.size_bytes, strength);
-
         let mut headers = Vec::with_capacity(192);
         headers.extend_from_slice(b"ETag: ");
-        headers.extend_from_slice(etag.as_bytes());
+        headers.extend_from_slice(version.etag().as_bytes());
         headers.extend_from_slice(b"\r\n");
         let etag_end = headers.len();
         headers.extend_from_slice(b"Last-Modified: ");
-        headers.extend_from_slice(&date::format(modified));
+        headers.extend_from_slice(&date::format(version.modified()));
         headers.extend_from_slice(b"\r\nAccept-Ranges: bytes\r\n");
         let content_type_start = headers.len();
         write!(headers, "Content-Type: {content_type}\r\n").expect("a Vec takes what it is given");
 
         let headers = headers.into_boxed_slice();
-        CachedFile { contents, identity, modified, etag, headers, etag_end, content_type_start }
+        CachedFile { contents, identity, version, headers, etag_end, content_type_start }
     }
 
     /// How long the file is, in bytes.
@@ -96,15 +110,19 @@ impl CachedFile {
         self.identity.size_bytes
     }
 
-    /// When it was modified: in whole seconds, neither before 1970 nor later than it was found
-    /// (RFC 9110 §8.8.2.1). Exactly what `Last-Modified` shows.
+    /// When it was modified, as `Last-Modified` shows it.
     pub fn modified(&self) -> SystemTime {
-        self.modified
+        self.version.modified()
     }
 
-    /// Strong, unless the file had been modified less than two seconds before it was found.
+    /// Strong, unless the file was written just before it was found: see [`Version`].
     pub fn etag(&self) -> &ETag {
-        &self.etag
+        self.version.etag()
+    }
+
+    /// Its entity tag, when it was modified, and how far both can be relied on.
+    pub fn version(&self) -> &Version {
+        &self.version
     }
 
     /// The bytes, or where they are.
@@ -151,13 +169,13 @@ impl CachedFile {
 
     /// Whether the file had rested when this snapshot was taken: it is what its identity says.
     pub(super) fn is_settled(&self) -> bool {
-        !self.etag.is_weak()
+        self.version.is_settled()
     }
 
     /// How long until a snapshot of this version would be a settled one.
     pub(super) fn settles_in(&self, wall: SystemTime) -> Duration {
-        match rests_from(&self.identity).duration_since(wall) {
-            Ok(left) if !self.is_settled() => left,
+        match version::settles_in(&self.identity, wall) {
+            left if !left.is_zero() && !self.is_settled() => left,
             // The clock went back, or it has settled: nothing will change.
             _ => Duration::MAX,
         }
@@ -173,33 +191,11 @@ impl CachedFile {
     }
 }
 
-fn shown_as_modified(identity: &Identity, wall: SystemTime) -> SystemTime {
-    let now = wall.duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
-    let modified = u64::try_from(identity.modified.seconds).unwrap_or(0);
-    UNIX_EPOCH + Duration::from_secs(modified.min(now))
-}
-
-/// Times before 1970 count as 1970, and those that no clock can show as never.
-fn rests_from(identity: &Identity) -> SystemTime {
-    let modified = identity.modified;
-    let since_1970 = Duration::new(
-        u64::try_from(modified.seconds).unwrap_or(0),
-        modified.nanoseconds % 1_000_000_000,
-    );
-    UNIX_EPOCH + since_1970.min(NEVER) + RESTS_AFTER
-}
-
-/// After so long a file that is not being written any more has another time of modification than any
-/// later version will have, on every file system (the coarsest clock ticks every two seconds).
-const RESTS_AFTER: Duration = Duration::from_secs(2);
-
-/// The year 9999 or so.
-const NEVER: Duration = Duration::from_secs(253_402_300_799);
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::file::{Kind, Timestamp};
+    use crate::sys::file::{Clock, Kind, Timestamp};
+    use std::time::UNIX_EPOCH;
 
     fn identity(modified_seconds: i64) -> Identity {
         let time = Timestamp { seconds: modified_seconds, nanoseconds: 7 };
@@ -216,12 +212,9 @@ mod tests {
 
     fn rendered(modified_seconds: i64, wall_seconds: u64) -> CachedFile {
         let wall = UNIX_EPOCH + Duration::from_secs(wall_seconds);
-        CachedFile::render(
-            Contents::Memory(Box::from(*b"abc")),
-            identity(modified_seconds),
-            "text/plain",
-            wall,
-        )
+        let identity = identity(modified_seconds);
+        let version = Version::with_clock(&identity, || Clock::Unknown, wall);
+        CachedFile::render(Contents::Memory(Box::from(*b"abc")), identity, version, "text/plain")
     }
 
     #[test]
@@ -241,31 +234,5 @@ mod tests {
         );
         assert_eq!(file.content_type(), b"text/plain");
         assert_eq!(file.length(), 3);
-    }
-
-    #[test]
-    fn a_file_is_never_shown_as_modified_later_than_now() {
-        assert_eq!(rendered(2000, 1000).modified(), UNIX_EPOCH + Duration::from_secs(1000));
-        assert_eq!(rendered(1000, 2000).modified(), UNIX_EPOCH + Duration::from_secs(1000));
-        assert_eq!(rendered(-5, 2000).modified(), UNIX_EPOCH);
-        assert_eq!(rendered(i64::MAX, 2000).modified(), UNIX_EPOCH + Duration::from_secs(2000));
-    }
-
-    #[test]
-    fn the_tag_is_weak_until_the_file_has_rested() {
-        for (modified, wall, weak) in [
-            (1000, 1000, true),
-            (1000, 1002, true),
-            (1000, 1003, false),
-            (9000, 1000, true),
-            (i64::MAX, 1000, true),
-            (i64::MIN, 1000, false),
-        ] {
-            assert_eq!(
-                rendered(modified, wall).etag().is_weak(),
-                weak,
-                "modified {modified}, now {wall}"
-            );
-        }
     }
 }

@@ -45,7 +45,7 @@ impl From<io::Error> for OpenError {
             Cause::Denied => OpenError::Forbidden,
             // Of one who may wait: somebody holds a lease on it (fcntl F_SETLEASE).
             Cause::Cold | Cause::Exhausted => OpenError::Exhausted,
-            Cause::Failed => OpenError::Failed(error),
+            Cause::Full | Cause::Failed => OpenError::Failed(error),
         }
     }
 }

@@ -64,8 +64,7 @@ impl Ground {
     /// What its path leads through is watched; where it cannot be, the path is followed each time,
     /// and once in a while in any case: not every change is told (mounting is not).
     pub(super) fn enter(&mut self, root: &Root, now: Instant) -> io::Result<Entered> {
-        let key = key::of_root(root.id());
-        let known = self.views.get_mut(&key);
+        let known = self.views.get_mut(&root.id().to_ne_bytes()[..]);
         if let Some(view) = &known
             && view.place.watch.is_some()
             && now < view.checked + RECHECK_AFTER
@@ -80,6 +79,7 @@ impl Ground {
             }
             Some(_) => Ok(Entered::Elsewhere),
             None => {
+                let key = key::of_root(root.id());
                 let view = self.approach(root, &key, now)?;
                 self.places.insert(Rc::clone(&key), view.place);
                 self.views.insert(key, view);
@@ -145,11 +145,16 @@ impl Ground {
         )
     }
 
-    /// Opens what is sought. The root has been [entered](Ground::enter).
-    pub(super) fn open(&self, search: &Search<'_>, last: LastLink) -> io::Result<OwnedFd> {
-        let directory = entered(&self.views, search.root).directory.as_fd();
-        let symlinks = search.root.link_policy();
-        file::open_beneath(directory, search.path, symlinks, last, search.disk)
+    /// Opens what is at `path`. The root has been [entered](Ground::enter).
+    pub(super) fn open(
+        &self,
+        root: &Root,
+        path: &[u8],
+        last: LastLink,
+        disk: Disk,
+    ) -> io::Result<OwnedFd> {
+        let directory = entered(&self.views, root).directory.as_fd();
+        file::open_beneath(directory, path, root.link_policy(), last, disk)
     }
 
     /// Notes that the answer of `key` rests on its own name, looked up in `watch`.

@@ -4,6 +4,7 @@
 //! `a`, `…/a/` that of `a` as asked for as a directory, and `…/` that of the root, asked for likewise.
 //! So whatever lies beneath `…/a` has a key that goes on with a slash.
 
+use super::name::is_reserved;
 use std::rc::Rc;
 
 /// A key that is kept in several tables.
@@ -48,10 +49,11 @@ pub(super) fn up_to(key: &[u8], path_bytes: usize) -> Key {
     Rc::from(&key[..ROOT_BYTES + 1 + path_bytes])
 }
 
-/// Whether the path, once it is free of a trailing slash, has components that are names of files.
+/// Whether the path, once it is free of a trailing slash, has components that are names of files, and
+/// none of them reserved.
 pub(super) fn leads_somewhere(path: &[u8]) -> bool {
     let names = path.strip_suffix(b"/").unwrap_or(path);
-    let is_name = |name: &[u8]| !matches!(name, b"" | b"." | b"..");
+    let is_name = |name: &[u8]| !matches!(name, b"" | b"." | b"..") && !is_reserved(name);
     path.is_empty() || !path.contains(&0) && names.split(|&byte| byte == b'/').all(is_name)
 }
 

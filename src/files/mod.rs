@@ -5,22 +5,36 @@
 
 mod cache;
 mod cached;
+mod foresight;
 mod found;
 mod ground;
 mod key;
+mod locked;
 mod mime;
+mod name;
+mod quota;
 mod root;
 mod spool;
 mod store;
+mod temporary;
+mod upload;
+mod version;
 mod walk;
 mod warmup;
 mod watches;
+mod writable;
 
 pub use cache::OpenFiles;
 pub use cached::{CachedFile, Contents};
 pub use found::{Found, Now, OpenError};
 pub use mime::Types;
+pub use name::{NameError, check_name, is_reserved, name_from_client};
 pub use root::{Root, Symlinks};
-pub use spool::Spool;
+pub use spool::{Spool, SpoolPlace};
 pub use store::CacheLimits;
+pub use upload::{Outcome, Stored, Upload};
+pub use version::Version;
 pub use warmup::{Disk, Warmup};
+pub use writable::{
+    Durability, MissingDirectories, Obstacle, WritableRoot, WriteError, WriteRules,
+};

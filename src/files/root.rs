@@ -75,7 +75,8 @@ impl Root {
         self.shared.id
     }
 
-    pub(super) fn link_policy(&self) -> Symlinks {
+    /// Which symbolic links beneath it are followed.
+    pub fn link_policy(&self) -> Symlinks {
         self.shared.symlinks
     }
 

@@ -3,74 +3,172 @@
 //! Everything here waits for the disk: it is for threads that may. It must never know whose content
 //! it is.
 
-use crate::sys::{file, nameless};
+use super::temporary::Temporary;
+use super::upload::Upload;
+use super::writable::{WritableRoot, WriteError};
+use crate::sys::file;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// A file without a name. It is written at its end, and read from its beginning.
+/// Where content goes that memory does not hold.
+#[derive(Clone, Debug)]
+pub enum SpoolPlace {
+    /// To the directory for such files. It is gone when nobody holds it any more.
+    Temporary,
+    /// To the same, under a name that other processes of this user can open it by while it is held.
+    Named,
+    /// To where it shall stand in the end, so that it need not be copied; it has to be committed.
+    Root { root: WritableRoot, path: Vec<u8> },
+}
+
+impl SpoolPlace {
+    /// An empty file; a temporary one in this directory.
+    ///
+    /// # Errors
+    /// As [`WritableRoot::upload`].
+    pub fn create(self, temporary: &Path) -> Result<Spool, WriteError> {
+        let kept = match self {
+            SpoolPlace::Temporary => {
+                let directory = file::open_directory(temporary).map_err(WriteError::Failed)?;
+                let file = Temporary::create(directory.as_fd(), MODE)?;
+                Kept::Temporary { file, length: 0, path: None }
+            }
+            SpoolPlace::Named => {
+                let directory = file::open_directory(temporary).map_err(WriteError::Failed)?;
+                let file = Temporary::create_named(directory.as_fd(), MODE)?;
+                let path = file.reserved_name().map(|name| temporary.join(OsStr::from_bytes(name)));
+                Kept::Temporary { file, length: 0, path }
+            }
+            SpoolPlace::Root { root, path } => Kept::Upload(root.upload(&path)?),
+        };
+        Ok(Spool { kept, read: 0 })
+    }
+}
+
+/// A file that nobody sees. It is written at its end, and read from its beginning.
 #[derive(Debug)]
 pub struct Spool {
-    file: File,
-    length: u64,
+    kept: Kept,
     read: u64,
 }
 
-impl Spool {
-    /// An empty one in this directory.
-    ///
-    /// # Errors
-    /// When none can be made there.
-    pub fn create(directory: &Path) -> io::Result<Spool> {
-        let directory = file::open_directory(directory)?;
-        Ok(Spool { file: nameless::create(directory.as_fd())?, length: 0, read: 0 })
-    }
+#[derive(Debug)]
+enum Kept {
+    Temporary { file: Temporary, length: u64, path: Option<PathBuf> },
+    Upload(Upload),
+}
 
+impl Spool {
     /// Adds bytes.
     ///
     /// # Errors
-    /// `StorageFull` and `QuotaExceeded` among others.
-    pub fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)?;
-        self.length += bytes.len() as u64;
-        Ok(())
+    /// As [`Upload::write`].
+    pub fn append(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
+        match &mut self.kept {
+            Kept::Temporary { file, length, .. } => {
+                file.file().write_all(bytes)?;
+                *length += bytes.len() as u64;
+                Ok(())
+            }
+            Kept::Upload(upload) => upload.write(bytes),
+        }
     }
 
     /// How many bytes it holds.
     pub fn length(&self) -> u64 {
-        self.length
+        match &self.kept {
+            Kept::Temporary { length, .. } => *length,
+            Kept::Upload(upload) => upload.length(),
+        }
+    }
+
+    /// The path of a [named](SpoolPlace::Named) one.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.kept {
+            Kept::Temporary { path, .. } => path.as_deref(),
+            Kept::Upload(_) => None,
+        }
+    }
+
+    /// The file to commit, if it was made where it shall stand.
+    pub fn into_upload(self) -> Option<Upload> {
+        match self.kept {
+            Kept::Temporary { .. } => None,
+            Kept::Upload(upload) => Some(upload),
+        }
+    }
+
+    fn file(&mut self) -> &File {
+        match &mut self.kept {
+            Kept::Temporary { file, .. } => file.file(),
+            Kept::Upload(upload) => upload.file(),
+        }
     }
 }
 
 impl Read for Spool {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read_at(buffer, self.read)?;
+        let at = self.read;
+        let count = self.file().read_at(buffer, at)?;
         self.read += count as u64;
         Ok(count)
     }
 }
 
+/// For nobody but this user.
+const MODE: u32 = 0o600;
+
 #[cfg(test)]
 mod tests {
+    use super::super::{Root, WriteRules};
     use super::*;
+    use crate::http::conditional::Preconditions;
     use crate::sys::temporary::Directory;
 
     #[test]
-    fn what_was_added_is_read_from_its_beginning() {
+    fn what_was_added_is_read_from_its_beginning_and_leaves_nothing() {
         let here = Directory::new();
-        let mut spool = Spool::create(here.path()).expect("there is room");
+        let mut spool = SpoolPlace::Temporary.create(here.path()).expect("there is room");
         spool.append(b"one ").expect("there is room");
         spool.append(b"two").expect("there is room");
         assert_eq!(spool.length(), 7);
         let mut text = String::new();
         spool.read_to_string(&mut text).expect("it is there");
         assert_eq!(text, "one two");
+        assert!(spool.into_upload().is_none());
+        assert_eq!(std::fs::read_dir(here.path()).expect("it is there").count(), 0);
+    }
+
+    #[test]
+    fn one_with_a_name_is_read_by_it_until_it_is_dropped() {
+        let here = Directory::new();
+        let mut spool = SpoolPlace::Named.create(here.path()).expect("there is room");
+        spool.append(b"text").expect("there is room");
+        let path = spool.path().expect("it has one").to_owned();
+        assert_eq!(std::fs::read(&path).expect("it is there"), b"text");
+        drop(spool);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn one_that_is_made_in_a_root_can_be_committed_there() {
+        let here = Directory::new();
+        let root = WritableRoot::new(Root::open(here.path()).expect("it"), WriteRules::default());
+        let place = SpoolPlace::Root { root, path: b"a.txt".to_vec() };
+        let mut spool = place.create(Path::new("/no/such/directory")).expect("there is room");
+        spool.append(b"text").expect("there is room");
+        let upload = spool.into_upload().expect("it was made in a root");
+        upload.commit(&Preconditions::none()).expect("nothing is in the way");
+        assert_eq!(std::fs::read(here.at("a.txt")).expect("it is there"), b"text");
     }
 
     #[test]
     fn a_directory_that_is_not_there_holds_none() {
-        assert!(Spool::create(Path::new("/no/such/directory")).is_err());
+        assert!(SpoolPlace::Temporary.create(Path::new("/no/such/directory")).is_err());
     }
 }

@@ -112,7 +112,7 @@ struct Slot {
     entry: Entry,
     cost_bytes: u64,
     use_since: Use,
-    /// How often it was given since it was found out.
+    /// How often it was given since it was last looked at.
     uses: u32,
 }
 
@@ -145,7 +145,7 @@ impl Store {
         Some(&slot.entry)
     }
 
-    /// How often the entry of this key was given since it was found out.
+    /// How often the entry of this key was given since it was last looked at.
     pub(super) fn uses(&self, key: &[u8]) -> u32 {
         let slot = self.places.get(key).and_then(|&place| self.slots.get(place));
         slot.and_then(Option::as_ref).map_or(0, |slot| slot.uses)
@@ -154,6 +154,15 @@ impl Store {
     /// The entry of this key, to be looked at.
     pub(super) fn peek(&self, key: &[u8]) -> Option<&Entry> {
         Some(&self.slots.get(*self.places.get(key)?)?.as_ref()?.entry)
+    }
+
+    /// Lets the entry of this key be given until then. Its uses are counted anew.
+    pub(super) fn renew(&mut self, key: &[u8], fresh_until: Instant) {
+        let place = self.places.get(key).copied();
+        if let Some(slot) = place.and_then(|place| self.slots[place].as_mut()) {
+            slot.entry.fresh_until = fresh_until;
+            slot.uses = 0;
+        }
     }
 
     pub(super) fn contains(&self, key: &[u8]) -> bool {

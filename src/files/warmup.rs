@@ -15,8 +15,8 @@ use std::os::fd::{AsFd, OwnedFd};
 pub enum Warmup {
     /// What leads to a file, and its first `bytes_max` bytes.
     Path { root: Root, path: Vec<u8>, bytes_max: u64 },
-    /// A piece of an open file.
-    Piece { file: OwnedFd, range: Range<u64> },
+    /// A piece of an open file. So much of what follows it is asked for and not waited for.
+    Piece { file: OwnedFd, range: Range<u64>, ahead_bytes: u64 },
 }
 
 impl Warmup {
@@ -25,7 +25,9 @@ impl Warmup {
     pub fn run(self) {
         let _ = match self {
             Warmup::Path { root, path, bytes_max } => read_path(&root, &path, bytes_max),
-            Warmup::Piece { file, range } => read_through(&file, range),
+            Warmup::Piece { file, range, ahead_bytes } => {
+                file::bring_in(file.as_fd(), range, ahead_bytes)
+            }
         };
     }
 }
@@ -40,22 +42,7 @@ fn read_path(root: &Root, path: &[u8], bytes_max: u64) -> io::Result<()> {
         Disk::MayBlock,
     )?;
     match file::identity(open.as_fd())?.kind {
-        file::Kind::File => read_through(&open, 0..bytes_max),
+        file::Kind::File => file::bring_in(open.as_fd(), 0..bytes_max, 0),
         _ => Ok(()),
     }
 }
-
-fn read_through(file: &OwnedFd, range: Range<u64>) -> io::Result<()> {
-    let mut buffer = vec![0; READ_BYTES];
-    let mut at = range.start;
-    while at < range.end {
-        let count = usize::try_from(range.end - at).unwrap_or(READ_BYTES).min(READ_BYTES);
-        match file::read_at(file.as_fd(), &mut buffer[..count], at, Disk::MayBlock)? {
-            0 => break,
-            read => at += read as u64,
-        }
-    }
-    Ok(())
-}
-
-const READ_BYTES: usize = 128 * 1024;

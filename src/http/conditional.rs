@@ -1,5 +1,6 @@
 //! Preconditions (RFC 9110 §13): whether the client's copy, or its idea of the file, still holds.
 
+use super::etag::Strength;
 use super::{ETag, HeaderName, Method, Request, date, list};
 use std::time::SystemTime;
 
@@ -9,6 +10,9 @@ pub struct Validators<'a> {
     pub etag: &'a ETag,
     /// In whole seconds, as `Last-Modified` shows it.
     pub modified: SystemTime,
+    /// Whether no later version can have been modified within the same second
+    /// (RFC 9110 §8.8.2.2). The entity tag can be strong long before.
+    pub date: Strength,
 }
 
 /// What the preconditions leave to do.
@@ -35,13 +39,9 @@ pub enum RangeHeader {
 /// A date that does not parse counts as absent, and each date header is ignored where its entity
 /// tag header is present.
 pub fn evaluate(request: &Request<'_>, validators: Validators<'_>) -> Outcome {
-    if let Some(tags) = request.joined(HeaderName::IfMatch) {
-        if !any_tag(&tags, |tag| validators.etag.matches_strongly(tag)) {
-            return Outcome::Failed;
-        }
-    } else if let Some(date) = date_of(request, HeaderName::IfUnmodifiedSince)
-        && validators.modified > date
-    {
+    let tags = request.joined(HeaderName::IfMatch);
+    let date = date_of(request, HeaderName::IfUnmodifiedSince);
+    if guard(tags.as_deref(), date, Some(validators)) == Judgement::Failed {
         return Outcome::Failed;
     }
 
@@ -60,6 +60,90 @@ pub fn evaluate(request: &Request<'_>, validators: Validators<'_>) -> Outcome {
     Outcome::Proceed(range_header(request, validators))
 }
 
+/// The preconditions of a request that changes what is there, to be judged later than the request was
+/// read: in the moment of the change, and on another thread.
+///
+/// ```
+/// use httpd::http::conditional::{Judgement, Preconditions};
+/// let only_new = Preconditions::if_none_match(b"*");
+/// assert_eq!(only_new.judge(None), Judgement::Holds);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Preconditions {
+    if_match: Option<Vec<u8>>,
+    if_unmodified_since: Option<SystemTime>,
+    if_none_match: Option<Vec<u8>>,
+}
+
+/// Whether a change may be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judgement {
+    Holds,
+    /// 412.
+    Failed,
+}
+
+impl Preconditions {
+    /// None: whatever is there may be changed.
+    pub fn none() -> Preconditions {
+        Preconditions::default()
+    }
+
+    /// One of these entity tags is the current one, compared strongly; with `*`, anything is there.
+    pub fn if_match(tags: &[u8]) -> Preconditions {
+        Preconditions { if_match: Some(tags.to_vec()), ..Preconditions::none() }
+    }
+
+    /// None of these entity tags is the current one, compared weakly; with `*`, nothing is there.
+    pub fn if_none_match(tags: &[u8]) -> Preconditions {
+        Preconditions { if_none_match: Some(tags.to_vec()), ..Preconditions::none() }
+    }
+
+    /// Those of a request. `If-Modified-Since` counts on GET and HEAD alone (RFC 9110 §13.1.3).
+    pub fn of(request: &Request<'_>) -> Preconditions {
+        let tags = |name| request.joined(name).map(|tags| tags.into_owned());
+        Preconditions {
+            if_match: tags(HeaderName::IfMatch),
+            if_unmodified_since: date_of(request, HeaderName::IfUnmodifiedSince),
+            if_none_match: tags(HeaderName::IfNoneMatch),
+        }
+    }
+
+    /// Judges them by what is there now, in the order of RFC 9110 §13.2.2. `None`: nothing is; then
+    /// there is no date to compare, and `If-Unmodified-Since` is ignored (§13.1.4).
+    ///
+    /// A weak tag never satisfies `If-Match`, which is what keeps updates from being lost; a date
+    /// tells versions apart by the second only.
+    pub fn judge(&self, current: Option<Validators<'_>>) -> Judgement {
+        if guard(self.if_match.as_deref(), self.if_unmodified_since, current) == Judgement::Failed {
+            return Judgement::Failed;
+        }
+        match (&self.if_none_match, current) {
+            (Some(tags), Some(current))
+                if any_tag(tags, |tag| current.etag.matches_weakly(tag)) =>
+            {
+                Judgement::Failed
+            }
+            _ => Judgement::Holds,
+        }
+    }
+}
+
+/// The first steps of RFC 9110 §13.2.2: `If-Match`, or else `If-Unmodified-Since`.
+fn guard(
+    if_match: Option<&[u8]>,
+    if_unmodified_since: Option<SystemTime>,
+    current: Option<Validators<'_>>,
+) -> Judgement {
+    let holds = match (if_match, if_unmodified_since, current) {
+        (Some(_), _, None) => false,
+        (Some(tags), _, Some(current)) => any_tag(tags, |tag| current.etag.matches_strongly(tag)),
+        (None, Some(date), Some(current)) => current.modified <= date,
+        (None, _, _) => true,
+    };
+    if holds { Judgement::Holds } else { Judgement::Failed }
+}
+
 /// `Range` counts on GET alone (RFC 9110 §14.2), and only while `If-Range` holds (§13.1.5).
 fn range_header(request: &Request<'_>, validators: Validators<'_>) -> RangeHeader {
     if request.method() != Method::Get || request.first(HeaderName::Range).is_none() {
@@ -71,9 +155,8 @@ fn range_header(request: &Request<'_>, validators: Validators<'_>) -> RangeHeade
     let holds = if condition.starts_with(b"\"") || condition.starts_with(b"W/") {
         validators.etag.matches_strongly(&condition)
     } else {
-        // A date is a strong validator only once the file has rested (§8.8.2.2): exactly when its
-        // entity tag is strong.
-        !validators.etag.is_weak() && date::parse(&condition) == Some(validators.modified)
+        // A date is no validator for ranges unless it is a strong one (§13.1.5).
+        validators.date == Strength::Strong && date::parse(&condition) == Some(validators.modified)
     };
     if holds { RangeHeader::Honour } else { RangeHeader::Ignore }
 }
@@ -85,4 +168,91 @@ fn any_tag(tags: &[u8], matches: impl Fn(&[u8]) -> bool) -> bool {
 
 fn date_of(request: &Request<'_>, name: HeaderName) -> Option<SystemTime> {
     date::parse(&request.joined(name)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::h1::head::HeadLimits;
+    use crate::http::h1::session::Session;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    const LIMITS: HeadLimits =
+        HeadLimits { target_bytes_max: 100, head_bytes_max: 1000, header_count_max: 20 };
+
+    const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+    const EARLIER: &str = "Sun, 06 Nov 1994 08:49:36 GMT";
+
+    fn with_request<T>(method: &str, headers: &str, ask: impl Fn(&Request<'_>) -> T) -> T {
+        let text = format!("{method} /a HTTP/1.1\r\nHost: a\r\n{headers}\r\n");
+        let mut session = Session::new();
+        session.read_head(text.as_bytes(), &LIMITS).unwrap().expect("the head is complete");
+        ask(&session.request(text.as_bytes(), None).unwrap())
+    }
+
+    /// Judges headers by a file of the tag `"1-2"` (or its weak form), modified at `DATE`.
+    fn judge(headers: &str, etag: Option<Strength>) -> Judgement {
+        let preconditions = with_request("PUT", headers, Preconditions::of);
+        let etag = etag.map(|strength| ETag::of(1, 2, strength));
+        preconditions.judge(etag.as_ref().map(|etag| Validators {
+            etag,
+            modified: UNIX_EPOCH + Duration::from_secs(784_111_777),
+            date: Strength::Weak,
+        }))
+    }
+
+    #[test]
+    fn a_change_is_made_only_where_the_preconditions_hold() {
+        use Judgement::{Failed, Holds};
+        let since = format!("If-Unmodified-Since: {DATE}\r\n");
+        let too_old = format!("If-Unmodified-Since: {EARLIER}\r\n");
+        for (headers, nothing, file) in [
+            ("", Holds, Holds),
+            ("If-Match: *\r\n", Failed, Holds),
+            ("If-Match: \"1-2\"\r\n", Failed, Holds),
+            ("If-Match: \"0-0\", \"1-2\"\r\n", Failed, Holds),
+            ("If-Match: \"0-0\"\r\nIf-Match: \"1-2\"\r\n", Failed, Holds),
+            ("If-Match: \"0-0\"\r\n", Failed, Failed),
+            ("If-Match: W/\"1-2\"\r\n", Failed, Failed),
+            ("If-Match: 1-2\r\n", Failed, Failed),
+            ("If-Match:\r\n", Failed, Failed),
+            ("If-None-Match: *\r\n", Holds, Failed),
+            ("If-None-Match: \"1-2\"\r\n", Holds, Failed),
+            ("If-None-Match: W/\"1-2\"\r\n", Holds, Failed),
+            ("If-None-Match: \"0-0\", \"3-4\"\r\n", Holds, Holds),
+            ("If-Match: \"1-2\"\r\nIf-None-Match: \"1-2\"\r\n", Failed, Failed),
+            (&since, Holds, Holds),
+            (&too_old, Holds, Failed),
+            (&format!("If-Match: \"1-2\"\r\n{too_old}"), Failed, Holds),
+            (&format!("If-None-Match: *\r\n{since}"), Holds, Failed),
+            ("If-Unmodified-Since: yesterday\r\n", Holds, Holds),
+            (&format!("If-Modified-Since: {DATE}\r\n"), Holds, Holds),
+        ] {
+            assert_eq!(judge(headers, None), nothing, "{headers:?}, nothing there");
+            assert_eq!(judge(headers, Some(Strength::Strong)), file, "{headers:?}, a file there");
+        }
+    }
+
+    #[test]
+    fn a_weak_tag_lets_nobody_overwrite_what_he_may_not_have_seen() {
+        assert_eq!(judge("If-Match: W/\"1-2~\"\r\n", Some(Strength::Weak)), Judgement::Failed);
+        assert_eq!(judge("If-Match: \"1-2~\"\r\n", Some(Strength::Weak)), Judgement::Failed);
+        assert_eq!(judge("If-Match: *\r\n", Some(Strength::Weak)), Judgement::Holds);
+        assert_eq!(judge("If-None-Match: W/\"1-2~\"\r\n", Some(Strength::Weak)), Judgement::Failed);
+    }
+
+    /// RFC 9110 §8.8.2.2: of two versions within one second the tags differ and the date does not.
+    #[test]
+    fn if_range_with_a_date_waits_for_the_second_to_be_over() {
+        let headers = format!("Range: bytes=0-1\r\nIf-Range: {DATE}\r\n");
+        let range = |date| {
+            with_request("GET", &headers, |request| {
+                let etag = &ETag::of(1, 2, Strength::Strong);
+                let modified = UNIX_EPOCH + Duration::from_secs(784_111_777);
+                evaluate(request, Validators { etag, modified, date })
+            })
+        };
+        assert_eq!(range(Strength::Weak), Outcome::Proceed(RangeHeader::Ignore));
+        assert_eq!(range(Strength::Strong), Outcome::Proceed(RangeHeader::Honour));
+    }
 }

@@ -6,11 +6,14 @@
 pub mod conditional;
 pub mod date;
 pub mod etag;
+pub mod form;
 pub mod h1;
 pub mod header;
 pub mod list;
 pub mod method;
+pub mod origin;
 pub mod owned_request;
+mod parameters;
 pub mod range;
 pub mod reject;
 pub mod request;

@@ -82,8 +82,9 @@ impl<'a> Request<'a> {
 
     /// The value of a list header: all its lines joined with commas (RFC 9110 §5.3).
     pub fn joined(&self, name: HeaderName) -> Option<Cow<'a, [u8]>> {
-        let mut values = self.headers.values(self.bytes, name);
-        let first = values.next()?;
+        // Most headers that are asked for are not there.
+        let first = self.first(name)?;
+        let mut values = self.headers.values(self.bytes, name).skip(1);
         let Some(second) = values.next() else {
             return Some(Cow::Borrowed(first));
         };

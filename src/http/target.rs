@@ -29,6 +29,10 @@ impl<'a> Target<'a> {
     /// encoded NUL, a fragment, or user information in the authority (RFC 9110 §4.2.4);
     /// [`Reject::Misdirected`] for an https URI.
     pub fn parse(method: Method, raw: &'a [u8]) -> Result<Target<'a>, Reject> {
+        // What nearly every target is.
+        if method != Method::Connect && raw.starts_with(b"/") && is_plain(raw) && is_normal(raw) {
+            return Ok(Target { authority: None, path: Cow::Borrowed(raw), query: None });
+        }
         if raw.contains(&b'#') {
             return Err(Reject::Malformed("fragment in the request target"));
         }
@@ -119,10 +123,26 @@ pub fn check_authority(authority: &[u8]) -> Result<(), Reject> {
             None => (authority, &b""[..]),
         },
     };
-    let is_host = |&byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&byte);
     let fits = port.len() <= 5 && port.iter().all(u8::is_ascii_digit);
-    if host.iter().all(is_host) && fits { Ok(()) } else { Err(BAD) }
+    if host.iter().all(|&byte| HOST[usize::from(byte)]) && fits { Ok(()) } else { Err(BAD) }
 }
+
+/// `reg-name` (RFC 3986 §3.2.2): unreserved characters, sub-delimiters and percent-encodings.
+const HOST: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        let c = byte as u8;
+        table[byte] = c.is_ascii_alphanumeric()
+            || matches!(c, b'-' | b'.' | b'_' | b'~' | b'%')
+            || matches!(
+                c,
+                b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'='
+            );
+        byte += 1;
+    }
+    table
+};
 
 /// Decodes and normalises a path that starts with a slash; borrows it where nothing changes.
 fn normalise(raw: &[u8]) -> Result<Cow<'_, [u8]>, Reject> {
@@ -140,10 +160,19 @@ fn normalise(raw: &[u8]) -> Result<Cow<'_, [u8]>, Reject> {
     Ok(Cow::Owned(remove_dot_segments(&decoded)))
 }
 
+/// Whether nothing in it has to be cut off or decoded. This and [`is_normal`] are folds without an
+/// early way out, so that the compiler looks at many bytes at once.
+fn is_plain(raw: &[u8]) -> bool {
+    !raw.iter().fold(false, |found, &byte| found | (byte == b'#') | (byte == b'?') | (byte == b'%'))
+}
+
 fn is_normal(path: &[u8]) -> bool {
     // Every empty or dot segment shows as a slash followed by a slash or a dot. A dotfile shows so
     // too and then takes the longer way, which leaves it as it is.
-    !memchr::memchr_iter(b'/', path).any(|slash| matches!(path.get(slash + 1), Some(b'/' | b'.')))
+    let after = path.get(1..).unwrap_or_default();
+    !path.iter().zip(after).fold(false, |found, (&byte, &next)| {
+        found | (byte == b'/') & ((next == b'/') | (next == b'.'))
+    })
 }
 
 fn check_percent_encoding(raw: &[u8]) -> Result<(), Reject> {

@@ -58,7 +58,7 @@ impl AccessLog {
         let sink: Box<dyn Write + Send> = match self {
             AccessLog::Off => return Ok(None),
             AccessLog::File(path, Format::Combined) => Box::new(open_append(path)?),
-            AccessLog::Stdout(Format::Combined) => Box::new(io::stdout()),
+            AccessLog::Stdout(Format::Combined) => Box::new(Pieces(io::stdout())),
         };
         Ok(Some(LogWriter {
             sink,
@@ -72,6 +72,33 @@ impl AccessLog {
 /// Readable by the owner and the group alone: a log holds what visitors did.
 fn open_append(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).create(true).mode(0o640).open(path)
+}
+
+/// Standard output, which may be a pipe that other processes write to as well. A write of at most
+/// `PIPE_BUF` bytes stays whole there, a larger one may be torn (pipe(7)).
+struct Pieces<W>(W);
+
+impl<W: Write> Write for Pieces<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let piece = first_lines(bytes);
+        self.0.write_all(piece)?;
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// As many lines as fit into `PIPE_BUF` bytes; at least one.
+fn first_lines(bytes: &[u8]) -> &[u8] {
+    let Some((start, rest)) = bytes.split_at_checked(PIPE_BUF) else {
+        return bytes;
+    };
+    let end = memchr::memrchr(b'\n', start)
+        .or_else(|| memchr::memchr(b'\n', rest).map(|end| PIPE_BUF + end))
+        .map_or(bytes.len(), |end| end + 1);
+    &bytes[..end]
 }
 
 /// One worker's end of the log.
@@ -289,3 +316,32 @@ const FLUSH_BYTES: usize = 32 * 1024;
 
 /// and any other after this time, so that `tail -f` shows what happens.
 const FLUSH_AFTER: Duration = Duration::from_millis(500);
+
+/// Of Linux.
+const PIPE_BUF: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_to_a_pipe_is_cut_between_lines() {
+        let line = |length: usize| [vec![b'x'; length - 1], vec![b'\n']].concat();
+        let lengths = |lines: &[usize]| {
+            let bytes: Vec<u8> = lines.iter().flat_map(|length| line(*length)).collect();
+            let mut rest = &bytes[..];
+            let mut pieces = Vec::new();
+            while !rest.is_empty() {
+                let piece = first_lines(rest);
+                pieces.push(piece.len());
+                rest = &rest[piece.len()..];
+            }
+            pieces
+        };
+        assert_eq!(lengths(&[100, 200]), [300]);
+        assert_eq!(lengths(&[4096, 1]), [4096, 1]);
+        assert_eq!(lengths(&[2000, 2000, 2000, 96]), [4000, 2096]);
+        assert_eq!(lengths(&[9000, 100]), [9000, 100]);
+        assert_eq!(first_lines(&[b'x'; 5000]).len(), 5000);
+    }
+}

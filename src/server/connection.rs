@@ -257,7 +257,9 @@ impl<T: Transport> Connection<T> {
             return CLOSE;
         };
         let disk = if active.warmups < WARMUPS_MAX { local.disk() } else { Disk::MayBlock };
-        let answer = match active.session.request(active.inbox.bytes(), self.peer) {
+        // Filled in its place: a response is large, and would be moved on its way out of the catch.
+        let mut answer = None;
+        match active.session.request(active.inbox.bytes(), self.peer) {
             Ok(mut request) => {
                 let mut desk = Desk {
                     files: &mut local.files,
@@ -269,14 +271,18 @@ impl<T: Transport> Connection<T> {
                     content: &mut active.content,
                 };
                 let (site, answered) = (&local.site, &mut active.answered);
-                catch_unwind(AssertUnwindSafe(|| match answered {
-                    None => site.answer(&mut request, &mut desk),
-                    _ => site.deliver(answered, &request, &mut desk),
-                }))
+                let caught = catch_unwind(AssertUnwindSafe(|| {
+                    answer = Some(match answered {
+                        None => site.answer(&mut request, &mut desk),
+                        _ => site.deliver(answered, &request, &mut desk),
+                    });
+                }));
+                // What it says is told by the hook for panics.
+                drop(caught);
             }
             Err(reject) => return self.refuse(reject, local),
-        };
-        match answer.unwrap_or_else(|_| self.panicked(local)) {
+        }
+        match answer.unwrap_or_else(|| self.panicked(local)) {
             Answer::Ready(response) => self.finish_answer(response, local),
             Answer::Cold(warmup) => {
                 if let Some(active) = &mut self.active {
@@ -286,6 +292,7 @@ impl<T: Transport> Connection<T> {
                 self.wait_for(Awaited::Lookup, local)
             }
             Answer::Blocking(job) => self.hand_over(job, local),
+            Answer::Forward(forward) => self.forward(forward, local),
         }
     }
 
@@ -342,8 +349,12 @@ impl<T: Transport> Connection<T> {
         let Some(active) = &mut self.active else {
             return CLOSE;
         };
+        if active.after != After::NextRequest {
+            active.outbox.end_follows();
+        }
         let before = active.outbox.moved_bytes();
-        match active.outbox.flush(&mut self.transport, local.send_budget, local.disk()) {
+        let disk = local.disk();
+        match active.outbox.flush(&mut self.transport, &mut local.send_budget, disk) {
             Ok(Flush::Done) => {}
             Ok(Flush::Cold) => {
                 return match active.outbox.cold_piece() {
@@ -375,7 +386,11 @@ impl<T: Transport> Connection<T> {
                 self.deadline = local.clock.monotonic() + local.limits.head_timeout;
                 Step::Next(State::Head)
             }
-            After::Close => CLOSE,
+            After::Close => {
+                // A close alone would discard what is unsent, were there anything unread by now.
+                self.transport.shut_write();
+                CLOSE
+            }
             After::Linger => {
                 self.transport.shut_write();
                 let now = local.clock.monotonic();

@@ -43,6 +43,8 @@ use std::time::{Duration, SystemTime};
 struct Driven {
     connection: Connection<Script>,
     local: Local,
+    /// Bytes of files that may be sent each time that the connection is driven.
+    send_budget: usize,
     client: Script,
     verdict: Verdict,
     /// How much of what was sent the test has looked at.
@@ -71,9 +73,17 @@ impl Driven {
         let cache =
             CacheLimits { contents_bytes_max: IN_MEMORY_BYTES_MAX, ..CacheLimits::default() };
         let files = OpenFiles::new(cache);
-        let mut local = Local::new(Arc::new(site), files, limits, None, clock::read());
+        let mut local = Local::new(Arc::new(site), files, limits, None, 0, clock::read());
         let (connection, client) = accepted(&mut local);
-        Driven { connection, local, client, verdict: Verdict::Sleep, looked_at: 0, folder }
+        Driven {
+            connection,
+            local,
+            send_budget: SEND_BUDGET,
+            client,
+            verdict: Verdict::Sleep,
+            looked_at: 0,
+            folder,
+        }
     }
 
     /// The same with threads, whose work is done when the test says so: [`Driven::works`].
@@ -114,6 +124,7 @@ impl Driven {
     /// A letter comes.
     fn is_told(&mut self, delivery: Delivery) {
         self.local.freshness = Freshness::Unknown;
+        self.local.send_budget = self.send_budget;
         self.verdict = self.connection.deliver(delivery, &mut self.local);
         self.check();
         self.goes_on();
@@ -167,6 +178,7 @@ impl Driven {
             // A turn begins with the file changes.
             self.local.files.look();
             self.local.freshness = self.connection.note(edge);
+            self.local.send_budget = self.send_budget;
             self.verdict = self.connection.drive(&mut self.local);
             self.check();
         }
@@ -176,6 +188,7 @@ impl Driven {
     fn has_its_turn(&mut self) {
         assert_eq!(self.verdict, Verdict::Again);
         self.local.freshness = Freshness::Unknown;
+        self.local.send_budget = self.send_budget;
         self.verdict = self.connection.drive(&mut self.local);
         self.check();
     }
@@ -198,6 +211,7 @@ impl Driven {
             && self.connection.deadline() <= self.local.clock.monotonic()
         {
             self.local.freshness = Freshness::Unknown;
+            self.local.send_budget = self.send_budget;
             self.verdict = self.connection.expire(&mut self.local);
             self.check();
             self.goes_on();
@@ -374,7 +388,7 @@ impl Handler for ColdOnce {
             Response::text("warm\n").into()
         } else {
             let file = File::open("/dev/null").expect("every Linux has it");
-            Answer::Cold(Warmup::Piece { file: file.into(), range: 0..1 })
+            Answer::Cold(Warmup::Piece { file: file.into(), range: 0..1, ahead_bytes: 0 })
         }
     }
 }
@@ -470,3 +484,6 @@ const LONG_BYTES: usize = 4_500;
 
 /// More turns than anything in here can need.
 const TURNS_MAX: usize = 100_000;
+
+/// More than any file of the sample site.
+const SEND_BUDGET: usize = 512 * 1024;

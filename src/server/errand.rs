@@ -3,9 +3,10 @@
 //! It must never know the connection, only its name.
 
 use super::id::ConnectionId;
+use super::intake::OnDisk;
 use super::mailbox::{Delivery, Letter, Mailbox};
 use super::pool::Job;
-use crate::files::{Spool, Warmup};
+use crate::files::{Warmup, WriteError};
 use crate::http::Status;
 use crate::site::owned_response::Produce;
 use crate::site::pipe::{self, ContentWriter};
@@ -48,12 +49,14 @@ pub fn warm(courier: Courier, warmup: Warmup) -> Job {
 }
 
 /// Writes content to the disk, making the file for it if this is the first of it.
-pub fn write(courier: Courier, directory: Arc<Path>, spool: Option<Spool>, bytes: Vec<u8>) -> Job {
+pub fn write(courier: Courier, directory: Arc<Path>, on_disk: OnDisk, bytes: Vec<u8>) -> Job {
     Box::new(move || {
-        let spooled = spool.map_or_else(|| Spool::create(&directory), Ok).and_then(|mut spool| {
-            spool.append(&bytes)?;
-            Ok(spool)
-        });
+        let spool = match on_disk {
+            OnDisk::Nothing(place) => place.create(&directory),
+            OnDisk::Spooled(spool) => Ok(spool),
+            OnDisk::BeingWritten => Err(WriteError::Busy),
+        };
+        let spooled = spool.and_then(|mut spool| spool.append(&bytes).map(|()| spool));
         courier.deliver(Delivery::Spooled(spooled));
     })
 }

@@ -2,7 +2,7 @@
 //!
 //! It must never know the socket, nor who writes to the disk.
 
-use crate::files::Spool;
+use crate::files::{Spool, SpoolPlace};
 use crate::http::h1::body::BodyEnd;
 use crate::site::Content;
 use crate::site::pipe::Inlet;
@@ -21,13 +21,23 @@ pub enum Intake {
 pub struct Collected {
     memory: Vec<u8>,
     memory_bytes_max: usize,
-    spool: Option<Spool>,
+    on_disk: OnDisk,
+}
+
+/// What of the content is on the disk.
+pub enum OnDisk {
+    /// Nothing yet; this is where it would go.
+    Nothing(SpoolPlace),
+    /// A thread has the file, to write to it.
+    BeingWritten,
+    Spooled(Spool),
 }
 
 impl Intake {
     /// Collects content, in memory up to so many bytes, then on the disk.
-    pub fn collect(memory_bytes_max: usize) -> Intake {
-        Intake::Collect(Collected { memory: Vec::new(), memory_bytes_max, spool: None })
+    pub fn collect(memory_bytes_max: usize, place: SpoolPlace) -> Intake {
+        let on_disk = OnDisk::Nothing(place);
+        Intake::Collect(Collected { memory: Vec::new(), memory_bytes_max, on_disk })
     }
 
     /// How many bytes it takes before a thread has to do something about those that it has.
@@ -56,22 +66,27 @@ impl Intake {
     }
 
     /// What is to be written to the disk before there is room again, or before the content is
-    /// whole: bytes, and the file that they are to be added to if there is one already.
-    pub fn to_write(&mut self, end: BodyEnd) -> Option<(Option<Spool>, Vec<u8>)> {
+    /// whole, and what is there already.
+    pub fn to_write(&mut self, end: BodyEnd) -> Option<(OnDisk, Vec<u8>)> {
         let Intake::Collect(collected) = self else {
             return None;
         };
         let is_due = match end {
             BodyEnd::Open => collected.memory.len() >= collected.memory_bytes_max,
-            BodyEnd::Reached => collected.spool.is_some() && !collected.memory.is_empty(),
+            BodyEnd::Reached => {
+                matches!(collected.on_disk, OnDisk::Spooled(_)) && !collected.memory.is_empty()
+            }
         };
-        is_due.then(|| (collected.spool.take(), std::mem::take(&mut collected.memory)))
+        is_due.then(|| {
+            let on_disk = std::mem::replace(&mut collected.on_disk, OnDisk::BeingWritten);
+            (on_disk, std::mem::take(&mut collected.memory))
+        })
     }
 
     /// What was to be written has been.
     pub fn written(&mut self, spool: Spool) {
         if let Intake::Collect(collected) = self {
-            collected.spool = Some(spool);
+            collected.on_disk = OnDisk::Spooled(spool);
         }
     }
 
@@ -79,7 +94,9 @@ impl Intake {
     pub fn finish(&mut self) -> Content {
         match std::mem::take(self) {
             Intake::Discard => Content::Empty,
-            Intake::Collect(Collected { spool: Some(spool), .. }) => Content::Spooled(spool),
+            Intake::Collect(Collected { on_disk: OnDisk::Spooled(spool), .. }) => {
+                Content::Spooled(spool)
+            }
             Intake::Collect(Collected { memory, .. }) => Content::from(memory),
             Intake::Stream(inlet) => {
                 inlet.finish();
@@ -91,7 +108,9 @@ impl Intake {
     /// The content breaks off: what there is of it. Whoever reads it is told so.
     pub fn abandon(&mut self) -> Content {
         match std::mem::take(self) {
-            Intake::Collect(Collected { spool: Some(spool), .. }) => Content::Spooled(spool),
+            Intake::Collect(Collected { on_disk: OnDisk::Spooled(spool), .. }) => {
+                Content::Spooled(spool)
+            }
             Intake::Discard | Intake::Collect(_) | Intake::Stream(_) => Content::Empty,
         }
     }

@@ -1,4 +1,5 @@
-//! Listening: every address bound before anything starts, one listener per worker and address.
+//! Listening: every address bound before anything starts, one listener per worker and address; or
+//! listeners taken over from the process that bound them. Knows nothing of how they get there.
 
 use super::address::Address;
 use super::start_error::StartError;
@@ -7,6 +8,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Every listening socket of a server. It outlives the workers, which borrow from it: a listener
@@ -15,20 +17,27 @@ pub struct Listeners {
     addresses: Vec<Address>,
     /// For each address one socket per worker; a Unix socket has one that all workers share.
     sockets: Vec<Vec<OwnedFd>>,
+    /// Of one process.
+    workers: usize,
     unlink: Vec<PathBuf>,
+    /// Whether another process takes over when this one stops.
+    left_to_others: AtomicBool,
 }
 
 impl Listeners {
-    /// Binds all addresses for this many workers, then listens on all of them: when one cannot be
-    /// had, nobody was ever let in at another.
+    /// Binds all addresses for so many processes of so many workers, then listens on all of them:
+    /// when one cannot be had, nobody was ever let in at another.
     ///
     /// # Errors
     /// The first address that cannot be had, and why.
-    pub fn open(groups: &[Vec<Address>], workers: usize) -> Result<Listeners, StartError> {
-        let mut listeners =
-            Listeners { addresses: Vec::new(), sockets: Vec::new(), unlink: Vec::new() };
+    pub fn open(
+        groups: &[Vec<Address>],
+        processes: usize,
+        workers: usize,
+    ) -> Result<Listeners, StartError> {
+        let mut listeners = Listeners::none(workers);
         for group in groups {
-            listeners.bind_group(group, workers)?;
+            listeners.bind_group(group, processes * workers)?;
         }
         for (address, sockets) in listeners.addresses.iter().zip(&listeners.sockets) {
             for socket in sockets {
@@ -36,6 +45,42 @@ impl Listeners {
             }
         }
         Ok(listeners)
+    }
+
+    /// Takes over sockets that listen already: the [`share`](Listeners::share) of one process of so
+    /// many workers. Whoever bound them unlinks the paths of Unix sockets.
+    ///
+    /// # Errors
+    /// When they are not sockets, or cannot be divided among the workers.
+    pub fn take_over(sockets: Vec<OwnedFd>, workers: usize) -> io::Result<Listeners> {
+        if sockets.is_empty() || workers == 0 || !sockets.len().is_multiple_of(workers) {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let mut listeners = Listeners::none(workers);
+        let addresses = sockets.len() / workers;
+        for (index, socket) in sockets.into_iter().enumerate() {
+            match listeners.sockets.get_mut(index % addresses) {
+                Some(of_address) => of_address.push(socket),
+                None => {
+                    listeners.addresses.push(match socket::local_path(&socket)? {
+                        Some(path) => Address::Unix(path),
+                        None => Address::Tcp(socket::local_address(&socket)?),
+                    });
+                    listeners.sockets.push(vec![socket]);
+                }
+            }
+        }
+        Ok(listeners)
+    }
+
+    fn none(workers: usize) -> Listeners {
+        Listeners {
+            addresses: Vec::new(),
+            sockets: Vec::new(),
+            workers,
+            unlink: Vec::new(),
+            left_to_others: AtomicBool::new(false),
+        }
     }
 
     /// Binds what one written address stands for. Of `localhost` or every interface, a family that
@@ -82,6 +127,36 @@ impl Listeners {
     /// The addresses that are listened on, with their actual ports.
     pub fn addresses(&self) -> &[Address] {
         &self.addresses
+    }
+
+    /// How many workers of one process they are for.
+    pub fn workers(&self) -> usize {
+        self.workers
+    }
+
+    /// The sockets of one process: those of its first worker, those of the next, and so on.
+    pub fn share(&self, process: usize) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let first = process * self.workers;
+        (first..first + self.workers).flat_map(|worker| self.of_worker(worker))
+    }
+
+    /// Ends those listeners of a process that no other process has: who waits there is turned away.
+    pub fn end_share(&self, process: usize) {
+        let first = process * self.workers;
+        for sockets in self.sockets.iter().filter(|sockets| sockets.len() > 1) {
+            sockets.iter().skip(first).take(self.workers).for_each(socket::stop_listening);
+        }
+    }
+
+    /// From now on, a worker that stops lets its listeners go on: another process has them, too,
+    /// and serves who waits in their queues. To end one would end it for that process as well.
+    pub fn leave_to_others(&self) {
+        self.left_to_others.store(true, Ordering::Release);
+    }
+
+    /// Whether they must not be ended.
+    pub fn are_left_to_others(&self) -> bool {
+        self.left_to_others.load(Ordering::Acquire)
     }
 
     /// The sockets of one worker.

@@ -1,14 +1,17 @@
 //! What a worker owns and lends to each connection that it drives. Nothing in here is shared.
 
 use super::access_log::LogWriter;
+use super::application::gateway::Gateway;
 use super::clock::Clock;
 use super::errand::{self, Courier};
 use super::exchange::Spare;
 use super::id::ConnectionId;
+use super::intake::OnDisk;
 use super::limits::Limits;
 use super::mailbox::Mailbox;
 use super::pool::{Job, Pool};
-use crate::files::{Disk, Now, OpenFiles, Spool, Warmup};
+use super::state::Handed;
+use crate::files::{Disk, Now, OpenFiles, Warmup};
 use crate::http::h1::head::HeadLimits;
 use crate::site::pipe::{self, ContentReader, Inlet};
 use crate::site::{self, Freshness, Site};
@@ -24,12 +27,13 @@ pub struct Local {
     pub clock: Clock,
     pub limits: Limits,
     pub head_limits: HeadLimits,
-    /// Bytes of files that one connection may send per turn.
+    /// Bytes of files that may still be sent in this turn.
     pub send_budget: usize,
     pub spare: Spare,
     pub log: Option<LogWriter>,
     pub scratch: Vec<u8>,
     pub stage: Stage,
+    pub gateway: Gateway,
     /// Who may wait. Without them the worker waits for the disk itself, and handlers that block are
     /// not served.
     pub threads: Option<Threads>,
@@ -58,13 +62,6 @@ impl Threads {
     }
 }
 
-/// Whether a thread will do it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Handed {
-    Over,
-    Refused,
-}
-
 /// Whether new requests are welcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
@@ -79,6 +76,7 @@ impl Local {
         files: OpenFiles,
         limits: Limits,
         log: Option<LogWriter>,
+        reactor: usize,
         now: Now,
     ) -> Local {
         Local {
@@ -88,11 +86,12 @@ impl Local {
             clock: Clock::new(now),
             head_limits: limits.head(),
             limits,
-            send_budget: SEND_BYTES_PER_TURN,
+            send_budget: 0,
             spare: Spare::default(),
             log,
             scratch: Vec::new(),
             stage: Stage::Serving,
+            gateway: Gateway::new(reactor),
             threads: None,
         }
     }
@@ -110,10 +109,10 @@ impl Local {
     }
 
     /// Has content written to the disk; a letter will say when it is done.
-    pub fn write(&self, id: ConnectionId, spool: Option<Spool>, bytes: Vec<u8>) {
+    pub fn write(&self, id: ConnectionId, on_disk: OnDisk, bytes: Vec<u8>) {
         if let Some(threads) = &self.threads {
             let directory = Arc::clone(&threads.spool_directory);
-            threads.submit_to_disk(errand::write(threads.courier(id), directory, spool, bytes));
+            threads.submit_to_disk(errand::write(threads.courier(id), directory, on_disk, bytes));
         }
     }
 
@@ -151,7 +150,3 @@ impl Local {
         self.stage == Stage::Stopping
     }
 }
-
-/// Small enough that one download does not delay the others by much and that what is sent is still
-/// in the CPU's cache when it is acknowledged; large enough that turns cost nothing beside it.
-const SEND_BYTES_PER_TURN: usize = 512 * 1024;

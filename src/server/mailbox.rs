@@ -1,10 +1,11 @@
 //! Letters to a worker: the one place where threads meet, off the path of every request.
 
+use super::application::link::News;
 use super::id::ConnectionId;
-use crate::files::Spool;
-use crate::site::OwnedResponse;
+use crate::files::{Spool, WriteError};
+use crate::site::{Application, OwnedResponse};
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 /// What a worker can be told.
@@ -15,6 +16,8 @@ pub enum Letter {
     StopNow,
     /// To one of its connections.
     To(ConnectionId, Delivery),
+    /// A process of an application comes or goes.
+    Application(Arc<Application>, News),
 }
 
 /// What a connection is told by a thread that worked for it.
@@ -22,7 +25,7 @@ pub enum Delivery {
     /// What it waited for has been read from the disk.
     Warmed,
     /// Content was written to the disk, or could not be.
-    Spooled(io::Result<Spool>),
+    Spooled(Result<Spool, WriteError>),
     /// A pipe that was full has room, or one that was empty has not that any more.
     Moved,
     /// A handler's answer.

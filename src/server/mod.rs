@@ -6,6 +6,7 @@
 
 pub mod access_log;
 pub mod address;
+pub mod application;
 pub mod clock;
 pub mod connection;
 #[cfg(test)]
@@ -33,7 +34,9 @@ pub use limits::Limits;
 pub use start_error::StartError;
 
 use crate::files::{CacheLimits, OpenFiles};
-use crate::site::Site;
+use crate::site::{Application, Site};
+use application::Applications;
+use application::orders::{Order, Orders};
 use listener::Listeners;
 use local::{Local, Threads};
 use mailbox::{Letter, Mailbox};
@@ -41,7 +44,7 @@ use pool::Pool;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use worker::Worker;
@@ -53,6 +56,20 @@ pub enum Workers {
     #[default]
     Auto,
     Count(NonZeroUsize),
+}
+
+impl Workers {
+    /// How many that is for each of so many processes. Those of [`Workers::Auto`] share the CPUs;
+    /// where these cannot be divided evenly, no CPU is left out.
+    fn count(self, processes: usize) -> usize {
+        match self {
+            Workers::Auto => {
+                let cpus = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+                cpus.div_ceil(processes)
+            }
+            Workers::Count(count) => count.get(),
+        }
+    }
 }
 
 /// A server that has not started yet.
@@ -126,6 +143,11 @@ impl Server {
         self
     }
 
+    /// The applications that it will start.
+    pub fn applications(&self) -> Vec<Arc<Application>> {
+        self.site.applications()
+    }
+
     /// Starts, and serves until it is stopped.
     ///
     /// # Errors
@@ -150,10 +172,16 @@ impl Server {
     /// # Errors
     /// The first thing that cannot be had; nothing is left running then.
     pub fn start(self) -> Result<Running, StartError> {
-        let count = match self.workers {
-            Workers::Auto => thread::available_parallelism().map_or(1, NonZeroUsize::get),
-            Workers::Count(count) => count.get(),
-        };
+        let listeners = self.bind(NonZeroUsize::MIN)?;
+        self.start_on(listeners)
+    }
+
+    /// Begins to listen, for so many processes that will each [start](Server::start_on) this server
+    /// on their share. Nobody is let in yet: who comes waits in the kernel's queues.
+    ///
+    /// # Errors
+    /// The first address that cannot be had, and why; none is listened on then.
+    pub fn bind(&self, processes: NonZeroUsize) -> Result<Listeners, StartError> {
         if self.listen.is_empty() {
             return Err(StartError::NoAddress);
         }
@@ -165,7 +193,17 @@ impl Server {
                     .map_err(|reason| StartError::BadAddress { text: text.clone(), reason })
             })
             .collect::<Result<Vec<_>, _>>()?;
-        let listeners = Arc::new(Listeners::open(&groups, count)?);
+        let workers = self.workers.count(processes.get());
+        Listeners::open(&groups, processes.get(), workers)
+    }
+
+    /// Starts on listeners that are there already, with the workers that they are for.
+    ///
+    /// # Errors
+    /// As [`Server::start`], but for the addresses.
+    pub fn start_on(self, listeners: Listeners) -> Result<Running, StartError> {
+        let count = listeners.workers();
+        let listeners = Arc::new(listeners);
         let Limits { handler_threads_max, handler_queue_max, .. } = self.limits;
         let common = Arc::new(Common {
             site: Arc::new(self.site),
@@ -179,11 +217,16 @@ impl Server {
         let prepared = (0..count)
             .map(|number| Prepared::new(number, &common, &self.access_log))
             .collect::<Result<Vec<_>, _>>()?;
+        let mailboxes: Arc<[_]> = prepared.iter().map(|one| Arc::clone(&one.mailbox)).collect();
+        let applications = Applications::start(&common.site.applications(), &mailboxes)
+            .map_err(StartError::Application)?;
         let handle = Handle {
-            mailboxes: prepared.iter().map(|one| Arc::clone(&one.mailbox)).collect(),
+            mailboxes,
+            applications: applications.orders().into(),
+            listeners: Arc::downgrade(&listeners),
             stop_timeout: common.limits.stop_timeout,
         };
-        let mut running = Running { handle, listeners, workers: Vec::new() };
+        let mut running = Running { handle, listeners, workers: Vec::new(), applications };
         for one in prepared {
             match one.spawn() {
                 Ok(worker) => running.workers.push(worker),
@@ -239,7 +282,7 @@ impl Prepared {
             let common = self.common;
             let files = OpenFiles::new(common.cache);
             let (site, limits) = (Arc::clone(&common.site), common.limits.clone());
-            let mut local = Local::new(site, files, limits, self.log, clock::read());
+            let mut local = Local::new(site, files, limits, self.log, self.number, clock::read());
             local.threads = Some(Threads {
                 disk: Arc::clone(&common.disk),
                 handlers: Arc::clone(&common.handlers),
@@ -260,6 +303,7 @@ pub struct Running {
     handle: Handle,
     listeners: Arc<Listeners>,
     workers: Vec<JoinHandle<()>>,
+    applications: Applications,
 }
 
 impl Running {
@@ -271,6 +315,11 @@ impl Running {
     /// How many workers it has.
     pub fn workers(&self) -> usize {
         self.workers.len()
+    }
+
+    /// What its applications said of themselves when they were started.
+    pub fn applications(&self) -> &[String] {
+        self.applications.stories()
     }
 
     /// A handle to stop it from anywhere.
@@ -285,6 +334,8 @@ impl Running {
                 log::error!("a worker panicked");
             }
         }
+        // Nobody waits for what they may still be doing.
+        self.applications.stop(APPLICATION_GRACE);
     }
 }
 
@@ -301,6 +352,9 @@ impl fmt::Debug for Running {
 #[derive(Clone)]
 pub struct Handle {
     mailboxes: Arc<[Arc<Mailbox>]>,
+    applications: Arc<[Orders]>,
+    /// A handle that is kept must not keep ports taken.
+    listeners: Weak<Listeners>,
     stop_timeout: Duration,
 }
 
@@ -311,9 +365,31 @@ impl Handle {
         self.post(|| Letter::Stop { deadline });
     }
 
+    /// The same, but leaves the listeners alone, for another process has them as well: who waits in
+    /// their queues is served there.
+    pub fn retire(&self) {
+        if let Some(listeners) = self.listeners.upgrade() {
+            listeners.leave_to_others();
+        }
+        self.stop();
+    }
+
     /// Ends at once; open requests are cut.
     pub fn stop_now(&self) {
         self.post(|| Letter::StopNow);
+    }
+
+    /// Whether there are any.
+    pub fn has_applications(&self) -> bool {
+        !self.applications.is_empty()
+    }
+
+    /// Puts new processes in the place of those that run applications: the new ones serve before the
+    /// old ones end.
+    pub fn renew_applications(&self) {
+        for orders in self.applications.iter() {
+            orders.give(Order::Renew);
+        }
     }
 
     fn post(&self, letter: impl Fn() -> Letter) {
@@ -324,3 +400,6 @@ impl Handle {
         }
     }
 }
+
+/// How long processes of applications have to end once no worker waits for them any more.
+const APPLICATION_GRACE: Duration = Duration::from_secs(2);

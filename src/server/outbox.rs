@@ -33,6 +33,8 @@ pub struct Outbox {
     moved_bytes: u64,
     /// How much of that a pipe brought.
     piped_bytes: u64,
+    /// What follows the last byte: the end of the stream, or nothing for now.
+    follows: More,
     /// Whether a file was left in the middle, so that it may have changed since.
     interrupted: Interrupted,
     /// Up to where in the file at hand there is no need to ask whether the disk would be waited for.
@@ -139,7 +141,10 @@ impl Outbox {
                 self.gathered.extend_from_slice(bytes);
             }
             _ if range.is_empty() => {}
-            _ => self.tail = Tail::File { file, range },
+            _ => {
+                self.warm_until = 0;
+                self.tail = Tail::File { file, range };
+            }
         }
     }
 
@@ -165,7 +170,13 @@ impl Outbox {
         complete
     }
 
-    /// Writes until all is written, the client takes no more, or `budget` bytes of files are sent.
+    /// The stream ends at once after what waits here.
+    pub fn end_follows(&mut self) {
+        self.follows = More::Follows;
+    }
+
+    /// Writes until all is written, the client takes no more, or `budget` bytes of files are sent,
+    /// of which it takes what it uses.
     ///
     /// # Errors
     /// What the connection died of, or `UnexpectedEof` when a file is not any more what its head
@@ -173,22 +184,27 @@ impl Outbox {
     pub fn flush(
         &mut self,
         transport: &mut impl Transport,
-        mut budget: usize,
+        budget: &mut usize,
         disk: Disk,
     ) -> io::Result<Flush> {
         loop {
             let head = &self.gathered[self.written..];
             let (slice, more) = match &self.tail {
-                Tail::None => (&b""[..], More::Nothing),
-                Tail::Static(bytes) => (*bytes, More::Nothing),
-                Tail::Bytes { bytes, written } => (&bytes[*written..], More::Nothing),
+                Tail::None => (&b""[..], self.follows),
+                Tail::Static(bytes) => (*bytes, self.follows),
+                Tail::Bytes { bytes, written } => (&bytes[*written..], self.follows),
                 Tail::File { file, range } => match memory(file, range) {
-                    Some(bytes) => (bytes, More::Nothing),
+                    Some(bytes) => (bytes, self.follows),
                     None => (&b""[..], More::Follows),
                 },
             };
             if !head.is_empty() || !slice.is_empty() {
-                let more = if matches!(self.rest, Rest::Parts(_)) { More::Follows } else { more };
+                let more = match self.rest {
+                    Rest::Nothing => more,
+                    Rest::Parts(_) => More::Follows,
+                    // Nobody knows when.
+                    Rest::Piped(_) => More::Nothing,
+                };
                 match transport.write(head, slice, more)? {
                     Write::Blocked => {
                         self.interrupted = Interrupted::Yes;
@@ -197,7 +213,7 @@ impl Outbox {
                     Write::Took(count) => {
                         self.advance(count);
                         if matches!(self.rest, Rest::Piped(_)) {
-                            budget = budget.saturating_sub(count);
+                            *budget = budget.saturating_sub(count);
                         }
                     }
                 }
@@ -205,15 +221,20 @@ impl Outbox {
             }
             match &mut self.tail {
                 Tail::File { file, range } if !range.is_empty() => {
-                    if budget == 0 {
+                    if *budget == 0 {
                         self.interrupted = Interrupted::Yes;
                         return Ok(Flush::Again);
                     }
-                    if disk == Disk::MustNotBlock && is_cold(file, range, budget, self.warm_until) {
-                        self.interrupted = Interrupted::Yes;
-                        return Ok(Flush::Cold);
+                    let mut end = range.end.min(range.start + *budget as u64);
+                    if disk == Disk::MustNotBlock {
+                        if self.warm_until > range.start {
+                            end = end.min(self.warm_until);
+                        } else if is_cold(file, range.start..end, self.warm_until) {
+                            self.interrupted = Interrupted::Yes;
+                            return Ok(Flush::Cold);
+                        }
                     }
-                    match send_piece(file, range, budget, self.interrupted, transport)? {
+                    match send_piece(file, range, end, self.interrupted, transport)? {
                         Write::Blocked => {
                             self.interrupted = Interrupted::Yes;
                             return Ok(Flush::Blocked);
@@ -222,12 +243,12 @@ impl Outbox {
                             self.interrupted = Interrupted::No;
                             self.moved_bytes += count as u64;
                             self.warm_until = self.warm_until.max(range.start);
-                            budget = budget.saturating_sub(count);
+                            *budget = budget.saturating_sub(count);
                         }
                     }
                 }
                 _ => {
-                    if let Some(flush) = self.refill(budget)? {
+                    if let Some(flush) = self.refill(*budget)? {
                         return Ok(flush);
                     }
                 }
@@ -308,8 +329,10 @@ impl Outbox {
             return Ok(None);
         };
         let piece = range.start..range.end.min(range.start + WARMUP_BYTES);
+        // Whoever has taken one piece will take the next ones too.
+        let ahead_bytes = if self.warm_until == 0 { 0 } else { AHEAD_BYTES };
         self.warm_until = piece.end;
-        Ok(Some(Warmup::Piece { file: descriptor.try_clone()?, range: piece }))
+        Ok(Some(Warmup::Piece { file: descriptor.try_clone()?, range: piece, ahead_bytes }))
     }
 
     /// How many bytes still wait, as far as they are known.
@@ -345,20 +368,21 @@ impl Outbox {
         self.tail = Tail::None;
         self.rest = Rest::Nothing;
         self.moved_bytes = 0;
+        self.follows = More::Nothing;
         self.interrupted = Interrupted::No;
         self.warm_until = 0;
     }
 }
 
-/// Whether the disk would have to be waited for. The last byte of a piece stands for all of it,
-/// for the kernel reads ahead in order; before the first piece nothing is known of the beginning.
-fn is_cold(file: &CachedFile, range: &Range<u64>, budget: usize, warm_until: u64) -> bool {
+/// Whether the disk would have to be waited for. The last byte of a piece stands for all of it, for
+/// the pool brings in what lies before it too; before the first piece nothing is known of the
+/// beginning.
+fn is_cold(file: &CachedFile, piece: Range<u64>, warm_until: u64) -> bool {
     let Contents::Descriptor(descriptor) = file.contents() else {
         return false;
     };
-    let end = range.end.min(range.start + budget as u64);
-    let cold = |offset| file::residency(descriptor.as_fd(), offset) == file::Residency::Cold;
-    end > warm_until && (cold(end - 1) || warm_until == 0 && cold(range.start))
+    let cold = |offset| file::residency(descriptor.as_fd(), offset) != file::Residency::Resident;
+    cold(piece.end - 1) || warm_until == 0 && cold(piece.start)
 }
 
 /// The range of a file whose contents are in memory.
@@ -371,14 +395,14 @@ fn memory<'a>(file: &'a CachedFile, range: &Range<u64>) -> Option<&'a [u8]> {
     }
 }
 
-/// Sends what the budget allows and moves the range on.
+/// Sends up to `end` and moves the range on.
 ///
 /// A file that was left in the middle is looked at again first: were it rewritten in place, the
 /// rest would belong to another version than the beginning and the validators in the head.
 fn send_piece(
     file: &CachedFile,
     range: &mut Range<u64>,
-    budget: usize,
+    end: u64,
     interrupted: Interrupted,
     transport: &mut impl Transport,
 ) -> io::Result<Write> {
@@ -393,7 +417,7 @@ fn send_piece(
             "the file has changed while it was sent",
         ));
     }
-    let count = usize::try_from(range.end - range.start).unwrap_or(usize::MAX).min(budget);
+    let count = usize::try_from(end - range.start).unwrap_or(usize::MAX);
     let sent = transport.send_file(descriptor.as_fd(), range.start, count)?;
     match sent {
         Write::Took(0) => Err(io::Error::new(
@@ -417,6 +441,10 @@ const READ_BYTES_MAX: usize = 12 * 1024;
 
 /// How much is read at once when the disk has to be waited for.
 const WARMUP_BYTES: u64 = 1024 * 1024;
+
+/// How much the disk is given to read while that is sent. Less lets a fast disk fall idle, more
+/// lets the others who wait for it wait for longer.
+const AHEAD_BYTES: u64 = 3 * WARMUP_BYTES;
 
 /// Gathered answers beyond this are written before another request is parsed.
 const GATHERED_BYTES_MAX: usize = 64 * 1024;

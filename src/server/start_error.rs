@@ -17,6 +17,8 @@ pub enum StartError {
     Listen { address: Address, error: io::Error },
     /// The access log cannot be written.
     AccessLog { path: Option<PathBuf>, error: io::Error },
+    /// An application cannot serve, and says why: perhaps in many lines.
+    Application(String),
     /// The system gave no thread, no epoll instance or the like.
     Worker(io::Error),
 }
@@ -52,6 +54,9 @@ impl fmt::Display for StartError {
             }
             StartError::AccessLog { path: None, error } => {
                 write!(formatter, "cannot write the access log: {error}")
+            }
+            StartError::Application(reason) => {
+                write!(formatter, "cannot start the application {reason}")
             }
             StartError::Worker(error) => write!(formatter, "cannot start a worker: {error}"),
         }
@@ -106,7 +111,9 @@ fn explain(
 impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            StartError::NoAddress | StartError::BadAddress { .. } => None,
+            StartError::NoAddress | StartError::BadAddress { .. } | StartError::Application(_) => {
+                None
+            }
             StartError::Listen { error, .. }
             | StartError::AccessLog { error, .. }
             | StartError::Worker(error) => Some(error),

@@ -31,6 +31,8 @@ pub enum Awaited {
     Lookup,
     /// The handler's answer.
     Answer,
+    /// The answer of an application.
+    Application,
     /// The next piece of the file that is being sent.
     Piece,
     /// The next piece of content that a handler produces.
@@ -46,6 +48,13 @@ pub enum Verdict {
     Again,
     /// Drop it.
     Close,
+}
+
+/// Whether a thread or another process will find the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handed {
+    Over,
+    Refused,
 }
 
 /// Whether a connection has been of use.
@@ -72,6 +81,7 @@ impl fmt::Display for State {
             State::Waiting(Awaited::Room) => "waiting for the handler to read request content",
             State::Waiting(Awaited::Lookup | Awaited::Piece) => "waiting for the disk",
             State::Waiting(Awaited::Answer) => "waiting for the handler",
+            State::Waiting(Awaited::Application) => "waiting for the application",
             State::Waiting(Awaited::Production) => "waiting for the handler to produce content",
             State::Sending => "sending a response",
             State::Lingering => "closing",

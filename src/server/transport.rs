@@ -186,7 +186,7 @@ fn retry_interrupted<V>(mut call: impl FnMut() -> io::Result<V>) -> io::Result<V
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write as _;
+    use std::io::{Read as _, Write as _};
     use std::os::unix::net::UnixStream;
 
     fn pair() -> (Plain, UnixStream) {
@@ -217,6 +217,22 @@ mod tests {
         assert!(ours.is_readable());
         assert_eq!(ours.read(&mut buffer).unwrap(), Read::Blocked);
         assert!(!ours.is_readable());
+    }
+
+    #[test]
+    fn the_last_bytes_wait_for_the_end_of_the_stream_and_leave_with_it() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut theirs = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        theirs.set_nonblocking(true).unwrap();
+        let mut ours = Plain::new(listener.accept().unwrap().0.into());
+        assert_eq!(ours.write(b"abc", b"", More::Follows).unwrap(), Write::Took(3));
+        let nothing = theirs.read(&mut [0; 8]).unwrap_err();
+        assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
+        ours.shut_write();
+        theirs.set_nonblocking(false).unwrap();
+        let mut all = Vec::new();
+        theirs.read_to_end(&mut all).unwrap();
+        assert_eq!(all, b"abc");
     }
 
     #[test]

@@ -1,28 +1,30 @@
 //! The reactor: one turn, in order. It must never know parsing, routing or bodies.
 
 mod accepting;
-mod punctuality;
+mod applications;
+mod turns;
 
+use super::application::link::ProcessId;
 use super::clock;
 use super::connection::Connection;
 use super::id::ConnectionId;
 use super::listener::{Accepting, Listeners};
 use super::local::{Local, Stage};
 use super::mailbox::{Letter, Mailbox};
-use super::state::{Queue, Verdict};
+use super::state::{Queue, State, Verdict};
 use super::timers::Timers;
 use super::transport::{Edge, Plain, Transport};
 use crate::site::Freshness;
 use mio::event::Event;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
-use punctuality::Punctuality;
 use slab::Slab;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use turns::Turns;
 
 /// One reactor with everything that it serves.
 pub struct Worker {
@@ -34,18 +36,16 @@ pub struct Worker {
     connections: Slab<Slot>,
     /// Counts up with every connection, so that a place that is used again has another name.
     generation: u32,
-    /// Connections that can go on without an edge.
-    again: Vec<ConnectionId>,
-    /// The room that the queue before had, so that the next one need not find its own.
-    again_room: Vec<ConnectionId>,
+    turns: Turns,
     /// Connections accepted in this turn.
     fresh: Vec<ConnectionId>,
-    punctuality: Punctuality,
     timers: Timers,
     due: Vec<ConnectionId>,
     local: Local,
     /// When it was last said that accepting pauses.
     complained_at: Option<Instant>,
+    /// When applications are looked at next, while they have requests.
+    applications_look_at: Option<Instant>,
     /// When the last request must have ended, once the worker stops.
     stop_deadline: Option<Instant>,
 }
@@ -111,14 +111,13 @@ impl Worker {
             accepting,
             connections: Slab::new(),
             generation: 0,
-            again: Vec::new(),
-            again_room: Vec::new(),
+            turns: Turns::default(),
             fresh: Vec::new(),
-            punctuality: Punctuality::default(),
             timers,
             due: Vec::new(),
             local,
             complained_at: None,
+            applications_look_at: None,
             stop_deadline: None,
         })
     }
@@ -140,6 +139,7 @@ impl Worker {
         }
         // The time, once for everything that follows.
         self.local.clock.set(clock::read());
+        self.local.send_budget = self.turns.begin();
         // File changes before any request of this batch: what was changed before a request was
         // sent was reported before it.
         if events.iter().any(|event| event.token() == CHANGES) {
@@ -151,10 +151,13 @@ impl Worker {
         }
         // What was put off for fairness, after those that had waited.
         self.drive_all_again();
+        // Large downloads, after everybody who wants less.
+        self.drive_senders();
         // What other threads want; before the timers, so that a stop sees every deadline.
         if events.iter().any(|event| event.token() == LETTERS) {
             self.read_letters();
         }
+        self.look_at_applications();
         // Those that waited in vain, only after every edge that could have saved them.
         self.expire_due();
         // New connections last: none takes a place that an event of this batch still means.
@@ -168,6 +171,9 @@ impl Worker {
     fn dispatch(&mut self, event: &Event) {
         match event.token() {
             CHANGES | LETTERS => {}
+            Token(token) if token >= FIRST_PROCESS.0 => {
+                self.read_answers(ProcessId((token - FIRST_PROCESS.0) as u64));
+            }
             Token(token) if token >= FIRST_LISTENER.0 => {
                 let accepting = self.accepting.get_mut(token - FIRST_LISTENER.0);
                 if let Some(accepting @ Accepting::Asleep) = accepting {
@@ -175,32 +181,23 @@ impl Worker {
                 }
             }
             Token(token) => {
-                let Some(slot) = self.find(ConnectionId::from_token(token)) else {
+                let id = ConnectionId::from_token(token);
+                let Some(slot) = self.find(id) else {
                     return;
                 };
                 let connection = &mut self.connections[slot].connection;
                 let freshness = connection.note(edge(event));
-                // One that stands in the queue has its turn there, and one turn is enough.
-                if connection.queue == Queue::Out {
-                    self.drive(slot, freshness, Connection::drive);
+                // One that stands in a queue has its turn there, and one turn is enough.
+                match (connection.queue, connection.state()) {
+                    (Queue::In, _) => {}
+                    (Queue::Out, State::Sending) => self.put_off(slot),
+                    (Queue::Out, _) => {
+                        let budget = self.local.send_budget;
+                        self.drive(slot, freshness, Connection::drive);
+                        self.hear(id, budget);
+                    }
                 }
             }
-        }
-    }
-
-    fn drive_all_again(&mut self) {
-        let room = std::mem::take(&mut self.again_room);
-        let mut again = std::mem::replace(&mut self.again, room);
-        for id in again.drain(..) {
-            self.drive_again(id);
-        }
-        self.again_room = again;
-    }
-
-    fn drive_again(&mut self, id: ConnectionId) {
-        if let Some(slot) = self.find(id) {
-            self.connections[slot].connection.queue = Queue::Out;
-            self.drive(slot, Freshness::Unknown, Connection::drive);
         }
     }
 
@@ -227,10 +224,7 @@ impl Worker {
         match verdict {
             Ok(Verdict::Sleep) => self.sleep(slot),
             Ok(Verdict::Again) => {
-                if place.connection.queue == Queue::Out {
-                    place.connection.queue = Queue::In;
-                    self.again.push(place.connection.id());
-                }
+                self.put_off(slot);
                 // It may have to wait for an edge after its next turn.
                 self.sleep(slot);
             }
@@ -322,6 +316,7 @@ impl Worker {
                         });
                     }
                 }
+                Letter::Application(application, news) => self.hear_of(&application, news),
                 Letter::StopNow => {
                     self.stop_deadline = Some(self.local.clock.monotonic());
                     self.local.stage = Stage::Stopping;
@@ -354,7 +349,7 @@ impl Worker {
     /// How long nothing will happen unless somebody does something.
     fn timeout(&self) -> Option<Duration> {
         let can_accept = self.accepting.contains(&Accepting::Ready) && !self.is_full();
-        if can_accept || !self.again.is_empty() {
+        if can_accept || self.turns.has_work() {
             return Some(Duration::ZERO);
         }
         let paused = self.accepting.iter().filter_map(|accepting| match accepting {
@@ -362,13 +357,15 @@ impl Worker {
             _ => None,
         });
         let flush = self.local.log.as_ref().and_then(|writer| writer.flush_at());
-        let next = [self.timers.next_due(), flush, self.stop_deadline]
+        let look = self.applications_look_at;
+        let next = [self.timers.next_due(), flush, look, self.stop_deadline]
             .into_iter()
             .flatten()
             .chain(paused)
             .min()?;
         // epoll counts in milliseconds: one more, or the last of them would be spent spinning.
-        Some(next.saturating_duration_since(Instant::now()) + Duration::from_millis(1))
+        let now = self.local.clock.monotonic();
+        Some(next.saturating_duration_since(now) + Duration::from_millis(1))
     }
 }
 
@@ -386,6 +383,8 @@ fn listener_token(index: usize) -> Token {
 
 /// Tokens above every [`ConnectionId`], whose uppermost bit is never set.
 const FIRST_LISTENER: Token = Token(1 << 63);
+/// Above those of any number of listeners.
+const FIRST_PROCESS: Token = Token(1 << 63 | 1 << 32);
 const CHANGES: Token = Token(usize::MAX);
 /// The waker's token.
 pub const LETTERS: Token = Token(usize::MAX - 1);

@@ -4,7 +4,7 @@
 
 use super::Response;
 use super::pipe::ContentReader;
-use crate::files::Spool;
+use crate::files::{Spool, SpoolPlace};
 use std::io::{self, Cursor, Read};
 
 /// What becomes of the content that a request announces. Decided before a byte of it is read, so
@@ -21,7 +21,7 @@ pub enum ContentPolicy {
     /// Taken in whole before the handler is asked, on the disk what is more than
     /// [`Limits::content_memory_bytes_max`](crate::Limits::content_memory_bytes_max): a slow client
     /// costs neither a thread nor memory. More than `bytes_max` is 413.
-    Collect { bytes_max: u64 },
+    Collect { bytes_max: u64, place: SpoolPlace },
     /// Handed on as it arrives, to a handler that reads it on a thread. More than `bytes_max` is
     /// 413 where it is announced, and breaks off where it is not.
     Stream { bytes_max: u64 },

@@ -3,6 +3,7 @@
 use super::content::{Content, ContentPolicy};
 use super::handler::{Answer, Desk, Handler, Methods};
 use super::{OwnedResponse, Response};
+use crate::files::SpoolPlace;
 use crate::http::{self, Method, Request, Status};
 use std::sync::Arc;
 
@@ -147,7 +148,7 @@ where
     fn content_policy(&self, _request: &Request<'_>) -> ContentPolicy {
         let bytes_max = self.content_bytes_max;
         match self.taken {
-            Taken::Whole => ContentPolicy::Collect { bytes_max },
+            Taken::Whole => ContentPolicy::Collect { bytes_max, place: SpoolPlace::Temporary },
             Taken::Streamed => ContentPolicy::Stream { bytes_max },
         }
     }

@@ -1,9 +1,11 @@
 //! What answers at a location.
 
+use super::application::Application;
 use super::content::{Content, ContentPolicy};
 use super::{OwnedResponse, Response};
 use crate::files::{Disk, Found, Now, OpenError, OpenFiles, Root, Warmup};
 use crate::http::{Method, Request};
+use std::sync::Arc;
 
 /// Answers the requests of a location.
 ///
@@ -30,6 +32,11 @@ pub trait Handler: Send + Sync + 'static {
         ContentPolicy::Discard
     }
 
+    /// The application that it forwards requests to: the server starts and supervises it.
+    fn application(&self) -> Option<&Arc<Application>> {
+        None
+    }
+
     /// The answer. Runs on the worker and must not block: everything else that the worker serves
     /// would wait: [`Answer::Blocking`] is for that. A panic is answered with 500, and logged.
     fn answer(&self, request: &Request<'_>, desk: &mut Desk<'_>) -> Answer;
@@ -44,6 +51,16 @@ pub enum Answer {
     Cold(Warmup),
     /// A thread of the pool finds it.
     Blocking(Job),
+    /// A program in another process finds it.
+    Forward(Forward),
+}
+
+/// A request on its way to an application.
+pub struct Forward {
+    pub application: Arc<Application>,
+    /// As the application's language has it.
+    pub environ: Vec<u8>,
+    pub content: Content,
 }
 
 /// Work that ends in an answer and may take its time. Where all threads are busy and their queue is

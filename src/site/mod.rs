@@ -3,8 +3,10 @@
 //! A [`Site`] holds the locations and their handlers and takes the whole decision in order. It
 //! must never know a socket, a thread or how a response travels.
 
+pub mod application;
 pub mod content;
 pub mod error_page;
+pub mod form_upload;
 pub mod function;
 pub mod handler;
 pub mod multipart;
@@ -14,19 +16,25 @@ pub mod redirect;
 pub mod response;
 pub mod route;
 pub mod static_files;
+pub mod store;
+pub mod wsgi;
 
+pub use application::{Application, Reload};
 pub use content::{Content, ContentPolicy};
 pub use error_page::ErrorBodies;
 pub use function::{OwnedRequest, blocking, inline};
-pub use handler::{Answer, Desk, Freshness, Handler, Job, Methods};
+pub use handler::{Answer, Desk, Forward, Freshness, Handler, Job, Methods};
 pub use owned_response::{OwnedContent, OwnedResponse};
 pub use response::{Body, Response};
 pub use route::Location;
 pub use static_files::{Dotfiles, Mapping, StaticFiles};
+pub use store::{Namesakes, Store};
+pub use wsgi::Wsgi;
 
+use crate::files::WriteError;
 use crate::http::{Method, Reject, Request, Status};
 use route::Locations;
-use std::io;
+use std::sync::Arc;
 
 /// Everything that a server answers, shared read-only by all workers.
 ///
@@ -66,6 +74,17 @@ impl Site {
     pub fn at(mut self, location: impl Into<Location>, handler: impl Handler) -> Site {
         self.locations.insert(location.into(), Box::new(handler));
         self
+    }
+
+    /// The applications that its handlers forward requests to, each once.
+    pub fn applications(&self) -> Vec<Arc<Application>> {
+        let mut found: Vec<Arc<Application>> = Vec::new();
+        for application in self.locations.handlers().filter_map(|it| it.application()) {
+            if !found.iter().any(|known| known.id() == application.id()) {
+                found.push(Arc::clone(application));
+            }
+        }
+        found
     }
 
     /// Whether error responses carry a small HTML page. Default: they do.
@@ -127,17 +146,21 @@ impl Site {
         request: &Request<'_>,
         desk: &mut Desk<'_>,
     ) -> Answer {
-        let response = match owned.as_ref().map(|owned| (&owned.content, owned)) {
-            Some((OwnedContent::File(file), owned)) => {
-                match static_files::send(request, file, &owned.headers, owned.status, desk) {
-                    Answer::Ready(response) => response,
-                    cold => return cold,
+        if let Some(OwnedResponse { content: OwnedContent::File(file), status, headers }) = owned {
+            return match static_files::send(request, file, headers, *status, desk) {
+                Answer::Ready(response) => self.dress(response).into(),
+                cold => cold,
+            };
+        }
+        let response = match owned.take() {
+            Some(OwnedResponse { content, status, headers }) => match content {
+                OwnedContent::Open(open, offset, length) => {
+                    let part = (open, offset, length);
+                    static_files::send_open(request, part, &headers, status, desk)
                 }
-            }
-            _ => match owned.take() {
-                Some(owned) => owned.into(),
-                None => Response::new(Status::INTERNAL_SERVER_ERROR),
+                content => OwnedResponse { content, status, headers }.into(),
             },
+            None => Response::new(Status::INTERNAL_SERVER_ERROR),
         };
         self.dress(response).into()
     }
@@ -152,15 +175,9 @@ impl Site {
         self.dress(Response::new(status))
     }
 
-    /// The one place where a failure to keep content on the disk becomes a status.
-    pub fn spool_failure(&self, error: &io::Error) -> Response {
-        self.failure(match error.kind() {
-            // RFC 4918 §11.5.
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                Status::INSUFFICIENT_STORAGE
-            }
-            _ => Status::INTERNAL_SERVER_ERROR,
-        })
+    /// The answer where content could not be written to the disk.
+    pub fn not_written(&self, error: WriteError) -> Response {
+        self.dress(store::refuse(error))
     }
 
     /// The answer where no thread is free to find one.

@@ -5,6 +5,7 @@ use super::{Body, Response};
 use crate::files::Root;
 use crate::http::{Headers, Status};
 use std::io;
+use std::os::fd::OwnedFd;
 
 /// A response from a thread. As with [`Response`], `Date`, `Server`, `Connection` and what frames
 /// the content are written when it is sent.
@@ -27,6 +28,8 @@ pub enum OwnedContent {
     /// A file beneath a root: the server adds validators and type, answers preconditions and
     /// ranges, and sends it as it does its own (what others call *X-Sendfile*).
     File(SentFile),
+    /// An open file, or a part of it, from an offset; to its end without a length.
+    Open(OwnedFd, u64, Option<u64>),
     /// What this makes, on the same thread, after the head has been sent.
     Produced(Production),
     /// What comes out of a pipe, and how much that will be, if that is known.
@@ -146,7 +149,10 @@ impl From<OwnedResponse> for Response {
     /// What needs no more work of the site. A file that was not looked up has no content here.
     fn from(owned: OwnedResponse) -> Response {
         let body = match owned.content {
-            OwnedContent::Empty | OwnedContent::File(_) | OwnedContent::Produced(_) => Body::Empty,
+            OwnedContent::Empty
+            | OwnedContent::File(_)
+            | OwnedContent::Open(..)
+            | OwnedContent::Produced(_) => Body::Empty,
             OwnedContent::Bytes(bytes) => Body::Bytes(bytes),
             OwnedContent::Piped(outlet, length) => Body::Piped(outlet, length),
         };

@@ -1,7 +1,8 @@
 //! A bounded pipe of bytes between a worker, which must never wait, and a thread, which may.
 //!
 //! It goes both ways: [`to_thread`] carries the content of a request to the handler that reads it
-//! as it arrives, [`to_worker`] that of a response as it is produced. Neither end can make the other
+//! as it arrives, [`to_worker`] that of a response as it is produced. [`within_worker`] is for content
+//! that comes from another process, which the worker itself puts in. Neither end can make the other
 //! keep more than [`PIPE_BYTES_MAX`] and one piece. It must never know what the bytes mean, nor how
 //! a worker is woken.
 
@@ -24,7 +25,24 @@ pub fn to_thread(wake: Wake) -> (Inlet, ContentReader) {
 /// A pipe that a thread writes and the worker reads.
 pub fn to_worker(wake: Wake) -> (ContentWriter, Outlet) {
     let shared = Shared::new(wake);
-    (ContentWriter { shared: Arc::clone(&shared), piece: Vec::new() }, Outlet { shared })
+    let writer = ContentWriter { shared: Arc::clone(&shared), piece: Vec::new() };
+    (writer, Outlet { shared, taken: None })
+}
+
+/// A pipe of which the worker has both ends. `taken` is told what has become of what was put in, so
+/// that whoever sends it can be held to a bound.
+pub fn within_worker(taken: Box<dyn FnMut(Taken) + Send>) -> (Feeder, Outlet) {
+    let shared = Shared::new(Box::new(|| {}));
+    (Feeder { shared: Arc::clone(&shared) }, Outlet { shared, taken: Some(taken) })
+}
+
+/// What has become of content that was put in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// So many bytes are on their way to the client.
+    Bytes(usize),
+    /// Nobody wants the rest.
+    NoMore,
 }
 
 struct Shared {
@@ -270,9 +288,60 @@ impl Drop for ContentWriter {
     }
 }
 
-/// The worker's end of a pipe from a thread.
+/// The worker's other end of a pipe within it. Dropped before [`Feeder::finish`], the content has
+/// broken off.
+pub struct Feeder {
+    shared: Arc<Shared>,
+}
+
+/// Whether the reading end has run dry, and sleeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    Busy,
+    Waits,
+}
+
+impl Feeder {
+    /// Puts bytes in. How many are in is the business of who is told what was taken.
+    pub fn push(&self, bytes: &[u8]) -> Reader {
+        let mut state = self.shared.lock();
+        if !bytes.is_empty() && state.flow == Flow::Open {
+            state.bytes += bytes.len();
+            let mut piece = Vec::with_capacity(bytes.len() + FRAMING_BYTES);
+            piece.extend_from_slice(bytes);
+            state.pieces.push_back(piece);
+        }
+        Feeder::reader(&mut state)
+    }
+
+    /// Says that this was all.
+    pub fn finish(&self) -> Reader {
+        Feeder::reader(&mut self.shared.end(Flow::Finished))
+    }
+
+    /// Says that there will be no more, and that it was not all.
+    pub fn break_off(&self) -> Reader {
+        Feeder::reader(&mut self.shared.end(Flow::Broken))
+    }
+
+    fn reader(state: &mut State) -> Reader {
+        match std::mem::replace(&mut state.worker, Worker::Busy) {
+            Worker::Busy => Reader::Busy,
+            Worker::Waits => Reader::Waits,
+        }
+    }
+}
+
+impl Drop for Feeder {
+    fn drop(&mut self) {
+        drop(self.shared.end(Flow::Broken));
+    }
+}
+
+/// The worker's end of a pipe from a thread, or of one within it.
 pub struct Outlet {
     shared: Arc<Shared>,
+    taken: Option<Box<dyn FnMut(Taken) + Send>>,
 }
 
 /// What a pipe from a thread has for the worker.
@@ -289,11 +358,15 @@ pub enum Piece {
 
 impl Outlet {
     /// Takes the next piece.
-    pub fn take(&self) -> Piece {
+    pub fn take(&mut self) -> Piece {
         let mut state = self.shared.lock();
         if let Some(piece) = state.pieces.pop_front() {
             state.bytes -= piece.len();
             self.shared.moved.notify_all();
+            drop(state);
+            if let Some(taken) = &mut self.taken {
+                taken(Taken::Bytes(piece.len()));
+            }
             return Piece::Bytes(piece);
         }
         match state.flow {
@@ -309,7 +382,13 @@ impl Outlet {
 
 impl Drop for Outlet {
     fn drop(&mut self) {
+        let was = self.shared.lock().flow;
         drop(self.shared.end(Flow::Abandoned));
+        if let Some(taken) = &mut self.taken
+            && was == Flow::Open
+        {
+            taken(Taken::NoMore);
+        }
     }
 }
 
@@ -356,7 +435,7 @@ mod tests {
     #[test]
     fn what_a_thread_writes_the_worker_takes_in_order_and_to_its_end() {
         let (wake, woken) = awaited();
-        let (mut writer, outlet) = to_worker(wake);
+        let (mut writer, mut outlet) = to_worker(wake);
         let bytes: Vec<u8> = (0..3_000_000u32).map(|number| (number % 251) as u8).collect();
         let expected = bytes.clone();
         let thread = thread::spawn(move || {
@@ -401,7 +480,7 @@ mod tests {
     #[test]
     fn a_writer_that_goes_without_a_word_has_broken_off() {
         let (wake, count) = counted();
-        let (mut writer, outlet) = to_worker(wake);
+        let (mut writer, mut outlet) = to_worker(wake);
         assert_eq!(outlet.take(), Piece::NotYet);
         writer.write_all(b"half").expect("there is room");
         writer.flush().expect("there is room");
@@ -453,5 +532,32 @@ mod tests {
         assert!(inlet.room() > 0);
         inlet.push(b"more");
         assert_eq!(inlet.shared.lock().bytes, 0);
+    }
+
+    #[test]
+    fn who_puts_content_in_is_told_what_becomes_of_it() {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let pipe = || {
+            let told = Arc::clone(&told);
+            within_worker(Box::new(move |taken| told.lock().expect("one thread").push(taken)))
+        };
+        let (feeder, mut outlet) = pipe();
+        assert_eq!(outlet.take(), Piece::NotYet);
+        assert_eq!(feeder.push(b"one"), Reader::Waits);
+        assert_eq!(feeder.push(b"three"), Reader::Busy);
+        assert_eq!(outlet.take(), Piece::Bytes(b"one".to_vec()));
+        assert_eq!(outlet.take(), Piece::Bytes(b"three".to_vec()));
+        assert_eq!(feeder.finish(), Reader::Busy);
+        assert_eq!(outlet.take(), Piece::End);
+        drop(outlet);
+        let (feeder, outlet) = pipe();
+        drop(outlet);
+        assert_eq!(feeder.push(b"for nobody"), Reader::Busy);
+        let (feeder, mut outlet) = pipe();
+        assert_eq!(outlet.take(), Piece::NotYet);
+        assert_eq!(feeder.break_off(), Reader::Waits);
+        assert_eq!(outlet.take(), Piece::Broken);
+        let told = told.lock().expect("one thread");
+        assert_eq!(*told, [Taken::Bytes(3), Taken::Bytes(5), Taken::NoMore]);
     }
 }

@@ -17,13 +17,17 @@ pub fn add_slash(request: &Request<'_>) -> Response {
         location.push(b'?');
         location.extend_from_slice(query);
     }
-    let location = String::from_utf8_lossy(&location);
-    let link = escape_html(&location);
-    Response::html(format!(
-        "<!DOCTYPE html>\n<title>Moved Permanently</title>\n<p>This is now at <a href=\"{link}\">{link}</a>.\n"
-    ))
-    .status(Status::MOVED_PERMANENTLY)
-    .header("Location", location.as_bytes())
+    Response::html(page("Moved Permanently", "This is now at", &location))
+        .status(Status::MOVED_PERMANENTLY)
+        .header("Location", location)
+}
+
+/// The page of a redirect, for who does not follow it.
+pub fn page(title: &str, sentence: &str, location: &[u8]) -> String {
+    let link = escape_html(&String::from_utf8_lossy(location));
+    format!(
+        "<!DOCTYPE html>\n<title>{title}</title>\n<p>{sentence} <a href=\"{link}\">{link}</a>.\n"
+    )
 }
 
 /// Text as it can stand in HTML, inside of an attribute too.

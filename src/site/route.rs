@@ -115,6 +115,11 @@ impl Locations {
         }
     }
 
+    /// All handlers.
+    pub fn handlers(&self) -> impl Iterator<Item = &dyn Handler> {
+        self.sorted.iter().flat_map(|entry| &entry.handlers).map(|handler| &**handler)
+    }
+
     /// The location of a decoded, normalised path.
     pub fn find(&self, path: &[u8]) -> Option<Found<'_>> {
         self.sorted

@@ -7,10 +7,11 @@ use super::multipart::{Multipart, write_content_range};
 use super::owned_response::SentFile;
 use super::{Body, Response, redirect};
 use crate::files::{CachedFile, Found, OpenError, Root};
-use crate::http::conditional::{self, Outcome, RangeHeader, Validators};
+use crate::http::conditional::{self, Outcome, RangeHeader};
 use crate::http::range::{self, Ranges};
 use crate::http::{HeaderName, Headers, Method, Request, Status};
 use std::ops::Range;
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
 /// Whether names that begin with a dot are served.
@@ -30,6 +31,23 @@ pub enum Mapping {
     Alias,
     /// The whole path, as nginx's `root` does.
     Root,
+}
+
+impl Dotfiles {
+    /// Whether a path is one that nobody may see.
+    pub(super) fn hides(self, path: &[u8]) -> bool {
+        self == Dotfiles::Deny && has_dotfile(path)
+    }
+}
+
+impl Mapping {
+    /// The part of a request's path that names the file.
+    pub(super) fn path_of<'r>(self, request: &'r Request<'_>) -> &'r [u8] {
+        match self {
+            Mapping::Alias => request.path_in_location(),
+            Mapping::Root => request.path(),
+        }
+    }
 }
 
 /// A handler that serves the files beneath a [`Root`].
@@ -95,11 +113,8 @@ impl StaticFiles {
 
 impl Handler for StaticFiles {
     fn answer(&self, request: &Request<'_>, desk: &mut Desk<'_>) -> Answer {
-        let path = match self.mapping {
-            Mapping::Alias => request.path_in_location(),
-            Mapping::Root => request.path(),
-        };
-        if self.dotfiles == Dotfiles::Deny && has_dotfile(path) {
+        let path = self.mapping.path_of(request);
+        if self.dotfiles.hides(path) {
             return Response::new(Status::NOT_FOUND).into();
         }
         let relative = path.strip_prefix(b"/").unwrap_or(path);
@@ -147,8 +162,52 @@ pub(super) fn send(
         Ok(Found::Directory) => return Response::new(Status::NOT_FOUND).into(),
         Err(error) => return refuse(error, &file.path),
     };
-    let reads = matches!(request.method(), Method::Get | Method::Head) && status == Status::OK;
-    let mut response = if reads { respond(request, found, desk) } else { whole(found) };
+    let response =
+        if reads(request, status) { respond(request, found, desk) } else { whole(found) };
+    add(response, status, headers).into()
+}
+
+/// The open file that a handler hands over, or the part of it. Where the handler has validators of
+/// its own, or a part of the file is the whole of the answer, it is sent as it is.
+pub(super) fn send_open(
+    request: &Request<'_>,
+    (open, offset, length): (OwnedFd, u64, Option<u64>),
+    headers: &Headers,
+    status: Status,
+    desk: &mut Desk<'_>,
+) -> Response {
+    let content_type = headers.value("Content-Type").unwrap_or(b"application/octet-stream");
+    let content_type = String::from_utf8_lossy(content_type).into_owned();
+    let file = match CachedFile::of_open(open, &content_type, desk.now.wall) {
+        Ok(Some(file)) => Rc::new(file),
+        Ok(None) => {
+            log::error!("a handler hands over what is no file");
+            return Response::new(Status::INTERNAL_SERVER_ERROR);
+        }
+        Err(error) => {
+            log::error!("a file that a handler hands over: {error}");
+            return Response::new(Status::INTERNAL_SERVER_ERROR);
+        }
+    };
+    let end = length.map_or(file.length(), |length| offset.saturating_add(length));
+    let part = offset.min(file.length())..end.min(file.length()).max(offset.min(file.length()));
+    let is_whole = part == (0..file.length());
+    let has_validators = ["ETag", "Last-Modified"].iter().any(|it| headers.value(it).is_some());
+    let response = if is_whole && !has_validators && reads(request, status) {
+        respond(request, file, desk)
+    } else {
+        Response { status, headers: Headers::new(), body: Body::Cached(file, part) }
+    };
+    add(response, status, headers)
+}
+
+/// Whether preconditions and ranges are looked at.
+fn reads(request: &Request<'_>, status: Status) -> bool {
+    matches!(request.method(), Method::Get | Method::Head) && status == Status::OK
+}
+
+/// Adds what a handler says of its file to the answer that the file is given.
+fn add(mut response: Response, status: Status, headers: &Headers) -> Response {
     if response.status == Status::OK {
         response.status = status;
     }
@@ -161,13 +220,12 @@ pub(super) fn send(
         _ => headers.remove("Content-Type"),
     }
     response.headers.append(&headers);
-    response.into()
+    response
 }
 
 /// A file that is there: 200, 206, 304, 412 or 416.
 fn respond(request: &Request<'_>, file: Rc<CachedFile>, desk: &mut Desk<'_>) -> Response {
-    let validators = Validators { etag: file.etag(), modified: file.modified() };
-    match conditional::evaluate(request, validators) {
+    match conditional::evaluate(request, file.version().validators()) {
         Outcome::Failed => Response::new(Status::PRECONDITION_FAILED),
         // RFC 9110 §15.4.5: the validators, and none of the representation's other metadata.
         Outcome::NotModified => Response {
@@ -219,7 +277,11 @@ fn has_dotfile(path: &[u8]) -> bool {
         // The slash before the next segment belongs to the search.
         &path[path.len() - rest.len() - 1..]
     });
-    memchr::memchr_iter(b'/', rest).any(|slash| rest.get(slash + 1) == Some(&b'.'))
+    let after = rest.get(1..).unwrap_or_default();
+    // No early way out: the compiler then looks at many bytes at once.
+    rest.iter()
+        .zip(after)
+        .fold(false, |found, (&byte, &next)| found | (byte == b'/') & (next == b'.'))
 }
 
 #[cfg(test)]

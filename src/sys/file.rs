@@ -2,12 +2,17 @@
 //!
 //! It must never know HTTP, a cache, or why a file is wanted.
 
-use rustix::fs::{self, FileType};
+use rustix::fs::{self, Advice, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::io;
+use std::num::NonZeroU64;
+use std::ops::Range;
 use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-pub use super::open::{LastLink, Symlinks, open_beneath, open_directory, read_link, step};
+pub use super::open::{
+    LastLink, Symlinks, open_beneath, open_directory, open_directory_at_once, read_link, step,
+};
 
 /// Whether whoever asks may wait for the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +84,8 @@ pub enum Cause {
     Cold,
     /// Descriptors or memory have run out; later it may work.
     Exhausted,
+    /// There is no room on the file system, or none left for this user.
+    Full,
     /// Anything else: most likely the disk.
     Failed,
 }
@@ -97,9 +104,10 @@ impl Cause {
                 | Errno::NODEV,
             ) => Cause::Missing,
             Some(Errno::LOOP) => Cause::Link,
-            Some(Errno::ACCESS | Errno::PERM) => Cause::Denied,
+            Some(Errno::ACCESS | Errno::PERM | Errno::ROFS) => Cause::Denied,
             Some(Errno::AGAIN) => Cause::Cold,
             Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM) => Cause::Exhausted,
+            Some(Errno::NOSPC | Errno::DQUOT) => Cause::Full,
             _ => Cause::Failed,
         }
     }
@@ -107,8 +115,12 @@ impl Cause {
 
 /// Which version of which file this is.
 pub fn identity(file: BorrowedFd<'_>) -> io::Result<Identity> {
-    let stat = fs::fstat(file)?;
-    Ok(Identity {
+    Ok(identity_of(&fs::fstat(file)?))
+}
+
+#[allow(clippy::unnecessary_cast, reason = "the widths of these fields differ by architecture")]
+pub(super) fn identity_of(stat: &fs::Stat) -> Identity {
+    Identity {
         device: stat.st_dev as u64,
         inode: stat.st_ino as u64,
         kind: match FileType::from_raw_mode(stat.st_mode) {
@@ -127,10 +139,29 @@ pub fn identity(file: BorrowedFd<'_>) -> io::Result<Identity> {
             seconds: stat.st_ctime as i64,
             nanoseconds: stat.st_ctime_nsec as u32,
         },
-    })
+    }
 }
 
-/// Reads at `offset` until `buffer` is full or the file ends; says how many bytes there were.
+/// Who keeps the times of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// This kernel: mtime and ctime come from one clock and have one granularity.
+    Kernel,
+    /// Perhaps another machine or a program, or a file system that keeps one of the two.
+    Unknown,
+}
+
+/// Who keeps the times of this file, going by its file system: a list of those that are known.
+pub fn clock(file: BorrowedFd<'_>) -> Clock {
+    match fs::fstatfs(file).map(|stat| stat.f_type as u32) {
+        Ok(kind) if KERNEL_CLOCKED.contains(&kind) => Clock::Kernel,
+        _ => Clock::Unknown,
+    }
+}
+
+/// Reads at `offset` until `buffer` is full or the file ends; says how many bytes there were. Who
+/// must not wait fails with [`Cause::Cold`] also where the kernel cannot tell whether it would have
+/// to be waited.
 pub fn read_at(
     file: BorrowedFd<'_>,
     buffer: &mut [u8],
@@ -151,9 +182,11 @@ pub fn read_at(
             Ok(0) => break,
             Ok(count) => filled += count,
             Err(Errno::INTR) => {}
-            // This kernel or file system cannot tell.
             Err(Errno::OPNOTSUPP | Errno::NOSYS) if disk == Disk::MustNotBlock => {
-                disk = Disk::MayBlock;
+                match untold_residency(file) {
+                    Residency::Resident => disk = Disk::MayBlock,
+                    _ => return Err(Errno::AGAIN.into()),
+                }
             }
             Err(error) => return Err(error.into()),
         }
@@ -183,19 +216,96 @@ pub enum Residency {
     Cold,
     /// They are in memory, or there are none at this place.
     Resident,
-    /// This kernel or file system does not tell.
+    /// This kernel or file system does not tell: network file systems, FUSE and overlayfs do not.
     Unknown,
 }
 
-/// Whether the byte at `offset` can be read without waiting for the disk. Nothing is read in.
+/// Whether the byte at `offset` can be read without waiting for the disk. The kernel may begin to
+/// read it, as it does for every reader, but nobody waits for it.
 pub fn residency(file: BorrowedFd<'_>, offset: u64) -> Residency {
     let mut byte = [0];
     let mut buffers = [io::IoSliceMut::new(&mut byte)];
     match rustix::io::preadv2(file, &mut buffers, offset, NOWAIT) {
         Ok(_) => Residency::Resident,
         Err(Errno::AGAIN) => Residency::Cold,
-        Err(_) => Residency::Unknown,
+        Err(_) => untold_residency(file),
     }
+}
+
+/// How large a page of memory is.
+pub fn page_bytes() -> u64 {
+    rustix::param::page_size() as u64
+}
+
+/// The same where the kernel does not say it of a byte: a file system without a disk, once
+/// [`bring_in`] has come across it. To ask for its kind may take as long as to read.
+fn untold_residency(file: BorrowedFd<'_>) -> Residency {
+    match fs::fstat(file) {
+        Ok(stat) if stat.st_dev == WITHOUT_DISK.load(Ordering::Relaxed) => Residency::Resident,
+        _ => Residency::Unknown,
+    }
+}
+
+/// The device number of a file system that has no disk, the last one that was met.
+static WITHOUT_DISK: AtomicU64 = AtomicU64::new(u64::MAX);
+
+/// Has the kernel read no more of this open file than it is asked for. What it reads ahead by itself
+/// it reads at the cost of whoever happens to ask: to make room for some megabytes, and to fill them
+/// where the file has holes, takes milliseconds. [`bring_in`] reads ahead all the same.
+pub fn read_nothing_ahead(file: BorrowedFd<'_>) {
+    // Advice may be ignored, and so may its failure.
+    let _ = fs::fadvise(file, 0, None, Advice::Random);
+}
+
+/// Waits until the kernel has this piece of a file in memory, or the file ends. Nothing is copied.
+/// So many bytes after it are then asked for but not waited for, so that the disk has something to
+/// do while this piece is used.
+///
+/// # Errors
+/// What reading fails with.
+pub fn bring_in(file: BorrowedFd<'_>, range: Range<u64>, ahead_bytes: u64) -> io::Result<()> {
+    if let Ok(TMPFS | RAMFS) = fs::fstatfs(file).map(|stat| stat.f_type as u32) {
+        WITHOUT_DISK.store(fs::fstat(file)?.st_dev, Ordering::Relaxed);
+        return Ok(());
+    }
+    ask_for(file, range.start, range.end - range.start);
+    let nowhere = fs::open("/dev/null", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut at = range.start;
+    while at < range.end {
+        let count = usize::try_from(range.end - at).unwrap_or(usize::MAX);
+        match fs::sendfile(&nowhere, file, Some(&mut at), count) {
+            Ok(0) => break,
+            Ok(_) | Err(Errno::INTR) => {}
+            // A file system that cannot lend its pages.
+            Err(Errno::INVAL) => {
+                read_through(file, at..range.end)?;
+                break;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    ask_for(file, range.end, ahead_bytes);
+    Ok(())
+}
+
+fn ask_for(file: BorrowedFd<'_>, offset: u64, bytes: u64) {
+    if let Some(bytes) = NonZeroU64::new(bytes) {
+        // Advice may be ignored, and so may its failure.
+        let _ = fs::fadvise(file, offset, Some(bytes), Advice::WillNeed);
+    }
+}
+
+fn read_through(file: BorrowedFd<'_>, range: Range<u64>) -> io::Result<()> {
+    let mut buffer = vec![0; READ_BYTES];
+    let mut at = range.start;
+    while at < range.end {
+        let count = usize::try_from(range.end - at).unwrap_or(READ_BYTES).min(READ_BYTES);
+        match read_at(file, &mut buffer[..count], at, Disk::MayBlock)? {
+            0 => break,
+            read => at += read as u64,
+        }
+    }
+    Ok(())
 }
 
 /// Raises this process's limit of open descriptors as far as it may, and says how many may be open
@@ -208,6 +318,17 @@ pub fn raise_descriptor_limit() -> Option<u64> {
         Err(_) => limit.current,
     }
 }
+
+/// ext2 to 4, XFS, Btrfs, tmpfs, F2FS; and overlays, whose files that can be written are on one of
+/// these.
+const KERNEL_CLOCKED: [u32; 6] =
+    [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0xf2f5_2010, 0x794c_7630];
+
+/// statfs(2).
+const TMPFS: u32 = 0x0102_1994;
+const RAMFS: u32 = 0x8584_58f6;
+
+const READ_BYTES: usize = 128 * 1024;
 
 const NOWAIT: rustix::io::ReadWriteFlags = rustix::io::ReadWriteFlags::NOWAIT;
 
@@ -240,6 +361,56 @@ mod tests {
         let file = std::fs::File::open(here.at("a")).expect("it is there");
         assert_ne!(residency(file.as_fd(), 0), Residency::Cold);
         assert_ne!(residency(file.as_fd(), 1000), Residency::Cold);
+    }
+
+    #[test]
+    fn times_are_believed_where_the_kernel_keeps_them() {
+        let kept_by = |path: &str| {
+            let open = open_directory(std::path::Path::new(path)).expect("it is there");
+            clock(open.as_fd())
+        };
+        assert_eq!(kept_by("/proc"), Clock::Unknown);
+        if std::path::Path::new("/dev/shm").is_dir() {
+            assert_eq!(kept_by("/dev/shm"), Clock::Kernel);
+        }
+    }
+
+    #[test]
+    fn what_was_brought_in_is_resident_unless_the_kernel_does_not_tell() {
+        let here = Directory::new();
+        here.write("a", vec![b'1'; 3_000_000]);
+        let file = here.make_cold("a");
+        let was = residency(file.as_fd(), 2_999_999);
+        bring_in(file.as_fd(), 0..10_000_000, 0).expect("it ends where the file does");
+        for offset in [0, 1_500_000, 2_999_999] {
+            let is = residency(file.as_fd(), offset);
+            assert!(is == Residency::Resident || is == was && was == Residency::Unknown, "{is:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_system_without_a_disk_is_known_once_it_was_met() {
+        let path = format!("/dev/shm/httpd-{}", std::process::id());
+        if std::fs::write(&path, "0123456789").is_err() {
+            eprintln!("skipped: there is no tmpfs at /dev/shm");
+            return;
+        }
+        let file = std::fs::File::open(&path).expect("it is there");
+        std::fs::remove_file(&path).expect("it is there");
+        if file_system(&file) != TMPFS {
+            eprintln!("skipped: /dev/shm is not a tmpfs");
+            return;
+        }
+        bring_in(file.as_fd(), 0..10, 0).expect("it is there");
+        assert_eq!(residency(file.as_fd(), 5), Residency::Resident);
+        let mut bytes = [0; 4];
+        let count = read_at(file.as_fd(), &mut bytes, 3, Disk::MustNotBlock);
+        assert_eq!(count.expect("it need not wait"), 4);
+        assert_eq!(&bytes, b"3456");
+    }
+
+    fn file_system(file: &std::fs::File) -> u32 {
+        fs::fstatfs(file).expect("it has one").f_type as u32
     }
 
     #[test]

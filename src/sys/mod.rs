@@ -1,13 +1,17 @@
-//! Floor 0: what the kernel offers, each call wrapped once. rustix, socket2 and signal-hook live
-//! here only. It must never know HTTP, mio or a type of the floors above.
+//! Floor 0: what the kernel offers, each call wrapped once. rustix, socket2, nix and
+//! signal-hook live here only. It must never know HTTP, mio or a type of the floors above.
 
+pub mod channel;
+pub mod deferred;
 pub mod file;
-pub mod nameless;
 mod open;
 pub mod port_holder;
+pub mod process;
 pub mod signal;
 pub mod socket;
+pub mod wait;
 pub mod watch;
+pub mod write;
 
 #[cfg(test)]
 pub(crate) mod temporary;

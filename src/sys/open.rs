@@ -7,6 +7,7 @@ use rustix::fs::{self, CWD, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -35,6 +36,15 @@ pub enum LastLink {
 /// readable, only searchable.
 pub fn open_directory(path: &Path) -> io::Result<OwnedFd> {
     Ok(fs::openat(CWD, path, STEP_FLAGS | OFlags::DIRECTORY, Mode::empty())?)
+}
+
+/// The same without waiting for the disk, where the kernel can tell.
+pub fn open_directory_at_once(path: &Path) -> io::Result<OwnedFd> {
+    let (flags, path) = (STEP_FLAGS | OFlags::DIRECTORY, path.as_os_str().as_bytes());
+    match open_resolved(CWD, path, flags, ResolveFlags::empty(), Disk::MustNotBlock) {
+        Some(result) => Ok(result?),
+        None => Ok(fs::openat(CWD, path, flags, Mode::empty())?),
+    }
 }
 
 /// Opens what is at `path` beneath `directory`, for reading, never waiting for another end: a FIFO

@@ -4,9 +4,14 @@
 //! has gone is an `EPIPE` and never ends the process.
 
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1};
-use signal_hook::iterator;
+use signal_hook::iterator::backend::SignalDelivery;
+use signal_hook::iterator::exfiltrator::SignalOnly;
+
+use super::wait::wait_readable;
 
 /// What the operator asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +28,7 @@ pub enum Signal {
 /// and one that comes before [`Signals::wait`] is called is not lost.
 #[derive(Debug)]
 pub struct Signals {
-    incoming: iterator::Signals,
+    incoming: SignalDelivery<UnixStream, SignalOnly>,
 }
 
 impl Signals {
@@ -32,18 +37,30 @@ impl Signals {
     /// # Errors
     /// When the kernel has no descriptors left for the pipe behind it.
     pub fn listen() -> io::Result<Signals> {
-        let incoming = iterator::Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1])?;
+        let (read, write) = UnixStream::pair()?;
+        let signals = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1];
+        let incoming = SignalDelivery::with_pipe(read, write, SignalOnly, signals)?;
         Ok(Signals { incoming })
     }
 
-    /// Sleeps until the next signal. Signals of one kind that come in faster than they are taken
-    /// may count as one: that is how the kernel treats them, too.
-    pub fn wait(&mut self) -> Signal {
-        self.incoming
-            .forever()
-            .next()
-            .map(meaning)
-            .expect("the iterator only ends when its handle is closed, and no handle is given out")
+    /// The signals that have come since it was asked last; it does not wait. Signals of one kind
+    /// that come in faster than they are taken may count as one: that is how the kernel treats
+    /// them, too.
+    pub fn pending(&mut self) -> Vec<Signal> {
+        self.incoming.pending().map(meaning).collect()
+    }
+
+    /// Sleeps until there are signals, and takes them; perhaps none.
+    pub fn wait(&mut self) -> Vec<Signal> {
+        wait_readable(&[self.as_fd()], None).expect("one descriptor is polled without any memory");
+        self.pending()
+    }
+}
+
+/// Can be read from when signals are pending; to be read by [`Signals::pending`] alone.
+impl AsFd for Signals {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.incoming.get_read().as_fd()
     }
 }
 
@@ -77,6 +94,7 @@ mod tests {
     fn a_signal_sent_before_the_wait_is_not_lost() {
         let mut signals = Signals::listen().expect("a descriptor is left");
         signal_hook::low_level::raise(SIGUSR1).expect("a process may signal itself");
-        assert_eq!(signals.wait(), Signal::Reopen);
+        assert_eq!(signals.wait(), [Signal::Reopen]);
+        assert_eq!(signals.pending(), []);
     }
 }

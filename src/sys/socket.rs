@@ -1,5 +1,6 @@
 //! Sockets: listening, accepting, receiving, sending. It must never know HTTP, mio or our types.
 
+use super::deferred;
 use rustix::io::Errno;
 use rustix::net::{
     RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, SocketFlags, acceptfrom_with, recv, send,
@@ -11,7 +12,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How a TCP listener takes its address.
@@ -31,7 +32,7 @@ pub enum Claim {
 /// kernel compares the flags when a later socket binds.
 ///
 /// Accepted connections inherit `TCP_NODELAY` and `TCP_NOTSENT_LOWAT`, so that no connection pays
-/// a call for them.
+/// a call for them; and they are accepted when their first bytes are here ([`deferred`]).
 ///
 /// # Errors
 /// What the kernel says: `AddrInUse`, `PermissionDenied`, `AddrNotAvailable` …
@@ -52,6 +53,7 @@ pub fn bind_tcp(address: SocketAddr, claim: Claim) -> io::Result<OwnedFd> {
     socket.set_tcp_nodelay(true)?;
     // Best effort: it only makes it faster.
     let _ = socket.set_tcp_notsent_lowat(UNSENT_BYTES_MAX);
+    let _ = deferred::accept_with_bytes(&socket);
     Ok(socket.into())
 }
 
@@ -111,6 +113,15 @@ pub fn local_address(socket: impl AsFd) -> io::Result<SocketAddr> {
     address.as_socket().ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))
 }
 
+/// The path that a Unix socket is bound to; `None` for any other socket.
+///
+/// # Errors
+/// When it is no socket.
+pub fn local_path(socket: impl AsFd) -> io::Result<Option<PathBuf>> {
+    let address = SockRef::from(&socket.as_fd()).local_addr()?;
+    Ok(address.as_pathname().map(Path::to_owned))
+}
+
 /// The next queued connection, non-blocking and closed on exec; the peer is `None` on Unix sockets.
 ///
 /// # Errors
@@ -129,10 +140,12 @@ pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(count)
 }
 
-/// Whether more follows at once, so that the kernel may wait to fill a segment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Whether more follows at once, so that the kernel may wait to fill a segment. The end of the
+/// stream counts: then it travels with the last bytes, in one segment instead of two.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum More {
     Follows,
+    #[default]
     Nothing,
 }
 
@@ -193,4 +206,4 @@ const BACKLOG: i32 = 4096;
 
 /// Bytes that wait in the send buffer without having been sent. It keeps a large file from filling
 /// a buffer that grows past the CPU caches, and leaves what is in flight unbounded.
-const UNSENT_BYTES_MAX: u32 = 128 * 1024;
+const UNSENT_BYTES_MAX: u32 = 64 * 1024;

@@ -1,9 +1,12 @@
 //! An origin server with something of everything, and a client that believes nothing: each
 //! response that it reads is held against what RFC 9110 and RFC 9112 demand of every response.
 
+use httpd::files::{Durability, WritableRoot, WriteRules};
 use httpd::http::date;
 use httpd::site::{Answer, Methods};
-use httpd::{Desk, Handler, Method, Request, Response, Root, Running, Server, Site, StaticFiles};
+use httpd::{
+    Desk, Handler, Method, Request, Response, Root, Running, Server, Site, StaticFiles, Store,
+};
 use httpd::{Limits, Status, Workers};
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -33,7 +36,9 @@ impl Origin {
         let folder = folder();
         let root = Root::open(&folder).expect("the folder was just made");
         let site = Site::new()
-            .at("/", StaticFiles::new(root))
+            .at("/", StaticFiles::new(root.clone()))
+            .at("/open", StaticFiles::new(root.clone()))
+            .at("/open", store(root))
             .at("/hello", |_: &Request<'_>| Response::text("hello\n"))
             .at("/echo", Echo)
             .at("/forged", |_: &Request<'_>| forged())
@@ -90,6 +95,13 @@ impl Drop for Origin {
         }
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+/// Lets clients change the files.
+fn store(root: Root) -> Store {
+    let rules = WriteRules { durability: Durability::Never, ..WriteRules::default() };
+    let store = Store::new(WritableRoot::new(root, rules));
+    store.methods(&[Method::Put, Method::Delete, Method::Post])
 }
 
 /// Says what it was asked, in lines.
@@ -150,6 +162,16 @@ impl Client {
     /// The next response.
     pub fn reply(&mut self) -> Reply {
         self.read(Sends::Content)
+    }
+
+    /// The server says at once that it wants the content.
+    pub fn continue_now(&mut self) {
+        const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+        while self.received.len() < CONTINUE.len() {
+            assert!(self.receive() > 0, "no response but {:?}", lossy(&self.received));
+        }
+        assert_eq!(lossy(&self.received), lossy(CONTINUE));
+        self.received.clear();
     }
 
     /// The next response, to a HEAD.
@@ -344,7 +366,8 @@ fn folder() -> PathBuf {
         ("LICENSE", "free\n".to_owned(), old),
         ("two words.txt", "spaced\n".to_owned(), old),
         ("folder/index.html", "index\n".to_owned(), old),
-        ("fresh.txt", "fresh\n".to_owned(), SystemTime::now()),
+        // However busy the machine is, nothing happens to the file after that time.
+        ("fresh.txt", "fresh\n".to_owned(), SystemTime::now() + Duration::from_secs(10)),
         ("future.txt", "future\n".to_owned(), SystemTime::now() + Duration::from_secs(9_999_999)),
     ] {
         let mut file = File::create(folder.join(name)).expect("the folder is ours");

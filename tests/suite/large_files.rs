@@ -129,19 +129,12 @@ fn a_download_in_many_ranges_arrives_byte_for_byte() {
     }
 }
 
-/// Takes a file out of memory, as far as the file system lets us: it must be read from the disk.
-fn chill(server: &TestServer, name: &str) {
-    let file = File::open(server.root().join(name)).expect("it is there");
-    file.sync_all().expect("it can be written to the disk");
-    rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).expect("advice is taken");
-}
-
 #[test]
 fn a_large_file_that_is_on_the_disk_alone_arrives_byte_for_byte() {
     let content = noise(20_000_000);
     let server = Fixture::new().file("cold.bin", &content).serve();
     for _ in 0..3 {
-        chill(&server, "cold.bin");
+        server.chill("cold.bin");
         server.get("/cold.bin").send().expect(200).body(&content);
     }
 }
@@ -151,7 +144,7 @@ fn parts_of_a_file_that_is_on_the_disk_alone_are_right() {
     let content = noise(20_000_000);
     let server = Fixture::new().file("cold.bin", &content).serve();
     for first in [0, 4096, 9_999_999, 19_999_990] {
-        chill(&server, "cold.bin");
+        server.chill("cold.bin");
         let last = (first + 999_999).min(content.len() - 1);
         server
             .get("/cold.bin")
@@ -160,7 +153,7 @@ fn parts_of_a_file_that_is_on_the_disk_alone_are_right() {
             .expect(206)
             .body(&content[first..=last]);
     }
-    chill(&server, "cold.bin");
+    server.chill("cold.bin");
     let reply = server.get("/cold.bin").header("Range", "bytes=0-99,10000000-10000099").send();
     let found = |part: &[u8]| reply.body.windows(part.len()).any(|window| window == part);
     assert!(found(&content[..100]) && found(&content[10_000_000..10_000_100]));
@@ -176,7 +169,7 @@ fn answers_from_the_disk_and_from_memory_keep_their_order() {
         server.get(format!("/{number}.bin")).send().expect(200);
     }
     for number in 0..20 {
-        chill(&server, &format!("{number}.bin"));
+        server.chill(format!("{number}.bin"));
     }
     let requests: String =
         (0..20).map(|number| format!("GET /{number}.bin HTTP/1.1\r\nHost: test\r\n\r\n")).collect();

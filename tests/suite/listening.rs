@@ -1,8 +1,10 @@
 //! Addresses, and what stands in the way of having them.
 
 use crate::support::{Client, Fixture, own_loopback, skip};
-use httpd::{Address, Running, Server, Site, StartError};
+use httpd::server::listener::Listeners;
+use httpd::{Address, Request, Response, Running, Server, Site, StartError, Workers};
 use std::net::{IpAddr, Ipv6Addr, TcpListener, TcpStream};
+use std::num::NonZeroUsize;
 
 /// Starts with these addresses.
 fn start(addresses: &[&str]) -> Result<Running, StartError> {
@@ -194,4 +196,63 @@ fn workers_are_counted_by_default() {
     let cpus = std::thread::available_parallelism().map_or(1, usize::from);
     assert_eq!(running.workers(), cpus);
     stop(running);
+}
+
+/// As another process has them that was given the same descriptors.
+fn share(listeners: &Listeners, process: usize) -> Listeners {
+    let sockets =
+        listeners.share(process).map(|it| it.try_clone_to_owned().expect("some are left"));
+    Listeners::take_over(sockets.collect(), listeners.workers()).expect("they are listeners")
+}
+
+/// Answers with its name.
+fn named(name: &'static str) -> Server {
+    let site = Site::new().at("/", move |_: &Request<'_>| Response::text(name));
+    Server::new(site).workers(Workers::Count(NonZeroUsize::MIN)).listen("127.0.0.1:0")
+}
+
+#[test]
+fn listeners_that_are_taken_over_are_served() {
+    let processes = NonZeroUsize::new(2).expect("it is not 0");
+    let bound = named("nobody").listen("127.0.0.2:0").bind(processes).expect("free ports");
+    let servers = ["first", "second"].map(named);
+    let running: Vec<Running> = servers
+        .into_iter()
+        .enumerate()
+        .map(|(number, server)| server.start_on(share(&bound, number)).expect("it starts"))
+        .collect();
+    for address in bound.addresses() {
+        assert!(running.iter().all(|it| it.addresses().contains(address)), "{address}");
+        let mut seen = std::collections::BTreeSet::new();
+        crate::support::until("both have answered", || {
+            let mut client = Client::connect(address);
+            client.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+            seen.insert(client.reply().text().to_owned());
+            (seen.len() == 2).then_some(())
+        });
+    }
+    running.into_iter().for_each(stop);
+}
+
+#[test]
+fn a_server_that_retires_leaves_its_listeners_to_another() {
+    let bound = named("nobody").bind(NonZeroUsize::MIN).expect("a free port");
+    let [first, second] =
+        ["first", "second"].map(|it| named(it).start_on(share(&bound, 0)).expect("it starts"));
+    first.handle().retire();
+    first.wait();
+    for _ in 0..20 {
+        let mut client = Client::connect(&bound.addresses()[0]);
+        client.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+        client.reply().expect(200).body("second");
+    }
+    stop(second);
+}
+
+#[test]
+fn sockets_that_cannot_be_divided_among_the_workers_are_not_taken_over() {
+    let one = || std::os::fd::OwnedFd::from(TcpListener::bind("127.0.0.1:0").expect("a free port"));
+    assert!(Listeners::take_over(vec![one(), one(), one()], 2).is_err());
+    assert!(Listeners::take_over(vec![one()], 0).is_err());
+    assert!(Listeners::take_over(Vec::new(), 1).is_err());
 }

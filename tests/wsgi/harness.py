@@ -21,14 +21,14 @@ MESSAGE = 128 * 1024
 ANSWER = struct.Struct("<16sBBHI")
 CREDIT = struct.Struct("<16sq")
 HEAD, PIECE, FILE, FAILED, BROKEN = 1, 2, 3, 4, 5
-SOURCES = os.path.join(HERE, "../../src/gateway/wsgi")
+SOURCES = os.path.join(HERE, "../../src/wsgi/adapter")
 PATIENCE = 20.0  # seconds until a test gives up
 
 
 def adapter():
     """What httpd sends, made of the files as httpd makes it."""
     parts = []
-    for name in ("log.py", "answer.py", "load.py", "adapter.py"):
+    for name in ("log.py", "answer.py", "load.py", "worker.py"):
         with open(os.path.join(SOURCES, name), "rb") as file:
             parts.append(file.read())
     return b"".join(parts)

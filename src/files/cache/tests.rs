@@ -175,6 +175,18 @@ fn paths_that_are_not_normal_lead_nowhere() {
 }
 
 #[test]
+fn reserved_names_lead_nowhere() {
+    in_each_way(|site| {
+        site.around.write("root/.httpd-upload", "1").write("root/.httpd-upload-1/a", "2");
+        site.around.write("root/.httpd", "3");
+        for path in [".httpd-upload", ".httpd-upload-1/a", ".httpd-upload-1", ".HTTPD-UPLOAD"] {
+            assert_eq!(site.at(path), "(nothing)", "{path}");
+        }
+        assert_eq!(site.at(".httpd"), "3");
+    });
+}
+
+#[test]
 fn what_is_neither_file_nor_directory_is_nothing_at_once() {
     in_each_way(|site| {
         site.around
@@ -472,6 +484,33 @@ fn a_tag_becomes_strong_when_the_file_has_rested() {
         assert!(!rested.etag().is_weak());
         assert!(!rested.etag().matches_weakly(young.etag().as_bytes()));
         assert!(Rc::ptr_eq(&rested, &site.file("a")));
+    });
+}
+
+/// Moved into place after it was written, as careful programs do: no later write can have its time.
+#[test]
+fn a_tag_is_strong_at_once_when_something_has_happened_since_the_write() {
+    in_each_way(|site| {
+        site.now.wall = SystemTime::now();
+        let written = site.now.wall - Duration::from_millis(1100);
+        site.around.write("root/a", "1").modify("root/a", written);
+        let young = site.file("a");
+        if file::clock(std::fs::File::open(site.around.at("root/a")).expect("it is there").as_fd())
+            != file::Clock::Kernel
+        {
+            eprintln!("skipped: the times of temporary files are not the kernel's own");
+            return;
+        }
+        assert!(!young.etag().is_weak());
+        assert!(!young.is_settled(), "its date is not strong yet");
+        site.wait(Duration::from_millis(2500));
+        let rested = site.file("a");
+        assert_eq!(rested.etag(), young.etag());
+        assert!(rested.is_settled());
+        assert!(Rc::ptr_eq(&rested, &site.file("a")));
+        site.around.write("root/a", "2");
+        site.files.look();
+        assert!(!site.file("a").etag().matches_weakly(young.etag().as_bytes()));
     });
 }
 

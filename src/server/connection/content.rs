@@ -1,6 +1,7 @@
 //! How a connection takes in the content of a request (RFC 9110 §6.4, §10.1.1).
 
 use super::{CLOSE, Connection, SLEEP, Step};
+use crate::files::SpoolPlace;
 use crate::http::Reject;
 use crate::http::h1::body::{BodyEnd, Framing};
 use crate::http::h1::session::Expectation;
@@ -33,9 +34,11 @@ impl<T: Transport> Connection<T> {
         let (intake, bytes_max) = match policy {
             ContentPolicy::Discard => (Intake::Discard, local.limits.body_discard_bytes_max),
             ContentPolicy::Refuse(response) => return self.refuse_with(*response, local),
-            ContentPolicy::Memory { bytes_max } => (Intake::collect(usize::MAX), bytes_max),
-            ContentPolicy::Collect { bytes_max } => {
-                (Intake::collect(local.limits.content_memory_bytes_max), bytes_max)
+            ContentPolicy::Memory { bytes_max } => {
+                (Intake::collect(usize::MAX, SpoolPlace::Temporary), bytes_max)
+            }
+            ContentPolicy::Collect { bytes_max, place } => {
+                (Intake::collect(local.limits.content_memory_bytes_max, place), bytes_max)
             }
             ContentPolicy::Stream { bytes_max } => {
                 let (inlet, reader) = local.pipe_to_thread(self.id);
@@ -91,8 +94,8 @@ impl<T: Transport> Connection<T> {
         let Some(active) = &mut self.active else {
             return CLOSE;
         };
-        if let Some((spool, bytes)) = active.intake.to_write(BodyEnd::Reached) {
-            local.write(self.id, spool, bytes);
+        if let Some((on_disk, bytes)) = active.intake.to_write(BodyEnd::Reached) {
+            local.write(self.id, on_disk, bytes);
             return self.wait_for(Awaited::Write, local);
         }
         if active.streams_content() {
@@ -109,8 +112,8 @@ impl<T: Transport> Connection<T> {
             return CLOSE;
         };
         match active.intake.to_write(BodyEnd::Open) {
-            Some((spool, bytes)) => {
-                local.write(self.id, spool, bytes);
+            Some((on_disk, bytes)) => {
+                local.write(self.id, on_disk, bytes);
                 self.wait_for(Awaited::Write, local)
             }
             None => self.wait_for(Awaited::Room, local),
@@ -190,7 +193,9 @@ impl<T: Transport> Connection<T> {
         let limits = &local.limits;
         let timeout = match awaited {
             Awaited::Write | Awaited::Lookup | Awaited::Piece => limits.send_timeout,
-            Awaited::Room | Awaited::Answer | Awaited::Production => limits.answer_timeout,
+            Awaited::Room | Awaited::Answer | Awaited::Application | Awaited::Production => {
+                limits.answer_timeout
+            }
         };
         self.state = State::Waiting(awaited);
         self.waits_since = local.clock.monotonic();

@@ -27,6 +27,13 @@ impl<T: Transport> Connection<T> {
                 let step = self.refuse_with(response, local);
                 self.enter(step, local)
             }
+            State::Waiting(Awaited::Application) => {
+                log::warn!("{}: given up while {}", self.name(), self.state);
+                local.gateway.give_up(self.id);
+                let response = local.site.failure(Status::GATEWAY_TIMEOUT);
+                let step = self.refuse_with(response, local);
+                self.enter(step, local)
+            }
             State::Waiting(Awaited::Piece | Awaited::Production) | State::Sending => {
                 self.break_off(local);
                 Verdict::Close

@@ -1,12 +1,12 @@
 //! What threads bring to a connection that waits for them.
 
 use super::{CLOSE, Connection, SLEEP, Step};
-use crate::files::{Disk, Spool};
-use crate::server::local::{Handed, Local};
+use crate::files::{Disk, Spool, WriteError};
+use crate::server::local::Local;
 use crate::server::mailbox::Delivery;
-use crate::server::state::{Awaited, State, Verdict};
+use crate::server::state::{Awaited, Handed, State, Verdict};
 use crate::server::transport::Transport;
-use crate::site::{Content, Job};
+use crate::site::{Content, Forward, Job};
 use std::io;
 
 impl<T: Transport> Connection<T> {
@@ -24,7 +24,8 @@ impl<T: Transport> Connection<T> {
                 Step::Next(State::Body)
             }
             (
-                State::Waiting(Awaited::Answer | Awaited::Room) | State::Body,
+                State::Waiting(Awaited::Answer | Awaited::Application | Awaited::Room)
+                | State::Body,
                 Delivery::Answered(response),
             ) => {
                 if let Some(active) = &mut self.active {
@@ -44,7 +45,7 @@ impl<T: Transport> Connection<T> {
     }
 
     /// A piece of content is on the disk, or the disk cannot take it.
-    fn spooled(&mut self, result: io::Result<Spool>, local: &mut Local) -> Step {
+    fn spooled(&mut self, result: Result<Spool, WriteError>, local: &mut Local) -> Step {
         match (result, &mut self.active) {
             (Ok(spool), Some(active)) => {
                 active.intake.written(spool);
@@ -52,8 +53,7 @@ impl<T: Transport> Connection<T> {
                 Step::Next(State::Body)
             }
             (Err(error), _) => {
-                log::error!("{}: writing request content to the disk: {error}", self.name());
-                let response = local.site.spool_failure(&error);
+                let response = local.site.not_written(error);
                 self.refuse_with(response, local)
             }
             (Ok(_), None) => CLOSE,
@@ -73,6 +73,23 @@ impl<T: Transport> Connection<T> {
         }
     }
 
+    /// Sends the request on to an application.
+    pub(super) fn forward(&mut self, forward: Forward, local: &mut Local) -> Step {
+        let deadline = local.clock.monotonic() + forward.application.timeout;
+        match local.gateway.submit(self.id, forward, local.clock.monotonic()) {
+            Handed::Refused => {
+                log::warn!("{}: the application has too many requests", self.name());
+                let response = local.site.busy();
+                self.finish_answer(response, local)
+            }
+            Handed::Over => {
+                let step = self.wait_for(Awaited::Application, local);
+                self.deadline = deadline;
+                step
+            }
+        }
+    }
+
     fn is_taking_content(&self) -> bool {
         self.active.as_ref().is_some_and(|active| active.streams_content())
     }
@@ -81,7 +98,7 @@ impl<T: Transport> Connection<T> {
     pub(super) fn flush_gathered(&mut self, local: &mut Local) -> io::Result<()> {
         match &mut self.active {
             Some(active) if active.outbox.has_room() && !active.outbox.is_empty() => {
-                let budget = local.send_budget;
+                let budget = &mut local.send_budget;
                 active.outbox.flush(&mut self.transport, budget, Disk::MayBlock).map(|_| ())
             }
             _ => Ok(()),

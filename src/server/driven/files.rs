@@ -66,7 +66,7 @@ fn a_file_that_is_rewritten_between_two_parts_is_broken_off() {
 #[test]
 fn a_file_that_is_rewritten_between_two_turns_is_broken_off() {
     let mut it = Driven::new();
-    it.local.send_budget = 1_000;
+    it.send_budget = 1_000;
     let edge = it.client.send(get("/large.bin").as_bytes());
     it.begins_with(edge);
     assert_eq!(it.verdict, Verdict::Again);

@@ -1,6 +1,7 @@
 //! Handlers on threads, and content that is taken in for them.
 
 use super::*;
+use crate::files::WriteError;
 
 fn small() -> Limits {
     Limits { content_memory_bytes_max: 8, ..Limits::default() }
@@ -113,9 +114,8 @@ fn the_time_that_the_disk_takes_is_not_the_clients() {
 #[test]
 fn a_disk_that_takes_nothing_is_told() {
     let mut it = Driven::threaded(small());
-    let full = || std::io::Error::from(std::io::ErrorKind::StorageFull);
     it.receives(request("POST", "/offload", "Content-Length: 20\r\n") + "123456789");
-    it.is_told(Delivery::Spooled(Err(full())));
+    it.is_told(Delivery::Spooled(Err(WriteError::Full)));
     assert_eq!(it.sends(507).header("Connection"), Some("close"));
     it.is_closed();
 }

@@ -140,7 +140,7 @@ fn what_lingers_is_interrupted_for_the_others() {
 #[test]
 fn a_long_download_is_interrupted_for_the_others() {
     let mut it = Driven::new();
-    it.local.send_budget = 1_000;
+    it.send_budget = 1_000;
     let edge = it.client.send(get("/large.bin").as_bytes());
     it.begins_with(edge);
     let mut turns = 1;

@@ -111,7 +111,7 @@ impl Run {
         let mut dice = Dice(seed);
         let limits = Limits { content_memory_bytes_max: 1 + dice.below(12), ..Limits::default() };
         let mut it = Driven::threaded(limits);
-        it.local.send_budget = 1 + dice.amount();
+        it.send_budget = 1 + dice.amount();
         let script: Vec<Exchange> =
             (0..1 + dice.below(12)).map(|_| EXCHANGES[dice.below(EXCHANGES.len())]).collect();
         let rest = script.iter().flat_map(|one| one.request.bytes()).collect();

@@ -127,7 +127,7 @@ fn every_budget_gives_the_same_bytes() {
     for conversation in conversations() {
         let expected = expected(&mut it, &conversation);
         for budget in [1, 2, 7, 699, 700, 701, LARGE_BYTES - 1, LARGE_BYTES] {
-            it.local.send_budget = budget;
+            it.send_budget = budget;
             it.reconnects();
             it.receives(&conversation);
             assert!(outcome(&it) == expected, "{budget} a turn: {conversation}");

@@ -27,25 +27,14 @@ impl Worker {
             }
         }
         let mut fresh = std::mem::take(&mut self.fresh);
+        // Before epoll knows them: their requests are here (a silent client's excepted), and one
+        // that is answered and closed at once need not be registered at all.
         for id in fresh.drain(..) {
-            self.begin(id);
+            let budget = self.local.send_budget;
+            self.drive_again(id);
+            self.hear(id, budget);
         }
         self.fresh = fresh;
-    }
-
-    /// Serves a fresh connection before epoll knows it, where its request may be expected to be
-    /// here; otherwise epoll will say when it is.
-    fn begin(&mut self, id: ConnectionId) {
-        if !self.punctuality.is_expected() {
-            return self.sleep(id.slot());
-        }
-        self.drive_again(id);
-        match self.connections.get(id.slot()) {
-            Some(slot) if slot.connection.requests() == Requests::NoneYet => {
-                self.punctuality.was_late();
-            }
-            _ => self.punctuality.was_on_time(),
-        }
     }
 
     /// Takes connections from one queue.
@@ -102,7 +91,7 @@ impl Worker {
         self.connections.len() >= self.local.limits.connections_max
     }
 
-    /// Lets in who has knocked already, then no one; ends idle connections, hurries those that
+    /// Lets in who has knocked already (unless another process will), then no one; ends idle connections, hurries those that
     /// have not said anything yet, and lets the others finish.
     pub(super) fn stop(&mut self, deadline: Instant) {
         if self.local.is_stopping() {
@@ -110,11 +99,13 @@ impl Worker {
         }
         let listeners = Arc::clone(&self.listeners);
         for (index, listener) in listeners.of_worker(self.number).enumerate() {
-            socket::stop_queueing(listener);
-            self.accept(index, ACCEPTS_AT_STOP_MAX);
-            // Who comes later is refused at once and can go elsewhere. To wait in a queue that
-            // nobody empties, until the last open request has ended, would be worse.
-            socket::stop_listening(listener);
+            if !listeners.are_left_to_others() {
+                socket::stop_queueing(listener);
+                self.accept(index, ACCEPTS_AT_STOP_MAX);
+                // Who comes later is refused at once and can go elsewhere. To wait in a queue that
+                // nobody empties, until the last open request has ended, would be worse.
+                socket::stop_listening(listener);
+            }
             self.accepting[index] = Accepting::Ended;
             // Fails only for what was never registered.
             let _ = self.poll.registry().deregister(&mut SourceFd(&listener.as_raw_fd()));

@@ -353,6 +353,13 @@ impl TestServer {
         fs::rename(new, self.root().join(name)).expect("the same file system");
     }
 
+    /// Takes a file out of memory, as far as the file system lets us: it must be read from the disk.
+    pub fn chill(&self, name: impl AsRef<Path>) {
+        let file = File::open(self.root().join(name)).expect("it is there");
+        file.sync_all().expect("it can be written to the disk");
+        rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).expect("it is advice");
+    }
+
     /// Waits until the server has ended of itself.
     pub fn wait(&mut self) {
         if let Some(running) = self.running.take() {

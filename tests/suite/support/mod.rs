@@ -2,9 +2,12 @@
 
 pub mod binary;
 pub mod client;
+pub mod crowd;
 pub mod fixture;
 pub mod reply;
+pub mod slow_disk;
 pub mod wait;
+pub mod writable;
 
 pub use binary::Binary;
 pub use client::Client;

@@ -1,6 +1,6 @@
 """What the log shows of a Python application: whole lines, each named after its request.
 
-The adapter is these texts one behind the other: log.py, answer.py, load.py, adapter.py. This one
+The adapter is these texts one behind the other: log.py, answer.py, load.py, worker.py. This one
 must never know answers or sockets. Standard library only, Python 3.8 and later, as in all of them.
 """
 

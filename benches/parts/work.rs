@@ -1,0 +1,157 @@
+//! The parts, and what they work on.
+
+use httpd::http::conditional::{self, Validators};
+use httpd::http::etag::{ETag, Strength};
+use httpd::http::h1::body::{BodyDecoder, BodyEnd, Framing};
+use httpd::http::h1::head::{HeadLimits, HeadParser};
+use httpd::http::h1::session::Session;
+use httpd::http::h1::write::{Delimiter, Persistence, write_head};
+use httpd::http::target::Target;
+use httpd::http::{Method, Status, range};
+use std::hint::black_box;
+use std::time::{Duration, SystemTime};
+
+/// Something to be measured.
+pub struct Part {
+    pub name: &'static str,
+    /// How much it reads or writes.
+    pub bytes: usize,
+    pub run: Box<dyn FnMut()>,
+}
+
+/// All of them.
+pub fn parts() -> Vec<Part> {
+    vec![
+        head("head-small", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec()),
+        head("head-browser", browser("")),
+        head_in_pieces("head-browser-in-pieces", browser("")),
+        target("target-plain", b"/assets/app.3f9c1b.js"),
+        target("target-encoded", b"/a%20folder/./x/../caf%C3%A9.html?lang=fr&page=2"),
+        conditional("conditional-etag", "If-None-Match: \"ae1b981bc490a07-3\"\r\n"),
+        conditional("conditional-date", "If-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT\r\n"),
+        ranges("range-one", b"bytes=1000-1999"),
+        ranges("range-several", b"bytes=0-99, 1000-1099, 5000-5099, -100"),
+        written_head("write-head"),
+        chunked("chunked-64-of-1024", 1024, 64),
+        chunked("chunked-64-of-16", 16, 64),
+    ]
+}
+
+fn part(name: &'static str, bytes: usize, run: impl FnMut() + 'static) -> Part {
+    Part { name, bytes, run: Box::new(run) }
+}
+
+/// What a browser sends for a script, with a line more.
+fn browser(line: &str) -> Vec<u8> {
+    format!(
+        "GET /assets/app.3f9c1b.js HTTP/1.1\r\n\
+         Host: www.example.com\r\n\
+         User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n\
+         Accept: */*\r\n\
+         Accept-Language: en-GB,en;q=0.7,de;q=0.3\r\n\
+         Accept-Encoding: gzip, deflate, br, zstd\r\n\
+         Referer: https://www.example.com/articles/2025/11/a-title-of-some-length\r\n\
+         Cookie: session=0123456789abcdef0123456789abcdef; theme=dark; consent=1\r\n\
+         Connection: keep-alive\r\n\
+         Sec-Fetch-Dest: script\r\n\
+         Sec-Fetch-Mode: no-cors\r\n\
+         Sec-Fetch-Site: same-origin\r\n\
+         Priority: u=2\r\n\
+         {line}\r\n"
+    )
+    .into_bytes()
+}
+
+const LIMITS: HeadLimits =
+    HeadLimits { target_bytes_max: 8192, head_bytes_max: 32 * 1024, header_count_max: 100 };
+
+fn head(name: &'static str, bytes: Vec<u8>) -> Part {
+    let mut parser = HeadParser::new();
+    part(name, bytes.len(), move || {
+        parser.reset();
+        let length = parser.advance(black_box(&bytes), &LIMITS).expect("it is a head");
+        assert_eq!(length, Some(bytes.len()));
+        black_box(parser.head());
+    })
+}
+
+/// As it comes when each segment holds 64 bytes.
+fn head_in_pieces(name: &'static str, bytes: Vec<u8>) -> Part {
+    let mut parser = HeadParser::new();
+    part(name, bytes.len(), move || {
+        parser.reset();
+        for end in (64..bytes.len()).step_by(64).chain([bytes.len()]) {
+            let read = parser.advance(black_box(&bytes[..end]), &LIMITS);
+            assert_eq!(read.expect("it is a head").is_some(), end == bytes.len());
+        }
+    })
+}
+
+fn target(name: &'static str, raw: &'static [u8]) -> Part {
+    part(name, raw.len(), move || {
+        black_box(Target::parse(Method::Get, black_box(raw)).expect("it is a target"));
+    })
+}
+
+/// The view of a request whose head is parsed, with its target and host, and then its preconditions.
+fn conditional(name: &'static str, line: &str) -> Part {
+    let bytes = browser(line);
+    let mut session = Session::new();
+    session.read_head(&bytes, &LIMITS).expect("it is a head");
+    let modified = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+    let etag = ETag::of(784_111_777_000_000_007, 3, Strength::Strong);
+    part(name, line.len(), move || {
+        let request = session.request(&bytes, None).expect("it is a request");
+        let date = Strength::Strong;
+        let validators = Validators { etag: &etag, modified, date };
+        black_box(conditional::evaluate(black_box(&request), validators));
+    })
+}
+
+fn ranges(name: &'static str, value: &'static [u8]) -> Part {
+    part(name, value.len(), move || {
+        black_box(range::parse(black_box(value), 1_000_000, 16));
+    })
+}
+
+fn written_head(name: &'static str) -> Part {
+    let server_and_date = b"Server: httpd\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+    let headers = b"ETag: \"ae1b981bc490a07-3\"\r\n\
+        Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\nAccept-Ranges: bytes\r\n\
+        Content-Type: text/plain\r\n";
+    let mut out = Vec::with_capacity(1024);
+    let mut write = move || {
+        out.clear();
+        write_head(
+            &mut out,
+            Status::OK,
+            black_box(server_and_date),
+            Persistence::KeepAlive,
+            black_box(Delimiter::Length(48_213)),
+            black_box(headers),
+        );
+        black_box(&out).len()
+    };
+    part(name, write(), move || {
+        write();
+    })
+}
+
+/// So many chunks of the same size, then the last one.
+fn chunked(name: &'static str, chunk_bytes: usize, chunks: usize) -> Part {
+    let chunk = format!("{chunk_bytes:x}\r\n{}\r\n", "x".repeat(chunk_bytes));
+    let bytes = (chunk.repeat(chunks) + "0\r\n\r\n").into_bytes();
+    part(name, bytes.len(), move || {
+        let mut decoder = BodyDecoder::new(Framing::Chunked);
+        let (mut at, mut content) = (0, 0);
+        loop {
+            let decoded = decoder.decode(black_box(&bytes[at..])).expect("they are chunks");
+            at += decoded.consumed;
+            content += decoded.data.len();
+            if decoded.end == BodyEnd::Reached {
+                break;
+            }
+        }
+        assert_eq!(content, chunk_bytes * chunks);
+    })
+}

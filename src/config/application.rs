@@ -1,0 +1,160 @@
+//! The keys of an application in a location, and what they mean.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::section::{Faults, Key};
+use super::value::Value;
+use super::{Place, Written};
+use crate::site::{Reload, Wsgi};
+
+/// What a location says of its application; `None` where nothing was said.
+#[derive(Debug, Default)]
+pub(super) struct ApplicationSection {
+    pub(super) wsgi: Option<Written<String>>,
+    python: Option<Written<String>>,
+    chdir: Option<Written<String>>,
+    processes: Option<usize>,
+    threads: Option<usize>,
+    env: Vec<(String, String)>,
+    timeout: Option<Duration>,
+    content_bytes_max: Option<u64>,
+    requests_max: Option<u64>,
+    lifetime: Option<Duration>,
+    memory_bytes_max: Option<u64>,
+    reload: Option<Reload>,
+    /// The first of these keys that was written.
+    place: Option<Place>,
+}
+
+pub(super) fn keys<T: AsMut<ApplicationSection>>() -> Vec<Key<T>> {
+    vec![
+        Key::new("wsgi", |it: &mut T, value, faults| {
+            let it = it.noted(value);
+            faults.set(&mut it.wsgi, value.written().map(Some));
+        }),
+        Key::new("python", |it, value, faults| {
+            let it = it.noted(value);
+            faults.set(&mut it.python, value.written().map(Some));
+        }),
+        Key::new("chdir", |it, value, faults| {
+            let it = it.noted(value);
+            faults.set(&mut it.chdir, value.written().map(Some));
+        }),
+        Key::new("processes", |it, value, faults| {
+            let it = it.noted(value);
+            faults.set(&mut it.processes, value.count_to(PROCESSES_MAX).map(Some));
+        }),
+        Key::new("threads", |it, value, faults| {
+            let it = it.noted(value);
+            faults.set(&mut it.threads, value.count_to(THREADS_MAX).map(Some));
+        }),
+        Key::new("env", |it, value, faults| {
+            let it = it.noted(value);
+            it.env = read_env(value, faults);
+        }),
+        Key::new("timeout", |it, value, faults| {
+            let it = it.noted(value);
+            faults.set(&mut it.timeout, value.duration().map(Some));
+        }),
+        Key::new("content_bytes_max", |it, value, faults| {
+            let it = it.noted(value);
+            faults.set(&mut it.content_bytes_max, value.bytes(0).map(Some));
+        }),
+        Key::new("requests_max", |it, value, faults| {
+            let it = it.noted(value);
+            faults.set(&mut it.requests_max, value.count(1).map(Some));
+        }),
+        Key::new("lifetime", |it, value, faults| {
+            let it = it.noted(value);
+            faults.set(&mut it.lifetime, value.duration().map(Some));
+        }),
+        Key::new("memory_bytes_max", |it, value, faults| {
+            let it = it.noted(value);
+            faults.set(&mut it.memory_bytes_max, value.bytes(1).map(Some));
+        }),
+        Key::new("reload", |it, value, faults| {
+            let it = it.noted(value);
+            faults.set(&mut it.reload, value.choice(RELOADS).map(Some));
+        }),
+    ]
+}
+
+trait Noted {
+    fn noted(&mut self, value: Value<'_>) -> &mut ApplicationSection;
+}
+
+impl<T: AsMut<ApplicationSection>> Noted for T {
+    fn noted(&mut self, value: Value<'_>) -> &mut ApplicationSection {
+        let section = self.as_mut();
+        section.place.get_or_insert(value.place());
+        section
+    }
+}
+
+impl ApplicationSection {
+    /// Whether any of these keys was written.
+    pub(super) fn is_written(&self) -> bool {
+        self.place.is_some()
+    }
+
+    /// The application, if there is one.
+    pub(super) fn wsgi(&self, base: &Path, faults: &mut Faults) -> Option<Wsgi> {
+        let Some(target) = &self.wsgi else {
+            if let Some(place) = self.place {
+                let message =
+                    "this key is about an application: say wsgi = \"module:callable\", too";
+                faults.note(place, message);
+            }
+            return None;
+        };
+        let directory = self.chdir.as_ref().map_or(base.to_owned(), |it| base.join(&it.value));
+        let directory = if directory.as_os_str().is_empty() { ".".into() } else { directory };
+        if !directory.is_dir() {
+            let place = self.chdir.as_ref().map_or(target.place, |it| it.place);
+            faults.note(place, format!("cannot run in {directory:?}: it is not a directory"));
+            return None;
+        }
+        // A name alone is looked for in the PATH.
+        let python = self.python.as_ref().map(|it| match it.value.contains('/') {
+            true => std::path::absolute(base.join(&it.value)).unwrap_or(base.join(&it.value)),
+            false => PathBuf::from(&it.value),
+        });
+        Some(Wsgi::new(&target.value).with(|it| {
+            it.directory = directory;
+            it.python = python.unwrap_or_else(|| it.python.clone());
+            it.environment = self.env.clone();
+            it.processes = self.processes.unwrap_or(it.processes);
+            it.threads = self.threads.unwrap_or(it.threads);
+            it.timeout = self.timeout.unwrap_or(it.timeout);
+            it.content_bytes_max = self.content_bytes_max.unwrap_or(it.content_bytes_max);
+            it.requests_max = self.requests_max.unwrap_or(it.requests_max);
+            it.lifetime = self.lifetime.unwrap_or(it.lifetime);
+            it.memory_bytes_max = self.memory_bytes_max.unwrap_or(it.memory_bytes_max);
+            it.reload = self.reload.unwrap_or(it.reload);
+        }))
+    }
+}
+
+fn read_env(value: Value<'_>, faults: &mut Faults) -> Vec<(String, String)> {
+    let Some(table) = faults.take(value.table()) else {
+        return Vec::new();
+    };
+    let mut env = Vec::new();
+    for (name, written) in table {
+        let text: &str = name.get_ref();
+        if text.is_empty() || text.contains(['=', '\0']) {
+            let message = format!("{text:?} is no name of a variable");
+            faults.note(Place::File(name.span().start), message);
+        } else if let Some(value) = faults.take(Value::new(text, written).any_text()) {
+            env.push((text.to_owned(), value.to_owned()));
+        }
+    }
+    env
+}
+
+const RELOADS: &[(&str, Reload)] = &[("never", Reload::Never), ("on-change", Reload::OnChange)];
+
+/// More are a typing error.
+const PROCESSES_MAX: usize = 1024;
+const THREADS_MAX: usize = 256;

@@ -1,0 +1,51 @@
+//! The methods of a directory, as they are written. Knows which ones there are for files.
+
+use super::Fault;
+use super::section::nearest;
+use super::value::Value;
+use crate::http::Method;
+
+/// The methods of an array, each once.
+pub(super) fn read(value: Value<'_>) -> Result<Vec<Method>, Fault> {
+    let mut methods = Vec::new();
+    for item in value.items() {
+        let method = read_one(item)?;
+        if !methods.contains(&method) {
+            methods.push(method);
+        }
+    }
+    if methods.is_empty() {
+        return Err(value.fault("must name a method; without this key they are GET and HEAD"));
+    }
+    if methods.contains(&Method::Head) && !methods.contains(&Method::Get) {
+        return Err(value.fault("must hold GET where they hold HEAD"));
+    }
+    Ok(methods)
+}
+
+fn read_one(item: Value<'_>) -> Result<Method, Fault> {
+    let name = item.text()?;
+    let method = Method::recognise(name.as_bytes());
+    match method {
+        Some(method) if FILES.contains(&method) => Ok(method),
+        Some(Method::Options) => Err(item.fault("need not hold OPTIONS, which is always answered")),
+        Some(method) => Err(item.fault(format_args!(
+            "cannot hold {method}, which means nothing to files: they take {}",
+            names().join(", ")
+        ))),
+        None => {
+            let near = nearest(&name.to_ascii_uppercase(), &names());
+            let hint = near.map_or_else(
+                || format!("files take {}", names().join(", ")),
+                |near| format!("did you mean \"{near}\"?"),
+            );
+            Err(item.fault(format_args!("hold no method {name:?}; {hint}")))
+        }
+    }
+}
+
+fn names() -> Vec<&'static str> {
+    FILES.iter().map(|method| method.as_str()).collect()
+}
+
+const FILES: [Method; 5] = [Method::Get, Method::Head, Method::Post, Method::Put, Method::Delete];

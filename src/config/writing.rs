@@ -1,0 +1,98 @@
+//! The *meaning* of the keys that let clients change files: which methods a directory has, and by
+//! which rules. Knows nothing of the syntax that they were written in.
+
+use super::file::{Scope, Writing};
+use crate::files::{MissingDirectories, Root, WritableRoot, WriteRules};
+use crate::http::Method;
+use crate::site::Namesakes;
+
+/// What a scope says, and the top where it is silent.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Rules {
+    pub(super) methods: Vec<Method>,
+    pub(super) namesakes: Namesakes,
+    write: WriteRules,
+}
+
+impl Rules {
+    /// The first scope that says something is believed.
+    pub(super) fn of<'s>(scopes: impl Iterator<Item = &'s Scope> + Clone) -> Rules {
+        fn find<'s, T>(
+            scopes: impl Iterator<Item = &'s Scope> + Clone,
+            key: impl Fn(&'s Writing) -> Option<T>,
+        ) -> Option<T> {
+            scopes.clone().find_map(|scope| key(&scope.writing))
+        }
+        let default = WriteRules::default();
+        let file_mode = find(scopes.clone(), |it| it.upload_mode).unwrap_or(default.file_mode);
+        let makes = find(scopes.clone(), |it| it.create_full_put_path).unwrap_or_default();
+        let overwrites = find(scopes.clone(), |it| it.form_overwrite).unwrap_or_default();
+        let write = WriteRules {
+            file_mode,
+            directory_mode: directory_mode(file_mode),
+            missing_directories: match makes {
+                true => MissingDirectories::Make,
+                false => MissingDirectories::Refuse,
+            },
+            durability: find(scopes.clone(), |it| it.durability).unwrap_or(default.durability),
+            file_bytes_max: find(scopes.clone(), |it| it.upload_bytes_max)
+                .unwrap_or(default.file_bytes_max),
+            quota_bytes: find(scopes.clone(), |it| it.quota_bytes),
+            ..default
+        };
+        let methods = find(scopes, |it| it.methods.clone())
+            .unwrap_or_else(|| vec![Method::Get, Method::Head]);
+        let namesakes = if overwrites { Namesakes::Replace } else { Namesakes::Keep };
+        Rules { methods, namesakes, write }
+    }
+
+    pub(super) fn reads(&self) -> bool {
+        self.methods.contains(&Method::Get)
+    }
+
+    pub(super) fn writes(&self) -> bool {
+        self.methods.iter().any(|method| !matches!(method, Method::Get | Method::Head))
+    }
+}
+
+/// The roots that are written to. What is the same root by the same rules is one, so that its quota is
+/// one.
+#[derive(Default)]
+pub(super) struct WritableRoots {
+    known: Vec<(Root, WritableRoot)>,
+}
+
+impl WritableRoots {
+    pub(super) fn get(&mut self, root: &Root, rules: &Rules) -> WritableRoot {
+        let is_same = |(known, writable): &&(Root, WritableRoot)| {
+            known.path() == root.path()
+                && known.link_policy() == root.link_policy()
+                && *writable.rules() == rules.write
+        };
+        if let Some((_, writable)) = self.known.iter().find(is_same) {
+            return writable.clone();
+        }
+        let writable = WritableRoot::new(root.clone(), rules.write);
+        self.known.push((root.clone(), writable.clone()));
+        writable
+    }
+}
+
+/// Whoever may read a file may enter the directory that it is in; this server may do everything.
+fn directory_mode(file_mode: u32) -> u32 {
+    file_mode | (file_mode & 0o444) >> 2 | 0o700
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_read_files_may_enter_their_directory() {
+        for (file, directory) in
+            [(0o644, 0o755), (0o600, 0o700), (0o640, 0o750), (0o664, 0o775), (0o444, 0o755)]
+        {
+            assert_eq!(directory_mode(file), directory, "{file:o}");
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Why the program ends with something else than 0, and how that is told. Knows nothing of what
+//! was tried.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// What went wrong: a line for each thing, and the exit code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    pub code: u8,
+    /// For the operator; none where it has been told already.
+    pub lines: Vec<String>,
+}
+
+impl Failure {
+    /// Something failed at run time, such as a port that is taken.
+    pub fn at_run_time(message: impl Display) -> Failure {
+        Failure { code: AT_RUN_TIME, lines: vec![message.to_string()] }
+    }
+
+    /// What was asked for cannot be.
+    pub fn of_usage(messages: impl IntoIterator<Item = impl Display>) -> Failure {
+        Failure {
+            code: OF_USAGE,
+            lines: messages.into_iter().map(|message| message.to_string()).collect(),
+        }
+    }
+
+    /// Says it on standard error. Where that is gone, there is nobody to tell.
+    pub fn tell(&self) -> ExitCode {
+        for line in &self.lines {
+            let _ = io::stderr().write_all(format!("httpd: {line}\n").as_bytes());
+        }
+        ExitCode::from(self.code)
+    }
+}
+
+const AT_RUN_TIME: u8 = 1;
+const OF_USAGE: u8 = 2;

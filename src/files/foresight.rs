@@ -1,0 +1,146 @@
+//! What can be said of a change before its content has come.
+//!
+//! It must never wait for the disk, nor for a lock: it is asked on a worker.
+
+use super::locked;
+use super::upload::Target;
+use super::writable::{Obstacle, WritableRoot, WriteError, is_missing};
+use super::{Disk, Version};
+use crate::http::conditional::{Judgement, Preconditions};
+use crate::sys::file::{self, LastLink};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+impl WritableRoot {
+    /// Why a file of this length, if that is known, could not be stored at `path` as things are, so
+    /// that nobody need send or read it for nothing.
+    ///
+    /// `Ok` where nothing speaks against it or nothing can be told without waiting; what holds in the
+    /// end is for [`Upload::commit`](super::Upload::commit) to say.
+    ///
+    /// # Errors
+    /// What the commit would end in: see [`WriteError`].
+    pub fn foresee(
+        &self,
+        path: &[u8],
+        length: Option<u64>,
+        preconditions: &Preconditions,
+    ) -> Result<(), WriteError> {
+        WritableRoot::check_path(path)?;
+        let target = Target::of(path);
+        let occupant = match self.open_at_once(target.directory()) {
+            Ok(directory) => locked::look(directory.as_fd(), target.name(), Disk::MustNotBlock),
+            Err(error) if is_missing(&error) && self.makes_directories() => Ok(None),
+            Err(error) if is_missing(&error) => return Err(error.into()),
+            Err(error) => Err(error),
+        };
+        let Ok(occupant) = occupant else {
+            return Ok(());
+        };
+        if let Some((identity, None)) = occupant {
+            return Err(WriteError::Conflict(Obstacle::of(identity.kind)));
+        }
+        let validators = occupant.as_ref().and_then(|(_, version)| version.as_ref());
+        if preconditions.judge(validators.map(Version::validators)) == Judgement::Failed {
+            return Err(WriteError::PreconditionFailed);
+        }
+        if let (Some(quota), Some(length)) = (self.quota(), length) {
+            quota.foresee(length, occupant.map_or(0, |(identity, _)| identity.size_bytes))?;
+        }
+        Ok(())
+    }
+
+    fn open_at_once(&self, path: &[u8]) -> io::Result<OwnedFd> {
+        let start = file::open_directory_at_once(self.root().path())?;
+        let path = if path.is_empty() { Vec::new() } else { [path, b"/"].concat() };
+        file::open_beneath(
+            start.as_fd(),
+            &path,
+            self.root().link_policy(),
+            LastLink::Follow,
+            Disk::MustNotBlock,
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{MissingDirectories, Root, WriteRules};
+    use super::*;
+    use crate::sys::temporary::Directory;
+
+    fn root(here: &Directory, change: impl FnOnce(&mut WriteRules)) -> WritableRoot {
+        let mut rules = WriteRules::default();
+        change(&mut rules);
+        WritableRoot::new(Root::open(here.path()).expect("it was just made"), rules)
+    }
+
+    fn store(root: &WritableRoot, path: &[u8], content: &[u8]) -> Vec<u8> {
+        let mut upload = root.upload(path).expect("there is a directory");
+        upload.write(content).expect("there is room");
+        let stored = upload.commit(&Preconditions::none()).expect("nothing is in the way");
+        stored.version.etag().as_bytes().to_vec()
+    }
+
+    /// Has the kernel look first, so that it has at hand what is asked for.
+    fn foresee(root: &WritableRoot, path: &[u8], preconditions: &Preconditions) -> String {
+        let path_there = root.root().path().join(String::from_utf8_lossy(path).as_ref());
+        let _ = path_there.symlink_metadata();
+        match root.foresee(path, Some(10), preconditions) {
+            Ok(()) => "fine".to_owned(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    /// That there is nothing is known to the kernel on some file systems only.
+    #[track_caller]
+    fn is_told_if_known(root: &WritableRoot, path: &[u8], preconditions: &Preconditions, it: &str) {
+        let told = foresee(root, path, preconditions);
+        assert!(told == it || told == "fine", "{told}");
+    }
+
+    #[test]
+    fn what_is_in_the_way_is_told_before_anything_is_written() {
+        let here = Directory::new();
+        let root = root(&here, |_| {});
+        let tag = store(&root, b"a.txt", b"text");
+        std::fs::create_dir(here.at("d")).expect("it is ours");
+        std::os::unix::fs::symlink("a.txt", here.at("l")).expect("it is ours");
+        let none = Preconditions::none();
+        assert_eq!(foresee(&root, b"a.txt", &none), "fine");
+        assert_eq!(foresee(&root, b"new.txt", &none), "fine");
+        assert_eq!(foresee(&root, b"d/new.txt", &none), "fine");
+        assert_eq!(foresee(&root, b"d", &none), "a directory has this name");
+        assert_eq!(foresee(&root, b"l", &none), "a symbolic link has this name");
+        assert_eq!(foresee(&root, b"a.txt/b", &none), "there is no such directory");
+        is_told_if_known(&root, b"no/b", &none, "there is no such directory");
+        assert_eq!(foresee(&root, b".httpd-upload", &none), "the name is reserved");
+        assert_eq!(foresee(&root, b"a.txt", &Preconditions::if_match(&tag)), "fine");
+        for failing in [Preconditions::if_match(b"\"x\""), Preconditions::if_none_match(b"*")] {
+            assert_eq!(foresee(&root, b"a.txt", &failing), "a precondition failed");
+        }
+        is_told_if_known(&root, b"b", &Preconditions::if_match(b"*"), "a precondition failed");
+    }
+
+    #[test]
+    fn a_directory_that_will_be_made_is_in_nobodys_way() {
+        let here = Directory::new();
+        let root = root(&here, |rules| rules.missing_directories = MissingDirectories::Make);
+        assert_eq!(foresee(&root, b"no/b", &Preconditions::none()), "fine");
+        is_told_if_known(&root, b"no/b", &Preconditions::if_match(b"*"), "a precondition failed");
+    }
+
+    #[test]
+    fn a_quota_that_is_used_up_is_told_once_it_has_been_counted() {
+        let here = Directory::new();
+        let root = root(&here, |rules| rules.quota_bytes = Some(12));
+        let none = Preconditions::none();
+        assert_eq!(foresee(&root, b"b", &none), "fine", "nobody has counted");
+        store(&root, b"a", b"12345");
+        is_told_if_known(&root, b"b", &none, "there is no room left");
+        store(&root, b"b", b"1234567");
+        assert_eq!(foresee(&root, b"b", &none), "there is no room left");
+        root.remove(b"b", &none).expect("it is there");
+        assert_eq!(foresee(&root, b"a", &none), "fine", "five of the ten are there already");
+    }
+}

@@ -1,0 +1,89 @@
+//! A directory that nobody else changes for the moment, as far as they keep to it.
+//!
+//! It must never know what is changed.
+
+use super::Version;
+use super::writable::{Durability, WriteError};
+use crate::sys::file::{self, Disk, Identity, Kind};
+use crate::sys::write::{self, Lock};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant, SystemTime};
+
+/// An open directory under the lock. It is unlocked when this is dropped.
+#[derive(Debug)]
+pub(super) struct Locked {
+    directory: OwnedFd,
+}
+
+impl Locked {
+    /// Locks a directory by an opening that is the caller's alone, which is what excludes other
+    /// threads of this process too.
+    ///
+    /// flock(2) has no deadline: the lock is asked for again and again. Nobody holds it for longer
+    /// than a few calls that change names and times; what takes long, writing contents and waiting for
+    /// the disk, is done before or after.
+    pub(super) fn take(directory: OwnedFd, wait: Duration) -> Result<Locked, WriteError> {
+        let deadline = Instant::now() + wait;
+        let mut pause = PAUSE_MIN;
+        while write::try_lock(directory.as_fd())? == Lock::HeldElsewhere {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(WriteError::Busy);
+            }
+            std::thread::sleep(pause.min(left));
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+        Ok(Locked { directory })
+    }
+
+    pub(super) fn directory(&self) -> BorrowedFd<'_> {
+        self.directory.as_fd()
+    }
+
+    /// What has this name.
+    pub(super) fn look(&self, name: &[u8]) -> io::Result<Option<Occupant>> {
+        look(self.directory(), name, Disk::MayBlock)
+    }
+
+    /// Gives the lock back, and then waits for the disk if that is asked for.
+    pub(super) fn release(self, durability: Durability) -> Result<(), WriteError> {
+        write::unlock(self.directory());
+        if durability == Durability::FileAndDirectory {
+            write::sync_directory(self.directory())?;
+        }
+        Ok(())
+    }
+}
+
+/// What has a name; its version if it is a file.
+pub(super) type Occupant = (Identity, Option<Version>);
+
+/// What has this name in a directory, which need not be locked: then it may be another in a moment.
+pub(super) fn look(
+    directory: BorrowedFd<'_>,
+    name: &[u8],
+    disk: Disk,
+) -> io::Result<Option<Occupant>> {
+    let open = match file::step(directory, name, disk) {
+        Ok(open) => open,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let identity = file::identity(open.as_fd())?;
+    let version = match identity.kind {
+        Kind::File => Some(Version::of(&identity, open.as_fd(), SystemTime::now())),
+        Kind::Directory | Kind::Link | Kind::Other => None,
+    };
+    Ok(Some((identity, version)))
+}
+
+impl Drop for Locked {
+    /// Closing the descriptor does not unlock while a process that is just being started has a copy.
+    fn drop(&mut self) {
+        write::unlock(self.directory());
+    }
+}
+
+const PAUSE_MIN: Duration = Duration::from_micros(100);
+const PAUSE_MAX: Duration = Duration::from_millis(5);

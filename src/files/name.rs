@@ -1,0 +1,124 @@
+//! Names that clients choose for files.
+//!
+//! It must never know what is on the disk.
+
+use std::fmt;
+
+/// Why a name is not given to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameError {
+    /// There is none, as in `a/`.
+    Empty,
+    /// `.` or `..`.
+    Dots,
+    /// A slash or a NUL, which no file's name has.
+    Impossible,
+    /// A control character: no listing or log could show it as it is.
+    Control,
+    /// Longer than 255 bytes.
+    TooLong,
+    /// A name of this server's own temporary files.
+    Reserved,
+}
+
+impl fmt::Display for NameError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            NameError::Empty => "the name is empty",
+            NameError::Dots => "the name is . or ..",
+            NameError::Impossible => "the name holds a slash or NUL",
+            NameError::Control => "the name holds a control character",
+            NameError::TooLong => "the name is too long",
+            NameError::Reserved => "the name is reserved",
+        })
+    }
+}
+
+/// Whether a file or directory of this name may be made.
+///
+/// Any bytes are a name that are no control characters, UTF-8 or not: what is served can be stored
+/// again. Whether names may begin with a dot is for the caller to say.
+pub fn check_name(name: &[u8]) -> Result<(), NameError> {
+    match name {
+        b"" => Err(NameError::Empty),
+        b"." | b".." => Err(NameError::Dots),
+        _ if name.contains(&b'/') || name.contains(&0) => Err(NameError::Impossible),
+        _ if name.iter().any(u8::is_ascii_control) => Err(NameError::Control),
+        _ if name.len() > NAME_BYTES_MAX => Err(NameError::TooLong),
+        _ if is_reserved(name) => Err(NameError::Reserved),
+        _ => Ok(()),
+    }
+}
+
+/// The name that a form's file is to have: the last component of what the client called it, which with
+/// some is a whole path, with slashes or with backslashes (RFC 7578 §4.2).
+///
+/// ```
+/// use httpd::files::name_from_client;
+/// assert_eq!(name_from_client(br"C:\x\y.txt"), Ok(&b"y.txt"[..]));
+/// assert!(name_from_client(b"../").is_err());
+/// ```
+///
+/// # Errors
+/// When that is no name for a file.
+pub fn name_from_client(filename: &[u8]) -> Result<&[u8], NameError> {
+    let name = filename.rsplit(|byte| matches!(byte, b'/' | b'\\')).next().unwrap_or_default();
+    check_name(name).map(|()| name)
+}
+
+/// Whether a name is one of this server's own temporary files, which are neither served nor listed nor
+/// stored. In any case of letters: some file systems do not tell them apart.
+pub fn is_reserved(name: &[u8]) -> bool {
+    name.get(..RESERVED.len()).is_some_and(|start| start.eq_ignore_ascii_case(RESERVED))
+}
+
+/// What all reserved names begin with.
+pub(super) const RESERVED: &[u8] = b".httpd-upload";
+
+/// The kernel's NAME_MAX.
+const NAME_BYTES_MAX: usize = 255;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_lead_elsewhere_or_show_as_something_else_are_refused() {
+        for (name, error) in [
+            (&b""[..], NameError::Empty),
+            (b".", NameError::Dots),
+            (b"..", NameError::Dots),
+            (b"a/b", NameError::Impossible),
+            (b"a\0", NameError::Impossible),
+            (b"a\nb", NameError::Control),
+            (b"\x7f", NameError::Control),
+            (&[b'n'; 256], NameError::TooLong),
+            (b".httpd-upload", NameError::Reserved),
+            (b".httpd-upload-0123", NameError::Reserved),
+            (b".HTTPD-Upload", NameError::Reserved),
+        ] {
+            assert_eq!(check_name(name), Err(error), "{}", name.escape_ascii());
+        }
+        for name in [&b"a"[..], b"...", b".a", b"a b%\"#", b"\xff\xfe", b"a\\b", &[b'n'; 255]] {
+            assert_eq!(check_name(name), Ok(()), "{}", name.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn of_a_path_from_a_client_the_last_component_counts() {
+        for (sent, name) in [
+            ("y.txt", "y.txt"),
+            (r"C:\x\y.txt", "y.txt"),
+            ("/etc/passwd", "passwd"),
+            ("../../y", "y"),
+            (r"..\..\y", "y"),
+            (r"a/b\c", "c"),
+            (r"a\b/c", "c"),
+        ] {
+            assert_eq!(name_from_client(sent.as_bytes()), Ok(name.as_bytes()), "{sent}");
+        }
+        for sent in ["", "/", r"C:\", "a/..", r"a\.", "a/.httpd-upload", "a\r\nb"] {
+            assert!(name_from_client(sent.as_bytes()).is_err(), "{sent:?}");
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! A file that is being written and that nobody shall see until it is complete.
+//!
+//! It must never know what it will be called.
+
+use super::name::RESERVED;
+use crate::sys::file::{self, Disk, Kind, LastLink, Symlinks};
+use crate::sys::write::{self, Lock, Overwrite};
+use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A file without a name; where the file system has none such, with a reserved one that nobody can
+/// guess. Dropped, it leaves nothing behind.
+#[derive(Debug)]
+pub(super) struct Temporary {
+    file: File,
+    name: Name,
+}
+
+#[derive(Debug)]
+enum Name {
+    None,
+    /// Locked for as long as it is being written, so that [`sweep`] can tell it from one that a
+    /// process left behind when it died.
+    Reserved(OwnedFd, Vec<u8>),
+    /// Its own: it stays.
+    Final,
+}
+
+impl Temporary {
+    /// On the file system of an open directory, or in it.
+    pub(super) fn create(directory: BorrowedFd<'_>, mode: u32) -> io::Result<Temporary> {
+        match write::create_nameless(directory, mode)? {
+            Some(file) => Ok(Temporary { file: file.into(), name: Name::None }),
+            None => Temporary::create_named(directory, mode),
+        }
+    }
+
+    pub(super) fn create_named(directory: BorrowedFd<'_>, mode: u32) -> io::Result<Temporary> {
+        let _ = sweep(directory);
+        // Each of these states has keys of its own, which begin with what the kernel gave at random.
+        let random = RandomState::new().hash_one(SystemTime::now());
+        let name = [RESERVED, format!("-{random:016x}").as_bytes()].concat();
+        let file = write::create(directory, &name, mode)?;
+        let name = Name::Reserved(directory.try_clone_to_owned()?, name);
+        let temporary = Temporary { file: file.into(), name };
+        write::try_lock(temporary.file.as_fd())?;
+        Ok(temporary)
+    }
+
+    /// The name that it has while it is being written, if it has one.
+    pub(super) fn reserved_name(&self) -> Option<&[u8]> {
+        match &self.name {
+            Name::Reserved(_, name) => Some(name),
+            Name::None | Name::Final => None,
+        }
+    }
+
+    pub(super) fn file(&mut self) -> &mut File {
+        &mut self.file
+    }
+
+    /// Gives it its name in a directory that the caller has locked, in one step. With
+    /// [`Overwrite::Never`] it fails with `AlreadyExists` where something has that name.
+    ///
+    /// A nameless file cannot take the place of another directly: it gets a reserved name first. As
+    /// the directory is locked, one such name is enough for everybody, and if there is a file of that
+    /// name, then a process died between the two steps: it is removed.
+    pub(super) fn place(
+        &mut self,
+        directory: BorrowedFd<'_>,
+        name: &[u8],
+        overwrite: Overwrite,
+    ) -> io::Result<()> {
+        match (&self.name, overwrite) {
+            (Name::Reserved(from, reserved), _) => {
+                write::rename((from.as_fd(), reserved), (directory, name), overwrite)?;
+            }
+            (_, Overwrite::Never) => write::link(self.file.as_fd(), directory, name)?,
+            (_, Overwrite::Always) => {
+                if let Err(error) = write::link(self.file.as_fd(), directory, RESERVED) {
+                    if error.kind() != io::ErrorKind::AlreadyExists {
+                        return Err(error);
+                    }
+                    write::remove_file(directory, RESERVED)?;
+                    write::link(self.file.as_fd(), directory, RESERVED)?;
+                }
+                let renamed =
+                    write::rename((directory, RESERVED), (directory, name), Overwrite::Always);
+                if let Err(error) = renamed {
+                    let _ = write::remove_file(directory, RESERVED);
+                    return Err(error);
+                }
+            }
+        }
+        self.name = Name::Final;
+        Ok(())
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if let Name::Reserved(directory, name) = &self.name {
+            let _ = write::remove_file(directory.as_fd(), name);
+        }
+    }
+}
+
+/// Removes what processes that died left behind in a directory, as far as that is found among the first
+/// names in it: files of [`Temporary::create_named`] that nobody has locked.
+pub(super) fn sweep(directory: BorrowedFd<'_>) -> io::Result<()> {
+    let mut left = SWEPT_MAX;
+    let mut found = Vec::new();
+    write::each_name(directory, |name| {
+        if name.starts_with(RESERVED) && name.len() > RESERVED.len() {
+            found.push(name.to_vec());
+        }
+        left -= 1;
+        if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    for name in found {
+        let _ = remove_if_stale(directory, &name);
+    }
+    Ok(())
+}
+
+/// The same, unless somebody is changing the directory; also of what was left between the two steps of
+/// [`Temporary::place`].
+pub(super) fn sweep_locked(directory: BorrowedFd<'_>) -> io::Result<()> {
+    if write::try_lock(directory)? == Lock::Taken {
+        let _ = write::remove_file(directory, RESERVED);
+        let swept = sweep(directory);
+        write::unlock(directory);
+        return swept;
+    }
+    Ok(())
+}
+
+fn remove_if_stale(directory: BorrowedFd<'_>, name: &[u8]) -> io::Result<()> {
+    let open =
+        file::open_beneath(directory, name, Symlinks::Never, LastLink::Refuse, Disk::MayBlock)?;
+    let identity = file::identity(open.as_fd())?;
+    // A file that was made just now may not have been locked yet.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let modified = Duration::from_secs(u64::try_from(identity.modified.seconds).unwrap_or(0));
+    if identity.kind == Kind::File
+        && now.saturating_sub(modified) > STALE_AFTER
+        && write::try_lock(open.as_fd())? == Lock::Taken
+    {
+        write::remove_file(directory, name)?;
+    }
+    Ok(())
+}
+
+/// Names of a directory that are looked at, so that an upload into a large one does not take longer.
+const SWEPT_MAX: usize = 1024;
+
+const STALE_AFTER: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::temporary::Directory;
+    use std::io::Write;
+    use std::time::Duration;
+
+    fn open(directory: &Directory) -> OwnedFd {
+        File::open(directory.path()).expect("it can be read").into()
+    }
+
+    fn names(directory: &Directory) -> Vec<String> {
+        let mut names: Vec<String> = std::fs::read_dir(directory.path())
+            .expect("it can be read")
+            .map(|entry| entry.expect("it is there").file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn dropped_it_leaves_nothing_and_placed_it_stays() {
+        type Create = fn(BorrowedFd<'_>, u32) -> io::Result<Temporary>;
+        for create in [Temporary::create as Create, Temporary::create_named] {
+            let here = Directory::new();
+            let directory = open(&here);
+            let directory = directory.as_fd();
+            drop(create(directory, 0o600).expect("there is room"));
+            assert_eq!(names(&here), [""; 0]);
+            for (contents, overwrite) in [("1", Overwrite::Never), ("2", Overwrite::Always)] {
+                let mut temporary = create(directory, 0o600).expect("there is room");
+                temporary.file().write_all(contents.as_bytes()).expect("there is room");
+                temporary.place(directory, b"a", overwrite).expect("it can be named");
+                drop(temporary);
+                assert_eq!(names(&here), ["a"]);
+                assert_eq!(std::fs::read_to_string(here.at("a")).expect("it is there"), contents);
+            }
+            let mut third = create(directory, 0o600).expect("there is room");
+            let taken = third.place(directory, b"a", Overwrite::Never).expect_err("it is taken");
+            assert_eq!(taken.kind(), io::ErrorKind::AlreadyExists);
+            here.make("d");
+            assert!(third.place(directory, b"d", Overwrite::Always).is_err());
+            drop(third);
+            assert_eq!(names(&here), ["a", "d"]);
+        }
+    }
+
+    #[test]
+    fn what_a_crash_left_between_two_steps_is_in_nobodys_way() {
+        let here = Directory::new();
+        here.write("a", "old").write(".httpd-upload", "left");
+        let directory = open(&here);
+        let mut temporary = Temporary::create(directory.as_fd(), 0o600).expect("there is room");
+        temporary.place(directory.as_fd(), b"a", Overwrite::Always).expect("it can be named");
+        assert_eq!(names(&here), ["a"]);
+    }
+
+    #[test]
+    fn what_the_dead_left_is_swept_and_what_the_living_write_is_not() {
+        let here = Directory::new();
+        let directory = open(&here);
+        let mut living = Temporary::create_named(directory.as_fd(), 0o600).expect("there is room");
+        let long_ago = SystemTime::now() - Duration::from_secs(3600);
+        living.file().set_modified(long_ago).expect("it is ours");
+        here.write(".httpd-upload-1", "").modify(".httpd-upload-1", long_ago);
+        here.write(".httpd-upload-2", "");
+        here.write("z", "").modify("z", long_ago);
+        sweep(directory.as_fd()).expect("it can be read");
+        let left = names(&here);
+        assert_eq!(left.len(), 3, "{left:?}");
+        assert!(!left.contains(&".httpd-upload-1".to_owned()), "{left:?}");
+        drop(living);
+        assert_eq!(names(&here), [".httpd-upload-2", "z"]);
+    }
+}

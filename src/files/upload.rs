@@ -1,0 +1,242 @@
+//! One file on its way into a root: written where nobody sees it, then put in its place in one step.
+//!
+//! It must never know where the bytes come from.
+
+use super::Version;
+use super::locked::Locked;
+use super::temporary::Temporary;
+use super::writable::{Durability, Obstacle, WritableRoot, WriteError, is_missing};
+use crate::http::conditional::{Judgement, Preconditions};
+use crate::sys::file::{self, Timestamp};
+use crate::sys::write::Overwrite;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// A file that is being stored. Dropped, it leaves nothing behind.
+///
+/// It may be written by one thread and committed by another; all of its methods may wait.
+#[derive(Debug)]
+pub struct Upload {
+    root: WritableRoot,
+    target: Target,
+    file: Temporary,
+    length: u64,
+    /// How much of it was on the disk when that was last waited for.
+    flushed: u64,
+}
+
+/// What was stored.
+#[derive(Clone, Copy, Debug)]
+pub struct Stored {
+    pub outcome: Outcome,
+    /// The version that it is. Its entity tag is strong, except on file systems whose times cannot be
+    /// set to the nanosecond or are not this kernel's: there it is weak for two seconds.
+    pub version: Version,
+    pub length: u64,
+}
+
+/// Whether something had the name before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Created,
+    Replaced,
+}
+
+/// Where a file is to stand: a directory beneath the root, and a name in it.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    path: Vec<u8>,
+    name_start: usize,
+}
+
+impl Target {
+    pub(super) fn of(path: &[u8]) -> Target {
+        let name_start = memchr::memrchr(b'/', path).map_or(0, |slash| slash + 1);
+        Target { path: path.to_vec(), name_start }
+    }
+
+    /// The path of the directory, without a slash behind it; empty for the root's.
+    pub(super) fn directory(&self) -> &[u8] {
+        self.path[..self.name_start].strip_suffix(b"/").unwrap_or_default()
+    }
+
+    pub(super) fn name(&self) -> &[u8] {
+        &self.path[self.name_start..]
+    }
+}
+
+impl Upload {
+    pub(super) fn new(root: WritableRoot, target: Target, file: Temporary) -> Upload {
+        Upload { root, target, file, length: 0, flushed: 0 }
+    }
+
+    /// Writes on where it ended.
+    ///
+    /// # Errors
+    /// [`WriteError::TooLarge`], [`WriteError::Full`], or what the disk says. After an error the file
+    /// is not to be committed: some of the bytes may have been written.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
+        let length = self.length + bytes.len() as u64;
+        if length > self.root.rules().file_bytes_max {
+            return Err(WriteError::TooLarge);
+        }
+        self.file.file().write_all(bytes)?;
+        self.length = length;
+        // By and by, so that the commit of a large file does not take as long as its upload did.
+        if length - self.flushed >= FLUSHED_BYTES
+            && self.root.rules().durability != Durability::Never
+        {
+            self.file.file().sync_data()?;
+            self.flushed = length;
+        }
+        Ok(())
+    }
+
+    /// What has been written, to be read again.
+    pub(super) fn file(&mut self) -> &File {
+        self.file.file()
+    }
+
+    /// How much has been written, in bytes.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Puts the file in its place, if the preconditions hold in that moment.
+    ///
+    /// The place is looked up anew: a directory that was moved meanwhile, or a link on the way that
+    /// leads elsewhere now, counts as it is now. The file's permissions are its own, not those of the
+    /// file that it replaces.
+    ///
+    /// # Errors
+    /// See [`WriteError`]. Whatever it is, nothing has changed, except where waiting for the disk
+    /// failed after the file was in place ([`Durability::FileAndDirectory`]).
+    pub fn commit(mut self, preconditions: &Preconditions) -> Result<Stored, WriteError> {
+        let durability = self.root.rules().durability;
+        if durability != Durability::Never {
+            self.file.file().sync_data()?;
+        }
+        let directory = match self.root.open(self.target.directory()) {
+            Err(error) if is_missing(&error) && self.root.makes_directories() => {
+                if preconditions.judge(None) == Judgement::Failed {
+                    return Err(WriteError::PreconditionFailed);
+                }
+                self.root.make(self.target.directory())?
+            }
+            opened => opened?,
+        };
+        let locked = Locked::take(directory, self.root.rules().lock_wait)?;
+        let stored = self.place(&locked, preconditions)?;
+        locked.release(durability)?;
+        Ok(stored)
+    }
+
+    fn place(
+        &mut self,
+        locked: &Locked,
+        preconditions: &Preconditions,
+    ) -> Result<Stored, WriteError> {
+        for _ in 0..TRIES_MAX {
+            let current = locked.look(self.target.name())?;
+            if let Some((identity, None)) = current {
+                return Err(WriteError::Conflict(Obstacle::of(identity.kind)));
+            }
+            let current = current.and_then(|(identity, version)| Some((identity, version?)));
+            let validators = current.as_ref().map(|(_, version)| version.validators());
+            if preconditions.judge(validators) == Judgement::Failed {
+                return Err(WriteError::PreconditionFailed);
+            }
+
+            let replaced = current.as_ref().map(|(identity, _)| identity);
+            let old_bytes = replaced.map_or(0, |identity| identity.size_bytes);
+            let quota = self.root.quota();
+            let charge = quota.map(|quota| quota.charge(self.length, old_bytes)).transpose()?;
+            set_time(self.file.file(), replaced.map(|identity| identity.modified))?;
+            let (outcome, overwrite) = match replaced {
+                None => (Outcome::Created, Overwrite::Never),
+                Some(_) => (Outcome::Replaced, Overwrite::Always),
+            };
+            match self.file.place(locked.directory(), self.target.name(), overwrite) {
+                // By somebody who does not take the lock: look again.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                placed => placed?,
+            }
+            if let Some(charge) = charge {
+                charge.keep();
+            }
+            let file = &*self.file.file();
+            let identity = file::identity(file.as_fd())?;
+            let version = Version::of(&identity, file.as_fd(), SystemTime::now());
+            return Ok(Stored { outcome, version, length: self.length });
+        }
+        Err(WriteError::Busy)
+    }
+}
+
+/// Gives the file a time of modification that no other version of its name has, as far as the clock
+/// and the file system tell times apart: later than the version before, and taken from the fine clock,
+/// so that it is also another than that of a version that was removed in between. (The kernel's own
+/// stamps would be the same for all that happens within a tick of up to 10 ms.)
+///
+/// It lies a little in the past, so that the time of change, which the kernel takes from its coarse
+/// clock, is later: that is what makes the entity tag strong at once ([`Version`]). Where the version
+/// before was written just now, or the file system keeps coarser times, that takes a short wait.
+fn set_time(file: &File, before: Option<Timestamp>) -> io::Result<()> {
+    let started = Instant::now();
+    loop {
+        let (wanted, before) = next_time(SystemTime::now(), before.map(system_time));
+        file.set_modified(wanted)?;
+        let seen = file::identity(file.as_fd())?;
+        let kept = system_time(seen.modified);
+        let is_later = before.is_none_or(|before| kept > before);
+        let will_be_strong = seen.changed > seen.modified;
+        let wait = match (is_later, kept == wanted) {
+            (false, _) => COARSE_TICK_MAX,
+            (true, true) if !will_be_strong => TICK_MAX,
+            (true, _) => return Ok(()),
+        };
+        if started.elapsed() >= wait {
+            return Ok(());
+        }
+        std::thread::sleep(STEP);
+    }
+}
+
+/// The time that a new version gets, and the one that it must be later than. A version from the future
+/// is no measure: its tag has never been strong.
+fn next_time(now: SystemTime, before: Option<SystemTime>) -> (SystemTime, Option<SystemTime>) {
+    let recent = now - BEHIND;
+    match before.filter(|before| *before <= now + FUTURE_MIN) {
+        Some(before) => (recent.max(before + Duration::from_nanos(1)), Some(before)),
+        None => (recent, None),
+    }
+}
+
+/// Times before 1970 count as 1970.
+fn system_time(time: Timestamp) -> SystemTime {
+    let seconds = u64::try_from(time.seconds).unwrap_or(0).min(SECONDS_MAX);
+    UNIX_EPOCH + Duration::new(seconds, time.nanoseconds % 1_000_000_000)
+}
+
+/// A slow disk writes so much in a few seconds.
+const FLUSHED_BYTES: u64 = 32 * 1024 * 1024;
+
+/// How often something may come to have the name that had none a moment before.
+const TRIES_MAX: usize = 4;
+
+/// Longer than a tick of the kernel's coarse clock, 10 ms at 100 Hz.
+const BEHIND: Duration = Duration::from_millis(20);
+const TICK_MAX: Duration = Duration::from_millis(40);
+
+/// Longer than the tick of any file system's clock, FAT's two seconds.
+const COARSE_TICK_MAX: Duration = Duration::from_millis(2200);
+
+const STEP: Duration = Duration::from_millis(2);
+
+/// More than clocks of this machine differ by.
+const FUTURE_MIN: Duration = Duration::from_secs(1);
+
+/// The year 9999 or so.
+const SECONDS_MAX: u64 = 253_402_300_799;

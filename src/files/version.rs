@@ -1,0 +1,218 @@
+//! One version of a file: what tells it from every other version, and how much that can be relied on.
+//!
+//! It must never know where the file is, or who asks.
+
+use crate::http::conditional::Validators;
+use crate::http::etag::{ETag, Strength};
+use crate::sys::file::{self, Clock, Identity};
+use std::os::fd::BorrowedFd;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// The validators of one version of a file (RFC 9110 §8.8).
+///
+/// An entity tag may be strong only if no other contents of that file can ever have the same time of
+/// modification (mtime) and the same size. That can be said of a file in two cases.
+///
+/// **It has rested.** Its mtime lies two seconds back, which is longer than a tick of any file
+/// system's clock: a later write will have a later mtime.
+///
+/// **Something has happened to it since it was written**: the time of its last change (ctime) is later
+/// than its mtime, both by this kernel's own clock. Then
+/// - a later write in place gets an mtime that is no earlier than that ctime, hence later than the
+///   mtime seen. The kernel takes both from one clock with one granularity, be that of seconds or of
+///   nanoseconds, and no program can set a ctime. Where time stamps are multigrain (Linux 6.13) the
+///   clock may be finer, but no stamp is ever earlier than one that was given out before.
+/// - no write is under way that set this mtime and has not yet written all of its bytes, which is what
+///   a reader of a file just being written must fear: a write holds the inode's lock from before it
+///   sets mtime and ctime, to the same value, until its last byte is in place; and changing names,
+///   permissions or times, which is all that can make ctime alone go on, needs that same lock.
+/// - an mtime that was set by a program (`cp -p`, `rsync -t`, `touch -d`) moves ctime to now. Set to the
+///   past it satisfies the condition, and then the above holds; set to now or to the future it does
+///   not, and the tag stays weak until the file has rested.
+///
+/// Both times being equal, or either coming from another machine, a program (FUSE) or a file system
+/// that keeps only one of them (FAT), is in doubt, and the tag is weak.
+///
+/// Not told by either rule: what a program writes through a memory map or by asynchronous direct
+/// output, after the kernel has set the time; a clock that is set back; and somebody who gives other
+/// contents of the same size the same mtime, or prepares two files in one tick and moves one after
+/// the other to the same name.
+///
+/// A date (`Last-Modified`) shows whole seconds and is strong only where the file has rested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Version {
+    etag: ETag,
+    modified: SystemTime,
+    date: Strength,
+}
+
+impl Version {
+    /// The version of an open regular file that has just been found to be `identity`. For a young
+    /// file it may cost a system call.
+    pub(super) fn of(identity: &Identity, file: BorrowedFd<'_>, wall: SystemTime) -> Version {
+        Version::with_clock(identity, || file::clock(file), wall)
+    }
+
+    pub(super) fn with_clock(
+        identity: &Identity,
+        clock: impl FnOnce() -> Clock,
+        wall: SystemTime,
+    ) -> Version {
+        let date = if rests_from(identity) <= wall { Strength::Strong } else { Strength::Weak };
+        let strength = if date == Strength::Strong
+            || identity.changed > identity.modified && clock() == Clock::Kernel
+        {
+            Strength::Strong
+        } else {
+            Strength::Weak
+        };
+        Version {
+            etag: ETag::of(identity.modified.total_nanoseconds(), identity.size_bytes, strength),
+            modified: shown_as_modified(identity, wall),
+            date,
+        }
+    }
+
+    /// Weak while other contents could still come to have the same.
+    pub fn etag(&self) -> &ETag {
+        &self.etag
+    }
+
+    /// When it was modified: in whole seconds, neither before 1970 nor later than it was found
+    /// (RFC 9110 §8.8.2.1). Exactly what `Last-Modified` shows.
+    pub fn modified(&self) -> SystemTime {
+        self.modified
+    }
+
+    /// What preconditions are judged by.
+    pub fn validators(&self) -> Validators<'_> {
+        Validators { etag: &self.etag, modified: self.modified, date: self.date }
+    }
+
+    /// Whether the file had rested: nothing about this will ever be said otherwise.
+    pub(super) fn is_settled(&self) -> bool {
+        self.date == Strength::Strong
+    }
+}
+
+/// How long until this version of a file has rested; zero when it has.
+pub(super) fn settles_in(identity: &Identity, wall: SystemTime) -> Duration {
+    rests_from(identity).duration_since(wall).unwrap_or(Duration::ZERO)
+}
+
+fn shown_as_modified(identity: &Identity, wall: SystemTime) -> SystemTime {
+    let now = wall.duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    let modified = u64::try_from(identity.modified.seconds).unwrap_or(0);
+    UNIX_EPOCH + Duration::from_secs(modified.min(now))
+}
+
+/// Times before 1970 count as 1970, and those that no clock can show as never.
+fn rests_from(identity: &Identity) -> SystemTime {
+    let modified = identity.modified;
+    let since_1970 = Duration::new(
+        u64::try_from(modified.seconds).unwrap_or(0),
+        modified.nanoseconds % 1_000_000_000,
+    );
+    UNIX_EPOCH + since_1970.min(NEVER) + RESTS_AFTER
+}
+
+/// After so long a file that is not being written any more has another time of modification than any
+/// later version will have, on every file system (the coarsest clock ticks every two seconds).
+const RESTS_AFTER: Duration = Duration::from_secs(2);
+
+/// The year 9999 or so.
+const NEVER: Duration = Duration::from_secs(253_402_300_799);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::file::{Kind, Timestamp};
+    use crate::sys::temporary::Directory;
+    use std::os::fd::AsFd;
+
+    fn version(modified_seconds: i64, changed_after: i64, clock: Clock, wall: u64) -> Version {
+        let modified = Timestamp { seconds: modified_seconds, nanoseconds: 7 };
+        let changed = match changed_after {
+            0 => modified,
+            later => Timestamp { seconds: modified_seconds, nanoseconds: 7 + later as u32 },
+        };
+        let identity = Identity {
+            device: 1,
+            inode: 2,
+            kind: Kind::File,
+            names: 1,
+            size_bytes: 3,
+            modified,
+            changed,
+        };
+        Version::with_clock(&identity, || clock, UNIX_EPOCH + Duration::from_secs(wall))
+    }
+
+    #[test]
+    fn a_file_is_never_shown_as_modified_later_than_now() {
+        let shown = |modified, wall| version(modified, 0, Clock::Kernel, wall).modified();
+        assert_eq!(shown(2000, 1000), UNIX_EPOCH + Duration::from_secs(1000));
+        assert_eq!(shown(1000, 2000), UNIX_EPOCH + Duration::from_secs(1000));
+        assert_eq!(shown(-5, 2000), UNIX_EPOCH);
+        assert_eq!(shown(i64::MAX, 2000), UNIX_EPOCH + Duration::from_secs(2000));
+    }
+
+    #[test]
+    fn the_tag_is_weak_until_the_file_has_rested() {
+        for (modified, wall, weak) in [
+            (1000, 1000, true),
+            (1000, 1002, true),
+            (1000, 1003, false),
+            (9000, 1000, true),
+            (i64::MAX, 1000, true),
+            (i64::MIN, 1000, false),
+        ] {
+            let version = version(modified, 0, Clock::Kernel, wall);
+            assert_eq!(version.etag().is_weak(), weak, "modified {modified}, now {wall}");
+            assert_eq!(version.is_settled(), !weak);
+        }
+    }
+
+    #[test]
+    fn what_has_changed_otherwise_since_it_was_written_has_a_strong_tag_at_once() {
+        let young = version(1000, 1, Clock::Kernel, 1000);
+        assert!(!young.etag().is_weak());
+        assert!(!young.is_settled(), "the date is another matter");
+        assert_eq!(young.validators().date, Strength::Weak);
+        assert_eq!(young.etag(), version(1000, 1, Clock::Kernel, 2000).etag());
+    }
+
+    #[test]
+    fn in_doubt_the_tag_is_weak() {
+        assert!(version(1000, 0, Clock::Kernel, 1000).etag().is_weak());
+        assert!(version(1000, 1, Clock::Unknown, 1000).etag().is_weak());
+        assert!(!version(1000, 1, Clock::Unknown, 1003).etag().is_weak());
+    }
+
+    /// The claim itself, asked of the kernel: what is written after a strong tag was seen has another.
+    #[test]
+    fn a_write_after_a_strong_tag_was_seen_changes_the_tag() {
+        let here = Directory::new();
+        let seen = |name: &str| {
+            let file = std::fs::File::open(here.at(name)).expect("it is there");
+            let identity = file::identity(file.as_fd()).expect("it can be asked");
+            *Version::of(&identity, file.as_fd(), SystemTime::now()).etag()
+        };
+        let mut strong = 0;
+        for round in 0..200 {
+            here.write("a", format!("{round:04}"));
+            assert!(seen("a").is_weak(), "mtime and ctime are the same");
+            for _ in 0..2 {
+                // A later ctime, though perhaps not yet in this tick.
+                here.rename("a", "b").rename("b", "a");
+            }
+            let before = seen("a");
+            here.write("a", format!("{:04}", round + 1000));
+            let after = seen("a");
+            strong += usize::from(!before.is_weak());
+            assert!(before.is_weak() || !before.matches_weakly(after.opaque()), "{before:?}");
+            assert!(!after.matches_strongly(before.as_bytes()));
+        }
+        eprintln!("{strong} of 200 tags were strong");
+    }
+}

@@ -1,0 +1,340 @@
+//! Forms with files: `multipart/form-data` (RFC 7578, RFC 2046 §5.1), read as the bytes come in.
+//!
+//! Pure: bytes in, events out; of the bytes only the head of the part in hand is kept.
+
+use super::parameters::{Broken, Parameters};
+use std::fmt;
+
+/// How much a form may ask of its reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FormLimits {
+    pub parts_max: usize,
+    /// Bytes of the headers of one part.
+    pub head_bytes_max: usize,
+}
+
+impl Default for FormLimits {
+    fn default() -> FormLimits {
+        FormLimits { parts_max: 1000, head_bytes_max: 8 * 1024 }
+    }
+}
+
+/// Reads a form piece by piece. However the bytes are cut, they give the same events, but for where
+/// data is cut.
+///
+/// ```
+/// use httpd::http::form::{Event, Form, FormLimits};
+/// let mut form = Form::new(b"multipart/form-data; boundary=b", FormLimits::default())?;
+/// let mut input: &[u8] = b"--b\r\nContent-Disposition: form-data; name=n\r\n\r\nsome\r\n--b--\r\n";
+/// let mut data = Vec::new();
+/// while let Some(event) = form.read(&mut input)? {
+///     match event {
+///         Event::Part(head) => assert_eq!(head.name, b"n"),
+///         Event::Data(bytes) => data.extend_from_slice(bytes),
+///         Event::PartEnd | Event::End => {}
+///     }
+/// }
+/// form.finish()?;
+/// assert_eq!(data, b"some");
+/// # Ok::<(), httpd::http::form::FormError>(())
+/// ```
+#[derive(Debug)]
+pub struct Form {
+    /// CRLF, two hyphens and the boundary.
+    delimiter: Vec<u8>,
+    state: State,
+    /// How much of the delimiter the last bytes were.
+    matched: usize,
+    /// How much of that was not in the data: the line end before it belongs to what went before.
+    borrowed: usize,
+    head: Vec<u8>,
+    parts: usize,
+    limits: FormLimits,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Preamble,
+    /// Behind a boundary: hyphens, padding or the end of the line.
+    Delimiter,
+    Padding,
+    LineEnd,
+    Hyphen,
+    Head,
+    Data,
+    Epilogue,
+}
+
+/// What was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// A part begins.
+    Part(PartHead),
+    /// Some of the part's data; never empty.
+    Data(&'a [u8]),
+    /// The part is complete.
+    PartEnd,
+    /// The form is complete. What follows is ignored (RFC 2046 §5.1.1).
+    End,
+}
+
+/// What a part says of itself. The bytes are as the client sent them, and so not to be trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartHead {
+    /// The name of the form's field.
+    pub name: Vec<u8>,
+    /// The name of the file, if it is one. Some clients send a whole path. `%22`, which browsers send
+    /// for a quote, stays as it is: they send a percent sign as it is, too. `filename*` is ignored
+    /// (RFC 7578 §4.2).
+    pub filename: Option<Vec<u8>>,
+    /// The value of the part's `Content-Type`.
+    pub content_type: Option<Vec<u8>>,
+}
+
+/// Why a form cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FormError {
+    /// The content is something else, or its type names no boundary.
+    NotAForm,
+    HeadTooLarge,
+    Malformed(&'static str),
+    TooManyParts,
+    /// It ended before its last boundary.
+    Truncated,
+}
+
+impl fmt::Display for FormError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            FormError::NotAForm => "not multipart/form-data with a boundary",
+            FormError::HeadTooLarge => "headers of a part too large",
+            FormError::Malformed(what) => what,
+            FormError::TooManyParts => "too many parts",
+            FormError::Truncated => "the form ends before its last boundary",
+        })
+    }
+}
+
+impl std::error::Error for FormError {}
+
+/// What a search for the delimiter came upon.
+enum Found<'a> {
+    /// So many bytes of the input are none of it.
+    Data(&'a [u8]),
+    /// The bytes that looked like its beginning are none of it: a place in the delimiter.
+    Held(std::ops::Range<usize>),
+    Delimiter,
+    InputEnd,
+}
+
+impl Form {
+    /// A reader of content of this `Content-Type`.
+    ///
+    /// # Errors
+    /// [`FormError::NotAForm`]: another type, or a boundary that is not 1 to 70 of the characters that
+    /// may be in one (RFC 2046 §5.1.1).
+    pub fn new(content_type: &[u8], limits: FormLimits) -> Result<Form, FormError> {
+        let parameters = Parameters::of(content_type);
+        if !parameters.value.eq_ignore_ascii_case(b"multipart/form-data") {
+            return Err(FormError::NotAForm);
+        }
+        let boundary = match parameters.find(b"boundary") {
+            Ok(Some(boundary)) if is_boundary(&boundary) => boundary,
+            _ => return Err(FormError::NotAForm),
+        };
+        Ok(Form {
+            delimiter: [b"\r\n--", &boundary[..]].concat(),
+            state: State::Preamble,
+            matched: LINE_END_BYTES,
+            borrowed: LINE_END_BYTES,
+            head: Vec::new(),
+            parts: 0,
+            limits,
+        })
+    }
+
+    /// Reads on, moving `input` forward, up to the next event. `None`: the input is used up.
+    ///
+    /// # Errors
+    /// After an error there is nothing more to be read.
+    pub fn read<'form, 'input: 'form>(
+        &'form mut self,
+        input: &mut &'input [u8],
+    ) -> Result<Option<Event<'form>>, FormError> {
+        loop {
+            match self.state {
+                State::Preamble => match self.search(input) {
+                    Found::Data(_) | Found::Held(_) => {}
+                    Found::Delimiter => self.state = State::Delimiter,
+                    Found::InputEnd => return Ok(None),
+                },
+                State::Data => match self.search(input) {
+                    Found::Data(data) => return Ok(Some(Event::Data(data))),
+                    Found::Held(held) if held.is_empty() => {}
+                    Found::Held(held) => return Ok(Some(Event::Data(&self.delimiter[held]))),
+                    Found::Delimiter => {
+                        self.state = State::Delimiter;
+                        return Ok(Some(Event::PartEnd));
+                    }
+                    Found::InputEnd => return Ok(None),
+                },
+                State::Head => {
+                    if !self.read_head(input)? {
+                        return Ok(None);
+                    }
+                    let head = parse_head(&self.head)?;
+                    self.state = State::Data;
+                    self.matched = LINE_END_BYTES;
+                    self.borrowed = LINE_END_BYTES;
+                    return Ok(Some(Event::Part(head)));
+                }
+                State::Epilogue => {
+                    *input = &[];
+                    return Ok(None);
+                }
+                State::Delimiter | State::Padding | State::LineEnd | State::Hyphen => {
+                    let Some((&byte, rest)) = input.split_first() else {
+                        return Ok(None);
+                    };
+                    *input = rest;
+                    self.state = self.after_boundary(byte)?;
+                    if self.state == State::Epilogue {
+                        return Ok(Some(Event::End));
+                    }
+                }
+            }
+        }
+    }
+
+    /// To be called when there are no more bytes.
+    ///
+    /// # Errors
+    /// [`FormError::Truncated`] when the last boundary has not been read.
+    pub fn finish(&self) -> Result<(), FormError> {
+        if self.state == State::Epilogue { Ok(()) } else { Err(FormError::Truncated) }
+    }
+
+    /// Looks for the delimiter. No boundary holds a CR, so that a match that fails can only begin
+    /// anew with the byte that it fails at.
+    fn search<'a>(&mut self, input: &mut &'a [u8]) -> Found<'a> {
+        if self.matched == 0 {
+            let data = memchr::memchr(b'\r', input).map_or(*input, |place| &input[..place]);
+            *input = &input[data.len()..];
+            if !data.is_empty() {
+                return Found::Data(data);
+            }
+        }
+        while let Some((&byte, rest)) = input.split_first() {
+            if byte != self.delimiter[self.matched] {
+                let held = self.borrowed..self.matched;
+                (self.matched, self.borrowed) = (0, 0);
+                return Found::Held(held);
+            }
+            *input = rest;
+            self.matched += 1;
+            if self.matched == self.delimiter.len() {
+                (self.matched, self.borrowed) = (0, 0);
+                return Found::Delimiter;
+            }
+        }
+        Found::InputEnd
+    }
+
+    /// What comes after this byte behind a boundary: `--` closes the form, and the end of the line,
+    /// after white space, begins a part.
+    fn after_boundary(&mut self, byte: u8) -> Result<State, FormError> {
+        match (self.state, byte) {
+            (State::Delimiter, b'-') => Ok(State::Hyphen),
+            (State::Hyphen, b'-') => Ok(State::Epilogue),
+            (State::Delimiter | State::Padding, b' ' | b'\t') => Ok(State::Padding),
+            (State::Delimiter | State::Padding, b'\r') => Ok(State::LineEnd),
+            (State::LineEnd, b'\n') if self.parts == self.limits.parts_max => {
+                Err(FormError::TooManyParts)
+            }
+            (State::LineEnd, b'\n') => {
+                self.parts += 1;
+                self.head.clear();
+                Ok(State::Head)
+            }
+            _ => Err(FormError::Malformed("something else behind a boundary")),
+        }
+    }
+
+    /// Takes in the head of a part up to its empty line; whether that has been reached.
+    fn read_head(&mut self, input: &mut &[u8]) -> Result<bool, FormError> {
+        while !input.is_empty() {
+            let end = memchr::memchr(b'\n', input).map_or(input.len(), |place| place + 1);
+            let (line, rest) = input.split_at(end);
+            if self.head.len() + line.len() > self.limits.head_bytes_max {
+                return Err(FormError::HeadTooLarge);
+            }
+            self.head.extend_from_slice(line);
+            *input = rest;
+            if self.head.ends_with(b"\n") && !self.head.ends_with(b"\r\n") {
+                return Err(FormError::Malformed("bare line feed in the head of a part"));
+            }
+            if self.head.ends_with(b"\r\n\r\n") || self.head == b"\r\n" {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// The head of a part, with its empty line.
+fn parse_head(head: &[u8]) -> Result<PartHead, FormError> {
+    let mut disposition = None;
+    let mut content_type = None;
+    for line in head.split(|&byte| byte == b'\n') {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.is_empty() {
+            continue;
+        }
+        if line.iter().any(|byte| matches!(byte, b'\r' | b'\0')) {
+            return Err(FormError::Malformed("control character in the head of a part"));
+        }
+        let colon = memchr::memchr(b':', line)
+            .filter(|&colon| colon > 0 && line[..colon].iter().all(u8::is_ascii_graphic))
+            .ok_or(FormError::Malformed("no header in the head of a part"))?;
+        let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
+        let slot = if name.eq_ignore_ascii_case(b"Content-Disposition") {
+            &mut disposition
+        } else if name.eq_ignore_ascii_case(b"Content-Type") {
+            &mut content_type
+        } else {
+            // RFC 7578 §4.8: all others are ignored.
+            continue;
+        };
+        if slot.replace(value).is_some() {
+            return Err(FormError::Malformed("repeated header in the head of a part"));
+        }
+    }
+
+    let disposition = Parameters::of(disposition.unwrap_or_default());
+    if !disposition.value.eq_ignore_ascii_case(b"form-data") {
+        return Err(FormError::Malformed("a part without Content-Disposition: form-data"));
+    }
+    let parameter = |name| match disposition.find(name) {
+        Ok(value) => Ok(value.map(|value| value.into_owned())),
+        Err(Broken) => Err(FormError::Malformed("broken Content-Disposition")),
+    };
+    Ok(PartHead {
+        name: parameter(b"name")?.ok_or(FormError::Malformed("a part without a name"))?,
+        filename: parameter(b"filename")?,
+        content_type: content_type.map(<[u8]>::to_vec),
+    })
+}
+
+fn is_boundary(boundary: &[u8]) -> bool {
+    let may_be_in_one =
+        |&byte: &u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(&byte);
+    (1..=70).contains(&boundary.len())
+        && boundary.iter().all(may_be_in_one)
+        && !boundary.ends_with(b" ")
+}
+
+/// A boundary at the very beginning, of the form or of a part's content, needs no line end before it.
+const LINE_END_BYTES: usize = 2;
+
+#[cfg(test)]
+mod tests;

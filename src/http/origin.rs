@@ -1,0 +1,56 @@
+//! Whether a browser sends a request on behalf of a page of another origin (RFC 6454, Fetch
+//! Metadata).
+
+use super::Request;
+
+/// Whether it does, as far as it says so: every browser does where the request might change something.
+/// What is no browser says nothing, and acts for nobody else.
+///
+/// `Sec-Fetch-Site` (W3C Fetch Metadata) is what a browser itself has made out, and counts where it is
+/// sent: over TLS, and to this machine. Elsewhere `Origin` is held against the host that the request is
+/// for; their schemes cannot be compared, for behind a proxy nobody knows the client's.
+pub fn is_other(request: &Request<'_>) -> bool {
+    if let Some(site) = request.header("Sec-Fetch-Site") {
+        return !matches!(site, b"same-origin" | b"none");
+    }
+    request.header("Origin").is_some_and(|origin| {
+        let authority = [&b"http://"[..], b"https://"]
+            .into_iter()
+            .find_map(|scheme| origin.strip_prefix(scheme));
+        !authority.is_some_and(|authority| authority.eq_ignore_ascii_case(request.host()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::h1::head::HeadLimits;
+    use crate::http::h1::session::Session;
+
+    const LIMITS: HeadLimits =
+        HeadLimits { target_bytes_max: 100, head_bytes_max: 1000, header_count_max: 20 };
+
+    #[test]
+    fn a_page_of_another_origin_is_told_from_ones_own_and_from_a_program() {
+        for (headers, expected) in [
+            ("", false),
+            ("Origin: http://a.example:81\r\n", false),
+            ("Origin: https://A.example:81\r\n", false),
+            ("Origin: http://a.example\r\n", true),
+            ("Origin: http://b.example:81\r\n", true),
+            ("Origin: null\r\n", true),
+            ("Origin: http://b.example/a.example:81\r\n", true),
+            ("Sec-Fetch-Site: same-origin\r\n", false),
+            ("Sec-Fetch-Site: none\r\n", false),
+            ("Sec-Fetch-Site: same-site\r\n", true),
+            ("Sec-Fetch-Site: cross-site\r\nOrigin: http://a.example:81\r\n", true),
+            ("Sec-Fetch-Site: same-origin\r\nOrigin: https://proxied.example\r\n", false),
+        ] {
+            let text = format!("POST / HTTP/1.1\r\nHost: a.example:81\r\n{headers}\r\n");
+            let mut session = Session::new();
+            session.read_head(text.as_bytes(), &LIMITS).unwrap().expect("the head is complete");
+            let request = session.request(text.as_bytes(), None).unwrap();
+            assert_eq!(is_other(&request), expected, "{headers:?}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What one worker holds of one process: where it sends requests, where answers come from, and which
+//! exchanges are under way there.
+
+use super::orders::Orders;
+use crate::server::id::ConnectionId;
+use crate::site::pipe::Outlet;
+use crate::site::pipe::{Feeder, Taken, within_worker};
+use crate::sys::channel::Channel;
+use crate::wsgi::{Token, WINDOW_BYTES};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// The name of a process, never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProcessId(pub u64);
+
+/// What a slot tells every worker of its process.
+pub enum News {
+    /// It serves; this is the worker's link to it.
+    Joined(Box<Link>, Orders),
+    /// It takes no more requests.
+    Leaves(ProcessId),
+    /// It has ended. It never took the requests with these tokens; every other that it was given and
+    /// has not answered is lost.
+    Left(ProcessId, Arc<[Token]>),
+}
+
+/// One worker's end of the sockets to one process.
+pub struct Link {
+    pub process: ProcessId,
+    /// Requests, of all workers.
+    pub requests: Arc<Channel>,
+    /// Answers to this worker.
+    pub answers: Channel,
+    /// Credit for content, by thread.
+    pub credits: Arc<[Channel]>,
+    pub state: LinkState,
+    /// By the second number of their tokens.
+    pub pending: HashMap<u64, Pending>,
+}
+
+/// Whether new requests go there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkState {
+    Open,
+    Leaving,
+}
+
+/// A request and who waits for its answer.
+pub struct Exchange {
+    pub id: ConnectionId,
+    /// The marshalled environ.
+    pub environ: Vec<u8>,
+    /// The marshalled content, or the path of its file.
+    pub content: Vec<u8>,
+    /// Keeps that file.
+    pub spool: Option<crate::files::Spool>,
+    pub deadline: Instant,
+}
+
+/// An exchange that a process has been given.
+pub struct Pending {
+    pub exchange: Exchange,
+    pub progress: Progress,
+    /// When it has to have gone on, whether or not anybody still waits for it.
+    pub deadline: Instant,
+}
+
+/// How far its answer has come.
+pub enum Progress {
+    /// Nothing yet.
+    None,
+    /// Its content is under way.
+    Content(Feeder),
+    /// It was answered for: what it says is dropped.
+    GivenUp,
+}
+
+impl Link {
+    /// A link without exchanges.
+    pub fn new(
+        process: ProcessId,
+        requests: Arc<Channel>,
+        answers: Channel,
+        credits: Arc<[Channel]>,
+    ) -> Link {
+        let pending = HashMap::new();
+        Link { process, requests, answers, credits, state: LinkState::Open, pending }
+    }
+
+    /// A pipe for the content of an answer. The thread that sends it is told what has been taken, so
+    /// that it never has more than a window of it under way.
+    pub fn pipe(&self, token: Token, thread: usize) -> (Feeder, Outlet) {
+        let credits = Arc::clone(&self.credits);
+        let mut earned = 0;
+        within_worker(Box::new(move |taken| {
+            let Some(thread) = credits.get(thread) else { return };
+            let credit = match taken {
+                Taken::Bytes(bytes) => {
+                    earned += bytes;
+                    // Small answers never wait for credit, so nothing is said of them.
+                    if earned < WINDOW_BYTES / 2 {
+                        return;
+                    }
+                    i64::try_from(earned).unwrap_or(i64::MAX)
+                }
+                Taken::NoMore => -1,
+            };
+            let mut message = token.0.to_vec();
+            message.extend_from_slice(&credit.to_le_bytes());
+            // A full socket is read before its thread waits for credit; what was earned is kept.
+            if thread.send(&message, &[]).is_ok() {
+                earned = 0;
+            }
+        }))
+    }
+}

@@ -1,0 +1,244 @@
+//! One process of an application: how it is started, and the ends of the sockets to it.
+//!
+//! It must never know when a process is started, or what becomes of it.
+
+use super::link::{Link, ProcessId};
+use crate::site::{Application, Reload};
+use crate::sys::channel::{Arrived, Channel, DESCRIPTORS_MAX, Received};
+use crate::wsgi::{ADAPTER, BOOT, Token, WINDOW_BYTES, marshal};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// A process that was started.
+pub struct Process {
+    pub id: ProcessId,
+    pub child: Child,
+    /// What it says of itself.
+    pub control: Channel,
+    /// What it prints.
+    pub prints: [Printed; 2],
+    /// To send it requests; the workers have it, too.
+    requests: Arc<Channel>,
+    /// The end that it reads them from: what it has not read when it dies is still there.
+    unread: Channel,
+    /// The workers' links, until it serves.
+    pub links: Vec<Link>,
+}
+
+/// One of the streams that a program prints to, cut into lines.
+pub struct Printed {
+    pub level: log::Level,
+    pipe: Option<File>,
+    line: Vec<u8>,
+}
+
+/// What a process says of itself.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Said {
+    Serves(String),
+    CannotServe(String),
+    SourceChanged(String),
+    WantsReplacement(String),
+    /// It has ended, or will within a moment.
+    Ended,
+}
+
+impl Process {
+    /// Starts one, for so many workers.
+    ///
+    /// # Errors
+    /// When the interpreter cannot be run, or descriptors have run out.
+    pub fn start(application: &Application, reactors: usize) -> io::Result<Process> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let id = ProcessId(NEXT.fetch_add(1, Ordering::Relaxed));
+        let (control, stdin) = Channel::pair_with_waiting_end()?;
+        let (requests, its_requests) = Channel::pair_with_waiting_end()?;
+        requests.widen();
+        let requests = Arc::new(requests);
+        let pairs = |count: usize| {
+            (0..count)
+                .map(|_| Channel::pair_with_waiting_end())
+                .collect::<io::Result<(Vec<Channel>, Vec<OwnedFd>)>>()
+        };
+        let (answers, its_answers) = pairs(reactors)?;
+        let (credits, its_credits) = pairs(application.threads)?;
+        for end in &its_answers {
+            Channel::widen_end(end.as_fd());
+        }
+        let credits: Arc<[Channel]> = credits.into();
+        let links = answers
+            .into_iter()
+            .map(|answers| Link::new(id, Arc::clone(&requests), answers, Arc::clone(&credits)))
+            .collect();
+
+        control.send(ADAPTER.as_bytes(), &[])?;
+        let its_ends: Vec<BorrowedFd<'_>> = [&its_requests]
+            .into_iter()
+            .chain(&its_answers)
+            .chain(&its_credits)
+            .map(AsFd::as_fd)
+            .collect();
+        let set_up = set_up(application, reactors);
+        for (number, some) in its_ends.chunks(DESCRIPTORS_PER_MESSAGE).enumerate() {
+            control.send(if number == 0 { &set_up } else { b"x" }, some)?;
+        }
+
+        let mut child = Command::new(&application.python)
+            .args(["-c", BOOT])
+            .current_dir(&application.directory)
+            .envs(application.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(stdin)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let printed = |level, pipe: Option<OwnedFd>| Printed {
+            level,
+            pipe: pipe.map(File::from),
+            line: Vec::new(),
+        };
+        let prints = [
+            printed(log::Level::Info, child.stdout.take().map(OwnedFd::from)),
+            printed(log::Level::Error, child.stderr.take().map(OwnedFd::from)),
+        ];
+        let unread = Channel::from_end(its_requests);
+        Ok(Process { id, child, control, prints, requests, unread, links })
+    }
+
+    /// What it has said, if anything.
+    pub fn said(&self) -> Option<Said> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
+        match self.control.receive() {
+            Ok(Received::Nothing) => None,
+            Ok(Received::Message(message)) => match message.bytes.split_first()? {
+                (b'R', rest) => Some(Said::Serves(text(rest))),
+                (b'F', rest) => Some(Said::CannotServe(text(rest))),
+                (b'C', rest) => Some(Said::SourceChanged(text(rest))),
+                (b'E', rest) => Some(Said::WantsReplacement(text(rest))),
+                _ => None,
+            },
+            Ok(Received::End) | Err(_) => Some(Said::Ended),
+        }
+    }
+
+    /// Tells it that no more requests will come: it reads those that it has been sent, and ends.
+    pub fn take_no_more(&self) {
+        self.requests.finish();
+    }
+
+    /// Ends it now.
+    pub fn kill(&mut self) {
+        // Fails only when it has ended already.
+        let _ = self.child.kill();
+    }
+
+    /// How it ended, which it has or will within a moment; then which requests it never took.
+    pub fn ended(&mut self) -> (io::Result<ExitStatus>, Vec<Token>) {
+        let status = self.wait();
+        // From here on a worker that has not heard of it finds the socket closed, and keeps what it
+        // was about to send: nothing comes in behind what is taken out now.
+        self.requests.finish();
+        let mut unread = Vec::new();
+        let mut buffer = [0; 64];
+        loop {
+            match self.unread.receive_into(&mut buffer) {
+                Ok(Some(Arrived { length: 0, .. })) | Ok(None) => return (status, unread),
+                // It is longer than the buffer, of course.
+                Ok(Some(_)) | Err(_) => unread.extend(Token::of_request(&buffer)),
+            }
+        }
+    }
+
+    /// It has let go of its control socket, which the kernel does in the midst of its end: so how it
+    /// ended is told in a moment. One that only closed the socket is of no use to anybody.
+    fn wait(&mut self) -> io::Result<ExitStatus> {
+        for _ in 0..WAITS_MAX {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            std::thread::sleep(WAIT);
+        }
+        self.kill();
+        self.child.wait()
+    }
+
+    /// How much memory it takes, in bytes.
+    pub fn memory_bytes(&self) -> Option<u64> {
+        let statm = std::fs::read_to_string(format!("/proc/{}/statm", self.child.id())).ok()?;
+        let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
+        Some(pages * crate::sys::file::page_bytes())
+    }
+
+    /// What to wait for.
+    pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let pipes = self.prints.iter().filter_map(|printed| printed.pipe.as_ref());
+        [self.control.as_fd()].into_iter().chain(pipes.map(AsFd::as_fd))
+    }
+}
+
+impl Printed {
+    /// The lines that have been printed whole; at the end, what is left.
+    pub fn lines(&mut self) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut buffer = [0; 4096];
+        while let Some(pipe) = &mut self.pipe
+            && crate::sys::wait::is_readable(pipe.as_fd())
+        {
+            match pipe.read(&mut buffer) {
+                Ok(0) | Err(_) => self.pipe = None,
+                Ok(count) => self.line.extend_from_slice(&buffer[..count]),
+            }
+            while let Some(end) = memchr::memchr(b'\n', &self.line) {
+                let line: Vec<u8> = self.line.drain(..=end).collect();
+                lines.push(String::from_utf8_lossy(&line[..end]).into_owned());
+            }
+            if self.line.len() > LINE_BYTES_MAX || self.pipe.is_none() && !self.line.is_empty() {
+                lines.push(String::from_utf8_lossy(&self.line).into_owned());
+                self.line.clear();
+            }
+            if lines.len() > LINES_AT_ONCE_MAX {
+                break;
+            }
+        }
+        lines
+    }
+}
+
+fn set_up(application: &Application, reactors: usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    marshal::dict(&mut out);
+    marshal::key(&mut out, b"target");
+    marshal::text(&mut out, &application.target);
+    let number = |value: u64| i32::try_from(value).unwrap_or(i32::MAX);
+    for (name, value) in [
+        ("threads", number(application.threads as u64)),
+        ("reactors", number(reactors as u64)),
+        ("window", number(WINDOW_BYTES as u64)),
+        ("requests_max", number(application.requests_max)),
+        ("lifetime", number(application.lifetime.as_secs())),
+        ("reload", i32::from(application.reload == Reload::OnChange)),
+    ] {
+        marshal::key(&mut out, name.as_bytes());
+        marshal::number(&mut out, value);
+    }
+    marshal::dict_end(&mut out);
+    out
+}
+
+/// Half a second in all.
+const WAIT: Duration = Duration::from_millis(5);
+const WAITS_MAX: u32 = 100;
+
+/// The protocol allows 200, the kernel a few more.
+const DESCRIPTORS_PER_MESSAGE: usize = 200;
+const _: () = assert!(DESCRIPTORS_PER_MESSAGE <= DESCRIPTORS_MAX);
+
+/// A longer line is cut.
+const LINE_BYTES_MAX: usize = 16 * 1024;
+
+/// So that a program that prints without end does not keep its slot from anything else.
+const LINES_AT_ONCE_MAX: usize = 1000;

@@ -1,0 +1,352 @@
+//! The place of one process: a thread that starts it, tells the workers of it, and puts another in its
+//! place when it has died, hangs, or is to be renewed.
+//!
+//! A new process serves before the old one is told to end, and what the old one was never given or
+//! never took is served by the new one.
+
+use super::link::{News, ProcessId};
+use super::orders::{Order, Orders};
+use super::process::{Process, Said};
+use crate::server::mailbox::{Letter, Mailbox};
+use crate::site::Application;
+use crate::sys::wait;
+use std::io;
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+/// How the first start went.
+pub enum Started {
+    /// What the process says of itself.
+    Serves(String),
+    Failed(String),
+}
+
+/// One slot of an application.
+pub struct Slot {
+    application: Arc<Application>,
+    number: usize,
+    mailboxes: Vec<Arc<Mailbox>>,
+    orders: Orders,
+    /// Who waits for the first process to serve; taken once it does.
+    starter: Option<mpsc::Sender<Started>>,
+    /// What serves now.
+    current: Option<Process>,
+    /// What will serve when it is ready.
+    coming: Option<Process>,
+    /// What has been told to end, and until when it has time.
+    leaving: Vec<(Process, Instant)>,
+    /// How often in a row a process has died soon after it was started.
+    failures: u32,
+    started_at: Instant,
+    /// When the next one is started, after some that died at once.
+    start_at: Option<Instant>,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Serving,
+    Stopping,
+}
+
+impl Slot {
+    /// A slot without a process.
+    pub fn new(
+        application: Arc<Application>,
+        number: usize,
+        mailboxes: Vec<Arc<Mailbox>>,
+        orders: Orders,
+        starter: mpsc::Sender<Started>,
+    ) -> Slot {
+        let now = Instant::now();
+        Slot {
+            application,
+            number,
+            mailboxes,
+            orders,
+            starter: Some(starter),
+            current: None,
+            coming: None,
+            leaving: Vec::new(),
+            failures: 0,
+            started_at: now,
+            start_at: Some(now),
+            stage: Stage::Serving,
+        }
+    }
+
+    /// Supervises until it is told to stop and all processes have ended.
+    pub fn run(mut self) {
+        loop {
+            self.start_if_due();
+            if self.stage == Stage::Stopping && self.processes().next().is_none() {
+                return;
+            }
+            self.sleep();
+            while let Some(order) = self.orders.next() {
+                self.obey(order);
+            }
+            self.listen();
+            self.look();
+        }
+    }
+
+    fn processes(&self) -> impl Iterator<Item = &Process> {
+        let leaving = self.leaving.iter().map(|(process, _)| process);
+        self.current.iter().chain(&self.coming).chain(leaving)
+    }
+
+    /// Until something happens, or is due.
+    fn sleep(&self) {
+        let orders = [self.orders.woken()];
+        let descriptors: Vec<_> =
+            orders.into_iter().chain(self.processes().flat_map(Process::descriptors)).collect();
+        let due = self.leaving.iter().map(|(_, until)| *until).chain(self.start_at).min();
+        let mut time = due.map(|due| due.saturating_duration_since(Instant::now()));
+        if self.application.memory_bytes_max > 0 {
+            time = Some(time.unwrap_or(MEMORY_LOOK).min(MEMORY_LOOK));
+        }
+        if let Err(error) = wait::wait_readable(&descriptors, time) {
+            log::error!("{}: waiting for its processes: {error}", self.name());
+        }
+    }
+
+    fn start_if_due(&mut self) {
+        if self.stage == Stage::Stopping || self.start_at.is_none_or(|at| at > Instant::now()) {
+            return;
+        }
+        self.start_at = None;
+        if self.coming.is_some() {
+            return;
+        }
+        self.started_at = Instant::now();
+        match Process::start(&self.application, self.mailboxes.len()) {
+            Ok(process) => self.coming = Some(process),
+            Err(error) => {
+                let python = self.application.python.display();
+                let directory = self.application.directory.display();
+                self.failed(format!("cannot run {python} in {directory}: {error}"));
+            }
+        }
+    }
+
+    /// A process that should have come cannot.
+    fn failed(&mut self, reason: String) {
+        if let Some(starter) = self.starter.take() {
+            let _ = starter.send(Started::Failed(format!("{}: {reason}", self.name())));
+            self.stage = Stage::Stopping;
+            return;
+        }
+        log::error!("{}: {reason}", self.name());
+        // What serves goes on serving: it was good enough until now.
+        if self.current.is_none() {
+            self.failures = self.failures.saturating_add(1);
+            self.start_at = Some(Instant::now() + back_off(self.failures));
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Replace { process, why } => {
+                if self.current.as_ref().is_some_and(|current| current.id == process) {
+                    log::warn!("{}: {why}; it is replaced", self.name());
+                    self.renew();
+                }
+            }
+            Order::Renew => self.renew(),
+            Order::Stop { grace } => {
+                self.stage = Stage::Stopping;
+                let until = Instant::now() + grace;
+                let all = self.current.take().into_iter().chain(self.coming.take());
+                self.leaving.extend(all.map(|process| (process, until)));
+                for (process, deadline) in &mut self.leaving {
+                    process.take_no_more();
+                    *deadline = until.min(*deadline);
+                }
+            }
+        }
+    }
+
+    /// Starts another, which takes over when it serves.
+    fn renew(&mut self) {
+        if self.stage == Stage::Serving && self.coming.is_none() {
+            self.start_at.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// Reads what processes say and print, and notices those that have ended.
+    fn listen(&mut self) {
+        let name = self.name();
+        let mut coming = self.coming.take();
+        let mut current = self.current.take();
+        let mut leaving = std::mem::take(&mut self.leaving);
+        let all =
+            coming.iter_mut().chain(&mut current).chain(leaving.iter_mut().map(|it| &mut it.0));
+        let mut said = Vec::new();
+        for process in all {
+            tell_prints(&name, process);
+            while let Some(words) = process.said() {
+                let ended = words == Said::Ended;
+                said.push((process.id, words));
+                if ended {
+                    // What it printed last.
+                    tell_prints(&name, process);
+                    break;
+                }
+            }
+        }
+        (self.coming, self.current, self.leaving) = (coming, current, leaving);
+        for (id, words) in said {
+            match words {
+                Said::Serves(story) => self.serves(id, story),
+                Said::CannotServe(reason) => self.cannot_serve(id, reason),
+                Said::SourceChanged(path) => {
+                    log::info!("{name}: {path} has changed");
+                    self.renew();
+                }
+                Said::WantsReplacement(why) => {
+                    log::info!("{name}: {why}; it is replaced");
+                    self.renew();
+                }
+                Said::Ended => self.ended(id),
+            }
+        }
+    }
+
+    fn serves(&mut self, id: ProcessId, story: String) {
+        if self.coming.as_ref().is_none_or(|coming| coming.id != id) {
+            return;
+        }
+        let Some(mut process) = self.coming.take() else { return };
+        log::info!("{}: process {} serves", self.name(), process.child.id());
+        for (mailbox, link) in self.mailboxes.iter().zip(process.links.drain(..)) {
+            let news = News::Joined(Box::new(link), self.orders.clone());
+            post(mailbox, &self.application, news);
+        }
+        if let Some(old) = self.current.replace(process) {
+            for mailbox in &self.mailboxes {
+                post(mailbox, &self.application, News::Leaves(old.id));
+            }
+            old.take_no_more();
+            self.leaving.push((old, Instant::now() + self.application.timeout));
+        }
+        if let Some(starter) = self.starter.take() {
+            let _ = starter.send(Started::Serves(story));
+        }
+    }
+
+    fn cannot_serve(&mut self, id: ProcessId, reason: String) {
+        if let Some(mut process) = self.coming.take_if(|coming| coming.id == id) {
+            tell_prints(&self.name(), &mut process);
+            let _ = process.ended();
+            self.failed(reason);
+        }
+    }
+
+    fn ended(&mut self, id: ProcessId) {
+        let name = self.name();
+        if let Some(mut process) = self.coming.take_if(|coming| coming.id == id) {
+            let (status, _) = process.ended();
+            self.failed(format!("the process ended before it served: {}", told(status)));
+        } else if let Some(mut process) = self.current.take_if(|current| current.id == id) {
+            let (status, unread) = process.ended();
+            log::error!("{name}: process {} has ended: {}", process.child.id(), told(status));
+            self.tell_left(id, unread.into());
+            let lived = self.started_at.elapsed();
+            self.failures = if lived > SETTLED_AFTER { 0 } else { self.failures.saturating_add(1) };
+            self.start_at = Some(Instant::now() + back_off(self.failures));
+        } else if let Some(place) = self.leaving.iter().position(|(process, _)| process.id == id) {
+            let (mut process, _) = self.leaving.swap_remove(place);
+            let (_, unread) = process.ended();
+            self.tell_left(id, unread.into());
+        }
+    }
+
+    fn tell_left(&self, id: ProcessId, unread: Arc<[crate::wsgi::Token]>) {
+        for mailbox in &self.mailboxes {
+            post(mailbox, &self.application, News::Left(id, Arc::clone(&unread)));
+        }
+    }
+
+    /// Ends those that have had their time, and replaces one that takes too much memory.
+    fn look(&mut self) {
+        let now = Instant::now();
+        for (process, until) in &mut self.leaving {
+            if *until <= now {
+                log::warn!(
+                    "{}: process {} does not end; killed",
+                    self.application.target,
+                    process.child.id()
+                );
+                process.kill();
+                // Its end is noticed as any other.
+                *until = now + SETTLED_AFTER;
+            }
+        }
+        let bytes_max = self.application.memory_bytes_max;
+        if bytes_max > 0
+            && let Some(bytes) = self.current.as_ref().and_then(Process::memory_bytes)
+            && bytes > bytes_max
+            && self.coming.is_none()
+        {
+            log::warn!("{}: takes {bytes} bytes of memory; it is replaced", self.name());
+            self.renew();
+        }
+    }
+
+    fn name(&self) -> String {
+        match self.application.processes {
+            1 => self.application.target.clone(),
+            _ => format!("{} [{}]", self.application.target, self.number),
+        }
+    }
+}
+
+fn post(mailbox: &Mailbox, application: &Arc<Application>, news: News) {
+    if let Err(error) = mailbox.post(Letter::Application(Arc::clone(application), news)) {
+        log::error!("waking a worker: {error}");
+    }
+}
+
+fn tell_prints(name: &str, process: &mut Process) {
+    for printed in &mut process.prints {
+        let level = printed.level;
+        for line in printed.lines() {
+            log::log!(level, "{name}: {line}");
+        }
+    }
+}
+
+fn told(status: io::Result<std::process::ExitStatus>) -> String {
+    status.map_or_else(|error| error.to_string(), |status| status.to_string())
+}
+
+/// None for the first, then longer and longer.
+fn back_off(failures: u32) -> Duration {
+    match failures {
+        0 | 1 => Duration::ZERO,
+        _ => (BACK_OFF * 2u32.saturating_pow(failures.min(10) - 2)).min(BACK_OFF_MAX),
+    }
+}
+
+/// One that lived so long did not fail at its start.
+const SETTLED_AFTER: Duration = Duration::from_secs(5);
+
+const BACK_OFF: Duration = Duration::from_millis(100);
+const BACK_OFF_MAX: Duration = Duration::from_secs(10);
+
+/// How often memory is looked at, where it is bounded.
+const MEMORY_LOOK: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_is_replaced_at_once_and_those_that_follow_later_and_later() {
+        let times: Vec<u128> = (0..14).map(|failures| back_off(failures).as_millis()).collect();
+        assert_eq!(&times[..5], [0, 0, 100, 200, 400]);
+        assert!(times.windows(2).all(|pair| pair[0] <= pair[1]));
+        assert_eq!(times.last(), Some(&10_000));
+    }
+}

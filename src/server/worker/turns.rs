@@ -1,0 +1,146 @@
+//! Whose turn it is: the connections that can go on without an edge.
+//!
+//! Large downloads share the bytes that are sent in a turn. Whoever else wants something is heard
+//! before each of their pieces, and then the pieces are small.
+
+use super::Worker;
+use crate::server::connection::Connection;
+use crate::server::id::ConnectionId;
+use crate::server::state::{Queue, State};
+use crate::site::Freshness;
+use std::collections::VecDeque;
+
+/// The queues of a worker, and what is known of its last turns.
+#[derive(Default)]
+pub struct Turns {
+    /// All of them have their turn.
+    again: Vec<ConnectionId>,
+    /// The room that the queue before had, so that the next one need not find its own.
+    again_room: Vec<ConnectionId>,
+    /// Those in the midst of sending, the next one first: as many have their turn as there are
+    /// bytes to be sent in it.
+    senders: VecDeque<ConnectionId>,
+    /// How many others wanted something in this turn.
+    others: usize,
+    /// For how many turns before it nobody else did, as far as it matters.
+    alone: u8,
+}
+
+impl Turns {
+    /// Whether somebody has to be driven without an edge.
+    pub fn has_work(&self) -> bool {
+        !self.again.is_empty() || !self.senders.is_empty()
+    }
+
+    /// Begins a turn; says how many bytes of files may be sent in it.
+    pub fn begin(&mut self) -> usize {
+        self.alone = if self.others == 0 { (self.alone + 1).min(ALONE_AFTER) } else { 0 };
+        self.others = 0;
+        if self.alone < ALONE_AFTER { SEND_BYTES_MIN } else { SEND_BYTES_MAX }
+    }
+
+    /// Somebody had a turn who wanted nothing large.
+    fn hear(&mut self) {
+        self.others += 1;
+    }
+
+    /// What may be sent beyond that, because the others have taken their time as well.
+    fn compensation(&self) -> usize {
+        (self.others * SEND_BYTES_PER_OTHER).min(SEND_BYTES_MAX - SEND_BYTES_MIN)
+    }
+}
+
+impl Worker {
+    /// Takes note of a connection that was driven, while so many bytes could be sent from files. Not
+    /// of one that sent or is about to send some: downloads do not ask each other for
+    /// consideration.
+    pub(super) fn hear(&mut self, id: ConnectionId, budget: usize) {
+        let is_sending = |slot: usize| self.connections[slot].connection.state() == State::Sending;
+        if self.local.send_budget == budget && !self.find(id).is_some_and(is_sending) {
+            self.turns.hear();
+        }
+    }
+
+    /// Lets a connection go on when those before it have had their turn.
+    pub(super) fn put_off(&mut self, slot: usize) {
+        let connection = &mut self.connections[slot].connection;
+        if connection.queue == Queue::Out {
+            connection.queue = Queue::In;
+            match connection.state() {
+                State::Sending => self.turns.senders.push_back(connection.id()),
+                _ => self.turns.again.push(connection.id()),
+            }
+        }
+    }
+
+    pub(super) fn drive_all_again(&mut self) {
+        let room = std::mem::take(&mut self.turns.again_room);
+        let mut again = std::mem::replace(&mut self.turns.again, room);
+        for id in again.drain(..) {
+            self.drive_again(id);
+        }
+        self.turns.again_room = again;
+    }
+
+    pub(super) fn drive_senders(&mut self) {
+        self.local.send_budget += self.turns.compensation();
+        for _ in 0..self.turns.senders.len() {
+            if self.local.send_budget == 0 {
+                break;
+            }
+            if let Some(id) = self.turns.senders.pop_front() {
+                self.drive_again(id);
+            }
+        }
+    }
+
+    pub(super) fn drive_again(&mut self, id: ConnectionId) {
+        if let Some(slot) = self.find(id) {
+            self.connections[slot].connection.queue = Queue::Out;
+            self.drive(slot, Freshness::Unknown, Connection::drive);
+        }
+    }
+}
+
+/// What is sent per turn, by all together, while others come and go: it takes as long as a small
+/// answer from its client's request to its arrival, about 25 µs.
+const SEND_BYTES_MIN: usize = 128 * 1024;
+
+/// What is sent in the time that one of the others takes, so that many of them do not keep a
+/// download waiting for much longer than it keeps them.
+const SEND_BYTES_PER_OTHER: usize = 32 * 1024;
+
+/// While nobody else is there, so that turns cost nothing beside what is sent. More would not stay
+/// in the CPU's cache until it is acknowledged.
+const SEND_BYTES_MAX: usize = 1024 * 1024;
+
+/// A client that asks again as soon as it has its answer leaves two or three turns empty.
+const ALONE_AFTER: u8 = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_grow_when_nobody_else_wanted_anything_for_some_turns() {
+        let mut turns = Turns::default();
+        for _ in 0..2 {
+            turns.hear();
+            for _ in 0..ALONE_AFTER {
+                assert_eq!(turns.begin(), SEND_BYTES_MIN);
+            }
+            assert_eq!(turns.begin(), SEND_BYTES_MAX);
+        }
+    }
+
+    #[test]
+    fn many_others_leave_time_for_more_but_not_for_more_than_the_most() {
+        let mut turns = Turns::default();
+        turns.begin();
+        assert_eq!(turns.compensation(), 0);
+        turns.hear();
+        assert_eq!(turns.compensation(), SEND_BYTES_PER_OTHER);
+        (0..1000).for_each(|_| turns.hear());
+        assert_eq!(SEND_BYTES_MIN + turns.compensation(), SEND_BYTES_MAX);
+    }
+}

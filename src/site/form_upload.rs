@@ -1,0 +1,250 @@
+//! Files that come with a form: POST of `multipart/form-data` (RFC 7578) to a directory.
+//!
+//! The form is taken in whole first, so that a slow client occupies no thread, into a file without a
+//! name in the directory where its files shall stand. It must never know how a form is written.
+
+use super::handler::{Answer, Desk};
+use super::redirect;
+use super::store::{Namesakes, Store, check_content, encoded, refuse, refused};
+use super::{Content, ContentPolicy, Dotfiles, OwnedResponse, Response};
+use crate::files::{
+    Outcome, SpoolPlace, Stored, Upload, WritableRoot, WriteError, name_from_client,
+};
+use crate::http::conditional::{Judgement, Preconditions};
+use crate::http::form::{Event, Form, FormError, FormLimits, PartHead};
+use crate::http::{HeaderName, Request, Status, list, origin};
+use std::io::{self, Read};
+
+/// What becomes of a form that is announced.
+pub fn policy(store: &Store, request: &Request<'_>) -> Result<ContentPolicy, Box<Response>> {
+    let directory = directory(store, request)?;
+    Ok(ContentPolicy::Collect {
+        bytes_max: store.root.rules().file_bytes_max,
+        // The name does not matter: it is never put in its place.
+        place: SpoolPlace::Root { root: store.root.clone(), path: beneath(&directory, b"form") },
+    })
+}
+
+/// Stores the files of a form, all or none of them.
+pub fn answer(
+    store: &Store,
+    request: &Request<'_>,
+    desk: &mut Desk<'_>,
+) -> Result<Answer, Box<Response>> {
+    let task = Task {
+        root: store.root.clone(),
+        directory: directory(store, request)?,
+        dotfiles: store.dotfiles,
+        namesakes: store.namesakes,
+        content_type: request.first(HeaderName::ContentType).unwrap_or_default().to_vec(),
+    };
+    let path = request.path().strip_suffix(b"/").unwrap_or(request.path());
+    let location = encoded(&[path, b"/"].concat());
+    let reader = if wants_html(request) { Reader::Person } else { Reader::Program };
+    let content = desk.take_content();
+    Ok(Answer::Blocking(Box::new(move || {
+        match task.read(content).and_then(|it| task.commit(it)) {
+            Ok(files) => told(&files, &location, reader),
+            Err(refusal) => refusal.response(),
+        }
+    })))
+}
+
+/// The directory beneath the root that the path of a request names, if it is one that can be done at
+/// all.
+fn directory(store: &Store, request: &Request<'_>) -> Result<Vec<u8>, Box<Response>> {
+    // Any page may send a form anywhere, and the browser asks nobody. (It does for PUT and DELETE.)
+    if origin::is_other(request) {
+        return Err(Response::new(Status::FORBIDDEN).into());
+    }
+    let path = store.path(request).ok_or_else(|| Response::new(Status::FORBIDDEN))?;
+    let directory = path.strip_suffix(b"/").unwrap_or(path);
+    if !directory.is_empty() {
+        WritableRoot::check_path(directory).map_err(refuse)?;
+    }
+    let content_type = request.first(HeaderName::ContentType).unwrap_or_default();
+    if Form::new(content_type, LIMITS).is_err() {
+        // RFC 9110 §15.5.16.
+        let response = Response::new(Status::UNSUPPORTED_MEDIA_TYPE);
+        return Err(response.header("Accept", "multipart/form-data").into());
+    }
+    check_content(request)?;
+    // A directory has no version that could match.
+    if Preconditions::of(request).judge(None) == Judgement::Failed {
+        return Err(refuse(WriteError::PreconditionFailed).into());
+    }
+    Ok(directory.to_vec())
+}
+
+/// What is to be done with a form.
+struct Task {
+    root: WritableRoot,
+    directory: Vec<u8>,
+    dotfiles: Dotfiles,
+    namesakes: Namesakes,
+    content_type: Vec<u8>,
+}
+
+/// A file of a form.
+struct Sent<U> {
+    name: Vec<u8>,
+    /// What it is as yet: an [`Upload`], then [`Stored`].
+    file: U,
+}
+
+impl Task {
+    /// Reads the form: each file of it, complete, but not in its place.
+    fn read(&self, mut content: Content) -> Result<Vec<Sent<Upload>>, Refusal> {
+        let mut form = Form::new(&self.content_type, LIMITS)?;
+        let mut files = Vec::new();
+        let mut open = None;
+        let mut buffer = vec![0; BUFFER_BYTES];
+        loop {
+            let count = content.read(&mut buffer)?;
+            let mut input = &buffer[..count];
+            while let Some(event) = form.read(&mut input)? {
+                match (event, &mut open) {
+                    (Event::Part(head), _) => open = self.begin(head)?,
+                    (Event::Data(bytes), Some(Sent { file, .. })) => file.write(bytes)?,
+                    (Event::PartEnd, _) => files.extend(open.take()),
+                    (Event::Data(_) | Event::End, _) => {}
+                }
+            }
+            if count == 0 {
+                break;
+            }
+        }
+        form.finish()?;
+        if files.is_empty() { Err(Refusal::NoFiles) } else { Ok(files) }
+    }
+
+    /// `None` for what is no file: another field, or one for a file that was left empty, which browsers
+    /// send without a name.
+    fn begin(&self, head: PartHead) -> Result<Option<Sent<Upload>>, Refusal> {
+        let Some(filename) = head.filename.filter(|filename| !filename.is_empty()) else {
+            return Ok(None);
+        };
+        let name = name_from_client(&filename).map_err(WriteError::Name)?;
+        if self.dotfiles == Dotfiles::Deny && name.starts_with(b".") {
+            return Err(WriteError::Forbidden.into());
+        }
+        let file = self.root.upload(&beneath(&self.directory, name))?;
+        Ok(Some(Sent { name: name.to_vec(), file }))
+    }
+
+    /// Puts the files in their places. Where one cannot be, those before it are removed again, if they
+    /// are still what they were; one that was replaced cannot be brought back.
+    fn commit(&self, files: Vec<Sent<Upload>>) -> Result<Vec<Sent<Stored>>, Refusal> {
+        let preconditions = match self.namesakes {
+            Namesakes::Keep => Preconditions::if_none_match(b"*"),
+            Namesakes::Replace => Preconditions::none(),
+        };
+        let mut done: Vec<Sent<Stored>> = Vec::new();
+        for Sent { name, file } in files {
+            match file.commit(&preconditions) {
+                Ok(file) => done.push(Sent { name, file }),
+                Err(error) => {
+                    self.take_back(&done);
+                    return Err(match error {
+                        WriteError::PreconditionFailed => Refusal::Taken,
+                        error => error.into(),
+                    });
+                }
+            }
+        }
+        Ok(done)
+    }
+
+    fn take_back(&self, files: &[Sent<Stored>]) {
+        for Sent { name, file } in files.iter().filter(|it| it.file.outcome == Outcome::Created) {
+            let unchanged = Preconditions::if_match(file.version.etag().as_bytes());
+            if let Err(error) = self.root.remove(&beneath(&self.directory, name), &unchanged) {
+                log::debug!("a file of a form that was refused stays: {error}");
+            }
+        }
+    }
+}
+
+/// Why a form is refused.
+enum Refusal {
+    Form(FormError),
+    NoFiles,
+    /// A file of one of the names is there.
+    Taken,
+    Write(WriteError),
+}
+
+impl Refusal {
+    fn response(self) -> OwnedResponse {
+        match self {
+            Refusal::Form(FormError::TooManyParts) => OwnedResponse::new(Status::CONTENT_TOO_LARGE),
+            Refusal::Form(_) | Refusal::NoFiles => OwnedResponse::new(Status::BAD_REQUEST),
+            Refusal::Taken => OwnedResponse::new(Status::CONFLICT),
+            Refusal::Write(error) => refused(error),
+        }
+    }
+}
+
+impl From<FormError> for Refusal {
+    fn from(error: FormError) -> Refusal {
+        Refusal::Form(error)
+    }
+}
+
+impl From<WriteError> for Refusal {
+    fn from(error: WriteError) -> Refusal {
+        Refusal::Write(error)
+    }
+}
+
+impl From<io::Error> for Refusal {
+    fn from(error: io::Error) -> Refusal {
+        Refusal::Write(error.into())
+    }
+}
+
+/// Who reads the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reader {
+    /// In a browser, who shall see something and be able to load it again without sending the form
+    /// again.
+    Person,
+    Program,
+}
+
+/// Browsers name HTML when they load a page; other programs, and scripts in a page, do not.
+fn wants_html(request: &Request<'_>) -> bool {
+    let accepted = request.joined(HeaderName::Accept).unwrap_or_default();
+    list::elements(&accepted).any(|range| {
+        let kind = range.split(|&byte| byte == b';').next().unwrap_or_default();
+        kind.trim_ascii().eq_ignore_ascii_case(b"text/html")
+    })
+}
+
+/// RFC 9110 §9.3.3, §15.4.4.
+fn told(files: &[Sent<Stored>], location: &[u8], reader: Reader) -> OwnedResponse {
+    if reader == Reader::Person {
+        let page = redirect::page("See Other", "The files are at", location);
+        return OwnedResponse::html(page).status(Status::SEE_OTHER).header("Location", location);
+    }
+    let paths: Vec<Vec<u8>> =
+        files.iter().map(|it| [location, &encoded(&it.name)].concat()).collect();
+    let lines: Vec<u8> = paths.iter().flat_map(|path| [&path[..], b"\n"].concat()).collect();
+    let response = OwnedResponse::bytes("text/plain; charset=utf-8", lines);
+    if files.iter().all(|it| it.file.outcome == Outcome::Replaced) {
+        return response;
+    }
+    match &paths[..] {
+        [path] => response.status(Status::CREATED).header("Location", path),
+        _ => response.status(Status::CREATED),
+    }
+}
+
+fn beneath(directory: &[u8], name: &[u8]) -> Vec<u8> {
+    if directory.is_empty() { name.to_vec() } else { [directory, b"/", name].concat() }
+}
+
+/// Each file of a form is open until all of them are complete.
+const LIMITS: FormLimits = FormLimits { parts_max: 128, head_bytes_max: 8 * 1024 };
+
+const BUFFER_BYTES: usize = 64 * 1024;

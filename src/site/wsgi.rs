@@ -1,0 +1,128 @@
+//! The handler that forwards requests to a WSGI application (PEP 3333).
+//!
+//! It must never know how the application is run, or reached.
+
+use super::application::Application;
+use super::content::ContentPolicy;
+use super::handler::{Answer, Desk, Forward, Handler, Methods};
+use crate::files::SpoolPlace;
+use crate::http::{Method, Request};
+use crate::wsgi::environ::{self, Several, Surroundings};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A WSGI application (PEP 3333) as a handler: Python in processes of its own, which the server
+/// starts, supervises and ends.
+///
+/// A clone is the same application, with the same processes, and may stand at another path.
+///
+/// ```
+/// use httpd::{Site, Wsgi};
+/// let shop = Wsgi::new("shop.wsgi:application").directory("/srv/shop").processes(2).threads(4);
+/// let site = Site::new().at("/shop", shop);
+/// # let _ = site;
+/// ```
+#[derive(Clone, Debug)]
+pub struct Wsgi {
+    application: Arc<Application>,
+}
+
+impl Wsgi {
+    /// The application `package.module:callable`, or `package.module:factory()`; without a name,
+    /// `application` or `app` in that module. One process of four threads, run by the Python of the
+    /// active virtual environment or else by `python3`.
+    pub fn new(target: &str) -> Wsgi {
+        Wsgi { application: Arc::new(Application::new(target, usual_python())) }
+    }
+
+    /// The same with some of it changed; a new application, with processes of its own.
+    pub fn with(self, change: impl FnOnce(&mut Application)) -> Wsgi {
+        let application = Arc::unwrap_or_clone(self.application).changed(change);
+        Wsgi { application: Arc::new(application) }
+    }
+
+    /// Which Python runs it, such as that of a virtual environment.
+    pub fn python(self, python: impl Into<PathBuf>) -> Wsgi {
+        let python = python.into();
+        self.with(|it| it.python = python)
+    }
+
+    /// The folder that it runs in.
+    pub fn directory(self, directory: impl Into<PathBuf>) -> Wsgi {
+        let directory = directory.into();
+        self.with(|it| it.directory = directory)
+    }
+
+    /// How many processes; at least one.
+    pub fn processes(self, processes: usize) -> Wsgi {
+        self.with(|it| it.processes = processes.max(1))
+    }
+
+    /// How many threads each process has; at least one.
+    pub fn threads(self, threads: usize) -> Wsgi {
+        self.with(|it| it.threads = threads.max(1))
+    }
+
+    /// One more variable of its environment.
+    pub fn environment(self, name: &str, value: &str) -> Wsgi {
+        let pair = (name.to_owned(), value.to_owned());
+        self.with(|it| it.environment.push(pair))
+    }
+
+    /// How long an answer may take.
+    pub fn timeout(self, timeout: Duration) -> Wsgi {
+        self.with(|it| it.timeout = timeout)
+    }
+}
+
+impl Handler for Wsgi {
+    /// Whatever a client may ask: which methods there are is the application's to say.
+    fn methods(&self) -> Methods {
+        Methods::of(&[
+            Method::Get,
+            Method::Head,
+            Method::Post,
+            Method::Put,
+            Method::Patch,
+            Method::Delete,
+            Method::Options,
+        ])
+    }
+
+    fn content_policy(&self, _request: &Request<'_>) -> ContentPolicy {
+        let bytes_max = self.application.content_bytes_max;
+        ContentPolicy::Collect { bytes_max, place: SpoolPlace::Named }
+    }
+
+    fn application(&self) -> Option<&Arc<Application>> {
+        Some(&self.application)
+    }
+
+    fn answer(&self, request: &Request<'_>, desk: &mut Desk<'_>) -> Answer {
+        let several = |count: usize| if count > 1 { Several::Yes } else { Several::No };
+        let surroundings = Surroundings {
+            threads: several(self.application.threads),
+            processes: several(self.application.processes),
+        };
+        let content = desk.take_content();
+        let mut environ = Vec::with_capacity(ENVIRON_BYTES_USUAL);
+        let content_bytes = content.length().unwrap_or(0);
+        environ::write(&mut environ, request, request.matched, content_bytes, surroundings);
+        let application = Arc::clone(&self.application);
+        Answer::Forward(Forward { application, environ, content })
+    }
+}
+
+/// That of the active virtual environment, which its `activate` names.
+fn usual_python() -> PathBuf {
+    match std::env::var_os("VIRTUAL_ENV") {
+        Some(environment) if !environment.is_empty() => {
+            PathBuf::from(environment).join("bin/python")
+        }
+        _ => PathBuf::from("python3"),
+    }
+}
+
+/// That of a browser's request.
+const ENVIRON_BYTES_USUAL: usize = 2048;

@@ -1,0 +1,62 @@
+//! How long to wait before a process that died is replaced. Knows no clock.
+
+use std::time::Duration;
+
+/// What is remembered of one place in the pool.
+#[derive(Debug, Default)]
+pub struct Backoff {
+    /// Deaths in a row, each soon after a start.
+    deaths: u32,
+}
+
+impl Backoff {
+    /// The pause after the death of one that has served so long. The first is none: it may have been
+    /// an accident. If the next ones die young as well, the pauses double, up to [`PAUSE_MAX`], so
+    /// that one that cannot live costs little and one that can again is soon back.
+    pub fn after(&mut self, served: Duration) -> Duration {
+        if served >= SETTLED_AFTER {
+            self.deaths = 0;
+        }
+        let pause = match self.deaths {
+            0 => Duration::ZERO,
+            deaths => PAUSE_MIN.saturating_mul(1 << (deaths - 1).min(DOUBLINGS_MAX)).min(PAUSE_MAX),
+        };
+        self.deaths = self.deaths.saturating_add(1);
+        pause
+    }
+}
+
+/// One that served this long did not die of its start.
+const SETTLED_AFTER: Duration = Duration::from_secs(10);
+
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(10);
+
+/// Enough to come from the least pause to the greatest, and few enough for 32 bits.
+const DOUBLINGS_MAX: u32 = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_death_costs_no_pause_and_those_in_a_row_ever_more() {
+        let mut backoff = Backoff::default();
+        let pauses: Vec<u128> =
+            (0..10).map(|_| backoff.after(Duration::from_secs(1)).as_millis()).collect();
+        assert_eq!(pauses, [0, 100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000]);
+        for _ in 0..1000 {
+            assert_eq!(backoff.after(Duration::ZERO), PAUSE_MAX);
+        }
+    }
+
+    #[test]
+    fn a_long_life_is_a_new_beginning() {
+        let mut backoff = Backoff::default();
+        for _ in 0..5 {
+            backoff.after(Duration::ZERO);
+        }
+        assert_eq!(backoff.after(SETTLED_AFTER), Duration::ZERO);
+        assert_eq!(backoff.after(Duration::ZERO), PAUSE_MIN);
+    }
+}

@@ -1,0 +1,232 @@
+//! What a supervisor and the processes that it starts say to each other, as messages on a
+//! [`Channel`]. Knows nothing of when it is said.
+//!
+//! First the supervisor hands over, before the process is even started: a message with the
+//! [`Role`] as four 32-bit numbers and the text of the configuration as a sealed file, then
+//! messages of `listeners` until all of them are there. After that, each message is one [`Order`]
+//! or one [`Report`], in words.
+
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+use httpd::sys::channel::{Channel, DESCRIPTORS_MAX, MESSAGE_BYTES_MAX, Message, Received};
+use httpd::sys::process::read_sealed;
+
+use crate::failure::Failure;
+
+/// Which of the processes one is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Role {
+    /// From 1 to `processes`.
+    pub number: u32,
+    pub processes: u32,
+    /// How many workers it has.
+    pub workers: u32,
+}
+
+/// What a process needs to know to serve.
+#[derive(Debug)]
+pub struct Handover {
+    pub role: Role,
+    /// The configuration that the supervisor has found to be fine.
+    pub text: String,
+    pub listeners: Vec<OwnedFd>,
+}
+
+/// What the supervisor wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// As the signal that the supervisor was sent.
+    Reload,
+    Reopen,
+    /// End when open requests have ended: another process has taken your place, and your listeners.
+    Retire,
+    /// End when open requests have ended, and the listeners at once: all of us stop.
+    Stop,
+    StopNow,
+}
+
+/// What a process tells of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    Serving,
+    /// It was sent a signal to stop, which it takes as the wish that another should take its place.
+    Leaving,
+    /// It cannot serve, and ends.
+    Failed(Failure),
+}
+
+/// Queues everything that a process needs for when it starts.
+///
+/// # Errors
+/// When the channel cannot hold so many listeners.
+pub fn hand_over(
+    channel: &Channel,
+    role: Role,
+    text: BorrowedFd<'_>,
+    listeners: &[BorrowedFd<'_>],
+) -> io::Result<()> {
+    let count = u32::try_from(listeners.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let numbers = [role.number, role.processes, role.workers, count];
+    channel.send(&numbers.map(u32::to_le_bytes).concat(), &[text])?;
+    for some in listeners.chunks(DESCRIPTORS_MAX) {
+        channel.send(LISTENERS, some)?;
+    }
+    Ok(())
+}
+
+/// Takes what was handed over.
+///
+/// # Errors
+/// When it is not there: nobody has handed anything over.
+pub fn take_over(channel: &Channel) -> io::Result<Handover> {
+    let mut first = next(channel)?;
+    let (numbers, []) = first.bytes.as_chunks() else {
+        return Err(io::ErrorKind::InvalidData.into());
+    };
+    let numbers: Vec<u32> = numbers.iter().map(|number| u32::from_le_bytes(*number)).collect();
+    let ([number, processes, workers, count], Some(text)) =
+        (numbers.as_slice(), first.descriptors.pop())
+    else {
+        return Err(io::ErrorKind::InvalidData.into());
+    };
+    let text = String::from_utf8(read_sealed(text, TEXT_BYTES_MAX)?)
+        .map_err(|_| io::ErrorKind::InvalidData)?;
+    let mut listeners = Vec::new();
+    while listeners.len() < *count as usize {
+        listeners.append(&mut next(channel)?.descriptors);
+    }
+    let role = Role { number: *number, processes: *processes, workers: *workers };
+    Ok(Handover { role, text, listeners })
+}
+
+fn next(channel: &Channel) -> io::Result<Message> {
+    match channel.receive()? {
+        Received::Message(message) => Ok(message),
+        Received::Nothing | Received::End => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
+}
+
+impl Order {
+    pub fn words(self) -> &'static [u8] {
+        match self {
+            Order::Reload => b"reload",
+            Order::Reopen => b"reopen",
+            Order::Retire => b"retire",
+            Order::Stop => b"stop",
+            Order::StopNow => b"stop now",
+        }
+    }
+
+    pub fn read(words: &[u8]) -> Option<Order> {
+        let all = [Order::Reload, Order::Reopen, Order::Retire, Order::Stop, Order::StopNow];
+        all.into_iter().find(|order| order.words() == words)
+    }
+}
+
+impl Report {
+    /// A failure is cut when it does not fit into a message.
+    pub fn words(&self) -> Vec<u8> {
+        match self {
+            Report::Serving => b"serving".to_vec(),
+            Report::Leaving => b"leaving".to_vec(),
+            Report::Failed(failure) => {
+                let mut words = FAILED.to_vec();
+                words.push(failure.code);
+                words.extend_from_slice(failure.lines.join("\n").as_bytes());
+                words.truncate(MESSAGE_BYTES_MAX);
+                words
+            }
+        }
+    }
+
+    pub fn read(words: &[u8]) -> Option<Report> {
+        match words {
+            b"serving" => Some(Report::Serving),
+            b"leaving" => Some(Report::Leaving),
+            _ => {
+                let (code, text) = words.strip_prefix(FAILED)?.split_first()?;
+                let lines = String::from_utf8_lossy(text).lines().map(str::to_owned).collect();
+                Some(Report::Failed(Failure { code: *code, lines }))
+            }
+        }
+    }
+}
+
+const LISTENERS: &[u8] = b"listeners";
+const FAILED: &[u8] = b"failed ";
+
+/// No less than the largest configuration that is read from a file.
+const TEXT_BYTES_MAX: usize = 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use httpd::sys::process::sealed;
+    use std::net::TcpListener;
+    use std::os::fd::AsFd;
+
+    fn pair() -> (Channel, Channel) {
+        let (here, there) = Channel::pair().expect("a descriptor is left");
+        (here, Channel::from_end(there))
+    }
+
+    #[test]
+    fn what_is_handed_over_arrives_whole() {
+        let (here, there) = pair();
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let text = sealed(b"root = \"www\"\n").expect("memory is left");
+        let role = Role { number: 2, processes: 3, workers: 300 };
+        let listeners = vec![listener.as_fd(); 300];
+        hand_over(&here, role, text.as_fd(), &listeners).expect("there is room");
+        here.send(Order::Stop.words(), &[]).expect("there is room");
+        let handover = take_over(&there).expect("it is there");
+        assert_eq!(handover.role, role);
+        assert_eq!(handover.text, "root = \"www\"\n");
+        assert_eq!(handover.listeners.len(), 300);
+        let last = handover.listeners.into_iter().next_back().expect("there are 300");
+        assert_eq!(
+            TcpListener::from(last).local_addr().expect("it listens"),
+            listener.local_addr().expect("it listens")
+        );
+        let next = next(&there).expect("an order follows");
+        assert_eq!(Order::read(&next.bytes), Some(Order::Stop));
+    }
+
+    #[test]
+    fn what_nobody_has_handed_over_is_not_taken_for_something() {
+        let (here, there) = pair();
+        assert!(take_over(&there).is_err(), "nothing is there");
+        for words in [&b"x"[..], b"stop", &[0; 16], &[0; 20]] {
+            here.send(words, &[]).expect("there is room");
+            assert!(take_over(&there).is_err(), "{words:?}");
+        }
+        let role = Role { number: 1, processes: 2, workers: 1 };
+        let text = sealed(b"").expect("memory is left");
+        let numbers = [role.number, role.processes, role.workers, 1].map(u32::to_le_bytes);
+        here.send(&numbers.concat(), &[text.as_fd()]).expect("there is room");
+        drop(here);
+        assert!(take_over(&there).is_err(), "its listener is missing");
+    }
+
+    #[test]
+    fn every_word_is_understood() {
+        for order in [Order::Reload, Order::Reopen, Order::Retire, Order::Stop, Order::StopNow] {
+            assert_eq!(Order::read(order.words()), Some(order));
+        }
+        let failure = Failure { code: 2, lines: vec!["one".into(), "two".into()] };
+        for report in [Report::Serving, Report::Leaving, Report::Failed(failure)] {
+            assert_eq!(Report::read(&report.words()), Some(report));
+        }
+        assert_eq!(Order::read(b"stop!"), None);
+        assert_eq!(Report::read(b"failed "), None);
+    }
+
+    #[test]
+    fn a_long_failure_is_cut_to_what_a_message_holds() {
+        let failure = Failure { code: 1, lines: vec!["é".repeat(MESSAGE_BYTES_MAX)] };
+        let words = Report::Failed(failure).words();
+        assert_eq!(words.len(), MESSAGE_BYTES_MAX);
+        assert!(matches!(Report::read(&words), Some(Report::Failed(_))));
+    }
+}

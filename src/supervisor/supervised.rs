@@ -1,0 +1,153 @@
+//! One process of a pool, as it sees itself: it takes over what its supervisor hands to it, serves,
+//! and obeys. When the supervisor is gone, it lets open requests end and ends. Knows nothing of the
+//! other processes.
+
+use std::os::fd::AsFd;
+use std::process;
+use std::sync::Arc;
+use std::thread;
+
+use httpd::config::Source;
+use httpd::server::listener::Listeners;
+use httpd::sys::channel::{Channel, Received};
+use httpd::sys::process::{set_name, take_stdin};
+use httpd::sys::signal::{Signal, Signals};
+use httpd::sys::wait::wait_readable;
+use httpd::{Handle, Running};
+
+use super::child::name;
+use super::protocol::{self, Handover, Order, Report};
+use crate::cli::Options;
+use crate::failure::Failure;
+use crate::logging;
+
+/// Serves until the supervisor, or its end, ends it.
+///
+/// # Errors
+/// What kept it from starting, with nothing to say where the supervisor says it.
+pub fn serve(options: &Options) -> Result<(), Failure> {
+    set_name(env!("CARGO_PKG_NAME"));
+    let nobody = |error| Failure::of_usage([format!("no supervisor has started this: {error}")]);
+    let channel = take_stdin().map(Channel::from_end).map_err(nobody)?;
+    let handover = protocol::take_over(&channel).map_err(nobody)?;
+    let channel = Arc::new(channel);
+    match start(options, handover, &channel) {
+        Ok(running) => {
+            running.wait();
+            log::info!("stopped");
+            Ok(())
+        }
+        Err(failure) => match channel.send(&Report::Failed(failure.clone()).words(), &[]) {
+            Ok(()) => Err(Failure { lines: Vec::new(), ..failure }),
+            Err(_) => Err(failure),
+        },
+    }
+}
+
+fn start(
+    options: &Options,
+    handover: Handover,
+    channel: &Arc<Channel>,
+) -> Result<Running, Failure> {
+    let role = handover.role;
+    let config = Source::of(options.config.as_deref(), handover.text)
+        .load(&options.overrides)
+        .map_err(Failure::of_usage)?;
+    logging::start(&config.log, Some(name(role.number as usize, process::id())))
+        .map_err(|message| Failure::of_usage([message]))?;
+    let signals = Signals::listen()
+        .map_err(|error| Failure::at_run_time(format!("cannot take signals: {error}")))?;
+    let listeners = Listeners::take_over(handover.listeners, role.workers as usize)
+        .map_err(|error| Failure::at_run_time(format!("cannot take listeners over: {error}")))?;
+    let running = config.server.start_on(listeners).map_err(Failure::at_run_time)?;
+    let obedient = Obedient {
+        supervisor: Some(Arc::clone(channel)),
+        signals,
+        handle: running.handle(),
+        stops: 0,
+    };
+    thread::Builder::new()
+        .name("orders".to_owned())
+        .spawn(move || obedient.obey())
+        .map_err(|error| Failure::at_run_time(format!("cannot start a thread: {error}")))?;
+    Ok(running)
+}
+
+/// Does what the supervisor orders, for as long as the process lives.
+struct Obedient {
+    /// `None` once it is gone.
+    supervisor: Option<Arc<Channel>>,
+    signals: Signals,
+    handle: Handle,
+    /// How many signals to stop have come to this process itself.
+    stops: u32,
+}
+
+impl Obedient {
+    fn obey(mut self) {
+        self.report(&Report::Serving);
+        loop {
+            let supervisor = self.supervisor.iter().map(|channel| channel.as_fd());
+            let awaited: Vec<_> = supervisor.chain([self.signals.as_fd()]).collect();
+            wait_readable(&awaited, None).expect("two descriptors are polled without any memory");
+            for signal in self.signals.pending() {
+                self.heed(signal);
+            }
+            self.hear();
+        }
+    }
+
+    fn report(&self, report: &Report) {
+        if let Some(channel) = &self.supervisor {
+            // A supervisor that is gone is heard to be.
+            let _ = channel.send(&report.words(), &[]);
+        }
+    }
+
+    /// A signal to this process alone is not the supervisor's word: the first to stop asks for
+    /// another process in its place, which is when the supervisor lets it go. Sent to all of us, as
+    /// Ctrl-C is, the supervisor has it too, and its order to stop comes first.
+    fn heed(&mut self, signal: Signal) {
+        match signal {
+            Signal::Reload => crate::reload(&self.handle),
+            Signal::Reopen => crate::decline_to_reopen(),
+            Signal::Stop => {
+                self.stops += 1;
+                match (&self.supervisor, self.stops) {
+                    (Some(_), 1) => self.report(&Report::Leaving),
+                    _ => self.handle.stop_now(),
+                }
+            }
+        }
+    }
+
+    fn hear(&mut self) {
+        while let Some(channel) = &self.supervisor {
+            match channel.receive() {
+                Ok(Received::Nothing) => return,
+                Ok(Received::Message(message)) => match Order::read(&message.bytes) {
+                    Some(order) => self.follow(order),
+                    None => log::error!("the supervisor said something that is no order"),
+                },
+                Ok(Received::End) | Err(_) => {
+                    log::error!("the supervisor is gone; stopping when open requests have ended");
+                    self.supervisor = None;
+                    self.handle.stop();
+                }
+            }
+        }
+    }
+
+    fn follow(&self, order: Order) {
+        match order {
+            Order::Reload => crate::reload(&self.handle),
+            Order::Reopen => crate::decline_to_reopen(),
+            Order::Retire => {
+                log::info!("stopping when open requests have ended: another is in its place");
+                self.handle.retire();
+            }
+            Order::Stop => self.handle.stop(),
+            Order::StopNow => self.handle.stop_now(),
+        }
+    }
+}

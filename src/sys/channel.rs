@@ -1,0 +1,279 @@
+//! A connection between two processes that carries messages and open descriptors. Knows nothing of
+//! what they mean.
+
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags,
+    SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg,
+    sendmsg, socketpair,
+};
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// One end. It never waits: what is sent is queued by the kernel, about 200 KB of it, also before
+/// anybody is at the other end.
+#[derive(Debug)]
+pub struct Channel {
+    socket: OwnedFd,
+}
+
+/// What was sent with one call arrives as one.
+#[derive(Debug)]
+pub struct Message {
+    /// Never empty, for that is how an end looks.
+    pub bytes: Vec<u8>,
+    /// Closed on exec.
+    pub descriptors: Vec<OwnedFd>,
+}
+
+/// How much has come into a buffer, and what with it.
+#[derive(Debug)]
+pub struct Arrived {
+    pub length: usize,
+    pub descriptors: Vec<OwnedFd>,
+}
+
+/// What there is to receive.
+#[derive(Debug)]
+pub enum Received {
+    Message(Message),
+    Nothing,
+    /// The other end is closed: its process has let go of it, or has ended, however it did.
+    End,
+}
+
+impl Channel {
+    /// Both ends, closed on exec: to give one to a program that is started, make it its standard
+    /// input.
+    ///
+    /// # Errors
+    /// When out of descriptors.
+    pub fn pair() -> io::Result<(Channel, OwnedFd)> {
+        // Messages are kept apart, and the end of a process is told.
+        let (here, there) = socketpair(
+            AddressFamily::UNIX,
+            SocketType::SEQPACKET,
+            SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
+            None,
+        )?;
+        Ok((Channel { socket: here }, there))
+    }
+
+    /// The same, whose other end waits: for a program that reads what comes, and has nothing else to
+    /// do.
+    ///
+    /// # Errors
+    /// When out of descriptors.
+    pub fn pair_with_waiting_end() -> io::Result<(Channel, OwnedFd)> {
+        let (here, there) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+        rustix::io::ioctl_fionbio(&here, true)?;
+        Ok((Channel { socket: here }, there))
+    }
+
+    /// The end that another process has made and given to this one.
+    #[must_use]
+    pub fn from_end(socket: OwnedFd) -> Channel {
+        Channel { socket }
+    }
+
+    /// Sends a message of 1 to [`MESSAGE_BYTES_MAX`] bytes with at most [`DESCRIPTORS_MAX`]
+    /// descriptors, which stay open here, too.
+    ///
+    /// # Errors
+    /// `WouldBlock` when too much is queued, `BrokenPipe` when the other end is closed,
+    /// `InvalidInput` when it is too much for one message.
+    pub fn send(&self, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+        self.send_slices(&[IoSlice::new(bytes)], descriptors)
+    }
+
+    /// Sends a message that is in pieces.
+    ///
+    /// # Errors
+    /// As [`Channel::send`].
+    pub fn send_slices(
+        &self,
+        slices: &[IoSlice<'_>],
+        descriptors: &[BorrowedFd<'_>],
+    ) -> io::Result<()> {
+        let length: usize = slices.iter().map(|slice| slice.len()).sum();
+        let fits = (1..=MESSAGE_BYTES_MAX).contains(&length);
+        if !fits || descriptors.len() > DESCRIPTORS_MAX {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let mut room = [MaybeUninit::uninit(); ROOM];
+        let mut ancillary = SendAncillaryBuffer::new(&mut room);
+        if !descriptors.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(descriptors))
+        {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        sendmsg(&self.socket, slices, &mut ancillary, SendFlags::NOSIGNAL)?;
+        Ok(())
+    }
+
+    /// Takes the next message, if there is one.
+    ///
+    /// # Errors
+    /// `InvalidData` when it was cut: it was too long, or this process is out of descriptors.
+    /// Whatever else befell the socket, such as that it is none.
+    pub fn receive(&self) -> io::Result<Received> {
+        let mut bytes = vec![0; MESSAGE_BYTES_MAX];
+        Ok(match self.receive_into(&mut bytes)? {
+            None => Received::Nothing,
+            Some(Arrived { length: 0, .. }) => Received::End,
+            Some(Arrived { length, descriptors }) => {
+                bytes.truncate(length);
+                Received::Message(Message { bytes, descriptors })
+            }
+        })
+    }
+
+    /// The same into a buffer that is there already. A length of 0 is the end, `None` means that
+    /// nothing has come.
+    ///
+    /// # Errors
+    /// As [`Channel::receive`].
+    pub fn receive_into(&self, buffer: &mut [u8]) -> io::Result<Option<Arrived>> {
+        let mut room = [MaybeUninit::uninit(); ROOM];
+        let mut ancillary = RecvAncillaryBuffer::new(&mut room);
+        let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
+        let received = loop {
+            let slices = &mut [IoSliceMut::new(buffer)];
+            match recvmsg(&self.socket, slices, &mut ancillary, flags) {
+                Ok(received) => break received,
+                // The other end was closed before it took what we had sent. That is told once;
+                // what it had sent is still here.
+                Err(Errno::INTR | Errno::CONNRESET) => continue,
+                Err(Errno::AGAIN) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            }
+        };
+        let mut descriptors = Vec::new();
+        for message in ancillary.drain() {
+            if let RecvAncillaryMessage::ScmRights(some) = message {
+                descriptors.extend(some);
+            }
+        }
+        if received.flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC) {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        Ok(Some(Arrived { length: received.bytes, descriptors }))
+    }
+
+    /// Makes room for more that is sent from here and not received yet, as far as the kernel lets this
+    /// user.
+    pub fn widen(&self) {
+        Channel::widen_end(self.as_fd());
+    }
+
+    /// The same for an end that is for somebody else.
+    pub fn widen_end(end: BorrowedFd<'_>) {
+        // Best effort: it only makes it faster.
+        let _ = rustix::net::sockopt::set_socket_send_buffer_size(end, WIDE_BYTES);
+    }
+
+    /// Says that nothing more will be sent: the other end reads what is queued, and then the end.
+    pub fn finish(&self) {
+        // Fails only when the other end has gone already.
+        let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Write);
+    }
+}
+
+impl AsFd for Channel {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// More than anybody has to say at once.
+pub const MESSAGE_BYTES_MAX: usize = 128 * 1024;
+
+/// Several messages of the largest size.
+const WIDE_BYTES: usize = 1024 * 1024;
+
+/// `SCM_MAX_FD` of the kernel.
+pub const DESCRIPTORS_MAX: usize = 253;
+
+const ROOM: usize = rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+    use std::io::{Read, Seek, Write};
+
+    fn pair() -> (Channel, Channel) {
+        let (here, there) = Channel::pair().expect("a descriptor is left");
+        (here, Channel::from_end(there))
+    }
+
+    fn message(channel: &Channel) -> Message {
+        match channel.receive() {
+            Ok(Received::Message(message)) => message,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn messages_are_kept_apart_and_nothing_is_waited_for() {
+        let (here, there) = pair();
+        assert!(matches!(there.receive(), Ok(Received::Nothing)));
+        here.send(b"one", &[]).expect("there is room");
+        here.send(b"two", &[]).expect("there is room");
+        assert_eq!(message(&there).bytes, b"one");
+        assert_eq!(message(&there).bytes, b"two");
+        assert!(matches!(there.receive(), Ok(Received::Nothing)));
+    }
+
+    #[test]
+    fn a_descriptor_arrives_as_another_one_of_the_same_file() {
+        let (here, there) = pair();
+        let directory = crate::sys::temporary::Directory::new();
+        let mut file = File::create_new(directory.at("a")).expect("it is a new directory");
+        here.send(b"x", &[file.as_fd()]).expect("there is room");
+        file.write_all(b"contents").expect("there is room");
+        let mut arrived = File::from(message(&there).descriptors.pop().expect("one was sent"));
+        assert_eq!(arrived.stream_position().expect("it is a file"), 8);
+        drop(file);
+        arrived.write_all(b"!").expect("it is open on its own");
+        let text = std::fs::read(directory.at("a")).expect("it is there");
+        assert_eq!(text, b"contents!");
+    }
+
+    #[test]
+    fn as_many_descriptors_as_the_kernel_takes_fit_and_no_more() {
+        let (here, there) = pair();
+        let (one, mut other) = std::os::unix::net::UnixStream::pair().expect("some are left");
+        here.send(b"x", &[one.as_fd(); DESCRIPTORS_MAX]).expect("they fit");
+        let too_many = here.send(b"x", &[one.as_fd(); DESCRIPTORS_MAX + 1]);
+        assert_eq!(too_many.expect_err("they do not").kind(), io::ErrorKind::InvalidInput);
+        drop(one);
+        let descriptors = message(&there).descriptors;
+        assert_eq!(descriptors.len(), DESCRIPTORS_MAX);
+        drop(descriptors);
+        assert_eq!(other.read(&mut [0]).expect("it ended"), 0, "one of them is left open");
+    }
+
+    #[test]
+    fn what_was_sent_before_an_end_is_still_received() {
+        let (here, there) = pair();
+        here.send(b"never taken", &[]).expect("there is room");
+        there.send(b"last words", &[]).expect("there is room");
+        drop(there);
+        assert_eq!(message(&here).bytes, b"last words");
+        assert!(matches!(here.receive(), Ok(Received::End)));
+        assert!(matches!(here.receive(), Ok(Received::End)));
+        let late = here.send(b"x", &[]).expect_err("nobody is there");
+        assert_eq!(late.kind(), io::ErrorKind::BrokenPipe);
+    }
+
+    #[test]
+    fn nobody_is_waited_for_who_does_not_listen() {
+        let (here, _there) = pair();
+        let full = (0..1000).find_map(|_| here.send(&[1; MESSAGE_BYTES_MAX], &[]).err());
+        assert_eq!(full.expect("it is full").kind(), io::ErrorKind::WouldBlock);
+        assert!(here.send(&[], &[]).is_err());
+        assert!(here.send(&[1; MESSAGE_BYTES_MAX + 1], &[]).is_err());
+    }
+}

@@ -1,0 +1,100 @@
+//! This program as a process: starting it once more, and what the kernel keeps for it. Knows nothing
+//! of what it is started for.
+
+use std::ffi::{CString, OsString};
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command};
+
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+
+/// Starts the program that this process runs, with its environment, its working directory and its
+/// outputs, and with this standard input. It is the same program even when its file has been
+/// replaced or removed since: the kernel keeps what runs.
+///
+/// # Errors
+/// When the kernel has no room for another process, or `/proc` is not there.
+pub fn start_again(
+    arguments: impl IntoIterator<Item = OsString>,
+    stdin: OwnedFd,
+) -> io::Result<Child> {
+    let mut command = Command::new(OWN_PROGRAM);
+    if let Some(name) = std::env::args_os().next() {
+        command.arg0(name);
+    }
+    command.args(arguments).stdin(stdin).spawn()
+}
+
+/// Names this process in lists of processes; the kernel keeps 15 bytes. One that was
+/// [started again](start_again) would be called `exe` otherwise.
+pub fn set_name(name: &str) {
+    if let Ok(name) = CString::new(name) {
+        // It serves as well under another name.
+        let _ = rustix::thread::set_name(&name);
+    }
+}
+
+/// Takes what standard input is, closed on exec, and leaves `/dev/null` in its place, so that no
+/// program which this one may start has it as well.
+///
+/// # Errors
+/// When out of descriptors.
+pub fn take_stdin() -> io::Result<OwnedFd> {
+    let taken = io::stdin().as_fd().try_clone_to_owned()?;
+    rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
+    Ok(taken)
+}
+
+/// A file in memory that has no name and that nobody can change, for other processes to read.
+///
+/// # Errors
+/// When out of descriptors or memory.
+pub fn sealed(contents: &[u8]) -> io::Result<OwnedFd> {
+    let file = memfd_create("sealed", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+    let mut file = File::from(file);
+    file.write_all(contents)?;
+    fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK)?;
+    Ok(file.into())
+}
+
+/// All of a [`sealed`] file, of which `bytes_max` is a bound.
+///
+/// # Errors
+/// `InvalidData` when it is larger; what the kernel says when it is no file.
+pub fn read_sealed(file: OwnedFd, bytes_max: usize) -> io::Result<Vec<u8>> {
+    let file = File::from(file);
+    let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+    if length > bytes_max {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    let mut contents = vec![0; length];
+    // Where others have read to is no business of this reader.
+    file.read_exact_at(&mut contents, 0)?;
+    Ok(contents)
+}
+
+/// What this process runs, whatever stands at that path by now.
+const OWN_PROGRAM: &str = "/proc/self/exe";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sealed_is_read_whole_by_everyone_and_changed_by_no_one() {
+        let sealed = sealed(b"contents").expect("memory is left");
+        for _ in 0..2 {
+            let again = sealed.try_clone().expect("a descriptor is left");
+            assert_eq!(read_sealed(again, 8).expect("it is there"), b"contents");
+        }
+        let again = sealed.try_clone().expect("a descriptor is left");
+        let error = read_sealed(again, 7).expect_err("it is larger");
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        let mut file = File::from(sealed);
+        assert!(file.write_all(b"more").is_err());
+        assert!(file.set_len(0).is_err());
+    }
+}

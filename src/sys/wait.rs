@@ -1,0 +1,57 @@
+//! Waiting for several descriptors at once, where there is no reactor. Knows nothing of what they
+//! are.
+
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+/// Sleeps until one of these can be read or has ended, or until so much time has passed; perhaps
+/// less. Which one it is, is found by reading.
+///
+/// # Errors
+/// When the kernel has no memory for it.
+pub fn wait_readable(descriptors: &[BorrowedFd<'_>], time: Option<Duration>) -> io::Result<()> {
+    let mut polled: Vec<PollFd<'_>> = descriptors
+        .iter()
+        .map(|descriptor| PollFd::from_borrowed_fd(*descriptor, PollFlags::IN))
+        .collect();
+    // More than the kernel can count is for ever.
+    let time = time.and_then(|time| Timespec::try_from(time).ok());
+    match poll(&mut polled, time.as_ref()) {
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether a read would not wait: there is something, or the end.
+pub fn is_readable(descriptor: BorrowedFd<'_>) -> bool {
+    let mut polled = [PollFd::from_borrowed_fd(descriptor, PollFlags::IN)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut polled, Some(&now)).is_ok_and(|count| count > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
+    use std::time::Instant;
+
+    #[test]
+    fn it_ends_with_a_byte_an_end_or_the_time() {
+        let (mut one, other) = UnixStream::pair().expect("descriptors are left");
+        let (end, ended) = UnixStream::pair().expect("descriptors are left");
+        let started = Instant::now();
+        let time = Duration::from_millis(20);
+        wait_readable(&[other.as_fd(), ended.as_fd()], Some(time)).expect("there is memory");
+        assert!(started.elapsed() >= time);
+        one.write_all(b"x").expect("there is room");
+        wait_readable(&[ended.as_fd(), other.as_fd()], None).expect("there is memory");
+        drop(end);
+        wait_readable(&[ended.as_fd()], None).expect("there is memory");
+    }
+}

@@ -1,0 +1,236 @@
+//! The environ of a request (PEP 3333, and RFC 3875 where that has its names from).
+
+use super::marshal;
+use crate::http::{Request, Version};
+
+/// What of an environ is the same for all requests of an application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Surroundings {
+    pub threads: Several,
+    pub processes: Several,
+}
+
+/// Whether an application runs more than once at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Several {
+    No,
+    Yes,
+}
+
+/// Appends the marshalled environ, without what only Python can make.
+///
+/// `content_bytes` is the length of the content, which has been taken in: that of a chunked request is
+/// known by then. Headers with an underscore in their names are left out, for they would pass for
+/// others, and so is `Proxy`, which would become the `HTTP_PROXY` that many libraries obey.
+pub fn write(
+    out: &mut Vec<u8>,
+    request: &Request<'_>,
+    prefix_bytes: usize,
+    content_bytes: u64,
+    surroundings: Surroundings,
+) {
+    marshal::dict(out);
+    let mut put = |name: &str, value: &[u8]| {
+        marshal::key(out, name.as_bytes());
+        marshal::text_latin_1(out, value);
+    };
+    let path = request.path();
+    let (prefix, rest) = path.split_at_checked(prefix_bytes).unwrap_or((b"", path));
+    put("REQUEST_METHOD", request.method().as_str().as_bytes());
+    put("SCRIPT_NAME", prefix);
+    put("PATH_INFO", rest);
+    put("QUERY_STRING", request.query().unwrap_or_default());
+    let (name, port) = authority(request.host());
+    put("SERVER_NAME", name);
+    put("SERVER_PORT", port);
+    put(
+        "SERVER_PROTOCOL",
+        match request.version() {
+            Version::Http10 => b"HTTP/1.0",
+            Version::Http11 => b"HTTP/1.1",
+        },
+    );
+    put("SERVER_SOFTWARE", b"httpd");
+    match request.peer() {
+        Some(peer) => {
+            put("REMOTE_ADDR", peer.ip().to_string().as_bytes());
+            put("REMOTE_PORT", peer.port().to_string().as_bytes());
+        }
+        None => put("REMOTE_ADDR", b""),
+    }
+    if content_bytes > 0 || request.header("Content-Length").is_some() {
+        put("CONTENT_LENGTH", content_bytes.to_string().as_bytes());
+    }
+    put("wsgi.url_scheme", b"http");
+    headers(out, request);
+    for (name, several) in [
+        ("wsgi.multithread", surroundings.threads),
+        ("wsgi.multiprocess", surroundings.processes),
+        ("wsgi.run_once", Several::No),
+        ("wsgi.input_terminated", Several::Yes),
+    ] {
+        marshal::key(out, name.as_bytes());
+        marshal::truth(out, several == Several::Yes);
+    }
+    marshal::key(out, b"wsgi.version");
+    marshal::tuple(out, 2);
+    marshal::number(out, 1);
+    marshal::number(out, 0);
+    marshal::dict_end(out);
+}
+
+fn headers(out: &mut Vec<u8>, request: &Request<'_>) {
+    for (number, (name, value)) in request.headers().enumerate() {
+        if name.contains(&b'_') || LEFT_OUT.iter().any(|left_out| is(name, left_out)) {
+            continue;
+        }
+        let mut others = request.headers().skip(number + 1).filter(|(other, _)| is(other, name));
+        if request.headers().take(number).any(|(other, _)| is(other, name)) {
+            // Joined to the first of its name.
+            continue;
+        }
+        variable(out, name);
+        match others.next() {
+            None => marshal::text_latin_1(out, value),
+            Some((_, second)) => {
+                // RFC 9110 §5.3; RFC 6265 §5.4 for cookies.
+                let separator: &[u8] = if is(name, b"Cookie") { b"; " } else { b", " };
+                let mut joined = [value, second].join(separator);
+                for (_, value) in others {
+                    joined.extend_from_slice(separator);
+                    joined.extend_from_slice(value);
+                }
+                marshal::text_latin_1(out, &joined);
+            }
+        }
+    }
+}
+
+/// `Content-Type` becomes `CONTENT_TYPE`, any other `HTTP_…`.
+fn variable(out: &mut Vec<u8>, name: &[u8]) {
+    let mut variable = Vec::with_capacity(5 + name.len());
+    if !is(name, b"Content-Type") {
+        variable.extend_from_slice(b"HTTP_");
+    }
+    variable.extend(name.iter().map(|byte| match byte {
+        b'-' => b'_',
+        other => other.to_ascii_uppercase(),
+    }));
+    marshal::key(out, &variable);
+}
+
+/// Host and port as the client named them.
+fn authority(host: &[u8]) -> (&[u8], &[u8]) {
+    let colon = memchr::memrchr(b':', host);
+    match colon.map(|colon| (&host[..colon], &host[colon + 1..])) {
+        Some((name, port)) if !port.is_empty() && port.iter().all(u8::is_ascii_digit) => {
+            (name, port)
+        }
+        _ if host.is_empty() => (b"localhost", b"80"),
+        _ => (host, b"80"),
+    }
+}
+
+fn is(name: &[u8], other: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(other)
+}
+
+/// What is said in another way, or must not be said.
+const LEFT_OUT: [&[u8]; 3] = [b"Content-Length", b"Transfer-Encoding", b"Proxy"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::h1::head::HeadLimits;
+    use crate::http::h1::session::Session;
+
+    /// The pairs of the marshalled dict whose values are strings.
+    fn environ(head: &str, prefix_bytes: usize, content_bytes: u64) -> Vec<(String, String)> {
+        let limits =
+            HeadLimits { target_bytes_max: 9000, head_bytes_max: 9000, header_count_max: 99 };
+        let mut session = Session::new();
+        session.read_head(head.as_bytes(), &limits).expect("sound").expect("complete");
+        let peer = "192.0.2.1:7".parse().expect("an address");
+        let request = session.request(head.as_bytes(), Some(peer)).expect("sound");
+        let mut out = Vec::new();
+        let one = Surroundings { threads: Several::Yes, processes: Several::No };
+        write(&mut out, &request, prefix_bytes, content_bytes, one);
+        let mut rest = &out[1..];
+        let mut pairs = Vec::new();
+        while let Some(name) = string(&mut rest) {
+            if let Some(value) = string(&mut rest) {
+                pairs.push((name, value));
+            } else {
+                let skipped = match rest[0] {
+                    b'T' | b'F' => 1,
+                    b')' => 12,
+                    other => panic!("{other}"),
+                };
+                rest = &rest[skipped..];
+            }
+        }
+        assert_eq!(rest, b"0");
+        pairs
+    }
+
+    fn string(rest: &mut &[u8]) -> Option<String> {
+        let (start, length) = match rest[0] {
+            b'z' | b'Z' => (2, usize::from(rest[1])),
+            b'a' | b'u' => (5, u32::from_le_bytes(rest[1..5].try_into().expect("four")) as usize),
+            _ => return None,
+        };
+        let text = String::from_utf8(rest[start..start + length].to_vec()).expect("it is UTF-8");
+        *rest = &rest[start + length..];
+        Some(text)
+    }
+
+    fn value<'a>(environ: &'a [(String, String)], name: &str) -> Option<&'a str> {
+        environ.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    #[test]
+    fn the_request_is_told_as_pep_3333_wants_it() {
+        let it = environ(
+            "POST /app/a%20b/%C3%A9?x=%20y HTTP/1.1\r\nHost: example.org:8080\r\n\
+             Content-Type: text/plain\r\nX-One: 1\r\ncookie: a=1\r\nX-one: 2\r\nCookie: b=2\r\n\r\n",
+            4,
+            5,
+        );
+        for (name, expected) in [
+            ("REQUEST_METHOD", "POST"),
+            ("SCRIPT_NAME", "/app"),
+            ("PATH_INFO", "/a b/\u{c3}\u{a9}"),
+            ("QUERY_STRING", "x=%20y"),
+            ("SERVER_NAME", "example.org"),
+            ("SERVER_PORT", "8080"),
+            ("SERVER_PROTOCOL", "HTTP/1.1"),
+            ("REMOTE_ADDR", "192.0.2.1"),
+            ("CONTENT_TYPE", "text/plain"),
+            ("CONTENT_LENGTH", "5"),
+            ("HTTP_HOST", "example.org:8080"),
+            ("HTTP_X_ONE", "1, 2"),
+            ("HTTP_COOKIE", "a=1; b=2"),
+            ("wsgi.url_scheme", "http"),
+        ] {
+            assert_eq!(value(&it, name), Some(expected), "{name}");
+        }
+        assert_eq!(it.iter().filter(|(name, _)| name == "HTTP_X_ONE").count(), 1);
+    }
+
+    #[test]
+    fn nothing_passes_for_a_header_that_was_not_sent() {
+        let it = environ(
+            "GET / HTTP/1.1\r\nHost: [::1]\r\nX_One: 1\r\nProxy: evil\r\nContent-Length: 0\r\n\r\n",
+            0,
+            0,
+        );
+        assert_eq!(value(&it, "HTTP_X_ONE"), None);
+        assert_eq!(value(&it, "HTTP_PROXY"), None);
+        assert_eq!(value(&it, "HTTP_CONTENT_LENGTH"), None);
+        assert_eq!(value(&it, "CONTENT_LENGTH"), Some("0"));
+        assert_eq!(value(&it, "SERVER_NAME"), Some("[::1]"));
+        assert_eq!(value(&it, "SERVER_PORT"), Some("80"));
+        assert_eq!(value(&it, "SCRIPT_NAME"), Some(""));
+        assert_eq!(value(&it, "PATH_INFO"), Some("/"));
+    }
+}

@@ -1,0 +1,57 @@
+//! A request as it is sent to a worker: one marshalled tuple of the exchange's token, the reactor that
+//! waits for the answer, the environ, and the content or the path of a file with it.
+
+use super::marshal;
+
+/// The name of an exchange, in both directions. Workers give it back as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Token(pub [u8; Token::BYTES]);
+
+impl Token {
+    /// How long one is.
+    pub const BYTES: usize = 16;
+
+    /// A token of two numbers.
+    pub fn new(first: u64, second: u64) -> Token {
+        let mut bytes = [0; Token::BYTES];
+        bytes[..8].copy_from_slice(&first.to_le_bytes());
+        bytes[8..].copy_from_slice(&second.to_le_bytes());
+        Token(bytes)
+    }
+
+    /// The second number.
+    pub fn second(self) -> u64 {
+        let [.., a, b, c, d, e, f, g, h] = self.0;
+        u64::from_le_bytes([a, b, c, d, e, f, g, h])
+    }
+
+    /// The token of a message that [`begin`] began.
+    pub fn of_request(message: &[u8]) -> Option<Token> {
+        let bytes = message.get(TOKEN_AT..TOKEN_AT + Token::BYTES)?;
+        bytes.try_into().ok().map(Token)
+    }
+}
+
+/// Appends the beginning of a request; the marshalled environ and the content follow.
+pub fn begin(out: &mut Vec<u8>, token: Token, reactor: usize) {
+    marshal::tuple(out, 4);
+    marshal::bytes(out, &token.0);
+    marshal::number(out, i32::try_from(reactor).unwrap_or(i32::MAX));
+}
+
+/// Tuple and its size, kind and length of the bytes.
+const TOKEN_AT: usize = 7;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_token_of_a_request_is_found_again() {
+        let mut message = Vec::new();
+        begin(&mut message, Token::new(7, u64::MAX - 1), 3);
+        let token = Token::of_request(&message).expect("it has one");
+        assert_eq!((token, token.second()), (Token::new(7, u64::MAX - 1), u64::MAX - 1));
+        assert_eq!(Token::of_request(&message[..10]), None);
+    }
+}

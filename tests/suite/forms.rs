@@ -1,0 +1,327 @@
+//! Files that come with a form: POST of `multipart/form-data` to a directory.
+
+use crate::support::client::End;
+use crate::support::{Fixture, Reply, TestServer, noise};
+use httpd::files::{Durability, MissingDirectories, WritableRoot, WriteRules};
+use httpd::{Method, Namesakes, Root, Store};
+use std::fs;
+use std::process::Command;
+
+const KIB: usize = 1024;
+
+fn serve_by(namesakes: Namesakes, change: impl FnOnce(&mut WriteRules)) -> TestServer {
+    let fixture = Fixture::new().file("drop/old.txt", "old").file("drop/index.html", "the form");
+    let mut rules = WriteRules { durability: Durability::Never, ..WriteRules::default() };
+    change(&mut rules);
+    let root = Root::open(fixture.root()).expect("the root is there");
+    let store = Store::new(WritableRoot::new(root, rules)).namesakes(namesakes);
+    fixture.handler("/", store.methods(&[Method::Post])).serve()
+}
+
+fn serve() -> TestServer {
+    serve_by(Namesakes::Keep, |_| {})
+}
+
+/// A form of these files, as a browser writes it.
+fn form(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut form = Vec::new();
+    for (name, content) in files {
+        form.extend_from_slice(
+            format!(
+                "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"f\"; filename=\"{name}\"\r\n\
+                 Content-Type: application/octet-stream\r\n\r\n"
+            )
+            .as_bytes(),
+        );
+        form.extend_from_slice(content);
+        form.extend_from_slice(b"\r\n");
+    }
+    form.extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
+    form
+}
+
+#[track_caller]
+fn post(server: &TestServer, target: &str, form: &[u8]) -> Reply {
+    server.request("POST", target).header("Content-Type", TYPE).content(form).send()
+}
+
+/// The names in the directory of the form, sorted.
+fn names(server: &TestServer) -> Vec<String> {
+    let entries = fs::read_dir(server.root().join("drop")).expect("it is there");
+    let name = |it: std::io::Result<fs::DirEntry>| it.expect("it can be read").file_name();
+    let mut names: Vec<String> =
+        entries.map(|it| name(it).into_string().expect("it is UTF-8")).collect();
+    names.sort();
+    names
+}
+
+fn content(server: &TestServer, name: &str) -> Vec<u8> {
+    fs::read(server.root().join("drop").join(name)).expect("it is there")
+}
+
+const BOUNDARY: &str = "----WebKitFormBoundary7MA4YWxkTrZu0gW";
+const TYPE: &str = "multipart/form-data; boundary=----WebKitFormBoundary7MA4YWxkTrZu0gW";
+const AT_FIRST: [&str; 2] = ["index.html", "old.txt"];
+
+#[test]
+fn a_file_of_a_form_is_201_with_its_place() {
+    let server = serve();
+    for target in ["/drop/", "/drop"] {
+        let name = format!("{} \u{fc}.txt", target.len());
+        let reply = post(&server, target, &form(&[(&name, b"it")]));
+        let place = format!("/drop/{}%20%C3%BC.txt", target.len());
+        reply.expect(201).header("Location", &place).body(format!("{place}\n"));
+        server.get(&place).send().expect(200).body("it");
+    }
+}
+
+#[test]
+fn the_files_of_a_form_are_stored_in_its_order() {
+    let server = serve();
+    let reply = post(&server, "/drop/", &form(&[("b", b"B"), ("a", b""), ("c", b"C\r\n")]));
+    reply.expect(201).no_header("Location").body("/drop/b\n/drop/a\n/drop/c\n");
+    for (name, expected) in [("a", ""), ("b", "B"), ("c", "C\r\n")] {
+        server.get(format!("/drop/{name}")).send().expect(200).body(expected);
+    }
+}
+
+/// So that a browser shows something that can be loaded again without sending the form again.
+#[test]
+fn a_browser_is_sent_to_the_directory() {
+    let server = serve();
+    for target in ["/drop/", "/drop"] {
+        let request = server
+            .request("POST", target)
+            .header("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")
+            .header("Origin", "http://test")
+            .header("Content-Type", TYPE);
+        let reply = request.content(form(&[(&format!("x{}", target.len()), b"it")])).send();
+        reply.expect(303).header("Location", "/drop/");
+        assert!(reply.text().contains("href=\"/drop/\""));
+        server.get(reply.value("Location")).send().expect(200).body("the form");
+    }
+}
+
+#[test]
+fn fields_that_are_no_files_are_passed_over() {
+    let server = serve();
+    let field = |disposition: &str| {
+        format!("--{BOUNDARY}\r\nContent-Disposition: form-data; {disposition}\r\n\r\nxyz\r\n")
+    };
+    let fields = field("name=\"comment\"") + &field("name=\"none\"; filename=\"\"");
+    let all = [fields.as_bytes(), &form(&[("a", b"A")])].concat();
+    post(&server, "/drop/", &all).expect(201).header("Location", "/drop/a");
+    assert_eq!(names(&server), ["a", "index.html", "old.txt"]);
+    post(&server, "/drop/", &[fields.as_bytes(), &form(&[])].concat()).expect(400);
+}
+
+#[test]
+fn of_a_path_that_a_client_has_for_a_file_the_last_name_counts() {
+    let server = serve();
+    for (sent, stored) in [
+        ("../../../etc/one", "one"),
+        (r"C:\\Users\\me\\two.txt", "two.txt"),
+        ("/etc/three", "three"),
+        ("a/..four", "..four"),
+    ] {
+        let reply = post(&server, "/drop/", &form(&[(sent, b"it")]));
+        if stored.starts_with('.') {
+            reply.expect(403);
+        } else {
+            reply.expect(201).header("Location", &format!("/drop/{stored}"));
+        }
+    }
+    assert_eq!(names(&server), ["index.html", "old.txt", "one", "three", "two.txt"]);
+}
+
+#[test]
+fn names_that_nobody_may_see_are_not_stored() {
+    let server = serve();
+    let long = "n".repeat(256);
+    for (name, status) in [
+        (".htaccess", 403),
+        ("x/.ssh", 403),
+        (".httpd-upload", 400),
+        ("a/..", 400),
+        ("a/", 400),
+        ("a\u{7f}b", 400),
+        (&long, 404),
+    ] {
+        let all = form(&[("fine", b"it"), (name, b"it")]);
+        let reply = post(&server, "/drop/", &all);
+        assert_eq!(reply.status, status, "{name}");
+    }
+    assert_eq!(names(&server), AT_FIRST);
+}
+
+#[test]
+fn a_form_overwrites_nothing_and_then_stores_nothing() {
+    let server = serve();
+    let reply =
+        post(&server, "/drop/", &form(&[("new.txt", b"it"), ("old.txt", b"new"), ("z", b"z")]));
+    reply.expect(409);
+    assert_eq!(names(&server), AT_FIRST);
+    assert_eq!(content(&server, "old.txt"), b"old");
+    // Nor does it overwrite what came with itself.
+    post(&server, "/drop/", &form(&[("x", b"1"), ("x", b"2")])).expect(409);
+    assert_eq!(names(&server), AT_FIRST);
+}
+
+#[test]
+fn a_form_overwrites_where_it_may() {
+    let server = serve_by(Namesakes::Replace, |_| {});
+    post(&server, "/drop/", &form(&[("old.txt", b"new")])).expect(200).body("/drop/old.txt\n");
+    server.get("/drop/old.txt").send().expect(200).body("new");
+    post(&server, "/drop/", &form(&[("old.txt", b"newer"), ("x", b"1"), ("x", b"2")])).expect(201);
+    server.get("/drop/old.txt").send().expect(200).body("newer");
+    server.get("/drop/x").send().expect(200).body("2");
+}
+
+#[test]
+fn content_that_is_no_form_with_files_is_415() {
+    let server = serve();
+    for kind in [
+        "application/x-www-form-urlencoded",
+        "multipart/mixed; boundary=x",
+        "multipart/form-data",
+        "text/plain",
+    ] {
+        let request = server.request("POST", "/drop/").header("Content-Type", kind);
+        request.content("a=b").send().expect(415).header("Accept", "multipart/form-data");
+    }
+    server.request("POST", "/drop/").content("a=b").send().expect(415);
+    server.request("POST", "/drop/").send().expect(415);
+    let request = server.request("POST", "/drop/").header("Content-Type", TYPE);
+    request.header("Content-Encoding", "gzip").content(form(&[("a", b"A")])).send().expect(415);
+    assert_eq!(names(&server), AT_FIRST);
+}
+
+#[test]
+fn what_is_no_form_although_it_says_so_is_400() {
+    let server = serve();
+    let whole = form(&[("a", b"A"), ("b", b"B")]);
+    for broken in [&whole[..whole.len() - 5], &whole[..150], b"", b"\r\n", b"--other--\r\n"] {
+        post(&server, "/drop/", broken).expect(400);
+    }
+    server.request("POST", "/drop/").header("Content-Type", TYPE).send().expect(411);
+    assert_eq!(names(&server), AT_FIRST);
+}
+
+#[test]
+fn a_form_that_breaks_off_leaves_nothing() {
+    let server = serve();
+    for length in [200, 500 * KIB] {
+        let mut client = server.raw(format!(
+            "POST /drop/ HTTP/1.1\r\nHost: test\r\nContent-Type: {TYPE}\r\n\
+             Content-Length: 999999\r\n\r\n"
+        ));
+        client.send(&form(&[("a", &noise(600 * KIB))])[..length]).finish();
+        let (rest, end) = client.rest();
+        assert_eq!((rest.len(), end), (0, End::Fin));
+    }
+    assert_eq!(names(&server), AT_FIRST);
+}
+
+#[test]
+fn large_files_come_whole() {
+    let server = serve();
+    let (one, two) = (noise(3 * KIB * KIB + 1), noise(700 * KIB));
+    post(&server, "/drop/", &form(&[("one", &one), ("two", &two)])).expect(201);
+    assert!(content(&server, "one") == one && content(&server, "two") == two);
+}
+
+#[test]
+fn a_form_may_be_so_large_and_have_so_many_files() {
+    let server = serve_by(Namesakes::Keep, |rules| rules.file_bytes_max = 100_000);
+    post(&server, "/drop/", &form(&[("a", &noise(100_000))])).expect(413);
+    post(&server, "/drop/", &form(&[("a", &noise(99_000))])).expect(201);
+    let count = |count: usize| {
+        let names: Vec<String> = (0..count).map(|number| format!("n{number}")).collect();
+        let files: Vec<(&str, &[u8])> = names.iter().map(|name| (&name[..], &b"it"[..])).collect();
+        post(&server, "/drop/", &form(&files)).status
+    };
+    assert_eq!(count(129), 413);
+    assert_eq!(names(&server), ["a", "index.html", "old.txt"]);
+    assert_eq!(count(128), 201);
+    assert_eq!(names(&server).len(), 131);
+}
+
+#[test]
+fn what_is_beyond_the_quota_is_507_and_nothing_of_the_form_is_stored() {
+    let server = serve_by(Namesakes::Keep, |rules| rules.quota_bytes = Some(100_000));
+    post(&server, "/drop/", &form(&[("a", &noise(60_000)), ("b", &noise(60_000))])).expect(507);
+    assert_eq!(names(&server), AT_FIRST);
+    post(&server, "/drop/", &form(&[("a", &noise(60_000))])).expect(201);
+}
+
+#[test]
+fn a_form_is_sent_to_a_directory() {
+    let server = serve();
+    for target in ["/drop/old.txt", "/drop/no/", "/no"] {
+        post(&server, target, &form(&[("a", b"A")])).expect(409);
+        post(&server, target, &form(&[("a", &noise(100_000))])).expect(409);
+    }
+    post(&server, "/.git/", &form(&[("a", b"A")])).expect(403);
+    // A directory has no version.
+    let request = server.request("POST", "/drop/").header("Content-Type", TYPE);
+    request.header("If-Match", "\"x\"").content(form(&[("a", b"A")])).send().expect(412);
+    assert_eq!(names(&server), AT_FIRST);
+    post(&server, "/", &form(&[("a", b"A")])).expect(201).header("Location", "/a");
+
+    let server =
+        serve_by(Namesakes::Keep, |rules| rules.missing_directories = MissingDirectories::Make);
+    post(&server, "/x/y", &form(&[("a", b"A")])).expect(201).header("Location", "/x/y/a");
+    server.get("/x/y/a").send().expect(200).body("A");
+}
+
+/// Whoever has a page open anywhere shall not send files here by it.
+#[test]
+fn a_page_of_another_origin_stores_nothing() {
+    let server = serve();
+    for (name, value, status) in [
+        ("Origin", "http://evil.example", 403),
+        ("Origin", "null", 403),
+        ("Sec-Fetch-Site", "cross-site", 403),
+        ("Sec-Fetch-Site", "same-site", 403),
+        ("Sec-Fetch-Site", "same-origin", 201),
+        ("Origin", "https://test", 409),
+    ] {
+        let request = server.request("POST", "/drop/").header("Content-Type", TYPE);
+        let reply = request.header(name, value).content(form(&[("a", b"A")])).send();
+        assert_eq!(reply.status, status, "{name}: {value}");
+    }
+}
+
+#[test]
+fn a_client_that_asks_first_need_not_send_a_form_that_is_refused() {
+    let server = serve();
+    let ask = |headers: &str| {
+        let head = "POST /drop/ HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\n";
+        server.raw(format!("{head}Content-Length: 300\r\n{headers}\r\n"))
+    };
+    ask("").last_reply_after_finish().expect(415);
+    let form_type = format!("Content-Type: {TYPE}\r\n");
+    ask(&(form_type.clone() + "Origin: null\r\n")).last_reply_after_finish().expect(403);
+    assert!(ask(&form_type).interim().starts_with("HTTP/1.1 100 "));
+}
+
+#[test]
+fn curl_sends_a_form() {
+    let server = serve();
+    let place = server.root().join("here");
+    fs::create_dir(&place).expect("it is ours");
+    let (small, large) = (place.join("a b\u{fc}.txt"), place.join("large.bin"));
+    fs::write(&small, "small").expect("there is room");
+    fs::write(&large, noise(3 * KIB * KIB)).expect("there is room");
+    let file = |path: &std::path::Path| format!("f=@{}", path.display());
+    let output = Command::new("curl")
+        .args(["-sS", "--max-time", "20", "-F", "comment=hello", "-F", &file(&small)])
+        .args(["-F", &file(&large), "-w", "%{http_code}"])
+        .arg(format!("http://{}/drop/", server.address()))
+        .output()
+        .expect("curl is there");
+    let told = String::from_utf8(output.stdout).expect("it is text");
+    assert_eq!(told, "/drop/a%20b%C3%BC.txt\n/drop/large.bin\n201");
+    assert_eq!(content(&server, "a b\u{fc}.txt"), b"small");
+    assert!(content(&server, "large.bin") == noise(3 * KIB * KIB));
+}

@@ -1,0 +1,80 @@
+//! Content of requests, as applications read it.
+
+use crate::server::{Server, sha256};
+use crate::support::noise;
+use std::fmt::Write as _;
+
+#[test]
+fn content_of_any_length_arrives_whole() {
+    let Some(server) = Server::behaviours("") else { return };
+    for length in [0, 1, 65_535, 65_536, 65_537, 131_072, 1_000_003, 6_000_011] {
+        let content = noise(length);
+        let reply = server.request("POST", "/app/echo").content(&content).send();
+        reply.expect(200).body(&content).header("X-SHA256", &sha256(&content));
+        let reply = server.request("PUT", "/app/digest").content(&content).send();
+        reply.expect(200).body(format!("{length} {}\n", sha256(&content)));
+    }
+}
+
+#[test]
+fn chunked_content_has_its_length_when_it_is_read() {
+    let Some(server) = Server::behaviours("") else { return };
+    for length in [0, 5, 300_000] {
+        let content = noise(length);
+        let mut client = server.connect();
+        client.send("POST /app/echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+        for chunk in content.chunks(7001) {
+            client.send(format!("{:x};x=y\r\n", chunk.len())).send(chunk).send("\r\n");
+        }
+        client.send("0\r\nX-Trailer: dropped\r\n\r\n");
+        client.reply().expect(200).body(&content).header("X-SHA256", &sha256(&content));
+    }
+}
+
+#[test]
+fn lines_are_read_as_from_a_file() {
+    let Some(server) = Server::behaviours("") else { return };
+    let reply = server.request("POST", "/app/lines").content("one\ntwo\nthree\nfour").send();
+    reply.expect(200).body(r"(b'one\n', b'two\n', [b'three\n', b'four'])");
+    server.request("POST", "/app/lines").content("").send().expect(200).body("(b'', b'', [])");
+}
+
+#[test]
+fn what_an_application_does_not_read_is_not_taken_for_a_request() {
+    let Some(server) = Server::behaviours("") else { return };
+    let mut client = server.connect();
+    let smuggled = "GET /app/hello HTTP/1.1\r\nHost: x\r\n\r\n".repeat(5000);
+    let mut request = String::from("POST /app/unread HTTP/1.1\r\nHost: x\r\n");
+    let _ = write!(request, "Content-Length: {}\r\n\r\n{smuggled}", smuggled.len());
+    client.send(&request).reply().expect(200).body("not looked at\n");
+    client.send(&request).reply().expect(200).body("not looked at\n");
+    client.send("GET /app/hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    client.reply().expect(200).body("hello, world\n");
+    client.ends();
+}
+
+#[test]
+fn a_client_that_asks_first_is_told_to_continue() {
+    let Some(server) = Server::behaviours("") else { return };
+    let mut client = server.connect();
+    client.send(
+        "POST /app/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n",
+    );
+    assert!(client.interim().starts_with("HTTP/1.1 100 Continue\r\n"));
+    client.send("12345").reply().expect(200).body("12345");
+}
+
+#[test]
+fn too_much_content_is_refused_before_the_application_sees_it() {
+    let Some(server) = Server::behaviours("content_bytes_max = \"100KiB\"") else { return };
+    let exactly = noise(102_400);
+    server.request("POST", "/app/echo").content(&exactly).send().expect(200).body(&exactly);
+    let mut client = server.connect();
+    client.send("POST /app/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 102401\r\n");
+    client.send("Expect: 100-continue\r\n\r\n");
+    client.reply().expect(413);
+    let mut client = server.connect();
+    client.send("POST /app/echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+    client.send(format!("{:x}\r\n", 102_401)).send(noise(102_401));
+    client.reply().expect(413);
+}

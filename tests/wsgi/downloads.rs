@@ -1,0 +1,65 @@
+//! Large answers: the memory that they take is bounded, whatever their length.
+
+use crate::server::{PATIENCE, Server};
+use std::fs::File;
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+
+/// 1 GiB.
+const BYTES: u64 = 1 << 30;
+/// What all processes together may grow by.
+const GROWTH_MAX: u64 = 24 << 20;
+
+#[test]
+fn a_gigabyte_from_a_wrapped_file_takes_no_memory() {
+    let Some(server) = Server::behaviours("env = { FILE = \"sparse\" }") else { return };
+    let sparse = File::create(server.folder.path("apps/sparse")).expect("it can be made");
+    sparse.set_len(BYTES).expect("holes take no room");
+    stays_small(&server, "/app/file");
+}
+
+#[test]
+fn a_gigabyte_that_is_generated_takes_no_memory() {
+    let Some(server) = Server::behaviours("") else { return };
+    stays_small(&server, "/app/generated?mib=1024");
+}
+
+/// Downloads it, and looks at the memory of all processes again and again.
+#[track_caller]
+fn stays_small(server: &Server, target: &str) {
+    // What a first request takes for good is not what the download takes.
+    server.get("/app/hello").expect(200);
+    let before = server.pss_bytes();
+    let mut stream = TcpStream::connect(server.authority()).expect("it listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+    let request = format!("GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("it reads");
+
+    let mut buffer = vec![0; 1 << 20];
+    let count = stream.read(&mut buffer).expect("it answers");
+    let end = memchr::memmem::find(&buffer[..count], b"\r\n\r\n").expect("a head in one piece");
+    let head = String::from_utf8_lossy(&buffer[..end]).into_owned();
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+    assert!(head.contains(&format!("\r\nContent-Length: {BYTES}")), "{head}");
+    let mut received = (count - end - 4) as u64;
+    let (mut looked, mut most) = (0, 0);
+    loop {
+        if received / (BYTES / LOOKS) >= looked {
+            looked += 1;
+            most = most.max(server.pss_bytes());
+        }
+        match stream.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => received += count as u64,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => panic!("it sends on: {error}"),
+        }
+    }
+    assert_eq!(received, BYTES);
+    assert!(looked >= LOOKS, "{looked}");
+    let grown = most.saturating_sub(before);
+    assert!(grown < GROWTH_MAX, "{grown} bytes more than the {before} before");
+}
+
+/// How often, over the whole of a download.
+const LOOKS: u64 = 32;

@@ -1,0 +1,144 @@
+//! What an application is told of a request (PEP 3333, RFC 3875).
+
+use crate::server::Server;
+use crate::support::Reply;
+
+/// The dump of the environ, as the validator lets it pass.
+fn dump_at(path: &str) -> Option<Server> {
+    Server::at(path, "behaviours:checked_dump", "processes = 1\nthreads = 3")
+}
+
+/// Demands that the environ has this name with this value, as JSON writes it.
+#[track_caller]
+fn has(reply: &Reply, name: &str, value: &str) {
+    let line = format!("\"{name}\": {value}");
+    let found = reply.text().lines().any(|told| told.trim_end_matches(',') == line);
+    assert!(found, "no line {line} in {}", reply.text());
+}
+
+#[track_caller]
+fn has_no(reply: &Reply, name: &str) {
+    let told = reply.text();
+    assert!(!told.contains(&format!("\"{name}\":")), "{name} is in {told}");
+}
+
+#[test]
+fn a_path_under_a_mount_is_split_after_it() {
+    let Some(dump) = dump_at("/app") else { return };
+    for (target, path_info, query) in [
+        ("/app", r#""""#, r#""""#),
+        ("/app/", r#""/""#, r#""""#),
+        ("/app?x=1&y=%20+", r#""""#, r#""x=1&y=%20+""#),
+        ("/app/a%20b;c=d?", r#""/a b;c=d""#, r#""""#),
+        ("/app/caf%C3%A9/%e2%82%ac", r#""/caf\u00c3\u00a9/\u00e2\u0082\u00ac""#, r#""""#),
+        ("/app/%FF%01", r#""/\u00ff\u0001""#, r#""""#),
+        ("/app/x/", r#""/x/""#, r#""""#),
+        ("/app//x///y", r#""/x/y""#, r#""""#),
+        ("/app/x/../y/./z", r#""/y/z""#, r#""""#),
+        ("/app/%61pp?%61", r#""/app""#, r#""%61""#),
+        ("/%61pp/x", r#""/x""#, r#""""#),
+        ("http://other.example/app/x?q", r#""/x""#, r#""q""#),
+    ] {
+        let reply = dump.get(target);
+        assert_eq!(reply.status, 200, "{target}: {reply:?}");
+        has(&reply, "SCRIPT_NAME", r#""/app""#);
+        has(&reply, "PATH_INFO", path_info);
+        has(&reply, "QUERY_STRING", query);
+    }
+    // Neighbours of the mount are no part of it, and no spelling leads out of it.
+    for outside in ["/apple", "/ap", "/app/../app2"] {
+        dump.get(outside).expect(404);
+    }
+    dump.get("/app/../index.html").expect(200).body("from www\n");
+    for refused in ["/app/%zz", "/app/%00"] {
+        dump.get(refused).expect(400);
+    }
+}
+
+#[test]
+fn a_path_at_the_root_is_all_path_info() {
+    let Some(dump) = dump_at("/") else { return };
+    for (target, path_info) in [
+        ("/", r#""/""#),
+        ("/?q", r#""/""#),
+        ("/index.html", r#""/index.html""#),
+        ("/a/", r#""/a/""#),
+    ] {
+        let reply = dump.get(target);
+        reply.expect(200);
+        has(&reply, "SCRIPT_NAME", r#""""#);
+        has(&reply, "PATH_INFO", path_info);
+    }
+}
+
+#[test]
+fn headers_become_variables_and_none_passes_for_another() {
+    let Some(dump) = dump_at("/app") else { return };
+    let reply = dump
+        .request("POST", "/app/x")
+        .header("Content-Type", "text/x-test; charset=utf-8")
+        .header("X-One", "1")
+        .header("x-one", "2")
+        .header("Cookie", "a=1")
+        .header("Cookie", "b=2")
+        .header("X-Bytes", [b'c', 0xc3, 0xa9])
+        .header("X-Two-Words", "")
+        // Would pass for X-One, for the length, and for what many libraries take for their proxy.
+        .header("X_One", "forged")
+        .header("Content_Length", "999")
+        .header("Proxy", "http://evil.example/")
+        .content("12345")
+        .send();
+    reply.expect(200);
+    for (name, value) in [
+        ("REQUEST_METHOD", r#""POST""#),
+        ("CONTENT_TYPE", r#""text/x-test; charset=utf-8""#),
+        ("CONTENT_LENGTH", r#""5""#),
+        ("HTTP_X_ONE", r#""1, 2""#),
+        ("HTTP_COOKIE", r#""a=1; b=2""#),
+        ("HTTP_X_BYTES", r#""c\u00c3\u00a9""#),
+        ("HTTP_X_TWO_WORDS", r#""""#),
+        ("HTTP_HOST", r#""test""#),
+    ] {
+        has(&reply, name, value);
+    }
+    for name in ["HTTP_PROXY", "HTTP_CONTENT_TYPE", "HTTP_CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING"]
+    {
+        has_no(&reply, name);
+    }
+    assert!(!reply.text().contains("forged") && !reply.text().contains("999"), "{reply:?}");
+}
+
+#[test]
+fn the_server_and_its_ways_are_told() {
+    let Some(dump) = dump_at("/app") else { return };
+    let reply = dump.get("/app/");
+    for (name, value) in [
+        ("SERVER_NAME", r#""test""#),
+        ("SERVER_PROTOCOL", r#""HTTP/1.1""#),
+        ("REMOTE_ADDR", r#""127.0.0.1""#),
+        ("wsgi.url_scheme", r#""http""#),
+        ("wsgi.multithread", "true"),
+        ("wsgi.multiprocess", "false"),
+        ("wsgi.run_once", "false"),
+        ("wsgi.input_terminated", "true"),
+    ] {
+        has(&reply, name, value);
+    }
+    // A tuple, and over several lines.
+    assert!(reply.text().contains("\"wsgi.version\": [\n1,\n0\n]"), "{}", reply.text());
+    has_no(&reply, "CONTENT_TYPE");
+    has_no(&reply, "CONTENT_LENGTH");
+
+    let mut old = dump.connect();
+    old.send("GET /app/ HTTP/1.0\r\n\r\n");
+    let reply = old.reply();
+    has(reply.expect(200), "SERVER_PROTOCOL", r#""HTTP/1.0""#);
+    has_no(&reply, "HTTP_HOST");
+
+    let several = Server::at("/app", "behaviours:checked_dump", "processes = 2\nthreads = 1")
+        .expect("there is a Python");
+    let reply = several.get("/app/");
+    has(&reply, "wsgi.multithread", "false");
+    has(&reply, "wsgi.multiprocess", "true");
+}

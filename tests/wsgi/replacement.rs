@@ -1,0 +1,73 @@
+//! New code without a gap: SIGHUP, and --reload.
+
+use crate::load::Load;
+use crate::server::{Folder, Server, has_python};
+use crate::support::until;
+
+/// An application that says so.
+fn saying(words: &str) -> String {
+    format!(
+        "def application(environ, start_response):\n    \
+         start_response('200 OK', [('Content-Type', 'text/plain')])\n    return [b'{words}\\n']\n"
+    )
+}
+
+#[test]
+fn sighup_replaces_all_processes_and_no_request_fails() {
+    let Some(server) = Server::behaviours("processes = 2") else { return };
+    let load = Load::start(&server, 6, "/app/sleeps?seconds=0.005");
+    for _ in 0..3 {
+        let old = server.pythons();
+        let answered = load.answered() + 50;
+        until("requests are answered", || (load.answered() >= answered).then_some(()));
+        server.signal("-HUP");
+        server.replaces(&old, 2);
+    }
+    load.finish().only(&[200]);
+}
+
+#[test]
+fn sighup_brings_new_code_and_keeps_the_old_when_the_new_is_broken() {
+    if !has_python() {
+        return;
+    }
+    let folder = Folder::new();
+    folder.write("apps/site.toml", "");
+    folder.write("apps/changing.py", saying("one"));
+    let mut command = folder.configured(&crate::server::location("/app", "changing", ""));
+    let server = Server::start(folder, &mut command);
+    assert_eq!(server.text("/app/"), "one\n");
+
+    server.folder.write("apps/changing.py", "import nothing_of_this_name\n");
+    server.signal("-HUP");
+    server.logs("ModuleNotFoundError: No module named 'nothing_of_this_name'");
+    assert_eq!(server.text("/app/"), "one\n");
+
+    server.folder.write("apps/changing.py", saying("three"));
+    server.signal("-HUP");
+    until("the new code answers", || (server.text("/app/") == "three\n").then_some(()));
+}
+
+#[test]
+fn with_reload_a_changed_source_file_is_served_by_itself() {
+    if !has_python() {
+        return;
+    }
+    let folder = Folder::new();
+    folder.write("apps/changing.py", saying("one"));
+    let mut command = folder.httpd(&["--reload", "--wsgi", "changing:application"]);
+    let server = Server::start(folder, &mut command);
+    assert_eq!(server.text("/"), "one\n");
+    server.folder.write("apps/changing.py", saying("twenty-two"));
+    until("the new code answers", || (server.text("/") == "twenty-two\n").then_some(()));
+    server.logs("changing.py");
+
+    // A change that is broken is told, and one that mends it is served.
+    server.folder.write("apps/changing.py", "def application(environ, start_response) return []\n");
+    server.logs("SyntaxError");
+    server.folder.write("apps/changing.py", saying("three"));
+    until("the mended code answers", || {
+        let reply = server.get("/");
+        (reply.status == 200 && reply.text() == "three\n").then_some(())
+    });
+}

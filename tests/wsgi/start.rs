@@ -1,0 +1,177 @@
+//! Which application is run, by which Python and where, and why one is not.
+
+use crate::server::{Folder, Server, has_python, location, refusal};
+use std::process::Command;
+
+#[test]
+fn an_application_is_served_from_the_folder_that_one_stands_in() {
+    if !has_python() {
+        return;
+    }
+    for (target, path, words) in [
+        ("behaviours:hello", "/", "hello, world\n"),
+        ("behaviours", "/hello", "hello, world\n"),
+        ("behaviours:create_app()", "/", "made\n"),
+        ("behaviours:create_app('with words')", "/", "with words\n"),
+        ("package.inside:app", "/", "inside\n"),
+        ("package.inside", "/", "inside\n"),
+    ] {
+        let folder = Folder::new();
+        folder.write("apps/package/__init__.py", "");
+        folder.write(
+            "apps/package/inside.py",
+            "def app(environ, start_response):\n    \
+             start_response('200 OK', [('Content-Type', 'text/plain')])\n    \
+             return [b'inside\\n']\n",
+        );
+        let mut command = folder.httpd(&["--wsgi", target]);
+        let server = Server::start(folder, &mut command);
+        assert_eq!(server.text(path), words, "{target}");
+        let (code, log) = server.stop();
+        assert_eq!(code, Some(0), "{target}: {log}");
+    }
+}
+
+#[test]
+fn what_cannot_be_served_is_not_started_and_why_is_told() {
+    if !has_python() {
+        return;
+    }
+    for (target, words) in [
+        (
+            "broken_import:application",
+            &["Traceback", "broken_import.py", "KeyError: 'DATABASE_URL'"][..],
+        ),
+        ("broken_syntax:application", &["SyntaxError", "broken_syntax.py"]),
+        ("no_such_module:app", &["no_such_module"]),
+        ("few_names:aplication", &["aplication", "application", "create_app"]),
+        ("behaviours:not_callable", &["not_callable"]),
+        ("no_names", &["app"]),
+    ] {
+        let folder = Folder::new();
+        folder.write("apps/no_names.py", "something_else = 1\n");
+        folder.write(
+            "apps/few_names.py",
+            "from behaviours import application as hidden\n\n\n\
+             def application(environ, start_response):\n    \
+             return hidden(environ, start_response)\n\n\n\
+             def create_app():\n    return application\n",
+        );
+        let mut command = folder.httpd(&["--wsgi", target]);
+        let (code, log) = refusal(&mut command);
+        assert!(code.is_some_and(|code| code != 0), "{target} ended with {code:?}: {log}");
+        for word in words {
+            assert!(log.contains(word), "{target}: no {word:?} in {log}");
+        }
+        assert!(!log.contains("listening on"), "{target}: {log}");
+        // The same from a configuration.
+        let (code, _) = refusal(&mut folder.configured(&location("/app", target, "")));
+        assert!(code.is_some_and(|code| code != 0), "{target} ended with {code:?}");
+    }
+}
+
+#[test]
+fn a_python_or_folder_that_is_not_there_is_told() {
+    for (keys, words) in [
+        ("python = \"/nowhere/bin/python\"", "/nowhere/bin/python"),
+        ("python = \"no-such-python\"", "no-such-python"),
+    ] {
+        let folder = Folder::new();
+        let (code, log) = refusal(&mut folder.configured(&location("/", "behaviours", keys)));
+        assert!(code.is_some_and(|code| code != 0), "{code:?}: {log}");
+        assert!(log.contains(words), "{log}");
+    }
+    let folder = Folder::new();
+    let config = "[[location]]\npath = \"/\"\nwsgi = \"behaviours\"\nchdir = \"nowhere\"\n";
+    let (code, log) = refusal(&mut folder.configured(config));
+    assert_eq!(code, Some(2), "{log}");
+    assert!(log.contains("nowhere"), "{log}");
+}
+
+#[test]
+fn an_active_virtual_environment_is_used_by_itself() {
+    if !has_python() {
+        return;
+    }
+    let folder = Folder::new();
+    let environment = folder.path("environment");
+    let made = Command::new("python3")
+        .args(["-m", "venv", "--without-pip"])
+        .arg(&environment)
+        .output()
+        .expect("python3 is there");
+    if !made.status.success() {
+        let reason = String::from_utf8_lossy(&made.stderr).into_owned();
+        return crate::support::skip(&format!("python3 -m venv: {reason}"));
+    }
+    let mut command = folder.httpd(&["--wsgi", "behaviours:process"]);
+    command.env("VIRTUAL_ENV", &environment);
+    let server = Server::start(folder, &mut command);
+    let told = server.text("/");
+    let prefix = told.split(' ').nth(1);
+    assert_eq!(prefix, environment.to_str(), "{told}");
+
+    // A location may name another.
+    let folder = Folder::new();
+    let keys = format!("python = \"{}/bin/python\"", environment.display());
+    let mut command = folder.configured(&location("/app", "behaviours", &keys));
+    let server = Server::start(folder, &mut command);
+    let told = server.text("/app/process");
+    assert_eq!(told.split(' ').nth(1), environment.to_str(), "{told}");
+}
+
+#[test]
+fn an_application_runs_where_and_with_what_it_was_told() {
+    let Some(server) = Server::at("/app", "behaviours", "env = { FILE = \"given\" }") else {
+        return;
+    };
+    let told = server.text("/app/process");
+    let here = server.folder.path("apps");
+    assert_eq!(told.trim_end().split(' ').nth(2), here.to_str(), "{told}");
+
+    let folder = Folder::new();
+    folder.write("file", "what FILE names");
+    let file = folder.path("file");
+    let keys = format!("env = {{ FILE = \"{}\" }}\nprocesses = 3", file.display());
+    let mut command = folder.configured(&location("/app", "behaviours", &keys));
+    let server = Server::start(folder, &mut command);
+    server.get("/app/file").expect(200).body("what FILE names");
+    assert_eq!(server.pythons().len(), 3);
+}
+
+#[test]
+fn applications_and_files_stand_side_by_side() {
+    if !has_python() {
+        return;
+    }
+    let folder = Folder::new();
+    let config = location("/one", "behaviours:hello", "")
+        + &location("/one/two", "behaviours:create_app('two')", "")
+        + &location("/three", "behaviours:create_app('three')", "processes = 2");
+    let mut command = folder.configured(&config);
+    let server = Server::start(folder, &mut command);
+    assert_eq!(server.text("/one/x"), "hello, world\n");
+    assert_eq!(server.text("/one/two"), "two\n");
+    assert_eq!(server.text("/three/one/two"), "three\n");
+    assert_eq!(server.text("/"), "from www\n");
+    assert_eq!(server.pythons().len(), 4);
+}
+
+#[test]
+fn a_stop_lets_open_requests_end_and_leaves_no_python() {
+    let Some(server) = Server::behaviours("processes = 2") else { return };
+    let go_on = server.folder.path("go-on");
+    let mut client = server.connect();
+    client.send(format!("GET /app/patient?until={} HTTP/1.1\r\nHost: x\r\n\r\n", go_on.display()));
+    client.reply_head("GET").expect(200);
+    assert_eq!(client.try_chunk().expect("a piece"), b"first\n");
+    let pythons = server.pythons();
+    server.signal("-TERM");
+    server.logs("stopping");
+    std::fs::write(&go_on, "").expect("it can be written");
+    assert_eq!(client.try_chunk().expect("a piece"), b"second\n");
+    assert_eq!(client.try_chunk().expect("the end"), b"");
+    let (code, log) = server.end();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(pythons.iter().all(|id| !crate::server::is_python(id)), "{log}");
+}
