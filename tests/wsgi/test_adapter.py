@@ -417,6 +417,12 @@ class Windows(Answers):
         self.cancelled("/forever")
         self.assertNotIn("Traceback", self.worker.err.text)
 
+    def test_what_is_said_of_short_answers_does_not_pile_up(self):
+        for _ in range(600):
+            answer = self.ask("/late_head")
+            self.assertEqual(answer.kinds, [HEAD, PIECE])
+            self.worker.credit(answer.messages[0], -1)
+
     def test_credit_of_old_answers_is_ignored(self):
         message = self.ask("/hello").messages[0]
         for amount in (-1, 10**9, 1):

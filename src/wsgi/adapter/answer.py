@@ -204,6 +204,8 @@ class Exchange:
         if not self.ended:
             if not self.is_bare() and self.left:
                 raise RuntimeError("the content is %d bytes short of Content-Length" % self.left)
+            if self.began:
+                self.await_credit(0)  # or what is said of short answers would pile up
             self.message(PIECE if self.began else HEAD, LAST)
 
     def send(self, content):
