@@ -65,7 +65,7 @@ fn serve(options: &Options) -> Result<(), Failure> {
 fn start(options: &Options, config: Config) -> Result<Running, Failure> {
     let signals = Signals::listen()
         .map_err(|error| Failure::at_run_time(format!("cannot take signals: {error}")))?;
-    let running = config.server.start().map_err(Failure::at_run_time)?;
+    let running = config.server.start().map_err(Failure::of_start)?;
     let handle = running.handle();
     thread::Builder::new()
         .name("signals".to_owned())
