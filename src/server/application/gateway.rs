@@ -175,7 +175,7 @@ impl Gateway {
                     let served = &mut self.served[index];
                     let link = served.links.swap_remove(place);
                     served.orders.swap_remove(place);
-                    lose(link, &unread, &mut served.waiting, &mut deliveries);
+                    lose(link, self.reactor, &unread, &mut served.waiting, &mut deliveries);
                     self.dispatch(index, now);
                 }
             }
@@ -368,6 +368,7 @@ fn refuse(link: &mut Link, message: &[u8], deliveries: &mut Deliveries) {
 /// A process has ended: what it never took goes to another, what it had begun is lost.
 fn lose(
     link: Link,
+    reactor: usize,
     unread: &[Token],
     waiting: &mut VecDeque<Exchange>,
     deliveries: &mut Deliveries,
@@ -376,7 +377,7 @@ fn lose(
         let id = pending.exchange.id;
         match pending.progress {
             Progress::GivenUp => {}
-            Progress::None if unread.iter().any(|token| token.second() == number) => {
+            Progress::None if unread.contains(&Token::new(reactor as u64, number)) => {
                 waiting.push_front(pending.exchange);
             }
             Progress::None => {

@@ -314,3 +314,15 @@ fn what_would_go_to_a_process_whose_socket_is_closed_goes_to_the_next() {
     let next = it.joins(2);
     assert_eq!(std::iter::from_fn(|| next.takes()).count(), 2);
 }
+
+#[test]
+fn what_another_worker_has_in_the_queue_of_a_dead_process_is_not_taken_for_ones_own() {
+    let mut it = Played::new();
+    let python = it.joins(1);
+    it.submits(0);
+    let (token, _) = python.takes().expect("it takes it and dies");
+    let others = Token::new(1, token.second());
+    assert_eq!(answered(it.leaves(&python, &[others])), [(0, 502, Vec::new())]);
+    let next = it.joins(2);
+    assert_eq!(next.takes(), None, "it would be done twice");
+}
