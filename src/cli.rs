@@ -80,7 +80,7 @@ fn parse(
     after_help = AFTER_HELP
 )]
 struct Flags {
-    /// The same, as a word
+    /// The directory to serve, as with --root
     #[arg(value_name = "DIR", help_heading = "What to serve")]
     directory: Option<PathBuf>,
 

@@ -5,6 +5,8 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use httpd::StartError;
+
 /// What went wrong: a line for each thing, and the exit code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
@@ -17,6 +19,15 @@ impl Failure {
     /// Something failed at run time, such as a port that is taken.
     pub fn at_run_time(message: impl Display) -> Failure {
         Failure { code: AT_RUN_TIME, lines: vec![message.to_string()] }
+    }
+
+    /// The server did not start: for want of something, or because an application that was asked for
+    /// cannot be.
+    pub fn of_start(error: StartError) -> Failure {
+        match error {
+            StartError::Application(_) => Failure::of_usage([error]),
+            error => Failure::at_run_time(error),
+        }
     }
 
     /// What was asked for cannot be.

@@ -76,7 +76,7 @@ fn start(options: &Options, config: Config) -> Result<Running, Failure> {
         })?;
     let shared = Arc::clone(&stage);
     let server = config.server.give_up_when(move || matches!(*lock(&shared), Stage::Stopping));
-    let running = server.start().map_err(Failure::at_run_time)?;
+    let running = server.start().map_err(Failure::of_start)?;
     match &mut *lock(&stage) {
         Stage::Stopping => running.handle().stop(),
         stage => *stage = Stage::Running(running.handle()),

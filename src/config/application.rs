@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::section::{Faults, Key};
 use super::value::Value;
-use super::{Place, Written};
+use super::{Fault, Place, Written};
 use crate::site::{Reload, Wsgi};
 
 /// What a location says of its application; `None` where nothing was said.
@@ -23,8 +23,8 @@ pub(super) struct ApplicationSection {
     lifetime: Option<Duration>,
     memory_bytes_max: Option<u64>,
     reload: Option<Reload>,
-    /// The first of these keys that was written.
-    place: Option<Place>,
+    /// What is wrong with the first of these keys that was written, if there is no `wsgi`.
+    alone: Option<Fault>,
 }
 
 pub(super) fn keys<T: AsMut<ApplicationSection>>() -> Vec<Key<T>> {
@@ -87,7 +87,9 @@ trait Noted {
 impl<T: AsMut<ApplicationSection>> Noted for T {
     fn noted(&mut self, value: Value<'_>) -> &mut ApplicationSection {
         let section = self.as_mut();
-        section.place.get_or_insert(value.place());
+        section.alone.get_or_insert_with(|| {
+            value.fault("is about an application: say wsgi = \"module:callable\", too")
+        });
         section
     }
 }
@@ -95,16 +97,15 @@ impl<T: AsMut<ApplicationSection>> Noted for T {
 impl ApplicationSection {
     /// Whether any of these keys was written.
     pub(super) fn is_written(&self) -> bool {
-        self.place.is_some()
+        self.alone.is_some()
     }
 
     /// The application, if there is one.
     pub(super) fn wsgi(&self, base: &Path, faults: &mut Faults) -> Option<Wsgi> {
         let Some(target) = &self.wsgi else {
-            if let Some(place) = self.place {
-                let message =
-                    "this key is about an application: say wsgi = \"module:callable\", too";
-                faults.note(place, message);
+            // Unless it is a `wsgi` with a fault of its own.
+            if let Some(alone) = self.alone.as_ref().filter(|it| !faults.has_one_at(it.place)) {
+                faults.list.push(alone.clone());
             }
             return None;
         };
@@ -120,6 +121,13 @@ impl ApplicationSection {
             true => std::path::absolute(base.join(&it.value)).unwrap_or(base.join(&it.value)),
             false => PathBuf::from(&it.value),
         });
+        if let (Some(written), Some(path)) = (&self.python, &python)
+            && written.value.contains('/')
+            && !path.is_file()
+        {
+            faults.note(written.place, format!("cannot run {path:?}: it is no file"));
+            return None;
+        }
         Some(Wsgi::new(&target.value).with(|it| {
             it.directory = directory;
             it.python = python.unwrap_or_else(|| it.python.clone());

@@ -69,6 +69,11 @@ pub(super) fn site(
             site = handlers.stand(site, path);
         }
     }
+    if places.reload.is_some() && site.applications().is_empty() && places.faults.list.is_empty() {
+        let message =
+            "there is no application that could be run anew: say --wsgi MODULE:CALLABLE, too";
+        places.faults.note(Place::Given("--reload"), message);
+    }
     (site, places.roots)
 }
 
@@ -111,7 +116,8 @@ impl Handlers {
 impl Places<'_> {
     /// The application of a location that has one instead of files.
     fn application(&mut self, location: &Location) -> Option<Wsgi> {
-        if let Some(files) = location.scope.root.as_ref().or(location.alias.as_ref()) {
+        let files = location.scope.root.as_ref().or(location.alias.as_ref());
+        if let (Some(files), Some(_)) = (files, &location.application.wsgi) {
             let message = "a location has files or an application, not both";
             self.faults.note(files.place, message);
             return None;

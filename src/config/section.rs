@@ -33,6 +33,10 @@ impl Faults {
         self.list.push(Fault { place, message: message.into() });
     }
 
+    pub(super) fn has_one_at(&self, place: Place) -> bool {
+        self.list.iter().any(|fault| fault.place == place)
+    }
+
     /// Adds what made the text no TOML. Such a line leaves guesses behind in the document, so no
     /// other fault is told of it.
     pub(super) fn add_syntax(&mut self, text: &str, syntax: Vec<Fault>) {

@@ -358,6 +358,8 @@ fn no_text_makes_it_panic() {
 #[test]
 fn an_application_is_read_with_all_that_is_said_of_it() {
     let folder = Folder::new("application");
+    std::fs::create_dir_all(folder.0.join("venv/bin")).expect("it can be made");
+    std::fs::write(folder.0.join("venv/bin/python"), "").expect("it can be written");
     let path = folder.write(
         "[[location]]\npath = \"/app\"\nwsgi = \"m:app\"\npython = \"venv/bin/python\"\n\
          processes = 2\nthreads = 3\nenv = { A = \"b\", EMPTY = \"\" }\ntimeout = \"5s\"\n\
@@ -380,8 +382,11 @@ fn an_application_is_read_with_all_that_is_said_of_it() {
 fn what_makes_no_application_is_told() {
     let folder = Folder::new("no-application");
     for (text, expected) in [
-        ("threads = 2", "this key is about an application: say wsgi = \"module:callable\", too"),
+        ("threads = 2", "threads is about an application: say wsgi = \"module:callable\", too"),
+        ("root = \"/\"\ntimeout = \"3s\"", "timeout is about an application: say wsgi"),
+        ("wsgi = \"a:b\"\npython = \"none/python\"", "none/python\": it is no file"),
         ("wsgi = \"a:b\"\nroot = \"/\"", "a location has files or an application, not both"),
+        ("wsgi = 3", "wsgi must be text in quotes"),
         ("wsgi = \"a:b\"\nchdir = \"none\"", "it is not a directory"),
         ("wsgi = \"a:b\"\nthreads = 0", "threads must be at least 1"),
         ("wsgi = \"a:b\"\nthreads = 1000", "threads must be at most 256"),
@@ -392,4 +397,18 @@ fn what_makes_no_application_is_told() {
         let errors = folder.errors(text);
         assert!(errors.len() == 1 && errors[0].contains(expected), "{errors:?}");
     }
+}
+
+#[test]
+fn to_reload_needs_an_application() {
+    let folder = Folder::new("reload");
+    let overrides =
+        Overrides { reload: Some(crate::site::Reload::OnChange), ..Overrides::default() };
+    let path = folder.write("root = \"www\"\n");
+    let errors = load(Some(&path), &overrides).err().expect("there is nothing to reload");
+    let error = errors[0].to_string();
+    assert!(error.contains("--reload: there is no application"), "{error}");
+    let path = folder.write("[[location]]\npath = \"/\"\nwsgi = \"a:b\"\n");
+    let config = load(Some(&path), &overrides).expect("there is one");
+    assert_eq!(config.server.applications()[0].reload, crate::site::Reload::OnChange);
 }

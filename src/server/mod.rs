@@ -158,7 +158,8 @@ impl Server {
         self
     }
 
-    /// Starts, and serves until it is stopped.
+    /// Starts, and serves until it is stopped. Signals are left to the program: without a handler of
+    /// its own, one for `SIGTERM` that calls [`Handle::stop`], say, they end it in the midst of answers.
     ///
     /// # Errors
     /// As [`Server::start`].

@@ -101,7 +101,7 @@ impl OwnedResponse {
     /// use httpd::OwnedResponse;
     /// use std::io::Write;
     /// let answer = OwnedResponse::stream("text/csv", |out| {
-    ///     for number in 0..1_000_000 {
+    ///     for number in 0..1_000_000_u64 {
     ///         writeln!(out, "{number},{}", number * number)?;
     ///     }
     ///     Ok(())

@@ -242,6 +242,7 @@ pub fn refuse(error: WriteError) -> Response {
 
 /// The one place where a failure to change files becomes a status.
 pub(super) fn refused(error: WriteError) -> OwnedResponse {
+    log::info!("a change is refused: {error}");
     OwnedResponse::new(match error {
         WriteError::Name(NameError::TooLong) => Status::NOT_FOUND,
         WriteError::Name(_) => Status::BAD_REQUEST,

@@ -59,7 +59,7 @@ fn start(
         .map_err(|error| Failure::at_run_time(format!("cannot take signals: {error}")))?;
     let listeners = Listeners::take_over(handover.listeners, role.workers as usize)
         .map_err(|error| Failure::at_run_time(format!("cannot take listeners over: {error}")))?;
-    let running = config.server.start_on(listeners).map_err(Failure::at_run_time)?;
+    let running = config.server.start_on(listeners).map_err(Failure::of_start)?;
     let obedient = Obedient {
         supervisor: Some(Arc::clone(channel)),
         signals,

@@ -31,7 +31,7 @@ pub fn write(
 ) {
     marshal::dict(out);
     let mut put = |name: &str, value: &[u8]| {
-        marshal::key(out, name.as_bytes());
+        marshal::text_latin_1(out, name.as_bytes());
         marshal::text_latin_1(out, value);
     };
     let path = request.path();
@@ -69,10 +69,10 @@ pub fn write(
         ("wsgi.run_once", Several::No),
         ("wsgi.input_terminated", Several::Yes),
     ] {
-        marshal::key(out, name.as_bytes());
+        marshal::text_latin_1(out, name.as_bytes());
         marshal::truth(out, several == Several::Yes);
     }
-    marshal::key(out, b"wsgi.version");
+    marshal::text_latin_1(out, b"wsgi.version");
     marshal::tuple(out, 2);
     marshal::number(out, 1);
     marshal::number(out, 0);
@@ -116,7 +116,7 @@ fn variable(out: &mut Vec<u8>, name: &[u8]) {
         b'-' => b'_',
         other => other.to_ascii_uppercase(),
     }));
-    marshal::key(out, &variable);
+    marshal::text_latin_1(out, &variable);
 }
 
 /// Host and port as the client named them.
@@ -175,7 +175,7 @@ mod tests {
 
     fn string(rest: &mut &[u8]) -> Option<String> {
         let (start, length) = match rest[0] {
-            b'z' | b'Z' => (2, usize::from(rest[1])),
+            b'z' => (2, usize::from(rest[1])),
             b'a' | b'u' => (5, u32::from_le_bytes(rest[1..5].try_into().expect("four")) as usize),
             _ => return None,
         };

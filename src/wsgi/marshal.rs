@@ -1,19 +1,10 @@
 //! The format of Python's `marshal` module, as far as an environ needs it: what `marshal.loads` of any
 //! Python 3 reads. (`Python/marshal.c` is its only description.)
 
-/// Appends a string that is likely to be a key: short ones are interned, so that looking them up
-/// compares pointers.
-pub fn key(out: &mut Vec<u8>, text: &[u8]) {
-    match u8::try_from(text.len()) {
-        Ok(length) if text.is_ascii() => {
-            out.extend_from_slice(&[b'Z', length]);
-            out.extend_from_slice(text);
-        }
-        _ => text_latin_1(out, text),
-    }
-}
-
 /// Appends a string whose characters are these bytes, as PEP 3333 has it ("bytes-as-unicode").
+///
+/// Never as one that Python interns, though that would suit keys: clients choose the names of headers,
+/// and some versions of Python keep for ever what was interned once.
 pub fn text_latin_1(out: &mut Vec<u8>, text: &[u8]) {
     match u8::try_from(text.len()) {
         Ok(length) if text.is_ascii() => {
@@ -85,15 +76,15 @@ mod tests {
     fn sample() -> Vec<u8> {
         let mut out = Vec::new();
         tuple(&mut out, 7);
-        key(&mut out, b"KEY");
+        text_latin_1(&mut out, b"KEY");
         text_latin_1(&mut out, b"caf\xe9\x00\xff");
         text_latin_1(&mut out, &[b'x'; 300]);
-        key(&mut out, &[b'k'; 300]);
+        text_latin_1(&mut out, &[b'k'; 300]);
         bytes(&mut out, b"\x00\xff");
         number(&mut out, -5);
         dict(&mut out);
         for (name, value) in [("a", true), ("b", false)] {
-            key(&mut out, name.as_bytes());
+            text_latin_1(&mut out, name.as_bytes());
             truth(&mut out, value);
         }
         dict_end(&mut out);

@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let count = Arc::clone(&count);
         OwnedResponse::stream("text/plain; charset=utf-8", move |out| {
             for number in 0..=count.load(Ordering::SeqCst) {
-                writeln!(out, "{number} squared is {}", number * number)?;
+                writeln!(out, "{number} squared is {}", i128::from(number) * i128::from(number))?;
             }
             Ok(())
         })

@@ -85,7 +85,7 @@ fn headers_become_variables_and_none_passes_for_another() {
         .header("X-Two-Words", "")
         // Would pass for X-One, for the length, and for what many libraries take for their proxy.
         .header("X_One", "forged")
-        .header("Content_Length", "999")
+        .header("Content_Length", "underscored")
         .header("Proxy", "http://evil.example/")
         .content("12345")
         .send();
@@ -106,7 +106,7 @@ fn headers_become_variables_and_none_passes_for_another() {
     {
         has_no(&reply, name);
     }
-    assert!(!reply.text().contains("forged") && !reply.text().contains("999"), "{reply:?}");
+    assert!(!reply.text().contains("forged") && !reply.text().contains("underscored"), "{reply:?}");
 }
 
 #[test]

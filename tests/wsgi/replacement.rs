@@ -71,3 +71,34 @@ fn with_reload_a_changed_source_file_is_served_by_itself() {
         (reply.status == 200 && reply.text() == "three\n").then_some(())
     });
 }
+
+#[test]
+fn a_change_while_the_last_one_is_loaded_is_served_too() {
+    if !has_python() {
+        return;
+    }
+    let folder = Folder::new();
+    let go_on = folder.path("go-on");
+    // The source has been read when this waits.
+    let waiting = |words: &str| {
+        format!(
+            "import os, time\nprint('{words} is loaded')\n\
+             while {} and not os.path.exists({go_on:?}): time.sleep(0.01)\n{}",
+            if words == "two" { "True" } else { "False" },
+            saying(words)
+        )
+    };
+    folder.write("apps/changing.py", waiting("one"));
+    let mut command = folder.httpd(&["--reload", "--wsgi", "changing:application"]);
+    let server = Server::start(folder, &mut command);
+    assert_eq!(server.text("/"), "one\n");
+    server.folder.write("apps/changing.py", waiting("two"));
+    server.logs("two is loaded");
+    let told = server.log().matches("has changed").count();
+    server.folder.write("apps/changing.py", waiting("three"));
+    until("the second change is seen", || {
+        (server.log().matches("has changed").count() > told).then_some(())
+    });
+    std::fs::write(&go_on, "").expect("it can be written");
+    until("the newest code answers", || (server.text("/") == "three\n").then_some(()));
+}

@@ -223,6 +223,7 @@ class Heads(Answers):
                 log = self.fails("/wrong_head", QUERY_STRING=name)
                 self.assertRegex(log, r"(TypeError|ValueError|UnicodeEncodeError): ")
                 self.assertIn("applications.py", log)
+                self.assertNotIn("During handling", log)
         self.assertEqual(self.ask("/hello").status, "200 OK")
 
     def test_latin_1_and_empty_values_arrive(self):
@@ -415,6 +416,12 @@ class Windows(Answers):
     def test_cancelling_is_no_error(self):
         self.cancelled("/forever")
         self.assertNotIn("Traceback", self.worker.err.text)
+
+    def test_what_is_said_of_short_answers_does_not_pile_up(self):
+        for _ in range(600):
+            answer = self.ask("/late_head")
+            self.assertEqual(answer.kinds, [HEAD, PIECE])
+            self.worker.credit(answer.messages[0], -1)
 
     def test_credit_of_old_answers_is_ignored(self):
         message = self.ask("/hello").messages[0]

@@ -218,7 +218,7 @@ impl Printed {
 fn set_up(application: &Application, reactors: usize) -> Vec<u8> {
     let mut out = Vec::new();
     marshal::dict(&mut out);
-    marshal::key(&mut out, b"target");
+    marshal::text_latin_1(&mut out, b"target");
     marshal::text(&mut out, &application.target);
     let number = |value: u64| i32::try_from(value).unwrap_or(i32::MAX);
     for (name, value) in [
@@ -229,7 +229,7 @@ fn set_up(application: &Application, reactors: usize) -> Vec<u8> {
         ("lifetime", number(application.lifetime.as_secs())),
         ("reload", i32::from(application.reload == Reload::OnChange)),
     ] {
-        marshal::key(&mut out, name.as_bytes());
+        marshal::text_latin_1(&mut out, name.as_bytes());
         marshal::number(&mut out, value);
     }
     marshal::dict_end(&mut out);

@@ -33,6 +33,8 @@ pub struct Slot {
     current: Option<Process>,
     /// What will serve when it is ready.
     coming: Option<Process>,
+    /// Whether what is coming may have been loaded before the last change: another follows it.
+    outdated: bool,
     /// What has been told to end, and until when it has time.
     leaving: Vec<(Process, Instant)>,
     /// How often in a row a process has died soon after it was started.
@@ -67,6 +69,7 @@ impl Slot {
             starter: Some(starter),
             current: None,
             coming: None,
+            outdated: false,
             leaving: Vec::new(),
             failures: 0,
             started_at: now,
@@ -119,12 +122,15 @@ impl Slot {
         if self.coming.is_some() {
             return;
         }
+        self.outdated = false;
         self.started_at = Instant::now();
         match Process::start(&self.application, self.mailboxes.len()) {
             Ok(process) => self.coming = Some(process),
             Err(error) => {
                 let python = self.application.python.display();
-                let directory = self.application.directory.display();
+                let directory = &self.application.directory;
+                let directory = std::path::absolute(directory).unwrap_or(directory.clone());
+                let directory = directory.display();
                 self.failed(format!("cannot run {python} in {directory}: {error}"));
             }
         }
@@ -137,9 +143,15 @@ impl Slot {
             self.stage = Stage::Stopping;
             return;
         }
-        log::error!("{}: {reason}", self.name());
         // What serves goes on serving: it was good enough until now.
-        if self.current.is_none() {
+        if let Some(current) = &self.current {
+            let old = current.child.id();
+            log::error!("{}: process {old} goes on, for no other can: {reason}", self.name());
+            if self.outdated {
+                self.renew();
+            }
+        } else {
+            log::error!("{}: {reason}", self.name());
             self.failures = self.failures.saturating_add(1);
             self.start_at = Some(Instant::now() + back_off(self.failures));
         }
@@ -149,11 +161,11 @@ impl Slot {
         match order {
             Order::Replace { process, why } => {
                 if self.current.as_ref().is_some_and(|current| current.id == process) {
-                    log::warn!("{}: {why}; it is replaced", self.name());
+                    log::error!("{}: {why}; it is replaced", self.name());
                     self.renew();
                 }
             }
-            Order::Renew => self.renew(),
+            Order::Renew => self.load_anew(),
             Order::Stop { grace } => {
                 self.stage = Stage::Stopping;
                 let until = Instant::now() + grace;
@@ -172,6 +184,12 @@ impl Slot {
         if self.stage == Stage::Serving && self.coming.is_none() {
             self.start_at.get_or_insert_with(Instant::now);
         }
+    }
+
+    /// Starts another whose sources are read from now on, be it after the one that is coming.
+    fn load_anew(&mut self) {
+        self.outdated |= self.coming.is_some();
+        self.renew();
     }
 
     /// Reads what processes say and print, and notices those that have ended.
@@ -203,11 +221,11 @@ impl Slot {
             match words {
                 Said::Serves(story) => self.serves(id, story),
                 Said::CannotServe(reason) => self.cannot_serve(id, reason),
-                // One that leaves has been replaced for whatever it found.
+                // Those that are leaving see changes, too, and have been replaced for whatever they want.
                 Said::SourceChanged(_) | Said::WantsReplacement(_) if !serves => {}
                 Said::SourceChanged(path) => {
                     log::info!("{name}: {path} has changed");
-                    self.renew();
+                    self.load_anew();
                 }
                 Said::WantsReplacement(why) => {
                     log::info!("{name}: {why}; it is replaced");
@@ -240,6 +258,9 @@ impl Slot {
         }
         if let Some(starter) = self.starter.take() {
             let _ = starter.send(Started::Serves(story));
+        }
+        if self.outdated {
+            self.renew();
         }
     }
 

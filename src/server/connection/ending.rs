@@ -3,7 +3,7 @@
 use super::{CLOSE, Connection, Step};
 use crate::http::h1::write::Persistence;
 use crate::http::{Reject, Status};
-use crate::server::exchange::After;
+use crate::server::exchange::{Active, After};
 use crate::server::local::Local;
 use crate::server::state::{Awaited, State, Verdict};
 use crate::server::transport::Transport;
@@ -28,7 +28,8 @@ impl<T: Transport> Connection<T> {
                 self.enter(step, local)
             }
             State::Waiting(Awaited::Application) => {
-                log::warn!("{}: given up while {}", self.name(), self.state);
+                let request = self.request_line().escape_ascii();
+                log::error!("{}: \"{request}\" was not answered in its time", self.name());
                 local.gateway.give_up(self.id);
                 let response = local.site.failure(Status::GATEWAY_TIMEOUT);
                 let step = self.refuse_with(response, local);
@@ -40,6 +41,12 @@ impl<T: Transport> Connection<T> {
             }
             State::Idle | State::Lingering => Verdict::Close,
         }
+    }
+
+    /// The first line of the request at hand.
+    fn request_line(&self) -> &[u8] {
+        let line = |active: &Active| active.session.head().line;
+        self.active.as_ref().map_or(b"", |active| line(active).of(active.inbox.bytes()))
     }
 
     /// Queues the answer to what cannot be served. What follows on this connection cannot be told

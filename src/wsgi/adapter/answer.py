@@ -158,9 +158,10 @@ class Exchange:
         if not isinstance(headers, list):
             raise TypeError("the headers are a list, not %.80r" % (headers,))
         try:
-            self.head, self.left = HEADS[(status, *headers)]
-        except (KeyError, TypeError):
-            self.head, self.left = render_head(status, headers)
+            known = HEADS.get((status, *headers))
+        except TypeError:
+            known = None  # not hashable, hence nothing that a head is made of
+        self.head, self.left = known or render_head(status, headers)
         return self.write
 
     def write(self, content):
@@ -203,6 +204,8 @@ class Exchange:
         if not self.ended:
             if not self.is_bare() and self.left:
                 raise RuntimeError("the content is %d bytes short of Content-Length" % self.left)
+            if self.began:
+                self.await_credit(0)  # or what is said of short answers would pile up
             self.message(PIECE if self.began else HEAD, LAST)
 
     def send(self, content):

@@ -71,7 +71,7 @@ pub(super) fn take_in(
         (Kind::Piece(content), Progress::Content(feeder)) => {
             if feeder.bytes() + content.len() > WINDOW_BYTES {
                 log::error!("an application sends content without waiting for credit");
-                fail(pending, deliveries);
+                fail(pending, Status::INTERNAL_SERVER_ERROR, deliveries);
                 return Said::TooMuch;
             }
             let mut reader = feeder.push(buffers.copy(content));
@@ -84,12 +84,12 @@ pub(super) fn take_in(
             answer.last == Last::No
         }
         (Kind::Failed, Progress::None) | (Kind::Broken, Progress::Content(_)) => {
-            fail(pending, deliveries);
+            fail(pending, Status::INTERNAL_SERVER_ERROR, deliveries);
             return Said::Enough;
         }
         _ => {
             log::error!("an application says something out of turn");
-            fail(pending, deliveries);
+            fail(pending, Status::INTERNAL_SERVER_ERROR, deliveries);
             return Said::Enough;
         }
     };
@@ -121,17 +121,17 @@ pub(super) fn refuse(link: &mut Link, message: &[u8], deliveries: &mut Deliverie
     let token = message.first_chunk().map(|bytes| Token(*bytes));
     if let Some(pending) = token.and_then(|token| link.pending.remove(&token.second())) {
         log::error!("an application answers with what cannot be sent");
-        fail(pending, deliveries);
+        fail(pending, Status::INTERNAL_SERVER_ERROR, deliveries);
     }
 }
 
-/// An exchange comes to nothing: 500 where nothing has been said, the end in its midst otherwise.
-fn fail(pending: Pending, deliveries: &mut Deliveries) {
+/// An exchange comes to nothing: this status where nothing has been said, an end in its midst otherwise.
+fn fail(pending: Pending, status: Status, deliveries: &mut Deliveries) {
     let id = pending.exchange.id;
     match pending.progress {
         Progress::GivenUp => {}
         Progress::None => {
-            let failed = OwnedResponse::new(Status::INTERNAL_SERVER_ERROR);
+            let failed = OwnedResponse::new(status);
             deliveries.push((id, Delivery::Answered(Box::new(failed))));
         }
         Progress::Content(feeder) => {
@@ -151,21 +151,11 @@ pub(super) fn lose(
     deliveries: &mut Deliveries,
 ) {
     for (number, pending) in link.pending {
-        let id = pending.exchange.id;
         match pending.progress {
-            Progress::GivenUp => {}
             Progress::None if unread.contains(&Token::new(reactor as u64, number)) => {
                 waiting.push_front(pending.exchange);
             }
-            Progress::None => {
-                let lost = OwnedResponse::new(Status::BAD_GATEWAY);
-                deliveries.push((id, Delivery::Answered(Box::new(lost))));
-            }
-            Progress::Content(feeder) => {
-                if feeder.break_off() == Reader::Waits {
-                    deliveries.push((id, Delivery::Moved));
-                }
-            }
+            _ => fail(pending, Status::BAD_GATEWAY, deliveries),
         }
     }
 }

@@ -340,13 +340,15 @@ fn a_request_that_no_message_can_hold_is_refused_and_costs_nobody_else_anything(
 }
 
 #[test]
-fn what_another_worker_sent_and_was_never_taken_says_nothing_of_what_this_one_sent() {
+fn what_another_worker_has_in_the_queue_of_a_dead_process_is_not_taken_for_ones_own() {
     let mut it = Played::new();
     let python = it.joins(1);
     it.submits(0);
     let (token, _) = python.takes().expect("it takes it and dies");
-    let of_another_worker = Token::new(1, token.second());
-    assert_eq!(answered(it.leaves(&python, &[of_another_worker])), [(0, 502, Vec::new())]);
+    let others = Token::new(1, token.second());
+    assert_eq!(answered(it.leaves(&python, &[others])), [(0, 502, Vec::new())]);
+    let next = it.joins(2);
+    assert_eq!(next.takes(), None, "it would be done twice");
 }
 
 #[test]
