@@ -354,7 +354,10 @@ impl<T: Transport> Connection<T> {
         }
         let before = active.outbox.moved_bytes();
         let disk = local.disk();
-        let flushed = active.outbox.flush(&mut self.transport, &mut local.send_budget, disk);
+        let allowed = if local.send_budget == 0 { 0 } else { local.piece_bytes };
+        let mut left = allowed;
+        let flushed = active.outbox.flush(&mut self.transport, &mut left, disk);
+        local.send_budget = local.send_budget.saturating_sub(allowed - left);
         if let Some(used) = active.outbox.take_used() {
             local.buffers.give(used);
         }

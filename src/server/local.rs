@@ -28,8 +28,11 @@ pub struct Local {
     pub clock: Clock,
     pub limits: Limits,
     pub head_limits: HeadLimits,
-    /// Bytes of files that may still be sent in this turn.
+    /// Bytes of files that may still be sent in this turn. Whoever begins while there are any may send
+    /// a whole piece: pieces that are cut to what is left are more work, and no less to wait for.
     pub send_budget: usize,
+    /// How large a piece is.
+    pub piece_bytes: usize,
     pub spare: Spare,
     pub buffers: Buffers,
     pub log: Option<LogWriter>,
@@ -89,6 +92,7 @@ impl Local {
             head_limits: limits.head(),
             limits,
             send_budget: 0,
+            piece_bytes: 0,
             spare: Spare::default(),
             buffers: Buffers::default(),
             log,
@@ -97,6 +101,12 @@ impl Local {
             gateway: Gateway::new(reactor),
             threads: None,
         }
+    }
+
+    /// Begins a turn in which so many bytes of files may be sent.
+    pub fn begin_turn(&mut self, send_budget: usize) {
+        self.send_budget = send_budget;
+        self.piece_bytes = send_budget;
     }
 
     /// Whether the worker may wait for the disk.
