@@ -120,8 +120,10 @@
 //! reads what is cold, the connection waits for its letter, and the request is answered again. Where
 //! the kernel does not say (overlayfs, FUSE, network file systems), every piece of a large file goes
 //! that way. The kernel reads nothing ahead for the reactor, which would do it in the reactor's
-//! time; the pool asks for what comes next. Not covered: the first use of a root, and a file system
-//! that has to be asked again each time that a file is opened.
+//! time; the pool asks for what comes next. Not covered: the first use of a root (to watch a directory
+//! of which the kernel has very many names in memory takes milliseconds), a file system that has to be
+//! asked again each time that a file is opened, and the end of a large file that was deleted or
+//! replaced while a worker kept it open: closing it frees its blocks.
 //!
 //! **Downloads wait for everybody else.** Those in the midst of sending share the bytes of a turn
 //! and are served last in it, so that a small answer waits for one piece of one of them
