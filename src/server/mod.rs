@@ -7,6 +7,7 @@
 pub mod access_log;
 pub mod address;
 pub mod application;
+pub mod backoff;
 pub mod buffers;
 pub mod clock;
 pub mod connection;

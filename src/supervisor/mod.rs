@@ -8,7 +8,6 @@
 //!
 //! [`Channel`]: httpd::sys::channel::Channel
 
-mod backoff;
 mod child;
 mod protocol;
 pub mod supervised;
@@ -17,13 +16,13 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use httpd::config::{Config, Source};
+use httpd::server::backoff::Backoff;
 use httpd::sys::signal::{Signal, Signals};
 use httpd::sys::wait::wait_readable;
 
 use crate::banner::{self, Told};
 use crate::cli::Options;
 use crate::failure::Failure;
-use backoff::Backoff;
 use child::{Child, End, Life, Plan};
 use protocol::Order;
 

@@ -5,6 +5,7 @@
 use super::link::{Link, ProcessId};
 use crate::site::{Application, Reload};
 use crate::sys::channel::{Arrived, Channel, DESCRIPTORS_MAX, Received};
+use crate::sys::wait::{is_readable, wait_readable};
 use crate::wsgi::{ADAPTER, BOOT, Token, WINDOW_BYTES, marshal};
 use std::fs::File;
 use std::io::{self, Read};
@@ -162,12 +163,9 @@ impl Process {
     /// It has let go of its control socket, which the kernel does in the midst of its end: so how it
     /// ended is told in a moment. One that only closed the socket is of no use to anybody.
     fn wait(&mut self) -> io::Result<ExitStatus> {
-        for _ in 0..WAITS_MAX {
-            if let Some(status) = self.child.try_wait()? {
-                return Ok(status);
-            }
-            std::thread::sleep(WAIT);
-        }
+        let end: Vec<BorrowedFd<'_>> = self.end.iter().map(AsFd::as_fd).collect();
+        wait_readable(&end, Some(LAST_MOMENT))?;
+        // Of one that has ended, the status stays what it is.
         self.kill();
         self.child.wait()
     }
@@ -193,7 +191,7 @@ impl Printed {
         let mut lines = Vec::new();
         let mut buffer = [0; 4096];
         while let Some(pipe) = &mut self.pipe
-            && crate::sys::wait::is_readable(pipe.as_fd())
+            && is_readable(pipe.as_fd())
         {
             match pipe.read(&mut buffer) {
                 Ok(0) | Err(_) => self.pipe = None,
@@ -236,13 +234,15 @@ fn set_up(application: &Application, reactors: usize) -> Vec<u8> {
     out
 }
 
-/// Half a second in all.
-const WAIT: Duration = Duration::from_millis(5);
-const WAITS_MAX: u32 = 100;
+/// Between letting go of a socket and the end.
+const LAST_MOMENT: Duration = Duration::from_millis(500);
 
 /// The protocol allows 200, the kernel a few more.
 const DESCRIPTORS_PER_MESSAGE: usize = 200;
 const _: () = assert!(DESCRIPTORS_PER_MESSAGE <= DESCRIPTORS_MAX);
+
+/// What the adapter believes of the sockets is so.
+const _: () = assert!(crate::wsgi::MESSAGE_BYTES_MAX == crate::sys::channel::MESSAGE_BYTES_MAX);
 
 /// A longer line is cut.
 const LINE_BYTES_MAX: usize = 16 * 1024;

@@ -7,6 +7,7 @@
 use super::link::{News, ProcessId};
 use super::orders::{Order, Orders};
 use super::process::{Process, Said};
+use crate::server::backoff::Backoff;
 use crate::server::mailbox::{Letter, Mailbox};
 use crate::site::Application;
 use crate::sys::wait;
@@ -37,8 +38,7 @@ pub struct Slot {
     outdated: bool,
     /// What has been told to end, and until when it has time.
     leaving: Vec<(Process, Instant)>,
-    /// How often in a row a process has died soon after it was started.
-    failures: u32,
+    backoff: Backoff,
     started_at: Instant,
     /// When the next one is started, after some that died at once.
     start_at: Option<Instant>,
@@ -71,7 +71,7 @@ impl Slot {
             coming: None,
             outdated: false,
             leaving: Vec::new(),
-            failures: 0,
+            backoff: Backoff::default(),
             started_at: now,
             start_at: Some(now),
             stage: Stage::Serving,
@@ -152,8 +152,7 @@ impl Slot {
             }
         } else {
             log::error!("{}: {reason}", self.name());
-            self.failures = self.failures.saturating_add(1);
-            self.start_at = Some(Instant::now() + back_off(self.failures));
+            self.start_at = Some(Instant::now() + self.backoff.after(Duration::ZERO));
         }
     }
 
@@ -281,9 +280,8 @@ impl Slot {
             let (status, unread) = process.ended();
             log::error!("{name}: process {} has ended: {}", process.child.id(), told(status));
             self.tell_left(id, unread.into());
-            let lived = self.started_at.elapsed();
-            self.failures = if lived > SETTLED_AFTER { 0 } else { self.failures.saturating_add(1) };
-            self.start_at = Some(Instant::now() + back_off(self.failures));
+            let pause = self.backoff.after(self.started_at.elapsed());
+            self.start_at = Some(Instant::now() + pause);
         } else if let Some(place) = self.leaving.iter().position(|(process, _)| process.id == id) {
             let (mut process, _) = self.leaving.swap_remove(place);
             let (_, unread) = process.ended();
@@ -309,7 +307,7 @@ impl Slot {
                 );
                 process.kill();
                 // Its end is noticed as any other.
-                *until = now + SETTLED_AFTER;
+                *until = now + KILLED_WAIT;
             }
         }
         let bytes_max = self.application.memory_bytes_max;
@@ -350,19 +348,8 @@ fn told(status: io::Result<std::process::ExitStatus>) -> String {
     status.map_or_else(|error| error.to_string(), |status| status.to_string())
 }
 
-/// None for the first, then longer and longer.
-fn back_off(failures: u32) -> Duration {
-    match failures {
-        0 | 1 => Duration::ZERO,
-        _ => (BACK_OFF * 2u32.saturating_pow(failures.min(10) - 2)).min(BACK_OFF_MAX),
-    }
-}
-
-/// One that lived so long did not fail at its start.
-const SETTLED_AFTER: Duration = Duration::from_secs(5);
-
-const BACK_OFF: Duration = Duration::from_millis(100);
-const BACK_OFF_MAX: Duration = Duration::from_secs(10);
+/// How long the kernel has to end a process that was killed, before it is killed again.
+const KILLED_WAIT: Duration = Duration::from_secs(5);
 
 /// What a process says of itself that is listened to before anything else is done.
 const WORDS_AT_ONCE_MAX: usize = 16;
@@ -372,16 +359,3 @@ const LEAVING_MAX: usize = 4;
 
 /// How often memory is looked at, where it is bounded.
 const MEMORY_LOOK: Duration = Duration::from_secs(1);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_is_replaced_at_once_and_those_that_follow_later_and_later() {
-        let times: Vec<u128> = (0..14).map(|failures| back_off(failures).as_millis()).collect();
-        assert_eq!(&times[..5], [0, 0, 100, 200, 400]);
-        assert!(times.windows(2).all(|pair| pair[0] <= pair[1]));
-        assert_eq!(times.last(), Some(&10_000));
-    }
-}

@@ -91,8 +91,8 @@ impl Worker {
         self.connections.len() >= self.local.limits.connections_max
     }
 
-    /// Lets in who has knocked already (unless another process will), then no one; ends idle connections, hurries those that
-    /// have not said anything yet, and lets the others finish.
+    /// Lets in who has knocked already (unless another process will), then no one; ends idle
+    /// connections, hurries those that have not said anything yet, and lets the others finish.
     pub(super) fn stop(&mut self, deadline: Instant) {
         if self.local.is_stopping() {
             return;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// What is remembered of one place in the pool.
+/// What is remembered of one place, be it in the pool of this program or of an application.
 #[derive(Debug, Default)]
 pub struct Backoff {
     /// Deaths in a row, each soon after a start.
@@ -11,7 +11,7 @@ pub struct Backoff {
 
 impl Backoff {
     /// The pause after the death of one that has served so long. The first is none: it may have been
-    /// an accident. If the next ones die young as well, the pauses double, up to [`PAUSE_MAX`], so
+    /// an accident. If the next ones die young as well, the pauses double, up to ten seconds, so
     /// that one that cannot live costs little and one that can again is soon back.
     pub fn after(&mut self, served: Duration) -> Duration {
         if served >= SETTLED_AFTER {
