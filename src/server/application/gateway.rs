@@ -7,7 +7,7 @@ mod said;
 
 use self::said::{Said, lose, refuse, take_in};
 use super::link::{Exchange, KeptSpool, Link, LinkState, News, Pending, ProcessId, Progress};
-use super::orders::{Order, Orders};
+use super::orders::Order;
 use crate::files::Spool;
 use crate::server::buffers::Buffers;
 use crate::server::id::ConnectionId;
@@ -40,8 +40,6 @@ pub struct Gateway {
 struct Served {
     application: Arc<Application>,
     links: Vec<Link>,
-    /// To whom it is told when a process hangs.
-    orders: Vec<Orders>,
     /// Requests that no process has room for.
     waiting: VecDeque<Exchange>,
 }
@@ -177,7 +175,7 @@ impl Gateway {
         self.buffer.resize(MESSAGE_BYTES_MAX, 0);
         let served = &mut self.served[index];
         let timeout = served.application.timeout;
-        let (link, orders) = (&mut served.links[place], &served.orders[place]);
+        let link = &mut served.links[place];
         let mut rest = Rest::Perhaps;
         for _ in 0..messages_max {
             // Whoever has nothing to say says nothing: there is no need to ask then.
@@ -197,7 +195,7 @@ impl Gateway {
                     if said == Said::TooMuch {
                         link.state = LinkState::Leaving;
                         let why = "it sends more than it may";
-                        orders.give(Order::Replace { process, why });
+                        link.orders.give(Order::Replace { process, why });
                     }
                 }
                 // It arrived cut, or without what came with it.
@@ -225,10 +223,9 @@ impl Gateway {
     ) -> Deliveries {
         let mut deliveries = Vec::new();
         match news {
-            News::Joined(link, orders) => {
+            News::Joined(link) => {
                 let index = self.index_of(application);
                 self.served[index].links.push(*link);
-                self.served[index].orders.push(orders);
                 self.dispatch(index, now);
             }
             News::Leaves(process) => {
@@ -242,7 +239,6 @@ impl Gateway {
                 if let Some((index, place)) = self.place_of(process) {
                     let served = &mut self.served[index];
                     let link = served.links.swap_remove(place);
-                    served.orders.swap_remove(place);
                     lose(link, self.reactor, &unread, &mut served.waiting, &mut deliveries);
                     self.dispatch(index, now);
                 }
@@ -255,7 +251,7 @@ impl Gateway {
     pub fn give_up(&mut self, id: ConnectionId) {
         for served in &mut self.served {
             served.waiting.retain(|exchange| exchange.id != id);
-            for (link, orders) in served.links.iter_mut().zip(&served.orders) {
+            for link in &mut served.links {
                 let mut hangs = false;
                 for pending in link.pending.values_mut() {
                     if pending.exchange.id == id && !matches!(pending.progress, Progress::GivenUp) {
@@ -264,7 +260,7 @@ impl Gateway {
                     }
                 }
                 if hangs {
-                    orders.give(Order::Replace { process: link.process, why: "it hangs" });
+                    link.orders.give(Order::Replace { process: link.process, why: "it hangs" });
                 }
             }
         }
@@ -274,7 +270,7 @@ impl Gateway {
     pub fn look(&mut self, now: Instant) {
         for index in 0..self.served.len() {
             let served = &mut self.served[index];
-            for (link, orders) in served.links.iter_mut().zip(&served.orders) {
+            for link in &mut served.links {
                 let late = link.pending.values_mut().filter(|pending| pending.deadline <= now);
                 let mut hangs = false;
                 for pending in late {
@@ -282,7 +278,7 @@ impl Gateway {
                     hangs |= !pending.progress.waits_for_client();
                 }
                 if hangs {
-                    orders.give(Order::Replace { process: link.process, why: "it hangs" });
+                    link.orders.give(Order::Replace { process: link.process, why: "it hangs" });
                 }
             }
             self.dispatch(index, now);
@@ -321,7 +317,7 @@ impl Gateway {
 
 impl Served {
     fn new(application: Arc<Application>) -> Served {
-        Served { application, links: Vec::new(), orders: Vec::new(), waiting: VecDeque::new() }
+        Served { application, links: Vec::new(), waiting: VecDeque::new() }
     }
 }
 

@@ -19,7 +19,7 @@ pub struct ProcessId(pub u64);
 /// What a slot tells every worker of its process.
 pub enum News {
     /// It serves; this is the worker's link to it.
-    Joined(Box<Link>, Orders),
+    Joined(Box<Link>),
     /// It takes no more requests.
     Leaves(ProcessId),
     /// It has ended. It never took the requests with these tokens; every other that it was given and
@@ -30,6 +30,8 @@ pub enum News {
 /// One worker's end of the sockets to one process.
 pub struct Link {
     pub process: ProcessId,
+    /// To whom it is told when the process hangs.
+    pub orders: Orders,
     /// Requests, of all workers.
     pub requests: Arc<Channel>,
     /// Answers to this worker.
@@ -112,12 +114,14 @@ impl Link {
     /// A link without exchanges.
     pub fn new(
         process: ProcessId,
+        orders: Orders,
         requests: Arc<Channel>,
         answers: Channel,
         credits: Arc<[Channel]>,
     ) -> Link {
         let pending = HashMap::new();
-        Link { process, requests, answers, credits, state: LinkState::Open, pending }
+        let state = LinkState::Open;
+        Link { process, orders, requests, answers, credits, state, pending }
     }
 
     /// A pipe for the content of an answer. The thread that sends it is told what has been taken, so

@@ -3,6 +3,7 @@
 //! It must never know when a process is started, or what becomes of it.
 
 use super::link::{Link, ProcessId};
+use super::orders::Orders;
 use crate::site::{Application, Reload};
 use crate::sys::channel::{Arrived, Channel, DESCRIPTORS_MAX, Received};
 use crate::sys::wait::{is_readable, wait_readable};
@@ -52,11 +53,15 @@ pub enum Said {
 }
 
 impl Process {
-    /// Starts one, for so many workers.
+    /// Starts one, for so many workers, which can give orders to its slot.
     ///
     /// # Errors
     /// When the interpreter cannot be run, or descriptors have run out.
-    pub fn start(application: &Application, reactors: usize) -> io::Result<Process> {
+    pub fn start(
+        application: &Application,
+        reactors: usize,
+        orders: &Orders,
+    ) -> io::Result<Process> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = ProcessId(NEXT.fetch_add(1, Ordering::Relaxed));
         let (control, stdin) = Channel::pair_with_waiting_end()?;
@@ -76,7 +81,10 @@ impl Process {
         let credits: Arc<[Channel]> = credits.into();
         let links = answers
             .into_iter()
-            .map(|answers| Link::new(id, Arc::clone(&requests), answers, Arc::clone(&credits)))
+            .map(|answers| {
+                let (requests, credits) = (Arc::clone(&requests), Arc::clone(&credits));
+                Link::new(id, orders.clone(), requests, answers, credits)
+            })
             .collect();
 
         control.send(ADAPTER.as_bytes(), &[])?;

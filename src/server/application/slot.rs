@@ -124,7 +124,7 @@ impl Slot {
         }
         self.outdated = false;
         self.started_at = Instant::now();
-        match Process::start(&self.application, self.mailboxes.len()) {
+        match Process::start(&self.application, self.mailboxes.len(), &self.orders) {
             Ok(process) => self.coming = Some(process),
             Err(error) => {
                 let python = self.application.python.display();
@@ -242,7 +242,7 @@ impl Slot {
         let Some(mut process) = self.coming.take() else { return };
         log::info!("{}: process {} serves", self.name(), process.child.id());
         for (mailbox, link) in self.mailboxes.iter().zip(process.links.drain(..)) {
-            let news = News::Joined(Box::new(link), self.orders.clone());
+            let news = News::Joined(Box::new(link));
             post(mailbox, &self.application, news);
         }
         if let Some(old) = self.current.replace(process) {

@@ -13,7 +13,7 @@ use std::time::Duration;
 impl Worker {
     pub(super) fn hear_of(&mut self, application: &Arc<Application>, news: News) {
         let joined = match &news {
-            News::Joined(link, _) => Some(link.process),
+            News::Joined(link) => Some(link.process),
             News::Leaves(_) | News::Left(..) => None,
         };
         let now = self.local.clock.monotonic();

@@ -1,5 +1,6 @@
 use super::*;
 use crate::files::SpoolPlace;
+use crate::server::application::orders::Orders;
 use crate::server::id::ConnectionId;
 use crate::site::pipe::Piece;
 use crate::site::{Handler, OwnedContent, Wsgi};
@@ -42,8 +43,9 @@ impl Played {
         let ((requests, its_requests), (answers, its_answers), (credits, its_credits)) =
             (pair(), pair(), pair());
         let process = ProcessId(number);
-        let link = Link::new(process, Arc::new(requests), answers, [credits].into());
-        let news = News::Joined(Box::new(link), self.orders.clone());
+        let link =
+            Link::new(process, self.orders.clone(), Arc::new(requests), answers, [credits].into());
+        let news = News::Joined(Box::new(link));
         assert!(self.hears(news).is_empty());
         Python { process, requests: its_requests, answers: its_answers, credits: its_credits }
     }
