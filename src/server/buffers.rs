@@ -8,15 +8,16 @@ pub struct Buffers {
 }
 
 impl Buffers {
-    /// A copy of these bytes, in a buffer that was used before if there is one.
-    pub fn copy(&mut self, bytes: &[u8]) -> Vec<u8> {
-        if bytes.len() < LENGTH_MIN {
-            return bytes.to_vec();
+    /// So many bytes at the beginning of a buffer, to be kept: a copy if they are few, otherwise the
+    /// buffer itself, and there is another in its place, of any length.
+    pub fn keep(&mut self, buffer: &mut Vec<u8>, length: usize) -> Vec<u8> {
+        if length < LENGTH_MIN {
+            return buffer[..length].to_vec();
         }
-        let mut buffer = self.kept.pop().unwrap_or_else(|| Vec::with_capacity(CAPACITY));
-        buffer.clear();
-        buffer.extend_from_slice(bytes);
-        buffer
+        let other = self.kept.pop().unwrap_or_else(|| Vec::with_capacity(CAPACITY));
+        let mut kept = std::mem::replace(buffer, other);
+        kept.truncate(length);
+        kept
     }
 
     /// Takes one back, if it is worth keeping.
@@ -43,13 +44,20 @@ mod tests {
     #[test]
     fn a_large_buffer_is_used_again_and_a_strange_one_is_not_kept() {
         let mut buffers = Buffers::default();
-        let first = buffers.copy(&[1; 50_000]);
-        let place = first.as_ptr();
+        let mut buffer = Vec::with_capacity(CAPACITY);
+        buffer.resize(60_000, 1);
+        let place = buffer.as_ptr();
+        let first = buffers.keep(&mut buffer, 50_000);
+        assert_eq!((first.as_ptr(), &first[..]), (place, &[1; 50_000][..]));
         buffers.give(first);
-        let second = buffers.copy(&[2; 60_000]);
-        assert_eq!((second.as_ptr(), &second[..]), (place, &[2; 60_000][..]));
-        buffers.give(vec![0; 50_000]);
+        buffer.resize(60_000, 2);
+        assert_eq!(buffers.keep(&mut buffer, 60_000), [2; 60_000]);
+        assert_eq!(buffer.as_ptr(), place);
         assert!(buffers.kept.is_empty());
-        assert_eq!(buffers.copy(b"small"), b"small");
+        buffers.give(vec![0; 50_000]);
+        assert!(buffers.kept.is_empty(), "a strange one");
+        buffer.fill(3);
+        assert_eq!(buffers.keep(&mut buffer, 5), [3; 5]);
+        assert_eq!(buffer.as_ptr(), place, "few are copied");
     }
 }

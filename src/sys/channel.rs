@@ -27,7 +27,7 @@ pub struct Message {
     pub descriptors: Vec<OwnedFd>,
 }
 
-/// How much has come into a buffer, and what with it.
+/// How much has come into the buffers, and what with it.
 #[derive(Debug)]
 pub struct Arrived {
     pub length: usize,
@@ -119,7 +119,7 @@ impl Channel {
     /// Whatever else befell the socket, such as that it is none.
     pub fn receive(&self) -> io::Result<Received> {
         let mut bytes = vec![0; MESSAGE_BYTES_MAX];
-        Ok(match self.receive_into(&mut bytes)? {
+        Ok(match self.receive_into(&mut [IoSliceMut::new(&mut bytes)])? {
             None => Received::Nothing,
             Some(Arrived { length: 0, .. }) => Received::End,
             Some(Arrived { length, descriptors }) => {
@@ -129,17 +129,16 @@ impl Channel {
         })
     }
 
-    /// The same into a buffer that is there already. A length of 0 is the end, `None` means that
-    /// nothing has come.
+    /// The same into buffers that are there already, one after the other. A length of 0 is the end,
+    /// `None` means that nothing has come.
     ///
     /// # Errors
-    /// As [`Channel::receive`].
-    pub fn receive_into(&self, buffer: &mut [u8]) -> io::Result<Option<Arrived>> {
+    /// As [`Channel::receive`]. Then the buffers hold as much as has come.
+    pub fn receive_into(&self, slices: &mut [IoSliceMut<'_>]) -> io::Result<Option<Arrived>> {
         let mut room = [MaybeUninit::uninit(); ROOM];
         let mut ancillary = RecvAncillaryBuffer::new(&mut room);
         let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
         let received = loop {
-            let slices = &mut [IoSliceMut::new(buffer)];
             match recvmsg(&self.socket, slices, &mut ancillary, flags) {
                 Ok(received) => break received,
                 // The other end was closed before it took what we had sent. That is told once;

@@ -1,13 +1,19 @@
 //! What a worker says of an exchange: heads, content, ends, taken apart and believed in nothing.
+//!
+//! A message is a header of fixed length, then content, then a head. The header is received apart, so
+//! that content stands at the beginning of the buffer that holds it: as that buffer it can wait for its
+//! client, and need not be copied out of it.
 
 use super::request::Token;
 use crate::http::{Headers, Status};
 
 /// One message of a worker.
 #[derive(Debug)]
-pub struct Answer<'a> {
+pub struct Answer {
     pub token: Token,
-    pub kind: Kind<'a>,
+    pub kind: Kind,
+    /// How many bytes at the beginning of what came behind the header are content.
+    pub content_bytes: usize,
     /// Which of its threads says it, to be credited there.
     pub thread: usize,
     pub last: Last,
@@ -15,11 +21,11 @@ pub struct Answer<'a> {
 
 /// What it says.
 #[derive(Debug)]
-pub enum Kind<'a> {
+pub enum Kind {
     /// The head, and the first content.
-    Head(Head, &'a [u8]),
+    Head(Head),
     /// More content.
-    Piece(&'a [u8]),
+    Piece,
     /// The head, and which part of the file that came with the message is the content; to its end
     /// without a length.
     File { head: Head, offset: u64, length: Option<u64> },
@@ -45,16 +51,23 @@ pub struct Head {
     pub length: Option<u64>,
 }
 
-impl<'a> Answer<'a> {
-    /// Takes a message apart. `None`: it is none of ours, or the head in it is none that can be sent.
-    pub fn read(message: &'a [u8]) -> Option<Answer<'a>> {
-        let (token, rest) = message.split_first_chunk()?;
-        let (&[kind, flags, low, high], rest) = rest.split_first_chunk()?;
-        let (&length, rest) = rest.split_first_chunk()?;
-        let (head, content) = rest.split_at_checked(u32::from_le_bytes(length) as usize)?;
+impl Answer {
+    /// Whose answer a message with this header is a part of.
+    pub fn token(header: &[u8; HEADER_BYTES]) -> Token {
+        let [token @ .., _, _, _, _, _, _, _, _] = *header;
+        Token(token)
+    }
+
+    /// Takes a message apart: its header and what follows. `None`: it is none of ours, or the head in
+    /// it is none that can be sent.
+    pub fn read(header: &[u8; HEADER_BYTES], rest: &[u8]) -> Option<Answer> {
+        let [.., kind, flags, low, high, a, b, c, d] = *header;
+        let head_bytes = u32::from_le_bytes([a, b, c, d]) as usize;
+        let content_bytes = rest.len().checked_sub(head_bytes)?;
+        let (content, head) = rest.split_at(content_bytes);
         let kind = match kind {
-            1 => Kind::Head(Head::read(head)?, content),
-            2 => Kind::Piece(content),
+            1 => Kind::Head(Head::read(head)?),
+            2 => Kind::Piece,
             3 => {
                 let (&offset, rest) = content.split_first_chunk()?;
                 let (&length, _) = rest.split_first_chunk()?;
@@ -67,7 +80,7 @@ impl<'a> Answer<'a> {
         };
         let last = if flags & 1 == 0 { Last::No } else { Last::Yes };
         let thread = usize::from(u16::from_le_bytes([low, high]));
-        Some(Answer { token: Token(*token), kind, thread, last })
+        Some(Answer { token: Answer::token(header), kind, content_bytes, thread, last })
     }
 }
 
@@ -91,30 +104,29 @@ impl Head {
     }
 }
 
+/// The length of the header of a message: token, kind, flags, thread, length of the head.
+pub const HEADER_BYTES: usize = Token::BYTES + 8;
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn message(kind: u8, flags: u8, head: &[u8], content: &[u8]) -> Vec<u8> {
-        let mut message = Token::new(1, 2).0.to_vec();
-        message.extend_from_slice(&[kind, flags, 3, 0]);
-        message.extend_from_slice(&(head.len() as u32).to_le_bytes());
-        message.extend_from_slice(head);
-        message.extend_from_slice(content);
-        message
+    fn read(kind: u8, flags: u8, head: &[u8], content: &[u8]) -> Option<Answer> {
+        let mut header = [0; HEADER_BYTES];
+        header[..16].copy_from_slice(&Token::new(1, 2).0);
+        header[16..20].copy_from_slice(&[kind, flags, 3, 0]);
+        header[20..].copy_from_slice(&(head.len() as u32).to_le_bytes());
+        Answer::read(&header, &[content, head].concat())
     }
 
     #[test]
     fn a_head_with_its_first_content_is_read() {
         let head = b"404 Not Found\nContent-Type\0text/plain\nContent-Length\x005\nX-A\0b\n";
-        let message = message(1, 1, head, b"hello");
-        let answer = Answer::read(&message).expect("it is sound");
+        let answer = read(1, 1, head, b"hello").expect("it is sound");
         assert_eq!((answer.token, answer.thread, answer.last), (Token::new(1, 2), 3, Last::Yes));
-        let Kind::Head(head, content) = answer.kind else { panic!("{:?}", answer.kind) };
-        assert_eq!(
-            (head.status, head.length, content),
-            (Status::NOT_FOUND, Some(5), &b"hello"[..])
-        );
+        assert_eq!(answer.content_bytes, 5);
+        let Kind::Head(head) = answer.kind else { panic!("{:?}", answer.kind) };
+        assert_eq!((head.status, head.length), (Status::NOT_FOUND, Some(5)));
         assert_eq!(head.headers.as_bytes(), b"Content-Type: text/plain\r\nX-A: b\r\n");
     }
 
@@ -122,8 +134,7 @@ mod tests {
     fn a_file_says_which_part_of_it() {
         let part = |length: u64| [7u64.to_le_bytes(), length.to_le_bytes()].concat();
         for (length, expected) in [(9, Some(9)), (u64::MAX, None)] {
-            let message = message(3, 1, b"200 OK\n", &part(length));
-            match Answer::read(&message).expect("it is sound").kind {
+            match read(3, 1, b"200 OK\n", &part(length)).expect("it is sound").kind {
                 Kind::File { offset, length, .. } => assert_eq!((offset, length), (7, expected)),
                 other => panic!("{other:?}"),
             }
@@ -132,11 +143,13 @@ mod tests {
 
     #[test]
     fn what_is_cut_or_cannot_be_sent_is_none() {
-        let sound = message(1, 0, b"200 OK\nA\0b\n", b"");
-        for cut in 0..sound.len() {
-            assert!(Answer::read(&sound[..cut]).is_none(), "{cut}");
+        let mut header = [0; HEADER_BYTES];
+        let head = b"200 OK\nA\0b\n";
+        (header[16], header[20]) = (1, head.len() as u8);
+        for cut in 0..head.len() {
+            assert!(Answer::read(&header, &head[..cut]).is_none(), "{cut}");
         }
-        assert!(Answer::read(&sound).is_some());
+        assert!(Answer::read(&header, head).is_some());
         for head in [
             &b""[..],
             b"200 OK",
@@ -148,18 +161,16 @@ mod tests {
             b"200 OK\nContent-Length\x001,1\n",
             b"200 OK\n\xff\0x\n",
         ] {
-            assert!(Answer::read(&message(1, 0, head, b"")).is_none(), "{}", head.escape_ascii());
+            assert!(read(1, 0, head, b"").is_none(), "{}", head.escape_ascii());
         }
-        assert!(Answer::read(&message(9, 0, b"", b"")).is_none());
-        assert!(Answer::read(&message(3, 1, b"200 OK\n", b"short")).is_none());
+        assert!(read(9, 0, b"", b"").is_none());
+        assert!(read(3, 1, b"200 OK\n", b"short").is_none());
     }
 
     #[test]
     fn no_value_starts_a_header_of_its_own() {
-        let message = message(1, 1, b"200 OK\nA\0b\rSet-Cookie: c\n", b"");
-        let Some(Answer { kind: Kind::Head(head, _), .. }) = Answer::read(&message) else {
-            panic!("it is sound");
-        };
+        let answer = read(1, 1, b"200 OK\nA\0b\rSet-Cookie: c\n", b"").expect("it is sound");
+        let Kind::Head(head) = answer.kind else { panic!("{:?}", answer.kind) };
         assert_eq!(head.headers.as_bytes(), b"A: b Set-Cookie: c\r\n");
     }
 }

@@ -65,8 +65,9 @@ class Message:
 
     def __init__(self, data, descriptors):
         self.token, self.kind, self.flags, self.thread, length = ANSWER.unpack_from(data)
-        self.head = data[ANSWER.size : ANSWER.size + length].decode("latin-1")
-        self.content = data[ANSWER.size + length :]
+        end = len(data) - length
+        self.content = data[ANSWER.size : end]
+        self.head = data[end:].decode("latin-1")
         self.descriptors = descriptors
         self.last = bool(self.flags & 1)
 

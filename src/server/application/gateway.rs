@@ -5,7 +5,7 @@
 
 mod said;
 
-use self::said::{Said, lose, refuse, take_in};
+use self::said::{Message, Said, lose, refuse, take_in};
 use super::link::{Exchange, KeptSpool, Link, LinkState, News, Pending, ProcessId, Progress};
 use super::orders::Order;
 use crate::files::Spool;
@@ -16,9 +16,10 @@ use crate::server::pool::Pool;
 use crate::server::state::Handed;
 use crate::site::{Application, Content, Forward};
 use crate::sys::channel::{Arrived, MESSAGE_BYTES_MAX};
+use crate::wsgi::answer::HEADER_BYTES;
 use crate::wsgi::{REQUEST_BYTES_MAX, Token, marshal, request};
 use std::collections::VecDeque;
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::time::Instant;
@@ -32,8 +33,9 @@ pub struct Gateway {
     reactor: usize,
     served: Vec<Served>,
     next_number: u64,
+    /// What messages are received into.
     buffer: Vec<u8>,
-    /// Who may have said more than was read in one turn.
+    /// Who may have said more than was read in the turn at hand.
     unread: Vec<ProcessId>,
 }
 
@@ -133,38 +135,11 @@ impl Gateway {
         }
     }
 
-    /// Reads what a process has answered to this worker. Where that may not be all, it goes on in the
-    /// next turn ([`Gateway::read_on`]).
+    /// Reads one message of what a process has answered to this worker, so that it can be passed on
+    /// while it is in the CPU's cache.
     pub fn read(
         &mut self,
         process: ProcessId,
-        now: Instant,
-        buffers: &mut Buffers,
-        deliveries: &mut Deliveries,
-    ) {
-        if self.read_some(process, MESSAGES_PER_TURN, now, buffers, deliveries) == Rest::Perhaps
-            && !self.unread.contains(&process)
-        {
-            self.unread.push(process);
-        }
-    }
-
-    /// Reads on where there may be more.
-    pub fn read_on(&mut self, now: Instant, buffers: &mut Buffers, deliveries: &mut Deliveries) {
-        for process in std::mem::take(&mut self.unread) {
-            self.read(process, now, buffers, deliveries);
-        }
-    }
-
-    /// Whether there is anything to [read on](Gateway::read_on).
-    pub fn has_unread(&self) -> bool {
-        !self.unread.is_empty()
-    }
-
-    fn read_some(
-        &mut self,
-        process: ProcessId,
-        messages_max: usize,
         now: Instant,
         buffers: &mut Buffers,
         deliveries: &mut Deliveries,
@@ -172,45 +147,63 @@ impl Gateway {
         let Some((index, place)) = self.place_of(process) else {
             return Rest::None;
         };
-        self.buffer.resize(MESSAGE_BYTES_MAX, 0);
         let served = &mut self.served[index];
         let timeout = served.application.timeout;
         let link = &mut served.links[place];
-        let mut rest = Rest::Perhaps;
-        for _ in 0..messages_max {
-            // Whoever has nothing to say says nothing: there is no need to ask then.
-            if link.pending.is_empty() {
-                rest = Rest::None;
-                break;
+        // Whoever has nothing to say says nothing: there is no need to ask then.
+        if link.pending.is_empty() {
+            return Rest::None;
+        }
+        let mut header = [0; HEADER_BYTES];
+        // It has this length already, unless the one before was kept.
+        self.buffer.resize(MESSAGE_BYTES_MAX, 0);
+        let room = &mut [IoSliceMut::new(&mut header), IoSliceMut::new(&mut self.buffer)];
+        match link.answers.receive_into(room) {
+            Ok(Some(Arrived { length: 0, .. })) | Ok(None) => return Rest::None,
+            Ok(Some(Arrived { length, descriptors })) => {
+                let length = length.saturating_sub(HEADER_BYTES);
+                let buffer = &mut self.buffer;
+                let message = Message { header, length, buffer, descriptors };
+                if take_in(link, message, now + timeout, buffers, deliveries) == Said::TooMuch {
+                    link.state = LinkState::Leaving;
+                    let why = "it sends more than it may";
+                    link.orders.give(Order::Replace { process, why });
+                }
             }
-            match link.answers.receive_into(&mut self.buffer) {
-                Ok(Some(Arrived { length: 0, .. })) | Ok(None) => {
-                    rest = Rest::None;
-                    break;
-                }
-                Ok(Some(Arrived { length, descriptors })) => {
-                    let message = &self.buffer[..length];
-                    let said =
-                        take_in(link, message, descriptors, now + timeout, buffers, deliveries);
-                    if said == Said::TooMuch {
-                        link.state = LinkState::Leaving;
-                        let why = "it sends more than it may";
-                        link.orders.give(Order::Replace { process, why });
-                    }
-                }
-                // It arrived cut, or without what came with it.
-                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                    refuse(link, &self.buffer, deliveries);
-                }
-                Err(error) => {
-                    log::error!("reading from an application: {error}");
-                    rest = Rest::None;
-                    break;
-                }
+            // It arrived cut, or without what came with it.
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                refuse(link, &header, deliveries);
+            }
+            Err(error) => {
+                log::error!("reading from an application: {error}");
+                return Rest::None;
             }
         }
-        self.dispatch(index, now);
-        rest
+        Rest::Perhaps
+    }
+
+    /// Sends on what waits, once answers have made room for it.
+    pub fn send_waiting(&mut self, now: Instant) {
+        for index in 0..self.served.len() {
+            self.dispatch(index, now);
+        }
+    }
+
+    /// Remembers that a process may have said more than was read in this turn.
+    pub fn put_off(&mut self, process: ProcessId) {
+        if !self.unread.contains(&process) {
+            self.unread.push(process);
+        }
+    }
+
+    /// Who was put off in the turn before.
+    pub fn take_unread(&mut self) -> Vec<ProcessId> {
+        std::mem::take(&mut self.unread)
+    }
+
+    /// Whether anybody was put off.
+    pub fn has_unread(&self) -> bool {
+        !self.unread.is_empty()
     }
 
     /// Takes in what a slot tells.
@@ -235,7 +228,11 @@ impl Gateway {
             }
             News::Left(process, unread) => {
                 // What it said before it ended counts.
-                self.read_some(process, LAST_MESSAGES_MAX, now, buffers, &mut deliveries);
+                for _ in 0..LAST_MESSAGES_MAX {
+                    if self.read(process, now, buffers, &mut deliveries) == Rest::None {
+                        break;
+                    }
+                }
                 if let Some((index, place)) = self.place_of(process) {
                     let served = &mut self.served[index];
                     let link = served.links.swap_remove(place);
@@ -339,7 +336,7 @@ fn marshalled(content: Content) -> io::Result<(Vec<u8>, Option<Spool>)> {
 
 /// Whether there may be more to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Rest {
+pub enum Rest {
     None,
     Perhaps,
 }
@@ -349,10 +346,6 @@ fn is_closed(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionRefused, ConnectionReset, NotConnected};
     matches!(error.kind(), BrokenPipe | ConnectionRefused | ConnectionReset | NotConnected)
 }
-
-/// Messages of one process that are read before others have their turn: more than an honest one can
-/// have under way, but for one with many threads.
-const MESSAGES_PER_TURN: usize = 32;
 
 /// Messages that are read of a process that has ended; its socket holds fewer, and what it has left
 /// behind may still write to it.

@@ -9,7 +9,7 @@ use crate::sys::channel::{Arrived, Channel, DESCRIPTORS_MAX, Received};
 use crate::sys::wait::{is_readable, wait_readable};
 use crate::wsgi::{ADAPTER, BOOT, Token, WINDOW_BYTES, marshal};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, IoSliceMut, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -160,7 +160,7 @@ impl Process {
         let mut unread = Vec::new();
         let mut buffer = [0; 64];
         loop {
-            match self.unread.receive_into(&mut buffer) {
+            match self.unread.receive_into(&mut [IoSliceMut::new(&mut buffer)]) {
                 Ok(Some(Arrived { length: 0, .. })) | Ok(None) => return (status, unread),
                 // It is longer than the buffer, of course.
                 Ok(Some(_)) | Err(_) => unread.extend(Token::of_request(&buffer)),

@@ -1,7 +1,7 @@
 //! How a worker hears of applications, and reads what they answer.
 
 use super::{FIRST_PROCESS, Worker};
-use crate::server::application::gateway::Deliveries;
+use crate::server::application::gateway::{Deliveries, Rest};
 use crate::server::application::link::{News, ProcessId};
 use crate::site::{Application, Freshness};
 use mio::unix::SourceFd;
@@ -18,7 +18,7 @@ impl Worker {
         };
         let now = self.local.clock.monotonic();
         let local = &mut self.local;
-        let deliveries = local.gateway.hear(application, news, now, &mut local.buffers);
+        let mut deliveries = local.gateway.hear(application, news, now, &mut local.buffers);
         if let Some(process) = joined
             && let Some(link) = self.local.gateway.link(process)
         {
@@ -30,31 +30,39 @@ impl Worker {
                 log::error!("worker {}: registering an application: {error}", self.number);
             }
         }
-        self.deliver(deliveries);
+        self.deliver(&mut deliveries);
     }
 
-    /// epoll reports answers of a process.
+    /// epoll reports answers of a process. Where that may not be all of them, it goes on in the next
+    /// turn.
     pub(super) fn read_answers(&mut self, process: ProcessId) {
-        let mut deliveries = Deliveries::new();
         let now = self.local.clock.monotonic();
-        let local = &mut self.local;
-        local.gateway.read(process, now, &mut local.buffers, &mut deliveries);
-        self.deliver(deliveries);
+        let mut deliveries = Deliveries::new();
+        let mut rest = Rest::Perhaps;
+        for _ in 0..MESSAGES_PER_TURN {
+            let local = &mut self.local;
+            rest = local.gateway.read(process, now, &mut local.buffers, &mut deliveries);
+            self.deliver(&mut deliveries);
+            if rest == Rest::None {
+                break;
+            }
+        }
+        // Only now: whoever is given a request may want this CPU at once.
+        self.local.gateway.send_waiting(now);
+        if rest == Rest::Perhaps {
+            self.local.gateway.put_off(process);
+        }
     }
 
     /// What was left unread in the turn before.
     pub(super) fn read_on_answers(&mut self) {
-        if self.local.gateway.has_unread() {
-            let mut deliveries = Deliveries::new();
-            let now = self.local.clock.monotonic();
-            let local = &mut self.local;
-            local.gateway.read_on(now, &mut local.buffers, &mut deliveries);
-            self.deliver(deliveries);
+        for process in self.local.gateway.take_unread() {
+            self.read_answers(process);
         }
     }
 
-    fn deliver(&mut self, deliveries: Deliveries) {
-        for (id, delivery) in deliveries {
+    fn deliver(&mut self, deliveries: &mut Deliveries) {
+        for (id, delivery) in deliveries.drain(..) {
             if let Some(slot) = self.find(id) {
                 self.drive(slot, Freshness::Unknown, |connection, local| {
                     connection.deliver(delivery, local)
@@ -75,5 +83,9 @@ impl Worker {
         }
     }
 }
+
+/// Messages of one process that are read before others have their turn: more than an honest one can
+/// have under way, but for one with many threads.
+const MESSAGES_PER_TURN: usize = 32;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);

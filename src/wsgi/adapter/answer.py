@@ -11,7 +11,7 @@ import stat
 import struct
 
 MESSAGE = 128 * 1024  # the longest message, in bytes
-COPIED = 8 * 1024  # content up to here is copied behind its head: cheaper than a gathering send
+COPIED = 8 * 1024  # content up to here is copied before its head: cheaper than a gathering send
 HEAD_LIMIT = 64 * 1024  # the longest head
 KNOWN_LIMIT = 512  # heads and header lines that are remembered, …
 KNOWN_SIZE = 1024  # … none longer than this
@@ -248,9 +248,9 @@ class Exchange:
         header = ANSWER.pack(self.token, kind, flags, self.thread.index, len(head))
         try:
             if attached or len(content) > COPIED:
-                self.out.sendmsg((header, head, content), attached)
+                self.out.sendmsg((header, content, head), attached)
             else:
-                self.out.send(b"".join((header, head, content)))
+                self.out.send(b"".join((header, content, head)))
         except OSError as error:
             # The latter after a fork. The rest is of one message: too many files on the way, say.
             if isinstance(error, ConnectionError) or self.out.fileno() < 0:

@@ -9,7 +9,7 @@ use crate::server::buffers::Buffers;
 use crate::server::mailbox::Delivery;
 use crate::site::pipe::{Reader, within_worker};
 use crate::site::{OwnedContent, OwnedResponse};
-use crate::wsgi::answer::{Answer, Head, Kind, Last};
+use crate::wsgi::answer::{Answer, HEADER_BYTES, Head, Kind, Last};
 use crate::wsgi::{Token, WINDOW_BYTES};
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
@@ -22,20 +22,31 @@ pub(super) enum Said {
     TooMuch,
 }
 
-/// One message of a process. Whatever it says, an exchange is answered once: what comes next on that
+/// One message of a process, as it was received.
+pub(super) struct Message<'a> {
+    pub header: [u8; HEADER_BYTES],
+    /// How much follows the header, …
+    pub length: usize,
+    /// … at the beginning of this, which is replaced when it is kept.
+    pub buffer: &'a mut Vec<u8>,
+    pub descriptors: Vec<OwnedFd>,
+}
+
+/// Takes in what a message says. Whatever that is, an exchange is answered once: what comes next on that
 /// connection may be for somebody else.
 pub(super) fn take_in(
     link: &mut Link,
-    message: &[u8],
-    mut descriptors: Vec<OwnedFd>,
+    message: Message<'_>,
     deadline: Instant,
     buffers: &mut Buffers,
     deliveries: &mut Deliveries,
 ) -> Said {
-    let Some(answer) = Answer::read(message) else {
-        refuse(link, message, deliveries);
+    let Message { header, length, buffer, mut descriptors } = message;
+    let Some(answer) = Answer::read(&header, &buffer[..length]) else {
+        refuse(link, &header, deliveries);
         return Said::Enough;
     };
+    let content_bytes = answer.content_bytes;
     let number = answer.token.second();
     let Some(mut pending) = link.pending.remove(&number) else {
         return Said::Enough;
@@ -46,13 +57,13 @@ pub(super) fn take_in(
     let answered = |response| Delivery::Answered(Box::new(response));
     let goes_on = match (answer.kind, &pending.progress) {
         (_, Progress::GivenUp) => answer.last == Last::No,
-        (Kind::Head(head, content), Progress::None) if answer.last == Last::Yes => {
-            tell(answered(whole(head, buffers.copy(content))));
+        (Kind::Head(head), Progress::None) if answer.last == Last::Yes => {
+            tell(answered(whole(head, buffers.keep(buffer, content_bytes))));
             false
         }
-        (Kind::Head(head, content), Progress::None) => {
+        (Kind::Head(head), Progress::None) => {
             let (feeder, outlet) = link.pipe(answer.token, answer.thread);
-            feeder.push(buffers.copy(content));
+            feeder.push(buffers.keep(buffer, content_bytes));
             pending.progress = Progress::Content(feeder);
             let Head { status, headers, length } = head;
             let content = OwnedContent::Piped(outlet, length);
@@ -68,13 +79,13 @@ pub(super) fn take_in(
             tell(answered(OwnedResponse { status, headers, content }));
             false
         }
-        (Kind::Piece(content), Progress::Content(feeder)) => {
-            if feeder.bytes() + content.len() > WINDOW_BYTES {
+        (Kind::Piece, Progress::Content(feeder)) => {
+            if feeder.bytes() + content_bytes > WINDOW_BYTES {
                 log::error!("an application sends content without waiting for credit");
                 fail(pending, Status::INTERNAL_SERVER_ERROR, deliveries);
                 return Said::TooMuch;
             }
-            let mut reader = feeder.push(buffers.copy(content));
+            let mut reader = feeder.push(buffers.keep(buffer, content_bytes));
             if answer.last == Last::Yes && feeder.finish() == Reader::Waits {
                 reader = Reader::Waits;
             }
@@ -117,9 +128,8 @@ fn whole(head: Head, content: Vec<u8>) -> OwnedResponse {
 }
 
 /// A message that makes no sense, from whoever it is.
-pub(super) fn refuse(link: &mut Link, message: &[u8], deliveries: &mut Deliveries) {
-    let token = message.first_chunk().map(|bytes| Token(*bytes));
-    if let Some(pending) = token.and_then(|token| link.pending.remove(&token.second())) {
+pub(super) fn refuse(link: &mut Link, header: &[u8; HEADER_BYTES], deliveries: &mut Deliveries) {
+    if let Some(pending) = link.pending.remove(&Answer::token(header).second()) {
         log::error!("an application answers with what cannot be sent");
         fail(pending, Status::INTERNAL_SERVER_ERROR, deliveries);
     }
