@@ -533,6 +533,11 @@ def changing_head(environ, start_response):
     return [environ["QUERY_STRING"].encode()]
 
 
+def scheduling(environ, start_response):
+    start_response("200 OK", TEXT[:])
+    return [b"%d" % os.sched_getscheduler(0)]
+
+
 def run_program(environ, start_response):
     command = ["sh", "-c", "cat; ls -l /proc/self/fd | grep -c socket:"]
     start_response("200 OK", TEXT[:])

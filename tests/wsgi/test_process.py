@@ -139,6 +139,9 @@ class Processes(unittest.TestCase):
     def test_programs_get_an_empty_input_and_no_socket(self):
         self.assertEqual(self.worker.ask("/run_program").content, b"0\n")
 
+    def test_a_thread_takes_no_cpu_from_httpd_in_the_middle_of_its_work(self):
+        self.assertEqual(self.worker.ask("/scheduling").content, b"%d" % os.SCHED_BATCH)
+
     def test_a_forked_process_can_be_terminated(self):
         self.assertEqual(self.worker.ask("/fork_and_end").content, b"-15")
         self.assertEqual(self.worker.ask("/hello").status, "200 OK")

@@ -39,6 +39,7 @@ class Server(threading.Thread):
         self.window = worker.window
 
     def run(self):
+        stand_back()
         buffer = bytearray(MESSAGE)
         receive = self.worker.requests.recv_into
         loads = marshal.loads
@@ -223,6 +224,19 @@ def sources():
 is_installed = re.compile(
     re.escape(os.path.dirname(os.__file__)) + "/|.*/(site|dist)-packages/"
 ).match
+
+
+def stand_back():
+    """Lets httpd hand over all that it has before this thread takes its CPU for the first of it.
+
+    Its share of a CPU stays the same (SCHED_BATCH is no lower priority), but it takes none from
+    anybody in the middle of work. What the application starts inherits that.
+    """
+    try:
+        if os.sched_getscheduler(0) == os.SCHED_OTHER:
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    except (AttributeError, OSError):
+        pass  # musl has none, and a sandbox may not let us: it only costs switches
 
 
 def spread(number):
