@@ -51,6 +51,9 @@ impl CachedFile {
     ) -> io::Result<Option<CachedFile>> {
         let version = Version::of(&identity, open.as_fd(), wall);
         let contents = match usize::try_from(identity.size_bytes) {
+            // Nothing is read that could be torn. Whoever writes in place makes it empty first, again
+            // and again: asking what has become of it since might never come to an end.
+            Ok(0) => Contents::Memory(Box::default()),
             Ok(length) if identity.size_bytes <= contents_bytes_max => {
                 let mut bytes = vec![0; length].into_boxed_slice();
                 if file::read_at(open.as_fd(), &mut bytes, 0, disk)? < length
@@ -195,6 +198,7 @@ impl CachedFile {
 mod tests {
     use super::*;
     use crate::sys::file::{Clock, Kind, Timestamp};
+    use std::fs::File;
     use std::time::UNIX_EPOCH;
 
     fn identity(modified_seconds: i64) -> Identity {
@@ -215,6 +219,26 @@ mod tests {
         let identity = identity(modified_seconds);
         let version = Version::with_clock(&identity, || Clock::Unknown, wall);
         CachedFile::render(Contents::Memory(Box::from(*b"abc")), identity, version, "text/plain")
+    }
+
+    #[test]
+    fn an_empty_file_is_what_it_was_when_it_was_found_whatever_is_written_to_it_then() {
+        let here = crate::sys::temporary::Directory::new();
+        let mut file = File::create_new(here.at("a")).expect("it is a new directory");
+        let open = || OwnedFd::from(File::open(here.at("a")).expect("it is there"));
+        let snapshot = |identity, bytes_max| {
+            let wall = SystemTime::now();
+            CachedFile::snapshot(open(), identity, "", bytes_max, wall, Disk::MayBlock)
+                .expect("the disk works")
+        };
+        let empty = file::identity(file.as_fd()).expect("it is open");
+        file.write_all(b"one").expect("there is room");
+        let found = snapshot(empty, 0).expect("nothing was read that could be torn");
+        assert_eq!((found.length(), found.identity()), (0, &empty));
+
+        let three_bytes = file::identity(file.as_fd()).expect("it is open");
+        file.set_len(2).expect("it can be");
+        assert!(snapshot(three_bytes, 3).is_none(), "what was read may be of another version");
     }
 
     #[test]
