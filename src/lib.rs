@@ -143,6 +143,12 @@
 //! thread waits: no memory grows, whoever is slow. While content is still read by a handler that
 //! answers already, the connection does both, and ends after the answer.
 //!
+//! **Whoever makes content does not wait for a slow client.** What a client does not take of the pipe is
+//! written to a file without a name, by a thread, and read from there when the client wants it
+//! (`server/outbox/overflow.rs`): so the handler's thread, or the application's, is soon free for
+//! others. It is bounded for a response and for all of a worker's; beyond that, or where the disk
+//! refuses it, the maker waits as it would have without it.
+//!
 //! **A Python application runs in processes of its own**, so that its crash is never the server's, and
 //! the server needs no Python to be built. Each process is reached over Unix sockets that keep messages
 //! apart: one for requests, which all workers write and all of its threads read (whichever is free takes
@@ -150,8 +156,9 @@
 //! is one more event source of its reactor. There is no thread in between: [`server::application`].
 //! A request is one message, in the format of Python's own `marshal`, so that one call of it makes the
 //! environ; a small answer is one message, too ([`wsgi`]). Content is taken in before a thread of the
-//! application is occupied, and content of an answer is bounded by credit: a slow client costs a window
-//! of it. A file goes over as a descriptor, and is sent as the server's own.
+//! application is occupied, and content of an answer is bounded by credit: no process makes a worker
+//! hold more than a window of it in memory. A file goes over as a descriptor, and is sent as the server's
+//! own.
 //!
 //! What a process has not taken from its socket when it dies is still there, for the server holds that
 //! end, too: it goes to the next one. Only what it had begun is lost, and answered with 502. A new

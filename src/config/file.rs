@@ -302,6 +302,9 @@ const LIMITS: &[Key<LimitsSection>] = &[
     Key::new("content_memory_bytes_max", |it, value, faults| {
         faults.set(&mut it.values.content_memory_bytes_max, value.bytes(1));
     }),
+    Key::new("response_spool_bytes_max", |it, value, faults| {
+        faults.set(&mut it.values.response_spool_bytes_max, value.bytes(0));
+    }),
     Key::new("handler_threads_max", |it, value, faults| {
         faults.set(&mut it.values.handler_threads_max, value.count(1));
     }),

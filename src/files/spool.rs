@@ -5,6 +5,7 @@
 
 use super::temporary::Temporary;
 use super::upload::Upload;
+use super::warmup::{Disk, Warmup};
 use super::writable::{WritableRoot, WriteError};
 use crate::sys::file;
 use std::ffi::OsStr;
@@ -101,6 +102,31 @@ impl Spool {
             Kept::Temporary { .. } => None,
             Kept::Upload(upload) => Some(upload),
         }
+    }
+
+    /// How many bytes were not read yet.
+    pub fn unread(&self) -> u64 {
+        self.length() - self.read
+    }
+
+    /// Reads on until `buffer` is full, and never waits for the disk unless it may.
+    ///
+    /// # Errors
+    /// What the kernel would have to read from the disk is [`io::ErrorKind::WouldBlock`] then.
+    pub fn read_next(&mut self, buffer: &mut [u8], disk: Disk) -> io::Result<usize> {
+        let at = self.read;
+        let count = file::read_at(self.file().as_fd(), buffer, at, disk)?;
+        self.read += count as u64;
+        Ok(count)
+    }
+
+    /// What brings the next bytes into memory.
+    ///
+    /// # Errors
+    /// When out of descriptors.
+    pub fn warmup(&mut self, bytes: u64) -> io::Result<Warmup> {
+        let range = self.read..self.read + bytes.min(self.unread());
+        Ok(Warmup::Piece { file: self.file().try_clone()?.into(), range, ahead_bytes: bytes })
     }
 
     fn file(&mut self) -> &File {

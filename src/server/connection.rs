@@ -17,12 +17,12 @@
 
 mod content;
 mod ending;
+mod sending;
 mod waiting;
 
 use super::exchange::{Active, After, delimiter};
 use super::id::ConnectionId;
 use super::local::Local;
-use super::outbox::Flush;
 use super::state::{Awaited, Queue, Requests, State, Verdict};
 use super::transport::{Edge, Read, Transport};
 use crate::files::Disk;
@@ -343,70 +343,6 @@ impl<T: Transport> Connection<T> {
         }
         self.requests = Requests::Some;
         self.deadline = local.clock.monotonic() + local.limits.send_timeout;
-    }
-
-    fn send(&mut self, local: &mut Local) -> Step {
-        let Some(active) = &mut self.active else {
-            return CLOSE;
-        };
-        if active.after != After::NextRequest {
-            active.outbox.end_follows();
-        }
-        let before = active.outbox.moved_bytes();
-        let disk = local.disk();
-        let allowed = if local.send_budget == 0 { 0 } else { local.piece_bytes };
-        let mut left = allowed;
-        let flushed = active.outbox.flush(&mut self.transport, &mut left, disk);
-        local.send_budget = local.send_budget.saturating_sub(allowed - left);
-        if let Some(used) = active.outbox.take_used() {
-            local.buffers.give(used);
-        }
-        match flushed {
-            Ok(Flush::Done) => {}
-            Ok(Flush::Cold) => {
-                return match active.outbox.cold_piece() {
-                    Ok(Some(warmup)) => {
-                        local.read(self.id, warmup);
-                        self.wait_for(Awaited::Piece, local)
-                    }
-                    Ok(None) => CLOSE,
-                    Err(error) => self.fail(&error),
-                };
-            }
-            Ok(Flush::NotYet) => return self.wait_for(Awaited::Production, local),
-            Ok(unfinished) => {
-                if active.outbox.moved_bytes() != before {
-                    self.deadline = local.clock.monotonic() + local.limits.send_timeout;
-                }
-                let again = unfinished == Flush::Again;
-                return if again { Step::Verdict(Verdict::Again) } else { SLEEP };
-            }
-            Err(error) => {
-                self.break_off(local);
-                return self.fail(&error);
-            }
-        }
-        active.log_finished(local, 0);
-        match active.after {
-            After::NextRequest => {
-                // The beginning of a head may wait already; its time begins when it is read on.
-                self.deadline = local.clock.monotonic() + local.limits.head_timeout;
-                Step::Next(State::Head)
-            }
-            After::Close => {
-                // A close alone would discard what is unsent, were there anything unread by now.
-                self.transport.shut_write();
-                CLOSE
-            }
-            After::Linger => {
-                self.transport.shut_write();
-                let now = local.clock.monotonic();
-                self.linger_until = now + local.limits.lingering_time;
-                self.deadline = now + local.limits.lingering_timeout;
-                active.inbox.clear();
-                Step::Next(State::Lingering)
-            }
-        }
     }
 }
 

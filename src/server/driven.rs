@@ -9,6 +9,7 @@ mod content;
 mod conversation;
 mod files;
 mod offloaded;
+mod overflow;
 mod pipelining;
 mod random;
 mod script;

@@ -5,8 +5,9 @@
 use super::id::ConnectionId;
 use super::intake::OnDisk;
 use super::mailbox::{Delivery, Letter, Mailbox};
+use super::outbox::{Backlog, Written};
 use super::pool::Job;
-use crate::files::{Warmup, WriteError};
+use crate::files::{SpoolPlace, Warmup, WriteError};
 use crate::http::Status;
 use crate::site::owned_response::Produce;
 use crate::site::pipe::{self, ContentWriter};
@@ -59,6 +60,40 @@ pub fn write(courier: Courier, directory: Arc<Path>, on_disk: OnDisk, bytes: Vec
         let spooled = spool.and_then(|mut spool| spool.append(&bytes).map(|()| spool));
         courier.deliver(Delivery::Spooled(spooled));
     })
+}
+
+/// Writes content of a response that its client is too slow for, making the file for it if this is the
+/// first of it. What the disk does not take comes back: it has to be sent all the same.
+pub fn keep(courier: Courier, directory: Arc<Path>, backlog: Backlog) -> Job {
+    Box::new(move || {
+        let Backlog { spool, pieces } = backlog;
+        let spool = spool.map_or_else(|| SpoolPlace::Temporary.create(&directory), Ok);
+        let mut pieces = pieces.into_iter();
+        let written = match spool {
+            Ok(mut spool) => {
+                let mut refused = Vec::new();
+                for piece in pieces.by_ref() {
+                    if let Err(error) = spool.append(&piece) {
+                        complain(&directory, &error);
+                        refused.push(piece);
+                        break;
+                    }
+                }
+                refused.extend(pieces);
+                Written { spool: Some(spool), refused }
+            }
+            Err(error) => {
+                complain(&directory, &error);
+                Written { spool: None, refused: pieces.collect() }
+            }
+        };
+        courier.deliver(Delivery::Kept(written));
+    })
+}
+
+fn complain(directory: &Path, error: &WriteError) {
+    let directory = directory.display();
+    log::warn!("{directory}: {error}: whoever makes the content waits for its client");
 }
 
 /// Finds the answer to a request, and then produces its content if it is made while it is sent.

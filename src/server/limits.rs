@@ -46,6 +46,10 @@ pub struct Limits {
     /// Content of a request that is kept in memory for a handler; more is written to the disk, by so
     /// much at a time: 64 KiB.
     pub content_memory_bytes_max: usize,
+    /// Content of one response that waits on the disk where a handler or an application makes it
+    /// faster than its client takes it; with more, its maker waits: 64 MiB. A worker keeps 16 times
+    /// as much of it in all. 0: its maker always waits.
+    pub response_spool_bytes_max: u64,
     /// Threads for handlers that block, for the whole server: 32.
     pub handler_threads_max: usize,
     /// Requests that wait for such a thread; more are answered with 503: 1024.
@@ -73,6 +77,7 @@ impl Default for Limits {
             header_count_max: 100,
             body_discard_bytes_max: 1024 * 1024,
             content_memory_bytes_max: 64 * 1024,
+            response_spool_bytes_max: 64 * 1024 * 1024,
             handler_threads_max: 32,
             handler_queue_max: 1024,
             ranges_max: 16,

@@ -9,7 +9,8 @@ use super::exchange::Spare;
 use super::id::ConnectionId;
 use super::intake::OnDisk;
 use super::limits::Limits;
-use super::mailbox::Mailbox;
+use super::mailbox::{Delivery, Mailbox};
+use super::outbox::{Backlog, Room};
 use super::pool::{Job, Pool};
 use super::state::Handed;
 use crate::files::{Disk, Now, OpenFiles, Warmup};
@@ -35,6 +36,8 @@ pub struct Local {
     pub piece_bytes: usize,
     pub spare: Spare,
     pub buffers: Buffers,
+    /// For content of responses whose clients are too slow for it.
+    pub room: Room,
     pub log: Option<LogWriter>,
     pub scratch: Vec<u8>,
     pub stage: Stage,
@@ -59,7 +62,7 @@ impl Threads {
     }
 
     /// The queue of the disk pool is bounded by those who use it: a connection has one errand under
-    /// way at most.
+    /// way at most, and files to drop.
     fn submit_to_disk(&self, job: Job) {
         if self.disk.submit(job).is_err() {
             log::error!("the disk pool refuses a job");
@@ -90,6 +93,7 @@ impl Local {
             freshness: Freshness::Unknown,
             clock: Clock::new(now),
             head_limits: limits.head(),
+            room: Room::new(limits.response_spool_bytes_max),
             limits,
             send_budget: 0,
             piece_bytes: 0,
@@ -129,6 +133,14 @@ impl Local {
         }
     }
 
+    /// Has content of a response written to the disk; a letter will say what that took.
+    pub fn keep(&self, id: ConnectionId, backlog: Backlog) {
+        if let Some(threads) = &self.threads {
+            let directory = Arc::clone(&threads.spool_directory);
+            threads.submit_to_disk(errand::keep(threads.courier(id), directory, backlog));
+        }
+    }
+
     /// Has a handler find its answer; a letter will bring it. Not if no thread will be free for it.
     pub fn answer(&self, id: ConnectionId, job: site::Job) -> Handed {
         let Some(threads) = &self.threads else {
@@ -155,6 +167,13 @@ impl Local {
     pub fn drop_elsewhere(&self, value: impl Send + 'static) {
         if let Some(threads) = &self.threads {
             threads.submit_to_disk(Box::new(move || drop(value)));
+        }
+    }
+
+    /// Nobody waits for this letter any more.
+    pub fn drop_letter(&self, delivery: Delivery) {
+        if matches!(delivery, Delivery::Spooled(_) | Delivery::Kept(_)) {
+            self.drop_elsewhere(delivery);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::application::link::News;
 use super::id::ConnectionId;
+use super::outbox::Written;
 use crate::files::{Spool, WriteError};
 use crate::site::{Application, OwnedResponse};
 use std::io;
@@ -26,6 +27,8 @@ pub enum Delivery {
     Warmed,
     /// Content was written to the disk, or could not be.
     Spooled(Result<Spool, WriteError>),
+    /// Content of a response was written to the disk, as far as that took it.
+    Kept(Written),
     /// A pipe that was full has room, or one that was empty has not that any more.
     Moved,
     /// A handler's answer.

@@ -3,22 +3,24 @@
 //! It must never know requests or states.
 
 mod file_piece;
+mod overflow;
+mod parts;
 mod piped;
 
 use super::transport::{Transport, Write};
-use crate::files::{CachedFile, Contents, Disk, Warmup};
+use crate::files::{CachedFile, Contents, Disk, Spool, Warmup};
 use crate::http::h1::write::Delimiter;
 use crate::site::Body;
-use crate::site::multipart::Multipart;
-use crate::sys::file;
 use crate::sys::socket::More;
 use std::io;
 use std::ops::Range;
-use std::os::fd::AsFd;
 use std::rc::Rc;
 
-use file_piece::{is_cold, memory, send_piece};
-use piped::{Next, Piped};
+use file_piece::{is_cold, memory, read_behind, send_piece};
+pub use overflow::{Backlog, Room, Written};
+use parts::Parts;
+use piped::Next;
+pub use piped::Piped;
 
 /// The bytes of one or more responses, in order.
 #[derive(Default)]
@@ -39,6 +41,8 @@ pub struct Outbox {
     follows: More,
     /// A large buffer whose content has been written, to be used again.
     used: Option<Vec<u8>>,
+    /// A file whose content has been read: to free it may take the disk a while.
+    spent: Option<Spool>,
     /// Whether a file was left in the middle, so that it may have changed since.
     interrupted: Interrupted,
     /// Up to where in the file at hand there is no need to ask whether the disk would be waited for.
@@ -67,12 +71,7 @@ enum Rest {
     #[default]
     Nothing,
     Parts(Parts),
-    Piped(Piped),
-}
-
-struct Parts {
-    multipart: Box<Multipart>,
-    next: usize,
+    Piped(Box<Piped>),
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -91,7 +90,7 @@ pub enum Flush {
     Blocked,
     /// The turn's budget is used up.
     Again,
-    /// The next piece of the file is on the disk alone; see [`Outbox::cold_piece`].
+    /// The next piece is on the disk alone; see [`Outbox::cold_piece`].
     Cold,
     /// The next piece has not been produced yet.
     NotYet,
@@ -129,13 +128,15 @@ impl Outbox {
                 self.gathered.extend_from_slice(&bytes)
             }
             Body::Bytes(bytes) => self.tail = Tail::Bytes { bytes, written: 0 },
-            Body::Cached(file, range) if self.gather_from_disk(&file, &range) => {}
+            Body::Cached(file, range) if read_behind(&mut self.gathered, &file, &range) => {}
             Body::Cached(file, range) => self.push_file(file, range),
             Body::Parts(multipart) => {
-                self.rest = Rest::Parts(Parts { multipart, next: 0 });
+                self.rest = Rest::Parts(Parts::new(multipart));
                 self.next_part();
             }
-            Body::Piped(outlet, _) => self.rest = Rest::Piped(Piped::new(outlet, delimiter)),
+            Body::Piped(outlet, _) => {
+                self.rest = Rest::Piped(Box::new(Piped::new(outlet, delimiter)));
+            }
         }
     }
 
@@ -150,28 +151,6 @@ impl Outbox {
                 self.tail = Tail::File { file, range };
             }
         }
-    }
-
-    /// Reads a small piece of a large file behind its head: one call, where sending it from the
-    /// descriptor would take one to ask for its pages and one to send them. Only what the kernel
-    /// has in memory; anything else is left to the tail, which can wait and can fail.
-    fn gather_from_disk(&mut self, file: &CachedFile, range: &Range<u64>) -> bool {
-        let Contents::Descriptor(descriptor) = file.contents() else {
-            return false;
-        };
-        let length = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
-        if length > READ_BYTES_MAX {
-            return false;
-        }
-        let start = self.gathered.len();
-        self.gathered.resize(start + length, 0);
-        let room = &mut self.gathered[start..];
-        let read = file::read_at(descriptor.as_fd(), room, range.start, Disk::MustNotBlock);
-        let complete = read.is_ok_and(|count| count == length);
-        if !complete {
-            self.gathered.truncate(start);
-        }
-        complete
     }
 
     /// The stream ends at once after what waits here.
@@ -252,7 +231,7 @@ impl Outbox {
                     }
                 }
                 _ => {
-                    if let Some(flush) = self.refill(*budget)? {
+                    if let Some(flush) = self.refill(*budget, disk)? {
                         return Ok(flush);
                     }
                 }
@@ -261,7 +240,7 @@ impl Outbox {
     }
 
     /// All that was placed is written: places what comes after it. Otherwise this flush ends so.
-    fn refill(&mut self, budget: usize) -> io::Result<Option<Flush>> {
+    fn refill(&mut self, budget: usize, disk: Disk) -> io::Result<Option<Flush>> {
         self.gathered.clear();
         self.written = 0;
         if let Tail::Bytes { bytes, .. } = std::mem::take(&mut self.tail) {
@@ -278,11 +257,13 @@ impl Outbox {
             }
             Rest::Piped(_) if budget == 0 => Ok(Some(Flush::Again)),
             Rest::Piped(piped) => {
-                let next = piped.place(&mut self.gathered, &mut self.tail)?;
+                let next = piped.place(&mut self.gathered, &mut self.tail, disk)?;
                 self.piped_bytes = piped.bytes;
+                self.spent = piped.take_spent().or(self.spent.take());
                 match next {
                     Next::Placed => Ok(None),
                     Next::NotYet => Ok(Some(Flush::NotYet)),
+                    Next::Cold => Ok(Some(Flush::Cold)),
                     Next::Ended => {
                         self.rest = Rest::Nothing;
                         Ok(None)
@@ -295,17 +276,9 @@ impl Outbox {
     /// Puts the next part, or the closing delimiter, in place.
     fn next_part(&mut self) {
         let Rest::Parts(parts) = &mut self.rest else { return };
-        match parts.multipart.parts.get(parts.next) {
-            Some(part) => {
-                parts.next += 1;
-                self.gathered.extend_from_slice(&part.preamble);
-                let (file, range) = (Rc::clone(&parts.multipart.file), part.range.clone());
-                self.push_file(file, range);
-            }
-            None => {
-                self.gathered.extend_from_slice(&parts.multipart.closing);
-                self.rest = Rest::Nothing;
-            }
+        match parts.place(&mut self.gathered) {
+            Some((file, range)) => self.push_file(file, range),
+            None => self.rest = Rest::Nothing,
         }
     }
 
@@ -329,7 +302,7 @@ impl Outbox {
     /// When the descriptor cannot be duplicated.
     pub fn cold_piece(&mut self) -> io::Result<Option<Warmup>> {
         let Tail::File { file, range } = &self.tail else {
-            return Ok(None);
+            return self.piped().map_or(Ok(None), Piped::cold_piece);
         };
         let Contents::Descriptor(descriptor) = file.contents() else {
             return Ok(None);
@@ -341,6 +314,14 @@ impl Outbox {
         Ok(Some(Warmup::Piece { file: descriptor.try_clone()?, range: piece, ahead_bytes }))
     }
 
+    /// Content that is still being made.
+    pub fn piped(&mut self) -> Option<&mut Piped> {
+        match &mut self.rest {
+            Rest::Piped(piped) => Some(piped),
+            Rest::Nothing | Rest::Parts(_) => None,
+        }
+    }
+
     /// How many bytes still wait, as far as they are known.
     pub fn waiting_bytes(&self) -> u64 {
         let tail = match &self.tail {
@@ -350,7 +331,7 @@ impl Outbox {
             Tail::File { range, .. } => range.end - range.start,
         };
         let parts = match &self.rest {
-            Rest::Parts(parts) => parts.multipart.length_from(parts.next),
+            Rest::Parts(parts) => parts.length(),
             Rest::Nothing | Rest::Piped(_) => 0,
         };
         (self.gathered.len() - self.written) as u64 + tail + parts
@@ -359,6 +340,11 @@ impl Outbox {
     /// The last large buffer whose content has been written.
     pub fn take_used(&mut self) -> Option<Vec<u8>> {
         self.used.take()
+    }
+
+    /// The last file of which everything has been read that waited for a slow client.
+    pub fn take_spent(&mut self) -> Option<Spool> {
+        self.spent.take()
     }
 
     /// How much has been taken since this was last empty.
@@ -388,9 +374,6 @@ impl Outbox {
 /// Content up to this size is copied behind its head: cheaper than a second vector, and it can be
 /// gathered with the answers of other pipelined requests.
 const COPIED_BYTES_MAX: usize = 4 * 1024;
-
-/// A piece of a larger file up to this size is read behind its head.
-const READ_BYTES_MAX: usize = 12 * 1024;
 
 /// How much is read at once when the disk has to be waited for.
 const WARMUP_BYTES: u64 = 1024 * 1024;

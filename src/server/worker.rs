@@ -311,13 +311,12 @@ impl Worker {
         for letter in self.mailbox.take() {
             match letter {
                 Letter::Stop { deadline } => self.stop(deadline),
-                Letter::To(id, delivery) => {
-                    if let Some(slot) = self.find(id) {
-                        self.drive(slot, Freshness::Unknown, |connection, local| {
-                            connection.deliver(delivery, local)
-                        });
-                    }
-                }
+                Letter::To(id, delivery) => match self.find(id) {
+                    Some(slot) => self.drive(slot, Freshness::Unknown, |connection, local| {
+                        connection.deliver(delivery, local)
+                    }),
+                    None => self.local.drop_letter(delivery),
+                },
                 Letter::Application(application, news) => self.hear_of(&application, news),
                 Letter::StopNow => {
                     self.stop_deadline = Some(self.local.clock.monotonic());

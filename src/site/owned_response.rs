@@ -94,8 +94,9 @@ impl OwnedResponse {
     }
 
     /// `200 OK` with content that is written while it is sent, however long it is. The closure runs
-    /// on the thread that made this response, and waits while the client takes nothing: a slow
-    /// client costs a thread, never memory.
+    /// on the thread that made this response. What a slow client does not take waits for it on the
+    /// disk, up to [`Limits::response_spool_bytes_max`](crate::Limits::response_spool_bytes_max);
+    /// beyond that the closure waits: a slow client costs a thread then, never memory.
     ///
     /// ```
     /// use httpd::OwnedResponse;

@@ -3,8 +3,8 @@
 //! It goes both ways: [`to_thread`] carries the content of a request to the handler that reads it
 //! as it arrives, [`to_worker`] that of a response as it is produced. [`within_worker`] is for content
 //! that comes from another process, which the worker itself puts in. Neither end can make the other
-//! keep more than [`PIPE_BYTES_MAX`] and one piece. It must never know what the bytes mean, nor how
-//! a worker is woken.
+//! keep more than [`PIPE_BYTES_MAX`] and one piece in memory. It must never know what the bytes mean,
+//! nor how a worker is woken.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -39,7 +39,7 @@ pub fn within_worker(taken: Box<dyn FnMut(Taken) + Send>) -> (Feeder, Outlet) {
 /// What has become of content that was put in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Taken {
-    /// So many bytes are on their way to the client.
+    /// So many bytes are on their way to the client, or wait for it elsewhere.
     Bytes(usize),
     /// Nobody wants the rest.
     NoMore,
@@ -75,7 +75,25 @@ enum Flow {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Worker {
     Busy,
+    /// Until there is anything.
     Waits,
+    /// Until there is a backlog.
+    WaitsForBacklog,
+}
+
+impl State {
+    /// Whether the worker waits for what has happened. It is told once.
+    fn takes_note(&mut self) -> bool {
+        let is_due = match self.worker {
+            Worker::Busy => false,
+            Worker::Waits => true,
+            Worker::WaitsForBacklog => self.bytes >= BACKLOG_BYTES,
+        };
+        if is_due {
+            self.worker = Worker::Busy;
+        }
+        is_due
+    }
 }
 
 impl Shared {
@@ -91,9 +109,9 @@ impl Shared {
 
     /// Tells the worker of a change, if it waits for one. The lock is gone by then.
     fn tell_worker(&self, mut state: MutexGuard<'_, State>) {
-        let waited = std::mem::replace(&mut state.worker, Worker::Busy) == Worker::Waits;
+        let is_due = state.takes_note();
         drop(state);
-        if waited {
+        if is_due {
             (self.wake)();
         }
     }
@@ -227,7 +245,8 @@ impl Drop for ContentReader {
     }
 }
 
-/// Writes the content of a response as it is produced. It waits while the client takes nothing, and
+/// Writes the content of a response as it is produced. What the client does not take waits for it on
+/// the disk, up to a bound; beyond that, the writer waits. It
 /// fails with [`io::ErrorKind::BrokenPipe`] when the client has gone: then stop.
 ///
 /// Bytes are handed on in pieces; [`Write::flush`] hands on what there is, for a client that waits
@@ -294,7 +313,7 @@ pub struct Feeder {
     shared: Arc<Shared>,
 }
 
-/// Whether the reading end has run dry, and sleeps.
+/// Whether the reading end sleeps until what has just happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reader {
     Busy,
@@ -328,10 +347,7 @@ impl Feeder {
     }
 
     fn reader(state: &mut State) -> Reader {
-        match std::mem::replace(&mut state.worker, Worker::Busy) {
-            Worker::Busy => Reader::Busy,
-            Worker::Waits => Reader::Waits,
-        }
+        if state.takes_note() { Reader::Waits } else { Reader::Busy }
     }
 }
 
@@ -381,6 +397,28 @@ impl Outlet {
             Flow::Broken | Flow::Abandoned => Piece::Broken,
         }
     }
+
+    /// Takes all that waits in it, if that is so much that whoever writes may soon have to wait.
+    /// Otherwise nothing, and the worker is told when it is.
+    pub fn take_backlog(&mut self) -> Vec<Vec<u8>> {
+        let mut state = self.shared.lock();
+        if state.flow != Flow::Open {
+            // Nobody writes any more.
+            return Vec::new();
+        }
+        if state.bytes < BACKLOG_BYTES {
+            state.worker = Worker::WaitsForBacklog;
+            return Vec::new();
+        }
+        let bytes = std::mem::take(&mut state.bytes);
+        let pieces = std::mem::take(&mut state.pieces).into();
+        self.shared.moved.notify_all();
+        drop(state);
+        if let Some(taken) = &mut self.taken {
+            taken(Taken::Bytes(bytes));
+        }
+        pieces
+    }
 }
 
 impl Drop for Outlet {
@@ -404,6 +442,11 @@ impl fmt::Debug for ContentReader {
 /// What a pipe holds at most: enough to keep a fast client busy while the thread is not running.
 pub const PIPE_BYTES_MAX: usize = 256 * 1024;
 
+/// So much of it is too much to wait for a client in memory. Less never makes a writer wait: not one
+/// that may have [`PIPE_BYTES_MAX`] under way, writes half of that at once, and is told of as much as
+/// this that was taken.
+pub const BACKLOG_BYTES: usize = PIPE_BYTES_MAX / 4;
+
 /// Bytes are handed on by so many, unless a flush says otherwise.
 const PIECE_BYTES: usize = 32 * 1024;
 
@@ -411,156 +454,4 @@ const PIECE_BYTES: usize = 32 * 1024;
 const FRAMING_BYTES: usize = 8;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::sync::mpsc;
-    use std::thread;
-
-    fn counted() -> (Wake, Arc<AtomicUsize>) {
-        let count = Arc::new(AtomicUsize::new(0));
-        let counter = Arc::clone(&count);
-        let wake = move || {
-            counter.fetch_add(1, Ordering::SeqCst);
-        };
-        (Box::new(wake), count)
-    }
-
-    /// A wake that the test can wait for.
-    fn awaited() -> (Wake, mpsc::Receiver<()>) {
-        let (sender, receiver) = mpsc::channel();
-        let wake = move || {
-            let _ = sender.send(());
-        };
-        (Box::new(wake), receiver)
-    }
-
-    #[test]
-    fn what_a_thread_writes_the_worker_takes_in_order_and_to_its_end() {
-        let (wake, woken) = awaited();
-        let (mut writer, mut outlet) = to_worker(wake);
-        let bytes: Vec<u8> = (0..3_000_000u32).map(|number| (number % 251) as u8).collect();
-        let expected = bytes.clone();
-        let thread = thread::spawn(move || {
-            writer.write_all(&bytes).expect("the worker reads");
-            writer.finish().expect("the worker reads");
-        });
-        let mut taken = Vec::new();
-        loop {
-            match outlet.take() {
-                Piece::Bytes(piece) => taken.extend_from_slice(&piece),
-                Piece::NotYet => woken.recv().expect("the thread lives"),
-                Piece::End => break,
-                Piece::Broken => panic!("it did not break"),
-            }
-        }
-        thread.join().expect("it does not panic");
-        assert!(taken == expected);
-    }
-
-    #[test]
-    fn a_thread_waits_for_a_worker_that_takes_nothing_and_no_more_is_kept() {
-        let (wake, _) = counted();
-        let (mut writer, outlet) = to_worker(wake);
-        let written = Arc::new(AtomicUsize::new(0));
-        let progress = Arc::clone(&written);
-        let thread = thread::spawn(move || {
-            let piece = [0; PIECE_BYTES];
-            while writer.write_all(&piece).is_ok() {
-                progress.fetch_add(PIECE_BYTES, Ordering::SeqCst);
-            }
-        });
-        let full = PIPE_BYTES_MAX + PIECE_BYTES;
-        while written.load(Ordering::SeqCst) < full {
-            thread::yield_now();
-        }
-        assert_eq!(outlet.shared.lock().bytes, PIPE_BYTES_MAX);
-        assert_eq!(written.load(Ordering::SeqCst), full);
-        drop(outlet);
-        thread.join().expect("a writer that nobody reads is told so");
-    }
-
-    #[test]
-    fn a_writer_that_goes_without_a_word_has_broken_off() {
-        let (wake, count) = counted();
-        let (mut writer, mut outlet) = to_worker(wake);
-        assert_eq!(outlet.take(), Piece::NotYet);
-        writer.write_all(b"half").expect("there is room");
-        writer.flush().expect("there is room");
-        drop(writer);
-        assert_eq!(outlet.take(), Piece::Bytes(b"half".to_vec()));
-        assert_eq!(outlet.take(), Piece::Broken);
-        assert_eq!(count.load(Ordering::SeqCst), 1, "woken once, for it waited once");
-    }
-
-    #[test]
-    fn a_thread_reads_what_the_worker_pushes_and_frees_its_room() {
-        let (wake, woken) = awaited();
-        let (inlet, mut reader) = to_thread(wake);
-        inlet.push(&vec![b'x'; PIPE_BYTES_MAX]);
-        assert_eq!(inlet.room(), 0);
-        let thread = thread::spawn(move || {
-            let mut content = Vec::new();
-            reader.read_to_end(&mut content).map(|_| content)
-        });
-        woken.recv().expect("the reader makes room");
-        assert!(inlet.room() > 0);
-        inlet.push(b"end");
-        inlet.finish();
-        drop(inlet);
-        let content = thread.join().expect("it does not panic").expect("it is whole");
-        assert_eq!(content.len(), PIPE_BYTES_MAX + 3);
-        assert!(content.ends_with(b"xend"));
-    }
-
-    #[test]
-    fn content_that_breaks_off_is_an_error_to_its_reader() {
-        let (wake, _) = counted();
-        let (inlet, mut reader) = to_thread(wake);
-        inlet.push(b"half");
-        drop(inlet);
-        let mut content = Vec::new();
-        let error = reader.read_to_end(&mut content).expect_err("it is not whole");
-        assert_eq!((error.kind(), &content[..]), (io::ErrorKind::UnexpectedEof, &b"half"[..]));
-    }
-
-    #[test]
-    fn content_that_nobody_reads_any_more_is_dropped_and_the_worker_goes_on() {
-        let (wake, count) = counted();
-        let (inlet, reader) = to_thread(wake);
-        inlet.push(&vec![b'x'; PIPE_BYTES_MAX]);
-        assert_eq!(inlet.room(), 0);
-        drop(reader);
-        assert_eq!(count.load(Ordering::SeqCst), 1);
-        assert!(inlet.room() > 0);
-        inlet.push(b"more");
-        assert_eq!(inlet.shared.lock().bytes, 0);
-    }
-
-    #[test]
-    fn who_puts_content_in_is_told_what_becomes_of_it() {
-        let told = Arc::new(Mutex::new(Vec::new()));
-        let pipe = || {
-            let told = Arc::clone(&told);
-            within_worker(Box::new(move |taken| told.lock().expect("one thread").push(taken)))
-        };
-        let (feeder, mut outlet) = pipe();
-        assert_eq!(outlet.take(), Piece::NotYet);
-        assert_eq!(feeder.push(b"one".to_vec()), Reader::Waits);
-        assert_eq!(feeder.push(b"three".to_vec()), Reader::Busy);
-        assert_eq!(outlet.take(), Piece::Bytes(b"one".to_vec()));
-        assert_eq!(outlet.take(), Piece::Bytes(b"three".to_vec()));
-        assert_eq!(feeder.finish(), Reader::Busy);
-        assert_eq!(outlet.take(), Piece::End);
-        drop(outlet);
-        let (feeder, outlet) = pipe();
-        drop(outlet);
-        assert_eq!(feeder.push(b"for nobody".to_vec()), Reader::Busy);
-        let (feeder, mut outlet) = pipe();
-        assert_eq!(outlet.take(), Piece::NotYet);
-        assert_eq!(feeder.break_off(), Reader::Waits);
-        assert_eq!(outlet.take(), Piece::Broken);
-        let told = told.lock().expect("one thread");
-        assert_eq!(*told, [Taken::Bytes(3), Taken::Bytes(5), Taken::NoMore]);
-    }
-}
+mod tests;

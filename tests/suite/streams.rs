@@ -148,7 +148,24 @@ fn endless() -> (TestServer, Arc<AtomicU64>) {
             }
         })
     });
-    (Fixture::new().file("a.txt", "it").handler("/endless", handler).serve(), produced)
+    let fixture = Fixture::new().file("a.txt", "it").handler("/endless", handler);
+    (fixture.limits(|limits| limits.response_spool_bytes_max = MIB as u64).serve(), produced)
+}
+
+/// Two threads, and eight clients that read nothing of what these make for them: each answer is more
+/// than the sockets hold.
+#[test]
+fn slow_readers_hold_no_thread_and_get_all_in_the_end() {
+    let server = Fixture::new()
+        .handler("/made", blocking(produce))
+        .limits(|limits| limits.handler_threads_max = 2)
+        .serve();
+    let length = 8 * MIB;
+    let mut slow: Vec<_> = (0..8).map(|_| server.raw(get(&format!("/made?{length}")))).collect();
+    server.get("/made?5").send().expect(200).body("01234");
+    for client in &mut slow {
+        client.reply().expect(200).body(digits(length));
+    }
 }
 
 #[test]
@@ -162,7 +179,7 @@ fn a_client_that_reads_nothing_stops_the_producer_and_holds_up_nobody() {
         }
         (before > 0 && produced.load(Ordering::SeqCst) == before).then_some(before)
     });
-    // What two socket buffers and the pipe hold.
+    // What two socket buffers, the disk and the pipe hold.
     assert!(standing < 32 * MIB as u64, "{standing} bytes were produced for nobody");
     drop(client);
     // The thread is free again: the pool has no other way to tell than to work.

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 /// So many slow ones, and two Python threads in all.
 const CLIENTS: usize = 500;
 const CONTENT_BYTES: usize = 40;
-/// More than lies in the sockets' buffers, and what the server takes from Python at once.
-const ANSWER_BYTES: usize = 250_000;
+/// More than lies in the sockets' buffers, and in the window for what Python has under way.
+const ANSWER_BYTES: usize = 400_000;
 /// The fast client's requests, of which the middle one counts.
 const ASKED: usize = 101;
 

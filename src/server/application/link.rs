@@ -5,9 +5,9 @@ use super::orders::Orders;
 use crate::files::Spool;
 use crate::server::id::ConnectionId;
 use crate::server::pool::Pool;
-use crate::site::pipe::{Feeder, Outlet, Taken, within_worker};
+use crate::site::pipe::{BACKLOG_BYTES, Feeder, Outlet, Taken, within_worker};
 use crate::sys::channel::Channel;
-use crate::wsgi::{Token, WINDOW_BYTES};
+use crate::wsgi::Token;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -135,7 +135,7 @@ impl Link {
                 Taken::Bytes(bytes) => {
                     earned += bytes;
                     // Small answers never wait for credit, so nothing is said of them.
-                    if earned < WINDOW_BYTES / 2 {
+                    if earned < BACKLOG_BYTES {
                         return;
                     }
                     i64::try_from(earned).unwrap_or(i64::MAX)

@@ -4,6 +4,7 @@ use super::{CLOSE, Connection, SLEEP, Step};
 use crate::files::{Disk, Spool, WriteError};
 use crate::server::local::Local;
 use crate::server::mailbox::Delivery;
+use crate::server::outbox::Piped;
 use crate::server::state::{Awaited, Handed, State, Verdict};
 use crate::server::transport::Transport;
 use crate::site::{Content, Forward, Job};
@@ -34,8 +35,20 @@ impl<T: Transport> Connection<T> {
                 }
                 self.answer(local)
             }
-            // Its handler reads content that is pumped while the answer is sent.
+            // Its handler reads content that is pumped while the answer is sent, or has made more of
+            // the answer than the client takes.
             (State::Sending, Delivery::Moved) => Step::Next(State::Sending),
+            (state, Delivery::Kept(written)) => {
+                if let Some(piped) = self.active.as_mut().and_then(|it| it.outbox.piped()) {
+                    piped.written(written);
+                }
+                match state {
+                    State::Sending | State::Waiting(Awaited::Production) => {
+                        Step::Next(State::Sending)
+                    }
+                    _ => SLEEP,
+                }
+            }
             (_, Delivery::Spooled(Ok(spool))) => {
                 local.drop_elsewhere(spool);
                 SLEEP
@@ -110,6 +123,9 @@ impl<T: Transport> Connection<T> {
     /// The connection goes: what may keep the disk busy to be dropped is dropped by a thread.
     pub fn abandon(&mut self, local: &Local) {
         if let Some(active) = &mut self.active {
+            if let Some(spool) = active.outbox.piped().and_then(Piped::abandon) {
+                local.drop_elsewhere(spool);
+            }
             for content in [active.intake.abandon(), std::mem::take(&mut active.content)] {
                 if let Content::Spooled(spool) = content {
                     local.drop_elsewhere(spool);

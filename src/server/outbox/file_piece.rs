@@ -3,7 +3,7 @@
 //! It must never know what is sent before or after it.
 
 use super::Interrupted;
-use crate::files::{CachedFile, Contents};
+use crate::files::{CachedFile, Contents, Disk};
 use crate::server::transport::{Transport, Write};
 use crate::sys::file;
 use std::io;
@@ -29,6 +29,28 @@ pub(super) fn memory<'a>(file: &'a CachedFile, range: &Range<u64>) -> Option<&'a
         }
         Contents::Descriptor(_) => None,
     }
+}
+
+/// Reads a small piece of a large file behind its head: one call, where sending it from the
+/// descriptor would take one to ask for its pages and one to send them. Only what the kernel has in
+/// memory; anything else is left to the tail, which can wait and can fail.
+pub(super) fn read_behind(gathered: &mut Vec<u8>, file: &CachedFile, range: &Range<u64>) -> bool {
+    let Contents::Descriptor(descriptor) = file.contents() else {
+        return false;
+    };
+    let length = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
+    if length > READ_BYTES_MAX {
+        return false;
+    }
+    let start = gathered.len();
+    gathered.resize(start + length, 0);
+    let room = &mut gathered[start..];
+    let read = file::read_at(descriptor.as_fd(), room, range.start, Disk::MustNotBlock);
+    let complete = read.is_ok_and(|count| count == length);
+    if !complete {
+        gathered.truncate(start);
+    }
+    complete
 }
 
 /// Sends up to `end` and moves the range on.
@@ -67,3 +89,6 @@ pub(super) fn send_piece(
         Write::Blocked => Ok(Write::Blocked),
     }
 }
+
+/// A piece of a larger file up to this size is read behind its head.
+const READ_BYTES_MAX: usize = 12 * 1024;

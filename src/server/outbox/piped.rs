@@ -1,14 +1,18 @@
-//! Content that a thread produces while it is sent, put into chunks where its length is not known
+//! Content that is produced while it is sent, put into chunks where its length is not known
 //! (RFC 9112 §7.1).
 
 use super::Tail;
+use super::overflow::{Backlog, Overflow, Room, Waiting, Written};
+use crate::files::{Disk, Spool, Warmup};
 use crate::http::h1::write::{CHUNK_END, Delimiter, LAST_CHUNK, write_chunk_head};
 use crate::site::pipe::{Outlet, Piece};
 use std::io;
 
 /// The worker's end of the pipe, and what was promised of what comes out of it.
-pub(super) struct Piped {
+pub struct Piped {
     outlet: Outlet,
+    /// What came out of it before its time.
+    overflow: Overflow,
     promise: Promise,
     /// How much has come so far.
     pub(super) bytes: u64,
@@ -27,6 +31,8 @@ enum Promise {
 pub(super) enum Next {
     Placed,
     NotYet,
+    /// It is on the disk alone; see [`Piped::cold_piece`].
+    Cold,
     /// What ends the content is placed, and nothing more will come.
     Ended,
 }
@@ -38,16 +44,27 @@ impl Piped {
             Delimiter::Chunked => Promise::Chunks,
             Delimiter::Close => Promise::Nothing,
         };
-        Piped { outlet, promise, bytes: 0 }
+        Piped { outlet, overflow: Overflow::default(), promise, bytes: 0 }
     }
 
     /// Places the next piece: its framing behind what is gathered, itself in the tail.
     ///
     /// # Errors
-    /// `UnexpectedEof` when the producer has broken off, or does not keep its promise: the response
-    /// cannot be completed then.
-    pub(super) fn place(&mut self, gathered: &mut Vec<u8>, tail: &mut Tail) -> io::Result<Next> {
-        match self.outlet.take() {
+    /// `UnexpectedEof` when the producer has broken off, or does not keep its promise, and the disk's
+    /// errors: the response cannot be completed then.
+    pub(super) fn place(
+        &mut self,
+        gathered: &mut Vec<u8>,
+        tail: &mut Tail,
+        disk: Disk,
+    ) -> io::Result<Next> {
+        let piece = match self.overflow.next(disk)? {
+            Waiting::Nothing => self.outlet.take(),
+            Waiting::Piece(bytes) => Piece::Bytes(bytes),
+            Waiting::NotYet => return Ok(Next::NotYet),
+            Waiting::Cold => return Ok(Next::Cold),
+        };
+        match piece {
             Piece::Bytes(mut bytes) => {
                 self.bytes += bytes.len() as u64;
                 match self.promise {
@@ -76,6 +93,36 @@ impl Piped {
             }
             Piece::Broken => Err(broken("what produces the content has broken off")),
         }
+    }
+
+    /// The client takes no more for now: what the producer should not have to wait for with it, if
+    /// there is room for that. It comes back with [`Piped::written`].
+    pub fn take_backlog(&mut self, room: &Room) -> Option<Backlog> {
+        if !self.overflow.has_room(room) {
+            return None;
+        }
+        let pieces = self.outlet.take_backlog();
+        (!pieces.is_empty()).then(|| self.overflow.begin(pieces, room))
+    }
+
+    /// A thread has written a backlog.
+    pub fn written(&mut self, written: Written) {
+        self.overflow.written(written);
+    }
+
+    /// What a thread has to read before the next piece can be placed.
+    pub(super) fn cold_piece(&mut self) -> io::Result<Option<Warmup>> {
+        self.overflow.cold_piece()
+    }
+
+    /// A file whose content has been read.
+    pub(super) fn take_spent(&mut self) -> Option<Spool> {
+        self.overflow.take_spent()
+    }
+
+    /// The client has gone: the file that waited for it, to be dropped by who may wait for the disk.
+    pub fn abandon(&mut self) -> Option<Spool> {
+        self.overflow.abandon()
     }
 }
 

@@ -218,7 +218,7 @@ fn content_comes_piece_by_piece_and_its_thread_is_credited() {
     let OwnedContent::Piped(mut outlet, None) = response.content else { panic!("not piped") };
     assert_eq!(outlet.take(), Piece::Bytes(b"one".to_vec()));
     assert_eq!(outlet.take(), Piece::NotYet);
-    let piece = vec![b'x'; WINDOW_BYTES / 4];
+    let piece = vec![b'x'; WINDOW_BYTES / 8];
     python.says(token, 2, false, b"", &piece);
     assert!(matches!(it.reads(&python)[..], [(_, Delivery::Moved)]), "it waited for that");
     python.says(token, 2, false, b"", &piece);

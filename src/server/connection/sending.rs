@@ -1,0 +1,101 @@
+//! How a connection sends what waits in its outbox, and what follows when that is done.
+
+use super::{CLOSE, Connection, SLEEP, Step};
+use crate::server::exchange::After;
+use crate::server::local::Local;
+use crate::server::outbox::Flush;
+use crate::server::state::{Awaited, State, Verdict};
+use crate::server::transport::Transport;
+
+impl<T: Transport> Connection<T> {
+    pub(super) fn send(&mut self, local: &mut Local) -> Step {
+        let Some(active) = &mut self.active else {
+            return CLOSE;
+        };
+        if active.after != After::NextRequest {
+            active.outbox.end_follows();
+        }
+        let before = active.outbox.moved_bytes();
+        let disk = local.disk();
+        let allowed = if local.send_budget == 0 { 0 } else { local.piece_bytes };
+        let mut left = allowed;
+        let flushed = active.outbox.flush(&mut self.transport, &mut left, disk);
+        local.send_budget = local.send_budget.saturating_sub(allowed - left);
+        if let Some(used) = active.outbox.take_used() {
+            local.buffers.give(used);
+        }
+        if let Some(spent) = active.outbox.take_spent() {
+            local.drop_elsewhere(spent);
+        }
+        match flushed {
+            Ok(Flush::Done) => self.all_sent(local),
+            Ok(Flush::Cold) => match active.outbox.cold_piece() {
+                Ok(Some(warmup)) => {
+                    local.read(self.id, warmup);
+                    self.wait_for(Awaited::Piece, local)
+                }
+                Ok(None) => CLOSE,
+                Err(error) => self.fail(&error),
+            },
+            Ok(Flush::NotYet) => self.wait_for(Awaited::Production, local),
+            Ok(Flush::Again) => {
+                self.prolong_if_moved(before, local);
+                Step::Verdict(Verdict::Again)
+            }
+            Ok(Flush::Blocked) => {
+                self.prolong_if_moved(before, local);
+                self.relieve_maker(local);
+                SLEEP
+            }
+            Err(error) => {
+                self.break_off(local);
+                self.fail(&error)
+            }
+        }
+    }
+
+    /// A client that takes something has time for the rest.
+    fn prolong_if_moved(&mut self, before: u64, local: &Local) {
+        if self.active.as_ref().is_some_and(|active| active.outbox.moved_bytes() != before) {
+            self.deadline = local.clock.monotonic() + local.limits.send_timeout;
+        }
+    }
+
+    /// Whoever makes the content does not wait for a client that is slow to take it.
+    fn relieve_maker(&mut self, local: &Local) {
+        if local.threads.is_some()
+            && let Some(active) = &mut self.active
+            && let Some(piped) = active.outbox.piped()
+            && let Some(backlog) = piped.take_backlog(&local.room)
+        {
+            local.keep(self.id, backlog);
+        }
+    }
+
+    fn all_sent(&mut self, local: &mut Local) -> Step {
+        let Some(active) = &mut self.active else {
+            return CLOSE;
+        };
+        active.log_finished(local, 0);
+        match active.after {
+            After::NextRequest => {
+                // The beginning of a head may wait already; its time begins when it is read on.
+                self.deadline = local.clock.monotonic() + local.limits.head_timeout;
+                Step::Next(State::Head)
+            }
+            After::Close => {
+                // A close alone would discard what is unsent, were there anything unread by now.
+                self.transport.shut_write();
+                CLOSE
+            }
+            After::Linger => {
+                self.transport.shut_write();
+                let now = local.clock.monotonic();
+                self.linger_until = now + local.limits.lingering_time;
+                self.deadline = now + local.limits.lingering_timeout;
+                active.inbox.clear();
+                Step::Next(State::Lingering)
+            }
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! Content that its client is too slow for: it waits on the disk, so that whoever makes it need not.
+//!
+//! It must never know who makes it, how it is framed, or which thread writes it.
+
+use crate::files::{Disk, Spool, Warmup};
+use crate::site::pipe::PIPE_BYTES_MAX;
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::io;
+use std::rc::Rc;
+
+/// What waits for one client. All of it comes before what is still in the pipe.
+#[derive(Default)]
+pub(super) struct Overflow {
+    file: Place,
+    /// What the disk did not take, behind what it took.
+    refused: VecDeque<Vec<u8>>,
+    /// Whether the disk is tried again: not once it has refused something.
+    retry: Retry,
+    /// What was read to its end, to be dropped by a thread.
+    spent: Option<Spool>,
+    held: Option<Held>,
+    /// Whether a thread has just read the next piece. Then the disk is not asked about it again, so
+    /// that a cache under pressure cannot hold it up for ever.
+    next: Next,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Retry {
+    #[default]
+    Yes,
+    No,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Next {
+    #[default]
+    Unknown,
+    Warmed,
+}
+
+#[derive(Default)]
+enum Place {
+    #[default]
+    Nothing,
+    /// A thread has it, to write to it.
+    BeingWritten,
+    Written(Spool),
+}
+
+/// What a thread is to write: behind what is in the file, if there is one.
+pub struct Backlog {
+    pub spool: Option<Spool>,
+    pub pieces: Vec<Vec<u8>>,
+}
+
+/// What a thread has written.
+pub struct Written {
+    /// The file, unless none could be made.
+    pub spool: Option<Spool>,
+    /// What it did not take.
+    pub refused: Vec<Vec<u8>>,
+}
+
+/// What there is to send from here.
+pub(super) enum Waiting {
+    Nothing,
+    Piece(Vec<u8>),
+    /// The file is with the thread that writes to it.
+    NotYet,
+    /// The disk would have to be waited for.
+    Cold,
+}
+
+impl Overflow {
+    /// The next piece.
+    ///
+    /// # Errors
+    /// The disk's: the content cannot be completed then.
+    pub(super) fn next(&mut self, disk: Disk) -> io::Result<Waiting> {
+        let spool = match &mut self.file {
+            Place::BeingWritten => return Ok(Waiting::NotYet),
+            Place::Nothing => return Ok(self.next_refused()),
+            Place::Written(spool) => spool,
+        };
+        let length = spool.unread().min(PIECE_BYTES as u64) as usize;
+        let mut piece = Vec::with_capacity(length + FRAMING_BYTES);
+        piece.resize(length, 0);
+        let disk = match std::mem::take(&mut self.next) {
+            Next::Unknown => disk,
+            Next::Warmed => Disk::MayBlock,
+        };
+        match spool.read_next(&mut piece, disk) {
+            Ok(count) if count == length => {}
+            Ok(_) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.next = Next::Warmed;
+                return Ok(Waiting::Cold);
+            }
+            Err(error) => return Err(error),
+        }
+        self.give_up_if_read();
+        Ok(Waiting::Piece(piece))
+    }
+
+    fn give_up_if_read(&mut self) {
+        if let Place::Written(spool) = &self.file
+            && spool.unread() == 0
+        {
+            self.spent = self.take_spool();
+            self.held = None;
+        }
+    }
+
+    fn next_refused(&mut self) -> Waiting {
+        self.refused.pop_front().map_or(Waiting::Nothing, Waiting::Piece)
+    }
+
+    /// Whether it takes a backlog now.
+    pub(super) fn has_room(&self, room: &Room) -> bool {
+        let bytes = self.held.as_ref().map_or(0, |held| held.bytes);
+        !matches!(self.file, Place::BeingWritten)
+            && self.retry == Retry::Yes
+            && bytes < room.bytes_max
+            && room.has_some()
+    }
+
+    /// The file to write a backlog to, which comes back with [`Overflow::written`].
+    pub(super) fn begin(&mut self, pieces: Vec<Vec<u8>>, room: &Room) -> Backlog {
+        let bytes = pieces.iter().map(|piece| piece.len() as u64).sum();
+        self.held.get_or_insert_with(|| room.hold()).add(bytes);
+        let spool = self.take_spool();
+        self.file = Place::BeingWritten;
+        Backlog { spool, pieces }
+    }
+
+    /// A thread has written what it could.
+    pub(super) fn written(&mut self, written: Written) {
+        self.file = written.spool.map_or(Place::Nothing, Place::Written);
+        if !written.refused.is_empty() {
+            self.retry = Retry::No;
+            self.refused = written.refused.into();
+        }
+        // It may have refused all there is.
+        self.give_up_if_read();
+    }
+
+    /// What brings the next piece into memory.
+    pub(super) fn cold_piece(&mut self) -> io::Result<Option<Warmup>> {
+        match &mut self.file {
+            Place::Written(spool) => spool.warmup(PIECE_BYTES as u64).map(Some),
+            Place::Nothing | Place::BeingWritten => Ok(None),
+        }
+    }
+
+    /// A file that is not wanted any more, as long as there are such: to free it may take a while.
+    pub(super) fn take_spent(&mut self) -> Option<Spool> {
+        self.spent.take()
+    }
+
+    /// The file that is wanted no more, for the client has gone.
+    pub(super) fn abandon(&mut self) -> Option<Spool> {
+        self.take_spool()
+    }
+
+    fn take_spool(&mut self) -> Option<Spool> {
+        match std::mem::take(&mut self.file) {
+            Place::Written(spool) => Some(spool),
+            Place::Nothing | Place::BeingWritten => None,
+        }
+    }
+}
+
+/// How much of this may be on the disk: of one response, and of all of a worker's together.
+#[derive(Clone)]
+pub struct Room {
+    held: Rc<Cell<u64>>,
+    bytes_max: u64,
+}
+
+impl Room {
+    /// Room for so many bytes of one response, and for those of `RESPONSES_MAX` together. What
+    /// overflows at a time, up to [`PIPE_BYTES_MAX`] and a piece, may exceed that.
+    pub fn new(bytes_max: u64) -> Room {
+        Room { held: Rc::default(), bytes_max }
+    }
+
+    fn has_some(&self) -> bool {
+        self.held.get() < self.bytes_max.saturating_mul(RESPONSES_MAX)
+    }
+
+    fn hold(&self) -> Held {
+        Held { of: Rc::clone(&self.held), bytes: 0 }
+    }
+}
+
+/// What one response has on the disk, as long as it has it.
+struct Held {
+    of: Rc<Cell<u64>>,
+    bytes: u64,
+}
+
+impl Held {
+    fn add(&mut self, bytes: u64) {
+        self.bytes += bytes;
+        self.of.set(self.of.get() + bytes);
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.of.set(self.of.get().saturating_sub(self.bytes));
+    }
+}
+
+/// What is read at once.
+const PIECE_BYTES: usize = PIPE_BYTES_MAX / 4;
+
+/// What may be added to a piece without moving it.
+const FRAMING_BYTES: usize = 8;
+
+/// Responses that may have all that one may have.
+const RESPONSES_MAX: u64 = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_all_of_a_worker_have_on_the_disk_is_bounded_too() {
+        let room = Room::new(10);
+        let mut full: Vec<Overflow> = (0..RESPONSES_MAX).map(|_| Overflow::default()).collect();
+        for one in &mut full {
+            assert!(one.has_room(&room));
+            one.begin(vec![vec![b'x'; 10]], &room);
+        }
+        let another = Overflow::default();
+        assert!(!another.has_room(&room));
+        full.pop();
+        assert!(another.has_room(&room));
+    }
+}
