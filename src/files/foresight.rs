@@ -4,7 +4,8 @@
 
 use super::locked;
 use super::upload::Target;
-use super::writable::{Obstacle, WritableRoot, WriteError, is_missing};
+use super::writable::WritableRoot;
+use super::write_error::{Obstacle, WriteError, is_missing};
 use super::{Disk, Version};
 use crate::http::conditional::{Judgement, Preconditions};
 use crate::sys::file::{self, LastLink};

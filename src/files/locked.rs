@@ -3,7 +3,8 @@
 //! It must never know what is changed.
 
 use super::Version;
-use super::writable::{Durability, WriteError};
+use super::writable::Durability;
+use super::write_error::WriteError;
 use crate::sys::file::{self, Disk, Identity, Kind};
 use crate::sys::write::{self, Lock};
 use std::io;

@@ -23,6 +23,7 @@ mod walk;
 mod warmup;
 mod watches;
 mod writable;
+mod write_error;
 
 pub use cache::OpenFiles;
 pub use cached::{CachedFile, Contents};
@@ -35,6 +36,5 @@ pub use store::CacheLimits;
 pub use upload::{Outcome, Stored, Upload};
 pub use version::Version;
 pub use warmup::{Disk, Warmup};
-pub use writable::{
-    Durability, MissingDirectories, Obstacle, WritableRoot, WriteError, WriteRules,
-};
+pub use writable::{Durability, MissingDirectories, WritableRoot, WriteRules};
+pub use write_error::{Obstacle, WriteError};

@@ -6,7 +6,8 @@
 use super::temporary::Temporary;
 use super::upload::Upload;
 use super::warmup::{Disk, Warmup};
-use super::writable::{WritableRoot, WriteError};
+use super::writable::WritableRoot;
+use super::write_error::WriteError;
 use crate::sys::file;
 use std::ffi::OsStr;
 use std::fs::File;

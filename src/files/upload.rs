@@ -5,7 +5,8 @@
 use super::Version;
 use super::locked::Locked;
 use super::temporary::Temporary;
-use super::writable::{Durability, Obstacle, WritableRoot, WriteError, is_missing};
+use super::writable::{Durability, WritableRoot};
+use super::write_error::{Obstacle, WriteError, is_missing};
 use crate::http::conditional::{Judgement, Preconditions};
 use crate::sys::file::{self, Timestamp};
 use crate::sys::write::Overwrite;

@@ -1,0 +1,119 @@
+//! Why something was not stored or not removed.
+//!
+//! It must never know which status that is.
+
+use super::name::NameError;
+use super::quota::QuotaError;
+use crate::sys::file::{Cause, Kind};
+use std::fmt;
+use std::io;
+
+/// Why something was not stored or not removed.
+#[derive(Debug)]
+pub enum WriteError {
+    /// A name of the path is none that a file is given.
+    Name(NameError),
+    /// There is nothing to remove.
+    NotFound,
+    /// The process lacks the permission.
+    Forbidden,
+    /// What is there is in the way.
+    Conflict(Obstacle),
+    /// What is there is not what the preconditions ask for.
+    PreconditionFailed,
+    /// The file is larger than [`WriteRules::file_bytes_max`](super::WriteRules::file_bytes_max).
+    TooLarge,
+    /// The quota or the disk is used up.
+    Full,
+    /// Others were changing the directory all the time, or descriptors have run out, or the quota is
+    /// being counted; later it may work.
+    Busy,
+    /// Anything else: most likely the disk.
+    Failed(io::Error),
+}
+
+/// What is in the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// There is no directory in which the file could stand, or no longer.
+    NoDirectory,
+    /// A directory has the name. One is removed by its name with a slash behind it.
+    Directory,
+    /// The directory is not empty.
+    NotEmpty,
+    /// A symbolic link has the name.
+    Link,
+    /// Something has the name that is neither file nor directory.
+    Other,
+}
+
+/// Whether nothing is there, or nothing that may be reached.
+pub(super) fn is_missing(error: &io::Error) -> bool {
+    matches!(Cause::of(error), Cause::Missing | Cause::Link)
+}
+
+impl Obstacle {
+    pub(super) fn of(kind: Kind) -> Obstacle {
+        match kind {
+            Kind::Directory => Obstacle::Directory,
+            Kind::Link => Obstacle::Link,
+            Kind::File | Kind::Other => Obstacle::Other,
+        }
+    }
+}
+
+impl From<io::Error> for WriteError {
+    fn from(error: io::Error) -> WriteError {
+        match (Cause::of(&error), error.kind()) {
+            // Another file system: what was a directory on the way has become a place to mount on.
+            (Cause::Missing | Cause::Link, _) => WriteError::Conflict(Obstacle::NoDirectory),
+            (Cause::Denied, _) => WriteError::Forbidden,
+            (Cause::Cold | Cause::Exhausted, _) => WriteError::Busy,
+            (Cause::Full, _) => WriteError::Full,
+            (_, io::ErrorKind::FileTooLarge) => WriteError::TooLarge,
+            (_, io::ErrorKind::IsADirectory) => WriteError::Conflict(Obstacle::Directory),
+            (_, io::ErrorKind::DirectoryNotEmpty) => WriteError::Conflict(Obstacle::NotEmpty),
+            _ => WriteError::Failed(error),
+        }
+    }
+}
+
+impl From<QuotaError> for WriteError {
+    fn from(error: QuotaError) -> WriteError {
+        match error {
+            QuotaError::Counting => WriteError::Busy,
+            QuotaError::Exceeded => WriteError::Full,
+            QuotaError::Failed(error) => error.into(),
+        }
+    }
+}
+
+impl fmt::Display for WriteError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            WriteError::Name(error) => error.fmt(formatter),
+            WriteError::NotFound => formatter.write_str("there is no such file"),
+            WriteError::Forbidden => formatter.write_str("permission denied"),
+            WriteError::Conflict(obstacle) => obstacle.fmt(formatter),
+            WriteError::PreconditionFailed => formatter.write_str("a precondition failed"),
+            WriteError::TooLarge => formatter.write_str("the file is too large"),
+            WriteError::Full => formatter.write_str("there is no room left"),
+            WriteError::Busy => formatter.write_str("too much is being done at once"),
+            WriteError::Failed(error) => error.fmt(formatter),
+        }
+    }
+}
+
+impl std::error::Error for WriteError {}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Obstacle::NoDirectory => "there is no such directory",
+            Obstacle::Directory => "a directory has this name",
+            Obstacle::NotEmpty => "the directory is not empty",
+            Obstacle::Link => "a symbolic link has this name",
+            Obstacle::Other => "something that is no file has this name",
+        })
+    }
+}
