@@ -12,6 +12,8 @@ mod offloaded;
 mod overflow;
 mod pipelining;
 mod random;
+mod reply;
+mod sample;
 mod script;
 mod splits;
 mod timeouts;
@@ -25,20 +27,13 @@ use super::mailbox::{Delivery, Letter, Mailbox};
 use super::pool::Pool;
 use super::state::{Awaited, State, Verdict};
 use super::transport::{Edge, Transport};
-use crate::files::{CacheLimits, Now, OpenFiles, Root, Warmup};
-use crate::http::{Method, Request, Status};
-use crate::site::{
-    Answer, Desk, Freshness, Handler, OwnedRequest, OwnedResponse, Response, Site, StaticFiles,
-    blocking, inline,
-};
-use memchr::memmem;
+use crate::files::{CacheLimits, Now, OpenFiles};
+use crate::site::Freshness;
+use reply::{Content, Reply};
+use sample::{Folder, IN_MEMORY_BYTES_MAX, LARGE_BYTES, LONG_BYTES, MIDDLE_BYTES};
 use script::{Calls, End, Script};
-use std::fs::{self, File};
-use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// A connection, its client, and the worker's belongings.
 struct Driven {
@@ -61,20 +56,11 @@ impl Driven {
 
     fn with(limits: Limits) -> Driven {
         let folder = Folder::new();
-        let root = Root::open(&folder.path).expect("the folder was just made");
-        let site = Site::new()
-            .at("/", StaticFiles::new(root))
-            .at("/hello", |_: &Request<'_>| Response::text("hello\n"))
-            .at("/long", |_: &Request<'_>| Response::text(digits(LONG_BYTES)))
-            .at("/empty", |_: &Request<'_>| Response::new(Status::NO_CONTENT))
-            .at("/cold", ColdOnce::default())
-            .at("/mirror", inline(mirror).methods(&[Method::Post]))
-            .at("/offload", blocking(offload).methods(&[Method::Post]))
-            .at("/shout", blocking(shout).methods(&[Method::Post]).streamed());
         let cache =
             CacheLimits { contents_bytes_max: IN_MEMORY_BYTES_MAX, ..CacheLimits::default() };
         let files = OpenFiles::new(cache);
-        let mut local = Local::new(Arc::new(site), files, limits, None, 0, clock::read());
+        let mut local =
+            Local::new(Arc::new(sample::site(&folder)), files, limits, None, 0, clock::read());
         let (connection, client) = accepted(&mut local);
         Driven {
             connection,
@@ -329,132 +315,6 @@ fn accepted(local: &mut Local) -> (Connection<Script>, Script) {
     (connection, client)
 }
 
-/// A response as a client reads it.
-#[derive(Debug)]
-struct Reply {
-    status: u16,
-    head: String,
-    content: Vec<u8>,
-}
-
-/// Whether content follows a head that announces it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Content {
-    Announced,
-    None,
-}
-
-impl Reply {
-    /// The response at the front and its length, if it is complete.
-    fn read(bytes: &[u8], content: Content) -> Option<(Reply, usize)> {
-        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
-        let head = text(&bytes[..end]);
-        let status = head.get(9..12)?.parse().ok()?;
-        let mut reply = Reply { status, head, content: Vec::new() };
-        if content == Content::Announced && reply.header("Transfer-Encoding").is_some() {
-            let rest = bytes.get(end..)?;
-            let length = memmem::find(rest, b"0\r\n\r\n")? + 5;
-            reply.content = rest[..length].to_vec();
-            return Some((reply, end + length));
-        }
-        let length = match (content, reply.header("Content-Length")) {
-            (Content::Announced, Some(length)) => length.parse().expect("a length is a number"),
-            _ => 0,
-        };
-        reply.content = bytes.get(end..end + length)?.to_vec();
-        Some((reply, end + length))
-    }
-
-    /// Has exactly this content, which is too long to be printed.
-    #[track_caller]
-    fn is(&self, content: &str) {
-        assert!(self.content == content.as_bytes(), "other content");
-    }
-
-    fn header(&self, name: &str) -> Option<&str> {
-        self.head.lines().skip(1).find_map(|line| {
-            let (found, value) = line.split_once(": ")?;
-            found.eq_ignore_ascii_case(name).then_some(value)
-        })
-    }
-}
-
-/// A handler that has to wait for the disk every other time that it is asked.
-#[derive(Default)]
-struct ColdOnce(AtomicBool);
-
-impl Handler for ColdOnce {
-    fn answer(&self, _request: &Request<'_>, _desk: &mut Desk<'_>) -> Answer {
-        if self.0.fetch_not(Ordering::Relaxed) {
-            Response::text("warm\n").into()
-        } else {
-            let file = File::open("/dev/null").expect("every Linux has it");
-            Answer::Cold(Warmup::Piece { file: file.into(), range: 0..1, ahead_bytes: 0 })
-        }
-    }
-}
-
-/// Gives content back, at once.
-fn mirror(_: &Request<'_>, content: &[u8]) -> Response {
-    Response::bytes("text/plain", content.to_vec())
-}
-
-/// Gives content back, from a thread.
-fn offload(request: OwnedRequest) -> OwnedResponse {
-    let content = request.content.into_bytes(usize::MAX).expect("it is whole");
-    OwnedResponse::bytes("text/plain", content)
-}
-
-/// Gives content back in capitals as it comes, from a thread.
-fn shout(mut request: OwnedRequest) -> OwnedResponse {
-    OwnedResponse::stream("text/plain", move |out| {
-        let mut content = Vec::new();
-        request.content.read_to_end(&mut content)?;
-        out.write_all(&content.to_ascii_uppercase())
-    })
-}
-
-/// A folder with the sample files, gone when it is dropped.
-struct Folder {
-    path: PathBuf,
-}
-
-impl Folder {
-    fn new() -> Folder {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("httpd-driven-{}-{number}", std::process::id());
-        let folder = Folder { path: std::env::temp_dir().join(name) };
-        fs::create_dir(&folder.path).expect("the name is new");
-        folder.write("small.txt", "small\n");
-        folder.write("middle.txt", &digits(MIDDLE_BYTES));
-        folder.write("large.bin", &digits(LARGE_BYTES));
-        folder
-    }
-
-    fn path_of(&self, name: &str) -> PathBuf {
-        self.path.join(name)
-    }
-
-    /// Writes a file that has rested for a day.
-    fn write(&self, name: &str, contents: &str) {
-        write_old(&self.path_of(name), contents);
-    }
-}
-
-fn write_old(path: &Path, contents: &str) {
-    fs::write(path, contents).expect("the folder is ours");
-    let file = File::options().write(true).open(path);
-    let a_day_ago = SystemTime::now() - Duration::from_secs(86_400);
-    file.and_then(|file| file.set_modified(a_day_ago)).expect("the file is ours");
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.path);
-    }
-}
-
 /// `0123456789012…`, so that a byte that is missing or stands twice shows.
 fn digits(length: usize) -> String {
     ('0'..='9').cycle().take(length).collect()
@@ -472,16 +332,6 @@ fn request(method: &str, target: &str, headers: &str) -> String {
 fn get(target: &str) -> String {
     request("GET", target, "")
 }
-
-/// Larger than what is copied behind a head, small enough to be kept in memory.
-const MIDDLE_BYTES: usize = 5_000;
-const IN_MEMORY_BYTES_MAX: u64 = 6_000;
-
-/// Sent from its descriptor.
-const LARGE_BYTES: usize = 12_500;
-
-/// Content of a handler that is not copied behind its head.
-const LONG_BYTES: usize = 4_500;
 
 /// More turns than anything in here can need.
 const TURNS_MAX: usize = 100_000;

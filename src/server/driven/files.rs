@@ -1,6 +1,7 @@
 //! Files that change while they are sent: a response is whole and of one version, or broken off.
 
 use super::*;
+use std::fs;
 
 /// A connection that has sent a part of the large file and waits for the client.
 fn halfway() -> Driven {

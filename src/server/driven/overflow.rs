@@ -1,9 +1,12 @@
 //! Content that is made faster than its client takes it.
 
 use super::*;
-use crate::site::OwnedContent;
+use crate::http::Status;
 use crate::site::pipe::{BACKLOG_BYTES, Feeder, PIPE_BYTES_MAX, Reader, Taken, within_worker};
-use std::sync::atomic::AtomicUsize;
+use crate::site::{OwnedContent, OwnedResponse};
+use memchr::memmem;
+use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A response under way, and who makes its content.
 struct Made {

@@ -3,6 +3,7 @@
 //! A failing run prints its seed; `HTTPD_DRIVEN_SEED=<seed> cargo test random` plays it again.
 
 use super::*;
+use std::time::SystemTime;
 
 /// Splitmix64: small, and good enough to think of cases for us.
 struct Dice(u64);

@@ -1,6 +1,7 @@
 //! However the bytes come and go, the same ones leave.
 
 use super::*;
+use memchr::memmem;
 
 /// Several kinds of request and ending, each with everything that is sent in reply.
 fn conversations() -> Vec<String> {

@@ -1,0 +1,54 @@
+//! What a client makes of the bytes that it gets.
+
+use super::text;
+use memchr::memmem;
+
+/// A response as a client reads it.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) head: String,
+    pub(super) content: Vec<u8>,
+}
+
+/// Whether content follows a head that announces it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Content {
+    Announced,
+    None,
+}
+
+impl Reply {
+    /// The response at the front and its length, if it is complete.
+    pub(super) fn read(bytes: &[u8], content: Content) -> Option<(Reply, usize)> {
+        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+        let head = text(&bytes[..end]);
+        let status = head.get(9..12)?.parse().ok()?;
+        let mut reply = Reply { status, head, content: Vec::new() };
+        if content == Content::Announced && reply.header("Transfer-Encoding").is_some() {
+            let rest = bytes.get(end..)?;
+            let length = memmem::find(rest, b"0\r\n\r\n")? + 5;
+            reply.content = rest[..length].to_vec();
+            return Some((reply, end + length));
+        }
+        let length = match (content, reply.header("Content-Length")) {
+            (Content::Announced, Some(length)) => length.parse().expect("a length is a number"),
+            _ => 0,
+        };
+        reply.content = bytes.get(end..end + length)?.to_vec();
+        Some((reply, end + length))
+    }
+
+    /// Has exactly this content, which is too long to be printed.
+    #[track_caller]
+    pub(super) fn is(&self, content: &str) {
+        assert!(self.content == content.as_bytes(), "other content");
+    }
+
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().skip(1).find_map(|line| {
+            let (found, value) = line.split_once(": ")?;
+            found.eq_ignore_ascii_case(name).then_some(value)
+        })
+    }
+}

@@ -1,0 +1,114 @@
+//! The site that is driven: its files and its handlers.
+
+use super::digits;
+use crate::files::{Root, Warmup};
+use crate::http::{Method, Request, Status};
+use crate::site::{
+    Answer, Desk, Handler, OwnedRequest, OwnedResponse, Response, Site, StaticFiles, blocking,
+    inline,
+};
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, SystemTime};
+
+/// The sample site.
+pub(super) fn site(folder: &Folder) -> Site {
+    let root = Root::open(&folder.path).expect("the folder was just made");
+    Site::new()
+        .at("/", StaticFiles::new(root))
+        .at("/hello", |_: &Request<'_>| Response::text("hello\n"))
+        .at("/long", |_: &Request<'_>| Response::text(digits(LONG_BYTES)))
+        .at("/empty", |_: &Request<'_>| Response::new(Status::NO_CONTENT))
+        .at("/cold", ColdOnce::default())
+        .at("/mirror", inline(mirror).methods(&[Method::Post]))
+        .at("/offload", blocking(offload).methods(&[Method::Post]))
+        .at("/shout", blocking(shout).methods(&[Method::Post]).streamed())
+}
+
+/// A handler that has to wait for the disk every other time that it is asked.
+#[derive(Default)]
+struct ColdOnce(AtomicBool);
+
+impl Handler for ColdOnce {
+    fn answer(&self, _request: &Request<'_>, _desk: &mut Desk<'_>) -> Answer {
+        if self.0.fetch_not(Ordering::Relaxed) {
+            Response::text("warm\n").into()
+        } else {
+            let file = File::open("/dev/null").expect("every Linux has it");
+            Answer::Cold(Warmup::Piece { file: file.into(), range: 0..1, ahead_bytes: 0 })
+        }
+    }
+}
+
+/// Gives content back, at once.
+fn mirror(_: &Request<'_>, content: &[u8]) -> Response {
+    Response::bytes("text/plain", content.to_vec())
+}
+
+/// Gives content back, from a thread.
+fn offload(request: OwnedRequest) -> OwnedResponse {
+    let content = request.content.into_bytes(usize::MAX).expect("it is whole");
+    OwnedResponse::bytes("text/plain", content)
+}
+
+/// Gives content back in capitals as it comes, from a thread.
+fn shout(mut request: OwnedRequest) -> OwnedResponse {
+    OwnedResponse::stream("text/plain", move |out| {
+        let mut content = Vec::new();
+        request.content.read_to_end(&mut content)?;
+        out.write_all(&content.to_ascii_uppercase())
+    })
+}
+
+/// A folder with the sample files, gone when it is dropped.
+pub(super) struct Folder {
+    pub(super) path: PathBuf,
+}
+
+impl Folder {
+    pub(super) fn new() -> Folder {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("httpd-driven-{}-{number}", std::process::id());
+        let folder = Folder { path: std::env::temp_dir().join(name) };
+        fs::create_dir(&folder.path).expect("the name is new");
+        folder.write("small.txt", "small\n");
+        folder.write("middle.txt", &digits(MIDDLE_BYTES));
+        folder.write("large.bin", &digits(LARGE_BYTES));
+        folder
+    }
+
+    pub(super) fn path_of(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Writes a file that has rested for a day.
+    pub(super) fn write(&self, name: &str, contents: &str) {
+        write_old(&self.path_of(name), contents);
+    }
+}
+
+fn write_old(path: &Path, contents: &str) {
+    fs::write(path, contents).expect("the folder is ours");
+    let file = File::options().write(true).open(path);
+    let a_day_ago = SystemTime::now() - Duration::from_secs(86_400);
+    file.and_then(|file| file.set_modified(a_day_ago)).expect("the file is ours");
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+/// Larger than what is copied behind a head, small enough to be kept in memory.
+pub(super) const MIDDLE_BYTES: usize = 5_000;
+pub(super) const IN_MEMORY_BYTES_MAX: u64 = 6_000;
+
+/// Sent from its descriptor.
+pub(super) const LARGE_BYTES: usize = 12_500;
+
+/// Content of a handler that is not copied behind its head.
+pub(super) const LONG_BYTES: usize = 4_500;
