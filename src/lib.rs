@@ -154,6 +154,8 @@
 //! apart: one for requests, which all workers write and all of its threads read (whichever is free takes
 //! the next, so that a busy process never waits for a request), and for each worker one for answers, which
 //! is one more event source of its reactor. There is no thread in between: [`server::application`].
+//! What a process does next waits in its socket already, and its threads take no CPU from a worker in the
+//! middle of a turn (`SCHED_BATCH`), so that on a shared CPU work changes hands in batches.
 //! A request is one message, in the format of Python's own `marshal`, so that one call of it makes the
 //! environ; a small answer is one message, too ([`wsgi`]). Content is taken in before a thread of the
 //! application is occupied, and content of an answer is bounded by credit: no process makes a worker

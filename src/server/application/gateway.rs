@@ -94,7 +94,7 @@ impl Gateway {
     /// Sends what waits to processes that have room, the one with the fewest exchanges first.
     fn dispatch(&mut self, index: usize, now: Instant) {
         let served = &mut self.served[index];
-        let room = served.application.threads + 1;
+        let room = served.room();
         while let Some(exchange) = served.waiting.pop_front() {
             if exchange.deadline <= now {
                 // It has been answered for.
@@ -315,6 +315,14 @@ impl Gateway {
 impl Served {
     fn new(application: Arc<Application>) -> Served {
         Served { application, links: Vec::new(), waiting: VecDeque::new() }
+    }
+
+    /// How many requests a process is given at a time: for each of its threads one, and what it does
+    /// next. Where there are several processes that is one request in all, for what waits in the one
+    /// cannot go to another that is free sooner.
+    fn room(&self) -> usize {
+        let threads = self.application.threads;
+        if self.application.processes == 1 { 2 * threads } else { threads + 1 }
     }
 }
 

@@ -29,7 +29,11 @@ struct Python {
 impl Played {
     /// With one thread in each process, so that two requests fill it.
     fn new() -> Played {
-        let wsgi = Wsgi::new("m:app").threads(1).timeout(Duration::from_secs(10));
+        Played::with(Wsgi::new("m:app").threads(1))
+    }
+
+    fn with(wsgi: Wsgi) -> Played {
+        let wsgi = wsgi.timeout(Duration::from_secs(10));
         let application = Arc::clone(wsgi.application().expect("it has one"));
         let orders = Orders::new().expect("descriptors are left");
         Played { gateway: Gateway::new(0), application, orders, now: Instant::now() }
@@ -145,7 +149,19 @@ fn a_request_goes_out_and_its_answer_finds_who_asked() {
 }
 
 #[test]
-fn a_process_is_given_one_more_than_it_has_threads_and_the_rest_waits() {
+fn a_process_is_given_what_it_does_next_and_no_more() {
+    for (processes, given) in [(1, 6), (2, 4)] {
+        let mut it = Played::with(Wsgi::new("m:app").processes(processes).threads(3));
+        let python = it.joins(1);
+        for number in 0..10 {
+            it.submits(number);
+        }
+        assert_eq!(std::iter::from_fn(|| python.takes()).count(), given, "{processes}");
+    }
+}
+
+#[test]
+fn a_process_is_given_the_next_when_it_has_answered_one() {
     let mut it = Played::new();
     for number in 0..5 {
         assert_eq!(it.submits(number), Handed::Over, "it waits for a process");
