@@ -9,7 +9,7 @@ use super::handler::{Answer, Desk, Forward, Handler, Methods};
 use crate::files::SpoolPlace;
 use crate::http::{Method, Request, Status};
 use crate::wsgi::ENVIRON_BYTES_MAX;
-use crate::wsgi::environ::{self, Several, Surroundings};
+use crate::wsgi::environ;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -102,15 +102,10 @@ impl Handler for Wsgi {
     }
 
     fn answer(&self, request: &Request<'_>, desk: &mut Desk<'_>) -> Answer {
-        let several = |count: usize| if count > 1 { Several::Yes } else { Several::No };
-        let surroundings = Surroundings {
-            threads: several(self.application.threads),
-            processes: several(self.application.processes),
-        };
         let content = desk.take_content();
         let mut environ = Vec::with_capacity(ENVIRON_BYTES_USUAL);
         let content_bytes = content.length().unwrap_or(0);
-        environ::write(&mut environ, request, request.matched, content_bytes, surroundings);
+        environ::write(&mut environ, request, request.matched, content_bytes);
         if environ.len() > ENVIRON_BYTES_MAX {
             return Response::new(Status::REQUEST_HEADER_FIELDS_TOO_LARGE).into();
         }

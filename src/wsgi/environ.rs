@@ -1,34 +1,18 @@
 //! The environ of a request (PEP 3333, and RFC 3875 where that has its names from).
 
 use super::marshal;
+use crate::http::h1::write::write_number;
 use crate::http::{Request, Version};
+use std::io::Write;
+use std::net::{IpAddr, SocketAddr};
 
-/// What of an environ is the same for all requests of an application.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Surroundings {
-    pub threads: Several,
-    pub processes: Several,
-}
-
-/// Whether an application runs more than once at the same time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Several {
-    No,
-    Yes,
-}
-
-/// Appends the marshalled environ, without what only Python can make.
+/// Appends the marshalled environ, without what only Python can make, and what is the same for all
+/// requests: the adapter adds that.
 ///
 /// `content_bytes` is the length of the content, which has been taken in: that of a chunked request is
 /// known by then. Headers with an underscore in their names are left out, for they would pass for
 /// others, and so is `Proxy`, which would become the `HTTP_PROXY` that many libraries obey.
-pub fn write(
-    out: &mut Vec<u8>,
-    request: &Request<'_>,
-    prefix_bytes: usize,
-    content_bytes: u64,
-    surroundings: Surroundings,
-) {
+pub fn write(out: &mut Vec<u8>, request: &Request<'_>, prefix_bytes: usize, content_bytes: u64) {
     marshal::dict(out);
     let mut put = |name: &str, value: &[u8]| {
         marshal::text_latin_1(out, name.as_bytes());
@@ -50,33 +34,40 @@ pub fn write(
             Version::Http11 => b"HTTP/1.1",
         },
     );
-    put("SERVER_SOFTWARE", b"httpd");
+    put("wsgi.url_scheme", b"http");
+    let mut text = Vec::with_capacity(TEXT_BYTES_USUAL);
     match request.peer() {
         Some(peer) => {
-            put("REMOTE_ADDR", peer.ip().to_string().as_bytes());
-            put("REMOTE_PORT", peer.port().to_string().as_bytes());
+            write_address(&mut text, peer);
+            put("REMOTE_ADDR", &text);
+            text.clear();
+            write_number(&mut text, peer.port().into());
+            put("REMOTE_PORT", &text);
         }
         None => put("REMOTE_ADDR", b""),
     }
     if content_bytes > 0 || request.header("Content-Length").is_some() {
-        put("CONTENT_LENGTH", content_bytes.to_string().as_bytes());
+        text.clear();
+        write_number(&mut text, content_bytes);
+        put("CONTENT_LENGTH", &text);
     }
-    put("wsgi.url_scheme", b"http");
     headers(out, request);
-    for (name, several) in [
-        ("wsgi.multithread", surroundings.threads),
-        ("wsgi.multiprocess", surroundings.processes),
-        ("wsgi.run_once", Several::No),
-        ("wsgi.input_terminated", Several::Yes),
-    ] {
-        marshal::text_latin_1(out, name.as_bytes());
-        marshal::truth(out, several == Several::Yes);
-    }
-    marshal::text_latin_1(out, b"wsgi.version");
-    marshal::tuple(out, 2);
-    marshal::number(out, 1);
-    marshal::number(out, 0);
     marshal::dict_end(out);
+}
+
+/// Without the formatting machinery where that is easy.
+fn write_address(out: &mut Vec<u8>, peer: SocketAddr) {
+    match peer.ip() {
+        IpAddr::V4(address) => {
+            for (place, octet) in address.octets().into_iter().enumerate() {
+                if place > 0 {
+                    out.push(b'.');
+                }
+                write_number(out, octet.into());
+            }
+        }
+        IpAddr::V6(address) => write!(out, "{address}").expect("a Vec takes what it is given"),
+    }
 }
 
 fn headers(out: &mut Vec<u8>, request: &Request<'_>) {
@@ -135,6 +126,9 @@ fn is(name: &[u8], other: &[u8]) -> bool {
     name.eq_ignore_ascii_case(other)
 }
 
+/// The longest address.
+const TEXT_BYTES_USUAL: usize = 45;
+
 /// What is said in another way, or must not be said.
 const LEFT_OUT: [&[u8]; 3] = [b"Content-Length", b"Transfer-Encoding", b"Proxy"];
 
@@ -153,21 +147,11 @@ mod tests {
         let peer = "192.0.2.1:7".parse().expect("an address");
         let request = session.request(head.as_bytes(), Some(peer)).expect("sound");
         let mut out = Vec::new();
-        let one = Surroundings { threads: Several::Yes, processes: Several::No };
-        write(&mut out, &request, prefix_bytes, content_bytes, one);
+        write(&mut out, &request, prefix_bytes, content_bytes);
         let mut rest = &out[1..];
         let mut pairs = Vec::new();
         while let Some(name) = string(&mut rest) {
-            if let Some(value) = string(&mut rest) {
-                pairs.push((name, value));
-            } else {
-                let skipped = match rest[0] {
-                    b'T' | b'F' => 1,
-                    b')' => 12,
-                    other => panic!("{other}"),
-                };
-                rest = &rest[skipped..];
-            }
+            pairs.push((name, string(&mut rest).expect("a name has a value")));
         }
         assert_eq!(rest, b"0");
         pairs
@@ -215,6 +199,16 @@ mod tests {
             assert_eq!(value(&it, name), Some(expected), "{name}");
         }
         assert_eq!(it.iter().filter(|(name, _)| name == "HTTP_X_ONE").count(), 1);
+    }
+
+    #[test]
+    fn addresses_are_written_as_everybody_does() {
+        for address in ["192.0.2.1:7", "0.0.0.0:1", "255.255.255.255:65535", "[2001:db8::1]:80"] {
+            let mut out = Vec::new();
+            let peer: SocketAddr = address.parse().expect("an address");
+            write_address(&mut out, peer);
+            assert_eq!(out, peer.ip().to_string().into_bytes());
+        }
     }
 
     #[test]

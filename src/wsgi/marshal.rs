@@ -36,11 +36,6 @@ pub fn number(out: &mut Vec<u8>, number: i32) {
     out.extend_from_slice(&number.to_le_bytes());
 }
 
-/// Appends `True` or `False`.
-pub fn truth(out: &mut Vec<u8>, truth: bool) {
-    out.push(if truth { b'T' } else { b'F' });
-}
-
 /// Appends the beginning of a tuple of so many values, which follow.
 pub fn tuple(out: &mut Vec<u8>, count: u8) {
     out.extend_from_slice(&[b')', count]);
@@ -83,9 +78,9 @@ mod tests {
         bytes(&mut out, b"\x00\xff");
         number(&mut out, -5);
         dict(&mut out);
-        for (name, value) in [("a", true), ("b", false)] {
+        for (name, value) in [("a", 1), ("b", 0)] {
             text_latin_1(&mut out, name.as_bytes());
-            truth(&mut out, value);
+            number(&mut out, value);
         }
         dict_end(&mut out);
         out
@@ -108,7 +103,7 @@ mod tests {
         drop(stdin);
         let output = python.wait_with_output().expect("it ends");
         let expected = format!(
-            "('KEY', 'caf\\xe9\\x00\\xff', '{}', '{}', b'\\x00\\xff', -5, {{'a': True, 'b': False}})\n",
+            "('KEY', 'caf\\xe9\\x00\\xff', '{}', '{}', b'\\x00\\xff', -5, {{'a': 1, 'b': 0}})\n",
             "x".repeat(300),
             "k".repeat(300)
         );

@@ -50,11 +50,7 @@ def environ(method="GET", path="/", **more):
         "SERVER_NAME": "localhost",
         "SERVER_PORT": "80",
         "SERVER_PROTOCOL": "HTTP/1.1",
-        "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": True,
-        "wsgi.run_once": False,
     }
     found.update(more)
     return found
@@ -147,6 +143,7 @@ class Worker:
         self.control.send(source or adapter())
         setup = {
             "target": target,
+            "processes": 2,
             "threads": threads,
             "reactors": reactors,
             "window": window,

@@ -203,9 +203,10 @@ class Requests(Answers):
         self.assertEqual(self.ask("/hello").status, "200 OK")
 
     def test_the_environ_arrives_as_it_was_sent(self):
-        answer = self.ask("/environ", HTTP_X="\xe4", **{"wsgi.version": (1, 0)})
+        answer = self.ask("/environ", HTTP_X="\xe4")
         self.assertIn(b"'HTTP_X': '\xc3\xa4'", answer.content)
         self.assertIn(b"'wsgi.version': (1, 0)", answer.content)
+        self.assertIn(b"'wsgi.multiprocess': True", answer.content)
 
     def test_what_cannot_be_decoded_ends_no_thread(self):
         for data in (b"?", b"\xff" * 100, b"i\0\0\0\0", b")\1N", b"N"):

@@ -228,6 +228,7 @@ fn set_up(application: &Application, reactors: usize) -> Vec<u8> {
     marshal::text(&mut out, &application.target);
     let number = |value: u64| i32::try_from(value).unwrap_or(i32::MAX);
     for (name, value) in [
+        ("processes", number(application.processes as u64)),
         ("threads", number(application.threads as u64)),
         ("reactors", number(reactors as u64)),
         ("window", number(WINDOW_BYTES as u64)),

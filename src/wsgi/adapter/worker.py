@@ -37,6 +37,7 @@ class Server(threading.Thread):
         self.responses = worker.responses
         self.credits = worker.credits[index]
         self.window = worker.window
+        self.constants = worker.constants
 
     def run(self):
         stand_back()
@@ -65,14 +66,13 @@ class Server(threading.Thread):
         thread = get_ident()
         Lines.serving[thread] = environ
         spooled = None
+        environ.update(self.constants)
         try:
             if type(content) is bytes:
                 environ["wsgi.input"] = io.BytesIO(content)
             else:
                 environ["wsgi.input"] = spooled = open(content, "rb")
                 os.unlink(content)
-            environ["wsgi.errors"] = WSGI_ERRORS
-            environ["wsgi.file_wrapper"] = FileWrapper
             result = self.application(environ, exchange.start_response)
             try:
                 kind = type(result)
@@ -117,6 +117,16 @@ class Worker:
         self.threads = setup["threads"]
         self.window = setup["window"]
         self.reload = setup["reload"]
+        self.constants = {  # what is the same in every environ
+            "SERVER_SOFTWARE": "httpd",
+            "wsgi.version": (1, 0),
+            "wsgi.multithread": self.threads > 1,
+            "wsgi.multiprocess": setup["processes"] > 1,
+            "wsgi.run_once": False,
+            "wsgi.input_terminated": True,
+            "wsgi.errors": WSGI_ERRORS,
+            "wsgi.file_wrapper": FileWrapper,
+        }
         self.lifetime = spread(setup["lifetime"])
         self.requests_max = spread(setup["requests_max"])
         while len(descriptors) < 1 + reactors + self.threads:
