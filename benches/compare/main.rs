@@ -8,15 +8,17 @@
 //!
 //! Told in this order: [`options`] what is asked for, [`site`] the files that all serve, [`work`] what is requested,
 //! [`servers`] (with their [`configs`]) who answers, [`limit`] the bare responder, [`probe`] whether the answer is
-//! right, [`measure`] one run, [`table`] what is shown. [`process`] ends whatever was started.
+//! right, [`measure`] one run, [`table`] what is shown. [`shared`] is what
+//! both comparisons are made of; its `process` ends whatever was started.
 
 mod configs;
 mod limit;
 mod measure;
 mod options;
 mod probe;
-mod process;
 mod servers;
+#[path = "../shared/mod.rs"]
+mod shared;
 mod site;
 mod table;
 mod work;
@@ -24,14 +26,15 @@ mod work;
 use std::fs;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Parser;
 
 use measure::{Load, Sample};
 use options::Options;
-use process::{Cpus, Interrupt, TempFolder};
-use servers::{Launch, Logging, Running, Server};
+use servers::{Launch, Logging, Server};
+use shared::process::{self, Cpus, Interrupt, TempFolder};
+use shared::running::Running;
+use shared::runs::show_progress;
 use site::Site;
 use table::{Report, Standing};
 use work::Work;
@@ -42,8 +45,7 @@ fn main() -> ExitCode {
         return exit_code(limit::run(&arguments[2..]).map_err(|error| format!("limit: {error}")));
     }
     let options = Options::parse();
-    // Cargo says `--bench` when it means to measure; a test run must cost nothing.
-    if options.is_test() {
+    if options.runs.is_test() {
         return ExitCode::SUCCESS;
     }
     exit_code(compare(&options))
@@ -83,11 +85,7 @@ fn compare(options: &Options) -> Result<(), String> {
         print!("{}", report.last_text());
     }
     print!("{}", report.summary_text());
-    if let Some(file) = &options.markdown {
-        fs::write(file, report.markdown())
-            .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
-    }
-    Ok(())
+    options.runs.write_markdown(&report.markdown())
 }
 
 fn build_site(folder: &TempFolder, works: &[Work]) -> io::Result<Site> {
@@ -138,12 +136,12 @@ impl Bench<'_> {
                 }
             }
         }
-        for round in 1..=self.options.rounds() {
+        for round in 1..=self.options.runs.rounds() {
             for contender in &mut contenders {
                 let name = contender.server.name();
                 show_progress(&format!(
                     "{work}: round {round} of {}: {name}",
-                    self.options.rounds()
+                    self.options.runs.rounds()
                 ));
                 match measure::run(&contender.load, &contender.running, &self.interrupt) {
                     Ok(sample) => contender.samples.push(sample),
@@ -174,10 +172,7 @@ impl Bench<'_> {
         };
         let running = server.start(&launch, &self.interrupt)?;
         let headers =
-            probe::check(work, running.port).map_err(|problem| match running.last_words() {
-                words if words.is_empty() => problem,
-                words => format!("{problem}; it said: {words}"),
-            })?;
+            probe::check(work, running.port).map_err(|problem| running.explained(problem))?;
         let load = Load {
             wrk: self.wrk.clone(),
             script: measure::write_script(work, &self.site, &launch.folder)
@@ -186,29 +181,11 @@ impl Bench<'_> {
             headers,
             connections: work.connections(),
             pipelined: work.pipelined(),
-            duration: Duration::from_secs(self.options.seconds()),
+            duration: self.options.runs.duration(),
             expected: work.expected(),
             cpu: self.cpus.client,
         };
         Ok(Contender { server, running, load, samples: Vec::new() })
-    }
-}
-
-/// One line on stderr that the next one replaces; a file or a pipe gets none.
-fn show_progress(line: &str) {
-    if io::stderr().is_terminal() {
-        eprint!("\r\x1b[K{line}");
-    }
-}
-
-/// The middle one of some figures; 0 of none.
-fn median(figures: impl Iterator<Item = f64>) -> f64 {
-    let mut sorted: Vec<f64> = figures.collect();
-    sorted.sort_by(f64::total_cmp);
-    match sorted.len() {
-        0 => 0.0,
-        length if length % 2 == 1 => sorted[length / 2],
-        length => f64::midpoint(sorted[length / 2 - 1], sorted[length / 2]),
     }
 }
 

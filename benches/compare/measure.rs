@@ -1,15 +1,14 @@
 //! One run: wrk against one server, and what the server spent meanwhile.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
-use crate::process::{self, Interrupt, Process};
-use crate::servers::Running;
+use crate::shared::load;
+use crate::shared::process::Interrupt;
+use crate::shared::running::Running;
 use crate::site::Site;
 use crate::work::{Expected, Work};
 
@@ -19,7 +18,7 @@ pub struct Load {
     pub script: PathBuf,
     pub url: String,
     pub headers: Vec<String>,
-    pub connections: usize,
+    pub connections: u32,
     pub pipelined: usize,
     pub duration: Duration,
     pub expected: Expected,
@@ -43,46 +42,22 @@ pub struct Sample {
 
 /// One run of wrk; the server is left running.
 pub fn run(load: &Load, server: &Running, interrupt: &Interrupt) -> Result<Sample, String> {
-    let output = load.script.with_extension("out");
-    let before = cpu_times(&server.tree());
-    let mut wrk =
-        start(load, &output).map_err(|error| format!("wrk cannot be started: {error}"))?;
-    // In the middle of the run all connections stand and all buffers are in use.
-    interrupt.wait_for(load.duration / 2, || wrk.ended())?;
-    let pss_bytes = server.tree().into_iter().map(pss).sum();
-    interrupt.wait_for(load.duration + WRK_TIMEOUT, || wrk.ended())?.ok_or("wrk does not end")?;
-    let spent = spent_since(&before, &cpu_times(&server.tree()));
-
-    let said = fs::read_to_string(&output).map_err(|error| error.to_string())?;
-    let tally = Tally::parse(&said).ok_or_else(|| format!("wrk said: {}", said.trim()))?;
-    if tally.requests == 0.0 {
-        return Err("no request was answered".into());
+    let mut wrk = load::wrk(&load.wrk, load.cpu, load.connections, load.duration, &load.script);
+    for header in &load.headers {
+        wrk.arg("--header").arg(header);
     }
+    wrk.arg(&load.url);
+    let output = load.script.with_extension("out");
+    let seen = load::run(wrk, &output, load.duration, server, interrupt, || {})?;
+    let tally = Tally::of(seen.tally()?);
     Ok(Sample {
         requests_per_second: tally.requests / tally.seconds,
-        cpu_per_request: spent.as_secs_f64() * 1e6 / tally.requests,
+        cpu_per_request: seen.spent.as_secs_f64() * 1e6 / tally.requests,
         p50: milliseconds(tally.p50, load.pipelined),
         p99: milliseconds(tally.p99, load.pipelined),
-        pss_bytes,
+        pss_bytes: seen.pss_bytes,
         errors: tally.errors(load.expected),
     })
-}
-
-fn start(load: &Load, output: &Path) -> io::Result<Process> {
-    let mut command = process::command(&load.wrk, load.cpu);
-    command.arg("--threads=1").arg(format!("--connections={}", load.connections));
-    command
-        .arg(format!("--duration={}s", load.duration.as_secs()))
-        .arg("--timeout=10s")
-        .arg("--latency");
-    command.arg("--script").arg(&load.script);
-    for header in &load.headers {
-        command.arg("--header").arg(header);
-    }
-    command.arg(&load.url);
-    let file = File::create(output)?;
-    command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
-    Process::start(&mut command)
 }
 
 /// The script by which wrk sends this work's requests and tells its figures.
@@ -123,15 +98,10 @@ struct Tally {
 }
 
 impl Tally {
-    fn parse(said: &str) -> Option<Tally> {
-        let figures = said.lines().find_map(|line| line.strip_prefix("TALLY "))?;
-        let figures: Vec<f64> =
-            figures.split(' ').filter_map(|figure| figure.parse().ok()).collect();
-        let &[requests, microseconds, bytes, failures, refusals, p50, p99] = figures.as_slice()
-        else {
-            return None;
-        };
-        Some(Tally { requests, seconds: microseconds / 1e6, bytes, failures, refusals, p50, p99 })
+    /// As the script tells it.
+    fn of(figures: [f64; 7]) -> Tally {
+        let [requests, microseconds, bytes, failures, refusals, p50, p99] = figures;
+        Tally { requests, seconds: microseconds / 1e6, bytes, failures, refusals, p50, p99 }
     }
 
     fn errors(&self, expected: Expected) -> f64 {
@@ -153,37 +123,6 @@ impl Tally {
 fn milliseconds(microseconds: f64, pipelined: usize) -> f64 {
     if pipelined > 1 || microseconds == 0.0 { f64::NAN } else { microseconds / 1e3 }
 }
-
-/// CPU time of each thread of some processes.
-fn cpu_times(tree: &[u32]) -> BTreeMap<PathBuf, u64> {
-    let tasks = tree.iter().flat_map(|id| fs::read_dir(format!("/proc/{id}/task")));
-    let paths = tasks.flatten().flatten().map(|task| task.path());
-    paths
-        .filter_map(|path| {
-            let schedstat = fs::read_to_string(path.join("schedstat")).ok()?;
-            let nanoseconds = schedstat.split(' ').next()?.parse().ok()?;
-            Some((path, nanoseconds))
-        })
-        .collect()
-}
-
-/// What all threads spent, new ones included; what one spent that has ended meanwhile is lost.
-fn spent_since(before: &BTreeMap<PathBuf, u64>, now: &BTreeMap<PathBuf, u64>) -> Duration {
-    let spent = now
-        .iter()
-        .map(|(task, spent)| spent.saturating_sub(before.get(task).copied().unwrap_or(0)));
-    Duration::from_nanos(spent.sum())
-}
-
-/// Proportional set size, in bytes.
-fn pss(id: u32) -> f64 {
-    let rollup = fs::read_to_string(format!("/proc/{id}/smaps_rollup")).unwrap_or_default();
-    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:")).unwrap_or_default();
-    line.trim().trim_end_matches(" kB").parse::<f64>().unwrap_or(0.0) * 1024.0
-}
-
-/// Beyond the length of the run.
-const WRK_TIMEOUT: Duration = Duration::from_secs(20);
 
 const TELL: &str = r#"
 done = function(summary, latency, requests)

@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use clap::Parser;
 
 use crate::servers::Server;
+use crate::shared::runs::Runs;
 use crate::work::Work;
 
 /// Measures httpd beside its peers and beside the physical limit.
 #[derive(Parser)]
 #[command(name = "compare", bin_name = "cargo bench --bench compare --")]
 pub struct Options {
-    /// Shorter runs and fewer rounds: a first impression
-    #[arg(long)]
-    quick: bool,
+    #[command(flatten)]
+    pub runs: Runs,
 
     /// Only these kinds of work
     #[arg(long, value_delimiter = ',', value_name = "WORK")]
@@ -23,43 +23,12 @@ pub struct Options {
     #[arg(long, value_delimiter = ',', value_name = "SERVER")]
     servers: Vec<Server>,
 
-    /// How many times each server is measured on each kind of work [default: 5, or 3 with --quick]
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100))]
-    rounds: Option<u32>,
-
-    /// Length of one run, in seconds [default: 5, or 2 with --quick]
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=60))]
-    seconds: Option<u64>,
-
     /// Another build of httpd to measure beside this one, for before and after
     #[arg(long, value_name = "PROGRAM")]
     pub baseline: Option<PathBuf>,
-
-    /// Also write the tables to this file, as Markdown
-    #[arg(long, value_name = "FILE")]
-    pub markdown: Option<PathBuf>,
-
-    #[arg(long, hide = true)]
-    bench: bool,
-
-    #[arg(long, hide = true)]
-    test: bool,
 }
 
 impl Options {
-    /// Whether Cargo runs this as a test and not as a benchmark.
-    pub fn is_test(&self) -> bool {
-        self.test || !self.bench
-    }
-
-    pub fn rounds(&self) -> u32 {
-        self.rounds.unwrap_or(if self.quick { 3 } else { 5 })
-    }
-
-    pub fn seconds(&self) -> u64 {
-        self.seconds.unwrap_or(if self.quick { 2 } else { 5 })
-    }
-
     /// The kinds of work to measure, in the order of the tables.
     pub fn works(&self) -> Vec<Work> {
         Work::ALL
@@ -79,7 +48,7 @@ impl Options {
 
     /// How long it will take, roughly.
     pub fn minutes(&self, servers: usize) -> u64 {
-        let runs = self.works().len() as u64 * servers as u64 * u64::from(self.rounds());
-        (runs * self.seconds() * 11 / 10).div_ceil(60)
+        let runs = self.works().len() as u64 * servers as u64 * u64::from(self.runs.rounds());
+        (runs * self.runs.duration().as_secs() * 11 / 10).div_ceil(60)
     }
 }

@@ -1,15 +1,14 @@
 //! Who takes part: how each is found, started and asked for its version.
 
-use std::fs::{self, File};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::os::unix::process::CommandExt;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::configs::{self, OpenFileCache};
 use crate::limit;
-use crate::process::{self, Interrupt, Process, find_program};
+use crate::shared::process::{self, Interrupt, find_program};
+use crate::shared::running::Running;
 use crate::site::Site;
 use crate::work::Work;
 
@@ -52,13 +51,6 @@ pub struct Launch<'a> {
 pub enum Logging {
     Off,
     On,
-}
-
-/// A server that accepts connections; ended when dropped.
-pub struct Running {
-    pub port: u16,
-    process: Process,
-    output: PathBuf,
 }
 
 impl Server {
@@ -143,25 +135,7 @@ impl Server {
 
     /// Starts it and waits until it accepts.
     pub fn start(self, launch: &Launch<'_>, interrupt: &Interrupt) -> Result<Running, String> {
-        let port = free_port().map_err(|error| format!("no free port: {error}"))?;
-        let output = launch.folder.join("output");
-        let process = self.command(launch, port).and_then(|mut command| {
-            let file = File::create(&output)?;
-            command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
-            // A group of its own: Ctrl-C in the terminal reaches us alone, and we end it properly.
-            Process::start(command.process_group(0))
-        });
-        let mut process = process.map_err(|error| format!("cannot be started: {error}"))?;
-        let accepts = interrupt.wait_for(START_TIMEOUT, || {
-            if let Some(status) = process.ended() {
-                return Some(Err(format!("ended at once ({status}): {}", last_words(&output))));
-            }
-            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok().map(|_| Ok(()))
-        })?;
-        accepts.unwrap_or_else(|| {
-            Err(format!("does not accept connections: {}", last_words(&output)))
-        })?;
-        Ok(Running { port, process, output })
+        Running::start(&launch.folder, START_TIMEOUT, interrupt, |port| self.command(launch, port))
     }
 
     fn program(self, baseline: Option<&Path>) -> Option<PathBuf> {
@@ -227,30 +201,6 @@ impl Launch<'_> {
     pub fn file(&self, name: &str) -> String {
         self.folder.join(name).display().to_string()
     }
-}
-
-impl Running {
-    /// All processes that serve.
-    pub fn tree(&self) -> Vec<u32> {
-        self.process.tree()
-    }
-
-    /// The last line that it printed.
-    pub fn last_words(&self) -> String {
-        last_words(&self.output)
-    }
-}
-
-fn last_words(output: &Path) -> String {
-    let said = fs::read(output).unwrap_or_default();
-    let said = String::from_utf8_lossy(&said);
-    let last = said.lines().rfind(|line| !line.trim().is_empty());
-    last.unwrap_or_default().to_owned()
-}
-
-/// The kernel's choice; nothing holds it until the server does, which has always been soon enough.
-fn free_port() -> std::io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
 const START_TIMEOUT: Duration = Duration::from_secs(10);

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::measure::Sample;
-use crate::median;
 use crate::servers::Server;
+use crate::shared::figures::{median, spread_percent};
 use crate::work::Work;
 
 /// What all runs of one server on one kind of work showed: medians, and errors in all.
@@ -30,22 +30,16 @@ impl Standing {
             return None;
         }
         let of = |figure: fn(&Sample) -> f64| median(samples.iter().map(figure));
-        let cpu_per_request = of(|sample| sample.cpu_per_request);
-        let largest = samples.iter().map(|sample| sample.cpu_per_request).fold(f64::MIN, f64::max);
-        let smallest = samples.iter().map(|sample| sample.cpu_per_request).fold(f64::MAX, f64::min);
         let sample = Sample {
             requests_per_second: of(|sample| sample.requests_per_second),
-            cpu_per_request,
+            cpu_per_request: of(|sample| sample.cpu_per_request),
             p50: of(|sample| sample.p50),
             p99: of(|sample| sample.p99),
             pss_bytes: of(|sample| sample.pss_bytes),
             errors: samples.iter().map(|sample| sample.errors).sum(),
         };
-        Some(Standing {
-            server,
-            sample,
-            spread: (largest - smallest) / 2.0 / cpu_per_request * 100.0,
-        })
+        let spread = spread_percent(samples.iter().map(|sample| sample.cpu_per_request));
+        Some(Standing { server, sample, spread })
     }
 }
 

@@ -117,7 +117,7 @@ impl Work {
         headers.iter().map(ToString::to_string).collect()
     }
 
-    pub fn connections(self) -> usize {
+    pub fn connections(self) -> u32 {
         match self {
             Work::Connections => 2_000,
             _ => 100,

@@ -9,38 +9,37 @@
 //!
 //! Told in this order: [`options`] what is asked for, [`work`] what is requested, [`servers`] who
 //! answers, [`probe`] whether the answer is right, [`measure`] one run, [`table`] what is shown.
-//! [`process`] ends whatever was started.
+//! [`shared`] is what both comparisons are made of; its `process` ends whatever was started.
 
 mod measure;
 mod options;
 mod probe;
-#[path = "../compare/process.rs"]
-mod process;
 mod servers;
+#[path = "../shared/mod.rs"]
+mod shared;
 mod table;
 #[path = "../../tests/wsgi/venv.rs"]
 mod venv;
 mod work;
 
 use std::fs;
-use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Parser;
 
 use measure::{Load, Sample};
 use options::Options;
-use process::{Cpus, Interrupt, TempFolder};
-use servers::{Launch, Running, Server};
+use servers::{Launch, Server};
+use shared::process::{self, Cpus, Interrupt, TempFolder};
+use shared::running::Running;
+use shared::runs::show_progress;
 use table::Standing;
 use work::Work;
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    // Cargo says `--bench` when it means to measure; a test run must cost nothing.
-    if options.is_test() {
+    if options.runs.is_test() {
         return ExitCode::SUCCESS;
     }
     match compare(&options) {
@@ -73,11 +72,7 @@ fn compare(options: &Options) -> Result<(), String> {
         print!("{table}");
         report.push_str(&table);
     }
-    if let Some(file) = &options.markdown {
-        fs::write(file, report)
-            .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
-    }
-    Ok(())
+    options.runs.write_markdown(&report)
 }
 
 /// What stays the same from one kind of work to the next.
@@ -110,7 +105,7 @@ impl Bench<'_> {
                 Err(problem) => problems.push(format!("{}: {problem}", server.name())),
             }
         }
-        for round in 1..=self.options.rounds() {
+        for round in 1..=self.options.runs.rounds() {
             for contender in &mut contenders {
                 let name = contender.server.name();
                 show_progress(&format!("{work}: round {round}: {name}"));
@@ -119,7 +114,7 @@ impl Bench<'_> {
                     folder: self.folder.path(),
                     work,
                     connections: self.options.connections,
-                    duration: Duration::from_secs(self.options.seconds()),
+                    duration: self.options.runs.duration(),
                     cpu: self.cpus.client,
                 };
                 match measure::run(&load, &contender.running, &self.interrupt) {
@@ -148,15 +143,7 @@ impl Bench<'_> {
             cpu: self.cpus.server,
         };
         let running = server.start(&launch, &self.interrupt)?;
-        probe::check(work, running.port)
-            .map_err(|problem| format!("{problem}; it said: {}", running.last_words()))?;
+        probe::check(work, running.port).map_err(|problem| running.explained(problem))?;
         Ok(running)
-    }
-}
-
-/// One line on stderr that the next one replaces; a file or a pipe gets none.
-fn show_progress(line: &str) {
-    if io::stderr().is_terminal() {
-        eprint!("\r\x1b[K{line}");
     }
 }

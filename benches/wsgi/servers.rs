@@ -1,14 +1,13 @@
 //! Who takes part: how each is started. One process with four threads, keep-alive, no access log,
 //! everything else as its makers recommend.
 
-use std::fs::{self, File};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::os::unix::process::CommandExt;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
-use crate::process::{self, Interrupt, Process};
+use crate::shared::process::{self, Interrupt};
+use crate::shared::running::Running;
 use crate::venv;
 
 /// One server, in the order of the tables.
@@ -39,13 +38,6 @@ pub struct Launch<'a> {
     pub cpu: Option<usize>,
 }
 
-/// A server that accepts connections; ended when dropped.
-pub struct Running {
-    pub port: u16,
-    process: Process,
-    output: PathBuf,
-}
-
 impl Server {
     pub const ALL: [Server; 5] =
         [Server::Httpd, Server::Gunicorn, Server::Uwsgi, Server::UwsgiHttp11, Server::Granian];
@@ -63,26 +55,12 @@ impl Server {
 
     /// Starts it and waits until it accepts.
     pub fn start(self, launch: &Launch<'_>, interrupt: &Interrupt) -> Result<Running, String> {
-        let port = free_port().map_err(|error| format!("no free port: {error}"))?;
-        let output = launch.folder.join("output");
-        let process = self.command(launch, port).and_then(|mut command| {
-            let file = File::create(&output)?;
-            command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+        Running::start(&launch.folder, START_TIMEOUT, interrupt, |port| {
+            let mut command = self.command(launch, port)?;
             command.env("BENCH_FILE", &launch.file).env("PYTHONDONTWRITEBYTECODE", "1");
-            // A group of its own: Ctrl-C in the terminal reaches us alone, and we end it properly.
-            Process::start(command.current_dir(HERE).process_group(0))
-        });
-        let mut process = process.map_err(|error| format!("cannot be started: {error}"))?;
-        let accepts = interrupt.wait_for(START_TIMEOUT, || {
-            if let Some(status) = process.ended() {
-                return Some(Err(format!("ended at once ({status}): {}", last_words(&output))));
-            }
-            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok().map(|_| Ok(()))
-        })?;
-        accepts.unwrap_or_else(|| {
-            Err(format!("does not accept connections: {}", last_words(&output)))
-        })?;
-        Ok(Running { port, process, output })
+            command.current_dir(HERE);
+            Ok(command)
+        })
     }
 
     fn command(self, launch: &Launch<'_>, port: u16) -> std::io::Result<Command> {
@@ -122,30 +100,6 @@ fn config_of_httpd(launch: &Launch<'_>, address: &str) -> String {
          wsgi = \"{APPLICATION}\"\npython = \"{}\"\nchdir = \"{HERE}\"\nprocesses = 1\nthreads = 4\n",
         python.display()
     )
-}
-
-impl Running {
-    /// All processes that serve.
-    pub fn tree(&self) -> Vec<u32> {
-        self.process.tree()
-    }
-
-    /// The last line that it printed.
-    pub fn last_words(&self) -> String {
-        last_words(&self.output)
-    }
-}
-
-fn last_words(output: &Path) -> String {
-    let said = fs::read(output).unwrap_or_default();
-    let said = String::from_utf8_lossy(&said);
-    let last = said.lines().rfind(|line| !line.trim().is_empty());
-    last.unwrap_or_default().to_owned()
-}
-
-/// The kernel's choice; nothing holds it until the server does, which has always been soon enough.
-fn free_port() -> std::io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
 /// The folder of the application.

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::measure::Sample;
 use crate::servers::Server;
+use crate::shared::figures::{median, spread_percent};
 use crate::work::Work;
 
 /// What all runs of one server on one kind of work showed: medians, and errors in all.
@@ -17,25 +18,21 @@ pub struct Standing {
 impl Standing {
     /// `None` if no run succeeded.
     pub fn of(server: Server, samples: &[Sample]) -> Option<Standing> {
-        let of = |figure: fn(&Sample) -> f64| median(samples.iter().map(figure).collect());
-        let cpu_per_request = of(|sample| sample.cpu_per_request)?;
-        let spent = samples.iter().map(|sample| sample.cpu_per_request);
-        let (largest, smallest) =
-            (spent.clone().fold(f64::MIN, f64::max), spent.fold(f64::MAX, f64::min));
+        if samples.is_empty() {
+            return None;
+        }
+        let of = |figure: fn(&Sample) -> f64| median(samples.iter().map(figure));
         let sample = Sample {
-            requests_per_second: of(|sample| sample.requests_per_second)?,
-            cpu_per_request,
-            p50: of(|sample| sample.p50)?,
-            p99: of(|sample| sample.p99)?,
-            newcomer: of(|sample| sample.newcomer)?,
-            pss_bytes: of(|sample| sample.pss_bytes)?,
+            requests_per_second: of(|sample| sample.requests_per_second),
+            cpu_per_request: of(|sample| sample.cpu_per_request),
+            p50: of(|sample| sample.p50),
+            p99: of(|sample| sample.p99),
+            newcomer: of(|sample| sample.newcomer),
+            pss_bytes: of(|sample| sample.pss_bytes),
             errors: samples.iter().map(|sample| sample.errors).sum(),
         };
-        Some(Standing {
-            server,
-            sample,
-            spread: (largest - smallest) / 2.0 / cpu_per_request * 100.0,
-        })
+        let spread = spread_percent(samples.iter().map(|sample| sample.cpu_per_request));
+        Some(Standing { server, sample, spread })
     }
 }
 
@@ -74,14 +71,4 @@ pub fn markdown(work: Work, standings: &[Standing], problems: &[String]) -> Stri
         let _ = writeln!(text, "\n- {problem}");
     }
     text
-}
-
-/// The middle one of some figures.
-fn median(mut figures: Vec<f64>) -> Option<f64> {
-    figures.sort_by(f64::total_cmp);
-    let middle = figures.len() / 2;
-    if figures.len().is_multiple_of(2) {
-        return Some(f64::midpoint(*figures.get(middle.checked_sub(1)?)?, *figures.get(middle)?));
-    }
-    figures.get(middle).copied()
 }
