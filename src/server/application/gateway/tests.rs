@@ -2,7 +2,7 @@ use super::*;
 use crate::files::SpoolPlace;
 use crate::server::application::orders::Orders;
 use crate::server::id::ConnectionId;
-use crate::site::pipe::Piece;
+use crate::site::pipe::{Outlet, Piece};
 use crate::site::{Handler, OwnedContent, Wsgi};
 use crate::sys::channel::{Channel, Received};
 use crate::wsgi::WINDOW_BYTES;
@@ -37,6 +37,25 @@ impl Played {
         let application = Arc::clone(wsgi.application().expect("it has one"));
         let orders = Orders::new().expect("descriptors are left");
         Played { gateway: Gateway::new(0), application, orders, now: Instant::now() }
+    }
+
+    /// A process that has taken a request.
+    fn asked() -> (Played, Python, Token) {
+        let mut it = Played::new();
+        let python = it.joins(1);
+        it.submits(0);
+        let (token, _) = python.takes().expect("it was sent");
+        (it, python, token)
+    }
+
+    /// One that has begun its answer, with the content "one".
+    fn streaming() -> (Played, Python, Token, Outlet) {
+        let (mut it, python, token) = Played::asked();
+        python.says(token, 1, false, OK, b"one");
+        let (_, delivery) = it.reads(&python).pop().expect("the head is here");
+        let Delivery::Answered(response) = delivery else { panic!("no answer") };
+        let OwnedContent::Piped(outlet, None) = response.content else { panic!("not piped") };
+        (it, python, token, outlet)
     }
 
     fn joins(&mut self, number: u64) -> Python {
@@ -214,24 +233,14 @@ fn what_a_dead_process_never_took_is_served_by_the_next_and_what_it_had_begun_is
 
 #[test]
 fn what_a_process_said_before_it_died_counts() {
-    let mut it = Played::new();
-    let python = it.joins(1);
-    it.submits(0);
-    let (token, _) = python.takes().expect("it was sent");
+    let (mut it, python, token) = Played::asked();
     python.says(token, 1, true, OK, b"last words");
     assert_eq!(answered(it.leaves(&python, &[])), [(0, 200, b"last words".to_vec())]);
 }
 
 #[test]
 fn content_comes_piece_by_piece_and_its_thread_is_credited() {
-    let mut it = Played::new();
-    let python = it.joins(1);
-    it.submits(0);
-    let (token, _) = python.takes().expect("it was sent");
-    python.says(token, 1, false, OK, b"one");
-    let (_, delivery) = it.reads(&python).pop().expect("the head is here");
-    let Delivery::Answered(response) = delivery else { panic!("no answer") };
-    let OwnedContent::Piped(mut outlet, None) = response.content else { panic!("not piped") };
+    let (mut it, python, token, mut outlet) = Played::streaming();
     assert_eq!(outlet.take(), Piece::Bytes(b"one".to_vec()));
     assert_eq!(outlet.take(), Piece::NotYet);
     let piece = vec![b'x'; WINDOW_BYTES / 8];
@@ -253,10 +262,7 @@ fn content_comes_piece_by_piece_and_its_thread_is_credited() {
 
 #[test]
 fn a_thread_is_told_when_nobody_wants_the_rest() {
-    let mut it = Played::new();
-    let python = it.joins(1);
-    it.submits(0);
-    let (token, _) = python.takes().expect("it was sent");
+    let (mut it, python, token) = Played::asked();
     python.says(token, 1, false, OK, b"one");
     drop(it.reads(&python));
     let Ok(Received::Message(message)) = python.credits.receive() else { panic!("not told") };
@@ -266,14 +272,7 @@ fn a_thread_is_told_when_nobody_wants_the_rest() {
 #[test]
 fn content_that_breaks_off_is_broken_off() {
     for dies in [false, true] {
-        let mut it = Played::new();
-        let python = it.joins(1);
-        it.submits(0);
-        let (token, _) = python.takes().expect("it was sent");
-        python.says(token, 1, false, OK, b"one");
-        let (_, delivery) = it.reads(&python).pop().expect("the head is here");
-        let Delivery::Answered(response) = delivery else { panic!("no answer") };
-        let OwnedContent::Piped(mut outlet, None) = response.content else { panic!("not piped") };
+        let (mut it, python, token, mut outlet) = Played::streaming();
         if dies {
             it.leaves(&python, &[]);
         } else {
@@ -288,10 +287,7 @@ fn content_that_breaks_off_is_broken_off() {
 #[test]
 fn an_application_that_raises_or_makes_no_sense_is_500() {
     for (kind, head) in [(4, &b""[..]), (1, b"nonsense\n"), (9, b"")] {
-        let mut it = Played::new();
-        let python = it.joins(1);
-        it.submits(0);
-        let (token, _) = python.takes().expect("it was sent");
+        let (mut it, python, token) = Played::asked();
         python.says(token, kind, true, head, b"");
         assert_eq!(answered(it.reads(&python)), [(0, 500, Vec::new())], "{kind}");
     }
@@ -299,10 +295,7 @@ fn an_application_that_raises_or_makes_no_sense_is_500() {
 
 #[test]
 fn a_process_that_hangs_is_ordered_to_be_replaced_and_its_late_answer_is_nobodys() {
-    let mut it = Played::new();
-    let python = it.joins(1);
-    it.submits(0);
-    let (token, _) = python.takes().expect("it was sent");
+    let (mut it, python, token) = Played::asked();
     it.gateway.give_up(id(0));
     assert!(it.orders.is_given(|order| matches!(order, Order::Replace { .. })));
     python.says(token, 1, true, OK, b"late");
@@ -377,10 +370,7 @@ fn an_exchange_is_answered_once_whatever_its_process_says_of_it() {
     // The next request on that connection may be for somebody else.
     let part = [0u64.to_le_bytes(), 9u64.to_le_bytes()].concat();
     for (kind, head, content) in [(4, &b""[..], &b""[..]), (3, OK, &part), (9, b"", b"")] {
-        let mut it = Played::new();
-        let python = it.joins(1);
-        it.submits(0);
-        let (token, _) = python.takes().expect("it was sent");
+        let (mut it, python, token) = Played::asked();
         python.says(token, kind, false, head, content);
         python.says(token, kind, false, head, content);
         python.says(token, 1, true, OK, b"forged");
@@ -391,14 +381,7 @@ fn an_exchange_is_answered_once_whatever_its_process_says_of_it() {
 #[test]
 fn nonsense_in_the_midst_of_content_breaks_it_off() {
     for (kind, head) in [(1, OK), (4, b""), (9, b"")] {
-        let mut it = Played::new();
-        let python = it.joins(1);
-        it.submits(0);
-        let (token, _) = python.takes().expect("it was sent");
-        python.says(token, 1, false, OK, b"one");
-        let (_, delivery) = it.reads(&python).pop().expect("the head is here");
-        let Delivery::Answered(response) = delivery else { panic!("no answer") };
-        let OwnedContent::Piped(mut outlet, None) = response.content else { panic!("not piped") };
+        let (mut it, python, token, mut outlet) = Played::streaming();
         assert_eq!(outlet.take(), Piece::Bytes(b"one".to_vec()));
         assert_eq!(outlet.take(), Piece::NotYet);
         python.says(token, kind, false, head, b"");
@@ -409,14 +392,7 @@ fn nonsense_in_the_midst_of_content_breaks_it_off() {
 
 #[test]
 fn no_process_makes_a_worker_keep_more_than_a_window_of_content() {
-    let mut it = Played::new();
-    let python = it.joins(1);
-    it.submits(0);
-    let (token, _) = python.takes().expect("it was sent");
-    python.says(token, 1, false, OK, b"one");
-    let (_, delivery) = it.reads(&python).pop().expect("the head is here");
-    let Delivery::Answered(response) = delivery else { panic!("no answer") };
-    let OwnedContent::Piped(mut outlet, None) = response.content else { panic!("not piped") };
+    let (mut it, python, token, mut outlet) = Played::streaming();
     // Nobody takes it, and it does not wait for credit.
     for _ in 0..12 {
         python.says(token, 2, false, b"", &[b'x'; 32 * 1024]);
@@ -461,14 +437,7 @@ fn who_is_put_off_is_read_on_once() {
 
 #[test]
 fn a_process_that_waits_for_a_slow_client_does_not_hang() {
-    let mut it = Played::new();
-    let python = it.joins(1);
-    it.submits(0);
-    let (token, _) = python.takes().expect("it was sent");
-    python.says(token, 1, false, OK, b"one");
-    let (_, delivery) = it.reads(&python).pop().expect("the head is here");
-    let Delivery::Answered(response) = delivery else { panic!("no answer") };
-    let OwnedContent::Piped(mut outlet, None) = response.content else { panic!("not piped") };
+    let (mut it, _python, _, mut outlet) = Played::streaming();
     let hangs = |order| matches!(order, Order::Replace { .. });
     it.now += Duration::from_secs(11);
     it.gateway.look(it.now);
