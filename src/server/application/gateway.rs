@@ -64,7 +64,7 @@ impl Gateway {
         id: ConnectionId,
         forward: Forward,
         now: Instant,
-        disk: Option<Arc<Pool>>,
+        disk: Option<&Arc<Pool>>,
     ) -> Handed {
         let application = forward.application;
         let index = self.index_of(&application);
@@ -83,7 +83,7 @@ impl Gateway {
             log::error!("a request is too long to be sent to an application");
             return Handed::Refused;
         }
-        let spool = spool.map(|spool| KeptSpool::new(spool, disk));
+        let spool = spool.map(|spool| KeptSpool::new(spool, disk.cloned()));
         let deadline = now + application.timeout;
         let exchange = Exchange { id, environ: forward.environ, content, spool, deadline };
         served.waiting.push_back(exchange);

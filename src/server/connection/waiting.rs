@@ -9,7 +9,6 @@ use crate::server::state::{Awaited, Handed, State, Verdict};
 use crate::server::transport::Transport;
 use crate::site::{Content, Forward, Job};
 use std::io;
-use std::sync::Arc;
 
 impl<T: Transport> Connection<T> {
     /// A letter has come. One that comes too late, for the wait was given up, means nothing.
@@ -90,7 +89,7 @@ impl<T: Transport> Connection<T> {
     /// Sends the request on to an application.
     pub(super) fn forward(&mut self, forward: Forward, local: &mut Local) -> Step {
         let deadline = local.clock.monotonic() + forward.application.timeout;
-        let disk = local.threads.as_ref().map(|threads| Arc::clone(&threads.disk));
+        let disk = local.threads.as_ref().map(|threads| &threads.disk);
         match local.gateway.submit(self.id, forward, local.clock.monotonic(), disk) {
             Handed::Refused => {
                 log::warn!("{}: the application has too many requests", self.name());

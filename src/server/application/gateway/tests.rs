@@ -462,7 +462,7 @@ fn the_file_of_a_request_is_dropped_by_a_thread_of_the_disk_pool() {
     };
     // Without threads of its own: it does what it is told.
     let disk = Arc::new(Pool::new("test", 0, usize::MAX));
-    it.gateway.submit(id(0), forward, it.now, Some(Arc::clone(&disk)));
+    it.gateway.submit(id(0), forward, it.now, Some(&disk));
     let (token, _) = python.takes().expect("it was sent");
     python.says(token, 1, true, OK, b"");
     assert_eq!(answered(it.reads(&python)), [(0, 200, Vec::new())]);
