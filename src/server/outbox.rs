@@ -16,7 +16,7 @@ use std::io;
 use std::ops::Range;
 use std::rc::Rc;
 
-use file_piece::{is_cold, memory, read_behind, send_piece};
+use file_piece::{Interrupted, is_cold, memory, read_behind, send_piece};
 pub use overflow::{Backlog, Room, Written};
 use parts::Parts;
 use piped::Next;
@@ -72,13 +72,6 @@ enum Rest {
     Nothing,
     Parts(Parts),
     Piped(Box<Piped>),
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Interrupted {
-    #[default]
-    No,
-    Yes,
 }
 
 /// How far a flush came.
@@ -257,11 +250,14 @@ impl Outbox {
             }
             Rest::Piped(_) if budget == 0 => Ok(Some(Flush::Again)),
             Rest::Piped(piped) => {
-                let next = piped.place(&mut self.gathered, &mut self.tail, disk)?;
+                let next = piped.place(&mut self.gathered, disk)?;
                 self.piped_bytes = piped.bytes;
                 self.spent = piped.take_spent().or(self.spent.take());
                 match next {
-                    Next::Placed => Ok(None),
+                    Next::Piece(bytes) => {
+                        self.tail = Tail::Bytes { bytes, written: 0 };
+                        Ok(None)
+                    }
                     Next::NotYet => Ok(Some(Flush::NotYet)),
                     Next::Cold => Ok(Some(Flush::Cold)),
                     Next::Ended => {

@@ -4,7 +4,7 @@ mod accepting;
 mod applications;
 mod turns;
 
-use super::application::link::ProcessId;
+use super::application::orders::ProcessId;
 use super::clock;
 use super::connection::Connection;
 use super::id::ConnectionId;

@@ -6,8 +6,8 @@
 mod said;
 
 use self::said::{Message, Said, lose, refuse, take_in};
-use super::link::{Exchange, KeptSpool, Link, LinkState, News, Pending, ProcessId, Progress};
-use super::orders::Order;
+use super::link::{Exchange, KeptSpool, Link, LinkState, News, Pending, Progress};
+use super::orders::{Order, ProcessId};
 use crate::files::Spool;
 use crate::server::buffers::Buffers;
 use crate::server::id::ConnectionId;

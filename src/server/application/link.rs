@@ -1,7 +1,7 @@
 //! What one worker holds of one process: where it sends requests, where answers come from, and which
 //! exchanges are under way there.
 
-use super::orders::Orders;
+use super::orders::{Orders, ProcessId};
 use crate::files::Spool;
 use crate::server::id::ConnectionId;
 use crate::server::pool::Pool;
@@ -11,10 +11,6 @@ use crate::wsgi::Token;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
-
-/// The name of a process, never used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ProcessId(pub u64);
 
 /// What a slot tells every worker of its process.
 pub enum News {

@@ -1,12 +1,15 @@
 //! Orders to a slot: from workers that find its process hanging, and from whoever runs the server.
 
-use super::link::ProcessId;
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+/// The name of a process, never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProcessId(pub u64);
 
 /// What a slot is told to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

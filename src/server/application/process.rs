@@ -2,8 +2,8 @@
 //!
 //! It must never know when a process is started, or what becomes of it.
 
-use super::link::{Link, ProcessId};
-use super::orders::Orders;
+use super::link::Link;
+use super::orders::{Orders, ProcessId};
 use crate::site::{Application, Reload};
 use crate::sys::channel::{Arrived, Channel, DESCRIPTORS_MAX, Received};
 use crate::sys::wait::{is_readable, wait_readable};

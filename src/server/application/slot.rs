@@ -4,8 +4,8 @@
 //! A new process serves before the old one is told to end, and what the old one was never given or
 //! never took is served by the new one.
 
-use super::link::{News, ProcessId};
-use super::orders::{Order, Orders};
+use super::link::News;
+use super::orders::{Order, Orders, ProcessId};
 use super::process::{Process, Said};
 use crate::server::backoff::Backoff;
 use crate::server::mailbox::{Letter, Mailbox};

@@ -2,13 +2,20 @@
 //!
 //! It must never know what is sent before or after it.
 
-use super::Interrupted;
 use crate::files::{CachedFile, Contents, Disk};
 use crate::server::transport::{Transport, Write};
 use crate::sys::file;
 use std::io;
 use std::ops::Range;
 use std::os::fd::AsFd;
+
+/// Whether a file was left in the middle, so that it may have changed since.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Interrupted {
+    #[default]
+    No,
+    Yes,
+}
 
 /// Whether the disk would have to be waited for. The last byte of a piece stands for all of it, for
 /// the pool brings in what lies before it too; before the first piece nothing is known of the

@@ -1,7 +1,6 @@
 //! Content that is produced while it is sent, put into chunks where its length is not known
 //! (RFC 9112 §7.1).
 
-use super::Tail;
 use super::overflow::{Backlog, Overflow, Room, Waiting, Written};
 use crate::files::{Disk, Spool, Warmup};
 use crate::http::h1::write::{CHUNK_END, Delimiter, LAST_CHUNK, write_chunk_head};
@@ -27,9 +26,9 @@ enum Promise {
 }
 
 /// What there is to write next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    Placed,
+    /// This; what frames it is placed.
+    Piece(Vec<u8>),
     NotYet,
     /// It is on the disk alone; see [`Piped::cold_piece`].
     Cold,
@@ -47,17 +46,12 @@ impl Piped {
         Piped { outlet, overflow: Overflow::default(), promise, bytes: 0 }
     }
 
-    /// Places the next piece: its framing behind what is gathered, itself in the tail.
+    /// Takes the next piece, and places its framing behind what is gathered.
     ///
     /// # Errors
     /// `UnexpectedEof` when the producer has broken off, or does not keep its promise, and the disk's
     /// errors: the response cannot be completed then.
-    pub(super) fn place(
-        &mut self,
-        gathered: &mut Vec<u8>,
-        tail: &mut Tail,
-        disk: Disk,
-    ) -> io::Result<Next> {
+    pub(super) fn place(&mut self, gathered: &mut Vec<u8>, disk: Disk) -> io::Result<Next> {
         let piece = match self.overflow.next(disk)? {
             Waiting::Nothing => self.outlet.take(),
             Waiting::Piece(bytes) => Piece::Bytes(bytes),
@@ -77,8 +71,7 @@ impl Piped {
                     }
                     Promise::Length(_) | Promise::Nothing => {}
                 }
-                *tail = Tail::Bytes { bytes, written: 0 };
-                Ok(Next::Placed)
+                Ok(Next::Piece(bytes))
             }
             Piece::NotYet => Ok(Next::NotYet),
             Piece::End => {

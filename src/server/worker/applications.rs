@@ -2,7 +2,8 @@
 
 use super::{FIRST_PROCESS, Worker};
 use crate::server::application::gateway::{Deliveries, Rest};
-use crate::server::application::link::{News, ProcessId};
+use crate::server::application::link::News;
+use crate::server::application::orders::ProcessId;
 use crate::site::{Application, Freshness};
 use mio::unix::SourceFd;
 use mio::{Interest, Token};
