@@ -8,10 +8,11 @@ pub struct Buffers {
 }
 
 impl Buffers {
-    /// So many bytes at the beginning of a buffer, to be kept: a copy if they are few, otherwise the
-    /// buffer itself, and there is another in its place, of any length.
+    /// So many bytes at the beginning of a buffer, to be kept: a copy if they fill less than half of
+    /// it, otherwise the buffer itself, and there is another in its place, of any length. So what is
+    /// kept takes twice its length at most.
     pub fn keep(&mut self, buffer: &mut Vec<u8>, length: usize) -> Vec<u8> {
-        if length < LENGTH_MIN {
+        if length < CAPACITY / 2 {
             return buffer[..length].to_vec();
         }
         let other = self.kept.pop().unwrap_or_else(|| Vec::with_capacity(CAPACITY));
@@ -28,9 +29,6 @@ impl Buffers {
     }
 }
 
-/// Smaller ones are cheap.
-const LENGTH_MIN: usize = 16 * 1024;
-
 /// Holds the longest message of an application, and what frames it.
 const CAPACITY: usize = 132 * 1024;
 
@@ -45,19 +43,19 @@ mod tests {
     fn a_large_buffer_is_used_again_and_a_strange_one_is_not_kept() {
         let mut buffers = Buffers::default();
         let mut buffer = Vec::with_capacity(CAPACITY);
-        buffer.resize(60_000, 1);
+        buffer.resize(100_000, 1);
         let place = buffer.as_ptr();
-        let first = buffers.keep(&mut buffer, 50_000);
-        assert_eq!((first.as_ptr(), &first[..]), (place, &[1; 50_000][..]));
+        let first = buffers.keep(&mut buffer, 90_000);
+        assert_eq!((first.as_ptr(), &first[..]), (place, &[1; 90_000][..]));
         buffers.give(first);
-        buffer.resize(60_000, 2);
-        assert_eq!(buffers.keep(&mut buffer, 60_000), [2; 60_000]);
+        buffer.resize(100_000, 2);
+        assert_eq!(buffers.keep(&mut buffer, 100_000), [2; 100_000]);
         assert_eq!(buffer.as_ptr(), place);
         assert!(buffers.kept.is_empty());
-        buffers.give(vec![0; 50_000]);
+        buffers.give(vec![0; 90_000]);
         assert!(buffers.kept.is_empty(), "a strange one");
         buffer.fill(3);
-        assert_eq!(buffers.keep(&mut buffer, 5), [3; 5]);
-        assert_eq!(buffer.as_ptr(), place, "few are copied");
+        assert_eq!(buffers.keep(&mut buffer, 65_000), [3; 65_000]);
+        assert_eq!(buffer.as_ptr(), place, "less than half is copied");
     }
 }

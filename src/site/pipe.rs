@@ -382,10 +382,9 @@ impl Outlet {
         if let Some(piece) = state.pieces.pop_front() {
             state.bytes -= piece.len();
             self.shared.moved.notify_all();
+            let flow = state.flow;
             drop(state);
-            if let Some(taken) = &mut self.taken {
-                taken(Taken::Bytes(piece.len()));
-            }
+            self.tell_taken(piece.len(), flow);
             return Piece::Bytes(piece);
         }
         match state.flow {
@@ -413,11 +412,20 @@ impl Outlet {
         let bytes = std::mem::take(&mut state.bytes);
         let pieces = std::mem::take(&mut state.pieces).into();
         self.shared.moved.notify_all();
+        let flow = state.flow;
         drop(state);
-        if let Some(taken) = &mut self.taken {
+        self.tell_taken(bytes, flow);
+        pieces
+    }
+
+    /// Whoever has put in all that there is waits for nothing any more: not to be told what becomes of
+    /// it keeps the way free for what somebody waits for.
+    fn tell_taken(&mut self, bytes: usize, flow: Flow) {
+        if let Some(taken) = &mut self.taken
+            && flow == Flow::Open
+        {
             taken(Taken::Bytes(bytes));
         }
-        pieces
     }
 }
 

@@ -1,6 +1,7 @@
 //! A connection between two processes that carries messages and open descriptors. Knows nothing of
 //! what they mean.
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags,
@@ -115,7 +116,8 @@ impl Channel {
     /// Takes the next message, if there is one.
     ///
     /// # Errors
-    /// `InvalidData` when it was cut: it was too long, or this process is out of descriptors.
+    /// `InvalidData` when it was cut: it was too long, or this process is out of descriptors; or when it
+    /// is empty.
     /// Whatever else befell the socket, such as that it is none.
     pub fn receive(&self) -> io::Result<Received> {
         let mut bytes = vec![0; MESSAGE_BYTES_MAX];
@@ -157,7 +159,18 @@ impl Channel {
         if received.flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC) {
             return Err(io::ErrorKind::InvalidData.into());
         }
+        // An end looks so, too.
+        if received.bytes == 0 && !self.has_ended() {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
         Ok(Some(Arrived { length: received.bytes, descriptors }))
+    }
+
+    /// Whether the other end is closed, or will send nothing more.
+    fn has_ended(&self) -> bool {
+        let mut polled = [PollFd::new(&self.socket, PollFlags::RDHUP)];
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        poll(&mut polled, Some(&now)).is_ok_and(|count| count > 0)
     }
 
     /// Makes room for more that is sent from here and not received yet, as far as the kernel lets this
@@ -201,6 +214,7 @@ mod tests {
     use super::*;
     use std::fs::File;
     use std::io::{Read, Seek, Write};
+    use std::os::unix::net::UnixDatagram;
 
     fn pair() -> (Channel, Channel) {
         let (here, there) = Channel::pair().expect("a descriptor is left");
@@ -265,6 +279,19 @@ mod tests {
         assert!(matches!(here.receive(), Ok(Received::End)));
         let late = here.send(b"x", &[]).expect_err("nobody is there");
         assert_eq!(late.kind(), io::ErrorKind::BrokenPipe);
+    }
+
+    #[test]
+    fn an_empty_message_is_no_end_and_hides_none_behind_it() {
+        let (here, there) = pair();
+        let socket = here.as_fd().try_clone_to_owned().expect("a descriptor is left");
+        UnixDatagram::from(socket).send(&[]).expect("there is room");
+        here.send(b"behind it", &[]).expect("there is room");
+        let empty = there.receive().expect_err("it is none");
+        assert_eq!(empty.kind(), io::ErrorKind::InvalidData);
+        assert_eq!(message(&there).bytes, b"behind it");
+        drop(here);
+        assert!(matches!(there.receive(), Ok(Received::End)));
     }
 
     #[test]

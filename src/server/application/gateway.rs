@@ -52,7 +52,8 @@ impl Gateway {
         Gateway {
             reactor,
             served: Vec::new(),
-            next_number: 0,
+            // The number of nobody is 0.
+            next_number: 1,
             buffer: Vec::new(),
             unread: Vec::new(),
         }
@@ -170,7 +171,7 @@ impl Gateway {
                     link.orders.give(Order::Replace { process, why });
                 }
             }
-            // It arrived cut, or without what came with it.
+            // It arrived cut, or without what came with it, or says nothing.
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 refuse(link, &header, deliveries);
             }

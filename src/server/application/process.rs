@@ -136,6 +136,7 @@ impl Process {
                 (b'E', rest) => Some(Said::WantsReplacement(text(rest))),
                 _ => None,
             },
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => None,
             Ok(Received::End) | Err(_) => Some(Said::Ended),
         }
     }

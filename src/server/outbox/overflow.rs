@@ -140,6 +140,10 @@ impl Overflow {
         if !written.refused.is_empty() {
             self.retry = Retry::No;
             self.refused = written.refused.into();
+            let bytes: usize = self.refused.iter().map(Vec::len).sum();
+            if let Some(held) = &mut self.held {
+                held.remove(bytes as u64);
+            }
         }
         // It may have refused all there is.
         self.give_up_if_read();
@@ -160,7 +164,7 @@ impl Overflow {
 
     /// The file that is wanted no more, for the client has gone.
     pub(super) fn abandon(&mut self) -> Option<Spool> {
-        self.take_spool()
+        self.take_spent().or_else(|| self.take_spool())
     }
 
     fn take_spool(&mut self) -> Option<Spool> {
@@ -205,6 +209,11 @@ impl Held {
         self.bytes += bytes;
         self.of.set(self.of.get() + bytes);
     }
+
+    fn remove(&mut self, bytes: u64) {
+        self.bytes = self.bytes.saturating_sub(bytes);
+        self.of.set(self.of.get().saturating_sub(bytes));
+    }
 }
 
 impl Drop for Held {
@@ -238,5 +247,10 @@ mod tests {
         assert!(!another.has_room(&room));
         full.pop();
         assert!(another.has_room(&room));
+        full.push(Overflow::default());
+        full[15].begin(vec![vec![b'x'; 10]], &room);
+        assert!(!another.has_room(&room));
+        full[0].written(Written { spool: None, refused: vec![vec![b'x'; 10]] });
+        assert!(another.has_room(&room), "nothing of it is on the disk");
     }
 }

@@ -143,6 +143,10 @@ fn who_puts_content_in_is_told_what_becomes_of_it() {
     drop(outlet);
     assert_eq!(feeder.push(b"for nobody".to_vec()), Reader::Busy);
     let (feeder, mut outlet) = pipe();
+    feeder.push(b"all".to_vec());
+    feeder.finish();
+    assert_eq!(outlet.take(), Piece::Bytes(b"all".to_vec()), "nobody waits to be told of it");
+    let (feeder, mut outlet) = pipe();
     assert_eq!(outlet.take(), Piece::NotYet);
     assert_eq!(feeder.break_off(), Reader::Waits);
     assert_eq!(outlet.take(), Piece::Broken);

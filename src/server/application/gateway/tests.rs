@@ -261,6 +261,17 @@ fn content_comes_piece_by_piece_and_its_thread_is_credited() {
 }
 
 #[test]
+fn nobody_is_credited_for_an_answer_that_is_complete() {
+    // It would fill the socket that a later answer of that thread waits at.
+    let (mut it, python, token, mut outlet) = Played::streaming();
+    python.says(token, 2, false, b"", &[b'x'; WINDOW_BYTES / 4]);
+    python.says(token, 2, true, b"", &[b'x'; WINDOW_BYTES / 4]);
+    it.reads(&python);
+    while let Piece::Bytes(_) = outlet.take() {}
+    assert!(matches!(python.credits.receive(), Ok(Received::Nothing)));
+}
+
+#[test]
 fn a_thread_is_told_when_nobody_wants_the_rest() {
     let (mut it, python, token) = Played::asked();
     python.says(token, 1, false, OK, b"one");
