@@ -51,8 +51,8 @@ fn serve(options: &Options) -> Result<(), Failure> {
     let (source, config) = load(options)?;
     logging::start(&config.log, None).map_err(|message| Failure::of_usage([message]))?;
     match raise_descriptor_limit() {
-        Some(limit) => log::info!("up to {limit} descriptors may be open"),
-        None => log::info!("any number of descriptors may be open"),
+        Some(limit) => log::debug!("up to {limit} descriptors may be open"),
+        None => log::debug!("any number of descriptors may be open"),
     }
     match config.processes.get() {
         1 => start(options, config)?.wait(),

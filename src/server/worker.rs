@@ -332,11 +332,8 @@ impl Worker {
                 if self.connections.is_empty() || deadline <= self.local.clock.monotonic() =>
             {
                 if !self.connections.is_empty() {
-                    log::info!(
-                        "worker {}: {} connections cut at the end",
-                        self.number,
-                        self.connections.len()
-                    );
+                    let count = self.connections.len();
+                    log::info!("worker {}: connections cut at the end: {count}", self.number);
                 }
                 for (_, slot) in &mut self.connections {
                     slot.connection.cut(&mut self.local);

@@ -123,6 +123,14 @@ class Start(unittest.TestCase):
         self.assertIn("a.py", text)
         self.assertIn("ModuleNotFoundError: No module named 'shop.nowhere_to_be_found'", text)
 
+    def test_who_misses_a_module_is_told_and_of_an_environment_that_may_have_it(self):
+        folder = self.folder(a="import nowhere_to_be_found\n")
+        python = "Python %s, %s" % (sys.version.split()[0], sys.executable)
+        self.assertIn(python, self.refused(folder, "a"))
+        folder.write("venv/bin/python", "")
+        if sys.prefix == sys.base_prefix:
+            self.assertIn('say python = "venv/bin/python"', self.refused(folder, "a"))
+
     def test_a_module_that_misses_itself_is_a_traceback(self):
         text = self.refused(self.folder(a="import a.b\n"), "a")
         self.assertIn("Traceback", text)
@@ -155,6 +163,24 @@ class Start(unittest.TestCase):
                 "module 'a' has no attribute '%s'; it has: serve, create_app" % name,
             )
         self.assertIn("it has: no callables", self.refused(self.folder(a=""), "a"))
+
+    def test_a_proxy_with_nothing_behind_it_is_passed_over(self):
+        proxy = (
+            "class Proxy:\n"
+            "    @property\n"
+            "    def __class__(self):\n"
+            "        raise RuntimeError('working outside of a request')\n"
+            "    def __getattr__(self, name):\n"
+            "        raise RuntimeError('working outside of a request')\n"
+            "request = Proxy()\n"
+        )
+        text = self.refused(self.folder(a=proxy + hello("app")), "a:ap")
+        self.assertEqual(text, "module 'a' has no attribute 'ap'; it has: Proxy, app")
+
+    def test_a_factory_that_is_not_called_is_told(self):
+        for head in ("create_app()", "create_app(config=None)"):
+            folder = self.folder(a="def %s: pass\n" % head)
+            self.assertIn("say a:create_app()", self.refused(folder, "a:create_app"))
 
     def test_what_is_not_callable_is_told(self):
         text = self.refused(self.folder(a="app = 'text'\n"), "a:app")

@@ -159,8 +159,12 @@ impl Slot {
     fn obey(&mut self, order: Order) {
         match order {
             Order::Replace { process, why } => {
-                if self.current.as_ref().is_some_and(|current| current.id == process) {
-                    log::error!("{}: {why}; it is replaced", self.name());
+                if let Some(current) = self.current.as_ref().filter(|it| it.id == process)
+                    && self.coming.is_none()
+                    && self.start_at.is_none()
+                {
+                    let number = current.child.id();
+                    log::error!("{}: process {number}: {why}; it is replaced", self.name());
                     self.renew();
                 }
             }

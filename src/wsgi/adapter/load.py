@@ -33,14 +33,23 @@ def load(target):
     code = getattr(found, "__code__", None) or getattr(type(found).__call__, "__code__", None)
     if code and code.co_flags & 0x80:  # CO_COROUTINE
         raise Unusable("%s is async: an ASGI application, not a WSGI one" % told)
+    # A class or an object may be an application in more ways than can be seen.
+    if type(found).__name__ == "function" and code.co_argcount < 2 and not code.co_flags & 0x04:
+        text = "%s takes no environ and start_response; if it makes the application, say %s()"
+        raise Unusable(text % (told, told))
     return found, "%s from %s" % (told, getattr(module, "__file__", "a folder"))
 
 
 def is_own(module, name, value):
     """Whether it may be meant: not a function or class that was imported from elsewhere."""
-    if isinstance(value, type) or hasattr(value, "__code__"):
-        return value.__module__ == module.__name__ and not name.startswith("_")
-    return callable(value) and not name.startswith("_")
+    if name.startswith("_"):
+        return False
+    try:
+        if isinstance(value, type) or hasattr(value, "__code__"):
+            return value.__module__ == module.__name__
+        return callable(value)
+    except Exception:
+        return False  # such as Flask's request, behind which there is nothing yet
 
 
 def load_module(name):
@@ -57,6 +66,17 @@ def load_module(name):
             raise
         raise Unusable("%r cannot be the name of a module" % name) from None
     return sys.modules[name]
+
+
+def which_python():
+    """Who misses a module: another Python may have it."""
+    told = "Python %s, %s" % (sys.version.split()[0], sys.executable)
+    if sys.prefix == sys.base_prefix:
+        told += ", not of a virtual environment"
+        for place in (".venv", "venv", "env"):
+            if os.path.exists(place + "/bin/python"):
+                return told + '; there is one: say python = "%s/bin/python", or activate it' % place
+    return told
 
 
 def no_module(error):

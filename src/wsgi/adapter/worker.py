@@ -297,7 +297,10 @@ def main(control):
     try:
         application, told = load(worker.target)
     except BaseException as error:
-        worker.tell(b"F", str(error) if isinstance(error, Unusable) else story(error))
+        text = str(error) if isinstance(error, Unusable) else story(error)
+        if isinstance(error, ModuleNotFoundError):
+            text += which_python()
+        worker.tell(b"F", text)
         Lines.end()
         os._exit(3)  # threads that the application started would keep the process
     worker.serve(application, "Python %s, %s, WSGI" % (sys.version.split()[0], told))
