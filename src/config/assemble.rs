@@ -6,7 +6,7 @@ use std::path::Path;
 
 use log::LevelFilter;
 
-use super::file::{AccessLog as AccessLogSection, File, LimitsSection};
+use super::file::{AccessLog as AccessLogSection, File};
 use super::section::Faults;
 use super::{Config, Log, Overrides, Place, Written, listen, places, reason};
 use crate::server::{AccessLog, Format, Server};
@@ -27,7 +27,7 @@ pub(super) fn assemble(
     faults: &mut Faults,
 ) -> Config {
     let listen = listen::addresses(file.listen.take(), overrides, base, faults);
-    check_limits(&file.limits, faults);
+    file.limits.check(faults);
     let access_log = access_log(&file.access_log, base, faults);
     let log = log(&file, overrides, base, faults);
     let processes = overrides.processes.or(file.processes).unwrap_or(NonZeroUsize::MIN);
@@ -40,17 +40,6 @@ pub(super) fn assemble(
     let server =
         listen.iter().fold(server, |server, address| server.listen(address)).access_log(access_log);
     Config { server, processes, stop_timeout, log, roots }
-}
-
-fn check_limits(limits: &LimitsSection, faults: &mut Faults) {
-    let values = &limits.values;
-    if values.target_bytes_max > values.head_bytes_max {
-        let message = format!(
-            "target_bytes_max ({}) cannot be more than head_bytes_max ({}): the target is a part of the head",
-            values.target_bytes_max, values.head_bytes_max
-        );
-        faults.note(limits.place.unwrap_or(Place::Default), message);
-    }
 }
 
 fn access_log(section: &AccessLogSection, base: &Path, faults: &mut Faults) -> AccessLog {

@@ -8,12 +8,13 @@ use log::LevelFilter;
 use toml::de::DeTable;
 
 use super::application::{self, ApplicationSection};
+use super::limits::{LIMITS, LimitsSection};
 use super::section::{Faults, Key, read_section, read_table};
 use super::value::Value;
 use super::{Fault, LEVELS, Place, Written, methods, parse_processes, parse_workers};
 use crate::files::{CacheLimits, Durability, Symlinks};
 use crate::http::Method;
-use crate::server::{Format, Limits, Workers};
+use crate::server::{Format, Workers};
 use crate::site::{Dotfiles, ErrorBodies};
 
 /// What was written; `None` and empty where nothing was.
@@ -64,6 +65,8 @@ pub(super) struct Location {
     pub(super) alias: Option<Written<String>>,
     pub(super) application: ApplicationSection,
     pub(super) scope: Scope,
+    /// What is wrong with the keys about files, should it have an application instead.
+    pub(super) about_files: Vec<Fault>,
 }
 
 #[derive(Debug, Default)]
@@ -76,13 +79,6 @@ pub(super) struct Log {
 pub(super) struct AccessLog {
     pub(super) file: Option<Written<String>>,
     pub(super) format: Option<Format>,
-}
-
-/// The limits, and where those stand that are checked against each other.
-#[derive(Debug, Default)]
-pub(super) struct LimitsSection {
-    pub(super) values: Limits,
-    pub(super) place: Option<Place>,
 }
 
 /// One section's keys, for whoever lists or looks for them.
@@ -127,9 +123,6 @@ impl AsMut<ApplicationSection> for Location {
 
 /// Every section that there is.
 pub(super) fn sections() -> Vec<Section> {
-    fn names<T>(keys: &[Key<T>]) -> Vec<&'static str> {
-        keys.iter().map(|key| key.name).collect()
-    }
     vec![
         Section { title: "", keys: names(&top_keys()) },
         Section { title: "[log]", keys: names(LOG) },
@@ -143,7 +136,10 @@ pub(super) fn sections() -> Vec<Section> {
 fn top_keys() -> Vec<Key<File>> {
     let mut keys = vec![
         Key::new("listen", |it: &mut File, value, faults| {
-            it.listen = Some(faults.take_each(value, Value::written));
+            let told = faults.list.len();
+            let addresses = faults.take_each(value, Value::written);
+            // That none is left is the fault of what was told.
+            it.listen = (!addresses.is_empty() || faults.list.len() == told).then_some(addresses);
         }),
         Key::new("processes", |it, value, faults| {
             faults.set(&mut it.processes, read_processes(value).map(Some));
@@ -258,67 +254,6 @@ const ACCESS_LOG: &[Key<AccessLog>] = &[
     }),
 ];
 
-const LIMITS: &[Key<LimitsSection>] = &[
-    Key::new("head_timeout", |it, value, faults| {
-        faults.set(&mut it.values.head_timeout, value.duration());
-    }),
-    Key::new("keepalive_timeout", |it, value, faults| {
-        faults.set(&mut it.values.keepalive_timeout, value.duration());
-    }),
-    Key::new("body_timeout", |it, value, faults| {
-        faults.set(&mut it.values.body_timeout, value.duration());
-    }),
-    Key::new("body_rate_min_bytes", |it, value, faults| {
-        faults.set(&mut it.values.body_rate_min_bytes, value.bytes(1));
-    }),
-    Key::new("answer_timeout", |it, value, faults| {
-        faults.set(&mut it.values.answer_timeout, value.duration());
-    }),
-    Key::new("send_timeout", |it, value, faults| {
-        faults.set(&mut it.values.send_timeout, value.duration());
-    }),
-    Key::new("lingering_timeout", |it, value, faults| {
-        faults.set(&mut it.values.lingering_timeout, value.duration());
-    }),
-    Key::new("lingering_time", |it, value, faults| {
-        faults.set(&mut it.values.lingering_time, value.duration());
-    }),
-    Key::new("stop_timeout", |it, value, faults| {
-        faults.set(&mut it.values.stop_timeout, value.duration());
-    }),
-    Key::new("head_bytes_max", |it, value, faults| {
-        faults.set(&mut it.values.head_bytes_max, value.bytes(1));
-    }),
-    Key::new("target_bytes_max", |it, value, faults| {
-        it.place = Some(value.place());
-        faults.set(&mut it.values.target_bytes_max, value.bytes(1));
-    }),
-    Key::new("header_count_max", |it, value, faults| {
-        faults.set(&mut it.values.header_count_max, value.count(1));
-    }),
-    Key::new("body_discard_bytes_max", |it, value, faults| {
-        faults.set(&mut it.values.body_discard_bytes_max, value.bytes(0));
-    }),
-    Key::new("content_memory_bytes_max", |it, value, faults| {
-        faults.set(&mut it.values.content_memory_bytes_max, value.bytes(1));
-    }),
-    Key::new("response_spool_bytes_max", |it, value, faults| {
-        faults.set(&mut it.values.response_spool_bytes_max, value.bytes(0));
-    }),
-    Key::new("handler_threads_max", |it, value, faults| {
-        faults.set(&mut it.values.handler_threads_max, value.count(1));
-    }),
-    Key::new("handler_queue_max", |it, value, faults| {
-        faults.set(&mut it.values.handler_queue_max, value.count(0));
-    }),
-    Key::new("ranges_max", |it, value, faults| {
-        faults.set(&mut it.values.ranges_max, value.count(1));
-    }),
-    Key::new("connections_max", |it, value, faults| {
-        faults.set(&mut it.values.connections_max, value.count(1));
-    }),
-];
-
 const CACHE: &[Key<CacheLimits>] = &[
     Key::new("bytes_max", |it, value, faults| {
         faults.set(&mut it.bytes_max, value.bytes(0));
@@ -347,11 +282,32 @@ fn read_locations(value: Value<'_>, faults: &mut Faults) -> Vec<Location> {
             alias: None,
             application: ApplicationSection::default(),
             scope: Scope::default(),
+            about_files: about_files(item),
         };
         read_table("[[location]]", item, &keys, &mut location, faults);
         location
     };
     value.items().into_iter().map(read).collect()
+}
+
+fn names<T>(keys: &[Key<T>]) -> Vec<&'static str> {
+    keys.iter().map(|key| key.name).collect()
+}
+
+/// A fault for each key that means something for files alone.
+fn about_files(location: Value<'_>) -> Vec<Fault> {
+    let Ok(table) = location.table() else {
+        return Vec::new();
+    };
+    let mut keys = names(&scope_keys::<Location>());
+    keys.extend(names(&writing_keys::<Location>()));
+    let is_about_files = |name: &str| name != "root" && keys.contains(&name);
+    let written = table.keys().filter(|key| is_about_files(key.get_ref()));
+    let fault = |name: &str, at: usize| Fault {
+        place: Place::File(at),
+        message: format!("{name} is about files; this location has an application"),
+    };
+    written.map(|key| fault(key.get_ref(), key.span().start)).collect()
 }
 
 fn read_types(value: Value<'_>, faults: &mut Faults) -> Vec<(String, String)> {

@@ -7,6 +7,7 @@
 mod application;
 mod assemble;
 mod file;
+mod limits;
 mod listen;
 mod methods;
 mod places;

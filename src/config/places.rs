@@ -122,6 +122,9 @@ impl Places<'_> {
             self.faults.note(files.place, message);
             return None;
         }
+        if location.application.wsgi.is_some() {
+            self.faults.list.extend(location.about_files.iter().cloned());
+        }
         let wsgi = location.application.wsgi(self.base, self.faults)?;
         Some(self.reloading(wsgi))
     }

@@ -266,6 +266,13 @@ fn a_file_without_root_needs_one() {
 }
 
 #[test]
+fn an_address_that_is_none_is_told_once() {
+    let folder = Folder::new("listen-number");
+    let errors = folder.errors("root = \"www\"\nlisten = 8080\n");
+    assert!(errors.len() == 1 && errors[0].contains("listen must be text in quotes"), "{errors:?}");
+}
+
+#[test]
 fn an_address_is_listened_on_once() {
     let folder = Folder::new("twice");
     assert_eq!(
@@ -387,6 +394,8 @@ fn what_makes_no_application_is_told() {
         ("wsgi = \"a:b\"\npython = \"none/python\"", "none/python\": it is no file"),
         ("wsgi = \"a:b\"\nroot = \"/\"", "a location has files or an application, not both"),
         ("wsgi = 3", "wsgi must be text in quotes"),
+        ("wsgi = \"a:b\"\nmethods = [\"GET\"]", "methods is about files; this location has an"),
+        ("upload_bytes_max = 1\nwsgi = \"a:b\"", "upload_bytes_max is about files; this"),
         ("wsgi = \"a:b\"\nchdir = \"none\"", "it is not a directory"),
         ("wsgi = \"a:b\"\nthreads = 0", "threads must be at least 1"),
         ("wsgi = \"a:b\"\nthreads = 1000", "threads must be at most 256"),
