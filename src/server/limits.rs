@@ -25,7 +25,9 @@ pub struct Limits {
     pub body_rate_min_bytes: u64,
     /// For a handler to find its answer, and between two pieces of what it produces: 60 s.
     pub answer_timeout: Duration,
-    /// Between two bytes of a response that the client takes: 30 s.
+    /// For a client that takes nothing of a response: 60 s, as nginx has it. What a client has taken
+    /// the kernel tells only when a good part of its buffers, megabytes perhaps, is free again: one
+    /// that reads very slowly may look as if it took nothing for that long.
     pub send_timeout: Duration,
     /// Between two bytes of what a client still sends after its connection was closed: 5 s.
     pub lingering_timeout: Duration,
@@ -68,7 +70,7 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(30),
             body_rate_min_bytes: 500,
             answer_timeout: Duration::from_secs(60),
-            send_timeout: Duration::from_secs(30),
+            send_timeout: Duration::from_secs(60),
             lingering_timeout: Duration::from_secs(5),
             lingering_time: Duration::from_secs(30),
             stop_timeout: Duration::from_secs(10),

@@ -35,7 +35,14 @@ impl<T: Transport> Connection<T> {
                 let step = self.refuse_with(response, local);
                 self.enter(step, local)
             }
-            State::Waiting(Awaited::Piece | Awaited::Production) | State::Sending => {
+            State::Sending => {
+                let time = local.limits.send_timeout;
+                log::info!("{}: took nothing of a response for {time:?}: broken off", self.name());
+                self.break_off(local);
+                Verdict::Close
+            }
+            State::Waiting(Awaited::Piece | Awaited::Production) => {
+                log::warn!("{}: broken off while {}", self.name(), self.state);
                 self.break_off(local);
                 Verdict::Close
             }
