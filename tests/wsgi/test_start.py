@@ -157,12 +157,20 @@ class Start(unittest.TestCase):
             "number = 1\n"
         )
         folder = self.folder(a=text + hello("serve") + hello("create_app"))
-        for target, name in (("a", "app"), ("a:wsgi", "wsgi"), ("a:make()", "make")):
-            self.assertEqual(
-                self.refused(folder, target),
-                "module 'a' has no attribute '%s'; it has: serve, create_app" % name,
-            )
+        for target, lacks in (
+            ("a", "neither 'application' nor 'app'"),
+            ("a:wsgi", "no attribute 'wsgi'"),
+            ("a:make()", "no attribute 'make'"),
+        ):
+            text = "module 'a' has %s; it has: serve, create_app" % lacks
+            self.assertEqual(self.refused(folder, target), text)
         self.assertIn("it has: no callables", self.refused(self.folder(a=""), "a"))
+
+    def test_a_package_is_told_of_its_part_that_may_be_meant(self):
+        folder = self.folder()
+        folder.write("mysite/__init__.py", "")
+        folder.write("mysite/wsgi.py", hello("application"))
+        self.assertIn("; there is 'mysite.wsgi'", self.refused(folder, "mysite"))
 
     def test_a_proxy_with_nothing_behind_it_is_passed_over(self):
         proxy = (

@@ -15,12 +15,16 @@ def load(target):
     """The application that the target names, and what to tell of it."""
     module_name, _, name = (part.strip() for part in target.partition(":"))
     module = load_module(module_name)
-    name = name or ("application" if hasattr(module, "application") else "app")
     first = re.match(r"\w*", name).group()
+    lacks = "no attribute %r" % first
+    if not name:
+        name = first = "application" if hasattr(module, "application") else "app"
+        lacks = "neither 'application' nor 'app'"
     if not hasattr(module, first):
         own = [key for key, value in vars(module).items() if is_own(module, key, value)]
         has = ", ".join(own[:NAMES_LIMIT]) or "no callables"
-        raise Unusable("module %r has no attribute %r; it has: %s" % (module_name, first, has))
+        text = "module %r has %s; it has: %s" % (module_name, lacks, has)
+        raise Unusable(text + hint_at_part(module))
     # A dotted name, or a call with its arguments: the operator wrote it, as the application.
     try:
         expression = compile(name, NAME, "eval")
@@ -38,6 +42,14 @@ def load(target):
         text = "%s takes no environ and start_response; if it makes the application, say %s()"
         raise Unusable(text % (told, told))
     return found, "%s from %s" % (told, getattr(module, "__file__", "a folder"))
+
+
+def hint_at_part(module):
+    """A project's package is named where its part is meant, as with Django."""
+    for place in getattr(module, "__path__", []):
+        if os.path.exists(os.path.join(place, "wsgi.py")):
+            return "; there is '%s.wsgi'" % module.__name__
+    return ""
 
 
 def is_own(module, name, value):
