@@ -222,7 +222,14 @@ impl Places<'_> {
                 Some(root)
             }
             Err(error) => {
-                let message = format!("cannot serve {path:?}: {}", reason(&error));
+                let text = path.to_string_lossy();
+                let hint = match place {
+                    Place::Given(_) if text.contains(':') && !text.contains('/') => {
+                        format!("; to run an application, say --wsgi {text}")
+                    }
+                    _ => String::new(),
+                };
+                let message = format!("cannot serve {path:?}: {}{hint}", reason(&error));
                 self.faults.note(place, message);
                 None
             }

@@ -59,7 +59,7 @@ fn help_and_version_are_told_on_standard_output() {
 #[test]
 fn what_is_asked_wrongly_ends_with_2() {
     let folder = Folder::new();
-    let table: [(&[&str], &str); 7] = [
+    let table: [(&[&str], &str); 8] = [
         (&["--nonsense"], "--nonsense"),
         (&["-p", "70000"], "must be a port from 0 to 65535"),
         (&["-w", "0"], "must be \"auto\" or a number from 1"),
@@ -67,6 +67,7 @@ fn what_is_asked_wrongly_ends_with_2() {
         (&["-h", "./www"], "is a path"),
         (&["-h", "nowhere.invalid", "www"], "-h: "),
         (&["nowhere"], "DIR: cannot serve \"nowhere\": it does not exist"),
+        (&["shop:app"], "it does not exist; to run an application, say --wsgi shop:app"),
     ];
     for (arguments, expected) in table {
         let output = folder.output(arguments);
