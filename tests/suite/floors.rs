@@ -38,8 +38,8 @@ fn sources() -> Vec<Source> {
 
 /// A file that its parent declares under `#[cfg(test)]`.
 fn is_test(path: &Path) -> bool {
-    path.file_stem().is_some_and(|stem| ["tests", "driven"].iter().any(|name| stem == *name))
-        || path.components().any(|part| part.as_os_str() == "driven")
+    let is_name_of_tests = |name: &std::ffi::OsStr| name == "tests" || name == "driven";
+    path.with_extension("").iter().any(is_name_of_tests)
 }
 
 impl Source {
