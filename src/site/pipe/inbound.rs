@@ -1,0 +1,134 @@
+//! The content of a request on its way to the thread that reads it.
+
+use super::{Flow, PIECE_BYTES, PIPE_BYTES_MAX, Shared, Worker};
+use std::fmt;
+use std::io::{self, Read};
+use std::sync::{Arc, PoisonError};
+
+/// The worker's end of a pipe to a thread. Dropping it before [`Inlet::finish`] makes the thread's
+/// next read fail: content that broke off must not be taken for whole.
+pub struct Inlet {
+    pub(super) shared: Arc<Shared>,
+}
+
+impl Inlet {
+    pub(super) fn new(shared: Arc<Shared>) -> Inlet {
+        Inlet { shared }
+    }
+
+    /// How many bytes it takes now. At 0 the worker is woken when it takes some again.
+    pub fn room(&self) -> usize {
+        let mut state = self.shared.lock();
+        if state.flow == Flow::Abandoned {
+            return PIPE_BYTES_MAX;
+        }
+        let room = PIPE_BYTES_MAX.saturating_sub(state.bytes);
+        if room == 0 {
+            state.worker = Worker::Waits;
+        }
+        room
+    }
+
+    /// Hands bytes on; no more than there is room for. They are dropped when nobody reads any more.
+    pub fn push(&self, bytes: &[u8]) {
+        let mut state = self.shared.lock();
+        if bytes.is_empty() || state.flow == Flow::Abandoned {
+            return;
+        }
+        state.bytes += bytes.len();
+        match state.pieces.back_mut() {
+            Some(last) if last.len() + bytes.len() <= PIECE_BYTES => last.extend_from_slice(bytes),
+            _ => state.pieces.push_back(bytes.to_vec()),
+        }
+        self.shared.moved.notify_all();
+    }
+
+    /// Says that this was all.
+    pub fn finish(&self) {
+        drop(self.shared.end(Flow::Finished));
+    }
+}
+
+impl Drop for Inlet {
+    fn drop(&mut self) {
+        drop(self.shared.end(Flow::Broken));
+    }
+}
+
+/// Reads the content of a request as it arrives, waiting for it. A client that breaks off, or that
+/// takes longer than it may, is an [`io::ErrorKind::UnexpectedEof`].
+pub struct ContentReader {
+    pub(super) shared: Arc<Shared>,
+    piece: Vec<u8>,
+    read: usize,
+    ended: Ended,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    No,
+    Yes,
+}
+
+impl ContentReader {
+    pub(super) fn new(shared: Arc<Shared>) -> ContentReader {
+        ContentReader { shared, piece: Vec::new(), read: 0, ended: Ended::No }
+    }
+
+    /// Waits for the next piece. Empty at the end.
+    fn next_piece(&mut self) -> io::Result<()> {
+        let mut state = self.shared.lock();
+        loop {
+            if let Some(piece) = state.pieces.pop_front() {
+                state.bytes -= piece.len();
+                self.piece = piece;
+                self.read = 0;
+                self.shared.tell_worker(state);
+                return Ok(());
+            }
+            match state.flow {
+                Flow::Open => {
+                    state = self.shared.moved.wait(state).unwrap_or_else(PoisonError::into_inner);
+                }
+                Flow::Finished => {
+                    self.ended = Ended::Yes;
+                    return Ok(());
+                }
+                Flow::Broken | Flow::Abandoned => {
+                    return Err(io::Error::new(
+                        io::ErrorKind::UnexpectedEof,
+                        "the content of the request has broken off",
+                    ));
+                }
+            }
+        }
+    }
+}
+
+impl Read for ContentReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.read == self.piece.len() && self.ended == Ended::No && !buffer.is_empty() {
+            self.piece.clear();
+            self.read = 0;
+            self.next_piece()?;
+        }
+        let rest = &self.piece[self.read..];
+        let count = rest.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&rest[..count]);
+        self.read += count;
+        Ok(count)
+    }
+}
+
+impl Drop for ContentReader {
+    fn drop(&mut self) {
+        let state = self.shared.end(Flow::Abandoned);
+        self.shared.tell_worker(state);
+    }
+}
+
+impl fmt::Debug for ContentReader {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("ContentReader")
+    }
+}

@@ -1,0 +1,217 @@
+//! The content of a response on its way to the worker that sends it: from a thread, or from another
+//! process, by way of the worker.
+
+use super::{BACKLOG_BYTES, Flow, PIECE_BYTES, PIPE_BYTES_MAX, Shared, State, Taken, Worker};
+use std::io::{self, Write};
+use std::sync::{Arc, PoisonError};
+
+/// Writes the content of a response as it is produced. What the client does not take waits for it on
+/// the disk, up to a bound; beyond that, the writer waits. It
+/// fails with [`io::ErrorKind::BrokenPipe`] when the client has gone: then stop.
+///
+/// Bytes are handed on in pieces; [`Write::flush`] hands on what there is, for a client that waits
+/// for every line.
+pub struct ContentWriter {
+    pub(super) shared: Arc<Shared>,
+    piece: Vec<u8>,
+}
+
+impl ContentWriter {
+    pub(super) fn new(shared: Arc<Shared>) -> ContentWriter {
+        ContentWriter { shared, piece: Vec::new() }
+    }
+
+    /// Says that this was all. Dropped without it, the response is broken off.
+    ///
+    /// # Errors
+    /// `BrokenPipe` when the client has gone.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.flush()?;
+        let state = self.shared.end(Flow::Finished);
+        self.shared.tell_worker(state);
+        Ok(())
+    }
+}
+
+impl Write for ContentWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.piece.len() >= PIECE_BYTES {
+            self.flush()?;
+        }
+        if self.piece.capacity() == 0 {
+            // With room for what frames it.
+            self.piece.reserve(bytes.len().min(PIECE_BYTES) + FRAMING_BYTES);
+        }
+        let count = bytes.len().min(PIECE_BYTES - self.piece.len());
+        self.piece.extend_from_slice(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let mut state = self.shared.lock();
+        while state.bytes >= PIPE_BYTES_MAX && state.flow != Flow::Abandoned {
+            state = self.shared.moved.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        if state.flow == Flow::Abandoned {
+            return Err(io::Error::new(io::ErrorKind::BrokenPipe, "the client has gone"));
+        }
+        if !self.piece.is_empty() {
+            state.bytes += self.piece.len();
+            state.pieces.push_back(std::mem::take(&mut self.piece));
+            self.shared.tell_worker(state);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for ContentWriter {
+    fn drop(&mut self) {
+        let state = self.shared.end(Flow::Broken);
+        self.shared.tell_worker(state);
+    }
+}
+
+/// The worker's other end of a pipe within it. Dropped before [`Feeder::finish`], the content has
+/// broken off.
+pub struct Feeder {
+    pub(super) shared: Arc<Shared>,
+}
+
+/// Whether the reading end sleeps until what has just happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    Busy,
+    Waits,
+}
+
+impl Feeder {
+    pub(super) fn new(shared: Arc<Shared>) -> Feeder {
+        Feeder { shared }
+    }
+
+    /// How many bytes wait to be taken.
+    pub fn bytes(&self) -> usize {
+        self.shared.lock().bytes
+    }
+
+    /// Puts bytes in. How many are in is the business of who is told what was taken.
+    pub fn push(&self, piece: Vec<u8>) -> Reader {
+        let mut state = self.shared.lock();
+        if !piece.is_empty() && state.flow == Flow::Open {
+            state.bytes += piece.len();
+            state.pieces.push_back(piece);
+        }
+        Feeder::reader(&mut state)
+    }
+
+    /// Says that this was all.
+    pub fn finish(&self) -> Reader {
+        Feeder::reader(&mut self.shared.end(Flow::Finished))
+    }
+
+    /// Says that there will be no more, and that it was not all.
+    pub fn break_off(&self) -> Reader {
+        Feeder::reader(&mut self.shared.end(Flow::Broken))
+    }
+
+    fn reader(state: &mut State) -> Reader {
+        if state.takes_note() { Reader::Waits } else { Reader::Busy }
+    }
+}
+
+impl Drop for Feeder {
+    fn drop(&mut self) {
+        drop(self.shared.end(Flow::Broken));
+    }
+}
+
+/// The worker's end of a pipe from a thread, or of one within it.
+pub struct Outlet {
+    pub(super) shared: Arc<Shared>,
+    taken: Option<Box<dyn FnMut(Taken) + Send>>,
+}
+
+/// What a pipe from a thread has for the worker.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Piece {
+    Bytes(Vec<u8>),
+    /// Nothing yet; the worker will be woken.
+    NotYet,
+    /// All has been taken.
+    End,
+    /// There will be no more, and it was not all.
+    Broken,
+}
+
+impl Outlet {
+    pub(super) fn new(shared: Arc<Shared>, taken: Option<Box<dyn FnMut(Taken) + Send>>) -> Outlet {
+        Outlet { shared, taken }
+    }
+
+    /// Takes the next piece.
+    pub fn take(&mut self) -> Piece {
+        let mut state = self.shared.lock();
+        if let Some(piece) = state.pieces.pop_front() {
+            state.bytes -= piece.len();
+            self.shared.moved.notify_all();
+            let flow = state.flow;
+            drop(state);
+            self.tell_taken(piece.len(), flow);
+            return Piece::Bytes(piece);
+        }
+        match state.flow {
+            Flow::Open => {
+                state.worker = Worker::Waits;
+                Piece::NotYet
+            }
+            Flow::Finished => Piece::End,
+            Flow::Broken | Flow::Abandoned => Piece::Broken,
+        }
+    }
+
+    /// Takes all that waits in it, if that is so much that whoever writes may soon have to wait.
+    /// Otherwise nothing, and the worker is told when it is.
+    pub fn take_backlog(&mut self) -> Vec<Vec<u8>> {
+        let mut state = self.shared.lock();
+        if state.flow != Flow::Open {
+            // Nobody writes any more.
+            return Vec::new();
+        }
+        if state.bytes < BACKLOG_BYTES {
+            state.worker = Worker::WaitsForBacklog;
+            return Vec::new();
+        }
+        let bytes = std::mem::take(&mut state.bytes);
+        let pieces = std::mem::take(&mut state.pieces).into();
+        self.shared.moved.notify_all();
+        let flow = state.flow;
+        drop(state);
+        self.tell_taken(bytes, flow);
+        pieces
+    }
+
+    /// Whoever has put in all that there is waits for nothing any more: not to be told what becomes of
+    /// it keeps the way free for what somebody waits for.
+    fn tell_taken(&mut self, bytes: usize, flow: Flow) {
+        if let Some(taken) = &mut self.taken
+            && flow == Flow::Open
+        {
+            taken(Taken::Bytes(bytes));
+        }
+    }
+}
+
+impl Drop for Outlet {
+    fn drop(&mut self) {
+        let was = self.shared.lock().flow;
+        drop(self.shared.end(Flow::Abandoned));
+        if let Some(taken) = &mut self.taken
+            && was == Flow::Open
+        {
+            taken(Taken::NoMore);
+        }
+    }
+}
+
+/// What the worker may add to a piece without moving it.
+const FRAMING_BYTES: usize = 8;
