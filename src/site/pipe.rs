@@ -83,6 +83,14 @@ enum Worker {
 }
 
 impl State {
+    /// Puts bytes behind those of the last piece, if that stays small: each piece costs more than its
+    /// bytes.
+    fn joins(&mut self, bytes: &[u8]) -> bool {
+        let last = self.pieces.back_mut();
+        let last = last.filter(|last| last.len() + bytes.len() <= PIECE_BYTES);
+        last.map(|last| last.extend_from_slice(bytes)).is_some()
+    }
+
     /// Whether the worker waits for what has happened. It is told once.
     fn takes_note(&mut self) -> bool {
         let is_due = match self.worker {

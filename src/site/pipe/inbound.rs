@@ -1,6 +1,6 @@
 //! The content of a request on its way to the thread that reads it.
 
-use super::{Flow, PIECE_BYTES, PIPE_BYTES_MAX, Shared, Worker};
+use super::{Flow, PIPE_BYTES_MAX, Shared, Worker};
 use std::fmt;
 use std::io::{self, Read};
 use std::sync::{Arc, PoisonError};
@@ -36,9 +36,8 @@ impl Inlet {
             return;
         }
         state.bytes += bytes.len();
-        match state.pieces.back_mut() {
-            Some(last) if last.len() + bytes.len() <= PIECE_BYTES => last.extend_from_slice(bytes),
-            _ => state.pieces.push_back(bytes.to_vec()),
+        if !state.joins(bytes) {
+            state.pieces.push_back(bytes.to_vec());
         }
         self.shared.moved.notify_all();
     }

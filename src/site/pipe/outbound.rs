@@ -57,7 +57,11 @@ impl Write for ContentWriter {
         }
         if !self.piece.is_empty() {
             state.bytes += self.piece.len();
-            state.pieces.push_back(std::mem::take(&mut self.piece));
+            if state.joins(&self.piece) {
+                self.piece.clear();
+            } else {
+                state.pieces.push_back(std::mem::take(&mut self.piece));
+            }
             self.shared.tell_worker(state);
         }
         Ok(())
@@ -99,7 +103,9 @@ impl Feeder {
         let mut state = self.shared.lock();
         if !piece.is_empty() && state.flow == Flow::Open {
             state.bytes += piece.len();
-            state.pieces.push_back(piece);
+            if !state.joins(&piece) {
+                state.pieces.push_back(piece);
+            }
         }
         Feeder::reader(&mut state)
     }

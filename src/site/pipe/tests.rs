@@ -135,8 +135,7 @@ fn who_puts_content_in_is_told_what_becomes_of_it() {
     assert_eq!(outlet.take(), Piece::NotYet);
     assert_eq!(feeder.push(b"one".to_vec()), Reader::Waits);
     assert_eq!(feeder.push(b"three".to_vec()), Reader::Busy);
-    assert_eq!(outlet.take(), Piece::Bytes(b"one".to_vec()));
-    assert_eq!(outlet.take(), Piece::Bytes(b"three".to_vec()));
+    assert_eq!(outlet.take(), Piece::Bytes(b"onethree".to_vec()));
     assert_eq!(feeder.finish(), Reader::Busy);
     assert_eq!(outlet.take(), Piece::End);
     drop(outlet);
@@ -152,7 +151,7 @@ fn who_puts_content_in_is_told_what_becomes_of_it() {
     assert_eq!(feeder.break_off(), Reader::Waits);
     assert_eq!(outlet.take(), Piece::Broken);
     let told = told.lock().expect("one thread");
-    assert_eq!(*told, [Taken::Bytes(3), Taken::Bytes(5), Taken::NoMore]);
+    assert_eq!(*told, [Taken::Bytes(8), Taken::NoMore]);
 }
 
 #[test]
@@ -171,4 +170,22 @@ fn a_worker_can_be_told_when_so_much_waits_that_a_writer_may_have_to() {
     writer.finish().expect("the worker reads");
     assert!(outlet.take_backlog().is_empty(), "nobody is held up any more");
     assert_eq!(outlet.take(), Piece::End);
+}
+
+#[test]
+fn many_small_pieces_are_few() {
+    let (wake, _) = counted();
+    let (mut writer, outlet) = to_worker(wake);
+    for _ in 0..PIECE_BYTES * 2 {
+        writer.write_all(b"x").expect("there is room");
+        writer.flush().expect("there is room");
+    }
+    let (feeder, fed) = within_worker(Box::new(|_| {}));
+    for _ in 0..PIECE_BYTES * 2 {
+        feeder.push(b"x".to_vec());
+    }
+    for outlet in [outlet, fed] {
+        let state = outlet.shared.lock();
+        assert_eq!((state.bytes, state.pieces.len()), (PIECE_BYTES * 2, 2));
+    }
 }
