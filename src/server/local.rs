@@ -17,6 +17,7 @@ use crate::files::{Disk, Now, OpenFiles, Warmup};
 use crate::http::h1::head::HeadLimits;
 use crate::site::pipe::{self, ContentReader, Inlet};
 use crate::site::{self, Freshness, Site};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -38,6 +39,8 @@ pub struct Local {
     pub buffers: Buffers,
     /// For content of responses whose clients are too slow for it.
     pub room: Room,
+    /// Who found none left by others, so that who makes the content waits.
+    pub without_room: BTreeSet<ConnectionId>,
     pub log: Option<LogWriter>,
     pub scratch: Vec<u8>,
     pub stage: Stage,
@@ -94,6 +97,7 @@ impl Local {
             clock: Clock::new(now),
             head_limits: limits.head(),
             room: Room::new(limits.response_spool_bytes_max),
+            without_room: BTreeSet::new(),
             limits,
             send_budget: 0,
             piece_bytes: 0,

@@ -168,17 +168,37 @@ fn slow_readers_hold_no_thread_and_get_all_in_the_end() {
     }
 }
 
-#[test]
-fn a_client_that_reads_nothing_stops_the_producer_and_holds_up_nobody() {
-    let (server, produced) = endless();
-    let client = server.raw(get("/endless"));
-    let standing = until("the producer stands still", || {
+/// How much has been produced when nothing more is, for as long as others are served meanwhile.
+fn standstill(server: &TestServer, produced: &AtomicU64) -> u64 {
+    until("the producers stand still", || {
         let before = produced.load(Ordering::SeqCst);
         for _ in 0..50 {
             server.get("/a.txt").send().expect(200).body("it");
         }
         (before > 0 && produced.load(Ordering::SeqCst) == before).then_some(before)
+    })
+}
+
+#[test]
+fn who_found_no_room_on_the_disk_goes_on_when_others_leave_some() {
+    let (server, produced) = endless();
+    // There is room for sixteen in all.
+    let first: Vec<_> = (0..16).map(|_| server.raw(get("/endless"))).collect();
+    standstill(&server, &produced);
+    let others: Vec<_> = (0..8).map(|_| server.raw(get("/endless"))).collect();
+    let standing = standstill(&server, &produced);
+    drop(first);
+    until("the others go on", || {
+        (produced.load(Ordering::SeqCst) > standing + 4 * MIB as u64).then_some(())
     });
+    drop(others);
+}
+
+#[test]
+fn a_client_that_reads_nothing_stops_the_producer_and_holds_up_nobody() {
+    let (server, produced) = endless();
+    let client = server.raw(get("/endless"));
+    let standing = standstill(&server, &produced);
     // What two socket buffers, the disk and the pipe hold.
     assert!(standing < 32 * MIB as u64, "{standing} bytes were produced for nobody");
     drop(client);

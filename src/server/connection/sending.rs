@@ -62,13 +62,19 @@ impl<T: Transport> Connection<T> {
     }
 
     /// Whoever makes the content does not wait for a client that is slow to take it.
-    fn relieve_maker(&mut self, local: &Local) {
-        if local.threads.is_some()
-            && let Some(active) = &mut self.active
-            && let Some(piped) = active.outbox.piped()
-            && let Some(backlog) = piped.take_backlog(&local.room)
-        {
-            local.keep(self.id, backlog);
+    fn relieve_maker(&mut self, local: &mut Local) {
+        if local.threads.is_none() {
+            return;
+        }
+        let Some(piped) = self.active.as_mut().and_then(|active| active.outbox.piped()) else {
+            return;
+        };
+        match piped.take_backlog(&local.room) {
+            Some(backlog) => local.keep(self.id, backlog),
+            None if !local.room.has_some() => {
+                local.without_room.insert(self.id);
+            }
+            None => {}
         }
     }
 

@@ -189,8 +189,14 @@ impl Room {
         Room { held: Rc::default(), bytes_max }
     }
 
-    fn has_some(&self) -> bool {
+    /// Whether there is any for another response.
+    pub fn has_some(&self) -> bool {
         self.held.get() < self.bytes_max.saturating_mul(RESPONSES_MAX)
+    }
+
+    /// Whether there is as much as a response may have: worth asking those again that found none.
+    pub fn has_much(&self) -> bool {
+        self.bytes_max > 0 && self.held.get() <= self.bytes_max.saturating_mul(RESPONSES_MAX - 1)
     }
 
     fn hold(&self) -> Held {
@@ -244,9 +250,10 @@ mod tests {
             one.begin(vec![vec![b'x'; 10]], &room);
         }
         let another = Overflow::default();
-        assert!(!another.has_room(&room));
+        assert!(!another.has_room(&room) && !room.has_much());
         full.pop();
         assert!(another.has_room(&room));
+        assert!(room.has_much());
         full.push(Overflow::default());
         full[15].begin(vec![vec![b'x'; 10]], &room);
         assert!(!another.has_room(&room));
