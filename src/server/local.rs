@@ -39,7 +39,7 @@ pub struct Local {
     pub buffers: Buffers,
     /// For content of responses whose clients are too slow for it.
     pub room: Room,
-    /// Who found none left by others, so that who makes the content waits.
+    /// Whose content found none left by others, so that its maker waits; open connections alone.
     pub without_room: BTreeSet<ConnectionId>,
     pub log: Option<LogWriter>,
     pub scratch: Vec<u8>,

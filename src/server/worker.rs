@@ -280,6 +280,7 @@ impl Worker {
     fn remove(&mut self, slot: usize) {
         if let Some(mut gone) = self.connections.try_remove(slot) {
             gone.connection.abandon(&self.local);
+            self.local.without_room.remove(&gone.connection.id());
             for accepting in &mut self.accepting {
                 if let Accepting::Paused(_) = accepting {
                     *accepting = Accepting::Ready;
