@@ -14,7 +14,6 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// Where content goes that memory does not hold.
@@ -140,10 +139,7 @@ impl Spool {
 
 impl Read for Spool {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let at = self.read;
-        let count = self.file().read_at(buffer, at)?;
-        self.read += count as u64;
-        Ok(count)
+        self.read_next(buffer, Disk::MayBlock)
     }
 }
 

@@ -64,7 +64,7 @@ pub fn write(courier: Courier, directory: Arc<Path>, on_disk: OnDisk, bytes: Vec
 
 /// Writes content of a response that its client is too slow for, making the file for it if this is the
 /// first of it. What the disk does not take comes back: it has to be sent all the same.
-pub fn keep(courier: Courier, directory: Arc<Path>, backlog: Backlog) -> Job {
+pub fn write_backlog(courier: Courier, directory: Arc<Path>, backlog: Backlog) -> Job {
     Box::new(move || {
         let Backlog { spool, pieces } = backlog;
         let spool = spool.map_or_else(|| SpoolPlace::Temporary.create(&directory), Ok);
@@ -87,7 +87,7 @@ pub fn keep(courier: Courier, directory: Arc<Path>, backlog: Backlog) -> Job {
                 Written { spool: None, refused: pieces.collect() }
             }
         };
-        courier.deliver(Delivery::Kept(written));
+        courier.deliver(Delivery::BacklogWritten(written));
     })
 }
 

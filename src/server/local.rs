@@ -138,10 +138,10 @@ impl Local {
     }
 
     /// Has content of a response written to the disk; a letter will say what that took.
-    pub fn keep(&self, id: ConnectionId, backlog: Backlog) {
+    pub fn write_backlog(&self, id: ConnectionId, backlog: Backlog) {
         if let Some(threads) = &self.threads {
             let directory = Arc::clone(&threads.spool_directory);
-            threads.submit_to_disk(errand::keep(threads.courier(id), directory, backlog));
+            threads.submit_to_disk(errand::write_backlog(threads.courier(id), directory, backlog));
         }
     }
 
@@ -176,7 +176,7 @@ impl Local {
 
     /// Nobody waits for this letter any more.
     pub fn drop_letter(&self, delivery: Delivery) {
-        if matches!(delivery, Delivery::Spooled(_) | Delivery::Kept(_)) {
+        if matches!(delivery, Delivery::Spooled(_) | Delivery::BacklogWritten(_)) {
             self.drop_elsewhere(delivery);
         }
     }

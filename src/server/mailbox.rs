@@ -28,7 +28,7 @@ pub enum Delivery {
     /// Content was written to the disk, or could not be.
     Spooled(Result<Spool, WriteError>),
     /// Content of a response was written to the disk, as far as that took it.
-    Kept(Written),
+    BacklogWritten(Written),
     /// A pipe that was full has room, or one that was empty has not that any more.
     Moved,
     /// A handler's answer.

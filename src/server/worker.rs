@@ -10,7 +10,7 @@ use super::connection::Connection;
 use super::id::ConnectionId;
 use super::listener::{Accepting, Listeners};
 use super::local::{Local, Stage};
-use super::mailbox::{Delivery, Letter, Mailbox};
+use super::mailbox::{Letter, Mailbox};
 use super::state::{Queue, State, Verdict};
 use super::timers::Timers;
 use super::transport::{Edge, Plain, Transport};
@@ -325,19 +325,6 @@ impl Worker {
                     self.stop_deadline = Some(self.local.clock.monotonic());
                     self.local.stage = Stage::Stopping;
                 }
-            }
-        }
-    }
-
-    fn relieve_makers(&mut self) {
-        if self.local.without_room.is_empty() || !self.local.room.has_much() {
-            return;
-        }
-        for id in std::mem::take(&mut self.local.without_room) {
-            if let Some(slot) = self.find(id) {
-                self.drive(slot, Freshness::Unknown, |connection, local| {
-                    connection.deliver(Delivery::Moved, local)
-                });
             }
         }
     }

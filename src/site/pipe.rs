@@ -148,6 +148,9 @@ pub const PIPE_BYTES_MAX: usize = 256 * 1024;
 /// this that was taken.
 pub const BACKLOG_BYTES: usize = PIPE_BYTES_MAX / 4;
 
+/// What may be added to a piece without moving it, to frame it.
+pub const FRAMING_BYTES: usize = 8;
+
 /// Bytes are handed on by so many, unless a flush says otherwise.
 const PIECE_BYTES: usize = 32 * 1024;
 

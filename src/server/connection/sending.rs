@@ -70,8 +70,8 @@ impl<T: Transport> Connection<T> {
             return;
         };
         match piped.take_backlog(&local.room) {
-            Some(backlog) => local.keep(self.id, backlog),
-            None if !local.room.has_some() => {
+            Some(backlog) => local.write_backlog(self.id, backlog),
+            None if local.room.is_used_up() => {
                 local.without_room.insert(self.id);
             }
             None => {}

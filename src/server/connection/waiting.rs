@@ -37,7 +37,7 @@ impl<T: Transport> Connection<T> {
             // Its handler reads content that is pumped while the answer is sent, or has made more of
             // the answer than the client takes.
             (State::Sending, Delivery::Moved) => Step::Next(State::Sending),
-            (state, Delivery::Kept(written)) => {
+            (state, Delivery::BacklogWritten(written)) => {
                 if let Some(piped) = self.active.as_mut().and_then(|it| it.outbox.piped()) {
                     piped.written(written);
                 }

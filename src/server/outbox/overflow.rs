@@ -3,7 +3,7 @@
 //! It must never know who makes it, how it is framed, or which thread writes it.
 
 use crate::files::{Disk, Spool, Warmup};
-use crate::site::pipe::PIPE_BYTES_MAX;
+use crate::site::pipe::{BACKLOG_BYTES, FRAMING_BYTES};
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io;
@@ -122,7 +122,7 @@ impl Overflow {
         !matches!(self.file, Place::BeingWritten)
             && self.retry == Retry::Yes
             && bytes < room.bytes_max
-            && room.has_some()
+            && !room.is_used_up()
     }
 
     /// The file to write a backlog to, which comes back with [`Overflow::written`].
@@ -176,7 +176,6 @@ impl Overflow {
 }
 
 /// How much of this may be on the disk: of one response, and of all of a worker's together.
-#[derive(Clone)]
 pub struct Room {
     held: Rc<Cell<u64>>,
     bytes_max: u64,
@@ -184,19 +183,19 @@ pub struct Room {
 
 impl Room {
     /// Room for so many bytes of one response, and for those of `RESPONSES_MAX` together. What
-    /// overflows at a time, up to [`PIPE_BYTES_MAX`] and a piece, may exceed that.
+    /// overflows at a time, a pipe full, may exceed that.
     pub fn new(bytes_max: u64) -> Room {
         Room { held: Rc::default(), bytes_max }
     }
 
-    /// Whether there is any for another response.
-    pub fn has_some(&self) -> bool {
-        self.held.get() < self.bytes_max.saturating_mul(RESPONSES_MAX)
+    /// Whether others have left none, so that there may be some later.
+    pub fn is_used_up(&self) -> bool {
+        self.bytes_max > 0 && self.held.get() >= self.bytes_max.saturating_mul(RESPONSES_MAX)
     }
 
     /// Whether there is as much as a response may have: worth asking those again that found none.
     pub fn has_much(&self) -> bool {
-        self.bytes_max > 0 && self.held.get() <= self.bytes_max.saturating_mul(RESPONSES_MAX - 1)
+        self.held.get() <= self.bytes_max.saturating_mul(RESPONSES_MAX - 1)
     }
 
     fn hold(&self) -> Held {
@@ -229,10 +228,7 @@ impl Drop for Held {
 }
 
 /// What is read at once.
-const PIECE_BYTES: usize = PIPE_BYTES_MAX / 4;
-
-/// What may be added to a piece without moving it.
-const FRAMING_BYTES: usize = 8;
+const PIECE_BYTES: usize = BACKLOG_BYTES;
 
 /// Responses that may have all that one may have.
 const RESPONSES_MAX: u64 = 16;

@@ -6,6 +6,7 @@
 use super::Worker;
 use crate::server::connection::Connection;
 use crate::server::id::ConnectionId;
+use crate::server::mailbox::Delivery;
 use crate::server::state::{Queue, State};
 use crate::site::Freshness;
 use std::collections::VecDeque;
@@ -98,6 +99,20 @@ impl Worker {
         if let Some(slot) = self.find(id) {
             self.connections[slot].connection.queue = Queue::Out;
             self.drive(slot, Freshness::Unknown, Connection::drive);
+        }
+    }
+
+    /// Those whose content found no room on the disk, once there is some again.
+    pub(super) fn relieve_makers(&mut self) {
+        if self.local.without_room.is_empty() || !self.local.room.has_much() {
+            return;
+        }
+        for id in std::mem::take(&mut self.local.without_room) {
+            if let Some(slot) = self.find(id) {
+                self.drive(slot, Freshness::Unknown, |connection, local| {
+                    connection.deliver(Delivery::Moved, local)
+                });
+            }
         }
     }
 }

@@ -1,13 +1,15 @@
 //! The content of a response on its way to the worker that sends it: from a thread, or from another
 //! process, by way of the worker.
 
-use super::{BACKLOG_BYTES, Flow, PIECE_BYTES, PIPE_BYTES_MAX, Shared, State, Taken, Worker};
+use super::{
+    BACKLOG_BYTES, FRAMING_BYTES, Flow, PIECE_BYTES, PIPE_BYTES_MAX, Shared, State, Taken, Worker,
+};
 use std::io::{self, Write};
 use std::sync::{Arc, PoisonError};
 
 /// Writes the content of a response as it is produced. What the client does not take waits for it on
-/// the disk, up to a bound; beyond that, the writer waits. It
-/// fails with [`io::ErrorKind::BrokenPipe`] when the client has gone: then stop.
+/// the disk, up to a bound; beyond that, the writer waits. It fails with
+/// [`io::ErrorKind::BrokenPipe`] when the client has gone: then stop.
 ///
 /// Bytes are handed on in pieces; [`Write::flush`] hands on what there is, for a client that waits
 /// for every line.
@@ -190,9 +192,8 @@ impl Outlet {
         let bytes = std::mem::take(&mut state.bytes);
         let pieces = std::mem::take(&mut state.pieces).into();
         self.shared.moved.notify_all();
-        let flow = state.flow;
         drop(state);
-        self.tell_taken(bytes, flow);
+        self.tell_taken(bytes, Flow::Open);
         pieces
     }
 
@@ -218,6 +219,3 @@ impl Drop for Outlet {
         }
     }
 }
-
-/// What the worker may add to a piece without moving it.
-const FRAMING_BYTES: usize = 8;
