@@ -162,9 +162,10 @@
 //! hold more than a window of it in memory. A file goes over as a descriptor, and is sent as the server's
 //! own.
 //!
-//! What a process has not taken from its socket when it dies is still there, for the server holds that
-//! end, too: it goes to the next one. Only what it had begun is lost, and answered with 502. A new
-//! process serves before the one that it replaces is told that no more will come.
+//! A thread of a process notes each request that it begins in memory that the server shares. When the
+//! process dies, only those requests are lost and answered with 502; all others go to the next process,
+//! also those that a dying thread had still taken from the socket. A new process serves before the one
+//! that it replaces is told that no more will come.
 //!
 //! **A panic costs its request**: it is answered with 500. (One while the head is parsed or an answer
 //! is sent would be a fault of this library, and costs its connection.)

@@ -4,6 +4,7 @@
 pub mod channel;
 pub mod deferred;
 pub mod file;
+pub mod memory;
 mod open;
 pub mod port_holder;
 pub mod process;

@@ -151,12 +151,14 @@ class Worker:
             "reload": reload,
             "lifetime": lifetime,
         }
+        memory = os.memfd_create("begun")
+        os.ftruncate(memory, threads * 16)
+        self.begun = memory
         theirs = [requests] + [end for _, end in responses] + [end for _, end in credits]
         data = marshal.dumps(setup)
-        for start in range(0, len(theirs), descriptors_at_once):
-            some = array.array(
-                "i", [s.fileno() for s in theirs[start : start + descriptors_at_once]]
-            )
+        numbers = [end.fileno() for end in theirs] + [memory]
+        for start in range(0, len(numbers), descriptors_at_once):
+            some = array.array("i", numbers[start : start + descriptors_at_once])
             self.control.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, some)])
             data = b"."
         for end in theirs + [control]:
@@ -236,6 +238,7 @@ class Worker:
         self.err.thread.join(PATIENCE)
         self.out.pipe.close()
         self.err.pipe.close()
+        os.close(self.begun)
 
     def __enter__(self):
         return self

@@ -1,6 +1,7 @@
 //! What a client does to hurt an application, and what an application does to hurt the server.
 
 use crate::server::{Folder, Server, location, refusal, signal};
+use crate::support::until;
 use std::time::{Duration, Instant};
 
 /// An application that knows the adapter beneath it, and means no good.
@@ -17,6 +18,11 @@ def application(environ, start_response):
         if libc.fork() == 0:
             libc.sleep(60)
             os._exit(0)
+    elif path == "/dies-taking":
+        # Takes a request as a thread does that is being killed: it never begins it.
+        open("taking", "w").close()
+        sys._getframe(1).f_locals["self"].worker.requests.recv(131072)
+        os.kill(os.getpid(), 9)
     elif path == "/talks":
         def talk():
             while True:
@@ -56,6 +62,17 @@ fn a_process_is_missed_although_what_it_forked_holds_its_sockets() {
     server.replaces(&[id], 1);
     server.get("/app/hello").expect(200);
     stops(server);
+}
+
+#[test]
+fn a_request_that_a_dying_process_took_and_did_not_begin_is_served_by_the_next() {
+    let Some(server) = hostile("threads = 1\n") else { return };
+    let mut first = server.connect();
+    first.send("GET /app/dies-taking HTTP/1.1\r\nHost: test\r\n\r\n");
+    let taking = server.folder.path("apps/taking");
+    until("the process takes what comes next", || taking.exists().then_some(()));
+    server.get("/app/hello").expect(200);
+    first.reply().expect(502);
 }
 
 #[test]

@@ -191,12 +191,12 @@ impl Server {
 
     /// It and all processes that it has started.
     pub fn tree(&self) -> Vec<u32> {
-        tree(self.child.id())
+        tree(self.child.id(), |_| true)
     }
 
-    /// The Python processes.
+    /// The Python processes that the server started, without those that applications forked.
     pub fn pythons(&self) -> Vec<u32> {
-        self.tree().into_iter().filter(is_python).collect()
+        tree(self.child.id(), |name| name == "httpd").into_iter().filter(is_python).collect()
     }
 
     /// Waits until there are so many Python processes, none of them among `old`.
@@ -242,7 +242,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let pythons = self.pythons();
+        let pythons: Vec<u32> = self.tree().into_iter().filter(is_python).collect();
         let _ = self.child.kill();
         let _ = self.child.wait();
         // They end by themselves when it is gone, but not before an application of ours that hangs.
@@ -317,21 +317,27 @@ impl Log {
     }
 }
 
-/// A process and its descendants.
-fn tree(root: u32) -> Vec<u32> {
+/// A process and its descendants, as far as the parents' names pass. (A process that has ended keeps its
+/// name and its children until its last thread is gone.)
+fn tree(root: u32, is_parent: impl Fn(&str) -> bool) -> Vec<u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let parents: Vec<(u32, u32)> = entries
+    let found: Vec<(u32, u32, String)> = entries
         .filter_map(|entry| {
             let id = entry.file_name().to_str()?.parse().ok()?;
             let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
             // proc(5): the name in parentheses may hold anything; after it come state and parent.
-            Some((id, stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()?))
+            let (name, rest) = stat.rsplit_once(')')?;
+            let name = name.split_once('(')?.1.to_owned();
+            Some((id, rest.split_whitespace().nth(1)?.parse().ok()?, name))
         })
         .collect();
     let mut tree = vec![root];
     let mut next = 0;
     while let Some(&parent) = tree.get(next) {
-        tree.extend(parents.iter().filter(|(_, of)| *of == parent).map(|(id, _)| *id));
+        let named = found.iter().find(|(id, ..)| *id == parent);
+        if named.is_some_and(|(_, _, name)| is_parent(name)) {
+            tree.extend(found.iter().filter(|(_, of, _)| *of == parent).map(|(id, ..)| *id));
+        }
         next += 1;
     }
     tree

@@ -45,6 +45,16 @@ class Life(unittest.TestCase):
         open(gate, "w").close()
         self.assertEqual(worker.answer(slow).content, b"after")
 
+    def test_what_a_thread_begins_is_marked_before_the_application_sees_it(self):
+        worker = self.worker(threads=2)
+        gate = self.gate()
+        tokens = [worker.send(environ(path="/gated", **{"test.gate": gate})) for _ in range(2)]
+        for _ in tokens:
+            self.assertEqual(worker.message().content, b"before")
+        marked = os.pread(worker.begun, 64, 0)
+        self.assertEqual(sorted([marked[:16], marked[16:]]), sorted(tokens))
+        open(gate, "w").close()
+
     def test_the_end_of_requests_ends_it_once_all_is_served(self):
         worker = self.worker(threads=2)
         gate = self.gate()

@@ -227,7 +227,7 @@ impl Gateway {
                     self.served[index].links[place].state = LinkState::Leaving;
                 }
             }
-            News::Left(process, unread) => {
+            News::Left(process, begun) => {
                 // What it said before it ended counts.
                 for _ in 0..LAST_MESSAGES_MAX {
                     if self.read(process, now, buffers, &mut deliveries) == Rest::None {
@@ -237,7 +237,7 @@ impl Gateway {
                 if let Some((index, place)) = self.place_of(process) {
                     let served = &mut self.served[index];
                     let link = served.links.swap_remove(place);
-                    lose(link, self.reactor, &unread, &mut served.waiting, &mut deliveries);
+                    lose(link, self.reactor, &begun, &mut served.waiting, &mut deliveries);
                     self.dispatch(index, now);
                 }
             }

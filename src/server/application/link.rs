@@ -18,8 +18,8 @@ pub enum News {
     Joined(Box<Link>),
     /// It takes no more requests.
     Leaves(ProcessId),
-    /// It has ended. It never took the requests with these tokens; every other that it was given and
-    /// has not answered is lost.
+    /// It has ended. Its threads began these requests last: those that it has not answered are lost,
+    /// and any other that it was given goes to another process.
     Left(ProcessId, Arc<[Token]>),
 }
 

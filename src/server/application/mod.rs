@@ -5,6 +5,7 @@
 //! ([`link`]) to each process: it sends requests and reads answers without a thread in between
 //! ([`gateway`]).
 
+pub mod begun;
 pub mod gateway;
 pub mod link;
 pub mod orders;

@@ -2,14 +2,15 @@
 //!
 //! It must never know when a process is started, or what becomes of it.
 
+use super::begun::Begun;
 use super::link::Link;
 use super::orders::{Orders, ProcessId};
 use crate::site::{Application, Reload};
-use crate::sys::channel::{Arrived, Channel, DESCRIPTORS_MAX, Received};
+use crate::sys::channel::{Channel, DESCRIPTORS_MAX, Received};
 use crate::sys::wait::{is_readable, wait_readable};
 use crate::wsgi::{ADAPTER, BOOT, Token, WINDOW_BYTES, marshal};
 use std::fs::File;
-use std::io::{self, IoSliceMut, Read};
+use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -28,8 +29,7 @@ pub struct Process {
     pub prints: [Printed; 2],
     /// To send it requests; the workers have it, too.
     requests: Arc<Channel>,
-    /// The end that it reads them from: what it has not read when it dies is still there.
-    unread: Channel,
+    begun: Begun,
     /// The workers' links, until it serves.
     pub links: Vec<Link>,
 }
@@ -87,12 +87,14 @@ impl Process {
             })
             .collect();
 
+        let begun = Begun::new(application.threads)?;
         control.send(ADAPTER.as_bytes(), &[])?;
         let its_ends: Vec<BorrowedFd<'_>> = [&its_requests]
             .into_iter()
             .chain(&its_answers)
             .chain(&its_credits)
             .map(AsFd::as_fd)
+            .chain([begun.descriptor()])
             .collect();
         let set_up = set_up(application, reactors);
         for (number, some) in its_ends.chunks(DESCRIPTORS_PER_MESSAGE).enumerate() {
@@ -116,9 +118,8 @@ impl Process {
             printed(log::Level::Info, child.stdout.take().map(OwnedFd::from)),
             printed(log::Level::Error, child.stderr.take().map(OwnedFd::from)),
         ];
-        let unread = Channel::from_end(its_requests);
         let end = crate::sys::process::end_of(&child);
-        Ok(Process { id, child, end, control, prints, requests, unread, links })
+        Ok(Process { id, child, end, control, prints, requests, begun, links })
     }
 
     /// What it has said, if anything. That it has ended it may not say itself: what it has left behind
@@ -152,21 +153,18 @@ impl Process {
         let _ = self.child.kill();
     }
 
-    /// How it ended, which it has or will within a moment; then which requests it never took.
+    /// How it ended, which it has or will within a moment; then which requests its threads began last.
+    /// It did nothing with any other that it has not answered.
     pub fn ended(&mut self) -> (io::Result<ExitStatus>, Vec<Token>) {
         let status = self.wait();
         // From here on a worker that has not heard of it finds the socket closed, and keeps what it
-        // was about to send: nothing comes in behind what is taken out now.
+        // was about to send.
         self.requests.finish();
-        let mut unread = Vec::new();
-        let mut buffer = [0; 64];
-        loop {
-            match self.unread.receive_into(&mut [IoSliceMut::new(&mut buffer)]) {
-                Ok(Some(Arrived { length: 0, .. })) | Ok(None) => return (status, unread),
-                // It is longer than the buffer, of course.
-                Ok(Some(_)) | Err(_) => unread.extend(Token::of_request(&buffer)),
-            }
-        }
+        let begun = self.begun.tokens().unwrap_or_else(|error| {
+            log::error!("cannot read which requests a process had begun: {error}");
+            Vec::new()
+        });
+        (status, begun)
     }
 
     /// It has let go of its control socket, which the kernel does in the midst of its end: so how it

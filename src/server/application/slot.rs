@@ -281,21 +281,21 @@ impl Slot {
             let (status, _) = process.ended();
             self.failed(format!("the process ended before it served: {}", told(status)));
         } else if let Some(mut process) = self.current.take_if(|current| current.id == id) {
-            let (status, unread) = process.ended();
+            let (status, begun) = process.ended();
             log::error!("{name}: process {} has ended: {}", process.child.id(), told(status));
-            self.tell_left(id, unread.into());
+            self.tell_left(id, begun.into());
             let pause = self.backoff.after(self.started_at.elapsed());
             self.start_at = Some(Instant::now() + pause);
         } else if let Some(place) = self.leaving.iter().position(|(process, _)| process.id == id) {
             let (mut process, _) = self.leaving.swap_remove(place);
-            let (_, unread) = process.ended();
-            self.tell_left(id, unread.into());
+            let (_, begun) = process.ended();
+            self.tell_left(id, begun.into());
         }
     }
 
-    fn tell_left(&self, id: ProcessId, unread: Arc<[crate::wsgi::Token]>) {
+    fn tell_left(&self, id: ProcessId, begun: Arc<[crate::wsgi::Token]>) {
         for mailbox in &self.mailboxes {
-            post(mailbox, &self.application, News::Left(id, Arc::clone(&unread)));
+            post(mailbox, &self.application, News::Left(id, Arc::clone(&begun)));
         }
     }
 

@@ -10,6 +10,7 @@ import faulthandler
 import io
 import itertools
 import marshal
+import mmap
 import os
 import re
 import signal
@@ -20,6 +21,7 @@ import threading
 import time
 from _thread import get_ident
 
+TOKEN = 16  # bytes of the name of a request
 TEXT_LIMIT = 64 * 1024  # bytes of what is told to httpd
 STOP_LIMIT = 30  # seconds to finish once httpd is gone
 SCAN_PERIOD = 0.5  # seconds between looks at the sources, …
@@ -38,6 +40,7 @@ class Server(threading.Thread):
         self.credits = worker.credits[index]
         self.window = worker.window
         self.constants = worker.constants
+        self.begun = memoryview(worker.begun)[index * TOKEN :][:TOKEN]
 
     def run(self):
         stand_back()
@@ -61,6 +64,7 @@ class Server(threading.Thread):
             self.worker.end_thread()
 
     def answer(self, token, reactor, environ, content):
+        self.begun[:] = token  # so that httpd knows it is lost, should we die
         is_head = environ["REQUEST_METHOD"] == "HEAD"
         exchange = Exchange(self, token, self.responses[reactor], is_head)
         thread = get_ident()
@@ -129,8 +133,11 @@ class Worker:
         }
         self.lifetime = spread(setup["lifetime"])
         self.requests_max = spread(setup["requests_max"])
-        while len(descriptors) < 1 + reactors + self.threads:
+        while len(descriptors) < 1 + reactors + self.threads + 1:
             descriptors += receive_with_descriptors(control)[1]
+        memory = descriptors.pop()
+        self.begun = mmap.mmap(memory, self.threads * TOKEN)
+        os.close(memory)
         self.sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
         for each in self.sockets:
             each.setblocking(True)

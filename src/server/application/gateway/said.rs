@@ -152,17 +152,17 @@ fn fail(pending: Pending, status: Status, deliveries: &mut Deliveries) {
     }
 }
 
-/// A process has ended: what it never took goes to another, what it had begun is lost.
+/// A process has ended: what it had begun is lost, what it had not goes to another.
 pub(super) fn lose(
     link: Link,
     reactor: usize,
-    unread: &[Token],
+    begun: &[Token],
     waiting: &mut VecDeque<Exchange>,
     deliveries: &mut Deliveries,
 ) {
     for (number, pending) in link.pending {
         match pending.progress {
-            Progress::None if unread.contains(&Token::new(reactor as u64, number)) => {
+            Progress::None if !begun.contains(&Token::new(reactor as u64, number)) => {
                 waiting.push_front(pending.exchange);
             }
             _ => fail(pending, Status::BAD_GATEWAY, deliveries),

@@ -101,8 +101,8 @@ impl Played {
         deliveries
     }
 
-    fn leaves(&mut self, python: &Python, unread: &[Token]) -> Deliveries {
-        self.hears(News::Left(python.process, unread.into()))
+    fn leaves(&mut self, python: &Python, begun: &[Token]) -> Deliveries {
+        self.hears(News::Left(python.process, begun.into()))
     }
 }
 
