@@ -195,11 +195,12 @@ impl OpenFiles {
         }
         let key: &Key = &Rc::from(&self.key[..]);
         let search = Search { root, path, key, disk };
-        for tries_left in (0..TRIES_MAX).rev() {
+        for tries_left in (0..TRIES_MAX + TRIES_IF_MISSING).rev() {
             self.sought = Some(Rc::clone(key));
             self.sought_is = Sought::Undisturbed;
             // Somebody may be writing to it all the time: in the end it is left where it is.
-            let contents_bytes_max = if tries_left > 0 { self.worth_keeping_bytes(key) } else { 0 };
+            let contents_bytes_max =
+                if tries_left > TRIES_IF_MISSING { self.worth_keeping_bytes(key) } else { 0 };
             let attempt = self.attempt(&search, contents_bytes_max, now);
             self.look();
             self.sought = None;
@@ -209,12 +210,19 @@ impl OpenFiles {
                         self.keep(key, &answer, trust, now);
                         return answer.found();
                     }
-                    if tries_left == 0 {
+                    if tries_left <= TRIES_IF_MISSING && !matches!(answer, Answer::Nothing)
+                        || tries_left == 0
+                    {
                         self.let_go(key);
                         return answer.found();
                     }
                 }
                 Ok(None) => {}
+                // The root's own path may lead through a link that is flipped.
+                Err(error)
+                    if self.sought_is == Sought::Disturbed
+                        && tries_left > 0
+                        && matches!(Cause::of(&error), Cause::Missing | Cause::Link) => {}
                 Err(error) => match Cause::of(&error) {
                     Cause::Cold if disk == Disk::MustNotBlock => {
                         return Err(OpenError::Cold(self.warmup(root, path)));
@@ -406,6 +414,11 @@ const OFTEN: u32 = 16;
 
 /// How often it is tried to find something as it is in one moment.
 const TRIES_MAX: usize = 4;
+
+/// How many more times it is tried where the way has changed and there seems to be nothing. The kernel
+/// follows a link in two steps: by the second, the link may lead elsewhere and what it led to be gone,
+/// so that a name that is always there seems to be missing.
+const TRIES_IF_MISSING: usize = 28;
 
 /// Directories that are known at a time. At more it is simplest to begin anew.
 const DIRECTORIES_MAX: usize = 16_384;

@@ -257,6 +257,8 @@ struct Storm<'a> {
     server: &'a TestServer,
     over: AtomicBool,
     responses: AtomicUsize,
+    /// How many files have been changed often enough.
+    changed: AtomicUsize,
     begin: Instant,
 }
 
@@ -266,6 +268,7 @@ impl<'a> Storm<'a> {
             server,
             over: AtomicBool::new(false),
             responses: AtomicUsize::new(0),
+            changed: AtomicUsize::new(0),
             begin: Instant::now(),
         }
     }
@@ -275,6 +278,9 @@ impl<'a> Storm<'a> {
         while !self.over.load(Ordering::Relaxed) {
             let number = lives.len() as u64;
             lives.push(subject.change(number, Instant::now()));
+            if lives.len() == CHANGES_MIN {
+                self.changed.fetch_add(1, Ordering::Relaxed);
+            }
             let noise = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56;
             thread::sleep(Duration::from_micros(noise * noise / 8));
         }
@@ -282,9 +288,9 @@ impl<'a> Storm<'a> {
     }
 
     fn goes_on(&self) -> bool {
-        !self.over.load(Ordering::Relaxed)
-            && self.responses.load(Ordering::Relaxed) < RESPONSES_MIN
-            && self.begin.elapsed() < TIME_MAX
+        let enough = self.responses.load(Ordering::Relaxed) >= RESPONSES_MIN
+            && self.changed.load(Ordering::Relaxed) == Subject::TARGETS.len();
+        !self.over.load(Ordering::Relaxed) && !enough && self.begin.elapsed() < TIME_MAX
     }
 
     fn request(&self, subject: usize, connection: &str) -> String {

@@ -1,6 +1,7 @@
 //! Request content on the wire: `Content-Length` and `chunked` (RFC 9112 §6–7).
 
 use crate::http::Reject;
+use crate::http::header::is_token;
 use std::ops::Range;
 
 /// How a request's content ends.
@@ -27,19 +28,36 @@ enum State {
     Length(u64),
     /// In the digits of a chunk size; how many there were.
     Size(u64, u8),
-    /// White space after the size, which only an extension or the end of the line may follow.
-    Space(u64),
-    /// After the size: extensions, which are ignored (RFC 9112 §7.1.1).
-    Extension(u64),
+    /// Between a chunk's size and its data: in its extensions, which are ignored.
+    Extension(u64, Extension),
     SizeEnd(u64),
     Data(u64),
     DataCr,
     DataLf,
     TrailerStart,
-    TrailerLine,
+    TrailerName,
+    TrailerValue,
     TrailerLf,
     LastLf,
     Done,
+}
+
+/// A place in `chunk-ext` (RFC 9112 §7.1.1). Its "bad" white space may stand before a semicolon and
+/// around a semicolon or an equals sign; nowhere else, and never before the end of the line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extension {
+    /// White space that a semicolon must follow.
+    BeforeSemicolon,
+    NameStart,
+    Name,
+    /// White space that an equals sign or a semicolon must follow.
+    AfterName,
+    ValueStart,
+    Token,
+    Quoted,
+    /// After a backslash in a quoted string.
+    QuotedPair,
+    AfterQuoted,
 }
 
 /// What one step of [`BodyDecoder::decode`] found.
@@ -120,6 +138,7 @@ impl BodyDecoder {
         Ok(match (self.state, byte) {
             (State::Size(size, digits), _) if byte.is_ascii_hexdigit() => {
                 // Sixteen digits fill 64 bits; fifteen leave room so that nothing can overflow.
+                // Leading zeros count, because other readers stop at some number of digits too.
                 if digits >= 15 {
                     return Err(BAD);
                 }
@@ -127,25 +146,59 @@ impl BodyDecoder {
             }
             (State::Size(_, 0), _) => return Err(BAD),
             (State::Size(size, _), b'\r') => State::SizeEnd(size),
-            (State::Size(size, _) | State::Space(size), b' ' | b'\t') => State::Space(size),
-            (State::Size(size, _) | State::Space(size), b';') => State::Extension(size),
-            (State::Space(size), b'\r') => State::SizeEnd(size),
-            (State::Extension(size), b'\r') => State::SizeEnd(size),
-            (State::Extension(size), b'\t' | b' '..=b'~' | 0x80..) => State::Extension(size),
+            (State::Size(size, _), b';') => State::Extension(size, Extension::NameStart),
+            (State::Size(size, _), b' ' | b'\t') => {
+                State::Extension(size, Extension::BeforeSemicolon)
+            }
+            (State::Extension(size, place), b'\r') if place.may_end() => State::SizeEnd(size),
+            (State::Extension(size, place), _) => {
+                State::Extension(size, place.after(byte).ok_or(BAD)?)
+            }
             (State::SizeEnd(0), b'\n') => State::TrailerStart,
             (State::SizeEnd(size), b'\n') => State::Data(size),
             (State::DataCr, b'\r') => State::DataLf,
             (State::DataLf, b'\n') => State::Size(0, 0),
             (State::TrailerStart, b'\r') => State::LastLf,
-            (State::TrailerStart | State::TrailerLine, b'\t' | b' '..=b'~' | 0x80..) => {
-                State::TrailerLine
-            }
-            (State::TrailerLine, b'\r') => State::TrailerLf,
+            (State::TrailerStart | State::TrailerName, _) if is_token(byte) => State::TrailerName,
+            (State::TrailerName, b':') => State::TrailerValue,
+            (State::TrailerValue, _) if is_text(byte) => State::TrailerValue,
+            (State::TrailerValue, b'\r') => State::TrailerLf,
             (State::TrailerLf, b'\n') => State::TrailerStart,
             (State::LastLf, b'\n') => State::Done,
             _ => return Err(BAD),
         })
     }
+}
+
+impl Extension {
+    /// Whether the line may end here.
+    fn may_end(self) -> bool {
+        matches!(self, Extension::Name | Extension::Token | Extension::AfterQuoted)
+    }
+
+    /// The place after one more byte. `None`: it may not stand here.
+    fn after(self, byte: u8) -> Option<Extension> {
+        use Extension::*;
+        Some(match (self, byte) {
+            (Quoted, b'"') => AfterQuoted,
+            (Quoted, b'\\') => QuotedPair,
+            (Quoted | QuotedPair, _) => return is_text(byte).then_some(Quoted),
+            (NameStart | Name, _) if is_token(byte) => Name,
+            (ValueStart | Token, _) if is_token(byte) => Token,
+            (ValueStart, b'"') => Quoted,
+            (BeforeSemicolon | Name | AfterName | Token | AfterQuoted, b';') => NameStart,
+            (Name | AfterName, b'=') => ValueStart,
+            (NameStart | ValueStart, b' ' | b'\t') => self,
+            (Name | AfterName, b' ' | b'\t') => AfterName,
+            (BeforeSemicolon | Token | AfterQuoted, b' ' | b'\t') => BeforeSemicolon,
+            _ => return None,
+        })
+    }
+}
+
+/// What may stand in a field value, and in a quoted string but for quotes and backslashes.
+fn is_text(byte: u8) -> bool {
+    matches!(byte, b'\t' | b' '..=b'~' | 0x80..)
 }
 
 fn hex(digit: u8) -> u8 {
@@ -184,7 +237,7 @@ mod tests {
     }
 
     const CHUNKED: &[u8] =
-        b"4\r\nWiki\r\n6;a=\"b\"\r\npedia \r\nD \r\nin \r\n\r\nchunks\r\n00\r\nX-T: 1\r\n\r\n";
+        b"4\r\nWiki\r\n6;a=\"b\"\r\npedia \r\nD\t ; c = d\r\nin \r\n\r\nchunks\r\n00\r\nX-T: 1\r\n\r\n";
 
     #[test]
     fn chunks_are_joined_and_every_split_gives_the_same() {
@@ -223,6 +276,7 @@ mod tests {
             b"0x1\r\n",
             b"1\n",
             b"1 2\r\n",
+            b"1 \r\n",
             b"1 \t x\r\n",
             b"1\r\rX",
             b"1\r\nab",
@@ -238,6 +292,87 @@ mod tests {
                 "{:?}",
                 String::from_utf8_lossy(bad)
             );
+        }
+    }
+
+    #[test]
+    fn extensions_follow_the_grammar_to_the_letter() {
+        let read = |size_line: &str| {
+            let text = format!("{size_line}\r\na\r\n0\r\n\r\n");
+            decode_all(Framing::Chunked, &[text.as_bytes()]).is_ok()
+        };
+        for good in [
+            "1",
+            "000000000000001",
+            "1;a",
+            "1;a;b",
+            "1 ;a",
+            "1\t; a",
+            "1;a=b",
+            "1;a = b ; c\t=\t\"d\"",
+            "1;a=\"\"",
+            "1;a=\"b;\\\"=\u{e9}\\\\\t\";c",
+            "1;!#$%&'*+-.^_`|~=0",
+        ] {
+            assert!(read(good), "{good:?}");
+        }
+        for bad in [
+            "1 ",
+            "1\t",
+            "1;",
+            "1; ",
+            "1;;a",
+            "1;a;",
+            "1;a ",
+            "1;a=",
+            "1;a= ",
+            "1;a=;b",
+            "1;a=b ",
+            "1;a=b c",
+            "1;a b",
+            "1;=b",
+            "1;a==b",
+            "1;a=\"b",
+            "1;a=\"b\\\"",
+            "1;a=\"b\"c",
+            "1;a=\"b\" ",
+            "1;\"a\"",
+            "1;a=\"b\nc\"",
+            "1;a=\"b\rc\"",
+            "1;a\n",
+            "1;a=b\r",
+            "1;\u{e9}",
+            "1,a",
+            "0000000000000001",
+            " 1",
+            "",
+        ] {
+            assert!(!read(bad), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn trailers_are_field_lines() {
+        let read = |trailers: &str| {
+            let text = format!("0\r\n{trailers}\r\n");
+            decode_all(Framing::Chunked, &[text.as_bytes()]).is_ok()
+        };
+        for good in ["", "A: b\r\n", "A:\r\nB:c \t\r\n", "A: \u{e9}\r\n"] {
+            assert!(read(good), "{good:?}");
+        }
+        for bad in [
+            "A\r\n",
+            ": b\r\n",
+            "A : b\r\n",
+            " A: b\r\n",
+            "A: b\r\n c\r\n",
+            "A: b\n",
+            "A: b\rc\r\n",
+            "A: \0\r\n",
+            "\u{e9}: b\r\n",
+            "GET / HTTP/1.1\r\n",
+        ] {
+            assert!(!read(bad), "{bad:?}");
         }
     }
 

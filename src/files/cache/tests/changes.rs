@@ -408,3 +408,37 @@ fn after_the_last_write_nothing_older_is_left() {
         }
     }
 }
+
+/// The kernel reads a link and then looks up what it read: a name that is always there may lead
+/// nowhere for a moment, when the link is flipped and the release that it led to is removed.
+#[test]
+fn a_name_below_a_link_is_there_however_fast_releases_come_and_go() {
+    for (root, path) in [("root", "current/deep/a"), ("root/current", "deep/a")] {
+        let mut site = Site::new();
+        if !site.is_watched() {
+            return;
+        }
+        let release = |around: &Directory, round: usize| {
+            around.write(format!("root/releases/{round}/deep/a"), round.to_string());
+            around.link("root/current", format!("releases/{round}"));
+        };
+        release(&site.around, 0);
+        let root = Root::open(site.around.at(root)).expect("it is there");
+        let (around, files, now) = (&site.around, &mut site.files, site.now);
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                for round in 1..400 {
+                    release(around, round);
+                    around.remove(&format!("root/releases/{}", round - 1));
+                }
+            });
+            while !writer.is_finished() {
+                files.look();
+                match files.find(&root, path.as_bytes(), now, Disk::MayBlock) {
+                    Ok(Found::File(_)) => {}
+                    other => panic!("it is always there: {other:?}"),
+                }
+            }
+        });
+    }
+}
