@@ -187,8 +187,21 @@ fn broken_chunks_are_refused() {
         "fffffffffffffffff\r\n",
         "1 1\r\n",
         "1\r\nx\n",
+        "0\r\nno trailer\r\n",
+        "0\r\nX : y\r\n",
+        "0\r\nX: y\r\n folded\r\n",
     ] {
         refused(&origin, post(&["Transfer-Encoding: chunked"], content), 400);
+    }
+}
+
+/// A reader that repairs them may end the line elsewhere.
+#[test]
+fn extensions_that_break_the_grammar_are_refused() {
+    let origin = Origin::new();
+    for size in ["1 ", "1\t", "1;", "1; ", "1;;a", "1;a ", "1;a=", "1;a=\"b", "1;a b", "1;a\nx"] {
+        let content = format!("{size}\r\nx\r\n0\r\n\r\n");
+        refused(&origin, post(&["Transfer-Encoding: chunked"], &content), 400);
     }
 }
 

@@ -49,7 +49,7 @@ fn chunked_content_is_not_taken_for_a_request() {
         "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
         "Transfer-Encoding: CHUNKED\r\n\r\nA\r\n0123456789\r\n1\r\n!\r\n000\r\n\r\n",
-        "Transfer-Encoding: chunked\r\n\r\n5;name=value;\"q\"\r\nhello\r\n0\r\n\r\n",
+        "Transfer-Encoding: chunked\r\n\r\n5;name=value;q=\"\\\";\"\r\nhello\r\n0\r\n\r\n",
         "Transfer-Encoding: chunked\r\n\r\n5\r\nGET /\r\n0\r\nX-Trailer: yes\r\n\r\n",
     ]);
 }
