@@ -7,6 +7,8 @@
 use super::{Method, Reject};
 use percent_encoding::percent_decode;
 use std::borrow::Cow;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
 
 /// A request target taken apart.
 #[derive(Debug, PartialEq, Eq)]
@@ -100,31 +102,67 @@ fn has_scheme(raw: &[u8], scheme: &[u8]) -> bool {
 /// Checks `uri-host [ ":" port ]` (RFC 9110 §7.2, RFC 3986 §3.2.2). Empty is allowed: it is what
 /// a client sends in `Host` when its target has no authority.
 ///
+/// A name whose last label is a number must be an IPv4 address in four decimal parts: `127.1`, `0x7f.1`
+/// and `017700000001` are addresses to some readers and names to others, and no host has such a name
+/// (WHATWG URL, "ends in a number"). In brackets stands an IPv6 address without a zone; nobody has ever
+/// defined an `IPvFuture`.
+///
 /// # Errors
-/// [`Reject::Malformed`] for user information, characters no host has, or a port that is no number.
+/// [`Reject::Malformed`] for user information, characters no host has, an address that is none, or a
+/// port above 65535.
 pub fn check_authority(authority: &[u8]) -> Result<(), Reject> {
     const BAD: Reject = Reject::Malformed("malformed host");
-    let (host, port) = match authority {
+    let (is_host, port) = match authority {
         [b'[', rest @ ..] => {
             let end = memchr::memchr(b']', rest).ok_or(BAD)?;
-            let (inside, after) = (&rest[..end], &rest[end + 1..]);
-            let is_literal = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
-            if inside.is_empty() || !inside.iter().all(is_literal) {
-                return Err(BAD);
-            }
-            match after {
-                [] => (&b""[..], &b""[..]),
-                [b':', port @ ..] => (&b""[..], port),
+            let port = match &rest[end + 1..] {
+                [] => &b""[..],
+                [b':', port @ ..] => port,
                 _ => return Err(BAD),
-            }
+            };
+            (parses_as::<Ipv6Addr>(&rest[..end]), port)
         }
-        _ => match memchr::memchr(b':', authority) {
-            Some(colon) => (&authority[..colon], &authority[colon + 1..]),
-            None => (authority, &b""[..]),
-        },
+        _ => {
+            let end = memchr::memchr(b':', authority).unwrap_or(authority.len());
+            (is_name_or_ipv4(&authority[..end]), authority.get(end + 1..).unwrap_or_default())
+        }
     };
-    let fits = port.len() <= 5 && port.iter().all(u8::is_ascii_digit);
-    if host.iter().all(|&byte| HOST[usize::from(byte)]) && fits { Ok(()) } else { Err(BAD) }
+    if is_host && is_port(port) { Ok(()) } else { Err(BAD) }
+}
+
+fn is_port(port: &[u8]) -> bool {
+    let fits = || port.len() <= 5 && port.iter().all(u8::is_ascii_digit) && parses_as::<u16>(port);
+    port.is_empty() || fits()
+}
+
+fn is_name_or_ipv4(host: &[u8]) -> bool {
+    if !host.iter().all(|&byte| HOST[usize::from(byte)]) {
+        return false;
+    }
+    if memchr::memchr(b'%', host).is_none() {
+        return !ends_in_number(host) || parses_as::<Ipv4Addr>(host);
+    }
+    // What is encoded must be a name as well, and one that needs no encoding to be taken for one.
+    let decoded: Cow<'_, [u8]> = percent_decode(host).into();
+    let may_be_in_name = |&byte: &u8| !byte.is_ascii() || byte != b'%' && HOST[usize::from(byte)];
+    check_percent_encoding(host).is_ok()
+        && decoded.iter().all(may_be_in_name)
+        && !ends_in_number(&decoded)
+}
+
+/// Whether the last label is a number, decimal, octal or hexadecimal.
+fn ends_in_number(host: &[u8]) -> bool {
+    let name = host.strip_suffix(b".").unwrap_or(host);
+    let label = memchr::memrchr(b'.', name).map_or(name, |dot| &name[dot + 1..]);
+    match label {
+        [b'0', b'x' | b'X', digits @ ..] => digits.iter().all(u8::is_ascii_hexdigit),
+        [] => false,
+        digits => digits.iter().all(u8::is_ascii_digit),
+    }
+}
+
+fn parses_as<T: FromStr>(bytes: &[u8]) -> bool {
+    str::from_utf8(bytes).is_ok_and(|text| text.parse::<T>().is_ok())
 }
 
 /// `reg-name` (RFC 3986 §3.2.2): unreserved characters, sub-delimiters and percent-encodings.
@@ -307,13 +345,86 @@ mod tests {
 
     #[test]
     fn authorities_are_checked() {
-        for good in ["", "a", "a.b-c:80", "[::1]", "[::1]:8080", "127.0.0.1:", "a_b", "%41"] {
+        for good in [
+            "",
+            "a",
+            "a.",
+            "a.b-c:80",
+            "127.0.0.1:",
+            "127.0.0.1",
+            "255.255.255.255:65535",
+            "a_b",
+            "%41",
+            "caf%C3%A9",
+            "1a",
+            "1.a",
+            "0x.example",
+            "127.0.0.1.example",
+            "0xg",
+            "[::1]",
+            "[::1]:8080",
+            "[4712::ABCD]",
+            "[::ffff:127.0.0.1]",
+        ] {
             assert_eq!(check_authority(good.as_bytes()), Ok(()), "{good}");
         }
-        for bad in
-            ["u@h", "a b", "a:b", "[::1", "[]", "[::1]x", "a/b", "a:123456", "a:1:2", "h\u{e9}"]
-        {
+        for bad in [
+            "u@h",
+            "a b",
+            "a:b",
+            "a/b",
+            "a:123456",
+            "a:65536",
+            "a:+1",
+            "a:1:2",
+            "h\u{e9}",
+            "a%",
+            "a%zz",
+            "a%2fb",
+            "a%00",
+            "a%25b",
+            "[::1",
+            "[]",
+            "[::1]x",
+            "[::1]:x",
+            "[127.0.0.1]",
+            "[4712::abcd::]",
+            "[12345::]",
+            "[1:2:3:4:5:6:7]",
+            "[1:2:3:4:5:6:7:8:9]",
+            "[::127.01.0.1]",
+            "[fe80::1%25eth0]",
+            "[v1.a]",
+            "::1",
+        ] {
             assert!(check_authority(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_only_some_readers_take_for_an_ipv4_address_is_no_host() {
+        for bad in [
+            "017700000001",
+            "2130706433",
+            "0",
+            "0x7f.1",
+            "0x7f000001",
+            "0X",
+            "127.1",
+            "127.0.1",
+            "127.01.0.1",
+            "127.0.0.0x1",
+            "127.0.0.1.",
+            "127.0.0.256",
+            "1.2.3.4.5",
+            "127..0.1",
+            ".1",
+            "a.1",
+            "%31%32%37.1",
+            "127.0.0.%31",
+        ] {
+            assert!(check_authority(bad.as_bytes()).is_err(), "{bad}");
+            assert!(check_authority(format!("{bad}:80").as_bytes()).is_err(), "{bad}:80");
         }
     }
 

@@ -56,6 +56,33 @@ fn an_empty_host_in_the_target_is_refused() {
 }
 
 #[test]
+fn an_address_that_two_readers_take_for_two_things_is_refused() {
+    let origin = Origin::new();
+    for host in [
+        "017700000001",
+        "0x7f.1",
+        "127.01.0.1",
+        "127.1",
+        "1.2.3.4.5",
+        "127.0.0.1.",
+        "[4712::abcd::]",
+        "[127.0.0.1]",
+        "[v1.a]",
+        "[::1%25lo]",
+        "a:65536",
+        "a%zz",
+        "a%2Fb",
+    ] {
+        origin.get(&format!("http://{host}/small.txt"), &[]).expect(400);
+        origin.ask(format!("GET /small.txt HTTP/1.1\r\nHost: {host}\r\n\r\n")).expect(400);
+    }
+    for host in ["127.0.0.1", "[4712::abcd]:80", "[::ffff:127.0.0.1]", "1a", "caf%C3%A9.example"] {
+        origin.get(&format!("http://{host}/small.txt"), &[]).expect(200);
+        origin.ask(format!("GET /small.txt HTTP/1.1\r\nHost: {host}\r\n\r\n")).expect(200);
+    }
+}
+
+#[test]
 fn an_https_target_needs_a_secured_connection() {
     let origin = Origin::new();
     origin.get("https://origin.example/small.txt", &[]).expect(421);
