@@ -8,10 +8,12 @@
 //!
 //! Told in this order: [`options`] what is asked for, [`site`] the files that all serve, [`work`] what is requested,
 //! [`servers`] (with their [`configs`]) who answers, [`limit`] the bare responder, [`probe`] whether the answer is
-//! right, [`measure`] one run, [`table`] what is shown. [`shared`] is what
-//! both comparisons are made of; its `process` ends whatever was started.
+//! right, [`measure`] one run, [`table`] (in [`grid`]s) what is shown; [`downloads`] measures large files in its own
+//! way. [`shared`] is what both comparisons are made of; its `process` ends whatever was started.
 
 mod configs;
+mod downloads;
+mod grid;
 mod limit;
 mod measure;
 mod options;
@@ -71,14 +73,17 @@ fn compare(options: &Options) -> Result<(), String> {
     let (servers, missing) = options.servers();
     let mut report = Report::new(cpus.describe(), &servers, missing);
     eprint!("{}", report.preamble());
-    eprintln!("about {} minutes", options.minutes(servers.len()));
 
     let folder =
         TempFolder::new().map_err(|error| format!("cannot make a temporary folder: {error}"))?;
-    let works = options.works();
+    let works = if options.downloads.downloads { Vec::new() } else { options.works() };
     let site =
         build_site(&folder, &works).map_err(|error| format!("cannot write the site: {error}"))?;
     let bench = Bench { options, wrk, interrupt, cpus, site, folder };
+    if options.downloads.downloads {
+        return bench.measure_downloads(&servers);
+    }
+    eprintln!("about {} minutes", options.minutes(works.len(), servers.len()));
     for work in works {
         let (standings, problems) = bench.measure(work, &servers)?;
         report.add(work, standings, problems);
@@ -156,6 +161,47 @@ impl Bench<'_> {
             .filter_map(|contender| Standing::of(contender.server, &contender.samples))
             .collect();
         Ok((standings, problems))
+    }
+
+    /// All servers on all kinds of downloads; each is started once.
+    fn measure_downloads(&self, servers: &[Server]) -> Result<(), String> {
+        let cases = self.options.downloads.cases();
+        downloads::add_files(&self.site, &cases)
+            .map_err(|error| format!("cannot write the site: {error}"))?;
+        let servers: Vec<Server> =
+            servers.iter().copied().filter(|server| *server != Server::Limit).collect();
+        eprintln!("about {} minutes", self.options.minutes(cases.len(), servers.len()));
+        // One of the works has to be named; these servers do not look at it.
+        let contenders = servers.iter().map(|server| self.enter(Work::File955k, *server));
+        let contenders: Vec<Contender> = contenders.collect::<Result<_, _>>()?;
+        let mut report = downloads::Report::new(&servers);
+        for case in cases {
+            let mut samples = vec![Vec::new(); contenders.len()];
+            for round in 1..=self.options.runs.rounds() {
+                for (contender, samples) in contenders.iter().zip(&mut samples) {
+                    show_progress(&format!("{case}: round {round}: {}", contender.server.name()));
+                    let duration = self.options.runs.duration();
+                    let folder = self.folder.path();
+                    let run = downloads::run(
+                        case,
+                        duration,
+                        &contender.running,
+                        folder,
+                        &self.cpus,
+                        &self.interrupt,
+                    );
+                    match run {
+                        Ok(sample) => samples.push(sample),
+                        Err(problem) => eprintln!("{}: {case}: {problem}", contender.server.name()),
+                    }
+                    self.interrupt.check()?;
+                }
+            }
+            report.add(case, &samples);
+        }
+        show_progress("");
+        print!("{}", report.text());
+        self.options.runs.write_markdown(&report.markdown())
     }
 
     /// Starts one server and asks it once, so that nothing is measured that is not the right answer.

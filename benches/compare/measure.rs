@@ -34,6 +34,8 @@ pub struct Sample {
     /// Milliseconds in which half of the requests were answered; not a number where wrk cannot tell.
     pub p50: f64,
     pub p99: f64,
+    /// The longest that any request took.
+    pub slowest: f64,
     /// Memory of all the server's processes under load, what they share counted once.
     pub pss_bytes: f64,
     /// Requests without the right answer.
@@ -55,6 +57,7 @@ pub fn run(load: &Load, server: &Running, interrupt: &Interrupt) -> Result<Sampl
         cpu_per_request: seen.spent.as_secs_f64() * 1e6 / tally.requests,
         p50: milliseconds(tally.p50, load.pipelined),
         p99: milliseconds(tally.p99, load.pipelined),
+        slowest: milliseconds(tally.slowest, load.pipelined),
         pss_bytes: seen.pss_bytes,
         errors: tally.errors(load.expected),
     })
@@ -95,13 +98,15 @@ struct Tally {
     refusals: f64,
     p50: f64,
     p99: f64,
+    slowest: f64,
 }
 
 impl Tally {
     /// As the script tells it.
-    fn of(figures: [f64; 7]) -> Tally {
-        let [requests, microseconds, bytes, failures, refusals, p50, p99] = figures;
-        Tally { requests, seconds: microseconds / 1e6, bytes, failures, refusals, p50, p99 }
+    fn of(figures: [f64; 8]) -> Tally {
+        let [requests, microseconds, bytes, failures, refusals, p50, p99, slowest] = figures;
+        let seconds = microseconds / 1e6;
+        Tally { requests, seconds, bytes, failures, refusals, p50, p99, slowest }
     }
 
     fn errors(&self, expected: Expected) -> f64 {
@@ -127,9 +132,9 @@ fn milliseconds(microseconds: f64, pipelined: usize) -> f64 {
 const TELL: &str = r#"
 done = function(summary, latency, requests)
    local errors = summary.errors
-   io.write(string.format("TALLY %d %d %d %d %d %d %d\n", summary.requests, summary.duration, summary.bytes,
+   io.write(string.format("TALLY %d %d %d %d %d %d %d %d\n", summary.requests, summary.duration, summary.bytes,
       errors.connect + errors.read + errors.write + errors.timeout, errors.status,
-      latency:percentile(50), latency:percentile(99)))
+      latency:percentile(50), latency:percentile(99), latency.max))
 end
 "#;
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
+use crate::downloads::Downloads;
 use crate::servers::Server;
 use crate::shared::runs::Runs;
 use crate::work::Work;
@@ -14,6 +15,9 @@ use crate::work::Work;
 pub struct Options {
     #[command(flatten)]
     pub runs: Runs,
+
+    #[command(flatten)]
+    pub downloads: Downloads,
 
     /// Only these kinds of work
     #[arg(long, value_delimiter = ',', value_name = "WORK")]
@@ -46,9 +50,9 @@ impl Options {
             .partition(|server| server.is_installed(self.baseline.as_deref()))
     }
 
-    /// How long it will take, roughly.
-    pub fn minutes(&self, servers: usize) -> u64 {
-        let runs = self.works().len() as u64 * servers as u64 * u64::from(self.runs.rounds());
+    /// How long so many kinds of work will take, roughly.
+    pub fn minutes(&self, works: usize, servers: usize) -> u64 {
+        let runs = works as u64 * servers as u64 * u64::from(self.runs.rounds());
         (runs * self.runs.duration().as_secs() * 11 / 10).div_ceil(60)
     }
 }

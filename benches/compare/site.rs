@@ -27,6 +27,14 @@ impl Site {
         Ok(Site { root, targets: Vec::new(), lengths: Vec::new(), requests: Vec::new() })
     }
 
+    /// Writes those of [`DOWNLOADS`] that are `wanted`.
+    pub fn add_downloads(&self, wanted: impl Fn(&str) -> bool) -> io::Result<()> {
+        let files = DOWNLOADS.iter().filter(|(name, _)| wanted(name));
+        files
+            .into_iter()
+            .try_for_each(|(name, length)| write(&self.root.join(format!("{name}.bin")), *length))
+    }
+
     /// Writes the many files and draws the order of their requests.
     pub fn add_many(&mut self) -> io::Result<()> {
         let mut random = Random(0x5eed);
@@ -91,6 +99,9 @@ impl Random {
 pub const SMALL_BYTES: usize = 38;
 pub const MEDIUM_BYTES: usize = 98_620;
 pub const LARGE_BYTES: usize = 954_824;
+/// Large files by name, and their lengths in bytes.
+pub const DOWNLOADS: [(&str, usize); 4] =
+    [("300k", 300 << 10), ("1m", 1 << 20), ("10m", 10 << 20), ("100m", 100 << 20)];
 const MANY_FILES: usize = 10_000;
 /// wrk begins again at the end of the list.
 const MANY_REQUESTS: usize = 65_536;

@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
+use crate::grid::{Grid, digits};
 use crate::measure::Sample;
 use crate::servers::Server;
 use crate::shared::figures::{median, spread_percent};
+
 use crate::work::Work;
 
 /// What all runs of one server on one kind of work showed: medians, and errors in all.
@@ -35,6 +37,7 @@ impl Standing {
             cpu_per_request: of(|sample| sample.cpu_per_request),
             p50: of(|sample| sample.p50),
             p99: of(|sample| sample.p99),
+            slowest: of(|sample| sample.slowest),
             pss_bytes: of(|sample| sample.pss_bytes),
             errors: samples.iter().map(|sample| sample.errors).sum(),
         };
@@ -137,8 +140,19 @@ impl Report {
 
 fn details(standings: &[Standing]) -> Grid {
     let mut grid = Grid::new([
-        "server", "req/s", "÷ peer", "÷ limit", "CPU µs", "±", "÷ peer", "÷ limit", "p50 ms",
-        "p99 ms", "PSS MB", "errors",
+        "server",
+        "req/s",
+        "÷ peer",
+        "÷ limit",
+        "CPU µs",
+        "±",
+        "÷ peer",
+        "÷ limit",
+        "p50 ms",
+        "p99 ms",
+        "slowest ms",
+        "PSS MB",
+        "errors",
     ]);
     let peers = || standings.iter().filter(|standing| standing.server.is_peer());
     let peer_rate = peers().map(|peer| peer.sample.requests_per_second).reduce(f64::max);
@@ -162,6 +176,7 @@ fn details(standings: &[Standing]) -> Grid {
             to(sample.cpu_per_request, limit.map(|limit| limit.cpu_per_request)),
             milliseconds(sample.p50),
             milliseconds(sample.p99),
+            milliseconds(sample.slowest),
             format!("{:.1}", sample.pss_bytes / 1e6),
             format!("{:.0}", sample.errors),
         ]);
@@ -171,57 +186,4 @@ fn details(standings: &[Standing]) -> Grid {
 
 fn milliseconds(figure: f64) -> String {
     if figure.is_nan() { "—".into() } else { format!("{figure:.2}") }
-}
-
-/// Three digits that matter, no more.
-fn digits(figure: f64) -> String {
-    match figure {
-        figure if figure >= 100.0 => format!("{figure:.0}"),
-        figure if figure >= 10.0 => format!("{figure:.1}"),
-        figure => format!("{figure:.2}"),
-    }
-}
-
-/// Rows and columns of words.
-struct Grid {
-    header: Vec<String>,
-    rows: Vec<Vec<String>>,
-}
-
-impl Grid {
-    fn new<'a>(header: impl IntoIterator<Item = &'a str>) -> Grid {
-        Grid { header: header.into_iter().map(Into::into).collect(), rows: Vec::new() }
-    }
-
-    /// The first column to the left, figures to the right.
-    fn text(&self) -> String {
-        let lines = || std::iter::once(&self.header).chain(&self.rows);
-        let widths: Vec<usize> = (0..self.header.len())
-            .map(|column| lines().map(|line| line[column].chars().count()).max().unwrap_or(0))
-            .collect();
-        let mut text = String::new();
-        for line in lines() {
-            for (column, (word, &width)) in line.iter().zip(&widths).enumerate() {
-                let _ = if column == 0 {
-                    write!(text, "{word:<width$}")
-                } else {
-                    write!(text, "  {word:>width$}")
-                };
-            }
-            text.push('\n');
-        }
-        text
-    }
-
-    fn markdown(&self) -> String {
-        let mut text = format!(
-            "| {} |\n|---|{}\n",
-            self.header.join(" | "),
-            "---:|".repeat(self.header.len() - 1)
-        );
-        for row in &self.rows {
-            let _ = writeln!(text, "| {} |", row.join(" | "));
-        }
-        text
-    }
 }

@@ -111,7 +111,7 @@ impl Driven {
     /// A letter comes.
     fn is_told(&mut self, delivery: Delivery) {
         self.local.freshness = Freshness::Unknown;
-        self.local.begin_turn(self.send_budget);
+        self.local.begin_turn(self.send_budget, self.send_budget);
         self.verdict = self.connection.deliver(delivery, &mut self.local);
         self.check();
         self.goes_on();
@@ -165,7 +165,7 @@ impl Driven {
             // A turn begins with the file changes.
             self.local.files.look();
             self.local.freshness = self.connection.note(edge);
-            self.local.begin_turn(self.send_budget);
+            self.local.begin_turn(self.send_budget, self.send_budget);
             self.verdict = self.connection.drive(&mut self.local);
             self.check();
         }
@@ -175,7 +175,7 @@ impl Driven {
     fn has_its_turn(&mut self) {
         assert_eq!(self.verdict, Verdict::Again);
         self.local.freshness = Freshness::Unknown;
-        self.local.begin_turn(self.send_budget);
+        self.local.begin_turn(self.send_budget, self.send_budget);
         self.verdict = self.connection.drive(&mut self.local);
         self.check();
     }
@@ -198,7 +198,7 @@ impl Driven {
             && self.connection.deadline() <= self.local.clock.monotonic()
         {
             self.local.freshness = Freshness::Unknown;
-            self.local.begin_turn(self.send_budget);
+            self.local.begin_turn(self.send_budget, self.send_budget);
             self.verdict = self.connection.expire(&mut self.local);
             self.check();
             self.goes_on();

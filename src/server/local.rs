@@ -111,10 +111,10 @@ impl Local {
         }
     }
 
-    /// Begins a turn in which so many bytes of files may be sent.
-    pub fn begin_turn(&mut self, send_budget: usize) {
-        self.send_budget = send_budget;
-        self.piece_bytes = send_budget;
+    /// Begins a turn in which so many bytes of files may be sent, in pieces of so many.
+    pub fn begin_turn(&mut self, turn_bytes: usize, piece_bytes: usize) {
+        self.send_budget = turn_bytes;
+        self.piece_bytes = piece_bytes;
     }
 
     /// Whether the worker may wait for the disk.

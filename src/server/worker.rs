@@ -139,7 +139,8 @@ impl Worker {
         }
         // The time, once for everything that follows.
         self.local.clock.set(clock::read());
-        self.local.begin_turn(self.turns.begin());
+        let budget = self.turns.begin();
+        self.local.begin_turn(budget.turn_bytes, budget.piece_bytes);
         // File changes before any request of this batch: what was changed before a request was
         // sent was reported before it.
         if events.iter().any(|event| event.token() == CHANGES) {

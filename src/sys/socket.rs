@@ -205,5 +205,7 @@ fn is(error: &io::Error, errno: Errno) -> bool {
 const BACKLOG: i32 = 4096;
 
 /// Bytes that wait in the send buffer without having been sent. It keeps a large file from filling
-/// a buffer that grows past the CPU caches, and leaves what is in flight unbounded.
-const UNSENT_BYTES_MAX: u32 = 64 * 1024;
+/// a buffer that grows past the CPU caches, and leaves what is in flight unbounded. The kernel asks
+/// for more when half of it is left, which is soon enough for a link of any length: what is in flight
+/// is not counted.
+const UNSENT_BYTES_MAX: u32 = 32 * 1024;
