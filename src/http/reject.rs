@@ -17,7 +17,7 @@ pub enum Reject {
     HeadersTooLarge,
     /// A major version other than 1 (RFC 9110 §15.6.6).
     VersionUnsupported,
-    /// A method that this server does not know (RFC 9110 §9.1).
+    /// A method whose name is longer than any (RFC 9112 §3).
     MethodUnknown,
     /// A transfer coding other than `chunked` (RFC 9112 §6.1).
     TransferCodingUnknown,
@@ -55,7 +55,7 @@ impl fmt::Display for Reject {
             Reject::TargetTooLong => "request line too long",
             Reject::HeadersTooLarge => "headers too large or too many",
             Reject::VersionUnsupported => "HTTP version not supported",
-            Reject::MethodUnknown => "method not known",
+            Reject::MethodUnknown => "name of the method too long",
             Reject::TransferCodingUnknown => "transfer coding not known",
             Reject::ExpectationUnknown => "expectation not known",
             Reject::Misdirected => "https target on a connection without TLS",

@@ -19,10 +19,16 @@ pub struct Request<'a> {
     pub(crate) version: Version,
     pub(crate) host: &'a [u8],
     pub(crate) path: Cow<'a, [u8]>,
+    /// As it stands in the request line.
+    pub(crate) target: &'a [u8],
+    /// The path in it.
+    pub(crate) raw_path: &'a [u8],
     pub(crate) query: Option<&'a [u8]>,
     pub(crate) headers: &'a HeaderTable,
     pub(crate) bytes: &'a [u8],
     pub(crate) peer: Option<SocketAddr>,
+    /// Where the server listens for it; `None` on a Unix socket, and where nobody asks.
+    pub(crate) listener: Option<SocketAddr>,
     /// How much of the path the location that was chosen has used up.
     pub(crate) matched: usize,
 }

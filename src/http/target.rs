@@ -17,6 +17,8 @@ pub struct Target<'a> {
     pub authority: Option<&'a [u8]>,
     /// The decoded, normalised path; `*` alone for asterisk-form.
     pub path: Cow<'a, [u8]>,
+    /// The path as it came.
+    pub raw_path: &'a [u8],
     /// What follows the first `?`, as it came.
     pub query: Option<&'a [u8]>,
 }
@@ -33,7 +35,12 @@ impl<'a> Target<'a> {
     pub fn parse(method: Method, raw: &'a [u8]) -> Result<Target<'a>, Reject> {
         // What nearly every target is.
         if method != Method::Connect && raw.starts_with(b"/") && is_plain(raw) && is_normal(raw) {
-            return Ok(Target { authority: None, path: Cow::Borrowed(raw), query: None });
+            return Ok(Target {
+                authority: None,
+                path: Cow::Borrowed(raw),
+                raw_path: raw,
+                query: None,
+            });
         }
         if raw.contains(&b'#') {
             return Err(Reject::Malformed("fragment in the request target"));
@@ -41,14 +48,17 @@ impl<'a> Target<'a> {
         match (method, raw) {
             (Method::Connect, _) => {
                 check_authority(raw)?;
-                Ok(Target { authority: Some(raw), path: Cow::Borrowed(b"/"), query: None })
+                Ok(Target::bare(Some(raw), b"/", None))
             }
-            (Method::Options, b"*") => {
-                Ok(Target { authority: None, path: Cow::Borrowed(b"*"), query: None })
-            }
+            (Method::Options, b"*") => Ok(Target::bare(None, raw, None)),
             (_, [b'/', ..]) => Target::origin(None, raw),
             _ => Target::absolute(method, raw),
         }
+    }
+
+    /// With a path that needs no decoding.
+    fn bare(authority: Option<&'a [u8]>, path: &'a [u8], query: Option<&'a [u8]>) -> Target<'a> {
+        Target { authority, path: Cow::Borrowed(path), raw_path: path, query }
     }
 
     fn origin(authority: Option<&'a [u8]>, raw: &'a [u8]) -> Result<Target<'a>, Reject> {
@@ -56,7 +66,7 @@ impl<'a> Target<'a> {
             Some(mark) => (&raw[..mark], Some(&raw[mark + 1..])),
             None => (raw, None),
         };
-        Ok(Target { authority, path: normalise(path)?, query })
+        Ok(Target { authority, path: normalise(path)?, raw_path: path, query })
     }
 
     fn absolute(method: Method, raw: &'a [u8]) -> Result<Target<'a>, Reject> {
@@ -80,15 +90,9 @@ impl<'a> Target<'a> {
         check_authority(authority)?;
         match rest {
             // RFC 9112 §3.2.4: OPTIONS for a URI without path and query means the server itself.
-            [] if method == Method::Options => {
-                Ok(Target { authority: Some(authority), path: Cow::Borrowed(b"*"), query: None })
-            }
-            [] => Ok(Target { authority: Some(authority), path: Cow::Borrowed(b"/"), query: None }),
-            [b'?', query @ ..] => Ok(Target {
-                authority: Some(authority),
-                path: Cow::Borrowed(b"/"),
-                query: Some(query),
-            }),
+            [] if method == Method::Options => Ok(Target::bare(Some(authority), b"*", None)),
+            [] => Ok(Target::bare(Some(authority), b"/", None)),
+            [b'?', query @ ..] => Ok(Target::bare(Some(authority), b"/", Some(query))),
             _ => Target::origin(Some(authority), rest),
         }
     }
@@ -195,7 +199,38 @@ fn normalise(raw: &[u8]) -> Result<Cow<'_, [u8]>, Reject> {
     if decoded.contains(&0) {
         return Err(Reject::Malformed("NUL in the path"));
     }
-    Ok(Cow::Owned(remove_dot_segments(&decoded)))
+    Ok(Cow::Owned(remove_dot_segments(&decoded, Slashes::Merged)))
+}
+
+/// A path that [`Target::parse`] has accepted, decoded as it came: repeated slashes are kept. Dot segments
+/// are removed, so that merging its slashes gives the path that a location was found by: nobody behind
+/// that location is told of a path outside it.
+pub fn decode_keeping_slashes(raw: &[u8]) -> Cow<'_, [u8]> {
+    if is_plain(raw) && is_normal(raw) {
+        return Cow::Borrowed(raw);
+    }
+    let decoded: Cow<'_, [u8]> = percent_decode(raw).into();
+    Cow::Owned(remove_dot_segments(&decoded, Slashes::Kept))
+}
+
+/// Splits a path of [`decode_keeping_slashes`] behind a prefix of the path with merged slashes. `None`: it
+/// has no such prefix.
+pub fn split_keeping_slashes<'a>(path: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
+    let mut rest = path;
+    for &byte in prefix {
+        rest = rest.strip_prefix(&[byte])?;
+        while byte == b'/' && rest.first() == Some(&b'/') {
+            rest = &rest[1..];
+        }
+    }
+    Some(rest)
+}
+
+/// What becomes of repeated slashes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Slashes {
+    Merged,
+    Kept,
 }
 
 /// Whether nothing in it has to be cut off or decoded. This and [`is_normal`] are folds without an
@@ -220,13 +255,17 @@ fn check_percent_encoding(raw: &[u8]) -> Result<(), Reject> {
     if sound { Ok(()) } else { Err(Reject::Malformed("bad percent-encoding")) }
 }
 
-fn remove_dot_segments(path: &[u8]) -> Vec<u8> {
+fn remove_dot_segments(path: &[u8], slashes: Slashes) -> Vec<u8> {
     let mut normal = Vec::with_capacity(path.len());
     let mut segments = path.split(|&byte| byte == b'/').skip(1).peekable();
     while let Some(segment) = segments.next() {
         let last = segments.peek().is_none();
         match segment {
             b".." => {
+                // Empty segments are none that it could lead out of.
+                while normal.last() == Some(&b'/') {
+                    normal.pop();
+                }
                 let parent = memchr::memrchr(b'/', &normal).unwrap_or(0);
                 normal.truncate(parent);
                 if last {
@@ -234,7 +273,7 @@ fn remove_dot_segments(path: &[u8]) -> Vec<u8> {
                 }
             }
             b"." | b"" => {
-                if last {
+                if last || segment.is_empty() && slashes == Slashes::Kept {
                     normal.push(b'/');
                 }
             }
@@ -304,6 +343,60 @@ mod tests {
             ("/", "/"),
         ] {
             assert_eq!(path(raw).as_deref(), Ok(expected), "{raw}");
+        }
+    }
+
+    #[test]
+    fn slashes_are_kept_where_that_is_asked_for() {
+        for (raw, expected) in [
+            ("/x/https://e/a", "/x/https://e/a"),
+            ("/%2F%2F", "///"),
+            ("//", "//"),
+            ("/a//", "/a//"),
+            ("/a//./b", "/a//b"),
+            ("/a//../b", "/b"),
+            ("/a//..", "/"),
+            ("//../a", "/a"),
+            ("/a//b/../c", "/a//c"),
+            ("/a/%2e%2e%2f/c", "//c"),
+            ("/plain", "/plain"),
+        ] {
+            let kept = decode_keeping_slashes(raw.as_bytes());
+            assert_eq!(String::from_utf8_lossy(&kept), expected, "{raw}");
+        }
+    }
+
+    /// Every path of a few pieces.
+    #[test]
+    fn a_path_with_its_slashes_never_leads_elsewhere_than_the_one_without() {
+        const PIECES: [&str; 6] = ["/", "a", ".", "..", "%2f", "%2e"];
+        for number in 0..6usize.pow(7) {
+            let raw: String = std::iter::once("/")
+                .chain((0..7).map(|place| PIECES[number / 6usize.pow(place) % 6]))
+                .collect();
+            let target = Target::parse(Method::Get, raw.as_bytes()).expect("it is sound");
+            let kept = decode_keeping_slashes(target.raw_path);
+            let mut merged = kept.to_vec();
+            merged.dedup_by(|a, b| (*a, *b) == (b'/', b'/'));
+            assert_eq!(merged, *target.path, "{raw}");
+            for end in 0..=target.path.len() {
+                assert!(split_keeping_slashes(&kept, &target.path[..end]).is_some(), "{raw} {end}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_path_is_split_behind_a_prefix_whatever_its_slashes() {
+        for (path, prefix, expected) in [
+            ("/app//x", "/app", Some("//x")),
+            ("//app/x", "/app", Some("/x")),
+            ("//app", "", Some("//app")),
+            ("/a///b//c", "/a/b", Some("//c")),
+            ("/apple", "/app", Some("le")),
+            ("/x", "/app", None),
+        ] {
+            let rest = split_keeping_slashes(path.as_bytes(), prefix.as_bytes());
+            assert_eq!(rest, expected.map(str::as_bytes), "{path} {prefix}");
         }
     }
 

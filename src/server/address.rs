@@ -39,6 +39,14 @@ impl Address {
         };
         Ok(ips.into_iter().map(|ip| Address::Tcp(SocketAddr::new(ip, port))).collect())
     }
+
+    /// `None` for a Unix socket.
+    pub(super) fn tcp(&self) -> Option<SocketAddr> {
+        match self {
+            Address::Tcp(address) => Some(*address),
+            Address::Unix(_) => None,
+        }
+    }
 }
 
 fn unix(path: &str) -> Result<Vec<Address>, String> {

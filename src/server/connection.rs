@@ -47,6 +47,8 @@ const CLOSE: Step = Step::Verdict(Verdict::Close);
 pub struct Connection<T> {
     id: ConnectionId,
     peer: Option<SocketAddr>,
+    /// Which of the worker's listeners it came through.
+    listener: u16,
     transport: T,
     state: State,
     active: Option<Box<Active>>,
@@ -66,6 +68,7 @@ impl<T: Transport> Connection<T> {
     pub fn new(
         id: ConnectionId,
         peer: Option<SocketAddr>,
+        listener: u16,
         transport: T,
         local: &Local,
     ) -> Connection<T> {
@@ -73,6 +76,7 @@ impl<T: Transport> Connection<T> {
         Connection {
             id,
             peer,
+            listener,
             transport,
             state: State::Idle,
             active: None,
@@ -261,6 +265,7 @@ impl<T: Transport> Connection<T> {
         let mut answer = None;
         match active.session.request(active.inbox.bytes(), self.peer) {
             Ok(mut request) => {
+                request.listener = local.listening_at(self.listener);
                 let mut desk = Desk {
                     files: &mut local.files,
                     freshness: &mut local.freshness,

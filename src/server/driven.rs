@@ -311,7 +311,7 @@ impl Driven {
 
 fn accepted(local: &mut Local) -> (Connection<Script>, Script) {
     let client = Script::new();
-    let connection = Connection::new(ConnectionId::new(1, 1), None, client.clone(), local);
+    let connection = Connection::new(ConnectionId::new(1, 1), None, 0, client.clone(), local);
     (connection, client)
 }
 

@@ -18,6 +18,7 @@ use crate::http::h1::head::HeadLimits;
 use crate::site::pipe::{self, ContentReader, Inlet};
 use crate::site::{self, Freshness, Site};
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -45,6 +46,8 @@ pub struct Local {
     pub scratch: Vec<u8>,
     pub stage: Stage,
     pub gateway: Gateway,
+    /// The addresses of the worker's listeners; `None` for a Unix socket.
+    pub listening: Vec<Option<SocketAddr>>,
     /// Who may wait. Without them the worker waits for the disk itself, and handlers that block are
     /// not served.
     pub threads: Option<Threads>,
@@ -107,8 +110,14 @@ impl Local {
             scratch: Vec::new(),
             stage: Stage::Serving,
             gateway: Gateway::new(reactor),
+            listening: Vec::new(),
             threads: None,
         }
+    }
+
+    /// The address of a listener.
+    pub fn listening_at(&self, listener: u16) -> Option<SocketAddr> {
+        self.listening.get(usize::from(listener)).copied().flatten()
     }
 
     /// Begins a turn in which so many bytes of files may be sent, in pieces of so many.

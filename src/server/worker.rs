@@ -4,6 +4,7 @@ mod accepting;
 mod applications;
 mod turns;
 
+use super::address::Address;
 use super::application::orders::ProcessId;
 use super::clock;
 use super::connection::Connection;
@@ -83,8 +84,9 @@ impl Worker {
         poll: Poll,
         mailbox: Arc<Mailbox>,
         listeners: Arc<Listeners>,
-        local: Local,
+        mut local: Local,
     ) -> io::Result<Worker> {
+        local.listening = listeners.addresses().iter().map(Address::tcp).collect();
         let mut accepting = Vec::new();
         for (index, listener) in listeners.of_worker(number).enumerate() {
             poll.registry().register(

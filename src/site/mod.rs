@@ -121,6 +121,7 @@ impl Site {
         let method = request.method();
         let response = match self.locations.find(request.path()) {
             None if matches!(method, Method::Trace | Method::Connect) => not_allowed(Methods::READ),
+            None if self.is_unknown(method) => Response::new(Status::NOT_IMPLEMENTED),
             None => Response::new(Status::NOT_FOUND),
             Some(location) => match location.handler(method) {
                 Some(handler) => {
@@ -131,10 +132,17 @@ impl Site {
                     }
                 }
                 None if method == Method::Options => options(location.methods()),
+                None if self.is_unknown(method) => Response::new(Status::NOT_IMPLEMENTED),
                 None => not_allowed(location.methods()),
             },
         };
         self.dress(response).into()
+    }
+
+    /// Whether no handler of the site takes this method or one like it (RFC 9110 §9.1).
+    fn is_unknown(&self, method: Method) -> bool {
+        let taken = |handler: &dyn Handler| handler.methods().contains(method);
+        matches!(method, Method::Extension(_)) && !self.locations.handlers().any(taken)
     }
 
     /// The answer that a thread has found: what is a file is looked up now.

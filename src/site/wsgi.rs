@@ -7,7 +7,7 @@ use super::application::Application;
 use super::content::ContentPolicy;
 use super::handler::{Answer, Desk, Forward, Handler, Methods};
 use crate::files::SpoolPlace;
-use crate::http::{Method, Request, Status};
+use crate::http::{Request, Status};
 use crate::wsgi::ENVIRON_BYTES_MAX;
 use crate::wsgi::environ;
 use std::path::PathBuf;
@@ -81,15 +81,7 @@ impl Wsgi {
 impl Handler for Wsgi {
     /// Whatever a client may ask: which methods there are is the application's to say.
     fn methods(&self) -> Methods {
-        Methods::of(&[
-            Method::Get,
-            Method::Head,
-            Method::Post,
-            Method::Put,
-            Method::Patch,
-            Method::Delete,
-            Method::Options,
-        ])
+        Methods::ALL
     }
 
     fn content_policy(&self, _request: &Request<'_>) -> ContentPolicy {

@@ -2,6 +2,7 @@
 
 use super::marshal;
 use crate::http::h1::write::write_number;
+use crate::http::target::{decode_keeping_slashes, split_keeping_slashes};
 use crate::http::{Request, Version};
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
@@ -18,13 +19,18 @@ pub fn write(out: &mut Vec<u8>, request: &Request<'_>, prefix_bytes: usize, cont
         marshal::text_latin_1(out, name.as_bytes());
         marshal::text_latin_1(out, value);
     };
-    let path = request.path();
-    let (prefix, rest) = path.split_at_checked(prefix_bytes).unwrap_or((b"", path));
+    let path = decode_keeping_slashes(request.raw_path);
+    let (prefix, _) = request.path().split_at_checked(prefix_bytes).unwrap_or_default();
     put("REQUEST_METHOD", request.method().as_str().as_bytes());
     put("SCRIPT_NAME", prefix);
-    put("PATH_INFO", rest);
+    put("PATH_INFO", split_keeping_slashes(&path, prefix).unwrap_or(request.path_in_location()));
     put("QUERY_STRING", request.query().unwrap_or_default());
-    let (name, port) = authority(request.host());
+    put("REQUEST_URI", request.target);
+    let mut text = Vec::with_capacity(TEXT_BYTES_USUAL);
+    if request.host().is_empty() {
+        write_listener(&mut text, request.listener);
+    }
+    let (name, port) = authority(if text.is_empty() { request.host() } else { &text });
     put("SERVER_NAME", name);
     put("SERVER_PORT", port);
     put(
@@ -35,7 +41,7 @@ pub fn write(out: &mut Vec<u8>, request: &Request<'_>, prefix_bytes: usize, cont
         },
     );
     put("wsgi.url_scheme", b"http");
-    let mut text = Vec::with_capacity(TEXT_BYTES_USUAL);
+    text.clear();
     match request.peer() {
         Some(peer) => {
             write_address(&mut text, peer);
@@ -50,6 +56,10 @@ pub fn write(out: &mut Vec<u8>, request: &Request<'_>, prefix_bytes: usize, cont
         text.clear();
         write_number(&mut text, content_bytes);
         put("CONTENT_LENGTH", &text);
+    }
+    // RFC 9112 §3.2.2: an absolute target counts, not the header.
+    if !request.host().is_empty() || request.header("Host").is_some() {
+        put("HTTP_HOST", request.host());
     }
     headers(out, request);
     marshal::dict_end(out);
@@ -110,14 +120,25 @@ fn variable(out: &mut Vec<u8>, name: &[u8]) {
     marshal::text_latin_1(out, &variable);
 }
 
-/// Host and port as the client named them.
+/// Name and port of the server for a client that names none.
+fn write_listener(out: &mut Vec<u8>, listener: Option<SocketAddr>) {
+    let written = match listener {
+        Some(address) if address.ip().is_unspecified() => {
+            write!(out, "localhost:{}", address.port())
+        }
+        Some(address) => write!(out, "{address}"),
+        None => write!(out, "localhost"),
+    };
+    written.expect("a Vec takes what it is given");
+}
+
+/// Host and port, which is 80 where there is none.
 fn authority(host: &[u8]) -> (&[u8], &[u8]) {
     let colon = memchr::memrchr(b':', host);
     match colon.map(|colon| (&host[..colon], &host[colon + 1..])) {
-        Some((name, port)) if !port.is_empty() && port.iter().all(u8::is_ascii_digit) => {
-            (name, port)
-        }
-        _ if host.is_empty() => (b"localhost", b"80"),
+        Some((name, b"")) => (name, b"80"),
+        Some((name, port)) if port.iter().all(u8::is_ascii_digit) => (name, port),
+        // Without a colon, or with those of an IPv6 address alone.
         _ => (host, b"80"),
     }
 }
@@ -130,7 +151,7 @@ fn is(name: &[u8], other: &[u8]) -> bool {
 const TEXT_BYTES_USUAL: usize = 45;
 
 /// What is said in another way, or must not be said.
-const LEFT_OUT: [&[u8]; 3] = [b"Content-Length", b"Transfer-Encoding", b"Proxy"];
+const LEFT_OUT: [&[u8]; 4] = [b"Content-Length", b"Host", b"Transfer-Encoding", b"Proxy"];
 
 #[cfg(test)]
 mod tests {
@@ -145,7 +166,8 @@ mod tests {
         let mut session = Session::new();
         session.read_head(head.as_bytes(), &limits).expect("sound").expect("complete");
         let peer = "192.0.2.1:7".parse().expect("an address");
-        let request = session.request(head.as_bytes(), Some(peer)).expect("sound");
+        let mut request = session.request(head.as_bytes(), Some(peer)).expect("sound");
+        request.listener = Some("127.0.0.1:8080".parse().expect("an address"));
         let mut out = Vec::new();
         write(&mut out, &request, prefix_bytes, content_bytes);
         let mut rest = &out[1..];
@@ -182,6 +204,7 @@ mod tests {
         );
         for (name, expected) in [
             ("REQUEST_METHOD", "POST"),
+            ("REQUEST_URI", "/app/a%20b/%C3%A9?x=%20y"),
             ("SCRIPT_NAME", "/app"),
             ("PATH_INFO", "/a b/\u{c3}\u{a9}"),
             ("QUERY_STRING", "x=%20y"),
@@ -199,6 +222,52 @@ mod tests {
             assert_eq!(value(&it, name), Some(expected), "{name}");
         }
         assert_eq!(it.iter().filter(|(name, _)| name == "HTTP_X_ONE").count(), 1);
+    }
+
+    /// RFC 9112 §3.2.2, RFC 3875 §4.1.14.
+    #[test]
+    fn the_server_is_called_as_the_client_calls_it_or_as_it_listens() {
+        for (head, host, name, port) in [
+            ("GET http://a/ HTTP/1.1\r\nHost: b:1\r\n", Some("a"), "a", "80"),
+            ("GET http://a:81/ HTTP/1.1\r\nHost: b\r\n", Some("a:81"), "a", "81"),
+            ("GET http://a/ HTTP/1.0\r\n", Some("a"), "a", "80"),
+            ("GET / HTTP/1.1\r\nHost: localhost:\r\n", Some("localhost:"), "localhost", "80"),
+            ("GET / HTTP/1.1\r\nHost: [::1]:\r\n", Some("[::1]:"), "[::1]", "80"),
+            ("GET / HTTP/1.1\r\nHost: [::1]:8\r\n", Some("[::1]:8"), "[::1]", "8"),
+            ("GET / HTTP/1.1\r\nHost:\r\n", Some(""), "127.0.0.1", "8080"),
+            ("GET / HTTP/1.0\r\n", None, "127.0.0.1", "8080"),
+        ] {
+            let it = environ(&format!("{head}\r\n"), 0, 0);
+            assert_eq!(value(&it, "HTTP_HOST"), host, "{head}");
+            assert_eq!(value(&it, "SERVER_NAME"), Some(name), "{head}");
+            assert_eq!(value(&it, "SERVER_PORT"), Some(port), "{head}");
+        }
+        let told = |listener: &str| {
+            let mut out = Vec::new();
+            write_listener(&mut out, listener.parse().ok());
+            String::from_utf8(out).expect("it is text")
+        };
+        assert_eq!(told("[::1]:8080"), "[::1]:8080");
+        assert_eq!(told("0.0.0.0:8080"), "localhost:8080");
+        assert_eq!(told("of a Unix socket"), "localhost");
+    }
+
+    #[test]
+    fn the_path_is_told_with_its_slashes_and_the_target_as_it_came() {
+        for (target, prefix_bytes, script, path) in [
+            ("/x/https://e/a", 0, "", "/x/https://e/a"),
+            ("/%2F%2F?a=//", 0, "", "///"),
+            ("//app//x", 4, "/app", "//x"),
+            ("/app/a//../b/%2e/c", 4, "/app", "/b/c"),
+            ("/x/../app//", 4, "/app", "//"),
+            ("http://h//a", 0, "", "//a"),
+            ("http://h", 0, "", "/"),
+        ] {
+            let it = environ(&format!("GET {target} HTTP/1.1\r\nHost: h\r\n\r\n"), prefix_bytes, 0);
+            assert_eq!(value(&it, "SCRIPT_NAME"), Some(script), "{target}");
+            assert_eq!(value(&it, "PATH_INFO"), Some(path), "{target}");
+            assert_eq!(value(&it, "REQUEST_URI"), Some(target));
+        }
     }
 
     #[test]

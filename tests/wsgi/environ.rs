@@ -33,7 +33,11 @@ fn a_path_under_a_mount_is_split_after_it() {
         ("/app/caf%C3%A9/%e2%82%ac", r#""/caf\u00c3\u00a9/\u00e2\u0082\u00ac""#, r#""""#),
         ("/app/%FF%01", r#""/\u00ff\u0001""#, r#""""#),
         ("/app/x/", r#""/x/""#, r#""""#),
-        ("/app//x///y", r#""/x/y""#, r#""""#),
+        ("/app//x///y", r#""//x///y""#, r#""""#),
+        ("/app/x/https://e/a", r#""/x/https://e/a""#, r#""""#),
+        ("/app/%2F%2F", r#""///""#, r#""""#),
+        ("//app/x", r#""/x""#, r#""""#),
+        ("/app/x//../y", r#""/y""#, r#""""#),
         ("/app/x/../y/./z", r#""/y/z""#, r#""""#),
         ("/app/%61pp?%61", r#""/app""#, r#""%61""#),
         ("/%61pp/x", r#""/x""#, r#""""#),
@@ -44,6 +48,8 @@ fn a_path_under_a_mount_is_split_after_it() {
         has(&reply, "SCRIPT_NAME", r#""/app""#);
         has(&reply, "PATH_INFO", path_info);
         has(&reply, "QUERY_STRING", query);
+        has(&reply, "REQUEST_URI", &format!("{target:?}"));
+        has(&reply, "RAW_URI", &format!("{target:?}"));
     }
     // Neighbours of the mount are no part of it, and no spelling leads out of it.
     for outside in ["/apple", "/ap", "/app/../app2"] {
@@ -52,6 +58,49 @@ fn a_path_under_a_mount_is_split_after_it() {
     dump.get("/app/../index.html").expect(200).body("from www\n");
     for refused in ["/app/%zz", "/app/%00"] {
         dump.get(refused).expect(400);
+    }
+}
+
+/// RFC 9110 §9.1: which methods there are is the application's to say.
+#[test]
+fn any_method_reaches_an_application() {
+    let Some(dump) = dump_at("/app") else { return };
+    for method in ["PROPFIND", "REPORT", "MKCALENDAR", "get", "X-!#$%&'*+.^_`|~1"] {
+        let reply = dump.request(method, "/app/x").send();
+        reply.expect(200);
+        has(&reply, "REQUEST_METHOD", &format!("{method:?}"));
+    }
+    // Files know nothing of it, but the server does.
+    let reply = dump.request("PROPFIND", "/index.html").send();
+    reply.expect(405).header("Allow", "GET, HEAD, OPTIONS");
+    for method in ["TRACE", "CONNECT"] {
+        let target = if method == "CONNECT" { "a.example:80" } else { "/app/x" };
+        dump.request(method, target).send().expect(405);
+    }
+    dump.request(&"M".repeat(25), "/app/x").send().expect(501);
+}
+
+/// RFC 9112 §3.2.2.
+#[test]
+fn the_server_is_called_as_the_target_calls_it_then_as_host_does_then_as_it_listens() {
+    let Some(dump) = dump_at("/app") else { return };
+    let own = dump.authority();
+    let (ip, port) = own.split_once(':').expect("it has a port");
+    for (head, host, name, port) in [
+        ("GET http://a/app/ HTTP/1.1\r\nHost: b:1\r\n", Some("a"), "a", "80"),
+        ("GET /app/ HTTP/1.1\r\nHost: localhost:\r\n", Some("localhost:"), "localhost", "80"),
+        ("GET /app/ HTTP/1.0\r\n", None, ip, port),
+    ] {
+        let mut client = dump.connect();
+        client.send(format!("{head}Connection: close\r\n\r\n"));
+        let reply = client.reply();
+        reply.expect(200);
+        has(&reply, "SERVER_NAME", &format!("{name:?}"));
+        has(&reply, "SERVER_PORT", &format!("{port:?}"));
+        match host {
+            Some(host) => has(&reply, "HTTP_HOST", &format!("{host:?}")),
+            None => has_no(&reply, "HTTP_HOST"),
+        }
     }
 }
 

@@ -47,6 +47,7 @@ def environ(method="GET", path="/", **more):
         "SCRIPT_NAME": "",
         "PATH_INFO": path,
         "QUERY_STRING": "",
+        "REQUEST_URI": path,
         "SERVER_NAME": "localhost",
         "SERVER_PORT": "80",
         "SERVER_PROTOCOL": "HTTP/1.1",

@@ -80,17 +80,21 @@ impl Session {
     ) -> Result<Request<'a>, Reject> {
         let head = self.parser.head();
         let host = host(head, bytes)?;
-        let target = Target::parse(head.method, head.target.of(bytes))?;
+        let raw = head.target.of(bytes);
+        let target = Target::parse(head.method, raw)?;
         Ok(Request {
             method: head.method,
             version: head.version,
             // RFC 9112 §3.2.2: the authority of an absolute target replaces Host.
             host: target.authority.unwrap_or(host),
             path: target.path,
+            target: raw,
+            raw_path: target.raw_path,
             query: target.query,
             headers: &head.headers,
             bytes,
             peer,
+            listener: None,
             matched: 0,
         })
     }

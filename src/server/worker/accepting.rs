@@ -48,7 +48,7 @@ impl Worker {
                 return Accepting::Ready;
             }
             match socket::accept(listener) {
-                Ok((socket, peer)) => self.welcome(socket, peer),
+                Ok((socket, peer)) => self.welcome(socket, peer, index as u16),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     return Accepting::Asleep;
                 }
@@ -77,12 +77,12 @@ impl Worker {
         Accepting::Paused(now + PAUSE)
     }
 
-    fn welcome(&mut self, socket: OwnedFd, peer: Option<SocketAddr>) {
+    fn welcome(&mut self, socket: OwnedFd, peer: Option<SocketAddr>, listener: u16) {
         let entry = self.connections.vacant_entry();
         self.generation = self.generation.wrapping_add(1);
         let slot = entry.key();
         let id = ConnectionId::new(slot as u32, self.generation);
-        let connection = Connection::new(id, peer, Plain::new(socket), &self.local);
+        let connection = Connection::new(id, peer, listener, Plain::new(socket), &self.local);
         entry.insert(Slot { connection, registered: Registered::No });
         self.fresh.push(id);
     }

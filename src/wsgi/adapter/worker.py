@@ -71,6 +71,7 @@ class Server(threading.Thread):
         Lines.serving[thread] = environ
         spooled = None
         environ.update(self.constants)
+        environ["RAW_URI"] = environ["REQUEST_URI"]  # as gunicorn calls it
         try:
             if type(content) is bytes:
                 environ["wsgi.input"] = io.BytesIO(content)
