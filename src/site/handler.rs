@@ -152,7 +152,7 @@ impl Methods {
     pub const READ: Methods = Methods(bit(Method::Get) | bit(Method::Head));
 
     /// Every method that a handler may take, those that this server does not know among them.
-    pub const ALL: Methods = Methods(u16::MAX & !bit(Method::Trace) & !bit(Method::Connect));
+    pub const ALL: Methods = Methods(!(bit(Method::Trace) | bit(Method::Connect)));
 
     /// Those that this server does not know.
     pub const EXTENSIONS: Methods = Methods(1 << 15);

@@ -120,7 +120,7 @@ fn what_cannot_be_read_is_refused_and_the_connection_ends() {
         ("GET /hello HTTP/1.1\r\n\r\n", 400),
         ("GET /hello HTTP/1.1\r\nHost : a\r\n", 400),
         ("GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n", 400),
-        ("BREW / HTTP/1.1\r\n", 501),
+        ("A-METHOD-LONGER-THAN-ANY-OTHER / HTTP/1.1\r\n", 501),
         ("GET / HTTP/2.0\r\n", 505),
         ("GET /hello HTTP/1.1\r\nHost: a\r\nExpect: tea\r\n\r\n", 417),
         ("\x16\x03\x01\x02\x00\n", 400),
