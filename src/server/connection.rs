@@ -23,9 +23,11 @@ mod waiting;
 use super::exchange::{Active, After, delimiter};
 use super::id::ConnectionId;
 use super::local::Local;
+use super::share::Share;
 use super::state::{Awaited, Queue, Requests, State, Verdict};
 use super::transport::{Edge, Read, Transport};
 use crate::files::Disk;
+use crate::http::Method;
 use crate::http::h1::body::BodyEnd;
 use crate::http::h1::write::{Delimiter, Persistence};
 use crate::site::{Answer, Content, Desk, Freshness, Response};
@@ -131,18 +133,22 @@ impl<T: Transport> Connection<T> {
 
     /// Goes as far as it can.
     pub fn drive(&mut self, local: &mut Local) -> Verdict {
-        let mut reads = READS_PER_TURN;
+        local.share = Share::new();
+        let verdict = self.go(local);
+        local.work_done = local.work_done.saturating_add(local.share.spent());
+        verdict
+    }
+
+    fn go(&mut self, local: &mut Local) -> Verdict {
         loop {
             let step = match self.state {
                 State::Idle => self.wake(local),
-                State::Head => self.read_head(&mut reads, local),
-                State::Body => self.take_content(&mut reads, local),
-                State::Waiting(Awaited::Production) => {
-                    self.pump_and(&mut reads, local, |_, _| SLEEP)
-                }
+                State::Head => self.read_head(local),
+                State::Body => self.take_content(local),
+                State::Waiting(Awaited::Production) => self.pump_and(local, |_, _| SLEEP),
                 State::Waiting(_) => SLEEP,
-                State::Sending => self.pump_and(&mut reads, local, Connection::send),
-                State::Lingering => self.linger(&mut reads, local),
+                State::Sending => self.pump_and(local, Connection::send),
+                State::Lingering => self.linger(local),
             };
             match step {
                 Step::Next(state) => self.state = state,
@@ -176,12 +182,16 @@ impl<T: Transport> Connection<T> {
         Step::Next(State::Head)
     }
 
-    fn read_head(&mut self, reads: &mut usize, local: &mut Local) -> Step {
+    fn read_head(&mut self, local: &mut Local) -> Step {
         loop {
             let Some(active) = &mut self.active else {
                 return CLOSE;
             };
             if !active.inbox.is_empty() {
+                // What is gathered stays so: it may be this very turn that goes on with it.
+                if local.share.is_used_up() {
+                    return Step::Verdict(Verdict::Again);
+                }
                 if active.started.is_none() {
                     active.started = Some(local.clock.monotonic());
                     self.deadline = local.clock.monotonic() + local.limits.head_timeout;
@@ -196,28 +206,29 @@ impl<T: Transport> Connection<T> {
                 self.deadline = local.clock.monotonic() + local.limits.send_timeout;
                 return Step::Next(State::Sending);
             }
-            if let Err(step) = self.receive(reads, local) {
+            if let Err(step) = self.receive(local) {
                 return step;
             }
         }
     }
 
     /// Reads once. An error is the step to take when no bytes came.
-    fn receive(&mut self, reads: &mut usize, local: &mut Local) -> Result<(), Step> {
+    fn receive(&mut self, local: &mut Local) -> Result<(), Step> {
         let Some(active) = &mut self.active else {
             return Err(CLOSE);
         };
-        if *reads == 0 {
+        if local.share.is_used_up() && self.transport.is_readable() {
             return Err(Step::Verdict(Verdict::Again));
         }
         // Only what the first read of a turn brings can have been reported by epoll.
-        if *reads < READS_PER_TURN {
+        if !local.share.has_read_nothing() {
             local.freshness = Freshness::Unknown;
         }
-        *reads -= 1;
+        local.share.spend_read();
         match self.transport.read(active.inbox.room(local.limits.head_bytes_max)) {
             Ok(Read::Bytes(count)) => {
                 active.inbox.arrived(count);
+                local.share.spend_bytes(count as u64);
                 Ok(())
             }
             Ok(Read::Blocked) if self.state == State::Head && active.inbox.is_empty() => {
@@ -326,6 +337,7 @@ impl<T: Transport> Connection<T> {
             return Step::Next(State::Sending);
         }
         active.inbox.consume(active.head_bytes.max(active.body_end));
+        active.inbox.narrow();
         if let Content::Spooled(spool) = std::mem::take(&mut active.content) {
             local.drop_elsewhere(spool);
         }
@@ -344,6 +356,10 @@ impl<T: Transport> Connection<T> {
 
     fn queue(&mut self, response: Response, persistence: Persistence, local: &mut Local) {
         if let Some(active) = &mut self.active {
+            local.share.spend_request();
+            if active.session.head().method != Method::Head {
+                local.share.spend_bytes(response.body.length().unwrap_or(0));
+            }
             active.queue(response, persistence, self.peer, local);
         }
         self.requests = Requests::Some;
@@ -354,6 +370,3 @@ impl<T: Transport> Connection<T> {
 /// How often a request is asked again after the disk was read for it; then the worker waits itself,
 /// so that a disk cache under pressure cannot hold it up for ever.
 const WARMUPS_MAX: u8 = 1;
-
-/// How often one connection may read before the others have their turn.
-const READS_PER_TURN: usize = 8;

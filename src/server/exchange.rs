@@ -7,6 +7,7 @@ use super::inbox::Inbox;
 use super::intake::Intake;
 use super::local::Local;
 use super::outbox::Outbox;
+use super::share::Share;
 use crate::http::h1::body::BodyEnd;
 use crate::http::h1::session::Session;
 use crate::http::h1::write::{Delimiter, Persistence, write_head};
@@ -60,6 +61,8 @@ pub enum After {
 pub enum Taken {
     /// All that has arrived is taken in, and more is to come.
     Arrived,
+    /// The others are due; the rest of what has arrived is taken in after that.
+    Interrupted,
     /// It has to be made room first.
     Full,
     /// All of it.
@@ -115,7 +118,7 @@ impl Active {
     ///
     /// # Errors
     /// A [`Reject`] for broken framing, or when there is more of it than it may be.
-    pub fn take_content(&mut self) -> Result<Taken, Reject> {
+    pub fn take_content(&mut self, share: &mut Share) -> Result<Taken, Reject> {
         loop {
             let arrived = self.inbox.bytes().get(self.unread_at..).unwrap_or_default();
             let input = &arrived[..arrived.len().min(self.intake.room())];
@@ -139,6 +142,10 @@ impl Active {
             if input.is_empty() {
                 return Ok(Taken::Full);
             }
+            if share.is_used_up() {
+                return Ok(Taken::Interrupted);
+            }
+            share.spend_chunk();
         }
     }
 

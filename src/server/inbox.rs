@@ -7,12 +7,14 @@ pub struct Inbox {
     buffer: Vec<u8>,
     start: usize,
     end: usize,
+    /// Whether the last read took all the room that there was.
+    filled: bool,
 }
 
 impl Inbox {
     /// An empty inbox of the usual size.
     pub fn new() -> Inbox {
-        Inbox { buffer: vec![0; INBOX_BYTES], start: 0, end: 0 }
+        Inbox { buffer: vec![0; INBOX_BYTES], start: 0, end: 0, filled: false }
     }
 
     /// What has arrived and is not used up.
@@ -39,16 +41,30 @@ impl Inbox {
         &mut self.buffer[self.end..]
     }
 
-    /// Makes it large enough for reading much at once. It is not of its usual size then.
-    pub fn widen(&mut self, bytes: usize) {
-        if self.buffer.len() < bytes {
-            self.buffer.resize(bytes, 0);
+    /// Doubles it, up to so many bytes, if the last read has filled it: a client that has sent much
+    /// may send more, and one that has only announced it takes no memory.
+    pub fn widen_if_filled(&mut self, bytes_max: usize) {
+        if self.filled && self.buffer.len() < bytes_max {
+            self.buffer.resize((self.buffer.len() * 2).min(bytes_max), 0);
+        }
+    }
+
+    /// Gives the memory back that it has grown by, once the usual size is enough again.
+    pub fn narrow(&mut self) {
+        if !self.is_usual_size() && self.end - self.start <= INBOX_BYTES {
+            let mut usual = vec![0; INBOX_BYTES];
+            let bytes = self.bytes();
+            usual[..bytes.len()].copy_from_slice(bytes);
+            self.end -= self.start;
+            self.start = 0;
+            self.buffer = usual;
         }
     }
 
     /// So many bytes were read into the room.
     pub fn arrived(&mut self, count: usize) {
         self.end = (self.end + count).min(self.buffer.len());
+        self.filled = self.end == self.buffer.len();
     }
 
     /// So many bytes are used up.

@@ -12,6 +12,7 @@ use super::limits::Limits;
 use super::mailbox::{Delivery, Mailbox};
 use super::outbox::{Backlog, Room};
 use super::pool::{Job, Pool};
+use super::share::Share;
 use super::state::Handed;
 use crate::files::{Disk, Now, OpenFiles, Warmup};
 use crate::http::h1::head::HeadLimits;
@@ -36,6 +37,10 @@ pub struct Local {
     pub send_budget: usize,
     /// How large a piece is.
     pub piece_bytes: usize,
+    /// What the connection at hand may still do in this turn.
+    pub share: Share,
+    /// What all connections have done in this turn, in the currency of [`Share`].
+    pub work_done: u32,
     pub spare: Spare,
     pub buffers: Buffers,
     /// For content of responses whose clients are too slow for it.
@@ -104,6 +109,8 @@ impl Local {
             limits,
             send_budget: 0,
             piece_bytes: 0,
+            share: Share::new(),
+            work_done: 0,
             spare: Spare::default(),
             buffers: Buffers::default(),
             log,
@@ -124,6 +131,7 @@ impl Local {
     pub fn begin_turn(&mut self, turn_bytes: usize, piece_bytes: usize) {
         self.send_budget = turn_bytes;
         self.piece_bytes = piece_bytes;
+        self.work_done = 0;
     }
 
     /// Whether the worker may wait for the disk.

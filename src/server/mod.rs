@@ -24,6 +24,7 @@ pub mod local;
 pub mod mailbox;
 pub mod outbox;
 pub mod pool;
+pub mod share;
 pub mod start_error;
 pub mod state;
 pub mod timers;

@@ -68,9 +68,6 @@ impl<T: Transport> Connection<T> {
         if asks_first && active.inbox.bytes().len() == length {
             active.outbox.head().extend_from_slice(CONTINUE);
         }
-        if announced.is_none_or(|length| length > WIDE_BYTES as u64) {
-            active.inbox.widen(WIDE_BYTES);
-        }
         let is_stream = intake.is_stream();
         active.begin_content(intake, bytes_max, local.clock.monotonic());
         self.set_content_deadline(local);
@@ -78,23 +75,25 @@ impl<T: Transport> Connection<T> {
     }
 
     /// Takes in content up to its end, then asks the site.
-    pub(super) fn take_content(&mut self, reads: &mut usize, local: &mut Local) -> Step {
+    pub(super) fn take_content(&mut self, local: &mut Local) -> Step {
         loop {
             let Some(active) = &mut self.active else {
                 return CLOSE;
             };
-            match active.take_content() {
+            match active.take_content(&mut local.share) {
                 Ok(Taken::All) => return self.content_complete(local),
                 Ok(Taken::Full) => return self.make_room(local),
+                Ok(Taken::Interrupted) => return Step::Verdict(Verdict::Again),
                 Ok(Taken::Arrived) => {}
                 Err(reject) => return self.refuse(reject, local),
             }
+            active.inbox.widen_if_filled(WIDE_BYTES);
             self.set_content_deadline(local);
             // Earlier answers must not wait for this content, nor may a client wait for its 100.
             if let Err(error) = self.flush_gathered(local) {
                 return self.fail(&error);
             }
-            if let Err(step) = self.receive(reads, local) {
+            if let Err(step) = self.receive(local) {
                 return step;
             }
         }
@@ -134,11 +133,10 @@ impl<T: Transport> Connection<T> {
     /// sends. What is wrong with the content is the reader's to find: the answer has begun.
     pub(super) fn pump_and(
         &mut self,
-        reads: &mut usize,
         local: &mut Local,
         send: impl FnOnce(&mut Connection<T>, &mut Local) -> Step,
     ) -> Step {
-        match self.pump_content(reads, local) {
+        match self.pump_content(local) {
             Pumped::All => send(self, local),
             Pumped::ForNow => match send(self, local) {
                 SLEEP => Step::Verdict(Verdict::Again),
@@ -148,26 +146,28 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    fn pump_content(&mut self, reads: &mut usize, local: &mut Local) -> Pumped {
+    fn pump_content(&mut self, local: &mut Local) -> Pumped {
         loop {
             let Some(active) = self.active.as_mut().filter(|active| active.streams_content())
             else {
                 return Pumped::All;
             };
-            match active.take_content() {
+            match active.take_content(&mut local.share) {
                 Ok(Taken::All) => {
                     active.intake.finish();
                     return Pumped::All;
                 }
                 // The thread says when there is room again.
                 Ok(Taken::Full) => return Pumped::All,
+                Ok(Taken::Interrupted) => return Pumped::ForNow,
                 Ok(Taken::Arrived) => {}
                 Err(_) => {
                     active.intake = Intake::Discard;
                     return Pumped::All;
                 }
             }
-            match self.receive(reads, local) {
+            active.inbox.widen_if_filled(WIDE_BYTES);
+            match self.receive(local) {
                 Ok(()) => {}
                 Err(SLEEP) => return Pumped::All,
                 Err(Step::Verdict(Verdict::Again)) => return Pumped::ForNow,

@@ -70,6 +70,7 @@ impl<T: Transport> Connection<T> {
         self.abandon(local);
         if let Some(active) = &mut self.active {
             active.inbox.clear();
+            active.inbox.narrow();
             active.begin_next();
             active.after = After::Linger;
         }
@@ -84,9 +85,9 @@ impl<T: Transport> Connection<T> {
         local.site.failure(Status::INTERNAL_SERVER_ERROR).into()
     }
 
-    pub(super) fn linger(&mut self, reads: &mut usize, local: &mut Local) -> Step {
+    pub(super) fn linger(&mut self, local: &mut Local) -> Step {
         loop {
-            if let Err(step) = self.receive(reads, local) {
+            if let Err(step) = self.receive(local) {
                 return step;
             }
             let now = local.clock.monotonic();
@@ -102,7 +103,8 @@ impl<T: Transport> Connection<T> {
 
     /// The server ends and waits no longer: a response that is under way is broken off.
     pub fn cut(&mut self, local: &mut Local) {
-        if matches!(self.state, State::Waiting(_) | State::Sending) {
+        let has_unsent = self.active.as_ref().is_some_and(|active| !active.outbox.is_empty());
+        if has_unsent || matches!(self.state, State::Waiting(_)) {
             self.break_off(local);
         }
     }

@@ -1,6 +1,7 @@
 //! Requests sent without waiting for answers (RFC 9112 §9.3.2), and fairness between connections.
 
 use super::*;
+use crate::server::share::REQUEST_COST;
 
 #[test]
 fn the_answers_of_one_read_leave_in_one_write() {
@@ -104,13 +105,74 @@ fn a_client_that_never_stops_talking_is_interrupted_for_the_others() {
     it.begins_with(edge);
     assert_eq!(it.verdict, Verdict::Again);
     assert!(it.client.unread_bytes() > 0);
-    let reads = it.calls().reads;
     it.has_its_turn();
-    assert_eq!(it.calls().reads, 2 * reads);
+    assert_eq!(it.verdict, Verdict::Again);
     it.goes_on();
     for _ in 0..4_000 {
         it.sends(200);
     }
+    it.is_kept();
+}
+
+#[test]
+fn a_turn_of_a_connection_is_counted_in_requests_however_few_reads_brought_them() {
+    let mut it = Driven::new();
+    let edge = it.client.send(get("/hello").repeat(100).as_bytes());
+    it.begins_with(edge);
+    assert_eq!((it.verdict, it.calls()), (Verdict::Again, Calls { reads: 1, writes: 0 }));
+    assert!(it.local.work_done < 18 * REQUEST_COST, "{}", it.local.work_done);
+    it.goes_on();
+    assert_eq!(it.calls(), Calls { reads: 1, writes: 1 }, "its answers are gathered all the same");
+    for _ in 0..100 {
+        it.sends(200);
+    }
+    it.is_kept();
+}
+
+#[test]
+fn large_answers_from_memory_count_for_more_than_small_ones() {
+    let mut it = Driven::new();
+    let edge = it.client.send(get("/long").repeat(100).as_bytes());
+    it.begins_with(edge);
+    assert_eq!(it.verdict, Verdict::Again);
+    let bytes = it.client.sent().len();
+    assert!(bytes < 3 * 128 * 1024, "{bytes} bytes in one turn");
+    it.goes_on();
+    for _ in 0..100 {
+        it.sends(200);
+    }
+    it.is_kept();
+}
+
+#[test]
+fn a_large_buffer_is_given_back_after_the_content_that_needed_it() {
+    let mut it = Driven::new();
+    it.receives(request("POST", "/hello", "Transfer-Encoding: chunked\r\n") + "20000\r\n");
+    it.receives(digits(0x20000) + "\r\n0\r\n\r\n");
+    it.sends(405);
+    let edge = it.client.send(get("/hello").repeat(1000).as_bytes());
+    let reads = it.calls().reads;
+    it.begins_with(edge);
+    let read_bytes = 1000 * get("/hello").len() - it.client.unread_bytes();
+    assert_eq!((it.calls().reads - reads, read_bytes), (1, 8 * 1024));
+    it.goes_on();
+}
+
+#[test]
+fn tiny_chunks_are_interrupted_for_the_others_although_one_read_brought_thousands() {
+    let mut it = Driven::new();
+    it.receives(request("POST", "/hello", "Transfer-Encoding: chunked\r\n"));
+    let edge = it.client.send("1\r\na\r\n".repeat(20_000).as_bytes());
+    let mut turns = 1;
+    it.begins_with(edge);
+    while it.verdict == Verdict::Again {
+        assert!(it.local.work_done < 20 * REQUEST_COST, "{}", it.local.work_done);
+        it.has_its_turn();
+        turns += 1;
+    }
+    assert!(turns >= 20, "{turns}");
+    it.receives("0\r\n\r\n");
+    it.sends(405);
     it.is_kept();
 }
 

@@ -1,12 +1,14 @@
 //! Whose turn it is: the connections that can go on without an edge.
 //!
 //! Large downloads share the bytes that are sent in a turn. Whoever else wants something is heard
-//! before each of their pieces, and then the pieces are small.
+//! before each of their pieces, and then the pieces are small. In the same way, connections that
+//! always have another request (endless pipelines, uploads) share the work of a turn.
 
 use super::Worker;
 use crate::server::connection::Connection;
 use crate::server::id::ConnectionId;
 use crate::server::mailbox::Delivery;
+use crate::server::share::REQUEST_COST;
 use crate::server::state::{Queue, State};
 use crate::site::Freshness;
 use std::collections::VecDeque;
@@ -14,10 +16,9 @@ use std::collections::VecDeque;
 /// The queues of a worker, and what is known of its last turns.
 #[derive(Default)]
 pub struct Turns {
-    /// All of them have their turn.
-    again: Vec<ConnectionId>,
-    /// The room that the queue before had, so that the next one need not find its own.
-    again_room: Vec<ConnectionId>,
+    /// Those with more to do than their share, the next one first: as many have their turn as there
+    /// is work to be done in it.
+    again: VecDeque<ConnectionId>,
     /// Those in the midst of sending, the next one first: as many have their turn as there are
     /// bytes to be sent in it.
     senders: VecDeque<ConnectionId>,
@@ -46,6 +47,11 @@ impl Turns {
         self.others = 0;
         let turn_bytes = if self.alone < ALONE_AFTER { SEND_BYTES_MIN } else { SEND_BYTES_MAX };
         SendBudget { turn_bytes, piece_bytes: turn_bytes.min(PIECE_BYTES_MAX) }
+    }
+
+    /// How much work those that were put off may do in a turn, all together.
+    fn work_max(&self) -> u32 {
+        if self.alone < ALONE_AFTER { WORK_MIN } else { WORK_MAX }
     }
 
     /// Somebody had a turn who wanted nothing large.
@@ -77,18 +83,21 @@ impl Worker {
             connection.queue = Queue::In;
             match connection.state() {
                 State::Sending => self.turns.senders.push_back(connection.id()),
-                _ => self.turns.again.push(connection.id()),
+                _ => self.turns.again.push_back(connection.id()),
             }
         }
     }
 
     pub(super) fn drive_all_again(&mut self) {
-        let room = std::mem::take(&mut self.turns.again_room);
-        let mut again = std::mem::replace(&mut self.turns.again, room);
-        for id in again.drain(..) {
-            self.drive_again(id);
+        let work_max = self.local.work_done.saturating_add(self.turns.work_max());
+        for _ in 0..self.turns.again.len() {
+            if self.local.work_done >= work_max {
+                break;
+            }
+            if let Some(id) = self.turns.again.pop_front() {
+                self.drive_again(id);
+            }
         }
-        self.turns.again_room = again;
     }
 
     pub(super) fn drive_senders(&mut self) {
@@ -141,6 +150,12 @@ const SEND_BYTES_MAX: usize = 1024 * 1024;
 /// download filled its client's receive buffer and the CPU's cache while the others waited: half the
 /// requests per second on a 955 KB file, and a slowest request several times as long.
 const PIECE_BYTES_MAX: usize = 256 * 1024;
+
+/// The work of a turn for those that always have more to do, while others come and go: about 50 µs.
+const WORK_MIN: u32 = 32 * REQUEST_COST;
+
+/// While nobody else is there, so that turns cost nothing beside it.
+const WORK_MAX: u32 = 16 * WORK_MIN;
 
 /// A client that asks again as soon as it has its answer leaves two or three turns empty.
 const ALONE_AFTER: u8 = 16;

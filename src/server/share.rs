@@ -1,0 +1,110 @@
+//! What one connection may do before the others have their turn, in the currency of a request.
+//!
+//! A turn cannot be counted in reads alone: one read brings hundreds of small requests, or thousands
+//! of tiny chunks. It must never know what a request is.
+
+/// What is left to the connection at hand of its share of a turn.
+#[derive(Debug)]
+pub struct Share {
+    reads: u32,
+    spent: u32,
+}
+
+impl Share {
+    /// A whole share.
+    pub fn new() -> Share {
+        Share { reads: READS, spent: 0 }
+    }
+
+    /// Whether the others are due.
+    pub fn is_used_up(&self) -> bool {
+        self.reads == 0 || self.spent >= COST
+    }
+
+    /// Whether nothing was read yet: only the first read can bring what epoll had reported.
+    pub fn has_read_nothing(&self) -> bool {
+        self.reads == READS
+    }
+
+    /// A call to read is made.
+    pub fn spend_read(&mut self) {
+        self.reads = self.reads.saturating_sub(1);
+    }
+
+    /// So many bytes were read or will be written from memory.
+    pub fn spend_bytes(&mut self, bytes: u64) {
+        self.spend((bytes.min(COST_BYTES_MAX) / BYTES_PER_COST) as u32);
+    }
+
+    /// A request is answered.
+    pub fn spend_request(&mut self) {
+        self.spend(REQUEST_COST);
+    }
+
+    /// A run of content is taken in, however short it is.
+    pub fn spend_chunk(&mut self) {
+        self.spend(1);
+    }
+
+    fn spend(&mut self, cost: u32) {
+        self.spent = self.spent.saturating_add(cost);
+    }
+
+    /// What was used of it.
+    pub fn spent(&self) -> u32 {
+        self.spent
+    }
+}
+
+impl Default for Share {
+    fn default() -> Share {
+        Share::new()
+    }
+}
+
+/// What a small request costs: about 1.5 µs. A chunk costs a sixty-fourth of that.
+pub const REQUEST_COST: u32 = 64;
+
+/// The usual depth of a pipeline: its requests are answered in one go.
+const COST: u32 = 16 * REQUEST_COST;
+
+/// Copying so many bytes takes as long as taking in a chunk.
+const BYTES_PER_COST: u64 = 128;
+
+/// More bytes than these use up a share, and large files have a budget of their own.
+const COST_BYTES_MAX: u64 = COST as u64 * BYTES_PER_COST;
+
+/// Reads of one connection in a turn.
+const READS: u32 = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_takes_sixteen_small_requests() {
+        let mut share = Share::new();
+        for _ in 0..16 {
+            assert!(!share.is_used_up());
+            share.spend_request();
+        }
+        assert!(share.is_used_up());
+    }
+
+    #[test]
+    fn a_share_takes_a_thousand_chunks_or_eight_reads_or_128_kib() {
+        let mut chunks = Share::new();
+        (0..1023).for_each(|_| chunks.spend_chunk());
+        assert!(!chunks.is_used_up());
+        chunks.spend_chunk();
+        assert!(chunks.is_used_up());
+        let mut reads = Share::new();
+        (0..8).for_each(|_| reads.spend_read());
+        assert!(reads.is_used_up());
+        let mut bytes = Share::new();
+        bytes.spend_bytes(128 * 1024 - 1);
+        assert!(!bytes.is_used_up());
+        bytes.spend_bytes(u64::MAX);
+        assert!(bytes.is_used_up());
+    }
+}
