@@ -15,6 +15,8 @@ pub struct Told<'a> {
     pub workers: usize,
     pub config: Option<&'a Path>,
     pub roots: &'a [PathBuf],
+    /// What may surprise a newcomer.
+    pub note: Option<&'a str>,
     /// What each application says of itself.
     pub applications: &'a [String],
 }
@@ -48,10 +50,11 @@ impl Told<'_> {
             ([], [_, ..]) => String::new(),
             _ => format!("  root     {}\n", roots.join("  ")),
         };
+        let note = self.note.map_or(String::new(), |note| format!("  note     {note}\n"));
         let applications: String =
             self.applications.iter().map(|it| format!("  app      {it}\n")).collect();
         format!(
-            "{NAME}\n  config   {config}\n  serving  {}\n{root}{applications}  workers  {workers}\n  stop     Ctrl-C\n",
+            "{NAME}\n  config   {config}\n  serving  {}\n{root}{applications}  workers  {workers}\n{note}  stop     Ctrl-C\n",
             urls.join("  "),
         )
     }
@@ -112,6 +115,7 @@ mod tests {
             workers: 2,
             config: Some(Path::new("conf/httpd.toml")),
             roots: &["/srv/a b".into()],
+            note: None,
             applications: &[],
         });
     }
@@ -135,6 +139,15 @@ mod tests {
                  root=\"/srv/a b\" config=\"conf/httpd.toml\" workers=2\n"
             );
             assert_eq!(told.to_program(), expected);
+        });
+    }
+
+    #[test]
+    fn a_person_is_told_that_the_front_page_is_missing() {
+        told(&["127.0.0.1:80"], 1, |told| {
+            let told = Told { note: Some("/ is a 404"), ..*told };
+            assert!(told.to_person().contains("  note     / is a 404\n"), "{}", told.to_person());
+            assert!(!told.to_program().contains("404"), "{}", told.to_program());
         });
     }
 

@@ -1,14 +1,20 @@
-//! The flags and the environment. clap ends here: what leaves is [`Options`]. Knows nothing of what
-//! a configuration file says.
+//! The flags. clap ends here: what leaves is [`Options`]. Knows nothing of what a configuration file
+//! says.
 
 use std::env;
 use std::ffi::OsString;
+use std::io::{self, IsTerminal};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{ArgAction, CommandFactory, Parser, error::ErrorKind};
-use httpd::config::{LEVELS, Overrides, Place, Written, parse_processes, parse_workers};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{ArgAction, CommandFactory, Parser};
+use httpd::config::{
+    LEVELS, Overrides, Place, Terminal, Written, nearest, parse_processes, parse_workers,
+};
 use log::LevelFilter;
+
+use crate::environment::Environment;
 
 /// What the operator asked for on the command line or in the environment.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,6 +22,8 @@ pub struct Options {
     pub mode: Mode,
     pub config: Option<PathBuf>,
     pub overrides: Overrides,
+    /// What the operator wrote that has no effect, one line each.
+    pub warnings: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,26 +38,55 @@ pub enum Mode {
 /// Reads the command line and the environment. Ends the process where a flag asks for words only
 /// (`--help`, `-V`), or where there is nothing sensible to go on with.
 pub fn read() -> Options {
-    parse(env::args_os(), |name| env::var_os(name)).unwrap_or_else(|error| error.exit())
+    let mut options = parse(env::args_os(), env::vars_os()).unwrap_or_else(|error| error.exit());
+    options.overrides.terminal = terminal();
+    options
+}
+
+/// The terminal on standard output, if it is one. Colours: <https://no-color.org>.
+fn terminal() -> Option<Terminal> {
+    let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+    let is_dumb = env::var_os("TERM").is_none_or(|value| value == "dumb");
+    let colours = !is_set("NO_COLOR") && !is_dumb;
+    io::stdout().is_terminal().then_some(Terminal { colours })
 }
 
 fn parse(
     arguments: impl IntoIterator<Item = OsString>,
-    variable: impl Fn(&str) -> Option<OsString>,
+    variables: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Options, clap::Error> {
-    let flags = Flags::try_parse_from(arguments)?;
-    let mode = match (flags.test, flags.supervised) {
+    let mut arguments: Vec<OsString> = arguments.into_iter().collect();
+    let is_supervised = arguments.get(1).is_some_and(|it| it == SUPERVISED);
+    if is_supervised {
+        arguments.remove(1);
+    }
+    let flags = Flags::try_parse_from(arguments).map_err(with_own_suggestion)?;
+    let mode = match (flags.test, is_supervised) {
         (true, _) => Mode::Test,
         (false, true) => Mode::ServeSupervised,
         (false, false) => Mode::Serve,
     };
-    let environment = Environment { variable };
+    let mut environment = Environment::new(variables);
     let overrides = Overrides {
-        root: flags.root()?.or(environment.path("HTTPD_ROOT")),
-        wsgi: flags.wsgi().or(environment.read("HTTPD_WSGI", |it| Ok(it.to_owned()))?),
+        root: match flags.root()? {
+            Some(root) => Some(root),
+            None => environment.path("HTTPD_ROOT"),
+        },
+        wsgi: match flags.wsgi() {
+            Some(wsgi) => Some(wsgi),
+            None => environment.read("HTTPD_WSGI", |it| Ok(it.to_owned()))?,
+        },
         reload: flags.reload.then_some(httpd::site::Reload::OnChange),
-        host: flags.host()?.or(environment.text("HTTPD_HOST")?),
-        port: flags.port().or(environment.read("HTTPD_PORT", parse_port)?),
+        host: match flags.host()? {
+            Some(host) => Some(host),
+            None => {
+                environment.read("HTTPD_HOST", |host| check_host(host).map(|()| host.to_owned()))?
+            }
+        },
+        port: match flags.port() {
+            Some(port) => Some(port),
+            None => environment.read("HTTPD_PORT", parse_port)?,
+        },
         processes: match flags.processes {
             Some(processes) => Some(processes),
             None => environment.read("HTTPD_PROCESSES", parse_processes)?.map(|it| it.value),
@@ -58,19 +95,50 @@ fn parse(
             Some(workers) => Some(workers),
             None => environment.read("HTTPD_WORKERS", parse_workers)?.map(|it| it.value),
         },
-        log: flags.log().or(environment.path("HTTPD_LOG")),
+        log: match flags.log() {
+            Some(log) => Some(log),
+            None => environment.path("HTTPD_LOG"),
+        },
         level: match flags.level() {
             Some(level) => Some(level),
             None => environment.read("HTTPD_LOG_LEVEL", parse_level)?.map(|it| it.value),
         },
+        access_log: match flags.access_log() {
+            Some(access_log) => Some(access_log),
+            None => environment.path("HTTPD_ACCESS_LOG"),
+        },
+        terminal: None,
     };
-    let config = flags.config.or(environment.path("HTTPD_CONFIG").map(|it| it.value));
-    Ok(Options { mode, config, overrides })
+    let config = match flags.config {
+        Some(config) => Some(config),
+        None => environment.path("HTTPD_CONFIG").map(|it| it.value),
+    };
+    Ok(Options { mode, config, overrides, warnings: environment.into_warnings() })
 }
 
-/// Serve static files over HTTP, fast.
+/// clap suggests whatever looks a little alike; a wrong suggestion is worse than none.
+fn with_own_suggestion(mut error: clap::Error) -> clap::Error {
+    if error.kind() != ErrorKind::UnknownArgument {
+        return error;
+    }
+    let Some(ContextValue::String(unknown)) = error.remove(ContextKind::InvalidArg) else {
+        return error;
+    };
+    error.remove(ContextKind::SuggestedArg);
+    error.remove(ContextKind::Suggested);
+    error.insert(ContextKind::InvalidArg, ContextValue::String(unknown.clone()));
+    let command = Flags::command();
+    let known: Vec<&str> = command.get_arguments().filter_map(|it| it.get_long()).collect();
+    if let Some(near) = unknown.strip_prefix("--").and_then(|it| nearest(it, &known)) {
+        let suggestion = ContextValue::String(format!("--{near}"));
+        error.insert(ContextKind::SuggestedArg, suggestion);
+    }
+    error
+}
+
+/// Serve static files and Python (WSGI) applications.
 ///
-/// Without anything said, the working directory is served on localhost:8080.
+/// By default, serves the current directory on http://localhost:8080, to this machine only.
 #[derive(Debug, Parser)]
 #[command(
     name = "httpd",
@@ -116,32 +184,32 @@ struct Flags {
     #[arg(short, long, value_name = "N", value_parser = parse_workers_flag, help_heading = "Where and how")]
     workers: Option<httpd::Workers>,
 
-    /// How a supervisor starts the program again
-    #[arg(long = SUPERVISED, hide = true)]
-    supervised: bool,
-
-    /// Write diagnostics to FILE instead of standard error
-    #[arg(short, long, value_name = "FILE", help_heading = "What it tells")]
-    log: Option<PathBuf>,
-
-    /// Tell what happens, not only what fails
-    #[arg(short, long, action = ArgAction::Count, help_heading = "What it tells")]
+    /// Also log what goes well; on a terminal, print a line for each request
+    #[arg(short, long, action = ArgAction::Count, help_heading = "Logging")]
     verbose: u8,
 
-    /// Tell everything
-    #[arg(short, long, action = ArgAction::Count, help_heading = "What it tells")]
+    /// Debug output
+    #[arg(short, long, action = ArgAction::Count, help_heading = "Logging")]
     debug: u8,
 
-    /// Test the configuration and end
-    #[arg(short, help_heading = "And end")]
+    /// Write the log (errors and warnings) to FILE instead of standard error
+    #[arg(short, long, value_name = "FILE", help_heading = "Logging")]
+    log: Option<PathBuf>,
+
+    /// Log each request to FILE, to "stdout", or not at all ("off") [default: off; FILE: stdout]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "stdout", help_heading = "Logging")]
+    access_log: Option<PathBuf>,
+
+    /// Test the configuration and exit
+    #[arg(short, help_heading = "Print and exit")]
     test: bool,
 
-    /// Print this help and end (-h alone does, too)
-    #[arg(long, action = ArgAction::Help, help_heading = "And end")]
+    /// Print this help and exit (so does -h without ADDR)
+    #[arg(long, action = ArgAction::Help, help_heading = "Print and exit")]
     help: Option<bool>,
 
-    /// Print the version and end
-    #[arg(short = 'V', long, action = ArgAction::Version, help_heading = "And end")]
+    /// Print the version and exit
+    #[arg(short = 'V', long, action = ArgAction::Version, help_heading = "Print and exit")]
     version: Option<bool>,
 }
 
@@ -182,6 +250,10 @@ impl Flags {
         self.log.as_ref().and_then(|log| given("-l", log.clone()))
     }
 
+    fn access_log(&self) -> Option<Written<PathBuf>> {
+        self.access_log.as_ref().and_then(|log| given("--access-log", log.clone()))
+    }
+
     fn level(&self) -> Option<LevelFilter> {
         match (self.debug, self.verbose) {
             (1.., _) => Some(LevelFilter::Debug),
@@ -191,44 +263,11 @@ impl Flags {
     }
 }
 
-/// The `HTTPD_…` variables; one that is set to nothing counts as not set.
-struct Environment<F> {
-    variable: F,
-}
-
-impl<F: Fn(&str) -> Option<OsString>> Environment<F> {
-    fn value(&self, name: &str) -> Option<OsString> {
-        (self.variable)(name).filter(|value| !value.is_empty())
-    }
-
-    fn path(&self, name: &'static str) -> Option<Written<PathBuf>> {
-        given(name, PathBuf::from(self.value(name)?))
-    }
-
-    fn text(&self, name: &'static str) -> Result<Option<Written<String>>, clap::Error> {
-        self.read(name, |host| check_host(host).map(|()| host.to_owned()))
-    }
-
-    fn read<T>(
-        &self,
-        name: &'static str,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Result<Option<Written<T>>, clap::Error> {
-        let Some(value) = self.value(name) else {
-            return Ok(None);
-        };
-        match parse(&value.to_string_lossy()) {
-            Ok(value) => Ok(given(name, value)),
-            Err(message) => Err(usage(ErrorKind::ValueValidation, format!("{name} {message}"))),
-        }
-    }
-}
-
 fn given<T>(name: &'static str, value: T) -> Option<Written<T>> {
     Some(Written { value, place: Place::Given(name) })
 }
 
-fn usage(kind: ErrorKind, message: String) -> clap::Error {
+pub fn usage(kind: ErrorKind, message: String) -> clap::Error {
     Flags::command().error(kind, message)
 }
 
@@ -260,21 +299,23 @@ fn check_host(host: &str) -> Result<(), String> {
     }
 }
 
-/// The flag, without its dashes, by which a supervisor tells the program what it is.
-pub const SUPERVISED: &str = "supervised";
+/// The first argument of a process that a supervisor has started. clap does not know it, so that it is
+/// neither shown nor suggested.
+pub const SUPERVISED: &str = "--supervised";
 
 const AFTER_HELP: &str = "\
 Examples:
   httpd                            serve this directory on http://localhost:8080
+  httpd -v -p 8000 ./public        serve ./public, print a line for each request
   httpd -h 0.0.0.0 -p 80 ./public  serve ./public to everyone
   httpd --wsgi shop:app --reload   run the Python application app of shop.py
-  httpd -c /etc/httpd.toml -t      is this configuration fine?
+  httpd -c /etc/httpd.toml -t      test this configuration
 
 Environment: HTTPD_CONFIG, HTTPD_ROOT, HTTPD_WSGI, HTTPD_HOST, HTTPD_PORT, HTTPD_PROCESSES,
-HTTPD_WORKERS, HTTPD_LOG and HTTPD_LOG_LEVEL say the same. A flag wins over the environment, that
-over the file.
-Signals: INT, TERM and QUIT stop when open requests have ended; a second one stops now. HUP runs
-applications anew.";
+HTTPD_WORKERS, HTTPD_LOG, HTTPD_LOG_LEVEL and HTTPD_ACCESS_LOG set the same. Flags win over the
+environment, the environment over the configuration file.
+Signals: INT, TERM and QUIT stop once open requests have ended; a second one stops immediately. HUP
+restarts Python applications.";
 
 #[cfg(test)]
 mod tests {
@@ -282,9 +323,7 @@ mod tests {
 
     fn read(line: &str, variables: &[(&str, &str)]) -> Result<Options, clap::Error> {
         let arguments = ["httpd"].into_iter().chain(line.split_whitespace()).map(OsString::from);
-        parse(arguments, |name| {
-            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
-        })
+        parse(arguments, variables.iter().map(|(name, value)| (name.into(), value.into())))
     }
 
     fn root_of(options: &Options) -> Option<&str> {
@@ -299,7 +338,12 @@ mod tests {
     #[test]
     fn nothing_said_leaves_everything_to_the_file() {
         let options = read("", &[]).expect("nothing is wrong with nothing");
-        let expected = Options { mode: Mode::Serve, config: None, overrides: Overrides::default() };
+        let expected = Options {
+            mode: Mode::Serve,
+            config: None,
+            overrides: Overrides::default(),
+            warnings: Vec::new(),
+        };
         assert_eq!(options, expected);
     }
 

@@ -47,5 +47,10 @@ impl Failure {
     }
 }
 
+/// Says on standard error what is odd but no reason to fail.
+pub fn warn(message: &str) {
+    let _ = io::stderr().write_all(format!("httpd: warning: {message}\n").as_bytes());
+}
+
 const AT_RUN_TIME: u8 = 1;
 const OF_USAGE: u8 = 2;

@@ -5,6 +5,7 @@
 
 mod banner;
 mod cli;
+mod environment;
 mod failure;
 mod logging;
 mod supervisor;
@@ -43,6 +44,9 @@ fn load(options: &Options) -> Result<(Source, Config), Failure> {
 
 fn test(options: &Options) -> Result<(), Failure> {
     load(options)?;
+    for warning in &options.warnings {
+        failure::warn(warning);
+    }
     banner::say_fine(options.config.as_deref());
     Ok(())
 }
@@ -50,6 +54,9 @@ fn test(options: &Options) -> Result<(), Failure> {
 fn serve(options: &Options) -> Result<(), Failure> {
     let (source, config) = load(options)?;
     logging::start(&config.log, None).map_err(|message| Failure::of_usage([message]))?;
+    for warning in &options.warnings {
+        log::warn!("{warning}");
+    }
     match raise_descriptor_limit() {
         Some(limit) => log::debug!("up to {limit} descriptors may be open"),
         None => log::debug!("any number of descriptors may be open"),
@@ -87,6 +94,7 @@ fn start(options: &Options, config: Config) -> Result<Running, Failure> {
         workers: running.workers(),
         config: options.config.as_deref(),
         roots: &config.roots,
+        note: config.note.as_deref(),
         applications: running.applications(),
     });
     Ok(running)
@@ -114,6 +122,7 @@ fn obey(mut signals: Signals, stage: &Mutex<Stage>) {
                 (Signal::Stop, Stage::Starting) => *stage = Stage::Stopping,
                 (Signal::Reload, Stage::Running(handle)) => reload(handle),
                 (Signal::Reopen, _) => decline_to_reopen(),
+                (Signal::Upgrade, _) => decline_to_upgrade(),
                 (Signal::Stop, Stage::Running(handle)) if stopping => {
                     log::info!("stopping now");
                     handle.stop_now();
@@ -129,16 +138,22 @@ fn obey(mut signals: Signals, stage: &Mutex<Stage>) {
     }
 }
 
-/// Runs applications anew; the rest of the configuration stays as it is.
+/// Restarts applications; the rest of the configuration stays as it is.
 fn reload(handle: &Handle) {
     if handle.has_applications() {
-        log::info!("SIGHUP: running applications anew");
+        log::info!("SIGHUP: restarting Python applications");
         handle.renew_applications();
     } else {
-        log::info!("SIGHUP: reading the configuration again is not supported yet");
+        log::warn!("SIGHUP: this version cannot reload its configuration: restart it instead");
     }
 }
 
 fn decline_to_reopen() {
-    log::info!("SIGUSR1: opening the logs again is not supported yet");
+    log::warn!(
+        "SIGUSR1: this version cannot reopen its logs: let logrotate use copytruncate, or restart it"
+    );
+}
+
+fn decline_to_upgrade() {
+    log::warn!("SIGUSR2: this version cannot replace itself while it serves: restart it instead");
 }

@@ -1,14 +1,16 @@
-//! The *meaning* of a configuration: defaults, checks of one key against another, logs. Where it listens and what it serves have files of their own. Knows nothing of the syntax that it was written in. Goes on after each
-//! fault; what it returns then is never used.
+//! The *meaning* of a configuration: defaults, checks of one key against another, logs. Where it listens
+//! and what it serves have files of their own. Knows nothing of the syntax that it was written in.
+//! Goes on after each fault; what it returns then is never used.
 
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use log::LevelFilter;
 
 use super::file::{AccessLog as AccessLogSection, File};
+use super::places::Served;
 use super::section::Faults;
-use super::{Config, Log, Overrides, Place, Written, listen, places, reason};
+use super::{Config, Log, Overrides, Place, Terminal, Written, listen, places, reason};
 use crate::server::{AccessLog, Format, Server};
 
 impl File {
@@ -28,33 +30,55 @@ pub(super) fn assemble(
 ) -> Config {
     let listen = listen::addresses(file.listen.take(), overrides, base, faults);
     file.limits.check(faults);
-    let access_log = access_log(&file.access_log, base, faults);
     let log = log(&file, overrides, base, faults);
+    let access_log = access_log(&file.access_log, overrides, log.level, base, faults);
     let processes = overrides.processes.or(file.processes).unwrap_or(NonZeroUsize::MIN);
     let workers = overrides.workers.or(file.workers).unwrap_or_default();
     let limits = file.limits.values.clone();
     let stop_timeout = limits.stop_timeout;
     let cache = file.cache;
-    let (site, roots) = places::site(&file, overrides, base, faults);
+    let Served { site, roots, note } = places::site(&file, overrides, base, faults);
     let server = Server::new(site).workers(workers).limits(limits).cache(cache);
     let server =
         listen.iter().fold(server, |server, address| server.listen(address)).access_log(access_log);
-    Config { server, processes, stop_timeout, log, roots }
+    Config { server, processes, stop_timeout, log, roots, note }
 }
 
-fn access_log(section: &AccessLogSection, base: &Path, faults: &mut Faults) -> AccessLog {
+/// A flag or a variable wins over the file. Where neither says anything, a terminal shows the requests
+/// to who wants to see what happens.
+fn access_log(
+    section: &AccessLogSection,
+    overrides: &Overrides,
+    level: LevelFilter,
+    base: &Path,
+    faults: &mut Faults,
+) -> AccessLog {
     let format = section.format.unwrap_or(Format::Combined);
-    match &section.file {
-        None => AccessLog::off(),
-        Some(file) => match file.value.as_str() {
-            "off" => AccessLog::off(),
-            "stdout" => AccessLog::to_stdout(format),
-            path => {
-                let path = base.join(path);
-                check_log(&path, file.place, faults);
-                AccessLog::to_file(path, format)
+    let given = overrides.access_log.as_ref().map(|it| (it.value.clone(), it.place));
+    let written = || {
+        let written = section.file.as_ref()?;
+        let is_word = matches!(written.value.as_str(), "off" | "stdout");
+        let path = if is_word { PathBuf::from(&written.value) } else { base.join(&written.value) };
+        Some((path, written.place))
+    };
+    let Some((path, place)) = given.or_else(written) else {
+        return match overrides.terminal {
+            Some(Terminal { colours }) if level >= LevelFilter::Info => {
+                AccessLog::to_stdout(Format::Terminal { colours })
             }
-        },
+            _ => AccessLog::off(),
+        };
+    };
+    match (path.to_str(), overrides.terminal) {
+        (Some("off"), _) => AccessLog::off(),
+        (Some("stdout"), Some(Terminal { colours })) if section.format.is_none() => {
+            AccessLog::to_stdout(Format::Terminal { colours })
+        }
+        (Some("stdout"), _) => AccessLog::to_stdout(format),
+        _ => {
+            check_log(&path, place, faults);
+            AccessLog::to_file(path, format)
+        }
     }
 }
 
@@ -70,7 +94,7 @@ fn log(file: &File, overrides: &Overrides, base: &Path, faults: &mut Faults) -> 
         check_log(path, *place, faults);
     }
     // Who runs an application from the command line wants to see what it prints.
-    let usual = if overrides.wsgi.is_some() { LevelFilter::Info } else { LevelFilter::Error };
+    let usual = if overrides.wsgi.is_some() { LevelFilter::Info } else { LevelFilter::Warn };
     let level = overrides.level.or(file.log.level).unwrap_or(usual);
     Log { level, file: target.map(|(path, _)| path) }
 }

@@ -27,6 +27,7 @@ use crate::server::{Server, Workers};
 use crate::site::Reload;
 use file::File;
 use section::Faults;
+pub use section::nearest;
 
 /// A server that is ready to start, and what else the program needs to know.
 pub struct Config {
@@ -38,6 +39,8 @@ pub struct Config {
     pub log: Log,
     /// The directories that are served, each once, in the order written.
     pub roots: Vec<PathBuf>,
+    /// What may surprise a newcomer, such as that `/` is a 404 for want of an index.
+    pub note: Option<String>,
 }
 
 /// Where diagnostics go.
@@ -62,6 +65,18 @@ pub struct Overrides {
     pub workers: Option<Workers>,
     pub log: Option<Written<PathBuf>>,
     pub level: Option<LevelFilter>,
+    /// `"stdout"`, `"off"` or a file.
+    pub access_log: Option<Written<PathBuf>>,
+    /// Standard output, if it is a terminal: from the level `info` on, requests are shown there
+    /// unless an access log is asked for.
+    pub terminal: Option<Terminal>,
+}
+
+/// A terminal that somebody reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terminal {
+    /// Whether it is to be coloured.
+    pub colours: bool,
 }
 
 /// A value, and where the operator wrote it.

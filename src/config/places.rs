@@ -10,13 +10,17 @@ use super::{Overrides, Place, reason};
 use crate::files::{Root, Types};
 use crate::site::{Dotfiles, Mapping, Reload, Site, StaticFiles, Store, Wsgi};
 
+/// What is served.
+pub(super) struct Served {
+    pub(super) site: Site,
+    /// The directories, each once.
+    pub(super) roots: Vec<PathBuf>,
+    /// That `/` is a 404, for want of an index.
+    pub(super) note: Option<String>,
+}
+
 /// The site, and the directories that it serves.
-pub(super) fn site(
-    file: &File,
-    overrides: &Overrides,
-    base: &Path,
-    faults: &mut Faults,
-) -> (Site, Vec<PathBuf>) {
+pub(super) fn site(file: &File, overrides: &Overrides, base: &Path, faults: &mut Faults) -> Served {
     let given = overrides.root.as_ref().map(|it| (it.value.clone(), it.place));
     let written = file.scope.root.as_ref().map(|it| (base.join(&it.value), it.place));
     let top = given.or(written);
@@ -42,6 +46,7 @@ pub(super) fn site(
         faults,
         reload: overrides.reload,
         roots: Vec::new(),
+        note: None,
         writable: WritableRoots::default(),
     };
     let inherited = match &top {
@@ -50,7 +55,7 @@ pub(super) fn site(
     };
     let mut site = Site::new().error_bodies(file.error_bodies.unwrap_or_default());
     if let Inherited::Root(root) = &inherited {
-        site = places.handlers(root.clone(), None, Mapping::Root).stand(site, "/");
+        site = places.handlers(root.clone(), None, Mapping::Root, true).stand(site, "/");
     }
     if let Some(target) = &overrides.wsgi {
         site = site.at("/", places.reloading(Wsgi::new(&target.value)));
@@ -74,7 +79,7 @@ pub(super) fn site(
             "there is no application that could be run anew: say --wsgi MODULE:CALLABLE, too";
         places.faults.note(Place::Given("--reload"), message);
     }
-    (site, places.roots)
+    Served { site, roots: places.roots, note: places.note }
 }
 
 /// The root that a location has when it names none.
@@ -91,6 +96,7 @@ struct Places<'a> {
     faults: &'a mut Faults,
     reload: Option<Reload>,
     roots: Vec<PathBuf>,
+    note: Option<String>,
     writable: WritableRoots,
 }
 
@@ -159,7 +165,8 @@ impl Places<'_> {
                 return None;
             }
         };
-        Some(self.handlers(root, Some(scope), mapping))
+        let is_front = matches!(&location.path, Some(Some(path)) if path.value == "/");
+        Some(self.handlers(root, Some(scope), mapping, is_front))
     }
 
     /// The path of a location, if it has one that no earlier location has.
@@ -181,7 +188,13 @@ impl Places<'_> {
     }
 
     /// Handlers with what `scope` says, and what the top says where it is silent.
-    fn handlers(&mut self, root: Root, scope: Option<&Scope>, mapping: Mapping) -> Handlers {
+    fn handlers(
+        &mut self,
+        root: Root,
+        scope: Option<&Scope>,
+        mapping: Mapping,
+        is_front: bool,
+    ) -> Handlers {
         let scopes = || scope.into_iter().chain([self.top]);
         let mut types = Types::new();
         if let Some(charset) = scopes().find_map(|it| it.charset.as_deref()) {
@@ -204,12 +217,17 @@ impl Places<'_> {
                 .dotfiles(dotfiles)
                 .mapping(mapping)
         });
-        let files = rules.reads().then(|| {
-            StaticFiles::new(root)
-                .index(index.unwrap_or_else(|| vec![INDEX.to_owned()]))
-                .dotfiles(dotfiles)
-                .mapping(mapping)
-        });
+        let index = index.unwrap_or_else(|| vec![INDEX.to_owned()]);
+        if is_front && rules.reads() {
+            let is_there = |name: &String| root.path().join(name).exists();
+            self.note = (!index.iter().any(is_there)).then(|| {
+                let (root, names) = (root.path().display(), index.join(" or "));
+                format!("/ is a 404: {root} has no {names}, and directories are not listed")
+            });
+        }
+        let files = rules
+            .reads()
+            .then(|| StaticFiles::new(root).index(index).dotfiles(dotfiles).mapping(mapping));
         Handlers { files, store }
     }
 

@@ -120,7 +120,8 @@ fn unknown(title: &str, name: &str) -> String {
 }
 
 /// The known word that takes the fewest strokes to correct, if they are few for its length.
-pub(super) fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
+#[must_use]
+pub fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
     let strokes = |key: &str| strsim::damerau_levenshtein(name, key);
     let near = known.iter().copied().min_by_key(|key| strokes(key))?;
     (strokes(near) <= near.len().div_ceil(3)).then_some(near)

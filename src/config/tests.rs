@@ -85,7 +85,7 @@ fn the_shipped_file_says_the_defaults() {
     assert_eq!(listen, [listen::LISTEN]);
     let config =
         load(Some(&shipped()), &Overrides::default()).unwrap_or_else(|it| panic!("{it:?}"));
-    assert_eq!(config.log, Log { level: LevelFilter::Error, file: None });
+    assert_eq!(config.log, Log { level: LevelFilter::Warn, file: None });
     assert!(config.roots[0].ends_with("conf/www"), "{:?}", config.roots);
 }
 

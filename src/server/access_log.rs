@@ -32,6 +32,9 @@ pub enum Format {
     /// `client - - [time] "request line" status bytes "referer" "user agent" duration`.
     #[default]
     Combined,
+    /// For a person: `time  method target  status  bytes  duration  client`. The status is coloured
+    /// on request.
+    Terminal { colours: bool },
 }
 
 impl AccessLog {
@@ -55,13 +58,14 @@ impl AccessLog {
     /// # Errors
     /// When the file cannot be opened for appending.
     pub(crate) fn open(&self) -> io::Result<Option<LogWriter>> {
-        let sink: Box<dyn Write + Send> = match self {
+        let (sink, format): (Box<dyn Write + Send>, Format) = match self {
             AccessLog::Off => return Ok(None),
-            AccessLog::File(path, Format::Combined) => Box::new(open_append(path)?),
-            AccessLog::Stdout(Format::Combined) => Box::new(Pieces(io::stdout())),
+            AccessLog::File(path, format) => (Box::new(open_append(path)?), *format),
+            AccessLog::Stdout(format) => (Box::new(Pieces(io::stdout())), *format),
         };
         Ok(Some(LogWriter {
             sink,
+            format,
             buffer: Vec::with_capacity(FLUSH_BYTES * 2),
             flush_at: None,
             stamp: Stamp::default(),
@@ -104,6 +108,7 @@ fn first_lines(bytes: &[u8]) -> &[u8] {
 /// One worker's end of the log.
 pub struct LogWriter {
     sink: Box<dyn Write + Send>,
+    format: Format,
     buffer: Vec<u8>,
     /// When the buffer is written out at the latest.
     flush_at: Option<Instant>,
@@ -156,25 +161,36 @@ impl Entries {
         body_bytes: u64,
     ) {
         let texts = &mut self.texts;
-        match subject.peer {
-            Some(peer) => {
-                // Writing to a Vec cannot fail.
-                let _ = write!(texts, "{}", peer.ip());
+        let stamp = writer.stamp.at(now);
+        let before_end = match writer.format {
+            Format::Combined => {
+                write_peer(texts, subject.peer);
+                texts.extend_from_slice(b" - - [");
+                texts.extend_from_slice(stamp);
+                texts.extend_from_slice(b"] \"");
+                escape(texts, subject.request_line);
+                texts.extend_from_slice(b"\" ");
+                let before_end = texts.len();
+                for name in [HeaderName::Referer, HeaderName::UserAgent] {
+                    texts.extend_from_slice(b" \"");
+                    escape(texts, subject.headers.first(subject.bytes, name).unwrap_or(b"-"));
+                    texts.push(b'"');
+                }
+                before_end
             }
-            None => texts.extend_from_slice(b"unix:"),
-        }
-        texts.extend_from_slice(b" - - [");
-        texts.extend_from_slice(writer.stamp.at(now));
-        texts.extend_from_slice(b"] \"");
-        escape(texts, subject.request_line);
-        texts.extend_from_slice(b"\" ");
-        let before_end = texts.len();
-        let quoted = [HeaderName::Referer, HeaderName::UserAgent];
-        for name in quoted {
-            texts.extend_from_slice(b" \"");
-            escape(texts, subject.headers.first(subject.bytes, name).unwrap_or(b"-"));
-            texts.push(b'"');
-        }
+            Format::Terminal { .. } => {
+                texts.extend_from_slice(&stamp[TIME_OF_DAY]);
+                texts.extend_from_slice(b"Z  ");
+                let line = subject.request_line;
+                let version =
+                    memchr::memrchr(b' ', line).filter(|at| line[*at..].starts_with(b" HTTP/"));
+                escape(texts, &line[..version.unwrap_or(line.len())]);
+                texts.extend_from_slice(b"  ");
+                let before_end = texts.len();
+                write_peer(texts, subject.peer);
+                before_end
+            }
+        };
         let after_end = texts.len();
         self.entries.push(Entry { started, status, body_bytes, before_end, after_end });
     }
@@ -201,16 +217,30 @@ impl Entries {
             let before = &self.texts[start..entry.before_end];
             let after = &self.texts[entry.before_end..entry.after_end];
             start = entry.after_end;
+            let duration = now.saturating_duration_since(entry.started);
             let buffer = &mut writer.buffer;
             buffer.extend_from_slice(before);
-            write_number(buffer, u64::from(entry.status.code()));
-            buffer.push(b' ');
-            write_number(buffer, entry.body_bytes);
-            buffer.extend_from_slice(after);
-            write_duration(buffer, now.saturating_duration_since(entry.started));
+            match writer.format {
+                Format::Combined => {
+                    write_number(buffer, u64::from(entry.status.code()));
+                    buffer.push(b' ');
+                    write_number(buffer, entry.body_bytes);
+                    buffer.extend_from_slice(after);
+                    write_duration(buffer, duration);
+                }
+                Format::Terminal { colours } => {
+                    write_status(buffer, entry.status, colours);
+                    buffer.extend_from_slice(b"  ");
+                    write_number(buffer, entry.body_bytes);
+                    // Writing to a Vec cannot fail.
+                    let _ = write!(buffer, " B  {:.1} ms  ", duration.as_secs_f64() * 1e3);
+                    buffer.extend_from_slice(after);
+                    buffer.push(b'\n');
+                }
+            }
         }
         self.texts.clear();
-        writer.flush_at.get_or_insert(now + FLUSH_AFTER);
+        writer.flush_at.get_or_insert(now + writer.flush_after());
         if writer.buffer.len() >= FLUSH_BYTES {
             writer.flush();
         }
@@ -223,6 +253,13 @@ impl Entries {
 }
 
 impl LogWriter {
+    fn flush_after(&self) -> Duration {
+        match self.format {
+            Format::Combined => FLUSH_AFTER,
+            Format::Terminal { .. } => TERMINAL_FLUSH_AFTER,
+        }
+    }
+
     /// Writes the buffer out if its time has come.
     pub fn flush_if_due(&mut self, now: Instant) {
         if self.flush_at.is_some_and(|at| at <= now) {
@@ -282,6 +319,33 @@ impl Stamp {
     }
 }
 
+fn write_peer(texts: &mut Vec<u8>, peer: Option<SocketAddr>) {
+    match peer {
+        Some(peer) => {
+            // Writing to a Vec cannot fail.
+            let _ = write!(texts, "{}", peer.ip());
+        }
+        None => texts.extend_from_slice(b"unix:"),
+    }
+}
+
+/// Green for success, cyan for what is elsewhere or unchanged, yellow for errors of the client, red for
+/// those of the server.
+fn write_status(buffer: &mut Vec<u8>, status: Status, colours: bool) {
+    let colour: &[u8] = match status.code() {
+        _ if !colours => b"",
+        500.. => b"\x1b[31m",
+        400.. => b"\x1b[33m",
+        300.. => b"\x1b[36m",
+        _ => b"\x1b[32m",
+    };
+    buffer.extend_from_slice(colour);
+    write_number(buffer, u64::from(status.code()));
+    if colours {
+        buffer.extend_from_slice(b"\x1b[0m");
+    }
+}
+
 /// Seconds with milliseconds, and the end of the line.
 fn write_duration(buffer: &mut Vec<u8>, duration: Duration) {
     buffer.push(b' ');
@@ -316,6 +380,12 @@ const FLUSH_BYTES: usize = 32 * 1024;
 
 /// and any other after this time, so that `tail -f` shows what happens.
 const FLUSH_AFTER: Duration = Duration::from_millis(500);
+
+/// A person waits for the line.
+const TERMINAL_FLUSH_AFTER: Duration = Duration::from_millis(50);
+
+/// The time in a [`Stamp`].
+const TIME_OF_DAY: std::ops::Range<usize> = 12..20;
 
 /// Of Linux.
 const PIPE_BUF: usize = 4096;

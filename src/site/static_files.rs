@@ -10,9 +10,12 @@ use crate::files::{CachedFile, Found, OpenError, Root};
 use crate::http::conditional::{self, Outcome, RangeHeader};
 use crate::http::range::{self, Ranges};
 use crate::http::{HeaderName, Headers, Method, Request, Status};
+use std::ffi::OsStr;
 use std::ops::Range;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether names that begin with a dot are served.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,6 +66,8 @@ pub struct StaticFiles {
     index: Vec<Vec<u8>>,
     dotfiles: Dotfiles,
     mapping: Mapping,
+    /// Whether a directory without an index was met, which is said once.
+    has_warned: AtomicBool,
 }
 
 impl StaticFiles {
@@ -73,6 +78,7 @@ impl StaticFiles {
             index: vec![b"index.html".to_vec()],
             dotfiles: Dotfiles::default(),
             mapping: Mapping::default(),
+            has_warned: AtomicBool::new(false),
         }
     }
 
@@ -107,7 +113,26 @@ impl StaticFiles {
                 Err(error) => return Err(error),
             }
         }
+        if !self.has_warned.load(Ordering::Relaxed) {
+            self.warn_of_missing_index(directory, desk);
+        }
         Err(OpenError::NotFound)
+    }
+
+    /// The 404 of a directory that is there puzzles whoever expects a listing.
+    #[cold]
+    fn warn_of_missing_index(&self, directory: &[u8], desk: &mut Desk<'_>) {
+        let directory = directory.strip_suffix(b"/").unwrap_or(directory);
+        let is_there = directory.is_empty()
+            || matches!(desk.find(&self.root, &[directory]), Ok(Found::Directory));
+        if is_there && !self.has_warned.swap(true, Ordering::Relaxed) {
+            let index: Vec<_> = self.index.iter().map(|it| String::from_utf8_lossy(it)).collect();
+            log::warn!(
+                "404 for the directory {:?}: it has no {}, and this server lists no directories (this is said once)",
+                self.root.path().join(OsStr::from_bytes(directory)),
+                index.join(" or "),
+            );
+        }
     }
 }
 

@@ -63,7 +63,7 @@ impl Plan {
     /// # Errors
     /// When out of descriptors or memory.
     pub fn new(listeners: Listeners, text: &str, processes: usize) -> io::Result<Plan> {
-        let supervised = OsString::from(format!("--{SUPERVISED}"));
+        let supervised = OsString::from(SUPERVISED);
         Ok(Plan {
             listeners,
             text: sealed(text.as_bytes())?,

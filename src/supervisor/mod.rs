@@ -48,6 +48,7 @@ pub fn serve(options: &Options, source: &Source, config: Config) -> Result<(), F
             workers: supervisor.plan.listeners.workers(),
             config: options.config.as_deref(),
             roots: &config.roots,
+            note: config.note.as_deref(),
             // Each process has its own, and tells of them in the log.
             applications: &[],
         });
@@ -129,6 +130,7 @@ impl Supervisor {
         match (signal, self.stage) {
             (Signal::Reload, _) => self.tell_all(Order::Reload),
             (Signal::Reopen, _) => self.tell_all(Order::Reopen),
+            (Signal::Upgrade, _) => crate::decline_to_upgrade(),
             (Signal::Stop, Stage::Stopping { .. }) => {
                 log::info!("stopping now");
                 self.stop(Order::StopNow, now);

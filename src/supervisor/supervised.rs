@@ -111,6 +111,7 @@ impl Obedient {
         match signal {
             Signal::Reload => crate::reload(&self.handle),
             Signal::Reopen => crate::decline_to_reopen(),
+            Signal::Upgrade => crate::decline_to_upgrade(),
             Signal::Stop => {
                 self.stops += 1;
                 match (&self.supervisor, self.stops) {

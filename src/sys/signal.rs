@@ -3,11 +3,12 @@
 //! `SIGPIPE` is not here: the Rust runtime ignores it before `main`, so a write to a client that
 //! has gone is an `EPIPE` and never ends the process.
 
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io::{self, IsTerminal};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::SignalOnly;
 
@@ -20,7 +21,9 @@ pub enum Signal {
     Reload,
     /// `SIGUSR1`: open the log files again, after they were moved away.
     Reopen,
-    /// `SIGINT` (Ctrl-C), `SIGTERM` or `SIGQUIT`.
+    /// `SIGUSR2`: start the new program in the place of this one.
+    Upgrade,
+    /// `SIGINT` (Ctrl-C), `SIGTERM` or `SIGQUIT`; or `SIGHUP` because the terminal was closed.
     Stop,
 }
 
@@ -29,6 +32,9 @@ pub enum Signal {
 #[derive(Debug)]
 pub struct Signals {
     incoming: SignalDelivery<UnixStream, SignalOnly>,
+    /// The terminal that this process was started on; `None` after it was closed.
+    terminal: Option<OwnedFd>,
+    has_lost_terminal: bool,
 }
 
 impl Signals {
@@ -38,16 +44,17 @@ impl Signals {
     /// When the kernel has no descriptors left for the pipe behind it.
     pub fn listen() -> io::Result<Signals> {
         let (read, write) = UnixStream::pair()?;
-        let signals = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1];
+        let signals = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
         let incoming = SignalDelivery::with_pipe(read, write, SignalOnly, signals)?;
-        Ok(Signals { incoming })
+        Ok(Signals { incoming, terminal: own_terminal(), has_lost_terminal: false })
     }
 
     /// The signals that have come since it was asked last; it does not wait. Signals of one kind
     /// that come in faster than they are taken may count as one: that is how the kernel treats
     /// them, too.
     pub fn pending(&mut self) -> Vec<Signal> {
-        self.incoming.pending().map(meaning).collect()
+        let numbers: Vec<i32> = self.incoming.pending().collect();
+        numbers.into_iter().filter_map(|number| self.meaning(number)).collect()
     }
 
     /// Sleeps until there are signals, and takes them; perhaps none.
@@ -55,6 +62,34 @@ impl Signals {
         wait_readable(&[self.as_fd()], None).expect("one descriptor is polled without any memory");
         self.pending()
     }
+
+    /// A terminal that is closed sends `SIGHUP`, and so may the shell that ran there: together they
+    /// are one wish to stop.
+    fn meaning(&mut self, number: i32) -> Option<Signal> {
+        if number != SIGHUP {
+            return Some(meaning(number));
+        }
+        if self.terminal.take_if(|terminal| is_hung_up(terminal)).is_some() {
+            self.has_lost_terminal = true;
+            return Some(Signal::Stop);
+        }
+        (!self.has_lost_terminal).then_some(Signal::Reload)
+    }
+}
+
+/// The terminal among the standard streams, if there is one.
+fn own_terminal() -> Option<OwnedFd> {
+    fn of(stream: impl AsFd + IsTerminal) -> Option<OwnedFd> {
+        stream.is_terminal().then(|| stream.as_fd().try_clone_to_owned().ok()).flatten()
+    }
+    of(io::stdin()).or_else(|| of(io::stdout())).or_else(|| of(io::stderr()))
+}
+
+/// Whether nobody is at the other end any more.
+fn is_hung_up(terminal: &OwnedFd) -> bool {
+    let mut polled = [PollFd::new(terminal, PollFlags::empty())];
+    let found = poll(&mut polled, Some(&Timespec::default()));
+    found.is_ok() && polled[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
 }
 
 /// Can be read from when signals are pending; to be read by [`Signals::pending`] alone.
@@ -68,6 +103,7 @@ fn meaning(number: i32) -> Signal {
     match number {
         SIGHUP => Signal::Reload,
         SIGUSR1 => Signal::Reopen,
+        SIGUSR2 => Signal::Upgrade,
         _ => Signal::Stop,
     }
 }
@@ -81,6 +117,7 @@ mod tests {
         let table = [
             (SIGHUP, Signal::Reload),
             (SIGUSR1, Signal::Reopen),
+            (SIGUSR2, Signal::Upgrade),
             (SIGINT, Signal::Stop),
             (SIGTERM, Signal::Stop),
             (SIGQUIT, Signal::Stop),

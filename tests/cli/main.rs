@@ -2,6 +2,7 @@
 
 mod processes;
 mod program;
+mod terminal;
 
 use std::fs;
 use std::io::{Read, Write};
@@ -362,13 +363,57 @@ fn a_stop_does_not_wait_beyond_its_timeout() {
 }
 
 #[test]
-fn signals_that_are_not_supported_yet_are_told_and_change_nothing() {
+fn signals_that_are_not_supported_yet_are_a_warning_and_change_nothing() {
     let folder = Folder::new();
-    let mut serving = Serving::start(&mut folder.httpd(&["-v", "-p", "0", "www"]));
-    for (signal, name) in [("-HUP", "SIGHUP"), ("-USR1", "SIGUSR1")] {
-        serving.signal(signal);
-        serving.says(name);
-        assert!(serving.get("/").starts_with("HTTP/1.1 200 "));
+    for processes in ["1", "2"] {
+        let arguments = ["-P", processes, "-p", "0", "www"];
+        let mut serving = Serving::start(&mut folder.httpd(&arguments));
+        for (signal, name) in [("-HUP", "SIGHUP"), ("-USR1", "SIGUSR1"), ("-USR2", "SIGUSR2")] {
+            serving.signal(signal);
+            serving.says(&format!("{name}: this version cannot"));
+            assert!(serving.get("/").starts_with("HTTP/1.1 200 "));
+        }
+    }
+}
+
+#[test]
+fn a_variable_of_somebody_else_is_a_warning() {
+    let folder = Folder::new();
+    let mut command = folder.httpd(&["-h", "127.0.0.1", "-t"]);
+    command.env("HTTPD_PORT", "tcp://10.0.0.1:80").env("HTTPD_WORKER", "4");
+    let output = output(&mut command);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(
+        said(&output.stderr),
+        "httpd: warning: unknown environment variable HTTPD_WORKER is ignored; did you mean HTTPD_WORKERS?\n\
+         httpd: warning: HTTPD_PORT=tcp://10.0.0.1:80 is ignored: Kubernetes and Docker set such a variable for a service called httpd\n"
+    );
+    let mut command = folder.httpd(&["-p", "0", "www"]);
+    command.env("HTTPD_PORT", "nonsense").env("HTTPD_WORKER", "4");
+    let serving = Serving::start(&mut command);
+    serving.signal("-TERM");
+    assert_eq!(serving.end().0, Some(0), "a flag wins over a variable, whatever that says");
+}
+
+#[test]
+fn a_suggestion_is_near_and_for_everyone() {
+    let folder = Folder::new();
+    let told = |flag: &str| {
+        let output = folder.output(&[flag]);
+        assert_eq!(output.status.code(), Some(2), "{flag}");
+        said(&output.stderr)
+    };
+    for (flag, near) in
+        [("--prot", "--port"), ("--verbos", "--verbose"), ("--procesess", "--processes")]
+    {
+        assert!(told(flag).contains(&format!("'{near}'")), "{}", told(flag));
+    }
+    for flag in ["--supervise", "--super", "--listing", "--daemon", "--user"] {
+        assert!(
+            !told(flag).contains("tip:") && !told(flag).contains("supervised"),
+            "{}",
+            told(flag)
+        );
     }
 }
 

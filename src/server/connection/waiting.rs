@@ -77,7 +77,7 @@ impl<T: Transport> Connection<T> {
     pub(super) fn hand_over(&mut self, job: Job, local: &mut Local) -> Step {
         match local.answer(self.id, job) {
             Handed::Refused => {
-                log::warn!("{}: no thread is free for a handler", self.name());
+                log::info!("{}: no thread is free for a handler", self.name());
                 let response = local.site.busy();
                 self.finish_answer(response, local)
             }
@@ -92,7 +92,7 @@ impl<T: Transport> Connection<T> {
         let disk = local.threads.as_ref().map(|threads| &threads.disk);
         match local.gateway.submit(self.id, forward, local.clock.monotonic(), disk) {
             Handed::Refused => {
-                log::warn!("{}: the application has too many requests", self.name());
+                log::info!("{}: the application has too many requests", self.name());
                 let response = local.site.busy();
                 self.finish_answer(response, local)
             }
