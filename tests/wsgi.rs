@@ -42,3 +42,5 @@ mod replacement;
 mod slow_clients;
 #[path = "wsgi/start.rs"]
 mod start;
+#[path = "wsgi/waiting.rs"]
+mod waiting;

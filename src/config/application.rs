@@ -18,6 +18,7 @@ pub(super) struct ApplicationSection {
     threads: Option<usize>,
     env: Vec<(String, String)>,
     timeout: Option<Duration>,
+    stream_timeout: Option<Duration>,
     content_bytes_max: Option<u64>,
     requests_max: Option<u64>,
     lifetime: Option<Duration>,
@@ -56,6 +57,10 @@ pub(super) fn keys<T: AsMut<ApplicationSection>>() -> Vec<Key<T>> {
         Key::new("timeout", |it, value, faults| {
             let it = it.noted(value);
             faults.set(&mut it.timeout, value.duration().map(Some));
+        }),
+        Key::new("stream_timeout", |it, value, faults| {
+            let it = it.noted(value);
+            faults.set(&mut it.stream_timeout, value.duration().map(Some));
         }),
         Key::new("content_bytes_max", |it, value, faults| {
             let it = it.noted(value);
@@ -135,6 +140,7 @@ impl ApplicationSection {
             it.processes = self.processes.unwrap_or(it.processes);
             it.threads = self.threads.unwrap_or(it.threads);
             it.timeout = self.timeout.unwrap_or(it.timeout);
+            it.stream_timeout = self.stream_timeout.unwrap_or(it.stream_timeout);
             it.content_bytes_max = self.content_bytes_max.unwrap_or(it.content_bytes_max);
             it.requests_max = self.requests_max.unwrap_or(it.requests_max);
             it.lifetime = self.lifetime.unwrap_or(it.lifetime);

@@ -142,11 +142,12 @@ impl<T: Transport> Connection<T> {
     fn go(&mut self, local: &mut Local) -> Verdict {
         loop {
             let step = match self.state {
+                State::Waiting(_) if self.transport.is_gone() => self.gone(),
                 State::Idle => self.wake(local),
                 State::Head => self.read_head(local),
                 State::Body => self.take_content(local),
                 State::Waiting(Awaited::Production) => self.pump_and(local, |_, _| SLEEP),
-                State::Waiting(_) => SLEEP,
+                State::Waiting(awaited) => self.yield_place(awaited, local),
                 State::Sending => self.pump_and(local, Connection::send),
                 State::Lingering => self.linger(local),
             };

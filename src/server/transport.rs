@@ -17,6 +17,8 @@ pub struct Edge {
     pub readable: bool,
     pub writable: bool,
     pub read_closed: bool,
+    /// Reset, or closed in both directions: nobody is there any more.
+    pub gone: bool,
 }
 
 /// What a read brought.
@@ -49,6 +51,12 @@ pub trait Transport {
 
     /// Whether the last write was not cut short: there may be room for another.
     fn is_writable(&self) -> bool;
+
+    /// Whether the client will send nothing more. It may still read, or have gone.
+    fn is_half_closed(&self) -> bool;
+
+    /// Whether the client is known to have gone.
+    fn is_gone(&self) -> bool;
 
     /// Reads into the buffer, which must not be empty.
     ///
@@ -85,7 +93,7 @@ impl Plain {
     /// A socket fresh from accept, which counts as ready for everything: trying is cheaper than
     /// asking.
     pub fn new(socket: OwnedFd) -> Plain {
-        Plain { socket, ready: Edge { readable: true, writable: true, read_closed: false } }
+        Plain { socket, ready: Edge { readable: true, writable: true, ..Edge::default() } }
     }
 }
 
@@ -100,6 +108,7 @@ impl Transport for Plain {
         self.ready.readable |= edge.readable || edge.read_closed;
         self.ready.writable |= edge.writable;
         self.ready.read_closed |= edge.read_closed;
+        self.ready.gone |= edge.gone;
     }
 
     fn is_readable(&self) -> bool {
@@ -108,6 +117,14 @@ impl Transport for Plain {
 
     fn is_writable(&self) -> bool {
         self.ready.writable
+    }
+
+    fn is_half_closed(&self) -> bool {
+        self.ready.read_closed
+    }
+
+    fn is_gone(&self) -> bool {
+        self.ready.gone
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<Read> {
@@ -240,7 +257,7 @@ mod tests {
         let (mut ours, mut theirs) = pair();
         theirs.write_all(b"abc").unwrap();
         drop(theirs);
-        ours.note(Edge { readable: true, writable: false, read_closed: true });
+        ours.note(Edge { readable: true, read_closed: true, ..Edge::default() });
         let mut buffer = [0; 8];
         assert_eq!(ours.read(&mut buffer).unwrap(), Read::Bytes(3));
         assert!(ours.is_readable(), "no second edge will come for the FIN");

@@ -282,7 +282,7 @@ impl Worker {
     /// Closes a connection. Closing the socket takes it out of epoll.
     fn remove(&mut self, slot: usize) {
         if let Some(mut gone) = self.connections.try_remove(slot) {
-            gone.connection.abandon(&self.local);
+            gone.connection.abandon(&mut self.local);
             self.local.without_room.remove(&gone.connection.id());
             for accepting in &mut self.accepting {
                 if let Accepting::Paused(_) = accepting {
@@ -378,6 +378,7 @@ fn edge(event: &Event) -> Edge {
         readable: event.is_readable() || event.is_error(),
         writable: event.is_writable() || event.is_error(),
         read_closed: event.is_read_closed(),
+        gone: event.is_error() || event.is_write_closed(),
     }
 }
 

@@ -21,9 +21,12 @@ pub struct Application {
     pub processes: usize,
     /// In each process.
     pub threads: usize,
-    /// For an answer, and between two pieces of one. What takes longer is answered with 504, and its
-    /// process is replaced.
+    /// For a request to find a free thread, then 503; and from when it has begun to the first of its
+    /// answer, then 504 and another process.
     pub timeout: Duration,
+    /// For an answer that has begun to say more, while its client stays. Event streams are quiet for
+    /// long.
+    pub stream_timeout: Duration,
     /// Content of a request, in bytes; more is answered with 413.
     pub content_bytes_max: u64,
     /// A process is replaced after so many requests; 0 is never.
@@ -55,6 +58,7 @@ impl Application {
             processes: 1,
             threads: 4,
             timeout: Duration::from_secs(30),
+            stream_timeout: Duration::from_secs(3600),
             content_bytes_max: 128 * 1024 * 1024,
             requests_max: 0,
             lifetime: Duration::ZERO,

@@ -72,9 +72,14 @@ impl Wsgi {
         self.with(|it| it.environment.push(pair))
     }
 
-    /// How long an answer may take.
+    /// How long a request may wait for a free thread, and how long it may then take to begin its answer.
     pub fn timeout(self, timeout: Duration) -> Wsgi {
         self.with(|it| it.timeout = timeout)
+    }
+
+    /// How long an answer that has begun may say nothing while its client stays.
+    pub fn stream_timeout(self, timeout: Duration) -> Wsgi {
+        self.with(|it| it.stream_timeout = timeout)
     }
 }
 

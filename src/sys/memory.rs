@@ -15,13 +15,24 @@ pub fn create(name: &str, length: u64) -> io::Result<OwnedFd> {
     Ok(memory)
 }
 
-/// Copies its first bytes.
+/// Copies the bytes from an offset on.
 ///
 /// # Errors
 /// When it has fewer.
-pub fn read(memory: BorrowedFd<'_>, bytes: &mut [u8]) -> io::Result<()> {
-    match rustix::io::pread(memory, &mut *bytes, 0)? {
+pub fn read(memory: BorrowedFd<'_>, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+    match rustix::io::pread(memory, &mut *bytes, offset)? {
         count if count == bytes.len() => Ok(()),
         _ => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
+}
+
+/// Puts bytes at an offset.
+///
+/// # Errors
+/// When it has no room for them.
+pub fn write(memory: BorrowedFd<'_>, bytes: &[u8], offset: u64) -> io::Result<()> {
+    match rustix::io::pwrite(memory, bytes, offset)? {
+        count if count == bytes.len() => Ok(()),
+        _ => Err(io::ErrorKind::WriteZero.into()),
     }
 }

@@ -19,6 +19,12 @@ impl Token {
         Token(bytes)
     }
 
+    /// The first number.
+    pub fn first(self) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        u64::from_le_bytes([a, b, c, d, e, f, g, h])
+    }
+
     /// The second number.
     pub fn second(self) -> u64 {
         let [.., a, b, c, d, e, f, g, h] = self.0;

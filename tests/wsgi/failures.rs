@@ -116,7 +116,9 @@ fn what_an_application_prints_is_logged_with_its_request() {
 
 #[test]
 fn an_application_that_hangs_in_the_middle_is_cut_off_at_its_limit() {
-    let Some(server) = Server::behaviours("timeout = \"700ms\"") else { return };
+    let Some(server) = Server::behaviours("timeout = \"700ms\"\nstream_timeout = \"700ms\"") else {
+        return;
+    };
     let old = server.pythons();
     let mut client = server.connect();
     client.send("GET /app/hangs_later HTTP/1.1\r\nHost: x\r\n\r\n");

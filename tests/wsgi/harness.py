@@ -2,6 +2,7 @@
 
 import array
 import marshal
+import mmap
 import os
 import select
 import signal
@@ -19,6 +20,7 @@ BOOT = (
 )
 MESSAGE = 128 * 1024
 ANSWER = struct.Struct("<16sBBHI")
+WITHDRAWN = struct.Struct("<64Q")
 CREDIT = struct.Struct("<16sq")
 HEAD, PIECE, FILE, FAILED, BROKEN = 1, 2, 3, 4, 5
 SOURCES = os.path.join(HERE, "../../src/wsgi/adapter")
@@ -152,12 +154,14 @@ class Worker:
             "reload": reload,
             "lifetime": lifetime,
         }
-        memory = os.memfd_create("begun")
-        os.ftruncate(memory, threads * 16)
-        self.begun = memory
         theirs = [requests] + [end for _, end in responses] + [end for _, end in credits]
+        scoreboard = tempfile.TemporaryFile()
+        scoreboard.truncate(threads * 16 + reactors * WITHDRAWN.size)
+        self.scoreboard = mmap.mmap(scoreboard.fileno(), 0)
+        self.withdrawn_at = threads * 16
+        theirs.append(scoreboard)
         data = marshal.dumps(setup)
-        numbers = [end.fileno() for end in theirs] + [memory]
+        numbers = [end.fileno() for end in theirs]
         for start in range(0, len(numbers), descriptors_at_once):
             some = array.array("i", numbers[start : start + descriptors_at_once])
             self.control.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, some)])
@@ -165,6 +169,17 @@ class Worker:
         for end in theirs + [control]:
             end.close()
         self.tokens = 0
+
+    def begun(self, thread=0):
+        """The token of the request that a thread has begun and not ended; zeros when it is idle."""
+        return self.scoreboard[thread * 16 : (thread + 1) * 16]
+
+    def withdraw(self, *tokens, reactor=0):
+        """Has these skipped, if they have not begun."""
+        numbers = [int.from_bytes(token[8:], "little") for token in tokens]
+        area = WITHDRAWN.pack(len(numbers), *numbers, *[0] * (63 - len(numbers)))
+        start = self.withdrawn_at + reactor * WITHDRAWN.size
+        self.scoreboard[start : start + WITHDRAWN.size] = area
 
     def told(self, kind):
         """The text of the next message on the control socket."""
@@ -239,7 +254,6 @@ class Worker:
         self.err.thread.join(PATIENCE)
         self.out.pipe.close()
         self.err.pipe.close()
-        os.close(self.begun)
 
     def __enter__(self):
         return self

@@ -45,15 +45,32 @@ class Life(unittest.TestCase):
         open(gate, "w").close()
         self.assertEqual(worker.answer(slow).content, b"after")
 
-    def test_what_a_thread_begins_is_marked_before_the_application_sees_it(self):
-        worker = self.worker(threads=2)
+    def test_what_a_thread_has_begun_is_on_the_scoreboard_until_it_ends(self):
+        worker = self.worker(threads=1, reactors=2)
+        self.assertEqual(worker.begun(), bytes(16))
         gate = self.gate()
-        tokens = [worker.send(environ(path="/gated", **{"test.gate": gate})) for _ in range(2)]
-        for _ in tokens:
-            self.assertEqual(worker.message().content, b"before")
-        marked = os.pread(worker.begun, 64, 0)
-        self.assertEqual(sorted([marked[:16], marked[16:]]), sorted(tokens))
+        slow = worker.send(environ(path="/gated", **{"test.gate": gate}), reactor=1)
+        self.assertEqual(worker.message(1).content, b"before")
+        self.assertEqual(worker.begun(), slow)
         open(gate, "w").close()
+        worker.answer(slow, reactor=1)
+        worker.end_requests()
+        self.assertEqual(worker.exit_code(), 0)
+        self.assertEqual(worker.begun(), bytes(16))
+
+    def test_a_request_that_was_withdrawn_before_it_began_is_skipped(self):
+        worker = self.worker(threads=1, reactors=2)
+        gate = self.gate()
+        slow = worker.send(environ(path="/gated", **{"test.gate": gate}), reactor=1)
+        self.assertEqual(worker.message(1).content, b"before")
+        gone = worker.send(environ(path="/gated", **{"test.gate": "/no/such/gate"}), reactor=1)
+        wanted = worker.send(environ(path="/hello"), reactor=1)
+        worker.withdraw(slow, gone, reactor=1)  # the first has begun: it goes on
+        open(gate, "w").close()
+        self.assertEqual(worker.answer(slow, reactor=1).content, b"after")
+        skipped = worker.answer(gone, reactor=1)
+        self.assertEqual((skipped.content, skipped.status), (b"", None))
+        self.assertEqual(worker.answer(wanted, reactor=1).status, "200 OK")
 
     def test_the_end_of_requests_ends_it_once_all_is_served(self):
         worker = self.worker(threads=2)

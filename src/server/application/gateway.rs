@@ -4,8 +4,11 @@
 //! It must never know a connection, only its name.
 
 mod said;
+mod waiting;
 
-use self::said::{Message, Said, lose, refuse, take_in};
+use self::said::{Message, Said, Times, lose, refuse, take_in};
+use self::waiting::Waiting;
+pub use self::waiting::{Expired, Yielded};
 use super::link::{Exchange, KeptSpool, Link, LinkState, News, Pending, Progress};
 use super::orders::{Order, ProcessId};
 use crate::files::Spool;
@@ -18,7 +21,6 @@ use crate::site::{Application, Content, Forward};
 use crate::sys::channel::{Arrived, MESSAGE_BYTES_MAX};
 use crate::wsgi::answer::HEADER_BYTES;
 use crate::wsgi::{REQUEST_BYTES_MAX, Token, marshal, request};
-use std::collections::VecDeque;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
@@ -42,8 +44,16 @@ pub struct Gateway {
 struct Served {
     application: Arc<Application>,
     links: Vec<Link>,
-    /// Requests that no process has room for.
-    waiting: VecDeque<Exchange>,
+    waiting: Waiting,
+    /// When it was last said that requests found no thread.
+    reported_at: Option<Instant>,
+}
+
+/// Whether a request was sent, so that another may be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    Yes,
+    No,
 }
 
 impl Gateway {
@@ -64,13 +74,12 @@ impl Gateway {
         &mut self,
         id: ConnectionId,
         forward: Forward,
-        now: Instant,
         disk: Option<&Arc<Pool>>,
     ) -> Handed {
         let application = forward.application;
         let index = self.index_of(&application);
         let served = &mut self.served[index];
-        if served.waiting.len() >= WAITING_MAX {
+        if served.waiting.first.len() >= WAITING_MAX {
             return Handed::Refused;
         }
         let (content, spool) = match marshalled(forward.content) {
@@ -85,55 +94,18 @@ impl Gateway {
             return Handed::Refused;
         }
         let spool = spool.map(|spool| KeptSpool::new(spool, disk.cloned()));
-        let deadline = now + application.timeout;
-        let exchange = Exchange { id, environ: forward.environ, content, spool, deadline };
-        served.waiting.push_back(exchange);
-        self.dispatch(index, now);
+        let exchange = Exchange { id, environ: forward.environ, content, spool };
+        served.waiting.first.push_back(exchange);
+        self.dispatch(index);
         Handed::Over
     }
 
-    /// Sends what waits to processes that have room, the one with the fewest exchanges first.
-    fn dispatch(&mut self, index: usize, now: Instant) {
+    /// Sends what waits to processes that have room, the one with the fewest exchanges first. Requests of
+    /// clients that may have gone are sent where a thread would be idle otherwise.
+    fn dispatch(&mut self, index: usize) {
         let served = &mut self.served[index];
         let room = served.room();
-        while let Some(exchange) = served.waiting.pop_front() {
-            if exchange.deadline <= now {
-                // It has been answered for.
-                continue;
-            }
-            let links = served.links.iter_mut().filter(|link| link.state == LinkState::Open);
-            let Some(link) =
-                links.min_by_key(|link| link.pending.len()).filter(|it| it.pending.len() < room)
-            else {
-                served.waiting.push_front(exchange);
-                return;
-            };
-            let number = self.next_number;
-            self.next_number += 1;
-            let token = Token::new(self.reactor as u64, number);
-            let mut head = Vec::with_capacity(32);
-            request::begin(&mut head, token, self.reactor);
-            let slices = [&head, &exchange.environ, &exchange.content].map(|it| IoSlice::new(it));
-            match link.requests.send_slices(&slices, &[]) {
-                Ok(()) => {
-                    let deadline = exchange.deadline;
-                    let pending = Pending { exchange, progress: Progress::None, deadline };
-                    link.pending.insert(number, pending);
-                }
-                Err(error) if is_closed(&error) => {
-                    // It is being replaced: the news is on its way.
-                    link.state = LinkState::Leaving;
-                    served.waiting.push_front(exchange);
-                }
-                Err(_) => {
-                    // Its queue is full of other workers' requests, or the kernel has no memory now.
-                    // An answer to one of ours will let us try again, and where there is none of
-                    // ours, the next look will.
-                    served.waiting.push_front(exchange);
-                    return;
-                }
-            }
-        }
+        while served.dispatch_first(room, self.reactor, &mut self.next_number) == Sent::Yes {}
     }
 
     /// Reads one message of what a process has answered to this worker, so that it can be passed on
@@ -149,7 +121,11 @@ impl Gateway {
             return Rest::None;
         };
         let served = &mut self.served[index];
-        let timeout = served.application.timeout;
+        let times = Times {
+            now,
+            quiet_max: served.application.stream_timeout,
+            given_up: now + served.application.timeout,
+        };
         let link = &mut served.links[place];
         // Whoever has nothing to say says nothing: there is no need to ask then.
         if link.pending.is_empty() {
@@ -165,7 +141,7 @@ impl Gateway {
                 let length = length.saturating_sub(HEADER_BYTES);
                 let buffer = &mut self.buffer;
                 let message = Message { header, length, buffer, descriptors };
-                if take_in(link, message, now + timeout, buffers, deliveries) == Said::TooMuch {
+                if take_in(link, message, times, buffers, deliveries) == Said::TooMuch {
                     link.state = LinkState::Leaving;
                     let why = "it sends more than it may";
                     link.orders.give(Order::Replace { process, why });
@@ -184,9 +160,9 @@ impl Gateway {
     }
 
     /// Sends on what waits, once answers have made room for it.
-    pub fn send_waiting(&mut self, now: Instant) {
+    pub fn send_waiting(&mut self) {
         for index in 0..self.served.len() {
-            self.dispatch(index, now);
+            self.dispatch(index);
         }
     }
 
@@ -220,7 +196,7 @@ impl Gateway {
             News::Joined(link) => {
                 let index = self.index_of(application);
                 self.served[index].links.push(*link);
-                self.dispatch(index, now);
+                self.dispatch(index);
             }
             News::Leaves(process) => {
                 if let Some((index, place)) = self.place_of(process) {
@@ -237,50 +213,12 @@ impl Gateway {
                 if let Some((index, place)) = self.place_of(process) {
                     let served = &mut self.served[index];
                     let link = served.links.swap_remove(place);
-                    lose(link, self.reactor, &begun, &mut served.waiting, &mut deliveries);
-                    self.dispatch(index, now);
+                    lose(link, self.reactor, &begun, &mut served.waiting.first, &mut deliveries);
+                    self.dispatch(index);
                 }
             }
         }
         deliveries
-    }
-
-    /// Nobody waits any more for an answer that has not come in its time: its process hangs.
-    pub fn give_up(&mut self, id: ConnectionId) {
-        for served in &mut self.served {
-            served.waiting.retain(|exchange| exchange.id != id);
-            for link in &mut served.links {
-                let mut hangs = false;
-                for pending in link.pending.values_mut() {
-                    if pending.exchange.id == id && !matches!(pending.progress, Progress::GivenUp) {
-                        pending.progress = Progress::GivenUp;
-                        hangs = true;
-                    }
-                }
-                if hangs {
-                    link.orders.give(Order::Replace { process: link.process, why: "it hangs" });
-                }
-            }
-        }
-    }
-
-    /// Once a second or so: whoever does not go on with an answer that nobody waits for hangs, too.
-    pub fn look(&mut self, now: Instant) {
-        for index in 0..self.served.len() {
-            let served = &mut self.served[index];
-            for link in &mut served.links {
-                let late = link.pending.values_mut().filter(|pending| pending.deadline <= now);
-                let mut hangs = false;
-                for pending in late {
-                    pending.deadline = now + served.application.timeout;
-                    hangs |= !pending.progress.waits_for_client();
-                }
-                if hangs {
-                    link.orders.give(Order::Replace { process: link.process, why: "it hangs" });
-                }
-            }
-            self.dispatch(index, now);
-        }
     }
 
     /// Whether there is anything to [`look`](Gateway::look) at.
@@ -315,7 +253,50 @@ impl Gateway {
 
 impl Served {
     fn new(application: Arc<Application>) -> Served {
-        Served { application, links: Vec::new(), waiting: VecDeque::new() }
+        Served { application, links: Vec::new(), waiting: Waiting::default(), reported_at: None }
+    }
+
+    fn dispatch_first(&mut self, room: usize, reactor: usize, next_number: &mut u64) -> Sent {
+        if self.waiting.is_empty() {
+            return Sent::No;
+        }
+        let (queue, room) = match self.waiting.first.is_empty() {
+            false => (&mut self.waiting.first, room),
+            true => (&mut self.waiting.yielded, self.application.threads),
+        };
+        let links = self.links.iter_mut().filter(|link| link.state == LinkState::Open);
+        let link = links.min_by_key(|link| link.pending.len());
+        let Some(link) = link.filter(|link| link.pending.len() < room) else {
+            return Sent::No;
+        };
+        let Some(exchange) = queue.pop_front() else {
+            return Sent::No;
+        };
+        let number = *next_number;
+        *next_number += 1;
+        let mut head = Vec::with_capacity(32);
+        request::begin(&mut head, Token::new(reactor as u64, number), reactor);
+        let slices = [&head, &exchange.environ, &exchange.content].map(|it| IoSlice::new(it));
+        match link.requests.send_slices(&slices, &[]) {
+            Ok(()) => {
+                let pending = Pending { exchange, progress: Progress::Sent, deadline: None };
+                link.pending.insert(number, pending);
+                Sent::Yes
+            }
+            Err(error) if is_closed(&error) => {
+                // It is being replaced: the news is on its way.
+                link.state = LinkState::Leaving;
+                queue.push_front(exchange);
+                Sent::Yes
+            }
+            Err(_) => {
+                // Its queue is full of other workers' requests, or the kernel has no memory now.
+                // An answer to one of ours will let us try again, and where there is none of
+                // ours, the next look will.
+                queue.push_front(exchange);
+                Sent::No
+            }
+        }
     }
 
     /// How many requests a process is given at a time: for each of its threads one, and what it does

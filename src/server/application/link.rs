@@ -2,6 +2,7 @@
 //! exchanges are under way there.
 
 use super::orders::{Orders, ProcessId};
+use super::scoreboard::Scoreboard;
 use crate::files::Spool;
 use crate::server::id::ConnectionId;
 use crate::server::pool::Pool;
@@ -34,9 +35,13 @@ pub struct Link {
     pub answers: Channel,
     /// Credit for content, by thread.
     pub credits: Arc<[Channel]>,
+    /// What its threads do.
+    pub scoreboard: Arc<Scoreboard>,
     pub state: LinkState,
     /// By the second number of their tokens.
     pub pending: HashMap<u64, Pending>,
+    /// Since when it has been seen at every look that a thread is idle although a request waits.
+    pub idle_since: Option<Instant>,
 }
 
 /// Whether new requests go there.
@@ -55,7 +60,6 @@ pub struct Exchange {
     pub content: Vec<u8>,
     /// Keeps that file.
     pub spool: Option<KeptSpool>,
-    pub deadline: Instant,
 }
 
 /// A file with content. To free it may take the disk a while: a thread drops it.
@@ -85,24 +89,38 @@ impl Drop for KeptSpool {
 pub struct Pending {
     pub exchange: Exchange,
     pub progress: Progress,
-    /// When it has to have gone on, whether or not anybody still waits for it.
-    pub deadline: Instant,
+    /// When it has to have gone on, once it is seen to have begun.
+    pub deadline: Option<Instant>,
 }
 
-/// How far its answer has come.
+/// How far it has come, as far as that was seen.
 pub enum Progress {
-    /// Nothing yet.
-    None,
-    /// Its content is under way.
+    /// The process has been sent it, and no thread was seen to have begun it.
+    Sent,
+    /// A thread works on it.
+    Begun,
+    /// The content of its answer is under way.
     Content(Feeder),
-    /// It was answered for: what it says is dropped.
-    GivenUp,
+    /// Nobody waits for it any more: what is said of it is dropped.
+    GivenUp(Work),
+}
+
+/// Whether a thread of the process works on what nobody waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    NotBegun,
+    Begun,
 }
 
 impl Progress {
     /// Whether what the process has sent is still to be taken, so that it may have to wait.
     pub fn waits_for_client(&self) -> bool {
         matches!(self, Progress::Content(feeder) if feeder.bytes() > 0)
+    }
+
+    /// Whether somebody waits for its answer, which has not come.
+    pub fn is_unanswered(&self) -> bool {
+        matches!(self, Progress::Sent | Progress::Begun)
     }
 }
 
@@ -114,10 +132,19 @@ impl Link {
         requests: Arc<Channel>,
         answers: Channel,
         credits: Arc<[Channel]>,
+        scoreboard: Arc<Scoreboard>,
     ) -> Link {
-        let pending = HashMap::new();
-        let state = LinkState::Open;
-        Link { process, orders, requests, answers, credits, state, pending }
+        Link {
+            process,
+            orders,
+            requests,
+            answers,
+            credits,
+            scoreboard,
+            state: LinkState::Open,
+            pending: HashMap::new(),
+            idle_since: None,
+        }
     }
 
     /// A pipe for the content of an answer. The thread that sends it is told what has been taken, so

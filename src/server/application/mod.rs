@@ -3,13 +3,13 @@
 //! Each process has a *slot* ([`slot`]), a thread that starts it, reads what it prints, replaces it when
 //! it dies, hangs or is to be renewed, and tells the workers. Each worker has its own *link*
 //! ([`link`]) to each process: it sends requests and reads answers without a thread in between
-//! ([`gateway`]).
+//! ([`gateway`]). What the threads of a process do can be seen without asking it ([`scoreboard`]).
 
-pub mod begun;
 pub mod gateway;
 pub mod link;
 pub mod orders;
 pub mod process;
+pub mod scoreboard;
 pub mod slot;
 
 use super::mailbox::Mailbox;

@@ -2,9 +2,9 @@
 //!
 //! It must never know when a process is started, or what becomes of it.
 
-use super::begun::Begun;
 use super::link::Link;
 use super::orders::{Orders, ProcessId};
+use super::scoreboard::Scoreboard;
 use crate::site::{Application, Reload};
 use crate::sys::channel::{Channel, DESCRIPTORS_MAX, Received};
 use crate::sys::wait::{is_readable, wait_readable};
@@ -29,7 +29,7 @@ pub struct Process {
     pub prints: [Printed; 2],
     /// To send it requests; the workers have it, too.
     requests: Arc<Channel>,
-    begun: Begun,
+    scoreboard: Arc<Scoreboard>,
     /// The workers' links, until it serves.
     pub links: Vec<Link>,
 }
@@ -79,22 +79,23 @@ impl Process {
             Channel::widen_end(end.as_fd());
         }
         let credits: Arc<[Channel]> = credits.into();
+        let scoreboard = Arc::new(Scoreboard::new(application.threads, reactors)?);
         let links = answers
             .into_iter()
             .map(|answers| {
                 let (requests, credits) = (Arc::clone(&requests), Arc::clone(&credits));
-                Link::new(id, orders.clone(), requests, answers, credits)
+                let scoreboard = Arc::clone(&scoreboard);
+                Link::new(id, orders.clone(), requests, answers, credits, scoreboard)
             })
             .collect();
 
-        let begun = Begun::new(application.threads)?;
         control.send(ADAPTER.as_bytes(), &[])?;
         let its_ends: Vec<BorrowedFd<'_>> = [&its_requests]
             .into_iter()
             .chain(&its_answers)
             .chain(&its_credits)
             .map(AsFd::as_fd)
-            .chain([begun.descriptor()])
+            .chain([scoreboard.as_fd()])
             .collect();
         let set_up = set_up(application, reactors);
         for (number, some) in its_ends.chunks(DESCRIPTORS_PER_MESSAGE).enumerate() {
@@ -119,7 +120,7 @@ impl Process {
             printed(log::Level::Error, child.stderr.take().map(OwnedFd::from)),
         ];
         let end = crate::sys::process::end_of(&child);
-        Ok(Process { id, child, end, control, prints, requests, begun, links })
+        Ok(Process { id, child, end, control, prints, requests, scoreboard, links })
     }
 
     /// What it has said, if anything. That it has ended it may not say itself: what it has left behind
@@ -153,18 +154,18 @@ impl Process {
         let _ = self.child.kill();
     }
 
-    /// How it ended, which it has or will within a moment; then which requests its threads began last.
-    /// It did nothing with any other that it has not answered.
+    /// How it ended, which it has or will within a moment; then which requests its threads had begun
+    /// and not ended. It did nothing with any other that it has not answered.
     pub fn ended(&mut self) -> (io::Result<ExitStatus>, Vec<Token>) {
         let status = self.wait();
         // From here on a worker that has not heard of it finds the socket closed, and keeps what it
         // was about to send.
         self.requests.finish();
-        let begun = self.begun.tokens().unwrap_or_else(|error| {
+        let begun = self.scoreboard.threads().unwrap_or_else(|error| {
             log::error!("cannot read which requests a process had begun: {error}");
             Vec::new()
         });
-        (status, begun)
+        (status, begun.into_iter().flatten().collect())
     }
 
     /// It has let go of its control socket, which the kernel does in the midst of its end: so how it

@@ -203,9 +203,11 @@ impl<T: Transport> Connection<T> {
         let limits = &local.limits;
         let timeout = match awaited {
             Awaited::Write | Awaited::Lookup | Awaited::Piece => limits.send_timeout,
-            Awaited::Room | Awaited::Answer | Awaited::Application | Awaited::Production => {
-                limits.answer_timeout
+            Awaited::Production => {
+                let piped = self.active.as_mut().and_then(|active| active.outbox.piped());
+                piped.and_then(|piped| piped.quiet_max()).unwrap_or(limits.answer_timeout)
             }
+            Awaited::Room | Awaited::Answer | Awaited::Application => limits.answer_timeout,
         };
         self.state = State::Waiting(awaited);
         self.waits_since = local.clock.monotonic();

@@ -3,6 +3,7 @@
 use super::{CLOSE, Connection, Step};
 use crate::http::h1::write::Persistence;
 use crate::http::{Reject, Status};
+use crate::server::application::gateway::Expired;
 use crate::server::exchange::{Active, After};
 use crate::server::local::Local;
 use crate::server::state::{Awaited, State, Verdict};
@@ -28,10 +29,18 @@ impl<T: Transport> Connection<T> {
                 self.enter(step, local)
             }
             State::Waiting(Awaited::Application) => {
-                let request = self.request_line().escape_ascii();
-                log::error!("{}: \"{request}\" was not answered in its time", self.name());
-                local.gateway.give_up(self.id);
-                let response = local.site.failure(Status::GATEWAY_TIMEOUT);
+                let response = match local.gateway.expire(self.id, local.clock.monotonic()) {
+                    Expired::NotYet(deadline) => {
+                        self.deadline = deadline;
+                        return Verdict::Sleep;
+                    }
+                    Expired::InQueue => local.site.busy(),
+                    Expired::Hangs => {
+                        let request = self.request_line().escape_ascii();
+                        log::error!("{}: \"{request}\" was not answered in its time", self.name());
+                        local.site.failure(Status::GATEWAY_TIMEOUT)
+                    }
+                };
                 let step = self.refuse_with(response, local);
                 self.enter(step, local)
             }
@@ -99,6 +108,12 @@ impl<T: Transport> Connection<T> {
                 active.inbox.clear();
             }
         }
+    }
+
+    /// Nobody is there any more who could read an answer.
+    pub(super) fn gone(&self) -> Step {
+        log::debug!("{}: gone while {}", self.name(), self.state);
+        CLOSE
     }
 
     /// The server ends and waits no longer: a response that is under way is broken off.

@@ -2,6 +2,7 @@
 
 use super::{CLOSE, Connection, SLEEP, Step};
 use crate::files::{Disk, Spool, WriteError};
+use crate::server::application::gateway::Yielded;
 use crate::server::local::Local;
 use crate::server::mailbox::Delivery;
 use crate::server::outbox::Piped;
@@ -90,16 +91,38 @@ impl<T: Transport> Connection<T> {
     pub(super) fn forward(&mut self, forward: Forward, local: &mut Local) -> Step {
         let deadline = local.clock.monotonic() + forward.application.timeout;
         let disk = local.threads.as_ref().map(|threads| &threads.disk);
-        match local.gateway.submit(self.id, forward, local.clock.monotonic(), disk) {
+        match local.gateway.submit(self.id, forward, disk) {
             Handed::Refused => {
                 log::info!("{}: the application has too many requests", self.name());
                 let response = local.site.busy();
                 self.finish_answer(response, local)
             }
-            Handed::Over => {
-                let step = self.wait_for(Awaited::Application, local);
-                self.deadline = deadline;
-                step
+            Handed::Over => match self.wait_for(Awaited::Application, local) {
+                SLEEP => {
+                    self.deadline = deadline;
+                    self.yield_place(Awaited::Application, local)
+                }
+                step => step,
+            },
+        }
+    }
+
+    /// Lets the requests of others go before that of a client that will send nothing more, for it may have
+    /// gone; see [`gateway`](crate::server::application::gateway).
+    pub(super) fn yield_place(&mut self, awaited: Awaited, local: &mut Local) -> Step {
+        if !self.transport.is_half_closed() {
+            return SLEEP;
+        }
+        let yielded = match awaited {
+            Awaited::Application => local.gateway.yield_place(self.id),
+            _ => Yielded::Kept,
+        };
+        match yielded {
+            Yielded::Kept => SLEEP,
+            Yielded::Refused => {
+                log::debug!("{}: too many wait whose clients may have gone", self.name());
+                let response = local.site.busy();
+                self.refuse_with(response, local)
             }
         }
     }
@@ -120,7 +143,10 @@ impl<T: Transport> Connection<T> {
     }
 
     /// The connection goes: what may keep the disk busy to be dropped is dropped by a thread.
-    pub fn abandon(&mut self, local: &Local) {
+    pub fn abandon(&mut self, local: &mut Local) {
+        if self.state == State::Waiting(Awaited::Application) {
+            local.gateway.withdraw(self.id, local.clock.monotonic());
+        }
         if let Some(active) = &mut self.active {
             if let Some(spool) = active.outbox.piped().and_then(Piped::abandon) {
                 local.drop_elsewhere(spool);

@@ -211,7 +211,7 @@ fn a_client_that_goes_leaves_nothing_on_the_disk() {
         }
         it.it.receives_reset();
         it.it.takes(usize::MAX);
-        it.it.connection.abandon(&it.it.local);
+        it.it.connection.abandon(&mut it.it.local);
         it.it.works();
         assert_eq!(it.bytes_on_disk(), 0, "while it is written: {writing}");
     }

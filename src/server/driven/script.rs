@@ -89,13 +89,13 @@ impl Script {
     /// The client sends its FIN.
     pub fn finish(&self) -> Edge {
         self.0.borrow_mut().client = Client::Finished;
-        Edge { readable: true, writable: false, read_closed: true }
+        Edge { readable: true, read_closed: true, ..Edge::default() }
     }
 
     /// The client resets the connection.
     pub fn reset(&self) -> Edge {
         self.0.borrow_mut().client = Client::Reset;
-        Edge { readable: true, writable: true, read_closed: true }
+        Edge { readable: true, writable: true, read_closed: true, gone: true }
     }
 
     /// From now on the kernel takes so many bytes and no more.
@@ -172,6 +172,7 @@ impl Transport for Script {
         ready.readable |= edge.readable || edge.read_closed;
         ready.writable |= edge.writable;
         ready.read_closed |= edge.read_closed;
+        ready.gone |= edge.gone;
     }
 
     fn is_readable(&self) -> bool {
@@ -180,6 +181,14 @@ impl Transport for Script {
 
     fn is_writable(&self) -> bool {
         self.0.borrow().ready.writable
+    }
+
+    fn is_half_closed(&self) -> bool {
+        self.0.borrow().ready.read_closed
+    }
+
+    fn is_gone(&self) -> bool {
+        self.0.borrow().ready.gone
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<Read> {

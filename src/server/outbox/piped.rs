@@ -6,6 +6,7 @@ use crate::files::{Disk, Spool, Warmup};
 use crate::http::h1::write::{CHUNK_END, Delimiter, LAST_CHUNK, write_chunk_head};
 use crate::site::pipe::{Outlet, Piece};
 use std::io;
+use std::time::Duration;
 
 /// The worker's end of the pipe, and what was promised of what comes out of it.
 pub struct Piped {
@@ -96,6 +97,11 @@ impl Piped {
         }
         let pieces = self.outlet.take_backlog();
         (!pieces.is_empty()).then(|| self.overflow.begin(pieces, room))
+    }
+
+    /// How long nothing may come, if that is known.
+    pub fn quiet_max(&self) -> Option<Duration> {
+        self.outlet.quiet_max()
     }
 
     /// A thread has written a backlog.

@@ -49,7 +49,7 @@ impl Worker {
             }
         }
         // Only now: whoever is given a request may want this CPU at once.
-        self.local.gateway.send_waiting(now);
+        self.local.gateway.send_waiting();
         if rest == Rest::Perhaps {
             self.local.gateway.put_off(process);
         }

@@ -6,6 +6,7 @@ use super::{
 };
 use std::io::{self, Write};
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 /// Writes the content of a response as it is produced. What the client does not take waits for it on
 /// the disk, up to a bound; beyond that, the writer waits. It fails with
@@ -100,6 +101,11 @@ impl Feeder {
         self.shared.lock().bytes
     }
 
+    /// Whether nobody takes anything any more.
+    pub fn is_abandoned(&self) -> bool {
+        self.shared.lock().flow == Flow::Abandoned
+    }
+
     /// Puts bytes in. How many are in is the business of who is told what was taken.
     pub fn push(&self, piece: Vec<u8>) -> Reader {
         let mut state = self.shared.lock();
@@ -137,6 +143,7 @@ impl Drop for Feeder {
 pub struct Outlet {
     pub(super) shared: Arc<Shared>,
     taken: Option<Box<dyn FnMut(Taken) + Send>>,
+    quiet_max: Option<Duration>,
 }
 
 /// What a pipe from a thread has for the worker.
@@ -153,7 +160,18 @@ pub enum Piece {
 
 impl Outlet {
     pub(super) fn new(shared: Arc<Shared>, taken: Option<Box<dyn FnMut(Taken) + Send>>) -> Outlet {
-        Outlet { shared, taken }
+        Outlet { shared, taken, quiet_max: None }
+    }
+
+    /// The same, of which it is known how long nothing may come out of it.
+    pub fn quiet_for(mut self, quiet_max: Duration) -> Outlet {
+        self.quiet_max = Some(quiet_max);
+        self
+    }
+
+    /// How long nothing may come out of it, if that is known.
+    pub fn quiet_max(&self) -> Option<Duration> {
+        self.quiet_max
     }
 
     /// Takes the next piece.

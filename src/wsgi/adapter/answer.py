@@ -277,6 +277,10 @@ class Exchange:
                     raise Unwanted("nobody wants the rest")
                 self.unpaid -= amount
 
+    def skip(self):
+        """Nobody waits for it."""
+        self.message(PIECE, LAST)
+
     def give_up(self):
         if not self.ended:
             self.message(BROKEN if self.began else FAILED, LAST)

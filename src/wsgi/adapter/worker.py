@@ -21,7 +21,8 @@ import threading
 import time
 from _thread import get_ident
 
-TOKEN = 16  # bytes of the name of a request
+IDLE = bytes(16)  # on the scoreboard, in place of the token of a request
+WITHDRAWN = struct.Struct("<64Q")  # how many requests a reactor withdraws, and their numbers
 TEXT_LIMIT = 64 * 1024  # bytes of what is told to httpd
 STOP_LIMIT = 30  # seconds to finish once httpd is gone
 SCAN_PERIOD = 0.5  # seconds between looks at the sources, …
@@ -40,7 +41,9 @@ class Server(threading.Thread):
         self.credits = worker.credits[index]
         self.window = worker.window
         self.constants = worker.constants
-        self.begun = memoryview(worker.begun)[index * TOKEN :][:TOKEN]
+        self.scoreboard = worker.scoreboard
+        self.place = slice(index * len(IDLE), (index + 1) * len(IDLE))
+        self.withdrawn_at = worker.withdrawn_at
 
     def run(self):
         stand_back()
@@ -64,7 +67,7 @@ class Server(threading.Thread):
             self.worker.end_thread()
 
     def answer(self, token, reactor, environ, content):
-        self.begun[:] = token  # so that httpd knows it is lost, should we die
+        self.scoreboard[self.place] = token  # from here on it has begun
         is_head = environ["REQUEST_METHOD"] == "HEAD"
         exchange = Exchange(self, token, self.responses[reactor], is_head)
         thread = get_ident()
@@ -73,9 +76,12 @@ class Server(threading.Thread):
         environ.update(self.constants)
         environ["RAW_URI"] = environ["REQUEST_URI"]  # as gunicorn calls it
         try:
+            if self.scoreboard[self.withdrawn_at[reactor]] and self.is_withdrawn(token, reactor):
+                return exchange.skip()
             if type(content) is bytes:
                 environ["wsgi.input"] = io.BytesIO(content)
             else:
+                content = content.encode("latin-1")  # a path is bytes, of whatever encoding
                 environ["wsgi.input"] = spooled = open(content, "rb")
                 os.unlink(content)
             result = self.application(environ, exchange.start_response)
@@ -107,6 +113,12 @@ class Server(threading.Thread):
             if Lines.begun:
                 Lines.end(thread)
             del Lines.serving[thread]
+            self.scoreboard[self.place] = IDLE
+
+    def is_withdrawn(self, token, reactor):
+        """Whether nobody waits for this request any more, although it was sent."""
+        count, *numbers = WITHDRAWN.unpack_from(self.scoreboard, self.withdrawn_at[reactor])
+        return int.from_bytes(token[8:], "little") in numbers[:count]
 
 
 class Worker:
@@ -134,11 +146,13 @@ class Worker:
         }
         self.lifetime = spread(setup["lifetime"])
         self.requests_max = spread(setup["requests_max"])
-        while len(descriptors) < 1 + reactors + self.threads + 1:
+        while len(descriptors) < 2 + reactors + self.threads:
             descriptors += receive_with_descriptors(control)[1]
-        memory = descriptors.pop()
-        self.begun = mmap.mmap(memory, self.threads * TOKEN)
-        os.close(memory)
+        scoreboard = descriptors.pop()
+        self.scoreboard = mmap.mmap(scoreboard, 0)
+        os.close(scoreboard)
+        first = self.threads * len(IDLE)
+        self.withdrawn_at = [first + number * WITHDRAWN.size for number in range(reactors)]
         self.sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
         for each in self.sockets:
             each.setblocking(True)

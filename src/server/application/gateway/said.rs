@@ -4,7 +4,7 @@
 
 use super::Deliveries;
 use crate::http::Status;
-use crate::server::application::link::{Exchange, Link, Pending, Progress};
+use crate::server::application::link::{Exchange, Link, Pending, Progress, Work};
 use crate::server::buffers::Buffers;
 use crate::server::mailbox::Delivery;
 use crate::site::pipe::{Reader, within_worker};
@@ -13,7 +13,7 @@ use crate::wsgi::answer::{Answer, HEADER_BYTES, Head, Kind, Last};
 use crate::wsgi::{Token, WINDOW_BYTES};
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Whether a process keeps to its bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,12 +32,22 @@ pub(super) struct Message<'a> {
     pub descriptors: Vec<OwnedFd>,
 }
 
+/// When an exchange that has said something has to say more.
+#[derive(Clone, Copy)]
+pub(super) struct Times {
+    pub now: Instant,
+    /// How long an answer that is under way may be quiet.
+    pub quiet_max: Duration,
+    /// One that nobody waits for.
+    pub given_up: Instant,
+}
+
 /// Takes in what a message says. Whatever that is, an exchange is answered once: what comes next on that
 /// connection may be for somebody else.
 pub(super) fn take_in(
     link: &mut Link,
     message: Message<'_>,
-    deadline: Instant,
+    times: Times,
     buffers: &mut Buffers,
     deliveries: &mut Deliveries,
 ) -> Said {
@@ -51,26 +61,30 @@ pub(super) fn take_in(
     let Some(mut pending) = link.pending.remove(&number) else {
         return Said::Enough;
     };
-    pending.deadline = deadline;
+    pending.deadline = Some(times.now + times.quiet_max);
     let id = pending.exchange.id;
     let mut tell = |delivery| deliveries.push((id, delivery));
     let answered = |response| Delivery::Answered(Box::new(response));
     let goes_on = match (answer.kind, &pending.progress) {
-        (_, Progress::GivenUp) => answer.last == Last::No,
-        (Kind::Head(head), Progress::None) if answer.last == Last::Yes => {
+        (_, Progress::GivenUp(_)) => {
+            pending.progress = Progress::GivenUp(Work::Begun);
+            pending.deadline = Some(times.given_up);
+            answer.last == Last::No
+        }
+        (Kind::Head(head), Progress::Sent | Progress::Begun) if answer.last == Last::Yes => {
             tell(answered(whole(head, buffers.keep(buffer, content_bytes))));
             false
         }
-        (Kind::Head(head), Progress::None) => {
+        (Kind::Head(head), Progress::Sent | Progress::Begun) => {
             let (feeder, outlet) = link.pipe(answer.token, answer.thread);
             feeder.push(buffers.keep(buffer, content_bytes));
             pending.progress = Progress::Content(feeder);
             let Head { status, headers, length } = head;
-            let content = OwnedContent::Piped(outlet, length);
+            let content = OwnedContent::Piped(outlet.quiet_for(times.quiet_max), length);
             tell(answered(OwnedResponse { status, headers, content }));
             true
         }
-        (Kind::File { head, offset, length }, Progress::None) => {
+        (Kind::File { head, offset, length }, Progress::Sent | Progress::Begun) => {
             let Head { status, headers, length: announced } = head;
             let content = match descriptors.pop() {
                 Some(open) => OwnedContent::Open(open, offset, length.or(announced)),
@@ -94,7 +108,7 @@ pub(super) fn take_in(
             }
             answer.last == Last::No
         }
-        (Kind::Failed, Progress::None) | (Kind::Broken, Progress::Content(_)) => {
+        (Kind::Failed, Progress::Sent | Progress::Begun) | (Kind::Broken, Progress::Content(_)) => {
             fail(pending, Status::INTERNAL_SERVER_ERROR, deliveries);
             return Said::Enough;
         }
@@ -139,8 +153,8 @@ pub(super) fn refuse(link: &mut Link, header: &[u8; HEADER_BYTES], deliveries: &
 fn fail(pending: Pending, status: Status, deliveries: &mut Deliveries) {
     let id = pending.exchange.id;
     match pending.progress {
-        Progress::GivenUp => {}
-        Progress::None => {
+        Progress::GivenUp(_) => {}
+        Progress::Sent | Progress::Begun => {
             let failed = OwnedResponse::new(status);
             deliveries.push((id, Delivery::Answered(Box::new(failed))));
         }
@@ -162,7 +176,7 @@ pub(super) fn lose(
 ) {
     for (number, pending) in link.pending {
         match pending.progress {
-            Progress::None if !begun.contains(&Token::new(reactor as u64, number)) => {
+            Progress::Sent if !begun.contains(&Token::new(reactor as u64, number)) => {
                 waiting.push_front(pending.exchange);
             }
             _ => fail(pending, Status::BAD_GATEWAY, deliveries),

@@ -2,10 +2,12 @@
 
 mod answers;
 mod requests;
+mod waiting;
 
 use super::*;
 use crate::files::SpoolPlace;
-use crate::server::application::orders::Orders;
+use crate::server::application::orders::{Order, Orders};
+use crate::server::application::scoreboard::Scoreboard;
 use crate::server::id::ConnectionId;
 use crate::site::pipe::{Outlet, Piece};
 use crate::site::{Handler, OwnedContent, Wsgi};
@@ -29,6 +31,7 @@ struct Python {
     requests: Channel,
     answers: Channel,
     credits: Channel,
+    scoreboard: Arc<Scoreboard>,
 }
 
 impl Played {
@@ -44,12 +47,13 @@ impl Played {
         Played { gateway: Gateway::new(0), application, orders, now: Instant::now() }
     }
 
-    /// A process that has taken a request.
+    /// A process that has taken a request, on its one thread.
     fn asked() -> (Played, Python, Token) {
         let mut it = Played::new();
         let python = it.joins(1);
         it.submits(0);
         let (token, _) = python.takes().expect("it was sent");
+        python.scoreboard.begin(0, Some(token));
         (it, python, token)
     }
 
@@ -71,11 +75,25 @@ impl Played {
         let ((requests, its_requests), (answers, its_answers), (credits, its_credits)) =
             (pair(), pair(), pair());
         let process = ProcessId(number);
-        let link =
-            Link::new(process, self.orders.clone(), Arc::new(requests), answers, [credits].into());
+        let threads = self.application.threads;
+        let scoreboard = Arc::new(Scoreboard::new(threads, 1).expect("there is memory"));
+        let link = Link::new(
+            process,
+            self.orders.clone(),
+            Arc::new(requests),
+            answers,
+            [credits].into(),
+            Arc::clone(&scoreboard),
+        );
         let news = News::Joined(Box::new(link));
         assert!(self.hears(news).is_empty());
-        Python { process, requests: its_requests, answers: its_answers, credits: its_credits }
+        Python {
+            process,
+            requests: its_requests,
+            answers: its_answers,
+            credits: its_credits,
+            scoreboard,
+        }
     }
 
     fn submits(&mut self, number: u32) -> Handed {
@@ -84,7 +102,7 @@ impl Played {
             environ: b"{0".to_vec(),
             content: Content::from(vec![number as u8]),
         };
-        self.gateway.submit(id(number), forward, self.now, None)
+        self.gateway.submit(id(number), forward, None)
     }
 
     fn hears(&mut self, news: News) -> Deliveries {
@@ -97,8 +115,21 @@ impl Played {
         let mut read =
             || self.gateway.read(python.process, self.now, &mut buffers, &mut deliveries);
         while read() == Rest::Perhaps {}
-        self.gateway.send_waiting(self.now);
+        self.gateway.send_waiting();
         deliveries
+    }
+
+    /// Time passes, in which it is looked as often as a worker does.
+    fn passes(&mut self, seconds: u64) {
+        for _ in 0..seconds {
+            self.now += Duration::from_secs(1);
+            self.gateway.look(self.now);
+        }
+    }
+
+    /// Whether a process was to be replaced since this was last asked.
+    fn replaces(&self) -> bool {
+        self.orders.is_given(|order| matches!(order, Order::Replace { .. }))
     }
 
     fn leaves(&mut self, python: &Python, begun: &[Token]) -> Deliveries {

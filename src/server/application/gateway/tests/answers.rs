@@ -137,16 +137,3 @@ fn who_is_put_off_is_read_on_once() {
     assert_eq!(it.gateway.take_unread(), [python.process]);
     assert!(!it.gateway.has_unread());
 }
-
-#[test]
-fn a_process_that_waits_for_a_slow_client_does_not_hang() {
-    let (mut it, _python, _, mut outlet) = Played::streaming();
-    let hangs = |order| matches!(order, Order::Replace { .. });
-    it.now += Duration::from_secs(11);
-    it.gateway.look(it.now);
-    assert!(!it.orders.is_given(hangs), "nobody has taken what it sent");
-    assert_eq!(outlet.take(), Piece::Bytes(b"one".to_vec()));
-    it.now += Duration::from_secs(11);
-    it.gateway.look(it.now);
-    assert!(it.orders.is_given(hangs));
-}

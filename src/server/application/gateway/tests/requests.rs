@@ -87,26 +87,6 @@ fn what_a_process_said_before_it_died_counts() {
 }
 
 #[test]
-fn a_process_that_hangs_is_ordered_to_be_replaced_and_its_late_answer_is_nobodys() {
-    let (mut it, python, token) = Played::asked();
-    it.gateway.give_up(id(0));
-    assert!(it.orders.is_given(|order| matches!(order, Order::Replace { .. })));
-    python.says(token, 1, true, OK, b"late");
-    assert!(it.reads(&python).is_empty());
-}
-
-#[test]
-fn a_request_that_was_given_up_while_it_waited_is_never_sent() {
-    let mut it = Played::new();
-    it.submits(0);
-    it.submits(1);
-    it.gateway.give_up(id(0));
-    let python = it.joins(1);
-    assert_eq!(python.takes().map(|(_, number)| number), Some(1));
-    assert_eq!(python.takes(), None);
-}
-
-#[test]
 fn a_process_that_leaves_gets_no_more_and_finishes_what_it_has() {
     let mut it = Played::new();
     let (old, new) = (it.joins(1), it.joins(2));
@@ -141,7 +121,7 @@ fn a_request_that_no_message_can_hold_is_refused_and_costs_nobody_else_anything(
         environ: vec![b'x'; MESSAGE_BYTES_MAX / 2],
         content: Content::from(vec![b'x'; MESSAGE_BYTES_MAX / 2]),
     };
-    assert_eq!(it.gateway.submit(id(0), forward, it.now, None), Handed::Refused);
+    assert_eq!(it.gateway.submit(id(0), forward, None), Handed::Refused);
     assert_eq!(it.submits(1), Handed::Over);
     assert_eq!(python.takes().map(|(_, number)| number), Some(1));
 }
@@ -172,7 +152,7 @@ fn the_file_of_a_request_is_dropped_by_a_thread_of_the_disk_pool() {
     };
     // Without threads of its own: it does what it is told.
     let disk = Arc::new(Pool::new("test", 0, usize::MAX));
-    it.gateway.submit(id(0), forward, it.now, Some(&disk));
+    it.gateway.submit(id(0), forward, Some(&disk));
     let (token, _) = python.takes().expect("it was sent");
     python.says(token, 1, true, OK, b"");
     assert_eq!(answered(it.reads(&python)), [(0, 200, Vec::new())]);

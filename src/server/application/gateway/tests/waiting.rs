@@ -1,0 +1,130 @@
+//! How long requests wait, who waits no more, and what is taken for a hang.
+
+use super::*;
+use crate::server::application::gateway::waiting::YIELDED_MAX;
+
+#[test]
+fn a_request_that_no_thread_has_begun_in_its_time_has_waited_and_nothing_hangs() {
+    let (mut it, python, _) = Played::asked();
+    it.submits(1);
+    it.submits(2);
+    it.passes(10);
+    for number in [1, 2] {
+        assert_eq!(it.gateway.expire(id(number), it.now), Expired::InQueue);
+    }
+    assert!(!it.replaces());
+    let (sent, number) = python.takes().expect("the next was sent before its time was over");
+    assert_eq!((number, python.scoreboard.withdrawn(0)), (1, vec![sent.second()]));
+    assert_eq!(python.takes(), None);
+}
+
+#[test]
+fn the_time_of_a_request_runs_from_when_it_has_begun() {
+    let (mut it, python, first) = Played::asked();
+    it.submits(1);
+    it.passes(8);
+    python.says(first, 1, true, OK, b"");
+    it.reads(&python);
+    let (token, _) = python.takes().expect("it is next");
+    python.scoreboard.begin(0, Some(token));
+    it.passes(2);
+    let Expired::NotYet(until) = it.gateway.expire(id(1), it.now) else { panic!("it has begun") };
+    assert_eq!(until, it.now + Duration::from_secs(9), "it was seen to begin a second ago");
+    it.passes(8);
+    assert!(!it.replaces());
+    it.passes(1);
+    assert_eq!(it.gateway.expire(id(1), it.now), Expired::Hangs);
+    assert!(it.replaces());
+    python.says(token, 1, true, OK, b"late");
+    assert!(it.reads(&python).is_empty(), "a late answer is nobody's");
+}
+
+#[test]
+fn a_process_that_leaves_requests_in_its_queue_while_a_thread_is_idle_hangs() {
+    let mut it = Played::new();
+    let python = it.joins(1);
+    it.submits(0);
+    it.passes(1);
+    assert!(!it.replaces(), "it may not have come to it");
+    it.passes(9);
+    assert!(it.replaces());
+    assert_eq!(it.gateway.expire(id(0), it.now), Expired::Hangs);
+    drop(python);
+}
+
+#[test]
+fn a_process_that_waits_for_a_slow_client_does_not_hang() {
+    let (mut it, _python, _, outlet) = Played::streaming();
+    it.submits(1);
+    it.passes(10);
+    assert_eq!(it.gateway.expire(id(1), it.now), Expired::InQueue);
+    it.passes(5000);
+    assert!(!it.replaces());
+    drop(outlet);
+}
+
+#[test]
+fn an_answer_that_has_begun_may_be_quiet_for_as_long_as_it_is_let() {
+    let (mut it, _python, _, mut outlet) = Played::streaming();
+    assert_eq!(outlet.take(), Piece::Bytes(b"one".to_vec()));
+    it.passes(3590);
+    assert!(!it.replaces());
+    it.passes(20);
+    assert!(it.replaces());
+}
+
+#[test]
+fn a_quiet_answer_whose_client_has_gone_hangs_when_somebody_needs_its_thread() {
+    let (mut it, _python, _, mut outlet) = Played::streaming();
+    assert_eq!(outlet.take(), Piece::Bytes(b"one".to_vec()));
+    drop(outlet);
+    it.passes(30);
+    assert!(!it.replaces(), "nobody waits");
+    it.submits(1);
+    it.passes(1);
+    assert!(it.replaces());
+}
+
+#[test]
+fn what_a_client_that_has_gone_asked_for_is_not_begun() {
+    let (mut it, python, first) = Played::asked();
+    for number in 1..=3 {
+        it.submits(number);
+    }
+    it.passes(1);
+    it.gateway.withdraw(id(1), it.now);
+    it.gateway.withdraw(id(2), it.now);
+    let (sent, number) = python.takes().expect("one was sent already");
+    assert_eq!(
+        (number, python.scoreboard.withdrawn(0)),
+        (1, vec![sent.second()]),
+        "and is skipped"
+    );
+    python.says(sent, 2, true, b"", b"");
+    assert!(it.reads(&python).is_empty());
+    assert_eq!(python.takes().map(|(_, number)| number), Some(3));
+    it.gateway.withdraw(id(0), it.now);
+    assert_eq!(python.scoreboard.withdrawn(0), [sent.second()], "what has begun goes on");
+    python.says(first, 1, true, OK, b"done");
+    assert!(it.reads(&python).is_empty());
+}
+
+#[test]
+fn those_who_may_have_gone_wait_behind_all_others_and_not_in_any_number() {
+    let mut it = Played::new();
+    for number in 0..YIELDED_MAX as u32 + 2 {
+        it.submits(number);
+    }
+    for number in 0..YIELDED_MAX as u32 {
+        assert_eq!(it.gateway.yield_place(id(number)), Yielded::Kept);
+    }
+    assert_eq!(it.gateway.yield_place(id(YIELDED_MAX as u32)), Yielded::Refused);
+    it.gateway.withdraw(id(YIELDED_MAX as u32), it.now);
+    let python = it.joins(1);
+    let (token, number) = python.takes().expect("it is the only one that waits for sure");
+    assert_eq!(number as usize, YIELDED_MAX + 1);
+    assert_eq!(python.takes(), None, "what is sent ahead is for those that wait for sure");
+    python.says(token, 1, true, OK, b"");
+    it.reads(&python);
+    assert_eq!(python.takes().map(|(_, number)| number), Some(0), "now nobody else waits");
+}
