@@ -6,8 +6,10 @@ use std::ops::Range;
 /// What a `Range` header asks of a representation of known length.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Ranges {
-    /// No usable range: send everything with 200. Unknown units, bad syntax, too many ranges and
-    /// overlapping ones end here (RFC 9110 §14.2 allows a server to ignore them).
+    /// No usable range: send everything with 200. Unknown units, bad syntax, too many ranges, and
+    /// ranges that together are longer than the whole, which therefore overlap, end here (RFC 9110
+    /// §14.2 allows a server to ignore them): so no request makes a server send a byte twice, and
+    /// ranges that one list puts side by side are sent however many they are.
     Whole,
     /// Exactly one part.
     One(Range<u64>),

@@ -56,7 +56,7 @@ pub struct Limits {
     pub handler_threads_max: usize,
     /// Requests that wait for such a thread; more are answered with 503: 1024.
     pub handler_queue_max: usize,
-    /// Ranges of one request; a request for more is answered with the whole file: 16.
+    /// Ranges of one request; a request for more is answered with the whole file: 256.
     pub ranges_max: usize,
     /// Open connections of one worker; more wait in the kernel's queue: 10 000.
     pub connections_max: usize,
@@ -82,7 +82,7 @@ impl Default for Limits {
             response_spool_bytes_max: 64 * 1024 * 1024,
             handler_threads_max: 32,
             handler_queue_max: 1024,
-            ranges_max: 16,
+            ranges_max: 256,
             connections_max: 10_000,
         }
     }

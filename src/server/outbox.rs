@@ -125,7 +125,7 @@ impl Outbox {
             Body::Cached(file, range) => self.push_file(file, range),
             Body::Parts(multipart) => {
                 self.rest = Rest::Parts(Parts::new(multipart));
-                self.next_part();
+                self.next_parts();
             }
             Body::Piped(outlet, _) => {
                 self.rest = Rest::Piped(Box::new(Piped::new(outlet, delimiter)));
@@ -188,7 +188,7 @@ impl Outbox {
                     }
                     Write::Took(count) => {
                         self.advance(count);
-                        if matches!(self.rest, Rest::Piped(_)) {
+                        if matches!(self.rest, Rest::Piped(_) | Rest::Parts(_)) {
                             *budget = budget.saturating_sub(count);
                         }
                     }
@@ -244,8 +244,12 @@ impl Outbox {
                 self.clear();
                 Ok(Some(Flush::Done))
             }
+            Rest::Parts(_) if budget == 0 => {
+                self.interrupted = Interrupted::Yes;
+                Ok(Some(Flush::Again))
+            }
             Rest::Parts(_) => {
-                self.next_part();
+                self.next_parts();
                 Ok(None)
             }
             Rest::Piped(_) if budget == 0 => Ok(Some(Flush::Again)),
@@ -269,12 +273,21 @@ impl Outbox {
         }
     }
 
-    /// Puts the next part, or the closing delimiter, in place.
-    fn next_part(&mut self) {
-        let Rest::Parts(parts) = &mut self.rest else { return };
-        match parts.place(&mut self.gathered) {
-            Some((file, range)) => self.push_file(file, range),
-            None => self.rest = Rest::Nothing,
+    /// Puts the next parts in place: small ones together, so that many of them cost few writes, up
+    /// to one that is sent from its descriptor, or the closing delimiter.
+    fn next_parts(&mut self) {
+        while self.gathered.len() < GATHERED_BYTES_MAX
+            && matches!(self.tail, Tail::None)
+            && let Rest::Parts(parts) = &mut self.rest
+        {
+            match parts.place(&mut self.gathered) {
+                // Only a file that has just been looked at may be read without looking again.
+                Some((file, range))
+                    if self.interrupted == Interrupted::No
+                        && read_behind(&mut self.gathered, &file, &range) => {}
+                Some((file, range)) => self.push_file(file, range),
+                None => self.rest = Rest::Nothing,
+            }
         }
     }
 

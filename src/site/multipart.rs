@@ -7,40 +7,18 @@ use std::hash::{BuildHasher, Hasher};
 use std::ops::Range;
 use std::rc::Rc;
 
-/// The parts, ready to be sent one after the other.
+/// Parts of a file. What stands between them is written when each is sent, so that however many there
+/// are, a response holds little more than their ranges.
 pub struct Multipart {
-    /// The file that all of them come from.
-    pub file: Rc<CachedFile>,
-    /// Each part with the delimiter and headers that go before it.
-    pub parts: Vec<Part>,
-    /// What goes after the last part.
-    pub closing: Vec<u8>,
+    file: Rc<CachedFile>,
+    ranges: Vec<Range<u64>>,
     boundary: String,
 }
 
-/// One part.
-pub struct Part {
-    pub preamble: Vec<u8>,
-    pub range: Range<u64>,
-}
-
 impl Multipart {
-    /// Puts delimiters and headers around ranges that lie inside of the file.
+    /// These ranges, which lie inside of the file.
     pub fn new(file: Rc<CachedFile>, ranges: Vec<Range<u64>>) -> Multipart {
-        let boundary = boundary();
-        let parts = ranges
-            .into_iter()
-            .map(|range| {
-                let mut preamble = format!("\r\n--{boundary}\r\nContent-Type: ").into_bytes();
-                preamble.extend_from_slice(file.content_type());
-                preamble.extend_from_slice(b"\r\nContent-Range: ");
-                write_content_range(&mut preamble, &range, file.length());
-                preamble.extend_from_slice(b"\r\n\r\n");
-                Part { preamble, range }
-            })
-            .collect();
-        let closing = format!("\r\n--{boundary}--\r\n").into_bytes();
-        Multipart { file, parts, closing, boundary }
+        Multipart { file, ranges, boundary: boundary() }
     }
 
     /// The type of the whole.
@@ -50,15 +28,35 @@ impl Multipart {
 
     /// The length of the whole in bytes.
     pub fn length(&self) -> u64 {
-        self.length_from(0)
+        let mut written = Vec::new();
+        let mut sum = 0;
+        for number in 0..=self.ranges.len() {
+            written.clear();
+            let part = self.write_before(number, &mut written);
+            sum += written.len() as u64 + part.map_or(0, |(_, range)| range.end - range.start);
+        }
+        sum
     }
 
-    /// The length of what is left from the part with this number on, in bytes.
-    pub fn length_from(&self, number: usize) -> u64 {
-        let parts = self.parts.iter().skip(number);
-        let sum: u64 =
-            parts.map(|part| part.preamble.len() as u64 + part.range.end - part.range.start).sum();
-        sum + self.closing.len() as u64
+    /// Writes what goes before the part with this number, and says which part of which file that is.
+    /// `None` after the last part: what is written is the end.
+    pub fn write_before(
+        &self,
+        number: usize,
+        out: &mut Vec<u8>,
+    ) -> Option<(&Rc<CachedFile>, Range<u64>)> {
+        out.extend_from_slice(b"\r\n--");
+        out.extend_from_slice(self.boundary.as_bytes());
+        let Some(range) = self.ranges.get(number) else {
+            out.extend_from_slice(b"--\r\n");
+            return None;
+        };
+        out.extend_from_slice(b"\r\nContent-Type: ");
+        out.extend_from_slice(self.file.content_type());
+        out.extend_from_slice(b"\r\nContent-Range: ");
+        write_content_range(out, range, self.file.length());
+        out.extend_from_slice(b"\r\n\r\n");
+        Some((&self.file, range.clone()))
     }
 }
 

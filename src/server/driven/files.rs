@@ -50,18 +50,36 @@ fn a_file_that_is_rewritten_while_its_head_waits_is_broken_off() {
     }
 }
 
+/// The first part is sent from the descriptor, the second is read behind it.
+const TWO_PARTS: &str = "Range: bytes=0-12399,12400-12499\r\n";
+
 #[test]
-fn a_file_that_is_rewritten_between_two_parts_is_broken_off() {
+fn a_file_that_is_rewritten_before_its_last_part_is_broken_off() {
     let mut it = Driven::new();
-    it.will_take(0);
-    it.receives(request("GET", "/large.bin", "Range: bytes=0-9,4000-7999\r\n"));
-    while !text(&it.client.sent()).contains("bytes 4000-7999") {
-        it.takes(1);
-    }
+    it.will_take(1_000);
+    it.receives(request("GET", "/large.bin", TWO_PARTS));
+    it.sleeps(State::Sending);
     rewrite(&it, &"x".repeat(LARGE_BYTES));
     it.takes(usize::MAX);
     it.is_broken_off();
     assert!(!text(&it.client.sent()).contains("xx"));
+}
+
+#[test]
+fn a_file_that_is_rewritten_when_its_last_part_was_read_is_of_one_version() {
+    let mut it = Driven::new();
+    it.will_take(12_400);
+    it.receives(request("GET", "/large.bin", TWO_PARTS));
+    for _ in 0..1_000 {
+        if text(&it.client.sent()).contains("bytes 12400-12499") {
+            break;
+        }
+        it.takes(1);
+    }
+    rewrite(&it, &"x".repeat(LARGE_BYTES));
+    it.takes(usize::MAX);
+    let content = text(&it.sends(206).content);
+    assert!(content.contains(&digits(LARGE_BYTES)[12_400..]) && !content.contains("xx"));
 }
 
 #[test]
