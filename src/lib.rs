@@ -89,8 +89,10 @@
 //! before each further piece; a response that cannot be completed truthfully is broken off with a
 //! reset: never padded, and never completed with another version's bytes. (sendfile queues pages
 //! by reference, so that what was queued when somebody wrote in place may leave changed; that
-//! response is the one that is broken off.) A file that grows meanwhile cannot be told from one
-//! that is rewritten: replace by renaming what must be downloaded whole.
+//! response is the one that is broken off.) A file that only grows, as a log does, is sent up to the
+//! length that was promised: it is longer, and its first and last pages are what they were when it was
+//! found ([`files::CachedFile::still_holds`]). Bytes that are rewritten in the middle of a file that
+//! also grows are not noticed: replace by renaming what must be downloaded whole.
 //!
 //! **An entity tag is strong as soon as that is true**, not before and not long after: no other
 //! contents of that file can come to have the same time of modification ([`files::Version`] says when

@@ -5,19 +5,22 @@
 use super::version::{self, Version};
 use crate::http::{ETag, date};
 use crate::sys::file::{self, Disk, Identity};
+use std::hash::{DefaultHasher, Hasher};
 use std::io::{self, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, SystemTime};
 
 /// A file as it was at one moment: contents, length, entity tag and headers are of one version.
 ///
 /// For a [`Contents::Descriptor`] that holds until somebody writes to the file in place; a sender that
-/// takes several turns compares [`identity`](CachedFile::identity) with the descriptor's between them.
+/// takes several turns asks between them whether it [still holds](CachedFile::still_holds).
 #[derive(Debug)]
 pub struct CachedFile {
     contents: Contents,
     identity: Identity,
     version: Version,
+    /// Of a file that is not in memory.
+    samples: Samples,
     /// `ETag`, `Last-Modified`, `Accept-Ranges`, `Content-Type`: the places below cut it.
     headers: Box<[u8]>,
     etag_end: usize,
@@ -31,6 +34,38 @@ pub enum Contents {
     Memory(Box<[u8]>),
     /// In the file, open for reading.
     Descriptor(OwnedFd),
+}
+
+/// What the first and the last bytes of a file were when it was found, as far as the kernel had them
+/// in memory. Where they are the same in a file that is longer by now, it has most likely only grown.
+#[derive(Clone, Copy, Debug, Default)]
+struct Samples {
+    first: Option<u64>,
+    last: Option<u64>,
+}
+
+impl Samples {
+    /// Of a file that is, or was, `length` bytes long.
+    fn of(open: BorrowedFd<'_>, length: u64) -> Samples {
+        let mut buffer = [0; SAMPLE_BYTES];
+        let mut hash = |offset| {
+            let count = usize::try_from(length - offset).unwrap_or(usize::MAX).min(SAMPLE_BYTES);
+            let sample = &mut buffer[..count];
+            let read = file::read_at(open, sample, offset, Disk::MustNotBlock);
+            read.is_ok_and(|read| read == count).then(|| {
+                let mut hasher = DefaultHasher::new();
+                hasher.write(sample);
+                hasher.finish()
+            })
+        };
+        Samples { first: hash(0), last: hash(length.saturating_sub(SAMPLE_BYTES as u64)) }
+    }
+
+    /// Whether the last bytes are known to be the same, and the first ones not known to differ.
+    fn still_hold(&self, now: &Samples) -> bool {
+        let differs = |then: Option<u64>, now| then.is_some() && now != then;
+        self.last.is_some() && self.last == now.last && !differs(self.first, now.first)
+    }
 }
 
 impl CachedFile {
@@ -50,6 +85,7 @@ impl CachedFile {
         disk: Disk,
     ) -> io::Result<Option<CachedFile>> {
         let version = Version::of(&identity, open.as_fd(), wall);
+        let mut samples = Samples::default();
         let contents = match usize::try_from(identity.size_bytes) {
             // Nothing is read that could be torn. Whoever writes in place makes it empty first, again
             // and again: asking what has become of it since might never come to an end.
@@ -65,10 +101,16 @@ impl CachedFile {
             }
             _ => {
                 file::read_nothing_ahead(open.as_fd());
+                samples = Samples::of(open.as_fd(), identity.size_bytes);
+                if file::identity(open.as_fd())? != identity {
+                    // They may be of another version.
+                    samples = Samples::default();
+                }
                 Contents::Descriptor(open)
             }
         };
-        Ok(Some(CachedFile::render(contents, identity, version, content_type)))
+        let file = CachedFile::render(contents, identity, version, content_type);
+        Ok(Some(CachedFile { samples, ..file }))
     }
 
     /// A file that somebody else has opened, which is in no cache. `None`: it is no regular file.
@@ -105,7 +147,8 @@ impl CachedFile {
         write!(headers, "Content-Type: {content_type}\r\n").expect("a Vec takes what it is given");
 
         let headers = headers.into_boxed_slice();
-        CachedFile { contents, identity, version, headers, etag_end, content_type_start }
+        let samples = Samples::default();
+        CachedFile { contents, identity, version, samples, headers, etag_end, content_type_start }
     }
 
     /// How long the file is, in bytes.
@@ -131,6 +174,25 @@ impl CachedFile {
     /// The bytes, or where they are.
     pub fn contents(&self) -> &Contents {
         &self.contents
+    }
+
+    /// Whether its bytes are still those of this version, as far as that can be told at little cost: the
+    /// file is unchanged, or longer while its first and last bytes are what they were. That is what a
+    /// log does, which whoever writes it only appends to.
+    ///
+    /// # Errors
+    /// When the descriptor cannot be asked.
+    pub fn still_holds(&self) -> io::Result<bool> {
+        let Contents::Descriptor(open) = &self.contents else {
+            return Ok(true);
+        };
+        let now = file::identity(open.as_fd())?;
+        if now.has_same_contents(&self.identity) {
+            return Ok(true);
+        }
+        let length = self.identity.size_bytes;
+        let has_grown = now.size_bytes > length && self.samples.last.is_some();
+        Ok(has_grown && self.samples.still_hold(&Samples::of(open.as_fd(), length)))
     }
 
     /// Whether the bytes are here.
@@ -194,6 +256,9 @@ impl CachedFile {
     }
 }
 
+/// A page: reading less of it costs no less.
+const SAMPLE_BYTES: usize = 4096;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -239,6 +304,49 @@ mod tests {
         let three_bytes = file::identity(file.as_fd()).expect("it is open");
         file.set_len(2).expect("it can be");
         assert!(snapshot(three_bytes, 3).is_none(), "what was read may be of another version");
+    }
+
+    #[test]
+    fn a_file_that_only_grows_still_holds_and_one_that_is_rewritten_does_not() {
+        let here = crate::sys::temporary::Directory::new();
+        let old = b"0123456789".repeat(5_000);
+        let change = |new: &[u8]| {
+            here.write("a", &old);
+            let open = OwnedFd::from(File::open(here.at("a")).expect("it is there"));
+            let identity = file::identity(open.as_fd()).expect("it is open");
+            let wall = SystemTime::now();
+            let found = CachedFile::snapshot(open, identity, "", 0, wall, Disk::MayBlock)
+                .expect("the disk works")
+                .expect("it is a file");
+            assert!(found.still_holds().expect("it is open"));
+            if found.samples.last.is_none() {
+                eprintln!("skipped: the file system does not say whether a file is in memory");
+                return None;
+            }
+            here.write("a", new);
+            // As long as clocks are coarse, a size that differs tells versions apart as well.
+            here.modify("a", wall + Duration::from_secs(1));
+            Some(found.still_holds().expect("it is open"))
+        };
+        let with = |at: usize, bytes: &[u8]| {
+            let mut new = old.clone();
+            new.resize(new.len().max(at + bytes.len()), b'.');
+            new[at..at + bytes.len()].copy_from_slice(bytes);
+            new
+        };
+        for (new, expected, what) in [
+            (with(50_000, b"x"), true, "longer by a byte"),
+            (with(50_000, &[b'x'; 100_000]), true, "longer by far"),
+            (old.clone(), false, "written again, and no longer"),
+            (old[..49_999].to_vec(), false, "shorter"),
+            (with(49_999, b"xx"), false, "longer, with another last byte"),
+            ([b"x", &old[1..], b"x"].concat(), false, "longer, with another first byte"),
+            (b"x".repeat(60_000), false, "another and longer"),
+            ([b"x", &old[..]].concat(), false, "moved by a byte"),
+        ] {
+            let Some(holds) = change(&new) else { return };
+            assert_eq!(holds, expected, "{what}");
+        }
     }
 
     #[test]

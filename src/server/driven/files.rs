@@ -1,7 +1,10 @@
 //! Files that change while they are sent: a response is whole and of one version, or broken off.
 
 use super::*;
+use crate::sys::file;
 use std::fs;
+use std::io::Write;
+use std::os::fd::AsFd;
 
 /// A connection that has sent a part of the large file and waits for the client.
 fn halfway() -> Driven {
@@ -47,6 +50,38 @@ fn a_file_that_is_rewritten_while_its_head_waits_is_broken_off() {
         it.takes(usize::MAX);
         it.is_broken_off();
         assert!(!text(&it.client.sent()).contains("xx"));
+    }
+}
+
+/// A log that is appended to all the time could otherwise never be downloaded.
+#[test]
+fn a_file_that_grows_while_it_is_sent_is_sent_to_the_length_that_was_promised() {
+    let mut it = halfway();
+    let path = it.folder.path_of("large.bin");
+    let mut log = fs::File::options().read(true).append(true).open(path).expect("it is ours");
+    if file::residency(log.as_fd(), 0) == file::Residency::Unknown {
+        eprintln!("skipped: the file system does not say whether a file is in memory");
+        return;
+    }
+    for _ in 0..3 {
+        log.write_all(&[b'x'; 5_000]).expect("there is room");
+        it.takes(1_000);
+        it.sleeps(State::Sending);
+    }
+    it.takes(usize::MAX);
+    it.sends(200).is(&digits(LARGE_BYTES));
+    it.is_kept();
+    it.receives(get("/large.bin"));
+    it.sends(200).is(&(digits(LARGE_BYTES) + &"x".repeat(15_000)));
+}
+
+#[test]
+fn a_file_that_is_rewritten_and_grows_while_it_is_sent_is_broken_off() {
+    for new in ["x".repeat(2 * LARGE_BYTES), "x".to_owned() + &digits(2 * LARGE_BYTES)] {
+        let mut it = halfway();
+        rewrite(&it, &new);
+        it.takes(usize::MAX);
+        it.is_broken_off();
     }
 }
 

@@ -63,7 +63,8 @@ pub(super) fn read_behind(gathered: &mut Vec<u8>, file: &CachedFile, range: &Ran
 /// Sends up to `end` and moves the range on.
 ///
 /// A file that was left in the middle is looked at again first: were it rewritten in place, the
-/// rest would belong to another version than the beginning and the validators in the head.
+/// rest would belong to another version than the beginning and the validators in the head. One that
+/// has only grown is sent up to the length that was promised.
 pub(super) fn send_piece(
     file: &CachedFile,
     range: &mut Range<u64>,
@@ -74,9 +75,7 @@ pub(super) fn send_piece(
     let Contents::Descriptor(descriptor) = file.contents() else {
         return Ok(Write::Took(0));
     };
-    if interrupted == Interrupted::Yes
-        && !file::identity(descriptor.as_fd())?.has_same_contents(file.identity())
-    {
+    if interrupted == Interrupted::Yes && !file.still_holds()? {
         return Err(io::Error::new(
             io::ErrorKind::UnexpectedEof,
             "the file has changed while it was sent",
