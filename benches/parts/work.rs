@@ -124,7 +124,7 @@ fn written_head(name: &'static str) -> Part {
         out.clear();
         write_head(
             &mut out,
-            Status::OK,
+            (Status::OK, None),
             black_box(server_and_date),
             Persistence::KeepAlive,
             black_box(Delimiter::Length(48_213)),

@@ -181,7 +181,8 @@ impl Active {
         }
         let lines = local.clock.server_and_date();
         let headers = response.headers.as_bytes();
-        write_head(self.outbox.head(), status, lines, persistence, delimiter, headers);
+        let reason = response.reason.as_deref();
+        write_head(self.outbox.head(), (status, reason), lines, persistence, delimiter, headers);
         self.outbox.push(if sends_content { body } else { Body::Empty }, delimiter);
     }
 

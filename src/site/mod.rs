@@ -154,19 +154,24 @@ impl Site {
         request: &Request<'_>,
         desk: &mut Desk<'_>,
     ) -> Answer {
-        if let Some(OwnedResponse { content: OwnedContent::File(file), status, headers }) = owned {
+        if let Some(OwnedResponse { content: OwnedContent::File(file), status, headers, .. }) =
+            owned
+        {
             return match static_files::send(request, file, headers, *status, desk) {
                 Answer::Ready(response) => self.dress(response).into(),
                 cold => cold,
             };
         }
         let response = match owned.take() {
-            Some(OwnedResponse { content, status, headers }) => match content {
+            Some(OwnedResponse { content, status, reason, headers }) => match content {
                 OwnedContent::Open(open, offset, length) => {
                     let part = (open, offset, length);
-                    static_files::send_open(request, part, &headers, status, desk)
+                    let sent = static_files::send_open(request, part, &headers, status, desk);
+                    // It may have become another status.
+                    let reason = reason.filter(|_| sent.status == status);
+                    Response { reason, ..sent }
                 }
-                content => OwnedResponse { content, status, headers }.into(),
+                content => OwnedResponse { content, status, reason, headers }.into(),
             },
             None => Response::new(Status::INTERNAL_SERVER_ERROR),
         };

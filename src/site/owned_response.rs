@@ -17,6 +17,8 @@ use std::os::fd::OwnedFd;
 /// ```
 pub struct OwnedResponse {
     pub status: Status,
+    /// As [`Response::reason`].
+    pub reason: Option<Box<[u8]>>,
     pub headers: Headers,
     pub content: OwnedContent,
 }
@@ -57,7 +59,12 @@ pub type Produce = dyn FnOnce(&mut ContentWriter) -> io::Result<()> + Send;
 impl OwnedResponse {
     /// A response without headers and content.
     pub fn new(status: Status) -> OwnedResponse {
-        OwnedResponse { status, headers: Headers::new(), content: OwnedContent::Empty }
+        OwnedResponse {
+            status,
+            reason: None,
+            headers: Headers::new(),
+            content: OwnedContent::Empty,
+        }
     }
 
     /// `200 OK` with plain text in UTF-8.
@@ -157,6 +164,6 @@ impl From<OwnedResponse> for Response {
             OwnedContent::Bytes(bytes) => Body::Bytes(bytes),
             OwnedContent::Piped(outlet, length) => Body::Piped(outlet, length),
         };
-        Response { status: owned.status, headers: owned.headers, body }
+        Response { status: owned.status, reason: owned.reason, headers: owned.headers, body }
     }
 }

@@ -12,6 +12,8 @@ use std::rc::Rc;
 /// `Date`, `Server`, `Connection` and `Content-Length` are written when it is sent.
 pub struct Response {
     pub status: Status,
+    /// A reason phrase other than the usual one of the status, for HTTP/1.
+    pub reason: Option<Box<[u8]>>,
     pub headers: Headers,
     pub body: Body,
 }
@@ -32,7 +34,7 @@ pub enum Body {
 impl Response {
     /// A response without headers and content.
     pub fn new(status: Status) -> Response {
-        Response { status, headers: Headers::new(), body: Body::Empty }
+        Response { status, reason: None, headers: Headers::new(), body: Body::Empty }
     }
 
     /// `200 OK` with plain text in UTF-8.

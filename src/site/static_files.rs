@@ -221,7 +221,7 @@ pub(super) fn send_open(
     let response = if is_whole && !has_validators && reads(request, status) {
         respond(request, file, desk)
     } else {
-        Response { status, headers: Headers::new(), body: Body::Cached(file, part) }
+        Response { status, reason: None, headers: Headers::new(), body: Body::Cached(file, part) }
     };
     add(response, status, headers)
 }
@@ -255,6 +255,7 @@ fn respond(request: &Request<'_>, file: Rc<CachedFile>, desk: &mut Desk<'_>) -> 
         // RFC 9110 §15.4.5: the validators, and none of the representation's other metadata.
         Outcome::NotModified => Response {
             status: Status::NOT_MODIFIED,
+            reason: None,
             headers: Headers::from_block(file.not_modified_headers()),
             body: Body::Empty,
         },
@@ -276,6 +277,7 @@ fn whole(file: Rc<CachedFile>) -> Response {
     let length = file.length();
     Response {
         status: Status::OK,
+        reason: None,
         headers: Headers::from_block(file.headers()),
         body: Body::Cached(file, 0..length),
     }
@@ -286,14 +288,24 @@ fn partial(file: Rc<CachedFile>, part: Range<u64>, scratch: &mut Vec<u8>) -> Res
     scratch.clear();
     write_content_range(scratch, &part, file.length());
     headers.add("Content-Range", scratch);
-    Response { status: Status::PARTIAL_CONTENT, headers, body: Body::Cached(file, part) }
+    Response {
+        status: Status::PARTIAL_CONTENT,
+        reason: None,
+        headers,
+        body: Body::Cached(file, part),
+    }
 }
 
 fn several(file: Rc<CachedFile>, ranges: Vec<Range<u64>>) -> Response {
     let mut headers = Headers::from_block(file.multipart_headers());
     let parts = Multipart::new(file, ranges);
     headers.add("Content-Type", parts.content_type());
-    Response { status: Status::PARTIAL_CONTENT, headers, body: Body::Parts(Box::new(parts)) }
+    Response {
+        status: Status::PARTIAL_CONTENT,
+        reason: None,
+        headers,
+        body: Body::Parts(Box::new(parts)),
+    }
 }
 
 /// Whether a segment begins with a dot, other than a `.well-known` at the beginning.

@@ -17,6 +17,9 @@ pub struct Answer {
     /// Which of its threads says it, to be credited there.
     pub thread: usize,
     pub last: Last,
+    /// Whether the length of the content is not known: this is an answer to HEAD, and what a GET would be
+    /// sent has not been made.
+    pub is_unknown: bool,
 }
 
 /// What it says.
@@ -46,6 +49,8 @@ pub enum Last {
 #[derive(Debug)]
 pub struct Head {
     pub status: Status,
+    /// Its reason phrase, if that is not the usual one.
+    pub reason: Option<Box<[u8]>>,
     pub headers: Headers,
     /// What it says of the length of its content.
     pub length: Option<u64>,
@@ -80,7 +85,8 @@ impl Answer {
         };
         let last = if flags & 1 == 0 { Last::No } else { Last::Yes };
         let thread = usize::from(u16::from_le_bytes([low, high]));
-        Some(Answer { token: Answer::token(header), kind, content_bytes, thread, last })
+        let is_unknown = flags & 2 != 0;
+        Some(Answer { token: Answer::token(header), kind, content_bytes, thread, last, is_unknown })
     }
 }
 
@@ -91,7 +97,9 @@ impl Head {
         let mut lines = head.strip_suffix(b"\n")?.split(|&byte| byte == b'\n');
         let status = lines.next()?;
         let code = std::str::from_utf8(status.get(..3)?).ok()?.parse().ok()?;
-        let mut head = Head { status: Status::new(code)?, headers: Headers::new(), length: None };
+        let code = Status::new(code)?;
+        let reason = reason(code, &status[3..])?;
+        let mut head = Head { status: code, reason, headers: Headers::new(), length: None };
         for line in lines {
             let nul = memchr::memchr(0, line)?;
             let (name, value) = (std::str::from_utf8(&line[..nul]).ok()?, &line[nul + 1..]);
@@ -103,6 +111,20 @@ impl Head {
         Some(head)
     }
 }
+
+/// What stands behind a code; `None` where no reason phrase may be like that (RFC 9112 §4). One that is
+/// too long is left out.
+fn reason(status: Status, text: &[u8]) -> Option<Option<Box<[u8]>>> {
+    let text = text.strip_prefix(b" ").unwrap_or(text);
+    if text.iter().any(|&byte| byte < b' ' && byte != b'\t' || byte == 0x7f) {
+        return None;
+    }
+    let is_own = text != status.reason().as_bytes() && text.len() <= REASON_BYTES_MAX;
+    Some(is_own.then(|| text.into()))
+}
+
+/// The longest reason phrase that is sent.
+const REASON_BYTES_MAX: usize = 256;
 
 /// The length of the header of a message: token, kind, flags, thread, length of the head.
 pub const HEADER_BYTES: usize = Token::BYTES + 8;
@@ -131,6 +153,21 @@ mod tests {
     }
 
     #[test]
+    fn a_reason_phrase_of_its_own_is_kept() {
+        for (line, expected) in [
+            (&b"404 Not Found"[..], None),
+            (b"404 Nothing \xe4 here", Some(&b"Nothing \xe4 here"[..])),
+            (b"299 Fine", Some(b"Fine")),
+            (b"200 ", Some(b"")),
+            (&[&b"200 "[..], &[b'x'; 257]].concat(), None),
+        ] {
+            let answer = read(1, 1, &[line, b"\n"].concat(), b"").expect("it is sound");
+            let Kind::Head(head) = answer.kind else { panic!("{:?}", answer.kind) };
+            assert_eq!(head.reason.as_deref(), expected, "{}", line.escape_ascii());
+        }
+    }
+
+    #[test]
     fn a_file_says_which_part_of_it() {
         let part = |length: u64| [7u64.to_le_bytes(), length.to_le_bytes()].concat();
         for (length, expected) in [(9, Some(9)), (u64::MAX, None)] {
@@ -156,6 +193,8 @@ mod tests {
             b"20\n",
             b"abc\n",
             b"099 x\n",
+            b"200 a\rb\n",
+            b"200 a\0b\n",
             b"200 OK\nno value\n",
             b"200 OK\nContent-Length\0-1\n",
             b"200 OK\nContent-Length\x001,1\n",

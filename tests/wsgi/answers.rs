@@ -23,6 +23,47 @@ fn a_small_answer_is_as_the_application_made_it() {
     }
 }
 
+/// RFC 9110 §8.6: an application need not make its content to answer HEAD, and then nobody knows how
+/// long that would be.
+#[test]
+fn head_announces_no_length_that_get_would_not_have() {
+    let Some(server) = Server::behaviours("") else { return };
+    for target in ["/app/misuse/empty", "/app/stream"] {
+        let mut client = server.connect();
+        client.send(format!("HEAD {target} HTTP/1.1\r\nHost: x\r\n\r\n"));
+        client.reply_to("HEAD").expect(200).no_header("Content-Length");
+        client.send("GET /app/hello HTTP/1.1\r\nHost: x\r\n\r\n");
+        client.reply().expect(200).body("hello, world\n");
+    }
+    server.get("/app/misuse/empty").expect(200).header("Content-Length", "0");
+}
+
+#[test]
+fn what_is_about_the_connection_is_left_out_and_warned_of() {
+    let Some(server) = Server::behaviours("") else { return };
+    for misuse in ["hop-by-hop", "transfer-encoding"] {
+        let mut client = server.connect();
+        for _ in 0..2 {
+            client.send(format!("GET /app/misuse/{misuse} HTTP/1.1\r\nHost: x\r\n\r\n"));
+            let reply = client.reply();
+            reply.expect(200).body("content\n");
+            assert!(reply.keeps_alive(), "{reply:?}");
+        }
+    }
+    server.logs("the header Connection describes the connection, which is the server's; left out");
+    server.logs("the header Transfer-Encoding describes");
+}
+
+/// RFC 9112 §4.
+#[test]
+fn a_reason_phrase_of_its_own_arrives() {
+    let Some(server) = Server::behaviours("") else { return };
+    let mut client = server.connect();
+    client.send("GET /app/misuse/reason HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    let (bytes, _) = client.rest();
+    assert!(bytes.starts_with(b"HTTP/1.1 299 Nearly \xe4\r\n"), "{}", bytes.escape_ascii());
+}
+
 #[test]
 fn every_behaviour_passes_the_validator() {
     let keys = concat!("env = { FILE = \"", env!("CARGO_MANIFEST_DIR"), "/LICENSE\" }");

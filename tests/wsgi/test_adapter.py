@@ -227,6 +227,14 @@ class Heads(Answers):
                 self.assertNotIn("During handling", log)
         self.assertEqual(self.ask("/hello").status, "200 OK")
 
+    def test_headers_about_the_connection_are_left_out_with_one_warning(self):
+        for value in ("close", "keep-alive", "keep-alive"):
+            lines = [("Connection", value), ("X-Kept", "1")]
+            answer = self.ask("/test_headers", **{"test.headers": lines})
+            self.assertEqual(answer.headers, [("X-Kept", "1")])
+        self.ask("/hello")
+        self.assertEqual(self.worker.err.text.count("the header Connection describes"), 1)
+
     def test_latin_1_and_empty_values_arrive(self):
         for answer in self.each("/odd_head"):
             self.assertEqual(answer.status, "299 \xe4")
@@ -332,6 +340,11 @@ class Lengths(Answers):
             self.assertIn(("Content-Length", length), self.ask(path, "HEAD").headers)
         for path in ("/nothing", "/generator"):
             self.assertEqual(self.ask(path, "HEAD").headers, [TEXT])
+
+    def test_head_says_where_nobody_knows_the_length(self):
+        for path, flags in (("/hello", 1), ("/generator", 3), ("/nothing", 3)):
+            self.assertEqual(self.ask(path, "HEAD").messages[0].flags, flags)
+        self.assertEqual(self.ask("/nothing").messages[0].flags, 1)
 
     def test_head_needs_no_content_of_the_declared_length(self):
         answer = self.ask("/length", "HEAD", QUERY_STRING="list")
@@ -481,8 +494,12 @@ class Files(Answers):
     def test_a_temporary_file_leaves_as_its_descriptor(self):
         self.assertEqual(self.whole(self.file("temporary")), b"a temporary")
 
-    def test_an_object_with_a_descriptor_leaves_as_it(self):
-        self.assertEqual(self.whole(self.file("own")), self.CONTENT)
+    def test_an_object_whose_read_is_its_own_is_read(self):
+        answer = self.file("own")
+        self.assertEqual((answer.kinds[0], answer.content), (HEAD, self.CONTENT))
+
+    def test_a_wrapped_file_can_be_sought(self):
+        self.assertEqual(self.whole(self.file("sought")), self.CONTENT[-4:])
 
     def test_what_is_no_plain_file_is_read_in_blocks(self):
         for kind, content in (

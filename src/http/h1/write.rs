@@ -23,26 +23,29 @@ pub enum Delimiter {
 
 /// Appends a complete response head.
 ///
+/// `reason` is a reason phrase other than the usual one, without control characters;
 /// `server_and_date` holds the lines that are the same for every response of this second,
 /// `headers` whole lines of the answer's own, and `delimiter` says how the content
 /// ends that a GET would be sent; it is left out where RFC 9110 §8.6 forbids it (1xx, 204) or where
 /// it would say nothing (304).
 pub fn write_head(
     out: &mut Vec<u8>,
-    status: Status,
+    (status, reason): (Status, Option<&[u8]>),
     server_and_date: &[u8],
     persistence: Persistence,
     delimiter: Delimiter,
     headers: &[u8],
 ) {
     out.reserve(HEAD_BYTES_USUAL + headers.len());
-    match status.line() {
+    match status.line().filter(|_| reason.is_none()) {
         Some(line) => out.extend_from_slice(line.as_bytes()),
         None => {
             out.extend_from_slice(b"HTTP/1.1 ");
             write_number(out, u64::from(status.code()));
             // The space before an empty reason phrase is required (RFC 9112 §4).
-            out.extend_from_slice(b" \r\n");
+            out.push(b' ');
+            out.extend_from_slice(reason.unwrap_or_default());
+            out.extend_from_slice(b"\r\n");
         }
     }
     out.extend_from_slice(server_and_date);
@@ -108,7 +111,14 @@ mod tests {
 
     fn delimited(status: Status, delimiter: Delimiter) -> String {
         let mut out = Vec::new();
-        write_head(&mut out, status, b"Server: x\r\n", Persistence::Close, delimiter, b"A: b\r\n");
+        write_head(
+            &mut out,
+            (status, None),
+            b"Server: x\r\n",
+            Persistence::Close,
+            delimiter,
+            b"A: b\r\n",
+        );
         String::from_utf8(out).unwrap()
     }
 

@@ -20,7 +20,7 @@ ANSWER = struct.Struct("<16sBBHI")  # token, kind, flags, thread, length of the 
 CREDIT = struct.Struct("<16sq")  # token, bytes
 EXTENT = struct.Struct("<QQ")  # offset, length
 HEAD, PIECE, FILE, FAILED, BROKEN = 1, 2, 3, 4, 5
-LAST = 1
+LAST, UNKNOWN = 1, 2  # flags: the answer is complete; nobody knows what a GET would be sent
 TO_THE_END = 2**64 - 1
 
 
@@ -36,6 +36,7 @@ HOP_BY_HOP = set(
     "connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer"
     " trailers transfer-encoding upgrade".split()
 )
+LEFT_OUT = set()  # those of them that were warned of
 LENGTH = "Content-Length"  # always spelled so in a head, to be found again
 is_status = re.compile("[2-5][0-9][0-9] [ -~\x80-\xff]*").fullmatch
 is_name = re.compile("[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
@@ -81,7 +82,10 @@ def render_field(pair):
     if not is_value(value):
         raise ValueError("the value of %s has a character that no header may have" % name)
     if name.lower() in HOP_BY_HOP:
-        raise ValueError("%s is about the connection, which is the server's" % name)
+        if name.lower() not in LEFT_OUT:
+            LEFT_OUT.add(name.lower())
+            warn("the header %s describes the connection, which is the server's; left out" % name)
+        return b""
     if name.lower() == "content-length":
         if not is_length(value):
             raise ValueError("Content-Length is a number, not %.80r" % value)
@@ -110,24 +114,51 @@ class FileWrapper:
             raise StopIteration
         return block
 
+    def seekable(self):
+        try:
+            return self.filelike.seekable()
+        except AttributeError:
+            return hasattr(self.filelike, "seek")
+
+    def seek(self, *args):
+        return self.filelike.seek(*args)
+
+    def tell(self):
+        return self.filelike.tell()
+
     def place(self):
         """Descriptor, position, size; None unless it is a plain file of which nothing was read."""
         try:
-            file = raw = self.filelike
-            for wrapped in ("file", "raw"):  # of tempfile and Django, and of a buffered file
-                raw = getattr(raw, wrapped, raw)
-            # A gzip.GzipFile has the descriptor of what is compressed; a text file gives no bytes.
-            if not self.untouched or isinstance(raw, io.IOBase) and not isinstance(raw, io.FileIO):
+            file = file_behind(self.filelike)
+            if file is None or not self.untouched:
                 return None
             descriptor = file.fileno()
             status = os.fstat(descriptor)
             # A buffered file is further on than what was read of it.
-            position = file.tell() if hasattr(file, "tell") else os.lseek(descriptor, 0, 1)
+            position = file.tell()
             if stat.S_ISREG(status.st_mode) and 0 <= position <= status.st_size:
                 return descriptor, position, status.st_size
         except (AttributeError, OSError, TypeError, ValueError):
             pass
         return None
+
+
+def file_behind(filelike):
+    """The file of the operating system that `filelike.read` reads, and does nothing else.
+
+    Whatever has a `read` of its own (which decrypts, counts, or unpacks as gzip.GzipFile does) may
+    have the descriptor of a file with other content.
+    """
+    read = filelike.read
+    if type(filelike).__module__ == "tempfile":
+        read = getattr(read, "__wrapped__", read)  # made by the wrapper that deletes the file
+    file = getattr(read, "__self__", None)
+    if type(read) is not type(len) or not isinstance(file, FILES):
+        return None
+    return file if type(getattr(file, "raw", file)) is io.FileIO else None
+
+
+FILES = (io.BufferedReader, io.BufferedRandom, io.FileIO)
 
 
 class Exchange:
@@ -206,7 +237,9 @@ class Exchange:
                 raise RuntimeError("the content is %d bytes short of Content-Length" % self.left)
             if self.began:
                 self.await_credit(0)  # or what is said of short answers would pile up
-            self.message(PIECE if self.began else HEAD, LAST)
+            unknown = self.is_head and self.left is None and not self.began
+            flags = LAST | UNKNOWN if unknown else LAST
+            self.message(PIECE if self.began else HEAD, flags)
 
     def send(self, content):
         """Sends content as httpd can take it, behind the head if that is still here."""
@@ -257,7 +290,7 @@ class Exchange:
                 raise Gone from error
             raise
         self.began = True
-        self.ended = flags == LAST
+        self.ended = bool(flags & LAST)
         self.unpaid += len(content)
 
     def await_credit(self, size):

@@ -79,6 +79,10 @@ def complain(text):
     ERRORS.write(text.encode("utf-8", "backslashreplace"))
 
 
+def warn(text):
+    complain("httpd: %s\n" % text)
+
+
 def trace_of(error):
     """Where it was raised, seen from the application: without the adapter's own frames."""
     trace = error.__traceback__

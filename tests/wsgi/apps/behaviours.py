@@ -367,6 +367,8 @@ MISUSES = {
     "name-empty": sets("", "1"),
     "hop-by-hop": sets("Connection", "close"),
     "transfer-encoding": sets("Transfer-Encoding", "chunked"),
+    "empty": answers("200 OK", TEXT, []),
+    "reason": answers("299 Nearly \xe4", TEXT, [b"x"]),
     "length-words": sets("Content-Length", "many"),
     "length-negative": sets("Content-Length", "-1"),
     "length-twice": answers("200 OK", TEXT + [("Content-Length", "1"), ("Content-Length", "2")], [b"x"]),

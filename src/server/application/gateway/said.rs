@@ -72,25 +72,25 @@ pub(super) fn take_in(
             answer.last == Last::No
         }
         (Kind::Head(head), Progress::Sent | Progress::Begun) if answer.last == Last::Yes => {
-            tell(answered(whole(head, buffers.keep(buffer, content_bytes))));
+            tell(answered(whole(head, buffers.keep(buffer, content_bytes), answer.is_unknown)));
             false
         }
         (Kind::Head(head), Progress::Sent | Progress::Begun) => {
             let (feeder, outlet) = link.pipe(answer.token, answer.thread);
             feeder.push(buffers.keep(buffer, content_bytes));
             pending.progress = Progress::Content(feeder);
-            let Head { status, headers, length } = head;
+            let Head { status, reason, headers, length } = head;
             let content = OwnedContent::Piped(outlet.quiet_for(times.quiet_max), length);
-            tell(answered(OwnedResponse { status, headers, content }));
+            tell(answered(OwnedResponse { status, reason, headers, content }));
             true
         }
         (Kind::File { head, offset, length }, Progress::Sent | Progress::Begun) => {
-            let Head { status, headers, length: announced } = head;
+            let Head { status, reason, headers, length: announced } = head;
             let content = match descriptors.pop() {
                 Some(open) => OwnedContent::Open(open, offset, length.or(announced)),
                 None => OwnedContent::Empty,
             };
-            tell(answered(OwnedResponse { status, headers, content }));
+            tell(answered(OwnedResponse { status, reason, headers, content }));
             false
         }
         (Kind::Piece, Progress::Content(feeder)) => {
@@ -126,19 +126,22 @@ pub(super) fn take_in(
 
 /// An answer that came in one message. What it says of its length counts: to a HEAD it is that of the
 /// content that a GET would get (RFC 9110 §9.3.2), and to a GET that is shorter it is a promise broken.
-fn whole(head: Head, content: Vec<u8>) -> OwnedResponse {
-    let Head { status, headers, length } = head;
+/// Where nobody knows that, nothing is said of it (RFC 9110 §8.6).
+fn whole(head: Head, content: Vec<u8>, is_unknown: bool) -> OwnedResponse {
+    let Head { status, reason, headers, length } = head;
+    let piped = |content: Vec<u8>| {
+        let (feeder, outlet) = within_worker(Box::new(|_| {}));
+        feeder.push(content);
+        feeder.finish();
+        OwnedContent::Piped(outlet, length)
+    };
     let content = match length {
-        Some(length) if length != content.len() as u64 => {
-            let (feeder, outlet) = within_worker(Box::new(|_| {}));
-            feeder.push(content);
-            feeder.finish();
-            OwnedContent::Piped(outlet, Some(length))
-        }
+        None if is_unknown => piped(content),
+        Some(length) if length != content.len() as u64 => piped(content),
         _ if content.is_empty() => OwnedContent::Empty,
         _ => OwnedContent::Bytes(content),
     };
-    OwnedResponse { status, headers, content }
+    OwnedResponse { status, reason, headers, content }
 }
 
 /// A message that makes no sense, from whoever it is.
