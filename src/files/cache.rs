@@ -10,12 +10,12 @@
 use super::found::{Found, Now, OpenError};
 use super::ground::{Entered, Ground, RECHECK_AFTER, Search};
 use super::key::{self, Key};
-use super::store::{Answer, CacheLimits, Entry, Store, Trust, is_within_any};
+use super::store::{Answer, CacheLimits, Entry, Store, Trust};
 use super::walk::{End, Place};
 use super::watches::{Doubt, Reach, Watches};
 use super::{CachedFile, Root, Warmup};
 use crate::sys::file::{self, Cause, Disk, Kind, LastLink, Symlinks};
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
@@ -40,7 +40,7 @@ use std::time::{Duration, SystemTime};
 /// ```
 #[derive(Debug)]
 pub struct OpenFiles {
-    contents_bytes_max: u64,
+    limits: CacheLimits,
     store: Store,
     ground: Ground,
     /// The key that is looked for; kept for its memory.
@@ -48,6 +48,8 @@ pub struct OpenFiles {
     /// What is being found out, so that a change in the midst of it is noticed.
     sought: Option<Key>,
     sought_is: Sought,
+    /// How many answers have gone, or were not kept, since directories were looked through.
+    gone: usize,
 }
 
 /// Whether something that the sought answer rests on has changed while it was sought.
@@ -65,12 +67,13 @@ impl OpenFiles {
 
     fn watching(limits: CacheLimits, watches: Watches) -> OpenFiles {
         OpenFiles {
-            contents_bytes_max: limits.contents_bytes_max,
+            limits,
             store: Store::new(limits),
             ground: Ground::new(watches),
             key: Vec::new(),
             sought: None,
             sought_is: Sought::Undisturbed,
+            gone: 0,
         }
     }
 
@@ -104,24 +107,40 @@ impl OpenFiles {
         {
             return entry.answer.found();
         }
+        if !key::leads_somewhere(path) || self.has_missing_directory(now) {
+            return Err(OpenError::NotFound);
+        }
         match self.look_again(root, path, now, disk) {
             Some(file) => Ok(Found::File(file)),
-            None => self.find_out(root, path, now, disk),
+            None => {
+                let found = self.find_out(root, path, now, disk);
+                self.clear_up();
+                found
+            }
         }
+    }
+
+    /// Whether a directory on the way to what is sought is known not to be there.
+    fn has_missing_directory(&mut self, now: Now) -> bool {
+        self.store
+            .touch_missing_directory(&self.key)
+            .is_some_and(|entry| entry.trust == Trust::Watched && now.monotonic < entry.fresh_until)
     }
 
     /// Reads what has changed on the disk, and forgets what rested on it. One system call when
     /// nothing has.
     pub fn look(&mut self) {
         let doubts = self.ground.read();
-        let mut changed = HashSet::new();
+        if doubts.is_empty() {
+            return;
+        }
+        let mut changed = BTreeSet::new();
         for doubt in doubts {
             match doubt {
                 Doubt::Key(key, Reach::Alone) => {
+                    self.disturb(|sought| key::rests_on(sought, &key));
                     self.store.remove(&key);
-                    if self.sought.as_ref() == Some(&key) {
-                        self.sought_is = Sought::Disturbed;
-                    }
+                    self.ground.release(&key);
                 }
                 Doubt::Key(key, Reach::Beneath) => {
                     changed.insert(key);
@@ -133,7 +152,8 @@ impl OpenFiles {
                 Doubt::Everything => return self.forget_everything(),
             }
         }
-        self.forget_within(&changed);
+        changed.iter().for_each(|key| self.forget_within(key));
+        self.release_gone();
     }
 
     /// Readable while there is something to [`look`](OpenFiles::look) at: for an edge-triggered
@@ -145,9 +165,18 @@ impl OpenFiles {
 
     /// Keeps nothing any more. What has been handed out stays as it is.
     pub fn forget_everything(&mut self) {
-        self.store.clear();
+        self.store.condemn_everything();
         self.ground.clear();
         self.sought_is = Sought::Disturbed;
+        self.release_gone();
+    }
+
+    /// Gives back descriptors that are kept for nobody in particular, up to `count`, those first that
+    /// were not used for longest; says how many. Each is closed once nothing is sent from it.
+    pub fn give_back_descriptors(&mut self, count: usize) -> usize {
+        let given_back = self.store.remove_descriptors(count);
+        self.release_gone();
+        given_back
     }
 
     /// Looks at a watched file once more, for the changes that are not told. Where it is what it was,
@@ -190,9 +219,6 @@ impl OpenFiles {
         now: Now,
         disk: Disk,
     ) -> Result<Found, OpenError> {
-        if !key::leads_somewhere(path) {
-            return Err(OpenError::NotFound);
-        }
         let key: &Key = &Rc::from(&self.key[..]);
         let search = Search { root, path, key, disk };
         for tries_left in (0..TRIES_MAX + TRIES_IF_MISSING).rev() {
@@ -205,9 +231,13 @@ impl OpenFiles {
             self.look();
             self.sought = None;
             match attempt {
-                Ok(Some((answer, trust))) => {
-                    if self.sought_is == Sought::Undisturbed && self.was_announced(key, &answer) {
-                        self.keep(key, &answer, trust, now);
+                Ok(Some((answer, trust, missing))) => {
+                    let kept_as = missing.as_ref().unwrap_or(key);
+                    if self.sought_is == Sought::Undisturbed
+                        && self.was_announced(key, &answer)
+                        && self.was_announced(kept_as, &answer)
+                    {
+                        self.keep(key, kept_as, &answer, trust, now);
                         return answer.found();
                     }
                     if tries_left <= TRIES_IF_MISSING && !matches!(answer, Answer::Nothing)
@@ -227,7 +257,7 @@ impl OpenFiles {
                     Cause::Cold if disk == Disk::MustNotBlock => {
                         return Err(OpenError::Cold(self.warmup(root, path)));
                     }
-                    Cause::Exhausted if self.store.remove_descriptors() > 0 => {}
+                    Cause::Exhausted if self.give_back_descriptors(usize::MAX) > 0 => {}
                     _ => {
                         let error = OpenError::from(error);
                         return self.known_still(key, &error).unwrap_or(Err(error));
@@ -241,9 +271,8 @@ impl OpenFiles {
 
     /// What brings a path into memory, with as much of the file as would be kept there.
     fn warmup(&mut self, root: &Root, path: &[u8]) -> Warmup {
-        self.store.note_unkept();
-        self.sweep_if_due();
-        let bytes_max = self.contents_bytes_max;
+        self.gone += 1;
+        let bytes_max = self.limits.contents_bytes_max;
         Warmup::Path { root: root.clone(), path: path.to_vec(), bytes_max }
     }
 
@@ -251,21 +280,22 @@ impl OpenFiles {
     /// sends them from there for little more: memory is for what is asked for often.
     fn worth_keeping_bytes(&self, key: &[u8]) -> u64 {
         if self.store.uses(key) < OFTEN {
-            self.contents_bytes_max.min(SMALL_BYTES)
+            self.limits.contents_bytes_max.min(SMALL_BYTES)
         } else {
-            self.contents_bytes_max
+            self.limits.contents_bytes_max
         }
     }
 
-    /// Watches the way, opens, takes a snapshot. `None`: the file changed under our hands.
+    /// Watches the way, opens, takes a snapshot; with an answer comes the key that it is to be kept
+    /// under if that is another than what is sought. `None`: the file changed under our hands.
     fn attempt(
         &mut self,
         search: &Search<'_>,
         contents_bytes_max: u64,
         now: Now,
-    ) -> io::Result<Option<(Answer, Trust)>> {
+    ) -> io::Result<Option<(Answer, Trust, Option<Key>)>> {
         if self.ground.enter(search.root, now.monotonic)? == Entered::Elsewhere {
-            self.forget_within(&HashSet::from([key::of_root(search.root.id())]));
+            self.forget_within(&key::of_root(search.root.id()));
             return Ok(None);
         }
         let mut way = self.ground.way(search)?;
@@ -292,7 +322,13 @@ impl OpenFiles {
         let as_seen = seen.is_none_or(|end| end == answer.end());
         let trust =
             if as_seen && tells_writes(&answer, &way.place) { way.trust } else { Trust::Asked };
-        Ok(Some((answer, trust)))
+        let missing = match answer {
+            Answer::Nothing if as_seen && way.end != End::Directory => {
+                Some(key::of_missing(search.key, way.component))
+            }
+            _ => None,
+        };
+        Ok(Some((answer, trust, missing)))
     }
 
     /// What an attempt to open has found; contents that are known already are not read again.
@@ -335,22 +371,28 @@ impl OpenFiles {
     fn was_announced(&mut self, key: &Key, answer: &Answer) -> bool {
         match self.store.peek(key) {
             Some(entry) if entry.trust == Trust::Watched && !entry.answer.is_same(answer) => {
-                self.forget_within(&HashSet::from([Rc::from(key::directory(key))]));
+                self.forget_within(&Rc::from(key::directory(key)));
                 false
             }
             _ => true,
         }
     }
 
-    fn keep(&mut self, key: &Key, answer: &Answer, trust: Trust, now: Now) {
+    /// Keeps an answer if it is worth it: one that has to be asked for at each use is worth nothing,
+    /// unless contents come with it.
+    fn keep(&mut self, key: &Key, kept_as: &Key, answer: &Answer, trust: Trust, now: Now) {
         let fresh_for = match (trust, answer) {
-            (Trust::Asked, _) => Duration::ZERO,
+            (Trust::Asked, Answer::File(_)) => Duration::ZERO,
+            (Trust::Asked, Answer::Directory | Answer::Nothing) => return self.let_go(key),
             (Trust::Watched, Answer::File(file)) => file.settles_in(now.wall).min(RECHECK_AFTER),
             (Trust::Watched, Answer::Directory | Answer::Nothing) => RECHECK_AFTER,
         };
+        if kept_as != key {
+            self.let_go(key);
+        }
         let entry = Entry { answer: answer.clone(), trust, fresh_until: now.monotonic + fresh_for };
-        self.store.insert(key, entry);
-        self.sweep_if_due();
+        let notes_bytes = self.ground.notes_bytes(kept_as);
+        self.store.insert(kept_as, entry, notes_bytes, self.ground.directories_bytes());
     }
 
     /// What is watched and has not changed is still true when there is no descriptor left to see for
@@ -369,30 +411,49 @@ impl OpenFiles {
     /// Keeps nothing under this key.
     fn let_go(&mut self, key: &Key) {
         self.store.remove(key);
-        self.store.note_unkept();
-        self.sweep_if_due();
+        self.gone += 1;
     }
 
-    fn forget_within(&mut self, keys: &HashSet<Key>) {
-        if keys.is_empty() {
-            return;
-        }
-        self.store.remove_within(keys);
-        self.ground.forget_within(keys);
-        if self.sought.as_ref().is_some_and(|sought| is_within_any(sought, keys)) {
+    fn forget_within(&mut self, directory: &Key) {
+        self.store.condemn_within(directory);
+        self.ground.forget_within(directory);
+        self.disturb(|sought| key::is_within(sought, directory));
+    }
+
+    /// Notes whether what is sought has been touched by a change.
+    fn disturb(&mut self, is_touched: impl Fn(&Key) -> bool) {
+        if self.sought.as_ref().is_some_and(is_touched) {
             self.sought_is = Sought::Disturbed;
         }
     }
 
-    /// Each answer that goes leaves notes behind. They are cleared away together, after as many as
-    /// make the round worth while.
-    fn sweep_if_due(&mut self) {
-        if self.ground.length() > DIRECTORIES_MAX {
-            self.forget_everything();
+    /// Drops the notes about answers that are not kept, and does a portion of what is left to do:
+    /// removes answers that are not given any more, and forgets directories of no use.
+    fn clear_up(&mut self) {
+        self.store.remove_condemned();
+        self.release_gone();
+        for key in self.ground.take_noted() {
+            if !self.store.contains(&key) {
+                self.ground.release(&key);
+            }
         }
-        if self.store.gone() >= GONE_MAX {
-            self.store.reset_gone();
-            self.ground.sweep(|key| self.store.contains(key), self.store.keys());
+        let is_crowded =
+            self.ground.is_full() || self.ground.directories_bytes() > self.limits.bytes_max / 4;
+        if self.gone >= GONE_MAX || is_crowded && self.gone >= GONE_MAX_CROWDED {
+            self.gone = 0;
+            self.ground.begin_sweep();
+        }
+        let store = &self.store;
+        self.ground.sweep_on(|directory| store.contains_within(directory));
+    }
+
+    fn release_gone(&mut self) {
+        let gone = self.store.take_gone();
+        self.gone += gone.len();
+        for key in gone {
+            if !self.store.contains(&key) {
+                self.ground.release(&key);
+            }
         }
     }
 }
@@ -420,11 +481,11 @@ const TRIES_MAX: usize = 4;
 /// so that a name that is always there seems to be missing.
 const TRIES_IF_MISSING: usize = 28;
 
-/// Directories that are known at a time. At more it is simplest to begin anew.
-const DIRECTORIES_MAX: usize = 16_384;
-
-/// So many answers that went leave notes worth clearing away.
+/// So many answers that went leave directories behind that are worth looking for.
 const GONE_MAX: usize = 4096;
+
+/// The same where what is known of directories takes much of the room.
+const GONE_MAX_CROWDED: usize = 256;
 
 #[cfg(test)]
 mod tests;

@@ -4,13 +4,14 @@
 //! It must never know an answer.
 
 use super::Root;
+use super::directories::Directories;
 use super::key::{self, Key};
-use super::store::{Trust, is_within_any};
+use super::store::Trust;
 use super::walk::{Place, Walk, Walked};
 use super::watches::{Doubt, Reach, Watches};
 use crate::sys::file::{self, Disk, LastLink, Symlinks};
 use crate::sys::watch::{WatchId, Watchable};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -24,8 +25,21 @@ pub(super) struct Ground {
     watches: Watches,
     /// The roots as they are open at present, by the root's key.
     views: HashMap<Key, View>,
-    /// The directories that answers have been found through, by key; those of the roots too.
-    places: HashMap<Key, Place>,
+    directories: Directories,
+    /// Keys that were noted to rest on a name since [`Ground::take_noted`].
+    noted: Vec<Key>,
+    sweep: Sweep,
+}
+
+/// How far the directories are looked through for those that are of no use any more.
+#[derive(Debug, Default)]
+enum Sweep {
+    #[default]
+    Done,
+    /// Those from here on are looked through.
+    Directories(Option<Key>),
+    /// So are all directories, and the watched ones up to here.
+    Watches(Option<WatchId>),
 }
 
 /// A root's directory as it is open at present.
@@ -57,7 +71,13 @@ pub(super) enum Entered {
 
 impl Ground {
     pub(super) fn new(watches: Watches) -> Ground {
-        Ground { watches, views: HashMap::new(), places: HashMap::new() }
+        Ground {
+            watches,
+            views: HashMap::new(),
+            directories: Directories::default(),
+            noted: Vec::new(),
+            sweep: Sweep::Done,
+        }
     }
 
     /// Makes sure that the root's directory is open, and the one that its path leads to at present.
@@ -80,8 +100,10 @@ impl Ground {
             Some(_) => Ok(Entered::Elsewhere),
             None => {
                 let key = key::of_root(root.id());
-                let view = self.approach(root, &key, now)?;
-                self.places.insert(Rc::clone(&key), view.place);
+                let mut view = self.approach(root, &key, now)?;
+                if !self.directories.insert(&key, view.place) {
+                    view.place.watch = None;
+                }
                 self.views.insert(key, view);
                 Ok(Entered::AsKnown)
             }
@@ -98,9 +120,10 @@ impl Ground {
             what: Watchable::Names,
             disk: Disk::MayBlock,
             sought: key,
+            noted: &mut self.noted,
         };
         let path = root.path().as_os_str().as_bytes();
-        let walked = walk.along(path, (top.as_fd(), start), |_| Rc::clone(key), |_, _| ())?;
+        let walked = walk.along(path, (top.as_fd(), start), |_| Rc::clone(key), |_, _| true)?;
 
         let directory = file::open_directory(root.path())?;
         let mut place =
@@ -116,32 +139,32 @@ impl Ground {
     pub(super) fn way(&mut self, search: &Search<'_>) -> io::Result<Walked> {
         let directory = key::directory(search.key);
         let top = entered(&self.views, search.root).place;
-        match self.places.get(directory) {
-            Some(&place) => Ok(Walked::at(place)),
+        let path = key::path(directory);
+        match self.directories.get(directory) {
+            Some(place) => Ok(Walked::at(place, path.len())),
             // There is nothing to learn from a walk.
-            None if top.watch.is_none() => Ok(Walked::at(top)),
-            None => self.walk(search, key::path(directory)),
+            None if top.watch.is_none() => Ok(Walked::at(top, path.len())),
+            None => self.walk(search, path),
         }
     }
 
     /// Walks from the root along `path`, with which the path that is sought begins.
     pub(super) fn walk(&mut self, search: &Search<'_>, path: &[u8]) -> io::Result<Walked> {
         let view = entered(&self.views, search.root);
-        let places = &mut self.places;
+        let directories = &mut self.directories;
         let mut walk = Walk {
             watches: &mut self.watches,
             symlinks: search.root.link_policy(),
             what: Watchable::Contents,
             disk: search.disk,
             sought: search.key,
+            noted: &mut self.noted,
         };
         walk.along(
             path,
             (view.directory.as_fd(), view.place),
             |end| key::up_to(search.key, end),
-            |key, place| {
-                places.insert(key, place);
-            },
+            |key, place| directories.insert(key, place),
         )
     }
 
@@ -160,9 +183,35 @@ impl Ground {
     /// Notes that the answer of `key` rests on its own name, looked up in `watch`.
     pub(super) fn rest(&mut self, watch: WatchId, key: &Key) {
         let name = key::name(key);
-        if !name.is_empty() {
-            self.watches.rest(watch, name, key, Reach::Alone);
+        if !name.is_empty() && self.watches.rest(watch, name, key, Reach::Alone) {
+            self.noted.push(Rc::clone(key));
         }
+    }
+
+    /// The keys of answers that were noted to rest on something since this was last asked. Those
+    /// that are not kept are to be [released](Ground::release).
+    pub(super) fn take_noted(&mut self) -> Vec<Key> {
+        std::mem::take(&mut self.noted)
+    }
+
+    /// Drops the notes about an answer that is not kept.
+    pub(super) fn release(&mut self, key: &Key) {
+        self.watches.release(key, Reach::Alone);
+    }
+
+    /// What the notes about an answer take in memory, in bytes.
+    pub(super) fn notes_bytes(&self, key: &Key) -> u64 {
+        self.watches.notes_bytes(key, Reach::Alone)
+    }
+
+    /// What is known of directories takes so much memory, in bytes.
+    pub(super) fn directories_bytes(&self) -> u64 {
+        self.directories.bytes() + self.watches.length() as u64 * WATCH_BYTES
+    }
+
+    /// Whether there is no room for more directories.
+    pub(super) fn is_full(&self) -> bool {
+        self.directories.is_full()
     }
 
     /// Reads what has happened.
@@ -172,43 +221,73 @@ impl Ground {
 
     /// The keys under which a watched directory is known.
     pub(super) fn keys_of(&self, watch: WatchId) -> impl Iterator<Item = &Key> {
-        self.places.iter().filter(move |(_, place)| place.watch == Some(watch)).map(|(key, _)| key)
+        self.directories.keys_of(watch)
     }
 
-    pub(super) fn forget_within(&mut self, keys: &HashSet<Key>) {
-        self.views.retain(|key, _| !is_within_any(key, keys));
-        self.places.retain(|key, _| !is_within_any(key, keys));
+    /// Forgets a directory and those beneath it.
+    pub(super) fn forget_within(&mut self, directory: &Key) {
+        for key in self.directories.within(directory) {
+            self.forget(&key);
+        }
+        // It may rest on something without being known: the walk to it came to no end.
+        self.watches.release(directory, Reach::Beneath);
     }
 
+    fn forget(&mut self, key: &Key) {
+        self.views.remove(key);
+        self.directories.remove(key);
+        self.watches.release(key, Reach::Beneath);
+    }
+
+    /// Forgets all directories. They stay watched: most will be needed again.
     pub(super) fn clear(&mut self) {
+        while let Some(key) = self.directories.before(None).map(|(key, _)| Rc::clone(key)) {
+            self.forget(&key);
+        }
         self.views.clear();
-        self.places.clear();
-        self.watches.clear();
     }
 
-    /// How many directories are known.
-    pub(super) fn length(&self) -> usize {
-        self.places.len()
+    /// Begins to look for directories that are of no use any more.
+    pub(super) fn begin_sweep(&mut self) {
+        if let Sweep::Done = self.sweep {
+            // A root that found no room among the directories may find some now.
+            let directories = &self.directories;
+            self.views.retain(|key, _| directories.get(key).is_some());
+            self.sweep = Sweep::Directories(None);
+        }
     }
 
-    /// Forgets the directories that none of the answers lies in, and what rested on names for
-    /// answers that are not kept; directories that are then of no use are watched no more. A
-    /// directory that could not be watched is forgotten too: there may be room now.
-    pub(super) fn sweep<'a>(
-        &mut self,
-        kept: impl Fn(&[u8]) -> bool,
-        keys: impl Iterator<Item = &'a Key>,
-    ) {
-        let held: HashSet<&[u8]> = keys.flat_map(|key| key::ancestors(key)).collect();
-        self.views.retain(|key, _| held.contains(&key[..]));
-        let views = &self.views;
-        self.places.retain(|key, place| {
-            held.contains(&key[..]) && (place.watch.is_some() || views.contains_key(key))
-        });
-        let places = &self.places;
-        let used: HashSet<WatchId> = places.values().filter_map(|place| place.watch).collect();
-        self.watches
-            .sweep(|key| kept(key) || places.contains_key(key), |watch| used.contains(&watch));
+    /// Looks at some more directories: forgets those that nothing is kept of (`holds` tells of what
+    /// is kept within a directory), and stops watching those that are then of no use. A directory
+    /// that could not be watched is forgotten too: there may be room now.
+    pub(super) fn sweep_on(&mut self, holds: impl Fn(&[u8]) -> bool) {
+        for _ in 0..SWEPT_AT_ONCE {
+            match &self.sweep {
+                Sweep::Done => return,
+                Sweep::Directories(last) => match self.directories.before(last.as_ref()) {
+                    None => self.sweep = Sweep::Watches(None),
+                    Some((key, place)) => {
+                        let key = Rc::clone(key);
+                        let is_watched = place.watch.is_some() || self.views.contains_key(&key);
+                        // What lies beneath a directory rests on what that one rests on.
+                        let is_used = holds(&key) || self.directories.has_beneath(&key);
+                        if !is_used || !is_watched {
+                            self.forget(&key);
+                        }
+                        self.sweep = Sweep::Directories(Some(key));
+                    }
+                },
+                &Sweep::Watches(last) => match self.watches.after(last) {
+                    None => self.sweep = Sweep::Done,
+                    Some(watch) => {
+                        if self.keys_of(watch).next().is_none() {
+                            self.watches.drop_if_unused(watch);
+                        }
+                        self.sweep = Sweep::Watches(Some(watch));
+                    }
+                },
+            }
+        }
     }
 
     /// Readable while something has happened.
@@ -226,6 +305,12 @@ fn entered<'a>(views: &'a HashMap<Key, View>, root: &Root) -> &'a View {
 /// How long what is watched is believed without asking the disk. What is told of changes is not all
 /// of them; within this time the others are noticed too. At once a second the cost cannot be measured.
 pub(super) const RECHECK_AFTER: Duration = Duration::from_secs(1);
+
+/// Directories that are looked at in one portion of a sweep.
+const SWEPT_AT_ONCE: usize = 64;
+
+/// What a watched directory takes in the tables, about.
+const WATCH_BYTES: u64 = 128;
 
 #[cfg(test)]
 impl Ground {

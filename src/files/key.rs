@@ -4,7 +4,8 @@
 //! `a`, `…/a/` that of `a` as asked for as a directory, and `…/` that of the root, asked for likewise.
 //! So whatever lies beneath `…/a` has a key that goes on with a slash.
 
-use super::name::is_reserved;
+use super::name::{NAME_BYTES_MAX, is_reserved};
+use std::ops::Range;
 use std::rc::Rc;
 
 /// A key that is kept in several tables.
@@ -25,13 +26,9 @@ pub(super) fn of_root(root: u64) -> Key {
 
 /// The key of the directory in which the last component of this one is looked up.
 pub(super) fn directory(key: &[u8]) -> &[u8] {
-    ancestors(key).next_back().unwrap_or(key)
-}
-
-/// The keys of all directories on the way, the root's first.
-pub(super) fn ancestors(key: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     // The bytes of the id may look like slashes.
-    (ROOT_BYTES..key.len()).filter(|&place| key[place] == b'/').map(|place| &key[..place])
+    let slash = (ROOT_BYTES..key.len()).rev().find(|&place| key[place] == b'/');
+    slash.map_or(key, |slash| &key[..slash])
 }
 
 /// The path beneath the root.
@@ -49,15 +46,46 @@ pub(super) fn up_to(key: &[u8], path_bytes: usize) -> Key {
     Rc::from(&key[..ROOT_BYTES + 1 + path_bytes])
 }
 
-/// Whether the path, once it is free of a trailing slash, has components that are names of files, and
-/// none of them reserved.
+/// The key under which is kept that the component which ends there leads nowhere: its own where it
+/// is the last one, otherwise that of the directory that it would have to be.
+pub(super) fn of_missing(key: &[u8], path_bytes: usize) -> Key {
+    let with_slash = ROOT_BYTES + 1 + path_bytes + 1;
+    Rc::from(&key[..with_slash.min(key.len())])
+}
+
+/// Whether `key` is that of this directory or lies beneath it.
+pub(super) fn is_within(key: &[u8], directory: &[u8]) -> bool {
+    key.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
+}
+
+/// Whether an answer that is kept under `other` is the answer of `key`: both are one, or `other` is
+/// that of a directory on the way which is not there.
+pub(super) fn rests_on(key: &[u8], other: &[u8]) -> bool {
+    key == other || other.ends_with(b"/") && key.starts_with(other)
+}
+
+/// The bounds, in the order of bytes, between which lies whatever is beneath this directory.
+pub(super) fn beneath(directory: &[u8]) -> Range<Vec<u8>> {
+    [directory, b"/"].concat()..[directory, b"0"].concat()
+}
+
+/// Whether the path may name something: its components, once it is free of a trailing slash, are
+/// names of files, none of them is reserved, and the kernel would look at it at all.
 pub(super) fn leads_somewhere(path: &[u8]) -> bool {
     let names = path.strip_suffix(b"/").unwrap_or(path);
-    let is_name = |name: &[u8]| !matches!(name, b"" | b"." | b"..") && !is_reserved(name);
-    path.is_empty() || !path.contains(&0) && names.split(|&byte| byte == b'/').all(is_name)
+    let is_name = |name: &[u8]| {
+        !matches!(name, b"" | b"." | b"..") && name.len() <= NAME_BYTES_MAX && !is_reserved(name)
+    };
+    path.is_empty()
+        || path.len() <= PATH_BYTES_MAX
+            && !path.contains(&0)
+            && names.split(|&byte| byte == b'/').all(is_name)
 }
 
 const ROOT_BYTES: usize = size_of::<u64>();
+
+/// The kernel's PATH_MAX, which counts the NUL at the end.
+const PATH_BYTES_MAX: usize = 4095;
 
 #[cfg(test)]
 mod tests {
@@ -73,15 +101,53 @@ mod tests {
     }
 
     #[test]
-    fn a_key_knows_the_directories_on_its_way() {
-        let of = |path| ancestors(&key(path)).map(Vec::from).collect::<Vec<_>>();
-        let root = || of_root(ROOT).to_vec();
-        assert_eq!(of(""), [root()]);
-        assert_eq!(of("a"), [root()]);
-        assert_eq!(of("a/"), [root(), key("a")]);
-        assert_eq!(of("a/b/c"), [root(), key("a"), key("a/b")]);
+    fn what_lies_beneath_a_directory_is_a_range_of_the_keys_in_order() {
+        let bounds = beneath(&key("a"));
+        for (other, lies_beneath) in [
+            ("a/", true),
+            ("a/b", true),
+            ("a/\u{ff}/c", true),
+            ("a", false),
+            ("a!", false),
+            ("a-b", false),
+            ("a0", false),
+            ("b", false),
+            ("", false),
+        ] {
+            let other = key(other);
+            assert_eq!(bounds.contains(&other), lies_beneath, "{}", path(&other).escape_ascii());
+            assert_eq!(is_within(&other, &key("a")), lies_beneath || other == key("a"));
+            assert!(is_within(&other, &of_root(ROOT)));
+        }
+    }
+
+    #[test]
+    fn a_missing_component_is_kept_as_the_directory_that_it_is_not() {
+        let whole = key("a/b/c");
+        assert_eq!(&of_missing(&whole, 1)[..], key("a/"));
+        assert_eq!(&of_missing(&whole, 3)[..], key("a/b/"));
+        assert_eq!(&of_missing(&whole, 5)[..], whole);
+        assert_eq!(&of_missing(&key("a/"), 1)[..], key("a/"));
+    }
+
+    #[test]
+    fn what_the_kernel_would_not_look_up_leads_nowhere() {
+        let name = "n".repeat(255);
+        assert!(leads_somewhere(name.as_bytes()));
+        assert!(leads_somewhere(format!("a/{name}/").as_bytes()));
+        assert!(!leads_somewhere(format!("a/{name}n/b").as_bytes()));
+        let long = "a/".repeat(2048);
+        assert!(leads_somewhere(&long.as_bytes()[..4095]));
+        assert!(!leads_somewhere(long.as_bytes()));
+    }
+
+    #[test]
+    fn a_key_knows_its_directory() {
         assert_eq!(directory(&key("a/b/c")), key("a/b"));
-        assert_eq!(directory(&key("a")), root());
+        assert_eq!(directory(&key("a/")), key("a"));
+        assert_eq!(directory(&key("a")), &of_root(ROOT)[..]);
+        assert_eq!(directory(&key("")), &of_root(ROOT)[..]);
+        assert_eq!(directory(&of_root(ROOT)), &of_root(ROOT)[..]);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod cache;
 mod cached;
+mod directories;
 mod foresight;
 mod found;
 mod ground;

@@ -76,7 +76,7 @@ pub fn is_reserved(name: &[u8]) -> bool {
 pub(super) const RESERVED: &[u8] = b".httpd-upload";
 
 /// The kernel's NAME_MAX.
-const NAME_BYTES_MAX: usize = 255;
+pub(super) const NAME_BYTES_MAX: usize = 255;
 
 #[cfg(test)]
 mod tests {

@@ -6,7 +6,8 @@ use super::cached::{CachedFile, Contents};
 use super::found::{Found, OpenError};
 use super::key::{self, Key};
 use super::walk::End;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::ops::{Bound, Range};
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -97,13 +98,38 @@ pub(super) struct Entry {
 pub(super) struct Store {
     limits: CacheLimits,
     places: HashMap<Key, usize>,
+    /// The same keys in the order of their bytes: what lies beneath a directory is a range of them.
+    order: BTreeSet<Key>,
     slots: Vec<Option<Slot>>,
     free: Vec<usize>,
     hand: usize,
     bytes: u64,
     descriptors: usize,
-    /// How many answers have gone since [`Store::reset_gone`].
-    gone: usize,
+    /// Counts the answers that are kept, to tell those before a [`Condemned`] from those after it.
+    kept: u64,
+    condemned: VecDeque<Condemned>,
+    /// The keys of answers that have gone, until [`Store::take_gone`].
+    gone: Vec<Key>,
+}
+
+/// The answers beneath a directory that are not true any more. They are not given from now on, and
+/// removed little by little.
+#[derive(Debug)]
+struct Condemned {
+    /// `None`: all directories.
+    directory: Option<Key>,
+    /// How many answers had been kept until then.
+    before: u64,
+    /// From here on they are yet to be removed.
+    from: Bound<Key>,
+}
+
+impl Condemned {
+    fn includes(&self, slot: &Slot) -> bool {
+        let directory = self.directory.as_deref();
+        slot.number <= self.before
+            && directory.is_none_or(|directory| key::is_within(&slot.key, directory))
+    }
 }
 
 #[derive(Debug)]
@@ -111,6 +137,8 @@ struct Slot {
     key: Key,
     entry: Entry,
     cost_bytes: u64,
+    /// So many answers were kept before this one, and it.
+    number: u64,
     use_since: Use,
     /// How often it was given since it was last looked at.
     uses: u32,
@@ -128,32 +156,55 @@ impl Store {
         Store {
             limits,
             places: HashMap::new(),
+            order: BTreeSet::new(),
             slots: Vec::new(),
             free: Vec::new(),
             hand: 0,
             bytes: 0,
             descriptors: 0,
-            gone: 0,
+            kept: 0,
+            condemned: VecDeque::new(),
+            gone: Vec::new(),
         }
     }
 
     /// The entry of this key, to be used.
     pub(super) fn touch(&mut self, key: &[u8]) -> Option<&Entry> {
-        let slot = self.slots.get_mut(*self.places.get(key)?)?.as_mut()?;
+        let place = *self.places.get(key)?;
+        if self.is_condemned(place) {
+            return None;
+        }
+        let slot = self.slots[place].as_mut()?;
         slot.use_since = Use::Used;
         slot.uses = slot.uses.saturating_add(1);
         Some(&slot.entry)
     }
 
+    /// The entry that keeps a directory on the way of this key as one that is not there, to be used.
+    pub(super) fn touch_missing_directory(&mut self, key: &[u8]) -> Option<&Entry> {
+        // Nothing that is kept lies beneath a directory that is not there: it is the one before.
+        let all_before = (Bound::Unbounded, Bound::Excluded(key));
+        let before = self.order.range::<[u8], _>(all_before).next_back()?;
+        if !before.ends_with(b"/") || !key.starts_with(before) {
+            return None;
+        }
+        let before = Rc::clone(before);
+        self.touch(&before).filter(|entry| matches!(entry.answer, Answer::Nothing))
+    }
+
     /// How often the entry of this key was given since it was last looked at.
     pub(super) fn uses(&self, key: &[u8]) -> u32 {
-        let slot = self.places.get(key).and_then(|&place| self.slots.get(place));
-        slot.and_then(Option::as_ref).map_or(0, |slot| slot.uses)
+        self.slot(key).map_or(0, |slot| slot.uses)
     }
 
     /// The entry of this key, to be looked at.
     pub(super) fn peek(&self, key: &[u8]) -> Option<&Entry> {
-        Some(&self.slots.get(*self.places.get(key)?)?.as_ref()?.entry)
+        Some(&self.slot(key)?.entry)
+    }
+
+    fn slot(&self, key: &[u8]) -> Option<&Slot> {
+        let place = *self.places.get(key)?;
+        if self.is_condemned(place) { None } else { self.slots[place].as_ref() }
     }
 
     /// Lets the entry of this key be given until then. Its uses are counted anew.
@@ -165,42 +216,46 @@ impl Store {
         }
     }
 
+    /// Whether anything is in memory under this key, even what is not given any more.
     pub(super) fn contains(&self, key: &[u8]) -> bool {
         self.places.contains_key(key)
     }
 
-    pub(super) fn keys(&self) -> impl Iterator<Item = &Key> {
-        self.places.keys()
-    }
-
-    pub(super) fn length(&self) -> usize {
-        self.places.len()
+    /// Whether anything is in memory that lies beneath this directory, or is this directory.
+    pub(super) fn contains_within(&self, directory: &[u8]) -> bool {
+        self.places.contains_key(directory) || {
+            let Range { start, end } = key::beneath(directory);
+            let bounds = (Bound::Included(&start[..]), Bound::Excluded(&end[..]));
+            self.order.range::<[u8], _>(bounds).next().is_some()
+        }
     }
 
     /// Keeps an entry in place of the one that has this key, unless it alone is beyond the bounds.
-    /// Others may go for it.
-    pub(super) fn insert(&mut self, key: &Key, entry: Entry) {
+    /// Others may go for it. What it rests on takes `notes_bytes`, and what else is known of
+    /// directories takes `others_bytes` of what may be kept.
+    pub(super) fn insert(&mut self, key: &Key, entry: Entry, notes_bytes: u64, others_bytes: u64) {
         let use_since = self.replace(key);
-        let cost_bytes = cost_bytes(key, &entry.answer);
+        let cost_bytes = cost_bytes(key, &entry.answer) + notes_bytes;
         let descriptors = usize::from(entry.answer.holds_descriptor());
         let limits = self.limits;
-        if limits.entries_max == 0
-            || cost_bytes > limits.bytes_max
-            || descriptors > limits.descriptors_max
+        let bytes_max = limits.bytes_max.saturating_sub(others_bytes);
+        if limits.entries_max == 0 || cost_bytes > bytes_max || descriptors > limits.descriptors_max
         {
-            self.gone += 1;
+            self.gone.push(Rc::clone(key));
             return;
         }
         while self.descriptors + descriptors > limits.descriptors_max {
             self.evict(Answer::holds_descriptor);
         }
-        while self.places.len() >= limits.entries_max || self.bytes + cost_bytes > limits.bytes_max
-        {
+        while self.places.len() >= limits.entries_max || self.bytes + cost_bytes > bytes_max {
             self.evict(|_| true);
         }
         self.bytes += cost_bytes;
         self.descriptors += descriptors;
-        let slot = Some(Slot { key: Rc::clone(key), entry, cost_bytes, use_since, uses: 0 });
+        self.kept += 1;
+        let number = self.kept;
+        let slot =
+            Some(Slot { key: Rc::clone(key), entry, cost_bytes, number, use_since, uses: 0 });
         let place = match self.free.pop() {
             Some(place) => {
                 self.slots[place] = slot;
@@ -212,14 +267,15 @@ impl Store {
             }
         };
         self.places.insert(Rc::clone(key), place);
+        self.order.insert(Rc::clone(key));
     }
 
     /// Makes room for a new entry of this key. What is found again is in use.
     fn replace(&mut self, key: &[u8]) -> Use {
-        match self.places.remove(key) {
-            Some(place) => {
+        match self.places.get(key) {
+            Some(&place) => {
                 self.vacate(place);
-                self.gone -= 1;
+                self.gone.pop();
                 Use::Used
             }
             None => Use::Unused,
@@ -227,50 +283,79 @@ impl Store {
     }
 
     pub(super) fn remove(&mut self, key: &[u8]) {
-        if let Some(place) = self.places.remove(key) {
+        if let Some(&place) = self.places.get(key) {
             self.vacate(place);
         }
     }
 
-    /// Removes whatever is one of `keys` or lies beneath one. One pass, however many they are.
-    pub(super) fn remove_within(&mut self, keys: &HashSet<Key>) {
-        for place in 0..self.slots.len() {
-            let Some(slot) = &self.slots[place] else {
+    /// Gives nothing any more of what is kept of this directory and beneath it. Where there is much
+    /// of it, [`remove_condemned`](Store::remove_condemned) removes it bit by bit.
+    pub(super) fn condemn_within(&mut self, directory: &Key) {
+        self.condemn(Some(Rc::clone(directory)));
+    }
+
+    /// Gives nothing any more of what is kept.
+    pub(super) fn condemn_everything(&mut self) {
+        self.condemn(None);
+    }
+
+    fn condemn(&mut self, directory: Option<Key>) {
+        let from = match &directory {
+            Some(directory) => {
+                self.remove(directory);
+                Bound::Included(Rc::from(key::beneath(directory).start))
+            }
+            None => Bound::Unbounded,
+        };
+        self.condemned.push_back(Condemned { directory, before: self.kept, from });
+        while self.condemned.len() > CONDEMNED_MAX {
+            self.remove_condemned();
+        }
+        self.remove_condemned();
+    }
+
+    /// Removes some of what is not given any more.
+    pub(super) fn remove_condemned(&mut self) {
+        for _ in 0..REMOVALS_AT_ONCE {
+            let Some(condemned) = self.condemned.front_mut() else {
+                return;
+            };
+            let left = (condemned.from.clone(), Bound::Unbounded);
+            let next = self.order.range::<Key, _>(left).next();
+            let directory = condemned.directory.as_deref();
+            let Some(key) = next.filter(|key| directory.is_none_or(|it| key::is_within(key, it)))
+            else {
+                self.condemned.pop_front();
                 continue;
             };
-            if is_within_any(&slot.key, keys) {
-                self.places.remove(&slot.key);
+            condemned.from = Bound::Excluded(Rc::clone(key));
+            let place = self.places[key];
+            if self.slots[place].as_ref().is_some_and(|slot| condemned.includes(slot)) {
                 self.vacate(place);
             }
         }
     }
 
-    /// Removes all that hold a descriptor; says how many.
-    pub(super) fn remove_descriptors(&mut self) -> usize {
-        let count = self.descriptors;
-        while self.descriptors > 0 {
+    fn is_condemned(&self, place: usize) -> bool {
+        !self.condemned.is_empty()
+            && self.slots[place]
+                .as_ref()
+                .is_some_and(|slot| self.condemned.iter().any(|it| it.includes(slot)))
+    }
+
+    /// Removes up to `count` answers that hold a descriptor, those first that are not in use; says
+    /// how many.
+    pub(super) fn remove_descriptors(&mut self, count: usize) -> usize {
+        let count = count.min(self.descriptors);
+        for _ in 0..count {
             self.evict(Answer::holds_descriptor);
         }
         count
     }
 
-    pub(super) fn clear(&mut self) {
-        let gone = self.gone + self.length();
-        *self = Store { gone, ..Store::new(self.limits) };
-    }
-
-    /// How many answers have gone, or were never kept, since [`reset_gone`](Store::reset_gone).
-    pub(super) fn gone(&self) -> usize {
-        self.gone
-    }
-
-    /// Counts one that was never kept.
-    pub(super) fn note_unkept(&mut self) {
-        self.gone += 1;
-    }
-
-    pub(super) fn reset_gone(&mut self) {
-        self.gone = 0;
+    /// The keys of the answers that have gone since this was last asked.
+    pub(super) fn take_gone(&mut self) -> Vec<Key> {
+        std::mem::take(&mut self.gone)
     }
 
     /// Moves the hand on until it finds one to take, among those that `may_go`; there is one.
@@ -288,7 +373,6 @@ impl Store {
                 slot.use_since = Use::Unused;
                 continue;
             }
-            self.places.remove(&slot.key);
             self.vacate(self.hand);
             return;
         }
@@ -296,17 +380,14 @@ impl Store {
 
     fn vacate(&mut self, place: usize) {
         if let Some(slot) = self.slots[place].take() {
+            self.places.remove(&slot.key);
+            self.order.remove(&slot.key);
             self.bytes -= slot.cost_bytes;
             self.descriptors -= usize::from(slot.entry.answer.holds_descriptor());
-            self.gone += 1;
             self.free.push(place);
+            self.gone.push(slot.key);
         }
     }
-}
-
-/// Whether `key` is one of `keys` or lies beneath one.
-pub(super) fn is_within_any(key: &[u8], keys: &HashSet<Key>) -> bool {
-    keys.contains(key) || key::ancestors(key).any(|ancestor| keys.contains(ancestor))
 }
 
 fn cost_bytes(key: &Key, answer: &Answer) -> u64 {
@@ -317,11 +398,21 @@ fn cost_bytes(key: &Key, answer: &Answer) -> u64 {
     contents + key.len() as u64 + OVERHEAD_BYTES
 }
 
-/// What the tables take for an entry, about, with the names that it rests on.
-const OVERHEAD_BYTES: u64 = 384;
+/// What the tables of this file and a key's counts take for an entry, about.
+const OVERHEAD_BYTES: u64 = 320;
+
+/// Removals that make a short portion of a turn.
+const REMOVALS_AT_ONCE: usize = 256;
+
+/// Directories whose answers wait for their removal at a time.
+const CONDEMNED_MAX: usize = 16;
 
 #[cfg(test)]
 impl Store {
+    pub(super) fn length(&self) -> usize {
+        self.places.len()
+    }
+
     /// Entries, bytes, descriptors.
     pub(super) fn totals(&self) -> (usize, u64, usize) {
         (self.length(), self.bytes, self.descriptors)

@@ -4,14 +4,16 @@
 //! A walk opens nothing for anybody and guards nothing: what it learns is only for noticing changes.
 //! It must never know what is cached.
 
-use super::key::Key;
+use super::key::{self, Key};
 use super::store::Trust;
 use super::watches::{Reach, Watches};
 use crate::sys::file::{self, Cause, Disk, Kind, Symlinks};
 use crate::sys::watch::{WatchId, Watchable};
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::rc::Rc;
 
 /// A directory on the way.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +55,8 @@ impl Place {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Walked {
     pub(super) end: End,
+    /// Where in the path the component ends at which the walk ended.
+    pub(super) component: usize,
     /// Whether all names on the way are watched.
     pub(super) trust: Trust,
     /// The last directory on the way.
@@ -60,10 +64,10 @@ pub(super) struct Walked {
 }
 
 impl Walked {
-    /// At a directory that is known.
-    pub(super) fn at(place: Place) -> Walked {
+    /// At a directory that is known, whose key has a path of so many bytes.
+    pub(super) fn at(place: Place, component: usize) -> Walked {
         let trust = if place.watch.is_some() { Trust::Watched } else { Trust::Asked };
-        Walked { end: End::Directory, trust, place }
+        Walked { end: End::Directory, component, trust, place }
     }
 }
 
@@ -83,22 +87,19 @@ pub(super) struct Walk<'a> {
     /// Which changes in the directories on the way matter.
     pub(super) what: Watchable,
     pub(super) disk: Disk,
-    /// The answer that is sought. It rests on the names after the last directory that is reached.
+    /// The answer that is sought. What is found in the place of a directory on its way, or of
+    /// itself, rests on the names after the last directory that is reached.
     pub(super) sought: &'a Key,
-}
-
-/// A name that is yet to be looked up.
-struct Ahead {
-    name: Vec<u8>,
-    /// Where the component that it comes from ends in the path; from a link come several.
-    end: usize,
+    /// Collects the keys of answers that rest on a name as of now.
+    pub(super) noted: &'a mut Vec<Key>,
 }
 
 impl Walk<'_> {
     /// Goes along `path` from `start` as far as it leads, never above `start` but under
     /// [`Symlinks::All`]. The key of each component that turns out to be a directory is asked of
-    /// `key`, given where in `path` it ends; that key then rests on the names that led there, and
-    /// `reached` is told of it.
+    /// `key`, given where in `path` it ends; `reached` is told of it and says whether it is kept.
+    /// If so, that key rests on the names that led there; if not, whatever lies further on cannot
+    /// be trusted.
     ///
     /// # Errors
     /// When descriptors have run out, or the disk would have to be waited for.
@@ -107,7 +108,7 @@ impl Walk<'_> {
         path: &[u8],
         start: (BorrowedFd<'_>, Place),
         key: impl Fn(usize) -> Key,
-        mut reached: impl FnMut(Key, Place),
+        mut reached: impl FnMut(&Key, Place) -> bool,
     ) -> io::Result<Walked> {
         let mut here = start.0.try_clone_to_owned()?;
         let mut place = start.1;
@@ -115,9 +116,9 @@ impl Walk<'_> {
         let mut names = Vec::new();
         let mut links = 0;
         let mut end = End::Directory;
-        let mut ahead = names_ahead(path, None);
+        let mut ahead = Ahead::of(path);
 
-        while let Some(Ahead { name, end: component }) = ahead.pop() {
+        while let Some(name) = ahead.take_name() {
             let up = name == b"..";
             if up && self.symlinks != Symlinks::All && place.is(&start.1) {
                 end = End::Nothing;
@@ -125,11 +126,11 @@ impl Walk<'_> {
             }
             // What `..` means changes only with the directory's own place, which was noted already.
             match place.watch {
-                Some(watch) if !up => names.push((watch, name.clone())),
+                Some(watch) if !up => names.push((watch, name.to_vec())),
                 Some(_) => {}
                 None => trust = Trust::Asked,
             }
-            match look(here.as_fd(), &name, self.disk)? {
+            match look(here.as_fd(), name, self.disk)? {
                 Next::Directory(next) => {
                     here = next;
                     place = Place::of(here.as_fd(), self.watches, self.what, trust)?;
@@ -140,9 +141,9 @@ impl Walk<'_> {
                         here = file::open_directory(Path::new("/"))?;
                         place = Place::of(here.as_fd(), self.watches, self.what, trust)?;
                     }
-                    ahead.append(&mut names_ahead(&target, Some(component)));
+                    ahead.turn_off(target);
                 }
-                Next::File if ahead.is_empty() => {
+                Next::File if ahead.is_at_end() => {
                     end = End::File;
                     break;
                 }
@@ -151,17 +152,24 @@ impl Walk<'_> {
                     break;
                 }
             }
-            if ahead.last().is_none_or(|next| next.end != component) {
-                let key = key(component);
-                self.rest(&mut names, &key, Reach::Beneath);
-                reached(key, place);
+            if ahead.is_at_component_end() {
+                let key = key(ahead.component);
+                if reached(&key, place) {
+                    self.rest(&mut names, &key, Reach::Beneath);
+                } else {
+                    names.clear();
+                    place.watch = None;
+                }
             }
         }
         if place.watch.is_none() {
             trust = Trust::Asked;
         }
-        self.rest(&mut names, self.sought, Reach::Alone);
-        Ok(Walked { end, trust, place })
+        let component = ahead.component;
+        if !names.is_empty() {
+            self.rest(&mut names, &key::of_missing(self.sought, component), Reach::Alone);
+        }
+        Ok(Walked { end, component, trust, place })
     }
 
     fn follows(&self, target: &[u8], links: usize) -> bool {
@@ -175,7 +183,9 @@ impl Walk<'_> {
 
     fn rest(&mut self, names: &mut Vec<(WatchId, Vec<u8>)>, key: &Key, reach: Reach) {
         for (watch, name) in names.drain(..) {
-            self.watches.rest(watch, &name, key, reach);
+            if self.watches.rest(watch, &name, key, reach) && reach == Reach::Alone {
+                self.noted.push(Rc::clone(key));
+            }
         }
     }
 }
@@ -203,19 +213,59 @@ fn look(directory: BorrowedFd<'_>, name: &[u8], disk: Disk) -> io::Result<Next> 
     })
 }
 
-/// The names of a path, the first one last.
-fn names_ahead(path: &[u8], component: Option<usize>) -> Vec<Ahead> {
-    let mut names = Vec::new();
-    let mut end = 0;
-    for name in path.split(|&byte| byte == b'/') {
-        end += name.len();
-        if !name.is_empty() && name != b"." {
-            names.push(Ahead { name: name.to_vec(), end: component.unwrap_or(end) });
-        }
-        end += 1;
+/// The names that are yet to be looked up: what is left of the links on the way, the innermost last,
+/// then what is left of the path.
+struct Ahead<'a> {
+    path: &'a [u8],
+    /// Where in the path the component ends that was looked up last.
+    component: usize,
+    links: Vec<(Vec<u8>, usize)>,
+}
+
+impl<'a> Ahead<'a> {
+    fn of(path: &'a [u8]) -> Ahead<'a> {
+        Ahead { path, component: 0, links: Vec::new() }
     }
-    names.reverse();
-    names
+
+    fn take_name(&mut self) -> Option<&[u8]> {
+        while self.links.last().is_some_and(|(target, at)| next_name(target, *at).is_none()) {
+            self.links.pop();
+        }
+        let (path, at) = match self.links.last_mut() {
+            Some((target, at)) => (&target[..], at),
+            None => (self.path, &mut self.component),
+        };
+        let name = next_name(path, *at)?;
+        *at = name.end;
+        Some(&path[name])
+    }
+
+    /// Goes where a link leads, and only then further along.
+    fn turn_off(&mut self, target: Vec<u8>) {
+        self.links.push((target, 0));
+    }
+
+    /// Whether no name is left of the links in the component.
+    fn is_at_component_end(&self) -> bool {
+        self.links.iter().all(|(target, at)| next_name(target, *at).is_none())
+    }
+
+    fn is_at_end(&self) -> bool {
+        self.is_at_component_end() && next_name(self.path, self.component).is_none()
+    }
+}
+
+/// Where the next name in a path is. Empty ones and `.` lead nowhere else.
+fn next_name(path: &[u8], at: usize) -> Option<Range<usize>> {
+    let mut start = at;
+    while start < path.len() {
+        let end = memchr::memchr(b'/', &path[start..]).map_or(path.len(), |length| start + length);
+        if !matches!(&path[start..end], b"" | b".") {
+            return Some(start..end);
+        }
+        start = end + 1;
+    }
+    None
 }
 
 /// As many as the kernel follows.

@@ -4,12 +4,13 @@
 
 use super::key::Key;
 use crate::sys::watch::{self, Change, WatchId, Watchable, Watcher};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
 
 /// How far a change of a name reaches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Reach {
     /// The answer of this key alone.
     Alone,
@@ -34,11 +35,21 @@ pub(super) enum Doubt {
 #[derive(Debug)]
 pub(super) struct Watches {
     watcher: Option<Watcher>,
-    directories: HashMap<WatchId, Names>,
+    directories: BTreeMap<WatchId, BTreeSet<Note>>,
+    /// The names that each key rests on: the same notes, from the other side.
+    resting: HashMap<(Key, Reach), Vec<(WatchId, Name)>>,
     directories_max: usize,
 }
 
-type Names = HashMap<Box<[u8]>, Vec<(Key, Reach)>>;
+type Name = Rc<[u8]>;
+
+/// That a key rests on a name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Note {
+    name: Name,
+    key: Key,
+    reach: Reach,
+}
 
 impl Watches {
     /// Without a watcher, when there is none to be had: then nothing can be watched.
@@ -52,7 +63,12 @@ impl Watches {
                 None
             }
         };
-        Watches { watcher, directories: HashMap::new(), directories_max: DIRECTORIES_MAX }
+        Watches::with(watcher, DIRECTORIES_MAX)
+    }
+
+    fn with(watcher: Option<Watcher>, directories_max: usize) -> Watches {
+        let (directories, resting) = (BTreeMap::new(), HashMap::new());
+        Watches { watcher, directories, resting, directories_max }
     }
 
     /// Watches a directory, if changes of this kind in it can be relied on to be told.
@@ -67,25 +83,40 @@ impl Watches {
                 watcher.remove(watch);
                 return None;
             }
-            self.directories.insert(watch, Names::new());
+            self.directories.insert(watch, BTreeSet::new());
         }
         Some(watch)
     }
 
-    /// Notes that what has this key rests on this name.
-    pub(super) fn rest(&mut self, watch: WatchId, name: &[u8], key: &Key, reach: Reach) {
-        let names = self.directories.entry(watch).or_default();
-        match names.get_mut(name) {
-            Some(resting) if resting.iter().any(|(other, its)| other == key && *its == reach) => {}
-            Some(resting) => resting.push((Rc::clone(key), reach)),
-            None => {
-                names.insert(name.into(), vec![(Rc::clone(key), reach)]);
+    /// Notes that what has this key rests on this name. `false`: it was noted already.
+    pub(super) fn rest(&mut self, watch: WatchId, name: &[u8], key: &Key, reach: Reach) -> bool {
+        let name = Name::from(name);
+        let note = Note { name: Rc::clone(&name), key: Rc::clone(key), reach };
+        let is_new = self.directories.entry(watch).or_default().insert(note);
+        if is_new {
+            let names = self.resting.entry((Rc::clone(key), reach));
+            names.or_insert_with(|| Vec::with_capacity(1)).push((watch, name));
+        }
+        is_new
+    }
+
+    /// Drops the notes about a key.
+    pub(super) fn release(&mut self, key: &Key, reach: Reach) {
+        for (watch, name) in self.resting.remove(&(Rc::clone(key), reach)).unwrap_or_default() {
+            if let Some(notes) = self.directories.get_mut(&watch) {
+                notes.remove(&Note { name, key: Rc::clone(key), reach });
             }
         }
     }
 
-    /// Reads what has happened; says what is doubtful now. What rested on a changed name is to be
-    /// noted anew.
+    /// What the notes about a key take in memory, in bytes.
+    pub(super) fn notes_bytes(&self, key: &Key, reach: Reach) -> u64 {
+        let names = self.resting.get(&(Rc::clone(key), reach));
+        names.into_iter().flatten().map(|(_, name)| NOTE_BYTES + name.len() as u64).sum()
+    }
+
+    /// Reads what has happened; says what is doubtful now. The notes about it are to be
+    /// [released](Watches::release), and made again with what is found then.
     pub(super) fn read(&mut self) -> Vec<Doubt> {
         let mut doubts = Vec::new();
         let Some(watcher) = &self.watcher else {
@@ -94,19 +125,20 @@ impl Watches {
         let directories = &mut self.directories;
         let result = watcher.read(|change| match change {
             Change::Name(watch, name) => {
-                let resting = directories.get_mut(&watch).and_then(|names| names.remove(name));
-                doubts.extend(
-                    resting.into_iter().flatten().map(|(key, reach)| Doubt::Key(key, reach)),
-                );
+                if let Some(notes) = directories.get_mut(&watch) {
+                    doubts.extend(take(notes, name).into_iter().map(Note::doubt));
+                }
             }
             Change::Directory(watch) => {
-                if let Some(names) = directories.get_mut(&watch) {
-                    doubt_all(watch, std::mem::take(names), &mut doubts);
+                if let Some(notes) = directories.get_mut(&watch) {
+                    doubts.push(Doubt::Directory(watch));
+                    doubts.extend(std::mem::take(notes).into_iter().map(Note::doubt));
                 }
             }
             Change::Gone(watch) => {
-                if let Some(names) = directories.remove(&watch) {
-                    doubt_all(watch, names, &mut doubts);
+                if let Some(notes) = directories.remove(&watch) {
+                    doubts.push(Doubt::Directory(watch));
+                    doubts.extend(notes.into_iter().map(Note::doubt));
                 }
             }
             Change::Overflow => doubts.push(Doubt::Everything),
@@ -119,25 +151,25 @@ impl Watches {
         doubts
     }
 
-    /// Nothing rests on anything any more. The directories stay watched: most will be needed again.
-    pub(super) fn clear(&mut self) {
-        self.directories.values_mut().for_each(Names::clear);
+    /// The watched directory after this one, or the first.
+    pub(super) fn after(&self, watch: Option<WatchId>) -> Option<WatchId> {
+        let from = watch.map_or(Bound::Unbounded, Bound::Excluded);
+        self.directories.range((from, Bound::Unbounded)).next().map(|(&watch, _)| watch)
     }
 
-    /// Drops the notes about keys that are not `kept`, and stops watching directories that nothing
-    /// rests on and that are not `used`.
-    pub(super) fn sweep(&mut self, kept: impl Fn(&[u8]) -> bool, used: impl Fn(WatchId) -> bool) {
-        self.directories.retain(|&watch, names| {
-            names.retain(|_, resting| {
-                resting.retain(|(key, _)| kept(key));
-                !resting.is_empty()
-            });
-            let stays = !names.is_empty() || used(watch);
-            if !stays && let Some(watcher) = &self.watcher {
+    /// Stops watching a directory if nothing rests on a name in it.
+    pub(super) fn drop_if_unused(&mut self, watch: WatchId) {
+        if self.directories.get(&watch).is_some_and(BTreeSet::is_empty) {
+            self.directories.remove(&watch);
+            if let Some(watcher) = &self.watcher {
                 watcher.remove(watch);
             }
-            stays
-        });
+        }
+    }
+
+    /// How many directories are watched.
+    pub(super) fn length(&self) -> usize {
+        self.directories.len()
     }
 
     /// Readable while something has happened.
@@ -146,10 +178,28 @@ impl Watches {
     }
 }
 
-fn doubt_all(watch: WatchId, names: Names, doubts: &mut Vec<Doubt>) {
-    doubts.push(Doubt::Directory(watch));
-    doubts.extend(names.into_values().flatten().map(|(key, reach)| Doubt::Key(key, reach)));
+impl Note {
+    fn doubt(self) -> Doubt {
+        Doubt::Key(self.key, self.reach)
+    }
 }
+
+/// Takes out the notes about a name.
+fn take(notes: &mut BTreeSet<Note>, name: &[u8]) -> Vec<Note> {
+    if notes.is_empty() {
+        return Vec::new();
+    }
+    let first = Note { name: Name::from(name), key: Key::from([]), reach: Reach::Alone };
+    let about_it = notes.range(&first..).take_while(|note| note.name == first.name);
+    let taken: Vec<Note> = about_it.cloned().collect();
+    taken.iter().for_each(|note| {
+        notes.remove(note);
+    });
+    taken
+}
+
+/// What a note takes in the tables, about, without its name and key.
+const NOTE_BYTES: u64 = 256;
 
 /// Per worker. What is in further directories is asked for at each use. A kernel gives each user
 /// 8,192 at least, and some hundred thousand where there is memory.
@@ -159,11 +209,13 @@ const DIRECTORIES_MAX: usize = 4096;
 impl Watches {
     /// Watching nothing, as where nothing can be watched.
     pub(super) fn none() -> Watches {
-        Watches { watcher: None, directories: HashMap::new(), directories_max: 0 }
+        Watches::with(None, 0)
     }
 
-    pub(super) fn length(&self) -> usize {
-        self.directories.len()
+    /// How many notes there are, counted from either side.
+    pub(super) fn notes(&self) -> (usize, usize) {
+        let by_name = self.directories.values().map(BTreeSet::len).sum();
+        (by_name, self.resting.values().map(Vec::len).sum())
     }
 
     pub(super) fn limit(&mut self, directories_max: usize) {

@@ -2,6 +2,7 @@
 
 mod changes;
 mod finding;
+mod hostile;
 mod keeping;
 
 use super::*;
