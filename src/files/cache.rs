@@ -7,15 +7,16 @@
 //! out: watch the directories on the way, open, take a snapshot, then read the changes; if any of
 //! them touches this very answer, once more from the beginning.
 
+mod forgetting;
+
 use super::found::{Found, Now, OpenError};
 use super::ground::{Entered, Ground, RECHECK_AFTER, Search};
 use super::key::{self, Key};
 use super::store::{Answer, CacheLimits, Entry, Store, Trust};
 use super::walk::{End, Place};
-use super::watches::{Doubt, Reach, Watches};
+use super::watches::Watches;
 use super::{CachedFile, Root, Warmup};
 use crate::sys::file::{self, Cause, Disk, Kind, LastLink, Symlinks};
-use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
@@ -69,7 +70,7 @@ impl OpenFiles {
         OpenFiles {
             limits,
             store: Store::new(limits),
-            ground: Ground::new(watches),
+            ground: Ground::new(watches, limits.bytes_max / 2),
             key: Vec::new(),
             sought: None,
             sought_is: Sought::Undisturbed,
@@ -127,56 +128,11 @@ impl OpenFiles {
             .is_some_and(|entry| entry.trust == Trust::Watched && now.monotonic < entry.fresh_until)
     }
 
-    /// Reads what has changed on the disk, and forgets what rested on it. One system call when
-    /// nothing has.
-    pub fn look(&mut self) {
-        let doubts = self.ground.read();
-        if doubts.is_empty() {
-            return;
-        }
-        let mut changed = BTreeSet::new();
-        for doubt in doubts {
-            match doubt {
-                Doubt::Key(key, Reach::Alone) => {
-                    self.disturb(|sought| key::rests_on(sought, &key));
-                    self.store.remove(&key);
-                    self.ground.release(&key);
-                }
-                Doubt::Key(key, Reach::Beneath) => {
-                    changed.insert(key);
-                }
-                Doubt::Directory(watch) => {
-                    changed.extend(self.ground.keys_of(watch).cloned());
-                    self.sought_is = Sought::Disturbed;
-                }
-                Doubt::Everything => return self.forget_everything(),
-            }
-        }
-        changed.iter().for_each(|key| self.forget_within(key));
-        self.release_gone();
-    }
-
     /// Readable while there is something to [`look`](OpenFiles::look) at: for an edge-triggered
     /// reactor. The same descriptor for the life of this value. `None`: this system gave no
     /// watcher, each use asks the disk, and there is nothing to wait for.
     pub fn watch_descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.ground.descriptor()
-    }
-
-    /// Keeps nothing any more. What has been handed out stays as it is.
-    pub fn forget_everything(&mut self) {
-        self.store.condemn_everything();
-        self.ground.clear();
-        self.sought_is = Sought::Disturbed;
-        self.release_gone();
-    }
-
-    /// Gives back descriptors that are kept for nobody in particular, up to `count`, those first that
-    /// were not used for longest; says how many. Each is closed once nothing is sent from it.
-    pub fn give_back_descriptors(&mut self, count: usize) -> usize {
-        let given_back = self.store.remove_descriptors(count);
-        self.release_gone();
-        given_back
     }
 
     /// Looks at a watched file once more, for the changes that are not told. Where it is what it was,
@@ -323,9 +279,7 @@ impl OpenFiles {
         let trust =
             if as_seen && tells_writes(&answer, &way.place) { way.trust } else { Trust::Asked };
         let missing = match answer {
-            Answer::Nothing if as_seen && way.end != End::Directory => {
-                Some(key::of_missing(search.key, way.component))
-            }
+            Answer::Nothing if as_seen => way.missing,
             _ => None,
         };
         Ok(Some((answer, trust, missing)))
@@ -413,49 +367,6 @@ impl OpenFiles {
         self.store.remove(key);
         self.gone += 1;
     }
-
-    fn forget_within(&mut self, directory: &Key) {
-        self.store.condemn_within(directory);
-        self.ground.forget_within(directory);
-        self.disturb(|sought| key::is_within(sought, directory));
-    }
-
-    /// Notes whether what is sought has been touched by a change.
-    fn disturb(&mut self, is_touched: impl Fn(&Key) -> bool) {
-        if self.sought.as_ref().is_some_and(is_touched) {
-            self.sought_is = Sought::Disturbed;
-        }
-    }
-
-    /// Drops the notes about answers that are not kept, and does a portion of what is left to do:
-    /// removes answers that are not given any more, and forgets directories of no use.
-    fn clear_up(&mut self) {
-        self.store.remove_condemned();
-        self.release_gone();
-        for key in self.ground.take_noted() {
-            if !self.store.contains(&key) {
-                self.ground.release(&key);
-            }
-        }
-        let is_crowded =
-            self.ground.is_full() || self.ground.directories_bytes() > self.limits.bytes_max / 4;
-        if self.gone >= GONE_MAX || is_crowded && self.gone >= GONE_MAX_CROWDED {
-            self.gone = 0;
-            self.ground.begin_sweep();
-        }
-        let store = &self.store;
-        self.ground.sweep_on(|directory| store.contains_within(directory));
-    }
-
-    fn release_gone(&mut self) {
-        let gone = self.store.take_gone();
-        self.gone += gone.len();
-        for key in gone {
-            if !self.store.contains(&key) {
-                self.ground.release(&key);
-            }
-        }
-    }
 }
 
 /// Whether all writes to what was found are told by watching the directory. Writes through a second
@@ -480,12 +391,6 @@ const TRIES_MAX: usize = 4;
 /// follows a link in two steps: by the second, the link may lead elsewhere and what it led to be gone,
 /// so that a name that is always there seems to be missing.
 const TRIES_IF_MISSING: usize = 28;
-
-/// So many answers that went leave directories behind that are worth looking for.
-const GONE_MAX: usize = 4096;
-
-/// The same where what is known of directories takes much of the room.
-const GONE_MAX_CROWDED: usize = 256;
 
 #[cfg(test)]
 mod tests;

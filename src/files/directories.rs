@@ -11,15 +11,21 @@ use std::ops::{Bound, Range};
 use std::rc::Rc;
 
 /// The directories that are known; those of the roots too.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Directories {
     places: BTreeMap<Key, Place>,
     /// Links give a directory several keys.
     keys: HashMap<WatchId, BTreeSet<Key>>,
     bytes: u64,
+    bytes_max: u64,
 }
 
 impl Directories {
+    /// Keeps about so many bytes at most.
+    pub(super) fn new(bytes_max: u64) -> Directories {
+        Directories { places: BTreeMap::new(), keys: HashMap::new(), bytes: 0, bytes_max }
+    }
+
     /// Keeps where a directory is, unless there are too many. Says whether it is kept.
     pub(super) fn insert(&mut self, key: &Key, place: Place) -> bool {
         self.remove(key);
@@ -83,7 +89,7 @@ impl Directories {
 
     /// Whether no more are kept.
     pub(super) fn is_full(&self) -> bool {
-        self.places.len() >= DIRECTORIES_MAX
+        self.places.len() >= DIRECTORIES_MAX || self.bytes >= self.bytes_max
     }
 
     /// What they take in memory, in bytes.

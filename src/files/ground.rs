@@ -70,11 +70,12 @@ pub(super) enum Entered {
 }
 
 impl Ground {
-    pub(super) fn new(watches: Watches) -> Ground {
+    /// Keeps about so many bytes at most of what is known of directories.
+    pub(super) fn new(watches: Watches, bytes_max: u64) -> Ground {
         Ground {
             watches,
             views: HashMap::new(),
-            directories: Directories::default(),
+            directories: Directories::new(bytes_max),
             noted: Vec::new(),
             sweep: Sweep::Done,
         }
@@ -139,12 +140,11 @@ impl Ground {
     pub(super) fn way(&mut self, search: &Search<'_>) -> io::Result<Walked> {
         let directory = key::directory(search.key);
         let top = entered(&self.views, search.root).place;
-        let path = key::path(directory);
         match self.directories.get(directory) {
-            Some(place) => Ok(Walked::at(place, path.len())),
+            Some(place) => Ok(Walked::at(place)),
             // There is nothing to learn from a walk.
-            None if top.watch.is_none() => Ok(Walked::at(top, path.len())),
-            None => self.walk(search, path),
+            None if top.watch.is_none() => Ok(Walked::at(top)),
+            None => self.walk(search, key::path(directory)),
         }
     }
 
@@ -211,7 +211,7 @@ impl Ground {
 
     /// Whether there is no room for more directories.
     pub(super) fn is_full(&self) -> bool {
-        self.directories.is_full()
+        self.directories.is_full() || self.watches.is_full()
     }
 
     /// Reads what has happened.
@@ -222,6 +222,17 @@ impl Ground {
     /// The keys under which a watched directory is known.
     pub(super) fn keys_of(&self, watch: WatchId) -> impl Iterator<Item = &Key> {
         self.directories.keys_of(watch)
+    }
+
+    /// What rests on names in a watched directory without lying within it: links lead there.
+    pub(super) fn resting_elsewhere(&self, watch: WatchId) -> Vec<(Key, Reach)> {
+        let directories: Vec<&Key> = self.keys_of(watch).take(DIRECTORY_KEYS_MAX).collect();
+        let notes = self.watches.resting_in(watch);
+        let is_within = |key: &Key| directories.iter().any(|it| key::is_within(key, it));
+        notes
+            .filter(|(key, _)| !is_within(key))
+            .map(|(key, reach)| (Rc::clone(key), reach))
+            .collect()
     }
 
     /// Forgets a directory and those beneath it.
@@ -309,8 +320,12 @@ pub(super) const RECHECK_AFTER: Duration = Duration::from_secs(1);
 /// Directories that are looked at in one portion of a sweep.
 const SWEPT_AT_ONCE: usize = 64;
 
+/// Keys of one directory that are compared with those of what rests in it; with more, that many are
+/// doubted one by one.
+const DIRECTORY_KEYS_MAX: usize = 8;
+
 /// What a watched directory takes in the tables, about.
-const WATCH_BYTES: u64 = 128;
+const WATCH_BYTES: u64 = 640;
 
 #[cfg(test)]
 impl Ground {

@@ -48,9 +48,9 @@ pub(super) fn up_to(key: &[u8], path_bytes: usize) -> Key {
 
 /// The key under which is kept that the component which ends there leads nowhere: its own where it
 /// is the last one, otherwise that of the directory that it would have to be.
-pub(super) fn of_missing(key: &[u8], path_bytes: usize) -> Key {
+pub(super) fn of_missing(key: &Key, path_bytes: usize) -> Key {
     let with_slash = ROOT_BYTES + 1 + path_bytes + 1;
-    Rc::from(&key[..with_slash.min(key.len())])
+    if with_slash >= key.len() { Rc::clone(key) } else { Rc::from(&key[..with_slash]) }
 }
 
 /// Whether `key` is that of this directory or lies beneath it.
@@ -123,11 +123,11 @@ mod tests {
 
     #[test]
     fn a_missing_component_is_kept_as_the_directory_that_it_is_not() {
-        let whole = key("a/b/c");
-        assert_eq!(&of_missing(&whole, 1)[..], key("a/"));
-        assert_eq!(&of_missing(&whole, 3)[..], key("a/b/"));
-        assert_eq!(&of_missing(&whole, 5)[..], whole);
-        assert_eq!(&of_missing(&key("a/"), 1)[..], key("a/"));
+        let whole = &Rc::from(key("a/b/c"));
+        assert_eq!(&of_missing(whole, 1)[..], key("a/"));
+        assert_eq!(&of_missing(whole, 3)[..], key("a/b/"));
+        assert_eq!(&of_missing(whole, 5)[..], key("a/b/c"));
+        assert_eq!(&of_missing(&Rc::from(key("a/")), 1)[..], key("a/"));
     }
 
     #[test]

@@ -399,7 +399,7 @@ fn cost_bytes(key: &Key, answer: &Answer) -> u64 {
 }
 
 /// What the tables of this file and a key's counts take for an entry, about.
-const OVERHEAD_BYTES: u64 = 320;
+const OVERHEAD_BYTES: u64 = 400;
 
 /// Removals that make a short portion of a turn.
 const REMOVALS_AT_ONCE: usize = 256;

@@ -52,11 +52,12 @@ impl Place {
 }
 
 /// Where a walk ended.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Walked {
     pub(super) end: End,
-    /// Where in the path the component ends at which the walk ended.
-    pub(super) component: usize,
+    /// What is kept under this key, if it did not end at a directory: what it would have to be is not
+    /// there.
+    pub(super) missing: Option<Key>,
     /// Whether all names on the way are watched.
     pub(super) trust: Trust,
     /// The last directory on the way.
@@ -64,10 +65,10 @@ pub(super) struct Walked {
 }
 
 impl Walked {
-    /// At a directory that is known, whose key has a path of so many bytes.
-    pub(super) fn at(place: Place, component: usize) -> Walked {
+    /// At a directory that is known.
+    pub(super) fn at(place: Place) -> Walked {
         let trust = if place.watch.is_some() { Trust::Watched } else { Trust::Asked };
-        Walked { end: End::Directory, component, trust, place }
+        Walked { end: End::Directory, missing: None, trust, place }
     }
 }
 
@@ -165,11 +166,12 @@ impl Walk<'_> {
         if place.watch.is_none() {
             trust = Trust::Asked;
         }
-        let component = ahead.component;
-        if !names.is_empty() {
-            self.rest(&mut names, &key::of_missing(self.sought, component), Reach::Alone);
+        let missing =
+            (end != End::Directory).then(|| key::of_missing(self.sought, ahead.component));
+        if let Some(missing) = &missing {
+            self.rest(&mut names, missing, Reach::Alone);
         }
-        Ok(Walked { end, component, trust, place })
+        Ok(Walked { end, missing, trust, place })
     }
 
     fn follows(&self, target: &[u8], links: usize) -> bool {

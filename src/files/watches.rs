@@ -129,16 +129,11 @@ impl Watches {
                     doubts.extend(take(notes, name).into_iter().map(Note::doubt));
                 }
             }
-            Change::Directory(watch) => {
-                if let Some(notes) = directories.get_mut(&watch) {
-                    doubts.push(Doubt::Directory(watch));
-                    doubts.extend(std::mem::take(notes).into_iter().map(Note::doubt));
-                }
-            }
+            Change::Directory(watch) => doubts.push(Doubt::Directory(watch)),
             Change::Gone(watch) => {
-                if let Some(notes) = directories.remove(&watch) {
+                // The sweep finds it when what rests on names in it has been released.
+                if directories.contains_key(&watch) {
                     doubts.push(Doubt::Directory(watch));
-                    doubts.extend(notes.into_iter().map(Note::doubt));
                 }
             }
             Change::Overflow => doubts.push(Doubt::Everything),
@@ -149,6 +144,12 @@ impl Watches {
             doubts.push(Doubt::Everything);
         }
         doubts
+    }
+
+    /// What rests on names in a watched directory.
+    pub(super) fn resting_in(&self, watch: WatchId) -> impl Iterator<Item = (&Key, Reach)> {
+        let notes = self.directories.get(&watch);
+        notes.into_iter().flatten().map(|note| (&note.key, note.reach))
     }
 
     /// The watched directory after this one, or the first.
@@ -165,6 +166,11 @@ impl Watches {
                 watcher.remove(watch);
             }
         }
+    }
+
+    /// Whether no more directories are watched.
+    pub(super) fn is_full(&self) -> bool {
+        self.watcher.is_some() && self.directories.len() >= self.directories_max
     }
 
     /// How many directories are watched.

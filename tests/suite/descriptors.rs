@@ -135,3 +135,32 @@ fn no_descriptor_is_lost_over_many_connections() {
     serve_some();
     until("all connections are closed again", || (binary.descriptors() <= before).then_some(()));
 }
+
+/// Cached descriptors serve nobody while somebody cannot be let in.
+#[test]
+fn newcomers_are_let_in_at_the_cost_of_cached_descriptors() {
+    let mut fixture = Fixture::new();
+    for number in 0..COUNT {
+        fixture = fixture.file(format!("{number}.bin"), digits(200_000));
+    }
+    let binary = Binary::serve_with_descriptors(&fixture.root(), COUNT);
+    let mut first = binary.connect();
+    let mut before = binary.descriptors();
+    for number in 0..COUNT {
+        let reply = get(&mut first, &format!("/{number}.bin"));
+        // When there is none left, the cache gives all of them back.
+        if reply.status != 200 || binary.descriptors() < before {
+            break;
+        }
+        before = binary.descriptors();
+        if before + 2 >= COUNT as usize {
+            break;
+        }
+    }
+    assert!(binary.descriptors() + 4 >= COUNT as usize, "{} are open", binary.descriptors());
+    let mut newcomers: Vec<Client> = (0..8).map(|_| binary.connect()).collect();
+    for newcomer in &mut newcomers {
+        let reply = get(newcomer, "/none");
+        assert_eq!(reply.status, 404, "{reply:?}");
+    }
+}

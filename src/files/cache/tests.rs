@@ -5,6 +5,7 @@ mod finding;
 mod hostile;
 mod keeping;
 
+use super::forgetting::GONE_MAX;
 use super::*;
 use crate::files::{Contents, Symlinks};
 use crate::sys::temporary::{Directory, skipped_for_root};

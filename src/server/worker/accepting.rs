@@ -43,6 +43,7 @@ impl Worker {
         let Some(listener) = listeners.of_worker(self.number).nth(index) else {
             return Accepting::Ended;
         };
+        let mut gave_back = false;
         for _ in 0..batch {
             if self.is_full() {
                 return Accepting::Ready;
@@ -56,8 +57,12 @@ impl Worker {
                 Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
                     return Accepting::Ended;
                 }
+                // Those that are open for files in the cache come after those of clients.
                 Err(error) if socket::is_exhausted(&error) => {
-                    return self.pause(&error);
+                    if gave_back || self.local.files.give_back_descriptors(GIVEN_BACK) == 0 {
+                        return self.pause(&error);
+                    }
+                    gave_back = true;
                 }
                 // Linux hands on what befell the new connection (accept(2)): it is gone, the
                 // listener is well.
@@ -127,6 +132,10 @@ impl Worker {
         }
     }
 }
+
+/// Descriptors of cached files that are given back when there is none for a client: enough for a
+/// batch of clients and the files that they ask for.
+const GIVEN_BACK: usize = 2 * ACCEPTS_PER_TURN;
 
 /// How often a lasting lack of descriptors is told.
 const COMPLAINT_EVERY: Duration = Duration::from_secs(10);

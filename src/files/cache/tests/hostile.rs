@@ -62,7 +62,7 @@ fn a_change_costs_no_more_when_much_else_is_kept() {
     site.around.make("root/a").write("root/d/file", "1");
     let deep = format!("deep/{}", "d/".repeat(500));
     site.around.make(&format!("root/{deep}"));
-    let mut cost_of_a_change = |site: &mut Site| {
+    let cost_of_a_change = |site: &mut Site| {
         let mut least = Duration::MAX;
         for _ in 0..5 {
             site.around.rename("root/d", "root/e").rename("root/e", "root/d");
@@ -169,7 +169,7 @@ fn after_each_of_many_changes_all_is_as_it_would_be_found_for_the_first_time() {
     ] {
         let mut site = Site::with(limits, Watches::new());
         site.root = site.root.clone().symlinks(policy);
-        let mut path = |next: &mut dyn FnMut(usize) -> usize| {
+        let path = |next: &mut dyn FnMut(usize) -> usize| {
             let length = 1 + next(4);
             let names: Vec<&str> = (0..length).map(|_| NAMES[next(3)]).collect();
             names.join("/")
