@@ -1,11 +1,13 @@
 //! What the program says when it serves: a few lines to a person at a terminal, one to anybody
 //! else. Says it once; nobody listening is no reason to fail.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use httpd::Address;
+
+use crate::logging;
 
 /// What there is to tell.
 pub struct Told<'a> {
@@ -24,16 +26,16 @@ pub struct Told<'a> {
 /// Tells where it serves what.
 pub fn greet(told: &Told<'_>) {
     if io::stdout().is_terminal() {
-        let _ = io::stdout().write_all(told.to_person().as_bytes());
+        logging::print(io::stdout(), &told.to_person());
     } else {
-        let _ = io::stderr().write_all(told.to_program().as_bytes());
+        logging::print(io::stderr(), &told.to_program());
     }
 }
 
 /// The answer to `-t`.
 pub fn say_fine(config: Option<&Path>) {
     let name = config.map_or("(defaults)".to_owned(), |path| path.display().to_string());
-    let _ = writeln!(io::stdout(), "configuration {name} is fine");
+    logging::print(io::stdout(), &format!("configuration {name} is fine\n"));
 }
 
 impl Told<'_> {

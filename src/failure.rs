@@ -2,10 +2,12 @@
 //! was tried.
 
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 
 use httpd::StartError;
+
+use crate::logging;
 
 /// What went wrong: a line for each thing, and the exit code.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,16 +42,15 @@ impl Failure {
 
     /// Says it on standard error. Where that is gone, there is nobody to tell.
     pub fn tell(&self) -> ExitCode {
-        for line in &self.lines {
-            let _ = io::stderr().write_all(format!("httpd: {line}\n").as_bytes());
-        }
+        let lines: String = self.lines.iter().map(|line| format!("httpd: {line}\n")).collect();
+        logging::print(io::stderr(), &lines);
         ExitCode::from(self.code)
     }
 }
 
 /// Says on standard error what is odd but no reason to fail.
 pub fn warn(message: &str) {
-    let _ = io::stderr().write_all(format!("httpd: warning: {message}\n").as_bytes());
+    logging::print(io::stderr(), &format!("httpd: warning: {message}\n"));
 }
 
 const AT_RUN_TIME: u8 = 1;

@@ -1,11 +1,15 @@
 //! Diagnostics: where they go and how a line looks. Not `log.rs`, for that is the crate's name.
 //! Knows nothing of the access log, which the server writes.
 
-use std::fs::OpenOptions;
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::fd::AsFd;
+use std::panic;
+use std::time::Duration;
 
 use httpd::config::Log as Settings;
+use httpd::server::background::Background;
+use httpd::sys::append::open_append;
 use log::{LevelFilter, Log, Metadata, Record};
 use simplelog::{ConfigBuilder, WriteLogger};
 
@@ -21,19 +25,21 @@ pub fn start(settings: &Settings, name: Option<String>) -> Result<(), String> {
         .set_target_level(LevelFilter::Debug)
         .set_location_level(LevelFilter::Off)
         .build();
-    let sink: Box<dyn Write + Send> = match &settings.file {
-        None => Box::new(io::stderr()),
-        Some(path) => {
-            // Readable by the owner and the group alone: diagnostics may name what visitors did.
-            let file = OpenOptions::new()
-                .append(true)
-                .create(true)
-                .mode(0o640)
-                .open(path)
-                .map_err(|error| format!("cannot write the log {path:?}: {error}"))?;
-            Box::new(file)
-        }
+    let file = match &settings.file {
+        None => io::stderr().as_fd().try_clone_to_owned().map(File::from),
+        Some(path) => open_append(path),
     };
+    let name_of_log =
+        || settings.file.as_ref().map_or("on standard error".into(), |it| format!("{it:?}"));
+    let on_loss = Box::new(|lines, error: &io::Error| {
+        format!("{lines} lines of this log are lost: {error}\n").into_bytes()
+    });
+    let sink = file
+        .and_then(|file| Background::start("log", file, on_loss))
+        .map(Queue)
+        .map_err(|error| format!("cannot write the log {}: {error}", name_of_log()))?;
+    // The default hook writes to standard error, which may take nothing.
+    panic::set_hook(Box::new(|panic| log::error!("{panic}")));
     let writer = *WriteLogger::new(settings.level, style, Lines { sink, line: Vec::new() });
     log::set_max_level(settings.level);
     match name {
@@ -42,6 +48,39 @@ pub fn start(settings: &Settings, name: Option<String>) -> Result<(), String> {
     }
     .map_err(|error| error.to_string())
 }
+
+/// Waits until what was logged is written, for a second at most.
+pub fn finish() {
+    log::logger().flush();
+}
+
+/// Prints to standard output or standard error, and waits for a second at most until it is taken.
+pub fn print(stream: impl AsFd, text: &str) {
+    let Ok(stream) = stream.as_fd().try_clone_to_owned() else { return };
+    let nobody = Box::new(|_, _: &io::Error| Vec::new());
+    // Dropped, it waits. Where that is gone, there is nobody to tell.
+    if let Ok(log) = Background::start("print", stream.into(), nobody) {
+        log.write(text.as_bytes());
+    }
+}
+
+/// A log that nobody waits for.
+struct Queue(Background);
+
+impl Write for Queue {
+    fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
+        self.0.write(lines);
+        Ok(lines.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.finish(FINISH_TIME);
+        Ok(())
+    }
+}
+
+/// For what is queued when the program ends.
+const FINISH_TIME: Duration = Duration::from_secs(1);
 
 /// Puts the name of the process before each message.
 struct Named<L> {

@@ -10,9 +10,10 @@ mod failure;
 mod logging;
 mod supervisor;
 
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use banner::Told;
 use cli::{Mode, Options};
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         Mode::Serve => serve(&options),
         Mode::ServeSupervised => supervised::serve(&options),
     };
+    logging::finish();
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.tell(),
@@ -75,9 +77,10 @@ fn start(options: &Options, config: Config) -> Result<Running, Failure> {
         .map_err(|error| Failure::at_run_time(format!("cannot take signals: {error}")))?;
     let stage = Arc::new(Mutex::new(Stage::Starting));
     let shared = Arc::clone(&stage);
+    let stop_timeout = config.stop_timeout;
     thread::Builder::new()
         .name("signals".to_owned())
-        .spawn(move || obey(signals, &shared))
+        .spawn(move || obey(signals, &shared, stop_timeout))
         .map_err(|error| {
             Failure::at_run_time(format!("cannot start a thread for signals: {error}"))
         })?;
@@ -113,30 +116,49 @@ fn lock(stage: &Mutex<Stage>) -> MutexGuard<'_, Stage> {
 }
 
 /// Does what signals say, for as long as the process lives.
-fn obey(mut signals: Signals, stage: &Mutex<Stage>) {
+fn obey(mut signals: Signals, stage: &Mutex<Stage>, stop_timeout: Duration) {
     let mut stopping = false;
     loop {
         for signal in signals.wait() {
             let mut stage = lock(stage);
             match (signal, &*stage) {
                 (Signal::Stop, Stage::Starting) => *stage = Stage::Stopping,
+                (Signal::Stop, Stage::Stopping) => end_after(STOP_NOW_TIME),
                 (Signal::Reload, Stage::Running(handle)) => reload(handle),
                 (Signal::Reopen, _) => decline_to_reopen(),
                 (Signal::Upgrade, _) => decline_to_upgrade(),
                 (Signal::Stop, Stage::Running(handle)) if stopping => {
                     log::info!("stopping now");
                     handle.stop_now();
+                    end_after(STOP_NOW_TIME);
                 }
                 (Signal::Stop, Stage::Running(handle)) => {
                     log::info!("stopping when open requests have ended; a second signal stops now");
                     stopping = true;
                     handle.stop();
+                    end_after(stop_timeout + STOP_NOW_TIME);
                 }
-                (Signal::Reload | Signal::Stop, Stage::Starting | Stage::Stopping) => {}
+                (Signal::Reload, Stage::Starting | Stage::Stopping) => {}
             }
         }
     }
 }
+
+/// Ends the process after this time, whatever a worker or a log may still wait for.
+pub(crate) fn end_after(time: Duration) {
+    let end = move || {
+        thread::sleep(time);
+        log::error!("what should have ended has not; the process ends all the same");
+        logging::finish();
+        process::exit(1);
+    };
+    if let Err(error) = thread::Builder::new().name("end".to_owned()).spawn(end) {
+        log::error!("cannot start a thread that bounds the end: {error}");
+    }
+}
+
+/// What remains to be done after the last request: applications have two seconds of it.
+pub(crate) const STOP_NOW_TIME: Duration = Duration::from_secs(4);
 
 /// Restarts applications; the rest of the configuration stays as it is.
 fn reload(handle: &Handle) {

@@ -1,16 +1,19 @@
 //! The access log: one line per response, when it has ended.
 //!
-//! Each worker renders into a buffer of its own and writes it out with one call, so that a request
-//! costs no call and workers share nothing but the file, to which the kernel appends whole.
+//! Each worker renders into a buffer of its own and hands it, now and then, to a thread that writes it
+//! ([`Background`]), so that a request costs no call and no worker waits for the log.
 
+use super::background::Background;
 use crate::files::Now;
 use crate::http::h1::write::write_number;
 use crate::http::{HeaderName, Status, date};
-use std::fs::{File, OpenOptions};
+use crate::sys::append::open_append;
+use std::fs::File;
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Where the access log goes.
@@ -53,61 +56,50 @@ impl AccessLog {
         AccessLog::Stdout(format)
     }
 
-    /// Opens the destination for one worker; `None` when there is no log.
+    /// Opens the destination for all workers; `None` when there is no log.
     ///
     /// # Errors
     /// When the file cannot be opened for appending.
-    pub(crate) fn open(&self) -> io::Result<Option<LogWriter>> {
-        let (sink, format): (Box<dyn Write + Send>, Format) = match self {
+    pub(crate) fn open(&self) -> io::Result<Option<OpenLog>> {
+        let (file, format) = match self {
             AccessLog::Off => return Ok(None),
-            AccessLog::File(path, format) => (Box::new(open_append(path)?), *format),
-            AccessLog::Stdout(format) => (Box::new(Pieces(io::stdout())), *format),
+            AccessLog::File(path, format) => (open_append(path)?, *format),
+            AccessLog::Stdout(format) => {
+                (File::from(io::stdout().as_fd().try_clone_to_owned()?), *format)
+            }
         };
-        Ok(Some(LogWriter {
-            sink,
-            format,
+        let on_loss = Box::new(|lines, error: &io::Error| {
+            log::error!("writing the access log: {lines} lines are lost: {error}");
+            Vec::new()
+        });
+        let log = Background::start("access log", file, on_loss)?;
+        Ok(Some(OpenLog { log: Arc::new(log), format }))
+    }
+}
+
+/// An access log that all workers of a process write to.
+#[derive(Clone)]
+pub(crate) struct OpenLog {
+    log: Arc<Background>,
+    format: Format,
+}
+
+impl OpenLog {
+    /// One worker's end of it.
+    pub fn writer(&self) -> LogWriter {
+        LogWriter {
+            log: Arc::clone(&self.log),
+            format: self.format,
             buffer: Vec::with_capacity(FLUSH_BYTES * 2),
             flush_at: None,
             stamp: Stamp::default(),
-        }))
+        }
     }
-}
-
-/// Readable by the owner and the group alone: a log holds what visitors did.
-fn open_append(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).mode(0o640).open(path)
-}
-
-/// Standard output, which may be a pipe that other processes write to as well. A write of at most
-/// `PIPE_BUF` bytes stays whole there, a larger one may be torn (pipe(7)).
-struct Pieces<W>(W);
-
-impl<W: Write> Write for Pieces<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let piece = first_lines(bytes);
-        self.0.write_all(piece)?;
-        Ok(piece.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
-}
-
-/// As many lines as fit into `PIPE_BUF` bytes; at least one.
-fn first_lines(bytes: &[u8]) -> &[u8] {
-    let Some((start, rest)) = bytes.split_at_checked(PIPE_BUF) else {
-        return bytes;
-    };
-    let end = memchr::memrchr(b'\n', start)
-        .or_else(|| memchr::memchr(b'\n', rest).map(|end| PIPE_BUF + end))
-        .map_or(bytes.len(), |end| end + 1);
-    &bytes[..end]
 }
 
 /// One worker's end of the log.
 pub struct LogWriter {
-    sink: Box<dyn Write + Send>,
+    log: Arc<Background>,
     format: Format,
     buffer: Vec<u8>,
     /// When the buffer is written out at the latest.
@@ -272,16 +264,14 @@ impl LogWriter {
         self.flush_at
     }
 
-    /// Writes the buffer out now. What cannot be written is dropped and said: a full disk must
-    /// neither stop the server nor fill its memory.
+    /// Hands the buffer over now. What cannot be written is dropped and counted: neither a full disk
+    /// nor a pipe that nobody reads must stop the server or fill its memory.
     pub fn flush(&mut self) {
         self.flush_at = None;
         if self.buffer.is_empty() {
             return;
         }
-        if let Err(error) = self.sink.write_all(&self.buffer).and_then(|()| self.sink.flush()) {
-            log::error!("writing the access log: {error}");
-        }
+        self.log.write(&self.buffer);
         self.buffer.clear();
     }
 }
@@ -386,32 +376,3 @@ const TERMINAL_FLUSH_AFTER: Duration = Duration::from_millis(50);
 
 /// The time in a [`Stamp`].
 const TIME_OF_DAY: std::ops::Range<usize> = 12..20;
-
-/// Of Linux.
-const PIPE_BUF: usize = 4096;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_goes_to_a_pipe_is_cut_between_lines() {
-        let line = |length: usize| [vec![b'x'; length - 1], vec![b'\n']].concat();
-        let lengths = |lines: &[usize]| {
-            let bytes: Vec<u8> = lines.iter().flat_map(|length| line(*length)).collect();
-            let mut rest = &bytes[..];
-            let mut pieces = Vec::new();
-            while !rest.is_empty() {
-                let piece = first_lines(rest);
-                pieces.push(piece.len());
-                rest = &rest[piece.len()..];
-            }
-            pieces
-        };
-        assert_eq!(lengths(&[100, 200]), [300]);
-        assert_eq!(lengths(&[4096, 1]), [4096, 1]);
-        assert_eq!(lengths(&[2000, 2000, 2000, 96]), [4000, 2096]);
-        assert_eq!(lengths(&[9000, 100]), [9000, 100]);
-        assert_eq!(first_lines(&[b'x'; 5000]).len(), 5000);
-    }
-}

@@ -7,6 +7,7 @@
 pub mod access_log;
 pub mod address;
 pub mod application;
+pub mod background;
 pub mod backoff;
 pub mod buffers;
 pub mod clock;
@@ -227,9 +228,12 @@ impl Server {
             handlers: Arc::new(Pool::new("handler", handler_threads_max, handler_queue_max)),
             spool_directory: Arc::from(self.spool_directory),
         });
+        let log = self.access_log.open();
+        let log = log.map_err(|error| StartError::access_log(&self.access_log, error))?;
         let prepared = (0..count)
-            .map(|number| Prepared::new(number, &common, &self.access_log))
+            .map(|number| Prepared::new(number, &common, log.as_ref()))
             .collect::<Result<Vec<_>, _>>()?;
+        drop(log);
         let mailboxes: Arc<[_]> = prepared.iter().map(|one| Arc::clone(&one.mailbox)).collect();
         let applications = common.site.applications();
         let applications = Applications::start(&applications, &mailboxes, &mut self.gives_up)?;
@@ -279,9 +283,9 @@ impl Prepared {
     fn new(
         number: usize,
         common: &Arc<Common>,
-        access_log: &AccessLog,
+        log: Option<&access_log::OpenLog>,
     ) -> Result<Prepared, StartError> {
-        let log = access_log.open().map_err(|error| StartError::access_log(access_log, error))?;
+        let log = log.map(access_log::OpenLog::writer);
         let poll = mio::Poll::new().map_err(StartError::Worker)?;
         let waker =
             mio::Waker::new(poll.registry(), worker::LETTERS).map_err(StartError::Worker)?;

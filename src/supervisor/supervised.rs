@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use std::process;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use httpd::config::Source;
 use httpd::server::listener::Listeners;
@@ -64,6 +65,7 @@ fn start(
         supervisor: Some(Arc::clone(channel)),
         signals,
         handle: running.handle(),
+        stop_timeout: config.stop_timeout,
         stops: 0,
     };
     thread::Builder::new()
@@ -79,6 +81,7 @@ struct Obedient {
     supervisor: Option<Arc<Channel>>,
     signals: Signals,
     handle: Handle,
+    stop_timeout: Duration,
     /// How many signals to stop have come to this process itself.
     stops: u32,
 }
@@ -116,10 +119,15 @@ impl Obedient {
                 self.stops += 1;
                 match (&self.supervisor, self.stops) {
                     (Some(_), 1) => self.report(&Report::Leaving),
-                    _ => self.handle.stop_now(),
+                    _ => self.stop_now(),
                 }
             }
         }
+    }
+
+    fn stop_now(&self) {
+        self.handle.stop_now();
+        crate::end_after(crate::STOP_NOW_TIME);
     }
 
     fn hear(&mut self) {
@@ -134,6 +142,7 @@ impl Obedient {
                     log::error!("the supervisor is gone; stopping when open requests have ended");
                     self.supervisor = None;
                     self.handle.stop();
+                    crate::end_after(self.stop_timeout + crate::STOP_NOW_TIME);
                 }
             }
         }
@@ -148,7 +157,7 @@ impl Obedient {
                 self.handle.retire();
             }
             Order::Stop => self.handle.stop(),
-            Order::StopNow => self.handle.stop_now(),
+            Order::StopNow => self.stop_now(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Floor 0: what the kernel offers, each call wrapped once. rustix, socket2, nix and
 //! signal-hook live here only. It must never know HTTP, mio or a type of the floors above.
 
+pub mod append;
 pub mod channel;
 pub mod deferred;
 pub mod file;

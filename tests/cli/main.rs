@@ -1,5 +1,6 @@
 //! The real program, from outside: flags, environment, files, signals, exit codes.
 
+mod blocked;
 mod processes;
 mod program;
 mod terminal;

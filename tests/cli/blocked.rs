@@ -1,0 +1,133 @@
+//! Whatever a log goes to takes nothing: a pipe that nobody reads, a FIFO without a reader, a socket
+//! whose owner does not accept. Requests are served and signals obeyed all the same.
+
+use std::fs::File;
+use std::io::{Read, Write, pipe};
+use std::os::unix::net::UnixListener;
+use std::process::Stdio;
+
+use crate::program::{Folder, Serving, connect, get, said, until};
+
+/// More log lines than a pipe and the queue before it can hold.
+fn ask_much(serving: &Serving) {
+    let mut client = serving.connect();
+    let path = "x".repeat(3000);
+    let request = format!("GET /{path} HTTP/1.1\r\nHost: x\r\n\r\n");
+    for _ in 0..20 {
+        let batch = request.repeat(40);
+        client.write_all(batch.as_bytes()).unwrap();
+        let mut answers = 0;
+        let mut buffer = [0; 64 * 1024];
+        while answers < 40 {
+            let count = client.read(&mut buffer).unwrap();
+            assert_ne!(count, 0, "it has closed the connection");
+            answers += said(&buffer[..count]).matches("HTTP/1.1 404").count();
+        }
+    }
+}
+
+#[test]
+fn an_access_log_on_a_pipe_that_nobody_reads_stops_neither_requests_nor_the_end() {
+    let folder = Folder::new();
+    folder.write("a.toml", "listen = \"localhost:0\"\nroot = \"www\"\nworkers = 1\n\n[access_log]\nfile = \"/dev/stdout\"\n");
+    let serving = Serving::start(&mut folder.httpd(&["-c", "a.toml"]));
+    ask_much(&serving);
+    assert!(serving.get("/").ends_with("from www\n"));
+    serving.signal("-TERM");
+    let (code, rest) = serving.end();
+    assert_eq!(code, Some(0), "{rest}");
+}
+
+#[test]
+fn a_fifo_without_a_reader_is_no_reason_to_wait_at_the_start() {
+    let folder = Folder::new();
+    for name in ["access.fifo", "log.fifo"] {
+        assert!(folder.command("mkfifo", &[name]).status().unwrap().success());
+    }
+    folder.write("a.toml", "listen = \"localhost:0\"\nroot = \"www\"\nworkers = 1\n[access_log]\nfile = \"access.fifo\"\n[log]\nfile = \"log.fifo\"\nlevel = \"debug\"\n");
+    let serving = Serving::start(&mut folder.httpd(&["-c", "a.toml"]));
+    ask_much(&serving);
+    // A reader that comes later gets what the pipe held.
+    let mut reader = File::open(folder.path("access.fifo")).unwrap();
+    let mut first = [0; 9];
+    reader.read_exact(&mut first).unwrap();
+    assert_eq!(said(&first), "127.0.0.1");
+    serving.signal("-TERM");
+    assert_eq!(serving.end().0, Some(0));
+}
+
+#[test]
+fn a_log_on_a_pipe_that_nobody_reads_stops_neither_requests_nor_the_end() {
+    for processes in ["1", "2"] {
+        let folder = Folder::new();
+        let mut command = folder.httpd(&["-p", "0", "-w", "1", "-P", processes, "-vvv", "www"]);
+        // Nobody reads its standard error from here on.
+        let serving = Serving::start(&mut command);
+        ask_much(&serving);
+        assert!(serving.get("/").ends_with("from www\n"));
+        let mut serving = serving;
+        serving.signal("-TERM");
+        until("it ends although its last words are not read", || !serving.is_running());
+    }
+}
+
+#[test]
+fn a_banner_that_nobody_reads_keeps_nobody_from_serving() {
+    let folder = Folder::new();
+    let (_reader, mut writer) = pipe().unwrap();
+    rustix::io::ioctl_fionbio(&writer, true).unwrap();
+    while writer.write(&[b'x'; 1024]).is_ok() {}
+    rustix::io::ioctl_fionbio(&writer, false).unwrap();
+    folder.write("a.toml", "listen = \"unix:here.sock\"\nroot = \"www\"\nworkers = 1\n");
+    let mut child = folder
+        .httpd(&["-c", "a.toml"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::from(writer))
+        .spawn()
+        .unwrap();
+    let path = folder.path("here.sock");
+    until("it serves", || {
+        let Ok(mut client) = std::os::unix::net::UnixStream::connect(&path) else { return false };
+        client.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+        let mut reply = String::new();
+        client.read_to_string(&mut reply).is_ok() && reply.ends_with("from www\n")
+    });
+    let id = child.id().to_string();
+    assert!(folder.command("kill", &["-TERM", &id]).status().unwrap().success());
+    until("it ends", || child.try_wait().unwrap().is_some());
+}
+
+#[test]
+fn a_socket_whose_owner_does_not_accept_is_taken_and_not_waited_for() {
+    let folder = Folder::new();
+    let path = folder.path("taken.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    rustix::net::listen(&listener, 0).unwrap();
+    let _first = std::os::unix::net::UnixStream::connect(&path).unwrap();
+    folder.write("a.toml", "listen = \"unix:taken.sock\"\nroot = \"www\"\n");
+    let output = folder.output(&["-c", "a.toml"]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output.stderr));
+    assert!(said(&output.stderr).contains("taken.sock"), "{}", said(&output.stderr));
+}
+
+#[test]
+fn a_reader_that_is_behind_is_told_how_many_lines_it_has_missed() {
+    let folder = Folder::new();
+    folder.write("a.toml", "listen = \"localhost:0\"\nroot = \"www\"\nworkers = 1\n\n[access_log]\nfile = \"/dev/stdout\"\n");
+    let mut serving = Serving::start(&mut folder.httpd(&["-c", "a.toml"]));
+    ask_much(&serving);
+    let address = serving.addresses()[0];
+    let mut stdout = serving.child.stdout.take().unwrap();
+    let reader = std::thread::spawn(move || {
+        let mut text = Vec::new();
+        stdout.read_to_end(&mut text).map(|_| text)
+    });
+    get(address, "/");
+    drop(connect(address));
+    serving.says("writing the access log: ");
+    serving.signal("-TERM");
+    assert_eq!(serving.end().0, Some(0));
+    let text = reader.join().unwrap().unwrap();
+    let whole = |line: &str| line.is_empty() || line.starts_with("127.0.0.1 - - [");
+    assert!(said(&text).split('\n').all(whole), "a torn line");
+}
