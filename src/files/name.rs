@@ -28,7 +28,7 @@ impl fmt::Display for NameError {
             NameError::Dots => "the name is . or ..",
             NameError::Impossible => "the name holds a slash or NUL",
             NameError::Control => "the name holds a control character",
-            NameError::TooLong => "the name is too long",
+            NameError::TooLong => "the name is longer than 255 bytes, or the path than 4095",
             NameError::Reserved => "the name is reserved",
         })
     }
@@ -47,6 +47,15 @@ pub fn check_name(name: &[u8]) -> Result<(), NameError> {
         _ if name.len() > NAME_BYTES_MAX => Err(NameError::TooLong),
         _ if is_reserved(name) => Err(NameError::Reserved),
         _ => Ok(()),
+    }
+}
+
+/// Whether a path, and each of its names, is short enough for the kernel.
+pub(super) fn check_length(path: &[u8]) -> Result<(), NameError> {
+    let is_short = |name: &[u8]| name.len() <= NAME_BYTES_MAX;
+    match path.len() < PATH_BYTES_MAX && path.split(|&byte| byte == b'/').all(is_short) {
+        true => Ok(()),
+        false => Err(NameError::TooLong),
     }
 }
 
@@ -77,6 +86,9 @@ pub(super) const RESERVED: &[u8] = b".httpd-upload";
 
 /// The kernel's NAME_MAX.
 pub(super) const NAME_BYTES_MAX: usize = 255;
+
+/// The kernel's PATH_MAX, with the NUL.
+const PATH_BYTES_MAX: usize = 4096;
 
 #[cfg(test)]
 mod tests {

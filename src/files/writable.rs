@@ -4,7 +4,7 @@
 //! for others that change the same directory.
 
 use super::locked::Locked;
-use super::name::check_name;
+use super::name::{check_length, check_name};
 use super::quota::Quota;
 use super::temporary::{self, Temporary};
 use super::upload::{Target, Upload};
@@ -142,6 +142,7 @@ impl WritableRoot {
     /// # Errors
     /// [`WriteError::Name`].
     pub fn check_path(path: &[u8]) -> Result<(), WriteError> {
+        check_length(path).map_err(WriteError::Name)?;
         path.split(|&byte| byte == b'/').try_for_each(check_name).map_err(WriteError::Name)
     }
 
@@ -180,6 +181,7 @@ impl WritableRoot {
     /// # Errors
     /// [`WriteError::NotFound`] comes before the preconditions are judged (RFC 9110 §13.2.1).
     pub fn remove(&self, path: &[u8], preconditions: &Preconditions) -> Result<(), WriteError> {
+        check_length(path).map_err(WriteError::Name)?;
         if !key::leads_somewhere(path) {
             return Err(WriteError::NotFound);
         }

@@ -2,6 +2,7 @@
 //!
 //! Pure: bytes in, events out; of the bytes only the head of the part in hand is kept.
 
+use super::header::is_token;
 use super::parameters::{Broken, Parameters};
 use std::fmt;
 
@@ -106,10 +107,10 @@ pub enum FormError {
 impl fmt::Display for FormError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            FormError::NotAForm => "not multipart/form-data with a boundary",
-            FormError::HeadTooLarge => "headers of a part too large",
+            FormError::NotAForm => "the content is not multipart/form-data with a boundary",
+            FormError::HeadTooLarge => "the headers of a part are too large",
             FormError::Malformed(what) => what,
-            FormError::TooManyParts => "too many parts",
+            FormError::TooManyParts => "the form has too many parts",
             FormError::Truncated => "the form ends before its last boundary",
         })
     }
@@ -325,13 +326,17 @@ fn parse_head(head: &[u8]) -> Result<PartHead, FormError> {
     })
 }
 
+/// Whether a boundary is one that a form may have: the characters of RFC 2046 §5.1.1, and those of
+/// tokens, which RFC 2046 does not allow and many programs send (`*****`). No space at its end.
 fn is_boundary(boundary: &[u8]) -> bool {
-    let may_be_in_one =
-        |&byte: &u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(&byte);
-    (1..=70).contains(&boundary.len())
+    let may_be_in_one = |&byte: &u8| is_token(byte) || b"()',/:=? ".contains(&byte);
+    (1..=BOUNDARY_BYTES_MAX).contains(&boundary.len())
         && boundary.iter().all(may_be_in_one)
         && !boundary.ends_with(b" ")
 }
+
+/// RFC 2046 §5.1.1.
+const BOUNDARY_BYTES_MAX: usize = 70;
 
 /// A boundary at the very beginning, of the form or of a part's content, needs no line end before it.
 const LINE_END_BYTES: usize = 2;

@@ -14,11 +14,21 @@ pub fn is_other(request: &Request<'_>) -> bool {
         return !matches!(site, b"same-origin" | b"none");
     }
     request.header("Origin").is_some_and(|origin| {
-        let authority = [&b"http://"[..], b"https://"]
-            .into_iter()
-            .find_map(|scheme| origin.strip_prefix(scheme));
-        !authority.is_some_and(|authority| authority.eq_ignore_ascii_case(request.host()))
+        let (authority, port) = match origin {
+            [b'h', b't', b't', b'p', b':', b'/', b'/', authority @ ..] => (authority, &b":80"[..]),
+            [b'h', b't', b't', b'p', b's', b':', b'/', b'/', authority @ ..] => {
+                (authority, &b":443"[..])
+            }
+            _ => return true,
+        };
+        let without_default = |authority| -> &[u8] { strip_port(authority, port) };
+        !without_default(authority).eq_ignore_ascii_case(without_default(request.host()))
     })
+}
+
+/// An authority without this port, which goes without saying, and without an empty one.
+fn strip_port<'a>(authority: &'a [u8], default: &[u8]) -> &'a [u8] {
+    authority.strip_suffix(default).or_else(|| authority.strip_suffix(b":")).unwrap_or(authority)
 }
 
 #[cfg(test)]
@@ -51,6 +61,30 @@ mod tests {
             session.read_head(text.as_bytes(), &LIMITS).unwrap().expect("the head is complete");
             let request = session.request(text.as_bytes(), None).unwrap();
             assert_eq!(is_other(&request), expected, "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn a_port_that_goes_without_saying_makes_no_other_origin() {
+        for (host, origin, expected) in [
+            ("x:443", "https://x", false),
+            ("x", "https://X", false),
+            ("x:80", "http://x", false),
+            ("x:", "http://x", false),
+            ("x", "http://x:80", false),
+            ("[::1]:443", "https://[::1]", false),
+            ("x:80", "https://x", true),
+            ("x:443", "http://x", true),
+            ("x:8443", "https://x", true),
+            ("x", "https://x:8443", true),
+            ("y:443", "https://x", true),
+            ("x", "ftp://x", true),
+        ] {
+            let text = format!("POST / HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\n\r\n");
+            let mut session = Session::new();
+            session.read_head(text.as_bytes(), &LIMITS).unwrap().expect("the head is complete");
+            let request = session.request(text.as_bytes(), None).unwrap();
+            assert_eq!(is_other(&request), expected, "{host} {origin}");
         }
     }
 }

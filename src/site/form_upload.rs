@@ -3,16 +3,17 @@
 //! The form is taken in whole first, so that a slow client occupies no thread, into a file without a
 //! name in the directory where its files shall stand. It must never know how a form is written.
 
+use super::change::{Change, Reader, shown};
 use super::handler::{Answer, Desk};
 use super::redirect;
-use super::store::{Namesakes, Store, check_content, encoded, refuse, refused};
+use super::store::{HIDDEN, Namesakes, Store, check_content, encoded};
 use super::{Content, ContentPolicy, Dotfiles, OwnedResponse, Response};
 use crate::files::{
     Outcome, SpoolPlace, Stored, Upload, WritableRoot, WriteError, name_from_client,
 };
 use crate::http::conditional::{Judgement, Preconditions};
 use crate::http::form::{Event, Form, FormError, FormLimits, PartHead};
-use crate::http::{HeaderName, Request, Status, list, origin};
+use crate::http::{HeaderName, Request, Status, origin};
 use std::io::{self, Read};
 
 /// What becomes of a form that is announced.
@@ -40,12 +41,12 @@ pub fn answer(
     };
     let path = request.path().strip_suffix(b"/").unwrap_or(request.path());
     let location = encoded(&[path, b"/"].concat());
-    let reader = if wants_html(request) { Reader::Person } else { Reader::Program };
+    let change = Change::of(request);
     let content = desk.take_content();
     Ok(Answer::Blocking(Box::new(move || {
         match task.read(content).and_then(|it| task.commit(it)) {
-            Ok(files) => told(&files, &location, reader),
-            Err(refusal) => refusal.response(),
+            Ok(files) => told(&files, &location, change.reader),
+            Err(refusal) => refusal.response(&change),
         }
     })))
 }
@@ -53,25 +54,30 @@ pub fn answer(
 /// The directory beneath the root that the path of a request names, if it is one that can be done at
 /// all.
 fn directory(store: &Store, request: &Request<'_>) -> Result<Vec<u8>, Box<Response>> {
+    let change = || Change::of(request);
+    let refuse =
+        |status, reason: &str| Box::<Response>::new(change().refuse(status, reason).into());
+    let failed = |error| Box::<Response>::new(change().failed(error).into());
     // Any page may send a form anywhere, and the browser asks nobody. (It does for PUT and DELETE.)
     if origin::is_other(request) {
-        return Err(Response::new(Status::FORBIDDEN).into());
+        let reason = "the form comes from a page of another origin";
+        return Err(refuse(Status::FORBIDDEN, reason));
     }
-    let path = store.path(request).ok_or_else(|| Response::new(Status::FORBIDDEN))?;
+    let path = store.path(request).ok_or_else(|| refuse(Status::FORBIDDEN, HIDDEN))?;
     let directory = path.strip_suffix(b"/").unwrap_or(path);
     if !directory.is_empty() {
-        WritableRoot::check_path(directory).map_err(refuse)?;
+        WritableRoot::check_path(directory).map_err(failed)?;
     }
     let content_type = request.first(HeaderName::ContentType).unwrap_or_default();
-    if Form::new(content_type, LIMITS).is_err() {
+    if let Err(error) = Form::new(content_type, LIMITS) {
         // RFC 9110 §15.5.16.
-        let response = Response::new(Status::UNSUPPORTED_MEDIA_TYPE);
-        return Err(response.header("Accept", "multipart/form-data").into());
+        let response = change().refuse(Status::UNSUPPORTED_MEDIA_TYPE, &error.to_string());
+        return Err(Box::new(response.header("Accept", "multipart/form-data").into()));
     }
     check_content(request)?;
     // A directory has no version that could match.
     if Preconditions::of(request).judge(None) == Judgement::Failed {
-        return Err(refuse(WriteError::PreconditionFailed).into());
+        return Err(failed(WriteError::PreconditionFailed));
     }
     Ok(directory.to_vec())
 }
@@ -88,6 +94,8 @@ struct Task {
 /// A file of a form.
 struct Sent<U> {
     name: Vec<u8>,
+    /// Whether the name is not the client's own, and so never one of a file to be replaced.
+    is_numbered: bool,
     /// What it is as yet: an [`Upload`], then [`Stored`].
     file: U,
 }
@@ -104,8 +112,10 @@ impl Task {
             let mut input = &buffer[..count];
             while let Some(event) = form.read(&mut input)? {
                 match (event, &mut open) {
-                    (Event::Part(head), _) => open = self.begin(head)?,
-                    (Event::Data(bytes), Some(Sent { file, .. })) => file.write(bytes)?,
+                    (Event::Part(head), _) => open = self.begin(head, &files)?,
+                    (Event::Data(bytes), Some(Sent { name, file, .. })) => {
+                        file.write(bytes).map_err(|error| Refusal::File(name.clone(), error))?;
+                    }
                     (Event::PartEnd, _) => files.extend(open.take()),
                     (Event::Data(_) | Event::End, _) => {}
                 }
@@ -120,34 +130,40 @@ impl Task {
 
     /// `None` for what is no file: another field, or one for a file that was left empty, which browsers
     /// send without a name.
-    fn begin(&self, head: PartHead) -> Result<Option<Sent<Upload>>, Refusal> {
+    fn begin(
+        &self,
+        head: PartHead,
+        before: &[Sent<Upload>],
+    ) -> Result<Option<Sent<Upload>>, Refusal> {
         let Some(filename) = head.filename.filter(|filename| !filename.is_empty()) else {
             return Ok(None);
         };
-        let name = name_from_client(&filename).map_err(WriteError::Name)?;
+        let of_this = |error| Refusal::File(filename.clone(), error);
+        let name = name_from_client(&filename).map_err(WriteError::Name).map_err(of_this)?;
         if self.dotfiles == Dotfiles::Deny && name.starts_with(b".") {
-            return Err(WriteError::Forbidden.into());
+            return Err(Refusal::Hidden(name.to_vec()));
         }
-        let file = self.root.upload(&beneath(&self.directory, name))?;
-        Ok(Some(Sent { name: name.to_vec(), file }))
+        let differing = differing(name, |name| before.iter().any(|it| it.name == name));
+        let file = self.root.upload(&beneath(&self.directory, &differing)).map_err(of_this)?;
+        Ok(Some(Sent { is_numbered: differing != name, name: differing, file }))
     }
 
     /// Puts the files in their places. Where one cannot be, those before it are removed again, if they
     /// are still what they were; one that was replaced cannot be brought back.
     fn commit(&self, files: Vec<Sent<Upload>>) -> Result<Vec<Sent<Stored>>, Refusal> {
-        let preconditions = match self.namesakes {
-            Namesakes::Keep => Preconditions::if_none_match(b"*"),
-            Namesakes::Replace => Preconditions::none(),
-        };
         let mut done: Vec<Sent<Stored>> = Vec::new();
-        for Sent { name, file } in files {
+        for Sent { name, is_numbered, file } in files {
+            let preconditions = match self.namesakes {
+                Namesakes::Replace if !is_numbered => Preconditions::none(),
+                _ => Preconditions::if_none_match(b"*"),
+            };
             match file.commit(&preconditions) {
-                Ok(file) => done.push(Sent { name, file }),
+                Ok(file) => done.push(Sent { name, is_numbered, file }),
                 Err(error) => {
                     self.take_back(&done);
                     return Err(match error {
-                        WriteError::PreconditionFailed => Refusal::Taken,
-                        error => error.into(),
+                        WriteError::PreconditionFailed => Refusal::Taken(name),
+                        error => Refusal::File(name, error),
                     });
                 }
             }
@@ -156,7 +172,8 @@ impl Task {
     }
 
     fn take_back(&self, files: &[Sent<Stored>]) {
-        for Sent { name, file } in files.iter().filter(|it| it.file.outcome == Outcome::Created) {
+        for Sent { name, file, .. } in files.iter().filter(|it| it.file.outcome == Outcome::Created)
+        {
             let unchanged = Preconditions::if_match(file.version.etag().as_bytes());
             if let Err(error) = self.root.remove(&beneath(&self.directory, name), &unchanged) {
                 log::debug!("a file of a form that was refused stays: {error}");
@@ -169,18 +186,36 @@ impl Task {
 enum Refusal {
     Form(FormError),
     NoFiles,
-    /// A file of one of the names is there.
-    Taken,
+    /// A file of this name is there.
+    Taken(Vec<u8>),
+    /// The name begins with a dot.
+    Hidden(Vec<u8>),
+    /// The file of this name cannot be stored.
+    File(Vec<u8>, WriteError),
     Write(WriteError),
 }
 
 impl Refusal {
-    fn response(self) -> OwnedResponse {
+    fn response(self, change: &Change) -> OwnedResponse {
         match self {
-            Refusal::Form(FormError::TooManyParts) => OwnedResponse::new(Status::CONTENT_TOO_LARGE),
-            Refusal::Form(_) | Refusal::NoFiles => OwnedResponse::new(Status::BAD_REQUEST),
-            Refusal::Taken => OwnedResponse::new(Status::CONFLICT),
-            Refusal::Write(error) => refused(error),
+            Refusal::Form(FormError::TooManyParts) => {
+                let reason = format!("more than {} parts in a form", LIMITS.parts_max);
+                change.refuse(Status::CONTENT_TOO_LARGE, &reason)
+            }
+            Refusal::Form(error) => change.refuse(Status::BAD_REQUEST, &error.to_string()),
+            Refusal::NoFiles => change.refuse(Status::BAD_REQUEST, "there is no file in the form"),
+            Refusal::Taken(name) => {
+                let reason = format!(
+                    "a file of the name {} is there already; nothing of the form is stored",
+                    shown(&name)
+                );
+                change.refuse(Status::CONFLICT, &reason)
+            }
+            Refusal::Hidden(name) => {
+                change.refuse(Status::FORBIDDEN, &format!("{}: {HIDDEN}", shown(&name)))
+            }
+            Refusal::File(name, error) => change.failed_for(error, &format!("{}: ", shown(&name))),
+            Refusal::Write(error) => change.failed(error),
         }
     }
 }
@@ -203,22 +238,18 @@ impl From<io::Error> for Refusal {
     }
 }
 
-/// Who reads the answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reader {
-    /// In a browser, who shall see something and be able to load it again without sending the form
-    /// again.
-    Person,
-    Program,
-}
-
-/// Browsers name HTML when they load a page; other programs, and scripts in a page, do not.
-fn wants_html(request: &Request<'_>) -> bool {
-    let accepted = request.joined(HeaderName::Accept).unwrap_or_default();
-    list::elements(&accepted).any(|range| {
-        let kind = range.split(|&byte| byte == b';').next().unwrap_or_default();
-        kind.trim_ascii().eq_ignore_ascii_case(b"text/html")
-    })
+/// The name, or where an earlier file of the form has it, one that differs by a number: some phones
+/// call every picture `image.jpg`.
+fn differing(name: &[u8], is_taken: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+    let mut differing = name.to_vec();
+    let dot = memchr::memrchr(b'.', name).filter(|&dot| dot > 0).unwrap_or(name.len());
+    let (stem, extension) = name.split_at(dot);
+    let mut number = 2;
+    while is_taken(&differing) {
+        differing = [stem, format!(" ({number})").as_bytes(), extension].concat();
+        number += 1;
+    }
+    differing
 }
 
 /// RFC 9110 §9.3.3, §15.4.4.

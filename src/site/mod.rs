@@ -4,7 +4,8 @@
 //! must never know a socket, a thread or how a response travels.
 
 pub mod application;
-pub mod content;
+pub mod change;
+mod content;
 pub mod error_page;
 pub mod form_upload;
 pub mod function;
@@ -190,7 +191,7 @@ impl Site {
 
     /// The answer where content could not be written to the disk.
     pub fn not_written(&self, error: WriteError) -> Response {
-        self.dress(store::refuse(error))
+        self.dress(change::failed(error).into())
     }
 
     /// The answer where no thread is free to find one.

@@ -3,13 +3,12 @@
 //!
 //! It must never know how content comes in, nor how a file gets to its place.
 
+use super::change::Change;
 use super::form_upload;
 use super::handler::{Answer, Desk, Handler, Methods};
 use super::static_files::{Dotfiles, Mapping};
 use super::{Content, ContentPolicy, OwnedResponse, Response};
-use crate::files::{
-    NameError, Obstacle, Outcome, SpoolPlace, Stored, Upload, WritableRoot, WriteError,
-};
+use crate::files::{Obstacle, Outcome, SpoolPlace, Stored, Upload, WritableRoot, WriteError};
 use crate::http::conditional::Preconditions;
 use crate::http::target::encode_path;
 use crate::http::{HeaderName, Method, Request, Status};
@@ -25,7 +24,9 @@ use crate::http::{HeaderName, Method, Request, Status};
 /// - **POST** of a form stores its files in the directory that the path names, under the names that
 ///   the client has for them: 201 with their paths, one a line, or where the client asks for HTML, 303
 ///   to the directory. A browser on a page of another origin is refused. If one of the files cannot be
-///   stored, none is.
+///   stored, none is. Files of one name in one form are all kept: `x.jpg`, `x (2).jpg`, ….
+///
+/// A refusal says why, to the client and in the log.
 ///
 /// `If-Match`, `If-None-Match` and `If-Unmodified-Since` are judged in the moment of the change: who
 /// sends with a change the entity tag that he has seen overwrites nobody's work.
@@ -105,14 +106,18 @@ impl Store {
 
     /// The path that a PUT stores at, if the request is one that can be done at all.
     fn path_to_put<'r>(&self, request: &'r Request<'_>) -> Result<&'r [u8], Box<Response>> {
-        let path = self.path(request).ok_or_else(|| Response::new(Status::FORBIDDEN))?;
+        let change = || Change::of(request);
+        let refuse = |status, reason| Box::new(change().refuse(status, reason).into());
+        let failed = |error| Box::new(change().failed(error).into());
+        let path = self.path(request).ok_or_else(|| refuse(Status::FORBIDDEN, HIDDEN))?;
         if path.is_empty() || path.ends_with(b"/") {
-            return Err(refuse(WriteError::Conflict(Obstacle::Directory)).into());
+            return Err(failed(WriteError::Conflict(Obstacle::Directory)));
         }
-        WritableRoot::check_path(path).map_err(refuse)?;
+        WritableRoot::check_path(path).map_err(failed)?;
         // RFC 9110 §9.3.4: what comes is a part of the file, and would be taken for all of it.
         if request.header("Content-Range").is_some() {
-            return Err(Response::new(Status::BAD_REQUEST).into());
+            let reason = "a part of a file (Content-Range) cannot be stored";
+            return Err(refuse(Status::BAD_REQUEST, reason));
         }
         check_content(request)?;
         Ok(path)
@@ -125,7 +130,10 @@ impl Store {
         let asks_first = request.first(HeaderName::Expect).is_some();
         if asks_first || length.is_none_or(|length| length > WORTH_REFUSING_BYTES) {
             let preconditions = Preconditions::of(request);
-            self.root.foresee(path, length, &preconditions).map_err(refuse)?;
+            self.root
+                .foresee(path, length, &preconditions)
+                .map_err(|error| Change::of(request).failed(error).into())
+                .map_err(Box::<Response>::new)?;
         }
         Ok(ContentPolicy::Collect {
             bytes_max: self.root.rules().file_bytes_max,
@@ -138,10 +146,11 @@ impl Store {
         let location = encoded(request.path());
         let (root, content) = (self.root.clone(), desk.take_content());
         let preconditions = Preconditions::of(request);
+        let change = Change::of(request);
         Ok(Answer::Blocking(Box::new(move || {
             match begun(&root, &path, content).and_then(|upload| upload.commit(&preconditions)) {
                 Ok(stored) => put_answer(&stored, &location),
-                Err(error) => refused(error),
+                Err(error) => change.failed(error),
             }
         })))
     }
@@ -150,9 +159,10 @@ impl Store {
         let path = self.path(request).ok_or_else(|| Response::new(Status::NOT_FOUND))?.to_vec();
         let root = self.root.clone();
         let preconditions = Preconditions::of(request);
+        let change = Change::of(request);
         Ok(Answer::Blocking(Box::new(move || match root.remove(&path, &preconditions) {
             Ok(()) => OwnedResponse::new(Status::NO_CONTENT),
-            Err(error) => refused(error),
+            Err(error) => change.failed(error),
         })))
     }
 }
@@ -189,13 +199,15 @@ pub(super) fn check_content(request: &Request<'_>) -> Result<(), Box<Response>> 
         .into_iter()
         .any(|name| request.first(name).is_some());
     if !is_framed {
-        return Err(Response::new(Status::LENGTH_REQUIRED).into());
+        let reason = "the content has no length (Content-Length)";
+        return Err(Box::new(Change::of(request).refuse(Status::LENGTH_REQUIRED, reason).into()));
     }
     // It would be sent as if it had none (RFC 9110 §15.5.16, §12.5.3).
     match request.header("Content-Encoding") {
         Some(coding) if !coding.eq_ignore_ascii_case(b"identity") => {
-            let response = Response::new(Status::UNSUPPORTED_MEDIA_TYPE);
-            Err(response.header("Accept-Encoding", "identity").into())
+            let reason = "content in a coding (Content-Encoding) cannot be stored";
+            let response = Change::of(request).refuse(Status::UNSUPPORTED_MEDIA_TYPE, reason);
+            Err(Box::new(response.header("Accept-Encoding", "identity").into()))
         }
         _ => Ok(()),
     }
@@ -235,33 +247,8 @@ pub(super) fn encoded(path: &[u8]) -> Vec<u8> {
     encoded
 }
 
-/// The answer where files could not be changed.
-pub fn refuse(error: WriteError) -> Response {
-    refused(error).into()
-}
-
-/// The one place where a failure to change files becomes a status.
-pub(super) fn refused(error: WriteError) -> OwnedResponse {
-    log::info!("a change is refused: {error}");
-    OwnedResponse::new(match error {
-        WriteError::Name(NameError::TooLong) => Status::NOT_FOUND,
-        WriteError::Name(_) => Status::BAD_REQUEST,
-        WriteError::NotFound => Status::NOT_FOUND,
-        WriteError::Forbidden => Status::FORBIDDEN,
-        WriteError::Conflict(_) => Status::CONFLICT,
-        WriteError::PreconditionFailed => Status::PRECONDITION_FAILED,
-        WriteError::TooLarge => Status::CONTENT_TOO_LARGE,
-        // RFC 4918 §11.5.
-        WriteError::Full => Status::INSUFFICIENT_STORAGE,
-        WriteError::Busy => {
-            return OwnedResponse::new(Status::SERVICE_UNAVAILABLE).header("Retry-After", "1");
-        }
-        WriteError::Failed(error) => {
-            log::error!("writing to the disk: {error}");
-            Status::INTERNAL_SERVER_ERROR
-        }
-    })
-}
+/// Why a name that begins with a dot is refused.
+pub(super) const HIDDEN: &str = "names that begin with a dot are not accepted";
 
 /// Less than this a client has sent before it reads an answer.
 const WORTH_REFUSING_BYTES: u64 = 64 * 1024;

@@ -190,7 +190,13 @@ fn names_that_nobody_may_see_are_not_stored() {
         server.request("PUT", target).content("it").send().expect(status);
     }
     let long = format!("/{}", "n".repeat(256));
-    server.request("PUT", &long).content("it").send().expect(404);
+    let deep = "/d".repeat(2_049);
+    for target in [&long, &(long.clone() + "/x"), &deep] {
+        let reply = server.request("PUT", target).content("it").send();
+        assert!(reply.expect(400).text().contains("longer than 255 bytes"), "{reply:?}");
+        server.request("DELETE", target).send().expect(400);
+        server.get(target).send().expect(404);
+    }
     server.request("DELETE", "/.hidden").send().expect(404);
     assert_eq!(names(&server.root()), before);
 }

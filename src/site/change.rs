@@ -1,0 +1,152 @@
+//! A change that a request asks for, and how it is refused: with a reason, for the client and for the
+//! log.
+//!
+//! It must never know what is changed, or how.
+
+use super::OwnedResponse;
+use super::redirect::escape_html;
+use crate::files::{NameError, WriteError};
+use crate::http::{HeaderName, Request, Status, list};
+
+/// The change that a request asks for, as refusing it has to know it on a thread.
+#[derive(Clone, Debug)]
+pub(super) struct Change {
+    /// Client, method and target, for the log.
+    what: String,
+    pub(super) reader: Reader,
+}
+
+/// Who reads the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reader {
+    /// In a browser, who shall see something and be able to load it again without sending the form
+    /// again.
+    Person,
+    Program,
+}
+
+impl Change {
+    pub(super) fn of(request: &Request<'_>) -> Change {
+        let client = request.peer().map_or("unix".to_owned(), |peer| peer.ip().to_string());
+        let target = String::from_utf8_lossy(request.target);
+        let reader = if wants_html(request) { Reader::Person } else { Reader::Program };
+        Change { what: format!("{client} \"{} {target}\"", request.method().as_str()), reader }
+    }
+
+    /// Refuses it. The reason is a sentence without a full stop, which names no path of this machine.
+    pub(super) fn refuse(&self, status: Status, reason: &str) -> OwnedResponse {
+        log::info!("{}: refused with {}: {reason}", self.what, status.code());
+        let response = match self.reader {
+            Reader::Program => OwnedResponse::text(format!("{reason}\n")),
+            Reader::Person => OwnedResponse::html(format!(
+                "<!DOCTYPE html>\n<html lang=\"en\">\n\
+                 <meta name=\"viewport\" content=\"width=device-width\">\n\
+                 <title>{status}</title>\n<h1>{status}</h1>\n<p>{}.\n</html>\n",
+                escape_html(reason)
+            )),
+        };
+        response.status(status)
+    }
+
+    /// Refuses it because of what the disk, or its rules, have said.
+    pub(super) fn failed(&self, error: WriteError) -> OwnedResponse {
+        self.failed_for(error, "")
+    }
+
+    /// The same, where the error is one of the file that this text names.
+    pub(super) fn failed_for(&self, error: WriteError, subject: &str) -> OwnedResponse {
+        let status = status(&error);
+        let response = match error {
+            WriteError::Failed(error) => {
+                log::error!("{}: writing to the disk: {error}", self.what);
+                OwnedResponse::new(status)
+            }
+            error => self.refuse(status, &format!("{subject}{error}")),
+        };
+        with_hints(response)
+    }
+}
+
+/// The answer where files could not be changed, and nobody knows any more what was asked for.
+pub(super) fn failed(error: WriteError) -> OwnedResponse {
+    let status = status(&error);
+    let response = match error {
+        WriteError::Failed(error) => {
+            log::error!("writing to the disk: {error}");
+            OwnedResponse::new(status)
+        }
+        error => {
+            log::info!("a change is refused with {}: {error}", status.code());
+            OwnedResponse::text(format!("{error}\n")).status(status)
+        }
+    };
+    with_hints(response)
+}
+
+/// The one place where a failure to change files becomes a status.
+fn status(error: &WriteError) -> Status {
+    match error {
+        // Not 414: nothing is wrong with the length of the target as such.
+        WriteError::Name(
+            NameError::Empty
+            | NameError::Dots
+            | NameError::Impossible
+            | NameError::Control
+            | NameError::TooLong
+            | NameError::Reserved,
+        ) => Status::BAD_REQUEST,
+        WriteError::NotFound => Status::NOT_FOUND,
+        WriteError::Forbidden => Status::FORBIDDEN,
+        WriteError::Conflict(_) => Status::CONFLICT,
+        WriteError::PreconditionFailed => Status::PRECONDITION_FAILED,
+        WriteError::TooLarge => Status::CONTENT_TOO_LARGE,
+        // RFC 4918 §11.5.
+        WriteError::Full => Status::INSUFFICIENT_STORAGE,
+        WriteError::Busy => Status::SERVICE_UNAVAILABLE,
+        WriteError::Failed(_) => Status::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn with_hints(response: OwnedResponse) -> OwnedResponse {
+    match response.status {
+        Status::SERVICE_UNAVAILABLE => response.header("Retry-After", "1"),
+        _ => response,
+    }
+}
+
+/// A name that a client has chosen, as it can stand in a reason.
+pub(super) fn shown(name: &[u8]) -> String {
+    let mut shown = String::from("\"");
+    for character in String::from_utf8_lossy(name).chars().take(SHOWN_MAX) {
+        match character {
+            '"' | '\\' => shown.extend(['\\', character]),
+            control if control.is_control() => shown.extend(control.escape_default()),
+            plain => shown.push(plain),
+        }
+    }
+    shown.push('"');
+    shown
+}
+
+/// Browsers name HTML when they load a page; other programs, and scripts in a page, do not.
+fn wants_html(request: &Request<'_>) -> bool {
+    let accepted = request.joined(HeaderName::Accept).unwrap_or_default();
+    list::elements(&accepted).any(|range| {
+        let kind = range.split(|&byte| byte == b';').next().unwrap_or_default();
+        kind.trim_ascii().eq_ignore_ascii_case(b"text/html")
+    })
+}
+
+/// Characters of a name that are shown.
+const SHOWN_MAX: usize = 255;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_break_out_of_its_quotes_or_its_line() {
+        assert_eq!(shown("ü x.txt".as_bytes()), "\"ü x.txt\"");
+        assert_eq!(shown(b"a\"\\\r\n\x1b"), r#""a\"\\\r\n\u{1b}""#);
+    }
+}
