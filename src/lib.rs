@@ -210,6 +210,10 @@ pub mod server;
 
 pub mod config;
 
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzz;
+
 pub use files::{CacheLimits, Root, Symlinks, Types};
 pub use http::{Headers, Method, Request, Status};
 pub use server::{

@@ -5,18 +5,31 @@
 //! while the verdict is `Again`, and lets deadlines expire. After each drive it holds the invariants
 //! of the machine, whatever the case is about.
 
-mod content;
-mod conversation;
-mod files;
-mod offloaded;
-mod overflow;
-mod pipelining;
-mod random;
+mod any_bytes;
 mod reply;
 mod sample;
 mod script;
+
+#[cfg(test)]
+mod content;
+#[cfg(test)]
+mod conversation;
+#[cfg(test)]
+mod files;
+#[cfg(test)]
+mod offloaded;
+#[cfg(test)]
+mod overflow;
+#[cfg(test)]
+mod pipelining;
+#[cfg(test)]
+mod random;
+#[cfg(test)]
 mod splits;
+#[cfg(test)]
 mod timeouts;
+
+pub use any_bytes::connection;
 
 use super::clock;
 use super::connection::Connection;
@@ -32,6 +45,7 @@ use crate::site::Freshness;
 use reply::{Content, Reply};
 use sample::{Folder, IN_MEMORY_BYTES_MAX, LARGE_BYTES, LONG_BYTES, MIDDLE_BYTES};
 use script::{Calls, End, Script};
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -12,7 +12,8 @@ pub mod backoff;
 pub mod buffers;
 pub mod clock;
 pub mod connection;
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "most of it is for tests"))]
 mod driven;
 pub mod errand;
 pub mod exchange;
@@ -31,6 +32,10 @@ pub mod state;
 pub mod timers;
 pub mod transport;
 pub mod worker;
+
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub use driven::connection as fuzz_connection;
 
 pub use access_log::{AccessLog, Format};
 pub use address::Address;

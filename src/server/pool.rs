@@ -124,7 +124,7 @@ fn run(job: Job) {
 /// a hundred reads of a dead network share need not take a hundred stacks.
 pub const DISK_THREADS_MAX: usize = 16;
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 impl Pool {
     /// Does the job at the front here and now: of a pool without threads, so that a test decides
     /// when something is done.
