@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::file::{File, Location, Scope};
 use super::section::Faults;
+use super::value::CHARSET_OFF;
 use super::writing::{Rules, WritableRoots};
 use super::{Overrides, Place, reason};
 use crate::files::{Root, Types};
@@ -198,7 +199,10 @@ impl Places<'_> {
         let scopes = || scope.into_iter().chain([self.top]);
         let mut types = Types::new();
         if let Some(charset) = scopes().find_map(|it| it.charset.as_deref()) {
-            types = types.charset(charset);
+            types = match charset {
+                CHARSET_OFF => types.without_charset(),
+                charset => types.charset(charset),
+            };
         }
         for (extension, content_type) in
             self.top.types.iter().chain(scope.iter().flat_map(|it| &it.types))

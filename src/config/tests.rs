@@ -167,6 +167,21 @@ fn all_faults_are_told_in_one_pass_and_in_their_order() {
 }
 
 #[test]
+fn a_charset_is_one_that_browsers_know() {
+    let folder = Folder::new("charset");
+    let told = |line: &str| folder.errors(format!("root = \"www\"\n{line}\n")).join("\n");
+    for good in ["utf-8", "UTF-8", "iso-8859-1", "windows-1252", "off"] {
+        assert_eq!(told(&format!("charset = {good:?}")), "", "{good}");
+    }
+    assert_eq!(
+        told("charset = \"uft-8\""),
+        "httpd.toml:2:11: charset must be the name of a character encoding, such as \"utf-8\" or \
+         \"iso-8859-1\", or \"off\", not \"uft-8\""
+    );
+    assert!(told("charset = \"\"").starts_with("httpd.toml:2:11: charset must"));
+}
+
+#[test]
 fn methods_are_those_that_files_take() {
     let folder = Folder::new("methods");
     let told = |methods: &str| {

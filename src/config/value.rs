@@ -8,6 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{Fault, Place, Written};
+use crate::files::is_known_charset;
 
 /// A value together with the key that it stands behind, so that each fault names it.
 #[derive(Clone, Copy)]
@@ -79,8 +80,11 @@ impl<'d> Value<'d> {
 
     pub(super) fn charset(self) -> Result<String, Fault> {
         match self.text()? {
-            name if is_token(name) => Ok(name.to_owned()),
-            name => Err(self.fault(format_args!("must be a name such as \"utf-8\", not {name:?}"))),
+            name if name == CHARSET_OFF || is_known_charset(name) => Ok(name.to_owned()),
+            name => Err(self.fault(format_args!(
+                "must be the name of a character encoding, such as \"utf-8\" or \"iso-8859-1\", or \
+                 \"{CHARSET_OFF}\", not {name:?}"
+            ))),
         }
     }
 
@@ -289,6 +293,9 @@ fn one_of(words: &[String]) -> String {
 }
 
 /// Longer waits are typing errors; and a deadline that far can always be added to now.
+/// Has no charset added to anything.
+pub(super) const CHARSET_OFF: &str = "off";
+
 const DURATION_MAX: Duration = Duration::from_secs(24 * 3600);
 
 const A_DURATION: &str = "a duration such as \"30s\", \"500ms\", \"2m\" or \"1h\"";

@@ -9,20 +9,34 @@ use std::collections::HashMap;
 ///
 /// ```
 /// use httpd::files::Types;
-/// let types = Types::new().set("webapp", "application/x-webapp").charset("utf-8");
+/// let types = Types::new().set("webapp", "application/x-webapp");
 /// assert_eq!(types.content_type(b"a.webapp"), "application/x-webapp");
-/// assert_eq!(types.content_type(b"a.HTML"), "text/html; charset=utf-8");
+/// assert_eq!(types.content_type(b"a.HTML"), "text/html");
+/// assert_eq!(types.content_type(b"a.txt"), "text/plain; charset=utf-8");
 /// assert_eq!(types.content_type(b"LICENSE"), "application/octet-stream");
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Types {
     /// By extension in lower case.
     overrides: HashMap<String, String>,
-    charset: Option<String>,
+    charset: Charset,
+}
+
+/// Which types are given a charset.
+#[derive(Clone, Debug, Default)]
+enum Charset {
+    /// UTF-8, for text that cannot say itself what it is written in.
+    #[default]
+    Utf8WhereNeeded,
+    /// This one, for all text.
+    All(String),
+    Off,
 }
 
 impl Types {
-    /// Just what is known: types without a charset.
+    /// Just what is known, with `charset=utf-8` for text that cannot declare it itself: `text/plain`,
+    /// `text/markdown`, `text/csv` and the like. HTML, CSS and JavaScript say it themselves, or their
+    /// page does.
     pub fn new() -> Types {
         Types::default()
     }
@@ -35,9 +49,16 @@ impl Types {
         self
     }
 
-    /// Sets the charset that is said of text: of `text/*`, and of the JavaScript, JSON and XML kinds.
+    /// Sets the charset of all text: of `text/*`, HTML, CSS and JavaScript too, and of the XML kinds.
+    /// Never of JSON, which has none (RFC 8259 §11).
     pub fn charset(mut self, charset: &str) -> Types {
-        self.charset = Some(without_controls(charset));
+        self.charset = Charset::All(without_controls(charset));
+        self
+    }
+
+    /// Says no charset of anything.
+    pub fn without_charset(mut self) -> Types {
+        self.charset = Charset::Off;
         self
     }
 
@@ -52,7 +73,10 @@ impl Types {
         }
         let content_type = known(&extension);
         match &self.charset {
-            Some(charset) if is_text(content_type) => {
+            Charset::Utf8WhereNeeded if is_text(content_type) && !declares(content_type) => {
+                format!("{content_type}; charset=utf-8").into()
+            }
+            Charset::All(charset) if is_text(content_type) => {
                 format!("{content_type}; charset={charset}").into()
             }
             _ => content_type.into(),
@@ -77,10 +101,52 @@ fn known(extension: &str) -> &'static str {
 
 fn is_text(content_type: &str) -> bool {
     content_type.starts_with("text/")
-        || content_type.ends_with("+json")
         || content_type.ends_with("+xml")
-        || ["application/javascript", "application/json", "application/xml"].contains(&content_type)
+        || ["application/javascript", "application/xml"].contains(&content_type)
 }
+
+/// Whether text of this type says itself what it is written in, or what refers to it does.
+fn declares(content_type: &str) -> bool {
+    content_type.ends_with("xml")
+        || ["text/html", "text/css", "text/javascript", "application/javascript", "text/rtf"]
+            .contains(&content_type)
+}
+
+/// Whether browsers know a charset of this name, in any case of letters: the names of the WHATWG
+/// Encoding Standard, and US-ASCII.
+pub fn is_known_charset(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let numbered = |prefix: &str, numbers: &[u16]| {
+        let number = name.strip_prefix(prefix).filter(|it| !it.starts_with(['0', '+']));
+        number.and_then(|it| it.parse().ok()).is_some_and(|it: u16| numbers.contains(&it))
+    };
+    CHARSETS.contains(&&name[..])
+        || numbered("iso-8859-", &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 16])
+        || numbered("windows-", &[874, 1250, 1251, 1252, 1253, 1254, 1255, 1256, 1257, 1258])
+}
+
+const CHARSETS: [&str; 20] = [
+    "utf-8",
+    "utf8",
+    "utf-16",
+    "utf-16be",
+    "utf-16le",
+    "us-ascii",
+    "ibm866",
+    "iso-8859-8-i",
+    "koi8-r",
+    "koi8-u",
+    "macintosh",
+    "x-mac-cyrillic",
+    "gbk",
+    "gb2312",
+    "gb18030",
+    "big5",
+    "euc-jp",
+    "iso-2022-jp",
+    "shift_jis",
+    "euc-kr",
+];
 
 /// A header must stay one line.
 fn without_controls(text: &str) -> String {
@@ -139,7 +205,7 @@ mod tests {
             ("a.gif", "image/gif"),
             ("a.swf", "application/x-shockwave-flash"),
             ("a.js", "text/javascript"),
-            ("a.txt", "text/plain"),
+            ("a.txt", "text/plain; charset=utf-8"),
             ("a.xml", "text/xml"),
             ("a.svg", "image/svg+xml"),
             ("a.ico", "image/x-icon"),
@@ -159,7 +225,7 @@ mod tests {
             ("a.webp", "image/webp"),
             ("a.webmanifest", "application/manifest+json"),
             ("a.map", "application/json"),
-            ("a.md", "text/markdown"),
+            ("a.md", "text/markdown; charset=utf-8"),
             ("a.woff2", "font/woff2"),
             ("a.woff", "font/woff"),
             ("a.ttf", "font/ttf"),
@@ -200,15 +266,54 @@ mod tests {
     }
 
     #[test]
-    fn a_charset_is_said_of_text_alone() {
-        let types = Types::new().charset("utf-8");
-        for name in
-            ["a.html", "a.css", "a.js", "a.json", "a.svg", "a.xml", "a.rss", "a.webmanifest"]
-        {
-            assert!(types.content_type(name.as_bytes()).ends_with("; charset=utf-8"), "{name}");
+    fn text_that_cannot_say_itself_what_it_is_written_in_is_utf_8() {
+        for (name, charset) in [
+            ("a.txt", "; charset=utf-8"),
+            ("a.log", "; charset=utf-8"),
+            ("a.md", "; charset=utf-8"),
+            ("a.csv", "; charset=utf-8"),
+            ("a.rs", "; charset=utf-8"),
+            ("a.vtt", "; charset=utf-8"),
+            ("a.ics", "; charset=utf-8"),
+            ("a.html", ""),
+            ("a.css", ""),
+            ("a.js", ""),
+            ("a.xml", ""),
+            ("a.svg", ""),
+            ("a.json", ""),
+            ("a.map", ""),
+            ("a.webmanifest", ""),
+            ("a.png", ""),
+            ("a", ""),
+        ] {
+            let types = Types::new();
+            let content_type = types.content_type(name.as_bytes());
+            let at = content_type.find(';').unwrap_or(content_type.len());
+            assert_eq!(&content_type[at..], charset, "{name}: {content_type}");
+            let bare = Types::new().without_charset();
+            assert!(!bare.content_type(name.as_bytes()).contains(';'), "{name}");
         }
-        for name in ["a.png", "a.pdf", "a.wasm", "a", "a.zip"] {
+    }
+
+    #[test]
+    fn a_charset_that_is_set_is_said_of_all_text_and_never_of_json() {
+        let types = Types::new().charset("iso-8859-1");
+        for name in ["a.html", "a.css", "a.js", "a.txt", "a.svg", "a.xml", "a.rss"] {
+            let content_type = types.content_type(name.as_bytes());
+            assert!(content_type.ends_with("; charset=iso-8859-1"), "{content_type}");
+        }
+        for name in ["a.json", "a.map", "a.webmanifest", "a.png", "a.pdf", "a.wasm", "a", "a.zip"] {
             assert!(!types.content_type(name.as_bytes()).contains("charset"), "{name}");
+        }
+    }
+
+    #[test]
+    fn charsets_are_known_by_name() {
+        for known in ["utf-8", "UTF-8", "iso-8859-15", "windows-1252", "Shift_JIS", "us-ascii"] {
+            assert!(is_known_charset(known), "{known}");
+        }
+        for unknown in ["", "utf8x", "uft-8", "iso-8859-12", "iso-8859-01", "windows-+874", "off"] {
+            assert!(!is_known_charset(unknown), "{unknown}");
         }
     }
 

@@ -29,7 +29,7 @@ mod write_error;
 pub use cache::OpenFiles;
 pub use cached::{CachedFile, Contents};
 pub use found::{Found, Now, OpenError};
-pub use mime::Types;
+pub use mime::{Types, is_known_charset};
 pub use name::{NameError, check_name, is_reserved, name_from_client};
 pub use root::{Root, Symlinks};
 pub use spool::{Spool, SpoolPlace};

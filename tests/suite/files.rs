@@ -18,7 +18,7 @@ fn a_file_is_served_with_its_length_type_and_validators() {
         .send()
         .expect(200)
         .header("Content-Length", "6")
-        .header("Content-Type", "text/plain")
+        .header("Content-Type", "text/plain; charset=utf-8")
         .header("Accept-Ranges", "bytes")
         .header("Last-Modified", MODIFIED)
         .has_header("ETag")

@@ -44,11 +44,11 @@ fn the_types_of_the_present_web_are_known() {
         ("a.webp", "image/webp"),
         ("a.webmanifest", "application/manifest+json"),
         ("a.map", "application/json"),
-        ("a.md", "text/markdown"),
+        ("a.md", "text/markdown; charset=utf-8"),
         ("a.woff2", "font/woff2"),
         ("a.json", "application/json"),
         ("a.svg", "image/svg+xml"),
-        ("a.txt", "text/plain"),
+        ("a.txt", "text/plain; charset=utf-8"),
         ("a.pdf", "application/pdf"),
         ("a.mp4", "video/mp4"),
     ]);
@@ -91,11 +91,26 @@ fn a_type_can_be_overridden() {
 }
 
 #[test]
+fn text_that_cannot_declare_it_is_utf_8() {
+    each(&[
+        ("a.log", "text/plain; charset=utf-8"),
+        ("a.csv", "text/csv; charset=utf-8"),
+        ("a.html", "text/html"),
+        ("a.json", "application/json"),
+    ]);
+    let server = serve(&["a.txt"], Types::new());
+    let part = server.get("/a.txt").header("Range", "bytes=0-0").send();
+    part.expect(206).header("Content-Type", "text/plain; charset=utf-8");
+    let server = serve(&["a.txt"], Types::new().without_charset());
+    server.get("/a.txt").send().expect(200).header("Content-Type", "text/plain");
+}
+
+#[test]
 fn a_charset_is_said_of_text_alone() {
     let server = serve(&["a.html", "a.json", "a.png"], Types::new().charset("utf-8"));
     let content_type = |target: &str| server.get(target).send().value("Content-Type").to_owned();
     assert_eq!(content_type("/a.html"), "text/html; charset=utf-8");
-    assert_eq!(content_type("/a.json"), "application/json; charset=utf-8");
+    assert_eq!(content_type("/a.json"), "application/json");
     assert_eq!(content_type("/a.png"), "image/png");
 }
 
