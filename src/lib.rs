@@ -215,12 +215,12 @@ pub mod config;
 pub mod fuzz;
 
 pub use files::{CacheLimits, Root, Symlinks, Types};
-pub use http::{Headers, Method, Request, Status};
+pub use http::{Cancellation, Headers, Method, Request, Status};
 pub use server::{
     AccessLog, Address, Format, Handle, Limits, Running, Server, StartError, Workers,
 };
 pub use site::{
     Answer, Body, Content, ContentPolicy, Desk, Dotfiles, ErrorBodies, Handler, Location, Mapping,
-    Methods, Namesakes, OwnedRequest, OwnedResponse, Response, Site, StaticFiles, Store, Wsgi,
-    blocking, inline,
+    Methods, Namesakes, OwnedRequest, OwnedResponse, Response, Site, StaticFiles, Store, Worked,
+    Wsgi, blocking, inline,
 };

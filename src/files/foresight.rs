@@ -46,7 +46,7 @@ impl WritableRoot {
             return Err(WriteError::PreconditionFailed);
         }
         if let (Some(quota), Some(length)) = (self.quota(), length) {
-            quota.foresee(length, occupant.map_or(0, |(identity, _)| identity.size_bytes))?;
+            quota.foresee(length, occupant.map(|(identity, _)| identity.size_bytes))?;
         }
         Ok(())
     }

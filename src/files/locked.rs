@@ -9,7 +9,7 @@ use crate::sys::file::{self, Disk, Identity, Kind};
 use crate::sys::write::{self, Lock};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::SystemTime;
 
 /// An open directory under the lock. It is unlocked when this is dropped.
 #[derive(Debug)]
@@ -19,23 +19,18 @@ pub(super) struct Locked {
 
 impl Locked {
     /// Locks a directory by an opening that is the caller's alone, which is what excludes other
-    /// threads of this process too.
+    /// threads of this process too. `None` if somebody else has locked it.
     ///
-    /// flock(2) has no deadline: the lock is asked for again and again. Nobody holds it for longer
-    /// than a few calls that change names and times; what takes long, writing contents and waiting for
-    /// the disk, is done before or after.
-    pub(super) fn take(directory: OwnedFd, wait: Duration) -> Result<Locked, WriteError> {
-        let deadline = Instant::now() + wait;
-        let mut pause = PAUSE_MIN;
-        while write::try_lock(directory.as_fd())? == Lock::HeldElsewhere {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(WriteError::Busy);
-            }
-            std::thread::sleep(pause.min(left));
-            pause = (pause * 2).min(PAUSE_MAX);
+    /// flock(2) has no deadline: the lock is asked for again and again ([`LockWait`]). Nobody holds it for
+    /// longer than a few calls that change names and times; what takes long, writing contents and waiting
+    /// for the disk, is done before or after.
+    ///
+    /// [`LockWait`]: super::LockWait
+    pub(super) fn try_take(directory: OwnedFd) -> Result<Option<Locked>, WriteError> {
+        match write::try_lock(directory.as_fd())? {
+            Lock::Taken => Ok(Some(Locked { directory })),
+            Lock::HeldElsewhere => Ok(None),
         }
-        Ok(Locked { directory })
     }
 
     pub(super) fn directory(&self) -> BorrowedFd<'_> {
@@ -85,6 +80,3 @@ impl Drop for Locked {
         write::unlock(self.directory());
     }
 }
-
-const PAUSE_MIN: Duration = Duration::from_micros(100);
-const PAUSE_MAX: Duration = Duration::from_millis(5);

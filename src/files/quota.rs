@@ -11,7 +11,9 @@ use std::os::fd::AsFd;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A bound on the bytes of all regular files beneath a root.
+/// A bound on the bytes of all regular files beneath a root, and on the names of files and directories:
+/// one for every [`NAME_BYTES`] of the bound, and [`NAMES_FREE`] more, so that nobody fills a disk with
+/// what is empty.
 ///
 /// They are counted once, by whoever first wants to store something, and from then on it is only added
 /// and taken away what is stored and removed through this value. What others do beneath the root, other
@@ -30,11 +32,19 @@ pub(super) struct Quota {
 #[derive(Debug)]
 struct State {
     bytes: u64,
+    names: u64,
     /// Of files that are being written and have no place yet.
     coming: u64,
     count: Count,
     /// What has come since the count that is under way began.
-    grown_meanwhile: i128,
+    grown_meanwhile: Growth,
+}
+
+/// How much more there is, or less.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Growth {
+    bytes: i128,
+    names: i128,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,12 +70,18 @@ pub(super) enum QuotaError {
 #[derive(Debug)]
 pub(super) struct Charge<'a> {
     quota: &'a Quota,
-    growth: i128,
+    growth: Growth,
 }
 
 impl Quota {
     pub(super) fn new(bytes_max: u64) -> Quota {
-        let state = State { bytes: 0, coming: 0, count: Count::Never, grown_meanwhile: 0 };
+        let state = State {
+            bytes: 0,
+            names: 0,
+            coming: 0,
+            count: Count::Never,
+            grown_meanwhile: Growth::default(),
+        };
         Quota { bytes_max, state: Mutex::new(state), counted: Condvar::new() }
     }
 
@@ -85,14 +101,15 @@ impl Quota {
             Count::Done(_) => state.count = Count::Again,
             Count::Never => state.count = Count::First,
         }
-        state.grown_meanwhile = 0;
+        state.grown_meanwhile = Growth::default();
         drop(state);
 
         let counted = count(root);
         let mut state = self.state();
         let result = match (counted, state.count) {
-            (Ok(bytes), _) => {
-                state.bytes = add(bytes, state.grown_meanwhile.max(0));
+            (Ok((bytes, names)), _) => {
+                state.bytes = add(bytes, state.grown_meanwhile.bytes.max(0));
+                state.names = add(names, state.grown_meanwhile.names.max(0));
                 state.count = Count::Done(Instant::now());
                 Ok(())
             }
@@ -111,15 +128,38 @@ impl Quota {
         result
     }
 
-    /// Takes room for a file of this length in place of one of that.
-    pub(super) fn charge(&self, new_bytes: u64, old_bytes: u64) -> Result<Charge<'_>, QuotaError> {
-        let growth = i128::from(new_bytes) - i128::from(old_bytes);
+    /// Takes room for a file of this length, in place of one of that if there is one.
+    pub(super) fn charge(
+        &self,
+        new_bytes: u64,
+        old_bytes: Option<u64>,
+    ) -> Result<Charge<'_>, QuotaError> {
+        self.charge_growth(Growth::of(new_bytes, old_bytes))
+    }
+
+    /// Takes room for a directory.
+    pub(super) fn charge_directory(&self) -> Result<Charge<'_>, QuotaError> {
+        self.charge_growth(Growth { bytes: 0, names: 1 })
+    }
+
+    /// A file of this length is gone, or a directory.
+    pub(super) fn release(&self, bytes: u64) {
+        self.state().grow(Growth { bytes: -i128::from(bytes), names: -1 });
+    }
+
+    fn charge_growth(&self, growth: Growth) -> Result<Charge<'_>, QuotaError> {
         let mut state = self.state();
-        if growth > 0 && add(state.bytes, growth) > self.bytes_max {
+        if self.exceeds(&state, growth) {
             return Err(QuotaError::Exceeded);
         }
         state.grow(growth);
         Ok(Charge { quota: self, growth })
+    }
+
+    fn exceeds(&self, state: &State, growth: Growth) -> bool {
+        let names_max = self.bytes_max / NAME_BYTES + NAMES_FREE;
+        growth.bytes > 0 && add(state.bytes, growth.bytes) > self.bytes_max
+            || growth.names > 0 && add(state.names, growth.names) > names_max
     }
 
     /// Takes note of so many more bytes of files that are on their way: each may be let in, but not all
@@ -141,11 +181,10 @@ impl Quota {
     }
 
     /// Whether there would be room, as far as that is known without counting.
-    pub(super) fn foresee(&self, new_bytes: u64, old_bytes: u64) -> Result<(), QuotaError> {
-        let growth = i128::from(new_bytes) - i128::from(old_bytes);
+    pub(super) fn foresee(&self, new_bytes: u64, old_bytes: Option<u64>) -> Result<(), QuotaError> {
         let state = self.state();
         let is_known = !matches!(state.count, Count::Never | Count::First);
-        let exceeds = growth > 0 && add(state.bytes, growth) > self.bytes_max;
+        let exceeds = self.exceeds(&state, Growth::of(new_bytes, old_bytes));
         if is_known && exceeds { Err(QuotaError::Exceeded) } else { Ok(()) }
     }
 
@@ -156,22 +195,34 @@ impl Quota {
 }
 
 impl State {
-    fn grow(&mut self, growth: i128) {
-        self.bytes = add(self.bytes, growth);
-        self.grown_meanwhile += growth;
+    fn grow(&mut self, growth: Growth) {
+        self.bytes = add(self.bytes, growth.bytes);
+        self.names = add(self.names, growth.names);
+        self.grown_meanwhile.bytes += growth.bytes;
+        self.grown_meanwhile.names += growth.names;
+    }
+}
+
+impl Growth {
+    fn of(new_bytes: u64, old_bytes: Option<u64>) -> Growth {
+        Growth {
+            bytes: i128::from(new_bytes) - i128::from(old_bytes.unwrap_or(0)),
+            names: i128::from(old_bytes.is_none()),
+        }
     }
 }
 
 impl Charge<'_> {
     pub(super) fn keep(mut self) {
-        self.growth = 0;
+        self.growth = Growth::default();
     }
 }
 
 impl Drop for Charge<'_> {
     fn drop(&mut self) {
-        if self.growth != 0 {
-            self.quota.state().grow(-self.growth);
+        if self.growth != Growth::default() {
+            let Growth { bytes, names } = self.growth;
+            self.quota.state().grow(Growth { bytes: -bytes, names: -names });
         }
     }
 }
@@ -180,11 +231,11 @@ fn add(bytes: u64, growth: i128) -> u64 {
     u64::try_from((i128::from(bytes) + growth).max(0)).unwrap_or(u64::MAX)
 }
 
-/// The bytes of all regular files beneath a root, no link followed.
+/// The bytes of all regular files beneath a root, and how many names there are, no link followed.
 ///
 /// # Errors
 /// When the root cannot be read, or holds more than is worth counting.
-fn count(root: &Root) -> io::Result<u64> {
+fn count(root: &Root) -> io::Result<(u64, u64)> {
     let start = file::open_directory(root.path())?;
     let mut bytes = 0_u64;
     let mut names_left = NAMES_MAX;
@@ -227,13 +278,19 @@ fn count(root: &Root) -> io::Result<u64> {
             read?;
         }
     }
-    Ok(bytes)
+    Ok((bytes, NAMES_MAX - names_left))
 }
 
 /// Counting takes about a second for a million names that the kernel knows; from a cold disk minutes.
 const RECOUNT_AFTER: Duration = Duration::from_secs(600);
 
 const NAMES_MAX: u64 = 20_000_000;
+
+/// What a name counts for: about the least that a file takes on a disk.
+const NAME_BYTES: u64 = 4096;
+
+/// Names that a root of any bound may have.
+const NAMES_FREE: u64 = 1000;
 
 #[cfg(test)]
 mod tests {
@@ -250,7 +307,7 @@ mod tests {
         around.link("root/l", "a").link("root/out", "../secret").link("root/d/up", "..");
         around.make_others("root/fifo", "root/socket");
         let root = Root::open(around.at("root")).expect("it is there");
-        assert_eq!(count(&root).expect("it can be read"), 60);
+        assert_eq!(count(&root).expect("it can be read"), (60, 10));
         around.remove("root");
         assert!(count(&root).is_err());
     }
@@ -262,11 +319,11 @@ mod tests {
         let root = Root::open(here.path()).expect("it is there");
         let quota = Quota::new(100);
         quota.prepare(&root, WAIT).expect("it can be counted");
-        let fits = |new, old| quota.charge(new, old).is_ok();
+        let fits = |new, old| quota.charge(new, Some(old)).is_ok();
         assert!(fits(40, 0) && fits(100, 60) && !fits(41, 0), "none of these was kept");
-        quota.charge(40, 0).expect("it fits").keep();
+        quota.charge(40, None).expect("it fits").keep();
         assert!(!fits(1, 0) && fits(0, 0) && fits(60, 60));
-        quota.charge(0, 60).expect("it goes").keep();
+        quota.release(60);
         assert!(fits(60, 0) && !fits(61, 0));
         here.write("b", [b'1'; 1000]);
         quota.prepare(&root, WAIT).expect("it was counted just now");
@@ -280,9 +337,30 @@ mod tests {
         let root = Root::open(here.path()).expect("it is there");
         let quota = Quota::new(100);
         quota.prepare(&root, WAIT).expect("it can be counted");
-        assert!(quota.charge(1, 0).is_err());
-        assert!(quota.charge(500, 600).is_ok());
-        assert!(quota.charge(0, 600).is_ok());
+        assert!(quota.charge(1, None).is_err());
+        assert!(quota.charge(500, Some(600)).is_ok());
+        assert!(quota.charge(0, Some(600)).is_ok());
+    }
+
+    #[test]
+    fn what_is_empty_is_bounded_by_its_number() {
+        let here = Directory::new();
+        here.write("a", "").make("d");
+        let root = Root::open(here.path()).expect("it is there");
+        let quota = Quota::new(NAME_BYTES);
+        quota.prepare(&root, WAIT).expect("it can be counted");
+        for number in 2..=NAMES_FREE {
+            let charge = match number % 2 {
+                0 => quota.charge(0, None),
+                _ => quota.charge_directory(),
+            };
+            charge.expect("it is not too many").keep();
+        }
+        assert!(quota.charge(0, None).is_err() && quota.charge_directory().is_err());
+        assert!(quota.foresee(0, None).is_err());
+        assert!(quota.charge(1, Some(0)).is_ok(), "it has a name already");
+        quota.release(0);
+        assert!(quota.charge(0, None).is_ok());
     }
 
     #[test]
@@ -295,7 +373,7 @@ mod tests {
                 .map(|_| {
                     scope.spawn(|| {
                         quota.prepare(&root, WAIT).expect("it can be counted");
-                        (0..100).filter(|_| quota.charge(7, 0).map(Charge::keep).is_ok()).count()
+                        (0..100).filter(|_| quota.charge(7, None).map(Charge::keep).is_ok()).count()
                     })
                 })
                 .collect();

@@ -45,7 +45,7 @@ impl SpoolPlace {
                 let path = file.reserved_name().map(|name| temporary.join(OsStr::from_bytes(name)));
                 Kept::Temporary { file, length: 0, path }
             }
-            SpoolPlace::Root { root, path } => Kept::Upload(root.upload(&path)?),
+            SpoolPlace::Root { root, path } => Kept::Upload(Box::new(root.upload(&path)?)),
         };
         Ok(Spool { kept, read: 0 })
     }
@@ -61,7 +61,7 @@ pub struct Spool {
 #[derive(Debug)]
 enum Kept {
     Temporary { file: Temporary, length: u64, path: Option<PathBuf> },
-    Upload(Upload),
+    Upload(Box<Upload>),
 }
 
 impl Spool {
@@ -100,7 +100,7 @@ impl Spool {
     pub fn into_upload(self) -> Option<Upload> {
         match self.kept {
             Kept::Temporary { .. } => None,
-            Kept::Upload(upload) => Some(upload),
+            Kept::Upload(upload) => Some(*upload),
         }
     }
 

@@ -3,6 +3,7 @@
 //! It must never know where the bytes come from.
 
 use super::Version;
+use super::lock_wait::{Attempt, LockWait};
 use super::locked::Locked;
 use super::temporary::Temporary;
 use super::writable::{Durability, WritableRoot};
@@ -26,6 +27,11 @@ pub struct Upload {
     length: u64,
     /// How much of it was on the disk when that was last waited for.
     flushed: u64,
+    /// Whether all of it is, as far as that is wanted.
+    is_synced: bool,
+    wait: LockWait,
+    /// The directories that were made for it. They go again unless it is stored.
+    made: Vec<Vec<u8>>,
 }
 
 /// What was stored.
@@ -70,7 +76,9 @@ impl Target {
 
 impl Upload {
     pub(super) fn new(root: WritableRoot, target: Target, file: Temporary) -> Upload {
-        Upload { root, target, file, length: 0, flushed: 0 }
+        let wait = root.lock_wait();
+        let (is_synced, made) = (false, Vec::new());
+        Upload { root, target, file, length: 0, flushed: 0, is_synced, wait, made }
     }
 
     /// Writes on where it ended.
@@ -119,23 +127,40 @@ impl Upload {
     /// See [`WriteError`]. Whatever it is, nothing has changed, except where waiting for the disk
     /// failed after the file was in place ([`Durability::FileAndDirectory`]).
     pub fn commit(mut self, preconditions: &Preconditions) -> Result<Stored, WriteError> {
+        sleep_while_locked(|| self.try_commit(preconditions))
+    }
+
+    /// The same without waiting for others who change the same directory: it has to be called again where
+    /// they do.
+    ///
+    /// # Errors
+    /// As [`Upload::commit`]; [`WriteError::Busy`] when they have done so for too long, or too many wait
+    /// for that directory.
+    pub fn try_commit(
+        &mut self,
+        preconditions: &Preconditions,
+    ) -> Result<Attempt<Stored>, WriteError> {
         let durability = self.root.rules().durability;
-        if durability != Durability::Never {
+        if durability != Durability::Never && !self.is_synced {
             self.file.file().sync_data()?;
+            self.is_synced = true;
         }
         let directory = match self.root.open(self.target.directory()) {
             Err(error) if is_missing(&error) && self.root.makes_directories() => {
                 if preconditions.judge(None) == Judgement::Failed {
                     return Err(WriteError::PreconditionFailed);
                 }
-                self.root.make(self.target.directory())?
+                self.root.make(self.target.directory(), &mut self.made)?
             }
             opened => opened?,
         };
-        let locked = Locked::take(directory, self.root.rules().lock_wait)?;
+        let Some(locked) = Locked::try_take(directory)? else {
+            return Ok(Attempt::Locked(self.wait.again(self.target.directory())?));
+        };
         let stored = self.place(&locked, preconditions)?;
+        self.made.clear();
         locked.release(durability)?;
-        Ok(stored)
+        Ok(Attempt::Done(stored))
     }
 
     fn place(
@@ -155,7 +180,7 @@ impl Upload {
             }
 
             let replaced = current.as_ref().map(|(identity, _)| identity);
-            let old_bytes = replaced.map_or(0, |identity| identity.size_bytes);
+            let old_bytes = replaced.map(|identity| identity.size_bytes);
             let quota = self.root.quota();
             let charge = quota.map(|quota| quota.charge(self.length, old_bytes)).transpose()?;
             set_time(self.file.file(), replaced.map(|identity| identity.modified))?;
@@ -184,6 +209,19 @@ impl Drop for Upload {
     fn drop(&mut self) {
         if let Some(quota) = self.root.quota() {
             quota.has_come(self.length);
+        }
+        self.root.unmake(&self.made);
+    }
+}
+
+/// Tries again until it is done, for those who may sleep.
+pub(super) fn sleep_while_locked<V>(
+    mut attempt: impl FnMut() -> Result<Attempt<V>, WriteError>,
+) -> Result<V, WriteError> {
+    loop {
+        match attempt()? {
+            Attempt::Done(value) => return Ok(value),
+            Attempt::Locked(pause) => std::thread::sleep(pause),
         }
     }
 }

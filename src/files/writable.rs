@@ -3,11 +3,12 @@
 //! It must never know requests or statuses, or who asks. Everything in it may wait for the disk, and
 //! for others that change the same directory.
 
+use super::lock_wait::{Attempt, LockWait, Waiters};
 use super::locked::Locked;
 use super::name::{check_length, check_name};
 use super::quota::Quota;
 use super::temporary::{self, Temporary};
-use super::upload::{Target, Upload};
+use super::upload::{Target, Upload, sleep_while_locked};
 use super::write_error::{Obstacle, WriteError, is_missing};
 use super::{Root, Version, key};
 use crate::http::conditional::{Judgement, Preconditions};
@@ -61,6 +62,7 @@ struct Shared {
     rules: WriteRules,
     quota: Option<Quota>,
     create: Create,
+    waiters: Waiters,
 }
 
 type Create = fn(std::os::fd::BorrowedFd<'_>, u32) -> io::Result<Temporary>;
@@ -76,7 +78,8 @@ pub struct WriteRules {
     pub durability: Durability,
     /// The largest file, in bytes.
     pub file_bytes_max: u64,
-    /// Bytes of all files beneath the root; none: as much as the disk holds. They are counted when
+    /// Bytes of all files beneath the root; none: as much as the disk holds. It also bounds how many
+    /// files and directories there are: 1000, and one for every 4096 bytes. They are counted when
     /// something is first stored, and again ten minutes later at the soonest; between that, what others
     /// do is not seen, so that a pool of processes may exceed it by what each lets in meanwhile.
     pub quota_bytes: Option<u64>,
@@ -128,7 +131,8 @@ impl WritableRoot {
     /// The same files, to be changed by these rules.
     pub fn new(root: Root, rules: WriteRules) -> WritableRoot {
         let quota = rules.quota_bytes.map(Quota::new);
-        let shared = Shared { root, rules, quota, create: Temporary::create };
+        let shared =
+            Shared { root, rules, quota, create: Temporary::create, waiters: Waiters::default() };
         WritableRoot { shared: Arc::new(shared) }
     }
 
@@ -181,6 +185,21 @@ impl WritableRoot {
     /// # Errors
     /// [`WriteError::NotFound`] comes before the preconditions are judged (RFC 9110 §13.2.1).
     pub fn remove(&self, path: &[u8], preconditions: &Preconditions) -> Result<(), WriteError> {
+        let mut wait = self.lock_wait();
+        sleep_while_locked(|| self.try_remove(path, preconditions, &mut wait))
+    }
+
+    /// The same without waiting for others who change the same directory: it has to be called again where
+    /// they do, with the same wait.
+    ///
+    /// # Errors
+    /// As [`WritableRoot::remove`]; [`WriteError::Busy`] when the wait is over.
+    pub fn try_remove(
+        &self,
+        path: &[u8],
+        preconditions: &Preconditions,
+        wait: &mut LockWait,
+    ) -> Result<Attempt<()>, WriteError> {
         check_length(path).map_err(WriteError::Name)?;
         if !key::leads_somewhere(path) {
             return Err(WriteError::NotFound);
@@ -193,7 +212,9 @@ impl WritableRoot {
             Err(error) if is_missing(&error) => return Err(WriteError::NotFound),
             opened => opened?,
         };
-        let locked = Locked::take(directory, self.rules().lock_wait)?;
+        let Some(locked) = Locked::try_take(directory)? else {
+            return Ok(Attempt::Locked(wait.again(target.directory())?));
+        };
         let (identity, version) = locked.look(target.name())?.ok_or(WriteError::NotFound)?;
         match (identity.kind, path.ends_with(b"/")) {
             (Kind::File, true) => return Err(WriteError::NotFound),
@@ -204,15 +225,23 @@ impl WritableRoot {
         if preconditions.judge(current) == Judgement::Failed {
             return Err(WriteError::PreconditionFailed);
         }
-        if identity.kind == Kind::Directory {
+        let freed_bytes = if identity.kind == Kind::Directory {
             remove_directory(&locked, target.name())?;
+            0
         } else {
             write::remove_file(locked.directory(), target.name())?;
-            if let Some(quota) = self.quota() {
-                quota.charge(0, identity.size_bytes)?.keep();
-            }
+            identity.size_bytes
+        };
+        if let Some(quota) = self.quota() {
+            quota.release(freed_bytes);
         }
-        locked.release(self.rules().durability)
+        locked.release(self.rules().durability)?;
+        Ok(Attempt::Done(()))
+    }
+
+    /// A wait for others who change a directory beneath this root.
+    pub fn lock_wait(&self) -> LockWait {
+        self.shared.waiters.wait(self.rules().lock_wait)
     }
 
     /// Where it is.
@@ -258,16 +287,24 @@ impl WritableRoot {
     }
 
     /// Opens a directory beneath the root, after making it and what leads to it. Each is opened by its
-    /// whole path again, so that a link that somebody makes in between leads no further than any.
-    pub(super) fn make(&self, path: &[u8]) -> Result<OwnedFd, WriteError> {
+    /// whole path again, so that a link that somebody makes in between leads no further than any. What was made is noted, also where it
+    /// fails.
+    pub(super) fn make(&self, path: &[u8], made: &mut Vec<Vec<u8>>) -> Result<OwnedFd, WriteError> {
         let (mut here, mut length) = self.nearest(path)?;
         while length < path.len() {
             let start = if length == 0 { 0 } else { length + 1 };
             let end = memchr::memchr(b'/', &path[start..]).map_or(path.len(), |end| start + end);
             let mode = self.rules().directory_mode;
+            let charge = self.quota().map(Quota::charge_directory).transpose()?;
             match write::make_directory(here.as_fd(), &path[start..end], mode) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                made => made?,
+                Err(error) => return Err(error.into()),
+                Ok(()) => {
+                    made.push(path[..end].to_vec());
+                    if let Some(charge) = charge {
+                        charge.keep();
+                    }
+                }
             }
             if self.rules().durability == Durability::FileAndDirectory {
                 write::sync_directory(here.as_fd())?;
@@ -278,12 +315,31 @@ impl WritableRoot {
         Ok(here)
     }
 
+    /// Removes directories that were made for a file that is not stored after all, as far as nobody has
+    /// put anything into them.
+    pub(super) fn unmake(&self, made: &[Vec<u8>]) {
+        for path in made.iter().rev() {
+            let target = Target::of(path);
+            let removed = self
+                .open(target.directory())
+                .and_then(|directory| write::remove_directory(directory.as_fd(), target.name()));
+            if let Err(error) = removed {
+                log::debug!("a directory that was made for a refused file stays: {error}");
+                return;
+            }
+            if let Some(quota) = self.quota() {
+                quota.release(0);
+            }
+        }
+    }
+
     /// With files that have a reserved name, as where the file system knows none without.
     #[cfg(test)]
     pub(super) fn with_named_files(root: Root, rules: WriteRules) -> WritableRoot {
         let quota = rules.quota_bytes.map(Quota::new);
         let create = Temporary::create_named;
-        WritableRoot { shared: Arc::new(Shared { root, rules, quota, create }) }
+        let waiters = Waiters::default();
+        WritableRoot { shared: Arc::new(Shared { root, rules, quota, create, waiters }) }
     }
 }
 

@@ -3,6 +3,7 @@
 //! Everything here is pure: bytes in, values out. It must never know a socket, a file, a thread
 //! or a clock, so that each part can be split at every byte, fuzzed and read alone.
 
+pub mod cancellation;
 pub mod conditional;
 pub mod date;
 pub mod etag;
@@ -21,6 +22,7 @@ pub mod status;
 pub mod table;
 pub mod target;
 
+pub use cancellation::Cancellation;
 pub use etag::ETag;
 pub use header::{HeaderName, Headers};
 pub use method::Method;

@@ -2,6 +2,7 @@
 //!
 //! It must never know what its content is kept in: that is the business of the floors above.
 
+use super::cancellation::Cancellation;
 use super::table::HeaderTable;
 use super::{HeaderName, Method, Request, Version};
 use std::net::SocketAddr;
@@ -20,6 +21,7 @@ pub struct OwnedRequest<C> {
     headers: HeaderTable,
     bytes: Vec<u8>,
     peer: Option<SocketAddr>,
+    cancellation: Cancellation,
 }
 
 impl<C> OwnedRequest<C> {
@@ -36,7 +38,20 @@ impl<C> OwnedRequest<C> {
             headers: request.headers.clone(),
             bytes: request.bytes.to_vec(),
             peer: request.peer,
+            cancellation: Cancellation::default(),
         }
+    }
+
+    /// The same, whose sender may stop waiting.
+    pub fn cancelled_by(mut self, cancellation: Cancellation) -> OwnedRequest<C> {
+        self.cancellation = cancellation;
+        self
+    }
+
+    /// Whether nobody waits for the answer any more, for the client has gone or the time for it is
+    /// over. Work that takes long asks now and then, and ends.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancellation.is_cancelled()
     }
 
     /// The method.

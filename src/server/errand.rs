@@ -6,12 +6,12 @@ use super::id::ConnectionId;
 use super::intake::OnDisk;
 use super::mailbox::{Delivery, Letter, Mailbox};
 use super::outbox::{Backlog, Written};
-use super::pool::Job;
+use super::pool::{Attempts, Job};
 use crate::files::{SpoolPlace, Warmup, WriteError};
-use crate::http::Status;
+use crate::http::{Cancellation, Status};
 use crate::site::owned_response::Produce;
 use crate::site::pipe::{self, ContentWriter};
-use crate::site::{self, OwnedContent, OwnedResponse};
+use crate::site::{self, OwnedContent, OwnedResponse, Worked};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -96,13 +96,25 @@ fn complain(directory: &Path, error: &WriteError) {
     log::warn!("{directory}: {error}: whoever makes the content waits for its client");
 }
 
-/// Finds the answer to a request, and then produces its content if it is made while it is sent.
-pub fn answer(courier: Courier, job: site::Job) -> Job {
+/// Finds the answer to a request, and then produces its content if it is made while it is sent. Nothing
+/// is begun that nobody waits for any more.
+pub fn answer(courier: Courier, mut job: site::Job, cancellation: Cancellation) -> Attempts {
+    let mut has_begun = false;
     Box::new(move || {
-        let mut response = catch_unwind(AssertUnwindSafe(job)).unwrap_or_else(|_| {
-            log::error!("a handler panicked; its request is answered with 500");
-            OwnedResponse::new(Status::INTERNAL_SERVER_ERROR)
-        });
+        if cancellation.is_cancelled() && !has_begun {
+            return None;
+        }
+        // From here on it is told, and ends by itself: it may have something to undo.
+        has_begun = true;
+        let worked = catch_unwind(AssertUnwindSafe(|| job(&cancellation)));
+        let mut response = match worked {
+            Ok(Worked::Later(pause)) => return Some(pause),
+            Ok(Worked::Done(response)) => response,
+            Err(_) => {
+                log::error!("a handler panicked; its request is answered with 500");
+                OwnedResponse::new(Status::INTERNAL_SERVER_ERROR)
+            }
+        };
         match std::mem::replace(&mut response.content, OwnedContent::Empty) {
             OwnedContent::Produced(production) => {
                 let (writer, outlet) = pipe::to_worker(courier.wake());
@@ -115,6 +127,7 @@ pub fn answer(courier: Courier, job: site::Job) -> Job {
                 courier.deliver(Delivery::Answered(Box::new(response)));
             }
         }
+        None
     })
 }
 

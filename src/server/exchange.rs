@@ -5,7 +5,7 @@
 use super::access_log::{Entries, Subject};
 use super::inbox::Inbox;
 use super::intake::Intake;
-use super::local::Local;
+use super::local::{Local, Work};
 use super::outbox::Outbox;
 use super::share::Share;
 use crate::http::h1::body::BodyEnd;
@@ -41,6 +41,8 @@ pub struct Active {
     pub body_end: usize,
     /// The content, once all of it is here and until a handler takes it.
     pub content: Content,
+    /// What a thread does to answer it.
+    pub work: Option<Work>,
     /// What a thread has answered to it.
     pub answered: Option<OwnedResponse>,
     /// How often the disk was waited for on behalf of the request at hand.
@@ -85,6 +87,7 @@ impl Active {
             unread_at: 0,
             body_end: 0,
             content: Content::Empty,
+            work: None,
             answered: None,
             warmups: 0,
             after: After::NextRequest,
@@ -102,6 +105,7 @@ impl Active {
         self.unread_at = 0;
         self.body_end = 0;
         self.content = Content::Empty;
+        self.work = None;
         self.answered = None;
         self.warmups = 0;
     }

@@ -11,10 +11,11 @@ use super::intake::OnDisk;
 use super::limits::Limits;
 use super::mailbox::{Delivery, Mailbox};
 use super::outbox::{Backlog, Room};
-use super::pool::{Job, Pool};
+use super::pool::{Job, Pool, Ticket};
 use super::share::Share;
-use super::state::Handed;
+use super::state::Yielded;
 use crate::files::{Disk, Now, OpenFiles, Warmup};
+use crate::http::Cancellation;
 use crate::http::h1::head::HeadLimits;
 use crate::site::pipe::{self, ContentReader, Inlet};
 use crate::site::{self, Freshness, Site};
@@ -79,6 +80,12 @@ impl Threads {
             log::error!("the disk pool refuses a job");
         }
     }
+}
+
+/// What a handler does for a connection.
+pub struct Work {
+    ticket: Ticket,
+    cancellation: Cancellation,
 }
 
 /// Whether new requests are welcome.
@@ -162,18 +169,33 @@ impl Local {
         }
     }
 
-    /// Has a handler find its answer; a letter will bring it. Not if no thread will be free for it.
-    pub fn answer(&self, id: ConnectionId, job: site::Job) -> Handed {
-        let Some(threads) = &self.threads else {
-            return Handed::Refused;
-        };
-        match threads.handlers.submit(errand::answer(threads.courier(id), job)) {
-            Ok(()) => Handed::Over,
-            Err(job) => {
-                self.drop_elsewhere(job);
-                Handed::Refused
+    /// Has a handler find its answer; a letter will bring it. `None` if no thread will be free for it.
+    pub fn answer(&self, id: ConnectionId, job: site::Job) -> Option<Work> {
+        let threads = self.threads.as_ref()?;
+        let cancellation = Cancellation::default();
+        let attempts = errand::answer(threads.courier(id), job, cancellation.clone());
+        match threads.handlers.submit_attempts(attempts) {
+            Ok(ticket) => Some(Work { ticket, cancellation }),
+            Err(attempts) => {
+                self.drop_elsewhere(attempts);
+                None
             }
         }
+    }
+
+    /// Nobody waits for a handler any more: it is not begun, or told so.
+    pub fn cancel(&self, work: Work) {
+        work.cancellation.cancel();
+        let threads = self.threads.as_ref();
+        if let Some(attempts) = threads.and_then(|threads| threads.handlers.withdraw(work.ticket)) {
+            self.drop_elsewhere(attempts);
+        }
+    }
+
+    /// Lets others go before a handler that has not begun, for its client may have gone.
+    pub fn yield_place(&self, work: &Work) -> Yielded {
+        let threads = self.threads.as_ref();
+        threads.map_or(Yielded::Kept, |threads| threads.handlers.yield_place(work.ticket))
     }
 
     /// A pipe to a thread that wakes this connection.

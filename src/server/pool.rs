@@ -2,13 +2,19 @@
 //!
 //! It must never know whom a job is for.
 
-use std::collections::VecDeque;
+use super::state::Yielded;
+use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// Something that blocks.
 pub type Job = Box<dyn FnOnce() + Send>;
+
+/// Something that blocks, and is called again after a pause as long as it says so: nobody sleeps on a
+/// thread.
+pub type Attempts = Box<dyn FnMut() -> Option<Duration> + Send>;
 
 /// A pool that starts its threads when there is work for them.
 pub struct Pool {
@@ -18,20 +24,38 @@ pub struct Pool {
     queue_max: usize,
 }
 
+/// The name of work that may be withdrawn, as long as no thread has begun it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket(u64);
+
 struct Shared {
     state: Mutex<State>,
     work: Condvar,
 }
 
+#[derive(Default)]
 struct State {
-    queue: VecDeque<Job>,
+    queue: VecDeque<(Ticket, Work)>,
+    /// Work for clients that may have gone: after all other.
+    yielded: VecDeque<(Ticket, Work)>,
+    /// Work that is called again at a time.
+    later: BTreeMap<(Instant, Ticket), Attempts>,
+    /// Until when an idle thread waits for the first of these.
+    watched_until: Option<Instant>,
+    next_ticket: u64,
     threads: usize,
     idle: usize,
     stage: Stage,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+enum Work {
+    Once(Job),
+    Attempts(Attempts),
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Stage {
+    #[default]
     Open,
     Closed,
 }
@@ -40,13 +64,8 @@ impl Pool {
     /// A pool of so many threads at most, none of them started. When all of them are busy,
     /// `queue_max` jobs may wait.
     pub fn new(name: &'static str, threads_max: usize, queue_max: usize) -> Pool {
-        let state = State { queue: VecDeque::new(), threads: 0, idle: 0, stage: Stage::Open };
-        Pool {
-            shared: Arc::new(Shared { state: Mutex::new(state), work: Condvar::new() }),
-            name,
-            threads_max,
-            queue_max,
-        }
+        let shared = Shared { state: Mutex::new(State::default()), work: Condvar::new() };
+        Pool { shared: Arc::new(shared), name, threads_max, queue_max }
     }
 
     /// Has a job done.
@@ -54,14 +73,66 @@ impl Pool {
     /// # Errors
     /// The job itself, when all threads are busy and the queue is full.
     pub fn submit(&self, job: Job) -> Result<(), Job> {
+        match self.enqueue(Work::Once(job)) {
+            Err(Work::Once(job)) => Err(job),
+            Ok(_) | Err(Work::Attempts(_)) => Ok(()),
+        }
+    }
+
+    /// Has work done that may have to be called again; it can be withdrawn by its ticket.
+    ///
+    /// # Errors
+    /// The work itself, when all threads are busy and the queue is full.
+    pub fn submit_attempts(&self, attempts: Attempts) -> Result<Ticket, Attempts> {
+        match self.enqueue(Work::Attempts(attempts)) {
+            Err(Work::Attempts(attempts)) => Err(attempts),
+            Ok(ticket) => Ok(ticket),
+            Err(Work::Once(_)) => Ok(Ticket(0)),
+        }
+    }
+
+    /// Takes work back that no thread has begun, to be dropped.
+    pub fn withdraw(&self, ticket: Ticket) -> Option<Attempts> {
+        let mut state = self.shared.lock();
+        let state = &mut *state;
+        for queue in [&mut state.queue, &mut state.yielded] {
+            if let Ok(place) = queue.binary_search_by_key(&ticket, |(ticket, _)| *ticket)
+                && let Some((_, Work::Attempts(attempts))) = queue.remove(place)
+            {
+                return Some(attempts);
+            }
+        }
+        None
+    }
+
+    /// Lets other work go before this, if no thread has begun it. Not when a good part of what may wait
+    /// has done so before.
+    pub fn yield_place(&self, ticket: Ticket) -> Yielded {
+        let mut state = self.shared.lock();
+        let Ok(place) = state.queue.binary_search_by_key(&ticket, |(ticket, _)| *ticket) else {
+            return Yielded::Kept;
+        };
+        if state.yielded.len() >= (self.queue_max / YIELDED_PART).max(1) {
+            return Yielded::Refused;
+        }
+        let after = state.yielded.partition_point(|(other, _)| *other < ticket);
+        if let Some(work) = state.queue.remove(place) {
+            state.yielded.insert(after, work);
+        }
+        Yielded::Kept
+    }
+
+    fn enqueue(&self, work: Work) -> Result<Ticket, Work> {
         let mut state = self.shared.lock();
         // An idle thread may not have taken the job yet that it was woken for.
         let free = state.idle + (self.threads_max - state.threads);
         if state.queue.len() >= self.queue_max.saturating_add(free) {
-            return Err(job);
+            return Err(work);
         }
-        state.queue.push_back(job);
-        if state.idle >= state.queue.len() {
+        state.next_ticket += 1;
+        let ticket = Ticket(state.next_ticket);
+        state.queue.push_back((ticket, work));
+        if state.idle >= state.queue.len() + state.yielded.len() {
             self.shared.work.notify_one();
         } else if state.threads < self.threads_max {
             state.threads += 1;
@@ -72,13 +143,13 @@ impl Pool {
                 log::error!("starting a thread for the {} pool: {error}", self.name);
                 if state.threads == 0 {
                     // Nobody else would ever do it.
-                    let jobs = std::mem::take(&mut state.queue);
+                    let all = std::mem::take(&mut state.queue);
                     drop(state);
-                    jobs.into_iter().for_each(run);
+                    all.into_iter().for_each(|(ticket, work)| self.shared.run(ticket, work));
                 }
             }
         }
-        Ok(())
+        Ok(ticket)
     }
 }
 
@@ -90,6 +161,19 @@ impl Drop for Pool {
     }
 }
 
+impl State {
+    /// The next work: what has waited for its time, then in the order of coming.
+    fn next(&mut self) -> Option<(Ticket, Work)> {
+        if let Some(first) = self.later.first_entry()
+            && first.key().0 <= Instant::now()
+        {
+            let ((_, ticket), attempts) = first.remove_entry();
+            return Some((ticket, Work::Attempts(attempts)));
+        }
+        self.queue.pop_front().or_else(|| self.yielded.pop_front())
+    }
+}
+
 impl Shared {
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -98,27 +182,64 @@ impl Shared {
     fn serve(&self) {
         let mut state = self.lock();
         loop {
-            if let Some(job) = state.queue.pop_front() {
+            if let Some((ticket, work)) = state.next() {
                 drop(state);
-                run(job);
+                self.run(ticket, work);
                 state = self.lock();
-            } else if state.stage == Stage::Closed {
+            } else if state.stage == Stage::Closed && state.later.is_empty() {
                 state.threads -= 1;
                 return;
             } else {
-                state.idle += 1;
-                state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
-                state.idle -= 1;
+                state = self.wait(state);
             }
+        }
+    }
+
+    /// Waits for work, or for the time of what waits for it: one thread is enough for that.
+    fn wait<'a>(&self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        let due = state.later.keys().next().map(|(due, _)| *due);
+        let due = due.filter(|due| state.watched_until.is_none_or(|until| *due < until));
+        state.idle += 1;
+        let mut state = match due {
+            None => self.work.wait(state).unwrap_or_else(PoisonError::into_inner),
+            Some(due) => {
+                state.watched_until = Some(due);
+                let time = due.saturating_duration_since(Instant::now());
+                let waited = self.work.wait_timeout(state, time);
+                let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
+                state.watched_until = state.watched_until.filter(|until| *until != due);
+                state
+            }
+        };
+        state.idle -= 1;
+        state
+    }
+
+    fn run(&self, ticket: Ticket, work: Work) {
+        match work {
+            Work::Once(job) => {
+                if catch_unwind(AssertUnwindSafe(job)).is_err() {
+                    log::error!("a job of the pool panicked");
+                }
+            }
+            Work::Attempts(mut attempts) => match catch_unwind(AssertUnwindSafe(&mut attempts)) {
+                Ok(None) => {}
+                Ok(Some(pause)) => {
+                    let mut state = self.lock();
+                    state.later.insert((Instant::now() + pause, ticket), attempts);
+                    if state.idle > 0 {
+                        // It waits for the first of these from now on; this thread may have other work.
+                        self.work.notify_one();
+                    }
+                }
+                Err(_) => log::error!("a job of the pool panicked"),
+            },
         }
     }
 }
 
-fn run(job: Job) {
-    if catch_unwind(AssertUnwindSafe(job)).is_err() {
-        log::error!("a job of the pool panicked");
-    }
-}
+/// Of what may wait, so much may be for clients that may have gone: an eighth.
+const YIELDED_PART: usize = 8;
 
 /// Threads that may wait for the disk at the same time. More would not make one disk faster, and
 /// a hundred reads of a dead network share need not take a hundred stacks.
@@ -129,9 +250,9 @@ impl Pool {
     /// Does the job at the front here and now: of a pool without threads, so that a test decides
     /// when something is done.
     pub fn do_next(&self) -> bool {
-        let job = self.shared.lock().queue.pop_front();
-        let found = job.is_some();
-        job.into_iter().for_each(run);
+        let next = self.shared.lock().next();
+        let found = next.is_some();
+        next.into_iter().for_each(|(ticket, work)| self.shared.run(ticket, work));
         found
     }
 }
@@ -186,5 +307,70 @@ mod tests {
         for _ in 0..3 {
             started.recv().expect("those that waited are begun");
         }
+    }
+
+    /// Work that says when it is done.
+    fn attempts(sender: &mpsc::Sender<u32>, number: u32) -> Attempts {
+        let sender = sender.clone();
+        Box::new(move || {
+            sender.send(number).expect("the test waits");
+            None
+        })
+    }
+
+    #[test]
+    fn work_that_is_called_again_leaves_its_thread_to_others_meanwhile() {
+        let pool = Pool::new("test", 1, 9);
+        let (sender, done) = mpsc::channel();
+        let again = sender.clone();
+        let mut calls = 0;
+        let retried = pool.submit_attempts(Box::new(move || {
+            calls += 1;
+            again.send(calls).expect("the test waits");
+            (calls < 3).then_some(Duration::from_millis(20))
+        }));
+        assert!(retried.is_ok());
+        assert_eq!(done.recv(), Ok(1));
+        assert!(pool.submit_attempts(attempts(&sender, 100)).is_ok());
+        assert_eq!([done.recv(), done.recv(), done.recv()], [Ok(100), Ok(2), Ok(3)]);
+    }
+
+    #[test]
+    fn what_is_withdrawn_is_not_done_and_frees_its_place() {
+        let pool = Pool::new("test", 0, 2);
+        let (sender, done) = mpsc::channel();
+        let submit = |number| pool.submit_attempts(attempts(&sender, number)).ok();
+        let (one, two) = (submit(1).expect("there is room"), submit(2).expect("there is room"));
+        assert!(submit(3).is_none(), "it is full");
+        assert!(pool.withdraw(one).is_some());
+        assert!(pool.withdraw(one).is_none());
+        assert!(submit(4).is_some());
+        while pool.do_next() {}
+        assert!(pool.withdraw(two).is_none(), "it is done");
+        assert_eq!(done.try_iter().collect::<Vec<_>>(), [2, 4]);
+        let later = pool.submit_attempts(Box::new(|| Some(Duration::from_secs(60)))).ok();
+        assert!(pool.do_next());
+        assert!(pool.withdraw(later.expect("there is room")).is_none(), "it has begun");
+    }
+
+    #[test]
+    fn what_yields_its_place_is_done_after_all_other_and_not_in_any_number() {
+        let pool = Pool::new("test", 0, 16);
+        let (sender, done) = mpsc::channel();
+        let submit =
+            |number| pool.submit_attempts(attempts(&sender, number)).ok().expect("there is room");
+        let tickets: Vec<Ticket> = (0..16).map(submit).collect();
+        for ticket in [tickets[3], tickets[1]] {
+            assert_eq!(pool.yield_place(ticket), Yielded::Kept);
+        }
+        assert_eq!(pool.yield_place(tickets[0]), Yielded::Refused);
+        submit(16);
+        submit(17);
+        assert!(pool.withdraw(tickets[3]).is_some());
+        while pool.do_next() {}
+        let order: Vec<u32> = done.try_iter().collect();
+        assert_eq!(order.first(), Some(&0));
+        assert_eq!(order.last(), Some(&1));
+        assert_eq!(order.len(), 17);
     }
 }

@@ -57,6 +57,15 @@ pub enum Handed {
     Refused,
 }
 
+/// What became of work whose client may have gone, when others were to go before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Yielded {
+    /// It waits behind the others, or has begun.
+    Kept,
+    /// Too many wait there.
+    Refused,
+}
+
 /// Whether a connection has been of use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Requests {

@@ -8,6 +8,7 @@
 
 use crate::sys::file;
 use crate::sys::socket::{self, More};
+use crate::sys::wait;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
@@ -51,6 +52,9 @@ pub trait Transport {
 
     /// Whether the last write was not cut short: there may be room for another.
     fn is_writable(&self) -> bool;
+
+    /// Asks the kernel whether the client has closed, which epoll may not have reported yet.
+    fn look(&mut self);
 
     /// Whether the client will send nothing more. It may still read, or have gone.
     fn is_half_closed(&self) -> bool;
@@ -117,6 +121,15 @@ impl Transport for Plain {
 
     fn is_writable(&self) -> bool {
         self.ready.writable
+    }
+
+    fn look(&mut self) {
+        let closed = wait::closed(self.socket.as_fd());
+        self.ready.gone |= closed.both_ways;
+        if closed.other_end {
+            self.ready.read_closed = true;
+            self.ready.readable = true;
+        }
     }
 
     fn is_half_closed(&self) -> bool {

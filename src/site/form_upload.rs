@@ -4,17 +4,19 @@
 //! name in the directory where its files shall stand. It must never know how a form is written.
 
 use super::change::{Change, Reader, shown};
-use super::handler::{Answer, Desk};
+use super::handler::{Answer, Desk, Worked};
 use super::redirect;
 use super::store::{HIDDEN, Namesakes, Store, check_content, encoded};
 use super::{Content, ContentPolicy, Dotfiles, OwnedResponse, Response};
 use crate::files::{
-    Outcome, SpoolPlace, Stored, Upload, WritableRoot, WriteError, name_from_client,
+    Attempt, LockWait, Outcome, SpoolPlace, Stored, Upload, WritableRoot, WriteError,
+    name_from_client,
 };
 use crate::http::conditional::{Judgement, Preconditions};
 use crate::http::form::{Event, Form, FormError, FormLimits, PartHead};
-use crate::http::{HeaderName, Request, Status, origin};
+use crate::http::{Cancellation, HeaderName, Request, Status, origin};
 use std::io::{self, Read};
+use std::time::Duration;
 
 /// What becomes of a form that is announced.
 pub fn policy(store: &Store, request: &Request<'_>) -> Result<ContentPolicy, Box<Response>> {
@@ -42,12 +44,22 @@ pub fn answer(
     let path = request.path().strip_suffix(b"/").unwrap_or(request.path());
     let location = encoded(&[path, b"/"].concat());
     let change = Change::of(request);
-    let content = desk.take_content();
-    Ok(Answer::Blocking(Box::new(move || {
-        match task.read(content).and_then(|it| task.commit(it)) {
-            Ok(files) => told(&files, &location, change.reader),
-            Err(refusal) => refusal.response(&change),
+    let mut stage = Some(Stage::Reading(desk.take_content()));
+    Ok(Answer::Blocking(Box::new(move |cancellation| {
+        while let Some(now) = stage.take() {
+            match task.go_on(now, cancellation) {
+                Next::Stage(next) => stage = Some(next),
+                Next::Wait(next, pause) => {
+                    stage = Some(next);
+                    return Worked::Later(pause);
+                }
+                Next::Stored(files) => {
+                    return Worked::Done(told(&files, &location, change.reader));
+                }
+                Next::Refused(refusal) => return Worked::Done(refusal.response(&change)),
+            }
         }
+        Worked::Done(OwnedResponse::new(Status::INTERNAL_SERVER_ERROR))
     })))
 }
 
@@ -100,23 +112,76 @@ struct Sent<U> {
     file: U,
 }
 
+/// How far a form has come, in the order lived.
+enum Stage {
+    Reading(Content),
+    /// The files that are complete, the last one first, and those that are in their place.
+    Committing(Vec<Sent<Upload>>, Vec<Sent<Stored>>),
+    /// One could not be put in its place: those before it are removed again.
+    TakingBack(Vec<Sent<Stored>>, Option<LockWait>, Refusal),
+}
+
+/// What a stage came to.
+enum Next {
+    Stage(Stage),
+    /// The directory is locked: to be tried again.
+    Wait(Stage, Duration),
+    Stored(Vec<Sent<Stored>>),
+    Refused(Refusal),
+}
+
 impl Task {
-    /// Reads the form: each file of it, complete, but not in its place.
-    fn read(&self, mut content: Content) -> Result<Vec<Sent<Upload>>, Refusal> {
+    fn go_on(&self, stage: Stage, cancellation: &Cancellation) -> Next {
+        match stage {
+            Stage::Reading(content) => match self.read(content, cancellation) {
+                Ok(mut files) => {
+                    files.reverse();
+                    Next::Stage(Stage::Committing(files, Vec::new()))
+                }
+                Err(refusal) => Next::Refused(refusal),
+            },
+            Stage::Committing(files, done) if cancellation.is_cancelled() => {
+                drop(files);
+                Next::Stage(Stage::TakingBack(done, None, Refusal::Cancelled))
+            }
+            Stage::Committing(files, done) => self.commit(files, done),
+            Stage::TakingBack(done, wait, refusal) => self.take_back(done, wait, refusal),
+        }
+    }
+
+    /// Reads the form: each file of it, complete, but not in its place. What comes in small pieces is
+    /// gathered before it is written.
+    fn read(
+        &self,
+        mut content: Content,
+        cancellation: &Cancellation,
+    ) -> Result<Vec<Sent<Upload>>, Refusal> {
         let mut form = Form::new(&self.content_type, LIMITS)?;
         let mut files = Vec::new();
-        let mut open = None;
+        let mut open: Option<Sent<Upload>> = None;
+        let mut gathered = Vec::with_capacity(BUFFER_BYTES);
         let mut buffer = vec![0; BUFFER_BYTES];
         loop {
+            if cancellation.is_cancelled() {
+                return Err(Refusal::Cancelled);
+            }
             let count = content.read(&mut buffer)?;
             let mut input = &buffer[..count];
             while let Some(event) = form.read(&mut input)? {
                 match (event, &mut open) {
                     (Event::Part(head), _) => open = self.begin(head, &files)?,
-                    (Event::Data(bytes), Some(Sent { name, file, .. })) => {
-                        file.write(bytes).map_err(|error| Refusal::File(name.clone(), error))?;
+                    (Event::Data(bytes), Some(sent)) => {
+                        if gathered.len() + bytes.len() > BUFFER_BYTES {
+                            sent.write(&mut gathered)?;
+                        }
+                        gathered.extend_from_slice(bytes);
                     }
-                    (Event::PartEnd, _) => files.extend(open.take()),
+                    (Event::PartEnd, _) => {
+                        if let Some(mut sent) = open.take() {
+                            sent.write(&mut gathered)?;
+                            files.push(sent);
+                        }
+                    }
                     (Event::Data(_) | Event::End, _) => {}
                 }
             }
@@ -148,37 +213,69 @@ impl Task {
         Ok(Some(Sent { is_numbered: differing != name, name: differing, file }))
     }
 
-    /// Puts the files in their places. Where one cannot be, those before it are removed again, if they
+    /// Puts the next file in its place. Where it cannot be, those before it are removed again, if they
     /// are still what they were; one that was replaced cannot be brought back.
-    fn commit(&self, files: Vec<Sent<Upload>>) -> Result<Vec<Sent<Stored>>, Refusal> {
-        let mut done: Vec<Sent<Stored>> = Vec::new();
-        for Sent { name, is_numbered, file } in files {
-            let preconditions = match self.namesakes {
-                Namesakes::Replace if !is_numbered => Preconditions::none(),
-                _ => Preconditions::if_none_match(b"*"),
-            };
-            match file.commit(&preconditions) {
-                Ok(file) => done.push(Sent { name, is_numbered, file }),
-                Err(error) => {
-                    self.take_back(&done);
-                    return Err(match error {
-                        WriteError::PreconditionFailed => Refusal::Taken(name),
-                        error => Refusal::File(name, error),
-                    });
-                }
+    fn commit(&self, mut files: Vec<Sent<Upload>>, mut done: Vec<Sent<Stored>>) -> Next {
+        let Some(mut sent) = files.pop() else {
+            return Next::Stored(done);
+        };
+        let preconditions = match self.namesakes {
+            Namesakes::Replace if !sent.is_numbered => Preconditions::none(),
+            _ => Preconditions::if_none_match(b"*"),
+        };
+        match sent.file.try_commit(&preconditions) {
+            Ok(Attempt::Done(file)) => {
+                done.push(Sent { name: sent.name, is_numbered: sent.is_numbered, file });
+                Next::Stage(Stage::Committing(files, done))
+            }
+            Ok(Attempt::Locked(pause)) => {
+                files.push(sent);
+                Next::Wait(Stage::Committing(files, done), pause)
+            }
+            Err(error) => {
+                let refusal = match error {
+                    WriteError::PreconditionFailed => Refusal::Taken(sent.name),
+                    error => Refusal::File(sent.name, error),
+                };
+                Next::Stage(Stage::TakingBack(done, None, refusal))
             }
         }
-        Ok(done)
     }
 
-    fn take_back(&self, files: &[Sent<Stored>]) {
-        for Sent { name, file, .. } in files.iter().filter(|it| it.file.outcome == Outcome::Created)
-        {
-            let unchanged = Preconditions::if_match(file.version.etag().as_bytes());
-            if let Err(error) = self.root.remove(&beneath(&self.directory, name), &unchanged) {
-                log::debug!("a file of a form that was refused stays: {error}");
+    fn take_back(
+        &self,
+        mut done: Vec<Sent<Stored>>,
+        wait: Option<LockWait>,
+        refusal: Refusal,
+    ) -> Next {
+        done.retain(|it| it.file.outcome == Outcome::Created);
+        let Some(sent) = done.pop() else {
+            return Next::Refused(refusal);
+        };
+        let unchanged = Preconditions::if_match(sent.file.version.etag().as_bytes());
+        let path = beneath(&self.directory, &sent.name);
+        let mut wait = wait.unwrap_or_else(|| self.root.lock_wait());
+        match self.root.try_remove(&path, &unchanged, &mut wait) {
+            Ok(Attempt::Locked(pause)) => {
+                done.push(sent);
+                Next::Wait(Stage::TakingBack(done, Some(wait), refusal), pause)
+            }
+            removed => {
+                if let Err(error) = removed {
+                    log::debug!("a file of a form that was refused stays: {error}");
+                }
+                Next::Stage(Stage::TakingBack(done, Some(wait), refusal))
             }
         }
+    }
+}
+
+impl Sent<Upload> {
+    /// Writes what was gathered.
+    fn write(&mut self, gathered: &mut Vec<u8>) -> Result<(), Refusal> {
+        let written = self.file.write(gathered);
+        gathered.clear();
+        written.map_err(|error| Refusal::File(self.name.clone(), error))
     }
 }
 
@@ -190,6 +287,8 @@ enum Refusal {
     Taken(Vec<u8>),
     /// The name begins with a dot.
     Hidden(Vec<u8>),
+    /// Nobody waits for it any more.
+    Cancelled,
     /// The file of this name cannot be stored.
     File(Vec<u8>, WriteError),
     Write(WriteError),
@@ -214,6 +313,7 @@ impl Refusal {
             Refusal::Hidden(name) => {
                 change.refuse(Status::FORBIDDEN, &format!("{}: {HIDDEN}", shown(&name)))
             }
+            Refusal::Cancelled => change.failed(WriteError::Busy),
             Refusal::File(name, error) => change.failed_for(error, &format!("{}: ", shown(&name))),
             Refusal::Write(error) => change.failed(error),
         }
@@ -279,3 +379,6 @@ fn beneath(directory: &[u8], name: &[u8]) -> Vec<u8> {
 const LIMITS: FormLimits = FormLimits { parts_max: 128, head_bytes_max: 8 * 1024 };
 
 const BUFFER_BYTES: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests;

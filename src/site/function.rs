@@ -75,7 +75,9 @@ where
 /// Where all threads are busy and their queue is full the request is answered with 503 at once. A
 /// panic is answered with 500, and logged. One that takes longer than
 /// [`Limits::answer_timeout`](crate::Limits::answer_timeout) is answered for with 503; it cannot be
-/// stopped, and what it says then is dropped.
+/// stopped, and what it says then is dropped. One that works for long asks
+/// [`is_cancelled`](http::OwnedRequest::is_cancelled) now and then, and ends when nobody waits any more;
+/// one that has not begun by then is not begun.
 ///
 /// ```
 /// use httpd::{Method, OwnedRequest, OwnedResponse, Site, blocking};
@@ -156,7 +158,7 @@ where
     fn answer(&self, request: &Request<'_>, desk: &mut Desk<'_>) -> Answer {
         let request = OwnedRequest::new(request, desk.take_content());
         let answer = Arc::clone(&self.answer);
-        Answer::Blocking(Box::new(move || answer(request)))
+        Answer::blocking(move |cancellation| answer(request.cancelled_by(cancellation.clone())))
     }
 }
 

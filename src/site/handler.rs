@@ -4,8 +4,9 @@ use super::application::Application;
 use super::content::{Content, ContentPolicy};
 use super::{OwnedResponse, Response};
 use crate::files::{Disk, Found, Now, OpenError, OpenFiles, Root, Warmup};
-use crate::http::{Method, Request};
+use crate::http::{Cancellation, Method, Request, Status};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Answers the requests of a location.
 ///
@@ -64,8 +65,30 @@ pub struct Forward {
 }
 
 /// Work that ends in an answer and may take its time. Where all threads are busy and their queue is
-/// full it is not done, and the request answered with 503.
-pub type Job = Box<dyn FnOnce() -> OwnedResponse + Send>;
+/// full it is not done, and the request answered with 503. It is told when nobody waits for it any more.
+///
+/// Instead of waiting for something that no thread can hasten, such as a lock, it says when it is to be
+/// called again: other work has the thread meanwhile.
+pub type Job = Box<dyn FnMut(&Cancellation) -> Worked + Send>;
+
+/// How far work has come.
+#[expect(clippy::large_enum_variant, reason = "it is nearly always done, and goes by value")]
+pub enum Worked {
+    Done(OwnedResponse),
+    /// It is to be called again after so long.
+    Later(Duration),
+}
+
+impl Answer {
+    /// What a thread does once.
+    pub fn blocking(work: impl FnOnce(&Cancellation) -> OwnedResponse + Send + 'static) -> Answer {
+        let mut work = Some(work);
+        Answer::Blocking(Box::new(move |cancellation| match work.take() {
+            Some(work) => Worked::Done(work(cancellation)),
+            None => Worked::Done(OwnedResponse::new(Status::INTERNAL_SERVER_ERROR)),
+        }))
+    }
+}
 
 impl From<Response> for Answer {
     fn from(response: Response) -> Answer {

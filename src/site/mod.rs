@@ -24,7 +24,7 @@ pub use application::{Application, Reload};
 pub use content::{Content, ContentPolicy};
 pub use error_page::ErrorBodies;
 pub use function::{OwnedRequest, blocking, inline};
-pub use handler::{Answer, Desk, Forward, Freshness, Handler, Job, Methods};
+pub use handler::{Answer, Desk, Forward, Freshness, Handler, Job, Methods, Worked};
 pub use owned_response::{OwnedContent, OwnedResponse};
 pub use response::{Body, Response};
 pub use route::Location;

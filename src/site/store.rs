@@ -5,10 +5,12 @@
 
 use super::change::Change;
 use super::form_upload;
-use super::handler::{Answer, Desk, Handler, Methods};
+use super::handler::{Answer, Desk, Handler, Methods, Worked};
 use super::static_files::{Dotfiles, Mapping};
 use super::{Content, ContentPolicy, OwnedResponse, Response};
-use crate::files::{Obstacle, Outcome, SpoolPlace, Stored, Upload, WritableRoot, WriteError};
+use crate::files::{
+    Attempt, Obstacle, Outcome, SpoolPlace, Stored, Upload, WritableRoot, WriteError,
+};
 use crate::http::conditional::Preconditions;
 use crate::http::target::encode_path;
 use crate::http::{HeaderName, Method, Request, Status};
@@ -144,14 +146,26 @@ impl Store {
     fn put(&self, request: &Request<'_>, desk: &mut Desk<'_>) -> Result<Answer, Box<Response>> {
         let path = self.path_to_put(request)?.to_vec();
         let location = encoded(request.path());
-        let (root, content) = (self.root.clone(), desk.take_content());
+        let root = self.root.clone();
         let preconditions = Preconditions::of(request);
         let change = Change::of(request);
-        Ok(Answer::Blocking(Box::new(move || {
-            match begun(&root, &path, content).and_then(|upload| upload.commit(&preconditions)) {
-                Ok(stored) => put_answer(&stored, &location),
-                Err(error) => change.failed(error),
+        let mut content = Some(desk.take_content());
+        let mut upload = None;
+        Ok(Answer::Blocking(Box::new(move |cancellation| {
+            if cancellation.is_cancelled() {
+                return Worked::Done(change.failed(WriteError::Busy));
             }
+            if let Some(content) = content.take() {
+                match begun(&root, &path, content) {
+                    Ok(begun) => upload = Some(begun),
+                    Err(error) => return Worked::Done(change.failed(error)),
+                }
+            }
+            let Some(upload) = &mut upload else {
+                return Worked::Done(change.failed(WriteError::Busy));
+            };
+            let stored = upload.try_commit(&preconditions);
+            attempted(stored, &change, |stored| put_answer(&stored, &location))
         })))
     }
 
@@ -160,10 +174,27 @@ impl Store {
         let root = self.root.clone();
         let preconditions = Preconditions::of(request);
         let change = Change::of(request);
-        Ok(Answer::Blocking(Box::new(move || match root.remove(&path, &preconditions) {
-            Ok(()) => OwnedResponse::new(Status::NO_CONTENT),
-            Err(error) => change.failed(error),
+        let mut wait = root.lock_wait();
+        Ok(Answer::Blocking(Box::new(move |cancellation| {
+            if cancellation.is_cancelled() {
+                return Worked::Done(change.failed(WriteError::Busy));
+            }
+            let removed = root.try_remove(&path, &preconditions, &mut wait);
+            attempted(removed, &change, |()| OwnedResponse::new(Status::NO_CONTENT))
         })))
+    }
+}
+
+/// What a try to change files comes to.
+fn attempted<V>(
+    attempt: Result<Attempt<V>, WriteError>,
+    change: &Change,
+    answer: impl FnOnce(V) -> OwnedResponse,
+) -> Worked {
+    match attempt {
+        Ok(Attempt::Done(value)) => Worked::Done(answer(value)),
+        Ok(Attempt::Locked(pause)) => Worked::Later(pause),
+        Err(error) => Worked::Done(change.failed(error)),
     }
 }
 

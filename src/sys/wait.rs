@@ -33,6 +33,29 @@ pub fn is_readable(descriptor: BorrowedFd<'_>) -> bool {
     poll(&mut polled, Some(&now)).is_ok_and(|count| count > 0)
 }
 
+/// Which ways of a connection are closed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Closed {
+    /// The other end will send nothing more.
+    pub other_end: bool,
+    /// Nothing goes either way any more, or the connection was reset.
+    pub both_ways: bool,
+}
+
+/// Which ways of a connection are closed now.
+pub fn closed(socket: BorrowedFd<'_>) -> Closed {
+    let mut polled = [PollFd::new(&socket, PollFlags::RDHUP)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    if poll(&mut polled, Some(&now)).is_err() {
+        return Closed::default();
+    }
+    let events = polled[0].revents();
+    Closed {
+        other_end: events.contains(PollFlags::RDHUP),
+        both_ways: events.intersects(PollFlags::HUP | PollFlags::ERR),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

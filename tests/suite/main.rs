@@ -35,6 +35,7 @@ mod panics;
 mod pipelining;
 mod ranges;
 mod sent_files;
+mod shared_pools;
 mod shrinking_file;
 mod slow_clients;
 mod stop;

@@ -7,8 +7,8 @@ mod said;
 mod waiting;
 
 use self::said::{Message, Said, Times, lose, refuse, take_in};
+pub use self::waiting::Expired;
 use self::waiting::Waiting;
-pub use self::waiting::{Expired, Yielded};
 use super::link::{Exchange, KeptSpool, Link, LinkState, News, Pending, Progress};
 use super::orders::{Order, ProcessId};
 use crate::files::Spool;

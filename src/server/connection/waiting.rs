@@ -2,11 +2,10 @@
 
 use super::{CLOSE, Connection, SLEEP, Step};
 use crate::files::{Disk, Spool, WriteError};
-use crate::server::application::gateway::Yielded;
 use crate::server::local::Local;
 use crate::server::mailbox::Delivery;
 use crate::server::outbox::Piped;
-use crate::server::state::{Awaited, Handed, State, Verdict};
+use crate::server::state::{Awaited, Handed, State, Verdict, Yielded};
 use crate::server::transport::Transport;
 use crate::site::{Content, Forward, Job};
 use std::io;
@@ -32,6 +31,7 @@ impl<T: Transport> Connection<T> {
             ) => {
                 if let Some(active) = &mut self.active {
                     active.answered = Some(*response);
+                    active.work = None;
                 }
                 self.answer(local)
             }
@@ -76,19 +76,35 @@ impl<T: Transport> Connection<T> {
 
     /// Has a thread find the answer.
     pub(super) fn hand_over(&mut self, job: Job, local: &mut Local) -> Step {
-        match local.answer(self.id, job) {
-            Handed::Refused => {
-                log::info!("{}: no thread is free for a handler", self.name());
-                let response = local.site.busy();
-                self.finish_answer(response, local)
-            }
-            Handed::Over if self.is_taking_content() => Step::Next(State::Body),
-            Handed::Over => self.wait_for(Awaited::Answer, local),
+        self.transport.look();
+        if self.transport.is_gone() {
+            local.drop_elsewhere(job);
+            return self.gone();
+        }
+        let Some(work) = local.answer(self.id, job) else {
+            log::warn!("{}: no thread is free for a handler", self.name());
+            let response = local.site.busy();
+            return self.finish_answer(response, local);
+        };
+        if let Some(active) = &mut self.active {
+            active.work = Some(work);
+        }
+        if self.is_taking_content() {
+            return Step::Next(State::Body);
+        }
+        match self.wait_for(Awaited::Answer, local) {
+            SLEEP => self.yield_place(Awaited::Answer, local),
+            step => step,
         }
     }
 
     /// Sends the request on to an application.
     pub(super) fn forward(&mut self, forward: Forward, local: &mut Local) -> Step {
+        self.transport.look();
+        if self.transport.is_gone() {
+            local.drop_elsewhere(forward.content);
+            return self.gone();
+        }
         let deadline = local.clock.monotonic() + forward.application.timeout;
         let disk = local.threads.as_ref().map(|threads| &threads.disk);
         match local.gateway.submit(self.id, forward, disk) {
@@ -115,6 +131,10 @@ impl<T: Transport> Connection<T> {
         }
         let yielded = match awaited {
             Awaited::Application => local.gateway.yield_place(self.id),
+            Awaited::Answer => {
+                let work = self.active.as_ref().and_then(|active| active.work.as_ref());
+                work.map_or(Yielded::Kept, |work| local.yield_place(work))
+            }
             _ => Yielded::Kept,
         };
         match yielded {
@@ -148,6 +168,9 @@ impl<T: Transport> Connection<T> {
             local.gateway.withdraw(self.id, local.clock.monotonic());
         }
         if let Some(active) = &mut self.active {
+            if let Some(work) = active.work.take() {
+                local.cancel(work);
+            }
             if let Some(spool) = active.outbox.piped().and_then(Piped::abandon) {
                 local.drop_elsewhere(spool);
             }

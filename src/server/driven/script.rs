@@ -183,6 +183,8 @@ impl Transport for Script {
         self.0.borrow().ready.writable
     }
 
+    fn look(&mut self) {}
+
     fn is_half_closed(&self) -> bool {
         self.0.borrow().ready.read_closed
     }

@@ -294,7 +294,7 @@ fn whoever_cannot_lock_in_time_is_told_to_come_back() {
     in_each_way(rules, |site| {
         site.store("a", "1");
         let directory = site.root.open(b"").expect("it is there");
-        let held = Locked::take(directory, Duration::ZERO).expect("nobody has it");
+        let held = Locked::try_take(directory).expect("it can be").expect("nobody has it");
         let early = site.root.upload(b"a").expect("writing needs no lock");
         assert!(matches!(early.commit(&Preconditions::none()), Err(WriteError::Busy)));
         assert!(matches!(site.remove("a"), Err(WriteError::Busy)));
@@ -312,5 +312,26 @@ fn what_a_dead_process_left_does_not_keep_a_directory_from_being_removed() {
         site.around.modify("root/d/.httpd-upload-1", long_ago);
         site.remove("d/").expect("nothing is in it that anybody stored");
         assert!(site.names().is_empty());
+    });
+}
+
+#[test]
+fn a_file_that_is_refused_leaves_none_of_the_directories_that_were_made_for_it() {
+    let rules = WriteRules {
+        missing_directories: MissingDirectories::Make,
+        quota_bytes: Some(4),
+        lock_wait: Duration::ZERO,
+        ..WriteRules::default()
+    };
+    in_each_way(rules, |site| {
+        site.around.make("root/there");
+        for path in ["a/b/c", "there/b/c"] {
+            let mut upload = site.root.upload(path.as_bytes()).expect("it can begin");
+            upload.write(b"12345").expect("twice the quota may be on its way");
+            assert!(matches!(upload.commit(&Preconditions::none()), Err(WriteError::Full)));
+            assert_eq!(site.names(), ["there"]);
+        }
+        site.store("a/b/c", "1234");
+        assert_eq!(site.names(), ["a", "a/b", "a/b/c", "there"]);
     });
 }

@@ -15,6 +15,7 @@ use super::super::link::{Exchange, Link, Progress, Work};
 use super::super::orders::Order;
 use super::{Gateway, Served};
 use crate::server::id::ConnectionId;
+use crate::server::state::Yielded;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -52,15 +53,6 @@ pub enum Expired {
     InQueue,
     /// Its process has begun it and says nothing, or takes no requests.
     Hangs,
-}
-
-/// What became of a request whose client may have gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Yielded {
-    /// It waits behind the others, or a process has it already.
-    Kept,
-    /// Too many wait there.
-    Refused,
 }
 
 impl Gateway {

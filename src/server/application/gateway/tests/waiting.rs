@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::server::application::gateway::waiting::YIELDED_MAX;
+use crate::server::state::Yielded;
 
 #[test]
 fn a_request_that_no_thread_has_begun_in_its_time_has_waited_and_nothing_hangs() {
