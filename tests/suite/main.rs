@@ -38,6 +38,7 @@ mod sent_files;
 mod shared_pools;
 mod shrinking_file;
 mod slow_clients;
+mod soak;
 mod stop;
 mod storm;
 mod streams;

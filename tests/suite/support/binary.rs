@@ -91,6 +91,18 @@ impl Binary {
         fs::read_dir(format!("/proc/{}/fd", self.child.id())).expect("it is running").count()
     }
 
+    /// How much memory it has now, and the most that it ever had, in bytes (VmRSS and VmHWM).
+    pub fn memory_bytes(&self) -> (u64, u64) {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("it is running");
+        let bytes = |field: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(field)).expect("proc(5)");
+            let kilobytes = line.trim_matches([':', ' ', '\t', 'k', 'B']);
+            kilobytes.parse::<u64>().expect("a number") * 1024
+        };
+        (bytes("VmRSS"), bytes("VmHWM"))
+    }
+
     /// How much of the CPU it takes while this time goes by, in clock ticks: hundredths of a second
     /// nearly everywhere.
     pub fn ticks_within(&self, time: Duration) -> u64 {
