@@ -12,7 +12,7 @@ use super::limits::{LIMITS, LimitsSection};
 use super::section::{Faults, Key, read_section, read_table};
 use super::value::Value;
 use super::{Fault, LEVELS, Place, Written, methods, parse_processes, parse_workers};
-use crate::files::{CacheLimits, Durability, Symlinks};
+use crate::files::{CacheLimits, Durability, NamePattern, Symlinks};
 use crate::http::Method;
 use crate::server::{Format, Workers};
 use crate::site::{Dotfiles, ErrorBodies};
@@ -40,7 +40,7 @@ pub(super) struct Scope {
     pub(super) symlinks: Option<Symlinks>,
     pub(super) dotfiles: Option<Dotfiles>,
     pub(super) charset: Option<String>,
-    pub(super) types: Vec<(String, String)>,
+    pub(super) types: Vec<(TypedName, String)>,
     pub(super) writing: Writing,
 }
 
@@ -310,7 +310,15 @@ fn about_files(location: Value<'_>) -> Vec<Fault> {
     written.map(|key| fault(key.get_ref(), key.span().start)).collect()
 }
 
-fn read_types(value: Value<'_>, faults: &mut Faults) -> Vec<(String, String)> {
+/// Which files a content type is for.
+#[derive(Debug)]
+pub(super) enum TypedName {
+    /// Those of this extension, and those without one that have this name.
+    Extension(String),
+    Matching(NamePattern),
+}
+
+fn read_types(value: Value<'_>, faults: &mut Faults) -> Vec<(TypedName, String)> {
     let Some(table) = faults.take(value.table()) else {
         return Vec::new();
     };
@@ -320,8 +328,21 @@ fn read_types(value: Value<'_>, faults: &mut Faults) -> Vec<(String, String)> {
         if let Some(bare) = name.strip_prefix('.') {
             let message = format!("extension {name:?} is written without the dot: {bare:?}");
             faults.note(Place::File(extension.span().start), message);
-        } else if let Some(found) = faults.take(Value::new(name, written).content_type()) {
-            types.push((name.to_owned(), found.to_owned()));
+            continue;
+        }
+        let named = if name.contains(|it: char| "./*?[]{}\\".contains(it)) {
+            NamePattern::new(name).map(TypedName::Matching)
+        } else {
+            Ok(TypedName::Extension(name.to_owned()))
+        };
+        let found = faults.take(Value::new(name, written).content_type());
+        match (named, found) {
+            (Ok(named), Some(found)) => types.push((named, found.to_owned())),
+            (Ok(_), None) => {}
+            (Err(error), _) => {
+                let message = format!("the name {name:?} {error}");
+                faults.note(Place::File(extension.span().start), message);
+            }
         }
     }
     types

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::file::{File, Location, Scope};
+use super::file::{File, Location, Scope, TypedName};
 use super::section::Faults;
 use super::value::CHARSET_OFF;
 use super::writing::{Rules, WritableRoots};
@@ -204,10 +204,13 @@ impl Places<'_> {
                 charset => types.charset(charset),
             };
         }
-        for (extension, content_type) in
+        for (name, content_type) in
             self.top.types.iter().chain(scope.iter().flat_map(|it| &it.types))
         {
-            types = types.set(extension, content_type);
+            types = match name {
+                TypedName::Extension(extension) => types.set(extension, content_type),
+                TypedName::Matching(pattern) => types.set_matching(pattern.clone(), content_type),
+            };
         }
         let symlinks = scopes().find_map(|it| it.symlinks).unwrap_or_default();
         let dotfiles = scopes().find_map(|it| it.dotfiles).unwrap_or(Dotfiles::Deny);

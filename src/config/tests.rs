@@ -436,3 +436,39 @@ fn to_reload_needs_an_application() {
     let config = load(Some(&path), &overrides).expect("there is one");
     assert_eq!(config.server.applications()[0].reload, crate::site::Reload::OnChange);
 }
+
+#[test]
+fn types_are_for_extensions_names_and_patterns() {
+    let (file, faults) = File::read(
+        "[types]\n\
+         log = \"text/plain\"\n\
+         apple-app-site-association = \"application/json\"\n\
+         \"*.tar.gz\" = \"application/x-gtar\"\n\
+         \"/.well-known/*\" = \"application/json\"\n",
+    );
+    assert_eq!(faults.list, []);
+    assert_eq!(file.scope.types.len(), 4);
+}
+
+#[test]
+fn a_pattern_that_matches_nothing_is_refused_with_its_place() {
+    let folder = Folder::new("patterns");
+    let errors = folder.errors(
+        "[types]\n\
+         \"a/*\" = \"text/plain\"\n\
+         \"/a/\" = \"text/plain\"\n\
+         \"*.{a,b}\" = \"text/plain\"\n\
+         \"/a/../b\" = \"text/plain\"\n",
+    );
+    assert_eq!(
+        errors,
+        [
+            "httpd.toml:2:1: the name \"a/*\" holds a slash: a pattern for a path begins with one",
+            "httpd.toml:3:1: the name \"/a/\" ends with a slash: end it with /* for the files in a \
+             directory",
+            "httpd.toml:4:1: the name \"*.{a,b}\" holds '{': the only wildcards are *, ** and ?",
+            "httpd.toml:5:1: the name \"/a/../b\" matches nothing: no path holds \"//\", \"/./\" or \
+             \"/../\"",
+        ]
+    );
+}

@@ -1,8 +1,10 @@
-//! Which `Content-Type` a file has, going by the extension of its name.
+//! Which `Content-Type` a file has, going by its name: mostly by the extension.
 //!
 //! It must never know what is in the file, or who asks.
 
+use super::NamePattern;
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 /// What the operator says about content types, on top of what is known anyway.
@@ -17,8 +19,10 @@ use std::collections::HashMap;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Types {
-    /// By extension in lower case.
+    /// By extension, or by the whole name of a file without one, in lower case.
     overrides: HashMap<String, String>,
+    /// The longest first.
+    patterns: Vec<(NamePattern, String)>,
     charset: Charset,
 }
 
@@ -41,11 +45,21 @@ impl Types {
         Types::default()
     }
 
-    /// Sets the content type of an extension, in any case and with or without its dot. It is sent as
-    /// it stands here, without control characters; no charset is added.
+    /// Sets the content type of an extension, in any case and with or without its dot, and of files
+    /// without an extension that have this name. It is sent as it stands here, without control
+    /// characters; no charset is added.
     pub fn set(mut self, extension: &str, content_type: &str) -> Types {
         let extension = extension.strip_prefix('.').unwrap_or(extension).to_ascii_lowercase();
         self.overrides.insert(extension, without_controls(content_type));
+        self
+    }
+
+    /// Sets the content type of all files whose name or path matches, whatever their extension.
+    /// Where several patterns match, the longest counts.
+    pub fn set_matching(mut self, pattern: NamePattern, content_type: &str) -> Types {
+        self.patterns.retain(|(other, _)| *other != pattern);
+        self.patterns.push((pattern, without_controls(content_type)));
+        self.patterns.sort_by_key(|(pattern, _)| Reverse(pattern.as_str().len()));
         self
     }
 
@@ -64,9 +78,14 @@ impl Types {
 
     /// The content type of a file of this name, which may be a path and hold any bytes.
     pub fn content_type(&self, name: &[u8]) -> Cow<'_, str> {
+        if let Some((_, content_type)) = self.patterns.iter().find(|(it, _)| it.matches(name)) {
+            return content_type.into();
+        }
         let extension = extension(name).map(str::to_ascii_lowercase);
         let Some(extension) = extension else {
-            return UNKNOWN.into();
+            let whole = last_component(name).to_ascii_lowercase();
+            let known = str::from_utf8(&whole).ok().and_then(|whole| self.overrides.get(whole));
+            return known.map_or(UNKNOWN, String::as_str).into();
         };
         if let Some(content_type) = self.overrides.get(&extension) {
             return content_type.into();
@@ -87,9 +106,13 @@ impl Types {
 /// What follows the last dot of the last component. A dot at its beginning hides the file and begins
 /// no extension.
 fn extension(name: &[u8]) -> Option<&str> {
-    let name = name.rsplit(|&byte| byte == b'/').next()?;
+    let name = last_component(name);
     let dot = memchr::memrchr(b'.', name).filter(|&dot| dot > 0)?;
     str::from_utf8(&name[dot + 1..]).ok()
+}
+
+fn last_component(path: &[u8]) -> &[u8] {
+    path.rsplit(|&byte| byte == b'/').next().unwrap_or_default()
 }
 
 fn known(extension: &str) -> &'static str {
@@ -188,6 +211,32 @@ const CORRECTIONS: [(&str, &str); 26] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_or_a_pattern_counts_more_than_the_extension() {
+        let pattern = |text| NamePattern::new(text).expect("it is one");
+        let types = Types::new()
+            .set("apple-app-site-association", "application/json")
+            .set("license", "text/plain")
+            .set("gz", "application/gzip")
+            .set_matching(pattern("/.well-known/*"), "text/x-old")
+            .set_matching(pattern("/.well-known/*"), "application/jrd+json")
+            .set_matching(pattern("/.well-known/*.txt"), "text/plain; charset=utf-8")
+            .set_matching(pattern("*.tar.gz"), "application/x-gtar");
+        for (path, content_type) in [
+            ("apple-app-site-association", "application/json"),
+            ("a/apple-app-site-association", "application/json"),
+            ("LICENSE", "text/plain"),
+            ("a.LICENSE", "text/plain"),
+            (".well-known/webfinger", "application/jrd+json"),
+            (".well-known/security.txt", "text/plain; charset=utf-8"),
+            ("a/.well-known/webfinger", UNKNOWN),
+            ("a.tar.gz", "application/x-gtar"),
+            ("a.gz", "application/gzip"),
+        ] {
+            assert_eq!(types.content_type(path.as_bytes()), content_type, "{path}");
+        }
+    }
 
     #[test]
     fn the_corrections_are_sorted() {

@@ -1,0 +1,160 @@
+//! Patterns for the names of files: `robots.txt`, `*.tar.gz`, `/.well-known/*`.
+//!
+//! It must never know what a match is good for.
+
+use std::fmt;
+
+/// A pattern for the name of a file, or for its path if it begins with a slash.
+///
+/// `?` is any one character of a name, `*` any number of them, `**` any number that may include
+/// slashes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamePattern {
+    text: String,
+}
+
+/// Why a text is no pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NamePatternError {
+    Empty,
+    /// It holds a slash but does not begin with one.
+    NotFromTheRoot,
+    /// It ends with a slash.
+    Directory,
+    /// It holds `//`, `/./` or `/../`.
+    NoPath,
+    /// It holds a character that other tools take for a wildcard.
+    Unsupported(char),
+}
+
+impl fmt::Display for NamePatternError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NamePatternError::Empty => formatter.write_str("is empty"),
+            NamePatternError::NotFromTheRoot => {
+                formatter.write_str("holds a slash: a pattern for a path begins with one")
+            }
+            NamePatternError::Directory => formatter
+                .write_str("ends with a slash: end it with /* for the files in a directory"),
+            NamePatternError::NoPath => {
+                formatter.write_str("matches nothing: no path holds \"//\", \"/./\" or \"/../\"")
+            }
+            NamePatternError::Unsupported(character) => {
+                write!(formatter, "holds {character:?}: the only wildcards are *, ** and ?")
+            }
+        }
+    }
+}
+
+impl std::error::Error for NamePatternError {}
+
+impl NamePattern {
+    /// # Errors
+    /// When no file could match it, or it means something else elsewhere.
+    pub fn new(text: &str) -> Result<NamePattern, NamePatternError> {
+        let from_root = text.strip_prefix('/');
+        if text.is_empty() || text == "/" {
+            Err(NamePatternError::Empty)
+        } else if let Some(character) = text.chars().find(|it| "[]{}\\\0".contains(*it)) {
+            Err(NamePatternError::Unsupported(character))
+        } else if from_root.is_none() && text.contains('/') {
+            Err(NamePatternError::NotFromTheRoot)
+        } else if text.ends_with('/') {
+            Err(NamePatternError::Directory)
+        } else if from_root.unwrap_or(text).split('/').any(|it| matches!(it, "" | "." | "..")) {
+            Err(NamePatternError::NoPath)
+        } else {
+            Ok(NamePattern { text: text.to_owned() })
+        }
+    }
+
+    /// The pattern as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether a file at this path beneath the root, without a leading slash, is meant.
+    pub fn matches(&self, path: &[u8]) -> bool {
+        match self.text.strip_prefix('/') {
+            Some(pattern) => matches(pattern.as_bytes(), path),
+            None => {
+                let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+                matches(self.text.as_bytes(), name)
+            }
+        }
+    }
+}
+
+/// Takes time in proportion to both lengths, whatever the pattern.
+fn matches(pattern: &[u8], text: &[u8]) -> bool {
+    // Which beginnings of the text match the pattern so far, by their length.
+    let mut reached = vec![false; text.len() + 1];
+    reached[0] = true;
+    let mut rest = pattern;
+    while let Some((&wildcard, after)) = rest.split_first() {
+        rest = after;
+        if wildcard == b'*' {
+            let crosses = rest.first() == Some(&b'*');
+            rest = rest.strip_prefix(b"*").unwrap_or(rest);
+            for at in 1..=text.len() {
+                reached[at] |= reached[at - 1] && (crosses || text[at - 1] != b'/');
+            }
+        } else {
+            for at in (1..=text.len()).rev() {
+                let byte = text[at - 1];
+                let fits = if wildcard == b'?' { byte != b'/' } else { byte == wildcard };
+                reached[at] = reached[at - 1] && fits;
+            }
+            reached[0] = false;
+        }
+    }
+    reached[text.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_matches_names_or_from_the_root_paths() {
+        for (pattern, path, is_match) in [
+            ("LICENSE", "LICENSE", true),
+            ("LICENSE", "a/LICENSE", true),
+            ("LICENSE", "LICENSE.txt", false),
+            ("*.tar.gz", "a/b.tar.gz", true),
+            ("*.tar.gz", "b.gz", false),
+            ("a?c", "abc", true),
+            ("a?c", "ac", false),
+            ("/.well-known/*", ".well-known/apple-app-site-association", true),
+            ("/.well-known/*", ".well-known/a/b", false),
+            ("/.well-known/**", ".well-known/a/b", true),
+            ("/.well-known/*", "a/.well-known/b", false),
+            ("/a/*/c", "a/b/c", true),
+            ("/a/*/c", "a/b/b/c", false),
+            ("/a/**/c", "a/b/b/c", true),
+            ("/a*", "a", true),
+            ("*", "", true),
+            ("*a*a*a*a*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false),
+        ] {
+            let pattern = NamePattern::new(pattern).expect("it is one");
+            assert_eq!(pattern.matches(path.as_bytes()), is_match, "{pattern:?} {path}");
+        }
+    }
+
+    #[test]
+    fn what_matches_nothing_is_no_pattern() {
+        for (text, error) in [
+            ("", NamePatternError::Empty),
+            ("/", NamePatternError::Empty),
+            ("a/b", NamePatternError::NotFromTheRoot),
+            ("/a/", NamePatternError::Directory),
+            ("/a//b", NamePatternError::NoPath),
+            ("/../b", NamePatternError::NoPath),
+            ("/a/[bc]", NamePatternError::Unsupported('[')),
+            ("*.{a,b}", NamePatternError::Unsupported('{')),
+            ("a\\*", NamePatternError::Unsupported('\\')),
+        ] {
+            assert_eq!(NamePattern::new(text), Err(error), "{text}");
+        }
+    }
+}
