@@ -60,6 +60,12 @@
 //! cache is asked to look again first. [`site::Freshness`] is that knowledge; it costs no call on
 //! a keep-alive request.
 //!
+//! **Whatever strangers ask for costs what it comes to.** All paths beneath a missing name share one
+//! answer in the cache, kept under the first name that is missing; names and paths that no file can
+//! have are not kept at all. Keys stand in the order of their bytes, so that a change of a directory
+//! finds what lies beneath it as a range; much that has to go is condemned at once and removed in
+//! portions. The bound of bytes covers keys, tables, and notes of what each answer rests on.
+//!
 //! **A second server on a taken port is refused** although every worker has a listener of its own:
 //! the first bind of an address goes without `SO_REUSEPORT` ([`sys::socket::bind_tcp`]).
 //! The listeners belong to the whole server and outlive the workers; a worker that stops empties

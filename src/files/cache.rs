@@ -49,6 +49,8 @@ pub struct OpenFiles {
     /// What is being found out, so that a change in the midst of it is noticed.
     sought: Option<Key>,
     sought_is: Sought,
+    /// Why what was sought last is not served, where it is not just missing.
+    refusal: Option<&'static str>,
     /// How many answers have gone, or were not kept, since directories were looked through.
     gone: usize,
 }
@@ -74,6 +76,7 @@ impl OpenFiles {
             key: Vec::new(),
             sought: None,
             sought_is: Sought::Undisturbed,
+            refusal: None,
             gone: 0,
         }
     }
@@ -108,17 +111,34 @@ impl OpenFiles {
         {
             return entry.answer.found();
         }
-        if !key::leads_somewhere(path) || self.has_missing_directory(now) {
+        if !key::leads_somewhere(path) {
+            self.refusal = Some("no file that is served can have this path");
+            return self.refuse(root, path, OpenError::NotFound);
+        }
+        if self.has_missing_directory(now) {
             return Err(OpenError::NotFound);
         }
         match self.look_again(root, path, now, disk) {
             Some(file) => Ok(Found::File(file)),
             None => {
+                self.refusal = None;
                 let found = self.find_out(root, path, now, disk);
                 self.clear_up();
-                found
+                found.or_else(|error| self.refuse(root, path, error))
             }
         }
+    }
+
+    /// Tells the operator why something is not served that seems to be there. What is known already
+    /// is not told again.
+    fn refuse(&mut self, root: &Root, path: &[u8], error: OpenError) -> Result<Found, OpenError> {
+        if let OpenError::NotFound | OpenError::Forbidden = error
+            && let Some(reason) = self.refusal.take()
+        {
+            let (root, path) = (root.path().display(), path.escape_ascii());
+            log::debug!("\"{path}\" in {root} is not served: {reason}");
+        }
+        Err(error)
     }
 
     /// Whether a directory on the way to what is sought is known not to be there.
@@ -215,6 +235,7 @@ impl OpenFiles {
                     }
                     Cause::Exhausted if self.give_back_descriptors(usize::MAX) > 0 => {}
                     _ => {
+                        self.refusal = file::refusal(&error);
                         let error = OpenError::from(error);
                         return self.known_still(key, &error).unwrap_or(Err(error));
                     }
@@ -287,7 +308,7 @@ impl OpenFiles {
 
     /// What an attempt to open has found; contents that are known already are not read again.
     fn answer(
-        &self,
+        &mut self,
         search: &Search<'_>,
         opened: io::Result<OwnedFd>,
         contents_bytes_max: u64,
@@ -296,6 +317,7 @@ impl OpenFiles {
         let open = match opened {
             Ok(open) => open,
             Err(error) if matches!(Cause::of(&error), Cause::Missing | Cause::Link) => {
+                self.refusal = file::refusal(&error);
                 return Ok(Some(Answer::Nothing));
             }
             Err(error) => return Err(error),
@@ -304,7 +326,10 @@ impl OpenFiles {
         match identity.kind {
             Kind::Directory => return Ok(Some(Answer::Directory)),
             Kind::File => {}
-            Kind::Link | Kind::Other => return Ok(Some(Answer::Nothing)),
+            Kind::Link | Kind::Other => {
+                self.refusal = Some("it is neither a file nor a directory");
+                return Ok(Some(Answer::Nothing));
+            }
         }
         if let Some(Answer::File(known)) = self.store.peek(search.key).map(|entry| &entry.answer)
             && known.is_settled()

@@ -59,9 +59,10 @@ pub(super) fn is_within(key: &[u8], directory: &[u8]) -> bool {
 }
 
 /// Whether an answer that is kept under `other` is the answer of `key`: both are one, or `other` is
-/// that of a directory on the way which is not there.
+/// that of a directory on the way, or of the root, which is not there.
 pub(super) fn rests_on(key: &[u8], other: &[u8]) -> bool {
-    key == other || other.ends_with(b"/") && key.starts_with(other)
+    let is_directory = other.len() == ROOT_BYTES || other.ends_with(b"/");
+    key == other || is_directory && key.starts_with(other)
 }
 
 /// The bounds, in the order of bytes, between which lies whatever is beneath this directory.

@@ -205,7 +205,7 @@ impl Task {
         };
         let of_this = |error| Refusal::File(filename.clone(), error);
         let name = name_from_client(&filename).map_err(WriteError::Name).map_err(of_this)?;
-        if self.dotfiles == Dotfiles::Deny && name.starts_with(b".") {
+        if self.dotfiles.hides_name(name) {
             return Err(Refusal::Hidden(name.to_vec()));
         }
         let differing = differing(name, |name| before.iter().any(|it| it.name == name));

@@ -20,7 +20,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Whether names that begin with a dot are served.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Dotfiles {
-    /// 404 for any path with such a segment, but for `/.well-known/` (RFC 8615).
+    /// 404 for any path with such a segment, but for `/.well-known/` (RFC 8615). A name of dots
+    /// alone, such as `...`, hides nothing: it is served.
     #[default]
     Deny,
     Allow,
@@ -40,6 +41,11 @@ impl Dotfiles {
     /// Whether a path is one that nobody may see.
     pub(super) fn hides(self, path: &[u8]) -> bool {
         self == Dotfiles::Deny && has_dotfile(path)
+    }
+
+    /// Whether a name is one that nobody may see.
+    pub(super) fn hides_name(self, name: &[u8]) -> bool {
+        self == Dotfiles::Deny && is_dotfile(name)
     }
 }
 
@@ -140,6 +146,7 @@ impl Handler for StaticFiles {
     fn answer(&self, request: &Request<'_>, desk: &mut Desk<'_>) -> Answer {
         let path = self.mapping.path_of(request);
         if self.dotfiles.hides(path) {
+            log::debug!("{} is not served: it is a dotfile, or below one", path.escape_ascii());
             return Response::new(Status::NOT_FOUND).into();
         }
         let relative = path.strip_prefix(b"/").unwrap_or(path);
@@ -316,9 +323,16 @@ fn has_dotfile(path: &[u8]) -> bool {
     });
     let after = rest.get(1..).unwrap_or_default();
     // No early way out: the compiler then looks at many bytes at once.
-    rest.iter()
+    let may_have = rest
+        .iter()
         .zip(after)
-        .fold(false, |found, (&byte, &next)| found | (byte == b'/') & (next == b'.'))
+        .fold(false, |found, (&byte, &next)| found | (byte == b'/') & (next == b'.'));
+    may_have && rest.split(|&byte| byte == b'/').any(is_dotfile)
+}
+
+/// Whether a name begins with a dot and is more than dots.
+fn is_dotfile(name: &[u8]) -> bool {
+    name.starts_with(b".") && name.iter().any(|&byte| byte != b'.')
 }
 
 #[cfg(test)]
@@ -334,10 +348,20 @@ mod tests {
             "/.well-known/.x",
             "/.well-known",
             "/a/.well-known/x",
+            "/..a",
+            "/...a/b",
         ] {
             assert!(has_dotfile(hidden.as_bytes()), "{hidden}");
         }
-        for open in ["/", "/a.b", "/a/b..c", "/.well-known/acme-challenge/x", "/.well-known/"] {
+        for open in [
+            "/",
+            "/...",
+            "/a/..../b",
+            "/a.b",
+            "/a/b..c",
+            "/.well-known/acme-challenge/x",
+            "/.well-known/",
+        ] {
             assert!(!has_dotfile(open.as_bytes()), "{open}");
         }
     }

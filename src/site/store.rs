@@ -103,7 +103,11 @@ impl Store {
     /// The path of the file beneath the root, if it is not hidden.
     pub(super) fn path<'r>(&self, request: &'r Request<'_>) -> Option<&'r [u8]> {
         let path = self.mapping.path_of(request);
-        (!self.dotfiles.hides(path)).then(|| path.strip_prefix(b"/").unwrap_or(path))
+        if self.dotfiles.hides(path) {
+            log::debug!("{} cannot be changed: it is a dotfile, or below one", path.escape_ascii());
+            return None;
+        }
+        Some(path.strip_prefix(b"/").unwrap_or(path))
     }
 
     /// The path that a PUT stores at, if the request is one that can be done at all.

@@ -113,6 +113,21 @@ impl Cause {
     }
 }
 
+/// Why the kernel did not open what may well be there, in words; `None` where nothing is there, or
+/// the error says more than these words.
+pub fn refusal(error: &io::Error) -> Option<&'static str> {
+    Some(match Errno::from_io_error(error)? {
+        Errno::XDEV => "a symbolic link leads out of the root",
+        Errno::LOOP => "a symbolic link is not to be followed, or leads round in a circle",
+        Errno::NXIO | Errno::NODEV => "it is a socket or a device",
+        Errno::NAMETOOLONG => "its name or path is too long",
+        Errno::ACCESS | Errno::PERM => {
+            "the server lacks the permission to read it, or to search a directory on the way"
+        }
+        _ => return None,
+    })
+}
+
 /// Which version of which file this is.
 pub fn identity(file: BorrowedFd<'_>) -> io::Result<Identity> {
     Ok(identity_of(&fs::fstat(file)?))

@@ -3,6 +3,7 @@
 mod blocked;
 mod processes;
 mod program;
+mod refusals;
 mod terminal;
 
 use std::fs;

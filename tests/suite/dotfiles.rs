@@ -9,7 +9,10 @@ fn serve(dotfiles: Dotfiles) -> TestServer {
         .file(".env", "secret")
         .file(".git/config", "secret")
         .file("a/.htpasswd", "secret")
-        .file("...", "secret")
+        .file("..data/a", "secret")
+        .file("...", "open")
+        .file("a/....", "open")
+        .file("..../b", "open")
         .file(".well-known/acme-challenge/token", "open")
         .file(".well-known/.hidden", "secret")
         .file("a/.well-known/x", "secret")
@@ -20,7 +23,7 @@ fn serve(dotfiles: Dotfiles) -> TestServer {
 #[test]
 fn a_dotfile_is_not_found() {
     let server = serve(Dotfiles::Deny);
-    for target in ["/.env", "/a/.htpasswd", "/..."] {
+    for target in ["/.env", "/a/.htpasswd", "/..data/a", "/..data"] {
         server.get(target).send().expect(404);
     }
 }
@@ -65,6 +68,33 @@ fn a_well_known_directory_elsewhere_is_hidden() {
 #[test]
 fn a_dot_within_a_name_hides_nothing() {
     serve(Dotfiles::Deny).get("/a.b/c.d").send().expect(200);
+}
+
+/// Nobody hides anything behind a name of dots alone.
+#[test]
+fn three_dots_and_more_are_a_name_like_others() {
+    let server = serve(Dotfiles::Deny);
+    for target in ["/...", "/a/....", "/..../b", "/%2e..", "/a/%2e%2e%2e%2e"] {
+        server.get(target).send().expect(200).body("open");
+    }
+    for target in ["/.", "/..", "/a/.."] {
+        let reply = server.get(target).send();
+        assert!([400, 404].contains(&reply.status), "{target}: {reply:?}");
+    }
+}
+
+#[test]
+fn three_dots_and_more_are_a_name_that_can_be_stored_and_removed() {
+    let server = crate::support::writable::serve();
+    for target in ["/...", "/d/....", "/d/%2e%2e%2e"] {
+        server.request("PUT", target).content("it").send().expect(201);
+        server.get(target).send();
+        server.request("DELETE", target).send().expect(204);
+    }
+    for target in ["/..a", "/.a"] {
+        let reply = server.request("PUT", target).content("it").send();
+        assert!([403, 404].contains(&reply.status), "{target}: {reply:?}");
+    }
 }
 
 #[test]

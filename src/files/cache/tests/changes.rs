@@ -436,7 +436,7 @@ fn a_name_below_a_link_is_there_however_fast_releases_come_and_go() {
                 files.look();
                 match files.find(&root, path.as_bytes(), now, Disk::MayBlock) {
                     Ok(Found::File(_)) => {}
-                    other => panic!("it is always there: {other:?}"),
+                    other => panic!("{path} is always there: {other:?}"),
                 }
             }
         });
