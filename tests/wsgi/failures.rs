@@ -96,6 +96,29 @@ fn what_start_response_must_not_be_told_is_a_500() {
 }
 
 #[test]
+fn what_is_logged_has_the_level_that_pythons_logging_gave_it() {
+    let Some(server) = Server::behaviours("") else { return };
+    server.get("/app/logs").expect(200);
+    for (level, words) in [
+        ("[WARN]", "WARNING: without any set-up"),
+        ("[WARN]", "WARNING:shop:basic"),
+        ("[INFO]", "INFO in shop: as Flask writes it"),
+        ("[ERROR]", "2024-01-02 03:04:05,678 - shop.cart - ERROR - with name and time"),
+        ("[ERROR]", "ValueError: WARNING is only a word"),
+    ] {
+        let line = server.logs(words);
+        assert!(line.contains(level) && line.contains("[GET /app/logs]"), "{line}");
+    }
+}
+
+#[test]
+fn what_an_application_prints_steers_no_terminal() {
+    let Some(server) = Server::behaviours("") else { return };
+    server.get("/app/steers").expect(200);
+    server.logs(r"red \x1b[31m, back \r, nothing \x00, clear \x9b");
+}
+
+#[test]
 fn what_an_application_prints_is_logged_with_its_request() {
     let Some(server) = Server::behaviours("") else { return };
     server.get("/app/prints?not=told").expect(200).body("printed\n");

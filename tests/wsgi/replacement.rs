@@ -73,6 +73,58 @@ fn with_reload_a_changed_source_file_is_served_by_itself() {
 }
 
 #[test]
+fn with_reload_the_newest_of_two_edits_of_one_size_in_one_second_is_served() {
+    if !has_python() {
+        return;
+    }
+    let folder = Folder::new();
+    folder.write("apps/part.py", "WORD = 'one'\n");
+    let program = saying("")
+        .replace("b'\\n'", "WORD.encode()")
+        .replace("def ", "from part import WORD\ndef ");
+    folder.write("apps/changing.py", program);
+    let mut command = folder.httpd(&["--reload", "--wsgi", "changing:application"]);
+    command.env_remove("PYTHONDONTWRITEBYTECODE");
+    let server = Server::start(folder, &mut command);
+    assert_eq!(server.text("/"), "one");
+    for word in ["two", "six", "ten", "too"] {
+        server.folder.write("apps/part.py", format!("WORD = '{word}'\n"));
+        until("the new code answers", || (server.text("/") == word).then_some(()));
+    }
+}
+
+#[test]
+fn with_reload_what_is_broken_is_shown_to_the_developer_from_the_first_start_on() {
+    if !has_python() {
+        return;
+    }
+    let folder = Folder::new();
+    folder.write("apps/changing.py", "raise LookupError('<script> & more')\n");
+    let mut command = folder.httpd(&["--reload", "--wsgi", "changing:application"]);
+    let server = Server::start(folder, &mut command);
+    let reply = server.get("/any/path");
+    reply.expect(500).header("Content-Type", "text/html; charset=utf-8");
+    let shown = reply.text();
+    assert!(shown.contains("LookupError: &lt;script&gt; &amp; more"), "{shown}");
+    assert!(shown.contains("changing.py&quot;") || shown.contains("changing.py\""), "{shown}");
+    assert!(!shown.contains("<script>"), "{shown}");
+    server.logs("  | LookupError: <script> & more");
+
+    server.folder.write("apps/changing.py", saying("mended"));
+    until("the mended code answers", || (server.get("/").text() == "mended\n").then_some(()));
+    server.folder.write("apps/changing.py", "import nothing_of_this_name\n");
+    until("the page says why", || {
+        let reply = server.get("/");
+        (reply.status == 500 && reply.text().contains("nothing_of_this_name")).then_some(())
+    });
+    // A module that was missing appears.
+    server.folder.write("apps/nothing_of_this_name.py", "");
+    until("the page says what is missing now", || {
+        server.get("/").text().contains("has no attribute").then_some(())
+    });
+}
+
+#[test]
 fn a_change_while_the_last_one_is_loaded_is_served_too() {
     if !has_python() {
         return;

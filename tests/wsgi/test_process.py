@@ -72,6 +72,16 @@ class Life(unittest.TestCase):
         self.assertEqual((skipped.content, skipped.status), (b"", None))
         self.assertEqual(worker.answer(wanted, reactor=1).status, "200 OK")
 
+    def test_where_an_import_hangs_is_told(self):
+        folder = Folder(late="import time\ntime.sleep(60)\n")
+        self.addCleanup(folder.cleanup)
+        source = harness.adapter().replace(b"LOAD_PATIENCE = 10", b"LOAD_PATIENCE = 0.01")
+        with Worker(folder, "late", source=source) as worker:
+            text = worker.told(b"L")
+            worker.process.kill()
+        self.assertIn("line 2 of %s" % folder.path("late.py"), text)
+        self.assertIn('if __name__ == "__main__":', text)
+
     def test_the_end_of_requests_ends_it_once_all_is_served(self):
         worker = self.worker(threads=2)
         gate = self.gate()

@@ -199,7 +199,7 @@ class Start(unittest.TestCase):
             "async def app(scope, receive, send): pass\n",
             "class A:\n    async def __call__(self, a, b, c): pass\napp = A()\n",
         ):
-            self.assertIn("ASGI", self.refused(self.folder(a=text), "a:app"))
+            self.assertIn("a2wsgi.ASGIMiddleware(app)", self.refused(self.folder(a=text), "a:app"))
 
     def test_a_call_that_fails_is_a_traceback(self):
         text = self.refused(self.folder(a="def create_app(x): pass\n"), "a:create_app()")

@@ -8,6 +8,7 @@
 pub mod gateway;
 pub mod link;
 pub mod orders;
+pub mod printed;
 pub mod process;
 pub mod scoreboard;
 pub mod slot;

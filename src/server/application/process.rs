@@ -4,13 +4,13 @@
 
 use super::link::Link;
 use super::orders::{Orders, ProcessId};
+use super::printed::{Printed, printable_text};
 use super::scoreboard::Scoreboard;
 use crate::site::{Application, Reload};
 use crate::sys::channel::{Channel, DESCRIPTORS_MAX, Received};
-use crate::sys::wait::{is_readable, wait_readable};
+use crate::sys::wait::wait_readable;
 use crate::wsgi::{ADAPTER, BOOT, Token, WINDOW_BYTES, marshal};
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -34,18 +34,15 @@ pub struct Process {
     pub links: Vec<Link>,
 }
 
-/// One of the streams that a program prints to, cut into lines.
-pub struct Printed {
-    pub level: log::Level,
-    pipe: Option<File>,
-    line: Vec<u8>,
-}
-
 /// What a process says of itself.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Said {
     Serves(String),
     CannotServe(String),
+    /// It will serve a page that says so, until a source changes.
+    CannotLoad(String),
+    /// It takes long to import the application.
+    LoadsLong(String),
     SourceChanged(String),
     WantsReplacement(String),
     /// It has ended, or will within a moment.
@@ -110,14 +107,9 @@ impl Process {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()?;
-        let printed = |level, pipe: Option<OwnedFd>| Printed {
-            level,
-            pipe: pipe.map(File::from),
-            line: Vec::new(),
-        };
         let prints = [
-            printed(log::Level::Info, child.stdout.take().map(OwnedFd::from)),
-            printed(log::Level::Error, child.stderr.take().map(OwnedFd::from)),
+            Printed::new(log::Level::Info, child.stdout.take().map(OwnedFd::from)),
+            Printed::new(log::Level::Error, child.stderr.take().map(OwnedFd::from)),
         ];
         let end = crate::sys::process::end_of(&child);
         Ok(Process { id, child, end, control, prints, requests, scoreboard, links })
@@ -126,7 +118,7 @@ impl Process {
     /// What it has said, if anything. That it has ended it may not say itself: what it has left behind
     /// may hold its sockets.
     pub fn said(&mut self) -> Option<Said> {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
+        let text = |bytes: &[u8]| printable_text(String::from_utf8_lossy(bytes).trim_end());
         match self.control.receive() {
             Ok(Received::Nothing) => {
                 matches!(self.child.try_wait(), Ok(Some(_))).then_some(Said::Ended)
@@ -134,6 +126,8 @@ impl Process {
             Ok(Received::Message(message)) => match message.bytes.split_first()? {
                 (b'R', rest) => Some(Said::Serves(text(rest))),
                 (b'F', rest) => Some(Said::CannotServe(text(rest))),
+                (b'B', rest) => Some(Said::CannotLoad(text(rest))),
+                (b'L', rest) => Some(Said::LoadsLong(text(rest))),
                 (b'C', rest) => Some(Said::SourceChanged(text(rest))),
                 (b'E', rest) => Some(Said::WantsReplacement(text(rest))),
                 _ => None,
@@ -187,37 +181,9 @@ impl Process {
 
     /// What to wait for.
     pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        let pipes = self.prints.iter().filter_map(|printed| printed.pipe.as_ref());
+        let pipes = self.prints.iter().filter_map(Printed::descriptor);
         let ends = self.end.iter().map(AsFd::as_fd);
-        [self.control.as_fd()].into_iter().chain(ends).chain(pipes.map(AsFd::as_fd))
-    }
-}
-
-impl Printed {
-    /// The lines that have been printed whole; at the end, what is left.
-    pub fn lines(&mut self) -> Vec<String> {
-        let mut lines = Vec::new();
-        let mut buffer = [0; 4096];
-        while let Some(pipe) = &mut self.pipe
-            && is_readable(pipe.as_fd())
-        {
-            match pipe.read(&mut buffer) {
-                Ok(0) | Err(_) => self.pipe = None,
-                Ok(count) => self.line.extend_from_slice(&buffer[..count]),
-            }
-            while let Some(end) = memchr::memchr(b'\n', &self.line) {
-                let line: Vec<u8> = self.line.drain(..=end).collect();
-                lines.push(String::from_utf8_lossy(&line[..end]).into_owned());
-            }
-            if self.line.len() > LINE_BYTES_MAX || self.pipe.is_none() && !self.line.is_empty() {
-                lines.push(String::from_utf8_lossy(&self.line).into_owned());
-                self.line.clear();
-            }
-            if lines.len() > LINES_AT_ONCE_MAX {
-                break;
-            }
-        }
-        lines
+        [self.control.as_fd()].into_iter().chain(ends).chain(pipes)
     }
 }
 
@@ -252,9 +218,3 @@ const _: () = assert!(DESCRIPTORS_PER_MESSAGE <= DESCRIPTORS_MAX);
 
 /// What the adapter believes of the sockets is so.
 const _: () = assert!(crate::wsgi::MESSAGE_BYTES_MAX == crate::sys::channel::MESSAGE_BYTES_MAX);
-
-/// A longer line is cut.
-const LINE_BYTES_MAX: usize = 16 * 1024;
-
-/// So that a program that prints without end does not keep its slot from anything else.
-const LINES_AT_ONCE_MAX: usize = 1000;

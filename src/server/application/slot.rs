@@ -6,6 +6,7 @@
 
 use super::link::News;
 use super::orders::{Order, Orders, ProcessId};
+use super::printed::Printed;
 use super::process::{Process, Said};
 use crate::server::backoff::Backoff;
 use crate::server::mailbox::{Letter, Mailbox};
@@ -104,7 +105,9 @@ impl Slot {
         let orders = [self.orders.woken()];
         let descriptors: Vec<_> =
             orders.into_iter().chain(self.processes().flat_map(Process::descriptors)).collect();
-        let due = self.leaving.iter().map(|(_, until)| *until).chain(self.start_at).min();
+        let lost = self.processes().flat_map(|it| &it.prints).filter_map(Printed::due);
+        let due = self.leaving.iter().map(|(_, until)| *until).chain(self.start_at);
+        let due = due.chain(lost).min();
         let mut time = due.map(|due| due.saturating_duration_since(Instant::now()));
         if self.application.memory_bytes_max > 0 {
             time = Some(time.unwrap_or(MEMORY_LOOK).min(MEMORY_LOOK));
@@ -223,6 +226,12 @@ impl Slot {
             let serves = self.current.as_ref().is_some_and(|current| current.id == id);
             match words {
                 Said::Serves(story) => self.serves(id, story),
+                Said::CannotLoad(reason) => {
+                    log::error!(
+                        "{name}: a page shows what is wrong until that is mended: {reason}"
+                    );
+                }
+                Said::LoadsLong(why) => log::warn!("{name}: {why}"),
                 Said::CannotServe(reason) => self.cannot_serve(id, reason),
                 // Those that are leaving see changes, too, and have been replaced for whatever they want.
                 Said::SourceChanged(_) | Said::WantsReplacement(_) if !serves => {}
@@ -340,9 +349,9 @@ fn post(mailbox: &Mailbox, application: &Arc<Application>, news: News) {
 }
 
 fn tell_prints(name: &str, process: &mut Process) {
+    let now = Instant::now();
     for printed in &mut process.prints {
-        let level = printed.level;
-        for line in printed.lines() {
+        for (level, line) in printed.lines(now) {
             log::log!(level, "{name}: {line}");
         }
     }

@@ -36,7 +36,9 @@ def load(target):
         raise Unusable("%s is not callable, but of type %s" % (told, type(found).__name__))
     code = getattr(found, "__code__", None) or getattr(type(found).__call__, "__code__", None)
     if code and code.co_flags & 0x80:  # CO_COROUTINE
-        raise Unusable("%s is async: an ASGI application, not a WSGI one" % told)
+        text = "%s is async: an ASGI application, not a WSGI one; run it with an ASGI server "
+        text += "(uvicorn, hypercorn), or wrap it: a2wsgi.ASGIMiddleware(%s)"
+        raise Unusable(text % (told, name))
     # A class or an object may be an application in more ways than can be seen.
     if type(found).__name__ == "function" and code.co_argcount < 2 and not code.co_flags & 0x04:
         text = "%s takes no environ and start_response; if it makes the application, say %s()"

@@ -6,11 +6,13 @@ must never know answers or sockets. Standard library only, Python 3.8 and later,
 
 import io
 import os
+import re
 import threading
 import traceback
 from _thread import get_ident
 
 NAME = "httpd-wsgi"  # what the adapter was compiled as
+PATH_LIMIT = 100  # how many characters of a path stand before each line
 LINE_LIMIT = 16 * 1024  # how many bytes of a line may wait for its end
 
 
@@ -18,6 +20,7 @@ class Lines(io.BufferedIOBase):
     """Descriptor 1 or 2, written in whole lines, each named after the request its thread serves."""
 
     serving = {}  # the environ of each thread that serves, by the thread's identity
+    tracing = set()  # who is writing a traceback, by descriptor and thread
     begun = {}  # lines whose end did not come yet, by descriptor and thread
     turn = threading.RLock()  # for a pipe keeps only short writes whole
 
@@ -47,7 +50,17 @@ class Lines(io.BufferedIOBase):
     def emit(key, lines):
         descriptor, thread = key
         mark = mark_of(Lines.serving.get(thread))
-        data = mark + lines.replace(b"\n", b"\n" + mark) + b"\n"
+        found = find_level(lines)
+        level = LEVELS[found.group(1) or found.group(2)] if found else b""
+        data = b""
+        for line in lines.split(b"\n"):
+            # A traceback is one thing: its first and its last line say what it belongs to.
+            if line == TRACEBACK:
+                Lines.tracing.add(key)
+            elif not line.startswith(b" "):
+                Lines.tracing.discard(key)
+            inside = key in Lines.tracing and line != TRACEBACK
+            data += level + (b"| " if inside and mark else mark) + line + b"\n"
         try:
             with Lines.turn:
                 while data:
@@ -66,11 +79,23 @@ class Lines(io.BufferedIOBase):
         return io.TextIOWrapper(self, "utf-8", "backslashreplace", "\n", True, write_through=True)
 
 
+# What logging names a line, where it commonly does: first, or behind a time and a name. Passed on as
+# syslog does, before the line, so that httpd need not guess.
+LEVELS = {b"DEBUG": b"<7>", b"INFO": b"<6>", b"WARNING": b"<4>", b"ERROR": b"<3>", b"CRITICAL": b"<2>"}
+find_level = re.compile(
+    rb"\W{0,3}(%s)\b|\W?\d[-\d:., TZ+/]*\W{0,3}(?:[\w.]+[\s:-]{1,3}){0,2}\W?(%s)\b"
+    % ((b"|".join(LEVELS),) * 2)
+).match
+TRACEBACK = b"Traceback (most recent call last):"
+
+
 def mark_of(environ):
     if environ is None:
         return b""
     path = "%s%s" % (environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", ""))
     path = path.encode("latin-1", "replace").decode("utf-8", "backslashreplace")
+    if len(path) > PATH_LIMIT:
+        path = path[:PATH_LIMIT] + "\u2026"
     text = "[%s %s] " % (environ.get("REQUEST_METHOD"), path)
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text).encode()
 
@@ -80,7 +105,7 @@ def complain(text):
 
 
 def warn(text):
-    complain("httpd: %s\n" % text)
+    complain("WARNING: httpd: %s\n" % text)
 
 
 def trace_of(error):

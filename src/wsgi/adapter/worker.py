@@ -7,8 +7,10 @@ an answer leaves on the socket of the reactor that asked.
 
 import atexit
 import faulthandler
+import importlib.machinery
 import io
 import itertools
+import logging
 import marshal
 import mmap
 import os
@@ -27,6 +29,10 @@ TEXT_LIMIT = 64 * 1024  # bytes of what is told to httpd
 STOP_LIMIT = 30  # seconds to finish once httpd is gone
 SCAN_PERIOD = 0.5  # seconds between looks at the sources, …
 SCAN_LIMIT = 5000  # … and how many are looked at
+
+
+LOAD_PATIENCE = 10  # seconds until it is told that importing takes long
+LOAD_ENDED = threading.Event()
 
 
 class Server(threading.Thread):
@@ -178,10 +184,11 @@ class Worker:
         os.register_at_fork(before=hold, after_in_parent=release, after_in_child=self.leave)
         for index in range(self.threads):
             Server(index, self).start()
+        self.tell(b"R", told)
+        # What these tell counts of a process that serves.
         for wanted, work in ((self.lifetime, self.watch_age), (self.reload, self.watch_sources)):
             if wanted:
                 threading.Thread(target=work, daemon=True).start()
-        self.tell(b"R", told)
         try:
             while self.control.recv(MESSAGE):
                 pass
@@ -230,16 +237,15 @@ class Worker:
 
     def watch_sources(self):
         """Tells of a changed source, once per look however many there are."""
-        known = {}
+        known = LOADED
         while True:
             changed = None
-            for path in sources():
-                try:
-                    time_now = os.stat(path).st_mtime_ns
-                except OSError:
+            for path in {*sources(), *list(known)}:
+                now = version_of(path)
+                if now is None:
                     continue  # being replaced, perhaps
-                if known.setdefault(path, time_now) != time_now:
-                    known[path] = time_now
+                if known.setdefault(path, now) != now:
+                    known[path] = now
                     changed = path
             if changed:
                 self.tell(b"C", changed)
@@ -251,6 +257,78 @@ def sources():
     paths = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
     paths = [path for path in paths if isinstance(path, str) and not is_installed(path)]
     return paths[:SCAN_LIMIT]
+
+
+LOADED = {}  # the version of each source that was read, from before it was read
+
+
+def version_of(path):
+    try:
+        status = os.stat(path)
+        return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
+    except OSError:
+        return None
+
+
+def load_from_sources():
+    """Has modules that are worked on compiled from what is in the file now.
+
+    The bytecode in __pycache__ belongs to any source of that size and that second.
+    """
+    loader = importlib.machinery.SourceFileLoader
+    get_code = loader.get_code
+
+    def get_code_of_source(self, name):
+        path = self.get_filename(name)
+        if is_installed(path):
+            return get_code(self, name)
+        LOADED[path] = version_of(path)
+        return self.source_to_code(self.get_data(path), path)
+
+    loader.get_code = get_code_of_source
+
+
+def page_of(text):
+    """An application that shows the developer why there is no other."""
+    page = PAGE % text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    content = page.encode("utf-8", "backslashreplace")
+    kind, fresh = ("Content-Type", "text/html; charset=utf-8"), ("Cache-Control", "no-store")
+
+    def show_why(environ, start_response):
+        start_response("500 Internal Server Error", [kind, fresh])
+        return [content]
+
+    return show_why
+
+
+PAGE = """<!DOCTYPE html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="color-scheme" content="light dark">
+<title>The application cannot be loaded</title>
+<style>body{font:1.1rem system-ui,sans-serif;margin:2rem}pre{overflow:auto}</style>
+<h1>The application cannot be loaded</h1>
+<pre>%s</pre>
+<p>httpd tries again as soon as a source file changes. Only <code>--reload</code> shows this page.</p>
+</html>
+"""
+
+
+def tell_late_load(worker, main):
+    """Says where the application is while it does not finish importing."""
+    if LOAD_ENDED.wait(LOAD_PATIENCE):
+        return
+    frame = sys._current_frames().get(main)
+    place = ""
+    while frame:
+        path = frame.f_code.co_filename
+        if not (path == NAME or path.startswith("<frozen") or is_installed(path)):
+            place = ", it is at line %d of %s" % (frame.f_lineno, path)
+            break
+        frame = frame.f_back
+    text = "has not been imported after %d s%s; if it serves by itself there (app.run() and the like), "
+    text += 'move that under: if __name__ == "__main__":'
+    worker.tell(b"L", text % (LOAD_PATIENCE, place))
 
 
 is_installed = re.compile(
@@ -316,15 +394,30 @@ def main(control):
         del sys.path[0]  # "" is wherever the application changes to
     if sys.path[:1] != [os.getcwd()]:
         sys.path.insert(0, os.getcwd())
+    # What is printed at no level of its own by an application that did not set up logging.
+    logging.lastResort.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    if worker.reload:
+        load_from_sources()
+        LOADED[os.getcwd()] = version_of(os.getcwd())  # where a missing module would appear
+    late = threading.Thread(target=tell_late_load, args=(worker, get_ident()), daemon=True)
+    late.start()
     try:
         application, told = load(worker.target)
+        LOADED.pop(os.getcwd(), None)
     except BaseException as error:
         text = str(error) if isinstance(error, Unusable) else story(error)
+        is_missing = isinstance(error, (ModuleNotFoundError, Unusable))
         if isinstance(error, ModuleNotFoundError):
             text += which_python()
-        worker.tell(b"F", text)
-        Lines.end()
-        os._exit(3)  # threads that the application started would keep the process
+        if not worker.reload:
+            worker.tell(b"F", text)
+            Lines.end()
+            os._exit(3)  # threads that the application started would keep the process
+        if not is_missing:
+            LOADED.pop(os.getcwd(), None)
+        worker.tell(b"B", text)
+        application, told = page_of(text), "%s cannot be loaded" % worker.target
+    LOAD_ENDED.set()
     worker.serve(application, "Python %s, %s, WSGI" % (sys.version.split()[0], told))
 
 

@@ -7,6 +7,7 @@ wsgiref.validate's validator and the server. Standard library only.
 import ctypes
 import hashlib
 import json
+import logging
 import os
 import sys
 import threading
@@ -379,10 +380,29 @@ def misuse(environ, start_response):
     return MISUSES[shift_path_info(environ)](environ, start_response)
 
 
+def logs(environ, start_response):
+    logging.getLogger("bare").warning("without any set-up")
+    for line in (
+        "WARNING:shop:basic",
+        "[2024-01-02 03:04:05,678] INFO in shop: as Flask writes it",
+        "2024-01-02 03:04:05,678 - shop.cart - ERROR - with name and time",
+        "ValueError: WARNING is only a word",
+    ):
+        print(line, file=sys.stderr)
+    start_response("200 OK", TEXT)
+    return [b""]
+
+
+def steers(environ, start_response):
+    print("red \x1b[31m, back \r, nothing \0, clear \x9b")
+    start_response("200 OK", TEXT)
+    return [b""]
+
+
 NAMES = (
     hello, dump, process, echo, digest, lines, sized, unread, stream, sparse_stream, patient, slow, write, file, file_like,
     generated, closing, raises_first, raises_started, raises_later, recovers, recovers_late, hangs, hangs_later,
-    exits, crashes, leaks, prints, sleeps, repeated, latin, status, silent, short, long, misuse,
+    exits, crashes, leaks, prints, sleeps, repeated, latin, status, silent, short, long, misuse, logs, steers,
 )  # fmt: skip
 BY_NAME = {found.__name__: found for found in NAMES}
 
