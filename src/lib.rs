@@ -223,7 +223,7 @@ pub mod fuzz;
 pub use files::{CacheLimits, Root, Symlinks, Types};
 pub use http::{Cancellation, Headers, Method, Request, Status};
 pub use server::{
-    AccessLog, Address, Format, Handle, Limits, Running, Server, StartError, Workers,
+    AccessLog, Address, Format, Handle, Limits, Running, Server, SocketAccess, StartError, Workers,
 };
 pub use site::{
     Answer, Body, Content, ContentPolicy, Desk, Dotfiles, ErrorBodies, Handler, Location, Mapping,

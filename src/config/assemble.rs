@@ -11,7 +11,7 @@ use super::file::{AccessLog as AccessLogSection, File};
 use super::places::Served;
 use super::section::Faults;
 use super::{Config, Log, Overrides, Place, Terminal, Written, listen, places, reason};
-use crate::server::{AccessLog, Format, Server};
+use crate::server::{AccessLog, Format, Server, SocketAccess};
 
 impl File {
     /// What is served when there is no file: the working directory.
@@ -39,6 +39,11 @@ pub(super) fn assemble(
     let cache = file.cache;
     let Served { site, roots, note } = places::site(&file, overrides, base, faults);
     let server = Server::new(site).workers(workers).limits(limits).cache(cache);
+    let access = SocketAccess::default();
+    let server = server.socket_access(SocketAccess {
+        mode: file.socket_mode.unwrap_or(access.mode),
+        group: file.socket_group,
+    });
     let server =
         listen.iter().fold(server, |server, address| server.listen(address)).access_log(access_log);
     Config { server, processes, stop_timeout, log, roots, note }

@@ -21,6 +21,8 @@ use crate::site::{Dotfiles, ErrorBodies};
 #[derive(Debug, Default)]
 pub(super) struct File {
     pub(super) listen: Option<Vec<Written<String>>>,
+    pub(super) socket_mode: Option<u32>,
+    pub(super) socket_group: Option<u32>,
     pub(super) processes: Option<NonZeroUsize>,
     pub(super) workers: Option<Workers>,
     pub(super) error_bodies: Option<ErrorBodies>,
@@ -140,6 +142,12 @@ fn top_keys() -> Vec<Key<File>> {
             let addresses = faults.take_each(value, Value::written);
             // That none is left is the fault of what was told.
             it.listen = (!addresses.is_empty() || faults.list.len() == told).then_some(addresses);
+        }),
+        Key::new("socket_mode", |it, value, faults| {
+            faults.set(&mut it.socket_mode, value.mode().map(Some));
+        }),
+        Key::new("socket_group", |it, value, faults| {
+            faults.set(&mut it.socket_group, value.group().map(Some));
         }),
         Key::new("processes", |it, value, faults| {
             faults.set(&mut it.processes, read_processes(value).map(Some));

@@ -472,3 +472,17 @@ fn a_pattern_that_matches_nothing_is_refused_with_its_place() {
         ]
     );
 }
+
+#[test]
+fn the_group_of_sockets_is_one_of_this_system() {
+    let folder = Folder::new("group");
+    assert!(
+        folder
+            .errors("root = \"www\"\nsocket_group = \"root\"\nsocket_mode = \"0660\"\n")
+            .is_empty()
+    );
+    let errors =
+        folder.errors("root = \"www\"\nsocket_group = \"nobody-knows-it\"\nsocket_mode = \"rw\"\n");
+    assert_eq!(errors.len(), 2, "{errors:?}");
+    assert!(errors[0].contains("must be a group of this system"), "{errors:?}");
+}

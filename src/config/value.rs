@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::{Fault, Place, Written};
 use crate::files::is_known_charset;
+use crate::sys::socket;
 
 /// A value together with the key that it stands behind, so that each fault names it.
 #[derive(Clone, Copy)]
@@ -131,6 +132,13 @@ impl<'d> Value<'d> {
             Some(Ok(mode)) if mode <= 0o777 && !text.starts_with('+') => Ok(mode),
             _ => Err(self.fault(format_args!("must be {A_MODE}, not {text:?}"))),
         }
+    }
+
+    /// A group of this system, by its name or its number.
+    pub(super) fn group(self) -> Result<u32, Fault> {
+        let name = self.text()?;
+        socket::group(name)
+            .ok_or_else(|| self.fault(format_args!("must be a group of this system, not {name:?}")))
     }
 
     /// A whole number of at least `least`; the top is what the receiving type can hold.

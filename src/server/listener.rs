@@ -3,7 +3,7 @@
 
 use super::address::Address;
 use super::start_error::StartError;
-use crate::sys::socket::{self, Claim};
+use crate::sys::socket::{self, Claim, SocketAccess};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -19,7 +19,9 @@ pub struct Listeners {
     sockets: Vec<Vec<OwnedFd>>,
     /// Of one process.
     workers: usize,
-    unlink: Vec<PathBuf>,
+    /// Files of Unix sockets, each with its identity: by the end, a successor may have put another in
+    /// its place.
+    socket_files: Vec<(PathBuf, Option<(u64, u64)>)>,
     /// Whether another process takes over when this one stops.
     left_to_others: AtomicBool,
 }
@@ -32,12 +34,13 @@ impl Listeners {
     /// The first address that cannot be had, and why.
     pub fn open(
         groups: &[Vec<Address>],
+        access: SocketAccess,
         processes: usize,
         workers: usize,
     ) -> Result<Listeners, StartError> {
         let mut listeners = Listeners::none(workers);
         for group in groups {
-            listeners.bind_group(group, processes * workers)?;
+            listeners.bind_group(group, access, processes * workers)?;
         }
         for (address, sockets) in listeners.addresses.iter().zip(&listeners.sockets) {
             for socket in sockets {
@@ -78,14 +81,19 @@ impl Listeners {
             addresses: Vec::new(),
             sockets: Vec::new(),
             workers,
-            unlink: Vec::new(),
+            socket_files: Vec::new(),
             left_to_others: AtomicBool::new(false),
         }
     }
 
     /// Binds what one written address stands for. Of `localhost` or every interface, a family that
     /// this machine does not have is left out; port 0 becomes the same port in both.
-    fn bind_group(&mut self, group: &[Address], workers: usize) -> Result<(), StartError> {
+    fn bind_group(
+        &mut self,
+        group: &[Address],
+        access: SocketAccess,
+        workers: usize,
+    ) -> Result<(), StartError> {
         let mut port = None;
         let mut failed = None;
         let mut bound = 0;
@@ -101,8 +109,9 @@ impl Listeners {
                         (Address::Tcp(actual), sockets)
                     })
                 }
-                Address::Unix(path) => socket::bind_unix(path).map(|socket| {
-                    self.unlink.push(path.clone());
+                Address::Unix(path) => socket::bind_unix(path, access).map(|socket| {
+                    log::info!("{address}: {}", in_words(access));
+                    self.socket_files.push((path.clone(), socket::file_identity(path)));
                     (address.clone(), vec![socket])
                 }),
             };
@@ -170,11 +179,19 @@ impl Listeners {
 
 impl Drop for Listeners {
     fn drop(&mut self) {
-        for path in &self.unlink {
-            // Gone already is as good.
-            let _ = std::fs::remove_file(path);
+        // The sockets are still open, so that no other file can have the identity of theirs.
+        for (path, identity) in &self.socket_files {
+            if socket::file_identity(path) == *identity {
+                // Gone already is as good.
+                let _ = std::fs::remove_file(path);
+            }
         }
     }
+}
+
+fn in_words(SocketAccess { mode, group }: SocketAccess) -> String {
+    let group = group.map_or(String::new(), |group| format!(", group {group}"));
+    format!("socket_mode = \"{mode:04o}\"{group}: who may write to the file may connect")
 }
 
 fn bind_for_all(wanted: SocketAddr, workers: usize) -> io::Result<(SocketAddr, Vec<OwnedFd>)> {

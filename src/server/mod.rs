@@ -44,6 +44,7 @@ pub use start_error::StartError;
 
 use crate::files::{CacheLimits, OpenFiles};
 use crate::site::{Application, Site};
+pub use crate::sys::socket::SocketAccess;
 use application::Applications;
 use application::orders::{Order, Orders};
 use listener::Listeners;
@@ -99,6 +100,7 @@ pub struct Server {
     cache: CacheLimits,
     access_log: AccessLog,
     spool_directory: PathBuf,
+    socket_access: SocketAccess,
     gives_up: Box<dyn FnMut() -> bool + Send>,
 }
 
@@ -113,6 +115,7 @@ impl Server {
             cache: CacheLimits::default(),
             access_log: AccessLog::default(),
             spool_directory: std::env::temp_dir(),
+            socket_access: SocketAccess::default(),
             gives_up: Box::new(|| false),
         }
     }
@@ -151,6 +154,12 @@ impl Server {
     /// Default: the directory for temporary files (`TMPDIR`).
     pub fn spool_directory(mut self, directory: impl Into<PathBuf>) -> Server {
         self.spool_directory = directory.into();
+        self
+    }
+
+    /// Who may connect to its Unix sockets. Default: everyone who can reach the file (mode 0666).
+    pub fn socket_access(mut self, access: SocketAccess) -> Server {
+        self.socket_access = access;
         self
     }
 
@@ -213,7 +222,7 @@ impl Server {
             })
             .collect::<Result<Vec<_>, _>>()?;
         let workers = self.workers.count(processes.get());
-        Listeners::open(&groups, processes.get(), workers)
+        Listeners::open(&groups, self.socket_access, processes.get(), workers)
     }
 
     /// Starts on listeners that are there already, with the workers that they are for.

@@ -7,10 +7,11 @@ use rustix::net::{
     sendmsg,
 };
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
+use std::fs::Permissions;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -56,12 +57,35 @@ pub fn bind_tcp(address: SocketAddr, claim: Claim) -> io::Result<OwnedFd> {
     Ok(socket.into())
 }
 
+/// Who may connect to a Unix socket: whoever may write to its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SocketAccess {
+    /// Permissions as chmod(1) has them.
+    pub mode: u32,
+    /// The group that the file belongs to, if another one than that of the process.
+    pub group: Option<u32>,
+}
+
+impl Default for SocketAccess {
+    /// Everyone may connect, as nginx has it.
+    fn default() -> SocketAccess {
+        SocketAccess { mode: 0o666, group: None }
+    }
+}
+
+/// The number of a group, given by its name or its number; `None` when there is no such group.
+pub fn group(name: &str) -> Option<u32> {
+    let by_name = || nix::unistd::Group::from_name(name).ok()?.map(|group| group.gid.as_raw());
+    name.parse().ok().or_else(by_name)
+}
+
 /// A bound Unix socket that does not listen yet. A socket file that nobody listens on any more is
 /// replaced.
 ///
 /// # Errors
-/// `AddrInUse` when somebody listens there or the path is something else than a socket.
-pub fn bind_unix(path: &Path) -> io::Result<OwnedFd> {
+/// `AddrInUse` when somebody listens there or the path is something else than a socket, and what
+/// keeps its file from having this mode and group.
+pub fn bind_unix(path: &Path, access: SocketAccess) -> io::Result<OwnedFd> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking().cloexec(), None)?;
     let address = SockAddr::unix(path)?;
     match socket.bind(&address) {
@@ -71,7 +95,20 @@ pub fn bind_unix(path: &Path) -> io::Result<OwnedFd> {
         }
         result => result?,
     }
+    // Nobody can have connected yet, for it does not listen.
+    let set = std::os::unix::fs::lchown(path, None, access.group)
+        .and_then(|()| std::fs::set_permissions(path, Permissions::from_mode(access.mode)));
+    if let Err(error) = set {
+        let _ = std::fs::remove_file(path);
+        return Err(error);
+    }
     Ok(socket.into())
+}
+
+/// The file that a path leads to, as nothing else can be called while it exists; `None` when there
+/// is none.
+pub fn file_identity(path: &Path) -> Option<(u64, u64)> {
+    std::fs::symlink_metadata(path).ok().map(|found| (found.dev(), found.ino()))
 }
 
 fn is_abandoned(path: &Path) -> bool {

@@ -1,7 +1,8 @@
 //! Listening on a Unix socket, as behind a proxy on the same machine.
 
-use crate::support::{Client, Fixture};
-use httpd::{Address, Server, Site, StartError};
+use crate::support::{Client, Fixture, digits, until};
+use httpd::{Address, Running, Server, Site, SocketAccess, StartError};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 
 #[test]
@@ -81,6 +82,43 @@ fn a_file_that_is_no_socket_is_left_alone() {
 }
 
 #[test]
+fn a_server_that_ends_leaves_the_socket_of_its_successor_alone() {
+    let mut server = Fixture::new().file("large.bin", digits(30_000_000)).listen_unix().serve();
+    let Address::Unix(path) = server.address().clone() else {
+        panic!("not a Unix socket");
+    };
+    let mut client = server.raw("GET /large.bin HTTP/1.1\r\nHost: test\r\n\r\n");
+    client.reply_head("GET").expect(200);
+    server.handle().stop();
+    // It has a request to finish, and nobody can connect to it any more.
+    let successor = until("its successor listens", || start(&path).ok());
+    drop(client);
+    server.wait();
+    assert!(path.exists(), "the successor's socket is gone");
+    assert!(std::os::unix::net::UnixStream::connect(&path).is_ok());
+    successor.handle().stop();
+    successor.wait();
+    assert!(!path.exists());
+}
+
+#[test]
+fn everyone_may_connect_to_a_socket_unless_it_is_said_who() {
+    let fixture = Fixture::new();
+    let path = fixture.place().join("socket");
+    let mode = || std::fs::metadata(&path).expect("it is there").permissions().mode() & 0o777;
+    let running = start(&path).expect("it is free");
+    assert_eq!(mode(), 0o666);
+    running.handle().stop();
+    running.wait();
+    let access = SocketAccess { mode: 0o600, group: None };
+    let server = Server::new(Site::new()).listen(&format!("unix:{}", path.display()));
+    let running = server.socket_access(access).start().expect("it is free");
+    assert_eq!(mode(), 0o600);
+    running.handle().stop();
+    running.wait();
+}
+
+#[test]
 fn a_client_of_a_unix_socket_is_logged_as_such() {
     let server = Fixture::new().file("a.txt", "it").listen_unix().access_log().serve();
     server.get("/a.txt").send().expect(200);
@@ -88,9 +126,6 @@ fn a_client_of_a_unix_socket_is_logged_as_such() {
     assert!(line.starts_with("unix: - - ["), "{line}");
 }
 
-fn start(path: &std::path::Path) -> Result<(), StartError> {
-    let running = Server::new(Site::new()).listen(&format!("unix:{}", path.display())).start()?;
-    running.handle().stop_now();
-    running.wait();
-    Ok(())
+fn start(path: &std::path::Path) -> Result<Running, StartError> {
+    Server::new(Site::new()).listen(&format!("unix:{}", path.display())).start()
 }
