@@ -19,7 +19,7 @@ use banner::Told;
 use cli::{Mode, Options};
 use failure::Failure;
 use httpd::config::{Config, Source};
-use httpd::sys::file::raise_descriptor_limit;
+use httpd::sys::descriptors;
 use httpd::sys::signal::{Signal, Signals};
 use httpd::{Handle, Running};
 use supervisor::supervised;
@@ -59,7 +59,7 @@ fn serve(options: &Options) -> Result<(), Failure> {
     for warning in &options.warnings {
         log::warn!("{warning}");
     }
-    match raise_descriptor_limit() {
+    match descriptors::raise_limit() {
         Some(limit) => log::debug!("up to {limit} descriptors may be open"),
         None => log::debug!("any number of descriptors may be open"),
     }

@@ -12,6 +12,7 @@ pub mod backoff;
 pub mod buffers;
 pub mod clock;
 pub mod connection;
+mod descriptors;
 #[cfg(any(test, feature = "fuzzing"))]
 #[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "most of it is for tests"))]
 mod driven;
@@ -232,6 +233,7 @@ impl Server {
     pub fn start_on(mut self, listeners: Listeners) -> Result<Running, StartError> {
         let count = listeners.workers();
         let listeners = Arc::new(listeners);
+        descriptors::fit(&mut self.limits, &mut self.cache, count);
         let Limits { handler_threads_max, handler_queue_max, .. } = self.limits;
         let common = Arc::new(Common {
             site: Arc::new(self.site),

@@ -15,6 +15,7 @@ use crate::files::{
 use crate::http::conditional::{Judgement, Preconditions};
 use crate::http::form::{Event, Form, FormError, FormLimits, PartHead};
 use crate::http::{Cancellation, HeaderName, Request, Status, origin};
+use crate::sys::descriptors::Extra;
 use std::io::{self, Read};
 use std::time::Duration;
 
@@ -110,6 +111,8 @@ struct Sent<U> {
     is_numbered: bool,
     /// What it is as yet: an [`Upload`], then [`Stored`].
     file: U,
+    /// It is open until the whole form is stored.
+    descriptor: Extra,
 }
 
 /// How far a form has come, in the order lived.
@@ -209,8 +212,9 @@ impl Task {
             return Err(Refusal::Hidden(name.to_vec()));
         }
         let differing = differing(name, |name| before.iter().any(|it| it.name == name));
+        let descriptor = Extra::take().ok_or_else(|| of_this(WriteError::Busy))?;
         let file = self.root.upload(&beneath(&self.directory, &differing)).map_err(of_this)?;
-        Ok(Some(Sent { is_numbered: differing != name, name: differing, file }))
+        Ok(Some(Sent { is_numbered: differing != name, name: differing, file, descriptor }))
     }
 
     /// Puts the next file in its place. Where it cannot be, those before it are removed again, if they
@@ -225,7 +229,8 @@ impl Task {
         };
         match sent.file.try_commit(&preconditions) {
             Ok(Attempt::Done(file)) => {
-                done.push(Sent { name: sent.name, is_numbered: sent.is_numbered, file });
+                let Sent { name, is_numbered, descriptor, .. } = sent;
+                done.push(Sent { name, is_numbered, file, descriptor });
                 Next::Stage(Stage::Committing(files, done))
             }
             Ok(Attempt::Locked(pause)) => {

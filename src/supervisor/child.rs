@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use httpd::server::listener::Listeners;
 use httpd::sys::channel::{Channel, Received};
+use httpd::sys::descriptors;
 use httpd::sys::process::{sealed, start_again};
 
 use super::protocol::{self, Order, Report, Role};
@@ -89,6 +90,8 @@ impl Child {
             number: place as u32 + 1,
             processes: plan.processes as u32,
             workers: plan.listeners.workers() as u32,
+            descriptors: descriptors::started_with()
+                .map_or(u32::MAX, |limit| u32::try_from(limit).unwrap_or(u32::MAX)),
         };
         let listeners: Vec<BorrowedFd<'_>> = plan.listeners.share(place).collect();
         protocol::hand_over(&channel, role, plan.text.as_fd(), &listeners)?;

@@ -2,7 +2,7 @@
 //! [`Channel`]. Knows nothing of when it is said.
 //!
 //! First the supervisor hands over, before the process is even started: a message with the
-//! [`Role`] as four 32-bit numbers and the text of the configuration as a sealed file, then
+//! [`Role`] and the number of listeners as five 32-bit numbers and the text of the configuration as a sealed file, then
 //! messages of `listeners` until all of them are there. After that, each message is one [`Order`]
 //! or one [`Report`], in words.
 
@@ -22,6 +22,9 @@ pub struct Role {
     pub processes: u32,
     /// How many workers it has.
     pub workers: u32,
+    /// The limit of open descriptors that the supervisor was started with; `u32::MAX` when there is
+    /// none.
+    pub descriptors: u32,
 }
 
 /// What a process needs to know to serve.
@@ -67,7 +70,7 @@ pub fn hand_over(
     listeners: &[BorrowedFd<'_>],
 ) -> io::Result<()> {
     let count = u32::try_from(listeners.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
-    let numbers = [role.number, role.processes, role.workers, count];
+    let numbers = [role.number, role.processes, role.workers, role.descriptors, count];
     channel.send(&numbers.map(u32::to_le_bytes).concat(), &[text])?;
     for some in listeners.chunks(DESCRIPTORS_MAX) {
         channel.send(LISTENERS, some)?;
@@ -85,7 +88,7 @@ pub fn take_over(channel: &Channel) -> io::Result<Handover> {
         return Err(io::ErrorKind::InvalidData.into());
     };
     let numbers: Vec<u32> = numbers.iter().map(|number| u32::from_le_bytes(*number)).collect();
-    let ([number, processes, workers, count], Some(text)) =
+    let ([number, processes, workers, descriptors, count], Some(text)) =
         (numbers.as_slice(), first.descriptors.pop())
     else {
         return Err(io::ErrorKind::InvalidData.into());
@@ -96,7 +99,12 @@ pub fn take_over(channel: &Channel) -> io::Result<Handover> {
     while listeners.len() < *count as usize {
         listeners.append(&mut next(channel)?.descriptors);
     }
-    let role = Role { number: *number, processes: *processes, workers: *workers };
+    let role = Role {
+        number: *number,
+        processes: *processes,
+        workers: *workers,
+        descriptors: *descriptors,
+    };
     Ok(Handover { role, text, listeners })
 }
 
@@ -176,7 +184,7 @@ mod tests {
         let (here, there) = pair();
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let text = sealed(b"root = \"www\"\n").expect("memory is left");
-        let role = Role { number: 2, processes: 3, workers: 300 };
+        let role = Role { number: 2, processes: 3, workers: 300, descriptors: 1024 };
         let listeners = vec![listener.as_fd(); 300];
         hand_over(&here, role, text.as_fd(), &listeners).expect("there is room");
         here.send(Order::Stop.words(), &[]).expect("there is room");
@@ -201,9 +209,10 @@ mod tests {
             here.send(words, &[]).expect("there is room");
             assert!(take_over(&there).is_err(), "{words:?}");
         }
-        let role = Role { number: 1, processes: 2, workers: 1 };
+        let role = Role { number: 1, processes: 2, workers: 1, descriptors: 1024 };
         let text = sealed(b"").expect("memory is left");
-        let numbers = [role.number, role.processes, role.workers, 1].map(u32::to_le_bytes);
+        let numbers =
+            [role.number, role.processes, role.workers, role.descriptors, 1].map(u32::to_le_bytes);
         here.send(&numbers.concat(), &[text.as_fd()]).expect("there is room");
         drop(here);
         assert!(take_over(&there).is_err(), "its listener is missing");

@@ -11,6 +11,7 @@ use std::time::Duration;
 use httpd::config::Source;
 use httpd::server::listener::Listeners;
 use httpd::sys::channel::{Channel, Received};
+use httpd::sys::descriptors;
 use httpd::sys::process::{set_name, take_stdin};
 use httpd::sys::signal::{Signal, Signals};
 use httpd::sys::wait::wait_readable;
@@ -51,6 +52,7 @@ fn start(
     channel: &Arc<Channel>,
 ) -> Result<Running, Failure> {
     let role = handover.role;
+    descriptors::inherit((role.descriptors != u32::MAX).then_some(role.descriptors.into()));
     let config = Source::of(options.config.as_deref(), handover.text)
         .load(&options.overrides)
         .map_err(Failure::of_usage)?;

@@ -323,17 +323,6 @@ fn read_through(file: BorrowedFd<'_>, range: Range<u64>) -> io::Result<()> {
     Ok(())
 }
 
-/// Raises this process's limit of open descriptors as far as it may, and says how many may be open
-/// now (`None`: without limit).
-pub fn raise_descriptor_limit() -> Option<u64> {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    match setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
-        Ok(()) => limit.maximum,
-        Err(_) => limit.current,
-    }
-}
-
 /// ext2 to 4, XFS, Btrfs, tmpfs, F2FS; and overlays, whose files that can be written are on one of
 /// these.
 const KERNEL_CLOCKED: [u32; 6] =
@@ -426,12 +415,5 @@ mod tests {
 
     fn file_system(file: &std::fs::File) -> u32 {
         fs::fstatfs(file).expect("it has one").f_type as u32
-    }
-
-    #[test]
-    fn the_descriptor_limit_is_as_high_as_may_be() {
-        let limit = raise_descriptor_limit();
-        assert_eq!(raise_descriptor_limit(), limit);
-        assert!(limit.is_none_or(|limit| limit > 0));
     }
 }

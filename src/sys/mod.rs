@@ -4,6 +4,7 @@
 pub mod append;
 pub mod channel;
 pub mod deferred;
+pub mod descriptors;
 pub mod file;
 pub mod memory;
 mod open;

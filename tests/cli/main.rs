@@ -525,3 +525,27 @@ fn paths_of_the_file_begin_at_the_file_and_those_of_flags_here() {
     assert!(serving.get("/").ends_with("from www\n"));
     assert!(Path::new(&folder.path("etc")).exists());
 }
+
+#[test]
+fn what_may_be_open_is_fitted_to_the_limit_of_the_system_and_said() {
+    let folder = Folder::new();
+    folder.write(
+        "a.toml",
+        "listen = \"localhost:0\"\nroot = \"www\"\nworkers = 1\n[limits]\nconnections_max = 5000\n",
+    );
+    let command = format!("ulimit -n 256 && exec {HTTPD} -c a.toml");
+    let mut child = folder
+        .command("sh", &["-c", &command])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut text = String::new();
+    let mut stderr = std::io::BufReader::new(child.stderr.take().unwrap());
+    while !text.contains("RLIMIT_NOFILE") {
+        assert_ne!(std::io::BufRead::read_line(&mut stderr, &mut text).unwrap(), 0, "{text}");
+    }
+    assert!(text.contains("no more than 256 descriptors may be open"), "{text}");
+    assert!(text.contains(" instead of 5000"), "{text}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}

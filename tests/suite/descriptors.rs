@@ -164,3 +164,31 @@ fn newcomers_are_let_in_at_the_cost_of_cached_descriptors() {
         assert_eq!(reply.status, 404, "{reply:?}");
     }
 }
+
+#[test]
+fn forms_hold_a_quarter_of_the_descriptors_at_most() {
+    let fixture = Fixture::new();
+    let config = format!(
+        "root = {:?}\nmethods = [\"GET\", \"POST\"]\nworkers = 1\n",
+        fixture.root().to_str().expect("it is text")
+    );
+    let binary = Binary::serve_with_config_and_descriptors(&fixture.root(), &config, 256);
+    let form = |files: usize| {
+        let part = |number: usize| {
+            format!(
+                "--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"{files}-{number}\"\r\n\r\nx\r\n"
+            )
+        };
+        let content = (0..files).map(part).collect::<String>() + "--b--\r\n";
+        let mut client = binary.connect();
+        client.send(format!(
+            "POST / HTTP/1.1\r\nHost: test\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: {}\r\n\r\n{content}",
+            content.len()
+        ));
+        client.reply()
+    };
+    form(60).expect(201);
+    form(70).expect(503);
+    form(60).expect(409);
+    form(61).expect(201);
+}

@@ -107,6 +107,8 @@ impl Process {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()?;
+        // It may be gone already, and that is noticed in any case.
+        let _ = crate::sys::descriptors::restore_for(&child);
         let prints = [
             Printed::new(log::Level::Info, child.stdout.take().map(OwnedFd::from)),
             Printed::new(log::Level::Error, child.stderr.take().map(OwnedFd::from)),

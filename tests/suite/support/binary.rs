@@ -38,6 +38,16 @@ impl Binary {
         )
     }
 
+    /// With a configuration and so many descriptors.
+    pub fn serve_with_config_and_descriptors(root: &Path, config: &str, count: u32) -> Binary {
+        let file = root.with_file_name("httpd.toml");
+        fs::write(&file, config).expect("it can be written");
+        let limited = format!("ulimit -n {count} && exec \"$@\"");
+        let mut command = Command::new("sh");
+        command.args(["-c", &limited, "sh", PROGRAM]).args(["-h", "127.0.0.1", "-p", "0", "-c"]);
+        Binary::start(command.arg(file))
+    }
+
     /// The same as a user who may not do anything special. `None` where this cannot be had: when
     /// the test has the privileges itself and no program to give them up.
     pub fn serve_unprivileged(root: &Path) -> Result<Binary, String> {

@@ -1,0 +1,103 @@
+//! How many descriptors this process may have open, and who gets how many of them. It must never know
+//! what they are.
+
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit};
+use std::io;
+use std::process::Child;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Raises this process's limit of open descriptors as far as it may, and says how many may be open
+/// now (`None`: without limit). What it was before is kept for [`restore_for`].
+pub fn raise_limit() -> Option<u64> {
+    let limit = getrlimit(Resource::Nofile);
+    STARTED_WITH.get_or_init(|| limit.current);
+    match setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    }
+}
+
+/// The limit that holds now; `None` when there is none.
+pub fn limit() -> Option<u64> {
+    getrlimit(Resource::Nofile).current
+}
+
+/// The limit before it was raised.
+pub fn started_with() -> Option<u64> {
+    *STARTED_WITH.get_or_init(limit)
+}
+
+/// Remembers the limit that another process was started with, which has raised it for this one.
+pub fn inherit(started_with: Option<u64>) {
+    STARTED_WITH.get_or_init(|| started_with);
+}
+
+/// Gives a program that was just started the limit that this one was started with: many programs
+/// close, or poll with `select`, everything up to their limit.
+///
+/// # Errors
+/// When it is gone already.
+pub fn restore_for(child: &Child) -> io::Result<()> {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let limit = Rlimit { current: started_with(), maximum };
+    prlimit(Some(Pid::from_child(child)), Resource::Nofile, limit)?;
+    Ok(())
+}
+
+/// How many are open.
+pub fn open_count() -> usize {
+    std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
+}
+
+/// A descriptor of those that requests may hold beyond that of their connection, given back when it
+/// is dropped.
+#[derive(Debug)]
+pub struct Extra(());
+
+impl Extra {
+    /// One more, unless a quarter of the limit is in use.
+    pub fn take() -> Option<Extra> {
+        let max = limit().map_or(u64::MAX, |limit| limit / EXTRA_SHARE);
+        let one_more = |count| (count < max).then_some(count + 1);
+        EXTRA.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok().map(|_| Extra(()))
+    }
+}
+
+impl Drop for Extra {
+    fn drop(&mut self) {
+        EXTRA.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What part of the limit requests may hold beyond those of their connections.
+pub const EXTRA_SHARE: u64 = 4;
+
+/// The limit is one of the whole process, and so is what is counted against it.
+static EXTRA: AtomicU64 = AtomicU64::new(0);
+static STARTED_WITH: OnceLock<Option<u64>> = OnceLock::new();
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_descriptor_limit_is_as_high_as_may_be() {
+        let limit = raise_limit();
+        assert_eq!(raise_limit(), limit);
+        assert!(limit.is_none_or(|limit| limit > 0));
+    }
+
+    #[test]
+    fn a_program_is_given_the_limit_that_this_one_was_started_with() {
+        raise_limit();
+        let mut child = std::process::Command::new("sleep").arg("20").spawn().unwrap();
+        restore_for(&child).unwrap();
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
+        let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+        let expected = started_with().map_or("unlimited".to_owned(), |limit| limit.to_string());
+        assert_eq!(line.split_whitespace().nth(3), Some(&expected[..]), "{line}");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}
