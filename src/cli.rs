@@ -77,6 +77,9 @@ fn parse(
             None => environment.read("HTTPD_WSGI", |it| Ok(it.to_owned()))?,
         },
         reload: flags.reload.then_some(httpd::site::Reload::OnChange),
+        threads: flags.threads.and_then(|threads| given("--threads", threads)),
+        timeout: flags.timeout.and_then(|timeout| given("--timeout", timeout)),
+        listen: flags.bind.iter().filter_map(|it| given("-b", it.clone())).collect(),
         host: match flags.host()? {
             Some(host) => Some(host),
             None => {
@@ -113,7 +116,15 @@ fn parse(
         Some(config) => Some(config),
         None => environment.path("HTTPD_CONFIG").map(|it| it.value),
     };
-    Ok(Options { mode, config, overrides, warnings: environment.into_warnings() })
+    let mut warnings = environment.into_warnings();
+    if let (Some(httpd::Workers::Count(count)), Some(_)) = (flags.workers, &overrides.wsgi) {
+        warnings.push(format!(
+            "-w {count} sets the reactors, which read and write on the network; an application runs in \
+             one process of 4 threads. For more, write --threads N, or -P N for whole processes, or \
+             processes = N in the [[location]] of a configuration"
+        ));
+    }
+    Ok(Options { mode, config, overrides, warnings })
 }
 
 /// clap suggests whatever looks a little alike; a wrong suggestion is worse than none.
@@ -164,9 +175,21 @@ struct Flags {
     #[arg(long, help_heading = "What to serve")]
     reload: bool,
 
+    /// How many requests each process of an application serves at a time [default: 4]
+    #[arg(long, value_name = "N", value_parser = parse_threads, help_heading = "What to serve")]
+    threads: Option<usize>,
+
+    /// How long an application may take for an answer, such as 30s [default: 30s]
+    #[arg(long, value_name = "TIME", value_parser = httpd::config::parse_timeout, help_heading = "What to serve")]
+    timeout: Option<std::time::Duration>,
+
     /// Read the configuration from FILE
     #[arg(short, long, value_name = "FILE", help_heading = "What to serve")]
     config: Option<PathBuf>,
+
+    /// Listen on HOST:PORT, :PORT or unix:PATH; may be repeated [default: localhost:8080]
+    #[arg(short, long, value_name = "ADDRESS", conflicts_with_all = ["host", "port"], help_heading = "Where and how")]
+    bind: Vec<String>,
 
     /// The port to listen on; 0 takes a free one [default: 8080]
     #[arg(short, long, value_name = "N", value_parser = parse_port, help_heading = "Where and how")]
@@ -273,6 +296,13 @@ pub fn usage(kind: ErrorKind, message: String) -> clap::Error {
 
 fn parse_port(text: &str) -> Result<u16, String> {
     text.parse().map_err(|_| format!("must be a port from 0 to 65535, not {text:?}"))
+}
+
+fn parse_threads(text: &str) -> Result<usize, String> {
+    let threads =
+        text.parse().ok().filter(|threads| (1..=httpd::config::THREADS_MAX).contains(threads));
+    threads
+        .ok_or(format!("must be a number from 1 to {}, not {text:?}", httpd::config::THREADS_MAX))
 }
 
 fn parse_workers_flag(text: &str) -> Result<httpd::Workers, String> {

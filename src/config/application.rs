@@ -171,4 +171,4 @@ const RELOADS: &[(&str, Reload)] = &[("never", Reload::Never), ("on-change", Rel
 
 /// More are a typing error.
 const PROCESSES_MAX: usize = 1024;
-const THREADS_MAX: usize = 256;
+pub const THREADS_MAX: usize = 256;

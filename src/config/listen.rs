@@ -18,7 +18,10 @@ pub(super) fn addresses(
     faults: &mut Faults,
 ) -> Vec<String> {
     let default = || vec![Written { value: LISTEN.to_owned(), place: Place::Default }];
-    let written = listen.unwrap_or_else(default);
+    let written = match &overrides.listen[..] {
+        [] => listen.unwrap_or_else(default),
+        given => given.to_vec(),
+    };
     if written.is_empty() {
         faults.note(Place::Default, format!("listen is empty; say listen = \"{LISTEN}\""));
     }

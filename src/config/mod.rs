@@ -15,6 +15,9 @@ mod section;
 mod value;
 mod writing;
 
+pub use application::THREADS_MAX;
+pub use value::parse_timeout;
+
 use std::fmt;
 use std::io::{self, Read};
 use std::num::NonZeroUsize;
@@ -57,8 +60,12 @@ pub struct Overrides {
     pub root: Option<Written<PathBuf>>,
     /// A WSGI application at `/`, run in the working directory.
     pub wsgi: Option<Written<String>>,
-    /// For every application.
+    /// For every application, as are the next two.
     pub reload: Option<Reload>,
+    pub threads: Option<Written<usize>>,
+    pub timeout: Option<Written<Duration>>,
+    /// Addresses in the place of the file's.
+    pub listen: Vec<Written<String>>,
     pub host: Option<Written<String>>,
     pub port: Option<Written<u16>>,
     pub processes: Option<NonZeroUsize>,

@@ -9,7 +9,7 @@ use super::value::CHARSET_OFF;
 use super::writing::{Rules, WritableRoots};
 use super::{Overrides, Place, reason};
 use crate::files::{Root, Types};
-use crate::site::{Dotfiles, Mapping, Reload, Site, StaticFiles, Store, Wsgi};
+use crate::site::{Dotfiles, Mapping, Site, StaticFiles, Store, Wsgi};
 
 /// What is served.
 pub(super) struct Served {
@@ -45,7 +45,7 @@ pub(super) fn site(file: &File, overrides: &Overrides, base: &Path, faults: &mut
         top: &file.scope,
         base,
         faults,
-        reload: overrides.reload,
+        overrides,
         roots: Vec::new(),
         note: None,
         writable: WritableRoots::default(),
@@ -59,7 +59,7 @@ pub(super) fn site(file: &File, overrides: &Overrides, base: &Path, faults: &mut
         site = places.handlers(root.clone(), None, Mapping::Root, true).stand(site, "/");
     }
     if let Some(target) = &overrides.wsgi {
-        site = site.at("/", places.reloading(Wsgi::new(&target.value)));
+        site = site.at("/", places.overridden(Wsgi::new(&target.value)));
     }
     let mut seen = Vec::new();
     for location in &file.locations {
@@ -75,10 +75,17 @@ pub(super) fn site(file: &File, overrides: &Overrides, base: &Path, faults: &mut
             site = handlers.stand(site, path);
         }
     }
-    if places.reload.is_some() && site.applications().is_empty() && places.faults.list.is_empty() {
-        let message =
-            "there is no application that could be run anew: say --wsgi MODULE:CALLABLE, too";
-        places.faults.note(Place::Given("--reload"), message);
+    if site.applications().is_empty() && places.faults.list.is_empty() {
+        let given = [
+            overrides.reload.map(|_| "--reload"),
+            overrides.threads.as_ref().map(|_| "--threads"),
+            overrides.timeout.as_ref().map(|_| "--timeout"),
+        ];
+        for flag in given.into_iter().flatten() {
+            let message =
+                "there is no application that it could be for: say --wsgi MODULE:CALLABLE, too";
+            places.faults.note(Place::Given(flag), message);
+        }
     }
     Served { site, roots: places.roots, note: places.note }
 }
@@ -95,7 +102,7 @@ struct Places<'a> {
     top: &'a Scope,
     base: &'a Path,
     faults: &'a mut Faults,
-    reload: Option<Reload>,
+    overrides: &'a Overrides,
     roots: Vec<PathBuf>,
     note: Option<String>,
     writable: WritableRoots,
@@ -133,15 +140,20 @@ impl Places<'_> {
             self.faults.list.extend(location.about_files.iter().cloned());
         }
         let wsgi = location.application.wsgi(self.base, self.faults)?;
-        Some(self.reloading(wsgi))
+        Some(self.overridden(wsgi))
     }
 
-    /// What a flag says of reloading holds for all applications.
-    fn reloading(&self, wsgi: Wsgi) -> Wsgi {
-        match self.reload {
-            Some(reload) => wsgi.with(|it| it.reload = reload),
-            None => wsgi,
+    /// What flags say of it holds for every application.
+    fn overridden(&self, wsgi: Wsgi) -> Wsgi {
+        let Overrides { reload, threads, timeout, .. } = self.overrides;
+        if reload.is_none() && threads.is_none() && timeout.is_none() {
+            return wsgi;
         }
+        wsgi.with(|it| {
+            it.reload = reload.unwrap_or(it.reload);
+            it.threads = threads.as_ref().map_or(it.threads, |threads| threads.value);
+            it.timeout = timeout.as_ref().map_or(it.timeout, |timeout| timeout.value);
+        })
     }
 
     fn location(&mut self, location: &Location, inherited: &Inherited) -> Option<Handlers> {

@@ -247,6 +247,18 @@ impl<'d> Value<'d> {
     }
 }
 
+/// A timeout on the command line: a number alone is seconds there.
+///
+/// # Errors
+/// What it must be.
+pub fn parse_timeout(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().map(Duration::from_secs);
+    let length = seconds.or_else(|| parse_duration(text)).filter(|it| !it.is_zero());
+    length.filter(|it| *it <= DURATION_MAX).ok_or_else(|| {
+        format!("must be a duration such as 30s, 500ms or 2m, at most 24h, not {text:?}")
+    })
+}
+
 /// `"30s"`, `"500ms"`, `"2m"`, `"1h"`; a whole number and a unit, nothing between.
 fn parse_duration(text: &str) -> Option<Duration> {
     let (number, unit) = split_unit(text)?;

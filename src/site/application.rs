@@ -72,6 +72,12 @@ impl Application {
         self.id
     }
 
+    /// What is run, how often and by which Python, for people.
+    pub fn summary(&self) -> String {
+        let python = self.python.display();
+        format!("{}, {} x {} threads, run by {python}", self.target, self.processes, self.threads)
+    }
+
     /// Another one, which differs in what was changed.
     pub fn changed(mut self, change: impl FnOnce(&mut Application)) -> Application {
         change(&mut self);

@@ -34,6 +34,9 @@ pub fn serve(options: &Options, source: &Source, config: Config) -> Result<(), F
     let signals = Signals::listen()
         .map_err(|error| Failure::at_run_time(format!("cannot take signals: {error}")))?;
     let processes = config.processes;
+    // What a process finds there it tells in the log.
+    let applications: Vec<String> =
+        config.server.applications().iter().map(|it| it.summary()).collect();
     let listeners = config.server.bind(processes).map_err(Failure::at_run_time)?;
     let plan = Plan::new(listeners, source.text(), processes.get())
         .map_err(|error| Failure::at_run_time(format!("cannot start processes: {error}")))?;
@@ -49,8 +52,7 @@ pub fn serve(options: &Options, source: &Source, config: Config) -> Result<(), F
             config: options.config.as_deref(),
             roots: &config.roots,
             note: config.note.as_deref(),
-            // Each process has its own, and tells of them in the log.
-            applications: &[],
+            applications: &applications,
         });
     }
     while !supervisor.has_ended() {

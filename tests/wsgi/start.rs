@@ -33,6 +33,46 @@ fn an_application_is_served_from_the_folder_that_one_stands_in() {
 }
 
 #[test]
+fn flags_say_where_it_listens_and_how_it_is_run() {
+    if !has_python() {
+        return;
+    }
+    let folder = Folder::new();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_httpd"));
+    let given = ["--wsgi", "behaviours:checked_dump", "-b", "127.0.0.1:0", "-w", "2"];
+    command.current_dir(folder.path("apps")).args(given).args(["--threads", "1", "--timeout", "1"]);
+    let server = Server::start(folder, &mut command);
+    assert!(server.text("/").contains("\"wsgi.multithread\": false"));
+    server.logs("-w 2 sets the reactors, which read and write on the network");
+    server.logs("processes = N in the [[location]] of a configuration");
+
+    for (arguments, words) in [
+        (&["-b", "127.0.0.1:0", "-p", "0"][..], "cannot be used with"),
+        (&["-b", "http://localhost"], "-b: listen"),
+        (&["--wsgi", "a", "--threads", "0"], "must be a number from 1 to 256"),
+        (&["--wsgi", "a", "--timeout", "0"], "must be a duration such as 30s"),
+        (&["--threads", "2"], "--threads: there is no application"),
+    ] {
+        let (code, log) = refusal(Command::new(env!("CARGO_BIN_EXE_httpd")).args(arguments));
+        assert_eq!(code, Some(2), "{log}");
+        assert!(log.contains(words), "{log}");
+    }
+}
+
+#[test]
+fn the_banner_of_several_processes_names_their_applications() {
+    if !has_python() {
+        return;
+    }
+    let folder = Folder::new();
+    let mut command = folder.httpd(&["--wsgi", "behaviours:hello", "-P", "2"]);
+    let server = Server::start(folder, &mut command);
+    let line = server.logs("listening on http://");
+    assert!(line.contains("behaviours:hello, 1 x 4 threads, run by "), "{line}");
+    assert!(line.contains("python"), "{line}");
+}
+
+#[test]
 fn what_cannot_be_served_is_not_started_and_why_is_told() {
     if !has_python() {
         return;
