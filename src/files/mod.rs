@@ -36,7 +36,7 @@ pub use mime::{Types, is_known_charset};
 pub use name::{NameError, check_name, is_reserved, name_from_client};
 pub use name_pattern::{NamePattern, NamePatternError};
 pub use root::{Root, Symlinks};
-pub use spool::{Spool, SpoolPlace};
+pub use spool::{Spool, SpoolPlace, prepare as prepare_spool_directory};
 pub use store::CacheLimits;
 pub use upload::{Outcome, Stored, Upload};
 pub use version::Version;

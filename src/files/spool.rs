@@ -3,16 +3,16 @@
 //! Everything here waits for the disk: it is for threads that may. It must never know whose content
 //! it is.
 
-use super::temporary::Temporary;
+use super::temporary::{self, Temporary};
 use super::upload::Upload;
 use super::warmup::{Disk, Warmup};
 use super::writable::WritableRoot;
 use super::write_error::WriteError;
-use crate::sys::file;
+use crate::sys::file::{self, Cause};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -35,13 +35,11 @@ impl SpoolPlace {
     pub fn create(self, temporary: &Path) -> Result<Spool, WriteError> {
         let kept = match self {
             SpoolPlace::Temporary => {
-                let directory = file::open_directory(temporary).map_err(WriteError::Failed)?;
-                let file = Temporary::create(directory.as_fd(), MODE)?;
+                let file = create_in(temporary, Temporary::create)?;
                 Kept::Temporary { file, length: 0, path: None }
             }
             SpoolPlace::Named => {
-                let directory = file::open_directory(temporary).map_err(WriteError::Failed)?;
-                let file = Temporary::create_named(directory.as_fd(), MODE)?;
+                let file = create_in(temporary, Temporary::create_under_name)?;
                 let path = file.reserved_name().map(|name| temporary.join(OsStr::from_bytes(name)));
                 Kept::Temporary { file, length: 0, path }
             }
@@ -49,6 +47,35 @@ impl SpoolPlace {
         };
         Ok(Spool { kept, read: 0 })
     }
+}
+
+type Create = fn(BorrowedFd<'_>, u32) -> io::Result<Temporary>;
+
+/// Whatever is wrong with the directory is nobody's fault but the server's; a full disk is told as such.
+fn create_in(temporary: &Path, create: Create) -> Result<Temporary, WriteError> {
+    let created = file::open_directory(temporary)
+        .and_then(|directory| create(directory.as_fd(), SPOOL_MODE))
+        .map_err(|error| match (Cause::of(&error), error) {
+            (Cause::Full | Cause::Exhausted, error) => error.into(),
+            (_, error) => WriteError::Failed(io::Error::new(
+                error.kind(),
+                format!("the directory for temporary files, {}: {error}", temporary.display()),
+            )),
+        })?;
+    Ok(created)
+}
+
+/// Removes from a directory for temporary files what servers left behind that were killed, and tries
+/// whether it can be used.
+///
+/// # Errors
+/// Why it cannot.
+pub fn prepare(temporary: &Path) -> Result<(), WriteError> {
+    if let Ok(directory) = file::open_directory(temporary) {
+        // It can wait until the next start.
+        let _ = temporary::sweep_all(directory.as_fd());
+    }
+    create_in(temporary, Temporary::create).map(drop)
 }
 
 /// A file that nobody sees. It is written at its end, and read from its beginning.
@@ -144,7 +171,7 @@ impl Read for Spool {
 }
 
 /// For nobody but this user.
-const MODE: u32 = 0o600;
+const SPOOL_MODE: u32 = 0o600;
 
 #[cfg(test)]
 mod tests {
@@ -192,6 +219,38 @@ mod tests {
 
     #[test]
     fn a_directory_that_is_not_there_holds_none() {
-        assert!(SpoolPlace::Temporary.create(Path::new("/no/such/directory")).is_err());
+        for place in [SpoolPlace::Temporary, SpoolPlace::Named] {
+            let error = place.create(Path::new("/no/such/directory")).expect_err("it is not there");
+            assert!(matches!(error, WriteError::Failed(_)), "{error:?}");
+            assert!(error.to_string().contains("/no/such/directory"), "{error}");
+        }
+        assert!(prepare(Path::new("/no/such/directory")).is_err());
+    }
+
+    #[test]
+    fn a_directory_that_may_not_be_written_is_no_fault_of_a_client() {
+        if crate::sys::temporary::skipped_for_root("a directory that may not be written") {
+            return;
+        }
+        use std::os::unix::fs::PermissionsExt;
+        let here = Directory::new();
+        let closed = std::fs::Permissions::from_mode(0o500);
+        std::fs::set_permissions(here.path(), closed).expect("it is ours");
+        let error = SpoolPlace::Named.create(here.path()).expect_err("it is closed");
+        assert!(matches!(error, WriteError::Failed(_)), "{error:?}");
+        assert!(prepare(here.path()).is_err());
+    }
+
+    #[test]
+    fn what_a_killed_server_left_is_swept_at_the_next_start_however_young_and_many() {
+        let here = Directory::new();
+        let living = SpoolPlace::Named.create(here.path()).expect("there is room");
+        for number in 0..1500 {
+            here.write(format!(".httpd-upload-{number:016x}"), "left");
+        }
+        here.write("another", "stays");
+        prepare(here.path()).expect("it can be used");
+        assert!(living.path().expect("it has one").exists(), "somebody holds it");
+        assert_eq!(std::fs::read_dir(here.path()).expect("it is there").count(), 2);
     }
 }

@@ -41,14 +41,29 @@ impl Temporary {
 
     pub(super) fn create_named(directory: BorrowedFd<'_>, mode: u32) -> io::Result<Temporary> {
         let _ = sweep(directory);
+        Temporary::create_under_name(directory, mode)
+    }
+
+    /// The same where what the dead left is swept at another time.
+    pub(super) fn create_under_name(directory: BorrowedFd<'_>, mode: u32) -> io::Result<Temporary> {
         // Each of these states has keys of its own, which begin with what the kernel gave at random.
         let random = RandomState::new().hash_one(SystemTime::now());
         let name = [RESERVED, format!("-{random:016x}").as_bytes()].concat();
-        let file = write::create(directory, &name, mode)?;
-        let name = Name::Reserved(directory.try_clone_to_owned()?, name);
-        let temporary = Temporary { file: file.into(), name };
-        write::try_lock(temporary.file.as_fd())?;
-        Ok(temporary)
+        let held = directory.try_clone_to_owned()?;
+        let file = match write::create_nameless(directory, mode) {
+            // It has the lock before anybody can see it.
+            Ok(Some(file)) => {
+                write::try_lock(file.as_fd())?;
+                write::link(file.as_fd(), directory, &name)?;
+                file
+            }
+            _ => {
+                let file = write::create(directory, &name, mode)?;
+                write::try_lock(file.as_fd())?;
+                file
+            }
+        };
+        Ok(Temporary { file: file.into(), name: Name::Reserved(held, name) })
     }
 
     /// The name that it has while it is being written, if it has one.
@@ -112,9 +127,25 @@ impl Drop for Temporary {
 /// Removes what processes that died left behind in a directory, as far as that is found among the first
 /// names in it: files of [`Temporary::create_named`] that nobody has locked.
 pub(super) fn sweep(directory: BorrowedFd<'_>) -> io::Result<()> {
-    let mut left = SWEPT_MAX;
+    sweep_names(directory, SWEPT_MAX, STALE_AFTER)
+}
+
+/// The same among all names, and however young: at a start nobody is about to lock one.
+pub(super) fn sweep_all(directory: BorrowedFd<'_>) -> io::Result<()> {
+    sweep_names(directory, SWEPT_AT_START_MAX, Duration::ZERO)
+}
+
+fn sweep_names(
+    directory: BorrowedFd<'_>,
+    names_max: usize,
+    stale_after: Duration,
+) -> io::Result<()> {
+    // It may have been opened only to lead further.
+    let readable =
+        file::open_beneath(directory, b"", Symlinks::Never, LastLink::Refuse, Disk::MayBlock)?;
+    let mut left = names_max;
     let mut found = Vec::new();
-    write::each_name(directory, |name| {
+    write::each_name(readable.as_fd(), |name| {
         if name.starts_with(RESERVED) && name.len() > RESERVED.len() {
             found.push(name.to_vec());
         }
@@ -122,7 +153,7 @@ pub(super) fn sweep(directory: BorrowedFd<'_>) -> io::Result<()> {
         if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
     for name in found {
-        let _ = remove_if_stale(directory, &name);
+        let _ = remove_if_stale(directory, &name, stale_after);
     }
     Ok(())
 }
@@ -139,7 +170,11 @@ pub(super) fn sweep_locked(directory: BorrowedFd<'_>) -> io::Result<()> {
     Ok(())
 }
 
-fn remove_if_stale(directory: BorrowedFd<'_>, name: &[u8]) -> io::Result<()> {
+fn remove_if_stale(
+    directory: BorrowedFd<'_>,
+    name: &[u8],
+    stale_after: Duration,
+) -> io::Result<()> {
     let open =
         file::open_beneath(directory, name, Symlinks::Never, LastLink::Refuse, Disk::MayBlock)?;
     let identity = file::identity(open.as_fd())?;
@@ -147,7 +182,7 @@ fn remove_if_stale(directory: BorrowedFd<'_>, name: &[u8]) -> io::Result<()> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let modified = Duration::from_secs(u64::try_from(identity.modified.seconds).unwrap_or(0));
     if identity.kind == Kind::File
-        && now.saturating_sub(modified) > STALE_AFTER
+        && now.saturating_sub(modified) >= stale_after
         && write::try_lock(open.as_fd())? == Lock::Taken
     {
         write::remove_file(directory, name)?;
@@ -157,6 +192,9 @@ fn remove_if_stale(directory: BorrowedFd<'_>, name: &[u8]) -> io::Result<()> {
 
 /// Names of a directory that are looked at, so that an upload into a large one does not take longer.
 const SWEPT_MAX: usize = 1024;
+
+/// The same at a start, which may take a moment.
+const SWEPT_AT_START_MAX: usize = 1_000_000;
 
 const STALE_AFTER: Duration = Duration::from_secs(60);
 

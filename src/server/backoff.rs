@@ -3,15 +3,27 @@
 use std::time::Duration;
 
 /// What is remembered of one place, be it in the pool of this program or of an application.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Backoff {
     /// Deaths in a row, each soon after a start.
     deaths: u32,
+    pause_max: Duration,
+}
+
+impl Default for Backoff {
+    fn default() -> Backoff {
+        Backoff::up_to(PAUSE_MAX)
+    }
 }
 
 impl Backoff {
+    /// With pauses of so long at most.
+    pub fn up_to(pause_max: Duration) -> Backoff {
+        Backoff { deaths: 0, pause_max }
+    }
+
     /// The pause after the death of one that has served so long. The first is none: it may have been
-    /// an accident. If the next ones die young as well, the pauses double, up to ten seconds, so
+    /// an accident. If the next ones die young as well, the pauses double, up to ten seconds or what was said, so
     /// that one that cannot live costs little and one that can again is soon back.
     pub fn after(&mut self, served: Duration) -> Duration {
         if served >= SETTLED_AFTER {
@@ -19,7 +31,9 @@ impl Backoff {
         }
         let pause = match self.deaths {
             0 => Duration::ZERO,
-            deaths => PAUSE_MIN.saturating_mul(1 << (deaths - 1).min(DOUBLINGS_MAX)).min(PAUSE_MAX),
+            deaths => {
+                PAUSE_MIN.saturating_mul(1 << (deaths - 1).min(DOUBLINGS_MAX)).min(self.pause_max)
+            }
         };
         self.deaths = self.deaths.saturating_add(1);
         pause
@@ -48,6 +62,13 @@ mod tests {
         for _ in 0..1000 {
             assert_eq!(backoff.after(Duration::ZERO), PAUSE_MAX);
         }
+    }
+
+    #[test]
+    fn no_pause_is_longer_than_it_may_be() {
+        let mut backoff = Backoff::up_to(Duration::from_secs(1));
+        let longest = (0..100).map(|_| backoff.after(Duration::ZERO)).max();
+        assert_eq!(longest, Some(Duration::from_secs(1)));
     }
 
     #[test]

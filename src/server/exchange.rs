@@ -29,8 +29,10 @@ pub struct Active {
     pub head_bytes: usize,
     /// Where its content goes.
     pub intake: Intake,
-    /// More content than this is refused.
+    /// More content than this is refused, …
     pub content_bytes_max: u64,
+    /// … by this key of the configuration.
+    pub content_key: Option<&'static str>,
     /// How much content has come.
     pub content_bytes: u64,
     /// When the content at hand would have begun, had it never been waited for by the server itself.
@@ -82,6 +84,7 @@ impl Active {
             head_bytes: 0,
             intake: Intake::Discard,
             content_bytes_max: 0,
+            content_key: None,
             content_bytes: 0,
             content_began: None,
             unread_at: 0,

@@ -43,7 +43,7 @@ pub use address::Address;
 pub use limits::Limits;
 pub use start_error::StartError;
 
-use crate::files::{CacheLimits, OpenFiles};
+use crate::files::{CacheLimits, OpenFiles, prepare_spool_directory};
 use crate::site::{Application, Site};
 pub use crate::sys::socket::SocketAccess;
 use application::Applications;
@@ -235,6 +235,12 @@ impl Server {
         let listeners = Arc::new(listeners);
         descriptors::fit(&mut self.limits, &mut self.cache, count);
         let Limits { handler_threads_max, handler_queue_max, .. } = self.limits;
+        // Applications, which open what is in it, run elsewhere.
+        let spool_directory =
+            std::path::absolute(&self.spool_directory).unwrap_or(self.spool_directory);
+        if let Err(error) = prepare_spool_directory(&spool_directory) {
+            log::error!("{error}: what memory does not hold cannot be kept (see TMPDIR)");
+        }
         let common = Arc::new(Common {
             site: Arc::new(self.site),
             listeners: Arc::clone(&listeners),
@@ -242,7 +248,7 @@ impl Server {
             cache: self.cache,
             disk: Arc::new(Pool::new("disk", pool::DISK_THREADS_MAX, usize::MAX)),
             handlers: Arc::new(Pool::new("handler", handler_threads_max, handler_queue_max)),
-            spool_directory: Arc::from(self.spool_directory),
+            spool_directory: Arc::from(spool_directory),
         });
         let log = self.access_log.open();
         let log = log.map_err(|error| StartError::access_log(&self.access_log, error))?;

@@ -1,7 +1,7 @@
 //! Content of requests, as applications read it.
 
-use crate::server::{Server, sha256};
-use crate::support::noise;
+use crate::server::{Folder, Server, has_python, location, sha256};
+use crate::support::{noise, until};
 use std::fmt::Write as _;
 
 #[test]
@@ -77,4 +77,66 @@ fn too_much_content_is_refused_before_the_application_sees_it() {
     client.send("POST /app/echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
     client.send(format!("{:x}\r\n", 102_401)).send(noise(102_401));
     client.reply().expect(413);
+    let line = server.logs("content of more than 102400 bytes (content_bytes_max): 413");
+    assert!(line.contains("[WARN]") && line.contains("POST /app/echo"), "{line}");
+}
+
+/// A server whose directory for temporary files is this one of its folder.
+fn with_temporary(name: &str) -> Option<Server> {
+    has_python().then(|| {
+        let folder = Folder::new();
+        let mut command = folder.configured(&location("/app", "behaviours", ""));
+        command.env("TMPDIR", folder.path(name));
+        Server::start(folder, &mut command)
+    })
+}
+
+#[test]
+fn a_directory_for_temporary_files_may_have_any_name() {
+    let Some(folder) = has_python().then(Folder::new) else { return };
+    folder.write("Zwischenablage für später/x", "");
+    let mut command = folder.configured(&location("/app", "behaviours", ""));
+    command.env("TMPDIR", folder.path("Zwischenablage für später"));
+    let server = Server::start(folder, &mut command);
+    let content = noise(1_000_003);
+    server.request("POST", "/app/echo").content(&content).send().expect(200).body(&content);
+}
+
+#[test]
+fn without_a_directory_for_temporary_files_it_is_the_servers_fault_and_said_at_the_start() {
+    let Some(server) = with_temporary("not/there") else { return };
+    let told = "not/there: No such file or directory";
+    let line = server.logs(told);
+    assert!(line.contains("[ERROR]") && line.contains("TMPDIR"), "{line}");
+    server.request("POST", "/app/echo").content(noise(1000)).send().expect(200);
+    let mut client = server.connect();
+    client.send("POST /app/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n");
+    client.send(noise(100_000));
+    client.reply().expect(500);
+    let told = |server: &Server| server.log().matches(told).count();
+    until("the refusal is logged, too", || (told(&server) > 1).then_some(()));
+}
+
+#[test]
+fn what_a_killed_server_left_of_contents_is_swept_by_the_next() {
+    let Some(folder) = has_python().then(Folder::new) else { return };
+    folder.write("temporary/another", "stays");
+    let left = folder.path("temporary");
+    let names = || std::fs::read_dir(&left).expect("it is there").count();
+    let mut command = folder.configured(&location("/app", "behaviours", "threads = 1"));
+    let mut server = Server::start(folder, command.env("TMPDIR", &left));
+    // The one thread is busy, so that contents wait under their names.
+    let mut busy = server.connect();
+    busy.send("GET /app/sleeps?seconds=60 HTTP/1.1\r\nHost: x\r\n\r\n");
+    let mut waiting = Vec::new();
+    for _ in 0..3 {
+        let mut client = server.connect();
+        client.send("POST /app/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n");
+        waiting.push(client.send(noise(100_000)).has_news());
+    }
+    until("contents wait", || (names() == 4).then_some(()));
+    server.kill();
+    assert_eq!(names(), 4, "nobody was there to remove them");
+    let next = Server::start(Folder::new(), command.env("TMPDIR", &left));
+    assert_eq!(names(), 1, "{}", next.log());
 }

@@ -72,7 +72,7 @@ impl Slot {
             coming: None,
             outdated: false,
             leaving: Vec::new(),
-            backoff: Backoff::default(),
+            backoff: Backoff::up_to(PAUSE_MAX),
             started_at: now,
             start_at: Some(now),
             stage: Stage::Serving,
@@ -360,6 +360,10 @@ fn tell_prints(name: &str, process: &mut Process) {
 fn told(status: io::Result<std::process::ExitStatus>) -> String {
     status.map_or_else(|error| error.to_string(), |status| status.to_string())
 }
+
+/// Before a process is started again, however many have died young: a client that can crash an
+/// application at will must not keep it from others for long.
+const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// How long the kernel has to end a process that was killed, before it is killed again.
 const KILLED_WAIT: Duration = Duration::from_secs(5);

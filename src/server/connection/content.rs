@@ -32,6 +32,7 @@ impl<T: Transport> Connection<T> {
             Err(reject) => return self.refuse(reject, local),
         };
         let asks_first = active.session.expectation() == Expectation::Continue;
+        active.content_key = key(&policy);
         let (intake, bytes_max) = match policy {
             ContentPolicy::Discard => (Intake::Discard, local.limits.body_discard_bytes_max),
             ContentPolicy::Refuse(response) => return self.refuse_with(*response, local),
@@ -56,6 +57,7 @@ impl<T: Transport> Connection<T> {
                 (Intake::Stream(inlet), bytes_max)
             }
         };
+        active.content_bytes_max = bytes_max;
         if announced.is_some_and(|length| length > bytes_max) {
             return self.refuse(Reject::BodyTooLarge, local);
         }
@@ -216,6 +218,19 @@ impl<T: Transport> Connection<T> {
             Ok(()) => SLEEP,
             Err(error) => self.fail(&error),
         }
+    }
+}
+
+/// The key of the configuration that bounds content for this policy; none where a handler does.
+fn key(policy: &ContentPolicy) -> Option<&'static str> {
+    match policy {
+        ContentPolicy::Discard => Some("body_discard_bytes_max"),
+        ContentPolicy::Collect { place: SpoolPlace::Named, .. } => Some("content_bytes_max"),
+        ContentPolicy::Collect { place: SpoolPlace::Root { .. }, .. } => Some("upload_bytes_max"),
+        ContentPolicy::Collect { place: SpoolPlace::Temporary, .. }
+        | ContentPolicy::Memory { .. }
+        | ContentPolicy::Stream { .. }
+        | ContentPolicy::Refuse(_) => None,
     }
 }
 

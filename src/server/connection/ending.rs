@@ -69,6 +69,15 @@ impl<T: Transport> Connection<T> {
     /// from its content any more, so it ends.
     pub(super) fn refuse(&mut self, reject: Reject, local: &mut Local) -> Step {
         log::debug!("{}: {reject} while {}", self.name(), self.state);
+        if reject == Reject::BodyTooLarge
+            && let Some(active) = &self.active
+        {
+            let request = self.request_line().escape_ascii();
+            let bound = active.content_bytes_max;
+            let key = active.content_key.unwrap_or("its handler");
+            let name = self.name();
+            log::warn!("{name}: \"{request}\": content of more than {bound} bytes ({key}): 413");
+        }
         let response = local.site.reject(reject);
         self.refuse_with(response, local)
     }
