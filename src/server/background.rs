@@ -269,7 +269,7 @@ mod tests {
         });
         // Room may come and go while lines are still written, so that more than one loss is told, and
         // lines follow it.
-        let losses: Vec<u64> = hears.try_iter().map(u64::from).collect();
+        let losses: Vec<u64> = hears.try_iter().collect();
         let whole = text.lines().filter(|line| line.len() == 999).count();
         let told = text.lines().filter(|line| *line == "lost").count();
         assert_eq!((whole + told, told), (text.lines().count(), losses.len()));
