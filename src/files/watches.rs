@@ -4,6 +4,8 @@
 
 use super::key::Key;
 use crate::sys::watch::{self, Change, WatchId, Watchable, Watcher};
+use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -190,13 +192,58 @@ impl Note {
     }
 }
 
+/// What stands somewhere in the order of notes. Most changes are of names that nothing rests on: to
+/// look for a name, no note has to be made.
+trait Ordered {
+    fn parts(&self) -> (&[u8], &[u8], Reach);
+}
+
+impl Ordered for Note {
+    fn parts(&self) -> (&[u8], &[u8], Reach) {
+        (&self.name, &self.key, self.reach)
+    }
+}
+
+/// Before all notes about a name.
+struct BeforeAll<'a>(&'a [u8]);
+
+impl Ordered for BeforeAll<'_> {
+    fn parts(&self) -> (&[u8], &[u8], Reach) {
+        (self.0, b"", Reach::Alone)
+    }
+}
+
+impl<'a> Borrow<dyn Ordered + 'a> for Note {
+    fn borrow(&self) -> &(dyn Ordered + 'a) {
+        self
+    }
+}
+
+impl Ord for dyn Ordered + '_ {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.parts().cmp(&other.parts())
+    }
+}
+
+impl PartialOrd for dyn Ordered + '_ {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for dyn Ordered + '_ {
+    fn eq(&self, other: &Self) -> bool {
+        self.parts() == other.parts()
+    }
+}
+
+impl Eq for dyn Ordered + '_ {}
+
 /// Takes out the notes about a name.
 fn take(notes: &mut BTreeSet<Note>, name: &[u8]) -> Vec<Note> {
-    if notes.is_empty() {
-        return Vec::new();
-    }
-    let first = Note { name: Name::from(name), key: Key::from([]), reach: Reach::Alone };
-    let about_it = notes.range(&first..).take_while(|note| note.name == first.name);
+    let before_all: &dyn Ordered = &BeforeAll(name);
+    let from = (Bound::Included(before_all), Bound::Unbounded);
+    let about_it = notes.range::<dyn Ordered, _>(from).take_while(|note| *note.name == *name);
     let taken: Vec<Note> = about_it.cloned().collect();
     taken.iter().for_each(|note| {
         notes.remove(note);
