@@ -40,8 +40,8 @@ impl Background {
     /// # Errors
     /// When there is no room for one more.
     pub fn start(name: &str, file: File, on_loss: OnLoss) -> io::Result<Background> {
-        let shared =
-            Arc::new(Shared { state: Mutex::new(State::default()), changed: Condvar::new() });
+        let state = State { queue: Vec::with_capacity(QUEUE_BYTES_MAX), ..State::default() };
+        let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });
         let theirs = Arc::clone(&shared);
         let mut log = LineFile::new(file);
         thread::Builder::new()
@@ -92,7 +92,9 @@ impl Shared {
 
     /// The thread: takes what is queued, all at once, and writes it.
     fn write_on(&self, log: &mut LineFile, mut on_loss: OnLoss) {
-        let mut lines = Vec::new();
+        // As large as the queue, with which it changes places: neither ever grows while requests are
+        // served. The system gives memory only for what is used of them.
+        let mut lines = Vec::with_capacity(QUEUE_BYTES_MAX);
         loop {
             let mut state = self.lock();
             while state.queue.is_empty() && state.lost == 0 {
