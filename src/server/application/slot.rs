@@ -263,7 +263,7 @@ impl Slot {
                 post(mailbox, &self.application, News::Leaves(old.id));
             }
             old.take_no_more();
-            self.leaving.push((old, Instant::now() + self.application.timeout));
+            self.leaving.push((old, Instant::now() + self.application.timeout + LEAVING_MARGIN));
             if self.leaving.len() > LEAVING_MAX {
                 self.leaving[0].1 = Instant::now();
             }
@@ -373,6 +373,10 @@ const WORDS_AT_ONCE_MAX: usize = 16;
 
 /// Processes that have been replaced and take their time to end; with one more, the oldest has had it.
 const LEAVING_MAX: usize = 4;
+
+/// A worker notices about once a second what a process has begun, and counts the timeout from then: what
+/// hangs in a process that is leaving is answered with 504 before the process is killed.
+const LEAVING_MARGIN: Duration = Duration::from_secs(2);
 
 /// How often memory is looked at, where it is bounded.
 const MEMORY_LOOK: Duration = Duration::from_secs(1);
