@@ -175,6 +175,22 @@
 //! also those that a dying thread had still taken from the socket. A new process serves before the one
 //! that it replaces is told that no more will come.
 //!
+//! **Waiting is not hanging.** The same memory tells which requests only wait: one that no thread has begun
+//! in its time is answered with 503, and its process is not to blame. A process is replaced when a request
+//! that it has begun neither ends nor says anything, or when it leaves requests in its socket while a
+//! thread is idle. An answer that has begun may be quiet while its client stays
+//! (`server/application/gateway/waiting.rs`).
+//!
+//! **A client that has gone gives up its place.** A reset, or a Unix socket that is closed, is reported by
+//! epoll: the connection closes, and what it waits for is withdrawn from the queue, skipped by the process
+//! that has it, or told so. A TCP client that has closed looks like one that has closed only its half and
+//! still reads, until something is written to it, and HTTP has nothing harmless to write. So requests of
+//! half-closed clients are served, but behind those of all others, and few of them wait.
+//!
+//! **No thread of a pool sleeps for a lock.** A change of a directory that somebody else has locked is
+//! tried again by the pool after a pause, as other work is done meanwhile; only so many wait for one
+//! directory ([`server::pool`]).
+//!
 //! **A panic costs its request**: it is answered with 500. (One while the head is parsed or an answer
 //! is sent would be a fault of this library, and costs its connection.)
 //!
