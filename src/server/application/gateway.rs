@@ -265,7 +265,7 @@ impl Served {
             true => (&mut self.waiting.yielded, self.application.threads),
         };
         let links = self.links.iter_mut().filter(|link| link.state == LinkState::Open);
-        let link = links.min_by_key(|link| link.pending.len());
+        let link = links.min_by_key(|link| (link.hangs_until.is_some(), link.pending.len()));
         let Some(link) = link.filter(|link| link.pending.len() < room) else {
             return Sent::No;
         };

@@ -40,8 +40,11 @@ pub struct Link {
     pub state: LinkState,
     /// By the second number of their tokens.
     pub pending: HashMap<u64, Pending>,
-    /// Since when it has been seen at every look that a thread is idle although a request waits.
-    pub idle_since: Option<Instant>,
+    /// Since when it has been seen at every look that a thread is idle although a request waits, and the
+    /// number of that request.
+    pub idle_since: Option<(Instant, u64)>,
+    /// Until when others get requests rather than this, for it hangs and is about to be replaced.
+    pub hangs_until: Option<Instant>,
 }
 
 /// Whether new requests go there.
@@ -144,6 +147,7 @@ impl Link {
             state: LinkState::Open,
             pending: HashMap::new(),
             idle_since: None,
+            hangs_until: None,
         }
     }
 

@@ -128,11 +128,12 @@ impl Gateway {
                 somebody_waits |= link.pending.values().any(|it| it.progress.is_unanswered());
             }
             for link in &mut served.links {
+                link.hangs_until = link.hangs_until.filter(|until| *until > now);
                 if link.hangs(now, timeout, stream_timeout, somebody_waits) {
-                    link.replace(HANGS);
+                    link.replace(HANGS, now + timeout);
                 }
                 if link.takes_nothing(now, timeout) {
-                    link.replace(TAKES_NOTHING);
+                    link.replace(TAKES_NOTHING, now + timeout);
                 }
             }
             self.dispatch(index);
@@ -183,11 +184,11 @@ impl Link {
         match pending.map(|pending| (&pending.progress, pending.deadline)) {
             Some((Progress::Begun, Some(deadline))) if deadline > now => Expired::NotYet(deadline),
             Some((Progress::Begun, _)) => {
-                self.replace(HANGS);
+                self.replace(HANGS, now + timeout);
                 Expired::Hangs
             }
             _ if self.takes_nothing(now, timeout) => {
-                self.replace(TAKES_NOTHING);
+                self.replace(TAKES_NOTHING, now + timeout);
                 Expired::Hangs
             }
             _ => Expired::InQueue,
@@ -216,16 +217,23 @@ impl Link {
                 };
             }
         }
-        let waits = self.pending.values().any(|pending| has_not_begun(&pending.progress));
-        self.idle_since = match threads.contains(&None) && waits {
-            true => self.idle_since.or(Some(now)),
-            false => None,
+        // Requests are taken in their order, so that the oldest tells: of others some are always just
+        // being taken.
+        let pending = self.pending.iter().filter(|(_, it)| has_not_begun(&it.progress));
+        let oldest = pending.map(|(number, _)| *number).min();
+        self.idle_since = match oldest.filter(|_| threads.contains(&None)) {
+            Some(number) => {
+                let same = self.idle_since.filter(|(_, before)| *before == number);
+                same.or(Some((now, number)))
+            }
+            None => None,
         };
     }
 
     /// Whether it leaves requests where they are, for so long that a busy machine is no reason.
     fn takes_nothing(&self, now: Instant, timeout: Duration) -> bool {
-        self.idle_since.is_some_and(|since| now.saturating_duration_since(since) >= timeout / 2)
+        self.idle_since
+            .is_some_and(|(since, _)| now.saturating_duration_since(since) >= timeout / 2)
     }
 
     /// Whether a thread of it is lost for others.
@@ -281,7 +289,8 @@ impl Link {
         }
     }
 
-    fn replace(&self, why: &'static str) {
+    fn replace(&mut self, why: &'static str, until: Instant) {
+        self.hangs_until = Some(until);
         self.orders.give(Order::Replace { process: self.process, why });
     }
 }

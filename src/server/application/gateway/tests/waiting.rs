@@ -54,6 +54,32 @@ fn a_process_that_leaves_requests_in_its_queue_while_a_thread_is_idle_hangs() {
 }
 
 #[test]
+fn a_process_that_hangs_gets_no_more_requests_while_another_serves() {
+    let (mut it, python, _) = Played::asked();
+    it.passes(11);
+    assert_eq!(it.gateway.expire(id(0), it.now), Expired::Hangs);
+    let other = it.joins(2);
+    it.submits(1);
+    it.submits(2);
+    assert_eq!(std::iter::from_fn(|| other.takes()).count(), 2);
+    assert_eq!(python.takes(), None);
+}
+
+#[test]
+fn a_process_that_takes_its_requests_does_not_hang_although_one_is_always_on_its_way() {
+    let mut it = Played::new();
+    let python = it.joins(1);
+    for number in 0..30 {
+        it.submits(number);
+        it.passes(1);
+        let (token, _) = python.takes().expect("it was sent");
+        python.says(token, 1, true, OK, b"");
+        it.reads(&python);
+    }
+    assert!(!it.replaces());
+}
+
+#[test]
 fn a_process_that_waits_for_a_slow_client_does_not_hang() {
     let (mut it, _python, _, outlet) = Played::streaming();
     it.submits(1);
