@@ -10,6 +10,7 @@ use std::time::Duration;
 use httpd::config::Log as Settings;
 use httpd::server::background::Background;
 use httpd::sys::append::open_append;
+use httpd::sys::reason::reason;
 use log::{LevelFilter, Log, Metadata, Record};
 use simplelog::{ConfigBuilder, WriteLogger};
 
@@ -37,7 +38,7 @@ pub fn start(settings: &Settings, name: Option<String>) -> Result<(), String> {
     let sink = file
         .and_then(|file| Background::start("log", file, on_loss))
         .map(Queue)
-        .map_err(|error| format!("cannot write the log {}: {error}", name_of_log()))?;
+        .map_err(|error| format!("cannot write the log {}: {}", name_of_log(), reason(&error)))?;
     // The default hook writes to standard error, which may take nothing.
     panic::set_hook(Box::new(|panic| log::error!("{panic}")));
     let writer = *WriteLogger::new(settings.level, style, Lines { sink, line: Vec::new() });

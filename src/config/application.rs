@@ -1,5 +1,6 @@
 //! The keys of an application in a location, and what they mean.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -7,6 +8,8 @@ use super::section::{Faults, Key};
 use super::value::Value;
 use super::{Fault, Place, Written};
 use crate::site::{Reload, Wsgi};
+use crate::sys::permission::check_executable;
+use crate::sys::reason::reason;
 
 /// What a location says of its application; `None` where nothing was said.
 #[derive(Debug, Default)]
@@ -93,7 +96,7 @@ impl<T: AsMut<ApplicationSection>> Noted for T {
     fn noted(&mut self, value: Value<'_>) -> &mut ApplicationSection {
         let section = self.as_mut();
         section.alone.get_or_insert_with(|| {
-            value.fault("is about an application: say wsgi = \"module:callable\", too")
+            value.fault("is for an application: add wsgi = \"module:callable\"")
         });
         section
     }
@@ -119,7 +122,6 @@ impl ApplicationSection {
         if !directory.is_dir() {
             let place = self.chdir.as_ref().map_or(target.place, |it| it.place);
             faults.note(place, format!("cannot run in {directory:?}: it is not a directory"));
-            return None;
         }
         // A name alone is looked for in the PATH.
         let python = self.python.as_ref().map(|it| match it.value.contains('/') {
@@ -127,11 +129,10 @@ impl ApplicationSection {
             false => PathBuf::from(&it.value),
         });
         if let (Some(written), Some(path)) = (&self.python, &python)
-            && written.value.contains('/')
-            && !path.is_file()
+            && let Err(error) = check_program(path)
         {
-            faults.note(written.place, format!("cannot run {path:?}: it is no file"));
-            return None;
+            let message = format!("cannot run {path:?}: {}", reason(&error));
+            faults.note(written.place, message);
         }
         Some(Wsgi::new(&target.value).with(|it| {
             it.directory = directory;
@@ -148,6 +149,17 @@ impl ApplicationSection {
             it.reload = self.reload.unwrap_or(it.reload);
         }))
     }
+}
+
+/// That a program can be run: the one at this path, or one of this name in the `PATH`.
+fn check_program(program: &Path) -> io::Result<()> {
+    if program.components().count() > 1 {
+        return check_executable(program);
+    }
+    let search = std::env::var_os("PATH").unwrap_or_default();
+    let is_found = std::env::split_paths(&search)
+        .any(|directory| check_executable(&directory.join(program)).is_ok());
+    if is_found { Ok(()) } else { Err(io::Error::other("it is not in the PATH")) }
 }
 
 fn read_env(value: Value<'_>, faults: &mut Faults) -> Vec<(String, String)> {

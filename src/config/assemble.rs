@@ -10,8 +10,10 @@ use log::LevelFilter;
 use super::file::{AccessLog as AccessLogSection, File};
 use super::places::Served;
 use super::section::Faults;
-use super::{Config, Log, Overrides, Place, Terminal, Written, listen, places, reason};
+use super::{Config, Log, Overrides, Place, Terminal, Written, listen, places};
 use crate::server::{AccessLog, Format, Server, SocketAccess};
+use crate::sys::permission::check_appendable;
+use crate::sys::reason::reason;
 
 impl File {
     /// What is served when there is no file: the working directory.
@@ -104,17 +106,16 @@ fn log(file: &File, overrides: &Overrides, base: &Path, faults: &mut Faults) -> 
     Log { level, file: target.map(|(path, _)| path) }
 }
 
-/// That a log could be made, without making it: its folder is there and it is not itself one.
+/// That a log can be written, without making it.
 fn check_log(path: &Path, place: Place, faults: &mut Faults) {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    if path.is_dir() {
-        faults.note(place, format!("cannot log to {path:?}: it is a directory"));
-    } else if let Err(error) = std::fs::read_dir(folder) {
-        let message =
-            format!("cannot log to {path:?}: its folder cannot be opened: {}", reason(&error));
+    if let Err(error) = check_appendable(path) {
+        let directory = path.parent().filter(|it| !it.as_os_str().is_empty() && !it.is_dir());
+        let message = match directory {
+            Some(directory) => {
+                format!("cannot write the log {path:?}: there is no directory {directory:?}")
+            }
+            None => format!("cannot write the log {path:?}: {}", reason(&error)),
+        };
         faults.note(place, message);
     }
 }

@@ -8,6 +8,7 @@ use log::LevelFilter;
 use toml::de::DeTable;
 
 use super::application::{self, ApplicationSection};
+use super::foreign;
 use super::limits::{LIMITS, LimitsSection};
 use super::section::{Faults, Key, read_section, read_table};
 use super::value::Value;
@@ -95,6 +96,12 @@ impl File {
     pub(super) fn read(text: &str) -> (File, Faults) {
         let (document, errors) = DeTable::parse_recoverable(text);
         let (mut file, mut faults) = (File::default(), Faults::default());
+        if let (false, Some(language)) = (errors.is_empty(), foreign::language(text)) {
+            faults.note(Place::Default, format!(
+                "this looks like {language}; the configuration is TOML, such as root = \"www\": conf/httpd.toml shows every key"
+            ));
+            return (file, faults);
+        }
         read_section("", document.get_ref(), &top_keys(), &mut file, &mut faults);
         let syntax = errors.iter().map(|error| Fault {
             place: Place::File(error.span().map_or(0, |span| span.start)),
@@ -139,7 +146,7 @@ fn top_keys() -> Vec<Key<File>> {
     let mut keys = vec![
         Key::new("listen", |it: &mut File, value, faults| {
             let told = faults.list.len();
-            let addresses = faults.take_each(value, Value::written);
+            let addresses = faults.take_each(value, Value::address);
             // That none is left is the fault of what was told.
             it.listen = (!addresses.is_empty() || faults.list.len() == told).then_some(addresses);
         }),
@@ -313,7 +320,7 @@ fn about_files(location: Value<'_>) -> Vec<Fault> {
     let written = table.keys().filter(|key| is_about_files(key.get_ref()));
     let fault = |name: &str, at: usize| Fault {
         place: Place::File(at),
-        message: format!("{name} is about files; this location has an application"),
+        message: format!("{name} is for files; this location has an application"),
     };
     written.map(|key| fault(key.get_ref(), key.span().start)).collect()
 }

@@ -7,6 +7,7 @@
 mod application;
 mod assemble;
 mod file;
+mod foreign;
 mod limits;
 mod listen;
 mod methods;
@@ -19,7 +20,7 @@ pub use application::THREADS_MAX;
 pub use value::parse_timeout;
 
 use std::fmt;
-use std::io::{self, Read};
+use std::io::Read;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -28,6 +29,7 @@ use log::LevelFilter;
 
 use crate::server::{Server, Workers};
 use crate::site::Reload;
+use crate::sys::reason::reason;
 use file::File;
 use section::Faults;
 pub use section::nearest;
@@ -197,15 +199,18 @@ fn assembled(
     mut faults: Faults,
     overrides: &Overrides,
     base: &Path,
-) -> Result<Config, Vec<Fault>> {
+) -> Result<Config, Faults> {
     let config = assemble::assemble(file, overrides, base, &mut faults);
-    if faults.list.is_empty() { Ok(config) } else { Err(faults.list) }
+    if faults.list.is_empty() { Ok(config) } else { Err(faults) }
 }
 
-fn locate(mut faults: Vec<Fault>, path: Option<&Path>, text: &str) -> Vec<ConfigError> {
+fn locate(faults: Faults, path: Option<&Path>, text: &str) -> Vec<ConfigError> {
+    let Faults { list: mut faults, puzzling } = faults;
     faults.sort_by_key(|fault| fault.place);
     let error = |fault: Fault| {
         let origin = match (fault.place, path) {
+            // It is not how anybody would call what stands alone on the command line.
+            (Place::Given("DIR"), _) => String::new(),
             (Place::Given(name), _) => name.to_owned(),
             (Place::File(at), Some(path)) => place_in(path, text.as_bytes(), at),
             (Place::Default, Some(path)) => path.display().to_string(),
@@ -213,7 +218,14 @@ fn locate(mut faults: Vec<Fault>, path: Option<&Path>, text: &str) -> Vec<Config
         };
         ConfigError { origin, message: fault.message }
     };
-    faults.into_iter().map(error).collect()
+    let mut errors: Vec<ConfigError> = faults.into_iter().map(error).collect();
+    for section in file::sections().iter().filter(|it| puzzling.contains(&it.title)) {
+        let place = if section.title.is_empty() { "at the top" } else { section.title };
+        let message = format!("known {place}: {}", section.keys.join(", "));
+        let origin = path.map_or(String::new(), |path| path.display().to_string());
+        errors.push(ConfigError { origin, message });
+    }
+    errors
 }
 
 /// `file:line:column`, both counted from 1, columns in characters.
@@ -244,19 +256,6 @@ fn read_text(path: &Path) -> Result<String, ConfigError> {
             message: "a configuration is UTF-8, which this byte is not".to_owned(),
         }
     })
-}
-
-/// An error of the system in a person's words, without its number.
-fn reason(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "it does not exist".to_owned(),
-        io::ErrorKind::NotADirectory => "it is not a directory".to_owned(),
-        io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
-        io::ErrorKind::PermissionDenied => {
-            "permission denied; give this user access, or run as one who has it".to_owned()
-        }
-        _ => error.to_string(),
-    }
 }
 
 /// `"auto"` or a count, as the flag, the variable and the key write it.

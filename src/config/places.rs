@@ -7,9 +7,10 @@ use super::file::{File, Location, Scope, TypedName};
 use super::section::Faults;
 use super::value::CHARSET_OFF;
 use super::writing::{Rules, WritableRoots};
-use super::{Overrides, Place, reason};
+use super::{Overrides, Place};
 use crate::files::{Root, Types};
 use crate::site::{Dotfiles, Mapping, Site, StaticFiles, Store, Wsgi};
+use crate::sys::reason::reason;
 
 /// What is served.
 pub(super) struct Served {
@@ -27,7 +28,7 @@ pub(super) fn site(file: &File, overrides: &Overrides, base: &Path, faults: &mut
     let top = given.or(written);
     if let (Some(wsgi), Some(root)) = (&overrides.wsgi, &overrides.root) {
         let message = format!(
-            "an application ({}) and a directory cannot both be at /: a configuration puts them at paths of their own",
+            "--wsgi {} and a directory cannot both serve /; to combine them, write a configuration with two [[location]]",
             wsgi.value
         );
         faults.note(root.place, message);
@@ -35,9 +36,9 @@ pub(super) fn site(file: &File, overrides: &Overrides, base: &Path, faults: &mut
     if top.is_none()
         && overrides.wsgi.is_none()
         && file.locations.is_empty()
-        && faults.list.is_empty()
+        && !faults.mention("root")
     {
-        let message = "root is missing: say which directory is served, such as root = \"www\"";
+        let message = "root is missing: write which directory to serve, such as root = \"www\"";
         faults.note(Place::Default, message);
     }
     let top = if overrides.wsgi.is_some() { None } else { top };
@@ -65,7 +66,12 @@ pub(super) fn site(file: &File, overrides: &Overrides, base: &Path, faults: &mut
     for location in &file.locations {
         if location.application.is_written() {
             let application = places.application(location);
-            if let (Some(path), Some(wsgi)) = (places.path(location, &mut seen), application) {
+            let path = places.path(location, &mut seen);
+            // What is wrong with its files is worth knowing, too.
+            if location.scope.root.is_some() || location.alias.is_some() {
+                places.location(location, &inherited);
+            }
+            if let (Some(path), Some(wsgi)) = (path, application) {
                 site = site.at(path, wsgi);
             }
             continue;
@@ -75,7 +81,9 @@ pub(super) fn site(file: &File, overrides: &Overrides, base: &Path, faults: &mut
             site = handlers.stand(site, path);
         }
     }
-    if site.applications().is_empty() && places.faults.list.is_empty() {
+    let runs_none = overrides.wsgi.is_none()
+        && !file.locations.iter().any(|location| location.application.is_written());
+    if runs_none {
         let given = [
             overrides.reload.map(|_| "--reload"),
             overrides.threads.as_ref().map(|_| "--threads"),
@@ -83,7 +91,7 @@ pub(super) fn site(file: &File, overrides: &Overrides, base: &Path, faults: &mut
         ];
         for flag in given.into_iter().flatten() {
             let message =
-                "there is no application that it could be for: say --wsgi MODULE:CALLABLE, too";
+                "there is no application that it could be for; add --wsgi MODULE:CALLABLE";
             places.faults.note(Place::Given(flag), message);
         }
     }
@@ -134,7 +142,6 @@ impl Places<'_> {
         if let (Some(files), Some(_)) = (files, &location.application.wsgi) {
             let message = "a location has files or an application, not both";
             self.faults.note(files.place, message);
-            return None;
         }
         if location.application.wsgi.is_some() {
             self.faults.list.extend(location.about_files.iter().cloned());
@@ -159,10 +166,11 @@ impl Places<'_> {
     fn location(&mut self, location: &Location, inherited: &Inherited) -> Option<Handlers> {
         let scope = &location.scope;
         let (written, mapping) = match (&scope.root, &location.alias) {
-            (Some(_), Some(alias)) => {
+            (Some(root), Some(alias)) => {
                 let message = "a location has a root or an alias, not both";
                 self.faults.note(alias.place, message);
-                return None;
+                self.open(&self.base.join(&root.value), root.place);
+                (Some(alias), Mapping::Alias)
             }
             (Some(root), None) => (Some(root), Mapping::Root),
             (None, Some(alias)) => (Some(alias), Mapping::Alias),
@@ -262,12 +270,16 @@ impl Places<'_> {
                 let text = path.to_string_lossy();
                 let hint = match place {
                     Place::Given(_) if text.contains(':') && !text.contains('/') => {
-                        format!("; to run an application, say --wsgi {text}")
+                        format!("; to run an application, write --wsgi {text}")
                     }
+                    Place::File(_) => "; set this key to the directory to serve".to_owned(),
                     _ => String::new(),
                 };
-                let message = format!("cannot serve {path:?}: {}{hint}", reason(&error));
-                self.faults.note(place, message);
+                let why = match error.kind() {
+                    std::io::ErrorKind::NotFound => "no such directory".to_owned(),
+                    _ => reason(&error),
+                };
+                self.faults.note(place, format!("cannot serve {path:?}: {why}{hint}"));
                 None
             }
         }

@@ -1,9 +1,12 @@
 //! Reading one section against its table of keys: what is known is read, what is not is a fault
 //! that names the nearest key. Goes on after each fault. Knows no key by name.
 
+use std::collections::BTreeSet;
+
 use toml::de::DeTable;
 
 use super::file::sections;
+use super::foreign;
 use super::value::Value;
 use super::{Fault, Place};
 
@@ -26,11 +29,18 @@ impl<T> Key<T> {
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     pub(super) list: Vec<Fault>,
+    /// The sections with a key of which nothing can be guessed: their known keys are listed, once.
+    pub(super) puzzling: BTreeSet<&'static str>,
 }
 
 impl Faults {
     pub(super) fn note(&mut self, place: Place, message: impl Into<String>) {
         self.list.push(Fault { place, message: message.into() });
+    }
+
+    /// Whether one of them is about this key, or may be.
+    pub(super) fn mention(&self, key: &str) -> bool {
+        self.list.iter().any(|fault| fault.message.contains(key))
     }
 
     pub(super) fn has_one_at(&self, place: Place) -> bool {
@@ -81,7 +91,10 @@ pub(super) fn read_section<T>(
         let name: &str = key.get_ref();
         match keys.iter().find(|known| known.name == name) {
             Some(known) => (known.read)(into, Value::new(name, written), faults),
-            None => faults.note(Place::File(key.span().start), unknown(title, name)),
+            None => {
+                let message = unknown(title, name, faults);
+                faults.note(Place::File(key.span().start), message);
+            }
         }
     }
 }
@@ -99,21 +112,25 @@ pub(super) fn read_table<T>(
     }
 }
 
-/// Says what may have been meant: a key of this section that is written almost so, or the same
-/// key where it does belong. The second is the common slip in TOML, where a key after a `[header]`
-/// is a key of that section.
-fn unknown(title: &str, name: &str) -> String {
+/// Says what may have been meant: the same key where it does belong, what this server has in the place
+/// of another server's key, or a key of this section that is written almost so. The first is the
+/// common slip in TOML, where a key after a `[header]` is a key of that section.
+fn unknown(title: &str, name: &str, faults: &mut Faults) -> String {
     let sections = sections();
     let here = sections.iter().find(|section| section.title == title);
     let known = here.map_or(&[][..], |section| &section.keys[..]);
     let home = sections.iter().find(|section| section.keys.contains(&name));
-    let hint = match (nearest(name, known), home) {
-        (Some(near), _) => format!("; did you mean \"{near}\"?"),
-        (None, Some(home)) if home.title.is_empty() => {
+    let hint = match (home, foreign::answer(name), nearest(name, known)) {
+        (Some(home), _, _) if home.title.is_empty() => {
             "; it belongs at the top of the file, before the first [section]".to_owned()
         }
-        (None, Some(home)) => format!("; it belongs in {}", home.title),
-        (None, None) => format!("; known here: {}", known.join(", ")),
+        (Some(home), _, _) => format!("; it belongs in {}", home.title),
+        (None, Some(answer), _) => format!(": {answer}"),
+        (None, None, Some(near)) => format!("; did you mean \"{near}\"?"),
+        (None, None, None) => {
+            faults.puzzling.extend(here.map(|section| section.title));
+            String::new()
+        }
     };
     let place = if title.is_empty() { String::new() } else { format!(" in {title}") };
     format!("unknown key {name:?}{place}{hint}")
@@ -150,17 +167,41 @@ mod tests {
 
     #[test]
     fn a_key_in_the_wrong_section_is_told_its_own() {
+        let mut faults = Faults::default();
         assert_eq!(
-            unknown("", "head_timeout"),
+            unknown("", "head_timeout", &mut faults),
             "unknown key \"head_timeout\"; it belongs in [limits]"
         );
         assert_eq!(
-            unknown("[log]", "listen"),
+            unknown("[log]", "listen", &mut faults),
             "unknown key \"listen\" in [log]; it belongs at the top of the file, before the first [section]"
         );
-        assert_eq!(
-            unknown("[log]", "colour"),
-            "unknown key \"colour\" in [log]; known here: level, file"
-        );
+        assert!(faults.puzzling.is_empty());
+        assert_eq!(unknown("[log]", "colour", &mut faults), "unknown key \"colour\" in [log]");
+        assert_eq!(faults.puzzling, BTreeSet::from(["[log]"]));
+    }
+
+    #[test]
+    fn a_key_of_another_server_is_answered() {
+        let mut faults = Faults::default();
+        for (name, expected) in [
+            ("tls", "there is no TLS yet"),
+            ("gzip", "there is no compression yet"),
+            ("autoindex", "there are no directory listings yet"),
+            ("server_name", "there are no virtual hosts yet"),
+            ("proxy_pass", "this server is no proxy yet"),
+            ("redirect", "there are no redirects"),
+            ("user", "does not change its user"),
+            ("bind", "write listen = "),
+            ("worker_connections", "write connections_max in [limits]"),
+            ("DocumentRoot", "write root = "),
+            ("max-requests", "write requests_max beside wsgi"),
+        ] {
+            for section in ["", "[[location]]", "[limits]"] {
+                let told = unknown(section, name, &mut faults);
+                assert!(told.contains(expected), "{told}");
+            }
+        }
+        assert!(faults.puzzling.is_empty());
     }
 }

@@ -139,13 +139,13 @@ fn all_faults_are_told_in_one_pass_and_in_their_order() {
     let expected = [
         "httpd.toml:1:1: unknown key \"rooot\"; did you mean \"root\"?",
         "httpd.toml:2:11: listen: \"70000\" is not a port; ports are 0 to 65535",
-        "httpd.toml:2:30: listen must be text in quotes, not a number",
+        "httpd.toml:2:30: listen must be an address in quotes: write \":8080\" for everyone, or \"localhost:8080\" for this machine only",
         "httpd.toml:3:11: workers must be at least 1",
         "httpd.toml:4:10: index must not be empty",
         "httpd.toml:4:14: index must be the name of a file, not \"a/b\"",
         "httpd.toml:5:1: unknown key \"head_timeout\"; it belongs in [limits]",
         "httpd.toml:6:12: symlinks must be \"inside\", \"never\" or \"all\", not \"sometimes\"",
-        "httpd.toml:7:8: cannot serve \"nowhere\": it does not exist",
+        "httpd.toml:7:8: cannot serve \"nowhere\": no such directory; set this key to the directory to serve",
         "httpd.toml:9:16: head_timeout needs a unit: write \"10s\" for seconds",
         "httpd.toml:10:21: keepalive_timeout must be longer than 0",
         "httpd.toml:11:16: send_timeout must be a duration such as \"30s\", \"500ms\", \"2m\" or \"1h\", not \"soon\"",
@@ -158,7 +158,8 @@ fn all_faults_are_told_in_one_pass_and_in_their_order() {
         "httpd.toml:20:1: this location needs a path",
         "httpd.toml:24:9: a location has a root or an alias, not both",
         "httpd.toml:26:8: there is a location \"/a/\" already",
-        "httpd.toml:27:1: unknown key \"colour\" in [[location]]; known here: path, alias, wsgi, python, chdir, processes, threads, env, timeout, stream_timeout, content_bytes_max, requests_max, lifetime, memory_bytes_max, reload, root, index, symlinks, dotfiles, charset, types, methods, create_full_put_path, form_overwrite, upload_bytes_max, quota_bytes, upload_mode, durability",
+        "httpd.toml:27:1: unknown key \"colour\" in [[location]]",
+        "httpd.toml: known [[location]]: path, alias, wsgi, python, chdir, processes, threads, env, timeout, stream_timeout, content_bytes_max, requests_max, lifetime, memory_bytes_max, reload, root, index, symlinks, dotfiles, charset, types, methods, create_full_put_path, form_overwrite, upload_bytes_max, quota_bytes, upload_mode, durability",
     ];
     for (error, expected) in errors.iter().zip(expected) {
         assert_eq!(error, expected);
@@ -258,7 +259,7 @@ fn a_column_counts_characters_and_a_byte_that_is_no_utf_8_has_its_place() {
     let folder = Folder::new("columns");
     assert_eq!(
         folder.errors("log = { file = \"é\", x = 1 }\nroot = \"www\"\n"),
-        ["httpd.toml:1:21: unknown key \"x\" in [log]; known here: level, file"]
+        ["httpd.toml:1:21: unknown key \"x\" in [log]", "httpd.toml: known [log]: level, file"]
     );
     assert_eq!(
         folder.errors(b"root = \"www\"\n# \xff\n"),
@@ -271,7 +272,7 @@ fn a_file_without_root_needs_one() {
     let folder = Folder::new("rootless");
     assert_eq!(
         folder.errors("workers = 1\n"),
-        ["httpd.toml: root is missing: say which directory is served, such as root = \"www\""]
+        ["httpd.toml: root is missing: write which directory to serve, such as root = \"www\""]
     );
     assert_eq!(
         folder.errors("[[location]]\npath = \"/a/\"\n"),
@@ -284,7 +285,86 @@ fn a_file_without_root_needs_one() {
 fn an_address_that_is_none_is_told_once() {
     let folder = Folder::new("listen-number");
     let errors = folder.errors("root = \"www\"\nlisten = 8080\n");
-    assert!(errors.len() == 1 && errors[0].contains("listen must be text in quotes"), "{errors:?}");
+    assert!(errors.len() == 1 && errors[0].contains("write \":8080\" for everyone"), "{errors:?}");
+}
+
+#[test]
+fn an_address_that_looks_otherwise_is_told_what_to_write() {
+    let folder = Folder::new("listen-forms");
+    let errors = |listen| {
+        let errors = folder.errors(format!("root = \"www\"\nlisten = {listen}\n"));
+        errors.join("\n").replace("httpd.toml:2:10: ", "")
+    };
+    assert_eq!(
+        errors("\"http://localhost:8080\""),
+        "listen takes an address, not a URL: write \"localhost:8080\""
+    );
+    assert_eq!(
+        errors("\"http://[::1]:80/\""),
+        "listen takes an address, not a URL: write \"[::1]:80\""
+    );
+    assert!(errors("\"https://:443\"").contains("there is no TLS yet"));
+    assert_eq!(errors("\"unix:///run/x\""), "listen takes no URL: write \"unix:/run/x\"");
+    assert!(errors("\"fd://3\"").contains("such as \"localhost:8080\""));
+    assert_eq!(errors("\"80\""), "");
+}
+
+#[test]
+fn a_configuration_of_another_server_is_told_to_be_toml_and_nothing_else() {
+    let folder = Folder::new("languages");
+    for (text, language) in [
+        ("server {\n    listen 80;\n}\n", "nginx's language"),
+        (":80 {\n    file_server\n}\n", "a Caddyfile"),
+        ("listen: 80\nroot: www\n", "YAML"),
+        ("{ \"listen\": 80 }\n", "JSON"),
+        ("import os\nworkers = os.cpu_count()\n", "Python"),
+    ] {
+        let errors = folder.errors(text);
+        let expected = format!("httpd.toml: this looks like {language}; the configuration is TOML");
+        assert!(errors.len() == 1 && errors[0].starts_with(&expected), "{errors:?}");
+    }
+}
+
+#[test]
+fn keys_that_nobody_can_guess_are_followed_by_one_list() {
+    let folder = Folder::new("lists");
+    let errors =
+        folder.errors("root = \"www\"\nbanana = 1\ngzip = true\nmango = 2\n[log]\npear = 3\n");
+    assert_eq!(
+        errors[..4],
+        [
+            "httpd.toml:2:1: unknown key \"banana\"",
+            "httpd.toml:3:1: unknown key \"gzip\": there is no compression yet; a proxy in front can compress",
+            "httpd.toml:4:1: unknown key \"mango\"",
+            "httpd.toml:6:1: unknown key \"pear\" in [log]",
+        ]
+    );
+    assert!(errors[4].starts_with("httpd.toml: known at the top: listen, "), "{errors:?}");
+    assert_eq!(errors[5..], ["httpd.toml: known [log]: level, file"]);
+}
+
+#[test]
+fn what_is_wrong_with_a_location_is_told_all_at_once() {
+    let folder = Folder::new("all-of-a-location");
+    let errors = folder.errors(
+        "listen = \"localhost:99999\"\n\
+         [log]\nfile = \"none/a.log\"\n\
+         [[location]]\n\
+         path = \"/a\"\nalias = \"gone\"\nthreads = 2\n\
+         [[location]]\n\
+         path = \"/b\"\nroot = \"gone\"\nalias = \"www\"\n\
+         [[location]]\n\
+         path = \"/c\"\nwsgi = \"a:b\"\npython = \"none/python\"\nchdir = \"none\"\nroot = \"gone\"\n\
+         [[location]]\n\
+         path = \"/d\"\nwsgi = \"a:b\"\npython = \"no-such-python\"\n",
+    );
+    let lines: Vec<&str> =
+        errors.iter().map(|it| it.split(':').nth(1).expect("each has a line")).collect();
+    assert_eq!(
+        lines,
+        ["1", "3", "6", "7", "10", "11", "15", "16", "17", "17", "21"],
+        "{errors:#?}"
+    );
 }
 
 #[test]
@@ -303,7 +383,7 @@ fn a_log_needs_a_folder_and_is_not_made_by_reading() {
     let errors = folder
         .errors("root = \"www\"\n[log]\nfile = \"nowhere/a.log\"\n[access_log]\nfile = \"www\"\n");
     assert_eq!(errors.len(), 2, "{errors:?}");
-    assert!(errors[0].starts_with("httpd.toml:3:8: cannot log to"), "{errors:?}");
+    assert!(errors[0].starts_with("httpd.toml:3:8: cannot write the log"), "{errors:?}");
     assert!(errors[1].ends_with("it is a directory"), "{errors:?}");
     assert!(folder.errors("root = \"www\"\n[log]\nfile = \"a.log\"\n").is_empty());
     assert!(!folder.0.join("a.log").exists());
@@ -320,7 +400,7 @@ fn a_given_root_wins_over_the_file_and_is_named_when_it_fails() {
     let config = load(Some(&path), &given(folder.0.join("www"))).expect("the given root is there");
     assert_eq!(config.roots, [folder.0.join("www")]);
     let errors = load(None, &given("/nowhere".into())).err().expect("there is no such root");
-    assert_eq!(errors[0].to_string(), "-r: cannot serve \"/nowhere\": it does not exist");
+    assert_eq!(errors[0].to_string(), "-r: cannot serve \"/nowhere\": no such directory");
 }
 
 #[test]
@@ -381,7 +461,8 @@ fn no_text_makes_it_panic() {
 fn an_application_is_read_with_all_that_is_said_of_it() {
     let folder = Folder::new("application");
     std::fs::create_dir_all(folder.0.join("venv/bin")).expect("it can be made");
-    std::fs::write(folder.0.join("venv/bin/python"), "").expect("it can be written");
+    let python = folder.0.join("venv/bin/python");
+    std::os::unix::fs::symlink("/bin/sh", python).expect("it can be written");
     let path = folder.write(
         "[[location]]\npath = \"/app\"\nwsgi = \"m:app\"\npython = \"venv/bin/python\"\n\
          processes = 2\nthreads = 3\nenv = { A = \"b\", EMPTY = \"\" }\ntimeout = \"5s\"\n\
@@ -404,13 +485,13 @@ fn an_application_is_read_with_all_that_is_said_of_it() {
 fn what_makes_no_application_is_told() {
     let folder = Folder::new("no-application");
     for (text, expected) in [
-        ("threads = 2", "threads is about an application: say wsgi = \"module:callable\", too"),
-        ("root = \"/\"\ntimeout = \"3s\"", "timeout is about an application: say wsgi"),
-        ("wsgi = \"a:b\"\npython = \"none/python\"", "none/python\": it is no file"),
+        ("threads = 2", "threads is for an application: add wsgi = \"module:callable\""),
+        ("root = \"/\"\ntimeout = \"3s\"", "timeout is for an application: add wsgi"),
+        ("wsgi = \"a:b\"\npython = \"none/python\"", "none/python\": it does not exist"),
         ("wsgi = \"a:b\"\nroot = \"/\"", "a location has files or an application, not both"),
         ("wsgi = 3", "wsgi must be text in quotes"),
-        ("wsgi = \"a:b\"\nmethods = [\"GET\"]", "methods is about files; this location has an"),
-        ("upload_bytes_max = 1\nwsgi = \"a:b\"", "upload_bytes_max is about files; this"),
+        ("wsgi = \"a:b\"\nmethods = [\"GET\"]", "methods is for files; this location has an"),
+        ("upload_bytes_max = 1\nwsgi = \"a:b\"", "upload_bytes_max is for files; this"),
         ("wsgi = \"a:b\"\nchdir = \"none\"", "it is not a directory"),
         ("wsgi = \"a:b\"\nthreads = 0", "threads must be at least 1"),
         ("wsgi = \"a:b\"\nthreads = 1000", "threads must be at most 256"),
@@ -431,7 +512,7 @@ fn to_reload_needs_an_application() {
     let path = folder.write("root = \"www\"\n");
     let errors = load(Some(&path), &overrides).err().expect("there is nothing to reload");
     let error = errors[0].to_string();
-    assert!(error.contains("--reload: there is no application"), "{error}");
+    assert!(error.contains("--reload: there is no application that it could be for"), "{error}");
     let path = folder.write("[[location]]\npath = \"/\"\nwsgi = \"a:b\"\n");
     let config = load(Some(&path), &overrides).expect("there is one");
     assert_eq!(config.server.applications()[0].reload, crate::site::Reload::OnChange);
@@ -463,6 +544,7 @@ fn a_pattern_that_matches_nothing_is_refused_with_its_place() {
     assert_eq!(
         errors,
         [
+            "httpd.toml: root is missing: write which directory to serve, such as root = \"www\"",
             "httpd.toml:2:1: the name \"a/*\" holds a slash: a pattern for a path begins with one",
             "httpd.toml:3:1: the name \"/a/\" ends with a slash: end it with /* for the files in a \
              directory",

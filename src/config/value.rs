@@ -56,6 +56,33 @@ impl<'d> Value<'d> {
         Ok(Written { value: self.text()?.to_owned(), place: self.place() })
     }
 
+    /// An address to listen on, as far as its form goes: a number or a URL is what many write first.
+    pub(super) fn address(self) -> Result<Written<String>, Fault> {
+        if let DeValue::Integer(number) = self.written.get_ref() {
+            let number = number.as_str();
+            return Err(self.fault(format_args!(
+                "must be an address in quotes: write \":{number}\" for everyone, or \"localhost:{number}\" for this machine only"
+            )));
+        }
+        let text = self.text()?;
+        match text.split_once("://") {
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => {
+                let address = rest.split('/').next().unwrap_or(rest);
+                Err(self.fault(format_args!("takes an address, not a URL: write {address:?}")))
+            }
+            Some((scheme, _)) if scheme.eq_ignore_ascii_case("https") => Err(self.fault(
+                "cannot be https: there is no TLS yet; put a proxy that terminates it in front",
+            )),
+            Some(("unix", path)) => {
+                Err(self.fault(format_args!("takes no URL: write \"unix:{path}\"")))
+            }
+            Some((scheme, _)) => Err(self.fault(format_args!(
+                "takes an address such as \"localhost:8080\", nothing with {scheme}://"
+            ))),
+            None => self.written(),
+        }
+    }
+
     pub(super) fn location_path(self) -> Result<Written<String>, Fault> {
         let path = self.text()?;
         let odd_segment = |segment: &str| matches!(segment, "." | "..");

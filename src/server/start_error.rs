@@ -2,6 +2,7 @@
 
 use super::access_log::AccessLog;
 use super::address::Address;
+use crate::sys::reason::reason;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -45,23 +46,25 @@ impl fmt::Display for StartError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StartError::NoAddress => {
-                write!(formatter, "no address to listen on: say listen = \"localhost:8080\"")
+                write!(formatter, "no address to listen on: write listen = \"localhost:8080\"")
             }
             StartError::BadAddress { text, reason } => {
                 write!(formatter, "cannot listen on {text:?}: {reason}")
             }
             StartError::Listen { address, error } => explain(formatter, address, error),
             StartError::AccessLog { path: Some(path), error } => {
-                write!(formatter, "cannot write the access log {}: {error}", path.display())
+                write!(formatter, "cannot write the log {path:?}: {}", reason(error))
             }
             StartError::AccessLog { path: None, error } => {
-                write!(formatter, "cannot write the access log: {error}")
+                write!(formatter, "cannot write the access log: {}", reason(error))
             }
             StartError::Application(reason) => {
                 write!(formatter, "cannot start the application {reason}")
             }
             StartError::GivenUp => write!(formatter, "stopped before all applications served"),
-            StartError::Worker(error) => write!(formatter, "cannot start a worker: {error}"),
+            StartError::Worker(error) => {
+                write!(formatter, "cannot start a worker: {}", reason(error))
+            }
         }
     }
 }
@@ -107,7 +110,7 @@ fn explain(
                 "this machine does not have that address; \":8080\" listens on all that it has"
             )
         }
-        _ => write!(formatter, "{error}"),
+        _ => formatter.write_str(&reason(error)),
     }
 }
 

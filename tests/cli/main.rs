@@ -69,8 +69,8 @@ fn what_is_asked_wrongly_ends_with_2() {
         (&["www", "-r", "."], "two directories to serve"),
         (&["-h", "./www"], "is a path"),
         (&["-h", "nowhere.invalid", "www"], "-h: "),
-        (&["nowhere"], "DIR: cannot serve \"nowhere\": it does not exist"),
-        (&["shop:app"], "it does not exist; to run an application, say --wsgi shop:app"),
+        (&["nowhere"], "httpd: cannot serve \"nowhere\": no such directory\n"),
+        (&["shop:app"], "no such directory; to run an application, write --wsgi shop:app"),
     ];
     for (arguments, expected) in table {
         let output = folder.output(arguments);
@@ -99,7 +99,7 @@ fn a_tested_configuration_is_fine_or_told_why_not() {
         said(&output.stderr),
         "httpd: bad.toml:1:1: unknown key \"rooot\"; did you mean \"root\"?\n\
          httpd: bad.toml:3:11: workers must be at least 1\n\
-         httpd: bad.toml:4:8: cannot serve \"gone\": it does not exist\n"
+         httpd: bad.toml:4:8: cannot serve \"gone\": no such directory; set this key to the directory to serve\n"
     );
     let output = folder.output(&["-c", "gone.toml"]);
     assert_eq!(output.status.code(), Some(2));
@@ -238,6 +238,52 @@ fn an_unreadable_root_is_told_before_anything_starts() {
     let text = said(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{text}");
     assert!(text.contains("cannot serve \"closed\": permission denied"), "{text}");
+}
+
+#[test]
+fn a_log_that_cannot_be_written_is_found_by_a_test_of_the_configuration() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new();
+    folder.write("closed/a.log", "");
+    fs::set_permissions(folder.path("closed/a.log"), fs::Permissions::from_mode(0o444)).unwrap();
+    fs::set_permissions(folder.path("closed"), fs::Permissions::from_mode(0o555)).unwrap();
+    folder.write(
+        "httpd.toml",
+        "root = \"www\"\n[log]\nfile = \"closed/new.log\"\n[access_log]\nfile = \"closed/a.log\"\n",
+    );
+    let Some(mut command) = unprivileged(&folder, &["-t", "-c", "httpd.toml"]) else {
+        return;
+    };
+    let output = output(&mut command);
+    let text = said(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 2, "{text}");
+    assert!(lines[0].starts_with("httpd: httpd.toml:3:8: cannot write the log "), "{text}");
+    assert!(lines[1].starts_with("httpd: httpd.toml:5:8: cannot write the log "), "{text}");
+    assert!(text.matches("permission denied").count() == 2, "{text}");
+}
+
+#[test]
+fn a_copied_configuration_says_which_key_to_set() {
+    let folder = Folder::new();
+    fs::remove_dir_all(folder.path("www")).unwrap();
+    let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/conf/httpd.toml");
+    folder.write("httpd.toml", fs::read(shipped).unwrap());
+    let output = folder.output(&["-c", "httpd.toml"]);
+    let text = said(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(
+        text.contains(
+            "cannot serve \"www\": no such directory; set this key to the directory to serve"
+        ),
+        "{text}"
+    );
+    assert_eq!(text.lines().count(), 1, "{text}");
+    let line = text.split(':').nth(2).unwrap().parse::<usize>().unwrap();
+    assert!(
+        fs::read_to_string(shipped).unwrap().lines().nth(line - 1).unwrap().starts_with("root = ")
+    );
 }
 
 #[test]

@@ -1,0 +1,259 @@
+//! What operators bring along from other servers: keys of nginx, Apache, Caddy and gunicorn, and whole
+//! configurations in another language. Says what this server has instead.
+
+/// What to do about a key that another server has.
+pub(super) fn answer(name: &str) -> Option<&'static str> {
+    let name = name.to_ascii_lowercase().replace(['-', '.'], "_");
+    let is_meant = |(names, _): &&(&str, &str)| names.split(' ').any(|known| known == name);
+    ANSWERS.iter().find(is_meant).map(|(_, answer)| *answer)
+}
+
+/// The language of a text that is no TOML, if its lines give it away.
+pub(super) fn language(text: &str) -> Option<&'static str> {
+    let lines = || text.lines().map(str::trim).filter(|it| !it.is_empty() && !it.starts_with('#'));
+    let any = |is_so: fn(&str) -> bool| lines().any(is_so);
+    let first = lines().next()?;
+    let assigns = |line: &str| line.contains(" = ") || line.contains("=\"");
+    let opens_block = |line: &str| line.ends_with('{') && !assigns(line);
+    let is_mapping = |line: &str| {
+        let key = line.trim_start_matches("- ").split_once(':');
+        key.is_some_and(|(key, rest)| {
+            !key.is_empty()
+                && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+                && (rest.is_empty() || rest.starts_with(' '))
+        })
+    };
+    let is_directive = |line: &str| {
+        let word = line.split_whitespace().next().unwrap_or_default();
+        CADDY_DIRECTIVES.contains(&word) && !assigns(line)
+    };
+    if first.starts_with('{') && (first.contains('"') || any(|it| it.starts_with('"'))) {
+        Some("JSON")
+    } else if first.starts_with('<') || any(|it| it.starts_with("</")) {
+        Some("Apache's language")
+    } else if any(|it| {
+        it.starts_with("import ") || it.starts_with("from ") || it.starts_with("def ")
+    }) && !lines().any(opens_block)
+    {
+        Some("Python")
+    } else if any(|it| it.ends_with(';') && !it.contains('=') && !it.starts_with(';')) {
+        Some("nginx's language")
+    } else if first == "---" || lines().any(is_mapping) && !lines().any(assigns) {
+        Some("YAML")
+    } else if lines().any(opens_block) || lines().any(is_directive) {
+        Some("a Caddyfile")
+    } else if any(|it| it.starts_with(';')) {
+        Some("INI")
+    } else {
+        None
+    }
+}
+
+/// Directives that stand alone in short Caddyfiles.
+const CADDY_DIRECTIVES: &[&str] =
+    &["encode", "file_server", "handle", "php_fastcgi", "respond", "reverse_proxy"];
+
+/// The names of keys, and what this server has in their place.
+const ANSWERS: &[(&str, &str)] = &[
+    (
+        "tls ssl https certificate certificate_key certfile keyfile ca_certs ssl_certificate \
+         ssl_certificate_key ssl_protocols ssl_ciphers ssl_version acme auto_https sslengine \
+         sslcertificatefile sslcertificatekeyfile",
+        "there is no TLS yet; put a proxy that terminates it in front",
+    ),
+    ("http2 http3 quic h2 protocols", "this server speaks HTTP/1.1 only, so far"),
+    (
+        "gzip gzip_types gzip_static gzip_comp_level gzip_min_length gzip_vary brotli zstd deflate \
+         encode compress compression",
+        "there is no compression yet; a proxy in front can compress",
+    ),
+    (
+        "autoindex autoindex_exact_size autoindex_localtime browse listing directory_listing \
+         dir_listing fancyindex",
+        "there are no directory listings yet; a directory shows its index.html",
+    ),
+    (
+        "server_name server_names servername serveralias server_alias virtualhost virtual_host \
+         virtual_hosts vhost vhosts hosts domain domains site sites",
+        "there are no virtual hosts yet; one configuration is one site, whatever the Host",
+    ),
+    (
+        "server http events mail stream global vars",
+        "there is no such section; write these keys at the top of the file, before the first [section]",
+    ),
+    ("locations handle handle_path route", "write [[location]] with a path for each of them"),
+    (
+        "proxy_pass proxy_set_header proxy reverse_proxy proxypass upstream upstreams fastcgi_pass \
+         fastcgi_param php php_fastcgi uwsgi_pass scgi_pass forward cgi backend backends",
+        "this server is no proxy yet; it runs Python applications itself: wsgi in a [[location]]",
+    ),
+    (
+        "redirect redirects redir rewrite rewrites return rewriterule rewriteengine \
+         redirectmatch",
+        "there are no redirects or rewrites yet",
+    ),
+    (
+        "try_files fallback spa fallbackresource",
+        "there is no fallback yet: what is not there is a 404",
+    ),
+    (
+        "error_page error_pages errordocument handle_errors errors respond",
+        "error pages cannot be replaced yet; error_bodies = \"off\" leaves them empty",
+    ),
+    (
+        "add_header add_headers header headers set_header expires expires_active cache_control etag \
+         cors more_set_headers server_tokens",
+        "response headers cannot be set yet",
+    ),
+    (
+        "auth auth_basic auth_basic_user_file basic_auth basicauth htpasswd auth_request authtype \
+         authuserfile forward_auth",
+        "there is no authentication; put a proxy that does it in front",
+    ),
+    (
+        "allow deny allow_from deny_from require satisfy limit_except acl",
+        "there are no access rules; listen decides who can connect, methods what they may do",
+    ),
+    (
+        "limit_req limit_req_zone limit_conn limit_conn_zone limit_rate rate_limit",
+        "there are no rate limits yet; [limits] has what a client may cost",
+    ),
+    (
+        "user group uid gid run_as",
+        "this server does not change its user; start it as the one that it should have (ports below 1024: setcap cap_net_bind_service=+ep)",
+    ),
+    (
+        "daemon daemonize background foreground pid pidfile pid_file",
+        "this server stays in the foreground and writes no pid file; let systemd or a container run it",
+    ),
+    (
+        "bind bind_address bind_addr address addr host port ip interface listen_address \
+         listen_port http_port https_port default_bind",
+        "write listen = \"localhost:8080\", or \":8080\" for every address",
+    ),
+    ("worker_processes", "write processes = 2, or workers = 2 for threads"),
+    ("worker_connections max_connections max_clients", "write connections_max in [limits]"),
+    (
+        "worker_rlimit_nofile",
+        "leave it out; the limit of open files is raised as far as the system allows",
+    ),
+    (
+        "worker_class worker_cpu_affinity preload preload_app",
+        "leave it out; there is nothing like it here",
+    ),
+    (
+        "sendfile tcp_nopush tcp_nodelay aio directio use multi_accept keepalive_requests \
+         reset_timedout_connection",
+        "leave it out; the server does what is best by itself",
+    ),
+    (
+        "open_file_cache open_file_cache_valid open_file_cache_min_uses open_file_cache_errors",
+        "leave it out; open files are always cached, and [cache] has the bounds",
+    ),
+    (
+        "error_log errorlog error_logfile logfile log_file customlog_error",
+        "write file = \"error.log\" in [log]",
+    ),
+    ("loglevel log_level", "write level = \"info\" in [log]"),
+    (
+        "accesslog access_logfile access_log_file customlog transferlog",
+        "write file = \"access.log\" in [access_log]",
+    ),
+    (
+        "log_format access_log_format access_logformat logformat",
+        "write format in [access_log]; \"combined\" is the only one",
+    ),
+    (
+        "client_max_body_size max_body_size request_body max_request_body_size limitrequestbody",
+        "write upload_bytes_max for files, or content_bytes_max beside wsgi",
+    ),
+    ("client_header_timeout", "write head_timeout in [limits]"),
+    ("client_body_timeout", "write body_timeout in [limits]"),
+    (
+        "client_header_buffer_size large_client_header_buffers limit_request_field_size",
+        "write head_bytes_max in [limits]",
+    ),
+    ("limit_request_line", "write target_bytes_max in [limits]"),
+    ("limit_request_fields", "write header_count_max in [limits]"),
+    ("client_body_buffer_size", "write content_memory_bytes_max in [limits]"),
+    (
+        "keepalive keep_alive keep_alive_timeout keepalivetimeout",
+        "write keepalive_timeout in [limits]",
+    ),
+    ("graceful_timeout grace_period worker_shutdown_timeout", "write stop_timeout in [limits]"),
+    ("max_requests max_requests_jitter", "write requests_max beside wsgi in a [[location]]"),
+    (
+        "wsgi_app wsgi_file app application callable module proxy_app wsgiscriptalias asgi",
+        "write wsgi = \"module:callable\" in a [[location]]",
+    ),
+    (
+        "venv virtualenv pythonpath python_path pythonhome",
+        "write python = \"venv/bin/python\" beside wsgi in a [[location]]",
+    ),
+    (
+        "raw_env environment setenv passenv",
+        "write env = { NAME = \"value\" } beside wsgi in a [[location]]",
+    ),
+    (
+        "document_root documentroot docroot web_root webroot public directory dir folder static \
+         static_dir file_server serve",
+        "write root = \"www\"",
+    ),
+    ("directoryindex index_files indexes default_page", "write index = [\"index.html\"]"),
+    ("mime_types mime default_type addtype", "write the types by extension in [types]"),
+    (
+        "charset_types source_charset override_charset default_charset adddefaultcharset",
+        "write charset = \"utf-8\"",
+    ),
+    (
+        "disable_symlinks follow_symlinks followsymlinks",
+        "write symlinks = \"inside\", \"never\" or \"all\"",
+    ),
+    ("hidden hidden_files hide dot_files", "write dotfiles = \"deny\" or \"allow\""),
+    (
+        "dav dav_methods webdav upload uploads writable allow_upload",
+        "write methods = [\"GET\", \"HEAD\", \"PUT\"]",
+    ),
+    ("umask dav_access mode", "write upload_mode = \"0644\""),
+    ("include includes import load_module loadmodule", "one file is the whole configuration"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_answer_is_about_a_key_that_this_server_has() {
+        let mut seen = std::collections::HashSet::new();
+        for name in ANSWERS.iter().flat_map(|(names, _)| names.split(' ')) {
+            assert!(seen.insert(name), "{name} has two answers");
+            let sections = crate::config::file::sections();
+            let is_known = sections.iter().any(|section| section.keys.contains(&name));
+            assert!(!is_known, "{name} is a key");
+        }
+    }
+
+    #[test]
+    fn a_configuration_of_another_server_is_recognised_by_its_lines() {
+        let table = [
+            ("server {\n  listen 80;\n  root /srv;\n}\n", Some("nginx's language")),
+            ("worker_processes auto;\n", Some("nginx's language")),
+            ("location / {\n  add_header X \"a=b\";\n  root /srv;\n}\n", Some("nginx's language")),
+            ("example.org {\n  root * /srv\n  file_server\n}\n", Some("a Caddyfile")),
+            (":80\nfile_server\n", Some("a Caddyfile")),
+            ("root: www\nlisten:\n  - 80\n", Some("YAML")),
+            ("---\nroot: www\n", Some("YAML")),
+            ("{\n  \"root\": \"www\"\n}\n", Some("JSON")),
+            ("; mine\n[server:main]\nuse = egg:waitress\n", Some("INI")),
+            ("import os\nbind = f\"0.0.0.0:{port}\"\n", Some("Python")),
+            ("<VirtualHost *:80>\nDocumentRoot /srv\n</VirtualHost>\n", Some("Apache's language")),
+            ("root = www\n", None),
+            ("root = \"www\nlisten = \"localhost:80\"\n", None),
+            ("[log]\nlevel = \"info\"\nfile = oops\n", None),
+            ("", None),
+        ];
+        for (text, expected) in table {
+            assert_eq!(language(text), expected, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! What this process may do with a path, asked without doing it. The answer may have changed when it is
+//! done.
+
+use std::io;
+use std::path::Path;
+
+use rustix::fs::{Access, access};
+
+/// Whether a file could be appended to, or made if it is not there yet.
+///
+/// # Errors
+/// Why not: of the file, or of its directory where there is no file.
+pub fn check_appendable(path: &Path) -> io::Result<()> {
+    match std::fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        Ok(_) => Ok(access(path, Access::WRITE_OK)?),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let directory = match path.parent() {
+                Some(directory) if !directory.as_os_str().is_empty() => directory,
+                _ => Path::new("."),
+            };
+            Ok(access(directory, Access::WRITE_OK | Access::EXEC_OK)?)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether this is a file that could be run.
+///
+/// # Errors
+/// Why not.
+pub fn check_executable(path: &Path) -> io::Result<()> {
+    if std::fs::metadata(path)?.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    Ok(access(path, Access::EXEC_OK)?)
+}
