@@ -20,6 +20,7 @@ use cli::{Mode, Options};
 use failure::Failure;
 use httpd::config::{Config, Source};
 use httpd::sys::descriptors;
+use httpd::sys::orphans;
 use httpd::sys::signal::{Signal, Signals};
 use httpd::{Handle, Running};
 use supervisor::supervised;
@@ -58,6 +59,9 @@ fn serve(options: &Options) -> Result<(), Failure> {
     logging::start(&config.log, None).map_err(|message| Failure::of_usage([message]))?;
     for warning in &options.warnings {
         log::warn!("{warning}");
+    }
+    if let Err(error) = orphans::reap_as_init() {
+        log::error!("orphans will not be reaped: {error}");
     }
     match descriptors::raise_limit() {
         Some(limit) => log::debug!("up to {limit} descriptors may be open"),

@@ -8,6 +8,7 @@ pub mod descriptors;
 pub mod file;
 pub mod memory;
 mod open;
+pub mod orphans;
 pub mod permission;
 pub mod port_holder;
 pub mod process;

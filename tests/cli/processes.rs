@@ -617,3 +617,29 @@ fn diagnostics_say_which_process_speaks_and_lines_stay_whole() {
         assert!(own.iter().any(|line| line.ends_with("stopped")), "{own:?}");
     }
 }
+
+#[test]
+fn the_first_process_of_a_container_reaps_orphans() {
+    let folder = Folder::new();
+    let unshare = ["--pid", "--fork", "--mount-proc", "--kill-child", "--"];
+    let works = folder.command("unshare", &unshare).arg("true").output();
+    if !works.is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: a namespace of processes cannot be made here");
+        return;
+    }
+    for processes in ["1", "2"] {
+        let mut command = folder.command("unshare", &unshare);
+        let script =
+            format!("(sleep 0.3 &); exec {} -p 0 -w 1 -P {processes} www", crate::program::HTTPD);
+        let serving = Serving::start(command.args(["sh", "-c", &script]));
+        let parent =
+            |id: u32| move |it: &Process| it.stat("stat").is_some_and(|(_, parent)| parent == id);
+        let init = Process::all().into_iter().find(parent(serving.child.id())).expect("it runs");
+        let is_orphan = |it: &Process| {
+            parent(init.0)(it)
+                && fs::read_to_string(it.path("comm")).is_ok_and(|name| name.trim() == "sleep")
+        };
+        until("the orphan is reaped", || !Process::all().iter().any(is_orphan));
+        assert!(serving.get("/").ends_with("from www\n"));
+    }
+}
