@@ -7,8 +7,7 @@
 use super::{Method, Reject};
 use percent_encoding::percent_decode;
 use std::borrow::Cow;
-use std::net::{Ipv4Addr, Ipv6Addr};
-use std::str::FromStr;
+use std::net::Ipv6Addr;
 
 /// A request target taken apart.
 #[derive(Debug, PartialEq, Eq)]
@@ -124,40 +123,80 @@ pub fn check_authority(authority: &[u8]) -> Result<(), Reject> {
                 [b':', port @ ..] => port,
                 _ => return Err(BAD),
             };
-            (parses_as::<Ipv6Addr>(&rest[..end]), port)
+            (is_ipv6(&rest[..end]), port)
         }
         _ => {
-            let end = memchr::memchr(b':', authority).unwrap_or(authority.len());
-            (is_name_or_ipv4(&authority[..end]), authority.get(end + 1..).unwrap_or_default())
+            let mut classes = 0;
+            let is_of_port = |&byte: &u8| {
+                let class = HOST[usize::from(byte)];
+                classes |= class;
+                class == NO_HOST
+            };
+            let end = authority.iter().position(is_of_port).unwrap_or(authority.len());
+            let (host, port) = authority.split_at(end);
+            let port = match port {
+                [] => port,
+                [b':', port @ ..] => port,
+                _ => return Err(BAD),
+            };
+            let is_host =
+                if classes & PERCENT == 0 { is_plain_host(host) } else { is_encoded_name(host) };
+            (is_host, port)
         }
     };
     if is_host && is_port(port) { Ok(()) } else { Err(BAD) }
 }
 
 fn is_port(port: &[u8]) -> bool {
-    let fits = || port.len() <= 5 && port.iter().all(u8::is_ascii_digit) && parses_as::<u16>(port);
-    port.is_empty() || fits()
+    let number =
+        |port: &[u8]| port.iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0'));
+    port.len() <= 5 && port.iter().all(u8::is_ascii_digit) && number(port) <= u32::from(u16::MAX)
 }
 
-fn is_name_or_ipv4(host: &[u8]) -> bool {
-    if !host.iter().all(|&byte| HOST[usize::from(byte)]) {
-        return false;
-    }
-    if memchr::memchr(b'%', host).is_none() {
-        return !ends_in_number(host) || parses_as::<Ipv4Addr>(host);
-    }
-    // What is encoded must be a name as well, and one that needs no encoding to be taken for one.
+/// A name or an address, of [`HOST`] characters alone and with nothing encoded.
+fn is_plain_host(host: &[u8]) -> bool {
+    !ends_in_number(host) || is_dotted_quad(host)
+}
+
+/// What is encoded must be a name as well, and one that needs no encoding to be taken for one.
+fn is_encoded_name(host: &[u8]) -> bool {
     let decoded: Cow<'_, [u8]> = percent_decode(host).into();
-    let may_be_in_name = |&byte: &u8| !byte.is_ascii() || byte != b'%' && HOST[usize::from(byte)];
+    let may_be_in_name = |&byte: &u8| !byte.is_ascii() || HOST[usize::from(byte)] == NAME;
     check_percent_encoding(host).is_ok()
         && decoded.iter().all(may_be_in_name)
         && !ends_in_number(&decoded)
 }
 
+/// `IPv4address` (RFC 3986 §3.2.2): four decimal numbers of one byte each, without leading zeros.
+fn is_dotted_quad(host: &[u8]) -> bool {
+    let (mut dots, mut digits, mut value) = (0, 0, 0);
+    for &byte in host {
+        match byte {
+            b'0'..=b'9' if digits == 0 || value > 0 => {
+                digits += 1;
+                value = value * 10 + u32::from(byte - b'0');
+                if value > 255 {
+                    return false;
+                }
+            }
+            b'.' if digits > 0 => {
+                dots += 1;
+                (digits, value) = (0, 0);
+            }
+            _ => return false,
+        }
+    }
+    dots == 3 && digits > 0
+}
+
 /// Whether the last label is a number, decimal, octal or hexadecimal.
 fn ends_in_number(host: &[u8]) -> bool {
     let name = host.strip_suffix(b".").unwrap_or(host);
-    let label = memchr::memrchr(b'.', name).map_or(name, |dot| &name[dot + 1..]);
+    // What nearly every host is: neither a digit nor one of the hexadecimal letters stands last.
+    if !name.last().is_some_and(|last| last.is_ascii_hexdigit() || matches!(last, b'x' | b'X')) {
+        return false;
+    }
+    let label = name.rsplit(|&byte| byte == b'.').next().unwrap_or(name);
     match label {
         [b'0', b'x' | b'X', digits @ ..] => digits.iter().all(u8::is_ascii_hexdigit),
         [] => false,
@@ -165,26 +204,35 @@ fn ends_in_number(host: &[u8]) -> bool {
     }
 }
 
-fn parses_as<T: FromStr>(bytes: &[u8]) -> bool {
-    str::from_utf8(bytes).is_ok_and(|text| text.parse::<T>().is_ok())
+fn is_ipv6(bytes: &[u8]) -> bool {
+    str::from_utf8(bytes).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok())
 }
 
 /// `reg-name` (RFC 3986 §3.2.2): unreserved characters, sub-delimiters and percent-encodings.
-const HOST: [bool; 256] = {
-    let mut table = [false; 256];
+const HOST: [u8; 256] = {
+    let mut table = [NO_HOST; 256];
     let mut byte = 0;
     while byte < 128 {
         let c = byte as u8;
-        table[byte] = c.is_ascii_alphanumeric()
-            || matches!(c, b'-' | b'.' | b'_' | b'~' | b'%')
+        let is_name = c.is_ascii_alphanumeric()
+            || matches!(c, b'-' | b'.' | b'_' | b'~')
             || matches!(
                 c,
                 b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'='
             );
+        table[byte] = match c {
+            b'%' => PERCENT,
+            _ if is_name => NAME,
+            _ => NO_HOST,
+        };
         byte += 1;
     }
     table
 };
+
+const NO_HOST: u8 = 0;
+const NAME: u8 = 1;
+const PERCENT: u8 = 2;
 
 /// Decodes and normalises a path that starts with a slash; borrows it where nothing changes.
 fn normalise(raw: &[u8]) -> Result<Cow<'_, [u8]>, Reject> {
