@@ -14,6 +14,8 @@ use crate::http::h1::session::Session;
 use crate::http::range::{self, Ranges};
 use crate::http::target::{Target, check_authority, encode_path};
 use crate::http::{ETag, HeaderName, Method, date, list};
+use crate::program::supervisor::protocol::{Order, Report};
+use crate::sys::channel::MESSAGE_BYTES_MAX;
 use crate::wsgi::answer::HEADER_BYTES;
 use crate::wsgi::{Answer, Kind};
 use std::path::Path;
@@ -25,7 +27,7 @@ pub use crate::server::fuzz_connection as connection;
 pub type FuzzTarget = fn(&[u8]);
 
 /// All of them, by the names of their corpora.
-pub const FUZZ_TARGETS: [(&str, FuzzTarget); 10] = [
+pub const FUZZ_TARGETS: [(&str, FuzzTarget); 11] = [
     ("head", head),
     ("body", body),
     ("target", target),
@@ -35,6 +37,7 @@ pub const FUZZ_TARGETS: [(&str, FuzzTarget); 10] = [
     ("form", form),
     ("configuration", configuration),
     ("application", application),
+    ("supervisor", supervisor),
     ("connection", connection),
 ];
 
@@ -245,6 +248,20 @@ pub fn application(bytes: &[u8]) {
         let without_ends = lines.iter().filter(|byte| **byte == b'\n').count();
         assert_eq!(without_ends, memchr::memmem::find_iter(lines, b"\r\n").count());
         assert!(memchr::memmem::find(lines, b"\r\n\r\n").is_none() && !lines.contains(&0));
+    }
+}
+
+/// What supervisor and processes say to each other is understood as it was said, or not at all.
+pub fn supervisor(bytes: &[u8]) {
+    if let Some(order) = Order::read(bytes) {
+        assert_eq!(order.words(), bytes);
+    }
+    if let Some(report) = Report::read(bytes) {
+        let words = report.words();
+        assert!(words.len() <= MESSAGE_BYTES_MAX);
+        if words.len() < MESSAGE_BYTES_MAX {
+            assert_eq!(Report::read(&words), Some(report));
+        }
     }
 }
 

@@ -19,7 +19,7 @@
 //! # The house
 //!
 //! ```text
-//!  5  program   main, cli, config/, supervisor/ …   what the operator wrote, and the process tree
+//!  5  program   program/, config/                   what the operator wrote, and the process tree
 //!  4  server    worker, connection, transport …     when and how bytes move   (mio, slab live here only)
 //!  3  site      locations, handlers, Response       which answer              (no sockets, no threads)
 //!  2  files     root, open-file cache, types        what is on the disk
@@ -230,9 +230,14 @@ pub mod site;
 
 pub mod server;
 
+#[cfg(feature = "cli")]
 pub mod config;
 
-#[cfg(any(test, feature = "fuzzing"))]
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod program;
+
+#[cfg(any(all(test, feature = "cli"), feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzz;
 

@@ -5,7 +5,6 @@
 //! while the verdict is `Again`, and lets deadlines expire. After each drive it holds the invariants
 //! of the machine, whatever the case is about.
 
-mod any_bytes;
 mod reply;
 mod sample;
 mod script;
@@ -29,6 +28,9 @@ mod splits;
 #[cfg(test)]
 mod timeouts;
 
+#[cfg(any(feature = "cli", feature = "fuzzing"))]
+mod any_bytes;
+#[cfg(any(feature = "cli", feature = "fuzzing"))]
 pub use any_bytes::connection;
 
 use super::clock;
@@ -45,7 +47,6 @@ use crate::site::Freshness;
 use reply::{Content, Reply};
 use sample::{Folder, IN_MEMORY_BYTES_MAX, LARGE_BYTES, LONG_BYTES, MIDDLE_BYTES};
 use script::{Calls, End, Script};
-use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 

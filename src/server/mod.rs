@@ -34,7 +34,7 @@ pub mod timers;
 pub mod transport;
 pub mod worker;
 
-#[cfg(any(test, feature = "fuzzing"))]
+#[cfg(any(all(test, feature = "cli"), feature = "fuzzing"))]
 #[doc(hidden)]
 pub use driven::connection as fuzz_connection;
 

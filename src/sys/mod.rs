@@ -8,11 +8,13 @@ pub mod descriptors;
 pub mod file;
 pub mod memory;
 mod open;
+#[cfg(feature = "cli")]
 pub mod orphans;
 pub mod permission;
 pub mod port_holder;
 pub mod process;
 pub mod reason;
+#[cfg(feature = "cli")]
 pub mod signal;
 pub mod socket;
 pub mod wait;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::server::state::State;
+use std::cell::RefCell;
 
 thread_local! {
     /// The sample site costs some files; one does for all inputs of a thread.

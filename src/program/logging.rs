@@ -7,10 +7,10 @@ use std::os::fd::AsFd;
 use std::panic;
 use std::time::Duration;
 
-use httpd::config::Log as Settings;
-use httpd::server::background::Background;
-use httpd::sys::append::open_append;
-use httpd::sys::reason::reason;
+use crate::config::Log as Settings;
+use crate::server::background::Background;
+use crate::sys::append::open_append;
+use crate::sys::reason::reason;
 use log::{LevelFilter, Log, Metadata, Record};
 use simplelog::{ConfigBuilder, WriteLogger};
 

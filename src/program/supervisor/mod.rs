@@ -6,23 +6,24 @@
 //! served by the one that takes its place. The supervisor's end of a process' [`Channel`] is the
 //! life line of both: the kernel closes it with either of them, whatever ended it.
 //!
-//! [`Channel`]: httpd::sys::channel::Channel
+//! [`Channel`]: crate::sys::channel::Channel
 
 mod child;
-mod protocol;
+pub(crate) mod protocol;
 pub mod supervised;
 
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use httpd::config::{Config, Source};
-use httpd::server::backoff::Backoff;
-use httpd::sys::signal::{Signal, Signals};
-use httpd::sys::wait::wait_readable;
+use crate::config::{Config, Source};
+use crate::server::backoff::Backoff;
+use crate::sys::signal::{Signal, Signals};
+use crate::sys::wait::wait_readable;
 
-use crate::banner::{self, Told};
-use crate::cli::Options;
-use crate::failure::Failure;
+use crate::program::banner::{self, Told};
+use crate::program::cli::Options;
+use crate::program::failure::Failure;
+use crate::program::signals;
 use child::{Child, End, Life, Plan};
 use protocol::Order;
 
@@ -132,7 +133,7 @@ impl Supervisor {
         match (signal, self.stage) {
             (Signal::Reload, _) => self.tell_all(Order::Reload),
             (Signal::Reopen, _) => self.tell_all(Order::Reopen),
-            (Signal::Upgrade, _) => crate::decline_to_upgrade(),
+            (Signal::Upgrade, _) => signals::decline_to_upgrade(),
             (Signal::Stop, Stage::Stopping { .. }) => {
                 log::info!("stopping now");
                 self.stop(Order::StopNow, now);

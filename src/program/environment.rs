@@ -3,10 +3,10 @@
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
+use crate::config::{Place, Written, nearest};
 use clap::error::ErrorKind;
-use httpd::config::{Place, Written, nearest};
 
-use crate::cli::usage;
+use crate::program::cli::usage;
 
 /// The variables, and what is wrong with those that are ignored.
 pub struct Environment {

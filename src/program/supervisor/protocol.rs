@@ -9,10 +9,10 @@
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
-use httpd::sys::channel::{Channel, DESCRIPTORS_MAX, MESSAGE_BYTES_MAX, Message, Received};
-use httpd::sys::process::read_sealed;
+use crate::sys::channel::{Channel, DESCRIPTORS_MAX, MESSAGE_BYTES_MAX, Message, Received};
+use crate::sys::process::read_sealed;
 
-use crate::failure::Failure;
+use crate::program::failure::Failure;
 
 /// Which of the processes one is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,7 +170,7 @@ const TEXT_BYTES_MAX: usize = 1024 * 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use httpd::sys::process::sealed;
+    use crate::sys::process::sealed;
     use std::net::TcpListener;
     use std::os::fd::AsFd;
 

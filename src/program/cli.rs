@@ -7,14 +7,14 @@ use std::io::{self, IsTerminal};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{ArgAction, CommandFactory, Parser};
-use httpd::config::{
+use crate::config::{
     LEVELS, Overrides, Place, Terminal, Written, nearest, parse_processes, parse_workers,
 };
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{ArgAction, CommandFactory, Parser};
 use log::LevelFilter;
 
-use crate::environment::Environment;
+use crate::program::environment::Environment;
 
 /// What the operator asked for on the command line or in the environment.
 #[derive(Debug, PartialEq, Eq)]
@@ -76,7 +76,7 @@ fn parse(
             Some(wsgi) => Some(wsgi),
             None => environment.read("HTTPD_WSGI", |it| Ok(it.to_owned()))?,
         },
-        reload: flags.reload.then_some(httpd::site::Reload::OnChange),
+        reload: flags.reload.then_some(crate::site::Reload::OnChange),
         threads: flags.threads.and_then(|threads| given("--threads", threads)),
         timeout: flags.timeout.and_then(|timeout| given("--timeout", timeout)),
         listen: flags.bind.iter().filter_map(|it| given("-b", it.clone())).collect(),
@@ -117,7 +117,7 @@ fn parse(
         None => environment.path("HTTPD_CONFIG").map(|it| it.value),
     };
     let mut warnings = environment.into_warnings();
-    if let (Some(httpd::Workers::Count(count)), Some(_)) = (flags.workers, &overrides.wsgi) {
+    if let (Some(crate::Workers::Count(count)), Some(_)) = (flags.workers, &overrides.wsgi) {
         warnings.push(format!(
             "-w {count} sets the reactors, which read and write on the network; an application runs in \
              one process of 4 threads. For more, write --threads N, or -P N for whole processes, or \
@@ -180,7 +180,7 @@ struct Flags {
     threads: Option<usize>,
 
     /// How long an application may take for an answer, such as 30s [default: 30s]
-    #[arg(long, value_name = "TIME", value_parser = httpd::config::parse_timeout, help_heading = "What to serve")]
+    #[arg(long, value_name = "TIME", value_parser = crate::config::parse_timeout, help_heading = "What to serve")]
     timeout: Option<std::time::Duration>,
 
     /// Read the configuration from FILE
@@ -205,7 +205,7 @@ struct Flags {
 
     /// How many workers in each; "auto" is one per CPU in all [default: auto]
     #[arg(short, long, value_name = "N", value_parser = parse_workers_flag, help_heading = "Where and how")]
-    workers: Option<httpd::Workers>,
+    workers: Option<crate::Workers>,
 
     /// Also log what goes well; on a terminal, print a line for each request
     #[arg(short, long, action = ArgAction::Count, help_heading = "Logging")]
@@ -300,12 +300,12 @@ fn parse_port(text: &str) -> Result<u16, String> {
 
 fn parse_threads(text: &str) -> Result<usize, String> {
     let threads =
-        text.parse().ok().filter(|threads| (1..=httpd::config::THREADS_MAX).contains(threads));
+        text.parse().ok().filter(|threads| (1..=crate::config::THREADS_MAX).contains(threads));
     threads
-        .ok_or(format!("must be a number from 1 to {}, not {text:?}", httpd::config::THREADS_MAX))
+        .ok_or(format!("must be a number from 1 to {}, not {text:?}", crate::config::THREADS_MAX))
 }
 
-fn parse_workers_flag(text: &str) -> Result<httpd::Workers, String> {
+fn parse_workers_flag(text: &str) -> Result<crate::Workers, String> {
     parse_workers(text)
 }
 
@@ -426,7 +426,7 @@ mod tests {
         assert_eq!(root_of(&by_flag), Some("flag"));
         assert_eq!(by_flag.overrides.port.map(|it| it.value), Some(2));
         assert_eq!(by_flag.overrides.processes.map(NonZeroUsize::get), Some(5));
-        assert_eq!(by_flag.overrides.workers, Some(httpd::Workers::Auto));
+        assert_eq!(by_flag.overrides.workers, Some(crate::Workers::Auto));
         assert_eq!(by_flag.overrides.level, Some(LevelFilter::Debug));
         assert_eq!(by_flag.config, Some("flag.toml".into()));
     }

@@ -8,20 +8,21 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use httpd::config::Source;
-use httpd::server::listener::Listeners;
-use httpd::sys::channel::{Channel, Received};
-use httpd::sys::descriptors;
-use httpd::sys::process::{set_name, take_stdin};
-use httpd::sys::signal::{Signal, Signals};
-use httpd::sys::wait::wait_readable;
-use httpd::{Handle, Running};
+use crate::config::Source;
+use crate::server::listener::Listeners;
+use crate::sys::channel::{Channel, Received};
+use crate::sys::descriptors;
+use crate::sys::process::{set_name, take_stdin};
+use crate::sys::signal::{Signal, Signals};
+use crate::sys::wait::wait_readable;
+use crate::{Handle, Running};
 
 use super::child::name;
 use super::protocol::{self, Handover, Order, Report};
-use crate::cli::Options;
-use crate::failure::Failure;
-use crate::logging;
+use crate::program::cli::Options;
+use crate::program::failure::Failure;
+use crate::program::logging;
+use crate::program::signals;
 
 /// Serves until the supervisor, or its end, ends it.
 ///
@@ -114,9 +115,9 @@ impl Obedient {
     /// Ctrl-C is, the supervisor has it too, and its order to stop comes first.
     fn heed(&mut self, signal: Signal) {
         match signal {
-            Signal::Reload => crate::reload(&self.handle),
-            Signal::Reopen => crate::decline_to_reopen(),
-            Signal::Upgrade => crate::decline_to_upgrade(),
+            Signal::Reload => signals::reload(&self.handle),
+            Signal::Reopen => signals::decline_to_reopen(),
+            Signal::Upgrade => signals::decline_to_upgrade(),
             Signal::Stop => {
                 self.stops += 1;
                 match (&self.supervisor, self.stops) {
@@ -129,7 +130,7 @@ impl Obedient {
 
     fn stop_now(&self) {
         self.handle.stop_now();
-        crate::end_after(crate::STOP_NOW_TIME);
+        signals::end_after(signals::STOP_NOW_TIME);
     }
 
     fn hear(&mut self) {
@@ -144,7 +145,7 @@ impl Obedient {
                     log::error!("the supervisor is gone; stopping when open requests have ended");
                     self.supervisor = None;
                     self.handle.stop();
-                    crate::end_after(self.stop_timeout + crate::STOP_NOW_TIME);
+                    signals::end_after(self.stop_timeout + signals::STOP_NOW_TIME);
                 }
             }
         }
@@ -152,8 +153,8 @@ impl Obedient {
 
     fn follow(&self, order: Order) {
         match order {
-            Order::Reload => crate::reload(&self.handle),
-            Order::Reopen => crate::decline_to_reopen(),
+            Order::Reload => signals::reload(&self.handle),
+            Order::Reopen => signals::decline_to_reopen(),
             Order::Retire => {
                 log::info!("stopping when open requests have ended: another is in its place");
                 self.handle.retire();

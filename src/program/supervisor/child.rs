@@ -10,14 +10,14 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{self, ExitStatus};
 use std::time::{Duration, Instant};
 
-use httpd::server::listener::Listeners;
-use httpd::sys::channel::{Channel, Received};
-use httpd::sys::descriptors;
-use httpd::sys::process::{sealed, start_again};
+use crate::server::listener::Listeners;
+use crate::sys::channel::{Channel, Received};
+use crate::sys::descriptors;
+use crate::sys::process::{sealed, start_again};
 
 use super::protocol::{self, Order, Report, Role};
-use crate::cli::SUPERVISED;
-use crate::failure::Failure;
+use crate::program::cli::SUPERVISED;
+use crate::program::failure::Failure;
 
 /// What every process is given, be it at the start or in the place of one that died.
 pub struct Plan {

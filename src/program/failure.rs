@@ -5,9 +5,9 @@ use std::fmt::Display;
 use std::io;
 use std::process::ExitCode;
 
-use httpd::StartError;
+use crate::StartError;
 
-use crate::logging;
+use crate::program::logging;
 
 /// What went wrong: a line for each thing, and the exit code.
 #[derive(Clone, Debug, PartialEq, Eq)]

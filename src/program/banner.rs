@@ -5,9 +5,9 @@ use std::io::{self, IsTerminal};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use httpd::Address;
+use crate::Address;
 
-use crate::logging;
+use crate::program::logging;
 
 /// What there is to tell.
 pub struct Told<'a> {

@@ -1,0 +1,71 @@
+//! The program: flags and configuration, then the log, then the server, until a signal ends it.
+//! Exits 0 when all went well, 1 when something failed at run time, 2 when what was asked for
+//! cannot be.
+
+mod banner;
+mod cli;
+mod environment;
+mod failure;
+mod logging;
+mod signals;
+pub(crate) mod supervisor;
+
+use std::process::ExitCode;
+
+use crate::config::{Config, Source};
+use crate::sys::descriptors;
+use crate::sys::orphans;
+use cli::{Mode, Options};
+use failure::Failure;
+use supervisor::supervised;
+
+/// Does what the command line asks for.
+pub fn main() -> ExitCode {
+    let options = cli::read();
+    let result = match options.mode {
+        Mode::Test => test(&options),
+        Mode::Serve => serve(&options),
+        Mode::ServeSupervised => supervised::serve(&options),
+    };
+    logging::finish();
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.tell(),
+    }
+}
+
+fn load(options: &Options) -> Result<(Source, Config), Failure> {
+    let source = Source::read(options.config.as_deref()).map_err(|it| Failure::of_usage([it]))?;
+    let config = source.load(&options.overrides).map_err(Failure::of_usage)?;
+    Ok((source, config))
+}
+
+fn test(options: &Options) -> Result<(), Failure> {
+    load(options)?;
+    for warning in &options.warnings {
+        failure::warn(warning);
+    }
+    banner::say_fine(options.config.as_deref());
+    Ok(())
+}
+
+fn serve(options: &Options) -> Result<(), Failure> {
+    let (source, config) = load(options)?;
+    logging::start(&config.log, None).map_err(|message| Failure::of_usage([message]))?;
+    for warning in &options.warnings {
+        log::warn!("{warning}");
+    }
+    if let Err(error) = orphans::reap_as_init() {
+        log::error!("orphans will not be reaped: {error}");
+    }
+    match descriptors::raise_limit() {
+        Some(limit) => log::debug!("up to {limit} descriptors may be open"),
+        None => log::debug!("any number of descriptors may be open"),
+    }
+    match config.processes.get() {
+        1 => signals::start(options, config)?.wait(),
+        _ => supervisor::serve(options, &source, config)?,
+    }
+    log::info!("stopped");
+    Ok(())
+}
