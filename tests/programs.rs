@@ -135,16 +135,24 @@ fn the_drop_takes_lists_sends_and_deletes_files() {
     assert!(drop.curl("/", &[]).contains("enctype=\"multipart/form-data\""));
     assert_eq!(drop.curl("/", &["-F", &form]), format!("{place}\n"));
     assert_eq!(drop.curl(place, &[]), content);
-    let listed = "<a href=\"./a%20%3Cb%3E%20&amp;%20c.txt\">a &lt;b&gt; &amp; c.txt</a><td>2000000";
+    let listed =
+        "<a href=\"./a%20%3Cb%3E%20&amp;%20c.txt\">a &lt;b&gt; &amp; c.txt</a> <span>2.0 MB</span>";
     assert!(drop.curl("/", &[]).contains(listed));
     // As a browser does it: the answer leads back to the page, which has the file.
     assert_eq!(drop.curl(place, &[&status[..], &["-X", "DELETE"]].concat()), "204");
     let page = drop.curl("/", &["-L", "-H", "Accept: text/html", "-F", &form]);
     assert!(page.contains(listed), "{page}");
-    // It is not overwritten by a form, and is by who puts it.
+    // A form does not overwrite it: the reason is shown, and a way back. PUT does.
+    let refused = drop.curl("/", &["-H", "Accept: text/html", "-F", &form]);
+    for part in ["409", "c.txt&quot; already exists", "<a href=\"\">Go back</a>"] {
+        assert!(refused.contains(part), "{part}: {refused}");
+    }
     assert_eq!(drop.curl("/", &[&status[..], &["-F", &form]].concat()), "409");
     assert_eq!(drop.curl("/x.txt", &[&status[..], &["-T", file]].concat()), "201");
     assert_eq!(drop.curl("/x.txt", &[&status[..], &["-T", file]].concat()), "204");
     assert_eq!(drop.curl("/x.txt", &["-r", "3-5"]), "345");
+    let page = drop.curl("/", &[]);
+    let newest = page.find("./x.txt").expect("it is listed");
+    assert!(newest < page.find("./a%20").expect("it is listed"), "{page}");
     std::fs::remove_dir_all(&folder).expect("it is ours");
 }

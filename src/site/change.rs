@@ -3,8 +3,8 @@
 //!
 //! It must never know what is changed, or how.
 
-use super::OwnedResponse;
 use super::redirect::escape_html;
+use super::{OwnedResponse, error_page};
 use crate::files::{NameError, WriteError};
 use crate::http::{HeaderName, Request, Status, list};
 
@@ -38,11 +38,10 @@ impl Change {
         log::info!("{}: refused with {}: {reason}", self.what, status.code());
         let response = match self.reader {
             Reader::Program => OwnedResponse::text(format!("{reason}\n")),
-            Reader::Person => OwnedResponse::html(format!(
-                "<!DOCTYPE html>\n<html lang=\"en\">\n\
-                 <meta name=\"viewport\" content=\"width=device-width\">\n\
-                 <title>{status}</title>\n<h1>{status}</h1>\n<p>{}.\n</html>\n",
-                escape_html(reason)
+            // A form is sent to the page that it is on: this link loads that page again.
+            Reader::Person => OwnedResponse::html(error_page::document(
+                &status.to_string(),
+                &format!("<p>{}.\n<p><a href=\"\">Go back</a>\n", escape_html(reason)),
             )),
         };
         response.status(status)

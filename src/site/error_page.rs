@@ -34,15 +34,21 @@ pub fn dress(mut response: Response) -> Response {
 }
 
 fn page(status: Status) -> String {
+    document(&status.to_string(), "")
+}
+
+/// A small page, for a phone as well: its title, and the HTML below it.
+pub(super) fn document(title: &str, body: &str) -> String {
     format!(
         "<!DOCTYPE html>\n\
          <html lang=\"en\">\n\
          <meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>{status}</title>\n\
+         <title>{title}</title>\n\
          <style>body{{font:1.1rem system-ui,sans-serif;text-align:center;margin-top:20vh}}</style>\n\
-         <h1>{status}</h1>\n\
+         <h1>{title}</h1>\n\
+         {body}\
          </html>\n"
     )
 }

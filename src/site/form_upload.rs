@@ -88,6 +88,7 @@ fn directory(store: &Store, request: &Request<'_>) -> Result<Vec<u8>, Box<Respon
         return Err(Box::new(response.header("Accept", "multipart/form-data").into()));
     }
     check_content(request)?;
+    store.check_length(request)?;
     // A directory has no version that could match.
     if Preconditions::of(request).judge(None) == Judgement::Failed {
         return Err(failed(WriteError::PreconditionFailed));
@@ -310,7 +311,7 @@ impl Refusal {
             Refusal::NoFiles => change.refuse(Status::BAD_REQUEST, "there is no file in the form"),
             Refusal::Taken(name) => {
                 let reason = format!(
-                    "a file of the name {} is there already; nothing of the form is stored",
+                    "{} already exists, so nothing was stored; rename your file and send it again",
                     shown(&name)
                 );
                 change.refuse(Status::CONFLICT, &reason)

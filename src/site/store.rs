@@ -126,7 +126,22 @@ impl Store {
             return Err(refuse(Status::BAD_REQUEST, reason));
         }
         check_content(request)?;
+        self.check_length(request)?;
         Ok(path)
+    }
+
+    /// Refuses content that announces itself to be too large, with the bound.
+    pub(super) fn check_length(&self, request: &Request<'_>) -> Result<(), Box<Response>> {
+        let bytes_max = self.root.rules().file_bytes_max;
+        match announced_length(request) {
+            Some(length) if length > bytes_max => {
+                let reason =
+                    format!("{length} bytes are too many; at most {bytes_max} are accepted");
+                let response = Change::of(request).refuse(Status::CONTENT_TOO_LARGE, &reason);
+                Err(Box::new(response.into()))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn policy_of_put(&self, request: &Request<'_>) -> Result<ContentPolicy, Box<Response>> {

@@ -7,8 +7,8 @@
 //! curl -X DELETE localhost:8080/report.pdf
 //! ```
 //!
-//! Whoever can reach it may do all of that, and what is left there is sent as it is, pages with
-//! scripts too: it is for people who trust each other.
+//! **There is no authentication**: anyone who can connect can do all of that. Files are sent as they
+//! came, pages with scripts too, so it is for people who trust each other.
 
 use httpd::files::{WritableRoot, WriteRules};
 use httpd::http::target::encode_path;
@@ -21,6 +21,7 @@ use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::time::SystemTime;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -53,53 +54,41 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// A form, and what is in the folder.
+/// A form, and what is in the folder, the newest first: after sending, what was sent is on top.
 fn page(folder: &Path) -> io::Result<String> {
-    let mut files: Vec<(OsString, u64)> = Vec::new();
+    let mut files: Vec<(SystemTime, OsString, u64)> = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         let metadata = entry.metadata()?;
         if metadata.is_file() && !entry.file_name().as_bytes().starts_with(b".") {
-            files.push((entry.file_name(), metadata.len()));
+            files.push((metadata.modified()?, entry.file_name(), metadata.len()));
         }
     }
     files.sort();
     let rows: String = files
         .iter()
-        .map(|(name, bytes)| {
+        .rev()
+        .map(|(_, name, bytes)| {
             let mut path = Vec::new();
             encode_path(name.as_bytes(), &mut path);
             // The dot keeps a colon in a name from being taken for a scheme.
             let href = format!("./{}", escape_html(&String::from_utf8_lossy(&path)));
             let name = escape_html(&name.to_string_lossy());
+            let size = size(*bytes);
             format!(
-                "<tr><td><a href=\"{href}\">{name}</a><td>{bytes}\
-                 <td><button data-href=\"{href}\">Delete</button>\n"
+                "<li><a href=\"{href}\">{name}</a> <span>{size}</span> <button>Delete</button>\n"
             )
         })
         .collect();
-    Ok(PAGE.replace("ROWS", &rows))
+    Ok(include_str!("drop.html").replace("FILES", &rows))
 }
 
-const PAGE: &str = r#"<!DOCTYPE html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<meta name="color-scheme" content="light dark">
-<title>File drop</title>
-<style>body{font:1.1rem system-ui,sans-serif;max-width:40rem;margin:3rem auto}td{padding:.2rem 1rem}</style>
-<h1>File drop</h1>
-<form method="post" enctype="multipart/form-data">
-<input type="file" name="file" multiple required> <button>Leave them here</button>
-</form>
-<table>
-ROWS</table>
-<script>
-for (const button of document.querySelectorAll("button[data-href]"))
-  button.onclick = async () => {
-    await fetch(button.dataset.href, { method: "DELETE" });
-    location.reload();
-  };
-</script>
-</html>
-"#;
+/// A size as people read it.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} B"),
+        1_000..1_000_000 => format!("{:.0} KB", bytes as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
+}

@@ -209,7 +209,7 @@ fn a_form_that_is_refused_says_why() {
             none,
             &form(&[("new", b"a"), ("old.txt", b"b")])[..],
             409,
-            "\"old.txt\" is there already",
+            "\"old.txt\" already exists, so nothing was stored",
         ),
         (TYPE, none, &form(&[("a/.b", b"a")]), 403, "\".b\": names that begin with a dot"),
         (TYPE, none, &form(&[(&long, b"a")]), 400, "longer than 255 bytes"),
@@ -227,7 +227,9 @@ fn a_form_that_is_refused_says_why() {
     }
     let html = send(TYPE, ("Accept", "text/html"), &form(&[("old.txt", b"b")]));
     html.expect(409).header("Content-Type", "text/html; charset=utf-8");
-    assert!(html.text().contains("&quot;old.txt&quot; is there already"), "{html:?}");
+    for part in ["&quot;old.txt&quot; already exists", "<a href=\"\">Go back</a>", "color-scheme"] {
+        assert!(html.text().contains(part), "{part}: {html:?}");
+    }
     assert_eq!(names(&server), AT_FIRST);
 }
 
@@ -319,7 +321,8 @@ fn large_files_come_whole() {
 #[test]
 fn a_form_may_be_so_large_and_have_so_many_files() {
     let server = serve_by(Namesakes::Keep, |rules| rules.file_bytes_max = 100_000);
-    post(&server, "/drop/", &form(&[("a", &noise(100_000))])).expect(413);
+    let reply = post(&server, "/drop/", &form(&[("a", &noise(100_000))]));
+    assert!(reply.expect(413).text().contains("at most 100000 are accepted"), "{reply:?}");
     post(&server, "/drop/", &form(&[("a", &noise(99_000))])).expect(201);
     let count = |count: usize| {
         let names: Vec<String> = (0..count).map(|number| format!("n{number}")).collect();
