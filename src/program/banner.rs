@@ -26,16 +26,16 @@ pub struct Told<'a> {
 /// Tells where it serves what.
 pub fn greet(told: &Told<'_>) {
     if io::stdout().is_terminal() {
-        logging::print(io::stdout(), &told.to_person());
+        logging::print(io::stdout(), told.to_person());
     } else {
-        logging::print(io::stderr(), &told.to_program());
+        logging::print(io::stderr(), told.to_program());
     }
 }
 
 /// The answer to `-t`.
 pub fn say_fine(config: Option<&Path>) {
     let name = config.map_or("(defaults)".to_owned(), |path| path.display().to_string());
-    logging::print(io::stdout(), &format!("configuration {name} is fine\n"));
+    logging::print(io::stdout(), format!("configuration {name} is fine\n"));
 }
 
 impl Told<'_> {

@@ -43,14 +43,14 @@ impl Failure {
     /// Says it on standard error. Where that is gone, there is nobody to tell.
     pub fn tell(&self) -> ExitCode {
         let lines: String = self.lines.iter().map(|line| format!("httpd: {line}\n")).collect();
-        logging::print(io::stderr(), &lines);
+        logging::print(io::stderr(), lines);
         ExitCode::from(self.code)
     }
 }
 
 /// Says on standard error what is odd but no reason to fail.
 pub fn warn(message: &str) {
-    logging::print(io::stderr(), &format!("httpd: warning: {message}\n"));
+    logging::print(io::stderr(), format!("httpd: warning: {message}\n"));
 }
 
 const AT_RUN_TIME: u8 = 1;

@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::panic;
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use crate::config::Log as Settings;
@@ -56,12 +58,15 @@ pub fn finish() {
 }
 
 /// Prints to standard output or standard error, and waits for a second at most until it is taken.
-pub fn print(stream: impl AsFd, text: &str) {
-    let Ok(stream) = stream.as_fd().try_clone_to_owned() else { return };
-    let nobody = Box::new(|_, _: &io::Error| Vec::new());
-    // Dropped, it waits. Where that is gone, there is nobody to tell.
-    if let Ok(log) = Background::start("print", stream.into(), nobody) {
-        log.write(text.as_bytes());
+pub fn print(mut stream: impl Write + Send + 'static, text: String) {
+    let (done, is_done) = mpsc::channel();
+    let write = move || {
+        // Where that is gone, there is nobody to tell.
+        let _ = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
+        let _ = done.send(());
+    };
+    if thread::Builder::new().name("print".to_owned()).spawn(write).is_ok() {
+        let _ = is_done.recv_timeout(FINISH_TIME);
     }
 }
 
