@@ -374,7 +374,7 @@ fn one_that_dies_again_and_again_is_started_ever_more_rarely() {
     while pauses.len() < 4 {
         let mut line = String::new();
         assert_ne!(serving.stderr.read_line(&mut line).unwrap(), 0, "it ended");
-        let (_, pause) = line.rsplit_once("it does not exist; another takes its place ").unzip();
+        let (_, pause) = line.rsplit_once("no such directory; another takes its place ").unzip();
         pauses.extend(pause.map(|pause| pause.trim_end().to_owned()));
     }
     assert_eq!(pauses, ["after 100ms", "after 200ms", "after 400ms", "after 800ms"]);
