@@ -235,7 +235,10 @@ impl<T: Transport> Connection<T> {
             Ok(Read::Blocked) if self.state == State::Head && active.inbox.is_empty() => {
                 Err(self.fall_idle(local))
             }
-            Ok(Read::Blocked) => Err(SLEEP),
+            Ok(Read::Blocked) => {
+                active.inbox.shrink();
+                Err(SLEEP)
+            }
             // Content has broken off; the answers to the requests before it are still wanted.
             Ok(Read::End) if !active.outbox.is_empty() => {
                 active.begin_next();

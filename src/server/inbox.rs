@@ -34,7 +34,9 @@ impl Inbox {
             self.end -= self.start;
             self.start = 0;
         }
-        if self.end == self.buffer.len() {
+        if self.buffer.len() < INBOX_BYTES {
+            self.buffer.resize(INBOX_BYTES, 0);
+        } else if self.end == self.buffer.len() {
             let length = (self.buffer.len() * 2).min(bytes_max.max(self.end + INBOX_BYTES));
             self.buffer.resize(length, 0);
         }
@@ -58,6 +60,20 @@ impl Inbox {
             self.end -= self.start;
             self.start = 0;
             self.buffer = usual;
+        }
+    }
+
+    /// Keeps no more memory than what has arrived takes, if that is little: for a client that keeps the
+    /// server waiting in the middle of a request. One that has sent much may send more.
+    pub fn shrink(&mut self) {
+        let length = (self.end - self.start).next_multiple_of(SHRUNK_BYTES);
+        if self.is_usual_size() && length <= INBOX_BYTES / 2 {
+            let mut shrunk = Vec::with_capacity(length);
+            shrunk.extend_from_slice(self.bytes());
+            self.end -= self.start;
+            self.start = 0;
+            shrunk.resize(length, 0);
+            self.buffer = shrunk;
         }
     }
 
@@ -101,6 +117,9 @@ impl Default for Inbox {
 /// Takes a browser's head several times over, or dozens of pipelined requests in one read.
 const INBOX_BYTES: usize = 8 * 1024;
 
+/// What a shrunk buffer has is a multiple of this.
+const SHRUNK_BYTES: usize = 256;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,6 +133,23 @@ mod tests {
             inbox.arrived(count);
             rest = &rest[count..];
         }
+    }
+
+    #[test]
+    fn who_keeps_the_server_waiting_holds_little_more_than_what_has_come() {
+        let mut inbox = Inbox::new();
+        fill(&mut inbox, b"GET / HT", 32_768);
+        inbox.shrink();
+        assert_eq!((inbox.bytes(), inbox.buffer.capacity()), (&b"GET / HT"[..], SHRUNK_BYTES));
+        inbox.shrink();
+        assert_eq!(inbox.room(32_768).len(), INBOX_BYTES - 8, "a read has its usual room");
+        fill(&mut inbox, b"TP/1.1\r\n", 32_768);
+        assert_eq!(inbox.bytes(), b"GET / HTTP/1.1\r\n");
+        assert!(inbox.is_usual_size());
+        fill(&mut inbox, &[b'x'; INBOX_BYTES], 32_768);
+        let widened = inbox.buffer.len();
+        inbox.shrink();
+        assert_eq!(inbox.buffer.len(), widened, "it may send more");
     }
 
     #[test]
