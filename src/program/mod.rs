@@ -14,6 +14,7 @@ use std::process::ExitCode;
 
 use crate::config::{Config, Source};
 use crate::sys::descriptors;
+use crate::sys::malloc;
 use crate::sys::orphans;
 use cli::{Mode, Options};
 use failure::Failure;
@@ -24,7 +25,10 @@ pub fn main() -> ExitCode {
     let options = cli::read();
     let result = match options.mode {
         Mode::Test => test(&options),
-        Mode::Serve => serve(&options),
+        Mode::Serve => {
+            malloc::give_memory_back();
+            serve(&options)
+        }
         Mode::ServeSupervised => supervised::serve(&options),
     };
     logging::finish();

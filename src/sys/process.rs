@@ -84,7 +84,7 @@ pub fn read_sealed(file: OwnedFd, bytes_max: usize) -> io::Result<Vec<u8>> {
 }
 
 /// What this process runs, whatever stands at that path by now.
-const OWN_PROGRAM: &str = "/proc/self/exe";
+pub(super) const OWN_PROGRAM: &str = "/proc/self/exe";
 
 #[cfg(test)]
 mod tests {

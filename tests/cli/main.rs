@@ -1,6 +1,7 @@
 //! The real program, from outside: flags, environment, files, signals, exit codes.
 
 mod blocked;
+mod memory;
 mod processes;
 mod program;
 mod refusals;

@@ -99,7 +99,9 @@ impl Process {
             control.send(if number == 0 { &set_up } else { b"x" }, some)?;
         }
 
-        let mut child = Command::new(&application.python)
+        let mut python = Command::new(&application.python);
+        crate::sys::malloc::forget_in(&mut python);
+        let mut child = python
             .args(["-c", BOOT])
             .current_dir(&application.directory)
             .envs(application.environment.iter().map(|(name, value)| (name, value)))

@@ -1,0 +1,57 @@
+//! What the C library does with freed memory.
+//!
+//! glibc keeps it: as soon as a large block is freed, its bounds for giving memory back grow, and blocks
+//! of all sizes end up in heaps of which hardly one ever becomes empty. After 8,000 clients with large
+//! heads had gone, 249 of 279 MB stayed; with bounds that do not grow, 15 MB. There are two ways to set
+//! them: a call that is not safe, and an environment variable that is read before `main`.
+
+use super::process::{OWN_PROGRAM, set_name};
+use std::env;
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+
+/// Starts this program again in this very process, with bounds that do not grow. Returns where that is
+/// done already, makes no difference (another C library), or cannot be; the server works as well without.
+///
+/// An operator who has set bounds keeps his own. To be called before anything is opened or started.
+pub fn give_memory_back() {
+    if !cfg!(target_env = "gnu") || env::var_os(STARTED_AGAIN).is_some() {
+        return rename();
+    }
+    if env::var_os(TUNABLES).is_some() {
+        return;
+    }
+    let mut arguments = env::args_os();
+    let mut command = Command::new(OWN_PROGRAM);
+    if let Some(name) = arguments.next() {
+        command.arg0(name);
+    }
+    // The second variable stays where the first is taken away, as it is from a program with capabilities
+    // of its own: it would start itself again for ever.
+    let error = command.args(arguments).env(TUNABLES, BOUNDS).env(STARTED_AGAIN, "1").exec();
+    log::debug!("freed memory may stay with this process: {error}");
+}
+
+/// The process is called after the link that it was started by otherwise.
+fn rename() {
+    let name = env::args_os().next().unwrap_or_else(|| OsString::from("httpd"));
+    if let Some(name) = Path::new(&name).file_name().and_then(|name| name.to_str()) {
+        set_name(name);
+    }
+}
+
+/// Leaves the variables of [`give_memory_back`] to no other program.
+pub fn forget_in(command: &mut Command) {
+    if env::var_os(STARTED_AGAIN).is_some() {
+        command.env_remove(TUNABLES).env_remove(STARTED_AGAIN);
+    }
+}
+
+const TUNABLES: &str = "GLIBC_TUNABLES";
+const STARTED_AGAIN: &str = "GLIBC_TUNABLES_OF_HTTPD";
+
+/// A block of 32 KiB or more is a mapping of its own, which goes when it is freed. Smaller ones, such as
+/// most files in the cache, would waste too much of their last page.
+const BOUNDS: &str = "glibc.malloc.mmap_threshold=32768:glibc.malloc.trim_threshold=131072";
