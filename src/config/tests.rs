@@ -1,3 +1,5 @@
+mod readme;
+
 use super::*;
 use crate::files::CacheLimits;
 use crate::server::Limits;

@@ -167,19 +167,19 @@ struct Flags {
     #[arg(short, long = "root", value_name = "DIR", help_heading = "What to serve")]
     root: Option<PathBuf>,
 
-    /// Run the WSGI application MODULE:CALLABLE of this folder instead
+    /// Run the WSGI application MODULE:CALLABLE of this directory instead
     #[arg(long, value_name = "MODULE:CALLABLE", help_heading = "What to serve")]
     wsgi: Option<String>,
 
-    /// Run the application anew when one of its source files changes
+    /// Restart the application when one of its source files changes
     #[arg(long, help_heading = "What to serve")]
     reload: bool,
 
-    /// How many requests each process of an application serves at a time [default: 4]
+    /// How many requests each process of an application serves at the same time [default: 4]
     #[arg(long, value_name = "N", value_parser = parse_threads, help_heading = "What to serve")]
     threads: Option<usize>,
 
-    /// How long an application may take for an answer, such as 30s [default: 30s]
+    /// How long an application may take to begin its response, such as 30s [default: 30s]
     #[arg(long, value_name = "TIME", value_parser = crate::config::parse_timeout, help_heading = "What to serve")]
     timeout: Option<std::time::Duration>,
 
@@ -199,11 +199,11 @@ struct Flags {
     #[arg(short = 'h', long, value_name = "ADDR", num_args = 0..=1, help_heading = "Where and how")]
     host: Option<Option<String>>,
 
-    /// How many processes; from 2 on, a supervisor replaces those that die [default: 1]
+    /// How many processes; with 2 or more, a supervisor replaces those that die [default: 1]
     #[arg(short = 'P', long, value_name = "N", value_parser = parse_processes, help_heading = "Where and how")]
     processes: Option<NonZeroUsize>,
 
-    /// How many workers in each; "auto" is one per CPU in all [default: auto]
+    /// How many workers (threads) in each process; "auto" is one per CPU in all [default: auto]
     #[arg(short, long, value_name = "N", value_parser = parse_workers_flag, help_heading = "Where and how")]
     workers: Option<crate::Workers>,
 
@@ -241,7 +241,7 @@ impl Flags {
         match (&self.directory, &self.root) {
             (Some(directory), Some(root)) if directory != root => Err(usage(
                 ErrorKind::ArgumentConflict,
-                format!("two directories to serve: {directory:?} and -r {root:?}; say one"),
+                format!("two directories to serve: {directory:?} and -r {root:?}; give one"),
             )),
             (_, Some(root)) => Ok(given("-r", root.clone())),
             (Some(directory), None) => Ok(given("DIR", directory.clone())),
@@ -335,14 +335,14 @@ pub const SUPERVISED: &str = "--supervised";
 
 const AFTER_HELP: &str = "\
 Examples:
-  httpd                            serve this directory on http://localhost:8080
+  httpd                            serve the current directory on http://localhost:8080
   httpd -v -p 8000 ./public        serve ./public, print a line for each request
   httpd -h 0.0.0.0 -p 80 ./public  serve ./public to everyone
   httpd --wsgi shop:app --reload   run the Python application app of shop.py
   httpd -c /etc/httpd.toml -t      test this configuration
 
 Environment: HTTPD_CONFIG, HTTPD_ROOT, HTTPD_WSGI, HTTPD_HOST, HTTPD_PORT, HTTPD_PROCESSES,
-HTTPD_WORKERS, HTTPD_LOG, HTTPD_LOG_LEVEL and HTTPD_ACCESS_LOG set the same. Flags win over the
+HTTPD_WORKERS, HTTPD_LOG, HTTPD_LOG_LEVEL and HTTPD_ACCESS_LOG set defaults. Flags win over the
 environment, the environment over the configuration file.
 Signals: INT, TERM and QUIT stop once open requests have ended; a second one stops immediately. HUP
 restarts Python applications.";

@@ -1,0 +1,61 @@
+//! What the README says of the configuration.
+
+use super::super::file;
+use super::shipped_text;
+use std::collections::BTreeSet;
+
+const README: &str = include_str!("../../../README.md");
+
+/// The rows of the tables of keys: their cells.
+fn rows() -> Vec<Vec<&'static str>> {
+    let from = README.find("\n## Configuration\n").expect("there is such a chapter");
+    let rows = README[from..].lines().filter(|line| line.starts_with("| `"));
+    rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect()).collect()
+}
+
+fn words(cell: &str) -> impl Iterator<Item = &str> {
+    cell.split(',').map(|word| word.trim().trim_matches('`'))
+}
+
+#[test]
+fn the_readme_lists_every_key_and_no_others() {
+    let listed: BTreeSet<&str> = rows().iter().flat_map(|row| words(row[0])).collect();
+    let sections = file::sections();
+    // The tables themselves are named in the text.
+    let is_table = |key: &str| {
+        key == "location" || sections.iter().any(|it| it.title.trim_matches(['[', ']']) == key)
+    };
+    let known: BTreeSet<&str> =
+        sections.iter().flat_map(|it| it.keys.iter().copied()).filter(|it| !is_table(it)).collect();
+    assert_eq!(listed, known);
+    for section in sections.iter().filter(|it| !it.title.is_empty()) {
+        assert!(README.contains(section.title), "{} is not in README.md", section.title);
+    }
+}
+
+/// The shipped file shows the defaults, as another test demands.
+#[test]
+fn the_readme_gives_the_defaults_of_all_limits() {
+    let text = shipped_text();
+    let mut compared = 0;
+    for section in ["[limits]", "[cache]"] {
+        let lines = text.lines().skip_while(|line| *line != section).skip(1);
+        for line in lines.take_while(|line| !line.starts_with('[')) {
+            let Some((key, rest)) = line.split_once(" = ").filter(|_| !line.starts_with('#'))
+            else {
+                continue;
+            };
+            let value = rest.split('#').next().unwrap_or_default().trim().trim_matches('"');
+            let rows = rows();
+            let row = rows.iter().find(|row| words(row[0]).any(|it| it == key));
+            let row = row.unwrap_or_else(|| panic!("{key} is in the README"));
+            let place = words(row[0]).position(|it| it == key).expect("it is in this row");
+            // As in "30 s, 500" and "10,000 (lowered …".
+            let cell = row[1].split(" (").next().unwrap_or_default();
+            let said = cell.split(", ").nth(place).unwrap_or_default().replace([' ', ','], "");
+            assert_eq!(said, value, "{key}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 20, "{compared}");
+}
