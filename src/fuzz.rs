@@ -5,6 +5,7 @@
 //! no finding comes back. To search for new ones, see `fuzz/README.md`.
 
 use crate::config::{Overrides, Place, Source, Written};
+use crate::http::authority::check_authority;
 use crate::http::conditional::{self, Outcome, Preconditions, Validators};
 use crate::http::etag::Strength;
 use crate::http::form::{Event, Form, FormError, FormLimits};
@@ -12,7 +13,7 @@ use crate::http::h1::body::{BodyDecoder, BodyEnd, Framing};
 use crate::http::h1::head::HeadLimits;
 use crate::http::h1::session::Session;
 use crate::http::range::{self, Ranges};
-use crate::http::target::{Target, check_authority, encode_path};
+use crate::http::target::{Target, encode_path};
 use crate::http::{ETag, HeaderName, Method, date, list};
 use crate::program::supervisor::protocol::{Order, Report};
 use crate::sys::channel::MESSAGE_BYTES_MAX;

@@ -3,6 +3,7 @@
 //! Everything here is pure: bytes in, values out. It must never know a socket, a file, a thread
 //! or a clock, so that each part can be split at every byte, fuzzed and read alone.
 
+pub mod authority;
 pub mod cancellation;
 pub mod conditional;
 pub mod date;
@@ -15,6 +16,7 @@ pub mod method;
 pub mod origin;
 pub mod owned_request;
 mod parameters;
+pub(crate) mod percent;
 pub mod range;
 pub mod reject;
 pub mod request;

@@ -4,8 +4,9 @@
 use super::body::{BodyDecoder, BodyEnd, Decoded, Framing};
 use super::head::{Head, HeadLimits, HeadParser};
 use super::write::Persistence;
+use crate::http::authority::check_authority;
 use crate::http::list;
-use crate::http::target::{Target, check_authority};
+use crate::http::target::Target;
 use crate::http::{HeaderName, Method, Reject, Request, Version};
 use std::net::SocketAddr;
 
