@@ -129,8 +129,8 @@ impl OpenFiles {
         }
     }
 
-    /// Tells the operator why something is not served that seems to be there. What is known already
-    /// is not told again.
+    /// Logs why something is not served that seems to be there. An answer from the cache is not logged
+    /// again.
     fn refuse(&mut self, root: &Root, path: &[u8], error: OpenError) -> Result<Found, OpenError> {
         if let OpenError::NotFound | OpenError::Forbidden = error
             && let Some(reason) = self.refusal.take()

@@ -176,9 +176,9 @@ impl CachedFile {
         &self.contents
     }
 
-    /// Whether its bytes are still those of this version, as far as that can be told at little cost: the
-    /// file is unchanged, or longer while its first and last bytes are what they were. That is what a
-    /// log does, which whoever writes it only appends to.
+    /// Whether its bytes are still those of this version, as far as a few calls can show: the file is
+    /// unchanged, or it is longer while its first and last bytes are what they were. A log that is
+    /// appended to is such a file.
     ///
     /// # Errors
     /// When the descriptor cannot be asked.

@@ -4,7 +4,7 @@
 //! `a`, `…/a/` that of `a` as asked for as a directory, and `…/` that of the root, asked for likewise.
 //! So whatever lies beneath `…/a` has a key that goes on with a slash.
 
-use super::name::{NAME_BYTES_MAX, is_reserved};
+use super::name::{check_length, is_reserved};
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -74,19 +74,14 @@ pub(super) fn beneath(directory: &[u8]) -> Range<Vec<u8>> {
 /// names of files, none of them is reserved, and the kernel would look at it at all.
 pub(super) fn leads_somewhere(path: &[u8]) -> bool {
     let names = path.strip_suffix(b"/").unwrap_or(path);
-    let is_name = |name: &[u8]| {
-        !matches!(name, b"" | b"." | b"..") && name.len() <= NAME_BYTES_MAX && !is_reserved(name)
-    };
+    let is_name = |name: &[u8]| !matches!(name, b"" | b"." | b"..") && !is_reserved(name);
     path.is_empty()
-        || path.len() <= PATH_BYTES_MAX
+        || check_length(path).is_ok()
             && !path.contains(&0)
             && names.split(|&byte| byte == b'/').all(is_name)
 }
 
 const ROOT_BYTES: usize = size_of::<u64>();
-
-/// The kernel's PATH_MAX, which counts the NUL at the end.
-const PATH_BYTES_MAX: usize = 4095;
 
 #[cfg(test)]
 mod tests {

@@ -3,6 +3,7 @@
 //! It must never know what is in the file, or who asks.
 
 use super::NamePattern;
+use super::name::last_name;
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -83,7 +84,7 @@ impl Types {
         }
         let extension = extension(name).map(str::to_ascii_lowercase);
         let Some(extension) = extension else {
-            let whole = last_component(name).to_ascii_lowercase();
+            let whole = last_name(name).to_ascii_lowercase();
             let known = str::from_utf8(&whole).ok().and_then(|whole| self.overrides.get(whole));
             return known.map_or(UNKNOWN, String::as_str).into();
         };
@@ -106,13 +107,9 @@ impl Types {
 /// What follows the last dot of the last component. A dot at its beginning hides the file and begins
 /// no extension.
 fn extension(name: &[u8]) -> Option<&str> {
-    let name = last_component(name);
+    let name = last_name(name);
     let dot = memchr::memrchr(b'.', name).filter(|&dot| dot > 0)?;
     str::from_utf8(&name[dot + 1..]).ok()
-}
-
-fn last_component(path: &[u8]) -> &[u8] {
-    path.rsplit(|&byte| byte == b'/').next().unwrap_or_default()
 }
 
 fn known(extension: &str) -> &'static str {

@@ -53,10 +53,13 @@ pub fn check_name(name: &[u8]) -> Result<(), NameError> {
 /// Whether a path, and each of its names, is short enough for the kernel.
 pub(super) fn check_length(path: &[u8]) -> Result<(), NameError> {
     let is_short = |name: &[u8]| name.len() <= NAME_BYTES_MAX;
-    match path.len() < PATH_BYTES_MAX && path.split(|&byte| byte == b'/').all(is_short) {
-        true => Ok(()),
-        false => Err(NameError::TooLong),
-    }
+    let fits = path.len() <= PATH_BYTES_MAX && path.split(|&byte| byte == b'/').all(is_short);
+    if fits { Ok(()) } else { Err(NameError::TooLong) }
+}
+
+/// The name of the file at a path.
+pub(super) fn last_name(path: &[u8]) -> &[u8] {
+    path.rsplit(|&byte| byte == b'/').next().unwrap_or_default()
 }
 
 /// The name that a form's file is to have: the last component of what the client called it, which with
@@ -85,10 +88,10 @@ pub fn is_reserved(name: &[u8]) -> bool {
 pub(super) const RESERVED: &[u8] = b".httpd-upload";
 
 /// The kernel's NAME_MAX.
-pub(super) const NAME_BYTES_MAX: usize = 255;
+const NAME_BYTES_MAX: usize = 255;
 
-/// The kernel's PATH_MAX, with the NUL.
-const PATH_BYTES_MAX: usize = 4096;
+/// The kernel's PATH_MAX, which counts the NUL at the end.
+const PATH_BYTES_MAX: usize = 4095;
 
 #[cfg(test)]
 mod tests {

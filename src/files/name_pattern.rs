@@ -2,6 +2,7 @@
 //!
 //! It must never know what a match is good for.
 
+use super::name::last_name;
 use std::fmt;
 
 /// A pattern for the name of a file, or for its path if it begins with a slash.
@@ -77,10 +78,7 @@ impl NamePattern {
     pub fn matches(&self, path: &[u8]) -> bool {
         match self.text.strip_prefix('/') {
             Some(pattern) => matches(pattern.as_bytes(), path),
-            None => {
-                let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
-                matches(self.text.as_bytes(), name)
-            }
+            None => matches(self.text.as_bytes(), last_name(path)),
         }
     }
 }

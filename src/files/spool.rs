@@ -3,7 +3,7 @@
 //! Everything here waits for the disk: it is for threads that may. It must never know whose content
 //! it is.
 
-use super::temporary::{self, Temporary};
+use super::temporary::{self, Create, Temporary};
 use super::upload::Upload;
 use super::warmup::{Disk, Warmup};
 use super::writable::WritableRoot;
@@ -12,7 +12,7 @@ use crate::sys::file::{self, Cause};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -49,11 +49,10 @@ impl SpoolPlace {
     }
 }
 
-type Create = fn(BorrowedFd<'_>, u32) -> io::Result<Temporary>;
-
-/// Whatever is wrong with the directory is nobody's fault but the server's; a full disk is told as such.
+/// Makes a file in the directory for temporary files. An error of that directory is the server's fault,
+/// not the client's, and names it; a full disk stays [`WriteError::Full`].
 fn create_in(temporary: &Path, create: Create) -> Result<Temporary, WriteError> {
-    let created = file::open_directory(temporary)
+    file::open_directory(temporary)
         .and_then(|directory| create(directory.as_fd(), SPOOL_MODE))
         .map_err(|error| match (Cause::of(&error), error) {
             (Cause::Full | Cause::Exhausted, error) => error.into(),
@@ -61,8 +60,7 @@ fn create_in(temporary: &Path, create: Create) -> Result<Temporary, WriteError> 
                 error.kind(),
                 format!("the directory for temporary files, {}: {error}", temporary.display()),
             )),
-        })?;
-    Ok(created)
+        })
 }
 
 /// Removes from a directory for temporary files what servers left behind that were killed, and tries

@@ -20,6 +20,9 @@ pub(super) struct Temporary {
     name: Name,
 }
 
+/// How a file is made in a directory, with these permissions.
+pub(super) type Create = fn(BorrowedFd<'_>, u32) -> io::Result<Temporary>;
+
 #[derive(Debug)]
 enum Name {
     None,
@@ -220,7 +223,6 @@ mod tests {
 
     #[test]
     fn dropped_it_leaves_nothing_and_placed_it_stays() {
-        type Create = fn(BorrowedFd<'_>, u32) -> io::Result<Temporary>;
         for create in [Temporary::create as Create, Temporary::create_named] {
             let here = Directory::new();
             let directory = open(&here);

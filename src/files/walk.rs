@@ -98,7 +98,7 @@ pub(super) struct Walk<'a> {
 impl Walk<'_> {
     /// Goes along `path` from `start` as far as it leads, never above `start` but under
     /// [`Symlinks::All`]. The key of each component that turns out to be a directory is asked of
-    /// `key`, given where in `path` it ends; `reached` is told of it and says whether it is kept.
+    /// `key`, given where in `path` it ends; `reached` takes it and says whether it is kept.
     /// If so, that key rests on the names that led there; if not, whatever lies further on cannot
     /// be trusted.
     ///

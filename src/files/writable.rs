@@ -7,7 +7,7 @@ use super::lock_wait::{Attempt, LockWait, Waiters};
 use super::locked::Locked;
 use super::name::{check_length, check_name};
 use super::quota::Quota;
-use super::temporary::{self, Temporary};
+use super::temporary::{self, Create, Temporary};
 use super::upload::{Target, Upload, sleep_while_locked};
 use super::write_error::{Obstacle, WriteError, is_missing};
 use super::{Root, Version, key};
@@ -64,8 +64,6 @@ struct Shared {
     create: Create,
     waiters: Waiters,
 }
-
-type Create = fn(std::os::fd::BorrowedFd<'_>, u32) -> io::Result<Temporary>;
 
 /// How files are put into a root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,10 +128,7 @@ pub enum Durability {
 impl WritableRoot {
     /// The same files, to be changed by these rules.
     pub fn new(root: Root, rules: WriteRules) -> WritableRoot {
-        let quota = rules.quota_bytes.map(Quota::new);
-        let shared =
-            Shared { root, rules, quota, create: Temporary::create, waiters: Waiters::default() };
-        WritableRoot { shared: Arc::new(shared) }
+        WritableRoot::creating_by(Temporary::create, root, rules)
     }
 
     /// The rules.
@@ -287,8 +282,8 @@ impl WritableRoot {
     }
 
     /// Opens a directory beneath the root, after making it and what leads to it. Each is opened by its
-    /// whole path again, so that a link that somebody makes in between leads no further than any. What was made is noted, also where it
-    /// fails.
+    /// whole path again, so that a link that somebody makes in between leads no further than any. Adds
+    /// the directories that it makes to `made`, also where it fails later.
     pub(super) fn make(&self, path: &[u8], made: &mut Vec<Vec<u8>>) -> Result<OwnedFd, WriteError> {
         let (mut here, mut length) = self.nearest(path)?;
         while length < path.len() {
@@ -336,8 +331,11 @@ impl WritableRoot {
     /// With files that have a reserved name, as where the file system knows none without.
     #[cfg(test)]
     pub(super) fn with_named_files(root: Root, rules: WriteRules) -> WritableRoot {
+        WritableRoot::creating_by(Temporary::create_named, root, rules)
+    }
+
+    fn creating_by(create: Create, root: Root, rules: WriteRules) -> WritableRoot {
         let quota = rules.quota_bytes.map(Quota::new);
-        let create = Temporary::create_named;
         let waiters = Waiters::default();
         WritableRoot { shared: Arc::new(Shared { root, rules, quota, create, waiters }) }
     }
