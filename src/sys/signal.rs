@@ -7,12 +7,11 @@ use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::SignalOnly;
 
-use super::wait::wait_readable;
+use super::wait::{self, wait_readable};
 
 /// What the operator asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,9 +86,7 @@ fn own_terminal() -> Option<OwnedFd> {
 
 /// Whether nobody is at the other end any more.
 fn is_hung_up(terminal: &OwnedFd) -> bool {
-    let mut polled = [PollFd::new(terminal, PollFlags::empty())];
-    let found = poll(&mut polled, Some(&Timespec::default()));
-    found.is_ok() && polled[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
+    wait::closed(terminal.as_fd()).both_ways
 }
 
 /// Can be read from when signals are pending; to be read by [`Signals::pending`] alone.

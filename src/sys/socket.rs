@@ -57,7 +57,7 @@ pub fn bind_tcp(address: SocketAddr, claim: Claim) -> io::Result<OwnedFd> {
     Ok(socket.into())
 }
 
-/// Who may connect to a Unix socket: whoever may write to its file.
+/// Who may connect to a Unix socket: every user who may write to its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SocketAccess {
     /// Permissions as chmod(1) has them.

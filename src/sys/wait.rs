@@ -28,9 +28,7 @@ pub fn wait_readable(descriptors: &[BorrowedFd<'_>], time: Option<Duration>) -> 
 
 /// Whether a read would not wait: there is something, or the end.
 pub fn is_readable(descriptor: BorrowedFd<'_>) -> bool {
-    let mut polled = [PollFd::from_borrowed_fd(descriptor, PollFlags::IN)];
-    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-    poll(&mut polled, Some(&now)).is_ok_and(|count| count > 0)
+    !events_now(descriptor, PollFlags::IN).is_empty()
 }
 
 /// Which ways of a connection are closed.
@@ -42,17 +40,21 @@ pub struct Closed {
     pub both_ways: bool,
 }
 
-/// Which ways of a connection are closed now.
-pub fn closed(socket: BorrowedFd<'_>) -> Closed {
-    let mut polled = [PollFd::new(&socket, PollFlags::RDHUP)];
-    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-    if poll(&mut polled, Some(&now)).is_err() {
-        return Closed::default();
-    }
-    let events = polled[0].revents();
+/// Which ways of a connection, or of a terminal, are closed now.
+pub fn closed(descriptor: BorrowedFd<'_>) -> Closed {
+    let events = events_now(descriptor, PollFlags::RDHUP);
     Closed {
         other_end: events.contains(PollFlags::RDHUP),
         both_ways: events.intersects(PollFlags::HUP | PollFlags::ERR),
+    }
+}
+
+/// Which of these events hold now, with those that the kernel always reports; none when it cannot say.
+fn events_now(descriptor: BorrowedFd<'_>, events: PollFlags) -> PollFlags {
+    let mut polled = [PollFd::from_borrowed_fd(descriptor, events)];
+    match poll(&mut polled, Some(&Timespec::default())) {
+        Ok(_) => polled[0].revents(),
+        Err(_) => PollFlags::empty(),
     }
 }
 
