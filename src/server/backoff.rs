@@ -17,14 +17,15 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// With pauses of so long at most.
+    /// With pauses no longer than this.
     pub fn up_to(pause_max: Duration) -> Backoff {
         Backoff { deaths: 0, pause_max }
     }
 
     /// The pause after the death of one that has served so long. The first is none: it may have been
-    /// an accident. If the next ones die young as well, the pauses double, up to ten seconds or what was said, so
-    /// that one that cannot live costs little and one that can again is soon back.
+    /// an accident. If the next ones die young as well, the pauses double, up to ten seconds or to the
+    /// bound of [`up_to`](Backoff::up_to): one that cannot live costs little, and one that can again is
+    /// soon back.
     pub fn after(&mut self, served: Duration) -> Duration {
         if served >= SETTLED_AFTER {
             self.deaths = 0;

@@ -1,5 +1,5 @@
-//! Fits what a server may hold open to what its process may: limits of its own that are beyond the
-//! system's would only end in EMFILE for whoever comes next.
+//! Lowers what a server may hold open to what its process may: with limits beyond the system's, the
+//! next client would get EMFILE.
 
 use super::limits::Limits;
 use crate::files::CacheLimits;
@@ -51,7 +51,7 @@ impl Shares {
 /// epoll, its waker, inotify, and what applications need for each worker.
 const OWN_OF_WORKER: usize = 8;
 
-/// A server for fewer is none; then it pauses when descriptors have run out.
+/// No share is smaller. Where even these are too many, the server pauses when descriptors run out.
 const LEAST: usize = 32;
 
 #[cfg(test)]

@@ -104,7 +104,7 @@ pub fn answer(courier: Courier, mut job: site::Job, cancellation: Cancellation) 
         if cancellation.is_cancelled() && !has_begun {
             return None;
         }
-        // From here on it is told, and ends by itself: it may have something to undo.
+        // From here on it asks itself whether it is cancelled: it may have something to undo.
         has_begun = true;
         let worked = catch_unwind(AssertUnwindSafe(|| job(&cancellation)));
         let mut response = match worked {

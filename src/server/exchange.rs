@@ -29,9 +29,9 @@ pub struct Active {
     pub head_bytes: usize,
     /// Where its content goes.
     pub intake: Intake,
-    /// More content than this is refused, …
+    /// More content than this is refused.
     pub content_bytes_max: u64,
-    /// … by this key of the configuration.
+    /// The key of the configuration that sets this bound, for the log; `None` where a handler does.
     pub content_key: Option<&'static str>,
     /// How much content has come.
     pub content_bytes: u64,

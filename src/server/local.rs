@@ -169,7 +169,7 @@ impl Local {
         }
     }
 
-    /// Has a handler find its answer; a letter will bring it. `None` if no thread will be free for it.
+    /// Has a handler find its answer, which comes as a message. `None` if no thread will be free for it.
     pub fn answer(&self, id: ConnectionId, job: site::Job) -> Option<Work> {
         let threads = self.threads.as_ref()?;
         let cancellation = Cancellation::default();
@@ -183,7 +183,7 @@ impl Local {
         }
     }
 
-    /// Nobody waits for a handler any more: it is not begun, or told so.
+    /// Nobody waits for a handler any more: it is not begun, or finds that it is cancelled.
     pub fn cancel(&self, work: Work) {
         work.cancellation.cancel();
         let threads = self.threads.as_ref();

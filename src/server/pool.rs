@@ -73,10 +73,11 @@ impl Pool {
     /// # Errors
     /// The job itself, when all threads are busy and the queue is full.
     pub fn submit(&self, job: Job) -> Result<(), Job> {
-        match self.enqueue(Work::Once(job)) {
-            Err(Work::Once(job)) => Err(job),
-            Ok(_) | Err(Work::Attempts(_)) => Ok(()),
-        }
+        let Some(state) = self.admit() else {
+            return Err(job);
+        };
+        self.enqueue(state, Work::Once(job));
+        Ok(())
     }
 
     /// Has work done that may have to be called again; it can be withdrawn by its ticket.
@@ -84,11 +85,10 @@ impl Pool {
     /// # Errors
     /// The work itself, when all threads are busy and the queue is full.
     pub fn submit_attempts(&self, attempts: Attempts) -> Result<Ticket, Attempts> {
-        match self.enqueue(Work::Attempts(attempts)) {
-            Err(Work::Attempts(attempts)) => Err(attempts),
-            Ok(ticket) => Ok(ticket),
-            Err(Work::Once(_)) => Ok(Ticket(0)),
-        }
+        let Some(state) = self.admit() else {
+            return Err(attempts);
+        };
+        Ok(self.enqueue(state, Work::Attempts(attempts)))
     }
 
     /// Takes work back that no thread has begun, to be dropped.
@@ -105,8 +105,8 @@ impl Pool {
         None
     }
 
-    /// Lets other work go before this, if no thread has begun it. Not when a good part of what may wait
-    /// has done so before.
+    /// Lets other work go before this, if no thread has begun it. Refuses when one part in
+    /// [`YIELDED_PART`] of what may wait has yielded already.
     pub fn yield_place(&self, ticket: Ticket) -> Yielded {
         let mut state = self.shared.lock();
         let Ok(place) = state.queue.binary_search_by_key(&ticket, |(ticket, _)| *ticket) else {
@@ -122,13 +122,15 @@ impl Pool {
         Yielded::Kept
     }
 
-    fn enqueue(&self, work: Work) -> Result<Ticket, Work> {
-        let mut state = self.shared.lock();
+    /// The state, if there is room for more work.
+    fn admit(&self) -> Option<MutexGuard<'_, State>> {
+        let state = self.shared.lock();
         // An idle thread may not have taken the job yet that it was woken for.
         let free = state.idle + (self.threads_max - state.threads);
-        if state.queue.len() >= self.queue_max.saturating_add(free) {
-            return Err(work);
-        }
+        (state.queue.len() < self.queue_max.saturating_add(free)).then_some(state)
+    }
+
+    fn enqueue(&self, mut state: MutexGuard<'_, State>, work: Work) -> Ticket {
         state.next_ticket += 1;
         let ticket = Ticket(state.next_ticket);
         state.queue.push_back((ticket, work));
@@ -149,7 +151,7 @@ impl Pool {
                 }
             }
         }
-        Ok(ticket)
+        ticket
     }
 }
 

@@ -67,17 +67,15 @@ impl Gateway {
                 served.waiting.take_out(id);
                 return Expired::InQueue;
             }
-            let found = served.links.iter_mut().find_map(|link| Some((link.unanswered(id)?, link)));
-            let Some((number, link)) = found else { continue };
-            let expired = link.judge(number, self.reactor, now, timeout);
+            let mut links = served.links.iter().enumerate();
+            let found = links.find_map(|(place, link)| Some((place, link.unanswered(id)?)));
+            let Some((place, number)) = found else { continue };
+            let expired = served.links[place].judge(number, self.reactor, now, timeout);
             if expired == Expired::InQueue {
                 served.report_busy(now);
             }
             if !matches!(expired, Expired::NotYet(_)) {
-                let mut links = served.links.iter_mut();
-                if let Some(link) = links.find(|link| link.unanswered(id).is_some()) {
-                    link.give_up(number, self.reactor, now + timeout);
-                }
+                served.links[place].give_up(number, self.reactor, now + timeout);
             }
             return expired;
         }
@@ -236,7 +234,7 @@ impl Link {
             .is_some_and(|(since, _)| now.saturating_duration_since(since) >= timeout / 2)
     }
 
-    /// Whether a thread of it is lost for others.
+    /// Whether a thread of it is lost for others. Moves the deadlines of what waits for its client.
     fn hangs(
         &mut self,
         now: Instant,
