@@ -3,7 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Shared by the thread that works on a request and whoever waits for it. A clone is the same.
+/// Shared by the thread that works on a request and the connection that waits for its answer. Clones
+/// share one state.
+///
+/// ```
+/// let waits = httpd::Cancellation::default();
+/// let works = waits.clone();
+/// waits.cancel();
+/// assert!(works.is_cancelled());
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Cancellation {
     cancelled: Arc<AtomicBool>,
@@ -15,7 +23,7 @@ impl Cancellation {
         self.cancelled.load(Ordering::Relaxed)
     }
 
-    /// Says so.
+    /// Says that nobody waits any more.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
     }

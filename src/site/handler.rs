@@ -65,7 +65,7 @@ pub struct Forward {
 }
 
 /// Work that ends in an answer and may take its time. Where all threads are busy and their queue is
-/// full it is not done, and the request answered with 503. It is told when nobody waits for it any more.
+/// full it is not done, and the request answered with 503. It can ask whether somebody still waits for it.
 ///
 /// Instead of waiting for something that no thread can hasten, such as a lock, it says when it is to be
 /// called again: other work has the thread meanwhile.

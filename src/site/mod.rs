@@ -4,8 +4,8 @@
 //! must never know a socket, a thread or how a response travels.
 
 pub mod application;
-pub mod change;
-mod content;
+mod change;
+pub mod content;
 pub mod error_page;
 pub mod form_upload;
 pub mod function;
