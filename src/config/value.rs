@@ -339,10 +339,10 @@ fn one_of(words: &[String]) -> String {
     }
 }
 
-/// Longer waits are typing errors; and a deadline that far can always be added to now.
 /// Has no charset added to anything.
 pub(super) const CHARSET_OFF: &str = "off";
 
+/// Longer waits are typing errors; and a deadline that far can always be added to now.
 const DURATION_MAX: Duration = Duration::from_secs(24 * 3600);
 
 const A_DURATION: &str = "a duration such as \"30s\", \"500ms\", \"2m\" or \"1h\"";
