@@ -46,7 +46,9 @@ impl Turns {
         self.alone = if self.others == 0 { (self.alone + 1).min(ALONE_AFTER) } else { 0 };
         self.others = 0;
         let turn_bytes = if self.alone < ALONE_AFTER { SEND_BYTES_MIN } else { SEND_BYTES_MAX };
-        SendBudget { turn_bytes, piece_bytes: turn_bytes.min(PIECE_BYTES_MAX) }
+        let piece_bytes =
+            (SEND_BYTES_MAX / self.senders.len().max(1)).clamp(PIECE_BYTES_MIN, PIECE_BYTES_MAX);
+        SendBudget { turn_bytes, piece_bytes: turn_bytes.min(piece_bytes) }
     }
 
     /// How much work those that were put off may do in a turn, all together.
@@ -146,10 +148,13 @@ const SEND_BYTES_PER_OTHER: usize = 32 * 1024;
 /// in the CPU's cache until it is acknowledged.
 const SEND_BYTES_MAX: usize = 1024 * 1024;
 
-/// What one download may send of that before the next one has its piece. With pieces of 1 MiB, a
-/// download filled its client's receive buffer and the CPU's cache while the others waited: half the
-/// requests per second on a 955 KB file, and a slowest request several times as long.
-const PIECE_BYTES_MAX: usize = 256 * 1024;
+/// What one download may send of that before the next one has its piece, while many have a turn. With
+/// pieces of 1 MiB, a download filled its client's receive buffer and the CPU's cache while the others
+/// waited: half the requests per second on a 955 KB file, and a slowest request several times as long.
+const PIECE_BYTES_MIN: usize = 256 * 1024;
+
+/// The same while few have one: a tenth less CPU per byte, and nobody who waits for it.
+const PIECE_BYTES_MAX: usize = 512 * 1024;
 
 /// The work of a turn for those that always have more to do, while others come and go: about 50 µs.
 const WORK_MIN: u32 = 32 * REQUEST_COST;
@@ -177,12 +182,17 @@ mod tests {
     }
 
     #[test]
-    fn one_download_never_sends_all_that_may_be_sent_in_a_long_turn() {
+    fn the_more_downloads_have_a_turn_the_smaller_are_their_pieces() {
         let mut turns = Turns::default();
         turns.hear();
-        assert_eq!(turns.begin().piece_bytes, SEND_BYTES_MIN);
-        let alone = (0..=ALONE_AFTER).map(|_| turns.begin()).last().unwrap();
-        assert_eq!(alone.turn_bytes / alone.piece_bytes, 4);
+        assert_eq!(turns.begin().piece_bytes, SEND_BYTES_MIN, "somebody wants less");
+        let mut piece = |senders: u32| {
+            turns.senders = (0..senders).map(|slot| ConnectionId::new(slot, 1)).collect();
+            (0..=ALONE_AFTER).map(|_| turns.begin()).last().unwrap().piece_bytes
+        };
+        assert_eq!([0, 1, 2].map(&mut piece), [PIECE_BYTES_MAX; 3]);
+        assert_eq!(piece(3), SEND_BYTES_MAX / 3);
+        assert_eq!([4, 1000].map(&mut piece), [PIECE_BYTES_MIN; 2]);
     }
 
     #[test]
