@@ -60,11 +60,12 @@
 //! cache is asked to look again first. [`site::Freshness`] is that knowledge; it costs no call on
 //! a keep-alive request.
 //!
-//! **Whatever strangers ask for costs what it comes to.** All paths beneath a missing name share one
-//! answer in the cache, kept under the first name that is missing; names and paths that no file can
-//! have are not kept at all. Keys stand in the order of their bytes, so that a change of a directory
-//! finds what lies beneath it as a range; much that has to go is condemned at once and removed in
-//! portions. The bound of bytes covers keys, tables, and notes of what each answer rests on.
+//! **Requests for missing paths cost no memory each.** All paths beneath a missing directory share one
+//! answer in the cache, kept under the key of the first name that is missing; paths that no file can have
+//! are not kept at all. Keys are ordered by their bytes, so that everything beneath a directory is one
+//! range. A change of that directory invalidates the range at once and removes it in portions with the
+//! next lookups. The cache's bound of bytes counts keys, tables, and the notes of which names each
+//! answer depends on.
 //!
 //! **A second server on a taken port is refused** although every worker has a listener of its own:
 //! the first bind of an address goes without `SO_REUSEPORT` ([`sys::socket::bind_tcp`]).
@@ -96,9 +97,9 @@
 //! reset: never padded, and never completed with another version's bytes. (sendfile queues pages
 //! by reference, so that what was queued when somebody wrote in place may leave changed; that
 //! response is the one that is broken off.) A file that only grows, as a log does, is sent up to the
-//! length that was promised: it is longer, and its first and last pages are what they were when it was
-//! found ([`files::CachedFile::still_holds`]). Bytes that are rewritten in the middle of a file that
-//! also grows are not noticed: replace by renaming what must be downloaded whole.
+//! length that was promised: it counts as unchanged when it is longer and its first and last pages are what
+//! they were when it was found ([`files::CachedFile::still_holds`]). A file that grows and is rewritten in
+//! its middle is not noticed: replace such a file by renaming.
 //!
 //! **An entity tag is strong as soon as that is true**, not before and not long after: no other
 //! contents of that file can come to have the same time of modification ([`files::Version`] says when
@@ -113,6 +114,11 @@
 //! off or a process that dies leaves nothing, and nothing is copied. Where a file is replaced, or the
 //! file system has no files without a name, names that begin with `.httpd-upload` are used for a
 //! moment; they are neither served nor stored, whatever is said of dotfiles ([`files::is_reserved`]).
+//!
+//! **A start removes what a killed server left.** Content for an application that needs a path is a file
+//! with such a name in the directory for temporary files, locked while it is used. Each start removes
+//! those that nobody has locked. In a directory that files are stored in, making the next one removes
+//! those that are older than a minute.
 //!
 //! **A change that cannot be is refused before its content is read**, as far as its head and what the
 //! kernel has at hand tell ([`files::WritableRoot::foresee`]), where the client asks first or has much
@@ -133,9 +139,26 @@
 //! asked again each time that a file is opened, and the end of a large file that was deleted or
 //! replaced while a worker kept it open: closing it frees its blocks.
 //!
-//! **Downloads wait for everybody else.** Those in the midst of sending share the bytes of a turn
-//! and are served last in it, so that a small answer waits for one piece of one of them
-//! (`server/worker/turns.rs`).
+//! **Downloads wait for everybody else.** Downloads in progress share the bytes of a turn and are served
+//! last in it, each at most one piece of 256 KiB, so that a small answer waits for one piece of one of
+//! them (`server/worker/turns.rs`).
+//!
+//! **A turn is shared by work, not by reads.** One read may bring hundreds of small requests or thousands
+//! of tiny chunks. In a turn each connection does a share: sixteen small requests, a thousand chunks,
+//! 128 KiB or eight reads ([`server::share`]). A connection with more to do is driven again in the next
+//! turn, after those that have just become ready, and all of these together do a bounded amount of work
+//! in it.
+//!
+//! **The log has a thread of its own.** A worker renders lines into its buffer and hands the buffer over
+//! when it is full or half a second old. A pipe that nobody reads, a stopped terminal or a hanging disk
+//! delays no worker, and the end of the process by a second at most. What does not fit into the queue of
+//! 1 MiB is dropped and counted; the count is logged when lines can be written again
+//! ([`server::background`]).
+//!
+//! **Limits fit the process.** At start, `connections_max` and `descriptors_max` are lowered to what
+//! `RLIMIT_NOFILE` allows (`server/descriptors.rs`). When descriptors run out all the same, those of
+//! cached files are closed before a client is kept waiting. Applications get the limit that the server was
+//! started with.
 //!
 //! **What becomes of content is decided before it is read**, by the handler that the request will go
 //! to ([`ContentPolicy`]): so 413, 417 and `100 Continue` come before a byte of it, and a handler that
@@ -170,26 +193,28 @@
 //! hold more than a window of it in memory. A file goes over as a descriptor, and is sent as the server's
 //! own.
 //!
-//! A thread of a process notes each request that it begins in memory that the server shares. When the
+//! Each thread of a process writes the request that it begins to the *scoreboard*, memory that the process
+//! shares with the workers ([`server::application::scoreboard`]); that costs no system call. When the
 //! process dies, only those requests are lost and answered with 502; all others go to the next process,
 //! also those that a dying thread had still taken from the socket. A new process serves before the one
-//! that it replaces is told that no more will come.
+//! that it replaces stops taking requests.
 //!
-//! **Waiting is not hanging.** The same memory tells which requests only wait: one that no thread has begun
-//! in its time is answered with 503, and its process is not to blame. A process is replaced when a request
-//! that it has begun neither ends nor says anything, or when it leaves requests in its socket while a
-//! thread is idle. An answer that has begun may be quiet while its client stays
-//! (`server/application/gateway/waiting.rs`).
+//! **Waiting is not hanging.** The scoreboard tells a request that waits from one that a thread has begun.
+//! A request that no thread begins within the timeout is answered with 503, and no process is replaced. A
+//! process is replaced when a request that it has begun says nothing within the timeout (504), or when it
+//! leaves requests in its socket while one of its threads is idle. An answer that has begun may be silent
+//! for `stream_timeout` (`server/application/gateway/waiting.rs`).
 //!
-//! **A client that has gone gives up its place.** A reset, or a Unix socket that is closed, is reported by
-//! epoll: the connection closes, and what it waits for is withdrawn from the queue, skipped by the process
-//! that has it, or told so. A TCP client that has closed looks like one that has closed only its half and
-//! still reads, until something is written to it, and HTTP has nothing harmless to write. So requests of
-//! half-closed clients are served, but behind those of all others, and few of them wait.
+//! **A client that has gone gives up its place.** epoll reports a reset TCP connection and a closed Unix
+//! socket: the connection closes, and its request is taken out of the queue, skipped by the process that
+//! holds it, or cancelled ([`Cancellation`]). A TCP client that has closed everything looks like one that
+//! has closed only its sending half and still reads, until something is written to it, and HTTP has nothing
+//! harmless to write. So requests of half-closed clients are served after those of all others, and only a
+//! bounded number of them waits.
 //!
-//! **No thread of a pool sleeps for a lock.** A change of a directory that somebody else has locked is
-//! tried again by the pool after a pause, as other work is done meanwhile; only so many wait for one
-//! directory ([`server::pool`]).
+//! **No thread of a pool sleeps for a lock.** When another process has locked a directory, a change of it
+//! gives its thread back and is tried again after a pause; at most 128 changes wait for one directory
+//! ([`server::pool`], [`files::LockWait`]).
 //!
 //! **A panic costs its request**: it is answered with 500. (One while the head is parsed or an answer
 //! is sent would be a fault of this library, and costs its connection.)

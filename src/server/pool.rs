@@ -105,8 +105,8 @@ impl Pool {
         None
     }
 
-    /// Lets other work go before this, if no thread has begun it. Refuses when one part in
-    /// [`YIELDED_PART`] of what may wait has yielded already.
+    /// Lets other work go before this, if no thread has begun it. Refuses when an eighth of what may
+    /// wait has yielded already.
     pub fn yield_place(&self, ticket: Ticket) -> Yielded {
         let mut state = self.shared.lock();
         let Ok(place) = state.queue.binary_search_by_key(&ticket, |(ticket, _)| *ticket) else {
