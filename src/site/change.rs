@@ -115,16 +115,8 @@ fn with_hints(response: OwnedResponse) -> OwnedResponse {
 
 /// A name that a client has chosen, as it can stand in a reason.
 pub(super) fn shown(name: &[u8]) -> String {
-    let mut shown = String::from("\"");
-    for character in String::from_utf8_lossy(name).chars().take(SHOWN_MAX) {
-        match character {
-            '"' | '\\' => shown.extend(['\\', character]),
-            control if control.is_control() => shown.extend(control.escape_default()),
-            plain => shown.push(plain),
-        }
-    }
-    shown.push('"');
-    shown
+    let shown: String = String::from_utf8_lossy(name).chars().take(SHOWN_MAX).collect();
+    format!("{shown:?}")
 }
 
 /// Browsers name HTML when they load a page; other programs, and scripts in a page, do not.
@@ -146,6 +138,8 @@ mod tests {
     #[test]
     fn a_name_cannot_break_out_of_its_quotes_or_its_line() {
         assert_eq!(shown("ü x.txt".as_bytes()), "\"ü x.txt\"");
+        // U+202E would show what follows from right to left.
+        assert_eq!(shown("x\u{202e}gpj.exe".as_bytes()), r#""x\u{202e}gpj.exe""#);
         assert_eq!(shown(b"a\"\\\r\n\x1b"), r#""a\"\\\r\n\u{1b}""#);
     }
 }
