@@ -5,7 +5,7 @@
 use super::access_log::{Entries, Subject};
 use super::inbox::Inbox;
 use super::intake::Intake;
-use super::local::{Local, Work};
+use super::local::{Local, PendingJob};
 use super::outbox::Outbox;
 use super::share::Share;
 use crate::http::h1::body::BodyEnd;
@@ -44,7 +44,7 @@ pub struct Active {
     /// The content, once all of it is here and until a handler takes it.
     pub content: Content,
     /// What a thread does to answer it.
-    pub work: Option<Work>,
+    pub work: Option<PendingJob>,
     /// What a thread has answered to it.
     pub answered: Option<OwnedResponse>,
     /// How often the disk was waited for on behalf of the request at hand.

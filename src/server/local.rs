@@ -82,8 +82,8 @@ impl Threads {
     }
 }
 
-/// What a handler does for a connection.
-pub struct Work {
+/// A job of a handler that a connection waits for.
+pub struct PendingJob {
     ticket: Ticket,
     cancellation: Cancellation,
 }
@@ -170,12 +170,12 @@ impl Local {
     }
 
     /// Has a handler find its answer, which comes as a message. `None` if no thread will be free for it.
-    pub fn answer(&self, id: ConnectionId, job: site::Job) -> Option<Work> {
+    pub fn answer(&self, id: ConnectionId, job: site::Job) -> Option<PendingJob> {
         let threads = self.threads.as_ref()?;
         let cancellation = Cancellation::default();
         let attempts = errand::answer(threads.courier(id), job, cancellation.clone());
         match threads.handlers.submit_attempts(attempts) {
-            Ok(ticket) => Some(Work { ticket, cancellation }),
+            Ok(ticket) => Some(PendingJob { ticket, cancellation }),
             Err(attempts) => {
                 self.drop_elsewhere(attempts);
                 None
@@ -184,7 +184,7 @@ impl Local {
     }
 
     /// Nobody waits for a handler any more: it is not begun, or finds that it is cancelled.
-    pub fn cancel(&self, work: Work) {
+    pub fn cancel(&self, work: PendingJob) {
         work.cancellation.cancel();
         let threads = self.threads.as_ref();
         if let Some(attempts) = threads.and_then(|threads| threads.handlers.withdraw(work.ticket)) {
@@ -193,7 +193,7 @@ impl Local {
     }
 
     /// Lets others go before a handler that has not begun, for its client may have gone.
-    pub fn yield_place(&self, work: &Work) -> Yielded {
+    pub fn yield_place(&self, work: &PendingJob) -> Yielded {
         let threads = self.threads.as_ref();
         threads.map_or(Yielded::Kept, |threads| threads.handlers.yield_place(work.ticket))
     }

@@ -104,21 +104,21 @@ pub enum Progress {
     Begun,
     /// The content of its answer is under way.
     Content(Feeder),
-    /// Nobody waits for it any more: what is said of it is dropped.
-    GivenUp(Work),
-}
-
-/// Whether a thread of the process works on what nobody waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Work {
-    NotBegun,
-    Begun,
+    /// Nobody waits for it any more, and no thread was seen to have begun it: the process skips it.
+    Withdrawn,
+    /// Nobody waits for it any more, and a thread works on it: what the process says of it is dropped.
+    GivenUp,
 }
 
 impl Progress {
     /// Whether what the process has sent is still to be taken, so that it may have to wait.
     pub fn waits_for_client(&self) -> bool {
         matches!(self, Progress::Content(feeder) if feeder.bytes() > 0)
+    }
+
+    /// Whether a thread has been seen to begin it.
+    pub fn has_begun(&self) -> bool {
+        !matches!(self, Progress::Sent | Progress::Withdrawn)
     }
 
     /// Whether somebody waits for its answer, which has not come.

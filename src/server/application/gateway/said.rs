@@ -4,7 +4,7 @@
 
 use super::Deliveries;
 use crate::http::Status;
-use crate::server::application::link::{Exchange, Link, Pending, Progress, Work};
+use crate::server::application::link::{Exchange, Link, Pending, Progress};
 use crate::server::buffers::Buffers;
 use crate::server::mailbox::Delivery;
 use crate::site::pipe::{Reader, within_worker};
@@ -66,8 +66,8 @@ pub(super) fn take_in(
     let mut tell = |delivery| deliveries.push((id, delivery));
     let answered = |response| Delivery::Answered(Box::new(response));
     let goes_on = match (answer.kind, &pending.progress) {
-        (_, Progress::GivenUp(_)) => {
-            pending.progress = Progress::GivenUp(Work::Begun);
+        (_, Progress::Withdrawn | Progress::GivenUp) => {
+            pending.progress = Progress::GivenUp;
             pending.deadline = Some(times.given_up);
             answer.last == Last::No
         }
@@ -156,7 +156,7 @@ pub(super) fn refuse(link: &mut Link, header: &[u8; HEADER_BYTES], deliveries: &
 fn fail(pending: Pending, status: Status, deliveries: &mut Deliveries) {
     let id = pending.exchange.id;
     match pending.progress {
-        Progress::GivenUp(_) => {}
+        Progress::Withdrawn | Progress::GivenUp => {}
         Progress::Sent | Progress::Begun => {
             let failed = OwnedResponse::new(status);
             deliveries.push((id, Delivery::Answered(Box::new(failed))));

@@ -11,7 +11,7 @@
 //! from one that is half closed, until something is written to it. So its request is kept, but behind those
 //! of all others, on a thread that would be idle, and no more than [`YIELDED_MAX`] of them wait.
 
-use super::super::link::{Exchange, Link, Progress, Work};
+use super::super::link::{Exchange, Link, Progress};
 use super::super::orders::Order;
 use super::{Gateway, Served};
 use crate::server::id::ConnectionId;
@@ -195,9 +195,7 @@ impl Link {
 
     /// Sees which requests have begun. Their time begins when that is seen.
     fn read_scoreboard(&mut self, reactor: usize, now: Instant, timeout: Duration) {
-        let has_not_begun =
-            |it: &Progress| matches!(it, Progress::Sent | Progress::GivenUp(Work::NotBegun));
-        if !self.pending.values().any(|pending| has_not_begun(&pending.progress)) {
+        if self.pending.values().all(|pending| pending.progress.has_begun()) {
             self.idle_since = None;
             return;
         }
@@ -207,17 +205,17 @@ impl Link {
         };
         for token in threads.iter().flatten().filter(|token| token.first() == reactor as u64) {
             let Some(pending) = self.pending.get_mut(&token.second()) else { continue };
-            if has_not_begun(&pending.progress) {
+            if !pending.progress.has_begun() {
                 pending.deadline = Some(now + timeout);
                 pending.progress = match pending.progress {
-                    Progress::GivenUp(_) => Progress::GivenUp(Work::Begun),
+                    Progress::Withdrawn => Progress::GivenUp,
                     _ => Progress::Begun,
                 };
             }
         }
         // Requests are taken in their order, so that the oldest tells: of others some are always just
         // being taken.
-        let pending = self.pending.iter().filter(|(_, it)| has_not_begun(&it.progress));
+        let pending = self.pending.iter().filter(|(_, it)| !it.progress.has_begun());
         let oldest = pending.map(|(number, _)| *number).min();
         self.idle_since = match oldest.filter(|_| threads.contains(&None)) {
             Some(number) => {
@@ -249,18 +247,18 @@ impl Link {
                 Progress::Content(feeder)
                     if feeder.is_abandoned() && !is_over(pending.deadline) =>
                 {
-                    pending.progress = Progress::GivenUp(Work::Begun);
+                    pending.progress = Progress::GivenUp;
                     pending.deadline = Some(now + timeout);
                 }
                 progress if progress.waits_for_client() => {
                     pending.deadline = Some(now + stream_timeout);
                 }
                 Progress::Content(_) => hangs |= is_over(pending.deadline),
-                Progress::GivenUp(Work::Begun) => {
+                Progress::GivenUp => {
                     hangs |= somebody_waits && is_over(pending.deadline);
                 }
                 // The connection that waits for it has an eye on it.
-                Progress::Sent | Progress::Begun | Progress::GivenUp(Work::NotBegun) => {}
+                Progress::Sent | Progress::Begun | Progress::Withdrawn => {}
             }
         }
         hangs
@@ -269,18 +267,15 @@ impl Link {
     /// Nobody waits for it any more.
     fn give_up(&mut self, number: u64, reactor: usize, deadline: Instant) {
         let Some(pending) = self.pending.get_mut(&number) else { return };
-        let work = match pending.progress {
-            Progress::Sent | Progress::GivenUp(Work::NotBegun) => Work::NotBegun,
-            Progress::Begun | Progress::Content(_) | Progress::GivenUp(Work::Begun) => Work::Begun,
-        };
-        pending.progress = Progress::GivenUp(work);
         pending.deadline = Some(deadline);
-        if work == Work::NotBegun {
-            let withdrawn = |it: &Progress| matches!(it, Progress::GivenUp(Work::NotBegun));
+        if pending.progress.has_begun() {
+            pending.progress = Progress::GivenUp;
+        } else {
+            pending.progress = Progress::Withdrawn;
+            let is_withdrawn = |it: &Progress| matches!(it, Progress::Withdrawn);
             let pending = self.pending.iter();
-            let numbers: Vec<u64> = pending
-                .filter_map(|(number, it)| withdrawn(&it.progress).then_some(*number))
-                .collect();
+            let withdrawn = pending.filter(|(_, it)| is_withdrawn(&it.progress));
+            let numbers: Vec<u64> = withdrawn.map(|(number, _)| *number).collect();
             if let Err(error) = self.scoreboard.withdraw(reactor, &numbers) {
                 log::error!("withdrawing a request from an application: {error}");
             }
