@@ -1,5 +1,7 @@
-//! A web server: an nginx-style reactor for static files, to run (`httpd -c conf/httpd.toml`) or to
-//! embed.
+//! A web server for static files, handlers and Python (WSGI) applications on Linux. This is the
+//! library; the program `httpd` is made of it.
+//!
+//! A [`Site`] says which handler serves which paths, and a [`Server`] listens and serves it.
 //!
 //! ```no_run
 //! use httpd::{
@@ -15,6 +17,15 @@
 //! Server::new(site).listen("127.0.0.1:8080").run()?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! - Files: [`StaticFiles`] sends those below a [`Root`]; [`Store`] lets clients put files there.
+//! - Handlers: a function that does not block runs on the worker ([`inline`] if it wants the request's
+//!   content); [`blocking`] runs one on a thread; [`Handler`] is the trait below them.
+//! - Responses: [`Response`], and [`OwnedResponse`] from a thread, which can also send a file or a stream.
+//! - Bounds: [`Limits`] and [`CacheLimits`]. Everything has one.
+//!
+//! There is no TLS, HTTP/2, compression or authentication yet. The rest of this page explains how the
+//! server works inside.
 //!
 //! # The house
 //!
@@ -74,11 +85,11 @@
 //!
 //! **Processes share listeners and nothing else.** With `processes` above 1 the program is a
 //! supervisor. It binds every listener once, one per worker of each process, and starts
-//! `/proc/self/exe` anew for each process (there is no fork without unsafe code, and what runs can be
+//! `/proc/self/exe` again for each process (there is no fork without unsafe code, and what runs can be
 //! started when its file is gone); the process finds its listeners and the text of the configuration
 //! on a socket that is its standard input ([`sys::channel`]). A listener lives as long as any
-//! process has it: the supervisor always does, so that whoever dies leaves its queues to the process
-//! in its place. For the same reason one that stops alone must not end them
+//! process has it: the supervisor always does, so that a process that dies leaves its queues to the
+//! one that replaces it. For the same reason one that stops alone must not end them
 //! ([`server::Handle::retire`]), for `shutdown` on a listener ends it for everyone; when all stop,
 //! each ends its own. The socket tells either side of the other's end, however it came: a process
 //! whose supervisor is gone lets open requests end and ends itself. With one process there is no
@@ -103,8 +114,8 @@
 //!
 //! **An entity tag is strong as soon as that is true**, not before and not long after: no other
 //! contents of that file can come to have the same time of modification ([`files::Version`] says when
-//! that is). What is stored through a [`files::WritableRoot`] is given such a time, so that whoever
-//! has just stored or read a version can name it in `If-Match`.
+//! that is). What is stored through a [`files::WritableRoot`] is given such a time, so that
+//! clients can name a version in `If-Match` as soon as they have stored or read it.
 //!
 //! **Changes are made under a lock of their directory**, from judging the preconditions until the file
 //! has its name: the kernel's lock (flock), because the workers may be processes.
@@ -167,14 +178,14 @@
 //! ([`server::intake`], [`server::errand`]).
 //!
 //! **A handler that takes its time has a thread**, and hands back an [`OwnedResponse`]. Worker and
-//! thread meet in two places only: the mailbox, in which each errand ends in one letter to a
+//! thread meet in two places only: the mailbox, to which each errand sends exactly one letter for a
 //! connection (found by its name and generation, so that an answer for a client that has gone finds
 //! nobody), and a bounded pipe ([`site::pipe`]) for content that is read while it arrives or sent
-//! while it is produced. A worker that finds the pipe full or empty is told when that has changed, a
-//! thread waits: no memory grows, whoever is slow. While content is still read by a handler that
+//! while it is produced. A worker that finds the pipe full or empty is woken when that has changed, a
+//! thread waits: no memory grows, whichever side is slow. While content is still read by a handler that
 //! answers already, the connection does both, and ends after the answer.
 //!
-//! **Whoever makes content does not wait for a slow client.** What a client does not take of the pipe is
+//! **Handlers and applications do not wait for slow clients.** What a client does not take of the pipe is
 //! written to a file without a name, by a thread, and read from there when the client wants it
 //! (`server/outbox/overflow.rs`): so the handler's thread, or the application's, is soon free for
 //! others. It is bounded for a response and for all of a worker's; beyond that, or where the disk
@@ -222,7 +233,7 @@
 //! **A TCP connection is accepted with its first bytes** ([`sys::deferred`]), so that it is served
 //! before epoll knows it: one that is answered and closed at once is never registered. Who connects
 //! and says nothing is let in after about a second, and the time for a head runs from then. A server
-//! that stops resets whoever has connected and not yet said anything.
+//! that stops resets connections that have not sent anything yet.
 //!
 //! # Why it is fast
 //!

@@ -97,7 +97,9 @@ impl fmt::Display for WriteError {
             WriteError::Conflict(obstacle) => obstacle.fmt(formatter),
             WriteError::PreconditionFailed => formatter.write_str("a precondition failed"),
             WriteError::TooLarge => formatter.write_str("the file is too large"),
-            WriteError::Full => formatter.write_str("there is no room left"),
+            WriteError::Full => {
+                formatter.write_str("there is no room left (the quota or the disk is full)")
+            }
             WriteError::Busy => formatter.write_str("too much is being done at once"),
             WriteError::Failed(error) => error.fmt(formatter),
         }

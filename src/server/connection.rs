@@ -106,7 +106,7 @@ impl<T: Transport> Connection<T> {
         self.state
     }
 
-    /// Whether it has been of use.
+    /// Whether it has served a request.
     pub fn requests(&self) -> Requests {
         self.requests
     }

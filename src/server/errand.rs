@@ -1,4 +1,4 @@
-//! What threads do for a connection, each errand ending in its letter, be it that the work panics.
+//! What threads do for a connection. Every errand sends exactly one letter, even if it panics.
 //!
 //! It must never know the connection, only its name.
 

@@ -66,7 +66,7 @@ pub enum Yielded {
     Refused,
 }
 
-/// Whether a connection has been of use.
+/// Whether a connection has served a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Requests {
     NoneYet,

@@ -75,7 +75,7 @@ pub(super) fn failed(error: WriteError) -> OwnedResponse {
             OwnedResponse::new(status)
         }
         error => {
-            log::info!("a change is refused with {}: {error}", status.code());
+            log::info!("change refused with {}: {error}", status.code());
             OwnedResponse::text(format!("{error}\n")).status(status)
         }
     };

@@ -39,7 +39,7 @@ fn a_hanging_application_costs_its_request_a_504_and_the_process() {
     server.get("/app/hangs").expect(504);
     let waited = begun.elapsed();
     assert!(waited >= Duration::from_millis(700), "{waited:?}");
-    let line = server.logs("it hangs; it is replaced");
+    let line = server.logs("exceeded timeout = 700ms; replacing it");
     assert!(line.contains("[ERROR]"), "{line}");
     server.replaces(&old, 1);
     server.get("/app/hello").expect(200);

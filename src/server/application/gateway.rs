@@ -10,7 +10,7 @@ use self::said::{Message, Said, Times, lose, refuse, take_in};
 pub use self::waiting::Expired;
 use self::waiting::Waiting;
 use super::link::{Exchange, KeptSpool, Link, LinkState, News, Pending, Progress};
-use super::orders::{Order, ProcessId};
+use super::orders::{Order, ProcessId, Why};
 use crate::files::Spool;
 use crate::server::buffers::Buffers;
 use crate::server::id::ConnectionId;
@@ -143,7 +143,7 @@ impl Gateway {
                 let message = Message { header, length, buffer, descriptors };
                 if take_in(link, message, times, buffers, deliveries) == Said::TooMuch {
                     link.state = LinkState::Leaving;
-                    let why = "it sends more than it may";
+                    let why = Why::SendsTooMuch;
                     link.orders.give(Order::Replace { process, why });
                 }
             }

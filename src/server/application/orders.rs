@@ -1,6 +1,7 @@
 //! Orders to a slot: from workers that find its process hanging, and from whoever runs the server.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
@@ -15,11 +16,37 @@ pub struct ProcessId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     /// Put another in the place of this process, if it still is there.
-    Replace { process: ProcessId, why: &'static str },
+    Replace { process: ProcessId, why: Why },
     /// Put another in the place of whatever is there.
     Renew,
     /// End.
     Stop { grace: Duration },
+}
+
+/// Why a process is replaced. It completes the sentence "process 123 …".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// A request has neither ended nor begun its response in this time.
+    Timeout(Duration),
+    /// A response has been silent for this time.
+    StreamTimeout(Duration),
+    /// It leaves requests in its queue.
+    TakesNothing,
+    /// More than it has credit for.
+    SendsTooMuch,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Why::Timeout(time) => write!(formatter, "exceeded timeout = {time:?}"),
+            Why::StreamTimeout(time) => write!(formatter, "exceeded stream_timeout = {time:?}"),
+            Why::TakesNothing => {
+                formatter.write_str("takes no requests, although a thread is idle")
+            }
+            Why::SendsTooMuch => formatter.write_str("sends more than it may"),
+        }
+    }
 }
 
 /// Orders to one slot. They wake it.

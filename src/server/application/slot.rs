@@ -149,7 +149,10 @@ impl Slot {
         // What serves goes on serving: it was good enough until now.
         if let Some(current) = &self.current {
             let old = current.child.id();
-            log::error!("{}: process {old} goes on, for no other can: {reason}", self.name());
+            log::error!(
+                "{}: cannot start a new process; process {old} keeps serving: {reason}",
+                self.name()
+            );
             if self.outdated {
                 self.renew();
             }
@@ -167,7 +170,7 @@ impl Slot {
                     && self.start_at.is_none()
                 {
                     let number = current.child.id();
-                    log::error!("{}: process {number}: {why}; it is replaced", self.name());
+                    log::error!("{}: process {number} {why}; replacing it", self.name());
                     self.renew();
                 }
             }
@@ -240,7 +243,7 @@ impl Slot {
                     self.load_anew();
                 }
                 Said::WantsReplacement(why) => {
-                    log::info!("{name}: {why}; it is replaced");
+                    log::info!("{name}: {why}; replacing the process");
                     self.renew();
                 }
                 Said::Ended => self.ended(id),
@@ -329,7 +332,10 @@ impl Slot {
             && bytes > bytes_max
             && self.coming.is_none()
         {
-            log::warn!("{}: takes {bytes} bytes of memory; it is replaced", self.name());
+            log::warn!(
+                "{}: the process uses {bytes} bytes of memory (memory_bytes_max = {bytes_max}); replacing it",
+                self.name()
+            );
             self.renew();
         }
     }

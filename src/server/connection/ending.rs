@@ -37,7 +37,10 @@ impl<T: Transport> Connection<T> {
                     Expired::InQueue => local.site.busy(),
                     Expired::Hangs => {
                         let request = self.request_line().escape_ascii();
-                        log::error!("{}: \"{request}\" was not answered in its time", self.name());
+                        log::error!(
+                            "{}: \"{request}\": the application exceeded its timeout; answered 504",
+                            self.name()
+                        );
                         local.site.failure(Status::GATEWAY_TIMEOUT)
                     }
                 };

@@ -12,7 +12,7 @@
 //! of all others, on a thread that would be idle, and no more than [`YIELDED_MAX`] of them wait.
 
 use super::super::link::{Exchange, Link, Progress};
-use super::super::orders::Order;
+use super::super::orders::{Order, Why};
 use super::{Gateway, Served};
 use crate::server::id::ConnectionId;
 use crate::server::state::Yielded;
@@ -127,11 +127,11 @@ impl Gateway {
             }
             for link in &mut served.links {
                 link.hangs_until = link.hangs_until.filter(|until| *until > now);
-                if link.hangs(now, timeout, stream_timeout, somebody_waits) {
-                    link.replace(HANGS, now + timeout);
+                if let Some(why) = link.hangs(now, timeout, stream_timeout, somebody_waits) {
+                    link.replace(why, now + timeout);
                 }
                 if link.takes_nothing(now, timeout) {
-                    link.replace(TAKES_NOTHING, now + timeout);
+                    link.replace(Why::TakesNothing, now + timeout);
                 }
             }
             self.dispatch(index);
@@ -182,11 +182,11 @@ impl Link {
         match pending.map(|pending| (&pending.progress, pending.deadline)) {
             Some((Progress::Begun, Some(deadline))) if deadline > now => Expired::NotYet(deadline),
             Some((Progress::Begun, _)) => {
-                self.replace(HANGS, now + timeout);
+                self.replace(Why::Timeout(timeout), now + timeout);
                 Expired::Hangs
             }
             _ if self.takes_nothing(now, timeout) => {
-                self.replace(TAKES_NOTHING, now + timeout);
+                self.replace(Why::TakesNothing, now + timeout);
                 Expired::Hangs
             }
             _ => Expired::InQueue,
@@ -232,15 +232,15 @@ impl Link {
             .is_some_and(|(since, _)| now.saturating_duration_since(since) >= timeout / 2)
     }
 
-    /// Whether a thread of it is lost for others. Moves the deadlines of what waits for its client.
+    /// Why a thread of it is lost for others, if one is. Moves the deadlines of what waits for its client.
     fn hangs(
         &mut self,
         now: Instant,
         timeout: Duration,
         stream_timeout: Duration,
         somebody_waits: bool,
-    ) -> bool {
-        let mut hangs = false;
+    ) -> Option<Why> {
+        let mut why = None;
         let is_over = |deadline: Option<Instant>| deadline.is_some_and(|at| at <= now);
         for pending in self.pending.values_mut() {
             match &pending.progress {
@@ -253,15 +253,18 @@ impl Link {
                 progress if progress.waits_for_client() => {
                     pending.deadline = Some(now + stream_timeout);
                 }
-                Progress::Content(_) => hangs |= is_over(pending.deadline),
-                Progress::GivenUp => {
-                    hangs |= somebody_waits && is_over(pending.deadline);
+                Progress::Content(_) if is_over(pending.deadline) => {
+                    why = Some(Why::StreamTimeout(stream_timeout));
                 }
+                Progress::GivenUp if somebody_waits && is_over(pending.deadline) => {
+                    why = Some(Why::Timeout(timeout));
+                }
+                Progress::Content(_) | Progress::GivenUp => {}
                 // The connection that waits for it has an eye on it.
                 Progress::Sent | Progress::Begun | Progress::Withdrawn => {}
             }
         }
-        hangs
+        why
     }
 
     /// Nobody waits for it any more.
@@ -282,14 +285,11 @@ impl Link {
         }
     }
 
-    fn replace(&mut self, why: &'static str, until: Instant) {
+    fn replace(&mut self, why: Why, until: Instant) {
         self.hangs_until = Some(until);
         self.orders.give(Order::Replace { process: self.process, why });
     }
 }
-
-const HANGS: &str = "it hangs";
-const TAKES_NOTHING: &str = "it takes no requests, although it has an idle thread";
 
 /// Requests of clients that may have gone that wait; one more is answered with 503.
 pub(super) const YIELDED_MAX: usize = 128;
