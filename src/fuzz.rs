@@ -139,7 +139,8 @@ pub fn target(bytes: &[u8]) {
     }
 }
 
-/// Ranges lie inside, are not empty, and are together no longer than the whole. The first four bytes are the length.
+/// Ranges lie inside, are not empty, and are together no longer than the whole. The first four bytes
+/// are the length.
 pub fn ranges(bytes: &[u8]) {
     let Some((&length, value)) = bytes.split_first_chunk::<4>() else { return };
     let length = u64::from(u32::from_le_bytes(length));
@@ -170,7 +171,8 @@ pub fn conditionals(bytes: &[u8]) {
     assert_eq!(judged == conditional::Judgement::Failed, failed);
 }
 
-/// The elements of a list have no white space around them and are not empty; dates can be shown once they are read.
+/// The elements of a list have no white space around them and are not empty; dates can be shown once
+/// they are read.
 pub fn lists(bytes: &[u8]) {
     for element in list::elements(bytes) {
         assert!(!element.is_empty() && element.trim_ascii() == element);

@@ -151,8 +151,8 @@
 //! replaced while a worker kept it open: closing it frees its blocks.
 //!
 //! **Downloads wait for everybody else.** Downloads in progress share the bytes of a turn and are served
-//! last in it, each at most one piece of 256 KiB, so that a small answer waits for one piece of one of
-//! them (`server/worker/turns.rs`).
+//! last in it. While others want something, a piece is 128 KiB at most, so that a small answer waits for
+//! one such piece (`server/worker/turns.rs`).
 //!
 //! **A turn is shared by work, not by reads.** One read may bring hundreds of small requests or thousands
 //! of tiny chunks. In a turn each connection does a share: sixteen small requests, a thousand chunks,

@@ -1,9 +1,9 @@
 //! What a supervisor and the processes that it starts say to each other, as messages on a
 //! [`Channel`]. Knows nothing of when it is said.
 //!
-//! First the supervisor hands over, before the process is even started: a message with the
-//! [`Role`] and the number of listeners as five 32-bit numbers and the text of the configuration as a sealed file, then
-//! messages of `listeners` until all of them are there. After that, each message is one [`Order`]
+//! First the supervisor hands over, before the process is even started: a message with the [`Role`] and
+//! the number of listeners as five 32-bit numbers, and the text of the configuration as a sealed file;
+//! then messages of `listeners` until all of them are there. After that, each message is one [`Order`]
 //! or one [`Report`], in words.
 
 use std::io;
