@@ -131,6 +131,8 @@ mod tests {
         is_told_if_known(&root, b"no/b", &Preconditions::if_match(b"*"), "a precondition failed");
     }
 
+    const FULL: &str = "there is no room left (the quota or the disk is full)";
+
     #[test]
     fn a_quota_that_is_used_up_is_told_once_it_has_been_counted() {
         let here = Directory::new();
@@ -138,9 +140,9 @@ mod tests {
         let none = Preconditions::none();
         assert_eq!(foresee(&root, b"b", &none), "fine", "nobody has counted");
         store(&root, b"a", b"12345");
-        is_told_if_known(&root, b"b", &none, "there is no room left");
+        is_told_if_known(&root, b"b", &none, FULL);
         store(&root, b"b", b"1234567");
-        assert_eq!(foresee(&root, b"b", &none), "there is no room left");
+        assert_eq!(foresee(&root, b"b", &none), FULL);
         root.remove(b"b", &none).expect("it is there");
         assert_eq!(foresee(&root, b"a", &none), "fine", "five of the ten are there already");
     }
