@@ -570,6 +570,16 @@ def fork_and_return(environ, start_response):
     return [b"from the parent"]
 
 
+def fork_and_leave(environ, start_response):
+    """Its child comes back as well, while the parent is still at work."""
+    start_response("200 OK", TEXT[:])
+    if os.fork() == 0:
+        sys.exit(0)
+    os.wait()
+    yield b"the child has ended"
+    await_file(environ["test.gate"])
+
+
 def square(number):
     return number * number
 

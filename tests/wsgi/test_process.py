@@ -15,17 +15,19 @@ def app(environ, start_response):
 """
 
 
-class Life(unittest.TestCase):
+class Gated(unittest.TestCase):
+    def gate(self):
+        folder = Folder()
+        self.addCleanup(folder.cleanup)
+        return folder.path("gate")
+
+
+class Life(Gated):
     def worker(self, target="applications", folder=harness.HERE, **settings):
         worker = Worker(folder, target, **settings)
         self.addCleanup(worker.close)
         worker.told(b"R")
         return worker
-
-    def gate(self):
-        folder = Folder()
-        self.addCleanup(folder.cleanup)
-        return folder.path("gate")
 
     def test_requests_of_several_reactors_and_threads_find_their_way(self):
         worker = self.worker(threads=4, reactors=3)
@@ -167,7 +169,7 @@ class Life(unittest.TestCase):
         self.assertIn("in crash", worker.err.text)
 
 
-class Processes(unittest.TestCase):
+class Processes(Gated):
     def setUp(self):
         self.worker = Worker(harness.HERE, "applications")
         self.addCleanup(self.worker.close)
@@ -187,6 +189,14 @@ class Processes(unittest.TestCase):
         self.assertEqual(self.worker.ask("/fork_and_return").content, b"from the parent")
         self.assertTrue(self.worker.silent())
         self.assertEqual(self.worker.ask("/hello").status, "200 OK")
+
+    def test_a_fork_that_returns_leaves_on_the_scoreboard_what_its_parent_has_begun(self):
+        gate = self.gate()
+        slow = self.worker.send(environ(path="/fork_and_leave", **{"test.gate": gate}))
+        self.assertEqual(self.worker.message().content, b"the child has ended")
+        self.assertEqual(self.worker.begun(), slow)
+        open(gate, "w").close()
+        self.worker.answer(slow)
 
     def test_spawned_processes_work(self):
         self.assertEqual(self.worker.ask("/spawn").content, b"[4, 9]")

@@ -182,8 +182,9 @@ class Worker:
         signal.signal(signal.SIGTERM, self.stop)
         # A process that is ended as soon as it was forked must not miss that in between.
         os.register_at_fork(before=hold, after_in_parent=release, after_in_child=self.leave)
-        for index in range(self.threads):
-            Server(index, self).start()
+        self.servers = [Server(index, self) for index in range(self.threads)]
+        for each in self.servers:
+            each.start()
         self.tell(b"R", told)
         # What these tell counts of a process that serves.
         for wanted, work in ((self.lifetime, self.watch_age), (self.reload, self.watch_sources)):
@@ -216,6 +217,9 @@ class Worker:
         Lines.turn = threading.RLock()
         for each in [self.control, *self.sockets]:
             each.close()
+        # What comes back here must not tell httpd that its parent has ended the request.
+        for each in self.servers:
+            each.scoreboard = bytearray(len(self.scoreboard))
         if signal.getsignal(signal.SIGTERM) == self.stop:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
