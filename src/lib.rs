@@ -92,7 +92,9 @@
 //! one that replaces it. For the same reason one that stops alone must not end them
 //! ([`server::Handle::retire`]), for `shutdown` on a listener ends it for everyone; when all stop,
 //! each ends its own. The socket tells either side of the other's end, however it came: a process
-//! whose supervisor is gone lets open requests end and ends itself. With one process there is no
+//! whose supervisor is gone lets open requests end and ends itself. A process that is
+//! stopped (SIGSTOP, a debugger) gets a substitute on the same listeners after two seconds, because
+//! nothing else can empty its queues; it keeps its own requests, and ends once it goes on. With one process there is no
 //! supervisor and no difference; a library has no processes at all, but
 //! [`server::Server::start_on`] serves listeners from anywhere.
 //!

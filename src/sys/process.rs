@@ -35,6 +35,14 @@ pub fn end_of(child: &Child) -> Option<OwnedFd> {
     pidfd_open(Pid::from_child(child), PidfdFlags::empty()).ok()
 }
 
+/// Whether a process is stopped, by a signal (SIGSTOP, SIGTSTP) or by who traces it: proc_pid_stat(5).
+pub fn is_stopped(id: u32) -> bool {
+    let stat = std::fs::read(format!("/proc/{id}/stat")).unwrap_or_default();
+    // The name, in parentheses, may hold any bytes.
+    let after_name = memchr::memrchr(b')', &stat).map_or(&stat[..], |end| &stat[end + 1..]);
+    matches!(after_name.trim_ascii_start().first(), Some(b'T' | b't'))
+}
+
 /// Names this process in lists of processes; the kernel keeps 15 bytes. One that was
 /// [started again](start_again) would be called `exe` otherwise.
 pub fn set_name(name: &str) {

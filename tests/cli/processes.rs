@@ -361,6 +361,46 @@ fn a_process_that_is_told_twice_stops_now() {
 }
 
 #[test]
+fn whoever_connects_to_a_stopped_process_is_served_by_the_one_that_takes_its_place() {
+    let folder = Folder::new();
+    let mut serving = start(&folder, &["-v", "-P", "2", "-w", "1", "www"]);
+    let before = children(&serving);
+    let stopped = *before.first().unwrap();
+    stopped.freeze();
+    // The kernel deals them out among the listeners of both.
+    let clients: Vec<TcpStream> = (0..20).map(|_| serving.connect()).collect();
+    for mut client in clients {
+        client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap();
+        assert!(answer.ends_with("from www\n"), "{answer}");
+    }
+    serving.says("is stopped, by a signal or a debugger");
+    serving.says("another takes its place");
+    serving.says(" serves");
+    assert!(children(&serving).contains(&stopped), "it is left alone");
+    stopped.send(Signal::CONT);
+    until("it ends once it can", || !children(&serving).contains(&stopped));
+    assert_eq!(children(&serving).len(), 2);
+    serving.signal("-TERM");
+    assert_eq!(serving.end().0, Some(0));
+}
+
+#[test]
+fn a_stopped_process_does_not_keep_the_others_from_ending() {
+    let folder = Folder::new();
+    let mut serving = start(&folder, &["-v", "-P", "2", "-w", "1", "www"]);
+    children(&serving).first().unwrap().freeze();
+    serving.signal("-TERM");
+    serving.says("a second signal stops now");
+    let asked_at = Instant::now();
+    serving.signal("-TERM");
+    serving.says("takes too long to end");
+    assert!(asked_at.elapsed() < Duration::from_secs(15), "{:?}", asked_at.elapsed());
+    assert_eq!(serving.end().0, Some(0));
+}
+
+#[test]
 fn one_that_dies_again_and_again_is_started_ever_more_rarely() {
     let folder = Folder::new();
     let mut serving = start(&folder, &["-v", "-P", "2", "-w", "1", "www"]);

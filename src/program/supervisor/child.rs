@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crate::server::listener::Listeners;
 use crate::sys::channel::{Channel, Received};
 use crate::sys::descriptors;
-use crate::sys::process::{sealed, start_again};
+use crate::sys::process::{is_stopped, sealed, start_again};
 
 use super::protocol::{self, Order, Report, Role};
 use crate::program::cli::SUPERVISED;
@@ -55,6 +55,8 @@ pub struct Child {
     pub ready_by: Instant,
     /// Why it could not serve, if it said so.
     pub failure: Option<Failure>,
+    /// Since when it has been seen to be stopped.
+    stopped_since: Option<Instant>,
     started: Instant,
     process: process::Child,
     channel: Channel,
@@ -101,6 +103,7 @@ impl Child {
             stage: Stage::Starting,
             ready_by: now + START_TIME,
             failure: None,
+            stopped_since: None,
             started: now,
             process,
             channel,
@@ -149,6 +152,19 @@ impl Child {
     /// Whether it lets in who connects, or soon will.
     pub fn accepts(&self) -> bool {
         self.stage != Stage::Retired
+    }
+
+    /// How long it has been stopped, as far as it has been looked at.
+    pub fn look_whether_stopped(&mut self, now: Instant) -> Option<Duration> {
+        if !is_stopped(self.process.id()) {
+            self.stopped_since = None;
+            return None;
+        }
+        if self.stopped_since.is_none() {
+            log::warn!("{self} is stopped, by a signal or a debugger");
+        }
+        let since = *self.stopped_since.get_or_insert(now);
+        Some(now.saturating_duration_since(since))
     }
 
     /// Ends it without ado.

@@ -70,6 +70,8 @@ struct Supervisor {
     places: Vec<Place>,
     /// At most one in each place that starts or serves, and those that leave.
     children: Vec<Child>,
+    /// When it is looked next whether one of them is stopped.
+    look_at: Instant,
     outcome: Result<(), Failure>,
 }
 
@@ -103,6 +105,7 @@ impl Supervisor {
             stop_timeout,
             stage: Stage::Starting,
             children: Vec::new(),
+            look_at: now,
             outcome: Ok(()),
         }
     }
@@ -119,6 +122,7 @@ impl Supervisor {
         for child in ended {
             self.bury(child, now);
         }
+        self.replace_the_stopped(now);
         self.fill_places(now);
         self.relieve();
         self.kill_the_late(now);
@@ -225,6 +229,21 @@ impl Supervisor {
         }
     }
 
+    /// Newcomers wait in the queues of a process that is stopped, which only another with the same
+    /// listeners can empty. The stopped one keeps its requests: once it goes on, it ends them and itself.
+    fn replace_the_stopped(&mut self, now: Instant) {
+        if self.stage != Stage::Serving || self.look_at > now {
+            return;
+        }
+        self.look_at = now + LOOK_AFTER;
+        for child in self.children.iter_mut().filter(|it| it.stage == child::Stage::Serving) {
+            if child.look_whether_stopped(now).is_some_and(|time| time >= STOPPED_TIME) {
+                log::warn!("{child} is still stopped; another takes its place");
+                child.stage = child::Stage::Leaving;
+            }
+        }
+    }
+
     /// Lets those go that were told to, once another serves in their place.
     fn relieve(&mut self) {
         for index in 0..self.children.len() {
@@ -259,7 +278,8 @@ impl Supervisor {
         let starting = self.children.iter().filter(|it| it.stage == child::Stage::Starting);
         let next = match self.stage {
             Stage::Stopping { kill_at } => Some(kill_at),
-            _ => due.chain(starting.map(|it| it.ready_by)).min(),
+            Stage::Starting => due.chain(starting.map(|it| it.ready_by)).min(),
+            Stage::Serving => due.chain(starting.map(|it| it.ready_by)).chain([self.look_at]).min(),
         };
         let descriptors: Vec<_> = [self.signals.as_fd()]
             .into_iter()
@@ -280,6 +300,13 @@ impl Supervisor {
 fn after(pause: Duration) -> String {
     if pause.is_zero() { "at once".to_owned() } else { format!("after {pause:?}") }
 }
+
+/// How often it is looked whether a process is stopped.
+const LOOK_AFTER: Duration = Duration::from_millis(500);
+
+/// A debugger may stop a process for a moment; those who connect wait no longer than this for it, and
+/// for another to start.
+const STOPPED_TIME: Duration = Duration::from_secs(2);
 
 /// What a process has beyond its own deadline to end.
 const GRACE: Duration = Duration::from_secs(5);
