@@ -94,8 +94,8 @@
 //! each ends its own. The socket tells either side of the other's end, however it came: a process
 //! whose supervisor is gone lets open requests end and ends itself. A process that is
 //! stopped (SIGSTOP, a debugger) gets a substitute on the same listeners after two seconds, because
-//! nothing else can empty its queues; it keeps its own requests, and ends once it goes on. With one process there is no
-//! supervisor and no difference; a library has no processes at all, but
+//! nothing else can empty its queues; it keeps its own requests, and ends once it goes on. With one
+//! process there is no supervisor and no difference; a library has no processes at all, but
 //! [`server::Server::start_on`] serves listeners from anywhere.
 //!
 //! **What a busy connection needs is lent to it.** An idle one owns its socket and about a hundred
