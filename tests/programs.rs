@@ -1,11 +1,15 @@
 //! The programs under `tests/programs`, run as a user runs them and asked as users ask.
 
-use std::io::{BufRead, BufReader, Read, Write};
+#[path = "suite/support/child.rs"]
+mod child;
+
+use child::{Child, Lines};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A program that runs; killed when it is dropped.
 struct Program {
@@ -17,16 +21,11 @@ struct Program {
 impl Program {
     fn start(name: &str, arguments: &[&str]) -> Program {
         let path = built().join(name);
-        let mut child = Command::new(&path)
-            .arg("127.0.0.1:0")
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let mut line = String::new();
-        let stdout = child.stdout.take().expect("it is piped");
-        BufReader::new(stdout).read_line(&mut line).expect("it says where it listens");
+        let mut command = Command::new(&path);
+        command.arg("127.0.0.1:0").args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = Child::spawn(&mut command);
+        let mut stdout = Lines::of(child.stdout.take().expect("it is piped"));
+        let line = stdout.find("http://");
         Program { child, url: line.trim_end().to_owned() }
     }
 
@@ -58,21 +57,8 @@ impl Program {
     }
 
     fn ends(&mut self) {
-        let asked = Instant::now();
-        loop {
-            match self.child.try_wait().expect("it is ours") {
-                Some(status) => return assert!(status.success(), "{status}"),
-                None => assert!(asked.elapsed() < PATIENCE, "it does not end"),
-            }
-            std::thread::yield_now();
-        }
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let status = self.child.ends(String::new);
+        assert!(status.success(), "{status}");
     }
 }
 

@@ -6,7 +6,8 @@ use std::io::{Read, Write, pipe};
 use std::os::unix::net::UnixListener;
 use std::process::Stdio;
 
-use crate::program::{Folder, Serving, connect, get, said, until};
+use crate::child::{Child, Lines};
+use crate::program::{Folder, PATIENCE, Serving, connect, get, said, until};
 
 /// More log lines than a pipe and the queue before it can hold.
 fn ask_much(serving: &Serving) {
@@ -79,22 +80,19 @@ fn a_banner_that_nobody_reads_keeps_nobody_from_serving() {
     while writer.write(&[b'x'; 1024]).is_ok() {}
     rustix::io::ioctl_fionbio(&writer, false).unwrap();
     folder.write("a.toml", "listen = \"unix:here.sock\"\nroot = \"www\"\nworkers = 1\n");
-    let mut child = folder
-        .httpd(&["-c", "a.toml"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::from(writer))
-        .spawn()
-        .unwrap();
+    let mut command = folder.httpd(&["-c", "a.toml"]);
+    let mut child = Child::spawn(command.stdout(Stdio::null()).stderr(Stdio::from(writer)));
     let path = folder.path("here.sock");
     until("it serves", || {
         let Ok(mut client) = std::os::unix::net::UnixStream::connect(&path) else { return false };
+        client.set_read_timeout(Some(PATIENCE)).unwrap();
         client.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
         let mut reply = String::new();
         client.read_to_string(&mut reply).is_ok() && reply.ends_with("from www\n")
     });
     let id = child.id().to_string();
     assert!(folder.command("kill", &["-TERM", &id]).status().unwrap().success());
-    until("it ends", || child.try_wait().unwrap().is_some());
+    child.ends(String::new);
 }
 
 #[test]
@@ -117,17 +115,14 @@ fn a_reader_that_is_behind_is_told_how_many_lines_it_has_missed() {
     let mut serving = Serving::start(&mut folder.httpd(&["-c", "a.toml"]));
     ask_much(&serving);
     let address = serving.addresses()[0];
-    let mut stdout = serving.child.stdout.take().unwrap();
-    let reader = std::thread::spawn(move || {
-        let mut text = Vec::new();
-        stdout.read_to_end(&mut text).map(|_| text)
-    });
+    let mut stdout = Lines::of(serving.child.stdout.take().unwrap());
+    let reader = std::thread::spawn(move || stdout.rest());
     get(address, "/");
     drop(connect(address));
     serving.says("writing the access log: ");
     serving.signal("-TERM");
     assert_eq!(serving.end().0, Some(0));
-    let text = reader.join().unwrap().unwrap();
+    let text = reader.join().unwrap();
     let whole = |line: &str| line.is_empty() || line.starts_with("127.0.0.1 - - [");
-    assert!(said(&text).split('\n').all(whole), "a torn line");
+    assert!(text.split('\n').all(whole), "a torn line");
 }

@@ -1,6 +1,8 @@
 //! The real program, from outside: flags, environment, files, signals, exit codes.
 
 mod blocked;
+#[path = "../suite/support/child.rs"]
+mod child;
 mod memory;
 mod processes;
 mod program;
@@ -488,7 +490,7 @@ fn it_serves_when_nobody_reads_what_it_says() {
     let script = format!("exec {HTTPD} -d -c httpd.toml <&- >&- 2>&-");
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     folder.write("httpd.toml", format!("listen = \"127.0.0.1:{port}\"\nroot = \"www\"\n"));
-    let mut child = folder.command("sh", &["-c", &script]).spawn().unwrap();
+    let mut child = child::Child::spawn(&mut folder.command("sh", &["-c", &script]));
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     until("it listens", || TcpStream::connect(address).is_ok());
     for _ in 0..3 {
@@ -497,8 +499,7 @@ fn it_serves_when_nobody_reads_what_it_says() {
     assert_eq!(fs::read(folder.path("www/index.html")).unwrap(), b"from www\n");
     let id = child.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
-    until("it ends", || child.try_wait().unwrap().is_some());
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(child.ends(String::new).code(), Some(0));
 }
 
 #[test]
@@ -581,18 +582,11 @@ fn what_may_be_open_is_fitted_to_the_limit_of_the_system_and_said() {
         "listen = \"localhost:0\"\nroot = \"www\"\nworkers = 1\n[limits]\nconnections_max = 5000\n",
     );
     let command = format!("ulimit -n 256 && exec {HTTPD} -c a.toml");
-    let mut child = folder
-        .command("sh", &["-c", &command])
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut text = String::new();
-    let mut stderr = std::io::BufReader::new(child.stderr.take().unwrap());
-    while !text.contains("RLIMIT_NOFILE") {
-        assert_ne!(std::io::BufRead::read_line(&mut stderr, &mut text).unwrap(), 0, "{text}");
+    let mut serving = Serving::start(&mut folder.command("sh", &["-c", &command]));
+    while !serving.stderr.seen().contains("RLIMIT_NOFILE") {
+        assert!(serving.stderr.next_line().is_some(), "{}", serving.stderr.seen());
     }
+    let text = serving.stderr.seen();
     assert!(text.contains("no more than 256 descriptors may be open"), "{text}");
     assert!(text.contains(" instead of 5000"), "{text}");
-    child.kill().unwrap();
-    child.wait().unwrap();
 }

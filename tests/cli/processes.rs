@@ -3,16 +3,18 @@
 use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
-use std::io::{BufRead, Read, Write};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::child::{Child, Lines};
 use crate::program::{Folder, PATIENCE, Serving, connect, output, said, until};
 use crate::{LARGE_BYTES, open_download, with_large_file};
 
@@ -145,6 +147,25 @@ fn reply(stream: &mut impl Read) -> std::io::Result<()> {
     }
     assert!(text.starts_with(b"HTTP/1.1 200 "), "{}", text.escape_ascii());
     Ok(())
+}
+
+#[test]
+fn a_test_that_panics_leaves_no_process() {
+    let folder = Folder::new();
+    let failed = thread::scope(|scope| {
+        let test = scope.spawn(|| {
+            // One of them has lost its parent and is in another session.
+            let script = "(setsid sleep 1000 &); sleep 1000 & echo begun >&2; exec sleep 1000";
+            let mut command = folder.command("sh", &["-c", script]);
+            let mut child = Child::spawn(command.stderr(Stdio::piped()));
+            Lines::of(child.stderr.take().unwrap()).find("begun");
+            until("all of them run", || Process::running_in(&folder).len() == 3);
+            std::panic::resume_unwind(Box::new("as a failed assertion does"));
+        });
+        test.join().is_err()
+    });
+    assert!(failed);
+    nobody_is_left(&folder);
 }
 
 #[test]
@@ -410,14 +431,11 @@ fn one_that_dies_again_and_again_is_started_ever_more_rarely() {
     let killed_at = Instant::now();
     first.send(Signal::KILL);
     serving.says("another takes its place at once");
-    let mut pauses = Vec::new();
-    while pauses.len() < 4 {
-        let mut line = String::new();
-        assert_ne!(serving.stderr.read_line(&mut line).unwrap(), 0, "it ended");
-        let (_, pause) = line.rsplit_once("no such directory; another takes its place ").unzip();
-        pauses.extend(pause.map(|pause| pause.trim_end().to_owned()));
+    for pause in ["100ms", "200ms", "400ms", "800ms"] {
+        let line = serving.stderr.find("another takes its place");
+        let end = format!("no such directory; another takes its place after {pause}\n");
+        assert!(line.ends_with(&end), "{line}");
     }
-    assert_eq!(pauses, ["after 100ms", "after 200ms", "after 400ms", "after 800ms"]);
     assert!(killed_at.elapsed() >= Duration::from_millis(700), "{:?}", killed_at.elapsed());
     assert!(children(&serving).contains(&other), "the other one has nothing to do with it");
     fs::rename(folder.path("away"), folder.path("www")).unwrap();

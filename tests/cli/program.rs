@@ -1,15 +1,16 @@
 //! What the tests of the program stand on: a folder, and the program running in it.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::process::{ChildStderr, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::child::{Child, Lines};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 pub const HTTPD: &str = env!("CARGO_BIN_EXE_httpd");
@@ -68,21 +69,16 @@ impl Drop for Folder {
 /// A program that runs, and the line by which it told so. Killed when the test ends.
 pub struct Serving {
     pub child: Child,
-    pub stderr: BufReader<ChildStderr>,
+    pub stderr: Lines<ChildStderr>,
     pub line: String,
 }
 
 impl Serving {
+    #[track_caller]
     pub fn start(command: &mut Command) -> Serving {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        let mut told = String::new();
-        while !line.starts_with("httpd ") {
-            line.clear();
-            assert_ne!(stderr.read_line(&mut line).unwrap(), 0, "it ended, saying {told:?}");
-            told.push_str(&line);
-        }
+        let mut child = Child::spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
+        let mut stderr = Lines::of(child.stderr.take().unwrap());
+        let line = stderr.find("httpd ");
         assert!(line.contains(" listening on "), "{line}");
         Serving { child, stderr, line }
     }
@@ -106,12 +102,9 @@ impl Serving {
     }
 
     /// Waits for a line with these words.
+    #[track_caller]
     pub fn says(&mut self, words: &str) {
-        let mut line = String::new();
-        while !line.contains(words) {
-            line.clear();
-            assert_ne!(self.stderr.read_line(&mut line).unwrap(), 0, "it ended without {words:?}");
-        }
+        self.stderr.find(words);
     }
 
     pub fn is_running(&mut self) -> bool {
@@ -119,20 +112,11 @@ impl Serving {
     }
 
     /// Its exit code, and what it still had to say.
+    #[track_caller]
     pub fn end(mut self) -> (Option<i32>, String) {
-        until("the program ends", || !self.is_running());
-        let status = self.child.wait().unwrap();
+        let status = self.child.ends(|| self.stderr.seen().to_owned());
         assert_eq!(status.signal(), None, "a signal killed it");
-        let mut rest = String::new();
-        self.stderr.read_to_string(&mut rest).unwrap();
-        (status.code(), rest)
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        (status.code(), self.stderr.rest())
     }
 }
 
@@ -157,7 +141,7 @@ impl OnTerminal {
         command.args(arguments).env_remove("NO_COLOR").env("TERM", "xterm");
         command.envs(variables.iter().copied());
         command.stdin(stream()).stdout(stream()).stderr(stream());
-        let child = command.spawn().unwrap();
+        let child = Child::spawn(&mut command);
         let keyboard = File::from(master);
         let mut screen = keyboard.try_clone().unwrap();
         rustix::io::ioctl_fionbio(&screen, true).unwrap();
@@ -213,27 +197,19 @@ impl OnTerminal {
     }
 }
 
-impl Drop for OnTerminal {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// Stands on a screen that nobody looks at any more.
 const CLOSED: &str = "\0closed";
 
 /// What a program says that ends by itself, or must: it is killed when it does not.
+#[track_caller]
 pub fn output(command: &mut Command) -> Output {
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let deadline = Instant::now() + PATIENCE;
-    while child.try_wait().unwrap().is_none() {
-        if Instant::now() > deadline {
-            child.kill().unwrap();
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    child.wait_with_output().unwrap()
+    let mut child = Child::spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
+    let mut stdout = Lines::of(child.stdout.take().unwrap());
+    let mut stderr = Lines::of(child.stderr.take().unwrap());
+    // It says a few lines, which a pipe holds.
+    let (told, stdout) = (stderr.rest(), stdout.rest());
+    let status = child.ends(|| told.clone());
+    Output { status, stdout: stdout.into(), stderr: told.into() }
 }
 
 pub fn until(what: &str, mut condition: impl FnMut() -> bool) {

@@ -1,5 +1,6 @@
 //! Handlers that take their time: on a thread of the pool, and never in the way of the others.
 
+use crate::support::wait::PATIENCE;
 use crate::support::{Fixture, digits, until};
 use httpd::{Method, OwnedRequest, OwnedResponse, Status, blocking};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -66,7 +67,7 @@ fn a_handler_that_waits_holds_up_nobody_else_on_its_worker() {
     let (gate, handler) = gate();
     let server = Fixture::new().file("a.txt", "it").handler("/slow", blocking(handler)).serve();
     let mut slow = server.raw("GET /slow HTTP/1.1\r\nHost: test\r\n\r\n");
-    gate.begun.recv().expect("it begins");
+    gate.begun.recv_timeout(PATIENCE).expect("it begins");
     for _ in 0..20 {
         server.get("/a.txt").send().expect(200).body("it");
     }
@@ -103,7 +104,7 @@ fn when_all_threads_are_busy_and_the_queue_is_full_the_answer_is_503_at_once() {
     let slow = "GET /slow HTTP/1.1\r\nHost: test\r\n\r\n";
     let mut waiting: Vec<_> = (0..2).map(|_| server.raw(slow)).collect();
     for _ in 0..2 {
-        gate.begun.recv().expect("a thread begins");
+        gate.begun.recv_timeout(PATIENCE).expect("a thread begins");
     }
     // Whichever come first are queued; the others are told at once.
     let mut others: Vec<_> = (0..6).map(|_| server.raw(slow)).collect();
@@ -147,7 +148,7 @@ fn an_answer_for_a_client_that_has_gone_finds_nobody() {
     let server = Fixture::new().file("a.txt", "it").handler("/slow", blocking(handler)).serve();
     for _ in 0..10 {
         drop(server.raw("GET /slow HTTP/1.1\r\nHost: test\r\n\r\n"));
-        gate.begun.recv().expect("it begins");
+        gate.begun.recv_timeout(PATIENCE).expect("it begins");
         let mut newcomer = server.raw("GET /a.txt HTTP/1.1\r\nHost: test\r\n\r\n");
         gate.open.send(()).expect("it waits");
         newcomer.reply().expect(200).body("it");
@@ -160,7 +161,7 @@ fn a_stop_waits_for_the_answer_of_a_handler() {
     let (gate, handler) = gate();
     let mut server = Fixture::new().handler("/slow", blocking(handler)).serve();
     let mut client = server.raw("GET /slow HTTP/1.1\r\nHost: test\r\n\r\n");
-    gate.begun.recv().expect("it begins");
+    gate.begun.recv_timeout(PATIENCE).expect("it begins");
     server.handle().stop();
     gate.open.send(()).expect("it waits");
     client.last_reply().expect(200).body("through the gate\n");
@@ -175,7 +176,7 @@ fn a_stop_does_not_wait_for_a_handler_beyond_its_deadline() {
         .handler("/slow", blocking(handler))
         .serve();
     let _client = server.raw("GET /slow HTTP/1.1\r\nHost: test\r\n\r\n");
-    gate.begun.recv().expect("it begins");
+    gate.begun.recv_timeout(PATIENCE).expect("it begins");
     let asked = Instant::now();
     server.handle().stop();
     server.wait();

@@ -1,12 +1,12 @@
 //! The real program in front of Python, in a folder of its own, with what it logs.
 
 use crate::support::client::Request;
-use crate::support::{self, Client, Reply, until};
+use crate::support::{self, Child, Client, Reply, until};
 use httpd::Address;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{ChildStderr, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::{self, JoinHandle};
@@ -232,24 +232,11 @@ impl Server {
     /// Waits for its end; its exit code and all that it logged.
     #[track_caller]
     pub fn end(mut self) -> (Option<i32>, String) {
-        let status = until("the program ends", || self.child.try_wait().expect("it is ours"));
+        let status = self.child.ends(|| self.log.text());
         if let Some(reader) = self.reader.take() {
-            reader.join().expect("it only reads");
+            until("its log ends", || reader.is_finished().then_some(()));
         }
         (status.code(), self.log.text())
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let pythons: Vec<u32> = self.tree().into_iter().filter(is_python).collect();
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        // They end by themselves when it is gone, but not before an application of ours that hangs.
-        for id in pythons.into_iter().filter(is_python) {
-            let mut kill = Command::new("kill");
-            let _ = kill.args(["-KILL", &id.to_string()]).stderr(Stdio::null()).status();
-        }
     }
 }
 
@@ -264,28 +251,13 @@ pub fn refusal(command: &mut Command) -> (Option<i32>, String) {
     let (mut child, stderr) = spawn(command);
     let log = Log::default();
     let reader = log.follow(stderr);
-    let deadline = Instant::now() + PATIENCE;
-    let status = loop {
-        if let Some(status) = child.try_wait().expect("it is ours") {
-            break status;
-        }
-        if Instant::now() > deadline {
-            child.kill().expect("it is ours");
-            child.wait().expect("it is ours");
-            panic!("it did not end, saying:\n{}", log.text());
-        }
-        thread::sleep(Duration::from_millis(5));
-    };
-    reader.join().expect("it only reads");
+    let status = child.ends(|| log.text());
+    until("its log ends", || reader.is_finished().then_some(()));
     (status.code(), log.text())
 }
 
 fn spawn(command: &mut Command) -> (Child, ChildStderr) {
-    let mut child = command
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program can be started");
+    let mut child = Child::spawn(command.stdout(Stdio::null()).stderr(Stdio::piped()));
     let stderr = child.stderr.take().expect("it is piped");
     (child, stderr)
 }

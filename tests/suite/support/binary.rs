@@ -1,12 +1,11 @@
 //! The real program in a process of its own, for what cannot be tried on the test's.
 
-use super::Client;
+use super::{Child, Client, Lines};
 use httpd::Address;
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{self, BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -69,26 +68,14 @@ impl Binary {
     }
 
     fn start(command: &mut Command) -> Binary {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program can be started");
-        let mut stderr = BufReader::new(child.stderr.take().expect("it is piped"));
-        let mut told = String::new();
-        let address = loop {
-            let mut line = String::new();
-            let count = stderr.read_line(&mut line).expect("it says something");
-            assert_ne!(count, 0, "the program ended: {told}");
-            if let Some((_, rest)) = line.split_once("listening on http://") {
-                let address = rest.split_whitespace().next().unwrap_or_default();
-                break Address::Tcp(address.parse().expect("an address"));
-            }
-            told.push_str(&line);
-        };
-        // A program whose complaints nobody reads would be held up by them.
-        thread::spawn(move || io::copy(&mut stderr, &mut io::sink()));
+        let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = Child::spawn(command);
+        let mut lines = Lines::of(child.stderr.take().expect("it is piped"));
+        let line = lines.find(LISTENING);
+        let (_, rest) = line.split_once(LISTENING).expect("it was found");
+        let address = rest.split_whitespace().next().unwrap_or_default();
+        let address = Address::Tcp(address.parse().expect("an address"));
+        lines.discard();
         Binary { child, address }
     }
 
@@ -130,13 +117,6 @@ impl Binary {
     }
 }
 
-impl Drop for Binary {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 fn arguments(root: &Path) -> [&OsStr; 7] {
     [
         OsStr::new("-h"),
@@ -149,4 +129,5 @@ fn arguments(root: &Path) -> [&OsStr; 7] {
     ]
 }
 
+const LISTENING: &str = "listening on http://";
 const PROGRAM: &str = env!("CARGO_BIN_EXE_httpd");

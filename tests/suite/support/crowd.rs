@@ -260,6 +260,7 @@ fn get(target: &str) -> Vec<u8> {
 
 fn response_to(address: SocketAddr, request: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(address).expect("it listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("it is not zero");
     stream.write_all(request).expect("a request fits");
     stream.shutdown(Shutdown::Write).expect("a socket");
     let mut response = Vec::new();

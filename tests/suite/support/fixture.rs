@@ -363,7 +363,7 @@ impl TestServer {
     /// Waits until the server has ended of itself.
     pub fn wait(&mut self) {
         if let Some(running) = self.running.take() {
-            running.wait();
+            super::wait::ends("the server", || running.wait());
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the tests stand on: a server with a root of its own, and a client that trusts nobody.
 
 pub mod binary;
+pub mod child;
 pub mod client;
 pub mod crowd;
 pub mod fixture;
@@ -10,6 +11,7 @@ pub mod wait;
 pub mod writable;
 
 pub use binary::Binary;
+pub use child::{Child, Lines};
 pub use client::Client;
 pub use fixture::{Fixture, TestServer};
 pub use reply::Reply;

@@ -1,5 +1,6 @@
 //! Waiting for a state without guessing how long it takes.
 
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,4 +17,16 @@ pub fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
         assert!(Instant::now() < deadline, "waited {PATIENCE:?} in vain until {what}");
         thread::sleep(Duration::from_millis(2));
     }
+}
+
+/// Lets something end that may wait without a bound of its own. Panics when it has not ended within
+/// [`PATIENCE`], unless the test is failing already.
+pub fn ends(what: &str, wait: impl FnOnce() + Send + 'static) {
+    let (ended, end) = mpsc::channel();
+    thread::spawn(move || {
+        wait();
+        let _ = ended.send(());
+    });
+    let is_late = end.recv_timeout(PATIENCE).is_err();
+    assert!(!is_late || thread::panicking(), "{what} did not end within {PATIENCE:?}");
 }
