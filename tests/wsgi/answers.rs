@@ -6,9 +6,8 @@ use crate::support::{noise, until};
 use std::fs::{self, File};
 use std::time::{Duration, SystemTime};
 
-#[test]
 fn a_small_answer_is_as_the_application_made_it() {
-    let Some(server) = Server::behaviours("") else { return };
+    let server = Server::behaviours("");
     let reply = server.get("/app/hello");
     reply.expect(200).body("hello, world\n").header("Content-Type", "text/plain");
     assert!(!reply.is_chunked() && reply.keeps_alive(), "{reply:?}");
@@ -25,9 +24,8 @@ fn a_small_answer_is_as_the_application_made_it() {
 
 /// RFC 9110 §8.6: an application need not make its content to answer HEAD, and then nobody knows how
 /// long that would be.
-#[test]
 fn head_announces_no_length_that_get_would_not_have() {
-    let Some(server) = Server::behaviours("") else { return };
+    let server = Server::behaviours("");
     for target in ["/app/misuse/empty", "/app/stream"] {
         let mut client = server.connect();
         client.send(format!("HEAD {target} HTTP/1.1\r\nHost: x\r\n\r\n"));
@@ -38,9 +36,8 @@ fn head_announces_no_length_that_get_would_not_have() {
     server.get("/app/misuse/empty").expect(200).header("Content-Length", "0");
 }
 
-#[test]
 fn what_is_about_the_connection_is_left_out_and_warned_of() {
-    let Some(server) = Server::behaviours("") else { return };
+    let server = Server::behaviours("");
     for misuse in ["hop-by-hop", "transfer-encoding"] {
         let mut client = server.connect();
         for _ in 0..2 {
@@ -55,19 +52,17 @@ fn what_is_about_the_connection_is_left_out_and_warned_of() {
 }
 
 /// RFC 9112 §4.
-#[test]
 fn a_reason_phrase_of_its_own_arrives() {
-    let Some(server) = Server::behaviours("") else { return };
+    let server = Server::behaviours("");
     let mut client = server.connect();
     client.send("GET /app/misuse/reason HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     let (bytes, _) = client.rest();
     assert!(bytes.starts_with(b"HTTP/1.1 299 Nearly \xe4\r\n"), "{}", bytes.escape_ascii());
 }
 
-#[test]
 fn every_behaviour_passes_the_validator() {
     let keys = concat!("env = { FILE = \"", env!("CARGO_MANIFEST_DIR"), "/LICENSE\" }");
-    let Some(server) = Server::at("/app", "behaviours:checked", keys) else { return };
+    let server = Server::at("/app", "behaviours:checked", keys);
     for target in [
         "hello",
         "dump",
@@ -107,9 +102,8 @@ fn every_behaviour_passes_the_validator() {
     assert!(!log.contains("without being closed"), "{log}");
 }
 
-#[test]
 fn content_without_a_length_comes_in_chunks_or_ends_with_the_connection() {
-    let Some(server) = Server::behaviours("") else { return };
+    let server = Server::behaviours("");
     let expected: Vec<u8> = (0..30).flat_map(|number| vec![b'a' + number % 26; 20_000]).collect();
     let reply = server.get("/app/stream?pieces=30&size=20000");
     reply.expect(200).body(&expected).no_header("Content-Length");
@@ -127,9 +121,8 @@ fn content_without_a_length_comes_in_chunks_or_ends_with_the_connection() {
     server.get("/app/silent").expect(200).body("");
 }
 
-#[test]
 fn a_piece_is_sent_when_it_is_yielded() {
-    let Some(server) = Server::behaviours("") else { return };
+    let server = Server::behaviours("");
     let signal = server.folder.path("go-on");
     let mut client = server.connect();
     client.send(format!("GET /app/patient?until={} HTTP/1.1\r\nHost: x\r\n\r\n", signal.display()));
@@ -141,16 +134,14 @@ fn a_piece_is_sent_when_it_is_yielded() {
     server.get("/app/slow?pieces=4").expect(200).body("0\n1\n2\n3\n");
 }
 
-#[test]
 fn what_is_written_comes_before_what_is_returned() {
-    let Some(server) = Server::behaviours("") else { return };
+    let server = Server::behaviours("");
     server.get("/app/write").expect(200).body("written, and returned\n");
 }
 
-#[test]
 fn a_wrapped_file_is_sent_from_where_it_stands() {
     let content = noise(955_001);
-    let Some(server) = Server::behaviours("env = { FILE = \"file.bin\" }") else { return };
+    let server = Server::behaviours("env = { FILE = \"file.bin\" }");
     let path = server.folder.write("apps/file.bin", &content);
     let file = File::options().write(true).open(path).expect("it is there");
     // What was changed a moment ago has no strong validator.
@@ -177,9 +168,8 @@ fn a_wrapped_file_is_sent_from_where_it_stands() {
     again.send().expect(304).body("");
 }
 
-#[test]
 fn headers_that_repeat_and_bytes_beyond_ascii_arrive() {
-    let Some(server) = Server::behaviours("") else { return };
+    let server = Server::behaviours("");
     let raw = |target: &str| {
         let mut client = server.connect();
         client.send(format!("GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
@@ -197,9 +187,8 @@ fn headers_that_repeat_and_bytes_beyond_ascii_arrive() {
     assert!(answer.windows(wanted.len()).any(|found| found == wanted), "{}", answer.escape_ascii());
 }
 
-#[test]
 fn any_status_arrives_and_content_only_where_it_may() {
-    let Some(server) = Server::behaviours("") else { return };
+    let server = Server::behaviours("");
     let mut client = server.connect();
     for (code, status) in [
         ("404+Gone+fishing", 404),
@@ -215,9 +204,8 @@ fn any_status_arrives_and_content_only_where_it_may() {
     }
 }
 
-#[test]
 fn an_application_cannot_send_more_or_less_than_it_announced() {
-    let Some(server) = Server::behaviours("") else { return };
+    let server = Server::behaviours("");
     let mut client = server.connect();
     client.send("GET /app/short HTTP/1.1\r\nHost: x\r\n\r\n");
     client.reply_head("GET").expect(200).header("Content-Length", "100");
@@ -232,9 +220,8 @@ fn an_application_cannot_send_more_or_less_than_it_announced() {
     assert_eq!(after, b"", "what was too much began to look like an answer");
 }
 
-#[test]
 fn an_iterable_is_closed_once_whatever_becomes_of_it() {
-    let Some(server) = Server::behaviours("") else { return };
+    let server = Server::behaviours("");
     let told = server.folder.path("closed");
     let ask = |method: &str, pieces: usize, size: usize| {
         let told = told.display();
@@ -271,12 +258,28 @@ fn an_iterable_is_closed_once_whatever_becomes_of_it() {
     assert!(pieces < 10_000, "an answer was made for a client that had left: {line}");
 }
 
-#[test]
 fn any_method_reaches_the_application() {
-    let Some(server) = Server::at("/", "behaviours:checked_dump", "") else { return };
+    let server = Server::at("/", "behaviours:checked_dump", "");
     for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
         let reply = server.request(method, "/x").content("").send();
         let line = format!("\"REQUEST_METHOD\": \"{method}\"");
         assert!(reply.expect(200).text().contains(&line), "{method}: {reply:?}");
     }
+}
+
+tests! {
+    a_small_answer_is_as_the_application_made_it,
+    head_announces_no_length_that_get_would_not_have,
+    what_is_about_the_connection_is_left_out_and_warned_of,
+    a_reason_phrase_of_its_own_arrives,
+    every_behaviour_passes_the_validator,
+    content_without_a_length_comes_in_chunks_or_ends_with_the_connection,
+    a_piece_is_sent_when_it_is_yielded,
+    what_is_written_comes_before_what_is_returned,
+    a_wrapped_file_is_sent_from_where_it_stands,
+    headers_that_repeat_and_bytes_beyond_ascii_arrive,
+    any_status_arrives_and_content_only_where_it_may,
+    an_application_cannot_send_more_or_less_than_it_announced,
+    an_iterable_is_closed_once_whatever_becomes_of_it,
+    any_method_reaches_the_application,
 }

@@ -1,34 +1,7 @@
 //! A user with a browser: curl with a cookie jar.
 
-use crate::server::{Folder, Server, has_python};
-use crate::{support, venv};
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
-use std::sync::OnceLock;
-
-/// The packages of the real sites, as they were tested last.
-const PACKAGES: &[&str] = &["flask==3.1.3", "django==5.2.19"];
-
-/// A Python that has Flask and Django; `None`, and said, where there is none to be had.
-pub fn python() -> Option<PathBuf> {
-    if !has_python() {
-        return None;
-    }
-    let curl = Command::new("curl").arg("--version").stdout(Stdio::null()).status();
-    if !curl.is_ok_and(|status| status.success()) {
-        support::skip("curl is missing");
-        return None;
-    }
-    // Asked once: where there is no network, each try takes its time.
-    static ENVIRONMENT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    match ENVIRONMENT.get_or_init(|| venv::with("sites", PACKAGES)) {
-        Ok(environment) => Some(venv::program(environment, "python")),
-        Err(reason) => {
-            support::skip(&format!("Flask and Django cannot be installed: {reason}"));
-            None
-        }
-    }
-}
+use crate::server::{Folder, Server};
+use std::process::Command;
 
 /// What comes of a page, at the end of all redirects.
 #[derive(Debug)]

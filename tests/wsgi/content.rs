@@ -1,12 +1,11 @@
 //! Content of requests, as applications read it.
 
-use crate::server::{Folder, Server, has_python, location, sha256};
+use crate::server::{Folder, Server, location, sha256};
 use crate::support::{noise, until};
 use std::fmt::Write as _;
 
-#[test]
 fn content_of_any_length_arrives_whole() {
-    let Some(server) = Server::behaviours("") else { return };
+    let server = Server::behaviours("");
     for length in [0, 1, 65_535, 65_536, 65_537, 131_072, 1_000_003, 6_000_011] {
         let content = noise(length);
         let reply = server.request("POST", "/app/echo").content(&content).send();
@@ -16,9 +15,8 @@ fn content_of_any_length_arrives_whole() {
     }
 }
 
-#[test]
 fn chunked_content_has_its_length_when_it_is_read() {
-    let Some(server) = Server::behaviours("") else { return };
+    let server = Server::behaviours("");
     for length in [0, 5, 300_000] {
         let content = noise(length);
         let mut client = server.connect();
@@ -31,17 +29,15 @@ fn chunked_content_has_its_length_when_it_is_read() {
     }
 }
 
-#[test]
 fn lines_are_read_as_from_a_file() {
-    let Some(server) = Server::behaviours("") else { return };
+    let server = Server::behaviours("");
     let reply = server.request("POST", "/app/lines").content("one\ntwo\nthree\nfour").send();
     reply.expect(200).body(r"(b'one\n', b'two\n', [b'three\n', b'four'])");
     server.request("POST", "/app/lines").content("").send().expect(200).body("(b'', b'', [])");
 }
 
-#[test]
 fn what_an_application_does_not_read_is_not_taken_for_a_request() {
-    let Some(server) = Server::behaviours("") else { return };
+    let server = Server::behaviours("");
     let mut client = server.connect();
     let smuggled = "GET /app/hello HTTP/1.1\r\nHost: x\r\n\r\n".repeat(5000);
     let mut request = String::from("POST /app/unread HTTP/1.1\r\nHost: x\r\n");
@@ -53,9 +49,8 @@ fn what_an_application_does_not_read_is_not_taken_for_a_request() {
     client.ends();
 }
 
-#[test]
 fn a_client_that_asks_first_is_told_to_continue() {
-    let Some(server) = Server::behaviours("") else { return };
+    let server = Server::behaviours("");
     let mut client = server.connect();
     client.send(
         "POST /app/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n",
@@ -64,9 +59,8 @@ fn a_client_that_asks_first_is_told_to_continue() {
     client.send("12345").reply().expect(200).body("12345");
 }
 
-#[test]
 fn too_much_content_is_refused_before_the_application_sees_it() {
-    let Some(server) = Server::behaviours("content_bytes_max = \"100KiB\"") else { return };
+    let server = Server::behaviours("content_bytes_max = \"100KiB\"");
     let exactly = noise(102_400);
     server.request("POST", "/app/echo").content(&exactly).send().expect(200).body(&exactly);
     let mut client = server.connect();
@@ -82,18 +76,15 @@ fn too_much_content_is_refused_before_the_application_sees_it() {
 }
 
 /// A server whose directory for temporary files is this one of its folder.
-fn with_temporary(name: &str) -> Option<Server> {
-    has_python().then(|| {
-        let folder = Folder::new();
-        let mut command = folder.configured(&location("/app", "behaviours", ""));
-        command.env("TMPDIR", folder.path(name));
-        Server::start(folder, &mut command)
-    })
+fn with_temporary(name: &str) -> Server {
+    let folder = Folder::new();
+    let mut command = folder.configured(&location("/app", "behaviours", ""));
+    command.env("TMPDIR", folder.path(name));
+    Server::start(folder, &mut command)
 }
 
-#[test]
 fn a_directory_for_temporary_files_may_have_any_name() {
-    let Some(folder) = has_python().then(Folder::new) else { return };
+    let folder = Folder::new();
     folder.write("Zwischenablage für später/x", "");
     let mut command = folder.configured(&location("/app", "behaviours", ""));
     command.env("TMPDIR", folder.path("Zwischenablage für später"));
@@ -102,9 +93,8 @@ fn a_directory_for_temporary_files_may_have_any_name() {
     server.request("POST", "/app/echo").content(&content).send().expect(200).body(&content);
 }
 
-#[test]
 fn without_a_directory_for_temporary_files_it_is_the_servers_fault_and_said_at_the_start() {
-    let Some(server) = with_temporary("not/there") else { return };
+    let server = with_temporary("not/there");
     let told = "not/there: No such file or directory";
     let line = server.logs(told);
     assert!(line.contains("[ERROR]") && line.contains("TMPDIR"), "{line}");
@@ -117,9 +107,8 @@ fn without_a_directory_for_temporary_files_it_is_the_servers_fault_and_said_at_t
     until("the refusal is logged, too", || (told(&server) > 1).then_some(()));
 }
 
-#[test]
 fn what_a_killed_server_left_of_contents_is_swept_by_the_next() {
-    let Some(folder) = has_python().then(Folder::new) else { return };
+    let folder = Folder::new();
     folder.write("temporary/another", "stays");
     let left = folder.path("temporary");
     let names = || std::fs::read_dir(&left).expect("it is there").count();
@@ -139,4 +128,16 @@ fn what_a_killed_server_left_of_contents_is_swept_by_the_next() {
     assert_eq!(names(), 4, "nobody was there to remove them");
     let next = Server::start(Folder::new(), command.env("TMPDIR", &left));
     assert_eq!(names(), 1, "{}", next.log());
+}
+
+tests! {
+    content_of_any_length_arrives_whole,
+    chunked_content_has_its_length_when_it_is_read,
+    lines_are_read_as_from_a_file,
+    what_an_application_does_not_read_is_not_taken_for_a_request,
+    a_client_that_asks_first_is_told_to_continue,
+    too_much_content_is_refused_before_the_application_sees_it,
+    a_directory_for_temporary_files_may_have_any_name,
+    without_a_directory_for_temporary_files_it_is_the_servers_fault_and_said_at_the_start,
+    what_a_killed_server_left_of_contents_is_swept_by_the_next,
 }

@@ -17,9 +17,8 @@ fn passes(load: &Load, count: usize) {
     until("requests are answered", || (load.answered() >= enough).then_some(()));
 }
 
-#[test]
 fn a_process_that_exits_or_crashes_costs_its_request_a_502() {
-    let Some(server) = Server::behaviours("threads = 1") else { return };
+    let server = Server::behaviours("threads = 1");
     for target in ["/app/exits", "/app/crashes"] {
         let old = server.pythons();
         server.get(target).expect(502);
@@ -31,9 +30,8 @@ fn a_process_that_exits_or_crashes_costs_its_request_a_502() {
     server.logs("SIGSEGV");
 }
 
-#[test]
 fn a_hanging_application_costs_its_request_a_504_and_the_process() {
-    let Some(server) = Server::behaviours("threads = 1\ntimeout = \"700ms\"") else { return };
+    let server = Server::behaviours("threads = 1\ntimeout = \"700ms\"");
     let old = server.pythons();
     let begun = Instant::now();
     server.get("/app/hangs").expect(504);
@@ -45,11 +43,8 @@ fn a_hanging_application_costs_its_request_a_504_and_the_process() {
     server.get("/app/hello").expect(200);
 }
 
-#[test]
 fn killed_processes_lose_what_they_were_serving_and_nothing_else() {
-    let Some(server) = Server::behaviours(&format!("processes = 2\nthreads = {THREADS}")) else {
-        return;
-    };
+    let server = Server::behaviours(&format!("processes = 2\nthreads = {THREADS}"));
     let load = Load::start(&server, CLIENTS, "/app/sleeps?seconds=0.005");
     let kills = 5;
     for _ in 0..kills {
@@ -65,9 +60,8 @@ fn killed_processes_lose_what_they_were_serving_and_nothing_else() {
     assert!(tally.of(502) <= kills * THREADS, "{tally:?}");
 }
 
-#[test]
 fn the_only_process_killed_lets_others_wait_but_not_fail() {
-    let Some(server) = Server::behaviours(&format!("threads = {THREADS}")) else { return };
+    let server = Server::behaviours(&format!("threads = {THREADS}"));
     let load = Load::start(&server, CLIENTS, "/app/sleeps?seconds=0.005");
     let kills = 4;
     for _ in 0..kills {
@@ -82,11 +76,8 @@ fn the_only_process_killed_lets_others_wait_but_not_fail() {
     assert!(tally.of(502) <= kills * THREADS, "{tally:?}");
 }
 
-#[test]
 fn crashes_under_load_lose_what_was_being_served_and_nothing_else() {
-    let Some(server) = Server::behaviours(&format!("processes = 2\nthreads = {THREADS}")) else {
-        return;
-    };
+    let server = Server::behaviours(&format!("processes = 2\nthreads = {THREADS}"));
     let load = Load::start(&server, CLIENTS, "/app/sleeps?seconds=0.005");
     let crashes = 5;
     for _ in 0..crashes {
@@ -99,10 +90,9 @@ fn crashes_under_load_lose_what_was_being_served_and_nothing_else() {
     assert!(tally.of(502) <= crashes * (THREADS - 1), "{tally:?}");
 }
 
-#[test]
 fn hangs_under_load_lose_what_was_being_served_and_nothing_else() {
     let keys = format!("processes = 2\nthreads = {THREADS}\ntimeout = \"700ms\"");
-    let Some(server) = Server::behaviours(&keys) else { return };
+    let server = Server::behaviours(&keys);
     let load = Load::start(&server, CLIENTS, "/app/sleeps?seconds=0.005");
     let hangs = 2;
     for _ in 0..hangs {
@@ -114,10 +104,9 @@ fn hangs_under_load_lose_what_was_being_served_and_nothing_else() {
     assert!(tally.of(502) + tally.of(504) <= hangs * (THREADS - 1), "{tally:?}");
 }
 
-#[test]
 fn a_growing_process_is_replaced_without_a_failed_request() {
     let keys = "processes = 2\nmemory_bytes_max = \"60MiB\"";
-    let Some(server) = Server::behaviours(keys) else { return };
+    let server = Server::behaviours(keys);
     let old = server.pythons();
     let load = Load::start(&server, 2, "/app/leaks?kib=512");
     let mut most = 0;
@@ -130,9 +119,8 @@ fn a_growing_process_is_replaced_without_a_failed_request() {
     assert!(most < 1 << 30, "{most} bytes");
 }
 
-#[test]
 fn processes_are_replaced_after_their_requests_without_a_failed_one() {
-    let Some(server) = Server::behaviours("processes = 2\nrequests_max = 40") else { return };
+    let server = Server::behaviours("processes = 2\nrequests_max = 40");
     let old = server.pythons();
     let load = Load::start(&server, CLIENTS, "/app/sleeps?seconds=0.001");
     passes(&load, 300);
@@ -142,9 +130,8 @@ fn processes_are_replaced_after_their_requests_without_a_failed_one() {
     load.finish().only(&[200]);
 }
 
-#[test]
 fn processes_are_replaced_when_they_have_lived_long_enough() {
-    let Some(server) = Server::behaviours("processes = 2\nlifetime = \"1s\"") else { return };
+    let server = Server::behaviours("processes = 2\nlifetime = \"1s\"");
     let old = server.pythons();
     let load = Load::start(&server, CLIENTS, "/app/sleeps?seconds=0.001");
     until("both are replaced", || {
@@ -153,11 +140,23 @@ fn processes_are_replaced_when_they_have_lived_long_enough() {
     load.finish().only(&[200]);
 }
 
-#[test]
 fn python_ends_when_the_server_is_killed() {
-    let Some(mut server) = Server::behaviours("processes = 2") else { return };
+    let mut server = Server::behaviours("processes = 2");
     let pythons = server.pythons();
     assert_eq!(pythons.len(), 2);
     server.kill();
     until("no Python is left", || pythons.iter().all(|id| !is_python(id)).then_some(()));
+}
+
+tests! {
+    a_process_that_exits_or_crashes_costs_its_request_a_502,
+    a_hanging_application_costs_its_request_a_504_and_the_process,
+    killed_processes_lose_what_they_were_serving_and_nothing_else,
+    the_only_process_killed_lets_others_wait_but_not_fail,
+    crashes_under_load_lose_what_was_being_served_and_nothing_else,
+    hangs_under_load_lose_what_was_being_served_and_nothing_else,
+    a_growing_process_is_replaced_without_a_failed_request,
+    processes_are_replaced_after_their_requests_without_a_failed_one,
+    processes_are_replaced_when_they_have_lived_long_enough,
+    python_ends_when_the_server_is_killed,
 }

@@ -1,14 +1,15 @@
 //! A Django project with its admin, its database and its static files, as its users find it.
 
-use crate::browser::{Browser, python};
+use crate::browser::Browser;
+use crate::needs::python_of_sites;
 use crate::server::{Folder, Server, location, sha256};
 use crate::support::noise;
 use std::path::Path;
 use std::process::Command;
 
 /// The project, migrated, with one superuser, its static files collected and served by the server.
-fn project() -> Option<(Server, Vec<u8>)> {
-    let python = python()?;
+fn project() -> (Server, Vec<u8>) {
+    let python = python_of_sites();
     let folder = Folder::new();
     let report = noise(300_000);
     let file = folder.write("report.bin", &report);
@@ -27,7 +28,7 @@ fn project() -> Option<(Server, Vec<u8>)> {
     let config = location("/", "site_wsgi", &keys).replace("\"apps\"", "\"apps/django_site\"")
         + "[[location]]\npath = \"/static\"\nalias = \"apps/django_site/static\"\n";
     let mut command = folder.configured(&config);
-    Some((Server::start(folder, &mut command), report))
+    (Server::start(folder, &mut command), report)
 }
 
 fn manage(python: &Path, folder: &Folder, arguments: &[&str]) {
@@ -41,9 +42,8 @@ fn manage(python: &Path, folder: &Folder, arguments: &[&str]) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-#[test]
 fn a_django_project_is_used_as_it_is() {
-    let Some((server, report)) = project() else { return };
+    let (server, report) = project();
     let visitor = Browser::of(&server);
 
     // A form with its token, and a session in the database.
@@ -87,9 +87,8 @@ fn a_django_project_is_used_as_it_is() {
     assert_eq!(home.path, "/admin/login/?next=/admin/", "it redirects to what it says it is");
 }
 
-#[test]
 fn the_admin_can_be_used() {
-    let Some((server, _)) = project() else { return };
+    let (server, _) = project();
     let admin = Browser::of(&server);
     let token = admin.get("/admin/login/").expect(200).field("csrfmiddlewaretoken");
     let wrong =
@@ -115,4 +114,9 @@ fn the_admin_can_be_used() {
     ];
     admin.post("/admin/auth/user/add/", &added).expect(200).shows("was added successfully");
     admin.get("/admin/auth/user/").expect(200).shows("yvonne");
+}
+
+tests! {
+    a_django_project_is_used_as_it_is,
+    the_admin_can_be_used,
 }

@@ -10,17 +10,15 @@ const BYTES: u64 = 1 << 30;
 /// What all processes together may grow by.
 const GROWTH_MAX: u64 = 24 << 20;
 
-#[test]
 fn a_gigabyte_from_a_wrapped_file_takes_no_memory() {
-    let Some(server) = Server::behaviours("env = { FILE = \"sparse\" }") else { return };
+    let server = Server::behaviours("env = { FILE = \"sparse\" }");
     let sparse = File::create(server.folder.path("apps/sparse")).expect("it can be made");
     sparse.set_len(BYTES).expect("holes take no room");
     stays_small(&server, "/app/file");
 }
 
-#[test]
 fn a_gigabyte_that_is_generated_takes_no_memory() {
-    let Some(server) = Server::behaviours("") else { return };
+    let server = Server::behaviours("");
     stays_small(&server, "/app/generated?mib=1024");
 }
 
@@ -63,3 +61,8 @@ fn stays_small(server: &Server, target: &str) {
 
 /// How often, over the whole of a download.
 const LOOKS: u64 = 32;
+
+tests! {
+    a_gigabyte_from_a_wrapped_file_takes_no_memory,
+    a_gigabyte_that_is_generated_takes_no_memory,
+}

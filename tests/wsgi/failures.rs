@@ -7,9 +7,8 @@ use crate::support::until;
 /// What no client may see of it.
 const SECRET: &str = "secret-of-the-application";
 
-#[test]
 fn a_raised_exception_is_a_500_whose_traceback_only_the_log_has() {
-    let Some(server) = Server::behaviours("") else { return };
+    let server = Server::behaviours("");
     let mut client = server.connect();
     for (target, words) in [
         ("raises_first", "RuntimeError: raised before the head: "),
@@ -33,9 +32,8 @@ fn a_raised_exception_is_a_500_whose_traceback_only_the_log_has() {
     server.get("/app/hello").expect(200);
 }
 
-#[test]
 fn an_exception_in_the_middle_breaks_the_answer_off() {
-    let Some(server) = Server::behaviours("") else { return };
+    let server = Server::behaviours("");
     for (target, words) in [
         ("raises_later", "RuntimeError: raised in the middle"),
         ("recovers_late", "ValueError: too late"),
@@ -52,16 +50,14 @@ fn an_exception_in_the_middle_breaks_the_answer_off() {
     server.get("/app/hello").expect(200);
 }
 
-#[test]
 fn an_answer_can_be_taken_back_until_it_is_sent() {
-    let Some(server) = Server::behaviours("") else { return };
+    let server = Server::behaviours("");
     let reply = server.get("/app/recovers");
     reply.expect(503).body("sorry\n").header("X-Second", "2").no_header("X-First");
 }
 
-#[test]
 fn what_start_response_must_not_be_told_is_a_500() {
-    let Some(server) = Server::behaviours("timeout = \"3s\"") else { return };
+    let server = Server::behaviours("timeout = \"3s\"");
     for misuse in [
         "never",
         "twice",
@@ -95,9 +91,8 @@ fn what_start_response_must_not_be_told_is_a_500() {
     server.get("/app/hello").expect(200);
 }
 
-#[test]
 fn what_is_logged_has_the_level_that_pythons_logging_gave_it() {
-    let Some(server) = Server::behaviours("") else { return };
+    let server = Server::behaviours("");
     server.get("/app/logs").expect(200);
     for (level, words) in [
         ("[WARN]", "WARNING: without any set-up"),
@@ -111,16 +106,14 @@ fn what_is_logged_has_the_level_that_pythons_logging_gave_it() {
     }
 }
 
-#[test]
 fn what_an_application_prints_steers_no_terminal() {
-    let Some(server) = Server::behaviours("") else { return };
+    let server = Server::behaviours("");
     server.get("/app/steers").expect(200);
     server.logs(r"red \x1b[31m, back \r, nothing \x00, clear \x9b");
 }
 
-#[test]
 fn what_an_application_prints_is_logged_with_its_request() {
-    let Some(server) = Server::behaviours("") else { return };
+    let server = Server::behaviours("");
     server.get("/app/prints?not=told").expect(200).body("printed\n");
     for words in ["on stdout", "on stderr", "on wsgi.errors", "in two pieces", "two", "lines"] {
         server.logs(&format!("[GET /app/prints] {words}"));
@@ -135,11 +128,8 @@ fn what_an_application_prints_is_logged_with_its_request() {
     }
 }
 
-#[test]
 fn an_application_that_hangs_in_the_middle_is_cut_off_at_its_limit() {
-    let Some(server) = Server::behaviours("timeout = \"700ms\"\nstream_timeout = \"700ms\"") else {
-        return;
-    };
+    let server = Server::behaviours("timeout = \"700ms\"\nstream_timeout = \"700ms\"");
     let old = server.pythons();
     let mut client = server.connect();
     client.send("GET /app/hangs_later HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -149,4 +139,15 @@ fn an_application_that_hangs_in_the_middle_is_cut_off_at_its_limit() {
     assert!(matches!(end, End::Fin | End::Reset));
     server.replaces(&old, 1);
     server.get("/app/hello").expect(200);
+}
+
+tests! {
+    a_raised_exception_is_a_500_whose_traceback_only_the_log_has,
+    an_exception_in_the_middle_breaks_the_answer_off,
+    an_answer_can_be_taken_back_until_it_is_sent,
+    what_start_response_must_not_be_told_is_a_500,
+    what_is_logged_has_the_level_that_pythons_logging_gave_it,
+    what_an_application_prints_steers_no_terminal,
+    what_an_application_prints_is_logged_with_its_request,
+    an_application_that_hangs_in_the_middle_is_cut_off_at_its_limit,
 }

@@ -1,12 +1,13 @@
 //! A Flask site, at the root and at a mount, as its users find it.
 
-use crate::browser::{Browser, python};
+use crate::browser::Browser;
+use crate::needs::python_of_sites;
 use crate::server::{Folder, Server, location, sha256};
 use crate::support::noise;
 
 /// The guest book at a path.
-fn guestbook(path: &str) -> Option<(Server, Vec<u8>)> {
-    let python = python()?;
+fn guestbook(path: &str) -> (Server, Vec<u8>) {
+    let python = python_of_sites();
     let folder = Folder::new();
     let report = noise(300_000);
     let file = folder.write("report.bin", &report);
@@ -17,13 +18,12 @@ fn guestbook(path: &str) -> Option<(Server, Vec<u8>)> {
     );
     let config = location(path, "guestbook:app", &keys).replace("\"apps\"", "\"apps/flask_site\"");
     let mut command = folder.configured(&config);
-    Some((Server::start(folder, &mut command), report))
+    (Server::start(folder, &mut command), report)
 }
 
-#[test]
 fn a_guest_signs_and_is_known_from_then_on() {
     for mount in ["/", "/book"] {
-        let Some((server, _)) = guestbook(mount) else { return };
+        let (server, _) = guestbook(mount);
         let at = mount.trim_end_matches('/');
         let guest = Browser::of(&server);
         let home = guest.get(&format!("{at}/")).expect(200);
@@ -44,9 +44,8 @@ fn a_guest_signs_and_is_known_from_then_on() {
     }
 }
 
-#[test]
 fn files_go_up_and_come_down_whole() {
-    let Some((server, report)) = guestbook("/book") else { return };
+    let (server, report) = guestbook("/book");
     let guest = Browser::of(&server);
     for length in [10, 3_000_000] {
         let file = noise(length);
@@ -66,9 +65,8 @@ fn files_go_up_and_come_down_whole() {
     assert_eq!(picture.content, b"\x89PNG made in memory");
 }
 
-#[test]
 fn json_streams_odd_paths_and_errors_are_flasks_own() {
-    let Some((server, _)) = guestbook("/book") else { return };
+    let (server, _) = guestbook("/book");
     let guest = Browser::of(&server);
     let json = ["--json", "{\"numbers\": [1, 2, 39]}"];
     guest.curl("/book/api/sum", &json).expect(200).shows("{\"sum\":42}");
@@ -86,4 +84,10 @@ fn json_streams_odd_paths_and_errors_are_flasks_own() {
     assert!(!broken.text().contains("secret-of-the-application"), "{}", broken.text());
     server.logs("LookupError: secret-of-the-application");
     guest.curl("/book/", &["--head"]).expect(200);
+}
+
+tests! {
+    a_guest_signs_and_is_known_from_then_on,
+    files_go_up_and_come_down_whole,
+    json_streams_odd_paths_and_errors_are_flasks_own,
 }

@@ -34,15 +34,12 @@ def application(environ, start_response):
     return [str(os.getpid()).encode()]
 "#;
 
-fn hostile(keys: &str) -> Option<Server> {
-    crate::server::has_python().then(|| {
-        let folder = Folder::new();
-        folder.write("apps/hostile.py", HOSTILE);
-        let stop = "[limits]\nstop_timeout = \"1s\"\n";
-        let mut command =
-            folder.configured(&format!("{stop}{}", location("/app", "hostile", keys)));
-        Server::start(folder, &mut command)
-    })
+fn hostile(keys: &str) -> Server {
+    let folder = Folder::new();
+    folder.write("apps/hostile.py", HOSTILE);
+    let stop = "[limits]\nstop_timeout = \"1s\"\n";
+    let mut command = folder.configured(&format!("{stop}{}", location("/app", "hostile", keys)));
+    Server::start(folder, &mut command)
 }
 
 /// It stops about when it should.
@@ -54,9 +51,8 @@ fn stops(server: Server) {
     assert!(begun.elapsed() < Duration::from_secs(8), "{:?}: {log}", begun.elapsed());
 }
 
-#[test]
 fn a_process_is_missed_although_what_it_forked_holds_its_sockets() {
-    let Some(server) = hostile("") else { return };
+    let server = hostile("");
     let id: u32 = server.text("/app/forks").parse().expect("its number");
     signal(id, "-KILL");
     server.replaces(&[id], 1);
@@ -64,9 +60,8 @@ fn a_process_is_missed_although_what_it_forked_holds_its_sockets() {
     stops(server);
 }
 
-#[test]
 fn a_request_that_a_dying_process_took_and_did_not_begin_is_served_by_the_next() {
-    let Some(server) = hostile("threads = 1\n") else { return };
+    let server = hostile("threads = 1\n");
     let mut first = server.connect();
     first.send("GET /app/dies-taking HTTP/1.1\r\nHost: test\r\n\r\n");
     let taking = server.folder.path("apps/taking");
@@ -75,16 +70,14 @@ fn a_request_that_a_dying_process_took_and_did_not_begin_is_served_by_the_next()
     first.reply().expect(502);
 }
 
-#[test]
 fn a_server_stops_although_a_process_will_not_and_its_children_hold_its_sockets() {
-    let Some(server) = hostile("") else { return };
+    let server = hostile("");
     server.get("/app/forks").expect(200);
     stops(server);
 }
 
-#[test]
 fn a_process_that_talks_without_end_is_served_with_and_ended() {
-    let Some(server) = hostile("") else { return };
+    let server = hostile("");
     server.get("/app/talks").expect(200);
     for _ in 0..20 {
         server.get("/app/hello").expect(200);
@@ -92,9 +85,8 @@ fn a_process_that_talks_without_end_is_served_with_and_ended() {
     stops(server);
 }
 
-#[test]
 fn a_process_that_sends_without_waiting_for_credit_is_replaced() {
-    let Some(server) = hostile("") else { return };
+    let server = hostile("");
     let mut client = server.connect();
     client.send("GET /app/floods HTTP/1.1\r\nHost: test\r\n\r\n");
     server.logs("sends more than it may");
@@ -111,11 +103,10 @@ fn post(target: &str, header: &str, value: &[u8], content_bytes: usize) -> Vec<u
     request
 }
 
-#[test]
 fn the_largest_head_with_the_most_content_in_memory_is_served() {
     // Every one of these characters takes two bytes on its way to Python.
     let value = vec![0xff; 32 * 1024 - 100];
-    let Some(server) = Server::behaviours("") else { return };
+    let server = Server::behaviours("");
     for content_bytes in [0, 56 * 1024, 60 * 1024, 64 * 1024, 64 * 1024 + 1] {
         let mut client = server.connect();
         client.send(post("/app/hello", "X", &value, content_bytes)).reply().expect(200);
@@ -123,11 +114,7 @@ fn the_largest_head_with_the_most_content_in_memory_is_served() {
     server.get("/app/hello").expect(200);
 }
 
-#[test]
 fn limits_that_let_in_more_than_a_message_holds_cost_nobody_the_application() {
-    if !crate::server::has_python() {
-        return;
-    }
     let folder = Folder::new();
     let location = location("/app", "behaviours", "");
     let limits = "[limits]\nhead_bytes_max = \"256KiB\"\ncontent_memory_bytes_max = \"1MiB\"\n";
@@ -140,11 +127,7 @@ fn limits_that_let_in_more_than_a_message_holds_cost_nobody_the_application() {
     server.get("/app/hello").expect(200);
 }
 
-#[test]
 fn a_server_can_be_stopped_while_an_application_takes_its_time_to_start() {
-    if !crate::server::has_python() {
-        return;
-    }
     let folder = Folder::new();
     let program =
         "import os, signal, time\nos.kill(os.getppid(), signal.SIGTERM)\ntime.sleep(60)\n";
@@ -152,4 +135,15 @@ fn a_server_can_be_stopped_while_an_application_takes_its_time_to_start() {
     let (code, log) = refusal(&mut folder.configured(&location("/app", "late", "")));
     assert_eq!(code, Some(1), "{log}");
     assert!(log.contains("stopped before all applications served"), "{log}");
+}
+
+tests! {
+    a_process_is_missed_although_what_it_forked_holds_its_sockets,
+    a_request_that_a_dying_process_took_and_did_not_begin_is_served_by_the_next,
+    a_server_stops_although_a_process_will_not_and_its_children_hold_its_sockets,
+    a_process_that_talks_without_end_is_served_with_and_ended,
+    a_process_that_sends_without_waiting_for_credit_is_replaced,
+    the_largest_head_with_the_most_content_in_memory_is_served,
+    limits_that_let_in_more_than_a_message_holds_cost_nobody_the_application,
+    a_server_can_be_stopped_while_an_application_takes_its_time_to_start,
 }

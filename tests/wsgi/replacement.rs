@@ -1,7 +1,7 @@
 //! New code without a gap: SIGHUP, and --reload.
 
 use crate::load::Load;
-use crate::server::{Folder, Server, has_python};
+use crate::server::{Folder, Server};
 use crate::support::until;
 
 /// An application that says so.
@@ -12,9 +12,8 @@ fn saying(words: &str) -> String {
     )
 }
 
-#[test]
 fn sighup_replaces_all_processes_and_no_request_fails() {
-    let Some(server) = Server::behaviours("processes = 2") else { return };
+    let server = Server::behaviours("processes = 2");
     let load = Load::start(&server, 6, "/app/sleeps?seconds=0.005");
     for _ in 0..3 {
         let old = server.pythons();
@@ -26,11 +25,7 @@ fn sighup_replaces_all_processes_and_no_request_fails() {
     load.finish().only(&[200]);
 }
 
-#[test]
 fn sighup_brings_new_code_and_keeps_the_old_when_the_new_is_broken() {
-    if !has_python() {
-        return;
-    }
     let folder = Folder::new();
     folder.write("apps/site.toml", "");
     folder.write("apps/changing.py", saying("one"));
@@ -48,11 +43,7 @@ fn sighup_brings_new_code_and_keeps_the_old_when_the_new_is_broken() {
     until("the new code answers", || (server.text("/app/") == "three\n").then_some(()));
 }
 
-#[test]
 fn with_reload_a_changed_source_file_is_served_by_itself() {
-    if !has_python() {
-        return;
-    }
     let folder = Folder::new();
     folder.write("apps/changing.py", saying("one"));
     let mut command = folder.httpd(&["--reload", "--wsgi", "changing:application"]);
@@ -72,11 +63,7 @@ fn with_reload_a_changed_source_file_is_served_by_itself() {
     });
 }
 
-#[test]
 fn with_reload_the_newest_of_two_edits_of_one_size_in_one_second_is_served() {
-    if !has_python() {
-        return;
-    }
     let folder = Folder::new();
     folder.write("apps/part.py", "WORD = 'one'\n");
     let program = saying("")
@@ -93,11 +80,7 @@ fn with_reload_the_newest_of_two_edits_of_one_size_in_one_second_is_served() {
     }
 }
 
-#[test]
 fn with_reload_what_is_broken_is_shown_to_the_developer_from_the_first_start_on() {
-    if !has_python() {
-        return;
-    }
     let folder = Folder::new();
     folder.write("apps/changing.py", "raise LookupError('<script> & more')\n");
     let mut command = folder.httpd(&["--reload", "--wsgi", "changing:application"]);
@@ -124,11 +107,7 @@ fn with_reload_what_is_broken_is_shown_to_the_developer_from_the_first_start_on(
     });
 }
 
-#[test]
 fn a_change_while_the_last_one_is_loaded_is_served_too() {
-    if !has_python() {
-        return;
-    }
     let folder = Folder::new();
     let go_on = folder.path("go-on");
     // The source has been read when this waits.
@@ -153,4 +132,13 @@ fn a_change_while_the_last_one_is_loaded_is_served_too() {
     });
     std::fs::write(&go_on, "").expect("it can be written");
     until("the newest code answers", || (server.text("/") == "three\n").then_some(()));
+}
+
+tests! {
+    sighup_replaces_all_processes_and_no_request_fails,
+    sighup_brings_new_code_and_keeps_the_old_when_the_new_is_broken,
+    with_reload_a_changed_source_file_is_served_by_itself,
+    with_reload_the_newest_of_two_edits_of_one_size_in_one_second_is_served,
+    with_reload_what_is_broken_is_shown_to_the_developer_from_the_first_start_on,
+    a_change_while_the_last_one_is_loaded_is_served_too,
 }

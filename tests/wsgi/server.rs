@@ -1,29 +1,16 @@
 //! The real program in front of Python, in a folder of its own, with what it logs.
 
 use crate::support::client::Request;
-use crate::support::{self, Child, Client, Reply, until};
+use crate::support::{Child, Client, Reply, until};
 use httpd::Address;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{ChildStderr, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
-
-/// Whether there is a Python to test with; says so when there is none.
-pub fn has_python() -> bool {
-    static FOUND: OnceLock<bool> = OnceLock::new();
-    let found = *FOUND.get_or_init(|| {
-        let runs = Command::new("python3").arg("--version").stdout(Stdio::null()).status();
-        runs.is_ok_and(|status| status.success())
-    });
-    if !found {
-        support::skip("python3 is missing");
-    }
-    found
-}
 
 /// A folder with a copy of the applications (`apps`) and a root for files (`www`), gone when dropped.
 pub struct Folder(PathBuf);
@@ -101,17 +88,15 @@ pub struct Server {
 
 impl Server {
     /// The behaviours at `/app`, with further keys of that location.
-    pub fn behaviours(keys: &str) -> Option<Server> {
+    pub fn behaviours(keys: &str) -> Server {
         Server::at("/app", "behaviours", keys)
     }
 
-    /// One application, with further keys of its location; `None`, and said, without Python.
-    pub fn at(path: &str, target: &str, keys: &str) -> Option<Server> {
-        has_python().then(|| {
-            let folder = Folder::new();
-            let mut command = folder.configured(&location(path, target, keys));
-            Server::start(folder, &mut command)
-        })
+    /// One application, with further keys of its location.
+    pub fn at(path: &str, target: &str, keys: &str) -> Server {
+        let folder = Folder::new();
+        let mut command = folder.configured(&location(path, target, keys));
+        Server::start(folder, &mut command)
     }
 
     pub fn start(folder: Folder, command: &mut Command) -> Server {

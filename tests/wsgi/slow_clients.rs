@@ -19,9 +19,8 @@ const ANSWER_BYTES: usize = 400_000;
 /// The fast client's requests, of which the middle one counts.
 const ASKED: usize = 101;
 
-#[test]
 fn slow_clients_occupy_no_python_thread() {
-    let Some(server) = Server::behaviours("processes = 1\nthreads = 2") else { return };
+    let server = Server::behaviours("processes = 1\nthreads = 2");
     let alone = usual_wait(&server);
 
     let mut crowd: Vec<Slow> = (0..CLIENTS).map(|_| Slow::connect(server.address())).collect();
@@ -138,4 +137,8 @@ impl Slow {
         self.stream.read_to_end(&mut self.received).expect("it sends all");
         self.received
     }
+}
+
+tests! {
+    slow_clients_occupy_no_python_thread,
 }

@@ -1,13 +1,9 @@
 //! Which application is run, by which Python and where, and why one is not.
 
-use crate::server::{Folder, Server, has_python, location, refusal};
+use crate::server::{Folder, Server, location, refusal};
 use std::process::Command;
 
-#[test]
 fn an_application_is_served_from_the_folder_that_one_stands_in() {
-    if !has_python() {
-        return;
-    }
     for (target, path, words) in [
         ("behaviours:hello", "/", "hello, world\n"),
         ("behaviours", "/hello", "hello, world\n"),
@@ -32,11 +28,7 @@ fn an_application_is_served_from_the_folder_that_one_stands_in() {
     }
 }
 
-#[test]
 fn flags_say_where_it_listens_and_how_it_is_run() {
-    if !has_python() {
-        return;
-    }
     let folder = Folder::new();
     let mut command = Command::new(env!("CARGO_BIN_EXE_httpd"));
     let given = ["--wsgi", "behaviours:checked_dump", "-b", "127.0.0.1:0", "-w", "2"];
@@ -59,11 +51,7 @@ fn flags_say_where_it_listens_and_how_it_is_run() {
     }
 }
 
-#[test]
 fn the_banner_of_several_processes_names_their_applications() {
-    if !has_python() {
-        return;
-    }
     let folder = Folder::new();
     let mut command = folder.httpd(&["--wsgi", "behaviours:hello", "-P", "2"]);
     let server = Server::start(folder, &mut command);
@@ -72,11 +60,7 @@ fn the_banner_of_several_processes_names_their_applications() {
     assert!(line.contains("python"), "{line}");
 }
 
-#[test]
 fn what_cannot_be_served_is_not_started_and_why_is_told() {
-    if !has_python() {
-        return;
-    }
     for (target, words) in [
         (
             "broken_import:application",
@@ -110,7 +94,6 @@ fn what_cannot_be_served_is_not_started_and_why_is_told() {
     }
 }
 
-#[test]
 fn a_python_or_folder_that_is_not_there_is_told() {
     for (keys, words) in [
         ("python = \"/nowhere/bin/python\"", "/nowhere/bin/python"),
@@ -128,11 +111,7 @@ fn a_python_or_folder_that_is_not_there_is_told() {
     assert!(log.contains("nowhere"), "{log}");
 }
 
-#[test]
 fn an_active_virtual_environment_is_used_by_itself() {
-    if !has_python() {
-        return;
-    }
     let folder = Folder::new();
     let environment = folder.path("environment");
     let made = Command::new("python3")
@@ -140,10 +119,7 @@ fn an_active_virtual_environment_is_used_by_itself() {
         .arg(&environment)
         .output()
         .expect("python3 is there");
-    if !made.status.success() {
-        let reason = String::from_utf8_lossy(&made.stderr).into_owned();
-        return crate::support::skip(&format!("python3 -m venv: {reason}"));
-    }
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let mut command = folder.httpd(&["--wsgi", "behaviours:process"]);
     command.env("VIRTUAL_ENV", &environment);
     let server = Server::start(folder, &mut command);
@@ -160,11 +136,8 @@ fn an_active_virtual_environment_is_used_by_itself() {
     assert_eq!(told.split(' ').nth(1), environment.to_str(), "{told}");
 }
 
-#[test]
 fn an_application_runs_where_and_with_what_it_was_told() {
-    let Some(server) = Server::at("/app", "behaviours", "env = { FILE = \"given\" }") else {
-        return;
-    };
+    let server = Server::at("/app", "behaviours", "env = { FILE = \"given\" }");
     let told = server.text("/app/process");
     let here = server.folder.path("apps");
     assert_eq!(told.trim_end().split(' ').nth(2), here.to_str(), "{told}");
@@ -179,11 +152,7 @@ fn an_application_runs_where_and_with_what_it_was_told() {
     assert_eq!(server.pythons().len(), 3);
 }
 
-#[test]
 fn applications_and_files_stand_side_by_side() {
-    if !has_python() {
-        return;
-    }
     let folder = Folder::new();
     let config = location("/one", "behaviours:hello", "")
         + &location("/one/two", "behaviours:create_app('two')", "")
@@ -197,9 +166,8 @@ fn applications_and_files_stand_side_by_side() {
     assert_eq!(server.pythons().len(), 4);
 }
 
-#[test]
 fn a_stop_lets_open_requests_end_and_leaves_no_python() {
-    let Some(server) = Server::behaviours("processes = 2") else { return };
+    let server = Server::behaviours("processes = 2");
     let go_on = server.folder.path("go-on");
     let mut client = server.connect();
     client.send(format!("GET /app/patient?until={} HTTP/1.1\r\nHost: x\r\n\r\n", go_on.display()));
@@ -214,4 +182,16 @@ fn a_stop_lets_open_requests_end_and_leaves_no_python() {
     let (code, log) = server.end();
     assert_eq!(code, Some(0), "{log}");
     assert!(pythons.iter().all(|id| !crate::server::is_python(id)), "{log}");
+}
+
+tests! {
+    an_application_is_served_from_the_folder_that_one_stands_in,
+    flags_say_where_it_listens_and_how_it_is_run,
+    the_banner_of_several_processes_names_their_applications,
+    what_cannot_be_served_is_not_started_and_why_is_told,
+    a_python_or_folder_that_is_not_there_is_told,
+    an_active_virtual_environment_is_used_by_itself,
+    an_application_runs_where_and_with_what_it_was_told,
+    applications_and_files_stand_side_by_side,
+    a_stop_lets_open_requests_end_and_leaves_no_python,
 }

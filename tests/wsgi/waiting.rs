@@ -1,6 +1,6 @@
 //! Requests that wait for a thread: how long, for whom, and what is no hang.
 
-use crate::server::{Folder, Server, has_python, location};
+use crate::server::{Folder, Server, location};
 use crate::support::Client;
 use httpd::Address;
 use socket2::SockRef;
@@ -13,13 +13,11 @@ fn get(target: &str) -> String {
 }
 
 /// With one worker, which knows all that wait.
-fn behaviours(keys: &str) -> Option<Server> {
-    has_python().then(|| {
-        let folder = Folder::new();
-        let mut command = folder.configured(&location("/app", "behaviours", keys));
-        command.args(["-w", "1"]);
-        Server::start(folder, &mut command)
-    })
+fn behaviours(keys: &str) -> Server {
+    let folder = Folder::new();
+    let mut command = folder.configured(&location("/app", "behaviours", keys));
+    command.args(["-w", "1"]);
+    Server::start(folder, &mut command)
 }
 
 /// Clients that ask for something, each on a connection of its own.
@@ -40,9 +38,8 @@ fn ask_raw(server: &Server, target: &str) -> TcpStream {
     stream
 }
 
-#[test]
 fn whoever_finds_no_thread_in_time_is_503_and_no_process_is_to_blame() {
-    let Some(server) = behaviours("threads = 2\ntimeout = \"1s\"") else { return };
+    let server = behaviours("threads = 2\ntimeout = \"1s\"");
     let old = server.pythons();
     // Two are served at once and two after them, before the time of the others is over.
     let mut clients = ask(&server, "sleeps?seconds=0.7", 10);
@@ -55,9 +52,8 @@ fn whoever_finds_no_thread_in_time_is_503_and_no_process_is_to_blame() {
     assert_eq!(server.pythons(), old);
 }
 
-#[test]
 fn an_answer_that_goes_on_is_not_cut_because_others_wait() {
-    let Some(server) = behaviours("threads = 1\ntimeout = \"700ms\"") else { return };
+    let server = behaviours("threads = 1\ntimeout = \"700ms\"");
     let mut stream = ask(&server, "slow?pieces=15&seconds=0.2", 1);
     stream[0].reply_head("GET").expect(200);
     server.get("/app/hello").expect(503).header("Retry-After", "1");
@@ -66,9 +62,8 @@ fn an_answer_that_goes_on_is_not_cut_because_others_wait() {
     assert!(!server.log().contains("is replaced"), "{}", server.log());
 }
 
-#[test]
 fn an_answer_that_has_begun_may_be_quiet_for_longer_than_a_request_may_wait() {
-    let Some(server) = behaviours("threads = 1\ntimeout = \"300ms\"") else { return };
+    let server = behaviours("threads = 1\ntimeout = \"300ms\"");
     let gate = server.folder.path("gate");
     let mut client = server.connect();
     client.send(get(&format!("patient?until={}", gate.display())));
@@ -83,10 +78,9 @@ fn an_answer_that_has_begun_may_be_quiet_for_longer_than_a_request_may_wait() {
     assert!(!server.log().contains("is replaced"), "{}", server.log());
 }
 
-#[test]
 fn threads_that_wait_for_slow_clients_are_told_and_nobody_is_killed_for_them() {
     let limits = "threads = 2\ntimeout = \"1s\"\n[limits]\nresponse_spool_bytes_max = 0\n";
-    let Some(server) = behaviours(limits) else { return };
+    let server = behaviours(limits);
     let old = server.pythons();
     let mut slow = ask(&server, "generated?mib=64", 2);
     for client in &mut slow {
@@ -103,9 +97,8 @@ fn threads_that_wait_for_slow_clients_are_told_and_nobody_is_killed_for_them() {
     assert_eq!(server.pythons(), old);
 }
 
-#[test]
 fn clients_that_ask_and_go_do_not_keep_others_waiting() {
-    let Some(server) = behaviours("threads = 2") else { return };
+    let server = behaviours("threads = 2");
     for _ in 0..1100 {
         drop(ask_raw(&server, "sleeps?seconds=0.25"));
     }
@@ -115,9 +108,8 @@ fn clients_that_ask_and_go_do_not_keep_others_waiting() {
     assert!(waited < Duration::from_secs(4), "{waited:?}");
 }
 
-#[test]
 fn what_a_client_that_was_reset_asked_for_is_not_run() {
-    let Some(server) = behaviours("threads = 1") else { return };
+    let server = behaviours("threads = 1");
     let (gate, told) = (server.folder.path("gate"), server.folder.path("told"));
     let mut held = ask(&server, &format!("patient?until={}", gate.display()), 1);
     held[0].reply_head("GET").expect(200);
@@ -136,9 +128,8 @@ fn what_a_client_that_was_reset_asked_for_is_not_run() {
     assert!(!told.exists(), "{}", std::fs::read_to_string(told).unwrap_or_default());
 }
 
-#[test]
 fn a_client_that_closes_its_half_and_still_reads_is_served() {
-    let Some(server) = behaviours("threads = 1") else { return };
+    let server = behaviours("threads = 1");
     let mut held = ask(&server, "sleeps?seconds=0.3", 4);
     let mut half = server.connect();
     half.send(get("hello")).finish();
@@ -146,4 +137,14 @@ fn a_client_that_closes_its_half_and_still_reads_is_served() {
     for client in &mut held {
         client.reply().expect(200);
     }
+}
+
+tests! {
+    whoever_finds_no_thread_in_time_is_503_and_no_process_is_to_blame,
+    an_answer_that_goes_on_is_not_cut_because_others_wait,
+    an_answer_that_has_begun_may_be_quiet_for_longer_than_a_request_may_wait,
+    threads_that_wait_for_slow_clients_are_told_and_nobody_is_killed_for_them,
+    clients_that_ask_and_go_do_not_keep_others_waiting,
+    what_a_client_that_was_reset_asked_for_is_not_run,
+    a_client_that_closes_its_half_and_still_reads_is_served,
 }
