@@ -478,7 +478,10 @@ fn who_waits_when_the_pool_stops_is_let_in() {
     for stream in &mut waiting {
         reply(stream).unwrap();
     }
-    assert_eq!(serving.end(), (Some(0), String::new()));
+    let (code, told) = serving.end();
+    // On a busy machine, they may have been stopped for long enough to be replaced, with a warning.
+    assert_eq!(code, Some(0), "{told}");
+    assert!(!told.contains("[ERROR]"), "{told}");
     nobody_is_left(&folder);
 }
 

@@ -161,7 +161,8 @@ impl Child {
             return None;
         }
         if self.stopped_since.is_none() {
-            log::warn!("{self} is stopped, by a signal or a debugger");
+            // No warning yet: a debugger may stop it for a moment only.
+            log::info!("{self} is stopped, by a signal or a debugger");
         }
         let since = *self.stopped_since.get_or_insert(now);
         Some(now.saturating_duration_since(since))

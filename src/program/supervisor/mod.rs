@@ -238,7 +238,9 @@ impl Supervisor {
         self.look_at = now + LOOK_AFTER;
         for child in self.children.iter_mut().filter(|it| it.stage == child::Stage::Serving) {
             if child.look_whether_stopped(now).is_some_and(|time| time >= STOPPED_TIME) {
-                log::warn!("{child} is still stopped; another takes its place");
+                log::warn!(
+                    "{child} is still stopped, by a signal or a debugger; another takes its place"
+                );
                 child.stage = child::Stage::Leaving;
             }
         }
