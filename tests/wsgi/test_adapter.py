@@ -233,7 +233,8 @@ class Heads(Answers):
             answer = self.ask("/test_headers", **{"test.headers": lines})
             self.assertEqual(answer.headers, [("X-Kept", "1")])
         self.ask("/hello")
-        self.assertEqual(self.worker.err.text.count("the header Connection describes"), 1)
+        warning = "the header Connection describes"
+        self.assertEqual(self.worker.err.await_text(warning).count(warning), 1)
 
     def test_latin_1_and_empty_values_arrive(self):
         for answer in self.each("/odd_head"):
