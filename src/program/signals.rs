@@ -44,7 +44,7 @@ pub(super) fn start(options: &Options, config: Config) -> Result<Running, Failur
     Ok(running)
 }
 
-/// How far the server has come, for whoever obeys signals.
+/// How far the server has come: decides what a signal does.
 enum Stage {
     Starting,
     /// It is to stop as soon as it can.
