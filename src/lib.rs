@@ -134,17 +134,17 @@
 //! those that are older than a minute.
 //!
 //! **A change that cannot be is refused before its content is read**, as far as its head and what the
-//! kernel has at hand tell ([`files::WritableRoot::foresee`]), where the client asks first or has much
+//! kernel has at hand tell ([`files::WritableRoot::precheck`]), where the client asks first or has much
 //! to send; otherwise the refusal would cost more than it saves, for the connection ends with it. What
 //! holds is judged in the moment of the change all the same.
 //!
 //! **A form from a page of another origin is refused** ([`http::origin`]): browsers send those without
-//! asking, PUT and DELETE they do not. Forms overwrite nothing unless they may ([`Namesakes`]): nothing
+//! asking, PUT and DELETE they do not. Forms overwrite nothing unless they may ([`OnConflict`]): nothing
 //! in a form can say which version its sender has seen.
 //!
 //! **No reactor waits for a disk.** `openat2` with `RESOLVE_CACHED` and `preadv2` with `RWF_NOWAIT`
 //! say without waiting whether it would have to be waited for; then a thread of [`server::pool`]
-//! reads what is cold, the connection waits for its letter, and the request is answered again. Where
+//! reads what is cold, the connection waits for its message, and the request is answered again. Where
 //! the kernel does not say (overlayfs, FUSE, network file systems), every piece of a large file goes
 //! that way. The kernel reads nothing ahead for the reactor, which would do it in the reactor's
 //! time; the pool asks for what comes next. Not covered: the first use of a root (to watch a directory
@@ -174,13 +174,13 @@
 //! started with.
 //!
 //! **What becomes of content is decided before it is read**, by the handler that the request will go
-//! to ([`ContentPolicy`]): so 413, 417 and `100 Continue` come before a byte of it, and a handler that
+//! to ([`BodyPolicy`]): so 413, 417 and `100 Continue` come before a byte of it, and a handler that
 //! wants nothing costs nothing. Content that is collected occupies no thread however slowly it comes;
 //! beyond a bound it goes to a file without a name, in pieces that threads write
-//! ([`server::intake`], [`server::errand`]).
+//! ([`server::intake`], [`server::job`]).
 //!
 //! **A handler that takes its time has a thread**, and hands back an [`OwnedResponse`]. Worker and
-//! thread meet in two places only: the mailbox, to which each errand sends exactly one letter for a
+//! thread meet in two places only: the mailbox, to which each job sends exactly one message for a
 //! connection (found by its name and generation, so that an answer for a client that has gone finds
 //! nobody), and a bounded pipe ([`site::pipe`]) for content that is read while it arrives or sent
 //! while it is produced. A worker that finds the pipe full or empty is woken when that has changed, a
@@ -285,7 +285,7 @@ pub use server::{
     AccessLog, Address, Format, Handle, Limits, Running, Server, SocketAccess, StartError, Workers,
 };
 pub use site::{
-    Answer, Body, Content, ContentPolicy, Desk, Dotfiles, ErrorBodies, Handler, Location, Mapping,
-    Methods, Namesakes, OwnedRequest, OwnedResponse, Response, Site, StaticFiles, Store, Worked,
-    Wsgi, blocking, inline,
+    Answer, Body, BodyPolicy, Context, Dotfiles, ErrorBodies, Handler, Location, Mapping, Methods,
+    OnConflict, OwnedRequest, OwnedResponse, RequestBody, Response, Site, StaticFiles, Store,
+    Worked, Wsgi, blocking, inline,
 };

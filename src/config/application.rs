@@ -22,7 +22,7 @@ pub(super) struct ApplicationSection {
     env: Vec<(String, String)>,
     timeout: Option<Duration>,
     stream_timeout: Option<Duration>,
-    content_bytes_max: Option<u64>,
+    body_bytes_max: Option<u64>,
     requests_max: Option<u64>,
     lifetime: Option<Duration>,
     memory_bytes_max: Option<u64>,
@@ -65,9 +65,9 @@ pub(super) fn keys<T: AsMut<ApplicationSection>>() -> Vec<Key<T>> {
             let it = it.noted(value);
             faults.set(&mut it.stream_timeout, value.duration().map(Some));
         }),
-        Key::new("content_bytes_max", |it, value, faults| {
+        Key::new("body_bytes_max", |it, value, faults| {
             let it = it.noted(value);
-            faults.set(&mut it.content_bytes_max, value.bytes(0).map(Some));
+            faults.set(&mut it.body_bytes_max, value.bytes(0).map(Some));
         }),
         Key::new("requests_max", |it, value, faults| {
             let it = it.noted(value);
@@ -142,7 +142,7 @@ impl ApplicationSection {
             it.threads = self.threads.unwrap_or(it.threads);
             it.timeout = self.timeout.unwrap_or(it.timeout);
             it.stream_timeout = self.stream_timeout.unwrap_or(it.stream_timeout);
-            it.content_bytes_max = self.content_bytes_max.unwrap_or(it.content_bytes_max);
+            it.body_bytes_max = self.body_bytes_max.unwrap_or(it.body_bytes_max);
             it.requests_max = self.requests_max.unwrap_or(it.requests_max);
             it.lifetime = self.lifetime.unwrap_or(it.lifetime);
             it.memory_bytes_max = self.memory_bytes_max.unwrap_or(it.memory_bytes_max);

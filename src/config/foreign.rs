@@ -165,7 +165,7 @@ const ANSWERS: &[(&str, &str)] = &[
     ),
     (
         "client_max_body_size max_body_size request_body max_request_body_size limitrequestbody",
-        "write upload_bytes_max for files, or content_bytes_max beside wsgi",
+        "write upload_bytes_max for files, or body_bytes_max beside wsgi",
     ),
     ("client_header_timeout", "write head_timeout in [limits]"),
     ("client_body_timeout", "write body_timeout in [limits]"),
@@ -175,7 +175,7 @@ const ANSWERS: &[(&str, &str)] = &[
     ),
     ("limit_request_line", "write target_bytes_max in [limits]"),
     ("limit_request_fields", "write header_count_max in [limits]"),
-    ("client_body_buffer_size", "write content_memory_bytes_max in [limits]"),
+    ("client_body_buffer_size", "write body_memory_bytes_max in [limits]"),
     (
         "keepalive keep_alive keep_alive_timeout keepalivetimeout",
         "write keepalive_timeout in [limits]",

@@ -65,8 +65,8 @@ pub(super) const LIMITS: &[Key<LimitsSection>] = &[
     Key::new("body_discard_bytes_max", |it, value, faults| {
         faults.set(&mut it.values.body_discard_bytes_max, value.bytes(0));
     }),
-    Key::new("content_memory_bytes_max", |it, value, faults| {
-        faults.set(&mut it.values.content_memory_bytes_max, value.bytes(1));
+    Key::new("body_memory_bytes_max", |it, value, faults| {
+        faults.set(&mut it.values.body_memory_bytes_max, value.bytes(1));
     }),
     Key::new("response_spool_bytes_max", |it, value, faults| {
         faults.set(&mut it.values.response_spool_bytes_max, value.bytes(0));

@@ -240,7 +240,7 @@ impl Places<'_> {
         let store = rules.writes().then(|| {
             Store::new(self.writable.get(&root, &rules))
                 .methods(&rules.methods)
-                .namesakes(rules.namesakes)
+                .on_conflict(rules.on_conflict)
                 .dotfiles(dotfiles)
                 .mapping(mapping)
         });

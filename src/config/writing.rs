@@ -4,13 +4,13 @@
 use super::file::{Scope, Writing};
 use crate::files::{MissingDirectories, Root, WritableRoot, WriteRules};
 use crate::http::Method;
-use crate::site::Namesakes;
+use crate::site::OnConflict;
 
 /// What a scope says, and the top where it is silent.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Rules {
     pub(super) methods: Vec<Method>,
-    pub(super) namesakes: Namesakes,
+    pub(super) on_conflict: OnConflict,
     write: WriteRules,
 }
 
@@ -42,8 +42,8 @@ impl Rules {
         };
         let methods = find(scopes, |it| it.methods.clone())
             .unwrap_or_else(|| vec![Method::Get, Method::Head]);
-        let namesakes = if overwrites { Namesakes::Replace } else { Namesakes::Keep };
-        Rules { methods, namesakes, write }
+        let on_conflict = if overwrites { OnConflict::Replace } else { OnConflict::Keep };
+        Rules { methods, on_conflict, write }
     }
 
     pub(super) fn reads(&self) -> bool {

@@ -15,7 +15,7 @@ use super::key::{self, Key};
 use super::store::{Answer, CacheLimits, Entry, Store, Trust};
 use super::walk::{End, Place};
 use super::watches::Watches;
-use super::{CachedFile, Root, Warmup};
+use super::{CachedFile, Prefetch, Root};
 use crate::sys::file::{self, Cause, Disk, Kind, LastLink, Symlinks};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -231,7 +231,7 @@ impl OpenFiles {
                         && matches!(Cause::of(&error), Cause::Missing | Cause::Link) => {}
                 Err(error) => match Cause::of(&error) {
                     Cause::Cold if disk == Disk::MustNotBlock => {
-                        return Err(OpenError::Cold(self.warmup(root, path)));
+                        return Err(OpenError::Cold(self.prefetch(root, path)));
                     }
                     Cause::Exhausted if self.give_back_descriptors(usize::MAX) > 0 => {}
                     _ => {
@@ -247,10 +247,10 @@ impl OpenFiles {
     }
 
     /// What brings a path into memory, with as much of the file as would be kept there.
-    fn warmup(&mut self, root: &Root, path: &[u8]) -> Warmup {
+    fn prefetch(&mut self, root: &Root, path: &[u8]) -> Prefetch {
         self.gone += 1;
         let bytes_max = self.limits.contents_bytes_max;
-        Warmup::Path { root: root.clone(), path: path.to_vec(), bytes_max }
+        Prefetch::Path { root: root.clone(), path: path.to_vec(), bytes_max }
     }
 
     /// Up to which size the contents of a file are worth keeping. The kernel keeps them as well and

@@ -2,7 +2,7 @@
 //!
 //! It must never know how it was found out.
 
-use super::{CachedFile, Warmup};
+use super::{CachedFile, Prefetch};
 use crate::sys::file::Cause;
 use std::io;
 use std::rc::Rc;
@@ -31,7 +31,7 @@ pub enum OpenError {
     Forbidden,
     /// The disk would have to be waited for, by a thread that runs this; after that it may be found.
     /// Never with [`Disk::MayBlock`](super::Disk::MayBlock).
-    Cold(Warmup),
+    Cold(Prefetch),
     /// Descriptors or memory have run out; later it may work.
     Exhausted,
     /// Anything else: most likely the disk.

@@ -181,7 +181,11 @@ impl Quota {
     }
 
     /// Whether there would be room, as far as that is known without counting.
-    pub(super) fn foresee(&self, new_bytes: u64, old_bytes: Option<u64>) -> Result<(), QuotaError> {
+    pub(super) fn precheck(
+        &self,
+        new_bytes: u64,
+        old_bytes: Option<u64>,
+    ) -> Result<(), QuotaError> {
         let state = self.state();
         let is_known = !matches!(state.count, Count::Never | Count::First);
         let exceeds = self.exceeds(&state, Growth::of(new_bytes, old_bytes));
@@ -357,7 +361,7 @@ mod tests {
             charge.expect("it is not too many").keep();
         }
         assert!(quota.charge(0, None).is_err() && quota.charge_directory().is_err());
-        assert!(quota.foresee(0, None).is_err());
+        assert!(quota.precheck(0, None).is_err());
         assert!(quota.charge(1, Some(0)).is_ok(), "it has a name already");
         quota.release(0);
         assert!(quota.charge(0, None).is_ok());

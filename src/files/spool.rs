@@ -3,9 +3,9 @@
 //! Everything here waits for the disk: it is for threads that may. It must never know whose content
 //! it is.
 
+use super::prefetch::{Disk, Prefetch};
 use super::temporary::{self, Create, Temporary};
 use super::upload::Upload;
-use super::warmup::{Disk, Warmup};
 use super::writable::WritableRoot;
 use super::write_error::WriteError;
 use crate::sys::file::{self, Cause};
@@ -149,9 +149,9 @@ impl Spool {
     ///
     /// # Errors
     /// When out of descriptors.
-    pub fn warmup(&mut self, bytes: u64) -> io::Result<Warmup> {
+    pub fn prefetch(&mut self, bytes: u64) -> io::Result<Prefetch> {
         let range = self.read..self.read + bytes.min(self.unread());
-        Ok(Warmup::Piece { file: self.file().try_clone()?.into(), range, ahead_bytes: bytes })
+        Ok(Prefetch::Piece { file: self.file().try_clone()?.into(), range, ahead_bytes: bytes })
     }
 
     fn file(&mut self) -> &File {

@@ -5,7 +5,7 @@
 //!  Idle ──────────▶ Head ───────────────────────────────▶ Body
 //!   ▲                │ head complete                        │ content taken in
 //!   │                ├────────────────▶ answer ◀────────────┘
-//!   │                │ refused            │ ▲ a thread's letter
+//!   │                │ refused            │ ▲ a thread's message
 //!   │ all sent       ▼                    │ ▼
 //!   └───────────── Sending ◀──────────────┘ Waiting (also in the midst of Body and Sending)
 //!                    │ close, bytes unread
@@ -20,9 +20,9 @@ mod ending;
 mod sending;
 mod waiting;
 
+use super::context::WorkerContext;
 use super::exchange::{Active, After, delimiter};
 use super::id::ConnectionId;
-use super::local::Local;
 use super::share::Share;
 use super::state::{Awaited, Queue, Requests, State, Verdict};
 use super::transport::{Edge, Read, Transport};
@@ -30,7 +30,7 @@ use crate::files::Disk;
 use crate::http::Method;
 use crate::http::h1::body::BodyEnd;
 use crate::http::h1::write::{Delimiter, Persistence};
-use crate::site::{Answer, Content, Desk, Freshness, Response};
+use crate::site::{Answer, Context, Freshness, RequestBody, Response};
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
@@ -72,9 +72,9 @@ impl<T: Transport> Connection<T> {
         peer: Option<SocketAddr>,
         listener: u16,
         transport: T,
-        local: &Local,
+        cx: &WorkerContext,
     ) -> Connection<T> {
-        let now = local.clock.monotonic();
+        let now = cx.clock.monotonic();
         Connection {
             id,
             peer,
@@ -82,7 +82,7 @@ impl<T: Transport> Connection<T> {
             transport,
             state: State::Idle,
             active: None,
-            deadline: now + local.limits.head_timeout,
+            deadline: now + cx.limits.head_timeout,
             hinted: None,
             waits_since: now,
             linger_until: now,
@@ -132,24 +132,24 @@ impl<T: Transport> Connection<T> {
     }
 
     /// Goes as far as it can.
-    pub fn drive(&mut self, local: &mut Local) -> Verdict {
-        local.share = Share::new();
-        let verdict = self.go(local);
-        local.work_done = local.work_done.saturating_add(local.share.spent());
+    pub fn drive(&mut self, cx: &mut WorkerContext) -> Verdict {
+        cx.share = Share::new();
+        let verdict = self.go(cx);
+        cx.work_done = cx.work_done.saturating_add(cx.share.spent());
         verdict
     }
 
-    fn go(&mut self, local: &mut Local) -> Verdict {
+    fn go(&mut self, cx: &mut WorkerContext) -> Verdict {
         loop {
             let step = match self.state {
                 State::Waiting(_) if self.transport.is_gone() => self.gone(),
-                State::Idle => self.wake(local),
-                State::Head => self.read_head(local),
-                State::Body => self.take_content(local),
-                State::Waiting(Awaited::Production) => self.pump_and(local, |_, _| SLEEP),
-                State::Waiting(awaited) => self.yield_place(awaited, local),
-                State::Sending => self.pump_and(local, Connection::send),
-                State::Lingering => self.linger(local),
+                State::Idle => self.wake(cx),
+                State::Head => self.read_head(cx),
+                State::Body => self.take_content(cx),
+                State::Waiting(Awaited::Production) => self.pump_and(cx, |_, _| SLEEP),
+                State::Waiting(awaited) => self.yield_place(awaited, cx),
+                State::Sending => self.pump_and(cx, Connection::send),
+                State::Lingering => self.linger(cx),
             };
             match step {
                 Step::Next(state) => self.state = state,
@@ -165,75 +165,75 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    fn enter(&mut self, step: Step, local: &mut Local) -> Verdict {
+    fn enter(&mut self, step: Step, cx: &mut WorkerContext) -> Verdict {
         match step {
             Step::Next(state) => {
                 self.state = state;
-                self.drive(local)
+                self.drive(cx)
             }
             Step::Verdict(verdict) => verdict,
         }
     }
 
-    fn wake(&mut self, local: &mut Local) -> Step {
+    fn wake(&mut self, cx: &mut WorkerContext) -> Step {
         if !self.transport.is_readable() {
             return SLEEP;
         }
-        self.active = Some(local.spare.take());
+        self.active = Some(cx.spare.take());
         Step::Next(State::Head)
     }
 
-    fn read_head(&mut self, local: &mut Local) -> Step {
+    fn read_head(&mut self, cx: &mut WorkerContext) -> Step {
         loop {
             let Some(active) = &mut self.active else {
                 return CLOSE;
             };
             if !active.inbox.is_empty() {
                 // What is gathered stays so: it may be this very turn that goes on with it.
-                if local.share.is_used_up() {
+                if cx.share.is_used_up() {
                     return Step::Verdict(Verdict::Again);
                 }
                 if active.started.is_none() {
-                    active.started = Some(local.clock.monotonic());
-                    self.deadline = local.clock.monotonic() + local.limits.head_timeout;
+                    active.started = Some(cx.clock.monotonic());
+                    self.deadline = cx.clock.monotonic() + cx.limits.head_timeout;
                 }
-                match active.session.read_head(active.inbox.bytes(), &local.head_limits) {
-                    Ok(Some(length)) => return self.head_complete(length, local),
+                match active.session.read_head(active.inbox.bytes(), &cx.head_limits) {
+                    Ok(Some(length)) => return self.head_complete(length, cx),
                     Ok(None) => {}
-                    Err(reject) => return self.refuse(reject, local),
+                    Err(reject) => return self.refuse(reject, cx),
                 }
             }
             if !active.outbox.is_empty() {
-                self.deadline = local.clock.monotonic() + local.limits.send_timeout;
+                self.deadline = cx.clock.monotonic() + cx.limits.send_timeout;
                 return Step::Next(State::Sending);
             }
-            if let Err(step) = self.receive(local) {
+            if let Err(step) = self.receive(cx) {
                 return step;
             }
         }
     }
 
     /// Reads once. An error is the step to take when no bytes came.
-    fn receive(&mut self, local: &mut Local) -> Result<(), Step> {
+    fn receive(&mut self, cx: &mut WorkerContext) -> Result<(), Step> {
         let Some(active) = &mut self.active else {
             return Err(CLOSE);
         };
-        if local.share.is_used_up() && self.transport.is_readable() {
+        if cx.share.is_used_up() && self.transport.is_readable() {
             return Err(Step::Verdict(Verdict::Again));
         }
         // Only what the first read of a turn brings can have been reported by epoll.
-        if !local.share.has_read_nothing() {
-            local.freshness = Freshness::Unknown;
+        if !cx.share.has_read_nothing() {
+            cx.freshness = Freshness::Unknown;
         }
-        local.share.spend_read();
-        match self.transport.read(active.inbox.room(local.limits.head_bytes_max)) {
+        cx.share.spend_read();
+        match self.transport.read(active.inbox.room(cx.limits.head_bytes_max)) {
             Ok(Read::Bytes(count)) => {
                 active.inbox.arrived(count);
-                local.share.spend_bytes(count as u64);
+                cx.share.spend_bytes(count as u64);
                 Ok(())
             }
             Ok(Read::Blocked) if self.state == State::Head && active.inbox.is_empty() => {
-                Err(self.fall_idle(local))
+                Err(self.fall_idle(cx))
             }
             Ok(Read::Blocked) => {
                 active.inbox.shrink();
@@ -256,14 +256,14 @@ impl<T: Transport> Connection<T> {
     }
 
     /// Nothing has begun: buffers go back to the worker.
-    fn fall_idle(&mut self, local: &mut Local) -> Step {
+    fn fall_idle(&mut self, cx: &mut WorkerContext) -> Step {
         if let Some(active) = self.active.take() {
-            local.spare.give(active);
+            cx.spare.give(active);
         }
         self.state = State::Idle;
         if self.requests == Requests::Some {
-            self.deadline = local.clock.monotonic() + local.limits.keepalive_timeout;
-            if local.is_stopping() {
+            self.deadline = cx.clock.monotonic() + cx.limits.keepalive_timeout;
+            if cx.is_stopping() {
                 return CLOSE;
             }
         }
@@ -271,53 +271,53 @@ impl<T: Transport> Connection<T> {
     }
 
     /// Asks the site, or hands it what a thread has answered, and queues what it makes of it.
-    fn answer(&mut self, local: &mut Local) -> Step {
+    fn answer(&mut self, cx: &mut WorkerContext) -> Step {
         let Some(active) = &mut self.active else {
             return CLOSE;
         };
-        let disk = if active.warmups < WARMUPS_MAX { local.disk() } else { Disk::MayBlock };
+        let disk = if active.prefetches < PREFETCHES_MAX { cx.disk() } else { Disk::MayBlock };
         // Filled in its place: a response is large, and would be moved on its way out of the catch.
         let mut answer = None;
         match active.session.request(active.inbox.bytes(), self.peer) {
             Ok(mut request) => {
-                request.listener = local.listening_at(self.listener);
-                let mut desk = Desk {
-                    files: &mut local.files,
-                    freshness: &mut local.freshness,
-                    now: local.clock.now(),
+                request.listener = cx.listening_at(self.listener);
+                let mut context = Context {
+                    files: &mut cx.files,
+                    freshness: &mut cx.freshness,
+                    now: cx.clock.now(),
                     disk,
-                    scratch: &mut local.scratch,
-                    ranges_max: local.limits.ranges_max,
+                    scratch: &mut cx.scratch,
+                    ranges_max: cx.limits.ranges_max,
                     content: &mut active.content,
                 };
-                let (site, answered) = (&local.site, &mut active.answered);
+                let (site, answered) = (&cx.site, &mut active.answered);
                 let caught = catch_unwind(AssertUnwindSafe(|| {
                     answer = Some(match answered {
-                        None => site.answer(&mut request, &mut desk),
-                        _ => site.deliver(answered, &request, &mut desk),
+                        None => site.answer(&mut request, &mut context),
+                        _ => site.deliver(answered, &request, &mut context),
                     });
                 }));
                 // What it says is told by the hook for panics.
                 drop(caught);
             }
-            Err(reject) => return self.refuse(reject, local),
+            Err(reject) => return self.refuse(reject, cx),
         }
-        match answer.unwrap_or_else(|| self.panicked(local)) {
-            Answer::Ready(response) => self.finish_answer(response, local),
-            Answer::Cold(warmup) => {
+        match answer.unwrap_or_else(|| self.panicked(cx)) {
+            Answer::Ready(response) => self.finish_answer(response, cx),
+            Answer::Cold(prefetch) => {
                 if let Some(active) = &mut self.active {
-                    active.warmups += 1;
+                    active.prefetches += 1;
                 }
-                local.read(self.id, warmup);
-                self.wait_for(Awaited::Lookup, local)
+                cx.read(self.id, prefetch);
+                self.wait_for(Awaited::Lookup, cx)
             }
-            Answer::Blocking(job) => self.hand_over(job, local),
-            Answer::Forward(forward) => self.forward(forward, local),
+            Answer::Blocking(job) => self.hand_over(job, cx),
+            Answer::Forward(forward) => self.forward(forward, cx),
         }
     }
 
     /// Queues the answer to the request at hand, and decides what comes after it.
-    fn finish_answer(&mut self, response: Response, local: &mut Local) -> Step {
+    fn finish_answer(&mut self, response: Response, cx: &mut WorkerContext) -> Step {
         let Some(active) = &mut self.active else {
             return CLOSE;
         };
@@ -325,13 +325,13 @@ impl<T: Transport> Connection<T> {
         let delimiter = delimiter(&response.body, active.session.head().version);
         let persistence = match active.session.persistence() {
             Persistence::KeepAlive
-                if complete && delimiter != Delimiter::Close && !local.is_stopping() =>
+                if complete && delimiter != Delimiter::Close && !cx.is_stopping() =>
             {
                 Persistence::KeepAlive
             }
             _ => Persistence::Close,
         };
-        self.queue(response, persistence, local);
+        self.queue(response, persistence, cx);
         let Some(active) = &mut self.active else {
             return CLOSE;
         };
@@ -342,11 +342,11 @@ impl<T: Transport> Connection<T> {
         }
         active.inbox.consume(active.head_bytes.max(active.body_end));
         active.inbox.narrow();
-        if let Content::Spooled(spool) = std::mem::take(&mut active.content) {
-            local.drop_elsewhere(spool);
+        if let RequestBody::Spooled(spool) = std::mem::take(&mut active.content) {
+            cx.drop_elsewhere(spool);
         }
         active.begin_next();
-        local.freshness = local.freshness.after_request();
+        cx.freshness = cx.freshness.after_request();
         match persistence {
             Persistence::Close => {
                 let unread = !active.inbox.is_empty() || self.transport.is_readable();
@@ -358,19 +358,19 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    fn queue(&mut self, response: Response, persistence: Persistence, local: &mut Local) {
+    fn queue(&mut self, response: Response, persistence: Persistence, cx: &mut WorkerContext) {
         if let Some(active) = &mut self.active {
-            local.share.spend_request();
+            cx.share.spend_request();
             if active.session.head().method != Method::Head {
-                local.share.spend_bytes(response.body.length().unwrap_or(0));
+                cx.share.spend_bytes(response.body.length().unwrap_or(0));
             }
-            active.queue(response, persistence, self.peer, local);
+            active.queue(response, persistence, self.peer, cx);
         }
         self.requests = Requests::Some;
-        self.deadline = local.clock.monotonic() + local.limits.send_timeout;
+        self.deadline = cx.clock.monotonic() + cx.limits.send_timeout;
     }
 }
 
 /// How often a request is asked again after the disk was read for it; then the worker waits itself,
 /// so that a disk cache under pressure cannot hold it up for ever.
-const WARMUPS_MAX: u8 = 1;
+const PREFETCHES_MAX: u8 = 1;

@@ -35,10 +35,10 @@ pub use any_bytes::connection;
 
 use super::clock;
 use super::connection::Connection;
+use super::context::{Stage, Threads, WorkerContext};
 use super::id::ConnectionId;
 use super::limits::Limits;
-use super::local::{Local, Stage, Threads};
-use super::mailbox::{Delivery, Letter, Mailbox};
+use super::mailbox::{Completion, Mailbox, Message};
 use super::pool::Pool;
 use super::state::{Awaited, State, Verdict};
 use super::transport::{Edge, Transport};
@@ -53,7 +53,7 @@ use std::time::Duration;
 /// A connection, its client, and the worker's belongings.
 struct Driven {
     connection: Connection<Script>,
-    local: Local,
+    cx: WorkerContext,
     /// Bytes of files that may be sent each time that the connection is driven.
     send_budget: usize,
     client: Script,
@@ -74,12 +74,18 @@ impl Driven {
         let cache =
             CacheLimits { contents_bytes_max: IN_MEMORY_BYTES_MAX, ..CacheLimits::default() };
         let files = OpenFiles::new(cache);
-        let mut local =
-            Local::new(Arc::new(sample::site(&folder)), files, limits, None, 0, clock::read());
-        let (connection, client) = accepted(&mut local);
+        let mut cx = WorkerContext::new(
+            Arc::new(sample::site(&folder)),
+            files,
+            limits,
+            None,
+            0,
+            clock::read(),
+        );
+        let (connection, client) = accepted(&mut cx);
         Driven {
             connection,
-            local,
+            cx,
             send_budget: SEND_BUDGET,
             client,
             verdict: Verdict::Sleep,
@@ -93,7 +99,7 @@ impl Driven {
         let mut it = Driven::with(limits);
         let poll = mio::Poll::new().expect("descriptors are left");
         let waker = mio::Waker::new(poll.registry(), mio::Token(0)).expect("descriptors are left");
-        it.local.threads = Some(Threads {
+        it.cx.threads = Some(Threads {
             disk: Arc::new(Pool::new("disk", 0, usize::MAX)),
             handlers: Arc::new(Pool::new("handler", 0, 1)),
             mailbox: Arc::new(Mailbox::new(waker)),
@@ -102,17 +108,17 @@ impl Driven {
         it
     }
 
-    /// The threads do everything that they were given, and the letters arrive.
+    /// The threads do everything that they were given, and the messages arrive.
     fn works(&mut self) {
         for _ in 0..TURNS_MAX {
-            let threads = self.local.threads.as_ref().expect("it is threaded");
+            let threads = self.cx.threads.as_ref().expect("it is threaded");
             let worked = threads.disk.do_next() || threads.handlers.do_next();
-            let letters = threads.mailbox.take();
-            if !worked && letters.is_empty() {
+            let messages = threads.mailbox.take();
+            if !worked && messages.is_empty() {
                 return;
             }
-            for letter in letters {
-                if let Letter::To(id, delivery) = letter
+            for message in messages {
+                if let Message::To(id, delivery) = message
                     && id == self.connection.id()
                     && self.verdict != Verdict::Close
                 {
@@ -123,18 +129,18 @@ impl Driven {
         panic!("the threads work for ever");
     }
 
-    /// A letter comes.
-    fn is_told(&mut self, delivery: Delivery) {
-        self.local.freshness = Freshness::Unknown;
-        self.local.begin_turn(self.send_budget, self.send_budget);
-        self.verdict = self.connection.deliver(delivery, &mut self.local);
+    /// A message comes.
+    fn is_told(&mut self, delivery: Completion) {
+        self.cx.freshness = Freshness::Unknown;
+        self.cx.begin_turn(self.send_budget, self.send_budget);
+        self.verdict = self.connection.deliver(delivery, &mut self.cx);
         self.check();
         self.goes_on();
     }
 
     /// Another client, the same worker.
     fn reconnects(&mut self) {
-        (self.connection, self.client) = accepted(&mut self.local);
+        (self.connection, self.client) = accepted(&mut self.cx);
         self.verdict = Verdict::Sleep;
         self.looked_at = 0;
     }
@@ -178,10 +184,10 @@ impl Driven {
     fn begins_with(&mut self, edge: Edge) {
         if self.verdict != Verdict::Close {
             // A turn begins with the file changes.
-            self.local.files.look();
-            self.local.freshness = self.connection.note(edge);
-            self.local.begin_turn(self.send_budget, self.send_budget);
-            self.verdict = self.connection.drive(&mut self.local);
+            self.cx.files.look();
+            self.cx.freshness = self.connection.note(edge);
+            self.cx.begin_turn(self.send_budget, self.send_budget);
+            self.verdict = self.connection.drive(&mut self.cx);
             self.check();
         }
     }
@@ -189,9 +195,9 @@ impl Driven {
     /// One more turn for a connection that was stopped for fairness.
     fn has_its_turn(&mut self) {
         assert_eq!(self.verdict, Verdict::Again);
-        self.local.freshness = Freshness::Unknown;
-        self.local.begin_turn(self.send_budget, self.send_budget);
-        self.verdict = self.connection.drive(&mut self.local);
+        self.cx.freshness = Freshness::Unknown;
+        self.cx.begin_turn(self.send_budget, self.send_budget);
+        self.verdict = self.connection.drive(&mut self.cx);
         self.check();
     }
 
@@ -207,27 +213,26 @@ impl Driven {
 
     /// Time passes; a deadline that lies in it expires.
     fn advances(&mut self, time: Duration) {
-        let now = self.local.clock.now();
-        self.local.clock.set(Now { monotonic: now.monotonic + time, wall: now.wall + time });
-        if self.verdict != Verdict::Close
-            && self.connection.deadline() <= self.local.clock.monotonic()
+        let now = self.cx.clock.now();
+        self.cx.clock.set(Now { monotonic: now.monotonic + time, wall: now.wall + time });
+        if self.verdict != Verdict::Close && self.connection.deadline() <= self.cx.clock.monotonic()
         {
-            self.local.freshness = Freshness::Unknown;
-            self.local.begin_turn(self.send_budget, self.send_budget);
-            self.verdict = self.connection.expire(&mut self.local);
+            self.cx.freshness = Freshness::Unknown;
+            self.cx.begin_turn(self.send_budget, self.send_budget);
+            self.verdict = self.connection.expire(&mut self.cx);
             self.check();
             self.goes_on();
         }
     }
 
-    /// A letter says that the disk was read.
-    fn is_warmed(&mut self) {
-        self.is_told(Delivery::Warmed);
+    /// A message says that the disk was read.
+    fn is_prefetched(&mut self) {
+        self.is_told(Completion::Prefetched);
     }
 
     /// The worker is told to stop.
     fn is_told_to_stop(&mut self) {
-        self.local.stage = Stage::Stopping;
+        self.cx.stage = Stage::Stopping;
     }
 
     /// What holds after every drive: nobody sleeps on a set flag, and every sleeper will be woken.
@@ -237,7 +242,7 @@ impl Driven {
         }
         let state = self.connection.state();
         match state {
-            // The letter wakes it, and it reads on then.
+            // The message wakes it, and it reads on then.
             State::Waiting(_) => {}
             State::Sending => {
                 assert!(!self.client.is_writable(), "asleep {state} with a writable client")
@@ -248,7 +253,7 @@ impl Driven {
             ),
         }
         assert!(
-            self.connection.deadline() > self.local.clock.monotonic(),
+            self.connection.deadline() > self.cx.clock.monotonic(),
             "asleep {state} without a deadline to come"
         );
     }
@@ -260,7 +265,7 @@ impl Driven {
 
     /// How long it would go on waiting.
     fn patience(&self) -> Duration {
-        self.connection.deadline().saturating_duration_since(self.local.clock.monotonic())
+        self.connection.deadline().saturating_duration_since(self.cx.clock.monotonic())
     }
 
     /// The client has got nothing since the test last looked.
@@ -324,9 +329,9 @@ impl Driven {
     }
 }
 
-fn accepted(local: &mut Local) -> (Connection<Script>, Script) {
+fn accepted(cx: &mut WorkerContext) -> (Connection<Script>, Script) {
     let client = Script::new();
-    let connection = Connection::new(ConnectionId::new(1, 1), None, 0, client.clone(), local);
+    let connection = Connection::new(ConnectionId::new(1, 1), None, 0, client.clone(), cx);
     (connection, client)
 }
 

@@ -3,16 +3,16 @@
 //! The socket's life is the connection's; the life of a request and its answer is in here.
 
 use super::access_log::{Entries, Subject};
+use super::context::{PendingJob, WorkerContext};
 use super::inbox::Inbox;
 use super::intake::Intake;
-use super::local::{Local, PendingJob};
 use super::outbox::Outbox;
 use super::share::Share;
 use crate::http::h1::body::BodyEnd;
 use crate::http::h1::session::Session;
 use crate::http::h1::write::{Delimiter, Persistence, write_head};
 use crate::http::{Method, Reject, Status, Version};
-use crate::site::{Body, Content, OwnedResponse, Response};
+use crate::site::{Body, OwnedResponse, RequestBody, Response};
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -30,7 +30,7 @@ pub struct Active {
     /// Where its content goes.
     pub intake: Intake,
     /// More content than this is refused.
-    pub content_bytes_max: u64,
+    pub body_bytes_max: u64,
     /// The key of the configuration that sets this bound, for the log; `None` where a handler does.
     pub content_key: Option<&'static str>,
     /// How much content has come.
@@ -42,13 +42,13 @@ pub struct Active {
     /// Where in the inbox its content ends, once that was read.
     pub body_end: usize,
     /// The content, once all of it is here and until a handler takes it.
-    pub content: Content,
+    pub content: RequestBody,
     /// What a thread does to answer it.
     pub work: Option<PendingJob>,
     /// What a thread has answered to it.
     pub answered: Option<OwnedResponse>,
     /// How often the disk was waited for on behalf of the request at hand.
-    pub warmups: u8,
+    pub prefetches: u8,
     pub after: After,
 }
 
@@ -83,16 +83,16 @@ impl Active {
             started: None,
             head_bytes: 0,
             intake: Intake::Discard,
-            content_bytes_max: 0,
+            body_bytes_max: 0,
             content_key: None,
             content_bytes: 0,
             content_began: None,
             unread_at: 0,
             body_end: 0,
-            content: Content::Empty,
+            content: RequestBody::Empty,
             work: None,
             answered: None,
-            warmups: 0,
+            prefetches: 0,
             after: After::NextRequest,
         }
     }
@@ -107,16 +107,16 @@ impl Active {
         self.content_began = None;
         self.unread_at = 0;
         self.body_end = 0;
-        self.content = Content::Empty;
+        self.content = RequestBody::Empty;
         self.work = None;
         self.answered = None;
-        self.warmups = 0;
+        self.prefetches = 0;
     }
 
     /// Decides where the content of the request at hand goes.
     pub fn begin_content(&mut self, intake: Intake, bytes_max: u64, now: Instant) {
         self.intake = intake;
-        self.content_bytes_max = bytes_max;
+        self.body_bytes_max = bytes_max;
         self.content_began = Some(now);
         self.unread_at = self.head_bytes;
     }
@@ -132,7 +132,7 @@ impl Active {
             let decoded = self.session.read_body(input)?;
             let data = &input[decoded.data];
             self.content_bytes += data.len() as u64;
-            if self.content_bytes > self.content_bytes_max {
+            if self.content_bytes > self.body_bytes_max {
                 return Err(Reject::BodyTooLarge);
             }
             self.intake.push(data);
@@ -167,7 +167,7 @@ impl Active {
         response: Response,
         persistence: Persistence,
         peer: Option<SocketAddr>,
-        local: &mut Local,
+        cx: &mut WorkerContext,
     ) {
         let head = self.session.head();
         let status = response.status;
@@ -175,18 +175,18 @@ impl Active {
         let body = if status == Status::RESET_CONTENT { Body::Empty } else { response.body };
         let delimiter = delimiter(&body, head.version);
         let sends_content = head.method != Method::Head && !status.forbids_content();
-        if let Some(writer) = &mut local.log {
+        if let Some(writer) = &mut cx.log {
             let bytes = self.inbox.bytes();
             let line = head.line.of(bytes);
             let subject = Subject { peer, request_line: line, headers: &head.headers, bytes };
-            let now = local.clock.now();
+            let now = cx.clock.now();
             let started = self.started.unwrap_or(now.monotonic);
             // What is piped is counted when it has been.
             let length = if matches!(body, Body::Piped(..)) { None } else { body.length() };
             let body_bytes = length.filter(|_| sends_content).unwrap_or(0);
             self.entries.add(writer, &subject, now, started, status, body_bytes);
         }
-        let lines = local.clock.server_and_date();
+        let lines = cx.clock.server_and_date();
         let headers = response.headers.as_bytes();
         let reason = response.reason.as_deref();
         write_head(self.outbox.head(), (status, reason), lines, persistence, delimiter, headers);
@@ -194,12 +194,12 @@ impl Active {
     }
 
     /// The answers in the outbox have ended, so many bytes of them unsent.
-    pub fn log_finished(&mut self, local: &mut Local, unsent_bytes: u64) {
+    pub fn log_finished(&mut self, cx: &mut WorkerContext, unsent_bytes: u64) {
         let piped_bytes = self.outbox.take_piped_bytes();
-        if let Some(writer) = &mut local.log
+        if let Some(writer) = &mut cx.log
             && !self.entries.is_empty()
         {
-            self.entries.finish(writer, local.clock.monotonic(), piped_bytes, unsent_bytes);
+            self.entries.finish(writer, cx.clock.monotonic(), piped_bytes, unsent_bytes);
         }
     }
 }

@@ -1,6 +1,6 @@
-//! The name of a connection, as events, timers and letters carry it.
+//! The name of a connection, as events, timers and messages carry it.
 
-/// Which connection: a place, and how many had it before. A stale event or letter finds nobody.
+/// Which connection: a place, and how many had it before. A stale event or message finds nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ConnectionId {
     slot: u32,

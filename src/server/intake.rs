@@ -4,7 +4,7 @@
 
 use crate::files::{Spool, SpoolPlace};
 use crate::http::h1::body::BodyEnd;
-use crate::site::Content;
+use crate::site::RequestBody;
 use crate::site::pipe::Inlet;
 
 /// Where content goes.
@@ -91,27 +91,27 @@ impl Intake {
     }
 
     /// All content is here: what a handler gets of it.
-    pub fn finish(&mut self) -> Content {
+    pub fn finish(&mut self) -> RequestBody {
         match std::mem::take(self) {
-            Intake::Discard => Content::Empty,
+            Intake::Discard => RequestBody::Empty,
             Intake::Collect(Collected { on_disk: OnDisk::Spooled(spool), .. }) => {
-                Content::Spooled(spool)
+                RequestBody::Spooled(spool)
             }
-            Intake::Collect(Collected { memory, .. }) => Content::from(memory),
+            Intake::Collect(Collected { memory, .. }) => RequestBody::from(memory),
             Intake::Stream(inlet) => {
                 inlet.finish();
-                Content::Empty
+                RequestBody::Empty
             }
         }
     }
 
     /// The content breaks off: what there is of it. Whoever reads it is told so.
-    pub fn abandon(&mut self) -> Content {
+    pub fn abandon(&mut self) -> RequestBody {
         match std::mem::take(self) {
             Intake::Collect(Collected { on_disk: OnDisk::Spooled(spool), .. }) => {
-                Content::Spooled(spool)
+                RequestBody::Spooled(spool)
             }
-            Intake::Discard | Intake::Collect(_) | Intake::Stream(_) => Content::Empty,
+            Intake::Discard | Intake::Collect(_) | Intake::Stream(_) => RequestBody::Empty,
         }
     }
 }

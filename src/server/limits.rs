@@ -47,7 +47,7 @@ pub struct Limits {
     pub body_discard_bytes_max: u64,
     /// Content of a request that is kept in memory for a handler; more is written to the disk, by so
     /// much at a time: 64 KiB.
-    pub content_memory_bytes_max: usize,
+    pub body_memory_bytes_max: usize,
     /// Content of one response that waits on the disk where a handler or an application makes it
     /// faster than its client takes it; with more, its maker waits: 64 MiB. A worker keeps 16 times
     /// as much of it in all. 0: its maker always waits.
@@ -78,7 +78,7 @@ impl Default for Limits {
             target_bytes_max: 8 * 1024,
             header_count_max: 100,
             body_discard_bytes_max: 1024 * 1024,
-            content_memory_bytes_max: 64 * 1024,
+            body_memory_bytes_max: 64 * 1024,
             response_spool_bytes_max: 64 * 1024 * 1024,
             handler_threads_max: 32,
             handler_queue_max: 1024,

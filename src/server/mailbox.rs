@@ -1,4 +1,4 @@
-//! Letters to a worker: the one place where threads meet, off the path of every request.
+//! Messages to a worker: the one place where threads meet, off the path of every request.
 
 use super::application::link::News;
 use super::id::ConnectionId;
@@ -10,21 +10,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 /// What a worker can be told.
-pub enum Letter {
+pub enum Message {
     /// Take no new connections, finish the open requests, and end; by this time at the latest.
     Stop { deadline: Instant },
     /// End now.
     StopNow,
     /// To one of its connections.
-    To(ConnectionId, Delivery),
+    To(ConnectionId, Completion),
     /// A process of an application comes or goes.
     Application(Arc<Application>, News),
 }
 
 /// What a connection is told by a thread that worked for it.
-pub enum Delivery {
+pub enum Completion {
     /// What it waited for has been read from the disk.
-    Warmed,
+    Prefetched,
     /// Content was written to the disk, or could not be.
     Spooled(Result<Spool, WriteError>),
     /// Content of a response was written to the disk, as far as that took it.
@@ -37,28 +37,28 @@ pub enum Delivery {
 
 /// A worker's mailbox. Held by the worker and by everyone who may write to it.
 pub struct Mailbox {
-    letters: Mutex<Vec<Letter>>,
+    messages: Mutex<Vec<Message>>,
     waker: mio::Waker,
 }
 
 impl Mailbox {
     /// An empty mailbox that wakes the poll whose waker this is.
     pub fn new(waker: mio::Waker) -> Mailbox {
-        Mailbox { letters: Mutex::new(Vec::new()), waker }
+        Mailbox { messages: Mutex::new(Vec::new()), waker }
     }
 
-    /// Puts a letter in and wakes the worker, if the box was empty.
+    /// Puts a message in and wakes the worker, if the box was empty.
     ///
     /// # Errors
-    /// When the worker cannot be woken; the letter is in the box all the same.
-    pub fn post(&self, letter: Letter) -> io::Result<()> {
-        let mut letters = self.letters.lock().unwrap_or_else(PoisonError::into_inner);
-        letters.push(letter);
-        if letters.len() == 1 { self.waker.wake() } else { Ok(()) }
+    /// When the worker cannot be woken; the message is in the box all the same.
+    pub fn post(&self, message: Message) -> io::Result<()> {
+        let mut messages = self.messages.lock().unwrap_or_else(PoisonError::into_inner);
+        messages.push(message);
+        if messages.len() == 1 { self.waker.wake() } else { Ok(()) }
     }
 
-    /// Takes all letters out.
-    pub fn take(&self) -> Vec<Letter> {
-        std::mem::take(&mut *self.letters.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Takes all messages out.
+    pub fn take(&self) -> Vec<Message> {
+        std::mem::take(&mut *self.messages.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -12,18 +12,18 @@ pub mod backoff;
 pub mod buffers;
 pub mod clock;
 pub mod connection;
+pub mod context;
 mod descriptors;
 #[cfg(any(test, feature = "fuzzing"))]
 #[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "most of it is for tests"))]
 mod driven;
-pub mod errand;
 pub mod exchange;
 pub mod id;
 pub mod inbox;
 pub mod intake;
+pub mod jobs;
 pub mod limits;
 pub mod listener;
-pub mod local;
 pub mod mailbox;
 pub mod outbox;
 pub mod pool;
@@ -48,9 +48,9 @@ use crate::site::{Application, Site};
 pub use crate::sys::socket::SocketAccess;
 use application::Applications;
 use application::orders::{Order, Orders};
+use context::{Threads, WorkerContext};
 use listener::Listeners;
-use local::{Local, Threads};
-use mailbox::{Letter, Mailbox};
+use mailbox::{Mailbox, Message};
 use pool::Pool;
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -310,7 +310,7 @@ impl Prepared {
         let log = log.map(access_log::OpenLog::writer);
         let poll = mio::Poll::new().map_err(StartError::Worker)?;
         let waker =
-            mio::Waker::new(poll.registry(), worker::LETTERS).map_err(StartError::Worker)?;
+            mio::Waker::new(poll.registry(), worker::MESSAGES).map_err(StartError::Worker)?;
         let mailbox = Arc::new(Mailbox::new(waker));
         Ok(Prepared { number, poll, mailbox, log, common: Arc::clone(common) })
     }
@@ -321,15 +321,16 @@ impl Prepared {
             let common = self.common;
             let files = OpenFiles::new(common.cache);
             let (site, limits) = (Arc::clone(&common.site), common.limits.clone());
-            let mut local = Local::new(site, files, limits, self.log, self.number, clock::read());
-            local.threads = Some(Threads {
+            let mut cx =
+                WorkerContext::new(site, files, limits, self.log, self.number, clock::read());
+            cx.threads = Some(Threads {
                 disk: Arc::clone(&common.disk),
                 handlers: Arc::clone(&common.handlers),
                 mailbox: Arc::clone(&self.mailbox),
                 spool_directory: Arc::clone(&common.spool_directory),
             });
             let listeners = Arc::clone(&common.listeners);
-            match Worker::new(self.number, self.poll, self.mailbox, listeners, local) {
+            match Worker::new(self.number, self.poll, self.mailbox, listeners, cx) {
                 Ok(worker) => worker.run(),
                 Err(error) => log::error!("worker {} cannot start: {error}", self.number),
             }
@@ -401,7 +402,7 @@ impl Handle {
     /// Takes no more connections and lets open requests finish, for `stop_timeout` at most.
     pub fn stop(&self) {
         let deadline = Instant::now() + self.stop_timeout;
-        self.post(|| Letter::Stop { deadline });
+        self.post(|| Message::Stop { deadline });
     }
 
     /// The same, but leaves the listeners alone, for another process has them as well: who waits in
@@ -415,7 +416,7 @@ impl Handle {
 
     /// Ends at once; open requests are cut.
     pub fn stop_now(&self) {
-        self.post(|| Letter::StopNow);
+        self.post(|| Message::StopNow);
     }
 
     /// Whether there are any.
@@ -431,9 +432,9 @@ impl Handle {
         }
     }
 
-    fn post(&self, letter: impl Fn() -> Letter) {
+    fn post(&self, message: impl Fn() -> Message) {
         for mailbox in self.mailboxes.iter() {
-            if let Err(error) = mailbox.post(letter()) {
+            if let Err(error) = mailbox.post(message()) {
                 log::error!("waking a worker: {error}");
             }
         }

@@ -8,7 +8,7 @@ mod parts;
 mod piped;
 
 use super::transport::{Transport, Write};
-use crate::files::{CachedFile, Contents, Disk, Spool, Warmup};
+use crate::files::{CachedFile, Contents, Disk, Prefetch, Spool};
 use crate::http::h1::write::Delimiter;
 use crate::site::Body;
 use crate::sys::socket::More;
@@ -309,18 +309,18 @@ impl Outbox {
     ///
     /// # Errors
     /// When the descriptor cannot be duplicated.
-    pub fn cold_piece(&mut self) -> io::Result<Option<Warmup>> {
+    pub fn cold_piece(&mut self) -> io::Result<Option<Prefetch>> {
         let Tail::File { file, range } = &self.tail else {
             return self.piped().map_or(Ok(None), Piped::cold_piece);
         };
         let Contents::Descriptor(descriptor) = file.contents() else {
             return Ok(None);
         };
-        let piece = range.start..range.end.min(range.start + WARMUP_BYTES);
+        let piece = range.start..range.end.min(range.start + PREFETCH_BYTES);
         // Whoever has taken one piece will take the next ones too.
         let ahead_bytes = if self.warm_until == 0 { 0 } else { AHEAD_BYTES };
         self.warm_until = piece.end;
-        Ok(Some(Warmup::Piece { file: descriptor.try_clone()?, range: piece, ahead_bytes }))
+        Ok(Some(Prefetch::Piece { file: descriptor.try_clone()?, range: piece, ahead_bytes }))
     }
 
     /// Content that is still being made.
@@ -385,11 +385,11 @@ impl Outbox {
 const COPIED_BYTES_MAX: usize = 4 * 1024;
 
 /// How much is read at once when the disk has to be waited for.
-const WARMUP_BYTES: u64 = 1024 * 1024;
+const PREFETCH_BYTES: u64 = 1024 * 1024;
 
 /// How much the disk is given to read while that is sent. Less lets a fast disk fall idle, more
 /// lets the others who wait for it wait for longer.
-const AHEAD_BYTES: u64 = 3 * WARMUP_BYTES;
+const AHEAD_BYTES: u64 = 3 * PREFETCH_BYTES;
 
 /// Gathered answers beyond this are written before another request is parsed.
 const GATHERED_BYTES_MAX: usize = 64 * 1024;

@@ -8,10 +8,10 @@ use super::address::Address;
 use super::application::orders::ProcessId;
 use super::clock;
 use super::connection::Connection;
+use super::context::{Stage, WorkerContext};
 use super::id::ConnectionId;
 use super::listener::{Accepting, Listeners};
-use super::local::{Local, Stage};
-use super::mailbox::{Letter, Mailbox};
+use super::mailbox::{Mailbox, Message};
 use super::state::{Queue, State, Verdict};
 use super::timers::Timers;
 use super::transport::{Edge, Plain, Transport};
@@ -42,7 +42,7 @@ pub struct Worker {
     fresh: Vec<ConnectionId>,
     timers: Timers,
     due: Vec<ConnectionId>,
-    local: Local,
+    cx: WorkerContext,
     /// When it was last said that accepting pauses.
     complained_at: Option<Instant>,
     /// When applications are looked at next, while they have requests.
@@ -84,9 +84,9 @@ impl Worker {
         poll: Poll,
         mailbox: Arc<Mailbox>,
         listeners: Arc<Listeners>,
-        mut local: Local,
+        mut cx: WorkerContext,
     ) -> io::Result<Worker> {
-        local.listening = listeners.addresses().iter().map(Address::tcp).collect();
+        cx.listening = listeners.addresses().iter().map(Address::tcp).collect();
         let mut accepting = Vec::new();
         for (index, listener) in listeners.of_worker(number).enumerate() {
             poll.registry().register(
@@ -97,14 +97,14 @@ impl Worker {
             // What was queued before the registration may have been reported to nobody.
             accepting.push(Accepting::Ready);
         }
-        if let Some(changes) = local.files.watch_descriptor() {
+        if let Some(changes) = cx.files.watch_descriptor() {
             poll.registry().register(
                 &mut SourceFd(&changes.as_raw_fd()),
                 CHANGES,
                 Interest::READABLE,
             )?;
         }
-        let timers = Timers::new(local.clock.monotonic());
+        let timers = Timers::new(cx.clock.monotonic());
         Ok(Worker {
             number,
             poll,
@@ -117,7 +117,7 @@ impl Worker {
             fresh: Vec::new(),
             timers,
             due: Vec::new(),
-            local,
+            cx,
             complained_at: None,
             applications_look_at: None,
             stop_deadline: None,
@@ -140,13 +140,13 @@ impl Worker {
             return Turn::Last;
         }
         // The time, once for everything that follows.
-        self.local.clock.set(clock::read());
+        self.cx.clock.set(clock::read());
         let budget = self.turns.begin();
-        self.local.begin_turn(budget.turn_bytes, budget.piece_bytes);
+        self.cx.begin_turn(budget.turn_bytes, budget.piece_bytes);
         // File changes before any request of this batch: what was changed before a request was
         // sent was reported before it.
         if events.iter().any(|event| event.token() == CHANGES) {
-            self.local.files.look();
+            self.cx.files.look();
         }
         // What applications had said beyond their share of the turn before.
         self.read_on_answers();
@@ -159,8 +159,8 @@ impl Worker {
         // Large downloads, after everybody who wants less.
         self.drive_senders();
         // What other threads want; before the timers, so that a stop sees every deadline.
-        if events.iter().any(|event| event.token() == LETTERS) {
-            self.read_letters();
+        if events.iter().any(|event| event.token() == MESSAGES) {
+            self.read_messages();
         }
         self.look_at_applications();
         // Those that waited in vain, only after every edge that could have saved them.
@@ -169,15 +169,15 @@ impl Worker {
         self.relieve_makers();
         // New connections last: none takes a place that an event of this batch still means.
         self.accept_all();
-        if let Some(writer) = &mut self.local.log {
-            writer.flush_if_due(self.local.clock.monotonic());
+        if let Some(writer) = &mut self.cx.log {
+            writer.flush_if_due(self.cx.clock.monotonic());
         }
         self.has_ended()
     }
 
     fn dispatch(&mut self, event: &Event) {
         match event.token() {
-            CHANGES | LETTERS => {}
+            CHANGES | MESSAGES => {}
             Token(token) if token >= FIRST_PROCESS.0 => {
                 self.read_answers(ProcessId((token - FIRST_PROCESS.0) as u64));
             }
@@ -199,7 +199,7 @@ impl Worker {
                     (Queue::In, _) => {}
                     (Queue::Out, State::Sending) => self.put_off(slot),
                     (Queue::Out, _) => {
-                        let budget = self.local.send_budget;
+                        let budget = self.cx.send_budget;
                         self.drive(slot, freshness, Connection::drive);
                         self.hear(id, budget);
                     }
@@ -220,14 +220,14 @@ impl Worker {
         &mut self,
         slot: usize,
         freshness: Freshness,
-        action: impl FnOnce(&mut Connection<Plain>, &mut Local) -> Verdict,
+        action: impl FnOnce(&mut Connection<Plain>, &mut WorkerContext) -> Verdict,
     ) {
         let Some(place) = self.connections.get_mut(slot) else {
             return;
         };
-        self.local.freshness = freshness;
-        let local = &mut self.local;
-        let verdict = catch_unwind(AssertUnwindSafe(|| action(&mut place.connection, local)));
+        self.cx.freshness = freshness;
+        let cx = &mut self.cx;
+        let verdict = catch_unwind(AssertUnwindSafe(|| action(&mut place.connection, cx)));
         match verdict {
             Ok(Verdict::Sleep) => self.sleep(slot),
             Ok(Verdict::Again) => {
@@ -238,7 +238,7 @@ impl Worker {
             Ok(Verdict::Close) => self.remove(slot),
             Err(_) => {
                 log::error!("worker {}: a handler panicked; its connection is closed", self.number);
-                self.local.files.forget_everything();
+                self.cx.files.forget_everything();
                 self.remove(slot);
             }
         }
@@ -282,8 +282,8 @@ impl Worker {
     /// Closes a connection. Closing the socket takes it out of epoll.
     fn remove(&mut self, slot: usize) {
         if let Some(mut gone) = self.connections.try_remove(slot) {
-            gone.connection.abandon(&mut self.local);
-            self.local.without_room.remove(&gone.connection.id());
+            gone.connection.abandon(&mut self.cx);
+            self.cx.without_room.remove(&gone.connection.id());
             for accepting in &mut self.accepting {
                 if let Accepting::Paused(_) = accepting {
                     *accepting = Accepting::Ready;
@@ -293,7 +293,7 @@ impl Worker {
     }
 
     fn expire_due(&mut self) {
-        let now = self.local.clock.monotonic();
+        let now = self.cx.clock.monotonic();
         let mut due = std::mem::take(&mut self.due);
         self.timers.due(now, &mut due);
         for id in due.drain(..) {
@@ -313,20 +313,20 @@ impl Worker {
         self.due = due;
     }
 
-    fn read_letters(&mut self) {
-        for letter in self.mailbox.take() {
-            match letter {
-                Letter::Stop { deadline } => self.stop(deadline),
-                Letter::To(id, delivery) => match self.find(id) {
-                    Some(slot) => self.drive(slot, Freshness::Unknown, |connection, local| {
-                        connection.deliver(delivery, local)
+    fn read_messages(&mut self) {
+        for message in self.mailbox.take() {
+            match message {
+                Message::Stop { deadline } => self.stop(deadline),
+                Message::To(id, delivery) => match self.find(id) {
+                    Some(slot) => self.drive(slot, Freshness::Unknown, |connection, cx| {
+                        connection.deliver(delivery, cx)
                     }),
-                    None => self.local.drop_letter(delivery),
+                    None => self.cx.drop_completion(delivery),
                 },
-                Letter::Application(application, news) => self.hear_of(&application, news),
-                Letter::StopNow => {
-                    self.stop_deadline = Some(self.local.clock.monotonic());
-                    self.local.stage = Stage::Stopping;
+                Message::Application(application, news) => self.hear_of(&application, news),
+                Message::StopNow => {
+                    self.stop_deadline = Some(self.cx.clock.monotonic());
+                    self.cx.stage = Stage::Stopping;
                 }
             }
         }
@@ -335,14 +335,14 @@ impl Worker {
     fn has_ended(&mut self) -> Turn {
         match self.stop_deadline {
             Some(deadline)
-                if self.connections.is_empty() || deadline <= self.local.clock.monotonic() =>
+                if self.connections.is_empty() || deadline <= self.cx.clock.monotonic() =>
             {
                 if !self.connections.is_empty() {
                     let count = self.connections.len();
                     log::info!("worker {}: connections cut at the end: {count}", self.number);
                 }
                 for (_, slot) in &mut self.connections {
-                    slot.connection.cut(&mut self.local);
+                    slot.connection.cut(&mut self.cx);
                 }
                 Turn::Last
             }
@@ -353,14 +353,14 @@ impl Worker {
     /// How long nothing will happen unless somebody does something.
     fn timeout(&self) -> Option<Duration> {
         let can_accept = self.accepting.contains(&Accepting::Ready) && !self.is_full();
-        if can_accept || self.turns.has_work() || self.local.gateway.has_unread() {
+        if can_accept || self.turns.has_work() || self.cx.gateway.has_unread() {
             return Some(Duration::ZERO);
         }
         let paused = self.accepting.iter().filter_map(|accepting| match accepting {
             Accepting::Paused(until) => Some(*until),
             _ => None,
         });
-        let flush = self.local.log.as_ref().and_then(|writer| writer.flush_at());
+        let flush = self.cx.log.as_ref().and_then(|writer| writer.flush_at());
         let look = self.applications_look_at;
         let next = [self.timers.next_due(), flush, look, self.stop_deadline]
             .into_iter()
@@ -368,7 +368,7 @@ impl Worker {
             .chain(paused)
             .min()?;
         // epoll counts in milliseconds: one more, or the last of them would be spent spinning.
-        let now = self.local.clock.monotonic();
+        let now = self.cx.clock.monotonic();
         Some(next.saturating_duration_since(now) + Duration::from_millis(1))
     }
 }
@@ -392,7 +392,7 @@ const FIRST_LISTENER: Token = Token(1 << 63);
 const FIRST_PROCESS: Token = Token(1 << 63 | 1 << 32);
 const CHANGES: Token = Token(usize::MAX);
 /// The waker's token.
-pub const LETTERS: Token = Token(usize::MAX - 1);
+pub const MESSAGES: Token = Token(usize::MAX - 1);
 
 /// Enough that a busy worker asks rarely; a batch of them takes well under 10 ms.
 const EVENTS_PER_TURN: usize = 1024;

@@ -28,7 +28,7 @@ pub struct Application {
     /// long.
     pub stream_timeout: Duration,
     /// Content of a request, in bytes; more is answered with 413.
-    pub content_bytes_max: u64,
+    pub body_bytes_max: u64,
     /// A process is replaced after so many requests; 0 is never.
     pub requests_max: u64,
     /// A process is replaced when it has lived so long; zero is never.
@@ -59,7 +59,7 @@ impl Application {
             threads: 4,
             timeout: Duration::from_secs(30),
             stream_timeout: Duration::from_secs(3600),
-            content_bytes_max: 128 * 1024 * 1024,
+            body_bytes_max: 128 * 1024 * 1024,
             requests_max: 0,
             lifetime: Duration::ZERO,
             memory_bytes_max: 0,

@@ -4,10 +4,10 @@
 //! name in the directory where its files shall stand. It must never know how a form is written.
 
 use super::change::{Change, Reader, shown};
-use super::handler::{Answer, Desk, Worked};
+use super::handler::{Answer, Context, Worked};
 use super::redirect;
-use super::store::{HIDDEN, Namesakes, Store, check_content, encoded};
-use super::{Content, ContentPolicy, Dotfiles, OwnedResponse, Response};
+use super::store::{HIDDEN, OnConflict, Store, check_content, encoded};
+use super::{BodyPolicy, Dotfiles, OwnedResponse, RequestBody, Response};
 use crate::files::{
     Attempt, LockWait, Outcome, SpoolPlace, Stored, Upload, WritableRoot, WriteError,
     name_from_client,
@@ -20,9 +20,9 @@ use std::io::{self, Read};
 use std::time::Duration;
 
 /// What becomes of a form that is announced.
-pub fn policy(store: &Store, request: &Request<'_>) -> Result<ContentPolicy, Box<Response>> {
+pub fn policy(store: &Store, request: &Request<'_>) -> Result<BodyPolicy, Box<Response>> {
     let directory = directory(store, request)?;
-    Ok(ContentPolicy::Collect {
+    Ok(BodyPolicy::Collect {
         bytes_max: store.root.rules().file_bytes_max,
         // The name does not matter: it is never put in its place.
         place: SpoolPlace::Root { root: store.root.clone(), path: beneath(&directory, b"form") },
@@ -33,19 +33,19 @@ pub fn policy(store: &Store, request: &Request<'_>) -> Result<ContentPolicy, Box
 pub fn answer(
     store: &Store,
     request: &Request<'_>,
-    desk: &mut Desk<'_>,
+    context: &mut Context<'_>,
 ) -> Result<Answer, Box<Response>> {
     let task = Task {
         root: store.root.clone(),
         directory: directory(store, request)?,
         dotfiles: store.dotfiles,
-        namesakes: store.namesakes,
+        on_conflict: store.on_conflict,
         content_type: request.first(HeaderName::ContentType).unwrap_or_default().to_vec(),
     };
     let path = request.path().strip_suffix(b"/").unwrap_or(request.path());
     let location = encoded(&[path, b"/"].concat());
     let change = Change::of(request);
-    let mut stage = Some(Stage::Reading(desk.take_content()));
+    let mut stage = Some(Stage::Reading(context.take_body()));
     Ok(Answer::Blocking(Box::new(move |cancellation| {
         while let Some(now) = stage.take() {
             match task.go_on(now, cancellation) {
@@ -101,7 +101,7 @@ struct Task {
     root: WritableRoot,
     directory: Vec<u8>,
     dotfiles: Dotfiles,
-    namesakes: Namesakes,
+    on_conflict: OnConflict,
     content_type: Vec<u8>,
 }
 
@@ -118,7 +118,7 @@ struct Sent<U> {
 
 /// How far a form has come, in the order lived.
 enum Stage {
-    Reading(Content),
+    Reading(RequestBody),
     /// The files that are complete, the last one first, and those that are in their place.
     Committing(Vec<Sent<Upload>>, Vec<Sent<Stored>>),
     /// One could not be put in its place: those before it are removed again.
@@ -157,7 +157,7 @@ impl Task {
     /// gathered before it is written.
     fn read(
         &self,
-        mut content: Content,
+        mut content: RequestBody,
         cancellation: &Cancellation,
     ) -> Result<Vec<Sent<Upload>>, Refusal> {
         let mut form = Form::new(&self.content_type, LIMITS)?;
@@ -224,8 +224,8 @@ impl Task {
         let Some(mut sent) = files.pop() else {
             return Next::Stored(done);
         };
-        let preconditions = match self.namesakes {
-            Namesakes::Replace if !sent.is_numbered => Preconditions::none(),
+        let preconditions = match self.on_conflict {
+            OnConflict::Replace if !sent.is_numbered => Preconditions::none(),
             _ => Preconditions::if_none_match(b"*"),
         };
         match sent.file.try_commit(&preconditions) {

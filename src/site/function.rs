@@ -1,19 +1,19 @@
 //! Handlers made of functions: on the worker with [`inline`], on a thread with [`blocking`].
 
-use super::content::{Content, ContentPolicy};
-use super::handler::{Answer, Desk, Handler, Methods};
+use super::handler::{Answer, Context, Handler, Methods};
+use super::request_body::{BodyPolicy, RequestBody};
 use super::{OwnedResponse, Response};
 use crate::files::SpoolPlace;
 use crate::http::{self, Method, Request, Status};
 use std::sync::Arc;
 
 /// A request that a thread works on, with its content.
-pub type OwnedRequest = http::OwnedRequest<Content>;
+pub type OwnedRequest = http::OwnedRequest<RequestBody>;
 
 /// A function that answers at once, on the worker, from the request and its content.
 ///
 /// Everything else that the worker serves waits for it: it must not block. The content is taken in
-/// before it is asked, up to 64 KiB unless [`Inline::content_bytes_max`] says less.
+/// before it is asked, up to 64 KiB unless [`Inline::body_bytes_max`] says less.
 ///
 /// ```
 /// use httpd::{Method, Request, Response, Site, inline};
@@ -27,14 +27,14 @@ pub fn inline<F>(answer: F) -> Inline<F>
 where
     F: Fn(&Request<'_>, &[u8]) -> Response + Send + Sync + 'static,
 {
-    Inline { answer, methods: Methods::READ, content_bytes_max: INLINE_CONTENT_BYTES_MAX }
+    Inline { answer, methods: Methods::READ, body_bytes_max: INLINE_BODY_BYTES_MAX }
 }
 
 /// A handler made by [`inline`].
 pub struct Inline<F> {
     answer: F,
     methods: Methods,
-    content_bytes_max: u64,
+    body_bytes_max: u64,
 }
 
 impl<F> Inline<F> {
@@ -46,8 +46,8 @@ impl<F> Inline<F> {
 
     /// How much content it takes, in bytes; more is answered with 413. At most 64 KiB, which is
     /// kept in memory: what may be larger is for [`blocking`].
-    pub fn content_bytes_max(mut self, bytes: u64) -> Inline<F> {
-        self.content_bytes_max = bytes.min(INLINE_CONTENT_BYTES_MAX);
+    pub fn body_bytes_max(mut self, bytes: u64) -> Inline<F> {
+        self.body_bytes_max = bytes.min(INLINE_BODY_BYTES_MAX);
         self
     }
 }
@@ -60,12 +60,12 @@ where
         self.methods
     }
 
-    fn content_policy(&self, _request: &Request<'_>) -> ContentPolicy {
-        ContentPolicy::Memory { bytes_max: self.content_bytes_max }
+    fn body_policy(&self, _request: &Request<'_>) -> BodyPolicy {
+        BodyPolicy::Memory { bytes_max: self.body_bytes_max }
     }
 
-    fn answer(&self, request: &Request<'_>, desk: &mut Desk<'_>) -> Answer {
-        let content = desk.take_content();
+    fn answer(&self, request: &Request<'_>, context: &mut Context<'_>) -> Answer {
+        let content = context.take_body();
         (self.answer)(request, content.as_bytes().unwrap_or_default()).into()
     }
 }
@@ -96,7 +96,7 @@ where
     Blocking {
         answer: Arc::new(answer),
         methods: Methods::READ,
-        content_bytes_max: CONTENT_BYTES_MAX,
+        body_bytes_max: BODY_BYTES_MAX,
         taken: Taken::Whole,
     }
 }
@@ -105,7 +105,7 @@ where
 pub struct Blocking<F> {
     answer: Arc<F>,
     methods: Methods,
-    content_bytes_max: u64,
+    body_bytes_max: u64,
     taken: Taken,
 }
 
@@ -126,8 +126,8 @@ impl<F> Blocking<F> {
     }
 
     /// How much content it takes, in bytes; more is answered with 413. Default: 1 MiB.
-    pub fn content_bytes_max(mut self, bytes: u64) -> Blocking<F> {
-        self.content_bytes_max = bytes;
+    pub fn body_bytes_max(mut self, bytes: u64) -> Blocking<F> {
+        self.body_bytes_max = bytes;
         self
     }
 
@@ -147,16 +147,16 @@ where
         self.methods
     }
 
-    fn content_policy(&self, _request: &Request<'_>) -> ContentPolicy {
-        let bytes_max = self.content_bytes_max;
+    fn body_policy(&self, _request: &Request<'_>) -> BodyPolicy {
+        let bytes_max = self.body_bytes_max;
         match self.taken {
-            Taken::Whole => ContentPolicy::Collect { bytes_max, place: SpoolPlace::Temporary },
-            Taken::Streamed => ContentPolicy::Stream { bytes_max },
+            Taken::Whole => BodyPolicy::Collect { bytes_max, place: SpoolPlace::Temporary },
+            Taken::Streamed => BodyPolicy::Stream { bytes_max },
         }
     }
 
-    fn answer(&self, request: &Request<'_>, desk: &mut Desk<'_>) -> Answer {
-        let request = OwnedRequest::new(request, desk.take_content());
+    fn answer(&self, request: &Request<'_>, context: &mut Context<'_>) -> Answer {
+        let request = OwnedRequest::new(request, context.take_body());
         let answer = Arc::clone(&self.answer);
         Answer::blocking(move |cancellation| answer(request.cancelled_by(cancellation.clone())))
     }
@@ -168,7 +168,7 @@ pub fn busy() -> Response {
 }
 
 /// As nginx's `client_max_body_size` has it.
-const CONTENT_BYTES_MAX: u64 = 1024 * 1024;
+const BODY_BYTES_MAX: u64 = 1024 * 1024;
 
 /// What a worker may well hold for each connection.
-const INLINE_CONTENT_BYTES_MAX: u64 = 64 * 1024;
+const INLINE_BODY_BYTES_MAX: u64 = 64 * 1024;

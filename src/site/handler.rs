@@ -1,9 +1,9 @@
 //! What answers at a location.
 
 use super::application::Application;
-use super::content::{Content, ContentPolicy};
+use super::request_body::{BodyPolicy, RequestBody};
 use super::{OwnedResponse, Response};
-use crate::files::{Disk, Found, Now, OpenError, OpenFiles, Root, Warmup};
+use crate::files::{Disk, Found, Now, OpenError, OpenFiles, Prefetch, Root};
 use crate::http::{Cancellation, Method, Request, Status};
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,8 +29,8 @@ pub trait Handler: Send + Sync + 'static {
 
     /// Asked when the head of a request is here that announces content, before any of it is read.
     /// The same methods as for [`Handler::answer`] get here.
-    fn content_policy(&self, _request: &Request<'_>) -> ContentPolicy {
-        ContentPolicy::Discard
+    fn body_policy(&self, _request: &Request<'_>) -> BodyPolicy {
+        BodyPolicy::Discard
     }
 
     /// The application that it forwards requests to: the server starts and supervises it.
@@ -40,7 +40,7 @@ pub trait Handler: Send + Sync + 'static {
 
     /// The answer. Runs on the worker and must not block: everything else that the worker serves
     /// would wait: [`Answer::Blocking`] is for that. A panic is answered with 500, and logged.
-    fn answer(&self, request: &Request<'_>, desk: &mut Desk<'_>) -> Answer;
+    fn answer(&self, request: &Request<'_>, context: &mut Context<'_>) -> Answer;
 }
 
 /// What a handler makes of a request.
@@ -49,7 +49,7 @@ pub enum Answer {
     /// This.
     Ready(Response),
     /// The disk has to be read first, by a thread that may wait for it; then ask again.
-    Cold(Warmup),
+    Cold(Prefetch),
     /// A thread of the pool finds it.
     Blocking(Job),
     /// A program in another process finds it.
@@ -61,7 +61,7 @@ pub struct Forward {
     pub application: Arc<Application>,
     /// As the application's language has it.
     pub environ: Vec<u8>,
-    pub content: Content,
+    pub content: RequestBody,
 }
 
 /// Work that ends in an answer and may take its time. Where all threads are busy and their queue is
@@ -100,13 +100,13 @@ impl<F> Handler for F
 where
     F: Fn(&Request<'_>) -> Response + Send + Sync + 'static,
 {
-    fn answer(&self, request: &Request<'_>, _desk: &mut Desk<'_>) -> Answer {
+    fn answer(&self, request: &Request<'_>, _desk: &mut Context<'_>) -> Answer {
         self(request).into()
     }
 }
 
 /// What a worker lends to a handler while it answers.
-pub struct Desk<'a> {
+pub struct Context<'a> {
     /// The worker's open files.
     pub(crate) files: &'a mut OpenFiles,
     pub(crate) freshness: &'a mut Freshness,
@@ -116,7 +116,7 @@ pub struct Desk<'a> {
     pub(crate) scratch: &'a mut Vec<u8>,
     pub(crate) ranges_max: usize,
     /// What came with the request.
-    pub(crate) content: &'a mut Content,
+    pub(crate) content: &'a mut RequestBody,
 }
 
 /// What is known of when the requests in the inbox were sent, as against the worker's last look at
@@ -142,10 +142,10 @@ impl Freshness {
     }
 }
 
-impl Desk<'_> {
-    /// The content that came with the request, as [`Handler::content_policy`] asked for it. It is
+impl Context<'_> {
+    /// The content that came with the request, as [`Handler::body_policy`] asked for it. It is
     /// here once: what is taken is gone.
-    pub fn take_content(&mut self) -> Content {
+    pub fn take_body(&mut self) -> RequestBody {
         std::mem::take(self.content)
     }
 

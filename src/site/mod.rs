@@ -5,7 +5,6 @@
 
 pub mod application;
 mod change;
-pub mod content;
 pub mod error_page;
 pub mod form_upload;
 pub mod function;
@@ -14,6 +13,7 @@ pub mod multipart;
 pub mod owned_response;
 pub mod pipe;
 pub mod redirect;
+pub mod request_body;
 pub mod response;
 pub mod route;
 pub mod static_files;
@@ -21,15 +21,15 @@ pub mod store;
 pub mod wsgi;
 
 pub use application::{Application, Reload};
-pub use content::{Content, ContentPolicy};
 pub use error_page::ErrorBodies;
 pub use function::{OwnedRequest, blocking, inline};
-pub use handler::{Answer, Desk, Forward, Freshness, Handler, Job, Methods, Worked};
-pub use owned_response::{OwnedContent, OwnedResponse};
+pub use handler::{Answer, Context, Forward, Freshness, Handler, Job, Methods, Worked};
+pub use owned_response::{OwnedBody, OwnedResponse};
+pub use request_body::{BodyPolicy, RequestBody};
 pub use response::{Body, Response};
 pub use route::Location;
 pub use static_files::{Dotfiles, Mapping, StaticFiles};
-pub use store::{Namesakes, Store};
+pub use store::{OnConflict, Store};
 pub use wsgi::Wsgi;
 
 use crate::files::WriteError;
@@ -96,26 +96,26 @@ impl Site {
 
     /// What becomes of the content that a request announces: the question goes the way that the
     /// request will go.
-    pub fn content_policy(&self, request: &mut Request<'_>) -> ContentPolicy {
+    pub fn body_policy(&self, request: &mut Request<'_>) -> BodyPolicy {
         let Some(location) = self.locations.find(request.path()) else {
-            return ContentPolicy::Discard;
+            return BodyPolicy::Discard;
         };
         match location.handler(request.method()) {
             Some(handler) => {
                 request.matched = location.prefix_bytes;
-                match handler.content_policy(request) {
-                    ContentPolicy::Refuse(response) => {
-                        ContentPolicy::Refuse(Box::new(self.dress(*response)))
+                match handler.body_policy(request) {
+                    BodyPolicy::Refuse(response) => {
+                        BodyPolicy::Refuse(Box::new(self.dress(*response)))
                     }
                     policy => policy,
                 }
             }
-            None => ContentPolicy::Discard,
+            None => BodyPolicy::Discard,
         }
     }
 
     /// The answer to a request: server-wide OPTIONS, location, method, handler, in that order.
-    pub fn answer(&self, request: &mut Request<'_>, desk: &mut Desk<'_>) -> Answer {
+    pub fn answer(&self, request: &mut Request<'_>, context: &mut Context<'_>) -> Answer {
         if request.path() == b"*" {
             return options(Methods::READ).into();
         }
@@ -127,7 +127,7 @@ impl Site {
             Some(location) => match location.handler(method) {
                 Some(handler) => {
                     request.matched = location.prefix_bytes;
-                    match handler.answer(request, desk) {
+                    match handler.answer(request, context) {
                         Answer::Ready(response) => response,
                         unready => return unready,
                     }
@@ -153,21 +153,19 @@ impl Site {
         &self,
         owned: &mut Option<OwnedResponse>,
         request: &Request<'_>,
-        desk: &mut Desk<'_>,
+        context: &mut Context<'_>,
     ) -> Answer {
-        if let Some(OwnedResponse { content: OwnedContent::File(file), status, headers, .. }) =
-            owned
-        {
-            return match static_files::send(request, file, headers, *status, desk) {
+        if let Some(OwnedResponse { content: OwnedBody::File(file), status, headers, .. }) = owned {
+            return match static_files::send(request, file, headers, *status, context) {
                 Answer::Ready(response) => self.dress(response).into(),
                 cold => cold,
             };
         }
         let response = match owned.take() {
             Some(OwnedResponse { content, status, reason, headers }) => match content {
-                OwnedContent::Open(open, offset, length) => {
+                OwnedBody::Open(open, offset, length) => {
                     let part = (open, offset, length);
-                    let sent = static_files::send_open(request, part, &headers, status, desk);
+                    let sent = static_files::send_open(request, part, &headers, status, context);
                     // It may have become another status.
                     let reason = reason.filter(|_| sent.status == status);
                     Response { reason, ..sent }

@@ -1,6 +1,6 @@
 //! An answer that a thread hands back to the worker: it owns everything, so it can cross.
 
-use super::pipe::{ContentWriter, Outlet};
+use super::pipe::{BodyWriter, Outlet};
 use super::{Body, Response};
 use crate::files::Root;
 use crate::http::{Headers, Status};
@@ -20,11 +20,11 @@ pub struct OwnedResponse {
     /// As [`Response::reason`].
     pub reason: Option<Box<[u8]>>,
     pub headers: Headers,
-    pub content: OwnedContent,
+    pub content: OwnedBody,
 }
 
 /// The content of a response from a thread.
-pub enum OwnedContent {
+pub enum OwnedBody {
     Empty,
     Bytes(Vec<u8>),
     /// A file beneath a root: the server adds validators and type, answers preconditions and
@@ -54,17 +54,12 @@ pub struct Production {
 
 /// Writes content. An error, as a panic, breaks the response off, so that the client can tell that
 /// something is missing.
-pub type Produce = dyn FnOnce(&mut ContentWriter) -> io::Result<()> + Send;
+pub type Produce = dyn FnOnce(&mut BodyWriter) -> io::Result<()> + Send;
 
 impl OwnedResponse {
     /// A response without headers and content.
     pub fn new(status: Status) -> OwnedResponse {
-        OwnedResponse {
-            status,
-            reason: None,
-            headers: Headers::new(),
-            content: OwnedContent::Empty,
-        }
+        OwnedResponse { status, reason: None, headers: Headers::new(), content: OwnedBody::Empty }
     }
 
     /// `200 OK` with plain text in UTF-8.
@@ -79,7 +74,7 @@ impl OwnedResponse {
 
     /// `200 OK` with content of this type.
     pub fn bytes(content_type: &str, content: Vec<u8>) -> OwnedResponse {
-        OwnedResponse::with(content_type, OwnedContent::Bytes(content))
+        OwnedResponse::with(content_type, OwnedBody::Bytes(content))
     }
 
     /// The file at a path beneath a root, with ranges, preconditions and sendfile by the server; its
@@ -96,7 +91,7 @@ impl OwnedResponse {
     pub fn file(root: &Root, path: impl AsRef<[u8]>) -> OwnedResponse {
         let mut response = OwnedResponse::new(Status::OK);
         let file = SentFile { root: root.clone(), path: path.as_ref().to_vec() };
-        response.content = OwnedContent::File(file);
+        response.content = OwnedBody::File(file);
         response
     }
 
@@ -118,13 +113,13 @@ impl OwnedResponse {
     /// ```
     pub fn stream(
         content_type: &str,
-        produce: impl FnOnce(&mut ContentWriter) -> io::Result<()> + Send + 'static,
+        produce: impl FnOnce(&mut BodyWriter) -> io::Result<()> + Send + 'static,
     ) -> OwnedResponse {
         let production = Production { length: None, produce: Box::new(produce) };
-        OwnedResponse::with(content_type, OwnedContent::Produced(production))
+        OwnedResponse::with(content_type, OwnedBody::Produced(production))
     }
 
-    fn with(content_type: &str, content: OwnedContent) -> OwnedResponse {
+    fn with(content_type: &str, content: OwnedBody) -> OwnedResponse {
         let mut response = OwnedResponse::new(Status::OK);
         response.headers.add("Content-Type", content_type);
         response.content = content;
@@ -146,7 +141,7 @@ impl OwnedResponse {
     /// The same with content that is announced to be so many bytes. Only a stream does not know it;
     /// one that then makes more or less is broken off.
     pub fn length(mut self, bytes: u64) -> OwnedResponse {
-        if let OwnedContent::Produced(production) = &mut self.content {
+        if let OwnedBody::Produced(production) = &mut self.content {
             production.length = Some(bytes);
         }
         self
@@ -157,12 +152,12 @@ impl From<OwnedResponse> for Response {
     /// What needs no more work of the site. A file that was not looked up has no content here.
     fn from(owned: OwnedResponse) -> Response {
         let body = match owned.content {
-            OwnedContent::Empty
-            | OwnedContent::File(_)
-            | OwnedContent::Open(..)
-            | OwnedContent::Produced(_) => Body::Empty,
-            OwnedContent::Bytes(bytes) => Body::Bytes(bytes),
-            OwnedContent::Piped(outlet, length) => Body::Piped(outlet, length),
+            OwnedBody::Empty
+            | OwnedBody::File(_)
+            | OwnedBody::Open(..)
+            | OwnedBody::Produced(_) => Body::Empty,
+            OwnedBody::Bytes(bytes) => Body::Bytes(bytes),
+            OwnedBody::Piped(outlet, length) => Body::Piped(outlet, length),
         };
         Response { status: owned.status, reason: owned.reason, headers: owned.headers, body }
     }

@@ -12,22 +12,22 @@ mod outbound;
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-pub use inbound::{ContentReader, Inlet};
-pub use outbound::{ContentWriter, Feeder, Outlet, Piece, Reader};
+pub use inbound::{BodyReader, Inlet};
+pub use outbound::{BodyWriter, Feeder, Outlet, Piece, Reader};
 
 /// Wakes the worker whose end it is.
 pub type Wake = Box<dyn Fn() + Send + Sync>;
 
 /// A pipe that the worker writes and a thread reads.
-pub fn to_thread(wake: Wake) -> (Inlet, ContentReader) {
+pub fn to_thread(wake: Wake) -> (Inlet, BodyReader) {
     let shared = Shared::new(wake);
-    (Inlet::new(Arc::clone(&shared)), ContentReader::new(shared))
+    (Inlet::new(Arc::clone(&shared)), BodyReader::new(shared))
 }
 
 /// A pipe that a thread writes and the worker reads.
-pub fn to_worker(wake: Wake) -> (ContentWriter, Outlet) {
+pub fn to_worker(wake: Wake) -> (BodyWriter, Outlet) {
     let shared = Shared::new(wake);
-    (ContentWriter::new(Arc::clone(&shared)), Outlet::new(shared, None))
+    (BodyWriter::new(Arc::clone(&shared)), Outlet::new(shared, None))
 }
 
 /// A pipe of which the worker has both ends. `taken` is told what has become of what was put in, so

@@ -2,7 +2,7 @@
 //!
 //! It must never know mio, connections, timers or threads.
 
-use super::handler::{Answer, Desk, Handler};
+use super::handler::{Answer, Context, Handler};
 use super::multipart::{Multipart, write_content_range};
 use super::owned_response::SentFile;
 use super::{Body, Response, redirect};
@@ -110,27 +110,27 @@ impl StaticFiles {
     fn find_index(
         &self,
         directory: &[u8],
-        desk: &mut Desk<'_>,
+        context: &mut Context<'_>,
     ) -> Result<Rc<CachedFile>, OpenError> {
         for name in &self.index {
-            match desk.find(&self.root, &[directory, name]) {
+            match context.find(&self.root, &[directory, name]) {
                 Ok(Found::File(file)) => return Ok(file),
                 Ok(Found::Directory) | Err(OpenError::NotFound) => {}
                 Err(error) => return Err(error),
             }
         }
         if !self.has_warned.load(Ordering::Relaxed) {
-            self.warn_of_missing_index(directory, desk);
+            self.warn_of_missing_index(directory, context);
         }
         Err(OpenError::NotFound)
     }
 
     /// The 404 of a directory that is there puzzles whoever expects a listing.
     #[cold]
-    fn warn_of_missing_index(&self, directory: &[u8], desk: &mut Desk<'_>) {
+    fn warn_of_missing_index(&self, directory: &[u8], context: &mut Context<'_>) {
         let directory = directory.strip_suffix(b"/").unwrap_or(directory);
         let is_there = directory.is_empty()
-            || matches!(desk.find(&self.root, &[directory]), Ok(Found::Directory));
+            || matches!(context.find(&self.root, &[directory]), Ok(Found::Directory));
         if is_there && !self.has_warned.swap(true, Ordering::Relaxed) {
             let index: Vec<_> = self.index.iter().map(|it| String::from_utf8_lossy(it)).collect();
             log::warn!(
@@ -143,7 +143,7 @@ impl StaticFiles {
 }
 
 impl Handler for StaticFiles {
-    fn answer(&self, request: &Request<'_>, desk: &mut Desk<'_>) -> Answer {
+    fn answer(&self, request: &Request<'_>, context: &mut Context<'_>) -> Answer {
         let path = self.mapping.path_of(request);
         if self.dotfiles.hides(path) {
             log::debug!("{} is not served: it is a dotfile, or below one", path.escape_ascii());
@@ -151,12 +151,12 @@ impl Handler for StaticFiles {
         }
         let relative = path.strip_prefix(b"/").unwrap_or(path);
         let found = if path.ends_with(b"/") {
-            self.find_index(relative, desk).map(Found::File)
+            self.find_index(relative, context).map(Found::File)
         } else {
-            desk.find(&self.root, &[relative])
+            context.find(&self.root, &[relative])
         };
         match found {
-            Ok(Found::File(file)) => respond(request, file, desk).into(),
+            Ok(Found::File(file)) => respond(request, file, context).into(),
             Ok(Found::Directory) => redirect::add_slash(request).into(),
             Err(error) => refuse(error, path),
         }
@@ -171,7 +171,7 @@ fn refuse(error: OpenError, path: &[u8]) -> Answer {
         OpenError::Exhausted => {
             Response::new(Status::SERVICE_UNAVAILABLE).header("Retry-After", "1")
         }
-        OpenError::Cold(warmup) => return Answer::Cold(warmup),
+        OpenError::Cold(prefetch) => return Answer::Cold(prefetch),
         OpenError::Failed(error) => {
             log::error!("opening {}: {error}", path.escape_ascii());
             Response::new(Status::INTERNAL_SERVER_ERROR)
@@ -187,15 +187,15 @@ pub(super) fn send(
     file: &SentFile,
     headers: &Headers,
     status: Status,
-    desk: &mut Desk<'_>,
+    context: &mut Context<'_>,
 ) -> Answer {
-    let found = match desk.find(&file.root, &[&file.path]) {
+    let found = match context.find(&file.root, &[&file.path]) {
         Ok(Found::File(found)) => found,
         Ok(Found::Directory) => return Response::new(Status::NOT_FOUND).into(),
         Err(error) => return refuse(error, &file.path),
     };
     let response =
-        if reads(request, status) { respond(request, found, desk) } else { whole(found) };
+        if reads(request, status) { respond(request, found, context) } else { whole(found) };
     add(response, status, headers).into()
 }
 
@@ -206,11 +206,11 @@ pub(super) fn send_open(
     (open, offset, length): (OwnedFd, u64, Option<u64>),
     headers: &Headers,
     status: Status,
-    desk: &mut Desk<'_>,
+    context: &mut Context<'_>,
 ) -> Response {
     let content_type = headers.value("Content-Type").unwrap_or(b"application/octet-stream");
     let content_type = String::from_utf8_lossy(content_type).into_owned();
-    let file = match CachedFile::of_open(open, &content_type, desk.now.wall) {
+    let file = match CachedFile::of_open(open, &content_type, context.now.wall) {
         Ok(Some(file)) => Rc::new(file),
         Ok(None) => {
             log::error!("a handler hands over what is no file");
@@ -226,7 +226,7 @@ pub(super) fn send_open(
     let is_whole = part == (0..file.length());
     let has_validators = ["ETag", "Last-Modified"].iter().any(|it| headers.value(it).is_some());
     let response = if is_whole && !has_validators && reads(request, status) {
-        respond(request, file, desk)
+        respond(request, file, context)
     } else {
         Response { status, reason: None, headers: Headers::new(), body: Body::Cached(file, part) }
     };
@@ -256,7 +256,7 @@ fn add(mut response: Response, status: Status, headers: &Headers) -> Response {
 }
 
 /// A file that is there: 200, 206, 304, 412 or 416.
-fn respond(request: &Request<'_>, file: Rc<CachedFile>, desk: &mut Desk<'_>) -> Response {
+fn respond(request: &Request<'_>, file: Rc<CachedFile>, context: &mut Context<'_>) -> Response {
     match conditional::evaluate(request, file.version().validators()) {
         Outcome::Failed => Response::new(Status::PRECONDITION_FAILED),
         // RFC 9110 §15.4.5: the validators, and none of the representation's other metadata.
@@ -269,9 +269,9 @@ fn respond(request: &Request<'_>, file: Rc<CachedFile>, desk: &mut Desk<'_>) -> 
         Outcome::Proceed(RangeHeader::Ignore) => whole(file),
         Outcome::Proceed(RangeHeader::Honour) => {
             let wanted = request.joined(HeaderName::Range).unwrap_or_default();
-            match range::parse(&wanted, file.length(), desk.ranges_max) {
+            match range::parse(&wanted, file.length(), context.ranges_max) {
                 Ranges::Whole => whole(file),
-                Ranges::One(part) => partial(file, part, desk.scratch),
+                Ranges::One(part) => partial(file, part, context.scratch),
                 Ranges::Many(parts) => several(file, parts),
                 Ranges::Unsatisfiable => Response::new(Status::RANGE_NOT_SATISFIABLE)
                     .header("Content-Range", format!("bytes */{}", file.length())),

@@ -5,9 +5,9 @@
 
 use super::change::Change;
 use super::form_upload;
-use super::handler::{Answer, Desk, Handler, Methods, Worked};
+use super::handler::{Answer, Context, Handler, Methods, Worked};
 use super::static_files::{Dotfiles, Mapping};
-use super::{Content, ContentPolicy, OwnedResponse, Response};
+use super::{BodyPolicy, OwnedResponse, RequestBody, Response};
 use crate::files::{
     Attempt, Obstacle, Outcome, SpoolPlace, Stored, Upload, WritableRoot, WriteError,
 };
@@ -48,13 +48,13 @@ pub struct Store {
     methods: Methods,
     mapping: Mapping,
     pub(super) dotfiles: Dotfiles,
-    pub(super) namesakes: Namesakes,
+    pub(super) on_conflict: OnConflict,
 }
 
 /// What becomes of a file that has the name of one that comes with a form. (PUT says it for itself,
 /// with `If-Match` or `If-None-Match: *`.)
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Namesakes {
+pub enum OnConflict {
     /// It stays, and the form is refused with 409: nothing in a form says that its sender knows of it.
     #[default]
     Keep,
@@ -70,7 +70,7 @@ impl Store {
             methods: Methods::of(&[Method::Put, Method::Delete]),
             mapping: Mapping::default(),
             dotfiles: Dotfiles::default(),
-            namesakes: Namesakes::default(),
+            on_conflict: OnConflict::default(),
         }
     }
 
@@ -94,9 +94,9 @@ impl Store {
         self
     }
 
-    /// What becomes of files that have the name of one in a form. Default: [`Namesakes::Keep`].
-    pub fn namesakes(mut self, namesakes: Namesakes) -> Store {
-        self.namesakes = namesakes;
+    /// What becomes of files that have the name of one in a form. Default: [`OnConflict::Keep`].
+    pub fn on_conflict(mut self, on_conflict: OnConflict) -> Store {
+        self.on_conflict = on_conflict;
         self
     }
 
@@ -144,7 +144,7 @@ impl Store {
         }
     }
 
-    fn policy_of_put(&self, request: &Request<'_>) -> Result<ContentPolicy, Box<Response>> {
+    fn policy_of_put(&self, request: &Request<'_>) -> Result<BodyPolicy, Box<Response>> {
         let path = self.path_to_put(request)?;
         // A refusal before the content costs the connection: it has to be worth it.
         let length = announced_length(request);
@@ -152,23 +152,27 @@ impl Store {
         if asks_first || length.is_none_or(|length| length > WORTH_REFUSING_BYTES) {
             let preconditions = Preconditions::of(request);
             self.root
-                .foresee(path, length, &preconditions)
+                .precheck(path, length, &preconditions)
                 .map_err(|error| Change::of(request).failed(error).into())
                 .map_err(Box::<Response>::new)?;
         }
-        Ok(ContentPolicy::Collect {
+        Ok(BodyPolicy::Collect {
             bytes_max: self.root.rules().file_bytes_max,
             place: SpoolPlace::Root { root: self.root.clone(), path: path.to_vec() },
         })
     }
 
-    fn put(&self, request: &Request<'_>, desk: &mut Desk<'_>) -> Result<Answer, Box<Response>> {
+    fn put(
+        &self,
+        request: &Request<'_>,
+        context: &mut Context<'_>,
+    ) -> Result<Answer, Box<Response>> {
         let path = self.path_to_put(request)?.to_vec();
         let location = encoded(request.path());
         let root = self.root.clone();
         let preconditions = Preconditions::of(request);
         let change = Change::of(request);
-        let mut content = Some(desk.take_content());
+        let mut content = Some(context.take_body());
         let mut upload = None;
         Ok(Answer::Blocking(Box::new(move |cancellation| {
             if cancellation.is_cancelled() {
@@ -222,19 +226,19 @@ impl Handler for Store {
         self.methods
     }
 
-    fn content_policy(&self, request: &Request<'_>) -> ContentPolicy {
+    fn body_policy(&self, request: &Request<'_>) -> BodyPolicy {
         let policy = match request.method() {
             Method::Put => self.policy_of_put(request),
             Method::Post => form_upload::policy(self, request),
-            _ => Ok(ContentPolicy::Discard),
+            _ => Ok(BodyPolicy::Discard),
         };
-        policy.unwrap_or_else(ContentPolicy::Refuse)
+        policy.unwrap_or_else(BodyPolicy::Refuse)
     }
 
-    fn answer(&self, request: &Request<'_>, desk: &mut Desk<'_>) -> Answer {
+    fn answer(&self, request: &Request<'_>, context: &mut Context<'_>) -> Answer {
         let answer = match request.method() {
-            Method::Put => self.put(request, desk),
-            Method::Post => form_upload::answer(self, request, desk),
+            Method::Put => self.put(request, context),
+            Method::Post => form_upload::answer(self, request, context),
             _ => self.delete(request),
         };
         answer.unwrap_or_else(|response| Answer::Ready(*response))
@@ -268,9 +272,9 @@ fn announced_length(request: &Request<'_>) -> Option<u64> {
 }
 
 /// A file that holds this content, and waits to be put in its place.
-fn begun(root: &WritableRoot, path: &[u8], content: Content) -> Result<Upload, WriteError> {
+fn begun(root: &WritableRoot, path: &[u8], content: RequestBody) -> Result<Upload, WriteError> {
     let content = match content {
-        Content::Spooled(spool) => {
+        RequestBody::Spooled(spool) => {
             return Ok(spool.into_upload().expect("its policy has it spooled in the root"));
         }
         content => content,

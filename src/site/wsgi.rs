@@ -4,8 +4,8 @@
 
 use super::Response;
 use super::application::Application;
-use super::content::ContentPolicy;
-use super::handler::{Answer, Desk, Forward, Handler, Methods};
+use super::handler::{Answer, Context, Forward, Handler, Methods};
+use super::request_body::BodyPolicy;
 use crate::files::SpoolPlace;
 use crate::http::{Request, Status};
 use crate::wsgi::ENVIRON_BYTES_MAX;
@@ -89,17 +89,17 @@ impl Handler for Wsgi {
         Methods::ALL
     }
 
-    fn content_policy(&self, _request: &Request<'_>) -> ContentPolicy {
-        let bytes_max = self.application.content_bytes_max;
-        ContentPolicy::Collect { bytes_max, place: SpoolPlace::Named }
+    fn body_policy(&self, _request: &Request<'_>) -> BodyPolicy {
+        let bytes_max = self.application.body_bytes_max;
+        BodyPolicy::Collect { bytes_max, place: SpoolPlace::Named }
     }
 
     fn application(&self) -> Option<&Arc<Application>> {
         Some(&self.application)
     }
 
-    fn answer(&self, request: &Request<'_>, desk: &mut Desk<'_>) -> Answer {
-        let content = desk.take_content();
+    fn answer(&self, request: &Request<'_>, context: &mut Context<'_>) -> Answer {
+        let content = context.take_body();
         let mut environ = Vec::with_capacity(ENVIRON_BYTES_USUAL);
         let content_bytes = content.length().unwrap_or(0);
         environ::write(&mut environ, request, request.matched, content_bytes);

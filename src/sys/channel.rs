@@ -21,7 +21,7 @@ pub struct Channel {
 
 /// What was sent with one call arrives as one.
 #[derive(Debug)]
-pub struct Message {
+pub struct ChannelMessage {
     /// Never empty, for that is how an end looks.
     pub bytes: Vec<u8>,
     /// Closed on exec.
@@ -38,7 +38,7 @@ pub struct Arrived {
 /// What there is to receive.
 #[derive(Debug)]
 pub enum Received {
-    Message(Message),
+    Message(ChannelMessage),
     Nothing,
     /// The other end is closed: its process has let go of it, or has ended, however it did.
     End,
@@ -126,7 +126,7 @@ impl Channel {
             Some(Arrived { length: 0, .. }) => Received::End,
             Some(Arrived { length, descriptors }) => {
                 bytes.truncate(length);
-                Received::Message(Message { bytes, descriptors })
+                Received::Message(ChannelMessage { bytes, descriptors })
             }
         })
     }
@@ -221,7 +221,7 @@ mod tests {
         (here, Channel::from_end(there))
     }
 
-    fn message(channel: &Channel) -> Message {
+    fn message(channel: &Channel) -> ChannelMessage {
         match channel.receive() {
             Ok(Received::Message(message)) => message,
             other => panic!("{other:?}"),

@@ -36,8 +36,8 @@ pub const WINDOW_BYTES: usize = 256 * 1024;
 pub const REQUEST_BYTES_MAX: usize = MESSAGE_BYTES_MAX - 64;
 
 /// The most content that is part of a message; more is told by the name of a file.
-pub const CONTENT_BYTES_MAX: usize = 56 * 1024;
+pub const BODY_BYTES_MAX: usize = 56 * 1024;
 
 /// The longest environ, which leaves room for that. As characters above U+007F take two bytes, this is
 /// twice the largest head, and what goes with it.
-pub const ENVIRON_BYTES_MAX: usize = REQUEST_BYTES_MAX - CONTENT_BYTES_MAX - 64;
+pub const ENVIRON_BYTES_MAX: usize = REQUEST_BYTES_MAX - BODY_BYTES_MAX - 64;

@@ -5,7 +5,7 @@ use httpd::files::{Durability, WritableRoot, WriteRules};
 use httpd::http::date;
 use httpd::site::{Answer, Methods};
 use httpd::{
-    Desk, Handler, Method, Request, Response, Root, Running, Server, Site, StaticFiles, Store,
+    Context, Handler, Method, Request, Response, Root, Running, Server, Site, StaticFiles, Store,
 };
 use httpd::{Limits, Status, Workers};
 use std::fs::{self, File};
@@ -112,7 +112,7 @@ impl Handler for Echo {
         Methods::of(&[Method::Get, Method::Post, Method::Put, Method::Delete])
     }
 
-    fn answer(&self, request: &Request<'_>, _desk: &mut Desk<'_>) -> Answer {
+    fn answer(&self, request: &Request<'_>, _desk: &mut Context<'_>) -> Answer {
         let mut said = format!(
             "{} {} host={} query={}\n",
             request.method(),

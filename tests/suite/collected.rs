@@ -2,7 +2,9 @@
 
 use crate::support::client::End;
 use crate::support::{Fixture, TestServer, digits, until};
-use httpd::{Content, Method, OwnedRequest, OwnedResponse, Request, Response, blocking, inline};
+use httpd::{
+    Method, OwnedRequest, OwnedResponse, Request, RequestBody, Response, blocking, inline,
+};
 use std::io::Read;
 use std::time::Duration;
 
@@ -11,10 +13,10 @@ const KIB: usize = 1024;
 /// Says how the content came and gives it back.
 fn mirror(mut request: OwnedRequest) -> OwnedResponse {
     let how = match &request.content {
-        Content::Empty => "empty",
-        Content::Bytes(_) => "memory",
-        Content::Spooled(_) => "disk",
-        Content::Stream(_) => "stream",
+        RequestBody::Empty => "empty",
+        RequestBody::Bytes(_) => "memory",
+        RequestBody::Spooled(_) => "disk",
+        RequestBody::Stream(_) => "stream",
     };
     let mut content = Vec::new();
     match request.content.read_to_end(&mut content) {
@@ -26,16 +28,16 @@ fn mirror(mut request: OwnedRequest) -> OwnedResponse {
 fn serve() -> TestServer {
     let both = &[Method::Post, Method::Put];
     Fixture::new()
-        .limits(|limits| limits.content_memory_bytes_max = 16 * KIB)
-        .handler("/mirror", blocking(mirror).methods(both).content_bytes_max(4 * 1024 * KIB as u64))
-        .handler("/small", blocking(mirror).methods(both).content_bytes_max(10))
+        .limits(|limits| limits.body_memory_bytes_max = 16 * KIB)
+        .handler("/mirror", blocking(mirror).methods(both).body_bytes_max(4 * 1024 * KIB as u64))
+        .handler("/small", blocking(mirror).methods(both).body_bytes_max(10))
         .handler(
             "/inline",
             inline(|_: &Request<'_>, content: &[u8]| {
                 Response::bytes("application/octet-stream", content.to_vec())
             })
             .methods(both)
-            .content_bytes_max(20_000),
+            .body_bytes_max(20_000),
         )
         .serve()
 }
@@ -110,7 +112,7 @@ fn requests_pipelined_behind_content_are_found() {
 #[test]
 fn content_cut_at_every_place_comes_whole() {
     let server = Fixture::new()
-        .limits(|limits| limits.content_memory_bytes_max = 4)
+        .limits(|limits| limits.body_memory_bytes_max = 4)
         .handler("/mirror", blocking(mirror).methods(&[Method::Post]))
         .serve();
     let wire = [
@@ -228,7 +230,7 @@ fn spooled_content_leaves_nothing_behind() {
     let spool = fixture.place().join("spool");
     std::fs::create_dir(&spool).expect("the place is ours");
     let (server, _place) = fixture
-        .limits(|limits| limits.content_memory_bytes_max = KIB)
+        .limits(|limits| limits.body_memory_bytes_max = KIB)
         .handler("/mirror", blocking(mirror).methods(&[Method::Post]))
         .server();
     let running = server.spool_directory(&spool).start().expect("a free port");
@@ -257,7 +259,7 @@ fn spooled_content_leaves_nothing_behind() {
 #[test]
 fn a_disk_that_takes_nothing_is_answered_with_500_and_the_server_goes_on() {
     let (server, _place) = Fixture::new()
-        .limits(|limits| limits.content_memory_bytes_max = KIB)
+        .limits(|limits| limits.body_memory_bytes_max = KIB)
         .handler("/mirror", blocking(mirror).methods(&[Method::Post]))
         .server();
     let running = server.spool_directory("/no/such/directory").start().expect("a free port");

@@ -3,23 +3,23 @@
 use crate::support::client::End;
 use crate::support::{Fixture, Reply, TestServer, noise};
 use httpd::files::{Durability, MissingDirectories, WritableRoot, WriteRules};
-use httpd::{Method, Namesakes, Root, Store};
+use httpd::{Method, OnConflict, Root, Store};
 use std::fs;
 use std::process::Command;
 
 const KIB: usize = 1024;
 
-fn serve_by(namesakes: Namesakes, change: impl FnOnce(&mut WriteRules)) -> TestServer {
+fn serve_by(on_conflict: OnConflict, change: impl FnOnce(&mut WriteRules)) -> TestServer {
     let fixture = Fixture::new().file("drop/old.txt", "old").file("drop/index.html", "the form");
     let mut rules = WriteRules { durability: Durability::Never, ..WriteRules::default() };
     change(&mut rules);
     let root = Root::open(fixture.root()).expect("the root is there");
-    let store = Store::new(WritableRoot::new(root, rules)).namesakes(namesakes);
+    let store = Store::new(WritableRoot::new(root, rules)).on_conflict(on_conflict);
     fixture.handler("/", store.methods(&[Method::Post])).serve()
 }
 
 fn serve() -> TestServer {
-    serve_by(Namesakes::Keep, |_| {})
+    serve_by(OnConflict::Keep, |_| {})
 }
 
 /// A form of these files, as a browser writes it.
@@ -167,8 +167,8 @@ fn a_form_overwrites_nothing_and_then_stores_nothing() {
 /// Some phones call every picture `image.jpg`.
 #[test]
 fn files_of_one_name_in_one_form_are_all_kept() {
-    for namesakes in [Namesakes::Keep, Namesakes::Replace] {
-        let server = serve_by(namesakes, |_| {});
+    for on_conflict in [OnConflict::Keep, OnConflict::Replace] {
+        let server = serve_by(on_conflict, |_| {});
         let same =
             [("i.jpg", &b"1"[..]), ("i.jpg", b"2"), ("i.jpg", b"3"), ("x", b"4"), ("x", b"5")];
         let reply = post(&server, "/drop/", &form(&same));
@@ -186,7 +186,7 @@ fn files_of_one_name_in_one_form_are_all_kept() {
         }
     }
     // A name that is not the client's own replaces nothing.
-    let server = serve_by(Namesakes::Replace, |_| {});
+    let server = serve_by(OnConflict::Replace, |_| {});
     fs::write(server.root().join("drop/old (2).txt"), "other").expect("there is room");
     let reply = post(&server, "/drop/", &form(&[("old.txt", b"1"), ("old.txt", b"2")]));
     assert!(reply.expect(409).text().contains("\"old (2).txt\""), "{reply:?}");
@@ -195,7 +195,7 @@ fn files_of_one_name_in_one_form_are_all_kept() {
 
 #[test]
 fn a_form_that_is_refused_says_why() {
-    let server = serve_by(Namesakes::Keep, |rules| rules.quota_bytes = Some(100_000));
+    let server = serve_by(OnConflict::Keep, |rules| rules.quota_bytes = Some(100_000));
     let long = "n".repeat(256);
     let send = |kind: &str, header: (&str, &str), content: &[u8]| {
         let request = server.request("POST", "/drop/").header("Content-Type", kind);
@@ -257,7 +257,7 @@ fn boundaries_that_programs_make_up_are_read() {
 
 #[test]
 fn a_form_overwrites_where_it_may() {
-    let server = serve_by(Namesakes::Replace, |_| {});
+    let server = serve_by(OnConflict::Replace, |_| {});
     post(&server, "/drop/", &form(&[("old.txt", b"new")])).expect(200).body("/drop/old.txt\n");
     server.get("/drop/old.txt").send().expect(200).body("new");
     post(&server, "/drop/", &form(&[("old.txt", b"newer"), ("x", b"1")])).expect(201);
@@ -320,7 +320,7 @@ fn large_files_come_whole() {
 
 #[test]
 fn a_form_may_be_so_large_and_have_so_many_files() {
-    let server = serve_by(Namesakes::Keep, |rules| rules.file_bytes_max = 100_000);
+    let server = serve_by(OnConflict::Keep, |rules| rules.file_bytes_max = 100_000);
     let reply = post(&server, "/drop/", &form(&[("a", &noise(100_000))]));
     assert!(reply.expect(413).text().contains("at most 100000 are accepted"), "{reply:?}");
     post(&server, "/drop/", &form(&[("a", &noise(99_000))])).expect(201);
@@ -337,7 +337,7 @@ fn a_form_may_be_so_large_and_have_so_many_files() {
 
 #[test]
 fn what_is_beyond_the_quota_is_507_and_nothing_of_the_form_is_stored() {
-    let server = serve_by(Namesakes::Keep, |rules| rules.quota_bytes = Some(100_000));
+    let server = serve_by(OnConflict::Keep, |rules| rules.quota_bytes = Some(100_000));
     post(&server, "/drop/", &form(&[("a", &noise(60_000)), ("b", &noise(60_000))])).expect(507);
     assert_eq!(names(&server), AT_FIRST);
     post(&server, "/drop/", &form(&[("a", &noise(60_000))])).expect(201);
@@ -358,7 +358,7 @@ fn a_form_is_sent_to_a_directory() {
     post(&server, "/", &form(&[("a", b"A")])).expect(201).header("Location", "/a");
 
     let server =
-        serve_by(Namesakes::Keep, |rules| rules.missing_directories = MissingDirectories::Make);
+        serve_by(OnConflict::Keep, |rules| rules.missing_directories = MissingDirectories::Make);
     post(&server, "/x/y", &form(&[("a", b"A")])).expect(201).header("Location", "/x/y/a");
     server.get("/x/y/a").send().expect(200).body("A");
 }

@@ -3,7 +3,7 @@
 use crate::support::{Fixture, digits};
 use httpd::http::Method;
 use httpd::site::Answer;
-use httpd::{Desk, Handler, Methods, Request, Response, Status};
+use httpd::{Context, Handler, Methods, Request, Response, Status};
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -200,7 +200,7 @@ impl Handler for PostOnly {
         Methods::of(&[Method::Post])
     }
 
-    fn answer(&self, request: &Request<'_>, _: &mut Desk<'_>) -> Answer {
+    fn answer(&self, request: &Request<'_>, _: &mut Context<'_>) -> Answer {
         Response::text(format!("{}", request.method())).status(Status::CREATED).into()
     }
 }

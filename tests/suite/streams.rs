@@ -256,7 +256,7 @@ fn shouting() -> TestServer {
     Fixture::new()
         .handler(
             "/shout",
-            blocking(shout).methods(&[Method::Post]).content_bytes_max(u64::MAX).streamed(),
+            blocking(shout).methods(&[Method::Post]).body_bytes_max(u64::MAX).streamed(),
         )
         .handler(
             "/count",
@@ -269,14 +269,14 @@ fn shouting() -> TestServer {
                 }
             })
             .methods(&[Method::Post])
-            .content_bytes_max(100 * MIB as u64)
+            .body_bytes_max(100 * MIB as u64)
             .streamed(),
         )
         .handler(
             "/ignore",
             blocking(|_: OwnedRequest| OwnedResponse::text("not read\n"))
                 .methods(&[Method::Post])
-                .content_bytes_max(u64::MAX)
+                .body_bytes_max(u64::MAX)
                 .streamed(),
         )
         .serve()

@@ -34,7 +34,7 @@ fn a_file_that_replaces_another_is_204_with_its_tag() {
 
 #[test]
 fn content_of_every_size_is_stored_however_it_is_framed() {
-    let fixture = Fixture::new().limits(|limits| limits.content_memory_bytes_max = 16 * KIB);
+    let fixture = Fixture::new().limits(|limits| limits.body_memory_bytes_max = 16 * KIB);
     let store = store(&fixture, |_| {});
     let server = fixture.handler("/", store).serve();
     let mut client = server.connect();

@@ -60,7 +60,7 @@ fn a_client_that_asks_first_is_told_to_continue() {
 }
 
 fn too_much_content_is_refused_before_the_application_sees_it() {
-    let server = Server::behaviours("content_bytes_max = \"100KiB\"");
+    let server = Server::behaviours("body_bytes_max = \"100KiB\"");
     let exactly = noise(102_400);
     server.request("POST", "/app/echo").content(&exactly).send().expect(200).body(&exactly);
     let mut client = server.connect();
@@ -71,7 +71,7 @@ fn too_much_content_is_refused_before_the_application_sees_it() {
     client.send("POST /app/echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
     client.send(format!("{:x}\r\n", 102_401)).send(noise(102_401));
     client.reply().expect(413);
-    let line = server.logs("content of more than 102400 bytes (content_bytes_max): 413");
+    let line = server.logs("content of more than 102400 bytes (body_bytes_max): 413");
     assert!(line.contains("[WARN]") && line.contains("POST /app/echo"), "{line}");
 }
 

@@ -9,7 +9,7 @@
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
-use crate::sys::channel::{Channel, DESCRIPTORS_MAX, MESSAGE_BYTES_MAX, Message, Received};
+use crate::sys::channel::{Channel, ChannelMessage, DESCRIPTORS_MAX, MESSAGE_BYTES_MAX, Received};
 use crate::sys::process::read_sealed;
 
 use crate::program::failure::Failure;
@@ -108,7 +108,7 @@ pub fn take_over(channel: &Channel) -> io::Result<Handover> {
     Ok(Handover { role, text, listeners })
 }
 
-fn next(channel: &Channel) -> io::Result<Message> {
+fn next(channel: &Channel) -> io::Result<ChannelMessage> {
     match channel.receive()? {
         Received::Message(message) => Ok(message),
         Received::Nothing | Received::End => Err(io::ErrorKind::UnexpectedEof.into()),

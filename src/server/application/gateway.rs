@@ -6,7 +6,7 @@
 mod said;
 mod waiting;
 
-use self::said::{Message, Said, Times, lose, refuse, take_in};
+use self::said::{ApplicationMessage, Said, Times, lose, refuse, take_in};
 pub use self::waiting::Expired;
 use self::waiting::Waiting;
 use super::link::{Exchange, KeptSpool, Link, LinkState, News, Pending, Progress};
@@ -14,10 +14,10 @@ use super::orders::{Order, ProcessId, Why};
 use crate::files::Spool;
 use crate::server::buffers::Buffers;
 use crate::server::id::ConnectionId;
-use crate::server::mailbox::Delivery;
+use crate::server::mailbox::Completion;
 use crate::server::pool::Pool;
 use crate::server::state::Handed;
-use crate::site::{Application, Content, Forward};
+use crate::site::{Application, Forward, RequestBody};
 use crate::sys::channel::{Arrived, MESSAGE_BYTES_MAX};
 use crate::wsgi::answer::HEADER_BYTES;
 use crate::wsgi::{REQUEST_BYTES_MAX, Token, marshal, request};
@@ -27,7 +27,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 /// What there is to tell connections after something was read.
-pub type Deliveries = Vec<(ConnectionId, Delivery)>;
+pub type Completions = Vec<(ConnectionId, Completion)>;
 
 /// The applications, as one worker sees them.
 pub struct Gateway {
@@ -115,7 +115,7 @@ impl Gateway {
         process: ProcessId,
         now: Instant,
         buffers: &mut Buffers,
-        deliveries: &mut Deliveries,
+        deliveries: &mut Completions,
     ) -> Rest {
         let Some((index, place)) = self.place_of(process) else {
             return Rest::None;
@@ -140,7 +140,7 @@ impl Gateway {
             Ok(Some(Arrived { length, descriptors })) => {
                 let length = length.saturating_sub(HEADER_BYTES);
                 let buffer = &mut self.buffer;
-                let message = Message { header, length, buffer, descriptors };
+                let message = ApplicationMessage { header, length, buffer, descriptors };
                 if take_in(link, message, times, buffers, deliveries) == Said::TooMuch {
                     link.state = LinkState::Leaving;
                     let why = Why::SendsTooMuch;
@@ -190,7 +190,7 @@ impl Gateway {
         news: News,
         now: Instant,
         buffers: &mut Buffers,
-    ) -> Deliveries {
+    ) -> Completions {
         let mut deliveries = Vec::new();
         match news {
             News::Joined(link) => {
@@ -309,10 +309,10 @@ impl Served {
 }
 
 /// Content as the last value of a request: bytes, or the path of a file that is kept meanwhile.
-fn marshalled(content: Content) -> io::Result<(Vec<u8>, Option<Spool>)> {
+fn marshalled(content: RequestBody) -> io::Result<(Vec<u8>, Option<Spool>)> {
     let mut marshalled = Vec::new();
     match content {
-        Content::Spooled(spool) => {
+        RequestBody::Spooled(spool) => {
             let path = spool.path().ok_or(io::ErrorKind::InvalidInput)?;
             marshal::text_latin_1(&mut marshalled, path.as_os_str().as_bytes());
             Ok((marshalled, Some(spool)))

@@ -103,7 +103,7 @@ pub enum Progress {
     /// A thread works on it.
     Begun,
     /// The content of its answer is under way.
-    Content(Feeder),
+    Streaming(Feeder),
     /// Nobody waits for it any more, and no thread was seen to have begun it: the process skips it.
     Withdrawn,
     /// Nobody waits for it any more, and a thread works on it: what the process says of it is dropped.
@@ -113,7 +113,7 @@ pub enum Progress {
 impl Progress {
     /// Whether what the process has sent is still to be taken, so that it may have to wait.
     pub fn waits_for_client(&self) -> bool {
-        matches!(self, Progress::Content(feeder) if feeder.bytes() > 0)
+        matches!(self, Progress::Streaming(feeder) if feeder.bytes() > 0)
     }
 
     /// Whether a thread has been seen to begin it.

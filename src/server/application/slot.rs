@@ -9,7 +9,7 @@ use super::orders::{Order, Orders, ProcessId};
 use super::printed::Printed;
 use super::process::{Process, Said};
 use crate::server::backoff::Backoff;
-use crate::server::mailbox::{Letter, Mailbox};
+use crate::server::mailbox::{Mailbox, Message};
 use crate::site::Application;
 use crate::sys::wait;
 use std::io;
@@ -349,7 +349,7 @@ impl Slot {
 }
 
 fn post(mailbox: &Mailbox, application: &Arc<Application>, news: News) {
-    if let Err(error) = mailbox.post(Letter::Application(Arc::clone(application), news)) {
+    if let Err(error) = mailbox.post(Message::Application(Arc::clone(application), news)) {
         log::error!("waking a worker: {error}");
     }
 }

@@ -6,128 +6,126 @@ use crate::http::Reject;
 use crate::http::h1::body::{BodyEnd, Framing};
 use crate::http::h1::session::Expectation;
 use crate::http::h1::write::CONTINUE;
+use crate::server::context::WorkerContext;
 use crate::server::exchange::Taken;
 use crate::server::intake::Intake;
-use crate::server::local::Local;
 use crate::server::state::{Awaited, State, Verdict};
 use crate::server::transport::Transport;
-use crate::site::{Content, ContentPolicy};
-use crate::wsgi::CONTENT_BYTES_MAX;
+use crate::site::{BodyPolicy, RequestBody};
+use crate::wsgi::BODY_BYTES_MAX;
 use std::time::Duration;
 
 impl<T: Transport> Connection<T> {
     /// Decides what happens to the content before a byte of it is read.
-    pub(super) fn head_complete(&mut self, length: usize, local: &mut Local) -> Step {
+    pub(super) fn head_complete(&mut self, length: usize, cx: &mut WorkerContext) -> Step {
         let Some(active) = &mut self.active else {
             return CLOSE;
         };
         active.head_bytes = length;
         let announced = match active.session.framing() {
-            Framing::None | Framing::Length(0) => return self.answer(local),
+            Framing::None | Framing::Length(0) => return self.answer(cx),
             Framing::Length(length) => Some(length),
             Framing::Chunked => None,
         };
         let policy = match active.session.request(active.inbox.bytes(), self.peer) {
-            Ok(mut request) => local.site.content_policy(&mut request),
-            Err(reject) => return self.refuse(reject, local),
+            Ok(mut request) => cx.site.body_policy(&mut request),
+            Err(reject) => return self.refuse(reject, cx),
         };
         let asks_first = active.session.expectation() == Expectation::Continue;
         active.content_key = key(&policy);
         let (intake, bytes_max) = match policy {
-            ContentPolicy::Discard => (Intake::Discard, local.limits.body_discard_bytes_max),
-            ContentPolicy::Refuse(response) => return self.refuse_with(*response, local),
-            ContentPolicy::Memory { bytes_max } => {
+            BodyPolicy::Discard => (Intake::Discard, cx.limits.body_discard_bytes_max),
+            BodyPolicy::Refuse(response) => return self.refuse_with(*response, cx),
+            BodyPolicy::Memory { bytes_max } => {
                 (Intake::collect(usize::MAX, SpoolPlace::Temporary), bytes_max)
             }
-            ContentPolicy::Collect { bytes_max, place } => {
+            BodyPolicy::Collect { bytes_max, place } => {
                 let memory_bytes_max = match place {
                     // It is for another process, and what memory holds goes there in a message.
-                    SpoolPlace::Named => {
-                        local.limits.content_memory_bytes_max.min(CONTENT_BYTES_MAX)
-                    }
+                    SpoolPlace::Named => cx.limits.body_memory_bytes_max.min(BODY_BYTES_MAX),
                     SpoolPlace::Temporary | SpoolPlace::Root { .. } => {
-                        local.limits.content_memory_bytes_max
+                        cx.limits.body_memory_bytes_max
                     }
                 };
                 (Intake::collect(memory_bytes_max, place), bytes_max)
             }
-            ContentPolicy::Stream { bytes_max } => {
-                let (inlet, reader) = local.pipe_to_thread(self.id);
-                active.content = Content::Stream(reader);
+            BodyPolicy::Stream { bytes_max } => {
+                let (inlet, reader) = cx.pipe_to_thread(self.id);
+                active.content = RequestBody::Stream(reader);
                 (Intake::Stream(inlet), bytes_max)
             }
         };
-        active.content_bytes_max = bytes_max;
+        active.body_bytes_max = bytes_max;
         if announced.is_some_and(|length| length > bytes_max) {
-            return self.refuse(Reject::BodyTooLarge, local);
+            return self.refuse(Reject::BodyTooLarge, cx);
         }
         // A client that waits for 100 gets its answer at once where nobody wants its content.
         // Whether it sends it after that cannot be known, so the connection ends.
         if asks_first && matches!(intake, Intake::Discard) {
-            return self.answer(local);
+            return self.answer(cx);
         }
         // RFC 9110 §10.1.1: one that has begun to send does not wait any more.
         if asks_first && active.inbox.bytes().len() == length {
             active.outbox.head().extend_from_slice(CONTINUE);
         }
         let is_stream = intake.is_stream();
-        active.begin_content(intake, bytes_max, local.clock.monotonic());
-        self.set_content_deadline(local);
-        if is_stream { self.answer(local) } else { Step::Next(State::Body) }
+        active.begin_content(intake, bytes_max, cx.clock.monotonic());
+        self.set_content_deadline(cx);
+        if is_stream { self.answer(cx) } else { Step::Next(State::Body) }
     }
 
     /// Takes in content up to its end, then asks the site.
-    pub(super) fn take_content(&mut self, local: &mut Local) -> Step {
+    pub(super) fn take_content(&mut self, cx: &mut WorkerContext) -> Step {
         loop {
             let Some(active) = &mut self.active else {
                 return CLOSE;
             };
-            match active.take_content(&mut local.share) {
-                Ok(Taken::All) => return self.content_complete(local),
-                Ok(Taken::Full) => return self.make_room(local),
+            match active.take_content(&mut cx.share) {
+                Ok(Taken::All) => return self.content_complete(cx),
+                Ok(Taken::Full) => return self.make_room(cx),
                 Ok(Taken::Interrupted) => return Step::Verdict(Verdict::Again),
                 Ok(Taken::Arrived) => {}
-                Err(reject) => return self.refuse(reject, local),
+                Err(reject) => return self.refuse(reject, cx),
             }
             active.inbox.widen_if_filled(WIDE_BYTES);
-            self.set_content_deadline(local);
+            self.set_content_deadline(cx);
             // Earlier answers must not wait for this content, nor may a client wait for its 100.
-            if let Err(error) = self.flush_gathered(local) {
+            if let Err(error) = self.flush_gathered(cx) {
                 return self.fail(&error);
             }
-            if let Err(step) = self.receive(local) {
+            if let Err(step) = self.receive(cx) {
                 return step;
             }
         }
     }
 
-    fn content_complete(&mut self, local: &mut Local) -> Step {
+    fn content_complete(&mut self, cx: &mut WorkerContext) -> Step {
         let Some(active) = &mut self.active else {
             return CLOSE;
         };
         if let Some((on_disk, bytes)) = active.intake.to_write(BodyEnd::Reached) {
-            local.write(self.id, on_disk, bytes);
-            return self.wait_for(Awaited::Write, local);
+            cx.write(self.id, on_disk, bytes);
+            return self.wait_for(Awaited::Write, cx);
         }
         if active.streams_content() {
             active.intake.finish();
-            return self.wait_for(Awaited::Answer, local);
+            return self.wait_for(Awaited::Answer, cx);
         }
         active.content = active.intake.finish();
-        self.answer(local)
+        self.answer(cx)
     }
 
     /// No more content can be taken in before a thread has done something about it.
-    fn make_room(&mut self, local: &mut Local) -> Step {
+    fn make_room(&mut self, cx: &mut WorkerContext) -> Step {
         let Some(active) = &mut self.active else {
             return CLOSE;
         };
         match active.intake.to_write(BodyEnd::Open) {
             Some((on_disk, bytes)) => {
-                local.write(self.id, on_disk, bytes);
-                self.wait_for(Awaited::Write, local)
+                cx.write(self.id, on_disk, bytes);
+                self.wait_for(Awaited::Write, cx)
             }
-            None => self.wait_for(Awaited::Room, local),
+            None => self.wait_for(Awaited::Room, cx),
         }
     }
 
@@ -135,12 +133,12 @@ impl<T: Transport> Connection<T> {
     /// sends. What is wrong with the content is the reader's to find: the answer has begun.
     pub(super) fn pump_and(
         &mut self,
-        local: &mut Local,
-        send: impl FnOnce(&mut Connection<T>, &mut Local) -> Step,
+        cx: &mut WorkerContext,
+        send: impl FnOnce(&mut Connection<T>, &mut WorkerContext) -> Step,
     ) -> Step {
-        match self.pump_content(local) {
-            Pumped::All => send(self, local),
-            Pumped::ForNow => match send(self, local) {
+        match self.pump_content(cx) {
+            Pumped::All => send(self, cx),
+            Pumped::ForNow => match send(self, cx) {
                 SLEEP => Step::Verdict(Verdict::Again),
                 step => step,
             },
@@ -148,13 +146,13 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    fn pump_content(&mut self, local: &mut Local) -> Pumped {
+    fn pump_content(&mut self, cx: &mut WorkerContext) -> Pumped {
         loop {
             let Some(active) = self.active.as_mut().filter(|active| active.streams_content())
             else {
                 return Pumped::All;
             };
-            match active.take_content(&mut local.share) {
+            match active.take_content(&mut cx.share) {
                 Ok(Taken::All) => {
                     active.intake.finish();
                     return Pumped::All;
@@ -169,7 +167,7 @@ impl<T: Transport> Connection<T> {
                 }
             }
             active.inbox.widen_if_filled(WIDE_BYTES);
-            match self.receive(local) {
+            match self.receive(cx) {
                 Ok(()) => {}
                 Err(SLEEP) => return Pumped::All,
                 Err(Step::Verdict(Verdict::Again)) => return Pumped::ForNow,
@@ -180,29 +178,29 @@ impl<T: Transport> Connection<T> {
 
     /// RFC 9110 §15.5.9: content has `body_timeout`, and longer for as much as has come. What the
     /// server itself was waited for does not count.
-    fn set_content_deadline(&mut self, local: &Local) {
+    fn set_content_deadline(&mut self, cx: &WorkerContext) {
         if let Some(active) = &self.active {
-            let earned = active.content_bytes / local.limits.body_rate_min_bytes.max(1);
-            let began = active.content_began.unwrap_or(local.clock.monotonic());
-            let allowance = local.limits.body_timeout + Duration::from_secs(earned.min(A_YEAR));
+            let earned = active.content_bytes / cx.limits.body_rate_min_bytes.max(1);
+            let began = active.content_began.unwrap_or(cx.clock.monotonic());
+            let allowance = cx.limits.body_timeout + Duration::from_secs(earned.min(A_YEAR));
             self.deadline = began + allowance;
         }
     }
 
     /// The server is ready to take in content again.
-    pub(super) fn resume_content(&mut self, local: &mut Local) {
-        let waited = local.clock.monotonic().saturating_duration_since(self.waits_since);
+    pub(super) fn resume_content(&mut self, cx: &mut WorkerContext) {
+        let waited = cx.clock.monotonic().saturating_duration_since(self.waits_since);
         if let Some(active) = &mut self.active
             && let Some(began) = &mut active.content_began
         {
             *began += waited;
         }
-        self.set_content_deadline(local);
+        self.set_content_deadline(cx);
     }
 
     /// Sleeps until a thread has brought what is waited for. Earlier answers must not wait with it.
-    pub(super) fn wait_for(&mut self, awaited: Awaited, local: &mut Local) -> Step {
-        let limits = &local.limits;
+    pub(super) fn wait_for(&mut self, awaited: Awaited, cx: &mut WorkerContext) -> Step {
+        let limits = &cx.limits;
         let timeout = match awaited {
             Awaited::Write | Awaited::Lookup | Awaited::Piece => limits.send_timeout,
             Awaited::Production => {
@@ -212,9 +210,9 @@ impl<T: Transport> Connection<T> {
             Awaited::Room | Awaited::Answer | Awaited::Application => limits.answer_timeout,
         };
         self.state = State::Waiting(awaited);
-        self.waits_since = local.clock.monotonic();
+        self.waits_since = cx.clock.monotonic();
         self.deadline = self.waits_since + timeout;
-        match self.flush_gathered(local) {
+        match self.flush_gathered(cx) {
             Ok(()) => SLEEP,
             Err(error) => self.fail(&error),
         }
@@ -222,15 +220,15 @@ impl<T: Transport> Connection<T> {
 }
 
 /// The key of the configuration that bounds content for this policy; none where a handler does.
-fn key(policy: &ContentPolicy) -> Option<&'static str> {
+fn key(policy: &BodyPolicy) -> Option<&'static str> {
     match policy {
-        ContentPolicy::Discard => Some("body_discard_bytes_max"),
-        ContentPolicy::Collect { place: SpoolPlace::Named, .. } => Some("content_bytes_max"),
-        ContentPolicy::Collect { place: SpoolPlace::Root { .. }, .. } => Some("upload_bytes_max"),
-        ContentPolicy::Collect { place: SpoolPlace::Temporary, .. }
-        | ContentPolicy::Memory { .. }
-        | ContentPolicy::Stream { .. }
-        | ContentPolicy::Refuse(_) => None,
+        BodyPolicy::Discard => Some("body_discard_bytes_max"),
+        BodyPolicy::Collect { place: SpoolPlace::Named, .. } => Some("body_bytes_max"),
+        BodyPolicy::Collect { place: SpoolPlace::Root { .. }, .. } => Some("upload_bytes_max"),
+        BodyPolicy::Collect { place: SpoolPlace::Temporary, .. }
+        | BodyPolicy::Memory { .. }
+        | BodyPolicy::Stream { .. }
+        | BodyPolicy::Refuse(_) => None,
     }
 }
 

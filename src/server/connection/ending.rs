@@ -4,8 +4,8 @@ use super::{CLOSE, Connection, Step};
 use crate::http::h1::write::Persistence;
 use crate::http::{Reject, Status};
 use crate::server::application::gateway::Expired;
+use crate::server::context::WorkerContext;
 use crate::server::exchange::{Active, After};
-use crate::server::local::Local;
 use crate::server::state::{Awaited, State, Verdict};
 use crate::server::transport::Transport;
 use crate::site::{Answer, Response};
@@ -15,47 +15,47 @@ use std::net::SocketAddr;
 
 impl<T: Transport> Connection<T> {
     /// The deadline has passed: answers 408 where a request had begun, gives up otherwise.
-    pub fn expire(&mut self, local: &mut Local) -> Verdict {
+    pub fn expire(&mut self, cx: &mut WorkerContext) -> Verdict {
         log::debug!("{}: no progress while {}", self.name(), self.state);
         match self.state {
             State::Head | State::Body => {
-                let step = self.refuse(Reject::TimedOut, local);
-                self.enter(step, local)
+                let step = self.refuse(Reject::TimedOut, cx);
+                self.enter(step, cx)
             }
             State::Waiting(Awaited::Write | Awaited::Room | Awaited::Lookup | Awaited::Answer) => {
                 log::warn!("{}: given up while {}", self.name(), self.state);
-                let response = local.site.failure(Status::SERVICE_UNAVAILABLE);
-                let step = self.refuse_with(response, local);
-                self.enter(step, local)
+                let response = cx.site.failure(Status::SERVICE_UNAVAILABLE);
+                let step = self.refuse_with(response, cx);
+                self.enter(step, cx)
             }
             State::Waiting(Awaited::Application) => {
-                let response = match local.gateway.expire(self.id, local.clock.monotonic()) {
+                let response = match cx.gateway.expire(self.id, cx.clock.monotonic()) {
                     Expired::NotYet(deadline) => {
                         self.deadline = deadline;
                         return Verdict::Sleep;
                     }
-                    Expired::InQueue => local.site.busy(),
+                    Expired::InQueue => cx.site.busy(),
                     Expired::Hangs => {
                         let request = self.request_line().escape_ascii();
                         log::error!(
                             "{}: \"{request}\": the application exceeded its timeout; answered 504",
                             self.name()
                         );
-                        local.site.failure(Status::GATEWAY_TIMEOUT)
+                        cx.site.failure(Status::GATEWAY_TIMEOUT)
                     }
                 };
-                let step = self.refuse_with(response, local);
-                self.enter(step, local)
+                let step = self.refuse_with(response, cx);
+                self.enter(step, cx)
             }
             State::Sending => {
-                let time = local.limits.send_timeout;
+                let time = cx.limits.send_timeout;
                 log::info!("{}: took nothing of a response for {time:?}: broken off", self.name());
-                self.break_off(local);
+                self.break_off(cx);
                 Verdict::Close
             }
             State::Waiting(Awaited::Piece | Awaited::Production) => {
                 log::warn!("{}: broken off while {}", self.name(), self.state);
-                self.break_off(local);
+                self.break_off(cx);
                 Verdict::Close
             }
             State::Idle | State::Lingering => Verdict::Close,
@@ -70,25 +70,25 @@ impl<T: Transport> Connection<T> {
 
     /// Queues the answer to what cannot be served. What follows on this connection cannot be told
     /// from its content any more, so it ends.
-    pub(super) fn refuse(&mut self, reject: Reject, local: &mut Local) -> Step {
+    pub(super) fn refuse(&mut self, reject: Reject, cx: &mut WorkerContext) -> Step {
         log::debug!("{}: {reject} while {}", self.name(), self.state);
         if reject == Reject::BodyTooLarge
             && let Some(active) = &self.active
         {
             let request = self.request_line().escape_ascii();
-            let bound = active.content_bytes_max;
+            let bound = active.body_bytes_max;
             let key = active.content_key.unwrap_or("its handler");
             let name = self.name();
             log::warn!("{name}: \"{request}\": content of more than {bound} bytes ({key}): 413");
         }
-        let response = local.site.reject(reject);
-        self.refuse_with(response, local)
+        let response = cx.site.reject(reject);
+        self.refuse_with(response, cx)
     }
 
     /// Queues the last answer of this connection, whatever has come or may come after the head.
-    pub(super) fn refuse_with(&mut self, response: Response, local: &mut Local) -> Step {
-        self.queue(response, Persistence::Close, local);
-        self.abandon(local);
+    pub(super) fn refuse_with(&mut self, response: Response, cx: &mut WorkerContext) -> Step {
+        self.queue(response, Persistence::Close, cx);
+        self.abandon(cx);
         if let Some(active) = &mut self.active {
             active.inbox.clear();
             active.inbox.narrow();
@@ -100,22 +100,22 @@ impl<T: Transport> Connection<T> {
 
     /// A handler has panicked: costs its request, and the cached files, which it may have left half
     /// changed.
-    pub(super) fn panicked(&self, local: &mut Local) -> Answer {
+    pub(super) fn panicked(&self, cx: &mut WorkerContext) -> Answer {
         log::error!("{}: a handler panicked; its request is answered with 500", self.name());
-        local.files.forget_everything();
-        local.site.failure(Status::INTERNAL_SERVER_ERROR).into()
+        cx.files.forget_everything();
+        cx.site.failure(Status::INTERNAL_SERVER_ERROR).into()
     }
 
-    pub(super) fn linger(&mut self, local: &mut Local) -> Step {
+    pub(super) fn linger(&mut self, cx: &mut WorkerContext) -> Step {
         loop {
-            if let Err(step) = self.receive(local) {
+            if let Err(step) = self.receive(cx) {
                 return step;
             }
-            let now = local.clock.monotonic();
+            let now = cx.clock.monotonic();
             if now >= self.linger_until {
                 return CLOSE;
             }
-            self.deadline = (now + local.limits.lingering_timeout).min(self.linger_until);
+            self.deadline = (now + cx.limits.lingering_timeout).min(self.linger_until);
             if let Some(active) = &mut self.active {
                 active.inbox.clear();
             }
@@ -129,19 +129,19 @@ impl<T: Transport> Connection<T> {
     }
 
     /// The server ends and waits no longer: a response that is under way is broken off.
-    pub fn cut(&mut self, local: &mut Local) {
+    pub fn cut(&mut self, cx: &mut WorkerContext) {
         let has_unsent = self.active.as_ref().is_some_and(|active| !active.outbox.is_empty());
         if has_unsent || matches!(self.state, State::Waiting(_)) {
-            self.break_off(local);
+            self.break_off(cx);
         }
     }
 
     /// A response cannot be completed: logs what was sent of it and lets the client see a failure
     /// rather than an end.
-    pub(super) fn break_off(&mut self, local: &mut Local) {
+    pub(super) fn break_off(&mut self, cx: &mut WorkerContext) {
         if let Some(active) = &mut self.active {
             let unsent = active.outbox.waiting_bytes();
-            active.log_finished(local, unsent);
+            active.log_finished(cx, unsent);
             self.transport.fail_on_close();
         }
     }

@@ -1,14 +1,14 @@
 //! How a connection sends what waits in its outbox, and what follows when that is done.
 
 use super::{CLOSE, Connection, SLEEP, Step};
+use crate::server::context::WorkerContext;
 use crate::server::exchange::After;
-use crate::server::local::Local;
 use crate::server::outbox::Flush;
 use crate::server::state::{Awaited, State, Verdict};
 use crate::server::transport::Transport;
 
 impl<T: Transport> Connection<T> {
-    pub(super) fn send(&mut self, local: &mut Local) -> Step {
+    pub(super) fn send(&mut self, cx: &mut WorkerContext) -> Step {
         let Some(active) = &mut self.active else {
             return CLOSE;
         };
@@ -16,77 +16,77 @@ impl<T: Transport> Connection<T> {
             active.outbox.end_follows();
         }
         let before = active.outbox.moved_bytes();
-        let disk = local.disk();
-        let allowed = if local.send_budget == 0 { 0 } else { local.piece_bytes };
+        let disk = cx.disk();
+        let allowed = if cx.send_budget == 0 { 0 } else { cx.piece_bytes };
         let mut left = allowed;
         let flushed = active.outbox.flush(&mut self.transport, &mut left, disk);
-        local.send_budget = local.send_budget.saturating_sub(allowed - left);
+        cx.send_budget = cx.send_budget.saturating_sub(allowed - left);
         if let Some(used) = active.outbox.take_used() {
-            local.buffers.give(used);
+            cx.buffers.give(used);
         }
         if let Some(spent) = active.outbox.take_spent() {
-            local.drop_elsewhere(spent);
+            cx.drop_elsewhere(spent);
         }
         match flushed {
-            Ok(Flush::Done) => self.all_sent(local),
+            Ok(Flush::Done) => self.all_sent(cx),
             Ok(Flush::Cold) => match active.outbox.cold_piece() {
-                Ok(Some(warmup)) => {
-                    local.read(self.id, warmup);
-                    self.wait_for(Awaited::Piece, local)
+                Ok(Some(prefetch)) => {
+                    cx.read(self.id, prefetch);
+                    self.wait_for(Awaited::Piece, cx)
                 }
                 Ok(None) => CLOSE,
                 Err(error) => self.fail(&error),
             },
-            Ok(Flush::NotYet) => self.wait_for(Awaited::Production, local),
+            Ok(Flush::NotYet) => self.wait_for(Awaited::Production, cx),
             Ok(Flush::Again) => {
-                self.prolong_if_moved(before, local);
+                self.prolong_if_moved(before, cx);
                 Step::Verdict(Verdict::Again)
             }
             Ok(Flush::Blocked) => {
-                self.prolong_if_moved(before, local);
-                self.relieve_maker(local);
+                self.prolong_if_moved(before, cx);
+                self.relieve_maker(cx);
                 SLEEP
             }
             Err(error) => {
-                self.break_off(local);
+                self.break_off(cx);
                 self.fail(&error)
             }
         }
     }
 
     /// A client that takes something has time for the rest.
-    fn prolong_if_moved(&mut self, before: u64, local: &Local) {
+    fn prolong_if_moved(&mut self, before: u64, cx: &WorkerContext) {
         if self.active.as_ref().is_some_and(|active| active.outbox.moved_bytes() != before) {
-            self.deadline = local.clock.monotonic() + local.limits.send_timeout;
+            self.deadline = cx.clock.monotonic() + cx.limits.send_timeout;
         }
     }
 
     /// Whoever makes the content does not wait for a client that is slow to take it.
-    fn relieve_maker(&mut self, local: &mut Local) {
-        if local.threads.is_none() {
+    fn relieve_maker(&mut self, cx: &mut WorkerContext) {
+        if cx.threads.is_none() {
             return;
         }
         let Some(piped) = self.active.as_mut().and_then(|active| active.outbox.piped()) else {
             return;
         };
-        match piped.take_backlog(&local.room) {
-            Some(backlog) => local.write_backlog(self.id, backlog),
-            None if local.room.is_used_up() => {
-                local.without_room.insert(self.id);
+        match piped.take_backlog(&cx.room) {
+            Some(backlog) => cx.write_backlog(self.id, backlog),
+            None if cx.room.is_used_up() => {
+                cx.without_room.insert(self.id);
             }
             None => {}
         }
     }
 
-    fn all_sent(&mut self, local: &mut Local) -> Step {
+    fn all_sent(&mut self, cx: &mut WorkerContext) -> Step {
         let Some(active) = &mut self.active else {
             return CLOSE;
         };
-        active.log_finished(local, 0);
+        active.log_finished(cx, 0);
         match active.after {
             After::NextRequest => {
                 // The beginning of a head may wait already; its time begins when it is read on.
-                self.deadline = local.clock.monotonic() + local.limits.head_timeout;
+                self.deadline = cx.clock.monotonic() + cx.limits.head_timeout;
                 Step::Next(State::Head)
             }
             After::Close => {
@@ -96,9 +96,9 @@ impl<T: Transport> Connection<T> {
             }
             After::Linger => {
                 self.transport.shut_write();
-                let now = local.clock.monotonic();
-                self.linger_until = now + local.limits.lingering_time;
-                self.deadline = now + local.limits.lingering_timeout;
+                let now = cx.clock.monotonic();
+                self.linger_until = now + cx.limits.lingering_time;
+                self.deadline = now + cx.limits.lingering_timeout;
                 active.inbox.clear();
                 Step::Next(State::Lingering)
             }

@@ -211,7 +211,7 @@ fn a_request_waits_for_the_disk_and_is_answered_by_the_letter() {
     it.receives(get("/cold"));
     it.sends_nothing();
     it.sleeps(State::Waiting(Awaited::Lookup));
-    it.is_warmed();
+    it.is_prefetched();
     assert_eq!(text(&it.sends(200).content), "warm\n");
     it.is_kept();
 }
@@ -225,7 +225,7 @@ fn what_comes_while_the_disk_is_waited_for_is_answered_after_it() {
     it.receives(get("/hello"));
     it.receives_fin();
     it.sends_nothing();
-    it.is_warmed();
+    it.is_prefetched();
     assert_eq!(text(&it.sends(200).content), "warm\n");
     assert_eq!(text(&it.sends(200).content), "hello\n");
     it.is_gone();
@@ -235,10 +235,10 @@ fn what_comes_while_the_disk_is_waited_for_is_answered_after_it() {
 fn a_letter_that_nobody_waits_for_changes_nothing() {
     let mut it = Driven::new();
     it.receives("");
-    it.is_warmed();
+    it.is_prefetched();
     it.sleeps(State::Idle);
     it.receives("GET");
-    it.is_warmed();
+    it.is_prefetched();
     it.sleeps(State::Head);
 }
 

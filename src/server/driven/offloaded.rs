@@ -4,7 +4,7 @@ use super::*;
 use crate::files::WriteError;
 
 fn small() -> Limits {
-    Limits { content_memory_bytes_max: 8, ..Limits::default() }
+    Limits { body_memory_bytes_max: 8, ..Limits::default() }
 }
 
 fn post(target: &str, content: &str) -> String {
@@ -115,7 +115,7 @@ fn the_time_that_the_disk_takes_is_not_the_clients() {
 fn a_disk_that_takes_nothing_is_told() {
     let mut it = Driven::threaded(small());
     it.receives(request("POST", "/offload", "Content-Length: 20\r\n") + "123456789");
-    it.is_told(Delivery::Spooled(Err(WriteError::Full)));
+    it.is_told(Completion::Spooled(Err(WriteError::Full)));
     assert_eq!(it.sends(507).header("Connection"), Some("close"));
     it.is_closed();
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::http::Status;
 use crate::site::pipe::{BACKLOG_BYTES, Feeder, PIPE_BYTES_MAX, Reader, Taken, within_worker};
-use crate::site::{OwnedContent, OwnedResponse};
+use crate::site::{OwnedBody, OwnedResponse};
 use memchr::memmem;
 use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -31,8 +31,8 @@ impl Made {
             }
         }));
         let mut response = OwnedResponse::new(Status::OK);
-        response.content = OwnedContent::Piped(outlet, None);
-        it.is_told(Delivery::Answered(Box::new(response)));
+        response.content = OwnedBody::Piped(outlet, None);
+        it.is_told(Completion::Answered(Box::new(response)));
         Made { it, feeder, taken, made: String::new() }
     }
 
@@ -41,7 +41,7 @@ impl Made {
         for piece in digits(bytes).as_bytes().chunks(PIPE_BYTES_MAX / 8) {
             self.made.push_str(std::str::from_utf8(piece).expect("digits are ASCII"));
             if self.feeder.push(piece.to_vec()) == Reader::Waits {
-                self.it.is_told(Delivery::Moved);
+                self.it.is_told(Completion::Moved);
             }
         }
     }
@@ -53,7 +53,7 @@ impl Made {
 
     fn is_complete(&mut self) {
         if self.feeder.finish() == Reader::Waits {
-            self.it.is_told(Delivery::Moved);
+            self.it.is_told(Completion::Moved);
         }
     }
 
@@ -211,7 +211,7 @@ fn a_client_that_goes_leaves_nothing_on_the_disk() {
         }
         it.it.receives_reset();
         it.it.takes(usize::MAX);
-        it.it.connection.abandon(&mut it.it.local);
+        it.it.connection.abandon(&mut it.it.cx);
         it.it.works();
         assert_eq!(it.bytes_on_disk(), 0, "while it is written: {writing}");
     }

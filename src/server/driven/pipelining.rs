@@ -120,7 +120,7 @@ fn a_turn_of_a_connection_is_counted_in_requests_however_few_reads_brought_them(
     let edge = it.client.send(get("/hello").repeat(100).as_bytes());
     it.begins_with(edge);
     assert_eq!((it.verdict, it.calls()), (Verdict::Again, Calls { reads: 1, writes: 0 }));
-    assert!(it.local.work_done < 18 * REQUEST_COST, "{}", it.local.work_done);
+    assert!(it.cx.work_done < 18 * REQUEST_COST, "{}", it.cx.work_done);
     it.goes_on();
     assert_eq!(it.calls(), Calls { reads: 1, writes: 1 }, "its answers are gathered all the same");
     for _ in 0..100 {
@@ -166,7 +166,7 @@ fn tiny_chunks_are_interrupted_for_the_others_although_one_read_brought_thousand
     let mut turns = 1;
     it.begins_with(edge);
     while it.verdict == Verdict::Again {
-        assert!(it.local.work_done < 20 * REQUEST_COST, "{}", it.local.work_done);
+        assert!(it.cx.work_done < 20 * REQUEST_COST, "{}", it.cx.work_done);
         it.has_its_turn();
         turns += 1;
     }

@@ -1,10 +1,10 @@
 //! The site that is driven: its files and its handlers.
 
 use super::digits;
-use crate::files::{Root, Warmup};
+use crate::files::{Prefetch, Root};
 use crate::http::{Method, Request, Status};
 use crate::site::{
-    Answer, Desk, Handler, OwnedRequest, OwnedResponse, Response, Site, StaticFiles, blocking,
+    Answer, Context, Handler, OwnedRequest, OwnedResponse, Response, Site, StaticFiles, blocking,
     inline,
 };
 use std::fs::{self, File};
@@ -32,12 +32,12 @@ pub(super) fn site(folder: &Folder) -> Site {
 struct ColdOnce(AtomicBool);
 
 impl Handler for ColdOnce {
-    fn answer(&self, _request: &Request<'_>, _desk: &mut Desk<'_>) -> Answer {
+    fn answer(&self, _request: &Request<'_>, _desk: &mut Context<'_>) -> Answer {
         if self.0.fetch_not(Ordering::Relaxed) {
             Response::text("warm\n").into()
         } else {
             let file = File::open("/dev/null").expect("every Linux has it");
-            Answer::Cold(Warmup::Piece { file: file.into(), range: 0..1, ahead_bytes: 0 })
+            Answer::Cold(Prefetch::Piece { file: file.into(), range: 0..1, ahead_bytes: 0 })
         }
     }
 }

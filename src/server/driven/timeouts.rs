@@ -182,7 +182,7 @@ fn a_disk_that_does_not_answer_is_503() {
     it.advances(Limits::default().send_timeout);
     assert_eq!(it.sends(503).header("Connection"), Some("close"));
     it.is_closed();
-    it.is_warmed();
+    it.is_prefetched();
     it.is_closed();
 }
 
@@ -217,7 +217,7 @@ fn a_client_that_talks_on_is_lingered_for_so_long_in_all() {
 fn a_hurried_connection_gives_up_sooner() {
     let mut it = Driven::new();
     it.receives("");
-    let soon = it.local.clock.monotonic() + Duration::from_millis(500);
+    let soon = it.cx.clock.monotonic() + Duration::from_millis(500);
     it.connection.hurry(soon);
     it.advances(Duration::from_millis(500));
     it.is_gone();

@@ -2,7 +2,7 @@
 //!
 //! It must never know who makes it, how it is framed, or which thread writes it.
 
-use crate::files::{Disk, Spool, Warmup};
+use crate::files::{Disk, Prefetch, Spool};
 use crate::site::pipe::{BACKLOG_BYTES, FRAMING_BYTES};
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -36,7 +36,7 @@ enum Retry {
 enum Next {
     #[default]
     Unknown,
-    Warmed,
+    Prefetched,
 }
 
 #[derive(Default)]
@@ -88,13 +88,13 @@ impl Overflow {
         piece.resize(length, 0);
         let disk = match std::mem::take(&mut self.next) {
             Next::Unknown => disk,
-            Next::Warmed => Disk::MayBlock,
+            Next::Prefetched => Disk::MayBlock,
         };
         match spool.read_next(&mut piece, disk) {
             Ok(count) if count == length => {}
             Ok(_) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.next = Next::Warmed;
+                self.next = Next::Prefetched;
                 return Ok(Waiting::Cold);
             }
             Err(error) => return Err(error),
@@ -150,9 +150,9 @@ impl Overflow {
     }
 
     /// What brings the next piece into memory.
-    pub(super) fn cold_piece(&mut self) -> io::Result<Option<Warmup>> {
+    pub(super) fn cold_piece(&mut self) -> io::Result<Option<Prefetch>> {
         match &mut self.file {
-            Place::Written(spool) => spool.warmup(PIECE_BYTES as u64).map(Some),
+            Place::Written(spool) => spool.prefetch(PIECE_BYTES as u64).map(Some),
             Place::Nothing | Place::BeingWritten => Ok(None),
         }
     }

@@ -2,7 +2,7 @@
 //! (RFC 9112 §7.1).
 
 use super::overflow::{Backlog, Overflow, Room, Waiting, Written};
-use crate::files::{Disk, Spool, Warmup};
+use crate::files::{Disk, Prefetch, Spool};
 use crate::http::h1::write::{CHUNK_END, Delimiter, LAST_CHUNK, write_chunk_head};
 use crate::site::pipe::{Outlet, Piece};
 use std::io;
@@ -110,7 +110,7 @@ impl Piped {
     }
 
     /// What a thread has to read before the next piece can be placed.
-    pub(super) fn cold_piece(&mut self) -> io::Result<Option<Warmup>> {
+    pub(super) fn cold_piece(&mut self) -> io::Result<Option<Prefetch>> {
         self.overflow.cold_piece()
     }
 

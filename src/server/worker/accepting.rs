@@ -2,9 +2,9 @@
 
 use super::{Registered, Slot, Worker};
 use crate::server::connection::Connection;
+use crate::server::context::Stage;
 use crate::server::id::ConnectionId;
 use crate::server::listener::{ACCEPTS_PER_TURN, Accepting, PAUSE};
-use crate::server::local::Stage;
 use crate::server::state::{Requests, State};
 use crate::server::transport::Plain;
 use crate::sys::socket;
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 impl Worker {
     pub(super) fn accept_all(&mut self) {
-        let now = self.local.clock.monotonic();
+        let now = self.cx.clock.monotonic();
         for index in 0..self.accepting.len() {
             if matches!(self.accepting[index], Accepting::Paused(until) if until <= now) {
                 self.accepting[index] = Accepting::Ready;
@@ -30,7 +30,7 @@ impl Worker {
         // Before epoll knows them: their requests are here (a silent client's excepted), and one
         // that is answered and closed at once need not be registered at all.
         for id in fresh.drain(..) {
-            let budget = self.local.send_budget;
+            let budget = self.cx.send_budget;
             self.drive_again(id);
             self.hear(id, budget);
         }
@@ -59,7 +59,7 @@ impl Worker {
                 }
                 // Those that are open for files in the cache come after those of clients.
                 Err(error) if socket::is_exhausted(&error) => {
-                    if gave_back || self.local.files.give_back_descriptors(GIVEN_BACK) == 0 {
+                    if gave_back || self.cx.files.give_back_descriptors(GIVEN_BACK) == 0 {
                         return self.pause(&error);
                     }
                     gave_back = true;
@@ -74,7 +74,7 @@ impl Worker {
 
     /// Says why, but not ten times a second.
     fn pause(&mut self, error: &io::Error) -> Accepting {
-        let now = self.local.clock.monotonic();
+        let now = self.cx.clock.monotonic();
         if self.complained_at.is_none_or(|at| now >= at + COMPLAINT_EVERY) {
             self.complained_at = Some(now);
             log::error!("worker {}: accepting pauses: {error}", self.number);
@@ -87,19 +87,19 @@ impl Worker {
         self.generation = self.generation.wrapping_add(1);
         let slot = entry.key();
         let id = ConnectionId::new(slot as u32, self.generation);
-        let connection = Connection::new(id, peer, listener, Plain::new(socket), &self.local);
+        let connection = Connection::new(id, peer, listener, Plain::new(socket), &self.cx);
         entry.insert(Slot { connection, registered: Registered::No });
         self.fresh.push(id);
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.connections.len() >= self.local.limits.connections_max
+        self.connections.len() >= self.cx.limits.connections_max
     }
 
     /// Lets in who has knocked already (unless another process will), then no one; ends idle
     /// connections, hurries those that have not said anything yet, and lets the others finish.
     pub(super) fn stop(&mut self, deadline: Instant) {
-        if self.local.is_stopping() {
+        if self.cx.is_stopping() {
             return;
         }
         let listeners = Arc::clone(&self.listeners);
@@ -115,9 +115,9 @@ impl Worker {
             // Fails only for what was never registered.
             let _ = self.poll.registry().deregister(&mut SourceFd(&listener.as_raw_fd()));
         }
-        self.local.stage = Stage::Stopping;
+        self.cx.stage = Stage::Stopping;
         self.stop_deadline = Some(deadline);
-        let silent_until = self.local.clock.monotonic() + STOP_SILENCE;
+        let silent_until = self.cx.clock.monotonic() + STOP_SILENCE;
         let slots: Vec<usize> = self.connections.iter().map(|(slot, _)| slot).collect();
         for slot in slots {
             let connection = &mut self.connections[slot].connection;

@@ -1,7 +1,7 @@
 //! How a worker hears of applications, and reads what they answer.
 
 use super::{FIRST_PROCESS, Worker};
-use crate::server::application::gateway::{Deliveries, Rest};
+use crate::server::application::gateway::{Completions, Rest};
 use crate::server::application::link::News;
 use crate::server::application::orders::ProcessId;
 use crate::site::{Application, Freshness};
@@ -17,11 +17,11 @@ impl Worker {
             News::Joined(link) => Some(link.process),
             News::Leaves(_) | News::Left(..) => None,
         };
-        let now = self.local.clock.monotonic();
-        let local = &mut self.local;
-        let mut deliveries = local.gateway.hear(application, news, now, &mut local.buffers);
+        let now = self.cx.clock.monotonic();
+        let cx = &mut self.cx;
+        let mut deliveries = cx.gateway.hear(application, news, now, &mut cx.buffers);
         if let Some(process) = joined
-            && let Some(link) = self.local.gateway.link(process)
+            && let Some(link) = self.cx.gateway.link(process)
         {
             let answers = link.answers.as_fd().as_raw_fd();
             let token = Token(FIRST_PROCESS.0 + process.0 as usize);
@@ -37,36 +37,36 @@ impl Worker {
     /// epoll reports answers of a process. Where that may not be all of them, it goes on in the next
     /// turn.
     pub(super) fn read_answers(&mut self, process: ProcessId) {
-        let now = self.local.clock.monotonic();
-        let mut deliveries = Deliveries::new();
+        let now = self.cx.clock.monotonic();
+        let mut deliveries = Completions::new();
         let mut rest = Rest::Perhaps;
         for _ in 0..MESSAGES_PER_TURN {
-            let local = &mut self.local;
-            rest = local.gateway.read(process, now, &mut local.buffers, &mut deliveries);
+            let cx = &mut self.cx;
+            rest = cx.gateway.read(process, now, &mut cx.buffers, &mut deliveries);
             self.deliver(&mut deliveries);
             if rest == Rest::None {
                 break;
             }
         }
         // Only now: whoever is given a request may want this CPU at once.
-        self.local.gateway.send_waiting();
+        self.cx.gateway.send_waiting();
         if rest == Rest::Perhaps {
-            self.local.gateway.put_off(process);
+            self.cx.gateway.put_off(process);
         }
     }
 
     /// What was left unread in the turn before.
     pub(super) fn read_on_answers(&mut self) {
-        for process in self.local.gateway.take_unread() {
+        for process in self.cx.gateway.take_unread() {
             self.read_answers(process);
         }
     }
 
-    fn deliver(&mut self, deliveries: &mut Deliveries) {
+    fn deliver(&mut self, deliveries: &mut Completions) {
         for (id, delivery) in deliveries.drain(..) {
             if let Some(slot) = self.find(id) {
-                self.drive(slot, Freshness::Unknown, |connection, local| {
-                    connection.deliver(delivery, local)
+                self.drive(slot, Freshness::Unknown, |connection, cx| {
+                    connection.deliver(delivery, cx)
                 });
             }
         }
@@ -74,12 +74,12 @@ impl Worker {
 
     /// While applications have requests, now and then.
     pub(super) fn look_at_applications(&mut self) {
-        let now = self.local.clock.monotonic();
+        let now = self.cx.clock.monotonic();
         if self.applications_look_at.is_some_and(|at| at <= now) {
-            self.local.gateway.look(now);
+            self.cx.gateway.look(now);
             self.applications_look_at = None;
         }
-        if self.applications_look_at.is_none() && self.local.gateway.is_busy() {
+        if self.applications_look_at.is_none() && self.cx.gateway.is_busy() {
             self.applications_look_at = Some(now + LOOK_EVERY);
         }
     }

@@ -7,7 +7,7 @@
 use super::Worker;
 use crate::server::connection::Connection;
 use crate::server::id::ConnectionId;
-use crate::server::mailbox::Delivery;
+use crate::server::mailbox::Completion;
 use crate::server::share::REQUEST_COST;
 use crate::server::state::{Queue, State};
 use crate::site::Freshness;
@@ -73,7 +73,7 @@ impl Worker {
     /// consideration.
     pub(super) fn hear(&mut self, id: ConnectionId, budget: usize) {
         let is_sending = |slot: usize| self.connections[slot].connection.state() == State::Sending;
-        if self.local.send_budget == budget && !self.find(id).is_some_and(is_sending) {
+        if self.cx.send_budget == budget && !self.find(id).is_some_and(is_sending) {
             self.turns.hear();
         }
     }
@@ -91,9 +91,9 @@ impl Worker {
     }
 
     pub(super) fn drive_all_again(&mut self) {
-        let work_max = self.local.work_done.saturating_add(self.turns.work_max());
+        let work_max = self.cx.work_done.saturating_add(self.turns.work_max());
         for _ in 0..self.turns.again.len() {
-            if self.local.work_done >= work_max {
+            if self.cx.work_done >= work_max {
                 break;
             }
             if let Some(id) = self.turns.again.pop_front() {
@@ -103,9 +103,9 @@ impl Worker {
     }
 
     pub(super) fn drive_senders(&mut self) {
-        self.local.send_budget += self.turns.compensation();
+        self.cx.send_budget += self.turns.compensation();
         for _ in 0..self.turns.senders.len() {
-            if self.local.send_budget == 0 {
+            if self.cx.send_budget == 0 {
                 break;
             }
             if let Some(id) = self.turns.senders.pop_front() {
@@ -123,13 +123,13 @@ impl Worker {
 
     /// Those whose content found no room on the disk, once there is some again.
     pub(super) fn relieve_makers(&mut self) {
-        if self.local.without_room.is_empty() || !self.local.room.has_much() {
+        if self.cx.without_room.is_empty() || !self.cx.room.has_much() {
             return;
         }
-        for id in std::mem::take(&mut self.local.without_room) {
+        for id in std::mem::take(&mut self.cx.without_room) {
             if let Some(slot) = self.find(id) {
-                self.drive(slot, Freshness::Unknown, |connection, local| {
-                    connection.deliver(Delivery::Moved, local)
+                self.drive(slot, Freshness::Unknown, |connection, cx| {
+                    connection.deliver(Completion::Moved, cx)
                 });
             }
         }

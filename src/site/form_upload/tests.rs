@@ -9,14 +9,14 @@ fn task(here: &Directory) -> Task {
         root: WritableRoot::new(Root::open(here.path()).expect("it"), WriteRules::default()),
         directory: Vec::new(),
         dotfiles: Dotfiles::Deny,
-        namesakes: Namesakes::Keep,
+        on_conflict: OnConflict::Keep,
         content_type: b"multipart/form-data; boundary=x".to_vec(),
     }
 }
 
-fn form(content: &[u8]) -> Content {
+fn form(content: &[u8]) -> RequestBody {
     let head = b"--x\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a\"\r\n\r\n";
-    Content::from([head, content, b"\r\n--x--\r\n"].concat())
+    RequestBody::from([head, content, b"\r\n--x--\r\n"].concat())
 }
 
 /// Calls of this thread that write.

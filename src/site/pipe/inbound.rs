@@ -56,7 +56,7 @@ impl Drop for Inlet {
 
 /// Reads the content of a request as it arrives, waiting for it. A client that breaks off, or that
 /// takes longer than it may, is an [`io::ErrorKind::UnexpectedEof`].
-pub struct ContentReader {
+pub struct BodyReader {
     pub(super) shared: Arc<Shared>,
     piece: Vec<u8>,
     read: usize,
@@ -69,9 +69,9 @@ enum Ended {
     Yes,
 }
 
-impl ContentReader {
-    pub(super) fn new(shared: Arc<Shared>) -> ContentReader {
-        ContentReader { shared, piece: Vec::new(), read: 0, ended: Ended::No }
+impl BodyReader {
+    pub(super) fn new(shared: Arc<Shared>) -> BodyReader {
+        BodyReader { shared, piece: Vec::new(), read: 0, ended: Ended::No }
     }
 
     /// Waits for the next piece. Empty at the end.
@@ -104,7 +104,7 @@ impl ContentReader {
     }
 }
 
-impl Read for ContentReader {
+impl Read for BodyReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.read == self.piece.len() && self.ended == Ended::No && !buffer.is_empty() {
             self.piece.clear();
@@ -119,15 +119,15 @@ impl Read for ContentReader {
     }
 }
 
-impl Drop for ContentReader {
+impl Drop for BodyReader {
     fn drop(&mut self) {
         let state = self.shared.end(Flow::Abandoned);
         self.shared.tell_worker(state);
     }
 }
 
-impl fmt::Debug for ContentReader {
+impl fmt::Debug for BodyReader {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("ContentReader")
+        formatter.write_str("BodyReader")
     }
 }

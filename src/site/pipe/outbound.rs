@@ -14,14 +14,14 @@ use std::time::Duration;
 ///
 /// Bytes are handed on in pieces; [`Write::flush`] hands on what there is, for a client that waits
 /// for every line.
-pub struct ContentWriter {
+pub struct BodyWriter {
     pub(super) shared: Arc<Shared>,
     piece: Vec<u8>,
 }
 
-impl ContentWriter {
-    pub(super) fn new(shared: Arc<Shared>) -> ContentWriter {
-        ContentWriter { shared, piece: Vec::new() }
+impl BodyWriter {
+    pub(super) fn new(shared: Arc<Shared>) -> BodyWriter {
+        BodyWriter { shared, piece: Vec::new() }
     }
 
     /// Says that this was all. Dropped without it, the response is broken off.
@@ -36,7 +36,7 @@ impl ContentWriter {
     }
 }
 
-impl Write for ContentWriter {
+impl Write for BodyWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.piece.len() >= PIECE_BYTES {
             self.flush()?;
@@ -71,7 +71,7 @@ impl Write for ContentWriter {
     }
 }
 
-impl Drop for ContentWriter {
+impl Drop for BodyWriter {
     fn drop(&mut self) {
         let state = self.shared.end(Flow::Broken);
         self.shared.tell_worker(state);

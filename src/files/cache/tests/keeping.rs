@@ -28,8 +28,8 @@ fn what_is_in_memory_is_found_by_one_who_may_not_wait() {
             // It was written just now; but the kernel may say that it does not know, and then
             // whoever may wait finds it, and makes it known.
             let found = match site.files.find(&root, path.as_bytes(), now, Disk::MustNotBlock) {
-                Err(OpenError::Cold(warmup)) => {
-                    warmup.run();
+                Err(OpenError::Cold(prefetch)) => {
+                    prefetch.run();
                     site.files.find(&root, path.as_bytes(), now, Disk::MayBlock)
                 }
                 found => found,
@@ -54,7 +54,7 @@ fn what_is_cold_is_said_to_be_and_is_warm_after_its_warmup() {
     }
     let (root, now) = (site.root.clone(), site.now);
     match site.files.find(&root, b"a", now, Disk::MustNotBlock) {
-        Err(OpenError::Cold(warmup)) => warmup.run(),
+        Err(OpenError::Cold(prefetch)) => prefetch.run(),
         other => panic!("{other:?}"),
     }
     assert!(matches!(site.files.find(&root, b"a", now, Disk::MustNotBlock), Ok(Found::File(_))));

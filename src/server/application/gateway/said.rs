@@ -2,13 +2,13 @@
 //!
 //! It must never know a socket.
 
-use super::Deliveries;
+use super::Completions;
 use crate::http::Status;
 use crate::server::application::link::{Exchange, Link, Pending, Progress};
 use crate::server::buffers::Buffers;
-use crate::server::mailbox::Delivery;
+use crate::server::mailbox::Completion;
 use crate::site::pipe::{Reader, within_worker};
-use crate::site::{OwnedContent, OwnedResponse};
+use crate::site::{OwnedBody, OwnedResponse};
 use crate::wsgi::answer::{Answer, HEADER_BYTES, Head, Kind, Last};
 use crate::wsgi::{Token, WINDOW_BYTES};
 use std::collections::VecDeque;
@@ -23,7 +23,7 @@ pub(super) enum Said {
 }
 
 /// One message of a process, as it was received.
-pub(super) struct Message<'a> {
+pub(super) struct ApplicationMessage<'a> {
     pub header: [u8; HEADER_BYTES],
     /// How much follows the header, …
     pub length: usize,
@@ -46,12 +46,12 @@ pub(super) struct Times {
 /// connection may be for somebody else.
 pub(super) fn take_in(
     link: &mut Link,
-    message: Message<'_>,
+    message: ApplicationMessage<'_>,
     times: Times,
     buffers: &mut Buffers,
-    deliveries: &mut Deliveries,
+    deliveries: &mut Completions,
 ) -> Said {
-    let Message { header, length, buffer, mut descriptors } = message;
+    let ApplicationMessage { header, length, buffer, mut descriptors } = message;
     let Some(answer) = Answer::read(&header, &buffer[..length]) else {
         refuse(link, &header, deliveries);
         return Said::Enough;
@@ -64,7 +64,7 @@ pub(super) fn take_in(
     pending.deadline = Some(times.now + times.quiet_max);
     let id = pending.exchange.id;
     let mut tell = |delivery| deliveries.push((id, delivery));
-    let answered = |response| Delivery::Answered(Box::new(response));
+    let answered = |response| Completion::Answered(Box::new(response));
     let goes_on = match (answer.kind, &pending.progress) {
         (_, Progress::Withdrawn | Progress::GivenUp) => {
             pending.progress = Progress::GivenUp;
@@ -78,22 +78,22 @@ pub(super) fn take_in(
         (Kind::Head(head), Progress::Sent | Progress::Begun) => {
             let (feeder, outlet) = link.pipe(answer.token, answer.thread);
             feeder.push(buffers.keep(buffer, content_bytes));
-            pending.progress = Progress::Content(feeder);
+            pending.progress = Progress::Streaming(feeder);
             let Head { status, reason, headers, length } = head;
-            let content = OwnedContent::Piped(outlet.quiet_for(times.quiet_max), length);
+            let content = OwnedBody::Piped(outlet.quiet_for(times.quiet_max), length);
             tell(answered(OwnedResponse { status, reason, headers, content }));
             true
         }
         (Kind::File { head, offset, length }, Progress::Sent | Progress::Begun) => {
             let Head { status, reason, headers, length: announced } = head;
             let content = match descriptors.pop() {
-                Some(open) => OwnedContent::Open(open, offset, length.or(announced)),
-                None => OwnedContent::Empty,
+                Some(open) => OwnedBody::Open(open, offset, length.or(announced)),
+                None => OwnedBody::Empty,
             };
             tell(answered(OwnedResponse { status, reason, headers, content }));
             false
         }
-        (Kind::Piece, Progress::Content(feeder)) => {
+        (Kind::Piece, Progress::Streaming(feeder)) => {
             if feeder.bytes() + content_bytes > WINDOW_BYTES {
                 log::error!("an application sends content without waiting for credit");
                 fail(pending, Status::INTERNAL_SERVER_ERROR, deliveries);
@@ -104,11 +104,12 @@ pub(super) fn take_in(
                 reader = Reader::Waits;
             }
             if reader == Reader::Waits {
-                tell(Delivery::Moved);
+                tell(Completion::Moved);
             }
             answer.last == Last::No
         }
-        (Kind::Failed, Progress::Sent | Progress::Begun) | (Kind::Broken, Progress::Content(_)) => {
+        (Kind::Failed, Progress::Sent | Progress::Begun)
+        | (Kind::Broken, Progress::Streaming(_)) => {
             fail(pending, Status::INTERNAL_SERVER_ERROR, deliveries);
             return Said::Enough;
         }
@@ -133,19 +134,19 @@ fn whole(head: Head, content: Vec<u8>, is_unknown: bool) -> OwnedResponse {
         let (feeder, outlet) = within_worker(Box::new(|_| {}));
         feeder.push(content);
         feeder.finish();
-        OwnedContent::Piped(outlet, length)
+        OwnedBody::Piped(outlet, length)
     };
     let content = match length {
         None if is_unknown => piped(content),
         Some(length) if length != content.len() as u64 => piped(content),
-        _ if content.is_empty() => OwnedContent::Empty,
-        _ => OwnedContent::Bytes(content),
+        _ if content.is_empty() => OwnedBody::Empty,
+        _ => OwnedBody::Bytes(content),
     };
     OwnedResponse { status, reason, headers, content }
 }
 
 /// A message that makes no sense, from whoever it is.
-pub(super) fn refuse(link: &mut Link, header: &[u8; HEADER_BYTES], deliveries: &mut Deliveries) {
+pub(super) fn refuse(link: &mut Link, header: &[u8; HEADER_BYTES], deliveries: &mut Completions) {
     if let Some(pending) = link.pending.remove(&Answer::token(header).second()) {
         log::error!("an application answers with what cannot be sent");
         fail(pending, Status::INTERNAL_SERVER_ERROR, deliveries);
@@ -153,17 +154,17 @@ pub(super) fn refuse(link: &mut Link, header: &[u8; HEADER_BYTES], deliveries: &
 }
 
 /// An exchange comes to nothing: this status where nothing has been said, an end in its midst otherwise.
-fn fail(pending: Pending, status: Status, deliveries: &mut Deliveries) {
+fn fail(pending: Pending, status: Status, deliveries: &mut Completions) {
     let id = pending.exchange.id;
     match pending.progress {
         Progress::Withdrawn | Progress::GivenUp => {}
         Progress::Sent | Progress::Begun => {
             let failed = OwnedResponse::new(status);
-            deliveries.push((id, Delivery::Answered(Box::new(failed))));
+            deliveries.push((id, Completion::Answered(Box::new(failed))));
         }
-        Progress::Content(feeder) => {
+        Progress::Streaming(feeder) => {
             if feeder.break_off() == Reader::Waits {
-                deliveries.push((id, Delivery::Moved));
+                deliveries.push((id, Completion::Moved));
             }
         }
     }
@@ -175,7 +176,7 @@ pub(super) fn lose(
     reactor: usize,
     begun: &[Token],
     waiting: &mut VecDeque<Exchange>,
-    deliveries: &mut Deliveries,
+    deliveries: &mut Completions,
 ) {
     for (number, pending) in link.pending {
         match pending.progress {

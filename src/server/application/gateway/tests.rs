@@ -10,7 +10,7 @@ use crate::server::application::orders::{Order, Orders};
 use crate::server::application::scoreboard::Scoreboard;
 use crate::server::id::ConnectionId;
 use crate::site::pipe::{Outlet, Piece};
-use crate::site::{Handler, OwnedContent, Wsgi};
+use crate::site::{Handler, OwnedBody, Wsgi};
 use crate::sys::channel::{Channel, Received};
 use crate::wsgi::WINDOW_BYTES;
 use std::os::fd::AsFd;
@@ -62,8 +62,8 @@ impl Played {
         let (mut it, python, token) = Played::asked();
         python.says(token, 1, false, OK, b"one");
         let (_, delivery) = it.reads(&python).pop().expect("the head is here");
-        let Delivery::Answered(response) = delivery else { panic!("no answer") };
-        let OwnedContent::Piped(outlet, None) = response.content else { panic!("not piped") };
+        let Completion::Answered(response) = delivery else { panic!("no answer") };
+        let OwnedBody::Piped(outlet, None) = response.content else { panic!("not piped") };
         (it, python, token, outlet)
     }
 
@@ -100,17 +100,17 @@ impl Played {
         let forward = Forward {
             application: Arc::clone(&self.application),
             environ: b"{0".to_vec(),
-            content: Content::from(vec![number as u8]),
+            content: RequestBody::from(vec![number as u8]),
         };
         self.gateway.submit(id(number), forward, None)
     }
 
-    fn hears(&mut self, news: News) -> Deliveries {
+    fn hears(&mut self, news: News) -> Completions {
         self.gateway.hear(&self.application, news, self.now, &mut Buffers::default())
     }
 
-    fn reads(&mut self, python: &Python) -> Deliveries {
-        let mut deliveries = Deliveries::new();
+    fn reads(&mut self, python: &Python) -> Completions {
+        let mut deliveries = Completions::new();
         let mut buffers = Buffers::default();
         let mut read =
             || self.gateway.read(python.process, self.now, &mut buffers, &mut deliveries);
@@ -132,7 +132,7 @@ impl Played {
         self.orders.is_given(|order| matches!(order, Order::Replace { .. }))
     }
 
-    fn leaves(&mut self, python: &Python, begun: &[Token]) -> Deliveries {
+    fn leaves(&mut self, python: &Python, begun: &[Token]) -> Completions {
         self.hears(News::Left(python.process, begun.into()))
     }
 }
@@ -171,14 +171,14 @@ fn id(number: u32) -> ConnectionId {
 }
 
 /// Who is answered, with which status and content.
-fn answered(deliveries: Deliveries) -> Vec<(usize, u16, Vec<u8>)> {
+fn answered(deliveries: Completions) -> Vec<(usize, u16, Vec<u8>)> {
     deliveries
         .into_iter()
         .map(|(id, delivery)| match delivery {
-            Delivery::Answered(response) => {
+            Completion::Answered(response) => {
                 let content = match response.content {
-                    OwnedContent::Bytes(bytes) => bytes,
-                    OwnedContent::Empty => Vec::new(),
+                    OwnedBody::Bytes(bytes) => bytes,
+                    OwnedBody::Empty => Vec::new(),
                     _ => b"piped".to_vec(),
                 };
                 (id.slot(), response.status.code(), content)

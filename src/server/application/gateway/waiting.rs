@@ -244,7 +244,7 @@ impl Link {
         let is_over = |deadline: Option<Instant>| deadline.is_some_and(|at| at <= now);
         for pending in self.pending.values_mut() {
             match &pending.progress {
-                Progress::Content(feeder)
+                Progress::Streaming(feeder)
                     if feeder.is_abandoned() && !is_over(pending.deadline) =>
                 {
                     pending.progress = Progress::GivenUp;
@@ -253,13 +253,13 @@ impl Link {
                 progress if progress.waits_for_client() => {
                     pending.deadline = Some(now + stream_timeout);
                 }
-                Progress::Content(_) if is_over(pending.deadline) => {
+                Progress::Streaming(_) if is_over(pending.deadline) => {
                     why = Some(Why::StreamTimeout(stream_timeout));
                 }
                 Progress::GivenUp if somebody_waits && is_over(pending.deadline) => {
                     why = Some(Why::Timeout(timeout));
                 }
-                Progress::Content(_) | Progress::GivenUp => {}
+                Progress::Streaming(_) | Progress::GivenUp => {}
                 // The connection that waits for it has an eye on it.
                 Progress::Sent | Progress::Begun | Progress::Withdrawn => {}
             }

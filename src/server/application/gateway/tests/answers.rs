@@ -9,7 +9,7 @@ fn content_comes_piece_by_piece_and_its_thread_is_credited() {
     assert_eq!(outlet.take(), Piece::NotYet);
     let piece = vec![b'x'; WINDOW_BYTES / 8];
     python.says(token, 2, false, b"", &piece);
-    assert!(matches!(it.reads(&python)[..], [(_, Delivery::Moved)]), "it waited for that");
+    assert!(matches!(it.reads(&python)[..], [(_, Completion::Moved)]), "it waited for that");
     python.says(token, 2, false, b"", &piece);
     assert!(it.reads(&python).is_empty(), "it has not run dry");
     assert!(matches!(python.credits.receive(), Ok(Received::Nothing)));
@@ -88,7 +88,7 @@ fn nonsense_in_the_midst_of_content_breaks_it_off() {
         assert_eq!(outlet.take(), Piece::Bytes(b"one".to_vec()));
         assert_eq!(outlet.take(), Piece::NotYet);
         python.says(token, kind, false, head, b"");
-        assert!(matches!(it.reads(&python)[..], [(_, Delivery::Moved)]), "{kind}");
+        assert!(matches!(it.reads(&python)[..], [(_, Completion::Moved)]), "{kind}");
         assert_eq!(outlet.take(), Piece::Broken, "{kind}");
     }
 }

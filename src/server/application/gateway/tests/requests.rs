@@ -119,7 +119,7 @@ fn a_request_that_no_message_can_hold_is_refused_and_costs_nobody_else_anything(
     let forward = Forward {
         application: Arc::clone(&it.application),
         environ: vec![b'x'; MESSAGE_BYTES_MAX / 2],
-        content: Content::from(vec![b'x'; MESSAGE_BYTES_MAX / 2]),
+        content: RequestBody::from(vec![b'x'; MESSAGE_BYTES_MAX / 2]),
     };
     assert_eq!(it.gateway.submit(id(0), forward, None), Handed::Refused);
     assert_eq!(it.submits(1), Handed::Over);
@@ -148,7 +148,7 @@ fn the_file_of_a_request_is_dropped_by_a_thread_of_the_disk_pool() {
     let forward = Forward {
         application: Arc::clone(&it.application),
         environ: b"{0".to_vec(),
-        content: Content::Spooled(spool),
+        content: RequestBody::Spooled(spool),
     };
     // Without threads of its own: it does what it is told.
     let disk = Arc::new(Pool::new("test", 0, usize::MAX));

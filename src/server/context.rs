@@ -4,20 +4,20 @@ use super::access_log::LogWriter;
 use super::application::gateway::Gateway;
 use super::buffers::Buffers;
 use super::clock::Clock;
-use super::errand::{self, Courier};
 use super::exchange::Spare;
 use super::id::ConnectionId;
 use super::intake::OnDisk;
+use super::jobs::{self, CompletionSender};
 use super::limits::Limits;
-use super::mailbox::{Delivery, Mailbox};
+use super::mailbox::{Completion, Mailbox};
 use super::outbox::{Backlog, Room};
 use super::pool::{Job, Pool, Ticket};
 use super::share::Share;
 use super::state::Yielded;
-use crate::files::{Disk, Now, OpenFiles, Warmup};
+use crate::files::{Disk, Now, OpenFiles, Prefetch};
 use crate::http::Cancellation;
 use crate::http::h1::head::HeadLimits;
-use crate::site::pipe::{self, ContentReader, Inlet};
+use crate::site::pipe::{self, BodyReader, Inlet};
 use crate::site::{self, Freshness, Site};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -25,7 +25,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// The worker's belongings.
-pub struct Local {
+pub struct WorkerContext {
     pub site: Arc<Site>,
     pub files: OpenFiles,
     /// What is known of the bytes that the connection at hand will read next.
@@ -69,11 +69,11 @@ pub struct Threads {
 }
 
 impl Threads {
-    fn courier(&self, id: ConnectionId) -> Courier {
-        Courier { id, mailbox: Arc::clone(&self.mailbox) }
+    fn sender(&self, id: ConnectionId) -> CompletionSender {
+        CompletionSender { id, mailbox: Arc::clone(&self.mailbox) }
     }
 
-    /// The queue of the disk pool is bounded by those who use it: a connection has one errand under
+    /// The queue of the disk pool is bounded by those who use it: a connection has one job under
     /// way at most, and files to drop.
     fn submit_to_disk(&self, job: Job) {
         if self.disk.submit(job).is_err() {
@@ -95,7 +95,7 @@ pub enum Stage {
     Stopping,
 }
 
-impl Local {
+impl WorkerContext {
     /// The belongings of a new worker.
     pub fn new(
         site: Arc<Site>,
@@ -104,8 +104,8 @@ impl Local {
         log: Option<LogWriter>,
         reactor: usize,
         now: Now,
-    ) -> Local {
-        Local {
+    ) -> WorkerContext {
+        WorkerContext {
             site,
             files,
             freshness: Freshness::Unknown,
@@ -146,26 +146,26 @@ impl Local {
         if self.threads.is_some() { Disk::MustNotBlock } else { Disk::MayBlock }
     }
 
-    /// Has something read from the disk; a letter will say when it is done.
-    pub fn read(&self, id: ConnectionId, warmup: Warmup) {
+    /// Has something read from the disk; a message will say when it is done.
+    pub fn read(&self, id: ConnectionId, prefetch: Prefetch) {
         if let Some(threads) = &self.threads {
-            threads.submit_to_disk(errand::warm(threads.courier(id), warmup));
+            threads.submit_to_disk(jobs::warm(threads.sender(id), prefetch));
         }
     }
 
-    /// Has content written to the disk; a letter will say when it is done.
+    /// Has content written to the disk; a message will say when it is done.
     pub fn write(&self, id: ConnectionId, on_disk: OnDisk, bytes: Vec<u8>) {
         if let Some(threads) = &self.threads {
             let directory = Arc::clone(&threads.spool_directory);
-            threads.submit_to_disk(errand::write(threads.courier(id), directory, on_disk, bytes));
+            threads.submit_to_disk(jobs::write(threads.sender(id), directory, on_disk, bytes));
         }
     }
 
-    /// Has content of a response written to the disk; a letter will say what that took.
+    /// Has content of a response written to the disk; a message will say what that took.
     pub fn write_backlog(&self, id: ConnectionId, backlog: Backlog) {
         if let Some(threads) = &self.threads {
             let directory = Arc::clone(&threads.spool_directory);
-            threads.submit_to_disk(errand::write_backlog(threads.courier(id), directory, backlog));
+            threads.submit_to_disk(jobs::write_backlog(threads.sender(id), directory, backlog));
         }
     }
 
@@ -173,7 +173,7 @@ impl Local {
     pub fn answer(&self, id: ConnectionId, job: site::Job) -> Option<PendingJob> {
         let threads = self.threads.as_ref()?;
         let cancellation = Cancellation::default();
-        let attempts = errand::answer(threads.courier(id), job, cancellation.clone());
+        let attempts = jobs::answer(threads.sender(id), job, cancellation.clone());
         match threads.handlers.submit_attempts(attempts) {
             Ok(ticket) => Some(PendingJob { ticket, cancellation }),
             Err(attempts) => {
@@ -199,9 +199,9 @@ impl Local {
     }
 
     /// A pipe to a thread that wakes this connection.
-    pub fn pipe_to_thread(&self, id: ConnectionId) -> (Inlet, ContentReader) {
+    pub fn pipe_to_thread(&self, id: ConnectionId) -> (Inlet, BodyReader) {
         match &self.threads {
-            Some(threads) => pipe::to_thread(threads.courier(id).wake()),
+            Some(threads) => pipe::to_thread(threads.sender(id).wake()),
             None => pipe::to_thread(Box::new(|| {})),
         }
     }
@@ -213,9 +213,9 @@ impl Local {
         }
     }
 
-    /// Nobody waits for this letter any more.
-    pub fn drop_letter(&self, delivery: Delivery) {
-        if matches!(delivery, Delivery::Spooled(_) | Delivery::BacklogWritten(_)) {
+    /// Nobody waits for this message any more.
+    pub fn drop_completion(&self, delivery: Completion) {
+        if matches!(delivery, Completion::Spooled(_) | Completion::BacklogWritten(_)) {
             self.drop_elsewhere(delivery);
         }
     }

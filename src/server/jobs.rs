@@ -1,56 +1,61 @@
-//! What threads do for a connection. Every errand sends exactly one letter, even if it panics.
+//! What threads do for a connection. Every job sends exactly one message, even if it panics.
 //!
 //! It must never know the connection, only its name.
 
 use super::id::ConnectionId;
 use super::intake::OnDisk;
-use super::mailbox::{Delivery, Letter, Mailbox};
+use super::mailbox::{Completion, Mailbox, Message};
 use super::outbox::{Backlog, Written};
 use super::pool::{Attempts, Job};
-use crate::files::{SpoolPlace, Warmup, WriteError};
+use crate::files::{Prefetch, SpoolPlace, WriteError};
 use crate::http::{Cancellation, Status};
 use crate::site::owned_response::Produce;
-use crate::site::pipe::{self, ContentWriter};
-use crate::site::{self, OwnedContent, OwnedResponse, Worked};
+use crate::site::pipe::{self, BodyWriter};
+use crate::site::{self, OwnedBody, OwnedResponse, Worked};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Brings letters to one connection.
+/// Brings messages to one connection.
 #[derive(Clone)]
-pub struct Courier {
+pub struct CompletionSender {
     pub id: ConnectionId,
     pub mailbox: Arc<Mailbox>,
 }
 
-impl Courier {
+impl CompletionSender {
     /// Tells the connection.
-    pub fn deliver(&self, delivery: Delivery) {
-        if let Err(error) = self.mailbox.post(Letter::To(self.id, delivery)) {
+    pub fn deliver(&self, delivery: Completion) {
+        if let Err(error) = self.mailbox.post(Message::To(self.id, delivery)) {
             log::error!("waking a worker: {error}");
         }
     }
 
     /// What wakes the connection when a pipe has moved.
     pub fn wake(&self) -> pipe::Wake {
-        let courier = self.clone();
-        Box::new(move || courier.deliver(Delivery::Moved))
+        let sender = self.clone();
+        Box::new(move || sender.deliver(Completion::Moved))
     }
 }
 
 /// Reads what is cold.
-pub fn warm(courier: Courier, warmup: Warmup) -> Job {
+pub fn warm(sender: CompletionSender, prefetch: Prefetch) -> Job {
     Box::new(move || {
-        if catch_unwind(AssertUnwindSafe(|| warmup.run())).is_err() {
+        if catch_unwind(AssertUnwindSafe(|| prefetch.run())).is_err() {
             log::error!("reading ahead panicked");
         }
-        courier.deliver(Delivery::Warmed);
+        sender.deliver(Completion::Prefetched);
     })
 }
 
 /// Writes content to the disk, making the file for it if this is the first of it.
-pub fn write(courier: Courier, directory: Arc<Path>, on_disk: OnDisk, bytes: Vec<u8>) -> Job {
+pub fn write(
+    sender: CompletionSender,
+    directory: Arc<Path>,
+    on_disk: OnDisk,
+    bytes: Vec<u8>,
+) -> Job {
     Box::new(move || {
         let spool = match on_disk {
             OnDisk::Nothing(place) => place.create(&directory),
@@ -58,13 +63,13 @@ pub fn write(courier: Courier, directory: Arc<Path>, on_disk: OnDisk, bytes: Vec
             OnDisk::BeingWritten => Err(WriteError::Busy),
         };
         let spooled = spool.and_then(|mut spool| spool.append(&bytes).map(|()| spool));
-        courier.deliver(Delivery::Spooled(spooled));
+        sender.deliver(Completion::Spooled(spooled));
     })
 }
 
 /// Writes content of a response that its client is too slow for, making the file for it if this is the
 /// first of it. What the disk does not take comes back: it has to be sent all the same.
-pub fn write_backlog(courier: Courier, directory: Arc<Path>, backlog: Backlog) -> Job {
+pub fn write_backlog(sender: CompletionSender, directory: Arc<Path>, backlog: Backlog) -> Job {
     Box::new(move || {
         let Backlog { spool, pieces } = backlog;
         let spool = spool.map_or_else(|| SpoolPlace::Temporary.create(&directory), Ok);
@@ -87,7 +92,7 @@ pub fn write_backlog(courier: Courier, directory: Arc<Path>, backlog: Backlog) -
                 Written { spool: None, refused: pieces.collect() }
             }
         };
-        courier.deliver(Delivery::BacklogWritten(written));
+        sender.deliver(Completion::BacklogWritten(written));
     })
 }
 
@@ -98,7 +103,11 @@ fn complain(directory: &Path, error: &WriteError) {
 
 /// Finds the answer to a request, and then produces its content if it is made while it is sent. Nothing
 /// is begun that nobody waits for any more.
-pub fn answer(courier: Courier, mut job: site::Job, cancellation: Cancellation) -> Attempts {
+pub fn answer(
+    sender: CompletionSender,
+    mut job: site::Job,
+    cancellation: Cancellation,
+) -> Attempts {
     let mut has_begun = false;
     Box::new(move || {
         if cancellation.is_cancelled() && !has_begun {
@@ -115,16 +124,16 @@ pub fn answer(courier: Courier, mut job: site::Job, cancellation: Cancellation) 
                 OwnedResponse::new(Status::INTERNAL_SERVER_ERROR)
             }
         };
-        match std::mem::replace(&mut response.content, OwnedContent::Empty) {
-            OwnedContent::Produced(production) => {
-                let (writer, outlet) = pipe::to_worker(courier.wake());
-                response.content = OwnedContent::Piped(outlet, production.length);
-                courier.deliver(Delivery::Answered(Box::new(response)));
+        match std::mem::replace(&mut response.content, OwnedBody::Empty) {
+            OwnedBody::Produced(production) => {
+                let (writer, outlet) = pipe::to_worker(sender.wake());
+                response.content = OwnedBody::Piped(outlet, production.length);
+                sender.deliver(Completion::Answered(Box::new(response)));
                 produce(production.produce, writer);
             }
             content => {
                 response.content = content;
-                courier.deliver(Delivery::Answered(Box::new(response)));
+                sender.deliver(Completion::Answered(Box::new(response)));
             }
         }
         None
@@ -132,7 +141,7 @@ pub fn answer(courier: Courier, mut job: site::Job, cancellation: Cancellation) 
 }
 
 /// A writer that goes without `finish` breaks the response off.
-fn produce(produce: Box<Produce>, mut writer: ContentWriter) {
+fn produce(produce: Box<Produce>, mut writer: BodyWriter) {
     match catch_unwind(AssertUnwindSafe(|| produce(&mut writer))) {
         // The client may have gone in the meantime: nothing is lost that anybody wants.
         Ok(Ok(())) => drop(writer.finish()),

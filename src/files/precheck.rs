@@ -21,7 +21,7 @@ impl WritableRoot {
     ///
     /// # Errors
     /// What the commit would end in: see [`WriteError`].
-    pub fn foresee(
+    pub fn precheck(
         &self,
         path: &[u8],
         length: Option<u64>,
@@ -46,7 +46,7 @@ impl WritableRoot {
             return Err(WriteError::PreconditionFailed);
         }
         if let (Some(quota), Some(length)) = (self.quota(), length) {
-            quota.foresee(length, occupant.map(|(identity, _)| identity.size_bytes))?;
+            quota.precheck(length, occupant.map(|(identity, _)| identity.size_bytes))?;
         }
         Ok(())
     }
@@ -84,10 +84,10 @@ mod tests {
     }
 
     /// Has the kernel look first, so that it has at hand what is asked for.
-    fn foresee(root: &WritableRoot, path: &[u8], preconditions: &Preconditions) -> String {
+    fn precheck(root: &WritableRoot, path: &[u8], preconditions: &Preconditions) -> String {
         let path_there = root.root().path().join(String::from_utf8_lossy(path).as_ref());
         let _ = path_there.symlink_metadata();
-        match root.foresee(path, Some(10), preconditions) {
+        match root.precheck(path, Some(10), preconditions) {
             Ok(()) => "fine".to_owned(),
             Err(error) => error.to_string(),
         }
@@ -96,7 +96,7 @@ mod tests {
     /// That there is nothing is known to the kernel on some file systems only.
     #[track_caller]
     fn is_told_if_known(root: &WritableRoot, path: &[u8], preconditions: &Preconditions, it: &str) {
-        let told = foresee(root, path, preconditions);
+        let told = precheck(root, path, preconditions);
         assert!(told == it || told == "fine", "{told}");
     }
 
@@ -108,17 +108,17 @@ mod tests {
         std::fs::create_dir(here.at("d")).expect("it is ours");
         std::os::unix::fs::symlink("a.txt", here.at("l")).expect("it is ours");
         let none = Preconditions::none();
-        assert_eq!(foresee(&root, b"a.txt", &none), "fine");
-        assert_eq!(foresee(&root, b"new.txt", &none), "fine");
-        assert_eq!(foresee(&root, b"d/new.txt", &none), "fine");
-        assert_eq!(foresee(&root, b"d", &none), "a directory has this name");
-        assert_eq!(foresee(&root, b"l", &none), "a symbolic link has this name");
-        assert_eq!(foresee(&root, b"a.txt/b", &none), "there is no such directory");
+        assert_eq!(precheck(&root, b"a.txt", &none), "fine");
+        assert_eq!(precheck(&root, b"new.txt", &none), "fine");
+        assert_eq!(precheck(&root, b"d/new.txt", &none), "fine");
+        assert_eq!(precheck(&root, b"d", &none), "a directory has this name");
+        assert_eq!(precheck(&root, b"l", &none), "a symbolic link has this name");
+        assert_eq!(precheck(&root, b"a.txt/b", &none), "there is no such directory");
         is_told_if_known(&root, b"no/b", &none, "there is no such directory");
-        assert_eq!(foresee(&root, b".httpd-upload", &none), "the name is reserved");
-        assert_eq!(foresee(&root, b"a.txt", &Preconditions::if_match(&tag)), "fine");
+        assert_eq!(precheck(&root, b".httpd-upload", &none), "the name is reserved");
+        assert_eq!(precheck(&root, b"a.txt", &Preconditions::if_match(&tag)), "fine");
         for failing in [Preconditions::if_match(b"\"x\""), Preconditions::if_none_match(b"*")] {
-            assert_eq!(foresee(&root, b"a.txt", &failing), "a precondition failed");
+            assert_eq!(precheck(&root, b"a.txt", &failing), "a precondition failed");
         }
         is_told_if_known(&root, b"b", &Preconditions::if_match(b"*"), "a precondition failed");
     }
@@ -127,7 +127,7 @@ mod tests {
     fn a_directory_that_will_be_made_is_in_nobodys_way() {
         let here = Directory::new();
         let root = root(&here, |rules| rules.missing_directories = MissingDirectories::Make);
-        assert_eq!(foresee(&root, b"no/b", &Preconditions::none()), "fine");
+        assert_eq!(precheck(&root, b"no/b", &Preconditions::none()), "fine");
         is_told_if_known(&root, b"no/b", &Preconditions::if_match(b"*"), "a precondition failed");
     }
 
@@ -138,12 +138,12 @@ mod tests {
         let here = Directory::new();
         let root = root(&here, |rules| rules.quota_bytes = Some(12));
         let none = Preconditions::none();
-        assert_eq!(foresee(&root, b"b", &none), "fine", "nobody has counted");
+        assert_eq!(precheck(&root, b"b", &none), "fine", "nobody has counted");
         store(&root, b"a", b"12345");
         is_told_if_known(&root, b"b", &none, FULL);
         store(&root, b"b", b"1234567");
-        assert_eq!(foresee(&root, b"b", &none), FULL);
+        assert_eq!(precheck(&root, b"b", &none), FULL);
         root.remove(b"b", &none).expect("it is there");
-        assert_eq!(foresee(&root, b"a", &none), "fine", "five of the ten are there already");
+        assert_eq!(precheck(&root, b"a", &none), "fine", "five of the ten are there already");
     }
 }

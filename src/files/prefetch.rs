@@ -12,20 +12,20 @@ use std::os::fd::{AsFd, OwnedFd};
 
 /// What to bring in.
 #[derive(Debug)]
-pub enum Warmup {
+pub enum Prefetch {
     /// What leads to a file, and its first `bytes_max` bytes.
     Path { root: Root, path: Vec<u8>, bytes_max: u64 },
     /// A piece of an open file. So much of what follows it is asked for and not waited for.
     Piece { file: OwnedFd, range: Range<u64>, ahead_bytes: u64 },
 }
 
-impl Warmup {
+impl Prefetch {
     /// Reads, waiting for the disk as long as it takes. What fails here will fail again where it is
     /// answered, so nothing is said of it.
     pub fn run(self) {
         let _ = match self {
-            Warmup::Path { root, path, bytes_max } => read_path(&root, &path, bytes_max),
-            Warmup::Piece { file, range, ahead_bytes } => {
+            Prefetch::Path { root, path, bytes_max } => read_path(&root, &path, bytes_max),
+            Prefetch::Piece { file, range, ahead_bytes } => {
                 file::bring_in(file.as_fd(), range, ahead_bytes)
             }
         };

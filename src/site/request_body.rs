@@ -3,13 +3,13 @@
 //! It must never know how it came.
 
 use super::Response;
-use super::pipe::ContentReader;
+use super::pipe::BodyReader;
 use crate::files::{Spool, SpoolPlace};
 use std::io::{self, Cursor, Read};
 
 /// What becomes of the content that a request announces. Decided before a byte of it is read, so
 /// that a client that asks first (`Expect: 100-continue`) need not send what nobody wants.
-pub enum ContentPolicy {
+pub enum BodyPolicy {
     /// Nobody wants it: it is thrown away up to
     /// [`Limits::body_discard_bytes_max`](crate::Limits::body_discard_bytes_max), so that the
     /// connection can go on; more is 413.
@@ -19,7 +19,7 @@ pub enum ContentPolicy {
     /// Taken in whole, in memory, before the handler is asked. More than `bytes_max` is 413.
     Memory { bytes_max: u64 },
     /// Taken in whole before the handler is asked, on the disk what is more than
-    /// [`Limits::content_memory_bytes_max`](crate::Limits::content_memory_bytes_max): a slow client
+    /// [`Limits::body_memory_bytes_max`](crate::Limits::body_memory_bytes_max): a slow client
     /// costs neither a thread nor memory. More than `bytes_max` is 413.
     Collect { bytes_max: u64, place: SpoolPlace },
     /// Handed on as it arrives, to a handler that reads it on a thread. More than `bytes_max` is
@@ -28,9 +28,9 @@ pub enum ContentPolicy {
 }
 
 /// The content of a request. Reading it gives its bytes from the beginning; only
-/// [`Content::Stream`] and [`Content::Spooled`] may wait, and only threads ever see those.
+/// [`RequestBody::Stream`] and [`RequestBody::Spooled`] may wait, and only threads ever see those.
 #[derive(Debug, Default)]
-pub enum Content {
+pub enum RequestBody {
     #[default]
     Empty,
     /// All of it, in memory.
@@ -38,26 +38,26 @@ pub enum Content {
     /// All of it, on the disk.
     Spooled(Spool),
     /// It is still arriving.
-    Stream(ContentReader),
+    Stream(BodyReader),
 }
 
-impl Content {
+impl RequestBody {
     /// How many bytes there are, unless more may come.
     pub fn length(&self) -> Option<u64> {
         match self {
-            Content::Empty => Some(0),
-            Content::Bytes(bytes) => Some(rest(bytes).len() as u64),
-            Content::Spooled(spool) => Some(spool.length()),
-            Content::Stream(_) => None,
+            RequestBody::Empty => Some(0),
+            RequestBody::Bytes(bytes) => Some(rest(bytes).len() as u64),
+            RequestBody::Spooled(spool) => Some(spool.length()),
+            RequestBody::Stream(_) => None,
         }
     }
 
     /// The bytes, if they are here.
     pub fn as_bytes(&self) -> Option<&[u8]> {
         match self {
-            Content::Empty => Some(b""),
-            Content::Bytes(bytes) => Some(rest(bytes)),
-            Content::Spooled(_) | Content::Stream(_) => None,
+            RequestBody::Empty => Some(b""),
+            RequestBody::Bytes(bytes) => Some(rest(bytes)),
+            RequestBody::Spooled(_) | RequestBody::Stream(_) => None,
         }
     }
 
@@ -73,7 +73,9 @@ impl Content {
             )
         };
         match self {
-            Content::Bytes(bytes) if bytes.position() == 0 && rest(&bytes).len() <= bytes_max => {
+            RequestBody::Bytes(bytes)
+                if bytes.position() == 0 && rest(&bytes).len() <= bytes_max =>
+            {
                 Ok(bytes.into_inner())
             }
             mut other => {
@@ -94,19 +96,19 @@ fn rest(bytes: &Cursor<Vec<u8>>) -> &[u8] {
     bytes.get_ref().get(start..).unwrap_or_default()
 }
 
-impl From<Vec<u8>> for Content {
-    fn from(bytes: Vec<u8>) -> Content {
-        if bytes.is_empty() { Content::Empty } else { Content::Bytes(Cursor::new(bytes)) }
+impl From<Vec<u8>> for RequestBody {
+    fn from(bytes: Vec<u8>) -> RequestBody {
+        if bytes.is_empty() { RequestBody::Empty } else { RequestBody::Bytes(Cursor::new(bytes)) }
     }
 }
 
-impl Read for Content {
+impl Read for RequestBody {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
-            Content::Empty => Ok(0),
-            Content::Bytes(bytes) => bytes.read(buffer),
-            Content::Spooled(spool) => spool.read(buffer),
-            Content::Stream(reader) => reader.read(buffer),
+            RequestBody::Empty => Ok(0),
+            RequestBody::Bytes(bytes) => bytes.read(buffer),
+            RequestBody::Spooled(spool) => spool.read(buffer),
+            RequestBody::Stream(reader) => reader.read(buffer),
         }
     }
 }
@@ -117,7 +119,7 @@ mod tests {
 
     #[test]
     fn bytes_are_read_once_in_order() {
-        let mut content = Content::from(b"abcdef".to_vec());
+        let mut content = RequestBody::from(b"abcdef".to_vec());
         let mut two = [0; 2];
         content.read_exact(&mut two).expect("they are here");
         assert_eq!((&two, content.length()), (b"ab", Some(4)));
@@ -126,11 +128,11 @@ mod tests {
 
     #[test]
     fn more_than_is_wanted_is_an_error() {
-        let content = || Content::from(b"abc".to_vec());
+        let content = || RequestBody::from(b"abc".to_vec());
         assert_eq!(content().into_bytes(3).expect("it fits"), b"abc");
         let error = content().into_bytes(2).expect_err("it does not fit");
         assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
         assert_eq!(content().into_bytes(usize::MAX).expect("anything fits"), b"abc");
-        assert!(Content::Empty.into_bytes(0).expect("it fits").is_empty());
+        assert!(RequestBody::Empty.into_bytes(0).expect("it fits").is_empty());
     }
 }
