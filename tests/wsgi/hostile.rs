@@ -117,7 +117,7 @@ fn the_largest_head_with_the_most_content_in_memory_is_served() {
 fn limits_that_let_in_more_than_a_message_holds_cost_nobody_the_application() {
     let folder = Folder::new();
     let location = location("/app", "behaviours", "");
-    let limits = "[limits]\nhead_bytes_max = \"256KiB\"\ncontent_memory_bytes_max = \"1MiB\"\n";
+    let limits = "[limits]\nhead_bytes_max = \"256KiB\"\nbody_memory_bytes_max = \"1MiB\"\n";
     let mut command = folder.configured(&format!("{limits}{location}"));
     let server = Server::start(folder, &mut command);
     let mut client = server.connect();
