@@ -1,27 +1,20 @@
 //! What RFC 9110 and RFC 9112 demand of an origin server, over a real socket.
 //!
 //! `conformance.md` beside this file names for each demand the test that holds it;
-//! [`table`] sees to it that the table and the tests stay together.
+//! [`table`](conformance::table) sees to it that the table and the tests stay together.
 
-#[path = "conformance/changes.rs"]
-mod changes;
-#[path = "conformance/conditionals.rs"]
-mod conditionals;
-#[path = "conformance/connections.rs"]
-mod connections;
-#[path = "conformance/fields.rs"]
-mod fields;
-#[path = "conformance/messages.rs"]
-mod messages;
-#[path = "conformance/methods.rs"]
-mod methods;
-#[path = "conformance/origin.rs"]
-mod origin;
-#[path = "conformance/ranges.rs"]
-mod ranges;
-#[path = "conformance/statuses.rs"]
-mod statuses;
-#[path = "conformance/table.rs"]
-mod table;
-#[path = "conformance/targets.rs"]
-mod targets;
+mod support;
+
+mod conformance {
+    mod changes;
+    mod conditionals;
+    mod connections;
+    mod fields;
+    mod messages;
+    mod methods;
+    mod origin;
+    mod ranges;
+    mod statuses;
+    mod table;
+    mod targets;
+}

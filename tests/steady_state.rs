@@ -3,59 +3,19 @@
 //!
 //! The whole process is counted, so the client in here reads and writes with fixed buffers.
 
+mod support;
+
 use httpd::{AccessLog, Format, Root, Running, Server, Site, StaticFiles, Workers};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
+use support::counting::{self, Counting};
+use support::{Folder, PATIENCE};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-/// Counts while it is told to; the system's allocator does the work.
-struct Counting;
-
-static COUNTS: AtomicBool = AtomicBool::new(false);
-static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-
-impl Counting {
-    fn note(&self) {
-        if COUNTS.load(Ordering::Relaxed) {
-            ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-}
-
-// SAFETY: each call is handed on as it came to the system's allocator, which keeps the contract;
-// counting touches two atomics and allocates nothing. There is no safe way to watch allocations.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        self.note();
-        // SAFETY: the caller keeps the contract of this very call.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        self.note();
-        // SAFETY: as above.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        self.note();
-        // SAFETY: as above.
-        unsafe { System.realloc(block, layout, size) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(block, layout) }
-    }
-}
 
 /// Whether the server writes an access log.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -68,17 +28,17 @@ enum Logs {
 struct Warm {
     running: Option<Running>,
     client: TcpStream,
-    folder: PathBuf,
+    _folder: Folder,
     received: Box<[u8]>,
 }
 
 impl Warm {
     fn new(logs: Logs) -> Warm {
         let folder = folder();
-        let root = Root::open(folder.join("www")).expect("it was just made");
+        let root = Root::open(folder.path("www")).expect("it was just made");
         let log = match logs {
             Logs::No => AccessLog::off(),
-            Logs::Yes => AccessLog::to_file(folder.join("access.log"), Format::Combined),
+            Logs::Yes => AccessLog::to_file(folder.path("access.log"), Format::Combined),
         };
         let running = Server::new(Site::new().at("/", StaticFiles::new(root)))
             .listen("127.0.0.1:0")
@@ -89,11 +49,11 @@ impl Warm {
         let address = running.addresses()[0].to_string();
         let client = TcpStream::connect(address).expect("the server listens");
         client.set_nodelay(true).expect("it is TCP");
-        client.set_read_timeout(Some(Duration::from_secs(20))).expect("it is not zero");
+        client.set_read_timeout(Some(PATIENCE)).expect("it is not zero");
         Warm {
             running: Some(running),
             client,
-            folder,
+            _folder: folder,
             received: vec![0; 1 << 20].into_boxed_slice(),
         }
     }
@@ -128,24 +88,20 @@ impl Warm {
         for _ in 0..ROUNDS {
             self.exchange(requests, answers_bytes);
         }
-        ALLOCATIONS.store(0, Ordering::Relaxed);
-        COUNTS.store(true, Ordering::Relaxed);
-        for _ in 0..ROUNDS {
-            self.exchange(requests, answers_bytes);
-        }
-        COUNTS.store(false, Ordering::Relaxed);
-        ALLOCATIONS.load(Ordering::Relaxed)
+        counting::allocations_of(|| {
+            for _ in 0..ROUNDS {
+                self.exchange(requests, answers_bytes);
+            }
+        })
     }
 }
 
 impl Drop for Warm {
     fn drop(&mut self) {
-        COUNTS.store(false, Ordering::Relaxed);
         if let Some(running) = self.running.take() {
             running.handle().stop_now();
             running.wait();
         }
-        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
@@ -162,20 +118,16 @@ fn answer_bytes(bytes: &[u8], status: &str) -> Option<usize> {
 }
 
 /// `www` with a few files that have rested for a day.
-fn folder() -> PathBuf {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let name = format!("httpd-steady-{}-{number}", std::process::id());
-    let folder = std::env::temp_dir().join(name);
-    fs::create_dir_all(folder.join("www/folder")).expect("the name is new");
+fn folder() -> Folder {
+    let folder = Folder::new();
     for (name, length) in [
-        ("small.txt", 38),
-        ("page.html", 9_000),
-        ("folder/index.html", 500),
-        ("large.bin", 400_000),
+        ("www/small.txt", 38),
+        ("www/page.html", 9_000),
+        ("www/folder/index.html", 500),
+        ("www/large.bin", 400_000),
     ] {
-        let mut file = File::create(folder.join("www").join(name)).expect("the folder is ours");
-        file.write_all(&vec![b'x'; length]).expect("the disk has room");
+        let path = folder.write(name, vec![b'x'; length]);
+        let file = File::options().append(true).open(path).expect("it was just written");
         let a_day_ago = SystemTime::now() - Duration::from_secs(86_400);
         file.set_modified(a_day_ago).expect("the file is ours");
     }

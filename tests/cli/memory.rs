@@ -4,34 +4,34 @@ use std::fs;
 use std::io::Write;
 use std::net::TcpStream;
 
-use crate::program::{Folder, Serving, until};
+use crate::support::{Folder, Program, until};
 
 /// Resident memory, in bytes.
-fn resident_bytes(serving: &Serving) -> u64 {
+fn resident_bytes(serving: &Program) -> u64 {
     let pages = fs::read_to_string(format!("/proc/{}/statm", serving.child.id())).unwrap();
     let pages: u64 = pages.split(' ').nth(1).unwrap().parse().unwrap();
     pages * rustix::param::page_size() as u64
 }
 
 /// Clients that have sent all of this, and wait.
-fn crowd(serving: &Serving, sent: &[u8]) -> Vec<TcpStream> {
+fn crowd(serving: &Program, sent: &[u8]) -> Vec<TcpStream> {
     let client = |_| {
-        let mut client = serving.connect();
+        let mut client = serving.stream();
         client.write_all(sent).unwrap();
         client
     };
     (0..CLIENTS).map(client).collect()
 }
 
-fn start(folder: &Folder) -> Serving {
-    let serving = Serving::start(&mut folder.httpd(&["-p", "0", "-w", "1", "www"]));
-    assert!(serving.get("/").ends_with("from www\n"));
+fn start(folder: &Folder) -> Program {
+    let serving = Program::start(&mut folder.httpd(&["-p", "0", "-w", "1", "www"]));
+    serving.get("/").expect(200).body("from www\n");
     serving
 }
 
 #[test]
 fn memory_of_large_heads_goes_back_to_the_system() {
-    let folder = Folder::new();
+    let folder = Folder::with_www();
     let serving = start(&folder);
     let at_rest = resident_bytes(&serving);
     let line = format!("X: {}\r\n", "x".repeat(7000));
@@ -46,13 +46,13 @@ fn memory_of_large_heads_goes_back_to_the_system() {
 
 #[test]
 fn content_that_is_announced_and_does_not_come_takes_no_room() {
-    let folder = Folder::new();
+    let folder = Folder::with_www();
     let serving = start(&folder);
     let at_rest = resident_bytes(&serving);
     let head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
     let clients = crowd(&serving, head);
     // Whoever comes after them is served after them.
-    assert!(serving.get("/").ends_with("from www\n"));
+    serving.get("/").expect(200).body("from www\n");
     let each = resident_bytes(&serving).saturating_sub(at_rest) / CLIENTS as u64;
     drop(clients);
     assert!(each < 4096, "{each} bytes each");

@@ -2,11 +2,12 @@
 
 use std::fs;
 
-use super::program::{Folder, OnTerminal, Serving, until};
+use super::on_terminal::OnTerminal;
+use crate::support::{Folder, Program, Signal, until};
 
 #[test]
 fn verbose_shows_a_line_for_each_request_with_its_status_in_colour() {
-    let folder = Folder::new();
+    let folder = Folder::with_www();
     let server = OnTerminal::start(&folder, &["-v", "-p", "0", "www"], &[]);
     server.get("/");
     server.get("/nothing?x=1");
@@ -17,7 +18,7 @@ fn verbose_shows_a_line_for_each_request_with_its_status_in_colour() {
 
 #[test]
 fn a_target_cannot_paint_on_the_terminal() {
-    let folder = Folder::new();
+    let folder = Folder::with_www();
     let server = OnTerminal::start(&folder, &["-v", "-p", "0", "www"], &[]);
     server.get("/\x1b[2Jx");
     server.shows("\\x1B[2Jx");
@@ -25,7 +26,7 @@ fn a_target_cannot_paint_on_the_terminal() {
 
 #[test]
 fn no_color_leaves_the_colours_out() {
-    let folder = Folder::new();
+    let folder = Folder::with_www();
     let server = OnTerminal::start(&folder, &["-v", "-p", "0", "www"], &[("NO_COLOR", "1")]);
     server.get("/");
     server.shows("Z  GET /  200  9 B  ");
@@ -34,7 +35,7 @@ fn no_color_leaves_the_colours_out() {
 
 #[test]
 fn without_verbose_requests_are_not_shown_unless_asked_for() {
-    let folder = Folder::new();
+    let folder = Folder::with_www();
     let quiet = OnTerminal::start(&folder, &["-p", "0", "www"], &[]);
     let asked = OnTerminal::start(&folder, &["--access-log", "-p", "0", "www"], &[]);
     let off = OnTerminal::start(&folder, &["-v", "--access-log=off", "-p", "0", "www"], &[]);
@@ -43,7 +44,7 @@ fn without_verbose_requests_are_not_shown_unless_asked_for() {
     }
     asked.shows("Z  GET /  ");
     for mut server in [quiet, off] {
-        server.signal("-TERM");
+        server.signal(Signal::TERM);
         until("it ends", || server.child.try_wait().unwrap().is_some());
         assert!(!server.shown().contains("GET /"), "{}", server.shown());
     }
@@ -51,7 +52,7 @@ fn without_verbose_requests_are_not_shown_unless_asked_for() {
 
 #[test]
 fn processes_of_a_pool_show_requests_too() {
-    let folder = Folder::new();
+    let folder = Folder::with_www();
     let server = OnTerminal::start(&folder, &["-v", "-P", "2", "-p", "0", "www"], &[]);
     server.get("/");
     server.shows("Z  GET /  ");
@@ -59,20 +60,20 @@ fn processes_of_a_pool_show_requests_too() {
 
 #[test]
 fn without_a_terminal_the_access_log_is_asked_for() {
-    let folder = Folder::new();
+    let folder = Folder::with_www();
     let line = "\"GET / HTTP/1.1\" 200 9 ";
-    let serving = Serving::start(&mut folder.httpd(&["--access-log=a.log", "-p", "0", "www"]));
+    let serving = Program::start(&mut folder.httpd(&["--access-log=a.log", "-p", "0", "www"]));
     serving.get("/");
-    serving.signal("-TERM");
+    serving.signal(Signal::TERM);
     assert_eq!(serving.end().0, Some(0));
     let text = fs::read_to_string(folder.path("a.log")).unwrap();
     assert!(text.contains(line), "{text}");
 
     let mut command = folder.httpd(&["-p", "0", "www"]);
     command.env("HTTPD_ACCESS_LOG", "b.log");
-    let serving = Serving::start(&mut command);
+    let serving = Program::start(&mut command);
     serving.get("/");
-    serving.signal("-TERM");
+    serving.signal(Signal::TERM);
     assert_eq!(serving.end().0, Some(0));
     let text = fs::read_to_string(folder.path("b.log")).unwrap();
     assert!(text.contains(line), "{text}");
@@ -80,15 +81,15 @@ fn without_a_terminal_the_access_log_is_asked_for() {
 
 #[test]
 fn a_folder_without_an_index_is_said_at_the_start_and_at_its_first_404() {
-    let folder = Folder::new();
+    let folder = Folder::with_www();
     folder.write("bare/sub/a.txt", "a\n");
     let server = OnTerminal::start(&folder, &["-p", "0", "bare"], &[]);
     server.shows("  note     / is a 404: ");
     server.shows("bare has no index.html, and directories are not listed");
     for _ in 0..3 {
-        assert!(server.get("/sub/").starts_with("HTTP/1.1 404 "));
-        assert!(server.get("/").starts_with("HTTP/1.1 404 "));
-        assert!(server.get("/none/").starts_with("HTTP/1.1 404 "));
+        server.get("/sub/").expect(404);
+        server.get("/").expect(404);
+        server.get("/none/").expect(404);
     }
     server.shows("404 for the directory \"");
     let shown = server.shown();
@@ -98,7 +99,7 @@ fn a_folder_without_an_index_is_said_at_the_start_and_at_its_first_404() {
 }
 
 fn folder_with_index_is_noted() -> bool {
-    let folder = Folder::new();
+    let folder = Folder::with_www();
     let server = OnTerminal::start(&folder, &["-p", "0", "www"], &[]);
     server.get("/");
     server.shown().contains("note")
@@ -106,7 +107,7 @@ fn folder_with_index_is_noted() -> bool {
 
 #[test]
 fn what_runs_on_a_terminal_ends_when_it_is_closed() {
-    let folder = Folder::new();
+    let folder = Folder::with_www();
     for processes in ["1", "2"] {
         let arguments = ["-P", processes, "-p", "0", "www"];
         let mut server = OnTerminal::start(&folder, &arguments, &[]);
@@ -119,10 +120,10 @@ fn what_runs_on_a_terminal_ends_when_it_is_closed() {
 
 #[test]
 fn a_hangup_by_hand_on_a_terminal_that_is_open_ends_nothing() {
-    let folder = Folder::new();
+    let folder = Folder::with_www();
     let server = OnTerminal::start(&folder, &["-p", "0", "www"], &[]);
     server.get("/");
-    server.signal("-HUP");
+    server.signal(Signal::HUP);
     server.shows("SIGHUP: this version cannot reload its configuration");
-    assert!(server.get("/").starts_with("HTTP/1.1 200 "));
+    server.get("/").expect(200);
 }

@@ -1,6 +1,6 @@
 //! RFC 9110 §9.3.3 to §9.3.5: changes of files, where they are switched on.
 
-use crate::origin::{Origin, Reply, request};
+use super::origin::{Origin, Reply, request};
 
 fn put(origin: &Origin, target: &str, headers: &[&str], content: &str) -> Reply {
     let length = format!("Content-Length: {}", content.len());

@@ -1,6 +1,6 @@
 //! RFC 9110 §13: preconditions, in their order and in every combination that matters.
 
-use crate::origin::{MODIFIED, Origin, request};
+use super::origin::{MODIFIED, Origin, request};
 
 const EARLIER: &str = "Sun, 06 Nov 1994 08:49:36 GMT";
 const LATER: &str = "Sun, 06 Nov 1994 08:49:38 GMT";

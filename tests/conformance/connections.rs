@@ -1,6 +1,6 @@
 //! RFC 9112 §9 and RFC 9110 §10.1.1: how long a connection lives, and how it ends.
 
-use crate::origin::{Origin, digits, request};
+use super::origin::{Origin, digits, request};
 use httpd::Limits;
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! RFC 9110 §5–8 and §10: header lines, those that come and those that go.
 
-use crate::origin::{MODIFIED, Origin, request};
+use super::origin::{MODIFIED, Origin, request};
 use httpd::http::date;
 use std::time::{Duration, SystemTime};
 

@@ -1,6 +1,6 @@
 //! RFC 9112 §2–7: where a message begins, what its lines are, and where it ends.
 
-use crate::origin::{Origin, request};
+use super::origin::{Origin, request};
 
 /// The status of these bytes, after which the connection must end.
 #[track_caller]

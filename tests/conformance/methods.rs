@@ -1,6 +1,6 @@
 //! RFC 9110 §9: what each method is answered with.
 
-use crate::origin::{Origin, request};
+use super::origin::{Origin, request};
 
 #[test]
 fn get_and_head_are_served_by_every_location() {

@@ -1,6 +1,6 @@
 //! RFC 9110 §14: parts of a representation.
 
-use crate::origin::{Origin, digits, request};
+use super::origin::{Origin, digits, request};
 
 #[test]
 fn ranges_are_offered() {
@@ -94,7 +94,7 @@ fn a_part_has_every_header_of_the_whole() {
 }
 
 /// The parts of a multipart reply: their headers and their content.
-fn parts(reply: &crate::origin::Reply) -> Vec<(String, String)> {
+fn parts(reply: &super::origin::Reply) -> Vec<(String, String)> {
     let kind = reply.header("Content-Type").expect("a type");
     let boundary = kind.strip_prefix("multipart/byteranges; boundary=").expect("parts");
     assert!(boundary.len() <= 70 && boundary.bytes().all(|byte| byte.is_ascii_alphanumeric()));

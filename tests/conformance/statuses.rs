@@ -1,6 +1,6 @@
 //! RFC 9110 §15: what a status says, and what must come with it.
 
-use crate::origin::{Origin, request};
+use super::origin::{Origin, request};
 
 #[test]
 fn no_interim_response_comes_unasked() {

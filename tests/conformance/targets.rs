@@ -1,6 +1,6 @@
 //! RFC 9110 §4 and §7, RFC 9112 §3: what is asked for, and of whom.
 
-use crate::origin::{Origin, request};
+use super::origin::{Origin, request};
 
 /// What the handler saw as its first line.
 fn seen(origin: &Origin, raw: &str) -> String {

@@ -1,6 +1,6 @@
 //! A server that runs out of descriptors: it pauses, and goes on when there are some again.
 
-use crate::support::{Binary, Client, Fixture, digits, until};
+use crate::support::{Client, Fixture, Program, digits, until};
 use std::time::Duration;
 
 const COUNT: u32 = 40;
@@ -18,19 +18,21 @@ fn gets_the_file(client: &mut Client) {
     });
 }
 
-fn exhaust(binary: &Binary) -> Vec<Client> {
-    let clients: Vec<Client> = (0..COUNT + 30).map(|_| binary.connect()).collect();
-    until("its descriptors are used up", || (binary.descriptors() >= COUNT as usize).then_some(()));
+fn exhaust(program: &Program) -> Vec<Client> {
+    let clients: Vec<Client> = (0..COUNT + 30).map(|_| program.connect()).collect();
+    until("its descriptors are used up", || {
+        (program.descriptors() >= COUNT as usize).then_some(())
+    });
     clients
 }
 
 #[test]
 fn accepting_goes_on_when_connections_have_closed() {
     let fixture = Fixture::new().file("a.txt", "it");
-    let binary = Binary::serve_with_descriptors(&fixture.root(), COUNT);
-    let clients = exhaust(&binary);
+    let program = Program::serve_with_descriptors(&fixture.root(), COUNT);
+    let clients = exhaust(&program);
     // This one is in the kernel's queue; nobody can take it yet.
-    let mut waiting = binary.connect();
+    let mut waiting = program.connect();
     waiting.send("GET /a.txt HTTP/1.1\r\nHost: test\r\n\r\n");
     drop(clients);
     // It may be let in before there are descriptors enough for the file as well.
@@ -42,20 +44,20 @@ fn accepting_goes_on_when_connections_have_closed() {
 #[test]
 fn it_recovers_again_and_again() {
     let fixture = Fixture::new().file("a.txt", "it");
-    let binary = Binary::serve_with_descriptors(&fixture.root(), COUNT);
+    let program = Program::serve_with_descriptors(&fixture.root(), COUNT);
     for _ in 0..3 {
-        drop(exhaust(&binary));
-        gets_the_file(&mut binary.connect());
+        drop(exhaust(&program));
+        gets_the_file(&mut program.connect());
     }
 }
 
 #[test]
 fn connections_that_are_open_are_served_meanwhile() {
     let fixture = Fixture::new().file("a.txt", "it");
-    let binary = Binary::serve_with_descriptors(&fixture.root(), COUNT);
-    let mut open = binary.connect();
+    let program = Program::serve_with_descriptors(&fixture.root(), COUNT);
+    let mut open = program.connect();
     get(&mut open, "/a.txt").expect(200);
-    let _clients = exhaust(&binary);
+    let _clients = exhaust(&program);
     for _ in 0..20 {
         let reply = get(&mut open, "/a.txt");
         // From memory, or not at all: opening it anew takes a descriptor.
@@ -67,22 +69,24 @@ fn connections_that_are_open_are_served_meanwhile() {
 #[test]
 fn a_server_without_descriptors_sleeps() {
     let fixture = Fixture::new().file("a.txt", "it");
-    let binary = Binary::serve_with_descriptors(&fixture.root(), COUNT);
-    let _clients = exhaust(&binary);
-    assert!(binary.ticks_within(Duration::from_secs(1)) < 20);
+    let program = Program::serve_with_descriptors(&fixture.root(), COUNT);
+    let _clients = exhaust(&program);
+    assert!(program.ticks_within(Duration::from_secs(1)) < 20);
 }
 
 /// RFC 9110 §15.6.4.
 #[test]
 fn a_file_that_cannot_be_opened_for_lack_of_descriptors_is_503_and_not_404() {
     let fixture = Fixture::new().file("a.txt", "it").file("cold.txt", "it");
-    let binary = Binary::serve_with_descriptors(&fixture.root(), COUNT);
-    let mut open = binary.connect();
+    let program = Program::serve_with_descriptors(&fixture.root(), COUNT);
+    let mut open = program.connect();
     get(&mut open, "/a.txt").expect(200);
-    let clients = exhaust(&binary);
+    let clients = exhaust(&program);
     get(&mut open, "/cold.txt").expect(503).has_header("Retry-After");
     drop(clients);
-    until("it has descriptors again", || (binary.descriptors() < COUNT as usize / 2).then_some(()));
+    until("it has descriptors again", || {
+        (program.descriptors() < COUNT as usize / 2).then_some(())
+    });
     get(&mut open, "/cold.txt").expect(200).body("it");
 }
 
@@ -91,24 +95,24 @@ fn more_large_files_than_descriptors_are_served() {
     let fixture = (0..100).fold(Fixture::new(), |fixture, number| {
         fixture.file(format!("{number}.bin"), digits(200_000 + number))
     });
-    let binary = Binary::serve_with_descriptors(&fixture.root(), COUNT);
-    let mut client = binary.connect();
+    let program = Program::serve_with_descriptors(&fixture.root(), COUNT);
+    let mut client = program.connect();
     for number in 0..100 {
         let reply = get(&mut client, &format!("/{number}.bin"));
         reply.expect(200).body(digits(200_000 + number));
     }
     // And nobody else is shut out by the files that are kept open.
-    let mut other = binary.connect();
+    let mut other = program.connect();
     get(&mut other, "/0.bin").expect(200);
 }
 
 #[test]
 fn no_descriptor_is_lost_over_many_connections() {
     let fixture = Fixture::new().file("a.txt", "it").file("large.bin", digits(500_000));
-    let binary = Binary::serve(&fixture.root());
+    let program = Program::serve(&fixture.root());
     let serve_some = || {
         for number in 0..200 {
-            let mut client = binary.connect();
+            let mut client = program.connect();
             match number % 5 {
                 0 => drop(client),
                 1 => {
@@ -129,11 +133,11 @@ fn no_descriptor_is_lost_over_many_connections() {
     };
     serve_some();
     let before = until("all connections are closed", || {
-        let count = binary.descriptors();
+        let count = program.descriptors();
         (count < 30).then_some(count)
     });
     serve_some();
-    until("all connections are closed again", || (binary.descriptors() <= before).then_some(()));
+    until("all connections are closed again", || (program.descriptors() <= before).then_some(()));
 }
 
 /// Cached descriptors serve nobody while somebody cannot be let in.
@@ -143,22 +147,22 @@ fn newcomers_are_let_in_at_the_cost_of_cached_descriptors() {
     for number in 0..COUNT {
         fixture = fixture.file(format!("{number}.bin"), digits(200_000));
     }
-    let binary = Binary::serve_with_descriptors(&fixture.root(), COUNT);
-    let mut first = binary.connect();
-    let mut before = binary.descriptors();
+    let program = Program::serve_with_descriptors(&fixture.root(), COUNT);
+    let mut first = program.connect();
+    let mut before = program.descriptors();
     for number in 0..COUNT {
         let reply = get(&mut first, &format!("/{number}.bin"));
         // When there is none left, the cache gives all of them back.
-        if reply.status != 200 || binary.descriptors() < before {
+        if reply.status != 200 || program.descriptors() < before {
             break;
         }
-        before = binary.descriptors();
+        before = program.descriptors();
         if before + 2 >= COUNT as usize {
             break;
         }
     }
-    assert!(binary.descriptors() + 4 >= COUNT as usize, "{} are open", binary.descriptors());
-    let mut newcomers: Vec<Client> = (0..8).map(|_| binary.connect()).collect();
+    assert!(program.descriptors() + 4 >= COUNT as usize, "{} are open", program.descriptors());
+    let mut newcomers: Vec<Client> = (0..8).map(|_| program.connect()).collect();
     for newcomer in &mut newcomers {
         let reply = get(newcomer, "/none");
         assert_eq!(reply.status, 404, "{reply:?}");
@@ -172,7 +176,7 @@ fn forms_hold_a_quarter_of_the_descriptors_at_most() {
         "root = {:?}\nmethods = [\"GET\", \"POST\"]\nworkers = 1\n",
         fixture.root().to_str().expect("it is text")
     );
-    let binary = Binary::serve_with_config_and_descriptors(&fixture.root(), &config, 256);
+    let program = Program::serve_with_config_and_descriptors(&fixture.root(), &config, 256);
     let form = |files: usize| {
         let part = |number: usize| {
             format!(
@@ -180,7 +184,7 @@ fn forms_hold_a_quarter_of_the_descriptors_at_most() {
             )
         };
         let content = (0..files).map(part).collect::<String>() + "--b--\r\n";
-        let mut client = binary.connect();
+        let mut client = program.connect();
         client.send(format!(
             "POST / HTTP/1.1\r\nHost: test\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: {}\r\n\r\n{content}",
             content.len()

@@ -5,7 +5,6 @@ use crate::support::{Fixture, Reply, TestServer, noise};
 use httpd::files::{Durability, MissingDirectories, WritableRoot, WriteRules};
 use httpd::{Method, OnConflict, Root, Store};
 use std::fs;
-use std::process::Command;
 
 const KIB: usize = 1024;
 
@@ -392,25 +391,4 @@ fn a_client_that_asks_first_need_not_send_a_form_that_is_refused() {
     let form_type = format!("Content-Type: {TYPE}\r\n");
     ask(&(form_type.clone() + "Origin: null\r\n")).last_reply_after_finish().expect(403);
     assert!(ask(&form_type).interim().starts_with("HTTP/1.1 100 "));
-}
-
-#[test]
-fn curl_sends_a_form() {
-    let server = serve();
-    let place = server.root().join("here");
-    fs::create_dir(&place).expect("it is ours");
-    let (small, large) = (place.join("a b\u{fc}.txt"), place.join("large.bin"));
-    fs::write(&small, "small").expect("there is room");
-    fs::write(&large, noise(3 * KIB * KIB)).expect("there is room");
-    let file = |path: &std::path::Path| format!("f=@{}", path.display());
-    let output = Command::new("curl")
-        .args(["-sS", "--max-time", "20", "-F", "comment=hello", "-F", &file(&small)])
-        .args(["-F", &file(&large), "-w", "%{http_code}"])
-        .arg(format!("http://{}/drop/", server.address()))
-        .output()
-        .expect("curl is there");
-    let told = String::from_utf8(output.stdout).expect("it is text");
-    assert_eq!(told, "/drop/a%20b%C3%BC.txt\n/drop/large.bin\n201");
-    assert_eq!(content(&server, "a b\u{fc}.txt"), b"small");
-    assert!(content(&server, "large.bin") == noise(3 * KIB * KIB));
 }

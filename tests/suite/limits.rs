@@ -1,6 +1,6 @@
 //! The bounds in number: each is reached and not one further.
 
-use crate::support::{Binary, Client, Fixture, TestServer};
+use crate::support::{Client, Fixture, Program, TestServer};
 use std::time::Duration;
 
 fn serve() -> TestServer {
@@ -139,9 +139,9 @@ fn a_full_server_takes_everyone_in_the_end() {
 fn a_full_server_sleeps() {
     let fixture = Fixture::new().file("a.txt", "it");
     let config = "[limits]\nconnections_max = 2\n";
-    let binary = Binary::serve_with_config(&fixture.root(), config);
-    let mut clients: Vec<Client> = (0..20).map(|_| binary.connect()).collect();
+    let program = Program::serve_with_config(&fixture.root(), config);
+    let mut clients: Vec<Client> = (0..20).map(|_| program.connect()).collect();
     clients[0].send(get("/a.txt", ""));
     clients[0].reply().expect(200);
-    assert!(binary.ticks_within(Duration::from_secs(1)) < 20);
+    assert!(program.ticks_within(Duration::from_secs(1)) < 20);
 }

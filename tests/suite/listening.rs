@@ -1,9 +1,9 @@
 //! Addresses, and what stands in the way of having them.
 
-use crate::support::{Client, Fixture, own_loopback, skip};
+use crate::support::{Client, Fixture, own_loopback};
 use httpd::server::listener::Listeners;
 use httpd::{Address, Request, Response, Running, Server, Site, StartError, Workers};
-use std::net::{IpAddr, Ipv6Addr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::num::NonZeroUsize;
 
 /// Starts with these addresses.
@@ -30,43 +30,11 @@ fn refused(addresses: &[&str]) -> String {
     }
 }
 
-fn ports(running: &Running) -> Vec<(IpAddr, u16)> {
-    running
-        .addresses()
-        .iter()
-        .map(|address| match address {
-            Address::Tcp(address) => (address.ip(), address.port()),
-            Address::Unix(path) => panic!("{path:?}"),
-        })
-        .collect()
-}
-
-fn has_ipv6() -> bool {
-    TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok()
-}
-
 #[test]
 fn port_0_is_any_free_port() {
     let server = Fixture::new().serve();
     assert_ne!(server.port(), 0);
     server.get("/a..b.txt").send().expect(200);
-}
-
-#[test]
-fn localhost_is_both_families_on_one_port() {
-    if !has_ipv6() {
-        return skip("this machine has no IPv6");
-    }
-    let server = Fixture::new().listen("localhost:0").serve();
-    let ports = ports(server.running());
-    assert_eq!(ports.len(), 2);
-    assert!(ports[0].0.is_ipv4() && ports[1].0.is_ipv6());
-    assert_eq!(ports[0].1, ports[1].1);
-    for address in server.addresses() {
-        let mut client = Client::connect(address);
-        client.send("GET /a..b.txt HTTP/1.1\r\nHost: localhost\r\n\r\n");
-        client.reply().expect(200);
-    }
 }
 
 #[test]
@@ -77,15 +45,6 @@ fn a_port_alone_is_every_interface() {
     let mut client = Client::connect(&local);
     client.send("GET /a..b.txt HTTP/1.1\r\nHost: test\r\n\r\n");
     client.reply().expect(200);
-}
-
-#[test]
-fn an_ipv6_address_is_listened_on() {
-    if !has_ipv6() {
-        return skip("this machine has no IPv6");
-    }
-    let server = Fixture::new().listen("[::1]:0").serve();
-    server.get("/a..b.txt").send().expect(200);
 }
 
 #[test]

@@ -1,12 +1,8 @@
-//! Files that change while they are being sent: never padded, never hung, never mixed, and those that
-//! only grow are complete.
+//! Files that change while they are being sent: never padded, never hung, never mixed.
 
 use crate::support::client::End;
 use crate::support::{Client, Fixture, TestServer, noise};
-use httpd::sys::file::{Residency, residency};
 use std::fs::File;
-use std::io::Write;
-use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
@@ -95,21 +91,6 @@ fn a_file_that_is_truncated_and_written_anew_is_never_mixed() {
     std::fs::write(path(&server), vec![b'#'; LENGTH]).expect("written");
     let (read, end) = rest(client, read);
     was_broken_off(&read, end);
-}
-
-#[test]
-fn a_file_that_grows_while_it_is_sent_keeps_its_first_length() {
-    let (server, client, read) = begun();
-    let mut file = File::options().read(true).append(true).open(path(&server)).expect("it");
-    if residency(file.as_fd(), 0) == Residency::Unknown {
-        eprintln!("skipped: the file system does not say whether a file is in memory");
-        return;
-    }
-    file.write_all(&[b'#'; 1000]).expect("written");
-    let (read, _) = rest(client, read);
-    assert!(read == noise(LENGTH), "{} bytes came", read.len());
-    let reply = server.head("/large.bin").send();
-    reply.expect(200).header("Content-Length", &(LENGTH + 1000).to_string());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! `HTTPD_SOAK_REQUESTS` says how many; a soak worth the name has a million and a release build.
 
-use crate::support::{Binary, Client, Fixture};
+use crate::support::{Client, Fixture, Program};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -25,19 +25,19 @@ fn a_client_hardly_notices_mixed_hostile_requests_and_memory_stays_within_its_bo
     });
     let fixture = Fixture::new().file("small.bin", "it").dir("directory");
     let config = format!("[cache]\nbytes_max = {CACHE_BYTES_MAX}\n");
-    let binary = Binary::serve_with_config(&fixture.root(), &config);
+    let program = Program::serve_with_config(&fixture.root(), &config);
 
-    let mut hostile = Hostile::new(&binary);
+    let mut hostile = Hostile::new(&program);
     hostile.round();
-    let (at_first, _) = binary.memory_bytes();
+    let (at_first, _) = program.memory_bytes();
     let (mut calm, mut disturbed) = (Vec::new(), Vec::new());
     let parts = 5;
     for _ in 0..parts {
         let until = Instant::now() + Duration::from_millis(300);
-        calm.extend(fetch(&binary, || Instant::now() < until));
+        calm.extend(fetch(&program, || Instant::now() < until));
         let goes_on = AtomicBool::new(true);
         disturbed.extend(thread::scope(|scope| {
-            let client = scope.spawn(|| fetch(&binary, || goes_on.load(Ordering::Relaxed)));
+            let client = scope.spawn(|| fetch(&program, || goes_on.load(Ordering::Relaxed)));
             let end = hostile.sent + requests / parts;
             while hostile.sent < end {
                 hostile.round();
@@ -48,7 +48,7 @@ fn a_client_hardly_notices_mixed_hostile_requests_and_memory_stays_within_its_bo
     }
     let sent = hostile.sent;
     drop(hostile);
-    let (at_last, most) = binary.memory_bytes();
+    let (at_last, most) = program.memory_bytes();
     let [calm, disturbed] = [&mut calm, &mut disturbed].map(|all| Percentiles::of(all));
     let megabytes = |bytes: u64| bytes as f64 / 1e6;
     let figures = format!(
@@ -64,8 +64,8 @@ fn a_client_hardly_notices_mixed_hostile_requests_and_memory_stays_within_its_bo
 }
 
 /// Fetches the small file while it may; how long each answer took.
-fn fetch(binary: &Binary, goes_on: impl Fn() -> bool) -> Vec<Duration> {
-    let mut client = binary.connect();
+fn fetch(program: &Program, goes_on: impl Fn() -> bool) -> Vec<Duration> {
+    let mut client = program.connect();
     let mut times = Vec::new();
     while goes_on() {
         let before = Instant::now();
@@ -103,7 +103,7 @@ impl std::fmt::Display for Percentiles {
 
 /// A client that means harm.
 struct Hostile<'a> {
-    binary: &'a Binary,
+    program: &'a Program,
     steady: Client,
     /// Connections that have begun a request and say no more.
     stopped: VecDeque<Client>,
@@ -112,9 +112,9 @@ struct Hostile<'a> {
 }
 
 impl<'a> Hostile<'a> {
-    fn new(binary: &'a Binary) -> Hostile<'a> {
-        let steady = binary.connect();
-        Hostile { binary, steady, stopped: VecDeque::new(), number: 0, sent: 0 }
+    fn new(program: &'a Program) -> Hostile<'a> {
+        let steady = program.connect();
+        Hostile { program, steady, stopped: VecDeque::new(), number: 0, sent: 0 }
     }
 
     /// A hundred requests.
@@ -166,7 +166,7 @@ impl<'a> Hostile<'a> {
 
     /// Announces content and sends none of it.
     fn begin_and_stop(&mut self) {
-        let mut client = self.binary.connect();
+        let mut client = self.program.connect();
         client.send("POST /x HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n");
         self.stopped.push_back(client);
         if self.stopped.len() > STOPPED_MAX {
@@ -176,7 +176,7 @@ impl<'a> Hostile<'a> {
     }
 
     fn ask_and_leave(&mut self) {
-        let mut client = self.binary.connect();
+        let mut client = self.program.connect();
         client.send("GET /small.bin HTTP/1.1\r\nHost: test\r\n\r\n");
         self.sent += 1;
     }

@@ -8,7 +8,7 @@
 //!
 //! `HTTPD_STORM_SECONDS` makes it last longer.
 
-use crate::support::{Binary, Client, Fixture, Reply};
+use crate::support::{Client, Fixture, Program, Reply};
 use httpd::Root;
 use httpd::Store;
 use httpd::files::{Durability, WritableRoot, WriteRules};
@@ -33,8 +33,8 @@ fn no_update_is_lost_between_two_processes() {
     let fixture = Fixture::new().dir("d");
     let root = fixture.root();
     let config = "methods = [\"GET\", \"PUT\", \"DELETE\"]\ndurability = \"never\"\n";
-    let binaries = [0, 1].map(|_| Binary::serve_with_config(&root, config));
-    storm(&root.join("d"), |client| binaries[client % 2].connect());
+    let programs = [0, 1].map(|_| Program::serve_with_config(&root, config));
+    storm(&root.join("d"), |client| programs[client % 2].connect());
 }
 
 /// Lets loose clients on servers of one directory, and judges what they report.

@@ -2,12 +2,11 @@
 
 use crate::support::fixture::{HOSTILE_NAMES, MODIFIED};
 use crate::support::writable::{less_umask, put, serve, serve_by, store, tag};
-use crate::support::{Binary, Client, Fixture, digits, noise, until};
+use crate::support::{Client, Fixture, Program, digits, noise, until};
 use httpd::files::MissingDirectories;
 use httpd::{Mapping, Root, StaticFiles};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -312,68 +311,6 @@ fn changes_can_be_pipelined() {
     }
 }
 
-fn curl(arguments: &[&str]) -> String {
-    let output = Command::new("curl")
-        .args(["-sS", "--max-time", "20"])
-        .args(arguments)
-        .output()
-        .expect("curl is there");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("it is text")
-}
-
-#[test]
-fn curl_puts_a_file() {
-    let server = serve();
-    let large = server.root().join("large.bin");
-    fs::write(&large, noise(3 * KIB * KIB)).expect("there is room");
-    let url = |path: &str| format!("http://{}{path}", server.address());
-    let status = ["-o", "/dev/null", "-w", "%{http_code}"];
-    let put = |arguments: &[&str]| curl(&[&status[..], arguments].concat());
-    let file = large.to_str().expect("it is UTF-8");
-    // It asks first, for so much; and it adds the name to a path that ends in a slash.
-    assert_eq!(put(&["-T", file, &url("/d/")]), "201");
-    assert_eq!(put(&["-T", file, &url("/d/large.bin")]), "204");
-    assert_eq!(put(&["-T", file, "-H", "If-None-Match: *", &url("/d/large.bin")]), "412");
-    // Of unknown length it comes in chunks.
-    let script = format!("curl -sS -o /dev/null -w %{{http_code}} -T - {} < {file}", url("/d/c"));
-    let chunked = Command::new("sh").args(["-c", &script]).output().expect("there is a shell");
-    assert_eq!(chunked.stdout, b"201");
-    for name in ["large.bin", "c"] {
-        assert!(
-            fs::read(server.root().join("d").join(name)).expect("there") == noise(3 * KIB * KIB)
-        );
-    }
-    assert_eq!(put(&["-X", "DELETE", &url("/d/c")]), "204");
-}
-
-#[test]
-fn pythons_client_puts_gets_and_deletes() {
-    let server = serve();
-    let script = r#"
-import http.client, sys
-it = http.client.HTTPConnection(sys.argv[1], timeout=20)
-def ask(method, content=None, **headers):
-    it.request(method, "/d/p.txt", content, headers)
-    reply = it.getresponse()
-    return reply.status, reply.getheader("ETag"), reply.read()
-status, tag, _ = ask("PUT", b"one")
-assert status == 201, status
-assert ask("GET") == (200, tag, b"one")
-status, newer, _ = ask("PUT", iter([b"t", b"w", b"o"]), **{"If-Match": tag})
-assert status == 204 and newer != tag, status
-assert ask("PUT", b"lost", **{"If-Match": tag})[0] == 412
-assert ask("GET")[2] == b"two"
-assert ask("DELETE", **{"If-Match": newer})[0] == 204
-assert ask("GET")[0] == 404
-"#;
-    let output = Command::new("python3")
-        .args(["-c", script, &server.address().to_string()])
-        .output()
-        .expect("python3 is there");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}
-
 #[test]
 fn a_configuration_says_where_files_may_be_changed_and_how() {
     let fixture = Fixture::new().dir("ro").dir("rw").dir("drop").file("rw/a.txt", "old");
@@ -390,9 +327,9 @@ fn a_configuration_says_where_files_may_be_changed_and_how() {
         [[location]]\n\
         path = \"/drop\"\n\
         methods = \"PUT\"\n";
-    let binary = Binary::serve_with_config(&root, config);
+    let program = Program::serve_with_config(&root, config);
     let ask = |method: &str, target: &str, content: &[u8]| {
-        let mut client = binary.connect();
+        let mut client = program.connect();
         client.send(format!("{method} {target} HTTP/1.1\r\nHost: test\r\n"));
         client.send(format!("Content-Length: {}\r\n\r\n", content.len()));
         // A refusal may come, and the end of the connection, before all is sent.

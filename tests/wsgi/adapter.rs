@@ -1,6 +1,7 @@
 //! The Python side of the WSGI support, told by the tests beside this file: they play httpd, over
 //! real sockets, against the real adapter.
 
+use crate::support::lacks;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -34,8 +35,9 @@ fn the_adapter_lives_and_ends_as_httpd_wants() {
 }
 
 tests! {
-    the_adapter_answers_as_pep_3333_asks,
-    the_adapter_writes_whole_lines_named_after_their_request,
-    the_adapter_finds_the_application_or_says_why_not,
-    the_adapter_lives_and_ends_as_httpd_wants,
+    lacks::python:
+        the_adapter_answers_as_pep_3333_asks,
+        the_adapter_writes_whole_lines_named_after_their_request,
+        the_adapter_finds_the_application_or_says_why_not,
+        the_adapter_lives_and_ends_as_httpd_wants;
 }

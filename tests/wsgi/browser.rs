@@ -1,6 +1,6 @@
 //! A user with a browser: curl with a cookie jar.
 
-use crate::server::{Folder, Server};
+use super::server::{Folder, Server};
 use std::process::Command;
 
 /// What comes of a page, at the end of all redirects.

@@ -1,7 +1,7 @@
 //! Content of requests, as applications read it.
 
-use crate::server::{Folder, Server, location, sha256};
-use crate::support::{noise, until};
+use super::server::{Folder, Server, location, sha256};
+use crate::support::{lacks, noise, until};
 use std::fmt::Write as _;
 
 fn content_of_any_length_arrives_whole() {
@@ -131,13 +131,14 @@ fn what_a_killed_server_left_of_contents_is_swept_by_the_next() {
 }
 
 tests! {
-    content_of_any_length_arrives_whole,
-    chunked_content_has_its_length_when_it_is_read,
-    lines_are_read_as_from_a_file,
-    what_an_application_does_not_read_is_not_taken_for_a_request,
-    a_client_that_asks_first_is_told_to_continue,
-    too_much_content_is_refused_before_the_application_sees_it,
-    a_directory_for_temporary_files_may_have_any_name,
-    without_a_directory_for_temporary_files_it_is_the_servers_fault_and_said_at_the_start,
-    what_a_killed_server_left_of_contents_is_swept_by_the_next,
+    lacks::python:
+        content_of_any_length_arrives_whole,
+        chunked_content_has_its_length_when_it_is_read,
+        lines_are_read_as_from_a_file,
+        what_an_application_does_not_read_is_not_taken_for_a_request,
+        a_client_that_asks_first_is_told_to_continue,
+        too_much_content_is_refused_before_the_application_sees_it,
+        a_directory_for_temporary_files_may_have_any_name,
+        without_a_directory_for_temporary_files_it_is_the_servers_fault_and_said_at_the_start,
+        what_a_killed_server_left_of_contents_is_swept_by_the_next;
 }

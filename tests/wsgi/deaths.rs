@@ -2,9 +2,9 @@
 //!
 //! Nothing but the requests that such a process was serving may be lost, and each of those is answered.
 
-use crate::load::Load;
-use crate::server::{Server, is_python, signal};
-use crate::support::until;
+use super::load::Load;
+use super::server::{Server, is_python, signal};
+use crate::support::{Signal, lacks, until};
 use std::time::{Duration, Instant};
 
 const THREADS: usize = 4;
@@ -51,7 +51,7 @@ fn killed_processes_lose_what_they_were_serving_and_nothing_else() {
         passes(&load, 50);
         let all =
             until("both processes run", || Some(server.pythons()).filter(|all| all.len() == 2));
-        signal(all[0], "-KILL");
+        signal(all[0], Signal::KILL);
         server.replaces(&all[..1], 2);
     }
     passes(&load, 50);
@@ -67,7 +67,7 @@ fn the_only_process_killed_lets_others_wait_but_not_fail() {
     for _ in 0..kills {
         passes(&load, 50);
         let old = server.pythons();
-        signal(old[0], "-KILL");
+        signal(old[0], Signal::KILL);
         server.replaces(&old, 1);
     }
     passes(&load, 50);
@@ -149,14 +149,15 @@ fn python_ends_when_the_server_is_killed() {
 }
 
 tests! {
-    a_process_that_exits_or_crashes_costs_its_request_a_502,
-    a_hanging_application_costs_its_request_a_504_and_the_process,
-    killed_processes_lose_what_they_were_serving_and_nothing_else,
-    the_only_process_killed_lets_others_wait_but_not_fail,
-    crashes_under_load_lose_what_was_being_served_and_nothing_else,
-    hangs_under_load_lose_what_was_being_served_and_nothing_else,
-    a_growing_process_is_replaced_without_a_failed_request,
-    processes_are_replaced_after_their_requests_without_a_failed_one,
-    processes_are_replaced_when_they_have_lived_long_enough,
-    python_ends_when_the_server_is_killed,
+    lacks::python:
+        a_process_that_exits_or_crashes_costs_its_request_a_502,
+        a_hanging_application_costs_its_request_a_504_and_the_process,
+        killed_processes_lose_what_they_were_serving_and_nothing_else,
+        the_only_process_killed_lets_others_wait_but_not_fail,
+        crashes_under_load_lose_what_was_being_served_and_nothing_else,
+        hangs_under_load_lose_what_was_being_served_and_nothing_else,
+        a_growing_process_is_replaced_without_a_failed_request,
+        processes_are_replaced_after_their_requests_without_a_failed_one,
+        processes_are_replaced_when_they_have_lived_long_enough,
+        python_ends_when_the_server_is_killed;
 }

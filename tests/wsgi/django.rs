@@ -1,8 +1,8 @@
 //! A Django project with its admin, its database and its static files, as its users find it.
 
-use crate::browser::Browser;
-use crate::needs::python_of_sites;
-use crate::server::{Folder, Server, location, sha256};
+use super::browser::Browser;
+use super::server::{Folder, Server, location, sha256};
+use super::sites::{self, python_of_sites};
 use crate::support::noise;
 use std::path::Path;
 use std::process::Command;
@@ -117,6 +117,7 @@ fn the_admin_can_be_used() {
 }
 
 tests! {
-    a_django_project_is_used_as_it_is,
-    the_admin_can_be_used,
+    sites::lack:
+        a_django_project_is_used_as_it_is,
+        the_admin_can_be_used;
 }

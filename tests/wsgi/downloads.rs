@@ -1,6 +1,7 @@
 //! Large answers: the memory that they take is bounded, whatever their length.
 
-use crate::server::{PATIENCE, Server};
+use super::server::{PATIENCE, Server};
+use crate::support::lacks;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -63,6 +64,7 @@ fn stays_small(server: &Server, target: &str) {
 const LOOKS: u64 = 32;
 
 tests! {
-    a_gigabyte_from_a_wrapped_file_takes_no_memory,
-    a_gigabyte_that_is_generated_takes_no_memory,
+    lacks::python:
+        a_gigabyte_from_a_wrapped_file_takes_no_memory,
+        a_gigabyte_that_is_generated_takes_no_memory;
 }

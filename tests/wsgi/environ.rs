@@ -1,7 +1,7 @@
 //! What an application is told of a request (PEP 3333, RFC 3875).
 
-use crate::server::Server;
-use crate::support::Reply;
+use super::server::Server;
+use crate::support::{Reply, lacks};
 
 /// The dump of the environ, as the validator lets it pass.
 fn dump_at(path: &str) -> Server {
@@ -186,10 +186,11 @@ fn the_server_and_its_ways_are_told() {
 }
 
 tests! {
-    a_path_under_a_mount_is_split_after_it,
-    any_method_reaches_an_application,
-    the_server_is_called_as_the_target_calls_it_then_as_host_does_then_as_it_listens,
-    a_path_at_the_root_is_all_path_info,
-    headers_become_variables_and_none_passes_for_another,
-    the_server_and_its_ways_are_told,
+    lacks::python:
+        a_path_under_a_mount_is_split_after_it,
+        any_method_reaches_an_application,
+        the_server_is_called_as_the_target_calls_it_then_as_host_does_then_as_it_listens,
+        a_path_at_the_root_is_all_path_info,
+        headers_become_variables_and_none_passes_for_another,
+        the_server_and_its_ways_are_told;
 }

@@ -1,8 +1,8 @@
 //! Applications that fail: what the client sees, and what the log does.
 
-use crate::server::Server;
+use super::server::Server;
 use crate::support::client::End;
-use crate::support::until;
+use crate::support::{lacks, until};
 
 /// What no client may see of it.
 const SECRET: &str = "secret-of-the-application";
@@ -142,12 +142,13 @@ fn an_application_that_hangs_in_the_middle_is_cut_off_at_its_limit() {
 }
 
 tests! {
-    a_raised_exception_is_a_500_whose_traceback_only_the_log_has,
-    an_exception_in_the_middle_breaks_the_answer_off,
-    an_answer_can_be_taken_back_until_it_is_sent,
-    what_start_response_must_not_be_told_is_a_500,
-    what_is_logged_has_the_level_that_pythons_logging_gave_it,
-    what_an_application_prints_steers_no_terminal,
-    what_an_application_prints_is_logged_with_its_request,
-    an_application_that_hangs_in_the_middle_is_cut_off_at_its_limit,
+    lacks::python:
+        a_raised_exception_is_a_500_whose_traceback_only_the_log_has,
+        an_exception_in_the_middle_breaks_the_answer_off,
+        an_answer_can_be_taken_back_until_it_is_sent,
+        what_start_response_must_not_be_told_is_a_500,
+        what_is_logged_has_the_level_that_pythons_logging_gave_it,
+        what_an_application_prints_steers_no_terminal,
+        what_an_application_prints_is_logged_with_its_request,
+        an_application_that_hangs_in_the_middle_is_cut_off_at_its_limit;
 }

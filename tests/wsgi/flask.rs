@@ -1,8 +1,8 @@
 //! A Flask site, at the root and at a mount, as its users find it.
 
-use crate::browser::Browser;
-use crate::needs::python_of_sites;
-use crate::server::{Folder, Server, location, sha256};
+use super::browser::Browser;
+use super::server::{Folder, Server, location, sha256};
+use super::sites::{self, python_of_sites};
 use crate::support::noise;
 
 /// The guest book at a path.
@@ -87,7 +87,8 @@ fn json_streams_odd_paths_and_errors_are_flasks_own() {
 }
 
 tests! {
-    a_guest_signs_and_is_known_from_then_on,
-    files_go_up_and_come_down_whole,
-    json_streams_odd_paths_and_errors_are_flasks_own,
+    sites::lack:
+        a_guest_signs_and_is_known_from_then_on,
+        files_go_up_and_come_down_whole,
+        json_streams_odd_paths_and_errors_are_flasks_own;
 }

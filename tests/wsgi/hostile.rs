@@ -1,7 +1,7 @@
 //! What a client does to hurt an application, and what an application does to hurt the server.
 
-use crate::server::{Folder, Server, location, refusal, signal};
-use crate::support::until;
+use super::server::{Folder, Server, location, refusal, signal};
+use crate::support::{Signal, lacks, until};
 use std::time::{Duration, Instant};
 
 /// An application that knows the adapter beneath it, and means no good.
@@ -54,7 +54,7 @@ fn stops(server: Server) {
 fn a_process_is_missed_although_what_it_forked_holds_its_sockets() {
     let server = hostile("");
     let id: u32 = server.text("/app/forks").parse().expect("its number");
-    signal(id, "-KILL");
+    signal(id, Signal::KILL);
     server.replaces(&[id], 1);
     server.get("/app/hello").expect(200);
     stops(server);
@@ -138,12 +138,13 @@ fn a_server_can_be_stopped_while_an_application_takes_its_time_to_start() {
 }
 
 tests! {
-    a_process_is_missed_although_what_it_forked_holds_its_sockets,
-    a_request_that_a_dying_process_took_and_did_not_begin_is_served_by_the_next,
-    a_server_stops_although_a_process_will_not_and_its_children_hold_its_sockets,
-    a_process_that_talks_without_end_is_served_with_and_ended,
-    a_process_that_sends_without_waiting_for_credit_is_replaced,
-    the_largest_head_with_the_most_content_in_memory_is_served,
-    limits_that_let_in_more_than_a_message_holds_cost_nobody_the_application,
-    a_server_can_be_stopped_while_an_application_takes_its_time_to_start,
+    lacks::python:
+        a_process_is_missed_although_what_it_forked_holds_its_sockets,
+        a_request_that_a_dying_process_took_and_did_not_begin_is_served_by_the_next,
+        a_server_stops_although_a_process_will_not_and_its_children_hold_its_sockets,
+        a_process_that_talks_without_end_is_served_with_and_ended,
+        a_process_that_sends_without_waiting_for_credit_is_replaced,
+        the_largest_head_with_the_most_content_in_memory_is_served,
+        limits_that_let_in_more_than_a_message_holds_cost_nobody_the_application,
+        a_server_can_be_stopped_while_an_application_takes_its_time_to_start;
 }

@@ -1,6 +1,6 @@
 //! Clients that ask without a pause, each over a connection that it keeps, and what they were answered.
 
-use crate::server::Server;
+use super::server::Server;
 use crate::support::Client;
 use httpd::Address;
 use std::collections::BTreeMap;

@@ -1,8 +1,8 @@
 //! New code without a gap: SIGHUP, and --reload.
 
-use crate::load::Load;
-use crate::server::{Folder, Server};
-use crate::support::until;
+use super::load::Load;
+use super::server::{Folder, Server};
+use crate::support::{Signal, lacks, until};
 
 /// An application that says so.
 fn saying(words: &str) -> String {
@@ -19,7 +19,7 @@ fn sighup_replaces_all_processes_and_no_request_fails() {
         let old = server.pythons();
         let answered = load.answered() + 50;
         until("requests are answered", || (load.answered() >= answered).then_some(()));
-        server.signal("-HUP");
+        server.signal(Signal::HUP);
         server.replaces(&old, 2);
     }
     load.finish().only(&[200]);
@@ -29,17 +29,17 @@ fn sighup_brings_new_code_and_keeps_the_old_when_the_new_is_broken() {
     let folder = Folder::new();
     folder.write("apps/site.toml", "");
     folder.write("apps/changing.py", saying("one"));
-    let mut command = folder.configured(&crate::server::location("/app", "changing", ""));
+    let mut command = folder.configured(&super::server::location("/app", "changing", ""));
     let server = Server::start(folder, &mut command);
     assert_eq!(server.text("/app/"), "one\n");
 
     server.folder.write("apps/changing.py", "import nothing_of_this_name\n");
-    server.signal("-HUP");
+    server.signal(Signal::HUP);
     server.logs("ModuleNotFoundError: No module named 'nothing_of_this_name'");
     assert_eq!(server.text("/app/"), "one\n");
 
     server.folder.write("apps/changing.py", saying("three"));
-    server.signal("-HUP");
+    server.signal(Signal::HUP);
     until("the new code answers", || (server.text("/app/") == "three\n").then_some(()));
 }
 
@@ -135,10 +135,11 @@ fn a_change_while_the_last_one_is_loaded_is_served_too() {
 }
 
 tests! {
-    sighup_replaces_all_processes_and_no_request_fails,
-    sighup_brings_new_code_and_keeps_the_old_when_the_new_is_broken,
-    with_reload_a_changed_source_file_is_served_by_itself,
-    with_reload_the_newest_of_two_edits_of_one_size_in_one_second_is_served,
-    with_reload_what_is_broken_is_shown_to_the_developer_from_the_first_start_on,
-    a_change_while_the_last_one_is_loaded_is_served_too,
+    lacks::python:
+        sighup_replaces_all_processes_and_no_request_fails,
+        sighup_brings_new_code_and_keeps_the_old_when_the_new_is_broken,
+        with_reload_a_changed_source_file_is_served_by_itself,
+        with_reload_the_newest_of_two_edits_of_one_size_in_one_second_is_served,
+        with_reload_what_is_broken_is_shown_to_the_developer_from_the_first_start_on,
+        a_change_while_the_last_one_is_loaded_is_served_too;
 }

@@ -1,52 +1,39 @@
 //! The real program in front of Python, in a folder of its own, with what it logs.
 
 use crate::support::client::Request;
-use crate::support::{Child, Client, Reply, until};
+use crate::support::process::Process;
+use crate::support::{self, Client, Lines, Program, Reply, Signal, lossy, output, until};
 use httpd::Address;
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{ChildStderr, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::ops::Deref;
+use std::path::Path;
+use std::process::{ChildStderr, Command};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+pub use crate::support::PATIENCE;
+
 /// A folder with a copy of the applications (`apps`) and a root for files (`www`), gone when dropped.
-pub struct Folder(PathBuf);
+pub struct Folder(support::Folder);
 
 impl Folder {
     pub fn new() -> Folder {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("httpd-applications-{}-{number}", std::process::id());
-        let folder = Folder(std::env::temp_dir().join(name));
+        let folder = Folder(support::Folder::with_www());
         copy(Path::new(APPLICATIONS), &folder.path("apps"));
-        folder.write("www/index.html", "from www\n");
         folder
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
-    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.path(name);
-        fs::create_dir_all(path.parent().expect("it is inside the folder")).expect("a folder");
-        fs::write(&path, content).expect("it can be written");
-        path
-    }
-
-    /// A command in the folder of the applications, without our own `HTTPD_…` and virtual environment.
+    /// A command in the folder of the applications, on a free port and without our own virtual environment.
     pub fn httpd(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_httpd"));
-        command.current_dir(self.path("apps")).args(["-h", "127.0.0.1", "-p", "0"]).args(arguments);
+        let mut command = self.0.httpd(&["-h", "127.0.0.1", "-p", "0"]);
+        command.current_dir(self.path("apps")).args(arguments);
         for (name, _) in std::env::vars() {
-            if name.starts_with("HTTPD_") || name.starts_with("PYTHON") || name == "VIRTUAL_ENV" {
+            if name.starts_with("PYTHON") || name == "VIRTUAL_ENV" {
                 command.env_remove(name);
             }
         }
-        command.env("PYTHONDONTWRITEBYTECODE", "1").stdin(Stdio::null());
+        command.env("PYTHONDONTWRITEBYTECODE", "1");
         command
     }
 
@@ -58,9 +45,11 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
+impl Deref for Folder {
+    type Target = support::Folder;
+
+    fn deref(&self) -> &support::Folder {
+        &self.0
     }
 }
 
@@ -77,12 +66,11 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// A running program, killed when it is dropped.
+/// A running program, killed when it is dropped, and all that it has logged.
 pub struct Server {
-    child: Child,
-    address: Address,
+    program: Program,
     log: Log,
-    reader: Option<JoinHandle<()>>,
+    reader: JoinHandle<()>,
     pub folder: Folder,
 }
 
@@ -99,42 +87,29 @@ impl Server {
         Server::start(folder, &mut command)
     }
 
+    #[track_caller]
     pub fn start(folder: Folder, command: &mut Command) -> Server {
-        let (child, stderr) = spawn(command);
+        let mut program = Program::start(command);
         let log = Log::default();
-        let reader = Some(log.follow(stderr));
-        let mut server = Server {
-            child,
-            address: Address::Tcp(([127, 0, 0, 1], 0).into()),
-            log,
-            reader,
-            folder,
-        };
-        let line = server.logs("listening on http://");
-        let (_, rest) = line.split_once("listening on http://").expect("it was asked for");
-        let told = rest.split([' ', '\t', '/', ',']).next().unwrap_or_default();
-        server.address = Address::Tcp(told.parse().unwrap_or_else(|_| panic!("{line}")));
-        server
+        let reader = log.follow(program.take_log());
+        Server { program, log, reader, folder }
     }
 
     pub fn address(&self) -> &Address {
-        &self.address
+        self.program.address()
     }
 
     /// `127.0.0.1:8080` and the like.
     pub fn authority(&self) -> String {
-        match &self.address {
-            Address::Tcp(address) => address.to_string(),
-            Address::Unix(_) => panic!("it listens on TCP"),
-        }
+        self.address().to_string()
     }
 
     pub fn connect(&self) -> Client {
-        Client::connect(&self.address)
+        self.program.connect()
     }
 
     pub fn request(&self, method: &str, target: &str) -> Request<'_> {
-        Request::new(&self.address, method, target)
+        Request::new(self.address(), method, target)
     }
 
     #[track_caller]
@@ -158,7 +133,7 @@ impl Server {
             if let Some(line) = self.log.line(words) {
                 return line;
             }
-            let ended = self.reader.as_ref().is_none_or(JoinHandle::is_finished);
+            let ended = self.reader.is_finished();
             // What was written last may have come since we looked.
             if let Some(line) = self.log.line(words).filter(|_| ended) {
                 return line;
@@ -176,12 +151,15 @@ impl Server {
 
     /// It and all processes that it has started.
     pub fn tree(&self) -> Vec<u32> {
-        tree(self.child.id(), |_| true)
+        tree(self.program.child.id(), |_| true)
     }
 
     /// The Python processes that the server started, without those that applications forked.
     pub fn pythons(&self) -> Vec<u32> {
-        tree(self.child.id(), |name| name == "httpd").into_iter().filter(is_python).collect()
+        tree(self.program.child.id(), |name| name == "httpd")
+            .into_iter()
+            .filter(is_python)
+            .collect()
     }
 
     /// Waits until there are so many Python processes, none of them among `old`.
@@ -193,8 +171,8 @@ impl Server {
         })
     }
 
-    pub fn signal(&self, name: &str) {
-        signal(self.child.id(), name);
+    pub fn signal(&self, signal: Signal) {
+        self.program.signal(signal);
     }
 
     /// Memory of all its processes, in bytes, what they share counted once.
@@ -203,24 +181,22 @@ impl Server {
     }
 
     pub fn kill(&mut self) {
-        self.child.kill().expect("it is ours");
-        self.child.wait().expect("it is ours");
+        self.program.child.kill().expect("it is ours");
+        self.program.child.wait().expect("it is ours");
     }
 
     /// Asks it to stop and waits for its end.
     #[track_caller]
     pub fn stop(self) -> (Option<i32>, String) {
-        self.signal("-TERM");
+        self.signal(Signal::TERM);
         self.end()
     }
 
     /// Waits for its end; its exit code and all that it logged.
     #[track_caller]
     pub fn end(mut self) -> (Option<i32>, String) {
-        let status = self.child.ends(|| self.log.text());
-        if let Some(reader) = self.reader.take() {
-            until("its log ends", || reader.is_finished().then_some(()));
-        }
+        let status = self.program.child.ends(|| self.log.text());
+        until("its log ends", || self.reader.is_finished());
         (status.code(), self.log.text())
     }
 }
@@ -233,18 +209,8 @@ pub fn location(path: &str, target: &str, keys: &str) -> String {
 /// What a program says that must not start; it is killed when it does not end.
 #[track_caller]
 pub fn refusal(command: &mut Command) -> (Option<i32>, String) {
-    let (mut child, stderr) = spawn(command);
-    let log = Log::default();
-    let reader = log.follow(stderr);
-    let status = child.ends(|| log.text());
-    until("its log ends", || reader.is_finished().then_some(()));
-    (status.code(), log.text())
-}
-
-fn spawn(command: &mut Command) -> (Child, ChildStderr) {
-    let mut child = Child::spawn(command.stdout(Stdio::null()).stderr(Stdio::piped()));
-    let stderr = child.stderr.take().expect("it is piped");
-    (child, stderr)
+    let output = output(command);
+    (output.status.code(), lossy(&output.stderr))
 }
 
 /// What was said on standard error so far.
@@ -253,15 +219,14 @@ struct Log(Arc<Mutex<Vec<String>>>);
 
 impl Log {
     /// Reads on until the end. A program whose complaints nobody reads would be held up by them.
-    fn follow(&self, stderr: ChildStderr) -> JoinHandle<()> {
+    fn follow(&self, stderr: Lines<ChildStderr>) -> JoinHandle<()> {
         let lines = Arc::clone(&self.0);
-        thread::spawn(move || {
-            for line in BufReader::new(stderr).split(b'\n') {
-                let Ok(line) = line else { return };
-                let line = String::from_utf8_lossy(&line).into_owned();
-                lines.lock().expect("no reader panics").push(line);
-            }
-        })
+        let note = move |line: &str| {
+            let line = line.trim_end_matches('\n').to_owned();
+            lines.lock().expect("no reader panics").push(line);
+        };
+        stderr.seen().lines().for_each(&note);
+        thread::spawn(move || stderr.for_each(note))
     }
 
     fn line(&self, words: &str) -> Option<String> {
@@ -314,20 +279,17 @@ fn pss_bytes(id: u32) -> u64 {
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or(0) * 1024
 }
 
-pub fn signal(id: u32, name: &str) {
-    let sent = Command::new("kill").args([name, &id.to_string()]).status();
-    assert!(sent.expect("kill is there").success(), "{name} to {id}");
+pub fn signal(id: u32, signal: Signal) {
+    Process(id).send(signal);
 }
 
 /// The SHA-256 of bytes, in hexadecimal digits, by the program of that name.
 pub fn sha256(bytes: &[u8]) -> String {
     let folder = Folder::new();
     let file = folder.write("hashed", bytes);
-    let output = Command::new("sha256sum").arg(file).output().expect("sha256sum is there");
+    let output = output(Command::new("sha256sum").arg(file));
     let said = String::from_utf8(output.stdout).expect("it says digits");
     said.split(' ').next().expect("it says something").to_owned()
 }
 
 const APPLICATIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/wsgi/apps");
-/// For what a busy machine may take long to do: Python has to start.
-pub const PATIENCE: Duration = Duration::from_secs(20);

@@ -1,7 +1,7 @@
 //! Clients that send and read a byte at a time: they wait in the server, not in Python.
 
-use crate::server::{PATIENCE, Server};
-use crate::support::Client;
+use super::server::{PATIENCE, Server};
+use crate::support::{Client, lacks};
 use httpd::Address;
 use socket2::{Domain, Socket, Type};
 use std::io::{ErrorKind, Read, Write};
@@ -140,5 +140,6 @@ impl Slow {
 }
 
 tests! {
-    slow_clients_occupy_no_python_thread,
+    lacks::python:
+        slow_clients_occupy_no_python_thread;
 }

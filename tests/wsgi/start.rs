@@ -1,6 +1,7 @@
 //! Which application is run, by which Python and where, and why one is not.
 
-use crate::server::{Folder, Server, location, refusal};
+use super::server::{Folder, Server, location, refusal};
+use crate::support::{Signal, lacks};
 use std::process::Command;
 
 fn an_application_is_served_from_the_folder_that_one_stands_in() {
@@ -174,24 +175,25 @@ fn a_stop_lets_open_requests_end_and_leaves_no_python() {
     client.reply_head("GET").expect(200);
     assert_eq!(client.try_chunk().expect("a piece"), b"first\n");
     let pythons = server.pythons();
-    server.signal("-TERM");
+    server.signal(Signal::TERM);
     server.logs("stopping");
     std::fs::write(&go_on, "").expect("it can be written");
     assert_eq!(client.try_chunk().expect("a piece"), b"second\n");
     assert_eq!(client.try_chunk().expect("the end"), b"");
     let (code, log) = server.end();
     assert_eq!(code, Some(0), "{log}");
-    assert!(pythons.iter().all(|id| !crate::server::is_python(id)), "{log}");
+    assert!(pythons.iter().all(|id| !super::server::is_python(id)), "{log}");
 }
 
 tests! {
-    an_application_is_served_from_the_folder_that_one_stands_in,
-    flags_say_where_it_listens_and_how_it_is_run,
-    the_banner_of_several_processes_names_their_applications,
-    what_cannot_be_served_is_not_started_and_why_is_told,
-    a_python_or_folder_that_is_not_there_is_told,
-    an_active_virtual_environment_is_used_by_itself,
-    an_application_runs_where_and_with_what_it_was_told,
-    applications_and_files_stand_side_by_side,
-    a_stop_lets_open_requests_end_and_leaves_no_python,
+    lacks::python:
+        an_application_is_served_from_the_folder_that_one_stands_in,
+        flags_say_where_it_listens_and_how_it_is_run,
+        the_banner_of_several_processes_names_their_applications,
+        what_cannot_be_served_is_not_started_and_why_is_told,
+        a_python_or_folder_that_is_not_there_is_told,
+        an_active_virtual_environment_is_used_by_itself,
+        an_application_runs_where_and_with_what_it_was_told,
+        applications_and_files_stand_side_by_side,
+        a_stop_lets_open_requests_end_and_leaves_no_python;
 }

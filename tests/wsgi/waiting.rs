@@ -1,7 +1,7 @@
 //! Requests that wait for a thread: how long, for whom, and what is no hang.
 
-use crate::server::{Folder, Server, location};
-use crate::support::Client;
+use super::server::{Folder, Server, location};
+use crate::support::{Client, lacks};
 use httpd::Address;
 use socket2::SockRef;
 use std::io::Write;
@@ -140,11 +140,12 @@ fn a_client_that_closes_its_half_and_still_reads_is_served() {
 }
 
 tests! {
-    whoever_finds_no_thread_in_time_is_503_and_no_process_is_to_blame,
-    an_answer_that_goes_on_is_not_cut_because_others_wait,
-    an_answer_that_has_begun_may_be_quiet_for_longer_than_a_request_may_wait,
-    threads_that_wait_for_slow_clients_are_told_and_nobody_is_killed_for_them,
-    clients_that_ask_and_go_do_not_keep_others_waiting,
-    what_a_client_that_was_reset_asked_for_is_not_run,
-    a_client_that_closes_its_half_and_still_reads_is_served,
+    lacks::python:
+        whoever_finds_no_thread_in_time_is_503_and_no_process_is_to_blame,
+        an_answer_that_goes_on_is_not_cut_because_others_wait,
+        an_answer_that_has_begun_may_be_quiet_for_longer_than_a_request_may_wait,
+        threads_that_wait_for_slow_clients_are_told_and_nobody_is_killed_for_them,
+        clients_that_ask_and_go_do_not_keep_others_waiting,
+        what_a_client_that_was_reset_asked_for_is_not_run,
+        a_client_that_closes_its_half_and_still_reads_is_served;
 }

@@ -6,7 +6,7 @@
 
 use crate::support::crowd::{self, Crowd, Pace, Seen};
 use crate::support::slow_disk::SlowDisk;
-use crate::support::{Fixture, noise, skip};
+use crate::support::{Fixture, lacks, noise};
 use httpd::{Root, StaticFiles};
 use std::fs::File;
 use std::time::Duration;
@@ -58,7 +58,6 @@ fn hardly_disturbed(crowd: &mut Crowd, factor_max: f64, mut disturb: impl FnMut(
     panic!("more than {factor_max} times:{told}");
 }
 
-#[test]
 fn a_huge_download_at_full_speed_does_not_double_what_a_hundred_others_wait() {
     let fixture = fixture().file("huge.bin", "");
     let huge = File::options().write(true).open(fixture.root().join("huge.bin"));
@@ -70,7 +69,6 @@ fn a_huge_download_at_full_speed_does_not_double_what_a_hundred_others_wait() {
 
 const COLD_AT_ONCE: usize = 4;
 
-#[test]
 fn what_is_read_from_the_disk_does_not_double_what_a_small_file_from_memory_takes() {
     let server = (0..COLD_AT_ONCE)
         .fold(fixture(), |fixture, number| fixture.file(format!("{number}.bin"), noise(24_000_000)))
@@ -85,19 +83,16 @@ fn what_is_read_from_the_disk_does_not_double_what_a_small_file_from_memory_take
 }
 
 /// Some 60 MB per second, and a kernel that does not say what it has in memory.
-fn slow_disk(content: Vec<u8>) -> Option<SlowDisk> {
-    SlowDisk::new(content, Duration::from_millis(2))
-        .inspect_err(|error| skip(&format!("a file system of our own: {error}")))
-        .ok()
+fn slow_disk(content: Vec<u8>) -> SlowDisk {
+    SlowDisk::new(content, Duration::from_millis(2)).expect("FUSE")
 }
 
 fn files_of(disk: &SlowDisk) -> StaticFiles {
     StaticFiles::new(Root::open(disk.path()).expect("a directory"))
 }
 
-#[test]
 fn a_slow_disk_does_not_double_what_a_small_file_from_memory_takes() {
-    let Some(disk) = slow_disk(noise(24_000_000)) else { return };
+    let disk = slow_disk(noise(24_000_000));
     let server = fixture().handler("/slow", files_of(&disk)).serve();
     let mut crowd = Crowd::connect(&server, 1, "/small.bin");
     let mut unread = 0..;
@@ -108,10 +103,9 @@ fn a_slow_disk_does_not_double_what_a_small_file_from_memory_takes() {
     });
 }
 
-#[test]
 fn a_file_from_a_disk_that_does_not_say_what_it_has_in_memory_arrives_byte_for_byte() {
     let content = noise(3_000_001);
-    let Some(disk) = slow_disk(content.clone()) else { return };
+    let disk = slow_disk(content.clone());
     let server = Fixture::new().handler("/slow", files_of(&disk)).serve();
     for _ in 0..2 {
         server.get("/slow/1").send().expect(200).body(&content);
@@ -123,4 +117,13 @@ fn a_file_from_a_disk_that_does_not_say_what_it_has_in_memory_arrives_byte_for_b
             .body(&content[1_000_000..3_000_000]);
         server.get("/slow/3").header("Range", "bytes=7-9").send().expect(206).body(&content[7..10]);
     }
+}
+
+tests! {
+    lacks::nothing:
+        a_huge_download_at_full_speed_does_not_double_what_a_hundred_others_wait,
+        what_is_read_from_the_disk_does_not_double_what_a_small_file_from_memory_takes;
+    lacks::fuse:
+        a_slow_disk_does_not_double_what_a_small_file_from_memory_takes,
+        a_file_from_a_disk_that_does_not_say_what_it_has_in_memory_arrives_byte_for_byte;
 }

@@ -1,17 +1,16 @@
 //! A root full of unpleasant names, and a server for it.
 
+use super::Folder;
 use super::client::{Client, Request};
-use httpd::site::Handler;
 use httpd::{
-    AccessLog, Address, CacheLimits, Dotfiles, ErrorBodies, Handle, Limits, Mapping, Root, Running,
-    Server, Site, StartError, StaticFiles, Symlinks, Types, Workers,
+    AccessLog, Address, CacheLimits, Dotfiles, ErrorBodies, Handle, Handler, Limits, Mapping, Root,
+    Running, Server, Site, StartError, StaticFiles, Symlinks, Types, Workers,
 };
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::num::NonZeroUsize;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 /// `Last-Modified` of every file that a fixture makes: long ago, so that its ETag is strong.
@@ -88,7 +87,7 @@ impl Fixture {
 
     /// A file beside the root, where nobody may get at it.
     pub fn outside(self, name: impl AsRef<[u8]>, content: impl AsRef<[u8]>) -> Fixture {
-        write(&self.place.path.join(path(name.as_ref())), content.as_ref());
+        write(&self.place.path().join(path(name.as_ref())), content.as_ref());
         self
     }
 
@@ -101,7 +100,7 @@ impl Fixture {
     /// A symbolic link in the root; the target as it is. `OUTSIDE` at its beginning stands for the
     /// directory that holds the root.
     pub fn symlink(self, name: impl AsRef<[u8]>, target: &str) -> Fixture {
-        let target = target.replace("OUTSIDE", self.place.path.to_str().expect("it is UTF-8"));
+        let target = target.replace("OUTSIDE", self.place.path().to_str().expect("it is UTF-8"));
         let name = self.root().join(path(name.as_ref()));
         fs::create_dir_all(name.parent().expect("it is in the root")).expect("a directory");
         std::os::unix::fs::symlink(target, name).expect("a link can be made");
@@ -194,7 +193,7 @@ impl Fixture {
 
     /// The directory that holds the root.
     pub fn place(&self) -> &Path {
-        &self.place.path
+        self.place.path()
     }
 
     /// The server, ready to be started, and the place that has to outlive it.
@@ -235,37 +234,30 @@ impl Fixture {
     }
 }
 
-/// A directory of one test, removed with it.
-pub struct Place {
-    path: PathBuf,
-}
+/// A root, and beside it what nobody may get at.
+pub struct Place(Folder);
 
 impl Place {
     fn new() -> Place {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name =
-            format!("httpd-suite-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir_all(path.join("root")).expect("there is a place for temporary files");
-        Place { path }
+        let folder = Folder::new();
+        fs::create_dir(folder.path("root")).expect("the folder is empty");
+        Place(folder)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.here()
     }
 
     fn root(&self) -> PathBuf {
-        self.path.join("root")
+        self.0.path("root")
     }
 
     fn log(&self) -> PathBuf {
-        self.path.join("access.log")
+        self.0.path("access.log")
     }
 
     fn socket(&self) -> PathBuf {
-        self.path.join("socket")
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.path);
+        self.0.path("socket")
     }
 }
 

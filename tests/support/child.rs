@@ -1,15 +1,15 @@
 //! A program that a test starts: it ends with the test, and nothing that it prints is waited for
 //! without a bound.
-#![allow(dead_code, reason = "each of the targets that include this file needs another part of it")]
 
+use super::wait::PATIENCE;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::retry_on_intr;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::ops::{Deref, DerefMut};
 use std::os::fd::AsFd;
-use std::process::{self, Command};
+use std::process::{self, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -44,6 +44,11 @@ impl Child {
             assert!(Instant::now() < deadline, "it did not end within {PATIENCE:?}: {}", seen());
             thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("it has one");
+        kill_process(id, signal).expect("it was not waited for");
     }
 
     /// Everything that has the mark and has not ended, however it was started.
@@ -89,6 +94,23 @@ impl DerefMut for Child {
     fn deref_mut(&mut self) -> &mut process::Child {
         &mut self.child
     }
+}
+
+/// What a program says that ends by itself, or must: it is killed when it does not.
+#[track_caller]
+pub fn output(command: &mut Command) -> Output {
+    let mut child = Child::spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
+    let mut stdout = Lines::of(child.stdout.take().expect("it is piped"));
+    let mut stderr = Lines::of(child.stderr.take().expect("it is piped"));
+    // Either may be more than a pipe holds.
+    let (stdout, stderr) = thread::scope(|scope| {
+        let stdout = scope.spawn(|| stdout.all());
+        let stderr = stderr.all();
+        (stdout.join(), stderr)
+    });
+    let stdout = stdout.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    let status = child.ends(|| String::from_utf8_lossy(&stderr).into_owned());
+    Output { status, stdout, stderr }
 }
 
 /// What a program prints, line by line. Nothing is read before it is asked for.
@@ -147,8 +169,24 @@ impl<R: Read + AsFd> Lines<R> {
         self.take(self.waiting.len())
     }
 
+    /// The same as bytes, which need not be text.
+    #[track_caller]
+    fn all(&mut self) -> Vec<u8> {
+        let deadline = Instant::now() + PATIENCE;
+        while self.fill(deadline) > 0 {}
+        std::mem::take(&mut self.waiting)
+    }
+
     pub fn seen(&self) -> &str {
         &self.seen
+    }
+
+    /// Hands on each line that comes, without a bound of time, until the end.
+    pub fn for_each(self, mut note: impl FnMut(&str)) {
+        let rest = io::Cursor::new(self.waiting).chain(self.stream);
+        for line in BufReader::new(rest).split(b'\n').map_while(Result::ok) {
+            note(&String::from_utf8_lossy(&line));
+        }
     }
 
     /// Reads on from now on: a program whose lines nobody reads would be held up by them.
@@ -184,5 +222,3 @@ impl<R: Read + AsFd> Lines<R> {
 
 /// Not `HTTPD_…`: the program warns of those that it does not know.
 const MARK: &str = "STARTED_BY_TEST";
-/// For what a busy machine may take long to do.
-const PATIENCE: Duration = Duration::from_secs(20);

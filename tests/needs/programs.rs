@@ -1,59 +1,38 @@
 //! The programs under `tests/programs`, run as a user runs them and asked as users ask.
 
-#[path = "suite/support/child.rs"]
-mod child;
-
-use child::{Child, Lines};
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use crate::support::client::Request;
+use crate::support::{Child, Folder, Lines, lacks, lossy, output};
+use httpd::Address;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
-use std::time::Duration;
 
 /// A program that runs; killed when it is dropped.
-struct Program {
+struct Example {
     child: Child,
-    /// As it told it.
-    url: String,
+    /// Where it says that it listens.
+    address: Address,
 }
 
-impl Program {
-    fn start(name: &str, arguments: &[&str]) -> Program {
-        let path = built().join(name);
-        let mut command = Command::new(&path);
+impl Example {
+    fn start(name: &str, arguments: &[&str]) -> Example {
+        let mut command = Command::new(built().join(name));
         command.arg("127.0.0.1:0").args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = Child::spawn(&mut command);
-        let mut stdout = Lines::of(child.stdout.take().expect("it is piped"));
-        let line = stdout.find("http://");
-        Program { child, url: line.trim_end().to_owned() }
-    }
-
-    fn authority(&self) -> &str {
-        let rest = self.url.strip_prefix("http://").expect("it tells a URL");
-        rest.split('/').next().expect("it begins with an authority")
+        let line = Lines::of(child.stdout.take().expect("it is piped")).find("http://");
+        let (_, url) = line.split_once("http://").expect("it was found");
+        let authority = url.trim_end().split('/').next().expect("it begins with an authority");
+        Example { child, address: Address::Tcp(authority.parse().expect("an address")) }
     }
 
     /// What curl makes of a path of it.
+    #[track_caller]
     fn curl(&self, path: &str, arguments: &[&str]) -> String {
-        let output = Command::new("curl")
-            .args(["-sS", "--max-time", "20"])
-            .args(arguments)
-            .arg(format!("http://{}{path}", self.authority()))
-            .output()
-            .expect("curl is there");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let mut curl = Command::new("curl");
+        curl.args(["-sS", "--noproxy", "*", "--max-time", "20"]).args(arguments);
+        let output = output(curl.arg(format!("http://{}{path}", self.address)));
+        assert!(output.status.success(), "{}", lossy(&output.stderr));
         String::from_utf8(output.stdout).expect("it is text")
-    }
-
-    /// One request by hand, for it needs no curl.
-    fn ask(&self, request: &str) -> String {
-        let mut stream = TcpStream::connect(self.authority()).expect("it listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
-        stream.write_all(request.as_bytes()).expect("it reads");
-        let mut reply = String::new();
-        stream.read_to_string(&mut reply).expect("it answers and closes");
-        reply
     }
 
     fn ends(&mut self) {
@@ -78,19 +57,13 @@ fn built() -> &'static Path {
     })
 }
 
-const PATIENCE: Duration = Duration::from_secs(20);
-
-#[test]
 fn hello_says_hello() {
-    let hello = Program::start("hello", &[]);
-    let reply = hello.ask("GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
-    assert!(reply.starts_with("HTTP/1.1 200 OK\r\n"), "{reply}");
-    assert!(reply.ends_with("\r\n\r\nhello, world\n"), "{reply}");
+    let hello = Example::start("hello", &[]);
+    Request::new(&hello.address, "GET", "/").send().expect(200).body("hello, world\n");
 }
 
-#[test]
 fn the_counter_counts_reports_and_ends_when_it_is_told() {
-    let mut counter = Program::start("counter", &[]);
+    let mut counter = Example::start("counter", &[]);
     assert_eq!(counter.curl("/counter", &[]), "{\"count\":0}\n");
     assert_eq!(counter.curl("/counter", &["-d", "{\"add\": 5}"]), "{\"count\":5}\n");
     assert_eq!(counter.curl("/counter", &["-d", "{\"add\":-2}"]), "{\"count\":3}\n");
@@ -104,17 +77,14 @@ fn the_counter_counts_reports_and_ends_when_it_is_told() {
     counter.ends();
 }
 
-#[test]
 fn the_drop_takes_lists_sends_and_deletes_files() {
-    let folder = std::env::temp_dir().join(format!("httpd-drop-{}", std::process::id()));
+    let folder = Folder::new();
     let content = "0123456789".repeat(200_000);
-    std::fs::create_dir_all(&folder).expect("there is a place for temporary files");
-    let file = folder.join("a <b> & c.txt");
-    std::fs::write(&file, &content).expect("there is room");
+    let file = folder.write("a <b> & c.txt", &content);
     let file = file.to_str().expect("it is UTF-8");
     let form = format!("f=@{file}");
-    let files = folder.join("files");
-    let drop = Program::start("drop", &[files.to_str().expect("it is UTF-8")]);
+    let files = folder.path("files");
+    let drop = Example::start("drop", &[files.to_str().expect("it is UTF-8")]);
     let status = ["-o", "/dev/null", "-w", "%{http_code}"];
     let place = "/a%20%3Cb%3E%20&%20c.txt";
 
@@ -140,5 +110,11 @@ fn the_drop_takes_lists_sends_and_deletes_files() {
     let page = drop.curl("/", &[]);
     let newest = page.find("./x.txt").expect("it is listed");
     assert!(newest < page.find("./a%20").expect("it is listed"), "{page}");
-    std::fs::remove_dir_all(&folder).expect("it is ours");
+}
+
+tests! {
+    lacks::nothing: hello_says_hello;
+    lacks::curl:
+        the_counter_counts_reports_and_ends_when_it_is_told,
+        the_drop_takes_lists_sends_and_deletes_files;
 }

@@ -1,23 +1,44 @@
-//! What the tests stand on: a server with a root of its own, and a client that trusts nobody.
+//! What the tests stand on: a folder, a server in this process or the program in one of its own, and a
+//! client that believes nothing.
+//!
+//! Each target is one file beside this folder, which declares `mod support;` and, in a module of its own
+//! name, the files of its folder: so a test is called the same everywhere, as `suite::ranges::…`. There
+//! are few targets, because each is linked and run by itself: `cli` starts programs all the time and
+//! would disturb what `suite` measures, `needs` and `wsgi` have another harness, `steady_state` and
+//! `cache_memory` count what their whole process allocates.
+//!
+//! This is a module and no crate, because cargo tells only the tests of the package itself where the
+//! program is (`CARGO_BIN_EXE_httpd`). What a target does not use of it costs its compiler little.
+#![allow(dead_code, unused_imports, unused_macros, reason = "each target uses another part of it")]
 
-pub mod binary;
+#[macro_use]
+pub mod trials;
+
 pub mod child;
 pub mod client;
+pub mod counting;
 pub mod crowd;
 pub mod fixture;
+pub mod folder;
+pub mod lacks;
+pub mod process;
+#[cfg(feature = "cli")]
+pub mod program;
 pub mod reply;
 pub mod slow_disk;
 pub mod wait;
 pub mod writable;
 
-pub use binary::Binary;
-pub use child::{Child, Lines};
+pub use child::{Child, Lines, output};
 pub use client::Client;
 pub use fixture::{Fixture, TestServer};
+pub use folder::Folder;
+#[cfg(feature = "cli")]
+pub use program::Program;
 pub use reply::Reply;
-pub use wait::until;
+pub use rustix::process::Signal;
+pub use wait::{PATIENCE, until};
 
-use std::io::Write;
 use std::net::Ipv4Addr;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -28,13 +49,6 @@ pub fn own_loopback() -> Ipv4Addr {
     static COUNT: AtomicU8 = AtomicU8::new(0);
     let [.., third, fourth] = std::process::id().to_be_bytes();
     Ipv4Addr::new(127, 100 + COUNT.fetch_add(1, Ordering::Relaxed) % 100, third, fourth)
-}
-
-/// Says why a test could not be done here. Past the harness, which swallows the output of tests
-/// that pass.
-pub fn skip(reason: &str) {
-    let name = std::thread::current().name().unwrap_or("a test").to_owned();
-    let _ = writeln!(std::io::stderr(), "{name}: not tested here: {reason}");
 }
 
 /// So many bytes of which a piece that is misplaced is noticed: noise that repeats after a prime
@@ -58,4 +72,9 @@ fn over_and_over(period: &[u8], length: usize) -> Vec<u8> {
     let mut bytes = period.repeat(length.div_ceil(period.len()));
     bytes.truncate(length);
     bytes
+}
+
+/// Bytes as text, whatever they are.
+pub fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }

@@ -1,0 +1,34 @@
+//! What takes more than a Linux to try: other people's clients, a privilege or the lack of one, a kind of
+//! file system. What is missing here is said by each test that is ignored for it (see
+//! [`support::trials`]).
+//!
+//! Times are compared in here, too ([`needs::latency`]), for few others run beside them.
+
+#[macro_use]
+mod support;
+
+mod needs {
+    mod clients;
+    mod latency;
+    mod listening;
+    mod namespaces;
+    mod privileges;
+    mod programs;
+    mod residency;
+
+    use crate::support::trials::Test;
+
+    pub const TESTS: &[&[Test]] = &[
+        clients::TESTS,
+        latency::TESTS,
+        listening::TESTS,
+        namespaces::TESTS,
+        privileges::TESTS,
+        programs::TESTS,
+        residency::TESTS,
+    ];
+}
+
+fn main() -> std::process::ExitCode {
+    support::trials::run("needs", needs::TESTS)
+}

@@ -1,0 +1,27 @@
+//! Addresses of the other family.
+
+use crate::support::{Client, Fixture, lacks};
+use httpd::Address;
+
+fn localhost_is_both_families_on_one_port() {
+    let server = Fixture::new().listen("localhost:0").serve();
+    let sockets: Vec<_> = server.addresses().iter().map(Address::to_string).collect();
+    let [first, second] = &sockets[..] else { panic!("{sockets:?}") };
+    assert!(first.starts_with("127.0.0.1:") && second.starts_with("[::1]:"), "{sockets:?}");
+    let port = format!(":{}", server.port());
+    assert!(sockets.iter().all(|socket| socket.ends_with(&port)), "{sockets:?}");
+    for address in server.addresses() {
+        let mut client = Client::connect(address);
+        client.send("GET /a..b.txt HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        client.reply().expect(200);
+    }
+}
+
+fn an_ipv6_address_is_listened_on() {
+    let server = Fixture::new().listen("[::1]:0").serve();
+    server.get("/a..b.txt").send().expect(200);
+}
+
+tests! {
+    lacks::ipv6: localhost_is_both_families_on_one_port, an_ipv6_address_is_listened_on,
+}

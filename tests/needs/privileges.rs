@@ -1,0 +1,68 @@
+//! What the program may not do, and how it says so: it must not run as root for that.
+
+use crate::support::program::unprivileged;
+use crate::support::{Folder, Program, lacks, lossy, output};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+
+fn close(folder: &Folder, name: &str, mode: u32) {
+    fs::set_permissions(folder.path(name), Permissions::from_mode(mode)).expect("it is ours");
+}
+
+fn a_privileged_port_says_how_to_be_allowed() {
+    let folder = Folder::with_www();
+    let output = output(&mut unprivileged(&folder, &["-h", "127.0.0.1", "-p", "99", "www"]));
+    let text = lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("cap_net_bind_service"), "{text}");
+}
+
+fn an_unreadable_root_is_told_before_anything_starts() {
+    let folder = Folder::new();
+    fs::create_dir(folder.path("closed")).expect("the folder is empty");
+    close(&folder, "closed", 0o000);
+    let output = output(&mut unprivileged(&folder, &["-p", "0", "closed"]));
+    let text = lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("cannot serve \"closed\": permission denied"), "{text}");
+}
+
+fn a_log_that_cannot_be_written_is_found_by_a_test_of_the_configuration() {
+    let folder = Folder::with_www();
+    folder.write("closed/a.log", "");
+    close(&folder, "closed/a.log", 0o444);
+    close(&folder, "closed", 0o555);
+    folder.write(
+        "httpd.toml",
+        "root = \"www\"\n[log]\nfile = \"closed/new.log\"\n[access_log]\nfile = \"closed/a.log\"\n",
+    );
+    let output = output(&mut unprivileged(&folder, &["-t", "-c", "httpd.toml"]));
+    // Who may not write in a directory may not remove from it either.
+    close(&folder, "closed", 0o755);
+    let text = lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 2, "{text}");
+    assert!(lines[0].starts_with("httpd: httpd.toml:3:8: cannot write the log "), "{text}");
+    assert!(lines[1].starts_with("httpd: httpd.toml:5:8: cannot write the log "), "{text}");
+    assert!(text.matches("permission denied").count() == 2, "{text}");
+}
+
+fn a_file_that_may_not_be_read_is_forbidden_and_the_log_says_why() {
+    let folder = Folder::with_www();
+    folder.write("www/closed", "s");
+    close(&folder, "www/closed", 0o000);
+    let arguments = ["-d", "-h", "127.0.0.1", "-p", "0", "-w", "1", "www"];
+    let mut program = Program::start(&mut unprivileged(&folder, &arguments));
+    program.get("/").expect(200);
+    program.get("/closed").expect(403).no_header("ETag");
+    program.says("\"closed\" in ");
+}
+
+tests! {
+    lacks::privileged_ports: a_privileged_port_says_how_to_be_allowed;
+    lacks::unprivileged:
+        an_unreadable_root_is_told_before_anything_starts,
+        a_log_that_cannot_be_written_is_found_by_a_test_of_the_configuration,
+        a_file_that_may_not_be_read_is_forbidden_and_the_log_says_why;
+}

@@ -1,0 +1,51 @@
+//! The server over real sockets, as its clients and operators see it.
+//!
+//! Each module is a word of the operator's; each test a sentence about what can be relied on. A
+//! response is read by a client that accepts nothing but what RFC 9112 lets a server send.
+
+mod support;
+
+mod suite {
+    mod access_log;
+    mod bodies;
+    mod collected;
+    mod conditionals;
+    mod descriptors;
+    mod directories;
+    mod dotfiles;
+    mod errors;
+    mod expect;
+    mod files;
+    mod floors;
+    mod forms;
+    mod framing;
+    mod half_close;
+    mod handlers;
+    mod heads;
+    mod hosts;
+    mod keepalive;
+    mod large_files;
+    mod limits;
+    mod listening;
+    mod methods;
+    mod offloaded;
+    mod options;
+    mod panics;
+    mod pipelining;
+    mod ranges;
+    mod sent_files;
+    mod shared_pools;
+    mod shrinking_file;
+    mod slow_clients;
+    mod soak;
+    mod stop;
+    mod storm;
+    mod streams;
+    mod symlinks;
+    mod traversal;
+    mod types;
+    mod unix_sockets;
+    mod upload_refusals;
+    mod upload_storm;
+    mod uploads;
+}

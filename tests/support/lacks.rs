@@ -1,0 +1,111 @@
+//! What a test may need of the machine, and why it is not to be had here; `None` when it is.
+
+use super::slow_disk::SlowDisk;
+use super::{Folder, lossy};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::{Errno, ReadWriteFlags};
+use std::fs;
+use std::io::IoSliceMut;
+use std::net::{Ipv6Addr, TcpListener};
+use std::process::{Command, Stdio};
+use std::sync::LazyLock;
+use std::time::Duration;
+
+/// A test that runs everywhere.
+pub fn nothing() -> Option<String> {
+    None
+}
+
+pub fn curl() -> Option<String> {
+    static LACK: LazyLock<Option<String>> = LazyLock::new(|| program("curl", &["--version"]));
+    LACK.clone()
+}
+
+/// A Python that the applications of the tests run on.
+pub fn python() -> Option<String> {
+    static LACK: LazyLock<Option<String>> = LazyLock::new(|| {
+        let version =
+            "import sys; print(*sys.version_info[:2]); sys.exit(sys.version_info < (3, 8))";
+        match Command::new("python3").args(["-c", version]).stdin(Stdio::null()).output() {
+            Err(error) => Some(format!("python3: {error}")),
+            Ok(output) if output.status.success() => None,
+            Ok(output) if output.stdout.is_empty() => Some("python3 does not run".into()),
+            Ok(output) => {
+                Some(format!("python3 is older than 3.8: {}", lossy(&output.stdout).trim_end()))
+            }
+        }
+    });
+    LACK.clone()
+}
+
+/// To be somebody who may not do anything special.
+pub fn unprivileged() -> Option<String> {
+    static LACK: LazyLock<Option<String>> = LazyLock::new(|| {
+        if !rustix::process::geteuid().is_root() {
+            return None;
+        }
+        program("setpriv", &[&GIVE_UP[..], &["true"]].concat())
+            .map(|reason| format!("the tests run as root and cannot give that up: {reason}"))
+    });
+    LACK.clone()
+}
+
+/// The same, and ports below 100 that take a privilege.
+#[cfg(feature = "cli")]
+pub fn privileged_ports() -> Option<String> {
+    let first_free = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
+    let first_free = first_free.ok().and_then(|text| text.trim().parse::<u16>().ok());
+    match first_free {
+        Some(..100) => Some("this machine has no privileged ports".into()),
+        _ => unprivileged(),
+    }
+}
+
+/// A namespace of processes, as a container has one.
+pub fn process_namespace() -> Option<String> {
+    static LACK: LazyLock<Option<String>> =
+        LazyLock::new(|| program("unshare", &[&NAMESPACE[..], &["true"]].concat()));
+    LACK.clone()
+}
+
+/// A file system of the test's own.
+pub fn fuse() -> Option<String> {
+    let made = SlowDisk::new(Vec::new(), Duration::ZERO);
+    made.err().map(|error| format!("a FUSE file system cannot be made: {error}"))
+}
+
+pub fn ipv6() -> Option<String> {
+    let bound = TcpListener::bind((Ipv6Addr::LOCALHOST, 0));
+    bound.err().map(|error| format!("there is no IPv6: {error}"))
+}
+
+/// A file system for temporary files that says what it has in memory.
+pub fn residency() -> Option<String> {
+    let folder = Folder::new();
+    let path = folder.write("file", "x");
+    let file = rustix::fs::open(path, OFlags::RDONLY, Mode::empty()).expect("it is there");
+    let mut byte = [0];
+    let buffers = &mut [IoSliceMut::new(&mut byte)];
+    let read = rustix::io::preadv2(&file, buffers, 0, ReadWriteFlags::NOWAIT);
+    (read == Err(Errno::OPNOTSUPP))
+        .then(|| "the file system does not say whether a file is in memory".into())
+}
+
+/// Why a program does not do this.
+fn program(name: &str, arguments: &[&str]) -> Option<String> {
+    match Command::new(name).args(arguments).stdin(Stdio::null()).output() {
+        Err(error) => Some(format!("{name}: {error}")),
+        Ok(output) if output.status.success() => None,
+        Ok(output) => {
+            let said = lossy(&output.stderr);
+            Some(format!("{name}: {}", said.lines().next().unwrap_or("it fails")))
+        }
+    }
+}
+
+/// What `setpriv` is told so that a command runs without privileges.
+pub const GIVE_UP: [&str; 4] =
+    ["--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"];
+
+/// What `unshare` is told so that a command is the first process of a namespace.
+pub const NAMESPACE: [&str; 5] = ["--pid", "--fork", "--mount-proc", "--kill-child", "--"];
