@@ -1,6 +1,7 @@
 //! RFC 9110 §9.3.3 to §9.3.5: changes of files, where they are switched on.
 
-use super::origin::{Origin, Reply, request};
+use super::origin::{Origin, expect_open, request};
+use crate::support::Reply;
 
 fn put(origin: &Origin, target: &str, headers: &[&str], content: &str) -> Reply {
     let length = format!("Content-Length: {}", content.len());
@@ -10,9 +11,9 @@ fn put(origin: &Origin, target: &str, headers: &[&str], content: &str) -> Reply 
 #[test]
 fn a_put_is_201_where_it_made_a_file_and_204_where_it_replaced_one() {
     let origin = Origin::new();
-    put(&origin, "/open/new.txt", &[], "one").expect(201).has("Location", "/open/new.txt");
+    put(&origin, "/open/new.txt", &[], "one").expect(201).header("Location", "/open/new.txt");
     put(&origin, "/open/new.txt", &[], "two").expect(204);
-    origin.get("/open/new.txt", &[]).expect(200).content("two");
+    origin.get("/open/new.txt", &[]).expect(200).body("two");
 }
 
 #[test]
@@ -21,7 +22,7 @@ fn the_tag_in_the_answer_to_a_put_is_that_of_what_was_sent() {
     for content in ["one", "two\r\n", ""] {
         let tag = put(&origin, "/open/new.txt", &[], content).etag();
         assert!(tag.starts_with('"'), "it is strong: {tag}");
-        assert_eq!(origin.get("/open/new.txt", &[]).content(content).etag(), tag);
+        assert_eq!(origin.get("/open/new.txt", &[]).body(content).etag(), tag);
     }
 }
 
@@ -29,14 +30,14 @@ fn the_tag_in_the_answer_to_a_put_is_that_of_what_was_sent() {
 fn a_put_of_a_part_is_400() {
     let origin = Origin::new();
     put(&origin, "/open/small.txt", &["Content-Range: bytes 0-2/6"], "SMA").expect(400);
-    origin.get("/open/small.txt", &[]).expect(200).content("small\n");
+    origin.get("/open/small.txt", &[]).expect(200).body("small\n");
 }
 
 #[test]
 fn content_in_a_coding_is_415_and_told_which_is_taken() {
     let origin = Origin::new();
     let reply = put(&origin, "/open/small.txt", &["Content-Encoding: gzip"], "zip");
-    reply.expect(415).has("Accept-Encoding", "identity");
+    reply.expect(415).header("Accept-Encoding", "identity");
 }
 
 #[test]
@@ -44,7 +45,7 @@ fn a_put_without_a_length_is_411() {
     let origin = Origin::new();
     origin.ask(request("PUT", "/open/small.txt", &[])).expect(411);
     origin.ask("PUT /open/small.txt HTTP/1.0\r\n\r\n").expect(411);
-    origin.get("/open/small.txt", &[]).expect(200).content("small\n");
+    origin.get("/open/small.txt", &[]).expect(200).body("small\n");
 }
 
 #[test]
@@ -63,8 +64,8 @@ fn a_form_that_made_a_file_is_201_with_its_location() {
     let length = format!("Content-Length: {}", form.len());
     let headers = ["Content-Type: multipart/form-data; boundary=b", &length];
     let reply = origin.ask(request("POST", "/open/", &headers) + form);
-    reply.expect(201).has("Location", "/open/new.txt");
-    origin.get("/open/new.txt", &[]).expect(200).content("it");
+    reply.expect(201).header("Location", "/open/new.txt");
+    origin.get("/open/new.txt", &[]).expect(200).body("it");
 }
 
 #[test]
@@ -72,7 +73,7 @@ fn content_of_a_type_that_is_not_taken_is_415_and_told_which_is() {
     let origin = Origin::new();
     let headers = ["Content-Type: text/plain", "Content-Length: 2"];
     let reply = origin.ask(request("POST", "/open/", &headers) + "it");
-    reply.expect(415).has("Accept", "multipart/form-data");
+    reply.expect(415).header("Accept", "multipart/form-data");
 }
 
 #[test]
@@ -84,7 +85,7 @@ fn no_change_is_made_whose_preconditions_are_false() {
         origin.ask(request("DELETE", "/open/small.txt", headers)).expect(412);
     }
     put(&origin, "/open/none.txt", &["If-Match: *"], "new").expect(412);
-    origin.get("/open/small.txt", &[]).expect(200).content("small\n");
+    origin.get("/open/small.txt", &[]).expect(200).body("small\n");
     origin.get("/open/none.txt", &[]).expect(404);
 }
 
@@ -102,8 +103,8 @@ fn a_client_that_was_told_to_continue_gets_its_final_answer() {
     let mut client = origin.connect();
     let headers = ["Content-Length: 5", "Expect: 100-continue"];
     client.send(request("PUT", "/open/new.txt", &headers));
-    client.continue_now();
+    assert_eq!(client.interim(), "HTTP/1.1 100 Continue\r\n\r\n");
     client.send("12345");
     client.reply().expect(201);
-    client.expect_open();
+    expect_open(&mut client);
 }

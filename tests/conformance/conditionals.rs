@@ -1,6 +1,7 @@
 //! RFC 9110 §13: preconditions, in their order and in every combination that matters.
 
-use super::origin::{MODIFIED, Origin, request};
+use super::origin::{Origin, expect_open, request};
+use crate::support::fixture::MODIFIED;
 
 const EARLIER: &str = "Sun, 06 Nov 1994 08:49:36 GMT";
 const LATER: &str = "Sun, 06 Nov 1994 08:49:38 GMT";
@@ -137,9 +138,9 @@ fn not_modified_carries_the_tag_and_no_metadata() {
     let mut client = origin.connect();
     client.send(request("GET", "/small.txt", &["If-None-Match: *"]));
     let reply = client.reply();
-    reply.expect(304).has("ETag", &etag);
-    reply.lacks("Content-Type").lacks("Content-Length").lacks("Last-Modified");
-    client.expect_open();
+    reply.expect(304).header("ETag", &etag);
+    reply.no_header("Content-Type").no_header("Content-Length").no_header("Last-Modified");
+    expect_open(&mut client);
 }
 
 #[test]
@@ -167,7 +168,7 @@ fn if_range_holds_for_no_weak_validator() {
     let origin = Origin::new();
     for target in ["/fresh.txt", "/future.txt"] {
         let whole = origin.get(target, &[]);
-        let modified = whole.header("Last-Modified").expect("it is sent").to_owned();
+        let modified = whole.value("Last-Modified").to_owned();
         for condition in [whole.etag(), modified] {
             let header = format!("If-Range: {condition}");
             origin.get(target, &["Range: bytes=0-1", &header]).expect(200);

@@ -1,6 +1,7 @@
 //! RFC 9112 §9 and RFC 9110 §10.1.1: how long a connection lives, and how it ends.
 
-use super::origin::{Origin, digits, request};
+use super::origin::{Origin, expect_open, request};
+use crate::support::digits;
 use httpd::Limits;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ fn a_connection_of_1_1_is_kept() {
     let mut client = origin.connect();
     for _ in 0..5 {
         client.send(request("GET", "/small.txt", &[]));
-        client.reply().expect(200).has("Connection", "keep-alive");
+        client.reply().expect(200).header("Connection", "keep-alive");
     }
 }
 
@@ -20,8 +21,8 @@ fn close_is_honoured_in_any_spelling() {
     for header in ["Connection: close", "Connection: x, CLOSE", "connection: keep-alive, close"] {
         let mut client = origin.connect();
         client.send(request("GET", "/small.txt", &[header]));
-        client.reply().expect(200).has("Connection", "close");
-        client.expect_end();
+        client.reply().expect(200).header("Connection", "close");
+        client.ends();
     }
 }
 
@@ -31,8 +32,8 @@ fn nothing_behind_a_close_is_answered() {
     let mut client = origin.connect();
     let last = request("GET", "/small.txt", &["Connection: close"]);
     client.send(last + &request("GET", "/hello", &[]).repeat(100));
-    client.reply().expect(200).content("small\n");
-    client.expect_end();
+    client.reply().expect(200).body("small\n");
+    client.ends();
 }
 
 #[test]
@@ -40,13 +41,13 @@ fn a_connection_of_1_0_is_closed_unless_it_asks_to_keep() {
     let origin = Origin::new();
     let mut client = origin.connect();
     client.send("GET /small.txt HTTP/1.0\r\n\r\n");
-    client.reply().expect(200).has("Connection", "close");
-    client.expect_end();
+    client.reply().expect(200).header("Connection", "close");
+    client.ends();
 
     let mut client = origin.connect();
     for _ in 0..2 {
         client.send("GET /small.txt HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n");
-        client.reply().expect(200).has("Connection", "keep-alive");
+        client.reply().expect(200).header("Connection", "keep-alive");
     }
 }
 
@@ -57,12 +58,12 @@ fn pipelined_requests_are_answered_in_order() {
     let targets = ["/small.txt", "/large.bin", "/no-such", "/hello", "/empty.bin", "/digits.txt"];
     let requests: String = targets.iter().map(|target| request("GET", target, &[])).collect();
     client.send(requests);
-    client.reply().expect(200).content("small\n");
-    client.reply().expect(200).content(&digits(300_000));
+    client.reply().expect(200).body("small\n");
+    client.reply().expect(200).body(&digits(300_000));
     client.reply().expect(404);
-    client.reply().expect(200).content("hello\n");
-    client.reply().expect(200).content("");
-    client.reply().expect(200).content(&digits(1_000));
+    client.reply().expect(200).body("hello\n");
+    client.reply().expect(200).body("");
+    client.reply().expect(200).body(&digits(1_000));
 }
 
 #[test]
@@ -71,9 +72,9 @@ fn a_client_that_closes_its_side_gets_its_answers() {
     let mut client = origin.connect();
     client.send(request("GET", "/large.bin", &[]) + &request("GET", "/hello", &[]));
     client.finish();
-    client.reply().expect(200).content(&digits(300_000));
-    client.reply().expect(200).content("hello\n");
-    client.expect_end();
+    client.reply().expect(200).body(&digits(300_000));
+    client.reply().expect(200).body("hello\n");
+    client.ends();
 }
 
 #[test]
@@ -81,9 +82,9 @@ fn a_refusal_reaches_a_client_that_is_still_sending() {
     let origin = Origin::new();
     let mut client = origin.connect();
     let head = request("POST", "/echo", &["Content-Length: 50000000"]);
-    client.send(head + &digits(500_000));
+    client.send(head).send(digits(500_000));
     client.reply().expect(413);
-    client.expect_end();
+    client.ends();
 }
 
 #[test]
@@ -92,8 +93,8 @@ fn a_client_that_asks_first_gets_a_final_answer_at_once() {
     let mut client = origin.connect();
     let headers = ["Content-Length: 5", "Expect: 100-continue"];
     client.send(request("POST", "/small.txt", &headers));
-    client.reply().expect(405).has("Connection", "close");
-    client.expect_end();
+    client.reply().expect(405).header("Connection", "close");
+    client.ends();
 }
 
 #[test]
@@ -102,7 +103,7 @@ fn expect_from_http_1_0_is_passed_over() {
     let mut client = origin.connect();
     client.send("POST /echo HTTP/1.0\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n12345");
     client.reply().expect(200);
-    client.expect_end();
+    client.ends();
 }
 
 #[test]
@@ -110,8 +111,8 @@ fn expect_is_passed_over_where_there_is_no_content() {
     let origin = Origin::new();
     let mut client = origin.connect();
     client.send(request("GET", "/small.txt", &["Expect: 100-continue"]));
-    client.reply().expect(200).has("Connection", "keep-alive");
-    client.expect_open();
+    client.reply().expect(200).header("Connection", "keep-alive");
+    expect_open(&mut client);
 }
 
 #[test]
@@ -119,8 +120,8 @@ fn an_idle_connection_is_closed_after_its_time() {
     let limits = Limits { keepalive_timeout: Duration::from_millis(50), ..Limits::default() };
     let origin = Origin::with(limits);
     let mut client = origin.connect();
-    client.expect_open();
-    client.expect_end();
+    expect_open(&mut client);
+    client.ends();
 }
 
 #[test]
@@ -129,6 +130,6 @@ fn a_request_that_does_not_end_is_408_and_closed() {
     let origin = Origin::with(limits);
     let mut client = origin.connect();
     client.send("GET /small.txt HTTP/1.1\r\nHo");
-    client.reply().expect(408).has("Connection", "close");
-    client.expect_end();
+    client.reply().expect(408).header("Connection", "close");
+    client.ends();
 }

@@ -1,6 +1,6 @@
 //! RFC 9110 §9: what each method is answered with.
 
-use super::origin::{Origin, request};
+use super::origin::{Origin, expect_open, request};
 
 #[test]
 fn get_and_head_are_served_by_every_location() {
@@ -32,10 +32,10 @@ fn a_known_method_that_is_not_taken_is_405_with_allow() {
     let origin = Origin::new();
     for method in ["POST", "PUT", "DELETE", "PATCH", "TRACE"] {
         let reply = origin.ask(request(method, "/small.txt", &[]));
-        reply.expect(405).has("Allow", "GET, HEAD, OPTIONS");
+        reply.expect(405).header("Allow", "GET, HEAD, OPTIONS");
     }
     let reply = origin.ask(request("PATCH", "/echo", &[]));
-    reply.expect(405).has("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS");
+    reply.expect(405).header("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS");
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn head_has_the_headers_of_get_and_no_content() {
     {
         let mut client = origin.connect();
         client.send(request("HEAD", target, &[]));
-        let head = client.reply_to_head();
+        let head = client.reply_to("HEAD");
         // Content would be taken for the next response.
         client.send(request("GET", target, &[]));
         let get = client.reply();
@@ -66,16 +66,16 @@ fn head_is_conditional_as_get_is() {
 fn options_says_what_a_location_takes() {
     let origin = Origin::new();
     let reply = origin.ask(request("OPTIONS", "/small.txt", &[]));
-    reply.expect(204).has("Allow", "GET, HEAD, OPTIONS");
+    reply.expect(204).header("Allow", "GET, HEAD, OPTIONS");
     let reply = origin.ask(request("OPTIONS", "/echo", &[]));
-    reply.expect(204).has("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS");
+    reply.expect(204).header("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS");
 }
 
 #[test]
 fn options_of_an_asterisk_means_the_server() {
     let origin = Origin::new();
     let reply = origin.ask(request("OPTIONS", "*", &[]));
-    reply.expect(204).has("Allow", "GET, HEAD, OPTIONS");
+    reply.expect(204).header("Allow", "GET, HEAD, OPTIONS");
     let reply = origin.ask(request("OPTIONS", "http://origin.example", &[]));
     reply.expect(204);
 }
@@ -94,8 +94,8 @@ fn connect_opens_no_tunnel() {
     let origin = Origin::new();
     let mut client = origin.connect();
     client.send("CONNECT other.example:443 HTTP/1.1\r\nHost: other.example:443\r\n\r\n");
-    client.reply().expect(405).has("Connection", "close");
-    client.expect_end();
+    client.reply().expect(405).header("Connection", "close");
+    client.ends();
 }
 
 #[test]
@@ -103,8 +103,8 @@ fn content_of_a_get_means_nothing() {
     let origin = Origin::new();
     let mut client = origin.connect();
     client.send(request("GET", "/small.txt", &["Content-Length: 5"]) + "12345");
-    client.reply().expect(200).content("small\n");
-    client.expect_open();
+    client.reply().expect(200).body("small\n");
+    expect_open(&mut client);
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn safe_methods_change_nothing() {
     }
     let after = origin.get("/small.txt", &[]);
     assert_eq!(before.lasting_headers(), after.lasting_headers());
-    assert_eq!(before.content, after.content);
+    assert_eq!(before.body, after.body);
 }
 
 #[test]
@@ -125,5 +125,5 @@ fn a_refused_method_leaves_the_file_alone() {
     for method in ["PUT", "DELETE", "POST", "PATCH"] {
         origin.ask(request(method, "/small.txt", &["Content-Length: 3"]) + "new").expect(405);
     }
-    origin.get("/small.txt", &[]).expect(200).content("small\n");
+    origin.get("/small.txt", &[]).expect(200).body("small\n");
 }

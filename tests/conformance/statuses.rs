@@ -1,6 +1,6 @@
 //! RFC 9110 §15: what a status says, and what must come with it.
 
-use super::origin::{Origin, request};
+use super::origin::{Origin, expect_open, request};
 
 #[test]
 fn no_interim_response_comes_unasked() {
@@ -12,7 +12,7 @@ fn no_interim_response_comes_unasked() {
         let mut client = origin.connect();
         client.send(request);
         client.reply().expect(200);
-        client.expect_end();
+        client.ends();
     }
 }
 
@@ -23,18 +23,18 @@ fn a_status_without_content_has_none_whatever_the_handler_says() {
     client.send(request("GET", "/none", &[]));
     client.reply().expect(204);
     client.send(request("GET", "/reset", &[]));
-    client.reply().expect(205).has("Content-Length", "0");
-    client.expect_open();
+    client.reply().expect(205).header("Content-Length", "0");
+    expect_open(&mut client);
 }
 
 #[test]
 fn a_folder_is_redirected_to_itself_with_a_slash() {
     let origin = Origin::new();
     let reply = origin.get("/folder?a=b&c", &[]);
-    reply.expect(301).has("Location", "/folder/?a=b&c");
+    reply.expect(301).header("Location", "/folder/?a=b&c");
     assert!(reply.text().contains("href=\"/folder/?a=b&amp;c\""));
     let reply = origin.get("//folder", &[]);
-    reply.expect(301).has("Location", "/folder/");
+    reply.expect(301).header("Location", "/folder/");
 }
 
 #[test]
@@ -61,11 +61,11 @@ fn errors_to_head_have_no_content() {
     let origin = Origin::new();
     let mut client = origin.connect();
     client.send(request("HEAD", "/no-such", &[]));
-    client.reply_to_head().expect(404);
-    client.expect_open();
+    client.reply_to("HEAD").expect(404);
+    expect_open(&mut client);
     client.send(request("HEAD", "/small.txt", &["Expect: tea"]));
-    client.reply_to_head().expect(417);
-    client.expect_end();
+    client.reply_to("HEAD").expect(417);
+    client.ends();
 }
 
 #[test]
@@ -79,9 +79,9 @@ fn errors_of_the_request_alone_leave_the_connection_open() {
         (request("GET", "/small.txt", &["Range: bytes=900-"]), 416),
     ] {
         client.send(request);
-        client.reply().expect(status).has("Connection", "keep-alive");
+        client.reply().expect(status).header("Connection", "keep-alive");
     }
-    client.expect_open();
+    expect_open(&mut client);
 }
 
 #[test]
@@ -89,8 +89,8 @@ fn content_too_large_is_413_and_closes() {
     let origin = Origin::new();
     let mut client = origin.connect();
     client.send(request("POST", "/echo", &["Content-Length: 99999999999"]));
-    client.reply().expect(413).has("Connection", "close");
-    client.expect_end();
+    client.reply().expect(413).header("Connection", "close");
+    client.ends();
 }
 
 #[test]

@@ -102,9 +102,9 @@ fn equivalent_spellings_are_one_target() {
     for target in
         ["/small.txt", "/%73mall.txt", "/%73%6D%61ll%2etxt", "/./small.txt", "/folder/../small.txt"]
     {
-        origin.get(target, &[]).expect(200).content("small\n");
+        origin.get(target, &[]).expect(200).body("small\n");
     }
-    origin.get("/two%20words.txt", &[]).expect(200).content("spaced\n");
+    origin.get("/two%20words.txt", &[]).expect(200).body("spaced\n");
     origin.get("/SMALL.TXT", &[]).expect(404);
 }
 

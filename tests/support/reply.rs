@@ -61,7 +61,8 @@ impl Reply {
         }
         // RFC 9110 §5.6.7: IMF-fixdate.
         let date = self.value("Date");
-        assert!(date.len() == 29 && date.ends_with(" GMT"), "Date {date:?} is no IMF-fixdate");
+        let parsed = httpdate::parse_http_date(date).map(httpdate::fmt_http_date);
+        assert!(parsed.is_ok_and(|again| again == date), "Date {date:?} is no IMF-fixdate");
         assert!(["keep-alive", "close"].contains(&self.value("Connection")), "{self:?}");
         // RFC 9112 §6.2: never both.
         assert!(self.count("Content-Length") + self.count("Transfer-Encoding") <= 1, "{self:?}");
@@ -71,7 +72,13 @@ impl Reply {
                 assert_eq!(self.count("Content-Length") + self.count("Transfer-Encoding"), 0);
             }
             // RFC 9110 §15.4.5.
-            304 => assert_eq!(self.count("Content-Type"), 0, "{self:?}"),
+            304 => {
+                assert_eq!(
+                    self.count("Content-Type") + self.count("Content-Length"),
+                    0,
+                    "{self:?}"
+                );
+            }
             _ if self.is_chunked() => {}
             // Without a length the end of the connection is the end of the content.
             _ if self.keeps_alive() => assert_eq!(self.count("Content-Length"), 1, "{self:?}"),
@@ -79,6 +86,10 @@ impl Reply {
         }
         if self.status == 200 && ["GET", "HEAD"].contains(&method) {
             assert_eq!(self.count("Content-Type"), 1, "{self:?}");
+        }
+        if ![206, 416].contains(&self.status) {
+            // RFC 9110 §14.4.
+            assert_eq!(self.count("Content-Range"), 0, "{self:?}");
         }
         if self.status == 405 {
             // RFC 9110 §15.5.6.
@@ -129,6 +140,19 @@ impl Reply {
             .iter()
             .find(|(found, _)| found.eq_ignore_ascii_case(name))
             .map_or("", |(_, value)| value)
+    }
+
+    /// The entity tag, which must be there.
+    #[track_caller]
+    pub fn etag(&self) -> String {
+        self.has_header("ETag");
+        self.value("ETag").to_owned()
+    }
+
+    /// The headers but for the date, to compare two responses.
+    pub fn lasting_headers(&self) -> Vec<(String, String)> {
+        let lasting = |(name, _): &&(String, String)| name != "Date";
+        self.headers.iter().filter(lasting).cloned().collect()
     }
 
     /// Demands this status.
