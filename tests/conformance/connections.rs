@@ -59,11 +59,11 @@ fn pipelined_requests_are_answered_in_order() {
     let requests: String = targets.iter().map(|target| request("GET", target, &[])).collect();
     client.send(requests);
     client.reply().expect(200).body("small\n");
-    client.reply().expect(200).body(&digits(300_000));
+    client.reply().expect(200).body(digits(300_000));
     client.reply().expect(404);
     client.reply().expect(200).body("hello\n");
     client.reply().expect(200).body("");
-    client.reply().expect(200).body(&digits(1_000));
+    client.reply().expect(200).body(digits(1_000));
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn a_client_that_closes_its_side_gets_its_answers() {
     let mut client = origin.connect();
     client.send(request("GET", "/large.bin", &[]) + &request("GET", "/hello", &[]));
     client.finish();
-    client.reply().expect(200).body(&digits(300_000));
+    client.reply().expect(200).body(digits(300_000));
     client.reply().expect(200).body("hello\n");
     client.ends();
 }
