@@ -1,15 +1,17 @@
-//! The programs under `tests/programs`, run as a user runs them and asked as users ask.
+//! The programs under `examples`, run as a user runs them and asked as users ask.
 
 use crate::support::client::Request;
-use crate::support::{Child, Folder, Lines, lacks, lossy, output};
+use crate::support::{Child, Client, Folder, Lines, Signal, lacks, lossy, output, until};
 use httpd::Address;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 
 /// A program that runs; killed when it is dropped.
 struct Example {
     child: Child,
+    /// What it prints after that.
+    lines: Lines<ChildStdout>,
     /// Where it says that it listens.
     address: Address,
 }
@@ -19,10 +21,11 @@ impl Example {
         let mut command = Command::new(built().join(name));
         command.arg("127.0.0.1:0").args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = Child::spawn(&mut command);
-        let line = Lines::of(child.stdout.take().expect("it is piped")).find("http://");
+        let mut lines = Lines::of(child.stdout.take().expect("it is piped"));
+        let line = lines.find("http://");
         let (_, url) = line.split_once("http://").expect("it was found");
         let authority = url.trim_end().split('/').next().expect("it begins with an authority");
-        Example { child, address: Address::Tcp(authority.parse().expect("an address")) }
+        Example { child, lines, address: Address::Tcp(authority.parse().expect("an address")) }
     }
 
     /// What curl makes of a path of it.
@@ -33,6 +36,13 @@ impl Example {
         let output = output(curl.arg(format!("http://{}{path}", self.address)));
         assert!(output.status.success(), "{}", lossy(&output.stderr));
         String::from_utf8(output.stdout).expect("it is text")
+    }
+
+    /// The status that curl gets there.
+    #[track_caller]
+    fn status(&self, path: &str, arguments: &[&str]) -> u16 {
+        let status = ["-o", "/dev/null", "-w", "%{http_code}"];
+        self.curl(path, &[&status[..], arguments].concat()).parse().expect("it is a number")
     }
 
     fn ends(&mut self) {
@@ -62,19 +72,120 @@ fn hello_says_hello() {
     Request::new(&hello.address, "GET", "/").send().expect(200).body("hello, world\n");
 }
 
-fn the_counter_counts_reports_and_ends_when_it_is_told() {
-    let mut counter = Example::start("counter", &[]);
-    assert_eq!(counter.curl("/counter", &[]), "{\"count\":0}\n");
-    assert_eq!(counter.curl("/counter", &["-d", "{\"add\": 5}"]), "{\"count\":5}\n");
-    assert_eq!(counter.curl("/counter", &["-d", "{\"add\":-2}"]), "{\"count\":3}\n");
-    assert!(counter.curl("/counter", &["-d", "nonsense"]).contains("error"));
-    assert_eq!(counter.curl("/counter", &[]), "{\"count\":3}\n");
+fn the_json_api_adds_shows_and_deletes_notes() {
+    let json = Example::start("json", &[]);
+    assert_eq!(json.curl("/notes", &[]), "{}\n");
+    assert_eq!(json.curl("/notes", &["-d", "{\"text\": \"a\"}"]), "{\"path\":\"/notes/1\"}\n");
     assert_eq!(
-        counter.curl("/report", &[]),
-        "0 squared is 0\n1 squared is 1\n2 squared is 4\n3 squared is 9\n"
+        json.curl("/notes", &["-d", "{\"text\": \"\\u00e4\"}"]),
+        "{\"path\":\"/notes/2\"}\n"
     );
-    assert_eq!(counter.curl("/stop", &["-X", "POST"]), "good bye\n");
-    counter.ends();
+    assert_eq!(json.curl("/notes", &[]), "{\"1\":\"a\",\"2\":\"ä\"}\n");
+    assert_eq!(json.curl("/notes/2", &[]), "{\"text\":\"ä\"}\n");
+    assert_eq!(json.status("/notes/1", &["-X", "DELETE"]), 204);
+    assert_eq!(json.status("/notes/1", &["-X", "DELETE"]), 404);
+    assert_eq!(json.curl("/notes", &[]), "{\"2\":\"ä\"}\n");
+    for wrong in ["buy milk", "{\"text\": 1}", "[]"] {
+        assert_eq!(json.status("/notes", &["-d", wrong]), 400, "{wrong}");
+        assert!(json.curl("/notes", &["-d", wrong]).contains("error"), "{wrong}");
+    }
+    assert_eq!(json.status("/notes/", &[]), 404);
+    assert_eq!(json.status("/notes/1x", &[]), 404);
+    assert_eq!(json.status("/notes", &["-X", "PUT", "-d", "x"]), 405);
+}
+
+fn events_come_one_by_one_while_the_response_is_open() {
+    let example = Example::start("events", &[]);
+    let mut streams = [0; 2].map(|_| {
+        let mut curl = Command::new("curl");
+        curl.args(["-sSN", "--noproxy", "*"]).arg(format!("http://{}/events", example.address));
+        let mut curl = Child::spawn(curl.stdin(Stdio::null()).stdout(Stdio::piped()));
+        let mut lines = Lines::of(curl.stdout.take().expect("it is piped"));
+        assert_eq!(lines.find(":"), ": subscribed\n");
+        (curl, lines)
+    });
+    // Each message is read from every stream before the next one is sent.
+    for message in ["one", "two", "three"] {
+        assert_eq!(example.status("/messages", &["-d", message]), 204);
+        for (_, lines) in &mut streams {
+            assert_eq!(lines.find("data:"), format!("data: {message}\n"));
+            assert_eq!(lines.next_line().as_deref(), Some("\n"), "an empty line ends an event");
+        }
+    }
+    // One that leaves does not disturb the other.
+    let [gone, (_, mut stays)] = streams;
+    drop(gone);
+    assert_eq!(example.status("/messages", &["--data-binary", "two\nlines"]), 204);
+    assert_eq!(stays.find("data:"), "data: two\n");
+    assert_eq!(stays.find("data:"), "data: lines\n");
+    assert!(example.curl("/", &[]).contains("new EventSource(\"/events\")"));
+}
+
+fn after_sigterm_an_open_request_is_completed_and_the_program_exits_with_0() {
+    let mut example = Example::start("graceful", &[]);
+    let mut client = Client::connect(&example.address);
+    client.send("GET /countdown HTTP/1.1\r\nHost: h\r\n\r\n");
+    client.reply_head("GET").expect(200);
+    assert_eq!(client.try_chunk().as_deref(), Ok(&b"3\n"[..]));
+    example.child.signal(Signal::TERM);
+    example.lines.find("stopping");
+    until("it refuses connections", || Client::try_connect(&example.address).is_err());
+    for line in ["2\n", "1\n", "done\n", ""] {
+        assert_eq!(client.try_chunk().as_deref(), Ok(line.as_bytes()));
+    }
+    client.ends();
+    example.lines.find("stopped");
+    example.ends();
+}
+
+fn a_second_signal_stops_in_the_middle_of_a_response() {
+    let mut example = Example::start("graceful", &[]);
+    let mut client = Client::connect(&example.address);
+    client.send("GET /countdown HTTP/1.1\r\nHost: h\r\n\r\n");
+    client.reply_head("GET").expect(200);
+    assert_eq!(client.try_chunk().as_deref(), Ok(&b"3\n"[..]));
+    example.child.signal(Signal::INT);
+    example.lines.find("stopping");
+    example.child.signal(Signal::INT);
+    let (rest, _) = client.rest();
+    assert!(!lossy(&rest).contains("done"), "{}", lossy(&rest));
+    example.ends();
+}
+
+fn errors_of_a_handler_get_the_page_of_the_program() {
+    let folder = Folder::new();
+    folder.write("index.html", "front page");
+    let root = folder.path("");
+    let example = Example::start("error_pages", &[root.to_str().expect("it is UTF-8")]);
+    assert_eq!(example.curl("/", &[]), "front page");
+    let missing = example.curl("/missing", &["-i"]);
+    for part in ["404 Not Found", "text/html; charset=utf-8", "<a href=\"/\">front page</a>"] {
+        assert!(missing.contains(part), "{part}: {missing}");
+    }
+    let beyond = example.curl("/index.html", &["-i", "-r", "100-"]);
+    for part in ["HTTP/1.1 416", "Content-Range: bytes */10", "try again later"] {
+        assert!(beyond.contains(part), "{part}: {beyond}");
+    }
+    let head = Request::new(&example.address, "HEAD", "/missing").send();
+    head.expect(404).body("");
+    // No handler was asked here.
+    let refused = example.curl("/", &["-i", "-X", "DELETE"]);
+    assert!(refused.contains("405") && !refused.contains("again later"), "{refused}");
+}
+
+fn a_form_stores_its_files_and_overwrites_none() {
+    let folder = Folder::new();
+    let [a, b] =
+        ["a.txt", "b.txt"].map(|name| format!("file=@{}", folder.write(name, name).display()));
+    let files = folder.path("files");
+    let upload = Example::start("upload", &[files.to_str().expect("it is UTF-8")]);
+    assert!(upload.curl("/", &[]).contains("action=\"/files/\""));
+    let both = ["-F", &a, "-F", &b];
+    assert_eq!(upload.curl("/files/", &both), "/files/a.txt\n/files/b.txt\n");
+    assert_eq!(upload.curl("/files/b.txt", &[]), "b.txt");
+    assert_eq!(upload.status("/files/", &both), 409);
+    assert_eq!(upload.status("/files/c.txt", &["-X", "DELETE"]), 405);
+    assert_eq!(upload.status("/elsewhere/", &["-F", &a]), 404);
 }
 
 fn the_drop_takes_lists_sends_and_deletes_files() {
@@ -85,7 +196,6 @@ fn the_drop_takes_lists_sends_and_deletes_files() {
     let form = format!("f=@{file}");
     let files = folder.path("files");
     let drop = Example::start("drop", &[files.to_str().expect("it is UTF-8")]);
-    let status = ["-o", "/dev/null", "-w", "%{http_code}"];
     let place = "/a%20%3Cb%3E%20&%20c.txt";
 
     assert!(drop.curl("/", &[]).contains("enctype=\"multipart/form-data\""));
@@ -95,7 +205,7 @@ fn the_drop_takes_lists_sends_and_deletes_files() {
         "<a href=\"./a%20%3Cb%3E%20&amp;%20c.txt\">a &lt;b&gt; &amp; c.txt</a> <span>2.0 MB</span>";
     assert!(drop.curl("/", &[]).contains(listed));
     // As a browser does it: the answer leads back to the page, which has the file.
-    assert_eq!(drop.curl(place, &[&status[..], &["-X", "DELETE"]].concat()), "204");
+    assert_eq!(drop.status(place, &["-X", "DELETE"]), 204);
     let page = drop.curl("/", &["-L", "-H", "Accept: text/html", "-F", &form]);
     assert!(page.contains(listed), "{page}");
     // A form does not overwrite it: the reason is shown, and a way back. PUT does.
@@ -103,9 +213,9 @@ fn the_drop_takes_lists_sends_and_deletes_files() {
     for part in ["409", "c.txt&quot; already exists", "<a href=\"\">Go back</a>"] {
         assert!(refused.contains(part), "{part}: {refused}");
     }
-    assert_eq!(drop.curl("/", &[&status[..], &["-F", &form]].concat()), "409");
-    assert_eq!(drop.curl("/x.txt", &[&status[..], &["-T", file]].concat()), "201");
-    assert_eq!(drop.curl("/x.txt", &[&status[..], &["-T", file]].concat()), "204");
+    assert_eq!(drop.status("/", &["-F", &form]), 409);
+    assert_eq!(drop.status("/x.txt", &["-T", file]), 201);
+    assert_eq!(drop.status("/x.txt", &["-T", file]), 204);
     assert_eq!(drop.curl("/x.txt", &["-r", "3-5"]), "345");
     let page = drop.curl("/", &[]);
     let newest = page.find("./x.txt").expect("it is listed");
@@ -113,8 +223,14 @@ fn the_drop_takes_lists_sends_and_deletes_files() {
 }
 
 tests! {
-    lacks::nothing: hello_says_hello;
+    lacks::nothing:
+        a_second_signal_stops_in_the_middle_of_a_response,
+        after_sigterm_an_open_request_is_completed_and_the_program_exits_with_0,
+        hello_says_hello;
     lacks::curl:
-        the_counter_counts_reports_and_ends_when_it_is_told,
+        a_form_stores_its_files_and_overwrites_none,
+        errors_of_a_handler_get_the_page_of_the_program,
+        events_come_one_by_one_while_the_response_is_open,
+        the_json_api_adds_shows_and_deletes_notes,
         the_drop_takes_lists_sends_and_deletes_files;
 }

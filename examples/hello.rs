@@ -1,4 +1,6 @@
-//! The smallest program: `cargo run --example hello`, or with an address behind it.
+//! The smallest program: `cargo run --example hello`, then `curl localhost:8080`.
+//!
+//! An argument is the address to listen on: `cargo run --example hello -- 0.0.0.0:80`.
 
 use httpd::{Request, Response, Server, Site};
 

@@ -1,4 +1,4 @@
-//! A file drop: `cargo run --example drop -- 127.0.0.1:8080 FOLDER`, then a browser, or
+//! A file drop: `cargo run --example drop`, then open <http://localhost:8080/>, or
 //!
 //! ```sh
 //! curl -T report.pdf localhost:8080       # leave a file
@@ -7,8 +7,11 @@
 //! curl -X DELETE localhost:8080/report.pdf
 //! ```
 //!
+//! The files are in `./drop`, or in the folder given after the address:
+//! `cargo run --example drop -- 127.0.0.1:8080 FOLDER`.
+//!
 //! **There is no authentication**: anyone who can connect can do all of that. Files are sent as they
-//! came, pages with scripts too, so it is for people who trust each other.
+//! came, even pages with scripts: use it among people who trust each other.
 
 use httpd::files::{WritableRoot, WriteRules};
 use httpd::http::target::encode_path;
@@ -54,7 +57,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// A form, and what is in the folder, the newest first: after sending, what was sent is on top.
+/// A form, and the files in the folder with the newest first, so that what was just sent is on top.
 fn page(folder: &Path) -> io::Result<String> {
     let mut files: Vec<(SystemTime, OsString, u64)> = Vec::new();
     for entry in std::fs::read_dir(folder)? {
