@@ -9,12 +9,14 @@ mod support;
 
 mod needs {
     mod clients;
+    mod held;
     mod latency;
     mod listening;
     mod namespaces;
     mod privileges;
     mod programs;
     mod residency;
+    mod stuck;
 
     use crate::support::trials::Test;
 
@@ -26,6 +28,7 @@ mod needs {
         privileges::TESTS,
         programs::TESTS,
         residency::TESTS,
+        stuck::TESTS,
     ];
 }
 

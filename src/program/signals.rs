@@ -89,7 +89,7 @@ fn obey(mut signals: Signals, stage: &Mutex<Stage>, stop_timeout: Duration) {
 pub(super) fn end_after(time: Duration) {
     let end = move || {
         thread::sleep(time);
-        log::error!("what should have ended has not; the process ends all the same");
+        log::error!("a worker or a log is stuck; exiting without waiting for it");
         logging::finish();
         process::exit(1);
     };

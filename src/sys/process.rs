@@ -10,7 +10,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
 
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
 /// Starts the program that this process runs, with its environment, its working directory and its
 /// outputs, and with this standard input. It is the same program even when its file has been
@@ -41,6 +41,13 @@ pub fn is_stopped(id: u32) -> bool {
     // The name, in parentheses, may hold any bytes.
     let after_name = memchr::memrchr(b')', &stat).map_or(&stat[..], |end| &stat[end + 1..]);
     matches!(after_name.trim_ascii_start().first(), Some(b'T' | b't'))
+}
+
+/// Lets a child go on that a signal has stopped (SIGCONT); nothing happens to one that runs, or that a
+/// debugger holds.
+pub fn let_go_on(child: &Child) {
+    // It fails for one that has ended.
+    let _ = kill_process(Pid::from_child(child), Signal::CONT);
 }
 
 /// Names this process in lists of processes; the kernel keeps 15 bytes. One that was

@@ -2,11 +2,12 @@
 
 use crate::support::client::Request;
 use crate::support::program::HTTPD;
-use crate::support::{Child, Folder, PATIENCE, Reply, Signal, lossy};
+use crate::support::{Child, Folder, PATIENCE, Reply, Signal, lossy, until};
 use httpd::Address;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Write};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -79,6 +80,17 @@ impl OnTerminal {
 
     pub fn signal(&self, signal: Signal) {
         self.child.signal(signal);
+    }
+
+    /// Stops what it shows, as Ctrl-S does, and waits until that is so.
+    pub fn freeze(&self) {
+        self.keyboard.as_ref().unwrap().write_all(b"\x13").unwrap();
+        let screen = File::options().write(true).open(format!("/proc/{}/fd/1", self.child.id()));
+        let screen = screen.unwrap();
+        until("the terminal is stopped", || {
+            let mut polled = [PollFd::new(&screen, PollFlags::OUT)];
+            poll(&mut polled, Some(&Timespec::default())).unwrap() == 0
+        });
     }
 
     /// Closes the terminal, as somebody does who closes its window.

@@ -329,20 +329,6 @@ fn whoever_connects_to_a_stopped_process_is_served_by_the_one_that_takes_its_pla
 }
 
 #[test]
-fn a_stopped_process_does_not_keep_the_others_from_ending() {
-    let folder = Folder::with_www();
-    let mut serving = start(&folder, &["-v", "-P", "2", "-w", "1", "www"]);
-    children(&serving).first().unwrap().freeze();
-    serving.signal(Signal::TERM);
-    serving.says("a second signal stops now");
-    let asked_at = Instant::now();
-    serving.signal(Signal::TERM);
-    serving.says("takes too long to end");
-    assert!(asked_at.elapsed() < Duration::from_secs(15), "{:?}", asked_at.elapsed());
-    assert_eq!(serving.end().0, Some(0));
-}
-
-#[test]
 fn one_that_dies_again_and_again_is_started_ever_more_rarely() {
     let folder = Folder::with_www();
     let mut serving = start(&folder, &["-v", "-P", "2", "-w", "1", "www"]);
@@ -407,6 +393,23 @@ fn who_waits_when_the_pool_stops_is_let_in() {
 }
 
 #[test]
+fn stopped_processes_go_on_when_the_pool_stops() {
+    let folder = Folder::with_www();
+    let serving = start(&folder, &["-P", "2", "-w", "1", "www"]);
+    children(&serving).iter().for_each(|child| child.freeze());
+    let mut waiting: Vec<TcpStream> = (0..50).map(|_| serving.stream()).collect();
+    waiting.iter_mut().for_each(request);
+    serving.signal(Signal::TERM);
+    for stream in &mut waiting {
+        reply(stream).unwrap();
+    }
+    let (code, told) = serving.end();
+    assert_eq!(code, Some(0), "{told}");
+    assert!(!told.contains("[ERROR]"), "{told}");
+    nobody_is_left(&folder);
+}
+
+#[test]
 fn a_second_signal_stops_the_pool_now() {
     let folder = with_large_file();
     folder.write("httpd.toml", "listen = \"127.0.0.1:0\"\nroot = \"www\"\nprocesses = 2\n[limits]\nstop_timeout = \"1h\"\nsend_timeout = \"1h\"\n");
@@ -419,19 +422,6 @@ fn a_second_signal_stops_the_pool_now() {
     assert_eq!(serving.end().0, Some(0));
     nobody_is_left(&folder);
     drop(download);
-}
-
-#[test]
-fn a_process_that_does_not_end_is_killed_in_the_end() {
-    let folder = Folder::with_www();
-    folder.write("httpd.toml", "listen = \"127.0.0.1:0\"\nroot = \"www\"\nprocesses = 2\n[limits]\nstop_timeout = \"50ms\"\n");
-    let serving = Program::start(&mut folder.httpd(&["-c", "httpd.toml"]));
-    children(&serving).first().unwrap().freeze();
-    serving.signal(Signal::TERM);
-    let (code, told) = serving.end();
-    assert_eq!(code, Some(0));
-    assert!(told.contains("takes too long to end"), "{told}");
-    nobody_is_left(&folder);
 }
 
 #[test]

@@ -127,3 +127,24 @@ fn a_hangup_by_hand_on_a_terminal_that_is_open_ends_nothing() {
     server.shows("SIGHUP: this version cannot reload its configuration");
     server.get("/").expect(200);
 }
+
+#[test]
+fn a_terminal_stopped_by_ctrl_s_stops_neither_requests_nor_the_end() {
+    let folder = Folder::with_www();
+    for processes in ["1", "2"] {
+        let arguments = ["-v", "-P", processes, "-p", "0", "www"];
+        let mut server = OnTerminal::start(&folder, &arguments, &[]);
+        server.get("/");
+        server.freeze();
+        // More than the terminal and the queue before it can hold.
+        let path = format!("/unseen{}", "x".repeat(8000));
+        for _ in 0..200 {
+            server.get(&path).expect(404);
+        }
+        server.get("/").expect(200).body("from www\n");
+        assert!(!server.shown().contains("/unseen"), "the terminal is not stopped");
+        server.signal(Signal::TERM);
+        until("it ends", || server.child.try_wait().unwrap().is_some());
+        assert_eq!(server.child.wait().unwrap().code(), Some(0));
+    }
+}

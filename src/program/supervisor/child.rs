@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crate::server::listener::Listeners;
 use crate::sys::channel::{Channel, Received};
 use crate::sys::descriptors;
-use crate::sys::process::{is_stopped, sealed, start_again};
+use crate::sys::process::{is_stopped, let_go_on, sealed, start_again};
 
 use super::protocol::{self, Order, Report, Role};
 use crate::program::cli::SUPERVISED;
@@ -166,6 +166,11 @@ impl Child {
         }
         let since = *self.stopped_since.get_or_insert(now);
         Some(now.saturating_duration_since(since))
+    }
+
+    /// Continues it if a signal has stopped it.
+    pub fn let_go_on(&self) {
+        let_go_on(&self.process);
     }
 
     /// Ends it without ado.

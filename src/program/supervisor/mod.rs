@@ -151,6 +151,10 @@ impl Supervisor {
 
     fn stop(&mut self, order: Order, now: Instant) {
         self.tell_all(order);
+        for child in &self.children {
+            // One that a signal has stopped could not obey, and its requests would be lost.
+            child.let_go_on();
+        }
         for place in 0..self.places.len() {
             if !self.children.iter().any(|child| child.place == place && child.accepts()) {
                 // Nobody is there to do it, and nobody will be.
@@ -231,13 +235,25 @@ impl Supervisor {
 
     /// Newcomers wait in the queues of a process that is stopped, which only another with the same
     /// listeners can empty. The stopped one keeps its requests: once it goes on, it ends them and itself.
+    /// One that was stopped while it starts has none, and is killed.
     fn replace_the_stopped(&mut self, now: Instant) {
         if self.stage != Stage::Serving || self.look_at > now {
             return;
         }
         self.look_at = now + LOOK_AFTER;
-        for child in self.children.iter_mut().filter(|it| it.stage == child::Stage::Serving) {
-            if child.look_whether_stopped(now).is_some_and(|time| time >= STOPPED_TIME) {
+        for child in &mut self.children {
+            let is_starting = child.stage == child::Stage::Starting;
+            if !is_starting && child.stage != child::Stage::Serving
+                || child.look_whether_stopped(now).is_none_or(|time| time < STOPPED_TIME)
+            {
+                continue;
+            }
+            if is_starting {
+                log::warn!(
+                    "{child} is stopped while it starts, by a signal or a debugger; killing it"
+                );
+                child.kill();
+            } else {
                 log::warn!(
                     "{child} is still stopped, by a signal or a debugger; another takes its place"
                 );
