@@ -18,7 +18,6 @@ mod suite {
     mod files;
     mod floors;
     mod forms;
-    mod framing;
     mod half_close;
     mod handlers;
     mod heads;
@@ -29,7 +28,6 @@ mod suite {
     mod listening;
     mod methods;
     mod offloaded;
-    mod options;
     mod panics;
     mod pipelining;
     mod ranges;

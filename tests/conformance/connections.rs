@@ -18,7 +18,13 @@ fn a_connection_of_1_1_is_kept() {
 #[test]
 fn close_is_honoured_in_any_spelling() {
     let origin = Origin::new();
-    for header in ["Connection: close", "Connection: x, CLOSE", "connection: keep-alive, close"] {
+    for header in [
+        "Connection: close",
+        "Connection: x, CLOSE",
+        "Connection: x, close ,y",
+        "connection: keep-alive, close",
+        "Connection: keep-alive\r\nConnection: close",
+    ] {
         let mut client = origin.connect();
         client.send(request("GET", "/small.txt", &[header]));
         client.reply().expect(200).header("Connection", "close");
@@ -41,6 +47,11 @@ fn a_connection_of_1_0_is_closed_unless_it_asks_to_keep() {
     let origin = Origin::new();
     let mut client = origin.connect();
     client.send("GET /small.txt HTTP/1.0\r\n\r\n");
+    client.reply().expect(200).header("Connection", "close");
+    client.ends();
+
+    let mut client = origin.connect();
+    client.send("GET /small.txt HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n");
     client.reply().expect(200).header("Connection", "close");
     client.ends();
 

@@ -2,14 +2,16 @@
 
 use super::origin::{Origin, request};
 
-/// The status of these bytes, after which the connection must end.
+/// The status of these bytes, after which the connection must end: what follows on the wire is not taken
+/// for a request.
 #[track_caller]
 fn refused(origin: &Origin, raw: impl AsRef<[u8]>, status: u16) {
+    let raw = raw.as_ref();
     let mut client = origin.connect();
-    client.send(raw);
-    client.reply().expect(status).header("Connection", "close");
-    // It may not read any more.
-    let _ = client.try_send(request("GET", "/hello", &[]).as_bytes());
+    client.send([raw, request("GET", "/hello", &[]).as_bytes()].concat());
+    let reply = client.reply();
+    assert_eq!(reply.status, status, "{}: {reply:?}", raw.escape_ascii());
+    reply.header("Connection", "close");
     client.ends();
 }
 
@@ -34,9 +36,18 @@ fn http_1_0_is_answered_in_the_servers_own_version() {
 #[test]
 fn the_version_is_spelled_exactly() {
     let origin = Origin::new();
-    for version in
-        ["http/1.1", "HTTP/1.10", "HTTP/01.1", "HTTP/1", "HTTP/1.1 ", "HTTP 1.1", "HTTQ/1.1"]
-    {
+    for version in [
+        "http/1.1",
+        "HTTP/1.10",
+        "HTTP/01.1",
+        "HTTP/1",
+        "HTTP/1,1",
+        "HTTP/-1.1",
+        "HTTP/1.1 ",
+        "HTTP 1.1",
+        "HTTPS/1.1",
+        "HTTQ/1.1",
+    ] {
         refused(&origin, format!("GET / {version}\r\nHost: a\r\n\r\n"), 400);
     }
 }
@@ -57,6 +68,8 @@ fn a_request_line_has_three_words_and_two_spaces() {
     for line in [
         "GET",
         "GET /",
+        "GET HTTP/1.1",
+        " / HTTP/1.1",
         "GET  / HTTP/1.1",
         "GET /  HTTP/1.1",
         " GET / HTTP/1.1",
@@ -72,6 +85,11 @@ fn a_request_line_has_three_words_and_two_spaces() {
 fn a_bare_cr_or_lf_ends_no_line() {
     let origin = Origin::new();
     refused(&origin, "GET / HTTP/1.1\nHost: a\n\n", 400);
+    refused(&origin, "GET / HTTP/1.1\nHost: a\r\n\r\n", 400);
+    refused(&origin, "GET / HTTP/1.1\r\nHost: a\r\n\n", 400);
+    refused(&origin, "\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", 400);
+    refused(&origin, "GET / HTTP/1.1\r\nHost: a\r\r\n\r\n", 400);
+    refused(&origin, "GET /\r HTTP/1.1\r\nHost: a\r\n\r\n", 400);
     refused(&origin, "GET / HTTP/1.1\r\nHost: a\nX: b\r\n\r\n", 400);
     refused(&origin, "GET / HTTP/1.1\r\nHost: a\rX: b\r\n\r\n", 400);
     refused(&origin, "GET / HTTP/1.1\rHost: a\r\n\r\n", 400);
@@ -80,9 +98,15 @@ fn a_bare_cr_or_lf_ends_no_line() {
 #[test]
 fn white_space_stands_neither_before_a_name_nor_before_its_colon() {
     let origin = Origin::new();
-    for line in
-        [" Host: a", "\tHost: a", "Host : a", "Host\t: a", "X: y\r\n folded", "X: y\r\n\tfolded"]
-    {
+    for line in [
+        " Host: a",
+        "\tHost: a",
+        "Host : a",
+        "Host\t: a",
+        "Content-Length : 5",
+        "X: y\r\n folded",
+        "X: y\r\n\tfolded",
+    ] {
         refused(&origin, format!("GET / HTTP/1.1\r\n{line}\r\nHost: a\r\n\r\n"), 400);
     }
 }
@@ -101,6 +125,8 @@ fn other_protocols_are_refused_as_such() {
     refused(&origin, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\n", 400);
     refused(&origin, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505);
     refused(&origin, "SSH-2.0-client\r\n", 400);
+    refused(&origin, b"\x04\x01\x00\x50\x7f\x00\x00\x01\x00\r\n", 400);
+    refused(&origin, "{\"json\": true}\r\n", 400);
 }
 
 #[test]
@@ -118,9 +144,20 @@ fn what_follows_the_content_is_the_next_request() {
     let mut client = origin.connect();
     let trap = "GET /trap HTTP/1.1\r\n\r\n";
     let length = format!("Content-Length: {}", trap.len());
-    client.send(post(&[&length], trap) + &request("GET", "/hello", &[]));
-    client.reply().expect(200);
-    client.reply().expect(200).body("hello\n");
+    for (header, content) in [
+        (length.as_str(), trap),
+        ("Content-Length: 0", ""),
+        ("Content-Length: 0005", "hello"),
+        ("Transfer-Encoding: chunked", "0\r\n\r\n"),
+        ("Transfer-Encoding: chunked", "A\r\n0123456789\r\n1\r\n!\r\n000\r\n\r\n"),
+        ("Transfer-Encoding: chunked", "5;name=value;q=\"\\\";\"\r\nGET /\r\n0\r\n\r\n"),
+        // A trailer is no header.
+        ("Transfer-Encoding: chunked", "0\r\nContent-Length: 999\r\n\r\n"),
+    ] {
+        client.send(post(&[header], content) + &request("GET", "/hello", &[]));
+        client.reply().expect(200);
+        client.reply().expect(200).body("hello\n");
+    }
 }
 
 #[test]
@@ -128,6 +165,8 @@ fn length_and_coding_together_are_refused() {
     let origin = Origin::new();
     let both = ["Content-Length: 5", "Transfer-Encoding: chunked"];
     refused(&origin, post(&both, "0\r\n\r\n"), 400);
+    let other = ["Transfer-Encoding: identity", "Content-Length: 0"];
+    refused(&origin, post(&other, ""), 400);
     let swapped = ["Transfer-Encoding: chunked", "Content-Length: 5"];
     refused(&origin, post(&swapped, "0\r\n\r\n"), 400);
 }
@@ -135,7 +174,24 @@ fn length_and_coding_together_are_refused() {
 #[test]
 fn a_length_is_one_decimal_number() {
     let origin = Origin::new();
-    for length in ["x", "-1", "+1", "1x", "0x1", "1 1", "1.0", "", "1,1", "99999999999999999999"] {
+    for length in [
+        "x",
+        "-1",
+        "+1",
+        "1x",
+        "0x1",
+        "1e1",
+        "1 1",
+        "1.0",
+        "1_0",
+        "\"1\"",
+        "\u{661}",
+        "",
+        "1,1",
+        "1, 1",
+        "18446744073709551616",
+        "99999999999999999999",
+    ] {
         refused(&origin, post(&[&format!("Content-Length: {length}")], "1"), 400);
     }
     refused(&origin, post(&["Content-Length: 1", "Content-Length: 2"], "12"), 400);
@@ -145,13 +201,25 @@ fn a_length_is_one_decimal_number() {
 #[test]
 fn a_coding_that_nobody_knows_is_501() {
     let origin = Origin::new();
-    refused(&origin, post(&["Transfer-Encoding: gzip, chunked"], ""), 501);
+    for coding in ["gzip, chunked", "identity, chunked"] {
+        refused(&origin, post(&[&format!("Transfer-Encoding: {coding}")], ""), 501);
+    }
 }
 
 #[test]
 fn a_coding_that_does_not_end_in_chunked_is_400() {
     let origin = Origin::new();
-    for coding in ["gzip", "identity", "chunked, gzip", "chunkedx", "x chunked"] {
+    for coding in [
+        "",
+        "gzip",
+        "identity",
+        "chunked, gzip",
+        "chunkedx",
+        "xchunked",
+        "x chunked",
+        "\"chunked\"",
+        "chunked;q=1",
+    ] {
         refused(&origin, post(&[&format!("Transfer-Encoding: {coding}")], "0\r\n\r\n"), 400);
     }
 }
@@ -183,10 +251,16 @@ fn broken_chunks_are_refused() {
         "x\r\n",
         "\r\n",
         "-1\r\n",
+        "+1\r\nx\r\n",
+        " 1\r\nx\r\n",
         "0x1\r\n",
         "1\nx",
         "1\r\nxy\r\n",
+        "1\r\nx0\r\n\r\n",
+        "1\r\nx\r\n0\r\n\n",
+        "ffffffffffffffff\r\n",
         "fffffffffffffffff\r\n",
+        "00000000000000000000000000000001\r\nx\r\n",
         "1 1\r\n",
         "1\r\nx\n",
         "0\r\nno trailer\r\n",

@@ -22,8 +22,9 @@ fn method_names_are_case_sensitive() {
 #[test]
 fn a_method_that_nobody_knows_is_501() {
     let origin = Origin::new();
-    for method in ["BREW", "PROPFIND", "GETS", "M-SEARCH", "!#$%&'*+-.^_`|~"] {
+    for method in ["BREW", "PROPFIND", "G", "GETS", "M-SEARCH", "!#$%&'*+-.^_`|~"] {
         origin.ask(request(method, "/small.txt", &[])).expect(501);
+        origin.ask(request(method, "/no-such", &[])).expect(501);
     }
 }
 
@@ -67,6 +68,8 @@ fn options_says_what_a_location_takes() {
     let origin = Origin::new();
     let reply = origin.ask(request("OPTIONS", "/small.txt", &[]));
     reply.expect(204).header("Allow", "GET, HEAD, OPTIONS");
+    let reply = origin.ask(request("OPTIONS", "/hello", &[]));
+    reply.expect(204).header("Allow", "GET, HEAD, OPTIONS");
     let reply = origin.ask(request("OPTIONS", "/echo", &[]));
     reply.expect(204).header("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS");
 }
@@ -94,6 +97,8 @@ fn connect_opens_no_tunnel() {
     let origin = Origin::new();
     let mut client = origin.connect();
     client.send("CONNECT other.example:443 HTTP/1.1\r\nHost: other.example:443\r\n\r\n");
+    // It might be meant for somebody else.
+    client.send(request("GET", "/small.txt", &[]));
     client.reply().expect(405).header("Connection", "close");
     client.ends();
 }

@@ -134,3 +134,19 @@ fn content_of_a_get_to_a_large_file_is_drained_before_the_file_is_sent() {
     );
     client.reply().expect(200).body(content);
 }
+
+#[test]
+fn a_coding_said_twice_is_refused() {
+    let server = serve();
+    let next = "GET /a.txt HTTP/1.1\r\nHost: test\r\n\r\n";
+    for headers in [
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
+        "Transfer-Encoding: chunked, chunked\r\n",
+    ] {
+        let mut client = server
+            .raw(format!("POST /a.txt HTTP/1.1\r\nHost: test\r\n{headers}\r\n0\r\n\r\n{next}"));
+        let reply = client.last_reply();
+        assert!([400, 501].contains(&reply.status), "{headers:?}: {reply:?}");
+    }
+}

@@ -1,4 +1,5 @@
-//! Connections that are used more than once (RFC 9112 §9.3).
+//! Connections that are used many times, and clients that come and go. What RFC 9112 §9.3 demands has
+//! its tests in `conformance`.
 
 use crate::support::{Fixture, TestServer, noise};
 use std::thread;
@@ -23,27 +24,6 @@ fn a_connection_stays_open() {
 }
 
 #[test]
-fn a_client_that_wants_to_close_is_closed() {
-    let server = serve();
-    for header in [
-        "Connection: close\r\n",
-        "connection: CLOSE\r\n",
-        "Connection: keep-alive, close\r\n",
-        "Connection: x, close ,y\r\n",
-        "Connection: keep-alive\r\nConnection: close\r\n",
-    ] {
-        server.raw(request(header)).last_reply().expect(200).body("it");
-    }
-}
-
-#[test]
-fn nothing_is_answered_after_the_last_request() {
-    let server = serve();
-    let mut client = server.raw(request("Connection: close\r\n") + &request(""));
-    client.last_reply().expect(200);
-}
-
-#[test]
 fn what_only_looks_like_close_does_not_close() {
     let server = serve();
     for header in [
@@ -56,69 +36,6 @@ fn what_only_looks_like_close_does_not_close() {
         let reply = server.raw(request(header)).reply();
         assert!(reply.expect(200).keeps_alive(), "{header:?}");
     }
-}
-
-#[test]
-fn http_1_0_closes() {
-    let server = serve();
-    let mut client = server.raw("GET /a.txt HTTP/1.0\r\nHost: test\r\n\r\n");
-    client.last_reply().expect(200).body("it");
-}
-
-/// RFC 9112 §9.3 and appendix C.2.2: the answer has to say so too.
-#[test]
-fn http_1_0_stays_open_when_it_asks_to() {
-    let server = serve();
-    let mut client = server.connect();
-    for _ in 0..3 {
-        client.send("GET /a.txt HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n");
-        client.reply().expect(200).header("Connection", "keep-alive");
-    }
-    client.send("GET /a.txt HTTP/1.0\r\n\r\n");
-    client.last_reply();
-}
-
-#[test]
-fn http_1_0_that_says_both_closes() {
-    let server = serve();
-    let mut client = server.raw("GET /a.txt HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n");
-    client.last_reply().expect(200);
-}
-
-#[test]
-fn errors_that_leave_no_doubt_keep_the_connection() {
-    let server = serve();
-    let mut client = server.connect();
-    for (request, status) in [
-        ("GET /missing HTTP/1.1\r\nHost: test\r\n\r\n", 404),
-        ("DELETE /a.txt HTTP/1.1\r\nHost: test\r\n\r\n", 405),
-        ("GET /a.txt HTTP/1.1\r\nHost: test\r\nIf-Match: \"x\"\r\n\r\n", 412),
-        ("GET /a.txt HTTP/1.1\r\nHost: test\r\nRange: bytes=9-\r\n\r\n", 416),
-        ("GET /a.txt HTTP/1.1\r\nHost: test\r\n\r\n", 200),
-    ] {
-        client.send(request);
-        client.reply().expect(status);
-    }
-}
-
-#[test]
-fn head_keeps_the_connection() {
-    let server = serve();
-    let mut client = server.connect();
-    for _ in 0..3 {
-        client.send("HEAD /a.txt HTTP/1.1\r\nHost: test\r\n\r\n");
-        client.reply_to("HEAD").expect(200).header("Content-Length", "2");
-    }
-}
-
-#[test]
-fn a_malformed_request_ends_the_connection() {
-    let server = serve();
-    let mut client = server.connect();
-    client.send(request(""));
-    client.reply().expect(200);
-    client.send("nonsense\r\n\r\n");
-    client.last_reply().expect(400);
 }
 
 #[test]

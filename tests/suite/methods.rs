@@ -1,4 +1,5 @@
-//! What may be done with a file: read it.
+//! Methods that one location takes and another does not. What RFC 9110 §9 demands has its tests in
+//! `conformance`.
 
 use crate::support::{Fixture, TestServer};
 use httpd::{Method, Request, Response, inline};
@@ -7,29 +8,9 @@ fn serve() -> TestServer {
     Fixture::new().file("a.txt", "it").serve()
 }
 
-/// RFC 9110 §15.5.6.
-#[test]
-fn a_file_can_only_be_read() {
-    let server = serve();
-    for method in ["POST", "PUT", "DELETE", "PATCH"] {
-        server.request(method, "/a.txt").send().expect(405).header("Allow", "GET, HEAD, OPTIONS");
-    }
-    server.get("/a.txt").send().expect(200).body("it");
-}
-
 #[test]
 fn what_cannot_be_done_with_a_file_cannot_be_done_with_a_missing_one() {
     serve().request("DELETE", "/missing").send().expect(405);
-}
-
-/// RFC 9110 §9.1.
-#[test]
-fn an_unknown_method_is_not_implemented() {
-    let server = serve();
-    for method in ["BREW", "PROPFIND", "G", "GETT", "X-!#$%&'*+.^_`|~1"] {
-        server.request(method, "/a.txt").send().expect(501);
-        server.request(method, "/missing").send().expect(501);
-    }
 }
 
 /// RFC 9112 §3: a name that is longer than any is not even read to its end.
@@ -53,47 +34,12 @@ fn a_method_that_another_handler_takes_is_refused_with_those_of_this_one() {
     server.request("GET", "/find").send().expect(405).header("Allow", "OPTIONS");
 }
 
-/// RFC 9110 §9.1.
 #[test]
-fn methods_differ_by_the_case_of_their_letters() {
-    let server = serve();
-    server.request("get", "/a.txt").send().expect(501);
-}
-
-/// RFC 9110 §9.3.8: nothing of a request is sent back.
-#[test]
-fn trace_is_refused_and_echoes_nothing() {
-    let server = serve();
-    let mut client = server.raw("TRACE /a.txt HTTP/1.1\r\nHost: test\r\nCookie: secret\r\n\r\n");
-    let reply = client.reply();
-    assert!(!reply.expect(405).text().contains("secret"));
-}
-
-/// RFC 9110 §9.3.6: what follows might be meant for somebody else.
-#[test]
-fn connect_is_refused_and_ends_the_connection() {
-    let server = serve();
-    let mut client = server.raw(
-        "CONNECT example.org:443 HTTP/1.1\r\nHost: example.org\r\n\r\n\
-         GET /a.txt HTTP/1.1\r\nHost: test\r\n\r\n",
-    );
-    client.last_reply().expect(405);
-}
-
-#[test]
-fn connect_to_a_path_is_malformed() {
-    let server = serve();
-    let mut client = server.raw("CONNECT /a.txt HTTP/1.1\r\nHost: test\r\n\r\n");
-    client.last_reply().expect(400);
-}
-
-#[test]
-fn a_refused_method_leaves_the_connection_open() {
-    let server = serve();
-    let mut client = server.raw(
-        "DELETE /a.txt HTTP/1.1\r\nHost: test\r\n\r\n\
-         GET /a.txt HTTP/1.1\r\nHost: test\r\n\r\n",
-    );
-    client.reply().expect(405);
-    client.reply().expect(200).body("it");
+fn options_may_have_content_and_leaves_the_connection_open() {
+    let server = Fixture::new().serve();
+    let mut client = server.connect();
+    for _ in 0..3 {
+        client.send("OPTIONS * HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhello");
+        assert!(client.reply_to("OPTIONS").expect(204).keeps_alive());
+    }
 }

@@ -2,6 +2,13 @@
 
 use std::fmt;
 
+/// A part of a response, with its own type and range.
+pub struct Part {
+    pub kind: String,
+    pub range: String,
+    pub content: Vec<u8>,
+}
+
 /// One response. Reading it has already checked what holds for all of them; see [`Reply::check`].
 #[derive(Clone)]
 pub struct Reply {
@@ -199,6 +206,42 @@ impl Reply {
         self
     }
 
+    /// The parts of `multipart/byteranges`, read strictly (RFC 9110 §14.6, RFC 2046 §5.1.1).
+    #[track_caller]
+    pub fn parts(&self) -> Vec<Part> {
+        let delimiter = format!("\r\n--{}", self.boundary());
+        let mut rest = &self.body[..];
+        let mut parts = Vec::new();
+        loop {
+            rest = rest
+                .strip_prefix(delimiter.as_bytes())
+                .unwrap_or_else(|| panic!("no delimiter: {self:?}"));
+            if rest == b"--\r\n" {
+                return parts;
+            }
+            let end = position(rest, b"\r\n\r\n").expect("each part has a head");
+            let head = std::str::from_utf8(&rest[..end]).expect("a head is ASCII");
+            let lines: Vec<&str> = head.split("\r\n").collect();
+            let ["", kind, range] = lines[..] else { panic!("{head:?}") };
+            let kind = kind.strip_prefix("Content-Type: ").expect("its type");
+            let range = range.strip_prefix("Content-Range: ").expect("its range");
+            rest = &rest[end + 4..];
+            let end = position(rest, delimiter.as_bytes()).expect("a delimiter follows");
+            let content = rest[..end].to_vec();
+            parts.push(Part { kind: kind.to_owned(), range: range.to_owned(), content });
+            rest = &rest[end..];
+        }
+    }
+
+    /// What stands between these parts.
+    #[track_caller]
+    pub fn boundary(&self) -> &str {
+        let boundary = self.value("Content-Type").strip_prefix("multipart/byteranges; boundary=");
+        let boundary = boundary.unwrap_or_else(|| panic!("not multipart: {self:?}"));
+        assert!(boundary.len() <= 70 && boundary.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+        boundary
+    }
+
     /// The content as text.
     #[track_caller]
     pub fn text(&self) -> &str {
@@ -215,6 +258,10 @@ impl fmt::Debug for Reply {
         let shown = self.body.get(..200).unwrap_or(&self.body);
         writeln!(formatter, "\n{} [{} bytes]", shown.escape_ascii(), self.body.len())
     }
+}
+
+fn position(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    bytes.windows(wanted.len()).position(|window| window == wanted)
 }
 
 /// RFC 9110 §5.6.2.
