@@ -10,11 +10,12 @@ use crate::http::conditional::{self, Outcome, Preconditions, Validators};
 use crate::http::etag::Strength;
 use crate::http::form::{Event, Form, FormError, FormLimits};
 use crate::http::h1::body::{BodyDecoder, BodyEnd, Framing};
+use crate::http::h1::field_lines::FieldLines;
 use crate::http::h1::head::HeadLimits;
-use crate::http::h1::session::Session;
+use crate::http::h1::request_reader::RequestReader;
 use crate::http::range::{self, Ranges};
 use crate::http::target::{Target, encode_path};
-use crate::http::{ETag, HeaderName, Method, date, list};
+use crate::http::{ETag, HeaderName, Method, Peer, Scheme, date, list};
 use crate::program::supervisor::protocol::{Order, Report};
 use crate::sys::channel::MESSAGE_BYTES_MAX;
 use crate::wsgi::answer::HEADER_BYTES;
@@ -45,9 +46,9 @@ pub const FUZZ_TARGETS: [(&str, FuzzTarget); 11] = [
 /// A request head means the same however it is cut into pieces, and a request can be made of it or not.
 pub fn head(bytes: &[u8]) {
     let limits = HeadLimits { head_bytes_max: 2048, target_bytes_max: 1024, header_count_max: 16 };
-    let mut whole = Session::new();
+    let mut whole = RequestReader::new();
     let at_once = whole.read_head(bytes, &limits);
-    let mut pieces = Session::new();
+    let mut pieces = RequestReader::new();
     let step = bytes.len() / 7 + 1;
     let ends = (step..bytes.len()).step_by(step).chain([bytes.len()]);
     let in_pieces = ends
@@ -59,7 +60,7 @@ pub fn head(bytes: &[u8]) {
             assert_eq!(length, as_long);
             assert_eq!(whole.framing(), pieces.framing());
             assert_eq!(whole.persistence(), pieces.persistence());
-            if let Ok(request) = whole.request(bytes, None) {
+            if let Ok(request) = whole.request(bytes, Peer::default()) {
                 let path = request.path();
                 assert!(
                     path.starts_with(b"/") || path == b"*" && request.method() == Method::Options
@@ -121,7 +122,7 @@ pub fn target(bytes: &[u8]) {
         return;
     }
     for method in [Method::Get, Method::Options, Method::Connect] {
-        let Ok(target) = Target::parse(method, bytes) else { continue };
+        let Ok(target) = Target::parse(method, bytes, Scheme::Http) else { continue };
         if let Some(authority) = target.authority {
             assert_eq!(check_authority(authority), Ok(()));
         }
@@ -134,7 +135,8 @@ pub fn target(bytes: &[u8]) {
         assert!(!names.any(|name| name == b".." || name == b"."));
         let mut encoded = Vec::new();
         encode_path(&target.path, &mut encoded);
-        let again = Target::parse(Method::Get, &encoded).expect("what was encoded can be read");
+        let again = Target::parse(Method::Get, &encoded, Scheme::Http)
+            .expect("what was encoded can be read");
         assert_eq!(again.path, target.path);
     }
 }
@@ -163,9 +165,9 @@ pub fn conditionals(bytes: &[u8]) {
     let validators = Validators { etag: &etag, modified, date: Strength::Strong };
     let limits = HeadLimits { head_bytes_max: 4096, target_bytes_max: 64, header_count_max: 64 };
     let message = [b"PUT / HTTP/1.1\r\nHost: a\r\n", bytes, b"\r\n\r\n"].concat();
-    let mut session = Session::new();
-    let Ok(Some(_)) = session.read_head(&message, &limits) else { return };
-    let Ok(request) = session.request(&message, None) else { return };
+    let mut reader = RequestReader::new();
+    let Ok(Some(_)) = reader.read_head(&message, &limits) else { return };
+    let Ok(request) = reader.request(&message, Peer::default()) else { return };
     let judged = Preconditions::of(&request).judge(Some(validators));
     let failed = conditional::evaluate(&request, validators) == Outcome::Failed;
     assert_eq!(judged == conditional::Judgement::Failed, failed);
@@ -247,7 +249,8 @@ pub fn application(bytes: &[u8]) {
     let Some(answer) = Answer::read(header, rest) else { return };
     assert!(answer.content_bytes <= rest.len());
     if let Kind::Head(head) | Kind::File { head, .. } = &answer.kind {
-        let lines = head.headers.as_bytes();
+        let lines = FieldLines::render(head.headers.iter());
+        let lines = lines.as_bytes();
         let without_ends = lines.iter().filter(|byte| **byte == b'\n').count();
         assert_eq!(without_ends, memchr::memmem::find_iter(lines, b"\r\n").count());
         assert!(memchr::memmem::find(lines, b"\r\n\r\n").is_none() && !lines.contains(&0));

@@ -31,8 +31,8 @@
 //!
 //! ```text
 //!  5  program   program/, config/                   what the operator wrote, and the process tree
-//!  4  server    worker, connection, transport …     when and how bytes move   (mio, slab live here only)
-//!  3  site      locations, handlers, Response       which answer              (no sockets, no threads)
+//!  4  server    worker, connection, exchange, wire  when and how bytes move   (mio, slab live here only)
+//!  3  site      locations, handlers, Response       which response            (no sockets, no threads)
 //!  2  files     root, open-file cache, types        what is on the disk
 //!     wsgi      PEP 3333, and an adapter in Python  what is said to applications (pure)
 //!  1  http      RFC 9110 meaning; http/h1 RFC 9112  what the bytes say        (pure: no I/O, no clock)
@@ -45,20 +45,46 @@
 //! file, per second, per turn or at start; everything bounded (the numbers stand in [`Limits`],
 //! [`CacheLimits`] and, where nobody needs to change them, at the end of the file that uses them).
 //!
-//! # One request, in six files
+//! # A connection and its exchanges
 //!
+//! Floor 4 is cut where HTTP is: a *connection* is a socket's life, an *exchange* is one request's.
+//!
+//! - [`server::wire`] is a byte stream and its readiness. It knows no HTTP; TLS will be another one.
+//! - [`server::connection`] is a socket's life, whatever it speaks: idle, speaking HTTP/1, lingering.
+//!   [`server::connection::http1`] moves one exchange at a time through its states, frames bodies and writes
+//!   heads. Status lines, field lines, chunks and `keep-alive` are known there and in [`http::h1`] only.
+//! - [`server::exchange`] is a request and its response. It knows no socket, version or framing: who carries it
+//!   hands in the bytes of the request's body ([`server::exchange::body_sink`]) and pulls those of the response
+//!   ([`server::exchange::body_source`]). Jobs, messages and applications name an exchange by its
+//!   [`ExchangeId`](server::id::ExchangeId).
+//! - [`site::Route`] is found once for each request, and every response, from whoever it comes, passes
+//!   [`Site::finish`].
+//! - Headers are names and values ([`Headers`]). What a file says of itself is rendered once as the lines that
+//!   HTTP/1 writes ([`http::h1::field_lines`]), which can be told apart into names and values again.
+//!
+//! # Three requests
+//!
+//! **GET of a file, in six files.**
 //! 1. [`server::worker`]: epoll reports an edge; its token names the connection.
-//! 2. [`server::connection`]: the state machine. It reads into a buffer lent by the worker
-//!    ([`server::transport`] knows when a read is worth a call) …
-//! 3. [`http::h1::head`]: … and the parser goes on where it stopped, until the head is complete.
-//!    [`http::h1::session`] makes a [`Request`] of it, a view that copies nothing.
-//! 4. [`site`]: host rules were checked; the location is found, the method admitted, the handler
-//!    asked.
-//! 5. [`site::static_files`]: the file from the worker's cache ([`files`]), then preconditions,
-//!    then ranges: a [`Response`], a value that goes down the other side.
-//! 6. [`server::outbox`]: the head and a small content leave in one write, together with the
-//!    answers to the requests that were pipelined behind; a large file leaves by sendfile, a
-//!    bounded piece per turn.
+//! 2. [`server::connection::http1`]: reads into a buffer lent by the worker ([`server::wire::plain`] knows when a
+//!    read is worth a call); the parser, [`http::h1::head`], goes on where it stopped, until the head is complete.
+//! 3. [`server::exchange`]: asks the site for a route, and then for the response.
+//! 4. [`site`]: finds the location and admits the method. The handler is …
+//! 5. [`site::static_files`]: the file from the worker's cache ([`files`]), then preconditions, then ranges: a
+//!    [`Response`], a value that goes down the other side.
+//! 6. `server/connection/http1/sending.rs`: the head and a short body leave in one write, together with the
+//!    responses to the requests that were pipelined behind; a large file leaves by sendfile, a bounded piece per
+//!    turn.
+//!
+//! **PUT of a file.** As above to the complete head. Then [`site::store`] says what becomes of the body
+//! ([`BodyPolicy`]) before a byte of it is read; `http1/body.rs` reads and unframes it,
+//! [`server::exchange::body_sink`] keeps it, and beyond a bound [`server::jobs`] writes it to a file without a name
+//! in the directory where it shall stand. The handler's answer is a job, which gives the file its name under a lock
+//! ([`files::WritableRoot`]); its message, by way of [`server::mailbox`], makes the exchange answer.
+//!
+//! **A request of an application.** The body is collected as above. [`site::wsgi`] makes the environ;
+//! [`server::application::gateway`] sends it to a process and reads what that answers, in the worker's turn; a
+//! completion makes the exchange answer, and the body of the response is pulled out of a pipe as it comes.
 //!
 //! It runs one way: nothing upstream holds a reference to anything further on.
 //!
@@ -68,8 +94,8 @@
 //! file changes, before any connection: whatever was changed before a request was sent, inotify
 //! had queued before epoll could report the request. Where a request may have come after that
 //! (the second of a pipelined batch, a connection accepted within the turn, a second read), the
-//! cache is asked to look again first. [`site::Freshness`] is that knowledge; it costs no call on
-//! a keep-alive request.
+//! cache is asked to look again first. The buffer that requests are read into knows up to where its bytes had been reported
+//! before that look; it costs no call on a keep-alive request.
 //!
 //! **Requests for missing paths cost no memory each.** All paths beneath a missing directory share one
 //! answer in the cache, kept under the key of the first name that is missing; paths that no file can have
@@ -100,7 +126,7 @@
 //!
 //! **What a busy connection needs is lent to it.** An idle one owns its socket and about a hundred
 //! bytes; buffers, parser and outbox come from the worker's store with the first byte and go back
-//! when it falls idle ([`server::exchange`]).
+//! when it falls idle ([`server::connection::FreeList`]).
 //!
 //! **Timers are hints.** A deadline is a field that moves with every request; the wheel only knows
 //! when to look at it ([`server::timers`]).
@@ -177,7 +203,7 @@
 //! to ([`BodyPolicy`]): so 413, 417 and `100 Continue` come before a byte of it, and a handler that
 //! wants nothing costs nothing. Content that is collected occupies no thread however slowly it comes;
 //! beyond a bound it goes to a file without a name, in pieces that threads write
-//! ([`server::intake`], [`server::job`]).
+//! ([`server::exchange::body_sink`], [`server::jobs`]).
 //!
 //! **A handler that takes its time has a thread**, and hands back an [`OwnedResponse`]. Worker and
 //! thread meet in two places only: the mailbox, to which each job sends exactly one message for a
@@ -189,7 +215,7 @@
 //!
 //! **Handlers and applications do not wait for slow clients.** What a client does not take of the pipe is
 //! written to a file without a name, by a thread, and read from there when the client wants it
-//! (`server/outbox/overflow.rs`): so the handler's thread, or the application's, is soon free for
+//! (`server/exchange/overflow.rs`): so the handler's thread, or the application's, is soon free for
 //! others. It is bounded for a response and for all of a worker's; beyond that, or where the disk
 //! refuses it, the maker waits as it would have without it.
 //!
@@ -243,8 +269,8 @@
 //!
 //! - A warm small answer takes one `recv` and one `send`, and the `epoll_wait` is shared by the turn:
 //!   no `stat`, no `epoll_ctl` after accept, no read that only finds out that there is nothing
-//!   ([`server::transport`]), nothing allocated (`tests/steady_state.rs`).
-//! - The answers to pipelined requests are gathered into one write ([`server::outbox`]).
+//!   ([`server::wire::plain`]), nothing allocated (`tests/steady_state.rs`).
+//! - The answers to pipelined requests are gathered into one write (`server/connection/outbox.rs`).
 //! - Whatever depends on the file alone was rendered when it was found (its headers, its entity
 //!   tag), whatever depends on the second once a second (`Server` and `Date`): an answer is a few
 //!   copies ([`http::h1::write`]).
@@ -280,7 +306,7 @@ pub mod program;
 pub mod fuzz;
 
 pub use files::{CacheLimits, Root, Symlinks, Types};
-pub use http::{Cancellation, Headers, Method, Request, Status};
+pub use http::{Cancellation, HeaderError, Headers, Method, Request, Scheme, Status, Version};
 pub use server::{
     AccessLog, Address, Format, Handle, Limits, Running, Server, SocketAccess, StartError, Workers,
 };

@@ -3,11 +3,12 @@
 use httpd::http::conditional::{self, Validators};
 use httpd::http::etag::{ETag, Strength};
 use httpd::http::h1::body::{BodyDecoder, BodyEnd, Framing};
+use httpd::http::h1::field_lines::FieldLines;
 use httpd::http::h1::head::{HeadLimits, HeadParser};
-use httpd::http::h1::session::Session;
-use httpd::http::h1::write::{Delimiter, Persistence, write_head};
+use httpd::http::h1::request_reader::RequestReader;
+use httpd::http::h1::write::{Delimiter, Persistence, ResponseLine, write_head};
 use httpd::http::target::Target;
-use httpd::http::{Method, Status, range};
+use httpd::http::{Headers, Method, Peer, Scheme, Status, range};
 use std::hint::black_box;
 use std::time::{Duration, SystemTime};
 
@@ -89,19 +90,21 @@ fn head_in_pieces(name: &'static str, bytes: Vec<u8>) -> Part {
 
 fn target(name: &'static str, raw: &'static [u8]) -> Part {
     part(name, raw.len(), move || {
-        black_box(Target::parse(Method::Get, black_box(raw)).expect("it is a target"));
+        black_box(
+            Target::parse(Method::Get, black_box(raw), Scheme::Http).expect("it is a target"),
+        );
     })
 }
 
 /// The view of a request whose head is parsed, with its target and host, and then its preconditions.
 fn conditional(name: &'static str, line: &str) -> Part {
     let bytes = browser(line);
-    let mut session = Session::new();
-    session.read_head(&bytes, &LIMITS).expect("it is a head");
+    let mut reader = RequestReader::new();
+    reader.read_head(&bytes, &LIMITS).expect("it is a head");
     let modified = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
     let etag = ETag::of(784_111_777_000_000_007, 3, Strength::Strong);
     part(name, line.len(), move || {
-        let request = session.request(&bytes, None).expect("it is a request");
+        let request = reader.request(&bytes, Peer::default()).expect("it is a request");
         let date = Strength::Strong;
         let validators = Validators { etag: &etag, modified, date };
         black_box(conditional::evaluate(black_box(&request), validators));
@@ -115,21 +118,27 @@ fn ranges(name: &'static str, value: &'static [u8]) -> Part {
 }
 
 fn written_head(name: &'static str) -> Part {
-    let server_and_date = b"Server: httpd\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
-    let headers = b"ETag: \"ae1b981bc490a07-3\"\r\n\
-        Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\nAccept-Ranges: bytes\r\n\
-        Content-Type: text/plain\r\n";
+    let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+    let server_and_date = FieldLines::render([("Server", "httpd"), ("Date", date)]);
+    let mut headers = Headers::new();
+    for (name, value) in [
+        ("ETag", "\"ae1b981bc490a07-3\""),
+        ("Last-Modified", date),
+        ("Accept-Ranges", "bytes"),
+        ("Content-Type", "text/plain"),
+    ] {
+        headers.add(name, value).expect("it is a header");
+    }
     let mut out = Vec::with_capacity(1024);
     let mut write = move || {
         out.clear();
-        write_head(
-            &mut out,
-            (Status::OK, None),
-            black_box(server_and_date),
-            Persistence::KeepAlive,
-            black_box(Delimiter::Length(48_213)),
-            black_box(headers),
-        );
+        let line = ResponseLine {
+            status: Status::OK,
+            reason: None,
+            persistence: Persistence::KeepAlive,
+            delimiter: black_box(Delimiter::Length(48_213)),
+        };
+        write_head(&mut out, line, black_box(&server_and_date), black_box(&headers));
         black_box(&out).len()
     };
     part(name, write(), move || {

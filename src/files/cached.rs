@@ -3,11 +3,13 @@
 //! It must never know how it was found, how long it is kept, or who sends it.
 
 use super::version::{self, Version};
+use crate::http::h1::field_lines::FieldLines;
 use crate::http::{ETag, date};
 use crate::sys::file::{self, Disk, Identity};
 use std::hash::{DefaultHasher, Hasher};
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// A file as it was at one moment: contents, length, entity tag and headers are of one version.
@@ -21,10 +23,8 @@ pub struct CachedFile {
     version: Version,
     /// Of a file that is not in memory.
     samples: Samples,
-    /// `ETag`, `Last-Modified`, `Accept-Ranges`, `Content-Type`: the places below cut it.
-    headers: Box<[u8]>,
-    etag_end: usize,
-    content_type_start: usize,
+    /// `ETag`, `Last-Modified`, `Accept-Ranges`, `Content-Type`.
+    headers: Arc<FieldLines>,
 }
 
 /// Where the bytes of a file are.
@@ -135,20 +135,14 @@ impl CachedFile {
         version: Version,
         content_type: &str,
     ) -> CachedFile {
-        let mut headers = Vec::with_capacity(192);
-        headers.extend_from_slice(b"ETag: ");
-        headers.extend_from_slice(version.etag().as_bytes());
-        headers.extend_from_slice(b"\r\n");
-        let etag_end = headers.len();
-        headers.extend_from_slice(b"Last-Modified: ");
-        headers.extend_from_slice(&date::format(version.modified()));
-        headers.extend_from_slice(b"\r\nAccept-Ranges: bytes\r\n");
-        let content_type_start = headers.len();
-        write!(headers, "Content-Type: {content_type}\r\n").expect("a Vec takes what it is given");
-
-        let headers = headers.into_boxed_slice();
+        let headers = Arc::new(FieldLines::render([
+            ("ETag", version.etag().as_bytes()),
+            ("Last-Modified", &date::format(version.modified())),
+            ("Accept-Ranges", b"bytes"),
+            (CONTENT_TYPE, content_type.as_bytes()),
+        ]));
         let samples = Samples::default();
-        CachedFile { contents, identity, version, samples, headers, etag_end, content_type_start }
+        CachedFile { contents, identity, version, samples, headers }
     }
 
     /// How long the file is, in bytes.
@@ -207,29 +201,14 @@ impl CachedFile {
 
     /// The value of `Content-Type`.
     pub fn content_type(&self) -> &[u8] {
-        let header = &self.headers[self.content_type_start..];
-        &header[b"Content-Type: ".len()..header.len() - b"\r\n".len()]
+        let mut fields = self.headers.fields();
+        fields.find(|(name, _)| *name == CONTENT_TYPE.as_bytes()).map_or(b"", |(_, value)| value)
     }
 
-    /// For a 200: `ETag`, `Last-Modified`, `Accept-Ranges`, `Content-Type`, each with its line end.
-    /// Without `Content-Length`.
-    pub fn headers(&self) -> &[u8] {
+    /// Of a 200, rendered once for all of its responses: `ETag`, `Last-Modified`, `Accept-Ranges`,
+    /// `Content-Type`. `Content-Length` is not among them.
+    pub fn headers(&self) -> &Arc<FieldLines> {
         &self.headers
-    }
-
-    /// For a 304: `ETag` alone (RFC 9110 §15.4.5).
-    pub fn not_modified_headers(&self) -> &[u8] {
-        &self.headers[..self.etag_end]
-    }
-
-    /// For a 206 with one range: the same as for a 200.
-    pub fn partial_headers(&self) -> &[u8] {
-        &self.headers
-    }
-
-    /// For a 206 with several ranges, whose `Content-Type` is another: all the others.
-    pub fn multipart_headers(&self) -> &[u8] {
-        &self.headers[..self.content_type_start]
     }
 
     /// Whether the file had rested when this snapshot was taken: it is what its identity says.
@@ -252,9 +231,11 @@ impl CachedFile {
             Contents::Memory(bytes) => bytes.len(),
             Contents::Descriptor(_) => 0,
         };
-        (contents + self.headers.len() + size_of::<CachedFile>()) as u64
+        (contents + self.headers.as_bytes().len() + size_of::<CachedFile>()) as u64
     }
 }
+
+const CONTENT_TYPE: &str = "Content-Type";
 
 /// A page: reading less of it costs no less.
 const SAMPLE_BYTES: usize = 4096;
@@ -264,6 +245,7 @@ mod tests {
     use super::*;
     use crate::sys::file::{Clock, Kind, Timestamp};
     use std::fs::File;
+    use std::io::Write;
     use std::time::UNIX_EPOCH;
 
     fn identity(modified_seconds: i64) -> Identity {
@@ -350,19 +332,12 @@ mod tests {
     }
 
     #[test]
-    fn the_blocks_are_cuts_of_one() {
+    fn the_headers_of_a_file_say_its_version_and_its_type() {
         let file = rendered(784_111_777, 1_000_000_000);
-        let block = String::from_utf8(file.headers().to_vec()).expect("it is ASCII");
         assert_eq!(
-            block,
+            String::from_utf8_lossy(file.headers().as_bytes()),
             "ETag: \"ae1b981bc490a07-3\"\r\nLast-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
              Accept-Ranges: bytes\r\nContent-Type: text/plain\r\n"
-        );
-        assert_eq!(file.not_modified_headers(), b"ETag: \"ae1b981bc490a07-3\"\r\n");
-        assert_eq!(file.partial_headers(), file.headers());
-        assert_eq!(
-            [file.multipart_headers(), b"Content-Type: ", file.content_type(), b"\r\n"].concat(),
-            file.headers()
         );
         assert_eq!(file.content_type(), b"text/plain");
         assert_eq!(file.length(), 3);

@@ -173,8 +173,9 @@ fn date_of(request: &Request<'_>, name: HeaderName) -> Option<SystemTime> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::Peer;
     use crate::http::h1::head::HeadLimits;
-    use crate::http::h1::session::Session;
+    use crate::http::h1::request_reader::RequestReader;
     use std::time::{Duration, UNIX_EPOCH};
 
     const LIMITS: HeadLimits =
@@ -185,9 +186,9 @@ mod tests {
 
     fn with_request<T>(method: &str, headers: &str, ask: impl Fn(&Request<'_>) -> T) -> T {
         let text = format!("{method} /a HTTP/1.1\r\nHost: a\r\n{headers}\r\n");
-        let mut session = Session::new();
-        session.read_head(text.as_bytes(), &LIMITS).unwrap().expect("the head is complete");
-        ask(&session.request(text.as_bytes(), None).unwrap())
+        let mut reader = RequestReader::new();
+        reader.read_head(text.as_bytes(), &LIMITS).unwrap().expect("the head is complete");
+        ask(&reader.request(text.as_bytes(), Peer::default()).unwrap())
     }
 
     /// Judges headers by a file of the tag `"1-2"` (or its weak form), modified at `DATE`.

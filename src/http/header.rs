@@ -1,6 +1,9 @@
 //! Header names that this server reads, and the block of headers that it sends (RFC 9110 §5).
 
+use super::h1::field_lines::FieldLines;
+use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 macro_rules! header_names {
     ($($variant:ident = $name:literal),+ $(,)?) => {
@@ -49,110 +52,188 @@ header_names! {
     UserAgent = "user-agent",
 }
 
-/// The headers of one response, kept as the bytes that go on the wire.
+/// The header fields of one response: names and values, in order.
 ///
-/// The first [`Headers::INLINE_BYTES`] live in the value itself, so that a static answer never
-/// allocates. `Date`, `Server`, `Connection` and `Content-Length` are not in here: the floor that
-/// sends a response writes them.
+/// What a file says of itself was rendered when it was found, and is shared; fields that are added live in the
+/// value itself up to [`Headers::INLINE_BYTES`], so that a static response never allocates. `Date`,
+/// `Server`, `Connection` and what frames the body are not in here: they are written when the response is sent.
 ///
 /// ```
-/// let mut headers = httpd::http::Headers::new();
-/// headers.add("Cache-Control", "no-cache");
-/// assert_eq!(headers.as_bytes(), b"Cache-Control: no-cache\r\n");
+/// let mut headers = httpd::Headers::new();
+/// headers.add("Cache-Control", "no-cache")?;
+/// assert_eq!(headers.value("cache-control"), Some(&b"no-cache"[..]));
+/// assert!(headers.add("no token", "x").is_err());
+/// # Ok::<(), httpd::HeaderError>(())
 /// ```
 #[derive(Clone)]
 pub struct Headers {
+    /// The first fields, rendered before.
+    shared: Option<Arc<FieldLines>>,
     inline: [u8; Headers::INLINE_BYTES],
-    length: u16,
-    spill: Vec<u8>,
+    inline_bytes: u16,
+    /// All fields that were added, once there is no room for them in `inline`.
+    spilled: Vec<u8>,
 }
 
+/// Why a header cannot be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HeaderError {
+    /// The name is no token (RFC 9110 §5.1).
+    BadName(String),
+    /// The server itself writes a header of this name when it sends the response: a second `Content-Length`
+    /// would let two readers see two responses.
+    WrittenWhenSent(String),
+}
+
+impl fmt::Display for HeaderError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HeaderError::BadName(name) => write!(formatter, "{name:?} is no header name"),
+            HeaderError::WrittenWhenSent(name) => {
+                write!(formatter, "the server itself sends the header {name}")
+            }
+        }
+    }
+}
+
+impl Error for HeaderError {}
+
 impl Headers {
-    /// Holds the four headers of a file with its range and two or three more.
-    pub const INLINE_BYTES: usize = 304;
+    /// Holds a range and two or three fields of a handler.
+    pub const INLINE_BYTES: usize = 160;
 
     /// No header.
     pub fn new() -> Headers {
-        Headers { inline: [0; Headers::INLINE_BYTES], length: 0, spill: Vec::new() }
-    }
-
-    /// Headers that were rendered before, as whole lines with their CRLF.
-    pub(crate) fn from_block(block: &[u8]) -> Headers {
-        let mut headers = Headers::new();
-        headers.push(block);
-        headers
-    }
-
-    /// Adds one header, unless its name is no token (RFC 9110 §5.1) or is one of those that are
-    /// written when the response is sent: a second `Content-Length` would let two readers see two
-    /// responses. Control characters in a value are sent as spaces, so that none can
-    /// start a header of its own (RFC 9110 §5.5).
-    pub fn add(&mut self, name: &str, value: impl AsRef<[u8]>) {
-        let is_name = !name.is_empty() && name.bytes().all(is_token);
-        let is_ours = |ours: &&str| ours.eq_ignore_ascii_case(name);
-        if !is_name || WRITTEN_WHEN_SENT.iter().any(is_ours) {
-            return;
+        Headers {
+            shared: None,
+            inline: [0; Headers::INLINE_BYTES],
+            inline_bytes: 0,
+            spilled: Vec::new(),
         }
-        self.push(name.as_bytes());
-        self.push(b": ");
-        self.push_clean(value.as_ref());
-        self.push(b"\r\n");
     }
 
-    /// Adds all of another block.
+    /// Fields that were rendered before.
+    pub(crate) fn shared(lines: &Arc<FieldLines>) -> Headers {
+        Headers { shared: Some(Arc::clone(lines)), ..Headers::new() }
+    }
+
+    /// Adds one header. Control characters in its value are sent as spaces, so that none can start a header of
+    /// its own (RFC 9110 §5.5).
+    ///
+    /// # Errors
+    /// When the name is no token, or one that the server writes itself; nothing is added then.
+    pub fn add(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), HeaderError> {
+        if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.bytes().all(is_token) {
+            return Err(HeaderError::BadName(name.to_owned()));
+        }
+        if WRITTEN_WHEN_SENT.iter().any(|ours| ours.eq_ignore_ascii_case(name)) {
+            return Err(HeaderError::WrittenWhenSent(name.to_owned()));
+        }
+        self.push(name.as_bytes(), value.as_ref());
+        Ok(())
+    }
+
+    /// Adds a header of the server's own, whose name is known to be sound.
+    pub(crate) fn put(&mut self, name: &'static str, value: impl AsRef<[u8]>) {
+        debug_assert!(name.bytes().all(is_token));
+        self.push(name.as_bytes(), value.as_ref());
+    }
+
+    /// Adds all of another set.
     pub fn append(&mut self, other: &Headers) {
-        self.push(other.as_bytes());
+        for (name, value) in other.iter() {
+            self.push(name, value);
+        }
     }
 
     /// Removes every header of this name, in any case of letters.
     pub fn remove(&mut self, name: &str) {
+        if self.value(name).is_none() {
+            return;
+        }
         let mut kept = Headers::new();
-        for line in self.as_bytes().split_inclusive(|&byte| byte == b'\n') {
-            let found = line.split(|&byte| byte == b':').next().unwrap_or_default();
+        for (found, value) in self.iter() {
             if !found.eq_ignore_ascii_case(name.as_bytes()) {
-                kept.push(line);
+                kept.push(found, value);
             }
         }
         *self = kept;
     }
 
-    /// The lines, each ending in CRLF.
-    pub fn as_bytes(&self) -> &[u8] {
-        if self.spill.is_empty() { &self.inline[..usize::from(self.length)] } else { &self.spill }
+    /// Names and values, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.shared.iter().flat_map(|lines| lines.fields()).chain(self.added())
     }
 
     /// The value of the first header of this name, in any case of letters.
     pub fn value(&self, name: &str) -> Option<&[u8]> {
-        self.as_bytes().split(|&byte| byte == b'\n').find_map(|line| {
-            let line = line.strip_suffix(b"\r")?;
-            let (found, rest) = line.split_at_checked(name.len())?;
-            found.eq_ignore_ascii_case(name.as_bytes()).then(|| rest.strip_prefix(b": "))?
+        self.iter()
+            .find(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()))
+            .map(|(_, value)| value)
+    }
+
+    /// The first fields, as they were rendered once for all.
+    pub(crate) fn rendered(&self) -> Option<&FieldLines> {
+        self.shared.as_deref()
+    }
+
+    /// The fields behind those.
+    pub(crate) fn added(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let mut rest = self.stored();
+        std::iter::from_fn(move || {
+            let (lengths, after) = rest.split_first_chunk::<LENGTHS_BYTES>()?;
+            let [n, v0, v1, v2, v3] = *lengths;
+            let (name, after) = after.split_at_checked(usize::from(n))?;
+            let length = u32::from_le_bytes([v0, v1, v2, v3]) as usize;
+            let (value, after) = after.split_at_checked(length)?;
+            rest = after;
+            Some((name, value))
         })
     }
 
-    fn push_clean(&mut self, bytes: &[u8]) {
-        for piece in bytes.split_inclusive(|&byte| is_control(byte)) {
-            match piece.split_last() {
-                Some((&last, clean)) if is_control(last) => {
-                    self.push(clean);
-                    self.push(b" ");
-                }
-                _ => self.push(piece),
-            }
+    fn stored(&self) -> &[u8] {
+        if self.spilled.is_empty() {
+            &self.inline[..usize::from(self.inline_bytes)]
+        } else {
+            &self.spilled
         }
     }
 
-    fn push(&mut self, bytes: &[u8]) {
-        let start = usize::from(self.length);
-        let end = start + bytes.len();
-        if self.spill.is_empty() && end <= Headers::INLINE_BYTES {
-            self.inline[start..end].copy_from_slice(bytes);
-            self.length = end as u16;
+    /// Stores a field as two lengths, its name and its value.
+    fn push(&mut self, name: &[u8], value: &[u8]) {
+        let name = &name[..name.len().min(NAME_BYTES_MAX)];
+        let value = &value[..value.len().min(u32::MAX as usize)];
+        let start = usize::from(self.inline_bytes);
+        let end = start + LENGTHS_BYTES + name.len() + value.len();
+        if self.spilled.is_empty() && end <= Headers::INLINE_BYTES {
+            let (lengths, rest) = self.inline[start..end].split_at_mut(LENGTHS_BYTES);
+            let (name_room, value_room) = rest.split_at_mut(name.len());
+            lengths[0] = name.len() as u8;
+            lengths[1..].copy_from_slice(&(value.len() as u32).to_le_bytes());
+            name_room.copy_from_slice(name);
+            value_room.copy_from_slice(value);
+            clean(value_room);
+            self.inline_bytes = end as u16;
         } else {
-            if self.spill.is_empty() {
-                self.spill.extend_from_slice(&self.inline[..start]);
+            if self.spilled.is_empty() {
+                self.spilled.extend_from_slice(&self.inline[..start]);
             }
-            self.spill.extend_from_slice(bytes);
+            self.spilled.push(name.len() as u8);
+            self.spilled.extend_from_slice(&(value.len() as u32).to_le_bytes());
+            self.spilled.extend_from_slice(name);
+            let value_start = self.spilled.len();
+            self.spilled.extend_from_slice(value);
+            clean(&mut self.spilled[value_start..]);
+        }
+    }
+}
+
+/// Makes spaces of what no value may hold (RFC 9110 §5.5).
+fn clean(value: &mut [u8]) {
+    for byte in value {
+        if is_control(*byte) {
+            *byte = b' ';
         }
     }
 }
@@ -166,6 +247,12 @@ pub fn is_token(byte: u8) -> bool {
 fn is_control(byte: u8) -> bool {
     (byte < b' ' && byte != b'\t') || byte == 0x7f
 }
+
+/// A longer name is none that anybody sends.
+const NAME_BYTES_MAX: usize = 255;
+
+/// Of a name and a value.
+const LENGTHS_BYTES: usize = 5;
 
 /// What frames and dates a response, and belongs to the connection that it is sent over.
 const WRITTEN_WHEN_SENT: [&str; 5] =
@@ -207,7 +294,8 @@ impl Default for Headers {
 
 impl fmt::Debug for Headers {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&String::from_utf8_lossy(self.as_bytes()), formatter)
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        formatter.debug_map().entries(self.iter().map(|(n, v)| (text(n), text(v)))).finish()
     }
 }
 
@@ -222,45 +310,57 @@ mod tests {
         assert_eq!(HeaderName::recognise(b"x-host"), None);
     }
 
-    #[test]
-    fn a_value_cannot_start_a_header_of_its_own() {
-        let mut headers = Headers::new();
-        headers.add("X-Name", "a\r\nSet-Cookie: b\0");
-        assert_eq!(headers.as_bytes(), b"X-Name: a  Set-Cookie: b \r\n");
+    fn lines(headers: &Headers) -> String {
+        let lines = FieldLines::render(headers.iter());
+        String::from_utf8(lines.as_bytes().to_vec()).expect("the test's are ASCII")
     }
 
     #[test]
-    fn names_that_are_none_or_not_the_handlers_are_left_out() {
+    fn a_value_cannot_start_a_header_of_its_own() {
         let mut headers = Headers::new();
-        headers.add("content-length", "5");
-        headers.add("Transfer-Encoding", "chunked");
-        headers.add("", "empty");
-        headers.add("A: b\r\nC", "d");
-        headers.add("X", "y");
-        assert_eq!(headers.as_bytes(), b"X: y\r\n");
+        headers.add("X-Name", "a\r\nSet-Cookie: b\0").expect("it is a token");
+        assert_eq!(lines(&headers), "X-Name: a  Set-Cookie: b \r\n");
+    }
+
+    #[test]
+    fn names_that_are_none_or_not_the_handlers_are_refused() {
+        let mut headers = Headers::new();
+        for bad in ["", "A: b\r\nC", "a b", "ä"] {
+            assert_eq!(headers.add(bad, "x"), Err(HeaderError::BadName(bad.to_owned())));
+        }
+        for ours in ["content-length", "Transfer-Encoding", "Date", "SERVER", "connection"] {
+            assert_eq!(headers.add(ours, "5"), Err(HeaderError::WrittenWhenSent(ours.to_owned())));
+        }
+        headers.add("X", "y").expect("it is a token");
+        assert_eq!(lines(&headers), "X: y\r\n");
     }
 
     #[test]
     fn what_is_removed_is_gone_and_the_rest_stays_in_order() {
-        let mut headers = Headers::new();
+        let shared = Arc::new(FieldLines::render([("A", "0"), ("C", "1")]));
+        let mut headers = Headers::shared(&shared);
         for (name, value) in [("A", "1"), ("b", "2"), ("a", "3"), ("Ab", "4")] {
-            headers.add(name, value);
+            headers.add(name, value).expect("it is a token");
         }
         headers.remove("a");
-        assert_eq!(headers.as_bytes(), b"b: 2\r\nAb: 4\r\n");
+        assert_eq!(lines(&headers), "C: 1\r\nb: 2\r\nAb: 4\r\n");
     }
 
     #[test]
-    fn a_long_block_spills_over_without_losing_a_byte() {
-        let mut headers = Headers::new();
-        let mut expected = Vec::new();
+    fn many_headers_spill_over_without_losing_a_byte() {
+        let shared = Arc::new(FieldLines::render([("ETag", "\"1\"")]));
+        let mut headers = Headers::shared(&shared);
+        let mut expected = "ETag: \"1\"\r\n".to_owned();
         for number in 0..40 {
-            let value = format!("value {number}");
-            headers.add("X-Number", &value);
-            expected.extend_from_slice(format!("X-Number: {value}\r\n").as_bytes());
+            let value = "v".repeat(number * 20);
+            headers.add("X-Number", &value).expect("it is a token");
+            expected += &format!("X-Number: {value}\r\n");
         }
-        assert_eq!(headers.as_bytes(), expected);
-        assert_eq!(headers.value("x-number"), Some(&b"value 0"[..]));
+        assert_eq!(lines(&headers), expected);
+        assert_eq!(headers.value("x-number"), Some(&b""[..]));
         assert_eq!(headers.value("x-other"), None);
+        let mut copy = Headers::new();
+        copy.append(&headers);
+        assert_eq!(lines(&copy), expected);
     }
 }

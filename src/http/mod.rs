@@ -26,9 +26,9 @@ pub mod target;
 
 pub use cancellation::Cancellation;
 pub use etag::ETag;
-pub use header::{HeaderName, Headers};
+pub use header::{HeaderError, HeaderName, Headers};
 pub use method::Method;
 pub use owned_request::OwnedRequest;
 pub use reject::Reject;
-pub use request::{Request, Version};
+pub use request::{Peer, Request, Scheme, Version};
 pub use status::Status;

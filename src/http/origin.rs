@@ -34,8 +34,9 @@ fn strip_port<'a>(authority: &'a [u8], default: &[u8]) -> &'a [u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::Peer;
     use crate::http::h1::head::HeadLimits;
-    use crate::http::h1::session::Session;
+    use crate::http::h1::request_reader::RequestReader;
 
     const LIMITS: HeadLimits =
         HeadLimits { target_bytes_max: 100, head_bytes_max: 1000, header_count_max: 20 };
@@ -57,9 +58,9 @@ mod tests {
             ("Sec-Fetch-Site: same-origin\r\nOrigin: https://proxied.example\r\n", false),
         ] {
             let text = format!("POST / HTTP/1.1\r\nHost: a.example:81\r\n{headers}\r\n");
-            let mut session = Session::new();
-            session.read_head(text.as_bytes(), &LIMITS).unwrap().expect("the head is complete");
-            let request = session.request(text.as_bytes(), None).unwrap();
+            let mut reader = RequestReader::new();
+            reader.read_head(text.as_bytes(), &LIMITS).unwrap().expect("the head is complete");
+            let request = reader.request(text.as_bytes(), Peer::default()).unwrap();
             assert_eq!(is_other(&request), expected, "{headers:?}");
         }
     }
@@ -81,9 +82,9 @@ mod tests {
             ("x", "ftp://x", true),
         ] {
             let text = format!("POST / HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\n\r\n");
-            let mut session = Session::new();
-            session.read_head(text.as_bytes(), &LIMITS).unwrap().expect("the head is complete");
-            let request = session.request(text.as_bytes(), None).unwrap();
+            let mut reader = RequestReader::new();
+            reader.read_head(text.as_bytes(), &LIMITS).unwrap().expect("the head is complete");
+            let request = reader.request(text.as_bytes(), Peer::default()).unwrap();
             assert_eq!(is_other(&request), expected, "{host} {origin}");
         }
     }

@@ -3,8 +3,9 @@
 //! It must never know what its content is kept in: that is the business of the floors above.
 
 use super::cancellation::Cancellation;
+use super::request::Peer;
 use super::table::HeaderTable;
-use super::{HeaderName, Method, Request, Version};
+use super::{HeaderName, Method, Request, Scheme, Version};
 use std::net::SocketAddr;
 
 /// What a [`Request`] says, copied, and the content that came with it.
@@ -20,7 +21,7 @@ pub struct OwnedRequest<C> {
     query: Option<Vec<u8>>,
     headers: HeaderTable,
     bytes: Vec<u8>,
-    peer: Option<SocketAddr>,
+    peer: Peer,
     cancellation: Cancellation,
 }
 
@@ -86,7 +87,12 @@ impl<C> OwnedRequest<C> {
 
     /// The client's address; `None` on a Unix socket.
     pub fn peer(&self) -> Option<SocketAddr> {
-        self.peer
+        self.peer.address
+    }
+
+    /// As [`Request::scheme`].
+    pub fn scheme(&self) -> Scheme {
+        self.peer.scheme
     }
 
     /// As [`Request::header`]: the value of the first line of this name.
@@ -109,16 +115,16 @@ impl<C> OwnedRequest<C> {
 mod tests {
     use super::*;
     use crate::http::h1::head::HeadLimits;
-    use crate::http::h1::session::Session;
+    use crate::http::h1::request_reader::RequestReader;
 
     #[test]
     fn it_says_what_the_view_said() {
         let limits =
             HeadLimits { target_bytes_max: 1000, head_bytes_max: 1000, header_count_max: 10 };
         let bytes = b"POST /a%20b/c?d HTTP/1.1\r\nHost: h\r\nX-One: 1\r\n\r\n".to_vec();
-        let mut session = Session::new();
-        session.read_head(&bytes, &limits).expect("it is sound").expect("it is complete");
-        let mut view = session.request(&bytes, None).expect("it is sound");
+        let mut reader = RequestReader::new();
+        reader.read_head(&bytes, &limits).expect("it is sound").expect("it is complete");
+        let mut view = reader.request(&bytes, Peer::default()).expect("it is sound");
         view.matched = 4;
         let owned = OwnedRequest::new(&view, "content");
         drop(bytes);

@@ -12,6 +12,37 @@ pub enum Version {
     Http11,
 }
 
+/// What a request is sent over, as its URI names it (RFC 9110 §4.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scheme {
+    /// Bytes as they are.
+    #[default]
+    Http,
+    /// A connection secured by TLS.
+    Https,
+}
+
+impl Scheme {
+    /// `http` or `https`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+        }
+    }
+}
+
+/// The two ends of a connection, as far as a request has to know them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Peer {
+    /// The client's address; `None` on a Unix socket.
+    pub address: Option<SocketAddr>,
+    /// Where the server listens for it; `None` on a Unix socket, and where nobody asks.
+    pub listener: Option<SocketAddr>,
+    /// What protects it.
+    pub scheme: Scheme,
+}
+
 /// A request. It borrows everything and copies nothing but a path that had to be decoded.
 #[derive(Debug)]
 pub struct Request<'a> {
@@ -26,9 +57,7 @@ pub struct Request<'a> {
     pub(crate) query: Option<&'a [u8]>,
     pub(crate) headers: &'a HeaderTable,
     pub(crate) bytes: &'a [u8],
-    pub(crate) peer: Option<SocketAddr>,
-    /// Where the server listens for it; `None` on a Unix socket, and where nobody asks.
-    pub(crate) listener: Option<SocketAddr>,
+    pub(crate) peer: Peer,
     /// How much of the path the location that was chosen has used up.
     pub(crate) matched: usize,
 }
@@ -68,7 +97,12 @@ impl<'a> Request<'a> {
 
     /// The client's address; `None` on a Unix socket.
     pub fn peer(&self) -> Option<SocketAddr> {
-        self.peer
+        self.peer.address
+    }
+
+    /// `http`, or `https` over TLS.
+    pub fn scheme(&self) -> Scheme {
+        self.peer.scheme
     }
 
     /// The value of the first header line of this name, in any case of letters.

@@ -15,14 +15,6 @@ macro_rules! statuses {
             pub fn reason(self) -> &'static str {
                 match self.0 { $($code => $reason,)+ _ => "" }
             }
-
-            /// The whole status line of a known status, so that it is one copy on the hot path.
-            pub(crate) fn line(self) -> Option<&'static str> {
-                match self.0 {
-                    $($code => Some(concat!("HTTP/1.1 ", $code, " ", $reason, "\r\n")),)+
-                    _ => None,
-                }
-            }
         }
     };
 }

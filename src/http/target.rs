@@ -5,7 +5,7 @@
 //! and never holding a NUL. So `..` cannot be smuggled past it in any spelling.
 
 use super::authority::check_authority;
-use super::{Method, Reject, percent};
+use super::{Method, Reject, Scheme, percent};
 use percent_encoding::percent_decode;
 use std::borrow::Cow;
 
@@ -30,8 +30,8 @@ impl<'a> Target<'a> {
     /// # Errors
     /// [`Reject::Malformed`] for a form that the method does not allow, a bad percent-encoding, an
     /// encoded NUL, a fragment, or user information in the authority (RFC 9110 §4.2.4);
-    /// [`Reject::Misdirected`] for an https URI.
-    pub fn parse(method: Method, raw: &'a [u8]) -> Result<Target<'a>, Reject> {
+    /// [`Reject::Misdirected`] for a URI of the other scheme.
+    pub fn parse(method: Method, raw: &'a [u8], scheme: Scheme) -> Result<Target<'a>, Reject> {
         // What nearly every target is.
         if method != Method::Connect && raw.starts_with(b"/") && is_plain(raw) && is_normal(raw) {
             return Ok(Target {
@@ -51,7 +51,7 @@ impl<'a> Target<'a> {
             }
             (Method::Options, b"*") => Ok(Target::bare(None, raw, None)),
             (_, [b'/', ..]) => Target::origin(None, raw),
-            _ => Target::absolute(method, raw),
+            _ => Target::absolute(method, raw, scheme),
         }
     }
 
@@ -68,15 +68,15 @@ impl<'a> Target<'a> {
         Ok(Target { authority, path: normalise(path)?, raw_path: path, query })
     }
 
-    fn absolute(method: Method, raw: &'a [u8]) -> Result<Target<'a>, Reject> {
-        if has_scheme(raw, b"https://") {
-            // No connection is secured yet: a host may share nothing between its two schemes.
+    fn absolute(method: Method, raw: &'a [u8], scheme: Scheme) -> Result<Target<'a>, Reject> {
+        let (scheme_of_target, after_scheme) = [Scheme::Http, Scheme::Https]
+            .into_iter()
+            .find_map(|scheme| Some((scheme, after_scheme(raw, scheme)?)))
+            .ok_or(Reject::Malformed("request target is neither a path nor an http URI"))?;
+        if scheme_of_target != scheme {
+            // A host may share nothing between its two schemes (RFC 9110 §4.2.2, §7.4).
             return Err(Reject::Misdirected);
         }
-        if !has_scheme(raw, b"http://") {
-            return Err(Reject::Malformed("request target is neither a path nor an http URI"));
-        }
-        let after_scheme = &raw[b"http://".len()..];
         let end = after_scheme
             .iter()
             .position(|&byte| matches!(byte, b'/' | b'?'))
@@ -97,9 +97,11 @@ impl<'a> Target<'a> {
     }
 }
 
-/// Schemes are compared in any case of letters (RFC 3986 §3.1).
-fn has_scheme(raw: &[u8], scheme: &[u8]) -> bool {
-    raw.get(..scheme.len()).is_some_and(|found| found.eq_ignore_ascii_case(scheme))
+/// What follows `scheme://`; schemes are compared in any case of letters (RFC 3986 §3.1).
+fn after_scheme(raw: &[u8], scheme: Scheme) -> Option<&[u8]> {
+    let scheme = scheme.as_str().as_bytes();
+    let (found, rest) = raw.split_at_checked(scheme.len())?;
+    if found.eq_ignore_ascii_case(scheme) { rest.strip_prefix(b"://") } else { None }
 }
 
 /// Decodes and normalises a path that starts with a slash; borrows it where nothing changes.
@@ -220,13 +222,13 @@ mod tests {
     use super::*;
 
     fn path(raw: &str) -> Result<String, Reject> {
-        Target::parse(Method::Get, raw.as_bytes())
+        Target::parse(Method::Get, raw.as_bytes(), Scheme::Http)
             .map(|target| String::from_utf8_lossy(&target.path).into_owned())
     }
 
     #[test]
     fn a_plain_path_is_borrowed() {
-        let target = Target::parse(Method::Get, b"/css/site.css?v=1?x").unwrap();
+        let target = Target::parse(Method::Get, b"/css/site.css?v=1?x", Scheme::Http).unwrap();
         assert!(matches!(target.path, Cow::Borrowed(b"/css/site.css")));
         assert_eq!(target.query, Some(&b"v=1?x"[..]));
     }
@@ -283,7 +285,8 @@ mod tests {
             let raw: String = std::iter::once("/")
                 .chain((0..7).map(|place| PIECES[number / 6usize.pow(place) % 6]))
                 .collect();
-            let target = Target::parse(Method::Get, raw.as_bytes()).expect("it is sound");
+            let target =
+                Target::parse(Method::Get, raw.as_bytes(), Scheme::Http).expect("it is sound");
             let kept = decode_keeping_slashes(target.raw_path);
             let mut merged = kept.to_vec();
             merged.dedup_by(|a, b| (*a, *b) == (b'/', b'/'));
@@ -325,24 +328,28 @@ mod tests {
 
     #[test]
     fn absolute_form_carries_the_authority() {
-        let target = Target::parse(Method::Get, b"HTTP://Example.org:8080/a?b").unwrap();
+        let target =
+            Target::parse(Method::Get, b"HTTP://Example.org:8080/a?b", Scheme::Http).unwrap();
         assert_eq!(target.authority, Some(&b"Example.org:8080"[..]));
         assert_eq!(&*target.path, b"/a");
         assert_eq!(target.query, Some(&b"b"[..]));
-        assert_eq!(&*Target::parse(Method::Get, b"http://h").unwrap().path, b"/");
-        assert_eq!(&*Target::parse(Method::Get, b"http://h?q").unwrap().path, b"/");
+        assert_eq!(&*Target::parse(Method::Get, b"http://h", Scheme::Http).unwrap().path, b"/");
+        assert_eq!(&*Target::parse(Method::Get, b"http://h?q", Scheme::Http).unwrap().path, b"/");
     }
 
     #[test]
     fn each_method_has_its_forms() {
-        assert_eq!(&*Target::parse(Method::Options, b"*").unwrap().path, b"*");
-        assert_eq!(&*Target::parse(Method::Options, b"http://h").unwrap().path, b"*");
-        assert!(Target::parse(Method::Get, b"*").is_err());
-        assert!(Target::parse(Method::Get, b"example.org:80").is_err());
-        assert!(Target::parse(Method::Connect, b"example.org:80").is_ok());
-        assert!(Target::parse(Method::Get, b"ftp://h/").is_err());
-        assert!(Target::parse(Method::Get, b"http:///x").is_err());
-        assert_eq!(Target::parse(Method::Get, b"HTTPS://h/x"), Err(Reject::Misdirected));
+        assert_eq!(&*Target::parse(Method::Options, b"*", Scheme::Http).unwrap().path, b"*");
+        assert_eq!(&*Target::parse(Method::Options, b"http://h", Scheme::Http).unwrap().path, b"*");
+        assert!(Target::parse(Method::Get, b"*", Scheme::Http).is_err());
+        assert!(Target::parse(Method::Get, b"example.org:80", Scheme::Http).is_err());
+        assert!(Target::parse(Method::Connect, b"example.org:80", Scheme::Http).is_ok());
+        assert!(Target::parse(Method::Get, b"ftp://h/", Scheme::Http).is_err());
+        assert!(Target::parse(Method::Get, b"http:///x", Scheme::Http).is_err());
+        assert_eq!(
+            Target::parse(Method::Get, b"HTTPS://h/x", Scheme::Http),
+            Err(Reject::Misdirected)
+        );
     }
 
     #[test]
@@ -351,6 +358,6 @@ mod tests {
             std::iter::once(b'/').chain((1..=255).filter(|b| *b != b'/')).collect();
         let mut encoded = Vec::new();
         encode_path(&every, &mut encoded);
-        assert_eq!(&*Target::parse(Method::Get, &encoded).unwrap().path, &every[..]);
+        assert_eq!(&*Target::parse(Method::Get, &encoded, Scheme::Http).unwrap().path, &every[..]);
     }
 }

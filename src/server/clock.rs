@@ -1,20 +1,22 @@
-//! The time, read once a turn, and the header lines that depend on it alone.
+//! The time, read once a turn, and the headers that depend on it alone.
 
 use crate::files::Now;
 use crate::http::date;
+use crate::http::h1::field_lines::FieldLines;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The worker's idea of now. Everything that happens within one turn happens at the same time.
 pub struct Clock {
     now: Now,
     second: Duration,
-    server_and_date: Vec<u8>,
+    server_and_date: FieldLines,
 }
 
 impl Clock {
     /// A clock that stands at this time.
     pub fn new(now: Now) -> Clock {
-        let mut clock = Clock { now, second: Duration::MAX, server_and_date: Vec::new() };
+        let mut clock =
+            Clock { now, second: Duration::MAX, server_and_date: FieldLines::default() };
         clock.set(now);
         clock
     }
@@ -26,10 +28,8 @@ impl Clock {
         let second = Duration::from_secs(second.as_secs());
         if second != self.second {
             self.second = second;
-            self.server_and_date.clear();
-            self.server_and_date.extend_from_slice(b"Server: httpd\r\nDate: ");
-            self.server_and_date.extend_from_slice(&date::format(now.wall));
-            self.server_and_date.extend_from_slice(b"\r\n");
+            let date = date::format(now.wall);
+            self.server_and_date.replace([("Server", &b"httpd"[..]), ("Date", &date[..])]);
         }
     }
 
@@ -43,8 +43,8 @@ impl Clock {
         self.now.monotonic
     }
 
-    /// The `Server` and `Date` lines of every response of this second (RFC 9110 §6.6.1).
-    pub fn server_and_date(&self) -> &[u8] {
+    /// `Server` and `Date` of every response of this second (RFC 9110 §6.6.1).
+    pub fn server_and_date(&self) -> &FieldLines {
         &self.server_and_date
     }
 }

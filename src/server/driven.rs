@@ -34,23 +34,23 @@ mod any_bytes;
 pub use any_bytes::connection;
 
 use super::clock;
-use super::connection::Connection;
-use super::context::{Stage, Threads, WorkerContext};
-use super::id::ConnectionId;
+use super::connection::{Connection, Phase, Verdict};
+use super::context::{Setup, Threads, WorkerContext};
+use super::exchange::{Awaited, State};
+use super::id::{ConnectionId, ExchangeId};
 use super::limits::Limits;
 use super::mailbox::{Completion, Mailbox, Message};
 use super::pool::Pool;
-use super::state::{Awaited, State, Verdict};
-use super::transport::{Edge, Transport};
+use super::share::Share;
+use super::wire::{Edge, Transport};
 use crate::files::{CacheLimits, Now, OpenFiles};
-use crate::site::Freshness;
 use reply::{Content, Reply};
 use sample::{Folder, IN_MEMORY_BYTES_MAX, LARGE_BYTES, LONG_BYTES, MIDDLE_BYTES};
 use script::{Calls, End, Script};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A connection, its client, and the worker's belongings.
+/// A connection, its client, and what the worker lends to it.
 struct Driven {
     connection: Connection<Script>,
     cx: WorkerContext,
@@ -60,6 +60,10 @@ struct Driven {
     verdict: Verdict,
     /// How much of what was sent the test has looked at.
     looked_at: usize,
+    /// Whether threads do their work as soon as they are given it.
+    works_at_once: bool,
+    /// What was done in the last turn, in the currency of [`Share`].
+    work_done: u32,
     folder: Folder,
 }
 
@@ -69,19 +73,27 @@ impl Driven {
         Driven::with(Limits::default())
     }
 
+    /// The same within these limits. What threads have to do is done at once.
     fn with(limits: Limits) -> Driven {
+        Driven { works_at_once: true, ..Driven::threaded(limits) }
+    }
+
+    /// The same with threads whose work is done when the test says so: [`Driven::works`].
+    fn threaded(limits: Limits) -> Driven {
         let folder = Folder::new();
         let cache =
             CacheLimits { contents_bytes_max: IN_MEMORY_BYTES_MAX, ..CacheLimits::default() };
+        let poll = mio::Poll::new().expect("descriptors are left");
+        let waker = mio::Waker::new(poll.registry(), mio::Token(0)).expect("descriptors are left");
+        let threads = Threads {
+            disk: Arc::new(Pool::new("disk", 0, usize::MAX)),
+            handlers: Arc::new(Pool::new("handler", 0, 1)),
+            mailbox: Arc::new(Mailbox::new(waker)),
+            spool_directory: Arc::from(folder.path.as_path()),
+        };
+        let setup = Setup::new(Arc::new(sample::site(&folder)), limits);
         let files = OpenFiles::new(cache);
-        let mut cx = WorkerContext::new(
-            Arc::new(sample::site(&folder)),
-            files,
-            limits,
-            None,
-            0,
-            clock::read(),
-        );
+        let mut cx = WorkerContext::new(setup, files, None, threads, 0, clock::read());
         let (connection, client) = accepted(&mut cx);
         Driven {
             connection,
@@ -90,39 +102,27 @@ impl Driven {
             client,
             verdict: Verdict::Sleep,
             looked_at: 0,
+            works_at_once: false,
+            work_done: 0,
             folder,
         }
-    }
-
-    /// The same with threads, whose work is done when the test says so: [`Driven::works`].
-    fn threaded(limits: Limits) -> Driven {
-        let mut it = Driven::with(limits);
-        let poll = mio::Poll::new().expect("descriptors are left");
-        let waker = mio::Waker::new(poll.registry(), mio::Token(0)).expect("descriptors are left");
-        it.cx.threads = Some(Threads {
-            disk: Arc::new(Pool::new("disk", 0, usize::MAX)),
-            handlers: Arc::new(Pool::new("handler", 0, 1)),
-            mailbox: Arc::new(Mailbox::new(waker)),
-            spool_directory: Arc::from(it.folder.path.as_path()),
-        });
-        it
     }
 
     /// The threads do everything that they were given, and the messages arrive.
     fn works(&mut self) {
         for _ in 0..TURNS_MAX {
-            let threads = self.cx.threads.as_ref().expect("it is threaded");
+            let threads = &self.cx.threads;
             let worked = threads.disk.do_next() || threads.handlers.do_next();
             let messages = threads.mailbox.take();
             if !worked && messages.is_empty() {
                 return;
             }
             for message in messages {
-                if let Message::To(id, delivery) = message
-                    && id == self.connection.id()
+                if let Message::To(id, completion) = message
+                    && id.connection == self.connection.id()
                     && self.verdict != Verdict::Close
                 {
-                    self.is_told(delivery);
+                    self.is_told(completion);
                 }
             }
         }
@@ -130,12 +130,21 @@ impl Driven {
     }
 
     /// A message comes.
-    fn is_told(&mut self, delivery: Completion) {
-        self.cx.freshness = Freshness::Unknown;
-        self.cx.begin_turn(self.send_budget, self.send_budget);
-        self.verdict = self.connection.deliver(delivery, &mut self.cx);
-        self.check();
+    fn is_told(&mut self, completion: Completion) {
+        let id = ExchangeId::from(self.connection.id());
+        self.turn(|connection, share, cx| connection.complete(id, completion, share, cx));
         self.goes_on();
+    }
+
+    /// One turn of the connection.
+    fn turn(
+        &mut self,
+        action: impl FnOnce(&mut Connection<Script>, &mut Share, &mut WorkerContext) -> Verdict,
+    ) {
+        let mut share = Share::new(self.send_budget, self.send_budget);
+        self.verdict = action(&mut self.connection, &mut share, &mut self.cx);
+        self.work_done = share.spent();
+        self.check();
     }
 
     /// Another client, the same worker.
@@ -185,30 +194,28 @@ impl Driven {
         if self.verdict != Verdict::Close {
             // A turn begins with the file changes.
             self.cx.files.look();
-            self.cx.freshness = self.connection.note(edge);
-            self.cx.begin_turn(self.send_budget, self.send_budget);
-            self.verdict = self.connection.drive(&mut self.cx);
-            self.check();
+            self.connection.note(edge);
+            self.turn(Connection::drive);
         }
     }
 
     /// One more turn for a connection that was stopped for fairness.
     fn has_its_turn(&mut self) {
         assert_eq!(self.verdict, Verdict::Again);
-        self.cx.freshness = Freshness::Unknown;
-        self.cx.begin_turn(self.send_budget, self.send_budget);
-        self.verdict = self.connection.drive(&mut self.cx);
-        self.check();
+        self.turn(Connection::drive);
     }
 
     fn goes_on(&mut self) {
         for _ in 0..TURNS_MAX {
             if self.verdict != Verdict::Again {
+                if self.works_at_once {
+                    self.works();
+                }
                 return;
             }
             self.has_its_turn();
         }
-        panic!("it goes on for ever {}", self.connection.state());
+        panic!("it goes on for ever {}", self.connection.phase());
     }
 
     /// Time passes; a deadline that lies in it expires.
@@ -217,10 +224,7 @@ impl Driven {
         self.cx.clock.set(Now { monotonic: now.monotonic + time, wall: now.wall + time });
         if self.verdict != Verdict::Close && self.connection.deadline() <= self.cx.clock.monotonic()
         {
-            self.cx.freshness = Freshness::Unknown;
-            self.cx.begin_turn(self.send_budget, self.send_budget);
-            self.verdict = self.connection.expire(&mut self.cx);
-            self.check();
+            self.turn(Connection::expire);
             self.goes_on();
         }
     }
@@ -232,7 +236,7 @@ impl Driven {
 
     /// The worker is told to stop.
     fn is_told_to_stop(&mut self) {
-        self.cx.stage = Stage::Stopping;
+        self.cx.is_stopping = true;
     }
 
     /// What holds after every drive: nobody sleeps on a set flag, and every sleeper will be woken.
@@ -240,15 +244,15 @@ impl Driven {
         if self.verdict != Verdict::Sleep {
             return;
         }
-        let state = self.connection.state();
+        let state = self.connection.phase();
         match state {
             // The message wakes it, and it reads on then.
-            State::Waiting(_) => {}
-            State::Sending => {
-                assert!(!self.client.is_writable(), "asleep {state} with a writable client")
+            Phase::In(State::Waiting(_)) => {}
+            Phase::In(State::Sending) => {
+                assert!(self.client.wants_write(), "asleep {state} with a writable client")
             }
             _ => assert!(
-                !self.connection.transport().is_readable(),
+                !self.connection.wire().has_unread(),
                 "asleep {state} with a readable client"
             ),
         }
@@ -259,8 +263,8 @@ impl Driven {
     }
 
     /// Waits in this state and has nothing left to do.
-    fn sleeps(&self, state: State) {
-        assert_eq!((self.verdict, self.connection.state()), (Verdict::Sleep, state));
+    fn sleeps(&self, phase: impl Into<Phase>) {
+        assert_eq!((self.verdict, self.connection.phase()), (Verdict::Sleep, phase.into()));
     }
 
     /// How long it would go on waiting.
@@ -313,7 +317,7 @@ impl Driven {
     /// The connection waits for another request.
     fn is_kept(&self) {
         self.sends_nothing();
-        self.sleeps(State::Idle);
+        self.sleeps(Phase::Idle);
         assert_eq!(self.client.end(), End::Open);
     }
 

@@ -1,4 +1,4 @@
-//! The name of a connection, as events, timers and messages carry it.
+//! The names of connections and exchanges, as events, timers and messages carry them.
 
 /// Which connection: a place, and how many had it before. A stale event or message finds nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +27,20 @@ impl ConnectionId {
     /// Unpacked from an event's token.
     pub fn from_token(token: usize) -> ConnectionId {
         ConnectionId { slot: token as u32, generation: (token >> 32) as u32 }
+    }
+}
+
+/// Which exchange of which connection. Messages, jobs and applications name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ExchangeId {
+    pub connection: ConnectionId,
+    /// Of HTTP/1, which has one exchange at a time, always 0.
+    pub stream: u32,
+}
+
+impl From<ConnectionId> for ExchangeId {
+    fn from(connection: ConnectionId) -> ExchangeId {
+        ExchangeId { connection, stream: 0 }
     }
 }
 

@@ -1,11 +1,11 @@
-//! What threads do for a connection. Every job sends exactly one message, even if it panics.
+//! What threads do for an exchange. Every job sends exactly one message, even if it panics.
 //!
-//! It must never know the connection, only its name.
+//! It must never know the exchange, only its name.
 
-use super::id::ConnectionId;
-use super::intake::OnDisk;
+use super::exchange::body_sink::OnDisk;
+use super::exchange::{Backlog, Written};
+use super::id::ExchangeId;
 use super::mailbox::{Completion, Mailbox, Message};
-use super::outbox::{Backlog, Written};
 use super::pool::{Attempts, Job};
 use crate::files::{Prefetch, SpoolPlace, WriteError};
 use crate::http::{Cancellation, Status};
@@ -17,35 +17,35 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Brings messages to one connection.
+/// Sends messages to one exchange.
 #[derive(Clone)]
 pub struct CompletionSender {
-    pub id: ConnectionId,
+    pub id: ExchangeId,
     pub mailbox: Arc<Mailbox>,
 }
 
 impl CompletionSender {
-    /// Tells the connection.
-    pub fn deliver(&self, delivery: Completion) {
-        if let Err(error) = self.mailbox.post(Message::To(self.id, delivery)) {
+    /// Sends one.
+    pub fn send(&self, completion: Completion) {
+        if let Err(error) = self.mailbox.post(Message::To(self.id, completion)) {
             log::error!("waking a worker: {error}");
         }
     }
 
-    /// What wakes the connection when a pipe has moved.
+    /// What wakes the exchange when a pipe has moved.
     pub fn wake(&self) -> pipe::Wake {
         let sender = self.clone();
-        Box::new(move || sender.deliver(Completion::Moved))
+        Box::new(move || sender.send(Completion::Moved))
     }
 }
 
 /// Reads what is cold.
-pub fn warm(sender: CompletionSender, prefetch: Prefetch) -> Job {
+pub fn prefetch(sender: CompletionSender, prefetch: Prefetch) -> Job {
     Box::new(move || {
         if catch_unwind(AssertUnwindSafe(|| prefetch.run())).is_err() {
             log::error!("reading ahead panicked");
         }
-        sender.deliver(Completion::Prefetched);
+        sender.send(Completion::Prefetched);
     })
 }
 
@@ -63,7 +63,7 @@ pub fn write(
             OnDisk::BeingWritten => Err(WriteError::Busy),
         };
         let spooled = spool.and_then(|mut spool| spool.append(&bytes).map(|()| spool));
-        sender.deliver(Completion::Spooled(spooled));
+        sender.send(Completion::Spooled(spooled));
     })
 }
 
@@ -79,7 +79,7 @@ pub fn write_backlog(sender: CompletionSender, directory: Arc<Path>, backlog: Ba
                 let mut refused = Vec::new();
                 for piece in pieces.by_ref() {
                     if let Err(error) = spool.append(&piece) {
-                        complain(&directory, &error);
+                        warn(&directory, &error);
                         refused.push(piece);
                         break;
                     }
@@ -88,15 +88,15 @@ pub fn write_backlog(sender: CompletionSender, directory: Arc<Path>, backlog: Ba
                 Written { spool: Some(spool), refused }
             }
             Err(error) => {
-                complain(&directory, &error);
+                warn(&directory, &error);
                 Written { spool: None, refused: pieces.collect() }
             }
         };
-        sender.deliver(Completion::BacklogWritten(written));
+        sender.send(Completion::BacklogWritten(written));
     })
 }
 
-fn complain(directory: &Path, error: &WriteError) {
+fn warn(directory: &Path, error: &WriteError) {
     let directory = directory.display();
     log::warn!("{directory}: {error}: whoever makes the content waits for its client");
 }
@@ -128,12 +128,12 @@ pub fn answer(
             OwnedBody::Produced(production) => {
                 let (writer, outlet) = pipe::to_worker(sender.wake());
                 response.content = OwnedBody::Piped(outlet, production.length);
-                sender.deliver(Completion::Answered(Box::new(response)));
+                sender.send(Completion::Answered(Box::new(response)));
                 produce(production.produce, writer);
             }
             content => {
                 response.content = content;
-                sender.deliver(Completion::Answered(Box::new(response)));
+                sender.send(Completion::Answered(Box::new(response)));
             }
         }
         None

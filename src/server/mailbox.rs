@@ -1,8 +1,8 @@
 //! Messages to a worker: the one place where threads meet, off the path of every request.
 
 use super::application::link::News;
-use super::id::ConnectionId;
-use super::outbox::Written;
+use super::exchange::Written;
+use super::id::ExchangeId;
 use crate::files::{Spool, WriteError};
 use crate::site::{Application, OwnedResponse};
 use std::io;
@@ -15,13 +15,13 @@ pub enum Message {
     Stop { deadline: Instant },
     /// End now.
     StopNow,
-    /// To one of its connections.
-    To(ConnectionId, Completion),
+    /// To an exchange of one of its connections.
+    To(ExchangeId, Completion),
     /// A process of an application comes or goes.
     Application(Arc<Application>, News),
 }
 
-/// What a connection is told by a thread that worked for it.
+/// What a thread or an application has done for an exchange.
 pub enum Completion {
     /// What it waited for has been read from the disk.
     Prefetched,

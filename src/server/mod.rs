@@ -2,7 +2,7 @@
 //!
 //! A [`Server`] binds every address, then starts its workers; each worker is a reactor on a thread
 //! of its own that shares nothing with the others but the read-only site. In the order of a
-//! request: [`listener`], [`worker`], [`connection`], [`transport`], [`inbox`], [`outbox`].
+//! request: [`listener`], [`worker`], [`connection`], [`wire`], [`exchange`].
 
 pub mod access_log;
 pub mod address;
@@ -19,19 +19,15 @@ mod descriptors;
 mod driven;
 pub mod exchange;
 pub mod id;
-pub mod inbox;
-pub mod intake;
 pub mod jobs;
 pub mod limits;
 pub mod listener;
 pub mod mailbox;
-pub mod outbox;
 pub mod pool;
 pub mod share;
 pub mod start_error;
-pub mod state;
 pub mod timers;
-pub mod transport;
+pub mod wire;
 pub mod worker;
 
 #[cfg(any(all(test, feature = "cli"), feature = "fuzzing"))]
@@ -48,7 +44,7 @@ use crate::site::{Application, Site};
 pub use crate::sys::socket::SocketAccess;
 use application::Applications;
 use application::orders::{Order, Orders};
-use context::{Threads, WorkerContext};
+use context::{Setup, Threads, WorkerContext};
 use listener::Listeners;
 use mailbox::{Mailbox, Message};
 use pool::Pool;
@@ -320,15 +316,15 @@ impl Prepared {
         thread::Builder::new().name(name).spawn(move || {
             let common = self.common;
             let files = OpenFiles::new(common.cache);
-            let (site, limits) = (Arc::clone(&common.site), common.limits.clone());
-            let mut cx =
-                WorkerContext::new(site, files, limits, self.log, self.number, clock::read());
-            cx.threads = Some(Threads {
+            let setup = Setup::new(Arc::clone(&common.site), common.limits.clone());
+            let threads = Threads {
                 disk: Arc::clone(&common.disk),
                 handlers: Arc::clone(&common.handlers),
                 mailbox: Arc::clone(&self.mailbox),
                 spool_directory: Arc::clone(&common.spool_directory),
-            });
+            };
+            let now = clock::read();
+            let cx = WorkerContext::new(setup, files, self.log, threads, self.number, now);
             let listeners = Arc::clone(&common.listeners);
             match Worker::new(self.number, self.poll, self.mailbox, listeners, cx) {
                 Ok(worker) => worker.run(),

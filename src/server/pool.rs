@@ -2,7 +2,6 @@
 //!
 //! It must never know whom a job is for.
 
-use super::state::Yielded;
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -27,6 +26,15 @@ pub struct Pool {
 /// The name of work that may be withdrawn, as long as no thread has begun it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ticket(u64);
+
+/// What became of work whose client may have gone, when others were to go before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Yielded {
+    /// It waits behind the others, or has begun.
+    Kept,
+    /// Too many wait there.
+    Refused,
+}
 
 struct Shared {
     state: Mutex<State>,

@@ -3,27 +3,43 @@
 //! A turn cannot be counted in reads alone: one read brings hundreds of small requests, or thousands
 //! of tiny chunks. It must never know what a request is.
 
-/// What is left to the connection at hand of its share of a turn.
-#[derive(Debug)]
+/// What one connection may do in a turn, and what is left of that.
+#[derive(Clone, Copy, Debug)]
 pub struct Share {
     reads: u32,
     spent: u32,
+    /// Bytes of long bodies that may still be sent in this turn, by all together. A connection that begins while
+    /// there are any may send a whole piece: pieces that are cut to what is left are more work, and no less to
+    /// wait for.
+    turn_bytes: usize,
+    /// How large a piece is.
+    piece_bytes: usize,
 }
 
 impl Share {
-    /// A whole share.
-    pub fn new() -> Share {
-        Share { reads: READS, spent: 0 }
+    /// A whole share of a turn in which so many bytes of long bodies may be sent, in pieces of so many.
+    pub fn new(turn_bytes: usize, piece_bytes: usize) -> Share {
+        Share { reads: READS, spent: 0, turn_bytes, piece_bytes }
+    }
+
+    /// How many bytes of a long body may be sent now.
+    pub fn piece_bytes(&self) -> usize {
+        if self.turn_bytes == 0 { 0 } else { self.piece_bytes }
+    }
+
+    /// So many bytes of a long body were sent.
+    pub fn spend_piece(&mut self, bytes: usize) {
+        self.turn_bytes = self.turn_bytes.saturating_sub(bytes);
+    }
+
+    /// What is left of the turn's bytes.
+    pub fn turn_bytes(&self) -> usize {
+        self.turn_bytes
     }
 
     /// Whether the others are due.
     pub fn is_used_up(&self) -> bool {
         self.reads == 0 || self.spent >= COST
-    }
-
-    /// Whether nothing was read yet: only the first read can bring what epoll had reported.
-    pub fn has_read_nothing(&self) -> bool {
-        self.reads == READS
     }
 
     /// A call to read is made.
@@ -56,12 +72,6 @@ impl Share {
     }
 }
 
-impl Default for Share {
-    fn default() -> Share {
-        Share::new()
-    }
-}
-
 /// What a small request costs: about 1.5 µs. A chunk costs a sixty-fourth of that.
 pub const REQUEST_COST: u32 = 64;
 
@@ -83,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_share_takes_sixteen_small_requests() {
-        let mut share = Share::new();
+        let mut share = Share::new(0, 0);
         for _ in 0..16 {
             assert!(!share.is_used_up());
             share.spend_request();
@@ -93,15 +103,15 @@ mod tests {
 
     #[test]
     fn a_share_takes_a_thousand_chunks_or_eight_reads_or_128_kib() {
-        let mut chunks = Share::new();
+        let mut chunks = Share::new(0, 0);
         (0..1023).for_each(|_| chunks.spend_chunk());
         assert!(!chunks.is_used_up());
         chunks.spend_chunk();
         assert!(chunks.is_used_up());
-        let mut reads = Share::new();
+        let mut reads = Share::new(0, 0);
         (0..8).for_each(|_| reads.spend_read());
         assert!(reads.is_used_up());
-        let mut bytes = Share::new();
+        let mut bytes = Share::new(0, 0);
         bytes.spend_bytes(128 * 1024 - 1);
         assert!(!bytes.is_used_up());
         bytes.spend_bytes(u64::MAX);

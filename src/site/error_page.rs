@@ -19,7 +19,7 @@ pub enum ErrorBodies {
 }
 
 /// Gives a response the page of its status. Pages are written once per process.
-pub fn dress(mut response: Response) -> Response {
+pub fn with_error_page(mut response: Response) -> Response {
     static PAGES: LazyLock<HashMap<u16, Vec<u8>>> = LazyLock::new(|| {
         (400..=599)
             .filter_map(Status::new)
@@ -27,7 +27,7 @@ pub fn dress(mut response: Response) -> Response {
             .collect()
     });
     if let Some(page) = PAGES.get(&response.status.code()) {
-        response.headers.add("Content-Type", "text/html");
+        response.headers.put("Content-Type", "text/html");
         response.body = Body::Static(page);
     }
     response

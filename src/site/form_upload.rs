@@ -23,6 +23,7 @@ use std::time::Duration;
 pub fn policy(store: &Store, request: &Request<'_>) -> Result<BodyPolicy, Box<Response>> {
     let directory = directory(store, request)?;
     Ok(BodyPolicy::Collect {
+        memory_bytes_max: None,
         bytes_max: store.root.rules().file_bytes_max,
         // The name does not matter: it is never put in its place.
         place: SpoolPlace::Root { root: store.root.clone(), path: beneath(&directory, b"form") },

@@ -150,7 +150,11 @@ where
     fn body_policy(&self, _request: &Request<'_>) -> BodyPolicy {
         let bytes_max = self.body_bytes_max;
         match self.taken {
-            Taken::Whole => BodyPolicy::Collect { bytes_max, place: SpoolPlace::Temporary },
+            Taken::Whole => BodyPolicy::Collect {
+                bytes_max,
+                memory_bytes_max: None,
+                place: SpoolPlace::Temporary,
+            },
             Taken::Streamed => BodyPolicy::Stream { bytes_max },
         }
     }

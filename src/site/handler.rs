@@ -44,7 +44,6 @@ pub trait Handler: Send + Sync + 'static {
 }
 
 /// What a handler makes of a request.
-#[expect(clippy::large_enum_variant, reason = "nearly every answer is ready, and goes by value")]
 pub enum Answer {
     /// This.
     Ready(Response),
@@ -100,7 +99,7 @@ impl<F> Handler for F
 where
     F: Fn(&Request<'_>) -> Response + Send + Sync + 'static,
 {
-    fn answer(&self, request: &Request<'_>, _desk: &mut Context<'_>) -> Answer {
+    fn answer(&self, request: &Request<'_>, _context: &mut Context<'_>) -> Answer {
         self(request).into()
     }
 }
@@ -119,27 +118,13 @@ pub struct Context<'a> {
     pub(crate) content: &'a mut RequestBody,
 }
 
-/// What is known of when the requests in the inbox were sent, as against the worker's last look at
-/// the file changes. The cache may answer only what was under way when it was looked at.
+/// Whether the worker has looked at the file changes since a request was sent. Only then may the cache answer it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Freshness {
-    /// All of them were sent before that look.
+    /// It has.
     Known,
-    /// The one at the front was under way, for epoll had reported its bytes; any after it may have
-    /// been sent later.
-    FirstKnown,
-    /// Any of them may have been sent later: one more look is due.
+    /// The request may have been sent later: one more look is due.
     Unknown,
-}
-
-impl Freshness {
-    /// What is known once the request at the front has been answered.
-    pub fn after_request(self) -> Freshness {
-        match self {
-            Freshness::Known => Freshness::Known,
-            Freshness::FirstKnown | Freshness::Unknown => Freshness::Unknown,
-        }
-    }
 }
 
 impl Context<'_> {

@@ -1,4 +1,4 @@
-//! Floor 3: which answer a request gets.
+//! Floor 3: which response a request gets.
 //!
 //! A [`Site`] holds the locations and their handlers and takes the whole decision in order. It
 //! must never know a socket, a thread or how a response travels.
@@ -27,13 +27,13 @@ pub use handler::{Answer, Context, Forward, Freshness, Handler, Job, Methods, Wo
 pub use owned_response::{OwnedBody, OwnedResponse};
 pub use request_body::{BodyPolicy, RequestBody};
 pub use response::{Body, Response};
-pub use route::Location;
+pub use route::{Location, Route};
 pub use static_files::{Dotfiles, Mapping, StaticFiles};
 pub use store::{OnConflict, Store};
 pub use wsgi::Wsgi;
 
 use crate::files::WriteError;
-use crate::http::{Method, Reject, Request, Status};
+use crate::http::{Method, Request, Status};
 use route::Locations;
 use std::sync::Arc;
 
@@ -94,50 +94,53 @@ impl Site {
         self
     }
 
-    /// What becomes of the content that a request announces: the question goes the way that the
-    /// request will go.
-    pub fn body_policy(&self, request: &mut Request<'_>) -> BodyPolicy {
-        let Some(location) = self.locations.find(request.path()) else {
-            return BodyPolicy::Discard;
-        };
-        match location.handler(request.method()) {
-            Some(handler) => {
-                request.matched = location.prefix_bytes;
-                match handler.body_policy(request) {
-                    BodyPolicy::Refuse(response) => {
-                        BodyPolicy::Refuse(Box::new(self.dress(*response)))
-                    }
-                    policy => policy,
-                }
-            }
+    /// Where a request goes. Asked once for each request; everything else about it is asked along this route.
+    pub fn route(&self, request: &Request<'_>) -> Route {
+        self.locations.route(request.path(), request.method())
+    }
+
+    /// What becomes of the body that a request announces.
+    pub fn body_policy(&self, route: &Route, request: &Request<'_>) -> BodyPolicy {
+        match self.locations.handler(route) {
+            Some(handler) => handler.body_policy(request),
             None => BodyPolicy::Discard,
         }
     }
 
     /// The answer to a request: server-wide OPTIONS, location, method, handler, in that order.
-    pub fn answer(&self, request: &mut Request<'_>, context: &mut Context<'_>) -> Answer {
+    pub fn answer(
+        &self,
+        route: &Route,
+        request: &Request<'_>,
+        context: &mut Context<'_>,
+    ) -> Answer {
         if request.path() == b"*" {
             return options(Methods::READ).into();
         }
+        if let Some(handler) = self.locations.handler(route) {
+            return handler.answer(request, context);
+        }
         let method = request.method();
-        let response = match self.locations.find(request.path()) {
+        let response = match self.locations.methods(route) {
             None if matches!(method, Method::Trace | Method::Connect) => not_allowed(Methods::READ),
             None if self.is_unknown(method) => Response::new(Status::NOT_IMPLEMENTED),
             None => Response::new(Status::NOT_FOUND),
-            Some(location) => match location.handler(method) {
-                Some(handler) => {
-                    request.matched = location.prefix_bytes;
-                    match handler.answer(request, context) {
-                        Answer::Ready(response) => response,
-                        unready => return unready,
-                    }
-                }
-                None if method == Method::Options => options(location.methods()),
-                None if self.is_unknown(method) => Response::new(Status::NOT_IMPLEMENTED),
-                None => not_allowed(location.methods()),
-            },
+            Some(methods) if method == Method::Options => options(methods),
+            Some(_) if self.is_unknown(method) => Response::new(Status::NOT_IMPLEMENTED),
+            Some(methods) => not_allowed(methods),
         };
-        self.dress(response).into()
+        response.into()
+    }
+
+    /// What every response passes before it is sent, whatever it is and whoever made it. An error without a body
+    /// of its own gets the page of its status.
+    pub fn finish(&self, _route: &Route, response: Response) -> Response {
+        let is_bare =
+            matches!(response.body, Body::Empty) && response.status >= Status::BAD_REQUEST;
+        match self.error_bodies {
+            ErrorBodies::Html if is_bare => error_page::with_error_page(response),
+            _ => response,
+        }
     }
 
     /// Whether no handler of the site takes this method or one like it (RFC 9110 §9.1).
@@ -145,78 +148,50 @@ impl Site {
         let taken = |handler: &dyn Handler| handler.methods().contains(method);
         matches!(method, Method::Extension(_)) && !self.locations.handlers().any(taken)
     }
+}
 
-    /// The answer that a thread has found: what is a file is looked up now.
-    ///
-    /// It is taken out of `owned`, but for one that has to wait for the disk and is asked for again.
-    pub fn deliver(
-        &self,
-        owned: &mut Option<OwnedResponse>,
-        request: &Request<'_>,
-        context: &mut Context<'_>,
-    ) -> Answer {
-        if let Some(OwnedResponse { content: OwnedBody::File(file), status, headers, .. }) = owned {
-            return match static_files::send(request, file, headers, *status, context) {
-                Answer::Ready(response) => self.dress(response).into(),
-                cold => cold,
-            };
+/// The answer that a thread has found: what is a file is looked up now.
+///
+/// It is taken out of `owned`, except for one that has to wait for the disk: it is asked for again.
+pub(crate) fn take_answer(
+    owned: &mut Option<OwnedResponse>,
+    request: &Request<'_>,
+    context: &mut Context<'_>,
+) -> Answer {
+    if let Some(OwnedResponse { content: OwnedBody::File(file), status, headers, .. }) = owned {
+        return static_files::send(request, file, headers, *status, context);
+    }
+    let Some(OwnedResponse { content, status, reason, headers }) = owned.take() else {
+        return Response::new(Status::INTERNAL_SERVER_ERROR).into();
+    };
+    let response = match content {
+        OwnedBody::Open(open, offset, length) => {
+            let part = (open, offset, length);
+            let sent = static_files::send_open(request, part, &headers, status, context);
+            // It may have become another status.
+            let reason = reason.filter(|_| sent.status == status);
+            Response { reason, ..sent }
         }
-        let response = match owned.take() {
-            Some(OwnedResponse { content, status, reason, headers }) => match content {
-                OwnedBody::Open(open, offset, length) => {
-                    let part = (open, offset, length);
-                    let sent = static_files::send_open(request, part, &headers, status, context);
-                    // It may have become another status.
-                    let reason = reason.filter(|_| sent.status == status);
-                    Response { reason, ..sent }
-                }
-                content => OwnedResponse { content, status, reason, headers }.into(),
-            },
-            None => Response::new(Status::INTERNAL_SERVER_ERROR),
-        };
-        self.dress(response).into()
-    }
+        content => OwnedResponse { content, status, reason, headers }.into(),
+    };
+    response.into()
+}
 
-    /// The answer to a request that cannot be served.
-    pub fn reject(&self, reject: Reject) -> Response {
-        self.dress(Response::new(reject.status()))
-    }
-
-    /// The answer where the server itself failed.
-    pub fn failure(&self, status: Status) -> Response {
-        self.dress(Response::new(status))
-    }
-
-    /// The answer where content could not be written to the disk.
-    pub fn not_written(&self, error: WriteError) -> Response {
-        self.dress(change::failed(error).into())
-    }
-
-    /// The answer where no thread is free to find one.
-    pub fn busy(&self) -> Response {
-        self.dress(function::busy())
-    }
-
-    /// Gives an error that has no content of its own the page of its status.
-    fn dress(&self, response: Response) -> Response {
-        let bare = matches!(response.body, Body::Empty) && response.status >= Status::BAD_REQUEST;
-        match self.error_bodies {
-            ErrorBodies::Html if bare => error_page::dress(response),
-            _ => response,
-        }
-    }
+/// The response where a body could not be written to the disk.
+pub(crate) fn not_written(error: WriteError) -> Response {
+    change::failed(error).into()
 }
 
 /// RFC 9110 §9.3.7.
 fn options(methods: Methods) -> Response {
     let mut response = Response::new(Status::NO_CONTENT);
-    response.headers.add("Allow", methods.allow());
+    response.headers.put("Allow", methods.allow());
     response
 }
 
 /// RFC 9110 §15.5.6: `Allow` is required.
 fn not_allowed(methods: Methods) -> Response {
     let mut response = Response::new(Status::METHOD_NOT_ALLOWED);
-    response.headers.add("Allow", methods.allow());
+    response.headers.put("Allow", methods.allow());
     response
 }

@@ -21,6 +21,11 @@ impl Multipart {
         Multipart { file, ranges, boundary: boundary() }
     }
 
+    /// How many parts there are.
+    pub fn count(&self) -> usize {
+        self.ranges.len()
+    }
+
     /// The type of the whole.
     pub fn content_type(&self) -> String {
         format!("multipart/byteranges; boundary={}", self.boundary)

@@ -121,7 +121,7 @@ impl OwnedResponse {
 
     fn with(content_type: &str, content: OwnedBody) -> OwnedResponse {
         let mut response = OwnedResponse::new(Status::OK);
-        response.headers.add("Content-Type", content_type);
+        response.headers.put("Content-Type", content_type);
         response.content = content;
         response
     }
@@ -132,9 +132,13 @@ impl OwnedResponse {
         self
     }
 
-    /// The same with one header more.
+    /// The same with one header more. [`Headers::add`] is for names that are not known to be sound.
+    ///
+    /// # Panics
+    /// When the name is no token, or one that the server writes itself.
+    #[track_caller]
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> OwnedResponse {
-        self.headers.add(name, value);
+        self.headers.add(name, value).unwrap_or_else(|error| panic!("{error}"));
         self
     }
 

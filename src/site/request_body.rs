@@ -20,11 +20,27 @@ pub enum BodyPolicy {
     Memory { bytes_max: u64 },
     /// Taken in whole before the handler is asked, on the disk what is more than
     /// [`Limits::body_memory_bytes_max`](crate::Limits::body_memory_bytes_max): a slow client
-    /// costs neither a thread nor memory. More than `bytes_max` is 413.
-    Collect { bytes_max: u64, place: SpoolPlace },
+    /// costs neither a thread nor memory. `memory_bytes_max` is a lower bound of the handler's own for what memory
+    /// holds. More than `bytes_max` is 413.
+    Collect { bytes_max: u64, memory_bytes_max: Option<usize>, place: SpoolPlace },
     /// Handed on as it arrives, to a handler that reads it on a thread. More than `bytes_max` is
     /// 413 where it is announced, and breaks off where it is not.
     Stream { bytes_max: u64 },
+}
+
+impl BodyPolicy {
+    /// The key of the configuration that bounds the body, for the log; `None` where a handler does.
+    pub(crate) fn key(&self) -> Option<&'static str> {
+        match self {
+            BodyPolicy::Discard => Some("body_discard_bytes_max"),
+            BodyPolicy::Collect { place: SpoolPlace::Named, .. } => Some("body_bytes_max"),
+            BodyPolicy::Collect { place: SpoolPlace::Root { .. }, .. } => Some("upload_bytes_max"),
+            BodyPolicy::Collect { place: SpoolPlace::Temporary, .. }
+            | BodyPolicy::Memory { .. }
+            | BodyPolicy::Stream { .. }
+            | BodyPolicy::Refuse(_) => None,
+        }
+    }
 }
 
 /// The content of a request. Reading it gives its bytes from the beginning; only

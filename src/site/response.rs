@@ -50,7 +50,7 @@ impl Response {
     /// `200 OK` with content of this type.
     pub fn bytes(content_type: &str, content: Vec<u8>) -> Response {
         let mut response = Response::new(Status::OK);
-        response.headers.add("Content-Type", content_type);
+        response.headers.put("Content-Type", content_type);
         response.body = Body::Bytes(content);
         response
     }
@@ -61,9 +61,13 @@ impl Response {
         self
     }
 
-    /// The same with one header more.
+    /// The same with one header more. [`Headers::add`] is for names that are not known to be sound.
+    ///
+    /// # Panics
+    /// When the name is no token, or one that the server writes itself.
+    #[track_caller]
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Response {
-        self.headers.add(name, value);
+        self.headers.add(name, value).unwrap_or_else(|error| panic!("{error}"));
         self
     }
 }

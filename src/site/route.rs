@@ -1,4 +1,4 @@
-//! From a path to a location: the longest prefix wins.
+//! From a path to a location and its handler: the longest prefix wins.
 
 use super::{Handler, Methods};
 use crate::http::Method;
@@ -72,29 +72,16 @@ struct Entry {
     handlers: Vec<Box<dyn Handler>>,
 }
 
-/// What was found for a path.
-#[derive(Clone, Copy)]
-pub struct Found<'a> {
-    entry: &'a Entry,
+/// Where a request goes: found once, when its head is here, and kept until its response is made. The default is
+/// nowhere: that of a request whose head was never understood.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Route {
+    /// The place in [`Locations`].
+    location: Option<u32>,
+    /// The place among the handlers of the location.
+    handler: Option<u32>,
     /// How much of the path the location covers.
-    pub prefix_bytes: usize,
-}
-
-impl<'a> Found<'a> {
-    /// Who takes a method.
-    pub fn handler(self, method: Method) -> Option<&'a dyn Handler> {
-        self.entry
-            .handlers
-            .iter()
-            .find(|handler| handler.methods().contains(method))
-            .map(|handler| &**handler)
-    }
-
-    /// All methods that somebody takes.
-    pub fn methods(self) -> Methods {
-        let all = self.entry.handlers.iter();
-        all.fold(Methods::NONE, |methods, handler| methods.and(handler.methods()))
-    }
+    pub(crate) prefix_bytes: usize,
 }
 
 impl Locations {
@@ -120,12 +107,37 @@ impl Locations {
         self.sorted.iter().flat_map(|entry| &entry.handlers).map(|handler| &**handler)
     }
 
-    /// The location of a decoded, normalised path.
-    pub fn find(&self, path: &[u8]) -> Option<Found<'_>> {
-        self.sorted
-            .iter()
-            .find(|entry| entry.location.covers(path))
-            .map(|entry| Found { entry, prefix_bytes: entry.location.path.len() })
+    /// The location of a decoded, normalised path, and who takes the method there.
+    pub fn route(&self, path: &[u8], method: Method) -> Route {
+        let covers = |entry: &Entry| entry.location.covers(path);
+        let Some(location) = self.sorted.iter().position(covers) else {
+            return Route::default();
+        };
+        let entry = &self.sorted[location];
+        let mut handlers = entry.handlers.iter().map(|handler| handler.methods());
+        Route {
+            location: Some(location as u32),
+            handler: handlers
+                .position(|methods| methods.contains(method))
+                .map(|place| place as u32),
+            prefix_bytes: entry.location.path.len(),
+        }
+    }
+
+    /// The handler of a route.
+    pub fn handler(&self, route: &Route) -> Option<&dyn Handler> {
+        let handler = self.entry(route)?.handlers.get(route.handler? as usize)?;
+        Some(&**handler)
+    }
+
+    /// All methods that somebody takes at the location of a route.
+    pub fn methods(&self, route: &Route) -> Option<Methods> {
+        let all = self.entry(route)?.handlers.iter();
+        Some(all.fold(Methods::NONE, |methods, handler| methods.and(handler.methods())))
+    }
+
+    fn entry(&self, route: &Route) -> Option<&Entry> {
+        self.sorted.get(route.location? as usize)
     }
 }
 
@@ -152,8 +164,8 @@ mod tests {
             ("/a/bc", 2),
             ("/c", 2),
         ] {
-            let found = locations.find(path.as_bytes()).map(|found| found.prefix_bytes);
-            assert_eq!(found, Some(expected), "{path}");
+            let found = locations.route(path.as_bytes(), Method::Get);
+            assert_eq!((found.location.is_some(), found.prefix_bytes), (true, expected), "{path}");
         }
     }
 
@@ -161,7 +173,7 @@ mod tests {
     fn without_a_root_location_the_rest_is_nowhere() {
         let mut locations = Locations::default();
         locations.insert("/a".into(), Box::new(|_: &Request<'_>| Response::text("")));
-        assert!(locations.find(b"/b").is_none());
+        assert_eq!(locations.route(b"/b", Method::Get), Route::default());
     }
 
     #[test]
@@ -175,8 +187,8 @@ mod tests {
         for (path, expected) in
             [("/a", 2), ("/a/", 0), ("/a/b", 4), ("/a/b/", 5), ("/a/b/c", 4), ("/b", 0)]
         {
-            let found = locations.find(path.as_bytes()).map(|found| found.prefix_bytes);
-            assert_eq!(found, Some(expected), "{path}");
+            let found = locations.route(path.as_bytes(), Method::Get);
+            assert_eq!((found.location.is_some(), found.prefix_bytes), (true, expected), "{path}");
         }
     }
 
@@ -187,9 +199,11 @@ mod tests {
         locations.insert("/a".into(), taking(&[Method::Get, Method::Post]));
         locations.insert("/a".into(), taking(&[Method::Put]));
         let entries = |locations: &Locations| locations.sorted[0].handlers.len();
-        let found = locations.find(b"/a").expect("it is there");
-        assert_eq!(found.methods().allow(), "GET, HEAD, POST, PUT, OPTIONS");
-        assert!(found.handler(Method::Delete).is_none());
+        let route = locations.route(b"/a", Method::Delete);
+        let methods = locations.methods(&route).expect("it is there");
+        assert_eq!(methods.allow(), "GET, HEAD, POST, PUT, OPTIONS");
+        assert!(locations.handler(&route).is_none());
+        assert!(locations.handler(&locations.route(b"/a", Method::Put)).is_some());
         assert_eq!(entries(&locations), 2);
         locations.insert("/a".into(), taking(&[Method::Get, Method::Post, Method::Put]));
         assert_eq!(entries(&locations), 1, "who is left no method goes");

@@ -263,7 +263,7 @@ fn respond(request: &Request<'_>, file: Rc<CachedFile>, context: &mut Context<'_
         Outcome::NotModified => Response {
             status: Status::NOT_MODIFIED,
             reason: None,
-            headers: Headers::from_block(file.not_modified_headers()),
+            headers: not_modified(&file),
             body: Body::Empty,
         },
         Outcome::Proceed(RangeHeader::Ignore) => whole(file),
@@ -280,21 +280,28 @@ fn respond(request: &Request<'_>, file: Rc<CachedFile>, context: &mut Context<'_
     }
 }
 
+/// RFC 9110 §15.4.5: the validator alone.
+fn not_modified(file: &CachedFile) -> Headers {
+    let mut headers = Headers::new();
+    headers.put("ETag", file.etag().as_bytes());
+    headers
+}
+
 fn whole(file: Rc<CachedFile>) -> Response {
     let length = file.length();
     Response {
         status: Status::OK,
         reason: None,
-        headers: Headers::from_block(file.headers()),
+        headers: Headers::shared(file.headers()),
         body: Body::Cached(file, 0..length),
     }
 }
 
 fn partial(file: Rc<CachedFile>, part: Range<u64>, scratch: &mut Vec<u8>) -> Response {
-    let mut headers = Headers::from_block(file.headers());
+    let mut headers = Headers::shared(file.headers());
     scratch.clear();
     write_content_range(scratch, &part, file.length());
-    headers.add("Content-Range", scratch);
+    headers.put("Content-Range", scratch);
     Response {
         status: Status::PARTIAL_CONTENT,
         reason: None,
@@ -304,9 +311,11 @@ fn partial(file: Rc<CachedFile>, part: Range<u64>, scratch: &mut Vec<u8>) -> Res
 }
 
 fn several(file: Rc<CachedFile>, ranges: Vec<Range<u64>>) -> Response {
-    let mut headers = Headers::from_block(file.multipart_headers());
+    let mut headers = Headers::shared(file.headers());
+    // Each part has that of the file (RFC 9110 §15.3.7.2).
+    headers.remove("Content-Type");
     let parts = Multipart::new(file, ranges);
-    headers.add("Content-Type", parts.content_type());
+    headers.put("Content-Type", parts.content_type());
     Response {
         status: Status::PARTIAL_CONTENT,
         reason: None,

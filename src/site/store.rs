@@ -157,6 +157,7 @@ impl Store {
                 .map_err(Box::<Response>::new)?;
         }
         Ok(BodyPolicy::Collect {
+            memory_bytes_max: None,
             bytes_max: self.root.rules().file_bytes_max,
             place: SpoolPlace::Root { root: self.root.clone(), path: path.to_vec() },
         })

@@ -8,8 +8,7 @@ use super::handler::{Answer, Context, Forward, Handler, Methods};
 use super::request_body::BodyPolicy;
 use crate::files::SpoolPlace;
 use crate::http::{Request, Status};
-use crate::wsgi::ENVIRON_BYTES_MAX;
-use crate::wsgi::environ;
+use crate::wsgi::{BODY_BYTES_MAX, ENVIRON_BYTES_MAX, environ};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,7 +90,9 @@ impl Handler for Wsgi {
 
     fn body_policy(&self, _request: &Request<'_>) -> BodyPolicy {
         let bytes_max = self.application.body_bytes_max;
-        BodyPolicy::Collect { bytes_max, place: SpoolPlace::Named }
+        // What memory holds goes to the process in one message.
+        let memory_bytes_max = Some(BODY_BYTES_MAX);
+        BodyPolicy::Collect { bytes_max, memory_bytes_max, place: SpoolPlace::Named }
     }
 
     fn application(&self) -> Option<&Arc<Application>> {

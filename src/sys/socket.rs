@@ -191,25 +191,20 @@ pub enum More {
     Nothing,
 }
 
-/// Sends two runs of bytes with one call; either may be empty.
+/// Sends three runs of bytes with one call; at least one is not empty.
 ///
 /// # Errors
 /// `WouldBlock` when the send buffer is full; what the connection died of otherwise.
-pub fn send_two(
-    socket: BorrowedFd<'_>,
-    first: &[u8],
-    second: &[u8],
-    more: More,
-) -> io::Result<usize> {
+pub fn send_runs(socket: BorrowedFd<'_>, runs: [&[u8]; 3], more: More) -> io::Result<usize> {
     let flags = match more {
         More::Follows => SendFlags::NOSIGNAL | SendFlags::MORE,
         More::Nothing => SendFlags::NOSIGNAL,
     };
-    let sent = match (first, second) {
-        (bytes, []) | ([], bytes) => send(socket, bytes, flags)?,
+    let sent = match runs {
+        [bytes, [], []] | [[], bytes, []] | [[], [], bytes] => send(socket, bytes, flags)?,
         _ => {
-            let pieces = [IoSlice::new(first), IoSlice::new(second)];
-            sendmsg(socket, &pieces, &mut SendAncillaryBuffer::default(), flags)?
+            let slices = runs.map(IoSlice::new);
+            sendmsg(socket, &slices, &mut SendAncillaryBuffer::default(), flags)?
         }
     };
     Ok(sent)

@@ -28,7 +28,7 @@ pub fn write(out: &mut Vec<u8>, request: &Request<'_>, prefix_bytes: usize, cont
     put("REQUEST_URI", request.target);
     let mut text = Vec::with_capacity(TEXT_BYTES_USUAL);
     if request.host().is_empty() {
-        write_listener(&mut text, request.listener);
+        write_listener(&mut text, request.peer.listener);
     }
     let (name, port) = authority(if text.is_empty() { request.host() } else { &text });
     put("SERVER_NAME", name);
@@ -40,7 +40,7 @@ pub fn write(out: &mut Vec<u8>, request: &Request<'_>, prefix_bytes: usize, cont
             Version::Http11 => b"HTTP/1.1",
         },
     );
-    put("wsgi.url_scheme", b"http");
+    put("wsgi.url_scheme", request.scheme().as_str().as_bytes());
     text.clear();
     match request.peer() {
         Some(peer) => {
@@ -156,18 +156,21 @@ const LEFT_OUT: [&[u8]; 4] = [b"Content-Length", b"Host", b"Transfer-Encoding", 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::Peer;
     use crate::http::h1::head::HeadLimits;
-    use crate::http::h1::session::Session;
+    use crate::http::h1::request_reader::RequestReader;
 
     /// The pairs of the marshalled dict whose values are strings.
     fn environ(head: &str, prefix_bytes: usize, content_bytes: u64) -> Vec<(String, String)> {
         let limits =
             HeadLimits { target_bytes_max: 9000, head_bytes_max: 9000, header_count_max: 99 };
-        let mut session = Session::new();
-        session.read_head(head.as_bytes(), &limits).expect("sound").expect("complete");
+        let mut reader = RequestReader::new();
+        reader.read_head(head.as_bytes(), &limits).expect("sound").expect("complete");
         let peer = "192.0.2.1:7".parse().expect("an address");
-        let mut request = session.request(head.as_bytes(), Some(peer)).expect("sound");
-        request.listener = Some("127.0.0.1:8080".parse().expect("an address"));
+        let mut request = reader
+            .request(head.as_bytes(), Peer { address: Some(peer), ..Peer::default() })
+            .expect("sound");
+        request.peer.listener = Some("127.0.0.1:8080".parse().expect("an address"));
         let mut out = Vec::new();
         write(&mut out, &request, prefix_bytes, content_bytes);
         let mut rest = &out[1..];

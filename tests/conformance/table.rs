@@ -80,7 +80,7 @@ fn names_of_tests_are_found_as_the_compiler_sees_them() {
     let tests = Tests::of_project();
     for name in [
         "http::h1::head::tests::a_later_minor_version_counts_as_1_1",
-        "server::transport::tests::a_short_read_ends_reading_until_the_next_edge",
+        "server::wire::plain::tests::a_short_read_ends_reading_until_the_next_edge",
         "server::driven::files::a_file_that_shrinks_while_it_is_sent_is_broken_off",
         "conformance::table::names_of_tests_are_found_as_the_compiler_sees_them",
     ] {

@@ -4,6 +4,7 @@
 //! HTTP/2 exist.
 
 pub mod body;
+pub mod field_lines;
 pub mod head;
-pub mod session;
+pub mod request_reader;
 pub mod write;

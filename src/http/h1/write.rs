@@ -1,7 +1,9 @@
 //! The head of a response on the wire (RFC 9112 §4–6).
 
-use crate::http::Status;
+use super::field_lines::{FieldLines, write_field_line};
+use crate::http::{Headers, Status};
 use std::io::Write;
+use std::sync::LazyLock;
 
 /// Whether the connection outlives this response (RFC 9112 §9.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,34 +23,36 @@ pub enum Delimiter {
     Close,
 }
 
-/// Appends a complete response head.
-///
-/// `reason` is a reason phrase other than the usual one, without control characters;
-/// `server_and_date` holds the lines that are the same for every response of this second,
-/// `headers` whole lines of the answer's own, and `delimiter` says how the content
-/// ends that a GET would be sent; it is left out where RFC 9110 §8.6 forbids it (1xx, 204) or where
-/// it would say nothing (304).
+/// What a response head says beside its headers.
+#[derive(Clone, Copy, Debug)]
+pub struct ResponseLine<'a> {
+    /// The status.
+    pub status: Status,
+    /// A reason phrase other than the usual one, without control characters.
+    pub reason: Option<&'a [u8]>,
+    /// Whether the connection outlives the response.
+    pub persistence: Persistence,
+    /// How the body ends that a GET would be sent. Left out where RFC 9110 §8.6 forbids it (1xx, 204) or where
+    /// it would say nothing (304).
+    pub delimiter: Delimiter,
+}
+
+/// Appends a complete response head. `server_and_date` holds the lines that are the same for every response of
+/// this second.
 pub fn write_head(
     out: &mut Vec<u8>,
-    (status, reason): (Status, Option<&[u8]>),
-    server_and_date: &[u8],
-    persistence: Persistence,
-    delimiter: Delimiter,
-    headers: &[u8],
+    line: ResponseLine<'_>,
+    server_and_date: &FieldLines,
+    headers: &Headers,
 ) {
-    out.reserve(HEAD_BYTES_USUAL + headers.len());
-    match status.line().filter(|_| reason.is_none()) {
-        Some(line) => out.extend_from_slice(line.as_bytes()),
-        None => {
-            out.extend_from_slice(b"HTTP/1.1 ");
-            write_number(out, u64::from(status.code()));
-            // The space before an empty reason phrase is required (RFC 9112 §4).
-            out.push(b' ');
-            out.extend_from_slice(reason.unwrap_or_default());
-            out.extend_from_slice(b"\r\n");
-        }
+    let ResponseLine { status, reason, persistence, delimiter } = line;
+    let rendered = headers.rendered().map_or(&b""[..], FieldLines::as_bytes);
+    out.reserve(HEAD_BYTES_USUAL + rendered.len());
+    match reason {
+        None => out.extend_from_slice(usual_status_line(status)),
+        Some(reason) => write_status_line(out, status, reason),
     }
-    out.extend_from_slice(server_and_date);
+    out.extend_from_slice(server_and_date.as_bytes());
     out.extend_from_slice(match persistence {
         Persistence::KeepAlive => &b"Connection: keep-alive\r\n"[..],
         Persistence::Close => b"Connection: close\r\n",
@@ -63,7 +67,34 @@ pub fn write_head(
         Delimiter::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
         Delimiter::Close => {}
     }
-    out.extend_from_slice(headers);
+    out.extend_from_slice(rendered);
+    for (name, value) in headers.added() {
+        write_field_line(out, name, value);
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// The status line with the usual reason phrase, written once per process.
+fn usual_status_line(status: Status) -> &'static [u8] {
+    static LINES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+        let mut lines = Vec::new();
+        for status in (Status::OK.code()..=599).filter_map(Status::new) {
+            let mut line = Vec::new();
+            write_status_line(&mut line, status, status.reason().as_bytes());
+            lines.push(line);
+        }
+        lines
+    });
+    // A status is 200 at least.
+    LINES.get(usize::from(status.code() - Status::OK.code())).map_or(&[], Vec::as_slice)
+}
+
+/// RFC 9112 §4: the space before an empty reason phrase is required.
+fn write_status_line(out: &mut Vec<u8>, status: Status, reason: &[u8]) {
+    out.extend_from_slice(b"HTTP/1.1 ");
+    write_number(out, u64::from(status.code()));
+    out.push(b' ');
+    out.extend_from_slice(reason);
     out.extend_from_slice(b"\r\n");
 }
 
@@ -104,21 +135,19 @@ const HEAD_BYTES_USUAL: usize = 192;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
 
     fn head(status: Status, length: u64) -> String {
         delimited(status, Delimiter::Length(length))
     }
 
     fn delimited(status: Status, delimiter: Delimiter) -> String {
+        let line =
+            ResponseLine { status, reason: None, persistence: Persistence::Close, delimiter };
+        let mut headers = Headers::shared(&Arc::new(FieldLines::render([("ETag", "\"1\"")])));
+        headers.put("A", "b");
         let mut out = Vec::new();
-        write_head(
-            &mut out,
-            (status, None),
-            b"Server: x\r\n",
-            Persistence::Close,
-            delimiter,
-            b"A: b\r\n",
-        );
+        write_head(&mut out, line, &FieldLines::render([("Server", "x")]), &headers);
         String::from_utf8(out).unwrap()
     }
 
@@ -126,7 +155,7 @@ mod tests {
     fn a_head_is_framed_and_ends_in_an_empty_line() {
         assert_eq!(
             head(Status::OK, 12),
-            "HTTP/1.1 200 OK\r\nServer: x\r\nConnection: close\r\nContent-Length: 12\r\nA: b\r\n\r\n"
+            "HTTP/1.1 200 OK\r\nServer: x\r\nConnection: close\r\nContent-Length: 12\r\nETag: \"1\"\r\nA: b\r\n\r\n"
         );
     }
 

@@ -1,22 +1,21 @@
 //! How a worker reaches applications: requests go to the process that has the fewest, answers are read
 //! when epoll reports them.
 //!
-//! It must never know a connection, only its name.
+//! It must never know an exchange, only its name.
 
 mod said;
 mod waiting;
 
 use self::said::{ApplicationMessage, Said, Times, lose, refuse, take_in};
-pub use self::waiting::Expired;
+pub use self::waiting::RequestExpired;
 use self::waiting::Waiting;
-use super::link::{Exchange, KeptSpool, Link, LinkState, News, Pending, Progress};
+use super::link::{Forwarded, KeptSpool, Link, LinkState, News, Pending, Progress};
 use super::orders::{Order, ProcessId, Why};
 use crate::files::Spool;
 use crate::server::buffers::Buffers;
-use crate::server::id::ConnectionId;
+use crate::server::id::ExchangeId;
 use crate::server::mailbox::Completion;
 use crate::server::pool::Pool;
-use crate::server::state::Handed;
 use crate::site::{Application, Forward, RequestBody};
 use crate::sys::channel::{Arrived, MESSAGE_BYTES_MAX};
 use crate::wsgi::answer::HEADER_BYTES;
@@ -27,7 +26,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 /// What there is to tell connections after something was read.
-pub type Completions = Vec<(ConnectionId, Completion)>;
+pub type Completions = Vec<(ExchangeId, Completion)>;
 
 /// The applications, as one worker sees them.
 pub struct Gateway {
@@ -70,12 +69,7 @@ impl Gateway {
     }
 
     /// Sends a request on, or keeps it until a process has room.
-    pub fn submit(
-        &mut self,
-        id: ConnectionId,
-        forward: Forward,
-        disk: Option<&Arc<Pool>>,
-    ) -> Handed {
+    pub fn submit(&mut self, id: ExchangeId, forward: Forward, disk: &Arc<Pool>) -> Handed {
         let application = forward.application;
         let index = self.index_of(&application);
         let served = &mut self.served[index];
@@ -93,8 +87,8 @@ impl Gateway {
             log::error!("a request is too long to be sent to an application");
             return Handed::Refused;
         }
-        let spool = spool.map(|spool| KeptSpool::new(spool, disk.cloned()));
-        let exchange = Exchange { id, environ: forward.environ, content, spool };
+        let spool = spool.map(|spool| KeptSpool::new(spool, Arc::clone(disk)));
+        let exchange = Forwarded { id, environ: forward.environ, content, spool };
         served.waiting.first.push_back(exchange);
         self.dispatch(index);
         Handed::Over
@@ -115,7 +109,7 @@ impl Gateway {
         process: ProcessId,
         now: Instant,
         buffers: &mut Buffers,
-        deliveries: &mut Completions,
+        completions: &mut Completions,
     ) -> Rest {
         let Some((index, place)) = self.place_of(process) else {
             return Rest::None;
@@ -141,7 +135,7 @@ impl Gateway {
                 let length = length.saturating_sub(HEADER_BYTES);
                 let buffer = &mut self.buffer;
                 let message = ApplicationMessage { header, length, buffer, descriptors };
-                if take_in(link, message, times, buffers, deliveries) == Said::TooMuch {
+                if take_in(link, message, times, buffers, completions) == Said::TooMuch {
                     link.state = LinkState::Leaving;
                     let why = Why::SendsTooMuch;
                     link.orders.give(Order::Replace { process, why });
@@ -149,7 +143,7 @@ impl Gateway {
             }
             // It arrived cut, or without what came with it, or says nothing.
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                refuse(link, &header, deliveries);
+                refuse(link, &header, completions);
             }
             Err(error) => {
                 log::error!("reading from an application: {error}");
@@ -184,14 +178,14 @@ impl Gateway {
     }
 
     /// Takes in what a slot tells.
-    pub fn hear(
+    pub fn on_news(
         &mut self,
         application: &Arc<Application>,
         news: News,
         now: Instant,
         buffers: &mut Buffers,
     ) -> Completions {
-        let mut deliveries = Vec::new();
+        let mut completions = Vec::new();
         match news {
             News::Joined(link) => {
                 let index = self.index_of(application);
@@ -206,19 +200,19 @@ impl Gateway {
             News::Left(process, begun) => {
                 // What it said before it ended counts.
                 for _ in 0..LAST_MESSAGES_MAX {
-                    if self.read(process, now, buffers, &mut deliveries) == Rest::None {
+                    if self.read(process, now, buffers, &mut completions) == Rest::None {
                         break;
                     }
                 }
                 if let Some((index, place)) = self.place_of(process) {
                     let served = &mut self.served[index];
                     let link = served.links.swap_remove(place);
-                    lose(link, self.reactor, &begun, &mut served.waiting.first, &mut deliveries);
+                    lose(link, self.reactor, &begun, &mut served.waiting.first, &mut completions);
                     self.dispatch(index);
                 }
             }
         }
-        deliveries
+        completions
     }
 
     /// Whether there is anything to [`look`](Gateway::look) at.
@@ -322,6 +316,13 @@ fn marshalled(content: RequestBody) -> io::Result<(Vec<u8>, Option<Spool>)> {
             Ok((marshalled, None))
         }
     }
+}
+
+/// Whether a process will find the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handed {
+    Over,
+    Refused,
 }
 
 /// Whether there may be more to read.

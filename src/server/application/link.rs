@@ -4,7 +4,7 @@
 use super::orders::{Orders, ProcessId};
 use super::scoreboard::Scoreboard;
 use crate::files::Spool;
-use crate::server::id::ConnectionId;
+use crate::server::id::ExchangeId;
 use crate::server::pool::Pool;
 use crate::site::pipe::{BACKLOG_BYTES, Feeder, Outlet, Taken, within_worker};
 use crate::sys::channel::Channel;
@@ -55,8 +55,8 @@ pub enum LinkState {
 }
 
 /// A request and who waits for its answer.
-pub struct Exchange {
-    pub id: ConnectionId,
+pub struct Forwarded {
+    pub id: ExchangeId,
     /// The marshalled environ.
     pub environ: Vec<u8>,
     /// The marshalled content, or the path of its file.
@@ -68,12 +68,12 @@ pub struct Exchange {
 /// A file with content. To free it may take the disk a while: a thread drops it.
 pub struct KeptSpool {
     spool: Option<Spool>,
-    disk: Option<Arc<Pool>>,
+    disk: Arc<Pool>,
 }
 
 impl KeptSpool {
-    /// Without threads it is dropped where it is.
-    pub fn new(spool: Spool, disk: Option<Arc<Pool>>) -> KeptSpool {
+    /// A file that a thread of this pool drops.
+    pub fn new(spool: Spool, disk: Arc<Pool>) -> KeptSpool {
         KeptSpool { spool: Some(spool), disk }
     }
 }
@@ -81,16 +81,14 @@ impl KeptSpool {
 impl Drop for KeptSpool {
     fn drop(&mut self) {
         let spool = self.spool.take();
-        if let Some(disk) = &self.disk {
-            // What is refused is dropped here.
-            drop(disk.submit(Box::new(move || drop(spool))));
-        }
+        // What is refused is dropped here.
+        drop(self.disk.submit(Box::new(move || drop(spool))));
     }
 }
 
 /// An exchange that a process has been given.
 pub struct Pending {
-    pub exchange: Exchange,
+    pub exchange: Forwarded,
     pub progress: Progress,
     /// When it has to have gone on, once it is seen to have begun.
     pub deadline: Option<Instant>,

@@ -1,7 +1,6 @@
 //! Any bytes at all, however they are cut: what leaves is the same, and whole (a fuzz target).
 
 use super::*;
-use crate::server::state::State;
 use std::cell::RefCell;
 
 thread_local! {
@@ -43,22 +42,22 @@ impl Driven {
         }
         self.receives_fin();
         self.settles(room);
-        let is_over = self.verdict == Verdict::Close || self.connection.state() == State::Lingering;
-        assert!(is_over, "it neither ends nor lingers: {}", self.connection.state());
+        let is_over = self.verdict == Verdict::Close || self.connection.phase() == Phase::Lingering;
+        assert!(is_over, "it neither ends nor lingers: {}", self.connection.phase());
         format!("{}{:?}", without_boundaries(&text(&self.client.sent())), self.client.end())
     }
 
     /// The threads and the client do what they have to, until nobody waits for them.
     fn settles(&mut self, room: usize) {
         for _ in 0..TURNS_MAX {
-            match (self.verdict, self.connection.state()) {
+            match (self.verdict, self.connection.phase()) {
                 (Verdict::Close, _) => return,
-                (_, State::Waiting(_)) => self.works(),
-                (_, State::Sending) => self.takes(room.min(1 << 20)),
+                (_, Phase::In(State::Waiting(_))) => self.works(),
+                (_, Phase::In(State::Sending)) => self.takes(room.min(1 << 20)),
                 _ => return,
             }
         }
-        panic!("it never settles: {}", self.connection.state());
+        panic!("it never settles: {}", self.connection.phase());
     }
 }
 

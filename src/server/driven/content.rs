@@ -54,7 +54,7 @@ fn content_beyond_the_bound_is_refused_before_it_is_read() {
     it.receives(request("POST", "/hello", "Content-Length: 1048577\r\n"));
     assert_eq!(it.sends(413).header("Connection"), Some("close"));
     it.is_closed();
-    it.sleeps(State::Lingering);
+    it.sleeps(Phase::Lingering);
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn broken_chunks_are_refused() {
         it.receives(request("POST", "/hello", "Transfer-Encoding: chunked\r\n") + bad);
         it.sends(400);
         it.is_closed();
-        it.sleeps(State::Lingering);
+        it.sleeps(Phase::Lingering);
     }
 }
 

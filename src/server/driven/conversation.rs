@@ -52,7 +52,7 @@ fn nothing_behind_a_close_is_answered() {
     let last = request("GET", "/hello", "Connection: close\r\n");
     it.receives(last + &get("/small.txt"));
     assert_eq!(text(&it.sends(200).content), "hello\n");
-    it.sleeps(State::Lingering);
+    it.sleeps(Phase::Lingering);
     it.receives(get("/small.txt"));
     it.is_closed();
     it.receives_fin();
@@ -69,7 +69,7 @@ fn bytes_that_nobody_has_read_yet_are_not_closed_upon() {
     it.receives(last + &get("/small.txt"));
     it.sends(200);
     it.is_closed();
-    it.sleeps(State::Lingering);
+    it.sleeps(Phase::Lingering);
     assert_eq!(it.client.unread_bytes(), 0);
 }
 
@@ -129,7 +129,7 @@ fn what_cannot_be_read_is_refused_and_the_connection_ends() {
         it.receives(bad);
         assert_eq!(it.sends(status).header("Connection"), Some("close"));
         it.is_closed();
-        it.sleeps(State::Lingering);
+        it.sleeps(Phase::Lingering);
         it.receives(get("/hello"));
         it.is_closed();
         it.receives_fin();
@@ -206,8 +206,8 @@ fn a_client_that_resets_ends_it_in_every_state() {
 }
 
 #[test]
-fn a_request_waits_for_the_disk_and_is_answered_by_the_letter() {
-    let mut it = Driven::new();
+fn a_request_waits_for_the_disk_and_is_answered_when_it_was_read() {
+    let mut it = Driven::threaded(Limits::default());
     it.receives(get("/cold"));
     it.sends_nothing();
     it.sleeps(State::Waiting(Awaited::Lookup));
@@ -218,7 +218,7 @@ fn a_request_waits_for_the_disk_and_is_answered_by_the_letter() {
 
 #[test]
 fn what_comes_while_the_disk_is_waited_for_is_answered_after_it() {
-    let mut it = Driven::new();
+    let mut it = Driven::threaded(Limits::default());
     it.receives(get("/hello") + &get("/cold"));
     it.sends(200);
     it.sleeps(State::Waiting(Awaited::Lookup));
@@ -236,7 +236,7 @@ fn a_letter_that_nobody_waits_for_changes_nothing() {
     let mut it = Driven::new();
     it.receives("");
     it.is_prefetched();
-    it.sleeps(State::Idle);
+    it.sleeps(Phase::Idle);
     it.receives("GET");
     it.is_prefetched();
     it.sleeps(State::Head);

@@ -82,7 +82,7 @@ fn a_handler_that_does_not_answer_is_503_and_its_late_answer_is_nobodys() {
     assert_eq!(it.sends(503).header("Connection"), Some("close"));
     it.works();
     it.is_closed();
-    it.sleeps(State::Lingering);
+    it.sleeps(Phase::Lingering);
 }
 
 /// RFC 9110 §15.5.9.

@@ -62,7 +62,7 @@ impl Made {
         for _ in 0..TURNS_MAX {
             self.it.takes(40_000);
             self.it.works();
-            if self.it.verdict == Verdict::Close || self.it.connection.state() == State::Idle {
+            if self.it.verdict == Verdict::Close || self.it.connection.phase() == Phase::Idle {
                 break;
             }
         }

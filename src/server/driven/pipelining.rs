@@ -120,7 +120,7 @@ fn a_turn_of_a_connection_is_counted_in_requests_however_few_reads_brought_them(
     let edge = it.client.send(get("/hello").repeat(100).as_bytes());
     it.begins_with(edge);
     assert_eq!((it.verdict, it.calls()), (Verdict::Again, Calls { reads: 1, writes: 0 }));
-    assert!(it.cx.work_done < 18 * REQUEST_COST, "{}", it.cx.work_done);
+    assert!(it.work_done < 18 * REQUEST_COST, "{}", it.work_done);
     it.goes_on();
     assert_eq!(it.calls(), Calls { reads: 1, writes: 1 }, "its answers are gathered all the same");
     for _ in 0..100 {
@@ -166,7 +166,7 @@ fn tiny_chunks_are_interrupted_for_the_others_although_one_read_brought_thousand
     let mut turns = 1;
     it.begins_with(edge);
     while it.verdict == Verdict::Again {
-        assert!(it.cx.work_done < 20 * REQUEST_COST, "{}", it.cx.work_done);
+        assert!(it.work_done < 20 * REQUEST_COST, "{}", it.work_done);
         it.has_its_turn();
         turns += 1;
     }
@@ -182,7 +182,7 @@ fn content_that_never_ends_is_interrupted_for_the_others() {
     let head = request("POST", "/hello", "Content-Length: 1000000\r\n");
     let edge = it.client.send((head + &digits(1_000_000)).as_bytes());
     it.begins_with(edge);
-    assert_eq!((it.verdict, it.connection.state()), (Verdict::Again, State::Body));
+    assert_eq!((it.verdict, it.connection.phase()), (Verdict::Again, State::Body.into()));
     it.goes_on();
     it.sends(405);
     it.is_kept();
@@ -193,10 +193,10 @@ fn what_lingers_is_interrupted_for_the_others() {
     let mut it = Driven::new();
     let edge = it.client.send(("nonsense\r\n".to_owned() + &digits(1_000_000)).as_bytes());
     it.begins_with(edge);
-    assert_eq!((it.verdict, it.connection.state()), (Verdict::Again, State::Lingering));
+    assert_eq!((it.verdict, it.connection.phase()), (Verdict::Again, Phase::Lingering));
     it.goes_on();
     it.sends(400);
-    it.sleeps(State::Lingering);
+    it.sleeps(Phase::Lingering);
 }
 
 #[test]

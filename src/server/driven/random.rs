@@ -143,7 +143,9 @@ impl Run {
                     self.it.advances(Duration::from_secs(seconds));
                 }
                 4 => self.it.advances(Duration::from_millis(self.dice.below(2) as u64)),
-                _ if matches!(self.it.connection.state(), State::Waiting(_)) => self.it.works(),
+                _ if matches!(self.it.connection.phase(), Phase::In(State::Waiting(_))) => {
+                    self.it.works()
+                }
                 _ if self.it.verdict == Verdict::Again => self.it.has_its_turn(),
                 _ if self.is_done() => return,
                 _ => {}
@@ -163,7 +165,7 @@ impl Run {
     fn is_done(&self) -> bool {
         self.rest.is_empty()
             && self.it.verdict == Verdict::Sleep
-            && self.it.connection.state() == State::Idle
+            && self.it.connection.phase() == Phase::Idle
     }
 
     /// Every answer in its order and whole; how many there are.
@@ -207,7 +209,7 @@ fn a_patient_client_gets_every_answer_whole() {
         let mut run = Run::new(seed);
         run.plays(Jumps::Small);
         assert_eq!(run.answers(), run.script.len());
-        run.it.sleeps(State::Idle);
+        run.it.sleeps(Phase::Idle);
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) fn site(folder: &Folder) -> Site {
 struct ColdOnce(AtomicBool);
 
 impl Handler for ColdOnce {
-    fn answer(&self, _request: &Request<'_>, _desk: &mut Context<'_>) -> Answer {
+    fn answer(&self, _request: &Request<'_>, _context: &mut Context<'_>) -> Answer {
         if self.0.fetch_not(Ordering::Relaxed) {
             Response::text("warm\n").into()
         } else {

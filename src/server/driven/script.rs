@@ -1,10 +1,11 @@
 //! A socket that a test plays: what comes in, how much goes out, and when the kernel says so.
 //!
-//! It keeps readiness by the same rules as [`Plain`](crate::server::transport::Plain): an edge
+//! It keeps readiness by the same rules as [`Plain`](crate::server::wire::Plain): an edge
 //! sets a flag; a read that fills less than the buffer, a write that takes less than it was given
 //! and `WouldBlock` clear it.
 
-use crate::server::transport::{Edge, Read, Transport, Write};
+use crate::http::Scheme;
+use crate::server::wire::{Edge, Progress, Read, Transport, Write};
 use crate::sys::file;
 use crate::sys::socket::More;
 use std::cell::RefCell;
@@ -137,11 +138,6 @@ impl Script {
     pub fn unread_bytes(&self) -> usize {
         self.0.borrow().incoming.len()
     }
-
-    /// Whether the stream counts as writable.
-    pub fn is_writable(&self) -> bool {
-        self.0.borrow().ready.writable
-    }
 }
 
 impl Wire {
@@ -175,12 +171,20 @@ impl Transport for Script {
         ready.gone |= edge.gone;
     }
 
-    fn is_readable(&self) -> bool {
+    fn progress(&mut self) -> io::Result<Progress> {
+        Ok(Progress::Ready)
+    }
+
+    fn has_unread(&self) -> bool {
         self.0.borrow().ready.readable
     }
 
-    fn is_writable(&self) -> bool {
-        self.0.borrow().ready.writable
+    fn wants_write(&self) -> bool {
+        !self.0.borrow().ready.writable
+    }
+
+    fn scheme(&self) -> Scheme {
+        Scheme::Http
     }
 
     fn look(&mut self) {}
@@ -217,18 +221,16 @@ impl Transport for Script {
         Ok(Read::Bytes(count))
     }
 
-    fn write(&mut self, first: &[u8], second: &[u8], _more: More) -> io::Result<Write> {
+    fn write(&mut self, runs: [&[u8]; 3], _more: More) -> io::Result<Write> {
         let wire = &mut *self.0.borrow_mut();
         if wire.client == Client::Reset {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
-        let wanted = first.len() + second.len();
-        let taken = wire.take(wanted);
+        let all = runs.concat();
+        let taken = wire.take(all.len());
         if let Write::Took(count) = taken {
-            wire.ready.writable = count == wanted;
-            let of_first = count.min(first.len());
-            wire.sent.extend_from_slice(&first[..of_first]);
-            wire.sent.extend_from_slice(&second[..count - of_first]);
+            wire.ready.writable = count == all.len();
+            wire.sent.extend_from_slice(&all[..count]);
         }
         Ok(taken)
     }

@@ -9,7 +9,7 @@ fn a_client_that_says_nothing_is_closed_without_an_answer() {
     let mut it = Driven::new();
     it.receives("");
     it.advances(Limits::default().head_timeout - MOMENT);
-    it.sleeps(State::Idle);
+    it.sleeps(Phase::Idle);
     it.advances(MOMENT);
     it.is_gone();
 }
@@ -76,7 +76,7 @@ fn content_that_does_not_come_is_answered_408() {
     it.advances(MOMENT);
     it.sends(408);
     it.is_closed();
-    it.sleeps(State::Lingering);
+    it.sleeps(Phase::Lingering);
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn a_client_that_takes_a_little_is_given_more_time() {
         let mut it = Driven::new();
         it.will_take(0);
         it.receives(get(target));
-        while it.connection.state() == State::Sending {
+        while it.connection.is_sending() {
             it.advances(Limits::default().send_timeout - MOMENT);
             it.takes(500);
         }
@@ -176,7 +176,7 @@ fn the_answers_before_it_do_not_lengthen_the_time_of_half_a_head() {
 
 #[test]
 fn a_disk_that_does_not_answer_is_503() {
-    let mut it = Driven::new();
+    let mut it = Driven::threaded(Limits::default());
     it.receives(get("/cold"));
     it.sleeps(State::Waiting(Awaited::Lookup));
     it.advances(Limits::default().send_timeout);
@@ -192,7 +192,7 @@ fn a_silent_client_is_lingered_for_a_short_while() {
     it.receives("nonsense\r\n");
     it.sends(400);
     it.advances(Limits::default().lingering_timeout - MOMENT);
-    it.sleeps(State::Lingering);
+    it.sleeps(Phase::Lingering);
     it.advances(MOMENT);
     it.is_gone();
 }

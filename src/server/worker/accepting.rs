@@ -1,12 +1,10 @@
 //! How connections come in, and how a worker stops letting them in.
 
 use super::{Registered, Slot, Worker};
-use crate::server::connection::Connection;
-use crate::server::context::Stage;
+use crate::server::connection::{Connection, Phase};
 use crate::server::id::ConnectionId;
 use crate::server::listener::{ACCEPTS_PER_TURN, Accepting, PAUSE};
-use crate::server::state::{Requests, State};
-use crate::server::transport::Plain;
+use crate::server::wire::Plain;
 use crate::sys::socket;
 use mio::unix::SourceFd;
 use std::io;
@@ -30,9 +28,9 @@ impl Worker {
         // Before epoll knows them: their requests are here (a silent client's excepted), and one
         // that is answered and closed at once need not be registered at all.
         for id in fresh.drain(..) {
-            let budget = self.cx.send_budget;
+            let before = self.turns.bytes_left();
             self.drive_again(id);
-            self.hear(id, budget);
+            self.note_other(id, before);
         }
         self.fresh = fresh;
     }
@@ -75,8 +73,8 @@ impl Worker {
     /// Says why, but not ten times a second.
     fn pause(&mut self, error: &io::Error) -> Accepting {
         let now = self.cx.clock.monotonic();
-        if self.complained_at.is_none_or(|at| now >= at + COMPLAINT_EVERY) {
-            self.complained_at = Some(now);
+        if self.pause_logged_at.is_none_or(|at| now >= at + PAUSE_LOGGED_EVERY) {
+            self.pause_logged_at = Some(now);
             log::error!("worker {}: accepting pauses: {error}", self.number);
         }
         Accepting::Paused(now + PAUSE)
@@ -93,13 +91,13 @@ impl Worker {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.connections.len() >= self.cx.limits.connections_max
+        self.connections.len() >= self.cx.setup.limits.connections_max
     }
 
     /// Lets in who has knocked already (unless another process will), then no one; ends idle
     /// connections, hurries those that have not said anything yet, and lets the others finish.
     pub(super) fn stop(&mut self, deadline: Instant) {
-        if self.cx.is_stopping() {
+        if self.cx.is_stopping {
             return;
         }
         let listeners = Arc::clone(&self.listeners);
@@ -115,15 +113,15 @@ impl Worker {
             // Fails only for what was never registered.
             let _ = self.poll.registry().deregister(&mut SourceFd(&listener.as_raw_fd()));
         }
-        self.cx.stage = Stage::Stopping;
+        self.cx.is_stopping = true;
         self.stop_deadline = Some(deadline);
         let silent_until = self.cx.clock.monotonic() + STOP_SILENCE;
         let slots: Vec<usize> = self.connections.iter().map(|(slot, _)| slot).collect();
         for slot in slots {
             let connection = &mut self.connections[slot].connection;
-            match (connection.state(), connection.requests()) {
-                (State::Idle, Requests::Some) => self.remove(slot),
-                (State::Idle, Requests::NoneYet) => {
+            match (connection.phase(), connection.has_served()) {
+                (Phase::Idle, true) => self.remove(slot),
+                (Phase::Idle, false) => {
                     connection.hurry(silent_until);
                     self.sleep(slot);
                 }
@@ -138,7 +136,7 @@ impl Worker {
 const GIVEN_BACK: usize = 2 * ACCEPTS_PER_TURN;
 
 /// How often a lasting lack of descriptors is told.
-const COMPLAINT_EVERY: Duration = Duration::from_secs(10);
+const PAUSE_LOGGED_EVERY: Duration = Duration::from_secs(10);
 
 /// How long a stopping worker waits for the first byte of a client that has just connected.
 const STOP_SILENCE: Duration = Duration::from_millis(500);

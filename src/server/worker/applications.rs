@@ -4,7 +4,7 @@ use super::{FIRST_PROCESS, Worker};
 use crate::server::application::gateway::{Completions, Rest};
 use crate::server::application::link::News;
 use crate::server::application::orders::ProcessId;
-use crate::site::{Application, Freshness};
+use crate::site::Application;
 use mio::unix::SourceFd;
 use mio::{Interest, Token};
 use std::os::fd::{AsFd, AsRawFd};
@@ -12,14 +12,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 impl Worker {
-    pub(super) fn hear_of(&mut self, application: &Arc<Application>, news: News) {
+    pub(super) fn on_news(&mut self, application: &Arc<Application>, news: News) {
         let joined = match &news {
             News::Joined(link) => Some(link.process),
             News::Leaves(_) | News::Left(..) => None,
         };
         let now = self.cx.clock.monotonic();
         let cx = &mut self.cx;
-        let mut deliveries = cx.gateway.hear(application, news, now, &mut cx.buffers);
+        let mut completions = cx.gateway.on_news(application, news, now, &mut cx.buffers);
         if let Some(process) = joined
             && let Some(link) = self.cx.gateway.link(process)
         {
@@ -31,19 +31,19 @@ impl Worker {
                 log::error!("worker {}: registering an application: {error}", self.number);
             }
         }
-        self.deliver(&mut deliveries);
+        self.complete_all(&mut completions);
     }
 
     /// epoll reports answers of a process. Where that may not be all of them, it goes on in the next
     /// turn.
     pub(super) fn read_answers(&mut self, process: ProcessId) {
         let now = self.cx.clock.monotonic();
-        let mut deliveries = Completions::new();
+        let mut completions = Completions::new();
         let mut rest = Rest::Perhaps;
         for _ in 0..MESSAGES_PER_TURN {
             let cx = &mut self.cx;
-            rest = cx.gateway.read(process, now, &mut cx.buffers, &mut deliveries);
-            self.deliver(&mut deliveries);
+            rest = cx.gateway.read(process, now, &mut cx.buffers, &mut completions);
+            self.complete_all(&mut completions);
             if rest == Rest::None {
                 break;
             }
@@ -62,13 +62,9 @@ impl Worker {
         }
     }
 
-    fn deliver(&mut self, deliveries: &mut Completions) {
-        for (id, delivery) in deliveries.drain(..) {
-            if let Some(slot) = self.find(id) {
-                self.drive(slot, Freshness::Unknown, |connection, cx| {
-                    connection.deliver(delivery, cx)
-                });
-            }
+    fn complete_all(&mut self, completions: &mut Completions) {
+        for (id, completion) in completions.drain(..) {
+            self.complete(id, completion);
         }
     }
 

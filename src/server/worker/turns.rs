@@ -7,10 +7,7 @@
 use super::Worker;
 use crate::server::connection::Connection;
 use crate::server::id::ConnectionId;
-use crate::server::mailbox::Completion;
-use crate::server::share::REQUEST_COST;
-use crate::server::state::{Queue, State};
-use crate::site::Freshness;
+use crate::server::share::{REQUEST_COST, Share};
 use std::collections::VecDeque;
 
 /// The queues of a worker, and what is known of its last turns.
@@ -26,13 +23,12 @@ pub struct Turns {
     others: usize,
     /// For how many turns before it nobody else did, as far as it matters.
     alone: u8,
-}
-
-/// How many bytes of files may be sent in a turn: by all together, and by one of them at a time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SendBudget {
-    pub turn_bytes: usize,
-    pub piece_bytes: usize,
+    /// Bytes of long bodies that may still be sent in this turn, by all together.
+    bytes_left: usize,
+    /// How many of them one may send at a time.
+    piece_bytes: usize,
+    /// What all have done in this turn, in the currency of [`Share`].
+    work_done: u32,
 }
 
 impl Turns {
@@ -41,14 +37,31 @@ impl Turns {
         !self.again.is_empty() || !self.senders.is_empty()
     }
 
-    /// Begins a turn; says how many bytes of files may be sent in it.
-    pub fn begin(&mut self) -> SendBudget {
+    /// Begins a turn.
+    pub fn begin(&mut self) {
         self.alone = if self.others == 0 { (self.alone + 1).min(ALONE_AFTER) } else { 0 };
         self.others = 0;
-        let turn_bytes = if self.alone < ALONE_AFTER { SEND_BYTES_MIN } else { SEND_BYTES_MAX };
+        self.work_done = 0;
+        self.bytes_left = if self.alone < ALONE_AFTER { SEND_BYTES_MIN } else { SEND_BYTES_MAX };
         let piece_bytes =
             (SEND_BYTES_MAX / self.senders.len().max(1)).clamp(PIECE_BYTES_MIN, PIECE_BYTES_MAX);
-        SendBudget { turn_bytes, piece_bytes: turn_bytes.min(piece_bytes) }
+        self.piece_bytes = self.bytes_left.min(piece_bytes);
+    }
+
+    /// What the next connection may do.
+    pub fn share(&self) -> Share {
+        Share::new(self.bytes_left, self.piece_bytes)
+    }
+
+    /// A connection has done something.
+    pub fn spend(&mut self, share: &Share) {
+        self.bytes_left = share.turn_bytes();
+        self.work_done = self.work_done.saturating_add(share.spent());
+    }
+
+    /// How many bytes of long bodies may still be sent in this turn.
+    pub fn bytes_left(&self) -> usize {
+        self.bytes_left
     }
 
     /// How much work those that were put off may do in a turn, all together.
@@ -57,7 +70,7 @@ impl Turns {
     }
 
     /// Somebody had a turn who wanted nothing large.
-    fn hear(&mut self) {
+    fn note_other(&mut self) {
         self.others += 1;
     }
 
@@ -68,32 +81,32 @@ impl Turns {
 }
 
 impl Worker {
-    /// Takes note of a connection that was driven, while so many bytes could be sent from files. Not
+    /// Takes note of a connection that was driven, while so many bytes could be sent. Not
     /// of one that sent or is about to send some: downloads do not ask each other for
     /// consideration.
-    pub(super) fn hear(&mut self, id: ConnectionId, budget: usize) {
-        let is_sending = |slot: usize| self.connections[slot].connection.state() == State::Sending;
-        if self.cx.send_budget == budget && !self.find(id).is_some_and(is_sending) {
-            self.turns.hear();
+    pub(super) fn note_other(&mut self, id: ConnectionId, bytes_left_before: usize) {
+        let is_sending = |slot: usize| self.connections[slot].connection.is_sending();
+        if self.turns.bytes_left == bytes_left_before && !self.find(id).is_some_and(is_sending) {
+            self.turns.note_other();
         }
     }
 
     /// Lets a connection go on when those before it have had their turn.
     pub(super) fn put_off(&mut self, slot: usize) {
         let connection = &mut self.connections[slot].connection;
-        if connection.queue == Queue::Out {
-            connection.queue = Queue::In;
-            match connection.state() {
-                State::Sending => self.turns.senders.push_back(connection.id()),
-                _ => self.turns.again.push_back(connection.id()),
+        if !connection.is_queued {
+            connection.is_queued = true;
+            match connection.is_sending() {
+                true => self.turns.senders.push_back(connection.id()),
+                false => self.turns.again.push_back(connection.id()),
             }
         }
     }
 
     pub(super) fn drive_all_again(&mut self) {
-        let work_max = self.cx.work_done.saturating_add(self.turns.work_max());
+        let work_max = self.turns.work_done.saturating_add(self.turns.work_max());
         for _ in 0..self.turns.again.len() {
-            if self.cx.work_done >= work_max {
+            if self.turns.work_done >= work_max {
                 break;
             }
             if let Some(id) = self.turns.again.pop_front() {
@@ -103,9 +116,9 @@ impl Worker {
     }
 
     pub(super) fn drive_senders(&mut self) {
-        self.cx.send_budget += self.turns.compensation();
+        self.turns.bytes_left += self.turns.compensation();
         for _ in 0..self.turns.senders.len() {
-            if self.cx.send_budget == 0 {
+            if self.turns.bytes_left == 0 {
                 break;
             }
             if let Some(id) = self.turns.senders.pop_front() {
@@ -116,8 +129,8 @@ impl Worker {
 
     pub(super) fn drive_again(&mut self, id: ConnectionId) {
         if let Some(slot) = self.find(id) {
-            self.connections[slot].connection.queue = Queue::Out;
-            self.drive(slot, Freshness::Unknown, Connection::drive);
+            self.connections[slot].connection.is_queued = false;
+            self.drive(slot, Connection::drive);
         }
     }
 
@@ -128,9 +141,7 @@ impl Worker {
         }
         for id in std::mem::take(&mut self.cx.without_room) {
             if let Some(slot) = self.find(id) {
-                self.drive(slot, Freshness::Unknown, |connection, cx| {
-                    connection.deliver(Completion::Moved, cx)
-                });
+                self.drive(slot, Connection::relieve);
             }
         }
     }
@@ -173,22 +184,26 @@ mod tests {
     fn pieces_grow_when_nobody_else_wanted_anything_for_some_turns() {
         let mut turns = Turns::default();
         for _ in 0..2 {
-            turns.hear();
+            turns.note_other();
             for _ in 0..ALONE_AFTER {
-                assert_eq!(turns.begin().turn_bytes, SEND_BYTES_MIN);
+                turns.begin();
+                assert_eq!(turns.bytes_left(), SEND_BYTES_MIN);
             }
-            assert_eq!(turns.begin().turn_bytes, SEND_BYTES_MAX);
+            turns.begin();
+            assert_eq!(turns.bytes_left(), SEND_BYTES_MAX);
         }
     }
 
     #[test]
     fn the_more_downloads_have_a_turn_the_smaller_are_their_pieces() {
         let mut turns = Turns::default();
-        turns.hear();
-        assert_eq!(turns.begin().piece_bytes, SEND_BYTES_MIN, "somebody wants less");
+        turns.note_other();
+        turns.begin();
+        assert_eq!(turns.piece_bytes, SEND_BYTES_MIN, "somebody wants less");
         let mut piece = |senders: u32| {
             turns.senders = (0..senders).map(|slot| ConnectionId::new(slot, 1)).collect();
-            (0..=ALONE_AFTER).map(|_| turns.begin()).last().unwrap().piece_bytes
+            (0..=ALONE_AFTER).for_each(|_| turns.begin());
+            turns.piece_bytes
         };
         assert_eq!([0, 1, 2].map(&mut piece), [PIECE_BYTES_MAX; 3]);
         assert_eq!(piece(3), SEND_BYTES_MAX / 3);
@@ -200,9 +215,9 @@ mod tests {
         let mut turns = Turns::default();
         turns.begin();
         assert_eq!(turns.compensation(), 0);
-        turns.hear();
+        turns.note_other();
         assert_eq!(turns.compensation(), SEND_BYTES_PER_OTHER);
-        (0..1000).for_each(|_| turns.hear());
+        (0..1000).for_each(|_| turns.note_other());
         assert_eq!(SEND_BYTES_MIN + turns.compensation(), SEND_BYTES_MAX);
     }
 }

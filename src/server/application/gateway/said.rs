@@ -4,7 +4,7 @@
 
 use super::Completions;
 use crate::http::Status;
-use crate::server::application::link::{Exchange, Link, Pending, Progress};
+use crate::server::application::link::{Forwarded, Link, Pending, Progress};
 use crate::server::buffers::Buffers;
 use crate::server::mailbox::Completion;
 use crate::site::pipe::{Reader, within_worker};
@@ -49,11 +49,11 @@ pub(super) fn take_in(
     message: ApplicationMessage<'_>,
     times: Times,
     buffers: &mut Buffers,
-    deliveries: &mut Completions,
+    completions: &mut Completions,
 ) -> Said {
     let ApplicationMessage { header, length, buffer, mut descriptors } = message;
     let Some(answer) = Answer::read(&header, &buffer[..length]) else {
-        refuse(link, &header, deliveries);
+        refuse(link, &header, completions);
         return Said::Enough;
     };
     let content_bytes = answer.content_bytes;
@@ -63,7 +63,7 @@ pub(super) fn take_in(
     };
     pending.deadline = Some(times.now + times.quiet_max);
     let id = pending.exchange.id;
-    let mut tell = |delivery| deliveries.push((id, delivery));
+    let mut tell = |completion| completions.push((id, completion));
     let answered = |response| Completion::Answered(Box::new(response));
     let goes_on = match (answer.kind, &pending.progress) {
         (_, Progress::Withdrawn | Progress::GivenUp) => {
@@ -96,7 +96,7 @@ pub(super) fn take_in(
         (Kind::Piece, Progress::Streaming(feeder)) => {
             if feeder.bytes() + content_bytes > WINDOW_BYTES {
                 log::error!("an application sends content without waiting for credit");
-                fail(pending, Status::INTERNAL_SERVER_ERROR, deliveries);
+                fail(pending, Status::INTERNAL_SERVER_ERROR, completions);
                 return Said::TooMuch;
             }
             let mut reader = feeder.push(buffers.keep(buffer, content_bytes));
@@ -110,12 +110,12 @@ pub(super) fn take_in(
         }
         (Kind::Failed, Progress::Sent | Progress::Begun)
         | (Kind::Broken, Progress::Streaming(_)) => {
-            fail(pending, Status::INTERNAL_SERVER_ERROR, deliveries);
+            fail(pending, Status::INTERNAL_SERVER_ERROR, completions);
             return Said::Enough;
         }
         _ => {
             log::error!("an application says something out of turn");
-            fail(pending, Status::INTERNAL_SERVER_ERROR, deliveries);
+            fail(pending, Status::INTERNAL_SERVER_ERROR, completions);
             return Said::Enough;
         }
     };
@@ -146,25 +146,25 @@ fn whole(head: Head, content: Vec<u8>, is_unknown: bool) -> OwnedResponse {
 }
 
 /// A message that makes no sense, from whoever it is.
-pub(super) fn refuse(link: &mut Link, header: &[u8; HEADER_BYTES], deliveries: &mut Completions) {
+pub(super) fn refuse(link: &mut Link, header: &[u8; HEADER_BYTES], completions: &mut Completions) {
     if let Some(pending) = link.pending.remove(&Answer::token(header).second()) {
         log::error!("an application answers with what cannot be sent");
-        fail(pending, Status::INTERNAL_SERVER_ERROR, deliveries);
+        fail(pending, Status::INTERNAL_SERVER_ERROR, completions);
     }
 }
 
 /// An exchange comes to nothing: this status where nothing has been said, an end in its midst otherwise.
-fn fail(pending: Pending, status: Status, deliveries: &mut Completions) {
+fn fail(pending: Pending, status: Status, completions: &mut Completions) {
     let id = pending.exchange.id;
     match pending.progress {
         Progress::Withdrawn | Progress::GivenUp => {}
         Progress::Sent | Progress::Begun => {
             let failed = OwnedResponse::new(status);
-            deliveries.push((id, Completion::Answered(Box::new(failed))));
+            completions.push((id, Completion::Answered(Box::new(failed))));
         }
         Progress::Streaming(feeder) => {
             if feeder.break_off() == Reader::Waits {
-                deliveries.push((id, Completion::Moved));
+                completions.push((id, Completion::Moved));
             }
         }
     }
@@ -175,15 +175,15 @@ pub(super) fn lose(
     link: Link,
     reactor: usize,
     begun: &[Token],
-    waiting: &mut VecDeque<Exchange>,
-    deliveries: &mut Completions,
+    waiting: &mut VecDeque<Forwarded>,
+    completions: &mut Completions,
 ) {
     for (number, pending) in link.pending {
         match pending.progress {
             Progress::Sent if !begun.contains(&Token::new(reactor as u64, number)) => {
                 waiting.push_front(pending.exchange);
             }
-            _ => fail(pending, Status::BAD_GATEWAY, deliveries),
+            _ => fail(pending, Status::BAD_GATEWAY, completions),
         }
     }
 }

@@ -8,7 +8,8 @@ use super::*;
 use crate::files::SpoolPlace;
 use crate::server::application::orders::{Order, Orders};
 use crate::server::application::scoreboard::Scoreboard;
-use crate::server::id::ConnectionId;
+use crate::server::id::{ConnectionId, ExchangeId};
+use crate::server::pool::Pool;
 use crate::site::pipe::{Outlet, Piece};
 use crate::site::{Handler, OwnedBody, Wsgi};
 use crate::sys::channel::{Channel, Received};
@@ -61,8 +62,8 @@ impl Played {
     fn streaming() -> (Played, Python, Token, Outlet) {
         let (mut it, python, token) = Played::asked();
         python.says(token, 1, false, OK, b"one");
-        let (_, delivery) = it.reads(&python).pop().expect("the head is here");
-        let Completion::Answered(response) = delivery else { panic!("no answer") };
+        let (_, completion) = it.reads(&python).pop().expect("the head is here");
+        let Completion::Answered(response) = completion else { panic!("no answer") };
         let OwnedBody::Piped(outlet, None) = response.content else { panic!("not piped") };
         (it, python, token, outlet)
     }
@@ -102,21 +103,21 @@ impl Played {
             environ: b"{0".to_vec(),
             content: RequestBody::from(vec![number as u8]),
         };
-        self.gateway.submit(id(number), forward, None)
+        self.gateway.submit(id(number), forward, &disk())
     }
 
     fn hears(&mut self, news: News) -> Completions {
-        self.gateway.hear(&self.application, news, self.now, &mut Buffers::default())
+        self.gateway.on_news(&self.application, news, self.now, &mut Buffers::default())
     }
 
     fn reads(&mut self, python: &Python) -> Completions {
-        let mut deliveries = Completions::new();
+        let mut completions = Completions::new();
         let mut buffers = Buffers::default();
         let mut read =
-            || self.gateway.read(python.process, self.now, &mut buffers, &mut deliveries);
+            || self.gateway.read(python.process, self.now, &mut buffers, &mut completions);
         while read() == Rest::Perhaps {}
         self.gateway.send_waiting();
-        deliveries
+        completions
     }
 
     /// Time passes, in which it is looked as often as a worker does.
@@ -166,22 +167,27 @@ impl Python {
     }
 }
 
-fn id(number: u32) -> ConnectionId {
-    ConnectionId::new(number, 1)
+/// A pool whose work nobody does.
+fn disk() -> Arc<Pool> {
+    Arc::new(Pool::new("disk", 0, usize::MAX))
+}
+
+fn id(number: u32) -> ExchangeId {
+    ConnectionId::new(number, 1).into()
 }
 
 /// Who is answered, with which status and content.
-fn answered(deliveries: Completions) -> Vec<(usize, u16, Vec<u8>)> {
-    deliveries
+fn answered(completions: Completions) -> Vec<(usize, u16, Vec<u8>)> {
+    completions
         .into_iter()
-        .map(|(id, delivery)| match delivery {
+        .map(|(id, completion)| match completion {
             Completion::Answered(response) => {
                 let content = match response.content {
                     OwnedBody::Bytes(bytes) => bytes,
                     OwnedBody::Empty => Vec::new(),
                     _ => b"piped".to_vec(),
                 };
-                (id.slot(), response.status.code(), content)
+                (id.connection.slot(), response.status.code(), content)
             }
             _ => panic!("no answer"),
         })

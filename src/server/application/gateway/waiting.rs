@@ -11,20 +11,20 @@
 //! from one that is half closed, until something is written to it. So its request is kept, but behind those
 //! of all others, on a thread that would be idle, and no more than [`YIELDED_MAX`] of them wait.
 
-use super::super::link::{Exchange, Link, Progress};
+use super::super::link::{Forwarded, Link, Progress};
 use super::super::orders::{Order, Why};
 use super::{Gateway, Served};
-use crate::server::id::ConnectionId;
-use crate::server::state::Yielded;
+use crate::server::id::ExchangeId;
+use crate::server::pool::Yielded;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// Requests that no process has room for.
 #[derive(Default)]
 pub(super) struct Waiting {
-    pub first: VecDeque<Exchange>,
+    pub first: VecDeque<Forwarded>,
     /// Those of clients that have closed their half of the connection: after all others.
-    pub yielded: VecDeque<Exchange>,
+    pub yielded: VecDeque<Forwarded>,
 }
 
 impl Waiting {
@@ -36,7 +36,7 @@ impl Waiting {
         self.first.len() + self.yielded.len()
     }
 
-    fn take_out(&mut self, id: ConnectionId) -> Option<Exchange> {
+    fn take_out(&mut self, id: ExchangeId) -> Option<Forwarded> {
         [&mut self.first, &mut self.yielded].into_iter().find_map(|queue| {
             let place = queue.iter().position(|exchange| exchange.id == id)?;
             queue.remove(place)
@@ -46,7 +46,7 @@ impl Waiting {
 
 /// What a request is whose time is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expired {
+pub enum RequestExpired {
     /// It was begun later than it was sent, and has until then.
     NotYet(Instant),
     /// No thread has begun it.
@@ -58,32 +58,32 @@ pub enum Expired {
 impl Gateway {
     /// The time of a request is over, as far as its connection knows. Unless it has more, nobody waits
     /// for it any more.
-    pub fn expire(&mut self, id: ConnectionId, now: Instant) -> Expired {
+    pub fn expire(&mut self, id: ExchangeId, now: Instant) -> RequestExpired {
         for served in &mut self.served {
             let timeout = served.application.timeout;
-            let holds = |exchange: &Exchange| exchange.id == id;
+            let holds = |exchange: &Forwarded| exchange.id == id;
             if served.waiting.first.iter().chain(&served.waiting.yielded).any(holds) {
                 served.report_busy(now);
                 served.waiting.take_out(id);
-                return Expired::InQueue;
+                return RequestExpired::InQueue;
             }
             let mut links = served.links.iter().enumerate();
             let found = links.find_map(|(place, link)| Some((place, link.unanswered(id)?)));
             let Some((place, number)) = found else { continue };
             let expired = served.links[place].judge(number, self.reactor, now, timeout);
-            if expired == Expired::InQueue {
+            if expired == RequestExpired::InQueue {
                 served.report_busy(now);
             }
-            if !matches!(expired, Expired::NotYet(_)) {
+            if !matches!(expired, RequestExpired::NotYet(_)) {
                 served.links[place].give_up(number, self.reactor, now + timeout);
             }
             return expired;
         }
-        Expired::InQueue
+        RequestExpired::InQueue
     }
 
     /// The client of a request has gone: it is not begun any more, and what is said of it is dropped.
-    pub fn withdraw(&mut self, id: ConnectionId, now: Instant) {
+    pub fn withdraw(&mut self, id: ExchangeId, now: Instant) {
         for served in &mut self.served {
             let timeout = served.application.timeout;
             if served.waiting.take_out(id).is_some() {
@@ -98,7 +98,7 @@ impl Gateway {
     }
 
     /// The client of a request will send nothing more, and may have gone: others come first.
-    pub fn yield_place(&mut self, id: ConnectionId) -> Yielded {
+    pub fn yield_place(&mut self, id: ExchangeId) -> Yielded {
         for served in &mut self.served {
             let waiting = &mut served.waiting;
             let Some(place) = waiting.first.iter().position(|exchange| exchange.id == id) else {
@@ -169,27 +169,35 @@ impl Served {
 
 impl Link {
     /// The number of a request of this connection whose answer somebody waits for.
-    fn unanswered(&self, id: ConnectionId) -> Option<u64> {
+    fn unanswered(&self, id: ExchangeId) -> Option<u64> {
         let mut pending = self.pending.iter();
         let is = |it: &super::Pending| it.exchange.id == id && it.progress.is_unanswered();
         pending.find_map(|(number, pending)| is(pending).then_some(*number))
     }
 
     /// What a request is whose time is over; orders another process if this one hangs.
-    fn judge(&mut self, number: u64, reactor: usize, now: Instant, timeout: Duration) -> Expired {
+    fn judge(
+        &mut self,
+        number: u64,
+        reactor: usize,
+        now: Instant,
+        timeout: Duration,
+    ) -> RequestExpired {
         self.read_scoreboard(reactor, now, timeout);
         let pending = self.pending.get(&number);
         match pending.map(|pending| (&pending.progress, pending.deadline)) {
-            Some((Progress::Begun, Some(deadline))) if deadline > now => Expired::NotYet(deadline),
+            Some((Progress::Begun, Some(deadline))) if deadline > now => {
+                RequestExpired::NotYet(deadline)
+            }
             Some((Progress::Begun, _)) => {
                 self.replace(Why::Timeout(timeout), now + timeout);
-                Expired::Hangs
+                RequestExpired::Hangs
             }
             _ if self.takes_nothing(now, timeout) => {
                 self.replace(Why::TakesNothing, now + timeout);
-                Expired::Hangs
+                RequestExpired::Hangs
             }
-            _ => Expired::InQueue,
+            _ => RequestExpired::InQueue,
         }
     }
 

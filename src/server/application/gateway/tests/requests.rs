@@ -121,7 +121,7 @@ fn a_request_that_no_message_can_hold_is_refused_and_costs_nobody_else_anything(
         environ: vec![b'x'; MESSAGE_BYTES_MAX / 2],
         content: RequestBody::from(vec![b'x'; MESSAGE_BYTES_MAX / 2]),
     };
-    assert_eq!(it.gateway.submit(id(0), forward, None), Handed::Refused);
+    assert_eq!(it.gateway.submit(id(0), forward, &disk()), Handed::Refused);
     assert_eq!(it.submits(1), Handed::Over);
     assert_eq!(python.takes().map(|(_, number)| number), Some(1));
 }
@@ -152,7 +152,7 @@ fn the_file_of_a_request_is_dropped_by_a_thread_of_the_disk_pool() {
     };
     // Without threads of its own: it does what it is told.
     let disk = Arc::new(Pool::new("test", 0, usize::MAX));
-    it.gateway.submit(id(0), forward, Some(&disk));
+    it.gateway.submit(id(0), forward, &disk);
     let (token, _) = python.takes().expect("it was sent");
     python.says(token, 1, true, OK, b"");
     assert_eq!(answered(it.reads(&python)), [(0, 200, Vec::new())]);

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::server::application::gateway::waiting::YIELDED_MAX;
-use crate::server::state::Yielded;
+use crate::server::pool::Yielded;
 
 #[test]
 fn a_request_that_no_thread_has_begun_in_its_time_has_waited_and_nothing_hangs() {
@@ -11,7 +11,7 @@ fn a_request_that_no_thread_has_begun_in_its_time_has_waited_and_nothing_hangs()
     it.submits(2);
     it.passes(10);
     for number in [1, 2] {
-        assert_eq!(it.gateway.expire(id(number), it.now), Expired::InQueue);
+        assert_eq!(it.gateway.expire(id(number), it.now), RequestExpired::InQueue);
     }
     assert!(!it.replaces());
     let (sent, number) = python.takes().expect("the next was sent before its time was over");
@@ -29,12 +29,14 @@ fn the_time_of_a_request_runs_from_when_it_has_begun() {
     let (token, _) = python.takes().expect("it is next");
     python.scoreboard.begin(0, Some(token));
     it.passes(2);
-    let Expired::NotYet(until) = it.gateway.expire(id(1), it.now) else { panic!("it has begun") };
+    let RequestExpired::NotYet(until) = it.gateway.expire(id(1), it.now) else {
+        panic!("it has begun")
+    };
     assert_eq!(until, it.now + Duration::from_secs(9), "it was seen to begin a second ago");
     it.passes(8);
     assert!(!it.replaces());
     it.passes(1);
-    assert_eq!(it.gateway.expire(id(1), it.now), Expired::Hangs);
+    assert_eq!(it.gateway.expire(id(1), it.now), RequestExpired::Hangs);
     assert!(it.replaces());
     python.says(token, 1, true, OK, b"late");
     assert!(it.reads(&python).is_empty(), "a late answer is nobody's");
@@ -49,7 +51,7 @@ fn a_process_that_leaves_requests_in_its_queue_while_a_thread_is_idle_hangs() {
     assert!(!it.replaces(), "it may not have come to it");
     it.passes(9);
     assert!(it.replaces());
-    assert_eq!(it.gateway.expire(id(0), it.now), Expired::Hangs);
+    assert_eq!(it.gateway.expire(id(0), it.now), RequestExpired::Hangs);
     drop(python);
 }
 
@@ -57,7 +59,7 @@ fn a_process_that_leaves_requests_in_its_queue_while_a_thread_is_idle_hangs() {
 fn a_process_that_hangs_gets_no_more_requests_while_another_serves() {
     let (mut it, python, _) = Played::asked();
     it.passes(11);
-    assert_eq!(it.gateway.expire(id(0), it.now), Expired::Hangs);
+    assert_eq!(it.gateway.expire(id(0), it.now), RequestExpired::Hangs);
     let other = it.joins(2);
     it.submits(1);
     it.submits(2);
@@ -84,7 +86,7 @@ fn a_process_that_waits_for_a_slow_client_does_not_hang() {
     let (mut it, _python, _, outlet) = Played::streaming();
     it.submits(1);
     it.passes(10);
-    assert_eq!(it.gateway.expire(id(1), it.now), Expired::InQueue);
+    assert_eq!(it.gateway.expire(id(1), it.now), RequestExpired::InQueue);
     it.passes(5000);
     assert!(!it.replaces());
     drop(outlet);

@@ -7,15 +7,14 @@ mod turns;
 use super::address::Address;
 use super::application::orders::ProcessId;
 use super::clock;
-use super::connection::Connection;
-use super::context::{Stage, WorkerContext};
-use super::id::ConnectionId;
+use super::connection::{Connection, Verdict};
+use super::context::WorkerContext;
+use super::id::{ConnectionId, ExchangeId};
 use super::listener::{Accepting, Listeners};
-use super::mailbox::{Mailbox, Message};
-use super::state::{Queue, State, Verdict};
+use super::mailbox::{Completion, Mailbox, Message};
+use super::share::Share;
 use super::timers::Timers;
-use super::transport::{Edge, Plain, Transport};
-use crate::site::Freshness;
+use super::wire::{Edge, Plain, Transport};
 use mio::event::Event;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
@@ -44,7 +43,7 @@ pub struct Worker {
     due: Vec<ConnectionId>,
     cx: WorkerContext,
     /// When it was last said that accepting pauses.
-    complained_at: Option<Instant>,
+    pause_logged_at: Option<Instant>,
     /// When applications are looked at next, while they have requests.
     applications_look_at: Option<Instant>,
     /// When the last request must have ended, once the worker stops.
@@ -118,7 +117,7 @@ impl Worker {
             timers,
             due: Vec::new(),
             cx,
-            complained_at: None,
+            pause_logged_at: None,
             applications_look_at: None,
             stop_deadline: None,
         })
@@ -141,8 +140,7 @@ impl Worker {
         }
         // The time, once for everything that follows.
         self.cx.clock.set(clock::read());
-        let budget = self.turns.begin();
-        self.cx.begin_turn(budget.turn_bytes, budget.piece_bytes);
+        self.turns.begin();
         // File changes before any request of this batch: what was changed before a request was
         // sent was reported before it.
         if events.iter().any(|event| event.token() == CHANGES) {
@@ -193,15 +191,15 @@ impl Worker {
                     return;
                 };
                 let connection = &mut self.connections[slot].connection;
-                let freshness = connection.note(edge(event));
+                connection.note(edge(event));
                 // One that stands in a queue has its turn there, and one turn is enough.
-                match (connection.queue, connection.state()) {
-                    (Queue::In, _) => {}
-                    (Queue::Out, State::Sending) => self.put_off(slot),
-                    (Queue::Out, _) => {
-                        let budget = self.cx.send_budget;
-                        self.drive(slot, freshness, Connection::drive);
-                        self.hear(id, budget);
+                match (connection.is_queued, connection.is_sending()) {
+                    (true, _) => {}
+                    (false, true) => self.put_off(slot),
+                    (false, false) => {
+                        let before = self.turns.bytes_left();
+                        self.drive(slot, Connection::drive);
+                        self.note_other(id, before);
                     }
                 }
             }
@@ -219,15 +217,16 @@ impl Worker {
     fn drive(
         &mut self,
         slot: usize,
-        freshness: Freshness,
-        action: impl FnOnce(&mut Connection<Plain>, &mut WorkerContext) -> Verdict,
+        action: impl FnOnce(&mut Connection<Plain>, &mut Share, &mut WorkerContext) -> Verdict,
     ) {
         let Some(place) = self.connections.get_mut(slot) else {
             return;
         };
-        self.cx.freshness = freshness;
         let cx = &mut self.cx;
-        let verdict = catch_unwind(AssertUnwindSafe(|| action(&mut place.connection, cx)));
+        let mut share = self.turns.share();
+        let verdict =
+            catch_unwind(AssertUnwindSafe(|| action(&mut place.connection, &mut share, cx)));
+        self.turns.spend(&share);
         match verdict {
             Ok(Verdict::Sleep) => self.sleep(slot),
             Ok(Verdict::Again) => {
@@ -249,13 +248,13 @@ impl Worker {
         let Some(place) = self.connections.get_mut(slot) else {
             return;
         };
-        let wanted = match place.connection.transport().is_writable() {
-            true if place.registered == Registered::No => Registered::Reading,
-            true => place.registered,
-            false => Registered::ReadingAndWriting,
+        let wanted = match place.connection.wire().wants_write() {
+            true => Registered::ReadingAndWriting,
+            false if place.registered == Registered::No => Registered::Reading,
+            false => place.registered,
         };
         if place.registered != wanted {
-            let socket = place.connection.transport().as_raw_fd();
+            let socket = place.connection.wire().as_raw_fd();
             let mut source = SourceFd(&socket);
             let token = Token(place.connection.id().to_token());
             let registry = self.poll.registry();
@@ -305,7 +304,7 @@ impl Worker {
             }
             connection.hinted = None;
             if connection.deadline() <= now {
-                self.drive(slot, Freshness::Unknown, Connection::expire);
+                self.drive(slot, Connection::expire);
             } else {
                 self.sleep(slot);
             }
@@ -313,20 +312,25 @@ impl Worker {
         self.due = due;
     }
 
+    /// Somebody has done something for an exchange, if that is still there.
+    fn complete(&mut self, id: ExchangeId, completion: Completion) {
+        match self.find(id.connection) {
+            Some(slot) => self.drive(slot, |connection, share, cx| {
+                connection.complete(id, completion, share, cx)
+            }),
+            None => self.cx.drop_completion(completion),
+        }
+    }
+
     fn read_messages(&mut self) {
         for message in self.mailbox.take() {
             match message {
                 Message::Stop { deadline } => self.stop(deadline),
-                Message::To(id, delivery) => match self.find(id) {
-                    Some(slot) => self.drive(slot, Freshness::Unknown, |connection, cx| {
-                        connection.deliver(delivery, cx)
-                    }),
-                    None => self.cx.drop_completion(delivery),
-                },
-                Message::Application(application, news) => self.hear_of(&application, news),
+                Message::To(id, completion) => self.complete(id, completion),
+                Message::Application(application, news) => self.on_news(&application, news),
                 Message::StopNow => {
                     self.stop_deadline = Some(self.cx.clock.monotonic());
-                    self.cx.stage = Stage::Stopping;
+                    self.cx.is_stopping = true;
                 }
             }
         }

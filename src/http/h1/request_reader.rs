@@ -7,12 +7,11 @@ use super::write::Persistence;
 use crate::http::authority::check_authority;
 use crate::http::list;
 use crate::http::target::Target;
-use crate::http::{HeaderName, Method, Reject, Request, Version};
-use std::net::SocketAddr;
+use crate::http::{HeaderName, Method, Peer, Reject, Request, Version};
 
 /// One request being read.
 #[derive(Debug)]
-pub struct Session {
+pub struct RequestReader {
     parser: HeadParser,
     body: BodyDecoder,
     framing: Framing,
@@ -27,10 +26,10 @@ pub enum Expectation {
     Continue,
 }
 
-impl Session {
+impl RequestReader {
     /// At the first byte of a request.
-    pub fn new() -> Session {
-        Session {
+    pub fn new() -> RequestReader {
+        RequestReader {
             parser: HeadParser::new(),
             body: BodyDecoder::new(Framing::None),
             framing: Framing::None,
@@ -74,15 +73,11 @@ impl Session {
     ///
     /// # Errors
     /// A [`Reject`] for a malformed target or host (RFC 9112 §3.2).
-    pub fn request<'a>(
-        &'a self,
-        bytes: &'a [u8],
-        peer: Option<SocketAddr>,
-    ) -> Result<Request<'a>, Reject> {
+    pub fn request<'a>(&'a self, bytes: &'a [u8], peer: Peer) -> Result<Request<'a>, Reject> {
         let head = self.parser.head();
         let host = host(head, bytes)?;
         let raw = head.target.of(bytes);
-        let target = Target::parse(head.method, raw)?;
+        let target = Target::parse(head.method, raw, peer.scheme)?;
         Ok(Request {
             method: head.method,
             version: head.version,
@@ -95,7 +90,6 @@ impl Session {
             headers: &head.headers,
             bytes,
             peer,
-            listener: None,
             matched: 0,
         })
     }
@@ -134,9 +128,9 @@ impl Session {
     }
 }
 
-impl Default for Session {
-    fn default() -> Session {
-        Session::new()
+impl Default for RequestReader {
+    fn default() -> RequestReader {
+        RequestReader::new()
     }
 }
 
@@ -239,16 +233,16 @@ mod tests {
     const LIMITS: HeadLimits =
         HeadLimits { target_bytes_max: 100, head_bytes_max: 1000, header_count_max: 20 };
 
-    fn read(text: &str) -> Result<Session, Reject> {
-        let mut session = Session::new();
-        match session.read_head(text.as_bytes(), &LIMITS)? {
-            Some(_) => session.request(text.as_bytes(), None).map(|_| ())?,
+    fn read(text: &str) -> Result<RequestReader, Reject> {
+        let mut reader = RequestReader::new();
+        match reader.read_head(text.as_bytes(), &LIMITS)? {
+            Some(_) => reader.request(text.as_bytes(), Peer::default()).map(|_| ())?,
             None => panic!("the head is not complete: {text:?}"),
         }
-        Ok(session)
+        Ok(reader)
     }
 
-    fn with(headers: &str) -> Result<Session, Reject> {
+    fn with(headers: &str) -> Result<RequestReader, Reject> {
         read(&format!("POST / HTTP/1.1\r\nHost: a\r\n{headers}\r\n"))
     }
 
@@ -313,9 +307,9 @@ mod tests {
     #[test]
     fn an_absolute_target_replaces_the_host() {
         let text = b"GET http://b:81/ HTTP/1.1\r\nHost: a\r\n\r\n";
-        let mut session = Session::new();
-        session.read_head(text, &LIMITS).unwrap();
-        assert_eq!(session.request(text, None).unwrap().host(), b"b:81");
+        let mut reader = RequestReader::new();
+        reader.read_head(text, &LIMITS).unwrap();
+        assert_eq!(reader.request(text, Peer::default()).unwrap().host(), b"b:81");
     }
 
     #[test]

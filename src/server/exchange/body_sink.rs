@@ -1,20 +1,28 @@
-//! How the content of a request is taken in: thrown away, collected, or handed on as it arrives.
+//! Where the body of a request goes: thrown away, collected, or handed on as it arrives.
 //!
-//! It must never know the socket, nor who writes to the disk.
+//! It must never know the socket, how the body is framed, nor who writes to the disk.
 
 use crate::files::{Spool, SpoolPlace};
-use crate::http::h1::body::BodyEnd;
 use crate::site::RequestBody;
 use crate::site::pipe::Inlet;
 
 /// Where content goes.
 #[derive(Default)]
-pub enum Intake {
+pub enum BodySink {
     #[default]
     Discard,
     Collect(Collected),
     /// To a thread that reads it.
     Stream(Inlet),
+}
+
+/// When what is in memory is to be written to the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// When memory holds no more.
+    WhenFull,
+    /// At the end of the body, if a part of it is on the disk already.
+    AtEnd,
 }
 
 /// Content that is kept until all of it is here.
@@ -33,47 +41,47 @@ pub enum OnDisk {
     Spooled(Spool),
 }
 
-impl Intake {
+impl BodySink {
     /// Collects content, in memory up to so many bytes, then on the disk.
-    pub fn collect(memory_bytes_max: usize, place: SpoolPlace) -> Intake {
+    pub fn collect(memory_bytes_max: usize, place: SpoolPlace) -> BodySink {
         let on_disk = OnDisk::Nothing(place);
-        Intake::Collect(Collected { memory: Vec::new(), memory_bytes_max, on_disk })
+        BodySink::Collect(Collected { memory: Vec::new(), memory_bytes_max, on_disk })
     }
 
     /// How many bytes it takes before a thread has to do something about those that it has.
     pub fn room(&self) -> usize {
         match self {
-            Intake::Discard => usize::MAX,
-            Intake::Collect(collected) => {
+            BodySink::Discard => usize::MAX,
+            BodySink::Collect(collected) => {
                 collected.memory_bytes_max.saturating_sub(collected.memory.len())
             }
-            Intake::Stream(inlet) => inlet.room(),
+            BodySink::Stream(inlet) => inlet.room(),
         }
     }
 
     /// Takes content in, no more than there is room for.
     pub fn push(&mut self, bytes: &[u8]) {
         match self {
-            Intake::Discard => {}
-            Intake::Collect(collected) => collected.memory.extend_from_slice(bytes),
-            Intake::Stream(inlet) => inlet.push(bytes),
+            BodySink::Discard => {}
+            BodySink::Collect(collected) => collected.memory.extend_from_slice(bytes),
+            BodySink::Stream(inlet) => inlet.push(bytes),
         }
     }
 
     /// Whether somebody reads it while it arrives.
     pub fn is_stream(&self) -> bool {
-        matches!(self, Intake::Stream(_))
+        matches!(self, BodySink::Stream(_))
     }
 
     /// What is to be written to the disk before there is room again, or before the content is
     /// whole, and what is there already.
-    pub fn to_write(&mut self, end: BodyEnd) -> Option<(OnDisk, Vec<u8>)> {
-        let Intake::Collect(collected) = self else {
+    pub fn to_write(&mut self, due: Due) -> Option<(OnDisk, Vec<u8>)> {
+        let BodySink::Collect(collected) = self else {
             return None;
         };
-        let is_due = match end {
-            BodyEnd::Open => collected.memory.len() >= collected.memory_bytes_max,
-            BodyEnd::Reached => {
+        let is_due = match due {
+            Due::WhenFull => collected.memory.len() >= collected.memory_bytes_max,
+            Due::AtEnd => {
                 matches!(collected.on_disk, OnDisk::Spooled(_)) && !collected.memory.is_empty()
             }
         };
@@ -85,7 +93,7 @@ impl Intake {
 
     /// What was to be written has been.
     pub fn written(&mut self, spool: Spool) {
-        if let Intake::Collect(collected) = self {
+        if let BodySink::Collect(collected) = self {
             collected.on_disk = OnDisk::Spooled(spool);
         }
     }
@@ -93,12 +101,12 @@ impl Intake {
     /// All content is here: what a handler gets of it.
     pub fn finish(&mut self) -> RequestBody {
         match std::mem::take(self) {
-            Intake::Discard => RequestBody::Empty,
-            Intake::Collect(Collected { on_disk: OnDisk::Spooled(spool), .. }) => {
+            BodySink::Discard => RequestBody::Empty,
+            BodySink::Collect(Collected { on_disk: OnDisk::Spooled(spool), .. }) => {
                 RequestBody::Spooled(spool)
             }
-            Intake::Collect(Collected { memory, .. }) => RequestBody::from(memory),
-            Intake::Stream(inlet) => {
+            BodySink::Collect(Collected { memory, .. }) => RequestBody::from(memory),
+            BodySink::Stream(inlet) => {
                 inlet.finish();
                 RequestBody::Empty
             }
@@ -108,10 +116,10 @@ impl Intake {
     /// The content breaks off: what there is of it. Whoever reads it is told so.
     pub fn abandon(&mut self) -> RequestBody {
         match std::mem::take(self) {
-            Intake::Collect(Collected { on_disk: OnDisk::Spooled(spool), .. }) => {
+            BodySink::Collect(Collected { on_disk: OnDisk::Spooled(spool), .. }) => {
                 RequestBody::Spooled(spool)
             }
-            Intake::Discard | Intake::Collect(_) | Intake::Stream(_) => RequestBody::Empty,
+            BodySink::Discard | BodySink::Collect(_) | BodySink::Stream(_) => RequestBody::Empty,
         }
     }
 }

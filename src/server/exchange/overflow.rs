@@ -12,35 +12,21 @@ use std::rc::Rc;
 /// What waits for one client. All of it comes before what is still in the pipe.
 #[derive(Default)]
 pub(super) struct Overflow {
-    file: Place,
+    file: Backing,
     /// What the disk did not take, behind what it took.
     refused: VecDeque<Vec<u8>>,
-    /// Whether the disk is tried again: not once it has refused something.
-    retry: Retry,
+    /// Whether the disk has refused something: then it is not tried again.
+    has_refused: bool,
     /// What was read to its end, to be dropped by a thread.
     spent: Option<Spool>,
     held: Option<Held>,
     /// Whether a thread has just read the next piece. Then the disk is not asked about it again, so
     /// that a cache under pressure cannot hold it up for ever.
-    next: Next,
-}
-
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Retry {
-    #[default]
-    Yes,
-    No,
-}
-
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Next {
-    #[default]
-    Unknown,
-    Prefetched,
+    is_prefetched: bool,
 }
 
 #[derive(Default)]
-enum Place {
+enum Backing {
     #[default]
     Nothing,
     /// A thread has it, to write to it.
@@ -79,22 +65,19 @@ impl Overflow {
     /// The disk's: the content cannot be completed then.
     pub(super) fn next(&mut self, disk: Disk) -> io::Result<Waiting> {
         let spool = match &mut self.file {
-            Place::BeingWritten => return Ok(Waiting::NotYet),
-            Place::Nothing => return Ok(self.next_refused()),
-            Place::Written(spool) => spool,
+            Backing::BeingWritten => return Ok(Waiting::NotYet),
+            Backing::Nothing => return Ok(self.next_refused()),
+            Backing::Written(spool) => spool,
         };
         let length = spool.unread().min(PIECE_BYTES as u64) as usize;
         let mut piece = Vec::with_capacity(length + FRAMING_BYTES);
         piece.resize(length, 0);
-        let disk = match std::mem::take(&mut self.next) {
-            Next::Unknown => disk,
-            Next::Prefetched => Disk::MayBlock,
-        };
+        let disk = if std::mem::take(&mut self.is_prefetched) { Disk::MayBlock } else { disk };
         match spool.read_next(&mut piece, disk) {
             Ok(count) if count == length => {}
             Ok(_) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.next = Next::Prefetched;
+                self.is_prefetched = true;
                 return Ok(Waiting::Cold);
             }
             Err(error) => return Err(error),
@@ -104,7 +87,7 @@ impl Overflow {
     }
 
     fn give_up_if_read(&mut self) {
-        if let Place::Written(spool) = &self.file
+        if let Backing::Written(spool) = &self.file
             && spool.unread() == 0
         {
             self.spent = self.take_spool();
@@ -119,8 +102,8 @@ impl Overflow {
     /// Whether it takes a backlog now.
     pub(super) fn has_room(&self, room: &Room) -> bool {
         let bytes = self.held.as_ref().map_or(0, |held| held.bytes);
-        !matches!(self.file, Place::BeingWritten)
-            && self.retry == Retry::Yes
+        !matches!(self.file, Backing::BeingWritten)
+            && !self.has_refused
             && bytes < room.bytes_max
             && !room.is_used_up()
     }
@@ -130,15 +113,15 @@ impl Overflow {
         let bytes = pieces.iter().map(|piece| piece.len() as u64).sum();
         self.held.get_or_insert_with(|| room.hold()).add(bytes);
         let spool = self.take_spool();
-        self.file = Place::BeingWritten;
+        self.file = Backing::BeingWritten;
         Backlog { spool, pieces }
     }
 
     /// A thread has written what it could.
     pub(super) fn written(&mut self, written: Written) {
-        self.file = written.spool.map_or(Place::Nothing, Place::Written);
+        self.file = written.spool.map_or(Backing::Nothing, Backing::Written);
         if !written.refused.is_empty() {
-            self.retry = Retry::No;
+            self.has_refused = true;
             self.refused = written.refused.into();
             let bytes: usize = self.refused.iter().map(Vec::len).sum();
             if let Some(held) = &mut self.held {
@@ -150,10 +133,10 @@ impl Overflow {
     }
 
     /// What brings the next piece into memory.
-    pub(super) fn cold_piece(&mut self) -> io::Result<Option<Prefetch>> {
+    pub(super) fn prefetch(&mut self) -> io::Result<Option<Prefetch>> {
         match &mut self.file {
-            Place::Written(spool) => spool.prefetch(PIECE_BYTES as u64).map(Some),
-            Place::Nothing | Place::BeingWritten => Ok(None),
+            Backing::Written(spool) => spool.prefetch(PIECE_BYTES as u64).map(Some),
+            Backing::Nothing | Backing::BeingWritten => Ok(None),
         }
     }
 
@@ -169,8 +152,8 @@ impl Overflow {
 
     fn take_spool(&mut self) -> Option<Spool> {
         match std::mem::take(&mut self.file) {
-            Place::Written(spool) => Some(spool),
-            Place::Nothing | Place::BeingWritten => None,
+            Backing::Written(spool) => Some(spool),
+            Backing::Nothing | Backing::BeingWritten => None,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The bytes that have arrived and are not used up.
 
+use crate::site::Freshness;
+
 /// A read buffer. It starts small, grows to what a head may take, and is handed back to the worker
 /// when a connection goes idle.
 #[derive(Debug)]
@@ -9,12 +11,15 @@ pub struct Inbox {
     end: usize,
     /// Whether the last read took all the room that there was.
     filled: bool,
+    /// Up to where, from `start`, the bytes had arrived before the worker last looked at the file changes. A request
+    /// that begins there may be answered from the cache.
+    known_bytes: usize,
 }
 
 impl Inbox {
     /// An empty inbox of the usual size.
     pub fn new() -> Inbox {
-        Inbox { buffer: vec![0; INBOX_BYTES], start: 0, end: 0, filled: false }
+        Inbox { buffer: vec![0; INBOX_BYTES], start: 0, end: 0, filled: false, known_bytes: 0 }
     }
 
     /// What has arrived and is not used up.
@@ -77,14 +82,29 @@ impl Inbox {
         }
     }
 
-    /// So many bytes were read into the room.
-    pub fn arrived(&mut self, count: usize) {
+    /// So many bytes were read into the room. `is_reported`: epoll had reported the first of them before the worker
+    /// looked at the file changes.
+    pub fn arrived(&mut self, count: usize, is_reported: bool) {
+        if is_reported && count > 0 {
+            self.known_bytes = self.end - self.start + 1;
+        }
         self.end = (self.end + count).min(self.buffer.len());
         self.filled = self.end == self.buffer.len();
     }
 
+    /// Whether the request at the front was sent before the worker last looked at the file changes.
+    pub fn freshness(&self) -> Freshness {
+        if self.known_bytes > 0 { Freshness::Known } else { Freshness::Unknown }
+    }
+
+    /// The worker has looked at the file changes.
+    pub fn know_all(&mut self) {
+        self.known_bytes = self.end - self.start;
+    }
+
     /// So many bytes are used up.
     pub fn consume(&mut self, count: usize) {
+        self.known_bytes = self.known_bytes.saturating_sub(count);
         self.start = (self.start + count).min(self.end);
         if self.start == self.end {
             self.start = 0;
@@ -94,6 +114,7 @@ impl Inbox {
 
     /// Drops everything after the first `count` bytes.
     pub fn truncate(&mut self, count: usize) {
+        self.known_bytes = self.known_bytes.min(count);
         self.end = self.end.min(self.start + count);
     }
 
@@ -130,7 +151,7 @@ mod tests {
             let room = inbox.room(bytes_max);
             let count = room.len().min(rest.len());
             room[..count].copy_from_slice(&rest[..count]);
-            inbox.arrived(count);
+            inbox.arrived(count, false);
             rest = &rest[count..];
         }
     }
@@ -163,5 +184,30 @@ mod tests {
         assert!(!inbox.is_usual_size());
         inbox.consume(15_000);
         assert!(inbox.is_empty());
+    }
+
+    #[test]
+    fn a_request_is_known_if_its_first_byte_was_there_before_the_last_look() {
+        let mut inbox = Inbox::new();
+        let arrive = |inbox: &mut Inbox, is_reported| {
+            inbox.room(100)[..4].copy_from_slice(b"abcd");
+            inbox.arrived(4, is_reported);
+        };
+        arrive(&mut inbox, false);
+        assert_eq!(inbox.freshness(), Freshness::Unknown);
+        inbox.know_all();
+        arrive(&mut inbox, false);
+        inbox.consume(3);
+        assert_eq!(inbox.freshness(), Freshness::Known, "it began before the look");
+        inbox.consume(1);
+        assert_eq!(inbox.freshness(), Freshness::Unknown, "it came after the look");
+        arrive(&mut inbox, true);
+        assert_eq!(
+            inbox.freshness(),
+            Freshness::Known,
+            "what came before it was there even earlier"
+        );
+        inbox.consume(5);
+        assert_eq!(inbox.freshness(), Freshness::Unknown, "only the first byte was reported");
     }
 }

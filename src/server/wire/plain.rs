@@ -1,91 +1,12 @@
-//! A byte stream and what is known of its readiness. It must never know HTTP.
-//!
-//! Readiness is kept here and only here. epoll reports an edge once; from then on the stream
-//! counts as ready until the kernel says otherwise, which it does in two ways: `WouldBlock`, or a
-//! read that fills less than the buffer. A short read has drained the socket, so the bytes that
-//! come later are a new edge; a FIN that was already reported is not, so after `read_closed` we
-//! read on to the end.
+//! A socket, without anything between it and the connection.
 
+use super::{Edge, Progress, Read, Transport, Write};
+use crate::http::Scheme;
 use crate::sys::file;
 use crate::sys::socket::{self, More};
 use crate::sys::wait;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-
-/// What epoll reported of a stream.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Edge {
-    pub readable: bool,
-    pub writable: bool,
-    pub read_closed: bool,
-    /// Reset, or closed in both directions: nobody is there any more.
-    pub gone: bool,
-}
-
-/// What a read brought.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Read {
-    /// So many bytes, at least one.
-    Bytes(usize),
-    /// Nothing for now.
-    Blocked,
-    /// The client will send nothing more.
-    End,
-}
-
-/// What a write took.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Write {
-    /// So many bytes. For a file, 0 means that the file ended.
-    Took(usize),
-    /// Nothing for now.
-    Blocked,
-}
-
-/// A stream that a connection is driven over.
-pub trait Transport {
-    /// Takes in what epoll reported.
-    fn note(&mut self, edge: Edge);
-
-    /// Whether a read is worth a call.
-    fn is_readable(&self) -> bool;
-
-    /// Whether the last write was not cut short: there may be room for another.
-    fn is_writable(&self) -> bool;
-
-    /// Asks the kernel whether the client has closed, which epoll may not have reported yet.
-    fn look(&mut self);
-
-    /// Whether the client will send nothing more. It may still read, or have gone.
-    fn is_half_closed(&self) -> bool;
-
-    /// Whether the client is known to have gone.
-    fn is_gone(&self) -> bool;
-
-    /// Reads into the buffer, which must not be empty.
-    ///
-    /// # Errors
-    /// What the connection died of.
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<Read>;
-
-    /// Writes two runs of bytes, the second after the first.
-    ///
-    /// # Errors
-    /// What the connection died of.
-    fn write(&mut self, first: &[u8], second: &[u8], more: More) -> io::Result<Write>;
-
-    /// Sends a piece of a file.
-    ///
-    /// # Errors
-    /// What the connection died of, or a read error of the file.
-    fn send_file(&mut self, file: BorrowedFd<'_>, offset: u64, count: usize) -> io::Result<Write>;
-
-    /// Says that nothing more will be written.
-    fn shut_write(&mut self);
-
-    /// Makes the coming close look like a failure to the client, which a cut response is.
-    fn fail_on_close(&mut self);
-}
 
 /// A socket.
 pub struct Plain {
@@ -115,12 +36,20 @@ impl Transport for Plain {
         self.ready.gone |= edge.gone;
     }
 
-    fn is_readable(&self) -> bool {
+    fn progress(&mut self) -> io::Result<Progress> {
+        Ok(Progress::Ready)
+    }
+
+    fn has_unread(&self) -> bool {
         self.ready.readable
     }
 
-    fn is_writable(&self) -> bool {
-        self.ready.writable
+    fn wants_write(&self) -> bool {
+        !self.ready.writable
+    }
+
+    fn scheme(&self) -> Scheme {
+        Scheme::Http
     }
 
     fn look(&mut self) {
@@ -158,15 +87,15 @@ impl Transport for Plain {
         }
     }
 
-    fn write(&mut self, first: &[u8], second: &[u8], more: More) -> io::Result<Write> {
+    fn write(&mut self, runs: [&[u8]; 3], more: More) -> io::Result<Write> {
         if !self.ready.writable {
             return Ok(Write::Blocked);
         }
-        match retry_interrupted(|| socket::send_two(self.socket.as_fd(), first, second, more)) {
+        match retry_interrupted(|| socket::send_runs(self.socket.as_fd(), runs, more)) {
             Ok(count) => {
                 // The kernel took less than it was given because its buffer is full; it reports
                 // an edge when there is room again.
-                self.ready.writable = count == first.len() + second.len();
+                self.ready.writable = count == runs.iter().map(|run| run.len()).sum::<usize>();
                 Ok(Write::Took(count))
             }
             Err(error) => self.blocked(error),
@@ -231,7 +160,7 @@ mod tests {
         theirs.write_all(b"abc").unwrap();
         let mut buffer = [0; 8];
         assert_eq!(ours.read(&mut buffer).unwrap(), Read::Bytes(3));
-        assert!(!ours.is_readable());
+        assert!(!ours.has_unread());
         theirs.write_all(b"de").unwrap();
         assert_eq!(ours.read(&mut buffer).unwrap(), Read::Blocked, "no call without an edge");
         ours.note(Edge { readable: true, ..Edge::default() });
@@ -244,9 +173,9 @@ mod tests {
         theirs.write_all(b"abc").unwrap();
         let mut buffer = [0; 3];
         assert_eq!(ours.read(&mut buffer).unwrap(), Read::Bytes(3));
-        assert!(ours.is_readable());
+        assert!(ours.has_unread());
         assert_eq!(ours.read(&mut buffer).unwrap(), Read::Blocked);
-        assert!(!ours.is_readable());
+        assert!(!ours.has_unread());
     }
 
     #[test]
@@ -255,7 +184,7 @@ mod tests {
         let mut theirs = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         theirs.set_nonblocking(true).unwrap();
         let mut ours = Plain::new(listener.accept().unwrap().0.into());
-        assert_eq!(ours.write(b"abc", b"", More::Follows).unwrap(), Write::Took(3));
+        assert_eq!(ours.write([b"abc", b"", b""], More::Follows).unwrap(), Write::Took(3));
         let nothing = theirs.read(&mut [0; 8]).unwrap_err();
         assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
         ours.shut_write();
@@ -273,7 +202,7 @@ mod tests {
         ours.note(Edge { readable: true, read_closed: true, ..Edge::default() });
         let mut buffer = [0; 8];
         assert_eq!(ours.read(&mut buffer).unwrap(), Read::Bytes(3));
-        assert!(ours.is_readable(), "no second edge will come for the FIN");
+        assert!(ours.has_unread(), "no second edge will come for the FIN");
         assert_eq!(ours.read(&mut buffer).unwrap(), Read::End);
     }
 }

@@ -1,0 +1,175 @@
+//! How the body of a request is read out of the inbox (RFC 9112 §6, §7) and handed to its exchange.
+
+use super::{Http1, Pause, Socket, Step};
+use crate::http::Reject;
+use crate::http::h1::body::BodyEnd;
+use crate::server::context::WorkerContext;
+use crate::server::exchange::State;
+use crate::server::share::Share;
+use crate::server::wire::Transport;
+
+/// How reading what has arrived came to an end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Decoded {
+    /// All that has arrived is handed on, and more is to come.
+    Arrived,
+    /// Others are due; the rest of what has arrived is read after that.
+    Interrupted,
+    /// The exchange has no room.
+    Full,
+    /// The body is complete.
+    All,
+}
+
+/// How far handing on a body came whose handler has answered already.
+enum Pumped {
+    /// There is no more for now.
+    All,
+    /// There may be more, and others have their turn first.
+    ForNow,
+    /// The connection goes another way.
+    Ended(Pause),
+}
+
+impl Http1 {
+    /// Reads the body up to its end, then the site is asked.
+    pub(super) fn read_body<W: Transport>(
+        &mut self,
+        socket: &mut Socket<W>,
+        share: &mut Share,
+        cx: &mut WorkerContext,
+    ) -> Step {
+        loop {
+            match self.decode_body(share) {
+                Ok(Decoded::All) => {
+                    let state = self.exchange.body_complete(cx);
+                    return Ok(self.waits_from_now(state, socket, cx));
+                }
+                Ok(Decoded::Full) => {
+                    let state = self.exchange.make_room(cx);
+                    return Ok(self.waits_from_now(state, socket, cx));
+                }
+                Ok(Decoded::Interrupted) => return Err(Pause::Again),
+                Ok(Decoded::Arrived) => {}
+                Err(reject) => return self.refuse(reject, socket, share, cx),
+            }
+            self.inbox.widen_if_filled(WIDE_BYTES);
+            socket.deadline = self.exchange.body_deadline(cx);
+            // Earlier responses must not wait for this body, nor may a client wait for its 100.
+            if let Err(error) = self.flush_gathered(socket) {
+                return Err(self.fail(&error, socket));
+            }
+            match self.read(socket, share) {
+                // The body has broken off; the responses to the requests before it are still wanted.
+                Err(Pause::Close) if !self.outbox.is_empty() => {
+                    return Ok(self.end_after_responses(cx));
+                }
+                read => read?,
+            }
+        }
+    }
+
+    /// A wait has begun: it has a deadline of its own.
+    fn waits_from_now<W: Transport>(
+        &mut self,
+        state: State,
+        socket: &mut Socket<W>,
+        cx: &WorkerContext,
+    ) -> State {
+        if let State::Waiting(awaited) = state {
+            socket.deadline = self.exchange.wait_deadline(awaited, cx);
+        }
+        state
+    }
+
+    /// Hands on what has arrived of the body, up to its end.
+    ///
+    /// # Errors
+    /// A [`Reject`] for broken framing, or when there is more of it than it may be.
+    fn decode_body(&mut self, share: &mut Share) -> Result<Decoded, Reject> {
+        loop {
+            let arrived = self.inbox.bytes().get(self.unread_at..).unwrap_or_default();
+            let input = &arrived[..arrived.len().min(self.exchange.room())];
+            let decoded = self.reader.read_body(input)?;
+            self.exchange.receive(&input[decoded.data])?;
+            self.unread_at += decoded.consumed;
+            if decoded.end == BodyEnd::Reached {
+                return Ok(Decoded::All);
+            }
+            if decoded.consumed == arrived.len() {
+                self.inbox.truncate(self.head_bytes);
+                self.unread_at = self.head_bytes;
+                return Ok(Decoded::Arrived);
+            }
+            if input.is_empty() {
+                return Ok(Decoded::Full);
+            }
+            if share.is_used_up() {
+                return Ok(Decoded::Interrupted);
+            }
+            share.spend_chunk();
+        }
+    }
+
+    /// While a response is sent whose handler still reads the request: hands on what arrives of that, then
+    /// sends. What is wrong with it is the reader's to find: the response has begun.
+    pub(super) fn pump_and_send<W: Transport>(
+        &mut self,
+        socket: &mut Socket<W>,
+        share: &mut Share,
+        cx: &mut WorkerContext,
+    ) -> Step {
+        match self.pump_body(socket, share) {
+            Pumped::All => self.send(socket, share, cx),
+            Pumped::ForNow => match self.send(socket, share, cx) {
+                Err(Pause::Sleep) => Err(Pause::Again),
+                step => step,
+            },
+            Pumped::Ended(pause) => Err(pause),
+        }
+    }
+
+    /// The same while the handler has produced nothing more.
+    pub(super) fn pump_while_idle<W: Transport>(
+        &mut self,
+        socket: &mut Socket<W>,
+        share: &mut Share,
+    ) -> Pause {
+        match self.pump_body(socket, share) {
+            Pumped::All => Pause::Sleep,
+            Pumped::ForNow => Pause::Again,
+            Pumped::Ended(pause) => pause,
+        }
+    }
+
+    fn pump_body<W: Transport>(&mut self, socket: &mut Socket<W>, share: &mut Share) -> Pumped {
+        while self.exchange.streams_body() {
+            match self.decode_body(share) {
+                Ok(Decoded::All) => {
+                    self.exchange.finish_stream();
+                    return Pumped::All;
+                }
+                // The thread says when there is room again.
+                Ok(Decoded::Full) => return Pumped::All,
+                Ok(Decoded::Interrupted) => return Pumped::ForNow,
+                Ok(Decoded::Arrived) => {}
+                Err(_) => {
+                    self.exchange.break_stream();
+                    return Pumped::All;
+                }
+            }
+            self.inbox.widen_if_filled(WIDE_BYTES);
+            match self.read(socket, share) {
+                Ok(()) => {}
+                Err(Pause::Sleep) => return Pumped::All,
+                Err(Pause::Again) => return Pumped::ForNow,
+                Err(pause) => return Pumped::Ended(pause),
+            }
+        }
+        Pumped::All
+    }
+}
+
+/// What is read at once of a large body: a worker can then take in a gigabyte with few calls, and still lets others have
+/// their turn.
+const WIDE_BYTES: usize = 64 * 1024;

@@ -1,0 +1,173 @@
+//! How requests and responses end when they do not simply go on: refused, given up, broken off, all sent.
+
+use super::{After, Http1, Pause, Phase, Socket, Step};
+use crate::http::Reject;
+use crate::http::h1::write::Persistence;
+use crate::server::context::WorkerContext;
+use crate::server::exchange::{Expired, State};
+use crate::server::share::Share;
+use crate::server::wire::Transport;
+use crate::site::Response;
+use std::io;
+
+impl Http1 {
+    /// Queues the response to what cannot be served. What follows on this connection cannot be told
+    /// from its body any more, so it ends.
+    pub(super) fn refuse<W: Transport>(
+        &mut self,
+        reject: Reject,
+        socket: &mut Socket<W>,
+        share: &mut Share,
+        cx: &mut WorkerContext,
+    ) -> Step {
+        log::debug!("{}: {reject} while {}", socket.name(), self.exchange.state);
+        if reject == Reject::BodyTooLarge {
+            let request = self.request_line().escape_ascii();
+            let (bound, key) = self.exchange.body_bound();
+            let name = socket.name();
+            log::warn!("{name}: \"{request}\": content of more than {bound} bytes ({key}): 413");
+        }
+        let response = self.exchange.respond(reject.status());
+        self.refuse_with(response, socket, share, cx)
+    }
+
+    /// Queues the last response of this connection, whatever has come or may come after the head.
+    pub(super) fn refuse_with<W: Transport>(
+        &mut self,
+        response: Response,
+        socket: &mut Socket<W>,
+        share: &mut Share,
+        cx: &mut WorkerContext,
+    ) -> Step {
+        self.exchange.abandon(cx);
+        self.queue(response, Persistence::Close, socket, share, cx);
+        self.inbox.clear();
+        self.inbox.narrow();
+        self.exchange.forget_request();
+        self.begin_next();
+        self.after = After::Linger;
+        Ok(State::Sending)
+    }
+
+    /// Nothing more can be read: what is queued is sent, and then the connection ends.
+    pub(super) fn end_after_responses(&mut self, cx: &mut WorkerContext) -> State {
+        self.exchange.abandon(cx);
+        self.exchange.forget_request();
+        self.begin_next();
+        self.after = After::Close;
+        State::Sending
+    }
+
+    /// The deadline has passed: answers 408 where a request had begun, gives up otherwise. `None`: it goes on.
+    pub fn expire<W: Transport>(
+        &mut self,
+        socket: &mut Socket<W>,
+        share: &mut Share,
+        cx: &mut WorkerContext,
+    ) -> Option<Pause> {
+        let step = match self.exchange.state {
+            State::Head | State::Body => self.refuse(Reject::TimedOut, socket, share, cx),
+            State::Waiting(awaited) => {
+                let line = self.reader.head().line.of(self.inbox.bytes());
+                match self.exchange.expire(awaited, socket, line, cx) {
+                    Expired::NotYet(deadline) => {
+                        socket.deadline = deadline;
+                        Err(Pause::Sleep)
+                    }
+                    Expired::Refused(response) => self.refuse_with(*response, socket, share, cx),
+                    Expired::BrokenOff => {
+                        self.break_off(socket, cx);
+                        Err(Pause::Close)
+                    }
+                }
+            }
+            State::Answer | State::Sending => {
+                let time = self.exchange.limits().send_timeout;
+                let name = socket.name();
+                log::info!("{name}: took nothing of a response for {time:?}: broken off");
+                self.break_off(socket, cx);
+                Err(Pause::Close)
+            }
+        };
+        match step {
+            Ok(state) => {
+                self.exchange.state = state;
+                None
+            }
+            Err(pause) => Some(pause),
+        }
+    }
+
+    /// The first line of the request at hand.
+    fn request_line(&self) -> &[u8] {
+        self.reader.head().line.of(self.inbox.bytes())
+    }
+
+    pub(super) fn all_sent<W: Transport>(
+        &mut self,
+        socket: &mut Socket<W>,
+        cx: &mut WorkerContext,
+    ) -> Step {
+        self.log_finished(0, cx);
+        self.exchange.body = Default::default();
+        match self.after {
+            After::NextRequest => {
+                // The beginning of a head may wait already; its time begins when it is read on.
+                socket.deadline = cx.clock.monotonic() + self.exchange.limits().head_timeout;
+                Ok(State::Head)
+            }
+            After::Close => {
+                // A close alone would discard what is unsent, if there were anything unread by now.
+                socket.wire.shut_write();
+                Err(Pause::Close)
+            }
+            After::Linger => Err(Pause::Linger),
+        }
+    }
+
+    /// The server ends and waits no longer.
+    pub fn cut<W: Transport>(&mut self, socket: &mut Socket<W>, cx: &mut WorkerContext) {
+        let has_unsent = !self.outbox.is_empty() || !self.exchange.body.is_empty();
+        if has_unsent || matches!(self.exchange.state, State::Waiting(_)) {
+            self.break_off(socket, cx);
+        }
+    }
+
+    /// The connection goes.
+    pub fn abandon(&mut self, cx: &mut WorkerContext) {
+        self.exchange.abandon(cx);
+    }
+
+    /// A response cannot be completed: logs what was sent of it and lets the client see a failure
+    /// rather than an end.
+    pub(super) fn break_off<W: Transport>(
+        &mut self,
+        socket: &mut Socket<W>,
+        cx: &mut WorkerContext,
+    ) {
+        let unsent = self.outbox.waiting_bytes() + self.exchange.body.left_bytes();
+        self.log_finished(unsent, cx);
+        socket.wire.fail_on_close();
+    }
+
+    /// The responses in the outbox have ended, so many bytes of them unsent.
+    fn log_finished(&mut self, unsent_bytes: u64, cx: &mut WorkerContext) {
+        if let Some(writer) = &mut cx.log
+            && !self.entries.is_empty()
+        {
+            let produced = self.exchange.body.produced_bytes();
+            self.entries.finish(writer, cx.clock.monotonic(), produced, unsent_bytes);
+        }
+    }
+
+    /// Nobody is there any more who could read a response.
+    pub(super) fn gone<W: Transport>(&self, socket: &Socket<W>) -> Pause {
+        log::debug!("{}: gone while {}", socket.name(), self.exchange.state);
+        Pause::Close
+    }
+
+    pub(super) fn fail<W: Transport>(&self, error: &io::Error, socket: &Socket<W>) -> Pause {
+        socket.log_failure(error, Phase::In(self.exchange.state));
+        Pause::Close
+    }
+}

@@ -1,0 +1,59 @@
+//! Buffers and state that no connection holds at the moment, kept so that a request allocates nothing.
+
+use super::{After, Http1};
+use crate::http::h1::request_reader::RequestReader;
+use crate::server::access_log::Entries;
+use crate::server::connection::inbox::Inbox;
+use crate::server::connection::outbox::Outbox;
+use crate::server::context::Setup;
+use crate::server::exchange::{Exchange, State};
+use crate::server::id::ExchangeId;
+use std::rc::Rc;
+
+/// A worker's store of them.
+#[derive(Default)]
+pub struct FreeList {
+    // Boxed as connections hold them: moving one in or out must not copy it.
+    #[expect(clippy::vec_box)]
+    kept: Vec<Box<Http1>>,
+}
+
+impl FreeList {
+    /// One that is ready for a first request.
+    pub fn take(&mut self, id: ExchangeId, setup: &Rc<Setup>) -> Box<Http1> {
+        match self.kept.pop() {
+            Some(mut http1) => {
+                http1.exchange.id = id;
+                http1
+            }
+            None => Box::new(Http1 {
+                inbox: Inbox::new(),
+                reader: RequestReader::new(),
+                outbox: Outbox::default(),
+                exchange: Exchange::new(id, setup),
+                entries: Entries::default(),
+                started: None,
+                head_bytes: 0,
+                unread_at: 0,
+                after: After::NextRequest,
+            }),
+        }
+    }
+
+    /// Takes one back. It is cleared here, so that nothing of one client can reach another.
+    pub fn give(&mut self, mut http1: Box<Http1>) {
+        if self.kept.len() < KEPT_MAX && http1.inbox.is_usual_size() {
+            http1.inbox.clear();
+            http1.outbox.clear();
+            http1.begin_next();
+            http1.exchange.forget_request();
+            http1.exchange.body = Default::default();
+            http1.exchange.state = State::Head;
+            http1.after = After::NextRequest;
+            self.kept.push(http1);
+        }
+    }
+}
+
+/// About 12 KiB each. More are busy at once only while clients are slow, and those keep theirs.
+const KEPT_MAX: usize = 64;

@@ -1,0 +1,329 @@
+//! HTTP/1 on a connection: one exchange at a time, its bytes framed as RFC 9112 has it.
+//!
+//! [`Http1::drive`] tells the whole life; the steps are here and, for bodies of requests, in `body.rs`, for responses in
+//! `sending.rs`, for ends of all kinds in `ending.rs`. A state changes in one way only: by the step that an arm returns.
+//!
+//! It must never know mio, TOML or the disk, nor what an exchange waits for.
+
+mod body;
+mod ending;
+mod free_list;
+mod sending;
+
+pub use free_list::FreeList;
+
+use super::inbox::Inbox;
+use super::outbox::Outbox;
+use super::{Pause, Phase, Socket};
+use crate::http::Reject;
+use crate::http::h1::body::{BodyEnd, Framing};
+use crate::http::h1::request_reader::{Expectation, RequestReader};
+use crate::http::h1::write::{CONTINUE, Delimiter, Persistence};
+use crate::server::access_log::Entries;
+use crate::server::context::WorkerContext;
+use crate::server::exchange::{Announced, Answered, Awaited, Begin, Exchange, Resumed, State};
+use crate::server::id::ExchangeId;
+use crate::server::mailbox::Completion;
+use crate::server::pool::Yielded;
+use crate::server::share::Share;
+use crate::server::wire::{Read, Transport};
+use crate::site::Response;
+use std::time::Instant;
+
+/// What a connection holds while a request is read or answered.
+pub struct Http1 {
+    inbox: Inbox,
+    reader: RequestReader,
+    outbox: Outbox,
+    exchange: Exchange,
+    /// What the access log knows of the responses in the outbox.
+    entries: Entries,
+    /// When the first byte of the request at hand was seen.
+    started: Option<Instant>,
+    /// The length of its head, once that is complete.
+    head_bytes: usize,
+    /// Where in the inbox its body goes on.
+    unread_at: usize,
+    after: After,
+}
+
+/// What follows when everything is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum After {
+    NextRequest,
+    Close,
+    Linger,
+}
+
+/// What a step leads to: another state, or a pause in this one.
+type Step = Result<State, Pause>;
+
+impl Http1 {
+    /// Which exchange is at hand.
+    pub fn id(&self) -> ExchangeId {
+        self.exchange.id
+    }
+
+    /// Its state.
+    pub fn state(&self) -> State {
+        self.exchange.state
+    }
+
+    /// Goes as far as it can.
+    pub fn drive<W: Transport>(
+        &mut self,
+        socket: &mut Socket<W>,
+        share: &mut Share,
+        cx: &mut WorkerContext,
+    ) -> Pause {
+        loop {
+            let step = match self.exchange.state {
+                State::Head => self.read_head(socket, share, cx),
+                State::Body => self.read_body(socket, share, cx),
+                State::Answer => self.answer(socket, share, cx),
+                State::Waiting(awaited) => self.wait(awaited, socket, share, cx),
+                State::Sending => self.pump_and_send(socket, share, cx),
+            };
+            match step {
+                Ok(state) => self.exchange.state = state,
+                Err(pause) => return pause,
+            }
+        }
+    }
+
+    fn read_head<W: Transport>(
+        &mut self,
+        socket: &mut Socket<W>,
+        share: &mut Share,
+        cx: &mut WorkerContext,
+    ) -> Step {
+        loop {
+            if !self.inbox.is_empty() {
+                // What is gathered stays so: it may be this very turn that goes on with it.
+                if share.is_used_up() {
+                    return Err(Pause::Again);
+                }
+                if self.started.is_none() {
+                    self.exchange.begin_head(&cx.setup);
+                    let now = cx.clock.monotonic();
+                    self.started = Some(now);
+                    socket.deadline = now + self.exchange.limits().head_timeout;
+                }
+                match self.reader.read_head(self.inbox.bytes(), &cx.setup.head_limits) {
+                    Ok(Some(length)) => return self.head_complete(length, socket, share, cx),
+                    Ok(None) => {}
+                    Err(reject) => return self.refuse(reject, socket, share, cx),
+                }
+            }
+            if !self.outbox.is_empty() {
+                socket.deadline = cx.clock.monotonic() + self.exchange.limits().send_timeout;
+                return Ok(State::Sending);
+            }
+            self.read(socket, share)?;
+        }
+    }
+
+    /// Reads once. An error is the pause to make, or the state to go on in, when no bytes came.
+    fn read<W: Transport>(
+        &mut self,
+        socket: &mut Socket<W>,
+        share: &mut Share,
+    ) -> Result<(), Pause> {
+        if share.is_used_up() && socket.wire.has_unread() {
+            return Err(Pause::Again);
+        }
+        share.spend_read();
+        let room = self.inbox.room(self.exchange.limits().head_bytes_max);
+        match socket.wire.read(room) {
+            Ok(Read::Bytes(count)) => {
+                self.inbox.arrived(count, socket.take_reported());
+                share.spend_bytes(count as u64);
+                Ok(())
+            }
+            Ok(Read::Blocked) if self.exchange.state == State::Head && self.inbox.is_empty() => {
+                Err(Pause::Idle)
+            }
+            Ok(Read::Blocked) => {
+                self.inbox.shrink();
+                Err(Pause::Sleep)
+            }
+            Ok(Read::End) => {
+                if !self.inbox.is_empty() {
+                    let state = self.exchange.state;
+                    log::debug!("{}: closed by the client while {state}", socket.name());
+                }
+                Err(Pause::Close)
+            }
+            Err(error) => Err(self.fail(&error, socket)),
+        }
+    }
+
+    /// Decides what becomes of the body before a byte of it is read.
+    fn head_complete<W: Transport>(
+        &mut self,
+        length: usize,
+        socket: &mut Socket<W>,
+        share: &mut Share,
+        cx: &mut WorkerContext,
+    ) -> Step {
+        self.head_bytes = length;
+        self.unread_at = length;
+        let bytes = match self.reader.framing() {
+            Framing::None | Framing::Length(0) => return Ok(State::Answer),
+            Framing::Length(length) => Some(length),
+            Framing::Chunked => None,
+        };
+        let asks_first = self.reader.expectation() == Expectation::Continue;
+        let begin = match self.reader.request(self.inbox.bytes(), socket.ends(cx)) {
+            Ok(mut request) => {
+                self.exchange.begin(&mut request, Announced { bytes, asks_first }, cx)
+            }
+            Err(reject) => return self.refuse(reject, socket, share, cx),
+        };
+        let next = match begin {
+            Begin::Receive => State::Body,
+            Begin::Stream => State::Answer,
+            Begin::Answer => return Ok(State::Answer),
+            Begin::Refuse(response) => return self.refuse_with(*response, socket, share, cx),
+            Begin::TooLarge => return self.refuse(Reject::BodyTooLarge, socket, share, cx),
+        };
+        // RFC 9110 §10.1.1: one that has begun to send does not wait any more.
+        if asks_first && self.inbox.bytes().len() == length {
+            self.outbox.gathered().extend_from_slice(CONTINUE);
+        }
+        socket.deadline = self.exchange.body_deadline(cx);
+        Ok(next)
+    }
+
+    /// Asks the site, and queues what it makes of the request.
+    fn answer<W: Transport>(
+        &mut self,
+        socket: &mut Socket<W>,
+        share: &mut Share,
+        cx: &mut WorkerContext,
+    ) -> Step {
+        let known = self.inbox.freshness();
+        let mut freshness = known;
+        let answered = match self.reader.request(self.inbox.bytes(), socket.ends(cx)) {
+            Ok(mut request) => self.exchange.answer(&mut request, &mut freshness, socket, cx),
+            Err(reject) => return self.refuse(reject, socket, share, cx),
+        };
+        if freshness != known {
+            self.inbox.know_all();
+        }
+        match answered {
+            Answered::Ready(response) => self.respond(response, socket, share, cx),
+            Answered::Gone => Err(self.gone(socket)),
+            Answered::Waits(Awaited::Answer) if self.exchange.streams_body() => Ok(State::Body),
+            Answered::Waits(awaited) => Ok(self.begin_wait(awaited, socket, cx)),
+        }
+    }
+
+    /// Queues the response to the request at hand, and decides what comes after it.
+    fn respond<W: Transport>(
+        &mut self,
+        response: Response,
+        socket: &mut Socket<W>,
+        share: &mut Share,
+        cx: &mut WorkerContext,
+    ) -> Step {
+        let is_complete = self.reader.body_end() == BodyEnd::Reached;
+        let delimiter = self.delimiter(&response.body);
+        let persistence = match self.reader.persistence() {
+            Persistence::KeepAlive
+                if is_complete && delimiter != Delimiter::Close && !cx.is_stopping =>
+            {
+                Persistence::KeepAlive
+            }
+            _ => Persistence::Close,
+        };
+        self.queue(response, persistence, socket, share, cx);
+        if !is_complete && self.exchange.streams_body() {
+            // Its handler may still read; see `pump_body`.
+            self.after = After::Linger;
+            return Ok(State::Sending);
+        }
+        self.inbox.consume(self.unread_at);
+        self.inbox.narrow();
+        self.exchange.end_request(cx);
+        self.begin_next();
+        if persistence == Persistence::Close {
+            let is_unread = !self.inbox.is_empty() || socket.wire.has_unread();
+            self.after = if is_complete && !is_unread { After::Close } else { After::Linger };
+            return Ok(State::Sending);
+        }
+        if self.exchange.body.is_empty() && self.outbox.has_room() {
+            Ok(State::Head)
+        } else {
+            Ok(State::Sending)
+        }
+    }
+
+    /// Forgets the request at hand; its response is in the outbox.
+    fn begin_next(&mut self) {
+        self.reader.reset();
+        self.started = None;
+        self.head_bytes = 0;
+        self.unread_at = 0;
+    }
+
+    /// Begins to wait for somebody other than the client.
+    fn begin_wait<W: Transport>(
+        &mut self,
+        awaited: Awaited,
+        socket: &mut Socket<W>,
+        cx: &WorkerContext,
+    ) -> State {
+        socket.deadline = self.exchange.wait_deadline(awaited, cx);
+        self.exchange.wait_for(awaited, cx)
+    }
+
+    /// Sleeps until somebody has brought what is waited for. Earlier responses must not wait with it.
+    fn wait<W: Transport>(
+        &mut self,
+        awaited: Awaited,
+        socket: &mut Socket<W>,
+        share: &mut Share,
+        cx: &mut WorkerContext,
+    ) -> Step {
+        if socket.wire.is_gone() {
+            return Err(self.gone(socket));
+        }
+        if awaited == Awaited::Production {
+            return Err(self.pump_while_idle(socket, share));
+        }
+        if let Err(error) = self.flush_gathered(socket) {
+            return Err(self.fail(&error, socket));
+        }
+        if socket.wire.is_half_closed()
+            && self.exchange.yield_place(awaited, cx) == Yielded::Refused
+        {
+            log::debug!("{}: too many wait whose clients may have gone", socket.name());
+            let response = self.exchange.busy();
+            return self.refuse_with(response, socket, share, cx);
+        }
+        Err(Pause::Sleep)
+    }
+
+    /// A message has come. Whether it is to be driven on.
+    pub fn complete<W: Transport>(
+        &mut self,
+        completion: Completion,
+        socket: &mut Socket<W>,
+        share: &mut Share,
+        cx: &mut WorkerContext,
+    ) -> bool {
+        let step = match self.exchange.complete(completion, cx) {
+            Resumed::Not => return false,
+            Resumed::In(state) => Ok(state),
+            Resumed::Refused(response) => self.refuse_with(*response, socket, share, cx),
+        };
+        if let Ok(state) = step {
+            if state == State::Body {
+                socket.deadline = self.exchange.body_deadline(cx);
+            }
+            self.exchange.state = state;
+        }
+        true
+    }
+}

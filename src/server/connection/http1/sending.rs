@@ -1,0 +1,150 @@
+//! How responses are queued and sent, and what is done when their clients are slow.
+
+use super::{After, Http1, Pause, Socket, Step};
+use crate::files::Disk;
+use crate::http::h1::write::{Delimiter, Persistence, ResponseLine, write_head};
+use crate::http::{Method, Status, Version};
+use crate::server::access_log::Subject;
+use crate::server::connection::outbox::Flush;
+use crate::server::context::WorkerContext;
+use crate::server::exchange::{Awaited, BodySource};
+use crate::server::share::Share;
+use crate::server::wire::Transport;
+use crate::site::{Body, Response};
+use std::io;
+
+impl Http1 {
+    /// Queues a response: its head, and its body unless the method is HEAD (RFC 9110 §9.3.2).
+    pub(super) fn queue<W: Transport>(
+        &mut self,
+        response: Response,
+        persistence: Persistence,
+        socket: &mut Socket<W>,
+        share: &mut Share,
+        cx: &mut WorkerContext,
+    ) {
+        let head = self.reader.head();
+        let status = response.status;
+        // RFC 9110 §15.3.6: it has no content, and says so by its length.
+        let body = if status == Status::RESET_CONTENT { Body::Empty } else { response.body };
+        let delimiter = delimiter(&body, head.version);
+        let has_body = head.method != Method::Head && !status.forbids_content();
+        share.spend_request();
+        if head.method != Method::Head {
+            share.spend_bytes(body.length().unwrap_or(0));
+        }
+        if let Some(writer) = &mut cx.log {
+            let bytes = self.inbox.bytes();
+            let request_line = head.line.of(bytes);
+            let peer = socket.peer();
+            let subject = Subject { peer, request_line, headers: &head.headers, bytes };
+            let now = cx.clock.now();
+            let started = self.started.unwrap_or(now.monotonic);
+            // What is produced is counted when it has been.
+            let length = if matches!(body, Body::Piped(..)) { None } else { body.length() };
+            let body_bytes = length.filter(|_| has_body).unwrap_or(0);
+            self.entries.add(writer, &subject, now, started, status, body_bytes);
+        }
+        let reason = response.reason.as_deref();
+        let line = ResponseLine { status, reason, persistence, delimiter };
+        let gathered = self.outbox.gathered();
+        write_head(gathered, line, cx.clock.server_and_date(), &response.headers);
+        if has_body {
+            let mut body = BodySource::new(body);
+            if !body.copy_if_short(gathered) {
+                self.exchange.body = body;
+                self.outbox.begin_body(delimiter);
+            }
+        }
+        socket.has_served = true;
+        socket.deadline = cx.clock.monotonic() + self.exchange.limits().send_timeout;
+    }
+
+    /// How the body of a response ends for the client at hand.
+    pub(super) fn delimiter(&self, body: &Body) -> Delimiter {
+        delimiter(body, self.reader.head().version)
+    }
+
+    pub(super) fn send<W: Transport>(
+        &mut self,
+        socket: &mut Socket<W>,
+        share: &mut Share,
+        cx: &mut WorkerContext,
+    ) -> Step {
+        if self.after != After::NextRequest {
+            self.outbox.end_follows();
+        }
+        let before = self.outbox.moved_bytes();
+        let allowed = share.piece_bytes();
+        let mut left = allowed;
+        let body = &mut self.exchange.body;
+        let flushed = self.outbox.flush(body, &mut socket.wire, &mut left, Disk::MustNotBlock);
+        share.spend_piece(allowed - left);
+        if let Some(used) = body.take_used() {
+            cx.buffers.give(used);
+        }
+        if let Some(spent) = body.take_spent() {
+            cx.drop_elsewhere(spent);
+        }
+        // A client that takes something has time for the rest.
+        if self.outbox.moved_bytes() != before {
+            socket.deadline = cx.clock.monotonic() + self.exchange.limits().send_timeout;
+        }
+        match flushed {
+            Ok(Flush::Done) => self.all_sent(socket, cx),
+            Ok(Flush::Cold) => match self.exchange.body.prefetch() {
+                Ok(Some(prefetch)) => {
+                    cx.threads.prefetch(self.exchange.id, prefetch);
+                    Ok(self.begin_wait(Awaited::Piece, socket, cx))
+                }
+                Ok(None) => Err(Pause::Close),
+                Err(error) => Err(self.fail(&error, socket)),
+            },
+            Ok(Flush::NotYet) => Ok(self.begin_wait(Awaited::Production, socket, cx)),
+            Ok(Flush::Again) => Err(Pause::Again),
+            Ok(Flush::Blocked) => {
+                self.relieve_maker(socket, cx);
+                Err(Pause::Sleep)
+            }
+            Err(error) => {
+                self.break_off(socket, cx);
+                Err(self.fail(&error, socket))
+            }
+        }
+    }
+
+    /// Who makes the body does not wait for a client that is slow to take it.
+    fn relieve_maker<W: Transport>(&mut self, socket: &Socket<W>, cx: &mut WorkerContext) {
+        let Some(stream) = self.exchange.body.stream() else {
+            return;
+        };
+        match stream.take_backlog(&cx.room) {
+            Some(backlog) => cx.threads.write_backlog(self.exchange.id, backlog),
+            None if cx.room.is_used_up() => {
+                cx.without_room.insert(socket.id);
+            }
+            None => {}
+        }
+    }
+
+    /// Writes what it can of the responses gathered so far, none of which has more of a body.
+    pub(super) fn flush_gathered<W: Transport>(
+        &mut self,
+        socket: &mut Socket<W>,
+    ) -> io::Result<()> {
+        if self.outbox.is_empty() {
+            return Ok(());
+        }
+        let body = &mut self.exchange.body;
+        self.outbox.flush(body, &mut socket.wire, &mut 0, Disk::MustNotBlock).map(|_| ())
+    }
+}
+
+/// How the body of a response ends for a client of this version.
+fn delimiter(body: &Body, version: Version) -> Delimiter {
+    match (body.length(), version) {
+        (Some(length), _) => Delimiter::Length(length),
+        (None, Version::Http11) => Delimiter::Chunked,
+        (None, Version::Http10) => Delimiter::Close,
+    }
+}

@@ -1,0 +1,317 @@
+//! A connection: a socket's life, whatever it speaks.
+//!
+//! ```text
+//!         first byte
+//!  Idle ─────────────▶ Http1 ──────────▶ (closed)
+//!   ▲                  │   │               ▲
+//!   │ all sent         │   │ bytes unread  │
+//!   └──────────────────┘   └───▶ Lingering ┘
+//! ```
+//!
+//! An idle one owns its socket and a few fields. It must never know mio's `Poll`, the slab, TOML or the disk.
+
+pub mod http1;
+mod inbox;
+mod name;
+mod outbox;
+mod socket;
+
+pub use http1::{FreeList, Http1};
+pub use name::Name;
+pub use socket::Socket;
+
+use super::context::WorkerContext;
+use super::exchange::State;
+use super::id::{ConnectionId, ExchangeId};
+use super::mailbox::Completion;
+use super::share::Share;
+use super::wire::{Edge, Progress, Read, Transport};
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+/// A connection.
+pub struct Connection<W> {
+    socket: Socket<W>,
+    protocol: Protocol,
+    /// When the timer wheel will look at it; no later than the deadline.
+    pub(super) hinted: Option<Instant>,
+    /// Whether it stands in the worker's queue of those that can go on.
+    pub(super) is_queued: bool,
+}
+
+/// What is spoken at the moment.
+enum Protocol {
+    /// Nothing: the first byte of a request is waited for.
+    Idle,
+    Http1(Box<Http1>),
+    /// Nothing any more: the client is to notice that the connection is closed. Closing with unread bytes would
+    /// make the kernel send RST, which can destroy the response that was just written.
+    Lingering {
+        until: Instant,
+    },
+}
+
+/// What is to become of a connection after it was driven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Wait for an edge, or for the deadline.
+    Sleep,
+    /// It could go on and was stopped for fairness: drive it again next turn.
+    Again,
+    /// Drop it.
+    Close,
+}
+
+/// Why a protocol stops for now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pause {
+    /// Until an edge, a message or the deadline.
+    Sleep,
+    /// Others have their turn.
+    Again,
+    /// No request has begun.
+    Idle,
+    /// Everything is sent, and what still comes is to be thrown away.
+    Linger,
+    /// There is nothing left to do.
+    Close,
+}
+
+/// What a connection waits for, for diagnostics and for who decides whose turn it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    Idle,
+    In(State),
+    Lingering,
+}
+
+impl<W: Transport> Connection<W> {
+    /// A connection fresh from accept.
+    pub fn new(
+        id: ConnectionId,
+        peer: Option<SocketAddr>,
+        listener: u16,
+        wire: W,
+        cx: &WorkerContext,
+    ) -> Connection<W> {
+        let deadline = cx.clock.monotonic() + cx.setup.limits.head_timeout;
+        Connection {
+            socket: Socket::new(id, peer, listener, wire, deadline),
+            protocol: Protocol::Idle,
+            hinted: None,
+            is_queued: false,
+        }
+    }
+
+    /// Its name.
+    pub fn id(&self) -> ConnectionId {
+        self.socket.id
+    }
+
+    /// When it gives up waiting.
+    pub fn deadline(&self) -> Instant {
+        self.socket.deadline
+    }
+
+    /// What it waits for.
+    pub fn phase(&self) -> Phase {
+        match &self.protocol {
+            Protocol::Idle => Phase::Idle,
+            Protocol::Http1(http1) => Phase::In(http1.state()),
+            Protocol::Lingering { .. } => Phase::Lingering,
+        }
+    }
+
+    /// Whether it is in the midst of sending.
+    pub fn is_sending(&self) -> bool {
+        self.phase() == Phase::In(State::Sending)
+    }
+
+    /// Whether it has served a request.
+    pub fn has_served(&self) -> bool {
+        self.socket.has_served
+    }
+
+    /// The stream, to register it.
+    pub fn wire(&self) -> &W {
+        &self.socket.wire
+    }
+
+    /// Makes it give up at this time, if it would have waited longer.
+    pub fn hurry(&mut self, until: Instant) {
+        self.socket.deadline = self.socket.deadline.min(until);
+    }
+
+    /// Takes in an edge, before it is driven.
+    pub fn note(&mut self, edge: Edge) {
+        self.socket.note(edge);
+    }
+
+    /// Goes as far as it can.
+    pub fn drive(&mut self, share: &mut Share, cx: &mut WorkerContext) -> Verdict {
+        loop {
+            match self.socket.wire.progress() {
+                Ok(Progress::Ready) => {}
+                Ok(Progress::Blocked) => return Verdict::Sleep,
+                Err(error) => {
+                    self.socket.log_failure(&error, self.phase());
+                    return Verdict::Close;
+                }
+            }
+            let pause = match &mut self.protocol {
+                Protocol::Idle if !self.socket.wire.has_unread() => return Verdict::Sleep,
+                Protocol::Idle => {
+                    let id = ExchangeId::from(self.socket.id);
+                    self.protocol = Protocol::Http1(cx.free_list.take(id, &cx.setup));
+                    continue;
+                }
+                Protocol::Http1(http1) => http1.drive(&mut self.socket, share, cx),
+                Protocol::Lingering { until } => linger(&mut self.socket, *until, share, cx),
+            };
+            if let Some(verdict) = self.pause(pause, cx) {
+                return verdict;
+            }
+        }
+    }
+
+    /// A protocol has stopped: `None` if the connection goes on in another.
+    fn pause(&mut self, pause: Pause, cx: &mut WorkerContext) -> Option<Verdict> {
+        let limits = &cx.setup.limits;
+        match pause {
+            Pause::Sleep => Some(Verdict::Sleep),
+            Pause::Again => Some(Verdict::Again),
+            Pause::Close => Some(Verdict::Close),
+            Pause::Idle => {
+                // Buffers go back to the worker.
+                if let Protocol::Http1(http1) =
+                    std::mem::replace(&mut self.protocol, Protocol::Idle)
+                {
+                    cx.free_list.give(http1);
+                }
+                if self.socket.has_served {
+                    self.socket.deadline = cx.clock.monotonic() + limits.keepalive_timeout;
+                    if cx.is_stopping {
+                        return Some(Verdict::Close);
+                    }
+                }
+                Some(Verdict::Sleep)
+            }
+            Pause::Linger => {
+                self.socket.wire.shut_write();
+                let now = cx.clock.monotonic();
+                let until = now + limits.lingering_time;
+                self.socket.deadline = now + limits.lingering_timeout;
+                let lingering = Protocol::Lingering { until };
+                if let Protocol::Http1(http1) = std::mem::replace(&mut self.protocol, lingering) {
+                    cx.free_list.give(http1);
+                }
+                None
+            }
+        }
+    }
+
+    /// A thread or an application has done something for an exchange of this connection.
+    pub fn complete(
+        &mut self,
+        id: ExchangeId,
+        completion: Completion,
+        share: &mut Share,
+        cx: &mut WorkerContext,
+    ) -> Verdict {
+        match &mut self.protocol {
+            Protocol::Http1(http1) if http1.id() == id => {
+                if http1.complete(completion, &mut self.socket, share, cx) {
+                    self.drive(share, cx)
+                } else {
+                    Verdict::Sleep
+                }
+            }
+            _ => {
+                cx.drop_completion(completion);
+                Verdict::Sleep
+            }
+        }
+    }
+
+    /// There is room for what a slow client does not take.
+    pub fn relieve(&mut self, share: &mut Share, cx: &mut WorkerContext) -> Verdict {
+        if self.is_sending() { self.drive(share, cx) } else { Verdict::Sleep }
+    }
+
+    /// The deadline has passed.
+    pub fn expire(&mut self, share: &mut Share, cx: &mut WorkerContext) -> Verdict {
+        log::debug!("{}: no progress while {}", self.socket.name(), self.phase());
+        match &mut self.protocol {
+            Protocol::Idle | Protocol::Lingering { .. } => Verdict::Close,
+            Protocol::Http1(http1) => match http1.expire(&mut self.socket, share, cx) {
+                Some(Pause::Close) => Verdict::Close,
+                Some(_) => Verdict::Sleep,
+                None => self.drive(share, cx),
+            },
+        }
+    }
+
+    /// The server ends and waits no longer: a response that is under way is broken off.
+    pub fn cut(&mut self, cx: &mut WorkerContext) {
+        if let Protocol::Http1(http1) = &mut self.protocol {
+            http1.cut(&mut self.socket, cx);
+        }
+    }
+
+    /// The connection goes: nobody waits for its responses any more.
+    pub fn abandon(&mut self, cx: &mut WorkerContext) {
+        if let Protocol::Http1(http1) = &mut self.protocol {
+            http1.abandon(cx);
+        }
+    }
+}
+
+/// Throws away what still comes.
+fn linger<W: Transport>(
+    socket: &mut Socket<W>,
+    until: Instant,
+    share: &mut Share,
+    cx: &mut WorkerContext,
+) -> Pause {
+    cx.scratch.resize(LINGER_BYTES, 0);
+    loop {
+        if share.is_used_up() && socket.wire.has_unread() {
+            return Pause::Again;
+        }
+        share.spend_read();
+        match socket.wire.read(&mut cx.scratch) {
+            Ok(Read::Bytes(count)) => share.spend_bytes(count as u64),
+            Ok(Read::Blocked) => return Pause::Sleep,
+            Ok(Read::End) => return Pause::Close,
+            Err(error) => {
+                socket.log_failure(&error, Phase::Lingering);
+                return Pause::Close;
+            }
+        }
+        let now = cx.clock.monotonic();
+        if now >= until {
+            return Pause::Close;
+        }
+        socket.deadline = (now + cx.setup.limits.lingering_timeout).min(until);
+    }
+}
+
+impl From<State> for Phase {
+    fn from(state: State) -> Phase {
+        Phase::In(state)
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Phase::Idle => formatter.write_str("waiting for a request"),
+            Phase::In(state) => state.fmt(formatter),
+            Phase::Lingering => formatter.write_str("closing"),
+        }
+    }
+}
+
+/// What is thrown away at once.
+const LINGER_BYTES: usize = 8 * 1024;

@@ -1,0 +1,17 @@
+//! What diagnostics call a client.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+/// A client by its address.
+#[derive(Clone, Copy)]
+pub struct Name(pub Option<SocketAddr>);
+
+impl fmt::Display for Name {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(peer) => peer.fmt(formatter),
+            None => formatter.write_str("unix client"),
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! What HTTP/1 has ready to be written: heads and short bodies of one or more responses, and the framing of the last
+//! one's body (RFC 9112 §6, §7).
+//!
+//! It must never know requests or states.
+
+use crate::files::{CachedFile, Contents, Disk};
+use crate::http::h1::write::{CHUNK_END, Delimiter, LAST_CHUNK, write_chunk_head};
+use crate::server::exchange::{BodySource, Chunk};
+use crate::server::wire::{More, Transport, Write};
+use std::io;
+use std::os::fd::AsFd;
+
+/// The bytes of one or more responses, in order. What is not short of the last body is pulled out of its
+/// [`BodySource`] when it is written.
+#[derive(Default)]
+pub struct Outbox {
+    /// Heads, short bodies, and what frames a chunk.
+    gathered: Vec<u8>,
+    /// How much of `gathered` has been written.
+    written: usize,
+    framing: BodyFraming,
+    /// How much the stream has taken since this was last empty: whether there is progress.
+    moved_bytes: u64,
+    /// What follows the last byte: the end of the stream, or nothing for now.
+    follows: More,
+}
+
+/// How the body under way is framed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum BodyFraming {
+    /// By its length, or by the end of the connection.
+    #[default]
+    Bare,
+    /// In chunks, none of which is under way.
+    BetweenChunks,
+    /// In chunks; the head of this one has been placed.
+    InChunk,
+}
+
+/// How far a flush came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flush {
+    /// Everything is written.
+    Done,
+    /// The client takes no more for now.
+    Blocked,
+    /// The budget is used up.
+    Again,
+    /// The next piece is on the disk alone; see [`BodySource::prefetch`].
+    Cold,
+    /// The next piece has not been produced yet.
+    NotYet,
+}
+
+impl Outbox {
+    /// Whether nothing is gathered.
+    pub fn is_empty(&self) -> bool {
+        self.gathered.is_empty()
+    }
+
+    /// Whether another response may be gathered before this is written.
+    pub fn has_room(&self) -> bool {
+        self.gathered.len() < GATHERED_BYTES_MAX
+    }
+
+    /// The buffer that heads and short bodies are written to.
+    pub fn gathered(&mut self) -> &mut Vec<u8> {
+        &mut self.gathered
+    }
+
+    /// A body begins whose head was just gathered.
+    pub fn begin_body(&mut self, delimiter: Delimiter) {
+        self.framing = match delimiter {
+            Delimiter::Chunked => BodyFraming::BetweenChunks,
+            Delimiter::Length(_) | Delimiter::Close => BodyFraming::Bare,
+        };
+    }
+
+    /// The stream ends at once after what waits here.
+    pub fn end_follows(&mut self) {
+        self.follows = More::Follows;
+    }
+
+    /// Writes until all is written, the client takes no more, or `budget` bytes of a long body are sent,
+    /// of which it takes what it uses.
+    ///
+    /// # Errors
+    /// What the connection died of, or why the body cannot be completed.
+    pub fn flush(
+        &mut self,
+        body: &mut BodySource,
+        wire: &mut impl Transport,
+        budget: &mut usize,
+        disk: Disk,
+    ) -> io::Result<Flush> {
+        let flushed = loop {
+            match self.write_next(body, wire, budget, disk) {
+                Ok(None) => {}
+                Ok(Some(flush)) => break Ok(flush),
+                Err(error) => break Err(error),
+            }
+        };
+        match flushed {
+            Ok(Flush::Done) => self.clear(),
+            _ => body.pause(),
+        }
+        flushed
+    }
+
+    /// One write, or how the flush ends.
+    fn write_next(
+        &mut self,
+        body: &mut BodySource,
+        wire: &mut impl Transport,
+        budget: &mut usize,
+        disk: Disk,
+    ) -> io::Result<Option<Flush>> {
+        if body.is_empty() && self.framing == BodyFraming::Bare {
+            return self.write_gathered(wire, self.follows, Flush::Done);
+        }
+        let is_long = body.is_long();
+        if *budget == 0 && is_long {
+            return self.write_gathered(wire, More::Follows, Flush::Again);
+        }
+        match body.next(*budget, disk)? {
+            Chunk::Memory { bytes, is_followed } => {
+                let length = bytes.len();
+                let end = match self.framing {
+                    BodyFraming::Bare => &b""[..],
+                    BodyFraming::InChunk => CHUNK_END,
+                    BodyFraming::BetweenChunks => {
+                        write_chunk_head(&mut self.gathered, length);
+                        self.framing = BodyFraming::InChunk;
+                        CHUNK_END
+                    }
+                };
+                let more = match (is_followed, is_long) {
+                    (true, _) => More::Follows,
+                    // Nobody knows when more is produced.
+                    (false, true) => More::Nothing,
+                    (false, false) => self.follows,
+                };
+                let head = &self.gathered[self.written..];
+                let head_bytes = head.len();
+                let Write::Took(count) = wire.write([head, bytes, end], more)? else {
+                    return Ok(Some(Flush::Blocked));
+                };
+                if is_long {
+                    *budget = budget.saturating_sub(count);
+                }
+                self.took(count.min(head_bytes));
+                let of_body = count.saturating_sub(head_bytes);
+                body.advance(of_body.min(length));
+                if of_body >= length {
+                    self.end_chunk(end, of_body - length);
+                }
+                self.moved_bytes += count as u64;
+                Ok(None)
+            }
+            Chunk::File(file, piece) => {
+                if self.written < self.gathered.len() {
+                    let head = &self.gathered[self.written..];
+                    let head_bytes = head.len();
+                    let Write::Took(count) = wire.write([head, b"", b""], More::Follows)? else {
+                        return Ok(Some(Flush::Blocked));
+                    };
+                    self.moved_bytes += count as u64;
+                    self.took(count);
+                    if count < head_bytes {
+                        return Ok(None);
+                    }
+                }
+                let length = usize::try_from(piece.end - piece.start).unwrap_or(usize::MAX);
+                let Write::Took(count) = send_piece(wire, file, piece.start, length)? else {
+                    return Ok(Some(Flush::Blocked));
+                };
+                if count == 0 {
+                    let shrunk = "the file has shrunk while it was sent";
+                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, shrunk));
+                }
+                *budget = budget.saturating_sub(count);
+                self.moved_bytes += count as u64;
+                body.advance(count);
+                Ok(None)
+            }
+            Chunk::NotYet => self.write_gathered(wire, More::Nothing, Flush::NotYet),
+            Chunk::Cold => self.write_gathered(wire, More::Follows, Flush::Cold),
+            Chunk::End => {
+                if self.framing != BodyFraming::Bare {
+                    self.gathered.extend_from_slice(LAST_CHUNK);
+                    self.framing = BodyFraming::Bare;
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    /// Writes what is gathered; when all of it is, the flush ends so.
+    fn write_gathered(
+        &mut self,
+        wire: &mut impl Transport,
+        more: More,
+        then: Flush,
+    ) -> io::Result<Option<Flush>> {
+        let head = &self.gathered[self.written..];
+        if head.is_empty() {
+            return Ok(Some(then));
+        }
+        match wire.write([head, b"", b""], more)? {
+            Write::Blocked => Ok(Some(Flush::Blocked)),
+            Write::Took(count) => {
+                self.moved_bytes += count as u64;
+                self.took(count);
+                Ok(None)
+            }
+        }
+    }
+
+    /// So much of what is gathered has been written.
+    fn took(&mut self, count: usize) {
+        self.written += count;
+        if self.written == self.gathered.len() {
+            self.gathered.clear();
+            self.written = 0;
+        }
+    }
+
+    /// The data of a chunk is written, and so much of its end.
+    fn end_chunk(&mut self, end: &[u8], written: usize) {
+        self.gathered.extend_from_slice(end.get(written..).unwrap_or_default());
+        if self.framing == BodyFraming::InChunk {
+            self.framing = BodyFraming::BetweenChunks;
+        }
+    }
+
+    /// How many bytes are gathered and not written.
+    pub fn waiting_bytes(&self) -> u64 {
+        (self.gathered.len() - self.written) as u64
+    }
+
+    /// How much has been taken since this was last empty.
+    pub fn moved_bytes(&self) -> u64 {
+        self.moved_bytes
+    }
+
+    /// Drops everything and keeps the buffer, unless it has grown out of the usual.
+    pub fn clear(&mut self) {
+        self.gathered.clear();
+        self.gathered.shrink_to(GATHERED_BYTES_MAX * 2);
+        self.written = 0;
+        self.framing = BodyFraming::Bare;
+        self.moved_bytes = 0;
+        self.follows = More::Nothing;
+    }
+}
+
+/// Sends a piece of a file from its descriptor.
+fn send_piece(
+    wire: &mut impl Transport,
+    file: &CachedFile,
+    offset: u64,
+    count: usize,
+) -> io::Result<Write> {
+    match file.contents() {
+        Contents::Descriptor(descriptor) => wire.send_file(descriptor.as_fd(), offset, count),
+        Contents::Memory(_) => Ok(Write::Took(0)),
+    }
+}
+
+/// Gathered responses beyond this are written before another request is parsed.
+const GATHERED_BYTES_MAX: usize = 64 * 1024;

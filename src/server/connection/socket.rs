@@ -1,0 +1,93 @@
+//! What a connection owns, whatever it speaks: the stream, whose it is, and until when it waits.
+
+use super::{Name, Phase};
+use crate::http::Peer;
+use crate::server::context::WorkerContext;
+use crate::server::exchange::Carrier;
+use crate::server::id::ConnectionId;
+use crate::server::wire::{Edge, Transport};
+use std::io;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+/// A stream and its client.
+pub struct Socket<W> {
+    pub id: ConnectionId,
+    pub wire: W,
+    /// When the connection gives up waiting.
+    pub deadline: Instant,
+    /// The client's address; `None` on a Unix socket.
+    peer: Option<SocketAddr>,
+    /// Which of the worker's listeners it came through.
+    listener: u16,
+    /// Whether it has served a request.
+    pub has_served: bool,
+    /// Whether there are unread bytes that epoll reported before the worker looked at the file changes.
+    is_reported: bool,
+}
+
+impl<W: Transport> Socket<W> {
+    /// A stream fresh from accept.
+    pub fn new(
+        id: ConnectionId,
+        peer: Option<SocketAddr>,
+        listener: u16,
+        wire: W,
+        deadline: Instant,
+    ) -> Socket<W> {
+        Socket { id, wire, deadline, peer, listener, has_served: false, is_reported: false }
+    }
+
+    /// Takes in an edge, in a turn that has begun with the file changes.
+    pub fn note(&mut self, edge: Edge) {
+        self.wire.note(edge);
+        self.is_reported |= edge.readable;
+    }
+
+    /// Whether epoll had reported what is read next before the worker looked at the file changes. It is asked once for
+    /// each read.
+    pub fn take_reported(&mut self) -> bool {
+        std::mem::take(&mut self.is_reported)
+    }
+
+    /// Both ends, as a request has to know them.
+    pub fn ends(&self, cx: &WorkerContext) -> Peer {
+        Peer {
+            address: self.peer,
+            listener: cx.listening_at(self.listener),
+            scheme: self.wire.scheme(),
+        }
+    }
+
+    /// The client's address; `None` on a Unix socket.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+
+    /// The client, as diagnostics call it.
+    pub fn name(&self) -> Name {
+        Name(self.peer)
+    }
+
+    /// Says what the connection dies of. A client that goes away is no event; anything else may be.
+    pub fn log_failure(&self, error: &io::Error, phase: Phase) {
+        let level = match error.kind() {
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::TimedOut => log::Level::Debug,
+            _ => log::Level::Warn,
+        };
+        log::log!(level, "{}: {error} while {phase}", self.name());
+    }
+}
+
+impl<W: Transport> Carrier for Socket<W> {
+    fn client_has_gone(&mut self) -> bool {
+        self.wire.look();
+        self.wire.is_gone()
+    }
+
+    fn name(&self) -> Name {
+        Name(self.peer)
+    }
+}

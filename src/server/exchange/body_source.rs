@@ -1,0 +1,306 @@
+//! What is left to send of a response's body, pulled by who frames it.
+//!
+//! It must never know how it is framed, or over what it is sent.
+
+use super::file_piece::{COPIED_BYTES_MAX, copy_if_short, is_cold, memory};
+use super::parts::{Parts, Placed};
+use super::stream::{BodyStream, Supply};
+use crate::files::{CachedFile, Contents, Disk, Prefetch, Spool};
+use crate::site::Body;
+use std::io;
+use std::ops::Range;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// A body on its way out.
+#[derive(Default)]
+pub struct BodySource {
+    at_hand: AtHand,
+    /// What comes after that.
+    supply: Source,
+    /// Whether the file at hand may have changed since it was last looked at.
+    is_unchecked: bool,
+    /// Up to where in the file at hand there is no need to ask whether the disk would be waited for.
+    warm_until: u64,
+    /// How much of a produced body has come so far.
+    produced_bytes: u64,
+    /// A large buffer whose bytes have been sent, to be used again.
+    used: Option<Vec<u8>>,
+    /// A file whose bytes have been read: to free it may take the disk a while.
+    spent: Option<Spool>,
+}
+
+/// What is sent next. `range` is what is left of it.
+#[derive(Default)]
+enum AtHand {
+    #[default]
+    Nothing,
+    Static(&'static [u8]),
+    Bytes {
+        bytes: Vec<u8>,
+        sent: usize,
+    },
+    File {
+        file: Rc<CachedFile>,
+        range: Range<u64>,
+    },
+}
+
+/// Where more comes from.
+#[derive(Default)]
+enum Source {
+    #[default]
+    Nothing,
+    Parts(Parts),
+    Stream(Box<BodyStream>),
+}
+
+/// What a body has for who sends it.
+pub enum Chunk<'a> {
+    /// Bytes, at least one, and whether more follows at once.
+    Memory { bytes: &'a [u8], is_followed: bool },
+    /// A piece of an open file.
+    File(&'a CachedFile, Range<u64>),
+    /// The next piece has not been produced yet.
+    NotYet,
+    /// The next piece is on the disk alone; see [`BodySource::prefetch`].
+    Cold,
+    /// All has been sent.
+    End,
+}
+
+impl BodySource {
+    /// A whole body.
+    pub fn new(body: Body) -> BodySource {
+        let mut source = BodySource::default();
+        match body {
+            Body::Empty => {}
+            Body::Static(bytes) => source.at_hand = AtHand::Static(bytes),
+            Body::Bytes(bytes) => source.at_hand = AtHand::Bytes { bytes, sent: 0 },
+            Body::Cached(file, range) => source.at_hand = AtHand::File { file, range },
+            Body::Parts(multipart) => source.supply = Source::Parts(Parts::new(multipart)),
+            Body::Piped(outlet, length) => {
+                source.supply = Source::Stream(Box::new(BodyStream::new(outlet, length)));
+            }
+        }
+        source
+    }
+
+    /// Whether nothing is left.
+    pub fn is_empty(&self) -> bool {
+        matches!(self.at_hand, AtHand::Nothing) && matches!(self.supply, Source::Nothing)
+    }
+
+    /// Whether it is long enough that others should have their turn in its midst.
+    pub fn is_long(&self) -> bool {
+        match (&self.at_hand, &self.supply) {
+            (AtHand::File { file, range }, _) if memory(file, range).is_none() => true,
+            (_, supply) => !matches!(supply, Source::Nothing),
+        }
+    }
+
+    /// Copies a short body behind its head: cheaper than a write of its own, and it leaves together with other
+    /// responses. `false`: it is not short, or not in memory.
+    pub fn copy_if_short(&mut self, out: &mut Vec<u8>) -> bool {
+        let bytes = match &self.at_hand {
+            AtHand::Nothing => return matches!(self.supply, Source::Nothing),
+            AtHand::Static(bytes) => *bytes,
+            AtHand::Bytes { bytes, .. } => &bytes[..],
+            AtHand::File { file, range } => {
+                let is_copied = range.is_empty() || copy_if_short(out, file, range);
+                if is_copied {
+                    self.at_hand = AtHand::Nothing;
+                }
+                return is_copied;
+            }
+        };
+        let is_short = bytes.len() <= COPIED_BYTES_MAX;
+        if is_short {
+            out.extend_from_slice(bytes);
+            self.at_hand = AtHand::Nothing;
+        }
+        is_short
+    }
+
+    /// What is to be sent next, of a file no more than `budget` bytes.
+    ///
+    /// # Errors
+    /// `UnexpectedEof` when a file is not any more what its head said, or a producer breaks off, and the disk's
+    /// errors: the response can only be broken off then.
+    pub fn next(&mut self, budget: usize, disk: Disk) -> io::Result<Chunk<'_>> {
+        while self.is_used_up() {
+            if let AtHand::Bytes { bytes, .. } = std::mem::take(&mut self.at_hand) {
+                self.used = Some(bytes);
+            }
+            match self.refill(disk)? {
+                Supply::Piece(bytes) => self.at_hand = AtHand::Bytes { bytes, sent: 0 },
+                Supply::NotYet => return Ok(Chunk::NotYet),
+                Supply::Cold => return Ok(Chunk::Cold),
+                Supply::End if self.is_used_up() => return Ok(Chunk::End),
+                Supply::End => {}
+            }
+        }
+        if let AtHand::File { file, range } = &self.at_hand
+            && memory(file, range).is_none()
+        {
+            let mut end = range.end.min(range.start + budget as u64);
+            if disk == Disk::MustNotBlock && end > range.start {
+                if self.warm_until > range.start {
+                    end = end.min(self.warm_until);
+                } else if is_cold(file, range.start..end, self.warm_until) {
+                    return Ok(Chunk::Cold);
+                }
+            }
+            // Were it rewritten in place, the rest would belong to another version than the beginning and the
+            // validators in the head. One that has only grown is sent up to the length that was promised.
+            if std::mem::take(&mut self.is_unchecked) && !file.still_holds()? {
+                return Err(unexpected_end("the file has changed while it was sent"));
+            }
+            return Ok(Chunk::File(file, range.start..end));
+        }
+        let bytes = match &self.at_hand {
+            AtHand::Nothing => return Ok(Chunk::End),
+            AtHand::Static(bytes) => bytes,
+            AtHand::Bytes { bytes, sent } => &bytes[*sent..],
+            AtHand::File { file, range } => memory(file, range).unwrap_or_default(),
+        };
+        Ok(Chunk::Memory { bytes, is_followed: matches!(self.supply, Source::Parts(_)) })
+    }
+
+    /// So many bytes of the chunk that came last have been sent.
+    pub fn advance(&mut self, count: usize) {
+        match &mut self.at_hand {
+            AtHand::Nothing => {}
+            AtHand::Static(bytes) => *bytes = bytes.get(count..).unwrap_or_default(),
+            AtHand::Bytes { bytes, sent } => *sent = (*sent + count).min(bytes.len()),
+            AtHand::File { range, .. } => {
+                range.start = (range.start + count as u64).min(range.end);
+                self.warm_until = self.warm_until.max(range.start);
+            }
+        }
+    }
+
+    /// Others have their turn before the next chunk is asked for: files may change meanwhile.
+    pub fn pause(&mut self) {
+        self.is_unchecked = true;
+    }
+
+    fn is_used_up(&self) -> bool {
+        match &self.at_hand {
+            AtHand::Nothing => true,
+            AtHand::Static(bytes) => bytes.is_empty(),
+            AtHand::Bytes { bytes, sent } => *sent == bytes.len(),
+            AtHand::File { range, .. } => range.is_empty(),
+        }
+    }
+
+    /// Puts at hand what comes next, or says what there is of it.
+    fn refill(&mut self, disk: Disk) -> io::Result<Supply> {
+        match &mut self.supply {
+            Source::Nothing => Ok(Supply::End),
+            Source::Parts(parts) => {
+                // Only a file that has just been looked at may be read without looking again.
+                let may_read = !self.is_unchecked;
+                let placed = parts.place(may_read);
+                if parts.is_over() {
+                    self.supply = Source::Nothing;
+                }
+                match placed {
+                    Placed::Texts(texts) => Ok(Supply::Piece(texts)),
+                    Placed::Part((file, range)) => {
+                        self.warm_until = 0;
+                        self.at_hand = AtHand::File { file, range };
+                        Ok(Supply::End)
+                    }
+                }
+            }
+            Source::Stream(stream) => {
+                let supply = stream.take(disk)?;
+                self.produced_bytes = stream.bytes();
+                self.spent = stream.take_spent().or(self.spent.take());
+                if let Supply::End = supply {
+                    self.supply = Source::Nothing;
+                }
+                Ok(supply)
+            }
+        }
+    }
+
+    /// After [`Chunk::Cold`]: what a thread that may wait has to read before the next chunk can be had. That is not
+    /// asked about again, so that a disk cache under pressure cannot hold it up for ever.
+    ///
+    /// # Errors
+    /// When the descriptor cannot be duplicated.
+    pub fn prefetch(&mut self) -> io::Result<Option<Prefetch>> {
+        let AtHand::File { file, range } = &self.at_hand else {
+            return self.stream().map_or(Ok(None), BodyStream::prefetch);
+        };
+        let Contents::Descriptor(descriptor) = file.contents() else {
+            return Ok(None);
+        };
+        let piece = range.start..range.end.min(range.start + PREFETCH_BYTES);
+        // Who has taken one piece will take the next ones too.
+        let ahead_bytes = if self.warm_until == 0 { 0 } else { AHEAD_BYTES };
+        self.warm_until = piece.end;
+        Ok(Some(Prefetch::Piece { file: descriptor.try_clone()?, range: piece, ahead_bytes }))
+    }
+
+    /// A body that is still being produced.
+    pub fn stream(&mut self) -> Option<&mut BodyStream> {
+        match &mut self.supply {
+            Source::Stream(stream) => Some(stream),
+            Source::Nothing | Source::Parts(_) => None,
+        }
+    }
+
+    /// How much of a produced body has come so far.
+    pub fn produced_bytes(&self) -> u64 {
+        self.produced_bytes
+    }
+
+    /// How long nothing may come, if that is known.
+    pub fn quiet_max(&mut self) -> Option<Duration> {
+        self.stream().and_then(|stream| stream.quiet_max())
+    }
+
+    /// How many bytes are left, as far as they are known.
+    pub fn left_bytes(&self) -> u64 {
+        let at_hand = match &self.at_hand {
+            AtHand::Nothing => 0,
+            AtHand::Static(bytes) => bytes.len() as u64,
+            AtHand::Bytes { bytes, sent } => (bytes.len() - sent) as u64,
+            AtHand::File { range, .. } => range.end - range.start,
+        };
+        let parts = match &self.supply {
+            Source::Parts(parts) => parts.length(),
+            Source::Nothing | Source::Stream(_) => 0,
+        };
+        at_hand + parts
+    }
+
+    /// The last large buffer whose bytes have been sent.
+    pub fn take_used(&mut self) -> Option<Vec<u8>> {
+        self.used.take()
+    }
+
+    /// The last file of which everything has been read that waited for a slow client.
+    pub fn take_spent(&mut self) -> Option<Spool> {
+        self.spent.take()
+    }
+
+    /// The client has gone: the file that waited for it, to be dropped by who may wait for the disk.
+    pub fn abandon(&mut self) -> Option<Spool> {
+        self.stream().and_then(BodyStream::abandon)
+    }
+}
+
+fn unexpected_end(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, what)
+}
+
+/// How much is read at once when the disk has to be waited for.
+const PREFETCH_BYTES: u64 = 1024 * 1024;
+
+/// How much the disk is given to read while that is sent. Less lets a fast disk fall idle, more
+/// lets the others who wait for it wait for longer.
+const AHEAD_BYTES: u64 = 3 * PREFETCH_BYTES;

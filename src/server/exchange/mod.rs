@@ -1,0 +1,382 @@
+//! One request and its response, whatever carries it.
+//!
+//! ```text
+//!          body announced
+//!  Head ───────────────────▶ Body
+//!   │ complete                │ all of it is here
+//!   └────────▶ Answer ◀───────┘
+//!                │ ▲ a thread or an application has answered
+//!                │ └──────── Waiting (also in the midst of Body and Sending)
+//!                ▼
+//!             Sending
+//! ```
+//!
+//! Who carries it ([`http1`](super::connection::http1)) moves it from state to state, hands in the bytes of its
+//! body, and pulls those of its response out of [`BodySource`]. It must never know a socket, a version of HTTP,
+//! or how anything is framed.
+
+pub mod body_sink;
+pub mod body_source;
+mod file_piece;
+mod overflow;
+mod parts;
+pub mod state;
+mod stream;
+mod waiting;
+
+pub use body_sink::BodySink;
+pub use body_source::{BodySource, Chunk};
+pub use overflow::{Backlog, Room, Written};
+pub use state::{Awaited, State};
+pub use waiting::{Expired, Resumed};
+
+use super::context::{PendingJob, Setup, WorkerContext};
+use super::id::ExchangeId;
+use super::limits::Limits;
+use crate::files::{Disk, SpoolPlace};
+use crate::http::{Reject, Request, Status};
+use crate::site::{
+    self, Answer, BodyPolicy, Context, Freshness, OwnedResponse, RequestBody, Response, Route,
+};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+/// A request's life. It is cleared and used again for the next request of its connection.
+pub struct Exchange {
+    pub id: ExchangeId,
+    /// Changed by who carries it, and only there.
+    pub state: State,
+    /// What holds for it, even if a later request gets another.
+    setup: Rc<Setup>,
+    /// Where the request goes; found when its head is here.
+    route: Option<Route>,
+    sink: BodySink,
+    bounds: BodyBounds,
+    /// How much of the request body has come.
+    received_bytes: u64,
+    /// When the request body would have begun, if nothing but its client had ever been waited for.
+    body_began: Option<Instant>,
+    /// The request body, once all of it is here and until a handler takes it.
+    request_body: RequestBody,
+    /// What a thread does to answer it.
+    work: Option<PendingJob>,
+    /// What a thread or an application has answered.
+    answered: Option<OwnedResponse>,
+    /// How often the disk was waited for on its behalf.
+    prefetches: u8,
+    /// How long the backend that it was forwarded to may take.
+    backend_timeout: Option<Duration>,
+    /// When it began to wait for somebody other than its client.
+    waits_since: Option<Instant>,
+    /// What is left to send of the response's body.
+    pub body: BodySource,
+}
+
+/// How much of a request body is taken, and whose bound that is.
+#[derive(Clone, Copy, Default)]
+struct BodyBounds {
+    bytes_max: u64,
+    /// The key of the configuration that sets it, for the log; `None` where a handler does.
+    key: Option<&'static str>,
+}
+
+/// What a request head says of the body behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Announced {
+    /// `None`: its end will show.
+    pub bytes: Option<u64>,
+    /// Whether the client waits for an interim response before it sends the body (RFC 9110 §10.1.1).
+    pub asks_first: bool,
+}
+
+/// What becomes of an announced body.
+pub enum Begin {
+    /// It is read, and then the site is asked.
+    Receive,
+    /// It is read while the site is asked.
+    Stream,
+    /// The site is asked, and nothing of it is read: the client waits to be asked for what nobody wants.
+    Answer,
+    /// Nothing of it is read; this is the response.
+    Refuse(Box<Response>),
+    /// It is too large.
+    TooLarge,
+}
+
+/// How taking in a part of the request body came to an end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// More fits.
+    Room,
+    /// Room has to be made first.
+    Full,
+}
+
+/// What the site makes of a request.
+#[expect(clippy::large_enum_variant, reason = "nearly every response is ready, and goes by value")]
+pub enum Answered {
+    /// This is the response.
+    Ready(Response),
+    /// Somebody else finds it.
+    Waits(Awaited),
+    /// The client has gone.
+    Gone,
+}
+
+/// What an exchange may ask of who carries it.
+pub trait Carrier {
+    /// Whether the client is known to have gone, by one more look.
+    fn client_has_gone(&mut self) -> bool;
+
+    /// The client, as diagnostics call it.
+    fn name(&self) -> super::connection::Name;
+}
+
+impl Exchange {
+    /// Before its head.
+    pub fn new(id: ExchangeId, setup: &Rc<Setup>) -> Exchange {
+        Exchange {
+            id,
+            state: State::Head,
+            setup: Rc::clone(setup),
+            route: None,
+            sink: BodySink::Discard,
+            bounds: BodyBounds::default(),
+            received_bytes: 0,
+            body_began: None,
+            request_body: RequestBody::Empty,
+            work: None,
+            answered: None,
+            prefetches: 0,
+            backend_timeout: None,
+            waits_since: None,
+            body: BodySource::default(),
+        }
+    }
+
+    /// The first byte of a request is here: it is served by what holds now.
+    pub fn begin_head(&mut self, setup: &Rc<Setup>) {
+        if !Rc::ptr_eq(&self.setup, setup) {
+            self.setup = Rc::clone(setup);
+        }
+    }
+
+    /// What holds for it.
+    pub fn limits(&self) -> &Limits {
+        &self.setup.limits
+    }
+
+    /// The response is known: nothing of the request is needed any more.
+    pub fn end_request(&mut self, cx: &WorkerContext) {
+        if let RequestBody::Spooled(spool) = std::mem::take(&mut self.request_body) {
+            cx.drop_elsewhere(spool);
+        }
+        self.forget_request();
+    }
+
+    /// Forgets the request. The body of its response stays.
+    pub fn forget_request(&mut self) {
+        self.route = None;
+        self.sink = BodySink::Discard;
+        self.received_bytes = 0;
+        self.body_began = None;
+        self.request_body = RequestBody::Empty;
+        self.work = None;
+        self.answered = None;
+        self.prefetches = 0;
+        self.backend_timeout = None;
+        self.waits_since = None;
+    }
+
+    /// The head of a request with a body is here: decides what becomes of that before a byte of it is read.
+    pub fn begin(
+        &mut self,
+        request: &mut Request<'_>,
+        announced: Announced,
+        cx: &WorkerContext,
+    ) -> Begin {
+        let setup = &self.setup;
+        let route = setup.site.route(request);
+        request.matched = route.prefix_bytes;
+        let policy = setup.site.body_policy(&route, request);
+        self.route = Some(route);
+        self.bounds.key = policy.key();
+        let limits = &setup.limits;
+        let (sink, bytes_max) = match policy {
+            BodyPolicy::Discard => (BodySink::Discard, limits.body_discard_bytes_max),
+            BodyPolicy::Refuse(response) => {
+                return Begin::Refuse(Box::new(setup.site.finish(&route, *response)));
+            }
+            BodyPolicy::Memory { bytes_max } => {
+                (BodySink::collect(usize::MAX, SpoolPlace::Temporary), bytes_max)
+            }
+            BodyPolicy::Collect { bytes_max, memory_bytes_max, place } => {
+                let usual = limits.body_memory_bytes_max;
+                let memory_bytes_max = memory_bytes_max.map_or(usual, |its| its.min(usual));
+                (BodySink::collect(memory_bytes_max, place), bytes_max)
+            }
+            BodyPolicy::Stream { bytes_max } => {
+                let (inlet, reader) = cx.threads.pipe_to_thread(self.id);
+                self.request_body = RequestBody::Stream(reader);
+                (BodySink::Stream(inlet), bytes_max)
+            }
+        };
+        self.bounds.bytes_max = bytes_max;
+        if announced.bytes.is_some_and(|bytes| bytes > bytes_max) {
+            return Begin::TooLarge;
+        }
+        // A client that waits to be asked gets its response at once where nobody wants its body.
+        if announced.asks_first && matches!(sink, BodySink::Discard) {
+            return Begin::Answer;
+        }
+        self.sink = sink;
+        self.body_began = Some(cx.clock.monotonic());
+        if self.streams_body() { Begin::Stream } else { Begin::Receive }
+    }
+
+    /// How much of the body it takes before room has to be made.
+    pub fn room(&self) -> usize {
+        self.sink.room()
+    }
+
+    /// Takes in a part of the body, no more than there is room for.
+    ///
+    /// # Errors
+    /// When there is more of it than it may be.
+    pub fn receive(&mut self, data: &[u8]) -> Result<(), Reject> {
+        self.received_bytes += data.len() as u64;
+        if self.received_bytes > self.bounds.bytes_max {
+            return Err(Reject::BodyTooLarge);
+        }
+        self.sink.push(data);
+        Ok(())
+    }
+
+    /// All of the body is here: what comes next.
+    pub fn body_complete(&mut self, cx: &WorkerContext) -> State {
+        if let Some((on_disk, bytes)) = self.sink.to_write(body_sink::Due::AtEnd) {
+            cx.threads.write(self.id, on_disk, bytes);
+            return self.wait_for(Awaited::Write, cx);
+        }
+        if self.streams_body() {
+            // Its handler was asked when the body began.
+            self.sink.finish();
+            return self.wait_for(Awaited::Answer, cx);
+        }
+        self.request_body = self.sink.finish();
+        State::Answer
+    }
+
+    /// The end of a body whose handler has answered already.
+    pub fn finish_stream(&mut self) {
+        self.sink.finish();
+    }
+
+    /// The rest of a body that its handler reads is broken: the reader finds that it has broken off.
+    pub fn break_stream(&mut self) {
+        self.sink = BodySink::Discard;
+    }
+
+    /// No more of the body can be taken in before somebody has done something about it.
+    pub fn make_room(&mut self, cx: &WorkerContext) -> State {
+        match self.sink.to_write(body_sink::Due::WhenFull) {
+            Some((on_disk, bytes)) => {
+                cx.threads.write(self.id, on_disk, bytes);
+                self.wait_for(Awaited::Write, cx)
+            }
+            None => self.wait_for(Awaited::Room, cx),
+        }
+    }
+
+    /// Whether somebody reads the body while it arrives.
+    pub fn streams_body(&self) -> bool {
+        self.sink.is_stream()
+    }
+
+    /// RFC 9110 §15.5.9: a body has `body_timeout`, and longer for as much as has come. The time that the server
+    /// itself was waited for does not count.
+    pub fn body_deadline(&self, cx: &WorkerContext) -> Instant {
+        let limits = &self.setup.limits;
+        let earned = self.received_bytes / limits.body_rate_min_bytes.max(1);
+        let allowance = limits.body_timeout + Duration::from_secs(earned.min(A_YEAR));
+        self.body_began.unwrap_or(cx.clock.monotonic()) + allowance
+    }
+
+    /// A bound was exceeded: says which, and who sets it.
+    pub fn body_bound(&self) -> (u64, &'static str) {
+        (self.bounds.bytes_max, self.bounds.key.unwrap_or("its handler"))
+    }
+
+    /// Asks the site, or takes what somebody else has answered.
+    pub fn answer(
+        &mut self,
+        request: &mut Request<'_>,
+        freshness: &mut Freshness,
+        carrier: &mut dyn Carrier,
+        cx: &mut WorkerContext,
+    ) -> Answered {
+        let route = *self.route.get_or_insert_with(|| self.setup.site.route(request));
+        request.matched = route.prefix_bytes;
+        let disk =
+            if self.prefetches < PREFETCHES_MAX { Disk::MustNotBlock } else { Disk::MayBlock };
+        // Filled in its place: a response is large, and would be moved on its way out of the catch.
+        let mut answer = None;
+        let mut context = Context {
+            files: &mut cx.files,
+            freshness,
+            now: cx.clock.now(),
+            disk,
+            scratch: &mut cx.scratch,
+            ranges_max: self.setup.limits.ranges_max,
+            content: &mut self.request_body,
+        };
+        let (site, answered) = (&self.setup.site, &mut self.answered);
+        let caught = catch_unwind(AssertUnwindSafe(|| {
+            answer = Some(match answered {
+                None => site.answer(&route, request, &mut context),
+                _ => site::take_answer(answered, request, &mut context),
+            });
+        }));
+        // The hook for panics has logged what it says.
+        drop(caught);
+        match answer {
+            Some(Answer::Ready(response)) => {
+                Answered::Ready(self.setup.site.finish(&route, response))
+            }
+            Some(Answer::Cold(prefetch)) => {
+                self.prefetches += 1;
+                cx.threads.prefetch(self.id, prefetch);
+                Answered::Waits(Awaited::Lookup)
+            }
+            Some(Answer::Blocking(job)) => self.hand_over(job, carrier, cx),
+            Some(Answer::Forward(forward)) => self.forward(forward, carrier, cx),
+            None => {
+                // The handler may have left the cached files half changed.
+                log::error!(
+                    "{}: a handler panicked; its request is answered with 500",
+                    carrier.name()
+                );
+                cx.files.forget_everything();
+                Answered::Ready(self.respond(Status::INTERNAL_SERVER_ERROR))
+            }
+        }
+    }
+
+    /// A response of the server's own: an error.
+    pub fn respond(&self, status: Status) -> Response {
+        self.finish(Response::new(status))
+    }
+
+    /// Every response passes the site before it is sent.
+    pub fn finish(&self, response: Response) -> Response {
+        self.setup.site.finish(&self.route.unwrap_or_default(), response)
+    }
+}
+
+/// How often a request is asked again after the disk was read for it; then the worker waits itself,
+/// so that a disk cache under pressure cannot hold it up for ever.
+const PREFETCHES_MAX: u8 = 1;
+
+/// In seconds: a deadline that far away is none, and no clock overflows by it.
+const A_YEAR: u64 = 365 * 86_400;

@@ -1,0 +1,54 @@
+//! The states of an exchange, named for what is waited for.
+
+use std::fmt;
+
+/// What an exchange waits for, in the order lived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// The rest of the request head.
+    Head,
+    /// The rest of the request body.
+    Body,
+    /// Nothing: the site is to be asked.
+    Answer,
+    /// A thread or another process.
+    Waiting(Awaited),
+    /// The client to take the response.
+    Sending,
+}
+
+/// What a thread or another process is to bring, in the order lived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awaited {
+    /// A part of the request body, written to the disk.
+    Write,
+    /// Room for more of the request body, which the handler reads.
+    Room,
+    /// What is cold, so that the site can be asked again.
+    Lookup,
+    /// The handler's answer.
+    Answer,
+    /// The answer of an application.
+    Application,
+    /// The next piece of the file that is being sent.
+    Piece,
+    /// The next piece of a body that a handler produces.
+    Production,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            State::Head => "reading a request head",
+            State::Body => "reading request content",
+            State::Answer => "answering",
+            State::Waiting(Awaited::Write) => "writing request content to the disk",
+            State::Waiting(Awaited::Room) => "waiting for the handler to read request content",
+            State::Waiting(Awaited::Lookup | Awaited::Piece) => "waiting for the disk",
+            State::Waiting(Awaited::Answer) => "waiting for the handler",
+            State::Waiting(Awaited::Application) => "waiting for the application",
+            State::Waiting(Awaited::Production) => "waiting for the handler to produce content",
+            State::Sending => "sending a response",
+        })
+    }
+}

@@ -1,0 +1,221 @@
+//! What an exchange waits for beside its client, and how it goes on.
+
+use super::{Answered, Awaited, Carrier, Exchange, State};
+use crate::files::{Spool, WriteError};
+use crate::http::Status;
+use crate::server::application::gateway::{Handed, RequestExpired};
+use crate::server::context::WorkerContext;
+use crate::server::mailbox::Completion;
+use crate::server::pool::Yielded;
+use crate::site::{self, Forward, Job, RequestBody, Response};
+use std::time::Instant;
+
+/// How an exchange goes on after a message.
+pub enum Resumed {
+    /// Not at all: the message came too late, for the wait was given up.
+    Not,
+    /// In this state.
+    In(State),
+    /// With this response, whatever of the request is still to come.
+    Refused(Box<Response>),
+}
+
+/// What becomes of a wait that has taken too long.
+pub enum Expired {
+    /// It has until then.
+    NotYet(Instant),
+    /// This is the response.
+    Refused(Box<Response>),
+    /// The response has begun, and can only be broken off.
+    BrokenOff,
+}
+
+impl Exchange {
+    /// Begins to wait for somebody other than the client.
+    pub fn wait_for(&mut self, awaited: Awaited, cx: &WorkerContext) -> State {
+        self.waits_since = Some(cx.clock.monotonic());
+        State::Waiting(awaited)
+    }
+
+    /// When a wait that begins now is given up.
+    pub fn wait_deadline(&mut self, awaited: Awaited, cx: &WorkerContext) -> Instant {
+        let limits = &self.setup.limits;
+        let timeout = match awaited {
+            Awaited::Write | Awaited::Lookup | Awaited::Piece => limits.send_timeout,
+            Awaited::Production => self.body.quiet_max().unwrap_or(limits.answer_timeout),
+            Awaited::Application => self.backend_timeout.unwrap_or(limits.answer_timeout),
+            Awaited::Room | Awaited::Answer => limits.answer_timeout,
+        };
+        cx.clock.monotonic() + timeout
+    }
+
+    /// Has a thread find the answer.
+    pub(super) fn hand_over(
+        &mut self,
+        job: Job,
+        carrier: &mut dyn Carrier,
+        cx: &mut WorkerContext,
+    ) -> Answered {
+        if carrier.client_has_gone() {
+            cx.drop_elsewhere(job);
+            return Answered::Gone;
+        }
+        match cx.threads.answer(self.id, job) {
+            Some(work) => {
+                self.work = Some(work);
+                Answered::Waits(Awaited::Answer)
+            }
+            None => {
+                log::warn!("{}: no thread is free for a handler", carrier.name());
+                Answered::Ready(self.busy())
+            }
+        }
+    }
+
+    /// Sends the request on to an application.
+    pub(super) fn forward(
+        &mut self,
+        forward: Forward,
+        carrier: &mut dyn Carrier,
+        cx: &mut WorkerContext,
+    ) -> Answered {
+        if carrier.client_has_gone() {
+            cx.drop_elsewhere(forward.content);
+            return Answered::Gone;
+        }
+        self.backend_timeout = Some(forward.application.timeout);
+        match cx.gateway.submit(self.id, forward, &cx.threads.disk) {
+            Handed::Over => Answered::Waits(Awaited::Application),
+            Handed::Refused => {
+                log::info!("{}: the application has too many requests", carrier.name());
+                Answered::Ready(self.busy())
+            }
+        }
+    }
+
+    /// A message has come from a thread or an application.
+    pub fn complete(&mut self, completion: Completion, cx: &WorkerContext) -> Resumed {
+        match (self.state, completion) {
+            (State::Waiting(Awaited::Lookup), Completion::Prefetched) => Resumed::In(State::Answer),
+            (State::Waiting(Awaited::Piece), Completion::Prefetched)
+            | (State::Waiting(Awaited::Production), Completion::Moved)
+            // The handler reads the request while it is answered, or has made more than the client takes.
+            | (State::Sending, Completion::Moved) => Resumed::In(State::Sending),
+            (State::Waiting(Awaited::Write), Completion::Spooled(result)) => {
+                self.spooled(result, cx)
+            }
+            (State::Waiting(Awaited::Room), Completion::Moved) => {
+                self.resume_body(cx);
+                Resumed::In(State::Body)
+            }
+            (
+                State::Waiting(Awaited::Answer | Awaited::Application | Awaited::Room) | State::Body,
+                Completion::Answered(response),
+            ) => {
+                self.answered = Some(*response);
+                self.work = None;
+                Resumed::In(State::Answer)
+            }
+            (state, Completion::BacklogWritten(written)) => {
+                if let Some(stream) = self.body.stream() {
+                    stream.written(written);
+                }
+                match state {
+                    State::Sending | State::Waiting(Awaited::Production) => {
+                        Resumed::In(State::Sending)
+                    }
+                    _ => Resumed::Not,
+                }
+            }
+            (_, Completion::Spooled(Ok(spool))) => {
+                cx.drop_elsewhere(spool);
+                Resumed::Not
+            }
+            _ => Resumed::Not,
+        }
+    }
+
+    /// A part of the request body is on the disk, or the disk cannot take it.
+    fn spooled(&mut self, result: Result<Spool, WriteError>, cx: &WorkerContext) -> Resumed {
+        match result {
+            Ok(spool) => {
+                self.sink.written(spool);
+                self.resume_body(cx);
+                Resumed::In(State::Body)
+            }
+            Err(error) => Resumed::Refused(Box::new(self.finish(site::not_written(error)))),
+        }
+    }
+
+    /// More of the request body can be taken in again: its client is not to blame for the time between.
+    fn resume_body(&mut self, cx: &WorkerContext) {
+        if let (Some(began), Some(since)) = (&mut self.body_began, self.waits_since) {
+            *began += cx.clock.monotonic().saturating_duration_since(since);
+        }
+    }
+
+    /// A wait has taken too long.
+    pub fn expire(
+        &mut self,
+        awaited: Awaited,
+        carrier: &mut dyn Carrier,
+        request_line: &[u8],
+        cx: &mut WorkerContext,
+    ) -> Expired {
+        match awaited {
+            Awaited::Write | Awaited::Room | Awaited::Lookup | Awaited::Answer => {
+                log::warn!("{}: given up while {}", carrier.name(), self.state);
+                Expired::Refused(Box::new(self.respond(Status::SERVICE_UNAVAILABLE)))
+            }
+            Awaited::Application => match cx.gateway.expire(self.id, cx.clock.monotonic()) {
+                RequestExpired::NotYet(deadline) => Expired::NotYet(deadline),
+                RequestExpired::InQueue => Expired::Refused(Box::new(self.busy())),
+                RequestExpired::Hangs => {
+                    let request = request_line.escape_ascii();
+                    log::error!(
+                        "{}: \"{request}\": the application exceeded its timeout; answered 504",
+                        carrier.name()
+                    );
+                    Expired::Refused(Box::new(self.respond(Status::GATEWAY_TIMEOUT)))
+                }
+            },
+            Awaited::Piece | Awaited::Production => {
+                log::warn!("{}: broken off while {}", carrier.name(), self.state);
+                Expired::BrokenOff
+            }
+        }
+    }
+
+    /// Lets the requests of others go before this one, whose client will send nothing more and may have gone; see
+    /// [`gateway`](crate::server::application::gateway).
+    pub fn yield_place(&mut self, awaited: Awaited, cx: &mut WorkerContext) -> Yielded {
+        match (awaited, &self.work) {
+            (Awaited::Application, _) => cx.gateway.yield_place(self.id),
+            (Awaited::Answer, Some(work)) => cx.threads.yield_place(work),
+            _ => Yielded::Kept,
+        }
+    }
+
+    /// Nobody waits for the response any more. What may keep the disk busy to be dropped is dropped by a thread.
+    pub fn abandon(&mut self, cx: &mut WorkerContext) {
+        if self.state == State::Waiting(Awaited::Application) {
+            cx.gateway.withdraw(self.id, cx.clock.monotonic());
+        }
+        if let Some(work) = self.work.take() {
+            cx.threads.cancel(work);
+        }
+        if let Some(spool) = self.body.abandon() {
+            cx.drop_elsewhere(spool);
+        }
+        for body in [self.sink.abandon(), std::mem::take(&mut self.request_body)] {
+            if let RequestBody::Spooled(spool) = body {
+                cx.drop_elsewhere(spool);
+            }
+        }
+    }
+
+    /// The response where nobody is free to find one.
+    pub fn busy(&self) -> Response {
+        self.finish(site::function::busy())
+    }
+}
