@@ -7,7 +7,7 @@ use super::upload::Target;
 use super::writable::WritableRoot;
 use super::write_error::{Obstacle, WriteError, is_missing};
 use super::{Disk, Version};
-use crate::http::conditional::{Judgement, Preconditions};
+use crate::http::conditional::Preconditions;
 use crate::sys::file::{self, LastLink};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -42,9 +42,7 @@ impl WritableRoot {
             return Err(WriteError::Conflict(Obstacle::of(identity.kind)));
         }
         let validators = occupant.as_ref().and_then(|(_, version)| version.as_ref());
-        if preconditions.judge(validators.map(Version::validators)) == Judgement::Failed {
-            return Err(WriteError::PreconditionFailed);
-        }
+        preconditions.check(validators.map(Version::validators))?;
         if let (Some(quota), Some(length)) = (self.quota(), length) {
             quota.precheck(length, occupant.map(|(identity, _)| identity.size_bytes))?;
         }
@@ -68,6 +66,7 @@ impl WritableRoot {
 mod tests {
     use super::super::{MissingDirectories, Root, WriteRules};
     use super::*;
+    use crate::http::conditional::FailedPrecondition;
     use crate::sys::temporary::Directory;
 
     fn root(here: &Directory, change: impl FnOnce(&mut WriteRules)) -> WritableRoot {
@@ -117,10 +116,14 @@ mod tests {
         is_told_if_known(&root, b"no/b", &none, "there is no such directory");
         assert_eq!(precheck(&root, b".httpd-upload", &none), "the name is reserved");
         assert_eq!(precheck(&root, b"a.txt", &Preconditions::if_match(&tag)), "fine");
-        for failing in [Preconditions::if_match(b"\"x\""), Preconditions::if_none_match(b"*")] {
-            assert_eq!(precheck(&root, b"a.txt", &failing), "a precondition failed");
+        for (failing, told) in [
+            (Preconditions::if_match(b"\"x\""), FailedPrecondition::IfMatch),
+            (Preconditions::if_none_match(b"*"), FailedPrecondition::IfNoneMatch),
+        ] {
+            assert_eq!(precheck(&root, b"a.txt", &failing), told.to_string());
         }
-        is_told_if_known(&root, b"b", &Preconditions::if_match(b"*"), "a precondition failed");
+        let told = FailedPrecondition::IfMatch.to_string();
+        is_told_if_known(&root, b"b", &Preconditions::if_match(b"*"), &told);
     }
 
     #[test]
@@ -128,7 +131,8 @@ mod tests {
         let here = Directory::new();
         let root = root(&here, |rules| rules.missing_directories = MissingDirectories::Make);
         assert_eq!(precheck(&root, b"no/b", &Preconditions::none()), "fine");
-        is_told_if_known(&root, b"no/b", &Preconditions::if_match(b"*"), "a precondition failed");
+        let told = FailedPrecondition::IfMatch.to_string();
+        is_told_if_known(&root, b"no/b", &Preconditions::if_match(b"*"), &told);
     }
 
     const FULL: &str = "there is no room left (the quota or the disk is full)";

@@ -8,7 +8,7 @@ use super::locked::Locked;
 use super::temporary::Temporary;
 use super::writable::{Durability, WritableRoot};
 use super::write_error::{Obstacle, WriteError, is_missing};
-use crate::http::conditional::{Judgement, Preconditions};
+use crate::http::conditional::Preconditions;
 use crate::sys::file::{self, Timestamp};
 use crate::sys::write::Overwrite;
 use std::fs::File;
@@ -147,9 +147,7 @@ impl Upload {
         }
         let directory = match self.root.open(self.target.directory()) {
             Err(error) if is_missing(&error) && self.root.makes_directories() => {
-                if preconditions.judge(None) == Judgement::Failed {
-                    return Err(WriteError::PreconditionFailed);
-                }
+                preconditions.check(None)?;
                 self.root.make(self.target.directory(), &mut self.made)?
             }
             opened => opened?,
@@ -175,9 +173,7 @@ impl Upload {
             }
             let current = current.and_then(|(identity, version)| Some((identity, version?)));
             let validators = current.as_ref().map(|(_, version)| version.validators());
-            if preconditions.judge(validators) == Judgement::Failed {
-                return Err(WriteError::PreconditionFailed);
-            }
+            preconditions.check(validators)?;
 
             let replaced = current.as_ref().map(|(identity, _)| identity);
             let old_bytes = replaced.map(|identity| identity.size_bytes);

@@ -11,7 +11,7 @@ use super::temporary::{self, Create, Temporary};
 use super::upload::{Target, Upload, sleep_while_locked};
 use super::write_error::{Obstacle, WriteError, is_missing};
 use super::{Root, Version, key};
-use crate::http::conditional::{Judgement, Preconditions};
+use crate::http::conditional::Preconditions;
 use crate::sys::file::{self, Disk, Kind, LastLink};
 use crate::sys::write;
 use std::io;
@@ -217,9 +217,7 @@ impl WritableRoot {
             (kind, _) => return Err(WriteError::Conflict(Obstacle::of(kind))),
         }
         let current = version.as_ref().map(Version::validators);
-        if preconditions.judge(current) == Judgement::Failed {
-            return Err(WriteError::PreconditionFailed);
-        }
+        preconditions.check(current)?;
         let freed_bytes = if identity.kind == Kind::Directory {
             remove_directory(&locked, target.name())?;
             0

@@ -4,6 +4,7 @@
 
 use super::name::NameError;
 use super::quota::QuotaError;
+use crate::http::conditional::FailedPrecondition;
 use crate::sys::file::{Cause, Kind};
 use std::fmt;
 use std::io;
@@ -20,7 +21,7 @@ pub enum WriteError {
     /// What is there is in the way.
     Conflict(Obstacle),
     /// What is there is not what the preconditions ask for.
-    PreconditionFailed,
+    PreconditionFailed(FailedPrecondition),
     /// The file is larger than [`WriteRules::file_bytes_max`](super::WriteRules::file_bytes_max).
     TooLarge,
     /// The quota or the disk is used up.
@@ -78,6 +79,12 @@ impl From<io::Error> for WriteError {
     }
 }
 
+impl From<FailedPrecondition> for WriteError {
+    fn from(failed: FailedPrecondition) -> WriteError {
+        WriteError::PreconditionFailed(failed)
+    }
+}
+
 impl From<QuotaError> for WriteError {
     fn from(error: QuotaError) -> WriteError {
         match error {
@@ -95,7 +102,7 @@ impl fmt::Display for WriteError {
             WriteError::NotFound => formatter.write_str("there is no such file"),
             WriteError::Forbidden => formatter.write_str("permission denied"),
             WriteError::Conflict(obstacle) => obstacle.fmt(formatter),
-            WriteError::PreconditionFailed => formatter.write_str("a precondition failed"),
+            WriteError::PreconditionFailed(failed) => failed.fmt(formatter),
             WriteError::TooLarge => formatter.write_str("the file is too large"),
             WriteError::Full => {
                 formatter.write_str("there is no room left (the quota or the disk is full)")

@@ -2,6 +2,7 @@
 
 use super::etag::Strength;
 use super::{ETag, HeaderName, Method, Request, date, list};
+use std::fmt;
 use std::time::SystemTime;
 
 /// What is known of the selected representation.
@@ -75,6 +76,33 @@ pub struct Preconditions {
     if_none_match: Option<Vec<u8>>,
 }
 
+/// The precondition that failed. It is written as what the client can do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailedPrecondition {
+    IfMatch,
+    IfUnmodifiedSince,
+    IfNoneMatch,
+}
+
+impl fmt::Display for FailedPrecondition {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            FailedPrecondition::IfMatch => {
+                "If-Match does not name the current version of the file; fetch it again and send the \
+                 new ETag"
+            }
+            FailedPrecondition::IfUnmodifiedSince => {
+                "the file has changed since the date in If-Unmodified-Since; fetch it again and send \
+                 the new Last-Modified"
+            }
+            FailedPrecondition::IfNoneMatch => {
+                "If-None-Match excludes the file that is there; to change it, send its ETag in \
+                 If-Match instead"
+            }
+        })
+    }
+}
+
 /// Whether a change may be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Judgement {
@@ -115,16 +143,27 @@ impl Preconditions {
     /// A weak tag never satisfies `If-Match`, which is what keeps updates from being lost; a date
     /// tells versions apart by the second only.
     pub fn judge(&self, current: Option<Validators<'_>>) -> Judgement {
+        self.check(current).map_or(Judgement::Failed, |()| Judgement::Holds)
+    }
+
+    /// The same.
+    ///
+    /// # Errors
+    /// The first that failed.
+    pub fn check(&self, current: Option<Validators<'_>>) -> Result<(), FailedPrecondition> {
         if guard(self.if_match.as_deref(), self.if_unmodified_since, current) == Judgement::Failed {
-            return Judgement::Failed;
+            return Err(match self.if_match {
+                Some(_) => FailedPrecondition::IfMatch,
+                None => FailedPrecondition::IfUnmodifiedSince,
+            });
         }
         match (&self.if_none_match, current) {
             (Some(tags), Some(current))
                 if any_tag(tags, |tag| current.etag.matches_weakly(tag)) =>
             {
-                Judgement::Failed
+                Err(FailedPrecondition::IfNoneMatch)
             }
-            _ => Judgement::Holds,
+            _ => Ok(()),
         }
     }
 }

@@ -97,7 +97,7 @@ fn status(error: &WriteError) -> Status {
         WriteError::NotFound => Status::NOT_FOUND,
         WriteError::Forbidden => Status::FORBIDDEN,
         WriteError::Conflict(_) => Status::CONFLICT,
-        WriteError::PreconditionFailed => Status::PRECONDITION_FAILED,
+        WriteError::PreconditionFailed(_) => Status::PRECONDITION_FAILED,
         WriteError::TooLarge => Status::CONTENT_TOO_LARGE,
         // RFC 4918 §11.5.
         WriteError::Full => Status::INSUFFICIENT_STORAGE,

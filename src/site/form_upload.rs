@@ -92,7 +92,8 @@ fn directory(store: &Store, request: &Request<'_>) -> Result<Vec<u8>, Box<Respon
     store.check_length(request)?;
     // A directory has no version that could match.
     if Preconditions::of(request).judge(None) == Judgement::Failed {
-        return Err(failed(WriteError::PreconditionFailed));
+        let reason = "a directory has no version; send the form without If-Match";
+        return Err(refuse(Status::PRECONDITION_FAILED, reason));
     }
     Ok(directory.to_vec())
 }
@@ -241,7 +242,7 @@ impl Task {
             }
             Err(error) => {
                 let refusal = match error {
-                    WriteError::PreconditionFailed => Refusal::Taken(sent.name),
+                    WriteError::PreconditionFailed(_) => Refusal::Taken(sent.name),
                     error => Refusal::File(sent.name, error),
                 };
                 Next::Stage(Stage::TakingBack(done, None, refusal))

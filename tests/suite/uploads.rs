@@ -93,6 +93,26 @@ fn a_file_is_made_only_where_there_is_none_if_that_is_asked() {
 }
 
 #[test]
+fn a_412_names_the_precondition_and_what_to_do() {
+    let server = serve();
+    for (name, value, told) in [
+        ("If-Match", "\"x\"", "If-Match does not name the current version of the file; fetch it"),
+        ("If-None-Match", "*", "If-None-Match excludes the file that is there; to change it, send"),
+        (
+            "If-Unmodified-Since",
+            "Thu, 01 Jan 1970 00:00:00 GMT",
+            "the file has changed since the date in If-Unmodified-Since; fetch it again",
+        ),
+    ] {
+        for method in ["PUT", "DELETE"] {
+            let request = server.request(method, "/a.txt").header(name, value);
+            let reply = request.content("second").send();
+            assert!(reply.expect(412).text().starts_with(told), "{reply:?}");
+        }
+    }
+}
+
+#[test]
 fn a_file_is_replaced_only_if_it_is_the_one_that_was_seen() {
     let server = serve();
     let replace = |tag: &str, content: &str| {

@@ -44,7 +44,7 @@ fn add_one(root: &WritableRoot, site: &Site) {
         upload.write(text(number(&read) + 1).as_bytes()).expect("there is room");
         match upload.commit(&Preconditions::if_match(version.etag().as_bytes())) {
             Ok(_) => return,
-            Err(WriteError::PreconditionFailed) => {}
+            Err(WriteError::PreconditionFailed(_)) => {}
             Err(error) => panic!("{error}"),
         }
     }

@@ -277,7 +277,7 @@ fn the_quota_is_kept() {
         site.store("empty", "");
         assert!(matches!(
             site.put("a", "1", &Preconditions::if_none_match(b"*")),
-            Err(WriteError::PreconditionFailed)
+            Err(WriteError::PreconditionFailed(_))
         ));
         site.store("a", "12");
         site.store("b", "1234");

@@ -47,7 +47,7 @@ fn what_is_given_up_leaves_nothing() {
         let only_old = Preconditions::if_match(b"*");
         assert!(matches!(
             site.put("new/directory/b", "1", &only_old),
-            Err(WriteError::PreconditionFailed)
+            Err(WriteError::PreconditionFailed(_))
         ));
         assert_eq!(site.names(), ["a"]);
         assert_eq!(site.read("a"), "old");
@@ -72,7 +72,7 @@ fn preconditions_are_judged_by_what_is_there_when_it_is_put_in_place() {
     in_each_way(WriteRules::default(), |site| {
         let only_new = Preconditions::if_none_match(b"*");
         let first = site.put("a", "1", &only_new).expect("nothing is there");
-        assert!(matches!(site.put("a", "2", &only_new), Err(WriteError::PreconditionFailed)));
+        assert!(matches!(site.put("a", "2", &only_new), Err(WriteError::PreconditionFailed(_))));
         if !is_strongly_tagged(&first) {
             return;
         }
@@ -80,14 +80,17 @@ fn preconditions_are_judged_by_what_is_there_when_it_is_put_in_place() {
         let mut early = site.root.upload(b"a").expect("there is room");
         early.write(b"early").expect("there is room");
         let second = site.put("a", "2", &of_first).expect("it is the first still");
-        assert!(matches!(early.commit(&of_first), Err(WriteError::PreconditionFailed)));
-        assert!(matches!(site.put("a", "3", &of_first), Err(WriteError::PreconditionFailed)));
-        assert!(matches!(site.root.remove(b"a", &of_first), Err(WriteError::PreconditionFailed)));
+        assert!(matches!(early.commit(&of_first), Err(WriteError::PreconditionFailed(_))));
+        assert!(matches!(site.put("a", "3", &of_first), Err(WriteError::PreconditionFailed(_))));
+        assert!(matches!(
+            site.root.remove(b"a", &of_first),
+            Err(WriteError::PreconditionFailed(_))
+        ));
         assert_eq!(site.read("a"), "2");
         site.root.remove(b"a", &Preconditions::if_match(tag(&second))).expect("it is the second");
         assert!(matches!(
             site.put("a", "4", &Preconditions::if_match(b"*")),
-            Err(WriteError::PreconditionFailed)
+            Err(WriteError::PreconditionFailed(_))
         ));
         // RFC 9110 §13.2.1: what would fail without preconditions fails as it would.
         assert!(matches!(
