@@ -135,7 +135,7 @@ mod tests {
         is_told_if_known(&root, b"no/b", &Preconditions::if_match(b"*"), &told);
     }
 
-    const FULL: &str = "there is no room left (the quota or the disk is full)";
+    const FULL: &str = "quota_bytes = 12 would be exceeded; remove files first";
 
     #[test]
     fn a_quota_that_is_used_up_is_told_once_it_has_been_counted() {

@@ -61,7 +61,10 @@ enum Count {
 pub(super) enum QuotaError {
     /// It is not known yet how much there is.
     Counting,
-    Exceeded,
+    /// There is no room for so many bytes.
+    Bytes { bytes_max: u64 },
+    /// There is no room for one more name.
+    Names { names_max: u64 },
     /// It cannot be counted.
     Failed(io::Error),
 }
@@ -149,17 +152,20 @@ impl Quota {
 
     fn charge_growth(&self, growth: Growth) -> Result<Charge<'_>, QuotaError> {
         let mut state = self.state();
-        if self.exceeds(&state, growth) {
-            return Err(QuotaError::Exceeded);
-        }
+        self.check(&state, growth)?;
         state.grow(growth);
         Ok(Charge { quota: self, growth })
     }
 
-    fn exceeds(&self, state: &State, growth: Growth) -> bool {
+    fn check(&self, state: &State, growth: Growth) -> Result<(), QuotaError> {
         let names_max = self.bytes_max / NAME_BYTES + NAMES_FREE;
-        growth.bytes > 0 && add(state.bytes, growth.bytes) > self.bytes_max
-            || growth.names > 0 && add(state.names, growth.names) > names_max
+        if growth.bytes > 0 && add(state.bytes, growth.bytes) > self.bytes_max {
+            Err(QuotaError::Bytes { bytes_max: self.bytes_max })
+        } else if growth.names > 0 && add(state.names, growth.names) > names_max {
+            Err(QuotaError::Names { names_max })
+        } else {
+            Ok(())
+        }
     }
 
     /// Takes note of so many more bytes of files that are on their way: each may be let in, but not all
@@ -168,7 +174,7 @@ impl Quota {
         let mut state = self.state();
         let coming = state.coming.saturating_add(bytes);
         if coming > self.bytes_max.saturating_mul(2) {
-            return Err(QuotaError::Exceeded);
+            return Err(QuotaError::Bytes { bytes_max: self.bytes_max });
         }
         state.coming = coming;
         Ok(())
@@ -188,8 +194,7 @@ impl Quota {
     ) -> Result<(), QuotaError> {
         let state = self.state();
         let is_known = !matches!(state.count, Count::Never | Count::First);
-        let exceeds = self.exceeds(&state, Growth::of(new_bytes, old_bytes));
-        if is_known && exceeds { Err(QuotaError::Exceeded) } else { Ok(()) }
+        if is_known { self.check(&state, Growth::of(new_bytes, old_bytes)) } else { Ok(()) }
     }
 
     /// No invariant spans two of its fields: what a thread that panicked left is as good as any.

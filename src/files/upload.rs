@@ -84,7 +84,7 @@ impl Upload {
     /// Writes on where it ended.
     ///
     /// # Errors
-    /// [`WriteError::TooLarge`], [`WriteError::Full`], or what the disk says. After an error the file
+    /// [`WriteError::TooLarge`], [`WriteError::QuotaBytes`], or what the disk says. After an error the file
     /// is not to be committed: some of the bytes may have been written.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
         let length = self.length + bytes.len() as u64;

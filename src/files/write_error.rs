@@ -24,7 +24,12 @@ pub enum WriteError {
     PreconditionFailed(FailedPrecondition),
     /// The file is larger than [`WriteRules::file_bytes_max`](super::WriteRules::file_bytes_max).
     TooLarge,
-    /// The quota or the disk is used up.
+    /// There is no room for these bytes within
+    /// [`WriteRules::quota_bytes`](super::WriteRules::quota_bytes).
+    QuotaBytes { quota_bytes: u64 },
+    /// There is no room for another file or directory within that quota, which allows so many.
+    QuotaNames { names_max: u64 },
+    /// The disk is full.
     Full,
     /// Others were changing the directory all the time, or descriptors have run out, or the quota is
     /// being counted; later it may work.
@@ -89,7 +94,8 @@ impl From<QuotaError> for WriteError {
     fn from(error: QuotaError) -> WriteError {
         match error {
             QuotaError::Counting => WriteError::Busy,
-            QuotaError::Exceeded => WriteError::Full,
+            QuotaError::Bytes { bytes_max } => WriteError::QuotaBytes { quota_bytes: bytes_max },
+            QuotaError::Names { names_max } => WriteError::QuotaNames { names_max },
             QuotaError::Failed(error) => error.into(),
         }
     }
@@ -104,9 +110,17 @@ impl fmt::Display for WriteError {
             WriteError::Conflict(obstacle) => obstacle.fmt(formatter),
             WriteError::PreconditionFailed(failed) => failed.fmt(formatter),
             WriteError::TooLarge => formatter.write_str("the file is too large"),
-            WriteError::Full => {
-                formatter.write_str("there is no room left (the quota or the disk is full)")
+            WriteError::QuotaBytes { quota_bytes } => {
+                write!(
+                    formatter,
+                    "quota_bytes = {quota_bytes} would be exceeded; remove files first"
+                )
             }
+            WriteError::QuotaNames { names_max } => write!(
+                formatter,
+                "quota_bytes allows {names_max} files and directories; remove some first"
+            ),
+            WriteError::Full => formatter.write_str("the disk is full"),
             WriteError::Busy => formatter.write_str("too much is being done at once"),
             WriteError::Failed(error) => error.fmt(formatter),
         }

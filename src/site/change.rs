@@ -100,7 +100,9 @@ fn status(error: &WriteError) -> Status {
         WriteError::PreconditionFailed(_) => Status::PRECONDITION_FAILED,
         WriteError::TooLarge => Status::CONTENT_TOO_LARGE,
         // RFC 4918 §11.5.
-        WriteError::Full => Status::INSUFFICIENT_STORAGE,
+        WriteError::QuotaBytes { .. } | WriteError::QuotaNames { .. } | WriteError::Full => {
+            Status::INSUFFICIENT_STORAGE
+        }
         WriteError::Busy => Status::SERVICE_UNAVAILABLE,
         WriteError::Failed(_) => Status::INTERNAL_SERVER_ERROR,
     }

@@ -255,7 +255,7 @@ fn what_is_on_its_way_fills_no_disk_beyond_the_quota() {
         let (mut one, mut two, mut three) = (begin(b"1"), begin(b"2"), begin(b"3"));
         one.write(b"0123456789").expect("it would fit alone");
         two.write(b"0123456789").expect("so would this");
-        assert!(matches!(three.write(b"0"), Err(WriteError::Full)));
+        assert!(matches!(three.write(b"0"), Err(WriteError::QuotaBytes { .. })));
         drop(one);
         three.write(b"0").expect("there is room again");
         two.commit(&Preconditions::none()).expect("there is room");
@@ -268,7 +268,10 @@ fn the_quota_is_kept() {
     in_each_way(WriteRules { quota_bytes: Some(10), ..WriteRules::default() }, |site| {
         site.around.write("root/old", "1234");
         let full = |path: &str, contents: &str| {
-            matches!(site.put(path, contents, &Preconditions::none()), Err(WriteError::Full))
+            matches!(
+                site.put(path, contents, &Preconditions::none()),
+                Err(WriteError::QuotaBytes { .. })
+            )
         };
         assert!(full("a", "1234567") && site.names() == ["old"]);
         site.store("a", "123456");
@@ -328,7 +331,10 @@ fn a_file_that_is_refused_leaves_none_of_the_directories_that_were_made_for_it()
         for path in ["a/b/c", "there/b/c"] {
             let mut upload = site.root.upload(path.as_bytes()).expect("it can begin");
             upload.write(b"12345").expect("twice the quota may be on its way");
-            assert!(matches!(upload.commit(&Preconditions::none()), Err(WriteError::Full)));
+            assert!(matches!(
+                upload.commit(&Preconditions::none()),
+                Err(WriteError::QuotaBytes { .. })
+            ));
             assert_eq!(site.names(), ["there"]);
         }
         site.store("a/b/c", "1234");
