@@ -33,7 +33,7 @@ pub use cached::{CachedFile, Contents};
 pub use found::{Found, Now, OpenError};
 pub use lock_wait::{Attempt, LockWait};
 pub use mime::{Types, is_known_charset};
-pub use name::{NameError, check_name, is_reserved, name_from_client};
+pub use name::{NameError, check_name, is_reserved, name_from_client, numbered};
 pub use name_pattern::{NamePattern, NamePatternError};
 pub use prefetch::{Disk, Prefetch};
 pub use root::{Root, Symlinks};

@@ -78,6 +78,21 @@ pub fn name_from_client(filename: &[u8]) -> Result<&[u8], NameError> {
     check_name(name).map(|()| name)
 }
 
+/// The name with a number before its extension, for another file of the same name. What is in front of the
+/// number is cut where the name would be too long.
+pub fn numbered(name: &[u8], number: u32) -> Vec<u8> {
+    let number = format!(" ({number})");
+    let room = NAME_BYTES_MAX - number.len();
+    let dot = memchr::memrchr(b'.', name).filter(|&dot| dot > 0 && name.len() - dot < room);
+    let (stem, extension) = name.split_at(dot.unwrap_or(name.len()));
+    let mut end = stem.len().min(room - extension.len());
+    // Not within a character of UTF-8.
+    while end < stem.len() && end > 0 && stem[end] & 0xC0 == 0x80 {
+        end -= 1;
+    }
+    [&stem[..end], number.as_bytes(), extension].concat()
+}
+
 /// Whether a name is one of this server's own temporary files, which are neither served nor listed nor
 /// stored. In any case of letters: some file systems do not tell them apart.
 pub fn is_reserved(name: &[u8]) -> bool {
@@ -117,6 +132,29 @@ mod tests {
         for name in [&b"a"[..], b"...", b".a", b"a b%\"#", b"\xff\xfe", b"a\\b", &[b'n'; 255]] {
             assert_eq!(check_name(name), Ok(()), "{}", name.escape_ascii());
         }
+    }
+
+    #[test]
+    fn a_number_stands_before_the_extension_and_never_makes_a_name_too_long() {
+        let (long, e) = ("n".repeat(254), "e".repeat(250));
+        for (name, expected) in [
+            ("image.jpg", "image (2).jpg".to_owned()),
+            ("a.tar.gz", "a.tar (2).gz".to_owned()),
+            ("x", "x (2)".to_owned()),
+            (".x", ".x (2)".to_owned()),
+            (&long, format!("{} (2)", &long[..251])),
+            (&format!("{}.jpg", &long[..251]), format!("{} (2).jpg", &long[..247])),
+            (&format!("{}üü.j", &long[..248]), format!("{} (2).j", &long[..248])),
+            (&format!("n.{}", &e[1..]), format!("n (2).{}", &e[1..])),
+            // No room is left for anything in front of these.
+            (&format!("n.{e}"), format!("n.{} (2)", &e[1..])),
+            (&format!("nnnn.{e}"), format!("nnnn.{} (2)", &e[4..])),
+        ] {
+            let numbered = numbered(name.as_bytes(), 2);
+            assert_eq!(String::from_utf8_lossy(&numbered), expected);
+            assert_eq!(check_name(&numbered), Ok(()));
+        }
+        assert_eq!(numbered(&[0xBF; 255], u32::MAX), b" (4294967295)");
     }
 
     #[test]

@@ -72,6 +72,11 @@ impl Target {
     pub(super) fn name(&self) -> &[u8] {
         &self.path[self.name_start..]
     }
+
+    fn rename(&mut self, name: &[u8]) {
+        self.path.truncate(self.name_start);
+        self.path.extend_from_slice(name);
+    }
 }
 
 impl Upload {
@@ -115,6 +120,13 @@ impl Upload {
     /// How much has been written, in bytes.
     pub fn length(&self) -> u64 {
         self.length
+    }
+
+    /// Gives it another name in the same directory, which must be one that [`check_name`] lets pass.
+    ///
+    /// [`check_name`]: super::check_name
+    pub fn rename(&mut self, name: &[u8]) {
+        self.target.rename(name);
     }
 
     /// Puts the file in its place, if the preconditions hold in that moment.

@@ -10,7 +10,7 @@ use super::store::{HIDDEN, OnConflict, Store, check_content, encoded};
 use super::{BodyPolicy, Dotfiles, OwnedResponse, RequestBody, Response};
 use crate::files::{
     Attempt, LockWait, Outcome, SpoolPlace, Stored, Upload, WritableRoot, WriteError,
-    name_from_client,
+    name_from_client, numbered,
 };
 use crate::http::conditional::{Judgement, Preconditions};
 use crate::http::form::{Event, Form, FormError, FormLimits, PartHead};
@@ -109,9 +109,11 @@ struct Task {
 
 /// A file of a form.
 struct Sent<U> {
+    /// What the client calls it.
+    asked: Vec<u8>,
     name: Vec<u8>,
-    /// Whether the name is not the client's own, and so never one of a file to be replaced.
-    is_numbered: bool,
+    /// 1 while the name is the client's own; with another it never replaces a file.
+    number: u32,
     /// What it is as yet: an [`Upload`], then [`Stored`].
     file: U,
     /// It is open until the whole form is stored.
@@ -214,10 +216,14 @@ impl Task {
         if self.dotfiles.hides_name(name) {
             return Err(Refusal::Hidden(name.to_vec()));
         }
-        let differing = differing(name, |name| before.iter().any(|it| it.name == name));
+        let is_taken = |name: &[u8]| before.iter().any(|it| it.name == name);
+        let asked = name.to_vec();
+        let mut number = 1;
+        let name =
+            if is_taken(name) { next_name(name, &mut number, is_taken) } else { asked.clone() };
         let descriptor = Extra::take().ok_or_else(|| of_this(WriteError::Busy))?;
-        let file = self.root.upload(&beneath(&self.directory, &differing)).map_err(of_this)?;
-        Ok(Some(Sent { is_numbered: differing != name, name: differing, file, descriptor }))
+        let file = self.root.upload(&beneath(&self.directory, &name)).map_err(of_this)?;
+        Ok(Some(Sent { asked, name, number, file, descriptor }))
     }
 
     /// Puts the next file in its place. Where it cannot be, those before it are removed again, if they
@@ -227,18 +233,28 @@ impl Task {
             return Next::Stored(done);
         };
         let preconditions = match self.on_conflict {
-            OnConflict::Replace if !sent.is_numbered => Preconditions::none(),
+            OnConflict::Replace if sent.number == 1 => Preconditions::none(),
             _ => Preconditions::if_none_match(b"*"),
         };
         match sent.file.try_commit(&preconditions) {
             Ok(Attempt::Done(file)) => {
-                let Sent { name, is_numbered, descriptor, .. } = sent;
-                done.push(Sent { name, is_numbered, file, descriptor });
+                let Sent { asked, name, number, descriptor, .. } = sent;
+                done.push(Sent { asked, name, number, file, descriptor });
                 Next::Stage(Stage::Committing(files, done))
             }
             Ok(Attempt::Locked(pause)) => {
                 files.push(sent);
                 Next::Wait(Stage::Committing(files, done), pause)
+            }
+            // The number is not the client's choice: the next one will do.
+            Err(WriteError::PreconditionFailed(_)) if (2..NUMBER_MAX).contains(&sent.number) => {
+                let is_taken = |name: &[u8]| {
+                    files.iter().any(|it| it.name == name) || done.iter().any(|it| it.name == name)
+                };
+                sent.name = next_name(&sent.asked, &mut sent.number, is_taken);
+                sent.file.rename(&sent.name);
+                files.push(sent);
+                Next::Stage(Stage::Committing(files, done))
             }
             Err(error) => {
                 let refusal = match error {
@@ -346,18 +362,16 @@ impl From<io::Error> for Refusal {
     }
 }
 
-/// The name, or where an earlier file of the form has it, one that differs by a number: some phones
-/// call every picture `image.jpg`.
-fn differing(name: &[u8], is_taken: impl Fn(&[u8]) -> bool) -> Vec<u8> {
-    let mut differing = name.to_vec();
-    let dot = memchr::memrchr(b'.', name).filter(|&dot| dot > 0).unwrap_or(name.len());
-    let (stem, extension) = name.split_at(dot);
-    let mut number = 2;
-    while is_taken(&differing) {
-        differing = [stem, format!(" ({number})").as_bytes(), extension].concat();
-        number += 1;
+/// The next name for one more file that its client calls so: some phones call every picture
+/// `image.jpg`.
+fn next_name(asked: &[u8], number: &mut u32, is_taken: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+    loop {
+        *number += 1;
+        let name = numbered(asked, *number);
+        if !is_taken(&name) {
+            return name;
+        }
     }
-    differing
 }
 
 /// RFC 9110 §9.3.3, §15.4.4.
@@ -385,6 +399,9 @@ fn beneath(directory: &[u8], name: &[u8]) -> Vec<u8> {
 
 /// Each file of a form is open until all of them are complete.
 const LIMITS: FormLimits = FormLimits { parts_max: 128, head_bytes_max: 8 * 1024 };
+
+/// How many names are tried for a file that has the name of an earlier one.
+const NUMBER_MAX: u32 = 1000;
 
 const BUFFER_BYTES: usize = 64 * 1024;
 

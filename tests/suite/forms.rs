@@ -184,12 +184,32 @@ fn files_of_one_name_in_one_form_are_all_kept() {
             assert_eq!(content(&server, name), expected);
         }
     }
-    // A name that is not the client's own replaces nothing.
+}
+
+#[test]
+fn a_name_that_is_not_the_clients_own_replaces_nothing_and_is_no_conflict() {
     let server = serve_by(OnConflict::Replace, |_| {});
     fs::write(server.root().join("drop/old (2).txt"), "other").expect("there is room");
-    let reply = post(&server, "/drop/", &form(&[("old.txt", b"1"), ("old.txt", b"2")]));
-    assert!(reply.expect(409).text().contains("\"old (2).txt\""), "{reply:?}");
+    let twice = form(&[("old.txt", b"1"), ("old.txt", b"2"), ("old (4).txt", b"3")]);
+    let reply = post(&server, "/drop/", &twice);
+    reply.expect(201).body("/drop/old.txt\n/drop/old%20(3).txt\n/drop/old%20(4).txt\n");
+    let reply = post(&server, "/drop/", &twice);
+    reply.expect(201).body("/drop/old.txt\n/drop/old%20(5).txt\n/drop/old%20(4).txt\n");
+    for (name, expected) in
+        [("old.txt", b"1"), ("old (3).txt", b"2"), ("old (4).txt", b"3"), ("old (5).txt", b"2")]
+    {
+        assert_eq!(content(&server, name), expected, "{name}");
+    }
     assert_eq!(content(&server, "old (2).txt"), b"other");
+}
+
+#[test]
+fn files_of_one_name_are_kept_although_it_is_as_long_as_a_name_may_be() {
+    let server = serve();
+    let name = format!("{}.jpg", "ü".repeat(125));
+    post(&server, "/drop/", &form(&[(&name, b"1"), (&name, b"2")])).expect(201);
+    assert_eq!(content(&server, &name), b"1");
+    assert_eq!(content(&server, &format!("{} (2).jpg", "ü".repeat(123))), b"2");
 }
 
 #[test]
