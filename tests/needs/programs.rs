@@ -3,6 +3,7 @@
 use crate::support::client::Request;
 use crate::support::{Child, Client, Folder, Lines, Signal, lacks, lossy, output, until};
 use httpd::Address;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
@@ -222,11 +223,30 @@ fn the_drop_takes_lists_sends_and_deletes_files() {
     assert!(newest < page.find("./a%20").expect("it is listed"), "{page}");
 }
 
+fn the_readme_counts_the_crates_that_are_needed() {
+    let readme = include_str!("../../README.md");
+    for (who, features) in [("library", &["--no-default-features"][..]), ("program", &[])] {
+        let mut tree = Command::new(env!("CARGO"));
+        tree.args(["tree", "--offline", "--edges", "normal", "--prefix", "none"]);
+        tree.args(["--format", "{p}"]).args(features);
+        let tree = output(tree.current_dir(env!("CARGO_MANIFEST_DIR")));
+        assert!(tree.status.success(), "{}", lossy(&tree.stderr));
+        // What is shown more than once is marked there.
+        let crates: BTreeSet<String> = lossy(&tree.stdout)
+            .lines()
+            .map(|line| line.trim_end_matches(" (*)").to_owned())
+            .collect();
+        let others = crates.len() - 1;
+        assert!(readme.contains(&format!("{who} needs {others}")), "{who}: {others} others");
+    }
+}
+
 tests! {
     lacks::nothing:
         a_second_signal_stops_in_the_middle_of_a_response,
         after_sigterm_an_open_request_is_completed_and_the_program_exits_with_0,
-        hello_says_hello;
+        hello_says_hello,
+        the_readme_counts_the_crates_that_are_needed;
     lacks::curl:
         a_form_stores_its_files_and_overwrites_none,
         errors_of_a_handler_get_the_page_of_the_program,
