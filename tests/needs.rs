@@ -9,6 +9,7 @@ mod support;
 
 mod needs {
     mod clients;
+    mod descriptors;
     mod held;
     mod latency;
     mod listening;
@@ -22,6 +23,7 @@ mod needs {
 
     pub const TESTS: &[&[Test]] = &[
         clients::TESTS,
+        descriptors::TESTS,
         latency::TESTS,
         listening::TESTS,
         namespaces::TESTS,

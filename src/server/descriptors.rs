@@ -3,14 +3,34 @@
 
 use super::limits::Limits;
 use crate::files::CacheLimits;
+use crate::site::Application;
 use crate::sys::descriptors::{EXTRA_SHARE, limit, open_count};
+use std::sync::Arc;
 
 /// Lowers the limits of each of so many workers to what this process may have open, and says so.
-pub fn fit(limits: &mut Limits, cache: &mut CacheLimits, workers: usize) {
+pub fn fit(
+    limits: &mut Limits,
+    cache: &mut CacheLimits,
+    workers: usize,
+    applications: &[Arc<Application>],
+) {
     let Some(limit) = limit() else { return };
-    let shares = Shares::of(limit, open_count(), workers);
+    let of_applications = applications
+        .iter()
+        .map(|it| of_application(it.processes, it.threads, workers))
+        .fold(0, usize::saturating_add);
+    let own = open_count() + workers * OWN_OF_WORKER + of_applications;
+    let shares = Shares::of(limit, own, workers);
     if limits.connections_max <= shares.connections && cache.descriptors_max <= shares.cached {
         return;
+    }
+    let needed = needed(own, workers);
+    if limit < needed {
+        log::warn!(
+            "RLIMIT_NOFILE = {limit} is too small for this configuration: at least {needed} descriptors are needed \
+             (ulimit -n {needed}, or LimitNOFILE={needed} in a systemd unit); when they run out, \
+             clients have to wait or get 503"
+        );
     }
     // What was asked for is missed more than what nobody has chosen.
     let is_default = limits.connections_max == Limits::default().connections_max
@@ -39,20 +59,35 @@ struct Shares {
 impl Shares {
     /// Of what the server itself and the files of forms leave, half is for connections, a quarter
     /// for the cache, and the rest for content that goes to or comes from the disk.
-    fn of(limit: u64, open: usize, workers: usize) -> Shares {
+    fn of(limit: u64, own: usize, workers: usize) -> Shares {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let own = open + workers * OWN_OF_WORKER;
         let left = limit - limit / EXTRA_SHARE as usize;
-        let of_worker = left.saturating_sub(own) / workers.max(1);
-        Shares { connections: (of_worker / 2).max(LEAST), cached: (of_worker / 4).max(LEAST) }
+        let of_worker = (left.saturating_sub(own) / workers.max(1)).max(LEAST_OF_WORKER);
+        Shares { connections: of_worker / 2, cached: of_worker / 4 }
     }
 }
 
-/// epoll, its waker, inotify, and what applications need for each worker.
+/// The smallest limit that leaves each worker what it has in any case.
+fn needed(own: usize, workers: usize) -> u64 {
+    let used = own.saturating_add(workers.saturating_mul(LEAST_OF_WORKER)) as u64;
+    used.saturating_mul(EXTRA_SHARE).div_ceil(EXTRA_SHARE - 1)
+}
+
+/// What the processes of an application take, each of which has another beside it while it is replaced.
+fn of_application(processes: usize, threads: usize, workers: usize) -> usize {
+    (processes * 2).saturating_mul(OWN_OF_APPLICATION_PROCESS + threads + workers)
+}
+
+/// epoll, its waker, inotify, and what is open for a moment.
 const OWN_OF_WORKER: usize = 8;
 
-/// No share is smaller. Where even these are too many, the server pauses when descriptors run out.
-const LEAST: usize = 32;
+/// Two sockets, two pipes, its scoreboard and its end; there is a socket for each of its threads and for
+/// each worker besides.
+const OWN_OF_APPLICATION_PROCESS: usize = 6;
+
+/// A worker has so many in any case. Where even these are too many, the server pauses when descriptors run
+/// out.
+const LEAST_OF_WORKER: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -60,20 +95,35 @@ mod tests {
 
     #[test]
     fn everything_together_stays_within_the_limit() {
-        assert_eq!(Shares::of(256, 20, 1), Shares { connections: 82, cached: 41 });
-        let Shares { connections, cached } = Shares::of(1024, 30, 4);
-        assert!(4 * (connections + cached + OWN_OF_WORKER) + 30 + 1024 / 4 <= 1024);
+        assert_eq!(Shares::of(256, 28, 1), Shares { connections: 82, cached: 41 });
+        let own = 30 + 4 * OWN_OF_WORKER + of_application(2, 4, 4);
+        let Shares { connections, cached } = Shares::of(1024, own, 4);
+        assert!(4 * (connections + cached) + own + 1024 / 4 <= 1024);
     }
 
     #[test]
     fn a_large_limit_changes_nothing() {
-        let Shares { connections, cached } = Shares::of(524_288, 100, 8);
+        let Shares { connections, cached } = Shares::of(524_288, 200, 8);
         let (limits, cache) = (Limits::default(), CacheLimits::default());
         assert!(connections >= limits.connections_max && cached >= cache.descriptors_max);
     }
 
     #[test]
     fn a_tiny_limit_leaves_something() {
-        assert_eq!(Shares::of(40, 20, 2), Shares { connections: LEAST, cached: LEAST });
+        assert_eq!(Shares::of(40, 36, 2), Shares { connections: 32, cached: 16 });
+    }
+
+    #[test]
+    fn what_is_needed_is_enough_and_no_less_is() {
+        for (own, workers) in [(20, 1), (28, 2), (100, 8), (5000, 64)] {
+            let needed = needed(own, workers);
+            let fits = |limit: u64| {
+                let Shares { connections, cached } = Shares::of(limit, own, workers);
+                let content = LEAST_OF_WORKER / 4;
+                let forms = (limit / EXTRA_SHARE) as usize;
+                own + workers * (connections + cached + content) + forms <= limit as usize
+            };
+            assert!(fits(needed) && !fits(needed - 2), "{needed} for {own} and {workers} workers");
+        }
     }
 }

@@ -229,7 +229,8 @@ impl Server {
     pub fn start_on(mut self, listeners: Listeners) -> Result<Running, StartError> {
         let count = listeners.workers();
         let listeners = Arc::new(listeners);
-        descriptors::fit(&mut self.limits, &mut self.cache, count);
+        let applications = self.site.applications();
+        descriptors::fit(&mut self.limits, &mut self.cache, count, &applications);
         let Limits { handler_threads_max, handler_queue_max, .. } = self.limits;
         // Applications, which open what is in it, run elsewhere.
         let spool_directory =
