@@ -167,7 +167,7 @@ struct Flags {
     #[arg(short, long = "root", value_name = "DIR", help_heading = "What to serve")]
     root: Option<PathBuf>,
 
-    /// Run the WSGI application MODULE:CALLABLE of this directory instead
+    /// Run this WSGI application from the current directory instead of serving files
     #[arg(long, value_name = "MODULE:CALLABLE", help_heading = "What to serve")]
     wsgi: Option<String>,
 
@@ -175,7 +175,7 @@ struct Flags {
     #[arg(long, help_heading = "What to serve")]
     reload: bool,
 
-    /// How many requests each process of an application serves at the same time [default: 4]
+    /// How many requests each application process serves at the same time [default: 4]
     #[arg(long, value_name = "N", value_parser = parse_threads, help_heading = "What to serve")]
     threads: Option<usize>,
 
@@ -191,7 +191,7 @@ struct Flags {
     #[arg(short, long, value_name = "ADDRESS", conflicts_with_all = ["host", "port"], help_heading = "Where and how")]
     bind: Vec<String>,
 
-    /// The port to listen on; 0 takes a free one [default: 8080]
+    /// The port to listen on; 0 chooses a free one [default: 8080]
     #[arg(short, long, value_name = "N", value_parser = parse_port, help_heading = "Where and how")]
     port: Option<u16>,
 
@@ -199,15 +199,15 @@ struct Flags {
     #[arg(short = 'h', long, value_name = "ADDR", num_args = 0..=1, help_heading = "Where and how")]
     host: Option<Option<String>>,
 
-    /// How many processes; with 2 or more, a supervisor replaces those that die [default: 1]
+    /// How many processes; with 2 or more, a supervisor replaces any that dies [default: 1]
     #[arg(short = 'P', long, value_name = "N", value_parser = parse_processes, help_heading = "Where and how")]
     processes: Option<NonZeroUsize>,
 
-    /// How many workers (threads) in each process; "auto" is one per CPU in all [default: auto]
+    /// How many workers (threads) in each process; "auto": one per CPU in total [default: auto]
     #[arg(short, long, value_name = "N", value_parser = parse_workers_flag, help_heading = "Where and how")]
     workers: Option<crate::Workers>,
 
-    /// Also log what goes well; on a terminal, print a line for each request
+    /// Also log normal events; on a terminal, print a line for each request
     #[arg(short, long, action = ArgAction::Count, help_heading = "Logging")]
     verbose: u8,
 
@@ -342,10 +342,10 @@ Examples:
   httpd -c /etc/httpd.toml -t      test this configuration
 
 Environment: HTTPD_CONFIG, HTTPD_ROOT, HTTPD_WSGI, HTTPD_HOST, HTTPD_PORT, HTTPD_PROCESSES,
-HTTPD_WORKERS, HTTPD_LOG, HTTPD_LOG_LEVEL and HTTPD_ACCESS_LOG set defaults. Flags win over the
-environment, the environment over the configuration file.
-Signals: INT, TERM and QUIT stop once open requests have ended; a second one stops immediately. HUP
-restarts Python applications.";
+HTTPD_WORKERS, HTTPD_LOG, HTTPD_LOG_LEVEL and HTTPD_ACCESS_LOG set defaults. Flags override the
+environment, the environment overrides the configuration file.
+Signals: INT, TERM and QUIT let open requests finish, then stop the server; a second one stops it
+immediately. HUP restarts Python applications.";
 
 #[cfg(test)]
 mod tests {
