@@ -116,11 +116,11 @@ struct Stamp {
 
 /// What is known of a request when its answer is made; the rest is added when it has ended.
 #[derive(Debug)]
-pub struct Entry {
+pub struct LogEntry {
     pub started: Instant,
     pub status: Status,
     pub body_bytes: u64,
-    /// Where its texts end in [`Entries::texts`]: what stands before the status, and after the
+    /// Where its texts end in [`LogEntries::texts`]: what stands before the status, and after the
     /// byte count.
     before_end: usize,
     after_end: usize,
@@ -128,9 +128,9 @@ pub struct Entry {
 
 /// The entries of the responses that are gathered but not written yet.
 #[derive(Debug, Default)]
-pub struct Entries {
+pub struct LogEntries {
     texts: Vec<u8>,
-    entries: Vec<Entry>,
+    entries: Vec<LogEntry>,
 }
 
 /// The parts of a request that a line shows.
@@ -141,7 +141,7 @@ pub struct Subject<'a> {
     pub bytes: &'a [u8],
 }
 
-impl Entries {
+impl LogEntries {
     /// Notes a response that was just queued.
     pub fn add(
         &mut self,
@@ -184,7 +184,7 @@ impl Entries {
             }
         };
         let after_end = texts.len();
-        self.entries.push(Entry { started, status, body_bytes, before_end, after_end });
+        self.entries.push(LogEntry { started, status, body_bytes, before_end, after_end });
     }
 
     /// The responses have ended, `unsent_bytes` of the last ones not having been written. The very

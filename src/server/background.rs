@@ -12,20 +12,20 @@ use std::time::{Duration, Instant};
 /// A log that is written in the background. The end of it waits for what is queued, for a bounded
 /// time.
 pub struct Background {
-    shared: Arc<Shared>,
+    shared: Arc<LogQueue>,
 }
 
 /// Hears that so many lines were lost, and why, once lines can be written again. What it returns is
 /// written to the same log.
 pub type OnLoss = Box<dyn FnMut(u64, &io::Error) -> Vec<u8> + Send>;
 
-struct Shared {
-    state: Mutex<State>,
+struct LogQueue {
+    state: Mutex<LogQueueState>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct LogQueueState {
     queue: Vec<u8>,
     /// Lines that found no room in the queue.
     lost: u64,
@@ -40,8 +40,11 @@ impl Background {
     /// # Errors
     /// When there is no room for one more.
     pub fn start(name: &str, file: File, on_loss: OnLoss) -> io::Result<Background> {
-        let state = State { queue: Vec::with_capacity(QUEUE_BYTES_MAX), ..State::default() };
-        let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });
+        let state = LogQueueState {
+            queue: Vec::with_capacity(QUEUE_BYTES_MAX),
+            ..LogQueueState::default()
+        };
+        let shared = Arc::new(LogQueue { state: Mutex::new(state), changed: Condvar::new() });
         let theirs = Arc::clone(&shared);
         let mut log = LineFile::new(file);
         thread::Builder::new()
@@ -85,8 +88,8 @@ impl Drop for Background {
     }
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+impl LogQueue {
+    fn lock(&self) -> MutexGuard<'_, LogQueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

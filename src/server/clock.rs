@@ -6,17 +6,17 @@ use crate::http::h1::field_lines::FieldLines;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The worker's idea of now. Everything that happens within one turn happens at the same time.
-pub struct Clock {
+pub struct TurnClock {
     now: Now,
     second: Duration,
     server_and_date: FieldLines,
 }
 
-impl Clock {
+impl TurnClock {
     /// A clock that stands at this time.
-    pub fn new(now: Now) -> Clock {
+    pub fn new(now: Now) -> TurnClock {
         let mut clock =
-            Clock { now, second: Duration::MAX, server_and_date: FieldLines::default() };
+            TurnClock { now, second: Duration::MAX, server_and_date: FieldLines::default() };
         clock.set(now);
         clock
     }

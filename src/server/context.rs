@@ -3,7 +3,7 @@
 use super::access_log::LogWriter;
 use super::application::gateway::Gateway;
 use super::buffers::Buffers;
-use super::clock::Clock;
+use super::clock::TurnClock;
 use super::connection::FreeList;
 use super::exchange::body_sink::OnDisk;
 use super::exchange::{Backlog, Room};
@@ -11,7 +11,7 @@ use super::id::{ConnectionId, ExchangeId};
 use super::jobs::{self, CompletionSender};
 use super::limits::Limits;
 use super::mailbox::{Completion, Mailbox};
-use super::pool::{Job, Pool, Ticket, Yielded};
+use super::pool::{Pool, SingleJob, Ticket, Yielded};
 use crate::files::{Now, OpenFiles, Prefetch};
 use crate::http::Cancellation;
 use crate::http::h1::head::HeadLimits;
@@ -28,7 +28,7 @@ pub struct WorkerContext {
     /// What a new exchange is served by.
     pub setup: Rc<Setup>,
     pub files: OpenFiles,
-    pub clock: Clock,
+    pub clock: TurnClock,
     pub free_list: FreeList,
     pub buffers: Buffers,
     /// For bodies of responses whose clients are too slow for them.
@@ -86,7 +86,7 @@ impl WorkerContext {
     ) -> WorkerContext {
         WorkerContext {
             files,
-            clock: Clock::new(now),
+            clock: TurnClock::new(now),
             room: Room::new(setup.limits.response_spool_bytes_max),
             without_room: BTreeSet::new(),
             setup: Rc::new(setup),
@@ -126,7 +126,7 @@ impl Threads {
 
     /// The queue of the disk pool is bounded by those who use it: an exchange has one job under
     /// way at most, and files to drop.
-    fn submit_to_disk(&self, job: Job) {
+    fn submit_to_disk(&self, job: SingleJob) {
         if self.disk.submit(job).is_err() {
             log::error!("the disk pool refuses a job");
         }
@@ -153,7 +153,7 @@ impl Threads {
     pub fn answer(&self, id: ExchangeId, job: site::Job) -> Option<PendingJob> {
         let cancellation = Cancellation::default();
         let attempts = jobs::answer(self.sender(id), job, cancellation.clone());
-        match self.handlers.submit_attempts(attempts) {
+        match self.handlers.submit_retried(attempts) {
             Ok(ticket) => Some(PendingJob { ticket, cancellation }),
             Err(attempts) => {
                 self.submit_to_disk(Box::new(move || drop(attempts)));

@@ -36,7 +36,7 @@ pub use any_bytes::connection;
 use super::clock;
 use super::connection::{Connection, Phase, Verdict};
 use super::context::{Setup, Threads, WorkerContext};
-use super::exchange::{Awaited, State};
+use super::exchange::{Awaited, ExchangeState};
 use super::id::{ConnectionId, ExchangeId};
 use super::limits::Limits;
 use super::mailbox::{Completion, Mailbox, Message};
@@ -44,9 +44,9 @@ use super::pool::Pool;
 use super::share::Share;
 use super::wire::{Edge, Transport};
 use crate::files::{CacheLimits, Now, OpenFiles};
-use reply::{Content, Reply};
-use sample::{Folder, IN_MEMORY_BYTES_MAX, LARGE_BYTES, LONG_BYTES, MIDDLE_BYTES};
-use script::{Calls, End, Script};
+use reply::Reply;
+use sample::{IN_MEMORY_BYTES_MAX, LARGE_BYTES, LONG_BYTES, MIDDLE_BYTES, SampleFolder};
+use script::{KernelCalls, Script, StreamEnd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,7 +64,7 @@ struct Driven {
     works_at_once: bool,
     /// What was done in the last turn, in the currency of [`Share`].
     work_done: u32,
-    folder: Folder,
+    folder: SampleFolder,
 }
 
 impl Driven {
@@ -80,7 +80,7 @@ impl Driven {
 
     /// The same with threads whose work is done when the test says so: [`Driven::works`].
     fn threaded(limits: Limits) -> Driven {
-        let folder = Folder::new();
+        let folder = SampleFolder::new();
         let cache =
             CacheLimits { contents_bytes_max: IN_MEMORY_BYTES_MAX, ..CacheLimits::default() };
         let poll = mio::Poll::new().expect("descriptors are left");
@@ -247,8 +247,8 @@ impl Driven {
         let state = self.connection.phase();
         match state {
             // The message wakes it, and it reads on then.
-            Phase::In(State::Waiting(_)) => {}
-            Phase::In(State::Sending) => {
+            Phase::In(ExchangeState::Waiting(_)) => {}
+            Phase::In(ExchangeState::Sending) => {
                 assert!(self.client.wants_write(), "asleep {state} with a writable client")
             }
             _ => assert!(
@@ -279,17 +279,17 @@ impl Driven {
 
     /// The next response the client gets, which must be complete.
     fn sends(&mut self, status: u16) -> Reply {
-        self.next_reply(status, Content::Announced)
+        self.next_reply(status, true)
     }
 
     /// The next response the client gets, which must be complete without content.
     fn sends_head_of(&mut self, status: u16) -> Reply {
-        self.next_reply(status, Content::None)
+        self.next_reply(status, false)
     }
 
-    fn next_reply(&mut self, status: u16, content: Content) -> Reply {
+    fn next_reply(&mut self, status: u16, has_body: bool) -> Reply {
         let sent = self.client.sent();
-        let (reply, length) = Reply::read(&sent[self.looked_at..], content)
+        let (reply, length) = Reply::read(&sent[self.looked_at..], has_body)
             .unwrap_or_else(|| panic!("no {status} but {:?}", text(&sent[self.looked_at..])));
         assert_eq!(reply.status, status, "{}", reply.head);
         self.looked_at += length;
@@ -299,8 +299,8 @@ impl Driven {
     /// The client sees the end of the stream, after whole responses.
     fn is_closed(&self) {
         self.sends_nothing();
-        let closing = self.verdict == Verdict::Close || self.client.end() == End::Finished;
-        assert!(closing && self.client.end() != End::Broken, "not closed");
+        let closing = self.verdict == Verdict::Close || self.client.end() == StreamEnd::Finished;
+        assert!(closing && self.client.end() != StreamEnd::Broken, "not closed");
     }
 
     /// The connection is gone, and nothing that it sent can have been destroyed by its going.
@@ -311,14 +311,14 @@ impl Driven {
 
     /// The connection is gone, and the client can tell that something is missing.
     fn is_broken_off(&self) {
-        assert_eq!((self.verdict, self.client.end()), (Verdict::Close, End::Broken));
+        assert_eq!((self.verdict, self.client.end()), (Verdict::Close, StreamEnd::Broken));
     }
 
     /// The connection waits for another request.
     fn is_kept(&self) {
         self.sends_nothing();
         self.sleeps(Phase::Idle);
-        assert_eq!(self.client.end(), End::Open);
+        assert_eq!(self.client.end(), StreamEnd::Open);
     }
 
     /// How long what stands between two parts is, of the response under way.
@@ -328,7 +328,7 @@ impl Driven {
         content.find("\r\n\r\n").expect("the first part is here") + 4
     }
 
-    fn calls(&self) -> Calls {
+    fn calls(&self) -> KernelCalls {
         self.client.calls()
     }
 }

@@ -3,10 +3,10 @@
 //! It must never know the exchange, only its name.
 
 use super::exchange::body_sink::OnDisk;
-use super::exchange::{Backlog, Written};
+use super::exchange::{Backlog, BacklogWritten};
 use super::id::ExchangeId;
 use super::mailbox::{Completion, Mailbox, Message};
-use super::pool::{Attempts, Job};
+use super::pool::{RetriedJob, SingleJob};
 use crate::files::{Prefetch, SpoolPlace, WriteError};
 use crate::http::{Cancellation, Status};
 use crate::site::owned_response::Produce;
@@ -40,7 +40,7 @@ impl CompletionSender {
 }
 
 /// Reads what is cold.
-pub fn prefetch(sender: CompletionSender, prefetch: Prefetch) -> Job {
+pub fn prefetch(sender: CompletionSender, prefetch: Prefetch) -> SingleJob {
     Box::new(move || {
         if catch_unwind(AssertUnwindSafe(|| prefetch.run())).is_err() {
             log::error!("reading ahead panicked");
@@ -55,7 +55,7 @@ pub fn write(
     directory: Arc<Path>,
     on_disk: OnDisk,
     bytes: Vec<u8>,
-) -> Job {
+) -> SingleJob {
     Box::new(move || {
         let spool = match on_disk {
             OnDisk::Nothing(place) => place.create(&directory),
@@ -69,7 +69,11 @@ pub fn write(
 
 /// Writes content of a response that its client is too slow for, making the file for it if this is the
 /// first of it. What the disk does not take comes back: it has to be sent all the same.
-pub fn write_backlog(sender: CompletionSender, directory: Arc<Path>, backlog: Backlog) -> Job {
+pub fn write_backlog(
+    sender: CompletionSender,
+    directory: Arc<Path>,
+    backlog: Backlog,
+) -> SingleJob {
     Box::new(move || {
         let Backlog { spool, pieces } = backlog;
         let spool = spool.map_or_else(|| SpoolPlace::Temporary.create(&directory), Ok);
@@ -85,11 +89,11 @@ pub fn write_backlog(sender: CompletionSender, directory: Arc<Path>, backlog: Ba
                     }
                 }
                 refused.extend(pieces);
-                Written { spool: Some(spool), refused }
+                BacklogWritten { spool: Some(spool), refused }
             }
             Err(error) => {
                 warn(&directory, &error);
-                Written { spool: None, refused: pieces.collect() }
+                BacklogWritten { spool: None, refused: pieces.collect() }
             }
         };
         sender.send(Completion::BacklogWritten(written));
@@ -107,7 +111,7 @@ pub fn answer(
     sender: CompletionSender,
     mut job: site::Job,
     cancellation: Cancellation,
-) -> Attempts {
+) -> RetriedJob {
     let mut has_begun = false;
     Box::new(move || {
         if cancellation.is_cancelled() && !has_begun {

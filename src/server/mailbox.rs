@@ -1,7 +1,7 @@
 //! Messages to a worker: the one place where threads meet, off the path of every request.
 
 use super::application::link::News;
-use super::exchange::Written;
+use super::exchange::BacklogWritten;
 use super::id::ExchangeId;
 use crate::files::{Spool, WriteError};
 use crate::site::{Application, OwnedResponse};
@@ -28,7 +28,7 @@ pub enum Completion {
     /// Content was written to the disk, or could not be.
     Spooled(Result<Spool, WriteError>),
     /// Content of a response was written to the disk, as far as that took it.
-    BacklogWritten(Written),
+    BacklogWritten(BacklogWritten),
     /// A pipe that was full has room, or one that was empty has not that any more.
     Moved,
     /// A handler's answer.

@@ -9,15 +9,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Something that blocks.
-pub type Job = Box<dyn FnOnce() + Send>;
+pub type SingleJob = Box<dyn FnOnce() + Send>;
 
 /// Something that blocks, and is called again after a pause as long as it says so: nobody sleeps on a
 /// thread.
-pub type Attempts = Box<dyn FnMut() -> Option<Duration> + Send>;
+pub type RetriedJob = Box<dyn FnMut() -> Option<Duration> + Send>;
 
 /// A pool that starts its threads when there is work for them.
 pub struct Pool {
-    shared: Arc<Shared>,
+    shared: Arc<PoolCore>,
     name: &'static str,
     threads_max: usize,
     queue_max: usize,
@@ -36,43 +36,36 @@ pub enum Yielded {
     Refused,
 }
 
-struct Shared {
-    state: Mutex<State>,
+struct PoolCore {
+    state: Mutex<PoolState>,
     work: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct PoolState {
     queue: VecDeque<(Ticket, Work)>,
     /// Work for clients that may have gone: after all other.
     yielded: VecDeque<(Ticket, Work)>,
     /// Work that is called again at a time.
-    later: BTreeMap<(Instant, Ticket), Attempts>,
+    later: BTreeMap<(Instant, Ticket), RetriedJob>,
     /// Until when an idle thread waits for the first of these.
     watched_until: Option<Instant>,
     next_ticket: u64,
     threads: usize,
     idle: usize,
-    stage: Stage,
+    is_closed: bool,
 }
 
 enum Work {
-    Once(Job),
-    Attempts(Attempts),
-}
-
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Stage {
-    #[default]
-    Open,
-    Closed,
+    Single(SingleJob),
+    Retried(RetriedJob),
 }
 
 impl Pool {
     /// A pool of so many threads at most, none of them started. When all of them are busy,
     /// `queue_max` jobs may wait.
     pub fn new(name: &'static str, threads_max: usize, queue_max: usize) -> Pool {
-        let shared = Shared { state: Mutex::new(State::default()), work: Condvar::new() };
+        let shared = PoolCore { state: Mutex::new(PoolState::default()), work: Condvar::new() };
         Pool { shared: Arc::new(shared), name, threads_max, queue_max }
     }
 
@@ -80,11 +73,11 @@ impl Pool {
     ///
     /// # Errors
     /// The job itself, when all threads are busy and the queue is full.
-    pub fn submit(&self, job: Job) -> Result<(), Job> {
+    pub fn submit(&self, job: SingleJob) -> Result<(), SingleJob> {
         let Some(state) = self.admit() else {
             return Err(job);
         };
-        self.enqueue(state, Work::Once(job));
+        self.enqueue(state, Work::Single(job));
         Ok(())
     }
 
@@ -92,20 +85,20 @@ impl Pool {
     ///
     /// # Errors
     /// The work itself, when all threads are busy and the queue is full.
-    pub fn submit_attempts(&self, attempts: Attempts) -> Result<Ticket, Attempts> {
+    pub fn submit_retried(&self, attempts: RetriedJob) -> Result<Ticket, RetriedJob> {
         let Some(state) = self.admit() else {
             return Err(attempts);
         };
-        Ok(self.enqueue(state, Work::Attempts(attempts)))
+        Ok(self.enqueue(state, Work::Retried(attempts)))
     }
 
     /// Takes work back that no thread has begun, to be dropped.
-    pub fn withdraw(&self, ticket: Ticket) -> Option<Attempts> {
+    pub fn withdraw(&self, ticket: Ticket) -> Option<RetriedJob> {
         let mut state = self.shared.lock();
         let state = &mut *state;
         for queue in [&mut state.queue, &mut state.yielded] {
             if let Ok(place) = queue.binary_search_by_key(&ticket, |(ticket, _)| *ticket)
-                && let Some((_, Work::Attempts(attempts))) = queue.remove(place)
+                && let Some((_, Work::Retried(attempts))) = queue.remove(place)
             {
                 return Some(attempts);
             }
@@ -131,14 +124,14 @@ impl Pool {
     }
 
     /// The state, if there is room for more work.
-    fn admit(&self) -> Option<MutexGuard<'_, State>> {
+    fn admit(&self) -> Option<MutexGuard<'_, PoolState>> {
         let state = self.shared.lock();
         // An idle thread may not have taken the job yet that it was woken for.
         let free = state.idle + (self.threads_max - state.threads);
         (state.queue.len() < self.queue_max.saturating_add(free)).then_some(state)
     }
 
-    fn enqueue(&self, mut state: MutexGuard<'_, State>, work: Work) -> Ticket {
+    fn enqueue(&self, mut state: MutexGuard<'_, PoolState>, work: Work) -> Ticket {
         state.next_ticket += 1;
         let ticket = Ticket(state.next_ticket);
         state.queue.push_back((ticket, work));
@@ -166,26 +159,26 @@ impl Pool {
 impl Drop for Pool {
     /// Lets the threads end when they have nothing left to do.
     fn drop(&mut self) {
-        self.shared.lock().stage = Stage::Closed;
+        self.shared.lock().is_closed = true;
         self.shared.work.notify_all();
     }
 }
 
-impl State {
+impl PoolState {
     /// The next work: what has waited for its time, then in the order of coming.
     fn next(&mut self) -> Option<(Ticket, Work)> {
         if let Some(first) = self.later.first_entry()
             && first.key().0 <= Instant::now()
         {
             let ((_, ticket), attempts) = first.remove_entry();
-            return Some((ticket, Work::Attempts(attempts)));
+            return Some((ticket, Work::Retried(attempts)));
         }
         self.queue.pop_front().or_else(|| self.yielded.pop_front())
     }
 }
 
-impl Shared {
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+impl PoolCore {
+    fn lock(&self) -> std::sync::MutexGuard<'_, PoolState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -196,7 +189,7 @@ impl Shared {
                 drop(state);
                 self.run(ticket, work);
                 state = self.lock();
-            } else if state.stage == Stage::Closed && state.later.is_empty() {
+            } else if state.is_closed && state.later.is_empty() {
                 state.threads -= 1;
                 return;
             } else {
@@ -206,7 +199,7 @@ impl Shared {
     }
 
     /// Waits for work, or for the time of what waits for it: one thread is enough for that.
-    fn wait<'a>(&self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+    fn wait<'a>(&self, mut state: MutexGuard<'a, PoolState>) -> MutexGuard<'a, PoolState> {
         let due = state.later.keys().next().map(|(due, _)| *due);
         let due = due.filter(|due| state.watched_until.is_none_or(|until| *due < until));
         state.idle += 1;
@@ -227,12 +220,12 @@ impl Shared {
 
     fn run(&self, ticket: Ticket, work: Work) {
         match work {
-            Work::Once(job) => {
+            Work::Single(job) => {
                 if catch_unwind(AssertUnwindSafe(job)).is_err() {
                     log::error!("a job of the pool panicked");
                 }
             }
-            Work::Attempts(mut attempts) => match catch_unwind(AssertUnwindSafe(&mut attempts)) {
+            Work::Retried(mut attempts) => match catch_unwind(AssertUnwindSafe(&mut attempts)) {
                 Ok(None) => {}
                 Ok(Some(pause)) => {
                     let mut state = self.lock();
@@ -320,7 +313,7 @@ mod tests {
     }
 
     /// Work that says when it is done.
-    fn attempts(sender: &mpsc::Sender<u32>, number: u32) -> Attempts {
+    fn attempts(sender: &mpsc::Sender<u32>, number: u32) -> RetriedJob {
         let sender = sender.clone();
         Box::new(move || {
             sender.send(number).expect("the test waits");
@@ -334,14 +327,14 @@ mod tests {
         let (sender, done) = mpsc::channel();
         let again = sender.clone();
         let mut calls = 0;
-        let retried = pool.submit_attempts(Box::new(move || {
+        let retried = pool.submit_retried(Box::new(move || {
             calls += 1;
             again.send(calls).expect("the test waits");
             (calls < 3).then_some(Duration::from_millis(20))
         }));
         assert!(retried.is_ok());
         assert_eq!(done.recv(), Ok(1));
-        assert!(pool.submit_attempts(attempts(&sender, 100)).is_ok());
+        assert!(pool.submit_retried(attempts(&sender, 100)).is_ok());
         assert_eq!([done.recv(), done.recv(), done.recv()], [Ok(100), Ok(2), Ok(3)]);
     }
 
@@ -349,7 +342,7 @@ mod tests {
     fn what_is_withdrawn_is_not_done_and_frees_its_place() {
         let pool = Pool::new("test", 0, 2);
         let (sender, done) = mpsc::channel();
-        let submit = |number| pool.submit_attempts(attempts(&sender, number)).ok();
+        let submit = |number| pool.submit_retried(attempts(&sender, number)).ok();
         let (one, two) = (submit(1).expect("there is room"), submit(2).expect("there is room"));
         assert!(submit(3).is_none(), "it is full");
         assert!(pool.withdraw(one).is_some());
@@ -358,7 +351,7 @@ mod tests {
         while pool.do_next() {}
         assert!(pool.withdraw(two).is_none(), "it is done");
         assert_eq!(done.try_iter().collect::<Vec<_>>(), [2, 4]);
-        let later = pool.submit_attempts(Box::new(|| Some(Duration::from_secs(60)))).ok();
+        let later = pool.submit_retried(Box::new(|| Some(Duration::from_secs(60)))).ok();
         assert!(pool.do_next());
         assert!(pool.withdraw(later.expect("there is room")).is_none(), "it has begun");
     }
@@ -368,7 +361,7 @@ mod tests {
         let pool = Pool::new("test", 0, 16);
         let (sender, done) = mpsc::channel();
         let submit =
-            |number| pool.submit_attempts(attempts(&sender, number)).ok().expect("there is room");
+            |number| pool.submit_retried(attempts(&sender, number)).ok().expect("there is room");
         let tickets: Vec<Ticket> = (0..16).map(submit).collect();
         for ticket in [tickets[3], tickets[1]] {
             assert_eq!(pool.yield_place(ticket), Yielded::Kept);

@@ -10,39 +10,33 @@ use crate::http::{HeaderName, Request, Status, list};
 
 /// The change that a request asks for, as refusing it has to know it on a thread.
 #[derive(Clone, Debug)]
-pub(super) struct Change {
+pub(super) struct RequestedChange {
     /// Client, method and target, for the log.
     what: String,
-    pub(super) reader: Reader,
+    /// Whether the answer is read in a browser: by a person, who shall see something and be able to load it again
+    /// without sending the form again.
+    pub(super) wants_html: bool,
 }
 
-/// Who reads the answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reader {
-    /// In a browser, who shall see something and be able to load it again without sending the form
-    /// again.
-    Person,
-    Program,
-}
-
-impl Change {
-    pub(super) fn of(request: &Request<'_>) -> Change {
+impl RequestedChange {
+    pub(super) fn of(request: &Request<'_>) -> RequestedChange {
         let client = request.peer().map_or("unix".to_owned(), |peer| peer.ip().to_string());
         let target = String::from_utf8_lossy(request.target);
-        let reader = if wants_html(request) { Reader::Person } else { Reader::Program };
-        Change { what: format!("{client} \"{} {target}\"", request.method().as_str()), reader }
+        RequestedChange {
+            what: format!("{client} \"{} {target}\"", request.method().as_str()),
+            wants_html: wants_html(request),
+        }
     }
 
     /// Refuses it. The reason is a sentence without a full stop, which names no path of this machine.
     pub(super) fn refuse(&self, status: Status, reason: &str) -> OwnedResponse {
         log::info!("{}: refused with {}: {reason}", self.what, status.code());
-        let response = match self.reader {
-            Reader::Program => OwnedResponse::text(format!("{reason}\n")),
+        let response = if self.wants_html {
             // A form is sent to the page that it is on: this link loads that page again.
-            Reader::Person => OwnedResponse::html(error_page::document(
-                &status.to_string(),
-                &format!("<p>{}.\n<p><a href=\"\">Go back</a>\n", escape_html(reason)),
-            )),
+            let body = format!("<p>{}.\n<p><a href=\"\">Go back</a>\n", escape_html(reason));
+            OwnedResponse::html(error_page::document(&status.to_string(), &body))
+        } else {
+            OwnedResponse::text(format!("{reason}\n"))
         };
         response.status(status)
     }

@@ -3,7 +3,7 @@
 //! The form is taken in whole first, so that a slow client occupies no thread, into a file without a
 //! name in the directory where its files shall stand. It must never know how a form is written.
 
-use super::change::{Change, Reader, shown};
+use super::change::{RequestedChange, shown};
 use super::handler::{Answer, Context, Worked};
 use super::redirect;
 use super::store::{HIDDEN, OnConflict, Store, check_content, encoded};
@@ -45,20 +45,20 @@ pub fn answer(
     };
     let path = request.path().strip_suffix(b"/").unwrap_or(request.path());
     let location = encoded(&[path, b"/"].concat());
-    let change = Change::of(request);
-    let mut stage = Some(Stage::Reading(context.take_body()));
+    let change = RequestedChange::of(request);
+    let mut stage = Some(FormStage::Reading(context.take_body()));
     Ok(Answer::Blocking(Box::new(move |cancellation| {
         while let Some(now) = stage.take() {
             match task.go_on(now, cancellation) {
-                Next::Stage(next) => stage = Some(next),
-                Next::Wait(next, pause) => {
+                FormStep::Stage(next) => stage = Some(next),
+                FormStep::Wait(next, pause) => {
                     stage = Some(next);
                     return Worked::Later(pause);
                 }
-                Next::Stored(files) => {
-                    return Worked::Done(told(&files, &location, change.reader));
+                FormStep::Stored(files) => {
+                    return Worked::Done(told(&files, &location, change.wants_html));
                 }
-                Next::Refused(refusal) => return Worked::Done(refusal.response(&change)),
+                FormStep::Refused(refusal) => return Worked::Done(refusal.response(&change)),
             }
         }
         Worked::Done(OwnedResponse::new(Status::INTERNAL_SERVER_ERROR))
@@ -68,7 +68,7 @@ pub fn answer(
 /// The directory beneath the root that the path of a request names, if it is one that can be done at
 /// all.
 fn directory(store: &Store, request: &Request<'_>) -> Result<Vec<u8>, Box<Response>> {
-    let change = || Change::of(request);
+    let change = || RequestedChange::of(request);
     let refuse =
         |status, reason: &str| Box::<Response>::new(change().refuse(status, reason).into());
     let failed = |error| Box::<Response>::new(change().failed(error).into());
@@ -108,7 +108,7 @@ struct Task {
 }
 
 /// A file of a form.
-struct Sent<U> {
+struct FormFile<U> {
     /// What the client calls it.
     asked: Vec<u8>,
     name: Vec<u8>,
@@ -121,39 +121,39 @@ struct Sent<U> {
 }
 
 /// How far a form has come, in the order lived.
-enum Stage {
+enum FormStage {
     Reading(RequestBody),
     /// The files that are complete, the last one first, and those that are in their place.
-    Committing(Vec<Sent<Upload>>, Vec<Sent<Stored>>),
+    Committing(Vec<FormFile<Upload>>, Vec<FormFile<Stored>>),
     /// One could not be put in its place: those before it are removed again.
-    TakingBack(Vec<Sent<Stored>>, Option<LockWait>, Refusal),
+    TakingBack(Vec<FormFile<Stored>>, Option<LockWait>, Refusal),
 }
 
 /// What a stage came to.
-enum Next {
-    Stage(Stage),
+enum FormStep {
+    Stage(FormStage),
     /// The directory is locked: to be tried again.
-    Wait(Stage, Duration),
-    Stored(Vec<Sent<Stored>>),
+    Wait(FormStage, Duration),
+    Stored(Vec<FormFile<Stored>>),
     Refused(Refusal),
 }
 
 impl Task {
-    fn go_on(&self, stage: Stage, cancellation: &Cancellation) -> Next {
+    fn go_on(&self, stage: FormStage, cancellation: &Cancellation) -> FormStep {
         match stage {
-            Stage::Reading(content) => match self.read(content, cancellation) {
+            FormStage::Reading(content) => match self.read(content, cancellation) {
                 Ok(mut files) => {
                     files.reverse();
-                    Next::Stage(Stage::Committing(files, Vec::new()))
+                    FormStep::Stage(FormStage::Committing(files, Vec::new()))
                 }
-                Err(refusal) => Next::Refused(refusal),
+                Err(refusal) => FormStep::Refused(refusal),
             },
-            Stage::Committing(files, done) if cancellation.is_cancelled() => {
+            FormStage::Committing(files, done) if cancellation.is_cancelled() => {
                 drop(files);
-                Next::Stage(Stage::TakingBack(done, None, Refusal::Cancelled))
+                FormStep::Stage(FormStage::TakingBack(done, None, Refusal::Cancelled))
             }
-            Stage::Committing(files, done) => self.commit(files, done),
-            Stage::TakingBack(done, wait, refusal) => self.take_back(done, wait, refusal),
+            FormStage::Committing(files, done) => self.commit(files, done),
+            FormStage::TakingBack(done, wait, refusal) => self.take_back(done, wait, refusal),
         }
     }
 
@@ -163,10 +163,10 @@ impl Task {
         &self,
         mut content: RequestBody,
         cancellation: &Cancellation,
-    ) -> Result<Vec<Sent<Upload>>, Refusal> {
+    ) -> Result<Vec<FormFile<Upload>>, Refusal> {
         let mut form = Form::new(&self.content_type, LIMITS)?;
         let mut files = Vec::new();
-        let mut open: Option<Sent<Upload>> = None;
+        let mut open: Option<FormFile<Upload>> = None;
         let mut gathered = Vec::with_capacity(BUFFER_BYTES);
         let mut buffer = vec![0; BUFFER_BYTES];
         loop {
@@ -206,8 +206,8 @@ impl Task {
     fn begin(
         &self,
         head: PartHead,
-        before: &[Sent<Upload>],
-    ) -> Result<Option<Sent<Upload>>, Refusal> {
+        before: &[FormFile<Upload>],
+    ) -> Result<Option<FormFile<Upload>>, Refusal> {
         let Some(filename) = head.filename.filter(|filename| !filename.is_empty()) else {
             return Ok(None);
         };
@@ -223,14 +223,18 @@ impl Task {
             if is_taken(name) { next_name(name, &mut number, is_taken) } else { asked.clone() };
         let descriptor = Extra::take().ok_or_else(|| of_this(WriteError::Busy))?;
         let file = self.root.upload(&beneath(&self.directory, &name)).map_err(of_this)?;
-        Ok(Some(Sent { asked, name, number, file, descriptor }))
+        Ok(Some(FormFile { asked, name, number, file, descriptor }))
     }
 
     /// Puts the next file in its place. Where it cannot be, those before it are removed again, if they
     /// are still what they were; one that was replaced cannot be brought back.
-    fn commit(&self, mut files: Vec<Sent<Upload>>, mut done: Vec<Sent<Stored>>) -> Next {
+    fn commit(
+        &self,
+        mut files: Vec<FormFile<Upload>>,
+        mut done: Vec<FormFile<Stored>>,
+    ) -> FormStep {
         let Some(mut sent) = files.pop() else {
-            return Next::Stored(done);
+            return FormStep::Stored(done);
         };
         let preconditions = match self.on_conflict {
             OnConflict::Replace if sent.number == 1 => Preconditions::none(),
@@ -238,13 +242,13 @@ impl Task {
         };
         match sent.file.try_commit(&preconditions) {
             Ok(Attempt::Done(file)) => {
-                let Sent { asked, name, number, descriptor, .. } = sent;
-                done.push(Sent { asked, name, number, file, descriptor });
-                Next::Stage(Stage::Committing(files, done))
+                let FormFile { asked, name, number, descriptor, .. } = sent;
+                done.push(FormFile { asked, name, number, file, descriptor });
+                FormStep::Stage(FormStage::Committing(files, done))
             }
             Ok(Attempt::Locked(pause)) => {
                 files.push(sent);
-                Next::Wait(Stage::Committing(files, done), pause)
+                FormStep::Wait(FormStage::Committing(files, done), pause)
             }
             // The number is not the client's choice: the next one will do.
             Err(WriteError::PreconditionFailed(_)) if (2..NUMBER_MAX).contains(&sent.number) => {
@@ -254,27 +258,27 @@ impl Task {
                 sent.name = next_name(&sent.asked, &mut sent.number, is_taken);
                 sent.file.rename(&sent.name);
                 files.push(sent);
-                Next::Stage(Stage::Committing(files, done))
+                FormStep::Stage(FormStage::Committing(files, done))
             }
             Err(error) => {
                 let refusal = match error {
                     WriteError::PreconditionFailed(_) => Refusal::Taken(sent.name),
                     error => Refusal::File(sent.name, error),
                 };
-                Next::Stage(Stage::TakingBack(done, None, refusal))
+                FormStep::Stage(FormStage::TakingBack(done, None, refusal))
             }
         }
     }
 
     fn take_back(
         &self,
-        mut done: Vec<Sent<Stored>>,
+        mut done: Vec<FormFile<Stored>>,
         wait: Option<LockWait>,
         refusal: Refusal,
-    ) -> Next {
+    ) -> FormStep {
         done.retain(|it| it.file.outcome == Outcome::Created);
         let Some(sent) = done.pop() else {
-            return Next::Refused(refusal);
+            return FormStep::Refused(refusal);
         };
         let unchanged = Preconditions::if_match(sent.file.version.etag().as_bytes());
         let path = beneath(&self.directory, &sent.name);
@@ -282,19 +286,19 @@ impl Task {
         match self.root.try_remove(&path, &unchanged, &mut wait) {
             Ok(Attempt::Locked(pause)) => {
                 done.push(sent);
-                Next::Wait(Stage::TakingBack(done, Some(wait), refusal), pause)
+                FormStep::Wait(FormStage::TakingBack(done, Some(wait), refusal), pause)
             }
             removed => {
                 if let Err(error) = removed {
                     log::debug!("a file of a form that was refused stays: {error}");
                 }
-                Next::Stage(Stage::TakingBack(done, Some(wait), refusal))
+                FormStep::Stage(FormStage::TakingBack(done, Some(wait), refusal))
             }
         }
     }
 }
 
-impl Sent<Upload> {
+impl FormFile<Upload> {
     /// Writes what was gathered.
     fn write(&mut self, gathered: &mut Vec<u8>) -> Result<(), Refusal> {
         let written = self.file.write(gathered);
@@ -319,7 +323,7 @@ enum Refusal {
 }
 
 impl Refusal {
-    fn response(self, change: &Change) -> OwnedResponse {
+    fn response(self, change: &RequestedChange) -> OwnedResponse {
         match self {
             Refusal::Form(FormError::TooManyParts) => {
                 let reason = format!("more than {} parts in a form", LIMITS.parts_max);
@@ -375,8 +379,8 @@ fn next_name(asked: &[u8], number: &mut u32, is_taken: impl Fn(&[u8]) -> bool) -
 }
 
 /// RFC 9110 §9.3.3, §15.4.4.
-fn told(files: &[Sent<Stored>], location: &[u8], reader: Reader) -> OwnedResponse {
-    if reader == Reader::Person {
+fn told(files: &[FormFile<Stored>], location: &[u8], wants_html: bool) -> OwnedResponse {
+    if wants_html {
         let page = redirect::page("See Other", "The files are at", location);
         return OwnedResponse::html(page).status(Status::SEE_OTHER).header("Location", location);
     }

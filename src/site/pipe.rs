@@ -13,51 +13,51 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 pub use inbound::{BodyReader, Inlet};
-pub use outbound::{BodyWriter, Feeder, Outlet, Piece, Reader};
+pub use outbound::{BodyWriter, Feeder, Outlet, Piece};
 
 /// Wakes the worker whose end it is.
 pub type Wake = Box<dyn Fn() + Send + Sync>;
 
 /// A pipe that the worker writes and a thread reads.
 pub fn to_thread(wake: Wake) -> (Inlet, BodyReader) {
-    let shared = Shared::new(wake);
+    let shared = PipeCore::new(wake);
     (Inlet::new(Arc::clone(&shared)), BodyReader::new(shared))
 }
 
 /// A pipe that a thread writes and the worker reads.
 pub fn to_worker(wake: Wake) -> (BodyWriter, Outlet) {
-    let shared = Shared::new(wake);
+    let shared = PipeCore::new(wake);
     (BodyWriter::new(Arc::clone(&shared)), Outlet::new(shared, None))
 }
 
 /// A pipe of which the worker has both ends. `taken` is told what has become of what was put in, so
 /// that whoever sends it can be held to a bound.
-pub fn within_worker(taken: Box<dyn FnMut(Taken) + Send>) -> (Feeder, Outlet) {
-    let shared = Shared::new(Box::new(|| {}));
+pub fn within_worker(taken: Box<dyn FnMut(Drained) + Send>) -> (Feeder, Outlet) {
+    let shared = PipeCore::new(Box::new(|| {}));
     (Feeder::new(Arc::clone(&shared)), Outlet::new(shared, Some(taken)))
 }
 
 /// What has become of content that was put in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Taken {
+pub enum Drained {
     /// So many bytes are on their way to the client, or wait for it elsewhere.
     Bytes(usize),
     /// Nobody wants the rest.
     NoMore,
 }
 
-struct Shared {
-    state: Mutex<State>,
+struct PipeCore {
+    state: Mutex<PipeState>,
     moved: Condvar,
     wake: Wake,
 }
 
-struct State {
+struct PipeState {
     pieces: VecDeque<Vec<u8>>,
     /// In all pieces.
     bytes: usize,
     flow: Flow,
-    worker: Worker,
+    wake_when: WakeWhen,
 }
 
 /// How things stand between the two ends, in the order lived.
@@ -72,17 +72,18 @@ enum Flow {
     Abandoned,
 }
 
-/// Whether the worker has to be told of a change.
+/// What the worker sleeps for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Worker {
-    Busy,
-    /// Until there is anything.
-    Waits,
-    /// Until there is a backlog.
-    WaitsForBacklog,
+enum WakeWhen {
+    /// It does not sleep.
+    Never,
+    /// Any change.
+    Moved,
+    /// A backlog.
+    Backlogged,
 }
 
-impl State {
+impl PipeState {
     /// Puts bytes behind those of the last piece, if that stays small: each piece costs more than its
     /// bytes.
     fn joins(&mut self, bytes: &[u8]) -> bool {
@@ -91,41 +92,45 @@ impl State {
         last.map(|last| last.extend_from_slice(bytes)).is_some()
     }
 
-    /// Whether the worker waits for what has happened. It is told once.
-    fn takes_note(&mut self) -> bool {
-        let is_due = match self.worker {
-            Worker::Busy => false,
-            Worker::Waits => true,
-            Worker::WaitsForBacklog => self.bytes >= BACKLOG_BYTES,
+    /// Whether the worker sleeps for what has happened. It is woken once.
+    fn wakes_worker(&mut self) -> bool {
+        let is_due = match self.wake_when {
+            WakeWhen::Never => false,
+            WakeWhen::Moved => true,
+            WakeWhen::Backlogged => self.bytes >= BACKLOG_BYTES,
         };
         if is_due {
-            self.worker = Worker::Busy;
+            self.wake_when = WakeWhen::Never;
         }
         is_due
     }
 }
 
-impl Shared {
-    fn new(wake: Wake) -> Arc<Shared> {
-        let state =
-            State { pieces: VecDeque::new(), bytes: 0, flow: Flow::Open, worker: Worker::Busy };
-        Arc::new(Shared { state: Mutex::new(state), moved: Condvar::new(), wake })
+impl PipeCore {
+    fn new(wake: Wake) -> Arc<PipeCore> {
+        let state = PipeState {
+            pieces: VecDeque::new(),
+            bytes: 0,
+            flow: Flow::Open,
+            wake_when: WakeWhen::Never,
+        };
+        Arc::new(PipeCore { state: Mutex::new(state), moved: Condvar::new(), wake })
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, PipeState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells the worker of a change, if it waits for one. The lock is gone by then.
-    fn tell_worker(&self, mut state: MutexGuard<'_, State>) {
-        let is_due = state.takes_note();
+    fn tell_worker(&self, mut state: MutexGuard<'_, PipeState>) {
+        let is_due = state.wakes_worker();
         drop(state);
         if is_due {
             (self.wake)();
         }
     }
 
-    fn end(&self, flow: Flow) -> MutexGuard<'_, State> {
+    fn end(&self, flow: Flow) -> MutexGuard<'_, PipeState> {
         let mut state = self.lock();
         if state.flow == Flow::Open {
             state.flow = flow;

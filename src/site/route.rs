@@ -8,42 +8,33 @@ use crate::http::Method;
 pub struct Location {
     /// Without its last slash, so that the root is empty; an exact path as it is.
     path: Vec<u8>,
-    reach: Reach,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reach {
-    /// The path and everything below it.
-    Beneath,
-    /// The path alone.
-    Exact,
+    /// Whether it covers the path alone, and nothing below it.
+    is_exact: bool,
 }
 
 impl Location {
     /// A path and everything below it.
     pub fn prefix(path: &str) -> Location {
         let path = path.trim_end_matches('/').as_bytes().to_vec();
-        Location { path, reach: Reach::Beneath }
+        Location { path, is_exact: false }
     }
 
     /// A path alone, as nginx's `location = /path` is.
     pub fn exact(path: &str) -> Location {
-        Location { path: path.as_bytes().to_vec(), reach: Reach::Exact }
+        Location { path: path.as_bytes().to_vec(), is_exact: true }
     }
 
     fn covers(&self, path: &[u8]) -> bool {
-        match self.reach {
-            // A prefix ends where a segment ends: `/a` covers `/a` and `/a/b`, not `/ab`.
-            Reach::Beneath => path
-                .strip_prefix(&self.path[..])
-                .is_some_and(|rest| matches!(rest, [] | [b'/', ..])),
-            Reach::Exact => path == self.path,
+        if self.is_exact {
+            return path == self.path;
         }
+        // A prefix ends where a segment ends: `/a` covers `/a` and `/a/b`, not `/ab`.
+        path.strip_prefix(&self.path[..]).is_some_and(|rest| matches!(rest, [] | [b'/', ..]))
     }
 
     /// Sorts exact locations before prefixes, and long ones before short ones.
     fn precedence(&self) -> (bool, usize) {
-        (self.reach == Reach::Exact, self.path.len())
+        (self.is_exact, self.path.len())
     }
 }
 
@@ -63,10 +54,10 @@ impl From<&String> for Location {
 #[derive(Default)]
 pub struct Locations {
     /// By precedence, so that the first match is the answer.
-    sorted: Vec<Entry>,
+    sorted: Vec<LocationHandlers>,
 }
 
-struct Entry {
+struct LocationHandlers {
     location: Location,
     /// The latest first.
     handlers: Vec<Box<dyn Handler>>,
@@ -97,7 +88,7 @@ impl Locations {
                 let precedence = location.precedence();
                 let place =
                     self.sorted.partition_point(|entry| entry.location.precedence() >= precedence);
-                self.sorted.insert(place, Entry { location, handlers: vec![handler] });
+                self.sorted.insert(place, LocationHandlers { location, handlers: vec![handler] });
             }
         }
     }
@@ -109,7 +100,7 @@ impl Locations {
 
     /// The location of a decoded, normalised path, and who takes the method there.
     pub fn route(&self, path: &[u8], method: Method) -> Route {
-        let covers = |entry: &Entry| entry.location.covers(path);
+        let covers = |entry: &LocationHandlers| entry.location.covers(path);
         let Some(location) = self.sorted.iter().position(covers) else {
             return Route::default();
         };
@@ -136,7 +127,7 @@ impl Locations {
         Some(all.fold(Methods::NONE, |methods, handler| methods.and(handler.methods())))
     }
 
-    fn entry(&self, route: &Route) -> Option<&Entry> {
+    fn entry(&self, route: &Route) -> Option<&LocationHandlers> {
         self.sorted.get(route.location? as usize)
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! It must never know how content comes in, nor how a file gets to its place.
 
-use super::change::Change;
+use super::change::RequestedChange;
 use super::form_upload;
 use super::handler::{Answer, Context, Handler, Methods, Worked};
 use super::static_files::{Dotfiles, Mapping};
@@ -112,7 +112,7 @@ impl Store {
 
     /// The path that a PUT stores at, if the request is one that can be done at all.
     fn path_to_put<'r>(&self, request: &'r Request<'_>) -> Result<&'r [u8], Box<Response>> {
-        let change = || Change::of(request);
+        let change = || RequestedChange::of(request);
         let refuse = |status, reason| Box::new(change().refuse(status, reason).into());
         let failed = |error| Box::new(change().failed(error).into());
         let path = self.path(request).ok_or_else(|| refuse(Status::FORBIDDEN, HIDDEN))?;
@@ -137,7 +137,8 @@ impl Store {
             Some(length) if length > bytes_max => {
                 let reason =
                     format!("{length} bytes are too many; at most {bytes_max} are accepted");
-                let response = Change::of(request).refuse(Status::CONTENT_TOO_LARGE, &reason);
+                let response =
+                    RequestedChange::of(request).refuse(Status::CONTENT_TOO_LARGE, &reason);
                 Err(Box::new(response.into()))
             }
             _ => Ok(()),
@@ -153,7 +154,7 @@ impl Store {
             let preconditions = Preconditions::of(request);
             self.root
                 .precheck(path, length, &preconditions)
-                .map_err(|error| Change::of(request).failed(error).into())
+                .map_err(|error| RequestedChange::of(request).failed(error).into())
                 .map_err(Box::<Response>::new)?;
         }
         Ok(BodyPolicy::Collect {
@@ -172,7 +173,7 @@ impl Store {
         let location = encoded(request.path());
         let root = self.root.clone();
         let preconditions = Preconditions::of(request);
-        let change = Change::of(request);
+        let change = RequestedChange::of(request);
         let mut content = Some(context.take_body());
         let mut upload = None;
         Ok(Answer::Blocking(Box::new(move |cancellation| {
@@ -197,7 +198,7 @@ impl Store {
         let path = self.path(request).ok_or_else(|| Response::new(Status::NOT_FOUND))?.to_vec();
         let root = self.root.clone();
         let preconditions = Preconditions::of(request);
-        let change = Change::of(request);
+        let change = RequestedChange::of(request);
         let mut wait = root.lock_wait();
         Ok(Answer::Blocking(Box::new(move |cancellation| {
             if cancellation.is_cancelled() {
@@ -212,7 +213,7 @@ impl Store {
 /// What a try to change files comes to.
 fn attempted<V>(
     attempt: Result<Attempt<V>, WriteError>,
-    change: &Change,
+    change: &RequestedChange,
     answer: impl FnOnce(V) -> OwnedResponse,
 ) -> Worked {
     match attempt {
@@ -255,13 +256,16 @@ pub(super) fn check_content(request: &Request<'_>) -> Result<(), Box<Response>> 
         .any(|name| request.first(name).is_some());
     if !is_framed {
         let reason = "the content has no length (Content-Length)";
-        return Err(Box::new(Change::of(request).refuse(Status::LENGTH_REQUIRED, reason).into()));
+        return Err(Box::new(
+            RequestedChange::of(request).refuse(Status::LENGTH_REQUIRED, reason).into(),
+        ));
     }
     // It would be sent as if it had none (RFC 9110 §15.5.16, §12.5.3).
     match request.header("Content-Encoding") {
         Some(coding) if !coding.eq_ignore_ascii_case(b"identity") => {
             let reason = "content in a coding (Content-Encoding) cannot be stored";
-            let response = Change::of(request).refuse(Status::UNSUPPORTED_MEDIA_TYPE, reason);
+            let response =
+                RequestedChange::of(request).refuse(Status::UNSUPPORTED_MEDIA_TYPE, reason);
             Err(Box::new(response.header("Accept-Encoding", "identity").into()))
         }
         _ => Ok(()),

@@ -6,7 +6,7 @@ use super::scoreboard::Scoreboard;
 use crate::files::Spool;
 use crate::server::id::ExchangeId;
 use crate::server::pool::Pool;
-use crate::site::pipe::{BACKLOG_BYTES, Feeder, Outlet, Taken, within_worker};
+use crate::site::pipe::{BACKLOG_BYTES, Drained, Feeder, Outlet, within_worker};
 use crate::sys::channel::Channel;
 use crate::wsgi::Token;
 use std::collections::HashMap;
@@ -157,7 +157,7 @@ impl Link {
         within_worker(Box::new(move |taken| {
             let Some(thread) = credits.get(thread) else { return };
             let credit = match taken {
-                Taken::Bytes(bytes) => {
+                Drained::Bytes(bytes) => {
                     earned += bytes;
                     // Small answers never wait for credit, so nothing is said of them.
                     if earned < BACKLOG_BYTES {
@@ -165,7 +165,7 @@ impl Link {
                     }
                     i64::try_from(earned).unwrap_or(i64::MAX)
                 }
-                Taken::NoMore => -1,
+                Drained::NoMore => -1,
             };
             let mut message = token.0.to_vec();
             message.extend_from_slice(&credit.to_le_bytes());

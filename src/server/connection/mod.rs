@@ -17,15 +17,15 @@ mod outbox;
 mod socket;
 
 pub use http1::{FreeList, Http1};
-pub use name::Name;
+pub use name::ClientName;
 pub use socket::Socket;
 
 use super::context::WorkerContext;
-use super::exchange::State;
+use super::exchange::ExchangeState;
 use super::id::{ConnectionId, ExchangeId};
 use super::mailbox::Completion;
 use super::share::Share;
-use super::wire::{Edge, Progress, Read, Transport};
+use super::wire::{Edge, ReadOutcome, Readiness, Transport};
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -82,7 +82,7 @@ pub enum Pause {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     Idle,
-    In(State),
+    In(ExchangeState),
     Lingering,
 }
 
@@ -125,7 +125,7 @@ impl<W: Transport> Connection<W> {
 
     /// Whether it is in the midst of sending.
     pub fn is_sending(&self) -> bool {
-        self.phase() == Phase::In(State::Sending)
+        self.phase() == Phase::In(ExchangeState::Sending)
     }
 
     /// Whether it has served a request.
@@ -152,8 +152,8 @@ impl<W: Transport> Connection<W> {
     pub fn drive(&mut self, share: &mut Share, cx: &mut WorkerContext) -> Verdict {
         loop {
             match self.socket.wire.progress() {
-                Ok(Progress::Ready) => {}
-                Ok(Progress::Blocked) => return Verdict::Sleep,
+                Ok(Readiness::Ready) => {}
+                Ok(Readiness::Blocked) => return Verdict::Sleep,
                 Err(error) => {
                     self.socket.log_failure(&error, self.phase());
                     return Verdict::Close;
@@ -281,9 +281,9 @@ fn linger<W: Transport>(
         }
         share.spend_read();
         match socket.wire.read(&mut cx.scratch) {
-            Ok(Read::Bytes(count)) => share.spend_bytes(count as u64),
-            Ok(Read::Blocked) => return Pause::Sleep,
-            Ok(Read::End) => return Pause::Close,
+            Ok(ReadOutcome::Bytes(count)) => share.spend_bytes(count as u64),
+            Ok(ReadOutcome::Blocked) => return Pause::Sleep,
+            Ok(ReadOutcome::End) => return Pause::Close,
             Err(error) => {
                 socket.log_failure(&error, Phase::Lingering);
                 return Pause::Close;
@@ -297,8 +297,8 @@ fn linger<W: Transport>(
     }
 }
 
-impl From<State> for Phase {
-    fn from(state: State) -> Phase {
+impl From<ExchangeState> for Phase {
+    fn from(state: ExchangeState) -> Phase {
         Phase::In(state)
     }
 }

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 
 /// A client by its address.
 #[derive(Clone, Copy)]
-pub struct Name(pub Option<SocketAddr>);
+pub struct ClientName(pub Option<SocketAddr>);
 
-impl fmt::Display for Name {
+impl fmt::Display for ClientName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(peer) => peer.fmt(formatter),

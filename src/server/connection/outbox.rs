@@ -6,7 +6,7 @@
 use crate::files::{CachedFile, Contents, Disk};
 use crate::http::h1::write::{CHUNK_END, Delimiter, LAST_CHUNK, write_chunk_head};
 use crate::server::exchange::{BodySource, Chunk};
-use crate::server::wire::{More, Transport, Write};
+use crate::server::wire::{More, Transport, WriteOutcome};
 use std::io;
 use std::os::fd::AsFd;
 
@@ -142,7 +142,7 @@ impl Outbox {
                 };
                 let head = &self.gathered[self.written..];
                 let head_bytes = head.len();
-                let Write::Took(count) = wire.write([head, bytes, end], more)? else {
+                let WriteOutcome::Took(count) = wire.write([head, bytes, end], more)? else {
                     return Ok(Some(Flush::Blocked));
                 };
                 if is_long {
@@ -161,7 +161,8 @@ impl Outbox {
                 if self.written < self.gathered.len() {
                     let head = &self.gathered[self.written..];
                     let head_bytes = head.len();
-                    let Write::Took(count) = wire.write([head, b"", b""], More::Follows)? else {
+                    let WriteOutcome::Took(count) = wire.write([head, b"", b""], More::Follows)?
+                    else {
                         return Ok(Some(Flush::Blocked));
                     };
                     self.moved_bytes += count as u64;
@@ -171,7 +172,7 @@ impl Outbox {
                     }
                 }
                 let length = usize::try_from(piece.end - piece.start).unwrap_or(usize::MAX);
-                let Write::Took(count) = send_piece(wire, file, piece.start, length)? else {
+                let WriteOutcome::Took(count) = send_piece(wire, file, piece.start, length)? else {
                     return Ok(Some(Flush::Blocked));
                 };
                 if count == 0 {
@@ -207,8 +208,8 @@ impl Outbox {
             return Ok(Some(then));
         }
         match wire.write([head, b"", b""], more)? {
-            Write::Blocked => Ok(Some(Flush::Blocked)),
-            Write::Took(count) => {
+            WriteOutcome::Blocked => Ok(Some(Flush::Blocked)),
+            WriteOutcome::Took(count) => {
                 self.moved_bytes += count as u64;
                 self.took(count);
                 Ok(None)
@@ -260,10 +261,10 @@ fn send_piece(
     file: &CachedFile,
     offset: u64,
     count: usize,
-) -> io::Result<Write> {
+) -> io::Result<WriteOutcome> {
     match file.contents() {
         Contents::Descriptor(descriptor) => wire.send_file(descriptor.as_fd(), offset, count),
-        Contents::Memory(_) => Ok(Write::Took(0)),
+        Contents::Memory(_) => Ok(WriteOutcome::Took(0)),
     }
 }
 

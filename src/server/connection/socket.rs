@@ -1,6 +1,6 @@
 //! What a connection owns, whatever it speaks: the stream, whose it is, and until when it waits.
 
-use super::{Name, Phase};
+use super::{ClientName, Phase};
 use crate::http::Peer;
 use crate::server::context::WorkerContext;
 use crate::server::exchange::Carrier;
@@ -65,8 +65,8 @@ impl<W: Transport> Socket<W> {
     }
 
     /// The client, as diagnostics call it.
-    pub fn name(&self) -> Name {
-        Name(self.peer)
+    pub fn name(&self) -> ClientName {
+        ClientName(self.peer)
     }
 
     /// Says what the connection dies of. A client that goes away is no event; anything else may be.
@@ -87,7 +87,7 @@ impl<W: Transport> Carrier for Socket<W> {
         self.wire.is_gone()
     }
 
-    fn name(&self) -> Name {
-        Name(self.peer)
+    fn name(&self) -> ClientName {
+        ClientName(self.peer)
     }
 }

@@ -52,8 +52,8 @@ impl Driven {
         for _ in 0..TURNS_MAX {
             match (self.verdict, self.connection.phase()) {
                 (Verdict::Close, _) => return,
-                (_, Phase::In(State::Waiting(_))) => self.works(),
-                (_, Phase::In(State::Sending)) => self.takes(room.min(1 << 20)),
+                (_, Phase::In(ExchangeState::Waiting(_))) => self.works(),
+                (_, Phase::In(ExchangeState::Sending)) => self.takes(room.min(1 << 20)),
                 _ => return,
             }
         }

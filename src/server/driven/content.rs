@@ -24,10 +24,10 @@ fn content_is_thrown_away_and_the_next_request_is_found_behind_it() {
 fn the_answer_waits_for_the_end_of_the_content() {
     let mut it = Driven::new();
     it.receives(request("POST", "/hello", "Content-Length: 5\r\n"));
-    it.sleeps(State::Body);
+    it.sleeps(ExchangeState::Body);
     it.receives("1234");
     it.sends_nothing();
-    it.sleeps(State::Body);
+    it.sleeps(ExchangeState::Body);
     it.receives("5");
     it.sends(405);
     it.is_kept();

@@ -8,7 +8,7 @@ fn a_small_request_costs_one_read_and_one_write() {
     it.receives(get("/small.txt"));
     let reply = it.sends(200);
     assert_eq!(text(&reply.content), "small\n");
-    assert_eq!(it.calls(), Calls { reads: 1, writes: 1 });
+    assert_eq!(it.calls(), KernelCalls { reads: 1, writes: 1 });
     it.is_kept();
 }
 
@@ -31,7 +31,7 @@ fn nothing_is_answered_before_the_head_is_complete() {
     for byte in &request.as_bytes()[..request.len() - 1] {
         it.receives([*byte]);
         it.sends_nothing();
-        it.sleeps(State::Head);
+        it.sleeps(ExchangeState::Head);
     }
     it.receives("\n");
     it.sends(200);
@@ -170,7 +170,7 @@ fn a_client_that_closes_its_side_still_gets_its_answer() {
     let _ = it.client.send(get("/large.bin").as_bytes());
     it.will_take(100);
     it.receives_fin();
-    it.sleeps(State::Sending);
+    it.sleeps(ExchangeState::Sending);
     it.takes(usize::MAX);
     assert_eq!(it.sends(200).content.len(), LARGE_BYTES);
     it.is_gone();
@@ -210,7 +210,7 @@ fn a_request_waits_for_the_disk_and_is_answered_when_it_was_read() {
     let mut it = Driven::threaded(Limits::default());
     it.receives(get("/cold"));
     it.sends_nothing();
-    it.sleeps(State::Waiting(Awaited::Lookup));
+    it.sleeps(ExchangeState::Waiting(Awaited::Lookup));
     it.is_prefetched();
     assert_eq!(text(&it.sends(200).content), "warm\n");
     it.is_kept();
@@ -221,7 +221,7 @@ fn what_comes_while_the_disk_is_waited_for_is_answered_after_it() {
     let mut it = Driven::threaded(Limits::default());
     it.receives(get("/hello") + &get("/cold"));
     it.sends(200);
-    it.sleeps(State::Waiting(Awaited::Lookup));
+    it.sleeps(ExchangeState::Waiting(Awaited::Lookup));
     it.receives(get("/hello"));
     it.receives_fin();
     it.sends_nothing();
@@ -239,7 +239,7 @@ fn a_letter_that_nobody_waits_for_changes_nothing() {
     it.sleeps(Phase::Idle);
     it.receives("GET");
     it.is_prefetched();
-    it.sleeps(State::Head);
+    it.sleeps(ExchangeState::Head);
 }
 
 #[test]

@@ -11,7 +11,7 @@ fn halfway() -> Driven {
     let mut it = Driven::new();
     it.will_take(4_000);
     it.receives(get("/large.bin"));
-    it.sleeps(State::Sending);
+    it.sleeps(ExchangeState::Sending);
     it
 }
 
@@ -45,7 +45,7 @@ fn a_file_that_is_rewritten_while_its_head_waits_is_broken_off() {
         let mut it = Driven::new();
         it.will_take(taken);
         it.receives(get("/large.bin"));
-        it.sleeps(State::Sending);
+        it.sleeps(ExchangeState::Sending);
         rewrite(&it, &"x".repeat(LARGE_BYTES));
         it.takes(usize::MAX);
         it.is_broken_off();
@@ -66,7 +66,7 @@ fn a_file_that_grows_while_it_is_sent_is_sent_to_the_length_that_was_promised() 
     for _ in 0..3 {
         log.write_all(&[b'x'; 5_000]).expect("there is room");
         it.takes(1_000);
-        it.sleeps(State::Sending);
+        it.sleeps(ExchangeState::Sending);
     }
     it.takes(usize::MAX);
     it.sends(200).is(&digits(LARGE_BYTES));
@@ -93,7 +93,7 @@ fn a_file_that_is_rewritten_before_its_last_part_is_broken_off() {
     let mut it = Driven::new();
     it.will_take(1_000);
     it.receives(request("GET", "/large.bin", TWO_PARTS));
-    it.sleeps(State::Sending);
+    it.sleeps(ExchangeState::Sending);
     rewrite(&it, &"x".repeat(LARGE_BYTES));
     it.takes(usize::MAX);
     it.is_broken_off();

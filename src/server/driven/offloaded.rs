@@ -15,7 +15,7 @@ fn post(target: &str, content: &str) -> String {
 fn a_handler_is_waited_for_and_its_answer_keeps_the_connection() {
     let mut it = Driven::threaded(Limits::default());
     it.receives(post("/offload", "hello") + &get("/hello"));
-    it.sleeps(State::Waiting(Awaited::Answer));
+    it.sleeps(ExchangeState::Waiting(Awaited::Answer));
     it.sends_nothing();
     it.works();
     it.sends(200).is("hello");
@@ -28,7 +28,7 @@ fn answers_before_it_do_not_wait_with_it() {
     let mut it = Driven::threaded(Limits::default());
     it.receives(get("/hello") + &post("/offload", "x"));
     it.sends(200).is("hello\n");
-    it.sleeps(State::Waiting(Awaited::Answer));
+    it.sleeps(ExchangeState::Waiting(Awaited::Answer));
     it.works();
     it.sends(200).is("x");
 }
@@ -37,11 +37,11 @@ fn answers_before_it_do_not_wait_with_it() {
 fn content_beyond_what_memory_holds_is_written_by_a_thread() {
     let mut it = Driven::threaded(small());
     it.receives(request("POST", "/offload", "Content-Length: 20\r\n") + "123456789");
-    it.sleeps(State::Waiting(Awaited::Write));
+    it.sleeps(ExchangeState::Waiting(Awaited::Write));
     it.receives("012");
-    it.sleeps(State::Waiting(Awaited::Write));
+    it.sleeps(ExchangeState::Waiting(Awaited::Write));
     it.works();
-    it.sleeps(State::Body);
+    it.sleeps(ExchangeState::Body);
     it.receives("34567890");
     it.works();
     it.sends(200).is("12345678901234567890");
@@ -55,7 +55,7 @@ fn a_client_that_asks_first_is_told_to_go_on() {
     it.receives(request("POST", "/offload", "Content-Length: 5\r\nExpect: 100-continue\r\n"));
     assert_eq!(text(&it.client.sent()), "HTTP/1.1 100 Continue\r\n\r\n");
     it.looked_at = it.client.sent().len();
-    it.sleeps(State::Body);
+    it.sleeps(ExchangeState::Body);
     it.receives("hello");
     it.works();
     it.sends(200).is("hello");
@@ -66,7 +66,7 @@ fn a_client_that_asks_first_is_told_to_go_on() {
 fn a_handler_that_finds_no_thread_is_503_and_the_connection_goes_on() {
     let mut it = Driven::threaded(Limits::default());
     it.receives(post("/offload", "first"));
-    it.sleeps(State::Waiting(Awaited::Answer));
+    it.sleeps(ExchangeState::Waiting(Awaited::Answer));
     it.reconnects();
     it.receives(post("/offload", "second") + &get("/hello"));
     assert_eq!(it.sends(503).header("Retry-After"), Some("1"));
@@ -104,10 +104,10 @@ fn content_has_its_time_and_longer_for_what_has_come() {
 fn the_time_that_the_disk_takes_is_not_the_clients() {
     let mut it = Driven::threaded(small());
     it.receives(request("POST", "/offload", "Content-Length: 20\r\n") + "123456789");
-    it.sleeps(State::Waiting(Awaited::Write));
+    it.sleeps(ExchangeState::Waiting(Awaited::Write));
     it.advances(Duration::from_secs(25));
     it.works();
-    it.sleeps(State::Body);
+    it.sleeps(ExchangeState::Body);
     assert_eq!(it.patience(), Limits::default().body_timeout);
 }
 
@@ -124,9 +124,9 @@ fn a_disk_that_takes_nothing_is_told() {
 fn content_may_be_read_while_it_comes() {
     let mut it = Driven::threaded(small());
     it.receives(request("POST", "/shout", "Transfer-Encoding: chunked\r\n") + "3\r\nabc\r\n");
-    it.sleeps(State::Body);
+    it.sleeps(ExchangeState::Body);
     it.receives("2\r\nde\r\n0\r\n\r\n");
-    it.sleeps(State::Waiting(Awaited::Answer));
+    it.sleeps(ExchangeState::Waiting(Awaited::Answer));
     it.works();
     assert_eq!(text(&it.sends(200).content), "5\r\nABCDE\r\n0\r\n\r\n");
     it.is_kept();

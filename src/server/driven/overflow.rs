@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::http::Status;
-use crate::site::pipe::{BACKLOG_BYTES, Feeder, PIPE_BYTES_MAX, Reader, Taken, within_worker};
+use crate::site::pipe::{BACKLOG_BYTES, Drained, Feeder, PIPE_BYTES_MAX, within_worker};
 use crate::site::{OwnedBody, OwnedResponse};
 use memchr::memmem;
 use std::fs;
@@ -26,7 +26,7 @@ impl Made {
         let taken = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&taken);
         let (feeder, outlet) = within_worker(Box::new(move |taken| {
-            if let Taken::Bytes(bytes) = taken {
+            if let Drained::Bytes(bytes) = taken {
                 counter.fetch_add(bytes, Ordering::Relaxed);
             }
         }));
@@ -40,7 +40,7 @@ impl Made {
     fn is_made(&mut self, bytes: usize) {
         for piece in digits(bytes).as_bytes().chunks(PIPE_BYTES_MAX / 8) {
             self.made.push_str(std::str::from_utf8(piece).expect("digits are ASCII"));
-            if self.feeder.push(piece.to_vec()) == Reader::Waits {
+            if self.feeder.push(piece.to_vec()) {
                 self.it.is_told(Completion::Moved);
             }
         }
@@ -52,7 +52,7 @@ impl Made {
     }
 
     fn is_complete(&mut self) {
-        if self.feeder.finish() == Reader::Waits {
+        if self.feeder.finish() {
             self.it.is_told(Completion::Moved);
         }
     }
@@ -119,7 +119,7 @@ fn what_is_made_while_the_disk_is_written_comes_behind_it() {
     it.is_made(PIPE_BYTES_MAX / 2);
     // The client takes all that is here; the rest is still with the thread.
     it.it.takes(usize::MAX);
-    it.it.sleeps(State::Waiting(Awaited::Production));
+    it.it.sleeps(ExchangeState::Waiting(Awaited::Production));
     it.is_made(PIPE_BYTES_MAX / 2);
     it.it.works();
     it.it.will_take(10);
@@ -222,7 +222,7 @@ fn content_that_breaks_off_breaks_off_behind_what_was_on_the_disk() {
     let mut it = Made::for_client_that_takes(0, Limits::default());
     it.is_made(PIPE_BYTES_MAX);
     it.it.works();
-    assert_eq!(it.feeder.break_off(), Reader::Busy);
+    assert!(!it.feeder.break_off());
     it.it.takes(usize::MAX);
     it.it.works();
     it.it.is_broken_off();

@@ -7,7 +7,7 @@ use crate::server::share::REQUEST_COST;
 fn the_answers_of_one_read_leave_in_one_write() {
     let mut it = Driven::new();
     it.receives(get("/hello").repeat(16));
-    assert_eq!(it.calls(), Calls { reads: 1, writes: 1 });
+    assert_eq!(it.calls(), KernelCalls { reads: 1, writes: 1 });
     for _ in 0..16 {
         it.sends(200);
     }
@@ -40,9 +40,9 @@ fn a_request_behind_a_slow_answer_waits_for_it() {
     let mut it = Driven::new();
     it.will_take(5_000);
     it.receives(get("/large.bin"));
-    it.sleeps(State::Sending);
+    it.sleeps(ExchangeState::Sending);
     it.receives(get("/hello"));
-    it.sleeps(State::Sending);
+    it.sleeps(ExchangeState::Sending);
     it.takes(usize::MAX);
     it.sends(200).is(&digits(LARGE_BYTES));
     assert_eq!(text(&it.sends(200).content), "hello\n");
@@ -57,7 +57,7 @@ fn good_answers_come_before_a_refusal() {
     it.sends(200);
     it.sends(400);
     it.is_closed();
-    assert_eq!(it.calls(), Calls { reads: 1, writes: 1 });
+    assert_eq!(it.calls(), KernelCalls { reads: 1, writes: 1 });
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn earlier_answers_do_not_wait_for_the_rest_of_a_head() {
     let mut it = Driven::new();
     it.receives(get("/hello") + "GET /sm");
     it.sends(200);
-    it.sleeps(State::Head);
+    it.sleeps(ExchangeState::Head);
     it.receives("all.txt HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!(text(&it.sends(200).content), "small\n");
     it.is_kept();
@@ -76,7 +76,7 @@ fn earlier_answers_do_not_wait_for_content() {
     let mut it = Driven::new();
     it.receives(get("/hello") + &request("POST", "/hello", "Content-Length: 3\r\n"));
     it.sends(200);
-    it.sleeps(State::Body);
+    it.sleeps(ExchangeState::Body);
     it.receives("abc");
     it.sends(405);
     it.is_kept();
@@ -87,7 +87,7 @@ fn answers_are_gathered_up_to_a_bound() {
     let mut it = Driven::new();
     it.will_take(0);
     it.receives(get("/hello").repeat(2_000));
-    it.sleeps(State::Sending);
+    it.sleeps(ExchangeState::Sending);
     assert!(it.client.unread_bytes() > 0, "it reads on while nobody takes the answers");
     it.takes(usize::MAX);
     for _ in 0..2_000 {
@@ -119,10 +119,14 @@ fn a_turn_of_a_connection_is_counted_in_requests_however_few_reads_brought_them(
     let mut it = Driven::new();
     let edge = it.client.send(get("/hello").repeat(100).as_bytes());
     it.begins_with(edge);
-    assert_eq!((it.verdict, it.calls()), (Verdict::Again, Calls { reads: 1, writes: 0 }));
+    assert_eq!((it.verdict, it.calls()), (Verdict::Again, KernelCalls { reads: 1, writes: 0 }));
     assert!(it.work_done < 18 * REQUEST_COST, "{}", it.work_done);
     it.goes_on();
-    assert_eq!(it.calls(), Calls { reads: 1, writes: 1 }, "its answers are gathered all the same");
+    assert_eq!(
+        it.calls(),
+        KernelCalls { reads: 1, writes: 1 },
+        "its answers are gathered all the same"
+    );
     for _ in 0..100 {
         it.sends(200);
     }
@@ -182,7 +186,7 @@ fn content_that_never_ends_is_interrupted_for_the_others() {
     let head = request("POST", "/hello", "Content-Length: 1000000\r\n");
     let edge = it.client.send((head + &digits(1_000_000)).as_bytes());
     it.begins_with(edge);
-    assert_eq!((it.verdict, it.connection.phase()), (Verdict::Again, State::Body.into()));
+    assert_eq!((it.verdict, it.connection.phase()), (Verdict::Again, ExchangeState::Body.into()));
     it.goes_on();
     it.sends(405);
     it.is_kept();

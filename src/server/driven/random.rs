@@ -29,59 +29,71 @@ impl Dice {
 
 /// One request and what it is answered with.
 #[derive(Clone, Copy)]
-struct Exchange {
+struct SampleRequest {
     request: &'static str,
     status: u16,
     content_bytes: usize,
 }
 
-const EXCHANGES: &[Exchange] = &[
-    Exchange { request: "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n", status: 200, content_bytes: 6 },
-    Exchange {
+const SAMPLE_REQUESTS: &[SampleRequest] = &[
+    SampleRequest {
+        request: "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n",
+        status: 200,
+        content_bytes: 6,
+    },
+    SampleRequest {
         request: "\r\nGET /large.bin HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n",
         status: 200,
         content_bytes: LARGE_BYTES,
     },
-    Exchange {
+    SampleRequest {
         request: "GET /middle.txt?a=b HTTP/1.1\r\nHost: a\r\n\r\n",
         status: 200,
         content_bytes: MIDDLE_BYTES,
     },
-    Exchange {
+    SampleRequest {
         request: "GET /long HTTP/1.1\r\nHost: a\r\n\r\n",
         status: 200,
         content_bytes: LONG_BYTES,
     },
-    Exchange {
+    SampleRequest {
         request: "GET /large.bin HTTP/1.1\r\nHost: a\r\nRange: bytes=-3000\r\n\r\n",
         status: 206,
         content_bytes: 3_000,
     },
-    Exchange { request: "GET /cold HTTP/1.1\r\nHost: a\r\n\r\n", status: 200, content_bytes: 5 },
-    Exchange { request: "GET /empty HTTP/1.1\r\nHost: a\r\n\r\n", status: 204, content_bytes: 0 },
-    Exchange {
+    SampleRequest {
+        request: "GET /cold HTTP/1.1\r\nHost: a\r\n\r\n",
+        status: 200,
+        content_bytes: 5,
+    },
+    SampleRequest {
+        request: "GET /empty HTTP/1.1\r\nHost: a\r\n\r\n",
+        status: 204,
+        content_bytes: 0,
+    },
+    SampleRequest {
         request: "GET /hello HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\nGET / H",
         status: 200,
         content_bytes: 6,
     },
-    Exchange {
+    SampleRequest {
         request: "GET /hello HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\
                   2\r\nab\r\n3;x\r\ncde\r\n0\r\nT: u\r\n\r\n",
         status: 200,
         content_bytes: 6,
     },
-    Exchange {
+    SampleRequest {
         request: "POST /mirror HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nabcd",
         status: 200,
         content_bytes: 4,
     },
-    Exchange {
+    SampleRequest {
         request: "POST /offload HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n\
                   abcdefghijklmnopqrst",
         status: 200,
         content_bytes: 20,
     },
-    Exchange {
+    SampleRequest {
         request: "POST /offload HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\
                   9\r\nabcdefghi\r\n3\r\njkl\r\n0\r\n\r\n",
         status: 200,
@@ -102,7 +114,7 @@ enum Jumps {
 struct Run {
     it: Driven,
     dice: Dice,
-    script: Vec<Exchange>,
+    script: Vec<SampleRequest>,
     /// What is left to send.
     rest: Vec<u8>,
 }
@@ -113,8 +125,9 @@ impl Run {
         let limits = Limits { body_memory_bytes_max: 1 + dice.below(12), ..Limits::default() };
         let mut it = Driven::threaded(limits);
         it.send_budget = 1 + dice.amount();
-        let script: Vec<Exchange> =
-            (0..1 + dice.below(12)).map(|_| EXCHANGES[dice.below(EXCHANGES.len())]).collect();
+        let script: Vec<SampleRequest> = (0..1 + dice.below(12))
+            .map(|_| SAMPLE_REQUESTS[dice.below(SAMPLE_REQUESTS.len())])
+            .collect();
         let rest = script.iter().flat_map(|one| one.request.bytes()).collect();
         let room = dice.amount();
         it.will_take(room);
@@ -143,7 +156,7 @@ impl Run {
                     self.it.advances(Duration::from_secs(seconds));
                 }
                 4 => self.it.advances(Duration::from_millis(self.dice.below(2) as u64)),
-                _ if matches!(self.it.connection.phase(), Phase::In(State::Waiting(_))) => {
+                _ if matches!(self.it.connection.phase(), Phase::In(ExchangeState::Waiting(_))) => {
                     self.it.works()
                 }
                 _ if self.it.verdict == Verdict::Again => self.it.has_its_turn(),
@@ -173,7 +186,7 @@ impl Run {
         let sent = self.it.client.sent();
         let mut at = 0;
         for (number, expected) in self.script.iter().enumerate() {
-            let Some((reply, length)) = Reply::read(&sent[at..], Content::Announced) else {
+            let Some((reply, length)) = Reply::read(&sent[at..], true) else {
                 return number;
             };
             if reply.status == 408 || reply.status == 503 {

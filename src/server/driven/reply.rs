@@ -11,28 +11,22 @@ pub(super) struct Reply {
     pub(super) content: Vec<u8>,
 }
 
-/// Whether content follows a head that announces it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Content {
-    Announced,
-    None,
-}
-
 impl Reply {
-    /// The response at the front and its length, if it is complete.
-    pub(super) fn read(bytes: &[u8], content: Content) -> Option<(Reply, usize)> {
+    /// The response at the front and its length, if it is complete. `has_body`: the body that the head announces
+    /// follows it.
+    pub(super) fn read(bytes: &[u8], has_body: bool) -> Option<(Reply, usize)> {
         let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
         let head = text(&bytes[..end]);
         let status = head.get(9..12)?.parse().ok()?;
         let mut reply = Reply { status, head, content: Vec::new() };
-        if content == Content::Announced && reply.header("Transfer-Encoding").is_some() {
+        if has_body && reply.header("Transfer-Encoding").is_some() {
             let rest = bytes.get(end..)?;
             let length = memmem::find(rest, b"0\r\n\r\n")? + 5;
             reply.content = rest[..length].to_vec();
             return Some((reply, end + length));
         }
-        let length = match (content, reply.header("Content-Length")) {
-            (Content::Announced, Some(length)) => length.parse().expect("a length is a number"),
+        let length = match reply.header("Content-Length") {
+            Some(length) if has_body => length.parse().expect("a length is a number"),
             _ => 0,
         };
         reply.content = bytes.get(end..end + length)?.to_vec();

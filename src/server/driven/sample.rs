@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 /// The sample site.
-pub(super) fn site(folder: &Folder) -> Site {
+pub(super) fn site(folder: &SampleFolder) -> Site {
     let root = Root::open(&folder.path).expect("the folder was just made");
     Site::new()
         .at("/", StaticFiles::new(root))
@@ -63,16 +63,16 @@ fn shout(mut request: OwnedRequest) -> OwnedResponse {
 }
 
 /// A folder with the sample files, gone when it is dropped.
-pub(super) struct Folder {
+pub(super) struct SampleFolder {
     pub(super) path: PathBuf,
 }
 
-impl Folder {
-    pub(super) fn new() -> Folder {
+impl SampleFolder {
+    pub(super) fn new() -> SampleFolder {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("httpd-driven-{}-{number}", std::process::id());
-        let folder = Folder { path: std::env::temp_dir().join(name) };
+        let folder = SampleFolder { path: std::env::temp_dir().join(name) };
         fs::create_dir(&folder.path).expect("the name is new");
         folder.write("small.txt", "small\n");
         folder.write("middle.txt", &digits(MIDDLE_BYTES));
@@ -97,7 +97,7 @@ fn write_old(path: &Path, contents: &str) {
     file.and_then(|file| file.set_modified(a_day_ago)).expect("the file is ours");
 }
 
-impl Drop for Folder {
+impl Drop for SampleFolder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.path);
     }

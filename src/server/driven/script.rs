@@ -5,7 +5,7 @@
 //! and `WouldBlock` clear it.
 
 use crate::http::Scheme;
-use crate::server::wire::{Edge, Progress, Read, Transport, Write};
+use crate::server::wire::{Edge, ReadOutcome, Readiness, Transport, WriteOutcome};
 use crate::sys::file;
 use crate::sys::socket::More;
 use std::cell::RefCell;
@@ -28,8 +28,8 @@ struct Wire {
     room_bytes: usize,
     stutter: Stutter,
     sent: Vec<u8>,
-    calls: Calls,
-    end: End,
+    calls: KernelCalls,
+    end: StreamEnd,
 }
 
 /// How the client's side of the stream is.
@@ -52,7 +52,7 @@ enum Stutter {
 
 /// How the server's side of the stream ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum End {
+pub enum StreamEnd {
     #[default]
     Open,
     /// The client sees the end of the stream.
@@ -61,9 +61,9 @@ pub enum End {
     Broken,
 }
 
-/// Calls that reached the kernel.
+/// KernelCalls that reached the kernel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Calls {
+pub struct KernelCalls {
     pub reads: usize,
     pub writes: usize,
 }
@@ -124,12 +124,12 @@ impl Script {
         self.0.borrow().sent.clone()
     }
 
-    pub fn calls(&self) -> Calls {
+    pub fn calls(&self) -> KernelCalls {
         self.0.borrow().calls
     }
 
     /// How the server's side stands; closing without more ado counts as finished.
-    pub fn end(&self) -> End {
+    pub fn end(&self) -> StreamEnd {
         self.0.borrow().end
     }
 
@@ -142,23 +142,23 @@ impl Script {
 
 impl Wire {
     /// How much of `wanted` bytes the kernel takes now.
-    fn take(&mut self, wanted: usize) -> Write {
+    fn take(&mut self, wanted: usize) -> WriteOutcome {
         assert!(wanted > 0, "a write of nothing");
-        assert_eq!(self.end, End::Open, "a write after the end");
+        assert_eq!(self.end, StreamEnd::Open, "a write after the end");
         if !self.ready.writable {
-            return Write::Blocked;
+            return WriteOutcome::Blocked;
         }
         self.calls.writes += 1;
         if self.stutter == Stutter::RefuseNext || self.room_bytes == 0 {
             self.ready.writable = false;
-            return Write::Blocked;
+            return WriteOutcome::Blocked;
         }
         if self.stutter == Stutter::TakeNext {
             self.stutter = Stutter::RefuseNext;
         }
         let count = wanted.min(self.room_bytes);
         self.room_bytes -= count;
-        Write::Took(count)
+        WriteOutcome::Took(count)
     }
 }
 
@@ -171,8 +171,8 @@ impl Transport for Script {
         ready.gone |= edge.gone;
     }
 
-    fn progress(&mut self) -> io::Result<Progress> {
-        Ok(Progress::Ready)
+    fn progress(&mut self) -> io::Result<Readiness> {
+        Ok(Readiness::Ready)
     }
 
     fn has_unread(&self) -> bool {
@@ -197,11 +197,11 @@ impl Transport for Script {
         self.0.borrow().ready.gone
     }
 
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<Read> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<ReadOutcome> {
         assert!(!buffer.is_empty(), "a read into nothing");
         let wire = &mut *self.0.borrow_mut();
         if !wire.ready.readable {
-            return Ok(Read::Blocked);
+            return Ok(ReadOutcome::Blocked);
         }
         wire.calls.reads += 1;
         if wire.client == Client::Reset {
@@ -210,52 +210,57 @@ impl Transport for Script {
         let count = buffer.len().min(wire.incoming.len());
         if count == 0 {
             if wire.client == Client::Finished {
-                return Ok(Read::End);
+                return Ok(ReadOutcome::End);
             }
             wire.ready.readable = false;
-            return Ok(Read::Blocked);
+            return Ok(ReadOutcome::Blocked);
         }
         let drained: Vec<u8> = wire.incoming.drain(..count).collect();
         buffer[..count].copy_from_slice(&drained);
         wire.ready.readable = count == buffer.len() || wire.ready.read_closed;
-        Ok(Read::Bytes(count))
+        Ok(ReadOutcome::Bytes(count))
     }
 
-    fn write(&mut self, runs: [&[u8]; 3], _more: More) -> io::Result<Write> {
+    fn write(&mut self, runs: [&[u8]; 3], _more: More) -> io::Result<WriteOutcome> {
         let wire = &mut *self.0.borrow_mut();
         if wire.client == Client::Reset {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         let all = runs.concat();
         let taken = wire.take(all.len());
-        if let Write::Took(count) = taken {
+        if let WriteOutcome::Took(count) = taken {
             wire.ready.writable = count == all.len();
             wire.sent.extend_from_slice(&all[..count]);
         }
         Ok(taken)
     }
 
-    fn send_file(&mut self, file: BorrowedFd<'_>, offset: u64, count: usize) -> io::Result<Write> {
+    fn send_file(
+        &mut self,
+        file: BorrowedFd<'_>,
+        offset: u64,
+        count: usize,
+    ) -> io::Result<WriteOutcome> {
         let wire = &mut *self.0.borrow_mut();
         if wire.client == Client::Reset {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         match wire.take(count) {
-            Write::Took(count) => {
+            WriteOutcome::Took(count) => {
                 let mut piece = vec![0; count];
                 let read = file::read_at(file, &mut piece, offset, file::Disk::MayBlock)?;
                 wire.sent.extend_from_slice(&piece[..read]);
-                Ok(Write::Took(read))
+                Ok(WriteOutcome::Took(read))
             }
-            Write::Blocked => Ok(Write::Blocked),
+            WriteOutcome::Blocked => Ok(WriteOutcome::Blocked),
         }
     }
 
     fn shut_write(&mut self) {
-        self.0.borrow_mut().end = End::Finished;
+        self.0.borrow_mut().end = StreamEnd::Finished;
     }
 
     fn fail_on_close(&mut self) {
-        self.0.borrow_mut().end = End::Broken;
+        self.0.borrow_mut().end = StreamEnd::Broken;
     }
 }

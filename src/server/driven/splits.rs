@@ -44,7 +44,7 @@ fn outcome(it: &Driven) -> Vec<u8> {
             sent[at..at + 32].fill(b'-');
         }
     }
-    let ended = it.verdict == Verdict::Close || it.client.end() != End::Open;
+    let ended = it.verdict == Verdict::Close || it.client.end() != StreamEnd::Open;
     sent.extend_from_slice(if ended { b"END" } else { b"..." });
     sent
 }

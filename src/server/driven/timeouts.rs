@@ -19,7 +19,7 @@ fn a_client_that_stops_mid_head_is_answered_408_and_closed() {
     let mut it = Driven::new();
     it.receives("GET / HTTP/1.1\r\nHo");
     it.advances(Limits::default().head_timeout - MOMENT);
-    it.sleeps(State::Head);
+    it.sleeps(ExchangeState::Head);
     it.advances(MOMENT);
     assert_eq!(it.sends(408).header("Connection"), Some("close"));
     it.is_closed();
@@ -63,7 +63,7 @@ fn the_time_of_a_head_begins_with_its_first_byte() {
     it.sends(200);
     it.advances(Duration::from_secs(60));
     it.receives("GET / HT");
-    it.sleeps(State::Head);
+    it.sleeps(ExchangeState::Head);
     assert_eq!(it.patience(), Limits::default().head_timeout);
 }
 
@@ -72,7 +72,7 @@ fn content_that_does_not_come_is_answered_408() {
     let mut it = Driven::new();
     it.receives(request("POST", "/hello", "Content-Length: 5\r\n") + "12");
     it.advances(Limits::default().body_timeout - MOMENT);
-    it.sleeps(State::Body);
+    it.sleeps(ExchangeState::Body);
     it.advances(MOMENT);
     it.sends(408);
     it.is_closed();
@@ -84,9 +84,9 @@ fn a_408_waits_for_the_answers_before_it() {
     let mut it = Driven::new();
     it.will_take(10);
     it.receives(get("/hello") + &request("POST", "/hello", "Content-Length: 5\r\n") + "12");
-    it.sleeps(State::Body);
+    it.sleeps(ExchangeState::Body);
     it.advances(Limits::default().body_timeout);
-    it.sleeps(State::Sending);
+    it.sleeps(ExchangeState::Sending);
     it.takes(usize::MAX);
     it.sends(200);
     it.sends(408);
@@ -99,9 +99,9 @@ fn a_client_that_takes_nothing_is_broken_off() {
         let mut it = Driven::new();
         it.will_take(100);
         it.receives(get(target));
-        it.sleeps(State::Sending);
+        it.sleeps(ExchangeState::Sending);
         it.advances(Limits::default().send_timeout - MOMENT);
-        it.sleeps(State::Sending);
+        it.sleeps(ExchangeState::Sending);
         it.advances(MOMENT);
         it.is_broken_off();
     }
@@ -157,7 +157,7 @@ fn half_a_head_does_not_shorten_the_time_to_take_the_answers_before_it() {
         let mut it = Driven::new();
         it.will_take(taken);
         it.receives(get("/hello") + "GET /sm");
-        it.sleeps(State::Sending);
+        it.sleeps(ExchangeState::Sending);
         assert_eq!(it.patience(), Limits::default().send_timeout);
     }
 }
@@ -170,7 +170,7 @@ fn the_answers_before_it_do_not_lengthen_the_time_of_half_a_head() {
     it.advances(Duration::from_secs(1));
     it.takes(usize::MAX);
     it.sends(200);
-    it.sleeps(State::Head);
+    it.sleeps(ExchangeState::Head);
     assert_eq!(it.patience(), Limits::default().head_timeout);
 }
 
@@ -178,7 +178,7 @@ fn the_answers_before_it_do_not_lengthen_the_time_of_half_a_head() {
 fn a_disk_that_does_not_answer_is_503() {
     let mut it = Driven::threaded(Limits::default());
     it.receives(get("/cold"));
-    it.sleeps(State::Waiting(Awaited::Lookup));
+    it.sleeps(ExchangeState::Waiting(Awaited::Lookup));
     it.advances(Limits::default().send_timeout);
     assert_eq!(it.sends(503).header("Connection"), Some("close"));
     it.is_closed();

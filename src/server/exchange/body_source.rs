@@ -17,7 +17,7 @@ use std::time::Duration;
 pub struct BodySource {
     at_hand: AtHand,
     /// What comes after that.
-    supply: Source,
+    supplier: Supplier,
     /// Whether the file at hand may have changed since it was last looked at.
     is_unchecked: bool,
     /// Up to where in the file at hand there is no need to ask whether the disk would be waited for.
@@ -48,7 +48,7 @@ enum AtHand {
 
 /// Where more comes from.
 #[derive(Default)]
-enum Source {
+enum Supplier {
     #[default]
     Nothing,
     Parts(Parts),
@@ -78,9 +78,9 @@ impl BodySource {
             Body::Static(bytes) => source.at_hand = AtHand::Static(bytes),
             Body::Bytes(bytes) => source.at_hand = AtHand::Bytes { bytes, sent: 0 },
             Body::Cached(file, range) => source.at_hand = AtHand::File { file, range },
-            Body::Parts(multipart) => source.supply = Source::Parts(Parts::new(multipart)),
+            Body::Parts(multipart) => source.supplier = Supplier::Parts(Parts::new(multipart)),
             Body::Piped(outlet, length) => {
-                source.supply = Source::Stream(Box::new(BodyStream::new(outlet, length)));
+                source.supplier = Supplier::Stream(Box::new(BodyStream::new(outlet, length)));
             }
         }
         source
@@ -88,14 +88,14 @@ impl BodySource {
 
     /// Whether nothing is left.
     pub fn is_empty(&self) -> bool {
-        matches!(self.at_hand, AtHand::Nothing) && matches!(self.supply, Source::Nothing)
+        matches!(self.at_hand, AtHand::Nothing) && matches!(self.supplier, Supplier::Nothing)
     }
 
     /// Whether it is long enough that others should have their turn in its midst.
     pub fn is_long(&self) -> bool {
-        match (&self.at_hand, &self.supply) {
+        match (&self.at_hand, &self.supplier) {
             (AtHand::File { file, range }, _) if memory(file, range).is_none() => true,
-            (_, supply) => !matches!(supply, Source::Nothing),
+            (_, supplier) => !matches!(supplier, Supplier::Nothing),
         }
     }
 
@@ -103,7 +103,7 @@ impl BodySource {
     /// responses. `false`: it is not short, or not in memory.
     pub fn copy_if_short(&mut self, out: &mut Vec<u8>) -> bool {
         let bytes = match &self.at_hand {
-            AtHand::Nothing => return matches!(self.supply, Source::Nothing),
+            AtHand::Nothing => return matches!(self.supplier, Supplier::Nothing),
             AtHand::Static(bytes) => *bytes,
             AtHand::Bytes { bytes, .. } => &bytes[..],
             AtHand::File { file, range } => {
@@ -164,7 +164,7 @@ impl BodySource {
             AtHand::Bytes { bytes, sent } => &bytes[*sent..],
             AtHand::File { file, range } => memory(file, range).unwrap_or_default(),
         };
-        Ok(Chunk::Memory { bytes, is_followed: matches!(self.supply, Source::Parts(_)) })
+        Ok(Chunk::Memory { bytes, is_followed: matches!(self.supplier, Supplier::Parts(_)) })
     }
 
     /// So many bytes of the chunk that came last have been sent.
@@ -196,14 +196,14 @@ impl BodySource {
 
     /// Puts at hand what comes next, or says what there is of it.
     fn refill(&mut self, disk: Disk) -> io::Result<Supply> {
-        match &mut self.supply {
-            Source::Nothing => Ok(Supply::End),
-            Source::Parts(parts) => {
+        match &mut self.supplier {
+            Supplier::Nothing => Ok(Supply::End),
+            Supplier::Parts(parts) => {
                 // Only a file that has just been looked at may be read without looking again.
                 let may_read = !self.is_unchecked;
                 let placed = parts.place(may_read);
                 if parts.is_over() {
-                    self.supply = Source::Nothing;
+                    self.supplier = Supplier::Nothing;
                 }
                 match placed {
                     Placed::Texts(texts) => Ok(Supply::Piece(texts)),
@@ -214,12 +214,12 @@ impl BodySource {
                     }
                 }
             }
-            Source::Stream(stream) => {
+            Supplier::Stream(stream) => {
                 let supply = stream.take(disk)?;
                 self.produced_bytes = stream.bytes();
                 self.spent = stream.take_spent().or(self.spent.take());
                 if let Supply::End = supply {
-                    self.supply = Source::Nothing;
+                    self.supplier = Supplier::Nothing;
                 }
                 Ok(supply)
             }
@@ -247,9 +247,9 @@ impl BodySource {
 
     /// A body that is still being produced.
     pub fn stream(&mut self) -> Option<&mut BodyStream> {
-        match &mut self.supply {
-            Source::Stream(stream) => Some(stream),
-            Source::Nothing | Source::Parts(_) => None,
+        match &mut self.supplier {
+            Supplier::Stream(stream) => Some(stream),
+            Supplier::Nothing | Supplier::Parts(_) => None,
         }
     }
 
@@ -271,9 +271,9 @@ impl BodySource {
             AtHand::Bytes { bytes, sent } => (bytes.len() - sent) as u64,
             AtHand::File { range, .. } => range.end - range.start,
         };
-        let parts = match &self.supply {
-            Source::Parts(parts) => parts.length(),
-            Source::Nothing | Source::Stream(_) => 0,
+        let parts = match &self.supplier {
+            Supplier::Parts(parts) => parts.length(),
+            Supplier::Nothing | Supplier::Stream(_) => 0,
         };
         at_hand + parts
     }

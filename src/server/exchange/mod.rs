@@ -26,8 +26,8 @@ mod waiting;
 
 pub use body_sink::BodySink;
 pub use body_source::{BodySource, Chunk};
-pub use overflow::{Backlog, Room, Written};
-pub use state::{Awaited, State};
+pub use overflow::{Backlog, BacklogWritten, Room};
+pub use state::{Awaited, ExchangeState};
 pub use waiting::{Expired, Resumed};
 
 use super::context::{PendingJob, Setup, WorkerContext};
@@ -46,7 +46,7 @@ use std::time::{Duration, Instant};
 pub struct Exchange {
     pub id: ExchangeId,
     /// Changed by who carries it, and only there.
-    pub state: State,
+    pub state: ExchangeState,
     /// What holds for it, even if a later request gets another.
     setup: Rc<Setup>,
     /// Where the request goes; found when its head is here.
@@ -104,15 +104,6 @@ pub enum Begin {
     TooLarge,
 }
 
-/// How taking in a part of the request body came to an end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Received {
-    /// More fits.
-    Room,
-    /// Room has to be made first.
-    Full,
-}
-
 /// What the site makes of a request.
 #[expect(clippy::large_enum_variant, reason = "nearly every response is ready, and goes by value")]
 pub enum Answered {
@@ -130,7 +121,7 @@ pub trait Carrier {
     fn client_has_gone(&mut self) -> bool;
 
     /// The client, as diagnostics call it.
-    fn name(&self) -> super::connection::Name;
+    fn name(&self) -> super::connection::ClientName;
 }
 
 impl Exchange {
@@ -138,7 +129,7 @@ impl Exchange {
     pub fn new(id: ExchangeId, setup: &Rc<Setup>) -> Exchange {
         Exchange {
             id,
-            state: State::Head,
+            state: ExchangeState::Head,
             setup: Rc::clone(setup),
             route: None,
             sink: BodySink::Discard,
@@ -254,7 +245,7 @@ impl Exchange {
     }
 
     /// All of the body is here: what comes next.
-    pub fn body_complete(&mut self, cx: &WorkerContext) -> State {
+    pub fn body_complete(&mut self, cx: &WorkerContext) -> ExchangeState {
         if let Some((on_disk, bytes)) = self.sink.to_write(body_sink::Due::AtEnd) {
             cx.threads.write(self.id, on_disk, bytes);
             return self.wait_for(Awaited::Write, cx);
@@ -265,7 +256,7 @@ impl Exchange {
             return self.wait_for(Awaited::Answer, cx);
         }
         self.request_body = self.sink.finish();
-        State::Answer
+        ExchangeState::Answer
     }
 
     /// The end of a body whose handler has answered already.
@@ -279,7 +270,7 @@ impl Exchange {
     }
 
     /// No more of the body can be taken in before somebody has done something about it.
-    pub fn make_room(&mut self, cx: &WorkerContext) -> State {
+    pub fn make_room(&mut self, cx: &WorkerContext) -> ExchangeState {
         match self.sink.to_write(body_sink::Due::WhenFull) {
             Some((on_disk, bytes)) => {
                 cx.threads.write(self.id, on_disk, bytes);

@@ -12,7 +12,7 @@ use std::rc::Rc;
 /// What waits for one client. All of it comes before what is still in the pipe.
 #[derive(Default)]
 pub(super) struct Overflow {
-    file: Backing,
+    file: OverflowFile,
     /// What the disk did not take, behind what it took.
     refused: VecDeque<Vec<u8>>,
     /// Whether the disk has refused something: then it is not tried again.
@@ -26,7 +26,7 @@ pub(super) struct Overflow {
 }
 
 #[derive(Default)]
-enum Backing {
+enum OverflowFile {
     #[default]
     Nothing,
     /// A thread has it, to write to it.
@@ -41,7 +41,7 @@ pub struct Backlog {
 }
 
 /// What a thread has written.
-pub struct Written {
+pub struct BacklogWritten {
     /// The file, unless none could be made.
     pub spool: Option<Spool>,
     /// What it did not take.
@@ -49,7 +49,7 @@ pub struct Written {
 }
 
 /// What there is to send from here.
-pub(super) enum Waiting {
+pub(super) enum OverflowPiece {
     Nothing,
     Piece(Vec<u8>),
     /// The file is with the thread that writes to it.
@@ -63,11 +63,11 @@ impl Overflow {
     ///
     /// # Errors
     /// The disk's: the content cannot be completed then.
-    pub(super) fn next(&mut self, disk: Disk) -> io::Result<Waiting> {
+    pub(super) fn next(&mut self, disk: Disk) -> io::Result<OverflowPiece> {
         let spool = match &mut self.file {
-            Backing::BeingWritten => return Ok(Waiting::NotYet),
-            Backing::Nothing => return Ok(self.next_refused()),
-            Backing::Written(spool) => spool,
+            OverflowFile::BeingWritten => return Ok(OverflowPiece::NotYet),
+            OverflowFile::Nothing => return Ok(self.next_refused()),
+            OverflowFile::Written(spool) => spool,
         };
         let length = spool.unread().min(PIECE_BYTES as u64) as usize;
         let mut piece = Vec::with_capacity(length + FRAMING_BYTES);
@@ -78,16 +78,16 @@ impl Overflow {
             Ok(_) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.is_prefetched = true;
-                return Ok(Waiting::Cold);
+                return Ok(OverflowPiece::Cold);
             }
             Err(error) => return Err(error),
         }
         self.give_up_if_read();
-        Ok(Waiting::Piece(piece))
+        Ok(OverflowPiece::Piece(piece))
     }
 
     fn give_up_if_read(&mut self) {
-        if let Backing::Written(spool) = &self.file
+        if let OverflowFile::Written(spool) = &self.file
             && spool.unread() == 0
         {
             self.spent = self.take_spool();
@@ -95,14 +95,14 @@ impl Overflow {
         }
     }
 
-    fn next_refused(&mut self) -> Waiting {
-        self.refused.pop_front().map_or(Waiting::Nothing, Waiting::Piece)
+    fn next_refused(&mut self) -> OverflowPiece {
+        self.refused.pop_front().map_or(OverflowPiece::Nothing, OverflowPiece::Piece)
     }
 
     /// Whether it takes a backlog now.
     pub(super) fn has_room(&self, room: &Room) -> bool {
         let bytes = self.held.as_ref().map_or(0, |held| held.bytes);
-        !matches!(self.file, Backing::BeingWritten)
+        !matches!(self.file, OverflowFile::BeingWritten)
             && !self.has_refused
             && bytes < room.bytes_max
             && !room.is_used_up()
@@ -113,13 +113,13 @@ impl Overflow {
         let bytes = pieces.iter().map(|piece| piece.len() as u64).sum();
         self.held.get_or_insert_with(|| room.hold()).add(bytes);
         let spool = self.take_spool();
-        self.file = Backing::BeingWritten;
+        self.file = OverflowFile::BeingWritten;
         Backlog { spool, pieces }
     }
 
     /// A thread has written what it could.
-    pub(super) fn written(&mut self, written: Written) {
-        self.file = written.spool.map_or(Backing::Nothing, Backing::Written);
+    pub(super) fn written(&mut self, written: BacklogWritten) {
+        self.file = written.spool.map_or(OverflowFile::Nothing, OverflowFile::Written);
         if !written.refused.is_empty() {
             self.has_refused = true;
             self.refused = written.refused.into();
@@ -135,8 +135,8 @@ impl Overflow {
     /// What brings the next piece into memory.
     pub(super) fn prefetch(&mut self) -> io::Result<Option<Prefetch>> {
         match &mut self.file {
-            Backing::Written(spool) => spool.prefetch(PIECE_BYTES as u64).map(Some),
-            Backing::Nothing | Backing::BeingWritten => Ok(None),
+            OverflowFile::Written(spool) => spool.prefetch(PIECE_BYTES as u64).map(Some),
+            OverflowFile::Nothing | OverflowFile::BeingWritten => Ok(None),
         }
     }
 
@@ -152,8 +152,8 @@ impl Overflow {
 
     fn take_spool(&mut self) -> Option<Spool> {
         match std::mem::take(&mut self.file) {
-            Backing::Written(spool) => Some(spool),
-            Backing::Nothing | Backing::BeingWritten => None,
+            OverflowFile::Written(spool) => Some(spool),
+            OverflowFile::Nothing | OverflowFile::BeingWritten => None,
         }
     }
 }
@@ -236,7 +236,7 @@ mod tests {
         full.push(Overflow::default());
         full[15].begin(vec![vec![b'x'; 10]], &room);
         assert!(!another.has_room(&room));
-        full[0].written(Written { spool: None, refused: vec![vec![b'x'; 10]] });
+        full[0].written(BacklogWritten { spool: None, refused: vec![vec![b'x'; 10]] });
         assert!(another.has_room(&room), "nothing of it is on the disk");
     }
 }

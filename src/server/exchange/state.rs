@@ -4,7 +4,7 @@ use std::fmt;
 
 /// What an exchange waits for, in the order lived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum ExchangeState {
     /// The rest of the request head.
     Head,
     /// The rest of the request body.
@@ -36,19 +36,23 @@ pub enum Awaited {
     Production,
 }
 
-impl fmt::Display for State {
+impl fmt::Display for ExchangeState {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            State::Head => "reading a request head",
-            State::Body => "reading request content",
-            State::Answer => "answering",
-            State::Waiting(Awaited::Write) => "writing request content to the disk",
-            State::Waiting(Awaited::Room) => "waiting for the handler to read request content",
-            State::Waiting(Awaited::Lookup | Awaited::Piece) => "waiting for the disk",
-            State::Waiting(Awaited::Answer) => "waiting for the handler",
-            State::Waiting(Awaited::Application) => "waiting for the application",
-            State::Waiting(Awaited::Production) => "waiting for the handler to produce content",
-            State::Sending => "sending a response",
+            ExchangeState::Head => "reading a request head",
+            ExchangeState::Body => "reading request content",
+            ExchangeState::Answer => "answering",
+            ExchangeState::Waiting(Awaited::Write) => "writing request content to the disk",
+            ExchangeState::Waiting(Awaited::Room) => {
+                "waiting for the handler to read request content"
+            }
+            ExchangeState::Waiting(Awaited::Lookup | Awaited::Piece) => "waiting for the disk",
+            ExchangeState::Waiting(Awaited::Answer) => "waiting for the handler",
+            ExchangeState::Waiting(Awaited::Application) => "waiting for the application",
+            ExchangeState::Waiting(Awaited::Production) => {
+                "waiting for the handler to produce content"
+            }
+            ExchangeState::Sending => "sending a response",
         })
     }
 }

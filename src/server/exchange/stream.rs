@@ -2,7 +2,7 @@
 //!
 //! It must never know how it is framed.
 
-use super::overflow::{Backlog, Overflow, Room, Waiting, Written};
+use super::overflow::{Backlog, BacklogWritten, Overflow, OverflowPiece, Room};
 use crate::files::{Disk, Prefetch, Spool};
 use crate::site::pipe::{Outlet, Piece};
 use std::io;
@@ -41,10 +41,10 @@ impl BodyStream {
     /// errors: the response cannot be completed then.
     pub(super) fn take(&mut self, disk: Disk) -> io::Result<Supply> {
         let piece = match self.overflow.next(disk)? {
-            Waiting::Nothing => self.outlet.take(),
-            Waiting::Piece(bytes) => Piece::Bytes(bytes),
-            Waiting::NotYet => return Ok(Supply::NotYet),
-            Waiting::Cold => return Ok(Supply::Cold),
+            OverflowPiece::Nothing => self.outlet.take(),
+            OverflowPiece::Piece(bytes) => Piece::Bytes(bytes),
+            OverflowPiece::NotYet => return Ok(Supply::NotYet),
+            OverflowPiece::Cold => return Ok(Supply::Cold),
         };
         match piece {
             Piece::Bytes(bytes) => {
@@ -88,7 +88,7 @@ impl BodyStream {
     }
 
     /// A thread has written a backlog.
-    pub fn written(&mut self, written: Written) {
+    pub fn written(&mut self, written: BacklogWritten) {
         self.overflow.written(written);
     }
 

@@ -1,6 +1,6 @@
 //! What an exchange waits for beside its client, and how it goes on.
 
-use super::{Answered, Awaited, Carrier, Exchange, State};
+use super::{Answered, Awaited, Carrier, Exchange, ExchangeState};
 use crate::files::{Spool, WriteError};
 use crate::http::Status;
 use crate::server::application::gateway::{Handed, RequestExpired};
@@ -15,7 +15,7 @@ pub enum Resumed {
     /// Not at all: the message came too late, for the wait was given up.
     Not,
     /// In this state.
-    In(State),
+    In(ExchangeState),
     /// With this response, whatever of the request is still to come.
     Refused(Box<Response>),
 }
@@ -32,9 +32,9 @@ pub enum Expired {
 
 impl Exchange {
     /// Begins to wait for somebody other than the client.
-    pub fn wait_for(&mut self, awaited: Awaited, cx: &WorkerContext) -> State {
+    pub fn wait_for(&mut self, awaited: Awaited, cx: &WorkerContext) -> ExchangeState {
         self.waits_since = Some(cx.clock.monotonic());
-        State::Waiting(awaited)
+        ExchangeState::Waiting(awaited)
     }
 
     /// When a wait that begins now is given up.
@@ -96,33 +96,33 @@ impl Exchange {
     /// A message has come from a thread or an application.
     pub fn complete(&mut self, completion: Completion, cx: &WorkerContext) -> Resumed {
         match (self.state, completion) {
-            (State::Waiting(Awaited::Lookup), Completion::Prefetched) => Resumed::In(State::Answer),
-            (State::Waiting(Awaited::Piece), Completion::Prefetched)
-            | (State::Waiting(Awaited::Production), Completion::Moved)
+            (ExchangeState::Waiting(Awaited::Lookup), Completion::Prefetched) => Resumed::In(ExchangeState::Answer),
+            (ExchangeState::Waiting(Awaited::Piece), Completion::Prefetched)
+            | (ExchangeState::Waiting(Awaited::Production), Completion::Moved)
             // The handler reads the request while it is answered, or has made more than the client takes.
-            | (State::Sending, Completion::Moved) => Resumed::In(State::Sending),
-            (State::Waiting(Awaited::Write), Completion::Spooled(result)) => {
+            | (ExchangeState::Sending, Completion::Moved) => Resumed::In(ExchangeState::Sending),
+            (ExchangeState::Waiting(Awaited::Write), Completion::Spooled(result)) => {
                 self.spooled(result, cx)
             }
-            (State::Waiting(Awaited::Room), Completion::Moved) => {
+            (ExchangeState::Waiting(Awaited::Room), Completion::Moved) => {
                 self.resume_body(cx);
-                Resumed::In(State::Body)
+                Resumed::In(ExchangeState::Body)
             }
             (
-                State::Waiting(Awaited::Answer | Awaited::Application | Awaited::Room) | State::Body,
+                ExchangeState::Waiting(Awaited::Answer | Awaited::Application | Awaited::Room) | ExchangeState::Body,
                 Completion::Answered(response),
             ) => {
                 self.answered = Some(*response);
                 self.work = None;
-                Resumed::In(State::Answer)
+                Resumed::In(ExchangeState::Answer)
             }
             (state, Completion::BacklogWritten(written)) => {
                 if let Some(stream) = self.body.stream() {
                     stream.written(written);
                 }
                 match state {
-                    State::Sending | State::Waiting(Awaited::Production) => {
-                        Resumed::In(State::Sending)
+                    ExchangeState::Sending | ExchangeState::Waiting(Awaited::Production) => {
+                        Resumed::In(ExchangeState::Sending)
                     }
                     _ => Resumed::Not,
                 }
@@ -141,7 +141,7 @@ impl Exchange {
             Ok(spool) => {
                 self.sink.written(spool);
                 self.resume_body(cx);
-                Resumed::In(State::Body)
+                Resumed::In(ExchangeState::Body)
             }
             Err(error) => Resumed::Refused(Box::new(self.finish(site::not_written(error)))),
         }
@@ -198,7 +198,7 @@ impl Exchange {
 
     /// Nobody waits for the response any more. What may keep the disk busy to be dropped is dropped by a thread.
     pub fn abandon(&mut self, cx: &mut WorkerContext) {
-        if self.state == State::Waiting(Awaited::Application) {
+        if self.state == ExchangeState::Waiting(Awaited::Application) {
             cx.gateway.withdraw(self.id, cx.clock.monotonic());
         }
         if let Some(work) = self.work.take() {

@@ -29,7 +29,7 @@ pub struct Edge {
 
 /// What a read brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Read {
+pub enum ReadOutcome {
     /// So many bytes, at least one.
     Bytes(usize),
     /// Nothing for now.
@@ -40,7 +40,7 @@ pub enum Read {
 
 /// What a write took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Write {
+pub enum WriteOutcome {
     /// So many bytes. For a file, 0 means that the file ended.
     Took(usize),
     /// Nothing for now.
@@ -49,7 +49,7 @@ pub enum Write {
 
 /// Whether a stream carries bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
+pub enum Readiness {
     /// Bytes can be read and written.
     Ready,
     /// The stream waits for its other end.
@@ -66,7 +66,7 @@ pub trait Transport {
     ///
     /// # Errors
     /// What the connection died of.
-    fn progress(&mut self) -> io::Result<Progress>;
+    fn progress(&mut self) -> io::Result<Readiness>;
 
     /// Whether a read is worth a call: there may be bytes, in the kernel or decrypted already.
     fn has_unread(&self) -> bool;
@@ -90,19 +90,24 @@ pub trait Transport {
     ///
     /// # Errors
     /// What the connection died of.
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<Read>;
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<ReadOutcome>;
 
     /// Writes three runs of bytes, one after the other; at least one is not empty.
     ///
     /// # Errors
     /// What the connection died of.
-    fn write(&mut self, runs: [&[u8]; 3], more: More) -> io::Result<Write>;
+    fn write(&mut self, runs: [&[u8]; 3], more: More) -> io::Result<WriteOutcome>;
 
     /// Sends a piece of a file.
     ///
     /// # Errors
     /// What the connection died of, or a read error of the file.
-    fn send_file(&mut self, file: BorrowedFd<'_>, offset: u64, count: usize) -> io::Result<Write>;
+    fn send_file(
+        &mut self,
+        file: BorrowedFd<'_>,
+        offset: u64,
+        count: usize,
+    ) -> io::Result<WriteOutcome>;
 
     /// Says that nothing more will be written.
     fn shut_write(&mut self);

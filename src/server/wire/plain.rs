@@ -1,6 +1,6 @@
 //! A socket, without anything between it and the connection.
 
-use super::{Edge, Progress, Read, Transport, Write};
+use super::{Edge, ReadOutcome, Readiness, Transport, WriteOutcome};
 use crate::http::Scheme;
 use crate::sys::file;
 use crate::sys::socket::{self, More};
@@ -36,8 +36,8 @@ impl Transport for Plain {
         self.ready.gone |= edge.gone;
     }
 
-    fn progress(&mut self) -> io::Result<Progress> {
-        Ok(Progress::Ready)
+    fn progress(&mut self) -> io::Result<Readiness> {
+        Ok(Readiness::Ready)
     }
 
     fn has_unread(&self) -> bool {
@@ -69,46 +69,51 @@ impl Transport for Plain {
         self.ready.gone
     }
 
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<Read> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<ReadOutcome> {
         if !self.ready.readable {
-            return Ok(Read::Blocked);
+            return Ok(ReadOutcome::Blocked);
         }
         match retry_interrupted(|| socket::receive(self.socket.as_fd(), buffer)) {
-            Ok(0) => Ok(Read::End),
+            Ok(0) => Ok(ReadOutcome::End),
             Ok(count) => {
                 self.ready.readable = count == buffer.len() || self.ready.read_closed;
-                Ok(Read::Bytes(count))
+                Ok(ReadOutcome::Bytes(count))
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.ready.readable = false;
-                Ok(Read::Blocked)
+                Ok(ReadOutcome::Blocked)
             }
             Err(error) => Err(error),
         }
     }
 
-    fn write(&mut self, runs: [&[u8]; 3], more: More) -> io::Result<Write> {
+    fn write(&mut self, runs: [&[u8]; 3], more: More) -> io::Result<WriteOutcome> {
         if !self.ready.writable {
-            return Ok(Write::Blocked);
+            return Ok(WriteOutcome::Blocked);
         }
         match retry_interrupted(|| socket::send_runs(self.socket.as_fd(), runs, more)) {
             Ok(count) => {
                 // The kernel took less than it was given because its buffer is full; it reports
                 // an edge when there is room again.
                 self.ready.writable = count == runs.iter().map(|run| run.len()).sum::<usize>();
-                Ok(Write::Took(count))
+                Ok(WriteOutcome::Took(count))
             }
             Err(error) => self.blocked(error),
         }
     }
 
-    fn send_file(&mut self, file: BorrowedFd<'_>, offset: u64, count: usize) -> io::Result<Write> {
+    fn send_file(
+        &mut self,
+        file: BorrowedFd<'_>,
+        offset: u64,
+        count: usize,
+    ) -> io::Result<WriteOutcome> {
         if !self.ready.writable {
-            return Ok(Write::Blocked);
+            return Ok(WriteOutcome::Blocked);
         }
         match retry_interrupted(|| file::send_file(self.socket.as_fd(), file, offset, count)) {
             // A short count may be the file's end as well as a full buffer: the next call tells.
-            Ok(count) => Ok(Write::Took(count)),
+            Ok(count) => Ok(WriteOutcome::Took(count)),
             Err(error) => self.blocked(error),
         }
     }
@@ -124,10 +129,10 @@ impl Transport for Plain {
 }
 
 impl Plain {
-    fn blocked(&mut self, error: io::Error) -> io::Result<Write> {
+    fn blocked(&mut self, error: io::Error) -> io::Result<WriteOutcome> {
         if error.kind() == io::ErrorKind::WouldBlock {
             self.ready.writable = false;
-            return Ok(Write::Blocked);
+            return Ok(WriteOutcome::Blocked);
         }
         Err(error)
     }
@@ -159,12 +164,16 @@ mod tests {
         let (mut ours, mut theirs) = pair();
         theirs.write_all(b"abc").unwrap();
         let mut buffer = [0; 8];
-        assert_eq!(ours.read(&mut buffer).unwrap(), Read::Bytes(3));
+        assert_eq!(ours.read(&mut buffer).unwrap(), ReadOutcome::Bytes(3));
         assert!(!ours.has_unread());
         theirs.write_all(b"de").unwrap();
-        assert_eq!(ours.read(&mut buffer).unwrap(), Read::Blocked, "no call without an edge");
+        assert_eq!(
+            ours.read(&mut buffer).unwrap(),
+            ReadOutcome::Blocked,
+            "no call without an edge"
+        );
         ours.note(Edge { readable: true, ..Edge::default() });
-        assert_eq!(ours.read(&mut buffer).unwrap(), Read::Bytes(2));
+        assert_eq!(ours.read(&mut buffer).unwrap(), ReadOutcome::Bytes(2));
     }
 
     #[test]
@@ -172,9 +181,9 @@ mod tests {
         let (mut ours, mut theirs) = pair();
         theirs.write_all(b"abc").unwrap();
         let mut buffer = [0; 3];
-        assert_eq!(ours.read(&mut buffer).unwrap(), Read::Bytes(3));
+        assert_eq!(ours.read(&mut buffer).unwrap(), ReadOutcome::Bytes(3));
         assert!(ours.has_unread());
-        assert_eq!(ours.read(&mut buffer).unwrap(), Read::Blocked);
+        assert_eq!(ours.read(&mut buffer).unwrap(), ReadOutcome::Blocked);
         assert!(!ours.has_unread());
     }
 
@@ -184,7 +193,7 @@ mod tests {
         let mut theirs = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         theirs.set_nonblocking(true).unwrap();
         let mut ours = Plain::new(listener.accept().unwrap().0.into());
-        assert_eq!(ours.write([b"abc", b"", b""], More::Follows).unwrap(), Write::Took(3));
+        assert_eq!(ours.write([b"abc", b"", b""], More::Follows).unwrap(), WriteOutcome::Took(3));
         let nothing = theirs.read(&mut [0; 8]).unwrap_err();
         assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
         ours.shut_write();
@@ -201,8 +210,8 @@ mod tests {
         drop(theirs);
         ours.note(Edge { readable: true, read_closed: true, ..Edge::default() });
         let mut buffer = [0; 8];
-        assert_eq!(ours.read(&mut buffer).unwrap(), Read::Bytes(3));
+        assert_eq!(ours.read(&mut buffer).unwrap(), ReadOutcome::Bytes(3));
         assert!(ours.has_unread(), "no second edge will come for the FIN");
-        assert_eq!(ours.read(&mut buffer).unwrap(), Read::End);
+        assert_eq!(ours.read(&mut buffer).unwrap(), ReadOutcome::End);
     }
 }

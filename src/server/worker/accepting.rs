@@ -1,6 +1,6 @@
 //! How connections come in, and how a worker stops letting them in.
 
-use super::{Registered, Slot, Worker};
+use super::{ConnectionSlot, Worker};
 use crate::server::connection::{Connection, Phase};
 use crate::server::id::ConnectionId;
 use crate::server::listener::{ACCEPTS_PER_TURN, Accepting, PAUSE};
@@ -86,7 +86,7 @@ impl Worker {
         let slot = entry.key();
         let id = ConnectionId::new(slot as u32, self.generation);
         let connection = Connection::new(id, peer, listener, Plain::new(socket), &self.cx);
-        entry.insert(Slot { connection, registered: Registered::No });
+        entry.insert(ConnectionSlot { connection, registered: None });
         self.fresh.push(id);
     }
 

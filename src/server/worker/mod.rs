@@ -33,7 +33,7 @@ pub struct Worker {
     mailbox: Arc<Mailbox>,
     listeners: Arc<Listeners>,
     accepting: Vec<Accepting>,
-    connections: Slab<Slot>,
+    connections: Slab<ConnectionSlot>,
     /// Counts up with every connection, so that a place that is used again has another name.
     generation: u32,
     turns: Turns,
@@ -50,28 +50,14 @@ pub struct Worker {
     stop_deadline: Option<Instant>,
 }
 
-struct Slot {
+struct ConnectionSlot {
     connection: Connection<Plain>,
-    registered: Registered,
-}
-
-/// What epoll tells of the socket. One that is answered and closed at once never gets there, and
-/// most never fill their send buffer: to ask for room would wake the worker for each of them.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Registered {
-    No,
-    Reading,
-    ReadingAndWriting,
+    /// What epoll reports of the socket: nothing until it is registered. One that is answered and closed at once
+    /// never is, and most never fill their send buffer: to ask for room would wake the worker for each of them.
+    registered: Option<Interest>,
 }
 
 const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
-
-/// Whether there will be another turn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Turn {
-    Next,
-    Last,
-}
 
 impl Worker {
     /// A worker whose poll has the waker of this mailbox.
@@ -126,17 +112,17 @@ impl Worker {
     /// Serves until it is told to stop.
     pub fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS_PER_TURN);
-        while self.turn(&mut events) == Turn::Next {}
+        while self.turn(&mut events) {}
         log::debug!("worker {} ended", self.number);
     }
 
-    /// One turn. The order matters; each line says why it stands where it does.
-    fn turn(&mut self, events: &mut Events) -> Turn {
+    /// One turn; returns whether there will be another. The order matters; each line says why it stands where it does.
+    fn turn(&mut self, events: &mut Events) -> bool {
         if let Err(error) = self.poll.poll(events, self.timeout())
             && error.kind() != io::ErrorKind::Interrupted
         {
             log::error!("worker {}: waiting for events: {error}", self.number);
-            return Turn::Last;
+            return false;
         }
         // The time, once for everything that follows.
         self.cx.clock.set(clock::read());
@@ -170,7 +156,7 @@ impl Worker {
         if let Some(writer) = &mut self.cx.log {
             writer.flush_if_due(self.cx.clock.monotonic());
         }
-        self.has_ended()
+        !self.has_ended()
     }
 
     fn dispatch(&mut self, event: &Event) {
@@ -249,28 +235,24 @@ impl Worker {
             return;
         };
         let wanted = match place.connection.wire().wants_write() {
-            true => Registered::ReadingAndWriting,
-            false if place.registered == Registered::No => Registered::Reading,
-            false => place.registered,
+            true => BOTH,
+            false => place.registered.unwrap_or(Interest::READABLE),
         };
-        if place.registered != wanted {
+        if place.registered != Some(wanted) {
             let socket = place.connection.wire().as_raw_fd();
             let mut source = SourceFd(&socket);
             let token = Token(place.connection.id().to_token());
             let registry = self.poll.registry();
-            let result = match (place.registered, wanted) {
-                (Registered::No, Registered::Reading) => {
-                    registry.register(&mut source, token, Interest::READABLE)
-                }
-                (Registered::No, _) => registry.register(&mut source, token, BOTH),
+            let result = match place.registered {
+                None => registry.register(&mut source, token, wanted),
                 // What became possible before this call is reported by it.
-                _ => registry.reregister(&mut source, token, BOTH),
+                Some(_) => registry.reregister(&mut source, token, wanted),
             };
             if let Err(error) = result {
                 log::error!("worker {}: registering a connection: {error}", self.number);
                 return self.remove(slot);
             }
-            place.registered = wanted;
+            place.registered = Some(wanted);
         }
         let connection = &mut place.connection;
         if connection.hinted.is_none_or(|hinted| hinted > connection.deadline()) {
@@ -336,7 +318,8 @@ impl Worker {
         }
     }
 
-    fn has_ended(&mut self) -> Turn {
+    /// Whether everything is done, or the time for it is over.
+    fn has_ended(&mut self) -> bool {
         match self.stop_deadline {
             Some(deadline)
                 if self.connections.is_empty() || deadline <= self.cx.clock.monotonic() =>
@@ -348,9 +331,9 @@ impl Worker {
                 for (_, slot) in &mut self.connections {
                     slot.connection.cut(&mut self.cx);
                 }
-                Turn::Last
+                true
             }
-            _ => Turn::Next,
+            _ => false,
         }
     }
 

@@ -51,12 +51,12 @@ fn a_form_that_nobody_waits_for_is_not_read_on_and_leaves_nothing() {
     let Ok(files) = task(&here).read(form(b"it"), &Cancellation::default()) else {
         panic!("it is a form")
     };
-    let mut stage = Stage::Committing(files, Vec::new());
+    let mut stage = FormStage::Committing(files, Vec::new());
     let refusal = loop {
         match task(&here).go_on(stage, &cancellation) {
-            Next::Stage(next) => stage = next,
-            Next::Refused(refusal) => break refusal,
-            Next::Wait(..) | Next::Stored(_) => panic!("nobody waits for it"),
+            FormStep::Stage(next) => stage = next,
+            FormStep::Refused(refusal) => break refusal,
+            FormStep::Wait(..) | FormStep::Stored(_) => panic!("nobody waits for it"),
         }
     };
     assert!(matches!(refusal, Refusal::Cancelled));

@@ -1,6 +1,6 @@
 //! The content of a request on its way to the thread that reads it.
 
-use super::{Flow, PIPE_BYTES_MAX, Shared, Worker};
+use super::{Flow, PIPE_BYTES_MAX, PipeCore, WakeWhen};
 use std::fmt;
 use std::io::{self, Read};
 use std::sync::{Arc, PoisonError};
@@ -8,11 +8,11 @@ use std::sync::{Arc, PoisonError};
 /// The worker's end of a pipe to a thread. Dropping it before [`Inlet::finish`] makes the thread's
 /// next read fail: content that broke off must not be taken for whole.
 pub struct Inlet {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<PipeCore>,
 }
 
 impl Inlet {
-    pub(super) fn new(shared: Arc<Shared>) -> Inlet {
+    pub(super) fn new(shared: Arc<PipeCore>) -> Inlet {
         Inlet { shared }
     }
 
@@ -24,7 +24,7 @@ impl Inlet {
         }
         let room = PIPE_BYTES_MAX.saturating_sub(state.bytes);
         if room == 0 {
-            state.worker = Worker::Waits;
+            state.wake_when = WakeWhen::Moved;
         }
         room
     }
@@ -57,21 +57,15 @@ impl Drop for Inlet {
 /// Reads the content of a request as it arrives, waiting for it. A client that breaks off, or that
 /// takes longer than it may, is an [`io::ErrorKind::UnexpectedEof`].
 pub struct BodyReader {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<PipeCore>,
     piece: Vec<u8>,
     read: usize,
-    ended: Ended,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Ended {
-    No,
-    Yes,
+    has_ended: bool,
 }
 
 impl BodyReader {
-    pub(super) fn new(shared: Arc<Shared>) -> BodyReader {
-        BodyReader { shared, piece: Vec::new(), read: 0, ended: Ended::No }
+    pub(super) fn new(shared: Arc<PipeCore>) -> BodyReader {
+        BodyReader { shared, piece: Vec::new(), read: 0, has_ended: false }
     }
 
     /// Waits for the next piece. Empty at the end.
@@ -90,7 +84,7 @@ impl BodyReader {
                     state = self.shared.moved.wait(state).unwrap_or_else(PoisonError::into_inner);
                 }
                 Flow::Finished => {
-                    self.ended = Ended::Yes;
+                    self.has_ended = true;
                     return Ok(());
                 }
                 Flow::Broken | Flow::Abandoned => {
@@ -106,7 +100,7 @@ impl BodyReader {
 
 impl Read for BodyReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.read == self.piece.len() && self.ended == Ended::No && !buffer.is_empty() {
+        if self.read == self.piece.len() && !self.has_ended && !buffer.is_empty() {
             self.piece.clear();
             self.read = 0;
             self.next_piece()?;

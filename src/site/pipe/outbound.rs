@@ -2,7 +2,7 @@
 //! process, by way of the worker.
 
 use super::{
-    BACKLOG_BYTES, FRAMING_BYTES, Flow, PIECE_BYTES, PIPE_BYTES_MAX, Shared, State, Taken, Worker,
+    BACKLOG_BYTES, Drained, FRAMING_BYTES, Flow, PIECE_BYTES, PIPE_BYTES_MAX, PipeCore, WakeWhen,
 };
 use std::io::{self, Write};
 use std::sync::{Arc, PoisonError};
@@ -15,12 +15,12 @@ use std::time::Duration;
 /// Bytes are handed on in pieces; [`Write::flush`] hands on what there is, for a client that waits
 /// for every line.
 pub struct BodyWriter {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<PipeCore>,
     piece: Vec<u8>,
 }
 
 impl BodyWriter {
-    pub(super) fn new(shared: Arc<Shared>) -> BodyWriter {
+    pub(super) fn new(shared: Arc<PipeCore>) -> BodyWriter {
         BodyWriter { shared, piece: Vec::new() }
     }
 
@@ -81,18 +81,11 @@ impl Drop for BodyWriter {
 /// The worker's other end of a pipe within it. Dropped before [`Feeder::finish`], the content has
 /// broken off.
 pub struct Feeder {
-    pub(super) shared: Arc<Shared>,
-}
-
-/// Whether the reading end sleeps until what has just happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reader {
-    Busy,
-    Waits,
+    pub(super) shared: Arc<PipeCore>,
 }
 
 impl Feeder {
-    pub(super) fn new(shared: Arc<Shared>) -> Feeder {
+    pub(super) fn new(shared: Arc<PipeCore>) -> Feeder {
         Feeder { shared }
     }
 
@@ -106,8 +99,9 @@ impl Feeder {
         self.shared.lock().flow == Flow::Abandoned
     }
 
-    /// Puts bytes in. How many are in is the business of who is told what was taken.
-    pub fn push(&self, piece: Vec<u8>) -> Reader {
+    /// Puts bytes in; returns whether the outlet waits for them and has to be woken. The pipe does not bound how
+    /// many are in it: the sender does, by the [`Drained`] that is reported to it.
+    pub fn push(&self, piece: Vec<u8>) -> bool {
         let mut state = self.shared.lock();
         if !piece.is_empty() && state.flow == Flow::Open {
             state.bytes += piece.len();
@@ -115,21 +109,17 @@ impl Feeder {
                 state.pieces.push_back(piece);
             }
         }
-        Feeder::reader(&mut state)
+        state.wakes_worker()
     }
 
-    /// Says that this was all.
-    pub fn finish(&self) -> Reader {
-        Feeder::reader(&mut self.shared.end(Flow::Finished))
+    /// Says that this was all; returns whether the outlet has to be woken.
+    pub fn finish(&self) -> bool {
+        self.shared.end(Flow::Finished).wakes_worker()
     }
 
-    /// Says that there will be no more, and that it was not all.
-    pub fn break_off(&self) -> Reader {
-        Feeder::reader(&mut self.shared.end(Flow::Broken))
-    }
-
-    fn reader(state: &mut State) -> Reader {
-        if state.takes_note() { Reader::Waits } else { Reader::Busy }
+    /// Says that the body breaks off here; returns whether the outlet has to be woken.
+    pub fn break_off(&self) -> bool {
+        self.shared.end(Flow::Broken).wakes_worker()
     }
 }
 
@@ -141,8 +131,8 @@ impl Drop for Feeder {
 
 /// The worker's end of a pipe from a thread, or of one within it.
 pub struct Outlet {
-    pub(super) shared: Arc<Shared>,
-    taken: Option<Box<dyn FnMut(Taken) + Send>>,
+    pub(super) shared: Arc<PipeCore>,
+    taken: Option<Box<dyn FnMut(Drained) + Send>>,
     quiet_max: Option<Duration>,
 }
 
@@ -159,7 +149,10 @@ pub enum Piece {
 }
 
 impl Outlet {
-    pub(super) fn new(shared: Arc<Shared>, taken: Option<Box<dyn FnMut(Taken) + Send>>) -> Outlet {
+    pub(super) fn new(
+        shared: Arc<PipeCore>,
+        taken: Option<Box<dyn FnMut(Drained) + Send>>,
+    ) -> Outlet {
         Outlet { shared, taken, quiet_max: None }
     }
 
@@ -187,7 +180,7 @@ impl Outlet {
         }
         match state.flow {
             Flow::Open => {
-                state.worker = Worker::Waits;
+                state.wake_when = WakeWhen::Moved;
                 Piece::NotYet
             }
             Flow::Finished => Piece::End,
@@ -204,7 +197,7 @@ impl Outlet {
             return Vec::new();
         }
         if state.bytes < BACKLOG_BYTES {
-            state.worker = Worker::WaitsForBacklog;
+            state.wake_when = WakeWhen::Backlogged;
             return Vec::new();
         }
         let bytes = std::mem::take(&mut state.bytes);
@@ -221,7 +214,7 @@ impl Outlet {
         if let Some(taken) = &mut self.taken
             && flow == Flow::Open
         {
-            taken(Taken::Bytes(bytes));
+            taken(Drained::Bytes(bytes));
         }
     }
 }
@@ -233,7 +226,7 @@ impl Drop for Outlet {
         if let Some(taken) = &mut self.taken
             && was == Flow::Open
         {
-            taken(Taken::NoMore);
+            taken(Drained::NoMore);
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::http::Status;
 use crate::server::application::link::{Forwarded, Link, Pending, Progress};
 use crate::server::buffers::Buffers;
 use crate::server::mailbox::Completion;
-use crate::site::pipe::{Reader, within_worker};
+use crate::site::pipe::within_worker;
 use crate::site::{OwnedBody, OwnedResponse};
 use crate::wsgi::answer::{Answer, HEADER_BYTES, Head, Kind, Last};
 use crate::wsgi::{Token, WINDOW_BYTES};
@@ -99,11 +99,11 @@ pub(super) fn take_in(
                 fail(pending, Status::INTERNAL_SERVER_ERROR, completions);
                 return Said::TooMuch;
             }
-            let mut reader = feeder.push(buffers.keep(buffer, content_bytes));
-            if answer.last == Last::Yes && feeder.finish() == Reader::Waits {
-                reader = Reader::Waits;
+            let mut wakes = feeder.push(buffers.keep(buffer, content_bytes));
+            if answer.last == Last::Yes {
+                wakes |= feeder.finish();
             }
-            if reader == Reader::Waits {
+            if wakes {
                 tell(Completion::Moved);
             }
             answer.last == Last::No
@@ -163,7 +163,7 @@ fn fail(pending: Pending, status: Status, completions: &mut Completions) {
             completions.push((id, Completion::Answered(Box::new(failed))));
         }
         Progress::Streaming(feeder) => {
-            if feeder.break_off() == Reader::Waits {
+            if feeder.break_off() {
                 completions.push((id, Completion::Moved));
             }
         }

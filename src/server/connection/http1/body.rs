@@ -4,13 +4,13 @@ use super::{Http1, Pause, Socket, Step};
 use crate::http::Reject;
 use crate::http::h1::body::BodyEnd;
 use crate::server::context::WorkerContext;
-use crate::server::exchange::State;
+use crate::server::exchange::ExchangeState;
 use crate::server::share::Share;
 use crate::server::wire::Transport;
 
 /// How reading what has arrived came to an end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Decoded {
+enum BodyProgress {
     /// All that has arrived is handed on, and more is to come.
     Arrived,
     /// Others are due; the rest of what has arrived is read after that.
@@ -41,16 +41,16 @@ impl Http1 {
     ) -> Step {
         loop {
             match self.decode_body(share) {
-                Ok(Decoded::All) => {
+                Ok(BodyProgress::All) => {
                     let state = self.exchange.body_complete(cx);
                     return Ok(self.waits_from_now(state, socket, cx));
                 }
-                Ok(Decoded::Full) => {
+                Ok(BodyProgress::Full) => {
                     let state = self.exchange.make_room(cx);
                     return Ok(self.waits_from_now(state, socket, cx));
                 }
-                Ok(Decoded::Interrupted) => return Err(Pause::Again),
-                Ok(Decoded::Arrived) => {}
+                Ok(BodyProgress::Interrupted) => return Err(Pause::Again),
+                Ok(BodyProgress::Arrived) => {}
                 Err(reject) => return self.refuse(reject, socket, share, cx),
             }
             self.inbox.widen_if_filled(WIDE_BYTES);
@@ -72,11 +72,11 @@ impl Http1 {
     /// A wait has begun: it has a deadline of its own.
     fn waits_from_now<W: Transport>(
         &mut self,
-        state: State,
+        state: ExchangeState,
         socket: &mut Socket<W>,
         cx: &WorkerContext,
-    ) -> State {
-        if let State::Waiting(awaited) = state {
+    ) -> ExchangeState {
+        if let ExchangeState::Waiting(awaited) = state {
             socket.deadline = self.exchange.wait_deadline(awaited, cx);
         }
         state
@@ -86,7 +86,7 @@ impl Http1 {
     ///
     /// # Errors
     /// A [`Reject`] for broken framing, or when there is more of it than it may be.
-    fn decode_body(&mut self, share: &mut Share) -> Result<Decoded, Reject> {
+    fn decode_body(&mut self, share: &mut Share) -> Result<BodyProgress, Reject> {
         loop {
             let arrived = self.inbox.bytes().get(self.unread_at..).unwrap_or_default();
             let input = &arrived[..arrived.len().min(self.exchange.room())];
@@ -94,18 +94,18 @@ impl Http1 {
             self.exchange.receive(&input[decoded.data])?;
             self.unread_at += decoded.consumed;
             if decoded.end == BodyEnd::Reached {
-                return Ok(Decoded::All);
+                return Ok(BodyProgress::All);
             }
             if decoded.consumed == arrived.len() {
                 self.inbox.truncate(self.head_bytes);
                 self.unread_at = self.head_bytes;
-                return Ok(Decoded::Arrived);
+                return Ok(BodyProgress::Arrived);
             }
             if input.is_empty() {
-                return Ok(Decoded::Full);
+                return Ok(BodyProgress::Full);
             }
             if share.is_used_up() {
-                return Ok(Decoded::Interrupted);
+                return Ok(BodyProgress::Interrupted);
             }
             share.spend_chunk();
         }
@@ -145,14 +145,14 @@ impl Http1 {
     fn pump_body<W: Transport>(&mut self, socket: &mut Socket<W>, share: &mut Share) -> Pumped {
         while self.exchange.streams_body() {
             match self.decode_body(share) {
-                Ok(Decoded::All) => {
+                Ok(BodyProgress::All) => {
                     self.exchange.finish_stream();
                     return Pumped::All;
                 }
                 // The thread says when there is room again.
-                Ok(Decoded::Full) => return Pumped::All,
-                Ok(Decoded::Interrupted) => return Pumped::ForNow,
-                Ok(Decoded::Arrived) => {}
+                Ok(BodyProgress::Full) => return Pumped::All,
+                Ok(BodyProgress::Interrupted) => return Pumped::ForNow,
+                Ok(BodyProgress::Arrived) => {}
                 Err(_) => {
                     self.exchange.break_stream();
                     return Pumped::All;

@@ -4,7 +4,7 @@ use super::{After, Http1, Pause, Phase, Socket, Step};
 use crate::http::Reject;
 use crate::http::h1::write::Persistence;
 use crate::server::context::WorkerContext;
-use crate::server::exchange::{Expired, State};
+use crate::server::exchange::{ExchangeState, Expired};
 use crate::server::share::Share;
 use crate::server::wire::Transport;
 use crate::site::Response;
@@ -46,16 +46,16 @@ impl Http1 {
         self.exchange.forget_request();
         self.begin_next();
         self.after = After::Linger;
-        Ok(State::Sending)
+        Ok(ExchangeState::Sending)
     }
 
     /// Nothing more can be read: what is queued is sent, and then the connection ends.
-    pub(super) fn end_after_responses(&mut self, cx: &mut WorkerContext) -> State {
+    pub(super) fn end_after_responses(&mut self, cx: &mut WorkerContext) -> ExchangeState {
         self.exchange.abandon(cx);
         self.exchange.forget_request();
         self.begin_next();
         self.after = After::Close;
-        State::Sending
+        ExchangeState::Sending
     }
 
     /// The deadline has passed: answers 408 where a request had begun, gives up otherwise. `None`: it goes on.
@@ -66,8 +66,10 @@ impl Http1 {
         cx: &mut WorkerContext,
     ) -> Option<Pause> {
         let step = match self.exchange.state {
-            State::Head | State::Body => self.refuse(Reject::TimedOut, socket, share, cx),
-            State::Waiting(awaited) => {
+            ExchangeState::Head | ExchangeState::Body => {
+                self.refuse(Reject::TimedOut, socket, share, cx)
+            }
+            ExchangeState::Waiting(awaited) => {
                 let line = self.reader.head().line.of(self.inbox.bytes());
                 match self.exchange.expire(awaited, socket, line, cx) {
                     Expired::NotYet(deadline) => {
@@ -81,7 +83,7 @@ impl Http1 {
                     }
                 }
             }
-            State::Answer | State::Sending => {
+            ExchangeState::Answer | ExchangeState::Sending => {
                 let time = self.exchange.limits().send_timeout;
                 let name = socket.name();
                 log::info!("{name}: took nothing of a response for {time:?}: broken off");
@@ -114,7 +116,7 @@ impl Http1 {
             After::NextRequest => {
                 // The beginning of a head may wait already; its time begins when it is read on.
                 socket.deadline = cx.clock.monotonic() + self.exchange.limits().head_timeout;
-                Ok(State::Head)
+                Ok(ExchangeState::Head)
             }
             After::Close => {
                 // A close alone would discard what is unsent, if there were anything unread by now.
@@ -128,7 +130,7 @@ impl Http1 {
     /// The server ends and waits no longer.
     pub fn cut<W: Transport>(&mut self, socket: &mut Socket<W>, cx: &mut WorkerContext) {
         let has_unsent = !self.outbox.is_empty() || !self.exchange.body.is_empty();
-        if has_unsent || matches!(self.exchange.state, State::Waiting(_)) {
+        if has_unsent || matches!(self.exchange.state, ExchangeState::Waiting(_)) {
             self.break_off(socket, cx);
         }
     }

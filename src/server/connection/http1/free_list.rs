@@ -2,11 +2,11 @@
 
 use super::{After, Http1};
 use crate::http::h1::request_reader::RequestReader;
-use crate::server::access_log::Entries;
+use crate::server::access_log::LogEntries;
 use crate::server::connection::inbox::Inbox;
 use crate::server::connection::outbox::Outbox;
 use crate::server::context::Setup;
-use crate::server::exchange::{Exchange, State};
+use crate::server::exchange::{Exchange, ExchangeState};
 use crate::server::id::ExchangeId;
 use std::rc::Rc;
 
@@ -31,7 +31,7 @@ impl FreeList {
                 reader: RequestReader::new(),
                 outbox: Outbox::default(),
                 exchange: Exchange::new(id, setup),
-                entries: Entries::default(),
+                entries: LogEntries::default(),
                 started: None,
                 head_bytes: 0,
                 unread_at: 0,
@@ -48,7 +48,7 @@ impl FreeList {
             http1.begin_next();
             http1.exchange.forget_request();
             http1.exchange.body = Default::default();
-            http1.exchange.state = State::Head;
+            http1.exchange.state = ExchangeState::Head;
             http1.after = After::NextRequest;
             self.kept.push(http1);
         }

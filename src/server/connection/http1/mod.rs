@@ -19,14 +19,16 @@ use crate::http::Reject;
 use crate::http::h1::body::{BodyEnd, Framing};
 use crate::http::h1::request_reader::{Expectation, RequestReader};
 use crate::http::h1::write::{CONTINUE, Delimiter, Persistence};
-use crate::server::access_log::Entries;
+use crate::server::access_log::LogEntries;
 use crate::server::context::WorkerContext;
-use crate::server::exchange::{Announced, Answered, Awaited, Begin, Exchange, Resumed, State};
+use crate::server::exchange::{
+    Announced, Answered, Awaited, Begin, Exchange, ExchangeState, Resumed,
+};
 use crate::server::id::ExchangeId;
 use crate::server::mailbox::Completion;
 use crate::server::pool::Yielded;
 use crate::server::share::Share;
-use crate::server::wire::{Read, Transport};
+use crate::server::wire::{ReadOutcome, Transport};
 use crate::site::Response;
 use std::time::Instant;
 
@@ -37,7 +39,7 @@ pub struct Http1 {
     outbox: Outbox,
     exchange: Exchange,
     /// What the access log knows of the responses in the outbox.
-    entries: Entries,
+    entries: LogEntries,
     /// When the first byte of the request at hand was seen.
     started: Option<Instant>,
     /// The length of its head, once that is complete.
@@ -56,7 +58,7 @@ enum After {
 }
 
 /// What a step leads to: another state, or a pause in this one.
-type Step = Result<State, Pause>;
+type Step = Result<ExchangeState, Pause>;
 
 impl Http1 {
     /// Which exchange is at hand.
@@ -65,7 +67,7 @@ impl Http1 {
     }
 
     /// Its state.
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> ExchangeState {
         self.exchange.state
     }
 
@@ -78,11 +80,11 @@ impl Http1 {
     ) -> Pause {
         loop {
             let step = match self.exchange.state {
-                State::Head => self.read_head(socket, share, cx),
-                State::Body => self.read_body(socket, share, cx),
-                State::Answer => self.answer(socket, share, cx),
-                State::Waiting(awaited) => self.wait(awaited, socket, share, cx),
-                State::Sending => self.pump_and_send(socket, share, cx),
+                ExchangeState::Head => self.read_head(socket, share, cx),
+                ExchangeState::Body => self.read_body(socket, share, cx),
+                ExchangeState::Answer => self.answer(socket, share, cx),
+                ExchangeState::Waiting(awaited) => self.wait(awaited, socket, share, cx),
+                ExchangeState::Sending => self.pump_and_send(socket, share, cx),
             };
             match step {
                 Ok(state) => self.exchange.state = state,
@@ -117,7 +119,7 @@ impl Http1 {
             }
             if !self.outbox.is_empty() {
                 socket.deadline = cx.clock.monotonic() + self.exchange.limits().send_timeout;
-                return Ok(State::Sending);
+                return Ok(ExchangeState::Sending);
             }
             self.read(socket, share)?;
         }
@@ -135,19 +137,21 @@ impl Http1 {
         share.spend_read();
         let room = self.inbox.room(self.exchange.limits().head_bytes_max);
         match socket.wire.read(room) {
-            Ok(Read::Bytes(count)) => {
+            Ok(ReadOutcome::Bytes(count)) => {
                 self.inbox.arrived(count, socket.take_reported());
                 share.spend_bytes(count as u64);
                 Ok(())
             }
-            Ok(Read::Blocked) if self.exchange.state == State::Head && self.inbox.is_empty() => {
+            Ok(ReadOutcome::Blocked)
+                if self.exchange.state == ExchangeState::Head && self.inbox.is_empty() =>
+            {
                 Err(Pause::Idle)
             }
-            Ok(Read::Blocked) => {
+            Ok(ReadOutcome::Blocked) => {
                 self.inbox.shrink();
                 Err(Pause::Sleep)
             }
-            Ok(Read::End) => {
+            Ok(ReadOutcome::End) => {
                 if !self.inbox.is_empty() {
                     let state = self.exchange.state;
                     log::debug!("{}: closed by the client while {state}", socket.name());
@@ -169,7 +173,7 @@ impl Http1 {
         self.head_bytes = length;
         self.unread_at = length;
         let bytes = match self.reader.framing() {
-            Framing::None | Framing::Length(0) => return Ok(State::Answer),
+            Framing::None | Framing::Length(0) => return Ok(ExchangeState::Answer),
             Framing::Length(length) => Some(length),
             Framing::Chunked => None,
         };
@@ -181,9 +185,9 @@ impl Http1 {
             Err(reject) => return self.refuse(reject, socket, share, cx),
         };
         let next = match begin {
-            Begin::Receive => State::Body,
-            Begin::Stream => State::Answer,
-            Begin::Answer => return Ok(State::Answer),
+            Begin::Receive => ExchangeState::Body,
+            Begin::Stream => ExchangeState::Answer,
+            Begin::Answer => return Ok(ExchangeState::Answer),
             Begin::Refuse(response) => return self.refuse_with(*response, socket, share, cx),
             Begin::TooLarge => return self.refuse(Reject::BodyTooLarge, socket, share, cx),
         };
@@ -214,7 +218,9 @@ impl Http1 {
         match answered {
             Answered::Ready(response) => self.respond(response, socket, share, cx),
             Answered::Gone => Err(self.gone(socket)),
-            Answered::Waits(Awaited::Answer) if self.exchange.streams_body() => Ok(State::Body),
+            Answered::Waits(Awaited::Answer) if self.exchange.streams_body() => {
+                Ok(ExchangeState::Body)
+            }
             Answered::Waits(awaited) => Ok(self.begin_wait(awaited, socket, cx)),
         }
     }
@@ -241,7 +247,7 @@ impl Http1 {
         if !is_complete && self.exchange.streams_body() {
             // Its handler may still read; see `pump_body`.
             self.after = After::Linger;
-            return Ok(State::Sending);
+            return Ok(ExchangeState::Sending);
         }
         self.inbox.consume(self.unread_at);
         self.inbox.narrow();
@@ -250,12 +256,12 @@ impl Http1 {
         if persistence == Persistence::Close {
             let is_unread = !self.inbox.is_empty() || socket.wire.has_unread();
             self.after = if is_complete && !is_unread { After::Close } else { After::Linger };
-            return Ok(State::Sending);
+            return Ok(ExchangeState::Sending);
         }
         if self.exchange.body.is_empty() && self.outbox.has_room() {
-            Ok(State::Head)
+            Ok(ExchangeState::Head)
         } else {
-            Ok(State::Sending)
+            Ok(ExchangeState::Sending)
         }
     }
 
@@ -273,7 +279,7 @@ impl Http1 {
         awaited: Awaited,
         socket: &mut Socket<W>,
         cx: &WorkerContext,
-    ) -> State {
+    ) -> ExchangeState {
         socket.deadline = self.exchange.wait_deadline(awaited, cx);
         self.exchange.wait_for(awaited, cx)
     }
@@ -319,7 +325,7 @@ impl Http1 {
             Resumed::Refused(response) => self.refuse_with(*response, socket, share, cx),
         };
         if let Ok(state) = step {
-            if state == State::Body {
+            if state == ExchangeState::Body {
                 socket.deadline = self.exchange.body_deadline(cx);
             }
             self.exchange.state = state;
