@@ -3,26 +3,24 @@
 
 mod support;
 
-use httpd::files::{CacheLimits, Disk, Now, OpenFiles, Root};
+use httpd::{CacheLimits, Root, Server, Site, StaticFiles, Workers};
 use std::fs;
-use std::time::{Duration, Instant, SystemTime};
-use support::Folder;
+use std::num::NonZeroUsize;
 use support::counting::{self, Counting};
+use support::{Client, Folder};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
 #[test]
 fn whatever_is_asked_for_memory_stays_within_the_bound() {
+    let deep = "deep/".repeat(100);
     let folder = Folder::new();
     fs::create_dir(folder.path("directory")).expect("it is a new directory");
-    let deep = "deep/".repeat(100);
     fs::create_dir_all(folder.path(&deep)).expect("it is a new directory");
     for number in 0..1_000 {
-        fs::write(folder.path(format!("file{number}")), "1").expect("there is room");
-    }
-    for number in 0..1_000 {
-        fs::create_dir(folder.path(format!("{number}"))).expect("there is room");
+        folder.write(format!("file{number}"), "1");
+        fs::create_dir(folder.path(number.to_string())).expect("it is a new directory");
     }
     let padding = "n".repeat(240);
     let path = |kind: &str, number: usize| match kind {
@@ -49,21 +47,33 @@ fn whatever_is_asked_for_memory_stays_within_the_bound() {
         "directories",
     ] {
         let root = Root::open(folder.here()).expect("it was just made");
-        let before = counting::bytes();
         let limits = CacheLimits { bytes_max: BYTES_MAX as u64, ..CacheLimits::default() };
-        let mut files = OpenFiles::new(limits);
-        // Long after the files were written, so that each answer is kept for a while.
-        let now =
-            Now { monotonic: Instant::now(), wall: SystemTime::now() + Duration::from_secs(10) };
+        let server = Server::new(Site::new().at("/", StaticFiles::new(root))).cache(limits);
+        let one = Workers::Count(NonZeroUsize::MIN);
+        let running = server.listen("127.0.0.1:0").workers(one).start().expect("a port is free");
+        let mut client = Client::connect(&running.addresses()[0]);
+        ask(&mut client, &["directory/first".to_owned()]);
+        let before = counting::bytes();
         let mut most = 0;
-        for number in 0..6_000 {
-            let path = path(kind, number);
-            let _ = files.find(&root, path.as_bytes(), now, Disk::MayBlock);
-            drop(path);
+        for batch in 0..300 {
+            let paths: Vec<String> =
+                (0..10).map(|number| path(kind, batch * 10 + number)).collect();
+            ask(&mut client, &paths);
+            drop(paths);
             most = most.max(counting::bytes().saturating_sub(before));
         }
         eprintln!("{kind}: {most} bytes");
+        running.handle().stop_now();
+        running.wait();
         assert!(most <= BYTES_MAX, "{kind}: {most} bytes instead of {BYTES_MAX}");
+    }
+}
+
+fn ask(client: &mut Client, paths: &[String]) {
+    let request = |path: &String| format!("GET /{path} HTTP/1.1\r\nHost: test\r\n\r\n");
+    client.send(paths.iter().map(request).collect::<String>());
+    for _ in paths {
+        client.reply();
     }
 }
 

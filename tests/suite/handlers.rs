@@ -1,9 +1,7 @@
 //! Handlers of one's own.
 
 use crate::support::{Fixture, digits};
-use httpd::http::Method;
-use httpd::site::Answer;
-use httpd::{Context, Handler, Methods, Request, Response, Status};
+use httpd::{Answer, Context, Handler, Method, Methods, Request, Response, Status};
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
