@@ -3,6 +3,7 @@
 //! ```sh
 //! curl -T report.pdf localhost:8080       # leave a file
 //! curl -F f=@a.jpg -F f=@b.jpg localhost:8080
+//! curl 'localhost:8080/?files'           # which files there are
 //! curl -O localhost:8080/report.pdf       # fetch it
 //! curl -X DELETE localhost:8080/report.pdf
 //! ```
@@ -14,17 +15,13 @@
 //! came, even pages with scripts: use it among people who trust each other.
 
 use httpd::files::{WritableRoot, WriteRules};
-use httpd::http::target::encode_path;
-use httpd::site::redirect::escape_html;
 use httpd::{
     Location, Method, OwnedRequest, OwnedResponse, Root, Server, Site, StaticFiles, Status, Store,
     blocking,
 };
-use std::ffi::OsString;
+use serde_json::{Value, json};
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::time::SystemTime;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -38,15 +35,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let page = {
         let root = root.clone();
-        blocking(move |_: OwnedRequest| match page(root.path()) {
-            Ok(html) => OwnedResponse::html(html).header("Cache-Control", "no-cache"),
-            Err(error) => {
-                OwnedResponse::text(format!("{error}\n")).status(Status::INTERNAL_SERVER_ERROR)
-            }
+        blocking(move |request: OwnedRequest| match request.query() {
+            Some(b"files") => match list(root.path()) {
+                Ok(files) => json_response(&files),
+                Err(error) => json_response(&json!({ "error": error.to_string() }))
+                    .status(Status::INTERNAL_SERVER_ERROR),
+            },
+            _ => OwnedResponse::html(include_str!("drop.html")),
         })
     };
     let site = Site::new()
-        // A form is answered with a redirect to its directory, which is this page.
+        // A browser that sends a form without a script is redirected to the directory: this page.
         .at(Location::exact("/"), page)
         .at(Location::exact("/"), store(&[Method::Post]))
         .at("/", StaticFiles::new(root))
@@ -57,41 +56,22 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// A form, and the files in the folder with the newest first, so that what was just sent is on top.
-fn page(folder: &Path) -> io::Result<String> {
-    let mut files: Vec<(SystemTime, OsString, u64)> = Vec::new();
+/// The files in the folder, the newest first, so that what was just sent is on top.
+fn list(folder: &Path) -> io::Result<Value> {
+    let mut files = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         let metadata = entry.metadata()?;
-        if metadata.is_file() && !entry.file_name().as_bytes().starts_with(b".") {
-            files.push((metadata.modified()?, entry.file_name(), metadata.len()));
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if metadata.is_file() && !name.starts_with('.') {
+            files.push((metadata.modified()?, name, metadata.len()));
         }
     }
     files.sort();
-    let rows: String = files
-        .iter()
-        .rev()
-        .map(|(_, name, bytes)| {
-            let mut path = Vec::new();
-            encode_path(name.as_bytes(), &mut path);
-            // The dot keeps a colon in a name from being taken for a scheme.
-            let href = format!("./{}", escape_html(&String::from_utf8_lossy(&path)));
-            let name = escape_html(&name.to_string_lossy());
-            let size = size(*bytes);
-            format!(
-                "<li><a href=\"{href}\">{name}</a> <span>{size}</span> <button>Delete</button>\n"
-            )
-        })
-        .collect();
-    Ok(include_str!("drop.html").replace("FILES", &rows))
+    Ok(files.iter().rev().map(|(_, name, bytes)| json!({ "name": name, "bytes": bytes })).collect())
 }
 
-/// A size as people read it.
-fn size(bytes: u64) -> String {
-    match bytes {
-        0..1_000 => format!("{bytes} B"),
-        1_000..1_000_000 => format!("{:.0} KB", bytes as f64 / 1e3),
-        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
-        _ => format!("{:.1} GB", bytes as f64 / 1e9),
-    }
+fn json_response(value: &Value) -> OwnedResponse {
+    OwnedResponse::bytes("application/json", format!("{value}\n").into_bytes())
+        .header("Cache-Control", "no-cache")
 }

@@ -202,13 +202,14 @@ fn the_drop_takes_lists_sends_and_deletes_files() {
     assert!(drop.curl("/", &[]).contains("enctype=\"multipart/form-data\""));
     assert_eq!(drop.curl("/", &["-F", &form]), format!("{place}\n"));
     assert_eq!(drop.curl(place, &[]), content);
-    let listed =
-        "<a href=\"./a%20%3Cb%3E%20&amp;%20c.txt\">a &lt;b&gt; &amp; c.txt</a> <span>2.0 MB</span>";
-    assert!(drop.curl("/", &[]).contains(listed));
-    // As a browser does it: the answer leads back to the page, which has the file.
+    let listed = "{\"bytes\":2000000,\"name\":\"a <b> & c.txt\"}";
+    assert_eq!(drop.curl("/?files", &[]), format!("[{listed}]\n"));
     assert_eq!(drop.status(place, &["-X", "DELETE"]), 204);
+    assert_eq!(drop.curl("/?files", &[]), "[]\n");
+    // As a browser does it: the answer leads back to the page.
     let page = drop.curl("/", &["-L", "-H", "Accept: text/html", "-F", &form]);
-    assert!(page.contains(listed), "{page}");
+    assert!(page.contains("<h1>File drop</h1>"), "{page}");
+    assert_eq!(drop.curl("/?files", &[]), format!("[{listed}]\n"));
     // A form does not overwrite it: the reason is shown, and a way back. PUT does.
     let refused = drop.curl("/", &["-H", "Accept: text/html", "-F", &form]);
     for part in ["409", "c.txt&quot; already exists", "<a href=\"\">Go back</a>"] {
@@ -218,9 +219,8 @@ fn the_drop_takes_lists_sends_and_deletes_files() {
     assert_eq!(drop.status("/x.txt", &["-T", file]), 201);
     assert_eq!(drop.status("/x.txt", &["-T", file]), 204);
     assert_eq!(drop.curl("/x.txt", &["-r", "3-5"]), "345");
-    let page = drop.curl("/", &[]);
-    let newest = page.find("./x.txt").expect("it is listed");
-    assert!(newest < page.find("./a%20").expect("it is listed"), "{page}");
+    let newest_first = format!("[{},{listed}]\n", listed.replace("a <b> & c.txt", "x.txt"));
+    assert_eq!(drop.curl("/?files", &[]), newest_first);
 }
 
 fn the_readme_counts_the_crates_that_are_needed() {
