@@ -22,7 +22,6 @@ pub(super) struct ApplicationSection {
     env: Vec<(String, String)>,
     timeout: Option<Duration>,
     stream_timeout: Option<Duration>,
-    body_bytes_max: Option<u64>,
     requests_max: Option<u64>,
     lifetime: Option<Duration>,
     memory_bytes_max: Option<u64>,
@@ -64,10 +63,6 @@ pub(super) fn keys<T: AsMut<ApplicationSection>>() -> Vec<Key<T>> {
         Key::new("stream_timeout", |it, value, faults| {
             let it = it.noted(value);
             faults.set(&mut it.stream_timeout, value.duration().map(Some));
-        }),
-        Key::new("body_bytes_max", |it, value, faults| {
-            let it = it.noted(value);
-            faults.set(&mut it.body_bytes_max, value.bytes(0).map(Some));
         }),
         Key::new("requests_max", |it, value, faults| {
             let it = it.noted(value);
@@ -142,7 +137,6 @@ impl ApplicationSection {
             it.threads = self.threads.unwrap_or(it.threads);
             it.timeout = self.timeout.unwrap_or(it.timeout);
             it.stream_timeout = self.stream_timeout.unwrap_or(it.stream_timeout);
-            it.body_bytes_max = self.body_bytes_max.unwrap_or(it.body_bytes_max);
             it.requests_max = self.requests_max.unwrap_or(it.requests_max);
             it.lifetime = self.lifetime.unwrap_or(it.lifetime);
             it.memory_bytes_max = self.memory_bytes_max.unwrap_or(it.memory_bytes_max);

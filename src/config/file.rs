@@ -44,6 +44,8 @@ pub(super) struct Scope {
     pub(super) dotfiles: Option<Dotfiles>,
     pub(super) charset: Option<String>,
     pub(super) types: Vec<(TypedName, String)>,
+    /// Of requests that store files, and of those to an application.
+    pub(super) body_bytes_max: Option<u64>,
     pub(super) writing: Writing,
 }
 
@@ -53,7 +55,6 @@ pub(super) struct Writing {
     pub(super) methods: Option<Vec<Method>>,
     pub(super) create_full_put_path: Option<bool>,
     pub(super) form_overwrite: Option<bool>,
-    pub(super) upload_bytes_max: Option<u64>,
     pub(super) quota_bytes: Option<u64>,
     pub(super) upload_mode: Option<u32>,
     pub(super) durability: Option<Durability>,
@@ -201,7 +202,7 @@ fn location_keys() -> Vec<Key<Location>> {
     keys
 }
 
-fn scope_keys<T: AsMut<Scope>>() -> [Key<T>; 6] {
+fn scope_keys<T: AsMut<Scope>>() -> [Key<T>; 7] {
     [
         Key::new("root", |it, value, faults| {
             faults.set(&mut it.as_mut().root, value.written().map(Some));
@@ -221,10 +222,13 @@ fn scope_keys<T: AsMut<Scope>>() -> [Key<T>; 6] {
         Key::new("types", |it, value, faults| {
             it.as_mut().types = read_types(value, faults);
         }),
+        Key::new("body_bytes_max", |it, value, faults| {
+            faults.set(&mut it.as_mut().body_bytes_max, value.bytes(1).map(Some));
+        }),
     ]
 }
 
-fn writing_keys<T: AsMut<Scope>>() -> [Key<T>; 7] {
+fn writing_keys<T: AsMut<Scope>>() -> [Key<T>; 6] {
     [
         Key::new("methods", |it: &mut T, value, faults| {
             faults.set(&mut it.as_mut().writing.methods, methods::read(value).map(Some));
@@ -235,9 +239,6 @@ fn writing_keys<T: AsMut<Scope>>() -> [Key<T>; 7] {
         }),
         Key::new("form_overwrite", |it, value, faults| {
             faults.set(&mut it.as_mut().writing.form_overwrite, value.boolean().map(Some));
-        }),
-        Key::new("upload_bytes_max", |it, value, faults| {
-            faults.set(&mut it.as_mut().writing.upload_bytes_max, value.bytes(1).map(Some));
         }),
         Key::new("quota_bytes", |it, value, faults| {
             faults.set(&mut it.as_mut().writing.quota_bytes, value.bytes(1).map(Some));
@@ -316,7 +317,9 @@ fn about_files(location: Value<'_>) -> Vec<Fault> {
     };
     let mut keys = names(&scope_keys::<Location>());
     keys.extend(names(&writing_keys::<Location>()));
-    let is_about_files = |name: &str| name != "root" && keys.contains(&name);
+    // What is wrong with a root is told where it is opened.
+    let is_about_files =
+        |name: &str| !["root", "body_bytes_max"].contains(&name) && keys.contains(&name);
     let written = table.keys().filter(|key| is_about_files(key.get_ref()));
     let fault = |name: &str, at: usize| Fault {
         place: Place::File(at),

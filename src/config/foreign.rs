@@ -1,5 +1,5 @@
 //! What operators bring along from other servers: keys of nginx, Apache, Caddy and gunicorn, and whole
-//! configurations in another language. Says what this server has instead.
+//! configurations in another language; and keys of older versions. Says what this server has instead.
 
 /// What to do about a key that another server has.
 pub(super) fn answer(name: &str) -> Option<&'static str> {
@@ -53,8 +53,10 @@ pub(super) fn language(text: &str) -> Option<&'static str> {
 const CADDY_DIRECTIVES: &[&str] =
     &["encode", "file_server", "handle", "php_fastcgi", "respond", "reverse_proxy"];
 
-/// The names of keys, and what this server has in their place.
+/// The names of keys, and what this server has in their place. The first are its own of 0.1.
 const ANSWERS: &[(&str, &str)] = &[
+    ("upload_bytes_max content_bytes_max", "it is called body_bytes_max now"),
+    ("content_memory_bytes_max", "it is called body_memory_bytes_max now"),
     (
         "tls ssl https certificate certificate_key certfile keyfile ca_certs ssl_certificate \
          ssl_certificate_key ssl_protocols ssl_ciphers ssl_version acme auto_https sslengine \
@@ -165,8 +167,9 @@ const ANSWERS: &[(&str, &str)] = &[
     ),
     (
         "client_max_body_size max_body_size request_body max_request_body_size limitrequestbody",
-        "write upload_bytes_max for files, or body_bytes_max beside wsgi",
+        "write body_bytes_max at the top or in a [[location]]",
     ),
+    ("max_ranges maxranges", "write ranges_max in [limits]"),
     ("client_header_timeout", "write head_timeout in [limits]"),
     ("client_body_timeout", "write body_timeout in [limits]"),
     (

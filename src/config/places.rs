@@ -60,7 +60,8 @@ pub(super) fn site(file: &File, overrides: &Overrides, base: &Path, faults: &mut
         site = places.handlers(root.clone(), None, Mapping::Root, true).stand(site, "/");
     }
     if let Some(target) = &overrides.wsgi {
-        site = site.at("/", places.overridden(Wsgi::new(&target.value)));
+        let wsgi = Wsgi::new(&target.value);
+        site = site.at("/", places.with_shared(wsgi, None));
     }
     let mut seen = Vec::new();
     for location in &file.locations {
@@ -147,16 +148,16 @@ impl Places<'_> {
             self.faults.list.extend(location.about_files.iter().cloned());
         }
         let wsgi = location.application.wsgi(self.base, self.faults)?;
-        Some(self.overridden(wsgi))
+        Some(self.with_shared(wsgi, Some(&location.scope)))
     }
 
-    /// What flags say of it holds for every application.
-    fn overridden(&self, wsgi: Wsgi) -> Wsgi {
+    /// The application with what is not said of it alone: what its scope or the top says of all requests,
+    /// and what flags say of all applications.
+    fn with_shared(&self, wsgi: Wsgi, scope: Option<&Scope>) -> Wsgi {
         let Overrides { reload, threads, timeout, .. } = self.overrides;
-        if reload.is_none() && threads.is_none() && timeout.is_none() {
-            return wsgi;
-        }
+        let body_bytes_max = scope.into_iter().chain([self.top]).find_map(|it| it.body_bytes_max);
         wsgi.with(|it| {
+            it.body_bytes_max = body_bytes_max.unwrap_or(it.body_bytes_max);
             it.reload = reload.unwrap_or(it.reload);
             it.threads = threads.as_ref().map_or(it.threads, |threads| threads.value);
             it.timeout = timeout.as_ref().map_or(it.timeout, |timeout| timeout.value);

@@ -161,7 +161,7 @@ fn all_faults_are_told_in_one_pass_and_in_their_order() {
         "httpd.toml:24:9: a location has a root or an alias, not both",
         "httpd.toml:26:8: there is a location \"/a/\" already",
         "httpd.toml:27:1: unknown key \"colour\" in [[location]]",
-        "httpd.toml: known [[location]]: path, alias, wsgi, python, chdir, processes, threads, env, timeout, stream_timeout, body_bytes_max, requests_max, lifetime, memory_bytes_max, reload, root, index, symlinks, dotfiles, charset, types, methods, create_full_put_path, form_overwrite, upload_bytes_max, quota_bytes, upload_mode, durability",
+        "httpd.toml: known [[location]]: path, alias, wsgi, python, chdir, processes, threads, env, timeout, stream_timeout, requests_max, lifetime, memory_bytes_max, reload, root, index, symlinks, dotfiles, charset, types, body_bytes_max, methods, create_full_put_path, form_overwrite, quota_bytes, upload_mode, durability",
     ];
     for (error, expected) in errors.iter().zip(expected) {
         assert_eq!(error, expected);
@@ -226,7 +226,7 @@ fn what_is_said_of_changes_is_checked() {
          [[location]]\n\
          path = \"/a\"\n\
          upload_mode = 644\n\
-         upload_bytes_max = 0\n\
+         body_bytes_max = 0\n\
          quota_bytes = \"much\"\n",
     );
     let expected = [
@@ -234,7 +234,7 @@ fn what_is_said_of_changes_is_checked() {
         "httpd.toml:3:14: durability must be \"never\", \"file\" or \"directory\", not \"always\"",
         "httpd.toml:4:24: create_full_put_path must be true or false, not text",
         "httpd.toml:7:15: upload_mode must be permissions in octal such as \"0644\", not a number",
-        "httpd.toml:8:20: upload_bytes_max must be at least 1",
+        "httpd.toml:8:18: body_bytes_max must be at least 1",
         "httpd.toml:9:15: quota_bytes must be a size such as \"64KiB\" or \"8MiB\", or a number of bytes, not \"much\"",
     ];
     assert_eq!(errors, expected);
@@ -484,6 +484,36 @@ fn an_application_is_read_with_all_that_is_said_of_it() {
 }
 
 #[test]
+fn a_key_of_an_older_version_is_told_its_new_name() {
+    let folder = Folder::new("renamed");
+    let errors = folder.errors(
+        "root = \"www\"\nupload_bytes_max = 1\n\
+         [limits]\ncontent_memory_bytes_max = 1\n\
+         [[location]]\npath = \"/a\"\nwsgi = \"a:b\"\ncontent_bytes_max = 1\n",
+    );
+    let expected = [
+        "httpd.toml:2:1: unknown key \"upload_bytes_max\": it is called body_bytes_max now",
+        "httpd.toml:4:1: unknown key \"content_memory_bytes_max\" in [limits]: it is called body_memory_bytes_max now",
+        "httpd.toml:8:1: unknown key \"content_bytes_max\" in [[location]]: it is called body_bytes_max now",
+    ];
+    assert_eq!(errors, expected);
+}
+
+#[test]
+fn files_and_applications_inherit_how_large_a_body_may_be() {
+    let folder = Folder::new("body");
+    let path = folder.write(
+        "root = \"www\"\nbody_bytes_max = 10\n\
+         [[location]]\npath = \"/a\"\nwsgi = \"a:b\"\n\
+         [[location]]\npath = \"/b\"\nwsgi = \"a:b\"\nbody_bytes_max = 20\n",
+    );
+    let config = load(Some(&path), &Overrides::default()).expect("nothing is wrong with it");
+    let sizes: Vec<u64> =
+        config.server.applications().iter().map(|application| application.body_bytes_max).collect();
+    assert_eq!(sizes, [10, 20]);
+}
+
+#[test]
 fn what_makes_no_application_is_told() {
     let folder = Folder::new("no-application");
     for (text, expected) in [
@@ -493,7 +523,7 @@ fn what_makes_no_application_is_told() {
         ("wsgi = \"a:b\"\nroot = \"/\"", "a location has files or an application, not both"),
         ("wsgi = 3", "wsgi must be text in quotes"),
         ("wsgi = \"a:b\"\nmethods = [\"GET\"]", "methods is for files; this location has an"),
-        ("upload_bytes_max = 1\nwsgi = \"a:b\"", "upload_bytes_max is for files; this"),
+        ("quota_bytes = 1\nwsgi = \"a:b\"", "quota_bytes is for files; this"),
         ("wsgi = \"a:b\"\nchdir = \"none\"", "it is not a directory"),
         ("wsgi = \"a:b\"\nthreads = 0", "threads must be at least 1"),
         ("wsgi = \"a:b\"\nthreads = 1000", "threads must be at most 256"),

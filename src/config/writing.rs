@@ -35,7 +35,9 @@ impl Rules {
                 false => MissingDirectories::Refuse,
             },
             durability: find(scopes.clone(), |it| it.durability).unwrap_or(default.durability),
-            file_bytes_max: find(scopes.clone(), |it| it.upload_bytes_max)
+            file_bytes_max: scopes
+                .clone()
+                .find_map(|scope| scope.body_bytes_max)
                 .unwrap_or(default.file_bytes_max),
             quota_bytes: find(scopes.clone(), |it| it.quota_bytes),
             ..default

@@ -33,8 +33,9 @@ impl BodyPolicy {
     pub(crate) fn key(&self) -> Option<&'static str> {
         match self {
             BodyPolicy::Discard => Some("body_discard_bytes_max"),
-            BodyPolicy::Collect { place: SpoolPlace::Named, .. } => Some("body_bytes_max"),
-            BodyPolicy::Collect { place: SpoolPlace::Root { .. }, .. } => Some("upload_bytes_max"),
+            BodyPolicy::Collect { place: SpoolPlace::Named | SpoolPlace::Root { .. }, .. } => {
+                Some("body_bytes_max")
+            }
             BodyPolicy::Collect { place: SpoolPlace::Temporary, .. }
             | BodyPolicy::Memory { .. }
             | BodyPolicy::Stream { .. }

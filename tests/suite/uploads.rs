@@ -337,7 +337,7 @@ fn a_configuration_says_where_files_may_be_changed_and_how() {
     let root = fixture.root();
     let config = "\
         upload_mode = \"0640\"\n\
-        upload_bytes_max = 1000\n\
+        body_bytes_max = 1000\n\
         durability = \"directory\"\n\
         [[location]]\n\
         path = \"/rw\"\n\
