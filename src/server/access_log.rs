@@ -1,7 +1,8 @@
-//! The access log: one line per response, when it has ended.
+//! The access log: one line for each response, written when the response has ended.
 //!
-//! Each worker renders into a buffer of its own and hands it, now and then, to a thread that writes it
-//! ([`Background`]), so that a request costs no call and no worker waits for the log.
+//! [`LogEntries`] keeps what a line says while its response is sent, and then renders the line into the buffer of the
+//! worker's [`LogWriter`]. That hands full buffers to the thread of [`Background`], so that a request costs no system
+//! call and no worker waits for the log.
 
 use super::background::Background;
 use crate::files::Now;
@@ -22,7 +23,7 @@ pub enum AccessLog {
     /// Nowhere.
     #[default]
     Off,
-    /// To a file, which is made when it is not there and appended to.
+    /// To the end of a file, which is created if it does not exist.
     File(PathBuf, Format),
     /// To standard output.
     Stdout(Format),
@@ -31,12 +32,11 @@ pub enum AccessLog {
 /// How a line looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
-    /// nginx's and Apache's `combined`, with the duration in seconds after it:
+    /// The `combined` format of nginx and Apache, followed by the duration in seconds:
     /// `client - - [time] "request line" status bytes "referer" "user agent" duration`.
     #[default]
     Combined,
-    /// For a person: `time  method target  status  bytes  duration  client`. The status is coloured
-    /// on request.
+    /// For people: `time  method target  status  bytes  duration  client`, with a coloured status if wanted.
     Terminal { colours: bool },
 }
 
@@ -56,7 +56,7 @@ impl AccessLog {
         AccessLog::Stdout(format)
     }
 
-    /// Opens the destination for all workers; `None` when there is no log.
+    /// Opens the destination for all workers. `None`: there is no log.
     ///
     /// # Errors
     /// When the file cannot be opened for appending.
@@ -102,35 +102,47 @@ pub struct LogWriter {
     log: Arc<Background>,
     format: Format,
     buffer: Vec<u8>,
-    /// When the buffer is written out at the latest.
+    /// When the buffer is handed over at the latest.
     flush_at: Option<Instant>,
     stamp: Stamp,
 }
 
-/// The time as log lines show it, rendered once a second.
-#[derive(Default)]
-struct Stamp {
-    second: Option<Duration>,
-    text: Vec<u8>,
+impl LogWriter {
+    fn flush_after(&self) -> Duration {
+        match self.format {
+            Format::Combined => FLUSH_AFTER,
+            Format::Terminal { .. } => TERMINAL_FLUSH_AFTER,
+        }
+    }
+
+    /// Hands the buffer over if its time has come.
+    pub fn flush_if_due(&mut self, now: Instant) {
+        if self.flush_at.is_some_and(|at| at <= now) {
+            self.flush();
+        }
+    }
+
+    /// When the buffer has to be handed over.
+    pub fn flush_at(&self) -> Option<Instant> {
+        self.flush_at
+    }
+
+    /// Hands the buffer over now. Lines that cannot be written are dropped and counted: neither a full disk
+    /// nor a pipe that nobody reads may stop the server or fill its memory.
+    pub fn flush(&mut self) {
+        self.flush_at = None;
+        if self.buffer.is_empty() {
+            return;
+        }
+        self.log.write(&self.buffer);
+        self.buffer.clear();
+    }
 }
 
-/// What is known of a request when its answer is made; the rest is added when it has ended.
-#[derive(Debug)]
-pub struct LogEntry {
-    pub started: Instant,
-    pub status: Status,
-    pub body_bytes: u64,
-    /// Where its texts end in [`LogEntries::texts`]: what stands before the status, and after the
-    /// byte count.
-    before_end: usize,
-    after_end: usize,
-}
-
-/// The entries of the responses that are gathered but not written yet.
-#[derive(Debug, Default)]
-pub struct LogEntries {
-    texts: Vec<u8>,
-    entries: Vec<LogEntry>,
+impl Drop for LogWriter {
+    fn drop(&mut self) {
+        self.flush();
+    }
 }
 
 /// The parts of a request that a line shows.
@@ -141,8 +153,28 @@ pub struct Subject<'a> {
     pub bytes: &'a [u8],
 }
 
+/// The entries of the responses that are queued on a connection and have not ended.
+#[derive(Debug, Default)]
+pub struct LogEntries {
+    texts: Vec<u8>,
+    entries: Vec<LogEntry>,
+}
+
+/// What is known of a response when it is queued. The duration, and the bytes that were sent, are known when it has
+/// ended.
+#[derive(Debug)]
+struct LogEntry {
+    started: Instant,
+    status: Status,
+    body_bytes: u64,
+    /// Where in [`LogEntries::texts`] the text before the status ends.
+    before_end: usize,
+    /// Where the text after the byte count ends, which follows it.
+    after_end: usize,
+}
+
 impl LogEntries {
-    /// Notes a response that was just queued.
+    /// Adds a response that was just queued.
     pub fn add(
         &mut self,
         writer: &mut LogWriter,
@@ -187,8 +219,8 @@ impl LogEntries {
         self.entries.push(LogEntry { started, status, body_bytes, before_end, after_end });
     }
 
-    /// The responses have ended, `unsent_bytes` of the last ones not having been written. The very
-    /// last one had `piped_bytes` of content that nobody had counted before.
+    /// All responses have ended: renders their lines. `unsent_bytes` of the last ones were not sent; `piped_bytes` of
+    /// the body of the very last one came through a pipe and are not counted yet.
     pub fn finish(
         &mut self,
         writer: &mut LogWriter,
@@ -238,48 +270,17 @@ impl LogEntries {
         }
     }
 
-    /// Whether nothing waits.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 }
 
-impl LogWriter {
-    fn flush_after(&self) -> Duration {
-        match self.format {
-            Format::Combined => FLUSH_AFTER,
-            Format::Terminal { .. } => TERMINAL_FLUSH_AFTER,
-        }
-    }
-
-    /// Writes the buffer out if its time has come.
-    pub fn flush_if_due(&mut self, now: Instant) {
-        if self.flush_at.is_some_and(|at| at <= now) {
-            self.flush();
-        }
-    }
-
-    /// When the buffer has to be written out.
-    pub fn flush_at(&self) -> Option<Instant> {
-        self.flush_at
-    }
-
-    /// Hands the buffer over now. What cannot be written is dropped and counted: neither a full disk
-    /// nor a pipe that nobody reads must stop the server or fill its memory.
-    pub fn flush(&mut self) {
-        self.flush_at = None;
-        if self.buffer.is_empty() {
-            return;
-        }
-        self.log.write(&self.buffer);
-        self.buffer.clear();
-    }
-}
-
-impl Drop for LogWriter {
-    fn drop(&mut self) {
-        self.flush();
-    }
+/// The time as log lines show it, rendered once a second.
+#[derive(Default)]
+struct Stamp {
+    second: Option<Duration>,
+    text: Vec<u8>,
 }
 
 impl Stamp {
@@ -289,7 +290,7 @@ impl Stamp {
         let second = Duration::from_secs(second);
         if self.second != Some(second) {
             self.second = Some(second);
-            // `Tue, 24 Nov 2026 13:05:07 GMT`, put into another order.
+            // From `Tue, 24 Nov 2026 13:05:07 GMT`.
             let date = date::format(now.wall);
             self.text.clear();
             for piece in [
@@ -319,8 +320,7 @@ fn write_peer(texts: &mut Vec<u8>, peer: Option<SocketAddr>) {
     }
 }
 
-/// Green for success, cyan for what is elsewhere or unchanged, yellow for errors of the client, red for
-/// those of the server.
+/// Green for success, cyan for redirects and 304, yellow for errors of the client, red for errors of the server.
 fn write_status(buffer: &mut Vec<u8>, status: Status, colours: bool) {
     let colour: &[u8] = match status.code() {
         _ if !colours => b"",
@@ -346,8 +346,8 @@ fn write_duration(buffer: &mut Vec<u8>, duration: Duration) {
     buffer.push(b'\n');
 }
 
-/// As nginx does it: quotes, backslashes, controls and bytes beyond ASCII become `\xHH`, so that
-/// nobody can forge a line or reach a terminal.
+/// Writes quotes, backslashes, controls and bytes beyond ASCII as `\xHH`, as nginx does, so that no client can
+/// forge a line or control a terminal.
 fn escape(texts: &mut Vec<u8>, bytes: &[u8]) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     for &byte in bytes {
@@ -365,14 +365,14 @@ fn escape(texts: &mut Vec<u8>, bytes: &[u8]) {
     }
 }
 
-/// A buffer this full is written at once,
+/// A buffer this full is handed over at once.
 const FLUSH_BYTES: usize = 32 * 1024;
 
-/// and any other after this time, so that `tail -f` shows what happens.
+/// Any other buffer is handed over after this time, so that `tail -f` shows what happens.
 const FLUSH_AFTER: Duration = Duration::from_millis(500);
 
-/// A person waits for the line.
+/// The same for a terminal, where a person waits for the line.
 const TERMINAL_FLUSH_AFTER: Duration = Duration::from_millis(50);
 
-/// The time in a [`Stamp`].
+/// Where the time of day is in a [`Stamp`].
 const TIME_OF_DAY: std::ops::Range<usize> = 12..20;

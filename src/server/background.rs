@@ -1,6 +1,9 @@
-//! Writes lines of a log on a thread, so that nobody else ever waits for whatever takes them: a pipe
-//! that nobody reads, a terminal that is stopped, a disk that hangs. What does not fit into its queue
-//! is dropped and counted. It must never know what the lines mean.
+//! Writes the lines of a log on a thread of its own, so that no worker waits for the destination: a pipe
+//! that nobody reads, a stopped terminal, a disk that hangs. Lines that do not fit into the queue are
+//! dropped and counted. It must never know what the lines mean.
+//!
+//! [`Background::write`] puts lines into the [`LogQueue`]; its thread takes all of them at once and hands them to
+//! [`LineFile`], which writes whole lines even where others write to the same file.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -9,72 +12,52 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A log that is written in the background. The end of it waits for what is queued, for a bounded
-/// time.
+/// A log that is written in the background. Dropping it waits until the queued lines are written, for
+/// [`FINISH_TIME`] at most.
 pub struct Background {
-    shared: Arc<LogQueue>,
+    queue: Arc<LogQueue>,
 }
 
-/// Hears that so many lines were lost, and why, once lines can be written again. What it returns is
-/// written to the same log.
+/// Is called with the number of lost lines and the reason once lines can be written again. The lines that it
+/// returns are written to the same log.
 pub type OnLoss = Box<dyn FnMut(u64, &io::Error) -> Vec<u8> + Send>;
-
-struct LogQueue {
-    state: Mutex<LogQueueState>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct LogQueueState {
-    queue: Vec<u8>,
-    /// Lines that found no room in the queue.
-    lost: u64,
-    /// Whether the thread has lines that it has not written yet.
-    is_writing: bool,
-    has_ended: bool,
-}
 
 impl Background {
     /// Starts the thread.
     ///
     /// # Errors
-    /// When there is no room for one more.
+    /// When the system gives no thread.
     pub fn start(name: &str, file: File, on_loss: OnLoss) -> io::Result<Background> {
-        let state = LogQueueState {
-            queue: Vec::with_capacity(QUEUE_BYTES_MAX),
-            ..LogQueueState::default()
-        };
-        let shared = Arc::new(LogQueue { state: Mutex::new(state), changed: Condvar::new() });
-        let theirs = Arc::clone(&shared);
-        let mut log = LineFile::new(file);
+        let queue = Arc::new(LogQueue::new());
+        let thread_queue = Arc::clone(&queue);
         thread::Builder::new()
             .name(name.to_owned())
-            .spawn(move || theirs.write_on(&mut log, on_loss))?;
-        Ok(Background { shared })
+            .spawn(move || thread_queue.write_all_to(LineFile::new(file), on_loss))?;
+        Ok(Background { queue })
     }
 
-    /// Queues whole lines; drops all of them when there is no room. Never waits.
+    /// Queues whole lines, or drops all of them when there is no room. Never waits.
     pub fn write(&self, lines: &[u8]) {
-        let mut state = self.shared.lock();
-        if state.queue.len() + lines.len() <= QUEUE_BYTES_MAX {
-            state.queue.extend_from_slice(lines);
+        let mut state = self.queue.lock();
+        if state.lines.len() + lines.len() <= QUEUE_BYTES_MAX {
+            state.lines.extend_from_slice(lines);
         } else {
             state.lost += count(lines);
         }
         drop(state);
-        self.shared.changed.notify_all();
+        self.queue.changed.notify_all();
     }
 
-    /// Waits until everything is written, for so long at most.
+    /// Waits until everything is written, for `time` at most.
     pub fn finish(&self, time: Duration) {
         let deadline = Instant::now() + time;
-        let mut state = self.shared.lock();
-        while state.is_writing || !state.queue.is_empty() {
+        let mut state = self.queue.lock();
+        while state.is_writing || !state.lines.is_empty() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;
             }
-            let waited = self.shared.changed.wait_timeout(state, left);
+            let waited = self.queue.changed.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
@@ -82,41 +65,63 @@ impl Background {
 
 impl Drop for Background {
     fn drop(&mut self) {
-        self.shared.lock().has_ended = true;
-        self.shared.changed.notify_all();
+        self.queue.lock().has_ended = true;
+        self.queue.changed.notify_all();
         self.finish(FINISH_TIME);
     }
 }
 
+/// What [`Background`] and its thread share.
+struct LogQueue {
+    state: Mutex<LogQueueState>,
+    changed: Condvar,
+}
+
+struct LogQueueState {
+    /// Lines that wait to be written.
+    lines: Vec<u8>,
+    /// How many lines found no room.
+    lost: u64,
+    /// Whether the thread has taken lines that it has not written yet.
+    is_writing: bool,
+    has_ended: bool,
+}
+
 impl LogQueue {
+    fn new() -> LogQueue {
+        let lines = Vec::with_capacity(QUEUE_BYTES_MAX);
+        let state = LogQueueState { lines, lost: 0, is_writing: false, has_ended: false };
+        LogQueue { state: Mutex::new(state), changed: Condvar::new() }
+    }
+
     fn lock(&self) -> MutexGuard<'_, LogQueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The thread: takes what is queued, all at once, and writes it.
-    fn write_on(&self, log: &mut LineFile, mut on_loss: OnLoss) {
-        // As large as the queue, with which it changes places: neither ever grows while requests are
-        // served. The system gives memory only for what is used of them.
+    /// What the thread does: takes all queued lines at once and writes them.
+    fn write_all_to(&self, mut log: LineFile, mut on_loss: OnLoss) {
+        // It changes places with the queue, which is as large: neither ever grows while requests are
+        // served. The system gives memory only for the pages that are used.
         let mut lines = Vec::with_capacity(QUEUE_BYTES_MAX);
         loop {
             let mut state = self.lock();
-            while state.queue.is_empty() && state.lost == 0 {
+            while state.lines.is_empty() && state.lost == 0 {
                 if state.has_ended {
                     return;
                 }
                 state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
             }
-            std::mem::swap(&mut state.queue, &mut lines);
-            let unqueued = std::mem::take(&mut state.lost);
+            std::mem::swap(&mut state.lines, &mut lines);
+            let found_no_room = std::mem::take(&mut state.lost);
             state.is_writing = true;
             drop(state);
             let result = log.write_lines(&lines);
             let report = match result {
-                Ok(()) if unqueued == 0 => Vec::new(),
-                Ok(()) => on_loss(unqueued, &io::Error::other("they were not taken in time")),
-                Err(Unwritten { lines, error }) => on_loss(unqueued + lines, &error),
+                Ok(()) if found_no_room == 0 => Vec::new(),
+                Ok(()) => on_loss(found_no_room, &io::Error::other("the queue was full")),
+                Err(Unwritten { lines, error }) => on_loss(found_no_room + lines, &error),
             };
-            // It is about what was lost: that it is lost as well changes nothing.
+            // The report of a loss may be lost too: nothing more can be done.
             let _ = log.write_lines(&report);
             lines.clear();
             self.lock().is_writing = false;
@@ -125,12 +130,12 @@ impl LogQueue {
     }
 }
 
-/// A file to which whole lines are written, by others as well.
+/// A file of whole lines, to which other processes may write too.
 struct LineFile {
     file: File,
-    /// A disk can run full in the midst of a line, of ours or of another process.
+    /// In a regular file a line may be torn, by this process or another, when the disk is full.
     is_regular: bool,
-    /// Whether the last line that we wrote was torn.
+    /// Whether the last line that this process wrote was torn.
     is_torn: bool,
 }
 
@@ -146,7 +151,7 @@ impl LineFile {
         LineFile { file, is_regular, is_torn: false }
     }
 
-    /// Writes all of these lines. One that was torn is ended, and then written again, whole.
+    /// Writes all of these lines. A torn line is ended, and then written again as a whole.
     fn write_lines(&mut self, mut lines: &[u8]) -> Result<(), Unwritten> {
         let mut attempts = 0;
         while !lines.is_empty() {
@@ -164,17 +169,17 @@ impl LineFile {
         Ok(())
     }
 
-    /// One call, but for the end of a torn line.
+    /// Writes with one call, and one more where a torn line has to be ended.
     fn write_some(&mut self, lines: &[u8]) -> io::Result<usize> {
         if self.is_torn || (self.is_regular && self.ends_within_a_line()) {
             self.write_patiently(b"\n")?;
             self.is_torn = false;
         }
-        // What goes to a pipe that others write to stays whole up to `PIPE_BUF` bytes (pipe(7)).
+        // A write to a pipe is not mixed with those of others up to `PIPE_BUF` bytes (pipe(7)).
         self.write_patiently(if self.is_regular { lines } else { first_lines(lines) })
     }
 
-    /// The file may be one that others have made non-blocking.
+    /// Writes, and waits where another process has made the file non-blocking.
     fn write_patiently(&mut self, bytes: &[u8]) -> io::Result<usize> {
         loop {
             match self.file.write(bytes) {
@@ -185,7 +190,7 @@ impl LineFile {
         }
     }
 
-    /// Whether somebody's last line was torn. A file that cannot be read is believed to be in order.
+    /// Whether the last line of the file, was torn. A file that cannot be read counts as whole.
     fn ends_within_a_line(&self) -> bool {
         let length = self.file.metadata().map_or(0, |found| found.len());
         let mut last = [b'\n'];
@@ -210,19 +215,19 @@ fn first_lines(bytes: &[u8]) -> &[u8] {
     &bytes[..end]
 }
 
-/// What waits while nothing is taken: some thousand lines.
+/// How much waits while the destination takes nothing: some thousand lines.
 const QUEUE_BYTES_MAX: usize = 1024 * 1024;
 
-/// For what is queued when a log ends.
+/// How long a log that ends waits for its queued lines.
 const FINISH_TIME: Duration = Duration::from_secs(1);
 
-/// Of a file that is full and not blocking.
+/// Between two attempts to write to a full file that does not block.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// How often a line is begun again that was torn.
+/// How often a torn line is tried.
 const ATTEMPTS_MAX: u32 = 3;
 
-/// Of Linux.
+/// The value of Linux.
 const PIPE_BUF: usize = 4096;
 
 #[cfg(test)]
@@ -251,9 +256,9 @@ mod tests {
     #[test]
     fn nobody_waits_for_a_pipe_that_is_not_read_and_what_is_lost_is_counted() {
         let (mut reader, writer) = io::pipe().unwrap();
-        let (told, hears) = mpsc::channel();
+        let (report, reports) = mpsc::channel();
         let on_loss: OnLoss = Box::new(move |lines, _| {
-            told.send(lines).unwrap();
+            report.send(lines).unwrap();
             b"lost\n".to_vec()
         });
         let file = File::from(std::os::fd::OwnedFd::from(writer));
@@ -272,9 +277,9 @@ mod tests {
             drop(log);
             read.join().unwrap()
         });
-        // Room may come and go while lines are still written, so that more than one loss is told, and
-        // lines follow it.
-        let losses: Vec<u64> = hears.try_iter().collect();
+        // Room may come and go while lines are still written, so that there may be several losses, with lines
+        // between them.
+        let losses: Vec<u64> = reports.try_iter().collect();
         let whole = text.lines().filter(|line| line.len() == 999).count();
         let told = text.lines().filter(|line| *line == "lost").count();
         assert_eq!((whole + told, told), (text.lines().count(), losses.len()));

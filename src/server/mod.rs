@@ -24,6 +24,7 @@ pub mod limits;
 pub mod listener;
 pub mod mailbox;
 pub mod pool;
+mod running;
 pub mod share;
 pub mod start_error;
 pub mod timers;
@@ -37,23 +38,21 @@ pub use driven::connection as fuzz_connection;
 pub use access_log::{AccessLog, Format};
 pub use address::Address;
 pub use limits::Limits;
+pub use running::{Handle, Running};
 pub use start_error::StartError;
 
 use crate::files::{CacheLimits, OpenFiles, prepare_spool_directory};
 use crate::site::{Application, Site};
 pub use crate::sys::socket::SocketAccess;
 use application::Applications;
-use application::orders::{Order, Orders};
 use context::{Setup, Threads, WorkerContext};
 use listener::Listeners;
-use mailbox::{Mailbox, Message};
+use mailbox::Mailbox;
 use pool::Pool;
-use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
 use worker::Worker;
 
 /// How many workers, each a reactor on its own thread.
@@ -66,8 +65,8 @@ pub enum Workers {
 }
 
 impl Workers {
-    /// How many that is for each of so many processes. Those of [`Workers::Auto`] share the CPUs;
-    /// where these cannot be divided evenly, no CPU is left out.
+    /// How many workers each of `processes` processes has. With [`Workers::Auto`] the processes share the CPUs,
+    /// rounded up, so that no CPU is left out.
     fn count(self, processes: usize) -> usize {
         match self {
             Workers::Auto => {
@@ -147,7 +146,7 @@ impl Server {
         self
     }
 
-    /// Where content of requests goes that is too large for memory, in files without a name.
+    /// Where request bodies that are too large for memory are kept, in files without a name.
     /// Default: the directory for temporary files (`TMPDIR`).
     pub fn spool_directory(mut self, directory: impl Into<PathBuf>) -> Server {
         self.spool_directory = directory.into();
@@ -160,20 +159,20 @@ impl Server {
         self
     }
 
-    /// The applications that it will start.
+    /// The applications that it starts.
     pub fn applications(&self) -> Vec<Arc<Application>> {
         self.site.applications()
     }
 
-    /// Asked a few times a second while applications start, which takes as long as they like: whether
-    /// to wait no longer. Default: never.
+    /// While applications start, which may take long, the server calls this a few times a second and gives up when
+    /// it returns `true`. Default: it never does.
     pub fn give_up_when(mut self, gives_up: impl FnMut() -> bool + Send + 'static) -> Server {
         self.gives_up = Box::new(gives_up);
         self
     }
 
-    /// Starts, and serves until it is stopped. Signals are left to the program: without a handler of
-    /// its own, one for `SIGTERM` that calls [`Handle::stop`], say, they end it in the midst of answers.
+    /// Starts, and serves until it is stopped. Signals are left to the program: unless it handles `SIGTERM`, for
+    /// instance by calling [`Handle::stop`], that signal ends it in the middle of responses.
     ///
     /// # Errors
     /// As [`Server::start`].
@@ -195,17 +194,17 @@ impl Server {
     /// ```
     ///
     /// # Errors
-    /// The first thing that cannot be had; nothing is left running then.
+    /// The first thing that failed. Nothing is left running then.
     pub fn start(self) -> Result<Running, StartError> {
         let listeners = self.bind(NonZeroUsize::MIN)?;
         self.start_on(listeners)
     }
 
-    /// Begins to listen, for so many processes that will each [start](Server::start_on) this server
-    /// on their share. Nobody is let in yet: who comes waits in the kernel's queues.
+    /// Begins to listen, for `processes` processes that will each [start](Server::start_on) this server
+    /// on their share. No connection is accepted yet: clients wait in the kernel's queues.
     ///
     /// # Errors
-    /// The first address that cannot be had, and why; none is listened on then.
+    /// The first address that cannot be listened on, and why. None is listened on then.
     pub fn bind(&self, processes: NonZeroUsize) -> Result<Listeners, StartError> {
         if self.listen.is_empty() {
             return Err(StartError::NoAddress);
@@ -222,21 +221,23 @@ impl Server {
         Listeners::open(&groups, self.socket_access, processes.get(), workers)
     }
 
-    /// Starts on listeners that are there already, with the workers that they are for.
+    /// Starts on listeners that are bound already, with as many workers as they were bound for.
     ///
     /// # Errors
-    /// As [`Server::start`], but for the addresses.
+    /// As [`Server::start`], except for the addresses.
     pub fn start_on(mut self, listeners: Listeners) -> Result<Running, StartError> {
         let count = listeners.workers();
         let listeners = Arc::new(listeners);
         let applications = self.site.applications();
         descriptors::fit(&mut self.limits, &mut self.cache, count, &applications);
         let Limits { handler_threads_max, handler_queue_max, .. } = self.limits;
-        // Applications, which open what is in it, run elsewhere.
+        // Absolute, because applications open its files from another working directory.
         let spool_directory =
             std::path::absolute(&self.spool_directory).unwrap_or(self.spool_directory);
         if let Err(error) = prepare_spool_directory(&spool_directory) {
-            log::error!("{error}: what memory does not hold cannot be kept (see TMPDIR)");
+            log::error!(
+                "{error}: request bodies that are too large for memory cannot be stored; set TMPDIR to a writable directory"
+            );
         }
         let common = Arc::new(Common {
             site: Arc::new(self.site),
@@ -277,7 +278,7 @@ impl Server {
     }
 }
 
-/// What all workers are given alike; nobody changes it.
+/// What all workers share, read-only.
 struct Common {
     site: Arc<Site>,
     listeners: Arc<Listeners>,
@@ -288,8 +289,8 @@ struct Common {
     spool_directory: Arc<Path>,
 }
 
-/// Everything of a worker that may fail to be had and can cross to its thread; the rest is made
-/// there, for it never leaves it.
+/// The parts of a worker that may fail to be created and can be sent to its thread. The rest is created on that
+/// thread and never leaves it.
 struct Prepared {
     number: usize,
     poll: mio::Poll,
@@ -334,109 +335,3 @@ impl Prepared {
         })
     }
 }
-
-/// A server that serves.
-pub struct Running {
-    handle: Handle,
-    listeners: Arc<Listeners>,
-    workers: Vec<JoinHandle<()>>,
-    applications: Applications,
-}
-
-impl Running {
-    /// Where it listens, with the actual ports.
-    pub fn addresses(&self) -> &[Address] {
-        self.listeners.addresses()
-    }
-
-    /// How many workers it has.
-    pub fn workers(&self) -> usize {
-        self.workers.len()
-    }
-
-    /// What its applications said of themselves when they were started.
-    pub fn applications(&self) -> &[String] {
-        self.applications.stories()
-    }
-
-    /// A handle to stop it from anywhere.
-    pub fn handle(&self) -> Handle {
-        self.handle.clone()
-    }
-
-    /// Waits until it has stopped.
-    pub fn wait(self) {
-        for worker in self.workers {
-            if worker.join().is_err() {
-                log::error!("a worker panicked");
-            }
-        }
-        // Nobody waits for what they may still be doing.
-        self.applications.stop(APPLICATION_GRACE);
-    }
-}
-
-impl fmt::Debug for Running {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Running")
-            .field("addresses", &self.addresses())
-            .finish_non_exhaustive()
-    }
-}
-
-/// Stops a server; can be kept anywhere and cloned.
-#[derive(Clone)]
-pub struct Handle {
-    mailboxes: Arc<[Arc<Mailbox>]>,
-    applications: Arc<[Orders]>,
-    /// A handle that is kept must not keep ports taken.
-    listeners: Weak<Listeners>,
-    stop_timeout: Duration,
-}
-
-impl Handle {
-    /// Takes no more connections and lets open requests finish, for `stop_timeout` at most.
-    pub fn stop(&self) {
-        let deadline = Instant::now() + self.stop_timeout;
-        self.post(|| Message::Stop { deadline });
-    }
-
-    /// The same, but leaves the listeners alone, for another process has them as well: who waits in
-    /// their queues is served there.
-    pub fn retire(&self) {
-        if let Some(listeners) = self.listeners.upgrade() {
-            listeners.leave_to_others();
-        }
-        self.stop();
-    }
-
-    /// Ends at once; open requests are cut.
-    pub fn stop_now(&self) {
-        self.post(|| Message::StopNow);
-    }
-
-    /// Whether there are any.
-    pub fn has_applications(&self) -> bool {
-        !self.applications.is_empty()
-    }
-
-    /// Puts new processes in the place of those that run applications: the new ones serve before the
-    /// old ones end.
-    pub fn renew_applications(&self) {
-        for orders in self.applications.iter() {
-            orders.give(Order::Renew);
-        }
-    }
-
-    fn post(&self, message: impl Fn() -> Message) {
-        for mailbox in self.mailboxes.iter() {
-            if let Err(error) = mailbox.post(message()) {
-                log::error!("waking a worker: {error}");
-            }
-        }
-    }
-}
-
-/// How long processes of applications have to end once no worker waits for them any more.
-const APPLICATION_GRACE: Duration = Duration::from_secs(2);

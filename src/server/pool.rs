@@ -1,6 +1,6 @@
-//! Threads for what blocks: the disk, and handlers that take their time, so that no reactor waits.
+//! Threads for what blocks: the disk, and slow handlers, so that no reactor waits.
 //!
-//! It must never know whom a job is for.
+//! It must never know for which exchange a job is.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,68 +8,43 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Something that blocks.
-pub type SingleJob = Box<dyn FnOnce() + Send>;
-
-/// Something that blocks, and is called again after a pause as long as it says so: nobody sleeps on a
-/// thread.
-pub type RetriedJob = Box<dyn FnMut() -> Option<Duration> + Send>;
-
 /// A pool that starts its threads when there is work for them.
 pub struct Pool {
-    shared: Arc<PoolCore>,
+    core: Arc<PoolCore>,
     name: &'static str,
     threads_max: usize,
     queue_max: usize,
 }
 
-/// The name of work that may be withdrawn, as long as no thread has begun it.
+/// A job that runs once.
+pub type SingleJob = Box<dyn FnOnce() + Send>;
+
+/// A job that returns a pause to be called again after it. Meanwhile its thread does other jobs, so that no thread
+/// sleeps.
+pub type RetriedJob = Box<dyn FnMut() -> Option<Duration> + Send>;
+
+/// Names a [`RetriedJob`], which may be withdrawn until a thread begins it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ticket(u64);
 
-/// What became of work whose client may have gone, when others were to go before it.
+/// Whether a job whose client may have gone could go behind the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Yielded {
-    /// It waits behind the others, or has begun.
+    /// It waits behind them, or has begun already.
     Kept,
-    /// Too many wait there.
+    /// Too many jobs wait there.
     Refused,
 }
 
-struct PoolCore {
-    state: Mutex<PoolState>,
-    work: Condvar,
-}
-
-#[derive(Default)]
-struct PoolState {
-    queue: VecDeque<(Ticket, Work)>,
-    /// Work for clients that may have gone: after all other.
-    yielded: VecDeque<(Ticket, Work)>,
-    /// Work that is called again at a time.
-    later: BTreeMap<(Instant, Ticket), RetriedJob>,
-    /// Until when an idle thread waits for the first of these.
-    watched_until: Option<Instant>,
-    next_ticket: u64,
-    threads: usize,
-    idle: usize,
-    is_closed: bool,
-}
-
-enum Work {
-    Single(SingleJob),
-    Retried(RetriedJob),
-}
-
 impl Pool {
-    /// A pool of so many threads at most, none of them started. When all of them are busy,
+    /// A pool of `threads_max` threads, none of them started yet. When all of them are busy,
     /// `queue_max` jobs may wait.
     pub fn new(name: &'static str, threads_max: usize, queue_max: usize) -> Pool {
-        let shared = PoolCore { state: Mutex::new(PoolState::default()), work: Condvar::new() };
-        Pool { shared: Arc::new(shared), name, threads_max, queue_max }
+        let core = PoolCore { state: Mutex::new(PoolState::default()), work: Condvar::new() };
+        Pool { core: Arc::new(core), name, threads_max, queue_max }
     }
 
-    /// Has a job done.
+    /// Queues a job that runs once.
     ///
     /// # Errors
     /// The job itself, when all threads are busy and the queue is full.
@@ -81,10 +56,10 @@ impl Pool {
         Ok(())
     }
 
-    /// Has work done that may have to be called again; it can be withdrawn by its ticket.
+    /// Queues a job that may ask to be called again. Its ticket withdraws it.
     ///
     /// # Errors
-    /// The work itself, when all threads are busy and the queue is full.
+    /// The job itself, when all threads are busy and the queue is full.
     pub fn submit_retried(&self, attempts: RetriedJob) -> Result<Ticket, RetriedJob> {
         let Some(state) = self.admit() else {
             return Err(attempts);
@@ -92,9 +67,9 @@ impl Pool {
         Ok(self.enqueue(state, Work::Retried(attempts)))
     }
 
-    /// Takes work back that no thread has begun, to be dropped.
+    /// Takes back a job that no thread has begun.
     pub fn withdraw(&self, ticket: Ticket) -> Option<RetriedJob> {
-        let mut state = self.shared.lock();
+        let mut state = self.core.lock();
         let state = &mut *state;
         for queue in [&mut state.queue, &mut state.yielded] {
             if let Ok(place) = queue.binary_search_by_key(&ticket, |(ticket, _)| *ticket)
@@ -106,10 +81,10 @@ impl Pool {
         None
     }
 
-    /// Lets other work go before this, if no thread has begun it. Refuses when an eighth of what may
-    /// wait has yielded already.
+    /// Lets other jobs go before this one, if no thread has begun it. Refuses when the jobs that have yielded
+    /// already fill an eighth of the queue.
     pub fn yield_place(&self, ticket: Ticket) -> Yielded {
-        let mut state = self.shared.lock();
+        let mut state = self.core.lock();
         let Ok(place) = state.queue.binary_search_by_key(&ticket, |(ticket, _)| *ticket) else {
             return Yielded::Kept;
         };
@@ -123,10 +98,10 @@ impl Pool {
         Yielded::Kept
     }
 
-    /// The state, if there is room for more work.
+    /// The state, if there is room for one more job.
     fn admit(&self) -> Option<MutexGuard<'_, PoolState>> {
-        let state = self.shared.lock();
-        // An idle thread may not have taken the job yet that it was woken for.
+        let state = self.core.lock();
+        // An idle thread may not yet have taken the job that it was woken for.
         let free = state.idle + (self.threads_max - state.threads);
         (state.queue.len() < self.queue_max.saturating_add(free)).then_some(state)
     }
@@ -136,19 +111,19 @@ impl Pool {
         let ticket = Ticket(state.next_ticket);
         state.queue.push_back((ticket, work));
         if state.idle >= state.queue.len() + state.yielded.len() {
-            self.shared.work.notify_one();
+            self.core.work.notify_one();
         } else if state.threads < self.threads_max {
             state.threads += 1;
-            let shared = Arc::clone(&self.shared);
+            let core = Arc::clone(&self.core);
             let name = self.name.to_owned();
-            if let Err(error) = thread::Builder::new().name(name).spawn(move || shared.serve()) {
+            if let Err(error) = thread::Builder::new().name(name).spawn(move || core.serve()) {
                 state.threads -= 1;
                 log::error!("starting a thread for the {} pool: {error}", self.name);
                 if state.threads == 0 {
-                    // Nobody else would ever do it.
+                    // No other thread would ever do it.
                     let all = std::mem::take(&mut state.queue);
                     drop(state);
-                    all.into_iter().for_each(|(ticket, work)| self.shared.run(ticket, work));
+                    all.into_iter().for_each(|(ticket, work)| self.core.run(ticket, work));
                 }
             }
         }
@@ -157,15 +132,41 @@ impl Pool {
 }
 
 impl Drop for Pool {
-    /// Lets the threads end when they have nothing left to do.
+    /// Lets the threads end once the queue is empty.
     fn drop(&mut self) {
-        self.shared.lock().is_closed = true;
-        self.shared.work.notify_all();
+        self.core.lock().is_closed = true;
+        self.core.work.notify_all();
     }
 }
 
+/// What a pool and its threads share.
+struct PoolCore {
+    state: Mutex<PoolState>,
+    work: Condvar,
+}
+
+#[derive(Default)]
+struct PoolState {
+    queue: VecDeque<(Ticket, Work)>,
+    /// Jobs for clients that may have gone: they come after all others.
+    yielded: VecDeque<(Ticket, Work)>,
+    /// Jobs that are called again at a time.
+    later: BTreeMap<(Instant, Ticket), RetriedJob>,
+    /// Until when an idle thread waits for the first of these times.
+    watched_until: Option<Instant>,
+    next_ticket: u64,
+    threads: usize,
+    idle: usize,
+    is_closed: bool,
+}
+
+enum Work {
+    Single(SingleJob),
+    Retried(RetriedJob),
+}
+
 impl PoolState {
-    /// The next work: what has waited for its time, then in the order of coming.
+    /// The next job: first one whose pause is over, then the others in the order in which they came.
     fn next(&mut self) -> Option<(Ticket, Work)> {
         if let Some(first) = self.later.first_entry()
             && first.key().0 <= Instant::now()
@@ -198,7 +199,7 @@ impl PoolCore {
         }
     }
 
-    /// Waits for work, or for the time of what waits for it: one thread is enough for that.
+    /// Waits for a job, or until the first pause is over. One thread is enough to wait for that.
     fn wait<'a>(&self, mut state: MutexGuard<'a, PoolState>) -> MutexGuard<'a, PoolState> {
         let due = state.later.keys().next().map(|(due, _)| *due);
         let due = due.filter(|due| state.watched_until.is_none_or(|until| *due < until));
@@ -231,7 +232,7 @@ impl PoolCore {
                     let mut state = self.lock();
                     state.later.insert((Instant::now() + pause, ticket), attempts);
                     if state.idle > 0 {
-                        // It waits for the first of these from now on; this thread may have other work.
+                        // An idle thread now waits for the first of these pauses; this thread may have other jobs.
                         self.work.notify_one();
                     }
                 }
@@ -241,21 +242,21 @@ impl PoolCore {
     }
 }
 
-/// Of what may wait, so much may be for clients that may have gone: an eighth.
+/// The part of the queue that jobs for clients that may have gone can fill: an eighth.
 const YIELDED_PART: usize = 8;
 
-/// Threads that may wait for the disk at the same time. More would not make one disk faster, and
-/// a hundred reads of a dead network share need not take a hundred stacks.
+/// How many threads may wait for the disk at the same time. More would not make one disk faster, and
+/// a hundred reads of a dead network share need no hundred stacks.
 pub const DISK_THREADS_MAX: usize = 16;
 
 #[cfg(any(test, feature = "fuzzing"))]
 impl Pool {
-    /// Does the job at the front here and now: of a pool without threads, so that a test decides
-    /// when something is done.
+    /// Does the next job on the calling thread: with a pool of no threads, a test decides when something is
+    /// done.
     pub fn do_next(&self) -> bool {
-        let next = self.shared.lock().next();
+        let next = self.core.lock().next();
         let found = next.is_some();
-        next.into_iter().for_each(|(ticket, work)| self.shared.run(ticket, work));
+        next.into_iter().for_each(|(ticket, work)| self.core.run(ticket, work));
         found
     }
 }
@@ -312,7 +313,7 @@ mod tests {
         }
     }
 
-    /// Work that says when it is done.
+    /// A job that reports when it is done.
     fn attempts(sender: &mpsc::Sender<u32>, number: u32) -> RetriedJob {
         let sender = sender.clone();
         Box::new(move || {
