@@ -6,8 +6,11 @@ mod cli {
     mod blocked;
     mod memory;
     mod on_terminal;
+    mod pool;
+    mod pool_stops;
     mod processes;
     mod refusals;
+    mod replacement;
     mod start;
     mod stopping;
     mod terminal;

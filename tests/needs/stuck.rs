@@ -36,7 +36,7 @@ fn the_stop_timeout_ends_the_process_although_a_worker_is_stuck() {
 fn a_second_signal_ends_a_pool_although_a_worker_is_stuck() {
     let folder = with_stop_timeout("1h");
     let mut program = Program::start(&mut folder.httpd(&["-v", "-P", "2", "-c", "httpd.toml"]));
-    let _held = Held::threads(children(&program)[0], "worker-0");
+    let _held = Held::threads(first_child(&program), "worker-0");
     program.signal(Signal::TERM);
     program.says("a second signal stops now");
     let asked_at = Instant::now();
@@ -50,7 +50,7 @@ fn a_second_signal_ends_a_pool_although_a_worker_is_stuck() {
 fn a_second_signal_ends_a_pool_although_a_process_does_not_obey() {
     let folder = with_stop_timeout("1h");
     let mut program = Program::start(&mut folder.httpd(&["-v", "-P", "2", "-c", "httpd.toml"]));
-    let _held = Held::threads(children(&program)[0], "orders");
+    let _held = Held::threads(first_child(&program), "orders");
     program.signal(Signal::TERM);
     program.says("a second signal stops now");
     let asked_at = Instant::now();
@@ -63,7 +63,7 @@ fn a_second_signal_ends_a_pool_although_a_process_does_not_obey() {
 fn a_process_that_does_not_obey_is_killed_in_the_end() {
     let folder = with_stop_timeout("50ms");
     let program = Program::start(&mut folder.httpd(&["-P", "2", "-c", "httpd.toml"]));
-    let _held = Held::threads(children(&program)[0], "orders");
+    let _held = Held::threads(first_child(&program), "orders");
     program.signal(Signal::TERM);
     let (code, told) = program.end();
     assert_eq!(code, Some(0));
@@ -77,18 +77,19 @@ fn a_process_that_is_stopped_while_it_starts_is_replaced() {
     let arguments =
         ["-v", "-P", "2", "-w", "1", "-h", "127.0.0.1", "-p", "0", "--wsgi", "slow:app"];
     let mut program = Program::start(&mut folder.httpd(&arguments));
-    let before = children(&program);
+    let before = Process(program.child.id()).children();
     folder.write("slow", "");
-    before[0].send(Signal::KILL);
+    first_child(&program).send(Signal::KILL);
     let is_new = |it: &Process| !before.contains(it);
-    until("another starts", || children(&program).iter().any(is_new));
-    let starting = children(&program).into_iter().find(is_new).expect("it starts");
+    until("another starts", || Process(program.child.id()).children().iter().any(is_new));
+    let starting =
+        Process(program.child.id()).children().into_iter().find(is_new).expect("it starts");
     starting.freeze();
     program.says("is stopped while it starts");
     program.says("another takes its place");
     fs::remove_file(folder.path("slow")).expect("it was written");
     program.says(") serves");
-    let now = children(&program);
+    let now = Process(program.child.id()).children();
     assert!(now.len() == 2 && !now.contains(&starting), "{now:?}");
     program.get("/").expect(200).body("from slow\n");
     program.signal(Signal::TERM);
@@ -106,12 +107,8 @@ fn with_stop_timeout(stop_timeout: &str) -> Folder {
 }
 
 /// The processes of a pool.
-fn children(program: &Program) -> Vec<Process> {
-    let is_child = |it: &Process| {
-        let stat = it.stat("stat");
-        stat.is_some_and(|(state, parent)| state != "Z" && parent == program.child.id())
-    };
-    Process::all().into_iter().filter(is_child).collect()
+fn first_child(program: &Program) -> Process {
+    *Process(program.child.id()).children().first().expect("it has some")
 }
 
 /// It takes as long to load as there is a file "slow".

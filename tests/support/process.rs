@@ -2,7 +2,7 @@
 
 use super::{Folder, Signal, until};
 use rustix::process::{Pid, kill_process};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs;
 
 /// A process, as `/proc` shows it.
@@ -20,6 +20,15 @@ impl Process {
         let here = folder.path("").canonicalize().expect("proc(5)");
         let is_there = |it: &Process| fs::read_link(it.path("cwd")).is_ok_and(|path| path == here);
         Process::all().into_iter().filter(is_there).collect()
+    }
+
+    /// Those that this one has started and that run, in the order of their ids.
+    pub fn children(self) -> BTreeSet<Process> {
+        let is_child = |it: &Process| {
+            let stat = it.stat("stat");
+            stat.is_some_and(|(state, parent)| state != "Z" && parent == self.0)
+        };
+        Process::all().into_iter().filter(is_child).collect()
     }
 
     pub fn path(self, name: &str) -> String {
