@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::{Fault, Place, Written};
 use crate::files::is_known_charset;
+use crate::http::header;
 use crate::sys::socket;
 
 /// A value together with the key that it stands behind, so that each fault names it.
@@ -324,11 +325,9 @@ fn split_unit(text: &str) -> Option<(u64, &str)> {
     Some((digits.parse().ok()?, unit))
 }
 
-/// RFC 9110 §5.6.2.
+/// `token` (RFC 9110 §5.6.2).
 fn is_token(text: &str) -> bool {
-    let is_token_byte =
-        |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    !text.is_empty() && text.bytes().all(is_token_byte)
+    !text.is_empty() && text.bytes().all(header::is_token)
 }
 
 /// `"a"`, `"a" or "b"`, `"a", "b" or "c"`.

@@ -9,6 +9,7 @@ use super::temporary::Temporary;
 use super::writable::{Durability, WritableRoot};
 use super::write_error::{Obstacle, WriteError, is_missing};
 use crate::http::conditional::Preconditions;
+use crate::http::date;
 use crate::sys::file::{self, Timestamp};
 use crate::sys::write::Overwrite;
 use std::fs::File;
@@ -275,7 +276,7 @@ fn next_time(now: SystemTime, before: Option<SystemTime>) -> (SystemTime, Option
 
 /// Times before 1970 count as 1970.
 fn system_time(time: Timestamp) -> SystemTime {
-    let seconds = u64::try_from(time.seconds).unwrap_or(0).min(SECONDS_MAX);
+    let seconds = u64::try_from(time.seconds).unwrap_or(0).min(date::SECONDS_MAX);
     UNIX_EPOCH + Duration::new(seconds, time.nanoseconds % 1_000_000_000)
 }
 
@@ -296,6 +297,3 @@ const STEP: Duration = Duration::from_millis(2);
 
 /// More than clocks of this machine differ by.
 const FUTURE_MIN: Duration = Duration::from_secs(1);
-
-/// The year 9999 or so.
-const SECONDS_MAX: u64 = 253_402_300_799;

@@ -3,6 +3,7 @@
 //! It must never know where the file is, or who asks.
 
 use crate::http::conditional::Validators;
+use crate::http::date;
 use crate::http::etag::{ETag, Strength};
 use crate::sys::file::{self, Clock, Identity};
 use std::os::fd::BorrowedFd;
@@ -113,15 +114,12 @@ fn rests_from(identity: &Identity) -> SystemTime {
         u64::try_from(modified.seconds).unwrap_or(0),
         modified.nanoseconds % 1_000_000_000,
     );
-    UNIX_EPOCH + since_1970.min(NEVER) + RESTS_AFTER
+    UNIX_EPOCH + since_1970.min(Duration::from_secs(date::SECONDS_MAX)) + RESTS_AFTER
 }
 
 /// After so long a file that is not being written any more has another time of modification than any
 /// later version will have, on every file system (the coarsest clock ticks every two seconds).
 const RESTS_AFTER: Duration = Duration::from_secs(2);
-
-/// The year 9999 or so.
-const NEVER: Duration = Duration::from_secs(253_402_300_799);
 
 #[cfg(test)]
 mod tests {

@@ -40,8 +40,8 @@ pub fn parse(text: &[u8]) -> Option<SystemTime> {
     Some(date.into())
 }
 
-/// 31 December 9999, 23:59:59: the last date with a year of four digits.
-const SECONDS_MAX: u64 = 253_402_300_799;
+/// 31 December 9999, 23:59:59, in seconds since 1970: the last date with a year of four digits.
+pub const SECONDS_MAX: u64 = 253_402_300_799;
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,6 @@
 //! What follows a value after semicolons: `name=token` and `name="quoted string"` (RFC 9110 §5.6.6).
 
+use super::header::is_token;
 use std::borrow::Cow;
 
 /// A value and its parameters taken apart.
@@ -95,10 +96,6 @@ fn quoted_string(bytes: &[u8]) -> Result<(Cow<'_, [u8]>, &[u8]), Broken> {
             Some(_) => at += 1,
         }
     }
-}
-
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 #[cfg(test)]

@@ -12,3 +12,9 @@ pub(super) fn check(raw: &[u8]) -> Result<(), Reject> {
     });
     if sound { Ok(()) } else { Err(Reject::Malformed("bad percent-encoding")) }
 }
+
+/// A byte as two hexadecimal digits, in upper case (RFC 3986 §2.1).
+pub(crate) fn hex(byte: u8) -> [u8; 2] {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]
+}

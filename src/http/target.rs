@@ -203,16 +203,12 @@ fn remove_dot_segments(path: &[u8], slashes: Slashes) -> Vec<u8> {
 /// Writes a decoded path so that it can stand in a URI: everything but unreserved characters,
 /// sub-delimiters, `:`, `@` and `/` is percent-encoded (RFC 3986 §3.3).
 pub fn encode_path(path: &[u8], out: &mut Vec<u8>) {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
     for &byte in path {
         if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(&byte) {
             out.push(byte);
         } else {
-            out.extend_from_slice(&[
-                b'%',
-                HEX[usize::from(byte >> 4)],
-                HEX[usize::from(byte & 15)],
-            ]);
+            let [high, low] = percent::hex(byte);
+            out.extend_from_slice(&[b'%', high, low]);
         }
     }
 }

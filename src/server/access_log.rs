@@ -7,7 +7,7 @@
 use super::background::Background;
 use crate::files::Now;
 use crate::http::h1::write::write_number;
-use crate::http::{HeaderName, Status, date};
+use crate::http::{HeaderName, Status, date, percent};
 use crate::sys::append::open_append;
 use std::fs::File;
 use std::io::{self, Write};
@@ -349,16 +349,11 @@ fn write_duration(buffer: &mut Vec<u8>, duration: Duration) {
 /// Writes quotes, backslashes, controls and bytes beyond ASCII as `\xHH`, as nginx does, so that no client can
 /// forge a line or control a terminal.
 fn escape(texts: &mut Vec<u8>, bytes: &[u8]) {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
     for &byte in bytes {
         match byte {
             b'"' | b'\\' | 0..=0x1f | 0x7f.. => {
-                texts.extend_from_slice(&[
-                    b'\\',
-                    b'x',
-                    HEX[usize::from(byte >> 4)],
-                    HEX[usize::from(byte & 15)],
-                ]);
+                let [high, low] = percent::hex(byte);
+                texts.extend_from_slice(&[b'\\', b'x', high, low]);
             }
             _ => texts.push(byte),
         }

@@ -2,6 +2,7 @@
 //!
 //! It must never know HTTP, a cache, or why a file is wanted.
 
+use super::file_system::FileSystem;
 use rustix::fs::{self, Advice, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::io;
@@ -168,8 +169,8 @@ pub enum Clock {
 
 /// Who keeps the times of this file, going by its file system: a list of those that are known.
 pub fn clock(file: BorrowedFd<'_>) -> Clock {
-    match fs::fstatfs(file).map(|stat| stat.f_type as u32) {
-        Ok(kind) if KERNEL_CLOCKED.contains(&kind) => Clock::Kernel,
+    match FileSystem::of(file) {
+        Ok(system) if KERNEL_CLOCKED.contains(&system) => Clock::Kernel,
         _ => Clock::Unknown,
     }
 }
@@ -279,7 +280,7 @@ pub fn read_nothing_ahead(file: BorrowedFd<'_>) {
 /// # Errors
 /// What reading fails with.
 pub fn bring_in(file: BorrowedFd<'_>, range: Range<u64>, ahead_bytes: u64) -> io::Result<()> {
-    if let Ok(TMPFS | RAMFS) = fs::fstatfs(file).map(|stat| stat.f_type as u32) {
+    if let Ok(FileSystem::TMPFS | FileSystem::RAMFS) = FileSystem::of(file) {
         WITHOUT_DISK.store(fs::fstat(file)?.st_dev, Ordering::Relaxed);
         return Ok(());
     }
@@ -323,14 +324,15 @@ fn read_through(file: BorrowedFd<'_>, range: Range<u64>) -> io::Result<()> {
     Ok(())
 }
 
-/// ext2 to 4, XFS, Btrfs, tmpfs, F2FS; and overlays, whose files that can be written are on one of
-/// these.
-const KERNEL_CLOCKED: [u32; 6] =
-    [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0xf2f5_2010, 0x794c_7630];
-
-/// statfs(2).
-const TMPFS: u32 = 0x0102_1994;
-const RAMFS: u32 = 0x8584_58f6;
+/// An overlay counts: its files that can be written are on one of the others.
+const KERNEL_CLOCKED: [FileSystem; 6] = [
+    FileSystem::EXT,
+    FileSystem::XFS,
+    FileSystem::BTRFS,
+    FileSystem::TMPFS,
+    FileSystem::F2FS,
+    FileSystem::OVERLAY,
+];
 
 const READ_BYTES: usize = 128 * 1024;
 
@@ -401,7 +403,7 @@ mod tests {
         }
         let file = std::fs::File::open(&path).expect("it is there");
         std::fs::remove_file(&path).expect("it is there");
-        if file_system(&file) != TMPFS {
+        if FileSystem::of(file.as_fd()).expect("it is open") != FileSystem::TMPFS {
             eprintln!("skipped: /dev/shm is not a tmpfs");
             return;
         }
@@ -411,9 +413,5 @@ mod tests {
         let count = read_at(file.as_fd(), &mut bytes, 3, Disk::MustNotBlock);
         assert_eq!(count.expect("it need not wait"), 4);
         assert_eq!(&bytes, b"3456");
-    }
-
-    fn file_system(file: &std::fs::File) -> u32 {
-        fs::fstatfs(file).expect("it has one").f_type as u32
     }
 }

@@ -6,6 +6,7 @@ pub mod channel;
 pub mod deferred;
 pub mod descriptors;
 pub mod file;
+mod file_system;
 pub mod malloc;
 pub mod memory;
 mod open;

@@ -2,8 +2,9 @@
 //!
 //! It must never know what the changes mean to anyone, or who waits for the descriptor.
 
+use super::file_system::FileSystem;
+use rustix::fs::inotify;
 use rustix::fs::inotify::{CreateFlags, ReadFlags, WatchFlags};
-use rustix::fs::{self, inotify};
 use rustix::io::Errno;
 use std::io;
 use std::mem::MaybeUninit;
@@ -117,9 +118,9 @@ impl AsFd for Watcher {
 /// A list of those that are known to be local; a file system that is not in it may be shared with
 /// another machine, or be served by a program.
 pub fn watchable(directory: BorrowedFd<'_>) -> Watchable {
-    match fs::fstatfs(directory).map(|stat| stat.f_type as u32) {
-        Ok(OVERLAYFS) => Watchable::Names,
-        Ok(kind) if LOCAL_FILE_SYSTEMS.contains(&kind) => Watchable::Contents,
+    match FileSystem::of(directory) {
+        Ok(FileSystem::OVERLAY) => Watchable::Names,
+        Ok(system) if LOCAL_FILE_SYSTEMS.contains(&system) => Watchable::Contents,
         _ => Watchable::Not,
     }
 }
@@ -139,22 +140,19 @@ const BUFFER_BYTES: usize = 16 * 1024;
 /// The kernel's own queue holds 16,384 by default (`fs.inotify.max_queued_events`).
 const CHANGES_MAX: usize = 32 * 1024;
 
-const OVERLAYFS: u32 = 0x794c_7630;
-
-/// ext2 to 4, XFS, Btrfs, tmpfs, ramfs, F2FS, ZFS, bcachefs, JFS, ReiserFS, SquashFS, EROFS.
-const LOCAL_FILE_SYSTEMS: [u32; 12] = [
-    0xef53,
-    0x5846_5342,
-    0x9123_683e,
-    0x0102_1994,
-    0x8584_58f6,
-    0xf2f5_2010,
-    0x2fc1_2fc1,
-    0xca45_1a4e,
-    0x3153_464a,
-    0x5265_4973,
-    0x7371_7368,
-    0xe0f5_e1e2,
+const LOCAL_FILE_SYSTEMS: [FileSystem; 12] = [
+    FileSystem::EXT,
+    FileSystem::XFS,
+    FileSystem::BTRFS,
+    FileSystem::TMPFS,
+    FileSystem::RAMFS,
+    FileSystem::F2FS,
+    FileSystem::ZFS,
+    FileSystem::BCACHEFS,
+    FileSystem::JFS,
+    FileSystem::REISERFS,
+    FileSystem::SQUASHFS,
+    FileSystem::EROFS,
 ];
 
 #[cfg(test)]
