@@ -16,7 +16,7 @@ use super::store::{Answer, CacheLimits, Entry, Store, Trust};
 use super::walk::{End, Place};
 use super::watches::Watches;
 use super::{CachedFile, Prefetch, Root};
-use crate::sys::file::{self, Cause, Disk, Kind, LastLink, Symlinks};
+use crate::sys::file::{self, Cause, Disk, FileKind, LastLink, Symlinks};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
@@ -324,9 +324,9 @@ impl OpenFiles {
         };
         let identity = file::identity(open.as_fd())?;
         match identity.kind {
-            Kind::Directory => return Ok(Some(Answer::Directory)),
-            Kind::File => {}
-            Kind::Link | Kind::Other => {
+            FileKind::Directory => return Ok(Some(Answer::Directory)),
+            FileKind::File => {}
+            FileKind::Link | FileKind::Other => {
                 self.refusal = Some("it is neither a file nor a directory");
                 return Ok(Some(Answer::Nothing));
             }

@@ -123,7 +123,7 @@ impl CachedFile {
         wall: SystemTime,
     ) -> io::Result<Option<CachedFile>> {
         let identity = file::identity(open.as_fd())?;
-        if identity.kind != file::Kind::File {
+        if identity.kind != file::FileKind::File {
             return Ok(None);
         }
         CachedFile::snapshot(open, identity, content_type, 0, wall, Disk::MustNotBlock)
@@ -243,7 +243,7 @@ const SAMPLE_BYTES: usize = 4096;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::file::{Clock, Kind, Timestamp};
+    use crate::sys::file::{FileKind, Timestamp};
     use std::fs::File;
     use std::io::Write;
     use std::time::UNIX_EPOCH;
@@ -253,7 +253,7 @@ mod tests {
         Identity {
             device: 1,
             inode: 2,
-            kind: Kind::File,
+            kind: FileKind::File,
             names: 1,
             size_bytes: 3,
             modified: time,
@@ -264,7 +264,7 @@ mod tests {
     fn rendered(modified_seconds: i64, wall_seconds: u64) -> CachedFile {
         let wall = UNIX_EPOCH + Duration::from_secs(wall_seconds);
         let identity = identity(modified_seconds);
-        let version = Version::with_clock(&identity, || Clock::Unknown, wall);
+        let version = Version::judged(&identity, || false, wall);
         CachedFile::render(Contents::Memory(Box::from(*b"abc")), identity, version, "text/plain")
     }
 

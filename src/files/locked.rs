@@ -5,8 +5,8 @@
 use super::Version;
 use super::writable::Durability;
 use super::write_error::WriteError;
-use crate::sys::file::{self, Disk, Identity, Kind};
-use crate::sys::write::{self, Lock};
+use crate::sys::file::{self, Disk, FileKind, Identity};
+use crate::sys::write;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::SystemTime;
@@ -27,10 +27,8 @@ impl Locked {
     ///
     /// [`LockWait`]: super::LockWait
     pub(super) fn try_take(directory: OwnedFd) -> Result<Option<Locked>, WriteError> {
-        match write::try_lock(directory.as_fd())? {
-            Lock::Taken => Ok(Some(Locked { directory })),
-            Lock::HeldElsewhere => Ok(None),
-        }
+        let is_taken = write::try_lock(directory.as_fd())?;
+        Ok(is_taken.then_some(Locked { directory }))
     }
 
     pub(super) fn directory(&self) -> BorrowedFd<'_> {
@@ -68,8 +66,8 @@ pub(super) fn look(
     };
     let identity = file::identity(open.as_fd())?;
     let version = match identity.kind {
-        Kind::File => Some(Version::of(&identity, open.as_fd(), SystemTime::now())),
-        Kind::Directory | Kind::Link | Kind::Other => None,
+        FileKind::File => Some(Version::of(&identity, open.as_fd(), SystemTime::now())),
+        FileKind::Directory | FileKind::Link | FileKind::Other => None,
     };
     Ok(Some((identity, version)))
 }

@@ -42,7 +42,7 @@ fn read_path(root: &Root, path: &[u8], bytes_max: u64) -> io::Result<()> {
         Disk::MayBlock,
     )?;
     match file::identity(open.as_fd())?.kind {
-        file::Kind::File => file::bring_in(open.as_fd(), 0..bytes_max, 0),
+        file::FileKind::File => file::bring_in(open.as_fd(), 0..bytes_max, 0),
         _ => Ok(()),
     }
 }

@@ -3,7 +3,7 @@
 //! It must never know why a file comes or goes.
 
 use super::Root;
-use crate::sys::file::{self, Cause, Disk, Kind, LastLink, Symlinks};
+use crate::sys::file::{self, Cause, Disk, FileKind, LastLink, Symlinks};
 use crate::sys::write;
 use std::io;
 use std::ops::ControlFlow;
@@ -268,10 +268,10 @@ fn count(root: &Root) -> io::Result<(u64, u64)> {
         let read = write::each_name(directory.as_fd(), |name| {
             names_left -= 1;
             match write::identity_at(directory.as_fd(), name) {
-                Ok(identity) if identity.kind == Kind::File => {
+                Ok(identity) if identity.kind == FileKind::File => {
                     bytes = bytes.saturating_add(identity.size_bytes);
                 }
-                Ok(identity) if identity.kind == Kind::Directory => {
+                Ok(identity) if identity.kind == FileKind::Directory => {
                     ahead.push([&path[..], name, b"/"].concat());
                 }
                 _ => {}

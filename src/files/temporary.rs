@@ -3,8 +3,8 @@
 //! It must never know what it will be called.
 
 use super::name::RESERVED;
-use crate::sys::file::{self, Disk, Kind, LastLink, Symlinks};
-use crate::sys::write::{self, Lock, Overwrite};
+use crate::sys::file::{self, Disk, FileKind, LastLink, Symlinks};
+use crate::sys::write::{self, Overwrite};
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
@@ -164,7 +164,7 @@ fn sweep_names(
 /// The same, unless somebody is changing the directory; also of what was left between the two steps of
 /// [`Temporary::place`].
 pub(super) fn sweep_locked(directory: BorrowedFd<'_>) -> io::Result<()> {
-    if write::try_lock(directory)? == Lock::Taken {
+    if write::try_lock(directory)? {
         let _ = write::remove_file(directory, RESERVED);
         let swept = sweep(directory);
         write::unlock(directory);
@@ -184,9 +184,9 @@ fn remove_if_stale(
     // A file that was made just now may not have been locked yet.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let modified = Duration::from_secs(u64::try_from(identity.modified.seconds).unwrap_or(0));
-    if identity.kind == Kind::File
+    if identity.kind == FileKind::File
         && now.saturating_sub(modified) >= stale_after
-        && write::try_lock(open.as_fd())? == Lock::Taken
+        && write::try_lock(open.as_fd())?
     {
         write::remove_file(directory, name)?;
     }

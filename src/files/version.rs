@@ -5,7 +5,7 @@
 use crate::http::conditional::Validators;
 use crate::http::date;
 use crate::http::etag::{ETag, Strength};
-use crate::sys::file::{self, Clock, Identity};
+use crate::sys::file::{self, Identity};
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -51,17 +51,17 @@ impl Version {
     /// The version of an open regular file that has just been found to be `identity`. For a young
     /// file it may cost a system call.
     pub(super) fn of(identity: &Identity, file: BorrowedFd<'_>, wall: SystemTime) -> Version {
-        Version::with_clock(identity, || file::clock(file), wall)
+        Version::judged(identity, || file::kernel_keeps_times(file), wall)
     }
 
-    pub(super) fn with_clock(
+    pub(super) fn judged(
         identity: &Identity,
-        clock: impl FnOnce() -> Clock,
+        has_kernel_times: impl FnOnce() -> bool,
         wall: SystemTime,
     ) -> Version {
         let date = if rests_from(identity) <= wall { Strength::Strong } else { Strength::Weak };
         let strength = if date == Strength::Strong
-            || identity.changed > identity.modified && clock() == Clock::Kernel
+            || identity.changed > identity.modified && has_kernel_times()
         {
             Strength::Strong
         } else {
@@ -124,11 +124,20 @@ const RESTS_AFTER: Duration = Duration::from_secs(2);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::file::{Kind, Timestamp};
+    use crate::sys::file::{FileKind, Timestamp};
     use crate::sys::temporary::Directory;
     use std::os::fd::AsFd;
 
-    fn version(modified_seconds: i64, changed_after: i64, clock: Clock, wall: u64) -> Version {
+    /// Who keeps the times.
+    const KERNEL: bool = true;
+    const UNKNOWN: bool = false;
+
+    fn version(
+        modified_seconds: i64,
+        changed_after: i64,
+        has_kernel_times: bool,
+        wall: u64,
+    ) -> Version {
         let modified = Timestamp { seconds: modified_seconds, nanoseconds: 7 };
         let changed = match changed_after {
             0 => modified,
@@ -137,18 +146,18 @@ mod tests {
         let identity = Identity {
             device: 1,
             inode: 2,
-            kind: Kind::File,
+            kind: FileKind::File,
             names: 1,
             size_bytes: 3,
             modified,
             changed,
         };
-        Version::with_clock(&identity, || clock, UNIX_EPOCH + Duration::from_secs(wall))
+        Version::judged(&identity, || has_kernel_times, UNIX_EPOCH + Duration::from_secs(wall))
     }
 
     #[test]
     fn a_file_is_never_shown_as_modified_later_than_now() {
-        let shown = |modified, wall| version(modified, 0, Clock::Kernel, wall).modified();
+        let shown = |modified, wall| version(modified, 0, KERNEL, wall).modified();
         assert_eq!(shown(2000, 1000), UNIX_EPOCH + Duration::from_secs(1000));
         assert_eq!(shown(1000, 2000), UNIX_EPOCH + Duration::from_secs(1000));
         assert_eq!(shown(-5, 2000), UNIX_EPOCH);
@@ -165,7 +174,7 @@ mod tests {
             (i64::MAX, 1000, true),
             (i64::MIN, 1000, false),
         ] {
-            let version = version(modified, 0, Clock::Kernel, wall);
+            let version = version(modified, 0, KERNEL, wall);
             assert_eq!(version.etag().is_weak(), weak, "modified {modified}, now {wall}");
             assert_eq!(version.is_settled(), !weak);
         }
@@ -173,18 +182,18 @@ mod tests {
 
     #[test]
     fn what_has_changed_otherwise_since_it_was_written_has_a_strong_tag_at_once() {
-        let young = version(1000, 1, Clock::Kernel, 1000);
+        let young = version(1000, 1, KERNEL, 1000);
         assert!(!young.etag().is_weak());
         assert!(!young.is_settled(), "the date is another matter");
         assert_eq!(young.validators().date, Strength::Weak);
-        assert_eq!(young.etag(), version(1000, 1, Clock::Kernel, 2000).etag());
+        assert_eq!(young.etag(), version(1000, 1, KERNEL, 2000).etag());
     }
 
     #[test]
     fn in_doubt_the_tag_is_weak() {
-        assert!(version(1000, 0, Clock::Kernel, 1000).etag().is_weak());
-        assert!(version(1000, 1, Clock::Unknown, 1000).etag().is_weak());
-        assert!(!version(1000, 1, Clock::Unknown, 1003).etag().is_weak());
+        assert!(version(1000, 0, KERNEL, 1000).etag().is_weak());
+        assert!(version(1000, 1, UNKNOWN, 1000).etag().is_weak());
+        assert!(!version(1000, 1, UNKNOWN, 1003).etag().is_weak());
     }
 
     /// The claim itself, asked of the kernel: what is written after a strong tag was seen has another.

@@ -7,7 +7,7 @@
 use super::key::{self, Key};
 use super::store::Trust;
 use super::watches::{Reach, Watches};
-use crate::sys::file::{self, Cause, Disk, Kind, Symlinks};
+use crate::sys::file::{self, Cause, Disk, FileKind, Symlinks};
 use crate::sys::watch::{WatchId, Watchable};
 use std::io;
 use std::ops::Range;
@@ -209,9 +209,9 @@ fn look(directory: BorrowedFd<'_>, name: &[u8], disk: Disk) -> io::Result<Next> 
         Err(_) => return Ok(Next::Nothing),
     };
     Ok(match file::identity(next.as_fd())?.kind {
-        Kind::Directory => Next::Directory(next),
-        Kind::File | Kind::Other => Next::File,
-        Kind::Link => Next::Link(file::read_link(next.as_fd())?),
+        FileKind::Directory => Next::Directory(next),
+        FileKind::File | FileKind::Other => Next::File,
+        FileKind::Link => Next::Link(file::read_link(next.as_fd())?),
     })
 }
 

@@ -3,7 +3,7 @@
 //! It must never know what the answers are.
 
 use super::key::Key;
-use crate::sys::watch::{self, Change, WatchId, Watchable, Watcher};
+use crate::sys::watch::{self, WatchEvent, WatchId, Watchable, Watcher};
 use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -126,19 +126,19 @@ impl Watches {
         };
         let directories = &mut self.directories;
         let result = watcher.read(|change| match change {
-            Change::Name(watch, name) => {
+            WatchEvent::Name(watch, name) => {
                 if let Some(notes) = directories.get_mut(&watch) {
                     doubts.extend(take(notes, name).into_iter().map(Note::doubt));
                 }
             }
-            Change::Directory(watch) => doubts.push(Doubt::Directory(watch)),
-            Change::Gone(watch) => {
+            WatchEvent::Directory(watch) => doubts.push(Doubt::Directory(watch)),
+            WatchEvent::Gone(watch) => {
                 // The sweep finds it when what rests on names in it has been released.
                 if directories.contains_key(&watch) {
                     doubts.push(Doubt::Directory(watch));
                 }
             }
-            Change::Overflow => doubts.push(Doubt::Everything),
+            WatchEvent::Overflow => doubts.push(Doubt::Everything),
         });
         if let Err(error) = result {
             log::error!("change notifications are lost: {error}");

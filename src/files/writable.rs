@@ -12,7 +12,7 @@ use super::upload::{Target, Upload, sleep_while_locked};
 use super::write_error::{Obstacle, WriteError, is_missing};
 use super::{Root, Version, key};
 use crate::http::conditional::Preconditions;
-use crate::sys::file::{self, Disk, Kind, LastLink};
+use crate::sys::file::{self, Disk, FileKind, LastLink};
 use crate::sys::write;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -212,13 +212,13 @@ impl WritableRoot {
         };
         let (identity, version) = locked.look(target.name())?.ok_or(WriteError::NotFound)?;
         match (identity.kind, path.ends_with(b"/")) {
-            (Kind::File, true) => return Err(WriteError::NotFound),
-            (Kind::File, false) | (Kind::Directory, true) => {}
+            (FileKind::File, true) => return Err(WriteError::NotFound),
+            (FileKind::File, false) | (FileKind::Directory, true) => {}
             (kind, _) => return Err(WriteError::Conflict(Obstacle::of(kind))),
         }
         let current = version.as_ref().map(Version::validators);
         preconditions.check(current)?;
-        let freed_bytes = if identity.kind == Kind::Directory {
+        let freed_bytes = if identity.kind == FileKind::Directory {
             remove_directory(&locked, target.name())?;
             0
         } else {

@@ -5,7 +5,7 @@
 use super::name::NameError;
 use super::quota::QuotaError;
 use crate::http::conditional::FailedPrecondition;
-use crate::sys::file::{Cause, Kind};
+use crate::sys::file::{Cause, FileKind};
 use std::fmt;
 use std::io;
 
@@ -59,11 +59,11 @@ pub(super) fn is_missing(error: &io::Error) -> bool {
 }
 
 impl Obstacle {
-    pub(super) fn of(kind: Kind) -> Obstacle {
+    pub(super) fn of(kind: FileKind) -> Obstacle {
         match kind {
-            Kind::Directory => Obstacle::Directory,
-            Kind::Link => Obstacle::Link,
-            Kind::File | Kind::Other => Obstacle::Other,
+            FileKind::Directory => Obstacle::Directory,
+            FileKind::Link => Obstacle::Link,
+            FileKind::File | FileKind::Other => Obstacle::Other,
         }
     }
 }

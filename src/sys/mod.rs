@@ -9,7 +9,6 @@ pub mod file;
 mod file_system;
 pub mod malloc;
 pub mod memory;
-mod open;
 #[cfg(feature = "cli")]
 pub mod orphans;
 pub mod permission;

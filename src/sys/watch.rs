@@ -27,7 +27,7 @@ pub enum Watchable {
 
 /// What has happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change<'a> {
+pub enum WatchEvent<'a> {
     /// Something of this name came, went, moved, was written to, or got other permissions.
     Name(WatchId, &'a [u8]),
     /// The directory itself was moved, deleted or given other permissions.
@@ -72,7 +72,7 @@ impl Watcher {
         Ok(WatchId(inotify::add_watch(&self.inotify, path, flags)?))
     }
 
-    /// Stops watching. [`Change::Gone`] will say so, after what happened before.
+    /// Stops watching. [`WatchEvent::Gone`] will say so, after what happened before.
     pub fn remove(&self, watch: WatchId) {
         // EINVAL: it went by itself.
         let _ = inotify::remove_watch(&self.inotify, watch.0);
@@ -80,7 +80,7 @@ impl Watcher {
 
     /// Hands over what has happened since the last time, in order; costs one system call if that is
     /// nothing.
-    pub fn read(&self, mut each: impl FnMut(Change<'_>)) -> io::Result<()> {
+    pub fn read(&self, mut each: impl FnMut(WatchEvent<'_>)) -> io::Result<()> {
         let mut buffer = [MaybeUninit::uninit(); BUFFER_BYTES];
         let mut reader = inotify::Reader::new(&self.inotify, &mut buffer);
         for _ in 0..CHANGES_MAX {
@@ -93,16 +93,16 @@ impl Watcher {
             let watch = WatchId(event.wd());
             let flags = event.events();
             each(match event.file_name() {
-                _ if flags.contains(ReadFlags::QUEUE_OVERFLOW) => Change::Overflow,
+                _ if flags.contains(ReadFlags::QUEUE_OVERFLOW) => WatchEvent::Overflow,
                 _ if flags.intersects(ReadFlags::IGNORED | ReadFlags::UNMOUNT) => {
-                    Change::Gone(watch)
+                    WatchEvent::Gone(watch)
                 }
-                Some(name) => Change::Name(watch, name.to_bytes()),
-                None => Change::Directory(watch),
+                Some(name) => WatchEvent::Name(watch, name.to_bytes()),
+                None => WatchEvent::Directory(watch),
             });
         }
         // Somebody writes faster than we read. What is left in the queue is as good as lost.
-        each(Change::Overflow);
+        each(WatchEvent::Overflow);
         Ok(())
     }
 }
@@ -163,11 +163,11 @@ mod tests {
 
     fn changes(watcher: &Watcher) -> Vec<String> {
         let mut changes = Vec::new();
-        let record = |change: Change<'_>| match change {
-            Change::Name(_, name) => changes.push(String::from_utf8_lossy(name).into_owned()),
-            Change::Directory(_) => changes.push("(directory)".into()),
-            Change::Gone(_) => changes.push("(gone)".into()),
-            Change::Overflow => changes.push("(overflow)".into()),
+        let record = |change: WatchEvent<'_>| match change {
+            WatchEvent::Name(_, name) => changes.push(String::from_utf8_lossy(name).into_owned()),
+            WatchEvent::Directory(_) => changes.push("(directory)".into()),
+            WatchEvent::Gone(_) => changes.push("(gone)".into()),
+            WatchEvent::Overflow => changes.push("(overflow)".into()),
         };
         watcher.read(record).expect("it can be read");
         changes.dedup();

@@ -102,23 +102,16 @@ pub fn each_name(
     Ok(())
 }
 
-/// Whether a lock was to be had.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lock {
-    Taken,
-    HeldElsewhere,
-}
-
-/// Tries to lock an open file or directory against everyone who opened it otherwise, in this process
-/// or another (flock(2)). It is unlocked by [`unlock`], or when the last descriptor of this opening is
-/// closed, be it by the death of the process.
+/// Locks an open file or directory against every other opening of it, in this process or another
+/// (flock(2)). `false`: somebody else holds the lock. It is unlocked by [`unlock`], or when the last
+/// descriptor of this opening is closed; the death of the process closes it too.
 ///
 /// # Errors
 /// Where the file system has no such locks; NFS has none for directories.
-pub fn try_lock(open: BorrowedFd<'_>) -> io::Result<Lock> {
+pub fn try_lock(open: BorrowedFd<'_>) -> io::Result<bool> {
     match fs::flock(open, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(Lock::Taken),
-        Err(Errno::WOULDBLOCK | Errno::INTR) => Ok(Lock::HeldElsewhere),
+        Ok(()) => Ok(true),
+        Err(Errno::WOULDBLOCK | Errno::INTR) => Ok(false),
         Err(error) => Err(error.into()),
     }
 }
@@ -213,12 +206,12 @@ mod tests {
     fn a_lock_excludes_other_openings_of_this_process_too() {
         let here = Directory::new();
         let (one, other) = (open(&here), open(&here));
-        assert_eq!(try_lock(one.as_fd()).expect("it can be locked"), Lock::Taken);
-        assert_eq!(try_lock(other.as_fd()).expect("it can be locked"), Lock::HeldElsewhere);
+        assert!(try_lock(one.as_fd()).expect("it can be locked"));
+        assert!(!try_lock(other.as_fd()).expect("it can be locked"));
         unlock(one.as_fd());
-        assert_eq!(try_lock(other.as_fd()).expect("it can be locked"), Lock::Taken);
+        assert!(try_lock(other.as_fd()).expect("it can be locked"));
         drop(other);
-        assert_eq!(try_lock(one.as_fd()).expect("it can be locked"), Lock::Taken);
+        assert!(try_lock(one.as_fd()).expect("it can be locked"));
     }
 
     #[test]

@@ -264,9 +264,8 @@ fn a_tag_is_strong_at_once_when_something_has_happened_since_the_write() {
         let written = site.now.wall - Duration::from_millis(1100);
         site.around.write("root/a", "1").modify("root/a", written);
         let young = site.file("a");
-        if file::clock(std::fs::File::open(site.around.at("root/a")).expect("it is there").as_fd())
-            != file::Clock::Kernel
-        {
+        let open = std::fs::File::open(site.around.at("root/a")).expect("it is there");
+        if !file::kernel_keeps_times(open.as_fd()) {
             eprintln!("skipped: the times of temporary files are not the kernel's own");
             return;
         }

@@ -1,9 +1,9 @@
-//! Files as the kernel offers them: opening, identity, reading, sending.
+//! Reading and sending the bytes of an open file, with or without waiting for the disk.
 //!
-//! It must never know HTTP, a cache, or why a file is wanted.
+//! It must never know whose bytes they are.
 
-use super::file_system::FileSystem;
-use rustix::fs::{self, Advice, FileType, Mode, OFlags};
+use crate::sys::file_system::FileSystem;
+use rustix::fs::{self, Advice, Mode, OFlags};
 use rustix::io::Errno;
 use std::io;
 use std::num::NonZeroU64;
@@ -11,172 +11,16 @@ use std::ops::Range;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-pub use super::open::{
-    LastLink, Symlinks, open_beneath, open_directory, open_directory_at_once, read_link, step,
-};
-
 /// Whether whoever asks may wait for the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disk {
     MayBlock,
-    /// What would have to wait fails with [`Cause::Cold`], where the kernel can tell.
+    /// What would have to wait fails with [`Cause::Cold`](super::Cause::Cold), where the kernel can tell.
     MustNotBlock,
 }
 
-/// What an open file is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    Directory,
-    File,
-    Link,
-    /// FIFO, socket, device.
-    Other,
-}
-
-/// A time as file systems keep it: seconds since 1970, and nanoseconds on top of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Timestamp {
-    pub seconds: i64,
-    pub nanoseconds: u32,
-}
-
-impl Timestamp {
-    /// Nanoseconds since 1970.
-    pub fn total_nanoseconds(self) -> i128 {
-        i128::from(self.seconds) * 1_000_000_000 + i128::from(self.nanoseconds)
-    }
-}
-
-/// Which version of which file this is. Two equal identities mean unchanged contents, as far as the
-/// file system's clock tells versions apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Identity {
-    pub device: u64,
-    pub inode: u64,
-    pub kind: Kind,
-    /// How many names the file has.
-    pub names: u64,
-    pub size_bytes: u64,
-    /// When the contents were last written (mtime).
-    pub modified: Timestamp,
-    /// When contents, names or permissions last changed (ctime). No program can set it back.
-    pub changed: Timestamp,
-}
-
-impl Identity {
-    /// Whether contents of that identity are, of the same open file, still the contents of this
-    /// one. Names and permissions may have changed: a file that is replaced while it is being read
-    /// loses its name, not a byte.
-    pub fn has_same_contents(&self, other: &Identity) -> bool {
-        self.size_bytes == other.size_bytes && self.modified == other.modified
-    }
-}
-
-/// Why a file could not be opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// There is no such file, or none that may be reached, or nothing that can be opened.
-    Missing,
-    /// A symbolic link stood where none is followed, or too many in a row.
-    Link,
-    /// The process lacks the permission.
-    Denied,
-    /// The disk would have to be waited for.
-    Cold,
-    /// Descriptors or memory have run out; later it may work.
-    Exhausted,
-    /// There is no room on the file system, or none left for this user.
-    Full,
-    /// Anything else: most likely the disk.
-    Failed,
-}
-
-impl Cause {
-    /// Sorts an error of one of this module's functions.
-    pub fn of(error: &io::Error) -> Cause {
-        match Errno::from_io_error(error) {
-            // EXDEV: the path leads out. ENXIO, ENODEV: a socket, or a device without a driver.
-            Some(
-                Errno::NOENT
-                | Errno::NOTDIR
-                | Errno::NAMETOOLONG
-                | Errno::XDEV
-                | Errno::NXIO
-                | Errno::NODEV,
-            ) => Cause::Missing,
-            Some(Errno::LOOP) => Cause::Link,
-            Some(Errno::ACCESS | Errno::PERM | Errno::ROFS) => Cause::Denied,
-            Some(Errno::AGAIN) => Cause::Cold,
-            Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM) => Cause::Exhausted,
-            Some(Errno::NOSPC | Errno::DQUOT) => Cause::Full,
-            _ => Cause::Failed,
-        }
-    }
-}
-
-/// Why the kernel did not open what may well be there, in words; `None` where nothing is there, or
-/// the error says more than these words.
-pub fn refusal(error: &io::Error) -> Option<&'static str> {
-    Some(match Errno::from_io_error(error)? {
-        Errno::XDEV => "a symbolic link leads out of the root",
-        Errno::LOOP => "a symbolic link is not to be followed, or leads round in a circle",
-        Errno::NXIO | Errno::NODEV => "it is a socket or a device",
-        Errno::NAMETOOLONG => "its name or path is too long",
-        Errno::ACCESS | Errno::PERM => {
-            "the server lacks the permission to read it, or to search a directory on the way"
-        }
-        _ => return None,
-    })
-}
-
-/// Which version of which file this is.
-pub fn identity(file: BorrowedFd<'_>) -> io::Result<Identity> {
-    Ok(identity_of(&fs::fstat(file)?))
-}
-
-#[allow(clippy::unnecessary_cast, reason = "the widths of these fields differ by architecture")]
-pub(super) fn identity_of(stat: &fs::Stat) -> Identity {
-    Identity {
-        device: stat.st_dev as u64,
-        inode: stat.st_ino as u64,
-        kind: match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Directory => Kind::Directory,
-            FileType::RegularFile => Kind::File,
-            FileType::Symlink => Kind::Link,
-            _ => Kind::Other,
-        },
-        names: stat.st_nlink as u64,
-        size_bytes: u64::try_from(stat.st_size).unwrap_or(0),
-        modified: Timestamp {
-            seconds: stat.st_mtime as i64,
-            nanoseconds: stat.st_mtime_nsec as u32,
-        },
-        changed: Timestamp {
-            seconds: stat.st_ctime as i64,
-            nanoseconds: stat.st_ctime_nsec as u32,
-        },
-    }
-}
-
-/// Who keeps the times of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Clock {
-    /// This kernel: mtime and ctime come from one clock and have one granularity.
-    Kernel,
-    /// Perhaps another machine or a program, or a file system that keeps one of the two.
-    Unknown,
-}
-
-/// Who keeps the times of this file, going by its file system: a list of those that are known.
-pub fn clock(file: BorrowedFd<'_>) -> Clock {
-    match FileSystem::of(file) {
-        Ok(system) if KERNEL_CLOCKED.contains(&system) => Clock::Kernel,
-        _ => Clock::Unknown,
-    }
-}
-
 /// Reads at `offset` until `buffer` is full or the file ends; says how many bytes there were. Who
-/// must not wait fails with [`Cause::Cold`] also where the kernel cannot tell whether it would have
+/// must not wait fails with [`Cause::Cold`](super::Cause::Cold) also where the kernel cannot tell whether it would have
 /// to be waited.
 pub fn read_at(
     file: BorrowedFd<'_>,
@@ -324,16 +168,6 @@ fn read_through(file: BorrowedFd<'_>, range: Range<u64>) -> io::Result<()> {
     Ok(())
 }
 
-/// An overlay counts: its files that can be written are on one of the others.
-const KERNEL_CLOCKED: [FileSystem; 6] = [
-    FileSystem::EXT,
-    FileSystem::XFS,
-    FileSystem::BTRFS,
-    FileSystem::TMPFS,
-    FileSystem::F2FS,
-    FileSystem::OVERLAY,
-];
-
 const READ_BYTES: usize = 128 * 1024;
 
 const NOWAIT: rustix::io::ReadWriteFlags = rustix::io::ReadWriteFlags::NOWAIT;
@@ -367,18 +201,6 @@ mod tests {
         let file = std::fs::File::open(here.at("a")).expect("it is there");
         assert_ne!(residency(file.as_fd(), 0), Residency::Cold);
         assert_ne!(residency(file.as_fd(), 1000), Residency::Cold);
-    }
-
-    #[test]
-    fn times_are_believed_where_the_kernel_keeps_them() {
-        let kept_by = |path: &str| {
-            let open = open_directory(std::path::Path::new(path)).expect("it is there");
-            clock(open.as_fd())
-        };
-        assert_eq!(kept_by("/proc"), Clock::Unknown);
-        if std::path::Path::new("/dev/shm").is_dir() {
-            assert_eq!(kept_by("/dev/shm"), Clock::Kernel);
-        }
     }
 
     #[test]

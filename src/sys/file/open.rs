@@ -2,7 +2,7 @@
 //!
 //! It must never know what the file is wanted for.
 
-use super::file::Disk;
+use super::read::Disk;
 use rustix::fs::{self, CWD, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use std::io;
@@ -28,7 +28,7 @@ pub enum Symlinks {
 pub enum LastLink {
     /// Follow it, as far as [`Symlinks`] allows.
     Follow,
-    /// Fail with [`Cause::Link`](super::file::Cause::Link).
+    /// Fail with [`Cause::Link`](super::Cause::Link).
     Refuse,
 }
 
@@ -53,7 +53,7 @@ pub fn open_directory_at_once(path: &Path) -> io::Result<OwnedFd> {
 /// [`Symlinks::All`].
 ///
 /// # Errors
-/// Whatever `openat2` says, to be sorted with [`Cause::of`](super::file::Cause::of). A path that leads out is `EXDEV`.
+/// Whatever `openat2` says, to be sorted with [`Cause::of`](super::Cause::of). A path that leads out is `EXDEV`.
 pub fn open_beneath(
     directory: BorrowedFd<'_>,
     path: &[u8],
@@ -220,7 +220,7 @@ const PATH_BYTES_MAX: usize = 4096;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::file::{Cause, Kind, identity, read_at};
+    use crate::sys::file::{Cause, FileKind, identity, read_at};
     use crate::sys::temporary::{Directory, skipped_for_root};
     use std::os::unix::ffi::OsStrExt;
 
@@ -241,7 +241,7 @@ mod tests {
 
     fn contents(open: OwnedFd) -> Vec<u8> {
         let identity = identity(open.as_fd()).expect("an open file can be asked");
-        if identity.kind != Kind::File {
+        if identity.kind != FileKind::File {
             return format!("{:?}", identity.kind).into_bytes();
         }
         let mut bytes = vec![0; identity.size_bytes as usize + 1];

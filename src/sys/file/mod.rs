@@ -1,0 +1,18 @@
+//! Files as the kernel offers them: opening, identity, reading, sending.
+//!
+//! It must never know HTTP, a cache, or why a file is wanted.
+
+mod cause;
+mod identity;
+mod open;
+mod read;
+
+pub use cause::{Cause, refusal};
+pub(super) use identity::identity_of;
+pub use identity::{FileKind, Identity, Timestamp, identity, kernel_keeps_times};
+pub use open::{
+    LastLink, Symlinks, open_beneath, open_directory, open_directory_at_once, read_link, step,
+};
+pub use read::{
+    Disk, Residency, bring_in, page_bytes, read_at, read_nothing_ahead, residency, send_file,
+};
