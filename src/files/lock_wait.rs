@@ -88,6 +88,18 @@ impl Drop for LockWait {
     }
 }
 
+/// Tries again until it is done, for those who may sleep.
+pub(super) fn sleep_while_locked<V>(
+    mut attempt: impl FnMut() -> Result<Attempt<V>, WriteError>,
+) -> Result<V, WriteError> {
+    loop {
+        match attempt()? {
+            Attempt::Done(value) => return Ok(value),
+            Attempt::Locked(pause) => std::thread::sleep(pause),
+        }
+    }
+}
+
 /// A lock is held for a few calls that change names and times.
 const PAUSE_MIN: Duration = Duration::from_micros(200);
 const PAUSE_MAX: Duration = Duration::from_millis(20);

@@ -3,8 +3,8 @@
 //! It must never know what is changed.
 
 use super::Version;
-use super::writable::Durability;
 use super::write_error::WriteError;
+use super::write_rules::Durability;
 use crate::sys::file::{self, Disk, FileKind, Identity};
 use crate::sys::write;
 use std::io;

@@ -5,6 +5,7 @@
 
 mod cache;
 mod cached;
+mod destination;
 mod directories;
 mod found;
 mod ground;
@@ -27,6 +28,7 @@ mod walk;
 mod watches;
 mod writable;
 mod write_error;
+mod write_rules;
 
 pub use cache::OpenFiles;
 pub use cached::{CachedFile, Contents};
@@ -39,7 +41,8 @@ pub use prefetch::{Disk, Prefetch};
 pub use root::{Root, Symlinks};
 pub use spool::{Spool, SpoolPlace, prepare as prepare_spool_directory};
 pub use store::CacheLimits;
-pub use upload::{Outcome, Stored, Upload};
+pub use upload::{Stored, Upload};
 pub use version::Version;
-pub use writable::{Durability, MissingDirectories, WritableRoot, WriteRules};
+pub use writable::WritableRoot;
 pub use write_error::{Obstacle, WriteError};
+pub use write_rules::{Durability, MissingDirectories, WriteRules};

@@ -2,8 +2,8 @@
 //!
 //! It must never wait for the disk, nor for a lock: it is asked on a worker.
 
+use super::destination::Destination;
 use super::locked;
-use super::upload::Target;
 use super::writable::WritableRoot;
 use super::write_error::{Obstacle, WriteError, is_missing};
 use super::{Disk, Version};
@@ -28,9 +28,11 @@ impl WritableRoot {
         preconditions: &Preconditions,
     ) -> Result<(), WriteError> {
         WritableRoot::check_path(path)?;
-        let target = Target::of(path);
-        let occupant = match self.open_at_once(target.directory()) {
-            Ok(directory) => locked::look(directory.as_fd(), target.name(), Disk::MustNotBlock),
+        let destination = Destination::of(path);
+        let occupant = match self.open_at_once(destination.directory()) {
+            Ok(directory) => {
+                locked::look(directory.as_fd(), destination.name(), Disk::MustNotBlock)
+            }
             Err(error) if is_missing(&error) && self.makes_directories() => Ok(None),
             Err(error) if is_missing(&error) => return Err(error.into()),
             Err(error) => Err(error),

@@ -27,11 +27,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Root {
-    shared: Arc<Shared>,
+    inner: Arc<RootInner>,
 }
 
 #[derive(Clone, Debug)]
-struct Shared {
+struct RootInner {
     id: u64,
     path: PathBuf,
     symlinks: Symlinks,
@@ -49,46 +49,50 @@ impl Root {
         crate::sys::file::open_directory(&path)?;
         // A directory opens as a place to start from even where nobody may enter it.
         std::fs::metadata(path.join("."))?;
-        let shared =
-            Shared { id: next_id(), path, symlinks: Symlinks::default(), types: Types::default() };
-        Ok(Root { shared: Arc::new(shared) })
+        let inner = RootInner {
+            id: next_id(),
+            path,
+            symlinks: Symlinks::default(),
+            types: Types::default(),
+        };
+        Ok(Root { inner: Arc::new(inner) })
     }
 
     /// Sets which symbolic links beneath the root are followed. The path of the root itself may
     /// always lead through links.
     pub fn symlinks(self, policy: Symlinks) -> Root {
-        self.with(|shared| shared.symlinks = policy)
+        self.with(|inner| inner.symlinks = policy)
     }
 
     /// Sets which `Content-Type` its files have.
     pub fn types(self, types: Types) -> Root {
-        self.with(|shared| shared.types = types)
+        self.with(|inner| inner.types = types)
     }
 
     /// The absolute path, links and all.
     pub fn path(&self) -> &Path {
-        &self.shared.path
+        &self.inner.path
     }
 
     /// Which root this is, among all of this process.
     pub(super) fn id(&self) -> u64 {
-        self.shared.id
+        self.inner.id
     }
 
     /// Which symbolic links beneath it are followed.
     pub fn link_policy(&self) -> Symlinks {
-        self.shared.symlinks
+        self.inner.symlinks
     }
 
     pub(super) fn content_types(&self) -> &Types {
-        &self.shared.types
+        &self.inner.types
     }
 
-    fn with(self, change: impl FnOnce(&mut Shared)) -> Root {
-        let mut shared = Arc::unwrap_or_clone(self.shared);
-        change(&mut shared);
-        shared.id = next_id();
-        Root { shared: Arc::new(shared) }
+    fn with(self, change: impl FnOnce(&mut RootInner)) -> Root {
+        let mut inner = Arc::unwrap_or_clone(self.inner);
+        change(&mut inner);
+        inner.id = next_id();
+        Root { inner: Arc::new(inner) }
     }
 }
 

@@ -1,13 +1,15 @@
-//! One file on its way into a root: written where nobody sees it, then put in its place in one step.
+//! One file on its way into a root: it is written where nobody sees it, then put in its place in one step.
 //!
 //! It must never know where the bytes come from.
 
 use super::Version;
-use super::lock_wait::{Attempt, LockWait};
+use super::destination::Destination;
+use super::lock_wait::{Attempt, LockWait, sleep_while_locked};
 use super::locked::Locked;
 use super::temporary::Temporary;
-use super::writable::{Durability, WritableRoot};
+use super::writable::WritableRoot;
 use super::write_error::{Obstacle, WriteError, is_missing};
+use super::write_rules::Durability;
 use crate::http::conditional::Preconditions;
 use crate::http::date;
 use crate::sys::file::{self, Timestamp};
@@ -23,7 +25,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 #[derive(Debug)]
 pub struct Upload {
     root: WritableRoot,
-    target: Target,
+    destination: Destination,
     file: Temporary,
     length: u64,
     /// How much of it was on the disk when that was last waited for.
@@ -38,53 +40,49 @@ pub struct Upload {
 /// What was stored.
 #[derive(Clone, Copy, Debug)]
 pub struct Stored {
-    pub outcome: Outcome,
+    /// Whether nothing had the name before.
+    pub created: bool,
     /// The version that it is. Its entity tag is strong, except on file systems whose times cannot be
     /// set to the nanosecond or are not this kernel's: there it is weak for two seconds.
     pub version: Version,
     pub length: u64,
 }
 
-/// Whether something had the name before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    Created,
-    Replaced,
-}
-
-/// Where a file is to stand: a directory beneath the root, and a name in it.
-#[derive(Clone, Debug)]
-pub(super) struct Target {
-    path: Vec<u8>,
-    name_start: usize,
-}
-
-impl Target {
-    pub(super) fn of(path: &[u8]) -> Target {
-        let name_start = memchr::memrchr(b'/', path).map_or(0, |slash| slash + 1);
-        Target { path: path.to_vec(), name_start }
-    }
-
-    /// The path of the directory, without a slash behind it; empty for the root's.
-    pub(super) fn directory(&self) -> &[u8] {
-        self.path[..self.name_start].strip_suffix(b"/").unwrap_or_default()
-    }
-
-    pub(super) fn name(&self) -> &[u8] {
-        &self.path[self.name_start..]
-    }
-
-    fn rename(&mut self, name: &[u8]) {
-        self.path.truncate(self.name_start);
-        self.path.extend_from_slice(name);
+impl WritableRoot {
+    /// Begins to store a file at `path`: decoded and normalised, without a leading slash.
+    ///
+    /// # Errors
+    /// [`WriteError::Name`] for a path with a component that [`check_name`](super::check_name) refuses,
+    /// [`Obstacle::NoDirectory`] where no directory is and none is to be made.
+    pub fn upload(&self, path: &[u8]) -> Result<Upload, WriteError> {
+        WritableRoot::check_path(path)?;
+        if let Some(quota) = self.quota() {
+            quota.prepare(self.root(), self.rules().lock_wait)?;
+        }
+        let destination = Destination::of(path);
+        for _ in 0..TRIES_MAX {
+            let directory = match self.open(destination.directory()) {
+                Err(error) if is_missing(&error) && self.makes_directories() => {
+                    self.nearest(destination.directory())?.0
+                }
+                opened => opened?,
+            };
+            match self.create_in(directory.as_fd()) {
+                Ok(file) => return Ok(Upload::new(self.clone(), destination, file)),
+                // It was removed since it was opened, which file systems tell in several ways.
+                Err(_) if file::identity(directory.as_fd())?.names == 0 => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(WriteError::Conflict(Obstacle::NoDirectory))
     }
 }
 
 impl Upload {
-    pub(super) fn new(root: WritableRoot, target: Target, file: Temporary) -> Upload {
+    fn new(root: WritableRoot, destination: Destination, file: Temporary) -> Upload {
         let wait = root.lock_wait();
         let (is_synced, made) = (false, Vec::new());
-        Upload { root, target, file, length: 0, flushed: 0, is_synced, wait, made }
+        Upload { root, destination, file, length: 0, flushed: 0, is_synced, wait, made }
     }
 
     /// Writes on where it ended.
@@ -123,11 +121,10 @@ impl Upload {
         self.length
     }
 
-    /// Gives it another name in the same directory, which must be one that [`check_name`] lets pass.
-    ///
-    /// [`check_name`]: super::check_name
+    /// Gives it another name in the same directory, which must be one that
+    /// [`check_name`](super::check_name) lets pass.
     pub fn rename(&mut self, name: &[u8]) {
-        self.target.rename(name);
+        self.destination.rename(name);
     }
 
     /// Puts the file in its place, if the preconditions hold in that moment.
@@ -158,15 +155,15 @@ impl Upload {
             self.file.file().sync_data()?;
             self.is_synced = true;
         }
-        let directory = match self.root.open(self.target.directory()) {
+        let directory = match self.root.open(self.destination.directory()) {
             Err(error) if is_missing(&error) && self.root.makes_directories() => {
                 preconditions.check(None)?;
-                self.root.make(self.target.directory(), &mut self.made)?
+                self.root.make(self.destination.directory(), &mut self.made)?
             }
             opened => opened?,
         };
         let Some(locked) = Locked::try_take(directory)? else {
-            return Ok(Attempt::Locked(self.wait.again(self.target.directory())?));
+            return Ok(Attempt::Locked(self.wait.again(self.destination.directory())?));
         };
         let stored = self.place(&locked, preconditions)?;
         self.made.clear();
@@ -180,7 +177,7 @@ impl Upload {
         preconditions: &Preconditions,
     ) -> Result<Stored, WriteError> {
         for _ in 0..TRIES_MAX {
-            let current = locked.look(self.target.name())?;
+            let current = locked.look(self.destination.name())?;
             if let Some((identity, None)) = current {
                 return Err(WriteError::Conflict(Obstacle::of(identity.kind)));
             }
@@ -193,11 +190,9 @@ impl Upload {
             let quota = self.root.quota();
             let charge = quota.map(|quota| quota.charge(self.length, old_bytes)).transpose()?;
             set_time(self.file.file(), replaced.map(|identity| identity.modified))?;
-            let (outcome, overwrite) = match replaced {
-                None => (Outcome::Created, Overwrite::Never),
-                Some(_) => (Outcome::Replaced, Overwrite::Always),
-            };
-            match self.file.place(locked.directory(), self.target.name(), overwrite) {
+            let created = replaced.is_none();
+            let overwrite = if created { Overwrite::Never } else { Overwrite::Always };
+            match self.file.place(locked.directory(), self.destination.name(), overwrite) {
                 // By somebody who does not take the lock: look again.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 placed => placed?,
@@ -208,7 +203,7 @@ impl Upload {
             let file = &*self.file.file();
             let identity = file::identity(file.as_fd())?;
             let version = Version::of(&identity, file.as_fd(), SystemTime::now());
-            return Ok(Stored { outcome, version, length: self.length });
+            return Ok(Stored { created, version, length: self.length });
         }
         Err(WriteError::Busy)
     }
@@ -220,18 +215,6 @@ impl Drop for Upload {
             quota.has_come(self.length);
         }
         self.root.unmake(&self.made);
-    }
-}
-
-/// Tries again until it is done, for those who may sleep.
-pub(super) fn sleep_while_locked<V>(
-    mut attempt: impl FnMut() -> Result<Attempt<V>, WriteError>,
-) -> Result<V, WriteError> {
-    loop {
-        match attempt()? {
-            Attempt::Done(value) => return Ok(value),
-            Attempt::Locked(pause) => std::thread::sleep(pause),
-        }
     }
 }
 
@@ -283,7 +266,8 @@ fn system_time(time: Timestamp) -> SystemTime {
 /// A slow disk writes so much in a few seconds.
 const FLUSHED_BYTES: u64 = 32 * 1024 * 1024;
 
-/// How often something may come to have the name that had none a moment before.
+/// How often the directory may be removed before the file is made, or the name taken before the file gets
+/// it.
 const TRIES_MAX: usize = 4;
 
 /// Longer than a tick of the kernel's coarse clock, 10 ms at 100 Hz.

@@ -3,21 +3,21 @@
 //! It must never know requests or statuses, or who asks. Everything in it may wait for the disk, and
 //! for others that change the same directory.
 
-use super::lock_wait::{Attempt, LockWait, Waiters};
+use super::destination::Destination;
+use super::lock_wait::{Attempt, LockWait, Waiters, sleep_while_locked};
 use super::locked::Locked;
 use super::name::{check_length, check_name};
 use super::quota::Quota;
 use super::temporary::{self, Create, Temporary};
-use super::upload::{Target, Upload, sleep_while_locked};
 use super::write_error::{Obstacle, WriteError, is_missing};
+use super::write_rules::{Durability, MissingDirectories, WriteRules};
 use super::{Root, Version, key};
 use crate::http::conditional::Preconditions;
 use crate::sys::file::{self, Disk, FileKind, LastLink};
 use crate::sys::write;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// A [`Root`] that files may be put into and removed from.
 ///
@@ -39,90 +39,30 @@ use std::time::Duration;
 ///
 /// ```no_run
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use httpd::files::{Outcome, Root, WritableRoot, WriteRules};
+/// use httpd::files::{Root, WritableRoot, WriteRules};
 /// use httpd::http::conditional::Preconditions;
 ///
 /// let root = WritableRoot::new(Root::open("uploads")?, WriteRules::default());
 /// let mut upload = root.upload(b"a.txt")?;
 /// upload.write(b"hello\n")?;
 /// let stored = upload.commit(&Preconditions::if_none_match(b"*"))?;
-/// assert_eq!(stored.outcome, Outcome::Created);
+/// assert!(stored.created);
 /// root.remove(b"a.txt", &Preconditions::if_match(stored.version.etag().as_bytes()))?;
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Debug)]
 pub struct WritableRoot {
-    shared: Arc<Shared>,
+    inner: Arc<WritableRootInner>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct WritableRootInner {
     root: Root,
     rules: WriteRules,
     quota: Option<Quota>,
     create: Create,
     waiters: Waiters,
-}
-
-/// How files are put into a root.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WriteRules {
-    /// The permissions of new files, and of those that replace others; less the process's umask.
-    pub file_mode: u32,
-    /// The permissions of directories that are made, less the process's umask.
-    pub directory_mode: u32,
-    pub missing_directories: MissingDirectories,
-    pub durability: Durability,
-    /// The largest file, in bytes.
-    pub file_bytes_max: u64,
-    /// Bytes of all files beneath the root; none: as much as the disk holds. It also bounds how many
-    /// files and directories there are: 1000, and one for every 4096 bytes. They are counted when
-    /// something is first stored, and again ten minutes later at the soonest; between that, what others
-    /// do is not seen, so that a pool of processes may exceed it by what each lets in meanwhile.
-    pub quota_bytes: Option<u64>,
-    /// How long to wait for others who change the same directory.
-    pub lock_wait: Duration,
-}
-
-impl Default for WriteRules {
-    fn default() -> WriteRules {
-        WriteRules {
-            file_mode: 0o644,
-            directory_mode: 0o755,
-            missing_directories: MissingDirectories::default(),
-            durability: Durability::default(),
-            file_bytes_max: 128 * 1024 * 1024,
-            quota_bytes: None,
-            lock_wait: Duration::from_secs(5),
-        }
-    }
-}
-
-/// What to do when the directory in which a file is to stand is not there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum MissingDirectories {
-    /// The file is refused, as by nginx without `create_full_put_path`.
-    #[default]
-    Refuse,
-    /// It is made, up to 32 at a time, when the file is complete.
-    Make,
-}
-
-/// What is on the disk, beyond the caches, when a change is reported as made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Durability {
-    /// Nothing need be. After a crash of the system a file may be empty that was just stored.
-    Never,
-    /// The contents, before they get their name: after a crash a name stands for the one version or
-    /// the other, whole, but the last seconds' changes may be undone. The default: this much is part
-    /// of the promise that nobody sees a mixture, and costs one flush of a file that would have been
-    /// written soon anyway.
-    #[default]
-    File,
-    /// The name too: what was reported as stored or removed is so after a crash. It costs a second
-    /// flush.
-    FileAndDirectory,
 }
 
 impl WritableRoot {
@@ -133,7 +73,7 @@ impl WritableRoot {
 
     /// The rules.
     pub fn rules(&self) -> &WriteRules {
-        &self.shared.rules
+        &self.inner.rules
     }
 
     /// Whether a file may stand at a path, by the names in it.
@@ -143,34 +83,6 @@ impl WritableRoot {
     pub fn check_path(path: &[u8]) -> Result<(), WriteError> {
         check_length(path).map_err(WriteError::Name)?;
         path.split(|&byte| byte == b'/').try_for_each(check_name).map_err(WriteError::Name)
-    }
-
-    /// Begins to store a file at `path`: decoded and normalised, without a leading slash.
-    ///
-    /// # Errors
-    /// [`WriteError::Name`] for a path with a component that [`check_name`] refuses,
-    /// [`Obstacle::NoDirectory`] where no directory is and none is to be made.
-    pub fn upload(&self, path: &[u8]) -> Result<Upload, WriteError> {
-        WritableRoot::check_path(path)?;
-        if let Some(quota) = self.quota() {
-            quota.prepare(&self.shared.root, self.rules().lock_wait)?;
-        }
-        let target = Target::of(path);
-        for _ in 0..TRIES_MAX {
-            let directory = match self.open(target.directory()) {
-                Err(error) if is_missing(&error) && self.makes_directories() => {
-                    self.nearest(target.directory())?.0
-                }
-                opened => opened?,
-            };
-            match (self.shared.create)(directory.as_fd(), self.rules().file_mode) {
-                Ok(file) => return Ok(Upload::new(self.clone(), target, file)),
-                // It was removed since it was opened, which file systems tell in several ways.
-                Err(_) if file::identity(directory.as_fd())?.names == 0 => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(WriteError::Conflict(Obstacle::NoDirectory))
     }
 
     /// Removes the file at `path`; with a slash at its end, the directory, which must be empty.
@@ -199,18 +111,18 @@ impl WritableRoot {
         if !key::leads_somewhere(path) {
             return Err(WriteError::NotFound);
         }
-        let target = Target::of(path.strip_suffix(b"/").unwrap_or(path));
-        if target.name().is_empty() {
+        let destination = Destination::of(path.strip_suffix(b"/").unwrap_or(path));
+        if destination.name().is_empty() {
             return Err(WriteError::Conflict(Obstacle::Directory));
         }
-        let directory = match self.open(target.directory()) {
+        let directory = match self.open(destination.directory()) {
             Err(error) if is_missing(&error) => return Err(WriteError::NotFound),
             opened => opened?,
         };
         let Some(locked) = Locked::try_take(directory)? else {
-            return Ok(Attempt::Locked(wait.again(target.directory())?));
+            return Ok(Attempt::Locked(wait.again(destination.directory())?));
         };
-        let (identity, version) = locked.look(target.name())?.ok_or(WriteError::NotFound)?;
+        let (identity, version) = locked.look(destination.name())?.ok_or(WriteError::NotFound)?;
         match (identity.kind, path.ends_with(b"/")) {
             (FileKind::File, true) => return Err(WriteError::NotFound),
             (FileKind::File, false) | (FileKind::Directory, true) => {}
@@ -219,10 +131,10 @@ impl WritableRoot {
         let current = version.as_ref().map(Version::validators);
         preconditions.check(current)?;
         let freed_bytes = if identity.kind == FileKind::Directory {
-            remove_directory(&locked, target.name())?;
+            remove_directory(&locked, destination.name())?;
             0
         } else {
-            write::remove_file(locked.directory(), target.name())?;
+            write::remove_file(locked.directory(), destination.name())?;
             identity.size_bytes
         };
         if let Some(quota) = self.quota() {
@@ -234,16 +146,16 @@ impl WritableRoot {
 
     /// A wait for others who change a directory beneath this root.
     pub fn lock_wait(&self) -> LockWait {
-        self.shared.waiters.wait(self.rules().lock_wait)
+        self.inner.waiters.wait(self.rules().lock_wait)
     }
 
     /// Where it is.
     pub(super) fn root(&self) -> &Root {
-        &self.shared.root
+        &self.inner.root
     }
 
     pub(super) fn quota(&self) -> Option<&Quota> {
-        self.shared.quota.as_ref()
+        self.inner.quota.as_ref()
     }
 
     pub(super) fn makes_directories(&self) -> bool {
@@ -252,7 +164,7 @@ impl WritableRoot {
 
     /// Opens a directory beneath the root, by an opening of its own.
     pub(super) fn open(&self, path: &[u8]) -> io::Result<OwnedFd> {
-        let root = &self.shared.root;
+        let root = &self.inner.root;
         let start = file::open_directory(root.path())?;
         // The slash asks for a directory.
         let path = if path.is_empty() { Vec::new() } else { [path, b"/"].concat() };
@@ -265,8 +177,13 @@ impl WritableRoot {
         )
     }
 
+    /// A file in an open directory, without its name yet.
+    pub(super) fn create_in(&self, directory: BorrowedFd<'_>) -> io::Result<Temporary> {
+        (self.inner.create)(directory, self.rules().file_mode)
+    }
+
     /// The last directory on the way that is there, and how much of the path leads to it.
-    fn nearest(&self, path: &[u8]) -> Result<(OwnedFd, usize), WriteError> {
+    pub(super) fn nearest(&self, path: &[u8]) -> Result<(OwnedFd, usize), WriteError> {
         let mut length = path.len();
         for _ in 0..=MADE_MAX {
             match self.open(&path[..length]) {
@@ -312,10 +229,10 @@ impl WritableRoot {
     /// put anything into them.
     pub(super) fn unmake(&self, made: &[Vec<u8>]) {
         for path in made.iter().rev() {
-            let target = Target::of(path);
-            let removed = self
-                .open(target.directory())
-                .and_then(|directory| write::remove_directory(directory.as_fd(), target.name()));
+            let destination = Destination::of(path);
+            let removed = self.open(destination.directory()).and_then(|directory| {
+                write::remove_directory(directory.as_fd(), destination.name())
+            });
             if let Err(error) = removed {
                 log::debug!("a directory that was made for a refused file stays: {error}");
                 return;
@@ -335,7 +252,7 @@ impl WritableRoot {
     fn creating_by(create: Create, root: Root, rules: WriteRules) -> WritableRoot {
         let quota = rules.quota_bytes.map(Quota::new);
         let waiters = Waiters::default();
-        WritableRoot { shared: Arc::new(Shared { root, rules, quota, create, waiters }) }
+        WritableRoot { inner: Arc::new(WritableRootInner { root, rules, quota, create, waiters }) }
     }
 }
 
@@ -355,9 +272,6 @@ fn remove_directory(locked: &Locked, name: &[u8]) -> Result<(), WriteError> {
     temporary::sweep_locked(inside.as_fd())?;
     write::remove_directory(locked.directory(), name).map_err(|_| not_empty.into())
 }
-
-/// How often a directory may be removed under our hands.
-const TRIES_MAX: usize = 4;
 
 /// Directories that are made for one file.
 const MADE_MAX: usize = 32;

@@ -9,8 +9,8 @@ use super::redirect;
 use super::store::{HIDDEN, OnConflict, Store, check_content, encoded};
 use super::{BodyPolicy, Dotfiles, OwnedResponse, RequestBody, Response};
 use crate::files::{
-    Attempt, LockWait, Outcome, SpoolPlace, Stored, Upload, WritableRoot, WriteError,
-    name_from_client, numbered,
+    Attempt, LockWait, SpoolPlace, Stored, Upload, WritableRoot, WriteError, name_from_client,
+    numbered,
 };
 use crate::http::conditional::{Judgement, Preconditions};
 use crate::http::form::{Event, Form, FormError, FormLimits, PartHead};
@@ -276,7 +276,7 @@ impl Task {
         wait: Option<LockWait>,
         refusal: Refusal,
     ) -> FormStep {
-        done.retain(|it| it.file.outcome == Outcome::Created);
+        done.retain(|it| it.file.created);
         let Some(sent) = done.pop() else {
             return FormStep::Refused(refusal);
         };
@@ -388,7 +388,7 @@ fn told(files: &[FormFile<Stored>], location: &[u8], wants_html: bool) -> OwnedR
         files.iter().map(|it| [location, &encoded(&it.name)].concat()).collect();
     let lines: Vec<u8> = paths.iter().flat_map(|path| [&path[..], b"\n"].concat()).collect();
     let response = OwnedResponse::bytes("text/plain; charset=utf-8", lines);
-    if files.iter().all(|it| it.file.outcome == Outcome::Replaced) {
+    if files.iter().all(|it| !it.file.created) {
         return response;
     }
     match &paths[..] {

@@ -8,9 +8,7 @@ use super::form_upload;
 use super::handler::{Answer, Context, Handler, Methods, Worked};
 use super::static_files::{Dotfiles, Mapping};
 use super::{BodyPolicy, OwnedResponse, RequestBody, Response};
-use crate::files::{
-    Attempt, Obstacle, Outcome, SpoolPlace, Stored, Upload, WritableRoot, WriteError,
-};
+use crate::files::{Attempt, Obstacle, SpoolPlace, Stored, Upload, WritableRoot, WriteError};
 use crate::http::conditional::Preconditions;
 use crate::http::target::encode_path;
 use crate::http::{HeaderName, Method, Request, Status};
@@ -292,9 +290,10 @@ fn begun(root: &WritableRoot, path: &[u8], content: RequestBody) -> Result<Uploa
 
 /// RFC 9110 §9.3.4: the entity tag says that what was sent is what is there now, to the byte.
 fn put_answer(stored: &Stored, location: &[u8]) -> OwnedResponse {
-    let response = match stored.outcome {
-        Outcome::Created => OwnedResponse::new(Status::CREATED).header("Location", location),
-        Outcome::Replaced => OwnedResponse::new(Status::NO_CONTENT),
+    let response = if stored.created {
+        OwnedResponse::new(Status::CREATED).header("Location", location)
+    } else {
+        OwnedResponse::new(Status::NO_CONTENT)
     };
     response.header("ETag", stored.version.etag().as_bytes())
 }

@@ -5,28 +5,28 @@ mod refusing;
 mod storing;
 
 use super::*;
-use crate::files::{Outcome, Stored, Symlinks};
+use crate::files::{Stored, Symlinks, Upload};
 use crate::sys::temporary::{Directory, skipped_for_root};
 use std::collections::HashSet;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 type Make = fn(Root, WriteRules) -> WritableRoot;
 const EACH_WAY: [Make; 2] = [WritableRoot::new, WritableRoot::with_named_files];
 
 /// A directory with a root in it that is written to.
-struct Site {
+struct WritableFixture {
     around: Directory,
     root: WritableRoot,
 }
 
-impl Site {
-    fn new(make: Make, rules: WriteRules) -> Site {
+impl WritableFixture {
+    fn new(make: Make, rules: WriteRules) -> WritableFixture {
         let around = Directory::new();
         around.make("root");
         let root = Root::open(around.at("root")).expect("it is there");
-        Site { root: make(root, rules), around }
+        WritableFixture { root: make(root, rules), around }
     }
 
     fn put(
@@ -76,9 +76,9 @@ fn collect(directory: &Path, before: &str, names: &mut Vec<String>) {
     }
 }
 
-fn in_each_way(rules: WriteRules, test: impl Fn(&Site)) {
+fn in_each_way(rules: WriteRules, test: impl Fn(&WritableFixture)) {
     for make in EACH_WAY {
-        test(&Site::new(make, rules));
+        test(&WritableFixture::new(make, rules));
     }
 }
 

@@ -13,7 +13,7 @@ fn no_update_is_lost_among_many() {
             lock_wait: Duration::from_secs(60),
             ..WriteRules::default()
         };
-        let site = Site::new(make, rules);
+        let site = WritableFixture::new(make, rules);
         if !is_strongly_tagged(&site.store("counter", &text(0))) {
             return;
         }
@@ -34,7 +34,7 @@ fn no_update_is_lost_among_many() {
     }
 }
 
-fn add_one(root: &WritableRoot, site: &Site) {
+fn add_one(root: &WritableRoot, site: &WritableFixture) {
     loop {
         let open = std::fs::File::open(site.around.at("root/counter")).expect("it is always there");
         let identity = file::identity(open.as_fd()).expect("it can be asked");
@@ -67,8 +67,10 @@ fn number(text: &str) -> usize {
 #[test]
 fn of_many_who_create_a_file_one_does() {
     for make in EACH_WAY {
-        let site =
-            Site::new(make, WriteRules { durability: Durability::Never, ..WriteRules::default() });
+        let site = WritableFixture::new(
+            make,
+            WriteRules { durability: Durability::Never, ..WriteRules::default() },
+        );
         for round in 0..20 {
             let created: usize = std::thread::scope(|scope| {
                 let threads: Vec<_> = (0..6)
@@ -98,7 +100,7 @@ fn directories_that_come_and_go_leave_nothing_behind() {
             durability: Durability::Never,
             ..WriteRules::default()
         };
-        let site = Site::new(make, rules);
+        let site = WritableFixture::new(make, rules);
         std::thread::scope(|scope| {
             for thread in 0..4 {
                 let site = &site;

@@ -147,7 +147,7 @@ fn links_on_the_way_are_followed_as_far_as_the_policy_says() {
             (Symlinks::All, true, true),
         ] {
             let root = make(base.clone().symlinks(policy), rules);
-            let site = Site { around: Directory::new(), root };
+            let site = WritableFixture { around: Directory::new(), root };
             let put = |path: &str| site.put(path, "1", &Preconditions::none());
             assert_eq!(put("in/a").is_ok(), inside, "{policy:?}");
             assert_eq!(put("in/new/a").is_ok(), inside, "{policy:?}");

@@ -7,9 +7,9 @@ fn what_is_stored_is_there_and_nothing_else() {
     in_each_way(WriteRules::default(), |site| {
         site.around.make("root/d");
         let created = site.store("a", "hello");
-        assert_eq!((created.outcome, created.length), (Outcome::Created, 5));
+        assert_eq!((created.created, created.length), (true, 5));
         let replaced = site.store("a", "hello again");
-        assert_eq!(replaced.outcome, Outcome::Replaced);
+        assert!(!replaced.created);
         site.store("d/b", "");
         assert_eq!(site.names(), ["a", "d", "d/b"]);
         assert_eq!([site.read("a"), site.read("d/b")], ["hello again", ""]);
