@@ -12,7 +12,7 @@
 //!     .at("/", StaticFiles::new(Root::open("public")?).index(["index.html"]))
 //!     .at("/hello", |_: &Request<'_>| Response::text("hello\n"))
 //!     .at("/report", blocking(|request: OwnedRequest| {
-//!         OwnedResponse::text(format!("{} bytes came along\n", request.content.length().unwrap_or(0)))
+//!         OwnedResponse::text(format!("{} bytes came along\n", request.body.length().unwrap_or(0)))
 //!     }).methods(&[Method::Post]));
 //! Server::new(site).listen("127.0.0.1:8080").run()?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())

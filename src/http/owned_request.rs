@@ -1,6 +1,6 @@
 //! A request that owns everything, so that it can cross to a thread that takes its time.
 //!
-//! It must never know what its content is kept in: that is the business of the floors above.
+//! It must never know what its body is kept in: that is the business of the floors above.
 
 use super::cancellation::Cancellation;
 use super::request::Peer;
@@ -8,11 +8,11 @@ use super::table::HeaderTable;
 use super::{HeaderName, Method, Request, Scheme, Version};
 use std::net::SocketAddr;
 
-/// What a [`Request`] says, copied, and the content that came with it.
+/// What a [`Request`] says, copied, and the body that came with it.
 #[derive(Debug)]
 pub struct OwnedRequest<C> {
     /// What came after the head.
-    pub content: C,
+    pub body: C,
     method: Method,
     version: Version,
     host: Vec<u8>,
@@ -26,10 +26,10 @@ pub struct OwnedRequest<C> {
 }
 
 impl<C> OwnedRequest<C> {
-    /// A copy of a request, with its content.
-    pub fn new(request: &Request<'_>, content: C) -> OwnedRequest<C> {
+    /// A copy of a request, with its body.
+    pub fn new(request: &Request<'_>, body: C) -> OwnedRequest<C> {
         OwnedRequest {
-            content,
+            body,
             method: request.method,
             version: request.version,
             host: request.host.to_vec(),
@@ -134,6 +134,6 @@ mod tests {
         assert_eq!(owned.header("x-one"), Some(&b"1"[..]));
         assert_eq!(owned.first(HeaderName::Host), Some(&b"h"[..]));
         assert_eq!(owned.headers().count(), 2);
-        assert_eq!((owned.peer(), owned.content), (None, "content"));
+        assert_eq!((owned.peer(), owned.body), (None, "content"));
     }
 }

@@ -128,15 +128,15 @@ pub fn answer(
                 OwnedResponse::new(Status::INTERNAL_SERVER_ERROR)
             }
         };
-        match std::mem::replace(&mut response.content, OwnedBody::Empty) {
+        match std::mem::replace(&mut response.body, OwnedBody::Empty) {
             OwnedBody::Produced(production) => {
                 let (writer, outlet) = pipe::to_worker(sender.wake());
-                response.content = OwnedBody::Piped(outlet, production.length);
+                response.body = OwnedBody::Piped(outlet, production.length);
                 sender.send(Completion::Answered(Box::new(response)));
                 produce(production.produce, writer);
             }
-            content => {
-                response.content = content;
+            body => {
+                response.body = body;
                 sender.send(Completion::Answered(Box::new(response)));
             }
         }

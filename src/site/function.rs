@@ -7,18 +7,18 @@ use crate::files::SpoolPlace;
 use crate::http::{self, Method, Request, Status};
 use std::sync::Arc;
 
-/// A request that a thread works on, with its content.
+/// A request that a thread works on, with its body.
 pub type OwnedRequest = http::OwnedRequest<RequestBody>;
 
-/// A function that answers at once, on the worker, from the request and its content.
+/// A function that answers at once, on the worker, from the request and its body.
 ///
-/// Everything else that the worker serves waits for it: it must not block. The content is taken in
+/// Everything else that the worker serves waits for it: it must not block. The body is taken in
 /// before it is asked, up to 64 KiB unless [`Inline::body_bytes_max`] says less.
 ///
 /// ```
 /// use httpd::{Method, Request, Response, Site, inline};
-/// let echo = inline(|_: &Request<'_>, content: &[u8]| {
-///     Response::bytes("application/octet-stream", content.to_vec())
+/// let echo = inline(|_: &Request<'_>, body: &[u8]| {
+///     Response::bytes("application/octet-stream", body.to_vec())
 /// });
 /// let site = Site::new().at("/echo", echo.methods(&[Method::Post]));
 /// # let _ = site;
@@ -44,7 +44,7 @@ impl<F> Inline<F> {
         self
     }
 
-    /// How much content it takes, in bytes; more is answered with 413. At most 64 KiB, which is
+    /// How much body it takes, in bytes; more is answered with 413. At most 64 KiB, which is
     /// kept in memory: what may be larger is for [`blocking`].
     pub fn body_bytes_max(mut self, bytes: u64) -> Inline<F> {
         self.body_bytes_max = bytes.min(INLINE_BODY_BYTES_MAX);
@@ -65,8 +65,8 @@ where
     }
 
     fn answer(&self, request: &Request<'_>, context: &mut Context<'_>) -> Answer {
-        let content = context.take_body();
-        (self.answer)(request, content.as_bytes().unwrap_or_default()).into()
+        let body = context.take_body();
+        (self.answer)(request, body.as_bytes().unwrap_or_default()).into()
     }
 }
 
@@ -109,7 +109,7 @@ pub struct Blocking<F> {
     taken: Taken,
 }
 
-/// How content reaches a function.
+/// How body reaches a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Taken {
     /// After all of it is here.
@@ -125,13 +125,13 @@ impl<F> Blocking<F> {
         self
     }
 
-    /// How much content it takes, in bytes; more is answered with 413. Default: 1 MiB.
+    /// How much body it takes, in bytes; more is answered with 413. Default: 1 MiB.
     pub fn body_bytes_max(mut self, bytes: u64) -> Blocking<F> {
         self.body_bytes_max = bytes;
         self
     }
 
-    /// Calls it as soon as the head is here, and lets it read the content while that arrives. A slow
+    /// Calls it as soon as the head is here, and lets it read the body while that arrives. A slow
     /// client then costs a thread for as long as it sends; without this it costs none.
     pub fn streamed(mut self) -> Blocking<F> {
         self.taken = Taken::Streamed;

@@ -22,19 +22,19 @@ use std::time::Duration;
 /// ```
 pub trait Handler: Send + Sync + 'static {
     /// The methods that it takes; the others are answered with 405 and `Allow`. A handler that
-    /// takes GET is asked for HEAD too: the content of its answer is then left out on the way.
+    /// takes GET is asked for HEAD too: the body of its response is then left out.
     fn methods(&self) -> Methods {
         Methods::READ
     }
 
-    /// Asked when the head of a request is here that announces content, before any of it is read.
+    /// What becomes of a request body, asked when the head that announces it is here and before any of it is read.
     /// The same methods as for [`Handler::answer`] get here.
     fn body_policy(&self, _request: &Request<'_>) -> BodyPolicy {
         BodyPolicy::Discard
     }
 
-    /// The application that it forwards requests to: the server starts and supervises it.
-    fn application(&self) -> Option<&Arc<Application>> {
+    /// What it forwards requests to, beyond this process: the server starts and supervises that.
+    fn backend(&self) -> Option<&Backend> {
         None
     }
 
@@ -55,12 +55,16 @@ pub enum Answer {
     Forward(Forward),
 }
 
-/// A request on its way to an application.
+/// A program in processes of its own that requests are forwarded to.
+#[derive(Clone, Debug)]
+pub struct Backend(pub(crate) Arc<Application>);
+
+/// A request on its way to a backend.
 pub struct Forward {
-    pub application: Arc<Application>,
-    /// As the application's language has it.
-    pub environ: Vec<u8>,
-    pub content: RequestBody,
+    pub(crate) backend: Backend,
+    /// The request as the backend's protocol has it.
+    pub(crate) message: Vec<u8>,
+    pub(crate) body: RequestBody,
 }
 
 /// Work that ends in an answer and may take its time. Where all threads are busy and their queue is
@@ -115,7 +119,7 @@ pub struct Context<'a> {
     pub(crate) scratch: &'a mut Vec<u8>,
     pub(crate) ranges_max: usize,
     /// What came with the request.
-    pub(crate) content: &'a mut RequestBody,
+    pub(crate) body: &'a mut RequestBody,
 }
 
 /// Whether the worker has looked at the file changes since a request was sent. Only then may the cache answer it.
@@ -128,10 +132,10 @@ pub enum Freshness {
 }
 
 impl Context<'_> {
-    /// The content that came with the request, as [`Handler::body_policy`] asked for it. It is
+    /// The body of the request, as [`Handler::body_policy`] asked for it. It is
     /// here once: what is taken is gone.
     pub fn take_body(&mut self) -> RequestBody {
-        std::mem::take(self.content)
+        std::mem::take(self.body)
     }
 
     /// The file or directory at a path beneath a root, the path given in pieces.

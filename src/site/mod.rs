@@ -23,7 +23,7 @@ pub mod wsgi;
 pub use application::{Application, Reload};
 pub use error_page::ErrorBodies;
 pub use function::{OwnedRequest, blocking, inline};
-pub use handler::{Answer, Context, Forward, Freshness, Handler, Job, Methods, Worked};
+pub use handler::{Answer, Backend, Context, Forward, Freshness, Handler, Job, Methods, Worked};
 pub use owned_response::{OwnedBody, OwnedResponse};
 pub use request_body::{BodyPolicy, RequestBody};
 pub use response::{Body, Response};
@@ -80,7 +80,7 @@ impl Site {
     /// The applications that its handlers forward requests to, each once.
     pub fn applications(&self) -> Vec<Arc<Application>> {
         let mut found: Vec<Arc<Application>> = Vec::new();
-        for application in self.locations.handlers().filter_map(|it| it.application()) {
+        for Backend(application) in self.locations.handlers().filter_map(|it| it.backend()) {
             if !found.iter().any(|known| known.id() == application.id()) {
                 found.push(Arc::clone(application));
             }
@@ -158,13 +158,13 @@ pub(crate) fn take_answer(
     request: &Request<'_>,
     context: &mut Context<'_>,
 ) -> Answer {
-    if let Some(OwnedResponse { content: OwnedBody::File(file), status, headers, .. }) = owned {
+    if let Some(OwnedResponse { body: OwnedBody::File(file), status, headers, .. }) = owned {
         return static_files::send(request, file, headers, *status, context);
     }
-    let Some(OwnedResponse { content, status, reason, headers }) = owned.take() else {
+    let Some(OwnedResponse { body, status, reason, headers }) = owned.take() else {
         return Response::new(Status::INTERNAL_SERVER_ERROR).into();
     };
-    let response = match content {
+    let response = match body {
         OwnedBody::Open(open, offset, length) => {
             let part = (open, offset, length);
             let sent = static_files::send_open(request, part, &headers, status, context);
@@ -172,7 +172,7 @@ pub(crate) fn take_answer(
             let reason = reason.filter(|_| sent.status == status);
             Response { reason, ..sent }
         }
-        content => OwnedResponse { content, status, reason, headers }.into(),
+        body => OwnedResponse { body, status, reason, headers }.into(),
     };
     response.into()
 }

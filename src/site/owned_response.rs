@@ -8,7 +8,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 /// A response from a thread. As with [`Response`], `Date`, `Server`, `Connection` and what frames
-/// the content are written when it is sent.
+/// the body are written when it is sent.
 ///
 /// ```
 /// use httpd::{OwnedResponse, Status};
@@ -20,10 +20,10 @@ pub struct OwnedResponse {
     /// As [`Response::reason`].
     pub reason: Option<Box<[u8]>>,
     pub headers: Headers,
-    pub content: OwnedBody,
+    pub body: OwnedBody,
 }
 
-/// The content of a response from a thread.
+/// The body of a response from a thread.
 pub enum OwnedBody {
     Empty,
     Bytes(Vec<u8>),
@@ -46,20 +46,20 @@ pub struct SentFile {
     pub path: Vec<u8>,
 }
 
-/// Makes content while it is sent.
+/// Makes body while it is sent.
 pub struct Production {
     pub length: Option<u64>,
     pub produce: Box<Produce>,
 }
 
-/// Writes content. An error, as a panic, breaks the response off, so that the client can tell that
+/// Writes body. An error, as a panic, breaks the response off, so that the client can tell that
 /// something is missing.
 pub type Produce = dyn FnOnce(&mut BodyWriter) -> io::Result<()> + Send;
 
 impl OwnedResponse {
-    /// A response without headers and content.
+    /// A response without headers and body.
     pub fn new(status: Status) -> OwnedResponse {
-        OwnedResponse { status, reason: None, headers: Headers::new(), content: OwnedBody::Empty }
+        OwnedResponse { status, reason: None, headers: Headers::new(), body: OwnedBody::Empty }
     }
 
     /// `200 OK` with plain text in UTF-8.
@@ -72,9 +72,9 @@ impl OwnedResponse {
         OwnedResponse::bytes("text/html; charset=utf-8", html.into().into_bytes())
     }
 
-    /// `200 OK` with content of this type.
-    pub fn bytes(content_type: &str, content: Vec<u8>) -> OwnedResponse {
-        OwnedResponse::with(content_type, OwnedBody::Bytes(content))
+    /// `200 OK` with body of this type.
+    pub fn bytes(content_type: &str, body: Vec<u8>) -> OwnedResponse {
+        OwnedResponse::with(content_type, OwnedBody::Bytes(body))
     }
 
     /// The file at a path beneath a root, with ranges, preconditions and sendfile by the server; its
@@ -91,11 +91,11 @@ impl OwnedResponse {
     pub fn file(root: &Root, path: impl AsRef<[u8]>) -> OwnedResponse {
         let mut response = OwnedResponse::new(Status::OK);
         let file = SentFile { root: root.clone(), path: path.as_ref().to_vec() };
-        response.content = OwnedBody::File(file);
+        response.body = OwnedBody::File(file);
         response
     }
 
-    /// `200 OK` with content that is written while it is sent, however long it is. The closure runs
+    /// `200 OK` with body that is written while it is sent, however long it is. The closure runs
     /// on the thread that made this response. What a slow client does not take waits for it on the
     /// disk, up to [`Limits::response_spool_bytes_max`](crate::Limits::response_spool_bytes_max);
     /// beyond that the closure waits: a slow client costs a thread then, never memory.
@@ -119,10 +119,10 @@ impl OwnedResponse {
         OwnedResponse::with(content_type, OwnedBody::Produced(production))
     }
 
-    fn with(content_type: &str, content: OwnedBody) -> OwnedResponse {
+    fn with(content_type: &str, body: OwnedBody) -> OwnedResponse {
         let mut response = OwnedResponse::new(Status::OK);
         response.headers.put("Content-Type", content_type);
-        response.content = content;
+        response.body = body;
         response
     }
 
@@ -142,10 +142,10 @@ impl OwnedResponse {
         self
     }
 
-    /// The same with content that is announced to be so many bytes. Only a stream does not know it;
+    /// The same with body that is announced to be so many bytes. Only a stream does not know it;
     /// one that then makes more or less is broken off.
     pub fn length(mut self, bytes: u64) -> OwnedResponse {
-        if let OwnedBody::Produced(production) = &mut self.content {
+        if let OwnedBody::Produced(production) = &mut self.body {
             production.length = Some(bytes);
         }
         self
@@ -153,9 +153,9 @@ impl OwnedResponse {
 }
 
 impl From<OwnedResponse> for Response {
-    /// What needs no more work of the site. A file that was not looked up has no content here.
+    /// What needs no more work of the site. A file that was not looked up has no body here.
     fn from(owned: OwnedResponse) -> Response {
-        let body = match owned.content {
+        let body = match owned.body {
             OwnedBody::Empty
             | OwnedBody::File(_)
             | OwnedBody::Open(..)

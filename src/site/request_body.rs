@@ -1,4 +1,4 @@
-//! The content of a request: what a handler wants of it, and what it gets.
+//! The body of a request: what a handler wants of it, and what it gets.
 //!
 //! It must never know how it came.
 
@@ -7,7 +7,7 @@ use super::pipe::BodyReader;
 use crate::files::{Spool, SpoolPlace};
 use std::io::{self, Cursor, Read};
 
-/// What becomes of the content that a request announces. Decided before a byte of it is read, so
+/// What becomes of the body that a request announces. Decided before a byte of it is read, so
 /// that a client that asks first (`Expect: 100-continue`) need not send what nobody wants.
 pub enum BodyPolicy {
     /// Nobody wants it: it is thrown away up to
@@ -44,7 +44,7 @@ impl BodyPolicy {
     }
 }
 
-/// The content of a request. Reading it gives its bytes from the beginning; only
+/// The body of a request. Reading it gives its bytes from the beginning; only
 /// [`RequestBody::Stream`] and [`RequestBody::Spooled`] may wait, and only threads ever see those.
 #[derive(Debug, Default)]
 pub enum RequestBody {

@@ -18,7 +18,7 @@ pub struct Response {
     pub body: Body,
 }
 
-/// The content of a response.
+/// The body of a response.
 pub enum Body {
     Empty,
     Static(&'static [u8]),
@@ -32,7 +32,7 @@ pub enum Body {
 }
 
 impl Response {
-    /// A response without headers and content.
+    /// A response without headers and body.
     pub fn new(status: Status) -> Response {
         Response { status, reason: None, headers: Headers::new(), body: Body::Empty }
     }
@@ -47,7 +47,7 @@ impl Response {
         Response::bytes("text/html; charset=utf-8", html.into().into_bytes())
     }
 
-    /// `200 OK` with content of this type.
+    /// `200 OK` with body of this type.
     pub fn bytes(content_type: &str, content: Vec<u8>) -> Response {
         let mut response = Response::new(Status::OK);
         response.headers.put("Content-Type", content_type);
@@ -73,7 +73,7 @@ impl Response {
 }
 
 impl Body {
-    /// The length of the content in bytes, if it is known before it is sent.
+    /// The length of the body in bytes, if it is known before it is sent.
     pub fn length(&self) -> Option<u64> {
         match self {
             Body::Empty => Some(0),

@@ -4,7 +4,7 @@
 
 use super::Response;
 use super::application::Application;
-use super::handler::{Answer, Context, Forward, Handler, Methods};
+use super::handler::{Answer, Backend, Context, Forward, Handler, Methods};
 use super::request_body::BodyPolicy;
 use crate::files::SpoolPlace;
 use crate::http::{Request, Status};
@@ -26,7 +26,7 @@ use std::time::Duration;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Wsgi {
-    application: Arc<Application>,
+    backend: Backend,
 }
 
 impl Wsgi {
@@ -34,13 +34,14 @@ impl Wsgi {
     /// `application` or `app` in that module. One process of four threads, run by the Python of the
     /// active virtual environment or else by `python3`.
     pub fn new(target: &str) -> Wsgi {
-        Wsgi { application: Arc::new(Application::new(target, usual_python())) }
+        let application = Application::new(target, usual_python());
+        Wsgi { backend: Backend(Arc::new(application)) }
     }
 
     /// The same with some of it changed; a new application, with processes of its own.
     pub fn with(self, change: impl FnOnce(&mut Application)) -> Wsgi {
-        let application = Arc::unwrap_or_clone(self.application).changed(change);
-        Wsgi { application: Arc::new(application) }
+        let application = Arc::unwrap_or_clone(self.backend.0).changed(change);
+        Wsgi { backend: Backend(Arc::new(application)) }
     }
 
     /// Which Python runs it, such as that of a virtual environment.
@@ -89,26 +90,24 @@ impl Handler for Wsgi {
     }
 
     fn body_policy(&self, _request: &Request<'_>) -> BodyPolicy {
-        let bytes_max = self.application.body_bytes_max;
+        let bytes_max = self.backend.0.body_bytes_max;
         // What memory holds goes to the process in one message.
         let memory_bytes_max = Some(BODY_BYTES_MAX);
         BodyPolicy::Collect { bytes_max, memory_bytes_max, place: SpoolPlace::Named }
     }
 
-    fn application(&self) -> Option<&Arc<Application>> {
-        Some(&self.application)
+    fn backend(&self) -> Option<&Backend> {
+        Some(&self.backend)
     }
 
     fn answer(&self, request: &Request<'_>, context: &mut Context<'_>) -> Answer {
-        let content = context.take_body();
+        let body = context.take_body();
         let mut environ = Vec::with_capacity(ENVIRON_BYTES_USUAL);
-        let content_bytes = content.length().unwrap_or(0);
-        environ::write(&mut environ, request, request.matched, content_bytes);
+        environ::write(&mut environ, request, request.matched, body.length().unwrap_or(0));
         if environ.len() > ENVIRON_BYTES_MAX {
             return Response::new(Status::REQUEST_HEADER_FIELDS_TOO_LARGE).into();
         }
-        let application = Arc::clone(&self.application);
-        Answer::Forward(Forward { application, environ, content })
+        Answer::Forward(Forward { backend: self.backend.clone(), message: environ, body })
     }
 }
 

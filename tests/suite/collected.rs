@@ -12,14 +12,14 @@ const KIB: usize = 1024;
 
 /// Says how the content came and gives it back.
 fn mirror(mut request: OwnedRequest) -> OwnedResponse {
-    let how = match &request.content {
+    let how = match &request.body {
         RequestBody::Empty => "empty",
         RequestBody::Bytes(_) => "memory",
         RequestBody::Spooled(_) => "disk",
         RequestBody::Stream(_) => "stream",
     };
     let mut content = Vec::new();
-    match request.content.read_to_end(&mut content) {
+    match request.body.read_to_end(&mut content) {
         Ok(_) => OwnedResponse::bytes("application/octet-stream", content).header("X-How", how),
         Err(error) => OwnedResponse::text(error.to_string()).status(httpd::Status::BAD_REQUEST),
     }

@@ -238,7 +238,7 @@ fn a_client_that_goes_ends_the_producer() {
 
 /// Answers with what it reads, as it reads it, in capitals.
 fn shout(request: OwnedRequest) -> OwnedResponse {
-    let mut content = request.content;
+    let mut content = request.body;
     OwnedResponse::stream("text/plain", move |out| {
         let mut buffer = [0; 8192];
         loop {
@@ -261,7 +261,7 @@ fn shouting() -> TestServer {
         .handler(
             "/count",
             blocking(|mut request: OwnedRequest| {
-                match io::copy(&mut request.content, &mut io::sink()) {
+                match io::copy(&mut request.body, &mut io::sink()) {
                     Ok(count) => OwnedResponse::text(count.to_string()),
                     Err(error) => {
                         OwnedResponse::text(error.to_string()).status(httpd::Status::BAD_REQUEST)

@@ -16,7 +16,7 @@ use crate::server::buffers::Buffers;
 use crate::server::id::ExchangeId;
 use crate::server::mailbox::Completion;
 use crate::server::pool::Pool;
-use crate::site::{Application, Forward, RequestBody};
+use crate::site::{Application, Backend, Forward, RequestBody};
 use crate::sys::channel::{Arrived, MESSAGE_BYTES_MAX};
 use crate::wsgi::answer::HEADER_BYTES;
 use crate::wsgi::{REQUEST_BYTES_MAX, Token, marshal, request};
@@ -70,25 +70,25 @@ impl Gateway {
 
     /// Sends a request on, or keeps it until a process has room.
     pub fn submit(&mut self, id: ExchangeId, forward: Forward, disk: &Arc<Pool>) -> Handed {
-        let application = forward.application;
+        let Forward { backend: Backend(application), message: environ, body } = forward;
         let index = self.index_of(&application);
         let served = &mut self.served[index];
         if served.waiting.first.len() >= WAITING_MAX {
             return Handed::Refused;
         }
-        let (content, spool) = match marshalled(forward.content) {
+        let (content, spool) = match marshalled(body) {
             Ok(content) => content,
             Err(error) => {
                 log::error!("content for an application: {error}");
                 return Handed::Refused;
             }
         };
-        if forward.environ.len() + content.len() > REQUEST_BYTES_MAX {
+        if environ.len() + content.len() > REQUEST_BYTES_MAX {
             log::error!("a request is too long to be sent to an application");
             return Handed::Refused;
         }
         let spool = spool.map(|spool| KeptSpool::new(spool, Arc::clone(disk)));
-        let exchange = Forwarded { id, environ: forward.environ, content, spool };
+        let exchange = Forwarded { id, environ, content, spool };
         served.waiting.first.push_back(exchange);
         self.dispatch(index);
         Handed::Over

@@ -31,7 +31,7 @@ impl Made {
             }
         }));
         let mut response = OwnedResponse::new(Status::OK);
-        response.content = OwnedBody::Piped(outlet, None);
+        response.body = OwnedBody::Piped(outlet, None);
         it.is_told(Completion::Answered(Box::new(response)));
         Made { it, feeder, taken, made: String::new() }
     }

@@ -49,7 +49,7 @@ fn mirror(_: &Request<'_>, content: &[u8]) -> Response {
 
 /// Gives content back, from a thread.
 fn offload(request: OwnedRequest) -> OwnedResponse {
-    let content = request.content.into_bytes(usize::MAX).expect("it is whole");
+    let content = request.body.into_bytes(usize::MAX).expect("it is whole");
     OwnedResponse::bytes("text/plain", content)
 }
 
@@ -57,7 +57,7 @@ fn offload(request: OwnedRequest) -> OwnedResponse {
 fn shout(mut request: OwnedRequest) -> OwnedResponse {
     OwnedResponse::stream("text/plain", move |out| {
         let mut content = Vec::new();
-        request.content.read_to_end(&mut content)?;
+        request.body.read_to_end(&mut content)?;
         out.write_all(&content.to_ascii_uppercase())
     })
 }

@@ -320,7 +320,7 @@ impl Exchange {
             disk,
             scratch: &mut cx.scratch,
             ranges_max: self.setup.limits.ranges_max,
-            content: &mut self.request_body,
+            body: &mut self.request_body,
         };
         let (site, answered) = (&self.setup.site, &mut self.answered);
         let caught = catch_unwind(AssertUnwindSafe(|| {

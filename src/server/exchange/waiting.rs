@@ -80,10 +80,10 @@ impl Exchange {
         cx: &mut WorkerContext,
     ) -> Answered {
         if carrier.client_has_gone() {
-            cx.drop_elsewhere(forward.content);
+            cx.drop_elsewhere(forward.body);
             return Answered::Gone;
         }
-        self.backend_timeout = Some(forward.application.timeout);
+        self.backend_timeout = Some(forward.backend.0.timeout);
         match cx.gateway.submit(self.id, forward, &cx.threads.disk) {
             Handed::Over => Answered::Waits(Awaited::Application),
             Handed::Refused => {

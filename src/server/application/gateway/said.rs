@@ -80,17 +80,17 @@ pub(super) fn take_in(
             feeder.push(buffers.keep(buffer, content_bytes));
             pending.progress = Progress::Streaming(feeder);
             let Head { status, reason, headers, length } = head;
-            let content = OwnedBody::Piped(outlet.quiet_for(times.quiet_max), length);
-            tell(answered(OwnedResponse { status, reason, headers, content }));
+            let body = OwnedBody::Piped(outlet.quiet_for(times.quiet_max), length);
+            tell(answered(OwnedResponse { status, reason, headers, body }));
             true
         }
         (Kind::File { head, offset, length }, Progress::Sent | Progress::Begun) => {
             let Head { status, reason, headers, length: announced } = head;
-            let content = match descriptors.pop() {
+            let body = match descriptors.pop() {
                 Some(open) => OwnedBody::Open(open, offset, length.or(announced)),
                 None => OwnedBody::Empty,
             };
-            tell(answered(OwnedResponse { status, reason, headers, content }));
+            tell(answered(OwnedResponse { status, reason, headers, body }));
             false
         }
         (Kind::Piece, Progress::Streaming(feeder)) => {
@@ -128,21 +128,21 @@ pub(super) fn take_in(
 /// An answer that came in one message. What it says of its length counts: to a HEAD it is that of the
 /// content that a GET would get (RFC 9110 §9.3.2), and to a GET that is shorter it is a promise broken.
 /// Where nobody knows that, nothing is said of it (RFC 9110 §8.6).
-fn whole(head: Head, content: Vec<u8>, is_unknown: bool) -> OwnedResponse {
+fn whole(head: Head, bytes: Vec<u8>, is_unknown: bool) -> OwnedResponse {
     let Head { status, reason, headers, length } = head;
-    let piped = |content: Vec<u8>| {
+    let piped = |bytes: Vec<u8>| {
         let (feeder, outlet) = within_worker(Box::new(|_| {}));
-        feeder.push(content);
+        feeder.push(bytes);
         feeder.finish();
         OwnedBody::Piped(outlet, length)
     };
-    let content = match length {
-        None if is_unknown => piped(content),
-        Some(length) if length != content.len() as u64 => piped(content),
-        _ if content.is_empty() => OwnedBody::Empty,
-        _ => OwnedBody::Bytes(content),
+    let body = match length {
+        None if is_unknown => piped(bytes),
+        Some(length) if length != bytes.len() as u64 => piped(bytes),
+        _ if bytes.is_empty() => OwnedBody::Empty,
+        _ => OwnedBody::Bytes(bytes),
     };
-    OwnedResponse { status, reason, headers, content }
+    OwnedResponse { status, reason, headers, body }
 }
 
 /// A message that makes no sense, from whoever it is.

@@ -11,7 +11,7 @@ use crate::server::application::scoreboard::Scoreboard;
 use crate::server::id::{ConnectionId, ExchangeId};
 use crate::server::pool::Pool;
 use crate::site::pipe::{Outlet, Piece};
-use crate::site::{Handler, OwnedBody, Wsgi};
+use crate::site::{Backend, Handler, OwnedBody, Wsgi};
 use crate::sys::channel::{Channel, Received};
 use crate::wsgi::WINDOW_BYTES;
 use std::os::fd::AsFd;
@@ -43,7 +43,7 @@ impl Played {
 
     fn with(wsgi: Wsgi) -> Played {
         let wsgi = wsgi.timeout(Duration::from_secs(10));
-        let application = Arc::clone(wsgi.application().expect("it has one"));
+        let application = Arc::clone(&wsgi.backend().expect("it has one").0);
         let orders = Orders::new().expect("descriptors are left");
         Played { gateway: Gateway::new(0), application, orders, now: Instant::now() }
     }
@@ -64,7 +64,7 @@ impl Played {
         python.says(token, 1, false, OK, b"one");
         let (_, completion) = it.reads(&python).pop().expect("the head is here");
         let Completion::Answered(response) = completion else { panic!("no answer") };
-        let OwnedBody::Piped(outlet, None) = response.content else { panic!("not piped") };
+        let OwnedBody::Piped(outlet, None) = response.body else { panic!("not piped") };
         (it, python, token, outlet)
     }
 
@@ -99,9 +99,9 @@ impl Played {
 
     fn submits(&mut self, number: u32) -> Handed {
         let forward = Forward {
-            application: Arc::clone(&self.application),
-            environ: b"{0".to_vec(),
-            content: RequestBody::from(vec![number as u8]),
+            backend: Backend(Arc::clone(&self.application)),
+            message: b"{0".to_vec(),
+            body: RequestBody::from(vec![number as u8]),
         };
         self.gateway.submit(id(number), forward, &disk())
     }
@@ -182,7 +182,7 @@ fn answered(completions: Completions) -> Vec<(usize, u16, Vec<u8>)> {
         .into_iter()
         .map(|(id, completion)| match completion {
             Completion::Answered(response) => {
-                let content = match response.content {
+                let content = match response.body {
                     OwnedBody::Bytes(bytes) => bytes,
                     OwnedBody::Empty => Vec::new(),
                     _ => b"piped".to_vec(),

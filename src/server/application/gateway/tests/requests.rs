@@ -117,9 +117,9 @@ fn a_request_that_no_message_can_hold_is_refused_and_costs_nobody_else_anything(
     let mut it = Played::new();
     let python = it.joins(1);
     let forward = Forward {
-        application: Arc::clone(&it.application),
-        environ: vec![b'x'; MESSAGE_BYTES_MAX / 2],
-        content: RequestBody::from(vec![b'x'; MESSAGE_BYTES_MAX / 2]),
+        backend: Backend(Arc::clone(&it.application)),
+        message: vec![b'x'; MESSAGE_BYTES_MAX / 2],
+        body: RequestBody::from(vec![b'x'; MESSAGE_BYTES_MAX / 2]),
     };
     assert_eq!(it.gateway.submit(id(0), forward, &disk()), Handed::Refused);
     assert_eq!(it.submits(1), Handed::Over);
@@ -146,9 +146,9 @@ fn the_file_of_a_request_is_dropped_by_a_thread_of_the_disk_pool() {
     let spool = SpoolPlace::Named.create(here.path()).expect("there is room");
     let path = spool.path().expect("it has one").to_owned();
     let forward = Forward {
-        application: Arc::clone(&it.application),
-        environ: b"{0".to_vec(),
-        content: RequestBody::Spooled(spool),
+        backend: Backend(Arc::clone(&it.application)),
+        message: b"{0".to_vec(),
+        body: RequestBody::Spooled(spool),
     };
     // Without threads of its own: it does what it is told.
     let disk = Arc::new(Pool::new("test", 0, usize::MAX));
