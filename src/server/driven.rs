@@ -1,16 +1,16 @@
-//! The real [`Connection`] driven over a [`Script`] and a clock that stands still until it is told
-//! to move: no sockets, no threads, no sleeping (RFC 9112 §8–9 and the bounds of [`Limits`]).
+//! The real [`Connection`] driven over a [`Script`] and a clock that a test moves: no sockets, no threads, no
+//! sleeping (RFC 9112 §8–9 and the bounds of [`Limits`]).
 //!
-//! [`Driven`] does for one connection what the worker does for all: it hands in edges, drives again
-//! while the verdict is `Again`, and lets deadlines expire. After each drive it holds the invariants
-//! of the machine, whatever the case is about.
+//! [`Driven`] does for one connection what the worker does for all: it hands in edges, drives the connection again
+//! while the verdict is `Again`, and lets deadlines expire. After each drive it checks the invariants of the machine,
+//! whatever the test is about.
 
 mod reply;
 mod sample;
 mod script;
 
 #[cfg(test)]
-mod content;
+mod bodies;
 #[cfg(test)]
 mod conversation;
 #[cfg(test)]
@@ -60,7 +60,7 @@ struct Driven {
     verdict: Verdict,
     /// How much of what was sent the test has looked at.
     looked_at: usize,
-    /// Whether threads do their work as soon as they are given it.
+    /// Whether threads do a job as soon as they get it.
     works_at_once: bool,
     /// What was done in the last turn, in the currency of [`Share`].
     work_done: u32,
@@ -73,12 +73,12 @@ impl Driven {
         Driven::with(Limits::default())
     }
 
-    /// The same within these limits. What threads have to do is done at once.
+    /// The same within these limits. Threads do each job at once.
     fn with(limits: Limits) -> Driven {
         Driven { works_at_once: true, ..Driven::threaded(limits) }
     }
 
-    /// The same with threads whose work is done when the test says so: [`Driven::works`].
+    /// The same with threads that do their jobs when the test calls: [`Driven::works`].
     fn threaded(limits: Limits) -> Driven {
         let folder = SampleFolder::new();
         let cache =
@@ -108,7 +108,7 @@ impl Driven {
         }
     }
 
-    /// The threads do everything that they were given, and the messages arrive.
+    /// The threads do all their jobs, and the messages arrive.
     fn works(&mut self) {
         for _ in 0..TURNS_MAX {
             let threads = &self.cx.threads;
@@ -122,7 +122,7 @@ impl Driven {
                     && id.connection == self.connection.id()
                     && self.verdict != Verdict::Close
                 {
-                    self.is_told(completion);
+                    self.completes(completion);
                 }
             }
         }
@@ -130,7 +130,7 @@ impl Driven {
     }
 
     /// A message comes.
-    fn is_told(&mut self, completion: Completion) {
+    fn completes(&mut self, completion: Completion) {
         let id = ExchangeId::from(self.connection.id());
         self.turn(|connection, share, cx| connection.complete(id, completion, share, cx));
         self.goes_on();
@@ -231,15 +231,15 @@ impl Driven {
 
     /// A message says that the disk was read.
     fn is_prefetched(&mut self) {
-        self.is_told(Completion::Prefetched);
+        self.completes(Completion::Prefetched);
     }
 
-    /// The worker is told to stop.
-    fn is_told_to_stop(&mut self) {
+    /// The worker begins to stop.
+    fn is_stopped(&mut self) {
         self.cx.is_stopping = true;
     }
 
-    /// What holds after every drive: nobody sleeps on a set flag, and every sleeper will be woken.
+    /// Checks what holds after every drive: a connection never sleeps on a set flag, and something will wake it.
     fn check(&self) {
         if self.verdict != Verdict::Sleep {
             return;
@@ -277,12 +277,12 @@ impl Driven {
         assert_eq!(text(&self.client.sent()[self.looked_at..]), "");
     }
 
-    /// The next response the client gets, which must be complete.
+    /// The next response that the client gets, which must be complete.
     fn sends(&mut self, status: u16) -> Reply {
         self.next_reply(status, true)
     }
 
-    /// The next response the client gets, which must be complete without content.
+    /// The next response that the client gets, which must be complete without a body.
     fn sends_head_of(&mut self, status: u16) -> Reply {
         self.next_reply(status, false)
     }
@@ -324,8 +324,8 @@ impl Driven {
     /// How long what stands between two parts is, of the response under way.
     fn multipart_preamble_bytes(&self) -> usize {
         let sent = text(&self.client.sent());
-        let (_, content) = sent.split_once("\r\n\r\n").expect("the head is here");
-        content.find("\r\n\r\n").expect("the first part is here") + 4
+        let (_, body) = sent.split_once("\r\n\r\n").expect("the head is here");
+        body.find("\r\n\r\n").expect("the first part is here") + 4
     }
 
     fn calls(&self) -> KernelCalls {
@@ -339,7 +339,7 @@ fn accepted(cx: &mut WorkerContext) -> (Connection<Script>, Script) {
     (connection, client)
 }
 
-/// `0123456789012…`, so that a byte that is missing or stands twice shows.
+/// `0123456789012…`, so that a missing or repeated byte shows.
 fn digits(length: usize) -> String {
     ('0'..='9').cycle().take(length).collect()
 }

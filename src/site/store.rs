@@ -188,7 +188,7 @@ impl Store {
                 return Worked::Done(change.failed(WriteError::Busy));
             };
             let stored = upload.try_commit(&preconditions);
-            attempted(stored, &change, |stored| put_answer(&stored, &location))
+            attempted(stored, &change, |stored| put_response(&stored, &location))
         })))
     }
 
@@ -289,7 +289,7 @@ fn begun(root: &WritableRoot, path: &[u8], content: RequestBody) -> Result<Uploa
 }
 
 /// RFC 9110 §9.3.4: the entity tag says that what was sent is what is there now, to the byte.
-fn put_answer(stored: &Stored, location: &[u8]) -> OwnedResponse {
+fn put_response(stored: &Stored, location: &[u8]) -> OwnedResponse {
     let response = if stored.created {
         OwnedResponse::new(Status::CREATED).header("Location", location)
     } else {

@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn who_keeps_the_server_waiting_holds_little_more_than_what_has_come() {
+    fn an_inbox_that_waits_holds_little_more_than_what_has_come() {
         let mut inbox = Inbox::new();
         fill(&mut inbox, b"GET / HT", 32_768);
         inbox.shrink();

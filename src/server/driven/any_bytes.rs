@@ -18,7 +18,7 @@ pub fn connection(bytes: &[u8]) {
         let piece = usize::from(cut % 16) * 3 + 1;
         let room = usize::from(cut / 16) * 97 + 1;
         let in_pieces = it.conversation(stream, piece, room);
-        // What depends on when bytes come: whether a client that asks to go on needs an answer.
+        // What depends on when bytes come: whether a client that expects 100 needs it.
         let is_timeless = !contains_ignoring_case(stream, b"100-continue");
         assert!(
             !is_timeless || at_once == in_pieces,
@@ -47,7 +47,7 @@ impl Driven {
         format!("{}{:?}", without_boundaries(&text(&self.client.sent())), self.client.end())
     }
 
-    /// The threads and the client do what they have to, until nobody waits for them.
+    /// The threads and the client do their part until the connection waits for neither.
     fn settles(&mut self, room: usize) {
         for _ in 0..TURNS_MAX {
             match (self.verdict, self.connection.phase()) {

@@ -7,7 +7,7 @@ fn a_small_request_costs_one_read_and_one_write() {
     let mut it = Driven::new();
     it.receives(get("/small.txt"));
     let reply = it.sends(200);
-    assert_eq!(text(&reply.content), "small\n");
+    assert_eq!(text(&reply.body), "small\n");
     assert_eq!(it.calls(), KernelCalls { reads: 1, writes: 1 });
     it.is_kept();
 }
@@ -51,7 +51,7 @@ fn nothing_behind_a_close_is_answered() {
     let mut it = Driven::new();
     let last = request("GET", "/hello", "Connection: close\r\n");
     it.receives(last + &get("/small.txt"));
-    assert_eq!(text(&it.sends(200).content), "hello\n");
+    assert_eq!(text(&it.sends(200).body), "hello\n");
     it.sleeps(Phase::Lingering);
     it.receives(get("/small.txt"));
     it.is_closed();
@@ -104,7 +104,7 @@ fn head_gets_the_head_alone_and_the_connection_goes_on() {
 }
 
 #[test]
-fn a_status_without_content_keeps_its_framing() {
+fn a_status_without_a_body_keeps_its_framing() {
     let mut it = Driven::new();
     it.receives(get("/empty"));
     assert_eq!(it.sends(204).header("Content-Length"), None);
@@ -155,7 +155,7 @@ fn a_head_may_be_as_long_as_its_bound_and_no_longer() {
 }
 
 #[test]
-fn a_client_that_leaves_before_it_has_asked_is_told_nothing() {
+fn a_client_that_leaves_in_the_middle_of_a_head_gets_nothing() {
     for part in ["", "GET", "GET / HTTP/1.1\r\nHost: a\r\n", "\r\n"] {
         let mut it = Driven::new();
         it.receives(part);
@@ -165,14 +165,14 @@ fn a_client_that_leaves_before_it_has_asked_is_told_nothing() {
 }
 
 #[test]
-fn a_client_that_closes_its_side_still_gets_its_answer() {
+fn a_client_that_closes_its_side_still_gets_its_response() {
     let mut it = Driven::new();
     let _ = it.client.send(get("/large.bin").as_bytes());
     it.will_take(100);
     it.receives_fin();
     it.sleeps(ExchangeState::Sending);
     it.takes(usize::MAX);
-    assert_eq!(it.sends(200).content.len(), LARGE_BYTES);
+    assert_eq!(it.sends(200).body.len(), LARGE_BYTES);
     it.is_gone();
 }
 
@@ -206,18 +206,18 @@ fn a_client_that_resets_ends_it_in_every_state() {
 }
 
 #[test]
-fn a_request_waits_for_the_disk_and_is_answered_when_it_was_read() {
+fn a_request_waits_for_the_disk_and_is_answered_then() {
     let mut it = Driven::threaded(Limits::default());
     it.receives(get("/cold"));
     it.sends_nothing();
     it.sleeps(ExchangeState::Waiting(Awaited::Lookup));
     it.is_prefetched();
-    assert_eq!(text(&it.sends(200).content), "warm\n");
+    assert_eq!(text(&it.sends(200).body), "warm\n");
     it.is_kept();
 }
 
 #[test]
-fn what_comes_while_the_disk_is_waited_for_is_answered_after_it() {
+fn a_request_that_comes_while_another_waits_for_the_disk_is_answered_after_it() {
     let mut it = Driven::threaded(Limits::default());
     it.receives(get("/hello") + &get("/cold"));
     it.sends(200);
@@ -226,13 +226,13 @@ fn what_comes_while_the_disk_is_waited_for_is_answered_after_it() {
     it.receives_fin();
     it.sends_nothing();
     it.is_prefetched();
-    assert_eq!(text(&it.sends(200).content), "warm\n");
-    assert_eq!(text(&it.sends(200).content), "hello\n");
+    assert_eq!(text(&it.sends(200).body), "warm\n");
+    assert_eq!(text(&it.sends(200).body), "hello\n");
     it.is_gone();
 }
 
 #[test]
-fn a_letter_that_nobody_waits_for_changes_nothing() {
+fn a_message_that_nobody_waits_for_changes_nothing() {
     let mut it = Driven::new();
     it.receives("");
     it.is_prefetched();
@@ -246,7 +246,7 @@ fn a_letter_that_nobody_waits_for_changes_nothing() {
 fn a_server_that_stops_answers_what_has_begun_and_says_close() {
     let mut it = Driven::new();
     it.receives("GET /hello HTTP/1.1\r\n");
-    it.is_told_to_stop();
+    it.is_stopped();
     it.receives("Host: a\r\n\r\n");
     assert_eq!(it.sends(200).header("Connection"), Some("close"));
     it.is_gone();

@@ -113,8 +113,8 @@ fn a_file_that_is_rewritten_when_its_last_part_was_read_is_of_one_version() {
     }
     rewrite(&it, &"x".repeat(LARGE_BYTES));
     it.takes(usize::MAX);
-    let content = text(&it.sends(206).content);
-    assert!(content.contains(&digits(LARGE_BYTES)[12_400..]) && !content.contains("xx"));
+    let body = text(&it.sends(206).body);
+    assert!(body.contains(&digits(LARGE_BYTES)[12_400..]) && !body.contains("xx"));
 }
 
 #[test]
@@ -159,12 +159,12 @@ fn several_ranges_come_in_parts_of_one_file() {
         let mut it = Driven::new();
         it.receives(request("GET", target, "Range: bytes=1-2,4-4\r\n"));
         let reply = it.sends(206);
-        let content = text(&reply.content);
+        let body = text(&reply.body);
         let first = if target == "/small.txt" { "ma" } else { "12" };
         let second = if target == "/small.txt" { "l" } else { "4" };
-        let parts: Vec<&str> = content.split("\r\n\r\n").collect();
-        assert!(parts[1].starts_with(&format!("{first}\r\n--")), "{content}");
-        assert!(parts[2].starts_with(&format!("{second}\r\n--")), "{content}");
+        let parts: Vec<&str> = body.split("\r\n\r\n").collect();
+        assert!(parts[1].starts_with(&format!("{first}\r\n--")), "{body}");
+        assert!(parts[2].starts_with(&format!("{second}\r\n--")), "{body}");
         it.is_kept();
     }
 }

@@ -1,4 +1,4 @@
-//! Handlers on threads, and content that is taken in for them.
+//! Handlers on threads, and request bodies that are collected for them.
 
 use super::*;
 use crate::files::WriteError;
@@ -7,12 +7,12 @@ fn small() -> Limits {
     Limits { body_memory_bytes_max: 8, ..Limits::default() }
 }
 
-fn post(target: &str, content: &str) -> String {
-    request("POST", target, &format!("Content-Length: {}\r\n", content.len())) + content
+fn post(target: &str, body: &str) -> String {
+    request("POST", target, &format!("Content-Length: {}\r\n", body.len())) + body
 }
 
 #[test]
-fn a_handler_is_waited_for_and_its_answer_keeps_the_connection() {
+fn a_connection_waits_for_a_handler_and_is_kept_after_its_response() {
     let mut it = Driven::threaded(Limits::default());
     it.receives(post("/offload", "hello") + &get("/hello"));
     it.sleeps(ExchangeState::Waiting(Awaited::Answer));
@@ -24,7 +24,7 @@ fn a_handler_is_waited_for_and_its_answer_keeps_the_connection() {
 }
 
 #[test]
-fn answers_before_it_do_not_wait_with_it() {
+fn earlier_responses_do_not_wait_for_a_handler() {
     let mut it = Driven::threaded(Limits::default());
     it.receives(get("/hello") + &post("/offload", "x"));
     it.sends(200).is("hello\n");
@@ -34,7 +34,7 @@ fn answers_before_it_do_not_wait_with_it() {
 }
 
 #[test]
-fn content_beyond_what_memory_holds_is_written_by_a_thread() {
+fn a_body_beyond_the_bound_of_memory_is_written_by_a_thread() {
     let mut it = Driven::threaded(small());
     it.receives(request("POST", "/offload", "Content-Length: 20\r\n") + "123456789");
     it.sleeps(ExchangeState::Waiting(Awaited::Write));
@@ -50,7 +50,7 @@ fn content_beyond_what_memory_holds_is_written_by_a_thread() {
 
 /// RFC 9110 §10.1.1.
 #[test]
-fn a_client_that_asks_first_is_told_to_go_on() {
+fn a_client_that_expects_100_gets_it() {
     let mut it = Driven::threaded(Limits::default());
     it.receives(request("POST", "/offload", "Content-Length: 5\r\nExpect: 100-continue\r\n"));
     assert_eq!(text(&it.client.sent()), "HTTP/1.1 100 Continue\r\n\r\n");
@@ -75,7 +75,7 @@ fn a_handler_that_finds_no_thread_is_503_and_the_connection_goes_on() {
 }
 
 #[test]
-fn a_handler_that_does_not_answer_is_503_and_its_late_answer_is_nobodys() {
+fn a_handler_that_does_not_answer_is_503_and_its_late_response_is_dropped() {
     let mut it = Driven::threaded(Limits::default());
     it.receives(post("/offload", "hello"));
     it.advances(Limits::default().answer_timeout);
@@ -87,7 +87,7 @@ fn a_handler_that_does_not_answer_is_503_and_its_late_answer_is_nobodys() {
 
 /// RFC 9110 §15.5.9.
 #[test]
-fn content_has_its_time_and_longer_for_what_has_come() {
+fn a_body_has_its_time_and_longer_for_what_has_come() {
     let limits = Limits { body_rate_min_bytes: 10, ..Limits::default() };
     let mut it = Driven::threaded(limits.clone());
     it.receives(request("POST", "/offload", "Content-Length: 1000\r\n"));
@@ -112,23 +112,23 @@ fn the_time_that_the_disk_takes_is_not_the_clients() {
 }
 
 #[test]
-fn a_disk_that_takes_nothing_is_told() {
+fn a_disk_that_takes_nothing_is_logged_and_answered() {
     let mut it = Driven::threaded(small());
     it.receives(request("POST", "/offload", "Content-Length: 20\r\n") + "123456789");
-    it.is_told(Completion::Spooled(Err(WriteError::Full)));
+    it.completes(Completion::Spooled(Err(WriteError::Full)));
     assert_eq!(it.sends(507).header("Connection"), Some("close"));
     it.is_closed();
 }
 
 #[test]
-fn content_may_be_read_while_it_comes() {
+fn a_body_may_be_read_while_it_comes() {
     let mut it = Driven::threaded(small());
     it.receives(request("POST", "/shout", "Transfer-Encoding: chunked\r\n") + "3\r\nabc\r\n");
     it.sleeps(ExchangeState::Body);
     it.receives("2\r\nde\r\n0\r\n\r\n");
     it.sleeps(ExchangeState::Waiting(Awaited::Answer));
     it.works();
-    assert_eq!(text(&it.sends(200).content), "5\r\nABCDE\r\n0\r\n\r\n");
+    assert_eq!(text(&it.sends(200).body), "5\r\nABCDE\r\n0\r\n\r\n");
     it.is_kept();
 }
 
@@ -136,13 +136,13 @@ fn content_may_be_read_while_it_comes() {
 fn a_stop_lets_a_handler_answer_and_closes_after_it() {
     let mut it = Driven::threaded(Limits::default());
     it.receives(post("/offload", "hello"));
-    it.is_told_to_stop();
+    it.is_stopped();
     it.works();
     assert_eq!(it.sends(200).header("Connection"), Some("close"));
     it.is_gone();
 }
 
-/// Several ways for content to come, each with everything that is sent in reply.
+/// Several ways for a body to come, each with everything that is sent.
 fn conversations() -> Vec<String> {
     let chunked = |target: &str| {
         request("POST", target, "Transfer-Encoding: chunked\r\n")
@@ -157,12 +157,12 @@ fn conversations() -> Vec<String> {
 }
 
 #[test]
-fn every_split_of_content_gives_the_same_bytes() {
+fn every_split_of_a_body_gives_the_same_bytes() {
     for conversation in conversations() {
         let outcome = |cut: usize| {
             let mut it = Driven::threaded(small());
             it.receives(&conversation.as_bytes()[..cut]);
-            // A handler that reads content as it comes would wait for it on this very thread.
+            // A handler that reads a body as it comes would wait for it on this very thread.
             if !conversation.contains("/shout") {
                 it.works();
             }

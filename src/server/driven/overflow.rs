@@ -1,4 +1,4 @@
-//! Content that is made faster than its client takes it.
+//! Bodies that are produced faster than their clients read them.
 
 use super::*;
 use crate::http::Status;
@@ -8,11 +8,11 @@ use memchr::memmem;
 use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A response under way, and who makes its content.
+/// A response under way, and the producer of its body.
 struct Made {
     it: Driven,
     feeder: Feeder,
-    /// How much has been taken of the maker.
+    /// How much the pipe has taken from the producer.
     taken: Arc<AtomicUsize>,
     made: String,
 }
@@ -32,32 +32,32 @@ impl Made {
         }));
         let mut response = OwnedResponse::new(Status::OK);
         response.body = OwnedBody::Piped(outlet, None);
-        it.is_told(Completion::Answered(Box::new(response)));
+        it.completes(Completion::Answered(Box::new(response)));
         Made { it, feeder, taken, made: String::new() }
     }
 
-    /// More is made, as much at a time as an honest maker may.
+    /// More is produced, as much at a time as an honest producer may send.
     fn is_made(&mut self, bytes: usize) {
         for piece in digits(bytes).as_bytes().chunks(PIPE_BYTES_MAX / 8) {
             self.made.push_str(std::str::from_utf8(piece).expect("digits are ASCII"));
             if self.feeder.push(piece.to_vec()) {
-                self.it.is_told(Completion::Moved);
+                self.it.completes(Completion::Moved);
             }
         }
     }
 
-    /// Whether a maker who had to be told of everything it makes could go on.
+    /// Whether the producer could go on, if it had to wait until everything that it sends is taken.
     fn waits_for_nobody(&self) -> bool {
         self.feeder.bytes() < BACKLOG_BYTES
     }
 
     fn is_complete(&mut self) {
         if self.feeder.finish() {
-            self.it.is_told(Completion::Moved);
+            self.it.completes(Completion::Moved);
         }
     }
 
-    /// The client takes everything, a little at a time, and gets what was made.
+    /// The client takes everything, a little at a time, and gets what was produced.
     fn arrives(mut self) {
         for _ in 0..TURNS_MAX {
             self.it.takes(40_000);
@@ -66,12 +66,12 @@ impl Made {
                 break;
             }
         }
-        let content = dechunked(&self.it.sends(200).content);
-        assert!(content == self.made.as_bytes(), "{} of {}", content.len(), self.made.len());
+        let body = dechunked(&self.it.sends(200).body);
+        assert!(body == self.made.as_bytes(), "{} of {}", body.len(), self.made.len());
         self.it.is_kept();
     }
 
-    /// The files that are in the folder for such content.
+    /// The files that are in the folder for such bodies.
     fn bytes_on_disk(&self) -> u64 {
         // Files without a name are seen by their descriptors alone.
         let folder = fs::canonicalize(&self.it.folder.path).expect("it is there");
@@ -87,17 +87,17 @@ impl Made {
 }
 
 fn dechunked(mut chunks: &[u8]) -> Vec<u8> {
-    let mut content = Vec::new();
+    let mut body = Vec::new();
     while let Some(end) = memmem::find(chunks, b"\r\n") {
         let length = usize::from_str_radix(&text(&chunks[..end]), 16).expect("a size is a number");
-        content.extend_from_slice(&chunks[end + 2..end + 2 + length]);
+        body.extend_from_slice(&chunks[end + 2..end + 2 + length]);
         chunks = &chunks[end + 2 + length + 2..];
     }
-    content
+    body
 }
 
 #[test]
-fn a_client_that_takes_nothing_holds_up_nobody_who_makes_content() {
+fn a_client_that_reads_nothing_holds_up_no_producer() {
     let mut it = Made::for_client_that_takes(0, Limits::default());
     it.is_made(BACKLOG_BYTES / 2);
     assert_eq!(it.bytes_on_disk(), 0, "so little can wait in memory");
@@ -166,7 +166,7 @@ fn a_disk_that_takes_nothing_loses_nothing() {
 }
 
 #[test]
-fn with_more_than_its_bound_on_the_disk_the_maker_waits_until_all_of_it_is_sent() {
+fn with_more_than_its_bound_on_the_disk_the_producer_waits_until_all_of_it_is_sent() {
     let limits = Limits { response_spool_bytes_max: 200_000, ..Limits::default() };
     let mut it = Made::for_client_that_takes(0, limits);
     it.is_made(PIPE_BYTES_MAX);
@@ -188,7 +188,7 @@ fn with_more_than_its_bound_on_the_disk_the_maker_waits_until_all_of_it_is_sent(
 }
 
 #[test]
-fn without_room_on_the_disk_the_maker_waits() {
+fn without_room_on_the_disk_the_producer_waits() {
     let limits = Limits { response_spool_bytes_max: 0, ..Limits::default() };
     let mut it = Made::for_client_that_takes(0, limits);
     it.is_made(PIPE_BYTES_MAX);
@@ -218,7 +218,7 @@ fn a_client_that_goes_leaves_nothing_on_the_disk() {
 }
 
 #[test]
-fn content_that_breaks_off_breaks_off_behind_what_was_on_the_disk() {
+fn a_body_that_breaks_off_breaks_off_behind_what_was_on_the_disk() {
     let mut it = Made::for_client_that_takes(0, Limits::default());
     it.is_made(PIPE_BYTES_MAX);
     it.it.works();

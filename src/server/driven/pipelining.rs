@@ -1,10 +1,10 @@
-//! Requests sent without waiting for answers (RFC 9112 §9.3.2), and fairness between connections.
+//! Requests sent without waiting for responses (RFC 9112 §9.3.2), and fairness between connections.
 
 use super::*;
 use crate::server::share::REQUEST_COST;
 
 #[test]
-fn the_answers_of_one_read_leave_in_one_write() {
+fn the_responses_of_one_read_leave_in_one_write() {
     let mut it = Driven::new();
     it.receives(get("/hello").repeat(16));
     assert_eq!(it.calls(), KernelCalls { reads: 1, writes: 1 });
@@ -15,20 +15,20 @@ fn the_answers_of_one_read_leave_in_one_write() {
 }
 
 #[test]
-fn answers_come_in_the_order_of_the_requests() {
+fn responses_come_in_the_order_of_the_requests() {
     let mut it = Driven::new();
     let targets =
         ["/small.txt", "/no-such", "/large.bin", "/hello", "/middle.txt", "/long", "/hello"];
     it.receives(targets.map(get).concat());
     for target in targets {
         let status = if target == "/no-such" { 404 } else { 200 };
-        let content = it.sends(status).content;
+        let body = it.sends(status).body;
         match target {
-            "/small.txt" => assert_eq!(text(&content), "small\n"),
-            "/large.bin" => assert_eq!(text(&content), digits(LARGE_BYTES)),
-            "/hello" => assert_eq!(text(&content), "hello\n"),
-            "/middle.txt" => assert_eq!(text(&content), digits(MIDDLE_BYTES)),
-            "/long" => assert_eq!(text(&content), digits(LONG_BYTES)),
+            "/small.txt" => assert_eq!(text(&body), "small\n"),
+            "/large.bin" => assert_eq!(text(&body), digits(LARGE_BYTES)),
+            "/hello" => assert_eq!(text(&body), "hello\n"),
+            "/middle.txt" => assert_eq!(text(&body), digits(MIDDLE_BYTES)),
+            "/long" => assert_eq!(text(&body), digits(LONG_BYTES)),
             _ => {}
         }
     }
@@ -36,7 +36,7 @@ fn answers_come_in_the_order_of_the_requests() {
 }
 
 #[test]
-fn a_request_behind_a_slow_answer_waits_for_it() {
+fn a_request_behind_a_slow_response_waits_for_it() {
     let mut it = Driven::new();
     it.will_take(5_000);
     it.receives(get("/large.bin"));
@@ -45,12 +45,12 @@ fn a_request_behind_a_slow_answer_waits_for_it() {
     it.sleeps(ExchangeState::Sending);
     it.takes(usize::MAX);
     it.sends(200).is(&digits(LARGE_BYTES));
-    assert_eq!(text(&it.sends(200).content), "hello\n");
+    assert_eq!(text(&it.sends(200).body), "hello\n");
     it.is_kept();
 }
 
 #[test]
-fn good_answers_come_before_a_refusal() {
+fn good_responses_come_before_a_refusal() {
     let mut it = Driven::new();
     it.receives(get("/hello") + &get("/small.txt") + "nonsense\r\n" + &get("/hello"));
     it.sends(200);
@@ -61,18 +61,18 @@ fn good_answers_come_before_a_refusal() {
 }
 
 #[test]
-fn earlier_answers_do_not_wait_for_the_rest_of_a_head() {
+fn earlier_responses_do_not_wait_for_the_rest_of_a_head() {
     let mut it = Driven::new();
     it.receives(get("/hello") + "GET /sm");
     it.sends(200);
     it.sleeps(ExchangeState::Head);
     it.receives("all.txt HTTP/1.1\r\nHost: a\r\n\r\n");
-    assert_eq!(text(&it.sends(200).content), "small\n");
+    assert_eq!(text(&it.sends(200).body), "small\n");
     it.is_kept();
 }
 
 #[test]
-fn earlier_answers_do_not_wait_for_content() {
+fn earlier_responses_do_not_wait_for_a_body() {
     let mut it = Driven::new();
     it.receives(get("/hello") + &request("POST", "/hello", "Content-Length: 3\r\n"));
     it.sends(200);
@@ -83,12 +83,12 @@ fn earlier_answers_do_not_wait_for_content() {
 }
 
 #[test]
-fn answers_are_gathered_up_to_a_bound() {
+fn responses_are_gathered_up_to_a_bound() {
     let mut it = Driven::new();
     it.will_take(0);
     it.receives(get("/hello").repeat(2_000));
     it.sleeps(ExchangeState::Sending);
-    assert!(it.client.unread_bytes() > 0, "it reads on while nobody takes the answers");
+    assert!(it.client.unread_bytes() > 0, "it reads on although its client takes no responses");
     it.takes(usize::MAX);
     for _ in 0..2_000 {
         it.sends(200);
@@ -125,7 +125,7 @@ fn a_turn_of_a_connection_is_counted_in_requests_however_few_reads_brought_them(
     assert_eq!(
         it.calls(),
         KernelCalls { reads: 1, writes: 1 },
-        "its answers are gathered all the same"
+        "its responses are gathered all the same"
     );
     for _ in 0..100 {
         it.sends(200);
@@ -134,7 +134,7 @@ fn a_turn_of_a_connection_is_counted_in_requests_however_few_reads_brought_them(
 }
 
 #[test]
-fn large_answers_from_memory_count_for_more_than_small_ones() {
+fn large_responses_from_memory_count_for_more_than_small_ones() {
     let mut it = Driven::new();
     let edge = it.client.send(get("/long").repeat(100).as_bytes());
     it.begins_with(edge);
@@ -149,7 +149,7 @@ fn large_answers_from_memory_count_for_more_than_small_ones() {
 }
 
 #[test]
-fn a_large_buffer_is_given_back_after_the_content_that_needed_it() {
+fn a_large_buffer_is_given_back_after_the_body_that_needed_it() {
     let mut it = Driven::new();
     it.receives(request("POST", "/hello", "Transfer-Encoding: chunked\r\n") + "20000\r\n");
     it.receives(digits(0x20000) + "\r\n0\r\n\r\n");
@@ -181,7 +181,7 @@ fn tiny_chunks_are_interrupted_for_the_others_although_one_read_brought_thousand
 }
 
 #[test]
-fn content_that_never_ends_is_interrupted_for_the_others() {
+fn a_body_that_never_ends_is_interrupted_for_the_others() {
     let mut it = Driven::new();
     let head = request("POST", "/hello", "Content-Length: 1000000\r\n");
     let edge = it.client.send((head + &digits(1_000_000)).as_bytes());

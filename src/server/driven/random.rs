@@ -27,77 +27,65 @@ impl Dice {
     }
 }
 
-/// One request and what it is answered with.
+/// One request and the response that it gets.
 #[derive(Clone, Copy)]
 struct SampleRequest {
     request: &'static str,
     status: u16,
-    content_bytes: usize,
+    body_bytes: usize,
 }
 
 const SAMPLE_REQUESTS: &[SampleRequest] = &[
-    SampleRequest {
-        request: "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n",
-        status: 200,
-        content_bytes: 6,
-    },
+    SampleRequest { request: "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n", status: 200, body_bytes: 6 },
     SampleRequest {
         request: "\r\nGET /large.bin HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n",
         status: 200,
-        content_bytes: LARGE_BYTES,
+        body_bytes: LARGE_BYTES,
     },
     SampleRequest {
         request: "GET /middle.txt?a=b HTTP/1.1\r\nHost: a\r\n\r\n",
         status: 200,
-        content_bytes: MIDDLE_BYTES,
+        body_bytes: MIDDLE_BYTES,
     },
     SampleRequest {
         request: "GET /long HTTP/1.1\r\nHost: a\r\n\r\n",
         status: 200,
-        content_bytes: LONG_BYTES,
+        body_bytes: LONG_BYTES,
     },
     SampleRequest {
         request: "GET /large.bin HTTP/1.1\r\nHost: a\r\nRange: bytes=-3000\r\n\r\n",
         status: 206,
-        content_bytes: 3_000,
+        body_bytes: 3_000,
     },
-    SampleRequest {
-        request: "GET /cold HTTP/1.1\r\nHost: a\r\n\r\n",
-        status: 200,
-        content_bytes: 5,
-    },
-    SampleRequest {
-        request: "GET /empty HTTP/1.1\r\nHost: a\r\n\r\n",
-        status: 204,
-        content_bytes: 0,
-    },
+    SampleRequest { request: "GET /cold HTTP/1.1\r\nHost: a\r\n\r\n", status: 200, body_bytes: 5 },
+    SampleRequest { request: "GET /empty HTTP/1.1\r\nHost: a\r\n\r\n", status: 204, body_bytes: 0 },
     SampleRequest {
         request: "GET /hello HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\nGET / H",
         status: 200,
-        content_bytes: 6,
+        body_bytes: 6,
     },
     SampleRequest {
         request: "GET /hello HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\
                   2\r\nab\r\n3;x\r\ncde\r\n0\r\nT: u\r\n\r\n",
         status: 200,
-        content_bytes: 6,
+        body_bytes: 6,
     },
     SampleRequest {
         request: "POST /mirror HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nabcd",
         status: 200,
-        content_bytes: 4,
+        body_bytes: 4,
     },
     SampleRequest {
         request: "POST /offload HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n\
                   abcdefghijklmnopqrst",
         status: 200,
-        content_bytes: 20,
+        body_bytes: 20,
     },
     SampleRequest {
         request: "POST /offload HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\
                   9\r\nabcdefghi\r\n3\r\njkl\r\n0\r\n\r\n",
         status: 200,
-        content_bytes: 12,
+        body_bytes: 12,
     },
 ];
 
@@ -181,8 +169,8 @@ impl Run {
             && self.it.connection.phase() == Phase::Idle
     }
 
-    /// Every answer in its order and whole; how many there are.
-    fn answers(&mut self) -> usize {
+    /// Checks that every response is whole and in its order; returns how many there are.
+    fn responses(&mut self) -> usize {
         let sent = self.it.client.sent();
         let mut at = 0;
         for (number, expected) in self.script.iter().enumerate() {
@@ -193,10 +181,10 @@ impl Run {
                 return number;
             }
             assert_eq!(reply.status, expected.status);
-            assert_eq!(reply.content.len(), expected.content_bytes);
+            assert_eq!(reply.body.len(), expected.body_bytes);
             at += length;
         }
-        assert_eq!(at, sent.len(), "bytes after the last answer");
+        assert_eq!(at, sent.len(), "bytes after the last response");
         self.script.len()
     }
 }
@@ -216,24 +204,24 @@ fn seeds() -> std::ops::Range<u64> {
 }
 
 #[test]
-fn a_patient_client_gets_every_answer_whole() {
+fn a_patient_client_gets_every_response_whole() {
     for seed in seeds() {
         println!("HTTPD_DRIVEN_SEED={seed}");
         let mut run = Run::new(seed);
         run.plays(Jumps::Small);
-        assert_eq!(run.answers(), run.script.len());
+        assert_eq!(run.responses(), run.script.len());
         run.it.sleeps(Phase::Idle);
     }
 }
 
 #[test]
-fn an_impatient_server_sends_whole_answers_or_breaks_off() {
+fn an_impatient_server_sends_whole_responses_or_breaks_off() {
     for seed in seeds() {
         println!("HTTPD_DRIVEN_SEED={seed}");
         let mut run = Run::new(seed);
         run.plays(Jumps::Any);
-        if run.answers() < run.script.len() {
-            assert_eq!(run.it.verdict, Verdict::Close, "an answer is missing");
+        if run.responses() < run.script.len() {
+            assert_eq!(run.it.verdict, Verdict::Close, "a response is missing");
         }
     }
 }

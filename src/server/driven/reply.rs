@@ -8,7 +8,7 @@ use memchr::memmem;
 pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) head: String,
-    pub(super) content: Vec<u8>,
+    pub(super) body: Vec<u8>,
 }
 
 impl Reply {
@@ -18,25 +18,25 @@ impl Reply {
         let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
         let head = text(&bytes[..end]);
         let status = head.get(9..12)?.parse().ok()?;
-        let mut reply = Reply { status, head, content: Vec::new() };
+        let mut reply = Reply { status, head, body: Vec::new() };
         if has_body && reply.header("Transfer-Encoding").is_some() {
             let rest = bytes.get(end..)?;
             let length = memmem::find(rest, b"0\r\n\r\n")? + 5;
-            reply.content = rest[..length].to_vec();
+            reply.body = rest[..length].to_vec();
             return Some((reply, end + length));
         }
         let length = match reply.header("Content-Length") {
             Some(length) if has_body => length.parse().expect("a length is a number"),
             _ => 0,
         };
-        reply.content = bytes.get(end..end + length)?.to_vec();
+        reply.body = bytes.get(end..end + length)?.to_vec();
         Some((reply, end + length))
     }
 
-    /// Has exactly this content, which is too long to be printed.
+    /// Has exactly this body, which is too long to be printed.
     #[track_caller]
-    pub(super) fn is(&self, content: &str) {
-        assert!(self.content == content.as_bytes(), "other content");
+    pub(super) fn is(&self, body: &str) {
+        assert!(self.body == body.as_bytes(), "another body");
     }
 
     pub(super) fn header(&self, name: &str) -> Option<&str> {

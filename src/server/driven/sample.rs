@@ -42,23 +42,23 @@ impl Handler for ColdOnce {
     }
 }
 
-/// Gives content back, at once.
-fn mirror(_: &Request<'_>, content: &[u8]) -> Response {
-    Response::bytes("text/plain", content.to_vec())
+/// Sends the body back, at once.
+fn mirror(_: &Request<'_>, body: &[u8]) -> Response {
+    Response::bytes("text/plain", body.to_vec())
 }
 
-/// Gives content back, from a thread.
+/// Sends the body back, from a thread.
 fn offload(request: OwnedRequest) -> OwnedResponse {
-    let content = request.body.into_bytes(usize::MAX).expect("it is whole");
-    OwnedResponse::bytes("text/plain", content)
+    let body = request.body.into_bytes(usize::MAX).expect("it is whole");
+    OwnedResponse::bytes("text/plain", body)
 }
 
-/// Gives content back in capitals as it comes, from a thread.
+/// Sends the body back in capitals as it comes, from a thread.
 fn shout(mut request: OwnedRequest) -> OwnedResponse {
     OwnedResponse::stream("text/plain", move |out| {
-        let mut content = Vec::new();
-        request.body.read_to_end(&mut content)?;
-        out.write_all(&content.to_ascii_uppercase())
+        let mut body = Vec::new();
+        request.body.read_to_end(&mut body)?;
+        out.write_all(&body.to_ascii_uppercase())
     })
 }
 

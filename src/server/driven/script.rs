@@ -1,4 +1,4 @@
-//! A socket that a test plays: what comes in, how much goes out, and when the kernel says so.
+//! A socket whose client and kernel a test plays: what comes in, how much goes out, and when epoll reports it.
 //!
 //! It keeps readiness by the same rules as [`Plain`](crate::server::wire::Plain): an edge
 //! sets a flag; a read that fills less than the buffer, a write that takes less than it was given
@@ -20,7 +20,7 @@ pub struct Script(Rc<RefCell<Wire>>);
 
 #[derive(Default)]
 struct Wire {
-    /// What the client has sent and nobody has read.
+    /// What the client has sent and the server has not read.
     incoming: VecDeque<u8>,
     client: Client,
     ready: Edge,
@@ -133,7 +133,7 @@ impl Script {
         self.0.borrow().end
     }
 
-    /// Bytes that the client has sent and nobody has read: closing now would destroy what is on
+    /// Bytes that the client has sent and the server has not read: closing now would destroy what is on
     /// its way to the client.
     pub fn unread_bytes(&self) -> usize {
         self.0.borrow().incoming.len()

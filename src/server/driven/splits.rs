@@ -3,7 +3,7 @@
 use super::*;
 use memchr::memmem;
 
-/// Several kinds of request and ending, each with everything that is sent in reply.
+/// Several kinds of request and ending, each with everything that the server sends.
 fn conversations() -> Vec<String> {
     let conditional = request("GET", "/small.txt", "If-None-Match: \"x\", *\r\n");
     let range = request("GET", "/large.bin", "Range: bytes=-700\r\n");

@@ -5,7 +5,7 @@ use super::*;
 const MOMENT: Duration = Duration::from_millis(1);
 
 #[test]
-fn a_client_that_says_nothing_is_closed_without_an_answer() {
+fn a_client_that_sends_nothing_is_closed_without_a_response() {
     let mut it = Driven::new();
     it.receives("");
     it.advances(Limits::default().head_timeout - MOMENT);
@@ -68,7 +68,7 @@ fn the_time_of_a_head_begins_with_its_first_byte() {
 }
 
 #[test]
-fn content_that_does_not_come_is_answered_408() {
+fn a_body_that_does_not_come_is_answered_408() {
     let mut it = Driven::new();
     it.receives(request("POST", "/hello", "Content-Length: 5\r\n") + "12");
     it.advances(Limits::default().body_timeout - MOMENT);
@@ -80,7 +80,7 @@ fn content_that_does_not_come_is_answered_408() {
 }
 
 #[test]
-fn a_408_waits_for_the_answers_before_it() {
+fn a_408_waits_for_the_responses_before_it() {
     let mut it = Driven::new();
     it.will_take(10);
     it.receives(get("/hello") + &request("POST", "/hello", "Content-Length: 5\r\n") + "12");
@@ -152,7 +152,7 @@ fn the_next_part_is_progress_even_if_as_much_is_left_of_it() {
 }
 
 #[test]
-fn half_a_head_does_not_shorten_the_time_to_take_the_answers_before_it() {
+fn half_a_head_does_not_shorten_the_time_to_read_the_responses_before_it() {
     for taken in [0, 10] {
         let mut it = Driven::new();
         it.will_take(taken);
@@ -163,7 +163,7 @@ fn half_a_head_does_not_shorten_the_time_to_take_the_answers_before_it() {
 }
 
 #[test]
-fn the_answers_before_it_do_not_lengthen_the_time_of_half_a_head() {
+fn the_responses_before_it_do_not_lengthen_the_time_of_half_a_head() {
     let mut it = Driven::new();
     it.will_take(10);
     it.receives(get("/hello") + "GET /sm");

@@ -150,7 +150,7 @@ impl Worker {
         // Those that waited in vain, only after every edge that could have saved them.
         self.expire_due();
         // Those whose makers wait for room on the disk, once others have left some.
-        self.relieve_makers();
+        self.relieve_producers();
         // New connections last: none takes a place that an event of this batch still means.
         self.accept_all();
         if let Some(writer) = &mut self.cx.log {

@@ -135,7 +135,7 @@ impl Worker {
     }
 
     /// Those whose content found no room on the disk, once there is some again.
-    pub(super) fn relieve_makers(&mut self) {
+    pub(super) fn relieve_producers(&mut self) {
         if self.cx.without_room.is_empty() || !self.cx.room.has_much() {
             return;
         }

@@ -101,7 +101,7 @@ fn a_thread_reads_what_the_worker_pushes_and_frees_its_room() {
 }
 
 #[test]
-fn content_that_breaks_off_is_an_error_to_its_reader() {
+fn a_body_that_breaks_off_is_an_error_to_its_reader() {
     let (wake, _) = counted();
     let (inlet, mut reader) = to_thread(wake);
     inlet.push(b"half");
@@ -112,7 +112,7 @@ fn content_that_breaks_off_is_an_error_to_its_reader() {
 }
 
 #[test]
-fn content_that_nobody_reads_any_more_is_dropped_and_the_worker_goes_on() {
+fn a_body_that_nobody_reads_any_more_is_dropped_and_the_worker_goes_on() {
     let (wake, count) = counted();
     let (inlet, reader) = to_thread(wake);
     inlet.push(&vec![b'x'; PIPE_BYTES_MAX]);
@@ -125,7 +125,7 @@ fn content_that_nobody_reads_any_more_is_dropped_and_the_worker_goes_on() {
 }
 
 #[test]
-fn who_puts_content_in_is_told_what_becomes_of_it() {
+fn a_sender_within_the_worker_learns_what_was_taken() {
     let told = Arc::new(Mutex::new(Vec::new()));
     let pipe = || {
         let told = Arc::clone(&told);
@@ -155,7 +155,7 @@ fn who_puts_content_in_is_told_what_becomes_of_it() {
 }
 
 #[test]
-fn a_worker_can_be_told_when_so_much_waits_that_a_writer_may_have_to() {
+fn a_worker_can_be_woken_when_a_writer_may_soon_have_to_wait() {
     let (wake, count) = counted();
     let (mut writer, mut outlet) = to_worker(wake);
     assert!(outlet.take_backlog().is_empty());

@@ -103,7 +103,7 @@ impl Http1 {
             Ok(Flush::NotYet) => Ok(self.begin_wait(Awaited::Production, socket, cx)),
             Ok(Flush::Again) => Err(Pause::Again),
             Ok(Flush::Blocked) => {
-                self.relieve_maker(socket, cx);
+                self.relieve_producer(socket, cx);
                 Err(Pause::Sleep)
             }
             Err(error) => {
@@ -114,7 +114,7 @@ impl Http1 {
     }
 
     /// Who makes the body does not wait for a client that is slow to take it.
-    fn relieve_maker<W: Transport>(&mut self, socket: &Socket<W>, cx: &mut WorkerContext) {
+    fn relieve_producer<W: Transport>(&mut self, socket: &Socket<W>, cx: &mut WorkerContext) {
         let Some(stream) = self.exchange.body.stream() else {
             return;
         };

@@ -1,27 +1,27 @@
-//! Requests with content, which nobody wants: it is thrown away so that the connection goes on.
+//! Requests with a body that nobody wants: it is thrown away so that the connection goes on.
 
 use super::*;
 
-fn post(target: &str, content: &str) -> String {
-    let headers = format!("Content-Length: {}\r\n", content.len());
-    request("POST", target, &headers) + content
+fn post(target: &str, body: &str) -> String {
+    let headers = format!("Content-Length: {}\r\n", body.len());
+    request("POST", target, &headers) + body
 }
 
 const CHUNKED: &str = "4;x=\"y\"\r\nwiki\r\n5\r\npedia\r\n0\r\nX-Trailer: 1\r\n\r\n";
 
 #[test]
-fn content_is_thrown_away_and_the_next_request_is_found_behind_it() {
+fn a_body_is_thrown_away_and_the_next_request_is_found_behind_it() {
     let mut it = Driven::new();
     let chunked = request("GET", "/hello", "Transfer-Encoding: chunked\r\n") + CHUNKED;
     it.receives(post("/hello", "GET /trap HTTP/1.1\r\n\r\n") + &chunked + &get("/small.txt"));
     it.sends(405);
-    assert_eq!(text(&it.sends(200).content), "hello\n");
-    assert_eq!(text(&it.sends(200).content), "small\n");
+    assert_eq!(text(&it.sends(200).body), "hello\n");
+    assert_eq!(text(&it.sends(200).body), "small\n");
     it.is_kept();
 }
 
 #[test]
-fn the_answer_waits_for_the_end_of_the_content() {
+fn the_response_waits_for_the_end_of_the_body() {
     let mut it = Driven::new();
     it.receives(request("POST", "/hello", "Content-Length: 5\r\n"));
     it.sleeps(ExchangeState::Body);
@@ -34,7 +34,7 @@ fn the_answer_waits_for_the_end_of_the_content() {
 }
 
 #[test]
-fn content_up_to_the_bound_keeps_the_connection() {
+fn a_body_up_to_the_bound_keeps_the_connection() {
     let limits = Limits { body_discard_bytes_max: 20_000, ..Limits::default() };
     let mut it = Driven::with(limits.clone());
     it.receives(post("/hello", &digits(20_000)));
@@ -49,7 +49,7 @@ fn content_up_to_the_bound_keeps_the_connection() {
 }
 
 #[test]
-fn content_beyond_the_bound_is_refused_before_it_is_read() {
+fn a_body_beyond_the_bound_is_refused_before_it_is_read() {
     let mut it = Driven::new();
     it.receives(request("POST", "/hello", "Content-Length: 1048577\r\n"));
     assert_eq!(it.sends(413).header("Connection"), Some("close"));
@@ -70,7 +70,7 @@ fn chunks_beyond_the_bound_are_refused_when_they_have_come() {
 }
 
 #[test]
-fn a_client_that_asks_first_gets_the_answer_instead_of_100() {
+fn a_client_that_expects_100_gets_the_response_instead() {
     let mut it = Driven::new();
     it.receives(request("POST", "/hello", "Content-Length: 5\r\nExpect: 100-continue\r\n"));
     assert_eq!(it.sends(405).header("Connection"), Some("close"));
@@ -93,7 +93,7 @@ fn broken_chunks_are_refused() {
 }
 
 #[test]
-fn content_that_breaks_off_is_not_answered() {
+fn a_body_that_breaks_off_is_not_answered() {
     let mut it = Driven::new();
     it.receives(request("POST", "/hello", "Content-Length: 5\r\n") + "123");
     it.receives_fin();
@@ -101,7 +101,7 @@ fn content_that_breaks_off_is_not_answered() {
 }
 
 #[test]
-fn earlier_answers_are_sent_although_later_content_breaks_off() {
+fn earlier_responses_are_sent_although_a_later_body_breaks_off() {
     let mut it = Driven::new();
     it.will_take(10);
     let broken = request("POST", "/hello", "Content-Length: 5\r\n") + "123";
