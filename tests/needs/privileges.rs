@@ -5,7 +5,8 @@ use crate::support::{Folder, Program, lacks, lossy, output};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
-fn close(folder: &Folder, name: &str, mode: u32) {
+/// Says who may do what with a file or a directory.
+fn permit(folder: &Folder, name: &str, mode: u32) {
     fs::set_permissions(folder.path(name), Permissions::from_mode(mode)).expect("it is ours");
 }
 
@@ -20,8 +21,10 @@ fn a_privileged_port_says_how_to_be_allowed() {
 fn an_unreadable_root_is_told_before_anything_starts() {
     let folder = Folder::new();
     fs::create_dir(folder.path("closed")).expect("the folder is empty");
-    close(&folder, "closed", 0o000);
+    permit(&folder, "closed", 0o000);
     let output = output(&mut unprivileged(&folder, &["-p", "0", "closed"]));
+    // Who may not read a directory may not remove it either.
+    permit(&folder, "closed", 0o755);
     let text = lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{text}");
     assert!(text.contains("cannot serve \"closed\": permission denied"), "{text}");
@@ -30,15 +33,14 @@ fn an_unreadable_root_is_told_before_anything_starts() {
 fn a_log_that_cannot_be_written_is_found_by_a_test_of_the_configuration() {
     let folder = Folder::with_www();
     folder.write("closed/a.log", "");
-    close(&folder, "closed/a.log", 0o444);
-    close(&folder, "closed", 0o555);
+    permit(&folder, "closed/a.log", 0o444);
+    permit(&folder, "closed", 0o555);
     folder.write(
         "httpd.toml",
         "root = \"www\"\n[log]\nfile = \"closed/new.log\"\n[access_log]\nfile = \"closed/a.log\"\n",
     );
     let output = output(&mut unprivileged(&folder, &["-t", "-c", "httpd.toml"]));
-    // Who may not write in a directory may not remove from it either.
-    close(&folder, "closed", 0o755);
+    permit(&folder, "closed", 0o755);
     let text = lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{text}");
     let lines: Vec<&str> = text.lines().collect();
@@ -51,7 +53,7 @@ fn a_log_that_cannot_be_written_is_found_by_a_test_of_the_configuration() {
 fn a_file_that_may_not_be_read_is_forbidden_and_the_log_says_why() {
     let folder = Folder::with_www();
     folder.write("www/closed", "s");
-    close(&folder, "www/closed", 0o000);
+    permit(&folder, "www/closed", 0o000);
     let arguments = ["-d", "-h", "127.0.0.1", "-p", "0", "-w", "1", "www"];
     let mut program = Program::start(&mut unprivileged(&folder, &arguments));
     program.get("/").expect(200);
