@@ -116,9 +116,10 @@ fn what_keeps_one_process_from_starting_keeps_all() {
     refused(&taken, 1, "listens there already");
     refused(&["-P", "3", "nowhere"], 2, "no such directory");
     refused(&["-P", "3", "-p", "0", "-l", "/proc/none.log", "www"], 2, "cannot write the log");
-    // Only the processes that serve open this one.
-    folder.write("httpd.toml", "listen = \"127.0.0.1:0\"\nroot = \"www\"\nprocesses = 3\n[access_log]\nfile = \"/proc/none.log\"\n");
-    refused(&["-c", "httpd.toml"], 1, "cannot write the log \"/proc/none.log\"");
+    // Only the processes that serve open this one, and find that it leads nowhere.
+    std::os::unix::fs::symlink("nowhere/a.log", folder.path("access.log")).unwrap();
+    folder.write("httpd.toml", "listen = \"127.0.0.1:0\"\nroot = \"www\"\nprocesses = 3\n[access_log]\nfile = \"access.log\"\n");
+    refused(&["-c", "httpd.toml"], 1, "cannot write the log \"");
 }
 
 #[test]
