@@ -1,285 +1,259 @@
-//! A web server for static files, handlers and Python (WSGI) applications on Linux. This is the
-//! library; the program `httpd` is made of it.
-//!
-//! A [`Site`] says which handler serves which paths, and a [`Server`] listens and serves it.
-//!
-//! ```no_run
-//! use httpd::{
-//!     Method, OwnedRequest, OwnedResponse, Request, Response, Root, Server, Site, StaticFiles, blocking,
-//! };
-//!
-//! let site = Site::new()
-//!     .at("/", StaticFiles::new(Root::open("public")?).index(["index.html"]))
-//!     .at("/hello", |_: &Request<'_>| Response::text("hello\n"))
-//!     .at("/report", blocking(|request: OwnedRequest| {
-//!         OwnedResponse::text(format!("{} bytes came along\n", request.body.length().unwrap_or(0)))
-//!     }).methods(&[Method::Post]));
-//! Server::new(site).listen("127.0.0.1:8080").run()?;
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-//!
-//! - Files: [`StaticFiles`] sends those below a [`Root`]; [`Store`] lets clients put files there.
-//! - Handlers: a function that does not block runs on the worker ([`inline`] if it wants the request's
-//!   content); [`blocking`] runs one on a thread; [`Handler`] is the trait below them.
-//! - Responses: [`Response`], and [`OwnedResponse`] from a thread, which can also send a file or a stream.
-//! - Bounds: [`Limits`] and [`CacheLimits`]. Everything has one.
-//!
-//! There is no TLS, HTTP/2, compression or authentication yet. The rest of this page explains how the
-//! server works inside.
-//!
-//! # The house
-//!
-//! ```text
-//!  5  program   program/, config/                   what the operator wrote, and the process tree
-//!  4  server    worker, connection, exchange, wire  when and how bytes move   (mio, slab live here only)
-//!  3  site      locations, handlers, Response       which response            (no sockets, no threads)
-//!  2  files     root, open-file cache, types        what is on the disk
-//!     wsgi      PEP 3333, and an adapter in Python  what is said to applications (pure)
-//!  1  http      RFC 9110 meaning; http/h1 RFC 9112  what the bytes say        (pure: no I/O, no clock)
-//!  0  sys       listen, send_file, open_beneath …   what the kernel offers    (rustix, socket2, nix live here only)
-//! ```
-//!
-//! A file imports from the floors below it, never from above; a test reads the sources and holds
-//! this. Five tenets, the earlier wins: correct on the wire and confined to the root; told in one
-//! reading; nothing shared between workers; nothing repeated per request that can be done per
-//! file, per second, per turn or at start; everything bounded (the numbers stand in [`Limits`],
-//! [`CacheLimits`] and, where nobody needs to change them, at the end of the file that uses them).
-//!
-//! # A connection and its exchanges
-//!
-//! Floor 4 is cut where HTTP is: a *connection* is a socket's life, an *exchange* is one request's.
-//!
-//! - [`server::wire`] is a byte stream and its readiness. It knows no HTTP; TLS will be another one.
-//! - [`server::connection`] is a socket's life, whatever it speaks: idle, speaking HTTP/1, lingering.
-//!   [`server::connection::http1`] moves one exchange at a time through its states, frames bodies and writes
-//!   heads. Status lines, field lines, chunks and `keep-alive` are known there and in [`http::h1`] only.
-//! - [`server::exchange`] is a request and its response. It knows no socket, version or framing: who carries it
-//!   hands in the bytes of the request's body ([`server::exchange::body_sink`]) and pulls those of the response
-//!   ([`server::exchange::body_source`]). Jobs, messages and applications name an exchange by its
-//!   [`ExchangeId`](server::id::ExchangeId).
-//! - [`site::Route`] is found once for each request, and every response, from whoever it comes, passes
-//!   [`Site::finish`].
-//! - Headers are names and values ([`Headers`]). What a file says of itself is rendered once as the lines that
-//!   HTTP/1 writes ([`http::h1::field_lines`]), which can be told apart into names and values again.
-//!
-//! # Three requests
-//!
-//! **GET of a file, in six files.**
-//! 1. [`server::worker`]: epoll reports an edge; its token names the connection.
-//! 2. [`server::connection::http1`]: reads into a buffer lent by the worker ([`server::wire::plain`] knows when a
-//!    read is worth a call); the parser, [`http::h1::head`], goes on where it stopped, until the head is complete.
-//! 3. [`server::exchange`]: asks the site for a route, and then for the response.
-//! 4. [`site`]: finds the location and admits the method. The handler is …
-//! 5. [`site::static_files`]: the file from the worker's cache ([`files`]), then preconditions, then ranges: a
-//!    [`Response`], a value that goes down the other side.
-//! 6. `server/connection/http1/sending.rs`: the head and a short body leave in one write, together with the
-//!    responses to the requests that were pipelined behind; a large file leaves by sendfile, a bounded piece per
-//!    turn.
-//!
-//! **PUT of a file.** As above to the complete head. Then [`site::store`] says what becomes of the body
-//! ([`BodyPolicy`]) before a byte of it is read; `http1/body.rs` reads and unframes it,
-//! [`server::exchange::body_sink`] keeps it, and beyond a bound [`server::jobs`] writes it to a file without a name
-//! in the directory where it shall stand. The handler's answer is a job, which gives the file its name under a lock
-//! ([`files::WritableRoot`]); its message, by way of [`server::mailbox`], makes the exchange answer.
-//!
-//! **A request of an application.** The body is collected as above. [`site::wsgi`] makes the environ;
-//! [`server::application::gateway`] sends it to a process and reads what that answers, in the worker's turn; a
-//! completion makes the exchange answer, and the body of the response is pulled out of a pipe as it comes.
-//!
-//! It runs one way: nothing upstream holds a reference to anything further on.
-//!
-//! # Decisions worth knowing
-//!
-//! **An answer from memory is never older than the request.** A worker's turn begins with the
-//! file changes, before any connection: whatever was changed before a request was sent, inotify
-//! had queued before epoll could report the request. Where a request may have come after that
-//! (the second of a pipelined batch, a connection accepted within the turn, a second read), the
-//! cache is asked to look again first. The buffer that requests are read into knows up to where its bytes had been reported
-//! before that look; it costs no call on a keep-alive request.
-//!
-//! **Requests for missing paths cost no memory each.** All paths beneath a missing directory share one
-//! answer in the cache, kept under the key of the first name that is missing; paths that no file can have
-//! are not kept at all. Keys are ordered by their bytes, so that everything beneath a directory is one
-//! range. A change of that directory invalidates the range at once and removes it in portions with the
-//! next lookups. The cache's bound of bytes counts keys, tables, and the notes of which names each
-//! answer depends on.
-//!
-//! **A second server on a taken port is refused** although every worker has a listener of its own:
-//! the first bind of an address goes without `SO_REUSEPORT` ([`sys::socket::bind_tcp`]).
-//! The listeners belong to the whole server and outlive the workers; a worker that stops empties
-//! its queue first.
-//!
-//! **Processes share listeners and nothing else.** With `processes` above 1 the program is a
-//! supervisor. It binds every listener once, one per worker of each process, and starts
-//! `/proc/self/exe` again for each process (there is no fork without unsafe code, and what runs can be
-//! started when its file is gone); the process finds its listeners and the text of the configuration
-//! on a socket that is its standard input ([`sys::channel`]). A listener lives as long as any
-//! process has it: the supervisor always does, so that a process that dies leaves its queues to the
-//! one that replaces it. For the same reason one that stops alone must not end them
-//! ([`server::Handle::retire`]), for `shutdown` on a listener ends it for everyone; when all stop,
-//! each ends its own. The socket tells either side of the other's end, however it came: a process
-//! whose supervisor is gone lets open requests end and ends itself. A process that is
-//! stopped (SIGSTOP, a debugger) gets a substitute on the same listeners after two seconds, because
-//! nothing else can empty its queues; it keeps its own requests, and ends once it goes on. With one
-//! process there is no supervisor and no difference; a library has no processes at all, but
-//! [`server::Server::start_on`] serves listeners from anywhere.
-//!
-//! **What a busy connection needs is lent to it.** An idle one owns its socket and about a hundred
-//! bytes; buffers, parser and outbox come from the worker's store with the first byte and go back
-//! when it falls idle ([`server::connection::FreeList`]).
-//!
-//! **Timers are hints.** A deadline is a field that moves with every request; the wheel only knows
-//! when to look at it ([`server::timers`]).
-//!
-//! **A file in the middle of being sent may change.** Size and time of modification are compared
-//! before each further piece; a response that cannot be completed truthfully is broken off with a
-//! reset: never padded, and never completed with another version's bytes. (sendfile queues pages
-//! by reference, so that what was queued when somebody wrote in place may leave changed; that
-//! response is the one that is broken off.) A file that only grows, as a log does, is sent up to the
-//! length that was promised: it counts as unchanged when it is longer and its first and last pages are what
-//! they were when it was found ([`files::CachedFile::still_holds`]). A file that grows and is rewritten in
-//! its middle is not noticed: replace such a file by renaming.
-//!
-//! **An entity tag is strong as soon as that is true**, not before and not long after: no other
-//! contents of that file can come to have the same time of modification ([`files::Version`] says when
-//! that is). What is stored through a [`files::WritableRoot`] is given such a time, so that
-//! clients can name a version in `If-Match` as soon as they have stored or read it.
-//!
-//! **Changes are made under a lock of their directory**, from judging the preconditions until the file
-//! has its name: the kernel's lock (flock), because the workers may be processes.
-//!
-//! **A change is one step.** What comes is written to a file without a name in the directory where it
-//! shall stand, and gets its name when it is complete: nobody sees a part of it, an upload that breaks
-//! off or a process that dies leaves nothing, and nothing is copied. Where a file is replaced, or the
-//! file system has no files without a name, names that begin with `.httpd-upload` are used for a
-//! moment; they are neither served nor stored, whatever is said of dotfiles ([`files::is_reserved`]).
-//!
-//! **A start removes what a killed server left.** Content for an application that needs a path is a file
-//! with such a name in the directory for temporary files, locked while it is used. Each start removes
-//! those that nobody has locked. In a directory that files are stored in, making the next one removes
-//! those that are older than a minute.
-//!
-//! **A change that cannot be is refused before its content is read**, as far as its head and what the
-//! kernel has at hand tell ([`files::WritableRoot::precheck`]), where the client asks first or has much
-//! to send; otherwise the refusal would cost more than it saves, for the connection ends with it. What
-//! holds is judged in the moment of the change all the same.
-//!
-//! **A form from a page of another origin is refused** ([`http::origin`]): browsers send those without
-//! asking, PUT and DELETE they do not. Forms overwrite nothing unless they may ([`OnConflict`]): nothing
-//! in a form can say which version its sender has seen.
-//!
-//! **No reactor waits for a disk.** `openat2` with `RESOLVE_CACHED` and `preadv2` with `RWF_NOWAIT`
-//! say without waiting whether it would have to be waited for; then a thread of [`server::pool`]
-//! reads what is cold, the connection waits for its message, and the request is answered again. Where
-//! the kernel does not say (overlayfs, FUSE, network file systems), every piece of a large file goes
-//! that way. The kernel reads nothing ahead for the reactor, which would do it in the reactor's
-//! time; the pool asks for what comes next. Not covered: the first use of a root (to watch a directory
-//! of which the kernel has very many names in memory takes milliseconds), a file system that has to be
-//! asked again each time that a file is opened, and the end of a large file that was deleted or
-//! replaced while a worker kept it open: closing it frees its blocks.
-//!
-//! **Downloads wait for everybody else.** Downloads in progress share the bytes of a turn and are served
-//! last in it. While others want something, a piece is 128 KiB at most, so that a small answer waits for
-//! one such piece (`server/worker/turns.rs`).
-//!
-//! **A turn is shared by work, not by reads.** One read may bring hundreds of small requests or thousands
-//! of tiny chunks. In a turn each connection does a share: sixteen small requests, a thousand chunks,
-//! 128 KiB or eight reads ([`server::share`]). A connection with more to do is driven again in the next
-//! turn, after those that have just become ready, and all of these together do a bounded amount of work
-//! in it.
-//!
-//! **The log has a thread of its own.** A worker renders lines into its buffer and hands the buffer over
-//! when it is full or half a second old. A pipe that nobody reads, a stopped terminal or a hanging disk
-//! delays no worker, and the end of the process by a second at most. What does not fit into the queue of
-//! 1 MiB is dropped and counted; the count is logged when lines can be written again
-//! ([`server::background`]).
-//!
-//! **Limits fit the process.** At start, `connections_max` and `descriptors_max` are lowered to what
-//! `RLIMIT_NOFILE` allows (`server/descriptors.rs`). When descriptors run out all the same, those of
-//! cached files are closed before a client is kept waiting. Applications get the limit that the server was
-//! started with.
-//!
-//! **What becomes of content is decided before it is read**, by the handler that the request will go
-//! to ([`BodyPolicy`]): so 413, 417 and `100 Continue` come before a byte of it, and a handler that
-//! wants nothing costs nothing. Content that is collected occupies no thread however slowly it comes;
-//! beyond a bound it goes to a file without a name, in pieces that threads write
-//! ([`server::exchange::body_sink`], [`server::jobs`]).
-//!
-//! **A handler that takes its time has a thread**, and hands back an [`OwnedResponse`]. Worker and
-//! thread meet in two places only: the mailbox, to which each job sends exactly one message for a
-//! connection (found by its name and generation, so that an answer for a client that has gone finds
-//! nobody), and a bounded pipe ([`site::pipe`]) for content that is read while it arrives or sent
-//! while it is produced. A worker that finds the pipe full or empty is woken when that has changed, a
-//! thread waits: no memory grows, whichever side is slow. While content is still read by a handler that
-//! answers already, the connection does both, and ends after the answer.
-//!
-//! **Handlers and applications do not wait for slow clients.** What a client does not take of the pipe is
-//! written to a file without a name, by a thread, and read from there when the client wants it
-//! (`server/exchange/overflow.rs`): so the handler's thread, or the application's, is soon free for
-//! others. It is bounded for a response and for all of a worker's; beyond that, or where the disk
-//! refuses it, the maker waits as it would have without it.
-//!
-//! **A Python application runs in processes of its own**, so that its crash is never the server's, and
-//! the server needs no Python to be built. Each process is reached over Unix sockets that keep messages
-//! apart: one for requests, which all workers write and all of its threads read (whichever is free takes
-//! the next, so that a busy process never waits for a request), and for each worker one for answers, which
-//! is one more event source of its reactor. There is no thread in between: [`server::application`].
-//! What a process does next waits in its socket already, and its threads take no CPU from a worker in the
-//! middle of a turn (`SCHED_BATCH`), so that on a shared CPU work changes hands in batches.
-//! A request is one message, in the format of Python's own `marshal`, so that one call of it makes the
-//! environ; a small answer is one message, too ([`wsgi`]). Content is taken in before a thread of the
-//! application is occupied, and content of an answer is bounded by credit: no process makes a worker
-//! hold more than a window of it in memory. A file goes over as a descriptor, and is sent as the server's
-//! own.
-//!
-//! Each thread of a process writes the request that it begins to the *scoreboard*, memory that the process
-//! shares with the workers ([`server::application::scoreboard`]); that costs no system call. When the
-//! process dies, only those requests are lost and answered with 502; all others go to the next process,
-//! also those that a dying thread had still taken from the socket. A new process serves before the one
-//! that it replaces stops taking requests.
-//!
-//! **Waiting is not hanging.** The scoreboard tells a request that waits from one that a thread has begun.
-//! A request that no thread begins within the timeout is answered with 503, and no process is replaced. A
-//! process is replaced when a request that it has begun says nothing within the timeout (504), or when it
-//! leaves requests in its socket while one of its threads is idle. An answer that has begun may be silent
-//! for `stream_timeout` (`server/application/gateway/waiting.rs`).
-//!
-//! **A client that has gone gives up its place.** epoll reports a reset TCP connection and a closed Unix
-//! socket: the connection closes, and its request is taken out of the queue, skipped by the process that
-//! holds it, or cancelled ([`Cancellation`]). A TCP client that has closed everything looks like one that
-//! has closed only its sending half and still reads, until something is written to it, and HTTP has nothing
-//! harmless to write. So requests of half-closed clients are served after those of all others, and only a
-//! bounded number of them waits.
-//!
-//! **No thread of a pool sleeps for a lock.** When another process has locked a directory, a change of it
-//! gives its thread back and is tried again after a pause; at most 128 changes wait for one directory
-//! ([`server::pool`], [`files::LockWait`]).
-//!
-//! **A panic costs its request**: it is answered with 500. (One while the head is parsed or an answer
-//! is sent would be a fault of this library, and costs its connection.)
-//!
-//! **A TCP connection is accepted with its first bytes** ([`sys::deferred`]), so that it is served
-//! before epoll knows it: one that is answered and closed at once is never registered. Who connects
-//! and says nothing is let in after about a second, and the time for a head runs from then. A server
-//! that stops resets connections that have not sent anything yet.
-//!
-//! # Why it is fast
-//!
-//! What can be checked against the code, in the order of what it is worth:
-//!
-//! - A warm small answer takes one `recv` and one `send`, and the `epoll_wait` is shared by the turn:
-//!   no `stat`, no `epoll_ctl` after accept, no read that only finds out that there is nothing
-//!   ([`server::wire::plain`]), nothing allocated (`tests/steady_state.rs`).
-//! - The answers to pipelined requests are gathered into one write (`server/connection/outbox.rs`).
-//! - Whatever depends on the file alone was rendered when it was found (its headers, its entity
-//!   tag), whatever depends on the second once a second (`Server` and `Date`): an answer is a few
-//!   copies ([`http::h1::write`]).
-//! - A head is looked at once: searched for line ends by vector instructions, each line parsed when
-//!   it is complete ([`http::h1::head`]).
-//! - Small files, and larger ones that are asked for often, are sent from memory; the others by
-//!   sendfile from a descriptor that stays open, with little of it unsent at a time, so that it is
-//!   still in the CPU's cache when it leaves ([`sys::socket`], [`files`]).
-//! - epoll is asked for room in a send buffer only after one was full: most never are.
+#![doc = include_str!("guide.md")]
+// How the server is built, for readers of its code. Users read `guide.md`, the front page of the documentation.
+//
+// # The house
+//
+// ```text
+//  5  program   program/, config/                   what the operator wrote, and the process tree
+//  4  server    worker, connection, exchange, wire  when and how bytes move   (mio, slab live here only)
+//  3  site      locations, handlers, Response       which response            (no sockets, no threads)
+//  2  files     root, open-file cache, types        what is on the disk
+//     wsgi      PEP 3333, and an adapter in Python  what is said to applications (pure)
+//  1  http      RFC 9110 meaning; http/h1 RFC 9112  what the bytes say        (pure: no I/O, no clock)
+//  0  sys       listen, send_file, open_beneath …   what the kernel offers    (rustix, socket2, nix live here only)
+// ```
+//
+// A file imports from the floors below it, never from above; a test reads the sources and holds
+// this. Five tenets, the earlier wins: correct on the wire and confined to the root; told in one
+// reading; nothing shared between workers; nothing repeated per request that can be done per
+// file, per second, per turn or at start; everything bounded (the numbers stand in `Limits`,
+// `CacheLimits` and, where nobody needs to change them, at the end of the file that uses them).
+//
+// # A connection and its exchanges
+//
+// Floor 4 is cut where HTTP is: a *connection* is a socket's life, an *exchange* is one request's.
+//
+// - `server::wire` is a byte stream and its readiness. It knows no HTTP; TLS will be another one.
+// - `server::connection` is a socket's life, whatever it speaks: idle, speaking HTTP/1, lingering.
+//   `server::connection::http1` moves one exchange at a time through its states, frames bodies and writes
+//   heads. Status lines, field lines, chunks and `keep-alive` are known there and in `http::h1` only.
+// - `server::exchange` is a request and its response. It knows no socket, version or framing: who carries it
+//   hands in the bytes of the request's body (`server::exchange::body_sink`) and pulls those of the response
+//   (`server::exchange::body_source`). Jobs, messages and applications name an exchange by its
+//   `ExchangeId`.
+// - `site::Route` is found once for each request, and every response, from whoever it comes, passes
+//   `Site::finish`.
+// - Headers are names and values (`Headers`). What a file says of itself is rendered once as the lines that
+//   HTTP/1 writes (`http::h1::field_lines`), which can be told apart into names and values again.
+//
+// # Three requests
+//
+// **GET of a file, in six files.**
+// 1. `server::worker`: epoll reports an edge; its token names the connection.
+// 2. `server::connection::http1`: reads into a buffer lent by the worker (`server::wire::plain` knows when a
+//    read is worth a call); the parser, `http::h1::head`, goes on where it stopped, until the head is complete.
+// 3. `server::exchange`: asks the site for a route, and then for the response.
+// 4. `site`: finds the location and admits the method. The handler is …
+// 5. `site::static_files`: the file from the worker's cache (`files`), then preconditions, then ranges: a
+//    `Response`, a value that goes down the other side.
+// 6. `server/connection/http1/sending.rs`: the head and a short body leave in one write, together with the
+//    responses to the requests that were pipelined behind; a large file leaves by sendfile, a bounded piece per
+//    turn.
+//
+// **PUT of a file.** As above to the complete head. Then `site::store` says what becomes of the body
+// (`BodyPolicy`) before a byte of it is read; `http1/body.rs` reads and unframes it,
+// `server::exchange::body_sink` keeps it, and beyond a bound `server::jobs` writes it to a file without a name
+// in the directory where it shall stand. The handler's answer is a job, which gives the file its name under a lock
+// (`files::WritableRoot`); its message, by way of `server::mailbox`, makes the exchange answer.
+//
+// **A request of an application.** The body is collected as above. `site::wsgi` makes the environ;
+// `server::application::gateway` sends it to a process and reads what that answers, in the worker's turn; a
+// completion makes the exchange answer, and the body of the response is pulled out of a pipe as it comes.
+//
+// It runs one way: nothing upstream holds a reference to anything further on.
+//
+// # Decisions worth knowing
+//
+// **An answer from memory is never older than the request.** A worker's turn begins with the
+// file changes, before any connection: whatever was changed before a request was sent, inotify
+// had queued before epoll could report the request. Where a request may have come after that
+// (the second of a pipelined batch, a connection accepted within the turn, a second read), the
+// cache is asked to look again first. The buffer that requests are read into knows up to where its bytes had been reported
+// before that look; it costs no call on a keep-alive request.
+//
+// **Requests for missing paths cost no memory each.** All paths beneath a missing directory share one
+// answer in the cache, kept under the key of the first name that is missing; paths that no file can have
+// are not kept at all. Keys are ordered by their bytes, so that everything beneath a directory is one
+// range. A change of that directory invalidates the range at once and removes it in portions with the
+// next lookups. The cache's bound of bytes counts keys, tables, and the notes of which names each
+// answer depends on.
+//
+// **A second server on a taken port is refused** although every worker has a listener of its own:
+// the first bind of an address goes without `SO_REUSEPORT` (`sys::socket::bind_tcp`).
+// The listeners belong to the whole server and outlive the workers; a worker that stops empties
+// its queue first.
+//
+// **Processes share listeners and nothing else.** With `processes` above 1 the program is a
+// supervisor. It binds every listener once, one per worker of each process, and starts
+// `/proc/self/exe` again for each process (there is no fork without unsafe code, and what runs can be
+// started when its file is gone); the process finds its listeners and the text of the configuration
+// on a socket that is its standard input (`sys::channel`). A listener lives as long as any
+// process has it: the supervisor always does, so that a process that dies leaves its queues to the
+// one that replaces it. For the same reason one that stops alone must not end them
+// (`server::Handle::retire`), for `shutdown` on a listener ends it for everyone; when all stop,
+// each ends its own. The socket tells either side of the other's end, however it came: a process
+// whose supervisor is gone lets open requests end and ends itself. A process that is
+// stopped (SIGSTOP, a debugger) gets a substitute on the same listeners after two seconds, because
+// nothing else can empty its queues; it keeps its own requests, and ends once it goes on. With one
+// process there is no supervisor and no difference; a library has no processes at all, but
+// `server::Server::start_on` serves listeners from anywhere.
+//
+// **What a busy connection needs is lent to it.** An idle one owns its socket and about a hundred
+// bytes; buffers, parser and outbox come from the worker's store with the first byte and go back
+// when it falls idle (`server::connection::FreeList`).
+//
+// **Timers are hints.** A deadline is a field that moves with every request; the wheel only knows
+// when to look at it (`server::timers`).
+//
+// **A file in the middle of being sent may change.** Size and time of modification are compared
+// before each further piece; a response that cannot be completed truthfully is broken off with a
+// reset: never padded, and never completed with another version's bytes. (sendfile queues pages
+// by reference, so that what was queued when somebody wrote in place may leave changed; that
+// response is the one that is broken off.) A file that only grows, as a log does, is sent up to the
+// length that was promised: it counts as unchanged when it is longer and its first and last pages are what
+// they were when it was found (`files::CachedFile::still_holds`). A file that grows and is rewritten in
+// its middle is not noticed: replace such a file by renaming.
+//
+// **An entity tag is strong as soon as that is true**, not before and not long after: no other
+// contents of that file can come to have the same time of modification (`files::Version` says when
+// that is). What is stored through a `files::WritableRoot` is given such a time, so that
+// clients can name a version in `If-Match` as soon as they have stored or read it.
+//
+// **Changes are made under a lock of their directory**, from judging the preconditions until the file
+// has its name: the kernel's lock (flock), because the workers may be processes.
+//
+// **A change is one step.** What comes is written to a file without a name in the directory where it
+// shall stand, and gets its name when it is complete: nobody sees a part of it, an upload that breaks
+// off or a process that dies leaves nothing, and nothing is copied. Where a file is replaced, or the
+// file system has no files without a name, names that begin with `.httpd-upload` are used for a
+// moment; they are neither served nor stored, whatever is said of dotfiles (`files::is_reserved`).
+//
+// **A start removes what a killed server left.** Content for an application that needs a path is a file
+// with such a name in the directory for temporary files, locked while it is used. Each start removes
+// those that nobody has locked. In a directory that files are stored in, making the next one removes
+// those that are older than a minute.
+//
+// **A change that cannot be is refused before its content is read**, as far as its head and what the
+// kernel has at hand tell (`files::WritableRoot::precheck`), where the client asks first or has much
+// to send; otherwise the refusal would cost more than it saves, for the connection ends with it. What
+// holds is judged in the moment of the change all the same.
+//
+// **A form from a page of another origin is refused** (`http::origin`): browsers send those without
+// asking, PUT and DELETE they do not. Forms overwrite nothing unless they may (`OnConflict`): nothing
+// in a form can say which version its sender has seen.
+//
+// **No reactor waits for a disk.** `openat2` with `RESOLVE_CACHED` and `preadv2` with `RWF_NOWAIT`
+// say without waiting whether it would have to be waited for; then a thread of `server::pool`
+// reads what is cold, the connection waits for its message, and the request is answered again. Where
+// the kernel does not say (overlayfs, FUSE, network file systems), every piece of a large file goes
+// that way. The kernel reads nothing ahead for the reactor, which would do it in the reactor's
+// time; the pool asks for what comes next. Not covered: the first use of a root (to watch a directory
+// of which the kernel has very many names in memory takes milliseconds), a file system that has to be
+// asked again each time that a file is opened, and the end of a large file that was deleted or
+// replaced while a worker kept it open: closing it frees its blocks.
+//
+// **Downloads wait for everybody else.** Downloads in progress share the bytes of a turn and are served
+// last in it. While others want something, a piece is 128 KiB at most, so that a small answer waits for
+// one such piece (`server/worker/turns.rs`).
+//
+// **A turn is shared by work, not by reads.** One read may bring hundreds of small requests or thousands
+// of tiny chunks. In a turn each connection does a share: sixteen small requests, a thousand chunks,
+// 128 KiB or eight reads (`server::share`). A connection with more to do is driven again in the next
+// turn, after those that have just become ready, and all of these together do a bounded amount of work
+// in it.
+//
+// **The log has a thread of its own.** A worker renders lines into its buffer and hands the buffer over
+// when it is full or half a second old. A pipe that nobody reads, a stopped terminal or a hanging disk
+// delays no worker, and the end of the process by a second at most. What does not fit into the queue of
+// 1 MiB is dropped and counted; the count is logged when lines can be written again
+// (`server::background`).
+//
+// **Limits fit the process.** At start, `connections_max` and `descriptors_max` are lowered to what
+// `RLIMIT_NOFILE` allows (`server/descriptors.rs`). When descriptors run out all the same, those of
+// cached files are closed before a client is kept waiting. Applications get the limit that the server was
+// started with.
+//
+// **What becomes of content is decided before it is read**, by the handler that the request will go
+// to (`BodyPolicy`): so 413, 417 and `100 Continue` come before a byte of it, and a handler that
+// wants nothing costs nothing. Content that is collected occupies no thread however slowly it comes;
+// beyond a bound it goes to a file without a name, in pieces that threads write
+// (`server::exchange::body_sink`, `server::jobs`).
+//
+// **A handler that takes its time has a thread**, and hands back an `OwnedResponse`. Worker and
+// thread meet in two places only: the mailbox, to which each job sends exactly one message for a
+// connection (found by its name and generation, so that an answer for a client that has gone finds
+// nobody), and a bounded pipe (`site::pipe`) for content that is read while it arrives or sent
+// while it is produced. A worker that finds the pipe full or empty is woken when that has changed, a
+// thread waits: no memory grows, whichever side is slow. While content is still read by a handler that
+// answers already, the connection does both, and ends after the answer.
+//
+// **Handlers and applications do not wait for slow clients.** What a client does not take of the pipe is
+// written to a file without a name, by a thread, and read from there when the client wants it
+// (`server/exchange/overflow.rs`): so the handler's thread, or the application's, is soon free for
+// others. It is bounded for a response and for all of a worker's; beyond that, or where the disk
+// refuses it, the maker waits as it would have without it.
+//
+// **A Python application runs in processes of its own**, so that its crash is never the server's, and
+// the server needs no Python to be built. Each process is reached over Unix sockets that keep messages
+// apart: one for requests, which all workers write and all of its threads read (whichever is free takes
+// the next, so that a busy process never waits for a request), and for each worker one for answers, which
+// is one more event source of its reactor. There is no thread in between: `server::application`.
+// What a process does next waits in its socket already, and its threads take no CPU from a worker in the
+// middle of a turn (`SCHED_BATCH`), so that on a shared CPU work changes hands in batches.
+// A request is one message, in the format of Python's own `marshal`, so that one call of it makes the
+// environ; a small answer is one message, too (`wsgi`). Content is taken in before a thread of the
+// application is occupied, and content of an answer is bounded by credit: no process makes a worker
+// hold more than a window of it in memory. A file goes over as a descriptor, and is sent as the server's
+// own.
+//
+// Each thread of a process writes the request that it begins to the *scoreboard*, memory that the process
+// shares with the workers (`server::application::scoreboard`); that costs no system call. When the
+// process dies, only those requests are lost and answered with 502; all others go to the next process,
+// also those that a dying thread had still taken from the socket. A new process serves before the one
+// that it replaces stops taking requests.
+//
+// **Waiting is not hanging.** The scoreboard tells a request that waits from one that a thread has begun.
+// A request that no thread begins within the timeout is answered with 503, and no process is replaced. A
+// process is replaced when a request that it has begun says nothing within the timeout (504), or when it
+// leaves requests in its socket while one of its threads is idle. An answer that has begun may be silent
+// for `stream_timeout` (`server/application/gateway/waiting.rs`).
+//
+// **A client that has gone gives up its place.** epoll reports a reset TCP connection and a closed Unix
+// socket: the connection closes, and its request is taken out of the queue, skipped by the process that
+// holds it, or cancelled (`Cancellation`). A TCP client that has closed everything looks like one that
+// has closed only its sending half and still reads, until something is written to it, and HTTP has nothing
+// harmless to write. So requests of half-closed clients are served after those of all others, and only a
+// bounded number of them waits.
+//
+// **No thread of a pool sleeps for a lock.** When another process has locked a directory, a change of it
+// gives its thread back and is tried again after a pause; at most 128 changes wait for one directory
+// (`server::pool`, `files::LockWait`).
+//
+// **A panic costs its request**: it is answered with 500. (One while the head is parsed or an answer
+// is sent would be a fault of this library, and costs its connection.)
+//
+// **A TCP connection is accepted with its first bytes** (`sys::deferred`), so that it is served
+// before epoll knows it: one that is answered and closed at once is never registered. Who connects
+// and says nothing is let in after about a second, and the time for a head runs from then. A server
+// that stops resets connections that have not sent anything yet.
+//
+// # Why it is fast
+//
+// What can be checked against the code, in the order of what it is worth:
+//
+// - A warm small answer takes one `recv` and one `send`, and the `epoll_wait` is shared by the turn:
+//   no `stat`, no `epoll_ctl` after accept, no read that only finds out that there is nothing
+//   (`server::wire::plain`), nothing allocated (`tests/steady_state.rs`).
+// - The answers to pipelined requests are gathered into one write (`server/connection/outbox.rs`).
+// - Whatever depends on the file alone was rendered when it was found (its headers, its entity
+//   tag), whatever depends on the second once a second (`Server` and `Date`): an answer is a few
+//   copies (`http::h1::write`).
+// - A head is looked at once: searched for line ends by vector instructions, each line parsed when
+//   it is complete (`http::h1::head`).
+// - Small files, and larger ones that are asked for often, are sent from memory; the others by
+//   sendfile from a descriptor that stays open, with little of it unsent at a time, so that it is
+//   still in the CPU's cache when it leaves (`sys::socket`, `files`).
+// - epoll is asked for room in a send buffer only after one was full: most never are.
 #![forbid(unsafe_code)]
 
 pub mod sys;
