@@ -1,6 +1,6 @@
-//! What is to be run in processes of its own, and within which bounds.
+//! An application that runs in processes of its own, and its bounds.
 //!
-//! It must never know how it is run, or reached.
+//! It must never know how those are started or reached.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,29 +16,28 @@ pub struct Application {
     pub python: PathBuf,
     /// The working directory, from which modules are imported.
     pub directory: PathBuf,
-    /// Variables of the environment beside those of the server.
+    /// Environment variables in addition to those of the server.
     pub environment: Vec<(String, String)>,
     pub processes: usize,
-    /// In each process.
+    /// The threads of each process.
     pub threads: usize,
-    /// For a request to find a free thread, then 503; and from when it has begun to the first of its
-    /// answer, then 504 and another process.
+    /// How long a request may wait for a free thread (then 503), and how long the application may then take to begin
+    /// its response (then 504, and the process is replaced).
     pub timeout: Duration,
-    /// For an answer that has begun to say more, while its client stays. Event streams are quiet for
-    /// long.
+    /// How long a response that has begun may pause. Event streams are silent for long.
     pub stream_timeout: Duration,
-    /// Content of a request, in bytes; more is answered with 413.
+    /// The largest request body in bytes; a larger one is answered with 413.
     pub body_bytes_max: u64,
-    /// A process is replaced after so many requests; 0 is never.
+    /// How many requests a process serves before it is replaced; 0: no limit.
     pub requests_max: u64,
-    /// A process is replaced when it has lived so long; zero is never.
+    /// How long a process lives before it is replaced; zero: no limit.
     pub lifetime: Duration,
-    /// A process is replaced when it takes more memory than this (RSS); 0 is never.
+    /// How much memory (RSS) a process may take before it is replaced; 0: no limit.
     pub memory_bytes_max: u64,
     pub reload: Reload,
 }
 
-/// Whether a change of a source file replaces the processes.
+/// Whether the processes are replaced when a source file changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reload {
     #[default]
@@ -47,7 +46,7 @@ pub enum Reload {
 }
 
 impl Application {
-    /// `target`, in one process of four threads, run in the working directory by this interpreter.
+    /// `target` in one process with four threads, run by this interpreter in the working directory.
     pub fn new(target: &str, python: PathBuf) -> Application {
         Application {
             id: next_id(),
@@ -67,18 +66,18 @@ impl Application {
         }
     }
 
-    /// Which one it is, among all of this process.
+    /// Its number, which no other application in this process has.
     pub fn id(&self) -> u64 {
         self.id
     }
 
-    /// What is run, how often and by which Python, for people.
+    /// What is run, in how many processes and threads and by which Python, in words.
     pub fn summary(&self) -> String {
         let python = self.python.display();
         format!("{}, {} x {} threads, run by {python}", self.target, self.processes, self.threads)
     }
 
-    /// Another one, which differs in what was changed.
+    /// Another application that differs from this one by the change.
     pub fn changed(mut self, change: impl FnOnce(&mut Application)) -> Application {
         change(&mut self);
         self.id = next_id();

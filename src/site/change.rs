@@ -1,5 +1,4 @@
-//! A change that a request asks for, and how it is refused: with a reason, for the client and for the
-//! log.
+//! A change that a request asks for, and its refusal with a reason, for the client and for the log.
 //!
 //! It must never know what is changed, or how.
 
@@ -8,13 +7,13 @@ use super::{OwnedResponse, error_page};
 use crate::files::{NameError, WriteError};
 use crate::http::{HeaderName, Request, Status, list};
 
-/// The change that a request asks for, as refusing it has to know it on a thread.
+/// A change that a request asks for: what a thread needs in order to refuse it.
 #[derive(Clone, Debug)]
 pub(super) struct RequestedChange {
     /// Client, method and target, for the log.
     what: String,
-    /// Whether the answer is read in a browser: by a person, who shall see something and be able to load it again
-    /// without sending the form again.
+    /// Whether a browser shows the response: then it is a page, from which a person can go back without sending the
+    /// form again.
     pub(super) wants_html: bool,
 }
 
@@ -28,11 +27,11 @@ impl RequestedChange {
         }
     }
 
-    /// Refuses it. The reason is a sentence without a full stop, which names no path of this machine.
+    /// Refuses the change. The reason is a sentence without a full stop that names no path of this machine.
     pub(super) fn refuse(&self, status: Status, reason: &str) -> OwnedResponse {
         log::info!("{}: refused with {}: {reason}", self.what, status.code());
         let response = if self.wants_html {
-            // A form is sent to the page that it is on: this link loads that page again.
+            // A form is usually sent to the URL of its own page: this link loads that page again.
             let body = format!("<p>{}.\n<p><a href=\"\">Go back</a>\n", escape_html(reason));
             OwnedResponse::html(error_page::document(&status.to_string(), &body))
         } else {
@@ -41,12 +40,12 @@ impl RequestedChange {
         response.status(status)
     }
 
-    /// Refuses it because of what the disk, or its rules, have said.
+    /// Refuses the change because of an error of the disk, or because the rules forbid it.
     pub(super) fn failed(&self, error: WriteError) -> OwnedResponse {
         self.failed_for(error, "")
     }
 
-    /// The same, where the error is one of the file that this text names.
+    /// The same, for an error of the file that `subject` names.
     pub(super) fn failed_for(&self, error: WriteError, subject: &str) -> OwnedResponse {
         let status = status(&error);
         let response = match error {
@@ -60,7 +59,7 @@ impl RequestedChange {
     }
 }
 
-/// The answer where files could not be changed, and nobody knows any more what was asked for.
+/// The response when a request body cannot be written and the request is not at hand any more.
 pub(super) fn failed(error: WriteError) -> OwnedResponse {
     let status = status(&error);
     let response = match error {
@@ -79,7 +78,7 @@ pub(super) fn failed(error: WriteError) -> OwnedResponse {
 /// The one place where a failure to change files becomes a status.
 fn status(error: &WriteError) -> Status {
     match error {
-        // Not 414: nothing is wrong with the length of the target as such.
+        // Not 414: the target as such is not too long.
         WriteError::Name(
             NameError::Empty
             | NameError::Dots
@@ -109,13 +108,13 @@ fn with_hints(response: OwnedResponse) -> OwnedResponse {
     }
 }
 
-/// A name that a client has chosen, as it can stand in a reason.
+/// A name that a client has chosen, in a form that is safe in a reason.
 pub(super) fn shown(name: &[u8]) -> String {
     let shown: String = String::from_utf8_lossy(name).chars().take(SHOWN_MAX).collect();
     format!("{shown:?}")
 }
 
-/// Browsers name HTML when they load a page; other programs, and scripts in a page, do not.
+/// Browsers accept `text/html` by name when they load a page; other programs and scripts do not.
 fn wants_html(request: &Request<'_>) -> bool {
     let accepted = request.joined(HeaderName::Accept).unwrap_or_default();
     list::elements(&accepted).any(|range| {
@@ -124,7 +123,7 @@ fn wants_html(request: &Request<'_>) -> bool {
     })
 }
 
-/// Characters of a name that are shown.
+/// How many characters of a name are shown.
 const SHOWN_MAX: usize = 255;
 
 #[cfg(test)]

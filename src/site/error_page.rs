@@ -1,7 +1,6 @@
 //! The small HTML pages of error responses.
 //!
-//! They say the status and nothing of the request, so that nothing can be reflected in them, and
-//! nothing of the server beyond its name.
+//! They show the status and nothing of the request, so that no input is reflected, and nothing about the server.
 
 use super::{Body, Response};
 use crate::http::Status;
@@ -14,11 +13,11 @@ pub enum ErrorBodies {
     /// A small HTML page.
     #[default]
     Html,
-    /// No content.
+    /// No body.
     Off,
 }
 
-/// Gives a response the page of its status. Pages are written once per process.
+/// Gives a response the page of its status. Each page is made once per process.
 pub fn with_error_page(mut response: Response) -> Response {
     static PAGES: LazyLock<HashMap<u16, Vec<u8>>> = LazyLock::new(|| {
         (400..=599)
@@ -37,7 +36,7 @@ fn page(status: Status) -> String {
     document(&status.to_string(), "")
 }
 
-/// A small page, for a phone as well: its title, and the HTML below it.
+/// A small page that also fits on a phone: a title, and HTML below it.
 pub(super) fn document(title: &str, body: &str) -> String {
     format!(
         "<!DOCTYPE html>\n\

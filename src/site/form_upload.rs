@@ -1,12 +1,12 @@
 //! Files that come with a form: POST of `multipart/form-data` (RFC 7578) to a directory.
 //!
-//! The form is taken in whole first, so that a slow client occupies no thread, into a file without a
-//! name in the directory where its files shall stand. It must never know how a form is written.
+//! The whole form is first collected into a file without a name in the directory where its files will be stored, so
+//! that a slow client occupies no thread. It must never know the syntax of forms.
 
 use super::change::{RequestedChange, shown};
 use super::handler::{Answer, Context, Worked};
 use super::redirect;
-use super::store::{HIDDEN, OnConflict, Store, check_content, encoded};
+use super::store_rules::{HIDDEN, OnConflict, StoreRules, check_body, encoded};
 use super::{BodyPolicy, Dotfiles, OwnedResponse, RequestBody, Response};
 use crate::files::{
     Attempt, LockWait, SpoolPlace, Stored, Upload, WritableRoot, WriteError, name_from_client,
@@ -19,28 +19,31 @@ use crate::sys::descriptors::Extra;
 use std::io::{self, Read};
 use std::time::Duration;
 
-/// What becomes of a form that is announced.
-pub fn policy(store: &Store, request: &Request<'_>) -> Result<BodyPolicy, Box<Response>> {
-    let directory = directory(store, request)?;
+/// What becomes of the body of a form.
+pub(super) fn policy(
+    rules: &StoreRules,
+    request: &Request<'_>,
+) -> Result<BodyPolicy, Box<Response>> {
+    let directory = directory(rules, request)?;
     Ok(BodyPolicy::Collect {
         memory_bytes_max: None,
-        bytes_max: store.root.rules().file_bytes_max,
-        // The name does not matter: it is never put in its place.
-        place: SpoolPlace::Root { root: store.root.clone(), path: beneath(&directory, b"form") },
+        bytes_max: rules.root.rules().file_bytes_max,
+        // The name does not matter: this file never gets it.
+        place: SpoolPlace::Root { root: rules.root.clone(), path: beneath(&directory, b"form") },
     })
 }
 
 /// Stores the files of a form, all or none of them.
-pub fn answer(
-    store: &Store,
+pub(super) fn answer(
+    rules: &StoreRules,
     request: &Request<'_>,
     context: &mut Context<'_>,
 ) -> Result<Answer, Box<Response>> {
     let task = Task {
-        root: store.root.clone(),
-        directory: directory(store, request)?,
-        dotfiles: store.dotfiles,
-        on_conflict: store.on_conflict,
+        root: rules.root.clone(),
+        directory: directory(rules, request)?,
+        dotfiles: rules.dotfiles,
+        on_conflict: rules.on_conflict,
         content_type: request.first(HeaderName::ContentType).unwrap_or_default().to_vec(),
     };
     let path = request.path().strip_suffix(b"/").unwrap_or(request.path());
@@ -56,7 +59,7 @@ pub fn answer(
                     return Worked::Later(pause);
                 }
                 FormStep::Stored(files) => {
-                    return Worked::Done(told(&files, &location, change.wants_html));
+                    return Worked::Done(stored_response(&files, &location, change.wants_html));
                 }
                 FormStep::Refused(refusal) => return Worked::Done(refusal.response(&change)),
             }
@@ -65,19 +68,18 @@ pub fn answer(
     })))
 }
 
-/// The directory beneath the root that the path of a request names, if it is one that can be done at
-/// all.
-fn directory(store: &Store, request: &Request<'_>) -> Result<Vec<u8>, Box<Response>> {
+/// The directory beneath the root that the request names, if its head allows to store there.
+fn directory(rules: &StoreRules, request: &Request<'_>) -> Result<Vec<u8>, Box<Response>> {
     let change = || RequestedChange::of(request);
     let refuse =
         |status, reason: &str| Box::<Response>::new(change().refuse(status, reason).into());
     let failed = |error| Box::<Response>::new(change().failed(error).into());
-    // Any page may send a form anywhere, and the browser asks nobody. (It does for PUT and DELETE.)
+    // Any page may send a form anywhere: browsers ask the server first for PUT and DELETE only.
     if origin::is_other(request) {
         let reason = "the form comes from a page of another origin";
         return Err(refuse(Status::FORBIDDEN, reason));
     }
-    let path = store.path(request).ok_or_else(|| refuse(Status::FORBIDDEN, HIDDEN))?;
+    let path = rules.path(request).ok_or_else(|| refuse(Status::FORBIDDEN, HIDDEN))?;
     let directory = path.strip_suffix(b"/").unwrap_or(path);
     if !directory.is_empty() {
         WritableRoot::check_path(directory).map_err(failed)?;
@@ -88,8 +90,8 @@ fn directory(store: &Store, request: &Request<'_>) -> Result<Vec<u8>, Box<Respon
         let response = change().refuse(Status::UNSUPPORTED_MEDIA_TYPE, &error.to_string());
         return Err(Box::new(response.header("Accept", "multipart/form-data").into()));
     }
-    check_content(request)?;
-    store.check_length(request)?;
+    check_body(request)?;
+    rules.check_length(request)?;
     // A directory has no version that could match.
     if Preconditions::of(request).judge(None) == Judgement::Failed {
         let reason = "a directory has no version; send the form without If-Match";
@@ -98,7 +100,7 @@ fn directory(store: &Store, request: &Request<'_>) -> Result<Vec<u8>, Box<Respon
     Ok(directory.to_vec())
 }
 
-/// What is to be done with a form.
+/// What it takes to store a form.
 struct Task {
     root: WritableRoot,
     directory: Vec<u8>,
@@ -109,30 +111,30 @@ struct Task {
 
 /// A file of a form.
 struct FormFile<U> {
-    /// What the client calls it.
+    /// The name that the client gave it.
     asked: Vec<u8>,
     name: Vec<u8>,
-    /// 1 while the name is the client's own; with another it never replaces a file.
+    /// 1 while the name is the one that the client gave; with any other name it never replaces a file.
     number: u32,
-    /// What it is as yet: an [`Upload`], then [`Stored`].
+    /// First an [`Upload`], then [`Stored`].
     file: U,
-    /// It is open until the whole form is stored.
+    /// The file is open until the whole form is stored.
     descriptor: Extra,
 }
 
 /// How far a form has come, in the order lived.
 enum FormStage {
     Reading(RequestBody),
-    /// The files that are complete, the last one first, and those that are in their place.
+    /// The files that are complete, the last one first, and those that have their names.
     Committing(Vec<FormFile<Upload>>, Vec<FormFile<Stored>>),
-    /// One could not be put in its place: those before it are removed again.
+    /// One of the files was refused: those before it are removed again.
     TakingBack(Vec<FormFile<Stored>>, Option<LockWait>, Refusal),
 }
 
-/// What a stage came to.
+/// What comes after a stage.
 enum FormStep {
     Stage(FormStage),
-    /// The directory is locked: to be tried again.
+    /// The directory is locked: try again after a pause.
     Wait(FormStage, Duration),
     Stored(Vec<FormFile<Stored>>),
     Refused(Refusal),
@@ -141,7 +143,7 @@ enum FormStep {
 impl Task {
     fn go_on(&self, stage: FormStage, cancellation: &Cancellation) -> FormStep {
         match stage {
-            FormStage::Reading(content) => match self.read(content, cancellation) {
+            FormStage::Reading(body) => match self.read(body, cancellation) {
                 Ok(mut files) => {
                     files.reverse();
                     FormStep::Stage(FormStage::Committing(files, Vec::new()))
@@ -157,11 +159,10 @@ impl Task {
         }
     }
 
-    /// Reads the form: each file of it, complete, but not in its place. What comes in small pieces is
-    /// gathered before it is written.
+    /// Reads the files of the form, which have no names yet. Small pieces are gathered before they are written.
     fn read(
         &self,
-        mut content: RequestBody,
+        mut body: RequestBody,
         cancellation: &Cancellation,
     ) -> Result<Vec<FormFile<Upload>>, Refusal> {
         let mut form = Form::new(&self.content_type, LIMITS)?;
@@ -173,7 +174,7 @@ impl Task {
             if cancellation.is_cancelled() {
                 return Err(Refusal::Cancelled);
             }
-            let count = content.read(&mut buffer)?;
+            let count = body.read(&mut buffer)?;
             let mut input = &buffer[..count];
             while let Some(event) = form.read(&mut input)? {
                 match (event, &mut open) {
@@ -201,8 +202,8 @@ impl Task {
         if files.is_empty() { Err(Refusal::NoFiles) } else { Ok(files) }
     }
 
-    /// `None` for what is no file: another field, or one for a file that was left empty, which browsers
-    /// send without a name.
+    /// Begins a file. `None`: the part is no file, but another field or an empty file field, which browsers send
+    /// with an empty name.
     fn begin(
         &self,
         head: PartHead,
@@ -226,8 +227,8 @@ impl Task {
         Ok(Some(FormFile { asked, name, number, file, descriptor }))
     }
 
-    /// Puts the next file in its place. Where it cannot be, those before it are removed again, if they
-    /// are still what they were; one that was replaced cannot be brought back.
+    /// Gives the next file its name. If that is refused, the files before it are removed again, unless somebody has
+    /// changed them; a file that was replaced cannot be restored.
     fn commit(
         &self,
         mut files: Vec<FormFile<Upload>>,
@@ -250,7 +251,7 @@ impl Task {
                 files.push(sent);
                 FormStep::Wait(FormStage::Committing(files, done), pause)
             }
-            // The number is not the client's choice: the next one will do.
+            // The client did not choose the number: the next one will do.
             Err(WriteError::PreconditionFailed(_)) if (2..NUMBER_MAX).contains(&sent.number) => {
                 let is_taken = |name: &[u8]| {
                     files.iter().any(|it| it.name == name) || done.iter().any(|it| it.name == name)
@@ -290,7 +291,7 @@ impl Task {
             }
             removed => {
                 if let Err(error) = removed {
-                    log::debug!("a file of a form that was refused stays: {error}");
+                    log::debug!("cannot remove a file of a form that was refused: {error}");
                 }
                 FormStep::Stage(FormStage::TakingBack(done, Some(wait), refusal))
             }
@@ -299,7 +300,7 @@ impl Task {
 }
 
 impl FormFile<Upload> {
-    /// Writes what was gathered.
+    /// Writes the gathered bytes.
     fn write(&mut self, gathered: &mut Vec<u8>) -> Result<(), Refusal> {
         let written = self.file.write(gathered);
         gathered.clear();
@@ -311,11 +312,11 @@ impl FormFile<Upload> {
 enum Refusal {
     Form(FormError),
     NoFiles,
-    /// A file of this name is there.
+    /// A file of this name exists.
     Taken(Vec<u8>),
     /// The name begins with a dot.
     Hidden(Vec<u8>),
-    /// Nobody waits for it any more.
+    /// No client waits for it any more.
     Cancelled,
     /// The file of this name cannot be stored.
     File(Vec<u8>, WriteError),
@@ -330,7 +331,7 @@ impl Refusal {
                 change.refuse(Status::CONTENT_TOO_LARGE, &reason)
             }
             Refusal::Form(error) => change.refuse(Status::BAD_REQUEST, &error.to_string()),
-            Refusal::NoFiles => change.refuse(Status::BAD_REQUEST, "there is no file in the form"),
+            Refusal::NoFiles => change.refuse(Status::BAD_REQUEST, "the form contains no file"),
             Refusal::Taken(name) => {
                 let reason = format!(
                     "{} already exists, so nothing was stored; rename your file and send it again",
@@ -366,7 +367,7 @@ impl From<io::Error> for Refusal {
     }
 }
 
-/// The next name for one more file that its client calls so: some phones call every picture
+/// The next free name for a file that has the name of an earlier one: some phones call every picture
 /// `image.jpg`.
 fn next_name(asked: &[u8], number: &mut u32, is_taken: impl Fn(&[u8]) -> bool) -> Vec<u8> {
     loop {
@@ -379,7 +380,7 @@ fn next_name(asked: &[u8], number: &mut u32, is_taken: impl Fn(&[u8]) -> bool) -
 }
 
 /// RFC 9110 §9.3.3, §15.4.4.
-fn told(files: &[FormFile<Stored>], location: &[u8], wants_html: bool) -> OwnedResponse {
+fn stored_response(files: &[FormFile<Stored>], location: &[u8], wants_html: bool) -> OwnedResponse {
     if wants_html {
         let page = redirect::page("See Other", "The files are at", location);
         return OwnedResponse::html(page).status(Status::SEE_OTHER).header("Location", location);

@@ -18,6 +18,7 @@ pub mod response;
 pub mod route;
 pub mod static_files;
 pub mod store;
+mod store_rules;
 pub mod wsgi;
 
 pub use application::{Application, Reload};

@@ -7,8 +7,8 @@ use std::hash::{BuildHasher, Hasher};
 use std::ops::Range;
 use std::rc::Rc;
 
-/// Parts of a file. What stands between them is written when each is sent, so that however many there
-/// are, a response holds little more than their ranges.
+/// Parts of a file. The text before each part is written when the part is sent, so that a response holds little
+/// more than its ranges, however many there are.
 pub struct Multipart {
     file: Rc<CachedFile>,
     ranges: Vec<Range<u64>>,
@@ -16,7 +16,7 @@ pub struct Multipart {
 }
 
 impl Multipart {
-    /// These ranges, which lie inside of the file.
+    /// Makes parts of these ranges, which are within the file.
     pub fn new(file: Rc<CachedFile>, ranges: Vec<Range<u64>>) -> Multipart {
         Multipart { file, ranges, boundary: boundary() }
     }
@@ -26,12 +26,12 @@ impl Multipart {
         self.ranges.len()
     }
 
-    /// The type of the whole.
+    /// The media type of the whole body.
     pub fn content_type(&self) -> String {
         format!("multipart/byteranges; boundary={}", self.boundary)
     }
 
-    /// The length of the whole in bytes.
+    /// The length of the whole body in bytes.
     pub fn length(&self) -> u64 {
         let mut written = Vec::new();
         let mut sum = 0;
@@ -43,8 +43,8 @@ impl Multipart {
         sum
     }
 
-    /// Writes what goes before the part with this number, and says which part of which file that is.
-    /// `None` after the last part: what is written is the end.
+    /// Writes the text before the part with this number; returns the file and the range of that part. `None`: the
+    /// last part is over, and the text is the closing delimiter.
     pub fn write_before(
         &self,
         number: usize,
@@ -75,8 +75,8 @@ pub fn write_content_range(out: &mut Vec<u8>, range: &Range<u64>, length: u64) {
     write_number(out, length);
 }
 
-/// A boundary must not occur in the parts. 128 random bits of the process's hash keys make that
-/// as good as certain, and nobody can put it into a file beforehand.
+/// A boundary must not occur in the parts. It is 128 random bits from the hash keys of the process, which no one can
+/// guess and put into a file.
 fn boundary() -> String {
     let random = || RandomState::new().build_hasher().finish();
     format!("{:016x}{:016x}", random(), random())

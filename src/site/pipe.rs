@@ -1,10 +1,9 @@
 //! A bounded pipe of bytes between a worker, which must never wait, and a thread, which may.
 //!
-//! It goes both ways: [`to_thread`] carries the content of a request to the handler that reads it
-//! as it arrives, [`to_worker`] that of a response as it is produced. [`within_worker`] is for content
-//! that comes from another process, which the worker itself puts in. Neither end can make the other
-//! keep more than [`PIPE_BYTES_MAX`] and one piece in memory. It must never know what the bytes mean,
-//! nor how a worker is woken.
+//! It goes both ways: [`to_thread`] carries the body of a request to a handler that reads it as it arrives,
+//! [`to_worker`] that of a response as it is produced. [`within_worker`] is for a body that comes from another
+//! process, which the worker itself puts in. Neither end can make the other keep more than [`PIPE_BYTES_MAX`] and one
+//! piece in memory. It must never know what the bytes mean, nor how a worker is woken.
 
 mod inbound;
 mod outbound;
@@ -15,7 +14,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 pub use inbound::{BodyReader, Inlet};
 pub use outbound::{BodyWriter, Feeder, Outlet, Piece};
 
-/// Wakes the worker whose end it is.
+/// Wakes the worker that has an end of the pipe.
 pub type Wake = Box<dyn Fn() + Send + Sync>;
 
 /// A pipe that the worker writes and a thread reads.
@@ -30,22 +29,23 @@ pub fn to_worker(wake: Wake) -> (BodyWriter, Outlet) {
     (BodyWriter::new(Arc::clone(&shared)), Outlet::new(shared, None))
 }
 
-/// A pipe of which the worker has both ends. `taken` is told what has become of what was put in, so
-/// that whoever sends it can be held to a bound.
-pub fn within_worker(taken: Box<dyn FnMut(Drained) + Send>) -> (Feeder, Outlet) {
+/// A pipe of which the worker has both ends. `drained` is called when bytes leave the pipe, so that the sender can be
+/// held to a bound.
+pub fn within_worker(drained: Box<dyn FnMut(Drained) + Send>) -> (Feeder, Outlet) {
     let shared = PipeCore::new(Box::new(|| {}));
-    (Feeder::new(Arc::clone(&shared)), Outlet::new(shared, Some(taken)))
+    (Feeder::new(Arc::clone(&shared)), Outlet::new(shared, Some(drained)))
 }
 
-/// What has become of content that was put in.
+/// What has left a pipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drained {
-    /// So many bytes are on their way to the client, or wait for it elsewhere.
+    /// So many bytes: they are on their way to the client, or wait for it elsewhere.
     Bytes(usize),
-    /// Nobody wants the rest.
+    /// Everything: the client has gone, and the rest is not wanted.
     NoMore,
 }
 
+/// What both ends of a pipe share.
 struct PipeCore {
     state: Mutex<PipeState>,
     moved: Condvar,
@@ -54,19 +54,19 @@ struct PipeCore {
 
 struct PipeState {
     pieces: VecDeque<Vec<u8>>,
-    /// In all pieces.
+    /// The sum of all pieces.
     bytes: usize,
     flow: Flow,
     wake_when: WakeWhen,
 }
 
-/// How things stand between the two ends, in the order lived.
+/// How far a body has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Flow {
     Open,
     /// Everything was written.
     Finished,
-    /// The writing end has gone without saying that this was all.
+    /// The writing end has gone before the end of the body.
     Broken,
     /// The reading end has gone.
     Abandoned,
@@ -84,8 +84,7 @@ enum WakeWhen {
 }
 
 impl PipeState {
-    /// Puts bytes behind those of the last piece, if that stays small: each piece costs more than its
-    /// bytes.
+    /// Appends bytes to the last piece if that stays small, because each piece has a cost of its own.
     fn joins(&mut self, bytes: &[u8]) -> bool {
         let last = self.pieces.back_mut();
         let last = last.filter(|last| last.len() + bytes.len() <= PIECE_BYTES);
@@ -121,8 +120,8 @@ impl PipeCore {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells the worker of a change, if it waits for one. The lock is gone by then.
-    fn tell_worker(&self, mut state: MutexGuard<'_, PipeState>) {
+    /// Wakes the worker if it sleeps for the change, after the lock is released.
+    fn wake_worker(&self, mut state: MutexGuard<'_, PipeState>) {
         let is_due = state.wakes_worker();
         drop(state);
         if is_due {
@@ -145,18 +144,18 @@ impl PipeCore {
     }
 }
 
-/// What a pipe holds at most: enough to keep a fast client busy while the thread is not running.
+/// How much a pipe holds: enough to keep a fast client busy while the thread does not run.
 pub const PIPE_BYTES_MAX: usize = 256 * 1024;
 
-/// So much of it is too much to wait for a client in memory. Less never makes a writer wait: not one
-/// that may have [`PIPE_BYTES_MAX`] under way, writes half of that at once, and is told of as much as
-/// this that was taken.
+/// When this much waits for a client, it is moved from memory to the disk. With less, no writer has to wait, not even
+/// one that may have [`PIPE_BYTES_MAX`] under way, writes half of that at once, and learns only after this much
+/// that bytes were taken.
 pub const BACKLOG_BYTES: usize = PIPE_BYTES_MAX / 4;
 
-/// What may be added to a piece without moving it, to frame it.
+/// How much can be added to a piece to frame it without moving it.
 pub const FRAMING_BYTES: usize = 8;
 
-/// Bytes are handed on by so many, unless a flush says otherwise.
+/// How many bytes are handed on at a time, except for a flush.
 const PIECE_BYTES: usize = 32 * 1024;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Redirects of the server's own.
+//! The redirects that the server itself makes.
 
 use super::Response;
 use crate::http::target::encode_path;
@@ -6,9 +6,9 @@ use crate::http::{Request, Status};
 
 /// 301 from a directory without its slash to the one with it (RFC 9110 §15.4.2).
 ///
-/// The location is a path without scheme and host, so that neither an inner name nor a port leaks
-/// from behind a proxy. It comes from the normalised path: it never begins with `//`, which a
-/// client would take for another host. The query goes along.
+/// The location is a path without scheme and host, so that neither an internal name nor a port leaks
+/// from behind a proxy. It is made from the normalised path, so it never begins with `//`, which a
+/// client would take for another host. The query is kept.
 pub fn add_slash(request: &Request<'_>) -> Response {
     let mut location = Vec::with_capacity(request.path().len() + 16);
     encode_path(request.path(), &mut location);
@@ -22,7 +22,7 @@ pub fn add_slash(request: &Request<'_>) -> Response {
         .header("Location", location)
 }
 
-/// The page of a redirect, for who does not follow it.
+/// The page of a redirect, for clients that do not follow it.
 pub fn page(title: &str, sentence: &str, location: &[u8]) -> String {
     let link = escape_html(&String::from_utf8_lossy(location));
     format!(
@@ -30,7 +30,7 @@ pub fn page(title: &str, sentence: &str, location: &[u8]) -> String {
     )
 }
 
-/// Text as it can stand in HTML, inside of an attribute too.
+/// Escapes text for HTML, including attribute values.
 pub fn escape_html(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {

@@ -3,7 +3,7 @@
 use super::{Handler, Methods};
 use crate::http::Method;
 
-/// Where a handler stands.
+/// The paths that a handler serves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Location {
     /// Without its last slash, so that the root is empty; an exact path as it is.
@@ -19,7 +19,7 @@ impl Location {
         Location { path, is_exact: false }
     }
 
-    /// A path alone, as nginx's `location = /path` is.
+    /// A path alone, like nginx's `location = /path`.
     pub fn exact(path: &str) -> Location {
         Location { path: path.as_bytes().to_vec(), is_exact: true }
     }
@@ -32,7 +32,7 @@ impl Location {
         path.strip_prefix(&self.path[..]).is_some_and(|rest| matches!(rest, [] | [b'/', ..]))
     }
 
-    /// Sorts exact locations before prefixes, and long ones before short ones.
+    /// The order of locations: exact ones before prefixes, long ones before short ones.
     fn precedence(&self) -> (bool, usize) {
         (self.is_exact, self.path.len())
     }
@@ -53,7 +53,7 @@ impl From<&String> for Location {
 /// The locations of a site.
 #[derive(Default)]
 pub struct Locations {
-    /// By precedence, so that the first match is the answer.
+    /// By precedence, so that the first match wins.
     sorted: Vec<LocationHandlers>,
 }
 
@@ -63,8 +63,8 @@ struct LocationHandlers {
     handlers: Vec<Box<dyn Handler>>,
 }
 
-/// Where a request goes: found once, when its head is here, and kept until its response is made. The default is
-/// nowhere: that of a request whose head was never understood.
+/// Where a request goes. It is found once, when the head is complete, and kept until the response is sent. The
+/// default leads nowhere: it belongs to a request whose head could not be parsed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Route {
     /// The place in [`Locations`].
@@ -76,7 +76,7 @@ pub struct Route {
 }
 
 impl Locations {
-    /// Adds a handler. Those at the same location that it leaves no method go.
+    /// Adds a handler. It replaces handlers at the same location that have no other methods.
     pub fn insert(&mut self, location: Location, handler: Box<dyn Handler>) {
         match self.sorted.iter_mut().find(|entry| entry.location == location) {
             Some(entry) => {
@@ -98,7 +98,7 @@ impl Locations {
         self.sorted.iter().flat_map(|entry| &entry.handlers).map(|handler| &**handler)
     }
 
-    /// The location of a decoded, normalised path, and who takes the method there.
+    /// The location of a decoded, normalised path, and its handler for the method.
     pub fn route(&self, path: &[u8], method: Method) -> Route {
         let covers = |entry: &LocationHandlers| entry.location.covers(path);
         let Some(location) = self.sorted.iter().position(covers) else {
@@ -121,7 +121,7 @@ impl Locations {
         Some(&**handler)
     }
 
-    /// All methods that somebody takes at the location of a route.
+    /// All methods that the handlers at the location of a route take.
     pub fn methods(&self, route: &Route) -> Option<Methods> {
         let all = self.entry(route)?.handlers.iter();
         Some(all.fold(Methods::NONE, |methods, handler| methods.and(handler.methods())))
@@ -197,6 +197,6 @@ mod tests {
         assert!(locations.handler(&locations.route(b"/a", Method::Put)).is_some());
         assert_eq!(entries(&locations), 2);
         locations.insert("/a".into(), taking(&[Method::Get, Method::Post, Method::Put]));
-        assert_eq!(entries(&locations), 1, "who is left no method goes");
+        assert_eq!(entries(&locations), 1, "a handler with no method left is removed");
     }
 }

@@ -20,8 +20,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Whether names that begin with a dot are served.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Dotfiles {
-    /// 404 for any path with such a segment, but for `/.well-known/` (RFC 8615). A name of dots
-    /// alone, such as `...`, hides nothing: it is served.
+    /// 404 for any path with such a segment, except below `/.well-known/` (RFC 8615). A name of dots
+    /// alone, such as `...`, is served.
     #[default]
     Deny,
     Allow,
@@ -30,20 +30,20 @@ pub enum Dotfiles {
 /// Which part of the path names the file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mapping {
-    /// What follows the location's prefix, as nginx's `alias` does.
+    /// The part after the location's prefix, like nginx's `alias`.
     #[default]
     Alias,
-    /// The whole path, as nginx's `root` does.
+    /// The whole path, like nginx's `root`.
     Root,
 }
 
 impl Dotfiles {
-    /// Whether a path is one that nobody may see.
+    /// Whether a path is hidden.
     pub(super) fn hides(self, path: &[u8]) -> bool {
         self == Dotfiles::Deny && has_dotfile(path)
     }
 
-    /// Whether a name is one that nobody may see.
+    /// Whether a name is hidden.
     pub(super) fn hides_name(self, name: &[u8]) -> bool {
         self == Dotfiles::Deny && is_dotfile(name)
     }
@@ -72,7 +72,7 @@ pub struct StaticFiles {
     index: Vec<Vec<u8>>,
     dotfiles: Dotfiles,
     mapping: Mapping,
-    /// Whether a directory without an index was met, which is said once.
+    /// Whether the missing index of a directory was logged, which is done once.
     has_warned: AtomicBool,
 }
 
@@ -88,7 +88,7 @@ impl StaticFiles {
         }
     }
 
-    /// The names that stand for a directory, tried in this order.
+    /// The names of index files, tried in this order.
     pub fn index<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> StaticFiles {
         self.index = names.into_iter().map(|name| name.into().into_bytes()).collect();
         self
@@ -106,7 +106,7 @@ impl StaticFiles {
         self
     }
 
-    /// The file of a directory: the first index that is there.
+    /// The first index file that the directory has.
     fn find_index(
         &self,
         directory: &[u8],
@@ -125,7 +125,7 @@ impl StaticFiles {
         Err(OpenError::NotFound)
     }
 
-    /// The 404 of a directory that is there puzzles whoever expects a listing.
+    /// Explains the 404 of an existing directory to an operator who expects a listing.
     #[cold]
     fn warn_of_missing_index(&self, directory: &[u8], context: &mut Context<'_>) {
         let directory = directory.strip_suffix(b"/").unwrap_or(directory);
@@ -134,7 +134,7 @@ impl StaticFiles {
         if is_there && !self.has_warned.swap(true, Ordering::Relaxed) {
             let index: Vec<_> = self.index.iter().map(|it| String::from_utf8_lossy(it)).collect();
             log::warn!(
-                "404 for the directory {:?}: it has no {}, and this server lists no directories (this is said once)",
+                "404 for the directory {:?}: it contains no {}, and this server does not list directories (logged once)",
                 self.root.path().join(OsStr::from_bytes(directory)),
                 index.join(" or "),
             );
@@ -146,7 +146,7 @@ impl Handler for StaticFiles {
     fn answer(&self, request: &Request<'_>, context: &mut Context<'_>) -> Answer {
         let path = self.mapping.path_of(request);
         if self.dotfiles.hides(path) {
-            log::debug!("{} is not served: it is a dotfile, or below one", path.escape_ascii());
+            log::debug!("{} is not served: it is a dotfile or below one", path.escape_ascii());
             return Response::new(Status::NOT_FOUND).into();
         }
         let relative = path.strip_prefix(b"/").unwrap_or(path);
@@ -180,8 +180,8 @@ fn refuse(error: OpenError, path: &[u8]) -> Answer {
     response.into()
 }
 
-/// The file that a handler names: found beneath its root, answered as files are. What the handler
-/// says of headers and status is added where its file is sent.
+/// Sends a file that a handler names beneath a root, like any other file. The handler's headers and status are added
+/// when the file is sent.
 pub(super) fn send(
     request: &Request<'_>,
     file: &SentFile,
@@ -199,8 +199,8 @@ pub(super) fn send(
     add(response, status, headers).into()
 }
 
-/// The open file that a handler hands over, or the part of it. Where the handler has validators of
-/// its own, or a part of the file is the whole of the answer, it is sent as it is.
+/// Sends an open file that a handler hands over, or a part of it. Preconditions and ranges are left out where the
+/// handler sets validators itself, or where the response is only a part of the file.
 pub(super) fn send_open(
     request: &Request<'_>,
     (open, offset, length): (OwnedFd, u64, Option<u64>),
@@ -213,11 +213,11 @@ pub(super) fn send_open(
     let file = match CachedFile::of_open(open, &content_type, context.now.wall) {
         Ok(Some(file)) => Rc::new(file),
         Ok(None) => {
-            log::error!("a handler hands over what is no file");
+            log::error!("a handler sent a descriptor that is not a regular file; answered 500");
             return Response::new(Status::INTERNAL_SERVER_ERROR);
         }
         Err(error) => {
-            log::error!("a file that a handler hands over: {error}");
+            log::error!("cannot read a file that a handler sent: {error}; answered 500");
             return Response::new(Status::INTERNAL_SERVER_ERROR);
         }
     };
@@ -233,12 +233,12 @@ pub(super) fn send_open(
     add(response, status, headers)
 }
 
-/// Whether preconditions and ranges are looked at.
+/// Whether preconditions and ranges apply.
 fn reads(request: &Request<'_>, status: Status) -> bool {
     matches!(request.method(), Method::Get | Method::Head) && status == Status::OK
 }
 
-/// Adds what a handler says of its file to the answer that the file is given.
+/// Adds a handler's headers and status to the response for its file.
 fn add(mut response: Response, status: Status, headers: &Headers) -> Response {
     if response.status == Status::OK {
         response.status = status;
@@ -248,14 +248,14 @@ fn add(mut response: Response, status: Status, headers: &Headers) -> Response {
         Body::Cached(..) if headers.value("Content-Type").is_some() => {
             response.headers.remove("Content-Type");
         }
-        // Parts have a type of their own, and where there is no file there is no type of it.
+        // Parts have a type of their own, and a response without the file has none.
         _ => headers.remove("Content-Type"),
     }
     response.headers.append(&headers);
     response
 }
 
-/// A file that is there: 200, 206, 304, 412 or 416.
+/// The response for an existing file: 200, 206, 304, 412 or 416.
 fn respond(request: &Request<'_>, file: Rc<CachedFile>, context: &mut Context<'_>) -> Response {
     match conditional::evaluate(request, file.version().validators()) {
         Outcome::Failed => Response::new(Status::PRECONDITION_FAILED),
@@ -312,7 +312,7 @@ fn partial(file: Rc<CachedFile>, part: Range<u64>, scratch: &mut Vec<u8>) -> Res
 
 fn several(file: Rc<CachedFile>, ranges: Vec<Range<u64>>) -> Response {
     let mut headers = Headers::shared(file.headers());
-    // Each part has that of the file (RFC 9110 §15.3.7.2).
+    // Each part has the type of the file (RFC 9110 §15.3.7.2).
     headers.remove("Content-Type");
     let parts = Multipart::new(file, ranges);
     headers.put("Content-Type", parts.content_type());
@@ -324,14 +324,14 @@ fn several(file: Rc<CachedFile>, ranges: Vec<Range<u64>>) -> Response {
     }
 }
 
-/// Whether a segment begins with a dot, other than a `.well-known` at the beginning.
+/// Whether a segment begins with a dot. A `.well-known` at the beginning does not count.
 fn has_dotfile(path: &[u8]) -> bool {
     let rest = path.strip_prefix(b"/.well-known/").map_or(path, |rest| {
-        // The slash before the next segment belongs to the search.
+        // The search begins with the slash before the next segment.
         &path[path.len() - rest.len() - 1..]
     });
     let after = rest.get(1..).unwrap_or_default();
-    // No early way out: the compiler then looks at many bytes at once.
+    // Without an early return, the compiler compares many bytes at once.
     let may_have = rest
         .iter()
         .zip(after)

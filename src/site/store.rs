@@ -1,35 +1,36 @@
-//! Files that clients put into a root, and remove: PUT and DELETE (RFC 9110 §9.3.4, §9.3.5). Forms
-//! have a file of their own.
+//! Lets clients put files into a root and remove them: PUT and DELETE (RFC 9110 §9.3.4, §9.3.5).
+//! [`form_upload`] does the same for forms; what both accept is in [`store_rules`](super::store_rules).
 //!
-//! It must never know how content comes in, nor how a file gets to its place.
+//! It must never know how a body comes in, nor how a file gets its name.
 
 use super::change::RequestedChange;
 use super::form_upload;
 use super::handler::{Answer, Context, Handler, Methods, Worked};
 use super::static_files::{Dotfiles, Mapping};
+pub use super::store_rules::OnConflict;
+use super::store_rules::{HIDDEN, StoreRules, announced_length, check_body, encoded};
 use super::{BodyPolicy, OwnedResponse, RequestBody, Response};
 use crate::files::{Attempt, Obstacle, SpoolPlace, Stored, Upload, WritableRoot, WriteError};
 use crate::http::conditional::Preconditions;
-use crate::http::target::encode_path;
 use crate::http::{HeaderName, Method, Request, Status};
 
-/// A handler that lets clients put files into a [`WritableRoot`] and remove them. It stands beside
-/// the [`StaticFiles`](super::StaticFiles) of the same root, which send them.
+/// A handler that lets clients put files into a [`WritableRoot`] and remove them. Put
+/// [`StaticFiles`](super::StaticFiles) with the same root at the same location to send them.
 ///
-/// - **PUT** stores what comes with it at the path: 201 with `Location` and `ETag`, or 204 with `ETag`
-///   where there was a file before. 409 where a directory is missing or something is in the way, 411
+/// - **PUT** stores the body as the file at the path: 201 with `Location` and `ETag`, or 204 with `ETag`
+///   if it replaces a file. 409 if a directory is missing or something is in the way, 411
 ///   without a length, 413 for more than [`file_bytes_max`](crate::files::WriteRules::file_bytes_max),
-///   400 for a part of a file, 415 for content in a coding, 507 where there is no room.
-/// - **DELETE** removes the file, or with a slash at the end of the path an empty directory: 204.
-/// - **POST** of a form stores its files in the directory that the path names, under the names that
-///   the client has for them: 201 with their paths, one a line, or where the client asks for HTML, 303
-///   to the directory. A browser on a page of another origin is refused. If one of the files cannot be
-///   stored, none is. Files of one name in one form are all kept: `x.jpg`, `x (2).jpg`, ….
+///   400 for a part of a file, 415 for a body with a content coding, 507 if there is no room.
+/// - **DELETE** removes the file, or an empty directory if the path ends with a slash: 204.
+/// - **POST** of a form stores its files in the directory at the path, under the names that the client gives
+///   them: 201 with one path per line, or 303 to the directory if the client asks for HTML. A form from a page
+///   of another origin is refused. If one of the files cannot be stored, none is. Files of the same name in one
+///   form are all kept: `x.jpg`, `x (2).jpg`, ….
 ///
-/// A refusal says why, to the client and in the log.
+/// A refusal gives its reason to the client and in the log.
 ///
-/// `If-Match`, `If-None-Match` and `If-Unmodified-Since` are judged in the moment of the change: who
-/// sends with a change the entity tag that he has seen overwrites nobody's work.
+/// `If-Match`, `If-None-Match` and `If-Unmodified-Since` are evaluated at the moment of the change: a client that
+/// sends the entity tag that it last saw overwrites no one else's work.
 ///
 /// ```no_run
 /// use httpd::files::{WritableRoot, WriteRules};
@@ -42,33 +43,21 @@ use crate::http::{HeaderName, Method, Request, Status};
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct Store {
-    pub(super) root: WritableRoot,
     methods: Methods,
-    mapping: Mapping,
-    pub(super) dotfiles: Dotfiles,
-    pub(super) on_conflict: OnConflict,
-}
-
-/// What becomes of a file that has the name of one that comes with a form. (PUT says it for itself,
-/// with `If-Match` or `If-None-Match: *`.)
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnConflict {
-    /// It stays, and the form is refused with 409: nothing in a form says that its sender knows of it.
-    #[default]
-    Keep,
-    /// It is replaced.
-    Replace,
+    rules: StoreRules,
 }
 
 impl Store {
-    /// PUT and DELETE beneath this root.
+    /// Takes PUT and DELETE of the files beneath this root.
     pub fn new(root: WritableRoot) -> Store {
         Store {
-            root,
             methods: Methods::of(&[Method::Put, Method::Delete]),
-            mapping: Mapping::default(),
-            dotfiles: Dotfiles::default(),
-            on_conflict: OnConflict::default(),
+            rules: StoreRules {
+                root,
+                mapping: Mapping::default(),
+                dotfiles: Dotfiles::default(),
+                on_conflict: OnConflict::default(),
+            },
         }
     }
 
@@ -82,83 +71,59 @@ impl Store {
 
     /// Which part of the path names the file. Default: [`Mapping::Alias`].
     pub fn mapping(mut self, mapping: Mapping) -> Store {
-        self.mapping = mapping;
+        self.rules.mapping = mapping;
         self
     }
 
     /// Whether names that begin with a dot may be stored and removed. Default: [`Dotfiles::Deny`].
     pub fn dotfiles(mut self, dotfiles: Dotfiles) -> Store {
-        self.dotfiles = dotfiles;
+        self.rules.dotfiles = dotfiles;
         self
     }
 
-    /// What becomes of files that have the name of one in a form. Default: [`OnConflict::Keep`].
+    /// What happens when a file of a form has the name of an existing file. Default: [`OnConflict::Keep`].
     pub fn on_conflict(mut self, on_conflict: OnConflict) -> Store {
-        self.on_conflict = on_conflict;
+        self.rules.on_conflict = on_conflict;
         self
     }
 
-    /// The path of the file beneath the root, if it is not hidden.
-    pub(super) fn path<'r>(&self, request: &'r Request<'_>) -> Option<&'r [u8]> {
-        let path = self.mapping.path_of(request);
-        if self.dotfiles.hides(path) {
-            log::debug!("{} cannot be changed: it is a dotfile, or below one", path.escape_ascii());
-            return None;
-        }
-        Some(path.strip_prefix(b"/").unwrap_or(path))
-    }
-
-    /// The path that a PUT stores at, if the request is one that can be done at all.
+    /// The path that a PUT stores at, if its head allows it.
     fn path_to_put<'r>(&self, request: &'r Request<'_>) -> Result<&'r [u8], Box<Response>> {
         let change = || RequestedChange::of(request);
         let refuse = |status, reason| Box::new(change().refuse(status, reason).into());
         let failed = |error| Box::new(change().failed(error).into());
-        let path = self.path(request).ok_or_else(|| refuse(Status::FORBIDDEN, HIDDEN))?;
+        let path = self.rules.path(request).ok_or_else(|| refuse(Status::FORBIDDEN, HIDDEN))?;
         if path.is_empty() || path.ends_with(b"/") {
             return Err(failed(WriteError::Conflict(Obstacle::Directory)));
         }
         WritableRoot::check_path(path).map_err(failed)?;
-        // RFC 9110 §9.3.4: what comes is a part of the file, and would be taken for all of it.
+        // RFC 9110 §9.3.4: the body is a part of the file, and would be stored as all of it.
         if request.header("Content-Range").is_some() {
             let reason = "a part of a file (Content-Range) cannot be stored";
             return Err(refuse(Status::BAD_REQUEST, reason));
         }
-        check_content(request)?;
-        self.check_length(request)?;
+        check_body(request)?;
+        self.rules.check_length(request)?;
         Ok(path)
-    }
-
-    /// Refuses content that announces itself to be too large, with the bound.
-    pub(super) fn check_length(&self, request: &Request<'_>) -> Result<(), Box<Response>> {
-        let bytes_max = self.root.rules().file_bytes_max;
-        match announced_length(request) {
-            Some(length) if length > bytes_max => {
-                let reason =
-                    format!("{length} bytes are too many; at most {bytes_max} are accepted");
-                let response =
-                    RequestedChange::of(request).refuse(Status::CONTENT_TOO_LARGE, &reason);
-                Err(Box::new(response.into()))
-            }
-            _ => Ok(()),
-        }
     }
 
     fn policy_of_put(&self, request: &Request<'_>) -> Result<BodyPolicy, Box<Response>> {
         let path = self.path_to_put(request)?;
-        // A refusal before the content costs the connection: it has to be worth it.
+        // A refusal before the body costs the connection, so it has to save something.
         let length = announced_length(request);
         let asks_first = request.first(HeaderName::Expect).is_some();
         if asks_first || length.is_none_or(|length| length > WORTH_REFUSING_BYTES) {
             let preconditions = Preconditions::of(request);
-            self.root
+            self.rules
+                .root
                 .precheck(path, length, &preconditions)
                 .map_err(|error| RequestedChange::of(request).failed(error).into())
                 .map_err(Box::<Response>::new)?;
         }
         Ok(BodyPolicy::Collect {
             memory_bytes_max: None,
-            bytes_max: self.root.rules().file_bytes_max,
-            place: SpoolPlace::Root { root: self.root.clone(), path: path.to_vec() },
+            bytes_max: self.rules.root.rules().file_bytes_max,
+            place: SpoolPlace::Root { root: self.rules.root.clone(), path: path.to_vec() },
         })
     }
 
@@ -169,17 +134,17 @@ impl Store {
     ) -> Result<Answer, Box<Response>> {
         let path = self.path_to_put(request)?.to_vec();
         let location = encoded(request.path());
-        let root = self.root.clone();
+        let root = self.rules.root.clone();
         let preconditions = Preconditions::of(request);
         let change = RequestedChange::of(request);
-        let mut content = Some(context.take_body());
+        let mut body = Some(context.take_body());
         let mut upload = None;
         Ok(Answer::Blocking(Box::new(move |cancellation| {
             if cancellation.is_cancelled() {
                 return Worked::Done(change.failed(WriteError::Busy));
             }
-            if let Some(content) = content.take() {
-                match begun(&root, &path, content) {
+            if let Some(body) = body.take() {
+                match begun(&root, &path, body) {
                     Ok(begun) => upload = Some(begun),
                     Err(error) => return Worked::Done(change.failed(error)),
                 }
@@ -193,8 +158,9 @@ impl Store {
     }
 
     fn delete(&self, request: &Request<'_>) -> Result<Answer, Box<Response>> {
-        let path = self.path(request).ok_or_else(|| Response::new(Status::NOT_FOUND))?.to_vec();
-        let root = self.root.clone();
+        let path =
+            self.rules.path(request).ok_or_else(|| Response::new(Status::NOT_FOUND))?.to_vec();
+        let root = self.rules.root.clone();
         let preconditions = Preconditions::of(request);
         let change = RequestedChange::of(request);
         let mut wait = root.lock_wait();
@@ -208,7 +174,7 @@ impl Store {
     }
 }
 
-/// What a try to change files comes to.
+/// The answer to an attempt to change files.
 fn attempted<V>(
     attempt: Result<Attempt<V>, WriteError>,
     change: &RequestedChange,
@@ -229,7 +195,7 @@ impl Handler for Store {
     fn body_policy(&self, request: &Request<'_>) -> BodyPolicy {
         let policy = match request.method() {
             Method::Put => self.policy_of_put(request),
-            Method::Post => form_upload::policy(self, request),
+            Method::Post => form_upload::policy(&self.rules, request),
             _ => Ok(BodyPolicy::Discard),
         };
         policy.unwrap_or_else(BodyPolicy::Refuse)
@@ -238,57 +204,28 @@ impl Handler for Store {
     fn answer(&self, request: &Request<'_>, context: &mut Context<'_>) -> Answer {
         let answer = match request.method() {
             Method::Put => self.put(request, context),
-            Method::Post => form_upload::answer(self, request, context),
+            Method::Post => form_upload::answer(&self.rules, request, context),
             _ => self.delete(request),
         };
         answer.unwrap_or_else(|response| Answer::Ready(*response))
     }
 }
 
-/// What no content may be that is stored: of unknown end, or in a coding.
-pub(super) fn check_content(request: &Request<'_>) -> Result<(), Box<Response>> {
-    // A client of HTTP/1.0 may end its content by closing: to this server there is none, and the file
-    // would be emptied (RFC 9110 §15.5.12).
-    let is_framed = [HeaderName::ContentLength, HeaderName::TransferEncoding]
-        .into_iter()
-        .any(|name| request.first(name).is_some());
-    if !is_framed {
-        let reason = "the content has no length (Content-Length)";
-        return Err(Box::new(
-            RequestedChange::of(request).refuse(Status::LENGTH_REQUIRED, reason).into(),
-        ));
-    }
-    // It would be sent as if it had none (RFC 9110 §15.5.16, §12.5.3).
-    match request.header("Content-Encoding") {
-        Some(coding) if !coding.eq_ignore_ascii_case(b"identity") => {
-            let reason = "content in a coding (Content-Encoding) cannot be stored";
-            let response =
-                RequestedChange::of(request).refuse(Status::UNSUPPORTED_MEDIA_TYPE, reason);
-            Err(Box::new(response.header("Accept-Encoding", "identity").into()))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn announced_length(request: &Request<'_>) -> Option<u64> {
-    std::str::from_utf8(request.first(HeaderName::ContentLength)?).ok()?.parse().ok()
-}
-
-/// A file that holds this content, and waits to be put in its place.
-fn begun(root: &WritableRoot, path: &[u8], content: RequestBody) -> Result<Upload, WriteError> {
-    let content = match content {
+/// A file with this body that has no name yet.
+fn begun(root: &WritableRoot, path: &[u8], body: RequestBody) -> Result<Upload, WriteError> {
+    let body = match body {
         RequestBody::Spooled(spool) => {
-            return Ok(spool.into_upload().expect("its policy has it spooled in the root"));
+            return Ok(spool.into_upload().expect("its policy spools it in the root"));
         }
-        content => content,
+        body => body,
     };
     let mut upload = root.upload(path)?;
     let bytes_max = usize::try_from(root.rules().file_bytes_max).unwrap_or(usize::MAX);
-    upload.write(&content.into_bytes(bytes_max)?)?;
+    upload.write(&body.into_bytes(bytes_max)?)?;
     Ok(upload)
 }
 
-/// RFC 9110 §9.3.4: the entity tag says that what was sent is what is there now, to the byte.
+/// RFC 9110 §9.3.4: the entity tag promises that the file is the body, byte for byte.
 fn put_response(stored: &Stored, location: &[u8]) -> OwnedResponse {
     let response = if stored.created {
         OwnedResponse::new(Status::CREATED).header("Location", location)
@@ -298,15 +235,5 @@ fn put_response(stored: &Stored, location: &[u8]) -> OwnedResponse {
     response.header("ETag", stored.version.etag().as_bytes())
 }
 
-/// A path as it stands in a URI.
-pub(super) fn encoded(path: &[u8]) -> Vec<u8> {
-    let mut encoded = Vec::with_capacity(path.len());
-    encode_path(path, &mut encoded);
-    encoded
-}
-
-/// Why a name that begins with a dot is refused.
-pub(super) const HIDDEN: &str = "names that begin with a dot are not accepted";
-
-/// Less than this a client has sent before it reads an answer.
+/// A client has sent a body smaller than this before it reads a response.
 const WORTH_REFUSING_BYTES: u64 = 64 * 1024;

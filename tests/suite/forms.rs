@@ -240,7 +240,7 @@ fn a_form_that_is_refused_says_why() {
             507,
             "\"large\": quota_bytes = 100000 would be exceeded",
         ),
-        (TYPE, none, &form(&[]), 400, "no file in the form"),
+        (TYPE, none, &form(&[]), 400, "contains no file"),
         (TYPE, none, b"--x", 400, "ends before its last boundary"),
         ("text/plain", none, b"a=b", 415, "not multipart/form-data"),
         (TYPE, ("Origin", "http://evil.example"), b"", 403, "page of another origin"),

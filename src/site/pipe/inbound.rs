@@ -1,4 +1,4 @@
-//! The content of a request on its way to the thread that reads it.
+//! The body of a request on its way to the thread that reads it.
 
 use super::{Flow, PIPE_BYTES_MAX, PipeCore, WakeWhen};
 use std::fmt;
@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::sync::{Arc, PoisonError};
 
 /// The worker's end of a pipe to a thread. Dropping it before [`Inlet::finish`] makes the thread's
-/// next read fail: content that broke off must not be taken for whole.
+/// next read fail, so that a body that broke off is not taken for whole.
 pub struct Inlet {
     pub(super) shared: Arc<PipeCore>,
 }
@@ -16,7 +16,7 @@ impl Inlet {
         Inlet { shared }
     }
 
-    /// How many bytes it takes now. At 0 the worker is woken when it takes some again.
+    /// How many bytes it takes now. If 0, the worker is woken when there is room again.
     pub fn room(&self) -> usize {
         let mut state = self.shared.lock();
         if state.flow == Flow::Abandoned {
@@ -29,7 +29,7 @@ impl Inlet {
         room
     }
 
-    /// Hands bytes on; no more than there is room for. They are dropped when nobody reads any more.
+    /// Hands bytes on, no more than there is room for. They are dropped if the reader has gone.
     pub fn push(&self, bytes: &[u8]) {
         let mut state = self.shared.lock();
         if bytes.is_empty() || state.flow == Flow::Abandoned {
@@ -42,7 +42,7 @@ impl Inlet {
         self.shared.moved.notify_all();
     }
 
-    /// Says that this was all.
+    /// Marks the end of the body.
     pub fn finish(&self) {
         drop(self.shared.end(Flow::Finished));
     }
@@ -54,8 +54,8 @@ impl Drop for Inlet {
     }
 }
 
-/// Reads the content of a request as it arrives, waiting for it. A client that breaks off, or that
-/// takes longer than it may, is an [`io::ErrorKind::UnexpectedEof`].
+/// Reads the body of a request as it arrives, and waits for it. If the client breaks off, or takes
+/// longer than it may, a read fails with [`io::ErrorKind::UnexpectedEof`].
 pub struct BodyReader {
     pub(super) shared: Arc<PipeCore>,
     piece: Vec<u8>,
@@ -76,7 +76,7 @@ impl BodyReader {
                 state.bytes -= piece.len();
                 self.piece = piece;
                 self.read = 0;
-                self.shared.tell_worker(state);
+                self.shared.wake_worker(state);
                 return Ok(());
             }
             match state.flow {
@@ -90,7 +90,7 @@ impl BodyReader {
                 Flow::Broken | Flow::Abandoned => {
                     return Err(io::Error::new(
                         io::ErrorKind::UnexpectedEof,
-                        "the content of the request has broken off",
+                        "the request body has broken off",
                     ));
                 }
             }
@@ -116,7 +116,7 @@ impl Read for BodyReader {
 impl Drop for BodyReader {
     fn drop(&mut self) {
         let state = self.shared.end(Flow::Abandoned);
-        self.shared.tell_worker(state);
+        self.shared.wake_worker(state);
     }
 }
 

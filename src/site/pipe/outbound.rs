@@ -1,5 +1,4 @@
-//! The content of a response on its way to the worker that sends it: from a thread, or from another
-//! process, by way of the worker.
+//! The body of a response on its way to the worker that sends it, from a thread or from another process.
 
 use super::{
     BACKLOG_BYTES, Drained, FRAMING_BYTES, Flow, PIECE_BYTES, PIPE_BYTES_MAX, PipeCore, WakeWhen,
@@ -8,12 +7,11 @@ use std::io::{self, Write};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-/// Writes the content of a response as it is produced. What the client does not take waits for it on
-/// the disk, up to a bound; beyond that, the writer waits. It fails with
-/// [`io::ErrorKind::BrokenPipe`] when the client has gone: then stop.
+/// Writes the body of a response as it is produced. What the client does not read yet waits on the disk, up to a
+/// bound; beyond that, the writer waits. A write fails with [`io::ErrorKind::BrokenPipe`] when the client has gone:
+/// then stop.
 ///
-/// Bytes are handed on in pieces; [`Write::flush`] hands on what there is, for a client that waits
-/// for every line.
+/// Bytes are handed on in pieces. [`Write::flush`] hands them on at once, for a client that waits for every line.
 pub struct BodyWriter {
     pub(super) shared: Arc<PipeCore>,
     piece: Vec<u8>,
@@ -24,14 +22,14 @@ impl BodyWriter {
         BodyWriter { shared, piece: Vec::new() }
     }
 
-    /// Says that this was all. Dropped without it, the response is broken off.
+    /// Marks the end of the body. If the writer is dropped without it, the response is broken off.
     ///
     /// # Errors
     /// `BrokenPipe` when the client has gone.
     pub fn finish(mut self) -> io::Result<()> {
         self.flush()?;
         let state = self.shared.end(Flow::Finished);
-        self.shared.tell_worker(state);
+        self.shared.wake_worker(state);
         Ok(())
     }
 }
@@ -42,7 +40,7 @@ impl Write for BodyWriter {
             self.flush()?;
         }
         if self.piece.capacity() == 0 {
-            // With room for what frames it.
+            // With room for its framing.
             self.piece.reserve(bytes.len().min(PIECE_BYTES) + FRAMING_BYTES);
         }
         let count = bytes.len().min(PIECE_BYTES - self.piece.len());
@@ -65,7 +63,7 @@ impl Write for BodyWriter {
             } else {
                 state.pieces.push_back(std::mem::take(&mut self.piece));
             }
-            self.shared.tell_worker(state);
+            self.shared.wake_worker(state);
         }
         Ok(())
     }
@@ -74,12 +72,11 @@ impl Write for BodyWriter {
 impl Drop for BodyWriter {
     fn drop(&mut self) {
         let state = self.shared.end(Flow::Broken);
-        self.shared.tell_worker(state);
+        self.shared.wake_worker(state);
     }
 }
 
-/// The worker's other end of a pipe within it. Dropped before [`Feeder::finish`], the content has
-/// broken off.
+/// The writing end of a pipe within a worker. If it is dropped before [`Feeder::finish`], the body has broken off.
 pub struct Feeder {
     pub(super) shared: Arc<PipeCore>,
 }
@@ -89,12 +86,12 @@ impl Feeder {
         Feeder { shared }
     }
 
-    /// How many bytes wait to be taken.
+    /// How many bytes are in the pipe.
     pub fn bytes(&self) -> usize {
         self.shared.lock().bytes
     }
 
-    /// Whether nobody takes anything any more.
+    /// Whether the reading end has gone.
     pub fn is_abandoned(&self) -> bool {
         self.shared.lock().flow == Flow::Abandoned
     }
@@ -112,12 +109,12 @@ impl Feeder {
         state.wakes_worker()
     }
 
-    /// Says that this was all; returns whether the outlet has to be woken.
+    /// Marks the end of the body; returns whether the outlet has to be woken.
     pub fn finish(&self) -> bool {
         self.shared.end(Flow::Finished).wakes_worker()
     }
 
-    /// Says that the body breaks off here; returns whether the outlet has to be woken.
+    /// Breaks the body off; returns whether the outlet has to be woken.
     pub fn break_off(&self) -> bool {
         self.shared.end(Flow::Broken).wakes_worker()
     }
@@ -129,40 +126,40 @@ impl Drop for Feeder {
     }
 }
 
-/// The worker's end of a pipe from a thread, or of one within it.
+/// The worker's end from which a body is sent: of a pipe from a thread, or within the worker.
 pub struct Outlet {
     pub(super) shared: Arc<PipeCore>,
-    taken: Option<Box<dyn FnMut(Drained) + Send>>,
+    drained: Option<Box<dyn FnMut(Drained) + Send>>,
     quiet_max: Option<Duration>,
 }
 
-/// What a pipe from a thread has for the worker.
+/// What a pipe has for the worker.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Piece {
     Bytes(Vec<u8>),
     /// Nothing yet; the worker will be woken.
     NotYet,
-    /// All has been taken.
+    /// The body is complete.
     End,
-    /// There will be no more, and it was not all.
+    /// The body has broken off.
     Broken,
 }
 
 impl Outlet {
     pub(super) fn new(
         shared: Arc<PipeCore>,
-        taken: Option<Box<dyn FnMut(Drained) + Send>>,
+        drained: Option<Box<dyn FnMut(Drained) + Send>>,
     ) -> Outlet {
-        Outlet { shared, taken, quiet_max: None }
+        Outlet { shared, drained, quiet_max: None }
     }
 
-    /// The same, of which it is known how long nothing may come out of it.
+    /// The same, with a bound for how long nothing may come out of it.
     pub fn quiet_for(mut self, quiet_max: Duration) -> Outlet {
         self.quiet_max = Some(quiet_max);
         self
     }
 
-    /// How long nothing may come out of it, if that is known.
+    /// How long nothing may come out of it, if there is a bound.
     pub fn quiet_max(&self) -> Option<Duration> {
         self.quiet_max
     }
@@ -175,7 +172,7 @@ impl Outlet {
             self.shared.moved.notify_all();
             let flow = state.flow;
             drop(state);
-            self.tell_taken(piece.len(), flow);
+            self.report_drained(piece.len(), flow);
             return Piece::Bytes(piece);
         }
         match state.flow {
@@ -188,12 +185,12 @@ impl Outlet {
         }
     }
 
-    /// Takes all that waits in it, if that is so much that whoever writes may soon have to wait.
-    /// Otherwise nothing, and the worker is told when it is.
+    /// Takes everything in the pipe if that is so much that the writer may soon have to wait. Otherwise takes
+    /// nothing, and the worker is woken when it is so much.
     pub fn take_backlog(&mut self) -> Vec<Vec<u8>> {
         let mut state = self.shared.lock();
         if state.flow != Flow::Open {
-            // Nobody writes any more.
+            // No writer is left that could have to wait.
             return Vec::new();
         }
         if state.bytes < BACKLOG_BYTES {
@@ -204,17 +201,17 @@ impl Outlet {
         let pieces = std::mem::take(&mut state.pieces).into();
         self.shared.moved.notify_all();
         drop(state);
-        self.tell_taken(bytes, Flow::Open);
+        self.report_drained(bytes, Flow::Open);
         pieces
     }
 
-    /// Whoever has put in all that there is waits for nothing any more: not to be told what becomes of
-    /// it keeps the way free for what somebody waits for.
-    fn tell_taken(&mut self, bytes: usize, flow: Flow) {
-        if let Some(taken) = &mut self.taken
+    /// Reports drained bytes, unless the body is complete: then its sender waits for nothing any more, and the report
+    /// would only delay others.
+    fn report_drained(&mut self, bytes: usize, flow: Flow) {
+        if let Some(drained) = &mut self.drained
             && flow == Flow::Open
         {
-            taken(Drained::Bytes(bytes));
+            drained(Drained::Bytes(bytes));
         }
     }
 }
@@ -223,10 +220,10 @@ impl Drop for Outlet {
     fn drop(&mut self) {
         let was = self.shared.lock().flow;
         drop(self.shared.end(Flow::Abandoned));
-        if let Some(taken) = &mut self.taken
+        if let Some(drained) = &mut self.drained
             && was == Flow::Open
         {
-            taken(Drained::NoMore);
+            drained(Drained::NoMore);
         }
     }
 }

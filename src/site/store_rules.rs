@@ -1,0 +1,96 @@
+//! What a [`Store`](super::Store) accepts, by PUT and in a form.
+//!
+//! It must never know how a body comes in, nor how a file gets its name.
+
+use super::Response;
+use super::change::RequestedChange;
+use super::static_files::{Dotfiles, Mapping};
+use crate::files::WritableRoot;
+use crate::http::target::encode_path;
+use crate::http::{HeaderName, Request, Status};
+
+/// The settings of a store.
+pub(super) struct StoreRules {
+    pub(super) root: WritableRoot,
+    pub(super) mapping: Mapping,
+    pub(super) dotfiles: Dotfiles,
+    pub(super) on_conflict: OnConflict,
+}
+
+/// What happens when a file of a form has the name of an existing file. (A PUT decides for itself, with `If-Match`
+/// or `If-None-Match: *`.)
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnConflict {
+    /// The existing file stays, and the form is refused with 409: a form cannot say that its sender knows of it.
+    #[default]
+    Keep,
+    /// The existing file is replaced.
+    Replace,
+}
+
+impl StoreRules {
+    /// The path of the file beneath the root, if it is not hidden.
+    pub(super) fn path<'r>(&self, request: &'r Request<'_>) -> Option<&'r [u8]> {
+        let path = self.mapping.path_of(request);
+        if self.dotfiles.hides(path) {
+            log::debug!("{} cannot be changed: it is a dotfile or below one", path.escape_ascii());
+            return None;
+        }
+        Some(path.strip_prefix(b"/").unwrap_or(path))
+    }
+
+    /// Refuses a body that is announced to be too large, and names the bound.
+    pub(super) fn check_length(&self, request: &Request<'_>) -> Result<(), Box<Response>> {
+        let bytes_max = self.root.rules().file_bytes_max;
+        match announced_length(request) {
+            Some(length) if length > bytes_max => {
+                let reason =
+                    format!("{length} bytes are too many; at most {bytes_max} are accepted");
+                let response =
+                    RequestedChange::of(request).refuse(Status::CONTENT_TOO_LARGE, &reason);
+                Err(Box::new(response.into()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Refuses a body without a length, and one in a content coding: neither can be stored.
+pub(super) fn check_body(request: &Request<'_>) -> Result<(), Box<Response>> {
+    // A client of HTTP/1.0 may end its body by closing the connection. This server would read none, and empty the
+    // file (RFC 9110 §15.5.12).
+    let is_framed = [HeaderName::ContentLength, HeaderName::TransferEncoding]
+        .into_iter()
+        .any(|name| request.first(name).is_some());
+    if !is_framed {
+        let reason = "the request has no Content-Length";
+        return Err(Box::new(
+            RequestedChange::of(request).refuse(Status::LENGTH_REQUIRED, reason).into(),
+        ));
+    }
+    // The file would be sent without its coding (RFC 9110 §15.5.16, §12.5.3).
+    match request.header("Content-Encoding") {
+        Some(coding) if !coding.eq_ignore_ascii_case(b"identity") => {
+            let reason = "a body with a Content-Encoding cannot be stored; send it without";
+            let response =
+                RequestedChange::of(request).refuse(Status::UNSUPPORTED_MEDIA_TYPE, reason);
+            Err(Box::new(response.header("Accept-Encoding", "identity").into()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The length that `Content-Length` announces.
+pub(super) fn announced_length(request: &Request<'_>) -> Option<u64> {
+    std::str::from_utf8(request.first(HeaderName::ContentLength)?).ok()?.parse().ok()
+}
+
+/// A path as it stands in a URI.
+pub(super) fn encoded(path: &[u8]) -> Vec<u8> {
+    let mut encoded = Vec::with_capacity(path.len());
+    encode_path(path, &mut encoded);
+    encoded
+}
+
+/// Why a name that begins with a dot is refused.
+pub(super) const HIDDEN: &str = "names that begin with a dot are not accepted";
