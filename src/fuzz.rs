@@ -18,8 +18,8 @@ use crate::http::target::{Target, encode_path};
 use crate::http::{ETag, HeaderName, Method, Peer, Scheme, date, list};
 use crate::program::supervisor::protocol::{Order, Report};
 use crate::sys::channel::MESSAGE_BYTES_MAX;
-use crate::wsgi::answer::HEADER_BYTES;
-use crate::wsgi::{Answer, Kind};
+use crate::wsgi::response::HEADER_BYTES;
+use crate::wsgi::{MessageKind, ResponseMessage};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -243,12 +243,12 @@ pub fn configuration(bytes: &[u8]) {
     }
 }
 
-/// What an application process says is understood or refused; what is understood can be sent.
+/// A message of an application process is understood or refused; what is understood can be sent.
 pub fn application(bytes: &[u8]) {
     let Some((header, rest)) = bytes.split_first_chunk::<HEADER_BYTES>() else { return };
-    let Some(answer) = Answer::read(header, rest) else { return };
-    assert!(answer.content_bytes <= rest.len());
-    if let Kind::Head(head) | Kind::File { head, .. } = &answer.kind {
+    let Some(response) = ResponseMessage::read(header, rest) else { return };
+    assert!(response.body_bytes <= rest.len());
+    if let MessageKind::Head(head) | MessageKind::File { head, .. } = &response.kind {
         let lines = FieldLines::render(head.headers.iter());
         let lines = lines.as_bytes();
         let without_ends = lines.iter().filter(|byte| **byte == b'\n').count();

@@ -216,7 +216,7 @@
 // A request that no thread begins within the timeout is answered with 503, and no process is replaced. A
 // process is replaced when a request that it has begun says nothing within the timeout (504), or when it
 // leaves requests in its socket while one of its threads is idle. An answer that has begun may be silent
-// for `stream_timeout` (`server/application/gateway/waiting.rs`).
+// for `stream_timeout` (`server/application/gateway/upstream.rs`).
 //
 // **A client that has gone gives up its place.** epoll reports a reset TCP connection and a closed Unix
 // socket: the connection closes, and its request is taken out of the queue, skipped by the process that

@@ -1,6 +1,6 @@
 //! Messages to a worker: the one place where threads meet, off the path of every request.
 
-use super::application::link::News;
+use super::application::link::ProcessEvent;
 use super::exchange::BacklogWritten;
 use super::id::ExchangeId;
 use crate::files::{Spool, WriteError};
@@ -18,7 +18,7 @@ pub enum Message {
     /// To an exchange of one of its connections.
     To(ExchangeId, Completion),
     /// A process of an application comes or goes.
-    Application(Arc<Application>, News),
+    Application(Arc<Application>, ProcessEvent),
 }
 
 /// What a thread or an application has done for an exchange.

@@ -259,7 +259,7 @@ impl Server {
         let applications = Applications::start(&applications, &mailboxes, &mut self.gives_up)?;
         let handle = Handle {
             mailboxes,
-            applications: applications.orders().into(),
+            applications: applications.commands().into(),
             listeners: Arc::downgrade(&listeners),
             stop_timeout: common.limits.stop_timeout,
         };

@@ -2,7 +2,7 @@
 
 use super::address::Address;
 use super::application::Applications;
-use super::application::orders::{Order, Orders};
+use super::application::commands::{CommandQueue, SlotCommand};
 use super::listener::Listeners;
 use super::mailbox::{Mailbox, Message};
 use std::fmt;
@@ -31,7 +31,7 @@ impl Running {
 
     /// The reports of its applications at their start.
     pub fn applications(&self) -> &[String] {
-        self.applications.stories()
+        self.applications.descriptions()
     }
 
     /// A handle to stop it from anywhere.
@@ -64,7 +64,7 @@ impl fmt::Debug for Running {
 #[derive(Clone)]
 pub struct Handle {
     pub(super) mailboxes: Arc<[Arc<Mailbox>]>,
-    pub(super) applications: Arc<[Orders]>,
+    pub(super) applications: Arc<[CommandQueue]>,
     /// Weak, so that a handle that is kept does not keep ports taken.
     pub(super) listeners: Weak<Listeners>,
     pub(super) stop_timeout: Duration,
@@ -98,8 +98,8 @@ impl Handle {
 
     /// Replaces the processes of all applications. The new ones serve before the old ones end.
     pub fn renew_applications(&self) {
-        for orders in self.applications.iter() {
-            orders.give(Order::Renew);
+        for commands in self.applications.iter() {
+            commands.send(SlotCommand::Renew);
         }
     }
 

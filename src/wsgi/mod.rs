@@ -5,13 +5,13 @@
 //! own `marshal` module, which one call of it turns into a dict, and head and small content of an answer
 //! leave in one message. Everything here is pure. It must never know a socket or a process.
 
-pub mod answer;
 pub mod environ;
 pub mod marshal;
 pub mod request;
+pub mod response;
 
-pub use answer::{Answer, Kind};
 pub use request::Token;
+pub use response::{MessageKind, ResponseMessage};
 
 /// What runs in a worker: one text, of Python's standard library and nothing else.
 pub const ADAPTER: &str = concat!(

@@ -89,7 +89,7 @@ fn a_process_that_sends_without_waiting_for_credit_is_replaced() {
     let server = hostile("");
     let mut client = server.connect();
     client.send("GET /app/floods HTTP/1.1\r\nHost: test\r\n\r\n");
-    server.logs("sends more than it may");
+    server.logs("sends more than it has credit for");
     server.get("/app/hello").expect(200);
     stops(server);
 }

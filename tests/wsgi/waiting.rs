@@ -87,8 +87,9 @@ fn threads_that_wait_for_slow_clients_are_told_and_nobody_is_killed_for_them() {
         client.reply_head("GET").expect(200);
     }
     server.get("/app/hello").expect(503);
-    server
-        .logs("all 2 threads are busy, 2 of them with answers that their clients are slow to read");
+    server.logs(
+        "all 2 threads are busy, 2 of them with responses that their clients are slow to read",
+    );
     for client in slow {
         let (content, _) = { client }.rest();
         assert_eq!(content.len(), 64 << 20);

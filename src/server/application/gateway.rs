@@ -1,67 +1,49 @@
-//! How a worker reaches applications: requests go to the process that has the fewest, answers are read
-//! when epoll reports them.
+//! How a worker reaches applications: it sends requests to the process that has the fewest, and reads
+//! responses when epoll reports them.
 //!
-//! It must never know an exchange, only its name.
+//! It must never know an exchange, only its id.
 
-mod said;
-mod waiting;
+mod responses;
+mod upstream;
 
-use self::said::{ApplicationMessage, Said, Times, lose, refuse, take_in};
-pub use self::waiting::RequestExpired;
-use self::waiting::Waiting;
-use super::link::{Forwarded, KeptSpool, Link, LinkState, News, Pending, Progress};
-use super::orders::{Order, ProcessId, Why};
+pub use self::responses::Completions;
+use self::responses::{ApplicationMessage, CreditExceeded, MessageTimes, lose, on_message, refuse};
+use self::upstream::Upstream;
+use super::commands::{ProcessId, SlotCommand, Why};
+use super::link::{Link, LinkState, ProcessEvent, RequestExpired};
+use super::pending::{Forwarded, KeptSpool};
 use crate::files::Spool;
 use crate::server::buffers::Buffers;
 use crate::server::id::ExchangeId;
-use crate::server::mailbox::Completion;
-use crate::server::pool::Pool;
+use crate::server::pool::{Pool, Yielded};
 use crate::site::{Application, Backend, Forward, RequestBody};
 use crate::sys::channel::{Arrived, MESSAGE_BYTES_MAX};
-use crate::wsgi::answer::HEADER_BYTES;
-use crate::wsgi::{REQUEST_BYTES_MAX, Token, marshal, request};
-use std::io::{self, IoSlice, IoSliceMut};
+use crate::wsgi::response::HEADER_BYTES;
+use crate::wsgi::{REQUEST_BYTES_MAX, marshal};
+use std::io::{self, IoSliceMut};
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// What there is to tell connections after something was read.
-pub type Completions = Vec<(ExchangeId, Completion)>;
-
 /// The applications, as one worker sees them.
 pub struct Gateway {
-    /// The number of the worker, by which processes send their answers.
+    /// The number of the worker, by which processes address their responses.
     reactor: usize,
-    served: Vec<Served>,
+    upstreams: Vec<Upstream>,
     next_number: u64,
     /// What messages are received into.
     buffer: Vec<u8>,
-    /// Who may have said more than was read in the turn at hand.
+    /// Processes that may have sent more than was read in the turn at hand.
     unread: Vec<ProcessId>,
 }
 
-struct Served {
-    application: Arc<Application>,
-    links: Vec<Link>,
-    waiting: Waiting,
-    /// When it was last said that requests found no thread.
-    reported_at: Option<Instant>,
-}
-
-/// Whether a request was sent, so that another may be.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Sent {
-    Yes,
-    No,
-}
-
 impl Gateway {
-    /// Of a worker with this number; it knows no application yet.
+    /// The gateway of the worker with this number; it knows no application yet.
     pub fn new(reactor: usize) -> Gateway {
         Gateway {
             reactor,
-            served: Vec::new(),
-            // The number of nobody is 0.
+            upstreams: Vec::new(),
+            // An idle thread shows a token of zeros.
             next_number: 1,
             buffer: Vec::new(),
             unread: Vec::new(),
@@ -69,243 +51,211 @@ impl Gateway {
     }
 
     /// Sends a request on, or keeps it until a process has room.
-    pub fn submit(&mut self, id: ExchangeId, forward: Forward, disk: &Arc<Pool>) -> Handed {
+    pub fn submit(&mut self, id: ExchangeId, forward: Forward, disk: &Arc<Pool>) -> Submitted {
         let Forward { backend: Backend(application), message: environ, body } = forward;
         let index = self.index_of(&application);
-        let served = &mut self.served[index];
-        if served.waiting.first.len() >= WAITING_MAX {
-            return Handed::Refused;
+        let upstream = &mut self.upstreams[index];
+        if upstream.waiting.first.len() >= WAITING_MAX {
+            return Submitted::Refused;
         }
-        let (content, spool) = match marshalled(body) {
-            Ok(content) => content,
+        let (body, spool) = match marshalled(body) {
+            Ok(body) => body,
             Err(error) => {
-                log::error!("content for an application: {error}");
-                return Handed::Refused;
+                log::error!("{}: cannot send the body of a request: {error}", application.target);
+                return Submitted::Refused;
             }
         };
-        if environ.len() + content.len() > REQUEST_BYTES_MAX {
-            log::error!("a request is too long to be sent to an application");
-            return Handed::Refused;
+        let bytes = environ.len() + body.len();
+        if bytes > REQUEST_BYTES_MAX {
+            log::error!(
+                "{}: cannot send a request of {bytes} bytes: the longest has {REQUEST_BYTES_MAX}",
+                application.target
+            );
+            return Submitted::Refused;
         }
         let spool = spool.map(|spool| KeptSpool::new(spool, Arc::clone(disk)));
-        let exchange = Forwarded { id, environ, content, spool };
-        served.waiting.first.push_back(exchange);
-        self.dispatch(index);
-        Handed::Over
+        let exchange = Forwarded { id, environ, body, spool };
+        upstream.waiting.first.push_back(exchange);
+        upstream.dispatch(self.reactor, &mut self.next_number);
+        Submitted::Accepted
     }
 
-    /// Sends what waits to processes that have room, the one with the fewest exchanges first. Requests of
-    /// clients that may have gone are sent where a thread would be idle otherwise.
-    fn dispatch(&mut self, index: usize) {
-        let served = &mut self.served[index];
-        let room = served.room();
-        while served.dispatch_first(room, self.reactor, &mut self.next_number) == Sent::Yes {}
-    }
-
-    /// Reads one message of what a process has answered to this worker, so that it can be passed on
-    /// while it is in the CPU's cache.
+    /// Reads one message that a process has sent to this worker, so that it can be passed on while it is in
+    /// the CPU's cache. Returns whether there may be another.
     pub fn read(
         &mut self,
         process: ProcessId,
         now: Instant,
         buffers: &mut Buffers,
         completions: &mut Completions,
-    ) -> Rest {
+    ) -> bool {
         let Some((index, place)) = self.place_of(process) else {
-            return Rest::None;
+            return false;
         };
-        let served = &mut self.served[index];
-        let times = Times {
+        let upstream = &mut self.upstreams[index];
+        let times = MessageTimes {
             now,
-            quiet_max: served.application.stream_timeout,
-            given_up: now + served.application.timeout,
+            quiet_max: upstream.application.stream_timeout,
+            given_up: now + upstream.application.timeout,
         };
-        let link = &mut served.links[place];
-        // Whoever has nothing to say says nothing: there is no need to ask then.
+        let link = &mut upstream.links[place];
+        // A process without requests sends nothing: that saves a call.
         if link.pending.is_empty() {
-            return Rest::None;
+            return false;
         }
         let mut header = [0; HEADER_BYTES];
         // It has this length already, unless the one before was kept.
         self.buffer.resize(MESSAGE_BYTES_MAX, 0);
         let room = &mut [IoSliceMut::new(&mut header), IoSliceMut::new(&mut self.buffer)];
-        match link.answers.receive_into(room) {
-            Ok(Some(Arrived { length: 0, .. })) | Ok(None) => return Rest::None,
+        match link.responses.receive_into(room) {
+            Ok(Some(Arrived { length: 0, .. })) | Ok(None) => return false,
             Ok(Some(Arrived { length, descriptors })) => {
                 let length = length.saturating_sub(HEADER_BYTES);
                 let buffer = &mut self.buffer;
                 let message = ApplicationMessage { header, length, buffer, descriptors };
-                if take_in(link, message, times, buffers, completions) == Said::TooMuch {
+                if on_message(link, message, times, buffers, completions) == Err(CreditExceeded) {
                     link.state = LinkState::Leaving;
                     let why = Why::SendsTooMuch;
-                    link.orders.give(Order::Replace { process, why });
+                    link.slot.send(SlotCommand::Replace { process, why });
                 }
             }
-            // It arrived cut, or without what came with it, or says nothing.
+            // The message arrived cut, without its descriptors, or empty.
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 refuse(link, &header, completions);
             }
             Err(error) => {
-                log::error!("reading from an application: {error}");
-                return Rest::None;
+                let target = &upstream.application.target;
+                log::error!("{target}: cannot read from a process: {error}");
+                return false;
             }
         }
-        Rest::Perhaps
+        true
     }
 
-    /// Sends on what waits, once answers have made room for it.
+    /// Sends on what waits, once responses have made room for it.
     pub fn send_waiting(&mut self) {
-        for index in 0..self.served.len() {
-            self.dispatch(index);
+        for upstream in &mut self.upstreams {
+            upstream.dispatch(self.reactor, &mut self.next_number);
         }
     }
 
-    /// Remembers that a process may have said more than was read in this turn.
+    /// Remembers that a process may have sent more than was read in this turn.
     pub fn put_off(&mut self, process: ProcessId) {
         if !self.unread.contains(&process) {
             self.unread.push(process);
         }
     }
 
-    /// Who was put off in the turn before.
+    /// The processes that were put off in the turn before.
     pub fn take_unread(&mut self) -> Vec<ProcessId> {
         std::mem::take(&mut self.unread)
     }
 
-    /// Whether anybody was put off.
+    /// Whether a process was put off.
     pub fn has_unread(&self) -> bool {
         !self.unread.is_empty()
     }
 
-    /// Takes in what a slot tells.
-    pub fn on_news(
+    /// A slot reports about its process.
+    pub fn on_process_event(
         &mut self,
         application: &Arc<Application>,
-        news: News,
+        event: ProcessEvent,
         now: Instant,
         buffers: &mut Buffers,
     ) -> Completions {
         let mut completions = Vec::new();
-        match news {
-            News::Joined(link) => {
+        match event {
+            ProcessEvent::Serves(link) => {
                 let index = self.index_of(application);
-                self.served[index].links.push(*link);
-                self.dispatch(index);
+                self.upstreams[index].links.push(*link);
+                self.upstreams[index].dispatch(self.reactor, &mut self.next_number);
             }
-            News::Leaves(process) => {
+            ProcessEvent::Leaves(process) => {
                 if let Some((index, place)) = self.place_of(process) {
-                    self.served[index].links[place].state = LinkState::Leaving;
+                    self.upstreams[index].links[place].state = LinkState::Leaving;
                 }
             }
-            News::Left(process, begun) => {
-                // What it said before it ended counts.
+            ProcessEvent::Ended(process, begun) => {
+                // What it sent before it ended counts.
                 for _ in 0..LAST_MESSAGES_MAX {
-                    if self.read(process, now, buffers, &mut completions) == Rest::None {
+                    if !self.read(process, now, buffers, &mut completions) {
                         break;
                     }
                 }
                 if let Some((index, place)) = self.place_of(process) {
-                    let served = &mut self.served[index];
-                    let link = served.links.swap_remove(place);
-                    lose(link, self.reactor, &begun, &mut served.waiting.first, &mut completions);
-                    self.dispatch(index);
+                    let upstream = &mut self.upstreams[index];
+                    let link = upstream.links.swap_remove(place);
+                    let waiting = &mut upstream.waiting.first;
+                    lose(link, self.reactor, &begun, waiting, &mut completions);
+                    upstream.dispatch(self.reactor, &mut self.next_number);
                 }
             }
         }
         completions
     }
 
+    /// What became of a request whose time is over, as far as its connection knows. Unless it has more time,
+    /// nobody waits for it any more.
+    pub fn expire(&mut self, id: ExchangeId, now: Instant) -> RequestExpired {
+        let mut upstreams = self.upstreams.iter_mut();
+        upstreams
+            .find_map(|upstream| upstream.expire(id, self.reactor, now))
+            .unwrap_or(RequestExpired::InQueue)
+    }
+
+    /// The client of a request has gone: no process begins it any more, and its response is dropped.
+    pub fn withdraw(&mut self, id: ExchangeId, now: Instant) {
+        let _ = self.upstreams.iter_mut().any(|it| it.withdraw(id, self.reactor, now));
+    }
+
+    /// The client of a request will send nothing more, and may have gone: other requests come first.
+    pub fn yield_place(&mut self, id: ExchangeId) -> Yielded {
+        let mut upstreams = self.upstreams.iter_mut();
+        upstreams.find_map(|upstream| upstream.yield_place(id)).unwrap_or(Yielded::Kept)
+    }
+
+    /// Once a second or so: sees what has begun, and finds processes that hang although the time of no
+    /// request is over.
+    pub fn look(&mut self, now: Instant) {
+        for upstream in &mut self.upstreams {
+            upstream.look(self.reactor, now);
+            upstream.dispatch(self.reactor, &mut self.next_number);
+        }
+    }
+
     /// Whether there is anything to [`look`](Gateway::look) at.
     pub fn is_busy(&self) -> bool {
-        self.served.iter().any(|served| {
-            !served.waiting.is_empty() || served.links.iter().any(|link| !link.pending.is_empty())
-        })
+        self.upstreams.iter().any(Upstream::is_busy)
     }
 
     /// The link to a process, to register it.
     pub fn link(&self, process: ProcessId) -> Option<&Link> {
         let (index, place) = self.place_of(process)?;
-        self.served[index].links.get(place)
+        self.upstreams[index].links.get(place)
     }
 
     /// The place of an application, which is made where it has none yet.
     fn index_of(&mut self, application: &Arc<Application>) -> usize {
-        let known = |served: &Served| served.application.id() == application.id();
-        self.served.iter().position(known).unwrap_or_else(|| {
-            self.served.push(Served::new(Arc::clone(application)));
-            self.served.len() - 1
+        let known = |it: &Upstream| it.application.id() == application.id();
+        self.upstreams.iter().position(known).unwrap_or_else(|| {
+            self.upstreams.push(Upstream::new(Arc::clone(application)));
+            self.upstreams.len() - 1
         })
     }
 
     fn place_of(&self, process: ProcessId) -> Option<(usize, usize)> {
-        self.served.iter().enumerate().find_map(|(index, served)| {
-            let place = served.links.iter().position(|link| link.process == process)?;
+        self.upstreams.iter().enumerate().find_map(|(index, upstream)| {
+            let place = upstream.links.iter().position(|link| link.process == process)?;
             Some((index, place))
         })
     }
 }
 
-impl Served {
-    fn new(application: Arc<Application>) -> Served {
-        Served { application, links: Vec::new(), waiting: Waiting::default(), reported_at: None }
-    }
-
-    fn dispatch_first(&mut self, room: usize, reactor: usize, next_number: &mut u64) -> Sent {
-        if self.waiting.is_empty() {
-            return Sent::No;
-        }
-        let (queue, room) = match self.waiting.first.is_empty() {
-            false => (&mut self.waiting.first, room),
-            true => (&mut self.waiting.yielded, self.application.threads),
-        };
-        let links = self.links.iter_mut().filter(|link| link.state == LinkState::Open);
-        let link = links.min_by_key(|link| (link.hangs_until.is_some(), link.pending.len()));
-        let Some(link) = link.filter(|link| link.pending.len() < room) else {
-            return Sent::No;
-        };
-        let Some(exchange) = queue.pop_front() else {
-            return Sent::No;
-        };
-        let number = *next_number;
-        *next_number += 1;
-        let mut head = Vec::with_capacity(32);
-        request::begin(&mut head, Token::new(reactor as u64, number), reactor);
-        let slices = [&head, &exchange.environ, &exchange.content].map(|it| IoSlice::new(it));
-        match link.requests.send_slices(&slices, &[]) {
-            Ok(()) => {
-                let pending = Pending { exchange, progress: Progress::Sent, deadline: None };
-                link.pending.insert(number, pending);
-                Sent::Yes
-            }
-            Err(error) if is_closed(&error) => {
-                // It is being replaced: the news is on its way.
-                link.state = LinkState::Leaving;
-                queue.push_front(exchange);
-                Sent::Yes
-            }
-            Err(_) => {
-                // Its queue is full of other workers' requests, or the kernel has no memory now.
-                // An answer to one of ours will let us try again, and where there is none of
-                // ours, the next look will.
-                queue.push_front(exchange);
-                Sent::No
-            }
-        }
-    }
-
-    /// How many requests a process is given at a time: for each of its threads one, and what it does
-    /// next. Where there are several processes that is one request in all, for what waits in the one
-    /// cannot go to another that is free sooner.
-    fn room(&self) -> usize {
-        let threads = self.application.threads;
-        if self.application.processes == 1 { 2 * threads } else { threads + 1 }
-    }
-}
-
-/// Content as the last value of a request: bytes, or the path of a file that is kept meanwhile.
-fn marshalled(content: RequestBody) -> io::Result<(Vec<u8>, Option<Spool>)> {
+/// A body as the last value of a request: bytes, or the path of a file that is kept meanwhile.
+fn marshalled(body: RequestBody) -> io::Result<(Vec<u8>, Option<Spool>)> {
     let mut marshalled = Vec::new();
-    match content {
+    match body {
         RequestBody::Spooled(spool) => {
             let path = spool.path().ok_or(io::ErrorKind::InvalidInput)?;
             marshal::text_latin_1(&mut marshalled, path.as_os_str().as_bytes());
@@ -318,27 +268,16 @@ fn marshalled(content: RequestBody) -> io::Result<(Vec<u8>, Option<Spool>)> {
     }
 }
 
-/// Whether a process will find the answer.
+/// Whether the gateway takes a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Handed {
-    Over,
+pub enum Submitted {
+    /// A completion will answer its exchange.
+    Accepted,
+    /// Too many requests wait, or this one cannot be sent.
     Refused,
 }
 
-/// Whether there may be more to read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rest {
-    None,
-    Perhaps,
-}
-
-/// Whether the other end of a socket is gone.
-fn is_closed(error: &io::Error) -> bool {
-    use io::ErrorKind::{BrokenPipe, ConnectionRefused, ConnectionReset, NotConnected};
-    matches!(error.kind(), BrokenPipe | ConnectionRefused | ConnectionReset | NotConnected)
-}
-
-/// Messages that are read of a process that has ended; its socket holds fewer, and what it has left
+/// Messages that are read of a process that has ended. Its socket holds fewer, and what the process has left
 /// behind may still write to it.
 const LAST_MESSAGES_MAX: usize = 8192;
 

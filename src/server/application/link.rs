@@ -1,145 +1,84 @@
-//! What one worker holds of one process: where it sends requests, where answers come from, and which
-//! exchanges are under way there.
+//! What one worker holds of one process: the sockets to it, the requests under way there, and what the
+//! worker sees of whether the process hangs.
 
-use super::orders::{Orders, ProcessId};
+use super::commands::{CommandQueue, ProcessId, SlotCommand, Why};
+use super::pending::{Pending, PendingState};
 use super::scoreboard::Scoreboard;
-use crate::files::Spool;
 use crate::server::id::ExchangeId;
-use crate::server::pool::Pool;
 use crate::site::pipe::{BACKLOG_BYTES, Drained, Feeder, Outlet, within_worker};
 use crate::sys::channel::Channel;
 use crate::wsgi::Token;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// What a slot tells every worker of its process.
-pub enum News {
-    /// It serves; this is the worker's link to it.
-    Joined(Box<Link>),
-    /// It takes no more requests.
+/// What a slot reports to every worker about its process.
+pub enum ProcessEvent {
+    /// The process serves; this is the worker's link to it.
+    Serves(Box<Link>),
+    /// The process takes no more requests.
     Leaves(ProcessId),
-    /// It has ended. Its threads began these requests last: those that it has not answered are lost,
-    /// and any other that it was given goes to another process.
-    Left(ProcessId, Arc<[Token]>),
+    /// The process has ended. Its threads began these requests last. Those of them that it has not answered
+    /// are lost; any other that it was sent goes to another process.
+    Ended(ProcessId, Arc<[Token]>),
 }
 
 /// One worker's end of the sockets to one process.
 pub struct Link {
     pub process: ProcessId,
-    /// To whom it is told when the process hangs.
-    pub orders: Orders,
-    /// Requests, of all workers.
+    /// Commands to its slot, which replaces the process when it hangs.
+    pub slot: CommandQueue,
+    /// Requests of all workers.
     pub requests: Arc<Channel>,
-    /// Answers to this worker.
-    pub answers: Channel,
-    /// Credit for content, by thread.
+    /// Responses to this worker.
+    pub responses: Channel,
+    /// Credit for bodies of responses, by thread.
     pub credits: Arc<[Channel]>,
-    /// What its threads do.
+    /// What the threads of the process do.
     pub scoreboard: Arc<Scoreboard>,
     pub state: LinkState,
-    /// By the second number of their tokens.
+    /// Requests under way, by the second number of their tokens.
     pub pending: HashMap<u64, Pending>,
-    /// Since when it has been seen at every look that a thread is idle although a request waits, and the
-    /// number of that request.
-    pub idle_since: Option<(Instant, u64)>,
-    /// Until when others get requests rather than this, for it hangs and is about to be replaced.
-    pub hangs_until: Option<Instant>,
+    /// Since when every look has found a thread idle although a request waits, and the number of that
+    /// request.
+    idle_since: Option<(Instant, u64)>,
+    /// Until when other processes are preferred, because this one hangs and is about to be replaced.
+    hangs_until: Option<Instant>,
 }
 
-/// Whether new requests go there.
+/// Whether the worker sends new requests over a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkState {
     Open,
     Leaving,
 }
 
-/// A request and who waits for its answer.
-pub struct Forwarded {
-    pub id: ExchangeId,
-    /// The marshalled environ.
-    pub environ: Vec<u8>,
-    /// The marshalled content, or the path of its file.
-    pub content: Vec<u8>,
-    /// Keeps that file.
-    pub spool: Option<KeptSpool>,
-}
-
-/// A file with content. To free it may take the disk a while: a thread drops it.
-pub struct KeptSpool {
-    spool: Option<Spool>,
-    disk: Arc<Pool>,
-}
-
-impl KeptSpool {
-    /// A file that a thread of this pool drops.
-    pub fn new(spool: Spool, disk: Arc<Pool>) -> KeptSpool {
-        KeptSpool { spool: Some(spool), disk }
-    }
-}
-
-impl Drop for KeptSpool {
-    fn drop(&mut self) {
-        let spool = self.spool.take();
-        // What is refused is dropped here.
-        drop(self.disk.submit(Box::new(move || drop(spool))));
-    }
-}
-
-/// An exchange that a process has been given.
-pub struct Pending {
-    pub exchange: Forwarded,
-    pub progress: Progress,
-    /// When it has to have gone on, once it is seen to have begun.
-    pub deadline: Option<Instant>,
-}
-
-/// How far it has come, as far as that was seen.
-pub enum Progress {
-    /// The process has been sent it, and no thread was seen to have begun it.
-    Sent,
-    /// A thread works on it.
-    Begun,
-    /// The content of its answer is under way.
-    Streaming(Feeder),
-    /// Nobody waits for it any more, and no thread was seen to have begun it: the process skips it.
-    Withdrawn,
-    /// Nobody waits for it any more, and a thread works on it: what the process says of it is dropped.
-    GivenUp,
-}
-
-impl Progress {
-    /// Whether what the process has sent is still to be taken, so that it may have to wait.
-    pub fn waits_for_client(&self) -> bool {
-        matches!(self, Progress::Streaming(feeder) if feeder.bytes() > 0)
-    }
-
-    /// Whether a thread has been seen to begin it.
-    pub fn has_begun(&self) -> bool {
-        !matches!(self, Progress::Sent | Progress::Withdrawn)
-    }
-
-    /// Whether somebody waits for its answer, which has not come.
-    pub fn is_unanswered(&self) -> bool {
-        matches!(self, Progress::Sent | Progress::Begun)
-    }
+/// What became of a request whose time is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestExpired {
+    /// A thread began it later than it was sent, and has until then.
+    NotYet(Instant),
+    /// No thread has begun it.
+    InQueue,
+    /// Its process has begun it and sends nothing, or takes no requests.
+    Hangs,
 }
 
 impl Link {
-    /// A link without exchanges.
+    /// A link without requests.
     pub fn new(
         process: ProcessId,
-        orders: Orders,
+        slot: CommandQueue,
         requests: Arc<Channel>,
-        answers: Channel,
+        responses: Channel,
         credits: Arc<[Channel]>,
         scoreboard: Arc<Scoreboard>,
     ) -> Link {
         Link {
             process,
-            orders,
+            slot,
             requests,
-            answers,
+            responses,
             credits,
             scoreboard,
             state: LinkState::Open,
@@ -149,8 +88,8 @@ impl Link {
         }
     }
 
-    /// A pipe for the content of an answer. The thread that sends it is told what has been taken, so
-    /// that it never has more than a window of it under way.
+    /// A pipe for the body of a response. What the client takes is credited to the thread that sends it, so
+    /// that the thread never has more than a window of it under way.
     pub fn pipe(&self, token: Token, thread: usize) -> (Feeder, Outlet) {
         let credits = Arc::clone(&self.credits);
         let mut earned = 0;
@@ -159,7 +98,7 @@ impl Link {
             let credit = match taken {
                 Drained::Bytes(bytes) => {
                     earned += bytes;
-                    // Small answers never wait for credit, so nothing is said of them.
+                    // Small responses never wait for credit, so they get none.
                     if earned < BACKLOG_BYTES {
                         return;
                     }
@@ -169,10 +108,164 @@ impl Link {
             };
             let mut message = token.0.to_vec();
             message.extend_from_slice(&credit.to_le_bytes());
-            // A full socket is read before its thread waits for credit; what was earned is kept.
+            // The thread reads a full socket before it waits for credit; until then the credit is kept.
             if thread.send(&message, &[]).is_ok() {
                 earned = 0;
             }
         }))
+    }
+
+    /// The number of this exchange's request, if it is here and its response has not begun.
+    pub fn unanswered(&self, id: ExchangeId) -> Option<u64> {
+        let mut pending = self.pending.iter();
+        let is = |it: &Pending| it.exchange.id == id && it.state.is_unanswered();
+        pending.find_map(|(number, pending)| is(pending).then_some(*number))
+    }
+
+    /// Whether other processes are preferred.
+    pub fn is_hanging(&self) -> bool {
+        self.hangs_until.is_some()
+    }
+
+    /// Judges a request whose time is over, and has the process replaced if it hangs.
+    pub fn judge(
+        &mut self,
+        number: u64,
+        reactor: usize,
+        now: Instant,
+        timeout: Duration,
+    ) -> RequestExpired {
+        self.read_scoreboard(reactor, now, timeout);
+        let pending = self.pending.get(&number);
+        match pending.map(|pending| (&pending.state, pending.deadline)) {
+            Some((PendingState::Begun, Some(deadline))) if deadline > now => {
+                RequestExpired::NotYet(deadline)
+            }
+            Some((PendingState::Begun, _)) => {
+                self.replace(Why::Timeout(timeout), now + timeout);
+                RequestExpired::Hangs
+            }
+            _ if self.takes_nothing(now, timeout) => {
+                self.replace(Why::TakesNothing, now + timeout);
+                RequestExpired::Hangs
+            }
+            _ => RequestExpired::InQueue,
+        }
+    }
+
+    /// Sees which requests have begun. Their time begins when the worker sees it.
+    pub fn read_scoreboard(&mut self, reactor: usize, now: Instant, timeout: Duration) {
+        if self.pending.values().all(|pending| pending.state.has_begun()) {
+            self.idle_since = None;
+            return;
+        }
+        let threads = match self.scoreboard.threads() {
+            Ok(threads) => threads,
+            Err(error) => {
+                return log::error!("cannot read the scoreboard of an application: {error}");
+            }
+        };
+        for token in threads.iter().flatten().filter(|token| token.first() == reactor as u64) {
+            let Some(pending) = self.pending.get_mut(&token.second()) else { continue };
+            if !pending.state.has_begun() {
+                pending.deadline = Some(now + timeout);
+                pending.state = match pending.state {
+                    PendingState::Withdrawn => PendingState::GivenUp,
+                    _ => PendingState::Begun,
+                };
+            }
+        }
+        // Threads take requests in order, so only the oldest counts: some later ones are always on their
+        // way to a thread.
+        let pending = self.pending.iter().filter(|(_, it)| !it.state.has_begun());
+        let oldest = pending.map(|(number, _)| *number).min();
+        self.idle_since = match oldest.filter(|_| threads.contains(&None)) {
+            Some(number) => {
+                let same = self.idle_since.filter(|(_, before)| *before == number);
+                same.or(Some((now, number)))
+            }
+            None => None,
+        };
+    }
+
+    /// Has the process replaced if it hangs, and moves the deadlines of what waits for its client.
+    pub fn check(
+        &mut self,
+        now: Instant,
+        timeout: Duration,
+        stream_timeout: Duration,
+        somebody_waits: bool,
+    ) {
+        self.hangs_until = self.hangs_until.filter(|until| *until > now);
+        if let Some(why) = self.lost_thread(now, timeout, stream_timeout, somebody_waits) {
+            self.replace(why, now + timeout);
+        }
+        if self.takes_nothing(now, timeout) {
+            self.replace(Why::TakesNothing, now + timeout);
+        }
+    }
+
+    /// Whether the process has left requests where they are for so long that a busy machine is no reason.
+    fn takes_nothing(&self, now: Instant, timeout: Duration) -> bool {
+        self.idle_since
+            .is_some_and(|(since, _)| now.saturating_duration_since(since) >= timeout / 2)
+    }
+
+    /// Why one of its threads is lost for other requests, if one is.
+    fn lost_thread(
+        &mut self,
+        now: Instant,
+        timeout: Duration,
+        stream_timeout: Duration,
+        somebody_waits: bool,
+    ) -> Option<Why> {
+        let mut why = None;
+        let is_over = |deadline: Option<Instant>| deadline.is_some_and(|at| at <= now);
+        for pending in self.pending.values_mut() {
+            match &pending.state {
+                PendingState::Streaming(feeder)
+                    if feeder.is_abandoned() && !is_over(pending.deadline) =>
+                {
+                    pending.state = PendingState::GivenUp;
+                    pending.deadline = Some(now + timeout);
+                }
+                state if state.waits_for_client() => {
+                    pending.deadline = Some(now + stream_timeout);
+                }
+                PendingState::Streaming(_) if is_over(pending.deadline) => {
+                    why = Some(Why::StreamTimeout(stream_timeout));
+                }
+                PendingState::GivenUp if somebody_waits && is_over(pending.deadline) => {
+                    why = Some(Why::Timeout(timeout));
+                }
+                PendingState::Streaming(_) | PendingState::GivenUp => {}
+                // The connection that waits for it watches its time.
+                PendingState::Sent | PendingState::Begun | PendingState::Withdrawn => {}
+            }
+        }
+        why
+    }
+
+    /// Nobody waits for this request any more: the process skips it, or its response is dropped.
+    pub fn give_up(&mut self, number: u64, reactor: usize, deadline: Instant) {
+        let Some(pending) = self.pending.get_mut(&number) else { return };
+        pending.deadline = Some(deadline);
+        if pending.state.has_begun() {
+            pending.state = PendingState::GivenUp;
+        } else {
+            pending.state = PendingState::Withdrawn;
+            let is_withdrawn = |it: &PendingState| matches!(it, PendingState::Withdrawn);
+            let pending = self.pending.iter();
+            let withdrawn = pending.filter(|(_, it)| is_withdrawn(&it.state));
+            let numbers: Vec<u64> = withdrawn.map(|(number, _)| *number).collect();
+            if let Err(error) = self.scoreboard.withdraw(reactor, &numbers) {
+                log::error!("cannot withdraw a request from an application: {error}");
+            }
+        }
+    }
+
+    fn replace(&mut self, why: Why, until: Instant) {
+        self.hangs_until = Some(until);
+        self.slot.send(SlotCommand::Replace { process: self.process, why });
     }
 }

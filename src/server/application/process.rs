@@ -1,10 +1,10 @@
-//! One process of an application: how it is started, and the ends of the sockets to it.
+//! One process of an application: how it starts, and the server's ends of the sockets to it.
 //!
 //! It must never know when a process is started, or what becomes of it.
 
+use super::commands::{CommandQueue, ProcessId};
 use super::link::Link;
-use super::orders::{Orders, ProcessId};
-use super::printed::{Printed, printable_text};
+use super::output::{ProcessOutput, printable_text};
 use super::scoreboard::Scoreboard;
 use crate::site::{Application, Reload};
 use crate::sys::channel::{Channel, DESCRIPTORS_MAX, Received};
@@ -23,25 +23,25 @@ pub struct Process {
     pub child: Child,
     /// Readable once it has ended.
     end: Option<OwnedFd>,
-    /// What it says of itself.
+    /// Where it reports about itself.
     pub control: Channel,
     /// What it prints.
-    pub prints: [Printed; 2],
-    /// To send it requests; the workers have it, too.
+    pub outputs: [ProcessOutput; 2],
+    /// Where its requests go; the workers hold it, too.
     requests: Arc<Channel>,
     scoreboard: Arc<Scoreboard>,
     /// The workers' links, until it serves.
     pub links: Vec<Link>,
 }
 
-/// What a process says of itself.
+/// What a process reports about itself.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Said {
+pub enum ControlMessage {
     Serves(String),
     CannotServe(String),
-    /// It will serve a page that says so, until a source changes.
+    /// Until a source changes, it serves a page with this error.
     CannotLoad(String),
-    /// It takes long to import the application.
+    /// Importing the application takes long.
     LoadsLong(String),
     SourceChanged(String),
     WantsReplacement(String),
@@ -50,14 +50,14 @@ pub enum Said {
 }
 
 impl Process {
-    /// Starts one, for so many workers, which can give orders to its slot.
+    /// Starts a process for so many workers, which can send commands to its slot.
     ///
     /// # Errors
     /// When the interpreter cannot be run, or descriptors have run out.
     pub fn start(
         application: &Application,
         reactors: usize,
-        orders: &Orders,
+        slot: &CommandQueue,
     ) -> io::Result<Process> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = ProcessId(NEXT.fetch_add(1, Ordering::Relaxed));
@@ -70,26 +70,26 @@ impl Process {
                 .map(|_| Channel::pair_with_waiting_end())
                 .collect::<io::Result<(Vec<Channel>, Vec<OwnedFd>)>>()
         };
-        let (answers, its_answers) = pairs(reactors)?;
+        let (responses, its_responses) = pairs(reactors)?;
         let (credits, its_credits) = pairs(application.threads)?;
-        for end in &its_answers {
+        for end in &its_responses {
             Channel::widen_end(end.as_fd());
         }
         let credits: Arc<[Channel]> = credits.into();
         let scoreboard = Arc::new(Scoreboard::new(application.threads, reactors)?);
-        let links = answers
+        let links = responses
             .into_iter()
-            .map(|answers| {
+            .map(|responses| {
                 let (requests, credits) = (Arc::clone(&requests), Arc::clone(&credits));
                 let scoreboard = Arc::clone(&scoreboard);
-                Link::new(id, orders.clone(), requests, answers, credits, scoreboard)
+                Link::new(id, slot.clone(), requests, responses, credits, scoreboard)
             })
             .collect();
 
         control.send(ADAPTER.as_bytes(), &[])?;
         let its_ends: Vec<BorrowedFd<'_>> = [&its_requests]
             .into_iter()
-            .chain(&its_answers)
+            .chain(&its_responses)
             .chain(&its_credits)
             .map(AsFd::as_fd)
             .chain([scoreboard.as_fd()])
@@ -109,54 +109,54 @@ impl Process {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()?;
-        // It may be gone already, and that is noticed in any case.
+        // This fails when the process has ended already, which the slot notices in any case.
         let _ = crate::sys::descriptors::restore_for(&child);
-        let prints = [
-            Printed::new(log::Level::Info, child.stdout.take().map(OwnedFd::from)),
-            Printed::new(log::Level::Error, child.stderr.take().map(OwnedFd::from)),
+        let outputs = [
+            ProcessOutput::new(log::Level::Info, child.stdout.take().map(OwnedFd::from)),
+            ProcessOutput::new(log::Level::Error, child.stderr.take().map(OwnedFd::from)),
         ];
         let end = crate::sys::process::end_of(&child);
-        Ok(Process { id, child, end, control, prints, requests, scoreboard, links })
+        Ok(Process { id, child, end, control, outputs, requests, scoreboard, links })
     }
 
-    /// What it has said, if anything. That it has ended it may not say itself: what it has left behind
-    /// may hold its sockets.
-    pub fn said(&mut self) -> Option<Said> {
+    /// The next message of the process, if there is one. Its end does not always close the socket, because
+    /// programs that it has left behind may hold that open.
+    pub fn next_message(&mut self) -> Option<ControlMessage> {
         let text = |bytes: &[u8]| printable_text(String::from_utf8_lossy(bytes).trim_end());
         match self.control.receive() {
             Ok(Received::Nothing) => {
-                matches!(self.child.try_wait(), Ok(Some(_))).then_some(Said::Ended)
+                matches!(self.child.try_wait(), Ok(Some(_))).then_some(ControlMessage::Ended)
             }
             Ok(Received::Message(message)) => match message.bytes.split_first()? {
-                (b'R', rest) => Some(Said::Serves(text(rest))),
-                (b'F', rest) => Some(Said::CannotServe(text(rest))),
-                (b'B', rest) => Some(Said::CannotLoad(text(rest))),
-                (b'L', rest) => Some(Said::LoadsLong(text(rest))),
-                (b'C', rest) => Some(Said::SourceChanged(text(rest))),
-                (b'E', rest) => Some(Said::WantsReplacement(text(rest))),
+                (b'R', rest) => Some(ControlMessage::Serves(text(rest))),
+                (b'F', rest) => Some(ControlMessage::CannotServe(text(rest))),
+                (b'B', rest) => Some(ControlMessage::CannotLoad(text(rest))),
+                (b'L', rest) => Some(ControlMessage::LoadsLong(text(rest))),
+                (b'C', rest) => Some(ControlMessage::SourceChanged(text(rest))),
+                (b'E', rest) => Some(ControlMessage::WantsReplacement(text(rest))),
                 _ => None,
             },
             Err(error) if error.kind() == io::ErrorKind::InvalidData => None,
-            Ok(Received::End) | Err(_) => Some(Said::Ended),
+            Ok(Received::End) | Err(_) => Some(ControlMessage::Ended),
         }
     }
 
-    /// Tells it that no more requests will come: it reads those that it has been sent, and ends.
+    /// Sends it no more requests: it reads those that it has been sent, and ends.
     pub fn take_no_more(&self) {
         self.requests.finish();
     }
 
     /// Ends it now.
     pub fn kill(&mut self) {
-        // Fails only when it has ended already.
+        // This fails only when the process has ended already.
         let _ = self.child.kill();
     }
 
-    /// How it ended, which it has or will within a moment; then which requests its threads had begun
-    /// and not ended. It did nothing with any other that it has not answered.
-    pub fn ended(&mut self) -> (io::Result<ExitStatus>, Vec<Token>) {
+    /// How the process ended, which it has or is about to, and which requests its threads had begun and not
+    /// ended. It did nothing with any other request that it has not answered.
+    pub fn reap(&mut self) -> (io::Result<ExitStatus>, Vec<Token>) {
         let status = self.wait();
-        // From here on a worker that has not heard of it finds the socket closed, and keeps what it
+        // From here on, a worker that does not know of the end finds the socket closed, and keeps what it
         // was about to send.
         self.requests.finish();
         let begun = self.scoreboard.threads().unwrap_or_else(|error| {
@@ -166,26 +166,26 @@ impl Process {
         (status, begun.into_iter().flatten().collect())
     }
 
-    /// It has let go of its control socket, which the kernel does in the midst of its end: so how it
-    /// ended is told in a moment. One that only closed the socket is of no use to anybody.
+    /// The kernel closes the control socket while the process ends, and knows the exit status a moment later.
+    /// A process that only closed the socket is killed.
     fn wait(&mut self) -> io::Result<ExitStatus> {
         let end: Vec<BorrowedFd<'_>> = self.end.iter().map(AsFd::as_fd).collect();
         wait_readable(&end, Some(LAST_MOMENT))?;
-        // Of one that has ended, the status stays what it is.
+        // A process that has ended keeps its exit status.
         self.kill();
         self.child.wait()
     }
 
-    /// How much memory it takes, in bytes.
+    /// How much memory the process takes, in bytes.
     pub fn memory_bytes(&self) -> Option<u64> {
         let statm = std::fs::read_to_string(format!("/proc/{}/statm", self.child.id())).ok()?;
         let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
         Some(pages * crate::sys::file::page_bytes())
     }
 
-    /// What to wait for.
+    /// The descriptors that show when the process sends, prints or ends.
     pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        let pipes = self.prints.iter().filter_map(Printed::descriptor);
+        let pipes = self.outputs.iter().filter_map(ProcessOutput::descriptor);
         let ends = self.end.iter().map(AsFd::as_fd);
         [self.control.as_fd()].into_iter().chain(ends).chain(pipes)
     }
@@ -213,12 +213,12 @@ fn set_up(application: &Application, reactors: usize) -> Vec<u8> {
     out
 }
 
-/// Between letting go of a socket and the end.
+/// How long a process may take to end after its control socket is closed.
 const LAST_MOMENT: Duration = Duration::from_millis(500);
 
-/// The protocol allows 200, the kernel a few more.
+/// The adapter's protocol allows 200, the kernel a few more.
 const DESCRIPTORS_PER_MESSAGE: usize = 200;
 const _: () = assert!(DESCRIPTORS_PER_MESSAGE <= DESCRIPTORS_MAX);
 
-/// What the adapter believes of the sockets is so.
+/// The adapter assumes the same longest message as the sockets.
 const _: () = assert!(crate::wsgi::MESSAGE_BYTES_MAX == crate::sys::channel::MESSAGE_BYTES_MAX);

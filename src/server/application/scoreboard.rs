@@ -1,11 +1,11 @@
 //! What the threads of one process do right now: a page of memory that the process and the workers share.
 //!
-//! A thread writes the token of a request there when it begins it, and zeros when it has ended it. That
-//! costs no system call, and the workers read it only when they have to know: once a second while
-//! requests wait, when the time of one is over, and when the process has died: then only what it had begun
-//! may have had an effect. (The socket cannot tell this: a thread that is being killed still takes a message
-//! from it.) In the other direction each worker writes which of the requests that the process has not begun
-//! yet nobody waits for any more, and the process skips them.
+//! A thread writes the token of a request there when it begins the request, and zeros when it has ended it.
+//! That costs no system call. The workers read the page once a second while requests wait, when the time of a
+//! request is over, and when the process has died: only requests that it had begun may have had an effect.
+//! (The socket cannot show this, because a thread that is being killed still takes a message from it.) In the
+//! other direction, each worker writes the requests that nobody waits for any more; the process skips those
+//! that it has not begun.
 //!
 //! It must never know what a request is, nor what follows from what is read.
 
@@ -21,7 +21,7 @@ pub struct Scoreboard {
 }
 
 impl Scoreboard {
-    /// A page for a process of so many threads that serves so many workers; nobody works yet.
+    /// A page for a process of so many threads that serves so many workers; every thread is idle.
     ///
     /// # Errors
     /// When out of descriptors or memory.
@@ -42,8 +42,8 @@ impl Scoreboard {
         Ok(tokens.map(|token| (token != IDLE).then_some(Token(token))).collect())
     }
 
-    /// Has the process skip the requests of this worker with these numbers, if it has not begun them, and
-    /// no others. There is room for [`WITHDRAWN_MAX`]; what is beyond them is served.
+    /// Has the process skip this worker's requests with these numbers, and no others, unless it has begun
+    /// them. There is room for [`WITHDRAWN_MAX`] numbers; requests beyond them are served.
     ///
     /// # Errors
     /// The kernel's.
@@ -63,10 +63,10 @@ impl AsFd for Scoreboard {
     }
 }
 
-/// What a thread writes that has nothing to do. No request has this token.
+/// What an idle thread writes. No request has this token.
 const IDLE: [u8; Token::BYTES] = [0; Token::BYTES];
 
-/// Requests that a worker can withdraw from a process at a time. The adapter knows this number.
+/// Requests that a worker can withdraw from a process at a time. The adapter has the same number.
 pub const WITHDRAWN_MAX: usize = 63;
 
 /// What a worker may write: how many it withdraws, and their numbers.
@@ -74,7 +74,7 @@ const AREA_BYTES: usize = 8 * (1 + WITHDRAWN_MAX);
 
 #[cfg(test)]
 impl Scoreboard {
-    /// Plays a thread that begins a request, or that ends what it did.
+    /// Plays a thread that begins a request, or that ends its request.
     pub fn begin(&self, thread: usize, token: Option<Token>) {
         let token = token.map_or(IDLE, |token| token.0);
         let at = (thread * Token::BYTES) as u64;

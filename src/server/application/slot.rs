@@ -1,13 +1,13 @@
-//! The place of one process: a thread that starts it, tells the workers of it, and puts another in its
-//! place when it has died, hangs, or is to be renewed.
+//! The place of one process: a thread that starts the process, reports it to the workers, and replaces it
+//! when it has died, hangs, or is to be renewed.
 //!
-//! A new process serves before the old one is told to end, and what the old one was never given or
-//! never took is served by the new one.
+//! A new process serves before the old one is to end. It also serves requests that the old one never got or
+//! never took.
 
-use super::link::News;
-use super::orders::{Order, Orders, ProcessId};
-use super::printed::Printed;
-use super::process::{Process, Said};
+use super::commands::{CommandQueue, ProcessId, SlotCommand};
+use super::link::ProcessEvent;
+use super::output::ProcessOutput;
+use super::process::{ControlMessage, Process};
 use crate::server::backoff::Backoff;
 use crate::server::mailbox::{Mailbox, Message};
 use crate::site::Application;
@@ -18,55 +18,50 @@ use std::time::{Duration, Instant};
 
 /// How the first start went.
 pub enum Started {
-    /// What the process says of itself.
+    /// What the process serves, for the log.
     Serves(String),
+    /// Why it does not serve.
     Failed(String),
 }
 
 /// One slot of an application.
-pub struct Slot {
+pub struct ProcessSlot {
     application: Arc<Application>,
     number: usize,
     mailboxes: Vec<Arc<Mailbox>>,
-    orders: Orders,
-    /// Who waits for the first process to serve; taken once it does.
+    commands: CommandQueue,
+    /// Tells the start of the server how the first process fares; taken once it serves.
     starter: Option<mpsc::Sender<Started>>,
-    /// What serves now.
+    /// The process that serves.
     current: Option<Process>,
-    /// What will serve when it is ready.
+    /// The process that will replace it once it serves.
     coming: Option<Process>,
-    /// Whether what is coming may have been loaded before the last change: another follows it.
+    /// Whether the coming process may have loaded its sources before they last changed: another follows it.
     outdated: bool,
-    /// What has been told to end, and until when it has time.
+    /// The processes that are to end, and until when they have time.
     leaving: Vec<(Process, Instant)>,
     backoff: Backoff,
     started_at: Instant,
-    /// When the next one is started, after some that died at once.
+    /// When the next process is due to start; later than now after processes that died at once.
     start_at: Option<Instant>,
-    stage: Stage,
+    is_stopping: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Serving,
-    Stopping,
-}
-
-impl Slot {
+impl ProcessSlot {
     /// A slot without a process.
     pub fn new(
         application: Arc<Application>,
         number: usize,
         mailboxes: Vec<Arc<Mailbox>>,
-        orders: Orders,
+        commands: CommandQueue,
         starter: mpsc::Sender<Started>,
-    ) -> Slot {
+    ) -> ProcessSlot {
         let now = Instant::now();
-        Slot {
+        ProcessSlot {
             application,
             number,
             mailboxes,
-            orders,
+            commands,
             starter: Some(starter),
             current: None,
             coming: None,
@@ -75,23 +70,23 @@ impl Slot {
             backoff: Backoff::up_to(PAUSE_MAX),
             started_at: now,
             start_at: Some(now),
-            stage: Stage::Serving,
+            is_stopping: false,
         }
     }
 
-    /// Supervises until it is told to stop and all processes have ended.
+    /// Supervises until the slot is to stop and all its processes have ended.
     pub fn run(mut self) {
         loop {
             self.start_if_due();
-            if self.stage == Stage::Stopping && self.processes().next().is_none() {
+            if self.is_stopping && self.processes().next().is_none() {
                 return;
             }
             self.sleep();
-            while let Some(order) = self.orders.next() {
-                self.obey(order);
+            while let Some(command) = self.commands.next() {
+                self.on_command(command);
             }
-            self.listen();
-            self.look();
+            self.read_processes();
+            self.check_bounds();
         }
     }
 
@@ -100,12 +95,12 @@ impl Slot {
         self.current.iter().chain(&self.coming).chain(leaving)
     }
 
-    /// Until something happens, or is due.
+    /// Waits until something happens or is due.
     fn sleep(&self) {
-        let orders = [self.orders.woken()];
+        let commands = [self.commands.woken()];
         let descriptors: Vec<_> =
-            orders.into_iter().chain(self.processes().flat_map(Process::descriptors)).collect();
-        let lost = self.processes().flat_map(|it| &it.prints).filter_map(Printed::due);
+            commands.into_iter().chain(self.processes().flat_map(Process::descriptors)).collect();
+        let lost = self.processes().flat_map(|it| &it.outputs).filter_map(ProcessOutput::due);
         let due = self.leaving.iter().map(|(_, until)| *until).chain(self.start_at);
         let due = due.chain(lost).min();
         let mut time = due.map(|due| due.saturating_duration_since(Instant::now()));
@@ -113,12 +108,12 @@ impl Slot {
             time = Some(time.unwrap_or(MEMORY_LOOK).min(MEMORY_LOOK));
         }
         if let Err(error) = wait::wait_readable(&descriptors, time) {
-            log::error!("{}: waiting for its processes: {error}", self.name());
+            log::error!("{}: cannot wait for its processes: {error}", self.name());
         }
     }
 
     fn start_if_due(&mut self) {
-        if self.stage == Stage::Stopping || self.start_at.is_none_or(|at| at > Instant::now()) {
+        if self.is_stopping || self.start_at.is_none_or(|at| at > Instant::now()) {
             return;
         }
         self.start_at = None;
@@ -127,26 +122,26 @@ impl Slot {
         }
         self.outdated = false;
         self.started_at = Instant::now();
-        match Process::start(&self.application, self.mailboxes.len(), &self.orders) {
+        match Process::start(&self.application, self.mailboxes.len(), &self.commands) {
             Ok(process) => self.coming = Some(process),
             Err(error) => {
                 let python = self.application.python.display();
                 let directory = &self.application.directory;
                 let directory = std::path::absolute(directory).unwrap_or(directory.clone());
                 let directory = directory.display();
-                self.failed(format!("cannot run {python} in {directory}: {error}"));
+                self.on_failed(format!("cannot run {python} in {directory}: {error}"));
             }
         }
     }
 
-    /// A process that should have come cannot.
-    fn failed(&mut self, reason: String) {
+    /// A new process cannot serve.
+    fn on_failed(&mut self, reason: String) {
         if let Some(starter) = self.starter.take() {
             let _ = starter.send(Started::Failed(format!("{}: {reason}", self.name())));
-            self.stage = Stage::Stopping;
+            self.is_stopping = true;
             return;
         }
-        // What serves goes on serving: it was good enough until now.
+        // The old process keeps serving.
         if let Some(current) = &self.current {
             let old = current.child.id();
             log::error!(
@@ -162,9 +157,9 @@ impl Slot {
         }
     }
 
-    fn obey(&mut self, order: Order) {
-        match order {
-            Order::Replace { process, why } => {
+    fn on_command(&mut self, command: SlotCommand) {
+        match command {
+            SlotCommand::Replace { process, why } => {
                 if let Some(current) = self.current.as_ref().filter(|it| it.id == process)
                     && self.coming.is_none()
                     && self.start_at.is_none()
@@ -174,9 +169,9 @@ impl Slot {
                     self.renew();
                 }
             }
-            Order::Renew => self.load_anew(),
-            Order::Stop { grace } => {
-                self.stage = Stage::Stopping;
+            SlotCommand::Renew => self.reload(),
+            SlotCommand::Stop { grace } => {
+                self.is_stopping = true;
                 let until = Instant::now() + grace;
                 let all = self.current.take().into_iter().chain(self.coming.take());
                 self.leaving.extend(all.map(|process| (process, until)));
@@ -188,82 +183,82 @@ impl Slot {
         }
     }
 
-    /// Starts another, which takes over when it serves.
+    /// Starts another process, which takes over once it serves.
     fn renew(&mut self) {
-        if self.stage == Stage::Serving && self.coming.is_none() {
+        if !self.is_stopping && self.coming.is_none() {
             self.start_at.get_or_insert_with(Instant::now);
         }
     }
 
-    /// Starts another whose sources are read from now on, be it after the one that is coming.
-    fn load_anew(&mut self) {
+    /// Starts a process that reads its sources from now on; if one is coming already, after that one.
+    fn reload(&mut self) {
         self.outdated |= self.coming.is_some();
         self.renew();
     }
 
-    /// Reads what processes say and print, and notices those that have ended.
-    fn listen(&mut self) {
+    /// Reads what processes report and print, and notices those that have ended.
+    fn read_processes(&mut self) {
         let name = self.name();
         let mut coming = self.coming.take();
         let mut current = self.current.take();
         let mut leaving = std::mem::take(&mut self.leaving);
         let all =
             coming.iter_mut().chain(&mut current).chain(leaving.iter_mut().map(|it| &mut it.0));
-        let mut said = Vec::new();
+        let mut messages = Vec::new();
         for process in all {
-            tell_prints(&name, process);
+            log_output(&name, process);
             let id = process.id;
-            for _ in 0..WORDS_AT_ONCE_MAX {
-                let Some(words) = process.said() else { break };
-                let ended = words == Said::Ended;
-                said.push((id, words));
+            for _ in 0..MESSAGES_AT_ONCE_MAX {
+                let Some(message) = process.next_message() else { break };
+                let ended = message == ControlMessage::Ended;
+                messages.push((id, message));
                 if ended {
                     // What it printed last.
-                    tell_prints(&name, process);
+                    log_output(&name, process);
                     break;
                 }
             }
         }
         (self.coming, self.current, self.leaving) = (coming, current, leaving);
-        for (id, words) in said {
+        for (id, message) in messages {
             let serves = self.current.as_ref().is_some_and(|current| current.id == id);
-            match words {
-                Said::Serves(story) => self.serves(id, story),
-                Said::CannotLoad(reason) => {
+            match message {
+                ControlMessage::Serves(description) => self.on_serves(id, description),
+                ControlMessage::CannotLoad(reason) => {
                     log::error!(
-                        "{name}: a page shows what is wrong until that is mended: {reason}"
+                        "{name}: every request gets a page with this error until a source changes: {reason}"
                     );
                 }
-                Said::LoadsLong(why) => log::warn!("{name}: {why}"),
-                Said::CannotServe(reason) => self.cannot_serve(id, reason),
-                // Those that are leaving see changes, too, and have been replaced for whatever they want.
-                Said::SourceChanged(_) | Said::WantsReplacement(_) if !serves => {}
-                Said::SourceChanged(path) => {
+                ControlMessage::LoadsLong(why) => log::warn!("{name}: {why}"),
+                ControlMessage::CannotServe(reason) => self.on_cannot_serve(id, reason),
+                // Processes that are leaving see changes, too; they have been replaced already.
+                ControlMessage::SourceChanged(_) | ControlMessage::WantsReplacement(_)
+                    if !serves => {}
+                ControlMessage::SourceChanged(path) => {
                     log::info!("{name}: {path} has changed");
-                    self.load_anew();
+                    self.reload();
                 }
-                Said::WantsReplacement(why) => {
+                ControlMessage::WantsReplacement(why) => {
                     log::info!("{name}: {why}; replacing the process");
                     self.renew();
                 }
-                Said::Ended => self.ended(id),
+                ControlMessage::Ended => self.reap(id),
             }
         }
     }
 
-    fn serves(&mut self, id: ProcessId, story: String) {
+    fn on_serves(&mut self, id: ProcessId, description: String) {
         if self.coming.as_ref().is_none_or(|coming| coming.id != id) {
             return;
         }
         let Some(mut process) = self.coming.take() else { return };
         log::info!("{}: process {} serves", self.name(), process.child.id());
         for (mailbox, link) in self.mailboxes.iter().zip(process.links.drain(..)) {
-            let news = News::Joined(Box::new(link));
-            post(mailbox, &self.application, news);
+            post(mailbox, &self.application, ProcessEvent::Serves(Box::new(link)));
         }
         if let Some(old) = self.current.replace(process) {
             for mailbox in &self.mailboxes {
-                post(mailbox, &self.application, News::Leaves(old.id));
+                post(mailbox, &self.application, ProcessEvent::Leaves(old.id));
             }
             old.take_no_more();
             self.leaving.push((old, Instant::now() + self.application.timeout + LEAVING_MARGIN));
@@ -272,57 +267,57 @@ impl Slot {
             }
         }
         if let Some(starter) = self.starter.take() {
-            let _ = starter.send(Started::Serves(story));
+            let _ = starter.send(Started::Serves(description));
         }
         if self.outdated {
             self.renew();
         }
     }
 
-    fn cannot_serve(&mut self, id: ProcessId, reason: String) {
+    fn on_cannot_serve(&mut self, id: ProcessId, reason: String) {
         if let Some(mut process) = self.coming.take_if(|coming| coming.id == id) {
-            tell_prints(&self.name(), &mut process);
-            let _ = process.ended();
-            self.failed(reason);
+            log_output(&self.name(), &mut process);
+            let _ = process.reap();
+            self.on_failed(reason);
         }
     }
 
-    fn ended(&mut self, id: ProcessId) {
+    fn reap(&mut self, id: ProcessId) {
         let name = self.name();
         if let Some(mut process) = self.coming.take_if(|coming| coming.id == id) {
-            let (status, _) = process.ended();
-            self.failed(format!("the process ended before it served: {}", told(status)));
+            let (status, _) = process.reap();
+            self.on_failed(format!("the process ended before it served: {}", text_of(status)));
         } else if let Some(mut process) = self.current.take_if(|current| current.id == id) {
-            let (status, begun) = process.ended();
-            log::error!("{name}: process {} has ended: {}", process.child.id(), told(status));
-            self.tell_left(id, begun.into());
+            let (status, begun) = process.reap();
+            log::error!("{name}: process {} has ended: {}", process.child.id(), text_of(status));
+            self.post_ended(id, begun.into());
             let pause = self.backoff.after(self.started_at.elapsed());
             self.start_at = Some(Instant::now() + pause);
         } else if let Some(place) = self.leaving.iter().position(|(process, _)| process.id == id) {
             let (mut process, _) = self.leaving.swap_remove(place);
-            let (_, begun) = process.ended();
-            self.tell_left(id, begun.into());
+            let (_, begun) = process.reap();
+            self.post_ended(id, begun.into());
         }
     }
 
-    fn tell_left(&self, id: ProcessId, begun: Arc<[crate::wsgi::Token]>) {
+    fn post_ended(&self, id: ProcessId, begun: Arc<[crate::wsgi::Token]>) {
         for mailbox in &self.mailboxes {
-            post(mailbox, &self.application, News::Left(id, Arc::clone(&begun)));
+            post(mailbox, &self.application, ProcessEvent::Ended(id, Arc::clone(&begun)));
         }
     }
 
-    /// Ends those that have had their time, and replaces one that takes too much memory.
-    fn look(&mut self) {
+    /// Kills processes whose time to end is over, and replaces one that takes too much memory.
+    fn check_bounds(&mut self) {
         let now = Instant::now();
         for (process, until) in &mut self.leaving {
             if *until <= now {
                 log::warn!(
-                    "{}: process {} does not end; killed",
+                    "{}: process {} has not ended in its time; killing it",
                     self.application.target,
                     process.child.id()
                 );
                 process.kill();
-                // Its end is noticed as any other.
+                // The slot notices its end as that of any other process.
                 *until = now + KILLED_WAIT;
             }
         }
@@ -348,41 +343,41 @@ impl Slot {
     }
 }
 
-fn post(mailbox: &Mailbox, application: &Arc<Application>, news: News) {
-    if let Err(error) = mailbox.post(Message::Application(Arc::clone(application), news)) {
-        log::error!("waking a worker: {error}");
+fn post(mailbox: &Mailbox, application: &Arc<Application>, event: ProcessEvent) {
+    if let Err(error) = mailbox.post(Message::Application(Arc::clone(application), event)) {
+        log::error!("cannot wake a worker: {error}");
     }
 }
 
-fn tell_prints(name: &str, process: &mut Process) {
+fn log_output(name: &str, process: &mut Process) {
     let now = Instant::now();
-    for printed in &mut process.prints {
-        for (level, line) in printed.lines(now) {
+    for output in &mut process.outputs {
+        for (level, line) in output.lines(now) {
             log::log!(level, "{name}: {line}");
         }
     }
 }
 
-fn told(status: io::Result<std::process::ExitStatus>) -> String {
+fn text_of(status: io::Result<std::process::ExitStatus>) -> String {
     status.map_or_else(|error| error.to_string(), |status| status.to_string())
 }
 
-/// Before a process is started again, however many have died young: a client that can crash an
-/// application at will must not keep it from others for long.
+/// The longest pause before a process is started again, however many have died at once: a client that can
+/// crash an application at will must not keep it from others for long.
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// How long the kernel has to end a process that was killed, before it is killed again.
 const KILLED_WAIT: Duration = Duration::from_secs(5);
 
-/// What a process says of itself that is listened to before anything else is done.
-const WORDS_AT_ONCE_MAX: usize = 16;
+/// Messages that are read from one process before the slot does anything else.
+const MESSAGES_AT_ONCE_MAX: usize = 16;
 
-/// Processes that have been replaced and take their time to end; with one more, the oldest has had it.
+/// Processes that have been replaced and have not ended; one more has the oldest killed.
 const LEAVING_MAX: usize = 4;
 
-/// A worker notices about once a second what a process has begun, and counts the timeout from then: what
-/// hangs in a process that is leaving is answered with 504 before the process is killed.
+/// A worker notices about once a second what a process has begun, and counts the timeout from then. With
+/// this margin, a request that hangs in a leaving process is answered with 504 before the process is killed.
 const LEAVING_MARGIN: Duration = Duration::from_secs(2);
 
-/// How often memory is looked at, where it is bounded.
+/// How often the slot looks at the memory of its process, where that is bounded.
 const MEMORY_LOOK: Duration = Duration::from_secs(1);

@@ -3,7 +3,8 @@
 use super::{Answered, Awaited, Carrier, Exchange, ExchangeState};
 use crate::files::{Spool, WriteError};
 use crate::http::Status;
-use crate::server::application::gateway::{Handed, RequestExpired};
+use crate::server::application::gateway::Submitted;
+use crate::server::application::link::RequestExpired;
 use crate::server::context::WorkerContext;
 use crate::server::mailbox::Completion;
 use crate::server::pool::Yielded;
@@ -85,8 +86,8 @@ impl Exchange {
         }
         self.backend_timeout = Some(forward.backend.0.timeout);
         match cx.gateway.submit(self.id, forward, &cx.threads.disk) {
-            Handed::Over => Answered::Waits(Awaited::Application),
-            Handed::Refused => {
+            Submitted::Accepted => Answered::Waits(Awaited::Application),
+            Submitted::Refused => {
                 log::info!("{}: the application has too many requests", carrier.name());
                 Answered::Ready(self.busy())
             }

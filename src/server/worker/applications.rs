@@ -1,9 +1,9 @@
-//! How a worker hears of applications, and reads what they answer.
+//! How a worker learns of the processes of applications, and reads their responses.
 
 use super::{FIRST_PROCESS, Worker};
-use crate::server::application::gateway::{Completions, Rest};
-use crate::server::application::link::News;
-use crate::server::application::orders::ProcessId;
+use crate::server::application::commands::ProcessId;
+use crate::server::application::gateway::Completions;
+use crate::server::application::link::ProcessEvent;
 use crate::site::Application;
 use mio::unix::SourceFd;
 use mio::{Interest, Token};
@@ -12,20 +12,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 impl Worker {
-    pub(super) fn on_news(&mut self, application: &Arc<Application>, news: News) {
-        let joined = match &news {
-            News::Joined(link) => Some(link.process),
-            News::Leaves(_) | News::Left(..) => None,
+    pub(super) fn on_process_event(&mut self, application: &Arc<Application>, event: ProcessEvent) {
+        let joined = match &event {
+            ProcessEvent::Serves(link) => Some(link.process),
+            ProcessEvent::Leaves(_) | ProcessEvent::Ended(..) => None,
         };
         let now = self.cx.clock.monotonic();
         let cx = &mut self.cx;
-        let mut completions = cx.gateway.on_news(application, news, now, &mut cx.buffers);
+        let mut completions = cx.gateway.on_process_event(application, event, now, &mut cx.buffers);
         if let Some(process) = joined
             && let Some(link) = self.cx.gateway.link(process)
         {
-            let answers = link.answers.as_fd().as_raw_fd();
+            let responses = link.responses.as_fd().as_raw_fd();
             let token = Token(FIRST_PROCESS.0 + process.0 as usize);
-            let mut source = SourceFd(&answers);
+            let mut source = SourceFd(&responses);
             let registry = self.poll.registry();
             if let Err(error) = registry.register(&mut source, token, Interest::READABLE) {
                 log::error!("worker {}: registering an application: {error}", self.number);
@@ -34,31 +34,30 @@ impl Worker {
         self.complete_all(&mut completions);
     }
 
-    /// epoll reports answers of a process. Where that may not be all of them, it goes on in the next
-    /// turn.
-    pub(super) fn read_answers(&mut self, process: ProcessId) {
+    /// epoll reports responses of a process. What this turn leaves unread is read in the next.
+    pub(super) fn read_responses(&mut self, process: ProcessId) {
         let now = self.cx.clock.monotonic();
         let mut completions = Completions::new();
-        let mut rest = Rest::Perhaps;
+        let mut has_more = true;
         for _ in 0..MESSAGES_PER_TURN {
             let cx = &mut self.cx;
-            rest = cx.gateway.read(process, now, &mut cx.buffers, &mut completions);
+            has_more = cx.gateway.read(process, now, &mut cx.buffers, &mut completions);
             self.complete_all(&mut completions);
-            if rest == Rest::None {
+            if !has_more {
                 break;
             }
         }
-        // Only now: whoever is given a request may want this CPU at once.
+        // Only now: a process that is sent a request may want this CPU at once.
         self.cx.gateway.send_waiting();
-        if rest == Rest::Perhaps {
+        if has_more {
             self.cx.gateway.put_off(process);
         }
     }
 
     /// What was left unread in the turn before.
-    pub(super) fn read_on_answers(&mut self) {
+    pub(super) fn read_on_responses(&mut self) {
         for process in self.cx.gateway.take_unread() {
-            self.read_answers(process);
+            self.read_responses(process);
         }
     }
 

@@ -5,7 +5,7 @@ mod applications;
 mod turns;
 
 use super::address::Address;
-use super::application::orders::ProcessId;
+use super::application::commands::ProcessId;
 use super::clock;
 use super::connection::{Connection, Verdict};
 use super::context::WorkerContext;
@@ -133,7 +133,7 @@ impl Worker {
             self.cx.files.look();
         }
         // What applications had said beyond their share of the turn before.
-        self.read_on_answers();
+        self.read_on_responses();
         // What clients did.
         for event in events.iter() {
             self.dispatch(event);
@@ -163,7 +163,7 @@ impl Worker {
         match event.token() {
             CHANGES | MESSAGES => {}
             Token(token) if token >= FIRST_PROCESS.0 => {
-                self.read_answers(ProcessId((token - FIRST_PROCESS.0) as u64));
+                self.read_responses(ProcessId((token - FIRST_PROCESS.0) as u64));
             }
             Token(token) if token >= FIRST_LISTENER.0 => {
                 let accepting = self.accepting.get_mut(token - FIRST_LISTENER.0);
@@ -309,7 +309,9 @@ impl Worker {
             match message {
                 Message::Stop { deadline } => self.stop(deadline),
                 Message::To(id, completion) => self.complete(id, completion),
-                Message::Application(application, news) => self.on_news(&application, news),
+                Message::Application(application, news) => {
+                    self.on_process_event(&application, news)
+                }
                 Message::StopNow => {
                     self.stop_deadline = Some(self.cx.clock.monotonic());
                     self.cx.is_stopping = true;

@@ -1,19 +1,20 @@
 //! A gateway whose processes are played.
 
-mod answers;
 mod requests;
+mod responses;
 mod waiting;
 
 use super::*;
 use crate::files::SpoolPlace;
-use crate::server::application::orders::{Order, Orders};
+use crate::server::application::commands::CommandQueue;
 use crate::server::application::scoreboard::Scoreboard;
 use crate::server::id::{ConnectionId, ExchangeId};
+use crate::server::mailbox::Completion;
 use crate::server::pool::Pool;
 use crate::site::pipe::{Outlet, Piece};
 use crate::site::{Backend, Handler, OwnedBody, Wsgi};
 use crate::sys::channel::{Channel, Received};
-use crate::wsgi::WINDOW_BYTES;
+use crate::wsgi::{Token, WINDOW_BYTES};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
@@ -22,7 +23,7 @@ use std::time::Duration;
 struct Played {
     gateway: Gateway,
     application: Arc<Application>,
-    orders: Orders,
+    commands: CommandQueue,
     now: Instant,
 }
 
@@ -30,7 +31,7 @@ struct Played {
 struct Python {
     process: ProcessId,
     requests: Channel,
-    answers: Channel,
+    responses: Channel,
     credits: Channel,
     scoreboard: Arc<Scoreboard>,
 }
@@ -44,8 +45,8 @@ impl Played {
     fn with(wsgi: Wsgi) -> Played {
         let wsgi = wsgi.timeout(Duration::from_secs(10));
         let application = Arc::clone(&wsgi.backend().expect("it has one").0);
-        let orders = Orders::new().expect("descriptors are left");
-        Played { gateway: Gateway::new(0), application, orders, now: Instant::now() }
+        let commands = CommandQueue::new().expect("descriptors are left");
+        Played { gateway: Gateway::new(0), application, commands, now: Instant::now() }
     }
 
     /// A process that has taken a request, on its one thread.
@@ -73,31 +74,31 @@ impl Played {
             let (here, there) = Channel::pair().expect("descriptors are left");
             (here, Channel::from_end(there))
         };
-        let ((requests, its_requests), (answers, its_answers), (credits, its_credits)) =
+        let ((requests, its_requests), (responses, its_responses), (credits, its_credits)) =
             (pair(), pair(), pair());
         let process = ProcessId(number);
         let threads = self.application.threads;
         let scoreboard = Arc::new(Scoreboard::new(threads, 1).expect("there is memory"));
         let link = Link::new(
             process,
-            self.orders.clone(),
+            self.commands.clone(),
             Arc::new(requests),
-            answers,
+            responses,
             [credits].into(),
             Arc::clone(&scoreboard),
         );
-        let news = News::Joined(Box::new(link));
-        assert!(self.hears(news).is_empty());
+        let event = ProcessEvent::Serves(Box::new(link));
+        assert!(self.reports(event).is_empty());
         Python {
             process,
             requests: its_requests,
-            answers: its_answers,
+            responses: its_responses,
             credits: its_credits,
             scoreboard,
         }
     }
 
-    fn submits(&mut self, number: u32) -> Handed {
+    fn submits(&mut self, number: u32) -> Submitted {
         let forward = Forward {
             backend: Backend(Arc::clone(&self.application)),
             message: b"{0".to_vec(),
@@ -106,8 +107,8 @@ impl Played {
         self.gateway.submit(id(number), forward, &disk())
     }
 
-    fn hears(&mut self, news: News) -> Completions {
-        self.gateway.on_news(&self.application, news, self.now, &mut Buffers::default())
+    fn reports(&mut self, event: ProcessEvent) -> Completions {
+        self.gateway.on_process_event(&self.application, event, self.now, &mut Buffers::default())
     }
 
     fn reads(&mut self, python: &Python) -> Completions {
@@ -115,7 +116,7 @@ impl Played {
         let mut buffers = Buffers::default();
         let mut read =
             || self.gateway.read(python.process, self.now, &mut buffers, &mut completions);
-        while read() == Rest::Perhaps {}
+        while read() {}
         self.gateway.send_waiting();
         completions
     }
@@ -130,11 +131,11 @@ impl Played {
 
     /// Whether a process was to be replaced since this was last asked.
     fn replaces(&self) -> bool {
-        self.orders.is_given(|order| matches!(order, Order::Replace { .. }))
+        self.commands.has(|command| matches!(command, SlotCommand::Replace { .. }))
     }
 
     fn leaves(&mut self, python: &Python, begun: &[Token]) -> Completions {
-        self.hears(News::Left(python.process, begun.into()))
+        self.reports(ProcessEvent::Ended(python.process, begun.into()))
     }
 }
 
@@ -156,13 +157,13 @@ impl Python {
         message.extend_from_slice(&(head.len() as u32).to_le_bytes());
         message.extend_from_slice(content);
         message.extend_from_slice(head);
-        self.answers.send(&message, &[]).expect("there is room");
+        self.responses.send(&message, &[]).expect("there is room");
     }
 
     /// One that is longer than any that is received.
     fn says_cut(&self, token: Token) {
         let message = [&token.0[..], &[1, 1, 0, 0, 0, 0, 0, 0], &[0; MESSAGE_BYTES_MAX]].concat();
-        let socket = self.answers.as_fd().try_clone_to_owned().expect("a descriptor is left");
+        let socket = self.responses.as_fd().try_clone_to_owned().expect("a descriptor is left");
         UnixDatagram::from(socket).send(&message).expect("there is room");
     }
 }

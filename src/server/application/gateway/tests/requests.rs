@@ -6,7 +6,7 @@ use super::*;
 fn a_request_goes_out_and_its_answer_finds_who_asked() {
     let mut it = Played::new();
     let python = it.joins(1);
-    assert_eq!(it.submits(7), Handed::Over);
+    assert_eq!(it.submits(7), Submitted::Accepted);
     let (token, number) = python.takes().expect("it was sent");
     assert_eq!(number, 7);
     python.says(token, 1, true, OK, b"hello");
@@ -31,7 +31,7 @@ fn a_process_is_given_what_it_does_next_and_no_more() {
 fn a_process_is_given_the_next_when_it_has_answered_one() {
     let mut it = Played::new();
     for number in 0..5 {
-        assert_eq!(it.submits(number), Handed::Over, "it waits for a process");
+        assert_eq!(it.submits(number), Submitted::Accepted, "it waits for a process");
     }
     let python = it.joins(1);
     let first = python.takes().expect("one is served");
@@ -58,9 +58,9 @@ fn the_process_with_the_fewest_requests_gets_the_next() {
 fn when_too_many_wait_the_next_is_refused() {
     let mut it = Played::new();
     for number in 0..WAITING_MAX as u32 {
-        assert_eq!(it.submits(number), Handed::Over);
+        assert_eq!(it.submits(number), Submitted::Accepted);
     }
-    assert_eq!(it.submits(9999), Handed::Refused);
+    assert_eq!(it.submits(9999), Submitted::Refused);
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn a_process_that_leaves_gets_no_more_and_finishes_what_it_has() {
     let (old, new) = (it.joins(1), it.joins(2));
     it.submits(0);
     let (token, _) = old.takes().expect("it was sent there");
-    it.hears(News::Leaves(old.process));
+    it.reports(ProcessEvent::Leaves(old.process));
     it.submits(1);
     it.submits(2);
     assert_eq!(old.takes(), None);
@@ -106,8 +106,8 @@ fn what_would_go_to_a_process_whose_socket_is_closed_goes_to_the_next() {
     let mut it = Played::new();
     let gone = it.joins(1);
     drop(gone.requests);
-    assert_eq!(it.submits(0), Handed::Over);
-    assert_eq!(it.submits(1), Handed::Over);
+    assert_eq!(it.submits(0), Submitted::Accepted);
+    assert_eq!(it.submits(1), Submitted::Accepted);
     let next = it.joins(2);
     assert_eq!(std::iter::from_fn(|| next.takes()).count(), 2);
 }
@@ -121,8 +121,8 @@ fn a_request_that_no_message_can_hold_is_refused_and_costs_nobody_else_anything(
         message: vec![b'x'; MESSAGE_BYTES_MAX / 2],
         body: RequestBody::from(vec![b'x'; MESSAGE_BYTES_MAX / 2]),
     };
-    assert_eq!(it.gateway.submit(id(0), forward, &disk()), Handed::Refused);
-    assert_eq!(it.submits(1), Handed::Over);
+    assert_eq!(it.gateway.submit(id(0), forward, &disk()), Submitted::Refused);
+    assert_eq!(it.submits(1), Submitted::Accepted);
     assert_eq!(python.takes().map(|(_, number)| number), Some(1));
 }
 

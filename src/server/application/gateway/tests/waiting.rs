@@ -1,7 +1,7 @@
 //! How long requests wait, who waits no more, and what is taken for a hang.
 
 use super::*;
-use crate::server::application::gateway::waiting::YIELDED_MAX;
+use crate::server::application::gateway::upstream::YIELDED_MAX;
 use crate::server::pool::Yielded;
 
 #[test]

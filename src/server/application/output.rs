@@ -1,7 +1,7 @@
-//! What a process prints, made fit for the log: whole lines with a level, without characters that steer a
+//! What a process prints, made fit for the log: whole lines with a level, without characters that control a
 //! terminal, and no more of them than a bound.
 //!
-//! It must never know who prints, or why.
+//! It must never know which process prints, or why.
 
 use crate::sys::wait::is_readable;
 use log::Level;
@@ -10,34 +10,34 @@ use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-/// One of the streams that a program prints to, cut into lines.
-pub struct Printed {
-    /// Of a line that names none itself.
+/// One of the streams that a process prints to, cut into lines.
+pub struct ProcessOutput {
+    /// The level of lines that name none.
     level: Level,
     pipe: Option<File>,
     line: Vec<u8>,
     allowance: Allowance,
 }
 
-impl Printed {
-    /// What comes out of this pipe.
-    pub fn new(level: Level, pipe: Option<OwnedFd>) -> Printed {
+impl ProcessOutput {
+    /// The output that comes out of this pipe.
+    pub fn new(level: Level, pipe: Option<OwnedFd>) -> ProcessOutput {
         let allowance = Allowance::default();
-        Printed { level, pipe: pipe.map(File::from), line: Vec::new(), allowance }
+        ProcessOutput { level, pipe: pipe.map(File::from), line: Vec::new(), allowance }
     }
 
-    /// To wait for, until it has ended.
+    /// Readable when there is output; `None` once the stream has ended.
     pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.pipe.as_ref().map(AsFd::as_fd)
     }
 
-    /// When it is to be asked again although nothing was printed: there are lost lines to tell of.
+    /// When [`lines`](Self::lines) is due although nothing was printed, because there are lost lines to report.
     pub fn due(&self) -> Option<Instant> {
         self.allowance.until.filter(|_| self.allowance.lost > 0)
     }
 
-    /// The lines that have been printed whole; at the end, what is left. Of those that are too many, how
-    /// many they were.
+    /// The lines that are complete; at the end of the stream, also the last one without an end. Lines beyond
+    /// the bound are only counted.
     pub fn lines(&mut self, now: Instant) -> Vec<(Level, String)> {
         let mut lines = Vec::new();
         let mut count = 0;
@@ -74,7 +74,7 @@ impl Printed {
         lines
     }
 
-    /// A level may stand before the line, as syslog has it: `<4>`.
+    /// A level may precede the line, as in syslog: `<4>`.
     fn read_line(&self, line: &[u8]) -> (Level, String) {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let (level, rest) = match line {
@@ -98,7 +98,7 @@ struct Allowance {
 }
 
 impl Allowance {
-    /// Begins another second, if that is due, and tells what was lost in the one before.
+    /// Begins another second, if that is due, and returns a line that counts what was lost in the one before.
     fn refill(&mut self, now: Instant) -> Option<(Level, String)> {
         if self.until.is_some_and(|until| until > now) {
             return None;
@@ -122,7 +122,7 @@ impl Allowance {
         let lost = std::mem::take(&mut self.lost);
         (lost > 0).then(|| {
             let text = format!(
-                "{lost} lines that it printed are not logged: more than {LINES_PER_SECOND_MAX} lines or \
+                "{lost} printed lines are not logged: more than {LINES_PER_SECOND_MAX} lines or \
                  {} KiB in a second",
                 BYTES_PER_SECOND_MAX / 1024
             );
@@ -131,7 +131,7 @@ impl Allowance {
     }
 }
 
-/// One line without control characters: they are written as Rust and Python write them.
+/// A line whose control characters are escaped as Rust and Python escape them.
 fn printable(line: &str) -> String {
     let mut out = String::with_capacity(line.len());
     for character in line.chars() {
@@ -147,7 +147,7 @@ fn printable(line: &str) -> String {
     out
 }
 
-/// Several lines, of which each but the first is marked as belonging to it.
+/// Several lines; a mark shows that each but the first belongs to the first.
 pub fn printable_text(text: &str) -> String {
     text.lines().map(printable).collect::<Vec<_>>().join("\n  | ")
 }
@@ -155,10 +155,10 @@ pub fn printable_text(text: &str) -> String {
 /// A longer line is cut.
 const LINE_BYTES_MAX: usize = 16 * 1024;
 
-/// So that a program that prints without end does not keep its slot from anything else.
+/// Bounds one call, so that a process that prints without end does not keep its slot from other work.
 const LINES_AT_ONCE_MAX: usize = 1000;
 
-/// What one stream of a process may add to the log.
+/// How much one stream of a process may add to the log in a second.
 const LINES_PER_SECOND_MAX: usize = 1000;
 const BYTES_PER_SECOND_MAX: usize = 256 * 1024;
 const SECOND: Duration = Duration::from_secs(1);
@@ -169,19 +169,19 @@ mod tests {
     use std::io::Write;
     use std::os::unix::net::UnixStream;
 
-    /// What is logged of this, once the one who printed it has ended.
+    /// What is logged of this text, once the process that printed it has ended.
     fn logged(text: &[u8]) -> Vec<(Level, String)> {
         let (mut its, ours) = UnixStream::pair().expect("descriptors are left");
-        let mut printed = Printed::new(Level::Error, Some(ours.into()));
+        let mut output = ProcessOutput::new(Level::Error, Some(ours.into()));
         let now = Instant::now();
         let mut lines = Vec::new();
         for some in text.chunks(60_000) {
             its.write_all(some).expect("it is read");
-            lines.extend(printed.lines(now));
+            lines.extend(output.lines(now));
         }
         drop(its);
-        while printed.descriptor().is_some() {
-            lines.extend(printed.lines(now));
+        while output.descriptor().is_some() {
+            lines.extend(output.lines(now));
         }
         lines
     }
@@ -200,32 +200,32 @@ mod tests {
     }
 
     #[test]
-    fn nothing_in_it_steers_a_terminal() {
+    fn nothing_in_it_controls_a_terminal() {
         let lines = logged(b"\x1b[31mred\ra\0\x7f\xc2\x9b\tcaf\xc3\xa9 \xff\r\n");
         assert_eq!(lines[0].1, "\\x1b[31mred\\ra\\x00\\x7f\\x9b\tcaf\u{e9} \u{fffd}");
         assert_eq!(printable_text("one\r\ntwo\x1b"), "one\n  | two\\x1b");
     }
 
     #[test]
-    fn who_prints_without_end_fills_no_log_and_what_is_lost_is_counted() {
+    fn a_process_that_prints_without_end_fills_no_log_and_lost_lines_are_counted() {
         let lines = logged(&b"x\n".repeat(5000));
         assert_eq!(lines.len(), LINES_PER_SECOND_MAX + 1);
         let (level, text) = lines.last().expect("there is one");
         assert_eq!(*level, Level::Warn);
-        assert!(text.starts_with("4000 lines that it printed are not logged"), "{text}");
+        assert!(text.starts_with("4000 printed lines are not logged"), "{text}");
         let long = [&[b'x'; 8000][..], b"\n"].concat().repeat(100);
         assert!(logged(&long).len() < 40);
     }
 
     #[test]
-    fn the_loss_is_told_in_the_next_second() {
+    fn the_loss_is_reported_in_the_next_second() {
         let mut allowance = Allowance::default();
         let now = Instant::now();
         assert_eq!(allowance.refill(now), None);
         assert_eq!((0..1002).filter(|_| allowance.takes(1)).count(), LINES_PER_SECOND_MAX);
         assert_eq!(allowance.refill(now), None);
         let (_, text) = allowance.refill(now + SECOND).expect("there was a loss");
-        assert!(text.starts_with("2 lines"), "{text}");
+        assert!(text.starts_with("2 printed lines"), "{text}");
         assert!(allowance.takes(1));
     }
 }

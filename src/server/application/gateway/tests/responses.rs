@@ -110,7 +110,7 @@ fn no_process_makes_a_worker_keep_more_than_a_window_of_content() {
     };
     assert_eq!(end, Piece::Broken);
     assert!(kept <= WINDOW_BYTES, "{kept}");
-    assert!(it.orders.is_given(|order| matches!(order, Order::Replace { .. })));
+    assert!(it.commands.has(|command| matches!(command, SlotCommand::Replace { .. })));
 }
 
 #[test]

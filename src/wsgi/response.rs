@@ -9,14 +9,15 @@ use crate::http::{HeaderError, Headers, Status};
 
 /// One message of a worker.
 #[derive(Debug)]
-pub struct Answer {
+pub struct ResponseMessage {
     pub token: Token,
-    pub kind: Kind,
+    pub kind: MessageKind,
     /// How many bytes at the beginning of what came behind the header are content.
-    pub content_bytes: usize,
+    pub body_bytes: usize,
     /// Which of its threads says it, to be credited there.
     pub thread: usize,
-    pub last: Last,
+    /// Whether the response is complete with this message.
+    pub is_last: bool,
     /// Whether the length of the content is not known: this is an answer to HEAD, and what a GET would be
     /// sent has not been made.
     pub is_unknown: bool,
@@ -24,30 +25,23 @@ pub struct Answer {
 
 /// What it says.
 #[derive(Debug)]
-pub enum Kind {
+pub enum MessageKind {
     /// The head, and the first content.
-    Head(Head),
+    Head(ResponseHead),
     /// More content.
     Piece,
     /// The head, and which part of the file that came with the message is the content; to its end
     /// without a length.
-    File { head: Head, offset: u64, length: Option<u64> },
+    File { head: ResponseHead, offset: u64, length: Option<u64> },
     /// The application raised before its head was sent.
     Failed,
     /// It raised after that.
     Broken,
 }
 
-/// Whether more will come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Last {
-    No,
-    Yes,
-}
-
 /// Status and headers as an application gave them.
 #[derive(Debug)]
-pub struct Head {
+pub struct ResponseHead {
     pub status: Status,
     /// Its reason phrase, if that is not the usual one.
     pub reason: Option<Box<[u8]>>,
@@ -56,7 +50,7 @@ pub struct Head {
     pub length: Option<u64>,
 }
 
-impl Answer {
+impl ResponseMessage {
     /// Whose answer a message with this header is a part of.
     pub fn token(header: &[u8; HEADER_BYTES]) -> Token {
         let [token @ .., _, _, _, _, _, _, _, _] = *header;
@@ -65,41 +59,52 @@ impl Answer {
 
     /// Takes a message apart: its header and what follows. `None`: it is none of ours, or the head in
     /// it is none that can be sent.
-    pub fn read(header: &[u8; HEADER_BYTES], rest: &[u8]) -> Option<Answer> {
+    pub fn read(header: &[u8; HEADER_BYTES], rest: &[u8]) -> Option<ResponseMessage> {
         let [.., kind, flags, low, high, a, b, c, d] = *header;
         let head_bytes = u32::from_le_bytes([a, b, c, d]) as usize;
-        let content_bytes = rest.len().checked_sub(head_bytes)?;
-        let (content, head) = rest.split_at(content_bytes);
+        let body_bytes = rest.len().checked_sub(head_bytes)?;
+        let (content, head) = rest.split_at(body_bytes);
         let kind = match kind {
-            1 => Kind::Head(Head::read(head)?),
-            2 => Kind::Piece,
+            1 => MessageKind::Head(ResponseHead::read(head)?),
+            2 => MessageKind::Piece,
             3 => {
                 let (&offset, rest) = content.split_first_chunk()?;
                 let (&length, _) = rest.split_first_chunk()?;
                 let length = Some(u64::from_le_bytes(length)).filter(|&length| length != u64::MAX);
-                Kind::File { head: Head::read(head)?, offset: u64::from_le_bytes(offset), length }
+                MessageKind::File {
+                    head: ResponseHead::read(head)?,
+                    offset: u64::from_le_bytes(offset),
+                    length,
+                }
             }
-            4 => Kind::Failed,
-            5 => Kind::Broken,
+            4 => MessageKind::Failed,
+            5 => MessageKind::Broken,
             _ => return None,
         };
-        let last = if flags & 1 == 0 { Last::No } else { Last::Yes };
+        let is_last = flags & 1 != 0;
         let thread = usize::from(u16::from_le_bytes([low, high]));
         let is_unknown = flags & 2 != 0;
-        Some(Answer { token: Answer::token(header), kind, content_bytes, thread, last, is_unknown })
+        Some(ResponseMessage {
+            token: ResponseMessage::token(header),
+            kind,
+            body_bytes,
+            thread,
+            is_last,
+            is_unknown,
+        })
     }
 }
 
-impl Head {
+impl ResponseHead {
     /// A status line and header lines, each ended by a line feed, a NUL between name and value. What
     /// frames and dates a response is left out; a name that is no token makes the head unreadable.
-    fn read(head: &[u8]) -> Option<Head> {
+    fn read(head: &[u8]) -> Option<ResponseHead> {
         let mut lines = head.strip_suffix(b"\n")?.split(|&byte| byte == b'\n');
         let status = lines.next()?;
         let code = std::str::from_utf8(status.get(..3)?).ok()?.parse().ok()?;
         let code = Status::new(code)?;
         let reason = reason(code, &status[3..])?;
-        let mut head = Head { status: code, reason, headers: Headers::new(), length: None };
+        let mut head = ResponseHead { status: code, reason, headers: Headers::new(), length: None };
         for line in lines {
             let nul = memchr::memchr(0, line)?;
             let (name, value) = (std::str::from_utf8(&line[..nul]).ok()?, &line[nul + 1..]);
@@ -138,21 +143,21 @@ mod tests {
     use super::*;
     use crate::http::h1::field_lines::FieldLines;
 
-    fn read(kind: u8, flags: u8, head: &[u8], content: &[u8]) -> Option<Answer> {
+    fn read(kind: u8, flags: u8, head: &[u8], content: &[u8]) -> Option<ResponseMessage> {
         let mut header = [0; HEADER_BYTES];
         header[..16].copy_from_slice(&Token::new(1, 2).0);
         header[16..20].copy_from_slice(&[kind, flags, 3, 0]);
         header[20..].copy_from_slice(&(head.len() as u32).to_le_bytes());
-        Answer::read(&header, &[content, head].concat())
+        ResponseMessage::read(&header, &[content, head].concat())
     }
 
     #[test]
     fn a_head_with_its_first_content_is_read() {
         let head = b"404 Not Found\nContent-Type\0text/plain\nContent-Length\x005\nX-A\0b\n";
         let answer = read(1, 1, head, b"hello").expect("it is sound");
-        assert_eq!((answer.token, answer.thread, answer.last), (Token::new(1, 2), 3, Last::Yes));
-        assert_eq!(answer.content_bytes, 5);
-        let Kind::Head(head) = answer.kind else { panic!("{:?}", answer.kind) };
+        assert_eq!((answer.token, answer.thread, answer.is_last), (Token::new(1, 2), 3, true));
+        assert_eq!(answer.body_bytes, 5);
+        let MessageKind::Head(head) = answer.kind else { panic!("{:?}", answer.kind) };
         assert_eq!((head.status, head.length), (Status::NOT_FOUND, Some(5)));
         assert_eq!(
             FieldLines::render(head.headers.iter()).as_bytes(),
@@ -170,7 +175,7 @@ mod tests {
             (&[&b"200 "[..], &[b'x'; 257]].concat(), None),
         ] {
             let answer = read(1, 1, &[line, b"\n"].concat(), b"").expect("it is sound");
-            let Kind::Head(head) = answer.kind else { panic!("{:?}", answer.kind) };
+            let MessageKind::Head(head) = answer.kind else { panic!("{:?}", answer.kind) };
             assert_eq!(head.reason.as_deref(), expected, "{}", line.escape_ascii());
         }
     }
@@ -180,7 +185,9 @@ mod tests {
         let part = |length: u64| [7u64.to_le_bytes(), length.to_le_bytes()].concat();
         for (length, expected) in [(9, Some(9)), (u64::MAX, None)] {
             match read(3, 1, b"200 OK\n", &part(length)).expect("it is sound").kind {
-                Kind::File { offset, length, .. } => assert_eq!((offset, length), (7, expected)),
+                MessageKind::File { offset, length, .. } => {
+                    assert_eq!((offset, length), (7, expected))
+                }
                 other => panic!("{other:?}"),
             }
         }
@@ -192,9 +199,9 @@ mod tests {
         let head = b"200 OK\nA\0b\n";
         (header[16], header[20]) = (1, head.len() as u8);
         for cut in 0..head.len() {
-            assert!(Answer::read(&header, &head[..cut]).is_none(), "{cut}");
+            assert!(ResponseMessage::read(&header, &head[..cut]).is_none(), "{cut}");
         }
-        assert!(Answer::read(&header, head).is_some());
+        assert!(ResponseMessage::read(&header, head).is_some());
         for head in [
             &b""[..],
             b"200 OK",
@@ -217,7 +224,7 @@ mod tests {
     #[test]
     fn no_value_starts_a_header_of_its_own() {
         let answer = read(1, 1, b"200 OK\nA\0b\rSet-Cookie: c\n", b"").expect("it is sound");
-        let Kind::Head(head) = answer.kind else { panic!("{:?}", answer.kind) };
+        let MessageKind::Head(head) = answer.kind else { panic!("{:?}", answer.kind) };
         assert_eq!(FieldLines::render(head.headers.iter()).as_bytes(), b"A: b Set-Cookie: c\r\n");
     }
 }
