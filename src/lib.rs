@@ -115,7 +115,7 @@
 // its middle is not noticed: replace such a file by renaming.
 //
 // **An entity tag is strong as soon as that is true**, not before and not long after: no other
-// contents of that file can come to have the same time of modification (`files::Version` says when
+// contents of that file can come to have the same time of modification (`files::FileVersion` says when
 // that is). What is stored through a `files::WritableRoot` is given such a time, so that
 // clients can name a version in `If-Match` as soon as they have stored or read it.
 //

@@ -1,26 +1,29 @@
 //! The open files of one worker: found once, then known until they change.
 //!
-//! It must never know a request, a status, or a clock: what time it is, it is told.
+//! It must never know a request, a status, or a clock: the caller says what time it is.
 //!
-//! An answer that rests on watched names alone is given without a system call until a change of one of
-//! them is read; any other is asked of the disk at each use, and only the contents are kept. To find
-//! out: watch the directories on the way, open, take a snapshot, then read the changes; if any of
-//! them touches this very answer, once more from the beginning.
+//! A result that depends only on watched names is handed out without a system call until a change of one
+//! of them is read. Any other result is looked up on the disk at each use, and only contents are kept. A
+//! lookup watches the directories of the path, opens the file, takes a snapshot, and then reads the
+//! changes; if one of them affects this result, the lookup starts again.
 
 mod forgetting;
 
+use super::cache_limits::CacheLimits;
+use super::directories::{Directories, Entered, RECHECK_AFTER, Search};
+use super::disk_lookup::{self, DiskLookup};
 use super::found::{Found, Now, OpenError};
-use super::ground::{Entered, Ground, RECHECK_AFTER, Search};
-use super::key::{self, Key};
-use super::store::{Answer, CacheLimits, Entry, Store, Trust};
-use super::walk::{End, Place};
+use super::key::{self, CacheKey};
+use super::known_directory::Trust;
+use super::lookup_cache::{CacheEntry, LookupCache};
+use super::lookup_result::LookupResult;
 use super::watches::Watches;
 use super::{CachedFile, Prefetch, Root};
-use crate::sys::file::{self, Cause, Disk, FileKind, LastLink, Symlinks};
+use crate::sys::file::{self, Cause, Disk, LastLink, Symlinks};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// The open files of one worker.
 ///
@@ -42,28 +45,22 @@ use std::time::{Duration, SystemTime};
 #[derive(Debug)]
 pub struct OpenFiles {
     limits: CacheLimits,
-    store: Store,
-    ground: Ground,
-    /// The key that is looked for; kept for its memory.
+    cache: LookupCache,
+    directories: Directories,
+    /// The key that [`OpenFiles::find`] looks for. It is a field so that its memory is used again.
     key: Vec<u8>,
-    /// What is being found out, so that a change in the midst of it is noticed.
-    sought: Option<Key>,
-    sought_is: Sought,
-    /// Why what was sought last is not served, where it is not just missing.
+    /// The key that is being looked up on the disk, so that a change meanwhile is noticed.
+    sought: Option<CacheKey>,
+    /// Whether something that it depends on has changed meanwhile.
+    is_disturbed: bool,
+    /// Why the last lookup found nothing to serve, where something is there.
     refusal: Option<&'static str>,
-    /// How many answers have gone, or were not kept, since directories were looked through.
-    gone: usize,
-}
-
-/// Whether something that the sought answer rests on has changed while it was sought.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sought {
-    Undisturbed,
-    Disturbed,
+    /// How many results were removed, or not kept, since the last sweep of the directories.
+    removed: usize,
 }
 
 impl OpenFiles {
-    /// Keeps nothing yet.
+    /// An empty cache.
     pub fn new(limits: CacheLimits) -> OpenFiles {
         OpenFiles::watching(limits, Watches::new())
     }
@@ -71,32 +68,32 @@ impl OpenFiles {
     fn watching(limits: CacheLimits, watches: Watches) -> OpenFiles {
         OpenFiles {
             limits,
-            store: Store::new(limits),
-            ground: Ground::new(watches, limits.bytes_max / 2),
+            cache: LookupCache::new(limits),
+            directories: Directories::new(watches, limits.bytes_max / 2),
             key: Vec::new(),
             sought: None,
-            sought_is: Sought::Undisturbed,
+            is_disturbed: false,
             refusal: None,
-            gone: 0,
+            removed: 0,
         }
     }
 
     /// Finds what is at `path` beneath `root`.
     ///
     /// The path is decoded and normalised, and has no leading slash; "" is the root itself. It may
-    /// hold any bytes; no file has a name with NUL in it, and `.`, `..` and empty components lead
-    /// nowhere. A trailing slash means that it must be a directory.
+    /// hold any bytes, but nothing is found under a name that holds NUL, is empty, or is `.` or `..`. A
+    /// trailing slash asks for a directory.
     ///
-    /// What is known is given without a system call. It is as new as the last
-    /// [`look`](OpenFiles::look); where nothing can be watched, as new as this call. Two changes are
-    /// not told by any notification, and noticed within a second: writing to a file through a
-    /// memory map or through a second name that it was given after it was found, and mounting
-    /// something on a directory on the way.
+    /// A result in the cache takes no system call. It is as new as the last [`look`](OpenFiles::look);
+    /// where nothing can be watched, every result is as new as this call. The kernel does not report
+    /// three changes, which are noticed within a second: writing to a file through a memory map,
+    /// writing to it through a second name that it was given after it was found, and mounting something
+    /// on a directory of the path.
     ///
     /// # Errors
-    /// See [`OpenError`]. Never waits for a FIFO or another end, and for the disk only with
-    /// [`Disk::MayBlock`]; else what the kernel would have to read is [`OpenError::Cold`]. (Without
-    /// `openat2`, it is only known of contents whether they would have to be read.)
+    /// See [`OpenError`]. This never waits for the other end of a FIFO, and waits for the disk only with
+    /// [`Disk::MayBlock`]; otherwise, what the kernel would have to read is [`OpenError::Cold`]. (Without
+    /// `openat2`, that is known of contents only, not of names.)
     pub fn find(
         &mut self,
         root: &Root,
@@ -105,32 +102,31 @@ impl OpenFiles {
         disk: Disk,
     ) -> Result<Found, OpenError> {
         key::write(&mut self.key, root.id(), path);
-        let known = self.store.touch(&self.key);
+        let known = self.cache.touch(&self.key);
         if let Some(entry) = known
             && now.monotonic < entry.fresh_until
         {
-            return entry.answer.found();
+            return entry.result.found();
         }
-        if !key::leads_somewhere(path) {
+        if !key::may_exist(path) {
             self.refusal = Some("no file that is served can have this path");
             return self.refuse(root, path, OpenError::NotFound);
         }
         if self.has_missing_directory(now) {
             return Err(OpenError::NotFound);
         }
-        match self.look_again(root, path, now, disk) {
+        match self.revalidate(root, path, now, disk) {
             Some(file) => Ok(Found::File(file)),
             None => {
                 self.refusal = None;
-                let found = self.find_out(root, path, now, disk);
-                self.clear_up();
+                let found = self.find_on_disk(root, path, now, disk);
+                self.clean_up();
                 found.or_else(|error| self.refuse(root, path, error))
             }
         }
     }
 
-    /// Logs why something is not served that seems to be there. An answer from the cache is not logged
-    /// again.
+    /// Logs why something that is there is not served. A result from the cache is not logged again.
     fn refuse(&mut self, root: &Root, path: &[u8], error: OpenError) -> Result<Found, OpenError> {
         if let OpenError::NotFound | OpenError::Forbidden = error
             && let Some(reason) = self.refusal.take()
@@ -141,92 +137,93 @@ impl OpenFiles {
         Err(error)
     }
 
-    /// Whether a directory on the way to what is sought is known not to be there.
+    /// Whether a directory of the path is known to be missing.
     fn has_missing_directory(&mut self, now: Now) -> bool {
-        self.store
+        self.cache
             .touch_missing_directory(&self.key)
             .is_some_and(|entry| entry.trust == Trust::Watched && now.monotonic < entry.fresh_until)
     }
 
-    /// Readable while there is something to [`look`](OpenFiles::look) at: for an edge-triggered
-    /// reactor. The same descriptor for the life of this value. `None`: this system gave no
-    /// watcher, each use asks the disk, and there is nothing to wait for.
+    /// A descriptor that is readable while there are changes to [`look`](OpenFiles::look) at; it suits an
+    /// edge-triggered reactor, and stays the same for the life of this value. `None`: the system reports
+    /// no changes, and each use asks the disk.
     pub fn watch_descriptor(&self) -> Option<BorrowedFd<'_>> {
-        self.ground.descriptor()
+        self.directories.descriptor()
     }
 
-    /// Looks at a watched file once more, for the changes that are not told. Where it is what it was,
-    /// it is known for another while, and rests on the names that it rested on.
-    fn look_again(
+    /// Asks the disk whether a watched file is unchanged, because some changes are not reported. If so, it
+    /// is kept for another while, and depends on the same names as before.
+    fn revalidate(
         &mut self,
         root: &Root,
         path: &[u8],
         now: Now,
         disk: Disk,
     ) -> Option<Rc<CachedFile>> {
-        let entry = self.store.peek(&self.key)?;
-        let Answer::File(file) = &entry.answer else { return None };
+        let entry = self.cache.peek(&self.key)?;
+        let LookupResult::File(file) = &entry.result else { return None };
         let is_kept_rightly =
             file.is_in_memory() || file.length() > self.worth_keeping_bytes(&self.key);
         if entry.trust != Trust::Watched || !file.is_settled() || !is_kept_rightly {
             return None;
         }
         let file = Rc::clone(file);
-        if self.ground.enter(root, now.monotonic).ok()? == Entered::Elsewhere {
+        if self.directories.enter(root, now.monotonic).ok()? == Entered::Elsewhere {
             return None;
         }
         let last = match root.link_policy() {
             Symlinks::Never => LastLink::Refuse,
             Symlinks::Inside | Symlinks::All => LastLink::Follow,
         };
-        let open = self.ground.open(root, path, last, disk).ok()?;
+        let open = self.directories.open(root, path, last, disk).ok()?;
         if file::identity(open.as_fd()).ok()? != *file.identity() {
             return None;
         }
-        self.store.renew(&self.key, now.monotonic + RECHECK_AFTER);
+        self.cache.renew(&self.key, now.monotonic + RECHECK_AFTER);
         Some(file)
     }
 
-    /// Finds it on the disk, and keeps it if nothing about it changed meanwhile.
-    fn find_out(
+    /// Looks the path up on the disk, and keeps the result if nothing that it depends on changed meanwhile.
+    fn find_on_disk(
         &mut self,
         root: &Root,
         path: &[u8],
         now: Now,
         disk: Disk,
     ) -> Result<Found, OpenError> {
-        let key: &Key = &Rc::from(&self.key[..]);
+        let key: &CacheKey = &Rc::from(&self.key[..]);
         let search = Search { root, path, key, disk };
         for tries_left in (0..TRIES_MAX + TRIES_IF_MISSING).rev() {
             self.sought = Some(Rc::clone(key));
-            self.sought_is = Sought::Undisturbed;
-            // Somebody may be writing to it all the time: in the end it is left where it is.
+            self.is_disturbed = false;
+            // A file that is written to all the time is not read into memory in the end.
             let contents_bytes_max =
                 if tries_left > TRIES_IF_MISSING { self.worth_keeping_bytes(key) } else { 0 };
             let attempt = self.attempt(&search, contents_bytes_max, now);
             self.look();
             self.sought = None;
             match attempt {
-                Ok(Some((answer, trust, missing))) => {
+                Ok(Some(DiskLookup { result, trust, missing, refusal })) => {
+                    self.refusal = refusal;
                     let kept_as = missing.as_ref().unwrap_or(key);
-                    if self.sought_is == Sought::Undisturbed
-                        && self.was_announced(key, &answer)
-                        && self.was_announced(kept_as, &answer)
+                    if !self.is_disturbed
+                        && self.was_announced(key, &result)
+                        && self.was_announced(kept_as, &result)
                     {
-                        self.keep(key, kept_as, &answer, trust, now);
-                        return answer.found();
+                        self.keep(key, kept_as, &result, trust, now);
+                        return result.found();
                     }
-                    if tries_left <= TRIES_IF_MISSING && !matches!(answer, Answer::Nothing)
+                    if tries_left <= TRIES_IF_MISSING && !matches!(result, LookupResult::Missing)
                         || tries_left == 0
                     {
-                        self.let_go(key);
-                        return answer.found();
+                        self.remove(key);
+                        return result.found();
                     }
                 }
                 Ok(None) => {}
-                // The root's own path may lead through a link that is flipped.
+                // A link in the root's own path may just have been replaced.
                 Err(error)
-                    if self.sought_is == Sought::Disturbed
+                    if self.is_disturbed
                         && tries_left > 0
                         && matches!(Cause::of(&error), Cause::Missing | Cause::Link) => {}
                 Err(error) => match Cause::of(&error) {
@@ -237,119 +234,56 @@ impl OpenFiles {
                     _ => {
                         self.refusal = file::refusal(&error);
                         let error = OpenError::from(error);
-                        return self.known_still(key, &error).unwrap_or(Err(error));
+                        return self.still_trusted(key, &error).unwrap_or(Err(error));
                     }
                 },
             }
         }
-        self.let_go(key);
+        self.remove(key);
         Err(OpenError::Exhausted)
     }
 
-    /// What brings a path into memory, with as much of the file as would be kept there.
+    /// A job that reads into memory what leads to a path, and as much of its file as would be kept.
     fn prefetch(&mut self, root: &Root, path: &[u8]) -> Prefetch {
-        self.gone += 1;
+        self.removed += 1;
         let bytes_max = self.limits.contents_bytes_max;
         Prefetch::Path { root: root.clone(), path: path.to_vec(), bytes_max }
     }
 
-    /// Up to which size the contents of a file are worth keeping. The kernel keeps them as well and
-    /// sends them from there for little more: memory is for what is asked for often.
+    /// The largest file whose contents are worth keeping. The kernel caches contents too, and sends them
+    /// from its cache for little more; so only small files and those that are often asked for are kept.
     fn worth_keeping_bytes(&self, key: &[u8]) -> u64 {
-        if self.store.uses(key) < OFTEN {
+        if self.cache.uses(key) < OFTEN {
             self.limits.contents_bytes_max.min(SMALL_BYTES)
         } else {
             self.limits.contents_bytes_max
         }
     }
 
-    /// Watches the way, opens, takes a snapshot; with an answer comes the key that it is to be kept
-    /// under if that is another than what is sought. `None`: the file changed under our hands.
+    /// Looks the path up on the disk once. `None`: something changed meanwhile, so look it up again.
     fn attempt(
         &mut self,
         search: &Search<'_>,
         contents_bytes_max: u64,
         now: Now,
-    ) -> io::Result<Option<(Answer, Trust, Option<Key>)>> {
-        if self.ground.enter(search.root, now.monotonic)? == Entered::Elsewhere {
+    ) -> io::Result<Option<DiskLookup>> {
+        if self.directories.enter(search.root, now.monotonic)? == Entered::Elsewhere {
             self.forget_within(&key::of_root(search.root.id()));
             return Ok(None);
         }
-        let mut way = self.ground.way(search)?;
-        let mut seen = None;
-        match way.place.watch {
-            _ if way.end != End::Directory => seen = Some(End::Nothing),
-            Some(watch) => self.ground.rest(watch, search.key),
-            None => {}
-        }
-        let mut opened = self.ground.open(search.root, search.path, LastLink::Refuse, search.disk);
-        if search.root.link_policy() != Symlinks::Never
-            && matches!(&opened, Err(error) if Cause::of(error) == Cause::Link)
-        {
-            if way.trust == Trust::Watched {
-                way = self.ground.walk(search, search.path)?;
-                seen = Some(way.end);
-            }
-            opened = self.ground.open(search.root, search.path, LastLink::Follow, search.disk);
-        }
-        let Some(answer) = self.answer(search, opened, contents_bytes_max, now.wall)? else {
-            return Ok(None);
-        };
-        // Where the walk saw something else than was opened, what it learnt is of no use.
-        let as_seen = seen.is_none_or(|end| end == answer.end());
-        let trust =
-            if as_seen && tells_writes(&answer, &way.place) { way.trust } else { Trust::Asked };
-        let missing = match answer {
-            Answer::Nothing if as_seen => way.missing,
+        let known = match self.cache.peek(search.key).map(|entry| &entry.result) {
+            Some(LookupResult::File(file)) => Some(Rc::clone(file)),
             _ => None,
         };
-        Ok(Some((answer, trust, missing)))
+        disk_lookup::look_up(&mut self.directories, search, known, contents_bytes_max, now.wall)
     }
 
-    /// What an attempt to open has found; contents that are known already are not read again.
-    fn answer(
-        &mut self,
-        search: &Search<'_>,
-        opened: io::Result<OwnedFd>,
-        contents_bytes_max: u64,
-        wall: SystemTime,
-    ) -> io::Result<Option<Answer>> {
-        let open = match opened {
-            Ok(open) => open,
-            Err(error) if matches!(Cause::of(&error), Cause::Missing | Cause::Link) => {
-                self.refusal = file::refusal(&error);
-                return Ok(Some(Answer::Nothing));
-            }
-            Err(error) => return Err(error),
-        };
-        let identity = file::identity(open.as_fd())?;
-        match identity.kind {
-            FileKind::Directory => return Ok(Some(Answer::Directory)),
-            FileKind::File => {}
-            FileKind::Link | FileKind::Other => {
-                self.refusal = Some("it is neither a file nor a directory");
-                return Ok(Some(Answer::Nothing));
-            }
-        }
-        if let Some(Answer::File(known)) = self.store.peek(search.key).map(|entry| &entry.answer)
-            && known.is_settled()
-            && *known.identity() == identity
-            && (known.is_in_memory() || identity.size_bytes > contents_bytes_max)
-        {
-            return Ok(Some(Answer::File(Rc::clone(known))));
-        }
-        let content_type = search.root.content_types().content_type(search.path);
-        let disk = search.disk;
-        let snapshot =
-            CachedFile::snapshot(open, identity, &content_type, contents_bytes_max, wall, disk)?;
-        Ok(snapshot.map(|file| Answer::File(Rc::new(file))))
-    }
-
-    /// Whether no watched answer has become another without a notification. If one has, something on
-    /// the way is not what it was thought to be (mounted over, say): it is forgotten.
-    fn was_announced(&mut self, key: &Key, answer: &Answer) -> bool {
-        match self.store.peek(key) {
-            Some(entry) if entry.trust == Trust::Watched && !entry.answer.is_same(answer) => {
+    /// Whether what is kept under this key agrees with what was found now. If a watched result has changed
+    /// without a notification, its directory is no longer the one that is watched, because something was
+    /// mounted there, say: then all of the directory is forgotten.
+    fn was_announced(&mut self, key: &CacheKey, result: &LookupResult) -> bool {
+        match self.cache.peek(key) {
+            Some(entry) if entry.trust == Trust::Watched && !entry.result.is_same(result) => {
                 self.forget_within(&Rc::from(key::directory(key)));
                 false
             }
@@ -357,64 +291,70 @@ impl OpenFiles {
         }
     }
 
-    /// Keeps an answer if it is worth it: one that has to be asked for at each use is worth nothing,
-    /// unless contents come with it.
-    fn keep(&mut self, key: &Key, kept_as: &Key, answer: &Answer, trust: Trust, now: Now) {
-        let fresh_for = match (trust, answer) {
-            (Trust::Asked, Answer::File(_)) => Duration::ZERO,
-            (Trust::Asked, Answer::Directory | Answer::Nothing) => return self.let_go(key),
-            (Trust::Watched, Answer::File(file)) => file.settles_in(now.wall).min(RECHECK_AFTER),
-            (Trust::Watched, Answer::Directory | Answer::Nothing) => RECHECK_AFTER,
+    /// Keeps a result. One that is looked up at each use is worth keeping only for its contents.
+    fn keep(
+        &mut self,
+        key: &CacheKey,
+        kept_as: &CacheKey,
+        result: &LookupResult,
+        trust: Trust,
+        now: Now,
+    ) {
+        let fresh_for = match (trust, result) {
+            (Trust::Asked, LookupResult::File(_)) => Duration::ZERO,
+            (Trust::Asked, LookupResult::Directory | LookupResult::Missing) => {
+                return self.remove(key);
+            }
+            (Trust::Watched, LookupResult::File(file)) => {
+                file.settles_in(now.wall).min(RECHECK_AFTER)
+            }
+            (Trust::Watched, LookupResult::Directory | LookupResult::Missing) => RECHECK_AFTER,
         };
         if kept_as != key {
-            self.let_go(key);
+            self.remove(key);
         }
-        let entry = Entry { answer: answer.clone(), trust, fresh_until: now.monotonic + fresh_for };
-        let notes_bytes = self.ground.notes_bytes(kept_as);
-        self.store.insert(kept_as, entry, notes_bytes, self.ground.directories_bytes());
+        let entry =
+            CacheEntry { result: result.clone(), trust, fresh_until: now.monotonic + fresh_for };
+        let dependencies_bytes = self.directories.dependencies_bytes(kept_as);
+        self.cache.insert(kept_as, entry, dependencies_bytes, self.directories.directories_bytes());
     }
 
-    /// What is watched and has not changed is still true when there is no descriptor left to see for
-    /// oneself; anything else that cannot be opened is not kept.
-    fn known_still(&mut self, key: &Key, error: &OpenError) -> Option<Result<Found, OpenError>> {
+    /// The result that is kept, where no descriptor is left to look on the disk: a watched result that has
+    /// not changed is still true. After any other error nothing is kept.
+    fn still_trusted(
+        &mut self,
+        key: &CacheKey,
+        error: &OpenError,
+    ) -> Option<Result<Found, OpenError>> {
         if let OpenError::Exhausted = error
-            && let Some(entry) = self.store.peek(key)
+            && let Some(entry) = self.cache.peek(key)
             && entry.trust == Trust::Watched
         {
-            return Some(entry.answer.found());
+            return Some(entry.result.found());
         }
-        self.let_go(key);
+        self.remove(key);
         None
     }
 
     /// Keeps nothing under this key.
-    fn let_go(&mut self, key: &Key) {
-        self.store.remove(key);
-        self.gone += 1;
+    fn remove(&mut self, key: &CacheKey) {
+        self.cache.remove(key);
+        self.removed += 1;
     }
 }
 
-/// Whether all writes to what was found are told by watching the directory. Writes through a second
-/// name are told in that name's directory alone, and so are those to a file that is mounted here.
-fn tells_writes(answer: &Answer, place: &Place) -> bool {
-    match answer {
-        Answer::File(file) => file.identity().names == 1 && file.identity().device == place.device,
-        Answer::Directory | Answer::Nothing => true,
-    }
-}
-
-/// Contents that are copied for less than it takes to send them from a descriptor.
+/// Copying contents up to this size costs less than sending them from a descriptor.
 const SMALL_BYTES: u64 = 16 * 1024;
 
-/// Uses between two rechecks, about a second, from which on a file is asked for often.
+/// A file is asked for often if it is used so many times between two rechecks, which is about a second.
 const OFTEN: u32 = 16;
 
-/// How often it is tried to find something as it is in one moment.
+/// How many times a path is looked up while it changes.
 const TRIES_MAX: usize = 4;
 
-/// How many more times it is tried where the way has changed and there seems to be nothing. The kernel
-/// follows a link in two steps: by the second, the link may lead elsewhere and what it led to be gone,
-/// so that a name that is always there seems to be missing.
+/// How many more times a path that changes is looked up if nothing is found. The kernel follows a link in
+/// two steps. Between them the link may be replaced and its old target removed, so that a name that is
+/// there at every moment seems to be missing.
 const TRIES_IF_MISSING: usize = 28;
 
 #[cfg(test)]

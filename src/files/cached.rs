@@ -2,7 +2,7 @@
 //!
 //! It must never know how it was found, how long it is kept, or who sends it.
 
-use super::version::{self, Version};
+use super::version::{self, FileVersion};
 use crate::http::h1::field_lines::FieldLines;
 use crate::http::{ETag, date};
 use crate::sys::file::{self, Disk, Identity};
@@ -20,7 +20,7 @@ use std::time::{Duration, SystemTime};
 pub struct CachedFile {
     contents: Contents,
     identity: Identity,
-    version: Version,
+    version: FileVersion,
     /// Of a file that is not in memory.
     samples: Samples,
     /// `ETag`, `Last-Modified`, `Accept-Ranges`, `Content-Type`.
@@ -75,7 +75,7 @@ impl CachedFile {
     /// `None`: it changed meanwhile. A file that is written in place while it is read may go
     /// unnoticed when the write began in the same tick of the file system's clock (up to 10 ms)
     /// as the one before, and did not change the size; that is why the entity tag of a file that
-    /// was written just now is weak, and is never the one that the file has later ([`Version`]).
+    /// was written just now is weak, and is never the one that the file has later ([`FileVersion`]).
     pub(super) fn snapshot(
         open: OwnedFd,
         identity: Identity,
@@ -84,7 +84,7 @@ impl CachedFile {
         wall: SystemTime,
         disk: Disk,
     ) -> io::Result<Option<CachedFile>> {
-        let version = Version::of(&identity, open.as_fd(), wall);
+        let version = FileVersion::of(&identity, open.as_fd(), wall);
         let mut samples = Samples::default();
         let contents = match usize::try_from(identity.size_bytes) {
             // Nothing is read that could be torn. Whoever writes in place makes it empty first, again
@@ -132,7 +132,7 @@ impl CachedFile {
     fn render(
         contents: Contents,
         identity: Identity,
-        version: Version,
+        version: FileVersion,
         content_type: &str,
     ) -> CachedFile {
         let headers = Arc::new(FieldLines::render([
@@ -155,13 +155,13 @@ impl CachedFile {
         self.version.modified()
     }
 
-    /// Strong, unless the file was written just before it was found: see [`Version`].
+    /// Strong, unless the file was written just before it was found: see [`FileVersion`].
     pub fn etag(&self) -> &ETag {
         self.version.etag()
     }
 
     /// Its entity tag, when it was modified, and how far both can be relied on.
-    pub fn version(&self) -> &Version {
+    pub fn version(&self) -> &FileVersion {
         &self.version
     }
 
@@ -264,7 +264,7 @@ mod tests {
     fn rendered(modified_seconds: i64, wall_seconds: u64) -> CachedFile {
         let wall = UNIX_EPOCH + Duration::from_secs(wall_seconds);
         let identity = identity(modified_seconds);
-        let version = Version::judged(&identity, || false, wall);
+        let version = FileVersion::judged(&identity, || false, wall);
         CachedFile::render(Contents::Memory(Box::from(*b"abc")), identity, version, "text/plain")
     }
 

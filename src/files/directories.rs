@@ -1,109 +1,343 @@
-//! The directories that answers have been found through, by key: where they are, and under which keys
-//! a watched one is known.
+//! The directories that paths lead through, from `/` to each root and from there to its files: which are
+//! open or watched, and what depends on which name in them.
 //!
-//! It must never know an answer, or why a directory is forgotten.
+//! It must never know what was found at the end of a path.
 
-use super::key::{self, Key};
-use super::walk::Place;
-use crate::sys::watch::WatchId;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::{Bound, Range};
+use super::Root;
+use super::directory_table::DirectoryTable;
+use super::key::{self, CacheKey};
+use super::known_directory::{KnownDirectory, Trust};
+use super::resolve::{Resolved, Resolver};
+use super::watches::{Extent, Invalidation, Watches};
+use crate::sys::file::{self, Disk, LastLink, Symlinks};
+use crate::sys::watch::{WatchId, Watchable};
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
-/// The directories that are known; those of the roots too.
+/// The directories that a worker knows.
 #[derive(Debug)]
 pub(super) struct Directories {
-    places: BTreeMap<Key, Place>,
-    /// Links give a directory several keys.
-    keys: HashMap<WatchId, BTreeSet<Key>>,
-    bytes: u64,
-    bytes_max: u64,
+    watches: Watches,
+    /// The roots as they are open at present, by the root's key.
+    open_roots: HashMap<CacheKey, OpenRoot>,
+    table: DirectoryTable,
+    /// Keys that were noted to depend on a name since [`Directories::take_new_dependents`].
+    new_dependents: Vec<CacheKey>,
+    sweep: Sweep,
+}
+
+/// How far the search for directories that nothing needs any more has come.
+#[derive(Debug, Default)]
+enum Sweep {
+    #[default]
+    Done,
+    /// It goes through the directories, last key first; this one was the last to be looked at.
+    Directories(Option<CacheKey>),
+    /// It goes through the watches; this one was the last to be looked at.
+    Watches(Option<WatchId>),
+}
+
+/// A root's directory.
+#[derive(Debug)]
+struct OpenRoot {
+    open: OwnedFd,
+    directory: KnownDirectory,
+    checked: Instant,
+}
+
+/// Which path to look up.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Search<'a> {
+    pub(super) root: &'a Root,
+    pub(super) path: &'a [u8],
+    /// Of this path beneath this root.
+    pub(super) key: &'a CacheKey,
+    pub(super) disk: Disk,
+}
+
+/// How a root was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Entered {
+    /// Where it was, or for the first time.
+    AsKnown,
+    /// Elsewhere than before: nothing that was known beneath it holds.
+    Elsewhere,
 }
 
 impl Directories {
-    /// Keeps about so many bytes at most.
-    pub(super) fn new(bytes_max: u64) -> Directories {
-        Directories { places: BTreeMap::new(), keys: HashMap::new(), bytes: 0, bytes_max }
-    }
-
-    /// Keeps where a directory is, unless there are too many. Says whether it is kept.
-    pub(super) fn insert(&mut self, key: &Key, place: Place) -> bool {
-        self.remove(key);
-        if self.is_full() {
-            return false;
+    /// Keeps about so many bytes at most of what is known of directories.
+    pub(super) fn new(watches: Watches, bytes_max: u64) -> Directories {
+        Directories {
+            watches,
+            open_roots: HashMap::new(),
+            table: DirectoryTable::new(bytes_max),
+            new_dependents: Vec::new(),
+            sweep: Sweep::Done,
         }
-        if let Some(watch) = place.watch {
-            self.keys.entry(watch).or_default().insert(Rc::clone(key));
-        }
-        self.places.insert(Rc::clone(key), place);
-        self.bytes += cost_bytes(key);
-        true
     }
 
-    pub(super) fn get(&self, key: &[u8]) -> Option<Place> {
-        self.places.get(key).copied()
-    }
-
-    pub(super) fn remove(&mut self, key: &[u8]) -> Option<Key> {
-        let (key, place) = self.places.remove_entry(key)?;
-        self.bytes -= cost_bytes(&key);
-        if let Some(watch) = place.watch
-            && let Some(keys) = self.keys.get_mut(&watch)
+    /// Makes sure that the root's directory is open, and that its path still leads there. The directories
+    /// of the path are watched. Where they cannot be, this follows the path at each call. It also follows
+    /// it once a second in any case, because some changes are not reported, such as mounting.
+    pub(super) fn enter(&mut self, root: &Root, now: Instant) -> io::Result<Entered> {
+        let known = self.open_roots.get_mut(&root.id().to_ne_bytes()[..]);
+        if let Some(open_root) = &known
+            && open_root.directory.watch.is_some()
+            && now < open_root.checked + RECHECK_AFTER
         {
-            keys.remove(&key);
-            if keys.is_empty() {
-                self.keys.remove(&watch);
+            return Ok(Entered::AsKnown);
+        }
+        let directory = file::open_directory(root.path())?;
+        match known {
+            Some(open_root)
+                if open_root.directory.is(&KnownDirectory::unwatched(directory.as_fd())?) =>
+            {
+                open_root.checked = now;
+                Ok(Entered::AsKnown)
+            }
+            Some(_) => Ok(Entered::Elsewhere),
+            None => {
+                let key = key::of_root(root.id());
+                let mut open_root = self.open_root(root, &key, now)?;
+                if !self.table.insert(&key, open_root.directory) {
+                    open_root.directory.watch = None;
+                }
+                self.open_roots.insert(key, open_root);
+                Ok(Entered::AsKnown)
             }
         }
-        Some(key)
     }
 
-    /// The keys of this directory and of those beneath it.
-    pub(super) fn within(&self, directory: &[u8]) -> Vec<Key> {
-        let itself = self.places.get_key_value(directory).map(|(key, _)| key);
-        itself.into_iter().chain(self.beneath(directory)).cloned().collect()
+    /// Opens a root. Every directory from `/` to it is watched first, so that no change is missed.
+    fn open_root(&mut self, root: &Root, key: &CacheKey, now: Instant) -> io::Result<OpenRoot> {
+        let top = file::open_directory(Path::new("/"))?;
+        let start =
+            KnownDirectory::of(top.as_fd(), &mut self.watches, Watchable::Names, Trust::Watched)?;
+        let mut resolver = Resolver {
+            watches: &mut self.watches,
+            symlinks: Symlinks::All,
+            what: Watchable::Names,
+            disk: Disk::MayBlock,
+            sought: key,
+            new_dependents: &mut self.new_dependents,
+        };
+        let path = root.path().as_os_str().as_bytes();
+        let resolved =
+            resolver.resolve(path, (top.as_fd(), start), |_| Rc::clone(key), |_, _| true)?;
+
+        let open = file::open_directory(root.path())?;
+        let mut directory = KnownDirectory::of(
+            open.as_fd(),
+            &mut self.watches,
+            Watchable::Contents,
+            resolved.trust,
+        )?;
+        if !directory.is(&resolved.directory) {
+            directory.watch = None;
+        }
+        Ok(OpenRoot { open, directory, checked: now })
     }
 
-    /// Whether any are known that lie beneath this one.
-    pub(super) fn has_beneath(&self, directory: &[u8]) -> bool {
-        self.beneath(directory).next().is_some()
+    /// Resolves the path up to the directory of its last component. The root has been [entered](Directories::enter).
+    pub(super) fn resolve_parent(&mut self, search: &Search<'_>) -> io::Result<Resolved> {
+        let directory = key::directory(search.key);
+        let top = entered(&self.open_roots, search.root).directory;
+        match self.table.get(directory) {
+            Some(directory) => Ok(Resolved::at(directory)),
+            // Resolving the path would teach nothing.
+            None if top.watch.is_none() => Ok(Resolved::at(top)),
+            None => self.resolve(search, key::path(directory)),
+        }
     }
 
-    fn beneath(&self, directory: &[u8]) -> impl Iterator<Item = &Key> {
-        let Range { start, end } = key::beneath(directory);
-        let bounds = (Bound::Included(&start[..]), Bound::Excluded(&end[..]));
-        self.places.range::<[u8], _>(bounds).map(|(key, _)| key)
+    /// Resolves `path` beneath the root; the path of the search begins with it.
+    pub(super) fn resolve(&mut self, search: &Search<'_>, path: &[u8]) -> io::Result<Resolved> {
+        let open_root = entered(&self.open_roots, search.root);
+        let table = &mut self.table;
+        let mut resolver = Resolver {
+            watches: &mut self.watches,
+            symlinks: search.root.link_policy(),
+            what: Watchable::Contents,
+            disk: search.disk,
+            sought: search.key,
+            new_dependents: &mut self.new_dependents,
+        };
+        resolver.resolve(
+            path,
+            (open_root.open.as_fd(), open_root.directory),
+            |end| key::prefix(search.key, end),
+            |key, directory| table.insert(key, directory),
+        )
     }
 
-    /// The directory before this one in the order of keys, or the last: first what lies beneath a
-    /// directory, then the directory.
-    pub(super) fn before(&self, key: Option<&Key>) -> Option<(&Key, &Place)> {
-        let end = key.map_or(Bound::Unbounded, |key| Bound::Excluded(&key[..]));
-        self.places.range::<[u8], _>((Bound::Unbounded, end)).next_back()
+    /// Opens what is at `path`. The root has been [entered](Directories::enter).
+    pub(super) fn open(
+        &self,
+        root: &Root,
+        path: &[u8],
+        last: LastLink,
+        disk: Disk,
+    ) -> io::Result<OwnedFd> {
+        let directory = entered(&self.open_roots, root).open.as_fd();
+        file::open_beneath(directory, path, root.link_policy(), last, disk)
+    }
+
+    /// Notes that the result of `key` depends on its last name in the directory `watch`.
+    pub(super) fn depend_on(&mut self, watch: WatchId, key: &CacheKey) {
+        let name = key::name(key);
+        if !name.is_empty() && self.watches.add_dependency(watch, name, key, Extent::Entry) {
+            self.new_dependents.push(Rc::clone(key));
+        }
+    }
+
+    /// The keys that were noted to depend on a name since the last call. The caller
+    /// [releases](Directories::release) those that it does not keep.
+    pub(super) fn take_new_dependents(&mut self) -> Vec<CacheKey> {
+        std::mem::take(&mut self.new_dependents)
+    }
+
+    /// Drops the dependencies of a key whose result is not kept.
+    pub(super) fn release(&mut self, key: &CacheKey) {
+        self.watches.release(key, Extent::Entry);
+    }
+
+    /// How many bytes of memory the dependencies of a key take.
+    pub(super) fn dependencies_bytes(&self, key: &CacheKey) -> u64 {
+        self.watches.dependencies_bytes(key, Extent::Entry)
+    }
+
+    /// How many bytes of memory all directories take.
+    pub(super) fn directories_bytes(&self) -> u64 {
+        self.table.bytes() + self.watches.length() as u64 * WATCH_BYTES
+    }
+
+    /// Whether there is no room for more directories.
+    pub(super) fn is_full(&self) -> bool {
+        self.table.is_full() || self.watches.is_full()
+    }
+
+    /// Reads the changes; returns what they invalidate.
+    pub(super) fn read(&mut self) -> Vec<Invalidation> {
+        self.watches.read()
     }
 
     /// The keys under which a watched directory is known.
-    pub(super) fn keys_of(&self, watch: WatchId) -> impl Iterator<Item = &Key> {
-        self.keys.get(&watch).into_iter().flatten()
+    pub(super) fn keys_of(&self, watch: WatchId) -> impl Iterator<Item = &CacheKey> {
+        self.table.keys_of(watch)
     }
 
-    /// Whether no more are kept.
-    pub(super) fn is_full(&self) -> bool {
-        self.places.len() >= DIRECTORIES_MAX || self.bytes >= self.bytes_max
+    /// The keys outside of a watched directory that depend on names in it, because links lead there.
+    pub(super) fn dependents_elsewhere(&self, watch: WatchId) -> Vec<(CacheKey, Extent)> {
+        let keys: Vec<&CacheKey> = self.keys_of(watch).take(DIRECTORY_KEYS_MAX).collect();
+        let dependents = self.watches.dependents_in(watch);
+        let is_within = |key: &CacheKey| keys.iter().any(|it| key::is_within(key, it));
+        dependents
+            .filter(|(key, _)| !is_within(key))
+            .map(|(key, extent)| (Rc::clone(key), extent))
+            .collect()
     }
 
-    /// What they take in memory, in bytes.
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes
+    /// Forgets a directory and those beneath it.
+    pub(super) fn forget_within(&mut self, directory: &CacheKey) {
+        for key in self.table.within(directory) {
+            self.forget(&key);
+        }
+        // A directory that is not in the table may have dependencies too: resolving it was not completed.
+        self.watches.release(directory, Extent::Subtree);
+    }
+
+    fn forget(&mut self, key: &CacheKey) {
+        self.open_roots.remove(key);
+        self.table.remove(key);
+        self.watches.release(key, Extent::Subtree);
+    }
+
+    /// Forgets all directories. They stay watched: most will be needed again.
+    pub(super) fn clear(&mut self) {
+        while let Some(key) = self.table.before(None).map(|(key, _)| Rc::clone(key)) {
+            self.forget(&key);
+        }
+        self.open_roots.clear();
+    }
+
+    /// Begins to look for directories that nothing needs any more.
+    pub(super) fn begin_sweep(&mut self) {
+        if let Sweep::Done = self.sweep {
+            // A root that found no room among the directories may find some now.
+            let table = &self.table;
+            self.open_roots.retain(|key, _| table.get(key).is_some());
+            self.sweep = Sweep::Directories(None);
+        }
+    }
+
+    /// Looks at a portion of the directories. Forgets those in which nothing is kept, as `holds` says, and
+    /// stops watching those that nothing depends on then. Forgets a directory that could not be watched
+    /// too, because there may be room for another watch now.
+    pub(super) fn sweep_on(&mut self, holds: impl Fn(&[u8]) -> bool) {
+        for _ in 0..SWEPT_AT_ONCE {
+            match &self.sweep {
+                Sweep::Done => return,
+                Sweep::Directories(last) => match self.table.before(last.as_ref()) {
+                    None => self.sweep = Sweep::Watches(None),
+                    Some((key, directory)) => {
+                        let key = Rc::clone(key);
+                        let is_watched =
+                            directory.watch.is_some() || self.open_roots.contains_key(&key);
+                        // A subdirectory depends on all that this directory depends on.
+                        let is_used = holds(&key) || self.table.has_beneath(&key);
+                        if !is_used || !is_watched {
+                            self.forget(&key);
+                        }
+                        self.sweep = Sweep::Directories(Some(key));
+                    }
+                },
+                &Sweep::Watches(last) => match self.watches.after(last) {
+                    None => self.sweep = Sweep::Done,
+                    Some(watch) => {
+                        if self.keys_of(watch).next().is_none() {
+                            self.watches.drop_if_unused(watch);
+                        }
+                        self.sweep = Sweep::Watches(Some(watch));
+                    }
+                },
+            }
+        }
+    }
+
+    /// Readable while there are changes to read.
+    pub(super) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.watches.descriptor()
     }
 }
 
-fn cost_bytes(key: &[u8]) -> u64 {
-    OVERHEAD_BYTES + key.len() as u64
+fn entered<'a>(open_roots: &'a HashMap<CacheKey, OpenRoot>, root: &Root) -> &'a OpenRoot {
+    open_roots
+        .get(&root.id().to_ne_bytes()[..])
+        .expect("a root is entered before anything beneath it is looked up")
 }
 
-/// What the tables take for a directory, about, with the notes of what it rests on.
-const OVERHEAD_BYTES: u64 = 768;
+/// How long a watched result is used without asking the disk. The kernel does not report every change;
+/// the others are noticed within this time. Asking once a second costs nothing that can be measured.
+pub(super) const RECHECK_AFTER: Duration = Duration::from_secs(1);
 
-/// Directories that are known at a time.
-const DIRECTORIES_MAX: usize = 16_384;
+/// Directories that are looked at in one portion of a sweep.
+const SWEPT_AT_ONCE: usize = 64;
+
+/// With how many keys of a directory its dependents are compared. A dependent beneath a further key counts
+/// as one that lies elsewhere, and is invalidated by itself.
+const DIRECTORY_KEYS_MAX: usize = 8;
+
+/// About what a watched directory takes in the tables.
+const WATCH_BYTES: u64 = 640;
+
+#[cfg(test)]
+impl Directories {
+    pub(super) fn watches(&mut self) -> &mut Watches {
+        &mut self.watches
+    }
+}

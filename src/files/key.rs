@@ -1,4 +1,4 @@
-//! The names that answers are kept under: which root, then a slash and the path beneath it.
+//! The keys of results: which root, then a slash and the path beneath it.
 //!
 //! The root alone, without the slash, is the key of its directory; `…/a` that of the file or directory
 //! `a`, `…/a/` that of `a` as asked for as a directory, and `…/` that of the root, asked for likewise.
@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::rc::Rc;
 
 /// A key that is kept in several tables.
-pub(super) type Key = Rc<[u8]>;
+pub(super) type CacheKey = Rc<[u8]>;
 
 /// Writes the key of `path` beneath the root of this id in place of what is in `key`.
 pub(super) fn write(key: &mut Vec<u8>, root: u64, path: &[u8]) {
@@ -20,7 +20,7 @@ pub(super) fn write(key: &mut Vec<u8>, root: u64, path: &[u8]) {
 }
 
 /// The key of the directory of the root of this id.
-pub(super) fn of_root(root: u64) -> Key {
+pub(super) fn of_root(root: u64) -> CacheKey {
     Rc::from(root.to_ne_bytes())
 }
 
@@ -42,13 +42,13 @@ pub(super) fn name(key: &[u8]) -> &[u8] {
 }
 
 /// The key of the first bytes of this one's path.
-pub(super) fn up_to(key: &[u8], path_bytes: usize) -> Key {
+pub(super) fn prefix(key: &[u8], path_bytes: usize) -> CacheKey {
     Rc::from(&key[..ROOT_BYTES + 1 + path_bytes])
 }
 
-/// The key under which is kept that the component which ends there leads nowhere: its own where it
-/// is the last one, otherwise that of the directory that it would have to be.
-pub(super) fn of_missing(key: &Key, path_bytes: usize) -> Key {
+/// The key that says that the component which ends there is missing. It is this key where that is the last
+/// component, and otherwise the key of the component as a directory.
+pub(super) fn of_missing(key: &CacheKey, path_bytes: usize) -> CacheKey {
     let with_slash = ROOT_BYTES + 1 + path_bytes + 1;
     if with_slash >= key.len() { Rc::clone(key) } else { Rc::from(&key[..with_slash]) }
 }
@@ -58,21 +58,21 @@ pub(super) fn is_within(key: &[u8], directory: &[u8]) -> bool {
     key.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
 }
 
-/// Whether an answer that is kept under `other` is the answer of `key`: both are one, or `other` is
-/// that of a directory on the way, or of the root, which is not there.
-pub(super) fn rests_on(key: &[u8], other: &[u8]) -> bool {
+/// Whether the result that is kept under `other` is also the result of `key`: both are equal, or `other` is
+/// a directory of its path, or its root, that is missing.
+pub(super) fn is_answered_by(key: &[u8], other: &[u8]) -> bool {
     let is_directory = other.len() == ROOT_BYTES || other.ends_with(b"/");
     key == other || is_directory && key.starts_with(other)
 }
 
-/// The bounds, in the order of bytes, between which lies whatever is beneath this directory.
+/// The range of keys, in the order of bytes, that holds everything beneath this directory.
 pub(super) fn beneath(directory: &[u8]) -> Range<Vec<u8>> {
     [directory, b"/"].concat()..[directory, b"0"].concat()
 }
 
-/// Whether the path may name something: its components, once it is free of a trailing slash, are
-/// names of files, none of them is reserved, and the kernel would look at it at all.
-pub(super) fn leads_somewhere(path: &[u8]) -> bool {
+/// Whether a file may have this path: without a trailing slash, each of its components is a name that
+/// files have, none of them is reserved, and the path is not too long for the kernel.
+pub(super) fn may_exist(path: &[u8]) -> bool {
     let names = path.strip_suffix(b"/").unwrap_or(path);
     let is_name = |name: &[u8]| !matches!(name, b"" | b"." | b"..") && !is_reserved(name);
     path.is_empty()
@@ -129,12 +129,12 @@ mod tests {
     #[test]
     fn what_the_kernel_would_not_look_up_leads_nowhere() {
         let name = "n".repeat(255);
-        assert!(leads_somewhere(name.as_bytes()));
-        assert!(leads_somewhere(format!("a/{name}/").as_bytes()));
-        assert!(!leads_somewhere(format!("a/{name}n/b").as_bytes()));
+        assert!(may_exist(name.as_bytes()));
+        assert!(may_exist(format!("a/{name}/").as_bytes()));
+        assert!(!may_exist(format!("a/{name}n/b").as_bytes()));
         let long = "a/".repeat(2048);
-        assert!(leads_somewhere(&long.as_bytes()[..4095]));
-        assert!(!leads_somewhere(long.as_bytes()));
+        assert!(may_exist(&long.as_bytes()[..4095]));
+        assert!(!may_exist(long.as_bytes()));
     }
 
     #[test]
@@ -157,7 +157,7 @@ mod tests {
                 (directory_path.as_bytes(), last.as_bytes()),
                 "{whole}"
             );
-            assert_eq!(&up_to(&key, whole.len())[..], key);
+            assert_eq!(&prefix(&key, whole.len())[..], key);
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! It must never know what is changed.
 
-use super::Version;
+use super::FileVersion;
 use super::write_error::WriteError;
 use super::write_rules::Durability;
 use crate::sys::file::{self, Disk, FileKind, Identity};
@@ -51,7 +51,7 @@ impl Locked {
 }
 
 /// What has a name; its version if it is a file.
-pub(super) type Occupant = (Identity, Option<Version>);
+pub(super) type Occupant = (Identity, Option<FileVersion>);
 
 /// What has this name in a directory, which need not be locked: then it may be another in a moment.
 pub(super) fn look(
@@ -66,7 +66,7 @@ pub(super) fn look(
     };
     let identity = file::identity(open.as_fd())?;
     let version = match identity.kind {
-        FileKind::File => Some(Version::of(&identity, open.as_fd(), SystemTime::now())),
+        FileKind::File => Some(FileVersion::of(&identity, open.as_fd(), SystemTime::now())),
         FileKind::Directory | FileKind::Link | FileKind::Other => None,
     };
     Ok(Some((identity, version)))

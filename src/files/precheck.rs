@@ -6,7 +6,7 @@ use super::destination::Destination;
 use super::locked;
 use super::writable::WritableRoot;
 use super::write_error::{Obstacle, WriteError, is_missing};
-use super::{Disk, Version};
+use super::{Disk, FileVersion};
 use crate::http::conditional::Preconditions;
 use crate::sys::file::{self, LastLink};
 use std::io;
@@ -44,7 +44,7 @@ impl WritableRoot {
             return Err(WriteError::Conflict(Obstacle::of(identity.kind)));
         }
         let validators = occupant.as_ref().and_then(|(_, version)| version.as_ref());
-        preconditions.check(validators.map(Version::validators))?;
+        preconditions.check(validators.map(FileVersion::validators))?;
         if let (Some(quota), Some(length)) = (self.quota(), length) {
             quota.precheck(length, occupant.map(|(identity, _)| identity.size_bytes))?;
         }

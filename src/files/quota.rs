@@ -25,12 +25,12 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub(super) struct Quota {
     bytes_max: u64,
-    state: Mutex<State>,
+    state: Mutex<Account>,
     counted: Condvar,
 }
 
 #[derive(Debug)]
-struct State {
+struct Account {
     bytes: u64,
     names: u64,
     /// Of files that are being written and have no place yet.
@@ -78,7 +78,7 @@ pub(super) struct Charge<'a> {
 
 impl Quota {
     pub(super) fn new(bytes_max: u64) -> Quota {
-        let state = State {
+        let state = Account {
             bytes: 0,
             names: 0,
             coming: 0,
@@ -93,7 +93,7 @@ impl Quota {
     pub(super) fn prepare(&self, root: &Root, wait: Duration) -> Result<(), QuotaError> {
         let mut state = self.state();
         if state.count == Count::First {
-            let is_counting = |state: &mut State| state.count == Count::First;
+            let is_counting = |state: &mut Account| state.count == Count::First;
             let waited = self.counted.wait_timeout_while(state, wait, is_counting);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
@@ -157,7 +157,7 @@ impl Quota {
         Ok(Charge { quota: self, growth })
     }
 
-    fn check(&self, state: &State, growth: Growth) -> Result<(), QuotaError> {
+    fn check(&self, state: &Account, growth: Growth) -> Result<(), QuotaError> {
         let names_max = self.bytes_max / NAME_BYTES + NAMES_FREE;
         if growth.bytes > 0 && add(state.bytes, growth.bytes) > self.bytes_max {
             Err(QuotaError::Bytes { bytes_max: self.bytes_max })
@@ -198,12 +198,12 @@ impl Quota {
     }
 
     /// No invariant spans two of its fields: what a thread that panicked left is as good as any.
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, Account> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl Account {
     fn grow(&mut self, growth: Growth) {
         self.bytes = add(self.bytes, growth.bytes);
         self.names = add(self.names, growth.names);

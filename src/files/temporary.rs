@@ -17,14 +17,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 #[derive(Debug)]
 pub(super) struct Temporary {
     file: File,
-    name: Name,
+    name: TemporaryName,
 }
 
 /// How a file is made in a directory, with these permissions.
 pub(super) type Create = fn(BorrowedFd<'_>, u32) -> io::Result<Temporary>;
 
 #[derive(Debug)]
-enum Name {
+enum TemporaryName {
     None,
     /// Locked for as long as it is being written, so that [`sweep`] can tell it from one that a
     /// process left behind when it died.
@@ -37,7 +37,7 @@ impl Temporary {
     /// On the file system of an open directory, or in it.
     pub(super) fn create(directory: BorrowedFd<'_>, mode: u32) -> io::Result<Temporary> {
         match write::create_nameless(directory, mode)? {
-            Some(file) => Ok(Temporary { file: file.into(), name: Name::None }),
+            Some(file) => Ok(Temporary { file: file.into(), name: TemporaryName::None }),
             None => Temporary::create_named(directory, mode),
         }
     }
@@ -66,14 +66,14 @@ impl Temporary {
                 file
             }
         };
-        Ok(Temporary { file: file.into(), name: Name::Reserved(held, name) })
+        Ok(Temporary { file: file.into(), name: TemporaryName::Reserved(held, name) })
     }
 
     /// The name that it has while it is being written, if it has one.
     pub(super) fn reserved_name(&self) -> Option<&[u8]> {
         match &self.name {
-            Name::Reserved(_, name) => Some(name),
-            Name::None | Name::Final => None,
+            TemporaryName::Reserved(_, name) => Some(name),
+            TemporaryName::None | TemporaryName::Final => None,
         }
     }
 
@@ -94,7 +94,7 @@ impl Temporary {
         overwrite: Overwrite,
     ) -> io::Result<()> {
         match (&self.name, overwrite) {
-            (Name::Reserved(from, reserved), _) => {
+            (TemporaryName::Reserved(from, reserved), _) => {
                 write::rename((from.as_fd(), reserved), (directory, name), overwrite)?;
             }
             (_, Overwrite::Never) => write::link(self.file.as_fd(), directory, name)?,
@@ -114,14 +114,14 @@ impl Temporary {
                 }
             }
         }
-        self.name = Name::Final;
+        self.name = TemporaryName::Final;
         Ok(())
     }
 }
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        if let Name::Reserved(directory, name) = &self.name {
+        if let TemporaryName::Reserved(directory, name) = &self.name {
             let _ = write::remove_file(directory.as_fd(), name);
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! It must never know where the bytes come from.
 
-use super::Version;
+use super::FileVersion;
 use super::destination::Destination;
 use super::lock_wait::{Attempt, LockWait, sleep_while_locked};
 use super::locked::Locked;
@@ -44,7 +44,7 @@ pub struct Stored {
     pub created: bool,
     /// The version that it is. Its entity tag is strong, except on file systems whose times cannot be
     /// set to the nanosecond or are not this kernel's: there it is weak for two seconds.
-    pub version: Version,
+    pub version: FileVersion,
     pub length: u64,
 }
 
@@ -202,7 +202,7 @@ impl Upload {
             }
             let file = &*self.file.file();
             let identity = file::identity(file.as_fd())?;
-            let version = Version::of(&identity, file.as_fd(), SystemTime::now());
+            let version = FileVersion::of(&identity, file.as_fd(), SystemTime::now());
             return Ok(Stored { created, version, length: self.length });
         }
         Err(WriteError::Busy)
@@ -224,7 +224,7 @@ impl Drop for Upload {
 /// stamps would be the same for all that happens within a tick of up to 10 ms.)
 ///
 /// It lies a little in the past, so that the time of change, which the kernel takes from its coarse
-/// clock, is later: that is what makes the entity tag strong at once ([`Version`]). Where the version
+/// clock, is later: that is what makes the entity tag strong at once ([`FileVersion`]). Where the version
 /// before was written just now, or the file system keeps coarser times, that takes a short wait.
 fn set_time(file: &File, before: Option<Timestamp>) -> io::Result<()> {
     let started = Instant::now();

@@ -41,24 +41,24 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 ///
 /// A date (`Last-Modified`) shows whole seconds and is strong only where the file has rested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Version {
+pub struct FileVersion {
     etag: ETag,
     modified: SystemTime,
     date: Strength,
 }
 
-impl Version {
+impl FileVersion {
     /// The version of an open regular file that has just been found to be `identity`. For a young
     /// file it may cost a system call.
-    pub(super) fn of(identity: &Identity, file: BorrowedFd<'_>, wall: SystemTime) -> Version {
-        Version::judged(identity, || file::kernel_keeps_times(file), wall)
+    pub(super) fn of(identity: &Identity, file: BorrowedFd<'_>, wall: SystemTime) -> FileVersion {
+        FileVersion::judged(identity, || file::kernel_keeps_times(file), wall)
     }
 
     pub(super) fn judged(
         identity: &Identity,
         has_kernel_times: impl FnOnce() -> bool,
         wall: SystemTime,
-    ) -> Version {
+    ) -> FileVersion {
         let date = if rests_from(identity) <= wall { Strength::Strong } else { Strength::Weak };
         let strength = if date == Strength::Strong
             || identity.changed > identity.modified && has_kernel_times()
@@ -67,7 +67,7 @@ impl Version {
         } else {
             Strength::Weak
         };
-        Version {
+        FileVersion {
             etag: ETag::of(identity.modified.total_nanoseconds(), identity.size_bytes, strength),
             modified: shown_as_modified(identity, wall),
             date,
@@ -137,7 +137,7 @@ mod tests {
         changed_after: i64,
         has_kernel_times: bool,
         wall: u64,
-    ) -> Version {
+    ) -> FileVersion {
         let modified = Timestamp { seconds: modified_seconds, nanoseconds: 7 };
         let changed = match changed_after {
             0 => modified,
@@ -152,7 +152,7 @@ mod tests {
             modified,
             changed,
         };
-        Version::judged(&identity, || has_kernel_times, UNIX_EPOCH + Duration::from_secs(wall))
+        FileVersion::judged(&identity, || has_kernel_times, UNIX_EPOCH + Duration::from_secs(wall))
     }
 
     #[test]
@@ -203,7 +203,7 @@ mod tests {
         let seen = |name: &str| {
             let file = std::fs::File::open(here.at(name)).expect("it is there");
             let identity = file::identity(file.as_fd()).expect("it can be asked");
-            *Version::of(&identity, file.as_fd(), SystemTime::now()).etag()
+            *FileVersion::of(&identity, file.as_fd(), SystemTime::now()).etag()
         };
         let mut strong = 0;
         for round in 0..200 {

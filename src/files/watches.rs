@@ -1,8 +1,8 @@
-//! Which answers rest on which names in which watched directories.
+//! Which results depend on which names in which watched directories.
 //!
-//! It must never know what the answers are.
+//! It must never know what the results are.
 
-use super::key::Key;
+use super::key::CacheKey;
 use crate::sys::watch::{self, WatchEvent, WatchId, Watchable, Watcher};
 use std::borrow::Borrow;
 use std::cmp::Ordering;
@@ -11,50 +11,50 @@ use std::ops::Bound;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
 
-/// How far a change of a name reaches.
+/// What a change of a name invalidates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Reach {
-    /// The answer of this key alone.
-    Alone,
+pub(super) enum Extent {
+    /// The result of this key alone.
+    Entry,
     /// The directory of this key, and all that lies beneath it.
-    Beneath,
+    Subtree,
 }
 
-/// What a change has made doubtful.
+/// What a change has invalidated.
 #[derive(Debug)]
-pub(super) enum Doubt {
-    Key(Key, Reach),
-    /// A directory that is watched is not where it was.
+pub(super) enum Invalidation {
+    Key(CacheKey, Extent),
+    /// A watched directory was moved or removed.
     Directory(WatchId),
-    /// Anything.
+    /// Changes were lost.
     Everything,
 }
 
-/// The watched directories, and for each name in them what rests on it.
+/// The watched directories, and for each name in them what depends on it.
 ///
-/// Resting is noted after the directory is watched and the name looked up, but before
+/// A dependency is added after the directory is watched and the name looked up, but before
 /// [`read`](Watches::read): whatever happens to the name after it was looked up is then read.
 #[derive(Debug)]
 pub(super) struct Watches {
     watcher: Option<Watcher>,
-    directories: BTreeMap<WatchId, BTreeSet<Note>>,
-    /// The names that each key rests on: the same notes, from the other side.
-    resting: HashMap<(Key, Reach), Vec<(WatchId, Name)>>,
+    directories: BTreeMap<WatchId, BTreeSet<Dependency>>,
+    /// The names that each key depends on: the same dependencies, from the other side.
+    by_key: HashMap<(CacheKey, Extent), Vec<(WatchId, FileName)>>,
     directories_max: usize,
 }
 
-type Name = Rc<[u8]>;
+type FileName = Rc<[u8]>;
 
-/// That a key rests on a name.
+/// A key depends on a name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Note {
-    name: Name,
-    key: Key,
-    reach: Reach,
+struct Dependency {
+    name: FileName,
+    key: CacheKey,
+    extent: Extent,
 }
 
 impl Watches {
-    /// Without a watcher, when there is none to be had: then nothing can be watched.
+    /// Where the system gives no watcher, nothing can be watched.
     pub(super) fn new() -> Watches {
         let watcher = match Watcher::new() {
             Ok(watcher) => Some(watcher),
@@ -69,11 +69,11 @@ impl Watches {
     }
 
     fn with(watcher: Option<Watcher>, directories_max: usize) -> Watches {
-        let (directories, resting) = (BTreeMap::new(), HashMap::new());
-        Watches { watcher, directories, resting, directories_max }
+        let (directories, by_key) = (BTreeMap::new(), HashMap::new());
+        Watches { watcher, directories, by_key, directories_max }
     }
 
-    /// Watches a directory, if changes of this kind in it can be relied on to be told.
+    /// Watches a directory, if the kernel reports every change of this kind in it.
     pub(super) fn watch(&mut self, directory: BorrowedFd<'_>, what: Watchable) -> Option<WatchId> {
         let watcher = self.watcher.as_ref()?;
         if watch::watchable(directory) < what {
@@ -90,68 +90,78 @@ impl Watches {
         Some(watch)
     }
 
-    /// Notes that what has this key rests on this name. `false`: it was noted already.
-    pub(super) fn rest(&mut self, watch: WatchId, name: &[u8], key: &Key, reach: Reach) -> bool {
-        let name = Name::from(name);
-        let note = Note { name: Rc::clone(&name), key: Rc::clone(key), reach };
-        let is_new = self.directories.entry(watch).or_default().insert(note);
+    /// Notes that a key depends on a name. `false`: it was noted already.
+    pub(super) fn add_dependency(
+        &mut self,
+        watch: WatchId,
+        name: &[u8],
+        key: &CacheKey,
+        extent: Extent,
+    ) -> bool {
+        let name = FileName::from(name);
+        let dependency = Dependency { name: Rc::clone(&name), key: Rc::clone(key), extent };
+        let is_new = self.directories.entry(watch).or_default().insert(dependency);
         if is_new {
-            let names = self.resting.entry((Rc::clone(key), reach));
+            let names = self.by_key.entry((Rc::clone(key), extent));
             names.or_insert_with(|| Vec::with_capacity(1)).push((watch, name));
         }
         is_new
     }
 
-    /// Drops the notes about a key.
-    pub(super) fn release(&mut self, key: &Key, reach: Reach) {
-        for (watch, name) in self.resting.remove(&(Rc::clone(key), reach)).unwrap_or_default() {
-            if let Some(notes) = self.directories.get_mut(&watch) {
-                notes.remove(&Note { name, key: Rc::clone(key), reach });
+    /// Drops the dependencies of a key.
+    pub(super) fn release(&mut self, key: &CacheKey, extent: Extent) {
+        for (watch, name) in self.by_key.remove(&(Rc::clone(key), extent)).unwrap_or_default() {
+            if let Some(dependencies) = self.directories.get_mut(&watch) {
+                dependencies.remove(&Dependency { name, key: Rc::clone(key), extent });
             }
         }
     }
 
-    /// What the notes about a key take in memory, in bytes.
-    pub(super) fn notes_bytes(&self, key: &Key, reach: Reach) -> u64 {
-        let names = self.resting.get(&(Rc::clone(key), reach));
-        names.into_iter().flatten().map(|(_, name)| NOTE_BYTES + name.len() as u64).sum()
+    /// How many bytes of memory the dependencies of a key take.
+    pub(super) fn dependencies_bytes(&self, key: &CacheKey, extent: Extent) -> u64 {
+        let names = self.by_key.get(&(Rc::clone(key), extent));
+        names.into_iter().flatten().map(|(_, name)| DEPENDENCY_BYTES + name.len() as u64).sum()
     }
 
-    /// Reads what has happened; says what is doubtful now. The notes about it are to be
-    /// [released](Watches::release), and made again with what is found then.
-    pub(super) fn read(&mut self) -> Vec<Doubt> {
-        let mut doubts = Vec::new();
+    /// Reads the changes; returns what they invalidate. The caller [releases](Watches::release) its
+    /// dependencies, and adds those of what it finds then.
+    pub(super) fn read(&mut self) -> Vec<Invalidation> {
+        let mut invalidations = Vec::new();
         let Some(watcher) = &self.watcher else {
-            return doubts;
+            return invalidations;
         };
         let directories = &mut self.directories;
         let result = watcher.read(|change| match change {
             WatchEvent::Name(watch, name) => {
-                if let Some(notes) = directories.get_mut(&watch) {
-                    doubts.extend(take(notes, name).into_iter().map(Note::doubt));
+                if let Some(dependencies) = directories.get_mut(&watch) {
+                    invalidations
+                        .extend(take(dependencies, name).into_iter().map(Dependency::invalidation));
                 }
             }
-            WatchEvent::Directory(watch) => doubts.push(Doubt::Directory(watch)),
+            WatchEvent::Directory(watch) => invalidations.push(Invalidation::Directory(watch)),
             WatchEvent::Gone(watch) => {
-                // The sweep finds it when what rests on names in it has been released.
+                // A sweep drops it once the dependencies on names in it are released.
                 if directories.contains_key(&watch) {
-                    doubts.push(Doubt::Directory(watch));
+                    invalidations.push(Invalidation::Directory(watch));
                 }
             }
-            WatchEvent::Overflow => doubts.push(Doubt::Everything),
+            WatchEvent::Overflow => invalidations.push(Invalidation::Everything),
         });
         if let Err(error) = result {
             log::error!("change notifications are lost: {error}");
             self.watcher = None;
-            doubts.push(Doubt::Everything);
+            invalidations.push(Invalidation::Everything);
         }
-        doubts
+        invalidations
     }
 
-    /// What rests on names in a watched directory.
-    pub(super) fn resting_in(&self, watch: WatchId) -> impl Iterator<Item = (&Key, Reach)> {
-        let notes = self.directories.get(&watch);
-        notes.into_iter().flatten().map(|note| (&note.key, note.reach))
+    /// The keys that depend on names in a watched directory.
+    pub(super) fn dependents_in(
+        &self,
+        watch: WatchId,
+    ) -> impl Iterator<Item = (&CacheKey, Extent)> {
+        let dependencies = self.directories.get(&watch);
+        dependencies.into_iter().flatten().map(|dependency| (&dependency.key, dependency.extent))
     }
 
     /// The watched directory after this one, or the first.
@@ -160,7 +170,7 @@ impl Watches {
         self.directories.range((from, Bound::Unbounded)).next().map(|(&watch, _)| watch)
     }
 
-    /// Stops watching a directory if nothing rests on a name in it.
+    /// Stops watching a directory if nothing depends on a name in it.
     pub(super) fn drop_if_unused(&mut self, watch: WatchId) {
         if self.directories.get(&watch).is_some_and(BTreeSet::is_empty) {
             self.directories.remove(&watch);
@@ -170,7 +180,7 @@ impl Watches {
         }
     }
 
-    /// Whether no more directories are watched.
+    /// Whether there is no room for another directory.
     pub(super) fn is_full(&self) -> bool {
         self.watcher.is_some() && self.directories.len() >= self.directories_max
     }
@@ -180,40 +190,40 @@ impl Watches {
         self.directories.len()
     }
 
-    /// Readable while something has happened.
+    /// Readable while there are changes to read.
     pub(super) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.watcher.as_ref().map(AsFd::as_fd)
     }
 }
 
-impl Note {
-    fn doubt(self) -> Doubt {
-        Doubt::Key(self.key, self.reach)
+impl Dependency {
+    fn invalidation(self) -> Invalidation {
+        Invalidation::Key(self.key, self.extent)
     }
 }
 
-/// What stands somewhere in the order of notes. Most changes are of names that nothing rests on: to
-/// look for a name, no note has to be made.
+/// A position in the order of dependencies. Nothing depends on most names that change, so looking for a
+/// name must not need a [`Dependency`].
 trait Ordered {
-    fn parts(&self) -> (&[u8], &[u8], Reach);
+    fn parts(&self) -> (&[u8], &[u8], Extent);
 }
 
-impl Ordered for Note {
-    fn parts(&self) -> (&[u8], &[u8], Reach) {
-        (&self.name, &self.key, self.reach)
+impl Ordered for Dependency {
+    fn parts(&self) -> (&[u8], &[u8], Extent) {
+        (&self.name, &self.key, self.extent)
     }
 }
 
-/// Before all notes about a name.
+/// Before all dependencies about a name.
 struct BeforeAll<'a>(&'a [u8]);
 
 impl Ordered for BeforeAll<'_> {
-    fn parts(&self) -> (&[u8], &[u8], Reach) {
-        (self.0, b"", Reach::Alone)
+    fn parts(&self) -> (&[u8], &[u8], Extent) {
+        (self.0, b"", Extent::Entry)
     }
 }
 
-impl<'a> Borrow<dyn Ordered + 'a> for Note {
+impl<'a> Borrow<dyn Ordered + 'a> for Dependency {
     fn borrow(&self) -> &(dyn Ordered + 'a) {
         self
     }
@@ -239,20 +249,22 @@ impl PartialEq for dyn Ordered + '_ {
 
 impl Eq for dyn Ordered + '_ {}
 
-/// Takes out the notes about a name.
-fn take(notes: &mut BTreeSet<Note>, name: &[u8]) -> Vec<Note> {
+/// Takes out the dependencies about a name.
+fn take(dependencies: &mut BTreeSet<Dependency>, name: &[u8]) -> Vec<Dependency> {
     let before_all: &dyn Ordered = &BeforeAll(name);
     let from = (Bound::Included(before_all), Bound::Unbounded);
-    let about_it = notes.range::<dyn Ordered, _>(from).take_while(|note| *note.name == *name);
-    let taken: Vec<Note> = about_it.cloned().collect();
-    taken.iter().for_each(|note| {
-        notes.remove(note);
+    let about_it = dependencies
+        .range::<dyn Ordered, _>(from)
+        .take_while(|dependency| *dependency.name == *name);
+    let taken: Vec<Dependency> = about_it.cloned().collect();
+    taken.iter().for_each(|dependency| {
+        dependencies.remove(dependency);
     });
     taken
 }
 
-/// What a note takes in the tables, about, without its name and key.
-const NOTE_BYTES: u64 = 256;
+/// About what a dependency takes in the tables, without its name and key.
+const DEPENDENCY_BYTES: u64 = 256;
 
 /// Per worker. What is in further directories is asked for at each use. A kernel gives each user
 /// 8,192 at least, and some hundred thousand where there is memory.
@@ -265,10 +277,10 @@ impl Watches {
         Watches::with(None, 0)
     }
 
-    /// How many notes there are, counted from either side.
-    pub(super) fn notes(&self) -> (usize, usize) {
+    /// How many dependencies there are, counted from either side.
+    pub(super) fn dependencies(&self) -> (usize, usize) {
         let by_name = self.directories.values().map(BTreeSet::len).sum();
-        (by_name, self.resting.values().map(Vec::len).sum())
+        (by_name, self.by_key.values().map(Vec::len).sum())
     }
 
     pub(super) fn limit(&mut self, directories_max: usize) {

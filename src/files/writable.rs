@@ -11,7 +11,7 @@ use super::quota::Quota;
 use super::temporary::{self, Create, Temporary};
 use super::write_error::{Obstacle, WriteError, is_missing};
 use super::write_rules::{Durability, MissingDirectories, WriteRules};
-use super::{Root, Version, key};
+use super::{FileVersion, Root, key};
 use crate::http::conditional::Preconditions;
 use crate::sys::file::{self, Disk, FileKind, LastLink};
 use crate::sys::write;
@@ -108,7 +108,7 @@ impl WritableRoot {
         wait: &mut LockWait,
     ) -> Result<Attempt<()>, WriteError> {
         check_length(path).map_err(WriteError::Name)?;
-        if !key::leads_somewhere(path) {
+        if !key::may_exist(path) {
             return Err(WriteError::NotFound);
         }
         let destination = Destination::of(path.strip_suffix(b"/").unwrap_or(path));
@@ -128,7 +128,7 @@ impl WritableRoot {
             (FileKind::File, false) | (FileKind::Directory, true) => {}
             (kind, _) => return Err(WriteError::Conflict(Obstacle::of(kind))),
         }
-        let current = version.as_ref().map(Version::validators);
+        let current = version.as_ref().map(FileVersion::validators);
         preconditions.check(current)?;
         let freed_bytes = if identity.kind == FileKind::Directory {
             remove_directory(&locked, destination.name())?;

@@ -1,116 +1,116 @@
-//! How what is kept is forgotten: after changes on the disk, to give room, and bit by bit what is of
-//! no use any more.
+//! Forgetting: what has changed on the disk, what must make room, and, little by little, directories that
+//! nothing needs any more.
 //!
 //! It must never know how anything is found.
 
-use super::{OpenFiles, Sought};
-use crate::files::key::{self, Key};
-use crate::files::watches::{Doubt, Reach};
+use super::OpenFiles;
+use crate::files::key::{self, CacheKey};
+use crate::files::watches::{Extent, Invalidation};
 use std::collections::BTreeSet;
 
 impl OpenFiles {
-    /// Reads what has changed on the disk, and forgets what rested on it. One system call when
-    /// nothing has.
+    /// Reads what has changed on the disk, and forgets what depended on it. It takes one system call if
+    /// nothing has changed.
     pub fn look(&mut self) {
-        let doubts = self.ground.read();
-        if doubts.is_empty() {
+        let invalidations = self.directories.read();
+        if invalidations.is_empty() {
             return;
         }
         let mut changed = BTreeSet::new();
-        for doubt in doubts {
-            match doubt {
-                Doubt::Key(key, reach) => self.doubt(key, reach, &mut changed),
-                Doubt::Directory(watch) => {
-                    changed.extend(self.ground.keys_of(watch).cloned());
-                    for (key, reach) in self.ground.resting_elsewhere(watch) {
-                        self.doubt(key, reach, &mut changed);
+        for invalidation in invalidations {
+            match invalidation {
+                Invalidation::Key(key, extent) => self.invalidate(key, extent, &mut changed),
+                Invalidation::Directory(watch) => {
+                    changed.extend(self.directories.keys_of(watch).cloned());
+                    for (key, extent) in self.directories.dependents_elsewhere(watch) {
+                        self.invalidate(key, extent, &mut changed);
                     }
-                    self.sought_is = Sought::Disturbed;
+                    self.is_disturbed = true;
                 }
-                Doubt::Everything => return self.forget_everything(),
+                Invalidation::Everything => return self.forget_everything(),
             }
         }
         changed.iter().for_each(|key| self.forget_within(key));
-        self.release_gone();
+        self.release_removed();
     }
 
-    /// Forgets an answer, or collects the directory that is to be forgotten.
-    fn doubt(&mut self, key: Key, reach: Reach, changed: &mut BTreeSet<Key>) {
-        match reach {
-            Reach::Alone => {
-                self.store.remove(&key);
-                self.disturb(|sought| key::rests_on(sought, &key));
-                self.ground.release(&key);
+    /// Forgets a result, or collects the directory that is to be forgotten.
+    fn invalidate(&mut self, key: CacheKey, extent: Extent, changed: &mut BTreeSet<CacheKey>) {
+        match extent {
+            Extent::Entry => {
+                self.cache.remove(&key);
+                self.disturb(|sought| key::is_answered_by(sought, &key));
+                self.directories.release(&key);
             }
-            Reach::Beneath => {
+            Extent::Subtree => {
                 changed.insert(key);
             }
         }
     }
 
-    /// Keeps nothing any more. What has been handed out stays as it is.
+    /// Forgets everything. Files that were handed out stay as they are.
     pub fn forget_everything(&mut self) {
-        self.store.condemn_everything();
-        self.ground.clear();
-        self.sought_is = Sought::Disturbed;
-        self.release_gone();
+        self.cache.invalidate_all();
+        self.directories.clear();
+        self.is_disturbed = true;
+        self.release_removed();
     }
 
-    /// Gives back descriptors that are kept for nobody in particular, up to `count`, those first that
-    /// were not used for longest; says how many. Each is closed once nothing is sent from it.
+    /// Drops up to `count` files that are kept by descriptor, the least recently used first, and returns how
+    /// many. Each descriptor is closed once nothing is sent from it.
     pub fn give_back_descriptors(&mut self, count: usize) -> usize {
-        let given_back = self.store.remove_descriptors(count);
-        self.release_gone();
+        let given_back = self.cache.remove_descriptors(count);
+        self.release_removed();
         given_back
     }
 
-    pub(super) fn forget_within(&mut self, directory: &Key) {
-        self.store.condemn_within(directory);
-        self.ground.forget_within(directory);
+    pub(super) fn forget_within(&mut self, directory: &CacheKey) {
+        self.cache.invalidate_within(directory);
+        self.directories.forget_within(directory);
         self.disturb(|sought| key::is_within(sought, directory));
     }
 
-    /// Notes whether what is sought has been touched by a change.
-    fn disturb(&mut self, is_touched: impl Fn(&Key) -> bool) {
+    /// Notes that a change affects the path that is being looked up, if it does.
+    fn disturb(&mut self, is_touched: impl Fn(&CacheKey) -> bool) {
         if self.sought.as_ref().is_some_and(is_touched) {
-            self.sought_is = Sought::Disturbed;
+            self.is_disturbed = true;
         }
     }
 
-    /// Drops the notes about answers that are not kept, and does a portion of what is left to do:
-    /// removes answers that are not given any more, and forgets directories of no use.
-    pub(super) fn clear_up(&mut self) {
-        self.store.remove_condemned();
-        self.release_gone();
-        for key in self.ground.take_noted() {
-            if !self.store.contains(&key) {
-                self.ground.release(&key);
+    /// Drops the dependencies of results that are not kept, then does a portion of the remaining work: it
+    /// removes invalidated results, and forgets directories that nothing needs.
+    pub(super) fn clean_up(&mut self) {
+        self.cache.remove_invalidated();
+        self.release_removed();
+        for key in self.directories.take_new_dependents() {
+            if !self.cache.contains(&key) {
+                self.directories.release(&key);
             }
         }
-        let is_crowded =
-            self.ground.is_full() || self.ground.directories_bytes() > self.limits.bytes_max / 4;
-        if self.gone >= GONE_MAX || is_crowded && self.gone >= GONE_MAX_CROWDED {
-            self.gone = 0;
-            self.ground.begin_sweep();
+        let is_crowded = self.directories.is_full()
+            || self.directories.directories_bytes() > self.limits.bytes_max / 4;
+        if self.removed >= REMOVED_MAX || is_crowded && self.removed >= REMOVED_MAX_CROWDED {
+            self.removed = 0;
+            self.directories.begin_sweep();
         }
-        let store = &self.store;
-        self.ground.sweep_on(|directory| store.contains_within(directory));
+        let cache = &self.cache;
+        self.directories.sweep_on(|directory| cache.contains_within(directory));
     }
 
-    fn release_gone(&mut self) {
-        let gone = self.store.take_gone();
-        self.gone += gone.len();
-        for key in gone {
-            if !self.store.contains(&key) {
-                self.disturb(|sought| key::rests_on(sought, &key));
-                self.ground.release(&key);
+    fn release_removed(&mut self) {
+        let removed = self.cache.take_removed();
+        self.removed += removed.len();
+        for key in removed {
+            if !self.cache.contains(&key) {
+                self.disturb(|sought| key::is_answered_by(sought, &key));
+                self.directories.release(&key);
             }
         }
     }
 }
 
-/// So many answers that went leave directories behind that are worth looking for.
-pub(super) const GONE_MAX: usize = 4096;
+/// A sweep of the directories is worth its time after so many results were removed.
+pub(super) const REMOVED_MAX: usize = 4096;
 
-/// The same where what is known of directories takes much of the room.
-const GONE_MAX_CROWDED: usize = 256;
+/// The same where directories take much of the memory.
+const REMOVED_MAX_CROWDED: usize = 256;

@@ -5,37 +5,37 @@ mod finding;
 mod hostile;
 mod keeping;
 
-use super::forgetting::GONE_MAX;
+use super::forgetting::REMOVED_MAX;
 use super::*;
 use crate::files::{Contents, Symlinks};
 use crate::sys::temporary::{Directory, skipped_for_root};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 /// A directory with a root in it, and a cache that is asked.
-struct Site {
+struct CacheFixture {
     around: Directory,
     root: Root,
     files: OpenFiles,
     now: Now,
 }
 
-impl Site {
-    fn new() -> Site {
-        Site::with(CacheLimits::default(), Watches::new())
+impl CacheFixture {
+    fn new() -> CacheFixture {
+        CacheFixture::with(CacheLimits::default(), Watches::new())
     }
 
-    fn unwatched() -> Site {
-        Site::with(CacheLimits::default(), Watches::none())
+    fn unwatched() -> CacheFixture {
+        CacheFixture::with(CacheLimits::default(), Watches::none())
     }
 
-    fn with(limits: CacheLimits, watches: Watches) -> Site {
+    fn with(limits: CacheLimits, watches: Watches) -> CacheFixture {
         let around = Directory::new();
         around.make("root");
         let root = Root::open(around.at("root")).expect("it is there");
         let now = Now { monotonic: Instant::now(), wall: SystemTime::now() };
-        Site { around, root, files: OpenFiles::watching(limits, watches), now }
+        CacheFixture { around, root, files: OpenFiles::watching(limits, watches), now }
     }
 
     /// The time stands still, unless this is called.
@@ -78,7 +78,7 @@ impl Site {
     }
 
     fn keeps(&mut self) -> usize {
-        self.files.store.length()
+        self.files.cache.length()
     }
 
     /// Whether answers are believed here; says so in the output if they are not.
@@ -86,7 +86,7 @@ impl Site {
         self.around.write("root/probe", "");
         self.find("probe").expect("it is there");
         key::write(&mut self.files.key, self.root.id(), b"probe");
-        let entry = self.files.store.peek(&self.files.key).expect("it is kept");
+        let entry = self.files.cache.peek(&self.files.key).expect("it is kept");
         let watched = entry.trust == Trust::Watched;
         if !watched {
             eprintln!(
@@ -112,11 +112,11 @@ fn contents(file: &CachedFile) -> String {
 }
 
 /// The same with everything watched, and with nothing watched; fresh, and long after.
-fn in_each_way(test: impl Fn(&mut Site)) {
-    for mut site in [Site::new(), Site::unwatched()] {
+fn in_each_way(test: impl Fn(&mut CacheFixture)) {
+    for mut site in [CacheFixture::new(), CacheFixture::unwatched()] {
         test(&mut site);
     }
-    for mut site in [Site::new(), Site::unwatched()] {
+    for mut site in [CacheFixture::new(), CacheFixture::unwatched()] {
         site.rest();
         test(&mut site);
     }

@@ -184,7 +184,7 @@ fn what_is_not_permitted_any_more_is_forbidden() {
         return;
     }
     in_each_way(|site| {
-        let permit = |site: &Site, name: &str, mode| {
+        let permit = |site: &CacheFixture, name: &str, mode| {
             let permissions = PermissionsExt::from_mode(mode);
             std::fs::set_permissions(site.around.at(name), permissions).expect("it is ours");
         };
@@ -201,7 +201,7 @@ fn what_is_not_permitted_any_more_is_forbidden() {
 
 #[test]
 fn a_change_of_permissions_is_noticed() {
-    let mut site = Site::new();
+    let mut site = CacheFixture::new();
     site.around.write("root/a", "1").write("root/d/b", "2");
     assert_eq!(["a", "d/b"].map(|path| site.known(path)), ["1", "2"]);
     let kept = site.keeps();
@@ -298,7 +298,7 @@ fn the_future_does_not_show_and_does_not_hurt() {
 
 #[test]
 fn what_no_notification_tells_is_noticed_within_a_second() {
-    let mut site = Site::new();
+    let mut site = CacheFixture::new();
     site.around.write("root/a", "1");
     assert_eq!(site.at("a"), "1");
     // A second name, in a directory that nobody watches.
@@ -329,7 +329,7 @@ fn an_overflow_forgets_everything() {
     let limit = std::fs::read_to_string("/proc/sys/fs/inotify/max_queued_events")
         .expect("the kernel tells");
     let limit: usize = limit.trim().parse().expect("it is a number");
-    let mut site = Site::new();
+    let mut site = CacheFixture::new();
     if !site.is_watched() {
         return;
     }
@@ -365,7 +365,7 @@ fn what_is_forgotten_is_found_again() {
 
 #[test]
 fn while_it_is_replaced_all_the_time_each_answer_is_of_one_piece() {
-    for mut site in [Site::new(), Site::unwatched()] {
+    for mut site in [CacheFixture::new(), CacheFixture::unwatched()] {
         site.around.replace("root/a", vec![b'0'; 10_000]);
         let around = &site.around;
         let (files, root, now) = (&mut site.files, &site.root, site.now);
@@ -391,7 +391,7 @@ fn while_it_is_replaced_all_the_time_each_answer_is_of_one_piece() {
 
 #[test]
 fn after_the_last_write_nothing_older_is_left() {
-    for mut site in [Site::new(), Site::unwatched()] {
+    for mut site in [CacheFixture::new(), CacheFixture::unwatched()] {
         site.around.write("root/a", "0");
         let path = site.around.at("root/a");
         for round in 0..50 {
@@ -413,7 +413,7 @@ fn after_the_last_write_nothing_older_is_left() {
 #[test]
 fn a_name_below_a_link_is_there_however_fast_releases_come_and_go() {
     for (root, path) in [("root", "current/deep/a"), ("root/current", "deep/a")] {
-        let mut site = Site::new();
+        let mut site = CacheFixture::new();
         if !site.is_watched() {
             return;
         }

@@ -87,7 +87,7 @@ fn what_is_neither_file_nor_directory_is_nothing_at_once() {
 
 #[test]
 fn an_answer_is_given_without_asking_the_disk() {
-    let mut site = Site::new();
+    let mut site = CacheFixture::new();
     if !site.is_watched() {
         return;
     }

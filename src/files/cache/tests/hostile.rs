@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn all_that_lies_beneath_a_missing_name_is_kept_as_one() {
-    let mut site = Site::new();
+    let mut site = CacheFixture::new();
     if !site.is_watched() {
         return;
     }
@@ -12,12 +12,16 @@ fn all_that_lies_beneath_a_missing_name_is_kept_as_one() {
     for above in ["no", "d/no", "file", "to_nothing"] {
         site.around.make("root/d");
         site.known(format!("{above}/first/a/a"));
-        let kept = (site.keeps(), site.files.ground.watches().notes());
+        let kept = (site.keeps(), site.files.directories.watches().dependencies());
         for number in 0..1_000 {
             assert_eq!(site.known(format!("{above}/{number}")), "(nothing)");
             assert_eq!(site.known(format!("{above}/{number}/{}", "a/".repeat(1_000))), "(nothing)");
         }
-        assert_eq!((site.keeps(), site.files.ground.watches().notes()), kept, "{above}");
+        assert_eq!(
+            (site.keeps(), site.files.directories.watches().dependencies()),
+            kept,
+            "{above}"
+        );
         assert_eq!(site.known(format!("{above}/")), "(nothing)");
     }
     site.around.write("root/d/no/7/a", "2").remove("root/file").write("root/file/7", "3");
@@ -44,7 +48,7 @@ fn what_no_file_can_be_called_is_missing_without_asking_the_disk_and_not_kept() 
 
 #[test]
 fn what_must_be_asked_for_each_time_is_kept_only_with_contents() {
-    let mut site = Site::unwatched();
+    let mut site = CacheFixture::unwatched();
     site.around.write("root/d/a", "1");
     for path in ["no", "no/b", "d", "d/no", "d/a"] {
         site.known(path);
@@ -55,14 +59,14 @@ fn what_must_be_asked_for_each_time_is_kept_only_with_contents() {
 /// A change costs what it touches, however much else is kept and however long its names are.
 #[test]
 fn a_change_costs_no_more_when_much_else_is_kept() {
-    let mut site = Site::new();
+    let mut site = CacheFixture::new();
     if !site.is_watched() {
         return;
     }
     site.around.make("root/a").write("root/d/file", "1");
     let deep = format!("deep/{}", "d/".repeat(500));
     site.around.make(&format!("root/{deep}"));
-    let cost_of_a_change = |site: &mut Site| {
+    let cost_of_a_change = |site: &mut CacheFixture| {
         let mut least = Duration::MAX;
         for _ in 0..5 {
             site.around.rename("root/d", "root/e").rename("root/e", "root/d");
@@ -88,7 +92,7 @@ fn a_change_costs_no_more_when_much_else_is_kept() {
 
 #[test]
 fn what_has_to_go_at_once_is_not_given_any_more_and_goes_in_portions() {
-    let mut site = Site::new();
+    let mut site = CacheFixture::new();
     if !site.is_watched() {
         return;
     }
@@ -112,14 +116,14 @@ fn what_has_to_go_at_once_is_not_given_any_more_and_goes_in_portions() {
         ["d/file", "d/4999", "d/3"].map(|path| site.known(path)),
         ["new", "new", "(nothing)"]
     );
-    let (by_name, by_key) = site.files.ground.watches().notes();
+    let (by_name, by_key) = site.files.directories.watches().dependencies();
     assert_eq!(by_name, by_key);
     assert!(by_name < 60, "{by_name}");
 }
 
 #[test]
 fn many_answers_may_rest_on_one_name() {
-    let mut site = Site::new();
+    let mut site = CacheFixture::new();
     if !site.is_watched() {
         return;
     }
@@ -136,16 +140,16 @@ fn many_answers_may_rest_on_one_name() {
 }
 
 #[test]
-fn the_notes_go_with_what_rests_on_them() {
+fn dependencies_go_with_what_has_them() {
     let limits = CacheLimits { entries_max: 10, ..CacheLimits::default() };
-    let mut site = Site::with(limits, Watches::new());
+    let mut site = CacheFixture::with(limits, Watches::new());
     site.around.write("root/d/a", "1").link("root/l", "d/a");
     for number in 0..2_000 {
         site.known(format!("no{number}"));
         site.known(format!("d/no{number}/a"));
         site.known("l");
     }
-    let (by_name, by_key) = site.files.ground.watches().notes();
+    let (by_name, by_key) = site.files.directories.watches().dependencies();
     assert_eq!(by_name, by_key);
     assert!(by_name < 60, "{by_name}");
 }
@@ -167,7 +171,7 @@ fn after_each_of_many_changes_all_is_as_it_would_be_found_for_the_first_time() {
         (CacheLimits::default(), Symlinks::All),
         (small, Symlinks::Inside),
     ] {
-        let mut site = Site::with(limits, Watches::new());
+        let mut site = CacheFixture::with(limits, Watches::new());
         site.root = site.root.clone().symlinks(policy);
         let path = |next: &mut dyn FnMut(usize) -> usize| {
             let length = 1 + next(4);
@@ -198,7 +202,7 @@ fn after_each_of_many_changes_all_is_as_it_would_be_found_for_the_first_time() {
                 let known = site.files.find(&site.root, path.as_bytes(), site.now, Disk::MayBlock);
                 assert_eq!(describe(&path, known), is, "{path} in round {round}, {policy:?}");
             }
-            let (by_name, by_key) = site.files.ground.watches().notes();
+            let (by_name, by_key) = site.files.directories.watches().dependencies();
             assert_eq!(by_name, by_key, "round {round}");
         }
     }

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn small_files_are_in_memory_and_large_ones_are_not() {
     let limits = CacheLimits { contents_bytes_max: 10, ..CacheLimits::default() };
-    let mut site = Site::with(limits, Watches::new());
+    let mut site = CacheFixture::with(limits, Watches::new());
     site.around.write("root/small", "0123456789").write("root/large", "0123456789a");
     assert!(matches!(site.file("small").contents(), Contents::Memory(_)));
     assert!(matches!(site.file("large").contents(), Contents::Descriptor(_)));
@@ -45,7 +45,7 @@ fn what_is_in_memory_is_found_by_one_who_may_not_wait() {
 
 #[test]
 fn what_is_cold_is_said_to_be_and_is_warm_after_its_warmup() {
-    let mut site = Site::new();
+    let mut site = CacheFixture::new();
     site.around.write("root/a", vec![b'1'; 10_000]);
     let file = site.around.make_cold("root/a");
     if file::residency(file.as_fd(), 9_999) != file::Residency::Cold {
@@ -62,7 +62,7 @@ fn what_is_cold_is_said_to_be_and_is_warm_after_its_warmup() {
 
 #[test]
 fn a_file_that_is_asked_for_often_moves_into_memory_where_a_small_one_is_at_once() {
-    let mut site = Site::new();
+    let mut site = CacheFixture::new();
     site.around.write("root/small", vec![b'1'; 1_000]).write("root/middle", vec![b'2'; 100_000]);
     assert!(site.file("small").is_in_memory());
     assert!(!site.file("middle").is_in_memory());
@@ -76,7 +76,7 @@ fn a_file_that_is_asked_for_often_moves_into_memory_where_a_small_one_is_at_once
 
 #[test]
 fn a_file_may_be_larger_than_four_gigabytes() {
-    let mut site = Site::new();
+    let mut site = CacheFixture::new();
     let length = (1 << 32) + 1;
     let file = std::fs::File::create(site.around.at("root/huge")).expect("there is room");
     file.set_len(length).expect("holes take no room");
@@ -91,7 +91,7 @@ fn no_bound_is_exceeded() {
         entries_max: 20,
         descriptors_max: 3,
     };
-    let mut site = Site::with(limits, Watches::new());
+    let mut site = CacheFixture::with(limits, Watches::new());
     for number in 0..60 {
         site.around.write(format!("root/small{number}"), vec![b's'; 4_000]);
         site.around.write(format!("root/large{number}"), vec![b'l'; 6_000]);
@@ -100,20 +100,20 @@ fn no_bound_is_exceeded() {
         assert_eq!(site.at(format!("small{number}")).len(), 4_000);
         assert_eq!(site.at(format!("large{number}")).len(), 6_000);
         assert_eq!(site.at(format!("no{number}")), "(nothing)");
-        let (entries, bytes, descriptors) = site.files.store.totals();
+        let (entries, bytes, descriptors) = site.files.cache.totals();
         assert!(
             entries <= 20 && bytes <= 60_000 && descriptors <= 3,
             "{entries}, {bytes}, {descriptors}"
         );
     }
-    let (_, _, descriptors) = site.files.store.totals();
+    let (_, _, descriptors) = site.files.cache.totals();
     assert_eq!(descriptors, 3);
 }
 
 #[test]
 fn what_is_used_outlives_what_is_asked_for_once() {
     let limits = CacheLimits { entries_max: 10, ..CacheLimits::default() };
-    let mut site = Site::with(limits, Watches::new());
+    let mut site = CacheFixture::with(limits, Watches::new());
     if !site.is_watched() {
         return;
     }
@@ -133,7 +133,7 @@ fn a_cache_that_may_keep_nothing_still_finds() {
         CacheLimits { bytes_max: 0, ..CacheLimits::default() },
         CacheLimits { contents_bytes_max: 0, descriptors_max: 0, ..CacheLimits::default() },
     ] {
-        let mut site = Site::with(limits, Watches::new());
+        let mut site = CacheFixture::with(limits, Watches::new());
         site.around.write("root/a", "1");
         assert_eq!(
             ["a", "a", "no", ""].map(|path| site.at(path)),
@@ -147,7 +147,7 @@ fn a_cache_that_may_keep_nothing_still_finds() {
 #[test]
 fn directories_that_hold_nothing_are_watched_no_more() {
     let limits = CacheLimits { entries_max: 10, ..CacheLimits::default() };
-    let mut site = Site::with(limits, Watches::new());
+    let mut site = CacheFixture::with(limits, Watches::new());
     if !site.is_watched() {
         return;
     }
@@ -155,12 +155,12 @@ fn directories_that_hold_nothing_are_watched_no_more() {
         site.around.write(format!("root/d{number}/a"), "1");
         assert_eq!(site.at(format!("d{number}/a")), "1");
     }
-    assert!(site.files.ground.watches().length() > 100);
-    for number in 0..GONE_MAX {
+    assert!(site.files.directories.watches().length() > 100);
+    for number in 0..REMOVED_MAX {
         site.known(format!("no{number}"));
     }
     // The root, and what leads to it.
-    assert!(site.files.ground.watches().length() < 20);
+    assert!(site.files.directories.watches().length() < 20);
     assert_eq!(site.at("d1/a"), "1");
     site.around.write("root/d1/a", "2");
     assert_eq!(site.at("d1/a"), "2");
@@ -169,9 +169,9 @@ fn directories_that_hold_nothing_are_watched_no_more() {
 #[test]
 fn a_directory_of_which_only_itself_is_known_stays_watched() {
     let limits = CacheLimits { entries_max: 10, ..CacheLimits::default() };
-    let mut site = Site::with(limits, Watches::new());
+    let mut site = CacheFixture::with(limits, Watches::new());
     site.around.make("root/d");
-    for number in 0..GONE_MAX + 20 {
+    for number in 0..REMOVED_MAX + 20 {
         site.known(format!("no{number}"));
         assert_eq!(site.known("d/"), "(directory)");
     }
@@ -185,12 +185,12 @@ fn a_directory_of_which_only_itself_is_known_stays_watched() {
 fn beyond_the_bound_of_watches_each_use_asks() {
     let mut watches = Watches::new();
     watches.limit(10);
-    let mut site = Site::with(CacheLimits::default(), watches);
+    let mut site = CacheFixture::with(CacheLimits::default(), watches);
     for round in ["1", "2", "3"] {
         for number in 0..30 {
             site.around.write(format!("root/d{number}/a"), round);
             assert_eq!(site.at(format!("d{number}/a")), round);
         }
     }
-    assert!(site.files.ground.watches().length() <= 10);
+    assert!(site.files.directories.watches().length() <= 10);
 }

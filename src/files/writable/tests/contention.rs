@@ -38,7 +38,7 @@ fn add_one(root: &WritableRoot, site: &WritableFixture) {
     loop {
         let open = std::fs::File::open(site.around.at("root/counter")).expect("it is always there");
         let identity = file::identity(open.as_fd()).expect("it can be asked");
-        let version = Version::of(&identity, open.as_fd(), SystemTime::now());
+        let version = FileVersion::of(&identity, open.as_fd(), SystemTime::now());
         let read = std::io::read_to_string(&open).expect("it can be read");
         let mut upload = root.upload(b"counter").expect("there is room");
         upload.write(text(number(&read) + 1).as_bytes()).expect("there is room");
