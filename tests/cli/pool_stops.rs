@@ -36,7 +36,7 @@ fn who_waits_when_the_pool_stops_is_let_in() {
     // As a service manager does it: each process is sent the signal.
     children.iter().for_each(|child| child.send(Signal::TERM));
     serving.signal(Signal::TERM);
-    children.iter().for_each(|child| child.send(Signal::CONT));
+    children.iter().for_each(|child| child.go_on());
     for stream in &mut waiting {
         reply(stream).unwrap();
     }

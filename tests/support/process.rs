@@ -60,6 +60,12 @@ impl Process {
         });
     }
 
+    /// Continues it, unless somebody else has and it has ended.
+    pub fn go_on(self) {
+        let id = Pid::from_raw(i32::try_from(self.0).expect("proc(5)")).expect("proc(5)");
+        let _ = kill_process(id, Signal::CONT);
+    }
+
     pub fn sockets(self) -> HashSet<String> {
         let descriptors = fs::read_dir(self.path("fd")).into_iter().flatten().flatten();
         let target = |entry: fs::DirEntry| {
