@@ -4,7 +4,7 @@
 //! them with bytes that libFuzzer invents; a test calls them with the corpora that stand there, so that
 //! no finding comes back. To search for new ones, see `fuzz/README.md`.
 
-use crate::config::{Overrides, Place, Source, Written};
+use crate::config::{Origin, Overrides, Source, Written};
 use crate::http::authority::check_authority;
 use crate::http::conditional::{self, Outcome, Preconditions, Validators};
 use crate::http::etag::Strength;
@@ -16,7 +16,7 @@ use crate::http::h1::request_reader::RequestReader;
 use crate::http::range::{self, Ranges};
 use crate::http::target::{Target, encode_path};
 use crate::http::{ETag, HeaderName, Method, Peer, Scheme, date, list};
-use crate::program::supervisor::protocol::{Order, Report};
+use crate::program::supervisor::protocol::{Instruction, Report};
 use crate::sys::channel::MESSAGE_BYTES_MAX;
 use crate::wsgi::response::HEADER_BYTES;
 use crate::wsgi::{MessageKind, ResponseMessage};
@@ -236,7 +236,7 @@ pub fn configuration(bytes: &[u8]) {
     // Nothing of it may lead to a real folder, or opening one would be what is measured.
     let source = Source::of(Some(Path::new("/nonexistent/httpd.toml")), text.to_owned());
     // With a host of its own no name is looked up, which would be what is measured.
-    let host = Written { value: "127.0.0.1".to_owned(), place: Place::Given("-h") };
+    let host = Written { value: "127.0.0.1".to_owned(), origin: Origin::Given("-h") };
     if let Err(errors) = source.load(&Overrides { host: Some(host), ..Overrides::default() }) {
         assert!(!errors.is_empty());
         assert!(errors.iter().all(|error| !error.to_string().is_empty()));
@@ -259,7 +259,7 @@ pub fn application(bytes: &[u8]) {
 
 /// What supervisor and processes say to each other is understood as it was said, or not at all.
 pub fn supervisor(bytes: &[u8]) {
-    if let Some(order) = Order::read(bytes) {
+    if let Some(order) = Instruction::read(bytes) {
         assert_eq!(order.words(), bytes);
     }
     if let Some(report) = Report::read(bytes) {

@@ -4,9 +4,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::section::{Faults, Key};
+use super::section::{Errors, SectionKey};
 use super::value::Value;
-use super::{Fault, Place, Written};
+use super::{LocatedError, Origin, Written};
 use crate::site::{Reload, Wsgi};
 use crate::sys::permission::check_executable;
 use crate::sys::reason::reason;
@@ -27,58 +27,58 @@ pub(super) struct ApplicationSection {
     memory_bytes_max: Option<u64>,
     reload: Option<Reload>,
     /// What is wrong with the first of these keys that was written, if there is no `wsgi`.
-    alone: Option<Fault>,
+    alone: Option<LocatedError>,
 }
 
-pub(super) fn keys<T: AsMut<ApplicationSection>>() -> Vec<Key<T>> {
+pub(super) fn keys<T: AsMut<ApplicationSection>>() -> Vec<SectionKey<T>> {
     vec![
-        Key::new("wsgi", |it: &mut T, value, faults| {
+        SectionKey::new("wsgi", |it: &mut T, value, errors| {
             let it = it.noted(value);
-            faults.set(&mut it.wsgi, value.written().map(Some));
+            errors.set(&mut it.wsgi, value.written().map(Some));
         }),
-        Key::new("python", |it, value, faults| {
+        SectionKey::new("python", |it, value, errors| {
             let it = it.noted(value);
-            faults.set(&mut it.python, value.written().map(Some));
+            errors.set(&mut it.python, value.written().map(Some));
         }),
-        Key::new("chdir", |it, value, faults| {
+        SectionKey::new("chdir", |it, value, errors| {
             let it = it.noted(value);
-            faults.set(&mut it.chdir, value.written().map(Some));
+            errors.set(&mut it.chdir, value.written().map(Some));
         }),
-        Key::new("processes", |it, value, faults| {
+        SectionKey::new("processes", |it, value, errors| {
             let it = it.noted(value);
-            faults.set(&mut it.processes, value.count_to(PROCESSES_MAX).map(Some));
+            errors.set(&mut it.processes, value.count_to(PROCESSES_MAX).map(Some));
         }),
-        Key::new("threads", |it, value, faults| {
+        SectionKey::new("threads", |it, value, errors| {
             let it = it.noted(value);
-            faults.set(&mut it.threads, value.count_to(THREADS_MAX).map(Some));
+            errors.set(&mut it.threads, value.count_to(THREADS_MAX).map(Some));
         }),
-        Key::new("env", |it, value, faults| {
+        SectionKey::new("env", |it, value, errors| {
             let it = it.noted(value);
-            it.env = read_env(value, faults);
+            it.env = read_env(value, errors);
         }),
-        Key::new("timeout", |it, value, faults| {
+        SectionKey::new("timeout", |it, value, errors| {
             let it = it.noted(value);
-            faults.set(&mut it.timeout, value.duration().map(Some));
+            errors.set(&mut it.timeout, value.duration().map(Some));
         }),
-        Key::new("stream_timeout", |it, value, faults| {
+        SectionKey::new("stream_timeout", |it, value, errors| {
             let it = it.noted(value);
-            faults.set(&mut it.stream_timeout, value.duration().map(Some));
+            errors.set(&mut it.stream_timeout, value.duration().map(Some));
         }),
-        Key::new("requests_max", |it, value, faults| {
+        SectionKey::new("requests_max", |it, value, errors| {
             let it = it.noted(value);
-            faults.set(&mut it.requests_max, value.count(1).map(Some));
+            errors.set(&mut it.requests_max, value.count(1).map(Some));
         }),
-        Key::new("lifetime", |it, value, faults| {
+        SectionKey::new("lifetime", |it, value, errors| {
             let it = it.noted(value);
-            faults.set(&mut it.lifetime, value.duration().map(Some));
+            errors.set(&mut it.lifetime, value.duration().map(Some));
         }),
-        Key::new("memory_bytes_max", |it, value, faults| {
+        SectionKey::new("memory_bytes_max", |it, value, errors| {
             let it = it.noted(value);
-            faults.set(&mut it.memory_bytes_max, value.bytes(1).map(Some));
+            errors.set(&mut it.memory_bytes_max, value.bytes(1).map(Some));
         }),
-        Key::new("reload", |it, value, faults| {
+        SectionKey::new("reload", |it, value, errors| {
             let it = it.noted(value);
-            faults.set(&mut it.reload, value.choice(RELOADS).map(Some));
+            errors.set(&mut it.reload, value.choice(RELOADS).map(Some));
         }),
     ]
 }
@@ -91,7 +91,7 @@ impl<T: AsMut<ApplicationSection>> Noted for T {
     fn noted(&mut self, value: Value<'_>) -> &mut ApplicationSection {
         let section = self.as_mut();
         section.alone.get_or_insert_with(|| {
-            value.fault("is for an application: add wsgi = \"module:callable\"")
+            value.error("is for an application: add wsgi = \"module:callable\"")
         });
         section
     }
@@ -104,19 +104,19 @@ impl ApplicationSection {
     }
 
     /// The application, if there is one.
-    pub(super) fn wsgi(&self, base: &Path, faults: &mut Faults) -> Option<Wsgi> {
+    pub(super) fn wsgi(&self, base: &Path, errors: &mut Errors) -> Option<Wsgi> {
         let Some(target) = &self.wsgi else {
             // Unless it is a `wsgi` with a fault of its own.
-            if let Some(alone) = self.alone.as_ref().filter(|it| !faults.has_one_at(it.place)) {
-                faults.list.push(alone.clone());
+            if let Some(alone) = self.alone.as_ref().filter(|it| !errors.has_one_at(it.origin)) {
+                errors.list.push(alone.clone());
             }
             return None;
         };
         let directory = self.chdir.as_ref().map_or(base.to_owned(), |it| base.join(&it.value));
         let directory = if directory.as_os_str().is_empty() { ".".into() } else { directory };
         if !directory.is_dir() {
-            let place = self.chdir.as_ref().map_or(target.place, |it| it.place);
-            faults.note(place, format!("cannot run in {directory:?}: it is not a directory"));
+            let origin = self.chdir.as_ref().map_or(target.origin, |it| it.origin);
+            errors.note(origin, format!("cannot run in {directory:?}: it is not a directory"));
         }
         // A name alone is looked for in the PATH.
         let python = self.python.as_ref().map(|it| match it.value.contains('/') {
@@ -127,7 +127,7 @@ impl ApplicationSection {
             && let Err(error) = check_program(path)
         {
             let message = format!("cannot run {path:?}: {}", reason(&error));
-            faults.note(written.place, message);
+            errors.note(written.origin, message);
         }
         Some(Wsgi::new(&target.value).with(|it| {
             it.directory = directory;
@@ -156,8 +156,8 @@ fn check_program(program: &Path) -> io::Result<()> {
     if is_found { Ok(()) } else { Err(io::Error::other("it is not in the PATH")) }
 }
 
-fn read_env(value: Value<'_>, faults: &mut Faults) -> Vec<(String, String)> {
-    let Some(table) = faults.take(value.table()) else {
+fn read_env(value: Value<'_>, errors: &mut Errors) -> Vec<(String, String)> {
+    let Some(table) = errors.take(value.table()) else {
         return Vec::new();
     };
     let mut env = Vec::new();
@@ -165,8 +165,8 @@ fn read_env(value: Value<'_>, faults: &mut Faults) -> Vec<(String, String)> {
         let text: &str = name.get_ref();
         if text.is_empty() || text.contains(['=', '\0']) {
             let message = format!("{text:?} is no name of a variable");
-            faults.note(Place::File(name.span().start), message);
-        } else if let Some(value) = faults.take(Value::new(text, written).any_text()) {
+            errors.note(Origin::File(name.span().start), message);
+        } else if let Some(value) = errors.take(Value::new(text, written).any_text()) {
             env.push((text.to_owned(), value.to_owned()));
         }
     }

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use log::LevelFilter;
 
-use super::file::{AccessLog as AccessLogSection, File};
-use super::places::Served;
-use super::section::Faults;
-use super::{Config, Log, Overrides, Place, Terminal, Written, listen, places};
+use super::file::{AccessLogSection, File};
+use super::section::Errors;
+use super::site::ServedSite;
+use super::{Config, Log, Origin, Overrides, Terminal, Written, listen, site};
 use crate::server::{AccessLog, Format, Server, SocketAccess};
 use crate::sys::permission::check_appendable;
 use crate::sys::reason::reason;
@@ -19,7 +19,7 @@ impl File {
     /// What is served when there is no file: the working directory.
     pub(super) fn defaults() -> File {
         let mut file = File::default();
-        file.scope.root = Some(Written { value: ".".to_owned(), place: Place::Default });
+        file.scope.root = Some(Written { value: ".".to_owned(), origin: Origin::Default });
         file
     }
 }
@@ -28,18 +28,18 @@ pub(super) fn assemble(
     mut file: File,
     overrides: &Overrides,
     base: &Path,
-    faults: &mut Faults,
+    errors: &mut Errors,
 ) -> Config {
-    let listen = listen::addresses(file.listen.take(), overrides, base, faults);
-    file.limits.check(faults);
-    let log = log(&file, overrides, base, faults);
-    let access_log = access_log(&file.access_log, overrides, log.level, base, faults);
+    let listen = listen::addresses(file.listen.take(), overrides, base, errors);
+    file.limits.check(errors);
+    let log = log(&file, overrides, base, errors);
+    let access_log = access_log(&file.access_log, overrides, log.level, base, errors);
     let processes = overrides.processes.or(file.processes).unwrap_or(NonZeroUsize::MIN);
     let workers = overrides.workers.or(file.workers).unwrap_or_default();
     let limits = file.limits.values.clone();
     let stop_timeout = limits.stop_timeout;
     let cache = file.cache;
-    let Served { site, roots, note } = places::site(&file, overrides, base, faults);
+    let ServedSite { site, roots, note } = site::site(&file, overrides, base, errors);
     let server = Server::new(site).workers(workers).limits(limits).cache(cache);
     let access = SocketAccess::default();
     let server = server.socket_access(SocketAccess {
@@ -58,17 +58,17 @@ fn access_log(
     overrides: &Overrides,
     level: LevelFilter,
     base: &Path,
-    faults: &mut Faults,
+    errors: &mut Errors,
 ) -> AccessLog {
     let format = section.format.unwrap_or(Format::Combined);
-    let given = overrides.access_log.as_ref().map(|it| (it.value.clone(), it.place));
+    let given = overrides.access_log.as_ref().map(|it| (it.value.clone(), it.origin));
     let written = || {
         let written = section.file.as_ref()?;
         let is_word = matches!(written.value.as_str(), "off" | "stdout");
         let path = if is_word { PathBuf::from(&written.value) } else { base.join(&written.value) };
-        Some((path, written.place))
+        Some((path, written.origin))
     };
-    let Some((path, place)) = given.or_else(written) else {
+    let Some((path, origin)) = given.or_else(written) else {
         return match overrides.terminal {
             Some(Terminal { colours }) if level >= LevelFilter::Info => {
                 AccessLog::to_stdout(Format::Terminal { colours })
@@ -83,22 +83,22 @@ fn access_log(
         }
         (Some("stdout"), _) => AccessLog::to_stdout(format),
         _ => {
-            check_log(&path, place, faults);
+            check_log(&path, origin, errors);
             AccessLog::to_file(path, format)
         }
     }
 }
 
-fn log(file: &File, overrides: &Overrides, base: &Path, faults: &mut Faults) -> Log {
-    let given = overrides.log.as_ref().map(|it| (it.value.clone(), it.place));
-    let written = || file.log.file.as_ref().map(|it| (base.join(&it.value), it.place));
+fn log(file: &File, overrides: &Overrides, base: &Path, errors: &mut Errors) -> Log {
+    let given = overrides.log.as_ref().map(|it| (it.value.clone(), it.origin));
+    let written = || file.log.file.as_ref().map(|it| (base.join(&it.value), it.origin));
     let is_stderr = given.as_ref().map_or_else(
         || file.log.file.as_ref().is_none_or(|it| it.value == "stderr"),
         |(path, _)| path == Path::new("stderr"),
     );
     let target = if is_stderr { None } else { given.or_else(written) };
-    if let Some((path, place)) = &target {
-        check_log(path, *place, faults);
+    if let Some((path, origin)) = &target {
+        check_log(path, *origin, errors);
     }
     // Who runs an application from the command line wants to see what it prints.
     let usual = if overrides.wsgi.is_some() { LevelFilter::Info } else { LevelFilter::Warn };
@@ -107,7 +107,7 @@ fn log(file: &File, overrides: &Overrides, base: &Path, faults: &mut Faults) -> 
 }
 
 /// That a log can be written, without making it.
-fn check_log(path: &Path, place: Place, faults: &mut Faults) {
+fn check_log(path: &Path, origin: Origin, errors: &mut Errors) {
     if let Err(error) = check_appendable(path) {
         let directory = path.parent().filter(|it| !it.as_os_str().is_empty() && !it.is_dir());
         let message = match directory {
@@ -116,6 +116,6 @@ fn check_log(path: &Path, place: Place, faults: &mut Faults) {
             }
             None => format!("cannot write the log {path:?}: {}", reason(&error)),
         };
-        faults.note(place, message);
+        errors.note(origin, message);
     }
 }

@@ -10,9 +10,9 @@ use toml::de::DeTable;
 use super::application::{self, ApplicationSection};
 use super::foreign;
 use super::limits::{LIMITS, LimitsSection};
-use super::section::{Faults, Key, read_section, read_table};
+use super::section::{Errors, SectionKey, read_section, read_table};
 use super::value::Value;
-use super::{Fault, LEVELS, Place, Written, methods, parse_processes, parse_workers};
+use super::{LEVELS, LocatedError, Origin, Written, methods, parse_processes, parse_workers};
 use crate::files::{CacheLimits, Durability, NamePattern, Symlinks};
 use crate::http::Method;
 use crate::server::{Format, Workers};
@@ -27,12 +27,12 @@ pub(super) struct File {
     pub(super) processes: Option<NonZeroUsize>,
     pub(super) workers: Option<Workers>,
     pub(super) error_bodies: Option<ErrorBodies>,
-    pub(super) log: Log,
-    pub(super) access_log: AccessLog,
+    pub(super) log: LogSection,
+    pub(super) access_log: AccessLogSection,
     pub(super) limits: LimitsSection,
     pub(super) cache: CacheLimits,
     pub(super) scope: Scope,
-    pub(super) locations: Vec<Location>,
+    pub(super) locations: Vec<LocationSection>,
 }
 
 /// The keys that may be set for the whole server and again in a location.
@@ -61,8 +61,8 @@ pub(super) struct Writing {
 }
 
 #[derive(Debug)]
-pub(super) struct Location {
-    pub(super) place: Place,
+pub(super) struct LocationSection {
+    pub(super) origin: Origin,
     /// `None` when there is none, `Some(None)` when the one that is written is at fault.
     pub(super) path: Option<Option<Written<String>>>,
 
@@ -70,17 +70,17 @@ pub(super) struct Location {
     pub(super) application: ApplicationSection,
     pub(super) scope: Scope,
     /// What is wrong with the keys about files, should it have an application instead.
-    pub(super) about_files: Vec<Fault>,
+    pub(super) about_files: Vec<LocatedError>,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Log {
+pub(super) struct LogSection {
     pub(super) level: Option<LevelFilter>,
     pub(super) file: Option<Written<String>>,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct AccessLog {
+pub(super) struct AccessLogSection {
     pub(super) file: Option<Written<String>>,
     pub(super) format: Option<Format>,
 }
@@ -94,22 +94,22 @@ pub(super) struct Section {
 
 impl File {
     /// Everything that could be understood, and a fault for everything that could not.
-    pub(super) fn read(text: &str) -> (File, Faults) {
-        let (document, errors) = DeTable::parse_recoverable(text);
-        let (mut file, mut faults) = (File::default(), Faults::default());
-        if let (false, Some(language)) = (errors.is_empty(), foreign::language(text)) {
-            faults.note(Place::Default, format!(
+    pub(super) fn read(text: &str) -> (File, Errors) {
+        let (document, syntax_errors) = DeTable::parse_recoverable(text);
+        let (mut file, mut errors) = (File::default(), Errors::default());
+        if let (false, Some(language)) = (syntax_errors.is_empty(), foreign::language(text)) {
+            errors.note(Origin::Default, format!(
                 "this looks like {language}; the configuration is TOML, such as root = \"www\": conf/httpd.toml shows every key"
             ));
-            return (file, faults);
+            return (file, errors);
         }
-        read_section("", document.get_ref(), &top_keys(), &mut file, &mut faults);
-        let syntax = errors.iter().map(|error| Fault {
-            place: Place::File(error.span().map_or(0, |span| span.start)),
+        read_section("", document.get_ref(), &top_keys(), &mut file, &mut errors);
+        let syntax = syntax_errors.iter().map(|error| LocatedError {
+            origin: Origin::File(error.span().map_or(0, |span| span.start)),
             message: error.message().to_owned(),
         });
-        faults.add_syntax(text, syntax.collect());
-        (file, faults)
+        errors.add_syntax(text, syntax.collect());
+        (file, errors)
     }
 }
 
@@ -119,13 +119,13 @@ impl AsMut<Scope> for File {
     }
 }
 
-impl AsMut<Scope> for Location {
+impl AsMut<Scope> for LocationSection {
     fn as_mut(&mut self) -> &mut Scope {
         &mut self.scope
     }
 }
 
-impl AsMut<ApplicationSection> for Location {
+impl AsMut<ApplicationSection> for LocationSection {
     fn as_mut(&mut self) -> &mut ApplicationSection {
         &mut self.application
     }
@@ -143,43 +143,43 @@ pub(super) fn sections() -> Vec<Section> {
     ]
 }
 
-fn top_keys() -> Vec<Key<File>> {
+fn top_keys() -> Vec<SectionKey<File>> {
     let mut keys = vec![
-        Key::new("listen", |it: &mut File, value, faults| {
-            let told = faults.list.len();
-            let addresses = faults.take_each(value, Value::address);
+        SectionKey::new("listen", |it: &mut File, value, errors| {
+            let told = errors.list.len();
+            let addresses = errors.take_each(value, Value::address);
             // That none is left is the fault of what was told.
-            it.listen = (!addresses.is_empty() || faults.list.len() == told).then_some(addresses);
+            it.listen = (!addresses.is_empty() || errors.list.len() == told).then_some(addresses);
         }),
-        Key::new("socket_mode", |it, value, faults| {
-            faults.set(&mut it.socket_mode, value.mode().map(Some));
+        SectionKey::new("socket_mode", |it, value, errors| {
+            errors.set(&mut it.socket_mode, value.mode().map(Some));
         }),
-        Key::new("socket_group", |it, value, faults| {
-            faults.set(&mut it.socket_group, value.group().map(Some));
+        SectionKey::new("socket_group", |it, value, errors| {
+            errors.set(&mut it.socket_group, value.group().map(Some));
         }),
-        Key::new("processes", |it, value, faults| {
-            faults.set(&mut it.processes, read_processes(value).map(Some));
+        SectionKey::new("processes", |it, value, errors| {
+            errors.set(&mut it.processes, read_processes(value).map(Some));
         }),
-        Key::new("workers", |it, value, faults| {
-            faults.set(&mut it.workers, read_workers(value).map(Some));
+        SectionKey::new("workers", |it, value, errors| {
+            errors.set(&mut it.workers, read_workers(value).map(Some));
         }),
-        Key::new("error_bodies", |it, value, faults| {
-            faults.set(&mut it.error_bodies, value.choice(ERROR_BODIES).map(Some));
+        SectionKey::new("error_bodies", |it, value, errors| {
+            errors.set(&mut it.error_bodies, value.choice(ERROR_BODIES).map(Some));
         }),
-        Key::new("log", |it, value, faults| {
-            read_table("[log]", value, LOG, &mut it.log, faults);
+        SectionKey::new("log", |it, value, errors| {
+            read_table("[log]", value, LOG, &mut it.log, errors);
         }),
-        Key::new("access_log", |it, value, faults| {
-            read_table("[access_log]", value, ACCESS_LOG, &mut it.access_log, faults);
+        SectionKey::new("access_log", |it, value, errors| {
+            read_table("[access_log]", value, ACCESS_LOG, &mut it.access_log, errors);
         }),
-        Key::new("limits", |it, value, faults| {
-            read_table("[limits]", value, LIMITS, &mut it.limits, faults);
+        SectionKey::new("limits", |it, value, errors| {
+            read_table("[limits]", value, LIMITS, &mut it.limits, errors);
         }),
-        Key::new("cache", |it, value, faults| {
-            read_table("[cache]", value, CACHE, &mut it.cache, faults);
+        SectionKey::new("cache", |it, value, errors| {
+            read_table("[cache]", value, CACHE, &mut it.cache, errors);
         }),
-        Key::new("location", |it, value, faults| {
-            it.locations = read_locations(value, faults);
+        SectionKey::new("location", |it, value, errors| {
+            it.locations = read_locations(value, errors);
         }),
     ];
     keys.extend(scope_keys());
@@ -187,13 +187,13 @@ fn top_keys() -> Vec<Key<File>> {
     keys
 }
 
-fn location_keys() -> Vec<Key<Location>> {
+fn location_keys() -> Vec<SectionKey<LocationSection>> {
     let mut keys = vec![
-        Key::new("path", |it: &mut Location, value, faults| {
-            it.path = Some(faults.take(value.location_path()));
+        SectionKey::new("path", |it: &mut LocationSection, value, errors| {
+            it.path = Some(errors.take(value.location_path()));
         }),
-        Key::new("alias", |it, value, faults| {
-            faults.set(&mut it.alias, value.written().map(Some));
+        SectionKey::new("alias", |it, value, errors| {
+            errors.set(&mut it.alias, value.written().map(Some));
         }),
     ];
     keys.extend(application::keys());
@@ -202,130 +202,130 @@ fn location_keys() -> Vec<Key<Location>> {
     keys
 }
 
-fn scope_keys<T: AsMut<Scope>>() -> [Key<T>; 7] {
+fn scope_keys<T: AsMut<Scope>>() -> [SectionKey<T>; 7] {
     [
-        Key::new("root", |it, value, faults| {
-            faults.set(&mut it.as_mut().root, value.written().map(Some));
+        SectionKey::new("root", |it, value, errors| {
+            errors.set(&mut it.as_mut().root, value.written().map(Some));
         }),
-        Key::new("index", |it, value, faults| {
-            it.as_mut().index = Some(faults.take_each(value, Value::file_name));
+        SectionKey::new("index", |it, value, errors| {
+            it.as_mut().index = Some(errors.take_each(value, Value::file_name));
         }),
-        Key::new("symlinks", |it, value, faults| {
-            faults.set(&mut it.as_mut().symlinks, value.choice(SYMLINKS).map(Some));
+        SectionKey::new("symlinks", |it, value, errors| {
+            errors.set(&mut it.as_mut().symlinks, value.choice(SYMLINKS).map(Some));
         }),
-        Key::new("dotfiles", |it, value, faults| {
-            faults.set(&mut it.as_mut().dotfiles, value.choice(DOTFILES).map(Some));
+        SectionKey::new("dotfiles", |it, value, errors| {
+            errors.set(&mut it.as_mut().dotfiles, value.choice(DOTFILES).map(Some));
         }),
-        Key::new("charset", |it, value, faults| {
-            faults.set(&mut it.as_mut().charset, value.charset().map(Some));
+        SectionKey::new("charset", |it, value, errors| {
+            errors.set(&mut it.as_mut().charset, value.charset().map(Some));
         }),
-        Key::new("types", |it, value, faults| {
-            it.as_mut().types = read_types(value, faults);
+        SectionKey::new("types", |it, value, errors| {
+            it.as_mut().types = read_types(value, errors);
         }),
-        Key::new("body_bytes_max", |it, value, faults| {
-            faults.set(&mut it.as_mut().body_bytes_max, value.bytes(1).map(Some));
+        SectionKey::new("body_bytes_max", |it, value, errors| {
+            errors.set(&mut it.as_mut().body_bytes_max, value.bytes(1).map(Some));
         }),
     ]
 }
 
-fn writing_keys<T: AsMut<Scope>>() -> [Key<T>; 6] {
+fn writing_keys<T: AsMut<Scope>>() -> [SectionKey<T>; 6] {
     [
-        Key::new("methods", |it: &mut T, value, faults| {
-            faults.set(&mut it.as_mut().writing.methods, methods::read(value).map(Some));
+        SectionKey::new("methods", |it: &mut T, value, errors| {
+            errors.set(&mut it.as_mut().writing.methods, methods::read(value).map(Some));
         }),
-        Key::new("create_full_put_path", |it, value, faults| {
+        SectionKey::new("create_full_put_path", |it, value, errors| {
             let slot = &mut it.as_mut().writing.create_full_put_path;
-            faults.set(slot, value.boolean().map(Some));
+            errors.set(slot, value.boolean().map(Some));
         }),
-        Key::new("form_overwrite", |it, value, faults| {
-            faults.set(&mut it.as_mut().writing.form_overwrite, value.boolean().map(Some));
+        SectionKey::new("form_overwrite", |it, value, errors| {
+            errors.set(&mut it.as_mut().writing.form_overwrite, value.boolean().map(Some));
         }),
-        Key::new("quota_bytes", |it, value, faults| {
-            faults.set(&mut it.as_mut().writing.quota_bytes, value.bytes(1).map(Some));
+        SectionKey::new("quota_bytes", |it, value, errors| {
+            errors.set(&mut it.as_mut().writing.quota_bytes, value.bytes(1).map(Some));
         }),
-        Key::new("upload_mode", |it, value, faults| {
-            faults.set(&mut it.as_mut().writing.upload_mode, value.mode().map(Some));
+        SectionKey::new("upload_mode", |it, value, errors| {
+            errors.set(&mut it.as_mut().writing.upload_mode, value.mode().map(Some));
         }),
-        Key::new("durability", |it, value, faults| {
-            faults.set(&mut it.as_mut().writing.durability, value.choice(DURABILITY).map(Some));
+        SectionKey::new("durability", |it, value, errors| {
+            errors.set(&mut it.as_mut().writing.durability, value.choice(DURABILITY).map(Some));
         }),
     ]
 }
 
-const LOG: &[Key<Log>] = &[
-    Key::new("level", |it, value, faults| {
-        faults.set(&mut it.level, value.choice(LEVELS).map(Some));
+const LOG: &[SectionKey<LogSection>] = &[
+    SectionKey::new("level", |it, value, errors| {
+        errors.set(&mut it.level, value.choice(LEVELS).map(Some));
     }),
-    Key::new("file", |it, value, faults| {
-        faults.set(&mut it.file, value.written().map(Some));
-    }),
-];
-
-const ACCESS_LOG: &[Key<AccessLog>] = &[
-    Key::new("file", |it, value, faults| {
-        faults.set(&mut it.file, value.written().map(Some));
-    }),
-    Key::new("format", |it, value, faults| {
-        faults.set(&mut it.format, value.choice(FORMATS).map(Some));
+    SectionKey::new("file", |it, value, errors| {
+        errors.set(&mut it.file, value.written().map(Some));
     }),
 ];
 
-const CACHE: &[Key<CacheLimits>] = &[
-    Key::new("bytes_max", |it, value, faults| {
-        faults.set(&mut it.bytes_max, value.bytes(0));
+const ACCESS_LOG: &[SectionKey<AccessLogSection>] = &[
+    SectionKey::new("file", |it, value, errors| {
+        errors.set(&mut it.file, value.written().map(Some));
     }),
-    Key::new("contents_bytes_max", |it, value, faults| {
-        faults.set(&mut it.contents_bytes_max, value.bytes(0));
-    }),
-    Key::new("entries_max", |it, value, faults| {
-        faults.set(&mut it.entries_max, value.count(0));
-    }),
-    Key::new("descriptors_max", |it, value, faults| {
-        faults.set(&mut it.descriptors_max, value.count(0));
+    SectionKey::new("format", |it, value, errors| {
+        errors.set(&mut it.format, value.choice(FORMATS).map(Some));
     }),
 ];
 
-fn read_locations(value: Value<'_>, faults: &mut Faults) -> Vec<Location> {
+const CACHE: &[SectionKey<CacheLimits>] = &[
+    SectionKey::new("bytes_max", |it, value, errors| {
+        errors.set(&mut it.bytes_max, value.bytes(0));
+    }),
+    SectionKey::new("contents_bytes_max", |it, value, errors| {
+        errors.set(&mut it.contents_bytes_max, value.bytes(0));
+    }),
+    SectionKey::new("entries_max", |it, value, errors| {
+        errors.set(&mut it.entries_max, value.count(0));
+    }),
+    SectionKey::new("descriptors_max", |it, value, errors| {
+        errors.set(&mut it.descriptors_max, value.count(0));
+    }),
+];
+
+fn read_locations(value: Value<'_>, errors: &mut Errors) -> Vec<LocationSection> {
     if !value.is_array() {
-        faults.note(value.place(), "location is written with two brackets: [[location]]");
+        errors.note(value.origin(), "location is written with two brackets: [[location]]");
         return Vec::new();
     }
     let keys = location_keys();
     let read = |item: Value<'_>| {
-        let mut location = Location {
-            place: item.place(),
+        let mut location = LocationSection {
+            origin: item.origin(),
             path: None,
             alias: None,
             application: ApplicationSection::default(),
             scope: Scope::default(),
             about_files: about_files(item),
         };
-        read_table("[[location]]", item, &keys, &mut location, faults);
+        read_table("[[location]]", item, &keys, &mut location, errors);
         location
     };
     value.items().into_iter().map(read).collect()
 }
 
-fn names<T>(keys: &[Key<T>]) -> Vec<&'static str> {
+fn names<T>(keys: &[SectionKey<T>]) -> Vec<&'static str> {
     keys.iter().map(|key| key.name).collect()
 }
 
 /// A fault for each key that means something for files alone.
-fn about_files(location: Value<'_>) -> Vec<Fault> {
+fn about_files(location: Value<'_>) -> Vec<LocatedError> {
     let Ok(table) = location.table() else {
         return Vec::new();
     };
-    let mut keys = names(&scope_keys::<Location>());
-    keys.extend(names(&writing_keys::<Location>()));
+    let mut keys = names(&scope_keys::<LocationSection>());
+    keys.extend(names(&writing_keys::<LocationSection>()));
     // What is wrong with a root is told where it is opened.
     let is_about_files =
         |name: &str| !["root", "body_bytes_max"].contains(&name) && keys.contains(&name);
     let written = table.keys().filter(|key| is_about_files(key.get_ref()));
-    let fault = |name: &str, at: usize| Fault {
-        place: Place::File(at),
+    let error = |name: &str, at: usize| LocatedError {
+        origin: Origin::File(at),
         message: format!("{name} is for files; this location has an application"),
     };
-    written.map(|key| fault(key.get_ref(), key.span().start)).collect()
+    written.map(|key| error(key.get_ref(), key.span().start)).collect()
 }
 
 /// Which files a content type is for.
@@ -336,8 +336,8 @@ pub(super) enum TypedName {
     Matching(NamePattern),
 }
 
-fn read_types(value: Value<'_>, faults: &mut Faults) -> Vec<(TypedName, String)> {
-    let Some(table) = faults.take(value.table()) else {
+fn read_types(value: Value<'_>, errors: &mut Errors) -> Vec<(TypedName, String)> {
+    let Some(table) = errors.take(value.table()) else {
         return Vec::new();
     };
     let mut types = Vec::new();
@@ -345,7 +345,7 @@ fn read_types(value: Value<'_>, faults: &mut Faults) -> Vec<(TypedName, String)>
         let name: &str = extension.get_ref();
         if let Some(bare) = name.strip_prefix('.') {
             let message = format!("extension {name:?} is written without the dot: {bare:?}");
-            faults.note(Place::File(extension.span().start), message);
+            errors.note(Origin::File(extension.span().start), message);
             continue;
         }
         let named = if name.contains(|it: char| "./*?[]{}\\".contains(it)) {
@@ -353,31 +353,31 @@ fn read_types(value: Value<'_>, faults: &mut Faults) -> Vec<(TypedName, String)>
         } else {
             Ok(TypedName::Extension(name.to_owned()))
         };
-        let found = faults.take(Value::new(name, written).content_type());
+        let found = errors.take(Value::new(name, written).content_type());
         match (named, found) {
             (Ok(named), Some(found)) => types.push((named, found.to_owned())),
             (Ok(_), None) => {}
             (Err(error), _) => {
                 let message = format!("the name {name:?} {error}");
-                faults.note(Place::File(extension.span().start), message);
+                errors.note(Origin::File(extension.span().start), message);
             }
         }
     }
     types
 }
 
-fn read_workers(value: Value<'_>) -> Result<Workers, Fault> {
+fn read_workers(value: Value<'_>) -> Result<Workers, LocatedError> {
     let written = if value.is_integer() {
         value.count::<u64>(1)?.to_string()
     } else {
         value.text()?.to_owned()
     };
-    parse_workers(&written).map_err(|expected| value.fault(expected))
+    parse_workers(&written).map_err(|expected| value.error(expected))
 }
 
-fn read_processes(value: Value<'_>) -> Result<NonZeroUsize, Fault> {
+fn read_processes(value: Value<'_>) -> Result<NonZeroUsize, LocatedError> {
     let count = value.count::<u64>(1)?.to_string();
-    parse_processes(&count).map_err(|expected| value.fault(expected))
+    parse_processes(&count).map_err(|expected| value.error(expected))
 }
 
 const DURABILITY: &[(&str, Durability)] = &[

@@ -1,86 +1,86 @@
 //! The section `[limits]`.
 
-use super::Place;
-use super::section::{Faults, Key};
+use super::Origin;
+use super::section::{Errors, SectionKey};
 use crate::server::Limits;
 
 /// The limits, and where those stand that are checked against each other.
 #[derive(Debug, Default)]
 pub(super) struct LimitsSection {
     pub(super) values: Limits,
-    pub(super) place: Option<Place>,
+    pub(super) origin: Option<Origin>,
 }
 
 impl LimitsSection {
-    pub(super) fn check(&self, faults: &mut Faults) {
+    pub(super) fn check(&self, errors: &mut Errors) {
         let values = &self.values;
         if values.target_bytes_max > values.head_bytes_max {
             let message = format!(
                 "target_bytes_max ({}) cannot be more than head_bytes_max ({}): the target is a part of the head",
                 values.target_bytes_max, values.head_bytes_max
             );
-            faults.note(self.place.unwrap_or(Place::Default), message);
+            errors.note(self.origin.unwrap_or(Origin::Default), message);
         }
     }
 }
 
-pub(super) const LIMITS: &[Key<LimitsSection>] = &[
-    Key::new("head_timeout", |it, value, faults| {
-        faults.set(&mut it.values.head_timeout, value.duration());
+pub(super) const LIMITS: &[SectionKey<LimitsSection>] = &[
+    SectionKey::new("head_timeout", |it, value, errors| {
+        errors.set(&mut it.values.head_timeout, value.duration());
     }),
-    Key::new("keepalive_timeout", |it, value, faults| {
-        faults.set(&mut it.values.keepalive_timeout, value.duration());
+    SectionKey::new("keepalive_timeout", |it, value, errors| {
+        errors.set(&mut it.values.keepalive_timeout, value.duration());
     }),
-    Key::new("body_timeout", |it, value, faults| {
-        faults.set(&mut it.values.body_timeout, value.duration());
+    SectionKey::new("body_timeout", |it, value, errors| {
+        errors.set(&mut it.values.body_timeout, value.duration());
     }),
-    Key::new("body_rate_min_bytes", |it, value, faults| {
-        faults.set(&mut it.values.body_rate_min_bytes, value.bytes(1));
+    SectionKey::new("body_rate_min_bytes", |it, value, errors| {
+        errors.set(&mut it.values.body_rate_min_bytes, value.bytes(1));
     }),
-    Key::new("answer_timeout", |it, value, faults| {
-        faults.set(&mut it.values.answer_timeout, value.duration());
+    SectionKey::new("answer_timeout", |it, value, errors| {
+        errors.set(&mut it.values.answer_timeout, value.duration());
     }),
-    Key::new("send_timeout", |it, value, faults| {
-        faults.set(&mut it.values.send_timeout, value.duration());
+    SectionKey::new("send_timeout", |it, value, errors| {
+        errors.set(&mut it.values.send_timeout, value.duration());
     }),
-    Key::new("lingering_timeout", |it, value, faults| {
-        faults.set(&mut it.values.lingering_timeout, value.duration());
+    SectionKey::new("lingering_timeout", |it, value, errors| {
+        errors.set(&mut it.values.lingering_timeout, value.duration());
     }),
-    Key::new("lingering_time", |it, value, faults| {
-        faults.set(&mut it.values.lingering_time, value.duration());
+    SectionKey::new("lingering_time", |it, value, errors| {
+        errors.set(&mut it.values.lingering_time, value.duration());
     }),
-    Key::new("stop_timeout", |it, value, faults| {
-        faults.set(&mut it.values.stop_timeout, value.duration());
+    SectionKey::new("stop_timeout", |it, value, errors| {
+        errors.set(&mut it.values.stop_timeout, value.duration());
     }),
-    Key::new("head_bytes_max", |it, value, faults| {
-        faults.set(&mut it.values.head_bytes_max, value.bytes(1));
+    SectionKey::new("head_bytes_max", |it, value, errors| {
+        errors.set(&mut it.values.head_bytes_max, value.bytes(1));
     }),
-    Key::new("target_bytes_max", |it, value, faults| {
-        it.place = Some(value.place());
-        faults.set(&mut it.values.target_bytes_max, value.bytes(1));
+    SectionKey::new("target_bytes_max", |it, value, errors| {
+        it.origin = Some(value.origin());
+        errors.set(&mut it.values.target_bytes_max, value.bytes(1));
     }),
-    Key::new("header_count_max", |it, value, faults| {
-        faults.set(&mut it.values.header_count_max, value.count(1));
+    SectionKey::new("header_count_max", |it, value, errors| {
+        errors.set(&mut it.values.header_count_max, value.count(1));
     }),
-    Key::new("body_discard_bytes_max", |it, value, faults| {
-        faults.set(&mut it.values.body_discard_bytes_max, value.bytes(0));
+    SectionKey::new("body_discard_bytes_max", |it, value, errors| {
+        errors.set(&mut it.values.body_discard_bytes_max, value.bytes(0));
     }),
-    Key::new("body_memory_bytes_max", |it, value, faults| {
-        faults.set(&mut it.values.body_memory_bytes_max, value.bytes(1));
+    SectionKey::new("body_memory_bytes_max", |it, value, errors| {
+        errors.set(&mut it.values.body_memory_bytes_max, value.bytes(1));
     }),
-    Key::new("response_spool_bytes_max", |it, value, faults| {
-        faults.set(&mut it.values.response_spool_bytes_max, value.bytes(0));
+    SectionKey::new("response_spool_bytes_max", |it, value, errors| {
+        errors.set(&mut it.values.response_spool_bytes_max, value.bytes(0));
     }),
-    Key::new("handler_threads_max", |it, value, faults| {
-        faults.set(&mut it.values.handler_threads_max, value.count(1));
+    SectionKey::new("handler_threads_max", |it, value, errors| {
+        errors.set(&mut it.values.handler_threads_max, value.count(1));
     }),
-    Key::new("handler_queue_max", |it, value, faults| {
-        faults.set(&mut it.values.handler_queue_max, value.count(0));
+    SectionKey::new("handler_queue_max", |it, value, errors| {
+        errors.set(&mut it.values.handler_queue_max, value.count(0));
     }),
-    Key::new("ranges_max", |it, value, faults| {
-        faults.set(&mut it.values.ranges_max, value.count(1));
+    SectionKey::new("ranges_max", |it, value, errors| {
+        errors.set(&mut it.values.ranges_max, value.count(1));
     }),
-    Key::new("connections_max", |it, value, faults| {
-        faults.set(&mut it.values.connections_max, value.count(1));
+    SectionKey::new("connections_max", |it, value, errors| {
+        errors.set(&mut it.values.connections_max, value.count(1));
     }),
 ];

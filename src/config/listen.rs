@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::net::Ipv6Addr;
 use std::path::Path;
 
-use super::section::Faults;
-use super::{Overrides, Place, Written};
+use super::section::Errors;
+use super::{Origin, Overrides, Written};
 use crate::server::Address;
 
 /// The addresses to listen on. A host or a port that was given replaces the file's list: of what
@@ -15,15 +15,15 @@ pub(super) fn addresses(
     listen: Option<Vec<Written<String>>>,
     overrides: &Overrides,
     base: &Path,
-    faults: &mut Faults,
+    errors: &mut Errors,
 ) -> Vec<String> {
-    let default = || vec![Written { value: LISTEN.to_owned(), place: Place::Default }];
+    let default = || vec![Written { value: LISTEN.to_owned(), origin: Origin::Default }];
     let written = match &overrides.listen[..] {
         [] => listen.unwrap_or_else(default),
         given => given.to_vec(),
     };
     if written.is_empty() {
-        faults.note(Place::Default, format!("listen is empty; say listen = \"{LISTEN}\""));
+        errors.note(Origin::Default, format!("listen is empty; say listen = \"{LISTEN}\""));
     }
     let mut seen: HashSet<Address> = HashSet::new();
     let mut kept: Vec<Written<String>> = Vec::new();
@@ -33,27 +33,27 @@ pub(super) fn addresses(
             _ => one.value.clone(),
         };
         match Address::parse(&text) {
-            Err(message) => faults.note(one.place, format!("listen: {message}")),
+            Err(message) => errors.note(one.origin, format!("listen: {message}")),
             Ok(group) => {
                 let taken = group.iter().find(|it| port_of(it) != Some(0) && seen.contains(it));
                 if let Some(taken) = taken {
                     let message = format!("listen: {taken} is in this list already");
-                    faults.note(one.place, message);
+                    errors.note(one.origin, message);
                 }
                 seen.extend(group);
-                kept.push(Written { value: text, place: one.place });
+                kept.push(Written { value: text, origin: one.origin });
             }
         }
     }
-    replaced(kept, overrides, faults)
+    replaced(kept, overrides, errors)
 }
 
-fn replaced(kept: Vec<Written<String>>, overrides: &Overrides, faults: &mut Faults) -> Vec<String> {
+fn replaced(kept: Vec<Written<String>>, overrides: &Overrides, errors: &mut Errors) -> Vec<String> {
     let (host, port) = (&overrides.host, &overrides.port);
-    let place = match (host, port) {
+    let origin = match (host, port) {
         (None, None) => return kept.into_iter().map(|it| it.value).collect(),
-        (Some(host), _) => host.place,
-        (None, Some(port)) => port.place,
+        (Some(host), _) => host.origin,
+        (None, Some(port)) => port.origin,
     };
     let mut tcp: Vec<(String, u16)> =
         kept.iter().filter_map(|it| split_address(&it.value)).collect();
@@ -69,7 +69,7 @@ fn replaced(kept: Vec<Written<String>>, overrides: &Overrides, faults: &mut Faul
         }
     }
     if let Some(Err(message)) = result.first().map(|address| Address::parse(address)) {
-        faults.note(place, message);
+        errors.note(origin, message);
     }
     result
 }
@@ -108,17 +108,17 @@ mod tests {
     use super::*;
 
     fn addresses_of(listen: &[&str], host: Option<&str>, port: Option<u16>) -> Vec<String> {
-        let written = |it: &&str| Written { value: it.to_string(), place: Place::File(0) };
-        let given = Place::Given("-h");
+        let written = |it: &&str| Written { value: it.to_string(), origin: Origin::File(0) };
+        let given = Origin::Given("-h");
         let overrides = Overrides {
-            host: host.map(|it| Written { value: it.to_owned(), place: given }),
-            port: port.map(|value| Written { value, place: given }),
+            host: host.map(|it| Written { value: it.to_owned(), origin: given }),
+            port: port.map(|value| Written { value, origin: given }),
             ..Overrides::default()
         };
-        let mut faults = Faults::default();
+        let mut errors = Errors::default();
         let written = Some(listen.iter().map(written).collect());
-        let result = addresses(written, &overrides, Path::new("/etc"), &mut faults);
-        assert!(faults.list.is_empty(), "{faults:?}");
+        let result = addresses(written, &overrides, Path::new("/etc"), &mut errors);
+        assert!(errors.list.is_empty(), "{errors:?}");
         result
     }
 

@@ -1,12 +1,12 @@
 //! The methods of a directory, as they are written. Knows which ones there are for files.
 
-use super::Fault;
+use super::LocatedError;
 use super::section::nearest;
 use super::value::Value;
 use crate::http::Method;
 
 /// The methods of an array, each once.
-pub(super) fn read(value: Value<'_>) -> Result<Vec<Method>, Fault> {
+pub(super) fn read(value: Value<'_>) -> Result<Vec<Method>, LocatedError> {
     let mut methods = Vec::new();
     for item in value.items() {
         let method = read_one(item)?;
@@ -15,21 +15,21 @@ pub(super) fn read(value: Value<'_>) -> Result<Vec<Method>, Fault> {
         }
     }
     if methods.is_empty() {
-        return Err(value.fault("must name a method; without this key they are GET and HEAD"));
+        return Err(value.error("must name a method; without this key they are GET and HEAD"));
     }
     if methods.contains(&Method::Head) && !methods.contains(&Method::Get) {
-        return Err(value.fault("must hold GET where they hold HEAD"));
+        return Err(value.error("must hold GET where they hold HEAD"));
     }
     Ok(methods)
 }
 
-fn read_one(item: Value<'_>) -> Result<Method, Fault> {
+fn read_one(item: Value<'_>) -> Result<Method, LocatedError> {
     let name = item.text()?;
     let method = Method::recognise(name.as_bytes());
     match method {
         Some(method) if FILES.contains(&method) => Ok(method),
-        Some(Method::Options) => Err(item.fault("need not hold OPTIONS, which is always answered")),
-        Some(method) => Err(item.fault(format_args!(
+        Some(Method::Options) => Err(item.error("need not hold OPTIONS, which is always answered")),
+        Some(method) => Err(item.error(format_args!(
             "cannot hold {method}, which means nothing to files: they take {}",
             names().join(", ")
         ))),
@@ -39,7 +39,7 @@ fn read_one(item: Value<'_>) -> Result<Method, Fault> {
                 || format!("files take {}", names().join(", ")),
                 |near| format!("did you mean \"{near}\"?"),
             );
-            Err(item.fault(format_args!("hold no method {name:?}; {hint}")))
+            Err(item.error(format_args!("hold no method {name:?}; {hint}")))
         }
     }
 }

@@ -11,8 +11,8 @@ mod foreign;
 mod limits;
 mod listen;
 mod methods;
-mod places;
 mod section;
+mod site;
 mod value;
 mod writing;
 
@@ -31,7 +31,7 @@ use crate::server::{Server, Workers};
 use crate::site::Reload;
 use crate::sys::reason::reason;
 use file::File;
-use section::Faults;
+use section::Errors;
 pub use section::nearest;
 
 /// A server that is ready to start, and what else the program needs to know.
@@ -92,12 +92,12 @@ pub struct Terminal {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written<T> {
     pub value: T,
-    pub place: Place,
+    pub origin: Origin,
 }
 
 /// Where something was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
+pub enum Origin {
     /// Nowhere: it is a default.
     Default,
     /// A flag or a variable, by its name.
@@ -125,10 +125,10 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// A fault before its place is turned into a line and a column.
+/// An error before its origin is turned into a line and a column.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Fault {
-    place: Place,
+struct LocatedError {
+    origin: Origin,
     message: String,
 }
 
@@ -167,13 +167,13 @@ impl Source {
     /// # Errors
     /// Everything that is wrong, in the order of the file.
     pub fn load(&self, overrides: &Overrides) -> Result<Config, Vec<ConfigError>> {
-        let (file, faults) = match &self.path {
-            None => (File::defaults(), Faults::default()),
+        let (file, errors) = match &self.path {
+            None => (File::defaults(), Errors::default()),
             Some(_) => File::read(&self.text),
         };
         let path = self.path.as_deref();
         let base = path.and_then(Path::parent).unwrap_or(Path::new(""));
-        assembled(file, faults, overrides, base).map_err(|faults| locate(faults, path, &self.text))
+        assembled(file, errors, overrides, base).map_err(|errors| locate(errors, path, &self.text))
     }
 }
 
@@ -181,8 +181,8 @@ impl Source {
 /// the roots; creates nothing and binds nothing.
 ///
 /// ```
-/// use httpd::config::{self, Overrides, Place, Written};
-/// let root = Written { value: "src".into(), place: Place::Given("DIR") };
+/// use httpd::config::{self, Overrides, Origin, Written};
+/// let root = Written { value: "src".into(), origin: Origin::Given("DIR") };
 /// let config = config::load(None, &Overrides { root: Some(root), ..Overrides::default() })
 ///     .expect("src is a directory");
 /// assert!(config.roots[0].ends_with("src"));
@@ -196,29 +196,29 @@ pub fn load(path: Option<&Path>, overrides: &Overrides) -> Result<Config, Vec<Co
 
 fn assembled(
     file: File,
-    mut faults: Faults,
+    mut errors: Errors,
     overrides: &Overrides,
     base: &Path,
-) -> Result<Config, Faults> {
-    let config = assemble::assemble(file, overrides, base, &mut faults);
-    if faults.list.is_empty() { Ok(config) } else { Err(faults) }
+) -> Result<Config, Errors> {
+    let config = assemble::assemble(file, overrides, base, &mut errors);
+    if errors.list.is_empty() { Ok(config) } else { Err(errors) }
 }
 
-fn locate(faults: Faults, path: Option<&Path>, text: &str) -> Vec<ConfigError> {
-    let Faults { list: mut faults, puzzling } = faults;
-    faults.sort_by_key(|fault| fault.place);
-    let error = |fault: Fault| {
-        let origin = match (fault.place, path) {
+fn locate(errors: Errors, path: Option<&Path>, text: &str) -> Vec<ConfigError> {
+    let Errors { list: mut located, puzzling } = errors;
+    located.sort_by_key(|error| error.origin);
+    let as_line = |error: LocatedError| {
+        let origin = match (error.origin, path) {
             // It is not how anybody would call what stands alone on the command line.
-            (Place::Given("DIR"), _) => String::new(),
-            (Place::Given(name), _) => name.to_owned(),
-            (Place::File(at), Some(path)) => place_in(path, text.as_bytes(), at),
-            (Place::Default, Some(path)) => path.display().to_string(),
-            (Place::Default | Place::File(_), None) => String::new(),
+            (Origin::Given("DIR"), _) => String::new(),
+            (Origin::Given(name), _) => name.to_owned(),
+            (Origin::File(at), Some(path)) => place_in(path, text.as_bytes(), at),
+            (Origin::Default, Some(path)) => path.display().to_string(),
+            (Origin::Default | Origin::File(_), None) => String::new(),
         };
-        ConfigError { origin, message: fault.message }
+        ConfigError { origin, message: error.message }
     };
-    let mut errors: Vec<ConfigError> = faults.into_iter().map(error).collect();
+    let mut errors: Vec<ConfigError> = located.into_iter().map(as_line).collect();
     for section in file::sections().iter().filter(|it| puzzling.contains(&it.title)) {
         let place = if section.title.is_empty() { "at the top" } else { section.title };
         let message = format!("known {place}: {}", section.keys.join(", "));

@@ -8,62 +8,62 @@ use toml::de::DeTable;
 use super::file::sections;
 use super::foreign;
 use super::value::Value;
-use super::{Fault, Place};
+use super::{LocatedError, Origin};
 
 /// A key that a section knows, and how its value gets into the section's struct.
-pub(super) struct Key<T> {
+pub(super) struct SectionKey<T> {
     pub(super) name: &'static str,
-    read: fn(&mut T, Value<'_>, &mut Faults),
+    read: fn(&mut T, Value<'_>, &mut Errors),
 }
 
-impl<T> Key<T> {
+impl<T> SectionKey<T> {
     pub(super) const fn new(
         name: &'static str,
-        read: fn(&mut T, Value<'_>, &mut Faults),
-    ) -> Key<T> {
-        Key { name, read }
+        read: fn(&mut T, Value<'_>, &mut Errors),
+    ) -> SectionKey<T> {
+        SectionKey { name, read }
     }
 }
 
 /// The faults met so far.
 #[derive(Debug, Default)]
-pub(super) struct Faults {
-    pub(super) list: Vec<Fault>,
+pub(super) struct Errors {
+    pub(super) list: Vec<LocatedError>,
     /// The sections with a key of which nothing can be guessed: their known keys are listed, once.
     pub(super) puzzling: BTreeSet<&'static str>,
 }
 
-impl Faults {
-    pub(super) fn note(&mut self, place: Place, message: impl Into<String>) {
-        self.list.push(Fault { place, message: message.into() });
+impl Errors {
+    pub(super) fn note(&mut self, origin: Origin, message: impl Into<String>) {
+        self.list.push(LocatedError { origin, message: message.into() });
     }
 
     /// Whether one of them is about this key, or may be.
     pub(super) fn mention(&self, key: &str) -> bool {
-        self.list.iter().any(|fault| fault.message.contains(key))
+        self.list.iter().any(|error| error.message.contains(key))
     }
 
-    pub(super) fn has_one_at(&self, place: Place) -> bool {
-        self.list.iter().any(|fault| fault.place == place)
+    pub(super) fn has_one_at(&self, origin: Origin) -> bool {
+        self.list.iter().any(|error| error.origin == origin)
     }
 
     /// Adds what made the text no TOML. Such a line leaves guesses behind in the document, so no
     /// other fault is told of it.
-    pub(super) fn add_syntax(&mut self, text: &str, syntax: Vec<Fault>) {
-        let line = |fault: &Fault| match fault.place {
-            Place::File(at) => text.get(..at).map(|before| before.matches('\n').count()),
+    pub(super) fn add_syntax(&mut self, text: &str, syntax: Vec<LocatedError>) {
+        let line = |error: &LocatedError| match error.origin {
+            Origin::File(at) => text.get(..at).map(|before| before.matches('\n').count()),
             _ => None,
         };
         let broken: Vec<_> = syntax.iter().map(line).collect();
-        self.list.retain(|fault| !broken.contains(&line(fault)));
+        self.list.retain(|error| !broken.contains(&line(error)));
         self.list.extend(syntax);
     }
 
-    pub(super) fn take<T>(&mut self, read: Result<T, Fault>) -> Option<T> {
-        read.map_err(|fault| self.list.push(fault)).ok()
+    pub(super) fn take<T>(&mut self, read: Result<T, LocatedError>) -> Option<T> {
+        read.map_err(|error| self.list.push(error)).ok()
     }
 
-    pub(super) fn set<T>(&mut self, slot: &mut T, read: Result<T, Fault>) {
+    pub(super) fn set<T>(&mut self, slot: &mut T, read: Result<T, LocatedError>) {
         if let Some(value) = self.take(read) {
             *slot = value;
         }
@@ -73,7 +73,7 @@ impl Faults {
     pub(super) fn take_each<'d, T>(
         &mut self,
         value: Value<'d>,
-        read: impl Fn(Value<'d>) -> Result<T, Fault>,
+        read: impl Fn(Value<'d>) -> Result<T, LocatedError>,
     ) -> Vec<T> {
         value.items().into_iter().filter_map(|item| self.take(read(item))).collect()
     }
@@ -83,17 +83,17 @@ impl Faults {
 pub(super) fn read_section<T>(
     title: &str,
     table: &DeTable<'_>,
-    keys: &[Key<T>],
+    keys: &[SectionKey<T>],
     into: &mut T,
-    faults: &mut Faults,
+    errors: &mut Errors,
 ) {
     for (key, written) in table {
         let name: &str = key.get_ref();
         match keys.iter().find(|known| known.name == name) {
-            Some(known) => (known.read)(into, Value::new(name, written), faults),
+            Some(known) => (known.read)(into, Value::new(name, written), errors),
             None => {
-                let message = unknown(title, name, faults);
-                faults.note(Place::File(key.span().start), message);
+                let message = unknown(title, name, errors);
+                errors.note(Origin::File(key.span().start), message);
             }
         }
     }
@@ -103,19 +103,19 @@ pub(super) fn read_section<T>(
 pub(super) fn read_table<T>(
     title: &str,
     value: Value<'_>,
-    keys: &[Key<T>],
+    keys: &[SectionKey<T>],
     into: &mut T,
-    faults: &mut Faults,
+    errors: &mut Errors,
 ) {
-    if let Some(table) = faults.take(value.table()) {
-        read_section(title, table, keys, into, faults);
+    if let Some(table) = errors.take(value.table()) {
+        read_section(title, table, keys, into, errors);
     }
 }
 
 /// Says what may have been meant: the same key where it does belong, what this server has in the place
 /// of another server's key, or a key of this section that is written almost so. The first is the
 /// common slip in TOML, where a key after a `[header]` is a key of that section.
-fn unknown(title: &str, name: &str, faults: &mut Faults) -> String {
+fn unknown(title: &str, name: &str, errors: &mut Errors) -> String {
     let sections = sections();
     let here = sections.iter().find(|section| section.title == title);
     let known = here.map_or(&[][..], |section| &section.keys[..]);
@@ -128,7 +128,7 @@ fn unknown(title: &str, name: &str, faults: &mut Faults) -> String {
         (None, Some(answer), _) => format!(": {answer}"),
         (None, None, Some(near)) => format!("; did you mean \"{near}\"?"),
         (None, None, None) => {
-            faults.puzzling.extend(here.map(|section| section.title));
+            errors.puzzling.extend(here.map(|section| section.title));
             String::new()
         }
     };
@@ -167,23 +167,23 @@ mod tests {
 
     #[test]
     fn a_key_in_the_wrong_section_is_told_its_own() {
-        let mut faults = Faults::default();
+        let mut errors = Errors::default();
         assert_eq!(
-            unknown("", "head_timeout", &mut faults),
+            unknown("", "head_timeout", &mut errors),
             "unknown key \"head_timeout\"; it belongs in [limits]"
         );
         assert_eq!(
-            unknown("[log]", "listen", &mut faults),
+            unknown("[log]", "listen", &mut errors),
             "unknown key \"listen\" in [log]; it belongs at the top of the file, before the first [section]"
         );
-        assert!(faults.puzzling.is_empty());
-        assert_eq!(unknown("[log]", "colour", &mut faults), "unknown key \"colour\" in [log]");
-        assert_eq!(faults.puzzling, BTreeSet::from(["[log]"]));
+        assert!(errors.puzzling.is_empty());
+        assert_eq!(unknown("[log]", "colour", &mut errors), "unknown key \"colour\" in [log]");
+        assert_eq!(errors.puzzling, BTreeSet::from(["[log]"]));
     }
 
     #[test]
     fn a_key_of_another_server_is_answered() {
-        let mut faults = Faults::default();
+        let mut errors = Errors::default();
         for (name, expected) in [
             ("tls", "there is no TLS yet"),
             ("gzip", "there is no compression yet"),
@@ -198,10 +198,10 @@ mod tests {
             ("max-requests", "write requests_max beside wsgi"),
         ] {
             for section in ["", "[[location]]", "[limits]"] {
-                let told = unknown(section, name, &mut faults);
+                let told = unknown(section, name, &mut errors);
                 assert!(told.contains(expected), "{told}");
             }
         }
-        assert!(faults.puzzling.is_empty());
+        assert!(errors.puzzling.is_empty());
     }
 }

@@ -71,8 +71,8 @@ fn the_shipped_file_shows_every_key_in_its_section() {
 
 #[test]
 fn the_shipped_file_says_the_defaults() {
-    let (file, faults) = File::read(&shipped_text());
-    assert_eq!(faults.list, []);
+    let (file, errors) = File::read(&shipped_text());
+    assert_eq!(errors.list, []);
     assert_eq!(file.limits.values, Limits::default());
     assert_eq!(file.cache, CacheLimits::default());
     assert_eq!(file.processes, Some(NonZeroUsize::MIN));
@@ -80,7 +80,7 @@ fn the_shipped_file_says_the_defaults() {
     assert_eq!(file.error_bodies, Some(Default::default()));
     assert_eq!(file.scope.symlinks, Some(Default::default()));
     assert_eq!(file.scope.dotfiles, Some(crate::site::Dotfiles::Deny));
-    assert_eq!(file.scope.index, Some(vec![places::INDEX.to_owned()]));
+    assert_eq!(file.scope.index, Some(vec![site::INDEX.to_owned()]));
     let (said, silent) = (writing::Rules::of([&file.scope].into_iter()), file::Scope::default());
     assert_eq!(said, writing::Rules::of([&silent].into_iter()));
     let listen: Vec<String> = file.listen.into_iter().flatten().map(|it| it.value).collect();
@@ -99,8 +99,8 @@ fn what_the_shipped_file_only_shows_is_valid_too() {
         .lines()
         .map(|line| line.strip_prefix('#').filter(|it| is_example(it)).unwrap_or(line))
         .collect();
-    let (file, faults) = File::read(&uncommented.join("\n"));
-    assert_eq!(faults.list, []);
+    let (file, errors) = File::read(&uncommented.join("\n"));
+    assert_eq!(errors.list, []);
     assert_eq!(file.locations.len(), 4);
     assert_eq!(file.scope.charset.as_deref(), Some("utf-8"));
     assert_eq!(file.scope.types.len(), 1);
@@ -396,7 +396,7 @@ fn a_given_root_wins_over_the_file_and_is_named_when_it_fails() {
     let folder = Folder::new("given");
     let path = folder.write("root = \"nowhere\"\n");
     let given = |value: PathBuf| Overrides {
-        root: Some(Written { value, place: Place::Given("-r") }),
+        root: Some(Written { value, origin: Origin::Given("-r") }),
         ..Overrides::default()
     };
     let config = load(Some(&path), &given(folder.0.join("www"))).expect("the given root is there");
@@ -552,14 +552,14 @@ fn to_reload_needs_an_application() {
 
 #[test]
 fn types_are_for_extensions_names_and_patterns() {
-    let (file, faults) = File::read(
+    let (file, errors) = File::read(
         "[types]\n\
          log = \"text/plain\"\n\
          apple-app-site-association = \"application/json\"\n\
          \"*.tar.gz\" = \"application/x-gtar\"\n\
          \"/.well-known/*\" = \"application/json\"\n",
     );
-    assert_eq!(faults.list, []);
+    assert_eq!(errors.list, []);
     assert_eq!(file.scope.types.len(), 4);
 }
 

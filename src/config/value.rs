@@ -7,7 +7,7 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Fault, Place, Written};
+use super::{LocatedError, Origin, Written};
 use crate::files::is_known_charset;
 use crate::http::header;
 use crate::sys::socket;
@@ -24,21 +24,21 @@ impl<'d> Value<'d> {
         Value { key, written }
     }
 
-    pub(super) fn place(self) -> Place {
-        Place::File(self.written.span().start)
+    pub(super) fn origin(self) -> Origin {
+        Origin::File(self.written.span().start)
     }
 
     /// `what` follows the key: "must be …", "is …".
-    pub(super) fn fault(self, what: impl Display) -> Fault {
-        Fault { place: self.place(), message: format!("{} {what}", self.key) }
+    pub(super) fn error(self, what: impl Display) -> LocatedError {
+        LocatedError { origin: self.origin(), message: format!("{} {what}", self.key) }
     }
 
     /// Never empty and without NUL, which no path, name or header can hold.
-    pub(super) fn text(self) -> Result<&'d str, Fault> {
+    pub(super) fn text(self) -> Result<&'d str, LocatedError> {
         match self.written.get_ref() {
-            DeValue::String(text) if text.is_empty() => Err(self.fault("must not be empty")),
+            DeValue::String(text) if text.is_empty() => Err(self.error("must not be empty")),
             DeValue::String(text) if text.contains('\0') => {
-                Err(self.fault("must not hold a NUL character"))
+                Err(self.error("must not hold a NUL character"))
             }
             DeValue::String(text) => Ok(text.as_ref()),
             _ => Err(self.mismatch("text in quotes")),
@@ -46,22 +46,22 @@ impl<'d> Value<'d> {
     }
 
     /// Even empty, but without NUL.
-    pub(super) fn any_text(self) -> Result<&'d str, Fault> {
+    pub(super) fn any_text(self) -> Result<&'d str, LocatedError> {
         match self.written.get_ref() {
             DeValue::String(text) if text.is_empty() => Ok(""),
             _ => self.text(),
         }
     }
 
-    pub(super) fn written(self) -> Result<Written<String>, Fault> {
-        Ok(Written { value: self.text()?.to_owned(), place: self.place() })
+    pub(super) fn written(self) -> Result<Written<String>, LocatedError> {
+        Ok(Written { value: self.text()?.to_owned(), origin: self.origin() })
     }
 
     /// An address to listen on, as far as its form goes: a number or a URL is what many write first.
-    pub(super) fn address(self) -> Result<Written<String>, Fault> {
+    pub(super) fn address(self) -> Result<Written<String>, LocatedError> {
         if let DeValue::Integer(number) = self.written.get_ref() {
             let number = number.as_str();
-            return Err(self.fault(format_args!(
+            return Err(self.error(format_args!(
                 "must be an address in quotes: write \":{number}\" for everyone, or \"localhost:{number}\" for this machine only"
             )));
         }
@@ -69,48 +69,48 @@ impl<'d> Value<'d> {
         match text.split_once("://") {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => {
                 let address = rest.split('/').next().unwrap_or(rest);
-                Err(self.fault(format_args!("takes an address, not a URL: write {address:?}")))
+                Err(self.error(format_args!("takes an address, not a URL: write {address:?}")))
             }
-            Some((scheme, _)) if scheme.eq_ignore_ascii_case("https") => Err(self.fault(
+            Some((scheme, _)) if scheme.eq_ignore_ascii_case("https") => Err(self.error(
                 "cannot be https: there is no TLS yet; put a proxy that terminates it in front",
             )),
             Some(("unix", path)) => {
-                Err(self.fault(format_args!("takes no URL: write \"unix:{path}\"")))
+                Err(self.error(format_args!("takes no URL: write \"unix:{path}\"")))
             }
-            Some((scheme, _)) => Err(self.fault(format_args!(
+            Some((scheme, _)) => Err(self.error(format_args!(
                 "takes an address such as \"localhost:8080\", nothing with {scheme}://"
             ))),
             None => self.written(),
         }
     }
 
-    pub(super) fn location_path(self) -> Result<Written<String>, Fault> {
+    pub(super) fn location_path(self) -> Result<Written<String>, LocatedError> {
         let path = self.text()?;
         let odd_segment = |segment: &str| matches!(segment, "." | "..");
         if !path.starts_with('/') {
-            Err(self.fault(format_args!("must begin with a slash: write {:?}", format!("/{path}"))))
+            Err(self.error(format_args!("must begin with a slash: write {:?}", format!("/{path}"))))
         } else if path.contains("//") || path.split('/').any(odd_segment) {
-            Err(self.fault("must not hold \"//\", \"/./\" or \"/../\": no request's path does"))
+            Err(self.error("must not hold \"//\", \"/./\" or \"/../\": no request's path does"))
         } else if path.contains(['?', '#']) {
-            Err(self.fault("must be a path alone, without \"?\" or \"#\""))
+            Err(self.error("must be a path alone, without \"?\" or \"#\""))
         } else {
             self.written()
         }
     }
 
-    pub(super) fn file_name(self) -> Result<String, Fault> {
+    pub(super) fn file_name(self) -> Result<String, LocatedError> {
         match self.text()? {
             name if name.contains('/') || matches!(name, "." | "..") => {
-                Err(self.fault(format_args!("must be the name of a file, not {name:?}")))
+                Err(self.error(format_args!("must be the name of a file, not {name:?}")))
             }
             name => Ok(name.to_owned()),
         }
     }
 
-    pub(super) fn charset(self) -> Result<String, Fault> {
+    pub(super) fn charset(self) -> Result<String, LocatedError> {
         match self.text()? {
             name if name == CHARSET_OFF || is_known_charset(name) => Ok(name.to_owned()),
-            name => Err(self.fault(format_args!(
+            name => Err(self.error(format_args!(
                 "must be the name of a character encoding, such as \"utf-8\" or \"iso-8859-1\", or \
                  \"{CHARSET_OFF}\", not {name:?}"
             ))),
@@ -119,7 +119,7 @@ impl<'d> Value<'d> {
 
     /// `type/subtype`, perhaps with parameters (RFC 9110 §8.3.1). Parameters are not taken apart: it
     /// is enough that they cannot end the header.
-    pub(super) fn content_type(self) -> Result<&'d str, Fault> {
+    pub(super) fn content_type(self) -> Result<&'d str, LocatedError> {
         let text = self.text()?;
         let (essence, parameters) = text.split_once(';').unwrap_or((text, ""));
         let tokens = essence.trim_end().split_once('/');
@@ -127,11 +127,11 @@ impl<'d> Value<'d> {
         if is_type && parameters.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
             return Ok(text);
         }
-        Err(self.fault(format_args!("must be a content type such as \"text/plain\", not {text:?}")))
+        Err(self.error(format_args!("must be a content type such as \"text/plain\", not {text:?}")))
     }
 
     /// One of a few words.
-    pub(super) fn choice<T: Clone>(self, choices: &[(&str, T)]) -> Result<T, Fault> {
+    pub(super) fn choice<T: Clone>(self, choices: &[(&str, T)]) -> Result<T, LocatedError> {
         let words: Vec<String> = choices.iter().map(|(word, _)| format!("\"{word}\"")).collect();
         let expected = one_of(&words);
         let DeValue::String(text) = self.written.get_ref() else {
@@ -140,10 +140,10 @@ impl<'d> Value<'d> {
         let found = choices.iter().find(|(word, _)| word == text);
         found
             .map(|(_, meaning)| meaning.clone())
-            .ok_or_else(|| self.fault(format_args!("must be {expected}, not {text:?}")))
+            .ok_or_else(|| self.error(format_args!("must be {expected}, not {text:?}")))
     }
 
-    pub(super) fn boolean(self) -> Result<bool, Fault> {
+    pub(super) fn boolean(self) -> Result<bool, LocatedError> {
         match self.written.get_ref() {
             DeValue::Boolean(value) => Ok(*value),
             _ => Err(self.mismatch("true or false")),
@@ -151,26 +151,26 @@ impl<'d> Value<'d> {
     }
 
     /// Permissions of a file as chmod(1) has them, in octal.
-    pub(super) fn mode(self) -> Result<u32, Fault> {
+    pub(super) fn mode(self) -> Result<u32, LocatedError> {
         let DeValue::String(text) = self.written.get_ref() else {
             return Err(self.mismatch(A_MODE));
         };
         let digits = (3..=4).contains(&text.len()).then(|| u32::from_str_radix(text, 8));
         match digits {
             Some(Ok(mode)) if mode <= 0o777 && !text.starts_with('+') => Ok(mode),
-            _ => Err(self.fault(format_args!("must be {A_MODE}, not {text:?}"))),
+            _ => Err(self.error(format_args!("must be {A_MODE}, not {text:?}"))),
         }
     }
 
     /// A group of this system, by its name or its number.
-    pub(super) fn group(self) -> Result<u32, Fault> {
+    pub(super) fn group(self) -> Result<u32, LocatedError> {
         let name = self.text()?;
         socket::group(name)
-            .ok_or_else(|| self.fault(format_args!("must be a group of this system, not {name:?}")))
+            .ok_or_else(|| self.error(format_args!("must be a group of this system, not {name:?}")))
     }
 
     /// A whole number of at least `least`; the top is what the receiving type can hold.
-    pub(super) fn count<N: TryFrom<u64>>(self, least: u64) -> Result<N, Fault> {
+    pub(super) fn count<N: TryFrom<u64>>(self, least: u64) -> Result<N, LocatedError> {
         let DeValue::Integer(digits) = self.written.get_ref() else {
             return Err(self.mismatch("a whole number"));
         };
@@ -178,43 +178,43 @@ impl<'d> Value<'d> {
     }
 
     /// A whole number from 1 to `most`.
-    pub(super) fn count_to(self, most: usize) -> Result<usize, Fault> {
+    pub(super) fn count_to(self, most: usize) -> Result<usize, LocatedError> {
         match self.count(1)? {
             count if count <= most => Ok(count),
-            _ => Err(self.fault(format_args!("must be at most {most}"))),
+            _ => Err(self.error(format_args!("must be at most {most}"))),
         }
     }
 
     /// A number of bytes: a plain integer, or text with a unit such as `"8MiB"`.
-    pub(super) fn bytes<N: TryFrom<u64>>(self, least: u64) -> Result<N, Fault> {
+    pub(super) fn bytes<N: TryFrom<u64>>(self, least: u64) -> Result<N, LocatedError> {
         match self.written.get_ref() {
             DeValue::Integer(_) => self.count(least),
             DeValue::String(text) => match parse_bytes(text) {
                 Some(bytes) => self.fit(Some(bytes), least),
-                None => Err(self.fault(format_args!("must be {A_SIZE}, not {text:?}"))),
+                None => Err(self.error(format_args!("must be {A_SIZE}, not {text:?}"))),
             },
             _ => Err(self.mismatch(A_SIZE)),
         }
     }
 
     /// A duration with its unit, longer than nothing and at most [`DURATION_MAX`].
-    pub(super) fn duration(self) -> Result<Duration, Fault> {
+    pub(super) fn duration(self) -> Result<Duration, LocatedError> {
         let text = match self.written.get_ref() {
             DeValue::String(text) => text,
             DeValue::Integer(number) => {
                 return Err(
-                    self.fault(format_args!("needs a unit: write \"{number}s\" for seconds"))
+                    self.error(format_args!("needs a unit: write \"{number}s\" for seconds"))
                 );
             }
             _ => return Err(self.mismatch(A_DURATION)),
         };
         match parse_duration(text) {
             None if text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() => {
-                Err(self.fault(format_args!("needs a unit: write \"{text}s\" for seconds")))
+                Err(self.error(format_args!("needs a unit: write \"{text}s\" for seconds")))
             }
-            None => Err(self.fault(format_args!("must be {A_DURATION}, not {text:?}"))),
-            Some(Duration::ZERO) => Err(self.fault("must be longer than 0")),
-            Some(length) if length > DURATION_MAX => Err(self.fault("must be at most \"24h\"")),
+            None => Err(self.error(format_args!("must be {A_DURATION}, not {text:?}"))),
+            Some(Duration::ZERO) => Err(self.error("must be longer than 0")),
+            Some(length) if length > DURATION_MAX => Err(self.error("must be at most \"24h\"")),
             Some(length) => Ok(length),
         }
     }
@@ -229,7 +229,7 @@ impl<'d> Value<'d> {
         }
     }
 
-    pub(super) fn table(self) -> Result<&'d DeTable<'d>, Fault> {
+    pub(super) fn table(self) -> Result<&'d DeTable<'d>, LocatedError> {
         match self.written.get_ref() {
             DeValue::Table(table) => Ok(table),
             _ => Err(self.mismatch("a table")),
@@ -244,7 +244,7 @@ impl<'d> Value<'d> {
         matches!(self.written.get_ref(), DeValue::Integer(_))
     }
 
-    pub(super) fn mismatch(self, expected: &str) -> Fault {
+    pub(super) fn mismatch(self, expected: &str) -> LocatedError {
         let kind = match self.written.get_ref() {
             DeValue::Array(_) => "an array",
             DeValue::Boolean(_) => "true or false",
@@ -254,16 +254,16 @@ impl<'d> Value<'d> {
             DeValue::String(_) => "text",
             DeValue::Table(_) => "a table",
         };
-        self.fault(format_args!("must be {expected}, not {kind}"))
+        self.error(format_args!("must be {expected}, not {kind}"))
     }
 
-    fn fit<N: TryFrom<u64>>(self, number: Option<u64>, least: u64) -> Result<N, Fault> {
+    fn fit<N: TryFrom<u64>>(self, number: Option<u64>, least: u64) -> Result<N, LocatedError> {
         match number {
             Some(number) if number >= least => {
-                N::try_from(number).map_err(|_| self.fault("is larger than this machine can hold"))
+                N::try_from(number).map_err(|_| self.error("is larger than this machine can hold"))
             }
-            None if !self.is_negative() => Err(self.fault("is larger than this machine can hold")),
-            _ => Err(self.fault(format_args!("must be at least {least}"))),
+            None if !self.is_negative() => Err(self.error("is larger than this machine can hold")),
+            _ => Err(self.error(format_args!("must be at least {least}"))),
         }
     }
 

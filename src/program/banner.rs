@@ -1,5 +1,5 @@
-//! What the program says when it serves: a few lines to a person at a terminal, one to anybody
-//! else. Says it once; nobody listening is no reason to fail.
+//! What the program prints when it serves: a few lines on a terminal, one line elsewhere. It is printed
+//! once, and a failure to print it is ignored.
 
 use std::io::{self, IsTerminal};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -9,38 +9,38 @@ use crate::Address;
 
 use crate::program::logging;
 
-/// What there is to tell.
-pub struct Told<'a> {
+/// What it names.
+pub struct Banner<'a> {
     pub addresses: &'a [Address],
     pub processes: usize,
     /// In each process.
     pub workers: usize,
     pub config: Option<&'a Path>,
     pub roots: &'a [PathBuf],
-    /// What may surprise a newcomer.
+    /// What may surprise a new user.
     pub note: Option<&'a str>,
-    /// What each application says of itself.
+    /// What each application reports of itself.
     pub applications: &'a [String],
 }
 
-/// Tells where it serves what.
-pub fn greet(told: &Told<'_>) {
+/// Prints what is served where.
+pub fn greet(banner: &Banner<'_>) {
     if io::stdout().is_terminal() {
-        logging::print(io::stdout(), told.to_person());
+        logging::print(io::stdout(), banner.on_terminal());
     } else {
-        logging::print(io::stderr(), told.to_program());
+        logging::print(io::stderr(), banner.on_one_line());
     }
 }
 
-/// The answer to `-t`.
-pub fn say_fine(config: Option<&Path>) {
+/// What `-t` prints when nothing is wrong.
+pub fn print_fine(config: Option<&Path>) {
     let name = config.map_or("(defaults)".to_owned(), |path| path.display().to_string());
     logging::print(io::stdout(), format!("configuration {name} is fine\n"));
 }
 
-impl Told<'_> {
+impl Banner<'_> {
     /// Six lines, with addresses that can be clicked, and one for each application.
-    fn to_person(&self) -> String {
+    fn on_terminal(&self) -> String {
         let config = self.config.map_or("none".into(), |path| path.display().to_string());
         let roots: Vec<String> = self.roots.iter().map(|it| it.display().to_string()).collect();
         let urls: Vec<String> = self.addresses.iter().map(url).collect();
@@ -62,7 +62,7 @@ impl Told<'_> {
     }
 
     /// One line, with the addresses as they are and the rest as `key=value`.
-    fn to_program(&self) -> String {
+    fn on_one_line(&self) -> String {
         let addresses: Vec<String> = self.addresses.iter().map(plain).collect();
         let mut line = format!("{NAME} listening on {}", addresses.join(" "));
         for root in self.roots {
@@ -89,7 +89,7 @@ fn plain(address: &Address) -> String {
     }
 }
 
-/// A wildcard cannot be visited; the loopback that it takes in can.
+/// A URL to click: a browser cannot open a wildcard address, but the loopback address that it includes.
 fn url(address: &Address) -> String {
     let Address::Tcp(address) = address else {
         return plain(address);
@@ -108,10 +108,10 @@ const NAME: &str = concat!("httpd ", env!("CARGO_PKG_VERSION"));
 mod tests {
     use super::*;
 
-    fn told(addresses: &[&str], processes: usize, then: impl Fn(&Told)) {
+    fn with_banner(addresses: &[&str], processes: usize, then: impl Fn(&Banner)) {
         let addresses: Vec<Address> =
             addresses.iter().flat_map(|it| Address::parse(it).expect(it)).collect();
-        then(&Told {
+        then(&Banner {
             addresses: &addresses,
             processes,
             workers: 2,
@@ -124,8 +124,8 @@ mod tests {
 
     #[test]
     fn a_person_gets_six_lines_with_addresses_to_click() {
-        told(&["127.0.0.1:80", "0.0.0.0:81", "[::]:82"], 1, |told| {
-            let text = told.to_person();
+        with_banner(&["127.0.0.1:80", "0.0.0.0:81", "[::]:82"], 1, |banner| {
+            let text = banner.on_terminal();
             assert_eq!(text.lines().count(), 6, "{text}");
             assert!(text.contains("http://127.0.0.1:80  "), "{text}");
             assert!(text.contains("http://127.0.0.1:81 ("), "{text}");
@@ -135,30 +135,34 @@ mod tests {
 
     #[test]
     fn a_program_gets_one_line_that_it_can_take_apart() {
-        told(&["127.0.0.1:80", "unix:/run/x.sock"], 1, |told| {
+        with_banner(&["127.0.0.1:80", "unix:/run/x.sock"], 1, |banner| {
             let expected = format!(
                 "{NAME} listening on http://127.0.0.1:80 unix:/run/x.sock \
                  root=\"/srv/a b\" config=\"conf/httpd.toml\" workers=2\n"
             );
-            assert_eq!(told.to_program(), expected);
+            assert_eq!(banner.on_one_line(), expected);
         });
     }
 
     #[test]
     fn a_person_is_told_that_the_front_page_is_missing() {
-        told(&["127.0.0.1:80"], 1, |told| {
-            let told = Told { note: Some("/ is a 404"), ..*told };
-            assert!(told.to_person().contains("  note     / is a 404\n"), "{}", told.to_person());
-            assert!(!told.to_program().contains("404"), "{}", told.to_program());
+        with_banner(&["127.0.0.1:80"], 1, |banner| {
+            let banner = Banner { note: Some("/ is a 404"), ..*banner };
+            assert!(
+                banner.on_terminal().contains("  note     / is a 404\n"),
+                "{}",
+                banner.on_terminal()
+            );
+            assert!(!banner.on_one_line().contains("404"), "{}", banner.on_one_line());
         });
     }
 
     #[test]
     fn several_processes_are_told_to_both() {
-        told(&["127.0.0.1:80"], 4, |told| {
-            let text = told.to_person();
+        with_banner(&["127.0.0.1:80"], 4, |banner| {
+            let text = banner.on_terminal();
             assert!(text.contains("  workers  2 in each of 4 processes\n"), "{text}");
-            let line = told.to_program();
+            let line = banner.on_one_line();
             assert!(line.ends_with(" processes=4 workers=2\n"), "{line}");
         });
     }

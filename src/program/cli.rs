@@ -1,5 +1,5 @@
-//! The flags. clap ends here: what leaves is [`Options`]. Knows nothing of what a configuration file
-//! says.
+//! The flags, as [`Options`]. Only this file and `environment` know clap. Knows nothing of the contents of a
+//! configuration file.
 
 use std::env;
 use std::ffi::OsString;
@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use crate::config::{
-    LEVELS, Overrides, Place, Terminal, Written, nearest, parse_processes, parse_workers,
+    LEVELS, Origin, Overrides, Terminal, Written, nearest, parse_processes, parse_workers,
 };
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, CommandFactory, Parser};
@@ -28,15 +28,14 @@ pub struct Options {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Read the configuration, say what is wrong with it, and end.
+    /// Read the configuration, print its errors, and exit.
     Test,
     Serve,
     /// Serve as one of several processes, which a supervisor has started.
     ServeSupervised,
 }
 
-/// Reads the command line and the environment. Ends the process where a flag asks for words only
-/// (`--help`, `-V`), or where there is nothing sensible to go on with.
+/// Reads the command line and the environment. Exits after `--help`, `-V` and usage errors.
 pub fn read() -> Options {
     let mut options = parse(env::args_os(), env::vars_os()).unwrap_or_else(|error| error.exit());
     options.overrides.terminal = terminal();
@@ -127,7 +126,7 @@ fn parse(
     Ok(Options { mode, config, overrides, warnings })
 }
 
-/// clap suggests whatever looks a little alike; a wrong suggestion is worse than none.
+/// clap suggests flags that look only a little alike; a wrong suggestion is worse than none.
 fn with_own_suggestion(mut error: clap::Error) -> clap::Error {
     if error.kind() != ErrorKind::UnknownArgument {
         return error;
@@ -249,7 +248,7 @@ impl Flags {
         }
     }
 
-    /// `-h` alone is what many type to be helped.
+    /// Many people type `-h` alone for help.
     fn host(&self) -> Result<Option<Written<String>>, clap::Error> {
         match &self.host {
             None => Ok(None),
@@ -287,7 +286,7 @@ impl Flags {
 }
 
 fn given<T>(name: &'static str, value: T) -> Option<Written<T>> {
-    Some(Written { value, place: Place::Given(name) })
+    Some(Written { value, origin: Origin::Given(name) })
 }
 
 pub fn usage(kind: ErrorKind, message: String) -> clap::Error {
@@ -317,7 +316,7 @@ fn parse_level(text: &str) -> Result<LevelFilter, String> {
         .ok_or_else(|| format!("must be one of {}, not {text:?}", names.join(", ")))
 }
 
-/// A host alone. `-h ./public` is somebody who wanted help or `-r`.
+/// Checks that this is a host without a port. Somebody who types `-h ./public` wants help, or `-r`.
 fn check_host(host: &str) -> Result<(), String> {
     let colons = host.matches(':').count();
     if host.contains('/') {

@@ -1,21 +1,21 @@
-//! The `HTTPD_…` variables. One that is set to nothing counts as not set. Knows no flags.
+//! The `HTTPD_…` variables. An empty one counts as not set. Knows no flags.
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use crate::config::{Place, Written, nearest};
+use crate::config::{Origin, Written, nearest};
 use clap::error::ErrorKind;
 
 use crate::program::cli::usage;
 
-/// The variables, and what is wrong with those that are ignored.
+/// The variables, and warnings about those that are ignored.
 pub struct Environment {
     variables: Vec<(String, OsString)>,
     warnings: Vec<String>,
 }
 
 impl Environment {
-    /// Notes every `HTTPD_…` variable that this program does not know.
+    /// Warns of every `HTTPD_…` variable that this program does not know.
     pub fn new(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Environment {
         let own = |(name, value): (OsString, OsString)| {
             let name = name.into_string().ok().filter(|name| name.starts_with(PREFIX))?;
@@ -36,7 +36,7 @@ impl Environment {
 
     pub fn path(&self, name: &'static str) -> Option<Written<PathBuf>> {
         let value = PathBuf::from(self.value(name)?);
-        Some(Written { value, place: Place::Given(name) })
+        Some(Written { value, origin: Origin::Given(name) })
     }
 
     /// # Errors
@@ -57,7 +57,7 @@ impl Environment {
             return Ok(None);
         }
         match parse(&text) {
-            Ok(value) => Ok(Some(Written { value, place: Place::Given(name) })),
+            Ok(value) => Ok(Some(Written { value, origin: Origin::Given(name) })),
             Err(message) => Err(usage(ErrorKind::ValueValidation, format!("{name} {message}"))),
         }
     }

@@ -1,5 +1,4 @@
-//! Why the program ends with something else than 0, and how that is told. Knows nothing of what
-//! was tried.
+//! Why the program exits with another status than 0, and how that is printed.
 
 use std::fmt::Display;
 use std::io;
@@ -9,11 +8,11 @@ use crate::StartError;
 
 use crate::program::logging;
 
-/// What went wrong: a line for each thing, and the exit code.
+/// What went wrong: one line for each error, and the exit status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     pub code: u8,
-    /// For the operator; none where it has been told already.
+    /// For the operator; empty if they have been printed already.
     pub lines: Vec<String>,
 }
 
@@ -23,8 +22,7 @@ impl Failure {
         Failure { code: AT_RUN_TIME, lines: vec![message.to_string()] }
     }
 
-    /// The server did not start: for want of something, or because an application that was asked for
-    /// cannot be.
+    /// The server did not start.
     pub fn of_start(error: StartError) -> Failure {
         match error {
             StartError::Application(_) => Failure::of_usage([error]),
@@ -32,7 +30,7 @@ impl Failure {
         }
     }
 
-    /// What was asked for cannot be.
+    /// The program cannot do what it was asked to.
     pub fn of_usage(messages: impl IntoIterator<Item = impl Display>) -> Failure {
         Failure {
             code: OF_USAGE,
@@ -40,15 +38,15 @@ impl Failure {
         }
     }
 
-    /// Says it on standard error. Where that is gone, there is nobody to tell.
-    pub fn tell(&self) -> ExitCode {
+    /// Prints it on standard error; a failure to do so is ignored.
+    pub fn print(&self) -> ExitCode {
         let lines: String = self.lines.iter().map(|line| format!("httpd: {line}\n")).collect();
         logging::print(io::stderr(), lines);
         ExitCode::from(self.code)
     }
 }
 
-/// Says on standard error what is odd but no reason to fail.
+/// Prints a warning on standard error.
 pub fn warn(message: &str) {
     logging::print(io::stderr(), format!("httpd: warning: {message}\n"));
 }

@@ -1,5 +1,5 @@
-//! Diagnostics: where they go and how a line looks. Not `log.rs`, for that is the crate's name.
-//! Knows nothing of the access log, which the server writes.
+//! The log: where it goes and what a line looks like. (`log` is the name of a crate.) Knows nothing of the
+//! access log, which the server writes.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -16,8 +16,8 @@ use crate::sys::reason::reason;
 use log::{LevelFilter, Log, Metadata, Record};
 use simplelog::{ConfigBuilder, WriteLogger};
 
-/// Starts the log: to the file, which is made when it is not there, or to standard error. Times are
-/// UTC, and there are no colours to escape. Where several processes write to it, each has a name.
+/// Starts the log. It goes to the file, which is created if it is missing, or to standard error. Times are
+/// UTC; there are no colours. If several processes write to it, each has a name.
 ///
 /// # Errors
 /// When the file cannot be opened for appending: one line for the operator.
@@ -39,11 +39,11 @@ pub fn start(settings: &Settings, name: Option<String>) -> Result<(), String> {
     });
     let sink = file
         .and_then(|file| Background::start("log", file, on_loss))
-        .map(Queue)
+        .map(BackgroundLog)
         .map_err(|error| format!("cannot write the log {}: {}", name_of_log(), reason(&error)))?;
     // The default hook writes to standard error, which may take nothing.
     panic::set_hook(Box::new(|panic| log::error!("{panic}")));
-    let writer = *WriteLogger::new(settings.level, style, Lines { sink, line: Vec::new() });
+    let writer = *WriteLogger::new(settings.level, style, WholeLines { sink, line: Vec::new() });
     log::set_max_level(settings.level);
     match name {
         None => log::set_boxed_logger(Box::new(writer)),
@@ -57,11 +57,11 @@ pub fn finish() {
     log::logger().flush();
 }
 
-/// Prints to standard output or standard error, and waits for a second at most until it is taken.
+/// Prints to standard output or standard error, and waits until it is written, for a second at most.
 pub fn print(mut stream: impl Write + Send + 'static, text: String) {
     let (done, is_done) = mpsc::channel();
     let write = move || {
-        // Where that is gone, there is nobody to tell.
+        // If that is closed, nobody reads it.
         let _ = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
         let _ = done.send(());
     };
@@ -70,10 +70,10 @@ pub fn print(mut stream: impl Write + Send + 'static, text: String) {
     }
 }
 
-/// A log that nobody waits for.
-struct Queue(Background);
+/// A log that is written by a thread, so that nobody waits for it.
+struct BackgroundLog(Background);
 
-impl Write for Queue {
+impl Write for BackgroundLog {
     fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
         self.0.write(lines);
         Ok(lines.len())
@@ -85,7 +85,7 @@ impl Write for Queue {
     }
 }
 
-/// For what is queued when the program ends.
+/// How long the program waits at its end until queued lines are written.
 const FINISH_TIME: Duration = Duration::from_secs(1);
 
 /// Puts the name of the process before each message.
@@ -111,19 +111,19 @@ impl<L: Log> Log for Named<L> {
     }
 }
 
-/// Hands a line on with one call, so that those of several processes do not run into each other. The
-/// logger writes it in pieces.
-struct Lines<W> {
+/// Writes each line with one call, so that lines of several processes do not mix. The logger writes them
+/// in pieces.
+struct WholeLines<W> {
     sink: W,
     line: Vec<u8>,
 }
 
-impl<W: Write> Write for Lines<W> {
+impl<W: Write> Write for WholeLines<W> {
     fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
         self.line.extend_from_slice(piece);
         if self.line.ends_with(b"\n") {
             let result = self.sink.write_all(&self.line);
-            // What cannot be written is lost: it must not pile up.
+            // A line that cannot be written is lost: keeping such lines would fill memory.
             self.line.clear();
             result?;
         }
@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn a_line_is_one_call_and_says_who_speaks() {
         let calls = Calls::default();
-        let lines = Lines { sink: calls.clone(), line: Vec::new() };
+        let lines = WholeLines { sink: calls.clone(), line: Vec::new() };
         let writer = *WriteLogger::new(LevelFilter::Info, simplelog::Config::default(), lines);
         let logger = Named { name: "process 2 (4711)".to_owned(), writer };
         for (level, text) in [(log::Level::Info, "one"), (log::Level::Debug, "not said")] {

@@ -1,6 +1,5 @@
-//! The program: flags and configuration, then the log, then the server, until a signal ends it.
-//! Exits 0 when all went well, 1 when something failed at run time, 2 when what was asked for
-//! cannot be.
+//! The program: flags and configuration, then the log, then the server, until a signal ends it. The exit
+//! status is 0 after a stop, 1 after an error at run time, 2 if the program cannot do what it was asked to.
 
 mod banner;
 mod cli;
@@ -20,7 +19,7 @@ use cli::{Mode, Options};
 use failure::Failure;
 use supervisor::supervised;
 
-/// Does what the command line asks for.
+/// Runs the program.
 pub fn main() -> ExitCode {
     let options = cli::read();
     let result = match options.mode {
@@ -34,7 +33,7 @@ pub fn main() -> ExitCode {
     logging::finish();
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.tell(),
+        Err(failure) => failure.print(),
     }
 }
 
@@ -49,7 +48,7 @@ fn test(options: &Options) -> Result<(), Failure> {
     for warning in &options.warnings {
         failure::warn(warning);
     }
-    banner::say_fine(options.config.as_deref());
+    banner::print_fine(options.config.as_deref());
     Ok(())
 }
 
@@ -60,7 +59,7 @@ fn serve(options: &Options) -> Result<(), Failure> {
         log::warn!("{warning}");
     }
     if let Err(error) = orphans::reap_as_init() {
-        log::error!("orphans will not be reaped: {error}");
+        log::error!("cannot reap orphans: {error}");
     }
     match descriptors::raise_limit() {
         Some(limit) => log::debug!("up to {limit} descriptors may be open"),

@@ -1,6 +1,6 @@
-//! A running server and the signals that it obeys.
+//! A server in this process, and what signals do to it.
 
-use super::banner::{self, Told};
+use super::banner::{self, Banner};
 use super::cli::Options;
 use super::failure::Failure;
 use super::logging;
@@ -12,27 +12,28 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// Signals are listened for before anything is started, so that none falls between.
+/// Starts the server. It takes signals over before that, so that none is missed.
 pub(super) fn start(options: &Options, config: Config) -> Result<Running, Failure> {
     let signals = Signals::listen()
         .map_err(|error| Failure::at_run_time(format!("cannot take signals: {error}")))?;
-    let stage = Arc::new(Mutex::new(Stage::Starting));
-    let shared = Arc::clone(&stage);
+    let state = Arc::new(Mutex::new(ServerState::Starting));
+    let shared = Arc::clone(&state);
     let stop_timeout = config.stop_timeout;
     thread::Builder::new()
         .name("signals".to_owned())
-        .spawn(move || obey(signals, &shared, stop_timeout))
+        .spawn(move || handle_signals(signals, &shared, stop_timeout))
         .map_err(|error| {
             Failure::at_run_time(format!("cannot start a thread for signals: {error}"))
         })?;
-    let shared = Arc::clone(&stage);
-    let server = config.server.give_up_when(move || matches!(*lock(&shared), Stage::Stopping));
+    let shared = Arc::clone(&state);
+    let server =
+        config.server.give_up_when(move || matches!(*lock(&shared), ServerState::Stopping));
     let running = server.start().map_err(Failure::of_start)?;
-    match &mut *lock(&stage) {
-        Stage::Stopping => running.handle().stop(),
-        stage => *stage = Stage::Running(running.handle()),
+    match &mut *lock(&state) {
+        ServerState::Stopping => running.handle().stop(),
+        state => *state = ServerState::Running(running.handle()),
     }
-    banner::greet(&Told {
+    banner::greet(&Banner {
         addresses: running.addresses(),
         processes: 1,
         workers: running.workers(),
@@ -44,48 +45,48 @@ pub(super) fn start(options: &Options, config: Config) -> Result<Running, Failur
     Ok(running)
 }
 
-/// How far the server has come: decides what a signal does.
-enum Stage {
+/// How far the server has come. It decides what a signal does.
+enum ServerState {
     Starting,
-    /// It is to stop as soon as it can.
+    /// It got a signal to stop while it was starting.
     Stopping,
     Running(Handle),
 }
 
-fn lock(stage: &Mutex<Stage>) -> MutexGuard<'_, Stage> {
-    stage.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(state: &Mutex<ServerState>) -> MutexGuard<'_, ServerState> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Does what signals say, for as long as the process lives.
-fn obey(mut signals: Signals, stage: &Mutex<Stage>, stop_timeout: Duration) {
+/// Acts on signals for as long as the process lives.
+fn handle_signals(mut signals: Signals, state: &Mutex<ServerState>, stop_timeout: Duration) {
     let mut stopping = false;
     loop {
         for signal in signals.wait() {
-            let mut stage = lock(stage);
-            match (signal, &*stage) {
-                (Signal::Stop, Stage::Starting) => *stage = Stage::Stopping,
-                (Signal::Stop, Stage::Stopping) => end_after(STOP_NOW_TIME),
-                (Signal::Reload, Stage::Running(handle)) => reload(handle),
+            let mut state = lock(state);
+            match (signal, &*state) {
+                (Signal::Stop, ServerState::Starting) => *state = ServerState::Stopping,
+                (Signal::Stop, ServerState::Stopping) => end_after(STOP_NOW_TIME),
+                (Signal::Reload, ServerState::Running(handle)) => reload(handle),
                 (Signal::Reopen, _) => decline_to_reopen(),
                 (Signal::Upgrade, _) => decline_to_upgrade(),
-                (Signal::Stop, Stage::Running(handle)) if stopping => {
+                (Signal::Stop, ServerState::Running(handle)) if stopping => {
                     log::info!("stopping now");
                     handle.stop_now();
                     end_after(STOP_NOW_TIME);
                 }
-                (Signal::Stop, Stage::Running(handle)) => {
+                (Signal::Stop, ServerState::Running(handle)) => {
                     log::info!("stopping when open requests have ended; a second signal stops now");
                     stopping = true;
                     handle.stop();
                     end_after(stop_timeout + STOP_NOW_TIME);
                 }
-                (Signal::Reload, Stage::Starting | Stage::Stopping) => {}
+                (Signal::Reload, ServerState::Starting | ServerState::Stopping) => {}
             }
         }
     }
 }
 
-/// Ends the process after this time, whatever a worker or a log may still wait for.
+/// Ends the process after this time, even if a worker or a log does not.
 pub(super) fn end_after(time: Duration) {
     let end = move || {
         thread::sleep(time);
@@ -94,11 +95,11 @@ pub(super) fn end_after(time: Duration) {
         process::exit(1);
     };
     if let Err(error) = thread::Builder::new().name("end".to_owned()).spawn(end) {
-        log::error!("cannot start a thread that bounds the end: {error}");
+        log::error!("cannot start a thread that bounds the time to stop: {error}");
     }
 }
 
-/// What remains to be done after the last request: applications have two seconds of it.
+/// How long ending takes after the last request; applications have two seconds of it.
 pub(super) const STOP_NOW_TIME: Duration = Duration::from_secs(4);
 
 /// Restarts applications; the rest of the configuration stays as it is.

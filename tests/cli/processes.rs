@@ -127,7 +127,7 @@ fn the_flag_of_the_supervisor_is_of_no_use_to_others() {
     let folder = Folder::with_www();
     let output = output(&mut folder.httpd(&["--supervised", "www"]));
     assert_eq!(output.status.code(), Some(2));
-    assert!(lossy(&output.stderr).contains("no supervisor has started this"));
+    assert!(lossy(&output.stderr).contains("for processes that a supervisor starts"));
 }
 
 #[test]

@@ -91,8 +91,8 @@ fn a_process_that_is_told_twice_stops_now() {
     let before = children(&serving);
     let download = open_download(&serving);
     before.iter().for_each(|child| child.send(Signal::TERM));
-    serving.says("another is in its place");
-    serving.says("another is in its place");
+    serving.says("replaced; stopping when open requests");
+    serving.says("replaced; stopping when open requests");
     before.iter().filter(|child| children(&serving).contains(child)).for_each(|child| {
         child.send(Signal::TERM);
     });
@@ -116,7 +116,7 @@ fn whoever_connects_to_a_stopped_process_is_served_by_the_one_that_takes_its_pla
         assert!(answer.ends_with("from www\n"), "{answer}");
     }
     serving.says("is stopped, by a signal or a debugger");
-    serving.says("another takes its place");
+    serving.says("; replacing it");
     serving.says(" serves");
     assert!(children(&serving).contains(&stopped), "it is left alone");
     stopped.send(Signal::CONT);
@@ -135,10 +135,10 @@ fn one_that_dies_again_and_again_is_started_ever_more_rarely() {
     let (first, other) = (*before.first().unwrap(), *before.last().unwrap());
     let killed_at = Instant::now();
     first.send(Signal::KILL);
-    serving.says("another takes its place at once");
+    serving.says("replacing it now");
     for pause in ["100ms", "200ms", "400ms", "800ms"] {
-        let line = serving.says("another takes its place");
-        let end = format!("no such directory; another takes its place after {pause}\n");
+        let line = serving.says("replacing it in");
+        let end = format!("no such directory; replacing it in {pause}\n");
         assert!(line.ends_with(&end), "{line}");
     }
     assert!(killed_at.elapsed() >= Duration::from_millis(700), "{:?}", killed_at.elapsed());

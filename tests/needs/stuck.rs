@@ -86,7 +86,7 @@ fn a_process_that_is_stopped_while_it_starts_is_replaced() {
         Process(program.child.id()).children().into_iter().find(is_new).expect("it starts");
     starting.freeze();
     program.says("is stopped while it starts");
-    program.says("another takes its place");
+    program.says("replacing it");
     fs::remove_file(folder.path("slow")).expect("it was written");
     program.says(") serves");
     let now = Process(program.child.id()).children();

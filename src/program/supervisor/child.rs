@@ -1,5 +1,5 @@
-//! One process of the pool, as its supervisor sees it: started, told, heard, and waited for. Knows
-//! nothing of the others.
+//! One process of the pool, as its supervisor sees it: how it is started, instructed, listened to and
+//! waited for. Knows nothing of the other processes.
 
 use std::env;
 use std::ffi::OsString;
@@ -15,47 +15,40 @@ use crate::sys::channel::{Channel, Received};
 use crate::sys::descriptors;
 use crate::sys::process::{is_stopped, let_go_on, sealed, start_again};
 
-use super::protocol::{self, Order, Report, Role};
+use super::protocol::{self, Instruction, Report, Role};
 use crate::program::cli::SUPERVISED;
 use crate::program::failure::Failure;
 
-/// What every process is given, be it at the start or in the place of one that died.
+/// What every process of the pool is given, at the start and as a replacement.
 pub struct Plan {
     pub listeners: Listeners,
-    /// The configuration, which stays as it was when it was found to be fine.
+    /// The configuration as it was when it was checked: later edits do not reach replacements.
     text: OwnedFd,
-    /// As the supervisor's: the same flags and, with them, the same environment.
+    /// The supervisor's own arguments. The environment is inherited.
     arguments: Vec<OsString>,
     processes: usize,
 }
 
-/// What a process does, in the order lived.
+/// How far a process has come, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
+pub enum ChildState {
     Starting,
     Serving,
-    /// It serves on until another has taken its place.
+    /// It serves until its replacement does.
     Leaving,
-    /// Another has.
+    /// Its replacement serves: it completes its requests and ends.
     Retired,
 }
 
-/// Whether there is still a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Life {
-    Lives,
-    Over,
-}
-
 pub struct Child {
-    /// Its place in the pool, counted from 0.
-    pub place: usize,
-    pub stage: Stage,
-    /// When it has to serve.
+    /// Its slot in the pool, counted from 0.
+    pub slot: usize,
+    pub state: ChildState,
+    /// It is killed if it does not serve by then.
     pub ready_by: Instant,
-    /// Why it could not serve, if it said so.
+    /// Why it cannot serve, if it has reported that.
     pub failure: Option<Failure>,
-    /// Since when it has been seen to be stopped.
+    /// When it was first seen stopped; `None` while it runs.
     stopped_since: Option<Instant>,
     started: Instant,
     process: process::Child,
@@ -75,32 +68,32 @@ impl Plan {
         })
     }
 
-    /// How many processes there are to be.
+    /// How many processes the pool has.
     pub fn processes(&self) -> usize {
         self.processes
     }
 }
 
 impl Child {
-    /// Starts the process for a place.
+    /// Starts the process of a slot.
     ///
     /// # Errors
-    /// When the system has no room for one more.
-    pub fn start(plan: &Plan, place: usize, now: Instant) -> io::Result<Child> {
+    /// When out of processes, descriptors or memory.
+    pub fn start(plan: &Plan, slot: usize, now: Instant) -> io::Result<Child> {
         let (channel, end) = Channel::pair()?;
         let role = Role {
-            number: place as u32 + 1,
+            number: slot as u32 + 1,
             processes: plan.processes as u32,
             workers: plan.listeners.workers() as u32,
             descriptors: descriptors::started_with()
                 .map_or(u32::MAX, |limit| u32::try_from(limit).unwrap_or(u32::MAX)),
         };
-        let listeners: Vec<BorrowedFd<'_>> = plan.listeners.share(place).collect();
+        let listeners: Vec<BorrowedFd<'_>> = plan.listeners.share(slot).collect();
         protocol::hand_over(&channel, role, plan.text.as_fd(), &listeners)?;
         let process = start_again(plan.arguments.iter().cloned(), end)?;
         Ok(Child {
-            place,
-            stage: Stage::Starting,
+            slot,
+            state: ChildState::Starting,
             ready_by: now + START_TIME,
             failure: None,
             stopped_since: None,
@@ -110,58 +103,58 @@ impl Child {
         })
     }
 
-    /// Gives an order. One that is gone is heard to be.
-    pub fn tell(&self, order: Order) {
-        match self.channel.send(order.words(), &[]) {
+    /// Sends an instruction. That the process has ended is noticed elsewhere.
+    pub fn send(&self, instruction: Instruction) {
+        match self.channel.send(instruction.words(), &[]) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                log::error!("{self} does not listen to {order:?}");
+                log::error!("{self} does not take the instruction {instruction:?}");
             }
             _ => {}
         }
     }
 
-    /// Takes in all that it has reported. Its end of the channel is closed when it ends, however
-    /// that happens, and not before.
-    pub fn hear(&mut self) -> Life {
+    /// Reads all of its reports. Says whether it has ended: the kernel closes its end of the channel then,
+    /// and not before.
+    pub fn read_reports(&mut self) -> bool {
         loop {
             let message = match self.channel.receive() {
                 Ok(Received::Message(message)) => message,
-                Ok(Received::Nothing) => return Life::Lives,
-                Ok(Received::End) => return Life::Over,
+                Ok(Received::Nothing) => return false,
+                Ok(Received::End) => return true,
                 Err(error) => {
-                    log::error!("{self} cannot be heard: {error}");
+                    log::error!("cannot read what {self} reports: {error}; killing it");
                     self.kill();
-                    return Life::Over;
+                    return true;
                 }
             };
             match Report::read(&message.bytes) {
                 Some(Report::Serving) => {
                     log::info!("{self} serves");
-                    self.stage = Stage::Serving;
+                    self.state = ChildState::Serving;
                 }
                 Some(Report::Leaving) => {
-                    log::info!("{self} was told to stop");
-                    self.stage = Stage::Leaving;
+                    log::info!("{self} got a signal to stop");
+                    self.state = ChildState::Leaving;
                 }
                 Some(Report::Failed(failure)) => self.failure = Some(failure),
-                None => log::error!("{self} said something that is no report"),
+                None => log::error!("{self} sent something that is not a report"),
             }
         }
     }
 
-    /// Whether it lets in who connects, or soon will.
+    /// Whether it accepts connections, or soon will.
     pub fn accepts(&self) -> bool {
-        self.stage != Stage::Retired
+        self.state != ChildState::Retired
     }
 
-    /// How long it has been stopped, as far as it has been looked at.
-    pub fn look_whether_stopped(&mut self, now: Instant) -> Option<Duration> {
+    /// For how long it has been stopped, counted from the first call that saw it; `None` if it runs.
+    pub fn stopped_for(&mut self, now: Instant) -> Option<Duration> {
         if !is_stopped(self.process.id()) {
             self.stopped_since = None;
             return None;
         }
         if self.stopped_since.is_none() {
-            // No warning yet: a debugger may stop it for a moment only.
+            // Not a warning yet: a debugger may stop it for a moment only.
             log::info!("{self} is stopped, by a signal or a debugger");
         }
         let since = *self.stopped_since.get_or_insert(now);
@@ -173,23 +166,23 @@ impl Child {
         let_go_on(&self.process);
     }
 
-    /// Ends it without ado.
+    /// Kills it.
     pub fn kill(&mut self) {
-        // It fails for one that has ended.
+        // Fails only if it has ended.
         let _ = self.process.kill();
     }
 
-    /// How one ended whose life is over.
-    pub fn end(mut self) -> End {
+    /// How a process ended that has, or will within a moment.
+    pub fn reap(mut self) -> ChildExit {
         let how = match self.process.wait() {
             Ok(status) => in_words(status),
-            Err(error) => format!("cannot be waited for: {error}"),
+            Err(error) => format!("ended; its exit status cannot be read: {error}"),
         };
-        let served = match self.stage {
-            Stage::Starting => Duration::ZERO,
+        let served = match self.state {
+            ChildState::Starting => Duration::ZERO,
             _ => self.started.elapsed(),
         };
-        End { name: self.to_string(), how, served, stage: self.stage, failure: self.failure }
+        ChildExit { name: self.to_string(), how, served, state: self.state, failure: self.failure }
     }
 }
 
@@ -201,33 +194,33 @@ impl AsFd for Child {
 
 impl fmt::Display for Child {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&name(self.place + 1, self.process.id()))
+        formatter.write_str(&name(self.slot + 1, self.process.id()))
     }
 }
 
-/// What is left of a process.
-pub struct End {
+/// How a process ended.
+pub struct ChildExit {
     pub name: String,
-    /// "ended with 1", "was killed by signal 9"
+    /// "exited with status 1", "was killed by signal 9"
     pub how: String,
     pub served: Duration,
-    /// What it did last.
-    pub stage: Stage,
+    /// How far it had come.
+    pub state: ChildState,
     pub failure: Option<Failure>,
 }
 
-/// A process by its number, from 1, and its id.
+/// What the log calls a process: by its number, counted from 1, and its id.
 pub fn name(number: usize, id: u32) -> String {
     format!("process {number} ({id})")
 }
 
 fn in_words(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
-        (Some(code), _) => format!("ended with {code}"),
+        (Some(code), _) => format!("exited with status {code}"),
         (None, Some(signal)) => format!("was killed by signal {signal}"),
         (None, None) => format!("ended: {status}"),
     }
 }
 
-/// From the start of a process until it serves: opening roots and logs, on a slow disk.
+/// How long a process may take until it serves: it opens roots and logs, perhaps on a slow disk.
 const START_TIME: Duration = Duration::from_secs(60);

@@ -1,10 +1,10 @@
 //! The supervisor of a pool of processes: it binds every listener once, starts the program again
-//! for each process, hands the listeners over, and replaces whoever dies. It must never serve, and
-//! never wait for anything but all of its processes and signals at once.
+//! for each process, hands the listeners over, and replaces a process that dies. It must never serve, and
+//! never wait for one thing alone: it waits for all of its processes and for signals at once.
 //!
-//! A listener lives as long as the supervisor: what is queued on those of a process that died is
-//! served by the one that takes its place. The supervisor's end of a process' [`Channel`] is the
-//! life line of both: the kernel closes it with either of them, whatever ended it.
+//! A listener lives as long as the supervisor: connections that wait on the listeners of a dead process
+//! are served by its replacement. Each process shares a [`Channel`] with the supervisor. The kernel closes
+//! it when either of them ends, for whatever reason, and so tells the other.
 //!
 //! [`Channel`]: crate::sys::channel::Channel
 
@@ -20,33 +20,33 @@ use crate::server::backoff::Backoff;
 use crate::sys::signal::{Signal, Signals};
 use crate::sys::wait::wait_readable;
 
-use crate::program::banner::{self, Told};
+use crate::program::banner::{self, Banner};
 use crate::program::cli::Options;
 use crate::program::failure::Failure;
 use crate::program::signals;
-use child::{Child, End, Life, Plan};
-use protocol::Order;
+use child::{Child, ChildExit, ChildState, Plan};
+use protocol::Instruction;
 
 /// Serves with several processes until a signal ends it.
 ///
 /// # Errors
-/// What kept one of the processes from starting; none is left then.
+/// Why one of the processes could not start. All of them have ended then.
 pub fn serve(options: &Options, source: &Source, config: Config) -> Result<(), Failure> {
     let signals = Signals::listen()
         .map_err(|error| Failure::at_run_time(format!("cannot take signals: {error}")))?;
     let processes = config.processes;
-    // What a process finds there it tells in the log.
+    // The processes load them, and log what they find.
     let applications: Vec<String> =
         config.server.applications().iter().map(|it| it.summary()).collect();
     let listeners = config.server.bind(processes).map_err(Failure::at_run_time)?;
     let plan = Plan::new(listeners, source.text(), processes.get())
         .map_err(|error| Failure::at_run_time(format!("cannot start processes: {error}")))?;
     let mut supervisor = Supervisor::new(plan, signals, config.stop_timeout);
-    while supervisor.stage == Stage::Starting {
+    while supervisor.state == SupervisorState::Starting {
         supervisor.turn();
     }
-    if supervisor.stage == Stage::Serving {
-        banner::greet(&Told {
+    if supervisor.state == SupervisorState::Serving {
+        banner::greet(&Banner {
             addresses: supervisor.plan.listeners.addresses(),
             processes: processes.get(),
             workers: supervisor.plan.listeners.workers(),
@@ -66,30 +66,30 @@ struct Supervisor {
     plan: Plan,
     signals: Signals,
     stop_timeout: Duration,
-    stage: Stage,
-    places: Vec<Place>,
-    /// At most one in each place that starts or serves, and those that leave.
+    state: SupervisorState,
+    slots: Vec<ProcessSlot>,
+    /// In each slot at most one that starts or serves, and any number that are leaving.
     children: Vec<Child>,
-    /// When it is looked next whether one of them is stopped.
-    look_at: Instant,
+    /// When to check again whether a process is stopped.
+    check_stopped_at: Instant,
     outcome: Result<(), Failure>,
 }
 
-/// What becomes of the pool.
+/// How far the pool has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// Nobody has been told yet that it serves, and the first failure ends it.
+enum SupervisorState {
+    /// The first process that cannot start ends the pool.
     Starting,
     Serving,
-    /// Who is left at this time is killed.
+    /// Processes that still run at this time are killed.
     Stopping {
         kill_at: Instant,
     },
 }
 
-/// Where one process is to be at any time.
-struct Place {
-    /// When the next one may be started there.
+/// The supervisor keeps one process running in each slot.
+struct ProcessSlot {
+    /// When the next process may be started in it.
     due: Instant,
     backoff: Backoff,
 }
@@ -97,154 +97,157 @@ struct Place {
 impl Supervisor {
     fn new(plan: Plan, signals: Signals, stop_timeout: Duration) -> Supervisor {
         let now = Instant::now();
-        let place = |_| Place { due: now, backoff: Backoff::default() };
+        let slot = |_| ProcessSlot { due: now, backoff: Backoff::default() };
         Supervisor {
-            places: (0..plan.processes()).map(place).collect(),
+            slots: (0..plan.processes()).map(slot).collect(),
             plan,
             signals,
             stop_timeout,
-            stage: Stage::Starting,
+            state: SupervisorState::Starting,
             children: Vec::new(),
-            look_at: now,
+            check_stopped_at: now,
             outcome: Ok(()),
         }
     }
 
-    /// One turn. Signals before ends: who ends because all of us were sent a signal is not to be
-    /// replaced.
+    /// One turn. Signals come before processes that have ended: a process that ended because the whole
+    /// group got a signal must not be replaced.
     fn turn(&mut self) {
         let now = Instant::now();
         for signal in self.signals.pending() {
-            self.obey(signal, now);
+            self.on_signal(signal, now);
         }
-        let ended: Vec<Child> =
-            self.children.extract_if(.., |child| child.hear() == Life::Over).collect();
+        let ended: Vec<Child> = self.children.extract_if(.., Child::read_reports).collect();
         for child in ended {
-            self.bury(child, now);
+            self.reap(child, now);
         }
-        self.replace_the_stopped(now);
-        self.fill_places(now);
-        self.relieve();
-        self.kill_the_late(now);
-        if self.stage == Stage::Starting && (0..self.places.len()).all(|place| self.serves(place)) {
-            self.stage = Stage::Serving;
+        self.replace_stopped(now);
+        self.fill_slots(now);
+        self.retire_replaced();
+        self.kill_overdue(now);
+        if self.state == SupervisorState::Starting
+            && (0..self.slots.len()).all(|slot| self.serves(slot))
+        {
+            self.state = SupervisorState::Serving;
         } else if !self.has_ended() {
             self.sleep();
         }
     }
 
-    fn obey(&mut self, signal: Signal, now: Instant) {
-        match (signal, self.stage) {
-            (Signal::Reload, _) => self.tell_all(Order::Reload),
-            (Signal::Reopen, _) => self.tell_all(Order::Reopen),
+    fn on_signal(&mut self, signal: Signal, now: Instant) {
+        match (signal, self.state) {
+            (Signal::Reload, _) => self.send_all(Instruction::Reload),
+            (Signal::Reopen, _) => self.send_all(Instruction::Reopen),
             (Signal::Upgrade, _) => signals::decline_to_upgrade(),
-            (Signal::Stop, Stage::Stopping { .. }) => {
+            (Signal::Stop, SupervisorState::Stopping { .. }) => {
                 log::info!("stopping now");
-                self.stop(Order::StopNow, now);
+                self.stop(Instruction::StopNow, now);
             }
             (Signal::Stop, _) => {
                 log::info!("stopping when open requests have ended; a second signal stops now");
-                self.stop(Order::Stop, now);
+                self.stop(Instruction::Stop, now);
             }
         }
     }
 
-    fn stop(&mut self, order: Order, now: Instant) {
-        self.tell_all(order);
+    fn stop(&mut self, instruction: Instruction, now: Instant) {
+        self.send_all(instruction);
         for child in &self.children {
-            // One that a signal has stopped could not obey, and its requests would be lost.
+            // A stopped process could not end in time, and its requests would be lost.
             child.let_go_on();
         }
-        for place in 0..self.places.len() {
-            if !self.children.iter().any(|child| child.place == place && child.accepts()) {
-                // Nobody is there to do it, and nobody will be.
-                self.plan.listeners.end_share(place);
+        for slot in 0..self.slots.len() {
+            if !self.children.iter().any(|child| child.slot == slot && child.accepts()) {
+                // No process is left that would do it.
+                self.plan.listeners.end_share(slot);
             }
         }
-        let timeout = if order == Order::Stop { self.stop_timeout } else { Duration::ZERO };
-        self.stage = Stage::Stopping { kill_at: now + timeout + GRACE };
+        let timeout =
+            if instruction == Instruction::Stop { self.stop_timeout } else { Duration::ZERO };
+        self.state = SupervisorState::Stopping { kill_at: now + timeout + GRACE };
     }
 
-    /// What keeps one from starting would keep the others, too; and half a pool is none.
+    /// Ends the pool: what keeps one process from starting most likely keeps all of them.
     fn fail(&mut self, failure: Failure, now: Instant) {
         self.outcome = Err(failure);
-        self.stop(Order::StopNow, now);
+        self.stop(Instruction::StopNow, now);
     }
 
-    fn tell_all(&self, order: Order) {
+    fn send_all(&self, instruction: Instruction) {
         for child in &self.children {
-            child.tell(order);
+            child.send(instruction);
         }
     }
 
-    fn bury(&mut self, child: Child, now: Instant) {
-        let place = &mut self.places[child.place];
-        let End { name, how, served, stage, failure } = child.end();
-        match (self.stage, stage) {
-            (Stage::Starting, child::Stage::Starting) => {
-                let unsaid = || Failure::at_run_time(format!("{name} {how} before it served"));
-                self.fail(failure.unwrap_or_else(unsaid), now);
+    fn reap(&mut self, child: Child, now: Instant) {
+        let slot = &mut self.slots[child.slot];
+        let ChildExit { name, how, served, state, failure } = child.reap();
+        match (self.state, state) {
+            (SupervisorState::Starting, ChildState::Starting) => {
+                let unknown = || Failure::at_run_time(format!("{name} {how} before it served"));
+                self.fail(failure.unwrap_or_else(unknown), now);
             }
-            (Stage::Stopping { .. }, _) | (_, child::Stage::Leaving | child::Stage::Retired) => {
+            (SupervisorState::Stopping { .. }, _)
+            | (_, ChildState::Leaving | ChildState::Retired) => {
                 log::info!("{name} {how}");
             }
-            (_, child::Stage::Starting | child::Stage::Serving) => {
-                let pause = place.backoff.after(served);
-                place.due = now + pause;
+            (_, ChildState::Starting | ChildState::Serving) => {
+                let pause = slot.backoff.after(served);
+                slot.due = now + pause;
                 let why = failure.map_or(String::new(), |it| format!(": {}", it.lines.join("; ")));
-                log::error!("{name} {how}{why}; another takes its place {}", after(pause));
+                log::error!("{name} {how}{why}; replacing it {}", after(pause));
             }
         }
     }
 
-    /// Whether a process starts or serves there.
-    fn is_filled(&self, place: usize) -> bool {
-        let fills = |stage| matches!(stage, child::Stage::Starting | child::Stage::Serving);
-        self.children.iter().any(|child| child.place == place && fills(child.stage))
+    /// Whether a process starts or serves in this slot.
+    fn is_filled(&self, slot: usize) -> bool {
+        let fills = |state| matches!(state, ChildState::Starting | ChildState::Serving);
+        self.children.iter().any(|child| child.slot == slot && fills(child.state))
     }
 
-    fn serves(&self, place: usize) -> bool {
-        let serves = |child: &Child| child.stage == child::Stage::Serving;
-        self.children.iter().any(|child| child.place == place && serves(child))
+    fn serves(&self, slot: usize) -> bool {
+        let serves = |child: &Child| child.state == ChildState::Serving;
+        self.children.iter().any(|child| child.slot == slot && serves(child))
     }
 
-    fn fill_places(&mut self, now: Instant) {
-        for place in 0..self.places.len() {
-            let is_stopping = matches!(self.stage, Stage::Stopping { .. });
-            if is_stopping || self.is_filled(place) || self.places[place].due > now {
+    fn fill_slots(&mut self, now: Instant) {
+        for slot in 0..self.slots.len() {
+            let is_stopping = matches!(self.state, SupervisorState::Stopping { .. });
+            if is_stopping || self.is_filled(slot) || self.slots[slot].due > now {
                 continue;
             }
-            match Child::start(&self.plan, place, now) {
+            match Child::start(&self.plan, slot, now) {
                 Ok(child) => {
-                    log::info!("{child} was started");
+                    log::info!("{child} started");
                     self.children.push(child);
                 }
                 Err(error) => {
-                    let failure = format!("cannot start process {}: {error}", place + 1);
-                    if self.stage == Stage::Starting {
+                    let failure = format!("cannot start process {}: {error}", slot + 1);
+                    if self.state == SupervisorState::Starting {
                         self.fail(Failure::at_run_time(failure), now);
                     } else {
-                        let pause = self.places[place].backoff.after(Duration::ZERO);
-                        log::error!("{failure}; it is tried again {}", after(pause));
-                        self.places[place].due = now + pause;
+                        let pause = self.slots[slot].backoff.after(Duration::ZERO);
+                        log::error!("{failure}; trying again {}", after(pause));
+                        self.slots[slot].due = now + pause;
                     }
                 }
             }
         }
     }
 
-    /// Newcomers wait in the queues of a process that is stopped, which only another with the same
-    /// listeners can empty. The stopped one keeps its requests: once it goes on, it ends them and itself.
-    /// One that was stopped while it starts has none, and is killed.
-    fn replace_the_stopped(&mut self, now: Instant) {
-        if self.stage != Stage::Serving || self.look_at > now {
+    /// New connections wait in the queues of a stopped process, and only another process with the same
+    /// listeners can accept them. The stopped process keeps its requests: once it continues, it completes
+    /// them and ends. A process that is stopped while it starts has no requests, and is killed.
+    fn replace_stopped(&mut self, now: Instant) {
+        if self.state != SupervisorState::Serving || self.check_stopped_at > now {
             return;
         }
-        self.look_at = now + LOOK_AFTER;
+        self.check_stopped_at = now + CHECK_EVERY;
         for child in &mut self.children {
-            let is_starting = child.stage == child::Stage::Starting;
-            if !is_starting && child.stage != child::Stage::Serving
-                || child.look_whether_stopped(now).is_none_or(|time| time < STOPPED_TIME)
+            let is_starting = child.state == ChildState::Starting;
+            if !is_starting && child.state != ChildState::Serving
+                || child.stopped_for(now).is_none_or(|time| time < STOPPED_TIME)
             {
                 continue;
             }
@@ -254,30 +257,29 @@ impl Supervisor {
                 );
                 child.kill();
             } else {
-                log::warn!(
-                    "{child} is still stopped, by a signal or a debugger; another takes its place"
-                );
-                child.stage = child::Stage::Leaving;
+                log::warn!("{child} is still stopped, by a signal or a debugger; replacing it");
+                child.state = ChildState::Leaving;
             }
         }
     }
 
-    /// Lets those go that were told to, once another serves in their place.
-    fn relieve(&mut self) {
+    /// Ends processes that are leaving, once another serves in their slot.
+    fn retire_replaced(&mut self) {
         for index in 0..self.children.len() {
             let child = &self.children[index];
-            if child.stage == child::Stage::Leaving && self.serves(child.place) {
-                child.tell(Order::Retire);
-                self.children[index].stage = child::Stage::Retired;
+            if child.state == ChildState::Leaving && self.serves(child.slot) {
+                child.send(Instruction::Retire);
+                self.children[index].state = ChildState::Retired;
             }
         }
     }
 
-    /// Nobody is waited for without end.
-    fn kill_the_late(&mut self, now: Instant) {
-        let everyone = matches!(self.stage, Stage::Stopping { kill_at } if kill_at <= now);
+    /// Bounds every wait for a process.
+    fn kill_overdue(&mut self, now: Instant) {
+        let everyone =
+            matches!(self.state, SupervisorState::Stopping { kill_at } if kill_at <= now);
         for child in &mut self.children {
-            let is_late = child.stage == child::Stage::Starting && child.ready_by <= now;
+            let is_late = child.state == ChildState::Starting && child.ready_by <= now;
             if everyone || is_late {
                 log::error!("{child} takes too long to {}", if everyone { "end" } else { "start" });
                 child.kill();
@@ -285,19 +287,21 @@ impl Supervisor {
             }
         }
         if everyone {
-            self.stage = Stage::Stopping { kill_at: now + GRACE };
+            self.state = SupervisorState::Stopping { kill_at: now + GRACE };
         }
     }
 
-    /// Sleeps until there is something to do.
+    /// Sleeps until something happens or is due.
     fn sleep(&self) {
-        let vacant = (0..self.places.len()).filter(|place| !self.is_filled(*place));
-        let due = vacant.map(|place| self.places[place].due);
-        let starting = self.children.iter().filter(|it| it.stage == child::Stage::Starting);
-        let next = match self.stage {
-            Stage::Stopping { kill_at } => Some(kill_at),
-            Stage::Starting => due.chain(starting.map(|it| it.ready_by)).min(),
-            Stage::Serving => due.chain(starting.map(|it| it.ready_by)).chain([self.look_at]).min(),
+        let vacant = (0..self.slots.len()).filter(|slot| !self.is_filled(*slot));
+        let due = vacant.map(|slot| self.slots[slot].due);
+        let starting = self.children.iter().filter(|it| it.state == ChildState::Starting);
+        let next = match self.state {
+            SupervisorState::Stopping { kill_at } => Some(kill_at),
+            SupervisorState::Starting => due.chain(starting.map(|it| it.ready_by)).min(),
+            SupervisorState::Serving => {
+                due.chain(starting.map(|it| it.ready_by)).chain([self.check_stopped_at]).min()
+            }
         };
         let descriptors: Vec<_> = [self.signals.as_fd()]
             .into_iter()
@@ -311,23 +315,23 @@ impl Supervisor {
     }
 
     fn has_ended(&self) -> bool {
-        matches!(self.stage, Stage::Stopping { .. }) && self.children.is_empty()
+        matches!(self.state, SupervisorState::Stopping { .. }) && self.children.is_empty()
     }
 }
 
 fn after(pause: Duration) -> String {
-    if pause.is_zero() { "at once".to_owned() } else { format!("after {pause:?}") }
+    if pause.is_zero() { "now".to_owned() } else { format!("in {pause:?}") }
 }
 
-/// How often it is looked whether a process is stopped.
-const LOOK_AFTER: Duration = Duration::from_millis(500);
+/// How often to check whether a process is stopped.
+const CHECK_EVERY: Duration = Duration::from_millis(500);
 
-/// A debugger may stop a process for a moment; those who connect wait no longer than this for it, and
-/// for another to start.
+/// A debugger may stop a process for a moment. After this time it is replaced; until then, and until the
+/// replacement serves, new connections may wait.
 const STOPPED_TIME: Duration = Duration::from_secs(2);
 
-/// What a process has beyond its own deadline to end.
+/// A process that has not ended by its own deadline is killed after this time.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// When not even waiting works.
+/// When poll fails, for want of memory.
 const PAUSE: Duration = Duration::from_millis(100);

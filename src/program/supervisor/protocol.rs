@@ -1,10 +1,10 @@
-//! What a supervisor and the processes that it starts say to each other, as messages on a
-//! [`Channel`]. Knows nothing of when it is said.
+//! The messages between a supervisor and the processes that it starts, on a [`Channel`]. Knows nothing of
+//! when they are sent.
 //!
-//! First the supervisor hands over, before the process is even started: a message with the [`Role`] and
-//! the number of listeners as five 32-bit numbers, and the text of the configuration as a sealed file;
-//! then messages of `listeners` until all of them are there. After that, each message is one [`Order`]
-//! or one [`Report`], in words.
+//! Before it starts a process, the supervisor queues the handover: a message with the [`Role`] and the
+//! number of listeners as five 32-bit numbers, and the text of the configuration as a sealed file; then
+//! messages `listeners` until all listeners are sent. After that, each message is one [`Instruction`] or
+//! one [`Report`], as text.
 
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -14,7 +14,7 @@ use crate::sys::process::read_sealed;
 
 use crate::program::failure::Failure;
 
-/// Which of the processes one is.
+/// Which of the processes this one is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Role {
     /// From 1 to `processes`.
@@ -22,8 +22,7 @@ pub struct Role {
     pub processes: u32,
     /// How many workers it has.
     pub workers: u32,
-    /// The limit of open descriptors that the supervisor was started with; `u32::MAX` when there is
-    /// none.
+    /// The limit of open descriptors that the supervisor was started with; `u32::MAX` means none.
     pub descriptors: u32,
 }
 
@@ -31,35 +30,36 @@ pub struct Role {
 #[derive(Debug)]
 pub struct Handover {
     pub role: Role,
-    /// The configuration that the supervisor has found to be fine.
+    /// The configuration, which the supervisor has checked.
     pub text: String,
     pub listeners: Vec<OwnedFd>,
 }
 
-/// What the supervisor wants.
+/// What the supervisor tells a process to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// As the signal that the supervisor was sent.
+pub enum Instruction {
+    /// The supervisor got SIGHUP.
     Reload,
+    /// It got SIGUSR1.
     Reopen,
-    /// End when open requests have ended: another process has taken your place, and your listeners.
+    /// End when open requests have ended, and leave the listeners alone: a replacement has them.
     Retire,
-    /// End when open requests have ended, and the listeners at once: all of us stop.
+    /// Close the listeners, and end when open requests have ended: the whole pool stops.
     Stop,
     StopNow,
 }
 
-/// What a process tells of itself.
+/// What a process reports to its supervisor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Report {
     Serving,
-    /// It was sent a signal to stop, which it takes as the wish that another should take its place.
+    /// It got a signal to stop: it asks for a replacement.
     Leaving,
     /// It cannot serve, and ends.
     Failed(Failure),
 }
 
-/// Queues everything that a process needs for when it starts.
+/// Queues everything that a process needs when it starts.
 ///
 /// # Errors
 /// When the channel cannot hold so many listeners.
@@ -81,7 +81,7 @@ pub fn hand_over(
 /// Takes what was handed over.
 ///
 /// # Errors
-/// When it is not there: nobody has handed anything over.
+/// When nothing was: no supervisor has started this process.
 pub fn take_over(channel: &Channel) -> io::Result<Handover> {
     let mut first = next(channel)?;
     let (numbers, []) = first.bytes.as_chunks() else {
@@ -115,20 +115,26 @@ fn next(channel: &Channel) -> io::Result<ChannelMessage> {
     }
 }
 
-impl Order {
+impl Instruction {
     pub fn words(self) -> &'static [u8] {
         match self {
-            Order::Reload => b"reload",
-            Order::Reopen => b"reopen",
-            Order::Retire => b"retire",
-            Order::Stop => b"stop",
-            Order::StopNow => b"stop now",
+            Instruction::Reload => b"reload",
+            Instruction::Reopen => b"reopen",
+            Instruction::Retire => b"retire",
+            Instruction::Stop => b"stop",
+            Instruction::StopNow => b"stop now",
         }
     }
 
-    pub fn read(words: &[u8]) -> Option<Order> {
-        let all = [Order::Reload, Order::Reopen, Order::Retire, Order::Stop, Order::StopNow];
-        all.into_iter().find(|order| order.words() == words)
+    pub fn read(words: &[u8]) -> Option<Instruction> {
+        let all = [
+            Instruction::Reload,
+            Instruction::Reopen,
+            Instruction::Retire,
+            Instruction::Stop,
+            Instruction::StopNow,
+        ];
+        all.into_iter().find(|instruction| instruction.words() == words)
     }
 }
 
@@ -187,7 +193,7 @@ mod tests {
         let role = Role { number: 2, processes: 3, workers: 300, descriptors: 1024 };
         let listeners = vec![listener.as_fd(); 300];
         hand_over(&here, role, text.as_fd(), &listeners).expect("there is room");
-        here.send(Order::Stop.words(), &[]).expect("there is room");
+        here.send(Instruction::Stop.words(), &[]).expect("there is room");
         let handover = take_over(&there).expect("it is there");
         assert_eq!(handover.role, role);
         assert_eq!(handover.text, "root = \"www\"\n");
@@ -197,8 +203,8 @@ mod tests {
             TcpListener::from(last).local_addr().expect("it listens"),
             listener.local_addr().expect("it listens")
         );
-        let next = next(&there).expect("an order follows");
-        assert_eq!(Order::read(&next.bytes), Some(Order::Stop));
+        let next = next(&there).expect("an instruction follows");
+        assert_eq!(Instruction::read(&next.bytes), Some(Instruction::Stop));
     }
 
     #[test]
@@ -220,14 +226,20 @@ mod tests {
 
     #[test]
     fn every_word_is_understood() {
-        for order in [Order::Reload, Order::Reopen, Order::Retire, Order::Stop, Order::StopNow] {
-            assert_eq!(Order::read(order.words()), Some(order));
+        for instruction in [
+            Instruction::Reload,
+            Instruction::Reopen,
+            Instruction::Retire,
+            Instruction::Stop,
+            Instruction::StopNow,
+        ] {
+            assert_eq!(Instruction::read(instruction.words()), Some(instruction));
         }
         let failure = Failure { code: 2, lines: vec!["one".into(), "two".into()] };
         for report in [Report::Serving, Report::Leaving, Report::Failed(failure)] {
             assert_eq!(Report::read(&report.words()), Some(report));
         }
-        assert_eq!(Order::read(b"stop!"), None);
+        assert_eq!(Instruction::read(b"stop!"), None);
         assert_eq!(Report::read(b"failed "), None);
     }
 

@@ -1,5 +1,5 @@
-//! One process of a pool, as it sees itself: it takes over what its supervisor hands to it, serves,
-//! and obeys. When the supervisor is gone, it lets open requests end and ends. Knows nothing of the
+//! One process of a pool: it takes over what its supervisor hands to it, serves, and follows
+//! instructions. When the supervisor has died, it completes open requests and ends. Knows nothing of the
 //! other processes.
 
 use std::os::fd::AsFd;
@@ -18,19 +18,23 @@ use crate::sys::wait::wait_readable;
 use crate::{Handle, Running};
 
 use super::child::name;
-use super::protocol::{self, Handover, Order, Report};
+use super::protocol::{self, Handover, Instruction, Report};
 use crate::program::cli::Options;
 use crate::program::failure::Failure;
 use crate::program::logging;
 use crate::program::signals;
 
-/// Serves until the supervisor, or its end, ends it.
+/// Serves until the supervisor tells it to end, or dies.
 ///
 /// # Errors
-/// What kept it from starting, with nothing to say where the supervisor says it.
+/// Why it could not start; without a line where the supervisor prints it.
 pub fn serve(options: &Options) -> Result<(), Failure> {
     set_name(env!("CARGO_PKG_NAME"));
-    let nobody = |error| Failure::of_usage([format!("no supervisor has started this: {error}")]);
+    let nobody = |error| {
+        Failure::of_usage([format!(
+            "--supervised is for processes that a supervisor starts: {error}"
+        )])
+    };
     let channel = take_stdin().map(Channel::from_end).map_err(nobody)?;
     let handover = protocol::take_over(&channel).map_err(nobody)?;
     let channel = Arc::new(channel);
@@ -64,7 +68,7 @@ fn start(
     let listeners = Listeners::take_over(handover.listeners, role.workers as usize)
         .map_err(|error| Failure::at_run_time(format!("cannot take listeners over: {error}")))?;
     let running = config.server.start_on(listeners).map_err(Failure::of_start)?;
-    let obedient = Obedient {
+    let follower = Follower {
         supervisor: Some(Arc::clone(channel)),
         signals,
         handle: running.handle(),
@@ -73,47 +77,47 @@ fn start(
     };
     thread::Builder::new()
         .name("orders".to_owned())
-        .spawn(move || obedient.obey())
+        .spawn(move || follower.run())
         .map_err(|error| Failure::at_run_time(format!("cannot start a thread: {error}")))?;
     Ok(running)
 }
 
-/// Does what the supervisor orders, for as long as the process lives.
-struct Obedient {
-    /// `None` once it is gone.
+/// Follows the supervisor's instructions for as long as the process lives.
+struct Follower {
+    /// `None` once it has died.
     supervisor: Option<Arc<Channel>>,
     signals: Signals,
     handle: Handle,
     stop_timeout: Duration,
-    /// How many signals to stop have come to this process itself.
+    /// How many signals to stop this process itself has got.
     stops: u32,
 }
 
-impl Obedient {
-    fn obey(mut self) {
+impl Follower {
+    fn run(mut self) {
         self.report(&Report::Serving);
         loop {
             let supervisor = self.supervisor.iter().map(|channel| channel.as_fd());
             let awaited: Vec<_> = supervisor.chain([self.signals.as_fd()]).collect();
             wait_readable(&awaited, None).expect("two descriptors are polled without any memory");
             for signal in self.signals.pending() {
-                self.heed(signal);
+                self.on_signal(signal);
             }
-            self.hear();
+            self.read_instructions();
         }
     }
 
     fn report(&self, report: &Report) {
         if let Some(channel) = &self.supervisor {
-            // A supervisor that is gone is heard to be.
+            // That the supervisor has died is noticed when the channel is read.
             let _ = channel.send(&report.words(), &[]);
         }
     }
 
-    /// A signal to this process alone is not the supervisor's word: the first to stop asks for
-    /// another process in its place, which is when the supervisor lets it go. Sent to all of us, as
-    /// Ctrl-C is, the supervisor has it too, and its order to stop comes first.
-    fn heed(&mut self, signal: Signal) {
+    /// The first signal to stop that only this process gets asks for a replacement: the supervisor retires
+    /// this process when the replacement serves. Ctrl-C signals all processes: then the supervisor's
+    /// instruction to stop comes before any replacement.
+    fn on_signal(&mut self, signal: Signal) {
         match signal {
             Signal::Reload => signals::reload(&self.handle),
             Signal::Reopen => signals::decline_to_reopen(),
@@ -133,16 +137,16 @@ impl Obedient {
         signals::end_after(signals::STOP_NOW_TIME);
     }
 
-    fn hear(&mut self) {
+    fn read_instructions(&mut self) {
         while let Some(channel) = &self.supervisor {
             match channel.receive() {
                 Ok(Received::Nothing) => return,
-                Ok(Received::Message(message)) => match Order::read(&message.bytes) {
-                    Some(order) => self.follow(order),
-                    None => log::error!("the supervisor said something that is no order"),
+                Ok(Received::Message(message)) => match Instruction::read(&message.bytes) {
+                    Some(instruction) => self.follow(instruction),
+                    None => log::error!("the supervisor sent something that is not an instruction"),
                 },
                 Ok(Received::End) | Err(_) => {
-                    log::error!("the supervisor is gone; stopping when open requests have ended");
+                    log::error!("the supervisor has died; stopping when open requests have ended");
                     self.supervisor = None;
                     self.handle.stop();
                     signals::end_after(self.stop_timeout + signals::STOP_NOW_TIME);
@@ -151,16 +155,16 @@ impl Obedient {
         }
     }
 
-    fn follow(&self, order: Order) {
-        match order {
-            Order::Reload => signals::reload(&self.handle),
-            Order::Reopen => signals::decline_to_reopen(),
-            Order::Retire => {
-                log::info!("stopping when open requests have ended: another is in its place");
+    fn follow(&self, instruction: Instruction) {
+        match instruction {
+            Instruction::Reload => signals::reload(&self.handle),
+            Instruction::Reopen => signals::decline_to_reopen(),
+            Instruction::Retire => {
+                log::info!("replaced; stopping when open requests have ended");
                 self.handle.retire();
             }
-            Order::Stop => self.handle.stop(),
-            Order::StopNow => self.stop_now(),
+            Instruction::Stop => self.handle.stop(),
+            Instruction::StopNow => self.stop_now(),
         }
     }
 }

@@ -3,17 +3,17 @@
 
 use std::path::{Path, PathBuf};
 
-use super::file::{File, Location, Scope, TypedName};
-use super::section::Faults;
+use super::file::{File, LocationSection, Scope, TypedName};
+use super::section::Errors;
 use super::value::CHARSET_OFF;
 use super::writing::{Rules, WritableRoots};
-use super::{Overrides, Place};
+use super::{Origin, Overrides};
 use crate::files::{Root, Types};
 use crate::site::{Dotfiles, Mapping, Site, StaticFiles, Store, Wsgi};
 use crate::sys::reason::reason;
 
 /// What is served.
-pub(super) struct Served {
+pub(super) struct ServedSite {
     pub(super) site: Site,
     /// The directories, each once.
     pub(super) roots: Vec<PathBuf>,
@@ -22,30 +22,35 @@ pub(super) struct Served {
 }
 
 /// The site, and the directories that it serves.
-pub(super) fn site(file: &File, overrides: &Overrides, base: &Path, faults: &mut Faults) -> Served {
-    let given = overrides.root.as_ref().map(|it| (it.value.clone(), it.place));
-    let written = file.scope.root.as_ref().map(|it| (base.join(&it.value), it.place));
+pub(super) fn site(
+    file: &File,
+    overrides: &Overrides,
+    base: &Path,
+    errors: &mut Errors,
+) -> ServedSite {
+    let given = overrides.root.as_ref().map(|it| (it.value.clone(), it.origin));
+    let written = file.scope.root.as_ref().map(|it| (base.join(&it.value), it.origin));
     let top = given.or(written);
     if let (Some(wsgi), Some(root)) = (&overrides.wsgi, &overrides.root) {
         let message = format!(
             "--wsgi {} and a directory cannot both serve /; to combine them, write a configuration with two [[location]]",
             wsgi.value
         );
-        faults.note(root.place, message);
+        errors.note(root.origin, message);
     }
     if top.is_none()
         && overrides.wsgi.is_none()
         && file.locations.is_empty()
-        && !faults.mention("root")
+        && !errors.mention("root")
     {
         let message = "root is missing: write which directory to serve, such as root = \"www\"";
-        faults.note(Place::Default, message);
+        errors.note(Origin::Default, message);
     }
     let top = if overrides.wsgi.is_some() { None } else { top };
-    let mut places = Places {
+    let mut builder = SiteBuilder {
         top: &file.scope,
         base,
-        faults,
+        errors,
         overrides,
         roots: Vec::new(),
         note: None,
@@ -53,32 +58,34 @@ pub(super) fn site(file: &File, overrides: &Overrides, base: &Path, faults: &mut
     };
     let inherited = match &top {
         None => Inherited::Nothing,
-        Some((path, place)) => places.open(path, *place).map_or(Inherited::Faulty, Inherited::Root),
+        Some((path, origin)) => {
+            builder.open(path, *origin).map_or(Inherited::Invalid, Inherited::Root)
+        }
     };
     let mut site = Site::new().error_bodies(file.error_bodies.unwrap_or_default());
     if let Inherited::Root(root) = &inherited {
-        site = places.handlers(root.clone(), None, Mapping::Root, true).stand(site, "/");
+        site = builder.handlers(root.clone(), None, Mapping::Root, true).stand(site, "/");
     }
     if let Some(target) = &overrides.wsgi {
         let wsgi = Wsgi::new(&target.value);
-        site = site.at("/", places.with_shared(wsgi, None));
+        site = site.at("/", builder.with_shared(wsgi, None));
     }
     let mut seen = Vec::new();
     for location in &file.locations {
         if location.application.is_written() {
-            let application = places.application(location);
-            let path = places.path(location, &mut seen);
+            let application = builder.application(location);
+            let path = builder.path(location, &mut seen);
             // What is wrong with its files is worth knowing, too.
             if location.scope.root.is_some() || location.alias.is_some() {
-                places.location(location, &inherited);
+                builder.location(location, &inherited);
             }
             if let (Some(path), Some(wsgi)) = (path, application) {
                 site = site.at(path, wsgi);
             }
             continue;
         }
-        let handlers = places.location(location, &inherited);
-        if let (Some(path), Some(handlers)) = (places.path(location, &mut seen), handlers) {
+        let handlers = builder.location(location, &inherited);
+        if let (Some(path), Some(handlers)) = (builder.path(location, &mut seen), handlers) {
             site = handlers.stand(site, path);
         }
     }
@@ -93,24 +100,24 @@ pub(super) fn site(file: &File, overrides: &Overrides, base: &Path, faults: &mut
         for flag in given.into_iter().flatten() {
             let message =
                 "there is no application that it could be for; add --wsgi MODULE:CALLABLE";
-            places.faults.note(Place::Given(flag), message);
+            builder.errors.note(Origin::Given(flag), message);
         }
     }
-    Served { site, roots: places.roots, note: places.note }
+    ServedSite { site, roots: builder.roots, note: builder.note }
 }
 
 /// The root that a location has when it names none.
 enum Inherited {
     Nothing,
     /// Its fault is told already.
-    Faulty,
+    Invalid,
     Root(Root),
 }
 
-struct Places<'a> {
+struct SiteBuilder<'a> {
     top: &'a Scope,
     base: &'a Path,
-    faults: &'a mut Faults,
+    errors: &'a mut Errors,
     overrides: &'a Overrides,
     roots: Vec<PathBuf>,
     note: Option<String>,
@@ -136,18 +143,18 @@ impl Handlers {
     }
 }
 
-impl Places<'_> {
+impl SiteBuilder<'_> {
     /// The application of a location that has one instead of files.
-    fn application(&mut self, location: &Location) -> Option<Wsgi> {
+    fn application(&mut self, location: &LocationSection) -> Option<Wsgi> {
         let files = location.scope.root.as_ref().or(location.alias.as_ref());
         if let (Some(files), Some(_)) = (files, &location.application.wsgi) {
             let message = "a location has files or an application, not both";
-            self.faults.note(files.place, message);
+            self.errors.note(files.origin, message);
         }
         if location.application.wsgi.is_some() {
-            self.faults.list.extend(location.about_files.iter().cloned());
+            self.errors.list.extend(location.about_files.iter().cloned());
         }
-        let wsgi = location.application.wsgi(self.base, self.faults)?;
+        let wsgi = location.application.wsgi(self.base, self.errors)?;
         Some(self.with_shared(wsgi, Some(&location.scope)))
     }
 
@@ -164,13 +171,13 @@ impl Places<'_> {
         })
     }
 
-    fn location(&mut self, location: &Location, inherited: &Inherited) -> Option<Handlers> {
+    fn location(&mut self, location: &LocationSection, inherited: &Inherited) -> Option<Handlers> {
         let scope = &location.scope;
         let (written, mapping) = match (&scope.root, &location.alias) {
             (Some(root), Some(alias)) => {
                 let message = "a location has a root or an alias, not both";
-                self.faults.note(alias.place, message);
-                self.open(&self.base.join(&root.value), root.place);
+                self.errors.note(alias.origin, message);
+                self.open(&self.base.join(&root.value), root.origin);
                 (Some(alias), Mapping::Alias)
             }
             (Some(root), None) => (Some(root), Mapping::Root),
@@ -178,12 +185,12 @@ impl Places<'_> {
             (None, None) => (None, Mapping::Root),
         };
         let root = match (written, inherited) {
-            (Some(written), _) => self.open(&self.base.join(&written.value), written.place)?,
+            (Some(written), _) => self.open(&self.base.join(&written.value), written.origin)?,
             (None, Inherited::Root(root)) => root.clone(),
-            (None, Inherited::Faulty) => return None,
+            (None, Inherited::Invalid) => return None,
             (None, Inherited::Nothing) => {
                 let message = "this location needs a root or an alias: there is none to inherit";
-                self.faults.note(location.place, message);
+                self.errors.note(location.origin, message);
                 return None;
             }
         };
@@ -192,9 +199,13 @@ impl Places<'_> {
     }
 
     /// The path of a location, if it has one that no earlier location has.
-    fn path<'l>(&mut self, location: &'l Location, seen: &mut Vec<&'l str>) -> Option<&'l str> {
+    fn path<'l>(
+        &mut self,
+        location: &'l LocationSection,
+        seen: &mut Vec<&'l str>,
+    ) -> Option<&'l str> {
         let Some(written) = &location.path else {
-            self.faults.note(location.place, "this location needs a path");
+            self.errors.note(location.origin, "this location needs a path");
             return None;
         };
         let written = written.as_ref()?;
@@ -202,7 +213,7 @@ impl Places<'_> {
         let prefix = path.trim_end_matches('/');
         if seen.contains(&prefix) {
             let message = format!("there is a location {path:?} already");
-            self.faults.note(written.place, message);
+            self.errors.note(written.origin, message);
             return None;
         }
         seen.push(prefix);
@@ -259,7 +270,7 @@ impl Places<'_> {
         Handlers { files, store }
     }
 
-    fn open(&mut self, path: &Path, place: Place) -> Option<Root> {
+    fn open(&mut self, path: &Path, origin: Origin) -> Option<Root> {
         match Root::open(path) {
             Ok(root) => {
                 if !self.roots.iter().any(|known| known == root.path()) {
@@ -269,18 +280,18 @@ impl Places<'_> {
             }
             Err(error) => {
                 let text = path.to_string_lossy();
-                let hint = match place {
-                    Place::Given(_) if text.contains(':') && !text.contains('/') => {
+                let hint = match origin {
+                    Origin::Given(_) if text.contains(':') && !text.contains('/') => {
                         format!("; to run an application, write --wsgi {text}")
                     }
-                    Place::File(_) => "; set this key to the directory to serve".to_owned(),
+                    Origin::File(_) => "; set this key to the directory to serve".to_owned(),
                     _ => String::new(),
                 };
                 let why = match error.kind() {
                     std::io::ErrorKind::NotFound => "no such directory".to_owned(),
                     _ => reason(&error),
                 };
-                self.faults.note(place, format!("cannot serve {path:?}: {why}{hint}"));
+                self.errors.note(origin, format!("cannot serve {path:?}: {why}{hint}"));
                 None
             }
         }
