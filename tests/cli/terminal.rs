@@ -94,7 +94,7 @@ fn a_folder_without_an_index_is_said_at_the_start_and_at_its_first_404() {
     server.shows("404 for the directory \"");
     let shown = server.shown();
     assert_eq!(shown.matches("404 for the directory").count(), 1, "{shown}");
-    assert!(shown.contains("bare/sub\": it has no index.html"), "{shown}");
+    assert!(shown.contains("bare/sub\": it contains no index.html"), "{shown}");
     assert!(!folder_with_index_is_noted(), "a folder with an index needs no note");
 }
 
