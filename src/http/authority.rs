@@ -1,24 +1,24 @@
-//! The authority of a target, or of `Host` (RFC 9110 §4.2, RFC 3986 §3.2): which hosts and ports are
-//! sound.
+//! The authority of a target or of `Host` (RFC 9110 §4.2, RFC 3986 §3.2): which hosts and ports are
+//! valid.
 //!
-//! It must never know where an authority stands.
+//! It must never know where an authority came from.
 
 use super::{Reject, percent};
 use percent_encoding::percent_decode;
 use std::borrow::Cow;
 use std::net::Ipv6Addr;
 
-/// Checks `uri-host [ ":" port ]` (RFC 9110 §7.2, RFC 3986 §3.2.2). Empty is allowed: it is what
-/// a client sends in `Host` when its target has no authority.
+/// Checks `uri-host [ ":" port ]` (RFC 9110 §7.2, RFC 3986 §3.2.2). Empty is allowed: a
+/// client sends an empty `Host` when its target has no authority.
 ///
 /// A name whose last label is a number must be an IPv4 address in four decimal parts: `127.1`, `0x7f.1`
 /// and `017700000001` are addresses to some readers and names to others, and no host has such a name
-/// (WHATWG URL, "ends in a number"). In brackets stands an IPv6 address without a zone; nobody has ever
-/// defined an `IPvFuture`.
+/// (WHATWG URL, "ends in a number"). Brackets enclose an IPv6 address without a zone; no `IPvFuture` has
+/// ever been defined.
 ///
 /// # Errors
-/// [`Reject::Malformed`] for user information, characters no host has, an address that is none, or a
-/// port above 65535.
+/// [`Reject::Malformed`] for user information, characters that no host has, an invalid address, or a port
+/// above 65535.
 pub fn check_authority(authority: &[u8]) -> Result<(), Reject> {
     const BAD: Reject = Reject::Malformed("malformed host");
     let (is_host, port) = match authority {
@@ -59,12 +59,12 @@ fn is_port(port: &[u8]) -> bool {
     port.len() <= 5 && port.iter().all(u8::is_ascii_digit) && number(port) <= u32::from(u16::MAX)
 }
 
-/// A name or an address, of [`HOST`] characters alone and with nothing encoded.
+/// Whether a host of [`HOST`] characters alone, with nothing encoded, is a name or an address.
 fn is_plain_host(host: &[u8]) -> bool {
     !ends_in_number(host) || is_dotted_quad(host)
 }
 
-/// What is encoded must be a name as well, and one that needs no encoding to be taken for one.
+/// Whether a host is a name once it is decoded, without characters that need their encoding.
 fn is_encoded_name(host: &[u8]) -> bool {
     let decoded: Cow<'_, [u8]> = percent_decode(host).into();
     let may_be_in_name = |&byte: &u8| !byte.is_ascii() || HOST[usize::from(byte)] == NAME;
@@ -96,7 +96,7 @@ fn is_dotted_quad(host: &[u8]) -> bool {
 /// Whether the last label is a number, decimal, octal or hexadecimal.
 fn ends_in_number(host: &[u8]) -> bool {
     let name = host.strip_suffix(b".").unwrap_or(host);
-    // What nearly every host is: neither a digit nor one of the hexadecimal letters stands last.
+    // Nearly every host ends in neither a digit nor a hexadecimal letter.
     if !name.last().is_some_and(|last| last.is_ascii_hexdigit() || matches!(last, b'x' | b'X')) {
         return false;
     }

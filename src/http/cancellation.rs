@@ -1,9 +1,9 @@
-//! Whether somebody still waits for the answer to a request that a thread works on.
+//! Whether somebody still waits for the response to a request that a thread works on.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Shared by the thread that works on a request and the connection that waits for its answer. Clones
+/// Shared by the thread that works on a request and the connection that waits for its response. Clones
 /// share one state.
 ///
 /// ```
@@ -18,12 +18,12 @@ pub struct Cancellation {
 }
 
 impl Cancellation {
-    /// Whether nobody waits any more: the client has gone, or the time for the answer is over.
+    /// Whether nobody waits any more: the client has gone, or the time for the response is over.
     pub fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)
     }
 
-    /// Says that nobody waits any more.
+    /// Records that nobody waits any more.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
     }

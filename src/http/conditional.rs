@@ -16,10 +16,10 @@ pub struct Validators<'a> {
     pub date: Strength,
 }
 
-/// What the preconditions leave to do.
+/// What the preconditions leave the server to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Perform the method; whether a `Range` counts is said beside it.
+    /// Perform the method, with or without the `Range`.
     Proceed(RangeHeader),
     /// 304: the client's copy is current.
     NotModified,
@@ -27,7 +27,7 @@ pub enum Outcome {
     Failed,
 }
 
-/// Whether the request's `Range` header is to be looked at.
+/// Whether the request's `Range` header counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RangeHeader {
     Honour,
@@ -61,8 +61,8 @@ pub fn evaluate(request: &Request<'_>, validators: Validators<'_>) -> Outcome {
     Outcome::Proceed(range_header(request, validators))
 }
 
-/// The preconditions of a request that changes what is there, to be judged later than the request was
-/// read: in the moment of the change, and on another thread.
+/// The preconditions of a request that changes a file. They are judged later than the request is read: in
+/// the moment of the change, and on another thread.
 ///
 /// ```
 /// use httpd::http::conditional::{Judgement, Preconditions};
@@ -112,7 +112,7 @@ pub enum Judgement {
 }
 
 impl Preconditions {
-    /// None: whatever is there may be changed.
+    /// No preconditions: whatever is there may be changed.
     pub fn none() -> Preconditions {
         Preconditions::default()
     }
@@ -127,7 +127,7 @@ impl Preconditions {
         Preconditions { if_none_match: Some(tags.to_vec()), ..Preconditions::none() }
     }
 
-    /// Those of a request. `If-Modified-Since` counts on GET and HEAD alone (RFC 9110 §13.1.3).
+    /// The preconditions of a request. `If-Modified-Since` counts on GET and HEAD alone (RFC 9110 §13.1.3).
     pub fn of(request: &Request<'_>) -> Preconditions {
         let tags = |name| request.joined(name).map(|tags| tags.into_owned());
         Preconditions {
@@ -137,19 +137,19 @@ impl Preconditions {
         }
     }
 
-    /// Judges them by what is there now, in the order of RFC 9110 §13.2.2. `None`: nothing is; then
-    /// there is no date to compare, and `If-Unmodified-Since` is ignored (§13.1.4).
+    /// Judges the preconditions by what is there now, in the order of RFC 9110 §13.2.2. `None`: nothing is
+    /// there. Then there is no date to compare, and `If-Unmodified-Since` is ignored (§13.1.4).
     ///
-    /// A weak tag never satisfies `If-Match`, which is what keeps updates from being lost; a date
-    /// tells versions apart by the second only.
+    /// A weak tag never satisfies `If-Match`, so that no update is lost. A date distinguishes versions only
+    /// to the second.
     pub fn judge(&self, current: Option<Validators<'_>>) -> Judgement {
         self.check(current).map_or(Judgement::Failed, |()| Judgement::Holds)
     }
 
-    /// The same.
+    /// Judges the preconditions as [`judge`](Preconditions::judge) does.
     ///
     /// # Errors
-    /// The first that failed.
+    /// The first precondition that failed.
     pub fn check(&self, current: Option<Validators<'_>>) -> Result<(), FailedPrecondition> {
         if guard(self.if_match.as_deref(), self.if_unmodified_since, current) == Judgement::Failed {
             return Err(match self.if_match {

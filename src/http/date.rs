@@ -1,6 +1,6 @@
 //! The dates of HTTP (RFC 9110 §5.6.7): written in one form, read in all three.
 //!
-//! Pure: it must never know a clock. What "now" is, the caller says.
+//! Pure: it must never know a clock. The caller passes what "now" is.
 
 use httpdate::HttpDate;
 use std::io::Write;
@@ -11,8 +11,8 @@ pub const LENGTH_BYTES: usize = 29;
 
 /// Writes `time` in the preferred form, IMF-fixdate, without allocating.
 ///
-/// What the form cannot say is brought to the nearest date that it can: times before 1970 become
-/// its first second, times after 9999 its last.
+/// A time that the form cannot express becomes the nearest that it can: times before 1970 become its first
+/// second, times after 9999 become the last second of that year.
 ///
 /// ```
 /// use std::time::{Duration, UNIX_EPOCH};
@@ -28,13 +28,13 @@ pub fn format(time: SystemTime) -> [u8; LENGTH_BYTES] {
 }
 
 /// Reads a date in any of the three forms that a recipient must accept: IMF-fixdate, RFC 850 and
-/// asctime. Anything else is `None`: also a date that does not exist, or whose day of the week is
-/// wrong, or that lies before 1970.
+/// asctime. Anything else is `None`, and so is a date that does not exist, has the wrong day of the week,
+/// or is before 1970.
 ///
 /// The two-digit years of the RFC 850 form mean 1970 to 2069. RFC 9110 wants a year that appears to
-/// be more than 50 years ahead to be read as past; a fixed window says the same without a clock, but
-/// for the few years from 50 years ago back to 1970, which are read as past as well: a file can be
-/// that old, and none is that far ahead.
+/// be more than 50 years ahead to be read as past. A fixed window does the same without a clock, except for
+/// the few years from 1970 to 50 years ago, which are read as past as well: a file can be that old, and
+/// none is that far ahead.
 pub fn parse(text: &[u8]) -> Option<SystemTime> {
     let date: HttpDate = str::from_utf8(text).ok()?.parse().ok()?;
     Some(date.into())
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn times_that_the_form_cannot_say_are_brought_to_the_nearest() {
+    fn a_time_that_the_form_cannot_express_becomes_the_nearest() {
         assert_eq!(format(UNIX_EPOCH - Duration::from_secs(1)), format(UNIX_EPOCH));
         assert_eq!(format(at(SECONDS_MAX + 1)), format(at(SECONDS_MAX)));
     }

@@ -1,6 +1,6 @@
 //! Entity tags (RFC 9110 §8.8.3): a file's version in a few bytes.
 //!
-//! Pure: it must never know a file. It is told when the file was modified and how long it is.
+//! Pure: it must never know a file. The caller passes its time of modification and its length.
 
 use std::fmt;
 use std::io::Write;
@@ -16,7 +16,7 @@ pub enum Strength {
 
 /// An entity tag, as it stands in the header: `"18a2b3c4d5e6f7-26"`, or `W/"18a2b3c4d5e6f7-26~"`.
 ///
-/// A small value of its own, to be copied.
+/// It is a small value that is cheap to copy.
 #[derive(Clone, Copy)]
 pub struct ETag {
     text: [u8; TEXT_BYTES_MAX],
@@ -27,10 +27,9 @@ impl ETag {
     /// The tag of a file's version: its time of modification in nanoseconds since 1970 (negative
     /// before) and its size in bytes, both in hexadecimal.
     ///
-    /// A weak tag ends in `~`, so that it does not even match weakly what the same file is called
-    /// once it has rested. A file is tagged weakly because it may have been read in the middle of
-    /// being written; were the tags alike, a client that got such a half would be told for ever that
-    /// its copy is current.
+    /// A weak tag ends in `~`, so that it does not even match weakly the strong tag that the same file has
+    /// later. A tag is weak while the file may have been read in the middle of a write. If the two tags
+    /// matched, a client with such a half would get 304 for ever.
     ///
     /// ```
     /// use httpd::http::etag::{ETag, Strength};
@@ -66,12 +65,12 @@ impl ETag {
     }
 
     /// Strong comparison (RFC 9110 §8.8.3.2) with one entity tag as it came on the wire: both are
-    /// strong, and the same to the byte.
+    /// strong and equal byte for byte.
     pub fn matches_strongly(&self, tag: &[u8]) -> bool {
         !self.is_weak() && self.as_bytes() == tag
     }
 
-    /// Weak comparison (RFC 9110 §8.8.3.2) with one entity tag as it came on the wire: the same,
+    /// Weak comparison (RFC 9110 §8.8.3.2) with one entity tag as it came on the wire: both are equal,
     /// whether or not either is weak.
     pub fn matches_weakly(&self, tag: &[u8]) -> bool {
         self.opaque() == opaque(tag)
@@ -85,7 +84,7 @@ impl fmt::Debug for ETag {
 }
 
 impl PartialEq for ETag {
-    /// The same header text. For what a client sent there are the two comparisons of the RFC.
+    /// Whether the header text is the same. Compare what a client sent by the two comparisons of the RFC.
     fn eq(&self, other: &ETag) -> bool {
         self.as_bytes() == other.as_bytes()
     }
@@ -145,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rested_file_does_not_match_the_tag_of_its_unrested_self() {
+    fn the_strong_tag_of_a_file_does_not_match_its_weak_one() {
         let strong = ETag::of(1, 2, Strength::Strong);
         assert!(!strong.matches_weakly(ETag::of(1, 2, Strength::Weak).as_bytes()));
     }

@@ -1,12 +1,12 @@
 //! Forms with files: `multipart/form-data` (RFC 7578, RFC 2046 §5.1), read as the bytes come in.
 //!
-//! Pure: bytes in, events out; of the bytes only the head of the part in hand is kept.
+//! Pure: bytes in, events out. It keeps only the head of the part that it reads.
 
 use super::header::is_token;
 use super::parameters::{Broken, Parameters};
 use std::fmt;
 
-/// How much a form may ask of its reader.
+/// How much of a form is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FormLimits {
     pub parts_max: usize,
@@ -20,8 +20,8 @@ impl Default for FormLimits {
     }
 }
 
-/// Reads a form piece by piece. However the bytes are cut, they give the same events, but for where
-/// data is cut.
+/// Reads a form piece by piece. However the bytes are cut, they give the same events, except that data may
+/// be cut elsewhere.
 ///
 /// ```
 /// use httpd::http::form::{Event, Form, FormLimits};
@@ -43,10 +43,10 @@ impl Default for FormLimits {
 pub struct Form {
     /// CRLF, two hyphens and the boundary.
     delimiter: Vec<u8>,
-    state: State,
-    /// How much of the delimiter the last bytes were.
+    state: FormState,
+    /// How many bytes of the delimiter the last bytes matched.
     matched: usize,
-    /// How much of that was not in the data: the line end before it belongs to what went before.
+    /// How many of those were not in the data, because the line end before them belongs to what precedes.
     borrowed: usize,
     head: Vec<u8>,
     parts: usize,
@@ -54,9 +54,9 @@ pub struct Form {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum FormState {
     Preamble,
-    /// Behind a boundary: hyphens, padding or the end of the line.
+    /// After a boundary: hyphens, padding or the end of the line.
     Delimiter,
     Padding,
     LineEnd,
@@ -66,7 +66,7 @@ enum State {
     Epilogue,
 }
 
-/// What was read.
+/// What the reader found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
     /// A part begins.
@@ -79,13 +79,13 @@ pub enum Event<'a> {
     End,
 }
 
-/// What a part says of itself. The bytes are as the client sent them, and so not to be trusted.
+/// The head of a part. The bytes are as the client sent them: do not trust them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartHead {
     /// The name of the form's field.
     pub name: Vec<u8>,
-    /// The name of the file, if it is one. Some clients send a whole path. `%22`, which browsers send
-    /// for a quote, stays as it is: they send a percent sign as it is, too. `filename*` is ignored
+    /// The name of the file, if the part is a file. Some clients send a whole path. `%22`, which browsers
+    /// send for a quote, is not decoded, because they do not encode percent signs. `filename*` is ignored
     /// (RFC 7578 §4.2).
     pub filename: Option<Vec<u8>>,
     /// The value of the part's `Content-Type`.
@@ -95,12 +95,12 @@ pub struct PartHead {
 /// Why a form cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FormError {
-    /// The content is something else, or its type names no boundary.
+    /// The body is something else, or its type names no boundary.
     NotAForm,
     HeadTooLarge,
     Malformed(&'static str),
     TooManyParts,
-    /// It ended before its last boundary.
+    /// The form ended before its last boundary.
     Truncated,
 }
 
@@ -118,18 +118,18 @@ impl fmt::Display for FormError {
 
 impl std::error::Error for FormError {}
 
-/// What a search for the delimiter came upon.
-enum Found<'a> {
-    /// So many bytes of the input are none of it.
+/// What a search for the delimiter found.
+enum Matched<'a> {
+    /// Bytes of the input that are not part of it.
     Data(&'a [u8]),
-    /// The bytes that looked like its beginning are none of it: a place in the delimiter.
+    /// Bytes that looked like its beginning and are data, as a place in the delimiter.
     Held(std::ops::Range<usize>),
     Delimiter,
     InputEnd,
 }
 
 impl Form {
-    /// A reader of content of this `Content-Type`.
+    /// A reader of a body of this `Content-Type`.
     ///
     /// # Errors
     /// [`FormError::NotAForm`]: another type, or a boundary that is not 1 to 70 of the characters that
@@ -145,7 +145,7 @@ impl Form {
         };
         Ok(Form {
             delimiter: [b"\r\n--", &boundary[..]].concat(),
-            state: State::Preamble,
+            state: FormState::Preamble,
             matched: LINE_END_BYTES,
             borrowed: LINE_END_BYTES,
             head: Vec::new(),
@@ -154,52 +154,55 @@ impl Form {
         })
     }
 
-    /// Reads on, moving `input` forward, up to the next event. `None`: the input is used up.
+    /// Reads on up to the next event, and moves `input` forward. `None`: the input is used up.
     ///
     /// # Errors
-    /// After an error there is nothing more to be read.
+    /// When the form breaks the grammar or a limit. Nothing can be read after that.
     pub fn read<'form, 'input: 'form>(
         &'form mut self,
         input: &mut &'input [u8],
     ) -> Result<Option<Event<'form>>, FormError> {
         loop {
             match self.state {
-                State::Preamble => match self.search(input) {
-                    Found::Data(_) | Found::Held(_) => {}
-                    Found::Delimiter => self.state = State::Delimiter,
-                    Found::InputEnd => return Ok(None),
+                FormState::Preamble => match self.search(input) {
+                    Matched::Data(_) | Matched::Held(_) => {}
+                    Matched::Delimiter => self.state = FormState::Delimiter,
+                    Matched::InputEnd => return Ok(None),
                 },
-                State::Data => match self.search(input) {
-                    Found::Data(data) => return Ok(Some(Event::Data(data))),
-                    Found::Held(held) if held.is_empty() => {}
-                    Found::Held(held) => return Ok(Some(Event::Data(&self.delimiter[held]))),
-                    Found::Delimiter => {
-                        self.state = State::Delimiter;
+                FormState::Data => match self.search(input) {
+                    Matched::Data(data) => return Ok(Some(Event::Data(data))),
+                    Matched::Held(held) if held.is_empty() => {}
+                    Matched::Held(held) => return Ok(Some(Event::Data(&self.delimiter[held]))),
+                    Matched::Delimiter => {
+                        self.state = FormState::Delimiter;
                         return Ok(Some(Event::PartEnd));
                     }
-                    Found::InputEnd => return Ok(None),
+                    Matched::InputEnd => return Ok(None),
                 },
-                State::Head => {
+                FormState::Head => {
                     if !self.read_head(input)? {
                         return Ok(None);
                     }
                     let head = parse_head(&self.head)?;
-                    self.state = State::Data;
+                    self.state = FormState::Data;
                     self.matched = LINE_END_BYTES;
                     self.borrowed = LINE_END_BYTES;
                     return Ok(Some(Event::Part(head)));
                 }
-                State::Epilogue => {
+                FormState::Epilogue => {
                     *input = &[];
                     return Ok(None);
                 }
-                State::Delimiter | State::Padding | State::LineEnd | State::Hyphen => {
+                FormState::Delimiter
+                | FormState::Padding
+                | FormState::LineEnd
+                | FormState::Hyphen => {
                     let Some((&byte, rest)) = input.split_first() else {
                         return Ok(None);
                     };
                     *input = rest;
                     self.state = self.after_boundary(byte)?;
-                    if self.state == State::Epilogue {
+                    if self.state == FormState::Epilogue {
                         return Ok(Some(Event::End));
                     }
                 }
@@ -207,61 +210,61 @@ impl Form {
         }
     }
 
-    /// To be called when there are no more bytes.
+    /// Checks that the form is complete; call it when there are no more bytes.
     ///
     /// # Errors
     /// [`FormError::Truncated`] when the last boundary has not been read.
     pub fn finish(&self) -> Result<(), FormError> {
-        if self.state == State::Epilogue { Ok(()) } else { Err(FormError::Truncated) }
+        if self.state == FormState::Epilogue { Ok(()) } else { Err(FormError::Truncated) }
     }
 
-    /// Looks for the delimiter. No boundary holds a CR, so that a match that fails can only begin
-    /// anew with the byte that it fails at.
-    fn search<'a>(&mut self, input: &mut &'a [u8]) -> Found<'a> {
+    /// Looks for the delimiter. No boundary has a CR, so after a mismatch the next match can begin no earlier
+    /// than at the byte that did not match.
+    fn search<'a>(&mut self, input: &mut &'a [u8]) -> Matched<'a> {
         if self.matched == 0 {
             let data = memchr::memchr(b'\r', input).map_or(*input, |place| &input[..place]);
             *input = &input[data.len()..];
             if !data.is_empty() {
-                return Found::Data(data);
+                return Matched::Data(data);
             }
         }
         while let Some((&byte, rest)) = input.split_first() {
             if byte != self.delimiter[self.matched] {
                 let held = self.borrowed..self.matched;
                 (self.matched, self.borrowed) = (0, 0);
-                return Found::Held(held);
+                return Matched::Held(held);
             }
             *input = rest;
             self.matched += 1;
             if self.matched == self.delimiter.len() {
                 (self.matched, self.borrowed) = (0, 0);
-                return Found::Delimiter;
+                return Matched::Delimiter;
             }
         }
-        Found::InputEnd
+        Matched::InputEnd
     }
 
-    /// What comes after this byte behind a boundary: `--` closes the form, and the end of the line,
-    /// after white space, begins a part.
-    fn after_boundary(&mut self, byte: u8) -> Result<State, FormError> {
+    /// The state after this byte, which follows a boundary: `--` closes the form; the end of the line, after
+    /// white space, begins a part.
+    fn after_boundary(&mut self, byte: u8) -> Result<FormState, FormError> {
         match (self.state, byte) {
-            (State::Delimiter, b'-') => Ok(State::Hyphen),
-            (State::Hyphen, b'-') => Ok(State::Epilogue),
-            (State::Delimiter | State::Padding, b' ' | b'\t') => Ok(State::Padding),
-            (State::Delimiter | State::Padding, b'\r') => Ok(State::LineEnd),
-            (State::LineEnd, b'\n') if self.parts == self.limits.parts_max => {
+            (FormState::Delimiter, b'-') => Ok(FormState::Hyphen),
+            (FormState::Hyphen, b'-') => Ok(FormState::Epilogue),
+            (FormState::Delimiter | FormState::Padding, b' ' | b'\t') => Ok(FormState::Padding),
+            (FormState::Delimiter | FormState::Padding, b'\r') => Ok(FormState::LineEnd),
+            (FormState::LineEnd, b'\n') if self.parts == self.limits.parts_max => {
                 Err(FormError::TooManyParts)
             }
-            (State::LineEnd, b'\n') => {
+            (FormState::LineEnd, b'\n') => {
                 self.parts += 1;
                 self.head.clear();
-                Ok(State::Head)
+                Ok(FormState::Head)
             }
             _ => Err(FormError::Malformed("something else behind a boundary")),
         }
     }
 
-    /// Takes in the head of a part up to its empty line; whether that has been reached.
+    /// Reads the head of a part up to its empty line. Returns whether the head is complete.
     fn read_head(&mut self, input: &mut &[u8]) -> Result<bool, FormError> {
         while !input.is_empty() {
             let end = memchr::memchr(b'\n', input).map_or(input.len(), |place| place + 1);
@@ -282,7 +285,7 @@ impl Form {
     }
 }
 
-/// The head of a part, with its empty line.
+/// Parses the head of a part, with its empty line.
 fn parse_head(head: &[u8]) -> Result<PartHead, FormError> {
     let mut disposition = None;
     let mut content_type = None;
@@ -326,8 +329,8 @@ fn parse_head(head: &[u8]) -> Result<PartHead, FormError> {
     })
 }
 
-/// Whether a boundary is one that a form may have: the characters of RFC 2046 §5.1.1, and those of
-/// tokens, which RFC 2046 does not allow and many programs send (`*****`). No space at its end.
+/// Whether a form may have this boundary: it has the characters of RFC 2046 §5.1.1, and also those of
+/// tokens, which RFC 2046 does not allow and many programs send (`*****`). It does not end in a space.
 fn is_boundary(boundary: &[u8]) -> bool {
     let may_be_in_one = |&byte: &u8| is_token(byte) || b"()',/:=? ".contains(&byte);
     (1..=BOUNDARY_BYTES_MAX).contains(&boundary.len())
@@ -338,7 +341,7 @@ fn is_boundary(boundary: &[u8]) -> bool {
 /// RFC 2046 §5.1.1.
 const BOUNDARY_BYTES_MAX: usize = 70;
 
-/// A boundary at the very beginning, of the form or of a part's content, needs no line end before it.
+/// A boundary at the very beginning of the form or of a part's data needs no line end before it.
 const LINE_END_BYTES: usize = 2;
 
 #[cfg(test)]

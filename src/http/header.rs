@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 macro_rules! header_names {
     ($($variant:ident = $name:literal),+ $(,)?) => {
-        /// A request header that some part of the server asks for. Others are found by their text.
+        /// A request header that some part of the server reads. Others are found by their text.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum HeaderName { $($variant,)+ }
 
@@ -54,9 +54,10 @@ header_names! {
 
 /// The header fields of one response: names and values, in order.
 ///
-/// What a file says of itself was rendered when it was found, and is shared; fields that are added live in the
-/// value itself up to [`Headers::INLINE_BYTES`], so that a static response never allocates. `Date`,
-/// `Server`, `Connection` and what frames the body are not in here: they are written when the response is sent.
+/// The fields of a file are rendered when the file is found, and shared. Fields that are added are stored in
+/// the value itself up to [`Headers::INLINE_BYTES`], so that a static response never allocates. `Date`,
+/// `Server`, `Connection` and the fields that frame the body are not in here: the server writes them when it
+/// sends the response.
 ///
 /// ```
 /// let mut headers = httpd::Headers::new();
@@ -67,11 +68,11 @@ header_names! {
 /// ```
 #[derive(Clone)]
 pub struct Headers {
-    /// The first fields, rendered before.
+    /// The first fields, already rendered.
     shared: Option<Arc<FieldLines>>,
     inline: [u8; Headers::INLINE_BYTES],
     inline_bytes: u16,
-    /// All fields that were added, once there is no room for them in `inline`.
+    /// All fields that were added, once `inline` has no room for them.
     spilled: Vec<u8>,
 }
 
@@ -103,7 +104,7 @@ impl Headers {
     /// Holds a range and two or three fields of a handler.
     pub const INLINE_BYTES: usize = 160;
 
-    /// No header.
+    /// No headers.
     pub fn new() -> Headers {
         Headers {
             shared: None,
@@ -113,16 +114,16 @@ impl Headers {
         }
     }
 
-    /// Fields that were rendered before.
+    /// Fields that are already rendered.
     pub(crate) fn shared(lines: &Arc<FieldLines>) -> Headers {
         Headers { shared: Some(Arc::clone(lines)), ..Headers::new() }
     }
 
-    /// Adds one header. Control characters in its value are sent as spaces, so that none can start a header of
-    /// its own (RFC 9110 §5.5).
+    /// Adds one header. Control characters in its value become spaces, so that no value can start another
+    /// header (RFC 9110 §5.5).
     ///
     /// # Errors
-    /// When the name is no token, or one that the server writes itself; nothing is added then.
+    /// When the name is no token, or the server writes that header itself. Nothing is added then.
     pub fn add(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), HeaderError> {
         if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.bytes().all(is_token) {
             return Err(HeaderError::BadName(name.to_owned()));
@@ -134,13 +135,13 @@ impl Headers {
         Ok(())
     }
 
-    /// Adds a header of the server's own, whose name is known to be sound.
+    /// Adds a header of the server itself, whose name is known to be a token.
     pub(crate) fn put(&mut self, name: &'static str, value: impl AsRef<[u8]>) {
         debug_assert!(name.bytes().all(is_token));
         self.push(name.as_bytes(), value.as_ref());
     }
 
-    /// Adds all of another set.
+    /// Adds all headers of another set.
     pub fn append(&mut self, other: &Headers) {
         for (name, value) in other.iter() {
             self.push(name, value);
@@ -173,12 +174,12 @@ impl Headers {
             .map(|(_, value)| value)
     }
 
-    /// The first fields, as they were rendered once for all.
+    /// The first fields, if they are already rendered.
     pub(crate) fn rendered(&self) -> Option<&FieldLines> {
         self.shared.as_deref()
     }
 
-    /// The fields behind those.
+    /// The fields that were added behind those.
     pub(crate) fn added(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         let mut rest = self.stored();
         std::iter::from_fn(move || {
@@ -229,7 +230,7 @@ impl Headers {
     }
 }
 
-/// Makes spaces of what no value may hold (RFC 9110 §5.5).
+/// Replaces what no value may hold by spaces (RFC 9110 §5.5).
 fn clean(value: &mut [u8]) {
     for byte in value {
         if is_control(*byte) {
@@ -248,13 +249,13 @@ fn is_control(byte: u8) -> bool {
     (byte < b' ' && byte != b'\t') || byte == 0x7f
 }
 
-/// A longer name is none that anybody sends.
+/// No header in use has a longer name.
 const NAME_BYTES_MAX: usize = 255;
 
-/// Of a name and a value.
+/// The lengths of a name and of a value.
 const LENGTHS_BYTES: usize = 5;
 
-/// What frames and dates a response, and belongs to the connection that it is sent over.
+/// Headers that frame and date a response, or describe its connection.
 const WRITTEN_WHEN_SENT: [&str; 5] =
     ["Connection", "Content-Length", "Date", "Server", "Transfer-Encoding"];
 

@@ -28,7 +28,7 @@ impl<'a> Iterator for Elements<'a> {
     }
 }
 
-/// Whether the list holds this token, in any case of letters.
+/// Whether the list has this token, in any case of letters.
 pub fn contains_token(value: &[u8], token: &[u8]) -> bool {
     elements(value).any(|element| element.eq_ignore_ascii_case(token))
 }

@@ -3,8 +3,8 @@
 use super::header::is_token;
 use std::fmt;
 
-/// A method: one that this server knows, or any other short token (RFC 9110 §9.1), which some
-/// applications take.
+/// A method that this server knows, or any other short token (RFC 9110 §9.1), for applications that
+/// implement it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Method {
     Connect,
@@ -93,7 +93,7 @@ impl fmt::Display for Method {
     }
 }
 
-/// The registered ones (<https://www.iana.org/assignments/http-methods>) have 17 bytes at most.
+/// The names of registered methods (<https://www.iana.org/assignments/http-methods>) have 17 bytes at most.
 const EXTENSION_BYTES_MAX: usize = 24;
 
 #[cfg(test)]

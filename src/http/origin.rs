@@ -3,12 +3,12 @@
 
 use super::Request;
 
-/// Whether it does, as far as it says so: every browser does where the request might change something.
-/// What is no browser says nothing, and acts for nobody else.
+/// Whether the request comes from a page of another origin. Every browser sends headers that show it where
+/// a request might change something. Other programs send none, and act for nobody else.
 ///
-/// `Sec-Fetch-Site` (W3C Fetch Metadata) is what a browser itself has made out, and counts where it is
-/// sent: over TLS, and to this machine. Elsewhere `Origin` is held against the host that the request is
-/// for; their schemes cannot be compared, for behind a proxy nobody knows the client's.
+/// `Sec-Fetch-Site` (W3C Fetch Metadata) is the browser's own judgement. It counts where a browser sends it:
+/// over TLS, and to this machine. Elsewhere `Origin` is compared with the host of the request. Their schemes
+/// are not compared, because behind a proxy the server does not know the client's.
 pub fn is_other(request: &Request<'_>) -> bool {
     if let Some(site) = request.header("Sec-Fetch-Site") {
         return !matches!(site, b"same-origin" | b"none");
@@ -26,7 +26,7 @@ pub fn is_other(request: &Request<'_>) -> bool {
     })
 }
 
-/// An authority without this port, which goes without saying, and without an empty one.
+/// An authority without this port, which is the default of its scheme, and without an empty port.
 fn strip_port<'a>(authority: &'a [u8], default: &[u8]) -> &'a [u8] {
     authority.strip_suffix(default).or_else(|| authority.strip_suffix(b":")).unwrap_or(authority)
 }
@@ -42,7 +42,7 @@ mod tests {
         HeadLimits { target_bytes_max: 100, head_bytes_max: 1000, header_count_max: 20 };
 
     #[test]
-    fn a_page_of_another_origin_is_told_from_ones_own_and_from_a_program() {
+    fn a_page_of_another_origin_is_distinguished_from_the_same_origin_and_from_a_program() {
         for (headers, expected) in [
             ("", false),
             ("Origin: http://a.example:81\r\n", false),
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_that_goes_without_saying_makes_no_other_origin() {
+    fn a_default_port_makes_no_other_origin() {
         for (host, origin, expected) in [
             ("x:443", "https://x", false),
             ("x", "https://X", false),

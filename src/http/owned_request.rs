@@ -1,4 +1,4 @@
-//! A request that owns everything, so that it can cross to a thread that takes its time.
+//! A request that owns everything, so that it can go to a thread that takes its time.
 //!
 //! It must never know what its body is kept in: that is the business of the floors above.
 
@@ -43,14 +43,14 @@ impl<C> OwnedRequest<C> {
         }
     }
 
-    /// The same, whose sender may stop waiting.
+    /// The same request, which this cancellation cancels.
     pub fn cancelled_by(mut self, cancellation: Cancellation) -> OwnedRequest<C> {
         self.cancellation = cancellation;
         self
     }
 
-    /// Whether nobody waits for the answer any more, for the client has gone or the time for it is
-    /// over. Work that takes long asks now and then, and ends.
+    /// Whether nobody waits for the response any more, because the client has gone or its time is over. A
+    /// handler that works for long asks now and then, and ends.
     pub fn is_cancelled(&self) -> bool {
         self.cancellation.is_cancelled()
     }

@@ -1,4 +1,4 @@
-//! What follows a value after semicolons: `name=token` and `name="quoted string"` (RFC 9110 §5.6.6).
+//! Parameters that follow a value after semicolons: `name=token` and `name="quoted string"` (RFC 9110 §5.6.6).
 
 use super::header::is_token;
 use std::borrow::Cow;
@@ -6,12 +6,12 @@ use std::borrow::Cow;
 /// A value and its parameters taken apart.
 #[derive(Debug)]
 pub(super) struct Parameters<'a> {
-    /// What stands before the first semicolon.
+    /// What precedes the first semicolon.
     pub(super) value: &'a [u8],
     rest: &'a [u8],
 }
 
-/// A parameter that is none.
+/// A parameter breaks the grammar, or is there twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Broken;
 
@@ -24,7 +24,7 @@ impl<'a> Parameters<'a> {
     /// The value of the parameter of this name, in any case of letters.
     ///
     /// # Errors
-    /// When any of the parameters is broken, or this one is there twice: two readers could
+    /// When any of the parameters is broken, or this one is there twice, because two readers could then
     /// understand two things.
     pub(super) fn find(&self, name: &[u8]) -> Result<Option<Cow<'a, [u8]>>, Broken> {
         let mut found = None;
@@ -69,10 +69,10 @@ fn next<'a>(rest: &mut &'a [u8]) -> Result<Option<Parameter<'a>>, Broken> {
     }
 }
 
-/// What stands up to the closing quote, and what follows that.
+/// What precedes the closing quote, and what follows it.
 ///
-/// A backslash escapes a quote or a backslash and is itself before anything else: browsers send the
-/// backslashes of a file name as they are.
+/// A backslash escapes a quote or a backslash. Before anything else it stands for itself, because browsers
+/// send the backslashes of a file name unescaped.
 fn quoted_string(bytes: &[u8]) -> Result<(Cow<'_, [u8]>, &[u8]), Broken> {
     let mut value = Vec::new();
     let mut start = 0;

@@ -1,4 +1,4 @@
-//! Range requests (RFC 9110 §14): which bytes of a representation are wanted.
+//! Range requests (RFC 9110 §14): which bytes of a representation a client wants.
 
 use super::list;
 use std::ops::Range;
@@ -6,16 +6,15 @@ use std::ops::Range;
 /// What a `Range` header asks of a representation of known length.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Ranges {
-    /// No usable range: send everything with 200. Unknown units, bad syntax, too many ranges, and
-    /// ranges that together are longer than the whole, which therefore overlap, end here (RFC 9110
-    /// §14.2 allows a server to ignore them): so no request makes a server send a byte twice, and
-    /// ranges that one list puts side by side are sent however many they are.
+    /// No usable range: send everything with 200. This covers unknown units, bad syntax, too many ranges,
+    /// and ranges that together are longer than the whole and therefore overlap (RFC 9110 §14.2 allows a
+    /// server to ignore them). So no list of ranges makes a server send more than the whole.
     Whole,
     /// Exactly one part.
     One(Range<u64>),
     /// Several parts, in the order asked for, together no longer than the whole.
     Many(Vec<Range<u64>>),
-    /// Well-formed, but none of it lies inside: 416.
+    /// Well-formed, but no range is inside the representation: 416.
     Unsatisfiable,
 }
 
@@ -55,8 +54,7 @@ pub fn parse(value: &[u8], length: u64, ranges_max: usize) -> Ranges {
     }
     match first {
         _ if asked == 0 => Ranges::Whole,
-        // Asking for a byte twice serves no client and is how servers are made to send a file
-        // many times over for one request.
+        // No client needs a byte twice, and such requests make servers send a file many times over.
         _ if total > length => Ranges::Whole,
         Some(part) => Ranges::One(part),
         None if wanted.is_empty() && length == 0 && is_suffix(set) => Ranges::Whole,
@@ -65,7 +63,7 @@ pub fn parse(value: &[u8], length: u64, ranges_max: usize) -> Ranges {
     }
 }
 
-/// `None`: not a range at all. `Some(None)`: a range that lies outside.
+/// `None`: not a range at all. `Some(None)`: a range outside the representation.
 fn resolve(spec: &[u8], length: u64) -> Option<Option<Range<u64>>> {
     let dash = memchr::memchr(b'-', spec)?;
     let (from, to) = (&spec[..dash], &spec[dash + 1..]);
@@ -88,7 +86,7 @@ fn resolve(spec: &[u8], length: u64) -> Option<Option<Range<u64>>> {
     }
 }
 
-/// A position too large for 64 bits lies beyond every file: it saturates.
+/// A position too large for 64 bits is beyond every file: it saturates.
 fn number(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
@@ -100,7 +98,7 @@ fn number(digits: &[u8]) -> Option<u64> {
     )
 }
 
-/// A suffix of an empty file is satisfiable (RFC 9110 §14.1.2), but no Content-Range can say so.
+/// A suffix of an empty file is satisfiable (RFC 9110 §14.1.2), but no Content-Range can express it.
 fn is_suffix(set: &[u8]) -> bool {
     list::elements(set).any(
         |spec| matches!(spec, [b'-', digits @ ..] if number(digits).is_some_and(|count| count > 0)),

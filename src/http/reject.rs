@@ -1,4 +1,4 @@
-//! Why a request cannot be served at all, and the status that says so.
+//! Why a request cannot be served at all, and the status of the response.
 //!
 //! A reject is the client's fault. It is `Copy` and owns no heap, so that refusing a hostile
 //! client costs nothing.
@@ -9,7 +9,7 @@ use std::fmt;
 /// The reasons, in the order in which a request meets them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reject {
-    /// The bytes break the grammar of RFC 9112 or RFC 3986; the text says where.
+    /// The bytes break the grammar of RFC 9112 or RFC 3986; the text names the place.
     Malformed(&'static str),
     /// The request line is longer than `target_bytes_max` allows.
     TargetTooLong,
@@ -17,17 +17,17 @@ pub enum Reject {
     HeadersTooLarge,
     /// A major version other than 1 (RFC 9110 §15.6.6).
     VersionUnsupported,
-    /// A method whose name is longer than any (RFC 9112 §3).
+    /// A method whose name is longer than that of any method in use (RFC 9112 §3).
     MethodUnknown,
     /// A transfer coding other than `chunked` (RFC 9112 §6.1).
     TransferCodingUnknown,
     /// An expectation other than `100-continue` (RFC 9110 §10.1.1).
     ExpectationUnknown,
-    /// A target that may be asked for over a secured connection only (RFC 9110 §7.4).
+    /// A target that needs a secured connection (RFC 9110 §7.4).
     Misdirected,
-    /// The request's content is larger than what the handler takes.
+    /// The request's body is larger than the handler accepts.
     BodyTooLarge,
-    /// The head or the content did not arrive in time (RFC 9110 §15.5.9).
+    /// The head or the body did not arrive in time (RFC 9110 §15.5.9).
     TimedOut,
 }
 

@@ -12,10 +12,10 @@ pub enum Version {
     Http11,
 }
 
-/// What a request is sent over, as its URI names it (RFC 9110 §4.2).
+/// How a request is protected on its way, as its URI names it (RFC 9110 §4.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scheme {
-    /// Bytes as they are.
+    /// Unprotected.
     #[default]
     Http,
     /// A connection secured by TLS.
@@ -32,33 +32,33 @@ impl Scheme {
     }
 }
 
-/// The two ends of a connection, as far as a request has to know them.
+/// What a request knows of the two ends of its connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Peer {
     /// The client's address; `None` on a Unix socket.
     pub address: Option<SocketAddr>,
-    /// Where the server listens for it; `None` on a Unix socket, and where nobody asks.
+    /// Where the server listens for it; `None` on a Unix socket, and where no handler asks.
     pub listener: Option<SocketAddr>,
-    /// What protects it.
+    /// How the connection is protected.
     pub scheme: Scheme,
 }
 
-/// A request. It borrows everything and copies nothing but a path that had to be decoded.
+/// A request. It borrows everything except a path that had to be decoded.
 #[derive(Debug)]
 pub struct Request<'a> {
     pub(crate) method: Method,
     pub(crate) version: Version,
     pub(crate) host: &'a [u8],
     pub(crate) path: Cow<'a, [u8]>,
-    /// As it stands in the request line.
+    /// The target, as it came in the request line.
     pub(crate) target: &'a [u8],
-    /// The path in it.
+    /// The path in the target, as it came.
     pub(crate) raw_path: &'a [u8],
     pub(crate) query: Option<&'a [u8]>,
     pub(crate) headers: &'a HeaderTable,
     pub(crate) bytes: &'a [u8],
     pub(crate) peer: Peer,
-    /// How much of the path the location that was chosen has used up.
+    /// How much of the path belongs to the prefix of the chosen location.
     pub(crate) matched: usize,
 }
 
@@ -122,7 +122,7 @@ impl<'a> Request<'a> {
 
     /// The value of a list header: all its lines joined with commas (RFC 9110 §5.3).
     pub fn joined(&self, name: HeaderName) -> Option<Cow<'a, [u8]>> {
-        // Most headers that are asked for are not there.
+        // Most requests lack most headers.
         let first = self.first(name)?;
         let mut values = self.headers.values(self.bytes, name).skip(1);
         let Some(second) = values.next() else {

@@ -62,7 +62,7 @@ statuses! {
 }
 
 impl Status {
-    /// A final status by its number; `None` outside 200–599. The server itself sends 1xx where due.
+    /// A final status by its number; `None` outside 200–599. Only the server itself sends 1xx.
     pub fn new(code: u16) -> Option<Status> {
         (200..=599).contains(&code).then_some(Status(code))
     }

@@ -1,11 +1,11 @@
 //! The headers of one request, as places in the bytes that they came in.
 //!
-//! Filled by a parser, read through [`Request`](super::Request). It must never know which version
-//! of HTTP the bytes were written in.
+//! A parser fills it; handlers read it through [`Request`](super::Request). It must never know which
+//! version of HTTP the bytes were written in.
 
 use super::HeaderName;
 
-/// A place in a buffer: stored where a slice would borrow. Buffers are far below 4 GiB.
+/// A place in a buffer, stored where a slice would borrow. Buffers are far below 4 GiB.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Span {
     start: u32,
@@ -19,7 +19,7 @@ impl Span {
         Span { start: start as u32, end: end as u32 }
     }
 
-    /// The bytes there; empty when the buffer does not reach so far.
+    /// The bytes there; empty when the buffer is shorter.
     pub fn of(self, bytes: &[u8]) -> &[u8] {
         bytes.get(self.start as usize..self.end as usize).unwrap_or_default()
     }
@@ -53,7 +53,7 @@ impl HeaderTable {
         self.fields.len()
     }
 
-    /// Adds a line whose name and value stand at these places in `bytes`.
+    /// Adds a line whose name and value are at these places in `bytes`.
     pub fn add(&mut self, bytes: &[u8], name: Span, value: Span) {
         let known = HeaderName::recognise(name.of(bytes));
         self.fields.push(Field { name, value, known });

@@ -1,8 +1,8 @@
 //! The request target (RFC 9112 §3.2): its form, its authority, and its path decoded once.
 //!
-//! The path that comes out is what every later floor works with: percent-decoded exactly once,
-//! dot segments removed (RFC 3986 §5.2.4), repeated slashes merged, always starting with a slash
-//! and never holding a NUL. So `..` cannot be smuggled past it in any spelling.
+//! Every later floor works with the path that this file returns. The path is percent-decoded exactly once,
+//! has no dot segments (RFC 3986 §5.2.4), no repeated slashes and no NUL, and starts with a slash. So no
+//! spelling of `..` gets past it.
 
 use super::authority::check_authority;
 use super::{Method, Reject, Scheme, percent};
@@ -23,16 +23,16 @@ pub struct Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    /// Takes apart what stands between the method and the version.
+    /// Takes apart the text between the method and the version.
     ///
-    /// The parser has already made sure that it is one run of visible ASCII.
+    /// The parser has already checked that the text is one run of visible ASCII.
     ///
     /// # Errors
     /// [`Reject::Malformed`] for a form that the method does not allow, a bad percent-encoding, an
     /// encoded NUL, a fragment, or user information in the authority (RFC 9110 §4.2.4);
     /// [`Reject::Misdirected`] for a URI of the other scheme.
     pub fn parse(method: Method, raw: &'a [u8], scheme: Scheme) -> Result<Target<'a>, Reject> {
-        // What nearly every target is.
+        // Nearly every target is a path in normal form.
         if method != Method::Connect && raw.starts_with(b"/") && is_plain(raw) && is_normal(raw) {
             return Ok(Target {
                 authority: None,
@@ -55,7 +55,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// With a path that needs no decoding.
+    /// A target whose path needs no decoding.
     fn bare(authority: Option<&'a [u8]>, path: &'a [u8], query: Option<&'a [u8]>) -> Target<'a> {
         Target { authority, path: Cow::Borrowed(path), raw_path: path, query }
     }
@@ -120,9 +120,9 @@ fn normalise(raw: &[u8]) -> Result<Cow<'_, [u8]>, Reject> {
     Ok(Cow::Owned(remove_dot_segments(&decoded, Slashes::Merged)))
 }
 
-/// A path that [`Target::parse`] has accepted, decoded as it came: repeated slashes are kept. Dot segments
-/// are removed, so that merging its slashes gives the path that a location was found by: nobody behind
-/// that location gets a path outside it.
+/// Decodes a path that [`Target::parse`] has accepted, and keeps repeated slashes. Dot segments are removed,
+/// so that merging the slashes gives the path that the location was found by: an application never gets a
+/// path outside its location.
 pub fn decode_keeping_slashes(raw: &[u8]) -> Cow<'_, [u8]> {
     if is_plain(raw) && is_normal(raw) {
         return Cow::Borrowed(raw);
@@ -131,8 +131,8 @@ pub fn decode_keeping_slashes(raw: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(remove_dot_segments(&decoded, Slashes::Kept))
 }
 
-/// Splits a path of [`decode_keeping_slashes`] behind a prefix of the path with merged slashes. `None`: it
-/// has no such prefix.
+/// Splits a path of [`decode_keeping_slashes`] after a prefix whose slashes are merged. `None`: the path has
+/// no such prefix.
 pub fn split_keeping_slashes<'a>(path: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
     let mut rest = path;
     for &byte in prefix {
@@ -144,22 +144,22 @@ pub fn split_keeping_slashes<'a>(path: &'a [u8], prefix: &[u8]) -> Option<&'a [u
     Some(rest)
 }
 
-/// What becomes of repeated slashes.
+/// Whether repeated slashes are merged or kept.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Slashes {
     Merged,
     Kept,
 }
 
-/// Whether nothing in it has to be cut off or decoded. This and [`is_normal`] are folds without an
-/// early way out, so that the compiler looks at many bytes at once.
+/// Whether nothing has to be cut off or decoded. This and [`is_normal`] are folds without an early exit, so
+/// that the compiler compares many bytes at once.
 fn is_plain(raw: &[u8]) -> bool {
     !raw.iter().fold(false, |found, &byte| found | (byte == b'#') | (byte == b'?') | (byte == b'%'))
 }
 
 fn is_normal(path: &[u8]) -> bool {
-    // Every empty or dot segment shows as a slash followed by a slash or a dot. A dotfile shows so
-    // too and then takes the longer way, which leaves it as it is.
+    // Every empty or dot segment begins with a slash followed by a slash or a dot. So does a dotfile,
+    // which then takes the slower way and stays as it is.
     let after = path.get(1..).unwrap_or_default();
     !path.iter().zip(after).fold(false, |found, (&byte, &next)| {
         found | (byte == b'/') & ((next == b'/') | (next == b'.'))
@@ -173,7 +173,7 @@ fn remove_dot_segments(path: &[u8], slashes: Slashes) -> Vec<u8> {
         let last = segments.peek().is_none();
         match segment {
             b".." => {
-                // Empty segments are none that it could lead out of.
+                // An empty segment is not a parent.
                 while normal.last() == Some(&b'/') {
                     normal.pop();
                 }

@@ -2,19 +2,19 @@
 
 use super::*;
 
-/// Everything that a form gives, with the data of each part joined.
+/// All events of a form, with the data of each part joined.
 #[derive(Debug, PartialEq, Eq)]
-struct Read {
+struct ReadForm {
     parts: Vec<(PartHead, Vec<u8>)>,
     end: Result<(), FormError>,
 }
 
-fn read_pieces(content_type: &str, limits: FormLimits, pieces: &[&[u8]]) -> Read {
-    let mut read = Read { parts: Vec::new(), end: Ok(()) };
+fn read_pieces(content_type: &str, limits: FormLimits, pieces: &[&[u8]]) -> ReadForm {
+    let mut read = ReadForm { parts: Vec::new(), end: Ok(()) };
     let mut open = false;
     let mut form = match Form::new(content_type.as_bytes(), limits) {
         Ok(form) => form,
-        Err(error) => return Read { end: Err(error), ..read },
+        Err(error) => return ReadForm { end: Err(error), ..read },
     };
     for piece in pieces {
         let mut input = *piece;
@@ -33,16 +33,16 @@ fn read_pieces(content_type: &str, limits: FormLimits, pieces: &[&[u8]]) -> Read
                     assert!(std::mem::replace(&mut open, false), "a part was open");
                 }
                 Ok(Some(Event::End)) => assert!(!open),
-                Err(error) => return Read { end: Err(error), ..read },
+                Err(error) => return ReadForm { end: Err(error), ..read },
             }
         }
         assert!(input.is_empty());
     }
-    Read { end: form.finish(), ..read }
+    ReadForm { end: form.finish(), ..read }
 }
 
 /// Reads it whole, cut in two at every place, in three at many, and byte by byte.
-fn read_with(content_type: &str, limits: FormLimits, body: &[u8]) -> Read {
+fn read_with(content_type: &str, limits: FormLimits, body: &[u8]) -> ReadForm {
     let whole = read_pieces(content_type, limits, &[body]);
     for cut in 0..=body.len() {
         let (head, tail) = body.split_at(cut);
@@ -58,7 +58,7 @@ fn read_with(content_type: &str, limits: FormLimits, body: &[u8]) -> Read {
     whole
 }
 
-fn read(content_type: &str, body: &[u8]) -> Read {
+fn read(content_type: &str, body: &[u8]) -> ReadForm {
     read_with(content_type, FormLimits::default(), body)
 }
 

@@ -1,35 +1,35 @@
-//! Request content on the wire: `Content-Length` and `chunked` (RFC 9112 §6–7).
+//! Request bodies on the wire: `Content-Length` and `chunked` (RFC 9112 §6–7).
 
 use crate::http::Reject;
 use crate::http::header::is_token;
 use std::ops::Range;
 
-/// How a request's content ends.
+/// How a request's body ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
-    /// There is none.
+    /// There is no body.
     None,
-    /// So many bytes.
+    /// After so many bytes.
     Length(u64),
-    /// Chunks up to the last one, then trailers.
+    /// With the last chunk and its trailers.
     Chunked,
 }
 
-/// Reads content piece by piece. Bytes in, places out; no byte is kept.
+/// Reads a body piece by piece. Bytes in, places out; no byte is kept.
 #[derive(Debug)]
 pub struct BodyDecoder {
-    state: State,
-    /// Bytes of framing (chunk sizes, extensions, trailers) since the last byte of content.
+    state: BodyState,
+    /// Bytes of framing (chunk sizes, extensions, trailers) since the last byte of data.
     overhead: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum BodyState {
     Length(u64),
-    /// In the digits of a chunk size; how many there were.
+    /// In the digits of a chunk size: the value so far, and how many digits there were.
     Size(u64, u8),
-    /// Between a chunk's size and its data: in its extensions, which are ignored.
-    Extension(u64, Extension),
+    /// Between a chunk's size and its data: in the extensions, which are ignored.
+    Extension(u64, ChunkExtension),
     SizeEnd(u64),
     Data(u64),
     DataCr,
@@ -42,10 +42,10 @@ enum State {
     Done,
 }
 
-/// A place in `chunk-ext` (RFC 9112 §7.1.1). Its "bad" white space may stand before a semicolon and
-/// around a semicolon or an equals sign; nowhere else, and never before the end of the line.
+/// A place in `chunk-ext` (RFC 9112 §7.1.1). Its "bad" white space is allowed around a semicolon and
+/// around an equals sign, nowhere else, and never before the end of the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Extension {
+enum ChunkExtension {
     /// White space that a semicolon must follow.
     BeforeSemicolon,
     NameStart,
@@ -63,15 +63,15 @@ enum Extension {
 /// What one step of [`BodyDecoder::decode`] found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decoded {
-    /// Where in the input content stands; may be empty.
+    /// The place of body bytes in the input; may be empty.
     pub data: Range<usize>,
     /// How much of the input is used up.
     pub consumed: usize,
-    /// Whether the content is complete.
+    /// Whether the body is complete.
     pub end: BodyEnd,
 }
 
-/// Whether the content is all here.
+/// Whether the end of the body has been read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyEnd {
     Open,
@@ -82,15 +82,15 @@ impl BodyDecoder {
     /// A decoder at the first byte after the head.
     pub fn new(framing: Framing) -> BodyDecoder {
         let state = match framing {
-            Framing::None | Framing::Length(0) => State::Done,
-            Framing::Length(length) => State::Length(length),
-            Framing::Chunked => State::Size(0, 0),
+            Framing::None | Framing::Length(0) => BodyState::Done,
+            Framing::Length(length) => BodyState::Length(length),
+            Framing::Chunked => BodyState::Size(0, 0),
         };
         BodyDecoder { state, overhead: 0 }
     }
 
-    /// Reads on: at most one run of content per step. Call again with the rest while `consumed`
-    /// is not the whole input and the end is not reached.
+    /// Reads on: at most one run of body bytes per step. Call again with the rest of the input until
+    /// `consumed` is all of it or the end is reached.
     ///
     /// # Errors
     /// [`Reject::Malformed`] for broken chunks, or framing that outweighs what it frames.
@@ -98,15 +98,15 @@ impl BodyDecoder {
         let mut at = 0;
         loop {
             match self.state {
-                State::Done => return Ok(self.found(at..at, at)),
-                State::Length(left) | State::Data(left) => {
+                BodyState::Done => return Ok(self.found(at..at, at)),
+                BodyState::Length(left) | BodyState::Data(left) => {
                     let length = usize::try_from(left).unwrap_or(usize::MAX).min(input.len() - at);
                     let rest = left - length as u64;
                     self.state = match self.state {
-                        State::Length(_) if rest == 0 => State::Done,
-                        State::Length(_) => State::Length(rest),
-                        _ if rest == 0 => State::DataCr,
-                        _ => State::Data(rest),
+                        BodyState::Length(_) if rest == 0 => BodyState::Done,
+                        BodyState::Length(_) => BodyState::Length(rest),
+                        _ if rest == 0 => BodyState::DataCr,
+                        _ => BodyState::Data(rest),
                     };
                     if length > 0 {
                         self.overhead = 0;
@@ -128,57 +128,63 @@ impl BodyDecoder {
     }
 
     fn found(&self, data: Range<usize>, consumed: usize) -> Decoded {
-        let end = if self.state == State::Done { BodyEnd::Reached } else { BodyEnd::Open };
+        let end = if self.state == BodyState::Done { BodyEnd::Reached } else { BodyEnd::Open };
         Decoded { data, consumed, end }
     }
 
     /// One byte of `chunked-body` outside of the data (RFC 9112 §7.1).
-    fn frame(&self, byte: u8) -> Result<State, Reject> {
+    fn frame(&self, byte: u8) -> Result<BodyState, Reject> {
         const BAD: Reject = Reject::Malformed("malformed chunk");
         Ok(match (self.state, byte) {
-            (State::Size(size, digits), _) if byte.is_ascii_hexdigit() => {
+            (BodyState::Size(size, digits), _) if byte.is_ascii_hexdigit() => {
                 // Sixteen digits fill 64 bits; fifteen leave room so that nothing can overflow.
                 // Leading zeros count, because other readers stop at some number of digits too.
                 if digits >= 15 {
                     return Err(BAD);
                 }
-                State::Size(size * 16 + u64::from(hex(byte)), digits + 1)
+                BodyState::Size(size * 16 + u64::from(hex(byte)), digits + 1)
             }
-            (State::Size(_, 0), _) => return Err(BAD),
-            (State::Size(size, _), b'\r') => State::SizeEnd(size),
-            (State::Size(size, _), b';') => State::Extension(size, Extension::NameStart),
-            (State::Size(size, _), b' ' | b'\t') => {
-                State::Extension(size, Extension::BeforeSemicolon)
+            (BodyState::Size(_, 0), _) => return Err(BAD),
+            (BodyState::Size(size, _), b'\r') => BodyState::SizeEnd(size),
+            (BodyState::Size(size, _), b';') => {
+                BodyState::Extension(size, ChunkExtension::NameStart)
             }
-            (State::Extension(size, place), b'\r') if place.may_end() => State::SizeEnd(size),
-            (State::Extension(size, place), _) => {
-                State::Extension(size, place.after(byte).ok_or(BAD)?)
+            (BodyState::Size(size, _), b' ' | b'\t') => {
+                BodyState::Extension(size, ChunkExtension::BeforeSemicolon)
             }
-            (State::SizeEnd(0), b'\n') => State::TrailerStart,
-            (State::SizeEnd(size), b'\n') => State::Data(size),
-            (State::DataCr, b'\r') => State::DataLf,
-            (State::DataLf, b'\n') => State::Size(0, 0),
-            (State::TrailerStart, b'\r') => State::LastLf,
-            (State::TrailerStart | State::TrailerName, _) if is_token(byte) => State::TrailerName,
-            (State::TrailerName, b':') => State::TrailerValue,
-            (State::TrailerValue, _) if is_text(byte) => State::TrailerValue,
-            (State::TrailerValue, b'\r') => State::TrailerLf,
-            (State::TrailerLf, b'\n') => State::TrailerStart,
-            (State::LastLf, b'\n') => State::Done,
+            (BodyState::Extension(size, place), b'\r') if place.may_end() => {
+                BodyState::SizeEnd(size)
+            }
+            (BodyState::Extension(size, place), _) => {
+                BodyState::Extension(size, place.after(byte).ok_or(BAD)?)
+            }
+            (BodyState::SizeEnd(0), b'\n') => BodyState::TrailerStart,
+            (BodyState::SizeEnd(size), b'\n') => BodyState::Data(size),
+            (BodyState::DataCr, b'\r') => BodyState::DataLf,
+            (BodyState::DataLf, b'\n') => BodyState::Size(0, 0),
+            (BodyState::TrailerStart, b'\r') => BodyState::LastLf,
+            (BodyState::TrailerStart | BodyState::TrailerName, _) if is_token(byte) => {
+                BodyState::TrailerName
+            }
+            (BodyState::TrailerName, b':') => BodyState::TrailerValue,
+            (BodyState::TrailerValue, _) if is_text(byte) => BodyState::TrailerValue,
+            (BodyState::TrailerValue, b'\r') => BodyState::TrailerLf,
+            (BodyState::TrailerLf, b'\n') => BodyState::TrailerStart,
+            (BodyState::LastLf, b'\n') => BodyState::Done,
             _ => return Err(BAD),
         })
     }
 }
 
-impl Extension {
+impl ChunkExtension {
     /// Whether the line may end here.
     fn may_end(self) -> bool {
-        matches!(self, Extension::Name | Extension::Token | Extension::AfterQuoted)
+        matches!(self, ChunkExtension::Name | ChunkExtension::Token | ChunkExtension::AfterQuoted)
     }
 
-    /// The place after one more byte. `None`: it may not stand here.
-    fn after(self, byte: u8) -> Option<Extension> {
-        use Extension::*;
+    /// The place after one more byte. `None`: the grammar does not allow that byte here.
+    fn after(self, byte: u8) -> Option<ChunkExtension> {
+        use ChunkExtension::*;
         Some(match (self, byte) {
             (Quoted, b'"') => AfterQuoted,
             (Quoted, b'\\') => QuotedPair,
@@ -196,7 +202,7 @@ impl Extension {
     }
 }
 
-/// What may stand in a field value, and in a quoted string but for quotes and backslashes.
+/// Whether a field value may have this byte, and, unless it is a quote or a backslash, a quoted string.
 fn is_text(byte: u8) -> bool {
     matches!(byte, b'\t' | b' '..=b'~' | 0x80..)
 }
@@ -208,8 +214,8 @@ fn hex(digit: u8) -> u8 {
     }
 }
 
-/// Framing between two bytes of content: enough for a chunk extension or some trailers, too little
-/// for a client that sends nothing else.
+/// Bytes of framing between two bytes of data: enough for a chunk extension or some trailers, too few for a
+/// client that sends nothing else.
 const FRAMING_BYTES_MAX: usize = 4096;
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Header fields as the lines that HTTP/1 writes (RFC 9112 §5), rendered once and sent often.
 
 /// Field lines, each with its CRLF. Names are tokens and values have no control characters, so that the
-/// fields can be told apart again.
+/// lines can be split into names and values again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FieldLines(Box<[u8]>);
 
@@ -15,7 +15,7 @@ impl FieldLines {
         lines
     }
 
-    /// Renders other names and values; nothing is allocated where they are as long as the old ones.
+    /// Replaces the lines by these names and values; allocates nothing if they are as long as the old ones.
     pub fn replace<N: AsRef<[u8]>, V: AsRef<[u8]>>(
         &mut self,
         fields: impl IntoIterator<Item = (N, V)>,
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_rendered_can_be_told_apart_again() {
+    fn rendered_lines_can_be_split_again() {
         let fields = [("ETag", "\"a: b\""), ("X-Empty", ""), ("Vary", "Accept-Encoding")];
         let lines = FieldLines::render(fields);
         assert_eq!(lines.as_bytes(), b"ETag: \"a: b\"\r\nX-Empty: \r\nVary: Accept-Encoding\r\n");

@@ -1,18 +1,17 @@
 //! The head parser (RFC 9112 §2–5): bytes → [`Head`], line by line as they arrive.
 //!
-//! It can be stopped at any byte and goes on where it stopped; no byte is looked at twice while
-//! waiting. It is strict: what RFC 9112 lets a lenient recipient repair (bare LF, obs-fold,
-//! white space before the colon) is refused, because two readers that repair differently are how
-//! requests get smuggled.
+//! The parser can stop at any byte and continues there; while it waits, it reads no byte twice. It is
+//! strict: it refuses what RFC 9112 lets a lenient recipient repair (bare LF, obs-fold, white space before
+//! the colon), because requests are smuggled past two readers that repair differently.
 
 use crate::http::header::is_token;
 use crate::http::table::{HeaderTable, Span};
 use crate::http::{Method, Reject, Version};
 
-/// The bounds that a head must keep.
+/// The bounds of a head.
 #[derive(Clone, Copy, Debug)]
 pub struct HeadLimits {
-    /// The longest request line, in bytes, less the method and the version.
+    /// The longest request target, in bytes.
     pub target_bytes_max: usize,
     /// The longest head, in bytes, with its last empty line.
     pub head_bytes_max: usize,
@@ -20,7 +19,7 @@ pub struct HeadLimits {
     pub header_count_max: usize,
 }
 
-/// A parsed head: places in the bytes that were given to the parser.
+/// A parsed head: places in the bytes that the parser was given.
 #[derive(Debug)]
 pub struct Head {
     pub method: Method,
@@ -31,19 +30,19 @@ pub struct Head {
     pub headers: HeaderTable,
 }
 
-/// A parser that remembers how far it came.
+/// A parser that remembers how far it has read.
 #[derive(Debug)]
 pub struct HeadParser {
     head: Head,
-    /// Where the line begins that is not complete yet.
+    /// Where the incomplete line begins.
     line_start: usize,
-    /// How far that line was searched for its end.
+    /// How far the input was searched for the end of that line.
     scanned: usize,
-    stage: Stage,
+    section: HeadSection,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+enum HeadSection {
     RequestLine,
     HeaderLines,
 }
@@ -61,11 +60,11 @@ impl HeadParser {
             },
             line_start: 0,
             scanned: 0,
-            stage: Stage::RequestLine,
+            section: HeadSection::RequestLine,
         }
     }
 
-    /// Forgets the last head, keeps its memory.
+    /// Forgets the last head and keeps its memory.
     pub fn reset(&mut self) {
         self.head.headers.clear();
         self.head.line = Span::default();
@@ -74,22 +73,20 @@ impl HeadParser {
         self.head.version = Version::Http11;
         self.line_start = 0;
         self.scanned = 0;
-        self.stage = Stage::RequestLine;
+        self.section = HeadSection::RequestLine;
     }
 
-    /// The head, once [`HeadParser::advance`] has said that it is complete. Before that, what is
-    /// known of it.
+    /// The head, once [`HeadParser::advance`] has found it complete. Before that, what is known of it.
     pub fn head(&self) -> &Head {
         &self.head
     }
 
     /// Reads on. `input` is everything since the first byte of this head, old bytes and new ones.
     ///
-    /// Returns the length of the head once it is complete; `Ok(None)` while it is not all here,
-    /// which is never an error.
+    /// Returns the length of the head once it is complete, and `Ok(None)` before, which is never an error.
     ///
     /// # Errors
-    /// A [`Reject`] as soon as it is certain that no continuation can make this a valid head.
+    /// A [`Reject`] as soon as no continuation can make this a valid head.
     pub fn advance(&mut self, input: &[u8], limits: &HeadLimits) -> Result<Option<usize>, Reject> {
         while let Some(found) = memchr::memchr(b'\n', input.get(self.scanned..).unwrap_or_default())
         {
@@ -104,21 +101,21 @@ impl HeadParser {
                 .strip_suffix(b"\r")
                 .ok_or(Reject::Malformed("line ends in a bare LF"))?;
             let span = Span::new(start, start + line.len());
-            match (self.stage, line) {
-                (Stage::RequestLine, b"") => skip_empty_line(start)?,
-                (Stage::RequestLine, _) => self.request_line(line, span, start, limits)?,
-                (Stage::HeaderLines, b"") => return Ok(Some(self.line_start)),
-                (Stage::HeaderLines, _) => self.header_line(input, line, start, limits)?,
+            match (self.section, line) {
+                (HeadSection::RequestLine, b"") => skip_empty_line(start)?,
+                (HeadSection::RequestLine, _) => self.request_line(line, span, start, limits)?,
+                (HeadSection::HeaderLines, b"") => return Ok(Some(self.line_start)),
+                (HeadSection::HeaderLines, _) => self.header_line(input, line, start, limits)?,
             }
         }
         self.scanned = input.len();
         self.check_incomplete(input, limits)
     }
 
-    /// Bounds hold for what has arrived, not only for what is complete.
+    /// Applies the bounds to what has arrived, not only to complete lines.
     fn check_incomplete(&self, input: &[u8], limits: &HeadLimits) -> Result<Option<usize>, Reject> {
         let line = input.get(self.line_start..).unwrap_or_default();
-        if self.stage == Stage::RequestLine
+        if self.section == HeadSection::RequestLine
             && line.len() > limits.target_bytes_max + REQUEST_LINE_REST_BYTES
         {
             return Err(Reject::TargetTooLong);
@@ -130,9 +127,9 @@ impl HeadParser {
     }
 
     fn too_long(&self) -> Reject {
-        match self.stage {
-            Stage::RequestLine => Reject::TargetTooLong,
-            Stage::HeaderLines => Reject::HeadersTooLarge,
+        match self.section {
+            HeadSection::RequestLine => Reject::TargetTooLong,
+            HeadSection::HeaderLines => Reject::HeadersTooLarge,
         }
     }
 
@@ -144,7 +141,7 @@ impl HeadParser {
         start: usize,
         limits: &HeadLimits,
     ) -> Result<(), Reject> {
-        self.stage = Stage::HeaderLines;
+        self.section = HeadSection::HeaderLines;
         self.head.line = span;
         let method_end =
             memchr::memchr(b' ', line).ok_or(Reject::Malformed("request line without a target"))?;
@@ -211,8 +208,8 @@ impl Default for HeadParser {
     }
 }
 
-/// Some clients send an empty line after a request with content: RFC 9112 §2.2 has us ignore at
-/// least one. Bounded, so that a stream of them is not a request that never begins.
+/// Some clients send an empty line after a request with a body, and RFC 9112 §2.2 has a server ignore at
+/// least one. The bound keeps a stream of empty lines from being a request that never begins.
 fn skip_empty_line(start: usize) -> Result<(), Reject> {
     if start < EMPTY_LINES_MAX * 2 {
         Ok(())
@@ -239,7 +236,7 @@ fn read_version(version: &[u8]) -> Result<Version, Reject> {
     }
 }
 
-/// Written as a fold without an early way out, so that the compiler looks at many bytes at once.
+/// This is a fold without an early exit, so that the compiler compares many bytes at once.
 fn all_visible(bytes: &[u8]) -> bool {
     bytes.iter().fold(true, |good, &byte| good & (byte > b' ') & (byte < 0x7f))
 }
@@ -250,7 +247,7 @@ fn has_control(bytes: &[u8]) -> bool {
     bytes.iter().fold(false, |bad, &byte| bad | ((byte < b' ') & (byte != b'\t')) | (byte == 0x7f))
 }
 
-/// Room for the longest method token worth reading, two spaces, the version and the CR.
+/// Room for the longest method, two spaces, the version and the CR.
 const REQUEST_LINE_REST_BYTES: usize = 32;
 
 const EMPTY_LINES_MAX: usize = 2;

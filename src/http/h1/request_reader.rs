@@ -1,5 +1,5 @@
-//! The protocol's memory of one request on a connection: its head, its framing, and whether the
-//! connection may be used again (RFC 9112 §6, §9).
+//! What HTTP/1 remembers of one request on a connection: its head, its framing, and whether the
+//! connection persists (RFC 9112 §6, §9).
 
 use super::body::{BodyDecoder, BodyEnd, Decoded, Framing};
 use super::head::{Head, HeadLimits, HeadParser};
@@ -9,7 +9,7 @@ use crate::http::list;
 use crate::http::target::Target;
 use crate::http::{HeaderName, Method, Peer, Reject, Request, Version};
 
-/// One request being read.
+/// A request that is being read.
 #[derive(Debug)]
 pub struct RequestReader {
     parser: HeadParser,
@@ -19,7 +19,7 @@ pub struct RequestReader {
     expectation: Expectation,
 }
 
-/// Whether the client waits for `100 Continue` before it sends its content.
+/// Whether the client waits for `100 Continue` before it sends its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expectation {
     None,
@@ -47,8 +47,8 @@ impl RequestReader {
         self.expectation = Expectation::None;
     }
 
-    /// Reads a head; `input` is everything since its first byte. Returns its length once it is
-    /// complete and its framing is sound; `Ok(None)`: not all here yet, which is never an error.
+    /// Reads a head; `input` is everything since its first byte. Returns its length once it is complete
+    /// and its framing is valid, and `Ok(None)` before, which is never an error.
     ///
     /// # Errors
     /// A [`Reject`] where the head breaks the grammar, a bound, or the framing rules of
@@ -69,7 +69,7 @@ impl RequestReader {
         Ok(Some(length))
     }
 
-    /// The request whose head was read, as a view of `bytes`, the same that the head was read from.
+    /// The request whose head was read, as a view of `bytes`, which the head was read from.
     ///
     /// # Errors
     /// A [`Reject`] for a malformed target or host (RFC 9112 §3.2).
@@ -94,12 +94,12 @@ impl RequestReader {
         })
     }
 
-    /// What is known of the head, be it complete or not.
+    /// What is known of the head, complete or not.
     pub fn head(&self) -> &Head {
         self.parser.head()
     }
 
-    /// Reads content on; see [`BodyDecoder::decode`].
+    /// Reads on in the body; see [`BodyDecoder::decode`].
     ///
     /// # Errors
     /// [`Reject::Malformed`] for broken chunks.
@@ -107,22 +107,22 @@ impl RequestReader {
         self.body.decode(input)
     }
 
-    /// How the content of the request ends.
+    /// How the body of the request ends.
     pub fn framing(&self) -> Framing {
         self.framing
     }
 
-    /// Whether all content has been read.
+    /// Whether the whole body has been read.
     pub fn body_end(&mut self) -> BodyEnd {
         self.body.decode(b"").map_or(BodyEnd::Open, |decoded| decoded.end)
     }
 
-    /// Whether the client waits for an interim answer.
+    /// Whether the client waits for an interim response.
     pub fn expectation(&self) -> Expectation {
         self.expectation
     }
 
-    /// Whether the client's side lets the connection be used again.
+    /// Whether the client lets the connection persist.
     pub fn persistence(&self) -> Persistence {
         self.persistence
     }
@@ -180,10 +180,9 @@ fn content_length(value: &[u8]) -> Result<u64, Reject> {
     })
 }
 
-/// RFC 9112 §9.3: 1.1 stays open unless `close` is said, 1.0 closes unless `keep-alive` is said.
+/// RFC 9112 §9.3: 1.1 stays open unless the client sends `close`, 1.0 closes unless it sends `keep-alive`.
 fn persistence(head: &Head, bytes: &[u8]) -> Persistence {
-    // After CONNECT the client may take the connection for a tunnel: whatever it sends next is
-    // not a request.
+    // After CONNECT the client may take the connection for a tunnel: what it sends next is no request.
     if head.method == Method::Connect {
         return Persistence::Close;
     }

@@ -12,18 +12,18 @@ pub enum Persistence {
     Close,
 }
 
-/// How a client finds the end of the content (RFC 9112 §6).
+/// How a client finds the end of the body (RFC 9112 §6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delimiter {
     /// `Content-Length`.
     Length(u64),
     /// `Transfer-Encoding: chunked`.
     Chunked,
-    /// The end of the connection, for clients that know no chunks.
+    /// The end of the connection, for clients without chunked coding.
     Close,
 }
 
-/// What a response head says beside its headers.
+/// What a response head has beside its headers.
 #[derive(Clone, Copy, Debug)]
 pub struct ResponseLine<'a> {
     /// The status.
@@ -32,8 +32,8 @@ pub struct ResponseLine<'a> {
     pub reason: Option<&'a [u8]>,
     /// Whether the connection outlives the response.
     pub persistence: Persistence,
-    /// How the body ends that a GET would be sent. Left out where RFC 9110 §8.6 forbids it (1xx, 204) or where
-    /// it would say nothing (304).
+    /// How the body of the response to a GET ends. Not written where RFC 9110 §8.6 forbids it (1xx, 204), nor
+    /// with 304, where it would mean nothing.
     pub delimiter: Delimiter,
 }
 
@@ -85,7 +85,7 @@ fn usual_status_line(status: Status) -> &'static [u8] {
         }
         lines
     });
-    // A status is 200 at least.
+    // Every status is at least 200.
     LINES.get(usize::from(status.code() - Status::OK.code())).map_or(&[], Vec::as_slice)
 }
 
@@ -98,20 +98,20 @@ fn write_status_line(out: &mut Vec<u8>, status: Status, reason: &[u8]) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Appends what goes before the data of a chunk of so many bytes (RFC 9112 §7.1); [`CHUNK_END`] goes
-/// after it.
+/// Appends what precedes the data of a chunk of so many bytes (RFC 9112 §7.1); [`CHUNK_END`] follows the
+/// data.
 pub fn write_chunk_head(out: &mut Vec<u8>, bytes: usize) {
     // Writing to a Vec cannot fail.
     let _ = write!(out, "{bytes:x}\r\n");
 }
 
-/// What goes after the data of a chunk.
+/// What follows the data of a chunk.
 pub const CHUNK_END: &[u8] = b"\r\n";
 
 /// The last chunk, without trailers.
 pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
-/// What tells a client that waits to go on and send its content (RFC 9110 §15.2.1).
+/// The interim response that has a waiting client send its body (RFC 9110 §15.2.1).
 pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// Appends a number in decimal digits, without the formatting machinery and without allocating.
@@ -129,7 +129,7 @@ pub fn write_number(out: &mut Vec<u8>, mut number: u64) {
     out.extend_from_slice(&digits[at..]);
 }
 
-/// Status line, server, date, connection and length: what stands before the answer's own headers.
+/// Status line, server, date, connection and length: what precedes the headers of the response itself.
 const HEAD_BYTES_USUAL: usize = 192;
 
 #[cfg(test)]
