@@ -11,7 +11,7 @@ use crate::site::{Reload, Wsgi};
 use crate::sys::permission::check_executable;
 use crate::sys::reason::reason;
 
-/// What a location says of its application; `None` where nothing was said.
+/// What a location sets for its application; `None` where it sets nothing.
 #[derive(Debug, Default)]
 pub(super) struct ApplicationSection {
     pub(super) wsgi: Option<Written<String>>,
@@ -26,7 +26,7 @@ pub(super) struct ApplicationSection {
     lifetime: Option<Duration>,
     memory_bytes_max: Option<u64>,
     reload: Option<Reload>,
-    /// What is wrong with the first of these keys that was written, if there is no `wsgi`.
+    /// The error about the first of these keys, in case that there is no `wsgi`.
     alone: Option<LocatedError>,
 }
 
@@ -106,7 +106,7 @@ impl ApplicationSection {
     /// The application, if there is one.
     pub(super) fn wsgi(&self, base: &Path, errors: &mut Errors) -> Option<Wsgi> {
         let Some(target) = &self.wsgi else {
-            // Unless it is a `wsgi` with a fault of its own.
+            // Unless this is a `wsgi` with another error.
             if let Some(alone) = self.alone.as_ref().filter(|it| !errors.has_one_at(it.origin)) {
                 errors.list.push(alone.clone());
             }
@@ -118,7 +118,7 @@ impl ApplicationSection {
             let origin = self.chdir.as_ref().map_or(target.origin, |it| it.origin);
             errors.note(origin, format!("cannot run in {directory:?}: it is not a directory"));
         }
-        // A name alone is looked for in the PATH.
+        // A name without a slash is searched in the PATH.
         let python = self.python.as_ref().map(|it| match it.value.contains('/') {
             true => std::path::absolute(base.join(&it.value)).unwrap_or(base.join(&it.value)),
             false => PathBuf::from(&it.value),
@@ -145,7 +145,7 @@ impl ApplicationSection {
     }
 }
 
-/// That a program can be run: the one at this path, or one of this name in the `PATH`.
+/// Checks that a program can be run: at this path, or by this name in the `PATH`.
 fn check_program(program: &Path) -> io::Result<()> {
     if program.components().count() > 1 {
         return check_executable(program);
@@ -164,7 +164,7 @@ fn read_env(value: Value<'_>, errors: &mut Errors) -> Vec<(String, String)> {
     for (name, written) in table {
         let text: &str = name.get_ref();
         if text.is_empty() || text.contains(['=', '\0']) {
-            let message = format!("{text:?} is no name of a variable");
+            let message = format!("{text:?} is not the name of a variable");
             errors.note(Origin::File(name.span().start), message);
         } else if let Some(value) = errors.take(Value::new(text, written).any_text()) {
             env.push((text.to_owned(), value.to_owned()));
@@ -175,6 +175,6 @@ fn read_env(value: Value<'_>, errors: &mut Errors) -> Vec<(String, String)> {
 
 const RELOADS: &[(&str, Reload)] = &[("never", Reload::Never), ("on-change", Reload::OnChange)];
 
-/// More are a typing error.
+/// More are a typo.
 const PROCESSES_MAX: usize = 1024;
 pub const THREADS_MAX: usize = 256;

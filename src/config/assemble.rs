@@ -1,6 +1,6 @@
-//! The *meaning* of a configuration: defaults, checks of one key against another, logs. Where it listens
-//! and what it serves have files of their own. Knows nothing of the syntax that it was written in.
-//! Goes on after each fault; what it returns then is never used.
+//! The *meaning* of a configuration: defaults, checks of one key against another, logs. `listen` and `site`
+//! have the addresses and what is served. Knows nothing of the syntax. Continues after each error; its
+//! result is not used then.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use crate::sys::permission::check_appendable;
 use crate::sys::reason::reason;
 
 impl File {
-    /// What is served when there is no file: the working directory.
+    /// Without a file, the working directory is served.
     pub(super) fn defaults() -> File {
         let mut file = File::default();
         file.scope.root = Some(Written { value: ".".to_owned(), origin: Origin::Default });
@@ -51,8 +51,7 @@ pub(super) fn assemble(
     Config { server, processes, stop_timeout, log, roots, note }
 }
 
-/// A flag or a variable wins over the file. Where neither says anything, a terminal shows the requests
-/// to who wants to see what happens.
+/// A flag or a variable wins over the file. Without any of them, a terminal shows requests at level `info`.
 fn access_log(
     section: &AccessLogSection,
     overrides: &Overrides,
@@ -100,13 +99,13 @@ fn log(file: &File, overrides: &Overrides, base: &Path, errors: &mut Errors) -> 
     if let Some((path, origin)) = &target {
         check_log(path, *origin, errors);
     }
-    // Who runs an application from the command line wants to see what it prints.
+    // Somebody who runs an application from the command line wants to see what it prints.
     let usual = if overrides.wsgi.is_some() { LevelFilter::Info } else { LevelFilter::Warn };
     let level = overrides.level.or(file.log.level).unwrap_or(usual);
     Log { level, file: target.map(|(path, _)| path) }
 }
 
-/// That a log can be written, without making it.
+/// Checks that a log can be written, without creating it.
 fn check_log(path: &Path, origin: Origin, errors: &mut Errors) {
     if let Err(error) = check_appendable(path) {
         let directory = path.parent().filter(|it| !it.as_os_str().is_empty() && !it.is_dir());

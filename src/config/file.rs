@@ -1,6 +1,6 @@
 //! The *shape* of a configuration file: which keys there are, in which section, and what kind of
-//! value each takes. One table of keys per section is the only list of them; faults and the test
-//! of the shipped file read these same tables. Knows no cross-checks, and opens nothing.
+//! value each takes. One table of keys per section is the only list of them: error messages and the
+//! tests of README and shipped file read it, too. Checks no key against another, and opens nothing.
 
 use std::num::NonZeroUsize;
 
@@ -18,7 +18,7 @@ use crate::http::Method;
 use crate::server::{Format, Workers};
 use crate::site::{Dotfiles, ErrorBodies};
 
-/// What was written; `None` and empty where nothing was.
+/// What was written; `None` or empty where nothing was.
 #[derive(Debug, Default)]
 pub(super) struct File {
     pub(super) listen: Option<Vec<Written<String>>>,
@@ -35,7 +35,7 @@ pub(super) struct File {
     pub(super) locations: Vec<LocationSection>,
 }
 
-/// The keys that may be set for the whole server and again in a location.
+/// The keys that may be set at the top and again in a location.
 #[derive(Debug, Default)]
 pub(super) struct Scope {
     pub(super) root: Option<Written<String>>,
@@ -44,7 +44,7 @@ pub(super) struct Scope {
     pub(super) dotfiles: Option<Dotfiles>,
     pub(super) charset: Option<String>,
     pub(super) types: Vec<(TypedName, String)>,
-    /// Of requests that store files, and of those to an application.
+    /// For requests that store files or go to an application.
     pub(super) body_bytes_max: Option<u64>,
     pub(super) writing: Writing,
 }
@@ -63,13 +63,13 @@ pub(super) struct Writing {
 #[derive(Debug)]
 pub(super) struct LocationSection {
     pub(super) origin: Origin,
-    /// `None` when there is none, `Some(None)` when the one that is written is at fault.
+    /// `None` if there is none, `Some(None)` if it has an error.
     pub(super) path: Option<Option<Written<String>>>,
 
     pub(super) alias: Option<Written<String>>,
     pub(super) application: ApplicationSection,
     pub(super) scope: Scope,
-    /// What is wrong with the keys about files, should it have an application instead.
+    /// An error for each key about files, in case that it has an application instead.
     pub(super) about_files: Vec<LocatedError>,
 }
 
@@ -85,7 +85,7 @@ pub(super) struct AccessLogSection {
     pub(super) format: Option<Format>,
 }
 
-/// One section's keys, for whoever lists or looks for them.
+/// The keys of a section, for error messages and tests.
 pub(super) struct Section {
     /// As it is written in the file; empty for the top.
     pub(super) title: &'static str,
@@ -93,7 +93,7 @@ pub(super) struct Section {
 }
 
 impl File {
-    /// Everything that could be understood, and a fault for everything that could not.
+    /// Everything that could be read, and an error for everything that could not.
     pub(super) fn read(text: &str) -> (File, Errors) {
         let (document, syntax_errors) = DeTable::parse_recoverable(text);
         let (mut file, mut errors) = (File::default(), Errors::default());
@@ -131,7 +131,7 @@ impl AsMut<ApplicationSection> for LocationSection {
     }
 }
 
-/// Every section that there is.
+/// All sections.
 pub(super) fn sections() -> Vec<Section> {
     vec![
         Section { title: "", keys: names(&top_keys()) },
@@ -148,7 +148,7 @@ fn top_keys() -> Vec<SectionKey<File>> {
         SectionKey::new("listen", |it: &mut File, value, errors| {
             let told = errors.list.len();
             let addresses = errors.take_each(value, Value::address);
-            // That none is left is the fault of what was told.
+            // An empty list is no error of its own if its addresses have errors.
             it.listen = (!addresses.is_empty() || errors.list.len() == told).then_some(addresses);
         }),
         SectionKey::new("socket_mode", |it, value, errors| {
@@ -310,14 +310,14 @@ fn names<T>(keys: &[SectionKey<T>]) -> Vec<&'static str> {
     keys.iter().map(|key| key.name).collect()
 }
 
-/// A fault for each key that means something for files alone.
+/// An error for each key that applies to files only.
 fn about_files(location: Value<'_>) -> Vec<LocatedError> {
     let Ok(table) = location.table() else {
         return Vec::new();
     };
     let mut keys = names(&scope_keys::<LocationSection>());
     keys.extend(names(&writing_keys::<LocationSection>()));
-    // What is wrong with a root is told where it is opened.
+    // An error about a root is reported where it is opened; the size of a body applies to both.
     let is_about_files =
         |name: &str| !["root", "body_bytes_max"].contains(&name) && keys.contains(&name);
     let written = table.keys().filter(|key| is_about_files(key.get_ref()));
@@ -331,7 +331,7 @@ fn about_files(location: Value<'_>) -> Vec<LocatedError> {
 /// Which files a content type is for.
 #[derive(Debug)]
 pub(super) enum TypedName {
-    /// Those of this extension, and those without one that have this name.
+    /// Files with this extension, and files with this name that have none.
     Extension(String),
     Matching(NamePattern),
 }

@@ -4,7 +4,7 @@ use super::Origin;
 use super::section::{Errors, SectionKey};
 use crate::server::Limits;
 
-/// The limits, and where those stand that are checked against each other.
+/// The limits, and the origin of the one that is checked against another.
 #[derive(Debug, Default)]
 pub(super) struct LimitsSection {
     pub(super) values: Limits,

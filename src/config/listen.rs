@@ -1,4 +1,4 @@
-//! Which addresses a server listens on: the file's, the flags', or both put together. Binds nothing.
+//! The addresses that a server listens on: from the file, from flags, or from both. Binds nothing.
 
 use std::collections::HashSet;
 use std::net::Ipv6Addr;
@@ -8,9 +8,8 @@ use super::section::Errors;
 use super::{Origin, Overrides, Written};
 use crate::server::Address;
 
-/// The addresses to listen on. A host or a port that was given replaces the file's list: of what
-/// is not given, the file's TCP addresses tell the rest, and its Unix sockets are left to the
-/// server that the file is for. So `-p 8081` tries a file out beside a server that runs by it.
+/// The addresses to listen on. A host or a port in a flag replaces that of all TCP addresses of the file,
+/// and the file's Unix sockets are left out. So `-p 8081` tries a configuration while a server runs with it.
 pub(super) fn addresses(
     listen: Option<Vec<Written<String>>>,
     overrides: &Overrides,
@@ -23,7 +22,7 @@ pub(super) fn addresses(
         given => given.to_vec(),
     };
     if written.is_empty() {
-        errors.note(Origin::Default, format!("listen is empty; say listen = \"{LISTEN}\""));
+        errors.note(Origin::Default, format!("listen is empty; write listen = \"{LISTEN}\""));
     }
     let mut seen: HashSet<Address> = HashSet::new();
     let mut kept: Vec<Written<String>> = Vec::new();
@@ -100,7 +99,7 @@ fn port_of(address: &Address) -> Option<u16> {
     }
 }
 
-/// Where it listens when nothing is said.
+/// The default address.
 pub(super) const LISTEN: &str = "localhost:8080";
 
 #[cfg(test)]

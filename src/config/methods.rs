@@ -1,4 +1,4 @@
-//! The methods of a directory, as they are written. Knows which ones there are for files.
+//! Reads the methods of a directory. Knows which ones apply to files.
 
 use super::LocatedError;
 use super::section::nearest;
@@ -18,7 +18,7 @@ pub(super) fn read(value: Value<'_>) -> Result<Vec<Method>, LocatedError> {
         return Err(value.error("must name a method; without this key they are GET and HEAD"));
     }
     if methods.contains(&Method::Head) && !methods.contains(&Method::Get) {
-        return Err(value.error("must hold GET where they hold HEAD"));
+        return Err(value.error("must include GET if they include HEAD"));
     }
     Ok(methods)
 }
@@ -28,9 +28,11 @@ fn read_one(item: Value<'_>) -> Result<Method, LocatedError> {
     let method = Method::recognise(name.as_bytes());
     match method {
         Some(method) if FILES.contains(&method) => Ok(method),
-        Some(Method::Options) => Err(item.error("need not hold OPTIONS, which is always answered")),
+        Some(Method::Options) => {
+            Err(item.error("need not include OPTIONS, which is always allowed"))
+        }
         Some(method) => Err(item.error(format_args!(
-            "cannot hold {method}, which means nothing to files: they take {}",
+            "cannot include {method}, which does not apply to files; files take {}",
             names().join(", ")
         ))),
         None => {
@@ -39,7 +41,7 @@ fn read_one(item: Value<'_>) -> Result<Method, LocatedError> {
                 || format!("files take {}", names().join(", ")),
                 |near| format!("did you mean \"{near}\"?"),
             );
-            Err(item.error(format_args!("hold no method {name:?}; {hint}")))
+            Err(item.error(format_args!("cannot include {name:?}, which is not a method; {hint}")))
         }
     }
 }

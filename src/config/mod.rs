@@ -1,8 +1,8 @@
-//! What the operator wrote, made into a server: the flags over the environment over the file over
-//! the defaults. Knows nothing of how flags are parsed, and starts nothing.
+//! Makes a server of what the operator wrote. Flags win over the environment, the environment over the
+//! file, the file over the defaults. Knows nothing of how flags are parsed, and starts nothing.
 //!
-//! The way through: the text is parsed once, `file` reads its shape, `assemble` gives it
-//! meaning. Neither stops at the first fault; [`load`] tells all of them, in the order of the file.
+//! The text is parsed once; then `file` reads its shape, and `assemble` its meaning. Neither stops at the
+//! first error: [`load`] reports all of them, in the order of the file.
 
 mod application;
 mod assemble;
@@ -34,21 +34,21 @@ use file::File;
 use section::Errors;
 pub use section::nearest;
 
-/// A server that is ready to start, and what else the program needs to know.
+/// A server that is ready to start, and what else the program needs.
 pub struct Config {
     pub server: Server,
-    /// How many processes serve, each with workers of its own; one is this program alone.
+    /// How many processes serve, each with its own workers; 1 means this process alone.
     pub processes: NonZeroUsize,
-    /// How long open requests may take to end, once the program is told to stop.
+    /// How long open requests may take to end when the program stops.
     pub stop_timeout: Duration,
     pub log: Log,
     /// The directories that are served, each once, in the order written.
     pub roots: Vec<PathBuf>,
-    /// What may surprise a newcomer, such as that `/` is a 404 for want of an index.
+    /// What may surprise a new user, such as a `/` without an index, which is a 404.
     pub note: Option<String>,
 }
 
-/// Where diagnostics go.
+/// What is logged, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
     pub level: LevelFilter,
@@ -56,17 +56,17 @@ pub struct Log {
     pub file: Option<PathBuf>,
 }
 
-/// What flags and environment say; `None` leaves the word to the file.
+/// The settings from flags and environment; where one is `None`, the file decides.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overrides {
     pub root: Option<Written<PathBuf>>,
     /// A WSGI application at `/`, run in the working directory.
     pub wsgi: Option<Written<String>>,
-    /// For every application, as are the next two.
+    /// For every application, as the next two.
     pub reload: Option<Reload>,
     pub threads: Option<Written<usize>>,
     pub timeout: Option<Written<Duration>>,
-    /// Addresses in the place of the file's.
+    /// Addresses that replace those of the file.
     pub listen: Vec<Written<String>>,
     pub host: Option<Written<String>>,
     pub port: Option<Written<u16>>,
@@ -76,15 +76,15 @@ pub struct Overrides {
     pub level: Option<LevelFilter>,
     /// `"stdout"`, `"off"` or a file.
     pub access_log: Option<Written<PathBuf>>,
-    /// Standard output, if it is a terminal: from the level `info` on, requests are shown there
-    /// unless an access log is asked for.
+    /// Standard output, if it is a terminal: at level `info` and above, requests are shown there unless
+    /// an access log is configured.
     pub terminal: Option<Terminal>,
 }
 
-/// A terminal that somebody reads.
+/// A terminal that shows requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Terminal {
-    /// Whether it is to be coloured.
+    /// Whether to use colours.
     pub colours: bool,
 }
 
@@ -95,19 +95,18 @@ pub struct Written<T> {
     pub origin: Origin,
 }
 
-/// Where something was written.
+/// Where a value was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
     /// Nowhere: it is a default.
     Default,
-    /// A flag or a variable, by its name.
+    /// In a flag or a variable of this name.
     Given(&'static str),
-    /// In the file, so many bytes from its beginning.
+    /// In the file, at this byte.
     File(usize),
 }
 
-/// One thing that is wrong with the configuration, as one line:
-/// `file:line:column: what is wrong`.
+/// One error of the configuration. It is shown as one line: `file:line:column: what is wrong`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     origin: String,
@@ -125,15 +124,15 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// An error before its origin is turned into a line and a column.
+/// An error whose origin is not a line and a column yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct LocatedError {
     origin: Origin,
     message: String,
 }
 
-/// The text of a configuration and the file that it comes from, or that there is none. Whoever
-/// keeps it can load the same configuration again, whatever has been written to the file since.
+/// The text of a configuration, and the path of its file, if there is one. It can be loaded again after the
+/// file has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
     path: Option<PathBuf>,
@@ -141,7 +140,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// Reads a configuration file; without one, the defaults will be taken.
+    /// Reads a configuration file; without one, the defaults apply.
     ///
     /// # Errors
     /// When it cannot be read, is larger than 1 MiB, or is not UTF-8.
@@ -156,16 +155,16 @@ impl Source {
         Source { path: path.map(Path::to_owned), text }
     }
 
-    /// The words of the file; empty without one.
+    /// The text of the file; empty without one.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// What [`load`] does with a file.
+    /// Makes a server of it, as [`load`] does.
     ///
     /// # Errors
-    /// Everything that is wrong, in the order of the file.
+    /// All errors, in the order of the file.
     pub fn load(&self, overrides: &Overrides) -> Result<Config, Vec<ConfigError>> {
         let (file, errors) = match &self.path {
             None => (File::defaults(), Errors::default()),
@@ -177,8 +176,8 @@ impl Source {
     }
 }
 
-/// Reads a configuration file, or takes the defaults without one, and applies `overrides`. Opens
-/// the roots; creates nothing and binds nothing.
+/// Reads a configuration file (without one, the defaults apply), then applies `overrides`. Opens the roots;
+/// creates nothing and binds nothing.
 ///
 /// ```
 /// use httpd::config::{self, Overrides, Origin, Written};
@@ -189,7 +188,7 @@ impl Source {
 /// ```
 ///
 /// # Errors
-/// Everything that is wrong, in the order of the file.
+/// All errors, in the order of the file.
 pub fn load(path: Option<&Path>, overrides: &Overrides) -> Result<Config, Vec<ConfigError>> {
     Source::read(path).map_err(|error| vec![error])?.load(overrides)
 }
@@ -209,7 +208,7 @@ fn locate(errors: Errors, path: Option<&Path>, text: &str) -> Vec<ConfigError> {
     located.sort_by_key(|error| error.origin);
     let as_line = |error: LocatedError| {
         let origin = match (error.origin, path) {
-            // It is not how anybody would call what stands alone on the command line.
+            // The operator has not typed this name.
             (Origin::Given("DIR"), _) => String::new(),
             (Origin::Given(name), _) => name.to_owned(),
             (Origin::File(at), Some(path)) => place_in(path, text.as_bytes(), at),
@@ -258,10 +257,10 @@ fn read_text(path: &Path) -> Result<String, ConfigError> {
     })
 }
 
-/// `"auto"` or a count, as the flag, the variable and the key write it.
+/// Reads `"auto"` or a count, for the flag, the variable and the key.
 ///
 /// # Errors
-/// What was expected, to follow a name: "must be …".
+/// What was expected, to be put after a name: "must be …".
 pub fn parse_workers(text: &str) -> Result<Workers, String> {
     if text == "auto" {
         return Ok(Workers::Auto);
@@ -272,10 +271,10 @@ pub fn parse_workers(text: &str) -> Result<Workers, String> {
     })
 }
 
-/// A count of processes, as the flag, the variable and the key write it.
+/// Reads a count of processes, for the flag, the variable and the key.
 ///
 /// # Errors
-/// What was expected, to follow a name: "must be …".
+/// What was expected, to be put after a name: "must be …".
 pub fn parse_processes(text: &str) -> Result<NonZeroUsize, String> {
     let count = text.parse().ok().and_then(NonZeroUsize::new);
     count
@@ -293,13 +292,13 @@ pub const LEVELS: &[(&str, LevelFilter)] = &[
     ("off", LevelFilter::Off),
 ];
 
-/// More threads than any machine has CPUs are a typing error.
+/// More threads than any machine has CPUs are a typo.
 const WORKERS_MAX: usize = 1024;
 
-/// The same goes for processes, each of which has a cache and threads of its own.
+/// So are more processes, each of which has its own cache and threads.
 const PROCESSES_MAX: usize = 256;
 
-/// A file that is larger is not a configuration.
+/// A larger file is not a configuration.
 const TEXT_BYTES_MAX: u64 = 1024 * 1024;
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Reading one section against its table of keys: what is known is read, what is not is a fault
-//! that names the nearest key. Goes on after each fault. Knows no key by name.
+//! Reads one section by its table of keys. An unknown key is an error that names the nearest one. Continues
+//! after each error. Knows no key by name.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use super::foreign;
 use super::value::Value;
 use super::{LocatedError, Origin};
 
-/// A key that a section knows, and how its value gets into the section's struct.
+/// A key of a section, and how its value gets into the section's struct.
 pub(super) struct SectionKey<T> {
     pub(super) name: &'static str,
     read: fn(&mut T, Value<'_>, &mut Errors),
@@ -25,11 +25,11 @@ impl<T> SectionKey<T> {
     }
 }
 
-/// The faults met so far.
+/// The errors found so far.
 #[derive(Debug, Default)]
 pub(super) struct Errors {
     pub(super) list: Vec<LocatedError>,
-    /// The sections with a key of which nothing can be guessed: their known keys are listed, once.
+    /// Sections with an unknown key that resembles no other: their keys are listed once, at the end.
     pub(super) puzzling: BTreeSet<&'static str>,
 }
 
@@ -38,7 +38,7 @@ impl Errors {
         self.list.push(LocatedError { origin, message: message.into() });
     }
 
-    /// Whether one of them is about this key, or may be.
+    /// Whether one of them mentions this key.
     pub(super) fn mention(&self, key: &str) -> bool {
         self.list.iter().any(|error| error.message.contains(key))
     }
@@ -47,8 +47,8 @@ impl Errors {
         self.list.iter().any(|error| error.origin == origin)
     }
 
-    /// Adds what made the text no TOML. Such a line leaves guesses behind in the document, so no
-    /// other fault is told of it.
+    /// Adds syntax errors. The parser guesses at the rest of such a line, so other errors in that line are
+    /// dropped.
     pub(super) fn add_syntax(&mut self, text: &str, syntax: Vec<LocatedError>) {
         let line = |error: &LocatedError| match error.origin {
             Origin::File(at) => text.get(..at).map(|before| before.matches('\n').count()),
@@ -69,7 +69,7 @@ impl Errors {
         }
     }
 
-    /// Each item of an array (or the one value that stands alone), without those at fault.
+    /// Reads each item of an array, or a value without brackets; items with an error are left out.
     pub(super) fn take_each<'d, T>(
         &mut self,
         value: Value<'d>,
@@ -79,7 +79,7 @@ impl Errors {
     }
 }
 
-/// `title` is how the section is written: empty for the top of the file, else `[log]`.
+/// `title` is the section as it is written, such as `[log]`; it is empty for the top of the file.
 pub(super) fn read_section<T>(
     title: &str,
     table: &DeTable<'_>,
@@ -99,7 +99,7 @@ pub(super) fn read_section<T>(
     }
 }
 
-/// A section that is the value of a key.
+/// Reads a section that is the value of a key.
 pub(super) fn read_table<T>(
     title: &str,
     value: Value<'_>,
@@ -112,9 +112,9 @@ pub(super) fn read_table<T>(
     }
 }
 
-/// Says what may have been meant: the same key where it does belong, what this server has in the place
-/// of another server's key, or a key of this section that is written almost so. The first is the
-/// common slip in TOML, where a key after a `[header]` is a key of that section.
+/// Guesses what was meant: the same key in another section, this server's key for that of another server,
+/// or a key of this section with a similar name. The first is a common slip in TOML, where a key after a
+/// `[header]` belongs to that section.
 fn unknown(title: &str, name: &str, errors: &mut Errors) -> String {
     let sections = sections();
     let here = sections.iter().find(|section| section.title == title);
@@ -136,7 +136,7 @@ fn unknown(title: &str, name: &str, errors: &mut Errors) -> String {
     format!("unknown key {name:?}{place}{hint}")
 }
 
-/// The known word that takes the fewest strokes to correct, if they are few for its length.
+/// The known word with the fewest typing errors, if they are few for its length.
 #[must_use]
 pub fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
     let strokes = |key: &str| strsim::damerau_levenshtein(name, key);

@@ -1,5 +1,5 @@
 //! What is served where: the root, the locations and what they inherit, as a [`Site`]. Opens the
-//! roots, so that a missing one is told before anything starts.
+//! roots, so that a missing one is reported before anything starts.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,7 @@ pub(super) struct ServedSite {
     pub(super) site: Site,
     /// The directories, each once.
     pub(super) roots: Vec<PathBuf>,
-    /// That `/` is a 404, for want of an index.
+    /// That `/` is a 404, because it has no index.
     pub(super) note: Option<String>,
 }
 
@@ -75,7 +75,7 @@ pub(super) fn site(
         if location.application.is_written() {
             let application = builder.application(location);
             let path = builder.path(location, &mut seen);
-            // What is wrong with its files is worth knowing, too.
+            // Reports errors about its files as well.
             if location.scope.root.is_some() || location.alias.is_some() {
                 builder.location(location, &inherited);
             }
@@ -98,18 +98,17 @@ pub(super) fn site(
             overrides.timeout.as_ref().map(|_| "--timeout"),
         ];
         for flag in given.into_iter().flatten() {
-            let message =
-                "there is no application that it could be for; add --wsgi MODULE:CALLABLE";
+            let message = "there is no application to apply it to; add --wsgi MODULE:CALLABLE";
             builder.errors.note(Origin::Given(flag), message);
         }
     }
     ServedSite { site, roots: builder.roots, note: builder.note }
 }
 
-/// The root that a location has when it names none.
+/// The root of a location that sets none.
 enum Inherited {
     Nothing,
-    /// Its fault is told already.
+    /// It cannot be opened, which has been reported.
     Invalid,
     Root(Root),
 }
@@ -124,7 +123,7 @@ struct SiteBuilder<'a> {
     writable: WritableRoots,
 }
 
-/// What answers at a location: each for its methods.
+/// The handlers of a location, each for its methods.
 struct Handlers {
     files: Option<StaticFiles>,
     store: Option<Store>,
@@ -158,8 +157,8 @@ impl SiteBuilder<'_> {
         Some(self.with_shared(wsgi, Some(&location.scope)))
     }
 
-    /// The application with what is not said of it alone: what its scope or the top says of all requests,
-    /// and what flags say of all applications.
+    /// Adds the settings that are not for this application alone: the size of a body from its scope or the
+    /// top, and flags, which apply to all applications.
     fn with_shared(&self, wsgi: Wsgi, scope: Option<&Scope>) -> Wsgi {
         let Overrides { reload, threads, timeout, .. } = self.overrides;
         let body_bytes_max = scope.into_iter().chain([self.top]).find_map(|it| it.body_bytes_max);
@@ -220,7 +219,7 @@ impl SiteBuilder<'_> {
         Some(path)
     }
 
-    /// Handlers with what `scope` says, and what the top says where it is silent.
+    /// Handlers with the settings of `scope`, and those of the top where `scope` has none.
     fn handlers(
         &mut self,
         root: Root,
@@ -298,5 +297,5 @@ impl SiteBuilder<'_> {
     }
 }
 
-/// What stands for a directory when nothing is said.
+/// The default index.
 pub(super) const INDEX: &str = "index.html";

@@ -197,17 +197,17 @@ fn methods_are_those_that_files_take() {
     let all = "files take GET, HEAD, POST, PUT, DELETE";
     for (methods, expected) in [
         ("[]", "11: methods must name a method; without this key they are GET and HEAD".into()),
-        ("[\"GET\", \"put\"]", "19: methods hold no method \"put\"; did you mean \"PUT\"?".into()),
-        ("[\"DELET\"]", "12: methods hold no method \"DELET\"; did you mean \"DELETE\"?".into()),
-        ("[\"BREW\"]", format!("12: methods hold no method \"BREW\"; {all}")),
-        ("[\"OPTIONS\"]", "12: methods need not hold OPTIONS, which is always answered".into()),
+        ("[\"GET\", \"put\"]", "19: methods cannot include \"put\", which is not a method; did you mean \"PUT\"?".into()),
+        ("[\"DELET\"]", "12: methods cannot include \"DELET\", which is not a method; did you mean \"DELETE\"?".into()),
+        ("[\"BREW\"]", format!("12: methods cannot include \"BREW\", which is not a method; {all}")),
+        ("[\"OPTIONS\"]", "12: methods need not include OPTIONS, which is always allowed".into()),
         (
             "[\"PATCH\"]",
-            "12: methods cannot hold PATCH, which means nothing to files: they take GET, HEAD, \
+            "12: methods cannot include PATCH, which does not apply to files; files take GET, HEAD, \
              POST, PUT, DELETE"
                 .into(),
         ),
-        ("[\"HEAD\", \"PUT\"]", "11: methods must hold GET where they hold HEAD".into()),
+        ("[\"HEAD\", \"PUT\"]", "11: methods must include GET if they include HEAD".into()),
         ("true", "11: methods must be text in quotes, not true or false".into()),
     ] {
         let expected: String = expected;
@@ -528,7 +528,7 @@ fn what_makes_no_application_is_told() {
         ("wsgi = \"a:b\"\nthreads = 0", "threads must be at least 1"),
         ("wsgi = \"a:b\"\nthreads = 1000", "threads must be at most 256"),
         ("wsgi = \"a:b\"\nreload = \"always\"", "reload must be \"never\" or \"on-change\""),
-        ("wsgi = \"a:b\"\nenv = { \"A=B\" = \"c\" }", "\"A=B\" is no name of a variable"),
+        ("wsgi = \"a:b\"\nenv = { \"A=B\" = \"c\" }", "\"A=B\" is not the name of a variable"),
     ] {
         let text = format!("[[location]]\npath = \"/app\"\n{text}\n");
         let errors = folder.errors(text);
@@ -544,7 +544,7 @@ fn to_reload_needs_an_application() {
     let path = folder.write("root = \"www\"\n");
     let errors = load(Some(&path), &overrides).err().expect("there is nothing to reload");
     let error = errors[0].to_string();
-    assert!(error.contains("--reload: there is no application that it could be for"), "{error}");
+    assert!(error.contains("--reload: there is no application to apply it to"), "{error}");
     let path = folder.write("[[location]]\npath = \"/\"\nwsgi = \"a:b\"\n");
     let config = load(Some(&path), &overrides).expect("there is one");
     assert_eq!(config.server.applications()[0].reload, crate::site::Reload::OnChange);

@@ -1,5 +1,5 @@
-//! One written value, read as what its key wants, or a fault that says what was expected. Knows the
-//! units of durations and sizes and the forms of names; knows no key by name.
+//! Reads one value as the type of its key, or says what was expected. Knows the units of durations and
+//! sizes and the forms of names; knows no key by name.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::files::is_known_charset;
 use crate::http::header;
 use crate::sys::socket;
 
-/// A value together with the key that it stands behind, so that each fault names it.
+/// A value, and the name of its key for errors.
 #[derive(Clone, Copy)]
 pub(super) struct Value<'d> {
     key: &'d str,
@@ -28,24 +28,24 @@ impl<'d> Value<'d> {
         Origin::File(self.written.span().start)
     }
 
-    /// `what` follows the key: "must be …", "is …".
+    /// An error about this value. `what` follows the name of the key: "must be …", "is …".
     pub(super) fn error(self, what: impl Display) -> LocatedError {
         LocatedError { origin: self.origin(), message: format!("{} {what}", self.key) }
     }
 
-    /// Never empty and without NUL, which no path, name or header can hold.
+    /// Text that is not empty and has no NUL, which no path, name or header can contain.
     pub(super) fn text(self) -> Result<&'d str, LocatedError> {
         match self.written.get_ref() {
             DeValue::String(text) if text.is_empty() => Err(self.error("must not be empty")),
             DeValue::String(text) if text.contains('\0') => {
-                Err(self.error("must not hold a NUL character"))
+                Err(self.error("must not contain a NUL character"))
             }
             DeValue::String(text) => Ok(text.as_ref()),
             _ => Err(self.mismatch("text in quotes")),
         }
     }
 
-    /// Even empty, but without NUL.
+    /// Text that may be empty, without NUL.
     pub(super) fn any_text(self) -> Result<&'d str, LocatedError> {
         match self.written.get_ref() {
             DeValue::String(text) if text.is_empty() => Ok(""),
@@ -57,7 +57,7 @@ impl<'d> Value<'d> {
         Ok(Written { value: self.text()?.to_owned(), origin: self.origin() })
     }
 
-    /// An address to listen on, as far as its form goes: a number or a URL is what many write first.
+    /// An address to listen on. Only its form is checked: many people write a number or a URL first.
     pub(super) fn address(self) -> Result<Written<String>, LocatedError> {
         if let DeValue::Integer(number) = self.written.get_ref() {
             let number = number.as_str();
@@ -78,7 +78,7 @@ impl<'d> Value<'d> {
                 Err(self.error(format_args!("takes no URL: write \"unix:{path}\"")))
             }
             Some((scheme, _)) => Err(self.error(format_args!(
-                "takes an address such as \"localhost:8080\", nothing with {scheme}://"
+                "takes an address such as \"localhost:8080\", not a URL with {scheme}://"
             ))),
             None => self.written(),
         }
@@ -90,7 +90,7 @@ impl<'d> Value<'d> {
         if !path.starts_with('/') {
             Err(self.error(format_args!("must begin with a slash: write {:?}", format!("/{path}"))))
         } else if path.contains("//") || path.split('/').any(odd_segment) {
-            Err(self.error("must not hold \"//\", \"/./\" or \"/../\": no request's path does"))
+            Err(self.error("must not contain \"//\", \"/./\" or \"/../\": no request's path does"))
         } else if path.contains(['?', '#']) {
             Err(self.error("must be a path alone, without \"?\" or \"#\""))
         } else {
@@ -117,8 +117,8 @@ impl<'d> Value<'d> {
         }
     }
 
-    /// `type/subtype`, perhaps with parameters (RFC 9110 §8.3.1). Parameters are not taken apart: it
-    /// is enough that they cannot end the header.
+    /// `type/subtype`, perhaps with parameters (RFC 9110 §8.3.1). Parameters are not parsed: it is enough
+    /// that they cannot end the header.
     pub(super) fn content_type(self) -> Result<&'d str, LocatedError> {
         let text = self.text()?;
         let (essence, parameters) = text.split_once(';').unwrap_or((text, ""));
@@ -130,7 +130,7 @@ impl<'d> Value<'d> {
         Err(self.error(format_args!("must be a content type such as \"text/plain\", not {text:?}")))
     }
 
-    /// One of a few words.
+    /// One of these words.
     pub(super) fn choice<T: Clone>(self, choices: &[(&str, T)]) -> Result<T, LocatedError> {
         let words: Vec<String> = choices.iter().map(|(word, _)| format!("\"{word}\"")).collect();
         let expected = one_of(&words);
@@ -150,7 +150,7 @@ impl<'d> Value<'d> {
         }
     }
 
-    /// Permissions of a file as chmod(1) has them, in octal.
+    /// Permissions of a file in octal, as chmod(1) takes them.
     pub(super) fn mode(self) -> Result<u32, LocatedError> {
         let DeValue::String(text) = self.written.get_ref() else {
             return Err(self.mismatch(A_MODE));
@@ -169,7 +169,7 @@ impl<'d> Value<'d> {
             .ok_or_else(|| self.error(format_args!("must be a group of this system, not {name:?}")))
     }
 
-    /// A whole number of at least `least`; the top is what the receiving type can hold.
+    /// A whole number of at least `least` that the type can hold.
     pub(super) fn count<N: TryFrom<u64>>(self, least: u64) -> Result<N, LocatedError> {
         let DeValue::Integer(digits) = self.written.get_ref() else {
             return Err(self.mismatch("a whole number"));
@@ -197,7 +197,7 @@ impl<'d> Value<'d> {
         }
     }
 
-    /// A duration with its unit, longer than nothing and at most [`DURATION_MAX`].
+    /// A duration with its unit, longer than zero and at most [`DURATION_MAX`].
     pub(super) fn duration(self) -> Result<Duration, LocatedError> {
         let text = match self.written.get_ref() {
             DeValue::String(text) => text,
@@ -219,7 +219,7 @@ impl<'d> Value<'d> {
         }
     }
 
-    /// The values of an array, or the one value that stands where an array may.
+    /// The values of an array, or a value without brackets.
     pub(super) fn items(self) -> Vec<Value<'d>> {
         match self.written.get_ref() {
             DeValue::Array(items) => {
@@ -275,7 +275,7 @@ impl<'d> Value<'d> {
     }
 }
 
-/// A timeout on the command line: a number alone is seconds there.
+/// A timeout on the command line, where a plain number means seconds.
 ///
 /// # Errors
 /// What it must be.
@@ -287,7 +287,7 @@ pub fn parse_timeout(text: &str) -> Result<Duration, String> {
     })
 }
 
-/// `"30s"`, `"500ms"`, `"2m"`, `"1h"`; a whole number and a unit, nothing between.
+/// `"30s"`, `"500ms"`, `"2m"`, `"1h"`: a whole number and a unit without a space.
 fn parse_duration(text: &str) -> Option<Duration> {
     let (number, unit) = split_unit(text)?;
     let seconds = |each: u64| number.checked_mul(each).map(Duration::from_secs);
@@ -338,10 +338,10 @@ fn one_of(words: &[String]) -> String {
     }
 }
 
-/// Has no charset added to anything.
+/// Adds a charset to nothing.
 pub(super) const CHARSET_OFF: &str = "off";
 
-/// Longer waits are typing errors; and a deadline that far can always be added to now.
+/// Longer times are typos, and this one can always be added to the current time.
 const DURATION_MAX: Duration = Duration::from_secs(24 * 3600);
 
 const A_DURATION: &str = "a duration such as \"30s\", \"500ms\", \"2m\" or \"1h\"";

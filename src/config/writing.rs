@@ -1,12 +1,12 @@
-//! The *meaning* of the keys that let clients change files: which methods a directory has, and by
-//! which rules. Knows nothing of the syntax that they were written in.
+//! The *meaning* of the keys that let clients change files: the methods of a directory, and its rules. Knows
+//! nothing of the syntax.
 
 use super::file::{Scope, Writing};
 use crate::files::{MissingDirectories, Root, WritableRoot, WriteRules};
 use crate::http::Method;
 use crate::site::OnConflict;
 
-/// What a scope says, and the top where it is silent.
+/// The settings of a scope, and of the top where it has none.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Rules {
     pub(super) methods: Vec<Method>,
@@ -15,7 +15,7 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    /// The first scope that says something is believed.
+    /// The first scope that sets a key wins.
     pub(super) fn of<'s>(scopes: impl Iterator<Item = &'s Scope> + Clone) -> Rules {
         fn find<'s, T>(
             scopes: impl Iterator<Item = &'s Scope> + Clone,
@@ -57,8 +57,7 @@ impl Rules {
     }
 }
 
-/// The roots that are written to. What is the same root by the same rules is one, so that its quota is
-/// one.
+/// The writable roots. The same root with the same rules is one value, so that it has one quota.
 #[derive(Default)]
 pub(super) struct WritableRoots {
     known: Vec<(Root, WritableRoot)>,
@@ -80,7 +79,7 @@ impl WritableRoots {
     }
 }
 
-/// Whoever may read a file may enter the directory that it is in; this server may do everything.
+/// Users who may read a file may enter its directory; the server may do everything.
 fn directory_mode(file_mode: u32) -> u32 {
     file_mode | (file_mode & 0o444) >> 2 | 0o700
 }

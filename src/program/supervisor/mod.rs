@@ -67,7 +67,7 @@ struct Supervisor {
     signals: Signals,
     stop_timeout: Duration,
     state: SupervisorState,
-    slots: Vec<ProcessSlot>,
+    slots: Vec<PoolSlot>,
     /// In each slot at most one that starts or serves, and any number that are leaving.
     children: Vec<Child>,
     /// When to check again whether a process is stopped.
@@ -88,7 +88,7 @@ enum SupervisorState {
 }
 
 /// The supervisor keeps one process running in each slot.
-struct ProcessSlot {
+struct PoolSlot {
     /// When the next process may be started in it.
     due: Instant,
     backoff: Backoff,
@@ -97,7 +97,7 @@ struct ProcessSlot {
 impl Supervisor {
     fn new(plan: Plan, signals: Signals, stop_timeout: Duration) -> Supervisor {
         let now = Instant::now();
-        let slot = |_| ProcessSlot { due: now, backoff: Backoff::default() };
+        let slot = |_| PoolSlot { due: now, backoff: Backoff::default() };
         Supervisor {
             slots: (0..plan.processes()).map(slot).collect(),
             plan,
