@@ -1,4 +1,4 @@
-//! Where to listen: the words of the operator, and what they stand for.
+//! Where to listen: how an operator writes an address, and what it stands for.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
@@ -24,7 +24,7 @@ impl Address {
     /// ```
     ///
     /// # Errors
-    /// What is wrong with it, in words for the operator.
+    /// What is wrong with the text, in words for the operator.
     pub fn parse(text: &str) -> Result<Vec<Address>, String> {
         if let Some(path) = text.strip_prefix("unix:") {
             return unix(path);
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
+    fn an_error_names_what_is_wrong() {
         for (text, part) in [
             ("", "empty"),
             ("localhost:http", "not a port"),

@@ -281,10 +281,10 @@ mod tests {
         // between them.
         let losses: Vec<u64> = reports.try_iter().collect();
         let whole = text.lines().filter(|line| line.len() == 999).count();
-        let told = text.lines().filter(|line| *line == "lost").count();
-        assert_eq!((whole + told, told), (text.lines().count(), losses.len()));
+        let reported = text.lines().filter(|line| *line == "lost").count();
+        assert_eq!((whole + reported, reported), (text.lines().count(), losses.len()));
         assert_eq!(whole as u64 + losses.iter().sum::<u64>(), LINES as u64);
-        assert!(told > 0, "nothing was lost");
+        assert!(reported > 0, "nothing was lost");
     }
 
     #[test]

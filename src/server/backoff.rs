@@ -1,11 +1,11 @@
-//! How long to wait before a process that died is replaced. Knows no clock.
+//! How long to wait before a dead process is replaced. Knows no clock.
 
 use std::time::Duration;
 
-/// What is remembered of one place, be it in the pool of this program or of an application.
+/// The deaths in one place of a pool, of the program's processes or of an application's.
 #[derive(Debug)]
 pub struct Backoff {
-    /// Deaths in a row, each soon after a start.
+    /// How many died in a row, each soon after its start.
     deaths: u32,
     pause_max: Duration,
 }
@@ -17,15 +17,15 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// With pauses no longer than this.
+    /// The same with pauses no longer than this.
     pub fn up_to(pause_max: Duration) -> Backoff {
         Backoff { deaths: 0, pause_max }
     }
 
-    /// The pause after the death of one that has served so long. The first is none: it may have been
-    /// an accident. If the next ones die young as well, the pauses double, up to ten seconds or to the
-    /// bound of [`up_to`](Backoff::up_to): one that cannot live costs little, and one that can again is
-    /// soon back.
+    /// The pause after the death of a process that has served for this time. There is none after the first death,
+    /// which may have been an accident. If the next processes die young as well, the pauses double, up to ten seconds
+    /// or the bound of [`up_to`](Backoff::up_to): a process that cannot run costs little, and one that can again is
+    /// back soon.
     pub fn after(&mut self, served: Duration) -> Duration {
         if served >= SETTLED_AFTER {
             self.deaths = 0;
@@ -41,13 +41,13 @@ impl Backoff {
     }
 }
 
-/// One that served this long did not die of its start.
+/// A process that served this long did not die of its start.
 const SETTLED_AFTER: Duration = Duration::from_secs(10);
 
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 
-/// Enough to come from the least pause to the greatest, and few enough for 32 bits.
+/// Enough to get from the shortest pause to the longest, and few enough for 32 bits.
 const DOUBLINGS_MAX: u32 = 16;
 
 #[cfg(test)]

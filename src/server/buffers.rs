@@ -1,16 +1,16 @@
 //! Large buffers that are used again. A fresh one costs a page fault for every 4 KiB of it, several times
-//! what it takes to fill it.
+//! as much as filling it.
 
-/// A worker's store of them.
+/// A worker's buffers that are free at the moment.
 #[derive(Default)]
 pub struct Buffers {
     kept: Vec<Vec<u8>>,
 }
 
 impl Buffers {
-    /// So many bytes at the beginning of a buffer, to be kept: a copy if they fill less than half of
-    /// it, otherwise the buffer itself, and there is another in its place, of any length. So what is
-    /// kept takes twice its length at most.
+    /// Keeps the first `length` bytes of a buffer. If they fill less than half of it, returns a copy; otherwise returns
+    /// the buffer itself and leaves another one, of any length, in its place. So the bytes take at most twice their
+    /// length.
     pub fn keep(&mut self, buffer: &mut Vec<u8>, length: usize) -> Vec<u8> {
         if length < CAPACITY / 2 {
             return buffer[..length].to_vec();
@@ -21,7 +21,7 @@ impl Buffers {
         kept
     }
 
-    /// Takes one back, if it is worth keeping.
+    /// Takes a buffer back, if it is worth keeping.
     pub fn give(&mut self, buffer: Vec<u8>) {
         if buffer.capacity() == CAPACITY && self.kept.len() < KEPT_MAX {
             self.kept.push(buffer);
@@ -29,10 +29,10 @@ impl Buffers {
     }
 }
 
-/// Holds the longest message of an application, and what frames it.
+/// Holds the longest message of an application with its framing.
 const CAPACITY: usize = 132 * 1024;
 
-/// Four megabytes, for a worker that had use for them.
+/// Four megabytes at most, for a worker that has needed them.
 const KEPT_MAX: usize = 32;
 
 #[cfg(test)]

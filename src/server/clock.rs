@@ -5,7 +5,7 @@ use crate::http::date;
 use crate::http::h1::field_lines::FieldLines;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// The worker's idea of now. Everything that happens within one turn happens at the same time.
+/// A worker's time, which stands still during a turn.
 pub struct TurnClock {
     now: Now,
     second: Duration,
@@ -21,7 +21,7 @@ impl TurnClock {
         clock
     }
 
-    /// Moves the clock, and renders the date anew when the second has changed.
+    /// Moves the clock, and renders the date again if the second has changed.
     pub fn set(&mut self, now: Now) {
         self.now = now;
         let second = now.wall.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -49,7 +49,7 @@ impl TurnClock {
     }
 }
 
-/// What the system's clocks say.
+/// Reads the system's clocks.
 pub fn read() -> Now {
     Now { monotonic: Instant::now(), wall: SystemTime::now() }
 }

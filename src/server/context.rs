@@ -1,4 +1,7 @@
-//! What a worker lends to each connection that it drives. Nothing in here is shared.
+//! What a worker lends to each connection that it drives. Only [`Threads`] and the site are shared with others.
+//!
+//! It owns parts that belong to connections and exchanges (free list, room), and these get it as an argument: so this
+//! file and theirs import each other. None of them keeps a reference to it.
 
 use super::access_log::LogWriter;
 use super::application::gateway::Gateway;
@@ -25,19 +28,19 @@ use std::sync::Arc;
 
 /// What a worker owns and its connections use.
 pub struct WorkerContext {
-    /// What a new exchange is served by.
+    /// The setup that a new exchange is served by.
     pub setup: Rc<Setup>,
     pub files: OpenFiles,
     pub clock: TurnClock,
     pub free_list: FreeList,
     pub buffers: Buffers,
-    /// For bodies of responses whose clients are too slow for them.
+    /// Room on the disk for response bodies whose clients are too slow.
     pub room: Room,
-    /// Connections whose responses found none left by others, so that their makers wait.
+    /// Connections whose responses found no room, so that their producers wait.
     pub without_room: BTreeSet<ConnectionId>,
     pub log: Option<LogWriter>,
     pub scratch: Vec<u8>,
-    /// Whether no new requests are welcome.
+    /// Whether the worker stops: it takes no new requests.
     pub is_stopping: bool,
     pub gateway: Gateway,
     /// The addresses of the worker's listeners; `None` for a Unix socket.
@@ -45,19 +48,20 @@ pub struct WorkerContext {
     pub threads: Threads,
 }
 
-/// Everything that holds for an exchange from its begin to its end, whatever the operator changes meanwhile.
+/// The site and the bounds of an exchange, which stay the same from its beginning to its end, whatever the operator
+/// changes meanwhile.
 pub struct Setup {
     pub site: Arc<Site>,
     pub limits: Limits,
     pub head_limits: HeadLimits,
 }
 
-/// Threads that may wait for the disk or for a handler, and where they answer to.
+/// Threads that may wait for the disk or for a handler, and the mailbox that they send their messages to.
 pub struct Threads {
     pub disk: Arc<Pool>,
     pub handlers: Arc<Pool>,
     pub mailbox: Arc<Mailbox>,
-    /// Where bodies go that are too large for memory.
+    /// Where bodies that are too large for memory are kept.
     pub spool_directory: Arc<Path>,
 }
 
@@ -75,7 +79,7 @@ impl Setup {
 }
 
 impl WorkerContext {
-    /// That of a new worker with this number.
+    /// The context of a new worker with this number.
     pub fn new(
         setup: Setup,
         files: OpenFiles,
@@ -106,12 +110,12 @@ impl WorkerContext {
         self.listening.get(usize::from(listener)).copied().flatten()
     }
 
-    /// Drops what may hold a file without a name: to free its blocks may take the disk a while.
+    /// Drops a value that may hold a file without a name on a thread: freeing its blocks may take the disk a while.
     pub fn drop_elsewhere(&self, value: impl Send + 'static) {
         self.threads.submit_to_disk(Box::new(move || drop(value)));
     }
 
-    /// Nobody waits for this any more.
+    /// Drops a completion that came too late.
     pub fn drop_completion(&self, completion: Completion) {
         if matches!(completion, Completion::Spooled(_) | Completion::BacklogWritten(_)) {
             self.drop_elsewhere(completion);
@@ -124,32 +128,32 @@ impl Threads {
         CompletionSender { id, mailbox: Arc::clone(&self.mailbox) }
     }
 
-    /// The queue of the disk pool is bounded by those who use it: an exchange has one job under
-    /// way at most, and files to drop.
+    /// Exchanges bound the queue of the disk pool themselves: each has one job under way at most, and files to drop.
     fn submit_to_disk(&self, job: SingleJob) {
         if self.disk.submit(job).is_err() {
             log::error!("the disk pool refuses a job");
         }
     }
 
-    /// Has something read from the disk; a message says when that is done.
+    /// Reads something from the disk on a thread, which sends a message when that is done.
     pub fn prefetch(&self, id: ExchangeId, prefetch: Prefetch) {
         self.submit_to_disk(jobs::prefetch(self.sender(id), prefetch));
     }
 
-    /// Has a part of a request body written to the disk; a message says when that is done.
+    /// Writes a part of a request body to the disk on a thread, which sends a message when that is done.
     pub fn write(&self, id: ExchangeId, on_disk: OnDisk, bytes: Vec<u8>) {
         let directory = Arc::clone(&self.spool_directory);
         self.submit_to_disk(jobs::write(self.sender(id), directory, on_disk, bytes));
     }
 
-    /// Has a part of a response body written to the disk; a message says how much of it is.
+    /// Writes a part of a response body to the disk on a thread, which sends a message with what the disk did not take.
     pub fn write_backlog(&self, id: ExchangeId, backlog: Backlog) {
         let directory = Arc::clone(&self.spool_directory);
         self.submit_to_disk(jobs::write_backlog(self.sender(id), directory, backlog));
     }
 
-    /// Has a handler find its answer, which comes as a message. `None` if no thread will be free for it.
+    /// Lets a handler find its response on a thread; it comes as a message. `None`: all threads are busy and their queue
+    /// is full.
     pub fn answer(&self, id: ExchangeId, job: site::Job) -> Option<PendingJob> {
         let cancellation = Cancellation::default();
         let attempts = jobs::answer(self.sender(id), job, cancellation.clone());
@@ -162,7 +166,7 @@ impl Threads {
         }
     }
 
-    /// Nobody waits for a handler any more: it is not begun, or finds that it is cancelled.
+    /// Cancels a handler's job. If a thread has begun it, the handler can find that out.
     pub fn cancel(&self, work: PendingJob) {
         work.cancellation.cancel();
         if let Some(attempts) = self.handlers.withdraw(work.ticket) {
@@ -170,7 +174,7 @@ impl Threads {
         }
     }
 
-    /// Lets others go before a handler that has not begun, for its client may have gone.
+    /// Lets other jobs go before one that has not begun, because its client may have gone.
     pub fn yield_place(&self, work: &PendingJob) -> Yielded {
         self.handlers.yield_place(work.ticket)
     }

@@ -218,7 +218,7 @@ impl Driven {
         panic!("it goes on for ever {}", self.connection.phase());
     }
 
-    /// Time passes; a deadline that lies in it expires.
+    /// Time passes; a deadline within it expires.
     fn advances(&mut self, time: Duration) {
         let now = self.cx.clock.now();
         self.cx.clock.set(Now { monotonic: now.monotonic + time, wall: now.wall + time });

@@ -1,6 +1,7 @@
 //! The names of connections and exchanges, as events, timers and messages carry them.
 
-/// Which connection: a place, and how many had it before. A stale event or message finds nobody.
+/// Names a connection: its place in the slab, and a generation. An event or message for an earlier connection in the
+/// same place finds none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ConnectionId {
     slot: u32,
@@ -8,8 +9,8 @@ pub struct ConnectionId {
 }
 
 impl ConnectionId {
-    /// A place and its generation, of which 31 bits count: so no id collides with the tokens at
-    /// the top of the range, which are not connections.
+    /// A place and its generation, cut to 31 bits: so no id collides with the tokens at the top of the range, which
+    /// are not connections.
     pub fn new(slot: u32, generation: u32) -> ConnectionId {
         ConnectionId { slot, generation: generation & (u32::MAX >> 1) }
     }
@@ -30,11 +31,11 @@ impl ConnectionId {
     }
 }
 
-/// Which exchange of which connection. Messages, jobs and applications name it.
+/// Names an exchange of a connection, in messages and jobs and for applications.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ExchangeId {
     pub connection: ConnectionId,
-    /// Of HTTP/1, which has one exchange at a time, always 0.
+    /// Always 0 for HTTP/1, which has one exchange at a time.
     pub stream: u32,
 }
 

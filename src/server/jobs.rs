@@ -1,6 +1,6 @@
-//! What threads do for an exchange. Every job sends exactly one message, even if it panics.
+//! The jobs that threads do for an exchange. Every job sends exactly one message with its result, even if it panics.
 //!
-//! It must never know the exchange, only its name.
+//! It must never know the exchange, only its id.
 
 use super::exchange::body_sink::OnDisk;
 use super::exchange::{Backlog, BacklogWritten};
@@ -25,14 +25,14 @@ pub struct CompletionSender {
 }
 
 impl CompletionSender {
-    /// Sends one.
+    /// Sends a message.
     pub fn send(&self, completion: Completion) {
         if let Err(error) = self.mailbox.post(Message::To(self.id, completion)) {
             log::error!("waking a worker: {error}");
         }
     }
 
-    /// What wakes the exchange when a pipe has moved.
+    /// A function that wakes the exchange when its pipe has moved.
     pub fn wake(&self) -> pipe::Wake {
         let sender = self.clone();
         Box::new(move || sender.send(Completion::Moved))
@@ -43,13 +43,13 @@ impl CompletionSender {
 pub fn prefetch(sender: CompletionSender, prefetch: Prefetch) -> SingleJob {
     Box::new(move || {
         if catch_unwind(AssertUnwindSafe(|| prefetch.run())).is_err() {
-            log::error!("reading ahead panicked");
+            log::error!("reading a cold file panicked");
         }
         sender.send(Completion::Prefetched);
     })
 }
 
-/// Writes content to the disk, making the file for it if this is the first of it.
+/// Writes a part of a request body to the disk. The first part creates the file.
 pub fn write(
     sender: CompletionSender,
     directory: Arc<Path>,
@@ -67,8 +67,8 @@ pub fn write(
     })
 }
 
-/// Writes content of a response that its client is too slow for, making the file for it if this is the
-/// first of it. What the disk does not take comes back: it has to be sent all the same.
+/// Writes the part of a response body that a slow client has not read yet to the disk. The first part creates the
+/// file. What the disk does not take comes back, because it has to be sent all the same.
 pub fn write_backlog(
     sender: CompletionSender,
     directory: Arc<Path>,
@@ -102,11 +102,13 @@ pub fn write_backlog(
 
 fn warn(directory: &Path, error: &WriteError) {
     let directory = directory.display();
-    log::warn!("{directory}: {error}: whoever makes the content waits for its client");
+    log::warn!(
+        "{directory}: {error}: a response cannot wait there for its slow client, so its producer waits"
+    );
 }
 
-/// Finds the answer to a request, and then produces its content if it is made while it is sent. Nothing
-/// is begun that nobody waits for any more.
+/// Finds the response to a request, and then produces its body if it is a stream. A request that was cancelled is not
+/// begun.
 pub fn answer(
     sender: CompletionSender,
     mut job: site::Job,
@@ -117,7 +119,7 @@ pub fn answer(
         if cancellation.is_cancelled() && !has_begun {
             return None;
         }
-        // From here on it asks itself whether it is cancelled: it may have something to undo.
+        // From here on the handler asks itself whether it is cancelled: it may have something to undo.
         has_begun = true;
         let worked = catch_unwind(AssertUnwindSafe(|| job(&cancellation)));
         let mut response = match worked {
@@ -144,15 +146,19 @@ pub fn answer(
     })
 }
 
-/// A writer that goes without `finish` breaks the response off.
+/// Produces a body. Dropping the writer without `finish` breaks the response off.
 fn produce(produce: Box<Produce>, mut writer: BodyWriter) {
     match catch_unwind(AssertUnwindSafe(|| produce(&mut writer))) {
-        // The client may have gone in the meantime: nothing is lost that anybody wants.
+        // An error means that the client has gone in the meantime, so nothing is lost.
         Ok(Ok(())) => drop(writer.finish()),
         Ok(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
-            log::debug!("producing content: {error}");
+            log::debug!("producing a response body: {error}");
         }
-        Ok(Err(error)) => log::error!("producing content: {error}; the response is broken off"),
-        Err(_) => log::error!("a handler panicked while producing; the response is broken off"),
+        Ok(Err(error)) => {
+            log::error!("producing a response body: {error}; the response is broken off")
+        }
+        Err(_) => log::error!(
+            "a handler panicked while producing a response body; the response is broken off"
+        ),
     }
 }

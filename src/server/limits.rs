@@ -3,7 +3,7 @@
 use crate::http::h1::head::HeadLimits;
 use std::time::Duration;
 
-/// Bounds in time and number. Start from the default and change what you must:
+/// The bounds in time and number. Start from the default and change what you need:
 ///
 /// ```
 /// use httpd::Limits;
@@ -14,22 +14,22 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// From the first byte of a request head to its last, and from accept to the first byte: 10 s.
-    /// Not prolonged by bytes that trickle in.
+    /// Bytes that trickle in do not prolong it.
     pub head_timeout: Duration,
     /// Between two requests: 75 s, as nginx has it.
     pub keepalive_timeout: Duration,
-    /// For the content of a request to be read in full: 30 s, and a second more for each
+    /// For a request body to arrive in full: 30 s, and a second more for each
     /// `body_rate_min_bytes` that have come.
     pub body_timeout: Duration,
-    /// What a client has to send of its content in a second, in the long run: 500 bytes.
+    /// How much of a request body a client has to send per second on average: 500 bytes.
     pub body_rate_min_bytes: u64,
-    /// For a handler to find its answer, and between two pieces of what it produces: 60 s.
+    /// For a handler to find its response, and between two pieces of a body that it produces: 60 s.
     pub answer_timeout: Duration,
-    /// For a client that takes nothing of a response: 60 s, as nginx has it. What a client has taken
-    /// the kernel tells only when a good part of its buffers, megabytes perhaps, is free again: one
-    /// that reads very slowly may look as if it took nothing for that long.
+    /// Closes a connection whose client reads nothing of a response for this long: 60 s, as nginx has it. The kernel
+    /// reports what a client has read only when a good part of its buffers, perhaps megabytes, is free again: a client
+    /// that reads very slowly may look as if it read nothing for that long.
     pub send_timeout: Duration,
-    /// Between two bytes of what a client still sends after its connection was closed: 5 s.
+    /// Between two bytes that a client still sends after the server has closed its side: 5 s.
     pub lingering_timeout: Duration,
     /// For a lingering close in all: 30 s.
     pub lingering_time: Duration,
@@ -41,18 +41,17 @@ pub struct Limits {
     pub target_bytes_max: usize,
     /// Header lines of a request: 100.
     pub header_count_max: usize,
-    /// Content of a request that nobody wants is read and thrown away up to so many bytes, so that
-    /// the connection can be used again; more is answered with 413 and a close: 1 MiB, as nginx's
-    /// `client_max_body_size`.
+    /// A request body that no handler wants is read and thrown away up to this many bytes, so that the connection can
+    /// be used again; a larger one is answered with 413 and a close: 1 MiB, like nginx's `client_max_body_size`.
     pub body_discard_bytes_max: u64,
-    /// Content of a request that is kept in memory for a handler; more is written to the disk, by so
-    /// much at a time: 64 KiB.
+    /// How much of a request body is kept in memory for a handler. A larger one is written to the disk, this much at
+    /// a time: 64 KiB.
     pub body_memory_bytes_max: usize,
-    /// Content of one response that waits on the disk where a handler or an application makes it
-    /// faster than its client takes it; with more, its maker waits: 64 MiB. A worker keeps 16 times
-    /// as much of it in all. 0: its maker always waits.
+    /// How much of a response body may wait on the disk when a handler or an application produces it faster than the
+    /// client reads it; beyond that, the producer waits: 64 MiB. All responses of a worker may have 16 times as much.
+    /// 0: the producer always waits.
     pub response_spool_bytes_max: u64,
-    /// Threads for handlers that block, for the whole server: 32.
+    /// Threads for blocking handlers, in the whole server: 32.
     pub handler_threads_max: usize,
     /// Requests that wait for such a thread; more are answered with 503: 1024.
     pub handler_queue_max: usize,
@@ -89,7 +88,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The part that the parser of heads needs.
+    /// The limits that the parser of heads needs.
     pub(crate) fn head(&self) -> HeadLimits {
         HeadLimits {
             target_bytes_max: self.target_bytes_max,

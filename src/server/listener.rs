@@ -1,5 +1,5 @@
-//! Listening: every address bound before anything starts, one listener per worker and address; or
-//! listeners taken over from the process that bound them. Knows nothing of how they get there.
+//! Listening sockets: bound before anything starts, one per worker and address, or taken over from the process that
+//! bound them. It must never know how they are passed on.
 
 use super::address::Address;
 use super::start_error::StartError;
@@ -17,21 +17,21 @@ pub struct Listeners {
     addresses: Vec<Address>,
     /// For each address one socket per worker; a Unix socket has one that all workers share.
     sockets: Vec<Vec<OwnedFd>>,
-    /// Of one process.
+    /// How many workers each process has.
     workers: usize,
-    /// Files of Unix sockets, each with its identity: by the end, a successor may have put another in
-    /// its place.
+    /// The files of Unix sockets, each with its identity: by the time that they are removed, a successor may have
+    /// replaced them.
     socket_files: Vec<(PathBuf, Option<(u64, u64)>)>,
-    /// Whether another process takes over when this one stops.
+    /// Whether another process goes on with them when this one stops.
     left_to_others: AtomicBool,
 }
 
 impl Listeners {
-    /// Binds all addresses for so many processes of so many workers, then listens on all of them:
-    /// when one cannot be had, nobody was ever let in at another.
+    /// Binds all addresses for `processes` processes of `workers` workers, and only then listens on them: if one cannot
+    /// be bound, no client was accepted on another.
     ///
     /// # Errors
-    /// The first address that cannot be had, and why.
+    /// The first address that cannot be listened on, and why.
     pub fn open(
         groups: &[Vec<Address>],
         access: SocketAccess,
@@ -50,11 +50,11 @@ impl Listeners {
         Ok(listeners)
     }
 
-    /// Takes over sockets that listen already: the [`share`](Listeners::share) of one process of so
-    /// many workers. Whoever bound them unlinks the paths of Unix sockets.
+    /// Takes over sockets that listen already: the [`share`](Listeners::share) of one process with `workers` workers.
+    /// The process that bound them unlinks the paths of Unix sockets.
     ///
     /// # Errors
-    /// When they are not sockets, or cannot be divided among the workers.
+    /// If they are not sockets, or cannot be divided among the workers.
     pub fn take_over(sockets: Vec<OwnedFd>, workers: usize) -> io::Result<Listeners> {
         if sockets.is_empty() || workers == 0 || !sockets.len().is_multiple_of(workers) {
             return Err(io::ErrorKind::InvalidInput.into());
@@ -86,8 +86,8 @@ impl Listeners {
         }
     }
 
-    /// Binds what one written address stands for. Of `localhost` or every interface, a family that
-    /// this machine does not have is left out; port 0 becomes the same port in both.
+    /// Binds the addresses that one text stands for. For `localhost` and for every interface, an address family that
+    /// this machine does not have is left out, and port 0 becomes the same port in both families.
     fn bind_group(
         &mut self,
         group: &[Address],
@@ -149,7 +149,7 @@ impl Listeners {
         (first..first + self.workers).flat_map(|worker| self.of_worker(worker))
     }
 
-    /// Ends those listeners of a process that no other process has: who waits there is turned away.
+    /// Ends the listeners of one process that no other process has. Clients that wait there are refused.
     pub fn end_share(&self, process: usize) {
         let first = process * self.workers;
         for sockets in self.sockets.iter().filter(|sockets| sockets.len() > 1) {
@@ -157,13 +157,13 @@ impl Listeners {
         }
     }
 
-    /// From now on, a worker that stops lets its listeners go on: another process has them, too,
-    /// and serves who waits in their queues. To end one would end it for that process as well.
+    /// From now on, a worker that stops leaves its listeners open: another process has them too, and serves the clients
+    /// in their queues. Ending a listener would end it for that process as well.
     pub fn leave_to_others(&self) {
         self.left_to_others.store(true, Ordering::Release);
     }
 
-    /// Whether they must not be ended.
+    /// Whether a worker that stops must leave them open.
     pub fn are_left_to_others(&self) -> bool {
         self.left_to_others.load(Ordering::Acquire)
     }
@@ -179,10 +179,10 @@ impl Listeners {
 
 impl Drop for Listeners {
     fn drop(&mut self) {
-        // The sockets are still open, so that no other file can have the identity of theirs.
+        // The sockets are still open, so no other file can have the identity of one of theirs.
         for (path, identity) in &self.socket_files {
             if socket::file_identity(path) == *identity {
-                // Gone already is as good.
+                // It may be gone already, which is as good.
                 let _ = std::fs::remove_file(path);
             }
         }
@@ -191,7 +191,7 @@ impl Drop for Listeners {
 
 fn in_words(SocketAccess { mode, group }: SocketAccess) -> String {
     let group = group.map_or(String::new(), |group| format!(", group {group}"));
-    format!("socket_mode = \"{mode:04o}\"{group}: who may write to the file may connect")
+    format!("socket_mode = \"{mode:04o}\"{group}: everyone who may write to the file may connect")
 }
 
 fn bind_for_all(wanted: SocketAddr, workers: usize) -> io::Result<(SocketAddr, Vec<OwnedFd>)> {
@@ -212,18 +212,18 @@ fn is_missing_family(address: &Address, error: &io::Error) -> bool {
 /// Whether a worker may accept on one of its listeners.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Accepting {
-    /// epoll will say when there is something.
+    /// epoll will report the next connection.
     Asleep,
     /// There may be more in the queue.
     Ready,
-    /// Out of descriptors: not before this time, or until a connection has closed.
+    /// Descriptors have run out: not before this time, or until a connection closes.
     Paused(Instant),
     /// No more.
     Ended,
 }
 
-/// How long to wait for descriptors that other processes or threads may give back.
+/// How long to wait for descriptors that other processes or threads may close.
 pub const PAUSE: Duration = Duration::from_millis(100);
 
-/// Connections taken from one queue per turn, so that those that are open get theirs.
+/// How many connections are taken from one queue in a turn, so that the open ones have theirs.
 pub const ACCEPTS_PER_TURN: usize = 64;

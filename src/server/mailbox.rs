@@ -9,13 +9,13 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-/// What a worker can be told.
+/// What a worker is asked to do, or has to know.
 pub enum Message {
-    /// Take no new connections, finish the open requests, and end; by this time at the latest.
+    /// Stop: take no new connections, finish the open requests, and end by this time at the latest.
     Stop { deadline: Instant },
     /// End now.
     StopNow,
-    /// To an exchange of one of its connections.
+    /// A completion for an exchange of one of its connections.
     To(ExchangeId, Completion),
     /// A process of an application comes or goes.
     Application(Arc<Application>, ProcessEvent),
@@ -23,19 +23,19 @@ pub enum Message {
 
 /// What a thread or an application has done for an exchange.
 pub enum Completion {
-    /// What it waited for has been read from the disk.
+    /// The disk has been read.
     Prefetched,
-    /// Content was written to the disk, or could not be.
+    /// A part of a request body was written to the disk, or could not be.
     Spooled(Result<Spool, WriteError>),
-    /// Content of a response was written to the disk, as far as that took it.
+    /// A part of a response body was written to the disk, as far as the disk took it.
     BacklogWritten(BacklogWritten),
-    /// A pipe that was full has room, or one that was empty has not that any more.
+    /// A full pipe has room again, or an empty one has bytes.
     Moved,
-    /// A handler's answer.
+    /// A handler or an application has found its response.
     Answered(Box<OwnedResponse>),
 }
 
-/// A worker's mailbox. Held by the worker and by everyone who may write to it.
+/// A worker's mailbox, which the worker shares with the threads that may write to it.
 pub struct Mailbox {
     messages: Mutex<Vec<Message>>,
     waker: mio::Waker,

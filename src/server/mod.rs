@@ -10,6 +10,7 @@ pub mod application;
 pub mod background;
 pub mod backoff;
 pub mod buffers;
+pub mod client_name;
 pub mod clock;
 pub mod connection;
 pub mod context;

@@ -1,16 +1,15 @@
-//! What one connection may do before the others have their turn, in the currency of a request.
+//! How much work one connection may do before the others have their turn, measured by the cost of a request.
 //!
 //! A turn cannot be counted in reads alone: one read brings hundreds of small requests, or thousands
 //! of tiny chunks. It must never know what a request is.
 
-/// What one connection may do in a turn, and what is left of that.
+/// What one connection may still do in a turn.
 #[derive(Clone, Copy, Debug)]
 pub struct Share {
     reads: u32,
     spent: u32,
-    /// Bytes of long bodies that may still be sent in this turn, by all together. A connection that begins while
-    /// there are any may send a whole piece: pieces that are cut to what is left are more work, and no less to
-    /// wait for.
+    /// Bytes of long bodies that all connections together may still send in this turn. A connection that begins while
+    /// there are any may send a whole piece: cutting pieces to the rest would be more work, and shorten no wait.
     turn_bytes: usize,
     /// How large a piece is.
     piece_bytes: usize,
@@ -37,7 +36,7 @@ impl Share {
         self.turn_bytes
     }
 
-    /// Whether the others are due.
+    /// Whether the others have their turn now.
     pub fn is_used_up(&self) -> bool {
         self.reads == 0 || self.spent >= COST
     }
@@ -57,7 +56,7 @@ impl Share {
         self.spend(REQUEST_COST);
     }
 
-    /// A run of content is taken in, however short it is.
+    /// A run of body bytes is taken in, however short it is.
     pub fn spend_chunk(&mut self) {
         self.spend(1);
     }
@@ -66,7 +65,7 @@ impl Share {
         self.spent = self.spent.saturating_add(cost);
     }
 
-    /// What was used of it.
+    /// How much of it was used.
     pub fn spent(&self) -> u32 {
         self.spent
     }
@@ -75,7 +74,7 @@ impl Share {
 /// What a small request costs: about 1.5 µs. A chunk costs a sixty-fourth of that.
 pub const REQUEST_COST: u32 = 64;
 
-/// The usual depth of a pipeline: its requests are answered in one go.
+/// Requests of a pipeline of the usual depth are answered in one go.
 const COST: u32 = 16 * REQUEST_COST;
 
 /// Copying so many bytes takes as long as taking in a chunk.

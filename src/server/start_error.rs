@@ -1,4 +1,4 @@
-//! Why a server could not start, in words that say what to do.
+//! Why a server could not start, and what to do about it.
 
 use super::access_log::AccessLog;
 use super::address::Address;
@@ -7,7 +7,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-/// A server did not start; nothing of it is left running.
+/// Why a server did not start. Nothing of it is left running.
 #[derive(Debug)]
 pub enum StartError {
     /// No address to listen on was given.
@@ -18,9 +18,9 @@ pub enum StartError {
     Listen { address: Address, error: io::Error },
     /// The access log cannot be written.
     AccessLog { path: Option<PathBuf>, error: io::Error },
-    /// An application cannot serve, and says why: perhaps in many lines.
+    /// An application cannot serve. The text, perhaps of many lines, says why.
     Application(String),
-    /// It was to wait no longer for an application.
+    /// The server gave up waiting for an application, as [`give_up_when`](super::Server::give_up_when) asked.
     GivenUp,
     /// The system gave no thread, no epoll instance or the like.
     Worker(io::Error),

@@ -1,9 +1,8 @@
 //! A wheel of hints: when to look at which connection again.
 //!
-//! A connection's deadline moves with every request; a hint does not. A connection has one hint,
-//! due no later than its deadline; when the hint comes up and the deadline has moved on, it is put
-//! back. So a busy keep-alive connection touches the wheel about once per timeout, not once per
-//! request.
+//! A connection's deadline moves with every request; its hint does not. The hint is due no later than
+//! the deadline; if the deadline has moved on by then, the connection gets another hint. So a busy
+//! keep-alive connection touches the wheel about once per timeout, not once per request.
 
 use super::id::ConnectionId;
 use std::time::{Duration, Instant};
@@ -24,8 +23,8 @@ impl Timers {
         Timers { slots: vec![Vec::new(); SLOTS], origin: now, next: 0, soonest: None }
     }
 
-    /// Puts a hint down for this time, or for the wheel's horizon when that is sooner; returns the
-    /// time that it was put down for.
+    /// Adds a hint for this time, or for the wheel's horizon if that is sooner; returns the time of
+    /// the hint.
     pub fn hint(&mut self, id: ConnectionId, at: Instant) -> Instant {
         let last = self.next + SLOTS as u64 - 1;
         let tick = (self.tick_of(at) + 1).clamp(self.next, last);

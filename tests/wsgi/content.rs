@@ -71,7 +71,7 @@ fn too_much_content_is_refused_before_the_application_sees_it() {
     client.send("POST /app/echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
     client.send(format!("{:x}\r\n", 102_401)).send(noise(102_401));
     client.reply().expect(413);
-    let line = server.logs("content of more than 102400 bytes (body_bytes_max): 413");
+    let line = server.logs("the body exceeds 102400 bytes (body_bytes_max); answered 413");
     assert!(line.contains("[WARN]") && line.contains("POST /app/echo"), "{line}");
 }
 

@@ -1,15 +1,15 @@
-//! The bytes that have arrived and are not used up.
+//! The bytes that have arrived and are not used yet.
 
 use crate::site::Freshness;
 
-/// A read buffer. It starts small, grows to what a head may take, and is handed back to the worker
-/// when a connection goes idle.
+/// A read buffer. It starts small, grows up to the bound of a head, and goes back to the worker when its connection
+/// becomes idle.
 #[derive(Debug)]
 pub struct Inbox {
     buffer: Vec<u8>,
     start: usize,
     end: usize,
-    /// Whether the last read took all the room that there was.
+    /// Whether the last read filled the buffer.
     filled: bool,
     /// Up to where, from `start`, the bytes had arrived before the worker last looked at the file changes. A request
     /// that begins there may be answered from the cache.
@@ -22,17 +22,17 @@ impl Inbox {
         Inbox { buffer: vec![0; INBOX_BYTES], start: 0, end: 0, filled: false, known_bytes: 0 }
     }
 
-    /// What has arrived and is not used up.
+    /// The bytes that are not used yet.
     pub fn bytes(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
     }
 
-    /// Whether there is nothing.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.start == self.end
     }
 
-    /// Room to read into; never empty as long as fewer than `bytes_max` bytes wait.
+    /// Room to read into. It is never empty while the inbox holds fewer than `bytes_max` bytes.
     pub fn room(&mut self, bytes_max: usize) -> &mut [u8] {
         if self.end == self.buffer.len() && self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);
@@ -48,15 +48,15 @@ impl Inbox {
         &mut self.buffer[self.end..]
     }
 
-    /// Doubles it, up to so many bytes, if the last read has filled it: a client that has sent much
-    /// may send more, and one that has only announced it takes no memory.
+    /// Doubles the buffer, up to `bytes_max`, if the last read has filled it: a client that has sent much may send more.
+    /// A client that has only announced much takes no memory.
     pub fn widen_if_filled(&mut self, bytes_max: usize) {
         if self.filled && self.buffer.len() < bytes_max {
             self.buffer.resize((self.buffer.len() * 2).min(bytes_max), 0);
         }
     }
 
-    /// Gives the memory back that it has grown by, once the usual size is enough again.
+    /// Shrinks a grown buffer to the usual size, if that is enough again.
     pub fn narrow(&mut self) {
         if !self.is_usual_size() && self.end - self.start <= INBOX_BYTES {
             let mut usual = vec![0; INBOX_BYTES];
@@ -68,8 +68,8 @@ impl Inbox {
         }
     }
 
-    /// Keeps no more memory than what has arrived takes, if that is little: for a client that keeps the
-    /// server waiting in the middle of a request. One that has sent much may send more.
+    /// Shrinks the buffer to the bytes that have arrived, if they are few, while the server waits for the rest of a
+    /// request. A client that has sent much keeps its buffer, because it may send more.
     pub fn shrink(&mut self) {
         let length = (self.end - self.start).next_multiple_of(SHRUNK_BYTES);
         if self.is_usual_size() && length <= INBOX_BYTES / 2 {
@@ -102,7 +102,7 @@ impl Inbox {
         self.known_bytes = self.end - self.start;
     }
 
-    /// So many bytes are used up.
+    /// So many bytes at the front are used.
     pub fn consume(&mut self, count: usize) {
         self.known_bytes = self.known_bytes.saturating_sub(count);
         self.start = (self.start + count).min(self.end);
@@ -123,7 +123,7 @@ impl Inbox {
         self.consume(self.end - self.start);
     }
 
-    /// Whether it has its usual size still, and so may be kept for another connection.
+    /// Whether it has its usual size, so that another connection can use it.
     pub fn is_usual_size(&self) -> bool {
         self.buffer.len() == INBOX_BYTES
     }
@@ -135,10 +135,10 @@ impl Default for Inbox {
     }
 }
 
-/// Takes a browser's head several times over, or dozens of pipelined requests in one read.
+/// Room for several heads of a browser, or for dozens of pipelined requests in one read.
 const INBOX_BYTES: usize = 8 * 1024;
 
-/// What a shrunk buffer has is a multiple of this.
+/// The size of a shrunk buffer is a multiple of this.
 const SHRUNK_BYTES: usize = 256;
 
 #[cfg(test)]

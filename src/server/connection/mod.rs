@@ -8,16 +8,14 @@
 //!   └──────────────────┘   └───▶ Lingering ┘
 //! ```
 //!
-//! An idle one owns its socket and a few fields. It must never know mio's `Poll`, the slab, TOML or the disk.
+//! An idle connection owns its socket and a few fields. It must never know mio's `Poll`, the slab, TOML or the disk.
 
 pub mod http1;
 mod inbox;
-mod name;
 mod outbox;
 mod socket;
 
 pub use http1::{FreeList, Http1};
-pub use name::ClientName;
 pub use socket::Socket;
 
 use super::context::WorkerContext;
@@ -40,24 +38,24 @@ pub struct Connection<W> {
     pub(super) is_queued: bool,
 }
 
-/// What is spoken at the moment.
+/// What the connection speaks at the moment.
 enum Protocol {
-    /// Nothing: the first byte of a request is waited for.
+    /// Nothing: it waits for the first byte of a request.
     Idle,
     Http1(Box<Http1>),
-    /// Nothing any more: the client is to notice that the connection is closed. Closing with unread bytes would
-    /// make the kernel send RST, which can destroy the response that was just written.
+    /// Nothing any more: it waits until the client has closed its side. Closing with unread bytes would make the kernel
+    /// send RST, which can destroy the response that was just written.
     Lingering {
         until: Instant,
     },
 }
 
-/// What is to become of a connection after it was driven.
+/// What the worker does with a connection after it was driven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Wait for an edge, or for the deadline.
     Sleep,
-    /// It could go on and was stopped for fairness: drive it again next turn.
+    /// It could go on, but others have their turn: drive it again in the next turn.
     Again,
     /// Drop it.
     Close,
@@ -72,13 +70,13 @@ pub enum Pause {
     Again,
     /// No request has begun.
     Idle,
-    /// Everything is sent, and what still comes is to be thrown away.
+    /// Everything is sent; the bytes that still come are thrown away.
     Linger,
     /// There is nothing left to do.
     Close,
 }
 
-/// What a connection waits for, for diagnostics and for who decides whose turn it is.
+/// What a connection waits for, for the log and for the worker, which decides whose turn it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     Idle,
@@ -104,7 +102,7 @@ impl<W: Transport> Connection<W> {
         }
     }
 
-    /// Its name.
+    /// Its id.
     pub fn id(&self) -> ConnectionId {
         self.socket.id
     }
@@ -123,7 +121,7 @@ impl<W: Transport> Connection<W> {
         }
     }
 
-    /// Whether it is in the midst of sending.
+    /// Whether it is sending a response.
     pub fn is_sending(&self) -> bool {
         self.phase() == Phase::In(ExchangeState::Sending)
     }
@@ -133,7 +131,7 @@ impl<W: Transport> Connection<W> {
         self.socket.has_served
     }
 
-    /// The stream, to register it.
+    /// The stream, to register it with epoll.
     pub fn wire(&self) -> &W {
         &self.socket.wire
     }
@@ -175,7 +173,7 @@ impl<W: Transport> Connection<W> {
         }
     }
 
-    /// A protocol has stopped: `None` if the connection goes on in another.
+    /// The protocol has paused. `None`: the connection goes on with another protocol.
     fn pause(&mut self, pause: Pause, cx: &mut WorkerContext) -> Option<Verdict> {
         let limits = &cx.setup.limits;
         match pause {
@@ -234,14 +232,14 @@ impl<W: Transport> Connection<W> {
         }
     }
 
-    /// There is room for what a slow client does not take.
+    /// There is room on the disk again for what a slow client does not take.
     pub fn relieve(&mut self, share: &mut Share, cx: &mut WorkerContext) -> Verdict {
         if self.is_sending() { self.drive(share, cx) } else { Verdict::Sleep }
     }
 
     /// The deadline has passed.
     pub fn expire(&mut self, share: &mut Share, cx: &mut WorkerContext) -> Verdict {
-        log::debug!("{}: no progress while {}", self.socket.name(), self.phase());
+        log::debug!("{}: timed out while {}", self.socket.name(), self.phase());
         match &mut self.protocol {
             Protocol::Idle | Protocol::Lingering { .. } => Verdict::Close,
             Protocol::Http1(http1) => match http1.expire(&mut self.socket, share, cx) {
@@ -252,14 +250,14 @@ impl<W: Transport> Connection<W> {
         }
     }
 
-    /// The server ends and waits no longer: a response that is under way is broken off.
+    /// The server ends now: breaks off a response that is under way.
     pub fn cut(&mut self, cx: &mut WorkerContext) {
         if let Protocol::Http1(http1) = &mut self.protocol {
             http1.cut(&mut self.socket, cx);
         }
     }
 
-    /// The connection goes: nobody waits for its responses any more.
+    /// The connection is removed, and with it its exchange.
     pub fn abandon(&mut self, cx: &mut WorkerContext) {
         if let Protocol::Http1(http1) = &mut self.protocol {
             http1.abandon(cx);
@@ -267,7 +265,7 @@ impl<W: Transport> Connection<W> {
     }
 }
 
-/// Throws away what still comes.
+/// Throws away the bytes that still come.
 fn linger<W: Transport>(
     socket: &mut Socket<W>,
     until: Instant,
@@ -313,5 +311,5 @@ impl fmt::Display for Phase {
     }
 }
 
-/// What is thrown away at once.
+/// How many bytes are thrown away at once.
 const LINGER_BYTES: usize = 8 * 1024;

@@ -1,5 +1,5 @@
-//! What HTTP/1 has ready to be written: heads and short bodies of one or more responses, and the framing of the last
-//! one's body (RFC 9112 §6, §7).
+//! The bytes that HTTP/1 writes next: heads and short bodies of one or more responses, and the framing of the last
+//! body (RFC 9112 §6, §7).
 //!
 //! It must never know requests or states.
 
@@ -10,18 +10,18 @@ use crate::server::wire::{More, Transport, WriteOutcome};
 use std::io;
 use std::os::fd::AsFd;
 
-/// The bytes of one or more responses, in order. What is not short of the last body is pulled out of its
-/// [`BodySource`] when it is written.
+/// The bytes of one or more responses, in order. The last body, if it is not short, is pulled out of its [`BodySource`]
+/// when it is written.
 #[derive(Default)]
 pub struct Outbox {
-    /// Heads, short bodies, and what frames a chunk.
+    /// Heads, short bodies, and the framing of chunks.
     gathered: Vec<u8>,
     /// How much of `gathered` has been written.
     written: usize,
     framing: BodyFraming,
-    /// How much the stream has taken since this was last empty: whether there is progress.
+    /// How much the stream has taken since this was last empty.
     moved_bytes: u64,
-    /// What follows the last byte: the end of the stream, or nothing for now.
+    /// What follows the last byte: more at once, which may be the end of the stream, or nothing for now.
     follows: More,
 }
 
@@ -31,13 +31,13 @@ enum BodyFraming {
     /// By its length, or by the end of the connection.
     #[default]
     Bare,
-    /// In chunks, none of which is under way.
+    /// In chunks. None is under way.
     BetweenChunks,
-    /// In chunks; the head of this one has been placed.
+    /// In chunks. The head of one is gathered.
     InChunk,
 }
 
-/// How far a flush came.
+/// Why a flush ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flush {
     /// Everything is written.
@@ -46,7 +46,7 @@ pub enum Flush {
     Blocked,
     /// The budget is used up.
     Again,
-    /// The next piece is on the disk alone; see [`BodySource::prefetch`].
+    /// The next piece is on the disk and not in memory; see [`BodySource::prefetch`].
     Cold,
     /// The next piece has not been produced yet.
     NotYet,
@@ -68,7 +68,7 @@ impl Outbox {
         &mut self.gathered
     }
 
-    /// A body begins whose head was just gathered.
+    /// Begins the body of the head that was just gathered.
     pub fn begin_body(&mut self, delimiter: Delimiter) {
         self.framing = match delimiter {
             Delimiter::Chunked => BodyFraming::BetweenChunks,
@@ -76,16 +76,16 @@ impl Outbox {
         };
     }
 
-    /// The stream ends at once after what waits here.
+    /// The end of the stream follows at once.
     pub fn end_follows(&mut self) {
         self.follows = More::Follows;
     }
 
-    /// Writes until all is written, the client takes no more, or `budget` bytes of a long body are sent,
-    /// of which it takes what it uses.
+    /// Writes until all is written, the client takes no more, or `budget` bytes of a long body are sent. Subtracts from
+    /// the budget what it uses.
     ///
     /// # Errors
-    /// What the connection died of, or why the body cannot be completed.
+    /// The error that ends the connection, or the reason why the body cannot be completed.
     pub fn flush(
         &mut self,
         body: &mut BodySource,
@@ -136,7 +136,7 @@ impl Outbox {
                 };
                 let more = match (is_followed, is_long) {
                     (true, _) => More::Follows,
-                    // Nobody knows when more is produced.
+                    // It is not known when more is produced.
                     (false, true) => More::Nothing,
                     (false, false) => self.follows,
                 };
@@ -196,7 +196,7 @@ impl Outbox {
         }
     }
 
-    /// Writes what is gathered; when all of it is, the flush ends so.
+    /// Writes the gathered bytes. When all are written, the flush ends with `then`.
     fn write_gathered(
         &mut self,
         wire: &mut impl Transport,
@@ -217,7 +217,7 @@ impl Outbox {
         }
     }
 
-    /// So much of what is gathered has been written.
+    /// So many of the gathered bytes have been written.
     fn took(&mut self, count: usize) {
         self.written += count;
         if self.written == self.gathered.len() {
@@ -226,7 +226,7 @@ impl Outbox {
         }
     }
 
-    /// The data of a chunk is written, and so much of its end.
+    /// The data of a chunk has been written, and so much of its end.
     fn end_chunk(&mut self, end: &[u8], written: usize) {
         self.gathered.extend_from_slice(end.get(written..).unwrap_or_default());
         if self.framing == BodyFraming::InChunk {
@@ -239,12 +239,12 @@ impl Outbox {
         (self.gathered.len() - self.written) as u64
     }
 
-    /// How much has been taken since this was last empty.
+    /// How much the stream has taken since this was last empty.
     pub fn moved_bytes(&self) -> u64 {
         self.moved_bytes
     }
 
-    /// Drops everything and keeps the buffer, unless it has grown out of the usual.
+    /// Drops everything and keeps the buffer, shrunk to its usual size.
     pub fn clear(&mut self) {
         self.gathered.clear();
         self.gathered.shrink_to(GATHERED_BYTES_MAX * 2);

@@ -1,7 +1,8 @@
-//! What a connection owns, whatever it speaks: the stream, whose it is, and until when it waits.
+//! What a connection owns, whatever it speaks: the stream, its client, and the deadline.
 
-use super::{ClientName, Phase};
+use super::Phase;
 use crate::http::Peer;
+use crate::server::client_name::ClientName;
 use crate::server::context::WorkerContext;
 use crate::server::exchange::Carrier;
 use crate::server::id::ConnectionId;
@@ -44,13 +45,13 @@ impl<W: Transport> Socket<W> {
         self.is_reported |= edge.readable;
     }
 
-    /// Whether epoll had reported what is read next before the worker looked at the file changes. It is asked once for
-    /// each read.
+    /// Whether epoll had reported the next bytes before the worker looked at the file changes. To be called once for each
+    /// read.
     pub fn take_reported(&mut self) -> bool {
         std::mem::take(&mut self.is_reported)
     }
 
-    /// Both ends, as a request has to know them.
+    /// Both ends, for a request.
     pub fn ends(&self, cx: &WorkerContext) -> Peer {
         Peer {
             address: self.peer,
@@ -64,12 +65,12 @@ impl<W: Transport> Socket<W> {
         self.peer
     }
 
-    /// The client, as diagnostics call it.
+    /// The client, as the log names it.
     pub fn name(&self) -> ClientName {
         ClientName(self.peer)
     }
 
-    /// Says what the connection dies of. A client that goes away is no event; anything else may be.
+    /// Logs the error that ends the connection. A client that goes away is usual; anything else is a warning.
     pub fn log_failure(&self, error: &io::Error, phase: Phase) {
         let level = match error.kind() {
             io::ErrorKind::ConnectionReset

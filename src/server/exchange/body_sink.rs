@@ -1,54 +1,54 @@
 //! Where the body of a request goes: thrown away, collected, or handed on as it arrives.
 //!
-//! It must never know the socket, how the body is framed, nor who writes to the disk.
+//! It must never know the socket, the framing, or which thread writes to the disk.
 
 use crate::files::{Spool, SpoolPlace};
 use crate::site::RequestBody;
 use crate::site::pipe::Inlet;
 
-/// Where content goes.
+/// Where a request body goes.
 #[derive(Default)]
 pub enum BodySink {
     #[default]
     Discard,
     Collect(Collected),
-    /// To a thread that reads it.
+    /// To a thread that reads it as it arrives.
     Stream(Inlet),
 }
 
-/// When what is in memory is to be written to the disk.
+/// When the bytes in memory are to be written to the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {
-    /// When memory holds no more.
+    /// When memory is full.
     WhenFull,
     /// At the end of the body, if a part of it is on the disk already.
     AtEnd,
 }
 
-/// Content that is kept until all of it is here.
+/// A body that is kept until all of it is here.
 pub struct Collected {
     memory: Vec<u8>,
     memory_bytes_max: usize,
     on_disk: OnDisk,
 }
 
-/// What of the content is on the disk.
+/// The part of a body that is on the disk.
 pub enum OnDisk {
-    /// Nothing yet; this is where it would go.
+    /// Nothing yet. This is where it would go.
     Nothing(SpoolPlace),
-    /// A thread has the file, to write to it.
+    /// A thread has the file and writes to it.
     BeingWritten,
     Spooled(Spool),
 }
 
 impl BodySink {
-    /// Collects content, in memory up to so many bytes, then on the disk.
+    /// Collects a body, in memory up to `memory_bytes_max`, then on the disk.
     pub fn collect(memory_bytes_max: usize, place: SpoolPlace) -> BodySink {
         let on_disk = OnDisk::Nothing(place);
         BodySink::Collect(Collected { memory: Vec::new(), memory_bytes_max, on_disk })
     }
 
-    /// How many bytes it takes before a thread has to do something about those that it has.
+    /// How many bytes it takes before a thread has to write or read those that it has.
     pub fn room(&self) -> usize {
         match self {
             BodySink::Discard => usize::MAX,
@@ -59,7 +59,7 @@ impl BodySink {
         }
     }
 
-    /// Takes content in, no more than there is room for.
+    /// Takes bytes in, no more than there is room for.
     pub fn push(&mut self, bytes: &[u8]) {
         match self {
             BodySink::Discard => {}
@@ -68,13 +68,13 @@ impl BodySink {
         }
     }
 
-    /// Whether somebody reads it while it arrives.
+    /// Whether a handler reads the body while it arrives.
     pub fn is_stream(&self) -> bool {
         matches!(self, BodySink::Stream(_))
     }
 
-    /// What is to be written to the disk before there is room again, or before the content is
-    /// whole, and what is there already.
+    /// The bytes that have to be written to the disk before there is room again, or before the body is complete, and
+    /// the part that is there already.
     pub fn to_write(&mut self, due: Due) -> Option<(OnDisk, Vec<u8>)> {
         let BodySink::Collect(collected) = self else {
             return None;
@@ -91,14 +91,14 @@ impl BodySink {
         })
     }
 
-    /// What was to be written has been.
+    /// The bytes have been written.
     pub fn written(&mut self, spool: Spool) {
         if let BodySink::Collect(collected) = self {
             collected.on_disk = OnDisk::Spooled(spool);
         }
     }
 
-    /// All content is here: what a handler gets of it.
+    /// The body is complete: returns what a handler gets of it.
     pub fn finish(&mut self) -> RequestBody {
         match std::mem::take(self) {
             BodySink::Discard => RequestBody::Empty,
@@ -113,7 +113,7 @@ impl BodySink {
         }
     }
 
-    /// The content breaks off: what there is of it. Whoever reads it is told so.
+    /// The body breaks off: returns the file that holds a part of it. A thread that reads the body gets an error.
     pub fn abandon(&mut self) -> RequestBody {
         match std::mem::take(self) {
             BodySink::Collect(Collected { on_disk: OnDisk::Spooled(spool), .. }) => {

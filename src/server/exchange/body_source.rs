@@ -1,4 +1,4 @@
-//! What is left to send of a response's body, pulled by who frames it.
+//! What is left to send of a response's body. The protocol that frames it pulls it.
 //!
 //! It must never know how it is framed, or over what it is sent.
 
@@ -16,21 +16,21 @@ use std::time::Duration;
 #[derive(Default)]
 pub struct BodySource {
     at_hand: AtHand,
-    /// What comes after that.
+    /// Where the rest comes from.
     supplier: Supplier,
     /// Whether the file at hand may have changed since it was last looked at.
     is_unchecked: bool,
-    /// Up to where in the file at hand there is no need to ask whether the disk would be waited for.
+    /// Up to where the file at hand needs no check whether a read would wait for the disk.
     warm_until: u64,
     /// How much of a produced body has come so far.
     produced_bytes: u64,
     /// A large buffer whose bytes have been sent, to be used again.
     used: Option<Vec<u8>>,
-    /// A file whose bytes have been read: to free it may take the disk a while.
+    /// A file whose bytes have been read. Freeing it may take the disk a while.
     spent: Option<Spool>,
 }
 
-/// What is sent next. `range` is what is left of it.
+/// What is sent next.
 #[derive(Default)]
 enum AtHand {
     #[default]
@@ -46,7 +46,7 @@ enum AtHand {
     },
 }
 
-/// Where more comes from.
+/// Where the rest of a body comes from.
 #[derive(Default)]
 enum Supplier {
     #[default]
@@ -55,7 +55,7 @@ enum Supplier {
     Stream(Box<BodyStream>),
 }
 
-/// What a body has for who sends it.
+/// The next piece of a body, for the protocol that sends it.
 pub enum Chunk<'a> {
     /// Bytes, at least one, and whether more follows at once.
     Memory { bytes: &'a [u8], is_followed: bool },
@@ -63,14 +63,14 @@ pub enum Chunk<'a> {
     File(&'a CachedFile, Range<u64>),
     /// The next piece has not been produced yet.
     NotYet,
-    /// The next piece is on the disk alone; see [`BodySource::prefetch`].
+    /// The next piece is on the disk and not in memory; see [`BodySource::prefetch`].
     Cold,
     /// All has been sent.
     End,
 }
 
 impl BodySource {
-    /// A whole body.
+    /// The source of a whole body.
     pub fn new(body: Body) -> BodySource {
         let mut source = BodySource::default();
         match body {
@@ -91,7 +91,7 @@ impl BodySource {
         matches!(self.at_hand, AtHand::Nothing) && matches!(self.supplier, Supplier::Nothing)
     }
 
-    /// Whether it is long enough that others should have their turn in its midst.
+    /// Whether it is so long that other connections should have turns while it is sent.
     pub fn is_long(&self) -> bool {
         match (&self.at_hand, &self.supplier) {
             (AtHand::File { file, range }, _) if memory(file, range).is_none() => true,
@@ -99,8 +99,8 @@ impl BodySource {
         }
     }
 
-    /// Copies a short body behind its head: cheaper than a write of its own, and it leaves together with other
-    /// responses. `false`: it is not short, or not in memory.
+    /// Copies a short body behind its head: this is cheaper than a write of its own, and several responses can be sent
+    /// together. `false`: the body is not short, or not in memory.
     pub fn copy_if_short(&mut self, out: &mut Vec<u8>) -> bool {
         let bytes = match &self.at_hand {
             AtHand::Nothing => return matches!(self.supplier, Supplier::Nothing),
@@ -122,11 +122,11 @@ impl BodySource {
         is_short
     }
 
-    /// What is to be sent next, of a file no more than `budget` bytes.
+    /// The next piece; of a file no more than `budget` bytes.
     ///
     /// # Errors
-    /// `UnexpectedEof` when a file is not any more what its head said, or a producer breaks off, and the disk's
-    /// errors: the response can only be broken off then.
+    /// `UnexpectedEof` if a file has changed since its head was sent, or a producer breaks off, and errors of the
+    /// disk. The response can only be broken off then.
     pub fn next(&mut self, budget: usize, disk: Disk) -> io::Result<Chunk<'_>> {
         while self.is_used_up() {
             if let AtHand::Bytes { bytes, .. } = std::mem::take(&mut self.at_hand) {
@@ -151,8 +151,8 @@ impl BodySource {
                     return Ok(Chunk::Cold);
                 }
             }
-            // Were it rewritten in place, the rest would belong to another version than the beginning and the
-            // validators in the head. One that has only grown is sent up to the length that was promised.
+            // If the file was rewritten in place, its rest belongs to another version than its beginning and the
+            // validators in the head. A file that has only grown is sent up to the announced length.
             if std::mem::take(&mut self.is_unchecked) && !file.still_holds()? {
                 return Err(unexpected_end("the file has changed while it was sent"));
             }
@@ -167,7 +167,7 @@ impl BodySource {
         Ok(Chunk::Memory { bytes, is_followed: matches!(self.supplier, Supplier::Parts(_)) })
     }
 
-    /// So many bytes of the chunk that came last have been sent.
+    /// So many bytes of the last chunk have been sent.
     pub fn advance(&mut self, count: usize) {
         match &mut self.at_hand {
             AtHand::Nothing => {}
@@ -180,7 +180,7 @@ impl BodySource {
         }
     }
 
-    /// Others have their turn before the next chunk is asked for: files may change meanwhile.
+    /// Other connections have their turn before the next chunk is pulled, so files may change.
     pub fn pause(&mut self) {
         self.is_unchecked = true;
     }
@@ -194,12 +194,12 @@ impl BodySource {
         }
     }
 
-    /// Puts at hand what comes next, or says what there is of it.
+    /// Puts the next piece at hand, or returns it.
     fn refill(&mut self, disk: Disk) -> io::Result<Supply> {
         match &mut self.supplier {
             Supplier::Nothing => Ok(Supply::End),
             Supplier::Parts(parts) => {
-                // Only a file that has just been looked at may be read without looking again.
+                // Only a file that was just checked may be read without another check.
                 let may_read = !self.is_unchecked;
                 let placed = parts.place(may_read);
                 if parts.is_over() {
@@ -226,11 +226,11 @@ impl BodySource {
         }
     }
 
-    /// After [`Chunk::Cold`]: what a thread that may wait has to read before the next chunk can be had. That is not
-    /// asked about again, so that a disk cache under pressure cannot hold it up for ever.
+    /// After [`Chunk::Cold`]: what a thread has to read before the next chunk. Its coldness is not checked again, so that
+    /// a disk cache under pressure cannot delay it for ever.
     ///
     /// # Errors
-    /// When the descriptor cannot be duplicated.
+    /// If the descriptor cannot be duplicated.
     pub fn prefetch(&mut self) -> io::Result<Option<Prefetch>> {
         let AtHand::File { file, range } = &self.at_hand else {
             return self.stream().map_or(Ok(None), BodyStream::prefetch);
@@ -239,13 +239,13 @@ impl BodySource {
             return Ok(None);
         };
         let piece = range.start..range.end.min(range.start + PREFETCH_BYTES);
-        // Who has taken one piece will take the next ones too.
+        // A client that has taken one piece will take the next ones too.
         let ahead_bytes = if self.warm_until == 0 { 0 } else { AHEAD_BYTES };
         self.warm_until = piece.end;
         Ok(Some(Prefetch::Piece { file: descriptor.try_clone()?, range: piece, ahead_bytes }))
     }
 
-    /// A body that is still being produced.
+    /// The stream of a body that is still produced.
     pub fn stream(&mut self) -> Option<&mut BodyStream> {
         match &mut self.supplier {
             Supplier::Stream(stream) => Some(stream),
@@ -258,7 +258,7 @@ impl BodySource {
         self.produced_bytes
     }
 
-    /// How long nothing may come, if that is known.
+    /// How long nothing may come, if there is a bound.
     pub fn quiet_max(&mut self) -> Option<Duration> {
         self.stream().and_then(|stream| stream.quiet_max())
     }
@@ -283,12 +283,12 @@ impl BodySource {
         self.used.take()
     }
 
-    /// The last file of which everything has been read that waited for a slow client.
+    /// The last file for a slow client that has been read to its end.
     pub fn take_spent(&mut self) -> Option<Spool> {
         self.spent.take()
     }
 
-    /// The client has gone: the file that waited for it, to be dropped by who may wait for the disk.
+    /// The client has gone: returns the file that waited for it, to be dropped by a thread that may wait for the disk.
     pub fn abandon(&mut self) -> Option<Spool> {
         self.stream().and_then(BodyStream::abandon)
     }
@@ -298,9 +298,9 @@ fn unexpected_end(what: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::UnexpectedEof, what)
 }
 
-/// How much is read at once when the disk has to be waited for.
+/// How much a thread reads at once.
 const PREFETCH_BYTES: u64 = 1024 * 1024;
 
-/// How much the disk is given to read while that is sent. Less lets a fast disk fall idle, more
-/// lets the others who wait for it wait for longer.
+/// How much the disk reads ahead while that is sent. With less, a fast disk falls idle; with more, other readers wait
+/// longer.
 const AHEAD_BYTES: u64 = 3 * PREFETCH_BYTES;

@@ -7,9 +7,8 @@ use crate::sys::file;
 use std::ops::Range;
 use std::os::fd::AsFd;
 
-/// Whether the disk would have to be waited for. The last byte of a piece stands for all of it, for
-/// the pool brings in what lies before it too; before the first piece nothing is known of the
-/// beginning.
+/// Whether a read of the piece would wait for the disk. The last byte stands for the whole piece, because a thread
+/// reads everything before it too; only of the first piece the first byte is checked as well.
 pub(super) fn is_cold(file: &CachedFile, piece: Range<u64>, warm_until: u64) -> bool {
     let Contents::Descriptor(descriptor) = file.contents() else {
         return false;
@@ -28,8 +27,7 @@ pub(super) fn memory<'a>(file: &'a CachedFile, range: &Range<u64>) -> Option<&'a
     }
 }
 
-/// Copies a short piece of a file behind what goes before it. `false`: it is not short, or the disk would have to be
-/// waited for.
+/// Appends a short piece of a file. `false`: the piece is not short, or a read would wait for the disk.
 pub(super) fn copy_if_short(out: &mut Vec<u8>, file: &CachedFile, range: &Range<u64>) -> bool {
     match memory(file, range) {
         Some(bytes) if bytes.len() <= COPIED_BYTES_MAX => {
@@ -41,9 +39,9 @@ pub(super) fn copy_if_short(out: &mut Vec<u8>, file: &CachedFile, range: &Range<
     }
 }
 
-/// Reads a small piece of a large file behind its head: one call, where sending it from the
-/// descriptor would take one to ask for its pages and one to send them. Only what the kernel has in
-/// memory; anything else is left to the tail, which can wait and can fail.
+/// Reads a short piece of a large file behind its head. This takes one call; sending it from the descriptor would take
+/// one to check that its pages are in memory and one to send them. It reads only what is in memory: everything else is
+/// sent as a chunk, which can wait and can fail.
 fn read_behind(gathered: &mut Vec<u8>, file: &CachedFile, range: &Range<u64>) -> bool {
     let Contents::Descriptor(descriptor) = file.contents() else {
         return false;
@@ -63,7 +61,7 @@ fn read_behind(gathered: &mut Vec<u8>, file: &CachedFile, range: &Range<u64>) ->
     complete
 }
 
-/// A piece of a larger file up to this size is read behind its head.
+/// A piece of a large file up to this size is read behind its head.
 const READ_BYTES_MAX: usize = 12 * 1024;
 
 /// Bytes in memory up to this size are copied behind their head.

@@ -11,9 +11,9 @@
 //!             Sending
 //! ```
 //!
-//! Who carries it ([`http1`](super::connection::http1)) moves it from state to state, hands in the bytes of its
-//! body, and pulls those of its response out of [`BodySource`]. It must never know a socket, a version of HTTP,
-//! or how anything is framed.
+//! The protocol that carries it ([`http1`](super::connection::http1)) moves it from state to state, hands in the bytes
+//! of the request's body, and pulls those of the response's out of [`BodySource`]. It must never know a socket, a
+//! version of HTTP, or how anything is framed.
 
 pub mod body_sink;
 pub mod body_source;
@@ -30,6 +30,7 @@ pub use overflow::{Backlog, BacklogWritten, Room};
 pub use state::{Awaited, ExchangeState};
 pub use waiting::{Expired, Resumed};
 
+use super::client_name::ClientName;
 use super::context::{PendingJob, Setup, WorkerContext};
 use super::id::ExchangeId;
 use super::limits::Limits;
@@ -45,46 +46,46 @@ use std::time::{Duration, Instant};
 /// A request's life. It is cleared and used again for the next request of its connection.
 pub struct Exchange {
     pub id: ExchangeId,
-    /// Changed by who carries it, and only there.
+    /// Only the protocol that carries it changes it.
     pub state: ExchangeState,
-    /// What holds for it, even if a later request gets another.
+    /// Its site and bounds, even if a later request gets others.
     setup: Rc<Setup>,
-    /// Where the request goes; found when its head is here.
+    /// Where the request goes. Found when its head is complete.
     route: Option<Route>,
     sink: BodySink,
     bounds: BodyBounds,
     /// How much of the request body has come.
     received_bytes: u64,
-    /// When the request body would have begun, if nothing but its client had ever been waited for.
+    /// When the request body began, moved on by the time that the server itself has taken since.
     body_began: Option<Instant>,
     /// The request body, once all of it is here and until a handler takes it.
     request_body: RequestBody,
-    /// What a thread does to answer it.
+    /// The job of a thread that finds its response.
     work: Option<PendingJob>,
-    /// What a thread or an application has answered.
+    /// The response that a thread or an application has found.
     answered: Option<OwnedResponse>,
-    /// How often the disk was waited for on its behalf.
+    /// How often it has waited for the disk.
     prefetches: u8,
     /// How long the backend that it was forwarded to may take.
     backend_timeout: Option<Duration>,
-    /// When it began to wait for somebody other than its client.
+    /// When it began to wait for a thread or an application.
     waits_since: Option<Instant>,
     /// What is left to send of the response's body.
     pub body: BodySource,
 }
 
-/// How much of a request body is taken, and whose bound that is.
+/// How large a request body may be, and which key sets that bound.
 #[derive(Clone, Copy, Default)]
 struct BodyBounds {
     bytes_max: u64,
-    /// The key of the configuration that sets it, for the log; `None` where a handler does.
+    /// The key of the configuration, for the log. `None`: a handler sets the bound.
     key: Option<&'static str>,
 }
 
 /// What a request head says of the body behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Announced {
-    /// `None`: its end will show.
+    /// Its length. `None`: its framing will show its end.
     pub bytes: Option<u64>,
     /// Whether the client waits for an interim response before it sends the body (RFC 9110 §10.1.1).
     pub asks_first: bool,
@@ -96,9 +97,9 @@ pub enum Begin {
     Receive,
     /// It is read while the site is asked.
     Stream,
-    /// The site is asked, and nothing of it is read: the client waits to be asked for what nobody wants.
+    /// Nothing of it is read, because the client waits for 100 and no handler wants the body. The site is asked.
     Answer,
-    /// Nothing of it is read; this is the response.
+    /// Nothing of it is read. This is the response.
     Refuse(Box<Response>),
     /// It is too large.
     TooLarge,
@@ -109,23 +110,23 @@ pub enum Begin {
 pub enum Answered {
     /// This is the response.
     Ready(Response),
-    /// Somebody else finds it.
+    /// A thread or an application finds the response.
     Waits(Awaited),
     /// The client has gone.
     Gone,
 }
 
-/// What an exchange may ask of who carries it.
+/// What an exchange needs from the connection that carries it.
 pub trait Carrier {
-    /// Whether the client is known to have gone, by one more look.
+    /// Asks the kernel whether the client has gone.
     fn client_has_gone(&mut self) -> bool;
 
-    /// The client, as diagnostics call it.
-    fn name(&self) -> super::connection::ClientName;
+    /// The client, as the log names it.
+    fn name(&self) -> ClientName;
 }
 
 impl Exchange {
-    /// Before its head.
+    /// An exchange before its head.
     pub fn new(id: ExchangeId, setup: &Rc<Setup>) -> Exchange {
         Exchange {
             id,
@@ -146,19 +147,19 @@ impl Exchange {
         }
     }
 
-    /// The first byte of a request is here: it is served by what holds now.
+    /// The first byte of a request is here: the request gets the setup of this moment.
     pub fn begin_head(&mut self, setup: &Rc<Setup>) {
         if !Rc::ptr_eq(&self.setup, setup) {
             self.setup = Rc::clone(setup);
         }
     }
 
-    /// What holds for it.
+    /// Its bounds.
     pub fn limits(&self) -> &Limits {
         &self.setup.limits
     }
 
-    /// The response is known: nothing of the request is needed any more.
+    /// The response is known, and the request is not needed any more.
     pub fn end_request(&mut self, cx: &WorkerContext) {
         if let RequestBody::Spooled(spool) = std::mem::take(&mut self.request_body) {
             cx.drop_elsewhere(spool);
@@ -180,7 +181,7 @@ impl Exchange {
         self.waits_since = None;
     }
 
-    /// The head of a request with a body is here: decides what becomes of that before a byte of it is read.
+    /// The head of a request with a body is here: decides what becomes of the body before a byte of it is read.
     pub fn begin(
         &mut self,
         request: &mut Request<'_>,
@@ -217,7 +218,7 @@ impl Exchange {
         if announced.bytes.is_some_and(|bytes| bytes > bytes_max) {
             return Begin::TooLarge;
         }
-        // A client that waits to be asked gets its response at once where nobody wants its body.
+        // A client that waits for 100 gets its response at once if no handler wants its body.
         if announced.asks_first && matches!(sink, BodySink::Discard) {
             return Begin::Answer;
         }
@@ -226,7 +227,7 @@ impl Exchange {
         if self.streams_body() { Begin::Stream } else { Begin::Receive }
     }
 
-    /// How much of the body it takes before room has to be made.
+    /// How much of the body it takes before a thread has to make room.
     pub fn room(&self) -> usize {
         self.sink.room()
     }
@@ -234,7 +235,7 @@ impl Exchange {
     /// Takes in a part of the body, no more than there is room for.
     ///
     /// # Errors
-    /// When there is more of it than it may be.
+    /// If the body is larger than it may be.
     pub fn receive(&mut self, data: &[u8]) -> Result<(), Reject> {
         self.received_bytes += data.len() as u64;
         if self.received_bytes > self.bounds.bytes_max {
@@ -244,7 +245,7 @@ impl Exchange {
         Ok(())
     }
 
-    /// All of the body is here: what comes next.
+    /// The body is complete: returns the next state.
     pub fn body_complete(&mut self, cx: &WorkerContext) -> ExchangeState {
         if let Some((on_disk, bytes)) = self.sink.to_write(body_sink::Due::AtEnd) {
             cx.threads.write(self.id, on_disk, bytes);
@@ -259,17 +260,17 @@ impl Exchange {
         ExchangeState::Answer
     }
 
-    /// The end of a body whose handler has answered already.
+    /// The end of a body whose handler has responded already.
     pub fn finish_stream(&mut self) {
         self.sink.finish();
     }
 
-    /// The rest of a body that its handler reads is broken: the reader finds that it has broken off.
+    /// A body that its handler reads is broken: the handler's next read fails.
     pub fn break_stream(&mut self) {
         self.sink = BodySink::Discard;
     }
 
-    /// No more of the body can be taken in before somebody has done something about it.
+    /// There is no room for more of the body: waits until a thread has made some.
     pub fn make_room(&mut self, cx: &WorkerContext) -> ExchangeState {
         match self.sink.to_write(body_sink::Due::WhenFull) {
             Some((on_disk, bytes)) => {
@@ -280,13 +281,13 @@ impl Exchange {
         }
     }
 
-    /// Whether somebody reads the body while it arrives.
+    /// Whether a handler reads the body while it arrives.
     pub fn streams_body(&self) -> bool {
         self.sink.is_stream()
     }
 
-    /// RFC 9110 §15.5.9: a body has `body_timeout`, and longer for as much as has come. The time that the server
-    /// itself was waited for does not count.
+    /// RFC 9110 §15.5.9: a body has `body_timeout`, and longer the more has come. The time that the server itself takes
+    /// does not count.
     pub fn body_deadline(&self, cx: &WorkerContext) -> Instant {
         let limits = &self.setup.limits;
         let earned = self.received_bytes / limits.body_rate_min_bytes.max(1);
@@ -294,12 +295,12 @@ impl Exchange {
         self.body_began.unwrap_or(cx.clock.monotonic()) + allowance
     }
 
-    /// A bound was exceeded: says which, and who sets it.
+    /// The bound of the body that was exceeded, and what sets it.
     pub fn body_bound(&self) -> (u64, &'static str) {
         (self.bounds.bytes_max, self.bounds.key.unwrap_or("its handler"))
     }
 
-    /// Asks the site, or takes what somebody else has answered.
+    /// Asks the site, or takes the response that a thread or an application has found.
     pub fn answer(
         &mut self,
         request: &mut Request<'_>,
@@ -311,7 +312,7 @@ impl Exchange {
         request.matched = route.prefix_bytes;
         let disk =
             if self.prefetches < PREFETCHES_MAX { Disk::MustNotBlock } else { Disk::MayBlock };
-        // Filled in its place: a response is large, and would be moved on its way out of the catch.
+        // Assigned inside the closure: an answer is large, and returning it would move it once more.
         let mut answer = None;
         let mut context = Context {
             files: &mut cx.files,
@@ -329,7 +330,7 @@ impl Exchange {
                 _ => site::take_answer(answered, request, &mut context),
             });
         }));
-        // The hook for panics has logged what it says.
+        // The panic hook has logged the message.
         drop(caught);
         match answer {
             Some(Answer::Ready(response)) => {
@@ -343,7 +344,7 @@ impl Exchange {
             Some(Answer::Blocking(job)) => self.hand_over(job, carrier, cx),
             Some(Answer::Forward(forward)) => self.forward(forward, carrier, cx),
             None => {
-                // The handler may have left the cached files half changed.
+                // The handler may have left the file cache in an inconsistent state.
                 log::error!(
                     "{}: a handler panicked; its request is answered with 500",
                     carrier.name()
@@ -354,7 +355,7 @@ impl Exchange {
         }
     }
 
-    /// A response of the server's own: an error.
+    /// An error response that the server itself makes.
     pub fn respond(&self, status: Status) -> Response {
         self.finish(Response::new(status))
     }
@@ -365,9 +366,9 @@ impl Exchange {
     }
 }
 
-/// How often a request is asked again after the disk was read for it; then the worker waits itself,
-/// so that a disk cache under pressure cannot hold it up for ever.
+/// How often the site is asked again after the disk was read for a request. Then the worker waits itself, so that a
+/// disk cache under pressure cannot delay the request for ever.
 const PREFETCHES_MAX: u8 = 1;
 
-/// In seconds: a deadline that far away is none, and no clock overflows by it.
+/// In seconds. A deadline that far away is no deadline, and no clock overflows.
 const A_YEAR: u64 = 365 * 86_400;

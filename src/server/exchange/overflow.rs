@@ -1,6 +1,6 @@
-//! Content that its client is too slow for: it waits on the disk, so that whoever makes it need not.
+//! The part of a response body that waits on the disk for a slow client, so that its producer need not wait.
 //!
-//! It must never know who makes it, how it is framed, or which thread writes it.
+//! It must never know the producer, the framing, or which thread writes it.
 
 use crate::files::{Disk, Prefetch, Spool};
 use crate::site::pipe::{BACKLOG_BYTES, FRAMING_BYTES};
@@ -9,19 +9,19 @@ use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
 
-/// What waits for one client. All of it comes before what is still in the pipe.
+/// What waits for one client. All of it is sent before the bytes that are still in the pipe.
 #[derive(Default)]
 pub(super) struct Overflow {
     file: OverflowFile,
-    /// What the disk did not take, behind what it took.
+    /// What the disk did not take. It follows the bytes in the file.
     refused: VecDeque<Vec<u8>>,
-    /// Whether the disk has refused something: then it is not tried again.
+    /// Whether the disk has refused bytes: then it is not tried again.
     has_refused: bool,
-    /// What was read to its end, to be dropped by a thread.
+    /// A file that was read to its end, to be dropped by a thread.
     spent: Option<Spool>,
     held: Option<Held>,
-    /// Whether a thread has just read the next piece. Then the disk is not asked about it again, so
-    /// that a cache under pressure cannot hold it up for ever.
+    /// Whether a thread has just read the next piece. Then its coldness is not checked again, so that a disk cache under
+    /// pressure cannot delay it for ever.
     is_prefetched: bool,
 }
 
@@ -29,12 +29,12 @@ pub(super) struct Overflow {
 enum OverflowFile {
     #[default]
     Nothing,
-    /// A thread has it, to write to it.
+    /// A thread has the file and writes to it.
     BeingWritten,
     Written(Spool),
 }
 
-/// What a thread is to write: behind what is in the file, if there is one.
+/// What a thread has to write: to the end of the file, if there is one.
 pub struct Backlog {
     pub spool: Option<Spool>,
     pub pieces: Vec<Vec<u8>>,
@@ -44,17 +44,17 @@ pub struct Backlog {
 pub struct BacklogWritten {
     /// The file, unless none could be made.
     pub spool: Option<Spool>,
-    /// What it did not take.
+    /// The pieces that the disk did not take.
     pub refused: Vec<Vec<u8>>,
 }
 
-/// What there is to send from here.
+/// The next piece to send.
 pub(super) enum OverflowPiece {
     Nothing,
     Piece(Vec<u8>),
-    /// The file is with the thread that writes to it.
+    /// A thread has the file.
     NotYet,
-    /// The disk would have to be waited for.
+    /// The piece is on the disk and not in memory.
     Cold,
 }
 
@@ -62,7 +62,7 @@ impl Overflow {
     /// The next piece.
     ///
     /// # Errors
-    /// The disk's: the content cannot be completed then.
+    /// Errors of the disk. The body cannot be completed then.
     pub(super) fn next(&mut self, disk: Disk) -> io::Result<OverflowPiece> {
         let spool = match &mut self.file {
             OverflowFile::BeingWritten => return Ok(OverflowPiece::NotYet),
@@ -99,7 +99,7 @@ impl Overflow {
         self.refused.pop_front().map_or(OverflowPiece::Nothing, OverflowPiece::Piece)
     }
 
-    /// Whether it takes a backlog now.
+    /// Whether it can take a backlog now.
     pub(super) fn has_room(&self, room: &Room) -> bool {
         let bytes = self.held.as_ref().map_or(0, |held| held.bytes);
         !matches!(self.file, OverflowFile::BeingWritten)
@@ -108,7 +108,7 @@ impl Overflow {
             && !room.is_used_up()
     }
 
-    /// The file to write a backlog to, which comes back with [`Overflow::written`].
+    /// Hands out a backlog with the file to write it to. Both come back with [`Overflow::written`].
     pub(super) fn begin(&mut self, pieces: Vec<Vec<u8>>, room: &Room) -> Backlog {
         let bytes = pieces.iter().map(|piece| piece.len() as u64).sum();
         self.held.get_or_insert_with(|| room.hold()).add(bytes);
@@ -128,11 +128,11 @@ impl Overflow {
                 held.remove(bytes as u64);
             }
         }
-        // It may have refused all there is.
+        // The disk may have refused everything.
         self.give_up_if_read();
     }
 
-    /// What brings the next piece into memory.
+    /// What a thread has to read to bring the next piece into memory.
     pub(super) fn prefetch(&mut self) -> io::Result<Option<Prefetch>> {
         match &mut self.file {
             OverflowFile::Written(spool) => spool.prefetch(PIECE_BYTES as u64).map(Some),
@@ -140,12 +140,12 @@ impl Overflow {
         }
     }
 
-    /// A file that is not wanted any more, as long as there are such: to free it may take a while.
+    /// A file that is not needed any more, if there is one. Freeing it may take a while.
     pub(super) fn take_spent(&mut self) -> Option<Spool> {
         self.spent.take()
     }
 
-    /// The file that is wanted no more, for the client has gone.
+    /// The client has gone: returns the file that waited for it.
     pub(super) fn abandon(&mut self) -> Option<Spool> {
         self.take_spent().or_else(|| self.take_spool())
     }
@@ -158,25 +158,25 @@ impl Overflow {
     }
 }
 
-/// How much of this may be on the disk: of one response, and of all of a worker's together.
+/// How much may wait on the disk: of one response, and of all responses of a worker.
 pub struct Room {
     held: Rc<Cell<u64>>,
     bytes_max: u64,
 }
 
 impl Room {
-    /// Room for so many bytes of one response, and for those of `RESPONSES_MAX` together. What
-    /// overflows at a time, a pipe full, may exceed that.
+    /// Room for so many bytes of one response, and for `RESPONSES_MAX` times as many in all. The last backlog, a full
+    /// pipe at most, may exceed that.
     pub fn new(bytes_max: u64) -> Room {
         Room { held: Rc::default(), bytes_max }
     }
 
-    /// Whether others have left none, so that there may be some later.
+    /// Whether other responses have taken all of it, so that there may be room later.
     pub fn is_used_up(&self) -> bool {
         self.bytes_max > 0 && self.held.get() >= self.bytes_max.saturating_mul(RESPONSES_MAX)
     }
 
-    /// Whether there is as much as a response may have: worth asking those again that found none.
+    /// Whether one response could take its full share, so that those which found no room should try again.
     pub fn has_much(&self) -> bool {
         self.held.get() <= self.bytes_max.saturating_mul(RESPONSES_MAX - 1)
     }
@@ -186,7 +186,7 @@ impl Room {
     }
 }
 
-/// What one response has on the disk, as long as it has it.
+/// How much of the room one response holds. Dropping it gives that back.
 struct Held {
     of: Rc<Cell<u64>>,
     bytes: u64,
@@ -210,10 +210,10 @@ impl Drop for Held {
     }
 }
 
-/// What is read at once.
+/// How much is read at once.
 const PIECE_BYTES: usize = BACKLOG_BYTES;
 
-/// Responses that may have all that one may have.
+/// How many responses may take their full share at the same time.
 const RESPONSES_MAX: u64 = 16;
 
 #[cfg(test)]

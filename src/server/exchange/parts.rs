@@ -6,12 +6,12 @@ use crate::site::multipart::Multipart;
 use std::ops::Range;
 use std::rc::Rc;
 
-/// The parts that are left to be sent.
+/// The parts that have not been sent.
 pub(super) struct Parts {
     multipart: Box<Multipart>,
     next: usize,
     left_bytes: u64,
-    /// The part whose preamble has been placed, but not the part itself.
+    /// A part whose preamble was returned, but not the part itself.
     held: Option<Part>,
 }
 
@@ -32,8 +32,8 @@ impl Parts {
         Parts { multipart, next: 0, left_bytes, held: None }
     }
 
-    /// What comes next: texts and small parts together, so that many of them cost few writes, or one part that is sent
-    /// from its descriptor. The closing delimiter is the last text.
+    /// The next piece: either texts and small parts together, so that many of them cost few writes, or one part that is
+    /// sent from its descriptor. The closing delimiter is the last text.
     pub(super) fn place(&mut self, may_read: bool) -> Placed {
         if let Some((file, range)) = self.held.take() {
             self.left_bytes = self.left_bytes.saturating_sub(range.end - range.start);
@@ -56,7 +56,7 @@ impl Parts {
         Placed::Texts(texts)
     }
 
-    /// Whether nothing is left to be placed.
+    /// Whether nothing is left.
     pub(super) fn is_over(&self) -> bool {
         self.next > self.multipart.count() && self.held.is_none()
     }

@@ -1,4 +1,4 @@
-//! The states of an exchange, named for what is waited for.
+//! The states of an exchange, each named for what it waits for.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ pub enum ExchangeState {
     Head,
     /// The rest of the request body.
     Body,
-    /// Nothing: the site is to be asked.
+    /// Nothing: the site is asked next.
     Answer,
     /// A thread or another process.
     Waiting(Awaited),
@@ -17,18 +17,18 @@ pub enum ExchangeState {
     Sending,
 }
 
-/// What a thread or another process is to bring, in the order lived.
+/// What a thread or another process has to bring, in the order lived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Awaited {
     /// A part of the request body, written to the disk.
     Write,
     /// Room for more of the request body, which the handler reads.
     Room,
-    /// What is cold, so that the site can be asked again.
+    /// A cold file, so that the site can be asked again.
     Lookup,
-    /// The handler's answer.
+    /// The handler's response.
     Answer,
-    /// The answer of an application.
+    /// The response of an application.
     Application,
     /// The next piece of the file that is being sent.
     Piece,
@@ -40,18 +40,16 @@ impl fmt::Display for ExchangeState {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             ExchangeState::Head => "reading a request head",
-            ExchangeState::Body => "reading request content",
+            ExchangeState::Body => "reading a request body",
             ExchangeState::Answer => "answering",
-            ExchangeState::Waiting(Awaited::Write) => "writing request content to the disk",
+            ExchangeState::Waiting(Awaited::Write) => "writing a request body to the disk",
             ExchangeState::Waiting(Awaited::Room) => {
-                "waiting for the handler to read request content"
+                "waiting for the handler to read the request body"
             }
             ExchangeState::Waiting(Awaited::Lookup | Awaited::Piece) => "waiting for the disk",
             ExchangeState::Waiting(Awaited::Answer) => "waiting for the handler",
             ExchangeState::Waiting(Awaited::Application) => "waiting for the application",
-            ExchangeState::Waiting(Awaited::Production) => {
-                "waiting for the handler to produce content"
-            }
+            ExchangeState::Waiting(Awaited::Production) => "waiting for more of the response body",
             ExchangeState::Sending => "sending a response",
         })
     }

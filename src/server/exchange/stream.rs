@@ -8,10 +8,10 @@ use crate::site::pipe::{Outlet, Piece};
 use std::io;
 use std::time::Duration;
 
-/// The worker's end of the pipe, and what was promised of what comes out of it.
+/// The worker's end of the pipe, and the announced length of the body.
 pub struct BodyStream {
     outlet: Outlet,
-    /// What came out of it before its time.
+    /// The bytes that were taken out of it before the client could read them.
     overflow: Overflow,
     /// How much will come, if that was announced.
     length: Option<u64>,
@@ -19,13 +19,13 @@ pub struct BodyStream {
     bytes: u64,
 }
 
-/// What there is to send next.
+/// The next piece to send.
 pub(super) enum Supply {
     Piece(Vec<u8>),
     NotYet,
-    /// It is on the disk alone; see [`BodyStream::prefetch`].
+    /// The piece is on the disk and not in memory; see [`BodyStream::prefetch`].
     Cold,
-    /// All has come.
+    /// The body is complete.
     End,
 }
 
@@ -37,8 +37,8 @@ impl BodyStream {
     /// Takes the next piece.
     ///
     /// # Errors
-    /// `UnexpectedEof` when the producer has broken off, or does not keep its promise, and the disk's
-    /// errors: the response cannot be completed then.
+    /// `UnexpectedEof` if the producer breaks off or produces another length than it announced, and errors of the disk.
+    /// The response cannot be completed then.
     pub(super) fn take(&mut self, disk: Disk) -> io::Result<Supply> {
         let piece = match self.overflow.next(disk)? {
             OverflowPiece::Nothing => self.outlet.take(),
@@ -51,7 +51,7 @@ impl BodyStream {
                 self.bytes += bytes.len() as u64;
                 match self.length {
                     Some(length) if self.bytes > length => {
-                        Err(broken("more content was produced than was announced"))
+                        Err(broken("its producer has made more than it announced"))
                     }
                     _ => Ok(Supply::Piece(bytes)),
                 }
@@ -59,11 +59,11 @@ impl BodyStream {
             Piece::NotYet => Ok(Supply::NotYet),
             Piece::End => match self.length {
                 Some(length) if self.bytes < length => {
-                    Err(broken("less content was produced than was announced"))
+                    Err(broken("its producer has made less than it announced"))
                 }
                 _ => Ok(Supply::End),
             },
-            Piece::Broken => Err(broken("what produces the content has broken off")),
+            Piece::Broken => Err(broken("its producer has broken off")),
         }
     }
 
@@ -72,8 +72,8 @@ impl BodyStream {
         self.bytes
     }
 
-    /// The client takes no more for now: what the producer should not have to wait for with it, if
-    /// there is room for that. It comes back with [`BodyStream::written`].
+    /// The client takes no more for now: returns the bytes that the disk should take, so that the producer need not
+    /// wait, if there is room for them. They come back with [`BodyStream::written`].
     pub fn take_backlog(&mut self, room: &Room) -> Option<Backlog> {
         if !self.overflow.has_room(room) {
             return None;
@@ -82,7 +82,7 @@ impl BodyStream {
         (!pieces.is_empty()).then(|| self.overflow.begin(pieces, room))
     }
 
-    /// How long nothing may come, if that is known.
+    /// How long nothing may come, if there is a bound.
     pub fn quiet_max(&self) -> Option<Duration> {
         self.outlet.quiet_max()
     }
@@ -92,17 +92,17 @@ impl BodyStream {
         self.overflow.written(written);
     }
 
-    /// What a thread has to read before the next piece can be placed.
+    /// What a thread has to read before the next piece.
     pub(super) fn prefetch(&mut self) -> io::Result<Option<Prefetch>> {
         self.overflow.prefetch()
     }
 
-    /// A file whose content has been read.
+    /// A file that has been read to its end.
     pub(super) fn take_spent(&mut self) -> Option<Spool> {
         self.overflow.take_spent()
     }
 
-    /// The client has gone: the file that waited for it, to be dropped by who may wait for the disk.
+    /// The client has gone: returns the file that waited for it, to be dropped by a thread that may wait for the disk.
     pub fn abandon(&mut self) -> Option<Spool> {
         self.overflow.abandon()
     }

@@ -1,4 +1,4 @@
-//! What an exchange waits for beside its client, and how it goes on.
+//! How an exchange waits for a thread or an application, and how it goes on.
 
 use super::{Answered, Awaited, Carrier, Exchange, ExchangeState};
 use crate::files::{Spool, WriteError};
@@ -13,17 +13,17 @@ use std::time::Instant;
 
 /// How an exchange goes on after a message.
 pub enum Resumed {
-    /// Not at all: the message came too late, for the wait was given up.
+    /// Not at all: the message came after the wait had ended.
     Not,
     /// In this state.
     In(ExchangeState),
-    /// With this response, whatever of the request is still to come.
+    /// With this response, even if a part of the request is still to come.
     Refused(Box<Response>),
 }
 
 /// What becomes of a wait that has taken too long.
 pub enum Expired {
-    /// It has until then.
+    /// It may wait until this time.
     NotYet(Instant),
     /// This is the response.
     Refused(Box<Response>),
@@ -32,13 +32,13 @@ pub enum Expired {
 }
 
 impl Exchange {
-    /// Begins to wait for somebody other than the client.
+    /// Begins to wait for a thread or an application.
     pub fn wait_for(&mut self, awaited: Awaited, cx: &WorkerContext) -> ExchangeState {
         self.waits_since = Some(cx.clock.monotonic());
         ExchangeState::Waiting(awaited)
     }
 
-    /// When a wait that begins now is given up.
+    /// The deadline of a wait that begins now.
     pub fn wait_deadline(&mut self, awaited: Awaited, cx: &WorkerContext) -> Instant {
         let limits = &self.setup.limits;
         let timeout = match awaited {
@@ -50,7 +50,7 @@ impl Exchange {
         cx.clock.monotonic() + timeout
     }
 
-    /// Has a thread find the answer.
+    /// Lets a thread find the response.
     pub(super) fn hand_over(
         &mut self,
         job: Job,
@@ -67,7 +67,10 @@ impl Exchange {
                 Answered::Waits(Awaited::Answer)
             }
             None => {
-                log::warn!("{}: no thread is free for a handler", carrier.name());
+                log::warn!(
+                    "{}: all handler threads are busy and their queue is full; answered 503",
+                    carrier.name()
+                );
                 Answered::Ready(self.busy())
             }
         }
@@ -88,7 +91,10 @@ impl Exchange {
         match cx.gateway.submit(self.id, forward, &cx.threads.disk) {
             Submitted::Accepted => Answered::Waits(Awaited::Application),
             Submitted::Refused => {
-                log::info!("{}: the application has too many requests", carrier.name());
+                log::info!(
+                    "{}: too many requests wait for the application; answered 503",
+                    carrier.name()
+                );
                 Answered::Ready(self.busy())
             }
         }
@@ -100,7 +106,7 @@ impl Exchange {
             (ExchangeState::Waiting(Awaited::Lookup), Completion::Prefetched) => Resumed::In(ExchangeState::Answer),
             (ExchangeState::Waiting(Awaited::Piece), Completion::Prefetched)
             | (ExchangeState::Waiting(Awaited::Production), Completion::Moved)
-            // The handler reads the request while it is answered, or has made more than the client takes.
+            // The handler reads the request while it responds, or has produced more than the client takes.
             | (ExchangeState::Sending, Completion::Moved) => Resumed::In(ExchangeState::Sending),
             (ExchangeState::Waiting(Awaited::Write), Completion::Spooled(result)) => {
                 self.spooled(result, cx)
@@ -148,7 +154,7 @@ impl Exchange {
         }
     }
 
-    /// More of the request body can be taken in again: its client is not to blame for the time between.
+    /// More of the request body can be taken in again. The time of the wait does not count against the client.
     fn resume_body(&mut self, cx: &WorkerContext) {
         if let (Some(began), Some(since)) = (&mut self.body_began, self.waits_since) {
             *began += cx.clock.monotonic().saturating_duration_since(since);
@@ -165,7 +171,7 @@ impl Exchange {
     ) -> Expired {
         match awaited {
             Awaited::Write | Awaited::Room | Awaited::Lookup | Awaited::Answer => {
-                log::warn!("{}: given up while {}", carrier.name(), self.state);
+                log::warn!("{}: timed out while {}; answered 503", carrier.name(), self.state);
                 Expired::Refused(Box::new(self.respond(Status::SERVICE_UNAVAILABLE)))
             }
             Awaited::Application => match cx.gateway.expire(self.id, cx.clock.monotonic()) {
@@ -181,13 +187,13 @@ impl Exchange {
                 }
             },
             Awaited::Piece | Awaited::Production => {
-                log::warn!("{}: broken off while {}", carrier.name(), self.state);
+                log::warn!("{}: timed out while {}; broken off", carrier.name(), self.state);
                 Expired::BrokenOff
             }
         }
     }
 
-    /// Lets the requests of others go before this one, whose client will send nothing more and may have gone; see
+    /// Lets other requests go before this one, because its client sends nothing more and may have gone; see
     /// [`gateway`](crate::server::application::gateway).
     pub fn yield_place(&mut self, awaited: Awaited, cx: &mut WorkerContext) -> Yielded {
         match (awaited, &self.work) {
@@ -197,7 +203,8 @@ impl Exchange {
         }
     }
 
-    /// Nobody waits for the response any more. What may keep the disk busy to be dropped is dropped by a thread.
+    /// The client does not wait for the response any more. Files are dropped by a thread, because that may wait for the
+    /// disk.
     pub fn abandon(&mut self, cx: &mut WorkerContext) {
         if self.state == ExchangeState::Waiting(Awaited::Application) {
             cx.gateway.withdraw(self.id, cx.clock.monotonic());
@@ -215,7 +222,7 @@ impl Exchange {
         }
     }
 
-    /// The response where nobody is free to find one.
+    /// The response if no thread and no application is free.
     pub fn busy(&self) -> Response {
         self.finish(site::function::busy())
     }

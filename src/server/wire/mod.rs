@@ -2,11 +2,10 @@
 //!
 //! [`plain`] is a socket; TLS will be another [`Transport`].
 //!
-//! Readiness is kept here and only here. epoll reports an edge once; from then on the stream
-//! counts as ready until the kernel says otherwise, which it does in two ways: `WouldBlock`, or a
-//! read that fills less than the buffer. A short read has drained the socket, so the bytes that
-//! come later are a new edge; a FIN that was already reported is not, so after `read_closed` we
-//! read on to the end.
+//! Readiness is kept here and only here. epoll reports an edge once. From then on the stream counts as ready until the
+//! kernel shows otherwise, in one of two ways: `WouldBlock`, or a read that does not fill the buffer. Such a read has
+//! drained the socket, so later bytes are a new edge. A FIN that was reported already is not, so after `read_closed` the
+//! stream is read to its end.
 
 pub mod plain;
 
@@ -23,11 +22,11 @@ pub struct Edge {
     pub readable: bool,
     pub writable: bool,
     pub read_closed: bool,
-    /// Reset, or closed in both directions: nobody is there any more.
+    /// Reset, or closed in both directions: the client has gone.
     pub gone: bool,
 }
 
-/// What a read brought.
+/// The outcome of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadOutcome {
     /// So many bytes, at least one.
@@ -38,16 +37,16 @@ pub enum ReadOutcome {
     End,
 }
 
-/// What a write took.
+/// The outcome of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriteOutcome {
-    /// So many bytes. For a file, 0 means that the file ended.
+    /// The stream took so many bytes. For a file, 0 means that the file ended.
     Took(usize),
-    /// Nothing for now.
+    /// The stream takes nothing for now.
     Blocked,
 }
 
-/// Whether a stream carries bytes.
+/// Whether a stream can carry bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readiness {
     /// Bytes can be read and written.
@@ -61,20 +60,19 @@ pub trait Transport {
     /// Takes in what epoll reported.
     fn note(&mut self, edge: Edge);
 
-    /// Does what the stream itself has to do before bytes can be read or written: a handshake, or records that
-    /// are still to be written.
+    /// Does the stream's own work before bytes can be read or written: a handshake, or records that have not been written.
     ///
     /// # Errors
-    /// What the connection died of.
+    /// The error that ends the connection.
     fn progress(&mut self) -> io::Result<Readiness>;
 
-    /// Whether a read is worth a call: there may be bytes, in the kernel or decrypted already.
+    /// Whether a read is worth a call, because there may be bytes, in the kernel or decrypted already.
     fn has_unread(&self) -> bool;
 
-    /// Whether the last write was cut short: epoll is to report when there is room again.
+    /// Whether the last write was cut short, so that epoll has to report when there is room again.
     fn wants_write(&self) -> bool;
 
-    /// What protects the stream, as a request has to know it.
+    /// The scheme of requests on this stream.
     fn scheme(&self) -> Scheme;
 
     /// Asks the kernel whether the client has closed, which epoll may not have reported yet.
@@ -89,19 +87,19 @@ pub trait Transport {
     /// Reads into the buffer, which must not be empty.
     ///
     /// # Errors
-    /// What the connection died of.
+    /// The error that ends the connection.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<ReadOutcome>;
 
     /// Writes three runs of bytes, one after the other; at least one is not empty.
     ///
     /// # Errors
-    /// What the connection died of.
+    /// The error that ends the connection.
     fn write(&mut self, runs: [&[u8]; 3], more: More) -> io::Result<WriteOutcome>;
 
     /// Sends a piece of a file.
     ///
     /// # Errors
-    /// What the connection died of, or a read error of the file.
+    /// The error that ends the connection, or a read error of the file.
     fn send_file(
         &mut self,
         file: BorrowedFd<'_>,
@@ -109,9 +107,9 @@ pub trait Transport {
         count: usize,
     ) -> io::Result<WriteOutcome>;
 
-    /// Says that nothing more will be written.
+    /// Closes the writing side.
     fn shut_write(&mut self);
 
-    /// Makes the coming close look like a failure to the client, which a cut response is.
+    /// Makes the coming close look like a failure, so that the client can tell that the response is cut.
     fn fail_on_close(&mut self);
 }

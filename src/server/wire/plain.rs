@@ -15,8 +15,7 @@ pub struct Plain {
 }
 
 impl Plain {
-    /// A socket fresh from accept, which counts as ready for everything: trying is cheaper than
-    /// asking.
+    /// A socket fresh from accept. It counts as ready for everything, because trying is cheaper than asking.
     pub fn new(socket: OwnedFd) -> Plain {
         Plain { socket, ready: Edge { readable: true, writable: true, ..Edge::default() } }
     }
@@ -112,14 +111,14 @@ impl Transport for Plain {
             return Ok(WriteOutcome::Blocked);
         }
         match retry_interrupted(|| file::send_file(self.socket.as_fd(), file, offset, count)) {
-            // A short count may be the file's end as well as a full buffer: the next call tells.
+            // A short count may mean the file's end or a full buffer. The next call shows which.
             Ok(count) => Ok(WriteOutcome::Took(count)),
             Err(error) => self.blocked(error),
         }
     }
 
     fn shut_write(&mut self) {
-        // Fails only when the connection is gone, which the next read tells as well.
+        // It fails only if the connection has gone, which the next read shows as well.
         let _ = socket::shut_write(self.socket.as_fd());
     }
 

@@ -1,4 +1,4 @@
-//! How connections come in, and how a worker stops letting them in.
+//! How a worker accepts connections, and how it stops.
 
 use super::{ConnectionSlot, Worker};
 use crate::server::connection::{Connection, Phase};
@@ -25,8 +25,8 @@ impl Worker {
             }
         }
         let mut fresh = std::mem::take(&mut self.fresh);
-        // Before epoll knows them: their requests are here (a silent client's excepted), and one
-        // that is answered and closed at once need not be registered at all.
+        // Before epoll knows them: their requests are here (unless a client is silent), and a connection that is
+        // answered and closed at once need not be registered at all.
         for id in fresh.drain(..) {
             let before = self.turns.bytes_left();
             self.drive_again(id);
@@ -55,27 +55,26 @@ impl Worker {
                 Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
                     return Accepting::Ended;
                 }
-                // Those that are open for files in the cache come after those of clients.
+                // Clients need descriptors more than the file cache does.
                 Err(error) if socket::is_exhausted(&error) => {
                     if gave_back || self.cx.files.give_back_descriptors(GIVEN_BACK) == 0 {
                         return self.pause(&error);
                     }
                     gave_back = true;
                 }
-                // Linux hands on what befell the new connection (accept(2)): it is gone, the
-                // listener is well.
+                // Linux reports errors of the new connection here (accept(2)). That is gone; the listener is fine.
                 Err(error) => log::debug!("worker {}: accepting: {error}", self.number),
             }
         }
         Accepting::Ready
     }
 
-    /// Says why, but not ten times a second.
+    /// Pauses, and logs the reason from time to time.
     fn pause(&mut self, error: &io::Error) -> Accepting {
         let now = self.cx.clock.monotonic();
         if self.pause_logged_at.is_none_or(|at| now >= at + PAUSE_LOGGED_EVERY) {
             self.pause_logged_at = Some(now);
-            log::error!("worker {}: accepting pauses: {error}", self.number);
+            log::error!("worker {}: no new connections for now: {error}", self.number);
         }
         Accepting::Paused(now + PAUSE)
     }
@@ -94,8 +93,8 @@ impl Worker {
         self.connections.len() >= self.cx.setup.limits.connections_max
     }
 
-    /// Lets in who has knocked already (unless another process will), then no one; ends idle
-    /// connections, hurries those that have not said anything yet, and lets the others finish.
+    /// Accepts the connections that wait already, unless another process will, and then no more. Ends idle connections,
+    /// hurries those that have not sent anything yet, and lets the others finish.
     pub(super) fn stop(&mut self, deadline: Instant) {
         if self.cx.is_stopping {
             return;
@@ -105,12 +104,12 @@ impl Worker {
             if !listeners.are_left_to_others() {
                 socket::stop_queueing(listener);
                 self.accept(index, ACCEPTS_AT_STOP_MAX);
-                // Who comes later is refused at once and can go elsewhere. To wait in a queue that
-                // nobody empties, until the last open request has ended, would be worse.
+                // A client that comes later is refused at once and can go elsewhere. Waiting in a queue that no
+                // worker empties, until the last open request has ended, would be worse.
                 socket::stop_listening(listener);
             }
             self.accepting[index] = Accepting::Ended;
-            // Fails only for what was never registered.
+            // It fails only for a listener that was never registered.
             let _ = self.poll.registry().deregister(&mut SourceFd(&listener.as_raw_fd()));
         }
         self.cx.is_stopping = true;
@@ -131,15 +130,15 @@ impl Worker {
     }
 }
 
-/// Descriptors of cached files that are given back when there is none for a client: enough for a
-/// batch of clients and the files that they ask for.
+/// How many descriptors of cached files are closed when there is none for a client: enough for a batch of clients and
+/// the files that they request.
 const GIVEN_BACK: usize = 2 * ACCEPTS_PER_TURN;
 
-/// How often a lasting lack of descriptors is told.
+/// How often a lasting lack of descriptors is logged.
 const PAUSE_LOGGED_EVERY: Duration = Duration::from_secs(10);
 
 /// How long a stopping worker waits for the first byte of a client that has just connected.
 const STOP_SILENCE: Duration = Duration::from_millis(500);
 
-/// What a queue can hold at most, with some that come while it is emptied.
+/// More than a queue can hold, with those that come while it is emptied.
 const ACCEPTS_AT_STOP_MAX: usize = 8192;

@@ -54,7 +54,7 @@ impl Worker {
         }
     }
 
-    /// What was left unread in the turn before.
+    /// Reads what was left unread in the turn before.
     pub(super) fn read_on_responses(&mut self) {
         for process in self.cx.gateway.take_unread() {
             self.read_responses(process);
@@ -67,7 +67,7 @@ impl Worker {
         }
     }
 
-    /// While applications have requests, now and then.
+    /// Looks at the applications once a second while they have requests.
     pub(super) fn look_at_applications(&mut self) {
         let now = self.cx.clock.monotonic();
         if self.applications_look_at.is_some_and(|at| at <= now) {
@@ -80,8 +80,8 @@ impl Worker {
     }
 }
 
-/// Messages of one process that are read before others have their turn: more than an honest one can
-/// have under way, but for one with many threads.
+/// How many messages of one process are read before others have their turn: more than an honest process can have under
+/// way, unless it has many threads.
 const MESSAGES_PER_TURN: usize = 32;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);

@@ -34,7 +34,7 @@ pub struct Worker {
     listeners: Arc<Listeners>,
     accepting: Vec<Accepting>,
     connections: Slab<ConnectionSlot>,
-    /// Counts up with every connection, so that a place that is used again has another name.
+    /// Counts up with every connection, so that a place that is used again gets another id.
     generation: u32,
     turns: Turns,
     /// Connections accepted in this turn.
@@ -42,7 +42,7 @@ pub struct Worker {
     timers: Timers,
     due: Vec<ConnectionId>,
     cx: WorkerContext,
-    /// When it was last said that accepting pauses.
+    /// When a pause of accepting was last logged.
     pause_logged_at: Option<Instant>,
     /// When applications are looked at next, while they have requests.
     applications_look_at: Option<Instant>,
@@ -63,7 +63,7 @@ impl Worker {
     /// A worker whose poll has the waker of this mailbox.
     ///
     /// # Errors
-    /// When epoll does not take the listeners.
+    /// If epoll does not take the listeners.
     pub fn new(
         number: usize,
         poll: Poll,
@@ -79,7 +79,7 @@ impl Worker {
                 listener_token(index),
                 Interest::READABLE,
             )?;
-            // What was queued before the registration may have been reported to nobody.
+            // epoll may not report connections that were queued before the registration.
             accepting.push(Accepting::Ready);
         }
         if let Some(changes) = cx.files.watch_descriptor() {
@@ -109,14 +109,15 @@ impl Worker {
         })
     }
 
-    /// Serves until it is told to stop.
+    /// Serves until a message stops it.
     pub fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS_PER_TURN);
         while self.turn(&mut events) {}
         log::debug!("worker {} ended", self.number);
     }
 
-    /// One turn; returns whether there will be another. The order matters; each line says why it stands where it does.
+    /// One turn; returns whether there will be another. The order matters: a comment at each step says why it has its
+    /// place.
     fn turn(&mut self, events: &mut Events) -> bool {
         if let Err(error) = self.poll.poll(events, self.timeout())
             && error.kind() != io::ErrorKind::Interrupted
@@ -127,31 +128,31 @@ impl Worker {
         // The time, once for everything that follows.
         self.cx.clock.set(clock::read());
         self.turns.begin();
-        // File changes before any request of this batch: what was changed before a request was
-        // sent was reported before it.
+        // File changes before any request of this batch: a change before a request was sent was reported before the
+        // request.
         if events.iter().any(|event| event.token() == CHANGES) {
             self.cx.files.look();
         }
-        // What applications had said beyond their share of the turn before.
+        // Messages of applications beyond their share of the turn before.
         self.read_on_responses();
-        // What clients did.
+        // Events of clients and applications.
         for event in events.iter() {
             self.dispatch(event);
         }
-        // What was put off for fairness, after those that had waited.
+        // Connections that were put off for fairness, after those that had waited.
         self.drive_all_again();
-        // Large downloads, after everybody who wants less.
+        // Large downloads, after everything smaller.
         self.drive_senders();
-        // What other threads want; before the timers, so that a stop sees every deadline.
+        // Messages of other threads; before the timers, so that a stop sees every deadline.
         if events.iter().any(|event| event.token() == MESSAGES) {
             self.read_messages();
         }
         self.look_at_applications();
-        // Those that waited in vain, only after every edge that could have saved them.
+        // Expired deadlines, only after every edge that could have met them.
         self.expire_due();
-        // Those whose makers wait for room on the disk, once others have left some.
+        // Producers that wait for room on the disk, once others have left some.
         self.relieve_producers();
-        // New connections last: none takes a place that an event of this batch still means.
+        // New connections last, so that none takes the place of a connection that an event of this batch still names.
         self.accept_all();
         if let Some(writer) = &mut self.cx.log {
             writer.flush_if_due(self.cx.clock.monotonic());
@@ -178,7 +179,7 @@ impl Worker {
                 };
                 let connection = &mut self.connections[slot].connection;
                 connection.note(edge(event));
-                // One that stands in a queue has its turn there, and one turn is enough.
+                // A queued connection has its turn in the queue, and one turn is enough.
                 match (connection.is_queued, connection.is_sending()) {
                     (true, _) => {}
                     (false, true) => self.put_off(slot),
@@ -229,7 +230,7 @@ impl Worker {
         }
     }
 
-    /// Sees to it that an edge and the deadline will find the connection.
+    /// Makes sure that an edge or the deadline wakes the connection.
     fn sleep(&mut self, slot: usize) {
         let Some(place) = self.connections.get_mut(slot) else {
             return;
@@ -245,7 +246,7 @@ impl Worker {
             let registry = self.poll.registry();
             let result = match place.registered {
                 None => registry.register(&mut source, token, wanted),
-                // What became possible before this call is reported by it.
+                // epoll reports readiness that came before this call.
                 Some(_) => registry.reregister(&mut source, token, wanted),
             };
             if let Err(error) = result {
@@ -260,7 +261,7 @@ impl Worker {
         }
     }
 
-    /// Closes a connection. Closing the socket takes it out of epoll.
+    /// Removes a connection. Closing its socket takes it out of epoll.
     fn remove(&mut self, slot: usize) {
         if let Some(mut gone) = self.connections.try_remove(slot) {
             gone.connection.abandon(&mut self.cx);
@@ -281,7 +282,7 @@ impl Worker {
             let Some(slot) = self.find(id) else { continue };
             let connection = &mut self.connections[slot].connection;
             if connection.hinted.is_some_and(|hinted| hinted > now) {
-                // An older hint; a newer one is on the wheel.
+                // This is an older hint; a newer one is on the wheel.
                 continue;
             }
             connection.hinted = None;
@@ -294,7 +295,7 @@ impl Worker {
         self.due = due;
     }
 
-    /// Somebody has done something for an exchange, if that is still there.
+    /// A thread or an application has done something for an exchange, which may have gone.
     fn complete(&mut self, id: ExchangeId, completion: Completion) {
         match self.find(id.connection) {
             Some(slot) => self.drive(slot, |connection, share, cx| {
@@ -328,7 +329,7 @@ impl Worker {
             {
                 if !self.connections.is_empty() {
                     let count = self.connections.len();
-                    log::info!("worker {}: connections cut at the end: {count}", self.number);
+                    log::info!("worker {}: {count} open connections are cut", self.number);
                 }
                 for (_, slot) in &mut self.connections {
                     slot.connection.cut(&mut self.cx);
@@ -339,7 +340,7 @@ impl Worker {
         }
     }
 
-    /// How long nothing will happen unless somebody does something.
+    /// How long to wait for events.
     fn timeout(&self) -> Option<Duration> {
         let can_accept = self.accepting.contains(&Accepting::Ready) && !self.is_full();
         if can_accept || self.turns.has_work() || self.cx.gateway.has_unread() {
@@ -356,7 +357,7 @@ impl Worker {
             .flatten()
             .chain(paused)
             .min()?;
-        // epoll counts in milliseconds: one more, or the last of them would be spent spinning.
+        // epoll counts in milliseconds. Without one more, the worker would spin through the last one.
         let now = self.cx.clock.monotonic();
         Some(next.saturating_duration_since(now) + Duration::from_millis(1))
     }
@@ -383,5 +384,5 @@ const CHANGES: Token = Token(usize::MAX);
 /// The waker's token.
 pub const MESSAGES: Token = Token(usize::MAX - 1);
 
-/// Enough that a busy worker asks rarely; a batch of them takes well under 10 ms.
+/// So many that a busy worker calls epoll rarely; a batch of them takes well under 10 ms.
 const EVENTS_PER_TURN: usize = 1024;

@@ -1,8 +1,8 @@
 //! Whose turn it is: the connections that can go on without an edge.
 //!
-//! Large downloads share the bytes that are sent in a turn. Whoever else wants something is heard
-//! before each of their pieces, and then the pieces are small. In the same way, connections that
-//! always have another request (endless pipelines, uploads) share the work of a turn.
+//! Large downloads share the bytes that are sent in a turn. All other connections have their turn before each piece of
+//! a download, and while there are others, the pieces are small. In the same way, connections that always have
+//! another request (endless pipelines, uploads) share the work of a turn.
 
 use super::Worker;
 use crate::server::connection::Connection;
@@ -10,29 +10,27 @@ use crate::server::id::ConnectionId;
 use crate::server::share::{REQUEST_COST, Share};
 use std::collections::VecDeque;
 
-/// The queues of a worker, and what is known of its last turns.
+/// The queues of a worker, and the measures of its last turns.
 #[derive(Default)]
 pub struct Turns {
-    /// Those with more to do than their share, the next one first: as many have their turn as there
-    /// is work to be done in it.
+    /// Connections with more to do than their share. As many have their turn as its work allows.
     again: VecDeque<ConnectionId>,
-    /// Those in the midst of sending, the next one first: as many have their turn as there are
-    /// bytes to be sent in it.
+    /// Connections that send a long body. As many have their turn as its bytes allow.
     senders: VecDeque<ConnectionId>,
-    /// How many others wanted something in this turn.
+    /// How many other connections were driven in this turn.
     others: usize,
-    /// For how many turns before it nobody else did, as far as it matters.
+    /// For how many turns before it there were no others, up to [`ALONE_AFTER`].
     alone: u8,
-    /// Bytes of long bodies that may still be sent in this turn, by all together.
+    /// Bytes of long bodies that all connections together may still send in this turn.
     bytes_left: usize,
-    /// How many of them one may send at a time.
+    /// How many of them one connection may send at a time.
     piece_bytes: usize,
-    /// What all have done in this turn, in the currency of [`Share`].
+    /// The work of all connections in this turn, as [`Share`] measures it.
     work_done: u32,
 }
 
 impl Turns {
-    /// Whether somebody has to be driven without an edge.
+    /// Whether a connection has to be driven without an edge.
     pub fn has_work(&self) -> bool {
         !self.again.is_empty() || !self.senders.is_empty()
     }
@@ -64,26 +62,25 @@ impl Turns {
         self.bytes_left
     }
 
-    /// How much work those that were put off may do in a turn, all together.
+    /// How much work the connections that were put off may do in a turn, all together.
     fn work_max(&self) -> u32 {
         if self.alone < ALONE_AFTER { WORK_MIN } else { WORK_MAX }
     }
 
-    /// Somebody had a turn who wanted nothing large.
+    /// A connection that sends no long body had its turn.
     fn note_other(&mut self) {
         self.others += 1;
     }
 
-    /// What may be sent beyond that, because the others have taken their time as well.
+    /// How many more bytes may be sent to make up for the time of the others.
     fn compensation(&self) -> usize {
         (self.others * SEND_BYTES_PER_OTHER).min(SEND_BYTES_MAX - SEND_BYTES_MIN)
     }
 }
 
 impl Worker {
-    /// Takes note of a connection that was driven, while so many bytes could be sent. Not
-    /// of one that sent or is about to send some: downloads do not ask each other for
-    /// consideration.
+    /// Counts a connection that was driven as another one, unless it has sent or will send a long body: downloads do not
+    /// count for each other.
     pub(super) fn note_other(&mut self, id: ConnectionId, bytes_left_before: usize) {
         let is_sending = |slot: usize| self.connections[slot].connection.is_sending();
         if self.turns.bytes_left == bytes_left_before && !self.find(id).is_some_and(is_sending) {
@@ -134,7 +131,7 @@ impl Worker {
         }
     }
 
-    /// Those whose content found no room on the disk, once there is some again.
+    /// Drives connections whose bodies found no room on the disk, once there is some again.
     pub(super) fn relieve_producers(&mut self) {
         if self.cx.without_room.is_empty() || !self.cx.room.has_much() {
             return;
@@ -147,33 +144,32 @@ impl Worker {
     }
 }
 
-/// What is sent per turn, by all together, while others come and go: it takes as long as a small
-/// answer from its client's request to its arrival, about 25 µs.
+/// Bytes of long bodies per turn while there are others. Sending them takes as long as a small response from its
+/// request to its arrival, about 25 µs.
 const SEND_BYTES_MIN: usize = 128 * 1024;
 
-/// What is sent in the time that one of the others takes, so that many of them do not keep a
-/// download waiting for much longer than it keeps them.
+/// Bytes that are sent in the time of one of the others, so that many of them do not delay a download for much longer
+/// than it delays them.
 const SEND_BYTES_PER_OTHER: usize = 32 * 1024;
 
-/// While nobody else is there, so that turns cost nothing beside what is sent. More would not stay
+/// Bytes of long bodies per turn without others: so many that the cost of a turn does not matter. More would not stay
 /// in the CPU's cache until it is acknowledged.
 const SEND_BYTES_MAX: usize = 1024 * 1024;
 
-/// What one download may send of that before the next one has its piece, while many have a turn. With
-/// pieces of 1 MiB, a download filled its client's receive buffer and the CPU's cache while the others
+/// The piece of one download while many have a turn. With pieces of 1 MiB, a download filled its client's receive buffer and the CPU's cache while the others
 /// waited: half the requests per second on a 955 KB file, and a slowest request several times as long.
 const PIECE_BYTES_MIN: usize = 256 * 1024;
 
-/// The same while few have one: a tenth less CPU per byte, and nobody who waits for it.
+/// The piece of one download while few have a turn: it takes a tenth less CPU per byte, and no other waits for it.
 const PIECE_BYTES_MAX: usize = 512 * 1024;
 
-/// The work of a turn for those that always have more to do, while others come and go: about 50 µs.
+/// The work per turn of connections that always have more to do, while there are others: about 50 µs.
 const WORK_MIN: u32 = 32 * REQUEST_COST;
 
-/// While nobody else is there, so that turns cost nothing beside it.
+/// The same without others: so much that the cost of a turn does not matter.
 const WORK_MAX: u32 = 16 * WORK_MIN;
 
-/// A client that asks again as soon as it has its answer leaves two or three turns empty.
+/// A client that sends its next request as soon as it has a response leaves two or three turns empty.
 const ALONE_AFTER: u8 = 16;
 
 #[cfg(test)]
@@ -181,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pieces_grow_when_nobody_else_wanted_anything_for_some_turns() {
+    fn pieces_grow_after_some_turns_without_others() {
         let mut turns = Turns::default();
         for _ in 0..2 {
             turns.note_other();
@@ -199,7 +195,7 @@ mod tests {
         let mut turns = Turns::default();
         turns.note_other();
         turns.begin();
-        assert_eq!(turns.piece_bytes, SEND_BYTES_MIN, "somebody wants less");
+        assert_eq!(turns.piece_bytes, SEND_BYTES_MIN, "there is another");
         let mut piece = |senders: u32| {
             turns.senders = (0..senders).map(|slot| ConnectionId::new(slot, 1)).collect();
             (0..=ALONE_AFTER).for_each(|_| turns.begin());

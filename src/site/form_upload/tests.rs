@@ -21,8 +21,8 @@ fn form(content: &[u8]) -> RequestBody {
 
 /// Calls of this thread that write.
 fn writes() -> u64 {
-    let told = std::fs::read_to_string("/proc/thread-self/io").expect("it is a Linux");
-    let line = told.lines().find_map(|line| line.strip_prefix("syscw: "));
+    let counts = std::fs::read_to_string("/proc/thread-self/io").expect("it is a Linux");
+    let line = counts.lines().find_map(|line| line.strip_prefix("syscw: "));
     line.and_then(|count| count.parse().ok()).expect("the kernel counts them")
 }
 

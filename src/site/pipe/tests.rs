@@ -64,7 +64,7 @@ fn a_thread_waits_for_a_worker_that_takes_nothing_and_no_more_is_kept() {
     assert_eq!(outlet.shared.lock().bytes, PIPE_BYTES_MAX);
     assert_eq!(written.load(Ordering::SeqCst), full);
     drop(outlet);
-    thread.join().expect("a writer that nobody reads is told so");
+    thread.join().expect("a writer without a reader gets an error");
 }
 
 #[test]
@@ -126,10 +126,10 @@ fn a_body_that_nobody_reads_any_more_is_dropped_and_the_worker_goes_on() {
 
 #[test]
 fn a_sender_within_the_worker_learns_what_was_taken() {
-    let told = Arc::new(Mutex::new(Vec::new()));
+    let drained = Arc::new(Mutex::new(Vec::new()));
     let pipe = || {
-        let told = Arc::clone(&told);
-        within_worker(Box::new(move |taken| told.lock().expect("one thread").push(taken)))
+        let drained = Arc::clone(&drained);
+        within_worker(Box::new(move |taken| drained.lock().expect("one thread").push(taken)))
     };
     let (feeder, mut outlet) = pipe();
     assert_eq!(outlet.take(), Piece::NotYet);
@@ -141,17 +141,17 @@ fn a_sender_within_the_worker_learns_what_was_taken() {
     drop(outlet);
     let (feeder, outlet) = pipe();
     drop(outlet);
-    assert!(!feeder.push(b"for nobody".to_vec()));
+    assert!(!feeder.push(b"too late".to_vec()));
     let (feeder, mut outlet) = pipe();
     feeder.push(b"all".to_vec());
     feeder.finish();
-    assert_eq!(outlet.take(), Piece::Bytes(b"all".to_vec()), "nobody waits to be told of it");
+    assert_eq!(outlet.take(), Piece::Bytes(b"all".to_vec()), "its sender waits for no report");
     let (feeder, mut outlet) = pipe();
     assert_eq!(outlet.take(), Piece::NotYet);
     assert!(feeder.break_off());
     assert_eq!(outlet.take(), Piece::Broken);
-    let told = told.lock().expect("one thread");
-    assert_eq!(*told, [Drained::Bytes(8), Drained::NoMore]);
+    let drained = drained.lock().expect("one thread");
+    assert_eq!(*drained, [Drained::Bytes(8), Drained::NoMore]);
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn a_worker_can_be_woken_when_a_writer_may_soon_have_to_wait() {
     assert_eq!(count.load(Ordering::SeqCst), 1);
     assert_eq!(outlet.take_backlog().concat().len(), BACKLOG_BYTES);
     writer.finish().expect("the worker reads");
-    assert!(outlet.take_backlog().is_empty(), "nobody is held up any more");
+    assert!(outlet.take_backlog().is_empty(), "no writer is left that could wait");
     assert_eq!(outlet.take(), Piece::End);
 }
 

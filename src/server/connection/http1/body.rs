@@ -8,31 +8,31 @@ use crate::server::exchange::ExchangeState;
 use crate::server::share::Share;
 use crate::server::wire::Transport;
 
-/// How reading what has arrived came to an end.
+/// Why reading a body stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum BodyProgress {
     /// All that has arrived is handed on, and more is to come.
     Arrived,
-    /// Others are due; the rest of what has arrived is read after that.
+    /// Others have their turn; the rest of what has arrived is read after that.
     Interrupted,
-    /// The exchange has no room.
+    /// The exchange has no room for more.
     Full,
     /// The body is complete.
     All,
 }
 
-/// How far handing on a body came whose handler has answered already.
+/// What comes after handing on a body whose handler has responded already.
 enum Pumped {
-    /// There is no more for now.
+    /// Nothing more has arrived.
     All,
-    /// There may be more, and others have their turn first.
+    /// More may have arrived, but others have their turn first.
     ForNow,
-    /// The connection goes another way.
+    /// The connection pauses.
     Ended(Pause),
 }
 
 impl Http1 {
-    /// Reads the body up to its end, then the site is asked.
+    /// Reads the body up to its end. Then the site is asked.
     pub(super) fn read_body<W: Transport>(
         &mut self,
         socket: &mut Socket<W>,
@@ -55,12 +55,12 @@ impl Http1 {
             }
             self.inbox.widen_if_filled(WIDE_BYTES);
             socket.deadline = self.exchange.body_deadline(cx);
-            // Earlier responses must not wait for this body, nor may a client wait for its 100.
+            // Neither earlier responses nor a 100 may wait until the body is complete.
             if let Err(error) = self.flush_gathered(socket) {
                 return Err(self.fail(&error, socket));
             }
             match self.read(socket, share) {
-                // The body has broken off; the responses to the requests before it are still wanted.
+                // The body has broken off, but the client still wants the responses to its earlier requests.
                 Err(Pause::Close) if !self.outbox.is_empty() => {
                     return Ok(self.end_after_responses(cx));
                 }
@@ -69,7 +69,7 @@ impl Http1 {
         }
     }
 
-    /// A wait has begun: it has a deadline of its own.
+    /// Sets the deadline of a wait that has begun.
     fn waits_from_now<W: Transport>(
         &mut self,
         state: ExchangeState,
@@ -82,10 +82,10 @@ impl Http1 {
         state
     }
 
-    /// Hands on what has arrived of the body, up to its end.
+    /// Hands on the part of the body that has arrived.
     ///
     /// # Errors
-    /// A [`Reject`] for broken framing, or when there is more of it than it may be.
+    /// A [`Reject`] for broken framing, or for a body that is too large.
     fn decode_body(&mut self, share: &mut Share) -> Result<BodyProgress, Reject> {
         loop {
             let arrived = self.inbox.bytes().get(self.unread_at..).unwrap_or_default();
@@ -111,8 +111,8 @@ impl Http1 {
         }
     }
 
-    /// While a response is sent whose handler still reads the request: hands on what arrives of that, then
-    /// sends. What is wrong with it is the reader's to find: the response has begun.
+    /// Sends a response. If its handler still reads the request, hands on first what has arrived of that. Since the
+    /// response has begun, an error in the request's body is only seen by the handler.
     pub(super) fn pump_and_send<W: Transport>(
         &mut self,
         socket: &mut Socket<W>,
@@ -129,7 +129,7 @@ impl Http1 {
         }
     }
 
-    /// The same while the handler has produced nothing more.
+    /// Hands on what has arrived while the handler produces nothing.
     pub(super) fn pump_while_idle<W: Transport>(
         &mut self,
         socket: &mut Socket<W>,
@@ -149,7 +149,7 @@ impl Http1 {
                     self.exchange.finish_stream();
                     return Pumped::All;
                 }
-                // The thread says when there is room again.
+                // The thread sends a message when there is room again.
                 Ok(BodyProgress::Full) => return Pumped::All,
                 Ok(BodyProgress::Interrupted) => return Pumped::ForNow,
                 Ok(BodyProgress::Arrived) => {}
@@ -170,6 +170,6 @@ impl Http1 {
     }
 }
 
-/// What is read at once of a large body: a worker can then take in a gigabyte with few calls, and still lets others have
-/// their turn.
+/// How much of a large body is read at once. With this, a worker takes in a gigabyte with few calls, and others still
+/// have their turn.
 const WIDE_BYTES: usize = 64 * 1024;

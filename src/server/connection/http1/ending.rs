@@ -1,4 +1,4 @@
-//! How requests and responses end when they do not simply go on: refused, given up, broken off, all sent.
+//! How requests and responses end: refused, timed out, broken off, all sent.
 
 use super::{After, Http1, Pause, Phase, Socket, Step};
 use crate::http::Reject;
@@ -11,8 +11,8 @@ use crate::site::Response;
 use std::io;
 
 impl Http1 {
-    /// Queues the response to what cannot be served. What follows on this connection cannot be told
-    /// from its body any more, so it ends.
+    /// Queues the response to a request that cannot be served. The next request cannot be told from the rest of this
+    /// one, so the connection ends.
     pub(super) fn refuse<W: Transport>(
         &mut self,
         reject: Reject,
@@ -25,13 +25,15 @@ impl Http1 {
             let request = self.request_line().escape_ascii();
             let (bound, key) = self.exchange.body_bound();
             let name = socket.name();
-            log::warn!("{name}: \"{request}\": content of more than {bound} bytes ({key}): 413");
+            log::warn!(
+                "{name}: \"{request}\": the body exceeds {bound} bytes ({key}); answered 413"
+            );
         }
         let response = self.exchange.respond(reject.status());
         self.refuse_with(response, socket, share, cx)
     }
 
-    /// Queues the last response of this connection, whatever has come or may come after the head.
+    /// Queues the last response of this connection, and drops everything that comes after the head of the request.
     pub(super) fn refuse_with<W: Transport>(
         &mut self,
         response: Response,
@@ -49,7 +51,7 @@ impl Http1 {
         Ok(ExchangeState::Sending)
     }
 
-    /// Nothing more can be read: what is queued is sent, and then the connection ends.
+    /// Nothing more can be read: sends what is queued, and then ends the connection.
     pub(super) fn end_after_responses(&mut self, cx: &mut WorkerContext) -> ExchangeState {
         self.exchange.abandon(cx);
         self.exchange.forget_request();
@@ -58,7 +60,7 @@ impl Http1 {
         ExchangeState::Sending
     }
 
-    /// The deadline has passed: answers 408 where a request had begun, gives up otherwise. `None`: it goes on.
+    /// The deadline has passed: answers 408 if a request has begun, otherwise gives up. `None`: drive the connection.
     pub fn expire<W: Transport>(
         &mut self,
         socket: &mut Socket<W>,
@@ -86,7 +88,9 @@ impl Http1 {
             ExchangeState::Answer | ExchangeState::Sending => {
                 let time = self.exchange.limits().send_timeout;
                 let name = socket.name();
-                log::info!("{name}: took nothing of a response for {time:?}: broken off");
+                log::info!(
+                    "{name}: read nothing of a response within send_timeout = {time:?}; broken off"
+                );
                 self.break_off(socket, cx);
                 Err(Pause::Close)
             }
@@ -114,12 +118,12 @@ impl Http1 {
         self.exchange.body = Default::default();
         match self.after {
             After::NextRequest => {
-                // The beginning of a head may wait already; its time begins when it is read on.
+                // The beginning of a head may be here already. Its time begins when the parser goes on.
                 socket.deadline = cx.clock.monotonic() + self.exchange.limits().head_timeout;
                 Ok(ExchangeState::Head)
             }
             After::Close => {
-                // A close alone would discard what is unsent, if there were anything unread by now.
+                // If there were unread bytes by now, a close alone would discard the unsent ones.
                 socket.wire.shut_write();
                 Err(Pause::Close)
             }
@@ -127,7 +131,7 @@ impl Http1 {
         }
     }
 
-    /// The server ends and waits no longer.
+    /// The server ends now: breaks off a response that is under way.
     pub fn cut<W: Transport>(&mut self, socket: &mut Socket<W>, cx: &mut WorkerContext) {
         let has_unsent = !self.outbox.is_empty() || !self.exchange.body.is_empty();
         if has_unsent || matches!(self.exchange.state, ExchangeState::Waiting(_)) {
@@ -135,13 +139,13 @@ impl Http1 {
         }
     }
 
-    /// The connection goes.
+    /// The connection is removed.
     pub fn abandon(&mut self, cx: &mut WorkerContext) {
         self.exchange.abandon(cx);
     }
 
-    /// A response cannot be completed: logs what was sent of it and lets the client see a failure
-    /// rather than an end.
+    /// Breaks off a response that cannot be completed: logs how much of it was sent, and makes the close look like a
+    /// failure to the client.
     pub(super) fn break_off<W: Transport>(
         &mut self,
         socket: &mut Socket<W>,
@@ -152,7 +156,7 @@ impl Http1 {
         socket.wire.fail_on_close();
     }
 
-    /// The responses in the outbox have ended, so many bytes of them unsent.
+    /// Logs the responses in the outbox, which have ended with so many bytes unsent.
     fn log_finished(&mut self, unsent_bytes: u64, cx: &mut WorkerContext) {
         if let Some(writer) = &mut cx.log
             && !self.entries.is_empty()
@@ -162,7 +166,7 @@ impl Http1 {
         }
     }
 
-    /// Nobody is there any more who could read a response.
+    /// The client has gone: no response can be sent.
     pub(super) fn gone<W: Transport>(&self, socket: &Socket<W>) -> Pause {
         log::debug!("{}: gone while {}", socket.name(), self.exchange.state);
         Pause::Close

@@ -1,4 +1,4 @@
-//! Buffers and state that no connection holds at the moment, kept so that a request allocates nothing.
+//! Buffers and states that no connection needs at the moment, kept so that a request allocates nothing.
 
 use super::{After, Http1};
 use crate::http::h1::request_reader::RequestReader;
@@ -10,7 +10,7 @@ use crate::server::exchange::{Exchange, ExchangeState};
 use crate::server::id::ExchangeId;
 use std::rc::Rc;
 
-/// A worker's store of them.
+/// The free ones of a worker.
 #[derive(Default)]
 pub struct FreeList {
     // Boxed as connections hold them: moving one in or out must not copy it.
@@ -19,7 +19,7 @@ pub struct FreeList {
 }
 
 impl FreeList {
-    /// One that is ready for a first request.
+    /// Takes one that is ready for a first request.
     pub fn take(&mut self, id: ExchangeId, setup: &Rc<Setup>) -> Box<Http1> {
         match self.kept.pop() {
             Some(mut http1) => {
@@ -40,7 +40,7 @@ impl FreeList {
         }
     }
 
-    /// Takes one back. It is cleared here, so that nothing of one client can reach another.
+    /// Takes one back and clears it, so that no bytes of one client can reach another.
     pub fn give(&mut self, mut http1: Box<Http1>) {
         if self.kept.len() < KEPT_MAX && http1.inbox.is_usual_size() {
             http1.inbox.clear();
@@ -55,5 +55,5 @@ impl FreeList {
     }
 }
 
-/// About 12 KiB each. More are busy at once only while clients are slow, and those keep theirs.
+/// About 12 KiB each. More are in use at once only while clients are slow.
 const KEPT_MAX: usize = 64;

@@ -1,7 +1,7 @@
-//! HTTP/1 on a connection: one exchange at a time, its bytes framed as RFC 9112 has it.
+//! HTTP/1 on a connection: one exchange at a time, framed as RFC 9112 requires.
 //!
-//! [`Http1::drive`] tells the whole life; the steps are here and, for bodies of requests, in `body.rs`, for responses in
-//! `sending.rs`, for ends of all kinds in `ending.rs`. A state changes in one way only: by the step that an arm returns.
+//! [`Http1::drive`] shows the whole life. Its steps are here, in `body.rs` (bodies of requests), `sending.rs` (responses)
+//! and `ending.rs` (everything that ends early). The state changes in one way only: by the step that an arm returns.
 //!
 //! It must never know mio, TOML or the disk, nor what an exchange waits for.
 
@@ -49,7 +49,7 @@ pub struct Http1 {
     after: After,
 }
 
-/// What follows when everything is written.
+/// What follows when all responses are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum After {
     NextRequest,
@@ -61,7 +61,7 @@ enum After {
 type Step = Result<ExchangeState, Pause>;
 
 impl Http1 {
-    /// Which exchange is at hand.
+    /// The id of the exchange at hand.
     pub fn id(&self) -> ExchangeId {
         self.exchange.id
     }
@@ -101,7 +101,7 @@ impl Http1 {
     ) -> Step {
         loop {
             if !self.inbox.is_empty() {
-                // What is gathered stays so: it may be this very turn that goes on with it.
+                // The gathered responses are not flushed: this connection may go on within the same turn.
                 if share.is_used_up() {
                     return Err(Pause::Again);
                 }
@@ -125,7 +125,7 @@ impl Http1 {
         }
     }
 
-    /// Reads once. An error is the pause to make, or the state to go on in, when no bytes came.
+    /// Reads once. The error is the pause to make if no bytes came.
     fn read<W: Transport>(
         &mut self,
         socket: &mut Socket<W>,
@@ -191,7 +191,7 @@ impl Http1 {
             Begin::Refuse(response) => return self.refuse_with(*response, socket, share, cx),
             Begin::TooLarge => return self.refuse(Reject::BodyTooLarge, socket, share, cx),
         };
-        // RFC 9110 §10.1.1: one that has begun to send does not wait any more.
+        // RFC 9110 §10.1.1: a client that has begun to send the body does not wait any more.
         if asks_first && self.inbox.bytes().len() == length {
             self.outbox.gathered().extend_from_slice(CONTINUE);
         }
@@ -199,7 +199,7 @@ impl Http1 {
         Ok(next)
     }
 
-    /// Asks the site, and queues what it makes of the request.
+    /// Asks the site, and queues the response if it is ready.
     fn answer<W: Transport>(
         &mut self,
         socket: &mut Socket<W>,
@@ -245,7 +245,7 @@ impl Http1 {
         };
         self.queue(response, persistence, socket, share, cx);
         if !is_complete && self.exchange.streams_body() {
-            // Its handler may still read; see `pump_body`.
+            // Its handler may still read the request; see `pump_body`.
             self.after = After::Linger;
             return Ok(ExchangeState::Sending);
         }
@@ -273,7 +273,7 @@ impl Http1 {
         self.unread_at = 0;
     }
 
-    /// Begins to wait for somebody other than the client.
+    /// Begins to wait for a thread or an application.
     fn begin_wait<W: Transport>(
         &mut self,
         awaited: Awaited,
@@ -284,7 +284,7 @@ impl Http1 {
         self.exchange.wait_for(awaited, cx)
     }
 
-    /// Sleeps until somebody has brought what is waited for. Earlier responses must not wait with it.
+    /// Sleeps until a thread or an application sends its message. Earlier responses are sent meanwhile.
     fn wait<W: Transport>(
         &mut self,
         awaited: Awaited,
@@ -304,14 +304,17 @@ impl Http1 {
         if socket.wire.is_half_closed()
             && self.exchange.yield_place(awaited, cx) == Yielded::Refused
         {
-            log::debug!("{}: too many wait whose clients may have gone", socket.name());
+            log::debug!(
+                "{}: too many requests wait whose clients may have gone; answered 503",
+                socket.name()
+            );
             let response = self.exchange.busy();
             return self.refuse_with(response, socket, share, cx);
         }
         Err(Pause::Sleep)
     }
 
-    /// A message has come. Whether it is to be driven on.
+    /// A message has come. Returns whether to drive the connection.
     pub fn complete<W: Transport>(
         &mut self,
         completion: Completion,

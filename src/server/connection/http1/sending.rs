@@ -1,4 +1,4 @@
-//! How responses are queued and sent, and what is done when their clients are slow.
+//! How responses are queued and sent, and what happens when their clients are slow.
 
 use super::{After, Http1, Pause, Socket, Step};
 use crate::files::Disk;
@@ -40,7 +40,7 @@ impl Http1 {
             let subject = Subject { peer, request_line, headers: &head.headers, bytes };
             let now = cx.clock.now();
             let started = self.started.unwrap_or(now.monotonic);
-            // What is produced is counted when it has been.
+            // A produced body is counted when the response ends.
             let length = if matches!(body, Body::Piped(..)) { None } else { body.length() };
             let body_bytes = length.filter(|_| has_body).unwrap_or(0);
             self.entries.add(writer, &subject, now, started, status, body_bytes);
@@ -86,7 +86,7 @@ impl Http1 {
         if let Some(spent) = body.take_spent() {
             cx.drop_elsewhere(spent);
         }
-        // A client that takes something has time for the rest.
+        // A client that takes something gets more time for the rest.
         if self.outbox.moved_bytes() != before {
             socket.deadline = cx.clock.monotonic() + self.exchange.limits().send_timeout;
         }
@@ -113,7 +113,7 @@ impl Http1 {
         }
     }
 
-    /// Who makes the body does not wait for a client that is slow to take it.
+    /// Moves the backlog of a slow client to the disk, so that the producer need not wait.
     fn relieve_producer<W: Transport>(&mut self, socket: &Socket<W>, cx: &mut WorkerContext) {
         let Some(stream) = self.exchange.body.stream() else {
             return;
@@ -127,7 +127,7 @@ impl Http1 {
         }
     }
 
-    /// Writes what it can of the responses gathered so far, none of which has more of a body.
+    /// Writes the gathered responses as far as possible. Their bodies are all gathered too.
     pub(super) fn flush_gathered<W: Transport>(
         &mut self,
         socket: &mut Socket<W>,

@@ -1,9 +1,9 @@
-//! What diagnostics call a client.
+//! The name of a client in the log.
 
 use std::fmt;
 use std::net::SocketAddr;
 
-/// A client by its address.
+/// A client, named by its address. `None` is on a Unix socket.
 #[derive(Clone, Copy)]
 pub struct ClientName(pub Option<SocketAddr>);
 
