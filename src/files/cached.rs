@@ -1,6 +1,6 @@
-//! One version of a file, with everything about it that can be rendered before anybody asks.
+//! One version of a file, with all header fields that depend on the file alone.
 //!
-//! It must never know how it was found, how long it is kept, or who sends it.
+//! It must never know how it was found, how long it is kept, or how it is sent.
 
 use super::version::{self, FileVersion};
 use crate::http::h1::field_lines::FieldLines;
@@ -12,16 +12,16 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-/// A file as it was at one moment: contents, length, entity tag and headers are of one version.
+/// A file as it was at one moment: contents, length, entity tag and headers belong to one version.
 ///
-/// For a [`Contents::Descriptor`] that holds until somebody writes to the file in place; a sender that
-/// takes several turns asks between them whether it [still holds](CachedFile::still_holds).
+/// With [`Contents::Descriptor`] this is true until a program writes to the file in place. What sends such a
+/// file in several pieces asks between them whether this [still holds](CachedFile::still_holds).
 #[derive(Debug)]
 pub struct CachedFile {
     contents: Contents,
     identity: Identity,
     version: FileVersion,
-    /// Of a file that is not in memory.
+    /// Only of a file that is not in memory.
     samples: Samples,
     /// `ETag`, `Last-Modified`, `Accept-Ranges`, `Content-Type`.
     headers: Arc<FieldLines>,
@@ -30,14 +30,14 @@ pub struct CachedFile {
 /// Where the bytes of a file are.
 #[derive(Debug)]
 pub enum Contents {
-    /// Here; all of them.
+    /// All of them are here.
     Memory(Box<[u8]>),
     /// In the file, open for reading.
     Descriptor(OwnedFd),
 }
 
-/// What the first and the last bytes of a file were when it was found, as far as the kernel had them
-/// in memory. Where they are the same in a file that is longer by now, it has most likely only grown.
+/// Hashes of the first and the last bytes of a file when it was found, if the kernel had them in memory.
+/// A file that is longer now, but has the same bytes there, has most likely only grown.
 #[derive(Clone, Copy, Debug, Default)]
 struct Samples {
     first: Option<u64>,
@@ -69,13 +69,13 @@ impl Samples {
 }
 
 impl CachedFile {
-    /// Takes a snapshot of an open regular file that has just been found to be `identity`. Up to
-    /// `contents_bytes_max` bytes are read into memory; of a longer file the descriptor is kept.
+    /// Takes a snapshot of an open regular file whose identity was just read. A file of up to
+    /// `contents_bytes_max` bytes is read into memory; of a longer file the descriptor is kept.
     ///
-    /// `None`: it changed meanwhile. A file that is written in place while it is read may go
-    /// unnoticed when the write began in the same tick of the file system's clock (up to 10 ms)
-    /// as the one before, and did not change the size; that is why the entity tag of a file that
-    /// was written just now is weak, and is never the one that the file has later ([`FileVersion`]).
+    /// `None`: the file changed meanwhile. A write in place during the read is not noticed if it began in
+    /// the same tick of the file system's clock (up to 10 ms) as the write before it, and did not change
+    /// the size. That is why the entity tag of a file that was just written is weak, and differs from the
+    /// tag that the file has later ([`FileVersion`]).
     pub(super) fn snapshot(
         open: OwnedFd,
         identity: Identity,
@@ -87,8 +87,8 @@ impl CachedFile {
         let version = FileVersion::of(&identity, open.as_fd(), wall);
         let mut samples = Samples::default();
         let contents = match usize::try_from(identity.size_bytes) {
-            // Nothing is read that could be torn. Whoever writes in place makes it empty first, again
-            // and again: asking what has become of it since might never come to an end.
+            // Nothing is read, so nothing can be torn. A program that writes in place empties the file
+            // first, perhaps again and again, so comparing identities might never succeed.
             Ok(0) => Contents::Memory(Box::default()),
             Ok(length) if identity.size_bytes <= contents_bytes_max => {
                 let mut bytes = vec![0; length].into_boxed_slice();
@@ -103,7 +103,7 @@ impl CachedFile {
                 file::read_nothing_ahead(open.as_fd());
                 samples = Samples::of(open.as_fd(), identity.size_bytes);
                 if file::identity(open.as_fd())? != identity {
-                    // They may be of another version.
+                    // They may belong to another version.
                     samples = Samples::default();
                 }
                 Contents::Descriptor(open)
@@ -113,7 +113,7 @@ impl CachedFile {
         Ok(Some(CachedFile { samples, ..file }))
     }
 
-    /// A file that somebody else has opened, which is in no cache. `None`: it is no regular file.
+    /// A file that another part has opened, outside of any cache. `None`: it is not a regular file.
     ///
     /// # Errors
     /// When the descriptor cannot be asked.
@@ -155,12 +155,12 @@ impl CachedFile {
         self.version.modified()
     }
 
-    /// Strong, unless the file was written just before it was found: see [`FileVersion`].
+    /// It is strong, unless the file was written just before it was found: see [`FileVersion`].
     pub fn etag(&self) -> &ETag {
         self.version.etag()
     }
 
-    /// Its entity tag, when it was modified, and how far both can be relied on.
+    /// Its entity tag, when it was modified, and how reliable both are.
     pub fn version(&self) -> &FileVersion {
         &self.version
     }
@@ -170,9 +170,8 @@ impl CachedFile {
         &self.contents
     }
 
-    /// Whether its bytes are still those of this version, as far as a few calls can show: the file is
-    /// unchanged, or it is longer while its first and last bytes are what they were. A log that is
-    /// appended to is such a file.
+    /// Whether the file still has the bytes of this version, as far as a few calls can show: it is
+    /// unchanged, or it is longer and has the same first and last bytes, like a log that is appended to.
     ///
     /// # Errors
     /// When the descriptor cannot be asked.
@@ -205,27 +204,28 @@ impl CachedFile {
         fields.find(|(name, _)| *name == CONTENT_TYPE.as_bytes()).map_or(b"", |(_, value)| value)
     }
 
-    /// Of a 200, rendered once for all of its responses: `ETag`, `Last-Modified`, `Accept-Ranges`,
-    /// `Content-Type`. `Content-Length` is not among them.
+    /// The fields of a 200 that depend on the file alone, rendered once: `ETag`, `Last-Modified`,
+    /// `Accept-Ranges` and `Content-Type`. `Content-Length` is not among them.
     pub fn headers(&self) -> &Arc<FieldLines> {
         &self.headers
     }
 
-    /// Whether the file had rested when this snapshot was taken: it is what its identity says.
+    /// Whether the file had been left alone for long enough when this snapshot was taken: then no other
+    /// contents can have its identity.
     pub(super) fn is_settled(&self) -> bool {
         self.version.is_settled()
     }
 
-    /// How long until a snapshot of this version would be a settled one.
+    /// How long until a new snapshot of this version would be settled.
     pub(super) fn settles_in(&self, wall: SystemTime) -> Duration {
         match version::settles_in(&self.identity, wall) {
             left if !left.is_zero() && !self.is_settled() => left,
-            // The clock went back, or it has settled: nothing will change.
+            // It is settled, or the clock was set back: a new snapshot would say the same.
             _ => Duration::MAX,
         }
     }
 
-    /// What it takes to keep this, in bytes.
+    /// How many bytes of memory this takes.
     pub(super) fn cost_bytes(&self) -> u64 {
         let contents = match &self.contents {
             Contents::Memory(bytes) => bytes.len(),
@@ -237,7 +237,7 @@ impl CachedFile {
 
 const CONTENT_TYPE: &str = "Content-Type";
 
-/// A page: reading less of it costs no less.
+/// A page. Reading less costs as much.
 const SAMPLE_BYTES: usize = 4096;
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! Where a file is to stand. It must never know what is there already.
+//! Where a file is to be stored. It must never know what is there already.
 
-/// Where a file is to stand: a directory beneath the root, and a name in it.
+/// Where a file is to be stored: a directory beneath the root, and a name in it.
 #[derive(Clone, Debug)]
 pub(super) struct Destination {
     path: Vec<u8>,
@@ -13,7 +13,7 @@ impl Destination {
         Destination { path: path.to_vec(), name_start }
     }
 
-    /// The path of the directory, without a slash behind it; empty for the root's.
+    /// The path of the directory without a trailing slash; the root's is empty.
     pub(super) fn directory(&self) -> &[u8] {
         self.path[..self.name_start].strip_suffix(b"/").unwrap_or_default()
     }

@@ -1,6 +1,4 @@
-//! What asking for a file comes to.
-//!
-//! It must never know how it was found out.
+//! What finding a file returns. It must never know how a file is found.
 
 use super::{CachedFile, Prefetch};
 use crate::sys::file::Cause;
@@ -25,14 +23,14 @@ pub enum Found {
 /// Why there is nothing to serve at a path.
 #[derive(Debug)]
 pub enum OpenError {
-    /// There is nothing, or nothing that may be reached, or neither a file nor a directory.
+    /// Nothing is there, or a link that is not followed, or neither a file nor a directory.
     NotFound,
     /// The process lacks the permission.
     Forbidden,
-    /// The disk would have to be waited for, by a thread that runs this; after that it may be found.
-    /// Never with [`Disk::MayBlock`](super::Disk::MayBlock).
+    /// Finding it would have to wait for the disk. A thread runs this job, and then it may be found. This
+    /// never happens with [`Disk::MayBlock`](super::Disk::MayBlock).
     Cold(Prefetch),
-    /// Descriptors or memory have run out; later it may work.
+    /// Descriptors or memory have run out. A later attempt may work.
     Exhausted,
     /// Anything else: most likely the disk.
     Failed(io::Error),
@@ -43,7 +41,7 @@ impl From<io::Error> for OpenError {
         match Cause::of(&error) {
             Cause::Missing | Cause::Link => OpenError::NotFound,
             Cause::Denied => OpenError::Forbidden,
-            // Of one who may wait: somebody holds a lease on it (fcntl F_SETLEASE).
+            // Cold, although waiting was allowed: a program holds a lease on it (fcntl F_SETLEASE).
             Cause::Cold | Cause::Exhausted => OpenError::Exhausted,
             Cause::Full | Cause::Failed => OpenError::Failed(error),
         }

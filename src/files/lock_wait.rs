@@ -1,27 +1,27 @@
-//! Waiting for a directory that somebody else has locked, without a thread that sleeps.
+//! Waiting for a directory that is locked elsewhere, without a thread that sleeps.
 //!
-//! It must never know what is to be done in the directory, nor who calls again.
+//! It must never know what is to be done in the directory, or how it is tried again.
 
 use super::write_error::WriteError;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What came of trying to change a directory.
+/// The result of one attempt to change a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attempt<T> {
     Done(T),
-    /// Somebody else has locked the directory: try again after so long.
+    /// The directory is locked elsewhere: try again after this time.
     Locked(Duration),
 }
 
-/// Who waits beneath a root, by directory. A clone is the same.
+/// How many changes wait beneath a root, by directory. A clone shares the counts.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Waiters {
     by_directory: Arc<Mutex<HashMap<Vec<u8>, usize>>>,
 }
 
-/// The wait of one change. Its place is given back when this is dropped.
+/// The wait of one change. It stops counting when this is dropped.
 #[derive(Debug)]
 pub struct LockWait {
     waiters: Waiters,
@@ -31,7 +31,7 @@ pub struct LockWait {
 }
 
 impl Waiters {
-    /// A wait that has not begun, for so long in all.
+    /// A wait of at most this time, which has not begun.
     pub(super) fn wait(&self, time: Duration) -> LockWait {
         LockWait { waiters: self.clone(), time, pause: PAUSE_MIN, begun: None }
     }
@@ -48,10 +48,10 @@ impl Waiters {
 }
 
 impl LockWait {
-    /// When to try again.
+    /// The time after which to try again.
     ///
     /// # Errors
-    /// [`WriteError::Busy`] when the time is over, or too many wait for this directory already.
+    /// [`WriteError::Busy`] when the wait is over, or too many changes wait for this directory.
     pub(super) fn again(&mut self, directory: &[u8]) -> Result<Duration, WriteError> {
         let now = Instant::now();
         match &self.begun {
@@ -88,7 +88,7 @@ impl Drop for LockWait {
     }
 }
 
-/// Tries again until it is done, for those who may sleep.
+/// Tries again until it is done. For callers that may sleep.
 pub(super) fn sleep_while_locked<V>(
     mut attempt: impl FnMut() -> Result<Attempt<V>, WriteError>,
 ) -> Result<V, WriteError> {

@@ -1,6 +1,5 @@
-//! A directory that nobody else changes for the moment, as far as they keep to it.
-//!
-//! It must never know what is changed.
+//! A directory under its lock: no other program that takes the lock changes it. It must never know what is
+//! changed.
 
 use super::FileVersion;
 use super::write_error::WriteError;
@@ -11,19 +10,19 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::SystemTime;
 
-/// An open directory under the lock. It is unlocked when this is dropped.
+/// An open directory under its lock, which is given back when this is dropped.
 #[derive(Debug)]
 pub(super) struct Locked {
     directory: OwnedFd,
 }
 
 impl Locked {
-    /// Locks a directory by an opening that is the caller's alone, which is what excludes other
-    /// threads of this process too. `None` if somebody else has locked it.
+    /// Locks a directory. The caller must have opened it for itself alone, so that the lock excludes other
+    /// threads of this process too. `None`: it is locked elsewhere.
     ///
-    /// flock(2) has no deadline: the lock is asked for again and again ([`LockWait`]). Nobody holds it for
-    /// longer than a few calls that change names and times; what takes long, writing contents and waiting
-    /// for the disk, is done before or after.
+    /// flock(2) has no deadline, so the caller tries again after a pause ([`LockWait`]). This server holds
+    /// the lock only for a few calls that change names and times. Whatever takes long, such as writing
+    /// contents and waiting for the disk, is done before or after.
     ///
     /// [`LockWait`]: super::LockWait
     pub(super) fn try_take(directory: OwnedFd) -> Result<Option<Locked>, WriteError> {
@@ -40,7 +39,7 @@ impl Locked {
         look(self.directory(), name, Disk::MayBlock)
     }
 
-    /// Gives the lock back, and then waits for the disk if that is asked for.
+    /// Gives the lock back, and then waits for the disk if the durability asks for it.
     pub(super) fn release(self, durability: Durability) -> Result<(), WriteError> {
         write::unlock(self.directory());
         if durability == Durability::FileAndDirectory {
@@ -50,10 +49,10 @@ impl Locked {
     }
 }
 
-/// What has a name; its version if it is a file.
+/// What has a name, and its version if it is a file.
 pub(super) type Occupant = (Identity, Option<FileVersion>);
 
-/// What has this name in a directory, which need not be locked: then it may be another in a moment.
+/// What has this name in a directory. Unless the directory is locked, this may change at any moment.
 pub(super) fn look(
     directory: BorrowedFd<'_>,
     name: &[u8],
@@ -73,7 +72,7 @@ pub(super) fn look(
 }
 
 impl Drop for Locked {
-    /// Closing the descriptor does not unlock while a process that is just being started has a copy.
+    /// Closing the descriptor is not enough: a process that is just being started may have a copy of it.
     fn drop(&mut self) {
         write::unlock(self.directory());
     }

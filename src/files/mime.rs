@@ -1,6 +1,6 @@
-//! Which `Content-Type` a file has, going by its name: mostly by the extension.
+//! The `Content-Type` of a file by its name, mostly by the extension.
 //!
-//! It must never know what is in the file, or who asks.
+//! It must never know what is in the file.
 
 use super::NamePattern;
 use super::name::last_name;
@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-/// What the operator says about content types, on top of what is known anyway.
+/// Content types by name: those that are known, and those that the operator sets.
 ///
 /// ```
 /// use httpd::files::Types;
@@ -30,7 +30,7 @@ pub struct Types {
 /// Which types are given a charset.
 #[derive(Clone, Debug, Default)]
 enum Charset {
-    /// UTF-8, for text that cannot say itself what it is written in.
+    /// UTF-8, for text that cannot declare its charset itself.
     #[default]
     Utf8WhereNeeded,
     /// This one, for all text.
@@ -39,16 +39,15 @@ enum Charset {
 }
 
 impl Types {
-    /// Just what is known, with `charset=utf-8` for text that cannot declare it itself: `text/plain`,
-    /// `text/markdown`, `text/csv` and the like. HTML, CSS and JavaScript say it themselves, or their
-    /// page does.
+    /// The known types, with `charset=utf-8` for text that cannot declare its charset itself: `text/plain`,
+    /// `text/markdown`, `text/csv` and the like. HTML, CSS and JavaScript declare it, or their page does.
     pub fn new() -> Types {
         Types::default()
     }
 
-    /// Sets the content type of an extension, in any case and with or without its dot, and of files
-    /// without an extension that have this name. It is sent as it stands here, without control
-    /// characters; no charset is added.
+    /// Sets the content type of files with this extension, and of files without an extension that have
+    /// this name. Upper and lower case count as equal, and a leading dot is ignored. The type is sent as
+    /// it is, less control characters; no charset is added.
     pub fn set(mut self, extension: &str, content_type: &str) -> Types {
         let extension = extension.strip_prefix('.').unwrap_or(extension).to_ascii_lowercase();
         self.overrides.insert(extension, without_controls(content_type));
@@ -56,7 +55,7 @@ impl Types {
     }
 
     /// Sets the content type of all files whose name or path matches, whatever their extension.
-    /// Where several patterns match, the longest counts.
+    /// The longest of several patterns that match counts.
     pub fn set_matching(mut self, pattern: NamePattern, content_type: &str) -> Types {
         self.patterns.retain(|(other, _)| *other != pattern);
         self.patterns.push((pattern, without_controls(content_type)));
@@ -64,14 +63,14 @@ impl Types {
         self
     }
 
-    /// Sets the charset of all text: of `text/*`, HTML, CSS and JavaScript too, and of the XML kinds.
-    /// Never of JSON, which has none (RFC 8259 §11).
+    /// Sets the charset of all text: `text/*` with HTML and CSS, JavaScript, and XML. JSON has no charset
+    /// (RFC 8259 §11).
     pub fn charset(mut self, charset: &str) -> Types {
         self.charset = Charset::All(without_controls(charset));
         self
     }
 
-    /// Says no charset of anything.
+    /// Adds no charset to any type.
     pub fn without_charset(mut self) -> Types {
         self.charset = Charset::Off;
         self
@@ -104,8 +103,7 @@ impl Types {
     }
 }
 
-/// What follows the last dot of the last component. A dot at its beginning hides the file and begins
-/// no extension.
+/// What follows the last dot of the last component. A leading dot only hides the file.
 fn extension(name: &[u8]) -> Option<&str> {
     let name = last_name(name);
     let dot = memchr::memrchr(b'.', name).filter(|&dot| dot > 0)?;
@@ -125,15 +123,15 @@ fn is_text(content_type: &str) -> bool {
         || ["application/javascript", "application/xml"].contains(&content_type)
 }
 
-/// Whether text of this type says itself what it is written in, or what refers to it does.
+/// Whether text of this type declares its charset, or what refers to it does.
 fn declares(content_type: &str) -> bool {
     content_type.ends_with("xml")
         || ["text/html", "text/css", "text/javascript", "application/javascript", "text/rtf"]
             .contains(&content_type)
 }
 
-/// Whether browsers know a charset of this name, in any case of letters: the names of the WHATWG
-/// Encoding Standard, and US-ASCII.
+/// Whether browsers know a charset of this name, in upper or lower case: the names of the WHATWG Encoding
+/// Standard, and US-ASCII.
 pub fn is_known_charset(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let numbered = |prefix: &str, numbers: &[u16]| {
@@ -168,14 +166,14 @@ const CHARSETS: [&str; 20] = [
     "euc-kr",
 ];
 
-/// A header must stay one line.
+/// A header field must stay one line.
 fn without_controls(text: &str) -> String {
     text.chars().filter(|character| !character.is_control()).collect()
 }
 
 const UNKNOWN: &str = "application/octet-stream";
 
-/// Where the guess is missing, outdated or of another trade. Sorted, for the search.
+/// Types where the guess is missing, outdated or from another field. Sorted, for binary search.
 const CORRECTIONS: [(&str, &str); 26] = [
     ("bz2", "application/x-bzip2"),
     ("cjs", "text/javascript"),

@@ -1,4 +1,4 @@
-//! Floor 2: what is on the disk. It must never know requests, statuses, hosts, or which URL led here.
+//! Floor 2: what is on the disk. It must never know requests, statuses, hosts or URLs.
 //!
 //! [`Root`] says where files may come from; [`OpenFiles`] finds them there and keeps them, each as a
 //! [`CachedFile`] with everything rendered that can be rendered once.

@@ -4,20 +4,20 @@
 
 use std::fmt;
 
-/// Why a name is not given to a file.
+/// Why a file may not have a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NameError {
-    /// There is none, as in `a/`.
+    /// It is empty, as in `a/`.
     Empty,
     /// `.` or `..`.
     Dots,
-    /// A slash or a NUL, which no file's name has.
+    /// It holds a slash or NUL, which no file's name can.
     Impossible,
-    /// A control character: no listing or log could show it as it is.
+    /// It holds a control character, which no listing or log could show.
     Control,
-    /// Longer than 255 bytes.
+    /// It is longer than 255 bytes, or its path than 4095.
     TooLong,
-    /// A name of this server's own temporary files.
+    /// It is a name of this server's own temporary files.
     Reserved,
 }
 
@@ -34,10 +34,10 @@ impl fmt::Display for NameError {
     }
 }
 
-/// Whether a file or directory of this name may be made.
+/// Checks that a file or directory may have this name.
 ///
-/// Any bytes are a name that are no control characters, UTF-8 or not: what is served can be stored
-/// again. Whether names may begin with a dot is for the caller to say.
+/// A name may hold any bytes but control characters, and need not be UTF-8, so that every file that is
+/// served can be stored again. The caller decides whether names may begin with a dot.
 pub fn check_name(name: &[u8]) -> Result<(), NameError> {
     match name {
         b"" => Err(NameError::Empty),
@@ -62,8 +62,8 @@ pub(super) fn last_name(path: &[u8]) -> &[u8] {
     path.rsplit(|&byte| byte == b'/').next().unwrap_or_default()
 }
 
-/// The name that a form's file is to have: the last component of what the client called it, which with
-/// some is a whole path, with slashes or with backslashes (RFC 7578 §4.2).
+/// The name for a form's file: the last component of the name that the client sent. Some clients send a whole
+/// path, with slashes or backslashes (RFC 7578 §4.2).
 ///
 /// ```
 /// use httpd::files::name_from_client;
@@ -72,14 +72,14 @@ pub(super) fn last_name(path: &[u8]) -> &[u8] {
 /// ```
 ///
 /// # Errors
-/// When that is no name for a file.
+/// When a file may not have that name.
 pub fn name_from_client(filename: &[u8]) -> Result<&[u8], NameError> {
     let name = filename.rsplit(|byte| matches!(byte, b'/' | b'\\')).next().unwrap_or_default();
     check_name(name).map(|()| name)
 }
 
-/// The name with a number before its extension, for another file of the same name. What is in front of the
-/// number is cut where the name would be too long.
+/// The name with a number before its extension, for another file of the same name. A name that would be too
+/// long is cut in front of the number.
 pub fn numbered(name: &[u8], number: u32) -> Vec<u8> {
     let number = format!(" ({number})");
     let room = NAME_BYTES_MAX - number.len();
@@ -94,12 +94,12 @@ pub fn numbered(name: &[u8], number: u32) -> Vec<u8> {
 }
 
 /// Whether a name is one of this server's own temporary files, which are neither served nor listed nor
-/// stored. In any case of letters: some file systems do not tell them apart.
+/// stored. Upper and lower case count as equal, because some file systems do not distinguish them.
 pub fn is_reserved(name: &[u8]) -> bool {
     name.get(..RESERVED.len()).is_some_and(|start| start.eq_ignore_ascii_case(RESERVED))
 }
 
-/// What all reserved names begin with.
+/// All reserved names begin with this.
 pub(super) const RESERVED: &[u8] = b".httpd-upload";
 
 /// The kernel's NAME_MAX.

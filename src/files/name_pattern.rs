@@ -1,6 +1,6 @@
 //! Patterns for the names of files: `robots.txt`, `*.tar.gz`, `/.well-known/*`.
 //!
-//! It must never know what a match is good for.
+//! It must never know what follows from a match.
 
 use super::name::last_name;
 use std::fmt;
@@ -14,7 +14,7 @@ pub struct NamePattern {
     text: String,
 }
 
-/// Why a text is no pattern.
+/// Why a text is not a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NamePatternError {
     Empty,
@@ -50,8 +50,10 @@ impl fmt::Display for NamePatternError {
 impl std::error::Error for NamePatternError {}
 
 impl NamePattern {
+    /// Reads a pattern.
+    ///
     /// # Errors
-    /// When no file could match it, or it means something else elsewhere.
+    /// When no file could match it, or other tools read it as something else.
     pub fn new(text: &str) -> Result<NamePattern, NamePatternError> {
         let from_root = text.strip_prefix('/');
         if text.is_empty() || text == "/" {
@@ -74,7 +76,7 @@ impl NamePattern {
         &self.text
     }
 
-    /// Whether a file at this path beneath the root, without a leading slash, is meant.
+    /// Whether a file matches, by its path beneath the root without a leading slash.
     pub fn matches(&self, path: &[u8]) -> bool {
         match self.text.strip_prefix('/') {
             Some(pattern) => matches(pattern.as_bytes(), path),
@@ -83,9 +85,9 @@ impl NamePattern {
     }
 }
 
-/// Takes time in proportion to both lengths, whatever the pattern.
+/// The time is proportional to the product of both lengths, whatever the pattern.
 fn matches(pattern: &[u8], text: &[u8]) -> bool {
-    // Which beginnings of the text match the pattern so far, by their length.
+    // Which beginnings of the text, by length, match the pattern so far.
     let mut reached = vec![false; text.len() + 1];
     reached[0] = true;
     let mut rest = pattern;

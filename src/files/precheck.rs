@@ -1,6 +1,5 @@
-//! What can be said of a change before its content has come.
-//!
-//! It must never wait for the disk, nor for a lock: it is asked on a worker.
+//! Refusing an upload before its body is read. It runs on a worker, so it must never wait for the disk or for
+//! a lock.
 
 use super::destination::Destination;
 use super::locked;
@@ -13,14 +12,14 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 impl WritableRoot {
-    /// Why a file of this length, if that is known, could not be stored at `path` as things are, so
-    /// that nobody need send or read it for nothing.
+    /// Whether a file of this length, if it is known, could be stored at `path` now, so that no body is sent
+    /// in vain.
     ///
-    /// `Ok` where nothing speaks against it or nothing can be told without waiting; what holds in the
-    /// end is for [`Upload::commit`](super::Upload::commit) to say.
+    /// `Ok` also where this cannot be said without waiting. [`Upload::commit`](super::Upload::commit)
+    /// decides in the end.
     ///
     /// # Errors
-    /// What the commit would end in: see [`WriteError`].
+    /// The error of the commit: see [`WriteError`].
     pub fn precheck(
         &self,
         path: &[u8],

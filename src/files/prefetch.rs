@@ -1,7 +1,7 @@
-//! Bytes that are on the disk alone, to be brought into memory by a thread that may wait for it.
+//! Reading what is only on the disk into memory, by a thread that may wait for the disk.
 //!
-//! Nothing is handed back: the kernel keeps what was read, and the worker then finds it without
-//! waiting. It must never know who waits.
+//! Nothing is returned: the kernel keeps what was read, and the worker then finds it without waiting. It
+//! must never know what waits.
 
 use super::Root;
 pub use crate::sys::file::Disk;
@@ -10,18 +10,18 @@ use std::io;
 use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
 
-/// What to bring in.
+/// What to read.
 #[derive(Debug)]
 pub enum Prefetch {
-    /// What leads to a file, and its first `bytes_max` bytes.
+    /// The directories of a path, and the first `bytes_max` bytes of the file there.
     Path { root: Root, path: Vec<u8>, bytes_max: u64 },
-    /// A piece of an open file. So much of what follows it is asked for and not waited for.
+    /// A range of an open file. The `ahead_bytes` after it are requested, but not waited for.
     Piece { file: OwnedFd, range: Range<u64>, ahead_bytes: u64 },
 }
 
 impl Prefetch {
-    /// Reads, waiting for the disk as long as it takes. What fails here will fail again where it is
-    /// answered, so nothing is said of it.
+    /// Reads, and waits for the disk as long as it takes. Errors are ignored: they will come again in the
+    /// worker, which reports them.
     pub fn run(self) {
         let _ = match self {
             Prefetch::Path { root, path, bytes_max } => read_path(&root, &path, bytes_max),

@@ -1,6 +1,6 @@
-//! How much a root may hold, and how much it does.
+//! How much a root may hold, and how much it holds.
 //!
-//! It must never know why a file comes or goes.
+//! It must never know why a file is stored or removed.
 
 use super::Root;
 use crate::sys::file::{self, Cause, Disk, FileKind, LastLink, Symlinks};
@@ -11,17 +11,15 @@ use std::os::fd::AsFd;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A bound on the bytes of all regular files beneath a root, and on the names of files and directories:
-/// one for every [`NAME_BYTES`] of the bound, and [`NAMES_FREE`] more, so that nobody fills a disk with
-/// what is empty.
+/// A bound on the bytes of all regular files beneath a root, and on the number of files and directories: one
+/// for every [`NAME_BYTES`] of the bound, and [`NAMES_FREE`] more, so that empty files cannot fill a disk.
 ///
-/// They are counted once, by whoever first wants to store something, and from then on it is only added
-/// and taken away what is stored and removed through this value. What others do beneath the root, other
-/// processes among them, is seen when it is counted again, every ten minutes at the most; until then
-/// each process may let in as much as it believes to be free. What is stored while it is counted may be
-/// counted twice until the next time. What is on its way is counted apart, and may be twice the bound: a
-/// form is there whole beside its files. Lengths count, not blocks; a file of two names counts twice; what
-/// cannot be read does not count.
+/// The first upload counts what is there. From then on only what is stored and removed through this value is
+/// added and subtracted. What other processes do beneath the root is noticed at the next count, ten minutes
+/// later at the soonest; until then each process stores as much as it believes to be free. What is stored
+/// during a count may count twice until the next one. Uploads in progress count separately, up to twice the
+/// bound, because a form is there whole beside its files. Lengths count, not blocks. A file with two names
+/// counts twice. What cannot be read does not count.
 #[derive(Debug)]
 pub(super) struct Quota {
     bytes_max: u64,
@@ -33,14 +31,14 @@ pub(super) struct Quota {
 struct Account {
     bytes: u64,
     names: u64,
-    /// Of files that are being written and have no place yet.
-    coming: u64,
+    /// Bytes of uploads in progress.
+    incoming: u64,
     count: Count,
-    /// What has come since the count that is under way began.
+    /// How much was added since the current count began.
     grown_meanwhile: Growth,
 }
 
-/// How much more there is, or less.
+/// How much is added, or removed if it is negative.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Growth {
     bytes: i128,
@@ -50,26 +48,26 @@ struct Growth {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Count {
     Never,
-    /// For the first time: nothing is known yet.
+    /// A thread counts for the first time: nothing is known yet.
     First,
     Done(Instant),
     Again,
 }
 
-/// Why something is not let in.
+/// Why something may not be stored.
 #[derive(Debug)]
 pub(super) enum QuotaError {
-    /// It is not known yet how much there is.
+    /// The first count is not complete.
     Counting,
     /// There is no room for so many bytes.
     Bytes { bytes_max: u64 },
-    /// There is no room for one more name.
+    /// There is no room for another file or directory.
     Names { names_max: u64 },
-    /// It cannot be counted.
+    /// Counting failed.
     Failed(io::Error),
 }
 
-/// Room that was taken, and is given back unless it is kept.
+/// Room that was taken. It is given back when this is dropped, unless it was kept.
 #[derive(Debug)]
 pub(super) struct Charge<'a> {
     quota: &'a Quota,
@@ -81,15 +79,14 @@ impl Quota {
         let state = Account {
             bytes: 0,
             names: 0,
-            coming: 0,
+            incoming: 0,
             count: Count::Never,
             grown_meanwhile: Growth::default(),
         };
         Quota { bytes_max, state: Mutex::new(state), counted: Condvar::new() }
     }
 
-    /// Counts what is there if it is time; where another thread does so for the first time, waits for
-    /// it.
+    /// Counts what is there, if it is time. Where another thread does so for the first time, waits for it.
     pub(super) fn prepare(&self, root: &Root, wait: Duration) -> Result<(), QuotaError> {
         let mut state = self.state();
         if state.count == Count::First {
@@ -120,7 +117,7 @@ impl Quota {
                 state.count = Count::Never;
                 Err(QuotaError::Failed(error))
             }
-            // What was known will do until the next time.
+            // The old numbers are good enough until the next count.
             (Err(_), _) => {
                 state.count = Count::Done(Instant::now());
                 Ok(())
@@ -131,7 +128,7 @@ impl Quota {
         result
     }
 
-    /// Takes room for a file of this length, in place of one of that if there is one.
+    /// Takes room for a file of `new_bytes`, which replaces one of `old_bytes` if there is one.
     pub(super) fn charge(
         &self,
         new_bytes: u64,
@@ -145,7 +142,7 @@ impl Quota {
         self.charge_growth(Growth { bytes: 0, names: 1 })
     }
 
-    /// A file of this length is gone, or a directory.
+    /// Gives back the room of a file of this length, or of a directory, with 0 bytes.
     pub(super) fn release(&self, bytes: u64) {
         self.state().grow(Growth { bytes: -i128::from(bytes), names: -1 });
     }
@@ -168,25 +165,24 @@ impl Quota {
         }
     }
 
-    /// Takes note of so many more bytes of files that are on their way: each may be let in, but not all
-    /// of them together.
-    pub(super) fn comes(&self, bytes: u64) -> Result<(), QuotaError> {
+    /// Adds bytes to the uploads in progress. Each of them may fit, but not all of them together.
+    pub(super) fn add_incoming(&self, bytes: u64) -> Result<(), QuotaError> {
         let mut state = self.state();
-        let coming = state.coming.saturating_add(bytes);
-        if coming > self.bytes_max.saturating_mul(2) {
+        let incoming = state.incoming.saturating_add(bytes);
+        if incoming > self.bytes_max.saturating_mul(2) {
             return Err(QuotaError::Bytes { bytes_max: self.bytes_max });
         }
-        state.coming = coming;
+        state.incoming = incoming;
         Ok(())
     }
 
-    /// They have a place now, or are gone.
-    pub(super) fn has_come(&self, bytes: u64) {
+    /// Removes bytes from the uploads in progress: the upload was stored, or has ended.
+    pub(super) fn remove_incoming(&self, bytes: u64) {
         let mut state = self.state();
-        state.coming = state.coming.saturating_sub(bytes);
+        state.incoming = state.incoming.saturating_sub(bytes);
     }
 
-    /// Whether there would be room, as far as that is known without counting.
+    /// Whether there would be room, if that is known without counting.
     pub(super) fn precheck(
         &self,
         new_bytes: u64,
@@ -197,7 +193,7 @@ impl Quota {
         if is_known { self.check(&state, Growth::of(new_bytes, old_bytes)) } else { Ok(()) }
     }
 
-    /// No invariant spans two of its fields: what a thread that panicked left is as good as any.
+    /// No invariant connects its fields, so what a thread left that panicked is still correct.
     fn state(&self) -> MutexGuard<'_, Account> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -240,10 +236,11 @@ fn add(bytes: u64, growth: i128) -> u64 {
     u64::try_from((i128::from(bytes) + growth).max(0)).unwrap_or(u64::MAX)
 }
 
-/// The bytes of all regular files beneath a root, and how many names there are, no link followed.
+/// The bytes of all regular files beneath a root, and the number of files and directories. No link is
+/// followed.
 ///
 /// # Errors
-/// When the root cannot be read, or holds more than is worth counting.
+/// When the root cannot be read, or holds too many files.
 fn count(root: &Root) -> io::Result<(u64, u64)> {
     let start = file::open_directory(root.path())?;
     let mut bytes = 0_u64;
@@ -262,7 +259,7 @@ fn count(root: &Root) -> io::Result<(u64, u64)> {
             Err(error) if path.is_empty() || Cause::of(&error) == Cause::Exhausted => {
                 return Err(error);
             }
-            // It went meanwhile, or it is not ours to read.
+            // It was removed meanwhile, or this process may not read it.
             Err(_) => continue,
         };
         let read = write::each_name(directory.as_fd(), |name| {
@@ -279,9 +276,9 @@ fn count(root: &Root) -> io::Result<(u64, u64)> {
             if names_left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         if names_left == 0 {
-            return Err(io::Error::other(
-                "there are too many files beneath the root to be counted",
-            ));
+            return Err(io::Error::other(format!(
+                "quota_bytes cannot be counted: there are more than {NAMES_MAX} files"
+            )));
         }
         if path.is_empty() {
             read?;
@@ -290,15 +287,15 @@ fn count(root: &Root) -> io::Result<(u64, u64)> {
     Ok((bytes, NAMES_MAX - names_left))
 }
 
-/// Counting takes about a second for a million names that the kernel knows; from a cold disk minutes.
+/// Counting a million names takes about a second if the kernel has them in memory, and minutes if not.
 const RECOUNT_AFTER: Duration = Duration::from_secs(600);
 
 const NAMES_MAX: u64 = 20_000_000;
 
-/// What a name counts for: about the least that a file takes on a disk.
+/// The bound allows one name for so many bytes: about the least that a file takes on a disk.
 const NAME_BYTES: u64 = 4096;
 
-/// Names that a root of any bound may have.
+/// How many names every root may have.
 const NAMES_FREE: u64 = 1000;
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! The root: a directory that files are served from, and how far links may lead from it.
+//! The root: a directory that files are served from, and which links in it are followed.
 //!
-//! It must never know who asks, or what is cached of it.
+//! It must never know requests, or what is cached of it.
 
 use super::Types;
 pub use crate::sys::file::Symlinks;
@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A directory to serve files from, and the rules for what is in it.
 ///
-/// It is known by its path, not by what was there when it was opened: when `/srv/current` is a link
-/// that is flipped to the next release, files are served from the next release from then on.
+/// A root is a path, not the directory that was there when it was opened: when `/srv/current` is a link
+/// and is replaced by a link to the next release, files are served from the next release from then on.
 ///
 /// A clone is the same root. [`symlinks`](Root::symlinks) and [`types`](Root::types) make another
 /// one.
@@ -39,15 +39,15 @@ struct RootInner {
 }
 
 impl Root {
-    /// A root at `path`, which is made absolute now: what the working directory is later does not
-    /// matter.
+    /// A root at `path`. The path is made absolute now, so that a later change of the working directory
+    /// does not matter.
     ///
     /// # Errors
     /// When there is no directory at `path`, or it may not be entered.
     pub fn open(path: impl AsRef<Path>) -> io::Result<Root> {
         let path = std::path::absolute(path)?;
         crate::sys::file::open_directory(&path)?;
-        // A directory opens as a place to start from even where nobody may enter it.
+        // Opening alone succeeds even for a directory that may not be searched.
         std::fs::metadata(path.join("."))?;
         let inner = RootInner {
             id: next_id(),
@@ -64,17 +64,17 @@ impl Root {
         self.with(|inner| inner.symlinks = policy)
     }
 
-    /// Sets which `Content-Type` its files have.
+    /// Sets the content types of its files.
     pub fn types(self, types: Types) -> Root {
         self.with(|inner| inner.types = types)
     }
 
-    /// The absolute path, links and all.
+    /// The absolute path. Links in it are not resolved.
     pub fn path(&self) -> &Path {
         &self.inner.path
     }
 
-    /// Which root this is, among all of this process.
+    /// A number that no other root of this process has.
     pub(super) fn id(&self) -> u64 {
         self.inner.id
     }

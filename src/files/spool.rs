@@ -1,7 +1,7 @@
-//! Content that is too large for memory, on the disk while it is wanted.
+//! Bodies that are too large for memory, in files that last as long as they are needed.
 //!
-//! Everything here waits for the disk: it is for threads that may. It must never know whose content
-//! it is.
+//! Everything here but reading may wait for the disk, so it is for threads. It must never know whose body it
+//! is.
 
 use super::prefetch::{Disk, Prefetch};
 use super::temporary::{self, Create, Temporary};
@@ -16,19 +16,19 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// Where content goes that memory does not hold.
+/// Where a body goes that is too large for memory.
 #[derive(Clone, Debug)]
 pub enum SpoolPlace {
-    /// To the directory for such files. It is gone when nobody holds it any more.
+    /// A file without a name in the directory for temporary files. It is gone when it is dropped.
     Temporary,
-    /// To the same, under a name that other processes of this user can open it by while it is held.
+    /// The same with a name, by which other processes of this user can open it until it is dropped.
     Named,
-    /// To where it shall stand in the end, so that it need not be copied; it has to be committed.
+    /// A file where the body is to be stored, so that it need not be copied. It has to be committed.
     Root { root: WritableRoot, path: Vec<u8> },
 }
 
 impl SpoolPlace {
-    /// An empty file; a temporary one in this directory.
+    /// Makes an empty file. `temporary` is the directory for temporary files.
     ///
     /// # Errors
     /// As [`WritableRoot::upload`].
@@ -49,8 +49,8 @@ impl SpoolPlace {
     }
 }
 
-/// Makes a file in the directory for temporary files. An error of that directory is the server's fault,
-/// not the client's, and names it; a full disk stays [`WriteError::Full`].
+/// Makes a file in the directory for temporary files. An error of that directory is the server's fault, not
+/// the client's, and names the directory. A full disk stays [`WriteError::Full`].
 fn create_in(temporary: &Path, create: Create) -> Result<Temporary, WriteError> {
     file::open_directory(temporary)
         .and_then(|directory| create(directory.as_fd(), SPOOL_MODE))
@@ -63,20 +63,20 @@ fn create_in(temporary: &Path, create: Create) -> Result<Temporary, WriteError> 
         })
 }
 
-/// Removes from a directory for temporary files what servers left behind that were killed, and tries
-/// whether it can be used.
+/// Removes what killed servers left behind in a directory for temporary files, and checks that files can be
+/// made there.
 ///
 /// # Errors
-/// Why it cannot.
+/// Why they cannot.
 pub fn prepare(temporary: &Path) -> Result<(), WriteError> {
     if let Ok(directory) = file::open_directory(temporary) {
-        // It can wait until the next start.
+        // An error can wait until the next start.
         let _ = temporary::sweep_all(directory.as_fd());
     }
     create_in(temporary, Temporary::create).map(drop)
 }
 
-/// A file that nobody sees. It is written at its end, and read from its beginning.
+/// A file for a body. It is written at its end, and read from its beginning.
 #[derive(Debug)]
 pub struct Spool {
     kept: Kept,
@@ -121,7 +121,7 @@ impl Spool {
         }
     }
 
-    /// The file to commit, if it was made where it shall stand.
+    /// The file to commit, if it was made with [`SpoolPlace::Root`].
     pub fn into_upload(self) -> Option<Upload> {
         match self.kept {
             Kept::Temporary { .. } => None,
@@ -129,15 +129,16 @@ impl Spool {
         }
     }
 
-    /// How many bytes were not read yet.
+    /// How many bytes remain to be read.
     pub fn unread(&self) -> u64 {
         self.length() - self.read
     }
 
-    /// Reads on until `buffer` is full, and never waits for the disk unless it may.
+    /// Reads the next bytes until `buffer` is full.
     ///
     /// # Errors
-    /// What the kernel would have to read from the disk is [`io::ErrorKind::WouldBlock`] then.
+    /// [`io::ErrorKind::WouldBlock`] with [`Disk::MustNotBlock`], when the kernel would have to read from
+    /// the disk.
     pub fn read_next(&mut self, buffer: &mut [u8], disk: Disk) -> io::Result<usize> {
         let at = self.read;
         let count = file::read_at(self.file().as_fd(), buffer, at, disk)?;
@@ -145,7 +146,7 @@ impl Spool {
         Ok(count)
     }
 
-    /// What brings the next bytes into memory.
+    /// A job that reads the next bytes into memory.
     ///
     /// # Errors
     /// When out of descriptors.
@@ -168,7 +169,7 @@ impl Read for Spool {
     }
 }
 
-/// For nobody but this user.
+/// Only this user may read it.
 const SPOOL_MODE: u32 = 0o600;
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! A file that is being written and that nobody shall see until it is complete.
+//! A file that is being written, which no reader sees until it is complete.
 //!
-//! It must never know what it will be called.
+//! It must never know its final name.
 
 use super::name::RESERVED;
 use crate::sys::file::{self, Disk, FileKind, LastLink, Symlinks};
@@ -12,29 +12,29 @@ use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A file without a name; where the file system has none such, with a reserved one that nobody can
-/// guess. Dropped, it leaves nothing behind.
+/// A file without a name. On a file system that has no such files, it has a reserved name that cannot be
+/// guessed. It leaves nothing behind when it is dropped before [`Temporary::place`].
 #[derive(Debug)]
 pub(super) struct Temporary {
     file: File,
     name: TemporaryName,
 }
 
-/// How a file is made in a directory, with these permissions.
+/// Makes a file in a directory, with these permissions.
 pub(super) type Create = fn(BorrowedFd<'_>, u32) -> io::Result<Temporary>;
 
 #[derive(Debug)]
 enum TemporaryName {
     None,
-    /// Locked for as long as it is being written, so that [`sweep`] can tell it from one that a
-    /// process left behind when it died.
+    /// The file is locked while it is being written, so that [`sweep`] can tell it from one that a dead
+    /// process left behind.
     Reserved(OwnedFd, Vec<u8>),
-    /// Its own: it stays.
+    /// Its own name: the file stays.
     Final,
 }
 
 impl Temporary {
-    /// On the file system of an open directory, or in it.
+    /// Makes a file on the file system of an open directory, or in the directory.
     pub(super) fn create(directory: BorrowedFd<'_>, mode: u32) -> io::Result<Temporary> {
         match write::create_nameless(directory, mode)? {
             Some(file) => Ok(Temporary { file: file.into(), name: TemporaryName::None }),
@@ -42,19 +42,20 @@ impl Temporary {
         }
     }
 
+    /// Makes a file with a reserved name, and first removes those that dead processes left behind.
     pub(super) fn create_named(directory: BorrowedFd<'_>, mode: u32) -> io::Result<Temporary> {
         let _ = sweep(directory);
         Temporary::create_under_name(directory, mode)
     }
 
-    /// The same where what the dead left is swept at another time.
+    /// Makes a file with a reserved name.
     pub(super) fn create_under_name(directory: BorrowedFd<'_>, mode: u32) -> io::Result<Temporary> {
-        // Each of these states has keys of its own, which begin with what the kernel gave at random.
+        // Each state has its own keys, which come from the kernel's random numbers.
         let random = RandomState::new().hash_one(SystemTime::now());
         let name = [RESERVED, format!("-{random:016x}").as_bytes()].concat();
         let held = directory.try_clone_to_owned()?;
         let file = match write::create_nameless(directory, mode) {
-            // It has the lock before anybody can see it.
+            // It is locked before any other process can see it.
             Ok(Some(file)) => {
                 write::try_lock(file.as_fd())?;
                 write::link(file.as_fd(), directory, &name)?;
@@ -81,12 +82,12 @@ impl Temporary {
         &mut self.file
     }
 
-    /// Gives it its name in a directory that the caller has locked, in one step. With
-    /// [`Overwrite::Never`] it fails with `AlreadyExists` where something has that name.
+    /// Gives it its final name, in one step, in a directory that the caller has locked. With
+    /// [`Overwrite::Never`] this fails with `AlreadyExists` if something has that name.
     ///
-    /// A nameless file cannot take the place of another directly: it gets a reserved name first. As
-    /// the directory is locked, one such name is enough for everybody, and if there is a file of that
-    /// name, then a process died between the two steps: it is removed.
+    /// A file without a name cannot replace another directly, so it gets a reserved name first. Because the
+    /// directory is locked, one such name is enough for all processes. A file that already has this name
+    /// is removed: a process died between the two steps.
     pub(super) fn place(
         &mut self,
         directory: BorrowedFd<'_>,
@@ -127,13 +128,13 @@ impl Drop for Temporary {
     }
 }
 
-/// Removes what processes that died left behind in a directory, as far as that is found among the first
-/// names in it: files of [`Temporary::create_named`] that nobody has locked.
+/// Removes the files of [`Temporary::create_named`] that dead processes left behind in a directory, which are
+/// those that are not locked. It looks only at the first names of a large directory.
 pub(super) fn sweep(directory: BorrowedFd<'_>) -> io::Result<()> {
     sweep_names(directory, SWEPT_MAX, STALE_AFTER)
 }
 
-/// The same among all names, and however young: at a start nobody is about to lock one.
+/// The same for all names and files of any age: at a start, no process is about to lock one.
 pub(super) fn sweep_all(directory: BorrowedFd<'_>) -> io::Result<()> {
     sweep_names(directory, SWEPT_AT_START_MAX, Duration::ZERO)
 }
@@ -143,7 +144,7 @@ fn sweep_names(
     names_max: usize,
     stale_after: Duration,
 ) -> io::Result<()> {
-    // It may have been opened only to lead further.
+    // The directory may have been opened with `O_PATH`, which does not allow to read it.
     let readable =
         file::open_beneath(directory, b"", Symlinks::Never, LastLink::Refuse, Disk::MayBlock)?;
     let mut left = names_max;
@@ -161,7 +162,7 @@ fn sweep_names(
     Ok(())
 }
 
-/// The same, unless somebody is changing the directory; also of what was left between the two steps of
+/// The same unless the directory is locked; also removes a file that was left between the two steps of
 /// [`Temporary::place`].
 pub(super) fn sweep_locked(directory: BorrowedFd<'_>) -> io::Result<()> {
     if write::try_lock(directory)? {
@@ -181,7 +182,7 @@ fn remove_if_stale(
     let open =
         file::open_beneath(directory, name, Symlinks::Never, LastLink::Refuse, Disk::MayBlock)?;
     let identity = file::identity(open.as_fd())?;
-    // A file that was made just now may not have been locked yet.
+    // A file that was just made may not be locked yet.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let modified = Duration::from_secs(u64::try_from(identity.modified.seconds).unwrap_or(0));
     if identity.kind == FileKind::File
@@ -193,10 +194,10 @@ fn remove_if_stale(
     Ok(())
 }
 
-/// Names of a directory that are looked at, so that an upload into a large one does not take longer.
+/// How many names of a directory a sweep looks at, so that an upload into a large directory takes no longer.
 const SWEPT_MAX: usize = 1024;
 
-/// The same at a start, which may take a moment.
+/// How many at a start, which may take a moment.
 const SWEPT_AT_START_MAX: usize = 1_000_000;
 
 const STALE_AFTER: Duration = Duration::from_secs(60);

@@ -19,21 +19,21 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// A file that is being stored. Dropped, it leaves nothing behind.
+/// A file that is being stored. It leaves nothing behind when it is dropped before its commit.
 ///
-/// It may be written by one thread and committed by another; all of its methods may wait.
+/// One thread may write it and another commit it. All of its methods may wait for the disk.
 #[derive(Debug)]
 pub struct Upload {
     root: WritableRoot,
     destination: Destination,
     file: Temporary,
     length: u64,
-    /// How much of it was on the disk when that was last waited for.
+    /// How many of its bytes the last flush brought to the disk.
     flushed: u64,
-    /// Whether all of it is, as far as that is wanted.
+    /// Whether all of it is on the disk.
     is_synced: bool,
     wait: LockWait,
-    /// The directories that were made for it. They go again unless it is stored.
+    /// The directories that were made for it. They are removed again unless it is stored.
     made: Vec<Vec<u8>>,
 }
 
@@ -42,8 +42,8 @@ pub struct Upload {
 pub struct Stored {
     /// Whether nothing had the name before.
     pub created: bool,
-    /// The version that it is. Its entity tag is strong, except on file systems whose times cannot be
-    /// set to the nanosecond or are not this kernel's: there it is weak for two seconds.
+    /// Its version. The entity tag is strong, except on file systems whose times cannot be set to the
+    /// nanosecond or that this kernel does not keep: there it is weak for two seconds.
     pub version: FileVersion,
     pub length: u64,
 }
@@ -53,7 +53,7 @@ impl WritableRoot {
     ///
     /// # Errors
     /// [`WriteError::Name`] for a path with a component that [`check_name`](super::check_name) refuses,
-    /// [`Obstacle::NoDirectory`] where no directory is and none is to be made.
+    /// [`Obstacle::NoDirectory`] where the directory is missing and the rules do not let it be made.
     pub fn upload(&self, path: &[u8]) -> Result<Upload, WriteError> {
         WritableRoot::check_path(path)?;
         if let Some(quota) = self.quota() {
@@ -69,7 +69,7 @@ impl WritableRoot {
             };
             match self.create_in(directory.as_fd()) {
                 Ok(file) => return Ok(Upload::new(self.clone(), destination, file)),
-                // It was removed since it was opened, which file systems tell in several ways.
+                // The directory was removed since it was opened; file systems report that in several ways.
                 Err(_) if file::identity(directory.as_fd())?.names == 0 => {}
                 Err(error) => return Err(error.into()),
             }
@@ -85,23 +85,23 @@ impl Upload {
         Upload { root, destination, file, length: 0, flushed: 0, is_synced, wait, made }
     }
 
-    /// Writes on where it ended.
+    /// Appends bytes.
     ///
     /// # Errors
-    /// [`WriteError::TooLarge`], [`WriteError::QuotaBytes`], or what the disk says. After an error the file
-    /// is not to be committed: some of the bytes may have been written.
+    /// [`WriteError::TooLarge`], [`WriteError::QuotaBytes`], or an error of the disk. After an error some of
+    /// the bytes may have been written, so the file must not be committed.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
         let length = self.length + bytes.len() as u64;
         if length > self.root.rules().file_bytes_max {
             return Err(WriteError::TooLarge);
         }
         if let Some(quota) = self.root.quota() {
-            quota.comes(bytes.len() as u64)?;
+            quota.add_incoming(bytes.len() as u64)?;
         }
-        // Counted from here on, whatever becomes of it.
+        // They are counted even if writing them fails.
         self.length = length;
         self.file.file().write_all(bytes)?;
-        // By and by, so that the commit of a large file does not take as long as its upload did.
+        // Flushed now and then, so that the commit of a large file does not take as long as its upload.
         if length - self.flushed >= FLUSHED_BYTES
             && self.root.rules().durability != Durability::Never
         {
@@ -111,12 +111,12 @@ impl Upload {
         Ok(())
     }
 
-    /// What has been written, to be read again.
+    /// The file, to read what was written.
     pub(super) fn file(&mut self) -> &File {
         self.file.file()
     }
 
-    /// How much has been written, in bytes.
+    /// How many bytes were written.
     pub fn length(&self) -> u64 {
         self.length
     }
@@ -127,25 +127,25 @@ impl Upload {
         self.destination.rename(name);
     }
 
-    /// Puts the file in its place, if the preconditions hold in that moment.
+    /// Gives the file its name, if the preconditions hold at that moment.
     ///
-    /// The place is looked up anew: a directory that was moved meanwhile, or a link on the way that
-    /// leads elsewhere now, counts as it is now. The file's permissions are its own, not those of the
+    /// The path is resolved again: if a directory was moved meanwhile, or a link of the path was replaced,
+    /// the file is stored where the path leads now. The file keeps its own permissions, not those of the
     /// file that it replaces.
     ///
     /// # Errors
-    /// See [`WriteError`]. Whatever it is, nothing has changed, except where waiting for the disk
-    /// failed after the file was in place ([`Durability::FileAndDirectory`]).
+    /// See [`WriteError`]. After an error nothing has changed, except where waiting for the disk failed
+    /// after the file got its name ([`Durability::FileAndDirectory`]).
     pub fn commit(mut self, preconditions: &Preconditions) -> Result<Stored, WriteError> {
         sleep_while_locked(|| self.try_commit(preconditions))
     }
 
-    /// The same without waiting for others who change the same directory: it has to be called again where
-    /// they do.
+    /// The same without waiting for other changes of the same directory. Where there is one, the caller calls
+    /// this again after a pause.
     ///
     /// # Errors
-    /// As [`Upload::commit`]; [`WriteError::Busy`] when they have done so for too long, or too many wait
-    /// for that directory.
+    /// As [`Upload::commit`]; [`WriteError::Busy`] when the directory was locked for too long, or too many
+    /// changes wait for it.
     pub fn try_commit(
         &mut self,
         preconditions: &Preconditions,
@@ -193,7 +193,7 @@ impl Upload {
             let created = replaced.is_none();
             let overwrite = if created { Overwrite::Never } else { Overwrite::Always };
             match self.file.place(locked.directory(), self.destination.name(), overwrite) {
-                // By somebody who does not take the lock: look again.
+                // A program that does not take the lock has just made a file of this name.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 placed => placed?,
             }
@@ -212,20 +212,20 @@ impl Upload {
 impl Drop for Upload {
     fn drop(&mut self) {
         if let Some(quota) = self.root.quota() {
-            quota.has_come(self.length);
+            quota.remove_incoming(self.length);
         }
         self.root.unmake(&self.made);
     }
 }
 
-/// Gives the file a time of modification that no other version of its name has, as far as the clock
-/// and the file system tell times apart: later than the version before, and taken from the fine clock,
-/// so that it is also another than that of a version that was removed in between. (The kernel's own
-/// stamps would be the same for all that happens within a tick of up to 10 ms.)
+/// Gives the file a time of modification that no other version of its name has, as far as the clock and the
+/// file system tell times apart. It is later than that of the version before. It comes from the fine clock,
+/// so that it also differs from that of a version that was removed in between. (The kernel's own stamps are
+/// the same within a tick of up to 10 ms.)
 ///
-/// It lies a little in the past, so that the time of change, which the kernel takes from its coarse
-/// clock, is later: that is what makes the entity tag strong at once ([`FileVersion`]). Where the version
-/// before was written just now, or the file system keeps coarser times, that takes a short wait.
+/// The time is a little in the past, so that the time of change, which the kernel takes from its coarse
+/// clock, is later. That makes the entity tag strong at once ([`FileVersion`]). It takes a short wait if the
+/// version before was just written, or the file system keeps coarser times.
 fn set_time(file: &File, before: Option<Timestamp>) -> io::Result<()> {
     let started = Instant::now();
     loop {
@@ -247,8 +247,8 @@ fn set_time(file: &File, before: Option<Timestamp>) -> io::Result<()> {
     }
 }
 
-/// The time that a new version gets, and the one that it must be later than. A version from the future
-/// is no measure: its tag has never been strong.
+/// The time that a new version gets, and the time that it must be later than. A version from the future does
+/// not count: its tag was never strong.
 fn next_time(now: SystemTime, before: Option<SystemTime>) -> (SystemTime, Option<SystemTime>) {
     let recent = now - BEHIND;
     match before.filter(|before| *before <= now + FUTURE_MIN) {
@@ -263,7 +263,7 @@ fn system_time(time: Timestamp) -> SystemTime {
     UNIX_EPOCH + Duration::new(seconds, time.nanoseconds % 1_000_000_000)
 }
 
-/// A slow disk writes so much in a few seconds.
+/// A slow disk writes this in a few seconds.
 const FLUSHED_BYTES: u64 = 32 * 1024 * 1024;
 
 /// How often the directory may be removed before the file is made, or the name taken before the file gets
@@ -279,5 +279,5 @@ const COARSE_TICK_MAX: Duration = Duration::from_millis(2200);
 
 const STEP: Duration = Duration::from_millis(2);
 
-/// More than clocks of this machine differ by.
+/// More than the clocks of one machine differ.
 const FUTURE_MIN: Duration = Duration::from_secs(1);

@@ -1,6 +1,6 @@
-//! One version of a file: what tells it from every other version, and how much that can be relied on.
+//! One version of a file: what tells it from every other version, and how reliable that is.
 //!
-//! It must never know where the file is, or who asks.
+//! It must never know where the file is, or requests.
 
 use crate::http::conditional::Validators;
 use crate::http::date;
@@ -12,34 +12,33 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// The validators of one version of a file (RFC 9110 §8.8).
 ///
 /// An entity tag may be strong only if no other contents of that file can ever have the same time of
-/// modification (mtime) and the same size. That can be said of a file in two cases.
+/// modification (mtime) and the same size. That is true in two cases.
 ///
-/// **It has rested.** Its mtime lies two seconds back, which is longer than a tick of any file
-/// system's clock: a later write will have a later mtime.
+/// **The file is settled.** Its mtime is two seconds ago, which is longer than a tick of any file system's
+/// clock: a later write will have a later mtime.
 ///
-/// **Something has happened to it since it was written**: the time of its last change (ctime) is later
-/// than its mtime, both by this kernel's own clock. Then
-/// - a later write in place gets an mtime that is no earlier than that ctime, hence later than the
-///   mtime seen. The kernel takes both from one clock with one granularity, be that of seconds or of
+/// **The file has changed otherwise since it was written**: the time of its last change (ctime) is later
+/// than its mtime, and this kernel's own clock set both. Then
+/// - a later write in place gets an mtime that is no earlier than that ctime, and so is later than this
+///   mtime. The kernel takes both from one clock with one granularity, whether of seconds or of
 ///   nanoseconds, and no program can set a ctime. Where time stamps are multigrain (Linux 6.13) the
 ///   clock may be finer, but no stamp is ever earlier than one that was given out before.
-/// - no write is under way that set this mtime and has not yet written all of its bytes, which is what
-///   a reader of a file just being written must fear: a write holds the inode's lock from before it
-///   sets mtime and ctime, to the same value, until its last byte is in place; and changing names,
-///   permissions or times, which is all that can make ctime alone go on, needs that same lock.
-/// - an mtime that was set by a program (`cp -p`, `rsync -t`, `touch -d`) moves ctime to now. Set to the
-///   past it satisfies the condition, and then the above holds; set to now or to the future it does
-///   not, and the tag stays weak until the file has rested.
+/// - no write is under way that has set this mtime but has not written all of its bytes. A write holds
+///   the inode's lock from before it sets mtime and ctime, both to the same value, until its last byte is
+///   in place. Only changing names, permissions or times moves ctime alone, and needs the same lock.
+/// - a program that sets an mtime (`cp -p`, `rsync -t`, `touch -d`) moves ctime to now. An mtime in the
+///   past satisfies the condition, and the above holds. An mtime of now or of the future does not
+///   satisfy it, and the tag stays weak until the file is settled.
 ///
-/// Both times being equal, or either coming from another machine, a program (FUSE) or a file system
-/// that keeps only one of them (FAT), is in doubt, and the tag is weak.
+/// The tag is weak if both times are equal, or if they may come from another machine, from a program (FUSE)
+/// or from a file system that keeps only one of them (FAT).
 ///
-/// Not told by either rule: what a program writes through a memory map or by asynchronous direct
-/// output, after the kernel has set the time; a clock that is set back; and somebody who gives other
-/// contents of the same size the same mtime, or prepares two files in one tick and moves one after
-/// the other to the same name.
+/// Neither rule notices what a program writes through a memory map or by asynchronous direct output after
+/// the kernel has set the time, a clock that is set back, a program that gives other contents of the same
+/// size the same mtime, or one that writes two files within a tick and moves one after the other to the
+/// same name.
 ///
-/// A date (`Last-Modified`) shows whole seconds and is strong only where the file has rested.
+/// A date (`Last-Modified`) shows whole seconds, and is strong only if the file is settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileVersion {
     etag: ETag,
@@ -48,8 +47,8 @@ pub struct FileVersion {
 }
 
 impl FileVersion {
-    /// The version of an open regular file that has just been found to be `identity`. For a young
-    /// file it may cost a system call.
+    /// The version of an open regular file whose identity was just read. For a file that is not settled,
+    /// this may take a system call.
     pub(super) fn of(identity: &Identity, file: BorrowedFd<'_>, wall: SystemTime) -> FileVersion {
         FileVersion::judged(identity, || file::kernel_keeps_times(file), wall)
     }
@@ -59,7 +58,7 @@ impl FileVersion {
         has_kernel_times: impl FnOnce() -> bool,
         wall: SystemTime,
     ) -> FileVersion {
-        let date = if rests_from(identity) <= wall { Strength::Strong } else { Strength::Weak };
+        let date = if settled_from(identity) <= wall { Strength::Strong } else { Strength::Weak };
         let strength = if date == Strength::Strong
             || identity.changed > identity.modified && has_kernel_times()
         {
@@ -74,31 +73,31 @@ impl FileVersion {
         }
     }
 
-    /// Weak while other contents could still come to have the same.
+    /// It is weak while other contents could still get the same tag.
     pub fn etag(&self) -> &ETag {
         &self.etag
     }
 
-    /// When it was modified: in whole seconds, neither before 1970 nor later than it was found
-    /// (RFC 9110 §8.8.2.1). Exactly what `Last-Modified` shows.
+    /// When it was modified, exactly as `Last-Modified` shows it: in whole seconds, neither before 1970 nor
+    /// later than when it was found (RFC 9110 §8.8.2.1).
     pub fn modified(&self) -> SystemTime {
         self.modified
     }
 
-    /// What preconditions are judged by.
+    /// What preconditions are compared with.
     pub fn validators(&self) -> Validators<'_> {
         Validators { etag: &self.etag, modified: self.modified, date: self.date }
     }
 
-    /// Whether the file had rested: nothing about this will ever be said otherwise.
+    /// Whether the file was settled: then nothing of this will change.
     pub(super) fn is_settled(&self) -> bool {
         self.date == Strength::Strong
     }
 }
 
-/// How long until this version of a file has rested; zero when it has.
+/// How long until this version of a file is settled; zero if it is.
 pub(super) fn settles_in(identity: &Identity, wall: SystemTime) -> Duration {
-    rests_from(identity).duration_since(wall).unwrap_or(Duration::ZERO)
+    settled_from(identity).duration_since(wall).unwrap_or(Duration::ZERO)
 }
 
 fn shown_as_modified(identity: &Identity, wall: SystemTime) -> SystemTime {
@@ -107,19 +106,19 @@ fn shown_as_modified(identity: &Identity, wall: SystemTime) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(modified.min(now))
 }
 
-/// Times before 1970 count as 1970, and those that no clock can show as never.
-fn rests_from(identity: &Identity) -> SystemTime {
+/// Times before 1970 count as 1970, and those after the year 9999 as its end.
+fn settled_from(identity: &Identity) -> SystemTime {
     let modified = identity.modified;
     let since_1970 = Duration::new(
         u64::try_from(modified.seconds).unwrap_or(0),
         modified.nanoseconds % 1_000_000_000,
     );
-    UNIX_EPOCH + since_1970.min(Duration::from_secs(date::SECONDS_MAX)) + RESTS_AFTER
+    UNIX_EPOCH + since_1970.min(Duration::from_secs(date::SECONDS_MAX)) + SETTLES_AFTER
 }
 
-/// After so long a file that is not being written any more has another time of modification than any
-/// later version will have, on every file system (the coarsest clock ticks every two seconds).
-const RESTS_AFTER: Duration = Duration::from_secs(2);
+/// After this time, a file that is no longer written has an earlier time of modification than any later
+/// version, on every file system (the coarsest clock ticks every two seconds).
+const SETTLES_AFTER: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
-//! A root that may be changed: what is put into it or removed, in one step and under a condition.
+//! A root in which files are stored and removed, each in one step and under preconditions.
 //!
-//! It must never know requests or statuses, or who asks. Everything in it may wait for the disk, and
-//! for others that change the same directory.
+//! It must never know requests or statuses. Everything in it may wait for the disk, and for other changes of
+//! the same directory.
 
 use super::destination::Destination;
 use super::lock_wait::{Attempt, LockWait, Waiters, sleep_while_locked};
@@ -19,23 +19,22 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-/// A [`Root`] that files may be put into and removed from.
+/// A [`Root`] in which files may be stored and removed.
 ///
-/// **Each change is one step**: whoever reads meanwhile, or after a crash, sees the file as it was or
-/// as it is, and a change that is given up leaves nothing behind.
+/// **Each change is one step**: a reader sees the old or the new file, even after a crash, and a change that
+/// is abandoned leaves nothing behind.
 ///
-/// **No update is lost** among those who change it through values of this type, be it in other threads
-/// or other processes: from when the preconditions are judged until the file is in place, the
-/// directory is locked (flock(2)). Each version that is stored has a time of modification of its own,
-/// so that its entity tag, which is strong at once, never names another. Programs that do not take that
-/// lock can still fall between. The file system must have such locks for directories (NFS has none),
-/// and the process must be allowed to read the directory.
+/// **No update is lost** among changes through values of this type, also in other threads and processes:
+/// the directory is locked (flock(2)) from checking the preconditions until the file has its name. Each
+/// stored version has its own time of modification, so its entity tag, which is strong at once, never names
+/// another version. A program that does not take the lock can still interfere. The file system must have
+/// such locks for directories (NFS has none), and the process must be allowed to read the directory.
 ///
-/// **Nothing leads out of the root.** A symbolic link on the way is followed as far as the root's
-/// policy says; one at the end is neither followed nor replaced, since what it points to is guarded by
-/// the lock of another directory.
+/// **Nothing leads out of the root.** A symbolic link within a path is followed as the root's policy says.
+/// One at the end is neither followed nor replaced, because the lock of another directory protects what it
+/// points to.
 ///
-/// A clone is the same, with one account of its quota.
+/// A clone is the same root, with the same account of its quota.
 ///
 /// ```no_run
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -66,7 +65,7 @@ struct WritableRootInner {
 }
 
 impl WritableRoot {
-    /// The same files, to be changed by these rules.
+    /// A root whose files are changed by these rules.
     pub fn new(root: Root, rules: WriteRules) -> WritableRoot {
         WritableRoot::creating_by(Temporary::create, root, rules)
     }
@@ -76,7 +75,7 @@ impl WritableRoot {
         &self.inner.rules
     }
 
-    /// Whether a file may stand at a path, by the names in it.
+    /// Checks that every name of a path is allowed for a file.
     ///
     /// # Errors
     /// [`WriteError::Name`].
@@ -85,19 +84,19 @@ impl WritableRoot {
         path.split(|&byte| byte == b'/').try_for_each(check_name).map_err(WriteError::Name)
     }
 
-    /// Removes the file at `path`; with a slash at its end, the directory, which must be empty.
+    /// Removes the file at `path`. With a trailing slash it removes the directory, which must be empty.
     ///
     /// A directory has no version: no entity tag matches it.
     ///
     /// # Errors
-    /// [`WriteError::NotFound`] comes before the preconditions are judged (RFC 9110 §13.2.1).
+    /// See [`WriteError`]. [`WriteError::NotFound`] precedes the preconditions (RFC 9110 §13.2.1).
     pub fn remove(&self, path: &[u8], preconditions: &Preconditions) -> Result<(), WriteError> {
         let mut wait = self.lock_wait();
         sleep_while_locked(|| self.try_remove(path, preconditions, &mut wait))
     }
 
-    /// The same without waiting for others who change the same directory: it has to be called again where
-    /// they do, with the same wait.
+    /// The same without waiting for other changes of the same directory. Where there is one, the caller calls
+    /// this again after a pause, with the same wait.
     ///
     /// # Errors
     /// As [`WritableRoot::remove`]; [`WriteError::Busy`] when the wait is over.
@@ -144,12 +143,12 @@ impl WritableRoot {
         Ok(Attempt::Done(()))
     }
 
-    /// A wait for others who change a directory beneath this root.
+    /// A wait for other changes of a directory beneath this root.
     pub fn lock_wait(&self) -> LockWait {
         self.inner.waiters.wait(self.rules().lock_wait)
     }
 
-    /// Where it is.
+    /// The root without the rules.
     pub(super) fn root(&self) -> &Root {
         &self.inner.root
     }
@@ -162,11 +161,11 @@ impl WritableRoot {
         self.rules().missing_directories == MissingDirectories::Make
     }
 
-    /// Opens a directory beneath the root, by an opening of its own.
+    /// Opens a directory beneath the root. Each call opens it separately, so that each has its own lock.
     pub(super) fn open(&self, path: &[u8]) -> io::Result<OwnedFd> {
         let root = &self.inner.root;
         let start = file::open_directory(root.path())?;
-        // The slash asks for a directory.
+        // The trailing slash asks for a directory.
         let path = if path.is_empty() { Vec::new() } else { [path, b"/"].concat() };
         file::open_beneath(
             start.as_fd(),
@@ -182,7 +181,7 @@ impl WritableRoot {
         (self.inner.create)(directory, self.rules().file_mode)
     }
 
-    /// The last directory on the way that is there, and how much of the path leads to it.
+    /// The last directory of the path that exists, and how many bytes of the path lead to it.
     pub(super) fn nearest(&self, path: &[u8]) -> Result<(OwnedFd, usize), WriteError> {
         let mut length = path.len();
         for _ in 0..=MADE_MAX {
@@ -196,9 +195,9 @@ impl WritableRoot {
         Err(WriteError::Conflict(Obstacle::NoDirectory))
     }
 
-    /// Opens a directory beneath the root, after making it and what leads to it. Each is opened by its
-    /// whole path again, so that a link that somebody makes in between leads no further than any. Adds
-    /// the directories that it makes to `made`, also where it fails later.
+    /// Makes a directory beneath the root, and those above it that are missing, and opens it. Each is opened
+    /// by its whole path again, so that a link that appears in between is followed only as the policy
+    /// says. The directories that this makes are added to `made`, even if it fails later.
     pub(super) fn make(&self, path: &[u8], made: &mut Vec<Vec<u8>>) -> Result<OwnedFd, WriteError> {
         let (mut here, mut length) = self.nearest(path)?;
         while length < path.len() {
@@ -225,8 +224,8 @@ impl WritableRoot {
         Ok(here)
     }
 
-    /// Removes directories that were made for a file that is not stored after all, as far as nobody has
-    /// put anything into them.
+    /// Removes directories that were made for a file that was not stored, unless something else is in them
+    /// now.
     pub(super) fn unmake(&self, made: &[Vec<u8>]) {
         for path in made.iter().rev() {
             let destination = Destination::of(path);
@@ -234,7 +233,7 @@ impl WritableRoot {
                 write::remove_directory(directory.as_fd(), destination.name())
             });
             if let Err(error) = removed {
-                log::debug!("a directory that was made for a refused file stays: {error}");
+                log::debug!("cannot remove a directory that was made for a refused file: {error}");
                 return;
             }
             if let Some(quota) = self.quota() {
@@ -243,7 +242,7 @@ impl WritableRoot {
         }
     }
 
-    /// With files that have a reserved name, as where the file system knows none without.
+    /// Writes to files with a reserved name, as on a file system that has no files without a name.
     #[cfg(test)]
     pub(super) fn with_named_files(root: Root, rules: WriteRules) -> WritableRoot {
         WritableRoot::creating_by(Temporary::create_named, root, rules)
@@ -256,7 +255,7 @@ impl WritableRoot {
     }
 }
 
-/// Removes an empty directory, and with it what a process left in it that died.
+/// Removes a directory that is empty, or holds only temporary files of a process that died.
 fn remove_directory(locked: &Locked, name: &[u8]) -> Result<(), WriteError> {
     let not_empty = match write::remove_directory(locked.directory(), name) {
         Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => error,
@@ -273,7 +272,7 @@ fn remove_directory(locked: &Locked, name: &[u8]) -> Result<(), WriteError> {
     write::remove_directory(locked.directory(), name).map_err(|_| not_empty.into())
 }
 
-/// Directories that are made for one file.
+/// How many directories are made for one file.
 const MADE_MAX: usize = 32;
 
 #[cfg(test)]

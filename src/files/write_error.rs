@@ -1,6 +1,6 @@
 //! Why something was not stored or not removed.
 //!
-//! It must never know which status that is.
+//! It must never know statuses.
 
 use super::name::NameError;
 use super::quota::QuotaError;
@@ -12,27 +12,27 @@ use std::io;
 /// Why something was not stored or not removed.
 #[derive(Debug)]
 pub enum WriteError {
-    /// A name of the path is none that a file is given.
+    /// A name of the path is not allowed.
     Name(NameError),
     /// There is nothing to remove.
     NotFound,
     /// The process lacks the permission.
     Forbidden,
-    /// What is there is in the way.
+    /// Something else is in the way.
     Conflict(Obstacle),
-    /// What is there is not what the preconditions ask for.
+    /// A precondition does not hold.
     PreconditionFailed(FailedPrecondition),
     /// The file is larger than [`WriteRules::file_bytes_max`](super::WriteRules::file_bytes_max).
     TooLarge,
-    /// There is no room for these bytes within
+    /// These bytes would exceed
     /// [`WriteRules::quota_bytes`](super::WriteRules::quota_bytes).
     QuotaBytes { quota_bytes: u64 },
-    /// There is no room for another file or directory within that quota, which allows so many.
+    /// Another file or directory would exceed the number that this quota allows.
     QuotaNames { names_max: u64 },
     /// The disk is full.
     Full,
-    /// Others were changing the directory all the time, or descriptors have run out, or the quota is
-    /// being counted; later it may work.
+    /// The directory was locked for too long, descriptors have run out, or the quota is being counted. A
+    /// later attempt may work.
     Busy,
     /// Anything else: most likely the disk.
     Failed(io::Error),
@@ -41,19 +41,19 @@ pub enum WriteError {
 /// What is in the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Obstacle {
-    /// There is no directory in which the file could stand, or no longer.
+    /// The directory of the file is missing.
     NoDirectory,
-    /// A directory has the name. One is removed by its name with a slash behind it.
+    /// A directory has the name. A trailing slash is needed to remove it.
     Directory,
     /// The directory is not empty.
     NotEmpty,
     /// A symbolic link has the name.
     Link,
-    /// Something has the name that is neither file nor directory.
+    /// Something that is neither a file nor a directory has the name.
     Other,
 }
 
-/// Whether nothing is there, or nothing that may be reached.
+/// Whether nothing is there, or only behind a link that is not followed.
 pub(super) fn is_missing(error: &io::Error) -> bool {
     matches!(Cause::of(error), Cause::Missing | Cause::Link)
 }
@@ -71,7 +71,7 @@ impl Obstacle {
 impl From<io::Error> for WriteError {
     fn from(error: io::Error) -> WriteError {
         match (Cause::of(&error), error.kind()) {
-            // Another file system: what was a directory on the way has become a place to mount on.
+            // Among these is EXDEV: another file system was mounted on the directory.
             (Cause::Missing | Cause::Link, _) => WriteError::Conflict(Obstacle::NoDirectory),
             (Cause::Denied, _) => WriteError::Forbidden,
             (Cause::Cold | Cause::Exhausted, _) => WriteError::Busy,
@@ -121,7 +121,7 @@ impl fmt::Display for WriteError {
                 "quota_bytes allows {names_max} files and directories; remove some first"
             ),
             WriteError::Full => formatter.write_str("the disk is full"),
-            WriteError::Busy => formatter.write_str("too much is being done at once"),
+            WriteError::Busy => formatter.write_str("too many changes at once; try again later"),
             WriteError::Failed(error) => error.fmt(formatter),
         }
     }
@@ -136,7 +136,7 @@ impl fmt::Display for Obstacle {
             Obstacle::Directory => "a directory has this name",
             Obstacle::NotEmpty => "the directory is not empty",
             Obstacle::Link => "a symbolic link has this name",
-            Obstacle::Other => "something that is no file has this name",
+            Obstacle::Other => "something that is not a file has this name",
         })
     }
 }

@@ -1,11 +1,11 @@
-//! The rules by which files are put into a root. It must never know which root.
+//! The rules for storing files in a root. It must never know which root.
 
 use std::time::Duration;
 
-/// How files are put into a root.
+/// How files are stored in a root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WriteRules {
-    /// The permissions of new files, and of those that replace others; less the process's umask.
+    /// The permissions of stored files, new or replaced, less the process's umask.
     pub file_mode: u32,
     /// The permissions of directories that are made, less the process's umask.
     pub directory_mode: u32,
@@ -13,12 +13,13 @@ pub struct WriteRules {
     pub durability: Durability,
     /// The largest file, in bytes.
     pub file_bytes_max: u64,
-    /// Bytes of all files beneath the root; none: as much as the disk holds. It also bounds how many
-    /// files and directories there are: 1000, and one for every 4096 bytes. They are counted when
-    /// something is first stored, and again ten minutes later at the soonest; between that, what others
-    /// do is not seen, so that a pool of processes may exceed it by what each lets in meanwhile.
+    /// The most bytes of all files beneath the root; `None`: as much as the disk holds. It also bounds the
+    /// number of files and directories: 1000, and one more for every 4096 bytes. They are counted when
+    /// the first file is stored, and again after ten minutes at the soonest. In between, what other
+    /// programs do is not noticed, so several processes together may exceed the quota by what each of
+    /// them stores meanwhile.
     pub quota_bytes: Option<u64>,
-    /// How long to wait for others who change the same directory.
+    /// How long to wait for other changes of the same directory.
     pub lock_wait: Duration,
 }
 
@@ -36,28 +37,28 @@ impl Default for WriteRules {
     }
 }
 
-/// What to do when the directory in which a file is to stand is not there.
+/// What to do when the directory of a new file is missing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MissingDirectories {
-    /// The file is refused, as by nginx without `create_full_put_path`.
+    /// Refuse the file, as nginx does without `create_full_put_path`.
     #[default]
     Refuse,
-    /// It is made, up to 32 at a time, when the file is complete.
+    /// Make it, and up to 31 directories above it, when the file is complete.
     Make,
 }
 
-/// What is on the disk, beyond the caches, when a change is reported as made.
+/// What is on the disk, and not only in caches, when a change is reported as done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
-    /// Nothing need be. After a crash of the system a file may be empty that was just stored.
+    /// Nothing. After a crash of the system, a file that was just stored may be empty.
     Never,
-    /// The contents, before they get their name: after a crash a name stands for the one version or
-    /// the other, whole, but the last seconds' changes may be undone. The default: this much is part
-    /// of the promise that nobody sees a mixture, and costs one flush of a file that would have been
-    /// written soon anyway.
+    /// The contents, before they get their name. After a crash, a name stands for either the old or the new
+    /// version, each complete, but the changes of the last seconds may be undone. This is the default: it
+    /// keeps the promise that no reader sees a mixture, and costs one flush of a file that the system
+    /// would soon write anyway.
     #[default]
     File,
-    /// The name too: what was reported as stored or removed is so after a crash. It costs a second
+    /// The name too: what was reported as stored or removed stays so after a crash. It costs a second
     /// flush.
     FileAndDirectory,
 }
