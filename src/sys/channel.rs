@@ -51,7 +51,7 @@ impl Channel {
     /// # Errors
     /// When out of descriptors.
     pub fn pair() -> io::Result<(Channel, OwnedFd)> {
-        // Messages are kept apart, and the end of a process is told.
+        // This kind keeps messages apart, and reports that the other end is closed.
         let (here, there) = socketpair(
             AddressFamily::UNIX,
             SocketType::SEQPACKET,
@@ -143,8 +143,8 @@ impl Channel {
         let received = loop {
             match recvmsg(&self.socket, slices, &mut ancillary, flags) {
                 Ok(received) => break received,
-                // The other end was closed before it took what we had sent. That is told once;
-                // what it had sent is still here.
+                // The other end closed before it read our messages. The kernel reports that once; the
+                // messages of the other end can still be read.
                 Err(Errno::INTR | Errno::CONNRESET) => continue,
                 Err(Errno::AGAIN) => return Ok(None),
                 Err(error) => return Err(error.into()),
@@ -179,7 +179,7 @@ impl Channel {
         Channel::widen_end(self.as_fd());
     }
 
-    /// The same for an end that is for somebody else.
+    /// The same for an end that another process gets.
     pub fn widen_end(end: BorrowedFd<'_>) {
         // Best effort: it only makes it faster.
         let _ = rustix::net::sockopt::set_socket_send_buffer_size(end, WIDE_BYTES);

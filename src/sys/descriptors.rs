@@ -1,5 +1,5 @@
-//! How many descriptors this process may have open, and who gets how many of them. It must never know
-//! what they are.
+//! How many descriptors this process may have open, and how they are shared. It must never know what they
+//! are.
 
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit};
 use std::io;

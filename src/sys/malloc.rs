@@ -12,10 +12,10 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-/// Starts this program again in this very process, with bounds that do not grow. Returns where that is
-/// done already, makes no difference (another C library), or cannot be; the server works as well without.
+/// Starts this program again in the same process, with fixed bounds for the allocator. Returns if that has
+/// been done, makes no difference (another C library), or fails; the server works without it as well.
 ///
-/// An operator who has set bounds keeps his own. To be called before anything is opened or started.
+/// Bounds that the operator has set are kept. Call it before anything is opened or started.
 pub fn give_memory_back() {
     if !cfg!(target_env = "gnu") || env::var_os(STARTED_AGAIN).is_some() {
         return rename();
@@ -28,8 +28,8 @@ pub fn give_memory_back() {
     if let Some(name) = arguments.next() {
         command.arg0(name);
     }
-    // The second variable stays where the first is taken away, as it is from a program with capabilities
-    // of its own: it would start itself again for ever.
+    // The kernel removes the first variable from a program with capabilities. The second one stays, so that
+    // the program does not start itself again and again.
     let error = command.args(arguments).env(TUNABLES, BOUNDS).env(STARTED_AGAIN, "1").exec();
     log::debug!("freed memory may stay with this process: {error}");
 }
@@ -52,6 +52,6 @@ pub fn forget_in(command: &mut Command) {
 const TUNABLES: &str = "GLIBC_TUNABLES";
 const STARTED_AGAIN: &str = "GLIBC_TUNABLES_OF_HTTPD";
 
-/// A block of 32 KiB or more is a mapping of its own, which goes when it is freed. Smaller ones, such as
+/// A block of 32 KiB or more is mapped separately, and unmapped when it is freed. Smaller blocks, such as
 /// most files in the cache, would waste too much of their last page.
 const BOUNDS: &str = "glibc.malloc.mmap_threshold=32768:glibc.malloc.trim_threshold=131072";

@@ -4,7 +4,7 @@ use rustix::fs::{self, MemfdFlags, SealFlags};
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
-/// So many zero bytes, which nobody can make fewer or more.
+/// This many zero bytes; the size is sealed.
 ///
 /// # Errors
 /// When out of descriptors or memory.

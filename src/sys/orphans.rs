@@ -6,8 +6,8 @@ use std::io;
 use std::thread;
 use std::time::Duration;
 
-/// As process 1 (of a container), whose children all orphans become: reaps those that have ended, for
-/// as long as the process lives. Otherwise there is nothing to do.
+/// Reaps orphans that have ended, for as long as the process lives, if this is process 1 (of a container),
+/// whose children all orphans become. Does nothing in any other process.
 ///
 /// # Errors
 /// When there is no room for a thread.
@@ -25,8 +25,8 @@ pub fn reap_as_init() -> io::Result<()> {
     thread::Builder::new().name("orphans".to_owned()).spawn(reap).map(|_| ())
 }
 
-/// Reaps ended children that nobody else has waited for in some scans: the process waits at once for
-/// those that it has started itself.
+/// Reaps ended children that are still there after some scans: the process waits for those that it has
+/// started itself at once.
 fn reap_orphans(seen: &mut BTreeMap<i32, u32>) {
     let ended = ended_children();
     seen.retain(|id, _| ended.contains(id));

@@ -1,5 +1,5 @@
-//! Who listens on a TCP port, so that "address in use" can name a culprit. Reads `/proc`; knows
-//! nothing of why it is asked. An aid for people: what cannot be read is simply not told.
+//! Finds the process that listens on a TCP port, so that "address in use" can name it. Reads `/proc`, and
+//! leaves out what it cannot read.
 
 use std::ffi::OsString;
 use std::fs;
@@ -15,8 +15,8 @@ pub struct Holder {
     pub name: String,
 }
 
-/// The process that listens on `address` or on a wildcard that takes it in. `None` when nobody
-/// does, or when `/proc` does not let us see who (another user's process without privileges).
+/// The process that listens on `address`, or on a wildcard address that includes it. `None` if there is
+/// none, or if `/proc` does not show it (another user's process, without privileges).
 /// When several processes share the listener, the one with the lowest id is named: the parent.
 #[must_use]
 pub fn port_holder(address: SocketAddr) -> Option<Holder> {

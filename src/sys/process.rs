@@ -29,13 +29,13 @@ pub fn start_again(
     command.args(arguments).stdin(stdin).spawn()
 }
 
-/// What can be read once a child has ended, whoever holds its descriptors; `None` before Linux 5.3, or
-/// when out of descriptors.
+/// A descriptor that becomes readable when a child has ended, even if others still hold its pipes. `None`
+/// before Linux 5.3, or when out of descriptors.
 pub fn end_of(child: &Child) -> Option<OwnedFd> {
     pidfd_open(Pid::from_child(child), PidfdFlags::empty()).ok()
 }
 
-/// Whether a process is stopped, by a signal (SIGSTOP, SIGTSTP) or by who traces it: proc_pid_stat(5).
+/// Whether a process is stopped, by a signal (SIGSTOP, SIGTSTP) or by a debugger: proc_pid_stat(5).
 pub fn is_stopped(id: u32) -> bool {
     let stat = std::fs::read(format!("/proc/{id}/stat")).unwrap_or_default();
     // The name, in parentheses, may hold any bytes.
@@ -43,10 +43,10 @@ pub fn is_stopped(id: u32) -> bool {
     matches!(after_name.trim_ascii_start().first(), Some(b'T' | b't'))
 }
 
-/// Lets a child go on that a signal has stopped (SIGCONT); nothing happens to one that runs, or that a
+/// Continues a child that a signal has stopped (SIGCONT). It does nothing to one that runs, or that a
 /// debugger holds.
 pub fn let_go_on(child: &Child) {
-    // It fails for one that has ended.
+    // Fails only if it has ended.
     let _ = kill_process(Pid::from_child(child), Signal::CONT);
 }
 

@@ -26,8 +26,8 @@ pub enum Signal {
     Stop,
 }
 
-/// The waiting end. From [`Signals::listen`] on, none of the signals ends the process by itself,
-/// and one that comes before [`Signals::wait`] is called is not lost.
+/// The signals of this process. After [`Signals::listen`], none of them ends the process any more, and
+/// one that comes before [`Signals::wait`] is not lost.
 #[derive(Debug)]
 pub struct Signals {
     incoming: SignalDelivery<UnixStream, SignalOnly>,
@@ -84,7 +84,7 @@ fn own_terminal() -> Option<OwnedFd> {
     of(io::stdin()).or_else(|| of(io::stdout())).or_else(|| of(io::stderr()))
 }
 
-/// Whether nobody is at the other end any more.
+/// Whether the terminal was closed.
 fn is_hung_up(terminal: &OwnedFd) -> bool {
     wait::closed(terminal.as_fd()).both_ways
 }

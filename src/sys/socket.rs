@@ -26,10 +26,10 @@ pub enum Claim {
 
 /// A bound TCP socket that does not listen yet.
 ///
-/// A socket that binds with `SO_REUSEPORT` joins whoever holds the address with the same option,
-/// be it a server started by mistake a second time. So the first one binds without it, which the
-/// kernel refuses while anyone else is there, and sets it afterwards for its own to join: the
-/// kernel compares the flags when a later socket binds.
+/// A socket that binds with `SO_REUSEPORT` shares the address with any socket that has this option, even
+/// one of a server that was started twice by mistake. So the first socket binds without it, which the
+/// kernel refuses if the address is in use, and sets it afterwards, so that the server's other sockets can
+/// bind: the kernel compares the options when a socket binds.
 ///
 /// Accepted connections inherit `TCP_NODELAY` and `TCP_NOTSENT_LOWAT`, so that no connection pays
 /// a call for them; and they are accepted when their first bytes are here ([`deferred`]).
@@ -42,7 +42,7 @@ pub fn bind_tcp(address: SocketAddr, claim: Claim) -> io::Result<OwnedFd> {
     // Connections of an earlier run in TIME_WAIT do not keep a server from starting.
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
-        // [::] means IPv6 alone: whoever wants both families gets two listeners.
+        // [::] means IPv6 alone: a server for both families has two listeners.
         socket.set_only_v6(true)?;
     }
     if claim == Claim::Join {
@@ -79,12 +79,12 @@ pub fn group(name: &str) -> Option<u32> {
     name.parse().ok().or_else(by_name)
 }
 
-/// A bound Unix socket that does not listen yet. A socket file that nobody listens on any more is
-/// replaced.
+/// A bound Unix socket that does not listen yet. The file of a socket on which no process listens any more
+/// is replaced.
 ///
 /// # Errors
-/// `AddrInUse` when somebody listens there or the path is something else than a socket, and what
-/// keeps its file from having this mode and group.
+/// `AddrInUse` if a process listens there or the path is not a socket; also, when the file cannot be given
+/// this mode and group.
 pub fn bind_unix(path: &Path, access: SocketAccess) -> io::Result<OwnedFd> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking().cloexec(), None)?;
     let address = SockAddr::unix(path)?;
@@ -119,7 +119,7 @@ fn is_abandoned(path: &Path) -> bool {
             .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
 
-/// Somebody who listens and does not accept is there as well: that is not waited for.
+/// Connects without waiting: a process that listens but does not accept counts as listening, too.
 fn connect_at_once(path: &Path) -> io::Result<()> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking().cloexec(), None)?;
     socket.connect(&SockAddr::unix(path)?)
@@ -139,8 +139,8 @@ pub fn stop_queueing(socket: impl AsFd) {
     let _ = SockRef::from(&socket.as_fd()).listen(0);
 }
 
-/// Ends listening while the socket stays open: from now on the kernel refuses who connects, and
-/// `accept` fails with `InvalidInput`. What is still queued on a TCP listener is reset.
+/// Stops listening while the socket stays open: the kernel refuses new connections, resets those that
+/// wait in the queue of a TCP listener, and `accept` fails with `InvalidInput`.
 pub fn stop_listening(socket: impl AsFd) {
     // Fails only for what did not listen.
     let _ = rustix::net::shutdown(socket, Shutdown::Read);

@@ -1,6 +1,6 @@
 //! Notifications about changes in directories (inotify).
 //!
-//! It must never know what the changes mean to anyone, or who waits for the descriptor.
+//! It must never know what the changes mean, or what waits for the descriptor.
 
 use super::file_system::FileSystem;
 use rustix::fs::inotify;
@@ -17,7 +17,7 @@ pub struct WatchId(i32);
 /// What notifications about a directory can be relied on for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Watchable {
-    /// Nothing: changes may be made elsewhere, and this kernel does not hear of them.
+    /// Nothing: changes may be made by other machines, which this kernel does not notice.
     Not,
     /// Names that come, go and move; but the contents of files may change without notice.
     Names,

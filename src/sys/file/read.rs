@@ -11,7 +11,7 @@ use std::ops::Range;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Whether whoever asks may wait for the disk.
+/// Whether a call may wait for the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disk {
     MayBlock,
@@ -80,8 +80,8 @@ pub enum Residency {
     Unknown,
 }
 
-/// Whether the byte at `offset` can be read without waiting for the disk. The kernel may begin to
-/// read it, as it does for every reader, but nobody waits for it.
+/// Whether the byte at `offset` can be read without waiting for the disk. The kernel may begin to read it,
+/// but this call does not wait for it.
 pub fn residency(file: BorrowedFd<'_>, offset: u64) -> Residency {
     let mut byte = [0];
     let mut buffers = [io::IoSliceMut::new(&mut byte)];
@@ -109,9 +109,8 @@ fn untold_residency(file: BorrowedFd<'_>) -> Residency {
 /// The device number of a file system that has no disk, the last one that was met.
 static WITHOUT_DISK: AtomicU64 = AtomicU64::new(u64::MAX);
 
-/// Has the kernel read no more of this open file than it is asked for. What it reads ahead by itself
-/// it reads at the cost of whoever happens to ask: to make room for some megabytes, and to fill them
-/// where the file has holes, takes milliseconds. [`bring_in`] reads ahead all the same.
+/// Turns the kernel's readahead off for this open file. It runs in the time of the reader: allocating some
+/// megabytes, and filling them if the file has holes, takes milliseconds. [`bring_in`] still reads ahead.
 pub fn read_nothing_ahead(file: BorrowedFd<'_>) {
     // Advice may be ignored, and so may its failure.
     let _ = fs::fadvise(file, 0, None, Advice::Random);
