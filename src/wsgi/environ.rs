@@ -1,4 +1,4 @@
-//! The environ of a request (PEP 3333, and RFC 3875 where that has its names from).
+//! The environ of a request (PEP 3333, and RFC 3875, which its names are from).
 
 use super::marshal;
 use crate::http::h1::write::write_number;
@@ -7,13 +7,13 @@ use crate::http::{Request, Version};
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 
-/// Appends the marshalled environ, without what only Python can make, and what is the same for all
-/// requests: the adapter adds that.
+/// Appends the marshalled environ. The adapter adds what only Python can make, and what is the same for all
+/// requests.
 ///
-/// `content_bytes` is the length of the content, which has been taken in: that of a chunked request is
-/// known by then. Headers with an underscore in their names are left out, for they would pass for
-/// others, and so is `Proxy`, which would become the `HTTP_PROXY` that many libraries obey.
-pub fn write(out: &mut Vec<u8>, request: &Request<'_>, prefix_bytes: usize, content_bytes: u64) {
+/// `body_bytes` is the length of the body, which has been read whole, so that it is known for a chunked
+/// request as well. Headers with an underscore in their names are left out, because they would pass for
+/// others. So is `Proxy`, which would become the `HTTP_PROXY` that many libraries follow.
+pub fn write(out: &mut Vec<u8>, request: &Request<'_>, prefix_bytes: usize, body_bytes: u64) {
     marshal::dict(out);
     let mut put = |name: &str, value: &[u8]| {
         marshal::text_latin_1(out, name.as_bytes());
@@ -52,9 +52,9 @@ pub fn write(out: &mut Vec<u8>, request: &Request<'_>, prefix_bytes: usize, cont
         }
         None => put("REMOTE_ADDR", b""),
     }
-    if content_bytes > 0 || request.header("Content-Length").is_some() {
+    if body_bytes > 0 || request.header("Content-Length").is_some() {
         text.clear();
-        write_number(&mut text, content_bytes);
+        write_number(&mut text, body_bytes);
         put("CONTENT_LENGTH", &text);
     }
     // RFC 9112 §3.2.2: an absolute target counts, not the header.
@@ -65,7 +65,7 @@ pub fn write(out: &mut Vec<u8>, request: &Request<'_>, prefix_bytes: usize, cont
     marshal::dict_end(out);
 }
 
-/// Without the formatting machinery where that is easy.
+/// Writes an address, an IPv4 one without the formatting machinery.
 fn write_address(out: &mut Vec<u8>, peer: SocketAddr) {
     match peer.ip() {
         IpAddr::V4(address) => {
@@ -87,7 +87,7 @@ fn headers(out: &mut Vec<u8>, request: &Request<'_>) {
         }
         let mut others = request.headers().skip(number + 1).filter(|(other, _)| is(other, name));
         if request.headers().take(number).any(|(other, _)| is(other, name)) {
-            // Joined to the first of its name.
+            // It was joined to the first of its name.
             continue;
         }
         variable(out, name);
@@ -120,7 +120,7 @@ fn variable(out: &mut Vec<u8>, name: &[u8]) {
     marshal::text_latin_1(out, &variable);
 }
 
-/// Name and port of the server for a client that names none.
+/// Writes the name and port of the server for a client that names none.
 fn write_listener(out: &mut Vec<u8>, listener: Option<SocketAddr>) {
     let written = match listener {
         Some(address) if address.ip().is_unspecified() => {
@@ -138,7 +138,7 @@ fn authority(host: &[u8]) -> (&[u8], &[u8]) {
     match colon.map(|colon| (&host[..colon], &host[colon + 1..])) {
         Some((name, b"")) => (name, b"80"),
         Some((name, port)) if port.iter().all(u8::is_ascii_digit) => (name, port),
-        // Without a colon, or with those of an IPv6 address alone.
+        // There is no colon, or only those of an IPv6 address.
         _ => (host, b"80"),
     }
 }
@@ -147,10 +147,10 @@ fn is(name: &[u8], other: &[u8]) -> bool {
     name.eq_ignore_ascii_case(other)
 }
 
-/// The longest address.
+/// The length of the longest address.
 const TEXT_BYTES_USUAL: usize = 45;
 
-/// What is said in another way, or must not be said.
+/// Headers that the environ has under other names, or must not have.
 const LEFT_OUT: [&[u8]; 4] = [b"Content-Length", b"Host", b"Transfer-Encoding", b"Proxy"];
 
 #[cfg(test)]
@@ -161,7 +161,7 @@ mod tests {
     use crate::http::h1::request_reader::RequestReader;
 
     /// The pairs of the marshalled dict whose values are strings.
-    fn environ(head: &str, prefix_bytes: usize, content_bytes: u64) -> Vec<(String, String)> {
+    fn environ(head: &str, prefix_bytes: usize, body_bytes: u64) -> Vec<(String, String)> {
         let limits =
             HeadLimits { target_bytes_max: 9000, head_bytes_max: 9000, header_count_max: 99 };
         let mut reader = RequestReader::new();
@@ -172,7 +172,7 @@ mod tests {
             .expect("sound");
         request.peer.listener = Some("127.0.0.1:8080".parse().expect("an address"));
         let mut out = Vec::new();
-        write(&mut out, &request, prefix_bytes, content_bytes);
+        write(&mut out, &request, prefix_bytes, body_bytes);
         let mut rest = &out[1..];
         let mut pairs = Vec::new();
         while let Some(name) = string(&mut rest) {
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn the_request_is_told_as_pep_3333_wants_it() {
+    fn the_environ_is_as_pep_3333_wants_it() {
         let it = environ(
             "POST /app/a%20b/%C3%A9?x=%20y HTTP/1.1\r\nHost: example.org:8080\r\n\
              Content-Type: text/plain\r\nX-One: 1\r\ncookie: a=1\r\nX-one: 2\r\nCookie: b=2\r\n\r\n",
@@ -245,18 +245,18 @@ mod tests {
             assert_eq!(value(&it, "SERVER_NAME"), Some(name), "{head}");
             assert_eq!(value(&it, "SERVER_PORT"), Some(port), "{head}");
         }
-        let told = |listener: &str| {
+        let named = |listener: &str| {
             let mut out = Vec::new();
             write_listener(&mut out, listener.parse().ok());
             String::from_utf8(out).expect("it is text")
         };
-        assert_eq!(told("[::1]:8080"), "[::1]:8080");
-        assert_eq!(told("0.0.0.0:8080"), "localhost:8080");
-        assert_eq!(told("of a Unix socket"), "localhost");
+        assert_eq!(named("[::1]:8080"), "[::1]:8080");
+        assert_eq!(named("0.0.0.0:8080"), "localhost:8080");
+        assert_eq!(named("of a Unix socket"), "localhost");
     }
 
     #[test]
-    fn the_path_is_told_with_its_slashes_and_the_target_as_it_came() {
+    fn the_path_keeps_its_slashes_and_the_target_is_as_it_came() {
         for (target, prefix_bytes, script, path) in [
             ("/x/https://e/a", 0, "", "/x/https://e/a"),
             ("/%2F%2F?a=//", 0, "", "///"),
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_written_as_everybody_does() {
+    fn addresses_are_written_as_usual() {
         for address in ["192.0.2.1:7", "0.0.0.0:1", "255.255.255.255:65535", "[2001:db8::1]:80"] {
             let mut out = Vec::new();
             let peer: SocketAddr = address.parse().expect("an address");

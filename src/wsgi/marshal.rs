@@ -1,10 +1,10 @@
-//! The format of Python's `marshal` module, as far as an environ needs it: what `marshal.loads` of any
-//! Python 3 reads. (`Python/marshal.c` is its only description.)
+//! The format of Python's `marshal` module, as far as an environ needs it. `marshal.loads` of any Python 3
+//! reads it. (`Python/marshal.c` is its only description.)
 
 /// Appends a string whose characters are these bytes, as PEP 3333 has it ("bytes-as-unicode").
 ///
-/// Never as one that Python interns, though that would suit keys: clients choose the names of headers,
-/// and some versions of Python keep for ever what was interned once.
+/// The string is never one that Python interns, although that would suit keys: clients choose the names of
+/// headers, and some versions of Python never free an interned string.
 pub fn text_latin_1(out: &mut Vec<u8>, text: &[u8]) {
     match u8::try_from(text.len()) {
         Ok(length) if text.is_ascii() => {
@@ -57,7 +57,7 @@ fn sized(out: &mut Vec<u8>, kind: u8, content: &[u8]) {
     out.extend_from_slice(content);
 }
 
-/// Lengths are signed 32-bit numbers; nothing in here is anywhere near that.
+/// Lengths are signed 32-bit numbers; every value here is far shorter.
 fn length_of(length: usize) -> [u8; 4] {
     i32::try_from(length).unwrap_or(i32::MAX).to_le_bytes()
 }

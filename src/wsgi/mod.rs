@@ -1,9 +1,9 @@
-//! What is said between this server and Python workers: PEP 3333, framed for the adapter that runs in
-//! them.
+//! Messages between this server and the Python processes of applications: PEP 3333, framed for the adapter
+//! that runs in them.
 //!
 //! Python does almost nothing for a request: the environ arrives as one value in the format of Python's
-//! own `marshal` module, which one call of it turns into a dict, and head and small content of an answer
-//! leave in one message. Everything here is pure. It must never know a socket or a process.
+//! own `marshal` module, which one call turns into a dict, and the head and a small body of a response leave
+//! in one message. Everything here is pure. It must never know a socket or a process.
 
 pub mod environ;
 pub mod marshal;
@@ -13,7 +13,7 @@ pub mod response;
 pub use request::Token;
 pub use response::{MessageKind, ResponseMessage};
 
-/// What runs in a worker: one text, of Python's standard library and nothing else.
+/// The program of an application process: one text that uses Python's standard library and nothing else.
 pub const ADAPTER: &str = concat!(
     include_str!("adapter/log.py"),
     include_str!("adapter/answer.py"),
@@ -21,23 +21,23 @@ pub const ADAPTER: &str = concat!(
     include_str!("adapter/worker.py"),
 );
 
-/// How a worker is started: it takes its standard input as a socket, and runs the program that is the
-/// first message on it.
+/// How an application process starts: it takes its standard input as a socket, and runs the program that is
+/// the first message on it.
 pub const BOOT: &str =
     "import socket as s;c=s.socket(fileno=0);exec(compile(c.recv(131072),'httpd-wsgi','exec'))";
 
 /// The longest message either way.
 pub const MESSAGE_BYTES_MAX: usize = 128 * 1024;
 
-/// Content that a worker may have sent for one answer that no client has taken yet.
+/// Bytes of one response's body that a process may have sent and the client has not taken yet.
 pub const WINDOW_BYTES: usize = 256 * 1024;
 
-/// The longest environ and content of a request together, marshalled.
+/// The longest environ and body of a request together, marshalled.
 pub const REQUEST_BYTES_MAX: usize = MESSAGE_BYTES_MAX - 64;
 
-/// The most content that is part of a message; more is told by the name of a file.
+/// The longest body that is part of a message; the message names the file of a longer one.
 pub const BODY_BYTES_MAX: usize = 56 * 1024;
 
-/// The longest environ, which leaves room for that. As characters above U+007F take two bytes, this is
-/// twice the largest head, and what goes with it.
+/// The longest environ, which leaves room for such a body. Characters above U+007F take two bytes, so this
+/// is twice the largest head, and what the environ adds to it.
 pub const ENVIRON_BYTES_MAX: usize = REQUEST_BYTES_MAX - BODY_BYTES_MAX - 64;

@@ -1,14 +1,14 @@
-//! A request as it is sent to a worker: one marshalled tuple of the exchange's token, the reactor that
-//! waits for the answer, the environ, and the content or the path of a file with it.
+//! A request as a process receives it: one marshalled tuple of the exchange's token, the reactor that waits
+//! for the response, the environ, and the body or the path of its file.
 
 use super::marshal;
 
-/// The name of an exchange, in both directions. Workers give it back as it is.
+/// The name of an exchange, in both directions. Processes return it unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Token(pub [u8; Token::BYTES]);
 
 impl Token {
-    /// How long one is.
+    /// The length of a token.
     pub const BYTES: usize = 16;
 
     /// A token of two numbers.
@@ -38,14 +38,14 @@ impl Token {
     }
 }
 
-/// Appends the beginning of a request; the marshalled environ and the content follow.
+/// Appends the beginning of a request; the marshalled environ and the marshalled body follow.
 pub fn begin(out: &mut Vec<u8>, token: Token, reactor: usize) {
     marshal::tuple(out, 4);
     marshal::bytes(out, &token.0);
     marshal::number(out, i32::try_from(reactor).unwrap_or(i32::MAX));
 }
 
-/// Tuple and its size, kind and length of the bytes.
+/// Where the token begins: after the tuple and its size, and the kind and length of the bytes.
 const TOKEN_AT: usize = 7;
 
 #[cfg(test)]

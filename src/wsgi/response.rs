@@ -1,41 +1,42 @@
-//! What a worker says of an exchange: heads, content, ends, taken apart and believed in nothing.
+//! The messages of a response as a process sends them: heads, pieces of a body and ends. Nothing in them is
+//! trusted.
 //!
-//! A message is a header of fixed length, then content, then a head. The header is received apart, so
-//! that content stands at the beginning of the buffer that holds it: as that buffer it can wait for its
-//! client, and need not be copied out of it.
+//! A message is a header of fixed length, then bytes of the body, then a head. The header is received into
+//! memory of its own, so that the body is at the beginning of its buffer: the buffer itself waits for the
+//! client, and nothing is copied.
 
 use super::request::Token;
 use crate::http::{HeaderError, Headers, Status};
 
-/// One message of a worker.
+/// One message of a process.
 #[derive(Debug)]
 pub struct ResponseMessage {
     pub token: Token,
     pub kind: MessageKind,
-    /// How many bytes at the beginning of what came behind the header are content.
+    /// How many bytes at the beginning of what follows the header are body.
     pub body_bytes: usize,
-    /// Which of its threads says it, to be credited there.
+    /// Which thread of the process sent it, and gets the credit.
     pub thread: usize,
     /// Whether the response is complete with this message.
     pub is_last: bool,
-    /// Whether the length of the content is not known: this is an answer to HEAD, and what a GET would be
-    /// sent has not been made.
+    /// Whether the length of the body is unknown: this is a response to HEAD, and the application has not made
+    /// the body that a GET would get.
     pub is_unknown: bool,
 }
 
-/// What it says.
+/// What a message is.
 #[derive(Debug)]
 pub enum MessageKind {
-    /// The head, and the first content.
+    /// The head, and the first bytes of the body.
     Head(ResponseHead),
-    /// More content.
+    /// More of the body.
     Piece,
-    /// The head, and which part of the file that came with the message is the content; to its end
-    /// without a length.
+    /// The head, and which part of the file that came with the message is the body; without a length, to the
+    /// end of the file.
     File { head: ResponseHead, offset: u64, length: Option<u64> },
     /// The application raised before its head was sent.
     Failed,
-    /// It raised after that.
+    /// The application raised after that.
     Broken,
 }
 
@@ -43,32 +44,32 @@ pub enum MessageKind {
 #[derive(Debug)]
 pub struct ResponseHead {
     pub status: Status,
-    /// Its reason phrase, if that is not the usual one.
+    /// The reason phrase, if that is not the usual one.
     pub reason: Option<Box<[u8]>>,
     pub headers: Headers,
-    /// What it says of the length of its content.
+    /// Its `Content-Length`.
     pub length: Option<u64>,
 }
 
 impl ResponseMessage {
-    /// Whose answer a message with this header is a part of.
+    /// The token of the exchange that a message with this header belongs to.
     pub fn token(header: &[u8; HEADER_BYTES]) -> Token {
         let [token @ .., _, _, _, _, _, _, _, _] = *header;
         Token(token)
     }
 
-    /// Takes a message apart: its header and what follows. `None`: it is none of ours, or the head in
-    /// it is none that can be sent.
+    /// Parses a message: its header and what follows. `None`: the message breaks the format, or its head cannot
+    /// be sent.
     pub fn read(header: &[u8; HEADER_BYTES], rest: &[u8]) -> Option<ResponseMessage> {
         let [.., kind, flags, low, high, a, b, c, d] = *header;
         let head_bytes = u32::from_le_bytes([a, b, c, d]) as usize;
         let body_bytes = rest.len().checked_sub(head_bytes)?;
-        let (content, head) = rest.split_at(body_bytes);
+        let (body, head) = rest.split_at(body_bytes);
         let kind = match kind {
             1 => MessageKind::Head(ResponseHead::read(head)?),
             2 => MessageKind::Piece,
             3 => {
-                let (&offset, rest) = content.split_first_chunk()?;
+                let (&offset, rest) = body.split_first_chunk()?;
                 let (&length, _) = rest.split_first_chunk()?;
                 let length = Some(u64::from_le_bytes(length)).filter(|&length| length != u64::MAX);
                 MessageKind::File {
@@ -96,8 +97,8 @@ impl ResponseMessage {
 }
 
 impl ResponseHead {
-    /// A status line and header lines, each ended by a line feed, a NUL between name and value. What
-    /// frames and dates a response is left out; a name that is no token makes the head unreadable.
+    /// A status line and header lines, each ended by a line feed, a NUL between name and value. Headers
+    /// that frame and date a response are left out; a name that is no token makes the head unreadable.
     fn read(head: &[u8]) -> Option<ResponseHead> {
         let mut lines = head.strip_suffix(b"\n")?.split(|&byte| byte == b'\n');
         let status = lines.next()?;
@@ -112,7 +113,7 @@ impl ResponseHead {
                 head.length = Some(std::str::from_utf8(value).ok()?.trim().parse().ok()?);
             }
             match head.headers.add(name, value) {
-                // What frames and dates a response is the server's to say.
+                // The server itself frames and dates a response.
                 Ok(()) | Err(HeaderError::WrittenWhenSent(_)) => {}
                 Err(_) => return None,
             }
@@ -121,8 +122,8 @@ impl ResponseHead {
     }
 }
 
-/// What stands behind a code; `None` where no reason phrase may be like that (RFC 9112 §4). One that is
-/// too long is left out.
+/// The reason phrase after a code; `None` where a reason phrase may not be like that (RFC 9112 §4). One that
+/// is too long is left out.
 fn reason(status: Status, text: &[u8]) -> Option<Option<Box<[u8]>>> {
     let text = text.strip_prefix(b" ").unwrap_or(text);
     if text.iter().any(|&byte| byte < b' ' && byte != b'\t' || byte == 0x7f) {
@@ -154,10 +155,13 @@ mod tests {
     #[test]
     fn a_head_with_its_first_content_is_read() {
         let head = b"404 Not Found\nContent-Type\0text/plain\nContent-Length\x005\nX-A\0b\n";
-        let answer = read(1, 1, head, b"hello").expect("it is sound");
-        assert_eq!((answer.token, answer.thread, answer.is_last), (Token::new(1, 2), 3, true));
-        assert_eq!(answer.body_bytes, 5);
-        let MessageKind::Head(head) = answer.kind else { panic!("{:?}", answer.kind) };
+        let response = read(1, 1, head, b"hello").expect("it is sound");
+        assert_eq!(
+            (response.token, response.thread, response.is_last),
+            (Token::new(1, 2), 3, true)
+        );
+        assert_eq!(response.body_bytes, 5);
+        let MessageKind::Head(head) = response.kind else { panic!("{:?}", response.kind) };
         assert_eq!((head.status, head.length), (Status::NOT_FOUND, Some(5)));
         assert_eq!(
             FieldLines::render(head.headers.iter()).as_bytes(),
@@ -174,8 +178,8 @@ mod tests {
             (b"200 ", Some(b"")),
             (&[&b"200 "[..], &[b'x'; 257]].concat(), None),
         ] {
-            let answer = read(1, 1, &[line, b"\n"].concat(), b"").expect("it is sound");
-            let MessageKind::Head(head) = answer.kind else { panic!("{:?}", answer.kind) };
+            let response = read(1, 1, &[line, b"\n"].concat(), b"").expect("it is sound");
+            let MessageKind::Head(head) = response.kind else { panic!("{:?}", response.kind) };
             assert_eq!(head.reason.as_deref(), expected, "{}", line.escape_ascii());
         }
     }
@@ -223,8 +227,8 @@ mod tests {
 
     #[test]
     fn no_value_starts_a_header_of_its_own() {
-        let answer = read(1, 1, b"200 OK\nA\0b\rSet-Cookie: c\n", b"").expect("it is sound");
-        let MessageKind::Head(head) = answer.kind else { panic!("{:?}", answer.kind) };
+        let response = read(1, 1, b"200 OK\nA\0b\rSet-Cookie: c\n", b"").expect("it is sound");
+        let MessageKind::Head(head) = response.kind else { panic!("{:?}", response.kind) };
         assert_eq!(FieldLines::render(head.headers.iter()).as_bytes(), b"A: b Set-Cookie: c\r\n");
     }
 }

@@ -1,4 +1,4 @@
-"""One answer of a Python application: what PEP 3333 asks of a server, and the messages to httpd.
+"""One response of a Python application: what PEP 3333 asks of a server, and the messages to httpd.
 
 It must never know HTTP's framing, connections, or what an application writes to the log.
 """
@@ -11,40 +11,40 @@ import stat
 import struct
 
 MESSAGE = 128 * 1024  # the longest message, in bytes
-COPIED = 8 * 1024  # content up to here is copied before its head: cheaper than a gathering send
+COPIED = 8 * 1024  # a body up to this length is copied before its head: cheaper than a gathering send
 HEAD_LIMIT = 64 * 1024  # the longest head
-KNOWN_LIMIT = 512  # heads and header lines that are remembered, …
-KNOWN_SIZE = 1024  # … none longer than this
+KNOWN_LIMIT = 512  # how many heads and header lines are remembered, …
+KNOWN_SIZE = 1024  # … and how long each may be
 
 ANSWER = struct.Struct("<16sBBHI")  # token, kind, flags, thread, length of the head
 CREDIT = struct.Struct("<16sq")  # token, bytes
 EXTENT = struct.Struct("<QQ")  # offset, length
 HEAD, PIECE, FILE, FAILED, BROKEN = 1, 2, 3, 4, 5
-LAST, UNKNOWN = 1, 2  # flags: the answer is complete; nobody knows what a GET would be sent
+LAST, UNKNOWN = 1, 2  # flags: the response is complete; the length of the body of a GET is unknown
 TO_THE_END = 2**64 - 1
 
 
 class Unwanted(ConnectionError):
-    """Nobody takes more content of this answer: the application should stop making it."""
+    """Nobody takes more of this response's body: the application should stop making it."""
 
 
 class Gone(BaseException):
-    """The socket for answers is broken. No application may catch this."""
+    """The socket for responses is broken. No application may catch this."""
 
 
 HOP_BY_HOP = set(
     "connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer"
     " trailers transfer-encoding upgrade".split()
 )
-LEFT_OUT = set()  # those of them that were warned of
-LENGTH = "Content-Length"  # always spelled so in a head, to be found again
+LEFT_OUT = set()  # those that a warning has named
+LENGTH = "Content-Length"  # the one spelling in a head, so that it can be found again
 is_status = re.compile("[2-5][0-9][0-9] [ -~\x80-\xff]*").fullmatch
 is_name = re.compile("[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
 is_value = re.compile("[ -~\x80-\xff]*").fullmatch
 is_length = re.compile("[0-9]{1,18}").fullmatch
 find_lengths = re.compile(b"\nContent-Length\0([0-9]+)").findall
-HEADS = {}  # what was checked and rendered: heads with their Content-Length, …
-FIELDS = {}  # … and lines of heads, because most come again
+HEADS = {}  # checked and rendered heads with their Content-Length, because most come again
+FIELDS = {}  # checked and rendered lines of heads
 
 
 def remember(known, key, value, size):
@@ -127,14 +127,14 @@ class FileWrapper:
         return self.filelike.tell()
 
     def place(self):
-        """Descriptor, position, size; None unless it is a plain file of which nothing was read."""
+        """Descriptor, position and size of a plain file that nothing was read from; else None."""
         try:
             file = file_behind(self.filelike)
             if file is None or not self.untouched:
                 return None
             descriptor = file.fileno()
             status = os.fstat(descriptor)
-            # A buffered file is further on than what was read of it.
+            # The descriptor of a buffered file is further on than the application has read.
             position = file.tell()
             if stat.S_ISREG(status.st_mode) and 0 <= position <= status.st_size:
                 return descriptor, position, status.st_size
@@ -144,9 +144,9 @@ class FileWrapper:
 
 
 def file_behind(filelike):
-    """The file of the operating system that `filelike.read` reads, and does nothing else.
+    """The file of the operating system, if `filelike.read` reads it and does nothing else.
 
-    Whatever has a `read` of its own (which decrypts, counts, or unpacks as gzip.GzipFile does) may
+    An object with its own `read` (which decrypts, counts, or unpacks as gzip.GzipFile does) may
     have the descriptor of a file with other content.
     """
     read = filelike.read
@@ -162,7 +162,7 @@ FILES = (io.BufferedReader, io.BufferedRandom, io.FileIO)
 
 
 class Exchange:
-    """One request being answered. A new object each: start_response may outlive its request."""
+    """One request and its response. Each is a new object: start_response may outlive its request."""
 
     __slots__ = ("thread", "token", "out", "is_head", "head", "left", "began", "ended", "unpaid")
 
@@ -172,10 +172,10 @@ class Exchange:
         self.out = out
         self.is_head = is_head
         self.head = None
-        self.left = None  # what is to come of Content-Length
+        self.left = None  # how much of Content-Length is still to come
         self.began = False
         self.ended = False
-        self.unpaid = 0  # bytes of content that httpd did not credit yet
+        self.unpaid = 0  # bytes of the body that httpd has not credited yet
 
     def start_response(self, status, headers, exc_info=None):
         if exc_info:
@@ -183,7 +183,7 @@ class Exchange:
                 if self.began:
                     raise exc_info[1].with_traceback(exc_info[2])
             finally:
-                exc_info = None  # it holds this very frame
+                exc_info = None  # it refers to this frame
         elif self.head is not None:
             raise RuntimeError("start_response was called again, and without exc_info")
         if not isinstance(headers, list):
@@ -191,7 +191,7 @@ class Exchange:
         try:
             known = HEADS.get((status, *headers))
         except TypeError:
-            known = None  # not hashable, hence nothing that a head is made of
+            known = None  # not hashable, so not a valid head
         self.head, self.left = known or render_head(status, headers)
         return self.write
 
@@ -200,13 +200,13 @@ class Exchange:
             self.send(content)
 
     def is_bare(self):
-        """Whether no content may follow the head, whatever the application gives."""
+        """Whether no body may follow the head, whatever the application returns."""
         if self.head is None:
             raise RuntimeError("the application did not call start_response")
         return self.is_head or self.head.startswith((b"204", b"304"))
 
     def send_all(self, blocks):
-        """A list or tuple: all the content is here, and mostly it fits one message."""
+        """Sends a list or tuple: the whole body is here, and usually fits one message."""
         bare = self.is_bare()
         size = sum(map(len, blocks)) if len(blocks) != 1 else len(blocks[0])
         room = MESSAGE - ANSWER.size - len(self.head)
@@ -220,13 +220,13 @@ class Exchange:
         self.message(HEAD, LAST, content)
 
     def declare(self, size):
-        """Content-Length where httpd sees less than all: a GET of many messages, or HEAD."""
+        """Adds Content-Length where httpd does not see the whole body: a long GET, or HEAD."""
         if not self.head.startswith((b"204", b"304")):
             self.head += b"Content-Length\0%d\n" % size
             self.left = size
 
     def stream(self, blocks):
-        """Sends each block before the next is asked for."""
+        """Sends each block before it asks for the next."""
         for block in blocks:
             if block:
                 if self.is_bare():
@@ -236,13 +236,13 @@ class Exchange:
             if not self.is_bare() and self.left:
                 raise RuntimeError("the content is %d bytes short of Content-Length" % self.left)
             if self.began:
-                self.await_credit(0)  # or what is said of short answers would pile up
+                self.await_credit(0)  # or messages about short responses would pile up
             unknown = self.is_head and self.left is None and not self.began
             flags = LAST | UNKNOWN if unknown else LAST
             self.message(PIECE if self.began else HEAD, flags)
 
     def send(self, content):
-        """Sends content as httpd can take it, behind the head if that is still here."""
+        """Sends content as httpd can take it, with the head if that has not been sent."""
         if not isinstance(content, bytes):
             raise TypeError("content is bytes, not %.80r" % (content,))
         if self.ended and self.left is None:
@@ -251,7 +251,7 @@ class Exchange:
         excess = len(content) - len(rest)
         while rest:
             room = MESSAGE - ANSWER.size - (0 if self.began else len(self.head))
-            # Half the window: what httpd does not think worth a credit yet must not stop us.
+            # Half the window: bytes that httpd has not credited yet must not stop us.
             piece = rest[: min(room, self.thread.window // 2)]
             if self.began:
                 self.await_credit(len(piece))
@@ -285,7 +285,7 @@ class Exchange:
             else:
                 self.out.send(b"".join((header, content, head)))
         except OSError as error:
-            # The latter after a fork. The rest is of one message: too many files on the way, say.
+            # The latter is after a fork. Other errors concern one message: too many files in flight, say.
             if isinstance(error, ConnectionError) or self.out.fileno() < 0:
                 raise Gone from error
             raise
@@ -294,7 +294,7 @@ class Exchange:
         self.unpaid += len(content)
 
     def await_credit(self, size):
-        """Reads what httpd says of this answer, and waits until this much may be sent."""
+        """Reads what httpd credits this response, and waits until this much may be sent."""
         thread = self.thread
         while True:
             waits = self.unpaid + size > thread.window
@@ -311,7 +311,7 @@ class Exchange:
                 self.unpaid -= amount
 
     def skip(self):
-        """Nobody waits for it."""
+        """Ends a request that nobody waits for."""
         self.message(PIECE, LAST)
 
     def give_up(self):

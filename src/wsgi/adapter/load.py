@@ -1,10 +1,10 @@
-"""Finds the application that a target names, or tells the operator why there is none."""
+"""Finds the application that a target names, or explains to the operator why there is none."""
 
 import os
 import re
 import sys
 
-NAMES_LIMIT = 30  # names of callables that are told
+NAMES_LIMIT = 30  # names of callables in a message
 
 
 class Unusable(Exception):
@@ -12,7 +12,7 @@ class Unusable(Exception):
 
 
 def load(target):
-    """The application that the target names, and what to tell of it."""
+    """The application that the target names, and its description for the log."""
     module_name, _, name = (part.strip() for part in target.partition(":"))
     module = load_module(module_name)
     first = re.match(r"\w*", name).group()
@@ -25,7 +25,7 @@ def load(target):
         has = ", ".join(own[:NAMES_LIMIT]) or "no callables"
         text = "module %r has %s; it has: %s" % (module_name, lacks, has)
         raise Unusable(text + hint_at_part(module))
-    # A dotted name, or a call with its arguments: the operator wrote it, as the application.
+    # A dotted name, or a call with arguments. The operator is trusted, as the application is.
     try:
         expression = compile(name, NAME, "eval")
     except SyntaxError:
@@ -39,7 +39,7 @@ def load(target):
         text = "%s is async: an ASGI application, not a WSGI one; run it with an ASGI server "
         text += "(uvicorn, hypercorn), or wrap it: a2wsgi.ASGIMiddleware(%s)"
         raise Unusable(text % (told, name))
-    # A class or an object may be an application in more ways than can be seen.
+    # A class or an object may be an application in ways that cannot be checked.
     if type(found).__name__ == "function" and code.co_argcount < 2 and not code.co_flags & 0x04:
         text = "%s takes no environ and start_response; if it makes the application, say %s()"
         raise Unusable(text % (told, told))
@@ -47,7 +47,7 @@ def load(target):
 
 
 def hint_at_part(module):
-    """A project's package is named where its part is meant, as with Django."""
+    """A hint where the target names a project's package instead of its wsgi module, as with Django."""
     for place in getattr(module, "__path__", []):
         if os.path.exists(os.path.join(place, "wsgi.py")):
             return "; there is '%s.wsgi'" % module.__name__
@@ -55,7 +55,7 @@ def hint_at_part(module):
 
 
 def is_own(module, name, value):
-    """Whether it may be meant: not a function or class that was imported from elsewhere."""
+    """Whether the operator may mean it: it is no function or class that was imported from elsewhere."""
     if name.startswith("_"):
         return False
     try:
@@ -63,7 +63,7 @@ def is_own(module, name, value):
             return value.__module__ == module.__name__
         return callable(value)
     except Exception:
-        return False  # such as Flask's request, behind which there is nothing yet
+        return False  # such as Flask's request outside of a request
 
 
 def load_module(name):
@@ -73,7 +73,7 @@ def load_module(name):
         __import__(name)  # importlib.import_module would leave frames of its own
     except ModuleNotFoundError as error:
         if trace_of(error) or not (name + ".").startswith("%s." % error.name):
-            raise  # the module is there, another that it imports is not
+            raise  # the module exists, but one that it imports does not
         raise Unusable(no_module(error)) from None
     except ValueError as error:
         if trace_of(error):
@@ -83,7 +83,7 @@ def load_module(name):
 
 
 def which_python():
-    """Who misses a module: another Python may have it."""
+    """Which Python lacks a module: another one may have it."""
     told = "Python %s, %s" % (sys.version.split()[0], sys.executable)
     if sys.prefix == sys.base_prefix:
         told += ", not of a virtual environment"

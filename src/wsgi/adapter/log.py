@@ -1,7 +1,7 @@
 """What the log shows of a Python application: whole lines, each named after its request.
 
-The adapter is these texts one behind the other: log.py, answer.py, load.py, worker.py. This one
-must never know answers or sockets. Standard library only, Python 3.8 and later, as in all of them.
+The adapter is these texts in this order: log.py, answer.py, load.py, worker.py. This one must never
+know responses or sockets. Standard library only, Python 3.8 and later, as in all of them.
 """
 
 import io
@@ -11,8 +11,8 @@ import threading
 import traceback
 from _thread import get_ident
 
-NAME = "httpd-wsgi"  # what the adapter was compiled as
-PATH_LIMIT = 100  # how many characters of a path stand before each line
+NAME = "httpd-wsgi"  # the file name that the adapter is compiled under
+PATH_LIMIT = 100  # how many characters of a path precede each line
 LINE_LIMIT = 16 * 1024  # how many bytes of a line may wait for its end
 
 
@@ -20,9 +20,9 @@ class Lines(io.BufferedIOBase):
     """Descriptor 1 or 2, written in whole lines, each named after the request its thread serves."""
 
     serving = {}  # the environ of each thread that serves, by the thread's identity
-    tracing = set()  # who is writing a traceback, by descriptor and thread
-    begun = {}  # lines whose end did not come yet, by descriptor and thread
-    turn = threading.RLock()  # for a pipe keeps only short writes whole
+    tracing = set()  # threads that are writing a traceback, with the descriptor
+    begun = {}  # lines whose end has not come yet, by descriptor and thread
+    turn = threading.RLock()  # because a pipe keeps only short writes whole
 
     def __init__(self, descriptor, name):
         self.descriptor = descriptor
@@ -54,7 +54,7 @@ class Lines(io.BufferedIOBase):
         level = LEVELS[found.group(1) or found.group(2)] if found else b""
         data = b""
         for line in lines.split(b"\n"):
-            # A traceback is one thing: its first and its last line say what it belongs to.
+            # A traceback is one message: its first and last line name the request.
             if line == TRACEBACK:
                 Lines.tracing.add(key)
             elif not line.startswith(b" "):
@@ -66,21 +66,21 @@ class Lines(io.BufferedIOBase):
                 while data:
                     data = data[os.write(descriptor, data) :]
         except OSError:
-            pass  # a log that is gone is no reason to fail a request
+            pass  # a broken log must not fail a request
 
     @staticmethod
     def end(thread=None):
-        """Writes what a thread, or any, left without an end of line."""
+        """Writes what a thread, or every thread, left without an end of line."""
         for key in [key for key in list(Lines.begun) if thread in (None, key[1])]:
             Lines.emit(key, Lines.begun.pop(key, b""))
 
     def as_text(self):
-        # Nothing may wait in the text layer, which mixes the threads: hence write_through.
+        # The text layer mixes the threads, so nothing may wait there: hence write_through.
         return io.TextIOWrapper(self, "utf-8", "backslashreplace", "\n", True, write_through=True)
 
 
-# What logging names a line, where it commonly does: first, or behind a time and a name. Passed on as
-# syslog does, before the line, so that httpd need not guess.
+# The level that logging writes in a line, commonly first or after a time and a name. It is passed on as
+# in syslog, before the line, so that httpd need not guess.
 LEVELS = {b"DEBUG": b"<7>", b"INFO": b"<6>", b"WARNING": b"<4>", b"ERROR": b"<3>", b"CRITICAL": b"<2>"}
 find_level = re.compile(
     rb"\W{0,3}(%s)\b|\W?\d[-\d:., TZ+/]*\W{0,3}(?:[\w.]+[\s:-]{1,3}){0,2}\W?(%s)\b"
@@ -109,7 +109,7 @@ def warn(text):
 
 
 def trace_of(error):
-    """Where it was raised, seen from the application: without the adapter's own frames."""
+    """The traceback of an error without the adapter's own frames."""
     trace = error.__traceback__
     while trace and trace.tb_frame.f_code.co_filename == NAME:
         trace = trace.tb_next

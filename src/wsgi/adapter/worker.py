@@ -1,8 +1,8 @@
 """The Python side of httpd's WSGI support: a process that serves one application on its threads.
 
-httpd starts a bare `python -c` and sends it over the control socket this text behind those of
-log.py, answer.py and load.py, then the set-up. Requests come on one socket that all threads share;
-an answer leaves on the socket of the reactor that asked.
+httpd starts a bare `python -c` and sends it this text over the control socket, after those of log.py,
+answer.py and load.py, and then the set-up. Requests come on one socket that all threads share; a
+response leaves on the socket of the reactor that sent the request.
 """
 
 import atexit
@@ -25,18 +25,18 @@ from _thread import get_ident
 
 IDLE = bytes(16)  # on the scoreboard, in place of the token of a request
 WITHDRAWN = struct.Struct("<64Q")  # how many requests a reactor withdraws, and their numbers
-TEXT_LIMIT = 64 * 1024  # bytes of what is told to httpd
+TEXT_LIMIT = 64 * 1024  # bytes of a text for httpd
 STOP_LIMIT = 30  # seconds to finish once httpd is gone
 SCAN_PERIOD = 0.5  # seconds between looks at the sources, …
 SCAN_LIMIT = 5000  # … and how many are looked at
 
 
-LOAD_PATIENCE = 10  # seconds until it is told that importing takes long
+LOAD_PATIENCE = 10  # seconds until a warning that importing takes long
 LOAD_ENDED = threading.Event()
 
 
 class Server(threading.Thread):
-    """A thread that serves. No daemon, so that a thread that an application starts is none."""
+    """A thread that serves. It is no daemon, because threads that an application starts inherit that."""
 
     def __init__(self, index, worker):
         super().__init__(name="httpd-%d" % index, daemon=False)
@@ -59,7 +59,7 @@ class Server(threading.Thread):
         try:
             while receive(buffer):
                 try:
-                    # Nothing of a request has a name here, where it would live until the next.
+                    # No part of a request has a name here: it would live until the next request.
                     self.answer(*loads(buffer))
                 except Exception as error:
                     complain("httpd: a request was dropped: %r\n" % error)
@@ -108,7 +108,7 @@ class Server(threading.Thread):
         except Unwanted:
             exchange.give_up()
         except BaseException as error:
-            # SystemExit too: sys.exit() in an application ends a request, not silently a thread.
+            # SystemExit too: sys.exit() in an application ends a request and not, silently, a thread.
             try:
                 complain(story(error))
             finally:
@@ -166,9 +166,9 @@ class Worker:
         self.responses = self.sockets[1 : 1 + reactors]
         self.credits = self.sockets[1 + reactors :]
         self.requests_counted = itertools.count(1)
-        self.lock = threading.Lock()  # for what happens seldom, …
-        self.alive = self.threads  # … such as the end of a thread, …
-        self.asked = False  # … and to ask for a replacement
+        self.lock = threading.Lock()  # for what happens seldom: …
+        self.alive = self.threads  # … the end of a thread, …
+        self.asked = False  # … and the wish for a replacement
 
     def tell(self, kind, text):
         try:
@@ -180,13 +180,13 @@ class Worker:
     def serve(self, application, told):
         self.application = application
         signal.signal(signal.SIGTERM, self.stop)
-        # A process that is ended as soon as it was forked must not miss that in between.
+        # A process that gets SIGTERM just after its fork must not miss it.
         os.register_at_fork(before=hold, after_in_parent=release, after_in_child=self.leave)
         self.servers = [Server(index, self) for index in range(self.threads)]
         for each in self.servers:
             each.start()
         self.tell(b"R", told)
-        # What these tell counts of a process that serves.
+        # httpd acts on what these report once the process serves.
         for wanted, work in ((self.lifetime, self.watch_age), (self.reload, self.watch_sources)):
             if wanted:
                 threading.Thread(target=work, daemon=True).start()
@@ -195,7 +195,7 @@ class Worker:
                 pass
         except OSError:
             pass
-        # For a request that hangs, a thread of the application, what it registered with atexit.
+        # Ends the process even if a request, a thread of the application or its atexit hangs.
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(STOP_LIMIT)
         self.stop()
@@ -203,7 +203,7 @@ class Worker:
     def stop(self, *_):
         """Takes no more requests than are queued. Also the handler of SIGTERM."""
         if os.getpid() != self.process:
-            os._exit(1)  # the application forked, and both came back: only one may serve
+            os._exit(1)  # the application forked and both processes returned: only one may serve
         shut(self.requests)
 
     def end_thread(self):
@@ -213,11 +213,11 @@ class Worker:
                 shut(self.control)  # wakes the main thread
 
     def leave(self):
-        """In a process that the application forked, which is none of httpd's."""
+        """Leaves httpd, in a process that the application forked."""
         Lines.turn = threading.RLock()
         for each in [self.control, *self.sockets]:
             each.close()
-        # What comes back here must not tell httpd that its parent has ended the request.
+        # A forked process that returns here must not tell httpd that its parent has ended the request.
         for each in self.servers:
             each.scoreboard = bytearray(len(self.scoreboard))
         if signal.getsignal(signal.SIGTERM) == self.stop:
@@ -240,7 +240,7 @@ class Worker:
                 self.tell(b"E", why)
 
     def watch_sources(self):
-        """Tells of a changed source, once per look however many there are."""
+        """Reports one changed source per look, however many there are."""
         known = LOADED
         while True:
             changed = None
@@ -257,13 +257,13 @@ class Worker:
 
 
 def sources():
-    """The files of the imported modules, but for those that are installed and not worked on."""
+    """The files of the imported modules, except those that are installed and nobody works on."""
     paths = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
     paths = [path for path in paths if isinstance(path, str) and not is_installed(path)]
     return paths[:SCAN_LIMIT]
 
 
-LOADED = {}  # the version of each source that was read, from before it was read
+LOADED = {}  # the version of each loaded source, taken before it was read
 
 
 def version_of(path):
@@ -275,9 +275,9 @@ def version_of(path):
 
 
 def load_from_sources():
-    """Has modules that are worked on compiled from what is in the file now.
+    """Has modules that somebody works on compiled from what is in the file now.
 
-    The bytecode in __pycache__ belongs to any source of that size and that second.
+    The bytecode in __pycache__ may be of another source with the same size and second.
     """
     loader = importlib.machinery.SourceFileLoader
     get_code = loader.get_code
@@ -293,7 +293,7 @@ def load_from_sources():
 
 
 def page_of(text):
-    """An application that shows the developer why there is no other."""
+    """An application that shows the developer why the real one cannot be loaded."""
     page = PAGE % text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     content = page.encode("utf-8", "backslashreplace")
     kind, fresh = ("Content-Type", "text/html; charset=utf-8"), ("Cache-Control", "no-store")
@@ -319,7 +319,7 @@ PAGE = """<!DOCTYPE html>
 
 
 def tell_late_load(worker, main):
-    """Says where the application is while it does not finish importing."""
+    """Reports where the application is if importing it takes long."""
     if LOAD_ENDED.wait(LOAD_PATIENCE):
         return
     frame = sys._current_frames().get(main)
@@ -341,20 +341,20 @@ is_installed = re.compile(
 
 
 def stand_back():
-    """Lets httpd hand over all that it has before this thread takes its CPU for the first of it.
+    """Lets httpd send all requests that it has before this thread takes its CPU for the first.
 
-    Its share of a CPU stays the same (SCHED_BATCH is no lower priority), but it takes none from
-    anybody in the middle of work. What the application starts inherits that.
+    The share of a CPU stays the same (SCHED_BATCH is no lower priority), but the thread preempts
+    no other. Threads and processes that the application starts inherit this.
     """
     try:
         if os.sched_getscheduler(0) == os.SCHED_OTHER:
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     except (AttributeError, OSError):
-        pass  # musl has none, and a sandbox may not let us: it only costs switches
+        pass  # musl has no such call, and a sandbox may forbid it: that only costs switches
 
 
 def spread(number):
-    """Up to a tenth more, so that processes that began together do not end together."""
+    """Adds up to a tenth, so that processes that began together do not end together."""
     return number + int.from_bytes(os.urandom(4), "little") % (number // 10 + 1)
 
 
@@ -398,7 +398,7 @@ def main(control):
         del sys.path[0]  # "" is wherever the application changes to
     if sys.path[:1] != [os.getcwd()]:
         sys.path.insert(0, os.getcwd())
-    # What is printed at no level of its own by an application that did not set up logging.
+    # An application that did not set up logging prints messages without their level.
     logging.lastResort.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
     if worker.reload:
         load_from_sources()

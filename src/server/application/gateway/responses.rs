@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-/// What exchanges are to be told after something was read.
+/// The completions of exchanges after something was read.
 pub type Completions = Vec<(ExchangeId, Completion)>;
 
 /// A process has sent more of a body than it had credit for.

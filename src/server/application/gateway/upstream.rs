@@ -27,7 +27,7 @@ pub(super) struct Upstream {
     pub application: Arc<Application>,
     pub links: Vec<Link>,
     pub waiting: WaitingRequests,
-    /// When the log was last told that requests find no thread.
+    /// When the log last reported that requests find no thread.
     reported_at: Option<Instant>,
 }
 
@@ -123,7 +123,7 @@ impl Upstream {
         let mut links = self.links.iter().enumerate();
         let (place, number) =
             links.find_map(|(place, link)| Some((place, link.unanswered(id)?)))?;
-        // The log counts this request, too: it is given up only once the log has been told.
+        // The report counts this request, too, so it is given up only afterwards.
         let expired = self.links[place].judge(number, reactor, now, timeout);
         if expired == RequestExpired::InQueue {
             self.report_busy(now);
