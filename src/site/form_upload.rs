@@ -3,7 +3,9 @@
 //! The whole form is first collected into a file without a name in the directory where its files will be stored, so
 //! that a slow client occupies no thread. It must never know the syntax of forms.
 
-use super::change::{RequestedChange, shown};
+mod refusal;
+
+use super::change::RequestedChange;
 use super::handler::{Answer, Context, Worked};
 use super::redirect;
 use super::store_rules::{HIDDEN, OnConflict, StoreRules, check_body, encoded};
@@ -13,10 +15,11 @@ use crate::files::{
     numbered,
 };
 use crate::http::conditional::{Judgement, Preconditions};
-use crate::http::form::{Event, Form, FormError, FormLimits, PartHead};
+use crate::http::form::{Event, Form, FormLimits, PartHead};
 use crate::http::{Cancellation, HeaderName, Request, Status, origin};
 use crate::sys::descriptors::Extra;
-use std::io::{self, Read};
+use refusal::Refusal;
+use std::io::Read;
 use std::time::Duration;
 
 /// What becomes of the body of a form.
@@ -305,65 +308,6 @@ impl FormFile<Upload> {
         let written = self.file.write(gathered);
         gathered.clear();
         written.map_err(|error| Refusal::File(self.name.clone(), error))
-    }
-}
-
-/// Why a form is refused.
-enum Refusal {
-    Form(FormError),
-    NoFiles,
-    /// A file of this name exists.
-    Taken(Vec<u8>),
-    /// The name begins with a dot.
-    Hidden(Vec<u8>),
-    /// No client waits for it any more.
-    Cancelled,
-    /// The file of this name cannot be stored.
-    File(Vec<u8>, WriteError),
-    Write(WriteError),
-}
-
-impl Refusal {
-    fn response(self, change: &RequestedChange) -> OwnedResponse {
-        match self {
-            Refusal::Form(FormError::TooManyParts) => {
-                let reason = format!("more than {} parts in a form", LIMITS.parts_max);
-                change.refuse(Status::CONTENT_TOO_LARGE, &reason)
-            }
-            Refusal::Form(error) => change.refuse(Status::BAD_REQUEST, &error.to_string()),
-            Refusal::NoFiles => change.refuse(Status::BAD_REQUEST, "the form contains no file"),
-            Refusal::Taken(name) => {
-                let reason = format!(
-                    "{} already exists, so nothing was stored; rename your file and send it again",
-                    shown(&name)
-                );
-                change.refuse(Status::CONFLICT, &reason)
-            }
-            Refusal::Hidden(name) => {
-                change.refuse(Status::FORBIDDEN, &format!("{}: {HIDDEN}", shown(&name)))
-            }
-            Refusal::Cancelled => change.failed(WriteError::Busy),
-            Refusal::File(name, error) => change.failed_for(error, &format!("{}: ", shown(&name))),
-            Refusal::Write(error) => change.failed(error),
-        }
-    }
-}
-
-impl From<FormError> for Refusal {
-    fn from(error: FormError) -> Refusal {
-        Refusal::Form(error)
-    }
-}
-
-impl From<WriteError> for Refusal {
-    fn from(error: WriteError) -> Refusal {
-        Refusal::Write(error)
-    }
-}
-
-impl From<io::Error> for Refusal {
-    fn from(error: io::Error) -> Refusal {
-        Refusal::Write(error.into())
     }
 }
 

@@ -174,7 +174,7 @@ impl Store {
     }
 }
 
-/// The answer to an attempt to change files.
+/// How far an attempt to change files has come.
 fn attempted<V>(
     attempt: Result<Attempt<V>, WriteError>,
     change: &RequestedChange,
