@@ -1,5 +1,5 @@
-//! A connection between two processes that carries messages and open descriptors. Knows nothing of
-//! what they mean.
+//! A connection between two processes that carries messages and open descriptors. It must never know what
+//! they mean.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -12,8 +12,8 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// One end. It never waits: what is sent is queued by the kernel, about 200 KB of it, also before
-/// anybody is at the other end.
+/// One end. It never waits: the kernel queues what is sent, up to about 200 KB, even before a process has the
+/// other end.
 #[derive(Debug)]
 pub struct Channel {
     socket: OwnedFd,
@@ -22,13 +22,13 @@ pub struct Channel {
 /// What was sent with one call arrives as one.
 #[derive(Debug)]
 pub struct ChannelMessage {
-    /// Never empty, for that is how an end looks.
+    /// Never empty: an empty message would look like the end.
     pub bytes: Vec<u8>,
-    /// Closed on exec.
+    /// They are closed on exec.
     pub descriptors: Vec<OwnedFd>,
 }
 
-/// How much has come into the buffers, and what with it.
+/// What was received into buffers.
 #[derive(Debug)]
 pub struct Arrived {
     pub length: usize,
@@ -40,7 +40,7 @@ pub struct Arrived {
 pub enum Received {
     Message(ChannelMessage),
     Nothing,
-    /// The other end is closed: its process has let go of it, or has ended, however it did.
+    /// The other end is closed, or its process has ended.
     End,
 }
 
@@ -61,8 +61,7 @@ impl Channel {
         Ok((Channel { socket: here }, there))
     }
 
-    /// The same, whose other end waits: for a program that reads what comes, and has nothing else to
-    /// do.
+    /// The same with another end that waits, for a program that does nothing but read messages.
     ///
     /// # Errors
     /// When out of descriptors.
@@ -73,14 +72,14 @@ impl Channel {
         Ok((Channel { socket: here }, there))
     }
 
-    /// The end that another process has made and given to this one.
+    /// The end that another process gave to this one.
     #[must_use]
     pub fn from_end(socket: OwnedFd) -> Channel {
         Channel { socket }
     }
 
     /// Sends a message of 1 to [`MESSAGE_BYTES_MAX`] bytes with at most [`DESCRIPTORS_MAX`]
-    /// descriptors, which stay open here, too.
+    /// descriptors, which stay open here.
     ///
     /// # Errors
     /// `WouldBlock` when too much is queued, `BrokenPipe` when the other end is closed,
@@ -89,7 +88,7 @@ impl Channel {
         self.send_slices(&[IoSlice::new(bytes)], descriptors)
     }
 
-    /// Sends a message that is in pieces.
+    /// Sends a message from several slices.
     ///
     /// # Errors
     /// As [`Channel::send`].
@@ -116,9 +115,8 @@ impl Channel {
     /// Takes the next message, if there is one.
     ///
     /// # Errors
-    /// `InvalidData` when it was cut: it was too long, or this process is out of descriptors; or when it
-    /// is empty.
-    /// Whatever else befell the socket, such as that it is none.
+    /// `InvalidData` when the message is empty or was cut: it was too long, or this process is out of
+    /// descriptors. Any other error of the socket.
     pub fn receive(&self) -> io::Result<Received> {
         let mut bytes = vec![0; MESSAGE_BYTES_MAX];
         Ok(match self.receive_into(&mut [IoSliceMut::new(&mut bytes)])? {
@@ -131,11 +129,11 @@ impl Channel {
         })
     }
 
-    /// The same into buffers that are there already, one after the other. A length of 0 is the end,
-    /// `None` means that nothing has come.
+    /// The same into buffers of the caller, one after the other. A length of 0 is the end; `None` means that
+    /// there is no message.
     ///
     /// # Errors
-    /// As [`Channel::receive`]. Then the buffers hold as much as has come.
+    /// As [`Channel::receive`]. The buffers then hold the part that was received.
     pub fn receive_into(&self, slices: &mut [IoSliceMut<'_>]) -> io::Result<Option<Arrived>> {
         let mut room = [MaybeUninit::uninit(); ROOM];
         let mut ancillary = RecvAncillaryBuffer::new(&mut room);
@@ -159,7 +157,7 @@ impl Channel {
         if received.flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC) {
             return Err(io::ErrorKind::InvalidData.into());
         }
-        // An end looks so, too.
+        // The end has no bytes either.
         if received.bytes == 0 && !self.has_ended() {
             return Err(io::ErrorKind::InvalidData.into());
         }
@@ -173,21 +171,20 @@ impl Channel {
         poll(&mut polled, Some(&now)).is_ok_and(|count| count > 0)
     }
 
-    /// Makes room for more that is sent from here and not received yet, as far as the kernel lets this
-    /// user.
+    /// Enlarges the queue of what is sent from here, as far as the kernel lets this user.
     pub fn widen(&self) {
         Channel::widen_end(self.as_fd());
     }
 
     /// The same for an end that another process gets.
     pub fn widen_end(end: BorrowedFd<'_>) {
-        // Best effort: it only makes it faster.
+        // Best effort: this only makes it faster.
         let _ = rustix::net::sockopt::set_socket_send_buffer_size(end, WIDE_BYTES);
     }
 
-    /// Says that nothing more will be sent: the other end reads what is queued, and then the end.
+    /// Sends nothing more: the other end receives what is queued, and then the end.
     pub fn finish(&self) {
-        // Fails only when the other end has gone already.
+        // It fails only if the other end is closed.
         let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Write);
     }
 }
@@ -198,7 +195,7 @@ impl AsFd for Channel {
     }
 }
 
-/// More than anybody has to say at once.
+/// The largest message.
 pub const MESSAGE_BYTES_MAX: usize = 128 * 1024;
 
 /// Several messages of the largest size.

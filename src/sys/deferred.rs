@@ -1,8 +1,8 @@
 //! Accepting a connection only when there is something to read from it (`TCP_DEFER_ACCEPT`).
 //!
-//! Neither rustix nor socket2 can set this option, and std has it behind `tcp_deferaccept`. nix has
-//! a macro for options that it does not know; the call is its code, and of ours are a number and a
-//! type: the kernel reads an `int` (tcp(7)), and no more than that.
+//! Neither rustix nor socket2 can set this option, and std has it behind `tcp_deferaccept`. nix has a macro for
+//! options that it does not know. The call is its code; ours are only a number and a type: the kernel reads
+//! an `int` (tcp(7)).
 
 use nix::sys::socket::setsockopt;
 use std::io;
@@ -21,17 +21,17 @@ mod option {
     );
 }
 
-/// Has the kernel hand out connections of this listener with their first bytes. One that stays
-/// silent for about a second is handed out as it is; one that ends without a word, at once.
+/// Has the kernel hand out connections of this listener with their first bytes. A connection without any bytes
+/// is handed out after about a second, or at once if it ends.
 ///
 /// # Errors
-/// When it is no TCP socket.
+/// When it is not a TCP socket.
 pub fn accept_with_bytes(listener: impl AsFd) -> io::Result<()> {
     Ok(setsockopt(&listener, option::DeferAccept, &SILENCE_SECONDS)?)
 }
 
-/// The least that the kernel counts in. It then asks the client once more to complete its handshake
-/// (a repeated SYN-ACK), and takes the answer for the connection.
+/// The least that the kernel can count. After that time it repeats its SYN-ACK, and the client's reply
+/// completes the connection.
 const SILENCE_SECONDS: i32 = 1;
 
 #[cfg(test)]

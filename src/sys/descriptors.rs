@@ -7,8 +7,8 @@ use std::process::Child;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Raises this process's limit of open descriptors as far as it may, and says how many may be open
-/// now (`None`: without limit). What it was before is kept for [`restore_for`].
+/// Raises this process's limit of open descriptors as far as it may, and returns the new limit (`None`: no
+/// limit). Keeps the old one for [`restore_for`].
 pub fn raise_limit() -> Option<u64> {
     let limit = getrlimit(Resource::Nofile);
     STARTED_WITH.get_or_init(|| limit.current);
@@ -28,7 +28,7 @@ pub fn started_with() -> Option<u64> {
     *STARTED_WITH.get_or_init(limit)
 }
 
-/// Remembers the limit that another process was started with, which has raised it for this one.
+/// Keeps the limit that the process was started with which started this one, and raised the limit for it.
 pub fn inherit(started_with: Option<u64>) {
     STARTED_WITH.get_or_init(|| started_with);
 }
@@ -37,7 +37,7 @@ pub fn inherit(started_with: Option<u64>) {
 /// close, or poll with `select`, everything up to their limit.
 ///
 /// # Errors
-/// When it is gone already.
+/// When it has ended.
 pub fn restore_for(child: &Child) -> io::Result<()> {
     let maximum = getrlimit(Resource::Nofile).maximum;
     let limit = Rlimit { current: started_with(), maximum };
@@ -45,18 +45,18 @@ pub fn restore_for(child: &Child) -> io::Result<()> {
     Ok(())
 }
 
-/// How many are open.
+/// How many descriptors are open.
 pub fn open_count() -> usize {
     std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
 }
 
-/// A descriptor of those that requests may hold beyond that of their connection, given back when it
+/// One of the descriptors that requests may hold beyond those of their connections. It is given back when this
 /// is dropped.
 #[derive(Debug)]
 pub struct Extra(());
 
 impl Extra {
-    /// One more, unless a quarter of the limit is in use.
+    /// Takes one, unless requests hold a quarter of the limit already.
     pub fn take() -> Option<Extra> {
         let max = limit().map_or(u64::MAX, |limit| limit / EXTRA_SHARE);
         let one_more = |count| (count < max).then_some(count + 1);
@@ -70,10 +70,10 @@ impl Drop for Extra {
     }
 }
 
-/// What part of the limit requests may hold beyond those of their connections.
+/// Requests may hold one part in so many of the limit, beyond the descriptors of their connections.
 pub const EXTRA_SHARE: u64 = 4;
 
-/// The limit is one of the whole process, and so is what is counted against it.
+/// The limit belongs to the whole process, and so does this count.
 static EXTRA: AtomicU64 = AtomicU64::new(0);
 static STARTED_WITH: OnceLock<Option<u64>> = OnceLock::new();
 

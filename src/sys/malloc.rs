@@ -34,7 +34,7 @@ pub fn give_memory_back() {
     log::debug!("freed memory may stay with this process: {error}");
 }
 
-/// The process is called after the link that it was started by otherwise.
+/// Without this, the process would be named after the link that it was started by.
 fn rename() {
     let name = env::args_os().next().unwrap_or_else(|| OsString::from("httpd"));
     if let Some(name) = Path::new(&name).file_name().and_then(|name| name.to_str()) {
@@ -42,7 +42,7 @@ fn rename() {
     }
 }
 
-/// Leaves the variables of [`give_memory_back`] to no other program.
+/// Removes the variables of [`give_memory_back`] from another program's environment.
 pub fn forget_in(command: &mut Command) {
     if env::var_os(STARTED_AGAIN).is_some() {
         command.env_remove(TUNABLES).env_remove(STARTED_AGAIN);

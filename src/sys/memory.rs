@@ -15,10 +15,10 @@ pub fn create(name: &str, length: u64) -> io::Result<OwnedFd> {
     Ok(memory)
 }
 
-/// Copies the bytes from an offset on.
+/// Reads bytes at an offset.
 ///
 /// # Errors
-/// When it has fewer.
+/// When the memory ends before `bytes` is full.
 pub fn read(memory: BorrowedFd<'_>, bytes: &mut [u8], offset: u64) -> io::Result<()> {
     match rustix::io::pread(memory, &mut *bytes, offset)? {
         count if count == bytes.len() => Ok(()),
@@ -26,7 +26,7 @@ pub fn read(memory: BorrowedFd<'_>, bytes: &mut [u8], offset: u64) -> io::Result
     }
 }
 
-/// Puts bytes at an offset.
+/// Writes bytes at an offset.
 ///
 /// # Errors
 /// When it has no room for them.

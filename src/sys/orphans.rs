@@ -37,7 +37,7 @@ fn reap_orphans(seen: &mut BTreeMap<i32, u32>) {
             && let Some(pid) = Pid::from_raw(id)
         {
             let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
-            // Somebody else may have reaped it in this very moment.
+            // Another thread may have just reaped it.
             let _ = waitid(WaitId::Pid(pid), options);
             log::debug!("process {id}, an orphan, has ended");
         }
@@ -60,8 +60,8 @@ fn ended_children() -> Vec<i32> {
 
 const SCAN_EVERY: Duration = Duration::from_millis(500);
 
-/// How often a child must have been seen to have ended. Its owner has it waited for within a few
-/// milliseconds.
+/// In how many scans a child must have ended. A child that the process has started itself is reaped within
+/// a few milliseconds.
 const SCANS: u32 = 4;
 
 #[cfg(test)]

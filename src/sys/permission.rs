@@ -1,15 +1,14 @@
-//! What this process may do with a path, asked without doing it. The answer may have changed when it is
-//! done.
+//! What this process may do with a path, without doing it. This may have changed by the time that it is done.
 
 use std::io;
 use std::path::Path;
 
 use rustix::fs::{Access, access};
 
-/// Whether a file could be appended to, or made if it is not there yet.
+/// Checks that a file can be appended to, or made if it is missing.
 ///
 /// # Errors
-/// Why not: of the file, or of its directory where there is no file.
+/// Why not: an error of the file, or of its directory if there is no file.
 pub fn check_appendable(path: &Path) -> io::Result<()> {
     match std::fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
@@ -25,7 +24,7 @@ pub fn check_appendable(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether this is a file that could be run.
+/// Checks that this is a file that can be run.
 ///
 /// # Errors
 /// Why not.

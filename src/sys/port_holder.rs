@@ -8,10 +8,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 /// The process that holds a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
-    /// Its id, as seen from this process' own pid namespace.
+    /// Its id in the pid namespace of this process.
     pub pid: u32,
     /// Its command name as the kernel keeps it (at most 15 bytes), with control characters
-    /// replaced: a process may choose its own name, and it must not be able to move the cursor.
+    /// replaced: a process chooses its own name, which must not be able to move the cursor.
     pub name: String,
 }
 
@@ -73,8 +73,8 @@ fn parse_local(word: &str) -> Option<SocketAddr> {
     Some(SocketAddr::new(ip, port))
 }
 
-/// Whether a listener on `held` can keep one from binding `wanted`. A wildcard overlaps each
-/// address of its family, and `[::]` also IPv4's, unless it was made IPv6-only.
+/// Whether a listener on `held` can prevent binding `wanted`. A wildcard overlaps each address of its family,
+/// and `[::]` also those of IPv4 unless it is IPv6-only.
 fn overlap(held: SocketAddr, wanted: SocketAddr) -> bool {
     if held.port() != wanted.port() {
         return false;

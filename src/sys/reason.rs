@@ -1,8 +1,8 @@
-//! Errors of the system in a person's words.
+//! Errors of the system in plain words.
 
 use std::io;
 
-/// Why something could not be done, to follow "cannot …: ". Without the number that Rust adds.
+/// Why something failed, to follow "cannot …: ", without the number that Rust adds.
 pub fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::PermissionDenied => {

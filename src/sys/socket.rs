@@ -31,11 +31,11 @@ pub enum Claim {
 /// kernel refuses if the address is in use, and sets it afterwards, so that the server's other sockets can
 /// bind: the kernel compares the options when a socket binds.
 ///
-/// Accepted connections inherit `TCP_NODELAY` and `TCP_NOTSENT_LOWAT`, so that no connection pays
-/// a call for them; and they are accepted when their first bytes are here ([`deferred`]).
+/// Accepted connections inherit `TCP_NODELAY` and `TCP_NOTSENT_LOWAT`, so that no connection needs a call for
+/// them. They are accepted when their first bytes are here ([`deferred`]).
 ///
 /// # Errors
-/// What the kernel says: `AddrInUse`, `PermissionDenied`, `AddrNotAvailable` …
+/// Those of the kernel: `AddrInUse`, `PermissionDenied`, `AddrNotAvailable` …
 pub fn bind_tcp(address: SocketAddr, claim: Claim) -> io::Result<OwnedFd> {
     let socket =
         Socket::new(Domain::for_address(address), Type::STREAM.nonblocking().cloexec(), None)?;
@@ -51,7 +51,7 @@ pub fn bind_tcp(address: SocketAddr, claim: Claim) -> io::Result<OwnedFd> {
     socket.bind(&SockAddr::from(address))?;
     socket.set_reuse_port(true)?;
     socket.set_tcp_nodelay(true)?;
-    // Best effort: it only makes it faster.
+    // Best effort: this only makes it faster.
     let _ = socket.set_tcp_notsent_lowat(UNSENT_BYTES_MAX);
     let _ = deferred::accept_with_bytes(&socket);
     Ok(socket.into())
@@ -62,12 +62,12 @@ pub fn bind_tcp(address: SocketAddr, claim: Claim) -> io::Result<OwnedFd> {
 pub struct SocketAccess {
     /// Permissions as chmod(1) has them.
     pub mode: u32,
-    /// The group that the file belongs to, if another one than that of the process.
+    /// The group of the file, if it differs from that of the process.
     pub group: Option<u32>,
 }
 
 impl Default for SocketAccess {
-    /// Everyone may connect, as nginx has it.
+    /// Every user may connect, as with nginx.
     fn default() -> SocketAccess {
         SocketAccess { mode: 0o666, group: None }
     }
@@ -95,7 +95,7 @@ pub fn bind_unix(path: &Path, access: SocketAccess) -> io::Result<OwnedFd> {
         }
         result => result?,
     }
-    // Nobody can have connected yet, for it does not listen.
+    // No client can have connected yet, because it does not listen.
     let set = std::os::unix::fs::lchown(path, None, access.group)
         .and_then(|()| std::fs::set_permissions(path, Permissions::from_mode(access.mode)));
     if let Err(error) = set {
@@ -105,8 +105,7 @@ pub fn bind_unix(path: &Path, access: SocketAccess) -> io::Result<OwnedFd> {
     Ok(socket.into())
 }
 
-/// The file that a path leads to, as nothing else can be called while it exists; `None` when there
-/// is none.
+/// Device and inode of the file at a path, which no other file has while it exists; `None` if there is none.
 pub fn file_identity(path: &Path) -> Option<(u64, u64)> {
     std::fs::symlink_metadata(path).ok().map(|found| (found.dev(), found.ino()))
 }
@@ -128,13 +127,13 @@ fn connect_at_once(path: &Path) -> io::Result<()> {
 /// Starts to listen.
 ///
 /// # Errors
-/// `AddrInUse` when another socket began to listen at the same address in the meantime.
+/// `AddrInUse` if another socket has begun to listen at the same address meanwhile.
 pub fn listen(socket: impl AsFd) -> io::Result<()> {
     SockRef::from(&socket.as_fd()).listen(BACKLOG)
 }
 
-/// Lets the kernel queue no more connections than it must, for a listener that is about to end:
-/// what is still queued then is reset.
+/// Has the kernel queue as few connections as possible. For a listener that is about to close, which resets
+/// those that are still queued.
 pub fn stop_queueing(socket: impl AsFd) {
     let _ = SockRef::from(&socket.as_fd()).listen(0);
 }
@@ -142,7 +141,7 @@ pub fn stop_queueing(socket: impl AsFd) {
 /// Stops listening while the socket stays open: the kernel refuses new connections, resets those that
 /// wait in the queue of a TCP listener, and `accept` fails with `InvalidInput`.
 pub fn stop_listening(socket: impl AsFd) {
-    // Fails only for what did not listen.
+    // It fails only for a socket that does not listen.
     let _ = rustix::net::shutdown(socket, Shutdown::Read);
 }
 
@@ -176,7 +175,7 @@ pub fn accept(listener: BorrowedFd<'_>) -> io::Result<(OwnedFd, Option<SocketAdd
 /// One `recv`.
 ///
 /// # Errors
-/// `WouldBlock` when nothing is there; what the connection died of otherwise.
+/// `WouldBlock` if nothing is there; otherwise why the connection broke.
 pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
     let (count, _) = recv(socket, buffer, RecvFlags::empty())?;
     Ok(count)
@@ -194,7 +193,7 @@ pub enum More {
 /// Sends three runs of bytes with one call; at least one is not empty.
 ///
 /// # Errors
-/// `WouldBlock` when the send buffer is full; what the connection died of otherwise.
+/// `WouldBlock` if the send buffer is full; otherwise why the connection broke.
 pub fn send_runs(socket: BorrowedFd<'_>, runs: [&[u8]; 3], more: More) -> io::Result<usize> {
     let flags = match more {
         More::Follows => SendFlags::NOSIGNAL | SendFlags::MORE,
@@ -210,10 +209,10 @@ pub fn send_runs(socket: BorrowedFd<'_>, runs: [&[u8]; 3], more: More) -> io::Re
     Ok(sent)
 }
 
-/// Says that nothing more will be sent (FIN), while reading goes on.
+/// Closes the sending direction (FIN); reading goes on.
 ///
 /// # Errors
-/// When the connection is gone already.
+/// When the connection is closed.
 pub fn shut_write(socket: BorrowedFd<'_>) -> io::Result<()> {
     Ok(rustix::net::shutdown(socket, Shutdown::Write)?)
 }
@@ -224,7 +223,7 @@ pub fn reset_on_close(socket: BorrowedFd<'_>) {
     let _ = SockRef::from(&socket).set_linger(Some(Duration::ZERO));
 }
 
-/// Whether an address cannot be had because this machine has no such address family.
+/// Whether an address cannot be used because this machine has no such address family.
 pub fn is_missing_family(error: &io::Error) -> bool {
     [Errno::AFNOSUPPORT, Errno::ADDRNOTAVAIL].iter().any(|errno| is(error, *errno))
 }
@@ -238,7 +237,7 @@ fn is(error: &io::Error, errno: Errno) -> bool {
     error.raw_os_error() == Some(errno.raw_os_error())
 }
 
-/// The kernel cuts it to `net.core.somaxconn`.
+/// The kernel lowers it to `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
 
 /// Bytes that wait in the send buffer without having been sent. It keeps a large file from filling

@@ -1,5 +1,4 @@
-//! Waiting for several descriptors at once, where there is no reactor. Knows nothing of what they
-//! are.
+//! Waiting for several descriptors at once, without a reactor. It must never know what they are.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -8,8 +7,8 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-/// Sleeps until one of these can be read or has ended, or until so much time has passed; perhaps
-/// less. Which one it is, is found by reading.
+/// Sleeps until one of these can be read or has ended, or until the time is over. It may return early. The
+/// caller finds out which one it is by reading.
 ///
 /// # Errors
 /// When the kernel has no memory for it.
@@ -18,7 +17,7 @@ pub fn wait_readable(descriptors: &[BorrowedFd<'_>], time: Option<Duration>) -> 
         .iter()
         .map(|descriptor| PollFd::from_borrowed_fd(*descriptor, PollFlags::IN))
         .collect();
-    // More than the kernel can count is for ever.
+    // A time that the kernel cannot count is no bound.
     let time = time.and_then(|time| Timespec::try_from(time).ok());
     match poll(&mut polled, time.as_ref()) {
         Ok(_) | Err(Errno::INTR) => Ok(()),
@@ -26,21 +25,21 @@ pub fn wait_readable(descriptors: &[BorrowedFd<'_>], time: Option<Duration>) -> 
     }
 }
 
-/// Whether a read would not wait: there is something, or the end.
+/// Whether a read would return at once, with bytes or the end.
 pub fn is_readable(descriptor: BorrowedFd<'_>) -> bool {
     !events_now(descriptor, PollFlags::IN).is_empty()
 }
 
-/// Which ways of a connection are closed.
+/// Which directions of a connection are closed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Closed {
     /// The other end will send nothing more.
     pub other_end: bool,
-    /// Nothing goes either way any more, or the connection was reset.
+    /// Both directions are closed, or the connection was reset.
     pub both_ways: bool,
 }
 
-/// Which ways of a connection, or of a terminal, are closed now.
+/// Which directions of a connection, or of a terminal, are closed now.
 pub fn closed(descriptor: BorrowedFd<'_>) -> Closed {
     let events = events_now(descriptor, PollFlags::RDHUP);
     Closed {
@@ -49,7 +48,7 @@ pub fn closed(descriptor: BorrowedFd<'_>) -> Closed {
     }
 }
 
-/// Which of these events hold now, with those that the kernel always reports; none when it cannot say.
+/// Which of these events hold now, with those that the kernel always reports; none after an error.
 fn events_now(descriptor: BorrowedFd<'_>, events: PollFlags) -> PollFlags {
     let mut polled = [PollFd::from_borrowed_fd(descriptor, events)];
     match poll(&mut polled, Some(&Timespec::default())) {

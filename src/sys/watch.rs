@@ -10,16 +10,16 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-/// A watched directory. The same directory, reached by whichever path, has the same id.
+/// A watched directory. A directory has one id, whatever path led to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct WatchId(i32);
 
-/// What notifications about a directory can be relied on for.
+/// Which changes in a directory the kernel reports reliably.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Watchable {
     /// Nothing: changes may be made by other machines, which this kernel does not notice.
     Not,
-    /// Names that come, go and move; but the contents of files may change without notice.
+    /// Names that appear, disappear and move; but not the contents of files.
     Names,
     /// Names, and writes to the files in it.
     Contents,
@@ -28,14 +28,13 @@ pub enum Watchable {
 /// What has happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WatchEvent<'a> {
-    /// Something of this name came, went, moved, was written to, or got other permissions.
+    /// Something of this name appeared, disappeared, moved, was written to, or got other permissions.
     Name(WatchId, &'a [u8]),
     /// The directory itself was moved, deleted or given other permissions.
     Directory(WatchId),
-    /// The directory is not watched any more: it is gone, or its file system, or the watch was
-    /// removed.
+    /// The directory is not watched any more: it or its file system is gone, or the watch was removed.
     Gone(WatchId),
-    /// The kernel's queue ran over: anything may have happened.
+    /// The kernel's queue overflowed: anything may have changed.
     Overflow,
 }
 
@@ -47,14 +46,16 @@ pub struct Watcher {
 }
 
 impl Watcher {
+    /// Makes an empty queue.
+    ///
     /// # Errors
-    /// `EMFILE` when this user has too many of them already (`fs.inotify.max_user_instances`).
+    /// `EMFILE` when this user has too many of them (`fs.inotify.max_user_instances`).
     pub fn new() -> io::Result<Watcher> {
         Ok(Watcher { inotify: inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)? })
     }
 
-    /// Watches a directory, for changes of names or of contents too. What it is watched for already
-    /// stays.
+    /// Watches a directory for changes of names, or of names and contents. It stays watched for what it was
+    /// watched for before.
     ///
     /// # Errors
     /// `EACCES`: the directory is not readable. `ENOSPC`: this user watches too much already
@@ -72,14 +73,13 @@ impl Watcher {
         Ok(WatchId(inotify::add_watch(&self.inotify, path, flags)?))
     }
 
-    /// Stops watching. [`WatchEvent::Gone`] will say so, after what happened before.
+    /// Stops watching. [`WatchEvent::Gone`] follows, after all earlier changes.
     pub fn remove(&self, watch: WatchId) {
-        // EINVAL: it went by itself.
+        // EINVAL: the directory is gone.
         let _ = inotify::remove_watch(&self.inotify, watch.0);
     }
 
-    /// Hands over what has happened since the last time, in order; costs one system call if that is
-    /// nothing.
+    /// Hands over the changes since the last call, in order. It takes one system call if there are none.
     pub fn read(&self, mut each: impl FnMut(WatchEvent<'_>)) -> io::Result<()> {
         let mut buffer = [MaybeUninit::uninit(); BUFFER_BYTES];
         let mut reader = inotify::Reader::new(&self.inotify, &mut buffer);
@@ -101,7 +101,7 @@ impl Watcher {
                 None => WatchEvent::Directory(watch),
             });
         }
-        // Somebody writes faster than we read. What is left in the queue is as good as lost.
+        // A program makes changes faster than this reads them: the rest counts as lost.
         each(WatchEvent::Overflow);
         Ok(())
     }
@@ -113,10 +113,8 @@ impl AsFd for Watcher {
     }
 }
 
-/// What notifications about this directory can be relied on for, going by its file system.
-///
-/// A list of those that are known to be local; a file system that is not in it may be shared with
-/// another machine, or be served by a program.
+/// Which changes in this directory the kernel reports reliably, as a list of local file systems says. Any other
+/// file system may be shared with another machine, or served by a program.
 pub fn watchable(directory: BorrowedFd<'_>) -> Watchable {
     match FileSystem::of(directory) {
         Ok(FileSystem::OVERLAY) => Watchable::Names,

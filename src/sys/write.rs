@@ -1,7 +1,7 @@
 //! Changing what is in a directory: temporary files, names, locks.
 //!
-//! Everything is done in a directory that is open, with a name that has no slash in it, and follows no
-//! link. It must never know what a file is for.
+//! Each function takes an open directory and a name without a slash, and follows no link. It must never know
+//! what a file is for.
 
 use super::file::{Identity, identity_of};
 use rustix::fs::{self, AtFlags, CWD, Dir, FlockOperation, Mode, OFlags, RenameFlags};
@@ -25,23 +25,23 @@ pub fn create_nameless(directory: BorrowedFd<'_>, mode: u32) -> io::Result<Optio
     }
 }
 
-/// Makes a file of a name that nothing has yet.
+/// Makes a file. Fails with `EEXIST` if something has the name.
 pub fn create(directory: BorrowedFd<'_>, name: &[u8], mode: u32) -> io::Result<OwnedFd> {
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     Ok(fs::openat(directory, name, flags, permissions(mode))?)
 }
 
-/// Gives a file of [`create_nameless`] a name that nothing has yet.
+/// Gives a file of [`create_nameless`] a name. Fails with `EEXIST` if something has it.
 pub fn link(file: BorrowedFd<'_>, directory: BorrowedFd<'_>, name: &[u8]) -> io::Result<()> {
     Ok(fs::linkat(CWD, path_of(file), directory, name, AtFlags::SYMLINK_FOLLOW)?)
 }
 
-/// What becomes of what has the name already.
+/// What to do if something has the name already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overwrite {
-    /// It stays: fails with `EEXIST`.
+    /// Keep it, and fail with `EEXIST`.
     Never,
-    /// It is replaced in one step, unless it is a directory.
+    /// Replace it in one step, unless it is a directory.
     Always,
 }
 
@@ -53,8 +53,8 @@ pub fn rename(
 ) -> io::Result<()> {
     if overwrite == Overwrite::Never {
         match fs::renameat_with(from.0, from.1, to.0, to.1, RenameFlags::NOREPLACE) {
-            // This file system cannot: it is looked for first, which another program may fall
-            // between.
+            // This file system cannot do it in one step. Another program may make the file between the
+            // check and the rename.
             Err(Errno::INVAL | Errno::NOSYS) => match identity_at(to.0, to.1) {
                 Ok(_) => return Err(Errno::EXIST.into()),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -86,8 +86,8 @@ pub fn identity_at(directory: BorrowedFd<'_>, name: &[u8]) -> io::Result<Identit
     Ok(identity_of(&fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?))
 }
 
-/// Hands over the names in a directory, open for reading, without `.` and `..`, until it is told to
-/// stop. They come in no order; those that come and go meanwhile may be among them or not.
+/// Hands over the names in a directory that is open for reading, without `.` and `..`, until `each` breaks. They
+/// are in no order. Names that appear or disappear meanwhile may be among them or not.
 pub fn each_name(
     directory: BorrowedFd<'_>,
     mut each: impl FnMut(&[u8]) -> ControlFlow<()>,
@@ -118,7 +118,7 @@ pub fn try_lock(open: BorrowedFd<'_>) -> io::Result<bool> {
 
 /// Gives a lock back.
 pub fn unlock(open: BorrowedFd<'_>) {
-    // It fails for what is not locked alone.
+    // It fails only for what is not locked.
     let _ = fs::flock(open, FlockOperation::Unlock);
 }
 
@@ -127,7 +127,7 @@ pub fn sync_directory(directory: BorrowedFd<'_>) -> io::Result<()> {
     Ok(fs::fsync(directory)?)
 }
 
-/// `AT_EMPTY_PATH` would do without `/proc`, but asks for a capability before Linux 6.10.
+/// `AT_EMPTY_PATH` would work without `/proc`, but needs a capability before Linux 6.10.
 fn path_of(file: BorrowedFd<'_>) -> String {
     format!("/proc/self/fd/{}", file.as_raw_fd())
 }

@@ -46,9 +46,8 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Whether contents of that identity are, of the same open file, still the contents of this
-    /// one. Names and permissions may have changed: a file that is replaced while it is being read
-    /// loses its name, not a byte.
+    /// Whether two identities of the same open file mean the same contents. Names and permissions may have
+    /// changed: a file that is replaced while it is being read loses its name, but no byte.
     pub fn has_same_contents(&self, other: &Identity) -> bool {
         self.size_bytes == other.size_bytes && self.modified == other.modified
     }

@@ -1,6 +1,6 @@
-//! Opening what is beneath a directory, and never what is not.
+//! Opening what is beneath a directory, and never anything else.
 //!
-//! It must never know what the file is wanted for.
+//! It must never know what the file is for.
 
 use super::read::Disk;
 use rustix::fs::{self, CWD, Mode, OFlags, ResolveFlags};
@@ -11,10 +11,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Which symbolic links may be followed on the way to a file.
+/// Which symbolic links of a path are followed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Symlinks {
-    /// Those that stay beneath the directory. Absolute ones do not, wherever they lead.
+    /// Those that stay beneath the directory. An absolute link never counts as such.
     #[default]
     Inside,
     /// None.
@@ -32,8 +32,8 @@ pub enum LastLink {
     Refuse,
 }
 
-/// Opens a directory by its path, following every link, as a place to start from. It need not be
-/// readable, only searchable.
+/// Opens a directory by its path and follows every link, as a directory to start from. It need only be
+/// searchable, not readable.
 pub fn open_directory(path: &Path) -> io::Result<OwnedFd> {
     Ok(fs::openat(CWD, path, STEP_FLAGS | OFlags::DIRECTORY, Mode::empty())?)
 }
@@ -47,10 +47,9 @@ pub fn open_directory_at_once(path: &Path) -> io::Result<OwnedFd> {
     }
 }
 
-/// Opens what is at `path` beneath `directory`, for reading, never waiting for another end: a FIFO
-/// without a writer opens at once. An empty path is the directory itself; a trailing slash asks for a
-/// directory. The path must be relative; `..` in it, as in links, cannot lead out but under
-/// [`Symlinks::All`].
+/// Opens what is at `path` beneath `directory` for reading. It never waits for another end: a FIFO without a
+/// writer opens at once. An empty path is the directory itself; a trailing slash asks for a directory. The
+/// path must be relative. `..` in the path or in links can lead out only with [`Symlinks::All`].
 ///
 /// # Errors
 /// Whatever `openat2` says, to be sorted with [`Cause::of`](super::Cause::of). A path that leads out is `EXDEV`.
@@ -78,8 +77,8 @@ pub fn open_beneath(
     }
 }
 
-/// Goes one step: to `name` in `directory`, which is neither followed if it is a link nor opened
-/// for reading. For asking what it is and for going on from there.
+/// Opens `name` in `directory`, not for reading and without following it if it is a link: to ask what it is, or
+/// to go on from there.
 pub fn step(directory: BorrowedFd<'_>, name: &[u8], disk: Disk) -> io::Result<OwnedFd> {
     let flags = STEP_FLAGS | OFlags::NOFOLLOW;
     if disk == Disk::MustNotBlock
@@ -95,7 +94,7 @@ pub fn read_link(link: BorrowedFd<'_>) -> io::Result<Vec<u8>> {
     Ok(fs::readlinkat(link, "", Vec::new())?.into_bytes())
 }
 
-/// Asks `openat2`. `None`: it cannot be asked, or not now.
+/// Calls `openat2`. `None`: it is not available, or failed too often.
 fn open_resolved(
     directory: BorrowedFd<'_>,
     path: &[u8],
@@ -129,8 +128,8 @@ fn open_resolved(
     None
 }
 
-/// What [`open_beneath`] does where there is no `openat2`: one component at a time, never letting
-/// the kernel follow a link or climb, so that no rename under way can lead out.
+/// What [`open_beneath`] does without `openat2`: it opens one component at a time and never lets the kernel
+/// follow a link or `..`, so that no concurrent rename can lead out.
 fn open_by_steps(
     directory: BorrowedFd<'_>,
     path: &[u8],
@@ -191,8 +190,7 @@ fn components(path: &[u8]) -> rustix::io::Result<Vec<Vec<u8>>> {
     Ok(names)
 }
 
-/// Whether `openat2` is there and allowed. Old sandboxes answer EPERM to what they do not know, which
-/// a file may mean as well.
+/// Whether `openat2` exists and is allowed. Old sandboxes answer EPERM to unknown calls, and so may a file.
 fn has_openat2(directory: BorrowedFd<'_>) -> bool {
     let probe = fs::openat2(directory, ".", STEP_FLAGS, Mode::empty(), ResolveFlags::empty());
     !matches!(probe, Err(Errno::NOSYS | Errno::PERM))
@@ -208,7 +206,7 @@ const FILE_FLAGS: OFlags =
     OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC).union(OFlags::NOCTTY);
 const STEP_FLAGS: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
 
-/// How often `openat2` is asked before we step ourselves.
+/// How often `openat2` is tried before [`open_by_steps`].
 const TRIES_MAX: usize = 4;
 
 /// As many links as the kernel follows (MAXSYMLINKS).

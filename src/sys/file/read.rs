@@ -15,13 +15,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disk {
     MayBlock,
-    /// What would have to wait fails with [`Cause::Cold`](super::Cause::Cold), where the kernel can tell.
+    /// A call that would have to wait fails with [`Cause::Cold`](super::Cause::Cold), where the kernel can tell.
     MustNotBlock,
 }
 
-/// Reads at `offset` until `buffer` is full or the file ends; says how many bytes there were. Who
-/// must not wait fails with [`Cause::Cold`](super::Cause::Cold) also where the kernel cannot tell whether it would have
-/// to be waited.
+/// Reads at `offset` until `buffer` is full or the file ends; returns the number of bytes. With
+/// [`Disk::MustNotBlock`] it fails with [`Cause::Cold`](super::Cause::Cold) also where the kernel cannot tell
+/// whether it would have to wait.
 pub fn read_at(
     file: BorrowedFd<'_>,
     buffer: &mut [u8],
@@ -54,11 +54,11 @@ pub fn read_at(
     Ok(filled)
 }
 
-/// Sends up to `count` bytes from `offset` of a file to a socket, within the kernel. Zero means that
-/// the file ends there: it has shrunk.
+/// Sends up to `count` bytes of a file, from `offset` on, to a socket, within the kernel. Zero means that the
+/// file ends there: it has shrunk.
 ///
 /// # Errors
-/// `WouldBlock` when the socket takes no more.
+/// `WouldBlock` if the socket takes no more.
 pub fn send_file(
     socket: BorrowedFd<'_>,
     file: BorrowedFd<'_>,
@@ -72,7 +72,7 @@ pub fn send_file(
 /// Whether bytes of a file can be read without waiting for the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Residency {
-    /// The disk would have to be asked.
+    /// They would have to be read from the disk.
     Cold,
     /// They are in memory, or there are none at this place.
     Resident,
@@ -97,8 +97,8 @@ pub fn page_bytes() -> u64 {
     rustix::param::page_size() as u64
 }
 
-/// The same where the kernel does not say it of a byte: a file system without a disk, once
-/// [`bring_in`] has come across it. To ask for its kind may take as long as to read.
+/// The same where the kernel does not say: bytes on a file system without a disk are resident, once [`bring_in`]
+/// has met that file system. Asking for its kind here could take as long as reading.
 fn untold_residency(file: BorrowedFd<'_>) -> Residency {
     match fs::fstat(file) {
         Ok(stat) if stat.st_dev == WITHOUT_DISK.load(Ordering::Relaxed) => Residency::Resident,
@@ -106,7 +106,7 @@ fn untold_residency(file: BorrowedFd<'_>) -> Residency {
     }
 }
 
-/// The device number of a file system that has no disk, the last one that was met.
+/// The device number of the last file system without a disk that was met.
 static WITHOUT_DISK: AtomicU64 = AtomicU64::new(u64::MAX);
 
 /// Turns the kernel's readahead off for this open file. It runs in the time of the reader: allocating some
@@ -116,12 +116,12 @@ pub fn read_nothing_ahead(file: BorrowedFd<'_>) {
     let _ = fs::fadvise(file, 0, None, Advice::Random);
 }
 
-/// Waits until the kernel has this piece of a file in memory, or the file ends. Nothing is copied.
-/// So many bytes after it are then asked for but not waited for, so that the disk has something to
-/// do while this piece is used.
+/// Waits until the kernel has this range of a file in memory, or the file ends. Nothing is copied. The
+/// `ahead_bytes` after it are then requested but not waited for, so that the disk works while this range is
+/// used.
 ///
 /// # Errors
-/// What reading fails with.
+/// Those of reading.
 pub fn bring_in(file: BorrowedFd<'_>, range: Range<u64>, ahead_bytes: u64) -> io::Result<()> {
     if let Ok(FileSystem::TMPFS | FileSystem::RAMFS) = FileSystem::of(file) {
         WITHOUT_DISK.store(fs::fstat(file)?.st_dev, Ordering::Relaxed);
