@@ -150,7 +150,7 @@ fn the_file_of_a_request_is_dropped_by_a_thread_of_the_disk_pool() {
         message: b"{0".to_vec(),
         body: RequestBody::Spooled(spool),
     };
-    // Without threads of its own: it does what it is told.
+    // A pool without threads: the test does its jobs.
     let disk = Arc::new(Pool::new("test", 0, usize::MAX));
     it.gateway.submit(id(0), forward, &disk);
     let (token, _) = python.takes().expect("it was sent");

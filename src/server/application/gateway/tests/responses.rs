@@ -1,4 +1,4 @@
-//! What processes say, and who is told of it.
+//! What the messages of processes come to, and which exchanges they complete.
 
 use super::*;
 
@@ -40,7 +40,7 @@ fn a_thread_is_told_when_nobody_wants_the_rest() {
     let (mut it, python, token) = Played::asked();
     python.says(token, 1, false, OK, b"one");
     drop(it.reads(&python));
-    let Ok(Received::Message(message)) = python.credits.receive() else { panic!("not told") };
+    let Ok(Received::Message(message)) = python.credits.receive() else { panic!("no message") };
     assert_eq!(message.bytes[16..], (-1i64).to_le_bytes());
 }
 
@@ -70,7 +70,7 @@ fn an_application_that_raises_or_makes_no_sense_is_500() {
 
 #[test]
 fn an_exchange_is_answered_once_whatever_its_process_says_of_it() {
-    // The next request on that connection may be for somebody else.
+    // The next request on that connection may be of another client.
     let part = [0u64.to_le_bytes(), 9u64.to_le_bytes()].concat();
     for (kind, head, content) in [(4, &b""[..], &b""[..]), (3, OK, &part), (9, b"", b"")] {
         let (mut it, python, token) = Played::asked();

@@ -1,4 +1,4 @@
-//! How long requests wait, who waits no more, and what is taken for a hang.
+//! How long requests wait, which of them give up their place, and what counts as a hang.
 
 use super::*;
 use crate::server::application::gateway::upstream::YIELDED_MAX;
