@@ -2,7 +2,7 @@
 //! does not return: a tracer holds them.
 
 use crate::support::process::Process;
-use crate::support::{Child, Lines, lacks};
+use crate::support::{Child, Lines, lacks, until};
 use std::fs;
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
@@ -15,8 +15,10 @@ pub struct Held {
 impl Held {
     /// Holds the threads of this name.
     pub fn threads(process: Process, name: &str) -> Held {
-        let threads = threads_of(process, name);
-        assert_ne!(threads.len(), 0, "there is no thread {name}");
+        // A thread gives itself its name, once it runs.
+        let threads = until(&format!("there is a thread {name}"), || {
+            Some(threads_of(process, name)).filter(|threads| !threads.is_empty())
+        });
         Held::of(&threads).unwrap_or_else(|why| panic!("{why}"))
     }
 
