@@ -14,11 +14,11 @@
 //! **There is no authentication**: anyone who can connect can do all of that. Files are sent as they
 //! came, even pages with scripts: use it among people who trust each other.
 
-use httpd::files::{WritableRoot, WriteRules};
 use httpd::{
     Location, Method, OwnedRequest, OwnedResponse, Root, Server, Site, StaticFiles, Status, Store,
     blocking,
 };
+use httpd::{WritableRoot, WriteRules};
 use serde_json::{Value, json};
 use std::io;
 use std::path::Path;

@@ -10,27 +10,21 @@
 //! large a body) keeps the server's own page; `Site::error_bodies` turns those off.
 
 use httpd::{
-    Answer, Body, BodyPolicy, Context, Handler, Methods, Request, Response, Root, Server, Site,
-    StaticFiles, Status,
+    Answer, BodyPolicy, Context, Handler, Methods, Request, Root, Server, Site, StaticFiles, Status,
 };
 
 struct WithErrorPages<H>(H);
 
 impl<H: Handler> Handler for WithErrorPages<H> {
     fn answer(&self, request: &Request<'_>, context: &mut Context<'_>) -> Answer {
-        match self.0.answer(request, context) {
-            Answer::Ready(response)
-                if response.status >= Status::BAD_REQUEST
-                    && matches!(response.body, Body::Empty) =>
-            {
-                let page = page(response.status);
-                // The headers stay, such as the `Content-Range` of a 416.
-                Response { body: Body::Bytes(page.into_bytes()), ..response }
-                    .header("Content-Type", "text/html; charset=utf-8")
-                    .into()
+        self.0.answer(request, context).map(|response| {
+            if response.status < Status::BAD_REQUEST || !response.is_bare() {
+                return response;
             }
-            other => other,
-        }
+            // The headers stay, such as the `Content-Range` of a 416.
+            let page = page(response.status);
+            response.body(page).header("Content-Type", "text/html; charset=utf-8")
+        })
     }
 
     fn methods(&self) -> Methods {

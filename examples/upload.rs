@@ -11,8 +11,8 @@
 //!
 //! **There is no authentication**: anyone who can connect can store files.
 
-use httpd::files::{WritableRoot, WriteRules};
 use httpd::{Location, Method, Request, Response, Root, Server, Site, StaticFiles, Store};
+use httpd::{WritableRoot, WriteRules};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);

@@ -255,21 +255,24 @@
 //   still in the CPU's cache when it leaves (`sys::socket`, `files`).
 // - epoll is asked for room in a send buffer only after one was full: most never are.
 #![forbid(unsafe_code)]
+#![warn(unreachable_pub, missing_docs)]
+// What only the program uses is compiled for an embedder too, and not linked.
+#![cfg_attr(not(feature = "cli"), allow(dead_code, unused_imports))]
 
-pub mod sys;
+mod sys;
 
-pub mod http;
+mod http;
 
-pub mod wsgi;
+mod wsgi;
 
-pub mod files;
+mod files;
 
-pub mod site;
+mod site;
 
-pub mod server;
+mod server;
 
 #[cfg(feature = "cli")]
-pub mod config;
+mod config;
 
 #[cfg(feature = "cli")]
 #[doc(hidden)]
@@ -279,13 +282,26 @@ pub mod program;
 #[doc(hidden)]
 pub mod fuzz;
 
-pub use files::{CacheLimits, Root, Symlinks, Types};
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod parts;
+
+pub use files::{
+    CacheLimits, Durability, MissingDirectories, Root, Symlinks, Types, WritableRoot, WriteRules,
+};
 pub use http::{Cancellation, HeaderError, Headers, Method, Request, Scheme, Status, Version};
+pub use server::listener::Listeners;
 pub use server::{
-    AccessLog, Address, Format, Handle, Limits, Running, Server, SocketAccess, StartError, Workers,
+    AccessLog, Address, AddressError, Format, Handle, Limits, Running, Server, SocketAccess,
+    StartError, Workers,
 };
 pub use site::{
-    Answer, Body, BodyPolicy, Context, Dotfiles, ErrorBodies, Handler, Location, Mapping, Methods,
-    OnConflict, OwnedRequest, OwnedResponse, RequestBody, Response, Site, StaticFiles, Store,
-    Worked, Wsgi, blocking, inline,
+    Answer, Backend, Blocking, BodyPolicy, BodyWriter, Context, Dotfiles, ErrorBodies, Handler,
+    Inline, Location, Mapping, Methods, OnConflict, OwnedRequest, OwnedResponse, RequestBody,
+    Response, Site, StaticFiles, Store, Wsgi, blocking, inline,
 };
+
+/// The examples of the README are compiled with those of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

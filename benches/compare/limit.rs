@@ -6,6 +6,7 @@
 //!
 //! With [`Mode::Close`] it answers straight after accept: `TCP_DEFER_ACCEPT` has the request there by then.
 
+use nix::sys::socket::setsockopt;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -124,7 +125,7 @@ fn listen(port: u16) -> io::Result<TcpListener> {
     // pushes the file's bytes out of the CPU's cache before the network reads them.
     socket.set_tcp_notsent_lowat(NOTSENT_BYTES_MAX)?;
     socket.set_tcp_nodelay(true)?;
-    httpd::sys::deferred::accept_with_bytes(&socket)?;
+    setsockopt(&socket, option::DeferAccept, &1)?;
     socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
@@ -376,3 +377,17 @@ const READ_BYTES: usize = 64 * 1024;
 const GATHERED_BYTES_MAX: usize = 64 * 1024;
 const NOTSENT_BYTES_MAX: u32 = 64 * 1024;
 const NOT_FOUND_BYTES: usize = 150;
+
+/// As the server does: a connection is accepted with its first bytes.
+mod option {
+    use nix::{libc, setsockopt_impl, sockopt_impl};
+
+    sockopt_impl!(
+        /// Seconds.
+        DeferAccept,
+        SetOnly,
+        libc::IPPROTO_TCP,
+        libc::TCP_DEFER_ACCEPT,
+        libc::c_int
+    );
+}

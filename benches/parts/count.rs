@@ -1,12 +1,12 @@
 //! Counts instructions with `valgrind --tool=callgrind`.
 
-use super::work;
+use httpd::parts::parts;
 use std::env;
 use std::process::{Command, ExitCode};
 
 /// Runs one part so many times; this is what valgrind looks at.
 pub fn run(name: &str, times: &str) -> ExitCode {
-    let part = work::parts().into_iter().find(|part| part.name == name);
+    let part = parts().into_iter().find(|part| part.name == name);
     let (Some(mut part), Ok(times)) = (part, times.parse::<u32>()) else {
         eprintln!("parts: run NAME TIMES");
         return ExitCode::FAILURE;
@@ -20,7 +20,7 @@ pub fn run(name: &str, times: &str) -> ExitCode {
 /// Prints a table of all parts.
 pub fn table() -> ExitCode {
     println!("| part | bytes | instructions |\n|---|---:|---:|");
-    for part in work::parts() {
+    for part in parts() {
         let counts = instructions(part.name, 0).and_then(|without| {
             instructions(part.name, TIMES).map(|with| (with - without) / u64::from(TIMES))
         });

@@ -1,14 +1,14 @@
 //! Measures the pure parts of a request alone: no socket, no file, no clock.
 //!
-//! `cargo bench --bench parts` tells times (criterion; a part of a name as argument selects).
-//! `cargo bench --bench parts -- count` tells instructions, which do not depend on what else the
+//! `cargo bench --bench parts --features fuzzing` tells times (criterion; a part of a name as argument selects).
+//! `cargo bench --bench parts --features fuzzing -- count` tells instructions, which do not depend on what else the
 //! machine does: each part is run by valgrind, some thousand times and not at all, and the
 //! difference is what one costs.
 
 mod count;
-mod work;
 
 use criterion::Criterion;
+use httpd::parts::parts;
 use std::env;
 use std::process::ExitCode;
 
@@ -20,7 +20,7 @@ fn main() -> ExitCode {
         ["run", name, times] => count::run(name, times),
         _ => {
             let mut criterion = Criterion::default().configure_from_args();
-            for mut part in work::parts() {
+            for mut part in parts() {
                 criterion.bench_function(part.name, |bencher| bencher.iter(|| (part.run)()));
             }
             criterion.final_summary();

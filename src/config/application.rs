@@ -177,4 +177,4 @@ const RELOADS: &[(&str, Reload)] = &[("never", Reload::Never), ("on-change", Rel
 
 /// More are a typo.
 const PROCESSES_MAX: usize = 1024;
-pub const THREADS_MAX: usize = 256;
+pub(crate) const THREADS_MAX: usize = 256;

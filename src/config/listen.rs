@@ -68,7 +68,7 @@ fn replaced(kept: Vec<Written<String>>, overrides: &Overrides, errors: &mut Erro
         }
     }
     if let Some(Err(message)) = result.first().map(|address| Address::parse(address)) {
-        errors.note(origin, message);
+        errors.note(origin, message.to_string());
     }
     result
 }

@@ -16,8 +16,8 @@ mod site;
 mod value;
 mod writing;
 
-pub use application::THREADS_MAX;
-pub use value::parse_timeout;
+pub(crate) use application::THREADS_MAX;
+pub(crate) use value::parse_timeout;
 
 use std::fmt;
 use std::io::Read;
@@ -32,10 +32,10 @@ use crate::site::Reload;
 use crate::sys::reason::reason;
 use file::File;
 use section::Errors;
-pub use section::nearest;
+pub(crate) use section::nearest;
 
 /// A server that is ready to start, and what else the program needs.
-pub struct Config {
+pub(crate) struct Config {
     pub server: Server,
     /// How many processes serve, each with its own workers; 1 means this process alone.
     pub processes: NonZeroUsize,
@@ -50,7 +50,7 @@ pub struct Config {
 
 /// What is logged, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Log {
+pub(crate) struct Log {
     pub level: LevelFilter,
     /// `None`: standard error.
     pub file: Option<PathBuf>,
@@ -58,7 +58,7 @@ pub struct Log {
 
 /// The settings from flags and environment; where one is `None`, the file decides.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Overrides {
+pub(crate) struct Overrides {
     pub root: Option<Written<PathBuf>>,
     /// A WSGI application at `/`, run in the working directory.
     pub wsgi: Option<Written<String>>,
@@ -83,21 +83,21 @@ pub struct Overrides {
 
 /// A terminal that shows requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Terminal {
+pub(crate) struct Terminal {
     /// Whether to use colours.
     pub colours: bool,
 }
 
 /// A value, and where the operator wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Written<T> {
+pub(crate) struct Written<T> {
     pub value: T,
     pub origin: Origin,
 }
 
 /// Where a value was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Origin {
+pub(crate) enum Origin {
     /// Nowhere: it is a default.
     Default,
     /// In a flag or a variable of this name.
@@ -108,7 +108,7 @@ pub enum Origin {
 
 /// One error of the configuration. It is shown as one line: `file:line:column: what is wrong`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigError {
+pub(crate) struct ConfigError {
     origin: String,
     message: String,
 }
@@ -134,7 +134,7 @@ struct LocatedError {
 /// The text of a configuration, and the path of its file, if there is one. It can be loaded again after the
 /// file has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source {
+pub(crate) struct Source {
     path: Option<PathBuf>,
     text: String,
 }
@@ -144,20 +144,20 @@ impl Source {
     ///
     /// # Errors
     /// When it cannot be read, is larger than 1 MiB, or is not UTF-8.
-    pub fn read(path: Option<&Path>) -> Result<Source, ConfigError> {
+    pub(crate) fn read(path: Option<&Path>) -> Result<Source, ConfigError> {
         let text = path.map_or(Ok(String::new()), read_text)?;
         Ok(Source::of(path, text))
     }
 
     /// A text that was read from this file before.
     #[must_use]
-    pub fn of(path: Option<&Path>, text: String) -> Source {
+    pub(crate) fn of(path: Option<&Path>, text: String) -> Source {
         Source { path: path.map(Path::to_owned), text }
     }
 
     /// The text of the file; empty without one.
     #[must_use]
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
@@ -165,7 +165,7 @@ impl Source {
     ///
     /// # Errors
     /// All errors, in the order of the file.
-    pub fn load(&self, overrides: &Overrides) -> Result<Config, Vec<ConfigError>> {
+    pub(crate) fn load(&self, overrides: &Overrides) -> Result<Config, Vec<ConfigError>> {
         let (file, errors) = match &self.path {
             None => (File::defaults(), Errors::default()),
             Some(_) => File::read(&self.text),
@@ -176,20 +176,8 @@ impl Source {
     }
 }
 
-/// Reads a configuration file (without one, the defaults apply), then applies `overrides`. Opens the roots;
-/// creates nothing and binds nothing.
-///
-/// ```
-/// use httpd::config::{self, Overrides, Origin, Written};
-/// let root = Written { value: "src".into(), origin: Origin::Given("DIR") };
-/// let config = config::load(None, &Overrides { root: Some(root), ..Overrides::default() })
-///     .expect("src is a directory");
-/// assert!(config.roots[0].ends_with("src"));
-/// ```
-///
-/// # Errors
-/// All errors, in the order of the file.
-pub fn load(path: Option<&Path>, overrides: &Overrides) -> Result<Config, Vec<ConfigError>> {
+#[cfg(test)]
+fn load(path: Option<&Path>, overrides: &Overrides) -> Result<Config, Vec<ConfigError>> {
     Source::read(path).map_err(|error| vec![error])?.load(overrides)
 }
 
@@ -261,7 +249,7 @@ fn read_text(path: &Path) -> Result<String, ConfigError> {
 ///
 /// # Errors
 /// What was expected, to be put after a name: "must be …".
-pub fn parse_workers(text: &str) -> Result<Workers, String> {
+pub(crate) fn parse_workers(text: &str) -> Result<Workers, String> {
     if text == "auto" {
         return Ok(Workers::Auto);
     }
@@ -275,7 +263,7 @@ pub fn parse_workers(text: &str) -> Result<Workers, String> {
 ///
 /// # Errors
 /// What was expected, to be put after a name: "must be …".
-pub fn parse_processes(text: &str) -> Result<NonZeroUsize, String> {
+pub(crate) fn parse_processes(text: &str) -> Result<NonZeroUsize, String> {
     let count = text.parse().ok().and_then(NonZeroUsize::new);
     count
         .filter(|count| count.get() <= PROCESSES_MAX)
@@ -283,7 +271,7 @@ pub fn parse_processes(text: &str) -> Result<NonZeroUsize, String> {
 }
 
 /// The log levels by name.
-pub const LEVELS: &[(&str, LevelFilter)] = &[
+pub(crate) const LEVELS: &[(&str, LevelFilter)] = &[
     ("error", LevelFilter::Error),
     ("warn", LevelFilter::Warn),
     ("info", LevelFilter::Info),

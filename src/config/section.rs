@@ -138,7 +138,7 @@ fn unknown(title: &str, name: &str, errors: &mut Errors) -> String {
 
 /// The known word with the fewest typing errors, if they are few for its length.
 #[must_use]
-pub fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
+pub(crate) fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
     let strokes = |key: &str| strsim::damerau_levenshtein(name, key);
     let near = known.iter().copied().min_by_key(|key| strokes(key))?;
     (strokes(near) <= near.len().div_ceil(3)).then_some(near)

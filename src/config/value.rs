@@ -279,7 +279,7 @@ impl<'d> Value<'d> {
 ///
 /// # Errors
 /// What it must be.
-pub fn parse_timeout(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_timeout(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().ok().map(Duration::from_secs);
     let length = seconds.or_else(|| parse_duration(text)).filter(|it| !it.is_zero());
     length.filter(|it| *it <= DURATION_MAX).ok_or_else(|| {

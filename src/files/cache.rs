@@ -27,23 +27,8 @@ use std::time::Duration;
 
 /// The open files of one worker.
 ///
-/// ```
-/// # fn main() -> std::io::Result<()> {
-/// use httpd::files::{CacheLimits, Disk, Found, Now, OpenFiles, Root};
-/// use std::time::{Instant, SystemTime};
-///
-/// let root = Root::open(".")?;
-/// let mut files = OpenFiles::new(CacheLimits::default());
-/// let now = Now { monotonic: Instant::now(), wall: SystemTime::now() };
-/// match files.find(&root, b"Cargo.toml", now, Disk::MayBlock) {
-///     Ok(Found::File(file)) => assert!(file.length() > 0),
-///     other => panic!("{other:?}"),
-/// }
-/// # Ok(())
-/// # }
-/// ```
 #[derive(Debug)]
-pub struct OpenFiles {
+pub(crate) struct OpenFiles {
     limits: CacheLimits,
     cache: LookupCache,
     directories: Directories,
@@ -61,7 +46,7 @@ pub struct OpenFiles {
 
 impl OpenFiles {
     /// An empty cache.
-    pub fn new(limits: CacheLimits) -> OpenFiles {
+    pub(crate) fn new(limits: CacheLimits) -> OpenFiles {
         OpenFiles::watching(limits, Watches::new())
     }
 
@@ -94,7 +79,7 @@ impl OpenFiles {
     /// See [`OpenError`]. This never waits for the other end of a FIFO, and waits for the disk only with
     /// [`Disk::MayBlock`]; otherwise, what the kernel would have to read is [`OpenError::Cold`]. (Without
     /// `openat2`, that is known of contents only, not of names.)
-    pub fn find(
+    pub(crate) fn find(
         &mut self,
         root: &Root,
         path: &[u8],
@@ -147,7 +132,7 @@ impl OpenFiles {
     /// A descriptor that is readable while there are changes to [`look`](OpenFiles::look) at; it suits an
     /// edge-triggered reactor, and stays the same for the life of this value. `None`: the system reports
     /// no changes, and each use asks the disk.
-    pub fn watch_descriptor(&self) -> Option<BorrowedFd<'_>> {
+    pub(crate) fn watch_descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.directories.descriptor()
     }
 

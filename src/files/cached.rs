@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime};
 /// With [`Contents::Descriptor`] this is true until a program writes to the file in place. What sends such a
 /// file in several pieces asks between them whether this [still holds](CachedFile::still_holds).
 #[derive(Debug)]
-pub struct CachedFile {
+pub(crate) struct CachedFile {
     contents: Contents,
     identity: Identity,
     version: FileVersion,
@@ -29,7 +29,7 @@ pub struct CachedFile {
 
 /// Where the bytes of a file are.
 #[derive(Debug)]
-pub enum Contents {
+pub(crate) enum Contents {
     /// All of them are here.
     Memory(Box<[u8]>),
     /// In the file, open for reading.
@@ -117,7 +117,7 @@ impl CachedFile {
     ///
     /// # Errors
     /// When the descriptor cannot be asked.
-    pub fn of_open(
+    pub(crate) fn of_open(
         open: OwnedFd,
         content_type: &str,
         wall: SystemTime,
@@ -146,27 +146,22 @@ impl CachedFile {
     }
 
     /// How long the file is, in bytes.
-    pub fn length(&self) -> u64 {
+    pub(crate) fn length(&self) -> u64 {
         self.identity.size_bytes
     }
 
-    /// When it was modified, as `Last-Modified` shows it.
-    pub fn modified(&self) -> SystemTime {
-        self.version.modified()
-    }
-
     /// It is strong, unless the file was written just before it was found: see [`FileVersion`].
-    pub fn etag(&self) -> &ETag {
+    pub(crate) fn etag(&self) -> &ETag {
         self.version.etag()
     }
 
     /// Its entity tag, when it was modified, and how reliable both are.
-    pub fn version(&self) -> &FileVersion {
+    pub(crate) fn version(&self) -> &FileVersion {
         &self.version
     }
 
     /// The bytes, or where they are.
-    pub fn contents(&self) -> &Contents {
+    pub(crate) fn contents(&self) -> &Contents {
         &self.contents
     }
 
@@ -175,7 +170,7 @@ impl CachedFile {
     ///
     /// # Errors
     /// When the descriptor cannot be asked.
-    pub fn still_holds(&self) -> io::Result<bool> {
+    pub(crate) fn still_holds(&self) -> io::Result<bool> {
         let Contents::Descriptor(open) = &self.contents else {
             return Ok(true);
         };
@@ -194,19 +189,19 @@ impl CachedFile {
     }
 
     /// Which version of which file this is.
-    pub fn identity(&self) -> &Identity {
+    pub(crate) fn identity(&self) -> &Identity {
         &self.identity
     }
 
     /// The value of `Content-Type`.
-    pub fn content_type(&self) -> &[u8] {
+    pub(crate) fn content_type(&self) -> &[u8] {
         let mut fields = self.headers.fields();
         fields.find(|(name, _)| *name == CONTENT_TYPE.as_bytes()).map_or(b"", |(_, value)| value)
     }
 
     /// The fields of a 200 that depend on the file alone, rendered once: `ETag`, `Last-Modified`,
     /// `Accept-Ranges` and `Content-Type`. `Content-Length` is not among them.
-    pub fn headers(&self) -> &Arc<FieldLines> {
+    pub(crate) fn headers(&self) -> &Arc<FieldLines> {
         &self.headers
     }
 

@@ -8,21 +8,21 @@ use std::time::{Instant, SystemTime};
 
 /// What time it is, on both clocks.
 #[derive(Clone, Copy, Debug)]
-pub struct Now {
+pub(crate) struct Now {
     pub monotonic: Instant,
     pub wall: SystemTime,
 }
 
 /// What is at a path.
 #[derive(Clone, Debug)]
-pub enum Found {
+pub(crate) enum Found {
     Directory,
     File(Rc<CachedFile>),
 }
 
 /// Why there is nothing to serve at a path.
 #[derive(Debug)]
-pub enum OpenError {
+pub(crate) enum OpenError {
     /// Nothing is there, or a link that is not followed, or neither a file nor a directory.
     NotFound,
     /// The process lacks the permission.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 /// The result of one attempt to change a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Attempt<T> {
+pub(crate) enum Attempt<T> {
     Done(T),
     /// The directory is locked elsewhere: try again after this time.
     Locked(Duration),
@@ -23,7 +23,7 @@ pub(super) struct Waiters {
 
 /// The wait of one change. It stops counting when this is dropped.
 #[derive(Debug)]
-pub struct LockWait {
+pub(crate) struct LockWait {
     waiters: Waiters,
     time: Duration,
     pause: Duration,
@@ -89,6 +89,7 @@ impl Drop for LockWait {
 }
 
 /// Tries again until it is done. For callers that may sleep.
+#[cfg(test)]
 pub(super) fn sleep_while_locked<V>(
     mut attempt: impl FnMut() -> Result<Attempt<V>, WriteError>,
 ) -> Result<V, WriteError> {

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 /// Content types by name: those that are known, and those that the operator sets.
 ///
 /// ```
-/// use httpd::files::Types;
+/// use httpd::Types;
 /// let types = Types::new().set("webapp", "application/x-webapp");
 /// assert_eq!(types.content_type(b"a.webapp"), "application/x-webapp");
 /// assert_eq!(types.content_type(b"a.HTML"), "text/html");
@@ -56,7 +56,7 @@ impl Types {
 
     /// Sets the content type of all files whose name or path matches, whatever their extension.
     /// The longest of several patterns that match counts.
-    pub fn set_matching(mut self, pattern: NamePattern, content_type: &str) -> Types {
+    pub(crate) fn set_matching(mut self, pattern: NamePattern, content_type: &str) -> Types {
         self.patterns.retain(|(other, _)| *other != pattern);
         self.patterns.push((pattern, without_controls(content_type)));
         self.patterns.sort_by_key(|(pattern, _)| Reverse(pattern.as_str().len()));
@@ -132,7 +132,7 @@ fn declares(content_type: &str) -> bool {
 
 /// Whether browsers know a charset of this name, in upper or lower case: the names of the WHATWG Encoding
 /// Standard, and US-ASCII.
-pub fn is_known_charset(name: &str) -> bool {
+pub(crate) fn is_known_charset(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let numbered = |prefix: &str, numbers: &[u16]| {
         let number = name.strip_prefix(prefix).filter(|it| !it.starts_with(['0', '+']));

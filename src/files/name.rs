@@ -6,7 +6,7 @@ use std::fmt;
 
 /// Why a file may not have a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NameError {
+pub(crate) enum NameError {
     /// It is empty, as in `a/`.
     Empty,
     /// `.` or `..`.
@@ -38,7 +38,7 @@ impl fmt::Display for NameError {
 ///
 /// A name may hold any bytes but control characters, and need not be UTF-8, so that every file that is
 /// served can be stored again. The caller decides whether names may begin with a dot.
-pub fn check_name(name: &[u8]) -> Result<(), NameError> {
+pub(super) fn check_name(name: &[u8]) -> Result<(), NameError> {
     match name {
         b"" => Err(NameError::Empty),
         b"." | b".." => Err(NameError::Dots),
@@ -65,22 +65,16 @@ pub(super) fn last_name(path: &[u8]) -> &[u8] {
 /// The name for a form's file: the last component of the name that the client sent. Some clients send a whole
 /// path, with slashes or backslashes (RFC 7578 §4.2).
 ///
-/// ```
-/// use httpd::files::name_from_client;
-/// assert_eq!(name_from_client(br"C:\x\y.txt"), Ok(&b"y.txt"[..]));
-/// assert!(name_from_client(b"../").is_err());
-/// ```
-///
 /// # Errors
 /// When a file may not have that name.
-pub fn name_from_client(filename: &[u8]) -> Result<&[u8], NameError> {
+pub(crate) fn name_from_client(filename: &[u8]) -> Result<&[u8], NameError> {
     let name = filename.rsplit(|byte| matches!(byte, b'/' | b'\\')).next().unwrap_or_default();
     check_name(name).map(|()| name)
 }
 
 /// The name with a number before its extension, for another file of the same name. A name that would be too
 /// long is cut in front of the number.
-pub fn numbered(name: &[u8], number: u32) -> Vec<u8> {
+pub(crate) fn numbered(name: &[u8], number: u32) -> Vec<u8> {
     let number = format!(" ({number})");
     let room = NAME_BYTES_MAX - number.len();
     let dot = memchr::memrchr(b'.', name).filter(|&dot| dot > 0 && name.len() - dot < room);
@@ -95,7 +89,7 @@ pub fn numbered(name: &[u8], number: u32) -> Vec<u8> {
 
 /// Whether a name is one of this server's own temporary files, which are neither served nor listed nor
 /// stored. Upper and lower case count as equal, because some file systems do not distinguish them.
-pub fn is_reserved(name: &[u8]) -> bool {
+pub(super) fn is_reserved(name: &[u8]) -> bool {
     name.get(..RESERVED.len()).is_some_and(|start| start.eq_ignore_ascii_case(RESERVED))
 }
 

@@ -10,13 +10,13 @@ use std::fmt;
 /// `?` is any one character of a name, `*` any number of them, `**` any number that may include
 /// slashes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NamePattern {
+pub(crate) struct NamePattern {
     text: String,
 }
 
 /// Why a text is not a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NamePatternError {
+pub(crate) enum NamePatternError {
     Empty,
     /// It holds a slash but does not begin with one.
     NotFromTheRoot,
@@ -54,7 +54,7 @@ impl NamePattern {
     ///
     /// # Errors
     /// When no file could match it, or other tools read it as something else.
-    pub fn new(text: &str) -> Result<NamePattern, NamePatternError> {
+    pub(crate) fn new(text: &str) -> Result<NamePattern, NamePatternError> {
         let from_root = text.strip_prefix('/');
         if text.is_empty() || text == "/" {
             Err(NamePatternError::Empty)
@@ -72,12 +72,12 @@ impl NamePattern {
     }
 
     /// The pattern as it was written.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.text
     }
 
     /// Whether a file matches, by its path beneath the root without a leading slash.
-    pub fn matches(&self, path: &[u8]) -> bool {
+    pub(crate) fn matches(&self, path: &[u8]) -> bool {
         match self.text.strip_prefix('/') {
             Some(pattern) => matches(pattern.as_bytes(), path),
             None => matches(self.text.as_bytes(), last_name(path)),

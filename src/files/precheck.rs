@@ -20,7 +20,7 @@ impl WritableRoot {
     ///
     /// # Errors
     /// The error of the commit: see [`WriteError`].
-    pub fn precheck(
+    pub(crate) fn precheck(
         &self,
         path: &[u8],
         length: Option<u64>,

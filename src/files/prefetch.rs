@@ -4,7 +4,7 @@
 //! must never know what waits.
 
 use super::Root;
-pub use crate::sys::file::Disk;
+pub(crate) use crate::sys::file::Disk;
 use crate::sys::file::{self, LastLink};
 use std::io;
 use std::ops::Range;
@@ -12,7 +12,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 /// What to read.
 #[derive(Debug)]
-pub enum Prefetch {
+pub(crate) enum Prefetch {
     /// The directories of a path, and the first `bytes_max` bytes of the file there.
     Path { root: Root, path: Vec<u8>, bytes_max: u64 },
     /// A range of an open file. The `ahead_bytes` after it are requested, but not waited for.
@@ -22,7 +22,7 @@ pub enum Prefetch {
 impl Prefetch {
     /// Reads, and waits for the disk as long as it takes. Errors are ignored: they will come again in the
     /// worker, which reports them.
-    pub fn run(self) {
+    pub(crate) fn run(self) {
         let _ = match self {
             Prefetch::Path { root, path, bytes_max } => read_path(&root, &path, bytes_max),
             Prefetch::Piece { file, range, ahead_bytes } => {

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 ///
 /// ```
 /// # fn main() -> std::io::Result<()> {
-/// use httpd::files::{Root, Symlinks};
+/// use httpd::{Root, Symlinks};
 /// let root = Root::open("src")?.symlinks(Symlinks::Never);
 /// assert!(root.path().is_absolute());
 /// # Ok(())

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 /// Where a body goes that is too large for memory.
 #[derive(Clone, Debug)]
-pub enum SpoolPlace {
+pub(crate) enum SpoolPlace {
     /// A file without a name in the directory for temporary files. It is gone when it is dropped.
     Temporary,
     /// The same with a name, by which other processes of this user can open it until it is dropped.
@@ -32,7 +32,7 @@ impl SpoolPlace {
     ///
     /// # Errors
     /// As [`WritableRoot::upload`].
-    pub fn create(self, temporary: &Path) -> Result<Spool, WriteError> {
+    pub(crate) fn create(self, temporary: &Path) -> Result<Spool, WriteError> {
         let kept = match self {
             SpoolPlace::Temporary => {
                 let file = create_in(temporary, Temporary::create)?;
@@ -68,7 +68,7 @@ fn create_in(temporary: &Path, create: Create) -> Result<Temporary, WriteError> 
 ///
 /// # Errors
 /// Why they cannot.
-pub fn prepare(temporary: &Path) -> Result<(), WriteError> {
+pub(crate) fn prepare(temporary: &Path) -> Result<(), WriteError> {
     if let Ok(directory) = file::open_directory(temporary) {
         // An error can wait until the next start.
         let _ = temporary::sweep_all(directory.as_fd());
@@ -78,7 +78,7 @@ pub fn prepare(temporary: &Path) -> Result<(), WriteError> {
 
 /// A file for a body. It is written at its end, and read from its beginning.
 #[derive(Debug)]
-pub struct Spool {
+pub(crate) struct Spool {
     kept: Kept,
     read: u64,
 }
@@ -94,7 +94,7 @@ impl Spool {
     ///
     /// # Errors
     /// As [`Upload::write`].
-    pub fn append(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
+    pub(crate) fn append(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
         match &mut self.kept {
             Kept::Temporary { file, length, .. } => {
                 file.file().write_all(bytes)?;
@@ -106,7 +106,7 @@ impl Spool {
     }
 
     /// How many bytes it holds.
-    pub fn length(&self) -> u64 {
+    pub(crate) fn length(&self) -> u64 {
         match &self.kept {
             Kept::Temporary { length, .. } => *length,
             Kept::Upload(upload) => upload.length(),
@@ -114,7 +114,7 @@ impl Spool {
     }
 
     /// The path of a [named](SpoolPlace::Named) one.
-    pub fn path(&self) -> Option<&Path> {
+    pub(crate) fn path(&self) -> Option<&Path> {
         match &self.kept {
             Kept::Temporary { path, .. } => path.as_deref(),
             Kept::Upload(_) => None,
@@ -122,7 +122,7 @@ impl Spool {
     }
 
     /// The file to commit, if it was made with [`SpoolPlace::Root`].
-    pub fn into_upload(self) -> Option<Upload> {
+    pub(crate) fn into_upload(self) -> Option<Upload> {
         match self.kept {
             Kept::Temporary { .. } => None,
             Kept::Upload(upload) => Some(*upload),
@@ -130,7 +130,7 @@ impl Spool {
     }
 
     /// How many bytes remain to be read.
-    pub fn unread(&self) -> u64 {
+    pub(crate) fn unread(&self) -> u64 {
         self.length() - self.read
     }
 
@@ -139,7 +139,7 @@ impl Spool {
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] with [`Disk::MustNotBlock`], when the kernel would have to read from
     /// the disk.
-    pub fn read_next(&mut self, buffer: &mut [u8], disk: Disk) -> io::Result<usize> {
+    pub(crate) fn read_next(&mut self, buffer: &mut [u8], disk: Disk) -> io::Result<usize> {
         let at = self.read;
         let count = file::read_at(self.file().as_fd(), buffer, at, disk)?;
         self.read += count as u64;
@@ -150,7 +150,7 @@ impl Spool {
     ///
     /// # Errors
     /// When out of descriptors.
-    pub fn prefetch(&mut self, bytes: u64) -> io::Result<Prefetch> {
+    pub(crate) fn prefetch(&mut self, bytes: u64) -> io::Result<Prefetch> {
         let range = self.read..self.read + bytes.min(self.unread());
         Ok(Prefetch::Piece { file: self.file().try_clone()?.into(), range, ahead_bytes: bytes })
     }

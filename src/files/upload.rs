@@ -4,7 +4,9 @@
 
 use super::FileVersion;
 use super::destination::Destination;
-use super::lock_wait::{Attempt, LockWait, sleep_while_locked};
+#[cfg(test)]
+use super::lock_wait::sleep_while_locked;
+use super::lock_wait::{Attempt, LockWait};
 use super::locked::Locked;
 use super::temporary::Temporary;
 use super::writable::WritableRoot;
@@ -23,7 +25,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 ///
 /// One thread may write it and another commit it. All of its methods may wait for the disk.
 #[derive(Debug)]
-pub struct Upload {
+pub(crate) struct Upload {
     root: WritableRoot,
     destination: Destination,
     file: Temporary,
@@ -39,13 +41,12 @@ pub struct Upload {
 
 /// What was stored.
 #[derive(Clone, Copy, Debug)]
-pub struct Stored {
+pub(crate) struct Stored {
     /// Whether nothing had the name before.
     pub created: bool,
     /// Its version. The entity tag is strong, except on file systems whose times cannot be set to the
     /// nanosecond or that this kernel does not keep: there it is weak for two seconds.
     pub version: FileVersion,
-    pub length: u64,
 }
 
 impl WritableRoot {
@@ -54,7 +55,7 @@ impl WritableRoot {
     /// # Errors
     /// [`WriteError::Name`] for a path with a component that [`check_name`](super::check_name) refuses,
     /// [`Obstacle::NoDirectory`] where the directory is missing and the rules do not let it be made.
-    pub fn upload(&self, path: &[u8]) -> Result<Upload, WriteError> {
+    pub(crate) fn upload(&self, path: &[u8]) -> Result<Upload, WriteError> {
         WritableRoot::check_path(path)?;
         if let Some(quota) = self.quota() {
             quota.prepare(self.root(), self.rules().lock_wait)?;
@@ -90,7 +91,7 @@ impl Upload {
     /// # Errors
     /// [`WriteError::TooLarge`], [`WriteError::QuotaBytes`], or an error of the disk. After an error some of
     /// the bytes may have been written, so the file must not be committed.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
         let length = self.length + bytes.len() as u64;
         if length > self.root.rules().file_bytes_max {
             return Err(WriteError::TooLarge);
@@ -117,13 +118,13 @@ impl Upload {
     }
 
     /// How many bytes were written.
-    pub fn length(&self) -> u64 {
+    pub(crate) fn length(&self) -> u64 {
         self.length
     }
 
     /// Gives it another name in the same directory, which must be one that
     /// [`check_name`](super::check_name) lets pass.
-    pub fn rename(&mut self, name: &[u8]) {
+    pub(crate) fn rename(&mut self, name: &[u8]) {
         self.destination.rename(name);
     }
 
@@ -136,7 +137,8 @@ impl Upload {
     /// # Errors
     /// See [`WriteError`]. After an error nothing has changed, except where waiting for the disk failed
     /// after the file got its name ([`Durability::FileAndDirectory`]).
-    pub fn commit(mut self, preconditions: &Preconditions) -> Result<Stored, WriteError> {
+    #[cfg(test)]
+    pub(crate) fn commit(mut self, preconditions: &Preconditions) -> Result<Stored, WriteError> {
         sleep_while_locked(|| self.try_commit(preconditions))
     }
 
@@ -146,7 +148,7 @@ impl Upload {
     /// # Errors
     /// As [`Upload::commit`]; [`WriteError::Busy`] when the directory was locked for too long, or too many
     /// changes wait for it.
-    pub fn try_commit(
+    pub(crate) fn try_commit(
         &mut self,
         preconditions: &Preconditions,
     ) -> Result<Attempt<Stored>, WriteError> {
@@ -203,7 +205,7 @@ impl Upload {
             let file = &*self.file.file();
             let identity = file::identity(file.as_fd())?;
             let version = FileVersion::of(&identity, file.as_fd(), SystemTime::now());
-            return Ok(Stored { created, version, length: self.length });
+            return Ok(Stored { created, version });
         }
         Err(WriteError::Busy)
     }

@@ -40,7 +40,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 ///
 /// A date (`Last-Modified`) shows whole seconds, and is strong only if the file is settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FileVersion {
+pub(crate) struct FileVersion {
     etag: ETag,
     modified: SystemTime,
     date: Strength,
@@ -74,18 +74,18 @@ impl FileVersion {
     }
 
     /// It is weak while other contents could still get the same tag.
-    pub fn etag(&self) -> &ETag {
+    pub(crate) fn etag(&self) -> &ETag {
         &self.etag
     }
 
     /// When it was modified, exactly as `Last-Modified` shows it: in whole seconds, neither before 1970 nor
     /// later than when it was found (RFC 9110 §8.8.2.1).
-    pub fn modified(&self) -> SystemTime {
+    pub(crate) fn modified(&self) -> SystemTime {
         self.modified
     }
 
     /// What preconditions are compared with.
-    pub fn validators(&self) -> Validators<'_> {
+    pub(crate) fn validators(&self) -> Validators<'_> {
         Validators { etag: &self.etag, modified: self.modified, date: self.date }
     }
 

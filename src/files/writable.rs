@@ -4,7 +4,9 @@
 //! the same directory.
 
 use super::destination::Destination;
-use super::lock_wait::{Attempt, LockWait, Waiters, sleep_while_locked};
+#[cfg(test)]
+use super::lock_wait::sleep_while_locked;
+use super::lock_wait::{Attempt, LockWait, Waiters};
 use super::locked::Locked;
 use super::name::{check_length, check_name};
 use super::quota::Quota;
@@ -37,18 +39,10 @@ use std::sync::Arc;
 /// A clone is the same root, with the same account of its quota.
 ///
 /// ```no_run
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use httpd::files::{Root, WritableRoot, WriteRules};
-/// use httpd::http::conditional::Preconditions;
-///
-/// let root = WritableRoot::new(Root::open("uploads")?, WriteRules::default());
-/// let mut upload = root.upload(b"a.txt")?;
-/// upload.write(b"hello\n")?;
-/// let stored = upload.commit(&Preconditions::if_none_match(b"*"))?;
-/// assert!(stored.created);
-/// root.remove(b"a.txt", &Preconditions::if_match(stored.version.etag().as_bytes()))?;
-/// # Ok(())
-/// # }
+/// use httpd::{Root, Site, Store, WritableRoot, WriteRules};
+/// let uploads = WritableRoot::new(Root::open("uploads")?, WriteRules::default());
+/// let site = Site::new().at("/uploads", Store::new(uploads));
+/// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct WritableRoot {
@@ -79,7 +73,7 @@ impl WritableRoot {
     ///
     /// # Errors
     /// [`WriteError::Name`].
-    pub fn check_path(path: &[u8]) -> Result<(), WriteError> {
+    pub(crate) fn check_path(path: &[u8]) -> Result<(), WriteError> {
         check_length(path).map_err(WriteError::Name)?;
         path.split(|&byte| byte == b'/').try_for_each(check_name).map_err(WriteError::Name)
     }
@@ -90,7 +84,12 @@ impl WritableRoot {
     ///
     /// # Errors
     /// See [`WriteError`]. [`WriteError::NotFound`] precedes the preconditions (RFC 9110 §13.2.1).
-    pub fn remove(&self, path: &[u8], preconditions: &Preconditions) -> Result<(), WriteError> {
+    #[cfg(test)]
+    pub(crate) fn remove(
+        &self,
+        path: &[u8],
+        preconditions: &Preconditions,
+    ) -> Result<(), WriteError> {
         let mut wait = self.lock_wait();
         sleep_while_locked(|| self.try_remove(path, preconditions, &mut wait))
     }
@@ -100,7 +99,7 @@ impl WritableRoot {
     ///
     /// # Errors
     /// As [`WritableRoot::remove`]; [`WriteError::Busy`] when the wait is over.
-    pub fn try_remove(
+    pub(crate) fn try_remove(
         &self,
         path: &[u8],
         preconditions: &Preconditions,
@@ -144,7 +143,7 @@ impl WritableRoot {
     }
 
     /// A wait for other changes of a directory beneath this root.
-    pub fn lock_wait(&self) -> LockWait {
+    pub(crate) fn lock_wait(&self) -> LockWait {
         self.inner.waiters.wait(self.rules().lock_wait)
     }
 

@@ -11,7 +11,7 @@ use std::io;
 
 /// Why something was not stored or not removed.
 #[derive(Debug)]
-pub enum WriteError {
+pub(crate) enum WriteError {
     /// A name of the path is not allowed.
     Name(NameError),
     /// There is nothing to remove.
@@ -40,7 +40,7 @@ pub enum WriteError {
 
 /// What is in the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Obstacle {
+pub(crate) enum Obstacle {
     /// The directory of the file is missing.
     NoDirectory,
     /// A directory has the name. A trailing slash is needed to remove it.

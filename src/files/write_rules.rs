@@ -9,7 +9,9 @@ pub struct WriteRules {
     pub file_mode: u32,
     /// The permissions of directories that are made, less the process's umask.
     pub directory_mode: u32,
+    /// Whether directories that are not there are made.
     pub missing_directories: MissingDirectories,
+    /// When a change counts as done.
     pub durability: Durability,
     /// The largest file, in bytes.
     pub file_bytes_max: u64,

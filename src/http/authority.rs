@@ -19,7 +19,7 @@ use std::net::Ipv6Addr;
 /// # Errors
 /// [`Reject::Malformed`] for user information, characters that no host has, an invalid address, or a port
 /// above 65535.
-pub fn check_authority(authority: &[u8]) -> Result<(), Reject> {
+pub(crate) fn check_authority(authority: &[u8]) -> Result<(), Reject> {
     const BAD: Reject = Reject::Malformed("malformed host");
     let (is_host, port) = match authority {
         [b'[', rest @ ..] => {

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 /// What is known of the selected representation.
 #[derive(Clone, Copy, Debug)]
-pub struct Validators<'a> {
+pub(crate) struct Validators<'a> {
     pub etag: &'a ETag,
     /// In whole seconds, as `Last-Modified` shows it.
     pub modified: SystemTime,
@@ -18,7 +18,7 @@ pub struct Validators<'a> {
 
 /// What the preconditions leave the server to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// Perform the method, with or without the `Range`.
     Proceed(RangeHeader),
     /// 304: the client's copy is current.
@@ -29,7 +29,7 @@ pub enum Outcome {
 
 /// Whether the request's `Range` header counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RangeHeader {
+pub(crate) enum RangeHeader {
     Honour,
     Ignore,
 }
@@ -39,7 +39,7 @@ pub enum RangeHeader {
 ///
 /// A date that does not parse counts as absent, and each date header is ignored where its entity
 /// tag header is present.
-pub fn evaluate(request: &Request<'_>, validators: Validators<'_>) -> Outcome {
+pub(crate) fn evaluate(request: &Request<'_>, validators: Validators<'_>) -> Outcome {
     let tags = request.joined(HeaderName::IfMatch);
     let date = date_of(request, HeaderName::IfUnmodifiedSince);
     if guard(tags.as_deref(), date, Some(validators)) == Judgement::Failed {
@@ -64,21 +64,17 @@ pub fn evaluate(request: &Request<'_>, validators: Validators<'_>) -> Outcome {
 /// The preconditions of a request that changes a file. They are judged later than the request is read: in
 /// the moment of the change, and on another thread.
 ///
-/// ```
-/// use httpd::http::conditional::{Judgement, Preconditions};
-/// let only_new = Preconditions::if_none_match(b"*");
-/// assert_eq!(only_new.judge(None), Judgement::Holds);
-/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Preconditions {
+pub(crate) struct Preconditions {
     if_match: Option<Vec<u8>>,
     if_unmodified_since: Option<SystemTime>,
     if_none_match: Option<Vec<u8>>,
 }
 
 /// The precondition that failed. It is written as what the client can do about it.
+#[expect(clippy::enum_variant_names, reason = "they are the names of headers")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FailedPrecondition {
+pub(crate) enum FailedPrecondition {
     IfMatch,
     IfUnmodifiedSince,
     IfNoneMatch,
@@ -105,7 +101,7 @@ impl fmt::Display for FailedPrecondition {
 
 /// Whether a change may be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Judgement {
+pub(crate) enum Judgement {
     Holds,
     /// 412.
     Failed,
@@ -113,22 +109,22 @@ pub enum Judgement {
 
 impl Preconditions {
     /// No preconditions: whatever is there may be changed.
-    pub fn none() -> Preconditions {
+    pub(crate) fn none() -> Preconditions {
         Preconditions::default()
     }
 
     /// One of these entity tags is the current one, compared strongly; with `*`, anything is there.
-    pub fn if_match(tags: &[u8]) -> Preconditions {
+    pub(crate) fn if_match(tags: &[u8]) -> Preconditions {
         Preconditions { if_match: Some(tags.to_vec()), ..Preconditions::none() }
     }
 
     /// None of these entity tags is the current one, compared weakly; with `*`, nothing is there.
-    pub fn if_none_match(tags: &[u8]) -> Preconditions {
+    pub(crate) fn if_none_match(tags: &[u8]) -> Preconditions {
         Preconditions { if_none_match: Some(tags.to_vec()), ..Preconditions::none() }
     }
 
     /// The preconditions of a request. `If-Modified-Since` counts on GET and HEAD alone (RFC 9110 §13.1.3).
-    pub fn of(request: &Request<'_>) -> Preconditions {
+    pub(crate) fn of(request: &Request<'_>) -> Preconditions {
         let tags = |name| request.joined(name).map(|tags| tags.into_owned());
         Preconditions {
             if_match: tags(HeaderName::IfMatch),
@@ -142,7 +138,7 @@ impl Preconditions {
     ///
     /// A weak tag never satisfies `If-Match`, so that no update is lost. A date distinguishes versions only
     /// to the second.
-    pub fn judge(&self, current: Option<Validators<'_>>) -> Judgement {
+    pub(crate) fn judge(&self, current: Option<Validators<'_>>) -> Judgement {
         self.check(current).map_or(Judgement::Failed, |()| Judgement::Holds)
     }
 
@@ -150,7 +146,7 @@ impl Preconditions {
     ///
     /// # Errors
     /// The first precondition that failed.
-    pub fn check(&self, current: Option<Validators<'_>>) -> Result<(), FailedPrecondition> {
+    pub(crate) fn check(&self, current: Option<Validators<'_>>) -> Result<(), FailedPrecondition> {
         if guard(self.if_match.as_deref(), self.if_unmodified_since, current) == Judgement::Failed {
             return Err(match self.if_match {
                 Some(_) => FailedPrecondition::IfMatch,

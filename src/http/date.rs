@@ -7,19 +7,13 @@ use std::io::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The length of every date that [`format()`] writes, in bytes.
-pub const LENGTH_BYTES: usize = 29;
+pub(crate) const LENGTH_BYTES: usize = 29;
 
 /// Writes `time` in the preferred form, IMF-fixdate, without allocating.
 ///
 /// A time that the form cannot express becomes the nearest that it can: times before 1970 become its first
 /// second, times after 9999 become the last second of that year.
-///
-/// ```
-/// use std::time::{Duration, UNIX_EPOCH};
-/// let time = UNIX_EPOCH + Duration::from_secs(784_111_777);
-/// assert_eq!(&httpd::http::date::format(time), b"Sun, 06 Nov 1994 08:49:37 GMT");
-/// ```
-pub fn format(time: SystemTime) -> [u8; LENGTH_BYTES] {
+pub(crate) fn format(time: SystemTime) -> [u8; LENGTH_BYTES] {
     let time = time.clamp(UNIX_EPOCH, UNIX_EPOCH + Duration::from_secs(SECONDS_MAX));
     let mut text = [0; LENGTH_BYTES];
     write!(&mut text[..], "{}", HttpDate::from(time))
@@ -35,13 +29,13 @@ pub fn format(time: SystemTime) -> [u8; LENGTH_BYTES] {
 /// be more than 50 years ahead to be read as past. A fixed window does the same without a clock, except for
 /// the few years from 1970 to 50 years ago, which are read as past as well: a file can be that old, and
 /// none is that far ahead.
-pub fn parse(text: &[u8]) -> Option<SystemTime> {
+pub(crate) fn parse(text: &[u8]) -> Option<SystemTime> {
     let date: HttpDate = str::from_utf8(text).ok()?.parse().ok()?;
     Some(date.into())
 }
 
 /// 31 December 9999, 23:59:59, in seconds since 1970: the last date with a year of four digits.
-pub const SECONDS_MAX: u64 = 253_402_300_799;
+pub(crate) const SECONDS_MAX: u64 = 253_402_300_799;
 
 #[cfg(test)]
 mod tests {

@@ -7,7 +7,7 @@ use std::io::Write;
 
 /// How much an entity tag promises (RFC 9110 §8.8.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Strength {
+pub(crate) enum Strength {
     /// Byte for byte the same.
     Strong,
     /// Good enough for a cache; never for joining ranges.
@@ -18,7 +18,7 @@ pub enum Strength {
 ///
 /// It is a small value that is cheap to copy.
 #[derive(Clone, Copy)]
-pub struct ETag {
+pub(crate) struct ETag {
     text: [u8; TEXT_BYTES_MAX],
     length: u8,
 }
@@ -30,13 +30,7 @@ impl ETag {
     /// A weak tag ends in `~`, so that it does not even match weakly the strong tag that the same file has
     /// later. A tag is weak while the file may have been read in the middle of a write. If the two tags
     /// matched, a client with such a half would get 304 for ever.
-    ///
-    /// ```
-    /// use httpd::http::etag::{ETag, Strength};
-    /// let tag = ETag::of(0x18a2b3c4d5e6f7, 0x26, Strength::Strong);
-    /// assert_eq!(tag.as_bytes(), b"\"18a2b3c4d5e6f7-26\"");
-    /// ```
-    pub fn of(modified_nanoseconds: i128, size_bytes: u64, strength: Strength) -> ETag {
+    pub(crate) fn of(modified_nanoseconds: i128, size_bytes: u64, strength: Strength) -> ETag {
         let modified = modified_nanoseconds as u128 & MODIFIED_MASK;
         let mut text = [0; TEXT_BYTES_MAX];
         let mut rest = &mut text[..];
@@ -50,29 +44,29 @@ impl ETag {
     }
 
     /// The tag as it stands in the header, with its quotes and, if weak, its `W/`.
-    pub fn as_bytes(&self) -> &[u8] {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.text[..usize::from(self.length)]
     }
 
     /// Whether the tag is weak.
-    pub fn is_weak(&self) -> bool {
+    pub(crate) fn is_weak(&self) -> bool {
         self.text[0] == b'W'
     }
 
     /// The tag without `W/`: what weak comparison looks at. The quotes are part of it.
-    pub fn opaque(&self) -> &[u8] {
+    pub(crate) fn opaque(&self) -> &[u8] {
         opaque(self.as_bytes())
     }
 
     /// Strong comparison (RFC 9110 §8.8.3.2) with one entity tag as it came on the wire: both are
     /// strong and equal byte for byte.
-    pub fn matches_strongly(&self, tag: &[u8]) -> bool {
+    pub(crate) fn matches_strongly(&self, tag: &[u8]) -> bool {
         !self.is_weak() && self.as_bytes() == tag
     }
 
     /// Weak comparison (RFC 9110 §8.8.3.2) with one entity tag as it came on the wire: both are equal,
     /// whether or not either is weak.
-    pub fn matches_weakly(&self, tag: &[u8]) -> bool {
+    pub(crate) fn matches_weakly(&self, tag: &[u8]) -> bool {
         self.opaque() == opaque(tag)
     }
 }

@@ -8,7 +8,7 @@ use std::fmt;
 
 /// How much of a form is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FormLimits {
+pub(crate) struct FormLimits {
     pub parts_max: usize,
     /// Bytes of the headers of one part.
     pub head_bytes_max: usize,
@@ -22,25 +22,8 @@ impl Default for FormLimits {
 
 /// Reads a form piece by piece. However the bytes are cut, they give the same events, except that data may
 /// be cut elsewhere.
-///
-/// ```
-/// use httpd::http::form::{Event, Form, FormLimits};
-/// let mut form = Form::new(b"multipart/form-data; boundary=b", FormLimits::default())?;
-/// let mut input: &[u8] = b"--b\r\nContent-Disposition: form-data; name=n\r\n\r\nsome\r\n--b--\r\n";
-/// let mut data = Vec::new();
-/// while let Some(event) = form.read(&mut input)? {
-///     match event {
-///         Event::Part(head) => assert_eq!(head.name, b"n"),
-///         Event::Data(bytes) => data.extend_from_slice(bytes),
-///         Event::PartEnd | Event::End => {}
-///     }
-/// }
-/// form.finish()?;
-/// assert_eq!(data, b"some");
-/// # Ok::<(), httpd::http::form::FormError>(())
-/// ```
 #[derive(Debug)]
-pub struct Form {
+pub(crate) struct Form {
     /// CRLF, two hyphens and the boundary.
     delimiter: Vec<u8>,
     state: FormState,
@@ -68,7 +51,7 @@ enum FormState {
 
 /// What the reader found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event<'a> {
+pub(crate) enum Event<'a> {
     /// A part begins.
     Part(PartHead),
     /// Some of the part's data; never empty.
@@ -81,7 +64,7 @@ pub enum Event<'a> {
 
 /// The head of a part. The bytes are as the client sent them: do not trust them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PartHead {
+pub(crate) struct PartHead {
     /// The name of the form's field.
     pub name: Vec<u8>,
     /// The name of the file, if the part is a file. Some clients send a whole path. `%22`, which browsers
@@ -94,7 +77,7 @@ pub struct PartHead {
 
 /// Why a form cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FormError {
+pub(crate) enum FormError {
     /// The body is something else, or its type names no boundary.
     NotAForm,
     HeadTooLarge,
@@ -134,7 +117,7 @@ impl Form {
     /// # Errors
     /// [`FormError::NotAForm`]: another type, or a boundary that is not 1 to 70 of the characters that
     /// may be in one (RFC 2046 §5.1.1).
-    pub fn new(content_type: &[u8], limits: FormLimits) -> Result<Form, FormError> {
+    pub(crate) fn new(content_type: &[u8], limits: FormLimits) -> Result<Form, FormError> {
         let parameters = Parameters::of(content_type);
         if !parameters.value.eq_ignore_ascii_case(b"multipart/form-data") {
             return Err(FormError::NotAForm);
@@ -158,7 +141,7 @@ impl Form {
     ///
     /// # Errors
     /// When the form breaks the grammar or a limit. Nothing can be read after that.
-    pub fn read<'form, 'input: 'form>(
+    pub(crate) fn read<'form, 'input: 'form>(
         &'form mut self,
         input: &mut &'input [u8],
     ) -> Result<Option<Event<'form>>, FormError> {
@@ -214,7 +197,7 @@ impl Form {
     ///
     /// # Errors
     /// [`FormError::Truncated`] when the last boundary has not been read.
-    pub fn finish(&self) -> Result<(), FormError> {
+    pub(crate) fn finish(&self) -> Result<(), FormError> {
         if self.state == FormState::Epilogue { Ok(()) } else { Err(FormError::Truncated) }
     }
 

@@ -9,19 +9,19 @@ macro_rules! header_names {
     ($($variant:ident = $name:literal),+ $(,)?) => {
         /// A request header that some part of the server reads. Others are found by their text.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum HeaderName { $($variant,)+ }
+        pub(crate) enum HeaderName { $($variant,)+ }
 
         impl HeaderName {
             /// How many names are known: the size of the table of first occurrences.
-            pub const COUNT: usize = [$($name),+].len();
+            pub(crate) const COUNT: usize = [$($name),+].len();
 
             /// The name in lower case.
-            pub fn as_str(self) -> &'static str {
+            pub(crate) fn as_str(self) -> &'static str {
                 match self { $(HeaderName::$variant => $name,)+ }
             }
 
             /// The known header of this name, in any case of letters (RFC 9110 §5.1).
-            pub fn recognise(name: &[u8]) -> Option<HeaderName> {
+            pub(crate) fn recognise(name: &[u8]) -> Option<HeaderName> {
                 $(if name.len() == $name.len() && name.eq_ignore_ascii_case($name.as_bytes()) {
                     return Some(HeaderName::$variant);
                 })+
@@ -240,7 +240,7 @@ fn clean(value: &mut [u8]) {
 }
 
 /// `tchar` (RFC 9110 §5.6.2).
-pub fn is_token(byte: u8) -> bool {
+pub(crate) fn is_token(byte: u8) -> bool {
     TOKEN[usize::from(byte)]
 }
 

@@ -3,12 +3,12 @@
 /// The non-empty elements of a list, each without the white space around it.
 ///
 /// A comma inside a quoted string (RFC 9110 §5.6.4) does not end an element.
-pub fn elements(value: &[u8]) -> Elements<'_> {
+pub(crate) fn elements(value: &[u8]) -> Elements<'_> {
     Elements { rest: value }
 }
 
 /// Iterator of [`elements`].
-pub struct Elements<'a> {
+pub(crate) struct Elements<'a> {
     rest: &'a [u8],
 }
 
@@ -29,7 +29,7 @@ impl<'a> Iterator for Elements<'a> {
 }
 
 /// Whether the list has this token, in any case of letters.
-pub fn contains_token(value: &[u8], token: &[u8]) -> bool {
+pub(crate) fn contains_token(value: &[u8], token: &[u8]) -> bool {
     elements(value).any(|element| element.eq_ignore_ascii_case(token))
 }
 

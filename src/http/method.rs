@@ -7,14 +7,23 @@ use std::fmt;
 /// implement it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Method {
+    /// `CONNECT`
     Connect,
+    /// `DELETE`
     Delete,
+    /// `GET`
     Get,
+    /// `HEAD`
     Head,
+    /// `OPTIONS`
     Options,
+    /// `PATCH`
     Patch,
+    /// `POST`
     Post,
+    /// `PUT`
     Put,
+    /// `TRACE`
     Trace,
     /// Any other, such as `PROPFIND`.
     Extension(Extension),

@@ -3,32 +3,34 @@
 //! Everything here is pure: bytes in, values out. It must never know a socket, a file, a thread
 //! or a clock, so that each part can be split at every byte, fuzzed and read alone.
 
-pub mod authority;
-pub mod cancellation;
-pub mod conditional;
-pub mod date;
-pub mod etag;
-pub mod form;
-pub mod h1;
-pub mod header;
-pub mod list;
-pub mod method;
-pub mod origin;
-pub mod owned_request;
+pub(crate) mod authority;
+pub(crate) mod cancellation;
+pub(crate) mod conditional;
+pub(crate) mod date;
+pub(crate) mod etag;
+pub(crate) mod form;
+pub(crate) mod h1;
+pub(crate) mod header;
+pub(crate) mod list;
+pub(crate) mod method;
+pub(crate) mod origin;
+pub(crate) mod owned_request;
 mod parameters;
 pub(crate) mod percent;
-pub mod range;
-pub mod reject;
-pub mod request;
-pub mod status;
-pub mod table;
-pub mod target;
+pub(crate) mod range;
+pub(crate) mod reject;
+pub(crate) mod request;
+pub(crate) mod status;
+pub(crate) mod table;
+pub(crate) mod target;
 
 pub use cancellation::Cancellation;
-pub use etag::ETag;
-pub use header::{HeaderError, HeaderName, Headers};
+pub(crate) use etag::ETag;
+pub(crate) use header::HeaderName;
+pub use header::{HeaderError, Headers};
 pub use method::Method;
-pub use owned_request::OwnedRequest;
-pub use reject::Reject;
-pub use request::{Peer, Request, Scheme, Version};
+pub(crate) use owned_request::OwnedRequest;
+pub(crate) use reject::Reject;
+pub(crate) use request::Peer;
+pub use request::{Request, Scheme, Version};
 pub use status::Status;

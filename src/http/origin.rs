@@ -9,7 +9,7 @@ use super::Request;
 /// `Sec-Fetch-Site` (W3C Fetch Metadata) is the browser's own judgement. It counts where a browser sends it:
 /// over TLS, and to this machine. Elsewhere `Origin` is compared with the host of the request. Their schemes
 /// are not compared, because behind a proxy the server does not know the client's.
-pub fn is_other(request: &Request<'_>) -> bool {
+pub(crate) fn is_other(request: &Request<'_>) -> bool {
     if let Some(site) = request.header("Sec-Fetch-Site") {
         return !matches!(site, b"same-origin" | b"none");
     }

@@ -5,7 +5,7 @@
 use super::cancellation::Cancellation;
 use super::request::Peer;
 use super::table::HeaderTable;
-use super::{HeaderName, Method, Request, Scheme, Version};
+use super::{Method, Request, Scheme, Version};
 use std::net::SocketAddr;
 
 /// What a [`Request`] says, copied, and the body that came with it.
@@ -100,11 +100,6 @@ impl<C> OwnedRequest<C> {
         self.headers.find(&self.bytes, name)
     }
 
-    /// The value of the first line of a known header.
-    pub fn first(&self, name: HeaderName) -> Option<&[u8]> {
-        self.headers.first(&self.bytes, name)
-    }
-
     /// Every header line as name and value, in the order in which they came.
     pub fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.headers.lines(&self.bytes)
@@ -132,7 +127,6 @@ mod tests {
         assert_eq!((owned.host(), owned.path()), (&b"h"[..], &b"/a b/c"[..]));
         assert_eq!((owned.path_in_location(), owned.query()), (&b"/c"[..], Some(&b"d"[..])));
         assert_eq!(owned.header("x-one"), Some(&b"1"[..]));
-        assert_eq!(owned.first(HeaderName::Host), Some(&b"h"[..]));
         assert_eq!(owned.headers().count(), 2);
         assert_eq!((owned.peer(), owned.body), (None, "content"));
     }

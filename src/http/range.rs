@@ -5,7 +5,7 @@ use std::ops::Range;
 
 /// What a `Range` header asks of a representation of known length.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Ranges {
+pub(crate) enum Ranges {
     /// No usable range: send everything with 200. This covers unknown units, bad syntax, too many ranges,
     /// and ranges that together are longer than the whole and therefore overlap (RFC 9110 §14.2 allows a
     /// server to ignore them). So no list of ranges makes a server send more than the whole.
@@ -19,13 +19,7 @@ pub enum Ranges {
 }
 
 /// Reads a `Range` value for a representation of `length` bytes, taking `ranges_max` parts at most.
-///
-/// ```
-/// use httpd::http::range::{Ranges, parse};
-/// assert_eq!(parse(b"bytes=-10", 1000, 16), Ranges::One(990..1000));
-/// assert_eq!(parse(b"bytes=1000-", 1000, 16), Ranges::Unsatisfiable);
-/// ```
-pub fn parse(value: &[u8], length: u64, ranges_max: usize) -> Ranges {
+pub(crate) fn parse(value: &[u8], length: u64, ranges_max: usize) -> Ranges {
     let Some((unit, set)) = value.split_at_checked(6) else {
         return Ranges::Whole;
     };

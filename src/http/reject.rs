@@ -8,7 +8,7 @@ use std::fmt;
 
 /// The reasons, in the order in which a request meets them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reject {
+pub(crate) enum Reject {
     /// The bytes break the grammar of RFC 9112 or RFC 3986; the text names the place.
     Malformed(&'static str),
     /// The request line is longer than `target_bytes_max` allows.
@@ -33,7 +33,7 @@ pub enum Reject {
 
 impl Reject {
     /// The one place where a reject becomes a status.
-    pub fn status(self) -> Status {
+    pub(crate) fn status(self) -> Status {
         match self {
             Reject::Malformed(_) => Status::BAD_REQUEST,
             Reject::TargetTooLong => Status::URI_TOO_LONG,

@@ -7,8 +7,11 @@ use std::net::SocketAddr;
 
 /// The HTTP version that the client speaks. A later minor version counts as 1.1 (RFC 9110 §2.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Version {
+    /// `HTTP/1.0`
     Http10,
+    /// `HTTP/1.1`
     Http11,
 }
 
@@ -34,7 +37,7 @@ impl Scheme {
 
 /// What a request knows of the two ends of its connection.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Peer {
+pub(crate) struct Peer {
     /// The client's address; `None` on a Unix socket.
     pub address: Option<SocketAddr>,
     /// Where the server listens for it; `None` on a Unix socket, and where no handler asks.
@@ -116,12 +119,12 @@ impl<'a> Request<'a> {
     }
 
     /// The value of the first line of a known header.
-    pub fn first(&self, name: HeaderName) -> Option<&'a [u8]> {
+    pub(crate) fn first(&self, name: HeaderName) -> Option<&'a [u8]> {
         self.headers.first(self.bytes, name)
     }
 
     /// The value of a list header: all its lines joined with commas (RFC 9110 §5.3).
-    pub fn joined(&self, name: HeaderName) -> Option<Cow<'a, [u8]>> {
+    pub(crate) fn joined(&self, name: HeaderName) -> Option<Cow<'a, [u8]>> {
         // Most requests lack most headers.
         let first = self.first(name)?;
         let mut values = self.headers.values(self.bytes, name).skip(1);

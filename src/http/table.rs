@@ -7,20 +7,20 @@ use super::HeaderName;
 
 /// A place in a buffer, stored where a slice would borrow. Buffers are far below 4 GiB.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Span {
+pub(crate) struct Span {
     start: u32,
     end: u32,
 }
 
 impl Span {
     /// From `start` up to, not including, `end`.
-    pub fn new(start: usize, end: usize) -> Span {
+    pub(crate) fn new(start: usize, end: usize) -> Span {
         debug_assert!(start <= end && end <= u32::MAX as usize);
         Span { start: start as u32, end: end as u32 }
     }
 
     /// The bytes there; empty when the buffer is shorter.
-    pub fn of(self, bytes: &[u8]) -> &[u8] {
+    pub(crate) fn of(self, bytes: &[u8]) -> &[u8] {
         bytes.get(self.start as usize..self.end as usize).unwrap_or_default()
     }
 }
@@ -35,7 +35,7 @@ struct Field {
 
 /// All header lines of one request, in the order in which they came.
 #[derive(Clone, Debug, Default)]
-pub struct HeaderTable {
+pub(crate) struct HeaderTable {
     fields: Vec<Field>,
     /// One more than the index of the first line of each known name; 0 for none.
     first: [u16; HeaderName::COUNT],
@@ -43,18 +43,18 @@ pub struct HeaderTable {
 
 impl HeaderTable {
     /// Empties the table and keeps its memory for the next request.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.fields.clear();
         self.first = [0; HeaderName::COUNT];
     }
 
     /// How many lines there are.
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.fields.len()
     }
 
     /// Adds a line whose name and value are at these places in `bytes`.
-    pub fn add(&mut self, bytes: &[u8], name: Span, value: Span) {
+    pub(crate) fn add(&mut self, bytes: &[u8], name: Span, value: Span) {
         let known = HeaderName::recognise(name.of(bytes));
         self.fields.push(Field { name, value, known });
         if let Some(name) = known {
@@ -66,13 +66,13 @@ impl HeaderTable {
     }
 
     /// The value of the first line of this name.
-    pub fn first<'a>(&self, bytes: &'a [u8], name: HeaderName) -> Option<&'a [u8]> {
+    pub(crate) fn first<'a>(&self, bytes: &'a [u8], name: HeaderName) -> Option<&'a [u8]> {
         let index = usize::from(self.first[name as usize]).checked_sub(1)?;
         self.fields.get(index).map(|field| field.value.of(bytes))
     }
 
     /// The values of all lines of this name, in order.
-    pub fn values<'a>(
+    pub(crate) fn values<'a>(
         &'a self,
         bytes: &'a [u8],
         name: HeaderName,
@@ -88,7 +88,7 @@ impl HeaderTable {
     }
 
     /// The value of the first line of a name, known or not, in any case of letters.
-    pub fn find<'a>(&'a self, bytes: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    pub(crate) fn find<'a>(&'a self, bytes: &'a [u8], name: &str) -> Option<&'a [u8]> {
         match HeaderName::recognise(name.as_bytes()) {
             Some(known) => self.first(bytes, known),
             None => self
@@ -99,7 +99,10 @@ impl HeaderTable {
     }
 
     /// Every line as name and value.
-    pub fn lines<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+    pub(crate) fn lines<'a>(
+        &'a self,
+        bytes: &'a [u8],
+    ) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
         self.fields.iter().map(|field| (field.name.of(bytes), field.value.of(bytes)))
     }
 }

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 
 /// A request target taken apart.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Target<'a> {
+pub(crate) struct Target<'a> {
     /// The authority of absolute-form and authority-form; it overrides `Host` (RFC 9112 §3.2.2).
     pub authority: Option<&'a [u8]>,
     /// The decoded, normalised path; `*` alone for asterisk-form.
@@ -31,7 +31,11 @@ impl<'a> Target<'a> {
     /// [`Reject::Malformed`] for a form that the method does not allow, a bad percent-encoding, an
     /// encoded NUL, a fragment, or user information in the authority (RFC 9110 §4.2.4);
     /// [`Reject::Misdirected`] for a URI of the other scheme.
-    pub fn parse(method: Method, raw: &'a [u8], scheme: Scheme) -> Result<Target<'a>, Reject> {
+    pub(crate) fn parse(
+        method: Method,
+        raw: &'a [u8],
+        scheme: Scheme,
+    ) -> Result<Target<'a>, Reject> {
         // Nearly every target is a path in normal form.
         if method != Method::Connect && raw.starts_with(b"/") && is_plain(raw) && is_normal(raw) {
             return Ok(Target {
@@ -123,7 +127,7 @@ fn normalise(raw: &[u8]) -> Result<Cow<'_, [u8]>, Reject> {
 /// Decodes a path that [`Target::parse`] has accepted, and keeps repeated slashes. Dot segments are removed,
 /// so that merging the slashes gives the path that the location was found by: an application never gets a
 /// path outside its location.
-pub fn decode_keeping_slashes(raw: &[u8]) -> Cow<'_, [u8]> {
+pub(crate) fn decode_keeping_slashes(raw: &[u8]) -> Cow<'_, [u8]> {
     if is_plain(raw) && is_normal(raw) {
         return Cow::Borrowed(raw);
     }
@@ -133,7 +137,7 @@ pub fn decode_keeping_slashes(raw: &[u8]) -> Cow<'_, [u8]> {
 
 /// Splits a path of [`decode_keeping_slashes`] after a prefix whose slashes are merged. `None`: the path has
 /// no such prefix.
-pub fn split_keeping_slashes<'a>(path: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
+pub(crate) fn split_keeping_slashes<'a>(path: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
     let mut rest = path;
     for &byte in prefix {
         rest = rest.strip_prefix(&[byte])?;
@@ -202,7 +206,7 @@ fn remove_dot_segments(path: &[u8], slashes: Slashes) -> Vec<u8> {
 
 /// Writes a decoded path so that it can stand in a URI: everything but unreserved characters,
 /// sub-delimiters, `:`, `@` and `/` is percent-encoded (RFC 3986 §3.3).
-pub fn encode_path(path: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn encode_path(path: &[u8], out: &mut Vec<u8>) {
     for &byte in path {
         if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(&byte) {
             out.push(byte);

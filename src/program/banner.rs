@@ -10,7 +10,7 @@ use crate::Address;
 use crate::program::logging;
 
 /// What it names.
-pub struct Banner<'a> {
+pub(super) struct Banner<'a> {
     pub addresses: &'a [Address],
     pub processes: usize,
     /// In each process.
@@ -24,7 +24,7 @@ pub struct Banner<'a> {
 }
 
 /// Prints what is served where.
-pub fn greet(banner: &Banner<'_>) {
+pub(super) fn greet(banner: &Banner<'_>) {
     if io::stdout().is_terminal() {
         logging::print(io::stdout(), banner.on_terminal());
     } else {
@@ -33,7 +33,7 @@ pub fn greet(banner: &Banner<'_>) {
 }
 
 /// What `-t` prints when nothing is wrong.
-pub fn print_fine(config: Option<&Path>) {
+pub(super) fn print_fine(config: Option<&Path>) {
     let name = config.map_or("(defaults)".to_owned(), |path| path.display().to_string());
     logging::print(io::stdout(), format!("configuration {name} is fine\n"));
 }

@@ -18,7 +18,7 @@ use crate::program::environment::Environment;
 
 /// What the operator asked for on the command line or in the environment.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Options {
+pub(crate) struct Options {
     pub mode: Mode,
     pub config: Option<PathBuf>,
     pub overrides: Overrides,
@@ -27,7 +27,7 @@ pub struct Options {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
+pub(crate) enum Mode {
     /// Read the configuration, print its errors, and exit.
     Test,
     Serve,
@@ -36,7 +36,7 @@ pub enum Mode {
 }
 
 /// Reads the command line and the environment. Exits after `--help`, `-V` and usage errors.
-pub fn read() -> Options {
+pub(super) fn read() -> Options {
     let mut options = parse(env::args_os(), env::vars_os()).unwrap_or_else(|error| error.exit());
     options.overrides.terminal = terminal();
     options
@@ -289,7 +289,7 @@ fn given<T>(name: &'static str, value: T) -> Option<Written<T>> {
     Some(Written { value, origin: Origin::Given(name) })
 }
 
-pub fn usage(kind: ErrorKind, message: String) -> clap::Error {
+pub(super) fn usage(kind: ErrorKind, message: String) -> clap::Error {
     Flags::command().error(kind, message)
 }
 
@@ -330,7 +330,7 @@ fn check_host(host: &str) -> Result<(), String> {
 
 /// The first argument of a process that a supervisor has started. clap does not know it, so that it is
 /// neither shown nor suggested.
-pub const SUPERVISED: &str = "--supervised";
+pub(super) const SUPERVISED: &str = "--supervised";
 
 const AFTER_HELP: &str = "\
 Examples:

@@ -9,14 +9,14 @@ use clap::error::ErrorKind;
 use crate::program::cli::usage;
 
 /// The variables, and warnings about those that are ignored.
-pub struct Environment {
+pub(super) struct Environment {
     variables: Vec<(String, OsString)>,
     warnings: Vec<String>,
 }
 
 impl Environment {
     /// Warns of every `HTTPD_…` variable that this program does not know.
-    pub fn new(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Environment {
+    pub(super) fn new(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Environment {
         let own = |(name, value): (OsString, OsString)| {
             let name = name.into_string().ok().filter(|name| name.starts_with(PREFIX))?;
             (!value.is_empty()).then_some((name, value))
@@ -34,14 +34,14 @@ impl Environment {
         Environment { variables, warnings }
     }
 
-    pub fn path(&self, name: &'static str) -> Option<Written<PathBuf>> {
+    pub(super) fn path(&self, name: &'static str) -> Option<Written<PathBuf>> {
         let value = PathBuf::from(self.value(name)?);
         Some(Written { value, origin: Origin::Given(name) })
     }
 
     /// # Errors
     /// When the value is not what `parse` takes.
-    pub fn read<T>(
+    pub(super) fn read<T>(
         &mut self,
         name: &'static str,
         parse: impl Fn(&str) -> Result<T, String>,
@@ -62,7 +62,7 @@ impl Environment {
         }
     }
 
-    pub fn into_warnings(self) -> Vec<String> {
+    pub(super) fn into_warnings(self) -> Vec<String> {
         self.warnings
     }
 

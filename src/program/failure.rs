@@ -10,7 +10,7 @@ use crate::program::logging;
 
 /// What went wrong: one line for each error, and the exit status.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
+pub(crate) struct Failure {
     pub code: u8,
     /// For the operator; empty if they have been printed already.
     pub lines: Vec<String>,
@@ -18,12 +18,12 @@ pub struct Failure {
 
 impl Failure {
     /// Something failed at run time, such as a port that is taken.
-    pub fn at_run_time(message: impl Display) -> Failure {
+    pub(crate) fn at_run_time(message: impl Display) -> Failure {
         Failure { code: AT_RUN_TIME, lines: vec![message.to_string()] }
     }
 
     /// The server did not start.
-    pub fn of_start(error: StartError) -> Failure {
+    pub(crate) fn of_start(error: StartError) -> Failure {
         match error {
             StartError::Application(_) => Failure::of_usage([error]),
             error => Failure::at_run_time(error),
@@ -31,7 +31,7 @@ impl Failure {
     }
 
     /// The program cannot do what it was asked to.
-    pub fn of_usage(messages: impl IntoIterator<Item = impl Display>) -> Failure {
+    pub(crate) fn of_usage(messages: impl IntoIterator<Item = impl Display>) -> Failure {
         Failure {
             code: OF_USAGE,
             lines: messages.into_iter().map(|message| message.to_string()).collect(),
@@ -39,7 +39,7 @@ impl Failure {
     }
 
     /// Prints it on standard error; a failure to do so is ignored.
-    pub fn print(&self) -> ExitCode {
+    pub(crate) fn print(&self) -> ExitCode {
         let lines: String = self.lines.iter().map(|line| format!("httpd: {line}\n")).collect();
         logging::print(io::stderr(), lines);
         ExitCode::from(self.code)
@@ -47,7 +47,7 @@ impl Failure {
 }
 
 /// Prints a warning on standard error.
-pub fn warn(message: &str) {
+pub(super) fn warn(message: &str) {
     logging::print(io::stderr(), format!("httpd: warning: {message}\n"));
 }
 

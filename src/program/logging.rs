@@ -21,7 +21,7 @@ use simplelog::{ConfigBuilder, WriteLogger};
 ///
 /// # Errors
 /// When the file cannot be opened for appending: one line for the operator.
-pub fn start(settings: &Settings, name: Option<String>) -> Result<(), String> {
+pub(super) fn start(settings: &Settings, name: Option<String>) -> Result<(), String> {
     let style = ConfigBuilder::new()
         .set_time_format_rfc3339()
         .set_thread_level(LevelFilter::Debug)
@@ -53,12 +53,12 @@ pub fn start(settings: &Settings, name: Option<String>) -> Result<(), String> {
 }
 
 /// Waits until what was logged is written, for a second at most.
-pub fn finish() {
+pub(super) fn finish() {
     log::logger().flush();
 }
 
 /// Prints to standard output or standard error, and waits until it is written, for a second at most.
-pub fn print(mut stream: impl Write + Send + 'static, text: String) {
+pub(super) fn print(mut stream: impl Write + Send + 'static, text: String) {
     let (done, is_done) = mpsc::channel();
     let write = move || {
         // If that is closed, nobody reads it.

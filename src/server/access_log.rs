@@ -31,13 +31,17 @@ pub enum AccessLog {
 
 /// How a line looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Format {
     /// The `combined` format of nginx and Apache, followed by the duration in seconds:
     /// `client - - [time] "request line" status bytes "referer" "user agent" duration`.
     #[default]
     Combined,
     /// For people: `time  method target  status  bytes  duration  client`, with a coloured status if wanted.
-    Terminal { colours: bool },
+    Terminal {
+        /// Whether the status is coloured.
+        colours: bool,
+    },
 }
 
 impl AccessLog {
@@ -86,7 +90,7 @@ pub(crate) struct OpenLog {
 
 impl OpenLog {
     /// One worker's end of it.
-    pub fn writer(&self) -> LogWriter {
+    pub(crate) fn writer(&self) -> LogWriter {
         LogWriter {
             log: Arc::clone(&self.log),
             format: self.format,
@@ -98,7 +102,7 @@ impl OpenLog {
 }
 
 /// One worker's end of the log.
-pub struct LogWriter {
+pub(crate) struct LogWriter {
     log: Arc<Background>,
     format: Format,
     buffer: Vec<u8>,
@@ -116,20 +120,20 @@ impl LogWriter {
     }
 
     /// Hands the buffer over if its time has come.
-    pub fn flush_if_due(&mut self, now: Instant) {
+    pub(crate) fn flush_if_due(&mut self, now: Instant) {
         if self.flush_at.is_some_and(|at| at <= now) {
             self.flush();
         }
     }
 
     /// When the buffer has to be handed over.
-    pub fn flush_at(&self) -> Option<Instant> {
+    pub(crate) fn flush_at(&self) -> Option<Instant> {
         self.flush_at
     }
 
     /// Hands the buffer over now. Lines that cannot be written are dropped and counted: neither a full disk
     /// nor a pipe that nobody reads may stop the server or fill its memory.
-    pub fn flush(&mut self) {
+    pub(crate) fn flush(&mut self) {
         self.flush_at = None;
         if self.buffer.is_empty() {
             return;
@@ -146,7 +150,7 @@ impl Drop for LogWriter {
 }
 
 /// The parts of a request that a line shows.
-pub struct Subject<'a> {
+pub(crate) struct Subject<'a> {
     pub peer: Option<SocketAddr>,
     pub request_line: &'a [u8],
     pub headers: &'a crate::http::table::HeaderTable,
@@ -155,7 +159,7 @@ pub struct Subject<'a> {
 
 /// The entries of the responses that are queued on a connection and have not ended.
 #[derive(Debug, Default)]
-pub struct LogEntries {
+pub(crate) struct LogEntries {
     texts: Vec<u8>,
     entries: Vec<LogEntry>,
 }
@@ -175,7 +179,7 @@ struct LogEntry {
 
 impl LogEntries {
     /// Adds a response that was just queued.
-    pub fn add(
+    pub(crate) fn add(
         &mut self,
         writer: &mut LogWriter,
         subject: &Subject<'_>,
@@ -221,7 +225,7 @@ impl LogEntries {
 
     /// All responses have ended: renders their lines. `unsent_bytes` of the last ones were not sent; `piped_bytes` of
     /// the body of the very last one came through a pipe and are not counted yet.
-    pub fn finish(
+    pub(crate) fn finish(
         &mut self,
         writer: &mut LogWriter,
         now: Instant,
@@ -271,7 +275,7 @@ impl LogEntries {
     }
 
     /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 }

@@ -1,5 +1,6 @@
 //! Where to listen: how an operator writes an address, and what it stands for.
 
+use std::error::Error;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
@@ -7,9 +8,23 @@ use std::path::PathBuf;
 /// One address that a server listens on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Address {
+    /// A TCP port of one of this machine's addresses.
     Tcp(SocketAddr),
+    /// A Unix socket, by its path.
     Unix(PathBuf),
 }
+
+/// Why an address cannot be read, in words for the operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddressError(String);
+
+impl fmt::Display for AddressError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl Error for AddressError {}
 
 impl Address {
     /// Reads `host:port`, `[v6]:port`, `:port` or a port alone (every interface, both families),
@@ -25,7 +40,11 @@ impl Address {
     ///
     /// # Errors
     /// What is wrong with the text, in words for the operator.
-    pub fn parse(text: &str) -> Result<Vec<Address>, String> {
+    pub fn parse(text: &str) -> Result<Vec<Address>, AddressError> {
+        Address::read(text).map_err(AddressError)
+    }
+
+    fn read(text: &str) -> Result<Vec<Address>, String> {
         if let Some(path) = text.strip_prefix("unix:") {
             return unix(path);
         }
@@ -147,7 +166,7 @@ mod tests {
             ("unix:", "needs the path"),
         ] {
             let message = Address::parse(text).unwrap_err();
-            assert!(message.contains(part), "{text}: {message}");
+            assert!(message.to_string().contains(part), "{text}: {message}");
         }
     }
 }

@@ -14,20 +14,20 @@ use std::time::{Duration, Instant};
 
 /// A log that is written in the background. Dropping it waits until the queued lines are written, for
 /// [`FINISH_TIME`] at most.
-pub struct Background {
+pub(crate) struct Background {
     queue: Arc<LogQueue>,
 }
 
 /// Is called with the number of lost lines and the reason once lines can be written again. The lines that it
 /// returns are written to the same log.
-pub type OnLoss = Box<dyn FnMut(u64, &io::Error) -> Vec<u8> + Send>;
+pub(crate) type OnLoss = Box<dyn FnMut(u64, &io::Error) -> Vec<u8> + Send>;
 
 impl Background {
     /// Starts the thread.
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn start(name: &str, file: File, on_loss: OnLoss) -> io::Result<Background> {
+    pub(crate) fn start(name: &str, file: File, on_loss: OnLoss) -> io::Result<Background> {
         let queue = Arc::new(LogQueue::new());
         let thread_queue = Arc::clone(&queue);
         thread::Builder::new()
@@ -37,7 +37,7 @@ impl Background {
     }
 
     /// Queues whole lines, or drops all of them when there is no room. Never waits.
-    pub fn write(&self, lines: &[u8]) {
+    pub(crate) fn write(&self, lines: &[u8]) {
         let mut state = self.queue.lock();
         if state.lines.len() + lines.len() <= QUEUE_BYTES_MAX {
             state.lines.extend_from_slice(lines);
@@ -49,7 +49,7 @@ impl Background {
     }
 
     /// Waits until everything is written, for `time` at most.
-    pub fn finish(&self, time: Duration) {
+    pub(crate) fn finish(&self, time: Duration) {
         let deadline = Instant::now() + time;
         let mut state = self.queue.lock();
         while state.is_writing || !state.lines.is_empty() {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// The deaths in one place of a pool, of the program's processes or of an application's.
 #[derive(Debug)]
-pub struct Backoff {
+pub(crate) struct Backoff {
     /// How many died in a row, each soon after its start.
     deaths: u32,
     pause_max: Duration,
@@ -18,7 +18,7 @@ impl Default for Backoff {
 
 impl Backoff {
     /// The same with pauses no longer than this.
-    pub fn up_to(pause_max: Duration) -> Backoff {
+    pub(crate) fn up_to(pause_max: Duration) -> Backoff {
         Backoff { deaths: 0, pause_max }
     }
 
@@ -26,7 +26,7 @@ impl Backoff {
     /// which may have been an accident. If the next processes die young as well, the pauses double, up to ten seconds
     /// or the bound of [`up_to`](Backoff::up_to): a process that cannot run costs little, and one that can again is
     /// back soon.
-    pub fn after(&mut self, served: Duration) -> Duration {
+    pub(crate) fn after(&mut self, served: Duration) -> Duration {
         if served >= SETTLED_AFTER {
             self.deaths = 0;
         }

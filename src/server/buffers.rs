@@ -3,7 +3,7 @@
 
 /// A worker's buffers that are free at the moment.
 #[derive(Default)]
-pub struct Buffers {
+pub(crate) struct Buffers {
     kept: Vec<Vec<u8>>,
 }
 
@@ -11,7 +11,7 @@ impl Buffers {
     /// Keeps the first `length` bytes of a buffer. If they fill less than half of it, returns a copy; otherwise returns
     /// the buffer itself and leaves another one, of any length, in its place. So the bytes take at most twice their
     /// length.
-    pub fn keep(&mut self, buffer: &mut Vec<u8>, length: usize) -> Vec<u8> {
+    pub(crate) fn keep(&mut self, buffer: &mut Vec<u8>, length: usize) -> Vec<u8> {
         if length < CAPACITY / 2 {
             return buffer[..length].to_vec();
         }
@@ -22,7 +22,7 @@ impl Buffers {
     }
 
     /// Takes a buffer back, if it is worth keeping.
-    pub fn give(&mut self, buffer: Vec<u8>) {
+    pub(crate) fn give(&mut self, buffer: Vec<u8>) {
         if buffer.capacity() == CAPACITY && self.kept.len() < KEPT_MAX {
             self.kept.push(buffer);
         }

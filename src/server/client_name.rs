@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 /// A client, named by its address. `None` is on a Unix socket.
 #[derive(Clone, Copy)]
-pub struct ClientName(pub Option<SocketAddr>);
+pub(crate) struct ClientName(pub Option<SocketAddr>);
 
 impl fmt::Display for ClientName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

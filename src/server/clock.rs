@@ -6,7 +6,7 @@ use crate::http::h1::field_lines::FieldLines;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A worker's time, which stands still during a turn.
-pub struct TurnClock {
+pub(crate) struct TurnClock {
     now: Now,
     second: Duration,
     server_and_date: FieldLines,
@@ -14,7 +14,7 @@ pub struct TurnClock {
 
 impl TurnClock {
     /// A clock that stands at this time.
-    pub fn new(now: Now) -> TurnClock {
+    pub(crate) fn new(now: Now) -> TurnClock {
         let mut clock =
             TurnClock { now, second: Duration::MAX, server_and_date: FieldLines::default() };
         clock.set(now);
@@ -22,7 +22,7 @@ impl TurnClock {
     }
 
     /// Moves the clock, and renders the date again if the second has changed.
-    pub fn set(&mut self, now: Now) {
+    pub(crate) fn set(&mut self, now: Now) {
         self.now = now;
         let second = now.wall.duration_since(UNIX_EPOCH).unwrap_or_default();
         let second = Duration::from_secs(second.as_secs());
@@ -34,22 +34,22 @@ impl TurnClock {
     }
 
     /// The time of this turn.
-    pub fn now(&self) -> Now {
+    pub(crate) fn now(&self) -> Now {
         self.now
     }
 
     /// The time of this turn on the monotonic clock, which all timers run on.
-    pub fn monotonic(&self) -> Instant {
+    pub(crate) fn monotonic(&self) -> Instant {
         self.now.monotonic
     }
 
     /// `Server` and `Date` of every response of this second (RFC 9110 §6.6.1).
-    pub fn server_and_date(&self) -> &FieldLines {
+    pub(crate) fn server_and_date(&self) -> &FieldLines {
         &self.server_and_date
     }
 }
 
 /// Reads the system's clocks.
-pub fn read() -> Now {
+pub(crate) fn read() -> Now {
     Now { monotonic: Instant::now(), wall: SystemTime::now() }
 }

@@ -27,7 +27,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 /// What a worker owns and its connections use.
-pub struct WorkerContext {
+pub(crate) struct WorkerContext {
     /// The setup that a new exchange is served by.
     pub setup: Rc<Setup>,
     pub files: OpenFiles,
@@ -50,14 +50,14 @@ pub struct WorkerContext {
 
 /// The site and the bounds of an exchange, which stay the same from its beginning to its end, whatever the operator
 /// changes meanwhile.
-pub struct Setup {
+pub(crate) struct Setup {
     pub site: Arc<Site>,
     pub limits: Limits,
     pub head_limits: HeadLimits,
 }
 
 /// Threads that may wait for the disk or for a handler, and the mailbox that they send their messages to.
-pub struct Threads {
+pub(crate) struct Threads {
     pub disk: Arc<Pool>,
     pub handlers: Arc<Pool>,
     pub mailbox: Arc<Mailbox>,
@@ -66,21 +66,21 @@ pub struct Threads {
 }
 
 /// A job of a handler that an exchange waits for.
-pub struct PendingJob {
+pub(crate) struct PendingJob {
     ticket: Ticket,
     cancellation: Cancellation,
 }
 
 impl Setup {
     /// A site within these limits.
-    pub fn new(site: Arc<Site>, limits: Limits) -> Setup {
+    pub(crate) fn new(site: Arc<Site>, limits: Limits) -> Setup {
         Setup { site, head_limits: limits.head(), limits }
     }
 }
 
 impl WorkerContext {
     /// The context of a new worker with this number.
-    pub fn new(
+    pub(crate) fn new(
         setup: Setup,
         files: OpenFiles,
         log: Option<LogWriter>,
@@ -106,17 +106,17 @@ impl WorkerContext {
     }
 
     /// The address of a listener.
-    pub fn listening_at(&self, listener: u16) -> Option<SocketAddr> {
+    pub(crate) fn listening_at(&self, listener: u16) -> Option<SocketAddr> {
         self.listening.get(usize::from(listener)).copied().flatten()
     }
 
     /// Drops a value that may hold a file without a name on a thread: freeing its blocks may take the disk a while.
-    pub fn drop_elsewhere(&self, value: impl Send + 'static) {
+    pub(crate) fn drop_elsewhere(&self, value: impl Send + 'static) {
         self.threads.submit_to_disk(Box::new(move || drop(value)));
     }
 
     /// Drops a completion that came too late.
-    pub fn drop_completion(&self, completion: Completion) {
+    pub(crate) fn drop_completion(&self, completion: Completion) {
         if matches!(completion, Completion::Spooled(_) | Completion::BacklogWritten(_)) {
             self.drop_elsewhere(completion);
         }
@@ -136,25 +136,25 @@ impl Threads {
     }
 
     /// Reads something from the disk on a thread, which sends a message when that is done.
-    pub fn prefetch(&self, id: ExchangeId, prefetch: Prefetch) {
+    pub(crate) fn prefetch(&self, id: ExchangeId, prefetch: Prefetch) {
         self.submit_to_disk(jobs::prefetch(self.sender(id), prefetch));
     }
 
     /// Writes a part of a request body to the disk on a thread, which sends a message when that is done.
-    pub fn write(&self, id: ExchangeId, on_disk: OnDisk, bytes: Vec<u8>) {
+    pub(crate) fn write(&self, id: ExchangeId, on_disk: OnDisk, bytes: Vec<u8>) {
         let directory = Arc::clone(&self.spool_directory);
         self.submit_to_disk(jobs::write(self.sender(id), directory, on_disk, bytes));
     }
 
     /// Writes a part of a response body to the disk on a thread, which sends a message with what the disk did not take.
-    pub fn write_backlog(&self, id: ExchangeId, backlog: Backlog) {
+    pub(crate) fn write_backlog(&self, id: ExchangeId, backlog: Backlog) {
         let directory = Arc::clone(&self.spool_directory);
         self.submit_to_disk(jobs::write_backlog(self.sender(id), directory, backlog));
     }
 
     /// Lets a handler find its response on a thread; it comes as a message. `None`: all threads are busy and their queue
     /// is full.
-    pub fn answer(&self, id: ExchangeId, job: site::Job) -> Option<PendingJob> {
+    pub(crate) fn answer(&self, id: ExchangeId, job: site::Job) -> Option<PendingJob> {
         let cancellation = Cancellation::default();
         let attempts = jobs::answer(self.sender(id), job, cancellation.clone());
         match self.handlers.submit_retried(attempts) {
@@ -167,7 +167,7 @@ impl Threads {
     }
 
     /// Cancels a handler's job. If a thread has begun it, the handler can find that out.
-    pub fn cancel(&self, work: PendingJob) {
+    pub(crate) fn cancel(&self, work: PendingJob) {
         work.cancellation.cancel();
         if let Some(attempts) = self.handlers.withdraw(work.ticket) {
             self.submit_to_disk(Box::new(move || drop(attempts)));
@@ -175,12 +175,12 @@ impl Threads {
     }
 
     /// Lets other jobs go before one that has not begun, because its client may have gone.
-    pub fn yield_place(&self, work: &PendingJob) -> Yielded {
+    pub(crate) fn yield_place(&self, work: &PendingJob) -> Yielded {
         self.handlers.yield_place(work.ticket)
     }
 
     /// A pipe to a thread that wakes this exchange.
-    pub fn pipe_to_thread(&self, id: ExchangeId) -> (Inlet, BodyReader) {
+    pub(crate) fn pipe_to_thread(&self, id: ExchangeId) -> (Inlet, BodyReader) {
         pipe::to_thread(self.sender(id).wake())
     }
 }

@@ -8,7 +8,7 @@ use crate::sys::descriptors::{EXTRA_SHARE, limit, open_count};
 use std::sync::Arc;
 
 /// Lowers the limits of each of so many workers to what this process may have open, and says so.
-pub fn fit(
+pub(super) fn fit(
     limits: &mut Limits,
     cache: &mut CacheLimits,
     workers: usize,

@@ -3,7 +3,7 @@
 /// Names a connection: its place in the slab, and a generation. An event or message for an earlier connection in the
 /// same place finds none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ConnectionId {
+pub(crate) struct ConnectionId {
     slot: u32,
     generation: u32,
 }
@@ -11,29 +11,29 @@ pub struct ConnectionId {
 impl ConnectionId {
     /// A place and its generation, cut to 31 bits: so no id collides with the tokens at the top of the range, which
     /// are not connections.
-    pub fn new(slot: u32, generation: u32) -> ConnectionId {
+    pub(crate) fn new(slot: u32, generation: u32) -> ConnectionId {
         ConnectionId { slot, generation: generation & (u32::MAX >> 1) }
     }
 
     /// The place in the slab.
-    pub fn slot(self) -> usize {
+    pub(crate) fn slot(self) -> usize {
         self.slot as usize
     }
 
     /// Packed into an event's token.
-    pub fn to_token(self) -> usize {
+    pub(crate) fn to_token(self) -> usize {
         (self.generation as usize) << 32 | self.slot as usize
     }
 
     /// Unpacked from an event's token.
-    pub fn from_token(token: usize) -> ConnectionId {
+    pub(crate) fn from_token(token: usize) -> ConnectionId {
         ConnectionId { slot: token as u32, generation: (token >> 32) as u32 }
     }
 }
 
 /// Names an exchange of a connection, in messages and jobs and for applications.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ExchangeId {
+pub(crate) struct ExchangeId {
     pub connection: ConnectionId,
     /// Always 0 for HTTP/1, which has one exchange at a time.
     pub stream: u32,

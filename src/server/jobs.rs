@@ -19,28 +19,28 @@ use std::sync::Arc;
 
 /// Sends messages to one exchange.
 #[derive(Clone)]
-pub struct CompletionSender {
+pub(crate) struct CompletionSender {
     pub id: ExchangeId,
     pub mailbox: Arc<Mailbox>,
 }
 
 impl CompletionSender {
     /// Sends a message.
-    pub fn send(&self, completion: Completion) {
+    pub(crate) fn send(&self, completion: Completion) {
         if let Err(error) = self.mailbox.post(Message::To(self.id, completion)) {
             log::error!("waking a worker: {error}");
         }
     }
 
     /// A function that wakes the exchange when its pipe has moved.
-    pub fn wake(&self) -> pipe::Wake {
+    pub(crate) fn wake(&self) -> pipe::Wake {
         let sender = self.clone();
         Box::new(move || sender.send(Completion::Moved))
     }
 }
 
 /// Reads what is cold.
-pub fn prefetch(sender: CompletionSender, prefetch: Prefetch) -> SingleJob {
+pub(crate) fn prefetch(sender: CompletionSender, prefetch: Prefetch) -> SingleJob {
     Box::new(move || {
         if catch_unwind(AssertUnwindSafe(|| prefetch.run())).is_err() {
             log::error!("reading a cold file panicked");
@@ -50,7 +50,7 @@ pub fn prefetch(sender: CompletionSender, prefetch: Prefetch) -> SingleJob {
 }
 
 /// Writes a part of a request body to the disk. The first part creates the file.
-pub fn write(
+pub(crate) fn write(
     sender: CompletionSender,
     directory: Arc<Path>,
     on_disk: OnDisk,
@@ -69,7 +69,7 @@ pub fn write(
 
 /// Writes the part of a response body that a slow client has not read yet to the disk. The first part creates the
 /// file. What the disk does not take comes back, because it has to be sent all the same.
-pub fn write_backlog(
+pub(crate) fn write_backlog(
     sender: CompletionSender,
     directory: Arc<Path>,
     backlog: Backlog,
@@ -109,7 +109,7 @@ fn warn(directory: &Path, error: &WriteError) {
 
 /// Finds the response to a request, and then produces its body if it is a stream. A request that was cancelled is not
 /// begun.
-pub fn answer(
+pub(crate) fn answer(
     sender: CompletionSender,
     mut job: site::Job,
     cancellation: Cancellation,

@@ -211,7 +211,7 @@ fn is_missing_family(address: &Address, error: &io::Error) -> bool {
 
 /// Whether a worker may accept on one of its listeners.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Accepting {
+pub(crate) enum Accepting {
     /// epoll will report the next connection.
     Asleep,
     /// There may be more in the queue.
@@ -223,7 +223,7 @@ pub enum Accepting {
 }
 
 /// How long to wait for descriptors that other processes or threads may close.
-pub const PAUSE: Duration = Duration::from_millis(100);
+pub(crate) const PAUSE: Duration = Duration::from_millis(100);
 
 /// How many connections are taken from one queue in a turn, so that the open ones have theirs.
-pub const ACCEPTS_PER_TURN: usize = 64;
+pub(crate) const ACCEPTS_PER_TURN: usize = 64;

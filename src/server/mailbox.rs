@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 /// What a worker is asked to do, or has to know.
-pub enum Message {
+pub(crate) enum Message {
     /// Stop: take no new connections, finish the open requests, and end by this time at the latest.
     Stop { deadline: Instant },
     /// End now.
@@ -22,7 +22,7 @@ pub enum Message {
 }
 
 /// What a thread or an application has done for an exchange.
-pub enum Completion {
+pub(crate) enum Completion {
     /// The disk has been read.
     Prefetched,
     /// A part of a request body was written to the disk, or could not be.
@@ -36,14 +36,14 @@ pub enum Completion {
 }
 
 /// A worker's mailbox, which the worker shares with the threads that may write to it.
-pub struct Mailbox {
+pub(crate) struct Mailbox {
     messages: Mutex<Vec<Message>>,
     waker: mio::Waker,
 }
 
 impl Mailbox {
     /// An empty mailbox that wakes the poll whose waker this is.
-    pub fn new(waker: mio::Waker) -> Mailbox {
+    pub(crate) fn new(waker: mio::Waker) -> Mailbox {
         Mailbox { messages: Mutex::new(Vec::new()), waker }
     }
 
@@ -51,14 +51,14 @@ impl Mailbox {
     ///
     /// # Errors
     /// When the worker cannot be woken; the message is in the box all the same.
-    pub fn post(&self, message: Message) -> io::Result<()> {
+    pub(crate) fn post(&self, message: Message) -> io::Result<()> {
         let mut messages = self.messages.lock().unwrap_or_else(PoisonError::into_inner);
         messages.push(message);
         if messages.len() == 1 { self.waker.wake() } else { Ok(()) }
     }
 
     /// Takes all messages out.
-    pub fn take(&self) -> Vec<Message> {
+    pub(crate) fn take(&self) -> Vec<Message> {
         std::mem::take(&mut *self.messages.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

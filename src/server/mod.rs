@@ -4,40 +4,40 @@
 //! of its own that shares nothing with the others but the read-only site. In the order of a
 //! request: [`listener`], [`worker`], [`connection`], [`wire`], [`exchange`].
 
-pub mod access_log;
-pub mod address;
-pub mod application;
-pub mod background;
-pub mod backoff;
-pub mod buffers;
-pub mod client_name;
-pub mod clock;
-pub mod connection;
-pub mod context;
+pub(crate) mod access_log;
+pub(crate) mod address;
+pub(crate) mod application;
+pub(crate) mod background;
+pub(crate) mod backoff;
+pub(crate) mod buffers;
+pub(crate) mod client_name;
+pub(crate) mod clock;
+pub(crate) mod connection;
+pub(crate) mod context;
 mod descriptors;
 #[cfg(any(test, feature = "fuzzing"))]
 #[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "most of it is for tests"))]
 mod driven;
-pub mod exchange;
-pub mod id;
-pub mod jobs;
-pub mod limits;
-pub mod listener;
-pub mod mailbox;
-pub mod pool;
+pub(crate) mod exchange;
+pub(crate) mod id;
+pub(crate) mod jobs;
+pub(crate) mod limits;
+pub(crate) mod listener;
+pub(crate) mod mailbox;
+pub(crate) mod pool;
 mod running;
-pub mod share;
-pub mod start_error;
-pub mod timers;
-pub mod wire;
-pub mod worker;
+pub(crate) mod share;
+pub(crate) mod start_error;
+pub(crate) mod timers;
+pub(crate) mod wire;
+pub(crate) mod worker;
 
 #[cfg(any(all(test, feature = "cli"), feature = "fuzzing"))]
 #[doc(hidden)]
 pub use driven::connection as fuzz_connection;
 
 pub use access_log::{AccessLog, Format};
-pub use address::Address;
+pub use address::{Address, AddressError};
 pub use limits::Limits;
 pub use running::{Handle, Running};
 pub use start_error::StartError;
@@ -62,6 +62,7 @@ pub enum Workers {
     /// As many as there are CPUs that this process may use.
     #[default]
     Auto,
+    /// So many.
     Count(NonZeroUsize),
 }
 

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// A pool that starts its threads when there is work for them.
-pub struct Pool {
+pub(crate) struct Pool {
     core: Arc<PoolCore>,
     name: &'static str,
     threads_max: usize,
@@ -17,19 +17,19 @@ pub struct Pool {
 }
 
 /// A job that runs once.
-pub type SingleJob = Box<dyn FnOnce() + Send>;
+pub(crate) type SingleJob = Box<dyn FnOnce() + Send>;
 
 /// A job that returns a pause to be called again after it. Meanwhile its thread does other jobs, so that no thread
 /// sleeps.
-pub type RetriedJob = Box<dyn FnMut() -> Option<Duration> + Send>;
+pub(crate) type RetriedJob = Box<dyn FnMut() -> Option<Duration> + Send>;
 
 /// Names a [`RetriedJob`], which may be withdrawn until a thread begins it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Ticket(u64);
+pub(crate) struct Ticket(u64);
 
 /// Whether a job whose client may have gone could go behind the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Yielded {
+pub(crate) enum Yielded {
     /// It waits behind them, or has begun already.
     Kept,
     /// Too many jobs wait there.
@@ -39,7 +39,7 @@ pub enum Yielded {
 impl Pool {
     /// A pool of `threads_max` threads, none of them started yet. When all of them are busy,
     /// `queue_max` jobs may wait.
-    pub fn new(name: &'static str, threads_max: usize, queue_max: usize) -> Pool {
+    pub(crate) fn new(name: &'static str, threads_max: usize, queue_max: usize) -> Pool {
         let core = PoolCore { state: Mutex::new(PoolState::default()), work: Condvar::new() };
         Pool { core: Arc::new(core), name, threads_max, queue_max }
     }
@@ -48,7 +48,7 @@ impl Pool {
     ///
     /// # Errors
     /// The job itself, when all threads are busy and the queue is full.
-    pub fn submit(&self, job: SingleJob) -> Result<(), SingleJob> {
+    pub(crate) fn submit(&self, job: SingleJob) -> Result<(), SingleJob> {
         let Some(state) = self.admit() else {
             return Err(job);
         };
@@ -60,7 +60,7 @@ impl Pool {
     ///
     /// # Errors
     /// The job itself, when all threads are busy and the queue is full.
-    pub fn submit_retried(&self, attempts: RetriedJob) -> Result<Ticket, RetriedJob> {
+    pub(crate) fn submit_retried(&self, attempts: RetriedJob) -> Result<Ticket, RetriedJob> {
         let Some(state) = self.admit() else {
             return Err(attempts);
         };
@@ -68,7 +68,7 @@ impl Pool {
     }
 
     /// Takes back a job that no thread has begun.
-    pub fn withdraw(&self, ticket: Ticket) -> Option<RetriedJob> {
+    pub(crate) fn withdraw(&self, ticket: Ticket) -> Option<RetriedJob> {
         let mut state = self.core.lock();
         let state = &mut *state;
         for queue in [&mut state.queue, &mut state.yielded] {
@@ -83,7 +83,7 @@ impl Pool {
 
     /// Lets other jobs go before this one, if no thread has begun it. Refuses when the jobs that have yielded
     /// already fill an eighth of the queue.
-    pub fn yield_place(&self, ticket: Ticket) -> Yielded {
+    pub(crate) fn yield_place(&self, ticket: Ticket) -> Yielded {
         let mut state = self.core.lock();
         let Ok(place) = state.queue.binary_search_by_key(&ticket, |(ticket, _)| *ticket) else {
             return Yielded::Kept;
@@ -247,13 +247,13 @@ const YIELDED_PART: usize = 8;
 
 /// How many threads may wait for the disk at the same time. More would not make one disk faster, and
 /// a hundred reads of a dead network share need no hundred stacks.
-pub const DISK_THREADS_MAX: usize = 16;
+pub(crate) const DISK_THREADS_MAX: usize = 16;
 
 #[cfg(any(test, feature = "fuzzing"))]
 impl Pool {
     /// Does the next job on the calling thread: with a pool of no threads, a test decides when something is
     /// done.
-    pub fn do_next(&self) -> bool {
+    pub(crate) fn do_next(&self) -> bool {
         let next = self.core.lock().next();
         let found = next.is_some();
         next.into_iter().for_each(|(ticket, work)| self.core.run(ticket, work));

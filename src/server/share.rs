@@ -5,7 +5,7 @@
 
 /// What one connection may still do in a turn.
 #[derive(Clone, Copy, Debug)]
-pub struct Share {
+pub(crate) struct Share {
     reads: u32,
     spent: u32,
     /// Bytes of long bodies that all connections together may still send in this turn. A connection that begins while
@@ -17,47 +17,47 @@ pub struct Share {
 
 impl Share {
     /// A whole share of a turn in which so many bytes of long bodies may be sent, in pieces of so many.
-    pub fn new(turn_bytes: usize, piece_bytes: usize) -> Share {
+    pub(crate) fn new(turn_bytes: usize, piece_bytes: usize) -> Share {
         Share { reads: READS, spent: 0, turn_bytes, piece_bytes }
     }
 
     /// How many bytes of a long body may be sent now.
-    pub fn piece_bytes(&self) -> usize {
+    pub(crate) fn piece_bytes(&self) -> usize {
         if self.turn_bytes == 0 { 0 } else { self.piece_bytes }
     }
 
     /// So many bytes of a long body were sent.
-    pub fn spend_piece(&mut self, bytes: usize) {
+    pub(crate) fn spend_piece(&mut self, bytes: usize) {
         self.turn_bytes = self.turn_bytes.saturating_sub(bytes);
     }
 
     /// What is left of the turn's bytes.
-    pub fn turn_bytes(&self) -> usize {
+    pub(crate) fn turn_bytes(&self) -> usize {
         self.turn_bytes
     }
 
     /// Whether the others have their turn now.
-    pub fn is_used_up(&self) -> bool {
+    pub(crate) fn is_used_up(&self) -> bool {
         self.reads == 0 || self.spent >= COST
     }
 
     /// A call to read is made.
-    pub fn spend_read(&mut self) {
+    pub(crate) fn spend_read(&mut self) {
         self.reads = self.reads.saturating_sub(1);
     }
 
     /// So many bytes were read or will be written from memory.
-    pub fn spend_bytes(&mut self, bytes: u64) {
+    pub(crate) fn spend_bytes(&mut self, bytes: u64) {
         self.spend((bytes.min(COST_BYTES_MAX) / BYTES_PER_COST) as u32);
     }
 
     /// A request is answered.
-    pub fn spend_request(&mut self) {
+    pub(crate) fn spend_request(&mut self) {
         self.spend(REQUEST_COST);
     }
 
     /// A run of body bytes is taken in, however short it is.
-    pub fn spend_chunk(&mut self) {
+    pub(crate) fn spend_chunk(&mut self) {
         self.spend(1);
     }
 
@@ -66,13 +66,13 @@ impl Share {
     }
 
     /// How much of it was used.
-    pub fn spent(&self) -> u32 {
+    pub(crate) fn spent(&self) -> u32 {
         self.spent
     }
 }
 
 /// What a small request costs: about 1.5 µs. A chunk costs a sixty-fourth of that.
-pub const REQUEST_COST: u32 = 64;
+pub(crate) const REQUEST_COST: u32 = 64;
 
 /// Requests of a pipeline of the usual depth are answered in one go.
 const COST: u32 = 16 * REQUEST_COST;

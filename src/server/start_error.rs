@@ -1,7 +1,7 @@
 //! Why a server could not start, and what to do about it.
 
 use super::access_log::AccessLog;
-use super::address::Address;
+use super::address::{Address, AddressError};
 use crate::sys::reason::reason;
 use std::fmt;
 use std::io;
@@ -9,15 +9,31 @@ use std::path::PathBuf;
 
 /// Why a server did not start. Nothing of it is left running.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum StartError {
     /// No address to listen on was given.
     NoAddress,
     /// An address that cannot be read.
-    BadAddress { text: String, reason: String },
+    BadAddress {
+        /// As it was written.
+        text: String,
+        /// What is wrong with it.
+        reason: AddressError,
+    },
     /// An address that cannot be listened on.
-    Listen { address: Address, error: io::Error },
+    Listen {
+        /// Which address.
+        address: Address,
+        /// What the system says.
+        error: io::Error,
+    },
     /// The access log cannot be written.
-    AccessLog { path: Option<PathBuf>, error: io::Error },
+    AccessLog {
+        /// Where it is; `None` for standard output.
+        path: Option<PathBuf>,
+        /// What the system says.
+        error: io::Error,
+    },
     /// An application cannot serve. The text, perhaps of many lines, says why.
     Application(String),
     /// The server gave up waiting for an application, as [`give_up_when`](super::Server::give_up_when) asked.

@@ -8,7 +8,7 @@ use super::id::ConnectionId;
 use std::time::{Duration, Instant};
 
 /// The wheel.
-pub struct Timers {
+pub(crate) struct Timers {
     slots: Vec<Vec<ConnectionId>>,
     origin: Instant,
     /// The first tick whose slot has not been emptied.
@@ -19,13 +19,13 @@ pub struct Timers {
 
 impl Timers {
     /// A wheel that begins to turn now.
-    pub fn new(now: Instant) -> Timers {
+    pub(crate) fn new(now: Instant) -> Timers {
         Timers { slots: vec![Vec::new(); SLOTS], origin: now, next: 0, soonest: None }
     }
 
     /// Adds a hint for this time, or for the wheel's horizon if that is sooner; returns the time of
     /// the hint.
-    pub fn hint(&mut self, id: ConnectionId, at: Instant) -> Instant {
+    pub(crate) fn hint(&mut self, id: ConnectionId, at: Instant) -> Instant {
         let last = self.next + SLOTS as u64 - 1;
         let tick = (self.tick_of(at) + 1).clamp(self.next, last);
         self.slots[tick as usize % SLOTS].push(id);
@@ -34,7 +34,7 @@ impl Timers {
     }
 
     /// Takes every hint that is due.
-    pub fn due(&mut self, now: Instant, due: &mut Vec<ConnectionId>) {
+    pub(crate) fn due(&mut self, now: Instant, due: &mut Vec<ConnectionId>) {
         let current = self.tick_of(now);
         // After a long sleep one round empties every slot.
         let rounds = (current + 1).saturating_sub(self.next).min(SLOTS as u64);
@@ -49,7 +49,7 @@ impl Timers {
     }
 
     /// When the next hint comes up.
-    pub fn next_due(&self) -> Option<Instant> {
+    pub(crate) fn next_due(&self) -> Option<Instant> {
         self.soonest.map(|tick| self.time_of(tick))
     }
 

@@ -18,7 +18,7 @@ pub enum ErrorBodies {
 }
 
 /// Gives a response the page of its status. Each page is made once per process.
-pub fn with_error_page(mut response: Response) -> Response {
+pub(crate) fn with_error_page(mut response: Response) -> Response {
     static PAGES: LazyLock<HashMap<u16, Vec<u8>>> = LazyLock::new(|| {
         (400..=599)
             .filter_map(Status::new)

@@ -6,8 +6,9 @@
 mod refusal;
 
 use super::change::RequestedChange;
-use super::handler::{Answer, Context, Worked};
+use super::handler::{Answer, Context, Decision, Worked};
 use super::redirect;
+use super::request_body::BodyUse;
 use super::store_rules::{HIDDEN, OnConflict, StoreRules, check_body, encoded};
 use super::{BodyPolicy, Dotfiles, OwnedResponse, RequestBody, Response};
 use crate::files::{
@@ -28,12 +29,12 @@ pub(super) fn policy(
     request: &Request<'_>,
 ) -> Result<BodyPolicy, Box<Response>> {
     let directory = directory(rules, request)?;
-    Ok(BodyPolicy::Collect {
+    Ok(BodyPolicy(BodyUse::Collect {
         memory_bytes_max: None,
         bytes_max: rules.root.rules().file_bytes_max,
         // The name does not matter: this file never gets it.
         place: SpoolPlace::Root { root: rules.root.clone(), path: beneath(&directory, b"form") },
-    })
+    }))
 }
 
 /// Stores the files of a form, all or none of them.
@@ -53,7 +54,7 @@ pub(super) fn answer(
     let location = encoded(&[path, b"/"].concat());
     let change = RequestedChange::of(request);
     let mut stage = Some(FormStage::Reading(context.take_body()));
-    Ok(Answer::Blocking(Box::new(move |cancellation| {
+    Ok(Answer(Decision::Blocking(Box::new(move |cancellation| {
         while let Some(now) = stage.take() {
             match task.go_on(now, cancellation) {
                 FormStep::Stage(next) => stage = Some(next),
@@ -68,7 +69,7 @@ pub(super) fn answer(
             }
         }
         Worked::Done(OwnedResponse::new(Status::INTERNAL_SERVER_ERROR))
-    })))
+    }))))
 }
 
 /// The directory beneath the root that the request names, if its head allows to store there.

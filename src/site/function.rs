@@ -3,7 +3,6 @@
 use super::handler::{Answer, Context, Handler, Methods};
 use super::request_body::{BodyPolicy, RequestBody};
 use super::{OwnedResponse, Response};
-use crate::files::SpoolPlace;
 use crate::http::{self, Method, Request, Status};
 use std::sync::Arc;
 
@@ -61,7 +60,7 @@ where
     }
 
     fn body_policy(&self, _request: &Request<'_>) -> BodyPolicy {
-        BodyPolicy::Memory { bytes_max: self.body_bytes_max }
+        BodyPolicy::memory(self.body_bytes_max)
     }
 
     fn answer(&self, request: &Request<'_>, context: &mut Context<'_>) -> Answer {
@@ -76,7 +75,7 @@ where
 /// panic is answered with 500, and logged. One that takes longer than
 /// [`Limits::answer_timeout`](crate::Limits::answer_timeout) is answered for with 503; it cannot be
 /// stopped, and what it says then is dropped. One that works for long asks
-/// [`is_cancelled`](http::OwnedRequest::is_cancelled) now and then, and ends when nobody waits any more;
+/// `OwnedRequest::is_cancelled` now and then, and ends when nobody waits any more;
 /// one that has not begun by then is not begun.
 ///
 /// ```
@@ -150,12 +149,8 @@ where
     fn body_policy(&self, _request: &Request<'_>) -> BodyPolicy {
         let bytes_max = self.body_bytes_max;
         match self.taken {
-            Taken::Whole => BodyPolicy::Collect {
-                bytes_max,
-                memory_bytes_max: None,
-                place: SpoolPlace::Temporary,
-            },
-            Taken::Streamed => BodyPolicy::Stream { bytes_max },
+            Taken::Whole => BodyPolicy::collect(bytes_max),
+            Taken::Streamed => BodyPolicy::stream(bytes_max),
         }
     }
 
@@ -167,7 +162,7 @@ where
 }
 
 /// The answer where no thread is free for a job.
-pub fn busy() -> Response {
+pub(crate) fn busy() -> Response {
     Response::new(Status::SERVICE_UNAVAILABLE).header("Retry-After", "1")
 }
 

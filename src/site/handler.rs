@@ -30,7 +30,7 @@ pub trait Handler: Send + Sync + 'static {
     /// What becomes of a request body, asked when the head that announces it is here and before any of it is read.
     /// The same methods as for [`Handler::answer`] get here.
     fn body_policy(&self, _request: &Request<'_>) -> BodyPolicy {
-        BodyPolicy::Discard
+        BodyPolicy::discard()
     }
 
     /// What it forwards requests to, beyond this process: the server starts and supervises that.
@@ -39,17 +39,21 @@ pub trait Handler: Send + Sync + 'static {
     }
 
     /// The answer. Runs on the worker and must not block: everything else that the worker serves
-    /// would wait: [`Answer::Blocking`] is for that. A panic is answered with 500, and logged.
+    /// would wait: [`Answer::blocking`] is for that. A panic is answered with 500, and logged.
     fn answer(&self, request: &Request<'_>, context: &mut Context<'_>) -> Answer;
 }
 
-/// What a handler makes of a request.
-pub enum Answer {
-    /// This.
+/// What a handler makes of a request: a [`Response`], which becomes an answer by `into()`, or something that takes
+/// longer.
+pub struct Answer(pub(crate) Decision);
+
+/// What an answer is.
+pub(crate) enum Decision {
+    /// This response.
     Ready(Response),
-    /// The disk has to be read first, by a thread that may wait for it; then ask again.
+    /// The disk has to be read first, by a thread that may wait for it; then the handler is asked again.
     Cold(Prefetch),
-    /// A thread of the pool finds it.
+    /// A thread of the pool finds the response.
     Blocking(Job),
     /// A program in another process finds it.
     Forward(Forward),
@@ -60,7 +64,7 @@ pub enum Answer {
 pub struct Backend(pub(crate) Arc<Application>);
 
 /// A request on its way to a backend.
-pub struct Forward {
+pub(crate) struct Forward {
     pub(crate) backend: Backend,
     /// The request as the backend's protocol has it.
     pub(crate) message: Vec<u8>,
@@ -72,30 +76,46 @@ pub struct Forward {
 ///
 /// Instead of waiting for something that no thread can hasten, such as a lock, it says when it is to be
 /// called again: other work has the thread meanwhile.
-pub type Job = Box<dyn FnMut(&Cancellation) -> Worked + Send>;
+pub(crate) type Job = Box<dyn FnMut(&Cancellation) -> Worked + Send>;
 
 /// How far work has come.
 #[expect(clippy::large_enum_variant, reason = "it is nearly always done, and goes by value")]
-pub enum Worked {
+pub(crate) enum Worked {
     Done(OwnedResponse),
     /// It is to be called again after so long.
     Later(Duration),
 }
 
 impl Answer {
-    /// What a thread does once.
+    /// The same, with another response if there is one already: for handlers that wrap another.
+    ///
+    /// ```
+    /// use httpd::{Answer, Response, Status};
+    /// let answer = Answer::from(Response::new(Status::NOT_FOUND));
+    /// let answer = answer.map(|response| response.header("Cache-Control", "no-store"));
+    /// # let _ = answer;
+    /// ```
+    pub fn map(self, change: impl FnOnce(Response) -> Response) -> Answer {
+        match self.0 {
+            Decision::Ready(response) => change(response).into(),
+            other => Answer(other),
+        }
+    }
+
+    /// Has a thread of the pool find the response. Where all threads are busy and their queue is full, the request is
+    /// answered with 503. Long work asks the [`Cancellation`] now and then whether anybody still waits for it.
     pub fn blocking(work: impl FnOnce(&Cancellation) -> OwnedResponse + Send + 'static) -> Answer {
         let mut work = Some(work);
-        Answer::Blocking(Box::new(move |cancellation| match work.take() {
+        Answer(Decision::Blocking(Box::new(move |cancellation| match work.take() {
             Some(work) => Worked::Done(work(cancellation)),
             None => Worked::Done(OwnedResponse::new(Status::INTERNAL_SERVER_ERROR)),
-        }))
+        })))
     }
 }
 
 impl From<Response> for Answer {
     fn from(response: Response) -> Answer {
-        Answer::Ready(response)
+        Answer(Decision::Ready(response))
     }
 }
 
@@ -124,7 +144,7 @@ pub struct Context<'a> {
 
 /// Whether the worker has looked at the file changes since a request was sent. Only then may the cache answer it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Freshness {
+pub(crate) enum Freshness {
     /// It has.
     Known,
     /// The request may have been sent later: one more look is due.

@@ -3,32 +3,38 @@
 //! A [`Site`] holds the locations and their handlers and takes the whole decision in order. It
 //! must never know a socket, a thread or how a response travels.
 
-pub mod application;
+pub(crate) mod application;
 mod change;
-pub mod error_page;
-pub mod form_upload;
-pub mod function;
-pub mod handler;
-pub mod multipart;
-pub mod owned_response;
-pub mod pipe;
-pub mod redirect;
-pub mod request_body;
-pub mod response;
-pub mod route;
-pub mod static_files;
-pub mod store;
+pub(crate) mod error_page;
+pub(crate) mod form_upload;
+pub(crate) mod function;
+pub(crate) mod handler;
+pub(crate) mod multipart;
+pub(crate) mod owned_response;
+pub(crate) mod pipe;
+pub(crate) mod redirect;
+pub(crate) mod request_body;
+pub(crate) mod response;
+pub(crate) mod route;
+pub(crate) mod static_files;
+pub(crate) mod store;
 mod store_rules;
-pub mod wsgi;
+pub(crate) mod wsgi;
 
-pub use application::{Application, Reload};
+pub(crate) use application::{Application, Reload};
 pub use error_page::ErrorBodies;
-pub use function::{OwnedRequest, blocking, inline};
-pub use handler::{Answer, Backend, Context, Forward, Freshness, Handler, Job, Methods, Worked};
-pub use owned_response::{OwnedBody, OwnedResponse};
+pub use function::{Blocking, Inline, OwnedRequest, blocking, inline};
+pub use handler::{Answer, Backend, Context, Handler, Methods};
+pub(crate) use handler::{Decision, Forward, Freshness, Job, Worked};
+pub(crate) use owned_response::OwnedBody;
+pub use owned_response::OwnedResponse;
+pub use pipe::BodyWriter;
 pub use request_body::{BodyPolicy, RequestBody};
-pub use response::{Body, Response};
-pub use route::{Location, Route};
+pub(crate) use request_body::{BodyStore, BodyUse};
+pub(crate) use response::Body;
+pub use response::Response;
+pub use route::Location;
+pub(crate) use route::Route;
 pub use static_files::{Dotfiles, Mapping, StaticFiles};
 pub use store::{OnConflict, Store};
 pub use wsgi::Wsgi;
@@ -65,7 +71,7 @@ impl Site {
     /// same method, the later one has it.
     ///
     /// ```
-    /// use httpd::site::Location;
+    /// use httpd::Location;
     /// use httpd::{Method, Request, Response, Site, inline};
     /// let site = Site::new()
     ///     .at("/notes", |_: &Request<'_>| Response::text("all notes\n"))
@@ -79,7 +85,7 @@ impl Site {
     }
 
     /// The applications that its handlers forward requests to, each once.
-    pub fn applications(&self) -> Vec<Arc<Application>> {
+    pub(crate) fn applications(&self) -> Vec<Arc<Application>> {
         let mut found: Vec<Arc<Application>> = Vec::new();
         for Backend(application) in self.locations.handlers().filter_map(|it| it.backend()) {
             if !found.iter().any(|known| known.id() == application.id()) {
@@ -96,20 +102,20 @@ impl Site {
     }
 
     /// Where a request goes. Asked once for each request; everything else about it is asked along this route.
-    pub fn route(&self, request: &Request<'_>) -> Route {
+    pub(crate) fn route(&self, request: &Request<'_>) -> Route {
         self.locations.route(request.path(), request.method())
     }
 
     /// What becomes of the body that a request announces.
-    pub fn body_policy(&self, route: &Route, request: &Request<'_>) -> BodyPolicy {
+    pub(crate) fn body_policy(&self, route: &Route, request: &Request<'_>) -> BodyPolicy {
         match self.locations.handler(route) {
             Some(handler) => handler.body_policy(request),
-            None => BodyPolicy::Discard,
+            None => BodyPolicy::discard(),
         }
     }
 
     /// The answer to a request: server-wide OPTIONS, location, method, handler, in that order.
-    pub fn answer(
+    pub(crate) fn answer(
         &self,
         route: &Route,
         request: &Request<'_>,
@@ -135,7 +141,7 @@ impl Site {
 
     /// What every response passes before it is sent, whatever it is and whoever made it. An error without a body
     /// of its own gets the page of its status.
-    pub fn finish(&self, _route: &Route, response: Response) -> Response {
+    pub(crate) fn finish(&self, _route: &Route, response: Response) -> Response {
         let is_bare =
             matches!(response.body, Body::Empty) && response.status >= Status::BAD_REQUEST;
         match self.error_bodies {

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 /// Parts of a file. The text before each part is written when the part is sent, so that a response holds little
 /// more than its ranges, however many there are.
-pub struct Multipart {
+pub(crate) struct Multipart {
     file: Rc<CachedFile>,
     ranges: Vec<Range<u64>>,
     boundary: String,
@@ -17,22 +17,22 @@ pub struct Multipart {
 
 impl Multipart {
     /// Makes parts of these ranges, which are within the file.
-    pub fn new(file: Rc<CachedFile>, ranges: Vec<Range<u64>>) -> Multipart {
+    pub(crate) fn new(file: Rc<CachedFile>, ranges: Vec<Range<u64>>) -> Multipart {
         Multipart { file, ranges, boundary: boundary() }
     }
 
     /// How many parts there are.
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.ranges.len()
     }
 
     /// The media type of the whole body.
-    pub fn content_type(&self) -> String {
+    pub(crate) fn content_type(&self) -> String {
         format!("multipart/byteranges; boundary={}", self.boundary)
     }
 
     /// The length of the whole body in bytes.
-    pub fn length(&self) -> u64 {
+    pub(crate) fn length(&self) -> u64 {
         let mut written = Vec::new();
         let mut sum = 0;
         for number in 0..=self.ranges.len() {
@@ -45,7 +45,7 @@ impl Multipart {
 
     /// Writes the text before the part with this number; returns the file and the range of that part. `None`: the
     /// last part is over, and the text is the closing delimiter.
-    pub fn write_before(
+    pub(crate) fn write_before(
         &self,
         number: usize,
         out: &mut Vec<u8>,
@@ -66,7 +66,7 @@ impl Multipart {
 }
 
 /// `bytes first-last/complete` (RFC 9110 §14.4). The range must not be empty.
-pub fn write_content_range(out: &mut Vec<u8>, range: &Range<u64>, length: u64) {
+pub(crate) fn write_content_range(out: &mut Vec<u8>, range: &Range<u64>, length: u64) {
     out.extend_from_slice(b"bytes ");
     write_number(out, range.start);
     out.push(b'-');

@@ -16,15 +16,17 @@ use std::os::fd::OwnedFd;
 /// assert_eq!(answer.headers.value("location"), Some(&b"/it"[..]));
 /// ```
 pub struct OwnedResponse {
+    /// The status.
     pub status: Status,
-    /// As [`Response::reason`].
-    pub reason: Option<Box<[u8]>>,
+    /// A reason phrase other than the usual one of the status, for HTTP/1.
+    pub(crate) reason: Option<Box<[u8]>>,
+    /// The headers, but for those that the server writes.
     pub headers: Headers,
-    pub body: OwnedBody,
+    pub(crate) body: OwnedBody,
 }
 
 /// The body of a response from a thread.
-pub enum OwnedBody {
+pub(crate) enum OwnedBody {
     Empty,
     Bytes(Vec<u8>),
     /// A file beneath a root: the server adds validators and type, answers preconditions and
@@ -40,21 +42,21 @@ pub enum OwnedBody {
 
 /// Which file is to be sent.
 #[derive(Clone, Debug)]
-pub struct SentFile {
+pub(crate) struct SentFile {
     pub root: Root,
     /// Relative to the root, as a file system has it: decoded, without a leading slash.
     pub path: Vec<u8>,
 }
 
 /// Makes body while it is sent.
-pub struct Production {
+pub(crate) struct Production {
     pub length: Option<u64>,
     pub produce: Box<Produce>,
 }
 
 /// Writes body. An error, as a panic, breaks the response off, so that the client can tell that
 /// something is missing.
-pub type Produce = dyn FnOnce(&mut BodyWriter) -> io::Result<()> + Send;
+pub(crate) type Produce = dyn FnOnce(&mut BodyWriter) -> io::Result<()> + Send;
 
 impl OwnedResponse {
     /// A response without headers and body.

@@ -11,34 +11,35 @@ mod outbound;
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-pub use inbound::{BodyReader, Inlet};
-pub use outbound::{BodyWriter, Feeder, Outlet, Piece};
+pub(crate) use inbound::{BodyReader, Inlet};
+pub use outbound::BodyWriter;
+pub(crate) use outbound::{Feeder, Outlet, Piece};
 
 /// Wakes the worker that has an end of the pipe.
-pub type Wake = Box<dyn Fn() + Send + Sync>;
+pub(crate) type Wake = Box<dyn Fn() + Send + Sync>;
 
 /// A pipe that the worker writes and a thread reads.
-pub fn to_thread(wake: Wake) -> (Inlet, BodyReader) {
+pub(crate) fn to_thread(wake: Wake) -> (Inlet, BodyReader) {
     let shared = PipeCore::new(wake);
     (Inlet::new(Arc::clone(&shared)), BodyReader::new(shared))
 }
 
 /// A pipe that a thread writes and the worker reads.
-pub fn to_worker(wake: Wake) -> (BodyWriter, Outlet) {
+pub(crate) fn to_worker(wake: Wake) -> (BodyWriter, Outlet) {
     let shared = PipeCore::new(wake);
     (BodyWriter::new(Arc::clone(&shared)), Outlet::new(shared, None))
 }
 
 /// A pipe of which the worker has both ends. `drained` is called when bytes leave the pipe, so that the sender can be
 /// held to a bound.
-pub fn within_worker(drained: Box<dyn FnMut(Drained) + Send>) -> (Feeder, Outlet) {
+pub(crate) fn within_worker(drained: Box<dyn FnMut(Drained) + Send>) -> (Feeder, Outlet) {
     let shared = PipeCore::new(Box::new(|| {}));
     (Feeder::new(Arc::clone(&shared)), Outlet::new(shared, Some(drained)))
 }
 
 /// What has left a pipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Drained {
+pub(crate) enum Drained {
     /// So many bytes: they are on their way to the client, or wait for it elsewhere.
     Bytes(usize),
     /// Everything: the client has gone, and the rest is not wanted.
@@ -145,15 +146,15 @@ impl PipeCore {
 }
 
 /// How much a pipe holds: enough to keep a fast client busy while the thread does not run.
-pub const PIPE_BYTES_MAX: usize = 256 * 1024;
+pub(crate) const PIPE_BYTES_MAX: usize = 256 * 1024;
 
 /// When this much waits for a client, it is moved from memory to the disk. With less, no writer has to wait, not even
 /// one that may have [`PIPE_BYTES_MAX`] under way, writes half of that at once, and learns only after this much
 /// that bytes were taken.
-pub const BACKLOG_BYTES: usize = PIPE_BYTES_MAX / 4;
+pub(crate) const BACKLOG_BYTES: usize = PIPE_BYTES_MAX / 4;
 
 /// How much can be added to a piece to frame it without moving it.
-pub const FRAMING_BYTES: usize = 8;
+pub(crate) const FRAMING_BYTES: usize = 8;
 
 /// How many bytes are handed on at a time, except for a flush.
 const PIECE_BYTES: usize = 32 * 1024;

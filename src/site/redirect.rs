@@ -9,7 +9,7 @@ use crate::http::{Request, Status};
 /// The location is a path without scheme and host, so that neither an internal name nor a port leaks
 /// from behind a proxy. It is made from the normalised path, so it never begins with `//`, which a
 /// client would take for another host. The query is kept.
-pub fn add_slash(request: &Request<'_>) -> Response {
+pub(crate) fn add_slash(request: &Request<'_>) -> Response {
     let mut location = Vec::with_capacity(request.path().len() + 16);
     encode_path(request.path(), &mut location);
     location.push(b'/');
@@ -23,7 +23,7 @@ pub fn add_slash(request: &Request<'_>) -> Response {
 }
 
 /// The page of a redirect, for clients that do not follow it.
-pub fn page(title: &str, sentence: &str, location: &[u8]) -> String {
+pub(crate) fn page(title: &str, sentence: &str, location: &[u8]) -> String {
     let link = escape_html(&String::from_utf8_lossy(location));
     format!(
         "<!DOCTYPE html>\n<title>{title}</title>\n<p>{sentence} <a href=\"{link}\">{link}</a>.\n"
@@ -31,7 +31,7 @@ pub fn page(title: &str, sentence: &str, location: &[u8]) -> String {
 }
 
 /// Escapes text for HTML, including attribute values.
-pub fn escape_html(text: &str) -> String {
+pub(crate) fn escape_html(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -9,45 +9,81 @@ use std::io::{self, Cursor, Read};
 
 /// What becomes of the body that a request announces. Decided before a byte of it is read, so
 /// that a client that asks first (`Expect: 100-continue`) need not send what nobody wants.
-pub enum BodyPolicy {
-    /// Nobody wants it: it is thrown away up to
-    /// [`Limits::body_discard_bytes_max`](crate::Limits::body_discard_bytes_max), so that the
-    /// connection can go on; more is 413.
+pub struct BodyPolicy(pub(crate) BodyUse);
+
+/// What a body is used for.
+pub(crate) enum BodyUse {
     Discard,
-    /// This is the answer; nothing of it is read.
     Refuse(Box<Response>),
-    /// Taken in whole, in memory, before the handler is asked. More than `bytes_max` is 413.
-    Memory { bytes_max: u64 },
-    /// Taken in whole before the handler is asked, on the disk what is more than
-    /// [`Limits::body_memory_bytes_max`](crate::Limits::body_memory_bytes_max): a slow client
-    /// costs neither a thread nor memory. `memory_bytes_max` is a lower bound of the handler's own for what memory
-    /// holds. More than `bytes_max` is 413.
-    Collect { bytes_max: u64, memory_bytes_max: Option<usize>, place: SpoolPlace },
-    /// Handed on as it arrives, to a handler that reads it on a thread. More than `bytes_max` is
-    /// 413 where it is announced, and breaks off where it is not.
-    Stream { bytes_max: u64 },
+    Memory {
+        bytes_max: u64,
+    },
+    Collect {
+        bytes_max: u64,
+        /// A lower bound of the handler's own for what memory holds.
+        memory_bytes_max: Option<usize>,
+        place: SpoolPlace,
+    },
+    Stream {
+        bytes_max: u64,
+    },
 }
 
 impl BodyPolicy {
+    /// Nobody wants it: it is thrown away up to
+    /// [`Limits::body_discard_bytes_max`](crate::Limits::body_discard_bytes_max), so that the
+    /// connection can go on; more is 413.
+    pub fn discard() -> BodyPolicy {
+        BodyPolicy(BodyUse::Discard)
+    }
+
+    /// This is the response; nothing of the body is read.
+    pub fn refuse(response: Response) -> BodyPolicy {
+        BodyPolicy(BodyUse::Refuse(Box::new(response)))
+    }
+
+    /// Taken in whole, in memory, before the handler is asked. More than `bytes_max` is 413.
+    pub fn memory(bytes_max: u64) -> BodyPolicy {
+        BodyPolicy(BodyUse::Memory { bytes_max })
+    }
+
+    /// Taken in whole before the handler is asked, on the disk what is more than
+    /// [`Limits::body_memory_bytes_max`](crate::Limits::body_memory_bytes_max): a slow client
+    /// costs neither a thread nor memory. More than `bytes_max` is 413.
+    pub fn collect(bytes_max: u64) -> BodyPolicy {
+        let place = SpoolPlace::Temporary;
+        BodyPolicy(BodyUse::Collect { bytes_max, memory_bytes_max: None, place })
+    }
+
+    /// Handed on as it arrives, to a handler that reads it on a thread. More than `bytes_max` is
+    /// 413 where it is announced, and breaks off where it is not.
+    pub fn stream(bytes_max: u64) -> BodyPolicy {
+        BodyPolicy(BodyUse::Stream { bytes_max })
+    }
+
     /// The key of the configuration that bounds the body, for the log; `None` where a handler does.
     pub(crate) fn key(&self) -> Option<&'static str> {
-        match self {
-            BodyPolicy::Discard => Some("body_discard_bytes_max"),
-            BodyPolicy::Collect { place: SpoolPlace::Named | SpoolPlace::Root { .. }, .. } => {
+        match &self.0 {
+            BodyUse::Discard => Some("body_discard_bytes_max"),
+            BodyUse::Collect { place: SpoolPlace::Named | SpoolPlace::Root { .. }, .. } => {
                 Some("body_bytes_max")
             }
-            BodyPolicy::Collect { place: SpoolPlace::Temporary, .. }
-            | BodyPolicy::Memory { .. }
-            | BodyPolicy::Stream { .. }
-            | BodyPolicy::Refuse(_) => None,
+            BodyUse::Collect { place: SpoolPlace::Temporary, .. }
+            | BodyUse::Memory { .. }
+            | BodyUse::Stream { .. }
+            | BodyUse::Refuse(_) => None,
         }
     }
 }
 
-/// The body of a request. Reading it gives its bytes from the beginning; only
-/// [`RequestBody::Stream`] and [`RequestBody::Spooled`] may wait, and only threads ever see those.
+/// The body of a request. Reading it gives its bytes from the beginning; on a thread, that may wait for the disk or
+/// for the client.
 #[derive(Debug, Default)]
-pub enum RequestBody {
+pub struct RequestBody(pub(crate) BodyStore);
+
+/// Where a body is.
+#[derive(Debug, Default)]
+pub(crate) enum BodyStore {
     #[default]
     Empty,
     /// All of it, in memory.
@@ -61,20 +97,20 @@ pub enum RequestBody {
 impl RequestBody {
     /// How many bytes there are, unless more may come.
     pub fn length(&self) -> Option<u64> {
-        match self {
-            RequestBody::Empty => Some(0),
-            RequestBody::Bytes(bytes) => Some(rest(bytes).len() as u64),
-            RequestBody::Spooled(spool) => Some(spool.length()),
-            RequestBody::Stream(_) => None,
+        match &self.0 {
+            BodyStore::Empty => Some(0),
+            BodyStore::Bytes(bytes) => Some(rest(bytes).len() as u64),
+            BodyStore::Spooled(spool) => Some(spool.length()),
+            BodyStore::Stream(_) => None,
         }
     }
 
     /// The bytes, if they are here.
     pub fn as_bytes(&self) -> Option<&[u8]> {
-        match self {
-            RequestBody::Empty => Some(b""),
-            RequestBody::Bytes(bytes) => Some(rest(bytes)),
-            RequestBody::Spooled(_) | RequestBody::Stream(_) => None,
+        match &self.0 {
+            BodyStore::Empty => Some(b""),
+            BodyStore::Bytes(bytes) => Some(rest(bytes)),
+            BodyStore::Spooled(_) | BodyStore::Stream(_) => None,
         }
     }
 
@@ -86,18 +122,16 @@ impl RequestBody {
         let too_large = || {
             io::Error::new(
                 io::ErrorKind::FileTooLarge,
-                format!("the content is larger than {bytes_max} bytes"),
+                format!("the body is larger than {bytes_max} bytes"),
             )
         };
-        match self {
-            RequestBody::Bytes(bytes)
-                if bytes.position() == 0 && rest(&bytes).len() <= bytes_max =>
-            {
+        match self.0 {
+            BodyStore::Bytes(bytes) if bytes.position() == 0 && rest(&bytes).len() <= bytes_max => {
                 Ok(bytes.into_inner())
             }
-            mut other => {
+            other => {
                 let mut bytes = Vec::new();
-                other
+                RequestBody(other)
                     .by_ref()
                     .take((bytes_max as u64).saturating_add(1))
                     .read_to_end(&mut bytes)?;
@@ -115,17 +149,20 @@ fn rest(bytes: &Cursor<Vec<u8>>) -> &[u8] {
 
 impl From<Vec<u8>> for RequestBody {
     fn from(bytes: Vec<u8>) -> RequestBody {
-        if bytes.is_empty() { RequestBody::Empty } else { RequestBody::Bytes(Cursor::new(bytes)) }
+        RequestBody(match bytes.is_empty() {
+            true => BodyStore::Empty,
+            false => BodyStore::Bytes(Cursor::new(bytes)),
+        })
     }
 }
 
 impl Read for RequestBody {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            RequestBody::Empty => Ok(0),
-            RequestBody::Bytes(bytes) => bytes.read(buffer),
-            RequestBody::Spooled(spool) => spool.read(buffer),
-            RequestBody::Stream(reader) => reader.read(buffer),
+        match &mut self.0 {
+            BodyStore::Empty => Ok(0),
+            BodyStore::Bytes(bytes) => bytes.read(buffer),
+            BodyStore::Spooled(spool) => spool.read(buffer),
+            BodyStore::Stream(reader) => reader.read(buffer),
         }
     }
 }
@@ -150,6 +187,6 @@ mod tests {
         let error = content().into_bytes(2).expect_err("it does not fit");
         assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
         assert_eq!(content().into_bytes(usize::MAX).expect("anything fits"), b"abc");
-        assert!(RequestBody::Empty.into_bytes(0).expect("it fits").is_empty());
+        assert!(RequestBody::default().into_bytes(0).expect("it fits").is_empty());
     }
 }

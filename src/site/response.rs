@@ -1,4 +1,4 @@
-//! An answer, as a value. It must never know who will send it, or over what.
+//! A response, as a value. It must never know who will send it, or over what.
 
 use super::multipart::Multipart;
 use super::pipe::Outlet;
@@ -11,15 +11,17 @@ use std::rc::Rc;
 ///
 /// `Date`, `Server`, `Connection` and `Content-Length` are written when it is sent.
 pub struct Response {
+    /// The status.
     pub status: Status,
     /// A reason phrase other than the usual one of the status, for HTTP/1.
-    pub reason: Option<Box<[u8]>>,
+    pub(crate) reason: Option<Box<[u8]>>,
+    /// The headers, but for those that the server writes.
     pub headers: Headers,
-    pub body: Body,
+    pub(crate) body: Body,
 }
 
 /// The body of a response.
-pub enum Body {
+pub(crate) enum Body {
     Empty,
     Static(&'static [u8]),
     Bytes(Vec<u8>),
@@ -47,12 +49,24 @@ impl Response {
         Response::bytes("text/html; charset=utf-8", html.into().into_bytes())
     }
 
-    /// `200 OK` with body of this type.
-    pub fn bytes(content_type: &str, content: Vec<u8>) -> Response {
+    /// `200 OK` with a body of this type.
+    pub fn bytes(content_type: &str, body: Vec<u8>) -> Response {
         let mut response = Response::new(Status::OK);
         response.headers.put("Content-Type", content_type);
-        response.body = Body::Bytes(content);
+        response.body = Body::Bytes(body);
         response
+    }
+
+    /// Whether it has no body yet. An error response without one gets the page of its status, unless
+    /// [`Site::error_bodies`](crate::Site::error_bodies) says otherwise.
+    pub fn is_bare(&self) -> bool {
+        matches!(self.body, Body::Empty)
+    }
+
+    /// The same with this body, whose type is another header's to say.
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Response {
+        self.body = Body::Bytes(body.into());
+        self
     }
 
     /// The same with another status.
@@ -74,7 +88,7 @@ impl Response {
 
 impl Body {
     /// The length of the body in bytes, if it is known before it is sent.
-    pub fn length(&self) -> Option<u64> {
+    pub(crate) fn length(&self) -> Option<u64> {
         match self {
             Body::Empty => Some(0),
             Body::Static(bytes) => Some(bytes.len() as u64),

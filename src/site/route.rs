@@ -52,7 +52,7 @@ impl From<&String> for Location {
 
 /// The locations of a site.
 #[derive(Default)]
-pub struct Locations {
+pub(crate) struct Locations {
     /// By precedence, so that the first match wins.
     sorted: Vec<LocationHandlers>,
 }
@@ -66,7 +66,7 @@ struct LocationHandlers {
 /// Where a request goes. It is found once, when the head is complete, and kept until the response is sent. The
 /// default leads nowhere: it belongs to a request whose head could not be parsed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Route {
+pub(crate) struct Route {
     /// The place in [`Locations`].
     location: Option<u32>,
     /// The place among the handlers of the location.
@@ -77,7 +77,7 @@ pub struct Route {
 
 impl Locations {
     /// Adds a handler. It replaces handlers at the same location that have no other methods.
-    pub fn insert(&mut self, location: Location, handler: Box<dyn Handler>) {
+    pub(crate) fn insert(&mut self, location: Location, handler: Box<dyn Handler>) {
         match self.sorted.iter_mut().find(|entry| entry.location == location) {
             Some(entry) => {
                 let taken = handler.methods();
@@ -94,12 +94,12 @@ impl Locations {
     }
 
     /// All handlers.
-    pub fn handlers(&self) -> impl Iterator<Item = &dyn Handler> {
+    pub(crate) fn handlers(&self) -> impl Iterator<Item = &dyn Handler> {
         self.sorted.iter().flat_map(|entry| &entry.handlers).map(|handler| &**handler)
     }
 
     /// The location of a decoded, normalised path, and its handler for the method.
-    pub fn route(&self, path: &[u8], method: Method) -> Route {
+    pub(crate) fn route(&self, path: &[u8], method: Method) -> Route {
         let covers = |entry: &LocationHandlers| entry.location.covers(path);
         let Some(location) = self.sorted.iter().position(covers) else {
             return Route::default();
@@ -116,13 +116,13 @@ impl Locations {
     }
 
     /// The handler of a route.
-    pub fn handler(&self, route: &Route) -> Option<&dyn Handler> {
+    pub(crate) fn handler(&self, route: &Route) -> Option<&dyn Handler> {
         let handler = self.entry(route)?.handlers.get(route.handler? as usize)?;
         Some(&**handler)
     }
 
     /// All methods that the handlers at the location of a route take.
-    pub fn methods(&self, route: &Route) -> Option<Methods> {
+    pub(crate) fn methods(&self, route: &Route) -> Option<Methods> {
         let all = self.entry(route)?.handlers.iter();
         Some(all.fold(Methods::NONE, |methods, handler| methods.and(handler.methods())))
     }

@@ -2,7 +2,7 @@
 //!
 //! It must never know mio, connections, timers or threads.
 
-use super::handler::{Answer, Context, Handler};
+use super::handler::{Answer, Context, Decision, Handler};
 use super::multipart::{Multipart, write_content_range};
 use super::owned_response::SentFile;
 use super::{Body, Response, redirect};
@@ -24,6 +24,7 @@ pub enum Dotfiles {
     /// alone, such as `...`, is served.
     #[default]
     Deny,
+    /// They are served like any other.
     Allow,
 }
 
@@ -171,7 +172,7 @@ fn refuse(error: OpenError, path: &[u8]) -> Answer {
         OpenError::Exhausted => {
             Response::new(Status::SERVICE_UNAVAILABLE).header("Retry-After", "1")
         }
-        OpenError::Cold(prefetch) => return Answer::Cold(prefetch),
+        OpenError::Cold(prefetch) => return Answer(Decision::Cold(prefetch)),
         OpenError::Failed(error) => {
             log::error!("opening {}: {error}", path.escape_ascii());
             Response::new(Status::INTERNAL_SERVER_ERROR)

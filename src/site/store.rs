@@ -5,7 +5,8 @@
 
 use super::change::RequestedChange;
 use super::form_upload;
-use super::handler::{Answer, Context, Handler, Methods, Worked};
+use super::handler::{Answer, Context, Decision, Handler, Methods, Worked};
+use super::request_body::{BodyStore, BodyUse};
 use super::static_files::{Dotfiles, Mapping};
 pub use super::store_rules::OnConflict;
 use super::store_rules::{HIDDEN, StoreRules, announced_length, check_body, encoded};
@@ -33,7 +34,7 @@ use crate::http::{HeaderName, Method, Request, Status};
 /// sends the entity tag that it last saw overwrites no one else's work.
 ///
 /// ```no_run
-/// use httpd::files::{WritableRoot, WriteRules};
+/// use httpd::{WritableRoot, WriteRules};
 /// use httpd::{Method, Root, Site, StaticFiles, Store};
 /// let root = Root::open("drop")?;
 /// let store = Store::new(WritableRoot::new(root.clone(), WriteRules::default()));
@@ -120,11 +121,11 @@ impl Store {
                 .map_err(|error| RequestedChange::of(request).failed(error).into())
                 .map_err(Box::<Response>::new)?;
         }
-        Ok(BodyPolicy::Collect {
+        Ok(BodyPolicy(BodyUse::Collect {
             memory_bytes_max: None,
             bytes_max: self.rules.root.rules().file_bytes_max,
             place: SpoolPlace::Root { root: self.rules.root.clone(), path: path.to_vec() },
-        })
+        }))
     }
 
     fn put(
@@ -139,7 +140,7 @@ impl Store {
         let change = RequestedChange::of(request);
         let mut body = Some(context.take_body());
         let mut upload = None;
-        Ok(Answer::Blocking(Box::new(move |cancellation| {
+        Ok(Answer(Decision::Blocking(Box::new(move |cancellation| {
             if cancellation.is_cancelled() {
                 return Worked::Done(change.failed(WriteError::Busy));
             }
@@ -154,7 +155,7 @@ impl Store {
             };
             let stored = upload.try_commit(&preconditions);
             attempted(stored, &change, |stored| put_response(&stored, &location))
-        })))
+        }))))
     }
 
     fn delete(&self, request: &Request<'_>) -> Result<Answer, Box<Response>> {
@@ -164,13 +165,13 @@ impl Store {
         let preconditions = Preconditions::of(request);
         let change = RequestedChange::of(request);
         let mut wait = root.lock_wait();
-        Ok(Answer::Blocking(Box::new(move |cancellation| {
+        Ok(Answer(Decision::Blocking(Box::new(move |cancellation| {
             if cancellation.is_cancelled() {
                 return Worked::Done(change.failed(WriteError::Busy));
             }
             let removed = root.try_remove(&path, &preconditions, &mut wait);
             attempted(removed, &change, |()| OwnedResponse::new(Status::NO_CONTENT))
-        })))
+        }))))
     }
 }
 
@@ -196,9 +197,9 @@ impl Handler for Store {
         let policy = match request.method() {
             Method::Put => self.policy_of_put(request),
             Method::Post => form_upload::policy(&self.rules, request),
-            _ => Ok(BodyPolicy::Discard),
+            _ => Ok(BodyPolicy::discard()),
         };
-        policy.unwrap_or_else(BodyPolicy::Refuse)
+        policy.unwrap_or_else(|response| BodyPolicy::refuse(*response))
     }
 
     fn answer(&self, request: &Request<'_>, context: &mut Context<'_>) -> Answer {
@@ -207,14 +208,14 @@ impl Handler for Store {
             Method::Post => form_upload::answer(&self.rules, request, context),
             _ => self.delete(request),
         };
-        answer.unwrap_or_else(|response| Answer::Ready(*response))
+        answer.unwrap_or_else(|response| (*response).into())
     }
 }
 
 /// A file with this body that has no name yet.
 fn begun(root: &WritableRoot, path: &[u8], body: RequestBody) -> Result<Upload, WriteError> {
     let body = match body {
-        RequestBody::Spooled(spool) => {
+        RequestBody(BodyStore::Spooled(spool)) => {
             return Ok(spool.into_upload().expect("its policy spools it in the root"));
         }
         body => body,

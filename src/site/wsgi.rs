@@ -4,8 +4,8 @@
 
 use super::Response;
 use super::application::Application;
-use super::handler::{Answer, Backend, Context, Forward, Handler, Methods};
-use super::request_body::BodyPolicy;
+use super::handler::{Answer, Backend, Context, Decision, Forward, Handler, Methods};
+use super::request_body::{BodyPolicy, BodyUse};
 use crate::files::SpoolPlace;
 use crate::http::{Request, Status};
 use crate::wsgi::{BODY_BYTES_MAX, ENVIRON_BYTES_MAX, environ};
@@ -39,7 +39,7 @@ impl Wsgi {
     }
 
     /// The same with some of it changed; a new application, with processes of its own.
-    pub fn with(self, change: impl FnOnce(&mut Application)) -> Wsgi {
+    pub(crate) fn with(self, change: impl FnOnce(&mut Application)) -> Wsgi {
         let application = Arc::unwrap_or_clone(self.backend.0).changed(change);
         Wsgi { backend: Backend(Arc::new(application)) }
     }
@@ -93,7 +93,7 @@ impl Handler for Wsgi {
         let bytes_max = self.backend.0.body_bytes_max;
         // What memory holds goes to the process in one message.
         let memory_bytes_max = Some(BODY_BYTES_MAX);
-        BodyPolicy::Collect { bytes_max, memory_bytes_max, place: SpoolPlace::Named }
+        BodyPolicy(BodyUse::Collect { bytes_max, memory_bytes_max, place: SpoolPlace::Named })
     }
 
     fn backend(&self) -> Option<&Backend> {
@@ -107,7 +107,7 @@ impl Handler for Wsgi {
         if environ.len() > ENVIRON_BYTES_MAX {
             return Response::new(Status::REQUEST_HEADER_FIELDS_TOO_LARGE).into();
         }
-        Answer::Forward(Forward { backend: self.backend.clone(), message: environ, body })
+        Answer(Decision::Forward(Forward { backend: self.backend.clone(), message: environ, body }))
     }
 }
 

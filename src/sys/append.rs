@@ -11,7 +11,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// When it cannot be opened.
-pub fn open_append(path: &Path) -> io::Result<File> {
+pub(crate) fn open_append(path: &Path) -> io::Result<File> {
     // Opening a FIFO for writing would wait for its reader without a bound.
     let flags =
         OFlags::APPEND | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;

@@ -15,13 +15,13 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 /// One end. It never waits: the kernel queues what is sent, up to about 200 KB, even before a process has the
 /// other end.
 #[derive(Debug)]
-pub struct Channel {
+pub(crate) struct Channel {
     socket: OwnedFd,
 }
 
 /// What was sent with one call arrives as one.
 #[derive(Debug)]
-pub struct ChannelMessage {
+pub(crate) struct ChannelMessage {
     /// Never empty: an empty message would look like the end.
     pub bytes: Vec<u8>,
     /// They are closed on exec.
@@ -30,14 +30,14 @@ pub struct ChannelMessage {
 
 /// What was received into buffers.
 #[derive(Debug)]
-pub struct Arrived {
+pub(crate) struct Arrived {
     pub length: usize,
     pub descriptors: Vec<OwnedFd>,
 }
 
 /// What there is to receive.
 #[derive(Debug)]
-pub enum Received {
+pub(crate) enum Received {
     Message(ChannelMessage),
     Nothing,
     /// The other end is closed, or its process has ended.
@@ -50,7 +50,7 @@ impl Channel {
     ///
     /// # Errors
     /// When out of descriptors.
-    pub fn pair() -> io::Result<(Channel, OwnedFd)> {
+    pub(crate) fn pair() -> io::Result<(Channel, OwnedFd)> {
         // This kind keeps messages apart, and reports that the other end is closed.
         let (here, there) = socketpair(
             AddressFamily::UNIX,
@@ -65,7 +65,7 @@ impl Channel {
     ///
     /// # Errors
     /// When out of descriptors.
-    pub fn pair_with_waiting_end() -> io::Result<(Channel, OwnedFd)> {
+    pub(crate) fn pair_with_waiting_end() -> io::Result<(Channel, OwnedFd)> {
         let (here, there) =
             socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
         rustix::io::ioctl_fionbio(&here, true)?;
@@ -74,7 +74,7 @@ impl Channel {
 
     /// The end that another process gave to this one.
     #[must_use]
-    pub fn from_end(socket: OwnedFd) -> Channel {
+    pub(crate) fn from_end(socket: OwnedFd) -> Channel {
         Channel { socket }
     }
 
@@ -84,7 +84,7 @@ impl Channel {
     /// # Errors
     /// `WouldBlock` when too much is queued, `BrokenPipe` when the other end is closed,
     /// `InvalidInput` when it is too much for one message.
-    pub fn send(&self, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+    pub(crate) fn send(&self, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
         self.send_slices(&[IoSlice::new(bytes)], descriptors)
     }
 
@@ -92,7 +92,7 @@ impl Channel {
     ///
     /// # Errors
     /// As [`Channel::send`].
-    pub fn send_slices(
+    pub(crate) fn send_slices(
         &self,
         slices: &[IoSlice<'_>],
         descriptors: &[BorrowedFd<'_>],
@@ -117,7 +117,7 @@ impl Channel {
     /// # Errors
     /// `InvalidData` when the message is empty or was cut: it was too long, or this process is out of
     /// descriptors. Any other error of the socket.
-    pub fn receive(&self) -> io::Result<Received> {
+    pub(crate) fn receive(&self) -> io::Result<Received> {
         let mut bytes = vec![0; MESSAGE_BYTES_MAX];
         Ok(match self.receive_into(&mut [IoSliceMut::new(&mut bytes)])? {
             None => Received::Nothing,
@@ -134,7 +134,10 @@ impl Channel {
     ///
     /// # Errors
     /// As [`Channel::receive`]. The buffers then hold the part that was received.
-    pub fn receive_into(&self, slices: &mut [IoSliceMut<'_>]) -> io::Result<Option<Arrived>> {
+    pub(crate) fn receive_into(
+        &self,
+        slices: &mut [IoSliceMut<'_>],
+    ) -> io::Result<Option<Arrived>> {
         let mut room = [MaybeUninit::uninit(); ROOM];
         let mut ancillary = RecvAncillaryBuffer::new(&mut room);
         let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
@@ -172,18 +175,18 @@ impl Channel {
     }
 
     /// Enlarges the queue of what is sent from here, as far as the kernel lets this user.
-    pub fn widen(&self) {
+    pub(crate) fn widen(&self) {
         Channel::widen_end(self.as_fd());
     }
 
     /// The same for an end that another process gets.
-    pub fn widen_end(end: BorrowedFd<'_>) {
+    pub(crate) fn widen_end(end: BorrowedFd<'_>) {
         // Best effort: this only makes it faster.
         let _ = rustix::net::sockopt::set_socket_send_buffer_size(end, WIDE_BYTES);
     }
 
     /// Sends nothing more: the other end receives what is queued, and then the end.
-    pub fn finish(&self) {
+    pub(crate) fn finish(&self) {
         // It fails only if the other end is closed.
         let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Write);
     }
@@ -196,13 +199,13 @@ impl AsFd for Channel {
 }
 
 /// The largest message.
-pub const MESSAGE_BYTES_MAX: usize = 128 * 1024;
+pub(crate) const MESSAGE_BYTES_MAX: usize = 128 * 1024;
 
 /// Several messages of the largest size.
 const WIDE_BYTES: usize = 1024 * 1024;
 
 /// `SCM_MAX_FD` of the kernel.
-pub const DESCRIPTORS_MAX: usize = 253;
+pub(crate) const DESCRIPTORS_MAX: usize = 253;
 
 const ROOM: usize = rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX));
 

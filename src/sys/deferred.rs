@@ -26,7 +26,7 @@ mod option {
 ///
 /// # Errors
 /// When it is not a TCP socket.
-pub fn accept_with_bytes(listener: impl AsFd) -> io::Result<()> {
+pub(crate) fn accept_with_bytes(listener: impl AsFd) -> io::Result<()> {
     Ok(setsockopt(&listener, option::DeferAccept, &SILENCE_SECONDS)?)
 }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Raises this process's limit of open descriptors as far as it may, and returns the new limit (`None`: no
 /// limit). Keeps the old one for [`restore_for`].
-pub fn raise_limit() -> Option<u64> {
+pub(crate) fn raise_limit() -> Option<u64> {
     let limit = getrlimit(Resource::Nofile);
     STARTED_WITH.get_or_init(|| limit.current);
     match setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
@@ -19,17 +19,17 @@ pub fn raise_limit() -> Option<u64> {
 }
 
 /// The limit that holds now; `None` when there is none.
-pub fn limit() -> Option<u64> {
+pub(crate) fn limit() -> Option<u64> {
     getrlimit(Resource::Nofile).current
 }
 
 /// The limit before it was raised.
-pub fn started_with() -> Option<u64> {
+pub(crate) fn started_with() -> Option<u64> {
     *STARTED_WITH.get_or_init(limit)
 }
 
 /// Keeps the limit that the process was started with which started this one, and raised the limit for it.
-pub fn inherit(started_with: Option<u64>) {
+pub(crate) fn inherit(started_with: Option<u64>) {
     STARTED_WITH.get_or_init(|| started_with);
 }
 
@@ -38,7 +38,7 @@ pub fn inherit(started_with: Option<u64>) {
 ///
 /// # Errors
 /// When it has ended.
-pub fn restore_for(child: &Child) -> io::Result<()> {
+pub(crate) fn restore_for(child: &Child) -> io::Result<()> {
     let maximum = getrlimit(Resource::Nofile).maximum;
     let limit = Rlimit { current: started_with(), maximum };
     prlimit(Some(Pid::from_child(child)), Resource::Nofile, limit)?;
@@ -46,18 +46,18 @@ pub fn restore_for(child: &Child) -> io::Result<()> {
 }
 
 /// How many descriptors are open.
-pub fn open_count() -> usize {
+pub(crate) fn open_count() -> usize {
     std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
 }
 
 /// One of the descriptors that requests may hold beyond those of their connections. It is given back when this
 /// is dropped.
 #[derive(Debug)]
-pub struct Extra(());
+pub(crate) struct Extra(());
 
 impl Extra {
     /// Takes one, unless requests hold a quarter of the limit already.
-    pub fn take() -> Option<Extra> {
+    pub(crate) fn take() -> Option<Extra> {
         let max = limit().map_or(u64::MAX, |limit| limit / EXTRA_SHARE);
         let one_more = |count| (count < max).then_some(count + 1);
         EXTRA.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok().map(|_| Extra(()))
@@ -71,7 +71,7 @@ impl Drop for Extra {
 }
 
 /// Requests may hold one part in so many of the limit, beyond the descriptors of their connections.
-pub const EXTRA_SHARE: u64 = 4;
+pub(crate) const EXTRA_SHARE: u64 = 4;
 
 /// The limit belongs to the whole process, and so does this count.
 static EXTRA: AtomicU64 = AtomicU64::new(0);

@@ -16,7 +16,7 @@ use std::process::Command;
 /// been done, makes no difference (another C library), or fails; the server works without it as well.
 ///
 /// Bounds that the operator has set are kept. Call it before anything is opened or started.
-pub fn give_memory_back() {
+pub(crate) fn give_memory_back() {
     if !cfg!(target_env = "gnu") || env::var_os(STARTED_AGAIN).is_some() {
         return rename();
     }
@@ -43,7 +43,7 @@ fn rename() {
 }
 
 /// Removes the variables of [`give_memory_back`] from another program's environment.
-pub fn forget_in(command: &mut Command) {
+pub(crate) fn forget_in(command: &mut Command) {
     if env::var_os(STARTED_AGAIN).is_some() {
         command.env_remove(TUNABLES).env_remove(STARTED_AGAIN);
     }

@@ -8,7 +8,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 ///
 /// # Errors
 /// When out of descriptors or memory.
-pub fn create(name: &str, length: u64) -> io::Result<OwnedFd> {
+pub(crate) fn create(name: &str, length: u64) -> io::Result<OwnedFd> {
     let memory = fs::memfd_create(name, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
     fs::ftruncate(&memory, length)?;
     fs::fcntl_add_seals(&memory, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
@@ -19,7 +19,7 @@ pub fn create(name: &str, length: u64) -> io::Result<OwnedFd> {
 ///
 /// # Errors
 /// When the memory ends before `bytes` is full.
-pub fn read(memory: BorrowedFd<'_>, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+pub(crate) fn read(memory: BorrowedFd<'_>, bytes: &mut [u8], offset: u64) -> io::Result<()> {
     match rustix::io::pread(memory, &mut *bytes, offset)? {
         count if count == bytes.len() => Ok(()),
         _ => Err(io::ErrorKind::UnexpectedEof.into()),
@@ -30,7 +30,7 @@ pub fn read(memory: BorrowedFd<'_>, bytes: &mut [u8], offset: u64) -> io::Result
 ///
 /// # Errors
 /// When it has no room for them.
-pub fn write(memory: BorrowedFd<'_>, bytes: &[u8], offset: u64) -> io::Result<()> {
+pub(crate) fn write(memory: BorrowedFd<'_>, bytes: &[u8], offset: u64) -> io::Result<()> {
     match rustix::io::pwrite(memory, bytes, offset)? {
         count if count == bytes.len() => Ok(()),
         _ => Err(io::ErrorKind::WriteZero.into()),

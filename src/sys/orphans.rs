@@ -11,7 +11,7 @@ use std::time::Duration;
 ///
 /// # Errors
 /// When there is no room for a thread.
-pub fn reap_as_init() -> io::Result<()> {
+pub(crate) fn reap_as_init() -> io::Result<()> {
     if getpid() != Pid::INIT {
         return Ok(());
     }

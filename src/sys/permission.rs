@@ -9,7 +9,7 @@ use rustix::fs::{Access, access};
 ///
 /// # Errors
 /// Why not: an error of the file, or of its directory if there is no file.
-pub fn check_appendable(path: &Path) -> io::Result<()> {
+pub(crate) fn check_appendable(path: &Path) -> io::Result<()> {
     match std::fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
         Ok(_) => Ok(access(path, Access::WRITE_OK)?),
@@ -28,7 +28,7 @@ pub fn check_appendable(path: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// Why not.
-pub fn check_executable(path: &Path) -> io::Result<()> {
+pub(crate) fn check_executable(path: &Path) -> io::Result<()> {
     if std::fs::metadata(path)?.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
     }

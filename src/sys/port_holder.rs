@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// The process that holds a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Holder {
+pub(crate) struct Holder {
     /// Its id in the pid namespace of this process.
     pub pid: u32,
     /// Its command name as the kernel keeps it (at most 15 bytes), with control characters
@@ -19,7 +19,7 @@ pub struct Holder {
 /// none, or if `/proc` does not show it (another user's process, without privileges).
 /// When several processes share the listener, the one with the lowest id is named: the parent.
 #[must_use]
-pub fn port_holder(address: SocketAddr) -> Option<Holder> {
+pub(crate) fn port_holder(address: SocketAddr) -> Option<Holder> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
     let inodes: Vec<String> = tables
         .iter()

@@ -18,7 +18,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 ///
 /// # Errors
 /// When the kernel has no room for another process, or `/proc` is not there.
-pub fn start_again(
+pub(crate) fn start_again(
     arguments: impl IntoIterator<Item = OsString>,
     stdin: OwnedFd,
 ) -> io::Result<Child> {
@@ -31,12 +31,12 @@ pub fn start_again(
 
 /// A descriptor that becomes readable when a child has ended, even if others still hold its pipes. `None`
 /// before Linux 5.3, or when out of descriptors.
-pub fn end_of(child: &Child) -> Option<OwnedFd> {
+pub(crate) fn end_of(child: &Child) -> Option<OwnedFd> {
     pidfd_open(Pid::from_child(child), PidfdFlags::empty()).ok()
 }
 
 /// Whether a process is stopped, by a signal (SIGSTOP, SIGTSTP) or by a debugger: proc_pid_stat(5).
-pub fn is_stopped(id: u32) -> bool {
+pub(crate) fn is_stopped(id: u32) -> bool {
     let stat = std::fs::read(format!("/proc/{id}/stat")).unwrap_or_default();
     // The name, in parentheses, may hold any bytes.
     let after_name = memchr::memrchr(b')', &stat).map_or(&stat[..], |end| &stat[end + 1..]);
@@ -45,14 +45,14 @@ pub fn is_stopped(id: u32) -> bool {
 
 /// Continues a child that a signal has stopped (SIGCONT). It does nothing to one that runs, or that a
 /// debugger holds.
-pub fn let_go_on(child: &Child) {
+pub(crate) fn let_go_on(child: &Child) {
     // Fails only if it has ended.
     let _ = kill_process(Pid::from_child(child), Signal::CONT);
 }
 
 /// Names this process in lists of processes; the kernel keeps 15 bytes. One that was
 /// [started again](start_again) would be called `exe` otherwise.
-pub fn set_name(name: &str) {
+pub(crate) fn set_name(name: &str) {
     if let Ok(name) = CString::new(name) {
         // It serves as well under another name.
         let _ = rustix::thread::set_name(&name);
@@ -64,7 +64,7 @@ pub fn set_name(name: &str) {
 ///
 /// # Errors
 /// When out of descriptors.
-pub fn take_stdin() -> io::Result<OwnedFd> {
+pub(crate) fn take_stdin() -> io::Result<OwnedFd> {
     let taken = io::stdin().as_fd().try_clone_to_owned()?;
     rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
     Ok(taken)
@@ -74,7 +74,7 @@ pub fn take_stdin() -> io::Result<OwnedFd> {
 ///
 /// # Errors
 /// When out of descriptors or memory.
-pub fn sealed(contents: &[u8]) -> io::Result<OwnedFd> {
+pub(crate) fn sealed(contents: &[u8]) -> io::Result<OwnedFd> {
     let file = memfd_create("sealed", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
     let mut file = File::from(file);
     file.write_all(contents)?;
@@ -86,7 +86,7 @@ pub fn sealed(contents: &[u8]) -> io::Result<OwnedFd> {
 ///
 /// # Errors
 /// `InvalidData` when it is larger; what the kernel says when it is no file.
-pub fn read_sealed(file: OwnedFd, bytes_max: usize) -> io::Result<Vec<u8>> {
+pub(crate) fn read_sealed(file: OwnedFd, bytes_max: usize) -> io::Result<Vec<u8>> {
     let file = File::from(file);
     let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
     if length > bytes_max {

@@ -3,7 +3,7 @@
 use std::io;
 
 /// Why something failed, to follow "cannot …: ", without the number that Rust adds.
-pub fn reason(error: &io::Error) -> String {
+pub(crate) fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::PermissionDenied => {
             "permission denied; give this user access, or run as one who has it".to_owned()

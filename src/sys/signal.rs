@@ -15,7 +15,7 @@ use super::wait::{self, wait_readable};
 
 /// What the operator asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signal {
+pub(crate) enum Signal {
     /// `SIGHUP`: read the configuration again.
     Reload,
     /// `SIGUSR1`: open the log files again, after they were moved away.
@@ -29,7 +29,7 @@ pub enum Signal {
 /// The signals of this process. After [`Signals::listen`], none of them ends the process any more, and
 /// one that comes before [`Signals::wait`] is not lost.
 #[derive(Debug)]
-pub struct Signals {
+pub(crate) struct Signals {
     incoming: SignalDelivery<UnixStream, SignalOnly>,
     /// The terminal that this process was started on; `None` after it was closed.
     terminal: Option<OwnedFd>,
@@ -41,7 +41,7 @@ impl Signals {
     ///
     /// # Errors
     /// When the kernel has no descriptors left for the pipe behind it.
-    pub fn listen() -> io::Result<Signals> {
+    pub(crate) fn listen() -> io::Result<Signals> {
         let (read, write) = UnixStream::pair()?;
         let signals = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
         let incoming = SignalDelivery::with_pipe(read, write, SignalOnly, signals)?;
@@ -51,13 +51,13 @@ impl Signals {
     /// The signals that have come since it was asked last; it does not wait. Signals of one kind
     /// that come in faster than they are taken may count as one: that is how the kernel treats
     /// them, too.
-    pub fn pending(&mut self) -> Vec<Signal> {
+    pub(crate) fn pending(&mut self) -> Vec<Signal> {
         let numbers: Vec<i32> = self.incoming.pending().collect();
         numbers.into_iter().filter_map(|number| self.meaning(number)).collect()
     }
 
     /// Sleeps until there are signals, and takes them; perhaps none.
-    pub fn wait(&mut self) -> Vec<Signal> {
+    pub(crate) fn wait(&mut self) -> Vec<Signal> {
         wait_readable(&[self.as_fd()], None).expect("one descriptor is polled without any memory");
         self.pending()
     }

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 /// How a TCP listener takes its address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Claim {
+pub(crate) enum Claim {
     /// As the first of this process: fails when anyone listens there.
     First,
     /// Beside a listener that this process already has there.
@@ -36,7 +36,7 @@ pub enum Claim {
 ///
 /// # Errors
 /// Those of the kernel: `AddrInUse`, `PermissionDenied`, `AddrNotAvailable` …
-pub fn bind_tcp(address: SocketAddr, claim: Claim) -> io::Result<OwnedFd> {
+pub(crate) fn bind_tcp(address: SocketAddr, claim: Claim) -> io::Result<OwnedFd> {
     let socket =
         Socket::new(Domain::for_address(address), Type::STREAM.nonblocking().cloexec(), None)?;
     // Connections of an earlier run in TIME_WAIT do not keep a server from starting.
@@ -74,7 +74,7 @@ impl Default for SocketAccess {
 }
 
 /// The number of a group, given by its name or its number; `None` when there is no such group.
-pub fn group(name: &str) -> Option<u32> {
+pub(crate) fn group(name: &str) -> Option<u32> {
     let by_name = || nix::unistd::Group::from_name(name).ok()?.map(|group| group.gid.as_raw());
     name.parse().ok().or_else(by_name)
 }
@@ -85,7 +85,7 @@ pub fn group(name: &str) -> Option<u32> {
 /// # Errors
 /// `AddrInUse` if a process listens there or the path is not a socket; also, when the file cannot be given
 /// this mode and group.
-pub fn bind_unix(path: &Path, access: SocketAccess) -> io::Result<OwnedFd> {
+pub(crate) fn bind_unix(path: &Path, access: SocketAccess) -> io::Result<OwnedFd> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking().cloexec(), None)?;
     let address = SockAddr::unix(path)?;
     match socket.bind(&address) {
@@ -106,7 +106,7 @@ pub fn bind_unix(path: &Path, access: SocketAccess) -> io::Result<OwnedFd> {
 }
 
 /// Device and inode of the file at a path, which no other file has while it exists; `None` if there is none.
-pub fn file_identity(path: &Path) -> Option<(u64, u64)> {
+pub(crate) fn file_identity(path: &Path) -> Option<(u64, u64)> {
     std::fs::symlink_metadata(path).ok().map(|found| (found.dev(), found.ino()))
 }
 
@@ -128,19 +128,19 @@ fn connect_at_once(path: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// `AddrInUse` if another socket has begun to listen at the same address meanwhile.
-pub fn listen(socket: impl AsFd) -> io::Result<()> {
+pub(crate) fn listen(socket: impl AsFd) -> io::Result<()> {
     SockRef::from(&socket.as_fd()).listen(BACKLOG)
 }
 
 /// Has the kernel queue as few connections as possible. For a listener that is about to close, which resets
 /// those that are still queued.
-pub fn stop_queueing(socket: impl AsFd) {
+pub(crate) fn stop_queueing(socket: impl AsFd) {
     let _ = SockRef::from(&socket.as_fd()).listen(0);
 }
 
 /// Stops listening while the socket stays open: the kernel refuses new connections, resets those that
 /// wait in the queue of a TCP listener, and `accept` fails with `InvalidInput`.
-pub fn stop_listening(socket: impl AsFd) {
+pub(crate) fn stop_listening(socket: impl AsFd) {
     // It fails only for a socket that does not listen.
     let _ = rustix::net::shutdown(socket, Shutdown::Read);
 }
@@ -149,7 +149,7 @@ pub fn stop_listening(socket: impl AsFd) {
 ///
 /// # Errors
 /// When it has none.
-pub fn local_address(socket: impl AsFd) -> io::Result<SocketAddr> {
+pub(crate) fn local_address(socket: impl AsFd) -> io::Result<SocketAddr> {
     let address = SockRef::from(&socket.as_fd()).local_addr()?;
     address.as_socket().ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))
 }
@@ -158,7 +158,7 @@ pub fn local_address(socket: impl AsFd) -> io::Result<SocketAddr> {
 ///
 /// # Errors
 /// When it is no socket.
-pub fn local_path(socket: impl AsFd) -> io::Result<Option<PathBuf>> {
+pub(crate) fn local_path(socket: impl AsFd) -> io::Result<Option<PathBuf>> {
     let address = SockRef::from(&socket.as_fd()).local_addr()?;
     Ok(address.as_pathname().map(Path::to_owned))
 }
@@ -167,7 +167,7 @@ pub fn local_path(socket: impl AsFd) -> io::Result<Option<PathBuf>> {
 ///
 /// # Errors
 /// `WouldBlock` when there is none; EMFILE and ENFILE when out of descriptors.
-pub fn accept(listener: BorrowedFd<'_>) -> io::Result<(OwnedFd, Option<SocketAddr>)> {
+pub(crate) fn accept(listener: BorrowedFd<'_>) -> io::Result<(OwnedFd, Option<SocketAddr>)> {
     let (socket, peer) = acceptfrom_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
     Ok((socket, peer.and_then(|peer| SocketAddr::try_from(peer).ok())))
 }
@@ -176,7 +176,7 @@ pub fn accept(listener: BorrowedFd<'_>) -> io::Result<(OwnedFd, Option<SocketAdd
 ///
 /// # Errors
 /// `WouldBlock` if nothing is there; otherwise why the connection broke.
-pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+pub(crate) fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
     let (count, _) = recv(socket, buffer, RecvFlags::empty())?;
     Ok(count)
 }
@@ -184,7 +184,7 @@ pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
 /// Whether more follows at once, so that the kernel may wait to fill a segment. The end of the
 /// stream counts: then it travels with the last bytes, in one segment instead of two.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum More {
+pub(crate) enum More {
     Follows,
     #[default]
     Nothing,
@@ -194,7 +194,7 @@ pub enum More {
 ///
 /// # Errors
 /// `WouldBlock` if the send buffer is full; otherwise why the connection broke.
-pub fn send_runs(socket: BorrowedFd<'_>, runs: [&[u8]; 3], more: More) -> io::Result<usize> {
+pub(crate) fn send_runs(socket: BorrowedFd<'_>, runs: [&[u8]; 3], more: More) -> io::Result<usize> {
     let flags = match more {
         More::Follows => SendFlags::NOSIGNAL | SendFlags::MORE,
         More::Nothing => SendFlags::NOSIGNAL,
@@ -213,23 +213,23 @@ pub fn send_runs(socket: BorrowedFd<'_>, runs: [&[u8]; 3], more: More) -> io::Re
 ///
 /// # Errors
 /// When the connection is closed.
-pub fn shut_write(socket: BorrowedFd<'_>) -> io::Result<()> {
+pub(crate) fn shut_write(socket: BorrowedFd<'_>) -> io::Result<()> {
     Ok(rustix::net::shutdown(socket, Shutdown::Write)?)
 }
 
 /// Closes the connection with RST instead of FIN when it is dropped, so that a client can tell a
 /// response that was broken off from one that ended.
-pub fn reset_on_close(socket: BorrowedFd<'_>) {
+pub(crate) fn reset_on_close(socket: BorrowedFd<'_>) {
     let _ = SockRef::from(&socket).set_linger(Some(Duration::ZERO));
 }
 
 /// Whether an address cannot be used because this machine has no such address family.
-pub fn is_missing_family(error: &io::Error) -> bool {
+pub(crate) fn is_missing_family(error: &io::Error) -> bool {
     [Errno::AFNOSUPPORT, Errno::ADDRNOTAVAIL].iter().any(|errno| is(error, *errno))
 }
 
 /// Whether a call failed for lack of descriptors or memory, which may pass.
-pub fn is_exhausted(error: &io::Error) -> bool {
+pub(crate) fn is_exhausted(error: &io::Error) -> bool {
     [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM].iter().any(|errno| is(error, *errno))
 }
 
@@ -243,5 +243,7 @@ const BACKLOG: i32 = 4096;
 /// Bytes that wait in the send buffer without having been sent. It keeps a large file from filling
 /// a buffer that grows past the CPU caches, and leaves what is in flight unbounded. The kernel asks
 /// for more when half of it is left, which is soon enough for a link of any length: what is in flight
-/// is not counted.
-const UNSENT_BYTES_MAX: u32 = 32 * 1024;
+/// is not counted. It is more than one segment of the loopback interface (64 KB): a head that waits for more
+/// (`MSG_MORE`) and a piece of a file would otherwise fill it without filling a segment, and be sent by a timer
+/// 200 ms later.
+const UNSENT_BYTES_MAX: u32 = 64 * 1024;

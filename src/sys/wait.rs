@@ -12,7 +12,10 @@ use rustix::io::Errno;
 ///
 /// # Errors
 /// When the kernel has no memory for it.
-pub fn wait_readable(descriptors: &[BorrowedFd<'_>], time: Option<Duration>) -> io::Result<()> {
+pub(crate) fn wait_readable(
+    descriptors: &[BorrowedFd<'_>],
+    time: Option<Duration>,
+) -> io::Result<()> {
     let mut polled: Vec<PollFd<'_>> = descriptors
         .iter()
         .map(|descriptor| PollFd::from_borrowed_fd(*descriptor, PollFlags::IN))
@@ -26,13 +29,13 @@ pub fn wait_readable(descriptors: &[BorrowedFd<'_>], time: Option<Duration>) -> 
 }
 
 /// Whether a read would return at once, with bytes or the end.
-pub fn is_readable(descriptor: BorrowedFd<'_>) -> bool {
+pub(crate) fn is_readable(descriptor: BorrowedFd<'_>) -> bool {
     !events_now(descriptor, PollFlags::IN).is_empty()
 }
 
 /// Which directions of a connection are closed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Closed {
+pub(crate) struct Closed {
     /// The other end will send nothing more.
     pub other_end: bool,
     /// Both directions are closed, or the connection was reset.
@@ -40,7 +43,7 @@ pub struct Closed {
 }
 
 /// Which directions of a connection, or of a terminal, are closed now.
-pub fn closed(descriptor: BorrowedFd<'_>) -> Closed {
+pub(crate) fn closed(descriptor: BorrowedFd<'_>) -> Closed {
     let events = events_now(descriptor, PollFlags::RDHUP);
     Closed {
         other_end: events.contains(PollFlags::RDHUP),

@@ -12,11 +12,11 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// A watched directory. A directory has one id, whatever path led to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct WatchId(i32);
+pub(crate) struct WatchId(i32);
 
 /// Which changes in a directory the kernel reports reliably.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Watchable {
+pub(crate) enum Watchable {
     /// Nothing: changes may be made by other machines, which this kernel does not notice.
     Not,
     /// Names that appear, disappear and move; but not the contents of files.
@@ -27,7 +27,7 @@ pub enum Watchable {
 
 /// What has happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WatchEvent<'a> {
+pub(crate) enum WatchEvent<'a> {
     /// Something of this name appeared, disappeared, moved, was written to, or got other permissions.
     Name(WatchId, &'a [u8]),
     /// The directory itself was moved, deleted or given other permissions.
@@ -41,7 +41,7 @@ pub enum WatchEvent<'a> {
 /// A queue of the changes in the directories that it watches. Its descriptor is readable while there
 /// are any.
 #[derive(Debug)]
-pub struct Watcher {
+pub(crate) struct Watcher {
     inotify: OwnedFd,
 }
 
@@ -50,7 +50,7 @@ impl Watcher {
     ///
     /// # Errors
     /// `EMFILE` when this user has too many of them (`fs.inotify.max_user_instances`).
-    pub fn new() -> io::Result<Watcher> {
+    pub(crate) fn new() -> io::Result<Watcher> {
         Ok(Watcher { inotify: inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)? })
     }
 
@@ -61,7 +61,7 @@ impl Watcher {
     /// `EACCES`: the directory is not readable. `ENOSPC`: this user watches too much already
     /// (`fs.inotify.max_user_watches`). `ENOENT`: there is no `/proc`. `EOPNOTSUPP` for
     /// [`Watchable::Not`].
-    pub fn add(&self, directory: BorrowedFd<'_>, what: Watchable) -> io::Result<WatchId> {
+    pub(crate) fn add(&self, directory: BorrowedFd<'_>, what: Watchable) -> io::Result<WatchId> {
         let what = match what {
             Watchable::Not => return Err(io::ErrorKind::Unsupported.into()),
             Watchable::Names => NAME_CHANGES,
@@ -74,13 +74,13 @@ impl Watcher {
     }
 
     /// Stops watching. [`WatchEvent::Gone`] follows, after all earlier changes.
-    pub fn remove(&self, watch: WatchId) {
+    pub(crate) fn remove(&self, watch: WatchId) {
         // EINVAL: the directory is gone.
         let _ = inotify::remove_watch(&self.inotify, watch.0);
     }
 
     /// Hands over the changes since the last call, in order. It takes one system call if there are none.
-    pub fn read(&self, mut each: impl FnMut(WatchEvent<'_>)) -> io::Result<()> {
+    pub(crate) fn read(&self, mut each: impl FnMut(WatchEvent<'_>)) -> io::Result<()> {
         let mut buffer = [MaybeUninit::uninit(); BUFFER_BYTES];
         let mut reader = inotify::Reader::new(&self.inotify, &mut buffer);
         for _ in 0..CHANGES_MAX {
@@ -115,7 +115,7 @@ impl AsFd for Watcher {
 
 /// Which changes in this directory the kernel reports reliably, as a list of local file systems says. Any other
 /// file system may be shared with another machine, or served by a program.
-pub fn watchable(directory: BorrowedFd<'_>) -> Watchable {
+pub(crate) fn watchable(directory: BorrowedFd<'_>) -> Watchable {
     match FileSystem::of(directory) {
         Ok(FileSystem::OVERLAY) => Watchable::Names,
         Ok(system) if LOCAL_FILE_SYSTEMS.contains(&system) => Watchable::Contents,

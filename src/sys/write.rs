@@ -13,7 +13,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 /// Makes a file without a name, on the file system of a directory: it is gone when it is closed,
 /// unless [`link`] gives it a name. `None`: this file system has no such files, or there is no `/proc`
 /// to name one by.
-pub fn create_nameless(directory: BorrowedFd<'_>, mode: u32) -> io::Result<Option<OwnedFd>> {
+pub(crate) fn create_nameless(directory: BorrowedFd<'_>, mode: u32) -> io::Result<Option<OwnedFd>> {
     let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
     match fs::openat(directory, ".", flags, permissions(mode)) {
         Ok(file) if fs::statat(CWD, path_of(file.as_fd()), AtFlags::empty()).is_ok() => {
@@ -26,19 +26,19 @@ pub fn create_nameless(directory: BorrowedFd<'_>, mode: u32) -> io::Result<Optio
 }
 
 /// Makes a file. Fails with `EEXIST` if something has the name.
-pub fn create(directory: BorrowedFd<'_>, name: &[u8], mode: u32) -> io::Result<OwnedFd> {
+pub(crate) fn create(directory: BorrowedFd<'_>, name: &[u8], mode: u32) -> io::Result<OwnedFd> {
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     Ok(fs::openat(directory, name, flags, permissions(mode))?)
 }
 
 /// Gives a file of [`create_nameless`] a name. Fails with `EEXIST` if something has it.
-pub fn link(file: BorrowedFd<'_>, directory: BorrowedFd<'_>, name: &[u8]) -> io::Result<()> {
+pub(crate) fn link(file: BorrowedFd<'_>, directory: BorrowedFd<'_>, name: &[u8]) -> io::Result<()> {
     Ok(fs::linkat(CWD, path_of(file), directory, name, AtFlags::SYMLINK_FOLLOW)?)
 }
 
 /// What to do if something has the name already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Overwrite {
+pub(crate) enum Overwrite {
     /// Keep it, and fail with `EEXIST`.
     Never,
     /// Replace it in one step, unless it is a directory.
@@ -46,7 +46,7 @@ pub enum Overwrite {
 }
 
 /// Moves a file to another name, perhaps in another directory of the same file system.
-pub fn rename(
+pub(crate) fn rename(
     from: (BorrowedFd<'_>, &[u8]),
     to: (BorrowedFd<'_>, &[u8]),
     overwrite: Overwrite,
@@ -67,28 +67,28 @@ pub fn rename(
 }
 
 /// Makes a directory.
-pub fn make_directory(directory: BorrowedFd<'_>, name: &[u8], mode: u32) -> io::Result<()> {
+pub(crate) fn make_directory(directory: BorrowedFd<'_>, name: &[u8], mode: u32) -> io::Result<()> {
     Ok(fs::mkdirat(directory, name, permissions(mode))?)
 }
 
 /// Removes the name of a file, or a link.
-pub fn remove_file(directory: BorrowedFd<'_>, name: &[u8]) -> io::Result<()> {
+pub(crate) fn remove_file(directory: BorrowedFd<'_>, name: &[u8]) -> io::Result<()> {
     Ok(fs::unlinkat(directory, name, AtFlags::empty())?)
 }
 
 /// Removes an empty directory.
-pub fn remove_directory(directory: BorrowedFd<'_>, name: &[u8]) -> io::Result<()> {
+pub(crate) fn remove_directory(directory: BorrowedFd<'_>, name: &[u8]) -> io::Result<()> {
     Ok(fs::unlinkat(directory, name, AtFlags::REMOVEDIR)?)
 }
 
 /// What has this name in a directory; a link is not followed.
-pub fn identity_at(directory: BorrowedFd<'_>, name: &[u8]) -> io::Result<Identity> {
+pub(crate) fn identity_at(directory: BorrowedFd<'_>, name: &[u8]) -> io::Result<Identity> {
     Ok(identity_of(&fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?))
 }
 
 /// Hands over the names in a directory that is open for reading, without `.` and `..`, until `each` breaks. They
 /// are in no order. Names that appear or disappear meanwhile may be among them or not.
-pub fn each_name(
+pub(crate) fn each_name(
     directory: BorrowedFd<'_>,
     mut each: impl FnMut(&[u8]) -> ControlFlow<()>,
 ) -> io::Result<()> {
@@ -108,7 +108,7 @@ pub fn each_name(
 ///
 /// # Errors
 /// Where the file system has no such locks; NFS has none for directories.
-pub fn try_lock(open: BorrowedFd<'_>) -> io::Result<bool> {
+pub(crate) fn try_lock(open: BorrowedFd<'_>) -> io::Result<bool> {
     match fs::flock(open, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(true),
         Err(Errno::WOULDBLOCK | Errno::INTR) => Ok(false),
@@ -117,13 +117,13 @@ pub fn try_lock(open: BorrowedFd<'_>) -> io::Result<bool> {
 }
 
 /// Gives a lock back.
-pub fn unlock(open: BorrowedFd<'_>) {
+pub(crate) fn unlock(open: BorrowedFd<'_>) {
     // It fails only for what is not locked.
     let _ = fs::flock(open, FlockOperation::Unlock);
 }
 
 /// Waits until the names in a directory are on the disk.
-pub fn sync_directory(directory: BorrowedFd<'_>) -> io::Result<()> {
+pub(crate) fn sync_directory(directory: BorrowedFd<'_>) -> io::Result<()> {
     Ok(fs::fsync(directory)?)
 }
 

@@ -13,7 +13,12 @@ use std::net::{IpAddr, SocketAddr};
 /// `body_bytes` is the length of the body, which has been read whole, so that it is known for a chunked
 /// request as well. Headers with an underscore in their names are left out, because they would pass for
 /// others. So is `Proxy`, which would become the `HTTP_PROXY` that many libraries follow.
-pub fn write(out: &mut Vec<u8>, request: &Request<'_>, prefix_bytes: usize, body_bytes: u64) {
+pub(crate) fn write(
+    out: &mut Vec<u8>,
+    request: &Request<'_>,
+    prefix_bytes: usize,
+    body_bytes: u64,
+) {
     marshal::dict(out);
     let mut put = |name: &str, value: &[u8]| {
         marshal::text_latin_1(out, name.as_bytes());

@@ -5,7 +5,7 @@
 ///
 /// The string is never one that Python interns, although that would suit keys: clients choose the names of
 /// headers, and some versions of Python never free an interned string.
-pub fn text_latin_1(out: &mut Vec<u8>, text: &[u8]) {
+pub(crate) fn text_latin_1(out: &mut Vec<u8>, text: &[u8]) {
     match u8::try_from(text.len()) {
         Ok(length) if text.is_ascii() => {
             out.extend_from_slice(&[b'z', length]);
@@ -21,33 +21,33 @@ pub fn text_latin_1(out: &mut Vec<u8>, text: &[u8]) {
 }
 
 /// Appends a string.
-pub fn text(out: &mut Vec<u8>, text: &str) {
+pub(crate) fn text(out: &mut Vec<u8>, text: &str) {
     sized(out, b'u', text.as_bytes());
 }
 
 /// Appends bytes.
-pub fn bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(crate) fn bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     sized(out, b's', bytes);
 }
 
 /// Appends a number.
-pub fn number(out: &mut Vec<u8>, number: i32) {
+pub(crate) fn number(out: &mut Vec<u8>, number: i32) {
     out.push(b'i');
     out.extend_from_slice(&number.to_le_bytes());
 }
 
 /// Appends the beginning of a tuple of so many values, which follow.
-pub fn tuple(out: &mut Vec<u8>, count: u8) {
+pub(crate) fn tuple(out: &mut Vec<u8>, count: u8) {
     out.extend_from_slice(&[b')', count]);
 }
 
 /// Appends the beginning of a dict: keys and values follow in turn, then [`dict_end`].
-pub fn dict(out: &mut Vec<u8>) {
+pub(crate) fn dict(out: &mut Vec<u8>) {
     out.push(b'{');
 }
 
 /// Ends a dict.
-pub fn dict_end(out: &mut Vec<u8>) {
+pub(crate) fn dict_end(out: &mut Vec<u8>) {
     out.push(b'0');
 }
 

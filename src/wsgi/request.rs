@@ -5,14 +5,14 @@ use super::marshal;
 
 /// The name of an exchange, in both directions. Processes return it unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Token(pub [u8; Token::BYTES]);
+pub(crate) struct Token(pub [u8; Token::BYTES]);
 
 impl Token {
     /// The length of a token.
-    pub const BYTES: usize = 16;
+    pub(crate) const BYTES: usize = 16;
 
     /// A token of two numbers.
-    pub fn new(first: u64, second: u64) -> Token {
+    pub(crate) fn new(first: u64, second: u64) -> Token {
         let mut bytes = [0; Token::BYTES];
         bytes[..8].copy_from_slice(&first.to_le_bytes());
         bytes[8..].copy_from_slice(&second.to_le_bytes());
@@ -20,32 +20,34 @@ impl Token {
     }
 
     /// The first number.
-    pub fn first(self) -> u64 {
+    pub(crate) fn first(self) -> u64 {
         let [a, b, c, d, e, f, g, h, ..] = self.0;
         u64::from_le_bytes([a, b, c, d, e, f, g, h])
     }
 
     /// The second number.
-    pub fn second(self) -> u64 {
+    pub(crate) fn second(self) -> u64 {
         let [.., a, b, c, d, e, f, g, h] = self.0;
         u64::from_le_bytes([a, b, c, d, e, f, g, h])
     }
 
     /// The token of a message that [`begin`] began.
-    pub fn of_request(message: &[u8]) -> Option<Token> {
+    #[cfg(test)]
+    pub(crate) fn of_request(message: &[u8]) -> Option<Token> {
         let bytes = message.get(TOKEN_AT..TOKEN_AT + Token::BYTES)?;
         bytes.try_into().ok().map(Token)
     }
 }
 
 /// Appends the beginning of a request; the marshalled environ and the marshalled body follow.
-pub fn begin(out: &mut Vec<u8>, token: Token, reactor: usize) {
+pub(crate) fn begin(out: &mut Vec<u8>, token: Token, reactor: usize) {
     marshal::tuple(out, 4);
     marshal::bytes(out, &token.0);
     marshal::number(out, i32::try_from(reactor).unwrap_or(i32::MAX));
 }
 
 /// Where the token begins: after the tuple and its size, and the kind and length of the bytes.
+#[cfg(test)]
 const TOKEN_AT: usize = 7;
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::http::{HeaderError, Headers, Status};
 
 /// One message of a process.
 #[derive(Debug)]
-pub struct ResponseMessage {
+pub(crate) struct ResponseMessage {
     pub token: Token,
     pub kind: MessageKind,
     /// How many bytes at the beginning of what follows the header are body.
@@ -26,7 +26,7 @@ pub struct ResponseMessage {
 
 /// What a message is.
 #[derive(Debug)]
-pub enum MessageKind {
+pub(crate) enum MessageKind {
     /// The head, and the first bytes of the body.
     Head(ResponseHead),
     /// More of the body.
@@ -42,7 +42,7 @@ pub enum MessageKind {
 
 /// Status and headers as an application gave them.
 #[derive(Debug)]
-pub struct ResponseHead {
+pub(crate) struct ResponseHead {
     pub status: Status,
     /// The reason phrase, if that is not the usual one.
     pub reason: Option<Box<[u8]>>,
@@ -53,14 +53,14 @@ pub struct ResponseHead {
 
 impl ResponseMessage {
     /// The token of the exchange that a message with this header belongs to.
-    pub fn token(header: &[u8; HEADER_BYTES]) -> Token {
+    pub(crate) fn token(header: &[u8; HEADER_BYTES]) -> Token {
         let [token @ .., _, _, _, _, _, _, _, _] = *header;
         Token(token)
     }
 
     /// Parses a message: its header and what follows. `None`: the message breaks the format, or its head cannot
     /// be sent.
-    pub fn read(header: &[u8; HEADER_BYTES], rest: &[u8]) -> Option<ResponseMessage> {
+    pub(crate) fn read(header: &[u8; HEADER_BYTES], rest: &[u8]) -> Option<ResponseMessage> {
         let [.., kind, flags, low, high, a, b, c, d] = *header;
         let head_bytes = u32::from_le_bytes([a, b, c, d]) as usize;
         let body_bytes = rest.len().checked_sub(head_bytes)?;
@@ -137,7 +137,7 @@ fn reason(status: Status, text: &[u8]) -> Option<Option<Box<[u8]>>> {
 const REASON_BYTES_MAX: usize = 256;
 
 /// The length of the header of a message: token, kind, flags, thread, length of the head.
-pub const HEADER_BYTES: usize = Token::BYTES + 8;
+pub(crate) const HEADER_BYTES: usize = Token::BYTES + 8;
 
 #[cfg(test)]
 mod tests {

@@ -215,3 +215,16 @@ fn a_new_log_is_nothing_for_other_eyes() {
     let mode = std::fs::metadata(log).expect("it is there").permissions().mode();
     assert_eq!(mode & 0o007, 0, "{mode:o}");
 }
+
+#[test]
+fn a_response_that_was_sent_is_logged_although_the_next_request_breaks_off() {
+    let server = serve();
+    let mut client = server.connect();
+    client.send(
+        "GET /a.txt HTTP/1.1\r\nHost: test\r\n\r\n\
+         PUT /b.txt HTTP/1.1\r\nHost: test\r\nContent-Length: 100\r\n\r\nabc",
+    );
+    client.reply().expect(200);
+    drop(client);
+    assert!(line(&server).contains("\"GET /a.txt HTTP/1.1\" 200 10 "));
+}

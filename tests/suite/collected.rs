@@ -2,9 +2,7 @@
 
 use crate::support::client::End;
 use crate::support::{Fixture, TestServer, digits, until};
-use httpd::{
-    Method, OwnedRequest, OwnedResponse, Request, RequestBody, Response, blocking, inline,
-};
+use httpd::{Method, OwnedRequest, OwnedResponse, Request, Response, blocking, inline};
 use std::io::Read;
 use std::time::Duration;
 
@@ -12,11 +10,11 @@ const KIB: usize = 1024;
 
 /// Says how the content came and gives it back.
 fn mirror(mut request: OwnedRequest) -> OwnedResponse {
-    let how = match &request.body {
-        RequestBody::Empty => "empty",
-        RequestBody::Bytes(_) => "memory",
-        RequestBody::Spooled(_) => "disk",
-        RequestBody::Stream(_) => "stream",
+    let how = match (request.body.length(), request.body.as_bytes()) {
+        (Some(0), _) => "empty",
+        (Some(_), Some(_)) => "memory",
+        (Some(_), None) => "disk",
+        (None, _) => "stream",
     };
     let mut content = Vec::new();
     match request.body.read_to_end(&mut content) {

@@ -2,7 +2,7 @@
 
 use crate::support::client::End;
 use crate::support::{Fixture, Reply, TestServer, noise};
-use httpd::files::{Durability, MissingDirectories, WritableRoot, WriteRules};
+use httpd::{Durability, MissingDirectories, WritableRoot, WriteRules};
 use httpd::{Method, OnConflict, Root, Store};
 use std::fs;
 

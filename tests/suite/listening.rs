@@ -1,7 +1,7 @@
 //! Addresses, and what stands in the way of having them.
 
 use crate::support::{Client, Fixture, own_loopback};
-use httpd::server::listener::Listeners;
+use httpd::Listeners;
 use httpd::{Address, Request, Response, Running, Server, Site, StartError, Workers};
 use std::net::{TcpListener, TcpStream};
 use std::num::NonZeroUsize;

@@ -2,6 +2,7 @@
 //! `conformance`.
 
 use crate::support::{Fixture, digits, noise};
+use std::time::{Duration, Instant};
 
 #[test]
 fn ranges_spread_over_several_lines_are_one_list() {
@@ -89,4 +90,18 @@ fn every_range_around_the_bounds_of_a_large_file_is_right() {
 fn an_index_has_ranges_too() {
     let server = Fixture::new().file("index.html", "0123").serve();
     server.get("/").header("Range", "bytes=1-2").send().expect(206).body("12");
+}
+
+/// The kernel sends what waits for a full segment after 200 ms.
+#[test]
+fn a_range_that_does_not_begin_at_a_page_is_not_held_back() {
+    let content = noise(300_000);
+    let server = Fixture::new().file("large.bin", &content).serve();
+    let mut client = server.connect();
+    let begun = Instant::now();
+    for _ in 0..20 {
+        client.send("GET /large.bin HTTP/1.1\r\nHost: test\r\nRange: bytes=2000-\r\n\r\n");
+        client.reply().expect(206).body(&content[2000..]);
+    }
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
 }

@@ -5,7 +5,7 @@ use crate::support::client::End;
 use crate::support::digits;
 use crate::support::fixture::HOSTILE_NAMES;
 use crate::support::writable::{names, put, serve, serve_by, store};
-use httpd::files::MissingDirectories;
+use httpd::MissingDirectories;
 use httpd::{Dotfiles, Method};
 use std::fs;
 

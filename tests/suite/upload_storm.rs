@@ -11,7 +11,7 @@
 use crate::support::{Client, Fixture, Program, Reply};
 use httpd::Root;
 use httpd::Store;
-use httpd::files::{Durability, WritableRoot, WriteRules};
+use httpd::{Durability, WritableRoot, WriteRules};
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;

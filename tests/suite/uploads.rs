@@ -3,7 +3,7 @@
 use crate::support::fixture::{HOSTILE_NAMES, MODIFIED};
 use crate::support::writable::{less_umask, put, serve, serve_by, store, tag};
 use crate::support::{Client, Fixture, Program, digits, noise, until};
-use httpd::files::MissingDirectories;
+use httpd::MissingDirectories;
 use httpd::{Mapping, Root, StaticFiles};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

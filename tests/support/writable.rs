@@ -1,7 +1,7 @@
 //! A root that clients may change.
 
 use super::{Fixture, Reply, TestServer};
-use httpd::files::{Durability, WritableRoot, WriteRules};
+use httpd::{Durability, WritableRoot, WriteRules};
 use httpd::{Root, Store};
 use std::fs;
 use std::path::Path;

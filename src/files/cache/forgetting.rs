@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 impl OpenFiles {
     /// Reads what has changed on the disk, and forgets what depended on it. It takes one system call if
     /// nothing has changed.
-    pub fn look(&mut self) {
+    pub(crate) fn look(&mut self) {
         let invalidations = self.directories.read();
         if invalidations.is_empty() {
             return;
@@ -49,7 +49,7 @@ impl OpenFiles {
     }
 
     /// Forgets everything. Files that were handed out stay as they are.
-    pub fn forget_everything(&mut self) {
+    pub(crate) fn forget_everything(&mut self) {
         self.cache.invalidate_all();
         self.directories.clear();
         self.is_disturbed = true;
@@ -58,7 +58,7 @@ impl OpenFiles {
 
     /// Drops up to `count` files that are kept by descriptor, the least recently used first, and returns how
     /// many. Each descriptor is closed once nothing is sent from it.
-    pub fn give_back_descriptors(&mut self, count: usize) -> usize {
+    pub(crate) fn give_back_descriptors(&mut self, count: usize) -> usize {
         let given_back = self.cache.remove_descriptors(count);
         self.release_removed();
         given_back

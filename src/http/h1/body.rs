@@ -6,7 +6,7 @@ use std::ops::Range;
 
 /// How a request's body ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Framing {
+pub(crate) enum Framing {
     /// There is no body.
     None,
     /// After so many bytes.
@@ -17,7 +17,7 @@ pub enum Framing {
 
 /// Reads a body piece by piece. Bytes in, places out; no byte is kept.
 #[derive(Debug)]
-pub struct BodyDecoder {
+pub(crate) struct BodyDecoder {
     state: BodyState,
     /// Bytes of framing (chunk sizes, extensions, trailers) since the last byte of data.
     overhead: usize,
@@ -62,7 +62,7 @@ enum ChunkExtension {
 
 /// What one step of [`BodyDecoder::decode`] found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Decoded {
+pub(crate) struct Decoded {
     /// The place of body bytes in the input; may be empty.
     pub data: Range<usize>,
     /// How much of the input is used up.
@@ -73,14 +73,14 @@ pub struct Decoded {
 
 /// Whether the end of the body has been read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BodyEnd {
+pub(crate) enum BodyEnd {
     Open,
     Reached,
 }
 
 impl BodyDecoder {
     /// A decoder at the first byte after the head.
-    pub fn new(framing: Framing) -> BodyDecoder {
+    pub(crate) fn new(framing: Framing) -> BodyDecoder {
         let state = match framing {
             Framing::None | Framing::Length(0) => BodyState::Done,
             Framing::Length(length) => BodyState::Length(length),
@@ -94,7 +94,7 @@ impl BodyDecoder {
     ///
     /// # Errors
     /// [`Reject::Malformed`] for broken chunks, or framing that outweighs what it frames.
-    pub fn decode(&mut self, input: &[u8]) -> Result<Decoded, Reject> {
+    pub(crate) fn decode(&mut self, input: &[u8]) -> Result<Decoded, Reject> {
         let mut at = 0;
         loop {
             match self.state {

@@ -3,11 +3,11 @@
 /// Field lines, each with its CRLF. Names are tokens and values have no control characters, so that the
 /// lines can be split into names and values again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FieldLines(Box<[u8]>);
+pub(crate) struct FieldLines(Box<[u8]>);
 
 impl FieldLines {
     /// Renders these names and values.
-    pub fn render<N: AsRef<[u8]>, V: AsRef<[u8]>>(
+    pub(crate) fn render<N: AsRef<[u8]>, V: AsRef<[u8]>>(
         fields: impl IntoIterator<Item = (N, V)>,
     ) -> FieldLines {
         let mut lines = FieldLines::default();
@@ -16,7 +16,7 @@ impl FieldLines {
     }
 
     /// Replaces the lines by these names and values; allocates nothing if they are as long as the old ones.
-    pub fn replace<N: AsRef<[u8]>, V: AsRef<[u8]>>(
+    pub(crate) fn replace<N: AsRef<[u8]>, V: AsRef<[u8]>>(
         &mut self,
         fields: impl IntoIterator<Item = (N, V)>,
     ) {
@@ -29,12 +29,12 @@ impl FieldLines {
     }
 
     /// All lines, as they go on the wire.
-    pub fn as_bytes(&self) -> &[u8] {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
     /// Names and values, in order.
-    pub fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.0.split_inclusive(|&byte| byte == b'\n').filter_map(|line| {
             let line = line.strip_suffix(b"\r\n")?;
             let colon = memchr::memchr(b':', line)?;
@@ -44,7 +44,7 @@ impl FieldLines {
 }
 
 /// Appends one field line.
-pub fn write_field_line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+pub(crate) fn write_field_line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     out.extend_from_slice(name);
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);

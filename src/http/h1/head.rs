@@ -10,7 +10,7 @@ use crate::http::{Method, Reject, Version};
 
 /// The bounds of a head.
 #[derive(Clone, Copy, Debug)]
-pub struct HeadLimits {
+pub(crate) struct HeadLimits {
     /// The longest request target, in bytes.
     pub target_bytes_max: usize,
     /// The longest head, in bytes, with its last empty line.
@@ -21,7 +21,7 @@ pub struct HeadLimits {
 
 /// A parsed head: places in the bytes that the parser was given.
 #[derive(Debug)]
-pub struct Head {
+pub(crate) struct Head {
     pub method: Method,
     pub target: Span,
     pub version: Version,
@@ -32,7 +32,7 @@ pub struct Head {
 
 /// A parser that remembers how far it has read.
 #[derive(Debug)]
-pub struct HeadParser {
+pub(crate) struct HeadParser {
     head: Head,
     /// Where the incomplete line begins.
     line_start: usize,
@@ -49,7 +49,7 @@ enum HeadSection {
 
 impl HeadParser {
     /// A parser at the first byte of a head.
-    pub fn new() -> HeadParser {
+    pub(crate) fn new() -> HeadParser {
         HeadParser {
             head: Head {
                 method: Method::Get,
@@ -65,7 +65,7 @@ impl HeadParser {
     }
 
     /// Forgets the last head and keeps its memory.
-    pub fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.head.headers.clear();
         self.head.line = Span::default();
         self.head.target = Span::default();
@@ -77,7 +77,7 @@ impl HeadParser {
     }
 
     /// The head, once [`HeadParser::advance`] has found it complete. Before that, what is known of it.
-    pub fn head(&self) -> &Head {
+    pub(crate) fn head(&self) -> &Head {
         &self.head
     }
 
@@ -87,7 +87,11 @@ impl HeadParser {
     ///
     /// # Errors
     /// A [`Reject`] as soon as no continuation can make this a valid head.
-    pub fn advance(&mut self, input: &[u8], limits: &HeadLimits) -> Result<Option<usize>, Reject> {
+    pub(crate) fn advance(
+        &mut self,
+        input: &[u8],
+        limits: &HeadLimits,
+    ) -> Result<Option<usize>, Reject> {
         while let Some(found) = memchr::memchr(b'\n', input.get(self.scanned..).unwrap_or_default())
         {
             let end = self.scanned + found;

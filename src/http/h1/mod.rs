@@ -3,8 +3,8 @@
 //! Pure like all of floor 1. It must never know sockets, files or handlers, nor that TLS or
 //! HTTP/2 exist.
 
-pub mod body;
-pub mod field_lines;
-pub mod head;
-pub mod request_reader;
-pub mod write;
+pub(crate) mod body;
+pub(crate) mod field_lines;
+pub(crate) mod head;
+pub(crate) mod request_reader;
+pub(crate) mod write;

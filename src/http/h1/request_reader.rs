@@ -11,7 +11,7 @@ use crate::http::{HeaderName, Method, Peer, Reject, Request, Version};
 
 /// A request that is being read.
 #[derive(Debug)]
-pub struct RequestReader {
+pub(crate) struct RequestReader {
     parser: HeadParser,
     body: BodyDecoder,
     framing: Framing,
@@ -21,14 +21,14 @@ pub struct RequestReader {
 
 /// Whether the client waits for `100 Continue` before it sends its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expectation {
+pub(crate) enum Expectation {
     None,
     Continue,
 }
 
 impl RequestReader {
     /// At the first byte of a request.
-    pub fn new() -> RequestReader {
+    pub(crate) fn new() -> RequestReader {
         RequestReader {
             parser: HeadParser::new(),
             body: BodyDecoder::new(Framing::None),
@@ -39,7 +39,7 @@ impl RequestReader {
     }
 
     /// Ready for the next request, keeping the memory of the last.
-    pub fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.parser.reset();
         self.body = BodyDecoder::new(Framing::None);
         self.framing = Framing::None;
@@ -53,7 +53,7 @@ impl RequestReader {
     /// # Errors
     /// A [`Reject`] where the head breaks the grammar, a bound, or the framing rules of
     /// RFC 9112 §6. The connection cannot be used again after it.
-    pub fn read_head(
+    pub(crate) fn read_head(
         &mut self,
         input: &[u8],
         limits: &HeadLimits,
@@ -73,7 +73,11 @@ impl RequestReader {
     ///
     /// # Errors
     /// A [`Reject`] for a malformed target or host (RFC 9112 §3.2).
-    pub fn request<'a>(&'a self, bytes: &'a [u8], peer: Peer) -> Result<Request<'a>, Reject> {
+    pub(crate) fn request<'a>(
+        &'a self,
+        bytes: &'a [u8],
+        peer: Peer,
+    ) -> Result<Request<'a>, Reject> {
         let head = self.parser.head();
         let host = host(head, bytes)?;
         let raw = head.target.of(bytes);
@@ -95,7 +99,7 @@ impl RequestReader {
     }
 
     /// What is known of the head, complete or not.
-    pub fn head(&self) -> &Head {
+    pub(crate) fn head(&self) -> &Head {
         self.parser.head()
     }
 
@@ -103,27 +107,27 @@ impl RequestReader {
     ///
     /// # Errors
     /// [`Reject::Malformed`] for broken chunks.
-    pub fn read_body(&mut self, input: &[u8]) -> Result<Decoded, Reject> {
+    pub(crate) fn read_body(&mut self, input: &[u8]) -> Result<Decoded, Reject> {
         self.body.decode(input)
     }
 
     /// How the body of the request ends.
-    pub fn framing(&self) -> Framing {
+    pub(crate) fn framing(&self) -> Framing {
         self.framing
     }
 
     /// Whether the whole body has been read.
-    pub fn body_end(&mut self) -> BodyEnd {
+    pub(crate) fn body_end(&mut self) -> BodyEnd {
         self.body.decode(b"").map_or(BodyEnd::Open, |decoded| decoded.end)
     }
 
     /// Whether the client waits for an interim response.
-    pub fn expectation(&self) -> Expectation {
+    pub(crate) fn expectation(&self) -> Expectation {
         self.expectation
     }
 
     /// Whether the client lets the connection persist.
-    pub fn persistence(&self) -> Persistence {
+    pub(crate) fn persistence(&self) -> Persistence {
         self.persistence
     }
 }

@@ -7,14 +7,14 @@ use std::sync::LazyLock;
 
 /// Whether the connection outlives this response (RFC 9112 §9.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Persistence {
+pub(crate) enum Persistence {
     KeepAlive,
     Close,
 }
 
 /// How a client finds the end of the body (RFC 9112 §6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Delimiter {
+pub(crate) enum Delimiter {
     /// `Content-Length`.
     Length(u64),
     /// `Transfer-Encoding: chunked`.
@@ -25,7 +25,7 @@ pub enum Delimiter {
 
 /// What a response head has beside its headers.
 #[derive(Clone, Copy, Debug)]
-pub struct ResponseLine<'a> {
+pub(crate) struct ResponseLine<'a> {
     /// The status.
     pub status: Status,
     /// A reason phrase other than the usual one, without control characters.
@@ -39,7 +39,7 @@ pub struct ResponseLine<'a> {
 
 /// Appends a complete response head. `server_and_date` holds the lines that are the same for every response of
 /// this second.
-pub fn write_head(
+pub(crate) fn write_head(
     out: &mut Vec<u8>,
     line: ResponseLine<'_>,
     server_and_date: &FieldLines,
@@ -100,22 +100,22 @@ fn write_status_line(out: &mut Vec<u8>, status: Status, reason: &[u8]) {
 
 /// Appends what precedes the data of a chunk of so many bytes (RFC 9112 §7.1); [`CHUNK_END`] follows the
 /// data.
-pub fn write_chunk_head(out: &mut Vec<u8>, bytes: usize) {
+pub(crate) fn write_chunk_head(out: &mut Vec<u8>, bytes: usize) {
     // Writing to a Vec cannot fail.
     let _ = write!(out, "{bytes:x}\r\n");
 }
 
 /// What follows the data of a chunk.
-pub const CHUNK_END: &[u8] = b"\r\n";
+pub(crate) const CHUNK_END: &[u8] = b"\r\n";
 
 /// The last chunk, without trailers.
-pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+pub(crate) const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
 /// The interim response that has a waiting client send its body (RFC 9110 §15.2.1).
-pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+pub(crate) const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// Appends a number in decimal digits, without the formatting machinery and without allocating.
-pub fn write_number(out: &mut Vec<u8>, mut number: u64) {
+pub(crate) fn write_number(out: &mut Vec<u8>, mut number: u64) {
     let mut digits = [0; 20];
     let mut at = digits.len();
     loop {

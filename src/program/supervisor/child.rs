@@ -20,7 +20,7 @@ use crate::program::cli::SUPERVISED;
 use crate::program::failure::Failure;
 
 /// What every process of the pool is given, at the start and as a replacement.
-pub struct Plan {
+pub(super) struct Plan {
     pub listeners: Listeners,
     /// The configuration as it was when it was checked: later edits do not reach replacements.
     text: OwnedFd,
@@ -31,7 +31,7 @@ pub struct Plan {
 
 /// How far a process has come, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ChildState {
+pub(super) enum ChildState {
     Starting,
     Serving,
     /// It serves until its replacement does.
@@ -40,7 +40,7 @@ pub enum ChildState {
     Retired,
 }
 
-pub struct Child {
+pub(super) struct Child {
     /// Its slot in the pool, counted from 0.
     pub slot: usize,
     pub state: ChildState,
@@ -58,7 +58,7 @@ pub struct Child {
 impl Plan {
     /// # Errors
     /// When out of descriptors or memory.
-    pub fn new(listeners: Listeners, text: &str, processes: usize) -> io::Result<Plan> {
+    pub(super) fn new(listeners: Listeners, text: &str, processes: usize) -> io::Result<Plan> {
         let supervised = OsString::from(SUPERVISED);
         Ok(Plan {
             listeners,
@@ -69,7 +69,7 @@ impl Plan {
     }
 
     /// How many processes the pool has.
-    pub fn processes(&self) -> usize {
+    pub(super) fn processes(&self) -> usize {
         self.processes
     }
 }
@@ -79,7 +79,7 @@ impl Child {
     ///
     /// # Errors
     /// When out of processes, descriptors or memory.
-    pub fn start(plan: &Plan, slot: usize, now: Instant) -> io::Result<Child> {
+    pub(super) fn start(plan: &Plan, slot: usize, now: Instant) -> io::Result<Child> {
         let (channel, end) = Channel::pair()?;
         let role = Role {
             number: slot as u32 + 1,
@@ -104,7 +104,7 @@ impl Child {
     }
 
     /// Sends an instruction. That the process has ended is noticed elsewhere.
-    pub fn send(&self, instruction: Instruction) {
+    pub(super) fn send(&self, instruction: Instruction) {
         match self.channel.send(instruction.words(), &[]) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 log::error!("{self} does not take the instruction {instruction:?}");
@@ -115,7 +115,7 @@ impl Child {
 
     /// Reads all of its reports. Says whether it has ended: the kernel closes its end of the channel then,
     /// and not before.
-    pub fn read_reports(&mut self) -> bool {
+    pub(super) fn read_reports(&mut self) -> bool {
         loop {
             let message = match self.channel.receive() {
                 Ok(Received::Message(message)) => message,
@@ -143,12 +143,12 @@ impl Child {
     }
 
     /// Whether it accepts connections, or soon will.
-    pub fn accepts(&self) -> bool {
+    pub(super) fn accepts(&self) -> bool {
         self.state != ChildState::Retired
     }
 
     /// For how long it has been stopped, counted from the first call that saw it; `None` if it runs.
-    pub fn stopped_for(&mut self, now: Instant) -> Option<Duration> {
+    pub(super) fn stopped_for(&mut self, now: Instant) -> Option<Duration> {
         if !is_stopped(self.process.id()) {
             self.stopped_since = None;
             return None;
@@ -162,18 +162,18 @@ impl Child {
     }
 
     /// Continues it if a signal has stopped it.
-    pub fn let_go_on(&self) {
+    pub(super) fn let_go_on(&self) {
         let_go_on(&self.process);
     }
 
     /// Kills it.
-    pub fn kill(&mut self) {
+    pub(super) fn kill(&mut self) {
         // Fails only if it has ended.
         let _ = self.process.kill();
     }
 
     /// How a process ended that has, or will within a moment.
-    pub fn reap(mut self) -> ChildExit {
+    pub(super) fn reap(mut self) -> ChildExit {
         let how = match self.process.wait() {
             Ok(status) => in_words(status),
             Err(error) => format!("ended; its exit status cannot be read: {error}"),
@@ -199,7 +199,7 @@ impl fmt::Display for Child {
 }
 
 /// How a process ended.
-pub struct ChildExit {
+pub(super) struct ChildExit {
     pub name: String,
     /// "exited with status 1", "was killed by signal 9"
     pub how: String,
@@ -210,7 +210,7 @@ pub struct ChildExit {
 }
 
 /// What the log calls a process: by its number, counted from 1, and its id.
-pub fn name(number: usize, id: u32) -> String {
+pub(super) fn name(number: usize, id: u32) -> String {
     format!("process {number} ({id})")
 }
 

@@ -10,7 +10,7 @@
 
 mod child;
 pub(crate) mod protocol;
-pub mod supervised;
+pub(crate) mod supervised;
 
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
@@ -31,7 +31,7 @@ use protocol::Instruction;
 ///
 /// # Errors
 /// Why one of the processes could not start. All of them have ended then.
-pub fn serve(options: &Options, source: &Source, config: Config) -> Result<(), Failure> {
+pub(crate) fn serve(options: &Options, source: &Source, config: Config) -> Result<(), Failure> {
     let signals = Signals::listen()
         .map_err(|error| Failure::at_run_time(format!("cannot take signals: {error}")))?;
     let processes = config.processes;

@@ -16,7 +16,7 @@ use crate::program::failure::Failure;
 
 /// Which of the processes this one is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Role {
+pub(crate) struct Role {
     /// From 1 to `processes`.
     pub number: u32,
     pub processes: u32,
@@ -28,7 +28,7 @@ pub struct Role {
 
 /// What a process needs to know to serve.
 #[derive(Debug)]
-pub struct Handover {
+pub(crate) struct Handover {
     pub role: Role,
     /// The configuration, which the supervisor has checked.
     pub text: String,
@@ -37,7 +37,7 @@ pub struct Handover {
 
 /// What the supervisor tells a process to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Instruction {
+pub(crate) enum Instruction {
     /// The supervisor got SIGHUP.
     Reload,
     /// It got SIGUSR1.
@@ -51,7 +51,7 @@ pub enum Instruction {
 
 /// What a process reports to its supervisor.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Report {
+pub(crate) enum Report {
     Serving,
     /// It got a signal to stop: it asks for a replacement.
     Leaving,
@@ -63,7 +63,7 @@ pub enum Report {
 ///
 /// # Errors
 /// When the channel cannot hold so many listeners.
-pub fn hand_over(
+pub(crate) fn hand_over(
     channel: &Channel,
     role: Role,
     text: BorrowedFd<'_>,
@@ -82,7 +82,7 @@ pub fn hand_over(
 ///
 /// # Errors
 /// When nothing was: no supervisor has started this process.
-pub fn take_over(channel: &Channel) -> io::Result<Handover> {
+pub(crate) fn take_over(channel: &Channel) -> io::Result<Handover> {
     let mut first = next(channel)?;
     let (numbers, []) = first.bytes.as_chunks() else {
         return Err(io::ErrorKind::InvalidData.into());
@@ -116,7 +116,7 @@ fn next(channel: &Channel) -> io::Result<ChannelMessage> {
 }
 
 impl Instruction {
-    pub fn words(self) -> &'static [u8] {
+    pub(crate) fn words(self) -> &'static [u8] {
         match self {
             Instruction::Reload => b"reload",
             Instruction::Reopen => b"reopen",
@@ -126,7 +126,7 @@ impl Instruction {
         }
     }
 
-    pub fn read(words: &[u8]) -> Option<Instruction> {
+    pub(crate) fn read(words: &[u8]) -> Option<Instruction> {
         let all = [
             Instruction::Reload,
             Instruction::Reopen,
@@ -140,7 +140,7 @@ impl Instruction {
 
 impl Report {
     /// A failure is cut when it does not fit into a message.
-    pub fn words(&self) -> Vec<u8> {
+    pub(crate) fn words(&self) -> Vec<u8> {
         match self {
             Report::Serving => b"serving".to_vec(),
             Report::Leaving => b"leaving".to_vec(),
@@ -154,7 +154,7 @@ impl Report {
         }
     }
 
-    pub fn read(words: &[u8]) -> Option<Report> {
+    pub(crate) fn read(words: &[u8]) -> Option<Report> {
         match words {
             b"serving" => Some(Report::Serving),
             b"leaving" => Some(Report::Leaving),

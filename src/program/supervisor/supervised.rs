@@ -28,7 +28,7 @@ use crate::program::signals;
 ///
 /// # Errors
 /// Why it could not start; without a line where the supervisor prints it.
-pub fn serve(options: &Options) -> Result<(), Failure> {
+pub(crate) fn serve(options: &Options) -> Result<(), Failure> {
     set_name(env!("CARGO_PKG_NAME"));
     let nobody = |error| {
         Failure::of_usage([format!(

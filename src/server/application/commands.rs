@@ -10,11 +10,11 @@ use std::time::Duration;
 
 /// The name of a process, never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ProcessId(pub u64);
+pub(crate) struct ProcessId(pub u64);
 
 /// What a slot is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SlotCommand {
+pub(crate) enum SlotCommand {
     /// Replace this process, if it still is there.
     Replace { process: ProcessId, why: Why },
     /// Replace whatever process is there.
@@ -25,7 +25,7 @@ pub enum SlotCommand {
 
 /// Why a process is replaced. It completes the sentence "process 123 …".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why {
+pub(crate) enum Why {
     /// A request has neither ended nor begun its response in this time.
     Timeout(Duration),
     /// A response has been silent for this time.
@@ -51,7 +51,7 @@ impl fmt::Display for Why {
 
 /// The commands to one slot. A command wakes it.
 #[derive(Clone)]
-pub struct CommandQueue {
+pub(crate) struct CommandQueue {
     queue: Arc<WakingQueue>,
 }
 
@@ -66,7 +66,7 @@ impl CommandQueue {
     ///
     /// # Errors
     /// When out of descriptors.
-    pub fn new() -> io::Result<CommandQueue> {
+    pub(crate) fn new() -> io::Result<CommandQueue> {
         let (wake, woken) = UnixStream::pair()?;
         wake.set_nonblocking(true)?;
         woken.set_nonblocking(true)?;
@@ -75,7 +75,7 @@ impl CommandQueue {
     }
 
     /// Adds a command, unless the same one waits already.
-    pub fn send(&self, command: SlotCommand) {
+    pub(crate) fn send(&self, command: SlotCommand) {
         let mut commands = self.queue.commands.lock().unwrap_or_else(PoisonError::into_inner);
         if !commands.contains(&command) {
             commands.push_back(command);
@@ -85,12 +85,12 @@ impl CommandQueue {
     }
 
     /// Readable when there are commands.
-    pub fn woken(&self) -> BorrowedFd<'_> {
+    pub(crate) fn woken(&self) -> BorrowedFd<'_> {
         self.queue.woken.as_fd()
     }
 
     /// Takes the next command.
-    pub fn next(&self) -> Option<SlotCommand> {
+    pub(crate) fn next(&self) -> Option<SlotCommand> {
         let _ = (&self.queue.woken).read(&mut [0; 64]);
         self.queue.commands.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
@@ -99,7 +99,7 @@ impl CommandQueue {
 #[cfg(test)]
 impl CommandQueue {
     /// Whether there is such a command. Empties the queue up to it.
-    pub fn has(&self, is: impl FnMut(SlotCommand) -> bool) -> bool {
+    pub(crate) fn has(&self, is: impl FnMut(SlotCommand) -> bool) -> bool {
         std::iter::from_fn(|| self.next()).any(is)
     }
 }

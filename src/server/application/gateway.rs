@@ -6,7 +6,7 @@
 mod responses;
 mod upstream;
 
-pub use self::responses::Completions;
+pub(crate) use self::responses::Completions;
 use self::responses::{ApplicationMessage, CreditExceeded, MessageTimes, lose, on_message, refuse};
 use self::upstream::Upstream;
 use super::commands::{ProcessId, SlotCommand, Why};
@@ -16,7 +16,7 @@ use crate::files::Spool;
 use crate::server::buffers::Buffers;
 use crate::server::id::ExchangeId;
 use crate::server::pool::{Pool, Yielded};
-use crate::site::{Application, Backend, Forward, RequestBody};
+use crate::site::{Application, Backend, BodyStore, Forward, RequestBody};
 use crate::sys::channel::{Arrived, MESSAGE_BYTES_MAX};
 use crate::wsgi::response::HEADER_BYTES;
 use crate::wsgi::{REQUEST_BYTES_MAX, marshal};
@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 /// The applications, as one worker sees them.
-pub struct Gateway {
+pub(crate) struct Gateway {
     /// The number of the worker, by which processes address their responses.
     reactor: usize,
     upstreams: Vec<Upstream>,
@@ -39,7 +39,7 @@ pub struct Gateway {
 
 impl Gateway {
     /// The gateway of the worker with this number; it knows no application yet.
-    pub fn new(reactor: usize) -> Gateway {
+    pub(crate) fn new(reactor: usize) -> Gateway {
         Gateway {
             reactor,
             upstreams: Vec::new(),
@@ -51,7 +51,12 @@ impl Gateway {
     }
 
     /// Sends a request on, or keeps it until a process has room.
-    pub fn submit(&mut self, id: ExchangeId, forward: Forward, disk: &Arc<Pool>) -> Submitted {
+    pub(crate) fn submit(
+        &mut self,
+        id: ExchangeId,
+        forward: Forward,
+        disk: &Arc<Pool>,
+    ) -> Submitted {
         let Forward { backend: Backend(application), message: environ, body } = forward;
         let index = self.index_of(&application);
         let upstream = &mut self.upstreams[index];
@@ -82,7 +87,7 @@ impl Gateway {
 
     /// Reads one message that a process has sent to this worker, so that it can be passed on while it is in
     /// the CPU's cache. Returns whether there may be another.
-    pub fn read(
+    pub(crate) fn read(
         &mut self,
         process: ProcessId,
         now: Instant,
@@ -133,31 +138,31 @@ impl Gateway {
     }
 
     /// Sends on what waits, once responses have made room for it.
-    pub fn send_waiting(&mut self) {
+    pub(crate) fn send_waiting(&mut self) {
         for upstream in &mut self.upstreams {
             upstream.dispatch(self.reactor, &mut self.next_number);
         }
     }
 
     /// Remembers that a process may have sent more than was read in this turn.
-    pub fn put_off(&mut self, process: ProcessId) {
+    pub(crate) fn put_off(&mut self, process: ProcessId) {
         if !self.unread.contains(&process) {
             self.unread.push(process);
         }
     }
 
     /// The processes that were put off in the turn before.
-    pub fn take_unread(&mut self) -> Vec<ProcessId> {
+    pub(crate) fn take_unread(&mut self) -> Vec<ProcessId> {
         std::mem::take(&mut self.unread)
     }
 
     /// Whether a process was put off.
-    pub fn has_unread(&self) -> bool {
+    pub(crate) fn has_unread(&self) -> bool {
         !self.unread.is_empty()
     }
 
     /// A slot reports about its process.
-    pub fn on_process_event(
+    pub(crate) fn on_process_event(
         &mut self,
         application: &Arc<Application>,
         event: ProcessEvent,
@@ -197,7 +202,7 @@ impl Gateway {
 
     /// What became of a request whose time is over, as far as its connection knows. Unless it has more time,
     /// nobody waits for it any more.
-    pub fn expire(&mut self, id: ExchangeId, now: Instant) -> RequestExpired {
+    pub(crate) fn expire(&mut self, id: ExchangeId, now: Instant) -> RequestExpired {
         let mut upstreams = self.upstreams.iter_mut();
         upstreams
             .find_map(|upstream| upstream.expire(id, self.reactor, now))
@@ -205,19 +210,19 @@ impl Gateway {
     }
 
     /// The client of a request has gone: no process begins it any more, and its response is dropped.
-    pub fn withdraw(&mut self, id: ExchangeId, now: Instant) {
+    pub(crate) fn withdraw(&mut self, id: ExchangeId, now: Instant) {
         let _ = self.upstreams.iter_mut().any(|it| it.withdraw(id, self.reactor, now));
     }
 
     /// The client of a request will send nothing more, and may have gone: other requests come first.
-    pub fn yield_place(&mut self, id: ExchangeId) -> Yielded {
+    pub(crate) fn yield_place(&mut self, id: ExchangeId) -> Yielded {
         let mut upstreams = self.upstreams.iter_mut();
         upstreams.find_map(|upstream| upstream.yield_place(id)).unwrap_or(Yielded::Kept)
     }
 
     /// Once a second or so: sees what has begun, and finds processes that hang although the time of no
     /// request is over.
-    pub fn look(&mut self, now: Instant) {
+    pub(crate) fn look(&mut self, now: Instant) {
         for upstream in &mut self.upstreams {
             upstream.look(self.reactor, now);
             upstream.dispatch(self.reactor, &mut self.next_number);
@@ -225,12 +230,12 @@ impl Gateway {
     }
 
     /// Whether there is anything to [`look`](Gateway::look) at.
-    pub fn is_busy(&self) -> bool {
+    pub(crate) fn is_busy(&self) -> bool {
         self.upstreams.iter().any(Upstream::is_busy)
     }
 
     /// The link to a process, to register it.
-    pub fn link(&self, process: ProcessId) -> Option<&Link> {
+    pub(crate) fn link(&self, process: ProcessId) -> Option<&Link> {
         let (index, place) = self.place_of(process)?;
         self.upstreams[index].links.get(place)
     }
@@ -256,7 +261,7 @@ impl Gateway {
 fn marshalled(body: RequestBody) -> io::Result<(Vec<u8>, Option<Spool>)> {
     let mut marshalled = Vec::new();
     match body {
-        RequestBody::Spooled(spool) => {
+        RequestBody(BodyStore::Spooled(spool)) => {
             let path = spool.path().ok_or(io::ErrorKind::InvalidInput)?;
             marshal::text_latin_1(&mut marshalled, path.as_os_str().as_bytes());
             Ok((marshalled, Some(spool)))
@@ -270,7 +275,7 @@ fn marshalled(body: RequestBody) -> io::Result<(Vec<u8>, Option<Spool>)> {
 
 /// Whether the gateway takes a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Submitted {
+pub(crate) enum Submitted {
     /// A completion will answer its exchange.
     Accepted,
     /// Too many requests wait, or this one cannot be sent.

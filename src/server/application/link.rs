@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What a slot reports to every worker about its process.
-pub enum ProcessEvent {
+pub(crate) enum ProcessEvent {
     /// The process serves; this is the worker's link to it.
     Serves(Box<Link>),
     /// The process takes no more requests.
@@ -24,7 +24,7 @@ pub enum ProcessEvent {
 }
 
 /// One worker's end of the sockets to one process.
-pub struct Link {
+pub(crate) struct Link {
     pub process: ProcessId,
     /// Commands to its slot, which replaces the process when it hangs.
     pub slot: CommandQueue,
@@ -48,14 +48,14 @@ pub struct Link {
 
 /// Whether the worker sends new requests over a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LinkState {
+pub(crate) enum LinkState {
     Open,
     Leaving,
 }
 
 /// What became of a request whose time is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RequestExpired {
+pub(crate) enum RequestExpired {
     /// A thread began it later than it was sent, and has until then.
     NotYet(Instant),
     /// No thread has begun it.
@@ -66,7 +66,7 @@ pub enum RequestExpired {
 
 impl Link {
     /// A link without requests.
-    pub fn new(
+    pub(crate) fn new(
         process: ProcessId,
         slot: CommandQueue,
         requests: Arc<Channel>,
@@ -90,7 +90,7 @@ impl Link {
 
     /// A pipe for the body of a response. What the client takes is credited to the thread that sends it, so
     /// that the thread never has more than a window of it under way.
-    pub fn pipe(&self, token: Token, thread: usize) -> (Feeder, Outlet) {
+    pub(crate) fn pipe(&self, token: Token, thread: usize) -> (Feeder, Outlet) {
         let credits = Arc::clone(&self.credits);
         let mut earned = 0;
         within_worker(Box::new(move |taken| {
@@ -116,19 +116,19 @@ impl Link {
     }
 
     /// The number of this exchange's request, if it is here and its response has not begun.
-    pub fn unanswered(&self, id: ExchangeId) -> Option<u64> {
+    pub(crate) fn unanswered(&self, id: ExchangeId) -> Option<u64> {
         let mut pending = self.pending.iter();
         let is = |it: &Pending| it.exchange.id == id && it.state.is_unanswered();
         pending.find_map(|(number, pending)| is(pending).then_some(*number))
     }
 
     /// Whether other processes are preferred.
-    pub fn is_hanging(&self) -> bool {
+    pub(crate) fn is_hanging(&self) -> bool {
         self.hangs_until.is_some()
     }
 
     /// Judges a request whose time is over, and has the process replaced if it hangs.
-    pub fn judge(
+    pub(crate) fn judge(
         &mut self,
         number: u64,
         reactor: usize,
@@ -154,7 +154,7 @@ impl Link {
     }
 
     /// Sees which requests have begun. Their time begins when the worker sees it.
-    pub fn read_scoreboard(&mut self, reactor: usize, now: Instant, timeout: Duration) {
+    pub(crate) fn read_scoreboard(&mut self, reactor: usize, now: Instant, timeout: Duration) {
         if self.pending.values().all(|pending| pending.state.has_begun()) {
             self.idle_since = None;
             return;
@@ -189,7 +189,7 @@ impl Link {
     }
 
     /// Has the process replaced if it hangs, and moves the deadlines of what waits for its client.
-    pub fn check(
+    pub(crate) fn check(
         &mut self,
         now: Instant,
         timeout: Duration,
@@ -247,7 +247,7 @@ impl Link {
     }
 
     /// Nobody waits for this request any more: the process skips it, or its response is dropped.
-    pub fn give_up(&mut self, number: u64, reactor: usize, deadline: Instant) {
+    pub(crate) fn give_up(&mut self, number: u64, reactor: usize, deadline: Instant) {
         let Some(pending) = self.pending.get_mut(&number) else { return };
         pending.deadline = Some(deadline);
         if pending.state.has_begun() {

@@ -5,14 +5,14 @@
 //! ([`link`]) to each process: it sends requests and reads responses without a thread in between
 //! ([`gateway`]). What the threads of a process do can be seen without asking it ([`scoreboard`]).
 
-pub mod commands;
-pub mod gateway;
-pub mod link;
-pub mod output;
-pub mod pending;
-pub mod process;
-pub mod scoreboard;
-pub mod slot;
+pub(crate) mod commands;
+pub(crate) mod gateway;
+pub(crate) mod link;
+pub(crate) mod output;
+pub(crate) mod pending;
+pub(crate) mod process;
+pub(crate) mod scoreboard;
+pub(crate) mod slot;
 
 use super::mailbox::Mailbox;
 use super::start_error::StartError;
@@ -25,7 +25,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 /// The applications of a server, running.
-pub struct Applications {
+pub(crate) struct Applications {
     slots: Vec<(CommandQueue, JoinHandle<()>)>,
     /// What the processes serve, a line each.
     descriptions: Vec<String>,
@@ -36,7 +36,7 @@ impl Applications {
     ///
     /// # Errors
     /// Why the first process that fails cannot serve. Nothing is left running then.
-    pub fn start(
+    pub(crate) fn start(
         applications: &[Arc<Application>],
         mailboxes: &[Arc<Mailbox>],
         gives_up: &mut dyn FnMut() -> bool,
@@ -89,17 +89,17 @@ impl Applications {
     }
 
     /// What each application serves, and with which Python, for the log.
-    pub fn descriptions(&self) -> &[String] {
+    pub(crate) fn descriptions(&self) -> &[String] {
         &self.descriptions
     }
 
     /// The queues of commands to all slots.
-    pub fn commands(&self) -> Vec<CommandQueue> {
+    pub(crate) fn commands(&self) -> Vec<CommandQueue> {
         self.slots.iter().map(|(commands, _)| commands.clone()).collect()
     }
 
     /// Ends all processes. They have `grace` to finish what they serve.
-    pub fn stop(self, grace: Duration) {
+    pub(crate) fn stop(self, grace: Duration) {
         for (commands, _) in &self.slots {
             commands.send(SlotCommand::Stop { grace });
         }

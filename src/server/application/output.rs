@@ -11,7 +11,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// One of the streams that a process prints to, cut into lines.
-pub struct ProcessOutput {
+pub(crate) struct ProcessOutput {
     /// The level of lines that name none.
     level: Level,
     pipe: Option<File>,
@@ -21,24 +21,24 @@ pub struct ProcessOutput {
 
 impl ProcessOutput {
     /// The output that comes out of this pipe.
-    pub fn new(level: Level, pipe: Option<OwnedFd>) -> ProcessOutput {
+    pub(crate) fn new(level: Level, pipe: Option<OwnedFd>) -> ProcessOutput {
         let allowance = Allowance::default();
         ProcessOutput { level, pipe: pipe.map(File::from), line: Vec::new(), allowance }
     }
 
     /// Readable when there is output; `None` once the stream has ended.
-    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+    pub(crate) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.pipe.as_ref().map(AsFd::as_fd)
     }
 
     /// When [`lines`](Self::lines) is due although nothing was printed, because there are lost lines to report.
-    pub fn due(&self) -> Option<Instant> {
+    pub(crate) fn due(&self) -> Option<Instant> {
         self.allowance.until.filter(|_| self.allowance.lost > 0)
     }
 
     /// The lines that are complete; at the end of the stream, also the last one without an end. Lines beyond
     /// the bound are only counted.
-    pub fn lines(&mut self, now: Instant) -> Vec<(Level, String)> {
+    pub(crate) fn lines(&mut self, now: Instant) -> Vec<(Level, String)> {
         let mut lines = Vec::new();
         let mut count = 0;
         let mut buffer = [0; 4096];
@@ -148,7 +148,7 @@ fn printable(line: &str) -> String {
 }
 
 /// Several lines; a mark shows that each but the first belongs to the first.
-pub fn printable_text(text: &str) -> String {
+pub(crate) fn printable_text(text: &str) -> String {
     text.lines().map(printable).collect::<Vec<_>>().join("\n  | ")
 }
 

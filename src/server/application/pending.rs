@@ -8,25 +8,26 @@ use std::sync::Arc;
 use std::time::Instant;
 
 /// A request for an application, and the exchange that waits for its response.
-pub struct Forwarded {
+pub(crate) struct Forwarded {
     pub id: ExchangeId,
     /// The marshalled environ.
     pub environ: Vec<u8>,
     /// The marshalled body, or the marshalled path of its file.
     pub body: Vec<u8>,
     /// Keeps that file.
+    #[expect(dead_code, reason = "it keeps the file until the process is done with it")]
     pub spool: Option<KeptSpool>,
 }
 
 /// The file of a request's body. Freeing it may take the disk a while, so a thread of the pool drops it.
-pub struct KeptSpool {
+pub(crate) struct KeptSpool {
     spool: Option<Spool>,
     disk: Arc<Pool>,
 }
 
 impl KeptSpool {
     /// A file that a thread of this pool drops.
-    pub fn new(spool: Spool, disk: Arc<Pool>) -> KeptSpool {
+    pub(crate) fn new(spool: Spool, disk: Arc<Pool>) -> KeptSpool {
         KeptSpool { spool: Some(spool), disk }
     }
 }
@@ -40,7 +41,7 @@ impl Drop for KeptSpool {
 }
 
 /// A request that was sent to a process.
-pub struct Pending {
+pub(crate) struct Pending {
     pub exchange: Forwarded,
     pub state: PendingState,
     /// When the process must have sent more; `None` until the request is seen to have begun.
@@ -48,7 +49,7 @@ pub struct Pending {
 }
 
 /// How far a request has come, as far as the worker has seen.
-pub enum PendingState {
+pub(crate) enum PendingState {
     /// The process has been sent the request, and no thread was seen to have begun it.
     Sent,
     /// A thread works on it.
@@ -63,17 +64,17 @@ pub enum PendingState {
 
 impl PendingState {
     /// Whether the client has yet to take what the process has sent, so that the process may have to wait.
-    pub fn waits_for_client(&self) -> bool {
+    pub(crate) fn waits_for_client(&self) -> bool {
         matches!(self, PendingState::Streaming(feeder) if feeder.bytes() > 0)
     }
 
     /// Whether a thread has been seen to begin it.
-    pub fn has_begun(&self) -> bool {
+    pub(crate) fn has_begun(&self) -> bool {
         !matches!(self, PendingState::Sent | PendingState::Withdrawn)
     }
 
     /// Whether an exchange waits for its response, of which nothing has come.
-    pub fn is_unanswered(&self) -> bool {
+    pub(crate) fn is_unanswered(&self) -> bool {
         matches!(self, PendingState::Sent | PendingState::Begun)
     }
 }

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// A process that was started.
-pub struct Process {
+pub(crate) struct Process {
     pub id: ProcessId,
     pub child: Child,
     /// Readable once it has ended.
@@ -36,7 +36,7 @@ pub struct Process {
 
 /// What a process reports about itself.
 #[derive(Debug, PartialEq, Eq)]
-pub enum ControlMessage {
+pub(crate) enum ControlMessage {
     Serves(String),
     CannotServe(String),
     /// Until a source changes, it serves a page with this error.
@@ -54,7 +54,7 @@ impl Process {
     ///
     /// # Errors
     /// When the interpreter cannot be run, or descriptors have run out.
-    pub fn start(
+    pub(crate) fn start(
         application: &Application,
         reactors: usize,
         slot: &CommandQueue,
@@ -121,7 +121,7 @@ impl Process {
 
     /// The next message of the process, if there is one. Its end does not always close the socket, because
     /// programs that it has left behind may hold that open.
-    pub fn next_message(&mut self) -> Option<ControlMessage> {
+    pub(crate) fn next_message(&mut self) -> Option<ControlMessage> {
         let text = |bytes: &[u8]| printable_text(String::from_utf8_lossy(bytes).trim_end());
         match self.control.receive() {
             Ok(Received::Nothing) => {
@@ -142,19 +142,19 @@ impl Process {
     }
 
     /// Sends it no more requests: it reads those that it has been sent, and ends.
-    pub fn take_no_more(&self) {
+    pub(crate) fn take_no_more(&self) {
         self.requests.finish();
     }
 
     /// Ends it now.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         // This fails only when the process has ended already.
         let _ = self.child.kill();
     }
 
     /// How the process ended, which it has or is about to, and which requests its threads had begun and not
     /// ended. It did nothing with any other request that it has not answered.
-    pub fn reap(&mut self) -> (io::Result<ExitStatus>, Vec<Token>) {
+    pub(crate) fn reap(&mut self) -> (io::Result<ExitStatus>, Vec<Token>) {
         let status = self.wait();
         // From here on, a worker that does not know of the end finds the socket closed, and keeps what it
         // was about to send.
@@ -177,14 +177,14 @@ impl Process {
     }
 
     /// How much memory the process takes, in bytes.
-    pub fn memory_bytes(&self) -> Option<u64> {
+    pub(crate) fn memory_bytes(&self) -> Option<u64> {
         let statm = std::fs::read_to_string(format!("/proc/{}/statm", self.child.id())).ok()?;
         let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
         Some(pages * crate::sys::file::page_bytes())
     }
 
     /// The descriptors that show when the process sends, prints or ends.
-    pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+    pub(crate) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let pipes = self.outputs.iter().filter_map(ProcessOutput::descriptor);
         let ends = self.end.iter().map(AsFd::as_fd);
         [self.control.as_fd()].into_iter().chain(ends).chain(pipes)

@@ -15,7 +15,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// One process's page.
-pub struct Scoreboard {
+pub(crate) struct Scoreboard {
     memory: OwnedFd,
     threads: usize,
 }
@@ -25,7 +25,7 @@ impl Scoreboard {
     ///
     /// # Errors
     /// When out of descriptors or memory.
-    pub fn new(threads: usize, workers: usize) -> io::Result<Scoreboard> {
+    pub(crate) fn new(threads: usize, workers: usize) -> io::Result<Scoreboard> {
         let bytes = threads * Token::BYTES + workers * AREA_BYTES;
         let memory = memory::create("httpd-scoreboard", bytes as u64)?;
         Ok(Scoreboard { memory, threads })
@@ -35,7 +35,7 @@ impl Scoreboard {
     ///
     /// # Errors
     /// The kernel's.
-    pub fn threads(&self) -> io::Result<Vec<Option<Token>>> {
+    pub(crate) fn threads(&self) -> io::Result<Vec<Option<Token>>> {
         let mut bytes = vec![0; self.threads * Token::BYTES];
         memory::read(self.memory.as_fd(), &mut bytes, 0)?;
         let tokens = bytes.as_chunks::<{ Token::BYTES }>().0.iter().copied();
@@ -47,7 +47,7 @@ impl Scoreboard {
     ///
     /// # Errors
     /// The kernel's.
-    pub fn withdraw(&self, worker: usize, numbers: &[u64]) -> io::Result<()> {
+    pub(crate) fn withdraw(&self, worker: usize, numbers: &[u64]) -> io::Result<()> {
         let numbers = &numbers[..numbers.len().min(WITHDRAWN_MAX)];
         let mut area = Vec::with_capacity(AREA_BYTES);
         area.extend_from_slice(&(numbers.len() as u64).to_le_bytes());
@@ -67,7 +67,7 @@ impl AsFd for Scoreboard {
 const IDLE: [u8; Token::BYTES] = [0; Token::BYTES];
 
 /// Requests that a worker can withdraw from a process at a time. The adapter has the same number.
-pub const WITHDRAWN_MAX: usize = 63;
+pub(crate) const WITHDRAWN_MAX: usize = 63;
 
 /// What a worker may write: how many it withdraws, and their numbers.
 const AREA_BYTES: usize = 8 * (1 + WITHDRAWN_MAX);
@@ -75,14 +75,14 @@ const AREA_BYTES: usize = 8 * (1 + WITHDRAWN_MAX);
 #[cfg(test)]
 impl Scoreboard {
     /// Plays a thread that begins a request, or that ends its request.
-    pub fn begin(&self, thread: usize, token: Option<Token>) {
+    pub(crate) fn begin(&self, thread: usize, token: Option<Token>) {
         let token = token.map_or(IDLE, |token| token.0);
         let at = (thread * Token::BYTES) as u64;
         memory::write(self.memory.as_fd(), &token, at).expect("it is there");
     }
 
     /// What a process would skip.
-    pub fn withdrawn(&self, worker: usize) -> Vec<u64> {
+    pub(crate) fn withdrawn(&self, worker: usize) -> Vec<u64> {
         let mut area = [0; AREA_BYTES];
         let at = (self.threads * Token::BYTES + worker * AREA_BYTES) as u64;
         memory::read(self.memory.as_fd(), &mut area, at).expect("it is there");

@@ -17,7 +17,7 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 /// How the first start went.
-pub enum Started {
+pub(crate) enum Started {
     /// What the process serves, for the log.
     Serves(String),
     /// Why it does not serve.
@@ -25,7 +25,7 @@ pub enum Started {
 }
 
 /// One slot of an application.
-pub struct ProcessSlot {
+pub(crate) struct ProcessSlot {
     application: Arc<Application>,
     number: usize,
     mailboxes: Vec<Arc<Mailbox>>,
@@ -49,7 +49,7 @@ pub struct ProcessSlot {
 
 impl ProcessSlot {
     /// A slot without a process.
-    pub fn new(
+    pub(crate) fn new(
         application: Arc<Application>,
         number: usize,
         mailboxes: Vec<Arc<Mailbox>>,
@@ -75,7 +75,7 @@ impl ProcessSlot {
     }
 
     /// Supervises until the slot is to stop and all its processes have ended.
-    pub fn run(mut self) {
+    pub(crate) fn run(mut self) {
         loop {
             self.start_if_due();
             if self.is_stopping && self.processes().next().is_none() {

@@ -5,7 +5,7 @@ use crate::site::Freshness;
 /// A read buffer. It starts small, grows up to the bound of a head, and goes back to the worker when its connection
 /// becomes idle.
 #[derive(Debug)]
-pub struct Inbox {
+pub(super) struct Inbox {
     buffer: Vec<u8>,
     start: usize,
     end: usize,
@@ -18,22 +18,22 @@ pub struct Inbox {
 
 impl Inbox {
     /// An empty inbox of the usual size.
-    pub fn new() -> Inbox {
+    pub(super) fn new() -> Inbox {
         Inbox { buffer: vec![0; INBOX_BYTES], start: 0, end: 0, filled: false, known_bytes: 0 }
     }
 
     /// The bytes that are not used yet.
-    pub fn bytes(&self) -> &[u8] {
+    pub(super) fn bytes(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
     }
 
     /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.start == self.end
     }
 
     /// Room to read into. It is never empty while the inbox holds fewer than `bytes_max` bytes.
-    pub fn room(&mut self, bytes_max: usize) -> &mut [u8] {
+    pub(super) fn room(&mut self, bytes_max: usize) -> &mut [u8] {
         if self.end == self.buffer.len() && self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);
             self.end -= self.start;
@@ -50,14 +50,14 @@ impl Inbox {
 
     /// Doubles the buffer, up to `bytes_max`, if the last read has filled it: a client that has sent much may send more.
     /// A client that has only announced much takes no memory.
-    pub fn widen_if_filled(&mut self, bytes_max: usize) {
+    pub(super) fn widen_if_filled(&mut self, bytes_max: usize) {
         if self.filled && self.buffer.len() < bytes_max {
             self.buffer.resize((self.buffer.len() * 2).min(bytes_max), 0);
         }
     }
 
     /// Shrinks a grown buffer to the usual size, if that is enough again.
-    pub fn narrow(&mut self) {
+    pub(super) fn narrow(&mut self) {
         if !self.is_usual_size() && self.end - self.start <= INBOX_BYTES {
             let mut usual = vec![0; INBOX_BYTES];
             let bytes = self.bytes();
@@ -70,7 +70,7 @@ impl Inbox {
 
     /// Shrinks the buffer to the bytes that have arrived, if they are few, while the server waits for the rest of a
     /// request. A client that has sent much keeps its buffer, because it may send more.
-    pub fn shrink(&mut self) {
+    pub(super) fn shrink(&mut self) {
         let length = (self.end - self.start).next_multiple_of(SHRUNK_BYTES);
         if self.is_usual_size() && length <= INBOX_BYTES / 2 {
             let mut shrunk = Vec::with_capacity(length);
@@ -84,7 +84,7 @@ impl Inbox {
 
     /// So many bytes were read into the room. `is_reported`: epoll had reported the first of them before the worker
     /// looked at the file changes.
-    pub fn arrived(&mut self, count: usize, is_reported: bool) {
+    pub(super) fn arrived(&mut self, count: usize, is_reported: bool) {
         if is_reported && count > 0 {
             self.known_bytes = self.end - self.start + 1;
         }
@@ -93,17 +93,17 @@ impl Inbox {
     }
 
     /// Whether the request at the front was sent before the worker last looked at the file changes.
-    pub fn freshness(&self) -> Freshness {
+    pub(super) fn freshness(&self) -> Freshness {
         if self.known_bytes > 0 { Freshness::Known } else { Freshness::Unknown }
     }
 
     /// The worker has looked at the file changes.
-    pub fn know_all(&mut self) {
+    pub(super) fn know_all(&mut self) {
         self.known_bytes = self.end - self.start;
     }
 
     /// So many bytes at the front are used.
-    pub fn consume(&mut self, count: usize) {
+    pub(super) fn consume(&mut self, count: usize) {
         self.known_bytes = self.known_bytes.saturating_sub(count);
         self.start = (self.start + count).min(self.end);
         if self.start == self.end {
@@ -113,18 +113,18 @@ impl Inbox {
     }
 
     /// Drops everything after the first `count` bytes.
-    pub fn truncate(&mut self, count: usize) {
+    pub(super) fn truncate(&mut self, count: usize) {
         self.known_bytes = self.known_bytes.min(count);
         self.end = self.end.min(self.start + count);
     }
 
     /// Drops everything.
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.consume(self.end - self.start);
     }
 
     /// Whether it has its usual size, so that another connection can use it.
-    pub fn is_usual_size(&self) -> bool {
+    pub(super) fn is_usual_size(&self) -> bool {
         self.buffer.len() == INBOX_BYTES
     }
 }

@@ -10,13 +10,13 @@
 //!
 //! An idle connection owns its socket and a few fields. It must never know mio's `Poll`, the slab, TOML or the disk.
 
-pub mod http1;
+pub(crate) mod http1;
 mod inbox;
 mod outbox;
 mod socket;
 
-pub use http1::{FreeList, Http1};
-pub use socket::Socket;
+pub(crate) use http1::{FreeList, Http1};
+pub(crate) use socket::Socket;
 
 use super::context::WorkerContext;
 use super::exchange::ExchangeState;
@@ -29,7 +29,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 /// A connection.
-pub struct Connection<W> {
+pub(crate) struct Connection<W> {
     socket: Socket<W>,
     protocol: Protocol,
     /// When the timer wheel will look at it; no later than the deadline.
@@ -52,7 +52,7 @@ enum Protocol {
 
 /// What the worker does with a connection after it was driven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// Wait for an edge, or for the deadline.
     Sleep,
     /// It could go on, but others have their turn: drive it again in the next turn.
@@ -63,7 +63,7 @@ pub enum Verdict {
 
 /// Why a protocol stops for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pause {
+pub(crate) enum Pause {
     /// Until an edge, a message or the deadline.
     Sleep,
     /// Others have their turn.
@@ -78,7 +78,7 @@ pub enum Pause {
 
 /// What a connection waits for, for the log and for the worker, which decides whose turn it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
+pub(crate) enum Phase {
     Idle,
     In(ExchangeState),
     Lingering,
@@ -86,7 +86,7 @@ pub enum Phase {
 
 impl<W: Transport> Connection<W> {
     /// A connection fresh from accept.
-    pub fn new(
+    pub(crate) fn new(
         id: ConnectionId,
         peer: Option<SocketAddr>,
         listener: u16,
@@ -103,17 +103,17 @@ impl<W: Transport> Connection<W> {
     }
 
     /// Its id.
-    pub fn id(&self) -> ConnectionId {
+    pub(crate) fn id(&self) -> ConnectionId {
         self.socket.id
     }
 
     /// When it gives up waiting.
-    pub fn deadline(&self) -> Instant {
+    pub(crate) fn deadline(&self) -> Instant {
         self.socket.deadline
     }
 
     /// What it waits for.
-    pub fn phase(&self) -> Phase {
+    pub(crate) fn phase(&self) -> Phase {
         match &self.protocol {
             Protocol::Idle => Phase::Idle,
             Protocol::Http1(http1) => Phase::In(http1.state()),
@@ -122,32 +122,32 @@ impl<W: Transport> Connection<W> {
     }
 
     /// Whether it is sending a response.
-    pub fn is_sending(&self) -> bool {
+    pub(crate) fn is_sending(&self) -> bool {
         self.phase() == Phase::In(ExchangeState::Sending)
     }
 
     /// Whether it has served a request.
-    pub fn has_served(&self) -> bool {
+    pub(crate) fn has_served(&self) -> bool {
         self.socket.has_served
     }
 
     /// The stream, to register it with epoll.
-    pub fn wire(&self) -> &W {
+    pub(crate) fn wire(&self) -> &W {
         &self.socket.wire
     }
 
     /// Makes it give up at this time, if it would have waited longer.
-    pub fn hurry(&mut self, until: Instant) {
+    pub(crate) fn hurry(&mut self, until: Instant) {
         self.socket.deadline = self.socket.deadline.min(until);
     }
 
     /// Takes in an edge, before it is driven.
-    pub fn note(&mut self, edge: Edge) {
+    pub(crate) fn note(&mut self, edge: Edge) {
         self.socket.note(edge);
     }
 
     /// Goes as far as it can.
-    pub fn drive(&mut self, share: &mut Share, cx: &mut WorkerContext) -> Verdict {
+    pub(crate) fn drive(&mut self, share: &mut Share, cx: &mut WorkerContext) -> Verdict {
         loop {
             match self.socket.wire.progress() {
                 Ok(Readiness::Ready) => {}
@@ -210,7 +210,7 @@ impl<W: Transport> Connection<W> {
     }
 
     /// A thread or an application has done something for an exchange of this connection.
-    pub fn complete(
+    pub(crate) fn complete(
         &mut self,
         id: ExchangeId,
         completion: Completion,
@@ -233,12 +233,12 @@ impl<W: Transport> Connection<W> {
     }
 
     /// There is room on the disk again for what a slow client does not take.
-    pub fn relieve(&mut self, share: &mut Share, cx: &mut WorkerContext) -> Verdict {
+    pub(crate) fn relieve(&mut self, share: &mut Share, cx: &mut WorkerContext) -> Verdict {
         if self.is_sending() { self.drive(share, cx) } else { Verdict::Sleep }
     }
 
     /// The deadline has passed.
-    pub fn expire(&mut self, share: &mut Share, cx: &mut WorkerContext) -> Verdict {
+    pub(crate) fn expire(&mut self, share: &mut Share, cx: &mut WorkerContext) -> Verdict {
         log::debug!("{}: timed out while {}", self.socket.name(), self.phase());
         match &mut self.protocol {
             Protocol::Idle | Protocol::Lingering { .. } => Verdict::Close,
@@ -251,14 +251,14 @@ impl<W: Transport> Connection<W> {
     }
 
     /// The server ends now: breaks off a response that is under way.
-    pub fn cut(&mut self, cx: &mut WorkerContext) {
+    pub(crate) fn cut(&mut self, cx: &mut WorkerContext) {
         if let Protocol::Http1(http1) = &mut self.protocol {
             http1.cut(&mut self.socket, cx);
         }
     }
 
     /// The connection is removed, and with it its exchange.
-    pub fn abandon(&mut self, cx: &mut WorkerContext) {
+    pub(crate) fn abandon(&mut self, cx: &mut WorkerContext) {
         if let Protocol::Http1(http1) = &mut self.protocol {
             http1.abandon(cx);
         }

@@ -13,7 +13,7 @@ use std::os::fd::AsFd;
 /// The bytes of one or more responses, in order. The last body, if it is not short, is pulled out of its [`BodySource`]
 /// when it is written.
 #[derive(Default)]
-pub struct Outbox {
+pub(super) struct Outbox {
     /// Heads, short bodies, and the framing of chunks.
     gathered: Vec<u8>,
     /// How much of `gathered` has been written.
@@ -39,7 +39,7 @@ enum BodyFraming {
 
 /// Why a flush ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flush {
+pub(super) enum Flush {
     /// Everything is written.
     Done,
     /// The client takes no more for now.
@@ -54,22 +54,22 @@ pub enum Flush {
 
 impl Outbox {
     /// Whether nothing is gathered.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.gathered.is_empty()
     }
 
     /// Whether another response may be gathered before this is written.
-    pub fn has_room(&self) -> bool {
+    pub(super) fn has_room(&self) -> bool {
         self.gathered.len() < GATHERED_BYTES_MAX
     }
 
     /// The buffer that heads and short bodies are written to.
-    pub fn gathered(&mut self) -> &mut Vec<u8> {
+    pub(super) fn gathered(&mut self) -> &mut Vec<u8> {
         &mut self.gathered
     }
 
     /// Begins the body of the head that was just gathered.
-    pub fn begin_body(&mut self, delimiter: Delimiter) {
+    pub(super) fn begin_body(&mut self, delimiter: Delimiter) {
         self.framing = match delimiter {
             Delimiter::Chunked => BodyFraming::BetweenChunks,
             Delimiter::Length(_) | Delimiter::Close => BodyFraming::Bare,
@@ -77,7 +77,7 @@ impl Outbox {
     }
 
     /// The end of the stream follows at once.
-    pub fn end_follows(&mut self) {
+    pub(super) fn end_follows(&mut self) {
         self.follows = More::Follows;
     }
 
@@ -86,7 +86,7 @@ impl Outbox {
     ///
     /// # Errors
     /// The error that ends the connection, or the reason why the body cannot be completed.
-    pub fn flush(
+    pub(super) fn flush(
         &mut self,
         body: &mut BodySource,
         wire: &mut impl Transport,
@@ -235,17 +235,17 @@ impl Outbox {
     }
 
     /// How many bytes are gathered and not written.
-    pub fn waiting_bytes(&self) -> u64 {
+    pub(super) fn waiting_bytes(&self) -> u64 {
         (self.gathered.len() - self.written) as u64
     }
 
     /// How much the stream has taken since this was last empty.
-    pub fn moved_bytes(&self) -> u64 {
+    pub(super) fn moved_bytes(&self) -> u64 {
         self.moved_bytes
     }
 
     /// Drops everything and keeps the buffer, shrunk to its usual size.
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.gathered.clear();
         self.gathered.shrink_to(GATHERED_BYTES_MAX * 2);
         self.written = 0;

@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 /// A stream and its client.
-pub struct Socket<W> {
+pub(crate) struct Socket<W> {
     pub id: ConnectionId,
     pub wire: W,
     /// When the connection gives up waiting.
@@ -29,7 +29,7 @@ pub struct Socket<W> {
 
 impl<W: Transport> Socket<W> {
     /// A stream fresh from accept.
-    pub fn new(
+    pub(crate) fn new(
         id: ConnectionId,
         peer: Option<SocketAddr>,
         listener: u16,
@@ -40,19 +40,19 @@ impl<W: Transport> Socket<W> {
     }
 
     /// Takes in an edge, in a turn that has begun with the file changes.
-    pub fn note(&mut self, edge: Edge) {
+    pub(crate) fn note(&mut self, edge: Edge) {
         self.wire.note(edge);
         self.is_reported |= edge.readable;
     }
 
     /// Whether epoll had reported the next bytes before the worker looked at the file changes. To be called once for each
     /// read.
-    pub fn take_reported(&mut self) -> bool {
+    pub(crate) fn take_reported(&mut self) -> bool {
         std::mem::take(&mut self.is_reported)
     }
 
     /// Both ends, for a request.
-    pub fn ends(&self, cx: &WorkerContext) -> Peer {
+    pub(crate) fn ends(&self, cx: &WorkerContext) -> Peer {
         Peer {
             address: self.peer,
             listener: cx.listening_at(self.listener),
@@ -61,17 +61,17 @@ impl<W: Transport> Socket<W> {
     }
 
     /// The client's address; `None` on a Unix socket.
-    pub fn peer(&self) -> Option<SocketAddr> {
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
         self.peer
     }
 
     /// The client, as the log names it.
-    pub fn name(&self) -> ClientName {
+    pub(crate) fn name(&self) -> ClientName {
         ClientName(self.peer)
     }
 
     /// Logs the error that ends the connection. A client that goes away is usual; anything else is a warning.
-    pub fn log_failure(&self, error: &io::Error, phase: Phase) {
+    pub(crate) fn log_failure(&self, error: &io::Error, phase: Phase) {
         let level = match error.kind() {
             io::ErrorKind::ConnectionReset
             | io::ErrorKind::BrokenPipe

@@ -204,3 +204,15 @@ fn without_dates(sent: &[u8]) -> String {
     let lines = lines.split("\r\n").filter(|line| !line.starts_with("Date: "));
     lines.collect::<Vec<_>>().join("\r\n")
 }
+
+#[test]
+fn a_client_that_closes_its_side_amid_its_body_still_gets_a_response_that_has_begun() {
+    let mut it = Driven::threaded(Limits::default());
+    it.will_take(100);
+    it.receives(request("POST", "/early", "Content-Length: 1000\r\n") + "begun");
+    it.works();
+    it.receives_fin();
+    it.takes(usize::MAX);
+    assert_eq!(text(&it.sends(200).body), digits(LONG_BYTES));
+    it.is_gone();
+}

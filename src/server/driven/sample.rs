@@ -4,8 +4,8 @@ use super::digits;
 use crate::files::{Prefetch, Root};
 use crate::http::{Method, Request, Status};
 use crate::site::{
-    Answer, Context, Handler, OwnedRequest, OwnedResponse, Response, Site, StaticFiles, blocking,
-    inline,
+    Answer, Context, Decision, Handler, OwnedRequest, OwnedResponse, Response, Site, StaticFiles,
+    blocking, inline,
 };
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -24,6 +24,7 @@ pub(super) fn site(folder: &SampleFolder) -> Site {
         .at("/cold", ColdOnce::default())
         .at("/mirror", inline(mirror).methods(&[Method::Post]))
         .at("/offload", blocking(offload).methods(&[Method::Post]))
+        .at("/early", blocking(early).methods(&[Method::Post]).streamed())
         .at("/shout", blocking(shout).methods(&[Method::Post]).streamed())
 }
 
@@ -37,7 +38,11 @@ impl Handler for ColdOnce {
             Response::text("warm\n").into()
         } else {
             let file = File::open("/dev/null").expect("every Linux has it");
-            Answer::Cold(Prefetch::Piece { file: file.into(), range: 0..1, ahead_bytes: 0 })
+            Answer(Decision::Cold(Prefetch::Piece {
+                file: file.into(),
+                range: 0..1,
+                ahead_bytes: 0,
+            }))
         }
     }
 }
@@ -51,6 +56,11 @@ fn mirror(_: &Request<'_>, body: &[u8]) -> Response {
 fn offload(request: OwnedRequest) -> OwnedResponse {
     let body = request.body.into_bytes(usize::MAX).expect("it is whole");
     OwnedResponse::bytes("text/plain", body)
+}
+
+/// Responds before it has read the body, and never reads it.
+fn early(_: OwnedRequest) -> OwnedResponse {
+    OwnedResponse::bytes("text/plain", digits(LONG_BYTES).into_bytes())
 }
 
 /// Sends the body back in capitals as it comes, from a thread.

@@ -16,7 +16,7 @@ use std::rc::Rc;
 
 /// Both ends of it: the connection holds a clone, the test another.
 #[derive(Clone, Default)]
-pub struct Script(Rc<RefCell<Wire>>);
+pub(super) struct Script(Rc<RefCell<Wire>>);
 
 #[derive(Default)]
 struct Wire {
@@ -52,7 +52,7 @@ enum Stutter {
 
 /// How the server's side of the stream ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum StreamEnd {
+pub(super) enum StreamEnd {
     #[default]
     Open,
     /// The client sees the end of the stream.
@@ -63,14 +63,14 @@ pub enum StreamEnd {
 
 /// KernelCalls that reached the kernel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct KernelCalls {
+pub(super) struct KernelCalls {
     pub reads: usize,
     pub writes: usize,
 }
 
 impl Script {
     /// A stream fresh from accept, whose client takes everything.
-    pub fn new() -> Script {
+    pub(super) fn new() -> Script {
         let script = Script::default();
         {
             let mut wire = script.0.borrow_mut();
@@ -82,30 +82,30 @@ impl Script {
     }
 
     /// The client sends bytes; the edge that epoll will report.
-    pub fn send(&self, bytes: &[u8]) -> Edge {
+    pub(super) fn send(&self, bytes: &[u8]) -> Edge {
         self.0.borrow_mut().incoming.extend(bytes);
         Edge { readable: true, ..Edge::default() }
     }
 
     /// The client sends its FIN.
-    pub fn finish(&self) -> Edge {
+    pub(super) fn finish(&self) -> Edge {
         self.0.borrow_mut().client = Client::Finished;
         Edge { readable: true, read_closed: true, ..Edge::default() }
     }
 
     /// The client resets the connection.
-    pub fn reset(&self) -> Edge {
+    pub(super) fn reset(&self) -> Edge {
         self.0.borrow_mut().client = Client::Reset;
         Edge { readable: true, writable: true, read_closed: true, gone: true }
     }
 
     /// From now on the kernel takes so many bytes and no more.
-    pub fn limit(&self, room_bytes: usize) {
+    pub(super) fn limit(&self, room_bytes: usize) {
         self.0.borrow_mut().room_bytes = room_bytes;
     }
 
     /// The client makes room for so many bytes more.
-    pub fn make_room(&self, bytes: usize) -> Edge {
+    pub(super) fn make_room(&self, bytes: usize) -> Edge {
         let mut wire = self.0.borrow_mut();
         wire.room_bytes = wire.room_bytes.saturating_add(bytes);
         if wire.stutter != Stutter::Never {
@@ -115,27 +115,27 @@ impl Script {
     }
 
     /// From now on each write is refused once before it is taken.
-    pub fn stutter(&self) {
+    pub(super) fn stutter(&self) {
         self.0.borrow_mut().stutter = Stutter::RefuseNext;
     }
 
     /// Everything that was written so far.
-    pub fn sent(&self) -> Vec<u8> {
+    pub(super) fn sent(&self) -> Vec<u8> {
         self.0.borrow().sent.clone()
     }
 
-    pub fn calls(&self) -> KernelCalls {
+    pub(super) fn calls(&self) -> KernelCalls {
         self.0.borrow().calls
     }
 
     /// How the server's side stands; closing without more ado counts as finished.
-    pub fn end(&self) -> StreamEnd {
+    pub(super) fn end(&self) -> StreamEnd {
         self.0.borrow().end
     }
 
     /// Bytes that the client has sent and the server has not read: closing now would destroy what is on
     /// its way to the client.
-    pub fn unread_bytes(&self) -> usize {
+    pub(super) fn unread_bytes(&self) -> usize {
         self.0.borrow().incoming.len()
     }
 }

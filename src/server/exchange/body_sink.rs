@@ -3,12 +3,12 @@
 //! It must never know the socket, the framing, or which thread writes to the disk.
 
 use crate::files::{Spool, SpoolPlace};
-use crate::site::RequestBody;
 use crate::site::pipe::Inlet;
+use crate::site::{BodyStore, RequestBody};
 
 /// Where a request body goes.
 #[derive(Default)]
-pub enum BodySink {
+pub(crate) enum BodySink {
     #[default]
     Discard,
     Collect(Collected),
@@ -18,7 +18,7 @@ pub enum BodySink {
 
 /// When the bytes in memory are to be written to the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Due {
+pub(crate) enum Due {
     /// When memory is full.
     WhenFull,
     /// At the end of the body, if a part of it is on the disk already.
@@ -26,14 +26,14 @@ pub enum Due {
 }
 
 /// A body that is kept until all of it is here.
-pub struct Collected {
+pub(crate) struct Collected {
     memory: Vec<u8>,
     memory_bytes_max: usize,
     on_disk: OnDisk,
 }
 
 /// The part of a body that is on the disk.
-pub enum OnDisk {
+pub(crate) enum OnDisk {
     /// Nothing yet. This is where it would go.
     Nothing(SpoolPlace),
     /// A thread has the file and writes to it.
@@ -43,13 +43,13 @@ pub enum OnDisk {
 
 impl BodySink {
     /// Collects a body, in memory up to `memory_bytes_max`, then on the disk.
-    pub fn collect(memory_bytes_max: usize, place: SpoolPlace) -> BodySink {
+    pub(crate) fn collect(memory_bytes_max: usize, place: SpoolPlace) -> BodySink {
         let on_disk = OnDisk::Nothing(place);
         BodySink::Collect(Collected { memory: Vec::new(), memory_bytes_max, on_disk })
     }
 
     /// How many bytes it takes before a thread has to write or read those that it has.
-    pub fn room(&self) -> usize {
+    pub(crate) fn room(&self) -> usize {
         match self {
             BodySink::Discard => usize::MAX,
             BodySink::Collect(collected) => {
@@ -60,7 +60,7 @@ impl BodySink {
     }
 
     /// Takes bytes in, no more than there is room for.
-    pub fn push(&mut self, bytes: &[u8]) {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
         match self {
             BodySink::Discard => {}
             BodySink::Collect(collected) => collected.memory.extend_from_slice(bytes),
@@ -69,13 +69,13 @@ impl BodySink {
     }
 
     /// Whether a handler reads the body while it arrives.
-    pub fn is_stream(&self) -> bool {
+    pub(crate) fn is_stream(&self) -> bool {
         matches!(self, BodySink::Stream(_))
     }
 
     /// The bytes that have to be written to the disk before there is room again, or before the body is complete, and
     /// the part that is there already.
-    pub fn to_write(&mut self, due: Due) -> Option<(OnDisk, Vec<u8>)> {
+    pub(crate) fn take_due(&mut self, due: Due) -> Option<(OnDisk, Vec<u8>)> {
         let BodySink::Collect(collected) = self else {
             return None;
         };
@@ -92,34 +92,36 @@ impl BodySink {
     }
 
     /// The bytes have been written.
-    pub fn written(&mut self, spool: Spool) {
+    pub(crate) fn written(&mut self, spool: Spool) {
         if let BodySink::Collect(collected) = self {
             collected.on_disk = OnDisk::Spooled(spool);
         }
     }
 
     /// The body is complete: returns what a handler gets of it.
-    pub fn finish(&mut self) -> RequestBody {
+    pub(crate) fn finish(&mut self) -> RequestBody {
         match std::mem::take(self) {
-            BodySink::Discard => RequestBody::Empty,
+            BodySink::Discard => RequestBody::default(),
             BodySink::Collect(Collected { on_disk: OnDisk::Spooled(spool), .. }) => {
-                RequestBody::Spooled(spool)
+                RequestBody(BodyStore::Spooled(spool))
             }
             BodySink::Collect(Collected { memory, .. }) => RequestBody::from(memory),
             BodySink::Stream(inlet) => {
                 inlet.finish();
-                RequestBody::Empty
+                RequestBody::default()
             }
         }
     }
 
     /// The body breaks off: returns the file that holds a part of it. A thread that reads the body gets an error.
-    pub fn abandon(&mut self) -> RequestBody {
+    pub(crate) fn abandon(&mut self) -> RequestBody {
         match std::mem::take(self) {
             BodySink::Collect(Collected { on_disk: OnDisk::Spooled(spool), .. }) => {
-                RequestBody::Spooled(spool)
+                RequestBody(BodyStore::Spooled(spool))
             }
-            BodySink::Discard | BodySink::Collect(_) | BodySink::Stream(_) => RequestBody::Empty,
+            BodySink::Discard | BodySink::Collect(_) | BodySink::Stream(_) => {
+                RequestBody::default()
+            }
         }
     }
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 /// A body on its way out.
 #[derive(Default)]
-pub struct BodySource {
+pub(crate) struct BodySource {
     at_hand: AtHand,
     /// Where the rest comes from.
     supplier: Supplier,
@@ -56,7 +56,7 @@ enum Supplier {
 }
 
 /// The next piece of a body, for the protocol that sends it.
-pub enum Chunk<'a> {
+pub(crate) enum Chunk<'a> {
     /// Bytes, at least one, and whether more follows at once.
     Memory { bytes: &'a [u8], is_followed: bool },
     /// A piece of an open file.
@@ -71,7 +71,7 @@ pub enum Chunk<'a> {
 
 impl BodySource {
     /// The source of a whole body.
-    pub fn new(body: Body) -> BodySource {
+    pub(crate) fn new(body: Body) -> BodySource {
         let mut source = BodySource::default();
         match body {
             Body::Empty => {}
@@ -87,12 +87,12 @@ impl BodySource {
     }
 
     /// Whether nothing is left.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         matches!(self.at_hand, AtHand::Nothing) && matches!(self.supplier, Supplier::Nothing)
     }
 
     /// Whether it is so long that other connections should have turns while it is sent.
-    pub fn is_long(&self) -> bool {
+    pub(crate) fn is_long(&self) -> bool {
         match (&self.at_hand, &self.supplier) {
             (AtHand::File { file, range }, _) if memory(file, range).is_none() => true,
             (_, supplier) => !matches!(supplier, Supplier::Nothing),
@@ -101,7 +101,7 @@ impl BodySource {
 
     /// Copies a short body behind its head: this is cheaper than a write of its own, and several responses can be sent
     /// together. `false`: the body is not short, or not in memory.
-    pub fn copy_if_short(&mut self, out: &mut Vec<u8>) -> bool {
+    pub(crate) fn copy_if_short(&mut self, out: &mut Vec<u8>) -> bool {
         let bytes = match &self.at_hand {
             AtHand::Nothing => return matches!(self.supplier, Supplier::Nothing),
             AtHand::Static(bytes) => *bytes,
@@ -127,7 +127,7 @@ impl BodySource {
     /// # Errors
     /// `UnexpectedEof` if a file has changed since its head was sent, or a producer breaks off, and errors of the
     /// disk. The response can only be broken off then.
-    pub fn next(&mut self, budget: usize, disk: Disk) -> io::Result<Chunk<'_>> {
+    pub(crate) fn next(&mut self, budget: usize, disk: Disk) -> io::Result<Chunk<'_>> {
         while self.is_used_up() {
             if let AtHand::Bytes { bytes, .. } = std::mem::take(&mut self.at_hand) {
                 self.used = Some(bytes);
@@ -168,7 +168,7 @@ impl BodySource {
     }
 
     /// So many bytes of the last chunk have been sent.
-    pub fn advance(&mut self, count: usize) {
+    pub(crate) fn advance(&mut self, count: usize) {
         match &mut self.at_hand {
             AtHand::Nothing => {}
             AtHand::Static(bytes) => *bytes = bytes.get(count..).unwrap_or_default(),
@@ -181,7 +181,7 @@ impl BodySource {
     }
 
     /// Other connections have their turn before the next chunk is pulled, so files may change.
-    pub fn pause(&mut self) {
+    pub(crate) fn pause(&mut self) {
         self.is_unchecked = true;
     }
 
@@ -231,7 +231,7 @@ impl BodySource {
     ///
     /// # Errors
     /// If the descriptor cannot be duplicated.
-    pub fn prefetch(&mut self) -> io::Result<Option<Prefetch>> {
+    pub(crate) fn prefetch(&mut self) -> io::Result<Option<Prefetch>> {
         let AtHand::File { file, range } = &self.at_hand else {
             return self.stream().map_or(Ok(None), BodyStream::prefetch);
         };
@@ -246,7 +246,7 @@ impl BodySource {
     }
 
     /// The stream of a body that is still produced.
-    pub fn stream(&mut self) -> Option<&mut BodyStream> {
+    pub(crate) fn stream(&mut self) -> Option<&mut BodyStream> {
         match &mut self.supplier {
             Supplier::Stream(stream) => Some(stream),
             Supplier::Nothing | Supplier::Parts(_) => None,
@@ -254,17 +254,17 @@ impl BodySource {
     }
 
     /// How much of a produced body has come so far.
-    pub fn produced_bytes(&self) -> u64 {
+    pub(crate) fn produced_bytes(&self) -> u64 {
         self.produced_bytes
     }
 
     /// How long nothing may come, if there is a bound.
-    pub fn quiet_max(&mut self) -> Option<Duration> {
+    pub(crate) fn quiet_max(&mut self) -> Option<Duration> {
         self.stream().and_then(|stream| stream.quiet_max())
     }
 
     /// How many bytes are left, as far as they are known.
-    pub fn left_bytes(&self) -> u64 {
+    pub(crate) fn left_bytes(&self) -> u64 {
         let at_hand = match &self.at_hand {
             AtHand::Nothing => 0,
             AtHand::Static(bytes) => bytes.len() as u64,
@@ -279,17 +279,17 @@ impl BodySource {
     }
 
     /// The last large buffer whose bytes have been sent.
-    pub fn take_used(&mut self) -> Option<Vec<u8>> {
+    pub(crate) fn take_used(&mut self) -> Option<Vec<u8>> {
         self.used.take()
     }
 
     /// The last file for a slow client that has been read to its end.
-    pub fn take_spent(&mut self) -> Option<Spool> {
+    pub(crate) fn take_spent(&mut self) -> Option<Spool> {
         self.spent.take()
     }
 
     /// The client has gone: returns the file that waited for it, to be dropped by a thread that may wait for the disk.
-    pub fn abandon(&mut self) -> Option<Spool> {
+    pub(crate) fn abandon(&mut self) -> Option<Spool> {
         self.stream().and_then(BodyStream::abandon)
     }
 }

@@ -15,20 +15,20 @@
 //! of the request's body, and pulls those of the response's out of [`BodySource`]. It must never know a socket, a
 //! version of HTTP, or how anything is framed.
 
-pub mod body_sink;
-pub mod body_source;
+pub(crate) mod body_sink;
+pub(crate) mod body_source;
 mod file_piece;
 mod overflow;
 mod parts;
-pub mod state;
+pub(crate) mod state;
 mod stream;
 mod waiting;
 
-pub use body_sink::BodySink;
-pub use body_source::{BodySource, Chunk};
-pub use overflow::{Backlog, BacklogWritten, Room};
-pub use state::{Awaited, ExchangeState};
-pub use waiting::{Expired, Resumed};
+pub(crate) use body_sink::BodySink;
+pub(crate) use body_source::{BodySource, Chunk};
+pub(crate) use overflow::{Backlog, BacklogWritten, Room};
+pub(crate) use state::{Awaited, ExchangeState};
+pub(crate) use waiting::{Expired, Resumed};
 
 use super::client_name::ClientName;
 use super::context::{PendingJob, Setup, WorkerContext};
@@ -37,14 +37,15 @@ use super::limits::Limits;
 use crate::files::{Disk, SpoolPlace};
 use crate::http::{Reject, Request, Status};
 use crate::site::{
-    self, Answer, BodyPolicy, Context, Freshness, OwnedResponse, RequestBody, Response, Route,
+    self, Answer, BodyStore, BodyUse, Context, Decision, Freshness, OwnedResponse, RequestBody,
+    Response, Route,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// A request's life. It is cleared and used again for the next request of its connection.
-pub struct Exchange {
+pub(crate) struct Exchange {
     pub id: ExchangeId,
     /// Only the protocol that carries it changes it.
     pub state: ExchangeState,
@@ -84,7 +85,7 @@ struct BodyBounds {
 
 /// What a request head says of the body behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Announced {
+pub(crate) struct Announced {
     /// Its length. `None`: its framing will show its end.
     pub bytes: Option<u64>,
     /// Whether the client waits for an interim response before it sends the body (RFC 9110 §10.1.1).
@@ -92,7 +93,7 @@ pub struct Announced {
 }
 
 /// What becomes of an announced body.
-pub enum Begin {
+pub(crate) enum Begin {
     /// It is read, and then the site is asked.
     Receive,
     /// It is read while the site is asked.
@@ -107,7 +108,7 @@ pub enum Begin {
 
 /// What the site makes of a request.
 #[expect(clippy::large_enum_variant, reason = "nearly every response is ready, and goes by value")]
-pub enum Answered {
+pub(crate) enum Answered {
     /// This is the response.
     Ready(Response),
     /// A thread or an application finds the response.
@@ -117,7 +118,7 @@ pub enum Answered {
 }
 
 /// What an exchange needs from the connection that carries it.
-pub trait Carrier {
+pub(crate) trait Carrier {
     /// Asks the kernel whether the client has gone.
     fn client_has_gone(&mut self) -> bool;
 
@@ -127,7 +128,7 @@ pub trait Carrier {
 
 impl Exchange {
     /// An exchange before its head.
-    pub fn new(id: ExchangeId, setup: &Rc<Setup>) -> Exchange {
+    pub(crate) fn new(id: ExchangeId, setup: &Rc<Setup>) -> Exchange {
         Exchange {
             id,
             state: ExchangeState::Head,
@@ -137,7 +138,7 @@ impl Exchange {
             bounds: BodyBounds::default(),
             received_bytes: 0,
             body_began: None,
-            request_body: RequestBody::Empty,
+            request_body: RequestBody::default(),
             work: None,
             answered: None,
             prefetches: 0,
@@ -148,32 +149,32 @@ impl Exchange {
     }
 
     /// The first byte of a request is here: the request gets the setup of this moment.
-    pub fn begin_head(&mut self, setup: &Rc<Setup>) {
+    pub(crate) fn begin_head(&mut self, setup: &Rc<Setup>) {
         if !Rc::ptr_eq(&self.setup, setup) {
             self.setup = Rc::clone(setup);
         }
     }
 
     /// Its bounds.
-    pub fn limits(&self) -> &Limits {
+    pub(crate) fn limits(&self) -> &Limits {
         &self.setup.limits
     }
 
     /// The response is known, and the request is not needed any more.
-    pub fn end_request(&mut self, cx: &WorkerContext) {
-        if let RequestBody::Spooled(spool) = std::mem::take(&mut self.request_body) {
+    pub(crate) fn end_request(&mut self, cx: &WorkerContext) {
+        if let RequestBody(BodyStore::Spooled(spool)) = std::mem::take(&mut self.request_body) {
             cx.drop_elsewhere(spool);
         }
         self.forget_request();
     }
 
     /// Forgets the request. The body of its response stays.
-    pub fn forget_request(&mut self) {
+    pub(crate) fn forget_request(&mut self) {
         self.route = None;
         self.sink = BodySink::Discard;
         self.received_bytes = 0;
         self.body_began = None;
-        self.request_body = RequestBody::Empty;
+        self.request_body = RequestBody::default();
         self.work = None;
         self.answered = None;
         self.prefetches = 0;
@@ -182,7 +183,7 @@ impl Exchange {
     }
 
     /// The head of a request with a body is here: decides what becomes of the body before a byte of it is read.
-    pub fn begin(
+    pub(crate) fn begin(
         &mut self,
         request: &mut Request<'_>,
         announced: Announced,
@@ -195,22 +196,22 @@ impl Exchange {
         self.route = Some(route);
         self.bounds.key = policy.key();
         let limits = &setup.limits;
-        let (sink, bytes_max) = match policy {
-            BodyPolicy::Discard => (BodySink::Discard, limits.body_discard_bytes_max),
-            BodyPolicy::Refuse(response) => {
+        let (sink, bytes_max) = match policy.0 {
+            BodyUse::Discard => (BodySink::Discard, limits.body_discard_bytes_max),
+            BodyUse::Refuse(response) => {
                 return Begin::Refuse(Box::new(setup.site.finish(&route, *response)));
             }
-            BodyPolicy::Memory { bytes_max } => {
+            BodyUse::Memory { bytes_max } => {
                 (BodySink::collect(usize::MAX, SpoolPlace::Temporary), bytes_max)
             }
-            BodyPolicy::Collect { bytes_max, memory_bytes_max, place } => {
+            BodyUse::Collect { bytes_max, memory_bytes_max, place } => {
                 let usual = limits.body_memory_bytes_max;
                 let memory_bytes_max = memory_bytes_max.map_or(usual, |its| its.min(usual));
                 (BodySink::collect(memory_bytes_max, place), bytes_max)
             }
-            BodyPolicy::Stream { bytes_max } => {
+            BodyUse::Stream { bytes_max } => {
                 let (inlet, reader) = cx.threads.pipe_to_thread(self.id);
-                self.request_body = RequestBody::Stream(reader);
+                self.request_body = RequestBody(BodyStore::Stream(reader));
                 (BodySink::Stream(inlet), bytes_max)
             }
         };
@@ -228,7 +229,7 @@ impl Exchange {
     }
 
     /// How much of the body it takes before a thread has to make room.
-    pub fn room(&self) -> usize {
+    pub(crate) fn room(&self) -> usize {
         self.sink.room()
     }
 
@@ -236,7 +237,7 @@ impl Exchange {
     ///
     /// # Errors
     /// If the body is larger than it may be.
-    pub fn receive(&mut self, data: &[u8]) -> Result<(), Reject> {
+    pub(crate) fn receive(&mut self, data: &[u8]) -> Result<(), Reject> {
         self.received_bytes += data.len() as u64;
         if self.received_bytes > self.bounds.bytes_max {
             return Err(Reject::BodyTooLarge);
@@ -246,8 +247,8 @@ impl Exchange {
     }
 
     /// The body is complete: returns the next state.
-    pub fn body_complete(&mut self, cx: &WorkerContext) -> ExchangeState {
-        if let Some((on_disk, bytes)) = self.sink.to_write(body_sink::Due::AtEnd) {
+    pub(crate) fn body_complete(&mut self, cx: &WorkerContext) -> ExchangeState {
+        if let Some((on_disk, bytes)) = self.sink.take_due(body_sink::Due::AtEnd) {
             cx.threads.write(self.id, on_disk, bytes);
             return self.wait_for(Awaited::Write, cx);
         }
@@ -261,18 +262,18 @@ impl Exchange {
     }
 
     /// The end of a body whose handler has responded already.
-    pub fn finish_stream(&mut self) {
+    pub(crate) fn finish_stream(&mut self) {
         self.sink.finish();
     }
 
     /// A body that its handler reads is broken: the handler's next read fails.
-    pub fn break_stream(&mut self) {
+    pub(crate) fn break_stream(&mut self) {
         self.sink = BodySink::Discard;
     }
 
     /// There is no room for more of the body: waits until a thread has made some.
-    pub fn make_room(&mut self, cx: &WorkerContext) -> ExchangeState {
-        match self.sink.to_write(body_sink::Due::WhenFull) {
+    pub(crate) fn make_room(&mut self, cx: &WorkerContext) -> ExchangeState {
+        match self.sink.take_due(body_sink::Due::WhenFull) {
             Some((on_disk, bytes)) => {
                 cx.threads.write(self.id, on_disk, bytes);
                 self.wait_for(Awaited::Write, cx)
@@ -282,13 +283,13 @@ impl Exchange {
     }
 
     /// Whether a handler reads the body while it arrives.
-    pub fn streams_body(&self) -> bool {
+    pub(crate) fn streams_body(&self) -> bool {
         self.sink.is_stream()
     }
 
     /// RFC 9110 §15.5.9: a body has `body_timeout`, and longer the more has come. The time that the server itself takes
     /// does not count.
-    pub fn body_deadline(&self, cx: &WorkerContext) -> Instant {
+    pub(crate) fn body_deadline(&self, cx: &WorkerContext) -> Instant {
         let limits = &self.setup.limits;
         let earned = self.received_bytes / limits.body_rate_min_bytes.max(1);
         let allowance = limits.body_timeout + Duration::from_secs(earned.min(A_YEAR));
@@ -296,12 +297,12 @@ impl Exchange {
     }
 
     /// The bound of the body that was exceeded, and what sets it.
-    pub fn body_bound(&self) -> (u64, &'static str) {
+    pub(crate) fn body_bound(&self) -> (u64, &'static str) {
         (self.bounds.bytes_max, self.bounds.key.unwrap_or("its handler"))
     }
 
     /// Asks the site, or takes the response that a thread or an application has found.
-    pub fn answer(
+    pub(crate) fn answer(
         &mut self,
         request: &mut Request<'_>,
         freshness: &mut Freshness,
@@ -332,17 +333,17 @@ impl Exchange {
         }));
         // The panic hook has logged the message.
         drop(caught);
-        match answer {
-            Some(Answer::Ready(response)) => {
+        match answer.map(|Answer(decision)| decision) {
+            Some(Decision::Ready(response)) => {
                 Answered::Ready(self.setup.site.finish(&route, response))
             }
-            Some(Answer::Cold(prefetch)) => {
+            Some(Decision::Cold(prefetch)) => {
                 self.prefetches += 1;
                 cx.threads.prefetch(self.id, prefetch);
                 Answered::Waits(Awaited::Lookup)
             }
-            Some(Answer::Blocking(job)) => self.hand_over(job, carrier, cx),
-            Some(Answer::Forward(forward)) => self.forward(forward, carrier, cx),
+            Some(Decision::Blocking(job)) => self.hand_over(job, carrier, cx),
+            Some(Decision::Forward(forward)) => self.forward(forward, carrier, cx),
             None => {
                 // The handler may have left the file cache in an inconsistent state.
                 log::error!(
@@ -356,12 +357,12 @@ impl Exchange {
     }
 
     /// An error response that the server itself makes.
-    pub fn respond(&self, status: Status) -> Response {
+    pub(crate) fn respond(&self, status: Status) -> Response {
         self.finish(Response::new(status))
     }
 
     /// Every response passes the site before it is sent.
-    pub fn finish(&self, response: Response) -> Response {
+    pub(crate) fn finish(&self, response: Response) -> Response {
         self.setup.site.finish(&self.route.unwrap_or_default(), response)
     }
 }

@@ -35,13 +35,13 @@ enum OverflowFile {
 }
 
 /// What a thread has to write: to the end of the file, if there is one.
-pub struct Backlog {
+pub(crate) struct Backlog {
     pub spool: Option<Spool>,
     pub pieces: Vec<Vec<u8>>,
 }
 
 /// What a thread has written.
-pub struct BacklogWritten {
+pub(crate) struct BacklogWritten {
     /// The file, unless none could be made.
     pub spool: Option<Spool>,
     /// The pieces that the disk did not take.
@@ -159,7 +159,7 @@ impl Overflow {
 }
 
 /// How much may wait on the disk: of one response, and of all responses of a worker.
-pub struct Room {
+pub(crate) struct Room {
     held: Rc<Cell<u64>>,
     bytes_max: u64,
 }
@@ -167,17 +167,17 @@ pub struct Room {
 impl Room {
     /// Room for so many bytes of one response, and for `RESPONSES_MAX` times as many in all. The last backlog, a full
     /// pipe at most, may exceed that.
-    pub fn new(bytes_max: u64) -> Room {
+    pub(crate) fn new(bytes_max: u64) -> Room {
         Room { held: Rc::default(), bytes_max }
     }
 
     /// Whether other responses have taken all of it, so that there may be room later.
-    pub fn is_used_up(&self) -> bool {
+    pub(crate) fn is_used_up(&self) -> bool {
         self.bytes_max > 0 && self.held.get() >= self.bytes_max.saturating_mul(RESPONSES_MAX)
     }
 
     /// Whether one response could take its full share, so that those which found no room should try again.
-    pub fn has_much(&self) -> bool {
+    pub(crate) fn has_much(&self) -> bool {
         self.held.get() <= self.bytes_max.saturating_mul(RESPONSES_MAX - 1)
     }
 

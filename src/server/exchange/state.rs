@@ -4,7 +4,7 @@ use std::fmt;
 
 /// What an exchange waits for, in the order lived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExchangeState {
+pub(crate) enum ExchangeState {
     /// The rest of the request head.
     Head,
     /// The rest of the request body.
@@ -19,7 +19,7 @@ pub enum ExchangeState {
 
 /// What a thread or another process has to bring, in the order lived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Awaited {
+pub(crate) enum Awaited {
     /// A part of the request body, written to the disk.
     Write,
     /// Room for more of the request body, which the handler reads.

@@ -9,7 +9,7 @@ use std::io;
 use std::time::Duration;
 
 /// The worker's end of the pipe, and the announced length of the body.
-pub struct BodyStream {
+pub(crate) struct BodyStream {
     outlet: Outlet,
     /// The bytes that were taken out of it before the client could read them.
     overflow: Overflow,
@@ -74,7 +74,7 @@ impl BodyStream {
 
     /// The client takes no more for now: returns the bytes that the disk should take, so that the producer need not
     /// wait, if there is room for them. They come back with [`BodyStream::written`].
-    pub fn take_backlog(&mut self, room: &Room) -> Option<Backlog> {
+    pub(crate) fn take_backlog(&mut self, room: &Room) -> Option<Backlog> {
         if !self.overflow.has_room(room) {
             return None;
         }
@@ -83,12 +83,12 @@ impl BodyStream {
     }
 
     /// How long nothing may come, if there is a bound.
-    pub fn quiet_max(&self) -> Option<Duration> {
+    pub(crate) fn quiet_max(&self) -> Option<Duration> {
         self.outlet.quiet_max()
     }
 
     /// A thread has written a backlog.
-    pub fn written(&mut self, written: BacklogWritten) {
+    pub(crate) fn written(&mut self, written: BacklogWritten) {
         self.overflow.written(written);
     }
 
@@ -103,7 +103,7 @@ impl BodyStream {
     }
 
     /// The client has gone: returns the file that waited for it, to be dropped by a thread that may wait for the disk.
-    pub fn abandon(&mut self) -> Option<Spool> {
+    pub(crate) fn abandon(&mut self) -> Option<Spool> {
         self.overflow.abandon()
     }
 }

@@ -8,11 +8,11 @@ use crate::server::application::link::RequestExpired;
 use crate::server::context::WorkerContext;
 use crate::server::mailbox::Completion;
 use crate::server::pool::Yielded;
-use crate::site::{self, Forward, Job, RequestBody, Response};
+use crate::site::{self, BodyStore, Forward, Job, RequestBody, Response};
 use std::time::Instant;
 
 /// How an exchange goes on after a message.
-pub enum Resumed {
+pub(crate) enum Resumed {
     /// Not at all: the message came after the wait had ended.
     Not,
     /// In this state.
@@ -22,7 +22,7 @@ pub enum Resumed {
 }
 
 /// What becomes of a wait that has taken too long.
-pub enum Expired {
+pub(crate) enum Expired {
     /// It may wait until this time.
     NotYet(Instant),
     /// This is the response.
@@ -33,13 +33,13 @@ pub enum Expired {
 
 impl Exchange {
     /// Begins to wait for a thread or an application.
-    pub fn wait_for(&mut self, awaited: Awaited, cx: &WorkerContext) -> ExchangeState {
+    pub(crate) fn wait_for(&mut self, awaited: Awaited, cx: &WorkerContext) -> ExchangeState {
         self.waits_since = Some(cx.clock.monotonic());
         ExchangeState::Waiting(awaited)
     }
 
     /// The deadline of a wait that begins now.
-    pub fn wait_deadline(&mut self, awaited: Awaited, cx: &WorkerContext) -> Instant {
+    pub(crate) fn wait_deadline(&mut self, awaited: Awaited, cx: &WorkerContext) -> Instant {
         let limits = &self.setup.limits;
         let timeout = match awaited {
             Awaited::Write | Awaited::Lookup | Awaited::Piece => limits.send_timeout,
@@ -101,7 +101,7 @@ impl Exchange {
     }
 
     /// A message has come from a thread or an application.
-    pub fn complete(&mut self, completion: Completion, cx: &WorkerContext) -> Resumed {
+    pub(crate) fn complete(&mut self, completion: Completion, cx: &WorkerContext) -> Resumed {
         match (self.state, completion) {
             (ExchangeState::Waiting(Awaited::Lookup), Completion::Prefetched) => Resumed::In(ExchangeState::Answer),
             (ExchangeState::Waiting(Awaited::Piece), Completion::Prefetched)
@@ -162,7 +162,7 @@ impl Exchange {
     }
 
     /// A wait has taken too long.
-    pub fn expire(
+    pub(crate) fn expire(
         &mut self,
         awaited: Awaited,
         carrier: &mut dyn Carrier,
@@ -195,7 +195,7 @@ impl Exchange {
 
     /// Lets other requests go before this one, because its client sends nothing more and may have gone; see
     /// [`gateway`](crate::server::application::gateway).
-    pub fn yield_place(&mut self, awaited: Awaited, cx: &mut WorkerContext) -> Yielded {
+    pub(crate) fn yield_place(&mut self, awaited: Awaited, cx: &mut WorkerContext) -> Yielded {
         match (awaited, &self.work) {
             (Awaited::Application, _) => cx.gateway.yield_place(self.id),
             (Awaited::Answer, Some(work)) => cx.threads.yield_place(work),
@@ -205,7 +205,7 @@ impl Exchange {
 
     /// The client does not wait for the response any more. Files are dropped by a thread, because that may wait for the
     /// disk.
-    pub fn abandon(&mut self, cx: &mut WorkerContext) {
+    pub(crate) fn abandon(&mut self, cx: &mut WorkerContext) {
         if self.state == ExchangeState::Waiting(Awaited::Application) {
             cx.gateway.withdraw(self.id, cx.clock.monotonic());
         }
@@ -216,14 +216,14 @@ impl Exchange {
             cx.drop_elsewhere(spool);
         }
         for body in [self.sink.abandon(), std::mem::take(&mut self.request_body)] {
-            if let RequestBody::Spooled(spool) = body {
+            if let RequestBody(BodyStore::Spooled(spool)) = body {
                 cx.drop_elsewhere(spool);
             }
         }
     }
 
     /// The response if no thread and no application is free.
-    pub fn busy(&self) -> Response {
+    pub(crate) fn busy(&self) -> Response {
         self.finish(site::function::busy())
     }
 }

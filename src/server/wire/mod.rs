@@ -7,18 +7,18 @@
 //! drained the socket, so later bytes are a new edge. A FIN that was reported already is not, so after `read_closed` the
 //! stream is read to its end.
 
-pub mod plain;
+pub(crate) mod plain;
 
-pub use plain::Plain;
+pub(crate) use plain::Plain;
 
 use crate::http::Scheme;
-pub use crate::sys::socket::More;
+pub(crate) use crate::sys::socket::More;
 use std::io;
 use std::os::fd::BorrowedFd;
 
 /// What epoll reported of a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Edge {
+pub(crate) struct Edge {
     pub readable: bool,
     pub writable: bool,
     pub read_closed: bool,
@@ -28,7 +28,7 @@ pub struct Edge {
 
 /// The outcome of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReadOutcome {
+pub(crate) enum ReadOutcome {
     /// So many bytes, at least one.
     Bytes(usize),
     /// Nothing for now.
@@ -39,7 +39,7 @@ pub enum ReadOutcome {
 
 /// The outcome of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WriteOutcome {
+pub(crate) enum WriteOutcome {
     /// The stream took so many bytes. For a file, 0 means that the file ended.
     Took(usize),
     /// The stream takes nothing for now.
@@ -48,15 +48,16 @@ pub enum WriteOutcome {
 
 /// Whether a stream can carry bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Readiness {
+pub(crate) enum Readiness {
     /// Bytes can be read and written.
     Ready,
     /// The stream waits for its other end.
+    #[expect(dead_code, reason = "a plain socket is always ready; TLS has a handshake")]
     Blocked,
 }
 
 /// A stream that a connection is driven over.
-pub trait Transport {
+pub(crate) trait Transport {
     /// Takes in what epoll reported.
     fn note(&mut self, edge: Edge);
 

@@ -9,14 +9,14 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 /// A socket.
-pub struct Plain {
+pub(crate) struct Plain {
     socket: OwnedFd,
     ready: Edge,
 }
 
 impl Plain {
     /// A socket fresh from accept. It counts as ready for everything, because trying is cheaper than asking.
-    pub fn new(socket: OwnedFd) -> Plain {
+    pub(crate) fn new(socket: OwnedFd) -> Plain {
         Plain { socket, ready: Edge { readable: true, writable: true, ..Edge::default() } }
     }
 }

@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 use turns::Turns;
 
 /// One reactor with everything that it serves.
-pub struct Worker {
+pub(crate) struct Worker {
     number: usize,
     poll: Poll,
     mailbox: Arc<Mailbox>,
@@ -64,7 +64,7 @@ impl Worker {
     ///
     /// # Errors
     /// If epoll does not take the listeners.
-    pub fn new(
+    pub(crate) fn new(
         number: usize,
         poll: Poll,
         mailbox: Arc<Mailbox>,
@@ -110,7 +110,7 @@ impl Worker {
     }
 
     /// Serves until a message stops it.
-    pub fn run(mut self) {
+    pub(crate) fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS_PER_TURN);
         while self.turn(&mut events) {}
         log::debug!("worker {} ended", self.number);
@@ -382,7 +382,7 @@ const FIRST_LISTENER: Token = Token(1 << 63);
 const FIRST_PROCESS: Token = Token(1 << 63 | 1 << 32);
 const CHANGES: Token = Token(usize::MAX);
 /// The waker's token.
-pub const MESSAGES: Token = Token(usize::MAX - 1);
+pub(crate) const MESSAGES: Token = Token(usize::MAX - 1);
 
 /// So many that a busy worker calls epoll rarely; a batch of them takes well under 10 ms.
 const EVENTS_PER_TURN: usize = 1024;

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 
 /// The queues of a worker, and the measures of its last turns.
 #[derive(Default)]
-pub struct Turns {
+pub(super) struct Turns {
     /// Connections with more to do than their share. As many have their turn as its work allows.
     again: VecDeque<ConnectionId>,
     /// Connections that send a long body. As many have their turn as its bytes allow.
@@ -31,12 +31,12 @@ pub struct Turns {
 
 impl Turns {
     /// Whether a connection has to be driven without an edge.
-    pub fn has_work(&self) -> bool {
+    pub(super) fn has_work(&self) -> bool {
         !self.again.is_empty() || !self.senders.is_empty()
     }
 
     /// Begins a turn.
-    pub fn begin(&mut self) {
+    pub(super) fn begin(&mut self) {
         self.alone = if self.others == 0 { (self.alone + 1).min(ALONE_AFTER) } else { 0 };
         self.others = 0;
         self.work_done = 0;
@@ -47,18 +47,18 @@ impl Turns {
     }
 
     /// What the next connection may do.
-    pub fn share(&self) -> Share {
+    pub(super) fn share(&self) -> Share {
         Share::new(self.bytes_left, self.piece_bytes)
     }
 
     /// A connection has done something.
-    pub fn spend(&mut self, share: &Share) {
+    pub(super) fn spend(&mut self, share: &Share) {
         self.bytes_left = share.turn_bytes();
         self.work_done = self.work_done.saturating_add(share.spent());
     }
 
     /// How many bytes of long bodies may still be sent in this turn.
-    pub fn bytes_left(&self) -> usize {
+    pub(super) fn bytes_left(&self) -> usize {
         self.bytes_left
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError};
 
 /// The worker's end of a pipe to a thread. Dropping it before [`Inlet::finish`] makes the thread's
 /// next read fail, so that a body that broke off is not taken for whole.
-pub struct Inlet {
+pub(crate) struct Inlet {
     pub(super) shared: Arc<PipeCore>,
 }
 
@@ -17,7 +17,7 @@ impl Inlet {
     }
 
     /// How many bytes it takes now. If 0, the worker is woken when there is room again.
-    pub fn room(&self) -> usize {
+    pub(crate) fn room(&self) -> usize {
         let mut state = self.shared.lock();
         if state.flow == Flow::Abandoned {
             return PIPE_BYTES_MAX;
@@ -30,7 +30,7 @@ impl Inlet {
     }
 
     /// Hands bytes on, no more than there is room for. They are dropped if the reader has gone.
-    pub fn push(&self, bytes: &[u8]) {
+    pub(crate) fn push(&self, bytes: &[u8]) {
         let mut state = self.shared.lock();
         if bytes.is_empty() || state.flow == Flow::Abandoned {
             return;
@@ -43,7 +43,7 @@ impl Inlet {
     }
 
     /// Marks the end of the body.
-    pub fn finish(&self) {
+    pub(crate) fn finish(&self) {
         drop(self.shared.end(Flow::Finished));
     }
 }
@@ -56,7 +56,7 @@ impl Drop for Inlet {
 
 /// Reads the body of a request as it arrives, and waits for it. If the client breaks off, or takes
 /// longer than it may, a read fails with [`io::ErrorKind::UnexpectedEof`].
-pub struct BodyReader {
+pub(crate) struct BodyReader {
     pub(super) shared: Arc<PipeCore>,
     piece: Vec<u8>,
     read: usize,

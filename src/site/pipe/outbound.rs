@@ -77,7 +77,7 @@ impl Drop for BodyWriter {
 }
 
 /// The writing end of a pipe within a worker. If it is dropped before [`Feeder::finish`], the body has broken off.
-pub struct Feeder {
+pub(crate) struct Feeder {
     pub(super) shared: Arc<PipeCore>,
 }
 
@@ -87,18 +87,18 @@ impl Feeder {
     }
 
     /// How many bytes are in the pipe.
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.shared.lock().bytes
     }
 
     /// Whether the reading end has gone.
-    pub fn is_abandoned(&self) -> bool {
+    pub(crate) fn is_abandoned(&self) -> bool {
         self.shared.lock().flow == Flow::Abandoned
     }
 
     /// Puts bytes in; returns whether the outlet waits for them and has to be woken. The pipe does not bound how
     /// many are in it: the sender does, by the [`Drained`] that is reported to it.
-    pub fn push(&self, piece: Vec<u8>) -> bool {
+    pub(crate) fn push(&self, piece: Vec<u8>) -> bool {
         let mut state = self.shared.lock();
         if !piece.is_empty() && state.flow == Flow::Open {
             state.bytes += piece.len();
@@ -110,12 +110,12 @@ impl Feeder {
     }
 
     /// Marks the end of the body; returns whether the outlet has to be woken.
-    pub fn finish(&self) -> bool {
+    pub(crate) fn finish(&self) -> bool {
         self.shared.end(Flow::Finished).wakes_worker()
     }
 
     /// Breaks the body off; returns whether the outlet has to be woken.
-    pub fn break_off(&self) -> bool {
+    pub(crate) fn break_off(&self) -> bool {
         self.shared.end(Flow::Broken).wakes_worker()
     }
 }
@@ -127,7 +127,7 @@ impl Drop for Feeder {
 }
 
 /// The worker's end from which a body is sent: of a pipe from a thread, or within the worker.
-pub struct Outlet {
+pub(crate) struct Outlet {
     pub(super) shared: Arc<PipeCore>,
     drained: Option<Box<dyn FnMut(Drained) + Send>>,
     quiet_max: Option<Duration>,
@@ -135,7 +135,7 @@ pub struct Outlet {
 
 /// What a pipe has for the worker.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Piece {
+pub(crate) enum Piece {
     Bytes(Vec<u8>),
     /// Nothing yet; the worker will be woken.
     NotYet,
@@ -154,18 +154,18 @@ impl Outlet {
     }
 
     /// The same, with a bound for how long nothing may come out of it.
-    pub fn quiet_for(mut self, quiet_max: Duration) -> Outlet {
+    pub(crate) fn quiet_for(mut self, quiet_max: Duration) -> Outlet {
         self.quiet_max = Some(quiet_max);
         self
     }
 
     /// How long nothing may come out of it, if there is a bound.
-    pub fn quiet_max(&self) -> Option<Duration> {
+    pub(crate) fn quiet_max(&self) -> Option<Duration> {
         self.quiet_max
     }
 
     /// Takes the next piece.
-    pub fn take(&mut self) -> Piece {
+    pub(crate) fn take(&mut self) -> Piece {
         let mut state = self.shared.lock();
         if let Some(piece) = state.pieces.pop_front() {
             state.bytes -= piece.len();
@@ -187,7 +187,7 @@ impl Outlet {
 
     /// Takes everything in the pipe if that is so much that the writer may soon have to wait. Otherwise takes
     /// nothing, and the worker is woken when it is so much.
-    pub fn take_backlog(&mut self) -> Vec<Vec<u8>> {
+    pub(crate) fn take_backlog(&mut self) -> Vec<Vec<u8>> {
         let mut state = self.shared.lock();
         if state.flow != Flow::Open {
             // No writer is left that could have to wait.

@@ -5,7 +5,7 @@ use std::io;
 
 /// Why a file could not be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
+pub(crate) enum Cause {
     /// There is no such file, or none that may be reached, or nothing that can be opened.
     Missing,
     /// A symbolic link stood where none is followed, or too many in a row.
@@ -24,7 +24,7 @@ pub enum Cause {
 
 impl Cause {
     /// Sorts an error of one of this module's functions.
-    pub fn of(error: &io::Error) -> Cause {
+    pub(crate) fn of(error: &io::Error) -> Cause {
         match Errno::from_io_error(error) {
             // EXDEV: the path leads out. ENXIO, ENODEV: a socket, or a device without a driver.
             Some(
@@ -47,7 +47,7 @@ impl Cause {
 
 /// Why the kernel did not open what may well be there, in words; `None` where nothing is there, or
 /// the error says more than these words.
-pub fn refusal(error: &io::Error) -> Option<&'static str> {
+pub(crate) fn refusal(error: &io::Error) -> Option<&'static str> {
     Some(match Errno::from_io_error(error)? {
         Errno::XDEV => "a symbolic link leads out of the root",
         Errno::LOOP => "a symbolic link is not to be followed, or leads round in a circle",

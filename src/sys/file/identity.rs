@@ -7,7 +7,7 @@ use std::os::fd::BorrowedFd;
 
 /// What an open file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileKind {
+pub(crate) enum FileKind {
     Directory,
     File,
     Link,
@@ -17,14 +17,14 @@ pub enum FileKind {
 
 /// A time as file systems keep it: seconds since 1970, and nanoseconds on top of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Timestamp {
+pub(crate) struct Timestamp {
     pub seconds: i64,
     pub nanoseconds: u32,
 }
 
 impl Timestamp {
     /// Nanoseconds since 1970.
-    pub fn total_nanoseconds(self) -> i128 {
+    pub(crate) fn total_nanoseconds(self) -> i128 {
         i128::from(self.seconds) * 1_000_000_000 + i128::from(self.nanoseconds)
     }
 }
@@ -32,7 +32,7 @@ impl Timestamp {
 /// Which version of which file this is. Two equal identities mean unchanged contents, as far as the
 /// file system's clock tells versions apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Identity {
+pub(crate) struct Identity {
     pub device: u64,
     pub inode: u64,
     pub kind: FileKind,
@@ -48,13 +48,13 @@ pub struct Identity {
 impl Identity {
     /// Whether two identities of the same open file mean the same contents. Names and permissions may have
     /// changed: a file that is replaced while it is being read loses its name, but no byte.
-    pub fn has_same_contents(&self, other: &Identity) -> bool {
+    pub(crate) fn has_same_contents(&self, other: &Identity) -> bool {
         self.size_bytes == other.size_bytes && self.modified == other.modified
     }
 }
 
 /// Which version of which file this is.
-pub fn identity(file: BorrowedFd<'_>) -> io::Result<Identity> {
+pub(crate) fn identity(file: BorrowedFd<'_>) -> io::Result<Identity> {
     Ok(identity_of(&fs::fstat(file)?))
 }
 
@@ -85,7 +85,7 @@ pub(in crate::sys) fn identity_of(stat: &fs::Stat) -> Identity {
 /// Whether this kernel keeps the times of a file, as a list of file systems says: then mtime and ctime
 /// come from one clock and have one granularity. Otherwise another machine or a program may keep them,
 /// or the file system keeps only one of the two.
-pub fn kernel_keeps_times(file: BorrowedFd<'_>) -> bool {
+pub(crate) fn kernel_keeps_times(file: BorrowedFd<'_>) -> bool {
     FileSystem::of(file).is_ok_and(|system| KERNEL_CLOCKED.contains(&system))
 }
 

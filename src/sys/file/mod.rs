@@ -7,12 +7,13 @@ mod identity;
 mod open;
 mod read;
 
-pub use cause::{Cause, refusal};
+pub(crate) use cause::{Cause, refusal};
 pub(super) use identity::identity_of;
-pub use identity::{FileKind, Identity, Timestamp, identity, kernel_keeps_times};
-pub use open::{
-    LastLink, Symlinks, open_beneath, open_directory, open_directory_at_once, read_link, step,
+pub(crate) use identity::{FileKind, Identity, Timestamp, identity, kernel_keeps_times};
+pub use open::Symlinks;
+pub(crate) use open::{
+    LastLink, open_beneath, open_directory, open_directory_at_once, read_link, step,
 };
-pub use read::{
+pub(crate) use read::{
     Disk, Residency, bring_in, page_bytes, read_at, read_nothing_ahead, residency, send_file,
 };

@@ -25,7 +25,7 @@ pub enum Symlinks {
 
 /// What to do when the last component of a path is itself a symbolic link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LastLink {
+pub(crate) enum LastLink {
     /// Follow it, as far as [`Symlinks`] allows.
     Follow,
     /// Fail with [`Cause::Link`](super::Cause::Link).
@@ -34,12 +34,12 @@ pub enum LastLink {
 
 /// Opens a directory by its path and follows every link, as a directory to start from. It need only be
 /// searchable, not readable.
-pub fn open_directory(path: &Path) -> io::Result<OwnedFd> {
+pub(crate) fn open_directory(path: &Path) -> io::Result<OwnedFd> {
     Ok(fs::openat(CWD, path, STEP_FLAGS | OFlags::DIRECTORY, Mode::empty())?)
 }
 
 /// The same without waiting for the disk, where the kernel can tell.
-pub fn open_directory_at_once(path: &Path) -> io::Result<OwnedFd> {
+pub(crate) fn open_directory_at_once(path: &Path) -> io::Result<OwnedFd> {
     let (flags, path) = (STEP_FLAGS | OFlags::DIRECTORY, path.as_os_str().as_bytes());
     match open_resolved(CWD, path, flags, ResolveFlags::empty(), Disk::MustNotBlock) {
         Some(result) => Ok(result?),
@@ -53,7 +53,7 @@ pub fn open_directory_at_once(path: &Path) -> io::Result<OwnedFd> {
 ///
 /// # Errors
 /// Whatever `openat2` says, to be sorted with [`Cause::of`](super::Cause::of). A path that leads out is `EXDEV`.
-pub fn open_beneath(
+pub(crate) fn open_beneath(
     directory: BorrowedFd<'_>,
     path: &[u8],
     symlinks: Symlinks,
@@ -79,7 +79,7 @@ pub fn open_beneath(
 
 /// Opens `name` in `directory`, not for reading and without following it if it is a link: to ask what it is, or
 /// to go on from there.
-pub fn step(directory: BorrowedFd<'_>, name: &[u8], disk: Disk) -> io::Result<OwnedFd> {
+pub(crate) fn step(directory: BorrowedFd<'_>, name: &[u8], disk: Disk) -> io::Result<OwnedFd> {
     let flags = STEP_FLAGS | OFlags::NOFOLLOW;
     if disk == Disk::MustNotBlock
         && let Some(result) = open_resolved(directory, name, flags, ResolveFlags::empty(), disk)
@@ -90,7 +90,7 @@ pub fn step(directory: BorrowedFd<'_>, name: &[u8], disk: Disk) -> io::Result<Ow
 }
 
 /// Where a link, opened by [`step`], points to.
-pub fn read_link(link: BorrowedFd<'_>) -> io::Result<Vec<u8>> {
+pub(crate) fn read_link(link: BorrowedFd<'_>) -> io::Result<Vec<u8>> {
     Ok(fs::readlinkat(link, "", Vec::new())?.into_bytes())
 }
 

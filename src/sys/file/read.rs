@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Whether a call may wait for the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Disk {
+pub(crate) enum Disk {
     MayBlock,
     /// A call that would have to wait fails with [`Cause::Cold`](super::Cause::Cold), where the kernel can tell.
     MustNotBlock,
@@ -22,7 +22,7 @@ pub enum Disk {
 /// Reads at `offset` until `buffer` is full or the file ends; returns the number of bytes. With
 /// [`Disk::MustNotBlock`] it fails with [`Cause::Cold`](super::Cause::Cold) also where the kernel cannot tell
 /// whether it would have to wait.
-pub fn read_at(
+pub(crate) fn read_at(
     file: BorrowedFd<'_>,
     buffer: &mut [u8],
     offset: u64,
@@ -59,7 +59,7 @@ pub fn read_at(
 ///
 /// # Errors
 /// `WouldBlock` if the socket takes no more.
-pub fn send_file(
+pub(crate) fn send_file(
     socket: BorrowedFd<'_>,
     file: BorrowedFd<'_>,
     offset: u64,
@@ -71,7 +71,7 @@ pub fn send_file(
 
 /// Whether bytes of a file can be read without waiting for the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Residency {
+pub(crate) enum Residency {
     /// They would have to be read from the disk.
     Cold,
     /// They are in memory, or there are none at this place.
@@ -82,7 +82,7 @@ pub enum Residency {
 
 /// Whether the byte at `offset` can be read without waiting for the disk. The kernel may begin to read it,
 /// but this call does not wait for it.
-pub fn residency(file: BorrowedFd<'_>, offset: u64) -> Residency {
+pub(crate) fn residency(file: BorrowedFd<'_>, offset: u64) -> Residency {
     let mut byte = [0];
     let mut buffers = [io::IoSliceMut::new(&mut byte)];
     match rustix::io::preadv2(file, &mut buffers, offset, NOWAIT) {
@@ -93,7 +93,7 @@ pub fn residency(file: BorrowedFd<'_>, offset: u64) -> Residency {
 }
 
 /// How large a page of memory is.
-pub fn page_bytes() -> u64 {
+pub(crate) fn page_bytes() -> u64 {
     rustix::param::page_size() as u64
 }
 
@@ -111,7 +111,7 @@ static WITHOUT_DISK: AtomicU64 = AtomicU64::new(u64::MAX);
 
 /// Turns the kernel's readahead off for this open file. It runs in the time of the reader: allocating some
 /// megabytes, and filling them if the file has holes, takes milliseconds. [`bring_in`] still reads ahead.
-pub fn read_nothing_ahead(file: BorrowedFd<'_>) {
+pub(crate) fn read_nothing_ahead(file: BorrowedFd<'_>) {
     // Advice may be ignored, and so may its failure.
     let _ = fs::fadvise(file, 0, None, Advice::Random);
 }
@@ -122,7 +122,11 @@ pub fn read_nothing_ahead(file: BorrowedFd<'_>) {
 ///
 /// # Errors
 /// Those of reading.
-pub fn bring_in(file: BorrowedFd<'_>, range: Range<u64>, ahead_bytes: u64) -> io::Result<()> {
+pub(crate) fn bring_in(
+    file: BorrowedFd<'_>,
+    range: Range<u64>,
+    ahead_bytes: u64,
+) -> io::Result<()> {
     if let Ok(FileSystem::TMPFS | FileSystem::RAMFS) = FileSystem::of(file) {
         WITHOUT_DISK.store(fs::fstat(file)?.st_dev, Ordering::Relaxed);
         return Ok(());

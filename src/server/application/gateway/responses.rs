@@ -17,7 +17,7 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 /// The completions of exchanges after something was read.
-pub type Completions = Vec<(ExchangeId, Completion)>;
+pub(crate) type Completions = Vec<(ExchangeId, Completion)>;
 
 /// A process has sent more of a body than it had credit for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

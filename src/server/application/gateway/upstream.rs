@@ -40,7 +40,7 @@ pub(super) struct WaitingRequests {
 }
 
 impl Upstream {
-    pub fn new(application: Arc<Application>) -> Upstream {
+    pub(super) fn new(application: Arc<Application>) -> Upstream {
         Upstream {
             application,
             links: Vec::new(),
@@ -51,7 +51,7 @@ impl Upstream {
 
     /// Sends what waits to processes that have room, the one with the fewest requests first. Requests of
     /// clients that may have gone are sent only where a thread would be idle otherwise.
-    pub fn dispatch(&mut self, reactor: usize, next_number: &mut u64) {
+    pub(super) fn dispatch(&mut self, reactor: usize, next_number: &mut u64) {
         let room = self.room();
         while self.dispatch_first(room, reactor, next_number) {}
     }
@@ -108,7 +108,7 @@ impl Upstream {
     }
 
     /// What became of this exchange's request, whose time is over. `None`: it is not here.
-    pub fn expire(
+    pub(super) fn expire(
         &mut self,
         id: ExchangeId,
         reactor: usize,
@@ -135,7 +135,7 @@ impl Upstream {
     }
 
     /// Drops this exchange's request, whose client has gone. Returns whether it was here.
-    pub fn withdraw(&mut self, id: ExchangeId, reactor: usize, now: Instant) -> bool {
+    pub(super) fn withdraw(&mut self, id: ExchangeId, reactor: usize, now: Instant) -> bool {
         if self.waiting.take_out(id).is_some() {
             return true;
         }
@@ -151,7 +151,7 @@ impl Upstream {
 
     /// Puts this exchange's request behind all others, because its client may have gone. `None`: it is not
     /// here, or has been sent.
-    pub fn yield_place(&mut self, id: ExchangeId) -> Option<Yielded> {
+    pub(super) fn yield_place(&mut self, id: ExchangeId) -> Option<Yielded> {
         let place = self.waiting.first.iter().position(|exchange| exchange.id == id)?;
         if self.waiting.yielded.len() >= YIELDED_MAX {
             return Some(Yielded::Refused);
@@ -162,7 +162,7 @@ impl Upstream {
     }
 
     /// Sees which requests have begun, and has processes replaced that hang.
-    pub fn look(&mut self, reactor: usize, now: Instant) {
+    pub(super) fn look(&mut self, reactor: usize, now: Instant) {
         let Application { timeout, stream_timeout, .. } = *self.application;
         let mut somebody_waits = !self.waiting.is_empty();
         for link in &mut self.links {
@@ -175,7 +175,7 @@ impl Upstream {
     }
 
     /// Whether requests wait here or are under way.
-    pub fn is_busy(&self) -> bool {
+    pub(super) fn is_busy(&self) -> bool {
         !self.waiting.is_empty() || self.links.iter().any(|link| !link.pending.is_empty())
     }
 

@@ -1,6 +1,6 @@
 //! How the body of a request is read out of the inbox (RFC 9112 §6, §7) and handed to its exchange.
 
-use super::{Http1, Pause, Socket, Step};
+use super::{After, Arrived, Http1, Pause, Socket, Step};
 use crate::http::Reject;
 use crate::http::h1::body::BodyEnd;
 use crate::server::context::WorkerContext;
@@ -27,8 +27,8 @@ enum Pumped {
     All,
     /// More may have arrived, but others have their turn first.
     ForNow,
-    /// The connection pauses.
-    Ended(Pause),
+    /// The connection has died.
+    Failed,
 }
 
 impl Http1 {
@@ -56,15 +56,15 @@ impl Http1 {
             self.inbox.widen_if_filled(WIDE_BYTES);
             socket.deadline = self.exchange.body_deadline(cx);
             // Neither earlier responses nor a 100 may wait until the body is complete.
-            if let Err(error) = self.flush_gathered(socket) {
+            if let Err(error) = self.flush_gathered(socket, cx) {
                 return Err(self.fail(&error, socket));
             }
-            match self.read(socket, share) {
+            if self.read(socket, share)? == Arrived::End {
                 // The body has broken off, but the client still wants the responses to its earlier requests.
-                Err(Pause::Close) if !self.outbox.is_empty() => {
-                    return Ok(self.end_after_responses(cx));
-                }
-                read => read?,
+                return match self.outbox.is_empty() {
+                    true => Err(Pause::Close),
+                    false => Ok(self.end_after_responses(cx)),
+                };
             }
         }
     }
@@ -125,7 +125,10 @@ impl Http1 {
                 Err(Pause::Sleep) => Err(Pause::Again),
                 step => step,
             },
-            Pumped::Ended(pause) => Err(pause),
+            Pumped::Failed => {
+                self.break_off(socket, cx);
+                Err(Pause::Close)
+            }
         }
     }
 
@@ -134,11 +137,15 @@ impl Http1 {
         &mut self,
         socket: &mut Socket<W>,
         share: &mut Share,
+        cx: &mut WorkerContext,
     ) -> Pause {
         match self.pump_body(socket, share) {
             Pumped::All => Pause::Sleep,
             Pumped::ForNow => Pause::Again,
-            Pumped::Ended(pause) => pause,
+            Pumped::Failed => {
+                self.break_off(socket, cx);
+                Pause::Close
+            }
         }
     }
 
@@ -160,10 +167,17 @@ impl Http1 {
             }
             self.inbox.widen_if_filled(WIDE_BYTES);
             match self.read(socket, share) {
-                Ok(()) => {}
-                Err(Pause::Sleep) => return Pumped::All,
+                Ok(Arrived::Bytes) => {}
+                // The client has closed its half in the midst of its body. Its handler finds that, and the client may
+                // still read the response.
+                Ok(Arrived::End) => {
+                    self.exchange.break_stream();
+                    self.after = After::Close;
+                    return Pumped::All;
+                }
                 Err(Pause::Again) => return Pumped::ForNow,
-                Err(pause) => return Pumped::Ended(pause),
+                Err(Pause::Sleep | Pause::Idle | Pause::Linger) => return Pumped::All,
+                Err(Pause::Close) => return Pumped::Failed,
             }
         }
         Pumped::All

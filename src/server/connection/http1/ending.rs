@@ -61,7 +61,7 @@ impl Http1 {
     }
 
     /// The deadline has passed: answers 408 if a request has begun, otherwise gives up. `None`: drive the connection.
-    pub fn expire<W: Transport>(
+    pub(crate) fn expire<W: Transport>(
         &mut self,
         socket: &mut Socket<W>,
         share: &mut Share,
@@ -132,7 +132,7 @@ impl Http1 {
     }
 
     /// The server ends now: breaks off a response that is under way.
-    pub fn cut<W: Transport>(&mut self, socket: &mut Socket<W>, cx: &mut WorkerContext) {
+    pub(crate) fn cut<W: Transport>(&mut self, socket: &mut Socket<W>, cx: &mut WorkerContext) {
         let has_unsent = !self.outbox.is_empty() || !self.exchange.body.is_empty();
         if has_unsent || matches!(self.exchange.state, ExchangeState::Waiting(_)) {
             self.break_off(socket, cx);
@@ -140,7 +140,10 @@ impl Http1 {
     }
 
     /// The connection is removed.
-    pub fn abandon(&mut self, cx: &mut WorkerContext) {
+    pub(crate) fn abandon(&mut self, cx: &mut WorkerContext) {
+        // Nothing of them will be sent any more.
+        let unsent = self.outbox.waiting_bytes() + self.exchange.body.left_bytes();
+        self.log_finished(unsent, cx);
         self.exchange.abandon(cx);
     }
 
@@ -157,7 +160,7 @@ impl Http1 {
     }
 
     /// Logs the responses in the outbox, which have ended with so many bytes unsent.
-    fn log_finished(&mut self, unsent_bytes: u64, cx: &mut WorkerContext) {
+    pub(super) fn log_finished(&mut self, unsent_bytes: u64, cx: &mut WorkerContext) {
         if let Some(writer) = &mut cx.log
             && !self.entries.is_empty()
         {

@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 /// The free ones of a worker.
 #[derive(Default)]
-pub struct FreeList {
+pub(crate) struct FreeList {
     // Boxed as connections hold them: moving one in or out must not copy it.
     #[expect(clippy::vec_box)]
     kept: Vec<Box<Http1>>,
@@ -20,7 +20,7 @@ pub struct FreeList {
 
 impl FreeList {
     /// Takes one that is ready for a first request.
-    pub fn take(&mut self, id: ExchangeId, setup: &Rc<Setup>) -> Box<Http1> {
+    pub(crate) fn take(&mut self, id: ExchangeId, setup: &Rc<Setup>) -> Box<Http1> {
         match self.kept.pop() {
             Some(mut http1) => {
                 http1.exchange.id = id;
@@ -41,7 +41,7 @@ impl FreeList {
     }
 
     /// Takes one back and clears it, so that no bytes of one client can reach another.
-    pub fn give(&mut self, mut http1: Box<Http1>) {
+    pub(crate) fn give(&mut self, mut http1: Box<Http1>) {
         if self.kept.len() < KEPT_MAX && http1.inbox.is_usual_size() {
             http1.inbox.clear();
             http1.outbox.clear();

@@ -10,7 +10,7 @@ mod ending;
 mod free_list;
 mod sending;
 
-pub use free_list::FreeList;
+pub(crate) use free_list::FreeList;
 
 use super::inbox::Inbox;
 use super::outbox::Outbox;
@@ -33,7 +33,7 @@ use crate::site::Response;
 use std::time::Instant;
 
 /// What a connection holds while a request is read or answered.
-pub struct Http1 {
+pub(crate) struct Http1 {
     inbox: Inbox,
     reader: RequestReader,
     outbox: Outbox,
@@ -57,22 +57,30 @@ enum After {
     Linger,
 }
 
+/// What a read brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Arrived {
+    Bytes,
+    /// The client will send nothing more. It may still read.
+    End,
+}
+
 /// What a step leads to: another state, or a pause in this one.
 type Step = Result<ExchangeState, Pause>;
 
 impl Http1 {
     /// The id of the exchange at hand.
-    pub fn id(&self) -> ExchangeId {
+    pub(crate) fn id(&self) -> ExchangeId {
         self.exchange.id
     }
 
     /// Its state.
-    pub fn state(&self) -> ExchangeState {
+    pub(crate) fn state(&self) -> ExchangeState {
         self.exchange.state
     }
 
     /// Goes as far as it can.
-    pub fn drive<W: Transport>(
+    pub(crate) fn drive<W: Transport>(
         &mut self,
         socket: &mut Socket<W>,
         share: &mut Share,
@@ -121,7 +129,9 @@ impl Http1 {
                 socket.deadline = cx.clock.monotonic() + self.exchange.limits().send_timeout;
                 return Ok(ExchangeState::Sending);
             }
-            self.read(socket, share)?;
+            if self.read(socket, share)? == Arrived::End {
+                return Err(Pause::Close);
+            }
         }
     }
 
@@ -130,7 +140,7 @@ impl Http1 {
         &mut self,
         socket: &mut Socket<W>,
         share: &mut Share,
-    ) -> Result<(), Pause> {
+    ) -> Result<Arrived, Pause> {
         if share.is_used_up() && socket.wire.has_unread() {
             return Err(Pause::Again);
         }
@@ -140,14 +150,14 @@ impl Http1 {
             Ok(ReadOutcome::Bytes(count)) => {
                 self.inbox.arrived(count, socket.take_reported());
                 share.spend_bytes(count as u64);
-                Ok(())
-            }
-            Ok(ReadOutcome::Blocked)
-                if self.exchange.state == ExchangeState::Head && self.inbox.is_empty() =>
-            {
-                Err(Pause::Idle)
+                Ok(Arrived::Bytes)
             }
             Ok(ReadOutcome::Blocked) => {
+                // What arrives from here on was not reported before the last look at file changes.
+                socket.take_reported();
+                if self.exchange.state == ExchangeState::Head && self.inbox.is_empty() {
+                    return Err(Pause::Idle);
+                }
                 self.inbox.shrink();
                 Err(Pause::Sleep)
             }
@@ -156,7 +166,7 @@ impl Http1 {
                     let state = self.exchange.state;
                     log::debug!("{}: closed by the client while {state}", socket.name());
                 }
-                Err(Pause::Close)
+                Ok(Arrived::End)
             }
             Err(error) => Err(self.fail(&error, socket)),
         }
@@ -296,9 +306,9 @@ impl Http1 {
             return Err(self.gone(socket));
         }
         if awaited == Awaited::Production {
-            return Err(self.pump_while_idle(socket, share));
+            return Err(self.pump_while_idle(socket, share, cx));
         }
-        if let Err(error) = self.flush_gathered(socket) {
+        if let Err(error) = self.flush_gathered(socket, cx) {
             return Err(self.fail(&error, socket));
         }
         if socket.wire.is_half_closed()
@@ -315,7 +325,7 @@ impl Http1 {
     }
 
     /// A message has come. Returns whether to drive the connection.
-    pub fn complete<W: Transport>(
+    pub(crate) fn complete<W: Transport>(
         &mut self,
         completion: Completion,
         socket: &mut Socket<W>,
@@ -328,8 +338,13 @@ impl Http1 {
             Resumed::Refused(response) => self.refuse_with(*response, socket, share, cx),
         };
         if let Ok(state) = step {
-            if state == ExchangeState::Body {
-                socket.deadline = self.exchange.body_deadline(cx);
+            match (self.exchange.state, state) {
+                (_, ExchangeState::Body) => socket.deadline = self.exchange.body_deadline(cx),
+                // The client's time begins again. While it takes nothing, a message does not prolong it.
+                (ExchangeState::Waiting(_), ExchangeState::Sending) => {
+                    socket.deadline = cx.clock.monotonic() + self.exchange.limits().send_timeout;
+                }
+                _ => {}
             }
             self.exchange.state = state;
         }

@@ -97,8 +97,14 @@ impl Http1 {
                     cx.threads.prefetch(self.exchange.id, prefetch);
                     Ok(self.begin_wait(Awaited::Piece, socket, cx))
                 }
-                Ok(None) => Err(Pause::Close),
-                Err(error) => Err(self.fail(&error, socket)),
+                Ok(None) => {
+                    self.break_off(socket, cx);
+                    Err(Pause::Close)
+                }
+                Err(error) => {
+                    self.break_off(socket, cx);
+                    Err(self.fail(&error, socket))
+                }
             },
             Ok(Flush::NotYet) => Ok(self.begin_wait(Awaited::Production, socket, cx)),
             Ok(Flush::Again) => Err(Pause::Again),
@@ -131,12 +137,17 @@ impl Http1 {
     pub(super) fn flush_gathered<W: Transport>(
         &mut self,
         socket: &mut Socket<W>,
+        cx: &mut WorkerContext,
     ) -> io::Result<()> {
         if self.outbox.is_empty() {
             return Ok(());
         }
         let body = &mut self.exchange.body;
-        self.outbox.flush(body, &mut socket.wire, &mut 0, Disk::MustNotBlock).map(|_| ())
+        let flushed = self.outbox.flush(body, &mut socket.wire, &mut 0, Disk::MustNotBlock)?;
+        if flushed == Flush::Done {
+            self.log_finished(0, cx);
+        }
+        Ok(())
     }
 }
 

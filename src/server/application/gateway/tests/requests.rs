@@ -1,6 +1,7 @@
 //! Where requests go, and what becomes of them when processes come and go.
 
 use super::*;
+use crate::site::BodyStore;
 
 #[test]
 fn a_request_goes_out_and_its_answer_finds_who_asked() {
@@ -148,7 +149,7 @@ fn the_file_of_a_request_is_dropped_by_a_thread_of_the_disk_pool() {
     let forward = Forward {
         backend: Backend(Arc::clone(&it.application)),
         message: b"{0".to_vec(),
-        body: RequestBody::Spooled(spool),
+        body: RequestBody(BodyStore::Spooled(spool)),
     };
     // A pool without threads: the test does its jobs.
     let disk = Arc::new(Pool::new("test", 0, usize::MAX));

@@ -1,14 +1,14 @@
-//! The parts, and what they work on.
+//! The pure parts of a request, and what they work on, to be measured: `cargo bench --bench parts --features fuzzing`.
 
-use httpd::http::conditional::{self, Validators};
-use httpd::http::etag::{ETag, Strength};
-use httpd::http::h1::body::{BodyDecoder, BodyEnd, Framing};
-use httpd::http::h1::field_lines::FieldLines;
-use httpd::http::h1::head::{HeadLimits, HeadParser};
-use httpd::http::h1::request_reader::RequestReader;
-use httpd::http::h1::write::{Delimiter, Persistence, ResponseLine, write_head};
-use httpd::http::target::Target;
-use httpd::http::{Headers, Method, Peer, Scheme, Status, range};
+use crate::http::conditional::{self, Validators};
+use crate::http::etag::{ETag, Strength};
+use crate::http::h1::body::{BodyDecoder, BodyEnd, Framing};
+use crate::http::h1::field_lines::FieldLines;
+use crate::http::h1::head::{HeadLimits, HeadParser};
+use crate::http::h1::request_reader::RequestReader;
+use crate::http::h1::write::{Delimiter, Persistence, ResponseLine, write_head};
+use crate::http::target::Target;
+use crate::http::{Headers, Method, Peer, Scheme, Status, range};
 use std::hint::black_box;
 use std::time::{Duration, SystemTime};
 
