@@ -68,8 +68,8 @@
 // file changes, before any connection: whatever was changed before a request was sent, inotify
 // had queued before epoll could report the request. Where a request may have come after that
 // (the second of a pipelined batch, a connection accepted within the turn, a second read), the
-// cache is asked to look again first. The buffer that requests are read into knows up to where its bytes had been reported
-// before that look; it costs no call on a keep-alive request.
+// cache is asked to look again first. The buffer that requests are read into knows up to where its
+// bytes had been reported before that look; a keep-alive request costs no call.
 //
 // **Requests for missing paths cost no memory each.** All paths beneath a missing directory share one
 // answer in the cache, kept under the key of the first name that is missing; paths that no file can have

@@ -35,7 +35,7 @@ impl Address {
     /// let both = Address::parse("localhost:8080")?;
     /// assert_eq!(both[0].to_string(), "127.0.0.1:8080");
     /// assert_eq!(both[1].to_string(), "[::1]:8080");
-    /// # Ok::<(), String>(())
+    /// # Ok::<(), httpd::AddressError>(())
     /// ```
     ///
     /// # Errors

@@ -160,7 +160,10 @@ impl Report {
             b"leaving" => Some(Report::Leaving),
             _ => {
                 let (code, text) = words.strip_prefix(FAILED)?.split_first()?;
-                let lines = String::from_utf8_lossy(text).lines().map(str::to_owned).collect();
+                let text = String::from_utf8_lossy(text);
+                // Not by `lines`, which would also take away a carriage return.
+                let lines = text.split('\n').filter(|_| !text.is_empty()).map(str::to_owned);
+                let lines = lines.collect();
                 Some(Report::Failed(Failure { code: *code, lines }))
             }
         }
