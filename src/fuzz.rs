@@ -19,7 +19,7 @@ use crate::http::{ETag, HeaderName, Method, Peer, Scheme, date, list};
 use crate::program::supervisor::protocol::{Instruction, Report};
 use crate::sys::channel::MESSAGE_BYTES_MAX;
 use crate::wsgi::response::HEADER_BYTES;
-use crate::wsgi::{MessageKind, ResponseMessage};
+use crate::wsgi::response::{MessageKind, ResponseMessage};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 

@@ -16,6 +16,7 @@ macro_rules! header_names {
             pub(crate) const COUNT: usize = [$($name),+].len();
 
             /// The name in lower case.
+            #[cfg(any(test, feature = "fuzzing"))]
             pub(crate) fn as_str(self) -> &'static str {
                 match self { $(HeaderName::$variant => $name,)+ }
             }

@@ -11,7 +11,6 @@ pub(crate) mod request;
 pub(crate) mod response;
 
 pub(crate) use request::Token;
-pub(crate) use response::{MessageKind, ResponseMessage};
 
 /// The program of an application process: one text that uses Python's standard library and nothing else.
 pub(crate) const ADAPTER: &str = concat!(
