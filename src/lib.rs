@@ -31,7 +31,7 @@
 //   hands in the bytes of the request's body (`server::exchange::body_sink`) and pulls those of the response
 //   (`server::exchange::body_source`). Jobs, messages and applications name an exchange by its
 //   `ExchangeId`.
-// - `site::Route` is found once for each request, and every response, whoever makes it, passes
+// - `site::Route` is found once for each request, and every response passes
 //   `Site::finish`.
 // - Headers are names and values (`Headers`). What a file says of itself is rendered once as the lines that
 //   HTTP/1 writes (`http::h1::field_lines`), which can be told apart into names and values again.

@@ -81,7 +81,7 @@ pub struct Headers {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HeaderError {
-    /// The name is no token (RFC 9110 §5.1).
+    /// The name is no token (RFC 9110 §5.1), or longer than 255 bytes.
     BadName(String),
     /// The server itself writes a header of this name when it sends the response: a second `Content-Length`
     /// would let two readers see two responses.
@@ -124,7 +124,7 @@ impl Headers {
     /// header (RFC 9110 §5.5).
     ///
     /// # Errors
-    /// When the name is no token, or the server writes that header itself. Nothing is added then.
+    /// When the name is no token or longer than 255 bytes, or the server writes that header itself. Nothing is added then.
     pub fn add(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), HeaderError> {
         if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.bytes().all(is_token) {
             return Err(HeaderError::BadName(name.to_owned()));

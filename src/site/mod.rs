@@ -139,7 +139,7 @@ impl Site {
         response.into()
     }
 
-    /// What every response passes before it is sent, whatever it is and whoever made it. An error without a body
+    /// What every response passes before it is sent: those of files, handlers, threads and applications, and refusals. An error without a body
     /// of its own gets the page of its status.
     pub(crate) fn finish(&self, _route: &Route, response: Response) -> Response {
         let is_bare =

@@ -153,9 +153,6 @@ pub(crate) const PIPE_BYTES_MAX: usize = 256 * 1024;
 /// that bytes were taken.
 pub(crate) const BACKLOG_BYTES: usize = PIPE_BYTES_MAX / 4;
 
-/// How much can be added to a piece to frame it without moving it.
-pub(crate) const FRAMING_BYTES: usize = 8;
-
 /// How many bytes are handed on at a time, except for a flush.
 const PIECE_BYTES: usize = 32 * 1024;
 

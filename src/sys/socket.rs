@@ -243,7 +243,7 @@ const BACKLOG: i32 = 4096;
 /// Bytes that wait in the send buffer without having been sent. It keeps a large file from filling
 /// a buffer that grows past the CPU caches, and leaves what is in flight unbounded. The kernel asks
 /// for more when half of it is left, which is soon enough for a link of any length: what is in flight
-/// is not counted. It is more than one segment of the loopback interface (64 KB): a head that waits for more
+/// is not counted. The limit is above one segment of the loopback interface (65,483 bytes): a head that waits for more
 /// (`MSG_MORE`) and a piece of a file would otherwise fill it without filling a segment, and be sent by a timer
 /// 200 ms later.
 const UNSENT_BYTES_MAX: u32 = 64 * 1024;

@@ -59,7 +59,7 @@ pub fn reply(stream: &mut impl Read) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Clients that ask all the time, until they are told to end, on connections that they keep for a
+/// Clients that ask all the time, until a flag ends them, on connections that they keep for a
 /// while or close.
 pub struct Load {
     address: SocketAddr,
@@ -83,7 +83,7 @@ impl Load {
             for number in 0..8 {
                 scope.spawn(move || self.ask(self.requests[number % 2]));
             }
-            // The clients are told to end even when a check fails.
+            // The flag ends the clients even when a check fails.
             struct Over<'a>(&'a AtomicBool);
             impl Drop for Over<'_> {
                 fn drop(&mut self) {

@@ -31,20 +31,14 @@ fn who_waits_when_the_pool_stops_is_let_in() {
     let serving = start(&folder, &["-P", "2", "-w", "1", "www"]);
     let children = children(&serving);
     children.iter().for_each(|child| child.freeze());
-    let mut waiting: Vec<TcpStream> = (0..50).map(|_| serving.stream()).collect();
-    waiting.iter_mut().for_each(request);
+    let waiting = fifty_requests(&serving);
     // As a service manager does it: each process is sent the signal.
     children.iter().for_each(|child| child.send(Signal::TERM));
     serving.signal(Signal::TERM);
     children.iter().for_each(|child| child.go_on());
-    for stream in &mut waiting {
-        reply(stream).unwrap();
-    }
-    let (code, told) = serving.end();
     // On a busy machine, they may have been stopped for long enough to be replaced, with a warning.
-    assert_eq!(code, Some(0), "{told}");
-    assert!(!told.contains("[ERROR]"), "{told}");
-    nobody_is_left(&folder);
+    all_get_a_reply(waiting);
+    ends_without_an_error(serving, &folder);
 }
 
 #[test]
@@ -52,16 +46,10 @@ fn stopped_processes_go_on_when_the_pool_stops() {
     let folder = Folder::with_www();
     let serving = start(&folder, &["-P", "2", "-w", "1", "www"]);
     children(&serving).iter().for_each(|child| child.freeze());
-    let mut waiting: Vec<TcpStream> = (0..50).map(|_| serving.stream()).collect();
-    waiting.iter_mut().for_each(request);
+    let waiting = fifty_requests(&serving);
     serving.signal(Signal::TERM);
-    for stream in &mut waiting {
-        reply(stream).unwrap();
-    }
-    let (code, told) = serving.end();
-    assert_eq!(code, Some(0), "{told}");
-    assert!(!told.contains("[ERROR]"), "{told}");
-    nobody_is_left(&folder);
+    all_get_a_reply(waiting);
+    ends_without_an_error(serving, &folder);
 }
 
 #[test]
@@ -100,4 +88,24 @@ fn without_their_supervisor_processes_finish_and_leave_the_port() {
     assert!(rest > LARGE_BYTES);
     let next_alone = [Process(next.child.id())];
     until("the last one has ended", || Process::running_in(&folder) == next_alone);
+}
+
+/// Connections that have each sent a request.
+fn fifty_requests(serving: &Program) -> Vec<TcpStream> {
+    let mut waiting: Vec<TcpStream> = (0..50).map(|_| serving.stream()).collect();
+    waiting.iter_mut().for_each(request);
+    waiting
+}
+
+fn all_get_a_reply(mut waiting: Vec<TcpStream>) {
+    for stream in &mut waiting {
+        reply(stream).unwrap();
+    }
+}
+
+fn ends_without_an_error(serving: Program, folder: &Folder) {
+    let (code, log) = serving.end();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(!log.contains("[ERROR]"), "{log}");
+    nobody_is_left(folder);
 }

@@ -15,7 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// A child process. When it is dropped, also by a panic, it is killed together with all processes
-/// that it has started, whoever their parent is by then: they have inherited a variable whose value
+/// that it has started, whatever their parent is by then: they have inherited a variable whose value
 /// only they have.
 pub struct Child {
     child: process::Child,

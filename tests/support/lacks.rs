@@ -103,9 +103,9 @@ fn program(name: &str, arguments: &[&str]) -> Option<String> {
     }
 }
 
-/// What `setpriv` is told so that a command runs without privileges.
+/// Arguments of `setpriv`, so that a command runs without privileges.
 pub const GIVE_UP: [&str; 4] =
     ["--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"];
 
-/// What `unshare` is told so that a command is the first process of a namespace.
+/// Arguments of `unshare`, so that a command is the first process of a namespace.
 pub const NAMESPACE: [&str; 5] = ["--pid", "--fork", "--mount-proc", "--kill-child", "--"];

@@ -160,6 +160,11 @@ impl Exchange {
         &self.setup.limits
     }
 
+    /// The setup that it keeps from its first byte to its last.
+    pub(crate) fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
     /// The response is known, and the request is not needed any more.
     pub(crate) fn end_request(&mut self, cx: &WorkerContext) {
         if let RequestBody(BodyStore::Spooled(spool)) = std::mem::take(&mut self.request_body) {

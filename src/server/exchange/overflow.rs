@@ -3,7 +3,7 @@
 //! It must never know the producer, the framing, or which thread writes it.
 
 use crate::files::{Disk, Prefetch, Spool};
-use crate::site::pipe::{BACKLOG_BYTES, FRAMING_BYTES};
+use crate::site::pipe::BACKLOG_BYTES;
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io;
@@ -70,8 +70,7 @@ impl Overflow {
             OverflowFile::Written(spool) => spool,
         };
         let length = spool.unread().min(PIECE_BYTES as u64) as usize;
-        let mut piece = Vec::with_capacity(length + FRAMING_BYTES);
-        piece.resize(length, 0);
+        let mut piece = vec![0; length];
         let disk = if std::mem::take(&mut self.is_prefetched) { Disk::MayBlock } else { disk };
         match spool.read_next(&mut piece, disk) {
             Ok(count) if count == length => {}

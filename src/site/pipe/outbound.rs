@@ -1,8 +1,6 @@
 //! The body of a response on its way to the worker that sends it, from a thread or from another process.
 
-use super::{
-    BACKLOG_BYTES, Drained, FRAMING_BYTES, Flow, PIECE_BYTES, PIPE_BYTES_MAX, PipeCore, WakeWhen,
-};
+use super::{BACKLOG_BYTES, Drained, Flow, PIECE_BYTES, PIPE_BYTES_MAX, PipeCore, WakeWhen};
 use std::io::{self, Write};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -40,8 +38,7 @@ impl Write for BodyWriter {
             self.flush()?;
         }
         if self.piece.capacity() == 0 {
-            // With room for its framing.
-            self.piece.reserve(bytes.len().min(PIECE_BYTES) + FRAMING_BYTES);
+            self.piece.reserve(bytes.len().min(PIECE_BYTES));
         }
         let count = bytes.len().min(PIECE_BYTES - self.piece.len());
         self.piece.extend_from_slice(&bytes[..count]);

@@ -43,6 +43,7 @@ impl FreeList {
     /// Takes one back and clears it, so that no bytes of one client can reach another.
     pub(crate) fn give(&mut self, mut http1: Box<Http1>) {
         if self.kept.len() < KEPT_MAX && http1.inbox.is_usual_size() {
+            debug_assert!(http1.entries.is_empty(), "every response is logged by then");
             http1.inbox.clear();
             http1.outbox.clear();
             http1.begin_next();

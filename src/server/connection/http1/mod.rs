@@ -119,7 +119,8 @@ impl Http1 {
                     self.started = Some(now);
                     socket.deadline = now + self.exchange.limits().head_timeout;
                 }
-                match self.reader.read_head(self.inbox.bytes(), &cx.setup.head_limits) {
+                match self.reader.read_head(self.inbox.bytes(), &self.exchange.setup().head_limits)
+                {
                     Ok(Some(length)) => return self.head_complete(length, socket, share, cx),
                     Ok(None) => {}
                     Err(reject) => return self.refuse(reject, socket, share, cx),
