@@ -199,6 +199,7 @@ fn a_supervisor_keeps_nothing_of_the_dead() {
     for _ in 0..4 {
         replace_both(&serving);
     }
-    // One that has just been started may have its end of the channel open for a moment.
-    until("nothing is left of them", || open() == before);
+    // While a process starts, its end of the channel is open for a moment: also when `before` was counted, so that there
+    // may be fewer now. Eight processes have ended, and each that left anything would show.
+    until("nothing is left of them", || open() <= before);
 }
