@@ -38,14 +38,20 @@ pub fn python() -> Option<String> {
     LACK.clone()
 }
 
-/// To be somebody who may not do anything special.
+/// To be somebody who may not do anything special, and who can reach the folders of the tests.
 pub fn unprivileged() -> Option<String> {
     static LACK: LazyLock<Option<String>> = LazyLock::new(|| {
         if !rustix::process::geteuid().is_root() {
             return None;
         }
+        let folder = Folder::new();
+        let here = folder.here().to_str().expect("it is UTF-8");
         program("setpriv", &[&GIVE_UP[..], &["true"]].concat())
             .map(|reason| format!("the tests run as root and cannot give that up: {reason}"))
+            .or_else(|| {
+                program("setpriv", &[&GIVE_UP[..], &["ls", here]].concat())
+                    .map(|reason| format!("others may not enter the temporary directory: {reason}"))
+            })
     });
     LACK.clone()
 }
