@@ -9,7 +9,7 @@ use super::value::Value;
 use super::{LocatedError, Origin, Written};
 use crate::site::{Reload, Wsgi};
 use crate::sys::permission::check_executable;
-use crate::sys::reason::reason;
+use crate::sys::reason::{reason_at, reason_at_directory};
 
 /// What a location sets for its application; `None` where it sets nothing.
 #[derive(Debug, Default)]
@@ -114,9 +114,10 @@ impl ApplicationSection {
         };
         let directory = self.chdir.as_ref().map_or(base.to_owned(), |it| base.join(&it.value));
         let directory = if directory.as_os_str().is_empty() { ".".into() } else { directory };
-        if !directory.is_dir() {
+        if let Err(error) = std::fs::metadata(directory.join(".")) {
             let origin = self.chdir.as_ref().map_or(target.origin, |it| it.origin);
-            errors.note(origin, format!("cannot run in {directory:?}: it is not a directory"));
+            let reason = reason_at_directory(&directory, &error);
+            errors.note(origin, format!("cannot run in {directory:?}: {reason}"));
         }
         // A name without a slash is searched in the PATH.
         let python = self.python.as_ref().map(|it| match it.value.contains('/') {
@@ -126,7 +127,7 @@ impl ApplicationSection {
         if let (Some(written), Some(path)) = (&self.python, &python)
             && let Err(error) = check_program(path)
         {
-            let message = format!("cannot run {path:?}: {}", reason(&error));
+            let message = format!("cannot run {path:?}: {}", reason_at(path, &error));
             errors.note(written.origin, message);
         }
         Some(Wsgi::new(&target.value).with(|it| {

@@ -13,7 +13,7 @@ use super::site::ServedSite;
 use super::{Config, Log, Origin, Overrides, Terminal, Written, listen, site};
 use crate::server::{AccessLog, Format, Server, SocketAccess};
 use crate::sys::permission::check_appendable;
-use crate::sys::reason::reason;
+use crate::sys::reason::reason_at;
 
 impl File {
     /// Without a file, the working directory is served.
@@ -108,13 +108,7 @@ fn log(file: &File, overrides: &Overrides, base: &Path, errors: &mut Errors) -> 
 /// Checks that a log can be written, without creating it.
 fn check_log(path: &Path, origin: Origin, errors: &mut Errors) {
     if let Err(error) = check_appendable(path) {
-        let directory = path.parent().filter(|it| !it.as_os_str().is_empty() && !it.is_dir());
-        let message = match directory {
-            Some(directory) => {
-                format!("cannot write the log {path:?}: there is no directory {directory:?}")
-            }
-            None => format!("cannot write the log {path:?}: {}", reason(&error)),
-        };
-        errors.note(origin, message);
+        let reason = reason_at(path, &error);
+        errors.note(origin, format!("cannot write the log {path:?}: {reason}"));
     }
 }

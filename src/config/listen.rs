@@ -1,6 +1,7 @@
 //! The addresses that a server listens on: from the file, from flags, or from both. Binds nothing.
 
 use std::collections::HashSet;
+use std::fmt::Display;
 use std::net::Ipv6Addr;
 use std::path::Path;
 
@@ -32,12 +33,12 @@ pub(super) fn addresses(
             _ => one.value.clone(),
         };
         match Address::parse(&text) {
-            Err(message) => errors.note(one.origin, format!("listen: {message}")),
+            Err(message) => errors.note(one.origin, named(one.origin, &message)),
             Ok(group) => {
                 let taken = group.iter().find(|it| port_of(it) != Some(0) && seen.contains(it));
                 if let Some(taken) = taken {
-                    let message = format!("listen: {taken} is in this list already");
-                    errors.note(one.origin, message);
+                    let message = format!("{taken} is in this list already");
+                    errors.note(one.origin, named(one.origin, &message));
                 }
                 seen.extend(group);
                 kept.push(Written { value: text, origin: one.origin });
@@ -45,6 +46,14 @@ pub(super) fn addresses(
         }
     }
     replaced(kept, overrides, errors)
+}
+
+/// An error of an address. One of the file names the key; the name of a flag is shown anyway.
+fn named(origin: Origin, message: &dyn Display) -> String {
+    match origin {
+        Origin::Given(_) => message.to_string(),
+        Origin::File(_) | Origin::Default => format!("listen: {message}"),
+    }
 }
 
 fn replaced(kept: Vec<Written<String>>, overrides: &Overrides, errors: &mut Errors) -> Vec<String> {
@@ -79,7 +88,6 @@ fn split_address(text: &str) -> Option<(String, u16)> {
     let host = match text.rsplit_once(':') {
         _ if text.parse::<Ipv6Addr>().is_ok() || text.ends_with(']') => text,
         Some((host, _)) => host,
-        None if text.bytes().all(|byte| byte.is_ascii_digit()) => "",
         None => text,
     };
     Some((bracketed(host), port))
@@ -138,7 +146,7 @@ mod tests {
             ["localhost:9000", "[::2]:9000", "127.0.0.3:9000"]
         );
         assert_eq!(addresses_of(&[":80"], None, Some(9000)), [":9000"]);
-        assert_eq!(addresses_of(&["80"], None, Some(9000)), [":9000"]);
+        assert_eq!(addresses_of(&["*:80"], None, Some(9000)), ["*:9000"]);
     }
 
     #[test]

@@ -29,7 +29,7 @@ use log::LevelFilter;
 
 use crate::server::{Server, Workers};
 use crate::site::Reload;
-use crate::sys::reason::reason;
+use crate::sys::reason::reason_at;
 use file::File;
 use section::Errors;
 pub(crate) use section::nearest;
@@ -232,7 +232,7 @@ fn read_text(path: &Path) -> Result<String, ConfigError> {
     let mut bytes = Vec::new();
     std::fs::File::open(path)
         .and_then(|file| file.take(TEXT_BYTES_MAX + 1).read_to_end(&mut bytes))
-        .map_err(|error| unreadable(reason(&error)))?;
+        .map_err(|error| unreadable(reason_at(path, &error)))?;
     if bytes.len() as u64 > TEXT_BYTES_MAX {
         return Err(unreadable(format!("it is larger than {TEXT_BYTES_MAX} bytes")));
     }

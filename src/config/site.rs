@@ -10,7 +10,6 @@ use super::writing::{Rules, WritableRoots};
 use super::{Origin, Overrides};
 use crate::files::{Root, Types};
 use crate::site::{Dotfiles, Mapping, Site, StaticFiles, Store, Wsgi};
-use crate::sys::reason::reason;
 
 /// What is served.
 pub(super) struct ServedSite {
@@ -270,7 +269,7 @@ impl SiteBuilder<'_> {
     }
 
     fn open(&mut self, path: &Path, origin: Origin) -> Option<Root> {
-        match Root::open(path) {
+        match Root::try_open(path) {
             Ok(root) => {
                 if !self.roots.iter().any(|known| known == root.path()) {
                     self.roots.push(root.path().to_owned());
@@ -286,10 +285,7 @@ impl SiteBuilder<'_> {
                     Origin::File(_) => "; set this key to the directory to serve".to_owned(),
                     _ => String::new(),
                 };
-                let why = match error.kind() {
-                    std::io::ErrorKind::NotFound => "no such directory".to_owned(),
-                    _ => reason(&error),
-                };
+                let why = error.reason();
                 self.errors.note(origin, format!("cannot serve {path:?}: {why}{hint}"));
                 None
             }

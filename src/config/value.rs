@@ -57,7 +57,7 @@ impl<'d> Value<'d> {
         Ok(Written { value: self.text()?.to_owned(), origin: self.origin() })
     }
 
-    /// An address to listen on. Only its form is checked: many people write a number or a URL first.
+    /// An address to listen on. Many people write a number first.
     pub(super) fn address(self) -> Result<Written<String>, LocatedError> {
         if let DeValue::Integer(number) = self.written.get_ref() {
             let number = number.as_str();
@@ -65,23 +65,7 @@ impl<'d> Value<'d> {
                 "must be an address in quotes: write \":{number}\" for everyone, or \"localhost:{number}\" for this machine only"
             )));
         }
-        let text = self.text()?;
-        match text.split_once("://") {
-            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => {
-                let address = rest.split('/').next().unwrap_or(rest);
-                Err(self.error(format_args!("takes an address, not a URL: write {address:?}")))
-            }
-            Some((scheme, _)) if scheme.eq_ignore_ascii_case("https") => Err(self.error(
-                "cannot be https: there is no TLS yet; put a proxy that terminates it in front",
-            )),
-            Some(("unix", path)) => {
-                Err(self.error(format_args!("takes no URL: write \"unix:{path}\"")))
-            }
-            Some((scheme, _)) => Err(self.error(format_args!(
-                "takes an address such as \"localhost:8080\", not a URL with {scheme}://"
-            ))),
-            None => self.written(),
-        }
+        self.written()
     }
 
     pub(super) fn location_path(self) -> Result<Written<String>, LocatedError> {

@@ -4,6 +4,8 @@
 
 use super::Types;
 pub use crate::sys::file::Symlinks;
+use crate::sys::reason::reason_at_directory;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -43,12 +45,20 @@ impl Root {
     /// does not matter.
     ///
     /// # Errors
-    /// When there is no directory at `path`, or it may not be entered.
+    /// When there is no directory at `path`, or it may not be entered. The error's text names the path, and the
+    /// directory on the way to it that is missing or may not be entered.
     pub fn open(path: impl AsRef<Path>) -> io::Result<Root> {
-        let path = std::path::absolute(path)?;
-        crate::sys::file::open_directory(&path)?;
-        // Opening alone succeeds even for a directory that may not be searched.
-        std::fs::metadata(path.join("."))?;
+        Root::try_open(path.as_ref()).map_err(|error| io::Error::new(error.error.kind(), error))
+    }
+
+    /// The same, with an error that tells path and reason apart.
+    pub(crate) fn try_open(path: &Path) -> Result<Root, RootError> {
+        let failed = |error| RootError { path: path.to_owned(), error };
+        let path = std::path::absolute(path).map_err(failed)?;
+        crate::sys::file::open_directory(&path)
+            // Opening alone succeeds even for a directory that may not be searched.
+            .and_then(|_| std::fs::metadata(path.join(".")))
+            .map_err(failed)?;
         let inner = RootInner {
             id: next_id(),
             path,
@@ -96,6 +106,39 @@ impl Root {
     }
 }
 
+/// Why a root cannot be opened.
+pub(crate) struct RootError {
+    /// As it was written.
+    path: PathBuf,
+    error: io::Error,
+}
+
+impl RootError {
+    /// The reason, to follow the path.
+    pub(crate) fn reason(&self) -> String {
+        reason_at_directory(&self.path, &self.error)
+    }
+}
+
+impl fmt::Display for RootError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "cannot open the root {:?}: {}", self.path, self.reason())
+    }
+}
+
+/// A `main` that returns an error shows it by this.
+impl fmt::Debug for RootError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+impl std::error::Error for RootError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
 fn next_id() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     NEXT.fetch_add(1, Ordering::Relaxed)
@@ -120,14 +163,23 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_directory_is_no_root() {
-        assert_eq!(
-            Root::open("Cargo.toml").map(drop).map_err(|error| error.kind()),
-            Err(io::ErrorKind::NotADirectory)
-        );
-        assert_eq!(
-            Root::open("no/such").map(drop).map_err(|error| error.kind()),
-            Err(io::ErrorKind::NotFound)
-        );
+    fn what_is_no_directory_is_no_root_and_the_error_names_it() {
+        for (path, kind, text) in [
+            ("/nope", io::ErrorKind::NotFound, "cannot open the root \"/nope\": no such directory"),
+            (
+                "Cargo.toml",
+                io::ErrorKind::NotADirectory,
+                "cannot open the root \"Cargo.toml\": it is not a directory",
+            ),
+            (
+                "no/such",
+                io::ErrorKind::NotFound,
+                "cannot open the root \"no/such\": there is no directory \"no\"",
+            ),
+        ] {
+            let error = Root::open(path).map(drop).expect_err(path);
+            assert_eq!((error.kind(), error.to_string().as_str()), (kind, text));
+            assert!(format!("{error:?}").contains(text), "as a main that returns it shows it");
+        }
     }
 }

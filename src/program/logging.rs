@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::config::Log as Settings;
 use crate::server::background::Background;
 use crate::sys::append::open_append;
-use crate::sys::reason::reason;
+use crate::sys::reason::{reason, reason_at};
 use log::{LevelFilter, Log, Metadata, Record};
 use simplelog::{ConfigBuilder, WriteLogger};
 
@@ -40,7 +40,13 @@ pub(super) fn start(settings: &Settings, name: Option<String>) -> Result<(), Str
     let sink = file
         .and_then(|file| Background::start("log", file, on_loss))
         .map(BackgroundLog)
-        .map_err(|error| format!("cannot write the log {}: {}", name_of_log(), reason(&error)))?;
+        .map_err(|error| {
+            let reason = match &settings.file {
+                Some(path) => reason_at(path, &error),
+                None => reason(&error),
+            };
+            format!("cannot write the log {}: {reason}", name_of_log())
+        })?;
     // The default hook writes to standard error, which may take nothing.
     panic::set_hook(Box::new(|panic| log::error!("{panic}")));
     let writer = *WriteLogger::new(settings.level, style, WholeLines { sink, line: Vec::new() });

@@ -27,24 +27,31 @@ impl fmt::Display for AddressError {
 impl Error for AddressError {}
 
 impl Address {
-    /// Reads `host:port`, `[v6]:port`, `:port` or a port alone (every interface, both families),
-    /// `host` alone (port 8080) or `unix:/path`. `localhost` stands for 127.0.0.1 and ::1.
+    /// Reads `host:port`, `[v6]:port`, `:port` or `*:port` (every interface, both families), `host` alone (port 8080)
+    /// or `unix:/path`. `localhost` stands for 127.0.0.1 and ::1. A port alone is refused, because it does not say
+    /// who may connect: `:8080` is for everyone, `localhost:8080` for this machine only.
     ///
     /// ```
     /// use httpd::Address;
     /// let both = Address::parse("localhost:8080")?;
     /// assert_eq!(both[0].to_string(), "127.0.0.1:8080");
     /// assert_eq!(both[1].to_string(), "[::1]:8080");
+    /// let refused = Address::parse("8080").unwrap_err();
+    /// assert_eq!(
+    ///     refused.to_string(),
+    ///     "\"8080\" is a port alone: write \":8080\" for everyone, or \"localhost:8080\" for this machine only"
+    /// );
     /// # Ok::<(), httpd::AddressError>(())
     /// ```
     ///
     /// # Errors
-    /// What is wrong with the text, in words for the operator.
+    /// What is wrong with the text and what to write instead, in words for the operator.
     pub fn parse(text: &str) -> Result<Vec<Address>, AddressError> {
         Address::read(text).map_err(AddressError)
     }
 
     fn read(text: &str) -> Result<Vec<Address>, String> {
+        check_form(text)?;
         if let Some(path) = text.strip_prefix("unix:") {
             return unix(path);
         }
@@ -68,43 +75,123 @@ impl Address {
     }
 }
 
+/// Refuses what people write in the place of an address.
+fn check_form(text: &str) -> Result<(), String> {
+    let trimmed = text.trim();
+    if trimmed.is_empty() {
+        let both = both("8080");
+        return Err(format!("an address is missing: write {both}"));
+    }
+    if trimmed != text {
+        return Err(format!("{text:?} has spaces around it: write {trimmed:?}"));
+    }
+    if let Some((scheme, rest)) = text.split_once("://") {
+        return Err(url(text, &scheme.to_ascii_lowercase(), rest));
+    }
+    if is_number(text) {
+        return Err(format!("{text:?} is a port alone: write {}", both(text)));
+    }
+    if !text.starts_with("unix:")
+        && let Some((before, _)) = text.split_once('/')
+    {
+        return Err(match before {
+            "" | "." | ".." => format!("{text:?} is a path: write \"unix:{text}\""),
+            _ => format!("{text:?} has a path: write {before:?}"),
+        });
+    }
+    Ok(())
+}
+
+/// Why a URL is no address.
+fn url(text: &str, scheme: &str, rest: &str) -> String {
+    let authority = rest.split('/').next().unwrap_or_default();
+    match scheme {
+        "http" | "tcp" => {
+            let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| is_number(port));
+            let port = if has_port { "" } else { ":80" };
+            let authority = authority.trim_end_matches(':');
+            format!("{text:?} is a URL, not an address: write \"{authority}{port}\"")
+        }
+        "https" => format!(
+            "{text:?} cannot be listened on: there is no TLS yet; put a proxy that terminates it in front"
+        ),
+        "unix" => format!("{text:?} is a URL, not an address: write \"unix:{rest}\""),
+        _ => format!("{text:?} is a URL, not an address such as \"localhost:8080\""),
+    }
+}
+
+/// What to write for this port.
+fn both(port: &str) -> String {
+    format!("\":{port}\" for everyone, or \"localhost:{port}\" for this machine only")
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 fn unix(path: &str) -> Result<Vec<Address>, String> {
     match path.len() {
-        0 => Err("unix: needs the path of a socket, such as unix:/run/httpd.sock".into()),
+        0 => Err("\"unix:\" needs the path of a socket: write \"unix:/run/httpd.sock\"".to_owned()),
         1..=UNIX_PATH_BYTES_MAX => Ok(vec![Address::Unix(PathBuf::from(path))]),
-        _ => Err(format!("the path of a unix socket takes {UNIX_PATH_BYTES_MAX} bytes at most")),
+        length => Err(format!(
+            "the path of a Unix socket has {UNIX_PATH_BYTES_MAX} bytes at most, and {path:?} has {length}"
+        )),
     }
 }
 
 /// Host and port; the brackets of an IPv6 address are taken off.
 fn split(text: &str) -> Result<(&str, u16), String> {
     if let Some(rest) = text.strip_prefix('[') {
-        let (host, after) =
-            rest.split_once(']').ok_or("the bracket of the IPv6 address is not closed")?;
+        let Some((host, after)) = rest.split_once(']') else {
+            return Err(format!(
+                "the bracket of the IPv6 address {text:?} is not closed: write \"[::1]:8080\""
+            ));
+        };
         return match after.strip_prefix(':') {
-            Some(port) => Ok((host, read_port(port)?)),
             None if after.is_empty() => Ok((host, DEFAULT_PORT)),
-            None => Err(format!("expected a port after ], found {after:?}")),
+            Some(port) => Ok((host, read_port(text, &format!("[{host}]"), port)?)),
+            None => {
+                Err(format!("{text:?} has {after:?} after the bracket: write \"[{host}]:8080\""))
+            }
         };
     }
     if text.parse::<Ipv6Addr>().is_ok() {
         return Ok((text, DEFAULT_PORT));
     }
     match text.rsplit_once(':') {
-        Some((host, _)) if host.contains(':') => {
-            Err("an IPv6 address with a port is written [address]:port".into())
+        Some((host, "")) if is_number(host) => {
+            Err(format!("{text:?} has its colon behind the port: write {}", both(host)))
         }
-        Some((host, port)) => Ok((host, read_port(port)?)),
-        None if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => {
-            Ok(("", read_port(text)?))
+        // The system would read such a name as the number of an IPv4 address.
+        Some((host, port)) if is_number(host) => {
+            Err(format!("{text:?} has two numbers and no host: write {}", both(port)))
         }
-        None if text.is_empty() => Err("empty address; write host:port".into()),
+        Some((host, port)) if host.contains(':') => Err(match host.parse::<Ipv6Addr>() {
+            Ok(_) if port.is_empty() => {
+                format!(
+                    "{text:?} has an IPv6 address without brackets: write \"[{host}]:{DEFAULT_PORT}\""
+                )
+            }
+            Ok(_) => {
+                format!("{text:?} has an IPv6 address without brackets: write \"[{host}]:{port}\"")
+            }
+            Err(_) => {
+                format!("{text:?} has too many colons: write \"localhost:8080\" or \"[::1]:8080\"")
+            }
+        }),
+        Some((host, port)) => Ok((host, read_port(text, host, port)?)),
         None => Ok((text, DEFAULT_PORT)),
     }
 }
 
-fn read_port(text: &str) -> Result<u16, String> {
-    text.parse().map_err(|_| format!("{text:?} is not a port; ports are 0 to 65535"))
+fn read_port(text: &str, host: &str, port: &str) -> Result<u16, String> {
+    match port {
+        "" => Err(format!("{text:?} has no port after its colon: write \"{host}:{DEFAULT_PORT}\"")),
+        // A sign is no digit.
+        _ => port.parse().ok().filter(|_| is_number(port)).ok_or_else(|| {
+            format!("{text:?} has no port that exists: {port:?} is not a number from 0 to 65535")
+        }),
+    }
 }
 
 fn resolve(host: &str) -> Result<Vec<IpAddr>, String> {
@@ -113,7 +200,7 @@ fn resolve(host: &str) -> Result<Vec<IpAddr>, String> {
     }
     let mut ips: Vec<IpAddr> = (host, 0)
         .to_socket_addrs()
-        .map_err(|error| format!("cannot resolve {host:?}: {error}"))?
+        .map_err(|error| format!("the host {host:?} is not known: {error}"))?
         .map(|found| found.ip())
         .collect();
     ips.dedup();
@@ -149,24 +236,51 @@ mod tests {
         assert_eq!(shown("::1"), "[::1]:8080");
         assert_eq!(shown("localhost:0"), "127.0.0.1:0 [::1]:0");
         assert_eq!(shown(":80"), "0.0.0.0:80 [::]:80");
-        assert_eq!(shown("80"), "0.0.0.0:80 [::]:80");
+        assert_eq!(shown("*:80"), "0.0.0.0:80 [::]:80");
+        assert_eq!(shown("[::1]"), "[::1]:8080");
+        assert_eq!(shown("localhost"), "127.0.0.1:8080 [::1]:8080");
         assert_eq!(shown("10.0.0.1"), "10.0.0.1:8080");
         assert_eq!(shown("unix:/run/x.sock"), "unix:/run/x.sock");
     }
 
+    /// What is written, what is wrong with it, and what the error says to write.
+    const REFUSED: &[(&str, &str, &[&str])] = &[
+        ("", "missing", &[":8080", "localhost:8080"]),
+        (" :80", "spaces", &[":80"]),
+        ("8080", "a port alone", &[":8080", "localhost:8080"]),
+        ("8080:", "behind the port", &[":8080", "localhost:8080"]),
+        ("8080:80", "two numbers", &[":80", "localhost:80"]),
+        ("localhost:", "no port", &["localhost:8080"]),
+        (":", "no port", &[":8080"]),
+        ("[::1]:", "no port", &["[::1]:8080"]),
+        ("localhost:http", "\"http\" is not a number", &[]),
+        ("localhost:70000", "\"70000\" is not a number", &[]),
+        ("localhost:+80", "\"+80\" is not a number", &[]),
+        ("localhost:80:80", "too many colons", &["localhost:8080", "[::1]:8080"]),
+        ("::1:80:", "without brackets", &["[::1:80]:8080"]),
+        ("fe80::1:2:3:4:5:6:80", "without brackets", &["[fe80::1:2:3:4:5:6]:80"]),
+        ("[::1", "not closed", &["[::1]:8080"]),
+        ("[::1]80", "after the bracket", &["[::1]:8080"]),
+        ("http://localhost:8080/", "a URL", &["localhost:8080"]),
+        ("HTTP://[::1]", "a URL", &["[::1]:80"]),
+        ("http://:8080", "a URL", &[":8080"]),
+        ("https://:443", "no TLS", &[]),
+        ("unix:///run/x", "a URL", &["unix:/run/x"]),
+        ("fd://3", "a URL", &["localhost:8080"]),
+        ("localhost:80/", "a path", &["localhost:80"]),
+        ("/run/x.sock", "a path", &["unix:/run/x.sock"]),
+        ("unix:", "needs the path", &["unix:/run/httpd.sock"]),
+    ];
+
     #[test]
-    fn an_error_names_what_is_wrong() {
-        for (text, part) in [
-            ("", "empty"),
-            ("localhost:http", "not a port"),
-            ("localhost:70000", "not a port"),
-            ("::1:80:", "[address]:port"),
-            ("[::1", "not closed"),
-            ("[::1]80", "expected a port"),
-            ("unix:", "needs the path"),
-        ] {
-            let message = Address::parse(text).unwrap_err();
-            assert!(message.to_string().contains(part), "{text}: {message}");
+    fn an_error_names_what_is_wrong_and_says_what_to_write() {
+        for (text, wrong, instead) in REFUSED {
+            let message = Address::parse(text).expect_err(text).to_string();
+            assert!(message.contains(wrong), "{text}: {message}");
+            for right in *instead {
+                assert!(message.contains(&format!("\"{right}\"")), "{text}: {message}");
+                Address::parse(right).expect("what an error says to write is understood");
+            }
         }
     }
 }

@@ -57,7 +57,9 @@ impl Listeners {
     /// If they are not sockets, or cannot be divided among the workers.
     pub fn take_over(sockets: Vec<OwnedFd>, workers: usize) -> io::Result<Listeners> {
         if sockets.is_empty() || workers == 0 || !sockets.len().is_multiple_of(workers) {
-            return Err(io::ErrorKind::InvalidInput.into());
+            let count = sockets.len();
+            let message = format!("{count} sockets cannot be divided among {workers} workers");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
         let mut listeners = Listeners::none(workers);
         let addresses = sockets.len() / workers;

@@ -2,7 +2,7 @@
 
 use super::access_log::AccessLog;
 use super::address::{Address, AddressError};
-use crate::sys::reason::reason;
+use crate::sys::reason::{reason, reason_at};
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -62,14 +62,16 @@ impl fmt::Display for StartError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StartError::NoAddress => {
-                write!(formatter, "no address to listen on: write listen = \"localhost:8080\"")
+                formatter.write_str(
+                "no address to listen on: add listen(\"localhost:8080\") for this machine only, or listen(\":8080\") for \
+                 everyone; or listen_nowhere(), to serve connections from elsewhere",
+            )
             }
-            StartError::BadAddress { text, reason } => {
-                write!(formatter, "cannot listen on {text:?}: {reason}")
-            }
+            // The reason repeats the text.
+            StartError::BadAddress { text: _, reason } => write!(formatter, "cannot listen: {reason}"),
             StartError::Listen { address, error } => explain(formatter, address, error),
             StartError::AccessLog { path: Some(path), error } => {
-                write!(formatter, "cannot write the log {path:?}: {}", reason(error))
+                write!(formatter, "cannot write the log {path:?}: {}", reason_at(path, error))
             }
             StartError::AccessLog { path: None, error } => {
                 write!(formatter, "cannot write the access log: {}", reason(error))
@@ -96,12 +98,12 @@ fn explain(
             match crate::sys::port_holder::port_holder(*socket) {
                 Some(holder) => write!(
                     formatter,
-                    "{} (process {}) listens there already; stop it or choose another port with -p",
+                    "{} (process {}) listens there already; stop it or choose another port",
                     holder.name, holder.pid
                 ),
                 None => write!(
                     formatter,
-                    "another program listens there already; stop it or choose another port with -p"
+                    "another program listens there already; stop it or choose another port"
                 ),
             }
         }
@@ -117,9 +119,10 @@ fn explain(
             write!(
                 formatter,
                 "ports below {PRIVILEGED_PORTS} need privilege; run `sudo setcap cap_net_bind_service=+ep` on this program, \
-             or choose a port from {PRIVILEGED_PORTS} with -p"
+             or choose a port from {PRIVILEGED_PORTS}"
             )
         }
+        (_, Address::Unix(path)) => formatter.write_str(&reason_at(path, error)),
         (io::ErrorKind::AddrNotAvailable, _) => {
             write!(
                 formatter,

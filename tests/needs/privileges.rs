@@ -30,6 +30,31 @@ fn an_unreadable_root_is_told_before_anything_starts() {
     assert!(text.contains("cannot serve \"closed\": permission denied"), "{text}");
 }
 
+fn a_directory_that_may_not_be_entered_is_named_by_the_error_of_what_is_in_it() {
+    let folder = Folder::with_www();
+    folder.write("closed/www/index.html", "");
+    folder.write(
+        "httpd.toml",
+        "root = \"closed/www\"\nlisten = \"unix:closed/x.sock\"\n\
+         [access_log]\nfile = \"closed/www/a.log\"\n",
+    );
+    permit(&folder, "closed", 0o000);
+    let test = output(&mut unprivileged(&folder, &["-t", "-c", "httpd.toml"]));
+    let start = output(&mut unprivileged(&folder, &["-b", "unix:closed/x.sock", "www"]));
+    permit(&folder, "closed", 0o755);
+    let text = lossy(&test.stderr);
+    assert_eq!(test.status.code(), Some(2), "{text}");
+    let denied = "permission denied: \"closed\" may not be entered";
+    assert!(text.contains(&format!("cannot serve \"closed/www\": {denied}")), "{text}");
+    assert!(
+        text.contains(&format!("cannot write the log \"closed/www/a.log\": {denied}")),
+        "{text}"
+    );
+    let text = lossy(&start.stderr);
+    assert_eq!(start.status.code(), Some(1), "{text}");
+    assert!(text.contains(&format!("cannot listen on unix:closed/x.sock: {denied}")), "{text}");
+}
+
 fn a_log_that_cannot_be_written_is_found_by_a_test_of_the_configuration() {
     let folder = Folder::with_www();
     folder.write("closed/a.log", "");
@@ -65,6 +90,7 @@ tests! {
     lacks::privileged_ports: a_privileged_port_says_how_to_be_allowed;
     lacks::unprivileged:
         an_unreadable_root_is_told_before_anything_starts,
+        a_directory_that_may_not_be_entered_is_named_by_the_error_of_what_is_in_it,
         a_log_that_cannot_be_written_is_found_by_a_test_of_the_configuration,
         a_file_that_may_not_be_read_is_forbidden_and_the_log_says_why;
 }
