@@ -292,8 +292,8 @@ pub use files::{
 pub use http::{Cancellation, HeaderError, Headers, Method, Request, Scheme, Status, Version};
 pub use server::listener::Listeners;
 pub use server::{
-    AccessLog, Address, AddressError, Format, Handle, Limits, Running, Server, SocketAccess,
-    StartError, Workers,
+    AccessLog, Address, AddressError, Format, Handle, Limits, Running, ServeError, ServeErrorKind,
+    Server, SocketAccess, StartError, Workers,
 };
 pub use site::{
     Answer, Backend, Blocking, BodyPolicy, BodyWriter, Context, Dotfiles, ErrorBodies, Handler,

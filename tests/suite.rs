@@ -28,6 +28,7 @@ mod suite {
     mod listening;
     mod methods;
     mod offloaded;
+    mod own_streams;
     mod panics;
     mod pipelining;
     mod ranges;

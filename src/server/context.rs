@@ -43,7 +43,7 @@ pub(crate) struct WorkerContext {
     /// Whether the worker stops: it takes no new requests.
     pub is_stopping: bool,
     pub gateway: Gateway,
-    /// The addresses of the worker's listeners; `None` for a Unix socket.
+    /// The addresses of the worker's listeners, and of connections that came from elsewhere; `None` for a Unix socket.
     pub listening: Vec<Option<SocketAddr>>,
     pub threads: Threads,
 }
@@ -108,6 +108,17 @@ impl WorkerContext {
     /// The address of a listener.
     pub(crate) fn listening_at(&self, listener: u16) -> Option<SocketAddr> {
         self.listening.get(usize::from(listener)).copied().flatten()
+    }
+
+    /// The number of an address by which [`WorkerContext::listening_at`] finds it again. Connections from elsewhere may
+    /// have come to addresses without a listener; only so many of those are kept.
+    pub(crate) fn listening_number(&mut self, address: Option<SocketAddr>) -> u16 {
+        let known = self.listening.iter().position(|it| *it == address);
+        let number = known.unwrap_or(self.listening.len());
+        if known.is_none() && number < ADDRESSES_MAX {
+            self.listening.push(address);
+        }
+        u16::try_from(number).unwrap_or(u16::MAX)
     }
 
     /// Drops a value that may hold a file without a name on a thread: freeing its blocks may take the disk a while.
@@ -184,3 +195,6 @@ impl Threads {
         pipe::to_thread(self.sender(id).wake())
     }
 }
+
+/// More addresses than a machine usually has. The requests of connections to others do not know to which they came.
+const ADDRESSES_MAX: usize = 4096;

@@ -1,12 +1,15 @@
-//! Messages to a worker: the one place where threads meet, off the path of every request.
+//! Messages to a worker, and connections that are handed to it: the one place where threads meet, off the path of
+//! every request.
 
 use super::application::link::ProcessEvent;
 use super::exchange::BacklogWritten;
 use super::id::ExchangeId;
 use crate::files::{Spool, WriteError};
 use crate::site::{Application, OwnedResponse};
+use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 /// What a worker is asked to do, or has to know.
@@ -37,14 +40,32 @@ pub(crate) enum Completion {
 
 /// A worker's mailbox, which the worker shares with the threads that may write to it.
 pub(crate) struct Mailbox {
-    messages: Mutex<Vec<Message>>,
+    contents: Mutex<Contents>,
     waker: mio::Waker,
+}
+
+#[derive(Default)]
+struct Contents {
+    messages: Vec<Message>,
+    /// Connections from elsewhere that the worker has not taken yet.
+    connections: VecDeque<OwnedFd>,
+    /// Whether the worker takes no more connections.
+    is_closed: bool,
+}
+
+/// Why a mailbox does not take a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotTaken {
+    /// [`WAITING_MAX`] connections wait there.
+    Full,
+    /// Its worker stops, or has ended.
+    Closed,
 }
 
 impl Mailbox {
     /// An empty mailbox that wakes the poll whose waker this is.
     pub(crate) fn new(waker: mio::Waker) -> Mailbox {
-        Mailbox { messages: Mutex::new(Vec::new()), waker }
+        Mailbox { contents: Mutex::default(), waker }
     }
 
     /// Puts a message in and wakes the worker, if the box was empty.
@@ -52,13 +73,94 @@ impl Mailbox {
     /// # Errors
     /// When the worker cannot be woken; the message is in the box all the same.
     pub(crate) fn post(&self, message: Message) -> io::Result<()> {
-        let mut messages = self.messages.lock().unwrap_or_else(PoisonError::into_inner);
-        messages.push(message);
-        if messages.len() == 1 { self.waker.wake() } else { Ok(()) }
+        let mut contents = self.lock();
+        contents.messages.push(message);
+        if contents.messages.len() == 1 { self.waker.wake() } else { Ok(()) }
     }
 
     /// Takes all messages out.
     pub(crate) fn take(&self) -> Vec<Message> {
-        std::mem::take(&mut *self.messages.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.lock().messages)
+    }
+
+    /// Puts a connection in and wakes the worker.
+    ///
+    /// # Errors
+    /// The connection, and why it is not taken.
+    pub(crate) fn hand_over(&self, connection: OwnedFd) -> Result<(), (OwnedFd, NotTaken)> {
+        let mut contents = self.lock();
+        if contents.is_closed {
+            return Err((connection, NotTaken::Closed));
+        }
+        if contents.connections.len() >= WAITING_MAX {
+            return Err((connection, NotTaken::Full));
+        }
+        contents.connections.push_back(connection);
+        if contents.connections.len() == 1
+            && let Err(error) = self.waker.wake()
+        {
+            log::error!("waking a worker: {error}");
+        }
+        Ok(())
+    }
+
+    /// Takes out the connection that has waited longest.
+    pub(crate) fn take_connection(&self) -> Option<OwnedFd> {
+        self.lock().connections.pop_front()
+    }
+
+    /// Takes in no more connections; returns those that wait.
+    pub(crate) fn close(&self) -> VecDeque<OwnedFd> {
+        let mut contents = self.lock();
+        contents.is_closed = true;
+        std::mem::take(&mut contents.connections)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Contents> {
+        self.contents.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How many connections may wait for a worker that is busy, or has `connections_max` of them. Each waits with an open
+/// descriptor.
+pub(crate) const WAITING_MAX: usize = 512;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixStream;
+
+    fn mailbox() -> (mio::Poll, Mailbox) {
+        let poll = mio::Poll::new().expect("descriptors are left");
+        let waker = mio::Waker::new(poll.registry(), mio::Token(0)).expect("descriptors are left");
+        (poll, Mailbox::new(waker))
+    }
+
+    fn connection() -> OwnedFd {
+        UnixStream::pair().expect("descriptors are left").0.into()
+    }
+
+    #[test]
+    fn so_many_connections_wait_and_no_more() {
+        let (_poll, mailbox) = mailbox();
+        for _ in 0..WAITING_MAX {
+            mailbox.hand_over(connection()).expect("there is room");
+        }
+        let (_, why) = mailbox.hand_over(connection()).expect_err("it is full");
+        assert_eq!(why, NotTaken::Full);
+        assert!(mailbox.take_connection().is_some());
+        mailbox.hand_over(connection()).expect("one was taken");
+    }
+
+    #[test]
+    fn a_closed_mailbox_gives_back_what_waits_and_takes_no_connection_but_messages() {
+        let (_poll, mailbox) = mailbox();
+        mailbox.hand_over(connection()).expect("there is room");
+        assert_eq!(mailbox.close().len(), 1);
+        let (_, why) = mailbox.hand_over(connection()).expect_err("it is closed");
+        assert_eq!(why, NotTaken::Closed);
+        assert!(mailbox.take_connection().is_none());
+        mailbox.post(Message::StopNow).expect("it can be woken");
+        assert_eq!(mailbox.take().len(), 1);
     }
 }

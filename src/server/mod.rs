@@ -26,6 +26,7 @@ pub(crate) mod listener;
 pub(crate) mod mailbox;
 pub(crate) mod pool;
 mod running;
+mod serve_error;
 pub(crate) mod share;
 pub(crate) mod start_error;
 pub(crate) mod timers;
@@ -40,6 +41,7 @@ pub use access_log::{AccessLog, Format};
 pub use address::{Address, AddressError};
 pub use limits::Limits;
 pub use running::{Handle, Running};
+pub use serve_error::{ServeError, ServeErrorKind};
 pub use start_error::StartError;
 
 use crate::files::{CacheLimits, OpenFiles, prepare_spool_directory};
@@ -93,6 +95,8 @@ impl Workers {
 pub struct Server {
     site: Site,
     listen: Vec<String>,
+    /// Whether it may start without an address.
+    listens_nowhere: bool,
     workers: Workers,
     limits: Limits,
     cache: CacheLimits,
@@ -108,6 +112,7 @@ impl Server {
         Server {
             site,
             listen: Vec::new(),
+            listens_nowhere: false,
             workers: Workers::default(),
             limits: Limits::default(),
             cache: CacheLimits::default(),
@@ -121,6 +126,12 @@ impl Server {
     /// Listens at one more address; see [`Address::parse`] for how it is written.
     pub fn listen(mut self, address: &str) -> Server {
         self.listen.push(address.to_owned());
+        self
+    }
+
+    /// Starts even without an address: it serves the connections that are handed to [`Handle::serve`].
+    pub fn listen_nowhere(mut self) -> Server {
+        self.listens_nowhere = true;
         self
     }
 
@@ -208,7 +219,7 @@ impl Server {
     /// # Errors
     /// The first address that cannot be listened on, and why. None is listened on then.
     pub fn bind(&self, processes: NonZeroUsize) -> Result<Listeners, StartError> {
-        if self.listen.is_empty() {
+        if self.listen.is_empty() && !self.listens_nowhere {
             return Err(StartError::NoAddress);
         }
         let groups = self
@@ -264,6 +275,7 @@ impl Server {
             applications: applications.commands().into(),
             listeners: Arc::downgrade(&listeners),
             stop_timeout: common.limits.stop_timeout,
+            handed: Arc::default(),
         };
         let mut running = Running { handle, listeners, workers: Vec::new(), applications };
         for one in prepared {
@@ -330,9 +342,13 @@ impl Prepared {
             let now = clock::read();
             let cx = WorkerContext::new(setup, files, self.log, threads, self.number, now);
             let listeners = Arc::clone(&common.listeners);
+            let mailbox = Arc::clone(&self.mailbox);
             match Worker::new(self.number, self.poll, self.mailbox, listeners, cx) {
                 Ok(worker) => worker.run(),
-                Err(error) => log::error!("worker {} cannot start: {error}", self.number),
+                Err(error) => {
+                    log::error!("worker {} cannot start: {error}", self.number);
+                    drop(mailbox.close());
+                }
             }
         })
     }

@@ -4,8 +4,12 @@ use super::address::Address;
 use super::application::Applications;
 use super::application::commands::{CommandQueue, SlotCommand};
 use super::listener::Listeners;
-use super::mailbox::{Mailbox, Message};
+use super::mailbox::{Mailbox, Message, NotTaken};
+use super::serve_error::ServeError;
+use crate::sys::socket;
 use std::fmt;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -60,7 +64,7 @@ impl fmt::Debug for Running {
     }
 }
 
-/// Stops a server. It can be cloned, and kept on any thread.
+/// Stops a server, and hands connections to it. It can be cloned, and kept on any thread.
 #[derive(Clone)]
 pub struct Handle {
     pub(super) mailboxes: Arc<[Arc<Mailbox>]>,
@@ -68,6 +72,8 @@ pub struct Handle {
     /// Weak, so that a handle that is kept does not keep ports taken.
     pub(super) listeners: Weak<Listeners>,
     pub(super) stop_timeout: Duration,
+    /// Counts the connections that were handed over, so that each worker has its share.
+    pub(super) handed: Arc<AtomicUsize>,
 }
 
 impl Handle {
@@ -89,6 +95,59 @@ impl Handle {
     /// Ends at once and breaks open requests off.
     pub fn stop_now(&self) {
         self.post(|| Message::StopNow);
+    }
+
+    /// Serves a connection from elsewhere: one that a program has accepted itself, that a service manager has accepted
+    /// (systemd's `Accept=yes`), or one end of a socket pair. It is like those that the server accepts: workers take
+    /// their turn, and [`Limits::connections_max`](crate::Limits::connections_max) counts it; while a worker has no room
+    /// for it, it waits.
+    ///
+    /// The server makes the socket non-blocking, also for whoever else has a duplicate of it.
+    ///
+    /// ```
+    /// use httpd::{Request, Response, Server, Site};
+    /// use std::io::{Read, Write};
+    /// use std::os::unix::net::UnixStream;
+    ///
+    /// let site = Site::new().at("/", |_: &Request<'_>| Response::text("hello\n"));
+    /// let server = Server::new(site).listen_nowhere().start()?;
+    ///
+    /// let (mut client, served) = UnixStream::pair()?;
+    /// server.handle().serve(served)?;
+    /// client.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    /// let mut reply = String::new();
+    /// client.read_to_string(&mut reply)?;
+    /// assert!(reply.ends_with("\r\n\r\nhello\n"), "{reply}");
+    ///
+    /// server.handle().stop();
+    /// server.wait();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When it is not a connected stream socket, so many connections wait already, or the server has stopped. The
+    /// error gives the connection back.
+    pub fn serve(&self, connection: impl Into<OwnedFd>) -> Result<(), ServeError> {
+        let mut connection = connection.into();
+        if let Err(why) = socket::adopt(connection.as_fd()) {
+            return Err(ServeError::unfit(connection, why));
+        }
+        let mut is_full = false;
+        let first = self.handed.fetch_add(1, Ordering::Relaxed);
+        let count = self.mailboxes.len();
+        for place in 0..count {
+            match self.mailboxes[first.wrapping_add(place) % count].hand_over(connection) {
+                Ok(()) => return Ok(()),
+                Err((returned, why)) => {
+                    connection = returned;
+                    is_full |= why == NotTaken::Full;
+                }
+            }
+        }
+        match is_full {
+            true => Err(ServeError::full(connection)),
+            false => Err(ServeError::stopped(connection)),
+        }
     }
 
     /// Whether it runs any applications.

@@ -172,6 +172,59 @@ pub(crate) fn accept(listener: BorrowedFd<'_>) -> io::Result<(OwnedFd, Option<So
     Ok((socket, peer.and_then(|peer| SocketAddr::try_from(peer).ok())))
 }
 
+/// Why a descriptor is no connection that can be served.
+#[derive(Debug)]
+pub(crate) enum NoConnection {
+    /// It is a file, a pipe or the like.
+    NoSocket,
+    /// It is a socket for messages, such as UDP.
+    NoStream,
+    /// It listens, and has no connection of its own.
+    Listens,
+    /// It has no other end, or none any more.
+    NotConnected,
+    /// What the system says.
+    Failed(io::Error),
+}
+
+/// Checks that a socket from elsewhere is a connection, and makes it like an accepted one: non-blocking, closed on
+/// exec, and for TCP with the options of [`bind_tcp`].
+///
+/// # Errors
+/// Why it is none.
+pub(crate) fn adopt(connection: BorrowedFd<'_>) -> Result<(), NoConnection> {
+    let socket = SockRef::from(&connection);
+    match socket.r#type() {
+        Ok(Type::STREAM) => {}
+        Ok(_) => return Err(NoConnection::NoStream),
+        Err(error) if is(&error, Errno::NOTSOCK) => return Err(NoConnection::NoSocket),
+        Err(error) => return Err(NoConnection::Failed(error)),
+    }
+    if socket.is_listener().map_err(NoConnection::Failed)? {
+        return Err(NoConnection::Listens);
+    }
+    let domain = match socket.peer_addr() {
+        Ok(peer) => peer.domain(),
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => {
+            return Err(NoConnection::NotConnected);
+        }
+        Err(error) => return Err(NoConnection::Failed(error)),
+    };
+    socket.set_nonblocking(true).map_err(NoConnection::Failed)?;
+    socket.set_cloexec(true).map_err(NoConnection::Failed)?;
+    if matches!(domain, Domain::IPV4 | Domain::IPV6) {
+        // Best effort: they only make it faster.
+        let _ = socket.set_tcp_nodelay(true);
+        let _ = socket.set_tcp_notsent_lowat(UNSENT_BYTES_MAX);
+    }
+    Ok(())
+}
+
+/// The address of the other end of a TCP connection; `None` for any other socket, or when it has gone.
+pub(crate) fn peer_address(connection: impl AsFd) -> Option<SocketAddr> {
+    SockRef::from(&connection.as_fd()).peer_addr().ok()?.as_socket()
+}
+
 /// One `recv`.
 ///
 /// # Errors

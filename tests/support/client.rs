@@ -56,6 +56,13 @@ impl Client {
         Ok(Client { stream, waiting: Vec::new(), cut: None })
     }
 
+    /// The client's end of a socket pair.
+    pub fn over(stream: UnixStream) -> Client {
+        stream.set_read_timeout(Some(PATIENCE)).expect("it is not zero");
+        stream.set_write_timeout(Some(PATIENCE)).expect("it is not zero");
+        Client { stream: Stream::Unix(stream), waiting: Vec::new(), cut: None }
+    }
+
     /// Sends bytes, all of them.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Client {
         self.try_send(bytes.as_ref()).unwrap_or_else(|error| panic!("sending: {error}"));

@@ -24,6 +24,9 @@ impl Worker {
                 self.accepting[index] = self.accept(index, ACCEPTS_PER_TURN);
             }
         }
+        if self.has_handed {
+            self.take_handed();
+        }
         let mut fresh = std::mem::take(&mut self.fresh);
         // Before epoll knows them: their requests are here (unless a client is silent), and a connection that is
         // answered and closed at once need not be registered at all.
@@ -69,6 +72,27 @@ impl Worker {
         Accepting::Ready
     }
 
+    /// Takes connections from elsewhere, which another thread has put into the mailbox.
+    fn take_handed(&mut self) {
+        for _ in 0..ACCEPTS_PER_TURN {
+            if self.is_full() {
+                return;
+            }
+            let Some(socket) = self.mailbox.take_connection() else {
+                self.has_handed = false;
+                return;
+            };
+            self.welcome_handed(socket);
+        }
+    }
+
+    fn welcome_handed(&mut self, connection: OwnedFd) {
+        let peer = socket::peer_address(&connection);
+        let address = socket::local_address(&connection).ok();
+        let listener = self.cx.listening_number(address);
+        self.welcome(connection, peer, listener);
+    }
+
     /// Pauses, and logs the reason from time to time.
     fn pause(&mut self, error: &io::Error) -> Accepting {
         let now = self.cx.clock.monotonic();
@@ -112,6 +136,13 @@ impl Worker {
             // It fails only for a listener that was never registered.
             let _ = self.poll.registry().deregister(&mut SourceFd(&listener.as_raw_fd()));
         }
+        for connection in self.mailbox.close() {
+            if self.is_full() {
+                break;
+            }
+            self.welcome_handed(connection);
+        }
+        self.has_handed = false;
         self.cx.is_stopping = true;
         self.stop_deadline = Some(deadline);
         let silent_until = self.cx.clock.monotonic() + STOP_SILENCE;

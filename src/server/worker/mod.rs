@@ -42,6 +42,8 @@ pub(crate) struct Worker {
     timers: Timers,
     due: Vec<ConnectionId>,
     cx: WorkerContext,
+    /// Whether connections from elsewhere may wait in the mailbox.
+    has_handed: bool,
     /// When a pause of accepting was last logged.
     pause_logged_at: Option<Instant>,
     /// When applications are looked at next, while they have requests.
@@ -103,6 +105,7 @@ impl Worker {
             timers,
             due: Vec::new(),
             cx,
+            has_handed: false,
             pause_logged_at: None,
             applications_look_at: None,
             stop_deadline: None,
@@ -145,6 +148,7 @@ impl Worker {
         self.drive_senders();
         // Messages of other threads; before the timers, so that a stop sees every deadline.
         if events.iter().any(|event| event.token() == MESSAGES) {
+            self.has_handed = true;
             self.read_messages();
         }
         self.look_at_applications();
@@ -342,7 +346,8 @@ impl Worker {
 
     /// How long to wait for events.
     fn timeout(&self) -> Option<Duration> {
-        let can_accept = self.accepting.contains(&Accepting::Ready) && !self.is_full();
+        let waits = self.has_handed || self.accepting.contains(&Accepting::Ready);
+        let can_accept = waits && !self.is_full();
         if can_accept || self.turns.has_work() || self.cx.gateway.has_unread() {
             return Some(Duration::ZERO);
         }
@@ -360,6 +365,13 @@ impl Worker {
         // epoll counts in milliseconds. Without one more, the worker would spin through the last one.
         let now = self.cx.clock.monotonic();
         Some(next.saturating_duration_since(now) + Duration::from_millis(1))
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // Nobody else would serve them.
+        drop(self.mailbox.close());
     }
 }
 
