@@ -8,6 +8,7 @@ mod support;
 mod suite {
     mod access_log;
     mod bodies;
+    mod busy_handlers;
     mod collected;
     mod conditionals;
     mod descriptors;

@@ -40,6 +40,9 @@ pub(super) const LIMITS: &[SectionKey<LimitsSection>] = &[
     SectionKey::new("answer_timeout", |it, value, errors| {
         errors.set(&mut it.values.answer_timeout, value.duration());
     }),
+    SectionKey::new("handler_slow_time", |it, value, errors| {
+        errors.set(&mut it.values.handler_slow_time, value.duration());
+    }),
     SectionKey::new("send_timeout", |it, value, errors| {
         errors.set(&mut it.values.send_timeout, value.duration());
     }),

@@ -10,11 +10,13 @@ use super::clock::TurnClock;
 use super::connection::FreeList;
 use super::exchange::body_sink::OnDisk;
 use super::exchange::{Backlog, Room};
+use super::handler_runs::{HandlerJobs, RequestName};
 use super::id::{ConnectionId, ExchangeId};
 use super::jobs::{self, CompletionSender};
 use super::limits::Limits;
 use super::mailbox::{Completion, Mailbox};
 use super::pool::{Pool, SingleJob, Ticket, Yielded};
+use super::refusals::Refusals;
 use crate::files::{Now, OpenFiles, Prefetch};
 use crate::http::Cancellation;
 use crate::http::h1::head::HeadLimits;
@@ -25,6 +27,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// What a worker owns and its connections use.
 pub(crate) struct WorkerContext {
@@ -39,6 +42,8 @@ pub(crate) struct WorkerContext {
     /// Connections whose responses found no room, so that their producers wait.
     pub without_room: BTreeSet<ConnectionId>,
     pub log: Option<LogWriter>,
+    /// Requests that found no thread for their handler.
+    pub refusals: Refusals,
     pub scratch: Vec<u8>,
     /// Whether the worker stops: it takes no new requests.
     pub is_stopping: bool,
@@ -60,6 +65,8 @@ pub(crate) struct Setup {
 pub(crate) struct Threads {
     pub disk: Arc<Pool>,
     pub handlers: Arc<Pool>,
+    /// The handlers that these threads run for the worker's requests.
+    pub handler_jobs: HandlerJobs,
     pub mailbox: Arc<Mailbox>,
     /// Where bodies that are too large for memory are kept.
     pub spool_directory: Arc<Path>,
@@ -97,6 +104,7 @@ impl WorkerContext {
             free_list: FreeList::default(),
             buffers: Buffers::default(),
             log,
+            refusals: Refusals::default(),
             scratch: Vec::new(),
             is_stopping: false,
             gateway: Gateway::new(worker),
@@ -165,9 +173,15 @@ impl Threads {
 
     /// Lets a handler find its response on a thread; it comes as a message. `None`: all threads are busy and their queue
     /// is full.
-    pub(crate) fn answer(&self, id: ExchangeId, job: site::Job) -> Option<PendingJob> {
+    pub(crate) fn answer(
+        &self,
+        id: ExchangeId,
+        job: site::Job,
+        request: Arc<RequestName>,
+    ) -> Option<PendingJob> {
         let cancellation = Cancellation::default();
-        let attempts = jobs::answer(self.sender(id), job, cancellation.clone());
+        let handler = self.handler_jobs.job(request);
+        let attempts = jobs::answer(self.sender(id), job, cancellation.clone(), handler);
         match self.handlers.submit_retried(attempts) {
             Ok(ticket) => Some(PendingJob { ticket, cancellation }),
             Err(attempts) => {
@@ -177,12 +191,30 @@ impl Threads {
         }
     }
 
-    /// Cancels a handler's job. If a thread has begun it, the handler can find that out.
-    pub(crate) fn cancel(&self, work: PendingJob) {
+    /// Cancels a handler's job. If a thread has begun it, the handler can find that out. Returns whether one had.
+    pub(crate) fn cancel(&self, work: PendingJob) -> bool {
         work.cancellation.cancel();
-        if let Some(attempts) = self.handlers.withdraw(work.ticket) {
+        let waiting = self.handlers.withdraw(work.ticket);
+        let has_begun = waiting.is_none();
+        if let Some(attempts) = waiting {
             self.submit_to_disk(Box::new(move || drop(attempts)));
         }
+        has_begun
+    }
+
+    /// What keeps the threads for handlers busy, for the log.
+    pub(crate) fn load(&self, now: Instant) -> String {
+        let (count, waiting) = (self.handlers.threads_max(), self.handlers.waiting());
+        let (longest, streams) = self.handler_jobs.longest(now);
+        let longest =
+            longest.map_or(String::new(), |it| format!(", {} for {:.1?}", it.request, it.time));
+        let streams = match streams {
+            0 => String::new(),
+            _ => format!(", {streams} of them with response streams"),
+        };
+        format!(
+            "all {count} threads for handlers are busy{longest}{streams}, and {waiting} requests wait"
+        )
     }
 
     /// Lets other jobs go before one that has not begun, because its client may have gone.

@@ -37,6 +37,7 @@ use super::clock;
 use super::connection::{Connection, Phase, Verdict};
 use super::context::{Setup, Threads, WorkerContext};
 use super::exchange::{Awaited, ExchangeState};
+use super::handler_runs::HandlerJobs;
 use super::id::{ConnectionId, ExchangeId};
 use super::limits::Limits;
 use super::mailbox::{Completion, Mailbox, Message};
@@ -88,6 +89,7 @@ impl Driven {
         let threads = Threads {
             disk: Arc::new(Pool::new("disk", 0, usize::MAX)),
             handlers: Arc::new(Pool::new("handler", 0, 1)),
+            handler_jobs: HandlerJobs::new(&Arc::default(), 0),
             mailbox: Arc::new(Mailbox::new(waker)),
             spool_directory: Arc::from(folder.path.as_path()),
         };

@@ -4,6 +4,7 @@
 
 use super::exchange::body_sink::OnDisk;
 use super::exchange::{Backlog, BacklogWritten};
+use super::handler_runs::HandlerJob;
 use super::id::ExchangeId;
 use super::mailbox::{Completion, Mailbox, Message};
 use super::pool::{RetriedJob, SingleJob};
@@ -113,6 +114,7 @@ pub(crate) fn answer(
     sender: CompletionSender,
     mut job: site::Job,
     cancellation: Cancellation,
+    handler: HandlerJob,
 ) -> RetriedJob {
     let mut has_begun = false;
     Box::new(move || {
@@ -121,12 +123,13 @@ pub(crate) fn answer(
         }
         // From here on the handler asks itself whether it is cancelled: it may have something to undo.
         has_begun = true;
+        let running = handler.begin();
         let worked = catch_unwind(AssertUnwindSafe(|| job(&cancellation)));
         let mut response = match worked {
             Ok(Worked::Later(pause)) => return Some(pause),
             Ok(Worked::Done(response)) => response,
             Err(_) => {
-                log::error!("a handler panicked; its request is answered with 500");
+                log::error!("{}: its handler panicked; answered 500", handler.request());
                 OwnedResponse::new(Status::INTERNAL_SERVER_ERROR)
             }
         };
@@ -135,7 +138,8 @@ pub(crate) fn answer(
                 let (writer, outlet) = pipe::to_worker(sender.wake());
                 response.body = OwnedBody::Piped(outlet, production.length);
                 sender.send(Completion::Answered(Box::new(response)));
-                produce(production.produce, writer);
+                running.streams();
+                produce(production.produce, writer, &handler);
             }
             body => {
                 response.body = body;
@@ -147,7 +151,8 @@ pub(crate) fn answer(
 }
 
 /// Produces a body. Dropping the writer without `finish` breaks the response off.
-fn produce(produce: Box<Produce>, mut writer: BodyWriter) {
+fn produce(produce: Box<Produce>, mut writer: BodyWriter, handler: &HandlerJob) {
+    let request = handler.request();
     match catch_unwind(AssertUnwindSafe(|| produce(&mut writer))) {
         // An error means that the client has gone in the meantime, so nothing is lost.
         Ok(Ok(())) => drop(writer.finish()),
@@ -155,10 +160,10 @@ fn produce(produce: Box<Produce>, mut writer: BodyWriter) {
             log::debug!("producing a response body: {error}");
         }
         Ok(Err(error)) => {
-            log::error!("producing a response body: {error}; the response is broken off")
+            log::error!("{request}: producing a response body: {error}; the response is broken off")
         }
         Err(_) => log::error!(
-            "a handler panicked while producing a response body; the response is broken off"
+            "{request}: its handler panicked while producing a response body; the response is broken off"
         ),
     }
 }

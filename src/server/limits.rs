@@ -25,6 +25,9 @@ pub struct Limits {
     pub body_rate_min_bytes: u64,
     /// For a handler to find its response, and between two pieces of a body that it produces: 60 s.
     pub answer_timeout: Duration,
+    /// A handler that runs longer on its thread is named in the log, once: 10 s. The time that it takes to write a
+    /// stream does not count.
+    pub handler_slow_time: Duration,
     /// Closes a connection whose client reads nothing of a response for this long: 60 s, as nginx has it. The kernel
     /// reports what a client has read only when a good part of its buffers, perhaps megabytes, is free again: a client
     /// that reads very slowly may look as if it read nothing for that long.
@@ -51,9 +54,10 @@ pub struct Limits {
     /// client reads it; beyond that, the producer waits: 64 MiB. All responses of a worker may have 16 times as much.
     /// 0: the producer always waits.
     pub response_spool_bytes_max: u64,
-    /// Threads for blocking handlers, in the whole server: 32.
+    /// Threads for blocking handlers, in the whole server: 32. When all of them are busy, requests wait.
     pub handler_threads_max: usize,
-    /// Requests that wait for such a thread; more are answered with 503: 1024.
+    /// Requests that wait for such a thread: 1024. More are answered with 503 at once, and the log says which handler
+    /// has run longest.
     pub handler_queue_max: usize,
     /// Ranges of one request; a request for more is answered with the whole file: 256.
     pub ranges_max: usize,
@@ -69,6 +73,7 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(30),
             body_rate_min_bytes: 500,
             answer_timeout: Duration::from_secs(60),
+            handler_slow_time: Duration::from_secs(10),
             send_timeout: Duration::from_secs(60),
             lingering_timeout: Duration::from_secs(5),
             lingering_time: Duration::from_secs(30),
@@ -88,6 +93,15 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// What to do when requests find no thread for their handler.
+    pub(crate) fn handler_advice(&self) -> String {
+        let Limits { handler_threads_max, handler_queue_max, .. } = self;
+        format!(
+            "raise handler_threads_max = {handler_threads_max} or handler_queue_max = {handler_queue_max} \
+             ([limits] of a configuration, Limits of a program)"
+        )
+    }
+
     /// The limits that the parser of heads needs.
     pub(crate) fn head(&self) -> HeadLimits {
         HeadLimits {

@@ -19,12 +19,14 @@ mod descriptors;
 #[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "most of it is for tests"))]
 mod driven;
 pub(crate) mod exchange;
+pub(crate) mod handler_runs;
 pub(crate) mod id;
 pub(crate) mod jobs;
 pub(crate) mod limits;
 pub(crate) mod listener;
 pub(crate) mod mailbox;
 pub(crate) mod pool;
+mod refusals;
 mod running;
 mod serve_error;
 pub(crate) mod share;
@@ -49,6 +51,7 @@ use crate::site::{Application, Site};
 pub use crate::sys::socket::SocketAccess;
 use application::Applications;
 use context::{Setup, Threads, WorkerContext};
+use handler_runs::{HandlerJobs, HandlerRuns};
 use listener::Listeners;
 use mailbox::Mailbox;
 use pool::Pool;
@@ -259,6 +262,7 @@ impl Server {
             cache: self.cache,
             disk: Arc::new(Pool::new("disk", pool::DISK_THREADS_MAX, usize::MAX)),
             handlers: Arc::new(Pool::new("handler", handler_threads_max, handler_queue_max)),
+            runs: Arc::default(),
             spool_directory: Arc::from(spool_directory),
         });
         let log = self.access_log.open();
@@ -277,7 +281,8 @@ impl Server {
             stop_timeout: common.limits.stop_timeout,
             handed: Arc::default(),
         };
-        let mut running = Running { handle, listeners, workers: Vec::new(), applications };
+        let limits = common.limits.clone();
+        let mut running = Running { handle, listeners, limits, workers: Vec::new(), applications };
         for one in prepared {
             match one.spawn() {
                 Ok(worker) => running.workers.push(worker),
@@ -300,6 +305,7 @@ struct Common {
     cache: CacheLimits,
     disk: Arc<Pool>,
     handlers: Arc<Pool>,
+    runs: Arc<HandlerRuns>,
     spool_directory: Arc<Path>,
 }
 
@@ -336,6 +342,7 @@ impl Prepared {
             let threads = Threads {
                 disk: Arc::clone(&common.disk),
                 handlers: Arc::clone(&common.handlers),
+                handler_jobs: HandlerJobs::new(&common.runs, self.number),
                 mailbox: Arc::clone(&self.mailbox),
                 spool_directory: Arc::clone(&common.spool_directory),
             };

@@ -98,6 +98,17 @@ impl Pool {
         Yielded::Kept
     }
 
+    /// How many jobs no thread has begun.
+    pub(crate) fn waiting(&self) -> usize {
+        let state = self.core.lock();
+        state.queue.len() + state.yielded.len()
+    }
+
+    /// How many threads it may have.
+    pub(crate) fn threads_max(&self) -> usize {
+        self.threads_max
+    }
+
     /// The state, if there is room for one more job.
     fn admit(&self) -> Option<MutexGuard<'_, PoolState>> {
         let state = self.core.lock();

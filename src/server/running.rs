@@ -3,6 +3,7 @@
 use super::address::Address;
 use super::application::Applications;
 use super::application::commands::{CommandQueue, SlotCommand};
+use super::limits::Limits;
 use super::listener::Listeners;
 use super::mailbox::{Mailbox, Message, NotTaken};
 use super::serve_error::ServeError;
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 pub struct Running {
     pub(super) handle: Handle,
     pub(super) listeners: Arc<Listeners>,
+    pub(super) limits: Limits,
     pub(super) workers: Vec<JoinHandle<()>>,
     pub(super) applications: Applications,
 }
@@ -31,6 +33,11 @@ impl Running {
     /// How many workers it has.
     pub fn workers(&self) -> usize {
         self.workers.len()
+    }
+
+    /// The bounds in force: those that it was given, lowered to what this process may have open.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// The reports of its applications at their start.

@@ -21,6 +21,7 @@ pub mod crowd;
 pub mod fixture;
 pub mod folder;
 pub mod lacks;
+pub mod logged;
 pub mod process;
 #[cfg(feature = "cli")]
 pub mod program;

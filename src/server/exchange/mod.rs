@@ -347,7 +347,7 @@ impl Exchange {
                 cx.threads.prefetch(self.id, prefetch);
                 Answered::Waits(Awaited::Lookup)
             }
-            Some(Decision::Blocking(job)) => self.hand_over(job, carrier, cx),
+            Some(Decision::Blocking(job)) => self.hand_over(job, request, carrier, cx),
             Some(Decision::Forward(forward)) => self.forward(forward, carrier, cx),
             None => {
                 // The handler may have left the file cache in an inconsistent state.

@@ -2,13 +2,15 @@
 
 use super::{Answered, Awaited, Carrier, Exchange, ExchangeState};
 use crate::files::{Spool, WriteError};
-use crate::http::Status;
+use crate::http::{Request, Status};
 use crate::server::application::gateway::Submitted;
 use crate::server::application::link::RequestExpired;
 use crate::server::context::WorkerContext;
+use crate::server::handler_runs::RequestName;
 use crate::server::mailbox::Completion;
 use crate::server::pool::Yielded;
 use crate::site::{self, BodyStore, Forward, Job, RequestBody, Response};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// How an exchange goes on after a message.
@@ -54,6 +56,7 @@ impl Exchange {
     pub(super) fn hand_over(
         &mut self,
         job: Job,
+        request: &Request<'_>,
         carrier: &mut dyn Carrier,
         cx: &mut WorkerContext,
     ) -> Answered {
@@ -61,16 +64,19 @@ impl Exchange {
             cx.drop_elsewhere(job);
             return Answered::Gone;
         }
-        match cx.threads.answer(self.id, job) {
+        let request = Arc::new(RequestName::of(request));
+        match cx.threads.answer(self.id, job, Arc::clone(&request)) {
             Some(work) => {
                 self.work = Some(work);
                 Answered::Waits(Awaited::Answer)
             }
             None => {
-                log::warn!(
-                    "{}: all handler threads are busy and their queue is full; answered 503",
-                    carrier.name()
-                );
+                let now = cx.clock.monotonic();
+                if cx.refusals.note(now) {
+                    let (client, load) = (carrier.name(), cx.threads.load(now));
+                    let advice = self.limits().handler_advice();
+                    log::warn!("{client}: {request}: {load}; answered 503; {advice}");
+                }
                 Answered::Ready(self.busy())
             }
         }
@@ -170,7 +176,20 @@ impl Exchange {
         cx: &mut WorkerContext,
     ) -> Expired {
         match awaited {
-            Awaited::Write | Awaited::Room | Awaited::Lookup | Awaited::Answer => {
+            Awaited::Answer => {
+                let (client, request) = (carrier.name(), request_line.escape_ascii());
+                let timeout = self.limits().answer_timeout;
+                let has_begun = self.work.take().is_none_or(|work| cx.threads.cancel(work));
+                let why = match has_begun {
+                    true => "its handler still runs".to_owned(),
+                    false => cx.threads.load(cx.clock.monotonic()),
+                };
+                log::warn!(
+                    "{client}: \"{request}\": no response within answer_timeout = {timeout:?}: {why}; answered 503"
+                );
+                Expired::Refused(Box::new(self.busy()))
+            }
+            Awaited::Write | Awaited::Room | Awaited::Lookup => {
                 log::warn!("{}: timed out while {}; answered 503", carrier.name(), self.state);
                 Expired::Refused(Box::new(self.respond(Status::SERVICE_UNAVAILABLE)))
             }

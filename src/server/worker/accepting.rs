@@ -159,6 +159,25 @@ impl Worker {
             }
         }
     }
+
+    /// Whether everything is done, or the time for it is over.
+    pub(super) fn has_ended(&mut self) -> bool {
+        match self.stop_deadline {
+            Some(deadline)
+                if self.connections.is_empty() || deadline <= self.cx.clock.monotonic() =>
+            {
+                if !self.connections.is_empty() {
+                    let count = self.connections.len();
+                    log::info!("worker {}: {count} open connections are cut", self.number);
+                }
+                for (_, slot) in &mut self.connections {
+                    slot.connection.cut(&mut self.cx);
+                }
+                true
+            }
+            _ => false,
+        }
+    }
 }
 
 /// How many descriptors of cached files are closed when there is none for a client: enough for a batch of clients and

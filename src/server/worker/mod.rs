@@ -2,6 +2,7 @@
 
 mod accepting;
 mod applications;
+mod handlers;
 mod turns;
 
 use super::address::Address;
@@ -48,6 +49,8 @@ pub(crate) struct Worker {
     pause_logged_at: Option<Instant>,
     /// When applications are looked at next, while they have requests.
     applications_look_at: Option<Instant>,
+    /// When handlers on threads are looked at next, while there are any.
+    handlers_look_at: Option<Instant>,
     /// When the last request must have ended, once the worker stops.
     stop_deadline: Option<Instant>,
 }
@@ -108,6 +111,7 @@ impl Worker {
             has_handed: false,
             pause_logged_at: None,
             applications_look_at: None,
+            handlers_look_at: None,
             stop_deadline: None,
         })
     }
@@ -158,6 +162,8 @@ impl Worker {
         self.relieve_producers();
         // New connections last, so that none takes the place of a connection that an event of this batch still names.
         self.accept_all();
+        // After everything that may give a thread a job.
+        self.look_at_handlers();
         if let Some(writer) = &mut self.cx.log {
             writer.flush_if_due(self.cx.clock.monotonic());
         }
@@ -325,25 +331,6 @@ impl Worker {
         }
     }
 
-    /// Whether everything is done, or the time for it is over.
-    fn has_ended(&mut self) -> bool {
-        match self.stop_deadline {
-            Some(deadline)
-                if self.connections.is_empty() || deadline <= self.cx.clock.monotonic() =>
-            {
-                if !self.connections.is_empty() {
-                    let count = self.connections.len();
-                    log::info!("worker {}: {count} open connections are cut", self.number);
-                }
-                for (_, slot) in &mut self.connections {
-                    slot.connection.cut(&mut self.cx);
-                }
-                true
-            }
-            _ => false,
-        }
-    }
-
     /// How long to wait for events.
     fn timeout(&self) -> Option<Duration> {
         let waits = self.has_handed || self.accepting.contains(&Accepting::Ready);
@@ -356,9 +343,10 @@ impl Worker {
             _ => None,
         });
         let flush = self.cx.log.as_ref().and_then(|writer| writer.flush_at());
-        let look = self.applications_look_at;
-        let next = [self.timers.next_due(), flush, look, self.stop_deadline]
+        let looks = [self.applications_look_at, self.handlers_look_at];
+        let next = [self.timers.next_due(), flush, self.stop_deadline]
             .into_iter()
+            .chain(looks)
             .flatten()
             .chain(paused)
             .min()?;
