@@ -14,10 +14,7 @@
 //! **There is no authentication**: anyone who can connect can do all of that. Files are sent as they
 //! came, even pages with scripts: use it among people who trust each other.
 
-use httpd::{
-    Location, Method, OwnedRequest, OwnedResponse, Root, Server, Site, StaticFiles, Status, Store,
-    blocking,
-};
+use httpd::{Location, Method, Response, Root, Server, Site, StaticFiles, Status, Store, blocking};
 use httpd::{WritableRoot, WriteRules};
 use serde_json::{Value, json};
 use std::io;
@@ -35,13 +32,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let page = {
         let root = root.clone();
-        blocking(move |request: OwnedRequest| match request.query() {
-            Some(b"files") => match list(root.path()) {
+        blocking(move |request| match request.query() {
+            Some("files") => match list(root.path()) {
                 Ok(files) => json_response(&files),
                 Err(error) => json_response(&json!({ "error": error.to_string() }))
                     .status(Status::INTERNAL_SERVER_ERROR),
             },
-            _ => OwnedResponse::html(include_str!("drop.html")),
+            _ => Response::html(include_str!("drop.html")),
         })
     };
     let site = Site::new()
@@ -71,7 +68,7 @@ fn list(folder: &Path) -> io::Result<Value> {
     Ok(files.iter().rev().map(|(_, name, bytes)| json!({ "name": name, "bytes": bytes })).collect())
 }
 
-fn json_response(value: &Value) -> OwnedResponse {
-    OwnedResponse::bytes("application/json", format!("{value}\n").into_bytes())
+fn json_response(value: &Value) -> Response {
+    Response::bytes("application/json", format!("{value}\n").into_bytes())
         .header("Cache-Control", "no-cache")
 }

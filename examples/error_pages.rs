@@ -3,37 +3,21 @@
 //! ```sh
 //! curl -i localhost:8080/              # a file
 //! curl -i localhost:8080/missing       # 404 with the page below
+//! curl -i localhost:8080/ -X DELETE    # 405 with the page below: nobody takes DELETE here
 //! ```
 //!
-//! `WithErrorPages` wraps any handler and gives its errors a page unless they have a body. What the
-//! server refuses before a handler is asked (a malformed request, a method that no handler takes, too
-//! large a body) keeps the server's own page; `Site::error_bodies` turns those off.
+//! `Site::around` shows a function every response of a part of the site, also what the server refuses by itself.
+//! Only what is no request at all (400) keeps the server's own page.
 
-use httpd::{
-    Answer, BodyPolicy, Context, Handler, Methods, Request, Root, Server, Site, StaticFiles, Status,
-};
+use httpd::{Response, Root, Server, Site, StaticFiles, Status};
 
-struct WithErrorPages<H>(H);
-
-impl<H: Handler> Handler for WithErrorPages<H> {
-    fn answer(&self, request: &Request<'_>, context: &mut Context<'_>) -> Answer {
-        self.0.answer(request, context).map(|response| {
-            if response.status < Status::BAD_REQUEST || !response.is_bare() {
-                return response;
-            }
-            // The headers stay, such as the `Content-Range` of a 416.
-            let page = page(response.status);
-            response.body(page).header("Content-Type", "text/html; charset=utf-8")
-        })
+fn with_page(response: Response) -> Response {
+    if response.status < Status::BAD_REQUEST || !response.is_bare() {
+        return response;
     }
-
-    fn methods(&self) -> Methods {
-        self.0.methods()
-    }
-
-    fn body_policy(&self, request: &Request<'_>) -> BodyPolicy {
-        self.0.body_policy(request)
-    }
+    // The headers stay, such as the `Content-Range` of a 416.
+    let page = page(response.status);
+    response.body(page).header("Content-Type", "text/html; charset=utf-8")
 }
 
 /// It shows nothing that the client has sent, so there is nothing to escape.
@@ -52,8 +36,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let address = arguments.next().unwrap_or_else(|| "127.0.0.1:8080".to_owned());
     let directory = arguments.next().unwrap_or_else(|| "conf/www".to_owned());
-    let files = StaticFiles::new(Root::open(directory)?).index(["index.html"]);
-    let site = Site::new().at("/", WithErrorPages(files));
+    let site = Site::new()
+        .at("/", StaticFiles::new(Root::open(directory)?).index(["index.html"]))
+        .around("/", |_, next| next.then(with_page));
     let server = Server::new(site).listen(&address).start()?;
     println!("http://{}/", server.addresses()[0]);
     server.wait();

@@ -7,7 +7,7 @@
 //!
 //! Each open stream occupies a thread of the pool: `Limits::handler_threads_max` bounds how many.
 
-use httpd::{Limits, Method, OwnedRequest, OwnedResponse, Request, Response, Server, Site, Status};
+use httpd::{Limits, Method, Response, Server, Site};
 use httpd::{blocking, inline};
 use std::io::Write;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -20,18 +20,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let messages = {
         let subscribers = Arc::clone(&subscribers);
-        inline(move |_: &Request<'_>, body: &[u8]| {
-            let text = String::from_utf8_lossy(body).into_owned();
+        inline(move |request| -> std::io::Result<()> {
+            let text = String::from_utf8_lossy(&request.read_body()?).into_owned();
             let mut subscribers = subscribers.lock().expect("no handler panics with the lock");
             // Sending fails once a stream has ended: such subscribers are removed.
             subscribers.retain(|it| it.send(text.clone()).is_ok());
-            Response::new(Status::NO_CONTENT)
+            Ok(())
         })
     };
-    let events = blocking(move |_: OwnedRequest| {
+    let events = blocking(move |_| {
         let (sender, receiver) = channel();
         subscribers.lock().expect("no handler panics with the lock").push(sender);
-        OwnedResponse::stream("text/event-stream", move |out| {
+        Response::stream("text/event-stream", move |out| {
             writeln!(out, ": subscribed\n")?;
             loop {
                 // Sends what was written. It fails when the client has gone, which ends the stream.
@@ -50,7 +50,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     });
 
     let site = Site::new()
-        .at("/", |_: &Request<'_>| Response::html(PAGE))
+        .get("/", |_| Response::html(PAGE))
         .at("/messages", messages.methods(&[Method::Post]))
         .at("/events", events);
     let limits = Limits { handler_threads_max: 200, ..Limits::default() };

@@ -8,7 +8,7 @@
 //! The countdown goes on to its end while new connections are refused; then the program exits with
 //! status 0. A second signal stops it at once, in the middle of a response.
 
-use httpd::{OwnedRequest, OwnedResponse, Server, Site, blocking};
+use httpd::{Response, Server, Site, blocking};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::io::Write;
@@ -20,8 +20,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Before the server starts: from here on, a signal no longer ends the program by itself.
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
 
-    let countdown = blocking(|_: OwnedRequest| {
-        OwnedResponse::stream("text/plain; charset=utf-8", |out| {
+    let countdown = blocking(|_| {
+        Response::stream("text/plain; charset=utf-8", |out| {
             for seconds in (1..=3).rev() {
                 writeln!(out, "{seconds}")?;
                 out.flush()?;

@@ -9,9 +9,9 @@
 //! ```
 //!
 //! The notes are in memory and nothing here blocks, so the handlers run on the workers. One that asks
-//! a database belongs on a thread: make it with `blocking` instead of `inline`.
+//! a database belongs on a thread: put it there with `at` and `blocking`.
 
-use httpd::{Location, Method, Request, Response, Server, Site, Status, inline};
+use httpd::{Request, Response, Server, Site, Status};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -26,39 +26,27 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".to_owned());
     let notes = Arc::new(Mutex::new(Notes::default()));
 
-    let all = {
+    // Each handler has the notes by a clone of the `Arc`.
+    let with_notes = |function: fn(&mut Notes, &Request) -> Response| {
         let notes = Arc::clone(&notes);
-        inline(move |request: &Request<'_>, body: &[u8]| {
-            let mut notes = notes.lock().expect("no handler panics with the lock");
-            match request.method() {
-                Method::Post => add(&mut notes, body),
-                _ => json_response(&json!(notes.texts)),
-            }
-        })
+        move |request: &Request| {
+            function(&mut notes.lock().expect("no handler panics with the lock"), request)
+        }
     };
-    let one = inline(move |request: &Request<'_>, _: &[u8]| {
-        let mut notes = notes.lock().expect("no handler panics with the lock");
-        // What follows "/notes" in the path: "/1".
-        let id = std::str::from_utf8(request.path_in_location()).ok();
-        let id = id.and_then(|id| id.strip_prefix('/')).and_then(|id| id.parse::<u64>().ok());
-        let note = id.and_then(|id| match request.method() {
-            Method::Delete => notes.texts.remove(&id).map(|_| Response::new(Status::NO_CONTENT)),
-            _ => notes.texts.get(&id).map(|text| json_response(&json!({ "text": text }))),
-        });
-        note.unwrap_or_else(|| refused(Status::NOT_FOUND, "there is no such note"))
-    });
-
     let site = Site::new()
-        .at(Location::exact("/notes"), all.methods(&[Method::Get, Method::Post]))
-        .at("/notes", one.methods(&[Method::Get, Method::Delete]));
+        .get("/notes", with_notes(|notes, _| json_response(&json!(notes.texts))))
+        .post("/notes", with_notes(add))
+        .get("/notes/{id}", with_notes(show))
+        .delete("/notes/{id}", with_notes(remove));
     let server = Server::new(site).listen(&address).start()?;
     println!("http://{}/notes", server.addresses()[0]);
     server.wait();
     Ok(())
 }
 
-fn add(notes: &mut Notes, body: &[u8]) -> Response {
-    let note: Value = serde_json::from_slice(body).unwrap_or_default();
+fn add(notes: &mut Notes, request: &Request) -> Response {
+    let note: Value =
+        serde_json::from_slice(&request.read_body().unwrap_or_default()).unwrap_or_default();
     let Some(text) = note["text"].as_str() else {
         return refused(Status::BAD_REQUEST, "send {\"text\": \"…\"}");
     };
@@ -66,6 +54,24 @@ fn add(notes: &mut Notes, body: &[u8]) -> Response {
     notes.texts.insert(notes.last, text.to_owned());
     let path = format!("/notes/{}", notes.last);
     json_response(&json!({ "path": path })).status(Status::CREATED).header("Location", path)
+}
+
+fn show(notes: &mut Notes, request: &Request) -> Response {
+    match id(request).and_then(|id| notes.texts.get(&id)) {
+        Some(text) => json_response(&json!({ "text": text })),
+        None => refused(Status::NOT_FOUND, "there is no such note"),
+    }
+}
+
+fn remove(notes: &mut Notes, request: &Request) -> Response {
+    match id(request).and_then(|id| notes.texts.remove(&id)) {
+        Some(_) => Response::new(Status::NO_CONTENT),
+        None => refused(Status::NOT_FOUND, "there is no such note"),
+    }
+}
+
+fn id(request: &Request) -> Option<u64> {
+    request.parameter("id")?.parse().ok()
 }
 
 fn refused(status: Status, reason: &str) -> Response {

@@ -11,7 +11,7 @@
 //!
 //! **There is no authentication**: anyone who can connect can store files.
 
-use httpd::{Location, Method, Request, Response, Root, Server, Site, StaticFiles, Store};
+use httpd::{Method, Response, Root, Server, Site, StaticFiles, Store};
 use httpd::{WritableRoot, WriteRules};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let store = Store::new(WritableRoot::new(root.clone(), rules)).methods(&[Method::Post]);
 
     let site = Site::new()
-        .at(Location::exact("/"), |_: &Request<'_>| Response::html(PAGE))
+        .get("/", |_| Response::html(PAGE))
         .at("/files/", StaticFiles::new(root))
         .at("/files/", store);
     let server = Server::new(site).listen(&address).start()?;

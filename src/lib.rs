@@ -179,7 +179,7 @@
 // beyond a bound it goes to a file without a name, in pieces that threads write
 // (`server::exchange::body_sink`, `server::jobs`).
 //
-// **A handler that takes its time has a thread**, and hands back an `OwnedResponse`. Worker and
+// **A handler that takes its time has a thread**, and hands back an `Response`. Worker and
 // thread meet in two places only: the mailbox, to which each job sends exactly one message for a
 // connection (found by its name and generation, so that an answer for a client that has gone finds
 // nobody), and a bounded pipe (`site::pipe`) for content that is read while it arrives or sent
@@ -289,16 +289,17 @@ pub mod parts;
 pub use files::{
     CacheLimits, Durability, MissingDirectories, Root, Symlinks, Types, WritableRoot, WriteRules,
 };
-pub use http::{Cancellation, HeaderError, Headers, Method, Request, Scheme, Status, Version};
+pub use http::{Cancellation, HeaderError, Headers, Method, Scheme, Status, Version};
+pub use server::in_process::RequestBuilder;
 pub use server::listener::Listeners;
 pub use server::{
     AccessLog, Address, AddressError, Format, Handle, Limits, Running, ServeError, ServeErrorKind,
     Server, SocketAccess, StartError, Workers,
 };
 pub use site::{
-    Answer, Backend, Blocking, BodyPolicy, BodyWriter, Context, Dotfiles, ErrorBodies, Handler,
-    Inline, Location, Mapping, Methods, OnConflict, OwnedRequest, OwnedResponse, RequestBody,
-    Response, Site, StaticFiles, Store, Wsgi, blocking, inline,
+    Answer, Backend, Blocking, BodyPolicy, BodyWriter, Context, Dotfiles, ErrorBodies, Failure,
+    Handler, Inline, IntoResponse, Location, Mapping, Methods, Next, OnConflict, Outcome, Request,
+    RequestBody, Response, Site, StaticFiles, Store, Wsgi, blocking, inline,
 };
 
 /// The examples of the README are compiled with those of the documentation.

@@ -25,6 +25,7 @@ mod suite {
     mod hosts;
     mod keepalive;
     mod large_files;
+    mod library;
     mod limits;
     mod listening;
     mod methods;

@@ -1,8 +1,8 @@
 //! This server's program.
 
 use httpd::{
-    Limits, Method, OwnedRequest, OwnedResponse, Request, Response, Root, Server, Site,
-    StaticFiles, Status, Workers, blocking, inline,
+    Limits, Method, Request, Response, Root, Server, Site, StaticFiles, Status, Workers, blocking,
+    inline,
 };
 use std::io::Write;
 use std::num::NonZeroUsize;
@@ -14,17 +14,18 @@ pub fn serve(address: &str, directory: &str) -> Result<(), String> {
     let subscribers = Arc::new(Mutex::new(Vec::<Sender<String>>::new()));
     let messages = {
         let subscribers = Arc::clone(&subscribers);
-        inline(move |_: &Request<'_>, body: &[u8]| {
-            let text = String::from_utf8_lossy(body).into_owned();
+        inline(move |request| {
+            let body = request.read_body().expect("it is in memory");
+            let text = String::from_utf8_lossy(&body).into_owned();
             let mut subscribers = subscribers.lock().expect("no handler panics with the lock");
             subscribers.retain(|it| it.send(text.clone()).is_ok());
             Response::new(Status::NO_CONTENT)
         })
     };
-    let events = blocking(move |_: OwnedRequest| {
+    let events = blocking(move |_: &Request<'_>| {
         let (sender, receiver) = channel();
         subscribers.lock().expect("no handler panics with the lock").push(sender);
-        OwnedResponse::stream("text/event-stream", move |out| {
+        Response::stream("text/event-stream", move |out| {
             loop {
                 out.flush()?;
                 let Ok(text) = receiver.recv() else { return Ok(()) };

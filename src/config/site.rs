@@ -9,7 +9,7 @@ use super::value::CHARSET_OFF;
 use super::writing::{Rules, WritableRoots};
 use super::{Origin, Overrides};
 use crate::files::{Root, Types};
-use crate::site::{Dotfiles, Mapping, Site, StaticFiles, Store, Wsgi};
+use crate::site::{Dotfiles, Location, Mapping, Site, StaticFiles, Store, Wsgi};
 
 /// What is served.
 pub(super) struct ServedSite {
@@ -79,7 +79,7 @@ pub(super) fn site(
                 builder.location(location, &inherited);
             }
             if let (Some(path), Some(wsgi)) = (path, application) {
-                site = site.at(path, wsgi);
+                site = site.at(literal(path), wsgi);
             }
             continue;
         }
@@ -122,6 +122,11 @@ struct SiteBuilder<'a> {
     writable: WritableRoots,
 }
 
+/// Braces in a path of the configuration are braces.
+fn literal(path: &str) -> Location {
+    Location::prefix(path).literal()
+}
+
 /// The handlers of a location, each for its methods.
 struct Handlers {
     files: Option<StaticFiles>,
@@ -131,11 +136,11 @@ struct Handlers {
 impl Handlers {
     fn stand(self, site: Site, path: &str) -> Site {
         let site = match self.files {
-            Some(files) => site.at(path, files),
+            Some(files) => site.at(literal(path), files),
             None => site,
         };
         match self.store {
-            Some(store) => site.at(path, store),
+            Some(store) => site.at(literal(path), store),
             None => site,
         }
     }

@@ -23,6 +23,7 @@ use crate::sys::file::{self, Cause, Disk, LastLink, Symlinks};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The open files of one worker.
@@ -144,7 +145,7 @@ impl OpenFiles {
         path: &[u8],
         now: Now,
         disk: Disk,
-    ) -> Option<Rc<CachedFile>> {
+    ) -> Option<Arc<CachedFile>> {
         let entry = self.cache.peek(&self.key)?;
         let LookupResult::File(file) = &entry.result else { return None };
         let is_kept_rightly =
@@ -152,7 +153,7 @@ impl OpenFiles {
         if entry.trust != Trust::Watched || !file.is_settled() || !is_kept_rightly {
             return None;
         }
-        let file = Rc::clone(file);
+        let file = Arc::clone(file);
         if self.directories.enter(root, now.monotonic).ok()? == Entered::Elsewhere {
             return None;
         }
@@ -257,7 +258,7 @@ impl OpenFiles {
             return Ok(None);
         }
         let known = match self.cache.peek(search.key).map(|entry| &entry.result) {
-            Some(LookupResult::File(file)) => Some(Rc::clone(file)),
+            Some(LookupResult::File(file)) => Some(Arc::clone(file)),
             _ => None,
         };
         disk_lookup::look_up(&mut self.directories, search, known, contents_bytes_max, now.wall)

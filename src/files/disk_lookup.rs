@@ -9,7 +9,7 @@ use super::lookup_result::{LookupResult, PathEnd};
 use crate::sys::file::{self, Cause, FileKind, LastLink, Symlinks};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// What one look at the disk found.
@@ -29,7 +29,7 @@ pub(super) struct DiskLookup {
 pub(super) fn look_up(
     directories: &mut Directories,
     search: &Search<'_>,
-    known: Option<Rc<CachedFile>>,
+    known: Option<Arc<CachedFile>>,
     contents_bytes_max: u64,
     wall: SystemTime,
 ) -> io::Result<Option<DiskLookup>> {
@@ -70,7 +70,7 @@ type Examined = (LookupResult, Option<&'static str>);
 fn examine(
     search: &Search<'_>,
     opened: io::Result<OwnedFd>,
-    known: Option<Rc<CachedFile>>,
+    known: Option<Arc<CachedFile>>,
     contents_bytes_max: u64,
     wall: SystemTime,
 ) -> io::Result<Option<Examined>> {
@@ -101,7 +101,7 @@ fn examine(
     let disk = search.disk;
     let snapshot =
         CachedFile::snapshot(open, identity, &content_type, contents_bytes_max, wall, disk)?;
-    Ok(snapshot.map(|file| (LookupResult::File(Rc::new(file)), None)))
+    Ok(snapshot.map(|file| (LookupResult::File(Arc::new(file)), None)))
 }
 
 /// Whether watching the directory reports every write to the file. A write through a second name is

@@ -3,7 +3,7 @@
 use super::{CachedFile, Prefetch};
 use crate::sys::file::Cause;
 use std::io;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 /// What time it is, on both clocks.
@@ -17,7 +17,7 @@ pub(crate) struct Now {
 #[derive(Clone, Debug)]
 pub(crate) enum Found {
     Directory,
-    File(Rc<CachedFile>),
+    File(Arc<CachedFile>),
 }
 
 /// Why there is nothing to serve at a path.

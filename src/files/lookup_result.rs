@@ -2,12 +2,12 @@
 
 use super::cached::{CachedFile, Contents};
 use super::found::{Found, OpenError};
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// What is at a path.
 #[derive(Clone, Debug)]
 pub(super) enum LookupResult {
-    File(Rc<CachedFile>),
+    File(Arc<CachedFile>),
     Directory,
     Missing,
 }
@@ -15,7 +15,7 @@ pub(super) enum LookupResult {
 impl LookupResult {
     pub(super) fn found(&self) -> Result<Found, OpenError> {
         match self {
-            LookupResult::File(file) => Ok(Found::File(Rc::clone(file))),
+            LookupResult::File(file) => Ok(Found::File(Arc::clone(file))),
             LookupResult::Directory => Ok(Found::Directory),
             LookupResult::Missing => Err(OpenError::NotFound),
         }

@@ -1,7 +1,7 @@
 //! Preconditions (RFC 9110 §13): whether the client's copy, or its idea of the file, still holds.
 
 use super::etag::Strength;
-use super::{ETag, HeaderName, Method, Request, date, list};
+use super::{ETag, HeaderName, Method, RequestHead, date, list};
 use std::fmt;
 use std::time::SystemTime;
 
@@ -39,7 +39,7 @@ pub(crate) enum RangeHeader {
 ///
 /// A date that does not parse counts as absent, and each date header is ignored where its entity
 /// tag header is present.
-pub(crate) fn evaluate(request: &Request<'_>, validators: Validators<'_>) -> Outcome {
+pub(crate) fn evaluate(request: &RequestHead<'_>, validators: Validators<'_>) -> Outcome {
     let tags = request.joined(HeaderName::IfMatch);
     let date = date_of(request, HeaderName::IfUnmodifiedSince);
     if guard(tags.as_deref(), date, Some(validators)) == Judgement::Failed {
@@ -124,7 +124,7 @@ impl Preconditions {
     }
 
     /// The preconditions of a request. `If-Modified-Since` counts on GET and HEAD alone (RFC 9110 §13.1.3).
-    pub(crate) fn of(request: &Request<'_>) -> Preconditions {
+    pub(crate) fn of(request: &RequestHead<'_>) -> Preconditions {
         let tags = |name| request.joined(name).map(|tags| tags.into_owned());
         Preconditions {
             if_match: tags(HeaderName::IfMatch),
@@ -180,7 +180,7 @@ fn guard(
 }
 
 /// `Range` counts on GET alone (RFC 9110 §14.2), and only while `If-Range` holds (§13.1.5).
-fn range_header(request: &Request<'_>, validators: Validators<'_>) -> RangeHeader {
+fn range_header(request: &RequestHead<'_>, validators: Validators<'_>) -> RangeHeader {
     if request.method() != Method::Get || request.first(HeaderName::Range).is_none() {
         return RangeHeader::Ignore;
     }
@@ -201,7 +201,7 @@ fn any_tag(tags: &[u8], matches: impl Fn(&[u8]) -> bool) -> bool {
     tags.trim_ascii() == b"*" || list::elements(tags).any(matches)
 }
 
-fn date_of(request: &Request<'_>, name: HeaderName) -> Option<SystemTime> {
+fn date_of(request: &RequestHead<'_>, name: HeaderName) -> Option<SystemTime> {
     date::parse(&request.joined(name)?)
 }
 
@@ -219,7 +219,7 @@ mod tests {
     const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
     const EARLIER: &str = "Sun, 06 Nov 1994 08:49:36 GMT";
 
-    fn with_request<T>(method: &str, headers: &str, ask: impl Fn(&Request<'_>) -> T) -> T {
+    fn with_request<T>(method: &str, headers: &str, ask: impl Fn(&RequestHead<'_>) -> T) -> T {
         let text = format!("{method} /a HTTP/1.1\r\nHost: a\r\n{headers}\r\n");
         let mut reader = RequestReader::new();
         reader.read_head(text.as_bytes(), &LIMITS).unwrap().expect("the head is complete");

@@ -136,6 +136,26 @@ impl Headers {
         Ok(())
     }
 
+    /// Adds one header as [`Headers::add`] does, in place of all that have its name.
+    ///
+    /// # Errors
+    /// As [`Headers::add`]; nothing is removed then.
+    ///
+    /// ```
+    /// let mut headers = httpd::Headers::new();
+    /// headers.add("X-Frame-Options", "DENY")?;
+    /// headers.set("x-frame-options", "SAMEORIGIN")?;
+    /// assert_eq!(headers.iter().count(), 1);
+    /// # Ok::<(), httpd::HeaderError>(())
+    /// ```
+    pub fn set(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), HeaderError> {
+        let mut added = Headers::new();
+        added.add(name, value)?;
+        self.remove(name);
+        self.append(&added);
+        Ok(())
+    }
+
     /// Adds a header of the server itself, whose name is known to be a token.
     pub(crate) fn put(&mut self, name: &'static str, value: impl AsRef<[u8]>) {
         debug_assert!(name.bytes().all(is_token));

@@ -1,7 +1,7 @@
 //! Whether a browser sends a request on behalf of a page of another origin (RFC 6454, Fetch
 //! Metadata).
 
-use super::Request;
+use super::RequestHead;
 
 /// Whether the request comes from a page of another origin. Every browser sends headers that show it where
 /// a request might change something. Other programs send none, and act for nobody else.
@@ -9,7 +9,7 @@ use super::Request;
 /// `Sec-Fetch-Site` (W3C Fetch Metadata) is the browser's own judgement. It counts where a browser sends it:
 /// over TLS, and to this machine. Elsewhere `Origin` is compared with the host of the request. Their schemes
 /// are not compared, because behind a proxy the server does not know the client's.
-pub(crate) fn is_other(request: &Request<'_>) -> bool {
+pub(crate) fn is_other(request: &RequestHead<'_>) -> bool {
     if let Some(site) = request.header("Sec-Fetch-Site") {
         return !matches!(site, b"same-origin" | b"none");
     }

@@ -1,4 +1,4 @@
-//! One request as a handler sees it: a view of bytes that stay where they were read.
+//! What the head of a request says: a view of bytes that stay where they were read.
 
 use super::table::HeaderTable;
 use super::{HeaderName, Method};
@@ -46,9 +46,9 @@ pub(crate) struct Peer {
     pub scheme: Scheme,
 }
 
-/// A request. It borrows everything except a path that had to be decoded.
+/// The head of a request. It borrows everything except a path that had to be decoded.
 #[derive(Debug)]
-pub struct Request<'a> {
+pub(crate) struct RequestHead<'a> {
     pub(crate) method: Method,
     pub(crate) version: Version,
     pub(crate) host: &'a [u8],
@@ -61,60 +61,52 @@ pub struct Request<'a> {
     pub(crate) headers: &'a HeaderTable,
     pub(crate) bytes: &'a [u8],
     pub(crate) peer: Peer,
-    /// How much of the path belongs to the prefix of the chosen location.
-    pub(crate) matched: usize,
 }
 
-impl<'a> Request<'a> {
+impl<'a> RequestHead<'a> {
     /// The method.
-    pub fn method(&self) -> Method {
+    pub(crate) fn method(&self) -> Method {
         self.method
     }
 
     /// The version of HTTP that the client speaks.
-    pub fn version(&self) -> Version {
+    pub(crate) fn version(&self) -> Version {
         self.version
     }
 
     /// Host and port as the client named them: from the target if that is absolute, else from
     /// `Host` (RFC 9110 §7.2). Empty for an HTTP/1.0 client that named none.
-    pub fn host(&self) -> &[u8] {
+    pub(crate) fn host(&self) -> &[u8] {
         self.host
     }
 
     /// The whole path: decoded once, normalised, starting with a slash; any bytes but NUL.
-    pub fn path(&self) -> &[u8] {
+    pub(crate) fn path(&self) -> &[u8] {
         &self.path
     }
 
-    /// The part of the path after the prefix that led to this handler; starts with a slash or is
-    /// empty.
-    pub fn path_in_location(&self) -> &[u8] {
-        self.path.get(self.matched..).unwrap_or_default()
-    }
-
     /// What followed the `?`, as it came.
-    pub fn query(&self) -> Option<&[u8]> {
+    pub(crate) fn query(&self) -> Option<&[u8]> {
         self.query
     }
 
     /// The client's address; `None` on a Unix socket.
-    pub fn peer(&self) -> Option<SocketAddr> {
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
         self.peer.address
     }
 
     /// `http`, or `https` over TLS.
-    pub fn scheme(&self) -> Scheme {
+    pub(crate) fn scheme(&self) -> Scheme {
         self.peer.scheme
     }
 
     /// The value of the first header line of this name, in any case of letters.
-    pub fn header(&self, name: &str) -> Option<&[u8]> {
+    pub(crate) fn header(&self, name: &str) -> Option<&[u8]> {
         self.headers.find(self.bytes, name)
     }
 
     /// Every header line as name and value, in the order in which they came.
-    pub fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.headers.lines(self.bytes)
     }
 

@@ -1,6 +1,6 @@
 //! The headers of one request, as places in the bytes that they came in.
 //!
-//! A parser fills it; handlers read it through [`Request`](super::Request). It must never know which
+//! A parser fills it; handlers read it through [`RequestHead`](super::RequestHead). It must never know which
 //! version of HTTP the bytes were written in.
 
 use super::HeaderName;

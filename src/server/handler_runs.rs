@@ -3,7 +3,7 @@
 //! Threads enter a run when it begins and take it out when it ends; each worker looks now and then for those of its
 //! requests that run long. It must never know what a handler does, nor end it.
 
-use crate::http::{Method, Request};
+use crate::http::{Method, RequestHead};
 use slab::Slab;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -35,7 +35,7 @@ pub(crate) struct RequestName {
 
 impl RequestName {
     /// The name of a request. Its query, which may hold secrets, is left out.
-    pub(crate) fn of(request: &Request<'_>) -> RequestName {
+    pub(crate) fn of(request: &RequestHead<'_>) -> RequestName {
         let path = request.raw_path;
         RequestName { method: request.method, path: path[..path.len().min(PATH_BYTES_MAX)].into() }
     }

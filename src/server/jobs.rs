@@ -10,9 +10,9 @@ use super::mailbox::{Completion, Mailbox, Message};
 use super::pool::{RetriedJob, SingleJob};
 use crate::files::{Prefetch, SpoolPlace, WriteError};
 use crate::http::{Cancellation, Status};
-use crate::site::owned_response::Produce;
 use crate::site::pipe::{self, BodyWriter};
-use crate::site::{self, OwnedBody, OwnedResponse, Worked};
+use crate::site::response::Produce;
+use crate::site::{self, Body, Response, Worked};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -130,21 +130,18 @@ pub(crate) fn answer(
             Ok(Worked::Done(response)) => response,
             Err(_) => {
                 log::error!("{}: its handler panicked; answered 500", handler.request());
-                OwnedResponse::new(Status::INTERNAL_SERVER_ERROR)
+                Response::new(Status::INTERNAL_SERVER_ERROR)
             }
         };
-        match std::mem::replace(&mut response.body, OwnedBody::Empty) {
-            OwnedBody::Produced(production) => {
+        match response.take_production() {
+            Some(production) => {
                 let (writer, outlet) = pipe::to_worker(sender.wake());
-                response.body = OwnedBody::Piped(outlet, production.length);
+                response.body = Body::Piped(outlet, production.length);
                 sender.send(Completion::Answered(Box::new(response)));
                 running.streams();
                 produce(production.produce, writer, &handler);
             }
-            body => {
-                response.body = body;
-                sender.send(Completion::Answered(Box::new(response)));
-            }
+            None => sender.send(Completion::Answered(Box::new(response))),
         }
         None
     })

@@ -5,7 +5,7 @@ use super::application::link::ProcessEvent;
 use super::exchange::BacklogWritten;
 use super::id::ExchangeId;
 use crate::files::{Spool, WriteError};
-use crate::site::{Application, OwnedResponse};
+use crate::site::{Application, Response};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -35,7 +35,7 @@ pub(crate) enum Completion {
     /// A full pipe has room again, or an empty one has bytes.
     Moved,
     /// A handler or an application has found its response.
-    Answered(Box<OwnedResponse>),
+    Answered(Box<Response>),
 }
 
 /// A worker's mailbox, which the worker shares with the threads that may write to it.

@@ -21,6 +21,7 @@ mod driven;
 pub(crate) mod exchange;
 pub(crate) mod handler_runs;
 pub(crate) mod id;
+pub(crate) mod in_process;
 pub(crate) mod jobs;
 pub(crate) mod limits;
 pub(crate) mod listener;

@@ -3,9 +3,9 @@
 //! It must never know what is changed, or how.
 
 use super::redirect::escape_html;
-use super::{OwnedResponse, error_page};
+use super::{Request, Response, error_page};
 use crate::files::{NameError, WriteError};
-use crate::http::{HeaderName, Request, Status, list};
+use crate::http::{HeaderName, Status, list};
 
 /// A change that a request asks for: what a thread needs in order to refuse it.
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ pub(super) struct RequestedChange {
 impl RequestedChange {
     pub(super) fn of(request: &Request<'_>) -> RequestedChange {
         let client = request.peer().map_or("unix".to_owned(), |peer| peer.ip().to_string());
-        let target = String::from_utf8_lossy(request.target);
+        let target = String::from_utf8_lossy(request.as_head().target);
         RequestedChange {
             what: format!("{client} \"{} {target}\"", request.method().as_str()),
             wants_html: wants_html(request),
@@ -28,30 +28,30 @@ impl RequestedChange {
     }
 
     /// Refuses the change. The reason is a sentence without a full stop that names no path of this machine.
-    pub(super) fn refuse(&self, status: Status, reason: &str) -> OwnedResponse {
+    pub(super) fn refuse(&self, status: Status, reason: &str) -> Response {
         log::info!("{}: refused with {}: {reason}", self.what, status.code());
         let response = if self.wants_html {
             // A form is usually sent to the URL of its own page: this link loads that page again.
             let body = format!("<p>{}.\n<p><a href=\"\">Go back</a>\n", escape_html(reason));
-            OwnedResponse::html(error_page::document(&status.to_string(), &body))
+            Response::html(error_page::document(&status.to_string(), &body))
         } else {
-            OwnedResponse::text(format!("{reason}\n"))
+            Response::text(format!("{reason}\n"))
         };
         response.status(status)
     }
 
     /// Refuses the change because of an error of the disk, or because the rules forbid it.
-    pub(super) fn failed(&self, error: WriteError) -> OwnedResponse {
+    pub(super) fn failed(&self, error: WriteError) -> Response {
         self.failed_for(error, "")
     }
 
     /// The same, for an error of the file that `subject` names.
-    pub(super) fn failed_for(&self, error: WriteError, subject: &str) -> OwnedResponse {
+    pub(super) fn failed_for(&self, error: WriteError, subject: &str) -> Response {
         let status = status(&error);
         let response = match error {
             WriteError::Failed(error) => {
                 log::error!("{}: writing to the disk: {error}", self.what);
-                OwnedResponse::new(status)
+                Response::new(status)
             }
             error => self.refuse(status, &format!("{subject}{error}")),
         };
@@ -60,16 +60,16 @@ impl RequestedChange {
 }
 
 /// The response when a request body cannot be written and the request is not at hand any more.
-pub(super) fn failed(error: WriteError) -> OwnedResponse {
+pub(super) fn failed(error: WriteError) -> Response {
     let status = status(&error);
     let response = match error {
         WriteError::Failed(error) => {
             log::error!("writing to the disk: {error}");
-            OwnedResponse::new(status)
+            Response::new(status)
         }
         error => {
             log::info!("change refused with {}: {error}", status.code());
-            OwnedResponse::text(format!("{error}\n")).status(status)
+            Response::text(format!("{error}\n")).status(status)
         }
     };
     with_hints(response)
@@ -101,7 +101,7 @@ fn status(error: &WriteError) -> Status {
     }
 }
 
-fn with_hints(response: OwnedResponse) -> OwnedResponse {
+fn with_hints(response: Response) -> Response {
     match response.status {
         Status::SERVICE_UNAVAILABLE => response.header("Retry-After", "1"),
         _ => response,
@@ -116,7 +116,7 @@ pub(super) fn shown(name: &[u8]) -> String {
 
 /// Browsers accept `text/html` by name when they load a page; other programs and scripts do not.
 fn wants_html(request: &Request<'_>) -> bool {
-    let accepted = request.joined(HeaderName::Accept).unwrap_or_default();
+    let accepted = request.as_head().joined(HeaderName::Accept).unwrap_or_default();
     list::elements(&accepted).any(|range| {
         let kind = range.split(|&byte| byte == b';').next().unwrap_or_default();
         kind.trim_ascii().eq_ignore_ascii_case(b"text/html")

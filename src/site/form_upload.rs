@@ -6,18 +6,18 @@
 mod refusal;
 
 use super::change::RequestedChange;
-use super::handler::{Answer, Context, Decision, Worked};
+use super::handler::{Answer, Decision, Worked};
 use super::redirect;
 use super::request_body::BodyUse;
 use super::store_rules::{HIDDEN, OnConflict, StoreRules, check_body, encoded};
-use super::{BodyPolicy, Dotfiles, OwnedResponse, RequestBody, Response};
+use super::{BodyPolicy, Dotfiles, Request, RequestBody, Response};
 use crate::files::{
     Attempt, LockWait, SpoolPlace, Stored, Upload, WritableRoot, WriteError, name_from_client,
     numbered,
 };
 use crate::http::conditional::{Judgement, Preconditions};
 use crate::http::form::{Event, Form, FormLimits, PartHead};
-use crate::http::{Cancellation, HeaderName, Request, Status, origin};
+use crate::http::{Cancellation, HeaderName, Status, origin};
 use crate::sys::descriptors::Extra;
 use refusal::Refusal;
 use std::io::Read;
@@ -38,22 +38,18 @@ pub(super) fn policy(
 }
 
 /// Stores the files of a form, all or none of them.
-pub(super) fn answer(
-    rules: &StoreRules,
-    request: &Request<'_>,
-    context: &mut Context<'_>,
-) -> Result<Answer, Box<Response>> {
+pub(super) fn answer(rules: &StoreRules, request: &Request<'_>) -> Result<Answer, Box<Response>> {
     let task = Task {
         root: rules.root.clone(),
         directory: directory(rules, request)?,
         dotfiles: rules.dotfiles,
         on_conflict: rules.on_conflict,
-        content_type: request.first(HeaderName::ContentType).unwrap_or_default().to_vec(),
+        content_type: request.as_head().first(HeaderName::ContentType).unwrap_or_default().to_vec(),
     };
-    let path = request.path().strip_suffix(b"/").unwrap_or(request.path());
+    let path = request.path_bytes().strip_suffix(b"/").unwrap_or(request.path_bytes());
     let location = encoded(&[path, b"/"].concat());
     let change = RequestedChange::of(request);
-    let mut stage = Some(FormStage::Reading(context.take_body()));
+    let mut stage = Some(FormStage::Reading(request.take_body()));
     Ok(Answer(Decision::Blocking(Box::new(move |cancellation| {
         while let Some(now) = stage.take() {
             match task.go_on(now, cancellation) {
@@ -68,18 +64,17 @@ pub(super) fn answer(
                 FormStep::Refused(refusal) => return Worked::Done(refusal.response(&change)),
             }
         }
-        Worked::Done(OwnedResponse::new(Status::INTERNAL_SERVER_ERROR))
+        Worked::Done(Response::new(Status::INTERNAL_SERVER_ERROR))
     }))))
 }
 
 /// The directory beneath the root that the request names, if its head allows to store there.
 fn directory(rules: &StoreRules, request: &Request<'_>) -> Result<Vec<u8>, Box<Response>> {
     let change = || RequestedChange::of(request);
-    let refuse =
-        |status, reason: &str| Box::<Response>::new(change().refuse(status, reason).into());
-    let failed = |error| Box::<Response>::new(change().failed(error).into());
+    let refuse = |status, reason: &str| Box::<Response>::new(change().refuse(status, reason));
+    let failed = |error| Box::<Response>::new(change().failed(error));
     // Any page may send a form anywhere: browsers ask the server first for PUT and DELETE only.
-    if origin::is_other(request) {
+    if origin::is_other(request.as_head()) {
         let reason = "the form comes from a page of another origin";
         return Err(refuse(Status::FORBIDDEN, reason));
     }
@@ -88,16 +83,16 @@ fn directory(rules: &StoreRules, request: &Request<'_>) -> Result<Vec<u8>, Box<R
     if !directory.is_empty() {
         WritableRoot::check_path(directory).map_err(failed)?;
     }
-    let content_type = request.first(HeaderName::ContentType).unwrap_or_default();
+    let content_type = request.as_head().first(HeaderName::ContentType).unwrap_or_default();
     if let Err(error) = Form::new(content_type, LIMITS) {
         // RFC 9110 §15.5.16.
         let response = change().refuse(Status::UNSUPPORTED_MEDIA_TYPE, &error.to_string());
-        return Err(Box::new(response.header("Accept", "multipart/form-data").into()));
+        return Err(Box::new(response.header("Accept", "multipart/form-data")));
     }
     check_body(request)?;
     rules.check_length(request)?;
     // A directory has no version that could match.
-    if Preconditions::of(request).judge(None) == Judgement::Failed {
+    if Preconditions::of(request.as_head()).judge(None) == Judgement::Failed {
         let reason = "a directory has no version; send the form without If-Match";
         return Err(refuse(Status::PRECONDITION_FAILED, reason));
     }
@@ -325,15 +320,15 @@ fn next_name(asked: &[u8], number: &mut u32, is_taken: impl Fn(&[u8]) -> bool) -
 }
 
 /// RFC 9110 §9.3.3, §15.4.4.
-fn stored_response(files: &[FormFile<Stored>], location: &[u8], wants_html: bool) -> OwnedResponse {
+fn stored_response(files: &[FormFile<Stored>], location: &[u8], wants_html: bool) -> Response {
     if wants_html {
         let page = redirect::page("See Other", "The files are at", location);
-        return OwnedResponse::html(page).status(Status::SEE_OTHER).header("Location", location);
+        return Response::html(page).status(Status::SEE_OTHER).header("Location", location);
     }
     let paths: Vec<Vec<u8>> =
         files.iter().map(|it| [location, &encoded(&it.name)].concat()).collect();
     let lines: Vec<u8> = paths.iter().flat_map(|path| [&path[..], b"\n"].concat()).collect();
-    let response = OwnedResponse::bytes("text/plain; charset=utf-8", lines);
+    let response = Response::bytes("text/plain; charset=utf-8", lines);
     if files.iter().all(|it| !it.file.created) {
         return response;
     }

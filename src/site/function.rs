@@ -1,13 +1,11 @@
 //! Handlers made of functions: on the worker with [`inline`], on a thread with [`blocking`].
 
 use super::handler::{Answer, Context, Handler, Methods};
-use super::request_body::{BodyPolicy, RequestBody};
-use super::{OwnedResponse, Response};
-use crate::http::{self, Method, Request, Status};
+use super::request::OwnedRequest;
+use super::request_body::BodyPolicy;
+use super::{IntoResponse, Request, Response};
+use crate::http::{Method, Status};
 use std::sync::Arc;
-
-/// A request that a thread works on, with its body.
-pub type OwnedRequest = http::OwnedRequest<RequestBody>;
 
 /// A function that answers at once, on the worker, from the request and its body.
 ///
@@ -15,23 +13,24 @@ pub type OwnedRequest = http::OwnedRequest<RequestBody>;
 /// before it is asked, up to 64 KiB unless [`Inline::body_bytes_max`] says less.
 ///
 /// ```
-/// use httpd::{Method, Request, Response, Site, inline};
-/// let echo = inline(|_: &Request<'_>, body: &[u8]| {
-///     Response::bytes("application/octet-stream", body.to_vec())
+/// use httpd::{Method, Response, Site, inline};
+/// let echo = inline(|request| -> std::io::Result<Response> {
+///     Ok(Response::bytes("application/octet-stream", request.read_body()?))
 /// });
 /// let site = Site::new().at("/echo", echo.methods(&[Method::Post]));
 /// # let _ = site;
 /// ```
-pub fn inline<F>(answer: F) -> Inline<F>
+pub fn inline<F, R>(function: F) -> Inline<F>
 where
-    F: Fn(&Request<'_>, &[u8]) -> Response + Send + Sync + 'static,
+    F: Fn(&Request<'_>) -> R + Send + Sync + 'static,
+    R: IntoResponse,
 {
-    Inline { answer, methods: Methods::READ, body_bytes_max: INLINE_BODY_BYTES_MAX }
+    Inline { function, methods: Methods::READ, body_bytes_max: INLINE_BODY_BYTES_MAX }
 }
 
 /// A handler made by [`inline`].
 pub struct Inline<F> {
-    answer: F,
+    function: F,
     methods: Methods,
     body_bytes_max: u64,
 }
@@ -51,9 +50,10 @@ impl<F> Inline<F> {
     }
 }
 
-impl<F> Handler for Inline<F>
+impl<F, R> Handler for Inline<F>
 where
-    F: Fn(&Request<'_>, &[u8]) -> Response + Send + Sync + 'static,
+    F: Fn(&Request<'_>) -> R + Send + Sync + 'static,
+    R: IntoResponse,
 {
     fn methods(&self) -> Methods {
         self.methods
@@ -63,9 +63,8 @@ where
         BodyPolicy::memory(self.body_bytes_max)
     }
 
-    fn answer(&self, request: &Request<'_>, context: &mut Context<'_>) -> Answer {
-        let body = context.take_body();
-        (self.answer)(request, body.as_bytes().unwrap_or_default()).into()
+    fn answer(&self, request: &Request<'_>, _context: &mut Context<'_>) -> Answer {
+        (self.function)(request).into_response().into()
     }
 }
 
@@ -75,25 +74,26 @@ where
 /// panic is answered with 500, and logged. One that takes longer than
 /// [`Limits::answer_timeout`](crate::Limits::answer_timeout) is answered for with 503; it cannot be
 /// stopped, and what it says then is dropped. One that works for long asks
-/// `OwnedRequest::is_cancelled` now and then, and ends when nobody waits any more;
+/// [`Request::is_cancelled`] now and then, and ends when nobody waits any more;
 /// one that has not begun by then is not begun.
 ///
 /// ```
-/// use httpd::{Method, OwnedRequest, OwnedResponse, Site, blocking};
-/// let report = blocking(|request: OwnedRequest| {
-///     let name = String::from_utf8_lossy(request.query().unwrap_or(b"all")).into_owned();
+/// use httpd::{Method, Site, blocking};
+/// let report = blocking(|request| {
+///     let name = request.query().unwrap_or("all");
 ///     // … which asks a database, say
-///     OwnedResponse::text(format!("report on {name}\n"))
+///     format!("report on {name}\n")
 /// });
 /// let site = Site::new().at("/report", report.methods(&[Method::Get, Method::Post]));
 /// # let _ = site;
 /// ```
-pub fn blocking<F>(answer: F) -> Blocking<F>
+pub fn blocking<F, R>(function: F) -> Blocking<F>
 where
-    F: Fn(OwnedRequest) -> OwnedResponse + Send + Sync + 'static,
+    F: Fn(&Request<'_>) -> R + Send + Sync + 'static,
+    R: IntoResponse,
 {
     Blocking {
-        answer: Arc::new(answer),
+        function: Arc::new(function),
         methods: Methods::READ,
         body_bytes_max: BODY_BYTES_MAX,
         taken: Taken::Whole,
@@ -102,13 +102,13 @@ where
 
 /// A handler made by [`blocking`].
 pub struct Blocking<F> {
-    answer: Arc<F>,
+    function: Arc<F>,
     methods: Methods,
     body_bytes_max: u64,
     taken: Taken,
 }
 
-/// How body reaches a function.
+/// How a body reaches a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Taken {
     /// After all of it is here.
@@ -138,9 +138,10 @@ impl<F> Blocking<F> {
     }
 }
 
-impl<F> Handler for Blocking<F>
+impl<F, R> Handler for Blocking<F>
 where
-    F: Fn(OwnedRequest) -> OwnedResponse + Send + Sync + 'static,
+    F: Fn(&Request<'_>) -> R + Send + Sync + 'static,
+    R: IntoResponse,
 {
     fn methods(&self) -> Methods {
         self.methods
@@ -154,10 +155,12 @@ where
         }
     }
 
-    fn answer(&self, request: &Request<'_>, context: &mut Context<'_>) -> Answer {
-        let request = OwnedRequest::new(request, context.take_body());
-        let answer = Arc::clone(&self.answer);
-        Answer::blocking(move |cancellation| answer(request.cancelled_by(cancellation.clone())))
+    fn answer(&self, request: &Request<'_>, _context: &mut Context<'_>) -> Answer {
+        let request = OwnedRequest::new(request);
+        let function = Arc::clone(&self.function);
+        Answer::blocking(move |cancellation| {
+            request.with(cancellation, |request| function(request).into_response())
+        })
     }
 }
 

@@ -2,24 +2,30 @@
 
 use super::application::Application;
 use super::request_body::{BodyPolicy, RequestBody};
-use super::{OwnedResponse, Response};
+use super::{IntoResponse, Request, Response};
 use crate::files::{Disk, Found, Now, OpenError, OpenFiles, Prefetch, Root};
-use crate::http::{Cancellation, Method, Request, Status};
+use crate::http::{Cancellation, Method, Status};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Answers the requests of a location.
 ///
-/// A function from a request to a response is one:
+/// A function from a request to what can be made a [`Response`] is one. It runs on a worker and must not block:
 ///
 /// ```
-/// use httpd::{Handler, Request, Response};
-/// fn hello(request: &Request<'_>) -> Response {
-///     Response::text(format!("hello from {}\n", String::from_utf8_lossy(request.path())))
+/// use httpd::{Handler, Request};
+/// fn hello(request: &Request) -> String {
+///     format!("hello from {}\n", request.path())
 /// }
 /// fn is_handler(_: impl Handler) {}
 /// is_handler(hello);
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no handler",
+    label = "this cannot answer requests",
+    note = "a closure has to name the type of its parameter: `|request: &Request| …`; in `inline(|request| …)`, `blocking(|request| …)` and `Site::get(path, |request| …)` it need not",
+    note = "it has to return a `Response` or something else that implements `IntoResponse`"
+)]
 pub trait Handler: Send + Sync + 'static {
     /// The methods that it takes; the others are answered with 405 and `Allow`. A handler that
     /// takes GET is asked for HEAD too: the body of its response is then left out.
@@ -81,34 +87,19 @@ pub(crate) type Job = Box<dyn FnMut(&Cancellation) -> Worked + Send>;
 /// How far work has come.
 #[expect(clippy::large_enum_variant, reason = "it is nearly always done, and goes by value")]
 pub(crate) enum Worked {
-    Done(OwnedResponse),
+    Done(Response),
     /// It is to be called again after so long.
     Later(Duration),
 }
 
 impl Answer {
-    /// The same, with another response if there is one already: for handlers that wrap another.
-    ///
-    /// ```
-    /// use httpd::{Answer, Response, Status};
-    /// let answer = Answer::from(Response::new(Status::NOT_FOUND));
-    /// let answer = answer.map(|response| response.header("Cache-Control", "no-store"));
-    /// # let _ = answer;
-    /// ```
-    pub fn map(self, change: impl FnOnce(Response) -> Response) -> Answer {
-        match self.0 {
-            Decision::Ready(response) => change(response).into(),
-            other => Answer(other),
-        }
-    }
-
     /// Has a thread of the pool find the response. Where all threads are busy and their queue is full, the request is
     /// answered with 503. Long work asks the [`Cancellation`] now and then whether anybody still waits for it.
-    pub fn blocking(work: impl FnOnce(&Cancellation) -> OwnedResponse + Send + 'static) -> Answer {
+    pub fn blocking(work: impl FnOnce(&Cancellation) -> Response + Send + 'static) -> Answer {
         let mut work = Some(work);
         Answer(Decision::Blocking(Box::new(move |cancellation| match work.take() {
             Some(work) => Worked::Done(work(cancellation)),
-            None => Worked::Done(OwnedResponse::new(Status::INTERNAL_SERVER_ERROR)),
+            None => Worked::Done(Response::new(Status::INTERNAL_SERVER_ERROR)),
         })))
     }
 }
@@ -119,12 +110,13 @@ impl From<Response> for Answer {
     }
 }
 
-impl<F> Handler for F
+impl<F, R> Handler for F
 where
-    F: Fn(&Request<'_>) -> Response + Send + Sync + 'static,
+    F: Fn(&Request<'_>) -> R + Send + Sync + 'static,
+    R: IntoResponse,
 {
     fn answer(&self, request: &Request<'_>, _context: &mut Context<'_>) -> Answer {
-        self(request).into()
+        self(request).into_response().into()
     }
 }
 
@@ -138,8 +130,6 @@ pub struct Context<'a> {
     /// Room to put a path or a value together, so that no request allocates for it.
     pub(crate) scratch: &'a mut Vec<u8>,
     pub(crate) ranges_max: usize,
-    /// What came with the request.
-    pub(crate) body: &'a mut RequestBody,
 }
 
 /// Whether the worker has looked at the file changes since a request was sent. Only then may the cache answer it.
@@ -152,12 +142,6 @@ pub(crate) enum Freshness {
 }
 
 impl Context<'_> {
-    /// The body of the request, as [`Handler::body_policy`] asked for it. It is
-    /// here once: what is taken is gone.
-    pub fn take_body(&mut self) -> RequestBody {
-        std::mem::take(self.body)
-    }
-
     /// The file or directory at a path beneath a root, the path given in pieces.
     pub(crate) fn find(&mut self, root: &Root, pieces: &[&[u8]]) -> Result<Found, OpenError> {
         if *self.freshness == Freshness::Unknown {

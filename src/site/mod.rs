@@ -4,15 +4,18 @@
 //! must never know a socket, a thread or how a response travels.
 
 pub(crate) mod application;
+mod around;
 mod change;
 pub(crate) mod error_page;
 pub(crate) mod form_upload;
 pub(crate) mod function;
 pub(crate) mod handler;
+mod into_response;
 pub(crate) mod multipart;
-pub(crate) mod owned_response;
+mod pattern;
 pub(crate) mod pipe;
 pub(crate) mod redirect;
+pub(crate) mod request;
 pub(crate) mod request_body;
 pub(crate) mod response;
 pub(crate) mod route;
@@ -22,17 +25,18 @@ mod store_rules;
 pub(crate) mod wsgi;
 
 pub(crate) use application::{Application, Reload};
+pub use around::{Next, Outcome};
 pub use error_page::ErrorBodies;
-pub use function::{Blocking, Inline, OwnedRequest, blocking, inline};
+pub use function::{Blocking, Inline, blocking, inline};
 pub use handler::{Answer, Backend, Context, Handler, Methods};
 pub(crate) use handler::{Decision, Forward, Freshness, Job, Worked};
-pub(crate) use owned_response::OwnedBody;
-pub use owned_response::OwnedResponse;
+pub use into_response::{Failure, IntoResponse};
 pub use pipe::BodyWriter;
+pub use request::Request;
 pub use request_body::{BodyPolicy, RequestBody};
 pub(crate) use request_body::{BodyStore, BodyUse};
-pub(crate) use response::Body;
 pub use response::Response;
+pub(crate) use response::{Body, Deferred};
 pub use route::Location;
 pub(crate) use route::Route;
 pub use static_files::{Dotfiles, Mapping, StaticFiles};
@@ -40,20 +44,23 @@ pub use store::{OnConflict, Store};
 pub use wsgi::Wsgi;
 
 use crate::files::WriteError;
-use crate::http::{Method, Request, Status};
+use crate::http::{Method, RequestHead, Status};
+use around::{Layer, Passage};
 use route::Locations;
+use std::cell::RefCell;
 use std::sync::Arc;
 
 /// Everything that a server answers, shared read-only by all workers.
 ///
 /// ```
-/// use httpd::{Request, Response, Site};
-/// let site = Site::new().at("/hello", |_: &Request<'_>| Response::text("hello\n"));
+/// use httpd::Site;
+/// let site = Site::new().get("/hello", |_| "hello\n");
 /// # let _ = site;
 /// ```
 #[derive(Default)]
 pub struct Site {
     locations: Locations,
+    layers: Vec<Layer>,
     error_bodies: ErrorBodies,
 }
 
@@ -64,23 +71,126 @@ impl Site {
     }
 
     /// Puts a handler at a path and everything below it, or with [`Location::exact`] at that path
-    /// alone. An exact location wins over any prefix, a longer prefix over a shorter one, and
-    /// prefixes end at a slash: `/hello` takes `/hello` and `/hello/x`, not `/hellox`.
+    /// alone. An exact location wins over any prefix, a longer prefix over a shorter one, a segment of text over a
+    /// `{name}`, and prefixes end at a slash: `/hello` takes `/hello` and `/hello/x`, not `/hellox`.
     ///
     /// Several handlers may stand at one location, each for methods of its own; where two take the
     /// same method, the later one has it.
     ///
     /// ```
-    /// use httpd::Location;
-    /// use httpd::{Method, Request, Response, Site, inline};
+    /// use httpd::{Location, Method, Root, Site, StaticFiles, blocking};
     /// let site = Site::new()
-    ///     .at("/notes", |_: &Request<'_>| Response::text("all notes\n"))
-    ///     .at("/notes", inline(|_, _| Response::text("noted\n")).methods(&[Method::Post]))
-    ///     .at(Location::exact("/"), |_: &Request<'_>| Response::text("welcome\n"));
+    ///     .at("/", StaticFiles::new(Root::open("src")?))
+    ///     .at(Location::exact("/report"), blocking(|_| "it took a while\n"));
     /// # let _ = site;
+    /// # Ok::<(), std::io::Error>(())
     /// ```
+    ///
+    /// # Panics
+    /// When the names in the path cannot be understood, or when the same paths have other names already.
+    #[track_caller]
     pub fn at(mut self, location: impl Into<Location>, handler: impl Handler) -> Site {
-        self.locations.insert(location.into(), Box::new(handler));
+        let pattern = pattern(&location.into());
+        let path = String::from_utf8_lossy(pattern.written()).into_owned();
+        if let Err(other) = self.locations.insert(pattern, Box::new(handler)) {
+            let other = String::from_utf8_lossy(&other);
+            panic!("{path:?} and {other:?} have the same paths; use the same names in both");
+        }
+        self
+    }
+
+    /// Answers GET and HEAD at this path alone, at once: the function runs on a worker and must not block (for that
+    /// there is [`blocking`]).
+    ///
+    /// ```
+    /// use httpd::{Request, Site};
+    /// let site = Site::new().get("/hello/{name}", |request| {
+    ///     format!("hello {}\n", request.parameter("name").unwrap_or("world"))
+    /// });
+    /// assert_eq!(site.handle(Request::get("/hello/you")).into_text()?, "hello you\n");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// As [`Site::at`].
+    #[track_caller]
+    pub fn get<F, R>(self, path: &str, function: F) -> Site
+    where
+        F: Fn(&Request<'_>) -> R + Send + Sync + 'static,
+        R: IntoResponse,
+    {
+        self.at(Location::exact(path), inline(function))
+    }
+
+    /// Answers POST at this path alone, as [`Site::get`] does GET. The body is at most 64 KiB, and in memory.
+    ///
+    /// # Panics
+    /// As [`Site::at`].
+    #[track_caller]
+    pub fn post<F, R>(self, path: &str, function: F) -> Site
+    where
+        F: Fn(&Request<'_>) -> R + Send + Sync + 'static,
+        R: IntoResponse,
+    {
+        self.at(Location::exact(path), inline(function).methods(&[Method::Post]))
+    }
+
+    /// Answers PUT at this path alone, as [`Site::post`] does POST.
+    ///
+    /// # Panics
+    /// As [`Site::at`].
+    #[track_caller]
+    pub fn put<F, R>(self, path: &str, function: F) -> Site
+    where
+        F: Fn(&Request<'_>) -> R + Send + Sync + 'static,
+        R: IntoResponse,
+    {
+        self.at(Location::exact(path), inline(function).methods(&[Method::Put]))
+    }
+
+    /// Answers DELETE at this path alone, as [`Site::post`] does POST.
+    ///
+    /// # Panics
+    /// As [`Site::at`].
+    #[track_caller]
+    pub fn delete<F, R>(self, path: &str, function: F) -> Site
+    where
+        F: Fn(&Request<'_>) -> R + Send + Sync + 'static,
+        R: IntoResponse,
+    {
+        self.at(Location::exact(path), inline(function).methods(&[Method::Delete]))
+    }
+
+    /// Puts a function around everything at a path and below it: around handlers, files, applications, and the
+    /// refusals of the server itself (404, 405, 413, 500, 503 …; not around 400 for what is no request). It is called
+    /// on the worker when the head of a request is here and before its body is read, and must not block. It goes on
+    /// with [`Next::run`] or [`Next::then`], or returns a response.
+    ///
+    /// Of several functions the first is the outermost: it sees the request first and the response last.
+    ///
+    /// ```
+    /// use httpd::{Request, Site, Status};
+    /// let site = Site::new()
+    ///     .around("/", |_, next| next.then(|response| response.header("X-Frame-Options", "DENY")))
+    ///     .around("/admin", |request, next| match request.header("Authorization") {
+    ///         Some("Bearer secret") => next.run(),
+    ///         _ => Status::UNAUTHORIZED.into(),
+    ///     })
+    ///     .get("/admin/users", |_| "you and me\n");
+    /// let response = site.handle(Request::get("/admin/users"));
+    /// assert_eq!(response.status, Status::UNAUTHORIZED);
+    /// assert_eq!(response.headers.value("X-Frame-Options"), Some(&b"DENY"[..]));
+    /// ```
+    ///
+    /// # Panics
+    /// When the names in the path cannot be understood.
+    #[track_caller]
+    pub fn around<F>(mut self, location: impl Into<Location>, function: F) -> Site
+    where
+        F: Fn(&Request<'_>, Next) -> Outcome + Send + Sync + 'static,
+    {
+        let pattern = pattern(&location.into());
+        self.layers.push(Layer { pattern, function: Box::new(function) });
         self
     }
 
@@ -102,32 +212,54 @@ impl Site {
     }
 
     /// Where a request goes. Asked once for each request; everything else about it is asked along this route.
-    pub(crate) fn route(&self, request: &Request<'_>) -> Route {
-        self.locations.route(request.path(), request.method())
+    pub(crate) fn route(&self, head: &RequestHead<'_>) -> Route {
+        let mut route = self.locations.route(head.path(), head.method());
+        if !self.layers.is_empty() {
+            let request = Request::new(head, self.locations.place(&route), None);
+            route.passage = Some(Box::new(Passage::through(&self.layers, &request)));
+        }
+        route
+    }
+
+    /// The request as the handler of its route sees it.
+    pub(crate) fn request<'a>(
+        &'a self,
+        route: &Route,
+        head: &'a RequestHead<'a>,
+        body: Option<&'a RefCell<RequestBody>>,
+    ) -> Request<'a> {
+        Request::new(head, self.locations.place(route), body)
     }
 
     /// What becomes of the body that a request announces.
-    pub(crate) fn body_policy(&self, route: &Route, request: &Request<'_>) -> BodyPolicy {
+    pub(crate) fn body_policy(&self, route: &Route, head: &RequestHead<'_>) -> BodyPolicy {
+        if route.is_decided() {
+            return BodyPolicy::discard();
+        }
         match self.locations.handler(route) {
-            Some(handler) => handler.body_policy(request),
+            Some(handler) => handler.body_policy(&self.request(route, head, None)),
             None => BodyPolicy::discard(),
         }
     }
 
-    /// The answer to a request: server-wide OPTIONS, location, method, handler, in that order.
+    /// The answer to a request: the functions around it, server-wide OPTIONS, location, method, handler, in that order.
     pub(crate) fn answer(
         &self,
-        route: &Route,
-        request: &Request<'_>,
+        route: &mut Route,
+        head: &RequestHead<'_>,
+        body: &RefCell<RequestBody>,
         context: &mut Context<'_>,
     ) -> Answer {
-        if request.path() == b"*" {
+        if let Some(response) = route.take_response() {
+            return (*response).into();
+        }
+        if head.path() == b"*" {
             return options(Methods::READ).into();
         }
         if let Some(handler) = self.locations.handler(route) {
-            return handler.answer(request, context);
+            return handler.answer(&self.request(route, head, Some(body)), context);
         }
-        let method = request.method();
+        let method = head.method();
         let response = match self.locations.methods(route) {
             None if matches!(method, Method::Trace | Method::Connect) => not_allowed(Methods::READ),
             None if self.is_unknown(method) => Response::new(Status::NOT_IMPLEMENTED),
@@ -139,9 +271,13 @@ impl Site {
         response.into()
     }
 
-    /// What every response passes before it is sent: those of files, handlers, threads and applications, and refusals. An error without a body
-    /// of its own gets the page of its status.
-    pub(crate) fn finish(&self, _route: &Route, response: Response) -> Response {
+    /// What every response passes before it is sent: those of files, handlers, threads and applications, and refusals.
+    /// The functions around its handler see it; then an error without a body of its own gets the page of its status.
+    pub(crate) fn finish(&self, route: &mut Route, response: Response) -> Response {
+        let response = match &mut route.passage {
+            Some(passage) => passage.change(response),
+            None => response,
+        };
         let is_bare =
             matches!(response.body, Body::Empty) && response.status >= Status::BAD_REQUEST;
         match self.error_bodies {
@@ -157,36 +293,50 @@ impl Site {
     }
 }
 
-/// The answer that a thread has found: what is a file is looked up now.
+#[track_caller]
+fn pattern(location: &Location) -> pattern::Pattern {
+    location.pattern().unwrap_or_else(|error| panic!("the location {location}: {error}"))
+}
+
+/// The answer from a response that a handler or a thread has found: what it only names is looked up now.
 ///
-/// It is taken out of `owned`, except for one that has to wait for the disk: it is asked for again.
+/// The response is taken out of `found`, except for one that has to wait for the disk: it is asked for again.
 pub(crate) fn take_answer(
-    owned: &mut Option<OwnedResponse>,
-    request: &Request<'_>,
+    found: &mut Option<Response>,
+    head: &RequestHead<'_>,
     context: &mut Context<'_>,
 ) -> Answer {
-    if let Some(OwnedResponse { body: OwnedBody::File(file), status, headers, .. }) = owned {
-        return static_files::send(request, file, headers, *status, context);
+    if let Some(Response { body: Body::Deferred(deferred), status, headers, .. }) = found
+        && let Deferred::Named(file) = &**deferred
+    {
+        return static_files::send(head, file, headers, *status, context);
     }
-    let Some(OwnedResponse { body, status, reason, headers }) = owned.take() else {
+    let Some(response) = found.take() else {
         return Response::new(Status::INTERNAL_SERVER_ERROR).into();
     };
-    let response = match body {
-        OwnedBody::Open(open, offset, length) => {
-            let part = (open, offset, length);
-            let sent = static_files::send_open(request, part, &headers, status, context);
-            // It may have become another status.
-            let reason = reason.filter(|_| sent.status == status);
-            Response { reason, ..sent }
-        }
-        body => OwnedResponse { body, status, reason, headers }.into(),
-    };
-    response.into()
+    let Response { body, status, reason, headers } = response;
+    match body {
+        Body::Deferred(deferred) => match *deferred {
+            Deferred::Open(open, offset, length) => {
+                let part = (open, offset, length);
+                let sent = static_files::send_open(head, part, &headers, status, context);
+                // It may have become another status.
+                let reason = reason.filter(|_| sent.status == status);
+                Response { reason, ..sent }.into()
+            }
+            other => {
+                let body = Body::Deferred(Box::new(other));
+                let response = Response { body, status, reason, headers };
+                Answer::blocking(move |_| response)
+            }
+        },
+        body => Response { body, status, reason, headers }.into(),
+    }
 }
 
 /// The response where a body could not be written to the disk.
 pub(crate) fn not_written(error: WriteError) -> Response {
-    change::failed(error).into()
+    change::failed(error)
 }
 
 /// RFC 9110 §9.3.7.

@@ -5,19 +5,19 @@ use crate::http::h1::write::write_number;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::ops::Range;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Parts of a file. The text before each part is written when the part is sent, so that a response holds little
 /// more than its ranges, however many there are.
 pub(crate) struct Multipart {
-    file: Rc<CachedFile>,
+    file: Arc<CachedFile>,
     ranges: Vec<Range<u64>>,
     boundary: String,
 }
 
 impl Multipart {
     /// Makes parts of these ranges, which are within the file.
-    pub(crate) fn new(file: Rc<CachedFile>, ranges: Vec<Range<u64>>) -> Multipart {
+    pub(crate) fn new(file: Arc<CachedFile>, ranges: Vec<Range<u64>>) -> Multipart {
         Multipart { file, ranges, boundary: boundary() }
     }
 
@@ -49,7 +49,7 @@ impl Multipart {
         &self,
         number: usize,
         out: &mut Vec<u8>,
-    ) -> Option<(&Rc<CachedFile>, Range<u64>)> {
+    ) -> Option<(&Arc<CachedFile>, Range<u64>)> {
         out.extend_from_slice(b"\r\n--");
         out.extend_from_slice(self.boundary.as_bytes());
         let Some(range) = self.ranges.get(number) else {

@@ -1,8 +1,8 @@
 //! The redirects that the server itself makes.
 
-use super::Response;
+use super::{Request, Response};
+use crate::http::Status;
 use crate::http::target::encode_path;
-use crate::http::{Request, Status};
 
 /// 301 from a directory without its slash to the one with it (RFC 9110 §15.4.2).
 ///
@@ -10,10 +10,10 @@ use crate::http::{Request, Status};
 /// from behind a proxy. It is made from the normalised path, so it never begins with `//`, which a
 /// client would take for another host. The query is kept.
 pub(crate) fn add_slash(request: &Request<'_>) -> Response {
-    let mut location = Vec::with_capacity(request.path().len() + 16);
-    encode_path(request.path(), &mut location);
+    let mut location = Vec::with_capacity(request.path_bytes().len() + 16);
+    encode_path(request.path_bytes(), &mut location);
     location.push(b'/');
-    if let Some(query) = request.query() {
+    if let Some(query) = request.query_bytes() {
         location.push(b'?');
         location.extend_from_slice(query);
     }

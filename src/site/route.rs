@@ -1,40 +1,56 @@
 //! From a path to a location and its handler: the longest prefix wins.
 
-use super::{Handler, Methods};
+use super::around::Passage;
+use super::pattern::Pattern;
+use super::request::Place;
+use super::{Handler, Methods, Response};
 use crate::http::Method;
+use std::fmt;
+use std::sync::Arc;
 
 /// The paths that a handler serves.
+///
+/// A segment `{name}` stands for any one segment, and `{*name}` at the end for the rest of the path:
+/// [`Request::parameter`](crate::Request::parameter) says what stood there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Location {
-    /// Without its last slash, so that the root is empty; an exact path as it is.
     path: Vec<u8>,
     /// Whether it covers the path alone, and nothing below it.
     is_exact: bool,
+    /// Whether braces are braces.
+    is_literal: bool,
 }
 
 impl Location {
     /// A path and everything below it.
     pub fn prefix(path: &str) -> Location {
-        let path = path.trim_end_matches('/').as_bytes().to_vec();
-        Location { path, is_exact: false }
+        Location { path: path.as_bytes().to_vec(), is_exact: false, is_literal: false }
     }
 
     /// A path alone, like nginx's `location = /path`.
     pub fn exact(path: &str) -> Location {
-        Location { path: path.as_bytes().to_vec(), is_exact: true }
+        Location { path: path.as_bytes().to_vec(), is_exact: true, is_literal: false }
     }
 
-    fn covers(&self, path: &[u8]) -> bool {
-        if self.is_exact {
-            return path == self.path;
+    /// The same, with braces that are braces.
+    pub(crate) fn literal(self) -> Location {
+        Location { is_literal: true, ..self }
+    }
+
+    /// The paths that it stands for.
+    ///
+    /// # Errors
+    /// What is wrong with its path.
+    pub(super) fn pattern(&self) -> Result<Pattern, &'static str> {
+        // Without its last slash, a prefix is a beginning of itself, and the root is empty.
+        let end = match self.is_exact {
+            true => self.path.len(),
+            false => self.path.iter().rposition(|&byte| byte != b'/').map_or(0, |last| last + 1),
+        };
+        match self.is_literal {
+            true => Ok(Pattern::literal(&self.path[..end], self.is_exact)),
+            false => Pattern::parse(&self.path[..end], self.is_exact),
         }
-        // A prefix ends where a segment ends: `/a` covers `/a` and `/a/b`, not `/ab`.
-        path.strip_prefix(&self.path[..]).is_some_and(|rest| matches!(rest, [] | [b'/', ..]))
-    }
-
-    /// The order of locations: exact ones before prefixes, long ones before short ones.
-    fn precedence(&self) -> (bool, usize) {
-        (self.is_exact, self.path.len())
     }
 }
 
@@ -50,6 +66,12 @@ impl From<&String> for Location {
     }
 }
 
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", String::from_utf8_lossy(&self.path))
+    }
+}
+
 /// The locations of a site.
 #[derive(Default)]
 pub(crate) struct Locations {
@@ -58,39 +80,65 @@ pub(crate) struct Locations {
 }
 
 struct LocationHandlers {
-    location: Location,
+    pattern: Arc<Pattern>,
     /// The latest first.
     handlers: Vec<Box<dyn Handler>>,
 }
 
 /// Where a request goes. It is found once, when the head is complete, and kept until the response is sent. The
 /// default leads nowhere: it belongs to a request whose head could not be parsed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Default)]
 pub(crate) struct Route {
     /// The place in [`Locations`].
     location: Option<u32>,
     /// The place among the handlers of the location.
     handler: Option<u32>,
     /// How much of the path the location covers.
-    pub(crate) prefix_bytes: usize,
+    prefix_bytes: usize,
+    /// What stands around the handler, if anything does.
+    pub(super) passage: Option<Box<Passage>>,
+}
+
+impl Route {
+    /// Whether a function around its handler has decided the response.
+    pub(crate) fn is_decided(&self) -> bool {
+        self.passage.as_ref().is_some_and(|passage| passage.response.is_some())
+    }
+
+    /// The response that a function around its handler has decided.
+    pub(crate) fn take_response(&mut self) -> Option<Box<Response>> {
+        self.passage.as_mut()?.response.take()
+    }
 }
 
 impl Locations {
     /// Adds a handler. It replaces handlers at the same location that have no other methods.
-    pub(crate) fn insert(&mut self, location: Location, handler: Box<dyn Handler>) {
-        match self.sorted.iter_mut().find(|entry| entry.location == location) {
+    ///
+    /// # Errors
+    /// The path of a location with the same paths and other names.
+    pub(crate) fn insert(
+        &mut self,
+        pattern: Pattern,
+        handler: Box<dyn Handler>,
+    ) -> Result<(), Vec<u8>> {
+        match self.sorted.iter_mut().find(|entry| entry.pattern.covers_the_same_as(&pattern)) {
+            Some(entry) if entry.pattern.written() != pattern.written() => {
+                return Err(entry.pattern.written().to_vec());
+            }
             Some(entry) => {
                 let taken = handler.methods();
                 entry.handlers.retain(|earlier| !earlier.methods().is_within(taken));
                 entry.handlers.insert(0, handler);
             }
             None => {
-                let precedence = location.precedence();
+                let precedence = pattern.precedence();
                 let place =
-                    self.sorted.partition_point(|entry| entry.location.precedence() >= precedence);
-                self.sorted.insert(place, LocationHandlers { location, handlers: vec![handler] });
+                    self.sorted.partition_point(|entry| entry.pattern.precedence() <= precedence);
+                let pattern = Arc::new(pattern);
+                self.sorted.insert(place, LocationHandlers { pattern, handlers: vec![handler] });
             }
         }
+        Ok(())
     }
 
     /// All handlers.
@@ -100,18 +148,20 @@ impl Locations {
 
     /// The location of a decoded, normalised path, and its handler for the method.
     pub(crate) fn route(&self, path: &[u8], method: Method) -> Route {
-        let covers = |entry: &LocationHandlers| entry.location.covers(path);
-        let Some(location) = self.sorted.iter().position(covers) else {
+        let mut covered = self.sorted.iter().enumerate().filter_map(|(place, entry)| {
+            entry.pattern.covers(path).map(|prefix_bytes| (place, entry, prefix_bytes))
+        });
+        let Some((location, entry, prefix_bytes)) = covered.next() else {
             return Route::default();
         };
-        let entry = &self.sorted[location];
         let mut handlers = entry.handlers.iter().map(|handler| handler.methods());
         Route {
             location: Some(location as u32),
             handler: handlers
                 .position(|methods| methods.contains(method))
                 .map(|place| place as u32),
-            prefix_bytes: entry.location.path.len(),
+            prefix_bytes,
+            passage: None,
         }
     }
 
@@ -127,6 +177,12 @@ impl Locations {
         Some(all.fold(Methods::NONE, |methods, handler| methods.and(handler.methods())))
     }
 
+    /// Where a request was found.
+    pub(crate) fn place(&self, route: &Route) -> Place<'_> {
+        let pattern = self.entry(route).map(|entry| &entry.pattern);
+        Place { pattern, prefix_bytes: route.prefix_bytes }
+    }
+
     fn entry(&self, route: &Route) -> Option<&LocationHandlers> {
         self.sorted.get(route.location? as usize)
     }
@@ -135,14 +191,18 @@ impl Locations {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::Request;
-    use crate::site::{Response, inline};
+    use crate::site::inline;
+
+    fn add(locations: &mut Locations, location: impl Into<Location>, handler: impl Handler) {
+        let pattern = location.into().pattern().expect("it is sound");
+        locations.insert(pattern, Box::new(handler)).expect("there is no other of these paths");
+    }
 
     #[test]
     fn the_longest_prefix_wins_and_ends_at_a_segment() {
         let mut locations = Locations::default();
         for prefix in ["/", "/a", "/a/b/", "/c/"] {
-            locations.insert(prefix.into(), Box::new(|_: &Request<'_>| Response::text("")));
+            add(&mut locations, prefix, inline(|_| ""));
         }
         for (path, expected) in [
             ("/", 0),
@@ -163,18 +223,18 @@ mod tests {
     #[test]
     fn without_a_root_location_the_rest_is_nowhere() {
         let mut locations = Locations::default();
-        locations.insert("/a".into(), Box::new(|_: &Request<'_>| Response::text("")));
-        assert_eq!(locations.route(b"/b", Method::Get), Route::default());
+        add(&mut locations, "/a", inline(|_| ""));
+        assert!(locations.route(b"/b", Method::Get).location.is_none());
     }
 
     #[test]
     fn an_exact_location_wins_over_every_prefix_and_reaches_no_further() {
         let mut locations = Locations::default();
-        let handler = || Box::new(|_: &Request<'_>| Response::text(""));
-        locations.insert("/a/b".into(), handler());
-        locations.insert(Location::exact("/a"), handler());
-        locations.insert(Location::exact("/a/b/"), handler());
-        locations.insert("/".into(), handler());
+        let handler = || inline(|_| "");
+        add(&mut locations, "/a/b", handler());
+        add(&mut locations, Location::exact("/a"), handler());
+        add(&mut locations, Location::exact("/a/b/"), handler());
+        add(&mut locations, "/", handler());
         for (path, expected) in
             [("/a", 2), ("/a/", 0), ("/a/b", 4), ("/a/b/", 5), ("/a/b/c", 4), ("/b", 0)]
         {
@@ -186,9 +246,9 @@ mod tests {
     #[test]
     fn each_method_has_its_handler_and_the_later_one_wins() {
         let mut locations = Locations::default();
-        let taking = |methods| Box::new(inline(|_, _| Response::text("")).methods(methods));
-        locations.insert("/a".into(), taking(&[Method::Get, Method::Post]));
-        locations.insert("/a".into(), taking(&[Method::Put]));
+        let taking = |methods| inline(|_| "").methods(methods);
+        add(&mut locations, "/a", taking(&[Method::Get, Method::Post]));
+        add(&mut locations, "/a", taking(&[Method::Put]));
         let entries = |locations: &Locations| locations.sorted[0].handlers.len();
         let route = locations.route(b"/a", Method::Delete);
         let methods = locations.methods(&route).expect("it is there");
@@ -196,7 +256,7 @@ mod tests {
         assert!(locations.handler(&route).is_none());
         assert!(locations.handler(&locations.route(b"/a", Method::Put)).is_some());
         assert_eq!(entries(&locations), 2);
-        locations.insert("/a".into(), taking(&[Method::Get, Method::Post, Method::Put]));
+        add(&mut locations, "/a", taking(&[Method::Get, Method::Post, Method::Put]));
         assert_eq!(entries(&locations), 1, "a handler with no method left is removed");
     }
 }

@@ -4,17 +4,17 @@
 
 use super::handler::{Answer, Context, Decision, Handler};
 use super::multipart::{Multipart, write_content_range};
-use super::owned_response::SentFile;
-use super::{Body, Response, redirect};
+use super::response::NamedFile;
+use super::{Body, Request, Response, redirect};
 use crate::files::{CachedFile, Found, OpenError, Root};
 use crate::http::conditional::{self, Outcome, RangeHeader};
 use crate::http::range::{self, Ranges};
-use crate::http::{HeaderName, Headers, Method, Request, Status};
+use crate::http::{HeaderName, Headers, Method, RequestHead, Status};
 use std::ffi::OsStr;
 use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether names that begin with a dot are served.
@@ -54,8 +54,8 @@ impl Mapping {
     /// The part of a request's path that names the file.
     pub(super) fn path_of<'r>(self, request: &'r Request<'_>) -> &'r [u8] {
         match self {
-            Mapping::Alias => request.path_in_location(),
-            Mapping::Root => request.path(),
+            Mapping::Alias => request.path_in_location_bytes(),
+            Mapping::Root => request.path_bytes(),
         }
     }
 }
@@ -112,7 +112,7 @@ impl StaticFiles {
         &self,
         directory: &[u8],
         context: &mut Context<'_>,
-    ) -> Result<Rc<CachedFile>, OpenError> {
+    ) -> Result<Arc<CachedFile>, OpenError> {
         for name in &self.index {
             match context.find(&self.root, &[directory, name]) {
                 Ok(Found::File(file)) => return Ok(file),
@@ -157,7 +157,7 @@ impl Handler for StaticFiles {
             context.find(&self.root, &[relative])
         };
         match found {
-            Ok(Found::File(file)) => respond(request, file, context).into(),
+            Ok(Found::File(file)) => respond(request.as_head(), file, context).into(),
             Ok(Found::Directory) => redirect::add_slash(request).into(),
             Err(error) => refuse(error, path),
         }
@@ -184,8 +184,8 @@ fn refuse(error: OpenError, path: &[u8]) -> Answer {
 /// Sends a file that a handler names beneath a root, like any other file. The handler's headers and status are added
 /// when the file is sent.
 pub(super) fn send(
-    request: &Request<'_>,
-    file: &SentFile,
+    head: &RequestHead<'_>,
+    file: &NamedFile,
     headers: &Headers,
     status: Status,
     context: &mut Context<'_>,
@@ -195,15 +195,14 @@ pub(super) fn send(
         Ok(Found::Directory) => return Response::new(Status::NOT_FOUND).into(),
         Err(error) => return refuse(error, &file.path),
     };
-    let response =
-        if reads(request, status) { respond(request, found, context) } else { whole(found) };
+    let response = if reads(head, status) { respond(head, found, context) } else { whole(found) };
     add(response, status, headers).into()
 }
 
 /// Sends an open file that a handler hands over, or a part of it. Preconditions and ranges are left out where the
 /// handler sets validators itself, or where the response is only a part of the file.
 pub(super) fn send_open(
-    request: &Request<'_>,
+    head: &RequestHead<'_>,
     (open, offset, length): (OwnedFd, u64, Option<u64>),
     headers: &Headers,
     status: Status,
@@ -212,7 +211,7 @@ pub(super) fn send_open(
     let content_type = headers.value("Content-Type").unwrap_or(b"application/octet-stream");
     let content_type = String::from_utf8_lossy(content_type).into_owned();
     let file = match CachedFile::of_open(open, &content_type, context.now.wall) {
-        Ok(Some(file)) => Rc::new(file),
+        Ok(Some(file)) => Arc::new(file),
         Ok(None) => {
             log::error!("a handler sent a descriptor that is not a regular file; answered 500");
             return Response::new(Status::INTERNAL_SERVER_ERROR);
@@ -226,8 +225,8 @@ pub(super) fn send_open(
     let part = offset.min(file.length())..end.min(file.length()).max(offset.min(file.length()));
     let is_whole = part == (0..file.length());
     let has_validators = ["ETag", "Last-Modified"].iter().any(|it| headers.value(it).is_some());
-    let response = if is_whole && !has_validators && reads(request, status) {
-        respond(request, file, context)
+    let response = if is_whole && !has_validators && reads(head, status) {
+        respond(head, file, context)
     } else {
         Response { status, reason: None, headers: Headers::new(), body: Body::Cached(file, part) }
     };
@@ -235,8 +234,8 @@ pub(super) fn send_open(
 }
 
 /// Whether preconditions and ranges apply.
-fn reads(request: &Request<'_>, status: Status) -> bool {
-    matches!(request.method(), Method::Get | Method::Head) && status == Status::OK
+fn reads(head: &RequestHead<'_>, status: Status) -> bool {
+    matches!(head.method(), Method::Get | Method::Head) && status == Status::OK
 }
 
 /// Adds a handler's headers and status to the response for its file.
@@ -257,8 +256,8 @@ fn add(mut response: Response, status: Status, headers: &Headers) -> Response {
 }
 
 /// The response for an existing file: 200, 206, 304, 412 or 416.
-fn respond(request: &Request<'_>, file: Rc<CachedFile>, context: &mut Context<'_>) -> Response {
-    match conditional::evaluate(request, file.version().validators()) {
+fn respond(head: &RequestHead<'_>, file: Arc<CachedFile>, context: &mut Context<'_>) -> Response {
+    match conditional::evaluate(head, file.version().validators()) {
         Outcome::Failed => Response::new(Status::PRECONDITION_FAILED),
         // RFC 9110 §15.4.5: the validators, and none of the representation's other metadata.
         Outcome::NotModified => Response {
@@ -269,7 +268,7 @@ fn respond(request: &Request<'_>, file: Rc<CachedFile>, context: &mut Context<'_
         },
         Outcome::Proceed(RangeHeader::Ignore) => whole(file),
         Outcome::Proceed(RangeHeader::Honour) => {
-            let wanted = request.joined(HeaderName::Range).unwrap_or_default();
+            let wanted = head.joined(HeaderName::Range).unwrap_or_default();
             match range::parse(&wanted, file.length(), context.ranges_max) {
                 Ranges::Whole => whole(file),
                 Ranges::One(part) => partial(file, part, context.scratch),
@@ -288,7 +287,7 @@ fn not_modified(file: &CachedFile) -> Headers {
     headers
 }
 
-fn whole(file: Rc<CachedFile>) -> Response {
+fn whole(file: Arc<CachedFile>) -> Response {
     let length = file.length();
     Response {
         status: Status::OK,
@@ -298,7 +297,7 @@ fn whole(file: Rc<CachedFile>) -> Response {
     }
 }
 
-fn partial(file: Rc<CachedFile>, part: Range<u64>, scratch: &mut Vec<u8>) -> Response {
+fn partial(file: Arc<CachedFile>, part: Range<u64>, scratch: &mut Vec<u8>) -> Response {
     let mut headers = Headers::shared(file.headers());
     scratch.clear();
     write_content_range(scratch, &part, file.length());
@@ -311,7 +310,7 @@ fn partial(file: Rc<CachedFile>, part: Range<u64>, scratch: &mut Vec<u8>) -> Res
     }
 }
 
-fn several(file: Rc<CachedFile>, ranges: Vec<Range<u64>>) -> Response {
+fn several(file: Arc<CachedFile>, ranges: Vec<Range<u64>>) -> Response {
     let mut headers = Headers::shared(file.headers());
     // Each part has the type of the file (RFC 9110 §15.3.7.2).
     headers.remove("Content-Type");

@@ -10,10 +10,10 @@ use super::request_body::{BodyStore, BodyUse};
 use super::static_files::{Dotfiles, Mapping};
 pub use super::store_rules::OnConflict;
 use super::store_rules::{HIDDEN, StoreRules, announced_length, check_body, encoded};
-use super::{BodyPolicy, OwnedResponse, RequestBody, Response};
+use super::{BodyPolicy, Request, RequestBody, Response};
 use crate::files::{Attempt, Obstacle, SpoolPlace, Stored, Upload, WritableRoot, WriteError};
 use crate::http::conditional::Preconditions;
-use crate::http::{HeaderName, Method, Request, Status};
+use crate::http::{HeaderName, Method, Status};
 
 /// A handler that lets clients put files into a [`WritableRoot`] and remove them. Put
 /// [`StaticFiles`](super::StaticFiles) with the same root at the same location to send them.
@@ -91,15 +91,15 @@ impl Store {
     /// The path that a PUT stores at, if its head allows it.
     fn path_to_put<'r>(&self, request: &'r Request<'_>) -> Result<&'r [u8], Box<Response>> {
         let change = || RequestedChange::of(request);
-        let refuse = |status, reason| Box::new(change().refuse(status, reason).into());
-        let failed = |error| Box::new(change().failed(error).into());
+        let refuse = |status, reason| Box::new(change().refuse(status, reason));
+        let failed = |error| Box::new(change().failed(error));
         let path = self.rules.path(request).ok_or_else(|| refuse(Status::FORBIDDEN, HIDDEN))?;
         if path.is_empty() || path.ends_with(b"/") {
             return Err(failed(WriteError::Conflict(Obstacle::Directory)));
         }
         WritableRoot::check_path(path).map_err(failed)?;
         // RFC 9110 §9.3.4: the body is a part of the file, and would be stored as all of it.
-        if request.header("Content-Range").is_some() {
+        if request.header_bytes("Content-Range").is_some() {
             let reason = "a part of a file (Content-Range) cannot be stored";
             return Err(refuse(Status::BAD_REQUEST, reason));
         }
@@ -112,13 +112,13 @@ impl Store {
         let path = self.path_to_put(request)?;
         // A refusal before the body costs the connection, so it has to save something.
         let length = announced_length(request);
-        let asks_first = request.first(HeaderName::Expect).is_some();
+        let asks_first = request.as_head().first(HeaderName::Expect).is_some();
         if asks_first || length.is_none_or(|length| length > WORTH_REFUSING_BYTES) {
-            let preconditions = Preconditions::of(request);
+            let preconditions = Preconditions::of(request.as_head());
             self.rules
                 .root
                 .precheck(path, length, &preconditions)
-                .map_err(|error| RequestedChange::of(request).failed(error).into())
+                .map_err(|error| RequestedChange::of(request).failed(error))
                 .map_err(Box::<Response>::new)?;
         }
         Ok(BodyPolicy(BodyUse::Collect {
@@ -128,17 +128,13 @@ impl Store {
         }))
     }
 
-    fn put(
-        &self,
-        request: &Request<'_>,
-        context: &mut Context<'_>,
-    ) -> Result<Answer, Box<Response>> {
+    fn put(&self, request: &Request<'_>) -> Result<Answer, Box<Response>> {
         let path = self.path_to_put(request)?.to_vec();
-        let location = encoded(request.path());
+        let location = encoded(request.path_bytes());
         let root = self.rules.root.clone();
-        let preconditions = Preconditions::of(request);
+        let preconditions = Preconditions::of(request.as_head());
         let change = RequestedChange::of(request);
-        let mut body = Some(context.take_body());
+        let mut body = Some(request.take_body());
         let mut upload = None;
         Ok(Answer(Decision::Blocking(Box::new(move |cancellation| {
             if cancellation.is_cancelled() {
@@ -162,7 +158,7 @@ impl Store {
         let path =
             self.rules.path(request).ok_or_else(|| Response::new(Status::NOT_FOUND))?.to_vec();
         let root = self.rules.root.clone();
-        let preconditions = Preconditions::of(request);
+        let preconditions = Preconditions::of(request.as_head());
         let change = RequestedChange::of(request);
         let mut wait = root.lock_wait();
         Ok(Answer(Decision::Blocking(Box::new(move |cancellation| {
@@ -170,7 +166,7 @@ impl Store {
                 return Worked::Done(change.failed(WriteError::Busy));
             }
             let removed = root.try_remove(&path, &preconditions, &mut wait);
-            attempted(removed, &change, |()| OwnedResponse::new(Status::NO_CONTENT))
+            attempted(removed, &change, |()| Response::new(Status::NO_CONTENT))
         }))))
     }
 }
@@ -179,7 +175,7 @@ impl Store {
 fn attempted<V>(
     attempt: Result<Attempt<V>, WriteError>,
     change: &RequestedChange,
-    answer: impl FnOnce(V) -> OwnedResponse,
+    answer: impl FnOnce(V) -> Response,
 ) -> Worked {
     match attempt {
         Ok(Attempt::Done(value)) => Worked::Done(answer(value)),
@@ -202,10 +198,10 @@ impl Handler for Store {
         policy.unwrap_or_else(|response| BodyPolicy::refuse(*response))
     }
 
-    fn answer(&self, request: &Request<'_>, context: &mut Context<'_>) -> Answer {
+    fn answer(&self, request: &Request<'_>, _context: &mut Context<'_>) -> Answer {
         let answer = match request.method() {
-            Method::Put => self.put(request, context),
-            Method::Post => form_upload::answer(&self.rules, request, context),
+            Method::Put => self.put(request),
+            Method::Post => form_upload::answer(&self.rules, request),
             _ => self.delete(request),
         };
         answer.unwrap_or_else(|response| (*response).into())
@@ -227,11 +223,11 @@ fn begun(root: &WritableRoot, path: &[u8], body: RequestBody) -> Result<Upload, 
 }
 
 /// RFC 9110 §9.3.4: the entity tag promises that the file is the body, byte for byte.
-fn put_response(stored: &Stored, location: &[u8]) -> OwnedResponse {
+fn put_response(stored: &Stored, location: &[u8]) -> Response {
     let response = if stored.created {
-        OwnedResponse::new(Status::CREATED).header("Location", location)
+        Response::new(Status::CREATED).header("Location", location)
     } else {
-        OwnedResponse::new(Status::NO_CONTENT)
+        Response::new(Status::NO_CONTENT)
     };
     response.header("ETag", stored.version.etag().as_bytes())
 }

@@ -2,12 +2,12 @@
 //!
 //! It must never know how a body comes in, nor how a file gets its name.
 
-use super::Response;
 use super::change::RequestedChange;
 use super::static_files::{Dotfiles, Mapping};
+use super::{Request, Response};
 use crate::files::WritableRoot;
 use crate::http::target::encode_path;
-use crate::http::{HeaderName, Request, Status};
+use crate::http::{HeaderName, Status};
 
 /// The settings of a store.
 pub(super) struct StoreRules {
@@ -48,7 +48,7 @@ impl StoreRules {
                     format!("{length} bytes are too many; at most {bytes_max} are accepted");
                 let response =
                     RequestedChange::of(request).refuse(Status::CONTENT_TOO_LARGE, &reason);
-                Err(Box::new(response.into()))
+                Err(Box::new(response))
             }
             _ => Ok(()),
         }
@@ -61,20 +61,18 @@ pub(super) fn check_body(request: &Request<'_>) -> Result<(), Box<Response>> {
     // file (RFC 9110 §15.5.12).
     let is_framed = [HeaderName::ContentLength, HeaderName::TransferEncoding]
         .into_iter()
-        .any(|name| request.first(name).is_some());
+        .any(|name| request.as_head().first(name).is_some());
     if !is_framed {
         let reason = "the request has no Content-Length";
-        return Err(Box::new(
-            RequestedChange::of(request).refuse(Status::LENGTH_REQUIRED, reason).into(),
-        ));
+        return Err(Box::new(RequestedChange::of(request).refuse(Status::LENGTH_REQUIRED, reason)));
     }
     // The file would be sent without its coding (RFC 9110 §15.5.16, §12.5.3).
-    match request.header("Content-Encoding") {
+    match request.header_bytes("Content-Encoding") {
         Some(coding) if !coding.eq_ignore_ascii_case(b"identity") => {
             let reason = "a body with a Content-Encoding cannot be stored; send it without";
             let response =
                 RequestedChange::of(request).refuse(Status::UNSUPPORTED_MEDIA_TYPE, reason);
-            Err(Box::new(response.header("Accept-Encoding", "identity").into()))
+            Err(Box::new(response.header("Accept-Encoding", "identity")))
         }
         _ => Ok(()),
     }
@@ -82,7 +80,7 @@ pub(super) fn check_body(request: &Request<'_>) -> Result<(), Box<Response>> {
 
 /// The length that `Content-Length` announces.
 pub(super) fn announced_length(request: &Request<'_>) -> Option<u64> {
-    std::str::from_utf8(request.first(HeaderName::ContentLength)?).ok()?.parse().ok()
+    std::str::from_utf8(request.as_head().first(HeaderName::ContentLength)?).ok()?.parse().ok()
 }
 
 /// A path as it stands in a URI.

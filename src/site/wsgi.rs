@@ -2,12 +2,12 @@
 //!
 //! It must never know how the application is run, or reached.
 
-use super::Response;
 use super::application::Application;
 use super::handler::{Answer, Backend, Context, Decision, Forward, Handler, Methods};
 use super::request_body::{BodyPolicy, BodyUse};
+use super::{Request, Response};
 use crate::files::SpoolPlace;
-use crate::http::{Request, Status};
+use crate::http::Status;
 use crate::wsgi::{BODY_BYTES_MAX, ENVIRON_BYTES_MAX, environ};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -100,10 +100,15 @@ impl Handler for Wsgi {
         Some(&self.backend)
     }
 
-    fn answer(&self, request: &Request<'_>, context: &mut Context<'_>) -> Answer {
-        let body = context.take_body();
+    fn answer(&self, request: &Request<'_>, _context: &mut Context<'_>) -> Answer {
+        let body = request.take_body();
         let mut environ = Vec::with_capacity(ENVIRON_BYTES_USUAL);
-        environ::write(&mut environ, request, request.matched, body.length().unwrap_or(0));
+        environ::write(
+            &mut environ,
+            request.as_head(),
+            request.prefix_bytes(),
+            body.length().unwrap_or(0),
+        );
         if environ.len() > ENVIRON_BYTES_MAX {
             return Response::new(Status::REQUEST_HEADER_FIELDS_TOO_LARGE).into();
         }

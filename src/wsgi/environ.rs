@@ -3,7 +3,7 @@
 use super::marshal;
 use crate::http::h1::write::write_number;
 use crate::http::target::{decode_keeping_slashes, split_keeping_slashes};
-use crate::http::{Request, Version};
+use crate::http::{RequestHead, Version};
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 
@@ -15,7 +15,7 @@ use std::net::{IpAddr, SocketAddr};
 /// others. So is `Proxy`, which would become the `HTTP_PROXY` that many libraries follow.
 pub(crate) fn write(
     out: &mut Vec<u8>,
-    request: &Request<'_>,
+    request: &RequestHead<'_>,
     prefix_bytes: usize,
     body_bytes: u64,
 ) {
@@ -25,10 +25,10 @@ pub(crate) fn write(
         marshal::text_latin_1(out, value);
     };
     let path = decode_keeping_slashes(request.raw_path);
-    let (prefix, _) = request.path().split_at_checked(prefix_bytes).unwrap_or_default();
+    let (prefix, rest) = request.path().split_at_checked(prefix_bytes).unwrap_or_default();
     put("REQUEST_METHOD", request.method().as_str().as_bytes());
     put("SCRIPT_NAME", prefix);
-    put("PATH_INFO", split_keeping_slashes(&path, prefix).unwrap_or(request.path_in_location()));
+    put("PATH_INFO", split_keeping_slashes(&path, prefix).unwrap_or(rest));
     put("QUERY_STRING", request.query().unwrap_or_default());
     put("REQUEST_URI", request.target);
     let mut text = Vec::with_capacity(TEXT_BYTES_USUAL);
@@ -85,7 +85,7 @@ fn write_address(out: &mut Vec<u8>, peer: SocketAddr) {
     }
 }
 
-fn headers(out: &mut Vec<u8>, request: &Request<'_>) {
+fn headers(out: &mut Vec<u8>, request: &RequestHead<'_>) {
     for (number, (name, value)) in request.headers().enumerate() {
         if name.contains(&b'_') || LEFT_OUT.iter().any(|left_out| is(name, left_out)) {
             continue;

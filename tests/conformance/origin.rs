@@ -86,12 +86,12 @@ impl Handler for Echo {
         let mut said = format!(
             "{} {} host={} query={}\n",
             request.method(),
-            lossy(request.path()),
-            lossy(request.host()),
-            request.query().map_or("-".into(), lossy),
+            request.path(),
+            request.host(),
+            request.query().unwrap_or("-"),
         );
         for (name, value) in request.headers() {
-            said += &format!("{}={}\n", lossy(name), lossy(value));
+            said += &format!("{name}={}\n", lossy(value));
         }
         Response::text(said).into()
     }

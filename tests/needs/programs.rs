@@ -171,7 +171,7 @@ fn errors_of_a_handler_get_the_page_of_the_program() {
     head.expect(404).body("");
     // No handler was asked here.
     let refused = example.curl("/", &["-i", "-X", "DELETE"]);
-    assert!(refused.contains("405") && !refused.contains("again later"), "{refused}");
+    assert!(refused.contains("405") && refused.contains("again later"), "{refused}");
 }
 
 fn a_form_stores_its_files_and_overwrites_none() {

@@ -2,7 +2,7 @@
 
 use crate::support::wait::PATIENCE;
 use crate::support::{Client, Fixture, TestServer, logged, until};
-use httpd::{Handler, OwnedRequest, OwnedResponse, blocking};
+use httpd::{Handler, Request, Response, blocking};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -18,11 +18,11 @@ impl Gate {
         let (begin, begun) = mpsc::channel();
         let (open, opened) = mpsc::channel::<()>();
         let opened = Arc::new(Mutex::new(opened));
-        let handler = move |_: OwnedRequest| {
+        let handler = move |_: &Request<'_>| {
             let _ = begin.send(());
             // One at a time waits for the lock, the others for the channel: each opening lets one through.
             let _ = opened.lock().expect("no test panics in here").recv();
-            OwnedResponse::text("through")
+            Response::text("through")
         };
         (Gate { begun, open }, blocking(handler))
     }
@@ -73,9 +73,9 @@ fn a_handler_that_writes_a_stream_for_long_is_not_slow() {
     let (gate, handler) = Gate::new();
     let (end, ended) = mpsc::channel::<()>();
     let ended = Arc::new(Mutex::new(ended));
-    let stream = move |_: OwnedRequest| {
+    let stream = move |_: &Request<'_>| {
         let ended = Arc::clone(&ended);
-        OwnedResponse::stream("text/plain", move |out| {
+        Response::stream("text/plain", move |out| {
             std::io::Write::write_all(out, b"begun")?;
             std::io::Write::flush(out)?;
             let _ = ended.lock().expect("no test panics in here").recv();
@@ -186,7 +186,7 @@ fn a_response_that_does_not_come_in_time_is_explained_in_the_log() {
 fn a_panic_on_a_thread_names_its_request() {
     logged::listen();
     let server = Fixture::new()
-        .handler("/panics-on-a-thread", blocking(|_: OwnedRequest| panic!("as asked")))
+        .handler("/panics-on-a-thread", blocking(|_| -> Response { panic!("as asked") }))
         .serve();
     get(&server, "/panics-on-a-thread/a?b").reply().expect(500);
     let line = logged::line("/panics-on-a-thread");

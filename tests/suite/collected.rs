@@ -2,24 +2,25 @@
 
 use crate::support::client::End;
 use crate::support::{Fixture, TestServer, digits, until};
-use httpd::{Method, OwnedRequest, OwnedResponse, Request, Response, blocking, inline};
+use httpd::{Method, Request, Response, blocking, inline};
 use std::io::Read;
 use std::time::Duration;
 
 const KIB: usize = 1024;
 
 /// Says how the content came and gives it back.
-fn mirror(mut request: OwnedRequest) -> OwnedResponse {
-    let how = match (request.body.length(), request.body.as_bytes()) {
+fn mirror(request: &Request<'_>) -> Response {
+    let mut body = request.take_body();
+    let how = match (body.length(), body.as_bytes()) {
         (Some(0), _) => "empty",
         (Some(_), Some(_)) => "memory",
         (Some(_), None) => "disk",
         (None, _) => "stream",
     };
     let mut content = Vec::new();
-    match request.body.read_to_end(&mut content) {
-        Ok(_) => OwnedResponse::bytes("application/octet-stream", content).header("X-How", how),
-        Err(error) => OwnedResponse::text(error.to_string()).status(httpd::Status::BAD_REQUEST),
+    match body.read_to_end(&mut content) {
+        Ok(_) => Response::bytes("application/octet-stream", content).header("X-How", how),
+        Err(error) => Response::text(error.to_string()).status(httpd::Status::BAD_REQUEST),
     }
 }
 
@@ -31,11 +32,9 @@ fn serve() -> TestServer {
         .handler("/small", blocking(mirror).methods(both).body_bytes_max(10))
         .handler(
             "/inline",
-            inline(|_: &Request<'_>, content: &[u8]| {
-                Response::bytes("application/octet-stream", content.to_vec())
-            })
-            .methods(both)
-            .body_bytes_max(20_000),
+            inline(|request| request.read_body().expect("it is in memory"))
+                .methods(both)
+                .body_bytes_max(20_000),
         )
         .serve()
 }

@@ -233,7 +233,9 @@ fn the_meaning_of_bytes_is_found_without_a_disk_a_thread_or_a_clock() {
 
 #[test]
 fn which_answer_is_found_without_a_socket_or_a_thread() {
-    for what in ["std::thread", "std::net", "TcpStream", "Instant"] {
+    for what in
+        ["std::thread", "TcpStream", "TcpListener", "UdpSocket", "std::os::unix::net", "Instant"]
+    {
         nowhere(what, |source| source.floor != 3);
     }
 }

@@ -2,15 +2,11 @@
 
 use crate::support::wait::PATIENCE;
 use crate::support::{Fixture, digits, until};
-use httpd::{Method, OwnedRequest, OwnedResponse, Status, blocking};
+use httpd::{Method, Request, Response, Status, blocking};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
 
 /// A handler that waits for the test, and says when it has begun.
 struct Gate {
@@ -18,14 +14,14 @@ struct Gate {
     open: Sender<()>,
 }
 
-fn gate() -> (Gate, impl Fn(OwnedRequest) -> OwnedResponse + Send + Sync + 'static) {
+fn gate() -> (Gate, impl Fn(&Request<'_>) -> Response + Send + Sync + 'static) {
     let (begin, begun) = mpsc::channel();
     let (open, opened) = mpsc::channel::<()>();
     let opened = Mutex::new(opened);
-    let handler = move |_: OwnedRequest| {
+    let handler = move |_: &Request<'_>| {
         let _ = begin.send(());
         let _ = opened.lock().expect("no test panics in here").recv();
-        OwnedResponse::text("through the gate\n")
+        Response::text("through the gate\n")
     };
     (Gate { begun, open }, handler)
 }
@@ -35,15 +31,15 @@ fn a_blocking_handler_sees_the_request_and_says_everything_of_the_answer() {
     let server = Fixture::new()
         .handler(
             "/echo",
-            blocking(|request: OwnedRequest| {
-                OwnedResponse::text(format!(
+            blocking(|request| {
+                Response::text(format!(
                     "{} {} {} {} {} {} {}",
                     request.method(),
-                    text(request.path()),
-                    text(request.path_in_location()),
-                    text(request.query().unwrap_or(b"none")),
-                    text(request.host()),
-                    text(request.header("x-custom").unwrap_or(b"none")),
+                    request.path(),
+                    request.path_in_location().expect("it is text"),
+                    request.query().unwrap_or("none"),
+                    request.host(),
+                    request.header("x-custom").unwrap_or("none"),
                     request.peer().expect("a TCP client").ip(),
                 ))
                 .status(Status::ACCEPTED)
@@ -80,7 +76,7 @@ fn a_handler_that_waits_holds_up_nobody_else_on_its_worker() {
 fn answers_keep_the_order_of_pipelined_requests() {
     let server = Fixture::new()
         .file("a.txt", "it")
-        .handler("/slow", blocking(|_: OwnedRequest| OwnedResponse::text("slow\n")))
+        .handler("/slow", blocking(|_| Response::text("slow\n")))
         .serve();
     let get = |target: &str| format!("GET {target} HTTP/1.1\r\nHost: test\r\n\r\n");
     let mut client =
@@ -192,9 +188,9 @@ fn many_requests_at_once_are_all_answered_once() {
         .workers(2)
         .handler(
             "/count",
-            blocking(move |request: OwnedRequest| {
+            blocking(move |request| {
                 counter.fetch_add(1, Ordering::SeqCst);
-                OwnedResponse::bytes("text/plain", request.query().unwrap_or_default().to_vec())
+                Response::bytes("text/plain", request.query().unwrap_or_default().into())
             }),
         )
         .serve();
@@ -215,10 +211,7 @@ fn methods_of_one_path_may_have_handlers_of_their_own() {
     let server = Fixture::new()
         .file("notes/a.txt", "it")
         .mount("/notes", httpd::Mapping::Root)
-        .handler(
-            "/notes",
-            blocking(|_: OwnedRequest| OwnedResponse::text("noted\n")).methods(&[Method::Post]),
-        )
+        .handler("/notes", blocking(|_| Response::text("noted\n")).methods(&[Method::Post]))
         .site(|site| {
             site.at(httpd::Location::exact("/notes/exact"), |_: &httpd::Request<'_>| {
                 httpd::Response::text("exact\n")
@@ -237,9 +230,9 @@ fn content_of_every_size_is_sent_whole_from_a_thread() {
     let server = Fixture::new()
         .handler(
             "/bytes",
-            blocking(|request: OwnedRequest| {
-                let length = text(request.query().unwrap_or(b"0")).parse().unwrap_or(0);
-                OwnedResponse::bytes("application/octet-stream", digits(length))
+            blocking(|request| {
+                let length = request.query().unwrap_or("0").parse().unwrap_or(0);
+                Response::bytes("application/octet-stream", digits(length))
             }),
         )
         .serve();

@@ -2,10 +2,7 @@
 
 use crate::support::wait::PATIENCE;
 use crate::support::{Client, Fixture, TestServer, until};
-use httpd::{
-    Address, Method, OwnedRequest, OwnedResponse, Request, Response, ServeErrorKind, Server, Site,
-    blocking,
-};
+use httpd::{Address, Method, Request, Response, ServeErrorKind, Server, Site, blocking};
 use std::fs::File;
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -149,10 +146,10 @@ fn a_stop_completes_the_requests_of_handed_connections_and_gives_later_ones_back
     let (begin, begun) = mpsc::channel();
     let (open, opened) = mpsc::channel::<()>();
     let opened = std::sync::Mutex::new(opened);
-    let handler = move |_: OwnedRequest| {
+    let handler = move |_: &Request<'_>| {
         let _ = begin.send(());
         let _ = opened.lock().expect("no test panics in here").recv_timeout(PATIENCE);
-        OwnedResponse::text("late")
+        Response::text("late")
     };
     let slow = blocking(handler).methods(&[Method::Get]);
     let mut server = Fixture::new().file("a.txt", "it").handler("/slow", slow).serve();

@@ -1,7 +1,7 @@
 //! A handler that panics costs its request, and nothing else.
 
 use crate::support::{Fixture, TestServer};
-use httpd::{OwnedRequest, OwnedResponse, Request, Response, blocking};
+use httpd::{Request, Response, blocking};
 
 fn serve() -> TestServer {
     Fixture::new()
@@ -11,7 +11,7 @@ fn serve() -> TestServer {
         })
         .handler(
             "/panic/blocking",
-            blocking(|_: OwnedRequest| -> OwnedResponse {
+            blocking(|_| -> Response {
                 panic!("this test's handler panics on its thread, as it should")
             }),
         )

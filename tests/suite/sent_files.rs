@@ -2,7 +2,7 @@
 
 use crate::support::fixture::MODIFIED;
 use crate::support::{Fixture, TestServer, digits};
-use httpd::{Method, OwnedRequest, OwnedResponse, Root, Status, blocking};
+use httpd::{Method, Response, Root, Status, blocking};
 
 fn serve() -> TestServer {
     let fixture = Fixture::new()
@@ -13,14 +13,14 @@ fn serve() -> TestServer {
     fixture
         .handler(
             "/download",
-            blocking(move |request: OwnedRequest| {
-                let name = request.path_in_location().strip_prefix(b"/").unwrap_or_default();
-                let answer = OwnedResponse::file(&root, name)
+            blocking(move |request| {
+                let name = request.path_in_location_bytes().strip_prefix(b"/").unwrap_or_default();
+                let answer = Response::file(&root, name)
                     .header("Content-Disposition", "attachment")
                     .header("Cache-Control", "private");
                 match request.query() {
-                    Some(b"typed") => answer.header("Content-Type", "application/x-own"),
-                    Some(b"created") => answer.status(Status::CREATED),
+                    Some("typed") => answer.header("Content-Type", "application/x-own"),
+                    Some("created") => answer.status(Status::CREATED),
                     _ => answer,
                 }
             })

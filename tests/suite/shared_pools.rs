@@ -2,7 +2,7 @@
 
 use crate::support::writable::store;
 use crate::support::{Client, Fixture, TestServer, until};
-use httpd::{Method, OwnedRequest, OwnedResponse, blocking};
+use httpd::{Method, Request, Response, blocking};
 use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -48,7 +48,7 @@ fn a_directory_that_another_program_has_locked_delays_nobody_elsewhere() {
 
 /// Two threads, and a handler that says when it begins and works until nobody waits for it.
 fn serve(begun: mpsc::Sender<()>, ended: mpsc::Sender<()>) -> TestServer {
-    let work = move |request: OwnedRequest| {
+    let work = move |request: &Request<'_>| {
         let _ = begun.send(());
         let deadline = Instant::now() + Duration::from_secs(10);
         while !request.is_cancelled() && Instant::now() < deadline {
@@ -57,7 +57,7 @@ fn serve(begun: mpsc::Sender<()>, ended: mpsc::Sender<()>) -> TestServer {
         if request.is_cancelled() {
             let _ = ended.send(());
         }
-        OwnedResponse::text("late")
+        Response::text("late")
     };
     Fixture::new()
         .limits(|limits| {
@@ -66,7 +66,7 @@ fn serve(begun: mpsc::Sender<()>, ended: mpsc::Sender<()>) -> TestServer {
             limits.answer_timeout = Duration::from_secs(1);
         })
         .handler("/work", blocking(work))
-        .handler("/quick", blocking(|_: OwnedRequest| OwnedResponse::text("quick")))
+        .handler("/quick", blocking(|_| Response::text("quick")))
         .listen_unix()
         .serve()
 }
@@ -114,10 +114,10 @@ fn what_clients_that_have_gone_asked_for_is_not_begun_and_frees_its_place() {
 fn clients_that_may_have_gone_do_not_keep_others_waiting() {
     let done = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&done);
-    let work = move |_: OwnedRequest| {
+    let work = move |_: &Request<'_>| {
         std::thread::sleep(Duration::from_millis(50));
         counted.fetch_add(1, Ordering::Relaxed);
-        OwnedResponse::text("done")
+        Response::text("done")
     };
     let server = Fixture::new()
         .limits(|limits| limits.handler_threads_max = 2)

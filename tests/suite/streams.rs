@@ -2,22 +2,21 @@
 
 use crate::support::client::End;
 use crate::support::{Fixture, TestServer, digits, until};
-use httpd::{Method, OwnedRequest, OwnedResponse, blocking};
+use httpd::{Method, Request, Response, blocking};
 use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
 const MIB: usize = 1024 * 1024;
 
-fn number(request: &OwnedRequest) -> usize {
-    let query = String::from_utf8_lossy(request.query().unwrap_or(b"0")).into_owned();
-    query.parse().expect("the test asks with a number")
+fn number(request: &Request<'_>) -> usize {
+    request.query().unwrap_or("0").parse().expect("the test asks with a number")
 }
 
 /// Produces as many bytes as the query says.
-fn produce(request: OwnedRequest) -> OwnedResponse {
-    let length = number(&request);
-    OwnedResponse::stream("application/octet-stream", move |out| out.write_all(&digits(length)))
+fn produce(request: &Request<'_>) -> Response {
+    let length = number(request);
+    Response::stream("application/octet-stream", move |out| out.write_all(&digits(length)))
 }
 
 fn get(target: &str) -> String {
@@ -80,8 +79,8 @@ fn a_stream_whose_producer_fails_or_panics_is_broken_off() {
     let server = Fixture::new()
         .handler(
             "/fails",
-            blocking(|_: OwnedRequest| {
-                OwnedResponse::stream("text/plain", |out| {
+            blocking(|_| {
+                Response::stream("text/plain", |out| {
                     out.write_all(&digits(100_000))?;
                     Err(io::Error::other("the database has gone"))
                 })
@@ -89,8 +88,8 @@ fn a_stream_whose_producer_fails_or_panics_is_broken_off() {
         )
         .handler(
             "/panics",
-            blocking(|_: OwnedRequest| {
-                OwnedResponse::stream("text/plain", |out| {
+            blocking(|_| {
+                Response::stream("text/plain", |out| {
                     out.write_all(&digits(100_000))?;
                     panic!("this test's producer panics, as it should")
                 })
@@ -112,9 +111,9 @@ fn what_is_flushed_is_sent_at_once() {
     let server = Fixture::new()
         .handler(
             "/events",
-            blocking(move |_: OwnedRequest| {
+            blocking(move |_| {
                 let lines = lines.lock().expect("nobody panics").take().expect("asked once");
-                OwnedResponse::stream("text/event-stream", move |out| {
+                Response::stream("text/event-stream", move |out| {
                     for line in lines {
                         writeln!(out, "data: {line}\n")?;
                         out.flush()?;
@@ -138,9 +137,9 @@ fn what_is_flushed_is_sent_at_once() {
 fn endless() -> (TestServer, Arc<AtomicU64>) {
     let produced = Arc::new(AtomicU64::new(0));
     let counter = Arc::clone(&produced);
-    let handler = blocking(move |_: OwnedRequest| {
+    let handler = blocking(move |_| {
         let counter = Arc::clone(&counter);
-        OwnedResponse::stream("application/octet-stream", move |out| {
+        Response::stream("application/octet-stream", move |out| {
             let piece = digits(16 * 1024);
             loop {
                 out.write_all(&piece)?;
@@ -213,9 +212,9 @@ fn a_client_that_goes_ends_the_producer() {
     let server = Fixture::new()
         .handler(
             "/endless",
-            blocking(move |_: OwnedRequest| {
+            blocking(move |_| {
                 let counter = Arc::clone(&counter);
-                OwnedResponse::stream("application/octet-stream", move |out| {
+                Response::stream("application/octet-stream", move |out| {
                     let piece = digits(16 * 1024);
                     let error = loop {
                         if let Err(error) = out.write_all(&piece) {
@@ -237,9 +236,9 @@ fn a_client_that_goes_ends_the_producer() {
 }
 
 /// Answers with what it reads, as it reads it, in capitals.
-fn shout(request: OwnedRequest) -> OwnedResponse {
-    let mut content = request.body;
-    OwnedResponse::stream("text/plain", move |out| {
+fn shout(request: &Request<'_>) -> Response {
+    let mut content = request.take_body();
+    Response::stream("text/plain", move |out| {
         let mut buffer = [0; 8192];
         loop {
             let count = content.read(&mut buffer)?;
@@ -260,13 +259,9 @@ fn shouting() -> TestServer {
         )
         .handler(
             "/count",
-            blocking(|mut request: OwnedRequest| {
-                match io::copy(&mut request.body, &mut io::sink()) {
-                    Ok(count) => OwnedResponse::text(count.to_string()),
-                    Err(error) => {
-                        OwnedResponse::text(error.to_string()).status(httpd::Status::BAD_REQUEST)
-                    }
-                }
+            blocking(|request| match io::copy(&mut request.take_body(), &mut io::sink()) {
+                Ok(count) => Response::text(count.to_string()),
+                Err(error) => Response::text(error.to_string()).status(httpd::Status::BAD_REQUEST),
             })
             .methods(&[Method::Post])
             .body_bytes_max(100 * MIB as u64)
@@ -274,7 +269,7 @@ fn shouting() -> TestServer {
         )
         .handler(
             "/ignore",
-            blocking(|_: OwnedRequest| OwnedResponse::text("not read\n"))
+            blocking(|_| Response::text("not read\n"))
                 .methods(&[Method::Post])
                 .body_bytes_max(u64::MAX)
                 .streamed(),

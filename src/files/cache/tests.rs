@@ -53,7 +53,7 @@ impl CacheFixture {
         self.files.find(&self.root, path.as_ref(), self.now, Disk::MayBlock)
     }
 
-    fn file(&mut self, path: &str) -> Rc<CachedFile> {
+    fn file(&mut self, path: &str) -> Arc<CachedFile> {
         match self.find(path) {
             Ok(Found::File(file)) => file,
             other => panic!("{path}: {other:?}"),

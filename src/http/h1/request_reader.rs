@@ -7,7 +7,7 @@ use super::write::Persistence;
 use crate::http::authority::check_authority;
 use crate::http::list;
 use crate::http::target::Target;
-use crate::http::{HeaderName, Method, Peer, Reject, Request, Version};
+use crate::http::{HeaderName, Method, Peer, Reject, RequestHead, Version};
 
 /// A request that is being read.
 #[derive(Debug)]
@@ -77,12 +77,12 @@ impl RequestReader {
         &'a self,
         bytes: &'a [u8],
         peer: Peer,
-    ) -> Result<Request<'a>, Reject> {
+    ) -> Result<RequestHead<'a>, Reject> {
         let head = self.parser.head();
         let host = host(head, bytes)?;
         let raw = head.target.of(bytes);
         let target = Target::parse(head.method, raw, peer.scheme)?;
-        Ok(Request {
+        Ok(RequestHead {
             method: head.method,
             version: head.version,
             // RFC 9112 §3.2.2: the authority of an absolute target replaces Host.
@@ -94,7 +94,6 @@ impl RequestReader {
             headers: &head.headers,
             bytes,
             peer,
-            matched: 0,
         })
     }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::http::Status;
 use crate::site::pipe::{BACKLOG_BYTES, Drained, Feeder, PIPE_BYTES_MAX, within_worker};
-use crate::site::{OwnedBody, OwnedResponse};
+use crate::site::{Body, Response};
 use memchr::memmem;
 use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -30,8 +30,8 @@ impl Made {
                 counter.fetch_add(bytes, Ordering::Relaxed);
             }
         }));
-        let mut response = OwnedResponse::new(Status::OK);
-        response.body = OwnedBody::Piped(outlet, None);
+        let mut response = Response::new(Status::OK);
+        response.body = Body::Piped(outlet, None);
         it.completes(Completion::Answered(Box::new(response)));
         Made { it, feeder, taken, made: String::new() }
     }

@@ -2,10 +2,9 @@
 
 use super::digits;
 use crate::files::{Prefetch, Root};
-use crate::http::{Method, Request, Status};
+use crate::http::{Method, Status};
 use crate::site::{
-    Answer, Context, Decision, Handler, OwnedRequest, OwnedResponse, Response, Site, StaticFiles,
-    blocking, inline,
+    Answer, Context, Decision, Handler, Request, Response, Site, StaticFiles, blocking, inline,
 };
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -18,7 +17,7 @@ pub(super) fn site(folder: &SampleFolder) -> Site {
     let root = Root::open(&folder.path).expect("the folder was just made");
     Site::new()
         .at("/", StaticFiles::new(root))
-        .at("/hello", |_: &Request<'_>| Response::text("hello\n"))
+        .at("/hello", |_: &Request<'_>| "hello\n")
         .at("/long", |_: &Request<'_>| Response::text(digits(LONG_BYTES)))
         .at("/empty", |_: &Request<'_>| Response::new(Status::NO_CONTENT))
         .at("/cold", ColdOnce::default())
@@ -48,26 +47,27 @@ impl Handler for ColdOnce {
 }
 
 /// Sends the body back, at once.
-fn mirror(_: &Request<'_>, body: &[u8]) -> Response {
-    Response::bytes("text/plain", body.to_vec())
+fn mirror(request: &Request<'_>) -> Response {
+    Response::bytes("text/plain", request.read_body().expect("it is in memory"))
 }
 
 /// Sends the body back, from a thread.
-fn offload(request: OwnedRequest) -> OwnedResponse {
-    let body = request.body.into_bytes(usize::MAX).expect("it is whole");
-    OwnedResponse::bytes("text/plain", body)
+fn offload(request: &Request<'_>) -> Response {
+    let body = request.read_body().expect("it is whole");
+    Response::bytes("text/plain", body)
 }
 
 /// Responds before it has read the body, and never reads it.
-fn early(_: OwnedRequest) -> OwnedResponse {
-    OwnedResponse::bytes("text/plain", digits(LONG_BYTES).into_bytes())
+fn early(_: &Request<'_>) -> Response {
+    Response::bytes("text/plain", digits(LONG_BYTES).into_bytes())
 }
 
 /// Sends the body back in capitals as it comes, from a thread.
-fn shout(mut request: OwnedRequest) -> OwnedResponse {
-    OwnedResponse::stream("text/plain", move |out| {
+fn shout(request: &Request<'_>) -> Response {
+    let mut arriving = request.take_body();
+    Response::stream("text/plain", move |out| {
         let mut body = Vec::new();
-        request.body.read_to_end(&mut body)?;
+        arriving.read_to_end(&mut body)?;
         out.write_all(&body.to_ascii_uppercase())
     })
 }

@@ -9,7 +9,7 @@ use crate::files::{CachedFile, Contents, Disk, Prefetch, Spool};
 use crate::site::Body;
 use std::io;
 use std::ops::Range;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A body on its way out.
@@ -41,7 +41,7 @@ enum AtHand {
         sent: usize,
     },
     File {
-        file: Rc<CachedFile>,
+        file: Arc<CachedFile>,
         range: Range<u64>,
     },
 }
@@ -74,6 +74,8 @@ impl BodySource {
     pub(crate) fn new(body: Body) -> BodySource {
         let mut source = BodySource::default();
         match body {
+            // The exchange has made another one of it.
+            Body::Deferred(_) => {}
             Body::Empty => {}
             Body::Static(bytes) => source.at_hand = AtHand::Static(bytes),
             Body::Bytes(bytes) => source.at_hand = AtHand::Bytes { bytes, sent: 0 },

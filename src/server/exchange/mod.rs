@@ -35,11 +35,12 @@ use super::context::{PendingJob, Setup, WorkerContext};
 use super::id::ExchangeId;
 use super::limits::Limits;
 use crate::files::{Disk, SpoolPlace};
-use crate::http::{Reject, Request, Status};
+use crate::http::{Reject, RequestHead, Status};
 use crate::site::{
-    self, Answer, BodyStore, BodyUse, Context, Decision, Freshness, OwnedResponse, RequestBody,
-    Response, Route,
+    self, Answer, Body, BodyStore, BodyUse, Context, Decision, Freshness, RequestBody, Response,
+    Route,
 };
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -60,11 +61,11 @@ pub(crate) struct Exchange {
     /// When the request body began, moved on by the time that the server itself has taken since.
     body_began: Option<Instant>,
     /// The request body, once all of it is here and until a handler takes it.
-    request_body: RequestBody,
+    request_body: RefCell<RequestBody>,
     /// The job of a thread that finds its response.
     work: Option<PendingJob>,
     /// The response that a thread or an application has found.
-    answered: Option<OwnedResponse>,
+    answered: Option<Response>,
     /// How often it has waited for the disk.
     prefetches: u8,
     /// How long the backend that it was forwarded to may take.
@@ -138,7 +139,7 @@ impl Exchange {
             bounds: BodyBounds::default(),
             received_bytes: 0,
             body_began: None,
-            request_body: RequestBody::default(),
+            request_body: RefCell::default(),
             work: None,
             answered: None,
             prefetches: 0,
@@ -167,7 +168,7 @@ impl Exchange {
 
     /// The response is known, and the request is not needed any more.
     pub(crate) fn end_request(&mut self, cx: &WorkerContext) {
-        if let RequestBody(BodyStore::Spooled(spool)) = std::mem::take(&mut self.request_body) {
+        if let RequestBody(BodyStore::Spooled(spool)) = self.request_body.take() {
             cx.drop_elsewhere(spool);
         }
         self.forget_request();
@@ -179,7 +180,7 @@ impl Exchange {
         self.sink = BodySink::Discard;
         self.received_bytes = 0;
         self.body_began = None;
-        self.request_body = RequestBody::default();
+        self.request_body.take();
         self.work = None;
         self.answered = None;
         self.prefetches = 0;
@@ -190,21 +191,25 @@ impl Exchange {
     /// The head of a request with a body is here: decides what becomes of the body before a byte of it is read.
     pub(crate) fn begin(
         &mut self,
-        request: &mut Request<'_>,
+        head: &RequestHead<'_>,
         announced: Announced,
         cx: &WorkerContext,
     ) -> Begin {
         let setup = &self.setup;
-        let route = setup.site.route(request);
-        request.matched = route.prefix_bytes;
-        let policy = setup.site.body_policy(&route, request);
-        self.route = Some(route);
+        let route = self.route.get_or_insert_with(|| setup.site.route(head));
+        // The response is known already: a small body is thrown away, so that the connection can go on.
+        if announced.bytes.is_some_and(|bytes| bytes > setup.limits.body_discard_bytes_max)
+            && let Some(response) = route.take_response()
+        {
+            return Begin::Refuse(Box::new(self.finish(*response)));
+        }
+        let policy = setup.site.body_policy(route, head);
         self.bounds.key = policy.key();
         let limits = &setup.limits;
         let (sink, bytes_max) = match policy.0 {
             BodyUse::Discard => (BodySink::Discard, limits.body_discard_bytes_max),
             BodyUse::Refuse(response) => {
-                return Begin::Refuse(Box::new(setup.site.finish(&route, *response)));
+                return Begin::Refuse(Box::new(self.finish(*response)));
             }
             BodyUse::Memory { bytes_max } => {
                 (BodySink::collect(usize::MAX, SpoolPlace::Temporary), bytes_max)
@@ -216,7 +221,7 @@ impl Exchange {
             }
             BodyUse::Stream { bytes_max } => {
                 let (inlet, reader) = cx.threads.pipe_to_thread(self.id);
-                self.request_body = RequestBody(BodyStore::Stream(reader));
+                self.request_body.replace(RequestBody(BodyStore::Stream(reader)));
                 (BodySink::Stream(inlet), bytes_max)
             }
         };
@@ -262,7 +267,7 @@ impl Exchange {
             self.sink.finish();
             return self.wait_for(Awaited::Answer, cx);
         }
-        self.request_body = self.sink.finish();
+        self.request_body.replace(self.sink.finish());
         ExchangeState::Answer
     }
 
@@ -309,13 +314,12 @@ impl Exchange {
     /// Asks the site, or takes the response that a thread or an application has found.
     pub(crate) fn answer(
         &mut self,
-        request: &mut Request<'_>,
+        head: &RequestHead<'_>,
         freshness: &mut Freshness,
         carrier: &mut dyn Carrier,
         cx: &mut WorkerContext,
     ) -> Answered {
-        let route = *self.route.get_or_insert_with(|| self.setup.site.route(request));
-        request.matched = route.prefix_bytes;
+        let route = self.route.get_or_insert_with(|| self.setup.site.route(head));
         let disk =
             if self.prefetches < PREFETCHES_MAX { Disk::MustNotBlock } else { Disk::MayBlock };
         // Assigned inside the closure: an answer is large, and returning it would move it once more.
@@ -327,27 +331,37 @@ impl Exchange {
             disk,
             scratch: &mut cx.scratch,
             ranges_max: self.setup.limits.ranges_max,
-            body: &mut self.request_body,
         };
         let (site, answered) = (&self.setup.site, &mut self.answered);
+        let request_body = &self.request_body;
         let caught = catch_unwind(AssertUnwindSafe(|| {
             answer = Some(match answered {
-                None => site.answer(&route, request, &mut context),
-                _ => site::take_answer(answered, request, &mut context),
+                None => site.answer(route, head, request_body, &mut context),
+                _ => site::take_answer(answered, head, &mut context),
             });
         }));
         // The panic hook has logged the message.
         drop(caught);
         match answer.map(|Answer(decision)| decision) {
+            Some(Decision::Ready(response)) if matches!(response.body, Body::Deferred(_)) => {
+                // It names a file, say, which is found as that of a thread's response is.
+                self.answered = Some(response);
+                self.answer(head, freshness, carrier, cx)
+            }
             Some(Decision::Ready(response)) => {
-                Answered::Ready(self.setup.site.finish(&route, response))
+                let response = self.setup.site.finish(route, response);
+                if matches!(response.body, Body::Deferred(_)) {
+                    self.answered = Some(response);
+                    return self.answer(head, freshness, carrier, cx);
+                }
+                Answered::Ready(response)
             }
             Some(Decision::Cold(prefetch)) => {
                 self.prefetches += 1;
                 cx.threads.prefetch(self.id, prefetch);
                 Answered::Waits(Awaited::Lookup)
             }
-            Some(Decision::Blocking(job)) => self.hand_over(job, request, carrier, cx),
+            Some(Decision::Blocking(job)) => self.hand_over(job, head, carrier, cx),
             Some(Decision::Forward(forward)) => self.forward(forward, carrier, cx),
             None => {
                 // The handler may have left the file cache in an inconsistent state.
@@ -362,13 +376,24 @@ impl Exchange {
     }
 
     /// An error response that the server itself makes.
-    pub(crate) fn respond(&self, status: Status) -> Response {
+    pub(crate) fn respond(&mut self, status: Status) -> Response {
         self.finish(Response::new(status))
     }
 
     /// Every response passes the site before it is sent.
-    pub(crate) fn finish(&self, response: Response) -> Response {
-        self.setup.site.finish(&self.route.unwrap_or_default(), response)
+    pub(crate) fn finish(&mut self, response: Response) -> Response {
+        let mut response = match &mut self.route {
+            Some(route) => self.setup.site.finish(route, response),
+            None => self.setup.site.finish(&mut Route::default(), response),
+        };
+        if matches!(response.body, Body::Deferred(_)) {
+            log::error!(
+                "a function around a handler names a file for a refusal ({}), which can only carry bytes",
+                response.status
+            );
+            response.body = Body::Empty;
+        }
+        response
     }
 }
 

@@ -4,7 +4,7 @@ use super::file_piece::copy_if_short;
 use crate::files::CachedFile;
 use crate::site::multipart::Multipart;
 use std::ops::Range;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// The parts that have not been sent.
 pub(super) struct Parts {
@@ -23,7 +23,7 @@ pub(super) enum Placed {
 }
 
 /// A range of a file.
-type Part = (Rc<CachedFile>, Range<u64>);
+type Part = (Arc<CachedFile>, Range<u64>);
 
 impl Parts {
     /// All of them.
@@ -49,7 +49,7 @@ impl Parts {
             let part = self.multipart.write_before(self.next, &mut texts);
             self.next += 1;
             self.held = part
-                .map(|(file, range)| (Rc::clone(file), range))
+                .map(|(file, range)| (Arc::clone(file), range))
                 .filter(|(file, range)| !(may_read && copy_if_short(&mut texts, file, range)));
             self.left_bytes = self.left_bytes.saturating_sub((texts.len() - start) as u64);
         }

@@ -2,7 +2,7 @@
 
 use super::{Answered, Awaited, Carrier, Exchange, ExchangeState};
 use crate::files::{Spool, WriteError};
-use crate::http::{Request, Status};
+use crate::http::{RequestHead, Status};
 use crate::server::application::gateway::Submitted;
 use crate::server::application::link::RequestExpired;
 use crate::server::context::WorkerContext;
@@ -56,7 +56,7 @@ impl Exchange {
     pub(super) fn hand_over(
         &mut self,
         job: Job,
-        request: &Request<'_>,
+        request: &RequestHead<'_>,
         carrier: &mut dyn Carrier,
         cx: &mut WorkerContext,
     ) -> Answered {
@@ -234,7 +234,7 @@ impl Exchange {
         if let Some(spool) = self.body.abandon() {
             cx.drop_elsewhere(spool);
         }
-        for body in [self.sink.abandon(), std::mem::take(&mut self.request_body)] {
+        for body in [self.sink.abandon(), self.request_body.take()] {
             if let RequestBody(BodyStore::Spooled(spool)) = body {
                 cx.drop_elsewhere(spool);
             }
@@ -242,7 +242,7 @@ impl Exchange {
     }
 
     /// The response if no thread and no application is free.
-    pub(crate) fn busy(&self) -> Response {
+    pub(crate) fn busy(&mut self) -> Response {
         self.finish(site::function::busy())
     }
 }

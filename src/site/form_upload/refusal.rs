@@ -4,7 +4,7 @@ use super::LIMITS;
 use crate::files::WriteError;
 use crate::http::Status;
 use crate::http::form::FormError;
-use crate::site::OwnedResponse;
+use crate::site::Response;
 use crate::site::change::{RequestedChange, shown};
 use crate::site::store_rules::HIDDEN;
 use std::io;
@@ -25,7 +25,7 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    pub(super) fn response(self, change: &RequestedChange) -> OwnedResponse {
+    pub(super) fn response(self, change: &RequestedChange) -> Response {
         match self {
             Refusal::Form(FormError::TooManyParts) => {
                 let reason = format!("more than {} parts in a form", LIMITS.parts_max);

@@ -1,9 +1,6 @@
 //! The service with httpd: `peer-httpd ADDRESS ROOT INTERVAL_MS`.
 
-use httpd::{
-    Limits, Method, OwnedRequest, OwnedResponse, Request, Response, Root, Server, Site,
-    StaticFiles, Status, Workers, blocking, inline,
-};
+use httpd::{Limits, Method, Request, Response, Root, Server, Site, StaticFiles, Status, Workers, blocking, inline};
 use serde::{Deserialize, Serialize};
 use std::io::Write;
 use std::num::NonZeroUsize;
@@ -31,8 +28,9 @@ fn hello(_: &Request<'_>) -> Response {
     json(&Hello { message: "hello" })
 }
 
-fn add(_: &Request<'_>, body: &[u8]) -> Response {
-    match serde_json::from_slice::<Terms>(body) {
+fn add(request: &Request<'_>) -> Response {
+    let body = request.read_body().unwrap_or_default();
+    match serde_json::from_slice::<Terms>(&body) {
         Ok(Terms { a, b }) => json(&Sum { sum: a.wrapping_add(b) }),
         Err(error) => Response::text(format!("{error}\n")).status(Status::BAD_REQUEST),
     }
@@ -56,10 +54,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             all.retain(|it| it.send(Arc::clone(&message)).is_ok());
         }
     });
-    let events = blocking(move |_: OwnedRequest| {
+    let events = blocking(move |_: &Request<'_>| {
         let (sender, receiver) = channel();
         listeners.lock().expect("no thread panics with the lock").push(sender);
-        OwnedResponse::stream("text/event-stream", move |out| {
+        Response::stream("text/event-stream", move |out| {
             out.flush()?;
             while let Ok(message) = receiver.recv() {
                 out.write_all(message.as_bytes())?;

@@ -252,7 +252,7 @@ fn a_tag_becomes_strong_when_the_file_has_rested() {
         let rested = site.file("a");
         assert!(!rested.etag().is_weak());
         assert!(!rested.etag().matches_weakly(young.etag().as_bytes()));
-        assert!(Rc::ptr_eq(&rested, &site.file("a")));
+        assert!(Arc::ptr_eq(&rested, &site.file("a")));
     });
 }
 
@@ -275,7 +275,7 @@ fn a_tag_is_strong_at_once_when_something_has_happened_since_the_write() {
         let rested = site.file("a");
         assert_eq!(rested.etag(), young.etag());
         assert!(rested.is_settled());
-        assert!(Rc::ptr_eq(&rested, &site.file("a")));
+        assert!(Arc::ptr_eq(&rested, &site.file("a")));
         site.around.write("root/a", "2");
         site.files.look();
         assert!(!site.file("a").etag().matches_weakly(young.etag().as_bytes()));

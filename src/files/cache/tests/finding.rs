@@ -113,8 +113,8 @@ fn a_known_file_is_the_same_value_each_time() {
         site.around.write("root/a", "1");
         site.rest();
         let file = site.file("a");
-        assert!(Rc::ptr_eq(&file, &site.file("a")));
+        assert!(Arc::ptr_eq(&file, &site.file("a")));
         site.rest();
-        assert!(Rc::ptr_eq(&file, &site.file("a")), "asked again, but not read again");
+        assert!(Arc::ptr_eq(&file, &site.file("a")), "asked again, but not read again");
     });
 }

@@ -9,7 +9,7 @@ use crate::server::buffers::Buffers;
 use crate::server::id::ExchangeId;
 use crate::server::mailbox::Completion;
 use crate::site::pipe::within_worker;
-use crate::site::{OwnedBody, OwnedResponse};
+use crate::site::{Body, Deferred, Response};
 use crate::wsgi::response::{HEADER_BYTES, MessageKind, ResponseHead, ResponseMessage};
 use crate::wsgi::{Token, WINDOW_BYTES};
 use std::collections::VecDeque;
@@ -84,17 +84,19 @@ pub(super) fn on_message(
             feeder.push(buffers.keep(buffer, body_bytes));
             pending.state = PendingState::Streaming(feeder);
             let ResponseHead { status, reason, headers, length } = head;
-            let body = OwnedBody::Piped(outlet.quiet_for(times.quiet_max), length);
-            complete(answered(OwnedResponse { status, reason, headers, body }));
+            let body = Body::Piped(outlet.quiet_for(times.quiet_max), length);
+            complete(answered(Response { status, reason, headers, body }));
             true
         }
         (MessageKind::File { head, offset, length }, PendingState::Sent | PendingState::Begun) => {
             let ResponseHead { status, reason, headers, length: announced } = head;
             let body = match descriptors.pop() {
-                Some(open) => OwnedBody::Open(open, offset, length.or(announced)),
-                None => OwnedBody::Empty,
+                Some(open) => {
+                    Body::Deferred(Box::new(Deferred::Open(open, offset, length.or(announced))))
+                }
+                None => Body::Empty,
             };
-            complete(answered(OwnedResponse { status, reason, headers, body }));
+            complete(answered(Response { status, reason, headers, body }));
             false
         }
         (MessageKind::Piece, PendingState::Streaming(feeder)) => {
@@ -132,21 +134,21 @@ pub(super) fn on_message(
 /// A response that came in one message. The length that it declares counts: to a HEAD it is that of the
 /// body that a GET would get (RFC 9110 §9.3.2), and to a GET with fewer bytes it is a promise broken. Where
 /// nobody knows the length, none is declared (RFC 9110 §8.6).
-fn whole(head: ResponseHead, bytes: Vec<u8>, is_unknown: bool) -> OwnedResponse {
+fn whole(head: ResponseHead, bytes: Vec<u8>, is_unknown: bool) -> Response {
     let ResponseHead { status, reason, headers, length } = head;
     let piped = |bytes: Vec<u8>| {
         let (feeder, outlet) = within_worker(Box::new(|_| {}));
         feeder.push(bytes);
         feeder.finish();
-        OwnedBody::Piped(outlet, length)
+        Body::Piped(outlet, length)
     };
     let body = match length {
         None if is_unknown => piped(bytes),
         Some(length) if length != bytes.len() as u64 => piped(bytes),
-        _ if bytes.is_empty() => OwnedBody::Empty,
-        _ => OwnedBody::Bytes(bytes),
+        _ if bytes.is_empty() => Body::Empty,
+        _ => Body::Bytes(bytes),
     };
-    OwnedResponse { status, reason, headers, body }
+    Response { status, reason, headers, body }
 }
 
 /// Fails the exchange of a message that cannot be read.
@@ -163,7 +165,7 @@ fn fail(pending: Pending, status: Status, completions: &mut Completions) {
     match pending.state {
         PendingState::Withdrawn | PendingState::GivenUp => {}
         PendingState::Sent | PendingState::Begun => {
-            let failed = OwnedResponse::new(status);
+            let failed = Response::new(status);
             completions.push((id, Completion::Answered(Box::new(failed))));
         }
         PendingState::Streaming(feeder) => {

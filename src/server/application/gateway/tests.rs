@@ -12,7 +12,7 @@ use crate::server::id::{ConnectionId, ExchangeId};
 use crate::server::mailbox::Completion;
 use crate::server::pool::Pool;
 use crate::site::pipe::{Outlet, Piece};
-use crate::site::{Backend, Handler, OwnedBody, Wsgi};
+use crate::site::{Backend, Body, Handler, Wsgi};
 use crate::sys::channel::{Channel, Received};
 use crate::wsgi::{Token, WINDOW_BYTES};
 use std::os::fd::AsFd;
@@ -65,7 +65,7 @@ impl Played {
         python.says(token, 1, false, OK, b"one");
         let (_, completion) = it.reads(&python).pop().expect("the head is here");
         let Completion::Answered(response) = completion else { panic!("no answer") };
-        let OwnedBody::Piped(outlet, None) = response.body else { panic!("not piped") };
+        let Body::Piped(outlet, None) = response.body else { panic!("not piped") };
         (it, python, token, outlet)
     }
 
@@ -184,8 +184,8 @@ fn answered(completions: Completions) -> Vec<(usize, u16, Vec<u8>)> {
         .map(|(id, completion)| match completion {
             Completion::Answered(response) => {
                 let content = match response.body {
-                    OwnedBody::Bytes(bytes) => bytes,
-                    OwnedBody::Empty => Vec::new(),
+                    Body::Bytes(bytes) => bytes,
+                    Body::Empty => Vec::new(),
                     _ => b"piped".to_vec(),
                 };
                 (id.connection.slot(), response.status.code(), content)

@@ -190,9 +190,7 @@ impl Http1 {
         };
         let asks_first = self.reader.expectation() == Expectation::Continue;
         let begin = match self.reader.request(self.inbox.bytes(), socket.ends(cx)) {
-            Ok(mut request) => {
-                self.exchange.begin(&mut request, Announced { bytes, asks_first }, cx)
-            }
+            Ok(head) => self.exchange.begin(&head, Announced { bytes, asks_first }, cx),
             Err(reject) => return self.refuse(reject, socket, share, cx),
         };
         let next = match begin {
@@ -220,7 +218,7 @@ impl Http1 {
         let known = self.inbox.freshness();
         let mut freshness = known;
         let answered = match self.reader.request(self.inbox.bytes(), socket.ends(cx)) {
-            Ok(mut request) => self.exchange.answer(&mut request, &mut freshness, socket, cx),
+            Ok(head) => self.exchange.answer(&head, &mut freshness, socket, cx),
             Err(reject) => return self.refuse(reject, socket, share, cx),
         };
         if freshness != known {

@@ -1,0 +1,304 @@
+//! A site that is asked on the caller's thread, without a server: for tests.
+//!
+//! It must never know a socket, or a worker.
+
+use crate::files::{CacheLimits, CachedFile, Contents, Disk, Now, OpenFiles};
+use crate::http::h1::head::HeadLimits;
+use crate::http::h1::request_reader::RequestReader;
+use crate::http::{Cancellation, Method, Peer, RequestHead, Status};
+use crate::site::pipe::{self, Piece};
+use crate::site::response::Produce;
+use crate::site::{
+    Answer, Body, BodyUse, Context, Decision, Deferred, Freshness, Request, RequestBody, Response,
+    Site, Worked, error_page, take_answer,
+};
+use std::cell::RefCell;
+use std::fs::File;
+use std::io;
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc;
+use std::time::{Instant, SystemTime};
+
+/// A request that is made up, for [`Site::handle`].
+///
+/// ```
+/// use httpd::Request;
+/// let request = Request::post("/notes").header("Content-Type", "text/plain").body("milk");
+/// # let _ = request;
+/// ```
+#[derive(Clone, Debug)]
+pub struct RequestBuilder {
+    method: String,
+    target: String,
+    headers: Vec<(String, Vec<u8>)>,
+    body: Vec<u8>,
+    peer: Option<SocketAddr>,
+}
+
+impl Request<'_> {
+    /// A GET of this path, with a query if there is one, for [`Site::handle`].
+    pub fn get(target: &str) -> RequestBuilder {
+        RequestBuilder::new("GET", target)
+    }
+
+    /// The same as HEAD.
+    pub fn head(target: &str) -> RequestBuilder {
+        RequestBuilder::new("HEAD", target)
+    }
+
+    /// The same as POST.
+    pub fn post(target: &str) -> RequestBuilder {
+        RequestBuilder::new("POST", target)
+    }
+
+    /// The same as PUT.
+    pub fn put(target: &str) -> RequestBuilder {
+        RequestBuilder::new("PUT", target)
+    }
+
+    /// The same as DELETE.
+    pub fn delete(target: &str) -> RequestBuilder {
+        RequestBuilder::new("DELETE", target)
+    }
+}
+
+impl RequestBuilder {
+    /// A request with any method.
+    pub fn new(method: &str, target: &str) -> RequestBuilder {
+        RequestBuilder {
+            method: method.to_owned(),
+            target: target.to_owned(),
+            headers: Vec::new(),
+            body: Vec::new(),
+            peer: None,
+        }
+    }
+
+    /// The same with one header line more. `Host` is `localhost` unless it is given, and `Content-Length` fits the
+    /// body.
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> RequestBuilder {
+        self.headers.push((name.to_owned(), value.as_ref().to_vec()));
+        self
+    }
+
+    /// The same with this body.
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> RequestBuilder {
+        self.body = body.into();
+        self
+    }
+
+    /// The same from a client with this address. Without it the client is one at a Unix socket.
+    pub fn peer(mut self, address: SocketAddr) -> RequestBuilder {
+        self.peer = Some(address);
+        self
+    }
+
+    /// The head as HTTP/1.1 has it.
+    fn head(&self) -> Vec<u8> {
+        let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target).into_bytes();
+        let has = |name| self.headers.iter().any(|(it, _)| it.eq_ignore_ascii_case(name));
+        if !has("Host") {
+            head.extend_from_slice(b"Host: localhost\r\n");
+        }
+        if !self.body.is_empty() && !has("Content-Length") && !has("Transfer-Encoding") {
+            head.extend_from_slice(format!("Content-Length: {}\r\n", self.body.len()).as_bytes());
+        }
+        for (name, value) in &self.headers {
+            head.extend_from_slice(name.as_bytes());
+            head.extend_from_slice(b": ");
+            head.extend_from_slice(value);
+            head.extend_from_slice(b"\r\n");
+        }
+        head.extend_from_slice(b"\r\n");
+        head
+    }
+}
+
+impl Site {
+    /// The response to a request, found on this thread as a server would find it: by the functions around the handler,
+    /// the handlers, files and error pages of this site. It is for tests that need no socket.
+    ///
+    /// What a server does beyond the site is left out: `Date` and `Server`, what frames the body, the limits of a
+    /// connection, and time limits. A handler made by [`blocking`](crate::blocking) runs on this thread. A request for
+    /// an application of another process is answered with 502.
+    ///
+    /// ```
+    /// use httpd::{Request, Site, Status};
+    /// let site = Site::new().post("/add", |request| -> std::io::Result<String> {
+    ///     let body = String::from_utf8_lossy(&request.read_body()?).into_owned();
+    ///     Ok(body.split('+').filter_map(|it| it.trim().parse::<i64>().ok()).sum::<i64>().to_string())
+    /// });
+    /// let response = site.handle(Request::post("/add").body("20 + 22"));
+    /// assert_eq!(response.status, Status::OK);
+    /// assert_eq!(response.into_text()?, "42");
+    /// assert_eq!(site.handle(Request::get("/add")).status, Status::METHOD_NOT_ALLOWED);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn handle(&self, request: RequestBuilder) -> Response {
+        let bytes = request.head();
+        let mut reader = RequestReader::new();
+        let limits = HeadLimits {
+            target_bytes_max: bytes.len(),
+            head_bytes_max: bytes.len(),
+            header_count_max: request.headers.len() + 2,
+        };
+        let peer = Peer { address: request.peer, ..Peer::default() };
+        let head = match reader.read_head(&bytes, &limits) {
+            Ok(Some(_)) => reader.request(&bytes, peer).map_err(|reject| reject.status()),
+            Ok(None) => Err(Status::BAD_REQUEST),
+            Err(reject) => Err(reject.status()),
+        };
+        match head {
+            Ok(head) => self.handle_head(&head, request.body),
+            Err(status) => error_page::with_error_page(Response::new(status)),
+        }
+    }
+
+    fn handle_head(&self, head: &RequestHead<'_>, body: Vec<u8>) -> Response {
+        let mut route = self.route(head);
+        let bytes_max = match self.body_policy(&route, head).0 {
+            BodyUse::Refuse(response) => return self.finish(&mut route, *response),
+            BodyUse::Discard => u64::MAX,
+            BodyUse::Memory { bytes_max }
+            | BodyUse::Collect { bytes_max, .. }
+            | BodyUse::Stream { bytes_max } => bytes_max,
+        };
+        if body.len() as u64 > bytes_max {
+            return self.finish(&mut route, Response::new(Status::CONTENT_TOO_LARGE));
+        }
+        let body = RefCell::new(RequestBody::from(body));
+        let mut files = OpenFiles::new(CacheLimits::default());
+        let mut found = None;
+        loop {
+            let mut scratch = Vec::new();
+            let mut context = Context {
+                files: &mut files,
+                freshness: &mut Freshness::Known,
+                now: Now { monotonic: Instant::now(), wall: SystemTime::now() },
+                disk: Disk::MayBlock,
+                scratch: &mut scratch,
+                ranges_max: RANGES_MAX,
+            };
+            let asked = catch_unwind(AssertUnwindSafe(|| match found {
+                None => self.answer(&mut route, head, &body, &mut context),
+                _ => take_answer(&mut found, head, &mut context),
+            }));
+            let response = match asked {
+                Ok(Answer(Decision::Ready(response))) => response,
+                Ok(Answer(Decision::Cold(_))) => continue,
+                Ok(Answer(Decision::Blocking(mut job))) => {
+                    let cancellation = Cancellation::default();
+                    let worked = catch_unwind(AssertUnwindSafe(|| {
+                        loop {
+                            match job(&cancellation) {
+                                Worked::Done(response) => return response,
+                                Worked::Later(pause) => std::thread::sleep(pause),
+                            }
+                        }
+                    }));
+                    worked.unwrap_or_else(|_| Response::new(Status::INTERNAL_SERVER_ERROR))
+                }
+                Ok(Answer(Decision::Forward(_))) => Response::new(Status::BAD_GATEWAY),
+                Err(_) => Response::new(Status::INTERNAL_SERVER_ERROR),
+            };
+            if response.is_named() {
+                found = Some(response);
+                continue;
+            }
+            let response = self.finish(&mut route, response);
+            if response.is_named() {
+                found = Some(response);
+                continue;
+            }
+            return match head.method() {
+                Method::Head => Response { body: Body::Empty, ..response },
+                _ => response,
+            };
+        }
+    }
+}
+
+impl Response {
+    /// The whole body, as it is sent: for tests with [`Site::handle`]. A body that is produced while it is sent is
+    /// produced now.
+    ///
+    /// # Errors
+    /// If a file cannot be read, or what produces the body breaks it off.
+    pub fn into_bytes(self) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        match self.body {
+            Body::Empty => {}
+            Body::Static(all) => bytes.extend_from_slice(all),
+            Body::Bytes(all) => bytes = all,
+            Body::Cached(file, range) => append(&mut bytes, &file, range)?,
+            Body::Parts(parts) => {
+                for number in 0..=parts.count() {
+                    if let Some((file, range)) = parts.write_before(number, &mut bytes) {
+                        append(&mut bytes, file, range)?;
+                    }
+                }
+            }
+            Body::Piped(..) => return Err(io::ErrorKind::Unsupported.into()),
+            Body::Deferred(deferred) => match *deferred {
+                Deferred::Produced(production) => return produced(production.produce),
+                // The site has made other bodies of these.
+                Deferred::Named(_) | Deferred::Open(..) => {
+                    return Err(io::ErrorKind::Unsupported.into());
+                }
+            },
+        }
+        Ok(bytes)
+    }
+
+    /// The same as text.
+    ///
+    /// # Errors
+    /// Also if the body is not UTF-8.
+    pub fn into_text(self) -> io::Result<String> {
+        String::from_utf8(self.into_bytes()?)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    }
+}
+
+fn append(out: &mut Vec<u8>, file: &CachedFile, range: Range<u64>) -> io::Result<()> {
+    match file.contents() {
+        Contents::Memory(bytes) => {
+            out.extend_from_slice(
+                bytes.get(range.start as usize..range.end as usize).unwrap_or_default(),
+            );
+        }
+        Contents::Descriptor(descriptor) => {
+            let start = out.len();
+            out.resize(start + (range.end - range.start) as usize, 0);
+            File::from(descriptor.try_clone()?).read_exact_at(&mut out[start..], range.start)?;
+        }
+    }
+    Ok(())
+}
+
+/// What a function writes, which may wait for somebody who reads it.
+fn produced(produce: Box<Produce>) -> io::Result<Vec<u8>> {
+    let (woken, wakes) = mpsc::channel();
+    let (mut writer, mut outlet) = pipe::to_worker(Box::new(move || {
+        let _ = woken.send(());
+    }));
+    std::thread::spawn(move || match produce(&mut writer) {
+        Ok(()) => drop(writer.finish()),
+        Err(error) => log::error!("producing a response body: {error}"),
+    });
+    let mut bytes = Vec::new();
+    loop {
+        match outlet.take() {
+            Piece::Bytes(piece) => bytes.extend_from_slice(&piece),
+            Piece::NotYet => drop(wakes.recv()),
+            Piece::End => return Ok(bytes),
+            Piece::Broken => return Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+}
+
+/// As the server's default.
+const RANGES_MAX: usize = 256;

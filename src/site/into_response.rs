@@ -1,0 +1,150 @@
+//! What a function may return instead of a response.
+
+use super::Response;
+use crate::http::Status;
+use std::borrow::Cow;
+use std::error::Error;
+use std::io;
+
+/// What can be made a [`Response`]: what a function that handles requests returns.
+///
+/// | it | becomes |
+/// |---|---|
+/// | `&str`, `String` | 200 with plain text in UTF-8 |
+/// | `Vec<u8>`, `&[u8]` | 200 with `application/octet-stream` |
+/// | [`Status`] | a response of this status, with the usual page if it is an error |
+/// | `(Status, it)` | the same with this status |
+/// | `Option<it>` | 404 for `None` |
+/// | `Result<it, error>` | the error decides, so that `?` can be used |
+/// | `()` | 204 |
+///
+/// An error of your own decides its status by this trait; any other error becomes a [`Failure`], and 500.
+///
+/// ```
+/// use httpd::{Failure, Request, Site, Status};
+/// let site = Site::new()
+///     .get("/hello", |_| "hello\n")
+///     .get("/gone", |_| Status::GONE)
+///     .get("/double/{number}", |request| -> Result<String, Failure> {
+///         let number: u32 = request.parameter("number").unwrap_or_default().parse()?;
+///         Ok(format!("{}\n", 2 * number))
+///     });
+/// assert_eq!(site.handle(Request::get("/gone")).status, Status::GONE);
+/// assert_eq!(site.handle(Request::get("/double/21")).into_text()?, "42\n");
+/// assert_eq!(site.handle(Request::get("/double/x")).status, Status::INTERNAL_SERVER_ERROR);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be made a response",
+    note = "return a `Response`, text, bytes, a `Status`, or a tuple, `Option` or `Result` of these"
+)]
+pub trait IntoResponse {
+    /// The response.
+    fn into_response(self) -> Response;
+}
+
+impl IntoResponse for Response {
+    fn into_response(self) -> Response {
+        self
+    }
+}
+
+impl IntoResponse for &'static str {
+    fn into_response(self) -> Response {
+        Response::text(self)
+    }
+}
+
+impl IntoResponse for String {
+    fn into_response(self) -> Response {
+        Response::text(self)
+    }
+}
+
+impl IntoResponse for Cow<'static, str> {
+    fn into_response(self) -> Response {
+        Response::text(self)
+    }
+}
+
+impl IntoResponse for Vec<u8> {
+    fn into_response(self) -> Response {
+        Response::bytes("application/octet-stream", self)
+    }
+}
+
+impl IntoResponse for &'static [u8] {
+    fn into_response(self) -> Response {
+        self.to_vec().into_response()
+    }
+}
+
+impl IntoResponse for Status {
+    fn into_response(self) -> Response {
+        Response::new(self)
+    }
+}
+
+impl IntoResponse for () {
+    fn into_response(self) -> Response {
+        Response::new(Status::NO_CONTENT)
+    }
+}
+
+impl<T: IntoResponse> IntoResponse for (Status, T) {
+    fn into_response(self) -> Response {
+        self.1.into_response().status(self.0)
+    }
+}
+
+impl<T: IntoResponse> IntoResponse for Option<T> {
+    fn into_response(self) -> Response {
+        self.map_or_else(|| Response::new(Status::NOT_FOUND), T::into_response)
+    }
+}
+
+impl<T: IntoResponse, E: IntoResponse> IntoResponse for Result<T, E> {
+    fn into_response(self) -> Response {
+        self.map_or_else(E::into_response, T::into_response)
+    }
+}
+
+impl<T: IntoResponse> IntoResponse for Box<T> {
+    fn into_response(self) -> Response {
+        (*self).into_response()
+    }
+}
+
+/// It is logged, and the client gets 500: what went wrong is not the client's business.
+impl IntoResponse for io::Error {
+    fn into_response(self) -> Response {
+        Failure::from(self).into_response()
+    }
+}
+
+/// Any error, as what `?` makes of it in a handler. It is logged, and the client gets 500 without the reason.
+///
+/// ```
+/// use httpd::{Failure, Site};
+/// let site = Site::new().get("/motd", |_| -> Result<String, Failure> {
+///     Ok(std::fs::read_to_string("/etc/motd")?)
+/// });
+/// # let _ = site;
+/// ```
+#[derive(Debug)]
+pub struct Failure {
+    error: Box<dyn Error + Send + Sync>,
+}
+
+impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for Failure {
+    fn from(error: E) -> Failure {
+        Failure { error: error.into() }
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        log::error!("a handler failed: {}; its request is answered with 500", self.error);
+        Response::new(Status::INTERNAL_SERVER_ERROR)
+    }
+}
