@@ -41,7 +41,7 @@ fn flags_say_where_it_listens_and_how_it_is_run() {
 
     for (arguments, words) in [
         (&["-b", "127.0.0.1:0", "-p", "0"][..], "cannot be used with"),
-        (&["-b", "http://localhost"], "-b: listen"),
+        (&["-b", "http://localhost"], "-b: \"http://localhost\" is a URL"),
         (&["--wsgi", "a", "--threads", "0"], "must be a number from 1 to 256"),
         (&["--wsgi", "a", "--timeout", "0"], "must be a duration such as 30s"),
         (&["--threads", "2"], "--threads: there is no application"),
