@@ -228,16 +228,15 @@ mod tests {
 
     #[test]
     fn a_directory_that_may_not_be_written_is_no_fault_of_a_client() {
-        if crate::sys::temporary::skipped_for_root("a directory that may not be written") {
-            return;
-        }
         use std::os::unix::fs::PermissionsExt;
-        let here = Directory::new();
-        let closed = std::fs::Permissions::from_mode(0o500);
-        std::fs::set_permissions(here.path(), closed).expect("it is ours");
-        let error = SpoolPlace::Named.create(here.path()).expect_err("it is closed");
-        assert!(matches!(error, WriteError::Failed(_)), "{error:?}");
-        assert!(prepare(here.path()).is_err());
+        crate::sys::temporary::bound_by_permissions(|| {
+            let here = Directory::new();
+            let closed = std::fs::Permissions::from_mode(0o500);
+            std::fs::set_permissions(here.path(), closed).expect("it is ours");
+            let error = SpoolPlace::Named.create(here.path()).expect_err("it is closed");
+            assert!(matches!(error, WriteError::Failed(_)), "{error:?}");
+            assert!(prepare(here.path()).is_err());
+        });
     }
 
     #[test]

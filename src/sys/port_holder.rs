@@ -140,16 +140,6 @@ mod tests {
     }
 
     #[test]
-    fn an_ipv6_listener_is_found() {
-        let Ok(listener) = TcpListener::bind("[::1]:0") else {
-            eprintln!("skipped: this machine has no IPv6 loopback");
-            return;
-        };
-        let address = listener.local_addr().expect("a bound listener has an address");
-        assert_eq!(port_holder(address).map(|it| it.pid), Some(std::process::id()));
-    }
-
-    #[test]
     fn a_port_that_is_only_bound_has_no_listener() {
         let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)
             .expect("a descriptor is left");

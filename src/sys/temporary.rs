@@ -1,6 +1,12 @@
-//! A directory for one test, gone when the test is over.
+//! What a test needs of the system: a directory that is gone when the test is over, and a user whom permissions
+//! bind.
 
+use super::file::{kernel_keeps_times, open_directory};
+use super::watch::{Watchable, watchable};
+use super::write::create_nameless;
+use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use std::fs;
+use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,8 +20,7 @@ pub(crate) struct Directory {
 impl Directory {
     pub(crate) fn new() -> Directory {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let base =
-            std::env::temp_dir().canonicalize().expect("there is a directory for temporary files");
+        let base = base();
         loop {
             let name = format!(
                 "httpd-test-{}-{}",
@@ -113,11 +118,36 @@ impl Drop for Directory {
     }
 }
 
-/// Whether permissions mean nothing to the user that runs the tests; says so in the output.
-pub(crate) fn skipped_for_root(what: &str) -> bool {
-    let root = rustix::process::geteuid().is_root();
-    if root {
-        eprintln!("skipped: {what}: permissions do not bind the user that runs the tests");
-    }
-    root
+/// Where the directories of tests are made: on a file system that reports all changes, keeps times by the kernel's
+/// clock and has files without a name, so that no test has to do without one of these.
+fn base() -> PathBuf {
+    let serves = |path: &PathBuf| {
+        let Ok(open) = open_directory(path) else { return false };
+        watchable(open.as_fd()) == Watchable::Contents
+            && kernel_keeps_times(open.as_fd())
+            && matches!(create_nameless(open.as_fd(), 0o600), Ok(Some(_)))
+    };
+    // In a container, the directory for temporary files is on an overlay, and the other one in memory.
+    let candidates = [std::env::temp_dir(), PathBuf::from("/dev/shm")];
+    candidates
+        .into_iter()
+        .filter_map(|path| path.canonicalize().ok())
+        .find(serves)
+        .expect("TMPDIR is on ext4, XFS, Btrfs, F2FS or a tmpfs: set it to such a directory")
+}
+
+/// Runs a test as a user whom permissions bind, even if that is root: capabilities belong to a thread.
+pub(crate) fn bound_by_permissions(test: impl FnOnce() + Send) {
+    let unprivileged = || {
+        let mut sets = capabilities(None).expect("a thread may ask for its own");
+        let unbound = CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH;
+        sets.effective.remove(unbound);
+        set_capabilities(None, sets).expect("a thread may give them up");
+        test();
+    };
+    std::thread::scope(|scope| {
+        if let Err(panic) = scope.spawn(unprivileged).join() {
+            std::panic::resume_unwind(panic);
+        }
+    });
 }

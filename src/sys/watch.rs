@@ -136,7 +136,7 @@ const CONTENT_CHANGES: WatchFlags = WatchFlags::MODIFY.union(WatchFlags::CLOSE_W
 const BUFFER_BYTES: usize = 16 * 1024;
 
 /// The kernel's own queue holds 16,384 by default (`fs.inotify.max_queued_events`).
-const CHANGES_MAX: usize = 32 * 1024;
+pub(crate) const CHANGES_MAX: usize = 32 * 1024;
 
 const LOCAL_FILE_SYSTEMS: [FileSystem; 12] = [
     FileSystem::EXT,

@@ -126,6 +126,7 @@ fn headers_become_variables_and_none_passes_for_another() {
         .header("Cookie", "a=1")
         .header("Cookie", "b=2")
         .header("X-Bytes", [b'c', 0xc3, 0xa9])
+        .header("X-Long", "l".repeat(300))
         .header("X-Two-Words", "")
         // Would pass for X-One, for the length, and for what many libraries take for their proxy.
         .header("X_One", "forged")
@@ -146,6 +147,7 @@ fn headers_become_variables_and_none_passes_for_another() {
     ] {
         has(&reply, name, value);
     }
+    has(&reply, "HTTP_X_LONG", &format!("{:?}", "l".repeat(300)));
     for name in ["HTTP_PROXY", "HTTP_CONTENT_TYPE", "HTTP_CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING"]
     {
         has_no(&reply, name);

@@ -6,7 +6,7 @@ mod storing;
 
 use super::*;
 use crate::files::{Stored, Symlinks, Upload};
-use crate::sys::temporary::{Directory, skipped_for_root};
+use crate::sys::temporary::{Directory, bound_by_permissions};
 use std::collections::HashSet;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
@@ -82,15 +82,8 @@ fn in_each_way(rules: WriteRules, test: impl Fn(&WritableFixture)) {
     }
 }
 
+/// The tag, which is strong at once.
 fn tag(stored: &Stored) -> &[u8] {
+    assert!(!stored.version.etag().is_weak(), "{:?}", stored.version);
     stored.version.etag().as_bytes()
-}
-
-/// Whether the times of temporary files are such that tags can be strong at once; says so if not.
-fn is_strongly_tagged(stored: &Stored) -> bool {
-    let strong = !stored.version.etag().is_weak();
-    if !strong {
-        eprintln!("skipped: tags are not strong at once where temporary files are");
-    }
-    strong
 }

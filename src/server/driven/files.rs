@@ -53,14 +53,17 @@ fn a_file_that_is_rewritten_while_its_head_waits_is_broken_off() {
     }
 }
 
-/// A log that is appended to all the time could otherwise never be downloaded.
+/// A log that is appended to all the time could otherwise never be downloaded. Where the kernel does not say what
+/// is in memory, the file cannot be told from one that is rewritten.
 #[test]
 fn a_file_that_grows_while_it_is_sent_is_sent_to_the_length_that_was_promised() {
     let mut it = halfway();
     let path = it.folder.path_of("large.bin");
     let mut log = fs::File::options().read(true).append(true).open(path).expect("it is ours");
     if file::residency(log.as_fd(), 0) == file::Residency::Unknown {
-        eprintln!("skipped: the file system does not say whether a file is in memory");
+        log.write_all(&[b'x'; 5_000]).expect("there is room");
+        it.takes(usize::MAX);
+        it.is_broken_off();
         return;
     }
     for _ in 0..3 {

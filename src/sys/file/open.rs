@@ -219,7 +219,7 @@ const PATH_BYTES_MAX: usize = 4096;
 mod tests {
     use super::*;
     use crate::sys::file::{Cause, FileKind, identity, read_at};
-    use crate::sys::temporary::{Directory, skipped_for_root};
+    use crate::sys::temporary::{Directory, bound_by_permissions};
     use std::os::unix::ffi::OsStrExt;
 
     /// Opens, by both ways, which must agree; the contents, or why not.
@@ -372,13 +372,12 @@ mod tests {
     #[test]
     fn what_is_not_permitted_is_said_to_be() {
         use std::os::unix::fs::PermissionsExt;
-        if skipped_for_root("what is not permitted is said to be") {
-            return;
-        }
-        let here = Directory::new();
-        here.write("a", "1");
-        std::fs::set_permissions(here.at("a"), PermissionsExt::from_mode(0o000))
-            .expect("it is ours");
-        assert_eq!(read(&here, b"a", Symlinks::Inside), Err(Cause::Denied));
+        bound_by_permissions(|| {
+            let here = Directory::new();
+            here.write("a", "1");
+            std::fs::set_permissions(here.at("a"), PermissionsExt::from_mode(0o000))
+                .expect("it is ours");
+            assert_eq!(read(&here, b"a", Symlinks::Inside), Err(Cause::Denied));
+        });
     }
 }

@@ -5,9 +5,7 @@ use super::*;
 #[test]
 fn all_that_lies_beneath_a_missing_name_is_kept_as_one() {
     let mut site = CacheFixture::new();
-    if !site.is_watched() {
-        return;
-    }
+    site.is_watched();
     site.around.write("root/file", "1").link("root/to_nothing", "no");
     for above in ["no", "d/no", "file", "to_nothing"] {
         site.around.make("root/d");
@@ -60,9 +58,7 @@ fn what_must_be_asked_for_each_time_is_kept_only_with_contents() {
 #[test]
 fn a_change_costs_no_more_when_much_else_is_kept() {
     let mut site = CacheFixture::new();
-    if !site.is_watched() {
-        return;
-    }
+    site.is_watched();
     site.around.make("root/a").write("root/d/file", "1");
     let deep = format!("deep/{}", "d/".repeat(500));
     site.around.make(&format!("root/{deep}"));
@@ -93,9 +89,7 @@ fn a_change_costs_no_more_when_much_else_is_kept() {
 #[test]
 fn what_has_to_go_at_once_is_not_given_any_more_and_goes_in_portions() {
     let mut site = CacheFixture::new();
-    if !site.is_watched() {
-        return;
-    }
+    site.is_watched();
     site.around.write("root/d/file", "old").write("root/other", "1");
     for number in 0..5_000 {
         site.known(format!("d/{number}"));
@@ -124,9 +118,7 @@ fn what_has_to_go_at_once_is_not_given_any_more_and_goes_in_portions() {
 #[test]
 fn many_answers_may_rest_on_one_name() {
     let mut site = CacheFixture::new();
-    if !site.is_watched() {
-        return;
-    }
+    site.is_watched();
     site.around.write("root/1/a", "one").write("root/2/a", "two").link("root/now", "1");
     for number in 0..500 {
         site.around.link(&format!("root/l{number}"), "now/a");

@@ -14,9 +14,7 @@ fn no_update_is_lost_among_many() {
             ..WriteRules::default()
         };
         let site = WritableFixture::new(make, rules);
-        if !is_strongly_tagged(&site.store("counter", &text(0))) {
-            return;
-        }
+        site.store("counter", &text(0));
         // Each thread has a value of its own, as another process would.
         let root = Root::open(site.around.at("root")).expect("it is there");
         std::thread::scope(|scope| {

@@ -215,10 +215,7 @@ fn permissions_are_as_the_rules_say_less_the_umask() {
 
 #[test]
 fn what_is_not_permitted_is_forbidden() {
-    if skipped_for_root("what is not permitted is forbidden") {
-        return;
-    }
-    in_each_way(WriteRules::default(), |site| {
+    let test = |site: &WritableFixture| {
         site.around.write("root/d/a", "1");
         let permit = |mode| {
             std::fs::set_permissions(site.around.at("root/d"), PermissionsExt::from_mode(mode))
@@ -228,7 +225,8 @@ fn what_is_not_permitted_is_forbidden() {
         assert!(matches!(site.root.upload(b"d/b"), Err(WriteError::Forbidden)));
         assert!(matches!(site.remove("d/a"), Err(WriteError::Forbidden)));
         permit(0o700);
-    });
+    };
+    bound_by_permissions(|| in_each_way(WriteRules::default(), test));
 }
 
 #[test]
