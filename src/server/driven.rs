@@ -113,22 +113,28 @@ impl Driven {
     /// The threads do all their jobs, and the messages arrive.
     fn works(&mut self) {
         for _ in 0..TURNS_MAX {
-            let threads = &self.cx.threads;
-            let worked = threads.disk.do_next() || threads.handlers.do_next();
-            let messages = threads.mailbox.take();
-            if !worked && messages.is_empty() {
+            if !self.works_once() {
                 return;
-            }
-            for message in messages {
-                if let Message::To(id, completion) = message
-                    && id.connection == self.connection.id()
-                    && self.verdict != Verdict::Close
-                {
-                    self.completes(completion);
-                }
             }
         }
         panic!("the threads work for ever");
+    }
+
+    /// The threads do one job, and the messages arrive. `false`: there are none of either.
+    fn works_once(&mut self) -> bool {
+        let threads = &self.cx.threads;
+        let worked = threads.disk.do_next() || threads.handlers.do_next();
+        let messages = threads.mailbox.take();
+        let has_done = worked || !messages.is_empty();
+        for message in messages {
+            if let Message::To(id, completion) = message
+                && id.connection == self.connection.id()
+                && self.verdict != Verdict::Close
+            {
+                self.completes(completion);
+            }
+        }
+        has_done
     }
 
     /// A message comes.

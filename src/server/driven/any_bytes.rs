@@ -52,7 +52,11 @@ impl Driven {
         for _ in 0..TURNS_MAX {
             match (self.verdict, self.connection.phase()) {
                 (Verdict::Close, _) => return,
-                (_, Phase::In(ExchangeState::Waiting(_))) => self.works(),
+                // One job at a time: a handler that reads a body as it comes would wait for the rest of it on
+                // this very thread, and its request may be the next one.
+                (_, Phase::In(ExchangeState::Waiting(_))) => {
+                    self.works_once();
+                }
                 (_, Phase::In(ExchangeState::Sending)) => self.takes(room.min(1 << 20)),
                 _ => return,
             }
