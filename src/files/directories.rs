@@ -85,35 +85,28 @@ impl Directories {
     /// of the path are watched. Where they cannot be, this follows the path at each call. It also follows
     /// it once a second in any case, because some changes are not reported, such as mounting.
     pub(super) fn enter(&mut self, root: &Root, now: Instant) -> io::Result<Entered> {
-        let known = self.open_roots.get_mut(&root.id().to_ne_bytes()[..]);
-        if let Some(open_root) = &known
-            && open_root.directory.watch.is_some()
-            && now < open_root.checked + RECHECK_AFTER
-        {
+        let Some(open_root) = self.open_roots.get_mut(&root.id().to_ne_bytes()[..]) else {
+            let key = key::of_root(root.id());
+            let mut open_root = self.open_root(root, &key, now)?;
+            if !self.table.insert(&key, open_root.directory) {
+                open_root.directory.watch = None;
+            }
+            self.open_roots.insert(key, open_root);
+            return Ok(Entered::AsKnown);
+        };
+        if open_root.directory.watch.is_some() && now < open_root.checked + RECHECK_AFTER {
             return Ok(Entered::AsKnown);
         }
         let directory = file::open_directory(root.path())?;
-        match known {
-            Some(open_root)
-                if open_root.directory.is(&KnownDirectory::unwatched(directory.as_fd())?) =>
-            {
-                open_root.checked = now;
-                Ok(Entered::AsKnown)
-            }
-            Some(_) => Ok(Entered::Elsewhere),
-            None => {
-                let key = key::of_root(root.id());
-                let mut open_root = self.open_root(root, &key, now)?;
-                if !self.table.insert(&key, open_root.directory) {
-                    open_root.directory.watch = None;
-                }
-                self.open_roots.insert(key, open_root);
-                Ok(Entered::AsKnown)
-            }
+        if !open_root.directory.is(&KnownDirectory::unwatched(directory.as_fd())?) {
+            return Ok(Entered::Elsewhere);
         }
+        open_root.checked = now;
+        Ok(Entered::AsKnown)
     }
 
-    /// Opens a root. Every directory from `/` to it is watched first, so that no change is missed.
+    /// Opens a root. Every directory from `/` to it is watched first, so that no change is missed: neither one
+    /// that makes it lead elsewhere, nor one because of which nothing is found now.
     fn open_root(&mut self, root: &Root, key: &CacheKey, now: Instant) -> io::Result<OpenRoot> {
         let top = file::open_directory(Path::new("/"))?;
         let start =

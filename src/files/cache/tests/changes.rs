@@ -402,27 +402,50 @@ fn a_name_below_a_link_is_there_however_fast_releases_come_and_go() {
     for (root, path) in [("root", "current/deep/a"), ("root/current", "deep/a")] {
         let mut site = CacheFixture::new();
         site.is_watched();
-        let release = |around: &Directory, round: usize| {
-            around.write(format!("root/releases/{round}/deep/a"), round.to_string());
-            around.link("root/current", format!("releases/{round}"));
-        };
         release(&site.around, 0);
         let root = Root::open(site.around.at(root)).expect("it is there");
         let (around, files, now) = (&site.around, &mut site.files, site.now);
-        std::thread::scope(|scope| {
-            let writer = scope.spawn(|| {
-                for round in 1..400 {
-                    release(around, round);
-                    around.remove(&format!("root/releases/{}", round - 1));
-                }
-            });
-            while !writer.is_finished() {
-                files.look();
-                match files.find(&root, path.as_bytes(), now, Disk::MayBlock) {
-                    Ok(Found::File(_)) => {}
-                    other => panic!("{path} is always there: {other:?}"),
-                }
+        while_releases_come_and_go(around, || {
+            files.look();
+            match files.find(&root, path.as_bytes(), now, Disk::MayBlock) {
+                Ok(Found::File(_)) => {}
+                other => panic!("{path} is always there: {other:?}"),
             }
         });
     }
+}
+
+/// No change of the names that lead to a root is noticed before the root is looked up.
+#[test]
+fn a_root_below_a_link_is_there_for_a_worker_that_knows_nothing_of_it() {
+    let mut site = CacheFixture::new();
+    release(&site.around, 0);
+    let root = Root::open(site.around.at("root/current")).expect("it is there");
+    let (around, files, now) = (&site.around, &mut site.files, site.now);
+    while_releases_come_and_go(around, || {
+        files.forget_everything();
+        match files.find(&root, b"deep/a", now, Disk::MayBlock) {
+            Ok(Found::File(_)) => {}
+            other => panic!("it is always there: {other:?}"),
+        }
+    });
+}
+
+fn while_releases_come_and_go(around: &Directory, mut look: impl FnMut()) {
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for round in 1..400 {
+                release(around, round);
+                around.remove(&format!("root/releases/{}", round - 1));
+            }
+        });
+        while !writer.is_finished() {
+            look();
+        }
+    });
+}
+
+fn release(around: &Directory, round: usize) {
+    around.write(format!("root/releases/{round}/deep/a"), round.to_string());
+    around.link("root/current", format!("releases/{round}"));
 }
