@@ -190,13 +190,30 @@ impl LineFile {
         }
     }
 
-    /// Whether the last line of the file, was torn. A file that cannot be read counts as whole.
-    fn ends_within_a_line(&self) -> bool {
-        let length = self.file.metadata().map_or(0, |found| found.len());
-        let mut last = [b'\n'];
-        length > 0
-            && self.file.read_at(&mut last, length - 1).is_ok_and(|count| count == 1)
-            && last != [b'\n']
+    /// Whether the last line of the file was torn. A file that cannot be read counts as whole.
+    ///
+    /// While another process writes, the kernel shows how far it has come, and that may be within a line. A line
+    /// is torn only if the file is no longer after the writes that were under way. Writing nothing waits for
+    /// them, because each write takes the lock of the file; where it does not (XFS), reading has waited.
+    fn ends_within_a_line(&mut self) -> bool {
+        let length = |file: &File| file.metadata().map_or(0, |found| found.len());
+        let mut seen = length(&self.file);
+        for _ in 0..LOOKS_MAX {
+            let mut last = [b'\n'];
+            let has_last =
+                seen > 0 && self.file.read_at(&mut last, seen - 1).is_ok_and(|count| count == 1);
+            if !has_last || last == [b'\n'] {
+                return false;
+            }
+            // It writes nothing, so a failure loses nothing.
+            let _ = self.file.write(b"");
+            let now = length(&self.file);
+            if now == seen {
+                return true;
+            }
+            seen = now;
+        }
+        false
     }
 }
 
@@ -226,6 +243,9 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// How often a torn line is tried.
 const ATTEMPTS_MAX: u32 = 3;
+
+/// How often a file that others write to is looked at.
+const LOOKS_MAX: u32 = 100;
 
 /// The value of Linux.
 const PIPE_BUF: usize = 4096;
@@ -311,6 +331,30 @@ mod tests {
         log.write(b"three\n");
         drop(log);
         assert_eq!(std::fs::read_to_string(path).unwrap(), "one\ntor\ntwo\ntorn\nthree\n");
+    }
+
+    /// While a long write is under way, the kernel shows how far it has come.
+    #[test]
+    fn a_line_that_another_process_is_writing_is_not_taken_for_a_torn_one() {
+        const WRITERS: usize = 3;
+        const ROUNDS: usize = 40;
+        let folder = Directory::new();
+        let path = folder.at("log");
+        let line = [vec![b'x'; 99], vec![b'\n']].concat();
+        let lines = line.repeat(2_000);
+        thread::scope(|scope| {
+            for _ in 0..WRITERS {
+                scope.spawn(|| {
+                    let mut log = LineFile::new(open_append(&path).unwrap());
+                    for _ in 0..ROUNDS {
+                        assert!(log.write_lines(&lines).is_ok());
+                    }
+                });
+            }
+        });
+        let text = std::fs::read(&path).unwrap();
+        assert!(text.chunks(line.len()).all(|found| found == line), "a line is torn or empty");
+        assert_eq!(text.len(), lines.len() * ROUNDS * WRITERS);
     }
 
     #[test]
