@@ -22,6 +22,16 @@ fn has_no(reply: &Reply, name: &str) {
     assert!(!told.contains(&format!("\"{name}\":")), "{name} is in {told}");
 }
 
+fn a_header_with_a_long_name_arrives() {
+    let dump = dump_at("/app");
+    for length in [247, 251, 255, 256, 300, 2000] {
+        let name = "N".repeat(length);
+        let reply = dump.request("GET", "/app").header(&name, "long").send();
+        reply.expect(200);
+        has(&reply, &format!("HTTP_{name}"), r#""long""#);
+    }
+}
+
 fn a_path_under_a_mount_is_split_after_it() {
     let dump = dump_at("/app");
     for (target, path_info, query) in [
@@ -189,6 +199,7 @@ fn the_server_and_its_ways_are_told() {
 
 tests! {
     lacks::python:
+        a_header_with_a_long_name_arrives,
         a_path_under_a_mount_is_split_after_it,
         any_method_reaches_an_application,
         the_server_is_called_as_the_target_calls_it_then_as_host_does_then_as_it_listens,

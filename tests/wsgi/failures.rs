@@ -79,6 +79,7 @@ fn what_start_response_must_not_be_told_is_a_500() {
         "name-space",
         "name-colon",
         "name-empty",
+        "name-long",
         "length-words",
         "length-negative",
         "length-twice",
@@ -88,6 +89,9 @@ fn what_start_response_must_not_be_told_is_a_500() {
         reply.no_header("X-Forged").no_header("X-Bad");
         server.logs(&format!("[GET /app/misuse/{misuse}]"));
     }
+    server.logs("nnn… has 256 characters; 255 are the most");
+    let longest = format!("X-{}", "n".repeat(253));
+    server.get("/app/misuse/name-longest").expect(200).header(&longest, "1");
     server.get("/app/hello").expect(200);
 }
 

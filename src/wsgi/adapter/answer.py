@@ -13,6 +13,7 @@ import struct
 MESSAGE = 128 * 1024  # the longest message, in bytes
 COPIED = 8 * 1024  # a body up to this length is copied before its head: cheaper than a gathering send
 HEAD_LIMIT = 64 * 1024  # the longest head
+NAME_LIMIT = 255  # the longest name of a header
 KNOWN_LIMIT = 512  # how many heads and header lines are remembered, …
 KNOWN_SIZE = 1024  # … and how long each may be
 
@@ -79,6 +80,8 @@ def render_field(pair):
     name, value = pair
     if not is_name(name):
         raise ValueError("%.80r cannot be the name of a header" % name)
+    if len(name) > NAME_LIMIT:
+        raise ValueError("the name of the header %.40s… has %d characters; %d are the most" % (name, len(name), NAME_LIMIT))
     if not is_value(value):
         raise ValueError("the value of %s has a character that no header may have" % name)
     if name.lower() in HOP_BY_HOP:

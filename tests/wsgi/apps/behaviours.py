@@ -366,6 +366,8 @@ MISUSES = {
     "name-space": sets("X Bad", "1"),
     "name-colon": sets("X-Bad:", "1"),
     "name-empty": sets("", "1"),
+    "name-long": sets("X-" + 254 * "n", "1"),
+    "name-longest": sets("X-" + 253 * "n", "1"),
     "hop-by-hop": sets("Connection", "close"),
     "transfer-encoding": sets("Transfer-Encoding", "chunked"),
     "empty": answers("200 OK", TEXT, []),
