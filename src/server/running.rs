@@ -88,6 +88,10 @@ impl Handle {
     pub fn stop(&self) {
         let deadline = Instant::now() + self.stop_timeout;
         self.post(|| Message::Stop { deadline });
+        // A stopped process could not complete its requests.
+        for commands in self.applications.iter() {
+            commands.send(SlotCommand::GoOn);
+        }
     }
 
     /// Stops, but leaves the listeners open for another process that has them too: it serves the clients that wait

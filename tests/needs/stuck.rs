@@ -2,8 +2,9 @@
 
 use super::held::{Held, tracing};
 use crate::support::process::Process;
-use crate::support::{Folder, Program, Signal, lacks, until};
+use crate::support::{Child, Folder, Lines, Program, Signal, lacks, until};
 use std::fs;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 fn a_second_signal_ends_the_process_although_a_worker_is_stuck() {
@@ -96,6 +97,28 @@ fn a_process_that_is_stopped_while_it_starts_is_replaced() {
     assert_eq!(program.end().0, Some(0));
 }
 
+fn a_process_that_is_stopped_in_the_first_start_is_replaced() {
+    let folder = Folder::new();
+    folder.write("slow.py", SLOW_APPLICATION);
+    folder.write("slow", "");
+    let arguments = ["-P", "2", "-w", "1", "-h", "127.0.0.1", "-p", "0", "--wsgi", "slow:app"];
+    let mut command = folder.httpd(&arguments);
+    let mut program = Child::spawn(command.stdout(Stdio::null()).stderr(Stdio::piped()));
+    let mut log = Lines::of(program.stderr.take().expect("it is piped"));
+    let processes = || Process(program.id()).children();
+    until("both start", || processes().len() == 2);
+    let first = *processes().first().expect("there are two");
+    first.freeze();
+    log.find("is stopped while it starts");
+    log.find("replacing it");
+    until("another starts", || processes().len() == 2 && !processes().contains(&first));
+    fs::remove_file(folder.path("slow")).expect("it was written");
+    log.find(" listening on ");
+    log.discard();
+    program.signal(Signal::TERM);
+    assert_eq!(program.ends(String::new).code(), Some(0));
+}
+
 fn with_stop_timeout(stop_timeout: &str) -> Folder {
     let folder = Folder::with_www();
     let text = format!(
@@ -133,5 +156,7 @@ tests! {
         a_second_signal_ends_a_pool_although_a_worker_is_stuck,
         a_second_signal_ends_a_pool_although_a_process_does_not_obey,
         a_process_that_does_not_obey_is_killed_in_the_end;
-    lacks::python: a_process_that_is_stopped_while_it_starts_is_replaced;
+    lacks::python:
+        a_process_that_is_stopped_while_it_starts_is_replaced,
+        a_process_that_is_stopped_in_the_first_start_is_replaced;
 }

@@ -1,8 +1,10 @@
 //! Which application is run, by which Python and where, and why one is not.
 
-use super::server::{Folder, Server, location, refusal};
-use crate::support::{Signal, lacks};
-use std::process::Command;
+use super::server::{Folder, Server, is_python, location, refusal};
+use crate::support::process::Process;
+use crate::support::{Child, Lines, Signal, lacks, until};
+use std::fs;
+use std::process::{Command, Stdio};
 
 fn an_application_is_served_from_the_folder_that_one_stands_in() {
     for (target, path, words) in [
@@ -185,6 +187,49 @@ fn a_stop_lets_open_requests_end_and_leaves_no_python() {
     assert!(pythons.iter().all(|id| !super::server::is_python(id)), "{log}");
 }
 
+/// It takes as long to load as there is a file "slow".
+const SLOW: &str = r#"
+import os, time
+while os.path.exists("slow"):
+    time.sleep(0.01)
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"from slow\n"]
+"#;
+
+fn a_process_that_is_stopped_while_the_server_starts_is_replaced() {
+    let folder = Folder::new();
+    folder.write("apps/slow.py", SLOW);
+    folder.write("apps/slow", "");
+    let mut command = folder.httpd(&["--wsgi", "slow:app"]);
+    let mut program = Child::spawn(command.stdout(Stdio::null()).stderr(Stdio::piped()));
+    let mut log = Lines::of(program.stderr.take().expect("it is piped"));
+    let process = || Process(program.id()).children().into_iter().find(|it| is_python(&it.0));
+    let first = until("a process starts", process);
+    first.freeze();
+    log.find("is stopped while it starts, by a signal or a debugger; replacing it");
+    let is_another = |it: &Process| *it != first;
+    until("another starts", || process().filter(is_another));
+    fs::remove_file(folder.path("apps/slow")).expect("it was written");
+    log.find(" listening on ");
+    log.discard();
+    program.signal(Signal::TERM);
+    assert_eq!(program.ends(String::new).code(), Some(0));
+}
+
+fn a_stopped_process_goes_on_when_the_server_stops() {
+    let server = Server::behaviours("");
+    let [python] = server.pythons()[..] else { panic!("one process: {:?}", server.pythons()) };
+    Process(python).freeze();
+    let mut client = server.connect();
+    client.send("GET /app/hello HTTP/1.1\r\nHost: x\r\n\r\n");
+    server.signal(Signal::TERM);
+    client.reply().expect(200).body("hello, world\n");
+    let (code, log) = server.end();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(!log.contains("killing it"), "{log}");
+}
+
 tests! {
     lacks::python:
         an_application_is_served_from_the_folder_that_one_stands_in,
@@ -195,5 +240,7 @@ tests! {
         an_active_virtual_environment_is_used_by_itself,
         an_application_runs_where_and_with_what_it_was_told,
         applications_and_files_stand_side_by_side,
-        a_stop_lets_open_requests_end_and_leaves_no_python;
+        a_stop_lets_open_requests_end_and_leaves_no_python,
+        a_process_that_is_stopped_while_the_server_starts_is_replaced,
+        a_stopped_process_goes_on_when_the_server_stops;
 }

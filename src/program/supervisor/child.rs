@@ -50,6 +50,8 @@ pub(super) struct Child {
     pub failure: Option<Failure>,
     /// When it was first seen stopped; `None` while it runs.
     stopped_since: Option<Instant>,
+    /// Whether it was killed because it was stopped while it started.
+    was_stopped: bool,
     started: Instant,
     process: process::Child,
     channel: Channel,
@@ -97,6 +99,7 @@ impl Child {
             ready_by: now + START_TIME,
             failure: None,
             stopped_since: None,
+            was_stopped: false,
             started: now,
             process,
             channel,
@@ -166,6 +169,12 @@ impl Child {
         let_go_on(&self.process);
     }
 
+    /// Kills it, because it is stopped and has no requests.
+    pub(super) fn kill_stopped(&mut self) {
+        self.was_stopped = true;
+        self.kill();
+    }
+
     /// Kills it.
     pub(super) fn kill(&mut self) {
         // Fails only if it has ended.
@@ -182,7 +191,14 @@ impl Child {
             ChildState::Starting => Duration::ZERO,
             _ => self.started.elapsed(),
         };
-        ChildExit { name: self.to_string(), how, served, state: self.state, failure: self.failure }
+        ChildExit {
+            name: self.to_string(),
+            how,
+            served,
+            state: self.state,
+            was_stopped: self.was_stopped,
+            failure: self.failure,
+        }
     }
 }
 
@@ -206,6 +222,8 @@ pub(super) struct ChildExit {
     pub served: Duration,
     /// How far it had come.
     pub state: ChildState,
+    /// Whether it was killed because it was stopped while it started.
+    pub was_stopped: bool,
     pub failure: Option<Failure>,
 }
 

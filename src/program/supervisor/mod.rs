@@ -181,9 +181,9 @@ impl Supervisor {
 
     fn reap(&mut self, child: Child, now: Instant) {
         let slot = &mut self.slots[child.slot];
-        let ChildExit { name, how, served, state, failure } = child.reap();
+        let ChildExit { name, how, served, state, was_stopped, failure } = child.reap();
         match (self.state, state) {
-            (SupervisorState::Starting, ChildState::Starting) => {
+            (SupervisorState::Starting, ChildState::Starting) if !was_stopped => {
                 let unknown = || Failure::at_run_time(format!("{name} {how} before it served"));
                 self.fail(failure.unwrap_or_else(unknown), now);
             }
@@ -240,7 +240,8 @@ impl Supervisor {
     /// listeners can accept them. The stopped process keeps its requests: once it continues, it completes
     /// them and ends. A process that is stopped while it starts has no requests, and is killed.
     fn replace_stopped(&mut self, now: Instant) {
-        if self.state != SupervisorState::Serving || self.check_stopped_at > now {
+        let is_stopping = matches!(self.state, SupervisorState::Stopping { .. });
+        if is_stopping || self.check_stopped_at > now {
             return;
         }
         self.check_stopped_at = now + CHECK_EVERY;
@@ -255,7 +256,7 @@ impl Supervisor {
                 log::warn!(
                     "{child} is stopped while it starts, by a signal or a debugger; killing it"
                 );
-                child.kill();
+                child.kill_stopped();
             } else {
                 log::warn!("{child} is still stopped, by a signal or a debugger; replacing it");
                 child.state = ChildState::Leaving;
@@ -298,8 +299,7 @@ impl Supervisor {
         let starting = self.children.iter().filter(|it| it.state == ChildState::Starting);
         let next = match self.state {
             SupervisorState::Stopping { kill_at } => Some(kill_at),
-            SupervisorState::Starting => due.chain(starting.map(|it| it.ready_by)).min(),
-            SupervisorState::Serving => {
+            SupervisorState::Starting | SupervisorState::Serving => {
                 due.chain(starting.map(|it| it.ready_by)).chain([self.check_stopped_at]).min()
             }
         };

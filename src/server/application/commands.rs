@@ -19,6 +19,8 @@ pub(crate) enum SlotCommand {
     Replace { process: ProcessId, why: Why },
     /// Replace whatever process is there.
     Renew,
+    /// Continue processes that a signal has stopped, so that their requests can end.
+    GoOn,
     /// End the process, which has this time to finish its requests.
     Stop { grace: Duration },
 }

@@ -8,6 +8,7 @@ use super::output::{ProcessOutput, printable_text};
 use super::scoreboard::Scoreboard;
 use crate::site::{Application, Reload};
 use crate::sys::channel::{Channel, DESCRIPTORS_MAX, Received};
+use crate::sys::process::{is_stopped, let_go_on};
 use crate::sys::wait::wait_readable;
 use crate::wsgi::{ADAPTER, BOOT, Token, WINDOW_BYTES, marshal};
 use std::io;
@@ -15,7 +16,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A process that was started.
 pub(crate) struct Process {
@@ -23,6 +24,8 @@ pub(crate) struct Process {
     pub child: Child,
     /// Readable once it has ended.
     end: Option<OwnedFd>,
+    /// When it was first seen stopped; `None` while it runs.
+    stopped_since: Option<Instant>,
     /// Where it reports about itself.
     pub control: Channel,
     /// What it prints.
@@ -116,7 +119,8 @@ impl Process {
             ProcessOutput::new(log::Level::Error, child.stderr.take().map(OwnedFd::from)),
         ];
         let end = crate::sys::process::end_of(&child);
-        Ok(Process { id, child, end, control, outputs, requests, scoreboard, links })
+        let stopped_since = None;
+        Ok(Process { id, child, end, stopped_since, control, outputs, requests, scoreboard, links })
     }
 
     /// The next message of the process, if there is one. Its end does not always close the socket, because
@@ -144,6 +148,19 @@ impl Process {
     /// Sends it no more requests: it reads those that it has been sent, and ends.
     pub(crate) fn take_no_more(&self) {
         self.requests.finish();
+    }
+
+    /// For how long it has been stopped, by a signal or a debugger, counted from the first call that saw it; `None` if
+    /// it runs.
+    pub(crate) fn stopped_for(&mut self, now: Instant) -> Option<Duration> {
+        let since = is_stopped(self.child.id()).then(|| self.stopped_since.unwrap_or(now));
+        self.stopped_since = since;
+        since.map(|since| now.saturating_duration_since(since))
+    }
+
+    /// Continues it if a signal has stopped it.
+    pub(crate) fn let_go_on(&self) {
+        let_go_on(&self.child);
     }
 
     /// Ends it now.

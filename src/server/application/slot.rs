@@ -4,6 +4,8 @@
 //! A new process serves before the old one is to end. It also serves requests that the old one never got or
 //! never took.
 
+mod bounds;
+
 use super::commands::{CommandQueue, ProcessId, SlotCommand};
 use super::link::ProcessEvent;
 use super::output::ProcessOutput;
@@ -87,6 +89,7 @@ impl ProcessSlot {
             }
             self.read_processes();
             self.check_bounds();
+            self.replace_stopped();
         }
     }
 
@@ -106,6 +109,9 @@ impl ProcessSlot {
         let mut time = due.map(|due| due.saturating_duration_since(Instant::now()));
         if self.application.memory_bytes_max > 0 {
             time = Some(time.unwrap_or(MEMORY_LOOK).min(MEMORY_LOOK));
+        }
+        if self.coming.is_some() {
+            time = Some(time.unwrap_or(STOPPED_LOOK).min(STOPPED_LOOK));
         }
         if let Err(error) = wait::wait_readable(&descriptors, time) {
             log::error!("{}: cannot wait for its processes: {error}", self.name());
@@ -170,6 +176,7 @@ impl ProcessSlot {
                 }
             }
             SlotCommand::Renew => self.reload(),
+            SlotCommand::GoOn => self.processes().for_each(Process::let_go_on),
             SlotCommand::Stop { grace } => {
                 self.is_stopping = true;
                 let until = Instant::now() + grace;
@@ -177,6 +184,7 @@ impl ProcessSlot {
                 self.leaving.extend(all.map(|process| (process, until)));
                 for (process, deadline) in &mut self.leaving {
                     process.take_no_more();
+                    process.let_go_on();
                     *deadline = until.min(*deadline);
                 }
             }
@@ -306,35 +314,6 @@ impl ProcessSlot {
         }
     }
 
-    /// Kills processes whose time to end is over, and replaces one that takes too much memory.
-    fn check_bounds(&mut self) {
-        let now = Instant::now();
-        for (process, until) in &mut self.leaving {
-            if *until <= now {
-                log::warn!(
-                    "{}: process {} has not ended in its time; killing it",
-                    self.application.target,
-                    process.child.id()
-                );
-                process.kill();
-                // The slot notices its end as that of any other process.
-                *until = now + KILLED_WAIT;
-            }
-        }
-        let bytes_max = self.application.memory_bytes_max;
-        if bytes_max > 0
-            && let Some(bytes) = self.current.as_ref().and_then(Process::memory_bytes)
-            && bytes > bytes_max
-            && self.coming.is_none()
-        {
-            log::warn!(
-                "{}: the process uses {bytes} bytes of memory (memory_bytes_max = {bytes_max}); replacing it",
-                self.name()
-            );
-            self.renew();
-        }
-    }
-
     fn name(&self) -> String {
         match self.application.processes {
             1 => self.application.target.clone(),
@@ -366,9 +345,6 @@ fn text_of(status: io::Result<std::process::ExitStatus>) -> String {
 /// crash an application at will must not keep it from others for long.
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// How long the kernel has to end a process that was killed, before it is killed again.
-const KILLED_WAIT: Duration = Duration::from_secs(5);
-
 /// Messages that are read from one process before the slot does anything else.
 const MESSAGES_AT_ONCE_MAX: usize = 16;
 
@@ -381,3 +357,6 @@ const LEAVING_MARGIN: Duration = Duration::from_secs(2);
 
 /// How often the slot looks at the memory of its process, where that is bounded.
 const MEMORY_LOOK: Duration = Duration::from_secs(1);
+
+/// How often the slot looks whether a process that starts is stopped.
+const STOPPED_LOOK: Duration = Duration::from_millis(500);
