@@ -58,6 +58,8 @@ struct Driven {
     /// Bytes of files that may be sent each time that the connection is driven.
     send_budget: usize,
     client: Script,
+    /// How many connections there were before this one.
+    connections: u32,
     verdict: Verdict,
     /// How much of what was sent the test has looked at.
     looked_at: usize,
@@ -96,12 +98,13 @@ impl Driven {
         let setup = Setup::new(Arc::new(sample::site(&folder)), limits);
         let files = OpenFiles::new(cache);
         let mut cx = WorkerContext::new(setup, files, None, threads, 0, clock::read());
-        let (connection, client) = accepted(&mut cx);
+        let (connection, client) = accepted(0, &mut cx);
         Driven {
             connection,
             cx,
             send_budget: SEND_BUDGET,
             client,
+            connections: 0,
             verdict: Verdict::Sleep,
             looked_at: 0,
             works_at_once: false,
@@ -157,7 +160,8 @@ impl Driven {
 
     /// Another client, the same worker.
     fn reconnects(&mut self) {
-        (self.connection, self.client) = accepted(&mut self.cx);
+        self.connections += 1;
+        (self.connection, self.client) = accepted(self.connections, &mut self.cx);
         self.verdict = Verdict::Sleep;
         self.looked_at = 0;
     }
@@ -341,9 +345,10 @@ impl Driven {
     }
 }
 
-fn accepted(cx: &mut WorkerContext) -> (Connection<Script>, Script) {
+/// The connection of this generation, so that no message for an earlier one reaches it.
+fn accepted(generation: u32, cx: &mut WorkerContext) -> (Connection<Script>, Script) {
     let client = Script::new();
-    let connection = Connection::new(ConnectionId::new(1, 1), None, 0, client.clone(), cx);
+    let connection = Connection::new(ConnectionId::new(1, generation), None, 0, client.clone(), cx);
     (connection, client)
 }
 

@@ -32,6 +32,8 @@ impl Driven {
     /// What the server sends to all of the stream, and how it ends.
     fn conversation(&mut self, stream: &[u8], piece: usize, room: usize) -> String {
         self.reconnects();
+        // What the last client has left ends, for it is gone.
+        self.works();
         self.will_take(room);
         for bytes in stream.chunks(piece) {
             if self.verdict == Verdict::Close {
