@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = arguments.next().unwrap_or_else(|| "drop".to_owned());
     std::fs::create_dir_all(&folder)?;
     let root = Root::open(&folder)?;
-    let rules = WriteRules { file_bytes_max: 4 << 30, ..WriteRules::default() };
+    let rules = WriteRules::default().file_bytes_max(4 << 30);
     let writable = WritableRoot::new(root.clone(), rules);
     let store = |methods: &[Method]| Store::new(writable.clone()).methods(methods);
 

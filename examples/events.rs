@@ -53,7 +53,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .get("/", |_| Response::html(PAGE))
         .at("/messages", messages.methods(&[Method::Post]))
         .at("/events", events);
-    let limits = Limits { handler_threads_max: 200, ..Limits::default() };
+    let limits = Limits::default().handler_threads_max(200);
     let server = Server::new(site).limits(limits).listen(&address).start()?;
     println!("http://{}/", server.addresses()[0]);
     server.wait();

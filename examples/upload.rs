@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = arguments.next().unwrap_or_else(|| "uploads".to_owned());
     std::fs::create_dir_all(&folder)?;
     let root = Root::open(&folder)?;
-    let rules = WriteRules { file_bytes_max: 100 << 20, ..WriteRules::default() };
+    let rules = WriteRules::default().file_bytes_max(100 << 20);
     let store = Store::new(WritableRoot::new(root.clone(), rules)).methods(&[Method::Post]);
 
     let site = Site::new()

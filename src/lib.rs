@@ -259,6 +259,9 @@
 // What only the program uses is compiled for an embedder too, and not linked.
 #![cfg_attr(not(feature = "cli"), allow(dead_code, unused_imports))]
 
+#[macro_use]
+mod settings;
+
 mod sys;
 
 mod http;

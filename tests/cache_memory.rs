@@ -47,7 +47,7 @@ fn whatever_is_asked_for_memory_stays_within_the_bound() {
         "directories",
     ] {
         let root = Root::open(folder.here()).expect("it was just made");
-        let limits = CacheLimits { bytes_max: BYTES_MAX as u64, ..CacheLimits::default() };
+        let limits = CacheLimits::default().bytes_max(BYTES_MAX as u64);
         let server = Server::new(Site::new().at("/", StaticFiles::new(root))).cache(limits);
         let one = Workers::Count(NonZeroUsize::MIN);
         let running = server.listen("127.0.0.1:0").workers(one).start().expect("a port is free");

@@ -38,8 +38,7 @@ pub fn serve(address: &str, directory: &str) -> Result<(), String> {
         .at("/", StaticFiles::new(root))
         .at("/messages", messages.methods(&[Method::Post]))
         .at("/events", events);
-    let limits =
-        Limits { connections_max: 30_000, handler_threads_max: 30_000, ..Limits::default() };
+    let limits = Limits::default().connections_max(30_000).handler_threads_max(30_000);
     Server::new(site)
         .limits(limits)
         .workers(Workers::Count(NonZeroUsize::MIN))

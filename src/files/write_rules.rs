@@ -2,40 +2,28 @@
 
 use std::time::Duration;
 
-/// How files are stored in a root.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WriteRules {
-    /// The permissions of stored files, new or replaced, less the process's umask.
-    pub file_mode: u32,
-    /// The permissions of directories that are made, less the process's umask.
-    pub directory_mode: u32,
-    /// Whether directories that are not there are made.
-    pub missing_directories: MissingDirectories,
-    /// When a change counts as done.
-    pub durability: Durability,
-    /// The largest file, in bytes.
-    pub file_bytes_max: u64,
-    /// The most bytes of all files beneath the root; `None`: as much as the disk holds. It also bounds the
-    /// number of files and directories: 1000, and one more for every 4096 bytes. They are counted when
-    /// the first file is stored, and again after ten minutes at the soonest. In between, what other
-    /// programs do is not noticed, so several processes together may exceed the quota by what each of
-    /// them stores meanwhile.
-    pub quota_bytes: Option<u64>,
-    /// How long to wait for other changes of the same directory.
-    pub lock_wait: Duration,
-}
-
-impl Default for WriteRules {
-    fn default() -> WriteRules {
-        WriteRules {
-            file_mode: 0o644,
-            directory_mode: 0o755,
-            missing_directories: MissingDirectories::default(),
-            durability: Durability::default(),
-            file_bytes_max: 128 * 1024 * 1024,
-            quota_bytes: None,
-            lock_wait: Duration::from_secs(5),
-        }
+settings! {
+    /// How files are stored in a root.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct WriteRules {
+        /// The permissions of stored files, new or replaced, less the process's umask.
+        file_mode: u32 = 0o644,
+        /// The permissions of directories that are made, less the process's umask.
+        directory_mode: u32 = 0o755,
+        /// Whether directories that are not there are made.
+        missing_directories: MissingDirectories = MissingDirectories::default(),
+        /// When a change counts as done.
+        durability: Durability = Durability::default(),
+        /// The largest file, in bytes.
+        file_bytes_max: u64 = 128 * 1024 * 1024,
+        /// The most bytes of all files beneath the root; `None`: as much as the disk holds. It also bounds the
+        /// number of files and directories: 1000, and one more for every 4096 bytes. They are counted when
+        /// the first file is stored, and again after ten minutes at the soonest. In between, what other
+        /// programs do is not noticed, so several processes together may exceed the quota by what each of
+        /// them stores meanwhile.
+        quota_bytes: Option<u64> = None,
+        /// How long to wait for other changes of the same directory.
+        lock_wait: Duration = Duration::from_secs(5),
     }
 }
 

@@ -84,8 +84,7 @@ impl Driven {
     /// The same with threads that do their jobs when the test calls: [`Driven::works`].
     fn threaded(limits: Limits) -> Driven {
         let folder = SampleFolder::new();
-        let cache =
-            CacheLimits { contents_bytes_max: IN_MEMORY_BYTES_MAX, ..CacheLimits::default() };
+        let cache = CacheLimits::default().contents_bytes_max(IN_MEMORY_BYTES_MAX);
         let poll = mio::Poll::new().expect("descriptors are left");
         let waker = mio::Waker::new(poll.registry(), mio::Token(0)).expect("descriptors are left");
         let threads = Threads {

@@ -128,7 +128,7 @@ fn expect_is_passed_over_where_there_is_no_content() {
 
 #[test]
 fn an_idle_connection_is_closed_after_its_time() {
-    let limits = Limits { keepalive_timeout: Duration::from_millis(50), ..Limits::default() };
+    let limits = Limits::default().keepalive_timeout(Duration::from_millis(50));
     let origin = Origin::with(limits);
     let mut client = origin.connect();
     expect_open(&mut client);
@@ -137,7 +137,7 @@ fn an_idle_connection_is_closed_after_its_time() {
 
 #[test]
 fn a_request_that_does_not_end_is_408_and_closed() {
-    let limits = Limits { head_timeout: Duration::from_millis(50), ..Limits::default() };
+    let limits = Limits::default().head_timeout(Duration::from_millis(50));
     let origin = Origin::with(limits);
     let mut client = origin.connect();
     client.send("GET /small.txt HTTP/1.1\r\nHo");

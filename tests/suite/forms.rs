@@ -10,7 +10,7 @@ const KIB: usize = 1024;
 
 fn serve_by(on_conflict: OnConflict, change: impl FnOnce(&mut WriteRules)) -> TestServer {
     let fixture = Fixture::new().file("drop/old.txt", "old").file("drop/index.html", "the form");
-    let mut rules = WriteRules { durability: Durability::Never, ..WriteRules::default() };
+    let mut rules = WriteRules::default().durability(Durability::Never);
     change(&mut rules);
     let root = Root::open(fixture.root()).expect("the root is there");
     let store = Store::new(WritableRoot::new(root, rules)).on_conflict(on_conflict);

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 #[test]
 fn no_update_is_lost_and_no_file_torn_by_two_hundred_clients() {
     let fixture = Fixture::new().dir("d").workers(2);
-    let rules = WriteRules { durability: Durability::Never, ..WriteRules::default() };
+    let rules = WriteRules::default().durability(Durability::Never);
     let root = Root::open(fixture.root()).expect("the root is there");
     let server = fixture.handler("/", Store::new(WritableRoot::new(root, rules))).serve();
     storm(&server.root().join("d"), |_| server.connect());

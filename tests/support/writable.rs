@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 pub fn store(fixture: &Fixture, change: impl FnOnce(&mut WriteRules)) -> Store {
-    let mut rules = WriteRules { durability: Durability::Never, ..WriteRules::default() };
+    let mut rules = WriteRules::default().durability(Durability::Never);
     change(&mut rules);
     let root = Root::open(fixture.root()).expect("the root is there");
     Store::new(WritableRoot::new(root, rules))

@@ -35,7 +35,7 @@ fn the_response_waits_for_the_end_of_the_body() {
 
 #[test]
 fn a_body_up_to_the_bound_keeps_the_connection() {
-    let limits = Limits { body_discard_bytes_max: 20_000, ..Limits::default() };
+    let limits = Limits::default().body_discard_bytes_max(20_000);
     let mut it = Driven::with(limits.clone());
     it.receives(post("/hello", &digits(20_000)));
     it.sends(405);
@@ -59,7 +59,7 @@ fn a_body_beyond_the_bound_is_refused_before_it_is_read() {
 
 #[test]
 fn chunks_beyond_the_bound_are_refused_when_they_have_come() {
-    let limits = Limits { body_discard_bytes_max: 20_000, ..Limits::default() };
+    let limits = Limits::default().body_discard_bytes_max(20_000);
     let mut it = Driven::with(limits);
     it.receives(request("POST", "/hello", "Transfer-Encoding: chunked\r\n"));
     it.receives(format!("4e21\r\n{}", digits(20_000)));

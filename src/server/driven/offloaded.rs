@@ -4,7 +4,7 @@ use super::*;
 use crate::files::WriteError;
 
 fn small() -> Limits {
-    Limits { body_memory_bytes_max: 8, ..Limits::default() }
+    Limits::default().body_memory_bytes_max(8)
 }
 
 fn post(target: &str, body: &str) -> String {
@@ -88,7 +88,7 @@ fn a_handler_that_does_not_answer_is_503_and_its_late_response_is_dropped() {
 /// RFC 9110 §15.5.9.
 #[test]
 fn a_body_has_its_time_and_longer_for_what_has_come() {
-    let limits = Limits { body_rate_min_bytes: 10, ..Limits::default() };
+    let limits = Limits::default().body_rate_min_bytes(10);
     let mut it = Driven::threaded(limits.clone());
     it.receives(request("POST", "/offload", "Content-Length: 1000\r\n"));
     assert_eq!(it.patience(), limits.body_timeout);

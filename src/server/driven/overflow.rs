@@ -167,7 +167,7 @@ fn a_disk_that_takes_nothing_loses_nothing() {
 
 #[test]
 fn with_more_than_its_bound_on_the_disk_the_producer_waits_until_all_of_it_is_sent() {
-    let limits = Limits { response_spool_bytes_max: 200_000, ..Limits::default() };
+    let limits = Limits::default().response_spool_bytes_max(200_000);
     let mut it = Made::for_client_that_takes(0, limits);
     it.is_made(PIPE_BYTES_MAX);
     it.it.works();
@@ -189,7 +189,7 @@ fn with_more_than_its_bound_on_the_disk_the_producer_waits_until_all_of_it_is_se
 
 #[test]
 fn without_room_on_the_disk_the_producer_waits() {
-    let limits = Limits { response_spool_bytes_max: 0, ..Limits::default() };
+    let limits = Limits::default().response_spool_bytes_max(0);
     let mut it = Made::for_client_that_takes(0, limits);
     it.is_made(PIPE_BYTES_MAX);
     it.it.works();

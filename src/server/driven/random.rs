@@ -110,7 +110,7 @@ struct Run {
 impl Run {
     fn new(seed: u64) -> Run {
         let mut dice = Dice(seed);
-        let limits = Limits { body_memory_bytes_max: 1 + dice.below(12), ..Limits::default() };
+        let limits = Limits::default().body_memory_bytes_max(1 + dice.below(12));
         let mut it = Driven::threaded(limits);
         it.send_budget = 1 + dice.amount();
         let script: Vec<SampleRequest> = (0..1 + dice.below(12))

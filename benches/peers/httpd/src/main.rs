@@ -73,7 +73,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .at("/add", inline(add).methods(&[Method::Post]))
         .at("/events", events);
     let limits =
-        Limits { connections_max: 20_000, handler_threads_max: 1_100, ..Limits::default() };
+        Limits::default().connections_max(20_000).handler_threads_max(1_100);
     let server = Server::new(site)
         .limits(limits)
         .workers(Workers::Count(NonZeroUsize::MIN))

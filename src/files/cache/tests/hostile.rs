@@ -133,7 +133,7 @@ fn many_answers_may_rest_on_one_name() {
 
 #[test]
 fn dependencies_go_with_what_has_them() {
-    let limits = CacheLimits { entries_max: 10, ..CacheLimits::default() };
+    let limits = CacheLimits::default().entries_max(10);
     let mut site = CacheFixture::with(limits, Watches::new());
     site.around.write("root/d/a", "1").link("root/l", "d/a");
     for number in 0..2_000 {
@@ -157,7 +157,7 @@ fn after_each_of_many_changes_all_is_as_it_would_be_found_for_the_first_time() {
         seed ^= seed << 17;
         (seed % bound as u64) as usize
     };
-    let small = CacheLimits { entries_max: 6, ..CacheLimits::default() };
+    let small = CacheLimits::default().entries_max(6);
     for (limits, policy) in [
         (CacheLimits::default(), Symlinks::Inside),
         (CacheLimits::default(), Symlinks::All),

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn small_files_are_in_memory_and_large_ones_are_not() {
-    let limits = CacheLimits { contents_bytes_max: 10, ..CacheLimits::default() };
+    let limits = CacheLimits::default().contents_bytes_max(10);
     let mut site = CacheFixture::with(limits, Watches::new());
     site.around.write("root/small", "0123456789").write("root/large", "0123456789a");
     assert!(matches!(site.file("small").contents(), Contents::Memory(_)));
@@ -111,7 +111,7 @@ fn no_bound_is_exceeded() {
 
 #[test]
 fn what_is_used_outlives_what_is_asked_for_once() {
-    let limits = CacheLimits { entries_max: 10, ..CacheLimits::default() };
+    let limits = CacheLimits::default().entries_max(10);
     let mut site = CacheFixture::with(limits, Watches::new());
     site.is_watched();
     site.around.write("root/a", "1");
@@ -126,9 +126,9 @@ fn what_is_used_outlives_what_is_asked_for_once() {
 #[test]
 fn a_cache_that_may_keep_nothing_still_finds() {
     for limits in [
-        CacheLimits { entries_max: 0, ..CacheLimits::default() },
-        CacheLimits { bytes_max: 0, ..CacheLimits::default() },
-        CacheLimits { contents_bytes_max: 0, descriptors_max: 0, ..CacheLimits::default() },
+        CacheLimits::default().entries_max(0),
+        CacheLimits::default().bytes_max(0),
+        CacheLimits::default().contents_bytes_max(0).descriptors_max(0),
     ] {
         let mut site = CacheFixture::with(limits, Watches::new());
         site.around.write("root/a", "1");
@@ -143,7 +143,7 @@ fn a_cache_that_may_keep_nothing_still_finds() {
 
 #[test]
 fn directories_that_hold_nothing_are_watched_no_more() {
-    let limits = CacheLimits { entries_max: 10, ..CacheLimits::default() };
+    let limits = CacheLimits::default().entries_max(10);
     let mut site = CacheFixture::with(limits, Watches::new());
     site.is_watched();
     for number in 0..100 {
@@ -163,7 +163,7 @@ fn directories_that_hold_nothing_are_watched_no_more() {
 
 #[test]
 fn a_directory_of_which_only_itself_is_known_stays_watched() {
-    let limits = CacheLimits { entries_max: 10, ..CacheLimits::default() };
+    let limits = CacheLimits::default().entries_max(10);
     let mut site = CacheFixture::with(limits, Watches::new());
     site.around.make("root/d");
     for number in 0..REMOVED_MAX + 20 {

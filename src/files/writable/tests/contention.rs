@@ -8,11 +8,8 @@ fn no_update_is_lost_among_many() {
     const THREADS: usize = 8;
     const ROUNDS: usize = 40;
     for make in EACH_WAY {
-        let rules = WriteRules {
-            durability: Durability::Never,
-            lock_wait: Duration::from_secs(60),
-            ..WriteRules::default()
-        };
+        let rules =
+            WriteRules::default().durability(Durability::Never).lock_wait(Duration::from_secs(60));
         let site = WritableFixture::new(make, rules);
         site.store("counter", &text(0));
         // Each thread has a value of its own, as another process would.
@@ -65,10 +62,7 @@ fn number(text: &str) -> usize {
 #[test]
 fn of_many_who_create_a_file_one_does() {
     for make in EACH_WAY {
-        let site = WritableFixture::new(
-            make,
-            WriteRules { durability: Durability::Never, ..WriteRules::default() },
-        );
+        let site = WritableFixture::new(make, WriteRules::default().durability(Durability::Never));
         for round in 0..20 {
             let created: usize = std::thread::scope(|scope| {
                 let threads: Vec<_> = (0..6)
@@ -93,11 +87,9 @@ fn of_many_who_create_a_file_one_does() {
 #[test]
 fn directories_that_come_and_go_leave_nothing_behind() {
     for make in EACH_WAY {
-        let rules = WriteRules {
-            missing_directories: MissingDirectories::Make,
-            durability: Durability::Never,
-            ..WriteRules::default()
-        };
+        let rules = WriteRules::default()
+            .missing_directories(MissingDirectories::Make)
+            .durability(Durability::Never);
         let site = WritableFixture::new(make, rules);
         std::thread::scope(|scope| {
             for thread in 0..4 {

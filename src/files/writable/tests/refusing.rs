@@ -107,8 +107,7 @@ fn directories_are_made_only_where_they_may_be() {
         }
         assert_eq!(site.names(), ["a"]);
     });
-    let rules =
-        WriteRules { missing_directories: MissingDirectories::Make, ..WriteRules::default() };
+    let rules = WriteRules::default().missing_directories(MissingDirectories::Make);
     in_each_way(rules, |site| {
         site.around.write("root/a", "1").make("root/d");
         site.store("d/e/f/b", "2");
@@ -134,8 +133,7 @@ fn directories_are_made_only_where_they_may_be() {
 
 #[test]
 fn links_on_the_way_are_followed_as_far_as_the_policy_says() {
-    let rules =
-        WriteRules { missing_directories: MissingDirectories::Make, ..WriteRules::default() };
+    let rules = WriteRules::default().missing_directories(MissingDirectories::Make);
     for make in EACH_WAY {
         let around = Directory::new();
         around.make("outside").make("root/d").link("root/in", "d").link("root/out", "../outside");
@@ -185,12 +183,10 @@ fn where_it_is_put_is_looked_up_when_it_is_put_there() {
 
 #[test]
 fn permissions_are_as_the_rules_say_less_the_umask() {
-    let rules = WriteRules {
-        file_mode: 0o640,
-        directory_mode: 0o750,
-        missing_directories: MissingDirectories::Make,
-        ..WriteRules::default()
-    };
+    let rules = WriteRules::default()
+        .file_mode(0o640)
+        .directory_mode(0o750)
+        .missing_directories(MissingDirectories::Make);
     in_each_way(rules, |site| {
         // What the process's umask leaves, whatever it is.
         std::fs::File::options()
@@ -234,7 +230,7 @@ fn each_durability_stores() {
     for durability in [Durability::Never, Durability::File, Durability::FileAndDirectory] {
         let missing_directories = MissingDirectories::Make;
         in_each_way(
-            WriteRules { durability, missing_directories, ..WriteRules::default() },
+            WriteRules::default().durability(durability).missing_directories(missing_directories),
             |site| {
                 site.store("d/a", "1");
                 site.store("d/a", "2");
@@ -248,7 +244,7 @@ fn each_durability_stores() {
 
 #[test]
 fn what_is_on_its_way_fills_no_disk_beyond_the_quota() {
-    in_each_way(WriteRules { quota_bytes: Some(10), ..WriteRules::default() }, |site| {
+    in_each_way(WriteRules::default().quota_bytes(Some(10)), |site| {
         let begin = |name: &[u8]| site.root.upload(name).expect("there is a directory");
         let (mut one, mut two, mut three) = (begin(b"1"), begin(b"2"), begin(b"3"));
         one.write(b"0123456789").expect("it would fit alone");
@@ -263,7 +259,7 @@ fn what_is_on_its_way_fills_no_disk_beyond_the_quota() {
 
 #[test]
 fn the_quota_is_kept() {
-    in_each_way(WriteRules { quota_bytes: Some(10), ..WriteRules::default() }, |site| {
+    in_each_way(WriteRules::default().quota_bytes(Some(10)), |site| {
         site.around.write("root/old", "1234");
         let full = |path: &str, contents: &str| {
             matches!(
@@ -291,7 +287,7 @@ fn the_quota_is_kept() {
 
 #[test]
 fn whoever_cannot_lock_in_time_is_told_to_come_back() {
-    let rules = WriteRules { lock_wait: Duration::from_millis(20), ..WriteRules::default() };
+    let rules = WriteRules::default().lock_wait(Duration::from_millis(20));
     in_each_way(rules, |site| {
         site.store("a", "1");
         let directory = site.root.open(b"").expect("it is there");
@@ -318,12 +314,10 @@ fn what_a_dead_process_left_does_not_keep_a_directory_from_being_removed() {
 
 #[test]
 fn a_file_that_is_refused_leaves_none_of_the_directories_that_were_made_for_it() {
-    let rules = WriteRules {
-        missing_directories: MissingDirectories::Make,
-        quota_bytes: Some(4),
-        lock_wait: Duration::ZERO,
-        ..WriteRules::default()
-    };
+    let rules = WriteRules::default()
+        .missing_directories(MissingDirectories::Make)
+        .quota_bytes(Some(4))
+        .lock_wait(Duration::ZERO);
     in_each_way(rules, |site| {
         site.around.make("root/there");
         for path in ["a/b/c", "there/b/c"] {

@@ -30,11 +30,8 @@ fn an_upload_can_go_from_thread_to_thread() {
 
 #[test]
 fn what_is_given_up_leaves_nothing() {
-    let rules = WriteRules {
-        missing_directories: MissingDirectories::Make,
-        file_bytes_max: 10,
-        ..WriteRules::default()
-    };
+    let rules =
+        WriteRules::default().missing_directories(MissingDirectories::Make).file_bytes_max(10);
     in_each_way(rules, |site| {
         site.store("a", "old");
         let mut upload = site.root.upload(b"a").expect("there is room");
@@ -100,7 +97,7 @@ fn preconditions_are_judged_by_what_is_there_when_it_is_put_in_place() {
 
 #[test]
 fn each_version_has_a_strong_tag_of_its_own_however_soon_it_comes() {
-    in_each_way(WriteRules { durability: Durability::Never, ..WriteRules::default() }, |site| {
+    in_each_way(WriteRules::default().durability(Durability::Never), |site| {
         let mut tags = HashSet::new();
         let mut last = None;
         for round in 0..200 {
@@ -119,7 +116,7 @@ fn each_version_has_a_strong_tag_of_its_own_however_soon_it_comes() {
 
 #[test]
 fn what_somebody_else_wrote_just_now_has_another_tag_too() {
-    in_each_way(WriteRules { durability: Durability::Never, ..WriteRules::default() }, |site| {
+    in_each_way(WriteRules::default().durability(Durability::Never), |site| {
         for round in 0..20 {
             site.around.write("root/a", "x");
             let theirs = std::fs::metadata(site.around.at("root/a")).expect("it is there");
