@@ -1,79 +1,81 @@
-//! Server-sent events: `cargo run --example events`, then open <http://localhost:8080/> in two windows, or
+//! Server-sent events: `cargo run --example events`, then open <http://localhost:8080/>, or
 //!
 //! ```sh
-//! curl -N localhost:8080/events                  # stays open and shows each message as it comes
-//! curl localhost:8080/messages -d 'hello'        # in another terminal
+//! curl -N localhost:8080/events                             # a number every half second, as long as it runs
+//! curl -N localhost:8080/events -H 'Last-Event-ID: 3'       # the ones after 3 first
 //! ```
 //!
-//! Each open stream occupies a thread of the pool: `Limits::handler_threads_max` bounds how many.
+//! No stream occupies a thread. A browser that was cut off connects again and misses nothing, for it says which event
+//! it has seen last. See the example `chat` for messages to everybody.
 
-use httpd::{Limits, Method, Response, Server, Site};
-use httpd::{blocking, inline};
-use std::io::Write;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use httpd::{Broadcast, Event, Response, Server, Site};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".to_owned());
-    let subscribers = Arc::new(Mutex::new(Vec::<Sender<String>>::new()));
-
-    let messages = {
-        let subscribers = Arc::clone(&subscribers);
-        inline(move |request| -> std::io::Result<()> {
-            let text = String::from_utf8_lossy(&request.read_body()?).into_owned();
-            let mut subscribers = subscribers.lock().expect("no handler panics with the lock");
-            // Sending fails once a stream has ended: such subscribers are removed.
-            subscribers.retain(|it| it.send(text.clone()).is_ok());
-            Ok(())
-        })
-    };
-    let events = blocking(move |_| {
-        let (sender, receiver) = channel();
-        subscribers.lock().expect("no handler panics with the lock").push(sender);
-        Response::stream("text/event-stream", move |out| {
-            writeln!(out, ": subscribed\n")?;
-            loop {
-                // Sends what was written. It fails when the client has gone, which ends the stream.
-                out.flush()?;
-                match receiver.recv_timeout(SILENCE_MAX) {
-                    Ok(text) => {
-                        text.lines().try_for_each(|line| writeln!(out, "data: {line}"))?;
-                        writeln!(out)?;
-                    }
-                    Err(RecvTimeoutError::Timeout) => writeln!(out, ": still here\n")?,
-                    Err(RecvTimeoutError::Disconnected) => return Ok(()),
-                }
-            }
-        })
-        .header("Cache-Control", "no-store")
+    let ticker = Arc::new(Mutex::new(Ticker::default()));
+    let opened = Arc::clone(&ticker);
+    let site = Site::new().get("/", |_| Response::html(PAGE)).get("/events", move |request| {
+        let seen = request.header("Last-Event-ID").and_then(|id| id.parse().ok());
+        opened.lock().expect("nobody panics with the lock").open(seen)
     });
-
-    let site = Site::new()
-        .get("/", |_| Response::html(PAGE))
-        .at("/messages", messages.methods(&[Method::Post]))
-        .at("/events", events);
-    let limits = Limits::default().handler_threads_max(200);
-    let server = Server::new(site).limits(limits).listen(&address).start()?;
+    thread::spawn(move || {
+        loop {
+            ticker.lock().expect("nobody panics with the lock").tick();
+            thread::sleep(Duration::from_millis(500));
+        }
+    });
+    let server = Server::new(site).listen(&address).start()?;
     println!("http://{}/", server.addresses()[0]);
     server.wait();
     Ok(())
 }
 
-/// Shorter than `Limits::answer_timeout`, after which a silent response is broken off.
-const SILENCE_MAX: Duration = Duration::from_secs(15);
+/// Sends numbers, and remembers the last of them.
+#[derive(Default)]
+struct Ticker {
+    number: u64,
+    recent: VecDeque<(u64, Event)>,
+    listeners: Broadcast,
+}
+
+impl Ticker {
+    fn tick(&mut self) {
+        self.number += 1;
+        let event = Event::data(format!("number {}", self.number)).id(self.number);
+        self.listeners.send(&event);
+        self.recent.push_back((self.number, event));
+        if self.recent.len() > RECENT_MAX {
+            self.recent.pop_front();
+        }
+    }
+
+    /// A stream for one more client, which has seen the events up to this one.
+    fn open(&mut self, seen: Option<u64>) -> Response {
+        let (events, response) = Response::events();
+        // What it has missed, and then what comes: nothing can come in between, because the ticker is locked.
+        for (number, event) in &self.recent {
+            if seen.is_some_and(|seen| seen < *number) && events.try_send(event).is_err() {
+                break;
+            }
+        }
+        self.listeners.add(events);
+        response
+    }
+}
+
+/// A client that was away for longer misses some.
+const RECENT_MAX: usize = 100;
 
 const PAGE: &str = r#"<!DOCTYPE html>
 <meta charset="utf-8">
 <title>Events</title>
-<form><input name="text" required autofocus> <button>Send</button></form>
-<pre></pre>
+<p>The last event: <output></output>
 <script>
-  new EventSource("/events").onmessage = event => document.querySelector("pre").append(event.data + "\n");
-  document.querySelector("form").onsubmit = event => {
-    event.preventDefault();
-    fetch("/messages", { method: "POST", body: event.target.text.value });
-    event.target.reset();
-  };
+  const output = document.querySelector("output");
+  new EventSource("/events").onmessage = event => output.value = event.data;
 </script>
 "#;

@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
 
     let countdown = blocking(|_| {
-        Response::stream("text/plain; charset=utf-8", |out| {
+        Response::written("text/plain; charset=utf-8", |out| {
             for seconds in (1..=3).rev() {
                 writeln!(out, "{seconds}")?;
                 out.flush()?;

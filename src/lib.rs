@@ -187,6 +187,13 @@
 // thread waits: no memory grows, whichever side is slow. While content is still read by a handler that
 // answers already, the connection does both, and ends after the answer.
 //
+// **A response that waits for its sender has no thread.** A program may send a body from anywhere (`site::stream`):
+// the worker takes what was sent when it is woken, one mailbox call for all the streams of a message. While nothing
+// is sent, buffers, parser and exchange serve others, and the connection keeps what it needs to go on, about four
+// hundred bytes with everything (`server/connection/http1/resting.rs`). It may be quiet for ever: events get a comment
+// now and then, by the timer that every connection has, so that a client that has gone is noticed. One message to ten
+// thousand clients is sent in portions, so that the next file does not wait for all of it (`server/worker/turns.rs`).
+//
 // **Handlers and applications do not wait for slow clients.** What a client does not take of the pipe is
 // written to a file without a name, by a thread, and read from there when the client wants it
 // (`server/exchange/overflow.rs`): so the handler's thread, or the application's, is soon free for
@@ -300,9 +307,10 @@ pub use server::{
     Server, SocketAccess, StartError, Workers,
 };
 pub use site::{
-    Answer, Backend, Blocking, BodyPolicy, BodyWriter, Context, Dotfiles, ErrorBodies, Failure,
-    Handler, Inline, IntoResponse, Location, Mapping, Methods, Next, OnConflict, Outcome, Request,
-    RequestBody, Response, Site, StaticFiles, Store, Wsgi, blocking, inline,
+    Answer, Backend, Blocking, BodyPolicy, BodyWriter, Broadcast, Context, Dotfiles, ErrorBodies,
+    Event, Events, Failure, Gone, Handler, Inline, IntoResponse, Location, Mapping, Methods, Next,
+    OnConflict, Outcome, Request, RequestBody, Response, Sender, Site, SlowListener, StaticFiles,
+    Store, TrySendError, Wsgi, blocking, inline,
 };
 
 /// The examples of the README are compiled with those of the documentation.

@@ -34,6 +34,7 @@ mod suite {
     mod panics;
     mod pipelining;
     mod ranges;
+    mod senders;
     mod sent_files;
     mod shared_pools;
     mod shrinking_file;

@@ -21,6 +21,7 @@ use crate::files::{Now, OpenFiles, Prefetch};
 use crate::http::Cancellation;
 use crate::http::h1::head::HeadLimits;
 use crate::site::pipe::{self, BodyReader, Inlet};
+use crate::site::stream::{WakeWorker, Waker};
 use crate::site::{self, Site};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -220,6 +221,12 @@ impl Threads {
     /// Lets other jobs go before one that has not begun, because its client may have gone.
     pub(crate) fn yield_place(&self, work: &PendingJob) -> Yielded {
         self.handlers.yield_place(work.ticket)
+    }
+
+    /// What wakes this exchange when its sender has sent something.
+    pub(crate) fn waker(&self, id: ExchangeId) -> Waker {
+        let worker: Arc<dyn WakeWorker> = Arc::<Mailbox>::clone(&self.mailbox);
+        Waker { worker, key: id.into() }
     }
 
     /// A pipe to a thread that wakes this exchange.

@@ -24,6 +24,8 @@ mod pipelining;
 #[cfg(test)]
 mod random;
 #[cfg(test)]
+mod senders;
+#[cfg(test)]
 mod splits;
 #[cfg(test)]
 mod timeouts;
@@ -45,9 +47,11 @@ use super::pool::Pool;
 use super::share::Share;
 use super::wire::{Edge, Transport};
 use crate::files::{CacheLimits, Now, OpenFiles};
+use crate::site::Sender;
 use reply::Reply;
 use sample::{IN_MEMORY_BYTES_MAX, LARGE_BYTES, LONG_BYTES, MIDDLE_BYTES, SampleFolder};
 use script::{KernelCalls, Script, StreamEnd};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -127,7 +131,14 @@ impl Driven {
         let threads = &self.cx.threads;
         let worked = threads.disk.do_next() || threads.handlers.do_next();
         let messages = threads.mailbox.take();
-        let has_done = worked || !messages.is_empty();
+        let mut woken = VecDeque::new();
+        threads.mailbox.take_woken(&mut woken);
+        let has_done = worked || !messages.is_empty() || !woken.is_empty();
+        for id in woken {
+            if id.connection == self.connection.id() && self.verdict != Verdict::Close {
+                self.completes(Completion::Moved);
+            }
+        }
         for message in messages {
             if let Message::To(id, completion) = message
                 && id.connection == self.connection.id()
@@ -137,6 +148,11 @@ impl Driven {
             }
         }
         has_done
+    }
+
+    /// The sender of the response that its handler has opened last.
+    fn sender(&self) -> Sender {
+        self.folder.senders.lock().expect("nobody panics").pop().expect("it was opened")
     }
 
     /// A message comes.
@@ -248,6 +264,7 @@ impl Driven {
     /// The worker begins to stop.
     fn is_stopped(&mut self) {
         self.cx.is_stopping = true;
+        self.connection.stop_stream();
     }
 
     /// Checks what holds after every drive: a connection never sleeps on a set flag, and something will wake it.

@@ -8,6 +8,7 @@ use crate::http::h1::request_reader::RequestReader;
 use crate::http::{Cancellation, Method, Peer, RequestHead, Status};
 use crate::site::pipe::{self, Piece};
 use crate::site::response::Produce;
+use crate::site::stream::{Received, Receiver, StreamKey, WakeWorker, Waker};
 use crate::site::{
     Answer, Body, BodyUse, Context, Decision, Deferred, Freshness, Request, RequestBody, Response,
     Site, Worked, error_page, take_answer,
@@ -19,7 +20,7 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::{Instant, SystemTime};
 
 /// A request that is made up, for [`Site::handle`].
@@ -223,7 +224,7 @@ impl Site {
 
 impl Response {
     /// The whole body, as it is sent: for tests with [`Site::handle`]. A body that is produced while it is sent is
-    /// produced now.
+    /// produced now. One that a [`Sender`](crate::Sender) sends is waited for until it ends.
     ///
     /// # Errors
     /// If a file cannot be read, or what produces the body breaks it off.
@@ -241,6 +242,7 @@ impl Response {
                     }
                 }
             }
+            Body::Channel(receiver) => return sent(&receiver),
             Body::Piped(..) => return Err(io::ErrorKind::Unsupported.into()),
             Body::Deferred(deferred) => match *deferred {
                 Deferred::Produced(production) => return produced(production.produce),
@@ -297,6 +299,32 @@ fn produced(produce: Box<Produce>) -> io::Result<Vec<u8>> {
             Piece::End => return Ok(bytes),
             Piece::Broken => return Err(io::ErrorKind::UnexpectedEof.into()),
         }
+    }
+}
+
+/// All that a sender sends.
+fn sent(receiver: &Receiver) -> io::Result<Vec<u8>> {
+    let (woken, wakes) = mpsc::channel();
+    let key = StreamKey { connection: 0, stream: 0 };
+    receiver.attach(Waker { worker: Arc::new(Woken(woken)), key });
+    let mut bytes = Vec::new();
+    loop {
+        match receiver.take() {
+            Received::Bytes(piece) => bytes.extend_from_slice(&piece),
+            Received::Shared(piece) => bytes.extend_from_slice(&piece),
+            Received::NotYet => drop(wakes.recv()),
+            Received::End => return Ok(bytes),
+            Received::Broken => return Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+}
+
+/// Wakes the thread that waits for a sender.
+struct Woken(mpsc::Sender<()>);
+
+impl WakeWorker for Woken {
+    fn wake(&self, _: &[StreamKey]) {
+        let _ = self.0.send(());
     }
 }
 

@@ -3,8 +3,9 @@
 
 use super::application::link::ProcessEvent;
 use super::exchange::BacklogWritten;
-use super::id::ExchangeId;
+use super::id::{ConnectionId, ExchangeId};
 use crate::files::{Spool, WriteError};
+use crate::site::stream::{StreamKey, WakeWorker};
 use crate::site::{Application, Response};
 use std::collections::VecDeque;
 use std::io;
@@ -47,6 +48,9 @@ pub(crate) struct Mailbox {
 #[derive(Default)]
 struct Contents {
     messages: Vec<Message>,
+    /// Exchanges whose senders have sent something. One message to ten thousand clients is ten thousand of them: they
+    /// are small, come many at a time, and the worker does a portion of them in a turn.
+    woken: Vec<ExchangeId>,
     /// Connections from elsewhere that the worker has not taken yet.
     connections: VecDeque<OwnedFd>,
     /// Whether the worker takes no more connections.
@@ -81,6 +85,11 @@ impl Mailbox {
     /// Takes all messages out.
     pub(crate) fn take(&self) -> Vec<Message> {
         std::mem::take(&mut self.lock().messages)
+    }
+
+    /// Takes out the exchanges whose senders have sent something.
+    pub(crate) fn take_woken(&self, woken: &mut VecDeque<ExchangeId>) {
+        woken.extend(self.lock().woken.drain(..));
     }
 
     /// Puts a connection in and wakes the worker.
@@ -118,6 +127,31 @@ impl Mailbox {
 
     fn lock(&self) -> MutexGuard<'_, Contents> {
         self.contents.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl WakeWorker for Mailbox {
+    fn wake(&self, streams: &[StreamKey]) {
+        let mut contents = self.lock();
+        let was_empty = contents.woken.is_empty();
+        contents.woken.extend(streams.iter().map(|&key| ExchangeId::from(key)));
+        drop(contents);
+        if was_empty && let Err(error) = self.waker.wake() {
+            log::error!("waking a worker: {error}");
+        }
+    }
+}
+
+impl From<StreamKey> for ExchangeId {
+    fn from(key: StreamKey) -> ExchangeId {
+        let connection = ConnectionId::from_token(key.connection as usize);
+        ExchangeId { connection, stream: key.stream }
+    }
+}
+
+impl From<ExchangeId> for StreamKey {
+    fn from(id: ExchangeId) -> StreamKey {
+        StreamKey { connection: id.connection.to_token() as u64, stream: id.stream }
     }
 }
 

@@ -5,8 +5,10 @@
 
 pub(crate) mod application;
 mod around;
+mod broadcast;
 mod change;
 pub(crate) mod error_page;
+mod events;
 pub(crate) mod form_upload;
 pub(crate) mod function;
 pub(crate) mod handler;
@@ -22,11 +24,14 @@ pub(crate) mod route;
 pub(crate) mod static_files;
 pub(crate) mod store;
 mod store_rules;
+pub(crate) mod stream;
 pub(crate) mod wsgi;
 
 pub(crate) use application::{Application, Reload};
 pub use around::{Next, Outcome};
+pub use broadcast::{Broadcast, SlowListener};
 pub use error_page::ErrorBodies;
+pub use events::{Event, Events};
 pub use function::{Blocking, Inline, blocking, inline};
 pub use handler::{Answer, Backend, Context, Handler, Methods};
 pub(crate) use handler::{Decision, Forward, Freshness, Job, Worked};
@@ -41,6 +46,7 @@ pub use route::Location;
 pub(crate) use route::Route;
 pub use static_files::{Dotfiles, Mapping, StaticFiles};
 pub use store::{OnConflict, Store};
+pub use stream::{Gone, Sender, TrySendError};
 pub use wsgi::Wsgi;
 
 use crate::files::WriteError;

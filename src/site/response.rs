@@ -2,6 +2,7 @@
 
 use super::multipart::Multipart;
 use super::pipe::{BodyWriter, Outlet};
+use super::stream::Receiver;
 use crate::files::{CachedFile, Root};
 use crate::http::{Headers, Status};
 use std::io;
@@ -39,6 +40,8 @@ pub(crate) enum Body {
     Parts(Box<Multipart>),
     /// What comes out of a pipe, and how much that will be, if that is known.
     Piped(Outlet, Option<u64>),
+    /// What a [`Sender`](super::Sender) sends.
+    Channel(Receiver),
     /// What has to become one of the others before it can be sent.
     Deferred(Box<Deferred>),
 }
@@ -113,12 +116,13 @@ impl Response {
     /// thread of the pool: the one that made this response, if it was one. What a slow client does not take
     /// waits for it on the disk, up to
     /// [`Limits::response_spool_bytes_max`](crate::Limits::response_spool_bytes_max);
-    /// beyond that the closure waits: a slow client costs a thread then, never memory.
+    /// beyond that the closure waits: a slow client costs a thread then, never memory. A body that comes from elsewhere,
+    /// or pauses for long, needs no thread: see [`Response::stream`].
     ///
     /// ```
     /// use httpd::Response;
     /// use std::io::Write;
-    /// let response = Response::stream("text/csv", |out| {
+    /// let response = Response::written("text/csv", |out| {
     ///     for number in 0..1_000_000_u64 {
     ///         writeln!(out, "{number},{}", number * number)?;
     ///     }
@@ -126,7 +130,7 @@ impl Response {
     /// });
     /// # let _ = response;
     /// ```
-    pub fn stream(
+    pub fn written(
         content_type: &str,
         produce: impl FnOnce(&mut BodyWriter) -> io::Result<()> + Send + 'static,
     ) -> Response {
@@ -206,7 +210,8 @@ impl Response {
         self
     }
 
-    /// The same with a body that is announced to be so many bytes. Only a stream does not know it;
+    /// The same with a body that is announced to be so many bytes. Only one that is [written](Response::written) does
+    /// not know it;
     /// one that then makes more or less is broken off.
     pub fn length(mut self, bytes: u64) -> Response {
         if let Body::Deferred(deferred) = &mut self.body
@@ -228,7 +233,7 @@ impl Body {
             Body::Cached(_, range) => Some(range.end - range.start),
             Body::Parts(parts) => Some(parts.length()),
             Body::Piped(_, length) => *length,
-            Body::Deferred(_) => None,
+            Body::Deferred(_) | Body::Channel(_) => None,
         }
     }
 }

@@ -18,6 +18,7 @@ pub(crate) mod reason;
 #[cfg(feature = "cli")]
 pub(crate) mod signal;
 pub(crate) mod socket;
+pub(crate) mod unwinding;
 pub(crate) mod wait;
 pub(crate) mod watch;
 pub(crate) mod write;

@@ -95,16 +95,27 @@ fn the_json_api_adds_shows_and_deletes_notes() {
     assert_eq!(json.status("/notes", &["-X", "PUT", "-d", "x"]), 405);
 }
 
-fn events_come_one_by_one_while_the_response_is_open() {
-    let example = Example::start("events", &[]);
-    let mut streams = [0; 2].map(|_| {
+impl Example {
+    /// A curl that keeps a path of it open, and the lines that it shows.
+    fn follow(&self, path: &str, arguments: &[&str]) -> (Child, Lines<ChildStdout>) {
         let mut curl = Command::new("curl");
-        curl.args(["-sSN", "--noproxy", "*"]).arg(format!("http://{}/events", example.address));
+        curl.args(["-sSN", "--noproxy", "*"]).args(arguments);
+        curl.arg(format!("http://{}{path}", self.address));
         let mut curl = Child::spawn(curl.stdin(Stdio::null()).stdout(Stdio::piped()));
-        let mut lines = Lines::of(curl.stdout.take().expect("it is piped"));
-        assert_eq!(lines.find(":"), ": subscribed\n");
+        let lines = Lines::of(curl.stdout.take().expect("it is piped"));
+        (curl, lines)
+    }
+}
+
+fn a_chat_shows_each_message_to_all_who_have_it_open() {
+    let example = Example::start("chat", &[]);
+    let mut streams = [0; 2].map(|_| {
+        let (curl, mut lines) = example.follow("/events", &[]);
+        assert_eq!(lines.find("data:"), "data: welcome\n");
+        assert_eq!(lines.next_line().as_deref(), Some("event: status\n"));
         (curl, lines)
     });
+    assert_eq!(streams[0].1.find("data:"), "data: somebody comes\n");
     // Each message is read from every stream before the next one is sent.
     for message in ["one", "two", "three"] {
         assert_eq!(example.status("/messages", &["-d", message]), 204);
@@ -113,13 +124,56 @@ fn events_come_one_by_one_while_the_response_is_open() {
             assert_eq!(lines.next_line().as_deref(), Some("\n"), "an empty line ends an event");
         }
     }
-    // One that leaves does not disturb the other.
+    // Nobody sends anything meanwhile: that one has gone is noticed all the same.
     let [gone, (_, mut stays)] = streams;
     drop(gone);
+    assert_eq!(stays.find("data:"), "data: somebody leaves\n");
     assert_eq!(example.status("/messages", &["--data-binary", "two\nlines"]), 204);
     assert_eq!(stays.find("data:"), "data: two\n");
     assert_eq!(stays.find("data:"), "data: lines\n");
     assert!(example.curl("/", &[]).contains("new EventSource(\"/events\")"));
+}
+
+fn a_stream_of_events_goes_on_where_its_client_was_cut_off() {
+    let example = Example::start("events", &[]);
+    let id = |lines: &mut Lines<ChildStdout>| -> u64 {
+        lines.find("id:")["id: ".len()..].trim_end().parse().expect("it is a number")
+    };
+    let (curl, mut lines) = example.follow("/events", &[]);
+    let first = id(&mut lines);
+    assert_eq!(id(&mut lines), first + 1);
+    drop(curl);
+    // Some have been sent by the time that the next client comes: it has seen none of them.
+    let (_curl, mut lines) = example.follow("/events", &["-H", "Last-Event-ID: 0"]);
+    for number in 1..=first + 3 {
+        assert_eq!(lines.find("data:"), format!("data: number {number}\n"));
+        assert_eq!(id(&mut lines), number);
+    }
+    let head = example.curl("/events", &["-I"]);
+    for line in ["Content-Type: text/event-stream", "Cache-Control: no-store"] {
+        assert!(head.contains(line), "{head}");
+    }
+}
+
+/// Python's own client reads the stream line by line as it comes.
+fn python_reads_events_as_they_come() {
+    let example = Example::start("events", &[]);
+    let program = "
+import http.client, sys
+connection = http.client.HTTPConnection(sys.argv[1], timeout=20)
+connection.request('GET', '/events', headers={'Last-Event-ID': '0'})
+response = connection.getresponse()
+assert response.status == 200 and response.getheader('Content-Type') == 'text/event-stream'
+numbers = []
+while len(numbers) < 3:
+    line = response.readline()
+    if line.startswith(b'id: '):
+        numbers.append(int(line[4:]))
+print(numbers)
+";
+    let mut python = Command::new("python3");
+    let output = output(python.args(["-c", program]).arg(example.address.to_string()));
+    assert_eq!(lossy(&output.stdout), "[1, 2, 3]\n", "{}", lossy(&output.stderr));
 }
 
 fn after_sigterm_an_open_request_is_completed_and_the_program_exits_with_0() {
@@ -247,10 +301,12 @@ tests! {
         after_sigterm_an_open_request_is_completed_and_the_program_exits_with_0,
         hello_says_hello,
         the_readme_counts_the_crates_that_are_needed;
+    lacks::python: python_reads_events_as_they_come;
     lacks::curl:
+        a_chat_shows_each_message_to_all_who_have_it_open,
+        a_stream_of_events_goes_on_where_its_client_was_cut_off,
         a_form_stores_its_files_and_overwrites_none,
         errors_of_a_handler_get_the_page_of_the_program,
-        events_come_one_by_one_while_the_response_is_open,
         the_json_api_adds_shows_and_deletes_notes,
         the_drop_takes_lists_sends_and_deletes_files;
 }

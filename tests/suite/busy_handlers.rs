@@ -75,7 +75,7 @@ fn a_handler_that_writes_a_stream_for_long_is_not_slow() {
     let ended = Arc::new(Mutex::new(ended));
     let stream = move |_: &Request<'_>| {
         let ended = Arc::clone(&ended);
-        Response::stream("text/plain", move |out| {
+        Response::written("text/plain", move |out| {
             std::io::Write::write_all(out, b"begun")?;
             std::io::Write::flush(out)?;
             let _ = ended.lock().expect("no test panics in here").recv();

@@ -119,7 +119,7 @@ fn a_function_on_a_worker_may_send_a_file_and_a_stream() {
         .site(move |site| {
             site.get("/it", move |_| Response::file(&root, "it.txt").header("X-Own", "1"))
                 .get("/made", |_| {
-                    Response::stream("text/plain", |out| out.write_all(&[b'x'; 100_000]))
+                    Response::written("text/plain", |out| out.write_all(&[b'x'; 100_000]))
                 })
         })
         .serve();
@@ -275,7 +275,7 @@ fn a_site_is_asked_without_a_socket() {
         .at("/", httpd::StaticFiles::new(root.clone()))
         .get("/sent", move |_| Response::file(&root, "a.txt"))
         .at("/thread", blocking(|request| request.read_body()).methods(&[Method::Post]))
-        .get("/made", |_| Response::stream("text/plain", |out| out.write_all(&[b'x'; 1_000_000])))
+        .get("/made", |_| Response::written("text/plain", |out| out.write_all(&[b'x'; 1_000_000])))
         .get("/panics", |_| -> String { panic!("on purpose") })
         .get("/from", |request| request.peer().map(|peer| peer.to_string()));
     let text = |request| site.handle(request).into_text().expect("it is text");

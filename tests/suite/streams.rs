@@ -16,7 +16,7 @@ fn number(request: &Request<'_>) -> usize {
 /// Produces as many bytes as the query says.
 fn produce(request: &Request<'_>) -> Response {
     let length = number(request);
-    Response::stream("application/octet-stream", move |out| out.write_all(&digits(length)))
+    Response::written("application/octet-stream", move |out| out.write_all(&digits(length)))
 }
 
 fn get(target: &str) -> String {
@@ -80,7 +80,7 @@ fn a_stream_whose_producer_fails_or_panics_is_broken_off() {
         .handler(
             "/fails",
             blocking(|_| {
-                Response::stream("text/plain", |out| {
+                Response::written("text/plain", |out| {
                     out.write_all(&digits(100_000))?;
                     Err(io::Error::other("the database has gone"))
                 })
@@ -89,7 +89,7 @@ fn a_stream_whose_producer_fails_or_panics_is_broken_off() {
         .handler(
             "/panics",
             blocking(|_| {
-                Response::stream("text/plain", |out| {
+                Response::written("text/plain", |out| {
                     out.write_all(&digits(100_000))?;
                     panic!("this test's producer panics, as it should")
                 })
@@ -113,7 +113,7 @@ fn what_is_flushed_is_sent_at_once() {
             "/events",
             blocking(move |_| {
                 let lines = lines.lock().expect("nobody panics").take().expect("asked once");
-                Response::stream("text/event-stream", move |out| {
+                Response::written("text/event-stream", move |out| {
                     for line in lines {
                         writeln!(out, "data: {line}\n")?;
                         out.flush()?;
@@ -139,7 +139,7 @@ fn endless() -> (TestServer, Arc<AtomicU64>) {
     let counter = Arc::clone(&produced);
     let handler = blocking(move |_| {
         let counter = Arc::clone(&counter);
-        Response::stream("application/octet-stream", move |out| {
+        Response::written("application/octet-stream", move |out| {
             let piece = digits(16 * 1024);
             loop {
                 out.write_all(&piece)?;
@@ -214,7 +214,7 @@ fn a_client_that_goes_ends_the_producer() {
             "/endless",
             blocking(move |_| {
                 let counter = Arc::clone(&counter);
-                Response::stream("application/octet-stream", move |out| {
+                Response::written("application/octet-stream", move |out| {
                     let piece = digits(16 * 1024);
                     let error = loop {
                         if let Err(error) = out.write_all(&piece) {
@@ -238,7 +238,7 @@ fn a_client_that_goes_ends_the_producer() {
 /// Answers with what it reads, as it reads it, in capitals.
 fn shout(request: &Request<'_>) -> Response {
     let mut content = request.take_body();
-    Response::stream("text/plain", move |out| {
+    Response::written("text/plain", move |out| {
         let mut buffer = [0; 8192];
         loop {
             let count = content.read(&mut buffer)?;

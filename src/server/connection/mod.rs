@@ -3,9 +3,11 @@
 //! ```text
 //!         first byte
 //!  Idle ─────────────▶ Http1 ──────────▶ (closed)
-//!   ▲                  │   │               ▲
-//!   │ all sent         │   │ bytes unread  │
-//!   └──────────────────┘   └───▶ Lingering ┘
+//!   ▲                  │ ▲ │               ▲
+//!   │ all sent         │ │ │ bytes unread  │
+//!   └──────────────────┘ │ └───▶ Lingering ┘
+//!                        ▼
+//!                     Resting: its response waits for its sender
 //! ```
 //!
 //! An idle connection owns its socket and a few fields. It must never know mio's `Poll`, the slab, TOML or the disk.
@@ -15,11 +17,11 @@ mod inbox;
 mod outbox;
 mod socket;
 
-pub(crate) use http1::{FreeList, Http1};
+pub(crate) use http1::{FreeList, Http1, Resting};
 pub(crate) use socket::Socket;
 
 use super::context::WorkerContext;
-use super::exchange::ExchangeState;
+use super::exchange::{Awaited, ExchangeState};
 use super::id::{ConnectionId, ExchangeId};
 use super::mailbox::Completion;
 use super::share::Share;
@@ -43,6 +45,8 @@ enum Protocol {
     /// Nothing: it waits for the first byte of a request.
     Idle,
     Http1(Box<Http1>),
+    /// HTTP/1, but its response waits for its sender, and its buffers serve others meanwhile.
+    Resting(Box<Resting>),
     /// Nothing any more: it waits until the client has closed its side. Closing with unread bytes would make the kernel
     /// send RST, which can destroy the response that was just written.
     Lingering {
@@ -66,6 +70,8 @@ pub(crate) enum Verdict {
 pub(crate) enum Pause {
     /// Until an edge, a message or the deadline.
     Sleep,
+    /// The same, and perhaps for very long: the response waits for more of its body.
+    Rest,
     /// Others have their turn.
     Again,
     /// No request has begun.
@@ -117,6 +123,7 @@ impl<W: Transport> Connection<W> {
         match &self.protocol {
             Protocol::Idle => Phase::Idle,
             Protocol::Http1(http1) => Phase::In(http1.state()),
+            Protocol::Resting(_) => Phase::In(ExchangeState::Waiting(Awaited::Production)),
             Protocol::Lingering { .. } => Phase::Lingering,
         }
     }
@@ -165,6 +172,7 @@ impl<W: Transport> Connection<W> {
                     continue;
                 }
                 Protocol::Http1(http1) => http1.drive(&mut self.socket, share, cx),
+                Protocol::Resting(resting) => watch(&mut self.socket, resting, cx),
                 Protocol::Lingering { until } => linger(&mut self.socket, *until, share, cx),
             };
             if let Some(verdict) = self.pause(pause, cx) {
@@ -178,6 +186,16 @@ impl<W: Transport> Connection<W> {
         let limits = &cx.setup.limits;
         match pause {
             Pause::Sleep => Some(Verdict::Sleep),
+            Pause::Rest => {
+                if let Protocol::Http1(http1) = &mut self.protocol
+                    && let Some(resting) = http1.rest()
+                    && let Protocol::Http1(http1) =
+                        std::mem::replace(&mut self.protocol, Protocol::Resting(resting))
+                {
+                    cx.free_list.give(http1);
+                }
+                Some(Verdict::Sleep)
+            }
             Pause::Again => Some(Verdict::Again),
             Pause::Close => Some(Verdict::Close),
             Pause::Idle => {
@@ -209,6 +227,17 @@ impl<W: Transport> Connection<W> {
         }
     }
 
+    /// Goes on where it rested.
+    fn resume(&mut self, cx: &mut WorkerContext) {
+        if let Protocol::Resting(_) = self.protocol
+            && let Protocol::Resting(rested) = std::mem::replace(&mut self.protocol, Protocol::Idle)
+        {
+            let mut http1 = cx.free_list.take(rested.exchange.id, &cx.setup);
+            http1.resume(*rested);
+            self.protocol = Protocol::Http1(http1);
+        }
+    }
+
     /// A thread or an application has done something for an exchange of this connection.
     pub(crate) fn complete(
         &mut self,
@@ -217,6 +246,9 @@ impl<W: Transport> Connection<W> {
         share: &mut Share,
         cx: &mut WorkerContext,
     ) -> Verdict {
+        if matches!(completion, Completion::Moved) {
+            self.resume(cx);
+        }
         match &mut self.protocol {
             Protocol::Http1(http1) if http1.id() == id => {
                 if http1.complete(completion, &mut self.socket, share, cx) {
@@ -237,11 +269,27 @@ impl<W: Transport> Connection<W> {
         if self.is_sending() { self.drive(share, cx) } else { Verdict::Sleep }
     }
 
+    /// The server begins to stop: ends a stream that has no end of its own. Its exchange is woken for that.
+    pub(crate) fn stop_stream(&mut self) {
+        match &self.protocol {
+            Protocol::Http1(http1) => http1.stop_stream(),
+            Protocol::Resting(resting) => resting.exchange.stop(),
+            Protocol::Idle | Protocol::Lingering { .. } => {}
+        }
+    }
+
     /// The deadline has passed.
     pub(crate) fn expire(&mut self, share: &mut Share, cx: &mut WorkerContext) -> Verdict {
+        if let Protocol::Resting(resting) = &self.protocol
+            && let Some(deadline) = resting.exchange.keep_alive(cx)
+        {
+            self.socket.deadline = deadline;
+            return Verdict::Sleep;
+        }
         log::debug!("{}: timed out while {}", self.socket.name(), self.phase());
+        self.resume(cx);
         match &mut self.protocol {
-            Protocol::Idle | Protocol::Lingering { .. } => Verdict::Close,
+            Protocol::Idle | Protocol::Resting(_) | Protocol::Lingering { .. } => Verdict::Close,
             Protocol::Http1(http1) => match http1.expire(&mut self.socket, share, cx) {
                 Some(Pause::Close) => Verdict::Close,
                 Some(_) => Verdict::Sleep,
@@ -252,6 +300,7 @@ impl<W: Transport> Connection<W> {
 
     /// The server ends now: breaks off a response that is under way.
     pub(crate) fn cut(&mut self, cx: &mut WorkerContext) {
+        self.resume(cx);
         if let Protocol::Http1(http1) = &mut self.protocol {
             http1.cut(&mut self.socket, cx);
         }
@@ -259,10 +308,26 @@ impl<W: Transport> Connection<W> {
 
     /// The connection is removed, and with it its exchange.
     pub(crate) fn abandon(&mut self, cx: &mut WorkerContext) {
+        self.resume(cx);
         if let Protocol::Http1(http1) = &mut self.protocol {
             http1.abandon(cx);
         }
     }
+}
+
+/// Looks at the client of a response that waits for its sender.
+fn watch<W: Transport>(socket: &mut Socket<W>, resting: &Resting, cx: &WorkerContext) -> Pause {
+    if socket.wire.is_gone() {
+        let state = ExchangeState::Waiting(Awaited::Production);
+        log::debug!("{}: gone while {state}", socket.name());
+        return Pause::Close;
+    }
+    if socket.wire.is_half_closed()
+        && let Some(until) = resting.exchange.deadline_if_closed(cx)
+    {
+        socket.deadline = socket.deadline.min(until);
+    }
+    Pause::Sleep
 }
 
 /// Throws away the bytes that still come.

@@ -27,7 +27,7 @@ pub(super) struct Outbox {
 
 /// How the body under way is framed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum BodyFraming {
+pub(super) enum BodyFraming {
     /// By its length, or by the end of the connection.
     #[default]
     Bare,
@@ -74,6 +74,16 @@ impl Outbox {
             Delimiter::Chunked => BodyFraming::BetweenChunks,
             Delimiter::Length(_) | Delimiter::Close => BodyFraming::Bare,
         };
+    }
+
+    /// How the body under way is framed.
+    pub(super) fn framing(&self) -> BodyFraming {
+        self.framing
+    }
+
+    /// Goes on with a body that is framed like this, and of which nothing is gathered.
+    pub(super) fn resume_body(&mut self, framing: BodyFraming) {
+        self.framing = framing;
     }
 
     /// The end of the stream follows at once.

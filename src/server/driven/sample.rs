@@ -4,12 +4,14 @@ use super::digits;
 use crate::files::{Prefetch, Root};
 use crate::http::{Method, Status};
 use crate::site::{
-    Answer, Context, Decision, Handler, Request, Response, Site, StaticFiles, blocking, inline,
+    Answer, Context, Decision, Handler, Request, Response, Sender, Site, StaticFiles, blocking,
+    inline,
 };
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 /// The sample site.
@@ -19,6 +21,14 @@ pub(super) fn site(folder: &SampleFolder) -> Site {
         .at("/", StaticFiles::new(root))
         .at("/hello", |_: &Request<'_>| "hello\n")
         .at("/long", |_: &Request<'_>| Response::text(digits(LONG_BYTES)))
+        .at("/stream", stream(folder, |_| Response::stream("text/plain")))
+        .at(
+            "/events",
+            stream(folder, |_| {
+                let (events, response) = Response::events();
+                (events.into(), response)
+            }),
+        )
         .at("/empty", |_: &Request<'_>| Response::new(Status::NO_CONTENT))
         .at("/cold", ColdOnce::default())
         .at("/mirror", inline(mirror).methods(&[Method::Post]))
@@ -46,6 +56,19 @@ impl Handler for ColdOnce {
     }
 }
 
+/// Keeps the sender of each response for the test.
+fn stream(
+    folder: &SampleFolder,
+    open: impl Fn(&Request<'_>) -> (Sender, Response) + Send + Sync + 'static,
+) -> impl Fn(&Request<'_>) -> Response + Send + Sync + 'static {
+    let senders = Arc::clone(&folder.senders);
+    move |request| {
+        let (sender, response) = open(request);
+        senders.lock().expect("nobody panics").push(sender);
+        response
+    }
+}
+
 /// Sends the body back, at once.
 fn mirror(request: &Request<'_>) -> Response {
     Response::bytes("text/plain", request.read_body().expect("it is in memory"))
@@ -65,7 +88,7 @@ fn early(_: &Request<'_>) -> Response {
 /// Sends the body back in capitals as it comes, from a thread.
 fn shout(request: &Request<'_>) -> Response {
     let mut arriving = request.take_body();
-    Response::stream("text/plain", move |out| {
+    Response::written("text/plain", move |out| {
         let mut body = Vec::new();
         arriving.read_to_end(&mut body)?;
         out.write_all(&body.to_ascii_uppercase())
@@ -75,6 +98,8 @@ fn shout(request: &Request<'_>) -> Response {
 /// A folder with the sample files, gone when it is dropped.
 pub(super) struct SampleFolder {
     pub(super) path: PathBuf,
+    /// What the handlers of streams have opened.
+    pub(super) senders: Arc<Mutex<Vec<Sender>>>,
 }
 
 impl SampleFolder {
@@ -82,7 +107,8 @@ impl SampleFolder {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("httpd-driven-{}-{number}", std::process::id());
-        let folder = SampleFolder { path: std::env::temp_dir().join(name) };
+        let path = std::env::temp_dir().join(name);
+        let folder = SampleFolder { path, senders: Arc::default() };
         fs::create_dir(&folder.path).expect("the name is new");
         folder.write("small.txt", "small\n");
         folder.write("middle.txt", &digits(MIDDLE_BYTES));

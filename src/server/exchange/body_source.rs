@@ -7,6 +7,7 @@ use super::parts::{Parts, Placed};
 use super::stream::{BodyStream, Supply};
 use crate::files::{CachedFile, Contents, Disk, Prefetch, Spool};
 use crate::site::Body;
+use crate::site::stream::{Received, Receiver};
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
@@ -40,6 +41,11 @@ enum AtHand {
         bytes: Vec<u8>,
         sent: usize,
     },
+    /// Bytes that other responses send too.
+    Shared {
+        bytes: Arc<[u8]>,
+        sent: usize,
+    },
     File {
         file: Arc<CachedFile>,
         range: Range<u64>,
@@ -53,6 +59,7 @@ enum Supplier {
     Nothing,
     Parts(Parts),
     Stream(Box<BodyStream>),
+    Channel(Receiver),
 }
 
 /// The next piece of a body, for the protocol that sends it.
@@ -84,6 +91,7 @@ impl BodySource {
             Body::Piped(outlet, length) => {
                 source.supplier = Supplier::Stream(Box::new(BodyStream::new(outlet, length)));
             }
+            Body::Channel(receiver) => source.supplier = Supplier::Channel(receiver),
         }
         source
     }
@@ -108,6 +116,7 @@ impl BodySource {
             AtHand::Nothing => return matches!(self.supplier, Supplier::Nothing),
             AtHand::Static(bytes) => *bytes,
             AtHand::Bytes { bytes, .. } => &bytes[..],
+            AtHand::Shared { bytes, .. } => &bytes[..],
             AtHand::File { file, range } => {
                 let is_copied = range.is_empty() || copy_if_short(out, file, range);
                 if is_copied {
@@ -164,6 +173,7 @@ impl BodySource {
             AtHand::Nothing => return Ok(Chunk::End),
             AtHand::Static(bytes) => bytes,
             AtHand::Bytes { bytes, sent } => &bytes[*sent..],
+            AtHand::Shared { bytes, sent } => &bytes[*sent..],
             AtHand::File { file, range } => memory(file, range).unwrap_or_default(),
         };
         Ok(Chunk::Memory { bytes, is_followed: matches!(self.supplier, Supplier::Parts(_)) })
@@ -175,6 +185,7 @@ impl BodySource {
             AtHand::Nothing => {}
             AtHand::Static(bytes) => *bytes = bytes.get(count..).unwrap_or_default(),
             AtHand::Bytes { bytes, sent } => *sent = (*sent + count).min(bytes.len()),
+            AtHand::Shared { bytes, sent } => *sent = (*sent + count).min(bytes.len()),
             AtHand::File { range, .. } => {
                 range.start = (range.start + count as u64).min(range.end);
                 self.warm_until = self.warm_until.max(range.start);
@@ -192,6 +203,7 @@ impl BodySource {
             AtHand::Nothing => true,
             AtHand::Static(bytes) => bytes.is_empty(),
             AtHand::Bytes { bytes, sent } => *sent == bytes.len(),
+            AtHand::Shared { bytes, sent } => *sent == bytes.len(),
             AtHand::File { range, .. } => range.is_empty(),
         }
     }
@@ -225,6 +237,27 @@ impl BodySource {
                 }
                 Ok(supply)
             }
+            Supplier::Channel(receiver) => match receiver.take() {
+                Received::Bytes(bytes) => {
+                    self.produced_bytes += bytes.len() as u64;
+                    Ok(Supply::Piece(bytes))
+                }
+                Received::Shared(bytes) => {
+                    self.produced_bytes += bytes.len() as u64;
+                    self.at_hand = AtHand::Shared { bytes, sent: 0 };
+                    Ok(Supply::End)
+                }
+                Received::NotYet => Ok(Supply::NotYet),
+                Received::End => {
+                    self.supplier = Supplier::Nothing;
+                    Ok(Supply::End)
+                }
+                // The program has its reason, so this is no warning.
+                Received::Broken => Err(io::Error::new(
+                    io::ErrorKind::ConnectionReset,
+                    "its sender has broken it off",
+                )),
+            },
         }
     }
 
@@ -251,7 +284,40 @@ impl BodySource {
     pub(crate) fn stream(&mut self) -> Option<&mut BodyStream> {
         match &mut self.supplier {
             Supplier::Stream(stream) => Some(stream),
-            Supplier::Nothing | Supplier::Parts(_) => None,
+            Supplier::Nothing | Supplier::Parts(_) | Supplier::Channel(_) => None,
+        }
+    }
+
+    /// The worker's end of a body that a sender sends.
+    pub(crate) fn receiver(&self) -> Option<&Receiver> {
+        match &self.supplier {
+            Supplier::Channel(receiver) => Some(receiver),
+            Supplier::Nothing | Supplier::Parts(_) | Supplier::Stream(_) => None,
+        }
+    }
+
+    /// Takes out a body that a sender sends and of which nothing is at hand, and how much of it has come so far. It goes
+    /// on with [`BodySource::resumed`].
+    pub(crate) fn take_receiver(&mut self) -> Option<(Receiver, u64)> {
+        match std::mem::take(&mut self.supplier) {
+            Supplier::Channel(receiver) => Some((receiver, self.produced_bytes)),
+            other => {
+                self.supplier = other;
+                None
+            }
+        }
+    }
+
+    /// The source of a body of which so much has come.
+    pub(crate) fn resumed(receiver: Receiver, produced_bytes: u64) -> BodySource {
+        let supplier = Supplier::Channel(receiver);
+        BodySource { supplier, produced_bytes, ..BodySource::default() }
+    }
+
+    /// Drops what is at hand if its sender has broken the body off: a slow client shall not keep it from ending.
+    pub(crate) fn drop_if_broken(&mut self) {
+        if self.receiver().is_some_and(Receiver::is_broken) {
+            self.at_hand = AtHand::Nothing;
         }
     }
 
@@ -260,9 +326,13 @@ impl BodySource {
         self.produced_bytes
     }
 
-    /// How long nothing may come, if there is a bound.
-    pub(crate) fn quiet_max(&mut self) -> Option<Duration> {
-        self.stream().and_then(|stream| stream.quiet_max())
+    /// How long nothing may come; `usual` unless the body has a bound of its own.
+    pub(crate) fn quiet_max(&mut self, usual: Duration) -> Duration {
+        match &self.supplier {
+            Supplier::Stream(stream) => stream.quiet_max().unwrap_or(usual),
+            Supplier::Channel(receiver) => receiver.keep_alive_interval().unwrap_or(FOR_EVER),
+            Supplier::Nothing | Supplier::Parts(_) => usual,
+        }
     }
 
     /// How many bytes are left, as far as they are known.
@@ -271,11 +341,12 @@ impl BodySource {
             AtHand::Nothing => 0,
             AtHand::Static(bytes) => bytes.len() as u64,
             AtHand::Bytes { bytes, sent } => (bytes.len() - sent) as u64,
+            AtHand::Shared { bytes, sent } => (bytes.len() - sent) as u64,
             AtHand::File { range, .. } => range.end - range.start,
         };
         let parts = match &self.supplier {
             Supplier::Parts(parts) => parts.length(),
-            Supplier::Nothing | Supplier::Stream(_) => 0,
+            Supplier::Nothing | Supplier::Stream(_) | Supplier::Channel(_) => 0,
         };
         at_hand + parts
     }
@@ -306,3 +377,6 @@ const PREFETCH_BYTES: u64 = 1024 * 1024;
 /// How much the disk reads ahead while that is sent. With less, a fast disk falls idle; with more, other readers wait
 /// longer.
 const AHEAD_BYTES: u64 = 3 * PREFETCH_BYTES;
+
+/// No bound. It can be added to any time.
+const FOR_EVER: Duration = Duration::from_secs(365 * 86_400);

@@ -20,6 +20,7 @@ pub(crate) mod body_source;
 mod file_piece;
 mod overflow;
 mod parts;
+mod resting;
 pub(crate) mod state;
 mod stream;
 mod waiting;
@@ -27,6 +28,7 @@ mod waiting;
 pub(crate) use body_sink::BodySink;
 pub(crate) use body_source::{BodySource, Chunk};
 pub(crate) use overflow::{Backlog, BacklogWritten, Room};
+pub(crate) use resting::RestingExchange;
 pub(crate) use state::{Awaited, ExchangeState};
 pub(crate) use waiting::{Expired, Resumed};
 
@@ -371,6 +373,16 @@ impl Exchange {
                 );
                 cx.files.forget_everything();
                 Answered::Ready(self.respond(Status::INTERNAL_SERVER_ERROR))
+            }
+        }
+    }
+
+    /// A body that a sender sends begins: from now on it wakes the exchange.
+    pub(crate) fn begin_stream(&self, body: &BodySource, cx: &WorkerContext) {
+        if let Some(receiver) = body.receiver() {
+            receiver.attach(cx.threads.waker(self.id));
+            if cx.is_stopping {
+                receiver.stop();
             }
         }
     }

@@ -45,7 +45,7 @@ impl Exchange {
         let limits = &self.setup.limits;
         let timeout = match awaited {
             Awaited::Write | Awaited::Lookup | Awaited::Piece => limits.send_timeout,
-            Awaited::Production => self.body.quiet_max().unwrap_or(limits.answer_timeout),
+            Awaited::Production => self.body.quiet_max(limits.answer_timeout),
             Awaited::Application => self.backend_timeout.unwrap_or(limits.answer_timeout),
             Awaited::Room | Awaited::Answer => limits.answer_timeout,
         };
@@ -109,11 +109,18 @@ impl Exchange {
     /// A message has come from a thread or an application.
     pub(crate) fn complete(&mut self, completion: Completion, cx: &WorkerContext) -> Resumed {
         match (self.state, completion) {
-            (ExchangeState::Waiting(Awaited::Lookup), Completion::Prefetched) => Resumed::In(ExchangeState::Answer),
+            (ExchangeState::Waiting(Awaited::Lookup), Completion::Prefetched) => {
+                Resumed::In(ExchangeState::Answer)
+            }
             (ExchangeState::Waiting(Awaited::Piece), Completion::Prefetched)
-            | (ExchangeState::Waiting(Awaited::Production), Completion::Moved)
+            | (ExchangeState::Waiting(Awaited::Production), Completion::Moved) => {
+                Resumed::In(ExchangeState::Sending)
+            }
             // The handler reads the request while it responds, or has produced more than the client takes.
-            | (ExchangeState::Sending, Completion::Moved) => Resumed::In(ExchangeState::Sending),
+            (ExchangeState::Sending, Completion::Moved) => {
+                self.body.drop_if_broken();
+                Resumed::In(ExchangeState::Sending)
+            }
             (ExchangeState::Waiting(Awaited::Write), Completion::Spooled(result)) => {
                 self.spooled(result, cx)
             }
@@ -122,7 +129,8 @@ impl Exchange {
                 Resumed::In(ExchangeState::Body)
             }
             (
-                ExchangeState::Waiting(Awaited::Answer | Awaited::Application | Awaited::Room) | ExchangeState::Body,
+                ExchangeState::Waiting(Awaited::Answer | Awaited::Application | Awaited::Room)
+                | ExchangeState::Body,
                 Completion::Answered(response),
             ) => {
                 self.answered = Some(*response);
@@ -175,6 +183,11 @@ impl Exchange {
         request_line: &[u8],
         cx: &mut WorkerContext,
     ) -> Expired {
+        if awaited == Awaited::Production
+            && let Some(deadline) = self.keep_alive(cx)
+        {
+            return Expired::NotYet(deadline);
+        }
         match awaited {
             Awaited::Answer => {
                 let (client, request) = (carrier.name(), request_line.escape_ascii());
@@ -206,7 +219,10 @@ impl Exchange {
                 }
             },
             Awaited::Piece | Awaited::Production => {
-                log::warn!("{}: timed out while {}; broken off", carrier.name(), self.state);
+                // Only a client that has closed its side is waited for no longer; then it has most likely gone.
+                let is_sent = self.body.receiver().is_some();
+                let level = if is_sent { log::Level::Debug } else { log::Level::Warn };
+                log::log!(level, "{}: timed out while {}; broken off", carrier.name(), self.state);
                 Expired::BrokenOff
             }
         }

@@ -155,7 +155,7 @@ impl Worker {
                     connection.hurry(silent_until);
                     self.sleep(slot);
                 }
-                _ => {}
+                _ => connection.stop_stream(),
             }
         }
     }

@@ -16,6 +16,7 @@ use super::mailbox::{Completion, Mailbox, Message};
 use super::share::Share;
 use super::timers::Timers;
 use super::wire::{Edge, Plain, Transport};
+use crate::site::stream;
 use mio::event::Event;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
@@ -118,6 +119,7 @@ impl Worker {
 
     /// Serves until a message stops it.
     pub(crate) fn run(mut self) {
+        stream::forbid_waiting();
         let mut events = Events::with_capacity(EVENTS_PER_TURN);
         while self.turn(&mut events) {}
         log::debug!("worker {} ended", self.number);
@@ -155,6 +157,8 @@ impl Worker {
             self.has_handed = true;
             self.read_messages();
         }
+        // What senders have sent: a portion, so that the next events do not wait for all of it.
+        self.drive_woken();
         self.look_at_applications();
         // Expired deadlines, only after every edge that could have met them.
         self.expire_due();
@@ -316,6 +320,7 @@ impl Worker {
     }
 
     fn read_messages(&mut self) {
+        self.mailbox.take_woken(&mut self.turns.woken);
         for message in self.mailbox.take() {
             match message {
                 Message::Stop { deadline } => self.stop(deadline),

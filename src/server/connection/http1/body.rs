@@ -176,7 +176,9 @@ impl Http1 {
                     return Pumped::All;
                 }
                 Err(Pause::Again) => return Pumped::ForNow,
-                Err(Pause::Sleep | Pause::Idle | Pause::Linger) => return Pumped::All,
+                Err(Pause::Sleep | Pause::Rest | Pause::Idle | Pause::Linger) => {
+                    return Pumped::All;
+                }
                 Err(Pause::Close) => return Pumped::Failed,
             }
         }

@@ -8,9 +8,11 @@
 mod body;
 mod ending;
 mod free_list;
+mod resting;
 mod sending;
 
 pub(crate) use free_list::FreeList;
+pub(crate) use resting::Resting;
 
 use super::inbox::Inbox;
 use super::outbox::Outbox;
@@ -305,7 +307,15 @@ impl Http1 {
             return Err(self.gone(socket));
         }
         if awaited == Awaited::Production {
-            return Err(self.pump_while_idle(socket, share, cx));
+            if socket.wire.is_half_closed()
+                && let Some(until) = self.exchange.deadline_if_closed(cx)
+            {
+                socket.deadline = socket.deadline.min(until);
+            }
+            return Err(match self.pump_while_idle(socket, share, cx) {
+                Pause::Sleep => Pause::Rest,
+                pause => pause,
+            });
         }
         if let Err(error) = self.flush_gathered(socket, cx) {
             return Err(self.fail(&error, socket));

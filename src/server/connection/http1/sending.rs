@@ -52,6 +52,7 @@ impl Http1 {
         if has_body {
             let mut body = BodySource::new(body);
             if !body.copy_if_short(gathered) {
+                self.exchange.begin_stream(&body, cx);
                 self.exchange.body = body;
                 self.outbox.begin_body(delimiter);
             }

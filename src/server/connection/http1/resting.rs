@@ -1,0 +1,40 @@
+//! An HTTP/1 connection whose response waits for its sender: what it keeps while its buffers serve others.
+
+use super::{After, Http1};
+use crate::server::access_log::LogEntries;
+use crate::server::connection::outbox::BodyFraming;
+use crate::server::exchange::RestingExchange;
+
+/// What is left of an [`Http1`].
+pub(crate) struct Resting {
+    pub exchange: RestingExchange,
+    framing: BodyFraming,
+    after: After,
+    entries: LogEntries,
+}
+
+impl Http1 {
+    /// Reduces it to what it needs until its sender sends something, if nothing else is under way.
+    pub(crate) fn rest(&mut self) -> Option<Box<Resting>> {
+        if !self.inbox.is_empty() || !self.outbox.is_empty() {
+            return None;
+        }
+        let exchange = self.exchange.rest()?;
+        let framing = self.outbox.framing();
+        let entries = std::mem::take(&mut self.entries);
+        Some(Box::new(Resting { exchange, framing, after: self.after, entries }))
+    }
+
+    /// The server begins to stop: ends a stream that has no end of its own.
+    pub(crate) fn stop_stream(&self) {
+        self.exchange.stop();
+    }
+
+    /// Goes on where it rested.
+    pub(crate) fn resume(&mut self, rested: Resting) {
+        self.exchange.resume(rested.exchange);
+        self.outbox.resume_body(rested.framing);
+        self.after = rested.after;
+        self.entries = rested.entries;
+    }
+}
