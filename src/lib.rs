@@ -308,9 +308,9 @@ pub use server::{
 };
 pub use site::{
     Answer, Backend, Blocking, BodyPolicy, BodyWriter, Broadcast, Context, Dotfiles, ErrorBodies,
-    Event, Events, Failure, Gone, Handler, Inline, IntoResponse, Location, Mapping, Methods, Next,
-    OnConflict, Outcome, Request, RequestBody, Response, Sender, Site, SlowListener, StaticFiles,
-    Store, TrySendError, Wsgi, blocking, inline,
+    Event, Events, Failure, Gone, Handler, HostName, HostNameError, Inline, IntoResponse, Location,
+    Mapping, Methods, Next, OnConflict, Outcome, Request, RequestBody, Response, Sender, Site,
+    SlowListener, StaticFiles, Store, TrySendError, UnknownHost, Wsgi, blocking, inline,
 };
 
 /// The examples of the README are compiled with those of the documentation.

@@ -4,6 +4,7 @@ mod support;
 
 mod cli {
     mod blocked;
+    mod hosts;
     mod memory;
     mod on_terminal;
     mod pool;

@@ -50,4 +50,5 @@ mod suite {
     mod upload_refusals;
     mod upload_storm;
     mod uploads;
+    mod virtual_hosts;
 }

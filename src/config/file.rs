@@ -9,6 +9,7 @@ use toml::de::DeTable;
 
 use super::application::{self, ApplicationSection};
 use super::foreign;
+use super::hosts::{HostSection, Naming, UNKNOWN_HOST, host_keys, naming_keys, read_hosts};
 use super::limits::{LIMITS, LimitsSection};
 use super::section::{Errors, SectionKey, read_section, read_table};
 use super::value::Value;
@@ -16,7 +17,7 @@ use super::{LEVELS, LocatedError, Origin, Written, methods, parse_processes, par
 use crate::files::{CacheLimits, Durability, NamePattern, Symlinks};
 use crate::http::Method;
 use crate::server::{Format, Workers};
-use crate::site::{Dotfiles, ErrorBodies};
+use crate::site::{Dotfiles, ErrorBodies, UnknownHost};
 
 /// What was written; `None` or empty where nothing was.
 #[derive(Debug, Default)]
@@ -31,11 +32,14 @@ pub(super) struct File {
     pub(super) access_log: AccessLogSection,
     pub(super) limits: LimitsSection,
     pub(super) cache: CacheLimits,
+    pub(super) naming: Naming,
+    pub(super) unknown_host: Option<UnknownHost>,
     pub(super) scope: Scope,
     pub(super) locations: Vec<LocationSection>,
+    pub(super) hosts: Vec<HostSection>,
 }
 
-/// The keys that may be set at the top and again in a location.
+/// The keys that may be set at the top, in a host, and again in a location.
 #[derive(Debug, Default)]
 pub(super) struct Scope {
     pub(super) root: Option<Written<String>>,
@@ -139,6 +143,7 @@ pub(super) fn sections() -> Vec<Section> {
         Section { title: "[access_log]", keys: names(ACCESS_LOG) },
         Section { title: "[limits]", keys: names(LIMITS) },
         Section { title: "[cache]", keys: names(CACHE) },
+        Section { title: "[[host]]", keys: names(&host_keys()) },
         Section { title: "[[location]]", keys: names(&location_keys()) },
     ]
 }
@@ -181,7 +186,14 @@ fn top_keys() -> Vec<SectionKey<File>> {
         SectionKey::new("location", |it, value, errors| {
             it.locations = read_locations(value, errors);
         }),
+        SectionKey::new("unknown_host", |it, value, errors| {
+            errors.set(&mut it.unknown_host, value.choice(UNKNOWN_HOST).map(Some));
+        }),
+        SectionKey::new("host", |it, value, errors| {
+            it.hosts = read_hosts(value, errors);
+        }),
     ];
+    keys.extend(naming_keys());
     keys.extend(scope_keys());
     keys.extend(writing_keys());
     keys
@@ -202,7 +214,7 @@ fn location_keys() -> Vec<SectionKey<LocationSection>> {
     keys
 }
 
-fn scope_keys<T: AsMut<Scope>>() -> [SectionKey<T>; 7] {
+pub(super) fn scope_keys<T: AsMut<Scope>>() -> [SectionKey<T>; 7] {
     [
         SectionKey::new("root", |it, value, errors| {
             errors.set(&mut it.as_mut().root, value.written().map(Some));
@@ -228,7 +240,7 @@ fn scope_keys<T: AsMut<Scope>>() -> [SectionKey<T>; 7] {
     ]
 }
 
-fn writing_keys<T: AsMut<Scope>>() -> [SectionKey<T>; 6] {
+pub(super) fn writing_keys<T: AsMut<Scope>>() -> [SectionKey<T>; 6] {
     [
         SectionKey::new("methods", |it: &mut T, value, errors| {
             errors.set(&mut it.as_mut().writing.methods, methods::read(value).map(Some));
@@ -285,7 +297,7 @@ const CACHE: &[SectionKey<CacheLimits>] = &[
     }),
 ];
 
-fn read_locations(value: Value<'_>, errors: &mut Errors) -> Vec<LocationSection> {
+pub(super) fn read_locations(value: Value<'_>, errors: &mut Errors) -> Vec<LocationSection> {
     if !value.is_array() {
         errors.note(value.origin(), "location is written with two brackets: [[location]]");
         return Vec::new();
@@ -306,7 +318,7 @@ fn read_locations(value: Value<'_>, errors: &mut Errors) -> Vec<LocationSection>
     value.items().into_iter().map(read).collect()
 }
 
-fn names<T>(keys: &[SectionKey<T>]) -> Vec<&'static str> {
+pub(super) fn names<T>(keys: &[SectionKey<T>]) -> Vec<&'static str> {
     keys.iter().map(|key| key.name).collect()
 }
 

@@ -75,12 +75,12 @@ const ANSWERS: &[(&str, &str)] = &[
         "there are no directory listings yet; a directory shows its index.html",
     ),
     (
-        "server_name server_names servername serveralias server_alias virtualhost virtual_host \
-         virtual_hosts vhost vhosts hosts domain domains site sites",
-        "there are no virtual hosts yet; one configuration is one site, whatever the Host",
+        "server_names servername serveralias server_alias virtualhost virtual_host virtual_hosts vhost vhosts \
+         hosts domain domains site sites server",
+        "write [[host]] with a server_name for each of them",
     ),
     (
-        "server http events mail stream global vars",
+        "http events mail stream global vars",
         "there is no such section; write these keys at the top of the file, before the first [section]",
     ),
     ("locations handle handle_path route", "write [[location]] with a path for each of them"),
@@ -129,7 +129,7 @@ const ANSWERS: &[(&str, &str)] = &[
         "this server stays in the foreground and writes no pid file; let systemd or a container run it",
     ),
     (
-        "bind bind_address bind_addr address addr host port ip interface listen_address \
+        "bind bind_address bind_addr address addr port ip interface listen_address \
          listen_port http_port https_port default_bind",
         "write listen = \"localhost:8080\", or \":8080\" for every address",
     ),

@@ -8,6 +8,7 @@ mod application;
 mod assemble;
 mod file;
 mod foreign;
+mod hosts;
 mod limits;
 mod listen;
 mod methods;

@@ -188,7 +188,7 @@ mod tests {
             ("tls", "there is no TLS yet"),
             ("gzip", "there is no compression yet"),
             ("autoindex", "there are no directory listings yet"),
-            ("server_name", "there are no virtual hosts yet"),
+            ("vhost", "write [[host]] with a server_name"),
             ("proxy_pass", "this server is no proxy yet"),
             ("redirect", "there are no redirects"),
             ("user", "does not change its user"),

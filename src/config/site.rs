@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::file::{File, LocationSection, Scope, TypedName};
+use super::hosts::{HostNames, canonical};
 use super::section::Errors;
 use super::value::CHARSET_OFF;
 use super::writing::{Rules, WritableRoots};
@@ -40,6 +41,7 @@ pub(super) fn site(
     if top.is_none()
         && overrides.wsgi.is_none()
         && file.locations.is_empty()
+        && file.hosts.is_empty()
         && !errors.mention("root")
     {
         let message = "root is missing: write which directory to serve, such as root = \"www\"";
@@ -47,7 +49,7 @@ pub(super) fn site(
     }
     let top = if overrides.wsgi.is_some() { None } else { top };
     let mut builder = SiteBuilder {
-        top: &file.scope,
+        outer: vec![&file.scope],
         base,
         errors,
         overrides,
@@ -69,27 +71,16 @@ pub(super) fn site(
         let wsgi = Wsgi::new(&target.value);
         site = site.at("/", builder.with_shared(wsgi, None));
     }
-    let mut seen = Vec::new();
-    for location in &file.locations {
-        if location.application.is_written() {
-            let application = builder.application(location);
-            let path = builder.path(location, &mut seen);
-            // Reports errors about its files as well.
-            if location.scope.root.is_some() || location.alias.is_some() {
-                builder.location(location, &inherited);
-            }
-            if let (Some(path), Some(wsgi)) = (path, application) {
-                site = site.at(literal(path), wsgi);
-            }
-            continue;
-        }
-        let handlers = builder.location(location, &inherited);
-        if let (Some(path), Some(handlers)) = (builder.path(location, &mut seen), handlers) {
-            site = handlers.stand(site, path);
-        }
-    }
+    site = builder.locations(site, &file.locations, &inherited);
+    site = builder.hosts(site, file, &inherited);
     let runs_none = overrides.wsgi.is_none()
-        && !file.locations.iter().any(|location| location.application.is_written());
+        && !file
+            .hosts
+            .iter()
+            .map(|host| &host.locations)
+            .chain([&file.locations])
+            .flatten()
+            .any(|location| location.application.is_written());
     if runs_none {
         let given = [
             overrides.reload.map(|_| "--reload"),
@@ -105,6 +96,7 @@ pub(super) fn site(
 }
 
 /// The root of a location that sets none.
+#[derive(Clone)]
 enum Inherited {
     Nothing,
     /// It cannot be opened, which has been reported.
@@ -113,7 +105,8 @@ enum Inherited {
 }
 
 struct SiteBuilder<'a> {
-    top: &'a Scope,
+    /// What a location inherits from: its host, if it has one, and the top.
+    outer: Vec<&'a Scope>,
     base: &'a Path,
     errors: &'a mut Errors,
     overrides: &'a Overrides,
@@ -146,7 +139,72 @@ impl Handlers {
     }
 }
 
-impl SiteBuilder<'_> {
+impl<'a> SiteBuilder<'a> {
+    /// Adds the handlers of locations.
+    fn locations(
+        &mut self,
+        mut site: Site,
+        locations: &'a [LocationSection],
+        inherited: &Inherited,
+    ) -> Site {
+        let mut seen = Vec::new();
+        for location in locations {
+            if location.application.is_written() {
+                let application = self.application(location);
+                let path = self.path(location, &mut seen);
+                // Reports errors about its files as well.
+                if location.scope.root.is_some() || location.alias.is_some() {
+                    self.location(location, inherited);
+                }
+                if let (Some(path), Some(wsgi)) = (path, application) {
+                    site = site.at(literal(path), wsgi);
+                }
+                continue;
+            }
+            let handlers = self.location(location, inherited);
+            if let (Some(path), Some(handlers)) = (self.path(location, &mut seen), handlers) {
+                site = handlers.stand(site, path);
+            }
+        }
+        site
+    }
+
+    /// Adds the sites of hosts, and the names of the default host.
+    fn hosts(&mut self, mut site: Site, file: &'a File, inherited: &Inherited) -> Site {
+        let mut names = HostNames::default();
+        let own = names.take(&file.naming, self.errors);
+        site = canonical(site.names(own), &file.naming, self.errors);
+        for host in &file.hosts {
+            if host.naming.server_names.is_empty() && !self.errors.has_one_at(host.origin) {
+                let message =
+                    "this host needs a server_name, such as server_name = \"example.org\"";
+                self.errors.note(host.origin, message);
+            }
+            let taken = names.take(&host.naming, self.errors);
+            self.outer.insert(0, &host.scope);
+            let written = host.scope.root.as_ref();
+            let root = match written {
+                Some(written) => self
+                    .open(&self.base.join(&written.value), written.origin)
+                    .map_or(Inherited::Invalid, Inherited::Root),
+                None => inherited.clone(),
+            };
+            if let (Inherited::Nothing, true) = (&root, host.locations.is_empty()) {
+                let message = "this host serves nothing: write its root, or a [[host.location]]";
+                self.errors.note(host.origin, message);
+            }
+            let mut inner = Site::new().error_bodies(file.error_bodies.unwrap_or_default());
+            if let Inherited::Root(root) = &root {
+                inner = self.handlers(root.clone(), None, Mapping::Root, false).stand(inner, "/");
+            }
+            inner = self.locations(inner, &host.locations, &root);
+            inner = canonical(inner, &host.naming, self.errors);
+            self.outer.remove(0);
+            site = site.hosts(taken, inner);
+        }
+        site.unknown_host(file.unknown_host.unwrap_or_default())
+    }
+
     /// The application of a location that has one instead of files.
     fn application(&mut self, location: &LocationSection) -> Option<Wsgi> {
         let files = location.scope.root.as_ref().or(location.alias.as_ref());
@@ -165,7 +223,8 @@ impl SiteBuilder<'_> {
     /// top, and flags, which apply to all applications.
     fn with_shared(&self, wsgi: Wsgi, scope: Option<&Scope>) -> Wsgi {
         let Overrides { reload, threads, timeout, .. } = self.overrides;
-        let body_bytes_max = scope.into_iter().chain([self.top]).find_map(|it| it.body_bytes_max);
+        let body_bytes_max =
+            scope.into_iter().chain(self.outer.iter().copied()).find_map(|it| it.body_bytes_max);
         wsgi.with(|it| {
             it.body_bytes_max = body_bytes_max.unwrap_or(it.body_bytes_max);
             it.reload = reload.unwrap_or(it.reload);
@@ -231,7 +290,8 @@ impl SiteBuilder<'_> {
         mapping: Mapping,
         is_front: bool,
     ) -> Handlers {
-        let scopes = || scope.into_iter().chain([self.top]);
+        let outer = self.outer.clone();
+        let scopes = || scope.into_iter().chain(outer.iter().copied());
         let mut types = Types::new();
         if let Some(charset) = scopes().find_map(|it| it.charset.as_deref()) {
             types = match charset {
@@ -239,9 +299,9 @@ impl SiteBuilder<'_> {
                 charset => types.charset(charset),
             };
         }
-        for (name, content_type) in
-            self.top.types.iter().chain(scope.iter().flat_map(|it| &it.types))
-        {
+        // The innermost last, so that it wins.
+        let scopes_inwards = outer.iter().rev().copied().chain(scope);
+        for (name, content_type) in scopes_inwards.flat_map(|it| &it.types) {
             types = match name {
                 TypedName::Extension(extension) => types.set(extension, content_type),
                 TypedName::Matching(pattern) => types.set_matching(pattern.clone(), content_type),

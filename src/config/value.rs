@@ -10,6 +10,7 @@ use toml::de::{DeTable, DeValue};
 use super::{LocatedError, Origin, Written};
 use crate::files::is_known_charset;
 use crate::http::header;
+use crate::site::HostName;
 use crate::sys::socket;
 
 /// A value, and the name of its key for errors.
@@ -66,6 +67,15 @@ impl<'d> Value<'d> {
             )));
         }
         self.written()
+    }
+
+    /// A name of a host.
+    pub(super) fn host_name(self) -> Result<Written<HostName>, LocatedError> {
+        let text = self.text()?;
+        match text.parse() {
+            Ok(value) => Ok(Written { value, origin: self.origin() }),
+            Err(error) => Err(self.error(format_args!("{text:?}: {error}"))),
+        }
     }
 
     pub(super) fn location_path(self) -> Result<Written<String>, LocatedError> {

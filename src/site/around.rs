@@ -58,8 +58,13 @@ pub(crate) struct Passage {
 }
 
 impl Passage {
-    /// Asks the layers, the outermost first, until one has a response.
-    pub(super) fn through(layers: &[Layer], request: &Request<'_>) -> Passage {
+    /// Asks the layers, the outermost first, until one has a response. If none has, the response is the one that is
+    /// `decided` already, or left to a handler.
+    pub(super) fn through<'l>(
+        layers: impl Iterator<Item = &'l Layer>,
+        request: &Request<'_>,
+        decided: Option<Response>,
+    ) -> Passage {
         let mut passage = Passage::default();
         for layer in layers {
             if layer.pattern.covers(request.path_bytes()).is_none() {
@@ -78,6 +83,7 @@ impl Passage {
                 }
             }
         }
+        passage.response = decided.map(Box::new);
         passage
     }
 

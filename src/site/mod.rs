@@ -12,6 +12,7 @@ mod events;
 pub(crate) mod form_upload;
 pub(crate) mod function;
 pub(crate) mod handler;
+mod hosts;
 mod into_response;
 pub(crate) mod multipart;
 mod pattern;
@@ -35,6 +36,7 @@ pub use events::{Event, Events};
 pub use function::{Blocking, Inline, blocking, inline};
 pub use handler::{Answer, Backend, Context, Handler, Methods};
 pub(crate) use handler::{Decision, Forward, Freshness, Job, Worked};
+pub use hosts::{HostName, HostNameError, UnknownHost};
 pub use into_response::{Failure, IntoResponse};
 pub use pipe::BodyWriter;
 pub use request::Request;
@@ -52,6 +54,7 @@ pub use wsgi::Wsgi;
 use crate::files::WriteError;
 use crate::http::{Method, RequestHead, Status};
 use around::{Layer, Passage};
+use hosts::{Chosen, Hosts, Normalised};
 use route::Locations;
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -68,6 +71,9 @@ pub struct Site {
     locations: Locations,
     layers: Vec<Layer>,
     error_bodies: ErrorBodies,
+    hosts: Hosts,
+    /// The name that all others of the site are redirected to.
+    canonical_host: Option<HostName>,
 }
 
 impl Site {
@@ -200,10 +206,77 @@ impl Site {
         self
     }
 
+    /// Has another site answer the requests for a host. The outer site answers those for other hosts, and the
+    /// functions around it stand around the inner one too.
+    ///
+    /// ```
+    /// use httpd::{Request, Site};
+    /// let blog = Site::new().get("/", |_| "the blog\n");
+    /// let site = Site::new().get("/", |_| "the front page\n").host("blog.example.org".parse()?, blog);
+    /// let request = Request::get("/").header("Host", "blog.example.org");
+    /// assert_eq!(site.handle(request).into_text()?, "the blog\n");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Panics
+    /// When another site has the name, or when the site has hosts of its own.
+    #[track_caller]
+    pub fn host(self, name: HostName, site: Site) -> Site {
+        self.hosts([name], site)
+    }
+
+    /// The same for a host that goes by several names.
+    ///
+    /// # Panics
+    /// As [`Site::host`].
+    #[track_caller]
+    pub fn hosts(mut self, names: impl IntoIterator<Item = HostName>, site: Site) -> Site {
+        assert!(site.hosts.is_empty(), "a site of a host has hosts of its own");
+        let place =
+            u32::try_from(self.hosts.sites.len()).expect("so many sites fit into no memory");
+        self.hosts.sites.push(site);
+        for name in names {
+            assert!(self.hosts.add(&name, Chosen::Site(place)), "{name} has a site already");
+        }
+        self
+    }
+
+    /// Names of the outer site itself. They matter where unknown hosts are refused.
+    ///
+    /// # Panics
+    /// When another site has one of the names.
+    #[track_caller]
+    pub fn names(mut self, names: impl IntoIterator<Item = HostName>) -> Site {
+        for name in names {
+            assert!(self.hosts.add(&name, Chosen::Outer), "{name} has a site already");
+        }
+        self
+    }
+
+    /// What becomes of a request for a host that no site goes by. Default: the outer site answers it.
+    pub fn unknown_host(mut self, unknown: UnknownHost) -> Site {
+        self.hosts.unknown = unknown;
+        self
+    }
+
+    /// Redirects all other names of this site to this one, with path, query and port as they are: 301, or 308 for
+    /// requests that are no GET or HEAD.
+    ///
+    /// # Panics
+    /// When it is a name with `*`.
+    #[track_caller]
+    pub fn canonical_host(mut self, name: HostName) -> Site {
+        assert!(!name.is_wildcard(), "{name} stands for many names");
+        self.canonical_host = Some(name);
+        self
+    }
+
     /// The applications that its handlers forward requests to, each once.
     pub(crate) fn applications(&self) -> Vec<Arc<Application>> {
         let mut found: Vec<Arc<Application>> = Vec::new();
-        for Backend(application) in self.locations.handlers().filter_map(|it| it.backend()) {
+        let sites = [self].into_iter().chain(&self.hosts.sites);
+        let handlers = sites.flat_map(|site| site.locations.handlers());
+        for Backend(application) in handlers.filter_map(|it| it.backend()) {
             if !found.iter().any(|known| known.id() == application.id()) {
                 found.push(Arc::clone(application));
             }
@@ -219,12 +292,45 @@ impl Site {
 
     /// Where a request goes. Asked once for each request; everything else about it is asked along this route.
     pub(crate) fn route(&self, head: &RequestHead<'_>) -> Route {
-        let mut route = self.locations.route(head.path(), head.method());
-        if !self.layers.is_empty() {
-            let request = Request::new(head, self.locations.place(&route), None);
-            route.passage = Some(Box::new(Passage::through(&self.layers, &request)));
+        let mut name = Normalised::default();
+        let chosen = match self.hosts.is_empty() {
+            true => Chosen::Outer,
+            false => name.of(head.host()).map_or(Chosen::Nobody, |name| self.hosts.find(name)),
+        };
+        let site = match chosen {
+            Chosen::Site(place) => &self.hosts.sites[place as usize],
+            Chosen::Outer | Chosen::Nobody => self,
+        };
+        let mut route = match chosen {
+            Chosen::Nobody => Route::default(),
+            _ => site.locations.route(head.path(), head.method()),
+        };
+        if let Chosen::Site(place) = chosen {
+            route.host = Some(place);
+        }
+        let layers: [&[Layer]; 2] = match chosen {
+            Chosen::Site(_) => [&self.layers, &site.layers],
+            Chosen::Outer | Chosen::Nobody => [&self.layers, &[]],
+        };
+        let decided = match (chosen, &site.canonical_host) {
+            (Chosen::Nobody, _) => Some(Response::new(Status::MISDIRECTED_REQUEST)),
+            (_, Some(name)) => redirect::to_host(head, name),
+            (_, None) => None,
+        };
+        if decided.is_some() || layers.iter().any(|layers| !layers.is_empty()) {
+            let request = Request::new(head, site.locations.place(&route), None);
+            let passage = Passage::through(layers.into_iter().flatten(), &request, decided);
+            route.passage = Some(Box::new(passage));
         }
         route
+    }
+
+    /// The site of the host that a route belongs to.
+    fn of(&self, route: &Route) -> &Site {
+        match route.host {
+            Some(place) => &self.hosts.sites[place as usize],
+            None => self,
+        }
     }
 
     /// The request as the handler of its route sees it.
@@ -234,7 +340,7 @@ impl Site {
         head: &'a RequestHead<'a>,
         body: Option<&'a RefCell<RequestBody>>,
     ) -> Request<'a> {
-        Request::new(head, self.locations.place(route), body)
+        Request::new(head, self.of(route).locations.place(route), body)
     }
 
     /// What becomes of the body that a request announces.
@@ -242,7 +348,7 @@ impl Site {
         if route.is_decided() {
             return BodyPolicy::discard();
         }
-        match self.locations.handler(route) {
+        match self.of(route).locations.handler(route) {
             Some(handler) => handler.body_policy(&self.request(route, head, None)),
             None => BodyPolicy::discard(),
         }
@@ -262,16 +368,17 @@ impl Site {
         if head.path() == b"*" {
             return options(Methods::READ).into();
         }
-        if let Some(handler) = self.locations.handler(route) {
+        let site = self.of(route);
+        if let Some(handler) = site.locations.handler(route) {
             return handler.answer(&self.request(route, head, Some(body)), context);
         }
         let method = head.method();
-        let response = match self.locations.methods(route) {
+        let response = match site.locations.methods(route) {
             None if matches!(method, Method::Trace | Method::Connect) => not_allowed(Methods::READ),
-            None if self.is_unknown(method) => Response::new(Status::NOT_IMPLEMENTED),
+            None if site.is_unknown(method) => Response::new(Status::NOT_IMPLEMENTED),
             None => Response::new(Status::NOT_FOUND),
             Some(methods) if method == Method::Options => options(methods),
-            Some(_) if self.is_unknown(method) => Response::new(Status::NOT_IMPLEMENTED),
+            Some(_) if site.is_unknown(method) => Response::new(Status::NOT_IMPLEMENTED),
             Some(methods) => not_allowed(methods),
         };
         response.into()
@@ -286,7 +393,7 @@ impl Site {
         };
         let is_bare =
             matches!(response.body, Body::Empty) && response.status >= Status::BAD_REQUEST;
-        match self.error_bodies {
+        match self.of(route).error_bodies {
             ErrorBodies::Html if is_bare => error_page::with_error_page(response),
             _ => response,
         }

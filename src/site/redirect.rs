@@ -1,8 +1,9 @@
 //! The redirects that the server itself makes.
 
+use super::hosts::{self, HostName};
 use super::{Request, Response};
-use crate::http::Status;
 use crate::http::target::encode_path;
+use crate::http::{Method, RequestHead, Status};
 
 /// 301 from a directory without its slash to the one with it (RFC 9110 §15.4.2).
 ///
@@ -20,6 +21,29 @@ pub(crate) fn add_slash(request: &Request<'_>) -> Response {
     Response::html(page("Moved Permanently", "This is now at", &location))
         .status(Status::MOVED_PERMANENTLY)
         .header("Location", location)
+}
+
+/// The same to another name of the same host, unless the request names it already, or names none. 308 keeps the
+/// method (RFC 9110 §15.4.9), where that is not GET.
+pub(super) fn to_host(head: &RequestHead<'_>, name: &HostName) -> Option<Response> {
+    if head.host().is_empty() || head.path() == b"*" || name.is_of(head.host()) {
+        return None;
+    }
+    let mut location = format!("{}://{name}", head.scheme().as_str()).into_bytes();
+    location.extend_from_slice(hosts::port(head.host()));
+    encode_path(head.path(), &mut location);
+    if let Some(query) = head.query() {
+        location.push(b'?');
+        location.extend_from_slice(query);
+    }
+    let status = match head.method() {
+        Method::Get | Method::Head => Status::MOVED_PERMANENTLY,
+        _ => Status::PERMANENT_REDIRECT,
+    };
+    let title = status.to_string();
+    let title = title.split_once(' ').map_or(&*title, |(_, reason)| reason);
+    let page = page(title, "This is now at", &location);
+    Some(Response::html(page).status(status).header("Location", location))
 }
 
 /// The page of a redirect, for clients that do not follow it.

@@ -89,6 +89,8 @@ struct LocationHandlers {
 /// default leads nowhere: it belongs to a request whose head could not be parsed.
 #[derive(Default)]
 pub(crate) struct Route {
+    /// Whose locations these are, if not those of the outer site: the place in [`Hosts`](super::hosts::Hosts).
+    pub(super) host: Option<u32>,
     /// The place in [`Locations`].
     location: Option<u32>,
     /// The place among the handlers of the location.
@@ -156,6 +158,7 @@ impl Locations {
         };
         let mut handlers = entry.handlers.iter().map(|handler| handler.methods());
         Route {
+            host: None,
             location: Some(location as u32),
             handler: handlers
                 .position(|methods| methods.contains(method))

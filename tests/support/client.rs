@@ -316,6 +316,15 @@ impl<'a> Request<'a> {
         Request { address, method: method.to_owned(), bytes, body: Vec::new() }
     }
 
+    /// Names another host.
+    pub fn host(mut self, host: &str) -> Request<'a> {
+        let end = self.bytes.len() - "test\r\n".len();
+        self.bytes.truncate(end);
+        self.bytes.extend_from_slice(host.as_bytes());
+        self.bytes.extend_from_slice(b"\r\n");
+        self
+    }
+
     /// Adds a header line, as it is.
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Request<'a> {
         for piece in [name.as_bytes(), b": ", value.as_ref(), b"\r\n"] {

@@ -1,0 +1,124 @@
+//! Hosts: their section of the file, their names, and that no two have the same.
+//!
+//! What is served at a host is `site`'s to say.
+
+use super::file::{File, LocationSection, Scope, read_locations, scope_keys, writing_keys};
+use super::section::{Errors, SectionKey, read_table};
+use super::value::Value;
+use super::{Origin, Written};
+use crate::site::{HostName, Site, UnknownHost};
+
+/// The names of a host.
+#[derive(Debug, Default)]
+pub(super) struct Naming {
+    pub(super) server_names: Vec<Written<HostName>>,
+    pub(super) canonical_host: Option<Written<HostName>>,
+}
+
+#[derive(Debug)]
+pub(super) struct HostSection {
+    pub(super) origin: Origin,
+    pub(super) naming: Naming,
+    pub(super) scope: Scope,
+    pub(super) locations: Vec<LocationSection>,
+}
+
+impl AsMut<Scope> for HostSection {
+    fn as_mut(&mut self) -> &mut Scope {
+        &mut self.scope
+    }
+}
+
+impl AsMut<Naming> for File {
+    fn as_mut(&mut self) -> &mut Naming {
+        &mut self.naming
+    }
+}
+
+impl AsMut<Naming> for HostSection {
+    fn as_mut(&mut self) -> &mut Naming {
+        &mut self.naming
+    }
+}
+
+pub(super) fn host_keys() -> Vec<SectionKey<HostSection>> {
+    let mut keys = vec![SectionKey::new("location", |it: &mut HostSection, value, errors| {
+        it.locations = read_locations(value, errors);
+    })];
+    keys.extend(naming_keys());
+    keys.extend(scope_keys());
+    keys.extend(writing_keys());
+    keys
+}
+
+pub(super) fn naming_keys<T: AsMut<Naming>>() -> [SectionKey<T>; 2] {
+    [
+        SectionKey::new("server_name", |it: &mut T, value, errors| {
+            it.as_mut().server_names = errors.take_each(value, Value::host_name);
+        }),
+        SectionKey::new("canonical_host", |it, value, errors| {
+            errors.set(&mut it.as_mut().canonical_host, value.host_name().map(Some));
+        }),
+    ]
+}
+
+pub(super) fn read_hosts(value: Value<'_>, errors: &mut Errors) -> Vec<HostSection> {
+    if !value.is_array() {
+        errors.note(value.origin(), "host is written with two brackets: [[host]]");
+        return Vec::new();
+    }
+    let keys = host_keys();
+    let read = |item: Value<'_>| {
+        let mut host = HostSection {
+            origin: item.origin(),
+            naming: Naming::default(),
+            scope: Scope::default(),
+            locations: Vec::new(),
+        };
+        read_table("[[host]]", item, &keys, &mut host, errors);
+        host
+    };
+    value.items().into_iter().map(read).collect()
+}
+
+/// The names of all hosts.
+#[derive(Default)]
+pub(super) struct HostNames {
+    seen: Vec<HostName>,
+}
+
+impl HostNames {
+    /// The names of a host that no other has, the canonical one included.
+    pub(super) fn take(&mut self, naming: &Naming, errors: &mut Errors) -> Vec<HostName> {
+        let mut taken: Vec<HostName> = Vec::new();
+        let canonical = naming.canonical_host.iter().filter(|canonical| {
+            let covers = |it: &Written<HostName>| it.value.covers(&canonical.value);
+            !canonical.value.is_wildcard() && !naming.server_names.iter().any(covers)
+        });
+        for name in naming.server_names.iter().chain(canonical) {
+            if self.seen.contains(&name.value) {
+                let message = format!("another host has the name {} already", name.value);
+                errors.note(name.origin, message);
+                continue;
+            }
+            self.seen.push(name.value.clone());
+            taken.push(name.value.clone());
+        }
+        taken
+    }
+}
+
+/// Redirects the other names of a site to its canonical one.
+pub(super) fn canonical(site: Site, naming: &Naming, errors: &mut Errors) -> Site {
+    match &naming.canonical_host {
+        Some(name) if name.value.is_wildcard() => {
+            errors.note(name.origin, "canonical_host must be one name, without *");
+            site
+        }
+        Some(name) => site.canonical_host(name.value.clone()),
+        None => site,
+    }
+}
+
+pub(super) const UNKNOWN_HOST: &[(&str, UnknownHost)] =
+    &[("default", UnknownHost::Default), ("refuse", UnknownHost::Refuse)];
