@@ -8,6 +8,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// A worker's time, which stands still during a turn.
 pub(crate) struct TurnClock {
     now: Now,
+    /// Since when [`TurnClock::lap`] counts.
+    lap_began: Instant,
     second: Duration,
     server_and_date: FieldLines,
 }
@@ -15,8 +17,12 @@ pub(crate) struct TurnClock {
 impl TurnClock {
     /// A clock that stands at this time.
     pub(crate) fn new(now: Now) -> TurnClock {
-        let mut clock =
-            TurnClock { now, second: Duration::MAX, server_and_date: FieldLines::default() };
+        let mut clock = TurnClock {
+            now,
+            lap_began: now.monotonic,
+            second: Duration::MAX,
+            server_and_date: FieldLines::default(),
+        };
         clock.set(now);
         clock
     }
@@ -24,6 +30,7 @@ impl TurnClock {
     /// Moves the clock, and renders the date again if the second has changed.
     pub(crate) fn set(&mut self, now: Now) {
         self.now = now;
+        self.lap_began = now.monotonic;
         let second = now.wall.duration_since(UNIX_EPOCH).unwrap_or_default();
         let second = Duration::from_secs(second.as_secs());
         if second != self.second {
@@ -41,6 +48,12 @@ impl TurnClock {
     /// The time of this turn on the monotonic clock, which all timers run on.
     pub(crate) fn monotonic(&self) -> Instant {
         self.now.monotonic
+    }
+
+    /// How much time has passed since the turn began, or since this was asked last in it.
+    pub(crate) fn lap(&mut self) -> Duration {
+        let now = Instant::now();
+        now.saturating_duration_since(std::mem::replace(&mut self.lap_began, now))
     }
 
     /// `Server` and `Date` of every response of this second (RFC 9110 §6.6.1).

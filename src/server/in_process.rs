@@ -182,6 +182,7 @@ impl Site {
                 disk: Disk::MayBlock,
                 scratch: &mut scratch,
                 ranges_max: RANGES_MAX,
+                ran_function: false,
             };
             let asked = catch_unwind(AssertUnwindSafe(|| match found {
                 None => self.answer(&mut route, head, &body, &mut context),

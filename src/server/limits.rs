@@ -27,7 +27,8 @@ settings! {
         /// For a handler to find its response, and between two pieces of a body that it produces: 60 s.
         answer_timeout: Duration = Duration::from_secs(60),
         /// A handler that runs longer on its thread is named in the log, once: 10 s. The time that it takes to write a
-        /// stream does not count.
+        /// stream does not count. A function that runs on a worker, where everybody waits for it, is named after 200 ms,
+        /// or this time if it is shorter.
         handler_slow_time: Duration = Duration::from_secs(10),
         /// Closes a connection whose client reads nothing of a response for this long: 60 s, as nginx has it. The kernel
         /// reports what a client has read only when a good part of its buffers, perhaps megabytes, is free again: a client

@@ -63,7 +63,8 @@ where
         BodyPolicy::memory(self.body_bytes_max)
     }
 
-    fn answer(&self, request: &Request<'_>, _context: &mut Context<'_>) -> Answer {
+    fn answer(&self, request: &Request<'_>, context: &mut Context<'_>) -> Answer {
+        context.ran_function = true;
         (self.function)(request).into_response().into()
     }
 }

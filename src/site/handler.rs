@@ -115,7 +115,8 @@ where
     F: Fn(&Request<'_>) -> R + Send + Sync + 'static,
     R: IntoResponse,
 {
-    fn answer(&self, request: &Request<'_>, _context: &mut Context<'_>) -> Answer {
+    fn answer(&self, request: &Request<'_>, context: &mut Context<'_>) -> Answer {
+        context.ran_function = true;
         self(request).into_response().into()
     }
 }
@@ -130,6 +131,8 @@ pub struct Context<'a> {
     /// Room to put a path or a value together, so that no request allocates for it.
     pub(crate) scratch: &'a mut Vec<u8>,
     pub(crate) ranges_max: usize,
+    /// Whether a function of the program was called on the worker, which may have taken its time.
+    pub(crate) ran_function: bool,
 }
 
 /// Whether the worker has looked at the file changes since a request was sent. Only then may the cache answer it.

@@ -102,6 +102,11 @@ pub(crate) struct Route {
 }
 
 impl Route {
+    /// Whether functions stand around its handler.
+    pub(crate) fn has_functions(&self) -> bool {
+        self.passage.is_some()
+    }
+
     /// Whether a function around its handler has decided the response.
     pub(crate) fn is_decided(&self) -> bool {
         self.passage.as_ref().is_some_and(|passage| passage.response.is_some())

@@ -192,3 +192,34 @@ fn a_panic_on_a_thread_names_its_request() {
     let line = logged::line("/panics-on-a-thread");
     assert_eq!(line, "ERROR: GET /panics-on-a-thread/a: its handler panicked; answered 500");
 }
+
+#[test]
+fn a_function_that_blocks_a_worker_is_named_and_no_other() {
+    logged::listen();
+    let server = Fixture::new()
+        .file("beside-a-block.txt", "it")
+        .site(move |site| {
+            let site = site.get("/blocks", move |_| {
+                std::thread::sleep(Duration::from_millis(300));
+                "late"
+            });
+            let site = site.get("/quick-after-a-block", |_| "quick");
+            site.around("/around-blocks", move |_, next| {
+                std::thread::sleep(Duration::from_millis(300));
+                next.run()
+            })
+        })
+        .serve();
+    let get = |target: &str| format!("GET {target} HTTP/1.1\r\nHost: test\r\n\r\n");
+    let targets = ["/blocks", "/quick-after-a-block", "/beside-a-block.txt", "/around-blocks?a=b"];
+    let mut client = server.raw(targets.map(get).concat());
+    for status in [200, 200, 200, 404] {
+        client.reply().expect(status);
+    }
+    for target in ["/blocks", "/around-blocks"] {
+        let line = logged::line(&format!(": GET {target}: a function took "));
+        assert!(line.contains("use blocking()"), "{line}");
+    }
+    assert!(logged::lines("/quick-after-a-block").is_empty());
+    assert!(logged::lines("/beside-a-block.txt").is_empty());
+}

@@ -21,6 +21,7 @@ mod file_piece;
 mod overflow;
 mod parts;
 mod resting;
+mod slow;
 pub(crate) mod state;
 mod stream;
 mod waiting;
@@ -72,6 +73,8 @@ pub(crate) struct Exchange {
     prefetches: u8,
     /// How long the backend that it was forwarded to may take.
     backend_timeout: Option<Duration>,
+    /// Whether a function of the program was called on the worker for it, and its time not looked at yet.
+    ran_function: bool,
     /// When it began to wait for a thread or an application.
     waits_since: Option<Instant>,
     /// What is left to send of the response's body.
@@ -147,6 +150,7 @@ impl Exchange {
             prefetches: 0,
             backend_timeout: None,
             waits_since: None,
+            ran_function: false,
             body: BodySource::default(),
         }
     }
@@ -321,6 +325,20 @@ impl Exchange {
         carrier: &mut dyn Carrier,
         cx: &mut WorkerContext,
     ) -> Answered {
+        let answered = self.find_answer(head, freshness, carrier, cx);
+        if std::mem::take(&mut self.ran_function) {
+            self.name_slow_function(head, carrier, cx);
+        }
+        answered
+    }
+
+    fn find_answer(
+        &mut self,
+        head: &RequestHead<'_>,
+        freshness: &mut Freshness,
+        carrier: &mut dyn Carrier,
+        cx: &mut WorkerContext,
+    ) -> Answered {
         let route = self.route.get_or_insert_with(|| self.setup.site.route(head));
         let disk =
             if self.prefetches < PREFETCHES_MAX { Disk::MustNotBlock } else { Disk::MayBlock };
@@ -333,6 +351,7 @@ impl Exchange {
             disk,
             scratch: &mut cx.scratch,
             ranges_max: self.setup.limits.ranges_max,
+            ran_function: route.has_functions(),
         };
         let (site, answered) = (&self.setup.site, &mut self.answered);
         let request_body = &self.request_body;
@@ -344,17 +363,18 @@ impl Exchange {
         }));
         // The panic hook has logged the message.
         drop(caught);
+        self.ran_function |= context.ran_function;
         match answer.map(|Answer(decision)| decision) {
             Some(Decision::Ready(response)) if matches!(response.body, Body::Deferred(_)) => {
                 // It names a file, say, which is found as that of a thread's response is.
                 self.answered = Some(response);
-                self.answer(head, freshness, carrier, cx)
+                self.find_answer(head, freshness, carrier, cx)
             }
             Some(Decision::Ready(response)) => {
                 let response = self.setup.site.finish(route, response);
                 if matches!(response.body, Body::Deferred(_)) {
                     self.answered = Some(response);
-                    return self.answer(head, freshness, carrier, cx);
+                    return self.find_answer(head, freshness, carrier, cx);
                 }
                 Answered::Ready(response)
             }
