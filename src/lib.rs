@@ -194,6 +194,15 @@
 // now and then, by the timer that every connection has, so that a client that has gone is noticed. One message to ten
 // thousand clients is sent in portions, so that the next file does not wait for all of it (`server/worker/turns.rs`).
 //
+// **What keeps a thread or a worker busy is named.** Threads enter the handler that they run in a table
+// (`server::handler_runs`), and each worker looks at it once a second while it has handlers: one that runs
+// long is named in the log once, and requests that find no thread are counted there with the bound that they
+// met. On a worker, the clock is read once after each function of a program.
+//
+// **Connections may come from elsewhere** (`server::Handle::serve`): a bounded number of them waits in each
+// worker's mailbox, as others wait in the kernel's queue. A worker that stops closes its mailbox to them, so that
+// none is taken that nobody serves.
+//
 // **Handlers and applications do not wait for slow clients.** What a client does not take of the pipe is
 // written to a file without a name, by a thread, and read from there when the client wants it
 // (`server/exchange/overflow.rs`): so the handler's thread, or the application's, is soon free for

@@ -319,7 +319,9 @@ fn parse_level(text: &str) -> Result<LevelFilter, String> {
 /// Checks that this is a host without a port. Somebody who types `-h ./public` wants help, or `-r`.
 fn check_host(host: &str) -> Result<(), String> {
     let colons = host.matches(':').count();
-    if host.contains('/') {
+    if host.contains("://") {
+        Err(format!("takes an address alone, not the URL {host:?}; the port is given with -p"))
+    } else if host.contains('/') {
         Err(format!("takes an address, and {host:?} is a path; a directory is served with -r"))
     } else if colons == 1 {
         Err(format!("takes an address alone, not {host:?}; the port is given with -p"))
@@ -396,7 +398,7 @@ mod tests {
         }
         let options = read("-h ::1 public", &[]).expect("a host and a directory");
         assert_eq!(options.overrides.host.map(|it| it.value).as_deref(), Some("::1"));
-        for line in ["-h ./public", "-h localhost:80"] {
+        for line in ["-h ./public", "-h localhost:80", "-h http://localhost"] {
             assert_eq!(read(line, &[]).expect_err(line).exit_code(), 2, "{line}");
         }
     }

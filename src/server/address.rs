@@ -80,7 +80,7 @@ fn check_form(text: &str) -> Result<(), String> {
     let trimmed = text.trim();
     if trimmed.is_empty() {
         let both = both("8080");
-        return Err(format!("an address is missing: write {both}"));
+        return Err(format!("{text:?} is no address: write {both}"));
     }
     if trimmed != text {
         return Err(format!("{text:?} has spaces around it: write {trimmed:?}"));
@@ -245,7 +245,7 @@ mod tests {
 
     /// What is written, what is wrong with it, and what the error says to write.
     const REFUSED: &[(&str, &str, &[&str])] = &[
-        ("", "missing", &[":8080", "localhost:8080"]),
+        ("", "no address", &[":8080", "localhost:8080"]),
         (" :80", "spaces", &[":80"]),
         ("8080", "a port alone", &[":8080", "localhost:8080"]),
         ("8080:", "behind the port", &[":8080", "localhost:8080"]),

@@ -3,6 +3,7 @@
 
 use super::address::Address;
 use super::start_error::StartError;
+use crate::sys::reason::reason;
 use crate::sys::socket::{self, Claim, SocketAccess};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -67,10 +68,11 @@ impl Listeners {
             match listeners.sockets.get_mut(index % addresses) {
                 Some(of_address) => of_address.push(socket),
                 None => {
-                    listeners.addresses.push(match socket::local_path(&socket)? {
-                        Some(path) => Address::Unix(path),
-                        None => Address::Tcp(socket::local_address(&socket)?),
-                    });
+                    let address = address_of(&socket).map_err(|error| {
+                        let message = format!("socket {index} is no listener: {}", reason(&error));
+                        io::Error::new(error.kind(), message)
+                    })?;
+                    listeners.addresses.push(address);
                     listeners.sockets.push(vec![socket]);
                 }
             }
@@ -189,6 +191,13 @@ impl Drop for Listeners {
             }
         }
     }
+}
+
+fn address_of(socket: &OwnedFd) -> io::Result<Address> {
+    Ok(match socket::local_path(socket)? {
+        Some(path) => Address::Unix(path),
+        None => Address::Tcp(socket::local_address(socket)?),
+    })
 }
 
 fn in_words(SocketAccess { mode, group }: SocketAccess) -> String {

@@ -211,7 +211,11 @@ fn a_server_that_retires_leaves_its_listeners_to_another() {
 #[test]
 fn sockets_that_cannot_be_divided_among_the_workers_are_not_taken_over() {
     let one = || std::os::fd::OwnedFd::from(TcpListener::bind("127.0.0.1:0").expect("a free port"));
-    assert!(Listeners::take_over(vec![one(), one(), one()], 2).is_err());
+    let error = Listeners::take_over(vec![one(), one(), one()], 2).err().expect("3 / 2");
+    assert_eq!(error.to_string(), "3 sockets cannot be divided among 2 workers");
+    let file = std::fs::File::open("/dev/null").expect("it is there").into();
+    let error = Listeners::take_over(vec![one(), file], 1).err().expect("a file does not listen");
+    assert!(error.to_string().starts_with("socket 1 is no listener: "), "{error}");
     assert!(Listeners::take_over(vec![one()], 0).is_err());
     assert!(Listeners::take_over(Vec::new(), 1).is_err());
 }
