@@ -4,7 +4,7 @@
     measure.py build                  crates, seconds of a cold build, size of the binary
     measure.py requests [options]     wrk: JSON, JSON by POST, a file
     measure.py slowest [options]      h2load --h1: the slowest request
-    measure.py events [options]       messages to many clients of one event stream
+    measure.py events [options]       messages to many clients of one event stream: ../streams measures
 
 Each server runs on CPU 0 with one worker, what loads it on CPU 1. Rounds are interleaved: each server has
 its turn in each round. The figures are medians of the rounds.
@@ -25,11 +25,10 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 SERVERS = {
-    "httpd": ["peer-httpd"],
-    "axum": ["peer-axum", "one"],
-    "axum-pool": ["peer-axum", "pool"],
-    "actix": ["peer-actix"],
-    "tiny_http": ["peer-tiny-http"],
+    "httpd": "peer-httpd",
+    "axum": "peer-axum",
+    "actix": "peer-actix",
+    "tiny_http": "peer-tiny-http",
 }
 FILE = "".join(f"line {number:04} of a plain file\n" for number in range(40))
 HELLO = ("/hello", "GET", None, '{"message":"hello"}')
@@ -48,17 +47,15 @@ def build(name, profile="release", target=None):
     """Builds one package alone, so that no other package's features are in it."""
     command = ["nice", "-n", "19", "cargo", "build", "--quiet", "--profile", profile, "-p", name]
     directory = target or HERE / "target" / "alone" / name
-    started = time.monotonic()
     subprocess.run(command + ["--target-dir", str(directory)], cwd=HERE, check=True)
-    return Path(directory) / profile / name, time.monotonic() - started
+    return Path(directory) / profile / name
 
 
 class Running:
     """A server on CPU 0."""
 
-    def __init__(self, name, program, root, interval_ms):
-        more = SERVERS[name][1:]
-        command = ["taskset", "-c", "0", str(program), "127.0.0.1:0", str(root), str(interval_ms), *more]
+    def __init__(self, name, program, root):
+        command = ["taskset", "-c", "0", str(program), "127.0.0.1:0", str(root)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.address = self.process.stdout.readline().strip()
         if not self.address:
@@ -77,9 +74,10 @@ class Running:
         """CPU time of the process and all its threads, in seconds (the kernel's clock of a process)."""
         return time.clock_gettime((~self.process.pid << 3) | 2)
 
-    def status(self, key):
-        text = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.search(rf"^{key}:\s+(\d+)", text, re.M)[1])
+    def share_of_user(self):
+        """How much of that time is the program's own, in ticks of the kernel's clock: user, all."""
+        user, system = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
+        return int(user), int(user) + int(system)
 
     def connect(self):
         return socket.create_connection((self.host, self.port), timeout=30)
@@ -126,14 +124,16 @@ def with_wrk(server, work, options):
     url = f"http://{server.address}{path}"
     command = on_cpu_1("wrk", "-t1", f"-c{options.connections}", f"-d{options.seconds}s", "--latency", "--timeout", "10s")
     command += ["-s", str(HERE / "wrk.lua"), url, "--", method, str(depth)] + ([body] if body else [])
-    before = server.cpu()
+    before, user_before = server.cpu(), server.share_of_user()
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     spent = server.cpu() - before
+    user, ticks = (after - before for after, before in zip(server.share_of_user(), user_before))
     tally = re.search(r"^TALLY (.*)", said, re.M)
     requests, duration, errors, p50, p99, slowest = map(int, tally[1].split())
     return {
         "per_second": requests / (duration / 1e6),
         "cpu_us": spent / requests * 1e6,
+        "user_us": spent / requests * 1e6 * user / max(ticks, 1),
         "p50_ms": p50 / 1e3,
         "p99_ms": p99 / 1e3,
         "slowest_ms": slowest / 1e3,
@@ -172,11 +172,11 @@ def requests(options, programs, root, how=with_wrk):
     for _ in range(options.rounds):
         for work in options.works:
             for name, program in programs.items():
-                with Running(name, program, root, 1000) as server:
+                with Running(name, program, root) as server:
                     check(server)
                     seen.setdefault((work, name), []).append(how(server, work, options))
     rows = [{"work": work, "server": name, **medians(runs)} for (work, name), runs in seen.items()]
-    table(rows, ["work", "server", "per_second", "cpu_us", "p50_ms", "p99_ms", "slowest_ms", "errors"])
+    table(rows, ["work", "server", "per_second", "cpu_us", "user_us", "p50_ms", "p99_ms", "slowest_ms", "errors"])
     return rows
 
 
@@ -185,88 +185,43 @@ def events(options, programs, root):
     for _ in range(options.rounds):
         for count in options.clients:
             for name, program in programs.items():
-                try:
-                    run = listen(name, program, root, count, options)
-                except (RuntimeError, SystemExit) as error:
-                    print(f"{name} with {count}: {error}", file=sys.stderr)
+                command = [options.streams, "--streams", str(count), "--seconds", str(options.messages), "--", program]
+                run = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+                if run.returncode:
+                    print(f"{name} with {count}: {run.stderr.strip()}", file=sys.stderr)
                     continue
-                seen.setdefault((count, name), []).append(run)
+                seen.setdefault((count, name), []).append(of_streams(run.stdout))
     rows = [{"clients": count, "server": name, **medians(runs)} for (count, name), runs in seen.items()]
-    columns = ["per_stream_bytes", "threads", "messages_per_second", "cpu_us", "per_cpu_second", "missed", "p50_ms", "p99_ms", "slowest_ms"]
-    table(rows, ["clients", "server", *columns])
+    if rows:
+        table(rows, list(rows[0]))
     return rows
 
 
-def listen(name, program, root, count, options):
-    listeners, _ = options.listeners
-    with Running(name, program, root, options.interval_ms) as server:
-        check(server)
-        before = server.status("VmRSS")
-        command = on_cpu_1(listeners, server.address, count, options.seconds)
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+def of_streams(said):
+    def figures(pattern):
+        return [float(figure.replace(",", "")) for figure in re.search(pattern, said).groups()]
 
-            def say(line):
-                process.stdin.write(f"{line}\n")
-                process.stdin.flush()
-
-            def hear(pattern):
-                line = process.stdout.readline()
-                found = re.match(pattern, line)
-                if not found:
-                    process.kill()
-                    raise RuntimeError(f"the clients say {line!r}")
-                return [int(it) for it in found.groups()]
-
-            hear("READY")
-            # A few messages, so that each stream has what it needs to send one.
-            time.sleep(2.5 * options.interval_ms / 1000)
-            memory = (server.status("VmRSS") - before) * 1024
-            threads = server.status("Threads")
-            cpu, started = server.cpu(), time.monotonic()
-            say("count")
-            messages, silent, ended, _ = hear(MESSAGES)
-            spent, took = server.cpu() - cpu, time.monotonic() - started
-            if ended:
-                raise RuntimeError(f"{ended} streams have ended")
-            say("count")
-            latencies = probe(server, options.seconds)
-            beside = hear(MESSAGES)
-            if beside[2]:
-                raise RuntimeError(f"{beside[2]} streams have ended")
-            process.stdin.close()
-    due = count * options.seconds * 1000 / options.interval_ms
+    idle, busy = r"streams, no messages .*", r"a message each second .*"
+    file = r"file median ([\d.]+) ms, p99 ([\d.]+) ms, longest ([\d.]+) ms"
+    arrived, sent = figures(r"(\d+) of (\d+) messages arrived")
     return {
-        "per_stream_bytes": memory / count,
-        "threads": threads,
-        "messages_per_second": messages / took,
-        "cpu_us": spent / max(messages, 1) * 1e6,
-        "per_cpu_second": messages / spent,
-        "missed": max(0.0, 1 - messages / due),
-        "p50_ms": latencies[len(latencies) // 2],
-        "p99_ms": latencies[len(latencies) * 99 // 100],
-        "slowest_ms": latencies[-1],
+        "bytes_per_stream": figures(r"([\d.]+) bytes per stream")[0],
+        "threads": figures(r"threads +(\d+)")[0],
+        "cpu_us": figures(r"CPU ([\d.]+) us per message")[0],
+        "per_cpu_second": figures(r"(\d+) messages per CPU second")[0],
+        "missed": sent - arrived,
+        "last_ms": figures(r"messages arrived: .*longest ([\d.]+) ms")[0],
+        "idle_file_p99_ms": figures(idle + file)[1],
+        **dict(zip(["file_median_ms", "file_p99_ms", "file_longest_ms"], figures(busy + file))),
     }
 
 
-MESSAGES = r"MESSAGES (\d+) SILENT (\d+) ENDED (\d+) BYTES (\d+)"
-
-
-def probe(server, seconds):
-    """Asks for a file 200 times a second at fixed times, and counts from those: who waits is not forgotten."""
-    latencies = []
-    os.setpriority(os.PRIO_PROCESS, 0, -15)
-    try:
-        with server.connect() as client:
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            started = time.monotonic()
-            for number in range(int((seconds - 0.5) * 200)):
-                due = started + number / 200
-                time.sleep(max(0, due - time.monotonic()))
-                ask(client, "/plain.txt")
-                latencies.append((time.monotonic() - due) * 1e3)
-    finally:
-        os.setpriority(os.PRIO_PROCESS, 0, 0)
-    return sorted(latencies)
+def build_streams():
+    """The bench of this project that opens the streams."""
+    command = ["nice", "-n", "19", "cargo", "bench", "--bench", "streams", "--no-run", "--message-format=json"]
+    said = subprocess.run(command, cwd=HERE.parent.parent, stdout=subprocess.PIPE, text=True, check=True).stdout
+    programs = [json.loads(line).get("executable") for line in said.splitlines()]
+    return next(filter(None, reversed(programs)))
 
 
 def builds(options):
@@ -277,14 +232,22 @@ def builds(options):
         # A crate that stands there twice is marked (*).
         crates = {line.split(" (")[0] for line in tree.splitlines() if line} - {f"{name} v0.0.0"}
         row = {"server": name, "crates": len(crates)}
-        for profile in ["plain", "release"]:
+        for profile in options.profiles:
             with tempfile.TemporaryDirectory(dir=options.scratch) as target:
-                program, took = build(name, profile, target)
+                started, cpu = time.monotonic(), of_children()
+                program = build(name, profile, target)
+                row[f"{profile}_seconds"] = time.monotonic() - started
+                row[f"{profile}_cpu_seconds"] = of_children() - cpu
                 subprocess.run(["strip", str(program)], check=True)
-                row[f"{profile}_seconds"], row[f"{profile}_bytes"] = took, program.stat().st_size
+                row[f"{profile}_bytes"] = program.stat().st_size
         rows.append(row)
-    table(rows, ["server", "crates", "plain_seconds", "plain_bytes", "release_seconds", "release_bytes"])
+    table(rows, list(rows[0]))
     return rows
+
+
+def of_children():
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def medians(runs):
@@ -314,8 +277,9 @@ def main():
     parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--connections", type=int, default=50)
     parser.add_argument("--clients", type=int, nargs="+", default=[1000, 10000])
-    parser.add_argument("--interval-ms", type=int, default=1000)
+    parser.add_argument("--messages", type=int, default=10, help="one a second, to each client")
     parser.add_argument("--json", type=Path, help="write the figures here too")
+    parser.add_argument("--profiles", nargs="+", choices=["plain", "release"], default=["plain", "release"])
     parser.add_argument("--scratch", help="where cold builds go")
     options = parser.parse_args()
 
@@ -328,8 +292,8 @@ def main():
         results["build"] = builds(options)
     if set(options.what) - {"build"}:
         os.sched_setaffinity(0, range(os.cpu_count()))
-        programs = {name: build(SERVERS[name][0])[0] for name in options.servers}
-        options.listeners = build("listeners")
+        programs = {name: build(SERVERS[name]) for name in options.servers}
+        options.streams = build_streams() if "events" in options.what else None
         os.sched_setaffinity(0, {1})
         with tempfile.TemporaryDirectory() as root:
             (Path(root) / "plain.txt").write_text(FILE)
@@ -340,6 +304,7 @@ def main():
             if "slowest" in options.what:
                 results["slowest"] = requests(options, programs, root, with_h2load)
             if "events" in options.what:
+                os.sched_setaffinity(0, range(os.cpu_count()))
                 results["events"] = events(options, programs, root)
     if options.json:
         options.json.write_text(json.dumps(results, indent=1))

@@ -1,4 +1,7 @@
 //! A client that requests a file again and again, and how long that took.
+//!
+//! Its requests are due at fixed times, and each time is counted from there: while one response is late, the next
+//! requests wait too, and that is not forgotten.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -37,8 +40,9 @@ fn request(address: SocketAddr, ends: &AtomicBool) -> io::Result<Vec<u32>> {
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
     let mut micros = Vec::new();
     let mut buffer = vec![0; 16 * 1024];
+    let mut due = Instant::now();
     while !ends.load(Ordering::Relaxed) {
-        let began = Instant::now();
+        thread::sleep(due.saturating_duration_since(Instant::now()));
         stream.write_all(b"GET /plain.txt HTTP/1.1\r\nHost: h\r\n\r\n")?;
         let mut filled = 0;
         // The file and its head arrive together, or in two parts.
@@ -51,8 +55,8 @@ fn request(address: SocketAddr, ends: &AtomicBool) -> io::Result<Vec<u32>> {
         if !buffer.starts_with(b"HTTP/1.1 200") {
             return Err(io::Error::other("/plain.txt is not 200"));
         }
-        micros.push(u32::try_from(began.elapsed().as_micros()).unwrap_or(u32::MAX));
-        thread::sleep(PAUSE);
+        micros.push(u32::try_from(due.elapsed().as_micros()).unwrap_or(u32::MAX));
+        due += INTERVAL;
     }
     Ok(micros)
 }
@@ -89,5 +93,5 @@ impl fmt::Display for Latencies {
     }
 }
 
-/// Between two requests.
-const PAUSE: Duration = Duration::from_millis(2);
+/// Between two requests, if none is late.
+const INTERVAL: Duration = Duration::from_millis(2);

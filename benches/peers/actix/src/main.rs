@@ -1,9 +1,8 @@
-//! The service with actix-web: `peer-actix ADDRESS ROOT INTERVAL_MS`.
+//! The service with actix-web: `peer-actix ADDRESS ROOT`.
 
 use actix_web::web::{self, Bytes, Data, Json};
 use actix_web::{App, HttpResponse, HttpServer, Responder, get, post};
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 use tokio::sync::broadcast;
 use tokio_stream::wrappers::BroadcastStream;
 
@@ -41,27 +40,24 @@ async fn events(sender: Data<broadcast::Sender<Bytes>>) -> impl Responder {
         .streaming(BroadcastStream::new(sender.subscribe()))
 }
 
+#[post("/messages")]
+async fn messages(sender: Data<broadcast::Sender<Bytes>>, text: String) -> impl Responder {
+    // It fails where nobody listens.
+    let _ = sender.send(Bytes::from(format!("data: {text}\n\n")));
+    HttpResponse::NoContent()
+}
+
 #[actix_web::main]
 async fn main() -> std::io::Result<()> {
-    let [address, root, interval] =
-        [1, 2, 3].map(|n| std::env::args().nth(n).expect("an argument"));
-    let interval = Duration::from_millis(interval.parse().expect("milliseconds"));
-    let (sender, _) = broadcast::channel(16);
-    let ticking = sender.clone();
-    actix_web::rt::spawn(async move {
-        let mut ticks = tokio::time::interval(interval);
-        for number in 0_u64.. {
-            ticks.tick().await;
-            let _ = ticking.send(Bytes::from(format!("data: message {number}\n\n")));
-        }
-    });
-    let sender = Data::new(sender);
+    let [address, root] = [1, 2].map(|n| std::env::args().nth(n).expect("an argument"));
+    let sender = Data::new(broadcast::channel::<Bytes>(16).0);
     let server = HttpServer::new(move || {
         App::new()
             .app_data(sender.clone())
             .service(hello)
             .service(add)
             .service(events)
+            .service(messages)
             .service(actix_files::Files::new("/", &root))
             .default_service(web::to(HttpResponse::NotFound))
     });

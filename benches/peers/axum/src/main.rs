@@ -1,11 +1,11 @@
-//! The service with axum: `peer-axum ADDRESS ROOT INTERVAL_MS [one|pool]`.
+//! The service with axum: `peer-axum ADDRESS ROOT`.
 
+use axum::http::StatusCode;
 use axum::response::sse::{Event, Sse};
 use axum::routing::{get, post};
 use axum::serve::ListenerExt;
 use axum::{Json, Router, extract::State};
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 use tokio::sync::broadcast;
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
@@ -41,37 +41,26 @@ async fn events(
     Sse::new(BroadcastStream::new(sender.subscribe()))
 }
 
-async fn serve(address: String, root: String, interval: Duration) -> std::io::Result<()> {
-    let (sender, _) = broadcast::channel(16);
-    let ticking = sender.clone();
-    tokio::spawn(async move {
-        let mut ticks = tokio::time::interval(interval);
-        for number in 0_u64.. {
-            ticks.tick().await;
-            let _ = ticking.send(Event::default().data(format!("message {number}")));
-        }
-    });
+async fn messages(State(sender): State<broadcast::Sender<Event>>, text: String) -> StatusCode {
+    // It fails where nobody listens.
+    let _ = sender.send(Event::default().data(text));
+    StatusCode::NO_CONTENT
+}
+
+// With one worker of the other runtime it is not faster.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> std::io::Result<()> {
+    let [address, root] = [1, 2].map(|n| std::env::args().nth(n).expect("an argument"));
     let app = Router::new()
         .route("/hello", get(hello))
         .route("/add", post(add))
         .route("/events", get(events))
-        .with_state(sender)
+        .route("/messages", post(messages))
+        .with_state(broadcast::channel(16).0)
         .fallback_service(ServeDir::new(root));
     let listener = tokio::net::TcpListener::bind(&address).await?;
     println!("{}", listener.local_addr()?);
     // Without it, a response of two writes waits for the client's acknowledgement: 40 ms.
     let listener = listener.tap_io(|tcp| drop(tcp.set_nodelay(true)));
     axum::serve(listener, app).await
-}
-
-fn main() -> std::io::Result<()> {
-    let [address, root, interval] =
-        [1, 2, 3].map(|n| std::env::args().nth(n).expect("an argument"));
-    let interval = Duration::from_millis(interval.parse().expect("milliseconds"));
-    let mut runtime = match std::env::args().nth(4).as_deref() {
-        Some("pool") => tokio::runtime::Builder::new_multi_thread(),
-        _ => tokio::runtime::Builder::new_current_thread(),
-    };
-    let runtime = runtime.worker_threads(1).enable_all().build()?;
-    runtime.block_on(serve(address, root, interval))
 }

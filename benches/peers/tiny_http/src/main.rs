@@ -1,11 +1,10 @@
-//! The service with tiny_http: `peer-tiny-http ADDRESS ROOT INTERVAL_MS`.
+//! The service with tiny_http: `peer-tiny-http ADDRESS ROOT`.
 
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Component, Path};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::Mutex;
 use tiny_http::{Header, Method, Request, Response, Server};
 
 #[derive(Serialize)]
@@ -24,24 +23,11 @@ struct Sum {
     sum: i64,
 }
 
-type Listeners = Arc<Mutex<Vec<Box<dyn Write + Send>>>>;
+type Listeners = Mutex<Vec<Box<dyn Write + Send>>>;
 
 fn main() {
-    let [address, root, interval] =
-        [1, 2, 3].map(|n| std::env::args().nth(n).expect("an argument"));
-    let interval = Duration::from_millis(interval.parse().expect("milliseconds"));
+    let [address, root] = [1, 2].map(|n| std::env::args().nth(n).expect("an argument"));
     let listeners = Listeners::default();
-    let all = Arc::clone(&listeners);
-    std::thread::spawn(move || {
-        for number in 0_u64.. {
-            std::thread::sleep(interval);
-            let message = format!("data: message {number}\n\n");
-            let chunk = format!("{:x}\r\n{message}\r\n", message.len());
-            let mut all = all.lock().expect("no thread panics with the lock");
-            // One that reads nothing holds up all the others: tiny_http has nothing else to offer.
-            all.retain_mut(|it| it.write_all(chunk.as_bytes()).and_then(|()| it.flush()).is_ok());
-        }
-    });
     let server = Server::http(&address).expect("the address is free");
     println!("{}", server.server_addr());
     for request in server.incoming_requests() {
@@ -62,6 +48,16 @@ fn respond(mut request: Request, root: &Path, listeners: &Listeners) -> std::io:
             writer.flush()?;
             listeners.lock().expect("no thread panics with the lock").push(writer);
             Ok(())
+        }
+        (Method::Post, "/messages") => {
+            let mut text = String::new();
+            request.as_reader().read_to_string(&mut text)?;
+            let message = format!("data: {text}\n\n");
+            let chunk = format!("{:x}\r\n{message}\r\n", message.len());
+            let mut all = listeners.lock().expect("no thread panics with the lock");
+            // One that reads nothing holds up all the others: tiny_http has nothing else to offer.
+            all.retain_mut(|it| it.write_all(chunk.as_bytes()).and_then(|()| it.flush()).is_ok());
+            request.respond(Response::empty(204))
         }
         (Method::Get, path) => {
             let path = Path::new(path.trim_start_matches('/'));
