@@ -321,6 +321,8 @@ pub use site::{
     Mapping, Methods, Next, OnConflict, Outcome, Request, RequestBody, Response, Sender, Site,
     SlowListener, StaticFiles, Store, TrySendError, UnknownHost, Wsgi, blocking, inline,
 };
+#[cfg(feature = "passwords")]
+pub use site::{BasicAuth, PasswordLineError};
 
 /// The examples of the README are compiled with those of the documentation.
 #[cfg(doctest)]

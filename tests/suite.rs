@@ -32,6 +32,7 @@ mod suite {
     mod offloaded;
     mod own_streams;
     mod panics;
+    mod passwords;
     mod pipelining;
     mod ranges;
     mod senders;

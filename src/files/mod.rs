@@ -23,6 +23,8 @@ mod name_pattern;
 mod precheck;
 mod prefetch;
 mod quota;
+#[cfg(feature = "passwords")]
+mod reread_file;
 mod resolve;
 mod root;
 mod spool;
@@ -44,6 +46,8 @@ pub(crate) use mime::is_known_charset;
 pub(crate) use name::{NameError, name_from_client, numbered};
 pub(crate) use name_pattern::NamePattern;
 pub(crate) use prefetch::{Disk, Prefetch};
+#[cfg(feature = "passwords")]
+pub(crate) use reread_file::RereadFile;
 pub use root::{Root, Symlinks};
 pub(crate) use spool::{Spool, SpoolPlace, prepare as prepare_spool_directory};
 pub(crate) use upload::{Stored, Upload};

@@ -4,6 +4,8 @@
 //! or a clock, so that each part can be split at every byte, fuzzed and read alone.
 
 pub(crate) mod authority;
+#[cfg(feature = "passwords")]
+pub(crate) mod basic;
 pub(crate) mod cancellation;
 pub(crate) mod conditional;
 pub(crate) mod date;

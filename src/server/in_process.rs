@@ -206,6 +206,9 @@ impl Site {
                 Ok(Answer(Decision::Forward(_))) => Response::new(Status::BAD_GATEWAY),
                 Err(_) => Response::new(Status::INTERNAL_SERVER_ERROR),
             };
+            if response.is_passed() {
+                continue;
+            }
             if response.is_named() {
                 found = Some(response);
                 continue;
@@ -248,7 +251,7 @@ impl Response {
             Body::Deferred(deferred) => match *deferred {
                 Deferred::Produced(production) => return produced(production.produce),
                 // The site has made other bodies of these.
-                Deferred::Named(_) | Deferred::Open(..) => {
+                Deferred::Named(_) | Deferred::Open(..) | Deferred::Passed => {
                     return Err(io::ErrorKind::Unsupported.into());
                 }
             },

@@ -3,9 +3,10 @@
 //! It must never know which handler there is, or whether there is one.
 
 use super::pattern::Pattern;
-use super::{IntoResponse, Request, Response};
-use crate::http::Status;
+use super::{Deferred, IntoResponse, Job, Request, Response, Worked};
+use crate::http::{Cancellation, Status};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 /// What goes on after a function of [`Site::around`](crate::Site::around): the functions further in, and the handler.
 pub struct Next(());
@@ -15,11 +16,23 @@ pub struct Outcome(Decided);
 
 enum Decided {
     GoOn(Option<Change>),
+    Check(Check),
     Respond(Box<Response>),
 }
 
 /// What becomes of a response.
 type Change = Box<dyn FnOnce(Response) -> Response>;
+
+/// Whether a request may go on, found by a thread that may wait.
+pub(crate) type Check = Box<dyn FnMut(&Cancellation) -> Checked + Send>;
+
+/// What a check has found.
+pub(crate) enum Checked {
+    Passed,
+    Refused(Box<Response>),
+    /// It is to be called again after so long.
+    Later(Duration),
+}
 
 impl Next {
     /// Goes on, and sends the response as it is.
@@ -31,6 +44,43 @@ impl Next {
     /// it is called for every response, also for those that the server itself makes.
     pub fn then(self, change: impl FnOnce(Response) -> Response + 'static) -> Outcome {
         Outcome(Decided::GoOn(Some(Box::new(change))))
+    }
+
+    /// Goes on if a check allows it, which runs on a thread of the pool and may block: it may ask a database, or
+    /// compare a password. The body of the request is taken in meanwhile, as far as the handler wants it.
+    ///
+    /// ```
+    /// use httpd::{Request, Site, Status};
+    /// let site = Site::new()
+    ///     .around("/", |request, next| {
+    ///         let key = request.header("X-Key").map(str::to_owned);
+    ///         next.blocking(move || match key.as_deref() {
+    ///             // … here it asks a database …
+    ///             Some("7") => Ok(()),
+    ///             _ => Err(Status::FORBIDDEN),
+    ///         })
+    ///     })
+    ///     .get("/", |_| "welcome\n");
+    /// assert_eq!(site.handle(Request::get("/")).status, Status::FORBIDDEN);
+    /// assert_eq!(site.handle(Request::get("/").header("X-Key", "7")).status, Status::OK);
+    /// ```
+    pub fn blocking<R: IntoResponse>(
+        self,
+        check: impl FnOnce() -> Result<(), R> + Send + 'static,
+    ) -> Outcome {
+        let mut check = Some(check);
+        self.checked(move |_| match check.take().map(|check| check()) {
+            Some(Ok(())) => Checked::Passed,
+            Some(Err(refusal)) => Checked::Refused(Box::new(refusal.into_response())),
+            None => Checked::Refused(Box::new(Response::new(Status::INTERNAL_SERVER_ERROR))),
+        })
+    }
+
+    pub(crate) fn checked(
+        self,
+        check: impl FnMut(&Cancellation) -> Checked + Send + 'static,
+    ) -> Outcome {
+        Outcome(Decided::Check(Box::new(check)))
     }
 }
 
@@ -48,9 +98,13 @@ pub(super) struct Layer {
 
 pub(super) type LayerFunction = dyn Fn(&Request<'_>, Next) -> Outcome + Send + Sync;
 
-/// What the layers have decided of a request.
+/// How far a request has come on its way to its handler, and back.
 #[derive(Default)]
 pub(crate) struct Passage {
+    /// How many layers have been asked.
+    asked: usize,
+    /// The next layer is asked when this has passed.
+    check: Option<Check>,
     /// The response, if no handler is to be asked.
     pub(super) response: Option<Box<Response>>,
     /// What becomes of the response; the outermost first.
@@ -58,33 +112,38 @@ pub(crate) struct Passage {
 }
 
 impl Passage {
-    /// Asks the layers, the outermost first, until one has a response. If none has, the response is the one that is
-    /// `decided` already, or left to a handler.
-    pub(super) fn through<'l>(
+    /// Asks the layers that have not been asked, the outermost first, until one has a response or a check.
+    pub(super) fn go_on<'l>(
+        &mut self,
         layers: impl Iterator<Item = &'l Layer>,
         request: &Request<'_>,
-        decided: Option<Response>,
-    ) -> Passage {
-        let mut passage = Passage::default();
-        for layer in layers {
+    ) {
+        for layer in layers.skip(self.asked) {
+            if self.response.is_some() || self.check.is_some() {
+                return;
+            }
+            self.asked += 1;
             if layer.pattern.covers(request.path_bytes()).is_none() {
                 continue;
             }
             let asked = AssertUnwindSafe(|| (layer.function)(request, Next(())));
             match catch_unwind(asked).map(|Outcome(decided)| decided) {
-                Ok(Decided::GoOn(change)) => passage.changes.extend(change),
-                Ok(Decided::Respond(response)) => {
-                    passage.response = Some(response);
-                    return passage;
-                }
-                Err(_) => {
-                    passage.response = Some(Box::new(panicked()));
-                    return passage;
-                }
+                Ok(Decided::GoOn(change)) => self.changes.extend(change),
+                Ok(Decided::Check(check)) => self.check = Some(check),
+                Ok(Decided::Respond(response)) => self.response = Some(response),
+                Err(_) => self.response = Some(Box::new(panicked())),
             }
         }
-        passage.response = decided.map(Box::new);
-        passage
+    }
+
+    /// What has to be found out before the request can go on.
+    pub(super) fn take_check(&mut self) -> Option<Check> {
+        self.check.take()
+    }
+
+    /// Whether nothing keeps the request from its handler.
+    pub(super) fn is_open(&self) -> bool {
+        self.response.is_none() && self.check.is_none()
     }
 
     /// Changes a response, the innermost layer first. A second response of the same request is left as it is.
@@ -95,6 +154,15 @@ impl Passage {
         }
         response
     }
+}
+
+/// The work that a check is: its response is a refusal, or says that the request may go on.
+pub(super) fn job(mut check: Check) -> Job {
+    Box::new(move |cancellation| match check(cancellation) {
+        Checked::Passed => Worked::Done(Response::deferred(Status::OK, Deferred::Passed)),
+        Checked::Refused(response) => Worked::Done(*response),
+        Checked::Later(pause) => Worked::Later(pause),
+    })
 }
 
 fn panicked() -> Response {

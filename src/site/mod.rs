@@ -5,6 +5,8 @@
 
 pub(crate) mod application;
 mod around;
+#[cfg(feature = "passwords")]
+mod auth;
 mod broadcast;
 mod change;
 pub(crate) mod error_page;
@@ -30,6 +32,8 @@ pub(crate) mod wsgi;
 
 pub(crate) use application::{Application, Reload};
 pub use around::{Next, Outcome};
+#[cfg(feature = "passwords")]
+pub use auth::{BasicAuth, PasswordLineError};
 pub use broadcast::{Broadcast, SlowListener};
 pub use error_page::ErrorBodies;
 pub use events::{Event, Events};
@@ -53,7 +57,7 @@ pub use wsgi::Wsgi;
 
 use crate::files::WriteError;
 use crate::http::{Method, RequestHead, Status};
-use around::{Layer, Passage};
+use around::Layer;
 use hosts::{Chosen, Hosts, Normalised};
 use route::Locations;
 use std::cell::RefCell;
@@ -297,32 +301,45 @@ impl Site {
             true => Chosen::Outer,
             false => name.of(head.host()).map_or(Chosen::Nobody, |name| self.hosts.find(name)),
         };
-        let site = match chosen {
-            Chosen::Site(place) => &self.hosts.sites[place as usize],
-            Chosen::Outer | Chosen::Nobody => self,
-        };
         let mut route = match chosen {
-            Chosen::Nobody => Route::default(),
-            _ => site.locations.route(head.path(), head.method()),
+            Chosen::Outer => self.locations.route(head.path(), head.method()),
+            Chosen::Site(place) => {
+                let site = &self.hosts.sites[place as usize];
+                let route = site.locations.route(head.path(), head.method());
+                route.of_host(place)
+            }
+            Chosen::Nobody => Route::misdirected(),
         };
-        if let Chosen::Site(place) = chosen {
-            route.host = Some(place);
-        }
-        let layers: [&[Layer]; 2] = match chosen {
-            Chosen::Site(_) => [&self.layers, &site.layers],
-            Chosen::Outer | Chosen::Nobody => [&self.layers, &[]],
-        };
-        let decided = match (chosen, &site.canonical_host) {
-            (Chosen::Nobody, _) => Some(Response::new(Status::MISDIRECTED_REQUEST)),
-            (_, Some(name)) => redirect::to_host(head, name),
-            (_, None) => None,
-        };
-        if decided.is_some() || layers.iter().any(|layers| !layers.is_empty()) {
-            let request = Request::new(head, site.locations.place(&route), None);
-            let passage = Passage::through(layers.into_iter().flatten(), &request, decided);
-            route.passage = Some(Box::new(passage));
-        }
+        self.pass(&mut route, head);
         route
+    }
+
+    /// Asks the functions around the handler that have not been asked, and then what the site itself decides before a
+    /// handler is asked.
+    fn pass(&self, route: &mut Route, head: &RequestHead<'_>) {
+        let site = self.of(route);
+        let inner: &[Layer] = if route.host.is_some() { &site.layers } else { &[] };
+        if !self.layers.is_empty() || !inner.is_empty() {
+            let mut passage = route.passage.take().unwrap_or_default();
+            let request = Request::new(head, site.locations.place(route), None);
+            passage.go_on(self.layers.iter().chain(inner), &request);
+            let is_open = passage.is_open();
+            route.passage = Some(passage);
+            if !is_open {
+                return;
+            }
+        }
+        if let Some(response) = site.decide(route, head) {
+            route.passage.get_or_insert_default().response = Some(Box::new(response));
+        }
+    }
+
+    /// What the site itself decides before a handler is asked.
+    fn decide(&self, route: &Route, head: &RequestHead<'_>) -> Option<Response> {
+        if route.is_misdirected {
+            return Some(Response::new(Status::MISDIRECTED_REQUEST));
+        }
+        redirect::to_host(head, self.canonical_host.as_ref()?)
     }
 
     /// The site of the host that a route belongs to.
@@ -362,6 +379,13 @@ impl Site {
         body: &RefCell<RequestBody>,
         context: &mut Context<'_>,
     ) -> Answer {
+        if let Some(passage) = &mut route.passage {
+            if let Some(check) = passage.take_check() {
+                return Answer(Decision::Blocking(around::job(check)));
+            }
+            // After a check, the request goes on where it has stopped.
+            self.pass(route, head);
+        }
         if let Some(response) = route.take_response() {
             return (*response).into();
         }
@@ -409,6 +433,13 @@ impl Site {
 #[track_caller]
 fn pattern(location: &Location) -> pattern::Pattern {
     location.pattern().unwrap_or_else(|error| panic!("the location {location}: {error}"))
+}
+
+/// Takes the response of a check that a request has passed, so that its handler is asked now.
+pub(crate) fn take_passed(found: &mut Option<Response>) {
+    if found.as_ref().is_some_and(Response::is_passed) {
+        *found = None;
+    }
 }
 
 /// The answer from a response that a handler or a thread has found: what it only names is looked up now.

@@ -53,6 +53,8 @@ pub(crate) enum Deferred {
     Named(NamedFile),
     /// An open file, or a part of it, from an offset; to its end without a length.
     Open(OwnedFd, u64, Option<u64>),
+    /// None: a check has found that the request may go on to its handler.
+    Passed,
     /// What this makes, on a thread, after the head has been sent.
     Produced(Production),
 }
@@ -158,9 +160,16 @@ impl Response {
     /// Whether its body is the name of something that has to be looked up.
     pub(crate) fn is_named(&self) -> bool {
         match &self.body {
-            Body::Deferred(deferred) => !matches!(**deferred, Deferred::Produced(_)),
+            Body::Deferred(deferred) => {
+                matches!(**deferred, Deferred::Named(_) | Deferred::Open(..))
+            }
             _ => false,
         }
+    }
+
+    /// Whether it is none, and the request may go on to its handler.
+    pub(crate) fn is_passed(&self) -> bool {
+        matches!(&self.body, Body::Deferred(deferred) if matches!(**deferred, Deferred::Passed))
     }
 
     /// The production of its body, if it has to be produced.

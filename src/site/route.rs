@@ -91,6 +91,8 @@ struct LocationHandlers {
 pub(crate) struct Route {
     /// Whose locations these are, if not those of the outer site: the place in [`Hosts`](super::hosts::Hosts).
     pub(super) host: Option<u32>,
+    /// Whether nobody goes by the name of its host.
+    pub(super) is_misdirected: bool,
     /// The place in [`Locations`].
     location: Option<u32>,
     /// The place among the handlers of the location.
@@ -105,6 +107,16 @@ impl Route {
     /// Whether functions stand around its handler.
     pub(crate) fn has_functions(&self) -> bool {
         self.passage.is_some()
+    }
+
+    /// That of a request for a host that nobody goes by.
+    pub(super) fn misdirected() -> Route {
+        Route { is_misdirected: true, ..Route::default() }
+    }
+
+    /// The same within the site of a host.
+    pub(super) fn of_host(self, place: u32) -> Route {
+        Route { host: Some(place), ..self }
     }
 
     /// Whether a function around its handler has decided the response.
@@ -164,6 +176,7 @@ impl Locations {
         let mut handlers = entry.handlers.iter().map(|handler| handler.methods());
         Route {
             host: None,
+            is_misdirected: false,
             location: Some(location as u32),
             handler: handlers
                 .position(|methods| methods.contains(method))

@@ -355,6 +355,7 @@ impl Exchange {
         };
         let (site, answered) = (&self.setup.site, &mut self.answered);
         let request_body = &self.request_body;
+        site::take_passed(answered);
         let caught = catch_unwind(AssertUnwindSafe(|| {
             answer = Some(match answered {
                 None => site.answer(route, head, request_body, &mut context),
