@@ -240,8 +240,9 @@ impl Directories {
         for key in self.table.within(directory) {
             self.forget(&key);
         }
-        // A directory that is not in the table may have dependencies too: resolving it was not completed.
-        self.watches.release(directory, Extent::Subtree);
+        // A directory that is not in the table may have dependencies too: resolving it was not completed, or there
+        // was no room for it.
+        self.forget(directory);
     }
 
     fn forget(&mut self, key: &CacheKey) {

@@ -24,6 +24,11 @@ pub(super) fn of_root(root: u64) -> CacheKey {
     Rc::from(root.to_ne_bytes())
 }
 
+/// Whether this is the key of a root's directory.
+pub(super) fn is_root(key: &[u8]) -> bool {
+    key.len() == ROOT_BYTES
+}
+
 /// The key of the directory in which the last component of this one is looked up.
 pub(super) fn directory(key: &[u8]) -> &[u8] {
     // The bytes of the id may look like slashes.
@@ -59,10 +64,9 @@ pub(super) fn is_within(key: &[u8], directory: &[u8]) -> bool {
 }
 
 /// Whether the result that is kept under `other` is also the result of `key`: both are equal, or `other` is
-/// a directory of its path, or its root, that is missing.
+/// a directory of its path that is missing.
 pub(super) fn is_answered_by(key: &[u8], other: &[u8]) -> bool {
-    let is_directory = other.len() == ROOT_BYTES || other.ends_with(b"/");
-    key == other || is_directory && key.starts_with(other)
+    key == other || other.ends_with(b"/") && key.starts_with(other)
 }
 
 /// The range of keys, in the order of bytes, that holds everything beneath this directory.

@@ -124,7 +124,9 @@ impl Resolver<'_> {
         let missing =
             (end != PathEnd::Directory).then(|| key::of_missing(self.sought, remaining.component));
         if let Some(missing) = &missing {
-            self.add_dependencies(&mut names, missing, Extent::Entry);
+            // A root that was not resolved may be open all the same: the next name may have been replaced meanwhile.
+            let extent = if key::is_root(missing) { Extent::Subtree } else { Extent::Entry };
+            self.add_dependencies(&mut names, missing, extent);
         }
         Ok(Resolved { end, missing, trust, directory })
     }
