@@ -302,7 +302,8 @@ impl OpenFiles {
         let entry =
             CacheEntry { result: result.clone(), trust, fresh_until: now.monotonic + fresh_for };
         let dependencies_bytes = self.directories.dependencies_bytes(kept_as);
-        self.cache.insert(kept_as, entry, dependencies_bytes, self.directories.directories_bytes());
+        let others_bytes = self.directories.directories_bytes() + self.directories.table_bytes();
+        self.cache.insert(kept_as, entry, dependencies_bytes, others_bytes);
     }
 
     /// The result that is kept, where no descriptor is left to look on the disk: a watched result that has

@@ -209,6 +209,11 @@ impl Directories {
         self.table.bytes() + self.watches.length() as u64 * WATCH_BYTES
     }
 
+    /// How many bytes of memory the table of dependencies takes, beside what is counted for each key.
+    pub(super) fn table_bytes(&self) -> u64 {
+        self.watches.table_bytes()
+    }
+
     /// Whether there is no room for more directories.
     pub(super) fn is_full(&self) -> bool {
         self.table.is_full() || self.watches.is_full()

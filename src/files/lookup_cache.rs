@@ -162,9 +162,11 @@ impl LookupCache {
         others_bytes: u64,
     ) {
         let is_used = self.replace(key);
+        self.shrink_tables();
         let cost_bytes = cost_bytes(key, &entry.result) + dependencies_bytes;
         let descriptors = usize::from(entry.result.holds_descriptor());
         let limits = self.limits;
+        let others_bytes = others_bytes + self.tables_bytes_with_another();
         let bytes_max = limits.bytes_max.saturating_sub(others_bytes);
         if limits.entries_max == 0 || cost_bytes > bytes_max || descriptors > limits.descriptors_max
         {
@@ -195,6 +197,38 @@ impl LookupCache {
         };
         self.indices.insert(Rc::clone(key), index);
         self.order.insert(Rc::clone(key));
+    }
+
+    /// How many bytes of memory the tables take once there is one entry more than now. A table that is full
+    /// grows to twice its size.
+    fn tables_bytes_with_another(&self) -> u64 {
+        let grown = |length: usize, capacity: usize| {
+            if length == capacity { (2 * capacity).max(4) } else { capacity }
+        };
+        let slots = grown(self.indices.len(), self.slots.capacity()) * SLOT_BYTES;
+        let indices = grown(self.indices.len(), self.indices.capacity()) * INDEX_BYTES;
+        (slots + indices + self.free.capacity() * size_of::<usize>()) as u64
+    }
+
+    /// Gives back the memory of tables that are mostly empty. As many entries were removed as are moved.
+    fn shrink_tables(&mut self) {
+        let room = 2 * self.indices.len();
+        if self.slots.capacity() <= (2 * room).max(TABLE_LENGTH_MIN) {
+            return;
+        }
+        let mut slots = Vec::with_capacity(room);
+        slots.extend(std::mem::take(&mut self.slots).into_iter().filter(Option::is_some));
+        for (index, slot) in slots.iter().enumerate() {
+            if let Some(slot) = slot
+                && let Some(known) = self.indices.get_mut(&slot.key)
+            {
+                *known = index;
+            }
+        }
+        self.slots = slots;
+        self.free = Vec::new();
+        self.hand = 0;
+        self.indices.shrink_to(room);
     }
 
     /// Removes the entry of this key for a new one; returns whether there was one, for then the new one
@@ -326,8 +360,17 @@ fn cost_bytes(key: &CacheKey, result: &LookupResult) -> u64 {
     contents + key.len() as u64 + OVERHEAD_BYTES
 }
 
-/// About what an entry takes in the tables of this file.
-const OVERHEAD_BYTES: u64 = 400;
+/// About what an entry takes beside its slot and its index: the key is counted once, and kept in an ordered set.
+const OVERHEAD_BYTES: u64 = 240;
+
+/// What a slot takes, whether an entry is in it or not.
+const SLOT_BYTES: usize = size_of::<Option<CacheSlot>>();
+
+/// What an index takes; a seventh of a table of hashes is always empty, and a byte belongs to each.
+const INDEX_BYTES: usize = (size_of::<(CacheKey, usize)>() + 1) * 8 / 7;
+
+/// Tables up to this length are not worth shrinking.
+const TABLE_LENGTH_MIN: usize = 64;
 
 /// Removals that take a small part of a turn.
 const REMOVALS_AT_ONCE: usize = 256;

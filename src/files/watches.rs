@@ -115,12 +115,21 @@ impl Watches {
                 dependencies.remove(&Dependency { name, key: Rc::clone(key), extent });
             }
         }
+        // As many keys were removed as are moved.
+        if self.by_key.capacity() > (4 * self.by_key.len()).max(TABLE_LENGTH_MIN) {
+            self.by_key.shrink_to(2 * self.by_key.len());
+        }
     }
 
     /// How many bytes of memory the dependencies of a key take.
     pub(super) fn dependencies_bytes(&self, key: &CacheKey, extent: Extent) -> u64 {
         let names = self.by_key.get(&(Rc::clone(key), extent));
         names.into_iter().flatten().map(|(_, name)| DEPENDENCY_BYTES + name.len() as u64).sum()
+    }
+
+    /// How many bytes of memory the table of keys takes, whether there are keys in it or not.
+    pub(super) fn table_bytes(&self) -> u64 {
+        self.by_key.capacity() as u64 * BY_KEY_BYTES
     }
 
     /// Reads the changes; returns what they invalidate. The caller [releases](Watches::release) its
@@ -263,8 +272,15 @@ fn take(dependencies: &mut BTreeSet<Dependency>, name: &[u8]) -> Vec<Dependency>
     taken
 }
 
-/// About what a dependency takes in the tables, without its name and key.
-const DEPENDENCY_BYTES: u64 = 256;
+/// About what a dependency takes in the tables, without its name and key, and its place in the table of keys.
+const DEPENDENCY_BYTES: u64 = 200;
+
+/// What a key takes in its table: a seventh of a table of hashes is always empty, and a byte belongs to each.
+const BY_KEY_BYTES: u64 =
+    (size_of::<((CacheKey, Extent), Vec<(WatchId, FileName)>)>() as u64 + 1) * 8 / 7;
+
+/// Tables up to this length are not worth shrinking.
+const TABLE_LENGTH_MIN: usize = 64;
 
 /// Per worker. What is in further directories is asked for at each use. A kernel gives each user
 /// 8,192 at least, and some hundred thousand where there is memory.
