@@ -28,6 +28,7 @@ mod suite {
     mod library;
     mod limits;
     mod listening;
+    mod listing;
     mod methods;
     mod offloaded;
     mod own_streams;

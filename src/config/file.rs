@@ -44,6 +44,7 @@ pub(super) struct File {
 pub(super) struct Scope {
     pub(super) root: Option<Written<String>>,
     pub(super) index: Option<Vec<String>>,
+    pub(super) listing: Option<bool>,
     pub(super) symlinks: Option<Symlinks>,
     pub(super) dotfiles: Option<Dotfiles>,
     pub(super) charset: Option<String>,
@@ -214,13 +215,16 @@ fn location_keys() -> Vec<SectionKey<LocationSection>> {
     keys
 }
 
-pub(super) fn scope_keys<T: AsMut<Scope>>() -> [SectionKey<T>; 7] {
+pub(super) fn scope_keys<T: AsMut<Scope>>() -> [SectionKey<T>; 8] {
     [
         SectionKey::new("root", |it, value, errors| {
             errors.set(&mut it.as_mut().root, value.written().map(Some));
         }),
         SectionKey::new("index", |it, value, errors| {
             it.as_mut().index = Some(errors.take_each(value, Value::file_name));
+        }),
+        SectionKey::new("listing", |it, value, errors| {
+            errors.set(&mut it.as_mut().listing, value.boolean().map(Some));
         }),
         SectionKey::new("symlinks", |it, value, errors| {
             errors.set(&mut it.as_mut().symlinks, value.choice(SYMLINKS).map(Some));

@@ -70,9 +70,9 @@ const ANSWERS: &[(&str, &str)] = &[
         "there is no compression yet; a proxy in front can compress",
     ),
     (
-        "autoindex autoindex_exact_size autoindex_localtime browse listing directory_listing \
-         dir_listing fancyindex",
-        "there are no directory listings yet; a directory shows its index.html",
+        "autoindex autoindex_exact_size autoindex_localtime browse directory_listing dir_listing \
+         fancyindex",
+        "write listing = true at the top or in a [[location]]",
     ),
     (
         "server_names servername serveralias server_alias virtualhost virtual_host virtual_hosts vhost vhosts \

@@ -187,7 +187,7 @@ mod tests {
         for (name, expected) in [
             ("tls", "there is no TLS yet"),
             ("gzip", "there is no compression yet"),
-            ("autoindex", "there are no directory listings yet"),
+            ("autoindex", "write listing = true"),
             ("vhost", "write [[host]] with a server_name"),
             ("proxy_pass", "this server is no proxy yet"),
             ("redirect", "there are no redirects"),

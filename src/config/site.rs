@@ -310,6 +310,7 @@ impl<'a> SiteBuilder<'a> {
         let symlinks = scopes().find_map(|it| it.symlinks).unwrap_or_default();
         let dotfiles = scopes().find_map(|it| it.dotfiles).unwrap_or(Dotfiles::Deny);
         let index = scopes().find_map(|it| it.index.clone());
+        let lists = scopes().find_map(|it| it.listing).unwrap_or(false);
         let rules = Rules::of(scopes());
         let root = root.symlinks(symlinks).types(types);
         let store = rules.writes().then(|| {
@@ -322,14 +323,14 @@ impl<'a> SiteBuilder<'a> {
         let index = index.unwrap_or_else(|| vec![INDEX.to_owned()]);
         if is_front && rules.reads() {
             let is_there = |name: &String| root.path().join(name).exists();
-            self.note = (!index.iter().any(is_there)).then(|| {
+            self.note = (!lists && !index.iter().any(is_there)).then(|| {
                 let (root, names) = (root.path().display(), index.join(" or "));
                 format!("/ is a 404: {root} has no {names}, and directories are not listed")
             });
         }
-        let files = rules
-            .reads()
-            .then(|| StaticFiles::new(root).index(index).dotfiles(dotfiles).mapping(mapping));
+        let files = rules.reads().then(|| {
+            StaticFiles::new(root).index(index).listing(lists).dotfiles(dotfiles).mapping(mapping)
+        });
         Handlers { files, store }
     }
 

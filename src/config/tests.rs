@@ -84,6 +84,7 @@ fn the_shipped_file_says_the_defaults() {
     assert_eq!(file.error_bodies, Some(Default::default()));
     assert_eq!(file.scope.symlinks, Some(Default::default()));
     assert_eq!(file.scope.dotfiles, Some(crate::site::Dotfiles::Deny));
+    assert_eq!(file.scope.listing, Some(false));
     assert_eq!(file.scope.index, Some(vec![site::INDEX.to_owned()]));
     let (said, silent) = (writing::Rules::of([&file.scope].into_iter()), file::Scope::default());
     assert_eq!(said, writing::Rules::of([&silent].into_iter()));
@@ -165,7 +166,7 @@ fn all_faults_are_told_in_one_pass_and_in_their_order() {
         "httpd.toml:24:9: a location has a root or an alias, not both",
         "httpd.toml:26:8: there is a location \"/a/\" already",
         "httpd.toml:27:1: unknown key \"colour\" in [[location]]",
-        "httpd.toml: known [[location]]: path, alias, wsgi, python, chdir, processes, threads, env, timeout, stream_timeout, requests_max, lifetime, memory_bytes_max, reload, root, index, symlinks, dotfiles, charset, types, body_bytes_max, methods, create_full_put_path, form_overwrite, quota_bytes, upload_mode, durability",
+        "httpd.toml: known [[location]]: path, alias, wsgi, python, chdir, processes, threads, env, timeout, stream_timeout, requests_max, lifetime, memory_bytes_max, reload, root, index, listing, symlinks, dotfiles, charset, types, body_bytes_max, methods, create_full_put_path, form_overwrite, quota_bytes, upload_mode, durability",
     ];
     for (error, expected) in errors.iter().zip(expected) {
         assert_eq!(error, expected);
@@ -186,6 +187,26 @@ fn a_charset_is_one_that_browsers_know() {
          \"iso-8859-1\", or \"off\", not \"uft-8\""
     );
     assert!(told("charset = \"\"").starts_with("httpd.toml:2:11: charset must"));
+}
+
+#[test]
+fn a_listing_is_on_or_off_and_an_application_has_none() {
+    let folder = Folder::new("listing");
+    let told = |text: &str| folder.errors(format!("root = \"www\"\n{text}\n")).join("\n");
+    assert_eq!(told("listing = true"), "");
+    assert_eq!(told("[[location]]\npath = \"/a/\"\nlisting = false"), "");
+    assert_eq!(
+        told("listing = \"on\""),
+        "httpd.toml:2:11: listing must be true or false, not text"
+    );
+    assert!(
+        told("listings = true").contains("unknown key \"listings\"; did you mean \"listing\"?")
+    );
+    assert!(told("autoindex = true").contains("write listing = true"));
+    assert!(
+        told("[[location]]\npath = \"/a/\"\nwsgi = \"a:b\"\nlisting = true")
+            .contains("httpd.toml:5:1: listing is for files; this location has an application")
+    );
 }
 
 #[test]

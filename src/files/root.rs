@@ -94,7 +94,8 @@ impl Root {
         self.inner.symlinks
     }
 
-    pub(super) fn content_types(&self) -> &Types {
+    /// The content types of its files.
+    pub(crate) fn content_types(&self) -> &Types {
         &self.inner.types
     }
 

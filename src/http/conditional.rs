@@ -61,6 +61,20 @@ pub(crate) fn evaluate(request: &RequestHead<'_>, validators: Validators<'_>) ->
     Outcome::Proceed(range_header(request, validators))
 }
 
+/// The same for a representation that has an entity tag and no date of modification: headers with a date are ignored
+/// (RFC 9110 §13.1.3, §13.1.4), and so is `Range`. The request reads.
+pub(crate) fn evaluate_tag(request: &RequestHead<'_>, etag: &ETag) -> Outcome {
+    if let Some(tags) = request.joined(HeaderName::IfMatch)
+        && !any_tag(&tags, |tag| etag.matches_strongly(tag))
+    {
+        return Outcome::Failed;
+    }
+    match request.joined(HeaderName::IfNoneMatch) {
+        Some(tags) if any_tag(&tags, |tag| etag.matches_weakly(tag)) => Outcome::NotModified,
+        _ => Outcome::Proceed(RangeHeader::Ignore),
+    }
+}
+
 /// The preconditions of a request that changes a file. They are judged later than the request is read: in
 /// the moment of the change, and on another thread.
 ///
@@ -275,6 +289,27 @@ mod tests {
         assert_eq!(judge("If-Match: \"1-2~\"\r\n", Some(Strength::Weak)), Judgement::Failed);
         assert_eq!(judge("If-Match: *\r\n", Some(Strength::Weak)), Judgement::Holds);
         assert_eq!(judge("If-None-Match: W/\"1-2~\"\r\n", Some(Strength::Weak)), Judgement::Failed);
+    }
+
+    #[test]
+    fn without_a_date_the_headers_with_a_date_do_not_count() {
+        let tag = ETag::of(1, 2, Strength::Weak);
+        let range = "Range: bytes=0-1\r\n";
+        for (headers, expected) in [
+            ("", Outcome::Proceed(RangeHeader::Ignore)),
+            (range, Outcome::Proceed(RangeHeader::Ignore)),
+            ("If-None-Match: W/\"1-2~\"\r\n", Outcome::NotModified),
+            ("If-None-Match: \"1-2~\"\r\n", Outcome::NotModified),
+            ("If-None-Match: *\r\n", Outcome::NotModified),
+            ("If-None-Match: \"1-3~\"\r\n", Outcome::Proceed(RangeHeader::Ignore)),
+            ("If-Match: W/\"1-2~\"\r\n", Outcome::Failed),
+            ("If-Match: *\r\n", Outcome::Proceed(RangeHeader::Ignore)),
+            (&format!("If-Modified-Since: {DATE}\r\n"), Outcome::Proceed(RangeHeader::Ignore)),
+            (&format!("If-Unmodified-Since: {DATE}\r\n"), Outcome::Proceed(RangeHeader::Ignore)),
+        ] {
+            let outcome = with_request("GET", headers, |request| evaluate_tag(request, &tag));
+            assert_eq!(outcome, expected, "{headers}");
+        }
     }
 
     /// RFC 9110 §8.8.2.2: of two versions within one second the tags differ and the date does not.

@@ -21,6 +21,24 @@ pub(crate) fn format(time: SystemTime) -> [u8; LENGTH_BYTES] {
     text
 }
 
+/// Writes a time as RFC 3339 has it, in UTC and whole seconds. The years are those from 1 to 9999: a time outside
+/// becomes the nearest within.
+pub(crate) fn rfc3339(seconds_since_1970: i64) -> String {
+    let seconds = seconds_since_1970.clamp(-62_135_596_800, SECONDS_MAX as i64);
+    let (day, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    // The calendar repeats every 400 years. Counted from March 1st of the year 0, a leap day is the last of its year.
+    let day = day + 719_468;
+    let (era, day) = (day.div_euclid(146_097), day.rem_euclid(146_097));
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = 400 * era + year + i64::from(month <= 2);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
 /// Reads a date in any of the three forms that a recipient must accept: IMF-fixdate, RFC 850 and
 /// asctime. Anything else is `None`, and so is a date that does not exist, has the wrong day of the week,
 /// or is before 1970.
@@ -65,6 +83,38 @@ mod tests {
     fn a_time_that_the_form_cannot_express_becomes_the_nearest() {
         assert_eq!(format(UNIX_EPOCH - Duration::from_secs(1)), format(UNIX_EPOCH));
         assert_eq!(format(at(SECONDS_MAX + 1)), format(at(SECONDS_MAX)));
+    }
+
+    #[test]
+    fn a_time_is_written_as_rfc_3339_has_it() {
+        for (seconds, expected) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (-1, "1969-12-31T23:59:59Z"),
+            (784_111_777, "1994-11-06T08:49:37Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (1_709_210_096, "2024-02-29T12:34:56Z"),
+            (4_107_542_399, "2100-02-28T23:59:59Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+            (SECONDS_MAX as i64, "9999-12-31T23:59:59Z"),
+            (i64::MAX, "9999-12-31T23:59:59Z"),
+            (i64::MIN, "0001-01-01T00:00:00Z"),
+        ] {
+            assert_eq!(rfc3339(seconds), expected);
+        }
+    }
+
+    /// Both forms of any day agree.
+    #[test]
+    fn both_ways_to_write_a_date_mean_the_same_day() {
+        const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
+        for day in 0..80_000 {
+            let http = format(at(day * 86_400 + day % 86_400));
+            let http = std::str::from_utf8(&http).expect("it is ASCII");
+            let month = MONTHS.find(&http[8..11]).expect("it is a month") / 3 + 1;
+            let (year, day_of_month, time) = (&http[12..16], &http[5..7], &http[17..25]);
+            let expected = format!("{year}-{month:02}-{day_of_month}T{time}Z");
+            assert_eq!(rfc3339((day * 86_400 + day % 86_400) as i64), expected);
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Everything here is pure: bytes in, values out. It must never know a socket, a file, a thread
 //! or a clock, so that each part can be split at every byte, fuzzed and read alone.
 
+pub(crate) mod accept;
 pub(crate) mod authority;
 #[cfg(feature = "passwords")]
 pub(crate) mod basic;

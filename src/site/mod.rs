@@ -16,6 +16,7 @@ pub(crate) mod function;
 pub(crate) mod handler;
 mod hosts;
 mod into_response;
+mod listing;
 pub(crate) mod multipart;
 mod pattern;
 pub(crate) mod pipe;

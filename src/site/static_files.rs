@@ -5,7 +5,7 @@
 use super::handler::{Answer, Context, Decision, Handler};
 use super::multipart::{Multipart, write_content_range};
 use super::response::NamedFile;
-use super::{Body, Request, Response, redirect};
+use super::{Body, Request, Response, listing, redirect};
 use crate::files::{CachedFile, Found, OpenError, Root};
 use crate::http::conditional::{self, Outcome, RangeHeader};
 use crate::http::range::{self, Ranges};
@@ -73,6 +73,8 @@ pub struct StaticFiles {
     index: Vec<Vec<u8>>,
     dotfiles: Dotfiles,
     mapping: Mapping,
+    /// Whether a directory without an index is listed.
+    lists: bool,
     /// Whether the missing index of a directory was logged, which is done once.
     has_warned: AtomicBool,
 }
@@ -85,6 +87,7 @@ impl StaticFiles {
             index: vec![b"index.html".to_vec()],
             dotfiles: Dotfiles::default(),
             mapping: Mapping::default(),
+            lists: false,
             has_warned: AtomicBool::new(false),
         }
     }
@@ -107,6 +110,23 @@ impl StaticFiles {
         self
     }
 
+    /// Whether a directory without an index file is listed: as a page for people, and as JSON for programs that ask for
+    /// `application/json` or `?format=json`. What is not served is not listed. Default: it is not, and such a directory
+    /// is answered with 404.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use httpd::{Request, Root, Site, StaticFiles};
+    /// let site = Site::new().at("/", StaticFiles::new(Root::open("src")?).listing(true));
+    /// assert!(site.handle(Request::get("/?format=json")).into_text()?.contains("\"lib.rs\""));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn listing(mut self, lists: bool) -> StaticFiles {
+        self.lists = lists;
+        self
+    }
+
     /// The first index file that the directory has.
     fn find_index(
         &self,
@@ -120,7 +140,7 @@ impl StaticFiles {
                 Err(error) => return Err(error),
             }
         }
-        if !self.has_warned.load(Ordering::Relaxed) {
+        if !self.lists && !self.has_warned.load(Ordering::Relaxed) {
             self.warn_of_missing_index(directory, context);
         }
         Err(OpenError::NotFound)
@@ -135,7 +155,7 @@ impl StaticFiles {
         if is_there && !self.has_warned.swap(true, Ordering::Relaxed) {
             let index: Vec<_> = self.index.iter().map(|it| String::from_utf8_lossy(it)).collect();
             log::warn!(
-                "404 for the directory {:?}: it contains no {}, and this server does not list directories (logged once)",
+                "404 for the directory {:?}: it contains no {}, and listing is off (logged once)",
                 self.root.path().join(OsStr::from_bytes(directory)),
                 index.join(" or "),
             );
@@ -159,26 +179,34 @@ impl Handler for StaticFiles {
         match found {
             Ok(Found::File(file)) => respond(request.as_head(), file, context).into(),
             Ok(Found::Directory) => redirect::add_slash(request).into(),
+            Err(OpenError::NotFound) if self.lists && path.ends_with(b"/") => {
+                listing::answer(request, &self.root, relative, self.dotfiles)
+            }
             Err(error) => refuse(error, path),
         }
     }
 }
 
-/// The one place where an error of the disk becomes a status.
 fn refuse(error: OpenError, path: &[u8]) -> Answer {
-    let response = match error {
+    match error {
+        OpenError::Cold(prefetch) => Answer(Decision::Cold(prefetch)),
+        error => refusal(error, path).into(),
+    }
+}
+
+/// The one place where an error of the disk becomes a status.
+pub(super) fn refusal(error: OpenError, path: &[u8]) -> Response {
+    match error {
         OpenError::NotFound => Response::new(Status::NOT_FOUND),
         OpenError::Forbidden => Response::new(Status::FORBIDDEN),
-        OpenError::Exhausted => {
+        OpenError::Exhausted | OpenError::Cold(_) => {
             Response::new(Status::SERVICE_UNAVAILABLE).header("Retry-After", "1")
         }
-        OpenError::Cold(prefetch) => return Answer(Decision::Cold(prefetch)),
         OpenError::Failed(error) => {
             log::error!("opening {}: {error}", path.escape_ascii());
             Response::new(Status::INTERNAL_SERVER_ERROR)
         }
-    };
-    response.into()
+    }
 }
 
 /// Sends a file that a handler names beneath a root, like any other file. The handler's headers and status are added

@@ -52,6 +52,7 @@ pub struct Fixture {
     types: Types,
     dotfiles: Dotfiles,
     index: Vec<String>,
+    listing: bool,
     error_bodies: ErrorBodies,
     limits: Limits,
     cache: CacheLimits,
@@ -69,6 +70,7 @@ impl Fixture {
             types: Types::new(),
             dotfiles: Dotfiles::default(),
             index: vec!["index.html".into()],
+            listing: false,
             error_bodies: ErrorBodies::default(),
             limits: Limits::default(),
             cache: CacheLimits::default(),
@@ -146,6 +148,11 @@ impl Fixture {
         self
     }
 
+    pub fn listing(mut self) -> Fixture {
+        self.listing = true;
+        self
+    }
+
     pub fn error_bodies(mut self, error_bodies: ErrorBodies) -> Fixture {
         self.error_bodies = error_bodies;
         self
@@ -203,6 +210,7 @@ impl Fixture {
             .symlinks(self.symlinks)
             .types(self.types);
         let files = StaticFiles::new(root).index(self.index).dotfiles(self.dotfiles);
+        let files = files.listing(self.listing);
         let site = Site::new().at("/", files).error_bodies(self.error_bodies);
         let site = self.locations.into_iter().fold(site, |site, location| location(site));
         let workers = NonZeroUsize::new(self.workers).expect("at least one worker");

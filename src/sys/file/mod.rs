@@ -3,11 +3,13 @@
 //! It must never know HTTP, a cache, or why a file is wanted.
 
 mod cause;
+mod entries;
 mod identity;
 mod open;
 mod read;
 
 pub(crate) use cause::{Cause, refusal};
+pub(crate) use entries::{entries, identity_at, is_readable};
 pub(super) use identity::identity_of;
 pub(crate) use identity::{FileKind, Identity, Timestamp, identity, kernel_keeps_times};
 pub use open::Symlinks;
