@@ -73,6 +73,13 @@ fn hello_says_hello() {
     Request::new(&hello.address, "GET", "/").send().expect(200).body("hello, world\n");
 }
 
+fn a_program_accepts_connections_itself() {
+    let example = Example::start("accept_loop", &[]);
+    for _ in 0..3 {
+        Request::new(&example.address, "GET", "/").send().expect(200).body("hello, 127.0.0.1\n");
+    }
+}
+
 fn the_json_api_adds_shows_and_deletes_notes() {
     let json = Example::start("json", &[]);
     assert_eq!(json.curl("/notes", &[]), "{}\n");
@@ -300,6 +307,7 @@ tests! {
         a_second_signal_stops_in_the_middle_of_a_response,
         after_sigterm_an_open_request_is_completed_and_the_program_exits_with_0,
         hello_says_hello,
+        a_program_accepts_connections_itself,
         the_readme_counts_the_crates_that_are_needed;
     lacks::python: python_reads_events_as_they_come;
     lacks::curl:

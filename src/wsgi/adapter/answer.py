@@ -81,7 +81,8 @@ def render_field(pair):
     if not is_name(name):
         raise ValueError("%.80r cannot be the name of a header" % name)
     if len(name) > NAME_LIMIT:
-        raise ValueError("the name of the header %.40s… has %d characters; %d are the most" % (name, len(name), NAME_LIMIT))
+        told = (name, len(name), NAME_LIMIT)
+        raise ValueError("the name of the header %.40s… has %d characters; %d are the most" % told)
     if not is_value(value):
         raise ValueError("the value of %s has a character that no header may have" % name)
     if name.lower() in HOP_BY_HOP:
