@@ -1,6 +1,8 @@
 //! This server's program.
 
-use httpd::{Broadcast, Event, Limits, Root, Server, Site, StaticFiles, Status, Workers};
+use httpd::{
+    Broadcast, CacheLimits, Event, Limits, Root, Server, Site, StaticFiles, Status, Workers,
+};
 use std::num::NonZeroUsize;
 
 /// Serves until it is killed.
@@ -18,6 +20,8 @@ pub fn serve(address: &str, directory: &str) -> Result<(), String> {
     let limits = Limits::default().connections_max(30_000);
     Server::new(site)
         .limits(limits)
+        // What the cache may not use is for connections.
+        .cache(CacheLimits::default().descriptors_max(100))
         .workers(Workers::Count(NonZeroUsize::MIN))
         .listen(address)
         .run()

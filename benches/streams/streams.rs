@@ -57,7 +57,10 @@ impl Streams {
         let mut begun = vec![false; self.streams.len()];
         while begun.iter().filter(|has_begun| **has_begun).count() < count {
             if Instant::now() > deadline {
-                return Err(io::Error::new(io::ErrorKind::TimedOut, "a stream does not begin"));
+                let opened = self.streams.len();
+                let message =
+                    format!("a stream does not begin ({opened} are connected): check ulimit -n");
+                return Err(io::Error::new(io::ErrorKind::TimedOut, message));
             }
             self.poll.poll(&mut self.events, Some(HEAD_TIMEOUT))?;
             for event in &self.events {

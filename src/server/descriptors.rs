@@ -20,7 +20,7 @@ pub(super) fn fit(
         .map(|it| of_application(it.processes, it.threads, workers))
         .fold(0, usize::saturating_add);
     let own = open_count() + workers * OWN_OF_WORKER + of_applications;
-    let shares = Shares::of(limit, own, workers);
+    let shares = Shares::of(limit, own, workers, cache.descriptors_max);
     if limits.connections_max <= shares.connections && cache.descriptors_max <= shares.cached {
         return;
     }
@@ -58,12 +58,15 @@ struct Shares {
 
 impl Shares {
     /// Of what the server itself and the files of forms leave, half is for connections, a quarter
-    /// for the cache, and the rest for content that goes to or comes from the disk.
-    fn of(limit: u64, own: usize, workers: usize) -> Shares {
+    /// for the cache, and the rest for content that goes to or comes from the disk. What the cache may not use is for
+    /// connections too: a program with thousands of open streams has few files.
+    fn of(limit: u64, own: usize, workers: usize, cached_max: usize) -> Shares {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let left = limit - limit / EXTRA_SHARE as usize;
         let of_worker = (left.saturating_sub(own) / workers.max(1)).max(LEAST_OF_WORKER);
-        Shares { connections: of_worker / 2, cached: of_worker / 4 }
+        let quarter = of_worker / 4;
+        let unused = quarter.saturating_sub(cached_max);
+        Shares { connections: of_worker / 2 + unused, cached: quarter - unused }
     }
 }
 
@@ -95,22 +98,30 @@ mod tests {
 
     #[test]
     fn everything_together_stays_within_the_limit() {
-        assert_eq!(Shares::of(256, 28, 1), Shares { connections: 82, cached: 41 });
+        assert_eq!(Shares::of(256, 28, 1, usize::MAX), Shares { connections: 82, cached: 41 });
         let own = 30 + 4 * OWN_OF_WORKER + of_application(2, 4, 4);
-        let Shares { connections, cached } = Shares::of(1024, own, 4);
+        let Shares { connections, cached } = Shares::of(1024, own, 4, usize::MAX);
         assert!(4 * (connections + cached) + own + 1024 / 4 <= 1024);
     }
 
     #[test]
+    fn what_the_cache_may_not_use_is_for_connections() {
+        let Shares { connections, cached } = Shares::of(20_000, 20, 1, 100);
+        assert_eq!((connections > 10_000, cached), (true, 100));
+        let Shares { connections: usual, cached } = Shares::of(20_000, 20, 1, usize::MAX);
+        assert_eq!(connections + 100, usual + cached);
+    }
+
+    #[test]
     fn a_large_limit_changes_nothing() {
-        let Shares { connections, cached } = Shares::of(524_288, 200, 8);
+        let Shares { connections, cached } = Shares::of(524_288, 200, 8, usize::MAX);
         let (limits, cache) = (Limits::default(), CacheLimits::default());
         assert!(connections >= limits.connections_max && cached >= cache.descriptors_max);
     }
 
     #[test]
     fn a_tiny_limit_leaves_something() {
-        assert_eq!(Shares::of(40, 36, 2), Shares { connections: 32, cached: 16 });
+        assert_eq!(Shares::of(40, 36, 2, usize::MAX), Shares { connections: 32, cached: 16 });
     }
 
     #[test]
@@ -118,7 +129,7 @@ mod tests {
         for (own, workers) in [(20, 1), (28, 2), (100, 8), (5000, 64)] {
             let needed = needed(own, workers);
             let fits = |limit: u64| {
-                let Shares { connections, cached } = Shares::of(limit, own, workers);
+                let Shares { connections, cached } = Shares::of(limit, own, workers, usize::MAX);
                 let content = LEAST_OF_WORKER / 4;
                 let forms = (limit / EXTRA_SHARE) as usize;
                 own + workers * (connections + cached + content) + forms <= limit as usize
