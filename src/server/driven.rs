@@ -47,7 +47,6 @@ use super::pool::Pool;
 use super::share::Share;
 use super::wire::{Edge, Transport};
 use crate::files::{CacheLimits, Now, OpenFiles};
-use crate::site::Sender;
 use reply::Reply;
 use sample::{IN_MEMORY_BYTES_MAX, LARGE_BYTES, LONG_BYTES, MIDDLE_BYTES, SampleFolder};
 use script::{KernelCalls, Script, StreamEnd};
@@ -148,11 +147,6 @@ impl Driven {
             }
         }
         has_done
-    }
-
-    /// The sender of the response that its handler has opened last.
-    fn sender(&self) -> Sender {
-        self.folder.senders.lock().expect("nobody panics").pop().expect("it was opened")
     }
 
     /// A message comes.

@@ -24,7 +24,8 @@ settings! {
         body_timeout: Duration = Duration::from_secs(30),
         /// How much of a request body a client has to send per second on average: 500 bytes.
         body_rate_min_bytes: u64 = 500,
-        /// For a handler to find its response, and between two pieces of a body that it produces: 60 s.
+        /// For a handler to find its response, and between two pieces of a body that it writes: 60 s. A body that a
+        /// [`Sender`](crate::Sender) sends may pause for as long as it wants.
         answer_timeout: Duration = Duration::from_secs(60),
         /// A handler that runs longer on its thread is named in the log, once: 10 s. The time that it takes to write a
         /// stream does not count. A function that runs on a worker, where everybody waits for it, is named after 200 ms,

@@ -84,7 +84,8 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// Takes no more connections and lets open requests finish, for `stop_timeout` at most.
+    /// Takes no more connections and lets open requests finish, for `stop_timeout` at most. Streams of server-sent
+    /// events, which have no end of their own, end at once; browsers connect again.
     pub fn stop(&self) {
         let deadline = Instant::now() + self.stop_timeout;
         self.post(|| Message::Stop { deadline });

@@ -3,7 +3,8 @@
 use crate::support::client::End;
 use crate::support::{Client, Fixture, TestServer, digits, until};
 use httpd::{
-    Broadcast, Event, Events, Gone, Request, Response, Sender, SlowListener, TrySendError,
+    Broadcast, Event, Events, Gone, Request, Response, Sender, SlowListener, Status, TrySendError,
+    blocking,
 };
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -160,6 +161,40 @@ fn what_is_sent_before_the_response_leaves_comes_with_it() {
         })
         .serve();
     server.get("/greeting").send().expect(200).body("hello");
+}
+
+#[test]
+fn a_handler_on_a_thread_and_functions_around_it_hand_a_stream_on() {
+    let (opened, senders) = mpsc::channel();
+    let opened = Mutex::new(opened);
+    let handler = blocking(move |_| {
+        let (sender, response) = Response::stream("text/plain");
+        opened.lock().expect("nobody panics").send(sender).expect("the test waits");
+        response
+    });
+    let server = Fixture::new()
+        .handler("/stream", handler)
+        .limits(|limits| limits.handler_threads_max = 1)
+        .site(|site| {
+            site.around("/", |request, next| {
+                let is_forbidden = request.query() == Some("forbidden");
+                next.then(move |response| match is_forbidden {
+                    true => Response::new(Status::FORBIDDEN),
+                    false => response.header("X-Around", "yes"),
+                })
+            })
+        })
+        .serve();
+    let (mut first, first_sender) = open(&server, "/stream", &senders);
+    let (mut second, second_sender) = open(&server, "/stream", &senders);
+    for (client, sender) in [(&mut first, first_sender), (&mut second, second_sender)] {
+        sender.send("it").expect("the client reads");
+        sender.finish();
+        reads(client, "it");
+        ends(client);
+    }
+    server.get("/stream?forbidden").send().expect(403);
+    until("its sender knows", || senders.recv().expect("it was opened").is_gone());
 }
 
 #[test]

@@ -4,37 +4,31 @@ use super::digits;
 use crate::files::{Prefetch, Root};
 use crate::http::{Method, Status};
 use crate::site::{
-    Answer, Context, Decision, Handler, Request, Response, Sender, Site, StaticFiles, blocking,
-    inline,
+    Answer, Context, Decision, Handler, Request, Response, Site, StaticFiles, blocking, inline,
 };
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 /// The sample site.
 pub(super) fn site(folder: &SampleFolder) -> Site {
     let root = Root::open(&folder.path).expect("the folder was just made");
-    Site::new()
+    let site = Site::new()
         .at("/", StaticFiles::new(root))
         .at("/hello", |_: &Request<'_>| "hello\n")
         .at("/long", |_: &Request<'_>| Response::text(digits(LONG_BYTES)))
-        .at("/stream", stream(folder, |_| Response::stream("text/plain")))
-        .at(
-            "/events",
-            stream(folder, |_| {
-                let (events, response) = Response::events();
-                (events.into(), response)
-            }),
-        )
         .at("/empty", |_: &Request<'_>| Response::new(Status::NO_CONTENT))
         .at("/cold", ColdOnce::default())
         .at("/mirror", inline(mirror).methods(&[Method::Post]))
         .at("/offload", blocking(offload).methods(&[Method::Post]))
         .at("/early", blocking(early).methods(&[Method::Post]).streamed())
-        .at("/shout", blocking(shout).methods(&[Method::Post]).streamed())
+        .at("/shout", blocking(shout).methods(&[Method::Post]).streamed());
+    // Any bytes would wait for a sender for ever.
+    #[cfg(test)]
+    let site = super::senders::with_streams(site, folder);
+    site
 }
 
 /// A handler that has to wait for the disk every other time that it is asked.
@@ -53,19 +47,6 @@ impl Handler for ColdOnce {
                 ahead_bytes: 0,
             }))
         }
-    }
-}
-
-/// Keeps the sender of each response for the test.
-fn stream(
-    folder: &SampleFolder,
-    open: impl Fn(&Request<'_>) -> (Sender, Response) + Send + Sync + 'static,
-) -> impl Fn(&Request<'_>) -> Response + Send + Sync + 'static {
-    let senders = Arc::clone(&folder.senders);
-    move |request| {
-        let (sender, response) = open(request);
-        senders.lock().expect("nobody panics").push(sender);
-        response
     }
 }
 
@@ -99,7 +80,8 @@ fn shout(request: &Request<'_>) -> Response {
 pub(super) struct SampleFolder {
     pub(super) path: PathBuf,
     /// What the handlers of streams have opened.
-    pub(super) senders: Arc<Mutex<Vec<Sender>>>,
+    #[cfg(test)]
+    pub(super) senders: super::senders::Senders,
 }
 
 impl SampleFolder {
@@ -107,8 +89,11 @@ impl SampleFolder {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("httpd-driven-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        let folder = SampleFolder { path, senders: Arc::default() };
+        let folder = SampleFolder {
+            path: std::env::temp_dir().join(name),
+            #[cfg(test)]
+            senders: super::senders::Senders::default(),
+        };
         fs::create_dir(&folder.path).expect("the name is new");
         folder.write("small.txt", "small\n");
         folder.write("middle.txt", &digits(MIDDLE_BYTES));

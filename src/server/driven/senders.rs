@@ -1,7 +1,29 @@
 //! Responses that wait for their senders.
 
+use super::sample::SampleFolder;
 use super::*;
-use crate::site::TrySendError;
+use crate::site::{Request, Response, Sender, Site, TrySendError};
+use std::sync::Mutex;
+
+/// The senders of responses, in the order in which these were asked for.
+pub(super) type Senders = Arc<Mutex<Vec<Sender>>>;
+
+/// The site with locations whose responses wait for their senders.
+pub(super) fn with_streams(site: Site, folder: &SampleFolder) -> Site {
+    let keep = |open: fn() -> (Sender, Response)| {
+        let senders = Arc::clone(&folder.senders);
+        move |_: &Request<'_>| {
+            let (sender, response) = open();
+            senders.lock().expect("nobody panics").push(sender);
+            response
+        }
+    };
+    let events = || {
+        let (events, response) = Response::events();
+        (events.into(), response)
+    };
+    site.at("/stream", keep(|| Response::stream("text/plain"))).at("/events", keep(events))
+}
 
 fn opened(target: &str) -> (Driven, Sender) {
     let mut it = Driven::new();
@@ -14,6 +36,11 @@ fn opened(target: &str) -> (Driven, Sender) {
 }
 
 impl Driven {
+    /// The sender of the response that was asked for last.
+    fn sender(&self) -> Sender {
+        self.folder.senders.lock().expect("nobody panics").pop().expect("it was opened")
+    }
+
     /// The client gets exactly this.
     #[track_caller]
     fn gets(&mut self, bytes: &str) {
