@@ -8,7 +8,7 @@ use crate::config::{Origin, Overrides, Source, Written};
 use crate::http::authority::check_authority;
 use crate::http::conditional::{self, Outcome, Preconditions, Validators};
 use crate::http::etag::Strength;
-use crate::http::form::{Event, Form, FormError, FormLimits};
+use crate::http::form::{Event, FormError, FormReader, FormReaderLimits};
 use crate::http::h1::body::{BodyDecoder, BodyEnd, Framing};
 use crate::http::h1::field_lines::FieldLines;
 use crate::http::h1::head::HeadLimits;
@@ -204,8 +204,8 @@ fn events(
     input: &[u8],
     step: usize,
 ) -> Option<(Vec<FormEvent>, Result<(), FormError>)> {
-    let limits = FormLimits { parts_max: 8, ..FormLimits::default() };
-    let mut form = Form::new(content_type, limits).ok()?;
+    let limits = FormReaderLimits { parts_max: 8, ..FormReaderLimits::default() };
+    let mut form = FormReader::new(content_type, limits).ok()?;
     let mut events = Vec::new();
     for mut piece in input.chunks(step) {
         loop {

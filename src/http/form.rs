@@ -8,22 +8,22 @@ use std::fmt;
 
 /// How much of a form is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct FormLimits {
+pub(crate) struct FormReaderLimits {
     pub parts_max: usize,
     /// Bytes of the headers of one part.
     pub head_bytes_max: usize,
 }
 
-impl Default for FormLimits {
-    fn default() -> FormLimits {
-        FormLimits { parts_max: 1000, head_bytes_max: 8 * 1024 }
+impl Default for FormReaderLimits {
+    fn default() -> FormReaderLimits {
+        FormReaderLimits { parts_max: 1000, head_bytes_max: 8 * 1024 }
     }
 }
 
 /// Reads a form piece by piece. However the bytes are cut, they give the same events, except that data may
 /// be cut elsewhere.
 #[derive(Debug)]
-pub(crate) struct Form {
+pub(crate) struct FormReader {
     /// CRLF, two hyphens and the boundary.
     delimiter: Vec<u8>,
     state: FormState,
@@ -33,7 +33,7 @@ pub(crate) struct Form {
     borrowed: usize,
     head: Vec<u8>,
     parts: usize,
-    limits: FormLimits,
+    limits: FormReaderLimits,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,13 +111,16 @@ enum Matched<'a> {
     InputEnd,
 }
 
-impl Form {
+impl FormReader {
     /// A reader of a body of this `Content-Type`.
     ///
     /// # Errors
     /// [`FormError::NotAForm`]: another type, or a boundary that is not 1 to 70 of the characters that
     /// may be in one (RFC 2046 §5.1.1).
-    pub(crate) fn new(content_type: &[u8], limits: FormLimits) -> Result<Form, FormError> {
+    pub(crate) fn new(
+        content_type: &[u8],
+        limits: FormReaderLimits,
+    ) -> Result<FormReader, FormError> {
         let parameters = Parameters::of(content_type);
         if !parameters.value.eq_ignore_ascii_case(b"multipart/form-data") {
             return Err(FormError::NotAForm);
@@ -126,7 +129,7 @@ impl Form {
             Ok(Some(boundary)) if is_boundary(&boundary) => boundary,
             _ => return Err(FormError::NotAForm),
         };
-        Ok(Form {
+        Ok(FormReader {
             delimiter: [b"\r\n--", &boundary[..]].concat(),
             state: FormState::Preamble,
             matched: LINE_END_BYTES,

@@ -16,7 +16,7 @@ use crate::files::{
     numbered,
 };
 use crate::http::conditional::{Judgement, Preconditions};
-use crate::http::form::{Event, Form, FormLimits, PartHead};
+use crate::http::form::{Event, FormReader, FormReaderLimits, PartHead};
 use crate::http::{Cancellation, HeaderName, Status, origin};
 use crate::sys::descriptors::Extra;
 use refusal::Refusal;
@@ -84,7 +84,7 @@ fn directory(rules: &StoreRules, request: &Request<'_>) -> Result<Vec<u8>, Box<R
         WritableRoot::check_path(directory).map_err(failed)?;
     }
     let content_type = request.as_head().first(HeaderName::ContentType).unwrap_or_default();
-    if let Err(error) = Form::new(content_type, LIMITS) {
+    if let Err(error) = FormReader::new(content_type, LIMITS) {
         // RFC 9110 §15.5.16.
         let response = change().refuse(Status::UNSUPPORTED_MEDIA_TYPE, &error.to_string());
         return Err(Box::new(response.header("Accept", "multipart/form-data")));
@@ -109,7 +109,7 @@ struct Task {
 }
 
 /// A file of a form.
-struct FormFile<U> {
+struct IncomingFile<U> {
     /// The name that the client gave it.
     asked: Vec<u8>,
     name: Vec<u8>,
@@ -125,9 +125,9 @@ struct FormFile<U> {
 enum FormStage {
     Reading(RequestBody),
     /// The files that are complete, the last one first, and those that have their names.
-    Committing(Vec<FormFile<Upload>>, Vec<FormFile<Stored>>),
+    Committing(Vec<IncomingFile<Upload>>, Vec<IncomingFile<Stored>>),
     /// One of the files was refused: those before it are removed again.
-    TakingBack(Vec<FormFile<Stored>>, Option<LockWait>, Refusal),
+    TakingBack(Vec<IncomingFile<Stored>>, Option<LockWait>, Refusal),
 }
 
 /// What comes after a stage.
@@ -135,7 +135,7 @@ enum FormStep {
     Stage(FormStage),
     /// The directory is locked: try again after a pause.
     Wait(FormStage, Duration),
-    Stored(Vec<FormFile<Stored>>),
+    Stored(Vec<IncomingFile<Stored>>),
     Refused(Refusal),
 }
 
@@ -163,10 +163,10 @@ impl Task {
         &self,
         mut body: RequestBody,
         cancellation: &Cancellation,
-    ) -> Result<Vec<FormFile<Upload>>, Refusal> {
-        let mut form = Form::new(&self.content_type, LIMITS)?;
+    ) -> Result<Vec<IncomingFile<Upload>>, Refusal> {
+        let mut form = FormReader::new(&self.content_type, LIMITS)?;
         let mut files = Vec::new();
-        let mut open: Option<FormFile<Upload>> = None;
+        let mut open: Option<IncomingFile<Upload>> = None;
         let mut gathered = Vec::with_capacity(BUFFER_BYTES);
         let mut buffer = vec![0; BUFFER_BYTES];
         loop {
@@ -206,8 +206,8 @@ impl Task {
     fn begin(
         &self,
         head: PartHead,
-        before: &[FormFile<Upload>],
-    ) -> Result<Option<FormFile<Upload>>, Refusal> {
+        before: &[IncomingFile<Upload>],
+    ) -> Result<Option<IncomingFile<Upload>>, Refusal> {
         let Some(filename) = head.filename.filter(|filename| !filename.is_empty()) else {
             return Ok(None);
         };
@@ -223,15 +223,15 @@ impl Task {
             if is_taken(name) { next_name(name, &mut number, is_taken) } else { asked.clone() };
         let descriptor = Extra::take().ok_or_else(|| of_this(WriteError::Busy))?;
         let file = self.root.upload(&beneath(&self.directory, &name)).map_err(of_this)?;
-        Ok(Some(FormFile { asked, name, number, file, descriptor }))
+        Ok(Some(IncomingFile { asked, name, number, file, descriptor }))
     }
 
     /// Gives the next file its name. If that is refused, the files before it are removed again, unless somebody has
     /// changed them; a file that was replaced cannot be restored.
     fn commit(
         &self,
-        mut files: Vec<FormFile<Upload>>,
-        mut done: Vec<FormFile<Stored>>,
+        mut files: Vec<IncomingFile<Upload>>,
+        mut done: Vec<IncomingFile<Stored>>,
     ) -> FormStep {
         let Some(mut sent) = files.pop() else {
             return FormStep::Stored(done);
@@ -242,8 +242,8 @@ impl Task {
         };
         match sent.file.try_commit(&preconditions) {
             Ok(Attempt::Done(file)) => {
-                let FormFile { asked, name, number, descriptor, .. } = sent;
-                done.push(FormFile { asked, name, number, file, descriptor });
+                let IncomingFile { asked, name, number, descriptor, .. } = sent;
+                done.push(IncomingFile { asked, name, number, file, descriptor });
                 FormStep::Stage(FormStage::Committing(files, done))
             }
             Ok(Attempt::Locked(pause)) => {
@@ -272,7 +272,7 @@ impl Task {
 
     fn take_back(
         &self,
-        mut done: Vec<FormFile<Stored>>,
+        mut done: Vec<IncomingFile<Stored>>,
         wait: Option<LockWait>,
         refusal: Refusal,
     ) -> FormStep {
@@ -298,7 +298,7 @@ impl Task {
     }
 }
 
-impl FormFile<Upload> {
+impl IncomingFile<Upload> {
     /// Writes the gathered bytes.
     fn write(&mut self, gathered: &mut Vec<u8>) -> Result<(), Refusal> {
         let written = self.file.write(gathered);
@@ -320,7 +320,7 @@ fn next_name(asked: &[u8], number: &mut u32, is_taken: impl Fn(&[u8]) -> bool) -
 }
 
 /// RFC 9110 §9.3.3, §15.4.4.
-fn stored_response(files: &[FormFile<Stored>], location: &[u8], wants_html: bool) -> Response {
+fn stored_response(files: &[IncomingFile<Stored>], location: &[u8], wants_html: bool) -> Response {
     if wants_html {
         let page = redirect::page("See Other", "The files are at", location);
         return Response::html(page).status(Status::SEE_OTHER).header("Location", location);
@@ -343,7 +343,7 @@ fn beneath(directory: &[u8], name: &[u8]) -> Vec<u8> {
 }
 
 /// Each file of a form is open until all of them are complete.
-const LIMITS: FormLimits = FormLimits { parts_max: 128, head_bytes_max: 8 * 1024 };
+const LIMITS: FormReaderLimits = FormReaderLimits { parts_max: 128, head_bytes_max: 8 * 1024 };
 
 /// How many names are tried for a file that has the name of an earlier one.
 const NUMBER_MAX: u32 = 1000;

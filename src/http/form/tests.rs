@@ -9,10 +9,10 @@ struct ReadForm {
     end: Result<(), FormError>,
 }
 
-fn read_pieces(content_type: &str, limits: FormLimits, pieces: &[&[u8]]) -> ReadForm {
+fn read_pieces(content_type: &str, limits: FormReaderLimits, pieces: &[&[u8]]) -> ReadForm {
     let mut read = ReadForm { parts: Vec::new(), end: Ok(()) };
     let mut open = false;
-    let mut form = match Form::new(content_type.as_bytes(), limits) {
+    let mut form = match FormReader::new(content_type.as_bytes(), limits) {
         Ok(form) => form,
         Err(error) => return ReadForm { end: Err(error), ..read },
     };
@@ -42,7 +42,7 @@ fn read_pieces(content_type: &str, limits: FormLimits, pieces: &[&[u8]]) -> Read
 }
 
 /// Reads it whole, cut in two at every place, in three at many, and byte by byte.
-fn read_with(content_type: &str, limits: FormLimits, body: &[u8]) -> ReadForm {
+fn read_with(content_type: &str, limits: FormReaderLimits, body: &[u8]) -> ReadForm {
     let whole = read_pieces(content_type, limits, &[body]);
     for cut in 0..=body.len() {
         let (head, tail) = body.split_at(cut);
@@ -59,7 +59,7 @@ fn read_with(content_type: &str, limits: FormLimits, body: &[u8]) -> ReadForm {
 }
 
 fn read(content_type: &str, body: &[u8]) -> ReadForm {
-    read_with(content_type, FormLimits::default(), body)
+    read_with(content_type, FormReaderLimits::default(), body)
 }
 
 const B: &str = "multipart/form-data; boundary=b";
@@ -214,7 +214,7 @@ fn a_form_may_have_no_parts_and_a_part_no_data() {
 fn a_form_that_breaks_off_is_truncated() {
     let body = format!("preamble\r\n--b\r\n{HEAD}some data\r\n--b\r\n{HEAD}more\r\n--b--");
     for length in 0..body.len() {
-        let read = read_pieces(B, FormLimits::default(), &[&body.as_bytes()[..length]]);
+        let read = read_pieces(B, FormReaderLimits::default(), &[&body.as_bytes()[..length]]);
         assert_eq!(read.end, Err(FormError::Truncated), "{length} bytes");
     }
 }
@@ -222,7 +222,7 @@ fn a_form_that_breaks_off_is_truncated() {
 #[test]
 fn a_boundary_has_1_to_70_characters_of_its_own() {
     let form = |content_type: &str| {
-        Form::new(content_type.as_bytes(), FormLimits::default()).map(|form| {
+        FormReader::new(content_type.as_bytes(), FormReaderLimits::default()).map(|form| {
             String::from_utf8(form.delimiter[4..].to_vec()).expect("boundaries are ASCII")
         })
     };
@@ -286,7 +286,7 @@ fn other_headers_of_a_part_are_ignored() {
 
 #[test]
 fn heads_and_parts_are_bounded() {
-    let limits = FormLimits { parts_max: 2, head_bytes_max: HEAD.len() };
+    let limits = FormReaderLimits { parts_max: 2, head_bytes_max: HEAD.len() };
     let part = format!("--b\r\n{HEAD}x\r\n");
     let two = read_with(B, limits, format!("{part}{part}--b--").as_bytes());
     assert_eq!((two.parts.len(), two.end), (2, Ok(())));
