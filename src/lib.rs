@@ -309,6 +309,7 @@ pub use files::{
     CacheLimits, Durability, MissingDirectories, Root, Symlinks, Types, WritableRoot, WriteRules,
 };
 pub use http::{Cancellation, HeaderError, Headers, Method, Scheme, Status, Version};
+pub use http::{Cookie, CookieError, Pairs, RequestError, SameSite};
 pub use server::in_process::RequestBuilder;
 pub use server::listener::Listeners;
 pub use server::{
@@ -321,6 +322,7 @@ pub use site::{
     Mapping, Methods, Next, OnConflict, Outcome, Request, RequestBody, Response, Sender, Site,
     SlowListener, StaticFiles, Store, TrySendError, UnknownHost, Wsgi, blocking, inline,
 };
+pub use site::{Form, FormFile, FormLimits, FormPart, FormParts};
 #[cfg(feature = "passwords")]
 pub use site::{BasicAuth, PasswordLineError};
 

@@ -18,6 +18,7 @@ mod needs {
     mod programs;
     mod residency;
     mod stuck;
+    mod values;
 
     use crate::support::trials::Test;
 
@@ -31,6 +32,7 @@ mod needs {
         programs::TESTS,
         residency::TESTS,
         stuck::TESTS,
+        values::TESTS,
     ];
 }
 

@@ -52,5 +52,6 @@ mod suite {
     mod upload_refusals;
     mod upload_storm;
     mod uploads;
+    mod values;
     mod virtual_hosts;
 }

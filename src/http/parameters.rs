@@ -5,9 +5,9 @@ use std::borrow::Cow;
 
 /// A value and its parameters taken apart.
 #[derive(Debug)]
-pub(super) struct Parameters<'a> {
+pub(crate) struct Parameters<'a> {
     /// What precedes the first semicolon.
-    pub(super) value: &'a [u8],
+    pub(crate) value: &'a [u8],
     rest: &'a [u8],
 }
 
@@ -16,7 +16,7 @@ pub(super) struct Parameters<'a> {
 pub(super) struct Broken;
 
 impl<'a> Parameters<'a> {
-    pub(super) fn of(header: &'a [u8]) -> Parameters<'a> {
+    pub(crate) fn of(header: &'a [u8]) -> Parameters<'a> {
         let end = memchr::memchr(b';', header).unwrap_or(header.len());
         Parameters { value: header[..end].trim_ascii(), rest: &header[end..] }
     }

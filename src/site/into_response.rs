@@ -1,7 +1,7 @@
 //! What a function may return instead of a response.
 
 use super::Response;
-use crate::http::Status;
+use crate::http::{RequestError, Status};
 use std::borrow::Cow;
 use std::error::Error;
 use std::io;
@@ -115,7 +115,7 @@ impl<T: IntoResponse> IntoResponse for Box<T> {
     }
 }
 
-/// It is logged, and the client gets 500: what went wrong is not the client's business.
+/// As a [`Failure`]: 500, unless it says what is wrong with the request.
 impl IntoResponse for io::Error {
     fn into_response(self) -> Response {
         Failure::from(self).into_response()
@@ -123,6 +123,9 @@ impl IntoResponse for io::Error {
 }
 
 /// Any error, as what `?` makes of it in a handler. It is logged, and the client gets 500 without the reason.
+///
+/// Only a [`RequestError`] is the client's own: it decides the status, and the client gets its text, also where it
+/// comes in an [`io::Error`] of reading the request's body.
 ///
 /// ```
 /// use httpd::{Failure, Site};
@@ -144,7 +147,17 @@ impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
+        if let Some(error) = request_error(&*self.error) {
+            return error.clone().into_response();
+        }
         log::error!("a handler failed: {}; its request is answered with 500", self.error);
         Response::new(Status::INTERNAL_SERVER_ERROR)
     }
+}
+
+/// What is wrong with the request, if that is what this error says.
+fn request_error<'a>(error: &'a (dyn Error + Send + Sync + 'static)) -> Option<&'a RequestError> {
+    error
+        .downcast_ref::<RequestError>()
+        .or_else(|| error.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref())
 }

@@ -5,6 +5,7 @@
 use super::Response;
 use super::pipe::BodyReader;
 use crate::files::{Spool, SpoolPlace};
+use crate::http::RequestError;
 use std::io::{self, Cursor, Read};
 
 /// What becomes of the body that a request announces. Decided before a byte of it is read, so
@@ -120,10 +121,8 @@ impl RequestBody {
     /// When the disk fails, the client breaks off, or there are more than `bytes_max`.
     pub fn into_bytes(self, bytes_max: usize) -> io::Result<Vec<u8>> {
         let too_large = || {
-            io::Error::new(
-                io::ErrorKind::FileTooLarge,
-                format!("the body is larger than {bytes_max} bytes"),
-            )
+            let text = format!("the body is larger than {bytes_max} bytes");
+            io::Error::from(RequestError::too_large(text))
         };
         match self.0 {
             BodyStore::Bytes(bytes) if bytes.position() == 0 && rest(&bytes).len() <= bytes_max => {

@@ -1,6 +1,7 @@
 //! The body of a request on its way to the thread that reads it.
 
 use super::{Flow, PIPE_BYTES_MAX, PipeCore, WakeWhen};
+use crate::http::RequestError;
 use std::fmt;
 use std::io::{self, Read};
 use std::sync::{Arc, PoisonError};
@@ -88,10 +89,8 @@ impl BodyReader {
                     return Ok(());
                 }
                 Flow::Broken | Flow::Abandoned => {
-                    return Err(io::Error::new(
-                        io::ErrorKind::UnexpectedEof,
-                        "the request body has broken off",
-                    ));
+                    let error = RequestError::malformed("the request body has broken off");
+                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, error));
                 }
             }
         }

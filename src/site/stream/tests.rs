@@ -46,7 +46,7 @@ fn a_worker_that_has_taken_all_is_woken_once() {
     let worker = Arc::default();
     let (sender, receiver) = attached(&worker, 7);
     sender.send("not yet asked for").expect("there is room");
-    assert_eq!(worker.take(), []);
+    assert_eq!(worker.take(), [0_u64; 0]);
     receiver.take();
     assert_eq!(receiver.take(), Received::NotYet);
     sender.send("one").expect("there is room");
