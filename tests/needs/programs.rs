@@ -302,6 +302,61 @@ fn the_readme_counts_the_crates_that_are_needed() {
     }
 }
 
+fn a_login_lasts_until_the_logout_whatever_the_client_keeps() {
+    let folder = Folder::new();
+    let login = Example::start("login", &[]);
+    let jar = |name: &str| folder.path(name).to_str().expect("it is UTF-8").to_owned();
+    let (ada, stolen) = (jar("ada"), jar("stolen"));
+    assert_eq!(login.status("/private/diary", &[]), 401);
+    assert!(login.curl("/", &[]).contains("action=\"/login\""));
+    assert_eq!(login.status("/login", &["-d", "name=ada&password=hopper"]), 403);
+    assert_eq!(login.curl("/login", &["-d", "name=ada"]), "the form has no field \"password\"\n");
+    assert_eq!(login.status("/private/diary", &["-b", "session="]), 401);
+
+    let words = ["-c", &ada, "-i", "-d", "name=ada", "-d", "password=lovelace"];
+    let reply = login.curl("/login", &words);
+    for part in ["303 See Other", "Location: /", "; HttpOnly", "; SameSite=Lax", "; Max-Age=28800"]
+    {
+        assert!(reply.contains(part), "{part}: {reply}");
+    }
+    assert_eq!(login.curl("/private/diary", &["-b", &ada]), "Dear diary of ada,\n");
+    assert!(login.curl("/", &["-b", &ada]).contains("Hello ada"));
+    std::fs::copy(&ada, &stolen).expect("there is room");
+    // Each login is another one.
+    let grace = ["-c", "-", "-o", "/dev/null", "-d", "name=grace&password=hopper"];
+    assert_ne!(login.curl("/login", &grace), login.curl("/login", &grace));
+
+    assert_eq!(login.status("/logout", &["-b", &ada, "-c", &ada, "-X", "POST"]), 303);
+    for jar in [&ada, &stolen] {
+        assert_eq!(login.status("/private/diary", &["-b", jar]), 401);
+    }
+}
+
+fn a_form_is_read_in_both_encodings_and_a_large_one_in_pieces() {
+    let form = Example::start("form", &[]);
+    let folder = Folder::new();
+    let picture = format!("picture=@{}", folder.write("a.jpg", "12345").display());
+    assert!(form.curl("/", &[]).contains("enctype=\"multipart/form-data\""));
+    let urlencoded = ["-d", "name=Ada", "-d", "count=2", "-d", "colour=red", "-d", "colour=blue"];
+    assert_eq!(form.curl("/orders", &urlencoded), "2 for Ada\ncolours: red, blue\npicture: none\n");
+    let multipart = ["-F", "name=Ada", "-F", "count=3", "-F", &picture];
+    let expected = "3 for Ada\ncolours: \npicture: a.jpg of 5 bytes\n";
+    assert_eq!(form.curl("/orders", &multipart), expected);
+    for (arguments, status, text) in [
+        (["-d", "name=Ada"], 422, "the form has no field \"count\"\n"),
+        (["-d", "name=Ada&count=x"], 422, "the field \"count\": invalid digit found in string\n"),
+        (["-d", "name=Ada&count=0"], 422, "the field \"count\": order 1 to 100\n"),
+    ] {
+        assert_eq!(form.curl("/orders", &arguments), text);
+        assert_eq!(form.status("/orders", &arguments), status);
+    }
+    assert_eq!(form.status("/orders", &["-H", "Content-Type: application/json", "-d", "{}"]), 415);
+    let large = "a line\n".repeat(1_000_000);
+    let file = format!("file=@{}", folder.write("large.log", large).display());
+    assert_eq!(form.curl("/lines", &["-F", "note=x", "-F", &file]), "large.log: 1000000 lines\n");
+    assert_eq!(form.status("/lines", &["-d", "a=1"]), 415);
+}
+
 tests! {
     lacks::nothing:
         a_second_signal_stops_in_the_middle_of_a_response,
@@ -313,6 +368,8 @@ tests! {
     lacks::curl:
         a_chat_shows_each_message_to_all_who_have_it_open,
         a_stream_of_events_goes_on_where_its_client_was_cut_off,
+        a_form_is_read_in_both_encodings_and_a_large_one_in_pieces,
+        a_login_lasts_until_the_logout_whatever_the_client_keeps,
         a_form_stores_its_files_and_overwrites_none,
         errors_of_a_handler_get_the_page_of_the_program,
         the_json_api_adds_shows_and_deletes_notes,
