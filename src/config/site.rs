@@ -348,6 +348,9 @@ impl<'a> SiteBuilder<'a> {
                     Origin::Given(_) if text.contains(':') && !text.contains('/') => {
                         format!("; to run an application, write --wsgi {text}")
                     }
+                    Origin::Given(_) if text.parse::<u16>().is_ok() => {
+                        format!("; to listen on port {text}, write -p {text}")
+                    }
                     Origin::File(_) => "; set this key to the directory to serve".to_owned(),
                     _ => String::new(),
                 };

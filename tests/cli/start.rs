@@ -29,7 +29,7 @@ fn help_and_version_are_told_on_standard_output() {
 #[test]
 fn what_is_asked_wrongly_ends_with_2() {
     let folder = Folder::with_www();
-    let table: [(&[&str], &str); 8] = [
+    let table: [(&[&str], &str); 10] = [
         (&["--nonsense"], "--nonsense"),
         (&["-p", "70000"], "must be a port from 0 to 65535"),
         (&["-w", "0"], "must be \"auto\" or a number from 1"),
@@ -38,6 +38,11 @@ fn what_is_asked_wrongly_ends_with_2() {
         (&["-h", "nowhere.invalid", "www"], "-h: "),
         (&["nowhere"], "httpd: cannot serve \"nowhere\": no such directory\n"),
         (&["shop:app"], "no such directory; to run an application, write --wsgi shop:app"),
+        (&["8000"], "no such directory; to listen on port 8000, write -p 8000"),
+        (
+            &["-b", "8000", "www"],
+            "write \":8000\" for everyone, or \"localhost:8000\" for this machine only",
+        ),
     ];
     for (arguments, expected) in table {
         let output = folder.output(arguments);
