@@ -3,6 +3,7 @@
 mod support;
 
 mod cli {
+    mod access;
     mod blocked;
     mod hosts;
     mod memory;

@@ -7,6 +7,7 @@ use std::num::NonZeroUsize;
 use log::LevelFilter;
 use toml::de::DeTable;
 
+use super::access::{AccessSection, access_keys};
 use super::application::{self, ApplicationSection};
 use super::foreign;
 use super::hosts::{HostSection, Naming, UNKNOWN_HOST, host_keys, naming_keys, read_hosts};
@@ -52,6 +53,7 @@ pub(super) struct Scope {
     /// For requests that store files or go to an application.
     pub(super) body_bytes_max: Option<u64>,
     pub(super) writing: Writing,
+    pub(super) access: AccessSection,
 }
 
 /// The keys of a [`Scope`] that say which files clients may change, and how.
@@ -197,6 +199,7 @@ fn top_keys() -> Vec<SectionKey<File>> {
     keys.extend(naming_keys());
     keys.extend(scope_keys());
     keys.extend(writing_keys());
+    keys.extend(access_keys());
     keys
 }
 
@@ -212,6 +215,7 @@ fn location_keys() -> Vec<SectionKey<LocationSection>> {
     keys.extend(application::keys());
     keys.extend(scope_keys());
     keys.extend(writing_keys());
+    keys.extend(access_keys());
     keys
 }
 

@@ -108,13 +108,13 @@ const ANSWERS: &[(&str, &str)] = &[
         "response headers cannot be set yet",
     ),
     (
-        "auth auth_basic auth_basic_user_file basic_auth basicauth htpasswd auth_request authtype \
+        "auth auth_basic_user_file basic_auth basicauth htpasswd auth_request authtype \
          authuserfile forward_auth",
-        "there is no authentication; put a proxy that does it in front",
+        "write auth_basic = { realm = \"staff\", file = \"staff.htpasswd\" }",
     ),
     (
-        "allow deny allow_from deny_from require satisfy limit_except acl",
-        "there are no access rules; listen decides who can connect, methods what they may do",
+        "allow_from deny_from require satisfy limit_except acl",
+        "write allow and deny with networks, such as allow = [\"10.0.0.0/8\"], or auth_basic",
     ),
     (
         "limit_req limit_req_zone limit_conn limit_conn_zone limit_rate rate_limit",

@@ -2,6 +2,7 @@
 //!
 //! What is served at a host is `site`'s to say.
 
+use super::access::access_keys;
 use super::file::{File, LocationSection, Scope, read_locations, scope_keys, writing_keys};
 use super::section::{Errors, SectionKey, read_table};
 use super::value::Value;
@@ -48,6 +49,7 @@ pub(super) fn host_keys() -> Vec<SectionKey<HostSection>> {
     keys.extend(naming_keys());
     keys.extend(scope_keys());
     keys.extend(writing_keys());
+    keys.extend(access_keys());
     keys
 }
 

@@ -4,6 +4,7 @@
 //! The text is parsed once; then `file` reads its shape, and `assemble` its meaning. Neither stops at the
 //! first error: [`load`] reports all of them, in the order of the file.
 
+mod access;
 mod application;
 mod assemble;
 mod file;

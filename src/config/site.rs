@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::access::{PasswordFiles, access};
 use super::file::{File, LocationSection, Scope, TypedName};
 use super::hosts::{HostNames, canonical};
 use super::section::Errors;
@@ -10,7 +11,7 @@ use super::value::CHARSET_OFF;
 use super::writing::{Rules, WritableRoots};
 use super::{Origin, Overrides};
 use crate::files::{Root, Types};
-use crate::site::{Dotfiles, Location, Mapping, Site, StaticFiles, Store, Wsgi};
+use crate::site::{Access, Dotfiles, Location, Mapping, Site, StaticFiles, Store, Wsgi};
 
 /// What is served.
 pub(super) struct ServedSite {
@@ -56,6 +57,7 @@ pub(super) fn site(
         roots: Vec::new(),
         note: None,
         writable: WritableRoots::default(),
+        passwords: PasswordFiles::default(),
     };
     let inherited = match &top {
         None => Inherited::Nothing,
@@ -69,7 +71,8 @@ pub(super) fn site(
     }
     if let Some(target) = &overrides.wsgi {
         let wsgi = Wsgi::new(&target.value);
-        site = site.at("/", builder.with_shared(wsgi, None));
+        let access = builder.access(None);
+        site = guarded(site.at("/", builder.with_shared(wsgi, None)), "/", access);
     }
     site = builder.locations(site, &file.locations, &inherited);
     site = builder.hosts(site, file, &inherited);
@@ -113,6 +116,7 @@ struct SiteBuilder<'a> {
     roots: Vec<PathBuf>,
     note: Option<String>,
     writable: WritableRoots,
+    passwords: PasswordFiles,
 }
 
 /// Braces in a path of the configuration are braces.
@@ -124,6 +128,12 @@ fn literal(path: &str) -> Location {
 struct Handlers {
     files: Option<StaticFiles>,
     store: Option<Store>,
+    access: Access,
+}
+
+/// Lets only those in who may.
+fn guarded(site: Site, path: &str, access: Access) -> Site {
+    if access.is_open() { site } else { site.access(literal(path), access) }
 }
 
 impl Handlers {
@@ -132,10 +142,11 @@ impl Handlers {
             Some(files) => site.at(literal(path), files),
             None => site,
         };
-        match self.store {
+        let site = match self.store {
             Some(store) => site.at(literal(path), store),
             None => site,
-        }
+        };
+        guarded(site, path, self.access)
     }
 }
 
@@ -157,7 +168,8 @@ impl<'a> SiteBuilder<'a> {
                     self.location(location, inherited);
                 }
                 if let (Some(path), Some(wsgi)) = (path, application) {
-                    site = site.at(literal(path), wsgi);
+                    let access = self.access(Some(&location.scope));
+                    site = guarded(site.at(literal(path), wsgi), path, access);
                 }
                 continue;
             }
@@ -282,6 +294,13 @@ impl<'a> SiteBuilder<'a> {
         Some(path)
     }
 
+    /// Who may, by the settings of `scope`, and those of the outer scopes where `scope` has none.
+    fn access(&mut self, scope: Option<&Scope>) -> Access {
+        let outer = self.outer.clone();
+        let scopes = scope.into_iter().chain(outer.iter().copied());
+        access(scopes, &mut self.passwords, self.base, self.errors)
+    }
+
     /// Handlers with the settings of `scope`, and those of the top where `scope` has none.
     fn handlers(
         &mut self,
@@ -331,7 +350,8 @@ impl<'a> SiteBuilder<'a> {
         let files = rules.reads().then(|| {
             StaticFiles::new(root).index(index).listing(lists).dotfiles(dotfiles).mapping(mapping)
         });
-        Handlers { files, store }
+        let access = self.access(scope);
+        Handlers { files, store, access }
     }
 
     fn open(&mut self, path: &Path, origin: Origin) -> Option<Root> {

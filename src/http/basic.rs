@@ -21,7 +21,9 @@ pub(crate) fn credentials(value: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
 /// Base64 (RFC 4648 §4). Padding may be missing, as some clients leave it out; bits that are left over must be zero.
 fn decode_base64(encoded: &[u8]) -> Option<Vec<u8>> {
     let digits = match encoded {
-        [digits @ .., b'=', b'='] | [digits @ .., b'='] if encoded.len() % 4 == 0 => digits,
+        [digits @ .., b'=', b'='] | [digits @ .., b'='] if encoded.len().is_multiple_of(4) => {
+            digits
+        }
         digits => digits,
     };
     let mut bytes = Vec::with_capacity(digits.len() / 4 * 3 + 2);

@@ -103,6 +103,9 @@ pub(super) type LayerFunction = dyn Fn(&Request<'_>, Next) -> Outcome + Send + S
 pub(crate) struct Passage {
     /// How many layers have been asked.
     asked: usize,
+    /// Whether the one after all layers has been asked.
+    #[cfg(feature = "cli")]
+    has_asked_last: bool,
     /// The next layer is asked when this has passed.
     check: Option<Check>,
     /// The response, if no handler is to be asked.
@@ -133,6 +136,19 @@ impl Passage {
                 Ok(Decided::Respond(response)) => self.response = Some(response),
                 Err(_) => self.response = Some(Box::new(panicked())),
             }
+        }
+    }
+
+    /// Asks one more, after all layers, once.
+    #[cfg(feature = "cli")]
+    pub(super) fn ask_last(&mut self, ask: impl FnOnce(Next) -> Outcome) {
+        if std::mem::replace(&mut self.has_asked_last, true) {
+            return;
+        }
+        match ask(Next(())).0 {
+            Decided::GoOn(change) => self.changes.extend(change),
+            Decided::Check(check) => self.check = Some(check),
+            Decided::Respond(response) => self.response = Some(response),
         }
     }
 

@@ -3,6 +3,8 @@
 //! A [`Site`] holds the locations and their handlers and takes the whole decision in order. It
 //! must never know a socket, a thread or how a response travels.
 
+#[cfg(feature = "cli")]
+mod access;
 pub(crate) mod application;
 mod around;
 #[cfg(feature = "passwords")]
@@ -19,6 +21,8 @@ mod hosts;
 mod into_response;
 mod listing;
 pub(crate) mod multipart;
+#[cfg(feature = "cli")]
+mod networks;
 mod pattern;
 pub(crate) mod pipe;
 pub(crate) mod redirect;
@@ -33,6 +37,8 @@ pub(crate) mod stream;
 mod values;
 pub(crate) mod wsgi;
 
+#[cfg(feature = "cli")]
+pub(crate) use access::{Access, Auth};
 pub(crate) use application::{Application, Reload};
 pub use around::{Next, Outcome};
 #[cfg(feature = "passwords")]
@@ -46,6 +52,8 @@ pub use handler::{Answer, Backend, Context, Handler, Methods};
 pub(crate) use handler::{Decision, Forward, Freshness, Job, Worked};
 pub use hosts::{HostName, HostNameError, UnknownHost};
 pub use into_response::{Failure, IntoResponse};
+#[cfg(feature = "cli")]
+pub(crate) use networks::{Network, Networks};
 pub use pipe::BodyWriter;
 pub use request::Request;
 pub use request_body::{BodyPolicy, RequestBody};
@@ -214,6 +222,13 @@ impl Site {
         self
     }
 
+    /// Says who may ask for what is at a location that has a handler.
+    #[cfg(feature = "cli")]
+    pub(crate) fn access(mut self, location: impl Into<Location>, access: Access) -> Site {
+        self.locations.set_access(&pattern(&location.into()), access);
+        self
+    }
+
     /// Has another site answer the requests for a host. The outer site answers those for other hosts, and the
     /// functions around it stand around the inner one too.
     ///
@@ -323,10 +338,11 @@ impl Site {
     fn pass(&self, route: &mut Route, head: &RequestHead<'_>) {
         let site = self.of(route);
         let inner: &[Layer] = if route.host.is_some() { &site.layers } else { &[] };
+        let around = self.layers.iter().chain(inner);
         if !self.layers.is_empty() || !inner.is_empty() {
             let mut passage = route.passage.take().unwrap_or_default();
             let request = Request::new(head, site.locations.place(route), None);
-            passage.go_on(self.layers.iter().chain(inner), &request);
+            passage.go_on(around, &request);
             let is_open = passage.is_open();
             route.passage = Some(passage);
             if !is_open {
@@ -335,6 +351,14 @@ impl Site {
         }
         if let Some(response) = site.decide(route, head) {
             route.passage.get_or_insert_default().response = Some(Box::new(response));
+            return;
+        }
+        #[cfg(feature = "cli")]
+        if let Some(access) = site.locations.access(route) {
+            let mut passage = route.passage.take().unwrap_or_default();
+            let request = Request::new(head, site.locations.place(route), None);
+            passage.ask_last(|next| access.check(&request, next));
+            route.passage = Some(passage);
         }
     }
 

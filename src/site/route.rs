@@ -1,5 +1,7 @@
 //! From a path to a location and its handler: the longest prefix wins.
 
+#[cfg(feature = "cli")]
+use super::access::Access;
 use super::around::Passage;
 use super::pattern::Pattern;
 use super::request::Place;
@@ -81,6 +83,9 @@ pub(crate) struct Locations {
 
 struct LocationHandlers {
     pattern: Arc<Pattern>,
+    /// Who may ask for it, if not everybody may.
+    #[cfg(feature = "cli")]
+    access: Option<Box<Access>>,
     /// The latest first.
     handlers: Vec<Box<dyn Handler>>,
 }
@@ -154,10 +159,31 @@ impl Locations {
                 let place =
                     self.sorted.partition_point(|entry| entry.pattern.precedence() <= precedence);
                 let pattern = Arc::new(pattern);
-                self.sorted.insert(place, LocationHandlers { pattern, handlers: vec![handler] });
+                let entry = LocationHandlers {
+                    pattern,
+                    #[cfg(feature = "cli")]
+                    access: None,
+                    handlers: vec![handler],
+                };
+                self.sorted.insert(place, entry);
             }
         }
         Ok(())
+    }
+
+    /// Says who may ask for what is at a location, if there is a handler at it.
+    #[cfg(feature = "cli")]
+    pub(super) fn set_access(&mut self, pattern: &Pattern, access: Access) {
+        let mut entries = self.sorted.iter_mut();
+        if let Some(entry) = entries.find(|entry| entry.pattern.covers_the_same_as(pattern)) {
+            entry.access = Some(Box::new(access));
+        }
+    }
+
+    /// Who may ask for what is along a route, if not everybody may.
+    #[cfg(feature = "cli")]
+    pub(super) fn access(&self, route: &Route) -> Option<&Access> {
+        self.entry(route)?.access.as_deref()
     }
 
     /// All handlers.

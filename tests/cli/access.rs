@@ -1,0 +1,85 @@
+//! Who may: networks and passwords in a configuration.
+
+use crate::support::client::Request;
+use crate::support::{Folder, Program, lossy, output};
+
+/// `ann` has the password `secret`.
+const ANN: &str = "ann:$2y$05$.Srvu63YahulshWE1V2XWeNvqQH3GCBif4CgURLpC/gOy7pMjahfS\n";
+const RIGHT: &str = "Basic YW5uOnNlY3JldA==";
+
+#[test]
+fn everybody_may_read_and_those_with_a_password_may_write() {
+    let folder = Folder::with_www();
+    folder.write("www/drop/a.txt", "a");
+    folder.write("staff.htpasswd", ANN);
+    folder.write(
+        "httpd.toml",
+        "listen = \"127.0.0.1:0\"\nroot = \"www\"\n\
+         [[location]]\npath = \"/drop\"\nmethods = [\"GET\", \"PUT\"]\n\
+         auth_basic = { realm = \"staff\", file = \"staff.htpasswd\", methods = [\"PUT\"] }\n",
+    );
+    let program = Program::start(&mut folder.httpd(&["-c", "httpd.toml"]));
+    let request = |method, target| Request::new(program.address(), method, target);
+    request("GET", "/drop/a.txt").send().expect(200).body("a");
+    let refused = request("PUT", "/drop/b.txt").content("b").send();
+    refused.expect(401).header("WWW-Authenticate", "Basic realm=\"staff\", charset=\"UTF-8\"");
+    let put = request("PUT", "/drop/b.txt").header("Authorization", RIGHT).content("b").send();
+    put.expect(201);
+    request("GET", "/drop/b.txt").send().expect(200).body("b");
+}
+
+#[test]
+fn a_location_may_be_stricter_or_more_open_than_what_is_around_it() {
+    let folder = Folder::with_www();
+    for name in ["www/open/a", "www/closed/a", "www/local/a", "www/none/a"] {
+        folder.write(name, "a");
+    }
+    folder.write("people", ANN);
+    folder.write(
+        "httpd.toml",
+        "listen = \"127.0.0.1:0\"\nroot = \"www\"\nauth_basic = { file = \"people\" }\n\
+         [[location]]\npath = \"/open\"\nauth_basic = \"off\"\n\
+         [[location]]\npath = \"/closed\"\nallow = \"10.0.0.0/8\"\n\
+         [[location]]\npath = \"/local\"\nallow = [\"127.0.0.0/8\", \"::1\"]\nauth_basic = \"off\"\n\
+         [[location]]\npath = \"/none\"\nallow = \"all\"\ndeny = \"127.0.0.1\"\nauth_basic = \"off\"\n",
+    );
+    let program = Program::start(&mut folder.httpd(&["-c", "httpd.toml"]));
+    let get = |target: &str| Request::new(program.address(), "GET", target);
+    get("/")
+        .send()
+        .expect(401)
+        .header("WWW-Authenticate", "Basic realm=\"restricted\", charset=\"UTF-8\"");
+    get("/").header("Authorization", RIGHT).send().expect(200);
+    get("/missing").send().expect(401);
+    get("/open/a").send().expect(200);
+    get("/closed/a").header("Authorization", RIGHT).send().expect(403);
+    get("/local/a").send().expect(200);
+    get("/none/a").send().expect(403);
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_with_its_place() {
+    let folder = Folder::with_www();
+    folder.write("old.htpasswd", format!("{ANN}bob:$apr1$x$y\n"));
+    folder.write(
+        "httpd.toml",
+        "root = \"www\"\nallow = [\"10.0.0.1/8\", \"localhost\"]\nauth_basic = true\n\
+         [[location]]\npath = \"/a\"\nauth_basic = { file = \"missing\" }\n\
+         [[location]]\npath = \"/b\"\nauth_basic = { file = \"old.htpasswd\", user = \"x\" }\n\
+         [[location]]\npath = \"/c\"\nauth_basic = { realm = \"x\" }\n",
+    );
+    let output = output(&mut folder.httpd(&["-t", "-c", "httpd.toml"]));
+    let text = lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    for line in [
+        "httpd: httpd.toml:2:10: allow \"10.0.0.1/8\" has bits beyond its length; write \"10.0.0.0/8\"",
+        "httpd: httpd.toml:2:24: allow \"localhost\" is no address; write",
+        "httpd: httpd.toml:3:14: auth_basic must be \"off\", or a table such as",
+        "httpd: httpd.toml:6:23: cannot read the passwords in \"missing\": it does not exist",
+        "httpd: httpd.toml:9:23: \"old.htpasswd\", line 2: its hash is MD5",
+        "httpd: httpd.toml:9:39: unknown key \"user\" in auth_basic; known: realm, file, methods",
+        "httpd: httpd.toml:12:14: auth_basic needs a file, as `htpasswd -B -c FILE NAME` makes it",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+}
