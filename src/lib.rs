@@ -322,9 +322,9 @@ pub use site::{
     Mapping, Methods, Next, OnConflict, Outcome, Request, RequestBody, Response, Sender, Site,
     SlowListener, StaticFiles, Store, TrySendError, UnknownHost, Wsgi, blocking, inline,
 };
-pub use site::{Form, FormFile, FormLimits, FormPart, FormParts};
 #[cfg(feature = "passwords")]
 pub use site::{BasicAuth, PasswordLineError};
+pub use site::{Form, FormFile, FormLimits, FormPart, FormParts};
 
 /// The examples of the README are compiled with those of the documentation.
 #[cfg(doctest)]
