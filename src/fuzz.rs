@@ -17,7 +17,7 @@ use crate::http::h1::head::HeadLimits;
 use crate::http::h1::request_reader::RequestReader;
 use crate::http::range::{self, Ranges};
 use crate::http::target::{Target, encode_path};
-use crate::http::{ETag, HeaderName, Method, Peer, Scheme, date, list};
+use crate::http::{AcceptedCodings, Coding, ETag, HeaderName, Method, Peer, Scheme, date, list};
 use crate::program::supervisor::protocol::{Instruction, Report};
 use crate::sys::channel::MESSAGE_BYTES_MAX;
 use crate::wsgi::response::HEADER_BYTES;
@@ -41,6 +41,7 @@ pub const FUZZ_TARGETS: &[(&str, FuzzTarget)] = &[
     ("ranges", ranges),
     ("conditionals", conditionals),
     ("lists", lists),
+    ("codings", codings),
     ("form", form),
     ("fields", fields),
     ("pairs", pairs),
@@ -196,6 +197,28 @@ pub fn lists(bytes: &[u8]) {
     }
     if let Some(name) = HeaderName::recognise(bytes) {
         assert!(name.as_str().as_bytes().eq_ignore_ascii_case(bytes));
+    }
+}
+
+/// A coding is chosen only if it is there and named or covered by `*`, means the same in any case of letters, and
+/// stays the choice where the codings that were not chosen are missing. The first byte says which are there.
+pub fn codings(bytes: &[u8]) {
+    let Some((&there, value)) = bytes.split_first() else { return };
+    let is_there = |coding: Coding| there & (1 << coding as u8) != 0;
+    let accepted = AcceptedCodings::of(value);
+    let chosen = accepted.choose(is_there);
+    if let Some(coding) = chosen {
+        assert!(is_there(coding));
+        let name = coding.token().as_bytes();
+        let is_named = value.windows(name.len()).any(|it| it.eq_ignore_ascii_case(name));
+        assert!(is_named || value.contains(&b'*'));
+        assert_eq!(accepted.choose(|it| it == coding), chosen);
+        let refused = [value, b", ", coding.token().as_bytes(), b";q=0"].concat();
+        let is_quoted = value.contains(&b'"');
+        assert!(is_quoted || AcceptedCodings::of(&refused).choose(is_there) != chosen);
+    }
+    for same in [value.to_ascii_uppercase(), [b" ,\t", value, b" , "].concat()] {
+        assert!(value.contains(&b'"') || AcceptedCodings::of(&same) == accepted);
     }
 }
 

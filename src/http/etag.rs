@@ -43,6 +43,21 @@ impl ETag {
         ETag { text, length: length as u8 }
     }
 
+    /// The tag of the same version in a content coding, which is another representation (RFC 9110 §8.8.3.3). It
+    /// ends in the name of the coding, of which the first [`CODING_BYTES_MAX`] bytes count.
+    pub(crate) fn with_coding(&self, coding: &str) -> ETag {
+        let name = &coding.as_bytes()[..coding.len().min(CODING_BYTES_MAX)];
+        let plain = self.as_bytes();
+        let (quote, before) = plain.split_last().unwrap_or((&b'"', b""));
+        let mut text = [0; TEXT_BYTES_MAX];
+        let mut length = 0;
+        for piece in [before, b"-", name, &[*quote]] {
+            text[length..length + piece.len()].copy_from_slice(piece);
+            length += piece.len();
+        }
+        ETag { text, length: length as u8 }
+    }
+
     /// The tag as it stands in the header, with its quotes and, if weak, its `W/`.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.text[..usize::from(self.length)]
@@ -91,8 +106,11 @@ fn opaque(tag: &[u8]) -> &[u8] {
     tag.strip_prefix(b"W/").unwrap_or(tag)
 }
 
-/// `W/"`, 24 digits, `-`, 16 digits, `~"`: 46, and the whole value stays within 48.
-const TEXT_BYTES_MAX: usize = 47;
+/// `W/"`, 24 digits, `-`, 16 digits, `~"`: 46, and `-` with the name of a coding. The whole value stays within 56.
+const TEXT_BYTES_MAX: usize = 55;
+
+/// No coding in use has a longer name.
+const CODING_BYTES_MAX: usize = 8;
 
 /// Signed 64-bit seconds in nanoseconds take 94 bits; negative ones are shown as two's complement.
 const MODIFIED_MASK: u128 = (1 << 96) - 1;
@@ -122,7 +140,24 @@ mod tests {
             let tag = ETag::of(modified, u64::MAX, Strength::Weak);
             assert!(tag.as_bytes().ends_with(b"-ffffffffffffffff~\""), "{tag:?}");
         }
-        assert!(size_of::<ETag>() <= 48);
+        assert!(size_of::<ETag>() <= 56);
+    }
+
+    #[test]
+    fn each_coding_has_a_tag_of_its_own() {
+        for strength in [Strength::Strong, Strength::Weak] {
+            let plain = ETag::of(i128::from(i64::MIN) * 1_000_000_000, u64::MAX, strength);
+            let coded = ["gzip", "br", "eightlet", "eightlets"].map(|it| plain.with_coding(it));
+            assert_eq!(coded[0].is_weak(), plain.is_weak());
+            assert!(!coded[0].matches_weakly(plain.as_bytes()));
+            assert!(!coded[0].matches_weakly(coded[1].as_bytes()));
+            assert_eq!(coded[2], coded[3]);
+        }
+        let strong = ETag::of(1, 2, Strength::Strong).with_coding("gzip");
+        assert_eq!(strong.as_bytes(), b"\"1-2-gzip\"");
+        let weak = ETag::of(1, 2, Strength::Weak).with_coding("gzip");
+        assert_eq!(weak.as_bytes(), b"W/\"1-2~-gzip\"");
+        assert!(!strong.matches_weakly(weak.as_bytes()));
     }
 
     /// The table of RFC 9110 §8.8.3.2.

@@ -4,6 +4,7 @@
 //! or a clock, so that each part can be split at every byte, fuzzed and read alone.
 
 pub(crate) mod accept;
+pub(crate) mod accept_encoding;
 pub(crate) mod authority;
 #[cfg(feature = "passwords")]
 pub(crate) mod basic;
@@ -33,6 +34,7 @@ pub(crate) mod table;
 pub(crate) mod target;
 mod urlencoded;
 
+pub(crate) use accept_encoding::{AcceptedCodings, Coding};
 pub use cancellation::Cancellation;
 pub(crate) use etag::ETag;
 pub(crate) use header::HeaderName;
