@@ -40,7 +40,11 @@ impl Warm {
             Logs::No => AccessLog::off(),
             Logs::Yes => AccessLog::to_file(folder.path("access.log"), Format::Combined),
         };
-        let running = Server::new(Site::new().at("/", StaticFiles::new(root)))
+        let precompressed = Root::open(folder.path("www/folder")).expect("it was just made");
+        let site = Site::new()
+            .at("/", StaticFiles::new(root))
+            .at("/folder/", StaticFiles::new(precompressed).precompressed(true));
+        let running = Server::new(site)
             .listen("127.0.0.1:0")
             .workers(Workers::Count(NonZeroUsize::MIN))
             .access_log(log)
@@ -124,6 +128,8 @@ fn folder() -> Folder {
         ("www/small.txt", 38),
         ("www/page.html", 9_000),
         ("www/folder/index.html", 500),
+        ("www/folder/a.css", 500),
+        ("www/folder/a.css.gz", 400),
         ("www/large.bin", 400_000),
     ] {
         let path = folder.write(name, vec![b'x'; length]);
@@ -171,6 +177,8 @@ fn cases() -> Vec<Case> {
         Case::new("a file that is not there", get("/no-such", ""), 1, "404"),
         Case::new("not modified by tag", get("/small.txt", "If-None-Match: *\r\n"), 1, "304"),
         Case::new("not modified by date", get("/small.txt", since), 1, "304"),
+        Case::new("a compressed sibling", get("/folder/a.css", ""), 1, "200"),
+        Case::new("not modified", get("/folder/a.css", "If-None-Match: *\r\n"), 1, "304"),
         Case::new("sixteen pipelined requests", small.repeat(16), 16, "200"),
     ]
 }

@@ -8,6 +8,7 @@
 //! changes; if one of them affects this result, the lookup starts again.
 
 mod forgetting;
+mod variants;
 
 use super::cache_limits::CacheLimits;
 use super::directories::{Directories, Entered, RECHECK_AFTER, Search};
@@ -35,6 +36,8 @@ pub(crate) struct OpenFiles {
     directories: Directories,
     /// The key that [`OpenFiles::find`] looks for. It is a field so that its memory is used again.
     key: Vec<u8>,
+    /// The name of the sibling that was looked for last. It is a field for the same reason.
+    name: Vec<u8>,
     /// The key that is being looked up on the disk, so that a change meanwhile is noticed.
     sought: Option<CacheKey>,
     /// Whether something that it depends on has changed meanwhile.
@@ -57,6 +60,7 @@ impl OpenFiles {
             cache: LookupCache::new(limits),
             directories: Directories::new(watches, limits.bytes_max / 2),
             key: Vec::new(),
+            name: Vec::new(),
             sought: None,
             is_disturbed: false,
             refusal: None,

@@ -2,14 +2,14 @@
 //!
 //! It must never know how it was found, how long it is kept, or how it is sent.
 
+use super::representation::{CONTENT_TYPE, Representation};
 use super::version::{self, FileVersion};
-use crate::http::h1::field_lines::FieldLines;
-use crate::http::{ETag, date};
+use crate::http::Coding;
 use crate::sys::file::{self, Disk, Identity};
 use std::hash::{DefaultHasher, Hasher};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 /// A file as it was at one moment: contents, length, entity tag and headers belong to one version.
@@ -20,11 +20,12 @@ use std::time::{Duration, SystemTime};
 pub(crate) struct CachedFile {
     contents: Contents,
     identity: Identity,
-    version: FileVersion,
     /// Only of a file that is not in memory.
     samples: Samples,
-    /// `ETag`, `Last-Modified`, `Accept-Ranges`, `Content-Type`.
-    headers: Arc<FieldLines>,
+    /// The file as it is.
+    plain: Representation,
+    /// The file as one of several representations of a resource, if it is, from its first use on.
+    variant: OnceLock<Box<Representation>>,
 }
 
 /// Where the bytes of a file are.
@@ -135,14 +136,9 @@ impl CachedFile {
         version: FileVersion,
         content_type: &str,
     ) -> CachedFile {
-        let headers = Arc::new(FieldLines::render([
-            ("ETag", version.etag().as_bytes()),
-            ("Last-Modified", &date::format(version.modified())),
-            ("Accept-Ranges", b"bytes"),
-            (CONTENT_TYPE, content_type.as_bytes()),
-        ]));
+        let plain = Representation::plain(version, content_type.as_bytes());
         let samples = Samples::default();
-        CachedFile { contents, identity, version, samples, headers }
+        CachedFile { contents, identity, samples, plain, variant: OnceLock::new() }
     }
 
     /// How long the file is, in bytes.
@@ -150,14 +146,23 @@ impl CachedFile {
         self.identity.size_bytes
     }
 
-    /// It is strong, unless the file was written just before it was found: see [`FileVersion`].
-    pub(crate) fn etag(&self) -> &ETag {
-        self.version.etag()
+    /// What a response says of the file as it is.
+    pub(crate) fn plain(&self) -> &Representation {
+        &self.plain
     }
 
-    /// Its entity tag, when it was modified, and how reliable both are.
-    pub(crate) fn version(&self) -> &FileVersion {
-        &self.version
+    /// What a response says of the file as one of several representations; the same as [`plain`](CachedFile::plain)
+    /// of a file that is none.
+    pub(crate) fn variant(&self) -> &Representation {
+        self.variant.get().map_or(&self.plain, |variant| variant)
+    }
+
+    /// Makes it one of several representations of what has this type when it is decoded. Only the first call counts:
+    /// a name and its root decide both.
+    pub(super) fn become_variant(&self, content_type: &[u8], coding: Option<Coding>) {
+        self.variant.get_or_init(|| {
+            Box::new(Representation::variant(self.plain.version(), content_type, coding))
+        });
     }
 
     /// The bytes, or where they are.
@@ -195,20 +200,14 @@ impl CachedFile {
 
     /// The value of `Content-Type`.
     pub(crate) fn content_type(&self) -> &[u8] {
-        let mut fields = self.headers.fields();
+        let mut fields = self.plain.headers().fields();
         fields.find(|(name, _)| *name == CONTENT_TYPE.as_bytes()).map_or(b"", |(_, value)| value)
-    }
-
-    /// The fields of a 200 that depend on the file alone, rendered once: `ETag`, `Last-Modified`,
-    /// `Accept-Ranges` and `Content-Type`. `Content-Length` is not among them.
-    pub(crate) fn headers(&self) -> &Arc<FieldLines> {
-        &self.headers
     }
 
     /// Whether the file had been left alone for long enough when this snapshot was taken: then no other
     /// contents can have its identity.
     pub(super) fn is_settled(&self) -> bool {
-        self.version.is_settled()
+        self.plain.version().is_settled()
     }
 
     /// How long until a new snapshot of this version would be settled.
@@ -226,14 +225,23 @@ impl CachedFile {
             Contents::Memory(bytes) => bytes.len(),
             Contents::Descriptor(_) => 0,
         };
-        (contents + self.headers.as_bytes().len() + size_of::<CachedFile>()) as u64
+        (contents + self.plain.headers().as_bytes().len() + size_of::<CachedFile>()) as u64
     }
 }
 
-const CONTENT_TYPE: &str = "Content-Type";
-
 /// A page. Reading less costs as much.
 const SAMPLE_BYTES: usize = 4096;
+
+#[cfg(test)]
+impl CachedFile {
+    pub(super) fn version(&self) -> &FileVersion {
+        self.plain.version()
+    }
+
+    pub(super) fn etag(&self) -> &crate::http::ETag {
+        self.plain.version().etag()
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -330,7 +338,7 @@ mod tests {
     fn the_headers_of_a_file_say_its_version_and_its_type() {
         let file = rendered(784_111_777, 1_000_000_000);
         assert_eq!(
-            String::from_utf8_lossy(file.headers().as_bytes()),
+            String::from_utf8_lossy(file.plain().headers().as_bytes()),
             "ETag: \"ae1b981bc490a07-3\"\r\nLast-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
              Accept-Ranges: bytes\r\nContent-Type: text/plain\r\n"
         );

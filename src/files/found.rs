@@ -20,6 +20,16 @@ pub(crate) enum Found {
     File(Arc<CachedFile>),
 }
 
+/// What is at a path, where a file may have encoded siblings.
+#[derive(Clone, Debug)]
+pub(crate) enum Chosen {
+    Directory,
+    /// A file without siblings.
+    File(Arc<CachedFile>),
+    /// The file or one of its siblings, as a [`variant`](CachedFile::variant).
+    Variant(Arc<CachedFile>),
+}
+
 /// Why there is nothing to serve at a path.
 #[derive(Debug)]
 pub(crate) enum OpenError {

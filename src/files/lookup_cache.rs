@@ -2,6 +2,10 @@
 //!
 //! It must never know a disk, or whether what it keeps is still true.
 
+mod family;
+
+use family::Siblings;
+
 use super::cache_limits::CacheLimits;
 use super::key::{self, CacheKey};
 use super::known_directory::Trust;
@@ -70,6 +74,8 @@ struct CacheSlot {
     is_used: bool,
     /// How many times it was used since it was last checked on the disk.
     uses: u32,
+    /// Where the entries of its siblings are, once they were all found.
+    siblings: Option<Siblings>,
 }
 
 impl LookupCache {
@@ -183,8 +189,15 @@ impl LookupCache {
         self.descriptors += descriptors;
         self.kept += 1;
         let number = self.kept;
-        let slot =
-            Some(CacheSlot { key: Rc::clone(key), entry, cost_bytes, number, is_used, uses: 0 });
+        let slot = Some(CacheSlot {
+            key: Rc::clone(key),
+            entry,
+            cost_bytes,
+            number,
+            is_used,
+            uses: 0,
+            siblings: None,
+        });
         let index = match self.free.pop() {
             Some(index) => {
                 self.slots[index] = slot;

@@ -4,6 +4,8 @@
 //! must never know what waits.
 
 use super::Root;
+use super::sibling;
+use crate::http::Coding;
 pub(crate) use crate::sys::file::Disk;
 use crate::sys::file::{self, LastLink};
 use std::io;
@@ -15,6 +17,8 @@ use std::os::fd::{AsFd, OwnedFd};
 pub(crate) enum Prefetch {
     /// The directories of a path, and the first `bytes_max` bytes of the file there.
     Path { root: Root, path: Vec<u8>, bytes_max: u64 },
+    /// The same, also for each encoded sibling.
+    Siblings { root: Root, path: Vec<u8>, bytes_max: u64 },
     /// A range of an open file. The `ahead_bytes` after it are requested, but not waited for.
     Piece { file: OwnedFd, range: Range<u64>, ahead_bytes: u64 },
 }
@@ -25,6 +29,15 @@ impl Prefetch {
     pub(crate) fn run(self) {
         let _ = match self {
             Prefetch::Path { root, path, bytes_max } => read_path(&root, &path, bytes_max),
+            Prefetch::Siblings { root, path, bytes_max } => {
+                let mut name = Vec::new();
+                for coding in Coding::ALL {
+                    sibling::write_name(&mut name, &path, coding);
+                    // Most files have few siblings, or none.
+                    let _ = read_path(&root, &name, bytes_max);
+                }
+                read_path(&root, &path, bytes_max)
+            }
             Prefetch::Piece { file, range, ahead_bytes } => {
                 file::bring_in(file.as_fd(), range, ahead_bytes)
             }

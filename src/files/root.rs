@@ -5,11 +5,12 @@
 use super::Types;
 pub use crate::sys::file::Symlinks;
 use crate::sys::reason::reason_at_directory;
+use std::collections::HashSet;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A directory to serve files from, and the rules for what is in it.
 ///
@@ -38,6 +39,8 @@ struct RootInner {
     path: PathBuf,
     symlinks: Symlinks,
     types: Types,
+    /// The files of which something was logged that is logged once.
+    reported: Arc<Mutex<HashSet<Vec<u8>>>>,
 }
 
 impl Root {
@@ -64,6 +67,7 @@ impl Root {
             path,
             symlinks: Symlinks::default(),
             types: Types::default(),
+            reported: Arc::default(),
         };
         Ok(Root { inner: Arc::new(inner) })
     }
@@ -97,6 +101,12 @@ impl Root {
     /// The content types of its files.
     pub(crate) fn content_types(&self) -> &Types {
         &self.inner.types
+    }
+
+    /// Whether nothing was reported of this file yet. Of very many files only the first are reported.
+    pub(super) fn is_first_report(&self, path: &[u8]) -> bool {
+        let mut reported = self.inner.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        reported.len() < REPORTS_MAX && reported.insert(path.to_vec())
     }
 
     fn with(self, change: impl FnOnce(&mut RootInner)) -> Root {
@@ -139,6 +149,9 @@ impl std::error::Error for RootError {
         Some(&self.error)
     }
 }
+
+/// More lines tell nobody more.
+const REPORTS_MAX: usize = 1000;
 
 fn next_id() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(0);

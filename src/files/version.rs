@@ -73,6 +73,11 @@ impl FileVersion {
         }
     }
 
+    /// The same version as a representation in this content coding.
+    pub(super) fn with_coding(&self, coding: &str) -> FileVersion {
+        FileVersion { etag: self.etag.with_coding(coding), ..*self }
+    }
+
     /// It is weak while other contents could still get the same tag.
     pub(crate) fn etag(&self) -> &ETag {
         &self.etag

@@ -3,8 +3,8 @@
 use super::application::Application;
 use super::request_body::{BodyPolicy, RequestBody};
 use super::{IntoResponse, Request, Response};
-use crate::files::{Disk, Found, Now, OpenError, OpenFiles, Prefetch, Root};
-use crate::http::{Cancellation, Method, Status};
+use crate::files::{Chosen, Disk, Found, Now, OpenError, OpenFiles, Prefetch, Root};
+use crate::http::{AcceptedCodings, Cancellation, Method, Status};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -147,10 +147,7 @@ pub(crate) enum Freshness {
 impl Context<'_> {
     /// The file or directory at a path beneath a root, the path given in pieces.
     pub(crate) fn find(&mut self, root: &Root, pieces: &[&[u8]]) -> Result<Found, OpenError> {
-        if *self.freshness == Freshness::Unknown {
-            self.files.look();
-            *self.freshness = Freshness::Known;
-        }
+        self.look_if_due();
         match pieces {
             [path] => self.files.find(root, path, self.now, self.disk),
             _ => {
@@ -158,6 +155,26 @@ impl Context<'_> {
                 pieces.iter().for_each(|piece| self.scratch.extend_from_slice(piece));
                 self.files.find(root, self.scratch, self.now, self.disk)
             }
+        }
+    }
+
+    /// The same, or the encoded sibling of the file there that the client prefers.
+    pub(crate) fn find_variant(
+        &mut self,
+        root: &Root,
+        pieces: &[&[u8]],
+        accepted: &AcceptedCodings,
+    ) -> Result<Chosen, OpenError> {
+        self.look_if_due();
+        self.scratch.clear();
+        pieces.iter().for_each(|piece| self.scratch.extend_from_slice(piece));
+        self.files.find_variant(root, self.scratch, accepted, self.now, self.disk)
+    }
+
+    fn look_if_due(&mut self) {
+        if *self.freshness == Freshness::Unknown {
+            self.files.look();
+            *self.freshness = Freshness::Known;
         }
     }
 }

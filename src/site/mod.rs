@@ -13,6 +13,7 @@ mod broadcast;
 mod change;
 pub(crate) mod error_page;
 mod events;
+mod file_response;
 mod form;
 pub(crate) mod form_upload;
 pub(crate) mod function;

@@ -1,17 +1,14 @@
-//! Files from a root: path → file → preconditions → ranges → [`Response`].
+//! Files from a root: from a path to a file, or to its encoded sibling.
 //!
 //! It must never know mio, connections, timers or threads.
 
+use super::file_response::{respond, respond_variant, whole};
 use super::handler::{Answer, Context, Decision, Handler};
-use super::multipart::{Multipart, write_content_range};
 use super::response::NamedFile;
 use super::{Body, Request, Response, listing, redirect};
-use crate::files::{CachedFile, Found, OpenError, Root};
-use crate::http::conditional::{self, Outcome, RangeHeader};
-use crate::http::range::{self, Ranges};
-use crate::http::{HeaderName, Headers, Method, RequestHead, Status};
+use crate::files::{CachedFile, Chosen, Found, OpenError, Root};
+use crate::http::{AcceptedCodings, HeaderName, Headers, Method, RequestHead, Status};
 use std::ffi::OsStr;
-use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
@@ -75,6 +72,7 @@ pub struct StaticFiles {
     mapping: Mapping,
     /// Whether a directory without an index is listed.
     lists: bool,
+    precompressed: bool,
     /// Whether the missing index of a directory was logged, which is done once.
     has_warned: AtomicBool,
 }
@@ -88,6 +86,7 @@ impl StaticFiles {
             dotfiles: Dotfiles::default(),
             mapping: Mapping::default(),
             lists: false,
+            precompressed: false,
             has_warned: AtomicBool::new(false),
         }
     }
@@ -127,17 +126,51 @@ impl StaticFiles {
         self
     }
 
+    /// Whether a client that accepts it gets the encoded sibling of a file in its place: of `a.css` the file
+    /// `a.css.zst`, `a.css.br` or `a.css.gz`. Default: no.
+    ///
+    /// All responses for a file that has a sibling carry `Vary: Accept-Encoding`, and each coding has an entity tag
+    /// of its own. A sibling that is empty or older than its file is ignored, and logged once. The names of siblings
+    /// are files like any other.
+    ///
+    /// ```no_run
+    /// use httpd::{Root, Site, StaticFiles};
+    /// let files = StaticFiles::new(Root::open("public")?).precompressed(true);
+    /// let site = Site::new().at("/", files);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn precompressed(mut self, precompressed: bool) -> StaticFiles {
+        self.precompressed = precompressed;
+        self
+    }
+
+    /// What is at a path, given in pieces.
+    fn find(
+        &self,
+        pieces: &[&[u8]],
+        accepted: Option<&AcceptedCodings>,
+        context: &mut Context<'_>,
+    ) -> Result<Chosen, OpenError> {
+        match accepted {
+            Some(accepted) => context.find_variant(&self.root, pieces, accepted),
+            None => Ok(match context.find(&self.root, pieces)? {
+                Found::Directory => Chosen::Directory,
+                Found::File(file) => Chosen::File(file),
+            }),
+        }
+    }
+
     /// The first index file that the directory has.
     fn find_index(
         &self,
         directory: &[u8],
+        accepted: Option<&AcceptedCodings>,
         context: &mut Context<'_>,
-    ) -> Result<Arc<CachedFile>, OpenError> {
+    ) -> Result<Chosen, OpenError> {
         for name in &self.index {
-            match context.find(&self.root, &[directory, name]) {
-                Ok(Found::File(file)) => return Ok(file),
-                Ok(Found::Directory) | Err(OpenError::NotFound) => {}
-                Err(error) => return Err(error),
+            match self.find(&[directory, name], accepted, context) {
+                Ok(Chosen::Directory) | Err(OpenError::NotFound) => {}
+                found => return found,
             }
         }
         if !self.lists && !self.has_warned.load(Ordering::Relaxed) {
@@ -171,14 +204,17 @@ impl Handler for StaticFiles {
             return Response::new(Status::NOT_FOUND).into();
         }
         let relative = path.strip_prefix(b"/").unwrap_or(path);
+        let head = request.as_head();
+        let accepted = self.precompressed.then(|| accepted_codings(head));
         let found = if path.ends_with(b"/") {
-            self.find_index(relative, context).map(Found::File)
+            self.find_index(relative, accepted.as_ref(), context)
         } else {
-            context.find(&self.root, &[relative])
+            self.find(&[relative], accepted.as_ref(), context)
         };
         match found {
-            Ok(Found::File(file)) => respond(request.as_head(), file, context).into(),
-            Ok(Found::Directory) => redirect::add_slash(request).into(),
+            Ok(Chosen::File(file)) => respond(head, file, context).into(),
+            Ok(Chosen::Variant(file)) => respond_variant(head, file, context).into(),
+            Ok(Chosen::Directory) => redirect::add_slash(request).into(),
             Err(OpenError::NotFound) if self.lists && path.ends_with(b"/") => {
                 listing::answer(request, &self.root, relative, self.dotfiles)
             }
@@ -223,7 +259,11 @@ pub(super) fn send(
         Ok(Found::Directory) => return Response::new(Status::NOT_FOUND).into(),
         Err(error) => return refuse(error, &file.path),
     };
-    let response = if reads(head, status) { respond(head, found, context) } else { whole(found) };
+    let response = if reads(head, status) {
+        respond(head, found, context)
+    } else {
+        whole(Headers::shared(found.plain().headers()), found)
+    };
     add(response, status, headers).into()
 }
 
@@ -283,73 +323,10 @@ fn add(mut response: Response, status: Status, headers: &Headers) -> Response {
     response
 }
 
-/// The response for an existing file: 200, 206, 304, 412 or 416.
-fn respond(head: &RequestHead<'_>, file: Arc<CachedFile>, context: &mut Context<'_>) -> Response {
-    match conditional::evaluate(head, file.version().validators()) {
-        Outcome::Failed => Response::new(Status::PRECONDITION_FAILED),
-        // RFC 9110 §15.4.5: the validators, and none of the representation's other metadata.
-        Outcome::NotModified => Response {
-            status: Status::NOT_MODIFIED,
-            reason: None,
-            headers: not_modified(&file),
-            body: Body::Empty,
-        },
-        Outcome::Proceed(RangeHeader::Ignore) => whole(file),
-        Outcome::Proceed(RangeHeader::Honour) => {
-            let wanted = head.joined(HeaderName::Range).unwrap_or_default();
-            match range::parse(&wanted, file.length(), context.ranges_max) {
-                Ranges::Whole => whole(file),
-                Ranges::One(part) => partial(file, part, context.scratch),
-                Ranges::Many(parts) => several(file, parts),
-                Ranges::Unsatisfiable => Response::new(Status::RANGE_NOT_SATISFIABLE)
-                    .header("Content-Range", format!("bytes */{}", file.length())),
-            }
-        }
-    }
-}
-
-/// RFC 9110 §15.4.5: the validator alone.
-fn not_modified(file: &CachedFile) -> Headers {
-    let mut headers = Headers::new();
-    headers.put("ETag", file.etag().as_bytes());
-    headers
-}
-
-fn whole(file: Arc<CachedFile>) -> Response {
-    let length = file.length();
-    Response {
-        status: Status::OK,
-        reason: None,
-        headers: Headers::shared(file.headers()),
-        body: Body::Cached(file, 0..length),
-    }
-}
-
-fn partial(file: Arc<CachedFile>, part: Range<u64>, scratch: &mut Vec<u8>) -> Response {
-    let mut headers = Headers::shared(file.headers());
-    scratch.clear();
-    write_content_range(scratch, &part, file.length());
-    headers.put("Content-Range", scratch);
-    Response {
-        status: Status::PARTIAL_CONTENT,
-        reason: None,
-        headers,
-        body: Body::Cached(file, part),
-    }
-}
-
-fn several(file: Arc<CachedFile>, ranges: Vec<Range<u64>>) -> Response {
-    let mut headers = Headers::shared(file.headers());
-    // Each part has the type of the file (RFC 9110 §15.3.7.2).
-    headers.remove("Content-Type");
-    let parts = Multipart::new(file, ranges);
-    headers.put("Content-Type", parts.content_type());
-    Response {
-        status: Status::PARTIAL_CONTENT,
-        reason: None,
-        headers,
-        body: Body::Parts(Box::new(parts)),
-    }
+/// The content codings that a client accepts.
+fn accepted_codings(head: &RequestHead<'_>) -> AcceptedCodings {
+    head.joined(HeaderName::AcceptEncoding)
+        .map_or(AcceptedCodings::NONE, |it| AcceptedCodings::of(&it))
 }
 
 /// Whether a segment begins with a dot. A `.well-known` at the beginning does not count.
