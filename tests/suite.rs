@@ -35,6 +35,7 @@ mod suite {
     mod panics;
     mod passwords;
     mod pipelining;
+    mod precompressed;
     mod ranges;
     mod senders;
     mod sent_files;

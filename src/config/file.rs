@@ -50,6 +50,7 @@ pub(super) struct Scope {
     pub(super) dotfiles: Option<Dotfiles>,
     pub(super) charset: Option<String>,
     pub(super) types: Vec<(TypedName, String)>,
+    pub(super) precompressed: Option<bool>,
     /// For requests that store files or go to an application.
     pub(super) body_bytes_max: Option<u64>,
     pub(super) writing: Writing,
@@ -219,7 +220,7 @@ fn location_keys() -> Vec<SectionKey<LocationSection>> {
     keys
 }
 
-pub(super) fn scope_keys<T: AsMut<Scope>>() -> [SectionKey<T>; 8] {
+pub(super) fn scope_keys<T: AsMut<Scope>>() -> [SectionKey<T>; 9] {
     [
         SectionKey::new("root", |it, value, errors| {
             errors.set(&mut it.as_mut().root, value.written().map(Some));
@@ -241,6 +242,9 @@ pub(super) fn scope_keys<T: AsMut<Scope>>() -> [SectionKey<T>; 8] {
         }),
         SectionKey::new("types", |it, value, errors| {
             it.as_mut().types = read_types(value, errors);
+        }),
+        SectionKey::new("precompressed", |it, value, errors| {
+            errors.set(&mut it.as_mut().precompressed, value.boolean().map(Some));
         }),
         SectionKey::new("body_bytes_max", |it, value, errors| {
             errors.set(&mut it.as_mut().body_bytes_max, value.bytes(1).map(Some));

@@ -65,9 +65,14 @@ const ANSWERS: &[(&str, &str)] = &[
     ),
     ("http2 http3 quic h2 protocols", "this server speaks HTTP/1.1 only, so far"),
     (
-        "gzip gzip_types gzip_static gzip_comp_level gzip_min_length gzip_vary brotli zstd deflate \
-         encode compress compression",
-        "there is no compression yet; a proxy in front can compress",
+        "gzip gzip_types gzip_comp_level gzip_min_length gzip_vary brotli zstd deflate encode compress \
+         compression",
+        "nothing is compressed while it is sent, so far; precompressed = true sends files that were \
+         compressed before, such as a.css.gz for a.css",
+    ),
+    (
+        "gzip_static brotli_static zstd_static compression_static precompress precompressed_files",
+        "write precompressed = true",
     ),
     (
         "autoindex autoindex_exact_size autoindex_localtime browse directory_listing dir_listing \

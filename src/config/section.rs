@@ -186,7 +186,8 @@ mod tests {
         let mut errors = Errors::default();
         for (name, expected) in [
             ("tls", "there is no TLS yet"),
-            ("gzip", "there is no compression yet"),
+            ("gzip", "precompressed = true sends files that were"),
+            ("gzip_static", "write precompressed = true"),
             ("autoindex", "write listing = true"),
             ("vhost", "write [[host]] with a server_name"),
             ("proxy_pass", "this server is no proxy yet"),

@@ -347,8 +347,14 @@ impl<'a> SiteBuilder<'a> {
                 format!("/ is a 404: {root} has no {names}, and directories are not listed")
             });
         }
+        let precompressed = scopes().find_map(|it| it.precompressed).unwrap_or(false);
         let files = rules.reads().then(|| {
-            StaticFiles::new(root).index(index).listing(lists).dotfiles(dotfiles).mapping(mapping)
+            StaticFiles::new(root)
+                .index(index)
+                .listing(lists)
+                .dotfiles(dotfiles)
+                .mapping(mapping)
+                .precompressed(precompressed)
         });
         let access = self.access(scope);
         Handlers { files, store, access }

@@ -86,6 +86,7 @@ fn the_shipped_file_says_the_defaults() {
     assert_eq!(file.scope.dotfiles, Some(crate::site::Dotfiles::Deny));
     assert_eq!(file.scope.listing, Some(false));
     assert_eq!(file.scope.index, Some(vec![site::INDEX.to_owned()]));
+    assert_eq!(file.scope.precompressed, Some(false));
     let (said, silent) = (writing::Rules::of([&file.scope].into_iter()), file::Scope::default());
     assert_eq!(said, writing::Rules::of([&silent].into_iter()));
     let listen: Vec<String> = file.listen.into_iter().flatten().map(|it| it.value).collect();
@@ -166,7 +167,7 @@ fn all_faults_are_told_in_one_pass_and_in_their_order() {
         "httpd.toml:24:9: a location has a root or an alias, not both",
         "httpd.toml:26:8: there is a location \"/a/\" already",
         "httpd.toml:27:1: unknown key \"colour\" in [[location]]",
-        "httpd.toml: known [[location]]: path, alias, wsgi, python, chdir, processes, threads, env, timeout, stream_timeout, requests_max, lifetime, memory_bytes_max, reload, root, index, listing, symlinks, dotfiles, charset, types, body_bytes_max, methods, create_full_put_path, form_overwrite, quota_bytes, upload_mode, durability, allow, deny, auth_basic",
+        "httpd.toml: known [[location]]: path, alias, wsgi, python, chdir, processes, threads, env, timeout, stream_timeout, requests_max, lifetime, memory_bytes_max, reload, root, index, listing, symlinks, dotfiles, charset, types, precompressed, body_bytes_max, methods, create_full_put_path, form_overwrite, quota_bytes, upload_mode, durability, allow, deny, auth_basic",
     ];
     for (error, expected) in errors.iter().zip(expected) {
         assert_eq!(error, expected);
@@ -358,7 +359,7 @@ fn keys_that_nobody_can_guess_are_followed_by_one_list() {
         errors[..4],
         [
             "httpd.toml:2:1: unknown key \"banana\"",
-            "httpd.toml:3:1: unknown key \"gzip\": there is no compression yet; a proxy in front can compress",
+            "httpd.toml:3:1: unknown key \"gzip\": nothing is compressed while it is sent, so far; precompressed = true sends files that were compressed before, such as a.css.gz for a.css",
             "httpd.toml:4:1: unknown key \"mango\"",
             "httpd.toml:6:1: unknown key \"pear\" in [log]",
         ]
