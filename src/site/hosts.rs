@@ -218,6 +218,73 @@ impl Hosts {
     }
 }
 
+impl Site {
+    /// Has another site answer the requests for a host. The outer site answers those for other hosts, and the
+    /// functions around it stand around the inner one too.
+    ///
+    /// ```
+    /// use httpd::{Request, Site};
+    /// let blog = Site::new().get("/", |_| "the blog\n");
+    /// let site = Site::new().get("/", |_| "the front page\n").host("blog.example.org".parse()?, blog);
+    /// let request = Request::get("/").header("Host", "blog.example.org");
+    /// assert_eq!(site.handle(request).into_text()?, "the blog\n");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Panics
+    /// When another site has the name, or when the site has hosts of its own.
+    #[track_caller]
+    pub fn host(self, name: HostName, site: Site) -> Site {
+        self.hosts([name], site)
+    }
+
+    /// The same for a host that goes by several names.
+    ///
+    /// # Panics
+    /// As [`Site::host`].
+    #[track_caller]
+    pub fn hosts(mut self, names: impl IntoIterator<Item = HostName>, site: Site) -> Site {
+        assert!(site.hosts.is_empty(), "a site of a host has hosts of its own");
+        let place =
+            u32::try_from(self.hosts.sites.len()).expect("so many sites fit into no memory");
+        self.hosts.sites.push(site);
+        for name in names {
+            assert!(self.hosts.add(&name, Chosen::Site(place)), "{name} has a site already");
+        }
+        self
+    }
+
+    /// Names of the outer site itself. They matter where unknown hosts are refused.
+    ///
+    /// # Panics
+    /// When another site has one of the names.
+    #[track_caller]
+    pub fn names(mut self, names: impl IntoIterator<Item = HostName>) -> Site {
+        for name in names {
+            assert!(self.hosts.add(&name, Chosen::Outer), "{name} has a site already");
+        }
+        self
+    }
+
+    /// What becomes of a request for a host that no site goes by. Default: the outer site answers it.
+    pub fn unknown_host(mut self, unknown: UnknownHost) -> Site {
+        self.hosts.unknown = unknown;
+        self
+    }
+
+    /// Redirects all other names of this site to this one, with path, query and port as they are: 301, or 308 for
+    /// requests that are no GET or HEAD.
+    ///
+    /// # Panics
+    /// When it is a name with `*`.
+    #[track_caller]
+    pub fn canonical_host(mut self, name: HostName) -> Site {
+        assert!(!name.is_wildcard(), "{name} stands for many names");
+        self.canonical_host = Some(name);
+        self
+    }
+}
+
 /// RFC 1035 §3.1 allows 253 characters, and an address in brackets is shorter.
 const NAME_BYTES_MAX: usize = 255;
 
