@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_misspelt_key_is_told_its_neighbour() {
+    fn the_error_for_a_misspelt_key_names_the_nearest_one() {
         let known = ["listen", "root", "index", "workers", "limits"];
         let table = [
             ("rooot", Some("root")),
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_in_the_wrong_section_is_told_its_own() {
+    fn the_error_for_a_key_in_the_wrong_section_names_the_right_one() {
         let mut errors = Errors::default();
         assert_eq!(
             unknown("", "head_timeout", &mut errors),

@@ -1,8 +1,8 @@
+mod locations;
 mod readme;
+mod shipped;
 
 use super::*;
-use crate::files::CacheLimits;
-use crate::server::Limits;
 
 /// A folder of a test's own, gone when it ends.
 struct Folder(PathBuf);
@@ -48,72 +48,7 @@ fn shipped_text() -> String {
 }
 
 #[test]
-fn the_shipped_file_shows_every_key_in_its_section() {
-    let text = shipped_text();
-    let mut shown = std::collections::HashSet::new();
-    let mut section = String::new();
-    for line in text.lines() {
-        let line = line.strip_prefix('#').unwrap_or(line);
-        if line.starts_with('[') {
-            section = line.to_owned();
-            shown.insert((String::new(), line.trim_matches(['[', ']']).to_owned()));
-        } else if let Some((key, _)) = line.split_once(" = ") {
-            shown.insert((section.clone(), key.to_owned()));
-        }
-    }
-    // What a host shares with the top is shown there.
-    let top = file::sections().remove(0).keys;
-    for section in file::sections() {
-        for key in section.keys {
-            let place =
-                if section.title == "[[host]]" && top.contains(&key) { "" } else { section.title };
-            let wanted = (place.to_owned(), key.to_owned());
-            assert!(shown.contains(&wanted), "{wanted:?} is not in conf/httpd.toml");
-        }
-    }
-}
-
-#[test]
-fn the_shipped_file_says_the_defaults() {
-    let (file, errors) = File::read(&shipped_text());
-    assert_eq!(errors.list, []);
-    assert_eq!(file.limits.values, Limits::default());
-    assert_eq!(file.cache, CacheLimits::default());
-    assert_eq!(file.processes, Some(NonZeroUsize::MIN));
-    assert_eq!(file.workers, Some(Workers::default()));
-    assert_eq!(file.error_bodies, Some(Default::default()));
-    assert_eq!(file.scope.symlinks, Some(Default::default()));
-    assert_eq!(file.scope.dotfiles, Some(crate::site::Dotfiles::Deny));
-    assert_eq!(file.scope.listing, Some(false));
-    assert_eq!(file.scope.index, Some(vec![site::INDEX.to_owned()]));
-    assert_eq!(file.scope.precompressed, Some(false));
-    let (said, silent) = (writing::Rules::of([&file.scope].into_iter()), file::Scope::default());
-    assert_eq!(said, writing::Rules::of([&silent].into_iter()));
-    let listen: Vec<String> = file.listen.into_iter().flatten().map(|it| it.value).collect();
-    assert_eq!(listen, [listen::LISTEN]);
-    let config =
-        load(Some(&shipped()), &Overrides::default()).unwrap_or_else(|it| panic!("{it:?}"));
-    assert_eq!(config.log, Log { level: LevelFilter::Warn, file: None });
-    assert!(config.roots[0].ends_with("conf/www"), "{:?}", config.roots);
-}
-
-#[test]
-fn what_the_shipped_file_only_shows_is_valid_too() {
-    let is_example = |line: &str| line.starts_with(|c: char| c.is_ascii_lowercase() || c == '[');
-    let uncommented: Vec<&str> = shipped_text()
-        .leak()
-        .lines()
-        .map(|line| line.strip_prefix('#').filter(|it| is_example(it)).unwrap_or(line))
-        .collect();
-    let (file, errors) = File::read(&uncommented.join("\n"));
-    assert_eq!(errors.list, []);
-    assert_eq!(file.locations.len(), 4);
-    assert_eq!(file.scope.charset.as_deref(), Some("utf-8"));
-    assert_eq!(file.scope.types.len(), 1);
-}
-
-#[test]
-fn all_faults_are_told_in_one_pass_and_in_their_order() {
+fn all_errors_are_reported_in_one_pass_and_in_their_order() {
     let folder = Folder::new("all");
     let errors = folder.errors(
         "rooot = \"www\"\n\
@@ -176,98 +111,7 @@ fn all_faults_are_told_in_one_pass_and_in_their_order() {
 }
 
 #[test]
-fn a_charset_is_one_that_browsers_know() {
-    let folder = Folder::new("charset");
-    let told = |line: &str| folder.errors(format!("root = \"www\"\n{line}\n")).join("\n");
-    for good in ["utf-8", "UTF-8", "iso-8859-1", "windows-1252", "off"] {
-        assert_eq!(told(&format!("charset = {good:?}")), "", "{good}");
-    }
-    assert_eq!(
-        told("charset = \"uft-8\""),
-        "httpd.toml:2:11: charset must be the name of a character encoding, such as \"utf-8\" or \
-         \"iso-8859-1\", or \"off\", not \"uft-8\""
-    );
-    assert!(told("charset = \"\"").starts_with("httpd.toml:2:11: charset must"));
-}
-
-#[test]
-fn a_listing_is_on_or_off_and_an_application_has_none() {
-    let folder = Folder::new("listing");
-    let told = |text: &str| folder.errors(format!("root = \"www\"\n{text}\n")).join("\n");
-    assert_eq!(told("listing = true"), "");
-    assert_eq!(told("[[location]]\npath = \"/a/\"\nlisting = false"), "");
-    assert_eq!(
-        told("listing = \"on\""),
-        "httpd.toml:2:11: listing must be true or false, not text"
-    );
-    assert!(
-        told("listings = true").contains("unknown key \"listings\"; did you mean \"listing\"?")
-    );
-    assert!(told("autoindex = true").contains("write listing = true"));
-    assert!(
-        told("[[location]]\npath = \"/a/\"\nwsgi = \"a:b\"\nlisting = true")
-            .contains("httpd.toml:5:1: listing is for files; this location has an application")
-    );
-}
-
-#[test]
-fn methods_are_those_that_files_take() {
-    let folder = Folder::new("methods");
-    let told = |methods: &str| {
-        let errors = folder.errors(format!("root = \"www\"\nmethods = {methods}\n"));
-        errors.join("\n").replace("httpd.toml:2:", "")
-    };
-    for fine in ["[\"GET\"]", "\"PUT\"", "[\"GET\", \"HEAD\", \"PUT\", \"DELETE\", \"POST\"]"] {
-        assert_eq!(told(fine), "", "{fine}");
-    }
-    let all = "files take GET, HEAD, POST, PUT, DELETE";
-    for (methods, expected) in [
-        ("[]", "11: methods must name a method; without this key they are GET and HEAD".into()),
-        ("[\"GET\", \"put\"]", "19: methods cannot include \"put\", which is not a method; did you mean \"PUT\"?".into()),
-        ("[\"DELET\"]", "12: methods cannot include \"DELET\", which is not a method; did you mean \"DELETE\"?".into()),
-        ("[\"BREW\"]", format!("12: methods cannot include \"BREW\", which is not a method; {all}")),
-        ("[\"OPTIONS\"]", "12: methods need not include OPTIONS, which is always allowed".into()),
-        (
-            "[\"PATCH\"]",
-            "12: methods cannot include PATCH, which does not apply to files; files take GET, HEAD, \
-             POST, PUT, DELETE"
-                .into(),
-        ),
-        ("[\"HEAD\", \"PUT\"]", "11: methods must include GET if they include HEAD".into()),
-        ("true", "11: methods must be text in quotes, not true or false".into()),
-    ] {
-        let expected: String = expected;
-        assert_eq!(told(methods), expected, "{methods}");
-    }
-}
-
-#[test]
-fn what_is_said_of_changes_is_checked() {
-    let folder = Folder::new("writing");
-    let errors = folder.errors(
-        "root = \"www\"\n\
-         upload_mode = \"1777\"\n\
-         durability = \"always\"\n\
-         create_full_put_path = \"yes\"\n\
-         [[location]]\n\
-         path = \"/a\"\n\
-         upload_mode = 644\n\
-         body_bytes_max = 0\n\
-         quota_bytes = \"much\"\n",
-    );
-    let expected = [
-        "httpd.toml:2:15: upload_mode must be permissions in octal such as \"0644\", not \"1777\"",
-        "httpd.toml:3:14: durability must be \"never\", \"file\" or \"directory\", not \"always\"",
-        "httpd.toml:4:24: create_full_put_path must be true or false, not text",
-        "httpd.toml:7:15: upload_mode must be permissions in octal such as \"0644\", not a number",
-        "httpd.toml:8:18: body_bytes_max must be at least 1",
-        "httpd.toml:9:15: quota_bytes must be a size such as \"64KiB\" or \"8MiB\", or a number of bytes, not \"much\"",
-    ];
-    assert_eq!(errors, expected);
-}
-
-#[test]
-fn a_text_that_is_no_toml_is_told_line_by_line_with_the_rest() {
+fn a_text_that_is_no_toml_is_reported_line_by_line_with_the_rest() {
     let folder = Folder::new("syntax");
     let errors = folder.errors("root = \nlisten = [\"a\"\nworkers = 0\n");
     assert!(!errors.is_empty());
@@ -310,14 +154,14 @@ fn a_file_without_root_needs_one() {
 }
 
 #[test]
-fn an_address_that_is_none_is_told_once() {
+fn an_address_that_is_none_is_reported_once() {
     let folder = Folder::new("listen-number");
     let errors = folder.errors("root = \"www\"\nlisten = 8080\n");
     assert!(errors.len() == 1 && errors[0].contains("write \":8080\" for everyone"), "{errors:?}");
 }
 
 #[test]
-fn an_address_that_looks_otherwise_is_told_what_to_write() {
+fn the_error_for_an_address_of_another_form_says_what_to_write() {
     let folder = Folder::new("listen-forms");
     let errors = |listen| {
         let errors = folder.errors(format!("root = \"www\"\nlisten = {listen}\n"));
@@ -335,7 +179,7 @@ fn an_address_that_looks_otherwise_is_told_what_to_write() {
 }
 
 #[test]
-fn a_configuration_of_another_server_is_told_to_be_toml_and_nothing_else() {
+fn the_error_for_a_configuration_of_another_server_says_that_it_must_be_toml() {
     let folder = Folder::new("languages");
     for (text, language) in [
         ("server {\n    listen 80;\n}\n", "nginx's language"),
@@ -366,30 +210,6 @@ fn keys_that_nobody_can_guess_are_followed_by_one_list() {
     );
     assert!(errors[4].starts_with("httpd.toml: known at the top: listen, "), "{errors:?}");
     assert_eq!(errors[5..], ["httpd.toml: known [log]: level, file"]);
-}
-
-#[test]
-fn what_is_wrong_with_a_location_is_told_all_at_once() {
-    let folder = Folder::new("all-of-a-location");
-    let errors = folder.errors(
-        "listen = \"localhost:99999\"\n\
-         [log]\nfile = \"none/a.log\"\n\
-         [[location]]\n\
-         path = \"/a\"\nalias = \"gone\"\nthreads = 2\n\
-         [[location]]\n\
-         path = \"/b\"\nroot = \"gone\"\nalias = \"www\"\n\
-         [[location]]\n\
-         path = \"/c\"\nwsgi = \"a:b\"\npython = \"none/python\"\nchdir = \"none\"\nroot = \"gone\"\n\
-         [[location]]\n\
-         path = \"/d\"\nwsgi = \"a:b\"\npython = \"no-such-python\"\n",
-    );
-    let lines: Vec<&str> =
-        errors.iter().map(|it| it.split(':').nth(1).expect("each has a line")).collect();
-    assert_eq!(
-        lines,
-        ["1", "3", "6", "7", "10", "11", "15", "16", "17", "17", "21"],
-        "{errors:#?}"
-    );
 }
 
 #[test]
@@ -483,31 +303,7 @@ fn no_text_makes_it_panic() {
 }
 
 #[test]
-fn an_application_is_read_with_all_that_is_said_of_it() {
-    let folder = Folder::new("application");
-    std::fs::create_dir_all(folder.0.join("venv/bin")).expect("it can be made");
-    let python = folder.0.join("venv/bin/python");
-    std::os::unix::fs::symlink("/bin/sh", python).expect("it can be written");
-    let path = folder.write(
-        "[[location]]\npath = \"/app\"\nwsgi = \"m:app\"\npython = \"venv/bin/python\"\n\
-         processes = 2\nthreads = 3\nenv = { A = \"b\", EMPTY = \"\" }\ntimeout = \"5s\"\n\
-         requests_max = 7\nreload = \"on-change\"\n",
-    );
-    let config = load(Some(&path), &Overrides::default()).expect("nothing is wrong with it");
-    let applications = config.server.applications();
-    let [application] = &applications[..] else { panic!("{applications:?}") };
-    assert_eq!(application.target, "m:app");
-    assert!(application.python.is_absolute() && application.python.ends_with("venv/bin/python"));
-    assert!(application.directory.ends_with(&folder.0));
-    assert_eq!((application.processes, application.threads), (2, 3));
-    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    assert_eq!(application.environment, [pair("A", "b"), pair("EMPTY", "")]);
-    assert_eq!(application.timeout, std::time::Duration::from_secs(5));
-    assert_eq!(application.requests_max, 7);
-}
-
-#[test]
-fn a_key_of_an_older_version_is_told_its_new_name() {
+fn the_error_for_a_key_of_an_older_version_names_the_new_one() {
     let folder = Folder::new("renamed");
     let errors = folder.errors(
         "root = \"www\"\nupload_bytes_max = 1\n\
@@ -520,94 +316,6 @@ fn a_key_of_an_older_version_is_told_its_new_name() {
         "httpd.toml:8:1: unknown key \"content_bytes_max\" in [[location]]: it is called body_bytes_max now",
     ];
     assert_eq!(errors, expected);
-}
-
-#[test]
-fn files_and_applications_inherit_how_large_a_body_may_be() {
-    let folder = Folder::new("body");
-    let path = folder.write(
-        "root = \"www\"\nbody_bytes_max = 10\n\
-         [[location]]\npath = \"/a\"\nwsgi = \"a:b\"\n\
-         [[location]]\npath = \"/b\"\nwsgi = \"a:b\"\nbody_bytes_max = 20\n",
-    );
-    let config = load(Some(&path), &Overrides::default()).expect("nothing is wrong with it");
-    let sizes: Vec<u64> =
-        config.server.applications().iter().map(|application| application.body_bytes_max).collect();
-    assert_eq!(sizes, [10, 20]);
-}
-
-#[test]
-fn what_makes_no_application_is_told() {
-    let folder = Folder::new("no-application");
-    for (text, expected) in [
-        ("threads = 2", "threads is for an application: add wsgi = \"module:callable\""),
-        ("root = \"/\"\ntimeout = \"3s\"", "timeout is for an application: add wsgi"),
-        ("wsgi = \"a:b\"\npython = \"none/python\"", "none/python\": there is no directory"),
-        ("wsgi = \"a:b\"\nroot = \"/\"", "a location has files or an application, not both"),
-        ("wsgi = 3", "wsgi must be text in quotes"),
-        ("wsgi = \"a:b\"\nmethods = [\"GET\"]", "methods is for files; this location has an"),
-        ("quota_bytes = 1\nwsgi = \"a:b\"", "quota_bytes is for files; this"),
-        ("wsgi = \"a:b\"\nchdir = \"none\"", "none\": no such directory"),
-        ("wsgi = \"a:b\"\nthreads = 0", "threads must be at least 1"),
-        ("wsgi = \"a:b\"\nthreads = 1000", "threads must be at most 256"),
-        ("wsgi = \"a:b\"\nreload = \"always\"", "reload must be \"never\" or \"on-change\""),
-        ("wsgi = \"a:b\"\nenv = { \"A=B\" = \"c\" }", "\"A=B\" is not the name of a variable"),
-    ] {
-        let text = format!("[[location]]\npath = \"/app\"\n{text}\n");
-        let errors = folder.errors(text);
-        assert!(errors.len() == 1 && errors[0].contains(expected), "{errors:?}");
-    }
-}
-
-#[test]
-fn to_reload_needs_an_application() {
-    let folder = Folder::new("reload");
-    let overrides =
-        Overrides { reload: Some(crate::site::Reload::OnChange), ..Overrides::default() };
-    let path = folder.write("root = \"www\"\n");
-    let errors = load(Some(&path), &overrides).err().expect("there is nothing to reload");
-    let error = errors[0].to_string();
-    assert!(error.contains("--reload: there is no application to apply it to"), "{error}");
-    let path = folder.write("[[location]]\npath = \"/\"\nwsgi = \"a:b\"\n");
-    let config = load(Some(&path), &overrides).expect("there is one");
-    assert_eq!(config.server.applications()[0].reload, crate::site::Reload::OnChange);
-}
-
-#[test]
-fn types_are_for_extensions_names_and_patterns() {
-    let (file, errors) = File::read(
-        "[types]\n\
-         log = \"text/plain\"\n\
-         apple-app-site-association = \"application/json\"\n\
-         \"*.tar.gz\" = \"application/x-gtar\"\n\
-         \"/.well-known/*\" = \"application/json\"\n",
-    );
-    assert_eq!(errors.list, []);
-    assert_eq!(file.scope.types.len(), 4);
-}
-
-#[test]
-fn a_pattern_that_matches_nothing_is_refused_with_its_place() {
-    let folder = Folder::new("patterns");
-    let errors = folder.errors(
-        "[types]\n\
-         \"a/*\" = \"text/plain\"\n\
-         \"/a/\" = \"text/plain\"\n\
-         \"*.{a,b}\" = \"text/plain\"\n\
-         \"/a/../b\" = \"text/plain\"\n",
-    );
-    assert_eq!(
-        errors,
-        [
-            "httpd.toml: root is missing: write which directory to serve, such as root = \"www\"",
-            "httpd.toml:2:1: the name \"a/*\" holds a slash: a pattern for a path begins with one",
-            "httpd.toml:3:1: the name \"/a/\" ends with a slash: end it with /* for the files in a \
-             directory",
-            "httpd.toml:4:1: the name \"*.{a,b}\" holds '{': the only wildcards are *, ** and ?",
-            "httpd.toml:5:1: the name \"/a/../b\" matches nothing: no path holds \"//\", \"/./\" or \
-             \"/../\"",
-        ]
-    );
 }
 
 #[test]

@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_beneath_a_directory_is_a_range_of_the_keys_in_order() {
+    fn what_is_beneath_a_directory_is_a_range_of_the_keys_in_order() {
         let bounds = beneath(&key("a"));
         for (other, lies_beneath) in [
             ("a/", true),

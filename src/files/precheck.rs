@@ -95,13 +95,18 @@ mod tests {
 
     /// That there is nothing is known to the kernel on some file systems only.
     #[track_caller]
-    fn is_told_if_known(root: &WritableRoot, path: &[u8], preconditions: &Preconditions, it: &str) {
+    fn is_foreseen_if_known(
+        root: &WritableRoot,
+        path: &[u8],
+        preconditions: &Preconditions,
+        it: &str,
+    ) {
         let told = precheck(root, path, preconditions);
         assert!(told == it || told == "fine", "{told}");
     }
 
     #[test]
-    fn what_is_in_the_way_is_told_before_anything_is_written() {
+    fn what_is_in_the_way_is_reported_before_anything_is_written() {
         let here = Directory::new();
         let root = root(&here, |_| {});
         let tag = store(&root, b"a.txt", b"text");
@@ -114,7 +119,7 @@ mod tests {
         assert_eq!(precheck(&root, b"d", &none), "a directory has this name");
         assert_eq!(precheck(&root, b"l", &none), "a symbolic link has this name");
         assert_eq!(precheck(&root, b"a.txt/b", &none), "there is no such directory");
-        is_told_if_known(&root, b"no/b", &none, "there is no such directory");
+        is_foreseen_if_known(&root, b"no/b", &none, "there is no such directory");
         assert_eq!(precheck(&root, b".httpd-upload", &none), "the name is reserved");
         assert_eq!(precheck(&root, b"a.txt", &Preconditions::if_match(&tag)), "fine");
         for (failing, told) in [
@@ -124,7 +129,7 @@ mod tests {
             assert_eq!(precheck(&root, b"a.txt", &failing), told.to_string());
         }
         let told = FailedPrecondition::IfMatch.to_string();
-        is_told_if_known(&root, b"b", &Preconditions::if_match(b"*"), &told);
+        is_foreseen_if_known(&root, b"b", &Preconditions::if_match(b"*"), &told);
     }
 
     #[test]
@@ -133,19 +138,19 @@ mod tests {
         let root = root(&here, |rules| rules.missing_directories = MissingDirectories::Make);
         assert_eq!(precheck(&root, b"no/b", &Preconditions::none()), "fine");
         let told = FailedPrecondition::IfMatch.to_string();
-        is_told_if_known(&root, b"no/b", &Preconditions::if_match(b"*"), &told);
+        is_foreseen_if_known(&root, b"no/b", &Preconditions::if_match(b"*"), &told);
     }
 
     const FULL: &str = "quota_bytes = 12 would be exceeded; remove files first";
 
     #[test]
-    fn a_quota_that_is_used_up_is_told_once_it_has_been_counted() {
+    fn a_quota_that_is_used_up_is_reported_once_it_has_been_counted() {
         let here = Directory::new();
         let root = root(&here, |rules| rules.quota_bytes = Some(12));
         let none = Preconditions::none();
         assert_eq!(precheck(&root, b"b", &none), "fine", "nobody has counted");
         store(&root, b"a", b"12345");
-        is_told_if_known(&root, b"b", &none, FULL);
+        is_foreseen_if_known(&root, b"b", &none, FULL);
         store(&root, b"b", b"1234567");
         assert_eq!(precheck(&root, b"b", &none), FULL);
         root.remove(b"b", &none).expect("it is there");

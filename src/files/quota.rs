@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_over_the_bound_can_still_make_it_less() {
+    fn what_is_over_the_bound_can_still_be_made_less() {
         let here = Directory::new();
         here.write("a", [b'1'; 600]);
         let root = Root::open(here.path()).expect("it is there");

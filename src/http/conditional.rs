@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_weak_tag_lets_nobody_overwrite_what_he_may_not_have_seen() {
+    fn a_weak_tag_permits_no_overwriting_of_what_the_client_may_not_have_seen() {
         assert_eq!(judge("If-Match: W/\"1-2~\"\r\n", Some(Strength::Weak)), Judgement::Failed);
         assert_eq!(judge("If-Match: \"1-2~\"\r\n", Some(Strength::Weak)), Judgement::Failed);
         assert_eq!(judge("If-Match: *\r\n", Some(Strength::Weak)), Judgement::Holds);

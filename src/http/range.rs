@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_outside_is_unsatisfiable() {
+    fn a_range_outside_is_unsatisfiable() {
         for value in [
             "bytes=1000-",
             "bytes=1000-2000",
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn every_satisfiable_range_lies_inside() {
+    fn every_satisfiable_range_is_inside() {
         for length in 0..12u64 {
             for from in 0..14u64 {
                 for to in 0..14u64 {

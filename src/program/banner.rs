@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_person_is_told_that_the_front_page_is_missing() {
+    fn a_terminal_shows_that_the_front_page_is_missing() {
         with_banner(&["127.0.0.1:80"], 1, |banner| {
             let banner = Banner { note: Some("/ is a 404"), ..*banner };
             assert!(
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn several_processes_are_told_to_both() {
+    fn several_processes_are_known_to_both() {
         with_banner(&["127.0.0.1:80"], 4, |banner| {
             let text = banner.on_terminal();
             assert!(text.contains("  workers  2 in each of 4 processes\n"), "{text}");

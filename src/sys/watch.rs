@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_change_is_told() {
+    fn every_kind_of_change_is_reported() {
         let here = Directory::new();
         let (watcher, _) = watched(&here, Watchable::Contents);
         assert_eq!(changes(&watcher), [""; 0]);
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn where_names_matter_writing_is_not_told() {
+    fn where_names_matter_writing_is_not_reported() {
         let here = Directory::new();
         here.write("a", "1");
         let (watcher, _) = watched(&here, Watchable::Names);
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_removed_is_told_to_be_gone_and_then_is_silent() {
+    fn what_is_removed_is_reported_as_gone_and_then_is_silent() {
         let here = Directory::new();
         let (watcher, watch) = watched(&here, Watchable::Contents);
         watcher.remove(watch);

@@ -17,6 +17,7 @@ pub(crate) const ADAPTER: &str = concat!(
     include_str!("adapter/log.py"),
     include_str!("adapter/answer.py"),
     include_str!("adapter/load.py"),
+    include_str!("adapter/reload.py"),
     include_str!("adapter/worker.py"),
 );
 

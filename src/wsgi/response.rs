@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_with_its_first_content_is_read() {
+    fn a_head_with_the_beginning_of_its_body_is_read() {
         let head = b"404 Not Found\nContent-Type\0text/plain\nContent-Length\x005\nX-A\0b\n";
         let response = read(1, 1, head, b"hello").expect("it is sound");
         assert_eq!(

@@ -106,7 +106,7 @@ fn a_socket_whose_owner_does_not_accept_is_taken_and_not_waited_for() {
 }
 
 #[test]
-fn a_reader_that_is_behind_is_told_how_many_lines_it_has_missed() {
+fn a_reader_that_is_behind_learns_how_many_lines_it_has_missed() {
     let folder = Folder::with_www();
     folder.write("a.toml", "listen = \"localhost:0\"\nroot = \"www\"\nworkers = 1\n\n[access_log]\nfile = \"/dev/stdout\"\n");
     let mut serving = Program::start(&mut folder.httpd(&["-c", "a.toml"]));

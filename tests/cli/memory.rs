@@ -45,7 +45,7 @@ fn memory_of_large_heads_goes_back_to_the_system() {
 }
 
 #[test]
-fn content_that_is_announced_and_does_not_come_takes_no_room() {
+fn a_body_that_is_announced_and_does_not_come_takes_no_room() {
     let folder = Folder::with_www();
     let serving = start(&folder);
     let at_rest = resident_bytes(&serving);

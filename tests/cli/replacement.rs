@@ -51,7 +51,7 @@ fn a_killed_process_costs_at_most_the_connections_that_it_had() {
 }
 
 #[test]
-fn a_process_that_is_told_to_stop_is_relieved_and_nobody_notices() {
+fn a_process_that_is_signalled_to_stop_is_replaced_and_no_client_notices() {
     let folder = Folder::with_www();
     let mut serving = start(&folder, &["-P", "2", "-w", "1", "www"]);
     let before = children(&serving);
@@ -69,7 +69,7 @@ fn a_process_that_is_told_to_stop_is_relieved_and_nobody_notices() {
 }
 
 #[test]
-fn a_process_that_is_told_to_stop_lets_an_open_answer_end() {
+fn a_process_that_is_signalled_to_stop_lets_an_open_response_end() {
     let folder = with_large_file();
     let serving = start(&folder, &["-P", "2", "-w", "1", "www"]);
     let before = children(&serving);
@@ -84,7 +84,7 @@ fn a_process_that_is_told_to_stop_lets_an_open_answer_end() {
 }
 
 #[test]
-fn a_process_that_is_told_twice_stops_now() {
+fn a_process_that_is_signalled_twice_stops_now() {
     let folder = with_large_file();
     folder.write("httpd.toml", "listen = \"127.0.0.1:0\"\nroot = \"www\"\nprocesses = 2\nworkers = 1\n[limits]\nstop_timeout = \"1h\"\nsend_timeout = \"1h\"\n");
     let mut serving = Program::start(&mut folder.httpd(&["-v", "-c", "httpd.toml"]));
@@ -101,7 +101,7 @@ fn a_process_that_is_told_twice_stops_now() {
 }
 
 #[test]
-fn whoever_connects_to_a_stopped_process_is_served_by_the_one_that_takes_its_place() {
+fn a_client_of_a_stopped_process_is_served_by_the_one_that_takes_its_place() {
     let folder = Folder::with_www();
     let mut serving = start(&folder, &["-v", "-P", "2", "-w", "1", "www"]);
     let before = children(&serving);

@@ -9,7 +9,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 
 #[test]
-fn help_and_version_are_told_on_standard_output() {
+fn help_and_version_go_to_standard_output() {
     let folder = Folder::with_www();
     for flag in ["-h", "--help"] {
         let output = folder.output(&[flag]);
@@ -53,7 +53,7 @@ fn what_is_asked_wrongly_ends_with_2() {
 }
 
 #[test]
-fn a_tested_configuration_is_fine_or_told_why_not() {
+fn a_tested_configuration_is_fine_or_the_errors_say_why_not() {
     let folder = Folder::with_www();
     let fine = folder.write("fine.toml", "root = \"www\"\n[log]\nfile = \"made.log\"\n");
     let output = folder.output(&["-t", "-c", "fine.toml"]);
@@ -217,7 +217,7 @@ fn diagnostics_go_to_a_file_that_others_cannot_read() {
 }
 
 #[test]
-fn each_level_tells_more_than_the_one_before() {
+fn each_level_logs_more_than_the_one_before() {
     let folder = Folder::with_www();
     let rest = |arguments: &[&str]| {
         let all: Vec<&str> = arguments.iter().copied().chain(["-p", "0", "www"]).collect();

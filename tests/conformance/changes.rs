@@ -34,7 +34,7 @@ fn a_put_of_a_part_is_400() {
 }
 
 #[test]
-fn content_in_a_coding_is_415_and_told_which_is_taken() {
+fn a_body_in_a_coding_is_415_and_the_response_names_those_accepted() {
     let origin = Origin::new();
     let reply = put(&origin, "/open/small.txt", &["Content-Encoding: gzip"], "zip");
     reply.expect(415).header("Accept-Encoding", "identity");
@@ -69,7 +69,7 @@ fn a_form_that_made_a_file_is_201_with_its_location() {
 }
 
 #[test]
-fn content_of_a_type_that_is_not_taken_is_415_and_told_which_is() {
+fn a_body_of_a_type_that_is_not_accepted_is_415_and_the_response_names_the_types() {
     let origin = Origin::new();
     let headers = ["Content-Type: text/plain", "Content-Length: 2"];
     let reply = origin.ask(request("POST", "/open/", &headers) + "it");
@@ -98,7 +98,7 @@ fn preconditions_make_no_other_error_of_a_change_that_cannot_be() {
 }
 
 #[test]
-fn a_client_that_was_told_to_continue_gets_its_final_answer() {
+fn a_client_that_got_100_gets_its_final_response() {
     let origin = Origin::new();
     let mut client = origin.connect();
     let headers = ["Content-Length: 5", "Expect: 100-continue"];

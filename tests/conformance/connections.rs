@@ -118,7 +118,7 @@ fn expect_from_http_1_0_is_passed_over() {
 }
 
 #[test]
-fn expect_is_passed_over_where_there_is_no_content() {
+fn expect_is_ignored_where_there_is_no_body() {
     let origin = Origin::new();
     let mut client = origin.connect();
     client.send(request("GET", "/small.txt", &["Expect: 100-continue"]));

@@ -155,7 +155,7 @@ fn content_has_no_coding_that_nobody_applied() {
 }
 
 #[test]
-fn the_length_is_that_of_the_content() {
+fn the_length_is_that_of_the_body() {
     let origin = Origin::new();
     for (target, length) in [("/small.txt", 6), ("/empty.bin", 0), ("/large.bin", 300_000)] {
         let mut client = origin.connect();

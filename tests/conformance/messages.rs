@@ -130,7 +130,7 @@ fn other_protocols_are_refused_as_such() {
 }
 
 #[test]
-fn a_request_without_length_and_coding_has_no_content() {
+fn a_request_without_length_and_coding_has_no_body() {
     let origin = Origin::new();
     let mut client = origin.connect();
     client.send(post(&[], "") + &request("GET", "/hello", &[]));
@@ -139,7 +139,7 @@ fn a_request_without_length_and_coding_has_no_content() {
 }
 
 #[test]
-fn what_follows_the_content_is_the_next_request() {
+fn what_follows_the_body_is_the_next_request() {
     let origin = Origin::new();
     let mut client = origin.connect();
     let trap = "GET /trap HTTP/1.1\r\n\r\n";
@@ -282,7 +282,7 @@ fn extensions_that_break_the_grammar_are_refused() {
 }
 
 #[test]
-fn framing_that_outweighs_its_content_is_refused() {
+fn framing_that_outweighs_its_body_is_refused() {
     let origin = Origin::new();
     let extension = format!("1;{}\r\n", "x".repeat(20_000));
     refused(&origin, post(&["Transfer-Encoding: chunked"], &extension), 400);

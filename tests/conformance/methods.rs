@@ -40,7 +40,7 @@ fn a_known_method_that_is_not_taken_is_405_with_allow() {
 }
 
 #[test]
-fn head_has_the_headers_of_get_and_no_content() {
+fn head_has_the_headers_of_get_and_no_body() {
     let origin = Origin::new();
     for target in ["/small.txt", "/large.bin", "/folder/", "/folder", "/no-such", "/hello", "/none"]
     {
@@ -104,7 +104,7 @@ fn connect_opens_no_tunnel() {
 }
 
 #[test]
-fn content_of_a_get_means_nothing() {
+fn the_body_of_a_get_means_nothing() {
     let origin = Origin::new();
     let mut client = origin.connect();
     client.send(request("GET", "/small.txt", &["Content-Length: 5"]) + "12345");

@@ -75,7 +75,7 @@ fn positions_may_be_larger_than_any_integer() {
 }
 
 #[test]
-fn what_lies_outside_is_416_with_the_length() {
+fn a_range_outside_is_416_with_the_length() {
     let origin = Origin::new();
     for range in ["bytes=1000-", "bytes=5000-6000", "bytes=-0", "bytes=1000-,2000-"] {
         let reply = origin.get("/digits.txt", &[&format!("Range: {range}")]);

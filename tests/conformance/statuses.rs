@@ -17,7 +17,7 @@ fn no_interim_response_comes_unasked() {
 }
 
 #[test]
-fn a_status_without_content_has_none_whatever_the_handler_says() {
+fn a_status_without_a_body_has_none_whatever_the_handler_says() {
     let origin = Origin::new();
     let mut client = origin.connect();
     client.send(request("GET", "/none", &[]));
@@ -57,7 +57,7 @@ fn errors_explain_themselves_and_reflect_nothing() {
 }
 
 #[test]
-fn errors_to_head_have_no_content() {
+fn errors_to_head_have_no_body() {
     let origin = Origin::new();
     let mut client = origin.connect();
     client.send(request("HEAD", "/no-such", &[]));
@@ -85,7 +85,7 @@ fn errors_of_the_request_alone_leave_the_connection_open() {
 }
 
 #[test]
-fn content_too_large_is_413_and_closes() {
+fn a_body_too_large_is_413_and_closes() {
     let origin = Origin::new();
     let mut client = origin.connect();
     client.send(request("POST", "/echo", &["Content-Length: 99999999999"]));

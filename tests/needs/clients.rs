@@ -67,7 +67,7 @@ fn curl_reuses_a_connection() {
     assert_eq!(curl(&server, &arguments, "/a.txt"), "it1 it0 it0 it0 ");
 }
 
-fn curl_is_told_that_nothing_has_changed() {
+fn curl_learns_that_nothing_has_changed() {
     assert_eq!(status(&serve(), &["--time-cond", MODIFIED], "/a.txt"), "304");
 }
 
@@ -201,7 +201,7 @@ tests! {
         curl_resumes_a_download,
         curl_follows_the_redirect_to_a_directory,
         curl_reuses_a_connection,
-        curl_is_told_that_nothing_has_changed,
+        curl_learns_that_nothing_has_changed,
         curl_is_refused_an_upload_of_any_size,
         curl_speaks_http_1_0,
         curl_asks_for_a_head,

@@ -18,7 +18,7 @@ fn a_privileged_port_says_how_to_be_allowed() {
     assert!(text.contains("cap_net_bind_service"), "{text}");
 }
 
-fn an_unreadable_root_is_told_before_anything_starts() {
+fn an_unreadable_root_is_reported_before_anything_starts() {
     let folder = Folder::new();
     fs::create_dir(folder.path("closed")).expect("the folder is empty");
     permit(&folder, "closed", 0o000);
@@ -89,7 +89,7 @@ fn a_file_that_may_not_be_read_is_forbidden_and_the_log_says_why() {
 tests! {
     lacks::privileged_ports: a_privileged_port_says_how_to_be_allowed;
     lacks::unprivileged:
-        an_unreadable_root_is_told_before_anything_starts,
+        an_unreadable_root_is_reported_before_anything_starts,
         a_directory_that_may_not_be_entered_is_named_by_the_error_of_what_is_in_it,
         a_log_that_cannot_be_written_is_found_by_a_test_of_the_configuration,
         a_file_that_may_not_be_read_is_forbidden_and_the_log_says_why;

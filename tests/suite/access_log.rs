@@ -55,7 +55,7 @@ fn what_a_client_does_not_say_is_a_dash() {
 }
 
 #[test]
-fn the_count_of_bytes_is_that_of_the_content_sent() {
+fn the_count_of_bytes_is_that_of_the_body_sent() {
     let server = serve();
     let mut client = server.connect();
     for (method, request) in [

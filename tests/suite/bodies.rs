@@ -17,7 +17,7 @@ fn post(length: usize) -> Vec<u8> {
 }
 
 #[test]
-fn content_within_the_bound_is_drained_and_the_connection_goes_on() {
+fn a_body_within_the_bound_is_drained_and_the_connection_goes_on() {
     let server = serve();
     let mut client = server.connect();
     for length in [0, 1, 10_000, MIB] {
@@ -30,7 +30,7 @@ fn content_within_the_bound_is_drained_and_the_connection_goes_on() {
 
 /// RFC 9110 §15.5.14.
 #[test]
-fn content_beyond_the_bound_is_refused_and_the_connection_ends() {
+fn a_body_beyond_the_bound_is_refused_and_the_connection_ends() {
     serve().raw(post(MIB + 1)).last_reply().expect(413);
 }
 
@@ -42,7 +42,7 @@ fn the_bound_can_be_set() {
 }
 
 #[test]
-fn content_beyond_the_bound_is_refused_before_it_is_sent() {
+fn a_body_beyond_the_bound_is_refused_before_it_is_sent() {
     let server = serve();
     let mut client =
         server.raw("POST /a.txt HTTP/1.1\r\nHost: test\r\nContent-Length: 99999999999\r\n\r\n");
@@ -100,7 +100,7 @@ fn a_refusal_reaches_a_client_that_is_still_sending() {
 }
 
 #[test]
-fn content_cut_short_by_the_client_is_never_answered_as_if_it_were_whole() {
+fn a_body_cut_short_by_the_client_is_never_answered_as_if_it_were_whole() {
     let server = serve();
     let mut client =
         server.raw("POST /a.txt HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\nhello");
@@ -110,7 +110,7 @@ fn content_cut_short_by_the_client_is_never_answered_as_if_it_were_whole() {
 }
 
 #[test]
-fn content_that_looks_like_a_request_is_none() {
+fn a_body_that_looks_like_a_request_is_none() {
     let server = serve();
     let inner = "GET /a.txt HTTP/1.1\r\nHost: test\r\n\r\n";
     let mut client = server.raw(format!(
@@ -122,7 +122,7 @@ fn content_that_looks_like_a_request_is_none() {
 }
 
 #[test]
-fn content_of_a_get_to_a_large_file_is_drained_before_the_file_is_sent() {
+fn the_body_of_a_get_to_a_large_file_is_drained_before_the_file_is_sent() {
     let content = digits(500_000);
     let server = Fixture::new().file("large", &content).serve();
     let mut client = server.raw(

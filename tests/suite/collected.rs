@@ -55,7 +55,7 @@ fn post(target: &str, headers: &str) -> String {
 }
 
 #[test]
-fn content_of_every_size_comes_whole_however_it_is_framed() {
+fn a_body_of_every_size_comes_whole_however_it_is_framed() {
     let server = serve();
     let mut client = server.connect();
     for (length, how) in [
@@ -79,7 +79,7 @@ fn content_of_every_size_comes_whole_however_it_is_framed() {
 }
 
 #[test]
-fn an_inline_handler_gets_its_content_in_memory() {
+fn an_inline_handler_gets_its_body_in_memory() {
     let server = serve();
     for length in [0, 1, 10_000, 20_000] {
         let content = digits(length);
@@ -89,7 +89,7 @@ fn an_inline_handler_gets_its_content_in_memory() {
 }
 
 #[test]
-fn requests_pipelined_behind_content_are_found() {
+fn requests_pipelined_behind_a_body_are_found() {
     let server = serve();
     let content = digits(50_000);
     let one = [
@@ -107,7 +107,7 @@ fn requests_pipelined_behind_content_are_found() {
 }
 
 #[test]
-fn content_cut_at_every_place_comes_whole() {
+fn a_body_cut_at_every_place_comes_whole() {
     let server = Fixture::new()
         .limits(|limits| limits.body_memory_bytes_max = 4)
         .handler("/mirror", blocking(mirror).methods(&[Method::Post]))
@@ -127,7 +127,7 @@ fn content_cut_at_every_place_comes_whole() {
 
 /// RFC 9110 §10.1.1.
 #[test]
-fn a_client_that_asks_first_is_told_to_go_on_where_its_content_is_wanted() {
+fn a_client_that_asks_first_gets_100_where_its_body_is_wanted() {
     let server = serve();
     let mut client = server.connect();
     for _ in 0..2 {
@@ -151,7 +151,7 @@ fn a_client_that_asks_and_does_not_wait_is_answered_once() {
 }
 
 #[test]
-fn more_content_than_is_taken_is_refused_before_it_is_read_where_it_is_announced() {
+fn a_body_over_the_limit_is_refused_before_it_is_read_where_its_length_is_announced() {
     let server = serve();
     server.raw(post("/small", "Content-Length: 11\r\n")).last_reply_after_finish().expect(413);
     let mut client = server.raw(post("/small", "Transfer-Encoding: chunked\r\n"));
@@ -163,7 +163,7 @@ fn more_content_than_is_taken_is_refused_before_it_is_read_where_it_is_announced
 }
 
 #[test]
-fn content_that_breaks_off_is_never_handed_on() {
+fn a_body_that_breaks_off_is_never_handed_on() {
     let server = serve();
     for length in [5, 100_000] {
         let mut client = server.raw(post("/mirror", &format!("Content-Length: {length}\r\n")));
@@ -175,7 +175,7 @@ fn content_that_breaks_off_is_never_handed_on() {
 
 /// RFC 9110 §15.5.9.
 #[test]
-fn content_that_trickles_runs_out_of_time_and_content_that_flows_does_not() {
+fn a_body_that_trickles_runs_out_of_time_and_one_that_flows_does_not() {
     let server = Fixture::new()
         .limits(|limits| {
             limits.body_timeout = Duration::from_millis(300);
@@ -196,7 +196,7 @@ fn content_that_trickles_runs_out_of_time_and_content_that_flows_does_not() {
 }
 
 #[test]
-fn a_slow_client_costs_no_thread_while_its_content_comes() {
+fn a_slow_client_costs_no_thread_while_its_body_comes() {
     let server = Fixture::new()
         .limits(|limits| {
             limits.handler_threads_max = 1;
@@ -222,7 +222,7 @@ fn a_slow_client_costs_no_thread_while_its_content_comes() {
 }
 
 #[test]
-fn spooled_content_leaves_nothing_behind() {
+fn a_spooled_body_leaves_nothing_behind() {
     let fixture = Fixture::new();
     let spool = fixture.place().join("spool");
     std::fs::create_dir(&spool).expect("the place is ours");

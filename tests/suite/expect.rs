@@ -20,14 +20,14 @@ fn a_client_that_does_not_wait_is_answered_once() {
 }
 
 #[test]
-fn too_much_content_is_refused_before_it_is_sent() {
+fn a_body_that_is_too_large_is_refused_before_it_is_sent() {
     let server = serve();
     let mut client = server.raw(post("Content-Length: 5000000\r\nExpect: 100-continue\r\n"));
     client.last_reply().expect(413);
 }
 
 #[test]
-fn chunked_content_is_waited_for_no_more_than_any_other() {
+fn a_chunked_body_is_waited_for_no_more_than_any_other() {
     let server = serve();
     let mut client = server.raw(post("Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n"));
     client.last_reply().expect(405);

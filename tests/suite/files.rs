@@ -54,14 +54,14 @@ fn a_missing_directory_on_the_way_is_not_found() {
 }
 
 #[test]
-fn an_empty_file_has_no_content() {
+fn an_empty_file_has_no_body() {
     let server = Fixture::new().file("empty.txt", "").serve();
     server.get("/empty.txt").send().expect(200).header("Content-Length", "0").body("");
 }
 
 /// RFC 9110 §9.3.2: the same headers as GET, and nothing after them.
 #[test]
-fn head_says_what_get_would_say_without_the_content() {
+fn head_says_what_get_would_say_without_the_body() {
     let server = Fixture::new().file("a.bin", digits(100_000)).serve();
     let get = server.get("/a.bin").send();
     let head = server.head("/a.bin").send();

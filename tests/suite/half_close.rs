@@ -38,7 +38,7 @@ fn a_large_file_is_sent_to_its_end() {
 }
 
 #[test]
-fn content_followed_by_the_end_is_content() {
+fn a_body_followed_by_the_end_is_a_body() {
     let server = serve();
     let mut client =
         server.raw("POST /a.txt HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhello");

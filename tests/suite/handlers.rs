@@ -85,7 +85,7 @@ fn the_longest_prefix_wins() {
 
 /// RFC 9110 §9.3.2.
 #[test]
-fn head_to_a_handler_is_its_answer_without_content() {
+fn head_to_a_handler_is_its_response_without_the_body() {
     let server =
         Fixture::new().handler("/hello", |_: &Request<'_>| Response::text("hello")).serve();
     server.head("/hello").send().expect(200).header("Content-Length", "5").body("");
@@ -124,7 +124,7 @@ fn a_status_without_a_name_is_sent_all_the_same() {
 
 /// RFC 9110 §15.3.5.
 #[test]
-fn an_answer_that_has_no_content_is_sent_without() {
+fn a_response_that_has_no_body_is_sent_without() {
     let server = Fixture::new()
         .handler("/none", |_: &Request<'_>| Response::text("ignored").status(Status::NO_CONTENT))
         .serve();
@@ -161,7 +161,7 @@ fn a_bare_error_of_a_handler_gets_the_page_of_its_status() {
 }
 
 #[test]
-fn an_error_with_content_keeps_it() {
+fn an_error_with_a_body_keeps_it() {
     let server = Fixture::new()
         .handler("/gone", |_: &Request<'_>| Response::text("it was here").status(Status::GONE))
         .serve();
@@ -174,7 +174,7 @@ fn an_error_with_content_keeps_it() {
 }
 
 #[test]
-fn content_of_every_size_is_sent_whole() {
+fn a_body_of_every_size_is_sent_whole() {
     let server = Fixture::new()
         .handler("/bytes", |request: &Request<'_>| {
             let length = request.query().unwrap_or("0").parse().unwrap_or(0);

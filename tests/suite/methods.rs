@@ -35,7 +35,7 @@ fn a_method_that_another_handler_takes_is_refused_with_those_of_this_one() {
 }
 
 #[test]
-fn options_may_have_content_and_leaves_the_connection_open() {
+fn options_may_have_a_body_and_leaves_the_connection_open() {
     let server = Fixture::new().serve();
     let mut client = server.connect();
     for _ in 0..3 {

@@ -226,7 +226,7 @@ fn methods_of_one_path_may_have_handlers_of_their_own() {
 }
 
 #[test]
-fn content_of_every_size_is_sent_whole_from_a_thread() {
+fn a_body_of_every_size_is_sent_whole_from_a_thread() {
     let server = Fixture::new()
         .handler(
             "/bytes",

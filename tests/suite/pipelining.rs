@@ -176,7 +176,7 @@ fn an_answer_does_not_wait_for_the_rest_of_the_next_request() {
 }
 
 #[test]
-fn an_answer_does_not_wait_for_the_content_of_the_next_request() {
+fn a_response_does_not_wait_for_the_body_of_the_next_request() {
     let server = serve();
     let mut client = server.raw(
         "GET /a.txt HTTP/1.1\r\nHost: test\r\n\r\n\

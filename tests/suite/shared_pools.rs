@@ -75,7 +75,7 @@ const WORK: &str = "GET /work HTTP/1.1\r\nHost: test\r\n\r\n";
 const PATIENCE: Duration = Duration::from_secs(10);
 
 #[test]
-fn a_handler_whose_client_has_gone_or_whose_time_is_over_is_told_so() {
+fn a_handler_learns_that_its_client_has_gone_or_its_time_is_over() {
     let (begin, begun) = mpsc::channel();
     let (end, ended) = mpsc::channel();
     let server = serve(begin, end);

@@ -86,7 +86,7 @@ fn a_file_that_is_rewritten_while_it_is_sent_is_never_sent_as_a_whole() {
 }
 
 #[test]
-fn a_file_that_is_truncated_and_written_anew_is_never_mixed() {
+fn a_file_that_is_truncated_and_rewritten_is_never_mixed() {
     let (server, client, read) = begun();
     std::fs::write(path(&server), vec![b'#'; LENGTH]).expect("written");
     let (read, end) = rest(client, read);

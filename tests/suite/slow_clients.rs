@@ -34,7 +34,7 @@ fn a_client_that_says_nothing_is_closed_without_an_answer() {
 
 /// RFC 9110 §15.5.9.
 #[test]
-fn a_client_that_stops_within_its_head_is_told_408() {
+fn a_client_that_stops_within_its_head_gets_408() {
     let server = patient(|limits| limits.head_timeout = SHORT);
     server.raw("GET /a.txt HTTP/1.1\r\nHo").last_reply_after_finish().expect(408);
 }
@@ -56,7 +56,7 @@ fn bytes_that_trickle_in_do_not_prolong_the_time_for_a_head() {
 }
 
 #[test]
-fn the_time_for_a_head_counts_anew_for_each_request() {
+fn the_time_for_a_head_starts_again_with_each_request() {
     let server = patient(|limits| limits.head_timeout = 4 * SHORT);
     let mut client = server.connect();
     let started = Instant::now();
@@ -69,7 +69,7 @@ fn the_time_for_a_head_counts_anew_for_each_request() {
 }
 
 #[test]
-fn a_client_that_stops_within_its_content_is_told_408() {
+fn a_client_that_stops_within_its_body_gets_408() {
     let server = patient(|limits| limits.body_timeout = SHORT);
     server
         .raw("POST /a.txt HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\nhello")

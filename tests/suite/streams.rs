@@ -278,7 +278,7 @@ fn shouting() -> TestServer {
 }
 
 #[test]
-fn a_handler_answers_while_the_content_still_arrives() {
+fn a_handler_answers_while_the_body_still_arrives() {
     let server = shouting();
     let mut client = server.raw(
         "POST /shout HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
@@ -294,7 +294,7 @@ fn a_handler_answers_while_the_content_still_arrives() {
 }
 
 #[test]
-fn much_content_goes_through_a_handler_in_both_directions() {
+fn a_large_body_goes_through_a_handler_in_both_directions() {
     let server = shouting();
     let content = b"abcdefghij".repeat(MIB);
     let head =
@@ -308,7 +308,7 @@ fn much_content_goes_through_a_handler_in_both_directions() {
 }
 
 #[test]
-fn content_that_is_read_to_its_end_before_the_answer_keeps_the_connection() {
+fn a_body_that_is_read_to_its_end_before_the_response_keeps_the_connection() {
     let server = shouting();
     let mut client = server.connect();
     for length in [0, 5, 300_000, 20 * MIB] {
@@ -322,7 +322,7 @@ fn content_that_is_read_to_its_end_before_the_answer_keeps_the_connection() {
 }
 
 #[test]
-fn content_that_nobody_reads_does_not_keep_the_answer_from_its_client() {
+fn a_body_that_nobody_reads_does_not_keep_the_response_from_its_client() {
     let server = shouting();
     let mut client =
         server.raw("POST /ignore HTTP/1.1\r\nHost: test\r\nContent-Length: 20000000\r\n\r\n");
@@ -333,7 +333,7 @@ fn content_that_nobody_reads_does_not_keep_the_answer_from_its_client() {
 }
 
 #[test]
-fn a_reader_is_told_that_its_content_has_broken_off() {
+fn a_reader_learns_that_its_body_has_broken_off() {
     let server = shouting();
     let mut client =
         server.raw("POST /count HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\nhello");
@@ -349,7 +349,7 @@ fn a_reader_is_told_that_its_content_has_broken_off() {
 }
 
 #[test]
-fn streamed_content_beyond_the_bound_is_refused() {
+fn a_streamed_body_beyond_the_bound_is_refused() {
     let server = shouting();
     let too_many = 100 * MIB + 1;
     let head = format!("POST /count HTTP/1.1\r\nHost: test\r\nContent-Length: {too_many}\r\n\r\n");

@@ -80,7 +80,7 @@ fn what_is_beyond_the_quota_is_507() {
 
 /// One of HTTP/1.0 may mean to end its content by closing: to this server it has none.
 #[test]
-fn content_without_a_known_end_empties_no_file() {
+fn a_body_without_a_known_end_empties_no_file() {
     let server = serve();
     let mut client = server.raw("PUT /a.txt HTTP/1.0\r\n\r\nnew");
     client.last_reply_after_finish().expect(411);
@@ -103,7 +103,7 @@ fn a_part_of_a_file_is_not_taken_for_the_whole() {
 
 /// It would be sent as if it had none.
 #[test]
-fn content_in_a_coding_is_refused() {
+fn a_body_in_a_coding_is_refused() {
     let server = serve();
     let request = server.request("PUT", "/a.txt").header("Content-Encoding", "gzip");
     request.content("new").send().expect(415).header("Accept-Encoding", "identity");
@@ -113,7 +113,7 @@ fn content_in_a_coding_is_refused() {
 }
 
 #[test]
-fn a_client_that_asks_first_is_told_to_go_on_where_its_content_is_wanted() {
+fn a_client_that_asks_first_gets_100_where_its_body_is_wanted() {
     let server = serve();
     let mut client = server.raw(put("/new", "Content-Length: 3\r\nExpect: 100-continue\r\n"));
     assert!(client.interim().starts_with("HTTP/1.1 100 "));

@@ -32,7 +32,7 @@ fn a_file_that_replaces_another_is_204_with_its_tag() {
 }
 
 #[test]
-fn content_of_every_size_is_stored_however_it_is_framed() {
+fn a_body_of_every_size_is_stored_however_it_is_framed() {
     let fixture = Fixture::new().limits(|limits| limits.body_memory_bytes_max = 16 * KIB);
     let store = store(&fixture, |_| {});
     let server = fixture.handler("/", store).serve();
@@ -56,7 +56,7 @@ fn content_of_every_size_is_stored_however_it_is_framed() {
 
 /// In all orders of workers and caches: what was answered is what the next request finds.
 #[test]
-fn whoever_asks_after_the_answer_gets_the_new_file() {
+fn a_client_that_asks_after_the_response_gets_the_new_file() {
     let server = serve();
     let mut writer = server.connect();
     let mut readers: Vec<Client> = (0..4).map(|_| server.connect()).collect();

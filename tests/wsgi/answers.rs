@@ -102,7 +102,7 @@ fn every_behaviour_passes_the_validator() {
     assert!(!log.contains("without being closed"), "{log}");
 }
 
-fn content_without_a_length_comes_in_chunks_or_ends_with_the_connection() {
+fn a_body_without_a_length_comes_in_chunks_or_ends_with_the_connection() {
     let server = Server::behaviours("");
     let expected: Vec<u8> = (0..30).flat_map(|number| vec![b'a' + number % 26; 20_000]).collect();
     let reply = server.get("/app/stream?pieces=30&size=20000");
@@ -187,7 +187,7 @@ fn headers_that_repeat_and_bytes_beyond_ascii_arrive() {
     assert!(answer.windows(wanted.len()).any(|found| found == wanted), "{}", answer.escape_ascii());
 }
 
-fn any_status_arrives_and_content_only_where_it_may() {
+fn any_status_arrives_and_a_body_only_where_it_may() {
     let server = Server::behaviours("");
     let mut client = server.connect();
     for (code, status) in [
@@ -274,12 +274,12 @@ tests! {
         what_is_about_the_connection_is_left_out_and_warned_of,
         a_reason_phrase_of_its_own_arrives,
         every_behaviour_passes_the_validator,
-        content_without_a_length_comes_in_chunks_or_ends_with_the_connection,
+        a_body_without_a_length_comes_in_chunks_or_ends_with_the_connection,
         a_piece_is_sent_when_it_is_yielded,
         what_is_written_comes_before_what_is_returned,
         a_wrapped_file_is_sent_from_where_it_stands,
         headers_that_repeat_and_bytes_beyond_ascii_arrive,
-        any_status_arrives_and_content_only_where_it_may,
+        any_status_arrives_and_a_body_only_where_it_may,
         an_application_cannot_send_more_or_less_than_it_announced,
         an_iterable_is_closed_once_whatever_becomes_of_it,
         any_method_reaches_the_application;

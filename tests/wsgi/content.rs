@@ -4,7 +4,7 @@ use super::server::{Folder, Server, location, sha256};
 use crate::support::{lacks, noise, until};
 use std::fmt::Write as _;
 
-fn content_of_any_length_arrives_whole() {
+fn a_body_of_any_length_arrives_whole() {
     let server = Server::behaviours("");
     for length in [0, 1, 65_535, 65_536, 65_537, 131_072, 1_000_003, 6_000_011] {
         let content = noise(length);
@@ -15,7 +15,7 @@ fn content_of_any_length_arrives_whole() {
     }
 }
 
-fn chunked_content_has_its_length_when_it_is_read() {
+fn a_chunked_body_has_its_length_when_it_is_read() {
     let server = Server::behaviours("");
     for length in [0, 5, 300_000] {
         let content = noise(length);
@@ -49,7 +49,7 @@ fn what_an_application_does_not_read_is_not_taken_for_a_request() {
     client.ends();
 }
 
-fn a_client_that_asks_first_is_told_to_continue() {
+fn a_client_that_asks_first_gets_100() {
     let server = Server::behaviours("");
     let mut client = server.connect();
     client.send(
@@ -59,7 +59,7 @@ fn a_client_that_asks_first_is_told_to_continue() {
     client.send("12345").reply().expect(200).body("12345");
 }
 
-fn too_much_content_is_refused_before_the_application_sees_it() {
+fn a_body_that_is_too_large_is_refused_before_the_application_sees_it() {
     let server = Server::behaviours("body_bytes_max = \"100KiB\"");
     let exactly = noise(102_400);
     server.request("POST", "/app/echo").content(&exactly).send().expect(200).body(&exactly);
@@ -132,12 +132,12 @@ fn what_a_killed_server_left_of_contents_is_swept_by_the_next() {
 
 tests! {
     lacks::python:
-        content_of_any_length_arrives_whole,
-        chunked_content_has_its_length_when_it_is_read,
+        a_body_of_any_length_arrives_whole,
+        a_chunked_body_has_its_length_when_it_is_read,
         lines_are_read_as_from_a_file,
         what_an_application_does_not_read_is_not_taken_for_a_request,
-        a_client_that_asks_first_is_told_to_continue,
-        too_much_content_is_refused_before_the_application_sees_it,
+        a_client_that_asks_first_gets_100,
+        a_body_that_is_too_large_is_refused_before_the_application_sees_it,
         a_directory_for_temporary_files_may_have_any_name,
         without_a_directory_for_temporary_files_it_is_the_servers_fault_and_said_at_the_start,
         what_a_killed_server_left_of_contents_is_swept_by_the_next;

@@ -165,7 +165,7 @@ fn headers_become_variables_and_none_passes_for_another() {
     assert!(!reply.text().contains("forged") && !reply.text().contains("underscored"), "{reply:?}");
 }
 
-fn the_server_and_its_ways_are_told() {
+fn the_environ_describes_the_server() {
     let dump = dump_at("/app");
     let reply = dump.get("/app/");
     for (name, value) in [
@@ -205,5 +205,5 @@ tests! {
         the_server_is_called_as_the_target_calls_it_then_as_host_does_then_as_it_listens,
         a_path_at_the_root_is_all_path_info,
         headers_become_variables_and_none_passes_for_another,
-        the_server_and_its_ways_are_told;
+        the_environ_describes_the_server;
 }

@@ -56,7 +56,7 @@ fn an_answer_can_be_taken_back_until_it_is_sent() {
     reply.expect(503).body("sorry\n").header("X-Second", "2").no_header("X-First");
 }
 
-fn what_start_response_must_not_be_told_is_a_500() {
+fn what_start_response_does_not_accept_is_a_500() {
     let server = Server::behaviours("timeout = \"3s\"");
     for misuse in [
         "never",
@@ -150,7 +150,7 @@ tests! {
         a_raised_exception_is_a_500_whose_traceback_only_the_log_has,
         an_exception_in_the_middle_breaks_the_answer_off,
         an_answer_can_be_taken_back_until_it_is_sent,
-        what_start_response_must_not_be_told_is_a_500,
+        what_start_response_does_not_accept_is_a_500,
         what_is_logged_has_the_level_that_pythons_logging_gave_it,
         what_an_application_prints_steers_no_terminal,
         what_an_application_prints_is_logged_with_its_request,

@@ -30,7 +30,7 @@ PATIENCE = 20.0  # seconds until a test gives up
 def adapter():
     """What httpd sends, made of the files as httpd makes it."""
     parts = []
-    for name in ("log.py", "answer.py", "load.py", "worker.py"):
+    for name in ("log.py", "answer.py", "load.py", "reload.py", "worker.py"):
         with open(os.path.join(SOURCES, name), "rb") as file:
             parts.append(file.read())
     return b"".join(parts)

@@ -103,7 +103,7 @@ fn post(target: &str, header: &str, value: &[u8], content_bytes: usize) -> Vec<u
     request
 }
 
-fn the_largest_head_with_the_most_content_in_memory_is_served() {
+fn the_largest_head_with_the_largest_body_in_memory_is_served() {
     // Every one of these characters takes two bytes on its way to Python.
     let value = vec![0xff; 32 * 1024 - 100];
     let server = Server::behaviours("");
@@ -144,7 +144,7 @@ tests! {
         a_server_stops_although_a_process_will_not_and_its_children_hold_its_sockets,
         a_process_that_talks_without_end_is_served_with_and_ended,
         a_process_that_sends_without_waiting_for_credit_is_replaced,
-        the_largest_head_with_the_most_content_in_memory_is_served,
+        the_largest_head_with_the_largest_body_in_memory_is_served,
         limits_that_let_in_more_than_a_message_holds_cost_nobody_the_application,
         a_server_can_be_stopped_while_an_application_takes_its_time_to_start;
 }

@@ -63,7 +63,7 @@ fn the_banner_of_several_processes_names_their_applications() {
     assert!(line.contains("python"), "{line}");
 }
 
-fn what_cannot_be_served_is_not_started_and_why_is_told() {
+fn what_cannot_be_served_is_not_started_and_the_error_says_why() {
     for (target, words) in [
         (
             "broken_import:application",
@@ -97,7 +97,7 @@ fn what_cannot_be_served_is_not_started_and_why_is_told() {
     }
 }
 
-fn a_python_or_folder_that_is_not_there_is_told() {
+fn a_python_or_folder_that_is_not_there_is_reported() {
     for (keys, words) in [
         ("python = \"/nowhere/bin/python\"", "/nowhere/bin/python"),
         ("python = \"no-such-python\"", "no-such-python"),
@@ -139,7 +139,7 @@ fn an_active_virtual_environment_is_used_by_itself() {
     assert_eq!(told.split(' ').nth(1), environment.to_str(), "{told}");
 }
 
-fn an_application_runs_where_and_with_what_it_was_told() {
+fn an_application_runs_where_and_with_what_was_configured() {
     let server = Server::at("/app", "behaviours", "env = { FILE = \"given\" }");
     let told = server.text("/app/process");
     let here = server.folder.path("apps");
@@ -235,10 +235,10 @@ tests! {
         an_application_is_served_from_the_folder_that_one_stands_in,
         flags_say_where_it_listens_and_how_it_is_run,
         the_banner_of_several_processes_names_their_applications,
-        what_cannot_be_served_is_not_started_and_why_is_told,
-        a_python_or_folder_that_is_not_there_is_told,
+        what_cannot_be_served_is_not_started_and_the_error_says_why,
+        a_python_or_folder_that_is_not_there_is_reported,
         an_active_virtual_environment_is_used_by_itself,
-        an_application_runs_where_and_with_what_it_was_told,
+        an_application_runs_where_and_with_what_was_configured,
         applications_and_files_stand_side_by_side,
         a_stop_lets_open_requests_end_and_leaves_no_python,
         a_process_that_is_stopped_while_the_server_starts_is_replaced,

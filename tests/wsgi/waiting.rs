@@ -38,7 +38,7 @@ fn ask_raw(server: &Server, target: &str) -> TcpStream {
     stream
 }
 
-fn whoever_finds_no_thread_in_time_is_503_and_no_process_is_to_blame() {
+fn a_request_that_finds_no_thread_in_time_is_503_and_no_process_is_to_blame() {
     let server = behaviours("threads = 2\ntimeout = \"1s\"");
     let old = server.pythons();
     // Two are served at once and two after them, before the time of the others is over.
@@ -78,7 +78,7 @@ fn an_answer_that_has_begun_may_be_quiet_for_longer_than_a_request_may_wait() {
     assert!(!server.log().contains("is replaced"), "{}", server.log());
 }
 
-fn threads_that_wait_for_slow_clients_are_told_and_nobody_is_killed_for_them() {
+fn threads_that_wait_for_slow_clients_are_reported_and_no_process_is_killed_for_them() {
     let limits = "threads = 2\ntimeout = \"1s\"\n[limits]\nresponse_spool_bytes_max = 0\n";
     let server = behaviours(limits);
     let old = server.pythons();
@@ -142,10 +142,10 @@ fn a_client_that_closes_its_half_and_still_reads_is_served() {
 
 tests! {
     lacks::python:
-        whoever_finds_no_thread_in_time_is_503_and_no_process_is_to_blame,
+        a_request_that_finds_no_thread_in_time_is_503_and_no_process_is_to_blame,
         an_answer_that_goes_on_is_not_cut_because_others_wait,
         an_answer_that_has_begun_may_be_quiet_for_longer_than_a_request_may_wait,
-        threads_that_wait_for_slow_clients_are_told_and_nobody_is_killed_for_them,
+        threads_that_wait_for_slow_clients_are_reported_and_no_process_is_killed_for_them,
         clients_that_ask_and_go_do_not_keep_others_waiting,
         what_a_client_that_was_reset_asked_for_is_not_run,
         a_client_that_closes_its_half_and_still_reads_is_served;

@@ -4,6 +4,7 @@ mod changes;
 mod finding;
 mod hostile;
 mod keeping;
+mod races;
 mod variants;
 
 use super::forgetting::REMOVED_MAX;

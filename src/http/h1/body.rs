@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_the_content_is_left_alone() {
+    fn what_follows_the_body_is_left_alone() {
         assert_eq!(
             decode_all(Framing::Length(3), &[b"abcGET"]),
             Ok((b"abc".to_vec(), 3, BodyEnd::Reached))
@@ -383,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn framing_without_content_is_bounded() {
+    fn framing_without_a_body_is_bounded() {
         let extension = [b"1;".to_vec(), vec![b'x'; FRAMING_BYTES_MAX]].concat();
         assert!(decode_all(Framing::Chunked, &[&extension]).is_err());
         let trailers = [b"0\r\n".to_vec(), b"A: b\r\n".repeat(1000)].concat();

@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn no_length_where_there_is_never_content() {
+    fn no_length_where_there_is_never_a_body() {
         assert!(!head(Status::NO_CONTENT, 0).contains("Length"));
         assert!(!head(Status::NOT_MODIFIED, 5).contains("Length"));
     }

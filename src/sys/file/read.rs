@@ -43,7 +43,7 @@ pub(crate) fn read_at(
             Ok(count) => filled += count,
             Err(Errno::INTR) => {}
             Err(Errno::OPNOTSUPP | Errno::NOSYS) if disk == Disk::MustNotBlock => {
-                match untold_residency(file) {
+                match residency_by_file_system(file) {
                     Residency::Resident => disk = Disk::MayBlock,
                     _ => return Err(Errno::AGAIN.into()),
                 }
@@ -88,7 +88,7 @@ pub(crate) fn residency(file: BorrowedFd<'_>, offset: u64) -> Residency {
     match rustix::io::preadv2(file, &mut buffers, offset, NOWAIT) {
         Ok(_) => Residency::Resident,
         Err(Errno::AGAIN) => Residency::Cold,
-        Err(_) => untold_residency(file),
+        Err(_) => residency_by_file_system(file),
     }
 }
 
@@ -99,7 +99,7 @@ pub(crate) fn page_bytes() -> u64 {
 
 /// The same where the kernel does not say: bytes on a file system without a disk are resident, once [`bring_in`]
 /// has met that file system. Asking for its kind here could take as long as reading.
-fn untold_residency(file: BorrowedFd<'_>) -> Residency {
+fn residency_by_file_system(file: BorrowedFd<'_>) -> Residency {
     match fs::fstat(file) {
         Ok(stat) if stat.st_dev == WITHOUT_DISK.load(Ordering::Relaxed) => Residency::Resident,
         _ => Residency::Unknown,
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_brought_in_is_resident_unless_the_kernel_does_not_tell() {
+    fn what_was_brought_in_is_resident_unless_the_kernel_does_not_say() {
         let here = Directory::new();
         here.write("a", vec![b'1'; 3_000_000]);
         let file = here.make_cold("a");

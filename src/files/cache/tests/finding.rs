@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn files_and_directories_are_told_apart() {
+fn files_and_directories_are_distinguished() {
     in_each_way(|site| {
         site.around.write("root/a", "1").write("root/d/b", "2").write("root/empty", "");
         for _ in 0..2 {

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn all_that_lies_beneath_a_missing_name_is_kept_as_one() {
+fn all_that_is_beneath_a_missing_name_is_kept_as_one() {
     let mut site = CacheFixture::new();
     site.is_watched();
     site.around.write("root/file", "1").link("root/to_nothing", "no");

@@ -286,7 +286,7 @@ fn the_quota_is_kept() {
 }
 
 #[test]
-fn whoever_cannot_lock_in_time_is_told_to_come_back() {
+fn a_change_that_cannot_lock_in_time_may_be_tried_again() {
     let rules = WriteRules::default().lock_wait(Duration::from_millis(20));
     in_each_way(rules, |site| {
         site.store("a", "1");

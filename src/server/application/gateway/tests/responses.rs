@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn content_comes_piece_by_piece_and_its_thread_is_credited() {
+fn a_body_comes_piece_by_piece_and_its_thread_is_credited() {
     let (mut it, python, token, mut outlet) = Played::streaming();
     assert_eq!(outlet.take(), Piece::Bytes(b"one".to_vec()));
     assert_eq!(outlet.take(), Piece::NotYet);
@@ -36,7 +36,7 @@ fn nobody_is_credited_for_an_answer_that_is_complete() {
 }
 
 #[test]
-fn a_thread_is_told_when_nobody_wants_the_rest() {
+fn a_thread_learns_when_nobody_wants_the_rest() {
     let (mut it, python, token) = Played::asked();
     python.says(token, 1, false, OK, b"one");
     drop(it.reads(&python));
@@ -45,7 +45,7 @@ fn a_thread_is_told_when_nobody_wants_the_rest() {
 }
 
 #[test]
-fn content_that_breaks_off_is_broken_off() {
+fn a_body_that_breaks_off_is_broken_off() {
     for dies in [false, true] {
         let (mut it, python, token, mut outlet) = Played::streaming();
         if dies {
@@ -82,7 +82,7 @@ fn an_exchange_is_answered_once_whatever_its_process_says_of_it() {
 }
 
 #[test]
-fn nonsense_in_the_midst_of_content_breaks_it_off() {
+fn nonsense_in_the_middle_of_a_body_breaks_it_off() {
     for (kind, head) in [(1, OK), (4, b""), (9, b"")] {
         let (mut it, python, token, mut outlet) = Played::streaming();
         assert_eq!(outlet.take(), Piece::Bytes(b"one".to_vec()));
@@ -94,7 +94,7 @@ fn nonsense_in_the_midst_of_content_breaks_it_off() {
 }
 
 #[test]
-fn no_process_makes_a_worker_keep_more_than_a_window_of_content() {
+fn no_process_makes_a_worker_keep_more_than_a_window_of_a_body() {
     let (mut it, python, token, mut outlet) = Played::streaming();
     // Nobody takes it, and it does not wait for credit.
     for _ in 0..12 {
