@@ -27,6 +27,23 @@ impl Event {
         Event::empty().lines("data: ", data.as_ref())
     }
 
+    /// An event whose data is a value in JSON. With the feature `json`.
+    ///
+    /// ```
+    /// use httpd::Event;
+    /// assert_eq!(Event::json(&("a", 1)).to_string(), "data: [\"a\",1]\n\n");
+    /// ```
+    ///
+    /// # Panics
+    /// When the value has no JSON: a map whose keys are neither text nor numbers, or a `Serialize` of one's own that
+    /// fails.
+    #[cfg(feature = "json")]
+    #[track_caller]
+    pub fn json<T: serde_core::Serialize + ?Sized>(value: &T) -> Event {
+        let json = serde_json::to_string(value);
+        Event::data(json.unwrap_or_else(|error| panic!("an event has no JSON: {error}")))
+    }
+
     /// A comment: browsers ignore it.
     pub fn comment(comment: impl AsRef<str>) -> Event {
         Event::empty().lines(": ", comment.as_ref())
