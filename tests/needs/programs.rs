@@ -58,7 +58,9 @@ fn built() -> &'static Path {
     static EXAMPLES: OnceLock<PathBuf> = OnceLock::new();
     EXAMPLES.get_or_init(|| {
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--examples", "--quiet"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+        cargo
+            .args(["build", "--examples", "--features", "json", "--quiet"])
+            .current_dir(env!("CARGO_MANIFEST_DIR"));
         if !cfg!(debug_assertions) {
             cargo.arg("--release");
         }
@@ -82,21 +84,28 @@ fn a_program_accepts_connections_itself() {
 
 fn the_json_api_adds_shows_and_deletes_notes() {
     let json = Example::start("json", &[]);
-    assert_eq!(json.curl("/notes", &[]), "{}\n");
-    assert_eq!(json.curl("/notes", &["-d", "{\"text\": \"a\"}"]), "{\"path\":\"/notes/1\"}\n");
-    assert_eq!(
-        json.curl("/notes", &["-d", "{\"text\": \"\\u00e4\"}"]),
-        "{\"path\":\"/notes/2\"}\n"
-    );
-    assert_eq!(json.curl("/notes", &[]), "{\"1\":\"a\",\"2\":\"ä\"}\n");
-    assert_eq!(json.curl("/notes/2", &[]), "{\"text\":\"ä\"}\n");
+    let add = |note| ["-H", "Content-Type: application/json", "-d", note];
+    assert_eq!(json.curl("/notes", &[]), "{}");
+    assert_eq!(json.curl("/notes", &add("{\"text\": \"a\"}")), "{\"path\":\"/notes/1\"}");
+    assert_eq!(json.curl("/notes", &add("{\"text\": \"\\u00e4\"}")), "{\"path\":\"/notes/2\"}");
+    assert_eq!(json.curl("/notes", &[]), "{\"1\":{\"text\":\"a\"},\"2\":{\"text\":\"ä\"}}");
+    assert_eq!(json.curl("/notes/2", &[]), "{\"text\":\"ä\"}");
     assert_eq!(json.status("/notes/1", &["-X", "DELETE"]), 204);
     assert_eq!(json.status("/notes/1", &["-X", "DELETE"]), 404);
-    assert_eq!(json.curl("/notes", &[]), "{\"2\":\"ä\"}\n");
-    for wrong in ["buy milk", "{\"text\": 1}", "[]"] {
-        assert_eq!(json.status("/notes", &["-d", wrong]), 400, "{wrong}");
-        assert!(json.curl("/notes", &["-d", wrong]).contains("error"), "{wrong}");
+    assert_eq!(json.curl("/notes", &[]), "{\"2\":{\"text\":\"ä\"}}");
+    for (wrong, status, reason) in [
+        ("buy milk", 400, "the body is not JSON: expected value at line 1 column 1\n"),
+        (
+            "{\"text\": 1}",
+            422,
+            "text: invalid type: integer `1`, expected a string at line 1 column 10\n",
+        ),
+        ("{}", 422, "missing field `text` at line 1 column 2\n"),
+    ] {
+        assert_eq!(json.status("/notes", &add(wrong)), status, "{wrong}");
+        assert_eq!(json.curl("/notes", &add(wrong)), reason);
     }
+    assert_eq!(json.status("/notes", &["-d", "{\"text\": \"a form\"}"]), 415);
     assert_eq!(json.status("/notes/", &[]), 404);
     assert_eq!(json.status("/notes/1x", &[]), 404);
     assert_eq!(json.status("/notes", &["-X", "PUT", "-d", "x"]), 405);
