@@ -14,13 +14,16 @@ mod suite {
     mod descriptors;
     mod directories;
     mod dotfiles;
+    mod error_pages;
     mod errors;
     mod expect;
+    mod fallback;
     mod files;
     mod floors;
     mod forms;
     mod half_close;
     mod handlers;
+    mod headers;
     mod heads;
     mod hosts;
     mod keepalive;
@@ -37,6 +40,7 @@ mod suite {
     mod pipelining;
     mod precompressed;
     mod ranges;
+    mod redirects;
     mod senders;
     mod sent_files;
     mod shared_pools;

@@ -12,6 +12,9 @@ use super::application::{self, ApplicationSection};
 use super::foreign;
 use super::hosts::{HostSection, Naming, UNKNOWN_HOST, host_keys, naming_keys, read_hosts};
 use super::limits::{LIMITS, LimitsSection};
+use super::lookup::{self, LookupSection};
+use super::responses::{self, ResponsesSection};
+use super::rules::{self, RulesSection};
 use super::section::{Errors, SectionKey, read_section, read_table};
 use super::value::Value;
 use super::{LEVELS, LocatedError, Origin, Written, methods, parse_processes, parse_workers};
@@ -55,6 +58,10 @@ pub(super) struct Scope {
     pub(super) body_bytes_max: Option<u64>,
     pub(super) writing: Writing,
     pub(super) access: AccessSection,
+    pub(super) rules: RulesSection,
+    pub(super) responses: ResponsesSection,
+    /// For files.
+    pub(super) lookup: LookupSection,
 }
 
 /// The keys of a [`Scope`] that say which files clients may change, and how.
@@ -149,6 +156,9 @@ pub(super) fn sections() -> Vec<Section> {
         Section { title: "[cache]", keys: names(CACHE) },
         Section { title: "[[host]]", keys: names(&host_keys()) },
         Section { title: "[[location]]", keys: names(&location_keys()) },
+        Section { title: "[[redirect]]", keys: names(rules::REDIRECT) },
+        Section { title: "[[header]]", keys: names(responses::HEADER) },
+        Section { title: "[cors]", keys: names(responses::CORS) },
     ]
 }
 
@@ -201,6 +211,9 @@ fn top_keys() -> Vec<SectionKey<File>> {
     keys.extend(scope_keys());
     keys.extend(writing_keys());
     keys.extend(access_keys());
+    keys.extend(lookup::keys());
+    keys.extend(rules::keys());
+    keys.extend(responses::keys());
     keys
 }
 
@@ -217,6 +230,9 @@ fn location_keys() -> Vec<SectionKey<LocationSection>> {
     keys.extend(scope_keys());
     keys.extend(writing_keys());
     keys.extend(access_keys());
+    keys.extend(lookup::keys());
+    keys.extend(rules::keys());
+    keys.extend(responses::keys());
     keys
 }
 
@@ -341,6 +357,7 @@ fn about_files(location: Value<'_>) -> Vec<LocatedError> {
     };
     let mut keys = names(&scope_keys::<LocationSection>());
     keys.extend(names(&writing_keys::<LocationSection>()));
+    keys.extend(names(&lookup::keys::<LocationSection>()));
     // An error about a root is reported where it is opened; the size of a body applies to both.
     let is_about_files =
         |name: &str| !["root", "body_bytes_max"].contains(&name) && keys.contains(&name);

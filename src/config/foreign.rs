@@ -95,23 +95,31 @@ const ANSWERS: &[(&str, &str)] = &[
         "this server is no proxy yet; it runs Python applications itself: wsgi in a [[location]]",
     ),
     (
-        "redirect redirects redir rewrite rewrites return rewriterule rewriteengine \
-         redirectmatch",
-        "there are no redirects or rewrites yet",
+        "redirects redir return redirectmatch redirectpermanent",
+        "write [[redirect]] with from = \"/old/*\" and to = \"/new/$1\"",
     ),
     (
-        "try_files fallback spa fallbackresource",
-        "there is no fallback yet: what is not there is a 404",
+        "rewrite rewrites rewriterule rewriteengine uri",
+        "there are no rewrites; [[redirect]] sends clients to another path",
     ),
     (
-        "error_page error_pages errordocument handle_errors errors respond",
-        "error pages cannot be replaced yet; error_bodies = \"off\" leaves them empty",
+        "spa single_page fallbackresource",
+        "write fallback = \"/index.html\" for an application that runs in the browser",
     ),
     (
-        "add_header add_headers header headers set_header expires expires_active cache_control etag \
-         cors more_set_headers server_tokens",
-        "response headers cannot be set yet",
+        "error_page errordocument handle_errors errors",
+        "write error_pages = { 404 = \"404.html\" }, with files below the root",
     ),
+    (
+        "add_header add_headers custom_headers set_header more_set_headers headers_more",
+        "write [[header]] with set = { X-Frame-Options = \"DENY\" }",
+    ),
+    (
+        "expires expires_active cache_control",
+        "write cache_policy = \"web\", or [[header]] with set = { Cache-Control = \"…\" }",
+    ),
+    ("access_control_allow_origin allow_origin", "write [cors] with origins"),
+    ("etag server_tokens respond", "leave it out; there is nothing like it here"),
     (
         "auth auth_basic_user_file basic_auth basicauth htpasswd auth_request authtype \
          authuserfile forward_auth",

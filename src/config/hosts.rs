@@ -6,7 +6,7 @@ use super::access::access_keys;
 use super::file::{File, LocationSection, Scope, read_locations, scope_keys, writing_keys};
 use super::section::{Errors, SectionKey, read_table};
 use super::value::Value;
-use super::{Origin, Written};
+use super::{Origin, Written, lookup, responses, rules};
 use crate::site::{HostName, Site, UnknownHost};
 
 /// The names of a host.
@@ -50,6 +50,9 @@ pub(super) fn host_keys() -> Vec<SectionKey<HostSection>> {
     keys.extend(scope_keys());
     keys.extend(writing_keys());
     keys.extend(access_keys());
+    keys.extend(lookup::keys());
+    keys.extend(rules::keys());
+    keys.extend(responses::keys());
     keys
 }
 

@@ -191,7 +191,7 @@ mod tests {
             ("autoindex", "write listing = true"),
             ("vhost", "write [[host]] with a server_name"),
             ("proxy_pass", "this server is no proxy yet"),
-            ("redirect", "there are no redirects"),
+            ("redirects", "write [[redirect]] with from"),
             ("user", "does not change its user"),
             ("bind", "write listen = "),
             ("worker_connections", "write connections_max in [limits]"),

@@ -2,6 +2,7 @@
 //! roots, so that a missing one is reported before anything starts.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::access::{PasswordFiles, access};
 use super::file::{File, LocationSection, Scope, TypedName};
@@ -9,7 +10,7 @@ use super::hosts::{HostNames, canonical};
 use super::section::Errors;
 use super::value::CHARSET_OFF;
 use super::writing::{Rules, WritableRoots};
-use super::{Origin, Overrides};
+use super::{Origin, Overrides, lookup, rules};
 use crate::files::{Root, Types};
 use crate::site::{Access, Dotfiles, Location, Mapping, Site, StaticFiles, Store, Wsgi};
 
@@ -51,6 +52,7 @@ pub(super) fn site(
     let top = if overrides.wsgi.is_some() { None } else { top };
     let mut builder = SiteBuilder {
         outer: vec![&file.scope],
+        outer_roots: Vec::new(),
         base,
         errors,
         overrides,
@@ -65,6 +67,7 @@ pub(super) fn site(
             builder.open(path, *origin).map_or(Inherited::Invalid, Inherited::Root)
         }
     };
+    builder.outer_roots.push(inherited.root());
     let mut site = Site::new().error_bodies(file.error_bodies.unwrap_or_default());
     if let Inherited::Root(root) = &inherited {
         site = builder.handlers(root.clone(), None, Mapping::Root, true).stand(site, "/");
@@ -74,7 +77,9 @@ pub(super) fn site(
         let access = builder.access(None);
         site = guarded(site.at("/", builder.with_shared(wsgi, None)), "/", access);
     }
+    site = builder.rules(site, None);
     site = builder.locations(site, &file.locations, &inherited);
+    rules::check_circles(&site, &[&file.scope], &file.locations, builder.errors);
     site = builder.hosts(site, file, &inherited);
     let runs_none = overrides.wsgi.is_none()
         && !file
@@ -107,9 +112,20 @@ enum Inherited {
     Root(Root),
 }
 
+impl Inherited {
+    fn root(&self) -> Option<Root> {
+        match self {
+            Inherited::Root(root) => Some(root.clone()),
+            Inherited::Nothing | Inherited::Invalid => None,
+        }
+    }
+}
+
 struct SiteBuilder<'a> {
     /// What a location inherits from: its host, if it has one, and the top.
     outer: Vec<&'a Scope>,
+    /// Their roots, where they have one.
+    outer_roots: Vec<Option<Root>>,
     base: &'a Path,
     errors: &'a mut Errors,
     overrides: &'a Overrides,
@@ -170,15 +186,50 @@ impl<'a> SiteBuilder<'a> {
                 if let (Some(path), Some(wsgi)) = (path, application) {
                     let access = self.access(Some(&location.scope));
                     site = guarded(site.at(literal(path), wsgi), path, access);
+                    site = self.rules(site, Some((path, location)));
                 }
                 continue;
             }
             let handlers = self.location(location, inherited);
             if let (Some(path), Some(handlers)) = (self.path(location, &mut seen), handlers) {
                 site = handlers.stand(site, path);
+                site = self.rules(site, Some((path, location)));
             }
         }
         site
+    }
+
+    /// Gives a location its rules and those that it inherits; without a location, `/` and all paths that have none.
+    fn rules(&mut self, site: Site, location: Option<(&str, &LocationSection)>) -> Site {
+        let own = location.and_then(|(_, location)| self.page_root(location));
+        let mut scopes: Vec<(&Scope, Option<&Root>)> = Vec::new();
+        let mut root = None;
+        for (scope, its) in self.outer.iter().zip(&self.outer_roots).rev() {
+            root = its.as_ref().or(root);
+            scopes.insert(0, (scope, root));
+        }
+        let mut serves_files = true;
+        if let Some((path, location)) = location {
+            scopes.insert(0, (&location.scope, own.as_ref().or(root)));
+            serves_files = !location.application.is_written();
+            rules::check_location(&location.scope, path, self.errors);
+        }
+        match (rules::compile(&scopes, serves_files, self.errors), location) {
+            (Some(rules), Some((path, _))) => site.with_rules(Some(literal(path)), rules),
+            (Some(rules), None) => {
+                site.with_rules(Some(literal("/")), Arc::clone(&rules)).with_rules(None, rules)
+            }
+            (None, _) => site,
+        }
+    }
+
+    /// Where the error pages of a location are, if it has a root of its own. That it cannot be opened is reported where
+    /// its files are.
+    fn page_root(&self, location: &LocationSection) -> Option<Root> {
+        let written = location.alias.as_ref().or(location.scope.root.as_ref())?;
+        let root = Root::try_open(&self.base.join(&written.value)).ok()?;
+        let scopes = [&location.scope].into_iter().chain(self.outer.iter().copied());
+        Some(root.symlinks(scopes.into_iter().find_map(|it| it.symlinks).unwrap_or_default()))
     }
 
     /// Adds the sites of hosts, and the names of the default host.
@@ -205,13 +256,17 @@ impl<'a> SiteBuilder<'a> {
                 let message = "this host serves nothing: write its root, or a [[host.location]]";
                 self.errors.note(host.origin, message);
             }
+            self.outer_roots.insert(0, root.root());
             let mut inner = Site::new().error_bodies(file.error_bodies.unwrap_or_default());
             if let Inherited::Root(root) = &root {
                 inner = self.handlers(root.clone(), None, Mapping::Root, false).stand(inner, "/");
             }
+            inner = self.rules(inner, None);
             inner = self.locations(inner, &host.locations, &root);
+            rules::check_circles(&inner, &[&host.scope, &file.scope], &host.locations, self.errors);
             inner = canonical(inner, &host.naming, self.errors);
             self.outer.remove(0);
+            self.outer_roots.remove(0);
             site = site.hosts(taken, inner);
         }
         site.unknown_host(file.unknown_host.unwrap_or_default())
@@ -349,12 +404,13 @@ impl<'a> SiteBuilder<'a> {
         }
         let precompressed = scopes().find_map(|it| it.precompressed).unwrap_or(false);
         let files = rules.reads().then(|| {
-            StaticFiles::new(root)
+            let files = StaticFiles::new(root.clone())
                 .index(index)
                 .listing(lists)
                 .dotfiles(dotfiles)
                 .mapping(mapping)
-                .precompressed(precompressed)
+                .precompressed(precompressed);
+            lookup::apply(files, &root, scopes(), self.errors)
         });
         let access = self.access(scope);
         Handlers { files, store, access }

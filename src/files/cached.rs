@@ -340,7 +340,7 @@ mod tests {
         assert_eq!(
             String::from_utf8_lossy(file.plain().headers().as_bytes()),
             "ETag: \"ae1b981bc490a07-3\"\r\nLast-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
-             Accept-Ranges: bytes\r\nContent-Type: text/plain\r\n"
+             Accept-Ranges: bytes\r\nContent-Type: text/plain\r\nX-Content-Type-Options: nosniff\r\n"
         );
         assert_eq!(file.content_type(), b"text/plain");
         assert_eq!(file.length(), 3);

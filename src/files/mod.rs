@@ -30,6 +30,7 @@ mod reread_file;
 mod resolve;
 mod root;
 mod sibling;
+mod small;
 mod spool;
 mod temporary;
 mod upload;
@@ -54,6 +55,7 @@ pub(crate) use representation::{Representation, VARY};
 #[cfg(feature = "passwords")]
 pub(crate) use reread_file::RereadFile;
 pub use root::{Root, Symlinks};
+pub(crate) use small::SmallFile;
 pub(crate) use spool::{Spool, SpoolPlace, prepare as prepare_spool_directory};
 pub(crate) use upload::{Stored, Upload};
 pub(crate) use version::FileVersion;

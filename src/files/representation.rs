@@ -11,7 +11,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) struct Representation {
     version: FileVersion,
-    /// `ETag`, `Last-Modified`, `Accept-Ranges`, `Content-Type`; of one of several representations also `Vary` and
+    /// `ETag`, `Last-Modified`, `Accept-Ranges`, `Content-Type`, `X-Content-Type-Options`; of one of several representations also `Vary` and
     /// `Content-Encoding`.
     headers: Arc<FieldLines>,
     coding: Option<Coding>,
@@ -25,6 +25,8 @@ impl Representation {
             ("Last-Modified", &date::format(version.modified())),
             ("Accept-Ranges", b"bytes"),
             (CONTENT_TYPE, content_type),
+            // Without it, some browsers guess that text is a script.
+            ("X-Content-Type-Options", b"nosniff"),
         ]));
         Representation { version, headers, coding: None }
     }

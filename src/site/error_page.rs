@@ -33,10 +33,30 @@ pub(crate) fn with_error_page(mut response: Response) -> Response {
 }
 
 fn page(status: Status) -> String {
-    document(&status.to_string(), "")
+    let body = sentence(status).map(|it| format!("<p>{it}\n")).unwrap_or_default();
+    document(&status.to_string(), &body)
 }
 
-/// A small page that also fits on a phone: a title, and HTML below it.
+/// What happened, for somebody who knows no status by heart.
+fn sentence(status: Status) -> Option<&'static str> {
+    Some(match status {
+        Status::BAD_REQUEST => "The server could not understand this request.",
+        Status::UNAUTHORIZED => "This is only for those who sign in.",
+        Status::FORBIDDEN => "You may not see this.",
+        Status::NOT_FOUND => "There is nothing at this address.",
+        Status::METHOD_NOT_ALLOWED => "This cannot be done here.",
+        Status::REQUEST_TIMEOUT => "The request took too long to arrive.",
+        Status::GONE => "This has been removed.",
+        Status::CONTENT_TOO_LARGE => "This is more than the server accepts.",
+        Status::INTERNAL_SERVER_ERROR => "Something went wrong on the server.",
+        Status::BAD_GATEWAY => "The application did not respond properly.",
+        Status::SERVICE_UNAVAILABLE => "The server is busy. Please try again in a moment.",
+        Status::GATEWAY_TIMEOUT => "The application took too long to respond.",
+        _ => return None,
+    })
+}
+
+/// A small page that also fits on a phone, in light and dark: a title, and HTML below it.
 pub(super) fn document(title: &str, body: &str) -> String {
     format!(
         "<!DOCTYPE html>\n\
@@ -45,9 +65,14 @@ pub(super) fn document(title: &str, body: &str) -> String {
          <meta name=\"viewport\" content=\"width=device-width\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
          <title>{title}</title>\n\
-         <style>body{{font:1.1rem system-ui,sans-serif;text-align:center;margin-top:20vh}}</style>\n\
+         <style>{STYLE}</style>\n\
          <h1>{title}</h1>\n\
          {body}\
          </html>\n"
     )
 }
+
+const STYLE: &str = "body{font:1.1rem/1.5 system-ui,sans-serif;color:#24292f;background:#fafafa;\
+    max-width:36rem;margin:22vh auto 0;padding:0 1.5rem}\
+    h1{font-size:1.8rem;font-weight:600;line-height:1.2}p{color:#57606a}\
+    @media(prefers-color-scheme:dark){body{color:#e6edf3;background:#14171c}p{color:#9aa4af}a{color:#7ab7ff}}";

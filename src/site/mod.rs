@@ -13,6 +13,7 @@ mod broadcast;
 mod change;
 pub(crate) mod error_page;
 mod events;
+pub(crate) mod fallback;
 mod file_response;
 mod form;
 pub(crate) mod form_upload;
@@ -31,6 +32,7 @@ pub(crate) mod request;
 pub(crate) mod request_body;
 pub(crate) mod response;
 pub(crate) mod route;
+pub(crate) mod rules;
 pub(crate) mod static_files;
 pub(crate) mod store;
 mod store_rules;
@@ -267,6 +269,9 @@ impl Site {
             }
             Chosen::Nobody => Route::misdirected(),
         };
+        if let Some(rules) = self.of(&route).locations.rules(&route) {
+            route.noted = rules.note(head);
+        }
         self.pass(&mut route, head);
         route
     }
@@ -305,7 +310,8 @@ impl Site {
         if route.is_misdirected {
             return Some(Response::new(Status::MISDIRECTED_REQUEST));
         }
-        redirect::to_host(head, self.canonical_host.as_ref()?)
+        let canonical = self.canonical_host.as_ref().and_then(|name| redirect::to_host(head, name));
+        canonical.or_else(|| self.locations.rules(route)?.decide(head))
     }
 
     /// The site of the host that a route belongs to.
@@ -381,12 +387,25 @@ impl Site {
             Some(passage) => passage.change(response),
             None => response,
         };
+        let site = self.of(route);
+        let rules = site.locations.rules(route);
+        let mut response = match rules {
+            Some(rules) => rules.with_page(&mut route.noted, response),
+            None => response,
+        };
+        if response.is_named() {
+            // It comes back when the file is found.
+            return response;
+        }
         let is_bare =
             matches!(response.body, Body::Empty) && response.status >= Status::BAD_REQUEST;
-        match self.of(route).error_bodies {
-            ErrorBodies::Html if is_bare => error_page::with_error_page(response),
-            _ => response,
+        if is_bare && site.error_bodies == ErrorBodies::Html {
+            response = error_page::with_error_page(response);
         }
+        if let Some(rules) = rules {
+            rules.change(route.noted.as_deref(), &mut response);
+        }
+        response
     }
 
     /// Whether no handler of the site takes this method or one like it (RFC 9110 §9.1).

@@ -23,6 +23,20 @@ pub(crate) fn add_slash(request: &Request<'_>) -> Response {
         .header("Location", location)
 }
 
+/// The same to the path without so many bytes at its end.
+pub(super) fn without_end(request: &Request<'_>, count: usize) -> Response {
+    let path = request.path_bytes();
+    let mut location = Vec::with_capacity(path.len() + 16);
+    encode_path(&path[..path.len().saturating_sub(count)], &mut location);
+    if let Some(query) = request.query_bytes() {
+        location.push(b'?');
+        location.extend_from_slice(query);
+    }
+    Response::html(page("Moved Permanently", "This is now at", &location))
+        .status(Status::MOVED_PERMANENTLY)
+        .header("Location", location)
+}
+
 /// The same to another name of the same host, unless the request names it already, or names none. 308 keeps the
 /// method (RFC 9110 §15.4.9), where that is not GET.
 pub(super) fn to_host(head: &RequestHead<'_>, name: &HostName) -> Option<Response> {

@@ -5,6 +5,7 @@ use super::access::Access;
 use super::around::Passage;
 use super::pattern::Pattern;
 use super::request::Place;
+use super::rules::{Noted, Rules};
 use super::{Handler, Methods, Response};
 use crate::http::Method;
 use std::fmt;
@@ -79,6 +80,8 @@ impl fmt::Display for Location {
 pub(crate) struct Locations {
     /// By precedence, so that the first match wins.
     sorted: Vec<LocationHandlers>,
+    /// For paths without a location.
+    rules: Option<Arc<Rules>>,
 }
 
 struct LocationHandlers {
@@ -88,6 +91,7 @@ struct LocationHandlers {
     access: Option<Box<Access>>,
     /// The latest first.
     handlers: Vec<Box<dyn Handler>>,
+    rules: Option<Arc<Rules>>,
 }
 
 /// Where a request goes. It is found once, when the head is complete, and kept until the response is sent. The
@@ -106,6 +110,8 @@ pub(crate) struct Route {
     prefix_bytes: usize,
     /// What stands around the handler, if anything does.
     pub(super) passage: Option<Box<Passage>>,
+    /// What the rules of the location have noted, if they depend on the request.
+    pub(super) noted: Option<Box<Noted>>,
 }
 
 impl Route {
@@ -164,6 +170,7 @@ impl Locations {
                     #[cfg(feature = "cli")]
                     access: None,
                     handlers: vec![handler],
+                    rules: None,
                 };
                 self.sorted.insert(place, entry);
             }
@@ -184,6 +191,27 @@ impl Locations {
     #[cfg(feature = "cli")]
     pub(super) fn access(&self, route: &Route) -> Option<&Access> {
         self.entry(route)?.access.as_deref()
+    }
+
+    /// Sets the rules of a location that has handlers, or those for paths without a location.
+    pub(crate) fn set_rules(&mut self, pattern: Option<&Pattern>, rules: Arc<Rules>) {
+        let Some(pattern) = pattern else {
+            self.rules = Some(rules);
+            return;
+        };
+        if let Some(entry) =
+            self.sorted.iter_mut().find(|it| it.pattern.covers_the_same_as(pattern))
+        {
+            entry.rules = Some(rules);
+        }
+    }
+
+    /// The rules for the requests of a route.
+    pub(crate) fn rules(&self, route: &Route) -> Option<&Rules> {
+        match self.entry(route) {
+            Some(entry) => entry.rules.as_deref(),
+            None => self.rules.as_deref(),
+        }
     }
 
     /// All handlers.
@@ -209,6 +237,7 @@ impl Locations {
                 .map(|place| place as u32),
             prefix_bytes,
             passage: None,
+            noted: None,
         }
     }
 

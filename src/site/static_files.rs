@@ -2,6 +2,9 @@
 //!
 //! It must never know mio, connections, timers or threads.
 
+use super::fallback::Lookup;
+#[cfg(feature = "cli")]
+use super::fallback::Tried;
 use super::file_response::{respond, respond_variant, whole};
 use super::handler::{Answer, Context, Decision, Handler};
 use super::response::NamedFile;
@@ -73,6 +76,8 @@ pub struct StaticFiles {
     /// Whether a directory without an index is listed.
     lists: bool,
     precompressed: bool,
+    /// Only if files are found by more than their path.
+    lookup: Option<Box<Lookup>>,
     /// Whether the missing index of a directory was logged, which is done once.
     has_warned: AtomicBool,
 }
@@ -87,6 +92,7 @@ impl StaticFiles {
             mapping: Mapping::default(),
             lists: false,
             precompressed: false,
+            lookup: None,
             has_warned: AtomicBool::new(false),
         }
     }
@@ -145,7 +151,7 @@ impl StaticFiles {
     }
 
     /// What is at a path, given in pieces.
-    fn find(
+    pub(super) fn find(
         &self,
         pieces: &[&[u8]],
         accepted: Option<&AcceptedCodings>,
@@ -160,8 +166,60 @@ impl StaticFiles {
         }
     }
 
+    /// The file to send where a browser navigates to a path that names no file: the page of an application that routes in
+    /// the browser. What a page refers to, such as scripts and images, is answered with 404 all the same, and with
+    /// `Cache-Control: no-store`: a script that is gone since the last release does not become a page.
+    ///
+    /// ```no_run
+    /// use httpd::{Root, Site, StaticFiles};
+    /// let site = Site::new().at("/", StaticFiles::new(Root::open("dist")?).fallback("index.html"));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn fallback(mut self, path: impl Into<String>) -> StaticFiles {
+        let path = path.into();
+        let path = path.trim_start_matches('/').as_bytes().to_vec();
+        self.lookup.get_or_insert_default().fallback = Some(path);
+        self
+    }
+
+    /// Whether `/about` is answered with `about.html`, and `/about.html` is redirected to `/about`. Default: no.
+    pub fn clean_urls(mut self, clean_urls: bool) -> StaticFiles {
+        if clean_urls || self.lookup.is_some() {
+            self.lookup.get_or_insert_default().clean_urls = clean_urls;
+        }
+        self
+    }
+
+    /// The paths to try instead of that of the request.
+    #[cfg(feature = "cli")]
+    pub(crate) fn try_files(mut self, tried: Vec<Tried>) -> StaticFiles {
+        self.lookup.get_or_insert_default().tried = tried;
+        self
+    }
+
+    /// The list of what is in a directory, if it is one and lists are switched on.
+    pub(super) fn list(
+        &self,
+        request: &Request<'_>,
+        path: &[u8],
+        context: &mut Context<'_>,
+    ) -> Option<Answer> {
+        let is_at_end = path.is_empty() || path.ends_with(b"/");
+        let directory = path.strip_suffix(b"/").unwrap_or(path);
+        let is_listed = self.lists
+            && is_at_end
+            && (directory.is_empty()
+                || matches!(context.find(&self.root, &[directory]), Ok(Found::Directory)));
+        is_listed.then(|| listing::answer(request, &self.root, path, self.dotfiles))
+    }
+
+    /// Whether a name is that of an index.
+    pub(super) fn is_index(&self, name: &[u8]) -> bool {
+        self.index.iter().any(|it| it == name)
+    }
+
     /// The first index file that the directory has.
-    fn find_index(
+    pub(super) fn find_index(
         &self,
         directory: &[u8],
         accepted: Option<&AcceptedCodings>,
@@ -206,6 +264,9 @@ impl Handler for StaticFiles {
         let relative = path.strip_prefix(b"/").unwrap_or(path);
         let head = request.as_head();
         let accepted = self.precompressed.then(|| accepted_codings(head));
+        if let Some(lookup) = &self.lookup {
+            return lookup.answer(self, request, relative, accepted.as_ref(), context);
+        }
         let found = if path.ends_with(b"/") {
             self.find_index(relative, accepted.as_ref(), context)
         } else {
@@ -223,7 +284,7 @@ impl Handler for StaticFiles {
     }
 }
 
-fn refuse(error: OpenError, path: &[u8]) -> Answer {
+pub(super) fn refuse(error: OpenError, path: &[u8]) -> Answer {
     match error {
         OpenError::Cold(prefetch) => Answer(Decision::Cold(prefetch)),
         error => refusal(error, path).into(),

@@ -16,6 +16,8 @@ pub mod trials;
 
 pub mod child;
 pub mod client;
+#[cfg(feature = "cli")]
+pub mod configured;
 pub mod counting;
 pub mod crowd;
 pub mod fixture;
@@ -32,6 +34,8 @@ pub mod writable;
 
 pub use child::{Child, Lines, output};
 pub use client::Client;
+#[cfg(feature = "cli")]
+pub use configured::Configured;
 pub use fixture::{Fixture, TestServer};
 pub use folder::Folder;
 #[cfg(feature = "cli")]

@@ -416,8 +416,8 @@ impl Exchange {
     /// Every response passes the site before it is sent.
     pub(crate) fn finish(&mut self, response: Response) -> Response {
         let mut response = match &mut self.route {
-            Some(route) => self.setup.site.finish(route, response),
-            None => self.setup.site.finish(&mut Route::default(), response),
+            Some(route) => self.setup.site.finish_at_once(route, response),
+            None => self.setup.site.finish_at_once(&mut Route::default(), response),
         };
         if matches!(response.body, Body::Deferred(_)) {
             log::error!(

@@ -1,0 +1,126 @@
+//! The keys for how files are found beyond the path of the request: `fallback`, `try_files`, `clean_urls`.
+
+use super::file::Scope;
+use super::responses::read_file;
+use super::section::{Errors, SectionKey};
+use super::value::Value;
+use super::{LocatedError, Written};
+use crate::files::{Disk, Root, SmallFile};
+use crate::site::StaticFiles;
+use crate::site::fallback::Tried;
+use crate::sys::reason::reason_at;
+
+/// What a scope says; `None` where nothing was written.
+#[derive(Debug, Default)]
+pub(super) struct LookupSection {
+    /// `Some(None)`: none, whatever the outer scopes say.
+    fallback: Option<Option<Written<String>>>,
+    try_files: Option<TryFiles>,
+    clean_urls: Option<bool>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct TryFiles {
+    tried: Vec<Tried>,
+    fallback: Option<Written<String>>,
+}
+
+/// The keys that may be set at the top, in a host and in a location of files.
+pub(super) fn keys<T: AsMut<Scope>>() -> [SectionKey<T>; 3] {
+    [
+        SectionKey::new("fallback", |it: &mut T, value, errors| {
+            let read = match value.any_text() {
+                Ok("off") => Ok(None),
+                _ => read_file(value).map(Some),
+            };
+            errors.set(&mut it.as_mut().lookup.fallback, read.map(Some));
+        }),
+        SectionKey::new("try_files", |it, value, errors| {
+            it.as_mut().lookup.try_files = Some(read_try_files(value, errors));
+        }),
+        SectionKey::new("clean_urls", |it, value, errors| {
+            errors.set(&mut it.as_mut().lookup.clean_urls, value.boolean().map(Some));
+        }),
+    ]
+}
+
+/// Applies what scopes say, of which the innermost comes first.
+pub(super) fn apply<'s>(
+    files: StaticFiles,
+    root: &Root,
+    scopes: impl Iterator<Item = &'s Scope> + Clone,
+    errors: &mut Errors,
+) -> StaticFiles {
+    let sections = scopes.map(|scope| &scope.lookup);
+    let try_files = sections.clone().find_map(|it| it.try_files.clone()).unwrap_or_default();
+    let fallback = sections.clone().find_map(|it| it.fallback.clone()).flatten();
+    let clean_urls = sections.clone().find_map(|it| it.clean_urls).unwrap_or_default();
+    let mut files = files.clean_urls(clean_urls);
+    if !try_files.tried.is_empty() {
+        files = files.try_files(try_files.tried);
+    }
+    if let Some(fallback) = fallback.or(try_files.fallback) {
+        let path = fallback.value.trim_start_matches('/');
+        if let Err(error) = SmallFile::read(root, path.as_bytes(), usize::MAX, Disk::MayBlock)
+            && !errors.has_one_at(fallback.origin)
+        {
+            let file = root.path().join(path);
+            let why = reason_at(&file, &error);
+            errors.note(fallback.origin, format!("cannot read the fallback {file:?}: {why}"));
+        }
+        files = files.fallback(path);
+    }
+    files
+}
+
+fn read_try_files(value: Value<'_>, errors: &mut Errors) -> TryFiles {
+    let items = value.items();
+    let mut try_files = TryFiles::default();
+    for (place, item) in items.iter().enumerate() {
+        let is_last = place + 1 == items.len();
+        match errors.take(read_tried(*item)) {
+            Some(Some(Tried::File(_))) if is_last && place > 0 => {
+                try_files.fallback = errors.take(read_file(*item));
+            }
+            Some(Some(tried)) => try_files.tried.push(tried),
+            Some(None) if !is_last => {
+                errors
+                    .list
+                    .push(item.error("has \"=404\" before its end; nothing after it is tried"));
+            }
+            _ => {}
+        }
+    }
+    try_files
+}
+
+/// `"$uri"`, `"$uri.html"`, `"$uri/"`, `"/static$uri"`, `"/index.html"`; `None` for `"=404"`.
+fn read_tried(item: Value<'_>) -> Result<Option<Tried>, LocatedError> {
+    let text = item.text()?;
+    let bytes = |text: &str| text.as_bytes().to_vec();
+    let wrong = || {
+        item.error(format_args!(
+            "must have \"$uri\", \"$uri.html\", \"$uri/\", a file such as \"/index.html\", or \"=404\", not {text:?}"
+        ))
+    };
+    if text == "=404" {
+        return Ok(None);
+    }
+    if text.starts_with(['=', '@']) {
+        return Err(wrong());
+    }
+    match text.replace("$path", "$uri").split_once("$uri") {
+        Some((_, after)) if after.contains('$') => Err(wrong()),
+        Some(("", "/")) => Ok(Some(Tried::Index)),
+        Some((before, after)) if before.is_empty() || before.starts_with('/') => {
+            let before = before.trim_start_matches('/');
+            let slash = if before.is_empty() || before.ends_with('/') { "" } else { "/" };
+            Ok(Some(Tried::Path(bytes(&format!("{before}{slash}")), bytes(after))))
+        }
+        None if text.starts_with('/') && !text.contains('$') => {
+            let file = read_file(item)?;
+            Ok(Some(Tried::File(bytes(file.value.trim_start_matches('/')))))
+        }
+        _ => Err(wrong()),
+    }
+}

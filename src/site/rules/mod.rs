@@ -1,0 +1,176 @@
+//! The rules of a location, made once when the configuration is loaded: which requests are redirected, and what every
+//! response gets before it is sent. A location without rules has none, and its requests pay nothing for them.
+//!
+//! It must never know handlers, or how rules are written.
+
+#![cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only a configuration makes rules"))]
+
+pub(crate) mod cache_policy;
+pub(crate) mod cors;
+pub(crate) mod error_pages;
+pub(crate) mod glob;
+pub(crate) mod headers;
+mod of_site;
+pub(crate) mod redirects;
+pub(crate) mod target;
+
+use super::Response;
+use crate::http::{Method, RequestHead, Scheme, Status};
+use cors::Cors;
+use error_pages::ErrorPage;
+use headers::HeaderRule;
+use percent_encoding::percent_decode;
+use redirects::{Decided, Redirects};
+use std::sync::Arc;
+
+/// The rules of a location, with those that it inherits.
+#[derive(Debug, Default)]
+pub(crate) struct Rules {
+    /// Those of the innermost scope first.
+    pub(crate) redirects: Vec<Arc<Redirects>>,
+    /// At most [`HEADER_RULES_MAX`]; those of the innermost scope last, so that they win.
+    pub(crate) headers: Vec<Arc<HeaderRule>>,
+    /// Whether files get a `Cache-Control` that suits them.
+    pub(crate) has_web_policy: bool,
+    pub(crate) cors: Option<Arc<Cors>>,
+    /// Those of the innermost scope first.
+    pub(crate) error_pages: Vec<Box<[ErrorPage]>>,
+}
+
+/// What rules see of a request.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Seen<'a> {
+    pub(crate) path: &'a [u8],
+    pub(crate) query: Option<&'a [u8]>,
+    pub(crate) host: &'a [u8],
+    pub(crate) scheme: Scheme,
+}
+
+/// What rules have noted of a request for its response.
+#[derive(Default)]
+pub(crate) struct Noted {
+    /// Which of the header rules with a path are meant: a bit for each.
+    header_rules: u128,
+    is_fingerprinted: bool,
+    /// The value of `Access-Control-Allow-Origin`.
+    allowed_origin: Option<Box<[u8]>>,
+    /// The error response whose page is looked for.
+    original: Option<Response>,
+}
+
+impl Rules {
+    /// Whether there is nothing to do for them.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.redirects.is_empty()
+            && self.headers.is_empty()
+            && !self.has_web_policy
+            && self.cors.is_none()
+            && self.error_pages.is_empty()
+    }
+
+    /// The response to a request whose head is complete, if no handler has to be asked.
+    pub(crate) fn decide(&self, head: &RequestHead<'_>) -> Option<Response> {
+        // Both are about the connection, not about what is here.
+        if matches!(head.method(), Method::Connect | Method::Trace) {
+            return None;
+        }
+        // Browsers follow no redirect when they ask first.
+        let preflight = self.cors.as_ref().and_then(|cors| cors.preflight(head));
+        if preflight.is_some() || self.redirects.is_empty() {
+            return preflight;
+        }
+        let (path, query, host) = (head.path(), head.query(), head.host());
+        let seen = Seen { path, query, host, scheme: head.scheme() };
+        self.redirect(&seen).map(Decided::into_response)
+    }
+
+    /// Where a request is redirected to.
+    pub(crate) fn redirect(&self, seen: &Seen<'_>) -> Option<Decided> {
+        self.redirects.iter().find_map(|redirects| redirects.decide(seen))
+    }
+
+    /// What the response to a request depends on. `None`: nothing of this request.
+    pub(crate) fn note(&self, head: &RequestHead<'_>) -> Option<Box<Noted>> {
+        let mut header_rules = 0;
+        for (place, rule) in self.headers.iter().enumerate() {
+            let is_meant = rule.path.as_ref().is_some_and(|path| path.matches(head.path()));
+            header_rules |= u128::from(is_meant) << place;
+        }
+        let is_fingerprinted = self.has_web_policy && cache_policy::is_fingerprinted(head.path());
+        let allowed_origin = self.cors.as_ref().and_then(|cors| cors.allowed(head));
+        let is_something = header_rules != 0 || is_fingerprinted || allowed_origin.is_some();
+        is_something.then(|| {
+            Box::new(Noted { header_rules, is_fingerprinted, allowed_origin, original: None })
+        })
+    }
+
+    /// Has a file looked for as the page of an error response without a body. It comes back with the file, and leaves
+    /// with its page.
+    pub(crate) fn with_page(&self, noted: &mut Option<Box<Noted>>, response: Response) -> Response {
+        if self.error_pages.is_empty() {
+            return response;
+        }
+        let original = noted.as_mut().and_then(|noted| noted.original.take());
+        if let Some(original) = original {
+            return match self.page(original.status) {
+                Some(page) => page.put_on(original, response),
+                None => original,
+            };
+        }
+        match self.page(response.status) {
+            Some(page) if response.is_bare() => {
+                let named = page.named(response.status);
+                noted.get_or_insert_default().original = Some(response);
+                named
+            }
+            _ => response,
+        }
+    }
+
+    /// The page that is looked for, if it can be read without waiting. `None`: none is looked for.
+    pub(crate) fn page_at_once(&self, noted: &Option<Box<Noted>>) -> Option<Response> {
+        let status = noted.as_ref()?.original.as_ref()?.status;
+        Some(self.page(status).map_or_else(|| Response::new(status), |page| page.at_once(status)))
+    }
+
+    fn page(&self, status: Status) -> Option<&ErrorPage> {
+        if status < Status::BAD_REQUEST {
+            return None;
+        }
+        error_pages::find(&self.error_pages, status)
+    }
+
+    /// Gives a response its headers.
+    pub(crate) fn change(&self, noted: Option<&Noted>, response: &mut Response) {
+        if self.has_web_policy && response.headers.value("Cache-Control").is_none() {
+            let is_fingerprinted = noted.is_some_and(|noted| noted.is_fingerprinted);
+            if let Some(value) = cache_policy::web(response, is_fingerprinted) {
+                response.headers.put("Cache-Control", value);
+            }
+        }
+        let meant = noted.map_or(0, |noted| noted.header_rules);
+        for (place, rule) in self.headers.iter().enumerate() {
+            if rule.path.is_none() || meant >> place & 1 == 1 {
+                rule.change(response.status, &mut response.headers);
+            }
+        }
+        if let Some(cors) = &self.cors {
+            let allowed = noted.and_then(|noted| noted.allowed_origin.as_deref());
+            cors.change(allowed, &mut response.headers);
+        }
+    }
+}
+
+/// The path of a location, if it is on the same host as the request.
+pub(crate) fn path_of(location: &[u8], seen: &Seen<'_>) -> Option<Vec<u8>> {
+    let origin = [seen.scheme.as_str().as_bytes(), b"://", seen.host].concat();
+    let local = location.strip_prefix(&origin[..]).unwrap_or(location);
+    if !local.starts_with(b"/") {
+        return None;
+    }
+    let end = local.iter().position(|byte| b"?#".contains(byte)).unwrap_or(local.len());
+    Some(percent_decode(&local[..end]).collect())
+}
+
+/// How many header rules a location can have, with those that it inherits.
+pub(crate) const HEADER_RULES_MAX: usize = 128;

@@ -1,0 +1,52 @@
+//! The rules of a site's locations.
+
+use super::{Rules, Seen, path_of};
+use crate::http::Method;
+use crate::site::route::Route;
+use crate::site::{Location, Response, Site};
+use std::sync::Arc;
+
+impl Site {
+    /// Sets the rules of a location, or those for paths without a location.
+    pub(crate) fn with_rules(mut self, location: Option<Location>, rules: Arc<Rules>) -> Site {
+        match location.map(|it| it.pattern()) {
+            Some(Ok(pattern)) => self.locations.set_rules(Some(&pattern), rules),
+            Some(Err(_)) => {}
+            None => self.locations.set_rules(None, rules),
+        }
+        self
+    }
+
+    /// The paths that a client is sent to, one after another, if that never ends.
+    pub(crate) fn endless_redirects(&self, from: &[u8]) -> Option<Vec<Vec<u8>>> {
+        let mut paths = vec![from.to_vec()];
+        while let Some(path) = paths.last() {
+            let seen = Seen { path, host: b"this.host.invalid", ..Seen::default() };
+            let route = self.locations.route(path, Method::Get);
+            let decided = self.locations.rules(&route)?.redirect(&seen)?;
+            let next = path_of(&decided.location?, &seen)?;
+            let is_known = paths.contains(&next);
+            paths.push(next);
+            if is_known || paths.len() > REDIRECTS_MAX {
+                break;
+            }
+        }
+        Some(paths)
+    }
+
+    /// The same as [`Site::finish`] for a refusal that cannot wait for a file: its page is read at once, or it gets the built-in one.
+    pub(crate) fn finish_at_once(&self, route: &mut Route, response: Response) -> Response {
+        let response = self.finish(route, response);
+        if !response.is_named() {
+            return response;
+        }
+        let rules = self.of(route).locations.rules(route);
+        match rules.and_then(|rules| rules.page_at_once(&route.noted)) {
+            Some(page) => self.finish(route, page),
+            None => response,
+        }
+    }
+}
+
+/// How many redirects browsers follow.
+const REDIRECTS_MAX: usize = 20;
