@@ -2,7 +2,6 @@
 
 use super::field_lines::{FieldLines, write_field_line};
 use crate::http::{Headers, Status};
-use std::io::Write;
 use std::sync::LazyLock;
 
 /// Whether the connection outlives this response (RFC 9112 §9.3).
@@ -99,10 +98,14 @@ fn write_status_line(out: &mut Vec<u8>, status: Status, reason: &[u8]) {
 }
 
 /// Appends what precedes the data of a chunk of so many bytes (RFC 9112 §7.1); [`CHUNK_END`] follows the
-/// data.
+/// data. Without the formatting machinery, which would be a tenth of what a small event costs in user space.
 pub(crate) fn write_chunk_head(out: &mut Vec<u8>, bytes: usize) {
-    // Writing to a Vec cannot fail.
-    let _ = write!(out, "{bytes:x}\r\n");
+    let digits = (usize::BITS - bytes.leading_zeros()).div_ceil(4).max(1);
+    for place in (0..digits).rev() {
+        let digit = (bytes >> (place * 4) & 0xf) as u8;
+        out.push(if digit < 10 { b'0' + digit } else { b'a' - 10 + digit });
+    }
+    out.extend_from_slice(b"\r\n");
 }
 
 /// What follows the data of a chunk.
@@ -172,6 +175,15 @@ mod tests {
         assert!(delimited(Status::OK, Delimiter::Chunked).contains("Transfer-Encoding: chunked"));
         assert!(!delimited(Status::NO_CONTENT, Delimiter::Chunked).contains("chunked"));
         assert!(!delimited(Status::OK, Delimiter::Close).contains("Content-Length"));
+    }
+
+    #[test]
+    fn the_length_of_a_chunk_is_hexadecimal() {
+        for bytes in [0, 1, 9, 10, 15, 16, 255, 256, 4095, 65_536, 0xabcdef, usize::MAX] {
+            let mut out = Vec::new();
+            write_chunk_head(&mut out, bytes);
+            assert_eq!(String::from_utf8_lossy(&out), format!("{bytes:x}\r\n"));
+        }
     }
 
     #[test]
