@@ -4,6 +4,7 @@
 //! them with bytes that libFuzzer invents; a test calls them with the corpora that stand there, so that
 //! no finding comes back. To search for new ones, see `fuzz/README.md`.
 
+mod names;
 mod values;
 
 use crate::config::{Origin, Overrides, Source, Written};
@@ -26,6 +27,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 pub use crate::server::fuzz_connection as connection;
+pub use names::names;
 #[cfg(feature = "json")]
 pub use values::json;
 pub use values::{cookies, fields, pairs};
@@ -42,6 +44,7 @@ pub const FUZZ_TARGETS: &[(&str, FuzzTarget)] = &[
     ("conditionals", conditionals),
     ("lists", lists),
     ("codings", codings),
+    ("names", names),
     ("form", form),
     ("fields", fields),
     ("pairs", pairs),

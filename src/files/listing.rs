@@ -55,6 +55,16 @@ impl Root {
         wanted: impl Fn(&[u8]) -> bool,
         cancellation: &Cancellation,
     ) -> Result<Listing, OpenError> {
+        self.list_up_to(ENTRIES_MAX, path, wanted, cancellation)
+    }
+
+    fn list_up_to(
+        &self,
+        entries_max: usize,
+        path: &[u8],
+        wanted: impl Fn(&[u8]) -> bool,
+        cancellation: &Cancellation,
+    ) -> Result<Listing, OpenError> {
         if !key::may_exist(path) {
             return Err(OpenError::NotFound);
         }
@@ -78,7 +88,7 @@ impl Root {
             let Some(entry) = place.entry(name, self.link_policy()) else {
                 return ControlFlow::Continue(());
             };
-            listing.has_more = listing.entries.len() == ENTRIES_MAX;
+            listing.has_more = listing.entries.len() == entries_max;
             if listing.has_more {
                 return ControlFlow::Break(());
             }
@@ -172,3 +182,84 @@ const LOOKS_AFTER: usize = 1024;
 const README_BYTES_MAX: usize = 64 * 1024;
 
 const README_NAMES: [&[u8]; 3] = [b"README.md", b"README.txt", b"README"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::temporary::{Directory, bound_by_permissions};
+    use std::os::unix::fs::PermissionsExt;
+
+    fn list(root: &Root, path: &str, entries_max: usize) -> Result<Listing, OpenError> {
+        root.list_up_to(entries_max, path.as_bytes(), |_| true, &Cancellation::default())
+    }
+
+    fn names(listing: &Listing) -> Vec<String> {
+        let mut names: Vec<String> = listing
+            .entries
+            .iter()
+            .map(|entry| String::from_utf8_lossy(&entry.name).into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_listing_is_bounded_and_says_so() {
+        let here = Directory::new();
+        for number in 0..10 {
+            here.write(format!("{number}"), "");
+        }
+        let root = Root::open(here.path()).expect("it is there");
+        for (entries_max, count, has_more) in [(9, 9, true), (10, 10, false), (11, 10, false)] {
+            let listing = list(&root, "", entries_max).expect("it can be read");
+            assert_eq!((listing.entries.len(), listing.has_more), (count, has_more));
+        }
+        // What is not listed does not count.
+        here.make_others("fifo", "socket");
+        assert!(!list(&root, "", 10).expect("it can be read").has_more);
+    }
+
+    #[test]
+    fn a_listing_that_nobody_waits_for_ends() {
+        let here = Directory::new();
+        for number in 0..2 * LOOKS_AFTER {
+            here.write(format!("{number}"), "");
+        }
+        let root = Root::open(here.path()).expect("it is there");
+        let cancelled = Cancellation::default();
+        cancelled.cancel();
+        let listing = root.list(b"", |_| true, &cancelled).expect("it can be read");
+        assert!(listing.entries.len() < LOOKS_AFTER);
+    }
+
+    #[test]
+    fn nothing_outside_the_root_is_listed() {
+        let around = Directory::new();
+        around.write("secret", "").write("root/d/a", "").link("root/out", "..");
+        around.link("root/d/up", "..").link("root/d/out", "../..").link("root/abs", "/");
+        let root = Root::open(around.at("root")).expect("it is there");
+        assert_eq!(names(&list(&root, "", 9).expect("it can be read")), ["d"]);
+        assert_eq!(names(&list(&root, "d/", 9).expect("it can be read")), ["a", "up"]);
+        for path in ["out/", "d/out/", "abs/", "../", "d/../../", "/", "none/", "d/a/"] {
+            assert!(matches!(list(&root, path, 9), Err(OpenError::NotFound)), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_may_not_be_read_is_not_listed_and_a_directory_that_may_not_is_forbidden() {
+        bound_by_permissions(|| {
+            let here = Directory::new();
+            here.write("open", "").write("closed", "").write("d/a", "").link("link", "closed");
+            let set = |name: &str, mode| {
+                std::fs::set_permissions(here.at(name), PermissionsExt::from_mode(mode))
+                    .expect("it is ours");
+            };
+            set("closed", 0o000);
+            set("d", 0o111);
+            let root = Root::open(here.path()).expect("it is there");
+            assert_eq!(names(&list(&root, "", 9).expect("it can be read")), ["open"]);
+            assert!(matches!(list(&root, "d/", 9), Err(OpenError::Forbidden)));
+            set("d", 0o700);
+        });
+    }
+}

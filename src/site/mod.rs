@@ -21,7 +21,7 @@ pub(crate) mod function;
 pub(crate) mod handler;
 mod hosts;
 mod into_response;
-mod listing;
+pub(crate) mod listing;
 pub(crate) mod multipart;
 #[cfg(feature = "cli")]
 mod networks;

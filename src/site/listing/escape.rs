@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 /// What becomes of control characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Controls {
+pub(crate) enum Controls {
     /// They are shown: a new line as `␊`.
     Shown,
     /// As in a text: tabs and new lines remain.
@@ -14,7 +14,7 @@ pub(super) enum Controls {
 
 /// Writes text for HTML, and for values of its attributes. What is not UTF-8 becomes U+FFFD, and so does what would turn
 /// the direction of the text after it, in which a name could pass for another.
-pub(super) fn write_html(bytes: &[u8], controls: Controls, out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn write_html(bytes: &[u8], controls: Controls, out: &mut dyn Write) -> io::Result<()> {
     for chunk in bytes.utf8_chunks() {
         let valid = chunk.valid();
         let mut start = 0;
@@ -56,7 +56,7 @@ fn picture(control: char) -> char {
 }
 
 /// Writes a name as a relative reference to it, for the value of an attribute.
-pub(super) fn write_link(name: &[u8], out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn write_link(name: &[u8], out: &mut dyn Write) -> io::Result<()> {
     let link = link(name);
     let mut pieces = link.split(|&byte| byte == b'&');
     out.write_all(pieces.next().unwrap_or_default())?;
@@ -78,7 +78,7 @@ fn link(name: &[u8]) -> Vec<u8> {
 }
 
 /// Writes a name as a string of JSON (RFC 8259 §7). What is not UTF-8 becomes U+FFFD.
-pub(super) fn write_json(bytes: &[u8], out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn write_json(bytes: &[u8], out: &mut dyn Write) -> io::Result<()> {
     out.write_all(b"\"")?;
     for chunk in bytes.utf8_chunks() {
         for character in chunk.valid().chars() {
@@ -98,6 +98,6 @@ pub(super) fn write_json(bytes: &[u8], out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Writes the reference to a name as a string of JSON.
-pub(super) fn write_json_link(name: &[u8], out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn write_json_link(name: &[u8], out: &mut dyn Write) -> io::Result<()> {
     write_json(&link(name), out)
 }

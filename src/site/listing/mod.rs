@@ -3,7 +3,7 @@
 //! A thread reads the directory and renders what it has read: as a page ([`html`]), or as JSON ([`json`]) for programs.
 //! It must never know how a directory is read, or how the response is sent.
 
-mod escape;
+pub(crate) mod escape;
 mod html;
 mod icon;
 mod json;
