@@ -98,12 +98,14 @@ mod tests {
         assert_eq!(
             lines(None),
             "ETag: \"ae1b981bc490a07-3\"\r\nLast-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
-             Accept-Ranges: bytes\r\nContent-Type: text/css\r\nVary: Accept-Encoding\r\n"
+             Accept-Ranges: bytes\r\nContent-Type: text/css\r\nX-Content-Type-Options: nosniff\r\n\
+             Vary: Accept-Encoding\r\n"
         );
         assert_eq!(
             lines(Some(Coding::Gzip)),
             "ETag: \"ae1b981bc490a07-3-gzip\"\r\nLast-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
-             Accept-Ranges: bytes\r\nContent-Type: text/css\r\nVary: Accept-Encoding\r\n\
+             Accept-Ranges: bytes\r\nContent-Type: text/css\r\nX-Content-Type-Options: nosniff\r\n\
+             Vary: Accept-Encoding\r\n\
              Content-Encoding: gzip\r\n"
         );
     }
