@@ -98,16 +98,7 @@ impl fmt::Display for RequestError {
 
 impl Error for RequestError {}
 
-/// What reading the body of a request fails with has such an error in it, which is taken out. Any other is the
-/// server's own: 500, with a text that says no more.
-impl From<io::Error> for RequestError {
-    fn from(error: io::Error) -> RequestError {
-        error.downcast().unwrap_or_else(|_| {
-            RequestError::new(Status::INTERNAL_SERVER_ERROR, "the server failed to read or write")
-        })
-    }
-}
-
+/// For what reads the body of a request; `RequestError::from` takes it out again.
 impl From<RequestError> for io::Error {
     fn from(error: RequestError) -> io::Error {
         let kind = match error.status {
@@ -149,17 +140,6 @@ mod tests {
         assert_eq!(long, "ä".repeat(250) + "…");
         assert_eq!(text(&"\n".repeat(501)), " ".repeat(500) + "…");
         assert_eq!(text(&"a".repeat(500)), "a".repeat(500));
-    }
-
-    #[test]
-    fn it_passes_through_an_error_of_reading() {
-        let error = RequestError::too_large("more than 5 bytes");
-        let wrapped = io::Error::from(error.clone());
-        assert_eq!(wrapped.kind(), io::ErrorKind::FileTooLarge);
-        assert_eq!(RequestError::from(wrapped), error);
-        let others = RequestError::from(io::Error::other("/secret/path: no such file"));
-        assert_eq!(others.status(), Status::INTERNAL_SERVER_ERROR);
-        assert_eq!(others.to_string(), "the server failed to read or write");
     }
 
     #[test]

@@ -3,8 +3,9 @@
 //! It must never know a grammar.
 
 use super::{Form, FormLimits, FormParts, IntoResponse, Request, Response};
-use crate::http::{Cookie, HeaderName, Pairs, RequestError, cookie};
+use crate::http::{Cookie, HeaderName, Pairs, RequestError, Status, cookie};
 use std::borrow::Cow;
+use std::io;
 
 /// How many parts of a form are read one after the other.
 const PARTS_MAX: usize = 1000;
@@ -192,6 +193,17 @@ impl Response {
     }
 }
 
+/// What reading the body of a request fails with has such an error in it, which is taken out. Any other is the
+/// server's own: it is logged, and the client gets 500 with a text that says no more.
+impl From<io::Error> for RequestError {
+    fn from(error: io::Error) -> RequestError {
+        error.downcast().unwrap_or_else(|error| {
+            log::error!("a handler failed: {error}; its request is answered with 500");
+            RequestError::new(Status::INTERNAL_SERVER_ERROR, "the server failed to read or write")
+        })
+    }
+}
+
 /// The status of the error with its text.
 impl IntoResponse for RequestError {
     fn into_response(self) -> Response {
@@ -200,5 +212,21 @@ impl IntoResponse for RequestError {
             [] => response,
             types => response.header("Accept", types.join(", ")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_the_request_passes_through_one_of_reading() {
+        let error = RequestError::too_large("more than 5 bytes");
+        let wrapped = io::Error::from(error.clone());
+        assert_eq!(wrapped.kind(), io::ErrorKind::FileTooLarge);
+        assert_eq!(RequestError::from(wrapped), error);
+        let other = RequestError::from(io::Error::other("/secret/path: no such file"));
+        assert_eq!(other.status(), Status::INTERNAL_SERVER_ERROR);
+        assert_eq!(other.to_string(), "the server failed to read or write");
     }
 }

@@ -5,7 +5,7 @@ use crate::support::{Fixture, TestServer, noise};
 use httpd::{
     Cookie, Failure, FormLimits, Method, Request, RequestError, Response, blocking, inline,
 };
-use std::io::Read;
+use std::io::{self, Read};
 use std::sync::mpsc;
 
 const URLENCODED: &str = "application/x-www-form-urlencoded";
@@ -240,6 +240,39 @@ fn a_form_that_breaks_off_is_an_error_with_its_reason() {
         let reason = "400: the request body has broken off";
         assert_eq!(sees.recv_timeout(PATIENCE).as_deref(), Ok(reason));
     }
+}
+
+#[test]
+fn what_is_wrong_with_a_request_keeps_its_status_within_other_errors() {
+    let server = Fixture::new()
+        .site(|site| {
+            site.post("/failure", |request| -> Result<String, Failure> {
+                Ok(request.form()?.required("a")?.to_owned())
+            })
+            .post("/io", |request| -> io::Result<String> {
+                let mut parts = request.multipart()?;
+                let mut file = parts.next_part()?.expect("there is one");
+                io::copy(&mut file, &mut io::sink()).map(|count| count.to_string())
+            })
+            .post("/disk", |_| -> Result<String, RequestError> {
+                Ok(std::fs::read_to_string("/nonexistent/secret")?)
+            })
+        })
+        .serve();
+    let post = |path, content_type, body: &[u8]| {
+        server.request("POST", path).header("Content-Type", content_type).content(body).send()
+    };
+    post("/failure", URLENCODED, b"a=1").expect(200).body("1");
+    post("/failure", URLENCODED, b"b=1").expect(422).body("the form has no field \"a\"\n");
+    post("/failure", "text/plain", b"a=1").expect(415).has_header("Accept");
+    let form = multipart(b"12345");
+    post("/io", MULTIPART, &form).expect(200);
+    let cut = &form[..50];
+    post("/io", MULTIPART, cut).expect(400).body("the form ends before its last boundary\n");
+    post("/io", URLENCODED, b"a=1").expect(415);
+    // What went wrong here is not the client's business.
+    let reply = post("/disk", URLENCODED, b"");
+    reply.expect(500).body("the server failed to read or write\n");
 }
 
 #[cfg(feature = "json")]
