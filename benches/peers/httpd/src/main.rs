@@ -1,7 +1,8 @@
 //! The service with httpd: `peer-httpd ADDRESS ROOT`.
 
 use httpd::{
-    Broadcast, Event, Failure, Limits, Response, Root, Server, Site, StaticFiles, Status, Workers,
+    Broadcast, CacheLimits, Event, Failure, Limits, Response, Root, Server, Site, StaticFiles,
+    Status, Workers,
 };
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
@@ -44,6 +45,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         });
     let server = Server::new(site)
         .limits(Limits::default().connections_max(20_000))
+        // One file is served; the descriptors are for clients.
+        .cache(CacheLimits::default().descriptors_max(100))
         .workers(Workers::Count(NonZeroUsize::MIN))
         .listen(&address)
         .start()?;
