@@ -152,6 +152,10 @@
 // asked again each time that a file is opened, and the end of a large file that was deleted or
 // replaced while a worker kept it open: closing it frees its blocks.
 //
+// **A listing is read for each request**, by a thread of the pool: a cache could not tell when an entry has
+// changed, because a file that grows changes nothing in its directory. What is listed passes the same look-up as
+// what is served (`files::Root::list`), and the tag is made of what is shown (`site/listing`).
+//
 // **Downloads wait for everybody else.** Downloads in progress share the bytes of a turn and are served
 // last in it. While others want something, a piece is 128 KiB at most, so that a small answer waits for
 // one such piece (`server/worker/turns.rs`).
