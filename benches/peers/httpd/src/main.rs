@@ -1,7 +1,7 @@
 //! The service with httpd: `peer-httpd ADDRESS ROOT`.
 
 use httpd::{
-    Broadcast, CacheLimits, Event, Failure, Limits, Response, Root, Server, Site, StaticFiles,
+    Broadcast, CacheLimits, Event, Limits, RequestError, Response, Root, Server, Site, StaticFiles,
     Status, Workers,
 };
 use serde::{Deserialize, Serialize};
@@ -23,20 +23,16 @@ struct Sum {
     sum: i64,
 }
 
-fn json<T: Serialize>(value: &T) -> Response {
-    Response::bytes("application/json", serde_json::to_vec(value).expect("it is JSON"))
-}
-
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let [address, root] = [1, 2].map(|n| std::env::args().nth(n).expect("an argument"));
     let news = Broadcast::new();
     let listeners = news.clone();
     let site = Site::new()
         .at("/", StaticFiles::new(Root::open(&root)?))
-        .get("/hello", |_| json(&Hello { message: "hello" }))
-        .post("/add", |request| -> Result<Response, Failure> {
-            let Terms { a, b } = serde_json::from_slice(&request.read_body()?)?;
-            Ok(json(&Sum { sum: a.wrapping_add(b) }))
+        .get("/hello", |_| Response::json(&Hello { message: "hello" }))
+        .post("/add", |request| -> Result<Response, RequestError> {
+            let Terms { a, b } = request.json()?;
+            Ok(Response::json(&Sum { sum: a.wrapping_add(b) }))
         })
         .get("/events", move |_| listeners.listen())
         .post("/messages", move |request| -> std::io::Result<Status> {
