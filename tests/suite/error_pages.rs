@@ -113,6 +113,7 @@ fn an_application_that_says_nothing_of_its_error_gets_the_page() {
         &[("missing.py", app), ("www/404.html", "page")],
     );
     server.get("/app/own?x").send().expect(404).body("/own");
+    server.get("/app/bare").send().expect(404).body("page");
     server.get("/other").send().expect(404).body("page");
 }
 
