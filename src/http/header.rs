@@ -103,7 +103,7 @@ impl Error for HeaderError {}
 
 impl Headers {
     /// Holds a range and two or three fields of a handler.
-    pub const INLINE_BYTES: usize = 160;
+    pub const INLINE_BYTES: usize = 128;
 
     /// No headers.
     pub fn new() -> Headers {

@@ -154,21 +154,30 @@ impl Site {
         };
         match head {
             Ok(head) => self.handle_head(&head, request.body),
-            Err(status) => error_page::with_error_page(Response::new(status)),
+            Err(status) => {
+                let mut response = Response::new(status);
+                error_page::add_error_page(&mut response);
+                response
+            }
         }
     }
 
     fn handle_head(&self, head: &RequestHead<'_>, body: Vec<u8>) -> Response {
         let mut route = self.route(head);
         let bytes_max = match self.body_policy(&route, head).0 {
-            BodyUse::Refuse(response) => return self.finish(&mut route, *response),
+            BodyUse::Refuse(mut response) => {
+                self.finish(&mut route, &mut response);
+                return *response;
+            }
             BodyUse::Discard => u64::MAX,
             BodyUse::Memory { bytes_max }
             | BodyUse::Collect { bytes_max, .. }
             | BodyUse::Stream { bytes_max } => bytes_max,
         };
         if body.len() as u64 > bytes_max {
-            return self.finish(&mut route, Response::new(Status::CONTENT_TOO_LARGE));
+            let mut response = Response::new(Status::CONTENT_TOO_LARGE);
+            self.finish(&mut route, &mut response);
+            return response;
         }
         let body = RefCell::new(RequestBody::from(body));
         let mut files = OpenFiles::new(CacheLimits::default());
@@ -188,7 +197,7 @@ impl Site {
                 None => self.answer(&mut route, head, &body, &mut context),
                 _ => take_answer(&mut found, head, &mut context),
             }));
-            let response = match asked {
+            let mut response = match asked {
                 Ok(Answer(Decision::Ready(response))) => response,
                 Ok(Answer(Decision::Cold(_))) => continue,
                 Ok(Answer(Decision::Blocking(mut job))) => {
@@ -213,7 +222,7 @@ impl Site {
                 found = Some(response);
                 continue;
             }
-            let response = self.finish(&mut route, response);
+            self.finish(&mut route, &mut response);
             if response.is_named() {
                 found = Some(response);
                 continue;

@@ -163,12 +163,12 @@ impl Passage {
     }
 
     /// Changes a response, the innermost layer first. A second response of the same request is left as it is.
-    pub(super) fn change(&mut self, mut response: Response) -> Response {
+    pub(super) fn change(&mut self, response: &mut Response) {
         while let Some(change) = self.changes.pop() {
-            let changed = catch_unwind(AssertUnwindSafe(|| change(response)));
-            response = changed.unwrap_or_else(|_| panicked());
+            let unchanged = std::mem::replace(response, Response::new(Status::OK));
+            let changed = catch_unwind(AssertUnwindSafe(|| change(unchanged)));
+            *response = changed.unwrap_or_else(|_| panicked());
         }
-        response
     }
 }
 

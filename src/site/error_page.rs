@@ -17,8 +17,18 @@ pub enum ErrorBodies {
     Off,
 }
 
+impl ErrorBodies {
+    /// Gives a response the page of its status, if such responses have one.
+    pub(super) fn add_to(self, response: &mut Response) {
+        match self {
+            ErrorBodies::Html => add_error_page(response),
+            ErrorBodies::Off => {}
+        }
+    }
+}
+
 /// Gives a response the page of its status. Each page is made once per process.
-pub(crate) fn with_error_page(mut response: Response) -> Response {
+pub(crate) fn add_error_page(response: &mut Response) {
     static PAGES: LazyLock<HashMap<u16, Vec<u8>>> = LazyLock::new(|| {
         (400..=599)
             .filter_map(Status::new)
@@ -29,7 +39,6 @@ pub(crate) fn with_error_page(mut response: Response) -> Response {
         response.headers.put("Content-Type", "text/html");
         response.body = Body::Static(page);
     }
-    response
 }
 
 fn page(status: Status) -> String {

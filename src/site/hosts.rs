@@ -189,6 +189,14 @@ impl Hosts {
         self.exact.is_empty() && self.below.is_empty() && self.unknown == UnknownHost::Default
     }
 
+    /// Whose a host is, which may have a port.
+    pub(super) fn chosen(&self, host: &[u8]) -> Chosen {
+        if self.is_empty() {
+            return Chosen::Outer;
+        }
+        Normalised::default().of(host).map_or(Chosen::Nobody, |name| self.find(name))
+    }
+
     /// Adds a name. It returns whether it was free.
     pub(super) fn add(&mut self, name: &HostName, chosen: Chosen) -> bool {
         let names = if name.is_wildcard { &mut self.below } else { &mut self.exact };

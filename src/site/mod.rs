@@ -75,7 +75,7 @@ pub use wsgi::Wsgi;
 use crate::files::WriteError;
 use crate::http::{Method, RequestHead, Status};
 use around::Layer;
-use hosts::{Chosen, Hosts, Normalised};
+use hosts::{Chosen, Hosts};
 use route::Locations;
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -255,12 +255,10 @@ impl Site {
 
     /// Where a request goes. Asked once for each request; everything else about it is asked along this route.
     pub(crate) fn route(&self, head: &RequestHead<'_>) -> Route {
-        let mut name = Normalised::default();
-        let chosen = match self.hosts.is_empty() {
-            true => Chosen::Outer,
-            false => name.of(head.host()).map_or(Chosen::Nobody, |name| self.hosts.find(name)),
-        };
-        let mut route = match chosen {
+        if self.is_plain() {
+            return self.locations.route(head.path(), head.method());
+        }
+        let mut route = match self.hosts.chosen(head.host()) {
             Chosen::Outer => self.locations.route(head.path(), head.method()),
             Chosen::Site(place) => {
                 let site = &self.hosts.sites[place as usize];
@@ -274,6 +272,14 @@ impl Site {
         }
         self.pass(&mut route, head);
         route
+    }
+
+    /// Whether nothing stands between a request and its handler, which is found by its path alone.
+    fn is_plain(&self) -> bool {
+        self.layers.is_empty()
+            && self.hosts.is_empty()
+            && self.canonical_host.is_none()
+            && !self.locations.has_rules()
     }
 
     /// Asks the functions around the handler that have not been asked, and then what the site itself decides before a
@@ -382,30 +388,34 @@ impl Site {
 
     /// What every response passes before it is sent: those of files, handlers, threads and applications, and refusals.
     /// The functions around its handler see it; then an error without a body of its own gets the page of its status.
-    pub(crate) fn finish(&self, route: &mut Route, response: Response) -> Response {
-        let response = match &mut route.passage {
-            Some(passage) => passage.change(response),
-            None => response,
-        };
+    #[inline]
+    pub(crate) fn finish(&self, route: &mut Route, response: &mut Response) {
+        let is_bare_error = response.status >= Status::BAD_REQUEST && response.is_bare();
+        if is_bare_error || !self.is_plain() {
+            self.finish_in_full(route, response);
+        }
+    }
+
+    fn finish_in_full(&self, route: &mut Route, response: &mut Response) {
+        if let Some(passage) = &mut route.passage {
+            passage.change(response);
+        }
         let site = self.of(route);
         let rules = site.locations.rules(route);
-        let mut response = match rules {
-            Some(rules) => rules.with_page(&mut route.noted, response),
-            None => response,
-        };
+        if let Some(rules) = rules {
+            let without = std::mem::replace(response, Response::new(Status::OK));
+            *response = rules.with_page(&mut route.noted, without);
+        }
         if response.is_named() {
             // It comes back when the file is found.
-            return response;
+            return;
         }
-        let is_bare =
-            matches!(response.body, Body::Empty) && response.status >= Status::BAD_REQUEST;
-        if is_bare && site.error_bodies == ErrorBodies::Html {
-            response = error_page::with_error_page(response);
+        if response.status >= Status::BAD_REQUEST && response.is_bare() {
+            site.error_bodies.add_to(response);
         }
         if let Some(rules) = rules {
-            rules.change(route.noted.as_deref(), &mut response);
+            rules.change(route.noted.as_deref(), response);
         }
-        response
     }
 
     /// Whether no handler of the site takes this method or one like it (RFC 9110 §9.1).

@@ -73,6 +73,7 @@ impl Pattern {
     }
 
     /// How many bytes at the beginning of the path it covers, or `None` if the path is not one of its paths.
+    #[inline]
     pub(crate) fn covers(&self, path: &[u8]) -> Option<usize> {
         if self.segments.is_some() {
             return self.walk(path, |_, _| {});

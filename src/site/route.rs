@@ -82,6 +82,8 @@ pub(crate) struct Locations {
     sorted: Vec<LocationHandlers>,
     /// For paths without a location.
     rules: Option<Arc<Rules>>,
+    /// Whether there is a location with rules, or one that not everybody may ask for.
+    has_rules: bool,
 }
 
 struct LocationHandlers {
@@ -184,7 +186,13 @@ impl Locations {
         let mut entries = self.sorted.iter_mut();
         if let Some(entry) = entries.find(|entry| entry.pattern.covers_the_same_as(pattern)) {
             entry.access = Some(Box::new(access));
+            self.has_rules = true;
         }
+    }
+
+    /// Whether there is a location with rules, or one that not everybody may ask for.
+    pub(super) fn has_rules(&self) -> bool {
+        self.has_rules
     }
 
     /// Who may ask for what is along a route, if not everybody may.
@@ -195,6 +203,7 @@ impl Locations {
 
     /// Sets the rules of a location that has handlers, or those for paths without a location.
     pub(crate) fn set_rules(&mut self, pattern: Option<&Pattern>, rules: Arc<Rules>) {
+        self.has_rules = true;
         let Some(pattern) = pattern else {
             self.rules = Some(rules);
             return;

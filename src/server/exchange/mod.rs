@@ -186,7 +186,7 @@ impl Exchange {
         self.sink = BodySink::Discard;
         self.received_bytes = 0;
         self.body_began = None;
-        self.request_body.take();
+        *self.request_body.get_mut() = RequestBody::default();
         self.work = None;
         self.answered = None;
         self.prefetches = 0;
@@ -332,6 +332,7 @@ impl Exchange {
         answered
     }
 
+    #[inline]
     fn find_answer(
         &mut self,
         head: &RequestHead<'_>,
@@ -365,27 +366,24 @@ impl Exchange {
         // The panic hook has logged the message.
         drop(caught);
         self.ran_function |= context.ran_function;
-        match answer.map(|Answer(decision)| decision) {
-            Some(Decision::Ready(response)) if matches!(response.body, Body::Deferred(_)) => {
-                // It names a file, say, which is found as that of a thread's response is.
-                self.answered = Some(response);
-                self.find_answer(head, freshness, carrier, cx)
-            }
-            Some(Decision::Ready(response)) => {
-                let response = self.setup.site.finish(route, response);
+        match answer {
+            Some(Answer(Decision::Ready(mut response))) => {
+                if !matches!(response.body, Body::Deferred(_)) {
+                    self.setup.site.finish(route, &mut response);
+                }
                 if matches!(response.body, Body::Deferred(_)) {
-                    self.answered = Some(response);
-                    return self.find_answer(head, freshness, carrier, cx);
+                    // It names a file, say, which is found as that of a thread's response is.
+                    return self.answer_deferred(response, head, freshness, carrier, cx);
                 }
                 Answered::Ready(response)
             }
-            Some(Decision::Cold(prefetch)) => {
+            Some(Answer(Decision::Cold(prefetch))) => {
                 self.prefetches += 1;
                 cx.threads.prefetch(self.id, prefetch);
                 Answered::Waits(Awaited::Lookup)
             }
-            Some(Decision::Blocking(job)) => self.hand_over(job, head, carrier, cx),
-            Some(Decision::Forward(forward)) => self.forward(forward, carrier, cx),
+            Some(Answer(Decision::Blocking(job))) => self.hand_over(job, head, carrier, cx),
+            Some(Answer(Decision::Forward(forward))) => self.forward(forward, carrier, cx),
             None => {
                 // The handler may have left the file cache in an inconsistent state.
                 log::error!(
@@ -396,6 +394,19 @@ impl Exchange {
                 Answered::Ready(self.respond(Status::INTERNAL_SERVER_ERROR))
             }
         }
+    }
+
+    #[cold]
+    fn answer_deferred(
+        &mut self,
+        response: Response,
+        head: &RequestHead<'_>,
+        freshness: &mut Freshness,
+        carrier: &mut dyn Carrier,
+        cx: &mut WorkerContext,
+    ) -> Answered {
+        self.answered = Some(response);
+        self.answer(head, freshness, carrier, cx)
     }
 
     /// A body that a sender sends begins: from now on it wakes the exchange.
@@ -414,11 +425,11 @@ impl Exchange {
     }
 
     /// Every response passes the site before it is sent.
-    pub(crate) fn finish(&mut self, response: Response) -> Response {
-        let mut response = match &mut self.route {
-            Some(route) => self.setup.site.finish_at_once(route, response),
-            None => self.setup.site.finish_at_once(&mut Route::default(), response),
-        };
+    pub(crate) fn finish(&mut self, mut response: Response) -> Response {
+        match &mut self.route {
+            Some(route) => self.setup.site.finish_at_once(route, &mut response),
+            None => self.setup.site.finish_at_once(&mut Route::default(), &mut response),
+        }
         if matches!(response.body, Body::Deferred(_)) {
             log::error!(
                 "a function around a handler names a file for a refusal ({}), which can only carry bytes",

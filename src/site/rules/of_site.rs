@@ -35,15 +35,15 @@ impl Site {
     }
 
     /// The same as [`Site::finish`] for a refusal that cannot wait for a file: its page is read at once, or it gets the built-in one.
-    pub(crate) fn finish_at_once(&self, route: &mut Route, response: Response) -> Response {
-        let response = self.finish(route, response);
+    pub(crate) fn finish_at_once(&self, route: &mut Route, response: &mut Response) {
+        self.finish(route, response);
         if !response.is_named() {
-            return response;
+            return;
         }
         let rules = self.of(route).locations.rules(route);
-        match rules.and_then(|rules| rules.page_at_once(&route.noted)) {
-            Some(page) => self.finish(route, page),
-            None => response,
+        if let Some(page) = rules.and_then(|rules| rules.page_at_once(&route.noted)) {
+            *response = page;
+            self.finish(route, response);
         }
     }
 }
