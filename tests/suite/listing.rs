@@ -1,7 +1,7 @@
 //! A directory without an index is listed where that is switched on.
 
 use crate::support::fixture::{HOSTILE_NAMES, set_modified};
-use crate::support::{Fixture, Reply, TestServer};
+use crate::support::{Fixture, PATIENCE, Reply, TestServer};
 use httpd::{Dotfiles, Mapping, Root, StaticFiles, Symlinks, WritableRoot, WriteRules};
 use serde_json::Value;
 use std::os::unix::ffi::OsStrExt;
@@ -575,4 +575,33 @@ fn every_byte_of_a_name_is_listed_and_its_link_leads_there() {
     contents.dedup();
     assert_eq!(contents.len(), 254);
     json(&server, "/d/");
+}
+
+/// The only thread is busy, so the listing waits for it; the only worker does not.
+#[test]
+fn a_thread_makes_the_listing_and_the_worker_serves_others_meanwhile() {
+    let (begin, begun) = std::sync::mpsc::channel();
+    let (open, opened) = std::sync::mpsc::channel::<()>();
+    let opened = std::sync::Mutex::new(opened);
+    let gate = httpd::blocking(move |_| {
+        begin.send(()).expect("the test waits for it");
+        let _ = opened.lock().expect("nobody panics with it").recv_timeout(PATIENCE);
+        "through"
+    });
+    let server = Fixture::new()
+        .listing()
+        .file("d/a", "it")
+        .limits(|limits| limits.handler_threads_max = 1)
+        .handler("/gate", gate)
+        .serve();
+    let mut first = server.raw("GET /gate HTTP/1.1\r\nHost: test\r\n\r\n");
+    begun.recv_timeout(PATIENCE).expect("the thread begins");
+    let mut listing = server.raw("GET /d/?format=json HTTP/1.1\r\nHost: test\r\n\r\n");
+    for _ in 0..3 {
+        server.get("/d/a").send().expect(200).body("it");
+    }
+    assert!(!listing.has_news());
+    open.send(()).expect("the handler waits for it");
+    first.reply().expect(200).body("through");
+    assert_eq!(names(&parsed(listing.reply().expect(200))), ["a"]);
 }
