@@ -217,11 +217,10 @@ pub fn codings(bytes: &[u8]) {
         assert!(is_named || value.contains(&b'*'));
         assert_eq!(accepted.choose(|it| it == coding), chosen);
         let refused = [value, b", ", coding.token().as_bytes(), b";q=0"].concat();
-        let is_quoted = value.contains(&b'"');
-        assert!(is_quoted || AcceptedCodings::of(&refused).choose(is_there) != chosen);
+        assert_ne!(AcceptedCodings::of(&refused).choose(is_there), chosen);
     }
     for same in [value.to_ascii_uppercase(), [b" ,\t", value, b" , "].concat()] {
-        assert!(value.contains(&b'"') || AcceptedCodings::of(&same) == accepted);
+        assert_eq!(AcceptedCodings::of(&same), accepted);
     }
 }
 

@@ -157,11 +157,12 @@ impl CachedFile {
         self.variant.get().map_or(&self.plain, |variant| variant)
     }
 
-    /// Makes it one of several representations of what has this type when it is decoded. Only the first call counts:
-    /// a name and its root decide both.
-    pub(super) fn become_variant(&self, content_type: &[u8], coding: Option<Coding>) {
+    /// Makes it one of several representations of what `original` is, itself among them. Only the first call counts: a
+    /// name and its root decide both type and coding.
+    pub(super) fn become_variant_of(&self, original: &CachedFile, coding: Option<Coding>) {
         self.variant.get_or_init(|| {
-            Box::new(Representation::variant(self.plain.version(), content_type, coding))
+            let version = self.plain.version();
+            Box::new(Representation::variant(version, original.content_type(), coding))
         });
     }
 

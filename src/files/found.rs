@@ -30,6 +30,15 @@ pub(crate) enum Chosen {
     Variant(Arc<CachedFile>),
 }
 
+impl From<Found> for Chosen {
+    fn from(found: Found) -> Chosen {
+        match found {
+            Found::Directory => Chosen::Directory,
+            Found::File(file) => Chosen::File(file),
+        }
+    }
+}
+
 /// Why there is nothing to serve at a path.
 #[derive(Debug)]
 pub(crate) enum OpenError {

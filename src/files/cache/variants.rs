@@ -41,10 +41,7 @@ impl OpenFiles {
         disk: Disk,
     ) -> Result<Chosen, OpenError> {
         if sibling::is_one(path) {
-            return Ok(match self.find(root, path, now, disk)? {
-                Found::Directory => Chosen::Directory,
-                Found::File(file) => Chosen::File(file),
-            });
+            return self.find(root, path, now, disk).map(Chosen::from);
         }
         for _ in 0..CHECKS_MAX {
             key::write(&mut self.key, root.id(), path);
@@ -77,19 +74,15 @@ impl OpenFiles {
             LookupResult::File(sibling) if flaw(sibling, file).is_none() => Some(sibling),
             _ => None,
         });
-        if let Some(coding) = choose(accepted, &siblings)
+        let coding = choose(accepted, &siblings);
+        if let Some(coding) = coding
             && now.monotonic >= family.siblings[coding as usize].fresh_until
         {
             return Known::StaleSibling(coding);
         }
-        let chosen = chosen(accepted, file, &siblings);
-        let (place, used) = (
-            family.place,
-            match choose(accepted, &siblings) {
-                Some(coding) => family.places[coding as usize],
-                None => family.place,
-            },
-        );
+        let chosen = chosen(coding, file, &siblings);
+        let place = family.place;
+        let used = coding.map_or(place, |coding| family.places[coding as usize]);
         self.cache.keep_longer(place);
         self.cache.mark_used(used);
         Known::Chosen(chosen)
@@ -142,7 +135,8 @@ impl OpenFiles {
             let files = 1 + siblings.iter().flatten().count() as u64;
             self.cache.set_siblings(&self.key, [first, second, third], files * VARIANT_BYTES);
         }
-        Ok(chosen(accepted, &file, &siblings.each_ref().map(Option::as_ref)))
+        let siblings = siblings.each_ref().map(Option::as_ref);
+        Ok(chosen(choose(accepted, &siblings), &file, &siblings))
     }
 
     fn find_sibling(
@@ -174,13 +168,12 @@ fn choose(accepted: &AcceptedCodings, siblings: &Usable<'_>) -> Option<Coding> {
     accepted.choose(|coding| siblings[coding as usize].is_some())
 }
 
-fn chosen(accepted: &AcceptedCodings, file: &Arc<CachedFile>, siblings: &Usable<'_>) -> Chosen {
-    let coding = choose(accepted, siblings);
-    let chosen = coding.and_then(|coding| siblings[coding as usize]).unwrap_or(file);
+fn chosen(coding: Option<Coding>, file: &Arc<CachedFile>, siblings: &Usable<'_>) -> Chosen {
     if siblings.iter().all(Option::is_none) {
         return Chosen::File(Arc::clone(file));
     }
-    chosen.become_variant(file.content_type(), coding);
+    let chosen = coding.and_then(|coding| siblings[coding as usize]).unwrap_or(file);
+    chosen.become_variant_of(file, coding);
     Chosen::Variant(Arc::clone(chosen))
 }
 

@@ -27,13 +27,14 @@ pub(in crate::files) struct Family<'a> {
 impl LookupCache {
     /// The entry of this key and those of its siblings, if they are all known and there. Nothing counts as used.
     pub(in crate::files) fn family(&self, key: &[u8]) -> Option<Family<'_>> {
-        let slot = self.slot(key)?;
+        let index = *self.indices.get(key)?;
+        let slot = self.slots[index].as_ref().filter(|_| !self.is_invalidated(index))?;
         let places = slot.siblings?;
         let mut siblings = [&slot.entry; Coding::ALL.len()];
         for (entry, place) in siblings.iter_mut().zip(places) {
             *entry = self.at(place)?;
         }
-        let place = EntryPlace { index: *self.indices.get(key)?, number: slot.number };
+        let place = EntryPlace { index, number: slot.number };
         Some(Family { place, file: &slot.entry, places, siblings })
     }
 
