@@ -152,6 +152,11 @@ impl Passage {
         }
     }
 
+    /// Whether something has to be found out before the request can go on.
+    pub(super) fn has_check(&self) -> bool {
+        self.check.is_some()
+    }
+
     /// What has to be found out before the request can go on.
     pub(super) fn take_check(&mut self) -> Option<Check> {
         self.check.take()

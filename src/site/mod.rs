@@ -357,12 +357,12 @@ impl Site {
         body: &RefCell<RequestBody>,
         context: &mut Context<'_>,
     ) -> Answer {
-        if let Some(passage) = &mut route.passage {
-            if let Some(check) = passage.take_check() {
-                return Answer(Decision::Blocking(around::job(check)));
-            }
-            // After a check, the request goes on where it has stopped.
+        if route.passage.as_ref().is_some_and(|passage| !passage.has_check()) {
+            // After a check, the request goes on where it has stopped, and may come to another one.
             self.pass(route, head);
+        }
+        if let Some(check) = route.passage.as_mut().and_then(|it| it.take_check()) {
+            return Answer(Decision::Blocking(around::job(check)));
         }
         if let Some(response) = route.take_response() {
             return (*response).into();

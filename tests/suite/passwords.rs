@@ -1,7 +1,7 @@
 //! Parts of a site that ask for a name and a password.
 
 use crate::support::{Fixture, TestServer, wait::until};
-use httpd::{BasicAuth, Method, Status, blocking};
+use httpd::{BasicAuth, Method, Request, Site, Status, blocking};
 use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -138,4 +138,26 @@ fn a_check_that_may_block_stands_between_functions_around_a_handler() {
     for _ in 0..3 {
         client.reply().expect(200).body("yes");
     }
+}
+
+#[test]
+fn every_one_of_several_checks_that_may_block_has_to_pass() {
+    let checked = |site: Site| {
+        site.around("/", |_, next| next.blocking(|| Ok::<(), Status>(())))
+            .around("/", |request, next| {
+                let is_allowed = request.query() == Some("yes");
+                next.blocking(move || if is_allowed { Ok(()) } else { Err(Status::FORBIDDEN) })
+            })
+            .around("/", |_, next| next.blocking(|| Ok::<(), Status>(())))
+            .get("/", |_| "it was let in")
+            .post("/", |request| request.read_body())
+    };
+    let server = Fixture::new().site(checked).serve();
+    server.get("/?yes").send().expect(200).body("it was let in");
+    server.get("/").send().expect(403);
+    server.request("POST", "/?yes").content("a body").send().expect(200).body("a body");
+    server.request("POST", "/").content("a body").send().expect(403);
+    let site = checked(Site::new());
+    assert_eq!(site.handle(Request::get("/?yes")).status, Status::OK);
+    assert_eq!(site.handle(Request::get("/")).status, Status::FORBIDDEN);
 }
