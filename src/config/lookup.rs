@@ -19,6 +19,14 @@ pub(super) struct LookupSection {
     clean_urls: Option<bool>,
 }
 
+impl LookupSection {
+    /// Whether the path of a file may lack its extension.
+    pub(super) fn leaves_extensions_out(&self) -> bool {
+        self.clean_urls == Some(true)
+            || self.try_files.as_ref().is_some_and(|it| !it.tried.is_empty())
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 struct TryFiles {
     tried: Vec<Tried>,

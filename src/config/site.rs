@@ -12,7 +12,9 @@ use super::value::CHARSET_OFF;
 use super::writing::{Rules, WritableRoots};
 use super::{Origin, Overrides, lookup, rules};
 use crate::files::{Root, Types};
-use crate::site::{Access, Dotfiles, Location, Mapping, Site, StaticFiles, Store, Wsgi};
+use crate::site::{
+    Access, Dotfiles, Location, Mapping, OtherPaths, Site, StaticFiles, Store, Wsgi,
+};
 
 /// What is served.
 pub(super) struct ServedSite {
@@ -81,6 +83,7 @@ pub(super) fn site(
     site = builder.locations(site, &file.locations, &inherited);
     rules::check_circles(&site, &[&file.scope], &file.locations, builder.errors);
     site = builder.hosts(site, file, &inherited);
+    site = site.guard_other_paths(&other_paths(file));
     let runs_none = overrides.wsgi.is_none()
         && !file
             .hosts
@@ -101,6 +104,20 @@ pub(super) fn site(
         }
     }
     ServedSite { site, roots: builder.roots, note: builder.note }
+}
+
+/// By which other paths files may be found, somewhere.
+fn other_paths(file: &File) -> OtherPaths {
+    let hosts = file.hosts.iter().map(|host| &host.scope);
+    let locations = file.hosts.iter().flat_map(|host| &host.locations).chain(&file.locations);
+    let scopes = [&file.scope].into_iter().chain(hosts).chain(locations.map(|it| &it.scope));
+    let mut other = OtherPaths { index: vec![INDEX.to_owned()], ..OtherPaths::default() };
+    for scope in scopes {
+        other.clean_urls |= scope.lookup.leaves_extensions_out();
+        other.precompressed |= scope.precompressed == Some(true);
+        other.index.extend(scope.index.iter().flatten().cloned());
+    }
+    other
 }
 
 /// The root of a location that sets none.

@@ -29,7 +29,7 @@ mod representation;
 mod reread_file;
 mod resolve;
 mod root;
-mod sibling;
+pub(crate) mod sibling;
 mod small;
 mod spool;
 mod temporary;

@@ -16,7 +16,8 @@ pub(super) fn is_one(path: &[u8]) -> bool {
     Coding::ALL.iter().any(|&coding| path.ends_with(suffix(coding).as_bytes()))
 }
 
-fn suffix(coding: Coding) -> &'static str {
+/// What the name of a sibling in this coding ends with.
+pub(crate) fn suffix(coding: Coding) -> &'static str {
     match coding {
         Coding::Zstd => ".zst",
         Coding::Brotli => ".br",

@@ -103,9 +103,9 @@ pub(super) type LayerFunction = dyn Fn(&Request<'_>, Next) -> Outcome + Send + S
 pub(crate) struct Passage {
     /// How many layers have been asked.
     asked: usize,
-    /// Whether the one after all layers has been asked.
+    /// How many have been asked that come after all layers.
     #[cfg(feature = "cli")]
-    has_asked_last: bool,
+    asked_last: usize,
     /// The next layer is asked when this has passed.
     check: Option<Check>,
     /// The response, if no handler is to be asked.
@@ -139,12 +139,13 @@ impl Passage {
         }
     }
 
-    /// Asks one more, after all layers, once.
+    /// Asks one more, after all layers and after so many others of its kind, once.
     #[cfg(feature = "cli")]
-    pub(super) fn ask_last(&mut self, ask: impl FnOnce(Next) -> Outcome) {
-        if std::mem::replace(&mut self.has_asked_last, true) {
+    pub(super) fn ask_last(&mut self, place: usize, ask: impl FnOnce(Next) -> Outcome) {
+        if !self.is_open() || self.asked_last > place {
             return;
         }
+        self.asked_last = place + 1;
         match ask(Next(())).0 {
             Decided::GoOn(change) => self.changes.extend(change),
             Decided::Check(check) => self.check = Some(check),

@@ -42,7 +42,7 @@ mod values;
 pub(crate) mod wsgi;
 
 #[cfg(feature = "cli")]
-pub(crate) use access::{Access, Auth};
+pub(crate) use access::{Access, Auth, OtherPaths};
 pub(crate) use application::{Application, Reload};
 pub use around::{Next, Outcome};
 #[cfg(feature = "passwords")]
@@ -234,6 +234,16 @@ impl Site {
         self
     }
 
+    /// Has what not everybody may ask for guarded at its other paths too, in all hosts.
+    #[cfg(feature = "cli")]
+    pub(crate) fn guard_other_paths(mut self, other: &OtherPaths) -> Site {
+        self.locations.guard_other_paths(other);
+        for site in &mut self.hosts.sites {
+            site.locations.guard_other_paths(other);
+        }
+        self
+    }
+
     /// The applications that its handlers forward requests to, each once.
     pub(crate) fn applications(&self) -> Vec<Arc<Application>> {
         let mut found: Vec<Arc<Application>> = Vec::new();
@@ -303,10 +313,10 @@ impl Site {
             return;
         }
         #[cfg(feature = "cli")]
-        if let Some(access) = site.locations.access(route) {
+        for (place, access) in site.locations.accesses(route, head.path()).enumerate() {
             let mut passage = route.passage.take().unwrap_or_default();
             let request = Request::new(head, site.locations.place(route), None);
-            passage.ask_last(|next| access.check(&request, next));
+            passage.ask_last(place, |next| access.check(&request, next));
             route.passage = Some(passage);
         }
     }

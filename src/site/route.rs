@@ -1,13 +1,15 @@
 //! From a path to a location and its handler: the longest prefix wins.
 
 #[cfg(feature = "cli")]
-use super::access::Access;
+use super::access::{Access, OtherPaths};
 use super::around::Passage;
 use super::pattern::Pattern;
 use super::request::Place;
 use super::rules::{Noted, Rules};
 use super::{Handler, Methods, Response};
 use crate::http::Method;
+#[cfg(feature = "cli")]
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -84,13 +86,16 @@ pub(crate) struct Locations {
     rules: Option<Arc<Rules>>,
     /// Whether there is a location with rules, or one that not everybody may ask for.
     has_rules: bool,
+    /// Who may ask for what is found by these paths, and is guarded at another one.
+    #[cfg(feature = "cli")]
+    other_paths: HashMap<Vec<u8>, Vec<Arc<Access>>>,
 }
 
 struct LocationHandlers {
     pattern: Arc<Pattern>,
     /// Who may ask for it, if not everybody may.
     #[cfg(feature = "cli")]
-    access: Option<Box<Access>>,
+    access: Option<Arc<Access>>,
     /// The latest first.
     handlers: Vec<Box<dyn Handler>>,
     rules: Option<Arc<Rules>>,
@@ -185,7 +190,7 @@ impl Locations {
     pub(super) fn set_access(&mut self, pattern: &Pattern, access: Access) {
         let mut entries = self.sorted.iter_mut();
         if let Some(entry) = entries.find(|entry| entry.pattern.covers_the_same_as(pattern)) {
-            entry.access = Some(Box::new(access));
+            entry.access = Some(Arc::new(access));
             self.has_rules = true;
         }
     }
@@ -195,10 +200,31 @@ impl Locations {
         self.has_rules
     }
 
-    /// Who may ask for what is along a route, if not everybody may.
+    /// Guards what not everybody may ask for at its other paths too.
     #[cfg(feature = "cli")]
-    pub(super) fn access(&self, route: &Route) -> Option<&Access> {
-        self.entry(route)?.access.as_deref()
+    pub(super) fn guard_other_paths(&mut self, other: &OtherPaths) {
+        for entry in &self.sorted {
+            let Some(access) = &entry.access else { continue };
+            for path in other.of(entry.pattern.written()) {
+                self.other_paths.entry(path).or_default().push(Arc::clone(access));
+            }
+        }
+    }
+
+    /// Who may ask for what is along the route of a path; nothing where everybody may.
+    #[cfg(feature = "cli")]
+    pub(super) fn accesses<'l>(
+        &'l self,
+        route: &Route,
+        path: &[u8],
+    ) -> impl Iterator<Item = &'l Access> + use<'l> {
+        let own = self.entry(route).and_then(|entry| entry.access.as_deref());
+        // A location of the path itself says itself who may.
+        let others = match route.prefix_bytes == path.len() || self.other_paths.is_empty() {
+            true => None,
+            false => self.other_paths.get(path),
+        };
+        own.into_iter().chain(others.into_iter().flatten().map(|it| &**it))
     }
 
     /// Sets the rules of a location that has handlers, or those for paths without a location.

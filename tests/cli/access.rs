@@ -58,6 +58,49 @@ fn a_location_may_be_stricter_or_more_open_than_what_is_around_it() {
 }
 
 #[test]
+fn a_guarded_file_is_guarded_by_whatever_path_it_is_found() {
+    let folder = Folder::with_www();
+    for name in
+        ["www/top.html", "www/top.html.gz", "www/in/index.html", "www/page.html", "www/open.html"]
+    {
+        folder.write(name, "secret");
+    }
+    folder.write("people", ANN);
+    let auth = "auth_basic = { file = \"people\" }\n";
+    for key in ["clean_urls = true", "try_files = [\"$uri\", \"$uri.html\", \"$uri/\"]"] {
+        folder.write(
+            "httpd.toml",
+            format!(
+                "listen = \"127.0.0.1:0\"\nroot = \"www\"\nprecompressed = true\n{key}\n\
+                 [[location]]\npath = \"/top.html\"\n{auth}\
+                 [[location]]\npath = \"/in/index.html\"\n{auth}\
+                 [[location]]\npath = \"/page\"\n{auth}"
+            ),
+        );
+        let program = Program::start(&mut folder.httpd(&["-c", "httpd.toml"]));
+        let get = |target: &str| Request::new(program.address(), "GET", target);
+        for target in [
+            "/top.html",
+            "/top",
+            "/top/",
+            "/top.html.gz",
+            "//%74op",
+            "/in/",
+            "/in/index",
+            "/in/index.html",
+            "/page",
+            "/page.html",
+        ] {
+            get(target).send().expect(401);
+        }
+        get("/top").header("Authorization", RIGHT).send().expect(200).body("secret");
+        get("/in/").header("Authorization", RIGHT).send().expect(200).body("secret");
+        get("/open").send().expect(200);
+        get("/").send().expect(200);
+    }
+}
+
+#[test]
 fn what_cannot_be_meant_is_refused_with_its_place() {
     let folder = Folder::with_www();
     folder.write("old.htpasswd", format!("{ANN}bob:$apr1$x$y\n"));

@@ -62,6 +62,10 @@ impl Passwords {
 
     /// Whether somebody of this name has this password. It takes as long for a name that is not there, if there is any.
     pub(super) fn verify(&self, name: &[u8], password: &[u8]) -> bool {
+        // SHA-512-crypt takes time by the square of the length.
+        if password.len() > PASSWORD_BYTES_MAX {
+            return false;
+        }
         match self.hashes.get(name) {
             Some(hash) => hash.verify(password),
             None => {
@@ -125,6 +129,9 @@ impl Hash {
     }
 }
 
+/// No longer password is right.
+const PASSWORD_BYTES_MAX: usize = 512;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,6 +158,16 @@ mod tests {
         }
         assert!(!passwords.verify(b"dora", b"secret"));
         assert!(!passwords.verify(b"", b""));
+    }
+
+    #[test]
+    fn a_password_that_is_too_long_to_be_one_is_wrong_and_costs_nothing() {
+        let long = "a".repeat(513);
+        let hash = sha_crypt::sha512_simple(&long, &sha_crypt::Sha512Params::default());
+        let hash = hash.expect("it can be computed");
+        let passwords = Passwords::parse(format!("ann:{hash}\n").as_bytes());
+        assert_eq!(passwords.first_error, None);
+        assert!(!passwords.verify(b"ann", long.as_bytes()));
     }
 
     #[test]
