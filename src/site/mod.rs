@@ -199,6 +199,9 @@ impl Site {
     /// on the worker when the head of a request is here and before its body is read, and must not block. It goes on
     /// with [`Next::run`] or [`Next::then`], or returns a response.
     ///
+    /// To protect files, put it around a directory: a file may have other paths as well (as the index of its
+    /// directory, without `.html`, as an encoded sibling).
+    ///
     /// Of several functions the first is the outermost: it sees the request first and the response last.
     ///
     /// ```
