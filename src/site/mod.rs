@@ -311,18 +311,28 @@ impl Site {
                 return;
             }
         }
-        if let Some(response) = site.decide(route, head) {
-            route.passage.get_or_insert_default().response = Some(Box::new(response));
-            return;
+        match site.decide(route, head) {
+            Some(response) => {
+                route.passage.get_or_insert_default().response = Some(Box::new(response));
+            }
+            None => site.ask_access(route, head),
         }
-        #[cfg(feature = "cli")]
-        for (place, access) in site.locations.accesses(route, head.path()).enumerate() {
+    }
+
+    /// Asks whether the client may do that here.
+    #[cfg(feature = "cli")]
+    fn ask_access(&self, route: &mut Route, head: &RequestHead<'_>) {
+        for (place, access) in self.locations.accesses(route, head.path()).enumerate() {
             let mut passage = route.passage.take().unwrap_or_default();
-            let request = Request::new(head, site.locations.place(route), None);
+            let request = Request::new(head, self.locations.place(route), None);
             passage.ask_last(place, |next| access.check(&request, next));
             route.passage = Some(passage);
         }
     }
+
+    /// Only a configuration says who may do what.
+    #[cfg(not(feature = "cli"))]
+    fn ask_access(&self, _route: &mut Route, _head: &RequestHead<'_>) {}
 
     /// What the site itself decides before a handler is asked.
     fn decide(&self, route: &Route, head: &RequestHead<'_>) -> Option<Response> {
