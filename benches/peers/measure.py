@@ -207,8 +207,8 @@ def of_streams(said):
     return {
         "bytes_per_stream": figures(r"([\d.]+) bytes per stream")[0],
         "threads": figures(r"threads +(\d+)")[0],
-        "cpu_us": figures(r"CPU ([\d.]+) us per message")[0],
-        "per_cpu_second": figures(r"(\d+) messages per CPU second")[0],
+        "cpu_us": figures(r"CPU (-?[\d.]+) us per message")[0],
+        "per_cpu_second": figures(r"(-?\d+) messages per CPU second")[0],
         "missed": sent - arrived,
         "last_ms": figures(r"messages arrived: .*longest ([\d.]+) ms")[0],
         "idle_file_p99_ms": figures(idle + file)[1],
@@ -220,8 +220,8 @@ def build_streams():
     """The bench of this project that opens the streams."""
     command = ["nice", "-n", "19", "cargo", "bench", "--bench", "streams", "--no-run", "--message-format=json"]
     said = subprocess.run(command, cwd=HERE.parent.parent, stdout=subprocess.PIPE, text=True, check=True).stdout
-    programs = [json.loads(line).get("executable") for line in said.splitlines()]
-    return next(filter(None, reversed(programs)))
+    built = [json.loads(line) for line in said.splitlines()]
+    return next(it["executable"] for it in built if it.get("target", {}).get("name") == "streams")
 
 
 def builds(options):
