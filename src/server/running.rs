@@ -114,7 +114,7 @@ impl Handle {
     /// their turn, and [`Limits::connections_max`](crate::Limits::connections_max) counts it; while a worker has no room
     /// for it, it waits.
     ///
-    /// The server makes the socket non-blocking, also for whoever else has a duplicate of it.
+    /// The server makes the socket non-blocking, also for other holders of a duplicate of it.
     ///
     /// ```
     /// use httpd::{Request, Response, Server, Site};

@@ -220,7 +220,7 @@ fn a_function_around_handlers_answers_before_the_body_is_read() {
     });
     let granted = server.request("POST", "/private/x").header("Authorization", "Bearer secret");
     granted.content("body").send().expect(200).body("body");
-    // The connection goes on after a small body; a client that asks first is told at once.
+    // The connection goes on after a small body; a client that asks first gets the response at once.
     let mut client = server.connect();
     client.send("POST /private/x HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\nbody");
     assert!(client.reply().expect(401).keeps_alive());

@@ -31,7 +31,7 @@ settings! {
 
 /// A form: its fields as text, and its files, in the order in which they came.
 ///
-/// [`Request::form`](crate::Request::form) reads it, be it `application/x-www-form-urlencoded` or
+/// [`Request::form`](crate::Request::form) reads both kinds, `application/x-www-form-urlencoded` and
 /// `multipart/form-data`.
 #[derive(Clone, Default)]
 pub struct Form {

@@ -1,0 +1,99 @@
+//! The way of a request to its handler: its host, its location, the functions around it, redirects, and who may.
+//!
+//! It must never know what the handler answers.
+
+use super::around::Layer;
+use super::hosts::Chosen;
+use super::{Request, Response, Route, Site, redirect};
+use crate::http::{RequestHead, Status};
+
+impl Site {
+    /// Where a request goes. Asked once for each request; everything else about it is asked along this route.
+    pub(crate) fn route(&self, head: &RequestHead<'_>) -> Route {
+        if self.is_plain() {
+            return self.locations.route(head.path(), head.method());
+        }
+        let mut route = match self.hosts.chosen(head.host()) {
+            Chosen::Outer => self.locations.route(head.path(), head.method()),
+            Chosen::Site(place) => {
+                let site = &self.hosts.sites[place as usize];
+                let route = site.locations.route(head.path(), head.method());
+                route.of_host(place)
+            }
+            Chosen::Nobody => Route::misdirected(),
+        };
+        if let Some(rules) = self.of(&route).locations.rules(&route) {
+            route.noted = rules.note(head);
+        }
+        self.pass(&mut route, head);
+        route
+    }
+
+    /// Whether nothing stands between a request and its handler, which is found by its path alone.
+    pub(super) fn is_plain(&self) -> bool {
+        self.layers.is_empty()
+            && self.hosts.is_empty()
+            && self.canonical_host.is_none()
+            && !self.locations.has_rules()
+    }
+
+    /// Asks the functions around the handler that have not been asked, and then what the site itself decides before a
+    /// handler is asked.
+    pub(super) fn pass(&self, route: &mut Route, head: &RequestHead<'_>) {
+        // After a check, the request comes here again: what is decided stays so.
+        if route.is_decided() {
+            return;
+        }
+        let site = self.of(route);
+        let inner: &[Layer] = if route.host.is_some() { &site.layers } else { &[] };
+        let around = self.layers.iter().chain(inner);
+        if !self.layers.is_empty() || !inner.is_empty() {
+            let mut passage = route.passage.take().unwrap_or_default();
+            let request = Request::new(head, site.locations.place(route), None);
+            passage.go_on(around, &request);
+            let is_open = passage.is_open();
+            route.passage = Some(passage);
+            if !is_open {
+                return;
+            }
+        }
+        match site.decide(route, head) {
+            Some(response) => {
+                route.passage.get_or_insert_default().response = Some(Box::new(response));
+            }
+            None => site.ask_access(route, head),
+        }
+    }
+
+    /// Asks whether the client may do that here.
+    #[cfg(feature = "cli")]
+    fn ask_access(&self, route: &mut Route, head: &RequestHead<'_>) {
+        for (place, access) in self.locations.accesses(route, head.path()).enumerate() {
+            let mut passage = route.passage.take().unwrap_or_default();
+            let request = Request::new(head, self.locations.place(route), None);
+            passage.ask_last(place, |next| access.check(&request, next));
+            route.passage = Some(passage);
+        }
+    }
+
+    /// Only a configuration says who may do what.
+    #[cfg(not(feature = "cli"))]
+    fn ask_access(&self, _route: &mut Route, _head: &RequestHead<'_>) {}
+
+    /// What the site itself decides before a handler is asked.
+    fn decide(&self, route: &Route, head: &RequestHead<'_>) -> Option<Response> {
+        if route.is_misdirected {
+            return Some(Response::new(Status::MISDIRECTED_REQUEST));
+        }
+        let canonical = self.canonical_host.as_ref().and_then(|name| redirect::to_host(head, name));
+        canonical.or_else(|| self.locations.rules(route)?.decide(head))
+    }
+
+    /// The site of the host that a route belongs to.
+    pub(super) fn of(&self, route: &Route) -> &Site {
+        match route.host {
+            Some(place) => &self.hosts.sites[place as usize],
+            None => self,
+        }
+    }
+}
