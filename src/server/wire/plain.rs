@@ -12,12 +12,14 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 pub(crate) struct Plain {
     socket: OwnedFd,
     ready: Edge,
+    sends_files: bool,
 }
 
 impl Plain {
     /// A socket fresh from accept. It counts as ready for everything, because trying is cheaper than asking.
     pub(crate) fn new(socket: OwnedFd) -> Plain {
-        Plain { socket, ready: Edge { readable: true, writable: true, ..Edge::default() } }
+        let ready = Edge { readable: true, writable: true, ..Edge::default() };
+        Plain { socket, ready, sends_files: false }
     }
 }
 
@@ -109,6 +111,10 @@ impl Transport for Plain {
     ) -> io::Result<WriteOutcome> {
         if !self.ready.writable {
             return Ok(WriteOutcome::Blocked);
+        }
+        if !self.sends_files {
+            self.sends_files = true;
+            socket::prepare_for_files(self.socket.as_fd());
         }
         match retry_interrupted(|| file::send_file(self.socket.as_fd(), file, offset, count)) {
             // A short count may mean the file's end or a full buffer. The next call shows which.
