@@ -1,6 +1,6 @@
 //! Who may: the keys `allow`, `deny` and `auth_basic`, and what they come to.
 
-use super::file::Scope;
+use super::scope::Scope;
 use super::section::{Errors, SectionKey};
 use super::value::Value;
 use super::{LocatedError, Origin, Written, methods};
@@ -24,7 +24,7 @@ pub(super) enum AuthSetting {
     Basic { realm: String, file: Written<String>, methods: Option<Vec<Method>> },
 }
 
-pub(super) fn access_keys<T: AsMut<Scope>>() -> [SectionKey<T>; 3] {
+pub(super) fn keys<T: AsMut<Scope>>() -> [SectionKey<T>; 3] {
     [
         SectionKey::new("allow", |it: &mut T, value, errors| {
             it.as_mut().access.allow = Some(errors.take_each(value, network));

@@ -7,21 +7,19 @@ use std::num::NonZeroUsize;
 use log::LevelFilter;
 use toml::de::DeTable;
 
-use super::access::{AccessSection, access_keys};
 use super::application::{self, ApplicationSection};
 use super::foreign;
 use super::hosts::{HostSection, Naming, UNKNOWN_HOST, host_keys, naming_keys, read_hosts};
 use super::limits::{LIMITS, LimitsSection};
-use super::lookup::{self, LookupSection};
-use super::responses::{self, ResponsesSection};
-use super::rules::{self, RulesSection};
-use super::section::{Errors, SectionKey, read_section, read_table};
+use super::responses;
+use super::rules;
+use super::scope::{self, Scope, about_files};
+use super::section::{Errors, SectionKey, names, read_section, read_table};
 use super::value::Value;
-use super::{LEVELS, LocatedError, Origin, Written, methods, parse_processes, parse_workers};
-use crate::files::{CacheLimits, Durability, NamePattern, Symlinks};
-use crate::http::Method;
+use super::{LEVELS, LocatedError, Origin, Written, parse_processes, parse_workers};
+use crate::files::CacheLimits;
 use crate::server::{Format, Workers};
-use crate::site::{Dotfiles, ErrorBodies, UnknownHost};
+use crate::site::{ErrorBodies, UnknownHost};
 
 /// What was written; `None` or empty where nothing was.
 #[derive(Debug, Default)]
@@ -41,38 +39,6 @@ pub(super) struct File {
     pub(super) scope: Scope,
     pub(super) locations: Vec<LocationSection>,
     pub(super) hosts: Vec<HostSection>,
-}
-
-/// The keys that may be set at the top, in a host, and again in a location.
-#[derive(Debug, Default)]
-pub(super) struct Scope {
-    pub(super) root: Option<Written<String>>,
-    pub(super) index: Option<Vec<String>>,
-    pub(super) listing: Option<bool>,
-    pub(super) symlinks: Option<Symlinks>,
-    pub(super) dotfiles: Option<Dotfiles>,
-    pub(super) charset: Option<String>,
-    pub(super) types: Vec<(TypedName, String)>,
-    pub(super) precompressed: Option<bool>,
-    /// For requests that store files or go to an application.
-    pub(super) body_bytes_max: Option<u64>,
-    pub(super) writing: Writing,
-    pub(super) access: AccessSection,
-    pub(super) rules: RulesSection,
-    pub(super) responses: ResponsesSection,
-    /// For files.
-    pub(super) lookup: LookupSection,
-}
-
-/// The keys of a [`Scope`] that say which files clients may change, and how.
-#[derive(Debug, Default)]
-pub(super) struct Writing {
-    pub(super) methods: Option<Vec<Method>>,
-    pub(super) create_full_put_path: Option<bool>,
-    pub(super) form_overwrite: Option<bool>,
-    pub(super) quota_bytes: Option<u64>,
-    pub(super) upload_mode: Option<u32>,
-    pub(super) durability: Option<Durability>,
 }
 
 #[derive(Debug)]
@@ -208,12 +174,7 @@ fn top_keys() -> Vec<SectionKey<File>> {
         }),
     ];
     keys.extend(naming_keys());
-    keys.extend(scope_keys());
-    keys.extend(writing_keys());
-    keys.extend(access_keys());
-    keys.extend(lookup::keys());
-    keys.extend(rules::keys());
-    keys.extend(responses::keys());
+    keys.extend(scope::keys());
     keys
 }
 
@@ -227,69 +188,8 @@ fn location_keys() -> Vec<SectionKey<LocationSection>> {
         }),
     ];
     keys.extend(application::keys());
-    keys.extend(scope_keys());
-    keys.extend(writing_keys());
-    keys.extend(access_keys());
-    keys.extend(lookup::keys());
-    keys.extend(rules::keys());
-    keys.extend(responses::keys());
+    keys.extend(scope::keys());
     keys
-}
-
-pub(super) fn scope_keys<T: AsMut<Scope>>() -> [SectionKey<T>; 9] {
-    [
-        SectionKey::new("root", |it, value, errors| {
-            errors.set(&mut it.as_mut().root, value.written().map(Some));
-        }),
-        SectionKey::new("index", |it, value, errors| {
-            it.as_mut().index = Some(errors.take_each(value, Value::file_name));
-        }),
-        SectionKey::new("listing", |it, value, errors| {
-            errors.set(&mut it.as_mut().listing, value.boolean().map(Some));
-        }),
-        SectionKey::new("symlinks", |it, value, errors| {
-            errors.set(&mut it.as_mut().symlinks, value.choice(SYMLINKS).map(Some));
-        }),
-        SectionKey::new("dotfiles", |it, value, errors| {
-            errors.set(&mut it.as_mut().dotfiles, value.choice(DOTFILES).map(Some));
-        }),
-        SectionKey::new("charset", |it, value, errors| {
-            errors.set(&mut it.as_mut().charset, value.charset().map(Some));
-        }),
-        SectionKey::new("types", |it, value, errors| {
-            it.as_mut().types = read_types(value, errors);
-        }),
-        SectionKey::new("precompressed", |it, value, errors| {
-            errors.set(&mut it.as_mut().precompressed, value.boolean().map(Some));
-        }),
-        SectionKey::new("body_bytes_max", |it, value, errors| {
-            errors.set(&mut it.as_mut().body_bytes_max, value.bytes(1).map(Some));
-        }),
-    ]
-}
-
-pub(super) fn writing_keys<T: AsMut<Scope>>() -> [SectionKey<T>; 6] {
-    [
-        SectionKey::new("methods", |it: &mut T, value, errors| {
-            errors.set(&mut it.as_mut().writing.methods, methods::read(value).map(Some));
-        }),
-        SectionKey::new("create_full_put_path", |it, value, errors| {
-            let slot = &mut it.as_mut().writing.create_full_put_path;
-            errors.set(slot, value.boolean().map(Some));
-        }),
-        SectionKey::new("form_overwrite", |it, value, errors| {
-            errors.set(&mut it.as_mut().writing.form_overwrite, value.boolean().map(Some));
-        }),
-        SectionKey::new("quota_bytes", |it, value, errors| {
-            errors.set(&mut it.as_mut().writing.quota_bytes, value.bytes(1).map(Some));
-        }),
-        SectionKey::new("upload_mode", |it, value, errors| {
-            errors.set(&mut it.as_mut().writing.upload_mode, value.mode().map(Some));
-        }),
-        SectionKey::new("durability", |it, value, errors| {
-            errors.set(&mut it.as_mut().writing.durability, value.choice(DURABILITY).map(Some));
-        }),
-    ]
 }
 
 const LOG: &[SectionKey<LogSection>] = &[
@@ -346,67 +246,6 @@ pub(super) fn read_locations(value: Value<'_>, errors: &mut Errors) -> Vec<Locat
     value.items().into_iter().map(read).collect()
 }
 
-pub(super) fn names<T>(keys: &[SectionKey<T>]) -> Vec<&'static str> {
-    keys.iter().map(|key| key.name).collect()
-}
-
-/// An error for each key that applies to files only.
-fn about_files(location: Value<'_>) -> Vec<LocatedError> {
-    let Ok(table) = location.table() else {
-        return Vec::new();
-    };
-    let mut keys = names(&scope_keys::<LocationSection>());
-    keys.extend(names(&writing_keys::<LocationSection>()));
-    keys.extend(names(&lookup::keys::<LocationSection>()));
-    // An error about a root is reported where it is opened; the size of a body applies to both.
-    let is_about_files =
-        |name: &str| !["root", "body_bytes_max"].contains(&name) && keys.contains(&name);
-    let written = table.keys().filter(|key| is_about_files(key.get_ref()));
-    let error = |name: &str, at: usize| LocatedError {
-        origin: Origin::File(at),
-        message: format!("{name} is for files; this location has an application"),
-    };
-    written.map(|key| error(key.get_ref(), key.span().start)).collect()
-}
-
-/// Which files a content type is for.
-#[derive(Debug)]
-pub(super) enum TypedName {
-    /// Files with this extension, and files with this name that have none.
-    Extension(String),
-    Matching(NamePattern),
-}
-
-fn read_types(value: Value<'_>, errors: &mut Errors) -> Vec<(TypedName, String)> {
-    let Some(table) = errors.take(value.table()) else {
-        return Vec::new();
-    };
-    let mut types = Vec::new();
-    for (extension, written) in table {
-        let name: &str = extension.get_ref();
-        if let Some(bare) = name.strip_prefix('.') {
-            let message = format!("extension {name:?} is written without the dot: {bare:?}");
-            errors.note(Origin::File(extension.span().start), message);
-            continue;
-        }
-        let named = if name.contains(|it: char| "./*?[]{}\\".contains(it)) {
-            NamePattern::new(name).map(TypedName::Matching)
-        } else {
-            Ok(TypedName::Extension(name.to_owned()))
-        };
-        let found = errors.take(Value::new(name, written).content_type());
-        match (named, found) {
-            (Ok(named), Some(found)) => types.push((named, found.to_owned())),
-            (Ok(_), None) => {}
-            (Err(error), _) => {
-                let message = format!("the name {name:?} {error}");
-                errors.note(Origin::File(extension.span().start), message);
-            }
-        }
-    }
-    types
-}
-
 fn read_workers(value: Value<'_>) -> Result<Workers, LocatedError> {
     let written = if value.is_integer() {
         value.count::<u64>(1)?.to_string()
@@ -421,14 +260,6 @@ fn read_processes(value: Value<'_>) -> Result<NonZeroUsize, LocatedError> {
     parse_processes(&count).map_err(|expected| value.error(expected))
 }
 
-const DURABILITY: &[(&str, Durability)] = &[
-    ("never", Durability::Never),
-    ("file", Durability::File),
-    ("directory", Durability::FileAndDirectory),
-];
-const DOTFILES: &[(&str, Dotfiles)] = &[("deny", Dotfiles::Deny), ("allow", Dotfiles::Allow)];
 const ERROR_BODIES: &[(&str, ErrorBodies)] =
     &[("html", ErrorBodies::Html), ("off", ErrorBodies::Off)];
 const FORMATS: &[(&str, Format)] = &[("combined", Format::Combined)];
-const SYMLINKS: &[(&str, Symlinks)] =
-    &[("inside", Symlinks::Inside), ("never", Symlinks::Never), ("all", Symlinks::All)];

@@ -2,11 +2,11 @@
 //!
 //! What is served at a host is `site`'s to say.
 
-use super::access::access_keys;
-use super::file::{File, LocationSection, Scope, read_locations, scope_keys, writing_keys};
+use super::file::{File, LocationSection, read_locations};
+use super::scope::{self, Scope};
 use super::section::{Errors, SectionKey, read_table};
 use super::value::Value;
-use super::{Origin, Written, lookup, responses, rules};
+use super::{Origin, Written};
 use crate::site::{HostName, Site, UnknownHost};
 
 /// The names of a host.
@@ -47,12 +47,7 @@ pub(super) fn host_keys() -> Vec<SectionKey<HostSection>> {
         it.locations = read_locations(value, errors);
     })];
     keys.extend(naming_keys());
-    keys.extend(scope_keys());
-    keys.extend(writing_keys());
-    keys.extend(access_keys());
-    keys.extend(lookup::keys());
-    keys.extend(rules::keys());
-    keys.extend(responses::keys());
+    keys.extend(scope::keys());
     keys
 }
 

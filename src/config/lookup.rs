@@ -1,13 +1,14 @@
 //! The keys for how files are found beyond the path of the request: `fallback`, `try_files`, `clean_urls`.
 
-use super::file::Scope;
+use super::file::File;
 use super::responses::read_file;
+use super::scope::Scope;
 use super::section::{Errors, SectionKey};
 use super::value::Value;
 use super::{LocatedError, Written};
 use crate::files::{Disk, Root, SmallFile};
-use crate::site::StaticFiles;
 use crate::site::fallback::Tried;
+use crate::site::{OtherPaths, StaticFiles};
 use crate::sys::reason::reason_at;
 
 /// What a scope says; `None` where nothing was written.
@@ -132,3 +133,20 @@ fn read_tried(item: Value<'_>) -> Result<Option<Tried>, LocatedError> {
         _ => Err(wrong()),
     }
 }
+
+/// By which other paths files may be found, somewhere.
+pub(super) fn other_paths(file: &File) -> OtherPaths {
+    let hosts = file.hosts.iter().map(|host| &host.scope);
+    let locations = file.hosts.iter().flat_map(|host| &host.locations).chain(&file.locations);
+    let scopes = [&file.scope].into_iter().chain(hosts).chain(locations.map(|it| &it.scope));
+    let mut other = OtherPaths { index: vec![INDEX.to_owned()], ..OtherPaths::default() };
+    for scope in scopes {
+        other.clean_urls |= scope.lookup.leaves_extensions_out();
+        other.precompressed |= scope.precompressed == Some(true);
+        other.index.extend(scope.index.iter().flatten().cloned());
+    }
+    other
+}
+
+/// The default index.
+pub(super) const INDEX: &str = "index.html";

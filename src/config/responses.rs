@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::file::Scope;
 use super::rules::tables;
+use super::scope::Scope;
 use super::section::{Errors, SectionKey, read_table};
 use super::value::Value;
 use super::{LocatedError, Origin, Written};

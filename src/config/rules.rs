@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use super::file::{LocationSection, Scope};
+use super::file::LocationSection;
+use super::scope::Scope;
 use super::section::{Errors, SectionKey, read_table};
 use super::value::Value;
 use super::{LocatedError, Origin, Written, responses};

@@ -25,6 +25,11 @@ impl<T> SectionKey<T> {
     }
 }
 
+/// The names of keys.
+pub(super) fn names<T>(keys: &[SectionKey<T>]) -> Vec<&'static str> {
+    keys.iter().map(|key| key.name).collect()
+}
+
 /// The errors found so far.
 #[derive(Debug, Default)]
 pub(super) struct Errors {

@@ -5,16 +5,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::access::{PasswordFiles, access};
-use super::file::{File, LocationSection, Scope, TypedName};
+use super::file::{File, LocationSection};
 use super::hosts::{HostNames, canonical};
+use super::lookup::{self, INDEX};
+use super::roots::{Inherited, Roots};
+use super::scope::{Scope, TypedName};
 use super::section::Errors;
 use super::value::CHARSET_OFF;
 use super::writing::{Rules, WritableRoots};
-use super::{Origin, Overrides, lookup, rules};
+use super::{Origin, Overrides, application, rules};
 use crate::files::{Root, Types};
-use crate::site::{
-    Access, Dotfiles, Location, Mapping, OtherPaths, Site, StaticFiles, Store, Wsgi,
-};
+use crate::site::{Access, Dotfiles, Location, Mapping, Site, StaticFiles, Store, Wsgi};
 
 /// What is served.
 pub(super) struct ServedSite {
@@ -55,19 +56,19 @@ pub(super) fn site(
     let mut builder = SiteBuilder {
         outer: vec![&file.scope],
         outer_roots: Vec::new(),
-        base,
         errors,
         overrides,
-        roots: Vec::new(),
+        roots: Roots::new(base),
         note: None,
         writable: WritableRoots::default(),
         passwords: PasswordFiles::default(),
     };
     let inherited = match &top {
         None => Inherited::Nothing,
-        Some((path, origin)) => {
-            builder.open(path, *origin).map_or(Inherited::Invalid, Inherited::Root)
-        }
+        Some((path, origin)) => builder
+            .roots
+            .open_at(path, *origin, builder.errors)
+            .map_or(Inherited::Invalid, Inherited::Root),
     };
     builder.outer_roots.push(inherited.root());
     let mut site = Site::new().error_bodies(file.error_bodies.unwrap_or_default());
@@ -83,59 +84,9 @@ pub(super) fn site(
     site = builder.locations(site, &file.locations, &inherited);
     rules::check_circles(&site, &[&file.scope], &file.locations, builder.errors);
     site = builder.hosts(site, file, &inherited);
-    site = site.guard_other_paths(&other_paths(file));
-    let runs_none = overrides.wsgi.is_none()
-        && !file
-            .hosts
-            .iter()
-            .map(|host| &host.locations)
-            .chain([&file.locations])
-            .flatten()
-            .any(|location| location.application.is_written());
-    if runs_none {
-        let given = [
-            overrides.reload.map(|_| "--reload"),
-            overrides.threads.as_ref().map(|_| "--threads"),
-            overrides.timeout.as_ref().map(|_| "--timeout"),
-        ];
-        for flag in given.into_iter().flatten() {
-            let message = "there is no application to apply it to; add --wsgi MODULE:CALLABLE";
-            builder.errors.note(Origin::Given(flag), message);
-        }
-    }
-    ServedSite { site, roots: builder.roots, note: builder.note }
-}
-
-/// By which other paths files may be found, somewhere.
-fn other_paths(file: &File) -> OtherPaths {
-    let hosts = file.hosts.iter().map(|host| &host.scope);
-    let locations = file.hosts.iter().flat_map(|host| &host.locations).chain(&file.locations);
-    let scopes = [&file.scope].into_iter().chain(hosts).chain(locations.map(|it| &it.scope));
-    let mut other = OtherPaths { index: vec![INDEX.to_owned()], ..OtherPaths::default() };
-    for scope in scopes {
-        other.clean_urls |= scope.lookup.leaves_extensions_out();
-        other.precompressed |= scope.precompressed == Some(true);
-        other.index.extend(scope.index.iter().flatten().cloned());
-    }
-    other
-}
-
-/// The root of a location that sets none.
-#[derive(Clone)]
-enum Inherited {
-    Nothing,
-    /// It cannot be opened, which has been reported.
-    Invalid,
-    Root(Root),
-}
-
-impl Inherited {
-    fn root(&self) -> Option<Root> {
-        match self {
-            Inherited::Root(root) => Some(root.clone()),
-            Inherited::Nothing | Inherited::Invalid => None,
-        }
-    }
+    site = site.guard_other_paths(&lookup::other_paths(file));
+    application::check_flags(file, overrides, builder.errors);
+    ServedSite { site, roots: builder.roots.paths, note: builder.note }
 }
 
 struct SiteBuilder<'a> {
@@ -143,10 +94,9 @@ struct SiteBuilder<'a> {
     outer: Vec<&'a Scope>,
     /// Their roots, where they have one.
     outer_roots: Vec<Option<Root>>,
-    base: &'a Path,
     errors: &'a mut Errors,
     overrides: &'a Overrides,
-    roots: Vec<PathBuf>,
+    roots: Roots<'a>,
     note: Option<String>,
     writable: WritableRoots,
     passwords: PasswordFiles,
@@ -244,7 +194,7 @@ impl<'a> SiteBuilder<'a> {
     /// its files are.
     fn page_root(&self, location: &LocationSection) -> Option<Root> {
         let written = location.alias.as_ref().or(location.scope.root.as_ref())?;
-        let root = Root::try_open(&self.base.join(&written.value)).ok()?;
+        let root = Root::try_open(&self.roots.base.join(&written.value)).ok()?;
         let scopes = [&location.scope].into_iter().chain(self.outer.iter().copied());
         Some(root.symlinks(scopes.into_iter().find_map(|it| it.symlinks).unwrap_or_default()))
     }
@@ -265,7 +215,8 @@ impl<'a> SiteBuilder<'a> {
             let written = host.scope.root.as_ref();
             let root = match written {
                 Some(written) => self
-                    .open(&self.base.join(&written.value), written.origin)
+                    .roots
+                    .open(written, self.errors)
                     .map_or(Inherited::Invalid, Inherited::Root),
                 None => inherited.clone(),
             };
@@ -299,7 +250,7 @@ impl<'a> SiteBuilder<'a> {
         if location.application.wsgi.is_some() {
             self.errors.list.extend(location.about_files.iter().cloned());
         }
-        let wsgi = location.application.wsgi(self.base, self.errors)?;
+        let wsgi = location.application.wsgi(self.roots.base, self.errors)?;
         Some(self.with_shared(wsgi, Some(&location.scope)))
     }
 
@@ -323,7 +274,7 @@ impl<'a> SiteBuilder<'a> {
             (Some(root), Some(alias)) => {
                 let message = "a location has a root or an alias, not both";
                 self.errors.note(alias.origin, message);
-                self.open(&self.base.join(&root.value), root.origin);
+                self.roots.open(root, self.errors);
                 (Some(alias), Mapping::Alias)
             }
             (Some(root), None) => (Some(root), Mapping::Root),
@@ -331,7 +282,7 @@ impl<'a> SiteBuilder<'a> {
             (None, None) => (None, Mapping::Root),
         };
         let root = match (written, inherited) {
-            (Some(written), _) => self.open(&self.base.join(&written.value), written.origin)?,
+            (Some(written), _) => self.roots.open(written, self.errors)?,
             (None, Inherited::Root(root)) => root.clone(),
             (None, Inherited::Invalid) => return None,
             (None, Inherited::Nothing) => {
@@ -370,7 +321,7 @@ impl<'a> SiteBuilder<'a> {
     fn access(&mut self, scope: Option<&Scope>) -> Access {
         let outer = self.outer.clone();
         let scopes = scope.into_iter().chain(outer.iter().copied());
-        access(scopes, &mut self.passwords, self.base, self.errors)
+        access(scopes, &mut self.passwords, self.roots.base, self.errors)
     }
 
     /// Handlers with the settings of `scope`, and those of the top where `scope` has none.
@@ -432,34 +383,4 @@ impl<'a> SiteBuilder<'a> {
         let access = self.access(scope);
         Handlers { files, store, access }
     }
-
-    fn open(&mut self, path: &Path, origin: Origin) -> Option<Root> {
-        match Root::try_open(path) {
-            Ok(root) => {
-                if !self.roots.iter().any(|known| known == root.path()) {
-                    self.roots.push(root.path().to_owned());
-                }
-                Some(root)
-            }
-            Err(error) => {
-                let text = path.to_string_lossy();
-                let hint = match origin {
-                    Origin::Given(_) if text.contains(':') && !text.contains('/') => {
-                        format!("; to run an application, write --wsgi {text}")
-                    }
-                    Origin::Given(_) if text.parse::<u16>().is_ok() => {
-                        format!("; to listen on port {text}, write -p {text}")
-                    }
-                    Origin::File(_) => "; set this key to the directory to serve".to_owned(),
-                    _ => String::new(),
-                };
-                let why = error.reason();
-                self.errors.note(origin, format!("cannot serve {path:?}: {why}{hint}"));
-                None
-            }
-        }
-    }
 }
-
-/// The default index.
-pub(super) const INDEX: &str = "index.html";

@@ -1,7 +1,7 @@
 //! The *meaning* of the keys that let clients change files: the methods of a directory, and its rules. Knows
 //! nothing of the syntax.
 
-use super::file::{Scope, Writing};
+use super::scope::{Scope, Writing};
 use crate::files::{MissingDirectories, Root, WritableRoot, WriteRules};
 use crate::http::Method;
 use crate::site::OnConflict;

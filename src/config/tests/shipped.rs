@@ -42,9 +42,9 @@ fn the_shipped_file_says_the_defaults() {
     assert_eq!(file.scope.symlinks, Some(Default::default()));
     assert_eq!(file.scope.dotfiles, Some(crate::site::Dotfiles::Deny));
     assert_eq!(file.scope.listing, Some(false));
-    assert_eq!(file.scope.index, Some(vec![site::INDEX.to_owned()]));
+    assert_eq!(file.scope.index, Some(vec![lookup::INDEX.to_owned()]));
     assert_eq!(file.scope.precompressed, Some(false));
-    let (said, silent) = (writing::Rules::of([&file.scope].into_iter()), file::Scope::default());
+    let (said, silent) = (writing::Rules::of([&file.scope].into_iter()), scope::Scope::default());
     assert_eq!(said, writing::Rules::of([&silent].into_iter()));
     let listen: Vec<String> = file.listen.into_iter().flatten().map(|it| it.value).collect();
     assert_eq!(listen, [listen::LISTEN]);
