@@ -14,7 +14,9 @@
 //! **There is no authentication**: anyone who can connect can do all of that. Files are sent as they
 //! came, even pages with scripts: use it among people who trust each other.
 
-use httpd::{Location, Method, Response, Root, Server, Site, StaticFiles, Status, Store, blocking};
+use httpd::{
+    FormUpload, Location, Response, Root, Server, Site, StaticFiles, Status, Store, blocking,
+};
 use httpd::{WritableRoot, WriteRules};
 use serde_json::{Value, json};
 use std::io;
@@ -28,7 +30,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = Root::open(&folder)?;
     let rules = WriteRules::default().file_bytes_max(4 << 30);
     let writable = WritableRoot::new(root.clone(), rules);
-    let store = |methods: &[Method]| Store::new(writable.clone()).methods(methods);
 
     let page = {
         let root = root.clone();
@@ -44,9 +45,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let site = Site::new()
         // A browser that sends a form without a script is redirected to the directory: this page.
         .at(Location::exact("/"), page)
-        .at(Location::exact("/"), store(&[Method::Post]))
+        .at(Location::exact("/"), FormUpload::new(writable.clone()))
         .at("/", StaticFiles::new(root))
-        .at("/", store(&[Method::Put, Method::Delete]));
+        .at("/", Store::new(writable));
     let server = Server::new(site).listen(&address).start()?;
     println!("http://{}/", server.addresses()[0]);
     server.wait();

@@ -11,7 +11,7 @@
 //!
 //! **There is no authentication**: anyone who can connect can store files.
 
-use httpd::{Method, Response, Root, Server, Site, StaticFiles, Store};
+use httpd::{FormUpload, Response, Root, Server, Site, StaticFiles};
 use httpd::{WritableRoot, WriteRules};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -21,12 +21,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     std::fs::create_dir_all(&folder)?;
     let root = Root::open(&folder)?;
     let rules = WriteRules::default().file_bytes_max(100 << 20);
-    let store = Store::new(WritableRoot::new(root.clone(), rules)).methods(&[Method::Post]);
+    let forms = FormUpload::new(WritableRoot::new(root.clone(), rules));
 
     let site = Site::new()
         .get("/", |_| Response::html(PAGE))
         .at("/files/", StaticFiles::new(root))
-        .at("/files/", store);
+        .at("/files/", forms);
     let server = Server::new(site).listen(&address).start()?;
     println!("http://{}/", server.addresses()[0]);
     server.wait();

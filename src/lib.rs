@@ -322,9 +322,10 @@ pub use server::{
 };
 pub use site::{
     Answer, Backend, Blocking, BodyPolicy, BodyWriter, Broadcast, Context, Dotfiles, ErrorBodies,
-    Event, Events, Failure, Gone, Handler, HostName, HostNameError, Inline, IntoResponse, Location,
-    Mapping, Methods, Next, OnConflict, Outcome, Request, RequestBody, Response, Sender, Site,
-    SlowListener, StaticFiles, Store, TrySendError, UnknownHost, Wsgi, blocking, inline,
+    Event, Events, Failure, FormUpload, Gone, Handler, HostName, HostNameError, Inline,
+    IntoResponse, Location, Mapping, Methods, Next, OnConflict, Outcome, Request, RequestBody,
+    Response, Sender, Site, SlowListener, StaticFiles, Store, TrySendError, UnknownHost, Wsgi,
+    blocking, inline,
 };
 #[cfg(feature = "passwords")]
 pub use site::{BasicAuth, PasswordLineError};

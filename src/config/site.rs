@@ -15,7 +15,9 @@ use super::value::CHARSET_OFF;
 use super::writing::{Rules, WritableRoots};
 use super::{Origin, Overrides, application, rules};
 use crate::files::{Root, Types};
-use crate::site::{Access, Dotfiles, Location, Mapping, Site, StaticFiles, Store, Wsgi};
+use crate::site::{
+    Access, Dotfiles, FormUpload, Location, Mapping, Site, StaticFiles, Store, Wsgi,
+};
 
 /// What is served.
 pub(super) struct ServedSite {
@@ -111,6 +113,7 @@ fn literal(path: &str) -> Location {
 struct Handlers {
     files: Option<StaticFiles>,
     store: Option<Store>,
+    forms: Option<FormUpload>,
     access: Access,
 }
 
@@ -127,6 +130,10 @@ impl Handlers {
         };
         let site = match self.store {
             Some(store) => site.at(literal(path), store),
+            None => site,
+        };
+        let site = match self.forms {
+            Some(forms) => site.at(literal(path), forms),
             None => site,
         };
         guarded(site, path, self.access)
@@ -355,9 +362,14 @@ impl<'a> SiteBuilder<'a> {
         let lists = scopes().find_map(|it| it.listing).unwrap_or(false);
         let rules = Rules::of(scopes());
         let root = root.symlinks(symlinks).types(types);
-        let store = rules.writes().then(|| {
+        let store = rules.stores().then(|| {
             Store::new(self.writable.get(&root, &rules))
                 .methods(&rules.methods)
+                .dotfiles(dotfiles)
+                .mapping(mapping)
+        });
+        let forms = rules.takes_forms().then(|| {
+            FormUpload::new(self.writable.get(&root, &rules))
                 .on_conflict(rules.on_conflict)
                 .dotfiles(dotfiles)
                 .mapping(mapping)
@@ -381,6 +393,6 @@ impl<'a> SiteBuilder<'a> {
             lookup::apply(files, &root, scopes(), self.errors)
         });
         let access = self.access(scope);
-        Handlers { files, store, access }
+        Handlers { files, store, forms, access }
     }
 }

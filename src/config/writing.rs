@@ -52,8 +52,12 @@ impl Rules {
         self.methods.contains(&Method::Get)
     }
 
-    pub(super) fn writes(&self) -> bool {
-        self.methods.iter().any(|method| !matches!(method, Method::Get | Method::Head))
+    pub(super) fn stores(&self) -> bool {
+        [Method::Put, Method::Delete].iter().any(|method| self.methods.contains(method))
+    }
+
+    pub(super) fn takes_forms(&self) -> bool {
+        self.methods.contains(&Method::Post)
     }
 }
 

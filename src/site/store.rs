@@ -1,14 +1,12 @@
 //! Lets clients put files into a root and remove them: PUT and DELETE (RFC 9110 §9.3.4, §9.3.5).
-//! [`form_upload`] does the same for forms; what both accept is in [`store_rules`](super::store_rules).
+//! [`FormUpload`](super::FormUpload) stores the files of forms; what both accept is in [`store_rules`](super::store_rules).
 //!
 //! It must never know how a body comes in, nor how a file gets its name.
 
 use super::change::RequestedChange;
-use super::form_upload;
 use super::handler::{Answer, Context, Decision, Handler, Methods, Worked};
 use super::request_body::{BodyStore, BodyUse};
 use super::static_files::{Dotfiles, Mapping};
-pub use super::store_rules::OnConflict;
 use super::store_rules::{HIDDEN, StoreRules, announced_length, check_body, encoded};
 use super::{BodyPolicy, Request, RequestBody, Response};
 use crate::files::{Attempt, Obstacle, SpoolPlace, Stored, Upload, WritableRoot, WriteError};
@@ -16,17 +14,14 @@ use crate::http::conditional::Preconditions;
 use crate::http::{HeaderName, Method, Status};
 
 /// A handler that lets clients put files into a [`WritableRoot`] and remove them. Put
-/// [`StaticFiles`](super::StaticFiles) with the same root at the same location to send them.
+/// [`StaticFiles`](super::StaticFiles) with the same root at the same location to send them, and
+/// [`FormUpload`](super::FormUpload) to store the files of forms.
 ///
 /// - **PUT** stores the body as the file at the path: 201 with `Location` and `ETag`, or 204 with `ETag`
 ///   if it replaces a file. 409 if a directory is missing or something is in the way, 411
 ///   without a length, 413 for more than [`file_bytes_max`](crate::files::WriteRules::file_bytes_max),
 ///   400 for a part of a file, 415 for a body with a content coding, 507 if there is no room.
 /// - **DELETE** removes the file, or an empty directory if the path ends with a slash: 204.
-/// - **POST** of a form stores its files in the directory at the path, under the names that the client gives
-///   them: 201 with one path per line, or 303 to the directory if the client asks for HTML. A form from a page
-///   of another origin is refused. If one of the files cannot be stored, none is. Files of the same name in one
-///   form are all kept: `x.jpg`, `x (2).jpg`, ….
 ///
 /// A refusal gives its reason to the client and in the log.
 ///
@@ -35,12 +30,12 @@ use crate::http::{HeaderName, Method, Status};
 ///
 /// ```no_run
 /// use httpd::{WritableRoot, WriteRules};
-/// use httpd::{Method, Root, Site, StaticFiles, Store};
+/// use httpd::{Root, Site, StaticFiles, Store};
 /// let root = Root::open("drop")?;
 /// let store = Store::new(WritableRoot::new(root.clone(), WriteRules::default()));
 /// let site = Site::new()
 ///     .at("/drop/", StaticFiles::new(root))
-///     .at("/drop/", store.methods(&[Method::Put, Method::Delete, Method::Post]));
+///     .at("/drop/", store);
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct Store {
@@ -51,21 +46,12 @@ pub struct Store {
 impl Store {
     /// Takes PUT and DELETE of the files beneath this root.
     pub fn new(root: WritableRoot) -> Store {
-        Store {
-            methods: Methods::of(&[Method::Put, Method::Delete]),
-            rules: StoreRules {
-                root,
-                mapping: Mapping::default(),
-                dotfiles: Dotfiles::default(),
-                on_conflict: OnConflict::default(),
-            },
-        }
+        Store { methods: Methods::of(&[Method::Put, Method::Delete]), rules: StoreRules::new(root) }
     }
 
-    /// Which of PUT, DELETE and POST it takes; others are left out. Default: PUT and DELETE.
+    /// Which of PUT and DELETE it takes; others are left out. Default: both.
     pub fn methods(mut self, methods: &[Method]) -> Store {
-        let taken =
-            |method: &&Method| matches!(method, Method::Put | Method::Delete | Method::Post);
+        let taken = |method: &&Method| matches!(method, Method::Put | Method::Delete);
         self.methods = Methods::of(&methods.iter().filter(taken).copied().collect::<Vec<_>>());
         self
     }
@@ -79,12 +65,6 @@ impl Store {
     /// Whether names that begin with a dot may be stored and removed. Default: [`Dotfiles::Deny`].
     pub fn dotfiles(mut self, dotfiles: Dotfiles) -> Store {
         self.rules.dotfiles = dotfiles;
-        self
-    }
-
-    /// What happens when a file of a form has the name of an existing file. Default: [`OnConflict::Keep`].
-    pub fn on_conflict(mut self, on_conflict: OnConflict) -> Store {
-        self.rules.on_conflict = on_conflict;
         self
     }
 
@@ -192,7 +172,6 @@ impl Handler for Store {
     fn body_policy(&self, request: &Request<'_>) -> BodyPolicy {
         let policy = match request.method() {
             Method::Put => self.policy_of_put(request),
-            Method::Post => form_upload::policy(&self.rules, request),
             _ => Ok(BodyPolicy::discard()),
         };
         policy.unwrap_or_else(|response| BodyPolicy::refuse(*response))
@@ -201,7 +180,6 @@ impl Handler for Store {
     fn answer(&self, request: &Request<'_>, _context: &mut Context<'_>) -> Answer {
         let answer = match request.method() {
             Method::Put => self.put(request),
-            Method::Post => form_upload::answer(&self.rules, request),
             _ => self.delete(request),
         };
         answer.unwrap_or_else(|response| (*response).into())

@@ -1,4 +1,4 @@
-//! What a [`Store`](super::Store) accepts, by PUT and in a form.
+//! What [`Store`](super::Store) and [`FormUpload`](super::FormUpload) both accept.
 //!
 //! It must never know how a body comes in, nor how a file gets its name.
 
@@ -14,21 +14,13 @@ pub(super) struct StoreRules {
     pub(super) root: WritableRoot,
     pub(super) mapping: Mapping,
     pub(super) dotfiles: Dotfiles,
-    pub(super) on_conflict: OnConflict,
-}
-
-/// What happens when a file of a form has the name of an existing file. (A PUT decides for itself, with `If-Match`
-/// or `If-None-Match: *`.)
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnConflict {
-    /// The existing file stays, and the form is refused with 409: a form cannot say that its sender knows of it.
-    #[default]
-    Keep,
-    /// The existing file is replaced.
-    Replace,
 }
 
 impl StoreRules {
+    pub(super) fn new(root: WritableRoot) -> StoreRules {
+        StoreRules { root, mapping: Mapping::default(), dotfiles: Dotfiles::default() }
+    }
+
     /// The path of the file beneath the root, if it is not hidden.
     pub(super) fn path<'r>(&self, request: &'r Request<'_>) -> Option<&'r [u8]> {
         let path = self.mapping.path_of(request);

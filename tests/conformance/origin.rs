@@ -3,7 +3,8 @@
 use crate::support::fixture::{Fixture, TestServer, set_modified};
 use crate::support::{Client, Reply, digits, lossy, writable};
 use httpd::{
-    Answer, Context, Handler, Limits, Mapping, Method, Methods, Request, Response, Status,
+    Answer, Context, FormUpload, Handler, Limits, Mapping, Method, Methods, Request, Response,
+    Status, Store,
 };
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -34,11 +35,11 @@ impl Origin {
             let later = SystemTime::now() + Duration::from_secs(seconds);
             set_modified(&fixture.root().join(name), later);
         }
-        let methods = [Method::Put, Method::Delete, Method::Post];
-        let store = writable::store(&fixture, |_| {}).methods(&methods);
+        let root = writable::root(&fixture, |_| {});
         let server = fixture
             .mount("/open", Mapping::Alias)
-            .handler("/open", store)
+            .handler("/open", Store::new(root.clone()))
+            .handler("/open", FormUpload::new(root))
             .handler("/hello", |_: &Request<'_>| Response::text("hello\n"))
             .handler("/echo", Echo)
             .handler("/forged", |_: &Request<'_>| forged())

@@ -2,7 +2,7 @@
 
 use crate::support::fixture::MODIFIED;
 use crate::support::{Fixture, Folder, TestServer, lacks, lossy, noise, output, writable};
-use httpd::Method;
+use httpd::FormUpload;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -115,8 +115,8 @@ fn curl_puts_a_file() {
 
 fn curl_sends_a_form() {
     let fixture = Fixture::new().dir("d");
-    let store = writable::store(&fixture, |_| {}).methods(&[Method::Post]);
-    let server = fixture.handler("/", store).serve();
+    let forms = FormUpload::new(writable::root(&fixture, |_| {}));
+    let server = fixture.handler("/", forms).serve();
     let folder = Folder::new();
     let small = folder.write("a b\u{fc}.txt", "small");
     let large = folder.write("large.bin", noise(3_000_000));

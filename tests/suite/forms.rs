@@ -4,8 +4,8 @@ mod refused;
 
 use crate::support::client::End;
 use crate::support::{Fixture, Reply, TestServer, noise};
-use httpd::{Durability, MissingDirectories, WritableRoot, WriteRules};
-use httpd::{Method, OnConflict, Root, Store};
+use httpd::{Durability, FormUpload, MissingDirectories, WritableRoot, WriteRules};
+use httpd::{OnConflict, Root};
 use std::fs;
 
 const KIB: usize = 1024;
@@ -15,8 +15,8 @@ fn serve_by(on_conflict: OnConflict, change: impl FnOnce(&mut WriteRules)) -> Te
     let mut rules = WriteRules::default().durability(Durability::Never);
     change(&mut rules);
     let root = Root::open(fixture.root()).expect("the root is there");
-    let store = Store::new(WritableRoot::new(root, rules)).on_conflict(on_conflict);
-    fixture.handler("/", store.methods(&[Method::Post])).serve()
+    let forms = FormUpload::new(WritableRoot::new(root, rules)).on_conflict(on_conflict);
+    fixture.handler("/", forms).serve()
 }
 
 fn serve() -> TestServer {

@@ -6,11 +6,14 @@ use httpd::{Root, Store};
 use std::fs;
 use std::path::Path;
 
-pub fn store(fixture: &Fixture, change: impl FnOnce(&mut WriteRules)) -> Store {
+pub fn root(fixture: &Fixture, change: impl FnOnce(&mut WriteRules)) -> WritableRoot {
     let mut rules = WriteRules::default().durability(Durability::Never);
     change(&mut rules);
-    let root = Root::open(fixture.root()).expect("the root is there");
-    Store::new(WritableRoot::new(root, rules))
+    WritableRoot::new(Root::open(fixture.root()).expect("the root is there"), rules)
+}
+
+pub fn store(fixture: &Fixture, change: impl FnOnce(&mut WriteRules)) -> Store {
+    Store::new(root(fixture, change))
 }
 
 /// A root that may be changed, with these rules.
