@@ -72,8 +72,8 @@ impl Pool {
         let mut state = self.core.lock();
         let state = &mut *state;
         for queue in [&mut state.queue, &mut state.yielded] {
-            if let Ok(place) = queue.binary_search_by_key(&ticket, |(ticket, _)| *ticket)
-                && let Some((_, Work::Retried(attempts))) = queue.remove(place)
+            if let Ok(place) = queue.binary_search_by_key(&ticket, |waiting| waiting.ticket)
+                && let Some(Waiting { work: Work::Retried(attempts), .. }) = queue.remove(place)
             {
                 return Some(attempts);
             }
@@ -85,15 +85,15 @@ impl Pool {
     /// already fill an eighth of the queue.
     pub(crate) fn yield_place(&self, ticket: Ticket) -> Yielded {
         let mut state = self.core.lock();
-        let Ok(place) = state.queue.binary_search_by_key(&ticket, |(ticket, _)| *ticket) else {
+        let Ok(place) = state.queue.binary_search_by_key(&ticket, |waiting| waiting.ticket) else {
             return Yielded::Kept;
         };
         if state.yielded.len() >= (self.queue_max / YIELDED_PART).max(1) {
             return Yielded::Refused;
         }
-        let after = state.yielded.partition_point(|(other, _)| *other < ticket);
-        if let Some(work) = state.queue.remove(place) {
-            state.yielded.insert(after, work);
+        let after = state.yielded.partition_point(|other| other.ticket < ticket);
+        if let Some(waiting) = state.queue.remove(place) {
+            state.yielded.insert(after, waiting);
         }
         Yielded::Kept
     }
@@ -120,7 +120,7 @@ impl Pool {
     fn enqueue(&self, mut state: MutexGuard<'_, PoolState>, work: Work) -> Ticket {
         state.next_ticket += 1;
         let ticket = Ticket(state.next_ticket);
-        state.queue.push_back((ticket, work));
+        state.queue.push_back(Waiting { ticket, since: Instant::now(), work });
         if state.idle >= state.queue.len() + state.yielded.len() {
             self.core.work.notify_one();
         } else if state.threads < self.threads_max {
@@ -134,7 +134,7 @@ impl Pool {
                     // No other thread would ever do it.
                     let all = std::mem::take(&mut state.queue);
                     drop(state);
-                    all.into_iter().for_each(|(ticket, work)| self.core.run(ticket, work));
+                    all.into_iter().for_each(|it| self.core.run(it.ticket, it.work));
                 }
             }
         }
@@ -158,9 +158,9 @@ struct PoolCore {
 
 #[derive(Default)]
 struct PoolState {
-    queue: VecDeque<(Ticket, Work)>,
+    queue: VecDeque<Waiting>,
     /// Jobs for clients that may have gone: they come after all others.
-    yielded: VecDeque<(Ticket, Work)>,
+    yielded: VecDeque<Waiting>,
     /// Jobs that are called again at a time.
     later: BTreeMap<(Instant, Ticket), RetriedJob>,
     /// Until when an idle thread waits for the first of these times.
@@ -171,21 +171,35 @@ struct PoolState {
     is_closed: bool,
 }
 
+/// A job that no thread has begun.
+struct Waiting {
+    ticket: Ticket,
+    since: Instant,
+    work: Work,
+}
+
 enum Work {
     Single(SingleJob),
     Retried(RetriedJob),
 }
 
 impl PoolState {
-    /// The next job: first one whose pause is over, then the others in the order in which they came.
+    /// The next job: that which has waited longest since it came, or since its pause was over. So neither jobs that
+    /// are called again and again nor new ones keep the others from their threads.
     fn next(&mut self) -> Option<(Ticket, Work)> {
-        if let Some(first) = self.later.first_entry()
-            && first.key().0 <= Instant::now()
-        {
-            let ((_, ticket), attempts) = first.remove_entry();
-            return Some((ticket, Work::Retried(attempts)));
+        if let Some(first) = self.later.first_entry() {
+            let due = first.key().0;
+            let is_next = match self.queue.front() {
+                Some(waiting) => due < waiting.since,
+                None => due <= Instant::now(),
+            };
+            if is_next {
+                let ((_, ticket), attempts) = first.remove_entry();
+                return Some((ticket, Work::Retried(attempts)));
+            }
         }
-        self.queue.pop_front().or_else(|| self.yielded.pop_front())
+        let waiting = self.queue.pop_front().or_else(|| self.yielded.pop_front())?;
+        Some((waiting.ticket, waiting.work))
     }
 }
 
@@ -348,6 +362,25 @@ mod tests {
         assert_eq!(done.recv(), Ok(1));
         assert!(pool.submit_retried(attempts(&sender, 100)).is_ok());
         assert_eq!([done.recv(), done.recv(), done.recv()], [Ok(100), Ok(2), Ok(3)]);
+    }
+
+    #[test]
+    fn jobs_that_are_called_again_at_once_and_new_ones_take_turns() {
+        let pool = Pool::new("test", 0, 9);
+        let (sender, done) = mpsc::channel();
+        for number in 1..=2 {
+            let sender = sender.clone();
+            let busy = move || {
+                sender.send(number).expect("the test waits");
+                Some(Duration::ZERO)
+            };
+            assert!(pool.submit_retried(Box::new(busy)).is_ok());
+        }
+        (0..2).for_each(|_| assert!(pool.do_next()));
+        // Both are due by now, and so before what comes now; after that, their next calls are.
+        assert!(pool.submit_retried(attempts(&sender, 3)).is_ok());
+        (0..4).for_each(|_| assert!(pool.do_next()));
+        assert_eq!(done.try_iter().collect::<Vec<_>>(), [1, 2, 1, 2, 3, 1]);
     }
 
     #[test]
