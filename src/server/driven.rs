@@ -16,6 +16,8 @@ mod conversation;
 #[cfg(test)]
 mod files;
 #[cfg(test)]
+mod guarded;
+#[cfg(test)]
 mod offloaded;
 #[cfg(test)]
 mod overflow;

@@ -47,7 +47,7 @@ impl Next {
     }
 
     /// Goes on if a check allows it, which runs on a thread of the pool and may block: it may ask a database, or
-    /// compare a password. The body of the request is taken in meanwhile, as far as the handler wants it.
+    /// compare a password. Nothing of the request's body is read before.
     ///
     /// ```
     /// use httpd::{Request, Site, Status};

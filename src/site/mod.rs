@@ -289,6 +289,19 @@ impl Site {
         }
     }
 
+    /// What keeps a request from its handler: a response, or work that finds out whether the request may go on, after
+    /// which this is asked again. `None`: nothing does.
+    pub(crate) fn admit(&self, route: &mut Route, head: &RequestHead<'_>) -> Option<Answer> {
+        if route.passage.as_ref().is_some_and(|passage| !passage.has_check()) {
+            // After a check, the request goes on where it has stopped, and may come to another one.
+            self.pass(route, head);
+        }
+        if let Some(check) = route.passage.as_mut().and_then(|it| it.take_check()) {
+            return Some(Answer(Decision::Blocking(around::job(check))));
+        }
+        route.take_response().map(|response| (*response).into())
+    }
+
     /// The answer to a request: the functions around it, server-wide OPTIONS, location, method, handler, in that order.
     pub(crate) fn answer(
         &self,
@@ -297,15 +310,8 @@ impl Site {
         body: &RefCell<RequestBody>,
         context: &mut Context<'_>,
     ) -> Answer {
-        if route.passage.as_ref().is_some_and(|passage| !passage.has_check()) {
-            // After a check, the request goes on where it has stopped, and may come to another one.
-            self.pass(route, head);
-        }
-        if let Some(check) = route.passage.as_mut().and_then(|it| it.take_check()) {
-            return Answer(Decision::Blocking(around::job(check)));
-        }
-        if let Some(response) = route.take_response() {
-            return (*response).into();
+        if let Some(answer) = self.admit(route, head) {
+            return answer;
         }
         if head.path() == b"*" {
             return options(Methods::READ).into();

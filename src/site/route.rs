@@ -137,6 +137,11 @@ impl Route {
         Route { host: Some(place), ..self }
     }
 
+    /// Whether something has to be found out before the request can go on.
+    pub(crate) fn has_check(&self) -> bool {
+        self.passage.as_ref().is_some_and(|passage| passage.has_check())
+    }
+
     /// Whether a function around its handler has decided the response.
     pub(crate) fn is_decided(&self) -> bool {
         self.passage.as_ref().is_some_and(|passage| passage.response.is_some())

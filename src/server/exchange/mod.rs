@@ -40,8 +40,8 @@ use super::limits::Limits;
 use crate::files::{Disk, SpoolPlace};
 use crate::http::{Reject, RequestHead, Status};
 use crate::site::{
-    self, Answer, Body, BodyStore, BodyUse, Context, Decision, Freshness, RequestBody, Response,
-    Route,
+    self, Answer, Body, BodyPolicy, BodyStore, BodyUse, Context, Decision, Freshness, RequestBody,
+    Response, Route,
 };
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -59,6 +59,8 @@ pub(crate) struct Exchange {
     route: Option<Route>,
     sink: BodySink,
     bounds: BodyBounds,
+    /// Whether a body was announced, and it is not known yet whether the request may go on: nothing of it is read.
+    is_asking: bool,
     /// How much of the request body has come.
     received_bytes: u64,
     /// When the request body began, moved on by the time that the server itself has taken since.
@@ -104,7 +106,8 @@ pub(crate) enum Begin {
     Receive,
     /// It is read while the site is asked.
     Stream,
-    /// Nothing of it is read, because the client waits for 100 and no handler wants the body. The site is asked.
+    /// Nothing of it is read now: the client waits for 100 and no handler wants the body, or it is not known yet whether
+    /// the request may go on. The site is asked.
     Answer,
     /// Nothing of it is read. This is the response.
     Refuse(Box<Response>),
@@ -119,6 +122,8 @@ pub(crate) enum Answered {
     Ready(Response),
     /// A thread or an application finds the response.
     Waits(Awaited),
+    /// It is known whether the request may go on: the body that it announces begins, by [`Exchange::begin`].
+    Begins,
     /// The client has gone.
     Gone,
 }
@@ -142,6 +147,7 @@ impl Exchange {
             route: None,
             sink: BodySink::Discard,
             bounds: BodyBounds::default(),
+            is_asking: false,
             received_bytes: 0,
             body_began: None,
             request_body: RefCell::default(),
@@ -184,6 +190,7 @@ impl Exchange {
     pub(crate) fn forget_request(&mut self) {
         self.route = None;
         self.sink = BodySink::Discard;
+        self.is_asking = false;
         self.received_bytes = 0;
         self.body_began = None;
         *self.request_body.get_mut() = RequestBody::default();
@@ -194,7 +201,8 @@ impl Exchange {
         self.waits_since = None;
     }
 
-    /// The head of a request with a body is here: decides what becomes of the body before a byte of it is read.
+    /// The head of a request with a body is here: decides what becomes of the body before a byte of it is read. Where a
+    /// thread has to find out first whether the request may go on, this is called again after that.
     pub(crate) fn begin(
         &mut self,
         head: &RequestHead<'_>,
@@ -209,7 +217,14 @@ impl Exchange {
         {
             return Begin::Refuse(Box::new(self.finish(*response)));
         }
-        let policy = setup.site.body_policy(route, head);
+        self.is_asking = route.has_check();
+        if self.is_asking {
+            return Begin::Answer;
+        }
+        let policy = match self.answered {
+            Some(_) => BodyPolicy::discard(),
+            None => setup.site.body_policy(route, head),
+        };
         self.bounds.key = policy.key();
         let limits = &setup.limits;
         let (sink, bytes_max) = match policy.0 {
@@ -233,7 +248,7 @@ impl Exchange {
         };
         self.bounds.bytes_max = bytes_max;
         if announced.bytes.is_some_and(|bytes| bytes > bytes_max) {
-            return Begin::TooLarge;
+            return if self.is_refused() { Begin::Answer } else { Begin::TooLarge };
         }
         // A client that waits for 100 gets its response at once if no handler wants its body.
         if announced.asks_first && matches!(sink, BodySink::Discard) {
@@ -242,6 +257,12 @@ impl Exchange {
         self.sink = sink;
         self.body_began = Some(cx.clock.monotonic());
         if self.streams_body() { Begin::Stream } else { Begin::Receive }
+    }
+
+    /// Whether its response is known before its body, which is thrown away.
+    pub(crate) fn is_refused(&self) -> bool {
+        let is_decided = self.route.as_ref().is_some_and(Route::is_decided);
+        matches!(self.sink, BodySink::Discard) && (is_decided || self.answered.is_some())
     }
 
     /// How much of the body it takes before a thread has to make room.
@@ -325,11 +346,38 @@ impl Exchange {
         carrier: &mut dyn Carrier,
         cx: &mut WorkerContext,
     ) -> Answered {
-        let answered = self.find_answer(head, freshness, carrier, cx);
+        let answered = match self.is_asking {
+            true => self.ask(head, carrier, cx),
+            false => self.find_answer(head, freshness, carrier, cx),
+        };
         if std::mem::take(&mut self.ran_function) {
             self.name_slow_function(head, carrier, cx);
         }
         answered
+    }
+
+    /// Asks whether a request may go on whose body waits for that.
+    #[cold]
+    fn ask(
+        &mut self,
+        head: &RequestHead<'_>,
+        carrier: &mut dyn Carrier,
+        cx: &mut WorkerContext,
+    ) -> Answered {
+        site::take_passed(&mut self.answered);
+        if self.answered.is_none() {
+            let route = self.route.get_or_insert_with(|| self.setup.site.route(head));
+            self.ran_function = route.has_functions();
+            match self.setup.site.admit(route, head) {
+                Some(Answer(Decision::Blocking(job))) => {
+                    return self.hand_over(job, head, carrier, cx);
+                }
+                Some(Answer(Decision::Ready(response))) => self.answered = Some(response),
+                Some(Answer(Decision::Cold(_) | Decision::Forward(_))) | None => {}
+            }
+        }
+        self.is_asking = false;
+        Answered::Begins
     }
 
     #[inline]

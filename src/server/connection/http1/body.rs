@@ -51,6 +51,9 @@ impl Http1 {
                 }
                 Ok(BodyProgress::Interrupted) => return Err(Pause::Again),
                 Ok(BodyProgress::Arrived) => {}
+                Err(Reject::BodyTooLarge) if self.exchange.is_refused() => {
+                    return Ok(ExchangeState::Answer);
+                }
                 Err(reject) => return self.refuse(reject, socket, share, cx),
             }
             self.inbox.widen_if_filled(WIDE_BYTES);

@@ -175,7 +175,6 @@ impl Http1 {
         }
     }
 
-    /// Decides what becomes of the body before a byte of it is read.
     fn head_complete<W: Transport>(
         &mut self,
         length: usize,
@@ -185,6 +184,16 @@ impl Http1 {
     ) -> Step {
         self.head_bytes = length;
         self.unread_at = length;
+        self.begin_body(socket, share, cx)
+    }
+
+    /// Decides what becomes of the body before a byte of it is read.
+    fn begin_body<W: Transport>(
+        &mut self,
+        socket: &mut Socket<W>,
+        share: &mut Share,
+        cx: &mut WorkerContext,
+    ) -> Step {
         let bytes = match self.reader.framing() {
             Framing::None | Framing::Length(0) => return Ok(ExchangeState::Answer),
             Framing::Length(length) => Some(length),
@@ -203,7 +212,7 @@ impl Http1 {
             Begin::TooLarge => return self.refuse(Reject::BodyTooLarge, socket, share, cx),
         };
         // RFC 9110 §10.1.1: a client that has begun to send the body does not wait any more.
-        if asks_first && self.inbox.bytes().len() == length {
+        if asks_first && self.inbox.bytes().len() == self.head_bytes {
             self.outbox.gathered().extend_from_slice(CONTINUE);
         }
         socket.deadline = self.exchange.body_deadline(cx);
@@ -229,6 +238,7 @@ impl Http1 {
         match answered {
             Answered::Ready(response) => self.respond(response, socket, share, cx),
             Answered::Gone => Err(self.gone(socket)),
+            Answered::Begins => self.begin_body(socket, share, cx),
             Answered::Waits(Awaited::Answer) if self.exchange.streams_body() => {
                 Ok(ExchangeState::Body)
             }
