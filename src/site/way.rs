@@ -5,7 +5,7 @@
 use super::around::Layer;
 use super::hosts::Chosen;
 use super::{Request, Response, Route, Site, redirect};
-use crate::http::{RequestHead, Status};
+use crate::http::{Method, RequestHead, Status};
 
 impl Site {
     /// Where a request goes. Asked once for each request; everything else about it is asked along this route.
@@ -61,6 +61,8 @@ impl Site {
             Some(response) => {
                 route.passage.get_or_insert_default().response = Some(Box::new(response));
             }
+            // What CONNECT names is no path.
+            None if head.method() == Method::Connect => {}
             None => site.ask_access(route, head),
         }
     }
@@ -84,6 +86,10 @@ impl Site {
     fn decide(&self, route: &Route, head: &RequestHead<'_>) -> Option<Response> {
         if route.is_misdirected {
             return Some(Response::new(Status::MISDIRECTED_REQUEST));
+        }
+        // Both are about the connection, not about what is here.
+        if matches!(head.method(), Method::Connect | Method::Trace) {
+            return None;
         }
         let canonical = self.canonical_host.as_ref().and_then(|name| redirect::to_host(head, name));
         canonical.or_else(|| self.locations.rules(route)?.decide(head))

@@ -15,7 +15,7 @@ pub(crate) mod redirects;
 pub(crate) mod target;
 
 use super::Response;
-use crate::http::{Method, RequestHead, Scheme, Status};
+use crate::http::{RequestHead, Scheme, Status};
 use cors::Cors;
 use error_pages::ErrorPage;
 use headers::HeaderRule;
@@ -70,8 +70,8 @@ impl Rules {
 
     /// The response to a request whose head is complete, if no handler has to be asked.
     pub(crate) fn decide(&self, head: &RequestHead<'_>) -> Option<Response> {
-        // Both are about the connection, not about what is here.
-        if matches!(head.method(), Method::Connect | Method::Trace) {
+        // OPTIONS for the server as a whole (RFC 9110 §9.3.7) is about nothing that could be elsewhere.
+        if head.path() == b"*" {
             return None;
         }
         // Browsers follow no redirect when they ask first.
