@@ -4,6 +4,7 @@
 //! them with bytes that libFuzzer invents; a test calls them with the corpora that stand there, so that
 //! no finding comes back. To search for new ones, see `fuzz/README.md`.
 
+mod access;
 mod names;
 mod values;
 
@@ -27,6 +28,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 pub use crate::server::fuzz_connection as connection;
+pub use access::{credentials, networks, passwords};
 pub use names::names;
 #[cfg(feature = "json")]
 pub use values::json;
@@ -51,6 +53,9 @@ pub const FUZZ_TARGETS: &[(&str, FuzzTarget)] = &[
     ("cookies", cookies),
     #[cfg(feature = "json")]
     ("json", json),
+    ("credentials", credentials),
+    ("passwords", passwords),
+    ("networks", networks),
     ("configuration", configuration),
     ("application", application),
     ("supervisor", supervisor),

@@ -183,6 +183,12 @@
 // beyond a bound it goes to a file without a name, in pieces that threads write
 // (`server::exchange::body_sink`, `server::jobs`).
 //
+// **Who may is asked before anything else happens.** A request whose password has to be compared waits with its body
+// unread: 100 is sent, and the body begins, when a thread has let it pass (`Answered::Begins`). What a request reads or
+// writes at other paths than its own is asked for as if it had named it (`site/gate.rs`): what it is served in place of
+// a missing file, the files of a form. Comparisons wait in a queue of their own, fair between clients, and hold no thread
+// meanwhile (`site/auth/turns.rs`).
+//
 // **A handler that takes its time has a thread**, and hands back an `Response`. Worker and
 // thread meet in two places only: the mailbox, to which each job sends exactly one message for a
 // connection (found by its name and generation, so that an answer for a client that has gone finds

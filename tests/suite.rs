@@ -21,6 +21,7 @@ mod suite {
     mod files;
     mod floors;
     mod forms;
+    mod guessing;
     mod half_close;
     mod handlers;
     mod headers;
@@ -59,4 +60,5 @@ mod suite {
     mod uploads;
     mod values;
     mod virtual_hosts;
+    mod who_may;
 }

@@ -2,12 +2,16 @@
 //!
 //! It must never know what is there.
 
-use super::around::{Next, Outcome};
+use super::around::{Next, Outcome, Permit};
 use super::auth::BasicAuth;
 use super::networks::Networks;
-use super::{Methods, Request};
+use super::pattern::Pattern;
+use super::{Methods, Request, Response};
 use crate::files::sibling;
-use crate::http::{Coding, Status};
+use crate::http::{Coding, HeaderName, Method, Status};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// The rules of a location. Default: everybody may do everything.
 #[derive(Clone, Debug, Default)]
@@ -71,16 +75,101 @@ impl Access {
 
     /// Whether a request may go on.
     pub(super) fn check(&self, request: &Request<'_>, next: Next) -> Outcome {
-        let client = request.peer();
-        let is_allowed = self.allow.as_ref().is_none_or(|allow| allow.contain(client));
-        if !is_allowed || self.deny.contain(client) {
-            return Status::FORBIDDEN.into();
+        match self.ask(&Visitor::of(request), &[request.method()]) {
+            Permit::Granted => next.run(),
+            Permit::Refused(response) => (*response).into(),
+            Permit::Check(check) => next.checked(check),
         }
+    }
+
+    /// Whether somebody may do one of these.
+    fn ask(&self, visitor: &Visitor, methods: &[Method]) -> Permit {
+        let is_allowed = self.allow.as_ref().is_none_or(|allow| allow.contain(visitor.address));
+        if !is_allowed || self.deny.contain(visitor.address) {
+            return Permit::Refused(Box::new(Response::new(Status::FORBIDDEN)));
+        }
+        let needs =
+            |its: Option<Methods>| its.is_none_or(|its| methods.iter().any(|&it| its.contains(it)));
         match &self.auth {
-            Some(auth) if auth.methods.is_none_or(|it| it.contains(request.method())) => {
-                auth.basic.check(request, next)
+            Some(auth) if needs(auth.methods) => {
+                auth.basic.ask(visitor.authorization.as_deref(), visitor.address)
             }
-            _ => next.run(),
+            _ => Permit::Granted,
+        }
+    }
+}
+
+/// What is known of a client.
+#[derive(Clone, Debug)]
+pub(super) struct Visitor {
+    address: Option<SocketAddr>,
+    authorization: Option<Box<[u8]>>,
+}
+
+impl Visitor {
+    pub(super) fn of(request: &Request<'_>) -> Visitor {
+        let authorization = request.as_head().first(HeaderName::Authorization);
+        Visitor { address: request.peer(), authorization: authorization.map(Into::into) }
+    }
+}
+
+/// Who may ask for what, at any path of a site.
+#[derive(Debug, Default)]
+pub(crate) struct WhoMay {
+    /// In the order in which they are tried.
+    pub(super) locations: Vec<GuardedLocation>,
+    /// Who may ask for what is found by these paths, and is guarded at another one.
+    pub(super) other_paths: HashMap<Vec<u8>, Vec<Arc<Access>>>,
+}
+
+/// A location, as far as who may is concerned.
+#[derive(Debug)]
+pub(super) struct GuardedLocation {
+    pub(super) pattern: Arc<Pattern>,
+    /// What its handlers take.
+    pub(super) methods: Methods,
+    pub(super) access: Option<Arc<Access>>,
+}
+
+impl WhoMay {
+    /// Whether everybody may do everything.
+    pub(super) fn is_open(&self) -> bool {
+        self.locations.iter().all(|it| it.access.is_none())
+    }
+
+    /// Whether a client may do one of these at a path, as if its request had named it.
+    pub(super) fn ask(&self, visitor: &Visitor, path: &[u8], methods: &[Method]) -> Permit {
+        for access in self.at(path) {
+            match access.ask(visitor, methods) {
+                Permit::Granted => {}
+                other => return other,
+            }
+        }
+        Permit::Granted
+    }
+
+    /// Whether everybody may do everything at a path.
+    pub(super) fn is_open_at(&self, path: &[u8]) -> bool {
+        self.at(path).next().is_none()
+    }
+
+    /// The location of a path.
+    pub(super) fn location(&self, path: &[u8]) -> Option<(&GuardedLocation, usize)> {
+        self.locations.iter().find_map(|it| Some((it, it.pattern.covers(path)?)))
+    }
+
+    fn at(&self, path: &[u8]) -> impl Iterator<Item = &Arc<Access>> {
+        let found = self.location(path);
+        let own = found.and_then(|(location, _)| location.access.as_ref());
+        own.into_iter().chain(self.of_others(path, found.map_or(0, |(_, covered)| covered)))
+    }
+
+    /// Who may ask for what is guarded at another path than this one, so much of which a location covers.
+    pub(super) fn of_others(&self, path: &[u8], covered: usize) -> &[Arc<Access>] {
+        // A location of the path itself says itself who may.
+        match covered == path.len() {
+            true => &[],
+            false => self.other_paths.get(path).map_or(&[], |all| all),
         }
     }
 }

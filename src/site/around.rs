@@ -34,6 +34,14 @@ pub(crate) enum Checked {
     Later(Duration),
 }
 
+/// Whether a request may go on.
+pub(crate) enum Permit {
+    Granted,
+    Refused(Box<Response>),
+    /// A thread finds that out.
+    Check(Check),
+}
+
 impl Next {
     /// Goes on, and sends the response as it is.
     pub fn run(self) -> Outcome {

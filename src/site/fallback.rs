@@ -3,10 +3,12 @@
 //!
 //! It must never know where a file is on the disk.
 
+use super::around::{self, Permit};
 use super::file_response::{respond, respond_variant};
+use super::handler::Decision;
 use super::rules::headers::vary;
 use super::static_files::{StaticFiles, refuse};
-use super::{Answer, Context, Request, Response, redirect};
+use super::{Answer, Context, Request, Response, gate, redirect};
 use crate::files::{Chosen, OpenError, Types};
 use crate::http::{AcceptedCodings, Status};
 
@@ -50,7 +52,8 @@ impl Lookup {
         accepted: Option<&AcceptedCodings>,
         context: &mut Context<'_>,
     ) -> Answer {
-        let mut search = Search { files, accepted, context };
+        let is_guarded = gate::guards(request);
+        let mut search = Search { files, accepted, context, is_guarded, found_at: Vec::new() };
         let found = match self.clean(&mut search, path) {
             Ok(None) if self.tried.is_empty() => search.plain(path),
             Ok(None) => self.try_each(&mut search, path),
@@ -58,7 +61,10 @@ impl Lookup {
             Err(error) => Err(error),
         };
         match found {
-            Ok(Place::Found(found)) => respond_to(request, found, search.context).into(),
+            Ok(Place::Found(found)) => match search.obstacle(request) {
+                Some(answer) => answer,
+                None => respond_to(request, found, search.context).into(),
+            },
             Ok(Place::Without(count)) => redirect::without_end(request, count).into(),
             Err(OpenError::NotFound) => match files.list(request, path, search.context) {
                 Some(list) => list,
@@ -131,6 +137,9 @@ impl Lookup {
         }
         match search.file(&[page]) {
             Ok(Some(file)) => {
+                if let Some(answer) = search.obstacle(request) {
+                    return answer;
+                }
                 // The same URL may be an asset of the next release.
                 let mut response = respond_to(request, file, search.context);
                 response.headers.put("Cache-Control", "no-cache");
@@ -167,11 +176,30 @@ struct Search<'s, 'c> {
     files: &'s StaticFiles,
     accepted: Option<&'s AcceptedCodings>,
     context: &'s mut Context<'c>,
+    /// Whether anything of the site is not for everybody.
+    is_guarded: bool,
+    /// Then the path of the file that was found, if that is not what the path of the request names.
+    found_at: Vec<u8>,
 }
 
 impl Search<'_, '_> {
+    /// What keeps a request from the file that was found, as if it had named that.
+    fn obstacle(&self, request: &Request<'_>) -> Option<Answer> {
+        if self.found_at.is_empty() {
+            return None;
+        }
+        let inside = self.files.path_of(request).len();
+        let outside = &request.path_bytes()[..request.path_bytes().len() - inside];
+        match gate::read(request, &[outside, b"/", &self.found_at].concat()) {
+            Permit::Granted => None,
+            Permit::Refused(response) => Some((*response).into()),
+            Permit::Check(check) => Some(Answer(Decision::Blocking(around::job(check)))),
+        }
+    }
+
     /// What is at a path itself.
     fn plain(&mut self, path: &[u8]) -> Result<Place, OpenError> {
+        self.found_at.clear();
         if path.is_empty() || path.ends_with(b"/") {
             return self.index(path).map(Place::Found);
         }
@@ -197,7 +225,12 @@ impl Search<'_, '_> {
     fn file(&mut self, pieces: &[&[u8]]) -> Result<Option<Chosen>, OpenError> {
         match self.files.find(pieces, self.accepted, self.context) {
             Ok(Chosen::Directory) | Err(OpenError::NotFound) => Ok(None),
-            Ok(found) => Ok(Some(found)),
+            Ok(found) => {
+                if self.is_guarded {
+                    self.found_at = pieces.concat();
+                }
+                Ok(Some(found))
+            }
             Err(error) => Err(error),
         }
     }

@@ -7,6 +7,7 @@ mod refusal;
 mod task;
 
 use super::change::RequestedChange;
+use super::gate::Gate;
 use super::handler::{Answer, Context, Decision, Handler, Methods, Worked};
 use super::redirect;
 use super::request_body::BodyUse;
@@ -102,6 +103,7 @@ impl FormUpload {
                 .first(HeaderName::ContentType)
                 .unwrap_or_default()
                 .to_vec(),
+            gate: Gate::of(request),
         };
         let path = request.path_bytes().strip_suffix(b"/").unwrap_or(request.path_bytes());
         let location = encoded(&[path, b"/"].concat());

@@ -18,6 +18,7 @@ mod file_response;
 mod form;
 pub(crate) mod form_upload;
 pub(crate) mod function;
+mod gate;
 pub(crate) mod handler;
 mod hosts;
 mod into_response;
@@ -46,6 +47,8 @@ pub(crate) mod wsgi;
 pub(crate) use access::{Access, Auth, OtherPaths};
 pub(crate) use application::{Application, Reload};
 pub use around::{Next, Outcome};
+#[cfg(any(all(test, feature = "cli"), feature = "fuzzing"))]
+pub use auth::fuzz_passwords;
 #[cfg(feature = "passwords")]
 pub use auth::{BasicAuth, PasswordLineError};
 pub use broadcast::{Broadcast, SlowListener};

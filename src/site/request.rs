@@ -3,6 +3,8 @@
 //! It must never know how its bytes came, or who will send the response.
 
 use super::RequestBody;
+#[cfg(feature = "cli")]
+use super::access::WhoMay;
 use super::pattern::Pattern;
 use crate::http::{Cancellation, Method, OwnedHead, RequestHead, Scheme, Version};
 use std::cell::{OnceCell, RefCell};
@@ -41,6 +43,9 @@ pub(crate) struct Place<'a> {
     pub(crate) pattern: Option<&'a Arc<Pattern>>,
     /// How much of the path belongs to the prefix of the location.
     pub(crate) prefix_bytes: usize,
+    /// Who may ask for what in the site, if not everybody may do everything.
+    #[cfg(feature = "cli")]
+    pub(super) who_may: Option<&'a Arc<WhoMay>>,
 }
 
 impl<'a> Request<'a> {
@@ -183,6 +188,11 @@ impl<'a> Request<'a> {
         self.head
     }
 
+    #[cfg(feature = "cli")]
+    pub(super) fn place(&self) -> Place<'a> {
+        self.place
+    }
+
     pub(crate) fn prefix_bytes(&self) -> usize {
         self.place.prefix_bytes
     }
@@ -213,7 +223,11 @@ impl OwnedRequest {
         cancellation: &Cancellation,
         function: impl FnOnce(&Request<'_>) -> R,
     ) -> R {
-        let place = Place { pattern: self.pattern.as_ref(), prefix_bytes: self.prefix_bytes };
+        let place = Place {
+            pattern: self.pattern.as_ref(),
+            prefix_bytes: self.prefix_bytes,
+            ..Place::default()
+        };
         let head = self.head.view();
         let request = Request {
             cancellation: Some(cancellation),

@@ -1,15 +1,13 @@
 //! From a path to a location and its handler: the longest prefix wins.
 
 #[cfg(feature = "cli")]
-use super::access::{Access, OtherPaths};
+use super::access::{Access, GuardedLocation, OtherPaths, WhoMay};
 use super::around::Passage;
 use super::pattern::Pattern;
 use super::request::Place;
 use super::rules::{Noted, Rules};
 use super::{Handler, Methods, Response};
 use crate::http::Method;
-#[cfg(feature = "cli")]
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -86,9 +84,9 @@ pub(crate) struct Locations {
     rules: Option<Arc<Rules>>,
     /// Whether there is a location with rules, or one that not everybody may ask for.
     has_rules: bool,
-    /// Who may ask for what is found by these paths, and is guarded at another one.
+    /// Who may ask for what, if not everybody may do everything.
     #[cfg(feature = "cli")]
-    other_paths: HashMap<Vec<u8>, Vec<Arc<Access>>>,
+    who_may: Option<Arc<WhoMay>>,
 }
 
 struct LocationHandlers {
@@ -99,6 +97,13 @@ struct LocationHandlers {
     /// The latest first.
     handlers: Vec<Box<dyn Handler>>,
     rules: Option<Arc<Rules>>,
+}
+
+impl LocationHandlers {
+    fn methods(&self) -> Methods {
+        let all = self.handlers.iter();
+        all.fold(Methods::NONE, |methods, handler| methods.and(handler.methods()))
+    }
 }
 
 /// Where a request goes. It is found once, when the head is complete, and kept until the response is sent. The
@@ -205,14 +210,23 @@ impl Locations {
         self.has_rules
     }
 
-    /// Guards what not everybody may ask for at its other paths too.
+    /// Guards what not everybody may ask for at its other paths too, and wherever a request comes to it without naming
+    /// it. No location is added after this.
     #[cfg(feature = "cli")]
     pub(super) fn guard_other_paths(&mut self, other: &OtherPaths) {
+        let mut who_may = WhoMay::default();
         for entry in &self.sorted {
-            let Some(access) = &entry.access else { continue };
-            for path in other.of(entry.pattern.written()) {
-                self.other_paths.entry(path).or_default().push(Arc::clone(access));
+            let methods = entry.methods();
+            let (pattern, access) = (Arc::clone(&entry.pattern), entry.access.clone());
+            for path in access.iter().flat_map(|_| other.of(pattern.written())) {
+                who_may.other_paths.entry(path).or_default().extend(access.clone());
             }
+            who_may.locations.push(GuardedLocation { pattern, methods, access });
+        }
+        // Where one location stores files, another one within it may take none.
+        let stores = |it: &GuardedLocation| it.methods.contains(Method::Post);
+        if !who_may.is_open() || who_may.locations.iter().any(stores) {
+            self.who_may = Some(Arc::new(who_may));
         }
     }
 
@@ -224,12 +238,11 @@ impl Locations {
         path: &[u8],
     ) -> impl Iterator<Item = &'l Access> + use<'l> {
         let own = self.entry(route).and_then(|entry| entry.access.as_deref());
-        // A location of the path itself says itself who may.
-        let others = match route.prefix_bytes == path.len() || self.other_paths.is_empty() {
-            true => None,
-            false => self.other_paths.get(path),
+        let others: &[Arc<Access>] = match &self.who_may {
+            Some(who_may) => who_may.of_others(path, route.prefix_bytes),
+            None => &[],
         };
-        own.into_iter().chain(others.into_iter().flatten().map(|it| &**it))
+        own.into_iter().chain(others.iter().map(|it| &**it))
     }
 
     /// Sets the rules of a location that has handlers, or those for paths without a location.
@@ -289,14 +302,18 @@ impl Locations {
 
     /// All methods that the handlers at the location of a route take.
     pub(crate) fn methods(&self, route: &Route) -> Option<Methods> {
-        let all = self.entry(route)?.handlers.iter();
-        Some(all.fold(Methods::NONE, |methods, handler| methods.and(handler.methods())))
+        self.entry(route).map(LocationHandlers::methods)
     }
 
     /// Where a request was found.
     pub(crate) fn place(&self, route: &Route) -> Place<'_> {
         let pattern = self.entry(route).map(|entry| &entry.pattern);
-        Place { pattern, prefix_bytes: route.prefix_bytes }
+        Place {
+            pattern,
+            prefix_bytes: route.prefix_bytes,
+            #[cfg(feature = "cli")]
+            who_may: self.who_may.as_ref(),
+        }
     }
 
     fn entry(&self, route: &Route) -> Option<&LocationHandlers> {

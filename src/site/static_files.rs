@@ -150,6 +150,11 @@ impl StaticFiles {
         self
     }
 
+    /// The part of a request's path that names the file.
+    pub(super) fn path_of<'r>(&self, request: &'r Request<'_>) -> &'r [u8] {
+        self.mapping.path_of(request)
+    }
+
     /// What is at a path, given in pieces.
     pub(super) fn find(
         &self,

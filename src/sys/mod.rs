@@ -19,6 +19,7 @@ pub(crate) mod reason;
 pub(crate) mod signal;
 pub(crate) mod socket;
 pub(crate) mod unwinding;
+pub(crate) mod uptime;
 pub(crate) mod wait;
 pub(crate) mod watch;
 pub(crate) mod write;

@@ -56,6 +56,13 @@ impl Client {
         Ok(Client { stream, waiting: Vec::new(), cut: None })
     }
 
+    /// The client's end of a connection.
+    pub fn over_tcp(stream: TcpStream) -> Client {
+        stream.set_read_timeout(Some(PATIENCE)).expect("it is not zero");
+        stream.set_write_timeout(Some(PATIENCE)).expect("it is not zero");
+        Client { stream: Stream::Tcp(stream), waiting: Vec::new(), cut: None }
+    }
+
     /// The client's end of a socket pair.
     pub fn over(stream: UnixStream) -> Client {
         stream.set_read_timeout(Some(PATIENCE)).expect("it is not zero");

@@ -8,7 +8,9 @@ use std::fmt;
 /// The names of a file, and the hashes of their passwords.
 #[derive(Debug, Default)]
 pub(super) struct Passwords {
-    hashes: HashMap<Box<[u8]>, Hash>,
+    /// Where in the list of hashes that of a name is.
+    names: HashMap<Box<[u8]>, usize>,
+    hashes: Vec<Hash>,
     /// What is wrong with the first line that cannot be used.
     pub(super) first_error: Option<PasswordLineError>,
 }
@@ -49,7 +51,10 @@ impl Passwords {
             match entry(line) {
                 Ok((name, hash)) => {
                     // As in Apache's, the first line of a name counts.
-                    passwords.hashes.entry(name.into()).or_insert(hash);
+                    passwords.names.entry(name.into()).or_insert_with(|| {
+                        passwords.hashes.push(hash);
+                        passwords.hashes.len() - 1
+                    });
                 }
                 Err(why) => {
                     let error = PasswordLineError { line: place + 1, why: why.to_owned() };
@@ -60,22 +65,26 @@ impl Passwords {
         passwords
     }
 
-    /// Whether somebody of this name has this password. It takes as long for a name that is not there, if there is any.
-    pub(super) fn verify(&self, name: &[u8], password: &[u8]) -> bool {
-        // SHA-512-crypt takes time by the square of the length.
-        if password.len() > PASSWORD_BYTES_MAX {
-            return false;
-        }
-        match self.hashes.get(name) {
-            Some(hash) => hash.verify(password),
-            None => {
-                if let Some(other) = self.hashes.values().next() {
-                    other.verify(password);
-                }
-                false
-            }
-        }
+    /// Whether nobody can get in.
+    pub(super) fn is_empty(&self) -> bool {
+        self.hashes.is_empty()
     }
+
+    /// Whether somebody of this name has this password. A name that is not there takes as long as one of those that
+    /// are: always the same one, by `stand_in`, a hash of the name that no client can compute.
+    pub(super) fn verify(&self, name: &[u8], password: &[u8], stand_in: u64) -> bool {
+        let known = self.names.get(name).copied();
+        let count = self.hashes.len().max(1) as u64;
+        let place = known.unwrap_or((stand_in % count) as usize);
+        let is_right = self.hashes.get(place).is_some_and(|hash| hash.verify(password));
+        is_right && known.is_some()
+    }
+}
+
+/// Whether a name and a password can be right at all: longer ones would cost much to compare.
+pub(super) fn may_be_right(name: &[u8], password: &[u8]) -> bool {
+    // SHA-512-crypt takes time by the square of the length.
+    name.len() <= BYTES_MAX && password.len() <= BYTES_MAX
 }
 
 fn entry(line: &[u8]) -> Result<(&[u8], Hash), &'static str> {
@@ -91,14 +100,20 @@ fn entry(line: &[u8]) -> Result<(&[u8], Hash), &'static str> {
     let hash = hash.split(|&byte| byte == b':').next().unwrap_or_default();
     let hash = std::str::from_utf8(hash).map_err(|_| "its hash is no text")?.to_owned();
     let is = |prefixes: &[&str]| prefixes.iter().any(|prefix| hash.starts_with(prefix));
+    const BROKEN: &str = "its hash is cut off or damaged; make a new one with `htpasswd -B`";
     if is(&["$2a$", "$2b$", "$2y$"]) {
-        return Ok((name, Hash::Bcrypt(hash)));
+        let parts = hash.parse::<bcrypt::HashParts>();
+        let is_whole = parts.is_ok_and(|parts| (4..=31).contains(&parts.get_cost()));
+        return if is_whole { Ok((name, Hash::Bcrypt(hash))) } else { Err(BROKEN) };
     }
     if is(&["$6$"]) {
-        return Ok((name, Hash::Sha512(hash)));
+        let digest = hash.rsplit('$').next().unwrap_or_default();
+        let is_whole = digest.len() == SHA512_DIGITS && hash.split('$').count() >= 4;
+        return if is_whole { Ok((name, Hash::Sha512(hash))) } else { Err(BROKEN) };
     }
     if is(&["$argon2id$", "$argon2i$", "$argon2d$"]) {
-        return Ok((name, Hash::Argon2(hash)));
+        let is_whole = argon2::PasswordHash::new(&hash).is_ok_and(|it| it.hash.is_some());
+        return if is_whole { Ok((name, Hash::Argon2(hash))) } else { Err(BROKEN) };
     }
     Err(if is(&["$apr1$", "$1$"]) {
         "its hash is MD5, which is broken quickly; make a new one with `htpasswd -B`"
@@ -117,8 +132,12 @@ impl Hash {
     fn verify(&self, password: &[u8]) -> bool {
         match self {
             Hash::Bcrypt(hash) => bcrypt::verify(password, hash).unwrap_or(false),
-            Hash::Sha512(hash) => std::str::from_utf8(password)
-                .is_ok_and(|password| sha_crypt::sha512_check(password, hash).is_ok()),
+            Hash::Sha512(hash) => {
+                // What is no text is wrong, and takes as long.
+                let text = String::from_utf8_lossy(password);
+                let is_right = sha_crypt::sha512_check(&text, hash).is_ok();
+                is_right && text.as_bytes() == password
+            }
             Hash::Argon2(hash) => {
                 use argon2::PasswordVerifier;
                 argon2::PasswordHash::new(hash).is_ok_and(|hash| {
@@ -129,8 +148,26 @@ impl Hash {
     }
 }
 
-/// No longer password is right.
-const PASSWORD_BYTES_MAX: usize = 512;
+/// No longer name or password is right.
+const BYTES_MAX: usize = 512;
+
+/// The length of what follows the salt of a SHA-512-crypt hash.
+const SHA512_DIGITS: usize = 86;
+
+/// What is read of any file has a hash for each name, and an error names a line of the file and none of its hashes.
+#[cfg(any(all(test, feature = "cli"), feature = "fuzzing"))]
+pub fn fuzz_passwords(bytes: &[u8]) {
+    let passwords = Passwords::parse(bytes);
+    assert_eq!(passwords.names.len(), passwords.hashes.len());
+    for (name, &place) in &passwords.names {
+        assert!(!name.is_empty() && !name.contains(&b':') && place < passwords.hashes.len());
+    }
+    if let Some(error) = &passwords.first_error {
+        assert!((1..=bytes.len()).contains(&error.line));
+        let text = error.to_string();
+        assert!(text.len() < 200 && !text.chars().any(char::is_control));
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -152,32 +189,51 @@ mod tests {
         let passwords = Passwords::parse(text.as_bytes());
         assert_eq!(passwords.first_error, None);
         for name in ["ann", "bob", "cleo"] {
-            assert!(passwords.verify(name.as_bytes(), b"secret"), "{name}");
-            assert!(!passwords.verify(name.as_bytes(), b"Secret"), "{name}");
-            assert!(!passwords.verify(name.as_bytes(), b""), "{name}");
+            assert!(passwords.verify(name.as_bytes(), b"secret", 0), "{name}");
+            assert!(!passwords.verify(name.as_bytes(), b"Secret", 0), "{name}");
+            assert!(!passwords.verify(name.as_bytes(), b"", 0), "{name}");
         }
-        assert!(!passwords.verify(b"dora", b"secret"));
-        assert!(!passwords.verify(b"", b""));
+        // Whomever a name that is not there stands in for.
+        for stand_in in [0, 1, 2, 3, u64::MAX] {
+            assert!(!passwords.verify(b"dora", b"secret", stand_in));
+            assert!(!passwords.verify(b"", b"", stand_in));
+        }
+        assert!(!passwords.verify(b"bob", b"secret\xff", 0));
+        assert!(!Passwords::default().verify(b"ann", b"secret", 7));
     }
 
     #[test]
-    fn a_password_that_is_too_long_to_be_one_is_wrong_and_costs_nothing() {
-        let long = "a".repeat(513);
-        let hash = sha_crypt::sha512_simple(&long, &sha_crypt::Sha512Params::default());
-        let hash = hash.expect("it can be computed");
-        let passwords = Passwords::parse(format!("ann:{hash}\n").as_bytes());
-        assert_eq!(passwords.first_error, None);
-        assert!(!passwords.verify(b"ann", long.as_bytes()));
+    fn a_name_that_is_not_there_stands_for_the_same_one_each_time_and_each_is_stood_for() {
+        let weak = BCRYPT.replace("$05$", "$04$");
+        let text = format!("ann:{BCRYPT}\nbob:{weak}\n");
+        let passwords = Passwords::parse(text.as_bytes());
+        let timed = |stand_in| {
+            let began = std::time::Instant::now();
+            (0..4).for_each(|_| assert!(!passwords.verify(b"dora", b"x", stand_in)));
+            began.elapsed()
+        };
+        // Cost 5 takes twice as long as cost 4: what runs beside may disturb some of the tries.
+        let is_seen = (0..50).any(|_| timed(2) > timed(1) * 3 / 2 && timed(4) > timed(3) * 3 / 2);
+        assert!(is_seen);
+    }
+
+    #[test]
+    fn a_name_or_a_password_that_is_too_long_to_be_one_costs_nothing() {
+        let (fit, long) = ("a".repeat(512), "a".repeat(513));
+        assert!(may_be_right(fit.as_bytes(), fit.as_bytes()));
+        assert!(!may_be_right(b"ann", long.as_bytes()) && !may_be_right(long.as_bytes(), b"x"));
     }
 
     #[test]
     fn the_first_line_of_a_name_counts_and_comments_do_not() {
-        let text = format!("# people\n\nann:{BCRYPT}\r\nann:{BCRYPT}x\nbob:{BCRYPT}:a comment\n");
+        let text = format!("# people\n\nann:{BCRYPT}\r\nann:{SHA512}\nbob:{BCRYPT}:a comment\n");
         let passwords = Passwords::parse(text.as_bytes());
         assert_eq!(passwords.first_error, None);
-        assert_eq!(passwords.hashes.len(), 2);
-        assert_eq!(passwords.hashes[&b"ann"[..]], Hash::Bcrypt(BCRYPT.to_owned()));
-        assert_eq!(passwords.hashes[&b"bob"[..]], Hash::Bcrypt(BCRYPT.to_owned()));
+        assert_eq!((passwords.names.len(), passwords.hashes.len()), (2, 2));
+        for name in [&b"ann"[..], b"bob"] {
+            let hash = &passwords.hashes[passwords.names[name]];
+            assert_eq!(*hash, Hash::Bcrypt(BCRYPT.to_owned()));
+        }
     }
 
     #[test]
@@ -189,6 +245,10 @@ mod tests {
             ("a:$5$x$y", "SHA-256-crypt"),
             ("a", "no colon"),
             (":x", "no name"),
+            ("a:$2y$05$.Srvu63YahulshWE1V2XWeNvqQH3GCB", "cut off"),
+            ("a:$2y$99$.Srvu63YahulshWE1V2XWeNvqQH3GCBif4CgURLpC/gOy7pMjahfS", "cut off"),
+            ("a:$6$saltsalt", "cut off"),
+            ("a:$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ", "cut off"),
         ] {
             let text = format!("ann:{BCRYPT}\n{line}\n");
             let passwords = Passwords::parse(text.as_bytes());

@@ -3,30 +3,37 @@
 //! It must never know what is protected.
 
 mod htpasswd;
+mod remembered;
+mod turns;
 
 pub use htpasswd::PasswordLineError;
+#[cfg(any(all(test, feature = "cli"), feature = "fuzzing"))]
+pub use htpasswd::fuzz_passwords;
 
-use super::around::{Checked, Next, Outcome};
-use super::{Request, Response};
+use super::around::{Checked, Next, Outcome, Permit};
+use super::{Request, Response, function};
 use crate::files::RereadFile;
-use crate::http::{HeaderName, Status, basic};
+use crate::http::{Cancellation, HeaderName, Status, basic};
 use htpasswd::Passwords;
-use std::collections::HashMap;
+use remembered::{Key, Remembered};
 use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::BuildHasher;
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use turns::{Client, Turn, Turns, Whose};
 
 /// Lets only those in who have a name and a password in a file, as Apache's `htpasswd` writes it: for
 /// [`Site::around`](crate::Site::around).
 ///
-/// The hashes may be bcrypt, SHA-512-crypt and Argon2. They are compared on a thread of the pool, a few at a time. A
-/// password that was right is remembered for a minute, as a keyed hash; a wrong one is answered after half a second.
-/// The file is read again when it has changed.
+/// The hashes may be bcrypt, SHA-512-crypt and Argon2. They are compared on a thread of the pool, a few at a time.
+/// Clients that have sent wrong passwords wait behind those that have not, and where too many wait, further ones are
+/// answered with 503. A password that was right is remembered for a minute, as a keyed hash; a wrong one is answered
+/// after half a second. The file is read again when it has changed.
 ///
 /// A client sends its password with every request, so it needs a connection that nobody else can read.
 ///
@@ -47,8 +54,11 @@ struct AuthInner {
     challenge: String,
     file: RereadFile<Passwords>,
     remembered: Remembered,
-    /// How many passwords are compared now.
-    comparing: AtomicUsize,
+    turns: Arc<Turns>,
+    /// By which a name that is not in the file stands for one that is.
+    stand_ins: RandomState,
+    /// Whether the file cannot be read, which is logged once.
+    is_unreadable: AtomicBool,
 }
 
 impl fmt::Debug for BasicAuth {
@@ -69,7 +79,9 @@ impl BasicAuth {
             challenge: format!("Basic realm=\"{realm}\", charset=\"UTF-8\""),
             file: RereadFile::new(file.as_ref())?,
             remembered: Remembered::default(),
-            comparing: AtomicUsize::new(0),
+            turns: Turns::new(COMPARING_MAX),
+            stand_ins: RandomState::new(),
+            is_unreadable: AtomicBool::new(false),
         };
         inner.passwords()?;
         Ok(BasicAuth { inner: Arc::new(inner) })
@@ -85,123 +97,165 @@ impl BasicAuth {
 
     /// Lets a request go on if it has a name and its password.
     pub fn check(&self, request: &Request<'_>, next: Next) -> Outcome {
-        let credentials = request.as_head().first(HeaderName::Authorization);
-        let Some((name, password)) = credentials.and_then(basic::credentials) else {
-            return self.inner.refusal().into();
-        };
-        let key = self.inner.remembered.key(&name, &password);
-        if self.inner.remembered.has(key) {
-            return next.run();
+        let authorization = request.as_head().first(HeaderName::Authorization);
+        match self.ask(authorization, request.peer()) {
+            Permit::Granted => next.run(),
+            Permit::Refused(response) => (*response).into(),
+            Permit::Check(check) => next.checked(check),
         }
-        let inner = Arc::clone(&self.inner);
-        let mut is_wrong = false;
-        next.checked(move |_| {
-            if is_wrong {
-                return Checked::Refused(Box::new(inner.refusal()));
-            }
-            let Some(_turn) = Turn::take(&inner.comparing) else {
-                return Checked::Later(TURN_PAUSE);
-            };
-            match inner.passwords() {
-                Ok(passwords) if passwords.verify(&name, &password) => {
-                    inner.remembered.add(key);
-                    Checked::Passed
-                }
-                Ok(_) => {
-                    log::info!("wrong name or password for {:?}", String::from_utf8_lossy(&name));
-                    is_wrong = true;
-                    Checked::Later(WRONG_PAUSE)
-                }
-                Err(error) => {
-                    let path = inner.file.path().display();
-                    log::error!("cannot read the passwords in {path}: {error}; answered 500");
-                    Checked::Refused(Box::new(Response::new(Status::INTERNAL_SERVER_ERROR)))
-                }
-            }
-        })
+    }
+
+    /// Whether a client with this `Authorization` may go on.
+    pub(super) fn ask(&self, authorization: Option<&[u8]>, client: Option<SocketAddr>) -> Permit {
+        let Some((name, password)) = authorization.and_then(basic::credentials) else {
+            return Permit::Refused(Box::new(self.inner.refusal()));
+        };
+        let key = match htpasswd::may_be_right(&name, &password) {
+            true => Some(self.inner.remembered.key(&name, &password)),
+            false => None,
+        };
+        if key.is_some_and(|key| self.inner.remembered.is_right(key)) {
+            return Permit::Granted;
+        }
+        let mut attempt = Attempt {
+            auth: Arc::clone(&self.inner),
+            client: Client::of(client),
+            credentials: key.map(|key| Credentials { name, password, key }),
+            turn: None,
+            passwords: None,
+            refusal: None,
+        };
+        Permit::Check(Box::new(move |cancellation| attempt.go_on(cancellation)))
+    }
+}
+
+/// A name and a password that are compared.
+struct Attempt {
+    auth: Arc<AuthInner>,
+    client: Client,
+    /// `None` if they are too long to be right.
+    credentials: Option<Credentials>,
+    turn: Option<Turn>,
+    /// What the file said when this began.
+    passwords: Option<Arc<Passwords>>,
+    /// What the client gets after a while.
+    refusal: Option<Response>,
+}
+
+struct Credentials {
+    name: Vec<u8>,
+    password: Vec<u8>,
+    key: Key,
+}
+
+impl Attempt {
+    /// Compares the password when it is its turn. A refusal is answered later, when no turn and no thread waits for it.
+    fn go_on(&mut self, cancellation: &Cancellation) -> Checked {
+        if let Some(refusal) = self.refusal.take() {
+            return Checked::Refused(Box::new(refusal));
+        }
+        if cancellation.is_cancelled() {
+            return Checked::Refused(Box::new(self.auth.refusal()));
+        }
+        let auth = Arc::clone(&self.auth);
+        let Some(Credentials { name, password, key }) = &self.credentials else {
+            return self.wrong("that is too long");
+        };
+        // Another request may have brought the same meanwhile.
+        if auth.remembered.is_right(*key) {
+            return Checked::Passed;
+        }
+        let passwords = match self.passwords.take().map_or_else(|| auth.passwords(), Ok) {
+            Ok(passwords) => self.passwords.insert(passwords),
+            Err(error) => return auth.unreadable(&error),
+        };
+        if passwords.is_empty() || auth.remembered.is_wrong(*key, passwords) {
+            return self.wrong("that is wrong already");
+        }
+        let turn = match self.turn.take().or_else(|| auth.turns.enter(self.client)) {
+            Some(turn) => self.turn.insert(turn),
+            None => return self.busy(),
+        };
+        match turn.ask() {
+            Whose::Yours => {}
+            Whose::Others(pause) => return Checked::Later(pause),
+            Whose::Nobodys => return self.busy(),
+        }
+        // It may have changed while this waited.
+        let passwords = match auth.passwords() {
+            Ok(passwords) => passwords,
+            Err(error) => return auth.unreadable(&error),
+        };
+        if passwords.verify(name, password, auth.stand_ins.hash_one(name)) {
+            auth.remembered.note_right(*key);
+            return Checked::Passed;
+        }
+        auth.remembered.note_wrong(*key, &passwords);
+        self.wrong("")
+    }
+
+    fn wrong(&mut self, why: &str) -> Checked {
+        let name = self.credentials.as_ref().map_or(&b""[..], |it| &it.name);
+        let name = String::from_utf8_lossy(&name[..name.len().min(SHOWN_BYTES_MAX)]);
+        let why = if why.is_empty() { String::new() } else { format!(" {why}") };
+        log::info!("wrong name or password{why} for {name:?}");
+        self.auth.turns.note_failure(self.client);
+        let refusal = self.auth.refusal();
+        self.refuse_later(refusal)
+    }
+
+    /// Too many passwords wait to be compared.
+    fn busy(&mut self) -> Checked {
+        if self.auth.turns.warns() {
+            let path = self.auth.file.path().display();
+            log::warn!(
+                "too many passwords wait to be compared with {path}; answered 503 (logged once a minute)"
+            );
+        }
+        self.refuse_later(function::busy())
+    }
+
+    fn refuse_later(&mut self, refusal: Response) -> Checked {
+        self.refusal = Some(refusal);
+        self.turn = None;
+        Checked::Later(REFUSAL_PAUSE)
     }
 }
 
 impl AuthInner {
     fn passwords(&self) -> io::Result<Arc<Passwords>> {
-        self.file.current(|text| {
+        let passwords = self.file.current(|text| {
             let passwords = Passwords::parse(text);
             if let Some(error) = &passwords.first_error {
                 log::warn!("{}: {error}; the line is left out", self.file.path().display());
             }
             passwords
-        })
+        })?;
+        self.is_unreadable.store(false, Ordering::Relaxed);
+        Ok(passwords)
     }
 
     /// RFC 9110 §15.5.2.
     fn refusal(&self) -> Response {
         Response::new(Status::UNAUTHORIZED).header("WWW-Authenticate", &self.challenge)
     }
-}
 
-/// One of the few comparisons that may run at a time, so that guessing leaves threads and CPU to others.
-struct Turn<'a>(&'a AtomicUsize);
-
-impl Turn<'_> {
-    fn take(comparing: &AtomicUsize) -> Option<Turn<'_>> {
-        if comparing.fetch_add(1, Ordering::Relaxed) < COMPARING_MAX {
-            return Some(Turn(comparing));
+    fn unreadable(&self, error: &io::Error) -> Checked {
+        if !self.is_unreadable.swap(true, Ordering::Relaxed) {
+            let path = self.file.path().display();
+            log::error!(
+                "cannot read the passwords in {path}: {error}; answered 500 until it can be read (logged once)"
+            );
         }
-        comparing.fetch_sub(1, Ordering::Relaxed);
-        None
+        Checked::Refused(Box::new(Response::new(Status::INTERNAL_SERVER_ERROR)))
     }
 }
 
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// Names and passwords that were right, as keyed hashes that nobody outside this process can compute.
-#[derive(Default)]
-struct Remembered {
-    keys: [RandomState; 2],
-    until: Mutex<HashMap<[u64; 2], SystemTime>>,
-}
-
-impl Remembered {
-    fn key(&self, name: &[u8], password: &[u8]) -> [u64; 2] {
-        [0, 1].map(|place: usize| self.keys[place].hash_one((name, password)))
-    }
-
-    fn has(&self, key: [u64; 2]) -> bool {
-        let until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = SystemTime::now();
-        // A clock that was set back makes nobody remembered for longer.
-        until
-            .get(&key)
-            .is_some_and(|until| until.duration_since(now).is_ok_and(|left| left <= REMEMBERED))
-    }
-
-    fn add(&self, key: [u64; 2]) {
-        let mut until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = SystemTime::now();
-        if until.len() >= REMEMBERED_MAX {
-            until.retain(|_, until| *until > now);
-        }
-        if until.len() < REMEMBERED_MAX {
-            until.insert(key, now + REMEMBERED);
-        }
-    }
-}
-
-/// A password that was removed from the file is good for so long.
-const REMEMBERED: Duration = Duration::from_secs(60);
-
-/// So many are remembered at a time.
-const REMEMBERED_MAX: usize = 10_000;
-
-/// How long a wrong password waits for its answer.
-const WRONG_PAUSE: Duration = Duration::from_millis(500);
-
-/// How long a comparison waits for others.
-const TURN_PAUSE: Duration = Duration::from_millis(20);
-
-/// How many passwords of a file are compared at a time.
+/// How many passwords of a file are compared at a time, so that guessing leaves threads and CPU to others.
 const COMPARING_MAX: usize = 2;
+
+/// How long a refusal waits before it is answered.
+const REFUSAL_PAUSE: Duration = Duration::from_millis(500);
+
+/// How much of a name the log shows.
+const SHOWN_BYTES_MAX: usize = 64;

@@ -17,6 +17,8 @@ pub(super) enum Refusal {
     Taken(Vec<u8>),
     /// The name begins with a dot.
     Hidden(Vec<u8>),
+    /// The client may not store a file of this name there.
+    NotPermitted(Vec<u8>, Box<Response>),
     /// No client waits for it any more.
     Cancelled,
     /// The file of this name cannot be stored.
@@ -42,6 +44,14 @@ impl Refusal {
             }
             Refusal::Hidden(name) => {
                 change.refuse(Status::FORBIDDEN, &format!("{}: {HIDDEN}", shown(&name)))
+            }
+            Refusal::NotPermitted(name, response) if response.status == Status::FORBIDDEN => {
+                let reason = format!("{}: you may not store this file here", shown(&name));
+                change.refuse(Status::FORBIDDEN, &reason)
+            }
+            Refusal::NotPermitted(name, response) => {
+                log::info!("a form is refused ({}) for {}", response.status, shown(&name));
+                *response
             }
             Refusal::Cancelled => change.failed(WriteError::Busy),
             Refusal::File(name, error) => change.failed_for(error, &format!("{}: ", shown(&name))),

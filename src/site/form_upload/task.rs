@@ -8,6 +8,8 @@ use crate::files::{
 use crate::http::Cancellation;
 use crate::http::conditional::Preconditions;
 use crate::http::form::{Event, FormReader, PartHead};
+use crate::site::around::{Check, Checked, Permit};
+use crate::site::gate::Gate;
 use crate::site::{Dotfiles, RequestBody};
 use crate::sys::descriptors::Extra;
 use std::io::Read;
@@ -20,6 +22,8 @@ pub(super) struct Task {
     pub(super) dotfiles: Dotfiles,
     pub(super) on_conflict: OnConflict,
     pub(super) content_type: Vec<u8>,
+    /// Which of its files the client may store.
+    pub(super) gate: Gate,
 }
 
 /// A file of a form.
@@ -38,6 +42,8 @@ pub(super) struct IncomingFile<U> {
 /// How far a form has come, in the order lived.
 pub(super) enum FormStage {
     Reading(RequestBody),
+    /// Whether the client may store the files, those from this place on.
+    Asking(Vec<IncomingFile<Upload>>, usize, Option<Check>),
     /// The files that are complete, the last one first, and those that have their names.
     Committing(Vec<IncomingFile<Upload>>, Vec<IncomingFile<Stored>>),
     /// One of the files was refused: those before it are removed again.
@@ -47,7 +53,7 @@ pub(super) enum FormStage {
 /// What comes after a stage.
 pub(super) enum FormStep {
     Stage(FormStage),
-    /// The directory is locked: try again after a pause.
+    /// The directory is locked, or others have their turn: try again after a pause.
     Wait(FormStage, Duration),
     Stored(Vec<IncomingFile<Stored>>),
     Refused(Refusal),
@@ -57,12 +63,10 @@ impl Task {
     pub(super) fn go_on(&self, stage: FormStage, cancellation: &Cancellation) -> FormStep {
         match stage {
             FormStage::Reading(body) => match self.read(body, cancellation) {
-                Ok(mut files) => {
-                    files.reverse();
-                    FormStep::Stage(FormStage::Committing(files, Vec::new()))
-                }
+                Ok(files) => FormStep::Stage(FormStage::Asking(files, 0, None)),
                 Err(refusal) => FormStep::Refused(refusal),
             },
+            FormStage::Asking(files, place, check) => self.ask(files, place, check, cancellation),
             FormStage::Committing(files, done) if cancellation.is_cancelled() => {
                 drop(files);
                 FormStep::Stage(FormStage::TakingBack(done, None, Refusal::Cancelled))
@@ -130,14 +134,47 @@ impl Task {
         if self.dotfiles.hides_name(name) {
             return Err(Refusal::Hidden(name.to_vec()));
         }
-        let is_taken = |name: &[u8]| before.iter().any(|it| it.name == name);
+        let is_known = |name: &[u8]| before.iter().any(|it| it.name == name);
+        let is_taken = |name: &[u8]| is_known(name) || !self.gate.is_open(name);
         let asked = name.to_vec();
         let mut number = 1;
         let name =
-            if is_taken(name) { next_name(name, &mut number, is_taken) } else { asked.clone() };
+            if is_known(name) { next_name(name, &mut number, is_taken) } else { asked.clone() };
         let descriptor = Extra::take().ok_or_else(|| of_this(WriteError::Busy))?;
         let file = self.root.upload(&beneath(&self.directory, &name)).map_err(of_this)?;
         Ok(Some(IncomingFile { asked, name, number, file, descriptor }))
+    }
+
+    /// Asks whether the client may store the next file, as if it had named its path.
+    fn ask(
+        &self,
+        mut files: Vec<IncomingFile<Upload>>,
+        place: usize,
+        check: Option<Check>,
+        cancellation: &Cancellation,
+    ) -> FormStep {
+        let Some(file) = files.get(place) else {
+            files.reverse();
+            return FormStep::Stage(FormStage::Committing(files, Vec::new()));
+        };
+        let permit = check.map_or_else(|| self.gate.store(&file.name), Permit::Check);
+        let (next, check) = match permit {
+            Permit::Granted => (place + 1, None),
+            Permit::Refused(response) => {
+                return FormStep::Refused(Refusal::NotPermitted(file.name.clone(), response));
+            }
+            Permit::Check(mut check) => match check(cancellation) {
+                // Several may guard it.
+                Checked::Passed => (place, None),
+                Checked::Refused(response) => {
+                    return FormStep::Refused(Refusal::NotPermitted(file.name.clone(), response));
+                }
+                Checked::Later(pause) => {
+                    return FormStep::Wait(FormStage::Asking(files, place, Some(check)), pause);
+                }
+            },
+        };
+        FormStep::Stage(FormStage::Asking(files, next, check))
     }
 
     /// Gives the next file its name. If that is refused, the files before it are removed again, unless somebody has
@@ -167,7 +204,9 @@ impl Task {
             // The client did not choose the number: the next one will do.
             Err(WriteError::PreconditionFailed(_)) if (2..NUMBER_MAX).contains(&sent.number) => {
                 let is_taken = |name: &[u8]| {
-                    files.iter().any(|it| it.name == name) || done.iter().any(|it| it.name == name)
+                    files.iter().any(|it| it.name == name)
+                        || done.iter().any(|it| it.name == name)
+                        || !self.gate.is_open(name)
                 };
                 sent.name = next_name(&sent.asked, &mut sent.number, is_taken);
                 sent.file.rename(&sent.name);

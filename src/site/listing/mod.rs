@@ -10,10 +10,12 @@ mod json;
 mod order;
 mod view;
 
+use super::around::Permit;
+use super::gate::Gate;
 use super::request::OwnedRequest;
 use super::static_files::{Dotfiles, refusal};
 use super::{Answer, Request, Response};
-use crate::files::{Listing, Root};
+use crate::files::{Listing, Readme, Root};
 use crate::http::conditional::{self, Outcome};
 use crate::http::etag::Strength;
 use crate::http::{Cancellation, ETag, Headers, Status};
@@ -30,12 +32,18 @@ pub(super) fn answer(
     dotfiles: Dotfiles,
 ) -> Answer {
     let (root, path) = (root.clone(), path.to_vec());
+    let gate = Gate::of(request);
     let request = OwnedRequest::new(request);
     Answer::blocking(move |cancellation| {
         let respond = |request: &Request<'_>| {
             let listed = root.list(&path, |name| !dotfiles.hides_name(name), cancellation);
             match listed {
-                Ok(listing) => respond(request, &root, listing, cancellation),
+                Ok(mut listing) => {
+                    // What its own path does not give to this client is not shown here.
+                    let may_read = |it: &Readme| matches!(gate.read(&it.name), Permit::Granted);
+                    listing.readme = listing.readme.filter(may_read);
+                    respond(request, &root, listing, cancellation)
+                }
                 Err(error) => refusal(error, &path),
             }
         };

@@ -11,6 +11,7 @@ fn task(here: &Directory) -> Task {
         dotfiles: Dotfiles::Deny,
         on_conflict: OnConflict::Keep,
         content_type: b"multipart/form-data; boundary=x".to_vec(),
+        gate: Gate::default(),
     }
 }
 
