@@ -5,6 +5,7 @@
 //! no finding comes back. To search for new ones, see `fuzz/README.md`.
 
 mod access;
+mod http2;
 mod names;
 mod values;
 
@@ -15,11 +16,12 @@ use crate::http::etag::Strength;
 use crate::http::form::{Event, FormError, FormReader, FormReaderLimits};
 use crate::http::h1::body::{BodyDecoder, BodyEnd, Framing};
 use crate::http::h1::field_lines::FieldLines;
-use crate::http::h1::head::HeadLimits;
 use crate::http::h1::request_reader::RequestReader;
 use crate::http::range::{self, Ranges};
 use crate::http::target::{Target, encode_path};
-use crate::http::{AcceptedCodings, Coding, ETag, HeaderName, Method, Peer, Scheme, date, list};
+use crate::http::{
+    AcceptedCodings, Coding, ETag, HeadLimits, HeaderName, Method, Peer, Scheme, date, list,
+};
 use crate::program::supervisor::protocol::{Instruction, Report};
 use crate::sys::channel::MESSAGE_BYTES_MAX;
 use crate::wsgi::response::HEADER_BYTES;
@@ -29,6 +31,7 @@ use std::time::{Duration, SystemTime};
 
 pub use crate::server::fuzz_connection as connection;
 pub use access::{credentials, networks, passwords};
+pub use http2::{frames, hpack, hpack_encode, stream_head};
 pub use names::names;
 #[cfg(feature = "json")]
 pub use values::json;
@@ -41,6 +44,10 @@ pub type FuzzTarget = fn(&[u8]);
 pub const FUZZ_TARGETS: &[(&str, FuzzTarget)] = &[
     ("head", head),
     ("body", body),
+    ("hpack", hpack),
+    ("hpack_encode", hpack_encode),
+    ("frames", frames),
+    ("stream_head", stream_head),
     ("target", target),
     ("ranges", ranges),
     ("conditionals", conditionals),

@@ -4,11 +4,14 @@ use crate::http::conditional::{self, Validators};
 use crate::http::etag::{ETag, Strength};
 use crate::http::h1::body::{BodyDecoder, BodyEnd, Framing};
 use crate::http::h1::field_lines::FieldLines;
-use crate::http::h1::head::{HeadLimits, HeadParser};
+use crate::http::h1::head::HeadParser;
 use crate::http::h1::request_reader::RequestReader;
 use crate::http::h1::write::{Delimiter, Persistence, ResponseLine, write_head};
+use crate::http::h2::request::StreamHead;
+use crate::http::h2::response;
+use crate::http::hpack::{Decoder, Encoder, Indexing, TABLE_BYTES_USUAL};
 use crate::http::target::Target;
-use crate::http::{Headers, Method, Peer, Scheme, Status, range};
+use crate::http::{HeadLimits, Headers, Method, Peer, Scheme, Status, range};
 use std::hint::black_box;
 use std::time::{Duration, SystemTime};
 
@@ -35,6 +38,9 @@ pub fn parts() -> Vec<Part> {
         written_head("write-head"),
         chunked("chunked-64-of-1024", 1024, 64),
         chunked("chunked-64-of-16", 16, 64),
+        hpack_head("hpack-head-browser"),
+        hpack_head_again("hpack-head-browser-again"),
+        written_stream_head("hpack-write-head"),
     ]
 }
 
@@ -117,7 +123,8 @@ fn ranges(name: &'static str, value: &'static [u8]) -> Part {
     })
 }
 
-fn written_head(name: &'static str) -> Part {
+/// What every response has, and what that of a file has.
+fn response_fields() -> (FieldLines, Headers) {
     let date = "Sun, 06 Nov 1994 08:49:37 GMT";
     let server_and_date = FieldLines::render([("Server", "httpd"), ("Date", date)]);
     let mut headers = Headers::new();
@@ -129,6 +136,11 @@ fn written_head(name: &'static str) -> Part {
     ] {
         headers.add(name, value).expect("it is a header");
     }
+    (server_and_date, headers)
+}
+
+fn written_head(name: &'static str) -> Part {
+    let (server_and_date, headers) = response_fields();
     let mut out = Vec::with_capacity(1024);
     let mut write = move || {
         out.clear();
@@ -162,5 +174,72 @@ fn chunked(name: &'static str, chunk_bytes: usize, chunks: usize) -> Part {
             }
         }
         assert_eq!(content, chunk_bytes * chunks);
+    })
+}
+
+/// The browser's head as HTTP/2 has it, as a first request: nothing of it is in the table.
+fn hpack_head(name: &'static str) -> Part {
+    let block = browser_block(&mut Encoder::new(TABLE_BYTES_USUAL));
+    let mut head = StreamHead::default();
+    let mut scratch = Vec::new();
+    part(name, block.len(), move || {
+        read_block(&mut Decoder::new(TABLE_BYTES_USUAL), &block, &mut head, &mut scratch);
+    })
+}
+
+/// The same as a later request: all of it is in the table.
+fn hpack_head_again(name: &'static str) -> Part {
+    let mut encoder = Encoder::new(TABLE_BYTES_USUAL);
+    let (first, again) = (browser_block(&mut encoder), browser_block(&mut encoder));
+    let mut decoder = Decoder::new(TABLE_BYTES_USUAL);
+    let mut head = StreamHead::default();
+    let mut scratch = Vec::new();
+    read_block(&mut decoder, &first, &mut head, &mut scratch);
+    part(name, again.len(), move || read_block(&mut decoder, &again, &mut head, &mut scratch))
+}
+
+fn browser_block(encoder: &mut Encoder) -> Vec<u8> {
+    let head = browser("");
+    let text = String::from_utf8_lossy(&head);
+    let mut out = Vec::new();
+    let fields = [(":method", "GET"), (":scheme", "http"), (":authority", "www.example.com")];
+    let path = (":path", "/assets/app.3f9c1b.js");
+    let lines = text.lines().skip(2).filter_map(|line| line.split_once(": "));
+    for (name, value) in fields.into_iter().chain([path]).chain(lines) {
+        let name = name.to_ascii_lowercase();
+        if name != "connection" {
+            encoder.field(&mut out, name.as_bytes(), value.as_bytes(), Indexing::Kept);
+        }
+    }
+    out
+}
+
+fn read_block(decoder: &mut Decoder, block: &[u8], head: &mut StreamHead, scratch: &mut Vec<u8>) {
+    let mut reader = head.read(&LIMITS);
+    let each = |name: &[u8], value: &[u8]| reader.field(name, value);
+    decoder.decode(black_box(block), scratch, each).expect("it is a block");
+    reader.finish(true).expect("it is a request");
+    black_box(head);
+}
+
+/// The head of a response like those that the connection has sent before.
+fn written_stream_head(name: &'static str) -> Part {
+    let (same, headers) = response_fields();
+    let mut encoder = Encoder::new(TABLE_BYTES_USUAL);
+    let mut out = Vec::with_capacity(1024);
+    let mut write = move || {
+        out.clear();
+        let line = response::ResponseLine {
+            stream: 1,
+            status: Status::OK,
+            length: black_box(Some(48_213)),
+            ends_stream: false,
+        };
+        response::write_head(&mut out, &mut encoder, line, &same, black_box(&headers), 16_384);
+        black_box(&out).len()
+    };
+    write();
+    part(name, write(), move || {
+        write();
     })
 }

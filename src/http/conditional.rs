@@ -222,8 +222,8 @@ fn date_of(request: &RequestHead<'_>, name: HeaderName) -> Option<SystemTime> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::HeadLimits;
     use crate::http::Peer;
-    use crate::http::h1::head::HeadLimits;
     use crate::http::h1::request_reader::RequestReader;
     use std::time::{Duration, UNIX_EPOCH};
 

@@ -51,7 +51,7 @@ impl Method {
     }
 
     /// The method of a token; `None` where it is too long.
-    pub(super) fn of_token(token: &[u8]) -> Option<Method> {
+    pub(in crate::http) fn of_token(token: &[u8]) -> Option<Method> {
         Method::recognise(token).or_else(|| {
             let mut name = [0; EXTENSION_BYTES_MAX];
             name.get_mut(..token.len())?.copy_from_slice(token);

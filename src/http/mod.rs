@@ -1,4 +1,5 @@
-//! Floor 1: what the bytes of HTTP mean (RFC 9110), and in [`h1`] how HTTP/1.1 writes them (RFC 9112).
+//! Floor 1: what the bytes of HTTP mean (RFC 9110), and how they are written: in [`h1`] as HTTP/1.1 does
+//! (RFC 9112), in [`h2`] and [`hpack`] as HTTP/2 does (RFC 9113, RFC 7541).
 //!
 //! Everything here is pure: bytes in, values out. It must never know a socket, a file, a thread
 //! or a clock, so that each part can be split at every byte, fuzzed and read alone.
@@ -10,12 +11,25 @@ pub(crate) mod authority;
 pub(crate) mod basic;
 pub(crate) mod cancellation;
 pub(crate) mod conditional;
+pub(crate) mod content_length;
 pub(crate) mod cookie;
 pub(crate) mod date;
 pub(crate) mod etag;
+pub(crate) mod expectation;
 pub(crate) mod form;
 pub(crate) mod h1;
+#[cfg_attr(
+    feature = "cli",
+    expect(dead_code, reason = "the connections that speak it are to come")
+)]
+pub(crate) mod h2;
+mod head_limits;
 pub(crate) mod header;
+#[cfg_attr(
+    all(feature = "cli", not(any(test, feature = "fuzzing"))),
+    expect(dead_code, unused_imports, reason = "the connections that speak it are to come")
+)]
+pub(crate) mod hpack;
 #[cfg(feature = "json")]
 pub(crate) mod json;
 pub(crate) mod list;
@@ -24,6 +38,7 @@ pub(crate) mod origin;
 pub(crate) mod owned_head;
 pub(crate) mod parameters;
 pub(crate) mod percent;
+pub(crate) mod priority;
 pub(crate) mod range;
 pub(crate) mod reject;
 pub(crate) mod request;
@@ -37,6 +52,7 @@ mod urlencoded;
 pub(crate) use accept_encoding::{AcceptedCodings, Coding};
 pub use cancellation::Cancellation;
 pub(crate) use etag::ETag;
+pub(crate) use head_limits::HeadLimits;
 pub(crate) use header::HeaderName;
 pub use header::{HeaderError, Headers};
 pub use method::Method;

@@ -34,8 +34,8 @@ fn strip_port<'a>(authority: &'a [u8], default: &[u8]) -> &'a [u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::HeadLimits;
     use crate::http::Peer;
-    use crate::http::h1::head::HeadLimits;
     use crate::http::h1::request_reader::RequestReader;
 
     const LIMITS: HeadLimits =

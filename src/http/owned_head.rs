@@ -57,7 +57,7 @@ impl OwnedHead {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::h1::head::HeadLimits;
+    use crate::http::HeadLimits;
     use crate::http::h1::request_reader::RequestReader;
 
     #[test]

@@ -13,6 +13,8 @@ pub enum Version {
     Http10,
     /// `HTTP/1.1`
     Http11,
+    /// `HTTP/2`
+    Http2,
 }
 
 /// How a request is protected on its way, as its URI names it (RFC 9110 §4.2).

@@ -4,6 +4,7 @@
 //! version of HTTP the bytes were written in.
 
 use super::HeaderName;
+use std::ops::Range;
 
 /// A place in a buffer, stored where a slice would borrow. Buffers are far below 4 GiB.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,9 +20,14 @@ impl Span {
         Span { start: start as u32, end: end as u32 }
     }
 
+    /// As a range.
+    pub(crate) fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+
     /// The bytes there; empty when the buffer is shorter.
     pub(crate) fn of(self, bytes: &[u8]) -> &[u8] {
-        bytes.get(self.start as usize..self.end as usize).unwrap_or_default()
+        bytes.get(self.range()).unwrap_or_default()
     }
 }
 
@@ -67,8 +73,13 @@ impl HeaderTable {
 
     /// The value of the first line of this name.
     pub(crate) fn first<'a>(&self, bytes: &'a [u8], name: HeaderName) -> Option<&'a [u8]> {
+        self.first_place(name).map(|place| place.of(bytes))
+    }
+
+    /// The place of the value of the first line of this name.
+    pub(crate) fn first_place(&self, name: HeaderName) -> Option<Span> {
         let index = usize::from(self.first[name as usize]).checked_sub(1)?;
-        self.fields.get(index).map(|field| field.value.of(bytes))
+        self.fields.get(index).map(|field| field.value)
     }
 
     /// The values of all lines of this name, in order.

@@ -19,7 +19,7 @@ use super::pool::{Pool, SingleJob, Ticket, Yielded};
 use super::refusals::Refusals;
 use crate::files::{Now, OpenFiles, Prefetch};
 use crate::http::Cancellation;
-use crate::http::h1::head::HeadLimits;
+use crate::http::HeadLimits;
 use crate::site::pipe::{self, BodyReader, Inlet};
 use crate::site::stream::{WakeWorker, Waker};
 use crate::site::{self, Site};

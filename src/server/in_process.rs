@@ -3,7 +3,7 @@
 //! It must never know a socket, or a worker.
 
 use crate::files::{CacheLimits, CachedFile, Contents, Disk, Now, OpenFiles};
-use crate::http::h1::head::HeadLimits;
+use crate::http::HeadLimits;
 use crate::http::h1::request_reader::RequestReader;
 use crate::http::{Cancellation, Method, Peer, RequestHead, Status};
 use crate::site::pipe::{self, Piece};

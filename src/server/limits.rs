@@ -1,6 +1,6 @@
 //! Every number that bounds the server, with its default and its reason.
 
-use crate::http::h1::head::HeadLimits;
+use crate::http::HeadLimits;
 use std::time::Duration;
 
 settings! {

@@ -43,6 +43,7 @@ pub(crate) fn write(
         match request.version() {
             Version::Http10 => b"HTTP/1.0",
             Version::Http11 => b"HTTP/1.1",
+            Version::Http2 => b"HTTP/2.0",
         },
     );
     put("wsgi.url_scheme", request.scheme().as_str().as_bytes());
@@ -161,8 +162,8 @@ const LEFT_OUT: [&[u8]; 4] = [b"Content-Length", b"Host", b"Transfer-Encoding", 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::HeadLimits;
     use crate::http::Peer;
-    use crate::http::h1::head::HeadLimits;
     use crate::http::h1::request_reader::RequestReader;
 
     /// The pairs of the marshalled dict whose values are strings.

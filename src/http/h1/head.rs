@@ -6,18 +6,7 @@
 
 use crate::http::header::is_token;
 use crate::http::table::{HeaderTable, Span};
-use crate::http::{Method, Reject, Version};
-
-/// The bounds of a head.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct HeadLimits {
-    /// The longest request target, in bytes.
-    pub target_bytes_max: usize,
-    /// The longest head, in bytes, with its last empty line.
-    pub head_bytes_max: usize,
-    /// The most header lines.
-    pub header_count_max: usize,
-}
+use crate::http::{HeadLimits, Method, Reject, Version};
 
 /// A parsed head: places in the bytes that the parser was given.
 #[derive(Debug)]

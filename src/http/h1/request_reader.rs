@@ -2,12 +2,14 @@
 //! connection persists (RFC 9112 §6, §9).
 
 use super::body::{BodyDecoder, BodyEnd, Decoded, Framing};
-use super::head::{Head, HeadLimits, HeadParser};
+use super::head::{Head, HeadParser};
 use super::write::Persistence;
 use crate::http::authority::check_authority;
+use crate::http::content_length;
+use crate::http::expectation::{self, Expectation};
 use crate::http::list;
 use crate::http::target::Target;
-use crate::http::{HeaderName, Method, Peer, Reject, RequestHead, Version};
+use crate::http::{HeadLimits, HeaderName, Method, Peer, Reject, RequestHead, Version};
 
 /// A request that is being read.
 #[derive(Debug)]
@@ -17,13 +19,6 @@ pub(crate) struct RequestReader {
     framing: Framing,
     persistence: Persistence,
     expectation: Expectation,
-}
-
-/// Whether the client waits for `100 Continue` before it sends its body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Expectation {
-    None,
-    Continue,
 }
 
 impl RequestReader {
@@ -166,21 +161,9 @@ fn framing(head: &Head, bytes: &[u8]) -> Result<Framing, Reject> {
             if lengths.next().is_some() {
                 return Err(Reject::Malformed("repeated Content-Length"));
             }
-            content_length(length).map(Framing::Length)
+            content_length::read(length).map(Framing::Length)
         }
     }
-}
-
-/// `1*DIGIT` and nothing else: no sign, no list, no white space inside (RFC 9110 §8.6).
-fn content_length(value: &[u8]) -> Result<u64, Reject> {
-    const BAD: Reject = Reject::Malformed("malformed Content-Length");
-    if value.is_empty() {
-        return Err(BAD);
-    }
-    value.iter().try_fold(0u64, |sum, &byte| {
-        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0')).ok_or(BAD)?;
-        sum.checked_mul(10).and_then(|sum| sum.checked_add(digit)).ok_or(BAD)
-    })
 }
 
 /// RFC 9112 §9.3: 1.1 stays open unless the client sends `close`, 1.0 closes unless it sends `keep-alive`.
@@ -195,26 +178,20 @@ fn persistence(head: &Head, bytes: &[u8]) -> Persistence {
             .any(|value| list::contains_token(value, token))
     };
     match head.version {
-        Version::Http11 if says(b"close") => Persistence::Close,
-        Version::Http11 => Persistence::KeepAlive,
         Version::Http10 if says(b"keep-alive") && !says(b"close") => Persistence::KeepAlive,
         Version::Http10 => Persistence::Close,
+        _ if says(b"close") => Persistence::Close,
+        _ => Persistence::KeepAlive,
     }
 }
 
 /// RFC 9110 §10.1.1: an HTTP/1.0 client cannot wait, and a request without content has nothing to
 /// wait for.
 fn expectation(head: &Head, bytes: &[u8]) -> Result<Expectation, Reject> {
-    let mut values =
-        head.headers.values(bytes, HeaderName::Expect).flat_map(list::elements).peekable();
-    if values.peek().is_none() || head.version == Version::Http10 {
+    if head.version == Version::Http10 {
         return Ok(Expectation::None);
     }
-    if values.all(|value| value.eq_ignore_ascii_case(b"100-continue")) {
-        Ok(Expectation::Continue)
-    } else {
-        Err(Reject::ExpectationUnknown)
-    }
+    expectation::read(head.headers.values(bytes, HeaderName::Expect))
 }
 
 /// RFC 9112 §3.2: exactly one valid Host in an HTTP/1.1 request, at most one in any.

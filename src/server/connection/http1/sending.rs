@@ -156,7 +156,7 @@ impl Http1 {
 fn delimiter(body: &Body, version: Version) -> Delimiter {
     match (body.length(), version) {
         (Some(length), _) => Delimiter::Length(length),
-        (None, Version::Http11) => Delimiter::Chunked,
         (None, Version::Http10) => Delimiter::Close,
+        (None, _) => Delimiter::Chunked,
     }
 }
