@@ -263,6 +263,11 @@
 // and says nothing is let in after about a second, and the time for a head runs from then. A server
 // that stops resets connections that have not sent anything yet.
 //
+// **Looking is done by what serves.** `httpd check` and `httpd explain` ask the site as a worker does
+// (`server::asker`), so that no second opinion of what is served can be wrong. Rules carry the byte of the
+// configuration at which they were written; line numbers are made of it only when somebody asks. `-T` prints the text
+// of the file again, and as defaults what `conf/httpd.toml` shows, which a test compares with the code.
+//
 // # Why it is fast
 //
 // What can be checked against the code, in the order of what it is worth:

@@ -5,6 +5,9 @@ mod support;
 mod cli {
     mod access;
     mod blocked;
+    mod check;
+    mod effective;
+    mod explain;
     mod hosts;
     mod memory;
     mod on_terminal;
@@ -13,6 +16,7 @@ mod cli {
     mod processes;
     mod refusals;
     mod replacement;
+    mod shipped;
     mod start;
     mod stopping;
     mod terminal;

@@ -1,5 +1,6 @@
 //! Who may: the keys `allow`, `deny` and `auth_basic`, and what they come to.
 
+use super::places::AccessOrigins;
 use super::scope::Scope;
 use super::section::{Errors, SectionKey};
 use super::value::Value;
@@ -15,6 +16,8 @@ pub(super) struct AccessSection {
     pub(super) allow: Option<Vec<Network>>,
     pub(super) deny: Option<Vec<Network>>,
     pub(super) auth_basic: Option<AuthSetting>,
+    /// Where these three were written.
+    pub(super) origins: AccessOrigins,
 }
 
 /// Whether a name and a password are needed.
@@ -27,12 +30,15 @@ pub(super) enum AuthSetting {
 pub(super) fn keys<T: AsMut<Scope>>() -> [SectionKey<T>; 3] {
     [
         SectionKey::new("allow", |it: &mut T, value, errors| {
+            it.as_mut().access.origins[0] = Some(value.origin());
             it.as_mut().access.allow = Some(errors.take_each(value, network));
         }),
         SectionKey::new("deny", |it, value, errors| {
+            it.as_mut().access.origins[1] = Some(value.origin());
             it.as_mut().access.deny = Some(errors.take_each(value, network));
         }),
         SectionKey::new("auth_basic", |it, value, errors| {
+            it.as_mut().access.origins[2] = Some(value.origin());
             if let Some(setting) = read_auth(value, errors) {
                 it.as_mut().access.auth_basic = Some(setting);
             }
@@ -109,6 +115,11 @@ pub(super) fn access<'s>(
 }
 
 impl PasswordFiles {
+    /// Where they are.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.known.iter().map(|(_, path, _)| path.as_path())
+    }
+
     fn basic(
         &mut self,
         realm: &str,

@@ -10,7 +10,7 @@ use log::LevelFilter;
 use super::file::{AccessLogSection, File};
 use super::section::Errors;
 use super::site::ServedSite;
-use super::{Config, Log, Origin, Overrides, Terminal, Written, listen, site};
+use super::{Config, Log, Origin, Overrides, Terminal, Written, listen, places, site};
 use crate::server::{AccessLog, Format, Server, SocketAccess};
 use crate::sys::permission::check_appendable;
 use crate::sys::reason::reason_at;
@@ -34,12 +34,21 @@ pub(super) fn assemble(
     file.limits.check(errors);
     let log = log(&file, overrides, base, errors);
     let access_log = access_log(&file.access_log, overrides, log.level, base, errors);
-    let processes = overrides.processes.or(file.processes).unwrap_or(NonZeroUsize::MIN);
-    let workers = overrides.workers.or(file.workers).unwrap_or_default();
+    let processes = overrides.processes.as_ref().map(|it| it.value);
+    let processes = processes.or(file.processes).unwrap_or(NonZeroUsize::MIN);
+    let workers = overrides.workers.as_ref().map(|it| it.value);
+    let workers = workers.or(file.workers).unwrap_or_default();
     let limits = file.limits.values.clone();
     let stop_timeout = limits.stop_timeout;
     let cache = file.cache;
-    let ServedSite { site, roots, note } = site::site(&file, overrides, base, errors);
+    let ServedSite { site, roots, note, places, password_files } =
+        site::site(&file, overrides, base, errors);
+    places::warn_of_unguarded(&file, &places, errors);
+    let mut own_files = password_files;
+    own_files.extend(log.file.clone());
+    own_files.extend(access_log_file(&file.access_log, overrides, base));
+    let hosts = file.hosts.iter().map(|host| &host.naming);
+    let names = [&file.naming].into_iter().chain(hosts).map(places::name_to_ask_by).collect();
     let server = Server::new(site).workers(workers).limits(limits).cache(cache);
     let access = SocketAccess::default();
     let server = server.socket_access(SocketAccess {
@@ -48,7 +57,30 @@ pub(super) fn assemble(
     });
     let server =
         listen.iter().fold(server, |server, address| server.listen(address)).access_log(access_log);
-    Config { server, processes, stop_timeout, log, roots, note }
+    Config {
+        server,
+        processes,
+        stop_timeout,
+        log,
+        roots,
+        note,
+        warnings: Vec::new(),
+        places,
+        names,
+        own_files,
+    }
+}
+
+/// The file that the access log is written to, if it is one.
+fn access_log_file(
+    section: &AccessLogSection,
+    overrides: &Overrides,
+    base: &Path,
+) -> Option<PathBuf> {
+    let written = || section.file.as_ref().map(|it| base.join(&it.value));
+    let path = overrides.access_log.as_ref().map(|it| it.value.clone()).or_else(written)?;
+    let is_word = path.file_name().is_some_and(|name| name == "off" || name == "stdout");
+    (!is_word).then_some(path)
 }
 
 /// A flag or a variable wins over the file. Without any of them, a terminal shows requests at level `info`.
@@ -101,7 +133,8 @@ fn log(file: &File, overrides: &Overrides, base: &Path, errors: &mut Errors) -> 
     }
     // Somebody who runs an application from the command line wants to see what it prints.
     let usual = if overrides.wsgi.is_some() { LevelFilter::Info } else { LevelFilter::Warn };
-    let level = overrides.level.or(file.log.level).unwrap_or(usual);
+    let given = overrides.level.as_ref().map(|it| it.value);
+    let level = given.or(file.log.level).unwrap_or(usual);
     Log { level, file: target.map(|(path, _)| path) }
 }
 

@@ -7,6 +7,8 @@
 mod access;
 mod application;
 mod assemble;
+mod document;
+mod effective;
 mod file;
 mod foreign;
 mod hosts;
@@ -14,6 +16,7 @@ mod limits;
 mod listen;
 mod lookup;
 mod methods;
+mod places;
 mod responses;
 mod roots;
 mod rules;
@@ -26,6 +29,7 @@ mod writing;
 pub(crate) use application::THREADS_MAX;
 pub(crate) use value::parse_timeout;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::Read;
 use std::num::NonZeroUsize;
@@ -37,7 +41,9 @@ use log::LevelFilter;
 use crate::server::{Server, Workers};
 use crate::site::Reload;
 use crate::sys::reason::reason_at;
+pub(crate) use document::Document;
 use file::File;
+pub(crate) use places::{Place, PlaceFiles};
 use section::Errors;
 pub(crate) use section::nearest;
 
@@ -53,6 +59,14 @@ pub(crate) struct Config {
     pub roots: Vec<PathBuf>,
     /// What may surprise a new user, such as a `/` without an index, which is a 404.
     pub note: Option<String>,
+    /// What was probably not meant, each with its place.
+    pub warnings: Vec<ConfigError>,
+    /// What is served from the disk.
+    pub places: Vec<Place>,
+    /// By which name to ask the default host, if it has one, and then the others.
+    pub names: Vec<Option<String>>,
+    /// Files that the program itself reads and writes: logs and passwords.
+    pub own_files: Vec<PathBuf>,
 }
 
 /// What is logged, and where.
@@ -77,10 +91,10 @@ pub(crate) struct Overrides {
     pub listen: Vec<Written<String>>,
     pub host: Option<Written<String>>,
     pub port: Option<Written<u16>>,
-    pub processes: Option<NonZeroUsize>,
-    pub workers: Option<Workers>,
+    pub processes: Option<Written<NonZeroUsize>>,
+    pub workers: Option<Written<Workers>>,
     pub log: Option<Written<PathBuf>>,
-    pub level: Option<LevelFilter>,
+    pub level: Option<Written<LevelFilter>>,
     /// `"stdout"`, `"off"` or a file.
     pub access_log: Option<Written<PathBuf>>,
     /// Standard output, if it is a terminal: at level `info` and above, requests are shown there unless
@@ -111,6 +125,16 @@ pub(crate) enum Origin {
     Given(&'static str),
     /// In the file, at this byte.
     File(usize),
+}
+
+impl Origin {
+    /// The byte of the file; 0 where it was not written there.
+    fn byte(self) -> usize {
+        match self {
+            Origin::File(at) => at,
+            Origin::Default | Origin::Given(_) => 0,
+        }
+    }
 }
 
 /// One error of the configuration. It is shown as one line: `file:line:column: what is wrong`.
@@ -168,18 +192,42 @@ impl Source {
         &self.text
     }
 
+    /// Its keys as they are written. It has no errors.
+    #[must_use]
+    pub(crate) fn document(&self) -> Document {
+        Document::of(&self.text)
+    }
+
+    /// The configuration as it takes effect, with where each value comes from. It has no errors.
+    #[must_use]
+    pub(crate) fn effective(&self, overrides: &Overrides) -> String {
+        effective::effective(self, overrides)
+    }
+
+    /// The file and the line of a byte.
+    #[must_use]
+    pub(crate) fn line_of(&self, at: usize) -> String {
+        let before = self.text.get(..at).unwrap_or(&self.text);
+        let line = before.matches('\n').count() + 1;
+        let path = self.path.as_deref().unwrap_or(Path::new(""));
+        format!("{}:{line}", path.display())
+    }
+
     /// Makes a server of it, as [`load`] does.
     ///
     /// # Errors
     /// All errors, in the order of the file.
     pub(crate) fn load(&self, overrides: &Overrides) -> Result<Config, Vec<ConfigError>> {
-        let (file, errors) = match &self.path {
+        let (file, mut errors) = match &self.path {
             None => (File::defaults(), Errors::default()),
             Some(_) => File::read(&self.text),
         };
         let path = self.path.as_deref();
         let base = path.and_then(Path::parent).unwrap_or(Path::new(""));
-        assembled(file, errors, overrides, base).map_err(|errors| locate(errors, path, &self.text))
+        let mut config = assemble::assemble(file, overrides, base, &mut errors);
+        let Errors { list, puzzling, warnings } = errors;
+        config.warnings = in_order(warnings, path, &self.text);
+        if list.is_empty() { Ok(config) } else { Err(locate(list, &puzzling, path, &self.text)) }
     }
 }
 
@@ -188,18 +236,24 @@ fn load(path: Option<&Path>, overrides: &Overrides) -> Result<Config, Vec<Config
     Source::read(path).map_err(|error| vec![error])?.load(overrides)
 }
 
-fn assembled(
-    file: File,
-    mut errors: Errors,
-    overrides: &Overrides,
-    base: &Path,
-) -> Result<Config, Errors> {
-    let config = assemble::assemble(file, overrides, base, &mut errors);
-    if errors.list.is_empty() { Ok(config) } else { Err(errors) }
+fn locate(
+    located: Vec<LocatedError>,
+    puzzling: &BTreeSet<&'static str>,
+    path: Option<&Path>,
+    text: &str,
+) -> Vec<ConfigError> {
+    let mut errors = in_order(located, path, text);
+    for section in file::sections().iter().filter(|it| puzzling.contains(&it.title)) {
+        let place = if section.title.is_empty() { "at the top" } else { section.title };
+        let message = format!("known {place}: {}", section.keys.join(", "));
+        let origin = path.map_or(String::new(), |path| path.display().to_string());
+        errors.push(ConfigError { origin, message });
+    }
+    errors
 }
 
-fn locate(errors: Errors, path: Option<&Path>, text: &str) -> Vec<ConfigError> {
-    let Errors { list: mut located, puzzling } = errors;
+/// With line and column, in the order of the file.
+fn in_order(mut located: Vec<LocatedError>, path: Option<&Path>, text: &str) -> Vec<ConfigError> {
     located.sort_by_key(|error| error.origin);
     let as_line = |error: LocatedError| {
         let origin = match (error.origin, path) {
@@ -212,14 +266,7 @@ fn locate(errors: Errors, path: Option<&Path>, text: &str) -> Vec<ConfigError> {
         };
         ConfigError { origin, message: error.message }
     };
-    let mut errors: Vec<ConfigError> = located.into_iter().map(as_line).collect();
-    for section in file::sections().iter().filter(|it| puzzling.contains(&it.title)) {
-        let place = if section.title.is_empty() { "at the top" } else { section.title };
-        let message = format!("known {place}: {}", section.keys.join(", "));
-        let origin = path.map_or(String::new(), |path| path.display().to_string());
-        errors.push(ConfigError { origin, message });
-    }
-    errors
+    located.into_iter().map(as_line).collect()
 }
 
 /// `file:line:column`, both counted from 1, columns in characters.

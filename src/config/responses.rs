@@ -80,6 +80,12 @@ pub(super) fn compile(
     }
 }
 
+/// The files that it names, for warnings.
+pub(super) fn named_files(scope: &Scope) -> impl Iterator<Item = (&'static str, Origin, &str)> {
+    let pages = scope.responses.error_pages.iter();
+    pages.map(|(_, file)| ("error_pages", file.origin, file.value.as_str()))
+}
+
 fn page(
     statuses: &Statuses,
     file: &Written<String>,
@@ -94,7 +100,7 @@ fn page(
         );
         return None;
     };
-    let page = ErrorPage::new(statuses.clone(), root.clone(), &file.value);
+    let page = ErrorPage::new(statuses.clone(), root.clone(), &file.value, file.origin.byte());
     if let Err(error) = page.check() {
         let why = crate::sys::reason::reason_at(&page.place(), &error);
         let message = format!("cannot read the error page {:?}: {why}", page.place());
@@ -164,7 +170,10 @@ fn read_headers(value: Value<'_>, errors: &mut Errors) -> Vec<Written<Arc<Header
         }
         let HeaderSection { path, statuses, set, add, remove, .. } = section;
         let statuses = statuses.unwrap_or_else(Statuses::all);
-        let value = Arc::new(HeaderRule { path, statuses, remove, set, add });
+        let value = {
+            let written_at = item.origin().byte();
+            Arc::new(HeaderRule { path, statuses, remove, set, add, written_at })
+        };
         rules.push(Written { value, origin: item.origin() });
     }
     rules
@@ -330,6 +339,7 @@ fn read_cors(value: Value<'_>, errors: &mut Errors) -> Option<Cors> {
         },
         credentials: credentials.is_some(),
         max_age: section.max_age,
+        written_at: value.origin().byte(),
     })
 }
 

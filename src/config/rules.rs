@@ -50,12 +50,7 @@ pub(super) fn check_location(scope: &Scope, path: &str, errors: &mut Errors) {
     let prefix = path.trim_end_matches('/').as_bytes();
     for redirect in scope.rules.redirects.iter() {
         let Source::Glob(glob) = &redirect.from else { continue };
-        let beginning = glob.beginning();
-        let common = beginning.len().min(prefix.len());
-        let is_within = glob
-            .as_path()
-            .is_none_or(|path| matches!(path.strip_prefix(prefix), Some([] | [b'/', ..])));
-        if beginning[..common] != prefix[..common] || !is_within {
+        if !glob.may_match_below(prefix) {
             let message = format!(
                 "from is not below the path of its location, {path:?}: no request can match it"
             );
@@ -186,10 +181,7 @@ fn redirect(origin: Origin, section: RedirectSection, errors: &mut Errors) -> Op
             Some(errors.take(target.map_err(located))?)
         }
     };
-    let written_at = match from.origin {
-        Origin::File(at) => at,
-        _ => 0,
-    };
+    let written_at = from.origin.byte();
     Some(Redirect { from: from.value, to, status, written_at })
 }
 

@@ -119,17 +119,23 @@ fn writing_keys<T: AsMut<Scope>>() -> [SectionKey<T>; 6] {
     ]
 }
 
+/// The names of the keys that apply to files only.
+pub(super) fn keys_about_files() -> Vec<&'static str> {
+    let mut keys = names(&file_keys::<Scope>());
+    keys.extend(names(&writing_keys::<Scope>()));
+    keys.extend(names(&lookup::keys::<Scope>()));
+    // An error about a root is reported where it is opened; the size of a body applies to both.
+    keys.retain(|name| !["root", "body_bytes_max"].contains(name));
+    keys
+}
+
 /// An error for each key that applies to files only.
 pub(super) fn about_files(location: Value<'_>) -> Vec<LocatedError> {
     let Ok(table) = location.table() else {
         return Vec::new();
     };
-    let mut keys = names(&file_keys::<Scope>());
-    keys.extend(names(&writing_keys::<Scope>()));
-    keys.extend(names(&lookup::keys::<Scope>()));
-    // An error about a root is reported where it is opened; the size of a body applies to both.
-    let is_about_files =
-        |name: &str| !["root", "body_bytes_max"].contains(&name) && keys.contains(&name);
+    let keys = keys_about_files();
+    let is_about_files = |name: &str| keys.contains(&name);
     let written = table.keys().filter(|key| is_about_files(key.get_ref()));
     let error = |name: &str, at: usize| LocatedError {
         origin: Origin::File(at),

@@ -36,11 +36,20 @@ pub(super) struct Errors {
     pub(super) list: Vec<LocatedError>,
     /// Sections with an unknown key that resembles no other: their keys are listed once, at the end.
     pub(super) puzzling: BTreeSet<&'static str>,
+    /// What was probably not meant, but can be done.
+    pub(super) warnings: Vec<LocatedError>,
 }
 
 impl Errors {
     pub(super) fn note(&mut self, origin: Origin, message: impl Into<String>) {
         self.list.push(LocatedError { origin, message: message.into() });
+    }
+
+    /// Adds a warning, unless there is one at the same place.
+    pub(super) fn warn_once(&mut self, origin: Origin, message: String) {
+        if !self.warnings.iter().any(|known| known.origin == origin) {
+            self.warnings.push(LocatedError { origin, message });
+        }
     }
 
     /// Whether one of them mentions this key.

@@ -8,6 +8,7 @@ use super::access::{PasswordFiles, access};
 use super::file::{File, LocationSection};
 use super::hosts::{HostNames, canonical};
 use super::lookup::{self, INDEX};
+use super::places::{Place, PlaceFiles, access_origins};
 use super::roots::{Inherited, Roots};
 use super::scope::{Scope, TypedName};
 use super::section::Errors;
@@ -26,6 +27,8 @@ pub(super) struct ServedSite {
     pub(super) roots: Vec<PathBuf>,
     /// That `/` is a 404, because it has no index.
     pub(super) note: Option<String>,
+    pub(super) places: Vec<Place>,
+    pub(super) password_files: Vec<PathBuf>,
 }
 
 /// The site, and the directories that it serves.
@@ -62,6 +65,8 @@ pub(super) fn site(
         overrides,
         roots: Roots::new(base),
         note: None,
+        places: Vec::new(),
+        host: None,
         writable: WritableRoots::default(),
         passwords: PasswordFiles::default(),
     };
@@ -75,7 +80,7 @@ pub(super) fn site(
     builder.outer_roots.push(inherited.root());
     let mut site = Site::new().error_bodies(file.error_bodies.unwrap_or_default());
     if let Inherited::Root(root) = &inherited {
-        site = builder.handlers(root.clone(), None, Mapping::Root, true).stand(site, "/");
+        site = builder.handlers(root.clone(), None, "/", Mapping::Root, true).stand(site, "/");
     }
     if let Some(target) = &overrides.wsgi {
         let wsgi = Wsgi::new(&target.value);
@@ -88,7 +93,9 @@ pub(super) fn site(
     site = builder.hosts(site, file, &inherited);
     site = site.guard_other_paths(&lookup::other_paths(file));
     application::check_flags(file, overrides, builder.errors);
-    ServedSite { site, roots: builder.roots.paths, note: builder.note }
+    let password_files = builder.passwords.paths().map(Path::to_owned).collect();
+    let SiteBuilder { roots, note, places, .. } = builder;
+    ServedSite { site, roots: roots.paths, note, places, password_files }
 }
 
 struct SiteBuilder<'a> {
@@ -100,6 +107,9 @@ struct SiteBuilder<'a> {
     overrides: &'a Overrides,
     roots: Roots<'a>,
     note: Option<String>,
+    places: Vec<Place>,
+    /// The place of the host at hand.
+    host: Option<usize>,
     writable: WritableRoots,
     passwords: PasswordFiles,
 }
@@ -159,6 +169,7 @@ impl<'a> SiteBuilder<'a> {
                 }
                 if let (Some(path), Some(wsgi)) = (path, application) {
                     let access = self.access(Some(&location.scope));
+                    self.note_place(path, None, Some(&location.scope));
                     site = guarded(site.at(literal(path), wsgi), path, access);
                     site = self.rules(site, Some((path, location)));
                 }
@@ -211,7 +222,8 @@ impl<'a> SiteBuilder<'a> {
         let mut names = HostNames::default();
         let own = names.take(&file.naming, self.errors);
         site = canonical(site.names(own), &file.naming, self.errors);
-        for host in &file.hosts {
+        for (place, host) in file.hosts.iter().enumerate() {
+            self.host = Some(place);
             if host.naming.server_names.is_empty() && !self.errors.has_one_at(host.origin) {
                 let message =
                     "this host needs a server_name, such as server_name = \"example.org\"";
@@ -234,7 +246,8 @@ impl<'a> SiteBuilder<'a> {
             self.outer_roots.insert(0, root.root());
             let mut inner = Site::new().error_bodies(file.error_bodies.unwrap_or_default());
             if let Inherited::Root(root) = &root {
-                inner = self.handlers(root.clone(), None, Mapping::Root, false).stand(inner, "/");
+                let handlers = self.handlers(root.clone(), None, "/", Mapping::Root, false);
+                inner = handlers.stand(inner, "/");
             }
             inner = self.rules(inner, None);
             inner = self.locations(inner, &host.locations, &root);
@@ -298,8 +311,9 @@ impl<'a> SiteBuilder<'a> {
                 return None;
             }
         };
-        let is_front = matches!(&location.path, Some(Some(path)) if path.value == "/");
-        Some(self.handlers(root, Some(scope), mapping, is_front))
+        let path = location.path.as_ref().and_then(Option::as_ref);
+        let path = path.map_or("", |path| path.value.as_str());
+        Some(self.handlers(root, Some(scope), path, mapping, path == "/"))
     }
 
     /// The path of a location, if it has one that no earlier location has.
@@ -331,11 +345,21 @@ impl<'a> SiteBuilder<'a> {
         access(scopes, &mut self.passwords, self.roots.base, self.errors)
     }
 
+    /// Notes what a location serves. It replaces what was at its path without it.
+    fn note_place(&mut self, path: &str, files: Option<PlaceFiles>, scope: Option<&Scope>) {
+        let scopes = scope.into_iter().chain(self.outer.iter().copied());
+        let access = access_origins(scopes);
+        let host = self.host;
+        self.places.retain(|it| it.host != host || it.path != path);
+        self.places.push(Place { host, path: path.to_owned(), files, access });
+    }
+
     /// Handlers with the settings of `scope`, and those of the top where `scope` has none.
     fn handlers(
         &mut self,
         root: Root,
         scope: Option<&Scope>,
+        path: &str,
         mapping: Mapping,
         is_front: bool,
     ) -> Handlers {
@@ -383,6 +407,8 @@ impl<'a> SiteBuilder<'a> {
             });
         }
         let precompressed = scopes().find_map(|it| it.precompressed).unwrap_or(false);
+        let place_files = PlaceFiles { root: root.clone(), mapping, dotfiles, precompressed };
+        self.note_place(path, Some(place_files).filter(|_| rules.reads()), scope);
         let files = rules.reads().then(|| {
             let files = StaticFiles::new(root.clone())
                 .index(index)

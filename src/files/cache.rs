@@ -134,6 +134,13 @@ impl OpenFiles {
             .is_some_and(|entry| entry.trust == Trust::Watched && now.monotonic < entry.fresh_until)
     }
 
+    /// The path below a root at which a file was found that is kept. `None`: it is not kept, or was found below
+    /// another root. This looks at everything that is kept: it is not for a server that serves.
+    pub(crate) fn path_of(&self, root: &Root, file: &Arc<CachedFile>) -> Option<&[u8]> {
+        let key = self.cache.key_of(file)?;
+        key::is_within(key, &key::of_root(root.id())).then(|| key::path(key))
+    }
+
     /// A descriptor that is readable while there are changes to [`look`](OpenFiles::look) at; it suits an
     /// edge-triggered reactor, and stays the same for the life of this value. `None`: the system reports
     /// no changes, and each use asks the disk.

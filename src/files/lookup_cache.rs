@@ -6,6 +6,7 @@ mod family;
 
 use family::Siblings;
 
+use super::CachedFile;
 use super::cache_limits::CacheLimits;
 use super::key::{self, CacheKey};
 use super::known_directory::Trust;
@@ -13,6 +14,7 @@ use super::lookup_result::LookupResult;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::ops::{Bound, Range};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// A result, and until when it may be used without asking the disk.
@@ -127,6 +129,15 @@ impl LookupCache {
     /// The entry of this key, which does not count as used.
     pub(super) fn peek(&self, key: &[u8]) -> Option<&CacheEntry> {
         Some(&self.slot(key)?.entry)
+    }
+
+    /// Under which key a file is kept.
+    pub(super) fn key_of(&self, file: &Arc<CachedFile>) -> Option<&[u8]> {
+        let is_of = |slot: &&CacheSlot| match &slot.entry.result {
+            LookupResult::File(known) => Arc::ptr_eq(known, file),
+            _ => false,
+        };
+        self.slots.iter().flatten().find(is_of).map(|slot| &slot.key[..])
     }
 
     fn slot(&self, key: &[u8]) -> Option<&CacheSlot> {

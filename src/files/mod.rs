@@ -48,7 +48,7 @@ pub(crate) use listing::{Entry, Listing, Readme};
 pub(crate) use lock_wait::{Attempt, LockWait};
 pub use mime::Types;
 pub(crate) use mime::is_known_charset;
-pub(crate) use name::{NameError, name_from_client, numbered};
+pub(crate) use name::{NameError, is_reserved, name_from_client, numbered};
 pub(crate) use name_pattern::NamePattern;
 pub(crate) use prefetch::{Disk, Prefetch};
 pub(crate) use representation::{Representation, VARY};

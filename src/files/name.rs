@@ -89,7 +89,7 @@ pub(crate) fn numbered(name: &[u8], number: u32) -> Vec<u8> {
 
 /// Whether a name is one of this server's own temporary files, which are neither served nor listed nor
 /// stored. Upper and lower case count as equal, because some file systems do not distinguish them.
-pub(super) fn is_reserved(name: &[u8]) -> bool {
+pub(crate) fn is_reserved(name: &[u8]) -> bool {
     name.get(..RESERVED.len()).is_some_and(|start| start.eq_ignore_ascii_case(RESERVED))
 }
 

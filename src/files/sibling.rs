@@ -16,6 +16,29 @@ pub(super) fn is_one(path: &[u8]) -> bool {
     Coding::ALL.iter().any(|&coding| path.ends_with(suffix(coding).as_bytes()))
 }
 
+/// Why a sibling of this length and time is not sent in place of its file.
+pub(super) fn flaw<T: PartialOrd>(
+    length: u64,
+    modified: T,
+    file_modified: T,
+) -> Option<&'static str> {
+    if length == 0 {
+        Some("it is empty")
+    } else if modified < file_modified {
+        Some("it is older than the file that it is made of; make it again")
+    } else {
+        None
+    }
+}
+
+/// The same by the paths of both. `None`: it may be sent, or there is none.
+#[cfg(feature = "cli")]
+pub(crate) fn flaw_at(sibling: &std::path::Path, file: &std::path::Path) -> Option<&'static str> {
+    let (sibling, file) = (std::fs::metadata(sibling).ok()?, std::fs::metadata(file).ok()?);
+    let flaw = || flaw(sibling.len(), sibling.modified().ok()?, file.modified().ok()?);
+    if sibling.is_file() { flaw() } else { None }
+}
+
 /// What the name of a sibling in this coding ends with.
 pub(crate) fn suffix(coding: Coding) -> &'static str {
     match coding {

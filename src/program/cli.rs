@@ -1,4 +1,5 @@
-//! The flags, as [`Options`]. Only this file and `environment` know clap. Knows nothing of the contents of a
+//! The flags, as [`Options`]. Only this file, `questions` and
+//! `environment` know clap. Knows nothing of the contents of a
 //! configuration file.
 
 use std::env;
@@ -15,6 +16,7 @@ use clap::{ArgAction, CommandFactory, Parser};
 use log::LevelFilter;
 
 use crate::program::environment::Environment;
+use crate::program::questions::{self, Question};
 
 /// What the operator asked for on the command line or in the environment.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,10 +28,16 @@ pub(crate) struct Options {
     pub warnings: Vec<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// Read the configuration, print its errors, and exit.
     Test,
+    /// The same, and print what it comes to.
+    Show,
+    /// Look at the site, and print what is wrong with it.
+    Check,
+    /// Print what the site makes of a request.
+    Explain(Question),
     Serve,
     /// Serve as one of several processes, which a supervisor has started.
     ServeSupervised,
@@ -59,11 +67,19 @@ fn parse(
     if is_supervised {
         arguments.remove(1);
     }
-    let flags = Flags::try_parse_from(arguments).map_err(with_own_suggestion)?;
-    let mode = match (flags.test, is_supervised) {
-        (true, _) => Mode::Test,
-        (false, true) => Mode::ServeSupervised,
-        (false, false) => Mode::Serve,
+    let (flags, mode) = match questions::asked(&arguments)? {
+        Some((flags, None)) => (flags, Mode::Check),
+        Some((flags, Some(question))) => (flags, Mode::Explain(question)),
+        None => {
+            let flags = Flags::try_parse_from(arguments).map_err(with_own_suggestion)?;
+            let mode = match (flags.show, flags.test, is_supervised) {
+                (true, _, _) => Mode::Show,
+                (false, true, _) => Mode::Test,
+                (false, false, true) => Mode::ServeSupervised,
+                (false, false, false) => Mode::Serve,
+            };
+            (flags, mode)
+        }
     };
     let mut environment = Environment::new(variables);
     let overrides = Overrides {
@@ -90,12 +106,12 @@ fn parse(
             None => environment.read("HTTPD_PORT", parse_port)?,
         },
         processes: match flags.processes {
-            Some(processes) => Some(processes),
-            None => environment.read("HTTPD_PROCESSES", parse_processes)?.map(|it| it.value),
+            Some(processes) => given("-P", processes),
+            None => environment.read("HTTPD_PROCESSES", parse_processes)?,
         },
         workers: match flags.workers {
-            Some(workers) => Some(workers),
-            None => environment.read("HTTPD_WORKERS", parse_workers)?.map(|it| it.value),
+            Some(workers) => given("-w", workers),
+            None => environment.read("HTTPD_WORKERS", parse_workers)?,
         },
         log: match flags.log() {
             Some(log) => Some(log),
@@ -103,7 +119,7 @@ fn parse(
         },
         level: match flags.level() {
             Some(level) => Some(level),
-            None => environment.read("HTTPD_LOG_LEVEL", parse_level)?.map(|it| it.value),
+            None => environment.read("HTTPD_LOG_LEVEL", parse_level)?,
         },
         access_log: match flags.access_log() {
             Some(access_log) => Some(access_log),
@@ -149,7 +165,7 @@ fn with_own_suggestion(mut error: clap::Error) -> clap::Error {
 /// Serve static files and Python (WSGI) applications.
 ///
 /// By default, serves the current directory on http://localhost:8080, to this machine only.
-#[derive(Debug, Parser)]
+#[derive(Debug, Default, Parser)]
 #[command(
     name = "httpd",
     version,
@@ -157,10 +173,10 @@ fn with_own_suggestion(mut error: clap::Error) -> clap::Error {
     disable_version_flag = true,
     after_help = AFTER_HELP
 )]
-struct Flags {
+pub(super) struct Flags {
     /// The directory to serve, as with --root
     #[arg(value_name = "DIR", help_heading = "What to serve")]
-    directory: Option<PathBuf>,
+    pub(super) directory: Option<PathBuf>,
 
     /// The directory to serve [default: .]
     #[arg(short, long = "root", value_name = "DIR", help_heading = "What to serve")]
@@ -226,6 +242,10 @@ struct Flags {
     #[arg(short, help_heading = "Print and exit")]
     test: bool,
 
+    /// Test the configuration, print it with where each value comes from, and exit
+    #[arg(short = 'T', help_heading = "Print and exit")]
+    show: bool,
+
     /// Print this help and exit (so does -h without ADDR)
     #[arg(long, action = ArgAction::Help, help_heading = "Print and exit")]
     help: Option<bool>,
@@ -236,6 +256,15 @@ struct Flags {
 }
 
 impl Flags {
+    /// These, and no others.
+    pub(super) fn of(
+        directory: Option<PathBuf>,
+        root: Option<PathBuf>,
+        config: Option<PathBuf>,
+    ) -> Flags {
+        Flags { directory, root, config, ..Flags::default() }
+    }
+
     fn root(&self) -> Result<Option<Written<PathBuf>>, clap::Error> {
         match (&self.directory, &self.root) {
             (Some(directory), Some(root)) if directory != root => Err(usage(
@@ -276,10 +305,10 @@ impl Flags {
         self.access_log.as_ref().and_then(|log| given("--access-log", log.clone()))
     }
 
-    fn level(&self) -> Option<LevelFilter> {
+    fn level(&self) -> Option<Written<LevelFilter>> {
         match (self.debug, self.verbose) {
-            (1.., _) => Some(LevelFilter::Debug),
-            (0, 1..) => Some(LevelFilter::Info),
+            (1.., _) => given("-d", LevelFilter::Debug),
+            (0, 1..) => given("-v", LevelFilter::Info),
             (0, 0) => None,
         }
     }
@@ -341,6 +370,9 @@ Examples:
   httpd -h 0.0.0.0 -p 80 ./public  serve ./public to everyone
   httpd --wsgi shop:app --reload   run the Python application app of shop.py
   httpd -c /etc/httpd.toml -t      test this configuration
+  httpd check -c /etc/httpd.toml   look at the files that it serves as well
+  httpd explain -c /etc/httpd.toml http://example.org/
+                                   print what it answers, and why
 
 Environment: HTTPD_CONFIG, HTTPD_ROOT, HTTPD_WSGI, HTTPD_HOST, HTTPD_PORT, HTTPD_PROCESSES,
 HTTPD_WORKERS, HTTPD_LOG, HTTPD_LOG_LEVEL and HTTPD_ACCESS_LOG set defaults. Flags override the
@@ -417,18 +449,20 @@ mod tests {
         ];
         let by_environment = read("", &variables).expect("all are sensible");
         assert_eq!(root_of(&by_environment), Some("env"));
-        assert_eq!(by_environment.overrides.port.map(|it| it.value), Some(1));
-        assert_eq!(by_environment.overrides.processes.map(NonZeroUsize::get), Some(4));
-        assert_eq!(by_environment.overrides.level, Some(LevelFilter::Warn));
+        assert_eq!(by_environment.overrides.port.as_ref().map(|it| it.value), Some(1));
+        let overrides = &by_environment.overrides;
+        assert_eq!(overrides.processes.as_ref().map(|it| it.value.get()), Some(4));
+        assert_eq!(overrides.level.as_ref().map(|it| it.value), Some(LevelFilter::Warn));
         assert_eq!(by_environment.config, Some("env.toml".into()));
 
         let by_flag =
             read("-r flag -p 2 -d -P 5 -w auto -c flag.toml", &variables).expect("sensible");
         assert_eq!(root_of(&by_flag), Some("flag"));
-        assert_eq!(by_flag.overrides.port.map(|it| it.value), Some(2));
-        assert_eq!(by_flag.overrides.processes.map(NonZeroUsize::get), Some(5));
-        assert_eq!(by_flag.overrides.workers, Some(crate::Workers::Auto));
-        assert_eq!(by_flag.overrides.level, Some(LevelFilter::Debug));
+        assert_eq!(by_flag.overrides.port.as_ref().map(|it| it.value), Some(2));
+        let overrides = &by_flag.overrides;
+        assert_eq!(overrides.processes.as_ref().map(|it| it.value.get()), Some(5));
+        assert_eq!(overrides.workers.as_ref().map(|it| it.value), Some(crate::Workers::Auto));
+        assert_eq!(overrides.level.as_ref().map(|it| it.value), Some(LevelFilter::Debug));
         assert_eq!(by_flag.config, Some("flag.toml".into()));
     }
 

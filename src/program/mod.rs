@@ -2,13 +2,17 @@
 //! status is 0 after a stop, 1 after an error at run time, 2 if the program cannot do what it was asked to.
 
 mod banner;
+mod check;
 mod cli;
 mod environment;
+mod explain;
 mod failure;
 mod logging;
+mod questions;
 mod signals;
 pub(crate) mod supervisor;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use crate::config::{Config, Source};
@@ -22,8 +26,11 @@ use supervisor::supervised;
 /// Runs the program.
 pub fn main() -> ExitCode {
     let options = cli::read();
-    let result = match options.mode {
+    let result = match &options.mode {
         Mode::Test => test(&options),
+        Mode::Show => show(&options),
+        Mode::Check => return check::check(&options),
+        Mode::Explain(question) => explain::explain(&options, question),
         Mode::Serve => {
             malloc::give_memory_back();
             serve(&options)
@@ -44,18 +51,42 @@ fn load(options: &Options) -> Result<(Source, Config), Failure> {
 }
 
 fn test(options: &Options) -> Result<(), Failure> {
-    load(options)?;
+    let (_, config) = load(options)?;
+    warn(options, &config);
+    banner::print_fine(options.config.as_deref());
+    Ok(())
+}
+
+fn show(options: &Options) -> Result<(), Failure> {
+    let (source, config) = load(options)?;
+    warn(options, &config);
+    write_out(&source.effective(&options.overrides));
+    Ok(())
+}
+
+/// Prints the warnings of what the operator wrote.
+fn warn(options: &Options, config: &Config) {
     for warning in &options.warnings {
         failure::warn(warning);
     }
-    banner::print_fine(options.config.as_deref());
-    Ok(())
+    for warning in &config.warnings {
+        failure::warn(&warning.to_string());
+    }
+}
+
+/// Writes all of a text to standard output, however long its reader takes. One that has gone has read enough.
+fn write_out(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 fn serve(options: &Options) -> Result<(), Failure> {
     let (source, config) = load(options)?;
     logging::start(&config.log, None).map_err(|message| Failure::of_usage([message]))?;
     for warning in &options.warnings {
+        log::warn!("{warning}");
+    }
+    for warning in &config.warnings {
         log::warn!("{warning}");
     }
     if let Err(error) = orphans::reap_as_init() {

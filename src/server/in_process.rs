@@ -2,26 +2,21 @@
 //!
 //! It must never know a socket, or a worker.
 
-use crate::files::{CacheLimits, CachedFile, Contents, Disk, Now, OpenFiles};
+use super::asker::Asker;
+use crate::files::{CachedFile, Contents};
 use crate::http::HeadLimits;
 use crate::http::h1::request_reader::RequestReader;
-use crate::http::{Cancellation, Method, Peer, RequestHead, Status};
+use crate::http::{Method, Peer, RequestHead, Scheme, Status};
 use crate::site::pipe::{self, Piece};
 use crate::site::response::Produce;
 use crate::site::stream::{Received, Receiver, StreamKey, WakeWorker, Waker};
-use crate::site::{
-    Answer, Body, BodyUse, Context, Decision, Deferred, Freshness, Request, RequestBody, Response,
-    Site, Worked, error_page, take_answer,
-};
-use std::cell::RefCell;
+use crate::site::{Body, Deferred, Request, Response, Site, error_page};
 use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
-use std::time::{Instant, SystemTime};
 
 /// A request that is made up, for [`Site::handle`].
 ///
@@ -37,6 +32,7 @@ pub struct RequestBuilder {
     headers: Vec<(String, Vec<u8>)>,
     body: Vec<u8>,
     peer: Option<SocketAddr>,
+    scheme: Scheme,
 }
 
 impl Request<'_> {
@@ -75,6 +71,7 @@ impl RequestBuilder {
             headers: Vec::new(),
             body: Vec::new(),
             peer: None,
+            scheme: Scheme::Http,
         }
     }
 
@@ -94,6 +91,36 @@ impl RequestBuilder {
     /// The same from a client with this address. Without it the client is one at a Unix socket.
     pub fn peer(mut self, address: SocketAddr) -> RequestBuilder {
         self.peer = Some(address);
+        self
+    }
+
+    /// Reads it as a server reads it, or finds the status of its refusal.
+    pub(crate) fn with_head<T>(
+        &self,
+        look_at: impl FnOnce(Result<&RequestHead<'_>, Status>) -> T,
+    ) -> T {
+        let bytes = self.head();
+        let mut reader = RequestReader::new();
+        let limits = HeadLimits {
+            target_bytes_max: bytes.len(),
+            head_bytes_max: bytes.len(),
+            header_count_max: self.headers.len() + 2,
+        };
+        let peer = Peer { address: self.peer, scheme: self.scheme, ..Peer::default() };
+        let head = match reader.read_head(&bytes, &limits) {
+            Ok(Some(_)) => reader.request(&bytes, peer).map_err(|reject| reject.status()),
+            Ok(None) => Err(Status::BAD_REQUEST),
+            Err(reject) => Err(reject.status()),
+        };
+        match head {
+            Ok(head) => look_at(Ok(&head)),
+            Err(status) => look_at(Err(status)),
+        }
+    }
+
+    /// The same over TLS or not.
+    pub(crate) fn scheme(mut self, scheme: Scheme) -> RequestBuilder {
+        self.scheme = scheme;
         self
     }
 
@@ -139,99 +166,21 @@ impl Site {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn handle(&self, request: RequestBuilder) -> Response {
-        let bytes = request.head();
-        let mut reader = RequestReader::new();
-        let limits = HeadLimits {
-            target_bytes_max: bytes.len(),
-            head_bytes_max: bytes.len(),
-            header_count_max: request.headers.len() + 2,
-        };
-        let peer = Peer { address: request.peer, ..Peer::default() };
-        let head = match reader.read_head(&bytes, &limits) {
-            Ok(Some(_)) => reader.request(&bytes, peer).map_err(|reject| reject.status()),
-            Ok(None) => Err(Status::BAD_REQUEST),
-            Err(reject) => Err(reject.status()),
-        };
-        match head {
-            Ok(head) => self.handle_head(&head, request.body),
+        let body = request.body.clone();
+        request.with_head(|head| match head {
+            Ok(head) => {
+                let response = Asker::new().ask(self, head, body).response;
+                match head.method() {
+                    Method::Head => Response { body: Body::Empty, ..response },
+                    _ => response,
+                }
+            }
             Err(status) => {
                 let mut response = Response::new(status);
                 error_page::add_error_page(&mut response);
                 response
             }
-        }
-    }
-
-    fn handle_head(&self, head: &RequestHead<'_>, body: Vec<u8>) -> Response {
-        let mut route = self.route(head);
-        let bytes_max = match self.body_policy(&route, head).0 {
-            BodyUse::Refuse(mut response) => {
-                self.finish(&mut route, &mut response);
-                return *response;
-            }
-            BodyUse::Discard => u64::MAX,
-            BodyUse::Memory { bytes_max }
-            | BodyUse::Collect { bytes_max, .. }
-            | BodyUse::Stream { bytes_max } => bytes_max,
-        };
-        if body.len() as u64 > bytes_max {
-            let mut response = Response::new(Status::CONTENT_TOO_LARGE);
-            self.finish(&mut route, &mut response);
-            return response;
-        }
-        let body = RefCell::new(RequestBody::from(body));
-        let mut files = OpenFiles::new(CacheLimits::default());
-        let mut found = None;
-        loop {
-            let mut scratch = Vec::new();
-            let mut context = Context {
-                files: &mut files,
-                freshness: &mut Freshness::Known,
-                now: Now { monotonic: Instant::now(), wall: SystemTime::now() },
-                disk: Disk::MayBlock,
-                scratch: &mut scratch,
-                ranges_max: RANGES_MAX,
-                ran_function: false,
-            };
-            let asked = catch_unwind(AssertUnwindSafe(|| match found {
-                None => self.answer(&mut route, head, &body, &mut context),
-                _ => take_answer(&mut found, head, &mut context),
-            }));
-            let mut response = match asked {
-                Ok(Answer(Decision::Ready(response))) => response,
-                Ok(Answer(Decision::Cold(_))) => continue,
-                Ok(Answer(Decision::Blocking(mut job))) => {
-                    let cancellation = Cancellation::default();
-                    let worked = catch_unwind(AssertUnwindSafe(|| {
-                        loop {
-                            match job(&cancellation) {
-                                Worked::Done(response) => return response,
-                                Worked::Later(pause) => std::thread::sleep(pause),
-                            }
-                        }
-                    }));
-                    worked.unwrap_or_else(|_| Response::new(Status::INTERNAL_SERVER_ERROR))
-                }
-                Ok(Answer(Decision::Forward(_))) => Response::new(Status::BAD_GATEWAY),
-                Err(_) => Response::new(Status::INTERNAL_SERVER_ERROR),
-            };
-            if response.is_passed() {
-                continue;
-            }
-            if response.is_named() {
-                found = Some(response);
-                continue;
-            }
-            self.finish(&mut route, &mut response);
-            if response.is_named() {
-                found = Some(response);
-                continue;
-            }
-            return match head.method() {
-                Method::Head => Response { body: Body::Empty, ..response },
-                _ => response,
-            };
-        }
+        })
     }
 }
 
@@ -340,6 +289,3 @@ impl WakeWorker for Woken {
         let _ = self.0.send(());
     }
 }
-
-/// As the server's default.
-const RANGES_MAX: usize = 256;

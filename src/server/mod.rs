@@ -7,6 +7,7 @@
 pub(crate) mod access_log;
 pub(crate) mod address;
 pub(crate) mod application;
+pub(crate) mod asker;
 pub(crate) mod background;
 pub(crate) mod backoff;
 pub(crate) mod buffers;
@@ -174,6 +175,12 @@ impl Server {
     pub fn socket_access(mut self, access: SocketAccess) -> Server {
         self.socket_access = access;
         self
+    }
+
+    /// What it answers.
+    #[cfg(feature = "cli")]
+    pub(crate) fn site(&self) -> &Site {
+        &self.site
     }
 
     /// The applications that it starts.

@@ -13,6 +13,8 @@ mod broadcast;
 mod change;
 pub(crate) mod error_page;
 mod events;
+#[cfg(feature = "cli")]
+pub(crate) mod explained;
 pub(crate) mod fallback;
 mod file_response;
 mod form;

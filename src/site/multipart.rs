@@ -43,6 +43,11 @@ impl Multipart {
         sum
     }
 
+    /// The file.
+    pub(crate) fn file(&self) -> &Arc<CachedFile> {
+        &self.file
+    }
+
     /// Writes the text before the part with this number; returns the file and the range of that part. `None`: the
     /// last part is over, and the text is the closing delimiter.
     pub(crate) fn write_before(

@@ -245,6 +245,12 @@ impl Locations {
         own.into_iter().chain(others.iter().map(|it| &**it))
     }
 
+    /// Who may ask for what is at the location of a route, if not everybody may.
+    #[cfg(feature = "cli")]
+    pub(super) fn own_access(&self, route: &Route) -> Option<&Access> {
+        self.entry(route)?.access.as_deref()
+    }
+
     /// Sets the rules of a location that has handlers, or those for paths without a location.
     pub(crate) fn set_rules(&mut self, pattern: Option<&Pattern>, rules: Arc<Rules>) {
         self.has_rules = true;
@@ -265,6 +271,14 @@ impl Locations {
             Some(entry) => entry.rules.as_deref(),
             None => self.rules.as_deref(),
         }
+    }
+
+    /// All rules, and the paths of their locations, without the last slash.
+    #[cfg(feature = "cli")]
+    pub(super) fn all_rules(&self) -> impl Iterator<Item = (&[u8], &Rules)> {
+        let own =
+            self.sorted.iter().filter_map(|it| Some((it.pattern.written(), it.rules.as_deref()?)));
+        own.chain(self.rules.as_deref().map(|rules| (&b""[..], rules)))
     }
 
     /// All handlers.

@@ -24,6 +24,16 @@ pub(crate) fn check_appendable(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Whether a file can be read, or a directory be listed.
+pub(crate) fn is_readable(path: &Path) -> bool {
+    access(path, Access::READ_OK).is_ok()
+}
+
+/// Whether the names in a directory can be reached.
+pub(crate) fn is_searchable(path: &Path) -> bool {
+    access(path, Access::EXEC_OK).is_ok()
+}
+
 /// Checks that this is a file that can be run.
 ///
 /// # Errors

@@ -33,6 +33,57 @@ fn the_readme_lists_every_key_and_no_others() {
     }
 }
 
+#[test]
+fn the_readme_says_where_each_key_stands_and_its_default() {
+    let sections = file::sections();
+    let has = |title: &str, key: &str| {
+        let mut found = sections.iter().filter(|it| it.title == title);
+        found.any(|it| it.keys.contains(&key))
+    };
+    let defaults = shipped_text();
+    let default = |key: &str| {
+        let top = defaults.lines().take_while(|line| *line != "[log]");
+        let mut values = top.filter_map(|line| line.split_once(" = "));
+        let (_, value) = values.find(|(name, _)| *name == key)?;
+        Some(value.split(" #").next().unwrap_or_default().trim().to_owned())
+    };
+    let (mut places, mut values) = (0, 0);
+    for row in rows().iter().filter(|row| row.len() == 4) {
+        for key in words(row[0]) {
+            let titles: Vec<&str> = match row[1] {
+                "with `wsgi`" => vec!["[[location]]"],
+                text => words(text)
+                    .map(|place| match place {
+                        "top" => "",
+                        "host" => "[[host]]",
+                        "location" => "[[location]]",
+                        section => section,
+                    })
+                    .collect(),
+            };
+            for title in &titles {
+                assert!(has(title, key), "{key} is not a key of {title:?}");
+                places += 1;
+            }
+            // A key that means the same everywhere is said to be at the top and in a location.
+            if has("", key) && has("[[location]]", key) && titles.contains(&"") {
+                let is_of_both = titles.contains(&"[[location]]") || key == "processes";
+                assert!(is_of_both, "{key} stands in a location, too");
+            }
+            if let (true, Some(value)) = (titles.contains(&""), default(key)) {
+                let said = row[3].split(", ").next().unwrap_or_default().trim_matches('`');
+                let said = if row[3].starts_with("`[") { row[3].trim_matches('`') } else { said };
+                let is_path = key == "root";
+                let is_same =
+                    said.trim_matches('"') == value.trim_matches(['[', ']', '"']) || said == value;
+                assert!(is_path || is_same, "{key}: {said} in README.md, {value} in httpd.toml");
+                values += 1;
+            }
+        }
+    }
+    assert!(places > 70 && values > 15, "{places} {values}");
+}
+
 /// The shipped file shows the defaults, as another test demands.
 #[test]
 fn the_readme_gives_the_defaults_of_all_limits() {

@@ -179,13 +179,7 @@ fn chosen(coding: Option<Coding>, file: &Arc<CachedFile>, siblings: &Usable<'_>)
 
 /// Why a sibling is not sent in place of its file.
 fn flaw(sibling: &CachedFile, file: &CachedFile) -> Option<&'static str> {
-    if sibling.length() == 0 {
-        Some("it is empty")
-    } else if sibling.identity().modified < file.identity().modified {
-        Some("it is older than the file that it is made of; make it again")
-    } else {
-        None
-    }
+    sibling::flaw(sibling.length(), sibling.identity().modified, file.identity().modified)
 }
 
 /// Once for the file, once for the sibling that is chosen, and then the choice.

@@ -1,7 +1,7 @@
 //! The head of a response on the wire (RFC 9112 §4–6).
 
 use super::field_lines::{FieldLines, write_field_line};
-use crate::http::{Headers, Status};
+use crate::http::{Headers, Status, Version};
 use std::sync::LazyLock;
 
 /// Whether the connection outlives this response (RFC 9112 §9.3).
@@ -20,6 +20,17 @@ pub(crate) enum Delimiter {
     Chunked,
     /// The end of the connection, for clients without chunked coding.
     Close,
+}
+
+impl Delimiter {
+    /// That of a body of this length, if it is known, for a client of this version.
+    pub(crate) fn of(length: Option<u64>, version: Version) -> Delimiter {
+        match (length, version) {
+            (Some(length), _) => Delimiter::Length(length),
+            (None, Version::Http10) => Delimiter::Close,
+            (None, _) => Delimiter::Chunked,
+        }
+    }
 }
 
 /// What a response head has beside its headers.

@@ -17,6 +17,8 @@ pub(crate) struct Cors {
     pub(crate) headers: Option<String>,
     pub(crate) credentials: bool,
     pub(crate) max_age: Option<Duration>,
+    /// Where in the configuration it was written.
+    pub(crate) written_at: usize,
 }
 
 /// Which origins.

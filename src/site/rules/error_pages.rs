@@ -18,15 +18,17 @@ pub(crate) struct ErrorPage {
     root: Root,
     /// Relative to the root.
     path: Vec<u8>,
+    /// Where in the configuration it was written.
+    pub(super) written_at: usize,
     /// Whether it was logged that the page is missing, which is done once.
     has_warned: AtomicBool,
 }
 
 impl ErrorPage {
     /// The file at a path beneath a root.
-    pub(crate) fn new(statuses: Statuses, root: Root, path: &str) -> ErrorPage {
+    pub(crate) fn new(statuses: Statuses, root: Root, path: &str, written_at: usize) -> ErrorPage {
         let path = path.trim_start_matches('/').as_bytes().to_vec();
-        ErrorPage { statuses, root, path, has_warned: AtomicBool::new(false) }
+        ErrorPage { statuses, root, path, written_at, has_warned: AtomicBool::new(false) }
     }
 
     /// How precisely it is meant for a status.

@@ -109,6 +109,26 @@ impl Glob {
         }
     }
 
+    /// Whether it may match a path that begins with this one, at the end of a name.
+    pub(crate) fn may_match_below(&self, prefix: &[u8]) -> bool {
+        let beginning = self.beginning();
+        let common = beginning.len().min(prefix.len());
+        let is_within = |path: &[u8]| matches!(path.strip_prefix(prefix), Some([] | [b'/', ..]));
+        !self.is_path
+            || beginning[..common] == prefix[..common] && self.as_path().is_none_or(is_within)
+    }
+
+    /// Whether it certainly matches wherever another one does.
+    pub(crate) fn covers(&self, other: &Glob) -> bool {
+        let takes_all_below = match &*self.tokens {
+            [Token::Text(text), Token::Rest] => {
+                self.is_path && other.is_path && other.beginning().starts_with(text)
+            }
+            _ => false,
+        };
+        takes_all_below || self == other
+    }
+
     /// A path that matches: each wildcard stands for `x`.
     pub(crate) fn sample(&self) -> Vec<u8> {
         let mut path = if self.is_path { Vec::new() } else { b"/".to_vec() };
@@ -336,6 +356,40 @@ mod tests {
             ("/*/*/*/*/*/*/*/*/*/*", GlobError::TooManyWildcards),
         ] {
             assert_eq!(Glob::new(text), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn one_pattern_covers_another() {
+        for (one, other, covers) in [
+            ("/old/*", "/old/a/*", true),
+            ("/old/*", "/old/*", true),
+            ("/*.php", "/*.php", true),
+            ("/**", "/a*", true),
+            ("/old/*", "/old*", false),
+            ("/old/a", "/old/*", false),
+            ("/*.php", "/a*.php", false),
+            ("/**", "*.css", false),
+        ] {
+            let [one, other] = [one, other].map(|it| Glob::new(it).expect("it is one"));
+            assert_eq!(one.covers(&other), covers, "{one:?} {other:?}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_may_match_below_a_path() {
+        for (glob, prefix, may) in [
+            ("/a/*", "", true),
+            ("/a/*", "/a", true),
+            ("/a/b", "/a", true),
+            ("/*", "/a", true),
+            ("*.css", "/a", true),
+            ("/b/*", "/a", false),
+            ("/ab", "/a", false),
+            ("/a", "/a/b", false),
+        ] {
+            let pattern = Glob::new(glob).expect("it is one");
+            assert_eq!(pattern.may_match_below(prefix.as_bytes()), may, "{glob} {prefix}");
         }
     }
 

@@ -16,6 +16,8 @@ pub(crate) struct HeaderRule {
     pub(crate) set: Vec<(String, Vec<String>)>,
     /// Beside those with the same name.
     pub(crate) add: Vec<(String, Vec<String>)>,
+    /// Where in the configuration it was written.
+    pub(crate) written_at: usize,
 }
 
 /// Some statuses.
@@ -76,15 +78,21 @@ pub(crate) enum Precision {
 }
 
 impl HeaderRule {
+    /// Whether it is for responses with this status.
+    pub(super) fn is_for(&self, status: Status) -> bool {
+        let is_304 = status == Status::NOT_MODIFIED;
+        let stands_for = if is_304 { Status::OK } else { status };
+        self.statuses.contains(status).or(self.statuses.contains(stands_for)).is_some()
+    }
+
     /// Changes the headers of a response with this status.
     ///
     /// 304 counts as the 200 that it stands for (RFC 9110 §15.4.5), and gets no header that describes a body.
     pub(crate) fn change(&self, status: Status, headers: &mut Headers) {
-        let is_304 = status == Status::NOT_MODIFIED;
-        let stands_for = if is_304 { Status::OK } else { status };
-        if self.statuses.contains(status).or(self.statuses.contains(stands_for)).is_none() {
+        if !self.is_for(status) {
             return;
         }
+        let is_304 = status == Status::NOT_MODIFIED;
         let is_fit =
             |name: &str| !is_304 || !DESCRIBE_A_BODY.iter().any(|it| it.eq_ignore_ascii_case(name));
         for name in &self.remove {

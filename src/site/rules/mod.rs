@@ -8,9 +8,13 @@
 pub(crate) mod cache_policy;
 pub(crate) mod cors;
 pub(crate) mod error_pages;
+#[cfg(feature = "cli")]
+pub(crate) mod examined;
 pub(crate) mod glob;
 pub(crate) mod headers;
 mod of_site;
+#[cfg(feature = "cli")]
+mod reasons;
 pub(crate) mod redirects;
 pub(crate) mod target;
 

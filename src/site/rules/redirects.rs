@@ -85,8 +85,13 @@ impl Redirects {
         self.all.iter()
     }
 
-    /// The response to a request, if it is redirected.
+    /// What becomes of a request that is redirected.
     pub(crate) fn decide(&self, seen: &Seen<'_>) -> Option<Decided> {
+        self.find(seen).map(|(_, decided)| decided)
+    }
+
+    /// The same, and by which redirect.
+    pub(crate) fn find(&self, seen: &Seen<'_>) -> Option<(&Redirect, Decided)> {
         let exact = self.exact.get(seen.path).copied();
         let mut matching = self.matching.iter().copied().peekable();
         let mut exact = exact.into_iter().peekable();
@@ -97,7 +102,7 @@ impl Redirects {
                 _ => matching.next(),
             }?;
             if let Some(decided) = self.all[next].decide(seen) {
-                return Some(decided);
+                return Some((&self.all[next], decided));
             }
         }
     }
@@ -127,7 +132,8 @@ impl Decided {
 }
 
 impl Redirect {
-    fn decide(&self, seen: &Seen<'_>) -> Option<Decided> {
+    /// What becomes of a request, if it is redirected by this one.
+    pub(super) fn decide(&self, seen: &Seen<'_>) -> Option<Decided> {
         match &self.from {
             Source::Glob(glob) => {
                 let captures = glob.captures(seen.path)?;

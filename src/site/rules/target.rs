@@ -140,6 +140,13 @@ impl Target {
         authority.chain(&self.path).chain(self.query.iter().flatten()).any(|it| *it == Piece::Host)
     }
 
+    /// Whether it is another place for each path that is redirected.
+    #[cfg(feature = "cli")]
+    pub(crate) fn depends_on_path(&self) -> bool {
+        let pieces = self.path.iter().chain(self.query.iter().flatten());
+        pieces.into_iter().any(|it| matches!(it, Piece::Capture(_) | Piece::Path))
+    }
+
     /// The location for a request. `None`: it is what the request asked for.
     pub(crate) fn of<'c>(
         &self,

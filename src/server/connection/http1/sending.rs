@@ -3,7 +3,7 @@
 use super::{After, Http1, Pause, Socket, Step};
 use crate::files::Disk;
 use crate::http::h1::write::{Delimiter, Persistence, ResponseLine, write_head};
-use crate::http::{Method, Status, Version};
+use crate::http::{Method, Status};
 use crate::server::access_log::Subject;
 use crate::server::connection::outbox::Flush;
 use crate::server::context::WorkerContext;
@@ -27,7 +27,7 @@ impl Http1 {
         let status = response.status;
         // RFC 9110 §15.3.6: it has no content, and says so by its length.
         let body = if status == Status::RESET_CONTENT { Body::Empty } else { response.body };
-        let delimiter = delimiter(&body, head.version);
+        let delimiter = Delimiter::of(body.length(), head.version);
         let has_body = head.method != Method::Head && !status.forbids_content();
         share.spend_request();
         if head.method != Method::Head {
@@ -63,7 +63,7 @@ impl Http1 {
 
     /// How the body of a response ends for the client at hand.
     pub(super) fn delimiter(&self, body: &Body) -> Delimiter {
-        delimiter(body, self.reader.head().version)
+        Delimiter::of(body.length(), self.reader.head().version)
     }
 
     pub(super) fn send<W: Transport>(
@@ -149,14 +149,5 @@ impl Http1 {
             self.log_finished(0, cx);
         }
         Ok(())
-    }
-}
-
-/// How the body of a response ends for a client of this version.
-fn delimiter(body: &Body, version: Version) -> Delimiter {
-    match (body.length(), version) {
-        (Some(length), _) => Delimiter::Length(length),
-        (None, Version::Http10) => Delimiter::Close,
-        (None, _) => Delimiter::Chunked,
     }
 }

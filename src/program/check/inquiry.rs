@@ -1,0 +1,96 @@
+//! Asks a site what everybody would get there. The clients that it makes up have addresses that nobody has (RFC 3849),
+//! each another one, so that neither networks nor rates make a difference.
+
+use crate::config::{Config, Place};
+use crate::files::Root;
+use crate::http::Status;
+use crate::http::target::encode_path;
+use crate::server::asker::{Asked, Asker};
+use crate::server::in_process::RequestBuilder;
+use crate::site::Site;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// Asks, and counts.
+pub(super) struct Inquiry<'c> {
+    config: &'c Config,
+    asker: Asker,
+    asked: u32,
+}
+
+impl<'c> Inquiry<'c> {
+    pub(super) fn new(config: &'c Config) -> Inquiry<'c> {
+        Inquiry { config, asker: Asker::new(), asked: 0 }
+    }
+
+    pub(super) fn site(&self) -> &'c Site {
+        self.config.server.site()
+    }
+
+    /// The places whose files are below this root.
+    pub(super) fn places(&self, root: &Path) -> Vec<&'c Place> {
+        let is_there =
+            |place: &&Place| place.files.as_ref().is_some_and(|files| files.root.path() == root);
+        self.config.places.iter().filter(is_there).take(PLACES_MAX).collect()
+    }
+
+    /// By which name a host is asked.
+    pub(super) fn name(&self, host: Option<usize>) -> String {
+        let place = host.map_or(0, |place| place + 1);
+        let name = self.config.names.get(place).cloned().flatten();
+        name.unwrap_or_else(|| "localhost".to_owned())
+    }
+
+    /// All hosts that can be asked.
+    pub(super) fn hosts(&self) -> impl Iterator<Item = Option<usize>> + use<> {
+        let count = self.config.names.len();
+        (0..count).map(|place| place.checked_sub(1))
+    }
+
+    /// What a client gets that it knows nothing of. `None`: this was asked too often, or is no path.
+    pub(super) fn ask(&mut self, host: Option<usize>, path: &[u8]) -> Option<Asked> {
+        if self.asked == ASKED_MAX {
+            return None;
+        }
+        self.asked += 1;
+        let [high, low] = [self.asked >> 16, self.asked & 0xffff].map(|it| it as u16);
+        let client = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, high, low, 0, 0, 0, 1));
+        let mut target = Vec::new();
+        encode_path(path, &mut target);
+        let request = RequestBuilder::new("GET", &String::from_utf8_lossy(&target))
+            .header("Host", self.name(host))
+            .peer(SocketAddr::new(client, 1));
+        let (asker, site) = (&mut self.asker, self.config.server.site());
+        request.with_head(|head| Some(asker.ask(site, head.ok()?, Vec::new())))
+    }
+
+    /// Whether nothing more is asked.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.asked == ASKED_MAX
+    }
+
+    /// The URL at which everybody gets this file, if there is one.
+    pub(super) fn url_of(
+        &mut self,
+        places: &[&Place],
+        root: &Path,
+        relative: &Path,
+    ) -> Option<String> {
+        let file = root.join(relative);
+        places.iter().find_map(|place| {
+            let path = place.url_path(relative)?;
+            let asked = self.ask(place.host, path.as_os_str().as_bytes())?;
+            let roots: &Root = &place.files.as_ref()?.root;
+            let sent = self.asker.file_of(&asked.response, [roots].into_iter());
+            let is_sent = asked.response.status == Status::OK && sent.as_deref() == Some(&file);
+            is_sent.then(|| format!("http://{}{}", self.name(place.host), path.display()))
+        })
+    }
+}
+
+/// More questions take long.
+const ASKED_MAX: u32 = 20_000;
+
+/// Very many hosts may have one root; it is asked of so many of them.
+const PLACES_MAX: usize = 20;

@@ -1,0 +1,68 @@
+//! Looks at the rules of a site: which of them can match, and where redirects lead.
+
+use super::findings::{Findings, Kind};
+use super::inquiry::Inquiry;
+use crate::config::Source;
+use crate::http::Status;
+use crate::site::rules::examined::FixedRedirect;
+use std::collections::BTreeMap;
+
+/// Reports rules that are idle, and redirects that lead to a 404.
+pub(super) fn check(source: &Source, inquiry: &mut Inquiry<'_>, findings: &mut Findings) {
+    for rule in inquiry.site().idle_rules() {
+        let place = source.line_of(rule.written_at);
+        let why = match rule.behind {
+            Some(earlier) => {
+                format!("the redirect of {} decides before it", source.line_of(earlier))
+            }
+            None => "its path is not below the path of its location".to_owned(),
+        };
+        findings.add(Kind::Idle, format!("{place}: {why}"));
+    }
+    // Hosts inherit the redirects of the top.
+    let mut lost: BTreeMap<usize, (String, usize)> = BTreeMap::new();
+    for redirect in inquiry.site().fixed_redirects(|host| inquiry.name(host)) {
+        if let Some(end) = lost_end(&redirect, inquiry) {
+            lost.entry(redirect.written_at).or_insert((end, 0)).1 += 1;
+        }
+    }
+    for (written_at, (end, hosts)) in lost {
+        let place = source.line_of(written_at);
+        let more = match hosts {
+            1 => String::new(),
+            2 => "; the same on another host that inherits it".to_owned(),
+            _ => format!("; the same on {} other hosts that inherit it", hosts - 1),
+        };
+        findings.add(Kind::LostRedirect, format!("{place}: {end} is a 404{more}"));
+    }
+}
+
+/// Where a client ends that follows a redirect, if that is a 404 of one of these hosts.
+fn lost_end(redirect: &FixedRedirect, inquiry: &mut Inquiry<'_>) -> Option<String> {
+    let mut at = redirect.clone();
+    for _ in 0..REDIRECTS_MAX {
+        let (host, path) = target(&at, inquiry)?;
+        let asked = inquiry.ask(host, &path)?;
+        if asked.is_forwarded {
+            return None;
+        }
+        if asked.response.status == Status::NOT_FOUND {
+            let path = String::from_utf8_lossy(&path).into_owned();
+            return Some(format!("http://{}{path}", inquiry.name(host)));
+        }
+        let location = asked.response.headers.value("Location")?.to_owned();
+        at = FixedRedirect { host, location, ..at };
+    }
+    None
+}
+
+/// The host and the path that a redirect leads to, if it is one of the hosts that can be asked.
+fn target(redirect: &FixedRedirect, inquiry: &Inquiry<'_>) -> Option<(Option<usize>, Vec<u8>)> {
+    if let Some(path) = redirect.path_on(&inquiry.name(redirect.host)) {
+        return Some((redirect.host, path));
+    }
+    inquiry.hosts().find_map(|host| Some((host, redirect.path_on(&inquiry.name(host))?)))
+}
+
+/// How many redirects browsers follow.
+const REDIRECTS_MAX: usize = 20;

@@ -1,0 +1,108 @@
+//! What has decided about a request, for people who ask why.
+//!
+//! It must never know who asks, or where a configuration is.
+
+use super::{Response, Route, Site, redirect};
+use crate::http::RequestHead;
+
+/// The way of a request, and what has decided about it.
+pub(crate) struct Explained {
+    /// The place of its host among those of the configuration. `None`: the default host.
+    pub(crate) host: Option<usize>,
+    /// The path of its location, without the last slash. `None`: it has none.
+    pub(crate) location: Option<String>,
+    /// In the order in which they were asked.
+    pub(crate) reasons: Vec<Reason>,
+}
+
+/// One thing that has decided.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Reason {
+    pub(crate) what: String,
+    pub(crate) written: WrittenAt,
+}
+
+/// Where in a configuration something was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WrittenAt {
+    /// At this byte.
+    Byte(usize),
+    /// As this key of the location, of its host, or at the top: the innermost that has it.
+    Key(&'static str),
+    /// Nowhere.
+    Nowhere,
+}
+
+impl Reason {
+    fn new(what: &str, written: WrittenAt) -> Reason {
+        Reason { what: what.to_owned(), written }
+    }
+}
+
+impl Site {
+    /// What has decided about a request that went along this route and got this response.
+    pub(crate) fn explain(
+        &self,
+        route: &Route,
+        head: &RequestHead<'_>,
+        response: &Response,
+    ) -> Explained {
+        let site = self.of(route);
+        let location = site.locations.place(route).pattern;
+        Explained {
+            host: route.host.map(|place| place as usize),
+            location: location.map(|it| String::from_utf8_lossy(it.written()).into_owned()),
+            reasons: site.reasons(route, head, response),
+        }
+    }
+
+    fn reasons(&self, route: &Route, head: &RequestHead<'_>, response: &Response) -> Vec<Reason> {
+        let mut reasons = Vec::new();
+        if route.is_misdirected {
+            reasons.push(Reason::new("no host goes by this name", WrittenAt::Key("unknown_host")));
+            return reasons;
+        }
+        let rules = self.locations.rules(route);
+        let canonical = self.canonical_host.as_ref();
+        let decision = match canonical {
+            Some(name) if redirect::to_host(head, name).is_some() => {
+                let what = format!("canonical_host = \"{name}\": the other names are redirected");
+                Some(Reason { what, written: WrittenAt::Key("canonical_host") })
+            }
+            _ => rules.and_then(|rules| rules.reason_of_decision(head)),
+        };
+        match decision {
+            Some(decision) => reasons.push(decision),
+            None => self.note_access(route, head, &mut reasons),
+        }
+        if let Some(rules) = rules {
+            reasons.extend(rules.reasons_of_changes(route.noted.as_deref(), response));
+        }
+        reasons
+    }
+
+    fn note_access(&self, route: &Route, head: &RequestHead<'_>, reasons: &mut Vec<Reason>) {
+        let mut note = |what: &str, written| reasons.push(Reason::new(what, written));
+        let own = self.locations.own_access(route);
+        for access in self.locations.accesses(route, head.path()) {
+            if !own.is_some_and(|own| std::ptr::eq(own, access)) {
+                note("guarded as another path of a file that is guarded", WrittenAt::Nowhere);
+                continue;
+            }
+            if access.allow.is_some() {
+                note("allow: only some clients may", WrittenAt::Key("allow"));
+            }
+            if !access.deny.is_empty() {
+                note("deny: some clients may not", WrittenAt::Key("deny"));
+            }
+            if let Some(auth) = &access.auth {
+                let needed = auth.methods.is_none_or(|it| it.contains(head.method()));
+                let what = match needed {
+                    true => "auth_basic: a name and a password are needed",
+                    false => "auth_basic: not needed for this method",
+                };
+                note(what, WrittenAt::Key("auth_basic"));
+            }
+        }
+    }
+}
