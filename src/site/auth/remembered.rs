@@ -48,9 +48,13 @@ impl Remembered {
         if until.len() >= REMEMBERED_MAX {
             until.retain(|_, until| *until > now);
         }
-        if until.len() < REMEMBERED_MAX {
-            until.insert(key, now + REMEMBERED);
+        if until.len() >= REMEMBERED_MAX
+            && let Some(other) = until.keys().next().copied()
+        {
+            // What was right just now is asked for again at once, by whom it let pass.
+            until.remove(&other);
         }
+        until.insert(key, now + REMEMBERED);
     }
 
     /// Whether it is known to be wrong by these passwords.
@@ -104,6 +108,7 @@ mod tests {
         let passwords = Arc::default();
         for number in 0..3 * REMEMBERED_MAX as u64 {
             remembered.note_right([number, 0]);
+            assert!(remembered.is_right([number, 0]));
             remembered.note_wrong([number, 0], &passwords);
         }
         assert!(lock(&remembered.right_until).len() <= REMEMBERED_MAX);
