@@ -315,7 +315,9 @@ impl Site {
         body: &RefCell<RequestBody>,
         context: &mut Context<'_>,
     ) -> Answer {
-        if let Some(answer) = self.admit(route, head) {
+        if route.has_functions()
+            && let Some(answer) = self.admit(route, head)
+        {
             return answer;
         }
         if head.path() == b"*" {
