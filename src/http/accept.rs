@@ -1,6 +1,7 @@
 //! How much a client wants a media type: `Accept` (RFC 9110 §12.5.1).
 
 use super::list;
+use super::weight::{self, WEIGHT_MAX};
 
 /// How much a client wants something; more is greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,7 +21,9 @@ pub(crate) fn preference(accept: Option<&[u8]>, media_type: &str) -> Preference 
     let ranges = list::elements(accept).filter_map(|element| {
         let mut parts = element.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
         let precision = covers(parts.next()?, media_type.as_bytes())?;
-        Some(Preference { precision, weight: parts.find_map(weight).unwrap_or(WEIGHT_MAX) })
+        // One that breaks the grammar counts as absent.
+        let weight = parts.find_map(|it| weight::of_parameter(it).flatten());
+        Some(Preference { precision, weight: weight.unwrap_or(WEIGHT_MAX) })
     });
     // Of two equal ranges the first counts.
     ranges
@@ -40,27 +43,6 @@ fn covers(range: &[u8], media_type: &[u8]) -> Option<u8> {
         all_of => all_of.eq_ignore_ascii_case(&media_type[..slash]).then_some(1),
     }
 }
-
-/// The weight, if this parameter is one. One that breaks the grammar counts as absent.
-fn weight(parameter: &[u8]) -> Option<u16> {
-    let [b'q' | b'Q', b'=', whole, fraction @ ..] = parameter else {
-        return None;
-    };
-    let digits = match fraction {
-        [] => fraction,
-        [b'.', digits @ ..] if digits.len() <= 3 => digits,
-        _ => return None,
-    };
-    if !matches!(whole, b'0' | b'1') || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let thousandths = (0..3).fold(u16::from(whole - b'0'), |value, place| {
-        value * 10 + digits.get(place).map_or(0, |digit| u16::from(digit - b'0'))
-    });
-    Some(thousandths.min(WEIGHT_MAX))
-}
-
-const WEIGHT_MAX: u16 = 1000;
 
 #[cfg(test)]
 mod tests {

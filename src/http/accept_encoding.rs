@@ -1,5 +1,7 @@
 //! Which content coding a client gets, by its `Accept-Encoding` (RFC 9110 §12.5.3).
 
+use super::weight::{self, WEIGHT_MAX};
+
 /// A content coding that a representation may have (RFC 9110 §8.4.1, RFC 8878, RFC 7932).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Coding {
@@ -64,7 +66,7 @@ impl AcceptedCodings {
             // They are too short for a search of many bytes at once.
             let (name, weight) = match element.iter().position(|&byte| byte == b';') {
                 None => (element, WEIGHT_MAX),
-                Some(end) => (element[..end].trim_ascii_end(), weight(&element[end + 1..])),
+                Some(end) => (element[..end].trim_ascii_end(), stated_weight(&element[end + 1..])),
             };
             let slot = match Coding::recognise(name) {
                 Some(coding) => &mut codings[coding as usize],
@@ -99,25 +101,9 @@ impl AcceptedCodings {
     }
 }
 
-/// The weight that the parameters of an element state (RFC 9110 §12.4.2); 0 for one that is broken.
-fn weight(parameters: &[u8]) -> u16 {
-    let digits = match parameters.trim_ascii() {
-        [b'q' | b'Q', b'=', value @ ..] => value,
-        _ => return 0,
-    };
-    match digits {
-        [b'1'] => WEIGHT_MAX,
-        [b'1', b'.', zeros @ ..] if zeros.len() <= 3 && zeros.iter().all(|&it| it == b'0') => {
-            WEIGHT_MAX
-        }
-        [b'0', b'.', decimals @ ..]
-            if decimals.len() <= 3 && decimals.iter().all(u8::is_ascii_digit) =>
-        {
-            let place = [100, 10, 1];
-            decimals.iter().zip(place).map(|(digit, place)| u16::from(digit - b'0') * place).sum()
-        }
-        _ => 0,
-    }
+/// The weight that the parameters of an element state; 0 for one that is broken.
+fn stated_weight(parameters: &[u8]) -> u16 {
+    weight::of_parameter(parameters.trim_ascii()).flatten().unwrap_or(0)
 }
 
 /// What nearly all browsers send, and what it means.
@@ -126,9 +112,6 @@ const USUAL: [(&[u8], AcceptedCodings); 3] = [
     (b"gzip, deflate, br", AcceptedCodings { codings: [0, WEIGHT_MAX, WEIGHT_MAX], identity: 0 }),
     (b"gzip, deflate", AcceptedCodings { codings: [0, 0, WEIGHT_MAX], identity: 0 }),
 ];
-
-/// A weight of 1.
-const WEIGHT_MAX: u16 = 1000;
 
 #[cfg(test)]
 mod tests {
@@ -228,16 +211,6 @@ mod tests {
     fn one_broken_element_leaves_the_others_alone() {
         assert_eq!(chosen("zstd;q=x, gzip;q=0.2, br;q=0.1", &Coding::ALL), Some(Gzip));
         assert_eq!(chosen("zstd;q=x, *;q=0.2", &Coding::ALL), Some(Brotli));
-    }
-
-    #[test]
-    fn each_weight_in_thousandths_is_read() {
-        for thousandths in 0..=1000 {
-            let value = format!("gzip;q={:.3}", f64::from(thousandths) / 1000.0);
-            let accepted = AcceptedCodings::of(value.as_bytes());
-            assert_eq!(accepted.codings[Gzip as usize], thousandths, "{value}");
-            assert_eq!(accepted.identity, 0);
-        }
     }
 
     #[test]

@@ -48,6 +48,7 @@ pub(crate) mod status;
 pub(crate) mod table;
 pub(crate) mod target;
 mod urlencoded;
+pub(crate) mod weight;
 
 pub(crate) use accept_encoding::{AcceptedCodings, Coding};
 pub use cancellation::Cancellation;

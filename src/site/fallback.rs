@@ -10,7 +10,7 @@ use super::rules::headers::vary;
 use super::static_files::{StaticFiles, refuse};
 use super::{Answer, Context, Request, Response, gate, redirect};
 use crate::files::{Chosen, OpenError, Types};
-use crate::http::{AcceptedCodings, Status};
+use crate::http::{AcceptedCodings, Status, weight};
 
 /// How files are found beyond the path itself.
 #[derive(Default)]
@@ -162,7 +162,7 @@ impl Lookup {
         let accepts_html = accept.split(|&byte| byte == b',').any(|item| {
             let mut parts = item.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
             let is_html = matches!(parts.next(), Some(b"text/html" | b"application/xhtml+xml"));
-            is_html && !parts.any(|it| matches!(it, b"q=0" | b"q=0.0" | b"q=0.00" | b"q=0.000"))
+            is_html && !parts.any(|it| weight::of_parameter(it).flatten() == Some(0))
         });
         let name = request.path_bytes().rsplit(|&byte| byte == b'/').next().unwrap_or_default();
         let content_type = self.types.content_type(name);
