@@ -152,6 +152,15 @@
 // asked again each time that a file is opened, and the end of a large file that was deleted or
 // replaced while a worker kept it open: closing it frees its blocks.
 //
+// **A file is compressed once, and its bytes never go stale.** A thread encodes the file that was found
+// (`files::Encoding`), and the worker keeps the result under the same key, for exactly that version
+// (`files/encoded_cache.rs`): the file is looked up first, always, and whatever belongs to another version of it is dropped. A file whose
+// entity tag is not strong yet is not encoded. The first request waits for the thread, which takes about as long as a
+// lookup on a cold disk; whoever comes meanwhile gets the file as it is. What is sent often is encoded once more with
+// much effort, by a thread of the lowest priority. A strong tag has to tell all these apart, so it has a hash of the
+// encoded bytes in it. A client that holds any encoding of this version gets 304 all the same (`site/file_response.rs`),
+// after a restart and from every worker, which each have their own.
+//
 // **A listing is read for each request**, by a thread of the pool: a cache could not tell when an entry has
 // changed, because a file that grows changes nothing in its directory. What is listed passes the same look-up as
 // what is served (`files::Root::list`), and the tag is made of what is shown (`site/listing`).
@@ -324,6 +333,8 @@ pub use files::{
     CacheLimits, Durability, MissingDirectories, Root, Symlinks, Types, WritableRoot, WriteRules,
 };
 pub use http::{Cancellation, HeaderError, Headers, Method, Scheme, Status, Version};
+#[cfg(feature = "compression")]
+pub use http::{Coding, Compression};
 pub use http::{Cookie, CookieError, Pairs, RequestError, SameSite};
 pub use server::in_process::RequestBuilder;
 pub use server::listener::Listeners;

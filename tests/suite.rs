@@ -10,6 +10,8 @@ mod suite {
     mod bodies;
     mod busy_handlers;
     mod collected;
+    mod compressed_streams;
+    mod compression;
     mod conditionals;
     mod descriptors;
     mod directories;

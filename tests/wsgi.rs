@@ -19,6 +19,7 @@ mod wsgi {
 
     mod adapter;
     mod answers;
+    mod compression;
     mod content;
     mod deaths;
     mod django;
@@ -37,6 +38,7 @@ mod wsgi {
     pub const TESTS: &[&[Test]] = &[
         adapter::TESTS,
         answers::TESTS,
+        compression::TESTS,
         content::TESTS,
         deaths::TESTS,
         django::TESTS,

@@ -217,6 +217,9 @@ const CACHE: &[SectionKey<CacheLimits>] = &[
     SectionKey::new("contents_bytes_max", |it, value, errors| {
         errors.set(&mut it.contents_bytes_max, value.bytes(0));
     }),
+    SectionKey::new("compressed_bytes_max", |it, value, errors| {
+        errors.set(&mut it.compressed_bytes_max, value.bytes(0));
+    }),
     SectionKey::new("entries_max", |it, value, errors| {
         errors.set(&mut it.entries_max, value.count(0));
     }),

@@ -65,11 +65,17 @@ const ANSWERS: &[(&str, &str)] = &[
     ),
     ("http2 http3 quic h2 protocols", "this server speaks HTTP/1.1 only, so far"),
     (
-        "gzip gzip_types gzip_comp_level gzip_min_length gzip_vary brotli zstd deflate encode compress \
-         compression",
-        "nothing is compressed while it is sent, so far; precompressed = true sends files that were \
+        "gzip brotli zstd deflate encode compress compression_codings",
+        "write compression = [\"zstd\", \"br\", \"gzip\"]; precompressed = true sends files that were \
          compressed before, such as a.css.gz for a.css",
     ),
+    ("gzip_types brotli_types zstd_types", "write compression_types = "),
+    ("gzip_min_length brotli_min_length zstd_min_length", "write compression_bytes_min = "),
+    (
+        "gzip_comp_level brotli_comp_level zstd_comp_level compression_level",
+        "there are no levels to set: what is asked for often is compressed as well as it can be, in idle time",
+    ),
+    ("gzip_vary", "compression sends Vary: Accept-Encoding by itself"),
     (
         "gzip_static brotli_static zstd_static compression_static precompress precompressed_files",
         "write precompressed = true",

@@ -7,6 +7,7 @@
 mod access;
 mod application;
 mod assemble;
+mod compression;
 mod document;
 mod effective;
 mod file;

@@ -7,7 +7,7 @@ use super::file::LocationSection;
 use super::scope::Scope;
 use super::section::{Errors, SectionKey, read_table};
 use super::value::Value;
-use super::{LocatedError, Origin, Written, responses};
+use super::{LocatedError, Origin, Written, compression, responses};
 use crate::files::Root;
 use crate::http::Status;
 use crate::site::Site;
@@ -41,6 +41,9 @@ pub(super) fn compile(
             rules.redirects.push(Arc::clone(&scope.rules.redirects));
         }
     }
+    rules.is_for_files = serves_files;
+    rules.compression =
+        compression::of_responses(scopes.iter().map(|(scope, _)| *scope), serves_files);
     responses::compile(&mut rules, scopes, serves_files, errors);
     (!rules.is_empty()).then(|| Arc::new(rules))
 }

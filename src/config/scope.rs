@@ -2,6 +2,7 @@
 //! keys serves all three. An inner scope adds to the outer ones.
 
 use super::access::{self, AccessSection};
+use super::compression::{self, CompressionSection};
 use super::lookup::{self, LookupSection};
 use super::responses::{self, ResponsesSection};
 use super::rules::{self, RulesSection};
@@ -23,6 +24,7 @@ pub(super) struct Scope {
     pub(super) charset: Option<String>,
     pub(super) types: Vec<(TypedName, String)>,
     pub(super) precompressed: Option<bool>,
+    pub(super) compression: CompressionSection,
     /// For requests that store files or go to an application.
     pub(super) body_bytes_max: Option<u64>,
     pub(super) writing: Writing,
@@ -57,6 +59,7 @@ pub(super) fn keys<T: AsMut<Scope>>() -> Vec<SectionKey<T>> {
     keys.extend(writing_keys());
     keys.extend(access::keys());
     keys.extend(lookup::keys());
+    keys.extend(compression::keys());
     keys.extend(rules::keys());
     keys.extend(responses::keys());
     keys

@@ -200,7 +200,12 @@ mod tests {
         let mut errors = Errors::default();
         for (name, expected) in [
             ("tls", "there is no TLS yet"),
-            ("gzip", "precompressed = true sends files that were"),
+            (
+                "gzip",
+                "write compression = [\"zstd\", \"br\", \"gzip\"]; precompressed = true sends",
+            ),
+            ("gzip_types", "write compression_types = "),
+            ("gzip_comp_level", "there are no levels to set"),
             ("gzip_static", "write precompressed = true"),
             ("autoindex", "write listing = true"),
             ("vhost", "write [[host]] with a server_name"),

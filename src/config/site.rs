@@ -14,7 +14,7 @@ use super::scope::{Scope, TypedName};
 use super::section::Errors;
 use super::value::CHARSET_OFF;
 use super::writing::{Rules, WritableRoots};
-use super::{Origin, Overrides, application, rules};
+use super::{Origin, Overrides, application, compression, rules};
 use crate::files::{Root, Types};
 use crate::site::{
     Access, Dotfiles, FormUpload, Location, Mapping, Site, StaticFiles, Store, Wsgi,
@@ -416,6 +416,10 @@ impl<'a> SiteBuilder<'a> {
                 .dotfiles(dotfiles)
                 .mapping(mapping)
                 .precompressed(precompressed);
+            let files = match compression::of_files(scopes()) {
+                Some(compression) => files.compression(compression),
+                None => files,
+            };
             lookup::apply(files, &root, scopes(), self.errors)
         });
         let access = self.access(scope);

@@ -102,7 +102,7 @@ fn all_errors_are_reported_in_one_pass_and_in_their_order() {
         "httpd.toml:24:9: a location has a root or an alias, not both",
         "httpd.toml:26:8: there is a location \"/a/\" already",
         "httpd.toml:27:1: unknown key \"colour\" in [[location]]",
-        "httpd.toml: known [[location]]: path, alias, wsgi, python, chdir, processes, threads, env, timeout, stream_timeout, requests_max, lifetime, memory_bytes_max, reload, root, index, listing, symlinks, dotfiles, charset, types, precompressed, body_bytes_max, methods, create_full_put_path, form_overwrite, quota_bytes, upload_mode, durability, allow, deny, auth_basic, fallback, try_files, clean_urls, redirect, header, cache_policy, cors, error_pages",
+        "httpd.toml: known [[location]]: path, alias, wsgi, python, chdir, processes, threads, env, timeout, stream_timeout, requests_max, lifetime, memory_bytes_max, reload, root, index, listing, symlinks, dotfiles, charset, types, precompressed, body_bytes_max, methods, create_full_put_path, form_overwrite, quota_bytes, upload_mode, durability, allow, deny, auth_basic, fallback, try_files, clean_urls, compression, compression_types, compression_bytes_min, redirect, header, cache_policy, cors, error_pages",
     ];
     for (error, expected) in errors.iter().zip(expected) {
         assert_eq!(error, expected);
@@ -203,7 +203,7 @@ fn keys_that_nobody_can_guess_are_followed_by_one_list() {
         errors[..4],
         [
             "httpd.toml:2:1: unknown key \"banana\"",
-            "httpd.toml:3:1: unknown key \"gzip\": nothing is compressed while it is sent, so far; precompressed = true sends files that were compressed before, such as a.css.gz for a.css",
+            "httpd.toml:3:1: unknown key \"gzip\": write compression = [\"zstd\", \"br\", \"gzip\"]; precompressed = true sends files that were compressed before, such as a.css.gz for a.css",
             "httpd.toml:4:1: unknown key \"mango\"",
             "httpd.toml:6:1: unknown key \"pear\" in [log]",
         ]

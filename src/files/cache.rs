@@ -7,12 +7,15 @@
 //! lookup watches the directories of the path, opens the file, takes a snapshot, and then reads the
 //! changes; if one of them affects this result, the lookup starts again.
 
+mod encoded;
 mod forgetting;
 mod variants;
 
 use super::cache_limits::CacheLimits;
 use super::directories::{Directories, Entered, RECHECK_AFTER, Search};
 use super::disk_lookup::{self, DiskLookup};
+use super::encoded_cache::EncodedCache;
+use super::encoding::Encoding;
 use super::found::{Found, Now, OpenError};
 use super::key::{self, CacheKey};
 use super::known_directory::Trust;
@@ -21,6 +24,7 @@ use super::lookup_result::LookupResult;
 use super::watches::Watches;
 use super::{CachedFile, Prefetch, Root};
 use crate::sys::file::{self, Cause, Disk, LastLink, Symlinks};
+pub(crate) use encoded::Choice;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
@@ -33,6 +37,9 @@ use std::time::Duration;
 pub(crate) struct OpenFiles {
     limits: CacheLimits,
     cache: LookupCache,
+    encoded: EncodedCache,
+    /// Those that were begun, and that no thread has yet.
+    encodings: Vec<Encoding>,
     directories: Directories,
     /// The key that [`OpenFiles::find`] looks for. It is a field so that its memory is used again.
     key: Vec<u8>,
@@ -58,6 +65,8 @@ impl OpenFiles {
         OpenFiles {
             limits,
             cache: LookupCache::new(limits),
+            encoded: EncodedCache::new(limits.compressed_bytes_max),
+            encodings: Vec::new(),
             directories: Directories::new(watches, limits.bytes_max / 2),
             key: Vec::new(),
             name: Vec::new(),

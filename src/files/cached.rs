@@ -141,6 +141,20 @@ impl CachedFile {
         CachedFile { contents, identity, samples, plain, variant: OnceLock::new() }
     }
 
+    /// Encoded contents of a file, as one of its representations. `name` is what its entity tag has in addition.
+    pub(super) fn encoded(
+        original: &CachedFile,
+        coding: Coding,
+        name: &str,
+        bytes: Box<[u8]>,
+    ) -> CachedFile {
+        let version = original.plain.version().with_coding(name);
+        let plain = Representation::negotiated(version, original.content_type(), Some(coding));
+        let identity = Identity { size_bytes: bytes.len() as u64, ..original.identity };
+        let (contents, samples) = (Contents::Memory(bytes), Samples::default());
+        CachedFile { contents, identity, samples, plain, variant: OnceLock::new() }
+    }
+
     /// How long the file is, in bytes.
     pub(crate) fn length(&self) -> u64 {
         self.identity.size_bytes

@@ -1,6 +1,7 @@
 //! What finding a file returns. It must never know how a file is found.
 
 use super::{CachedFile, Prefetch};
+use crate::http::Coding;
 use crate::sys::file::Cause;
 use std::io;
 use std::sync::Arc;
@@ -28,6 +29,14 @@ pub(crate) enum Chosen {
     File(Arc<CachedFile>),
     /// The file or one of its siblings, as a [`variant`](CachedFile::variant).
     Variant(Arc<CachedFile>),
+    /// A file that is compressed while it is served.
+    Encoded {
+        file: Arc<CachedFile>,
+        /// The file itself, or what was made of it, as a [`variant`](CachedFile::variant).
+        sent: Arc<CachedFile>,
+        /// What the client prefers.
+        coding: Option<Coding>,
+    },
 }
 
 impl From<Found> for Chosen {

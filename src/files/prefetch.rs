@@ -3,8 +3,7 @@
 //! Nothing is returned: the kernel keeps what was read, and the worker then finds it without waiting. It
 //! must never know what waits.
 
-use super::Root;
-use super::sibling;
+use super::{Encoding, Root, sibling};
 use crate::http::Coding;
 pub(crate) use crate::sys::file::Disk;
 use crate::sys::file::{self, LastLink};
@@ -21,6 +20,8 @@ pub(crate) enum Prefetch {
     Siblings { root: Root, path: Vec<u8>, bytes_max: u64 },
     /// A range of an open file. The `ahead_bytes` after it are requested, but not waited for.
     Piece { file: OwnedFd, range: Range<u64>, ahead_bytes: u64 },
+    /// A file to be encoded.
+    Encode(Encoding),
 }
 
 impl Prefetch {
@@ -40,6 +41,10 @@ impl Prefetch {
             }
             Prefetch::Piece { file, range, ahead_bytes } => {
                 file::bring_in(file.as_fd(), range, ahead_bytes)
+            }
+            Prefetch::Encode(encoding) => {
+                encoding.run();
+                Ok(())
             }
         };
     }

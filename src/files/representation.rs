@@ -41,6 +41,15 @@ impl Representation {
             Some(coding) => version.with_coding(coding.token()),
             None => *version,
         };
+        Representation::negotiated(version, content_type, coding)
+    }
+
+    /// The same, with a version that is that of these encoded bytes already.
+    pub(super) fn negotiated(
+        version: FileVersion,
+        content_type: &[u8],
+        coding: Option<Coding>,
+    ) -> Representation {
         let plain = Representation::plain(version, content_type);
         let encoding = coding.map(|coding| (&b"Content-Encoding"[..], coding.token().as_bytes()));
         let added = [VARY].into_iter().chain(encoding);

@@ -73,7 +73,7 @@ impl FileVersion {
         }
     }
 
-    /// The same version as a representation in this content coding.
+    /// The same version as a representation in this content coding, whose name has at most eight bytes.
     pub(super) fn with_coding(&self, coding: &str) -> FileVersion {
         FileVersion { etag: self.etag.with_coding(coding), ..*self }
     }

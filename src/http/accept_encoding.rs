@@ -2,11 +2,15 @@
 
 use super::weight::{self, WEIGHT_MAX};
 
-/// A content coding that a representation may have (RFC 9110 §8.4.1, RFC 8878, RFC 7932).
+/// A content coding that a representation may have (RFC 9110 §8.4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Coding {
+#[non_exhaustive]
+pub enum Coding {
+    /// `zstd` (RFC 8878).
     Zstd,
+    /// `br` (RFC 7932).
     Brotli,
+    /// `gzip` (RFC 1952).
     Gzip,
 }
 
@@ -89,15 +93,25 @@ impl AcceptedCodings {
     /// Identity is always there, and is sent where nothing is acceptable, even if it is not either: the RFC
     /// allows that, and clients can do more with it than with 406.
     pub(crate) fn choose(&self, is_there: impl Fn(Coding) -> bool) -> Option<Coding> {
+        self.choose_among(Coding::ALL.into_iter().filter(|&coding| is_there(coding)))
+    }
+
+    /// The same among these, of which the first wins among equals.
+    pub(crate) fn choose_among(&self, codings: impl Iterator<Item = Coding>) -> Option<Coding> {
         let mut best = (None, self.identity);
-        for coding in Coding::ALL {
-            let weight = self.codings[coding as usize];
+        for coding in codings {
+            let weight = self.weight(coding);
             let is_better = weight > best.1 || best.0.is_none() && weight == best.1;
-            if weight > 0 && is_better && is_there(coding) {
+            if weight > 0 && is_better {
                 best = (Some(coding), weight);
             }
         }
         best.0
+    }
+
+    /// How much the client likes this coding, in thousandths; 0 if it does not accept it.
+    pub(crate) fn weight(&self, coding: Coding) -> u16 {
+        self.codings[coding as usize]
     }
 }
 

@@ -58,6 +58,13 @@ impl ETag {
         ETag { text, length: length as u8 }
     }
 
+    /// What a tag as it came on the wire has in addition to this one, if it is of the same version in a content coding:
+    /// the name that [`with_coding`](ETag::with_coding) was given.
+    pub(crate) fn coding_of<'t>(&self, tag: &'t [u8]) -> Option<&'t [u8]> {
+        let (quote, before) = self.opaque().split_last()?;
+        opaque(tag).strip_prefix(before)?.strip_prefix(b"-")?.strip_suffix(&[*quote])
+    }
+
     /// The tag as it stands in the header, with its quotes and, if weak, its `W/`.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.text[..usize::from(self.length)]
@@ -153,7 +160,14 @@ mod tests {
             assert!(!coded[0].matches_weakly(coded[1].as_bytes()));
             assert_eq!(coded[2], coded[3]);
         }
-        let strong = ETag::of(1, 2, Strength::Strong).with_coding("gzip");
+        let plain = ETag::of(1, 2, Strength::Strong);
+        assert_eq!(plain.coding_of(b"\"1-2-gzip\""), Some(&b"gzip"[..]));
+        assert_eq!(plain.coding_of(b"W/\"1-2-\""), Some(&b""[..]));
+        for other in [&b"\"1-2\""[..], b"\"1-2-gzip", b"\"1-3-gzip\"", b"1-2-gzip\"", b"\"1-2", b""]
+        {
+            assert_eq!(plain.coding_of(other), None);
+        }
+        let strong = plain.with_coding("gzip");
         assert_eq!(strong.as_bytes(), b"\"1-2-gzip\"");
         let weak = ETag::of(1, 2, Strength::Weak).with_coding("gzip");
         assert_eq!(weak.as_bytes(), b"W/\"1-2~-gzip\"");

@@ -5,15 +5,19 @@
 //! or a clock, so that each part can be split at every byte, fuzzed and read alone.
 
 pub(crate) mod accept;
+#[cfg_attr(not(feature = "compression"), allow(unreachable_pub))]
 pub(crate) mod accept_encoding;
 pub(crate) mod authority;
 #[cfg(feature = "passwords")]
 pub(crate) mod basic;
 pub(crate) mod cancellation;
+#[cfg_attr(not(feature = "compression"), allow(unreachable_pub))]
+mod compression;
 pub(crate) mod conditional;
 pub(crate) mod content_length;
 pub(crate) mod cookie;
 pub(crate) mod date;
+pub(crate) mod encoder;
 pub(crate) mod etag;
 pub(crate) mod expectation;
 pub(crate) mod form;
@@ -50,8 +54,12 @@ pub(crate) mod target;
 mod urlencoded;
 pub(crate) mod weight;
 
-pub(crate) use accept_encoding::{AcceptedCodings, Coding};
+pub(crate) use accept_encoding::AcceptedCodings;
+#[cfg_attr(not(feature = "compression"), allow(unreachable_pub))]
+pub use accept_encoding::Coding;
 pub use cancellation::Cancellation;
+#[cfg_attr(not(feature = "compression"), allow(unreachable_pub))]
+pub use compression::Compression;
 pub(crate) use etag::ETag;
 pub(crate) use head_limits::HeadLimits;
 pub(crate) use header::HeaderName;

@@ -96,6 +96,7 @@ impl Site {
                 freshness: &mut Freshness::Known,
                 now: Now { monotonic: Instant::now(), wall: SystemTime::now() },
                 disk: Disk::MayBlock,
+                may_wait_for_encoding: false,
                 scratch: &mut scratch,
                 ranges_max: RANGES_MAX,
                 ran_function: false,

@@ -8,8 +8,9 @@ use super::application::gateway::Gateway;
 use super::buffers::Buffers;
 use super::clock::TurnClock;
 use super::connection::FreeList;
+use super::encoders::Encoders;
 use super::exchange::body_sink::OnDisk;
-use super::exchange::{Backlog, Room};
+use super::exchange::{Backlog, PieceEncoding, Room};
 use super::handler_runs::{HandlerJobs, RequestName};
 use super::id::{ConnectionId, ExchangeId};
 use super::jobs::{self, CompletionSender};
@@ -66,6 +67,7 @@ pub(crate) struct Setup {
 pub(crate) struct Threads {
     pub disk: Arc<Pool>,
     pub handlers: Arc<Pool>,
+    pub encoders: Arc<Encoders>,
     /// The handlers that these threads run for the worker's requests.
     pub handler_jobs: HandlerJobs,
     pub mailbox: Arc<Mailbox>,
@@ -130,6 +132,13 @@ impl WorkerContext {
         u16::try_from(number).unwrap_or(u16::MAX)
     }
 
+    /// Has threads encode what was found to be worth it, and for which no request waits.
+    pub(crate) fn begin_encodings(&mut self) {
+        for encoding in self.files.take_encodings() {
+            self.threads.encoders.encode(encoding);
+        }
+    }
+
     /// Drops a value that may hold a file without a name on a thread: freeing its blocks may take the disk a while.
     pub(crate) fn drop_elsewhere(&self, value: impl Send + 'static) {
         self.threads.submit_to_disk(Box::new(move || drop(value)));
@@ -155,9 +164,19 @@ impl Threads {
         }
     }
 
-    /// Reads something from the disk on a thread, which sends a message when that is done.
+    /// Reads something from the disk on a thread, or encodes it, which sends a message when that is done, or when no
+    /// thread can do it.
     pub(crate) fn prefetch(&self, id: ExchangeId, prefetch: Prefetch) {
-        self.submit_to_disk(jobs::prefetch(self.sender(id), prefetch));
+        let sender = self.sender(id);
+        match prefetch {
+            Prefetch::Encode(_) => self.encoders.prefetch(sender, prefetch),
+            _ => self.submit_to_disk(jobs::prefetch(sender, prefetch)),
+        }
+    }
+
+    /// Encodes a piece of a response body on a thread, which sends it in a message.
+    pub(crate) fn encode_piece(&self, id: ExchangeId, piece: PieceEncoding) {
+        self.encoders.encode_piece(self.sender(id), piece);
     }
 
     /// Writes a part of a request body to the disk on a thread, which sends a message when that is done.

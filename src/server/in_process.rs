@@ -5,8 +5,10 @@
 use super::asker::Asker;
 use crate::files::{CachedFile, Contents};
 use crate::http::HeadLimits;
+use crate::http::encoder::{self, Effort};
 use crate::http::h1::request_reader::RequestReader;
 use crate::http::{Method, Peer, RequestHead, Scheme, Status};
+use crate::site::encoded::EncodedBody;
 use crate::site::pipe::{self, Piece};
 use crate::site::response::Produce;
 use crate::site::stream::{Received, Receiver, StreamKey, WakeWorker, Waker};
@@ -206,6 +208,11 @@ impl Response {
             }
             Body::Channel(receiver) => return sent(&receiver),
             Body::Piped(..) => return Err(io::ErrorKind::Unsupported.into()),
+            Body::Encoded(body) => {
+                let EncodedBody { inner, coding, .. } = *body;
+                let plain = Response { body: inner, ..Response::new(self.status) }.into_bytes()?;
+                bytes = encoder::encode(&plain, coding, Effort::Fast)?;
+            }
             Body::Deferred(deferred) => match *deferred {
                 Deferred::Produced(production) => return produced(production.produce),
                 // The site has made other bodies of these.

@@ -3,7 +3,7 @@
 //! It must never know the exchange, only its id.
 
 use super::exchange::body_sink::OnDisk;
-use super::exchange::{Backlog, BacklogWritten};
+use super::exchange::{Backlog, BacklogWritten, PieceEncoding};
 use super::handler_runs::HandlerJob;
 use super::id::ExchangeId;
 use super::mailbox::{Completion, Mailbox, Message};
@@ -47,6 +47,15 @@ pub(crate) fn prefetch(sender: CompletionSender, prefetch: Prefetch) -> SingleJo
             log::error!("reading a cold file panicked");
         }
         sender.send(Completion::Prefetched);
+    })
+}
+
+/// Encodes a piece of a response body.
+pub(crate) fn encode(sender: CompletionSender, piece: PieceEncoding) -> SingleJob {
+    Box::new(move || {
+        let encoded = catch_unwind(AssertUnwindSafe(|| piece.run()));
+        let panicked = || io::Error::other("encoding a response body panicked");
+        sender.send(Completion::Encoded(encoded.unwrap_or_else(|_| Err(panicked()))));
     })
 }
 

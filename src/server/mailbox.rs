@@ -2,7 +2,7 @@
 //! every request.
 
 use super::application::link::ProcessEvent;
-use super::exchange::BacklogWritten;
+use super::exchange::{BacklogWritten, EncodedPiece};
 use super::id::{ConnectionId, ExchangeId};
 use crate::files::{Spool, WriteError};
 use crate::site::stream::{StreamKey, WakeWorker};
@@ -33,6 +33,8 @@ pub(crate) enum Completion {
     Spooled(Result<Spool, WriteError>),
     /// A part of a response body was written to the disk, as far as the disk took it.
     BacklogWritten(BacklogWritten),
+    /// A piece of a response body was encoded.
+    Encoded(EncodedPiece),
     /// A full pipe has room again, or an empty one has bytes.
     Moved,
     /// A handler or an application has found its response.

@@ -19,6 +19,7 @@ mod descriptors;
 #[cfg(any(test, feature = "fuzzing"))]
 #[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "most of it is for tests"))]
 mod driven;
+mod encoders;
 pub(crate) mod exchange;
 pub(crate) mod handler_runs;
 pub(crate) mod id;
@@ -53,6 +54,7 @@ use crate::site::{Application, Site};
 pub use crate::sys::socket::SocketAccess;
 use application::Applications;
 use context::{Setup, Threads, WorkerContext};
+use encoders::Encoders;
 use handler_runs::{HandlerJobs, HandlerRuns};
 use listener::Listeners;
 use mailbox::Mailbox;
@@ -270,6 +272,7 @@ impl Server {
             cache: self.cache,
             disk: Arc::new(Pool::new("disk", pool::DISK_THREADS_MAX, usize::MAX)),
             handlers: Arc::new(Pool::new("handler", handler_threads_max, handler_queue_max)),
+            encoders: Arc::default(),
             runs: Arc::default(),
             spool_directory: Arc::from(spool_directory),
         });
@@ -313,6 +316,7 @@ struct Common {
     cache: CacheLimits,
     disk: Arc<Pool>,
     handlers: Arc<Pool>,
+    encoders: Arc<Encoders>,
     runs: Arc<HandlerRuns>,
     spool_directory: Arc<Path>,
 }
@@ -350,6 +354,7 @@ impl Prepared {
             let threads = Threads {
                 disk: Arc::clone(&common.disk),
                 handlers: Arc::clone(&common.handlers),
+                encoders: Arc::clone(&common.encoders),
                 handler_jobs: HandlerJobs::new(&common.runs, self.number),
                 mailbox: Arc::clone(&self.mailbox),
                 spool_directory: Arc::clone(&common.spool_directory),

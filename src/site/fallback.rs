@@ -4,13 +4,13 @@
 //! It must never know where a file is on the disk.
 
 use super::around::{self, Permit};
-use super::file_response::{respond, respond_variant};
+use super::file_response::respond;
 use super::handler::Decision;
 use super::rules::headers::vary;
 use super::static_files::{StaticFiles, refuse};
 use super::{Answer, Context, Request, Response, gate, redirect};
-use crate::files::{Chosen, OpenError, Types};
-use crate::http::{AcceptedCodings, Status, weight};
+use crate::files::{Choice, Chosen, OpenError, Types};
+use crate::http::{Status, weight};
 
 /// How files are found beyond the path itself.
 #[derive(Default)]
@@ -49,11 +49,11 @@ impl Lookup {
         files: &StaticFiles,
         request: &Request<'_>,
         path: &[u8],
-        accepted: Option<&AcceptedCodings>,
+        choice: Option<&Choice<'_>>,
         context: &mut Context<'_>,
     ) -> Answer {
         let is_guarded = gate::guards(request);
-        let mut search = Search { files, accepted, context, is_guarded, found_at: Vec::new() };
+        let mut search = Search { files, choice, context, is_guarded, found_at: Vec::new() };
         let found = match self.clean(&mut search, path) {
             Ok(None) if self.tried.is_empty() => search.plain(path),
             Ok(None) => self.try_each(&mut search, path),
@@ -63,7 +63,7 @@ impl Lookup {
         match found {
             Ok(Place::Found(found)) => match search.obstacle(request) {
                 Some(answer) => answer,
-                None => respond_to(request, found, search.context).into(),
+                None => respond(request, found, search.context).into(),
             },
             Ok(Place::Without(count)) => redirect::without_end(request, count).into(),
             Err(OpenError::NotFound) => match files.list(request, path, search.context) {
@@ -81,14 +81,14 @@ impl Lookup {
         }
         let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
         if let Some(stem) = path.strip_suffix(HTML) {
-            if name.len() == HTML.len() || search.file(&[path])?.is_none() {
+            if name.len() == HTML.len() || !search.has(&[path])? {
                 return Ok(None);
             }
             if search.files.is_index(name) {
                 return Ok(Some(Place::Without(name.len())));
             }
             // The path without extension must lead back here.
-            let leads_elsewhere = search.file(&[stem])?.is_some();
+            let leads_elsewhere = search.has(&[stem])?;
             return Ok((!leads_elsewhere).then_some(Place::Without(HTML.len())));
         }
         if let Some(page) = path.strip_suffix(b"/") {
@@ -97,7 +97,7 @@ impl Lookup {
                 Err(OpenError::NotFound) => false,
                 Err(error) => return Err(error),
             };
-            let is_page = !has_index && search.file(&[page, HTML])?.is_some();
+            let is_page = !has_index && search.has(&[page, HTML])?;
             return Ok(is_page.then_some(Place::Without(1)));
         }
         if let Some(found) = search.file(&[path])? {
@@ -141,7 +141,7 @@ impl Lookup {
                     return answer;
                 }
                 // The same URL may be an asset of the next release.
-                let mut response = respond_to(request, file, search.context);
+                let mut response = respond(request, file, search.context);
                 response.headers.put("Cache-Control", "no-cache");
                 vary(&mut response.headers, "Accept, Sec-Fetch-Mode");
                 response.into()
@@ -174,7 +174,7 @@ impl Lookup {
 /// Where and for whom files are looked for.
 struct Search<'s, 'c> {
     files: &'s StaticFiles,
-    accepted: Option<&'s AcceptedCodings>,
+    choice: Option<&'s Choice<'s>>,
     context: &'s mut Context<'c>,
     /// Whether anything of the site is not for everybody.
     is_guarded: bool,
@@ -203,7 +203,7 @@ impl Search<'_, '_> {
         if path.is_empty() || path.ends_with(b"/") {
             return self.index(path).map(Place::Found);
         }
-        self.files.find(&[path], self.accepted, self.context).map(Place::Found)
+        self.files.find(&[path], self.choice, self.context).map(Place::Found)
     }
 
     /// A directory at a path: its index, or the directory where the path lacks its slash.
@@ -218,12 +218,21 @@ impl Search<'_, '_> {
 
     /// The index of a directory.
     fn index(&mut self, directory: &[u8]) -> Result<Chosen, OpenError> {
-        self.files.find_index(directory, self.accepted, self.context)
+        self.files.find_index(directory, self.choice, self.context)
+    }
+
+    /// Whether there is a file at a path, given in pieces.
+    fn has(&mut self, pieces: &[&[u8]]) -> Result<bool, OpenError> {
+        match self.files.find(pieces, None, self.context) {
+            Ok(Chosen::Directory) | Err(OpenError::NotFound) => Ok(false),
+            Ok(_) => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 
     /// The file at a path, given in pieces, if there is one.
     fn file(&mut self, pieces: &[&[u8]]) -> Result<Option<Chosen>, OpenError> {
-        match self.files.find(pieces, self.accepted, self.context) {
+        match self.files.find(pieces, self.choice, self.context) {
             Ok(Chosen::Directory) | Err(OpenError::NotFound) => Ok(None),
             Ok(found) => {
                 if self.is_guarded {
@@ -233,15 +242,6 @@ impl Search<'_, '_> {
             }
             Err(error) => Err(error),
         }
-    }
-}
-
-/// The response for what was found.
-fn respond_to(request: &Request<'_>, found: Chosen, context: &mut Context<'_>) -> Response {
-    match found {
-        Chosen::File(file) => respond(request.as_head(), file, context),
-        Chosen::Variant(file) => respond_variant(request.as_head(), file, context),
-        Chosen::Directory => redirect::add_slash(request),
     }
 }
 

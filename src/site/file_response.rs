@@ -3,31 +3,45 @@
 //! It must never know how the file was found, or why it and no sibling of it.
 
 use super::multipart::{Multipart, write_content_range};
-use super::{Body, Context, Response};
-use crate::files::{CachedFile, Representation, VARY};
+use super::{Body, Context, Request, Response, redirect};
+use crate::files::{CachedFile, Chosen, VARY, coding_of_tag_name};
 use crate::http::conditional::{self, Outcome, RangeHeader};
 use crate::http::range::{self, Ranges};
-use crate::http::{HeaderName, Headers, RequestHead, Status};
+use crate::http::{Coding, HeaderName, Headers, RequestHead, Status, list};
 use std::ops::Range;
 use std::sync::Arc;
 
+/// The response for what was found.
+pub(super) fn respond(request: &Request<'_>, found: Chosen, context: &mut Context<'_>) -> Response {
+    let head = request.as_head();
+    match found {
+        Chosen::File(file) => respond_plain(head, file, context),
+        Chosen::Variant(file) => respond_variant(head, file, None, context),
+        Chosen::Encoded { file, sent, coding } => {
+            respond_variant(head, sent, Some((file, coding)), context)
+        }
+        Chosen::Directory => redirect::add_slash(request),
+    }
+}
+
 /// The response for an existing file: 200, 206, 304, 412 or 416.
-pub(super) fn respond(
+pub(super) fn respond_plain(
     head: &RequestHead<'_>,
     file: Arc<CachedFile>,
     context: &mut Context<'_>,
 ) -> Response {
-    respond_as(head, file, false, context)
+    respond_as(head, file, false, None, context)
 }
 
 /// The same for one of several representations. Each of these responses depends on `Accept-Encoding` (RFC 9110
 /// §12.5.5).
-pub(super) fn respond_variant(
+fn respond_variant(
     head: &RequestHead<'_>,
-    file: Arc<CachedFile>,
+    sent: Arc<CachedFile>,
+    original: Option<Original>,
     context: &mut Context<'_>,
 ) -> Response {
-    let mut response = respond_as(head, file, true, context);
+    let mut response = respond_as(head, sent, true, original, context);
     // The others have the headers of the file.
     if matches!(response.body, Body::Empty) {
         response.headers.put("Vary", VARY.1);
@@ -35,24 +49,28 @@ pub(super) fn respond_variant(
     response
 }
 
+/// The file of which an encoding may be sent, and the coding that the client prefers.
+type Original = (Arc<CachedFile>, Option<Coding>);
+
 fn respond_as(
     head: &RequestHead<'_>,
     file: Arc<CachedFile>,
     is_variant: bool,
+    original: Option<Original>,
     context: &mut Context<'_>,
 ) -> Response {
     let representation = if is_variant { file.variant() } else { file.plain() };
     let outcome = conditional::evaluate(head, representation.version().validators());
     let headers = || Headers::shared(representation.headers());
+    if let (Outcome::Proceed(_), Some(original)) = (outcome, &original)
+        && let Some(tag) = held_tag(head, original)
+    {
+        return not_modified(&tag);
+    }
     match outcome {
         Outcome::Failed => Response::new(Status::PRECONDITION_FAILED),
         // RFC 9110 §15.4.5: the validators, and none of the representation's other metadata.
-        Outcome::NotModified => Response {
-            status: Status::NOT_MODIFIED,
-            reason: None,
-            headers: not_modified(representation),
-            body: Body::Empty,
-        },
+        Outcome::NotModified => not_modified(representation.version().etag().as_bytes()),
         Outcome::Proceed(RangeHeader::Ignore) => whole(headers(), file),
         Outcome::Proceed(RangeHeader::Honour) => {
             let wanted = head.joined(HeaderName::Range).unwrap_or_default();
@@ -70,10 +88,26 @@ fn respond_as(
 }
 
 /// RFC 9110 §15.4.5: the validator alone.
-fn not_modified(representation: &Representation) -> Headers {
+fn not_modified(etag: &[u8]) -> Response {
     let mut headers = Headers::new();
-    headers.put("ETag", representation.version().etag().as_bytes());
-    headers
+    headers.put("ETag", etag);
+    Response { status: Status::NOT_MODIFIED, reason: None, headers, body: Body::Empty }
+}
+
+/// The tag of what the client has already, if it is this version of the file in another way than it would be sent now:
+/// encoded where it is not encoded yet (after a restart, by another worker), or encoded in less time. It serves the
+/// client as well. Of several, one in the coding that the client prefers comes first.
+fn held_tag(head: &RequestHead<'_>, (file, coding): &Original) -> Option<Vec<u8>> {
+    let tags = head.joined(HeaderName::IfNoneMatch)?;
+    let etag = file.plain().version().etag();
+    if etag.is_weak() {
+        return None;
+    }
+    let coding_of = |tag| etag.coding_of(tag).and_then(coding_of_tag_name);
+    let encoded =
+        coding.and_then(|coding| list::elements(&tags).find(|tag| coding_of(tag) == Some(coding)));
+    let held = encoded.or_else(|| list::elements(&tags).find(|tag| etag.matches_weakly(tag)))?;
+    Some(held.strip_prefix(b"W/").unwrap_or(held).to_vec())
 }
 
 /// The whole file, with these headers.

@@ -3,8 +3,8 @@
 use super::application::Application;
 use super::request_body::{BodyPolicy, RequestBody};
 use super::{IntoResponse, Request, Response};
-use crate::files::{Chosen, Disk, Found, Now, OpenError, OpenFiles, Prefetch, Root};
-use crate::http::{AcceptedCodings, Cancellation, Method, Status};
+use crate::files::{Choice, Chosen, Disk, Found, Now, OpenError, OpenFiles, Prefetch, Root};
+use crate::http::{Cancellation, Method, Status};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -128,6 +128,8 @@ pub struct Context<'a> {
     pub(crate) freshness: &'a mut Freshness,
     pub(crate) now: Now,
     pub(crate) disk: Disk,
+    /// Whether the request may wait until a thread has compressed a file.
+    pub(crate) may_wait_for_encoding: bool,
     /// Room to put a path or a value together, so that no request allocates for it.
     pub(crate) scratch: &'a mut Vec<u8>,
     pub(crate) ranges_max: usize,
@@ -158,17 +160,17 @@ impl Context<'_> {
         }
     }
 
-    /// The same, or the encoded sibling of the file there that the client prefers.
-    pub(crate) fn find_variant(
+    /// The same, or the representation of the file there that the client prefers.
+    pub(crate) fn find_chosen(
         &mut self,
         root: &Root,
         pieces: &[&[u8]],
-        accepted: &AcceptedCodings,
+        choice: &Choice<'_>,
     ) -> Result<Chosen, OpenError> {
         self.look_if_due();
         self.scratch.clear();
         pieces.iter().for_each(|piece| self.scratch.extend_from_slice(piece));
-        self.files.find_variant(root, self.scratch, accepted, self.now, self.disk)
+        self.files.find_chosen(root, self.scratch, choice, self.now, self.disk)
     }
 
     fn look_if_due(&mut self) {

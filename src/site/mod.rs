@@ -11,6 +11,7 @@ mod around;
 mod auth;
 mod broadcast;
 mod change;
+pub(crate) mod encoded;
 pub(crate) mod error_page;
 mod events;
 #[cfg(feature = "cli")]
@@ -80,6 +81,8 @@ pub(crate) use take::{take_answer, take_passed};
 pub use wsgi::Wsgi;
 
 use crate::files::WriteError;
+#[cfg(feature = "compression")]
+use crate::http::Compression;
 use crate::http::{Method, RequestHead, Status};
 use around::Layer;
 use hosts::Hosts;
@@ -235,6 +238,43 @@ impl Site {
         let pattern = pattern(&location.into());
         self.layers.push(Layer { pattern, function: Box::new(function) });
         self
+    }
+
+    /// Compresses what the handlers at a location respond, while it is sent: text and what is like it, for clients that
+    /// accept that. Each piece that a handler writes or sends can be decoded as soon as it arrives. Default: nothing is.
+    ///
+    /// A response is left as it is if it has a `Content-Encoding`, says `Cache-Control: no-transform`, or is a part of
+    /// something. Files are too: [`StaticFiles::compression`] is for them. A strong `ETag` becomes a weak one.
+    ///
+    /// Mind that the length of a compressed page says something about its content: who can put text of their own into a
+    /// page that has a secret, and sees how long the page becomes each time, can guess the secret (the attack BREACH).
+    ///
+    /// ```
+    /// use httpd::{Compression, Request, Site};
+    /// let site = Site::new()
+    ///     .compression("/", Compression::default())
+    ///     .get("/words", |_| "over and over\n".repeat(100));
+    /// let response = site.handle(Request::get("/words").header("Accept-Encoding", "gzip"));
+    /// assert_eq!(response.headers.value("Content-Encoding"), Some(&b"gzip"[..]));
+    /// assert!(response.into_bytes()?.len() < 100);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// When the names in the path cannot be understood.
+    #[cfg(feature = "compression")]
+    #[track_caller]
+    pub fn compression(self, location: impl Into<Location>, compression: Compression) -> Site {
+        let compression = Arc::new(compression);
+        self.around(location, move |request, next| {
+            let compression = Arc::clone(&compression);
+            let coding = encoded::coding(&compression, request.as_head());
+            next.then(move |mut response| {
+                encoded::encode(&mut response, &compression, coding);
+                encoded::vary_if_unchanged(&mut response);
+                response
+            })
+        })
     }
 
     /// Says who may ask for what is at a location that has a handler.

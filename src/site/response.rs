@@ -1,5 +1,6 @@
 //! A response, as a value. It must never know who will send it, or over what.
 
+use super::encoded::EncodedBody;
 use super::multipart::Multipart;
 use super::pipe::{BodyWriter, Outlet};
 use super::stream::Receiver;
@@ -42,6 +43,8 @@ pub(crate) enum Body {
     Piped(Outlet, Option<u64>),
     /// What a [`Sender`](super::Sender) sends.
     Channel(Receiver),
+    /// One of the others, encoded while it is sent.
+    Encoded(Box<EncodedBody>),
     /// What has to become one of the others before it can be sent.
     Deferred(Box<Deferred>),
 }
@@ -242,7 +245,7 @@ impl Body {
             Body::Cached(_, range) => Some(range.end - range.start),
             Body::Parts(parts) => Some(parts.length()),
             Body::Piped(_, length) => *length,
-            Body::Deferred(_) | Body::Channel(_) => None,
+            Body::Deferred(_) | Body::Channel(_) | Body::Encoded(_) => None,
         }
     }
 }

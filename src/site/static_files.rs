@@ -5,12 +5,12 @@
 use super::fallback::Lookup;
 #[cfg(feature = "cli")]
 use super::fallback::Tried;
-use super::file_response::{respond, respond_variant, whole};
+use super::file_response::{respond, respond_plain, whole};
 use super::handler::{Answer, Context, Decision, Handler};
 use super::response::NamedFile;
-use super::{Body, Request, Response, listing, redirect};
-use crate::files::{CachedFile, Chosen, Found, OpenError, Root};
-use crate::http::{AcceptedCodings, HeaderName, Headers, Method, RequestHead, Status};
+use super::{Body, Request, Response, listing};
+use crate::files::{CachedFile, Choice, Chosen, Found, OpenError, Root};
+use crate::http::{AcceptedCodings, Compression, HeaderName, Headers, Method, RequestHead, Status};
 use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
@@ -76,6 +76,7 @@ pub struct StaticFiles {
     /// Whether a directory without an index is listed.
     lists: bool,
     precompressed: bool,
+    compression: Option<Compression>,
     /// Only if files are found by more than their path.
     lookup: Option<Box<Lookup>>,
     /// Whether the missing index of a directory was logged, which is done once.
@@ -92,6 +93,7 @@ impl StaticFiles {
             mapping: Mapping::default(),
             lists: false,
             precompressed: false,
+            compression: None,
             lookup: None,
             has_warned: AtomicBool::new(false),
         }
@@ -155,15 +157,45 @@ impl StaticFiles {
         self.mapping.path_of(request)
     }
 
+    /// Whether files are compressed while they are served, and how. Default: they are not.
+    ///
+    /// The first request for a file waits until a thread has compressed it, which takes about a millisecond for 100 KB;
+    /// it is then kept in memory (see [`CacheLimits::compressed_bytes_max`](crate::CacheLimits::compressed_bytes_max)),
+    /// and compressed better in idle time if it is asked for often. A [sibling](StaticFiles::precompressed) is sent in
+    /// preference. Each coding has an entity tag of its own. A file that was modified within the last two seconds, or
+    /// is larger than 16 MiB, is sent as it is.
+    ///
+    /// ```no_run
+    /// use httpd::{Compression, Root, Site, StaticFiles};
+    /// let files = StaticFiles::new(Root::open("public")?).compression(Compression::default());
+    /// let site = Site::new().at("/", files);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[cfg(feature = "compression")]
+    pub fn compression(mut self, compression: Compression) -> StaticFiles {
+        self.compression = Some(compression);
+        self
+    }
+
+    /// What the client of a request prefers.
+    fn choice<'a>(&'a self, head: &RequestHead<'_>, context: &Context<'_>) -> Choice<'a> {
+        Choice {
+            accepted: accepted_codings(head),
+            precompressed: self.precompressed,
+            compression: self.compression.as_ref(),
+            may_wait: context.may_wait_for_encoding,
+        }
+    }
+
     /// What is at a path, given in pieces.
     pub(super) fn find(
         &self,
         pieces: &[&[u8]],
-        accepted: Option<&AcceptedCodings>,
+        choice: Option<&Choice<'_>>,
         context: &mut Context<'_>,
     ) -> Result<Chosen, OpenError> {
-        match accepted {
-            Some(accepted) => context.find_variant(&self.root, pieces, accepted),
+        match choice {
+            Some(choice) => context.find_chosen(&self.root, pieces, choice),
             None => context.find(&self.root, pieces).map(Chosen::from),
         }
     }
@@ -224,11 +256,11 @@ impl StaticFiles {
     pub(super) fn find_index(
         &self,
         directory: &[u8],
-        accepted: Option<&AcceptedCodings>,
+        choice: Option<&Choice<'_>>,
         context: &mut Context<'_>,
     ) -> Result<Chosen, OpenError> {
         for name in &self.index {
-            match self.find(&[directory, name], accepted, context) {
+            match self.find(&[directory, name], choice, context) {
                 Ok(Chosen::Directory) | Err(OpenError::NotFound) => {}
                 found => return found,
             }
@@ -265,21 +297,19 @@ impl Handler for StaticFiles {
         }
         let relative = path.strip_prefix(b"/").unwrap_or(path);
         let head = request.as_head();
-        let accepted = self.precompressed.then(|| accepted_codings(head));
+        let has_variants = self.precompressed || self.compression.is_some();
+        let choice = has_variants.then(|| self.choice(head, context));
         if let Some(lookup) = &self.lookup {
-            return lookup.answer(self, request, relative, accepted.as_ref(), context);
+            return lookup.answer(self, request, relative, choice.as_ref(), context);
         }
-        let found = match &accepted {
-            accepted if path.ends_with(b"/") => {
-                self.find_index(relative, accepted.as_ref(), context)
-            }
+        let found = match &choice {
+            choice if path.ends_with(b"/") => self.find_index(relative, choice.as_ref(), context),
             None => context.find(&self.root, &[relative]).map(Chosen::from),
-            Some(_) => self.find(&[relative], accepted.as_ref(), context),
+            Some(_) => self.find(&[relative], choice.as_ref(), context),
         };
         match found {
-            Ok(Chosen::File(file)) => respond(head, file, context).into(),
-            Ok(Chosen::Variant(file)) => respond_variant(head, file, context).into(),
-            Ok(Chosen::Directory) => redirect::add_slash(request).into(),
+            Ok(Chosen::File(file)) => respond_plain(head, file, context).into(),
+            Ok(found) => respond(request, found, context).into(),
             Err(OpenError::NotFound) if self.lists && path.ends_with(b"/") => {
                 listing::answer(request, &self.root, relative, self.dotfiles)
             }
@@ -325,7 +355,7 @@ pub(super) fn send(
         Err(error) => return refuse(error, &file.path),
     };
     let response = if reads(head, status) {
-        respond(head, found, context)
+        respond_plain(head, found, context)
     } else {
         whole(Headers::shared(found.plain().headers()), found)
     };
@@ -359,7 +389,7 @@ pub(super) fn send_open(
     let is_whole = part == (0..file.length());
     let has_validators = ["ETag", "Last-Modified"].iter().any(|it| headers.value(it).is_some());
     let response = if is_whole && !has_validators && reads(head, status) {
-        respond(head, file, context)
+        respond_plain(head, file, context)
     } else {
         Response { status, reason: None, headers: Headers::new(), body: Body::Cached(file, part) }
     };

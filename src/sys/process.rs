@@ -10,7 +10,8 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
 
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, setpriority_process};
+use rustix::thread::gettid;
 
 /// Starts the program that this process runs, with its environment, its working directory and its
 /// outputs, and with this standard input. It is the same program even when its file has been
@@ -27,6 +28,12 @@ pub(crate) fn start_again(
         command.arg0(name);
     }
     command.args(arguments).stdin(stdin).spawn()
+}
+
+/// Lets this thread have the CPU time that others leave, for the rest of its life.
+pub(crate) fn yield_cpu_to_others() {
+    // Linux keeps a priority for each thread: sched(7). Without it, the thread is as important as others.
+    let _ = setpriority_process(Some(gettid()), LOWEST_PRIORITY);
 }
 
 /// A descriptor that becomes readable when a child has ended, even if others still hold its pipes. `None`
@@ -100,6 +107,9 @@ pub(crate) fn read_sealed(file: OwnedFd, bytes_max: usize) -> io::Result<Vec<u8>
 
 /// What this process runs, whatever stands at that path by now.
 pub(super) const OWN_PROGRAM: &str = "/proc/self/exe";
+
+/// The niceness of what may wait for everything else.
+const LOWEST_PRIORITY: i32 = 19;
 
 #[cfg(test)]
 mod tests {

@@ -16,6 +16,7 @@ pub mod trials;
 
 pub mod child;
 pub mod client;
+pub mod coded;
 #[cfg(feature = "cli")]
 pub mod configured;
 pub mod counting;

@@ -51,6 +51,7 @@ impl OpenFiles {
     /// Forgets everything. Files that were handed out stay as they are.
     pub(crate) fn forget_everything(&mut self) {
         self.cache.invalidate_all();
+        self.encoded.clear();
         self.directories.clear();
         self.is_disturbed = true;
         self.release_removed();

@@ -2,6 +2,7 @@
 //!
 //! It must never know how it is framed, or over what it is sent.
 
+use super::encoding::EncodedSource;
 use super::file_piece::{COPIED_BYTES_MAX, copy_if_short, is_cold, memory};
 use super::parts::{Parts, Placed};
 use super::stream::{BodyStream, Supply};
@@ -60,6 +61,7 @@ enum Supplier {
     Parts(Parts),
     Stream(Box<BodyStream>),
     Channel(Receiver),
+    Encoded(Box<EncodedSource>),
 }
 
 /// The next piece of a body, for the protocol that sends it.
@@ -92,6 +94,9 @@ impl BodySource {
                 source.supplier = Supplier::Stream(Box::new(BodyStream::new(outlet, length)));
             }
             Body::Channel(receiver) => source.supplier = Supplier::Channel(receiver),
+            Body::Encoded(body) => {
+                source.supplier = Supplier::Encoded(Box::new(EncodedSource::new(*body)));
+            }
         }
         source
     }
@@ -237,6 +242,16 @@ impl BodySource {
                 }
                 Ok(supply)
             }
+            Supplier::Encoded(encoded) => {
+                let supply = encoded.take(disk)?;
+                self.spent = encoded.inner.take_spent().or(self.spent.take());
+                match &supply {
+                    Supply::Piece(bytes) => self.produced_bytes += bytes.len() as u64,
+                    Supply::End => self.supplier = Supplier::Nothing,
+                    Supply::NotYet | Supply::Cold => {}
+                }
+                Ok(supply)
+            }
             Supplier::Channel(receiver) => match receiver.take() {
                 Received::Bytes(bytes) => {
                     self.produced_bytes += bytes.len() as u64;
@@ -284,7 +299,16 @@ impl BodySource {
     pub(crate) fn stream(&mut self) -> Option<&mut BodyStream> {
         match &mut self.supplier {
             Supplier::Stream(stream) => Some(stream),
+            Supplier::Encoded(encoded) => encoded.inner.stream(),
             Supplier::Nothing | Supplier::Parts(_) | Supplier::Channel(_) => None,
+        }
+    }
+
+    /// The body that threads encode while it is sent.
+    pub(crate) fn encoded(&mut self) -> Option<&mut EncodedSource> {
+        match &mut self.supplier {
+            Supplier::Encoded(encoded) => Some(encoded),
+            _ => None,
         }
     }
 
@@ -292,6 +316,7 @@ impl BodySource {
     pub(crate) fn receiver(&self) -> Option<&Receiver> {
         match &self.supplier {
             Supplier::Channel(receiver) => Some(receiver),
+            Supplier::Encoded(encoded) => encoded.inner.receiver(),
             Supplier::Nothing | Supplier::Parts(_) | Supplier::Stream(_) => None,
         }
     }
@@ -319,6 +344,9 @@ impl BodySource {
         if self.receiver().is_some_and(Receiver::is_broken) {
             self.at_hand = AtHand::Nothing;
         }
+        if let Some(encoded) = self.encoded() {
+            encoded.inner.drop_if_broken();
+        }
     }
 
     /// How much of a produced body has come so far.
@@ -328,7 +356,8 @@ impl BodySource {
 
     /// How long nothing may come; `usual` unless the body has a bound of its own.
     pub(crate) fn quiet_max(&mut self, usual: Duration) -> Duration {
-        match &self.supplier {
+        match &mut self.supplier {
+            Supplier::Encoded(encoded) => encoded.inner.quiet_max(usual),
             Supplier::Stream(stream) => stream.quiet_max().unwrap_or(usual),
             Supplier::Channel(receiver) => receiver.keep_alive_interval().unwrap_or(FOR_EVER),
             Supplier::Nothing | Supplier::Parts(_) => usual,
@@ -346,7 +375,7 @@ impl BodySource {
         };
         let parts = match &self.supplier {
             Supplier::Parts(parts) => parts.length(),
-            Supplier::Nothing | Supplier::Stream(_) | Supplier::Channel(_) => 0,
+            _ => 0,
         };
         at_hand + parts
     }

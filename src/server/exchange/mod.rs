@@ -17,6 +17,7 @@
 
 pub(crate) mod body_sink;
 pub(crate) mod body_source;
+mod encoding;
 mod file_piece;
 mod overflow;
 mod parts;
@@ -28,6 +29,7 @@ mod waiting;
 
 pub(crate) use body_sink::BodySink;
 pub(crate) use body_source::{BodySource, Chunk};
+pub(crate) use encoding::{EncodedPiece, PieceEncoding};
 pub(crate) use overflow::{Backlog, BacklogWritten, Room};
 pub(crate) use resting::RestingExchange;
 pub(crate) use state::{Awaited, ExchangeState};
@@ -37,7 +39,7 @@ use super::client_name::ClientName;
 use super::context::{PendingJob, Setup, WorkerContext};
 use super::id::ExchangeId;
 use super::limits::Limits;
-use crate::files::{Disk, SpoolPlace};
+use crate::files::{Disk, Prefetch, SpoolPlace};
 use crate::http::{Reject, RequestHead, Status};
 use crate::site::{
     self, Answer, Body, BodyPolicy, BodyStore, BodyUse, Context, Decision, Freshness, RequestBody,
@@ -73,6 +75,8 @@ pub(crate) struct Exchange {
     answered: Option<Response>,
     /// How often it has waited for the disk.
     prefetches: u8,
+    /// Whether it has waited for a file to be compressed.
+    has_waited_for_encoding: bool,
     /// How long the backend that it was forwarded to may take.
     backend_timeout: Option<Duration>,
     /// Whether a function of the program was called on the worker for it, and its time not looked at yet.
@@ -154,6 +158,7 @@ impl Exchange {
             work: None,
             answered: None,
             prefetches: 0,
+            has_waited_for_encoding: false,
             backend_timeout: None,
             waits_since: None,
             ran_function: false,
@@ -197,6 +202,7 @@ impl Exchange {
         self.work = None;
         self.answered = None;
         self.prefetches = 0;
+        self.has_waited_for_encoding = false;
         self.backend_timeout = None;
         self.waits_since = None;
     }
@@ -398,6 +404,7 @@ impl Exchange {
             freshness,
             now: cx.clock.now(),
             disk,
+            may_wait_for_encoding: !self.has_waited_for_encoding,
             scratch: &mut cx.scratch,
             ranges_max: self.setup.limits.ranges_max,
             ran_function: route.has_functions(),
@@ -426,7 +433,10 @@ impl Exchange {
                 Answered::Ready(response)
             }
             Some(Answer(Decision::Cold(prefetch))) => {
-                self.prefetches += 1;
+                match prefetch {
+                    Prefetch::Encode(_) => self.has_waited_for_encoding = true,
+                    _ => self.prefetches += 1,
+                }
                 cx.threads.prefetch(self.id, prefetch);
                 Answered::Waits(Awaited::Lookup)
             }
@@ -455,16 +465,6 @@ impl Exchange {
     ) -> Answered {
         self.answered = Some(response);
         self.answer(head, freshness, carrier, cx)
-    }
-
-    /// A body that a sender sends begins: from now on it wakes the exchange.
-    pub(crate) fn begin_stream(&self, body: &BodySource, cx: &WorkerContext) {
-        if let Some(receiver) = body.receiver() {
-            receiver.attach(cx.threads.waker(self.id));
-            if cx.is_stopping {
-                receiver.stop();
-            }
-        }
     }
 
     /// An error response that the server itself makes.

@@ -19,6 +19,16 @@ pub(crate) struct RestingExchange {
 }
 
 impl Exchange {
+    /// A body that a sender sends begins: from now on it wakes the exchange.
+    pub(crate) fn begin_stream(&self, body: &BodySource, cx: &WorkerContext) {
+        if let Some(receiver) = body.receiver() {
+            receiver.attach(cx.threads.waker(self.id));
+            if cx.is_stopping {
+                receiver.stop();
+            }
+        }
+    }
+
     /// Reduces it to what it needs until its sender sends something, if that is all that it waits for.
     pub(crate) fn rest(&mut self) -> Option<RestingExchange> {
         if self.state != ExchangeState::Waiting(Awaited::Production) || self.streams_body() {

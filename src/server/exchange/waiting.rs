@@ -148,6 +148,17 @@ impl Exchange {
                     _ => Resumed::Not,
                 }
             }
+            (state, Completion::Encoded(piece)) => {
+                if let Some(encoded) = self.body.encoded() {
+                    encoded.encoded(piece);
+                }
+                match state {
+                    ExchangeState::Sending | ExchangeState::Waiting(Awaited::Production) => {
+                        Resumed::In(ExchangeState::Sending)
+                    }
+                    _ => Resumed::Not,
+                }
+            }
             (_, Completion::Spooled(Ok(spool))) => {
                 cx.drop_elsewhere(spool);
                 Resumed::Not

@@ -168,6 +168,7 @@ impl Worker {
         self.accept_all();
         // After everything that may give a thread a job.
         self.look_at_handlers();
+        self.cx.begin_encodings();
         if let Some(writer) = &mut self.cx.log {
             writer.flush_if_due(self.cx.clock.monotonic());
         }

@@ -18,8 +18,8 @@ mod reasons;
 pub(crate) mod redirects;
 pub(crate) mod target;
 
-use super::Response;
-use crate::http::{RequestHead, Scheme, Status};
+use super::{Response, encoded};
+use crate::http::{Coding, Compression, RequestHead, Scheme, Status};
 use cors::Cors;
 use error_pages::ErrorPage;
 use headers::HeaderRule;
@@ -37,6 +37,10 @@ pub(crate) struct Rules {
     /// Whether files get a `Cache-Control` that suits them.
     pub(crate) has_web_policy: bool,
     pub(crate) cors: Option<Arc<Cors>>,
+    /// What is compressed of responses that are no files.
+    pub(crate) compression: Option<Compression>,
+    /// Whether files are served here, which say themselves how they are encoded.
+    pub(crate) is_for_files: bool,
     /// Those of the innermost scope first.
     pub(crate) error_pages: Vec<Box<[ErrorPage]>>,
 }
@@ -58,6 +62,8 @@ pub(crate) struct Noted {
     is_fingerprinted: bool,
     /// The value of `Access-Control-Allow-Origin`.
     allowed_origin: Option<Box<[u8]>>,
+    /// The coding that the client gets.
+    coding: Option<Coding>,
     /// The error response whose page is looked for.
     original: Option<Response>,
 }
@@ -69,6 +75,7 @@ impl Rules {
             && self.headers.is_empty()
             && !self.has_web_policy
             && self.cors.is_none()
+            && self.compression.is_none()
             && self.error_pages.is_empty()
     }
 
@@ -102,9 +109,17 @@ impl Rules {
         }
         let is_fingerprinted = self.has_web_policy && cache_policy::is_fingerprinted(head.path());
         let allowed_origin = self.cors.as_ref().and_then(|cors| cors.allowed(head));
-        let is_something = header_rules != 0 || is_fingerprinted || allowed_origin.is_some();
+        let coding = self.compression.as_ref().and_then(|it| encoded::coding(it, head));
+        let is_something =
+            header_rules != 0 || is_fingerprinted || allowed_origin.is_some() || coding.is_some();
         is_something.then(|| {
-            Box::new(Noted { header_rules, is_fingerprinted, allowed_origin, original: None })
+            Box::new(Noted {
+                header_rules,
+                is_fingerprinted,
+                allowed_origin,
+                coding,
+                original: None,
+            })
         })
     }
 
@@ -161,6 +176,13 @@ impl Rules {
         if let Some(cors) = &self.cors {
             let allowed = noted.and_then(|noted| noted.allowed_origin.as_deref());
             cors.change(allowed, &mut response.headers);
+        }
+        // Last, because a header may forbid it.
+        if let Some(compression) = &self.compression {
+            encoded::encode(response, compression, noted.and_then(|noted| noted.coding));
+            if !self.is_for_files {
+                encoded::vary_if_unchanged(response);
+            }
         }
     }
 }

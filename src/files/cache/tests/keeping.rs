@@ -89,6 +89,7 @@ fn no_bound_is_exceeded() {
         contents_bytes_max: 5_000,
         entries_max: 20,
         descriptors_max: 3,
+        compressed_bytes_max: 0,
     };
     let mut site = CacheFixture::with(limits, Watches::new());
     for number in 0..60 {

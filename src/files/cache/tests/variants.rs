@@ -20,7 +20,7 @@ impl CacheFixture {
             Ok(Chosen::File(file)) => (contents(&file), false),
             Ok(Chosen::Variant(file)) => (contents(&file), true),
             Err(OpenError::NotFound) => ("(nothing)".into(), false),
-            Err(error) => panic!("{error:?}"),
+            other => panic!("{other:?}"),
         }
     }
 

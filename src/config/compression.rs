@@ -1,0 +1,100 @@
+//! The keys for what is compressed while it is served. They mean the same at the top, in a host and in a location; an
+//! application does not inherit `compression`.
+
+use super::LocatedError;
+use super::scope::Scope;
+use super::section::{Errors, SectionKey};
+use super::value::Value;
+use crate::http::{Coding, Compression};
+
+/// What a scope says of compression; `None` where nothing was written.
+#[derive(Debug, Default)]
+pub(super) struct CompressionSection {
+    /// Empty: nothing is compressed.
+    codings: Option<Vec<Coding>>,
+    types: Option<Vec<String>>,
+    bytes_min: Option<u64>,
+}
+
+/// The keys that may be set at the top, in a host and in a location, whatever responds there.
+pub(super) fn keys<T: AsMut<Scope>>() -> [SectionKey<T>; 3] {
+    [
+        SectionKey::new("compression", |it: &mut T, value, errors| {
+            it.as_mut().compression.codings = Some(read_codings(value, errors));
+        }),
+        SectionKey::new("compression_types", |it, value, errors| {
+            it.as_mut().compression.types = Some(errors.take_each(value, read_type));
+        }),
+        SectionKey::new("compression_bytes_min", |it, value, errors| {
+            errors.set(&mut it.as_mut().compression.bytes_min, value.bytes(0).map(Some));
+        }),
+    ]
+}
+
+/// What is compressed of files, by scopes of which the innermost comes first.
+pub(super) fn of_files<'s>(scopes: impl Iterator<Item = &'s Scope> + Clone) -> Option<Compression> {
+    let codings = scopes.clone().find_map(|it| it.compression.codings.clone())?;
+    compression(codings, scopes)
+}
+
+/// What is compressed of responses that are no files. An application has to say itself that its responses may be: whoever
+/// can put text into a page that also has a secret may learn the secret from its compressed length.
+pub(super) fn of_responses<'s>(
+    scopes: impl Iterator<Item = &'s Scope> + Clone,
+    serves_files: bool,
+) -> Option<Compression> {
+    if serves_files {
+        return of_files(scopes);
+    }
+    let own = scopes.clone().next()?;
+    compression(own.compression.codings.clone()?, scopes)
+}
+
+fn compression<'s>(
+    codings: Vec<Coding>,
+    scopes: impl Iterator<Item = &'s Scope> + Clone,
+) -> Option<Compression> {
+    if codings.is_empty() {
+        return None;
+    }
+    let mut compression = Compression::new(codings);
+    if let Some(types) = scopes.clone().find_map(|it| it.compression.types.as_ref()) {
+        compression = compression.types(types);
+    }
+    let mut scopes = scopes;
+    if let Some(bytes_min) = scopes.find_map(|it| it.compression.bytes_min) {
+        compression = compression.bytes_min(bytes_min);
+    }
+    Some(compression)
+}
+
+/// A list of codings, or `"off"`. `true` and `false` are what somebody who does not care which ones would write.
+fn read_codings(value: Value<'_>, errors: &mut Errors) -> Vec<Coding> {
+    if let Ok(is_on) = value.boolean() {
+        return if is_on { Coding::ALL.to_vec() } else { Vec::new() };
+    }
+    if value.any_text().is_ok_and(|text| text == "off") {
+        return Vec::new();
+    }
+    errors.take_each(value, |item| match item.text() {
+        Ok(text) if text.eq_ignore_ascii_case("brotli") => Err(item.error("is called \"br\"")),
+        _ => item.choice(CODINGS),
+    })
+}
+
+/// `type/subtype`, of which a part may be `*`.
+fn read_type(value: Value<'_>) -> Result<String, LocatedError> {
+    let text = value.text()?;
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&^_.+-/*".contains(&byte);
+    let stars = text.matches('*').count();
+    let is_type = text.bytes().all(is_part) && text.matches('/').count() <= 1;
+    if !is_type || stars > 1 || stars == 0 && !text.contains('/') {
+        return Err(value.error(format_args!(
+            "must be a content type such as \"application/json\", or several such as \"text/*\" or \"*+json\", not {text:?}"
+        )));
+    }
+    Ok(text.to_owned())
+}
+
+const CODINGS: &[(&str, Coding)] =
+    &[("zstd", Coding::Zstd), ("br", Coding::Brotli), ("gzip", Coding::Gzip)];
