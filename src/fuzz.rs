@@ -7,6 +7,7 @@
 mod access;
 mod http2;
 mod names;
+mod proxies;
 mod values;
 
 use crate::config::{Origin, Overrides, Source, Written};
@@ -33,6 +34,7 @@ pub use crate::server::fuzz_connection as connection;
 pub use access::{credentials, networks, passwords};
 pub use http2::{frames, hpack, hpack_encode, stream_head};
 pub use names::names;
+pub use proxies::{forwarded, proxy};
 #[cfg(feature = "json")]
 pub use values::json;
 pub use values::{cookies, fields, pairs};
@@ -56,6 +58,8 @@ pub const FUZZ_TARGETS: &[(&str, FuzzTarget)] = &[
     ("names", names),
     ("form", form),
     ("fields", fields),
+    ("forwarded", forwarded),
+    ("proxy", proxy),
     ("pairs", pairs),
     ("cookies", cookies),
     #[cfg(feature = "json")]

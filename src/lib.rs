@@ -267,6 +267,23 @@
 // **A panic costs its request**: it is answered with 500. (One while the head is parsed or an answer
 // is sent would be a fault of this library, and costs its connection.)
 //
+// **Who the client is** is decided where a head becomes a request (`server/connection/http1`), and everything
+// behind that asks the request: log, access rules, rates, redirects, handlers, environ. A list of addresses is
+// read from its right end as far as trusted proxies reach (`http::forwarded`), and only one header is believed,
+// because a proxy that writes the other passes this one on as its client sent it. A PROXY header belongs to the
+// stream: it is looked at where it waits in the kernel and taken off to its last byte (`server/wire/preface.rs`),
+// so that TLS can follow it, and a listener without it costs one comparison.
+//
+// **Rates are shared by workers.** A client's connections come to any of them, so that a rate divided among
+// them would refuse one who keeps to it, and one for each would let pass several times as much. Here *nothing
+// shared* yields to *correct*: the accounts of clients (`site/rules/request_rate.rs`) and the counts of requests
+// under way (`site/rules/connections.rs`) are behind the locks of small parts of a table, held for about a hundred
+// nanoseconds. An account is one number, the time until which the client has used up the rate; once it has passed,
+// the account says as much as none, so a full table forgets those that have asked least. Processes share no
+// memory, and count each for themselves. A request is counted once, after redirects and before a password is
+// looked at. A pace (`limit_rate`) belongs to the body of a response (`server/exchange/pace.rs`); between two
+// pieces the exchange waits for a timer as it waits for a disk.
+//
 // **A TCP connection is accepted with its first bytes** (`sys::deferred`), so that it is served
 // before epoll knows it: one that is answered and closed at once is never registered. Who connects
 // and says nothing is let in after about a second, and the time for a head runs from then. A server
@@ -332,7 +349,9 @@ pub mod parts;
 pub use files::{
     CacheLimits, Durability, MissingDirectories, Root, Symlinks, Types, WritableRoot, WriteRules,
 };
-pub use http::{Cancellation, HeaderError, Headers, Method, Scheme, Status, Version};
+pub use http::{
+    Cancellation, ForwardedHeader, HeaderError, Headers, Method, Scheme, Status, Version,
+};
 #[cfg(feature = "compression")]
 pub use http::{Coding, Compression};
 pub use http::{Cookie, CookieError, Pairs, RequestError, SameSite};
@@ -345,9 +364,9 @@ pub use server::{
 pub use site::{
     Answer, Backend, Blocking, BodyPolicy, BodyWriter, Broadcast, Context, Dotfiles, ErrorBodies,
     Event, Events, Failure, FormUpload, Gone, Handler, HostName, HostNameError, Inline,
-    IntoResponse, Location, Mapping, Methods, Next, OnConflict, Outcome, Request, RequestBody,
-    Response, Sender, Site, SlowListener, StaticFiles, Store, TrySendError, UnknownHost, Wsgi,
-    blocking, inline,
+    IntoResponse, Location, Mapping, Methods, NetworkError, Next, OnConflict, Outcome, Request,
+    RequestBody, Response, Sender, Site, SlowListener, StaticFiles, Store, TrySendError,
+    UnknownHost, Wsgi, blocking, inline,
 };
 #[cfg(feature = "passwords")]
 pub use site::{BasicAuth, PasswordLineError};

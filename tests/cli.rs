@@ -14,6 +14,8 @@ mod cli {
     mod pool;
     mod pool_stops;
     mod processes;
+    mod proxies;
+    mod rates;
     mod refusals;
     mod replacement;
     mod shipped;

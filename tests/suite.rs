@@ -42,6 +42,7 @@ mod suite {
     mod passwords;
     mod pipelining;
     mod precompressed;
+    mod proxies;
     mod ranges;
     mod redirects;
     mod senders;

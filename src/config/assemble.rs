@@ -55,8 +55,11 @@ pub(super) fn assemble(
         mode: file.socket_mode.unwrap_or(access.mode),
         group: file.socket_group,
     });
-    let server =
-        listen.iter().fold(server, |server, address| server.listen(address)).access_log(access_log);
+    let server = server.access_log(access_log).trusting(file.proxies.proxies(errors));
+    let server = listen.iter().fold(server, |server, it| match it.is_proxied {
+        true => server.listen_proxied(&it.address.value),
+        false => server.listen(&it.address.value),
+    });
     Config {
         server,
         processes,

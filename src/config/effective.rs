@@ -138,7 +138,13 @@ impl Printer<'_> {
         let (file, _) = File::read(&self.source.text);
         let base = self.source.path.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
         let addresses = listen::addresses(file.listen, overrides, base, &mut Errors::default());
-        let addresses: Vec<_> = addresses.iter().map(|it| quoted(it)).collect();
+        let addresses: Vec<_> = addresses
+            .iter()
+            .map(|it| match (quoted(&it.address.value), it.is_proxied) {
+                (address, true) => format!("{{ address = {address}, proxy_protocol = true }}"),
+                (address, false) => address,
+            })
+            .collect();
         let mut origins = Vec::new();
         match overrides.listen.first() {
             Some(flag) => origins.push(self.place(flag.origin)),

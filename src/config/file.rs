@@ -11,6 +11,7 @@ use super::application::{self, ApplicationSection};
 use super::foreign;
 use super::hosts::{HostSection, Naming, UNKNOWN_HOST, host_keys, naming_keys, read_hosts};
 use super::limits::{LIMITS, LimitsSection};
+use super::listen::{self, Listen, ProxiesSection};
 use super::responses;
 use super::rules;
 use super::scope::{self, Scope, about_files};
@@ -24,7 +25,8 @@ use crate::site::{ErrorBodies, UnknownHost};
 /// What was written; `None` or empty where nothing was.
 #[derive(Debug, Default)]
 pub(super) struct File {
-    pub(super) listen: Option<Vec<Written<String>>>,
+    pub(super) listen: Option<Vec<Listen>>,
+    pub(super) proxies: ProxiesSection,
     pub(super) socket_mode: Option<u32>,
     pub(super) socket_group: Option<u32>,
     pub(super) processes: Option<NonZeroUsize>,
@@ -94,6 +96,12 @@ impl File {
     }
 }
 
+impl AsMut<ProxiesSection> for File {
+    fn as_mut(&mut self) -> &mut ProxiesSection {
+        &mut self.proxies
+    }
+}
+
 impl AsMut<Scope> for File {
     fn as_mut(&mut self) -> &mut Scope {
         &mut self.scope
@@ -132,7 +140,7 @@ fn top_keys() -> Vec<SectionKey<File>> {
     let mut keys = vec![
         SectionKey::new("listen", |it: &mut File, value, errors| {
             let told = errors.list.len();
-            let addresses = errors.take_each(value, Value::address);
+            let addresses = listen::read(value, errors);
             // An empty list is no error of its own if its addresses have errors.
             it.listen = (!addresses.is_empty() || errors.list.len() == told).then_some(addresses);
         }),
@@ -173,6 +181,7 @@ fn top_keys() -> Vec<SectionKey<File>> {
             it.hosts = read_hosts(value, errors);
         }),
     ];
+    keys.extend(listen::proxy_keys());
     keys.extend(naming_keys());
     keys.extend(scope::keys());
     keys

@@ -136,8 +136,29 @@ const ANSWERS: &[(&str, &str)] = &[
         "write allow and deny with networks, such as allow = [\"10.0.0.0/8\"], or auth_basic",
     ),
     (
-        "limit_req limit_req_zone limit_conn limit_conn_zone limit_rate rate_limit",
-        "there are no rate limits yet; [limits] has what a client may cost",
+        "limit_req limit_req_zone limit_req_status rate_limit ratelimit requests_per_second",
+        "write request_rate = \"10/s\"; request_burst says how many may come at once (one more than nginx's burst)",
+    ),
+    (
+        "limit_conn limit_conn_zone limit_conn_status max_connections_per_ip",
+        "write connections_per_client = 10",
+    ),
+    (
+        "bandwidth bandwidth_limit ratelimit_in_bytes throttle mod_ratelimit",
+        "write limit_rate = \"500KiB\", bytes per second of each response",
+    ),
+    (
+        "set_real_ip_from real_ip_recursive remoteipinternalproxy remoteiptrustedproxy \
+         forwarded_allow_ips trusted_proxy trust_proxy xff_num_trusted_hops",
+        "write trusted_proxies with the networks of your proxies, such as trusted_proxies = [\"10.0.0.0/8\"]",
+    ),
+    (
+        "real_ip_header remoteipheader client_ip_headers remote_ip_header",
+        "write trusted_proxies with the networks of your proxies; forwarded_header says which header names the client",
+    ),
+    (
+        "proxy_protocol accept_proxy remoteipproxyprotocol proxy_allow_from",
+        "write listen = [{ address = \":80\", proxy_protocol = true }]",
     ),
     (
         "user group uid gid run_as",

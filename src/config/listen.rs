@@ -1,33 +1,138 @@
-//! The addresses that a server listens on: from the file, from flags, or from both. Binds nothing.
+//! The addresses that a server listens on: from the file, from flags, or from both; and the proxies that it believes.
+//! Binds nothing.
 
 use std::collections::HashSet;
 use std::fmt::Display;
 use std::net::Ipv6Addr;
 use std::path::Path;
 
-use super::section::Errors;
-use super::{Origin, Overrides, Written};
+use super::section::{Errors, SectionKey};
+use super::value::Value;
+use super::{LocatedError, Origin, Overrides, Written};
+use crate::http::ForwardedHeader;
 use crate::server::Address;
+use crate::site::{Network, TrustedProxies};
+
+/// One address, as it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Listen {
+    pub(super) address: Written<String>,
+    /// Whether connections to it begin with a PROXY header.
+    pub(super) is_proxied: bool,
+}
+
+impl From<Written<String>> for Listen {
+    fn from(address: Written<String>) -> Listen {
+        Listen { address, is_proxied: false }
+    }
+}
+
+/// Addresses: each is text, or a table with more about it.
+pub(super) fn read(value: Value<'_>, errors: &mut Errors) -> Vec<Listen> {
+    let mut all = Vec::new();
+    for item in value.items() {
+        if item.table().is_err() {
+            all.extend(errors.take(item.address()).map(Listen::from));
+            continue;
+        }
+        all.extend(read_table(item, errors));
+    }
+    all
+}
+
+fn read_table(item: Value<'_>, errors: &mut Errors) -> Option<Listen> {
+    let (mut address, mut is_proxied) = (None, false);
+    for (key, written) in errors.take(item.table())? {
+        let name: &str = key.get_ref();
+        let value = Value::new(name, written);
+        match name {
+            "address" => address = Some(errors.take(value.address())),
+            "proxy_protocol" => errors.set(&mut is_proxied, value.boolean()),
+            _ => {
+                let message =
+                    format!("unknown key {name:?} in listen; known: address, proxy_protocol");
+                errors.note(Origin::File(key.span().start), message);
+            }
+        }
+    }
+    if address.is_none() {
+        let expected = "needs an address, such as { address = \":80\", proxy_protocol = true }";
+        errors.list.push(item.error(expected));
+    }
+    address?.map(|address| Listen { address, is_proxied })
+}
+
+/// What is said of proxies; `None` where nothing was.
+#[derive(Debug, Default)]
+pub(super) struct ProxiesSection {
+    networks: Option<Vec<Network>>,
+    header: Option<Written<ForwardedHeader>>,
+}
+
+pub(super) fn proxy_keys<T: AsMut<ProxiesSection>>() -> [SectionKey<T>; 2] {
+    [
+        SectionKey::new("trusted_proxies", |it: &mut T, value, errors| {
+            it.as_mut().networks = Some(errors.take_each(value, proxy));
+        }),
+        SectionKey::new("forwarded_header", |it, value, errors| {
+            let header = value.choice(FORWARDED_HEADER);
+            let header = header.map(|header| Written { value: header, origin: value.origin() });
+            errors.set(&mut it.as_mut().header, header.map(Some));
+        }),
+    ]
+}
+
+/// Where proxies are. One that is anywhere is no proxy.
+fn proxy(value: Value<'_>) -> Result<Network, LocatedError> {
+    let text = value.text()?;
+    match text.parse::<Network>() {
+        Ok(network) if network.is_everybody() => Err(value.error(format_args!(
+            "{text:?} is everybody, so that each client could name any address as its own: write the networks of your proxies"
+        ))),
+        Ok(network) => Ok(network),
+        Err(error) => Err(value.error(format_args!("{text:?} {error}"))),
+    }
+}
+
+impl ProxiesSection {
+    pub(super) fn proxies(&self, errors: &mut Errors) -> TrustedProxies {
+        if let (None, Some(header)) = (&self.networks, &self.header) {
+            let message =
+                "forwarded_header needs trusted_proxies: no header is believed without them";
+            errors.note(header.origin, message);
+        }
+        let header = self.header.as_ref().map(|header| header.value).unwrap_or_default();
+        TrustedProxies::new(self.networks.clone().unwrap_or_default(), header)
+    }
+}
+
+const FORWARDED_HEADER: &[(&str, ForwardedHeader)] = &[
+    ("X-Forwarded-For", ForwardedHeader::XForwardedFor),
+    ("Forwarded", ForwardedHeader::Forwarded),
+];
 
 /// The addresses to listen on. A host or a port in a flag replaces that of all TCP addresses of the file,
 /// and the file's Unix sockets are left out. So `-p 8081` tries a configuration while a server runs with it.
 pub(super) fn addresses(
-    listen: Option<Vec<Written<String>>>,
+    listen: Option<Vec<Listen>>,
     overrides: &Overrides,
     base: &Path,
     errors: &mut Errors,
-) -> Vec<String> {
-    let default = || vec![Written { value: LISTEN.to_owned(), origin: Origin::Default }];
-    let written = match &overrides.listen[..] {
+) -> Vec<Listen> {
+    let default = || {
+        let written = Written { value: LISTEN.to_owned(), origin: Origin::Default };
+        vec![Listen::from(written)]
+    };
+    let written: Vec<Listen> = match &overrides.listen[..] {
         [] => listen.unwrap_or_else(default),
-        given => given.to_vec(),
+        given => given.iter().cloned().map(Listen::from).collect(),
     };
     if written.is_empty() {
         errors.note(Origin::Default, format!("listen is empty; write listen = \"{LISTEN}\""));
     }
     let mut seen: HashSet<Address> = HashSet::new();
-    let mut kept: Vec<Written<String>> = Vec::new();
-    for one in written {
+    let mut kept: Vec<Listen> = Vec::new();
+    for Listen { address: one, is_proxied } in written {
         let text = match one.value.strip_prefix("unix:") {
             Some(path) if !path.is_empty() => format!("unix:{}", base.join(path).display()),
             _ => one.value.clone(),
@@ -41,7 +146,8 @@ pub(super) fn addresses(
                     errors.note(one.origin, named(one.origin, &message));
                 }
                 seen.extend(group);
-                kept.push(Written { value: text, origin: one.origin });
+                let address = Written { value: text, origin: one.origin };
+                kept.push(Listen { address, is_proxied });
             }
         }
     }
@@ -56,27 +162,29 @@ fn named(origin: Origin, message: &dyn Display) -> String {
     }
 }
 
-fn replaced(kept: Vec<Written<String>>, overrides: &Overrides, errors: &mut Errors) -> Vec<String> {
+fn replaced(kept: Vec<Listen>, overrides: &Overrides, errors: &mut Errors) -> Vec<Listen> {
     let (host, port) = (&overrides.host, &overrides.port);
     let origin = match (host, port) {
-        (None, None) => return kept.into_iter().map(|it| it.value).collect(),
+        (None, None) => return kept,
         (Some(host), _) => host.origin,
         (None, Some(port)) => port.origin,
     };
-    let mut tcp: Vec<(String, u16)> =
-        kept.iter().filter_map(|it| split_address(&it.value)).collect();
+    let mut tcp: Vec<((String, u16), bool)> = kept
+        .iter()
+        .filter_map(|it| Some((split_address(&it.address.value)?, it.is_proxied)))
+        .collect();
     if tcp.is_empty() {
-        tcp.extend(split_address(LISTEN));
+        tcp.extend(split_address(LISTEN).map(|address| (address, false)));
     }
-    let mut result: Vec<String> = Vec::new();
-    for (written_host, written_port) in tcp {
+    let mut result: Vec<Listen> = Vec::new();
+    for ((written_host, written_port), is_proxied) in tcp {
         let host = host.as_ref().map_or(written_host, |it| bracketed(&it.value));
         let address = format!("{host}:{}", port.as_ref().map_or(written_port, |it| it.value));
-        if !result.contains(&address) {
-            result.push(address);
+        if !result.iter().any(|known| known.address.value == address) {
+            result.push(Listen { address: Written { value: address, origin }, is_proxied });
         }
     }
-    if let Some(Err(message)) = result.first().map(|address| Address::parse(address)) {
+    if let Some(Err(message)) = result.first().map(|it| Address::parse(&it.address.value)) {
         errors.note(origin, message.to_string());
     }
     result
@@ -115,7 +223,8 @@ mod tests {
     use super::*;
 
     fn addresses_of(listen: &[&str], host: Option<&str>, port: Option<u16>) -> Vec<String> {
-        let written = |it: &&str| Written { value: it.to_string(), origin: Origin::File(0) };
+        let written =
+            |it: &&str| Listen::from(Written { value: it.to_string(), origin: Origin::File(0) });
         let given = Origin::Given("-h");
         let overrides = Overrides {
             host: host.map(|it| Written { value: it.to_owned(), origin: given }),
@@ -126,7 +235,7 @@ mod tests {
         let written = Some(listen.iter().map(written).collect());
         let result = addresses(written, &overrides, Path::new("/etc"), &mut errors);
         assert!(errors.list.is_empty(), "{errors:?}");
-        result
+        result.into_iter().map(|it| it.address.value).collect()
     }
 
     #[test]

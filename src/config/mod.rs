@@ -18,6 +18,7 @@ mod listen;
 mod lookup;
 mod methods;
 mod places;
+mod rates;
 mod responses;
 mod roots;
 mod rules;

@@ -7,7 +7,7 @@ use super::file::LocationSection;
 use super::scope::Scope;
 use super::section::{Errors, SectionKey, read_table};
 use super::value::Value;
-use super::{LocatedError, Origin, Written, compression, responses};
+use super::{LocatedError, Origin, Written, compression, rates, responses};
 use crate::files::Root;
 use crate::http::Status;
 use crate::site::Site;
@@ -33,6 +33,7 @@ pub(super) fn keys<T: AsMut<Scope>>() -> [SectionKey<T>; 1] {
 pub(super) fn compile(
     scopes: &[(&Scope, Option<&Root>)],
     serves_files: bool,
+    is_location: bool,
     errors: &mut Errors,
 ) -> Option<Arc<Rules>> {
     let mut rules = Rules::default();
@@ -45,6 +46,8 @@ pub(super) fn compile(
     rules.compression =
         compression::of_responses(scopes.iter().map(|(scope, _)| *scope), serves_files);
     responses::compile(&mut rules, scopes, serves_files, errors);
+    let scopes: Vec<&Scope> = scopes.iter().map(|(scope, _)| *scope).collect();
+    rules.rates = rates::compile(&scopes, is_location, errors);
     (!rules.is_empty()).then(|| Arc::new(rules))
 }
 

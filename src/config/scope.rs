@@ -4,6 +4,7 @@
 use super::access::{self, AccessSection};
 use super::compression::{self, CompressionSection};
 use super::lookup::{self, LookupSection};
+use super::rates::{self, RatesSection};
 use super::responses::{self, ResponsesSection};
 use super::rules::{self, RulesSection};
 use super::section::{Errors, SectionKey, names};
@@ -31,6 +32,7 @@ pub(super) struct Scope {
     pub(super) access: AccessSection,
     pub(super) rules: RulesSection,
     pub(super) responses: ResponsesSection,
+    pub(super) rates: RatesSection,
     /// For files.
     pub(super) lookup: LookupSection,
 }
@@ -62,6 +64,7 @@ pub(super) fn keys<T: AsMut<Scope>>() -> Vec<SectionKey<T>> {
     keys.extend(compression::keys());
     keys.extend(rules::keys());
     keys.extend(responses::keys());
+    keys.extend(rates::keys());
     keys
 }
 

@@ -199,7 +199,7 @@ impl<'a> SiteBuilder<'a> {
             serves_files = !location.application.is_written();
             rules::check_location(&location.scope, path, self.errors);
         }
-        match (rules::compile(&scopes, serves_files, self.errors), location) {
+        match (rules::compile(&scopes, serves_files, location.is_some(), self.errors), location) {
             (Some(rules), Some((path, _))) => site.with_rules(Some(literal(path)), rules),
             (Some(rules), None) => {
                 site.with_rules(Some(literal("/")), Arc::clone(&rules)).with_rules(None, rules)

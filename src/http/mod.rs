@@ -21,6 +21,7 @@ pub(crate) mod encoder;
 pub(crate) mod etag;
 pub(crate) mod expectation;
 pub(crate) mod form;
+pub(crate) mod forwarded;
 pub(crate) mod h1;
 #[cfg_attr(
     feature = "cli",
@@ -43,6 +44,7 @@ pub(crate) mod owned_head;
 pub(crate) mod parameters;
 pub(crate) mod percent;
 pub(crate) mod priority;
+pub(crate) mod proxy_protocol;
 pub(crate) mod range;
 pub(crate) mod reject;
 pub(crate) mod request;
@@ -61,11 +63,14 @@ pub use cancellation::Cancellation;
 #[cfg_attr(not(feature = "compression"), allow(unreachable_pub))]
 pub use compression::Compression;
 pub(crate) use etag::ETag;
+pub use forwarded::ForwardedHeader;
+pub(crate) use forwarded::{Forwarded, forwarded};
 pub(crate) use head_limits::HeadLimits;
 pub(crate) use header::HeaderName;
 pub use header::{HeaderError, Headers};
 pub use method::Method;
 pub(crate) use owned_head::OwnedHead;
+pub(crate) use proxy_protocol::Proxied;
 pub(crate) use reject::Reject;
 pub(crate) use request::Peer;
 pub(crate) use request::RequestHead;

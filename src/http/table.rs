@@ -113,7 +113,7 @@ impl HeaderTable {
     pub(crate) fn lines<'a>(
         &'a self,
         bytes: &'a [u8],
-    ) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+    ) -> impl DoubleEndedIterator<Item = (&'a [u8], &'a [u8])> {
         self.fields.iter().map(|field| (field.name.of(bytes), field.value.of(bytes)))
     }
 }

@@ -23,7 +23,7 @@ use crate::http::Cancellation;
 use crate::http::HeadLimits;
 use crate::site::pipe::{self, BodyReader, Inlet};
 use crate::site::stream::{WakeWorker, Waker};
-use crate::site::{self, Site};
+use crate::site::{self, Site, TrustedProxies};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -46,6 +46,8 @@ pub(crate) struct WorkerContext {
     pub log: Option<LogWriter>,
     /// Requests that found no thread for their handler.
     pub refusals: Refusals,
+    /// When a connection that did not begin as it has to was last a warning.
+    pub beginning_warned_at: Option<Instant>,
     pub scratch: Vec<u8>,
     /// Whether the worker stops: it takes no new requests.
     pub is_stopping: bool,
@@ -59,6 +61,7 @@ pub(crate) struct WorkerContext {
 /// changes meanwhile.
 pub(crate) struct Setup {
     pub site: Arc<Site>,
+    pub proxies: TrustedProxies,
     pub limits: Limits,
     pub head_limits: HeadLimits,
 }
@@ -84,7 +87,13 @@ pub(crate) struct PendingJob {
 impl Setup {
     /// A site within these limits.
     pub(crate) fn new(site: Arc<Site>, limits: Limits) -> Setup {
-        Setup { site, head_limits: limits.head(), limits }
+        let proxies = TrustedProxies::default();
+        Setup { site, proxies, head_limits: limits.head(), limits }
+    }
+
+    /// The same, with these proxies that are believed when they name their client.
+    pub(crate) fn trusting(self, proxies: TrustedProxies) -> Setup {
+        Setup { proxies, ..self }
     }
 }
 
@@ -108,6 +117,7 @@ impl WorkerContext {
             buffers: Buffers::default(),
             log,
             refusals: Refusals::default(),
+            beginning_warned_at: None,
             scratch: Vec::new(),
             is_stopping: false,
             gateway: Gateway::new(worker),

@@ -22,6 +22,8 @@ mod offloaded;
 #[cfg(test)]
 mod overflow;
 #[cfg(test)]
+mod pace;
+#[cfg(test)]
 mod pipelining;
 #[cfg(test)]
 mod random;

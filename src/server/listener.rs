@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 /// that closes resets the connections queued on it.
 pub struct Listeners {
     addresses: Vec<Address>,
+    /// For each address, whether a proxy connects to it that sends a PROXY header first.
+    proxied: Vec<bool>,
     /// For each address one socket per worker; a Unix socket has one that all workers share.
     sockets: Vec<Vec<OwnedFd>>,
     /// How many workers each process has.
@@ -39,9 +41,21 @@ impl Listeners {
         processes: usize,
         workers: usize,
     ) -> Result<Listeners, StartError> {
+        let groups: Vec<_> = groups.iter().map(|group| (group.clone(), false)).collect();
+        Listeners::open_some_proxied(&groups, access, processes, workers)
+    }
+
+    /// The same; says for each group whether a proxy connects to it that sends a PROXY header first.
+    pub(crate) fn open_some_proxied(
+        groups: &[(Vec<Address>, bool)],
+        access: SocketAccess,
+        processes: usize,
+        workers: usize,
+    ) -> Result<Listeners, StartError> {
         let mut listeners = Listeners::none(workers);
-        for group in groups {
+        for (group, is_proxied) in groups {
             listeners.bind_group(group, access, processes * workers)?;
+            listeners.proxied.resize(listeners.addresses.len(), *is_proxied);
         }
         for (address, sockets) in listeners.addresses.iter().zip(&listeners.sockets) {
             for socket in sockets {
@@ -73,6 +87,7 @@ impl Listeners {
                         io::Error::new(error.kind(), message)
                     })?;
                     listeners.addresses.push(address);
+                    listeners.proxied.push(false);
                     listeners.sockets.push(vec![socket]);
                 }
             }
@@ -80,9 +95,26 @@ impl Listeners {
         Ok(listeners)
     }
 
+    /// The same, where connections to these of the [addresses](Listeners::addresses) begin with a PROXY header: see
+    /// [`Server::listen_proxied`](crate::Server::listen_proxied). Numbers without an address are left out.
+    pub fn proxied(mut self, numbers: impl IntoIterator<Item = usize>) -> Listeners {
+        for number in numbers {
+            if let Some(is_proxied) = self.proxied.get_mut(number) {
+                *is_proxied = true;
+            }
+        }
+        self
+    }
+
+    /// Whether connections to this one of the addresses begin with a PROXY header.
+    pub fn is_proxied(&self, number: usize) -> bool {
+        self.proxied.get(number).copied().unwrap_or(false)
+    }
+
     fn none(workers: usize) -> Listeners {
         Listeners {
             addresses: Vec::new(),
+            proxied: Vec::new(),
             sockets: Vec::new(),
             workers,
             socket_files: Vec::new(),

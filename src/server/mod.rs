@@ -50,7 +50,8 @@ pub use serve_error::{ServeError, ServeErrorKind};
 pub use start_error::StartError;
 
 use crate::files::{CacheLimits, OpenFiles, prepare_spool_directory};
-use crate::site::{Application, Site};
+use crate::http::ForwardedHeader;
+use crate::site::{Application, Network, NetworkError, Site, TrustedProxies};
 pub use crate::sys::socket::SocketAccess;
 use application::Applications;
 use context::{Setup, Threads, WorkerContext};
@@ -89,6 +90,13 @@ impl Workers {
     }
 }
 
+/// An address, as it is written.
+struct Listen {
+    text: String,
+    /// Whether connections to it begin with a PROXY header.
+    is_proxied: bool,
+}
+
 /// A server that has not started yet.
 ///
 /// ```no_run
@@ -101,7 +109,9 @@ impl Workers {
 /// ```
 pub struct Server {
     site: Site,
-    listen: Vec<String>,
+    listen: Vec<Listen>,
+    /// Whom it believes, or which text is no network.
+    proxies: Result<TrustedProxies, (String, NetworkError)>,
     /// Whether it may start without an address.
     listens_nowhere: bool,
     workers: Workers,
@@ -119,6 +129,7 @@ impl Server {
         Server {
             site,
             listen: Vec::new(),
+            proxies: Ok(TrustedProxies::default()),
             listens_nowhere: false,
             workers: Workers::default(),
             limits: Limits::default(),
@@ -132,7 +143,51 @@ impl Server {
 
     /// Listens at one more address; see [`Address::parse`] for how it is written.
     pub fn listen(mut self, address: &str) -> Server {
-        self.listen.push(address.to_owned());
+        self.listen.push(Listen { text: address.to_owned(), is_proxied: false });
+        self
+    }
+
+    /// Listens at one more address for a proxy that sends the header of the PROXY protocol, version 1 or 2, at the
+    /// beginning of each connection. The header is required, and has the time of a request head. The client that it names
+    /// is believed if the other end is in one of the [`trusted_proxies`](Server::trusted_proxies), or if there are none.
+    pub fn listen_proxied(mut self, address: &str) -> Server {
+        self.listen.push(Listen { text: address.to_owned(), is_proxied: true });
+        self
+    }
+
+    /// Believes clients in these networks when they say for whom they ask, in `X-Forwarded-For` and
+    /// `X-Forwarded-Proto`: then [`Request::peer`](crate::Request::peer), the log and everything else is about the
+    /// right-most address in that list that is not in one of the networks. A network is written as `"192.0.2.7"`,
+    /// `"10.0.0.0/8"`, `"2001:db8::/32"`, or `"unix"` for the clients of Unix sockets. Default: nobody is believed.
+    ///
+    /// The proxies have to set both headers, or remove what their clients send.
+    ///
+    /// ```no_run
+    /// use httpd::{Server, Site};
+    /// let site = Site::new().get("/", |request| format!("hello {:?}\n", request.peer()));
+    /// Server::new(site).listen("localhost:8080").trusted_proxies(["127.0.0.1", "::1"]).run()?;
+    /// # Ok::<(), httpd::StartError>(())
+    /// ```
+    pub fn trusted_proxies<'t>(mut self, networks: impl IntoIterator<Item = &'t str>) -> Server {
+        let parsed = networks.into_iter().map(|text| match text.parse::<Network>() {
+            Ok(network) => Ok(network),
+            Err(error) => Err((text.to_owned(), error)),
+        });
+        let header = self.proxies.as_ref().map(TrustedProxies::header).unwrap_or_default();
+        self.proxies =
+            parsed.collect::<Result<Vec<_>, _>>().map(|it| TrustedProxies::new(it, header));
+        self
+    }
+
+    /// The same with these proxies, as a configuration has them.
+    pub(crate) fn trusting(mut self, proxies: TrustedProxies) -> Server {
+        self.proxies = Ok(proxies);
+        self
+    }
+
+    /// Which header of trusted proxies names the client. Default: `X-Forwarded-For`.
+    pub fn forwarded_header(mut self, header: ForwardedHeader) -> Server {
+        self.proxies = self.proxies.map(|proxies| proxies.with_header(header));
         self
     }
 
@@ -238,13 +293,13 @@ impl Server {
         let groups = self
             .listen
             .iter()
-            .map(|text| {
-                Address::parse(text)
-                    .map_err(|reason| StartError::BadAddress { text: text.clone(), reason })
+            .map(|Listen { text, is_proxied }| match Address::parse(text) {
+                Ok(group) => Ok((group, *is_proxied)),
+                Err(reason) => Err(StartError::BadAddress { text: text.clone(), reason }),
             })
             .collect::<Result<Vec<_>, _>>()?;
         let workers = self.workers.count(processes.get());
-        Listeners::open(&groups, self.socket_access, processes.get(), workers)
+        Listeners::open_some_proxied(&groups, self.socket_access, processes.get(), workers)
     }
 
     /// Starts on listeners that are bound already, with as many workers as they were bound for.
@@ -253,6 +308,8 @@ impl Server {
     /// As [`Server::start`], except for the addresses.
     pub fn start_on(mut self, listeners: Listeners) -> Result<Running, StartError> {
         let count = listeners.workers();
+        let proxies =
+            self.proxies.map_err(|(text, reason)| StartError::BadNetwork { text, reason })?;
         let listeners = Arc::new(listeners);
         let applications = self.site.applications();
         descriptors::fit(&mut self.limits, &mut self.cache, count, &applications);
@@ -267,6 +324,7 @@ impl Server {
         }
         let common = Arc::new(Common {
             site: Arc::new(self.site),
+            proxies,
             listeners: Arc::clone(&listeners),
             limits: self.limits,
             cache: self.cache,
@@ -311,6 +369,7 @@ impl Server {
 /// What all workers share, read-only.
 struct Common {
     site: Arc<Site>,
+    proxies: TrustedProxies,
     listeners: Arc<Listeners>,
     limits: Limits,
     cache: CacheLimits,
@@ -350,7 +409,8 @@ impl Prepared {
         thread::Builder::new().name(name).spawn(move || {
             let common = self.common;
             let files = OpenFiles::new(common.cache);
-            let setup = Setup::new(Arc::clone(&common.site), common.limits.clone());
+            let setup = Setup::new(Arc::clone(&common.site), common.limits.clone())
+                .trusting(common.proxies.clone());
             let threads = Threads {
                 disk: Arc::clone(&common.disk),
                 handlers: Arc::clone(&common.handlers),

@@ -2,6 +2,7 @@
 
 use super::access_log::AccessLog;
 use super::address::{Address, AddressError};
+use crate::site::NetworkError;
 use crate::sys::reason::{reason, reason_at};
 use std::fmt;
 use std::io;
@@ -19,6 +20,13 @@ pub enum StartError {
         text: String,
         /// What is wrong with it.
         reason: AddressError,
+    },
+    /// A trusted proxy that is no network.
+    BadNetwork {
+        /// As it was written.
+        text: String,
+        /// What is wrong with it.
+        reason: NetworkError,
     },
     /// An address that cannot be listened on.
     Listen {
@@ -69,6 +77,9 @@ impl fmt::Display for StartError {
             }
             // The reason repeats the text.
             StartError::BadAddress { text: _, reason } => write!(formatter, "cannot listen: {reason}"),
+            StartError::BadNetwork { text, reason } => {
+                write!(formatter, "trusted_proxies: {text:?} {reason}")
+            }
             StartError::Listen { address, error } => explain(formatter, address, error),
             StartError::AccessLog { path: Some(path), error } => {
                 write!(formatter, "cannot write the log {path:?}: {}", reason_at(path, error))
@@ -138,6 +149,7 @@ impl std::error::Error for StartError {
         match self {
             StartError::NoAddress
             | StartError::BadAddress { .. }
+            | StartError::BadNetwork { .. }
             | StartError::Application(_)
             | StartError::GivenUp => None,
             StartError::Listen { error, .. }

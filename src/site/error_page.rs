@@ -57,6 +57,7 @@ fn sentence(status: Status) -> Option<&'static str> {
         Status::REQUEST_TIMEOUT => "The request took too long to arrive.",
         Status::GONE => "This has been removed.",
         Status::CONTENT_TOO_LARGE => "This is more than the server accepts.",
+        Status::TOO_MANY_REQUESTS => "That was too much at once. Please try again in a moment.",
         Status::INTERNAL_SERVER_ERROR => "Something went wrong on the server.",
         Status::BAD_GATEWAY => "The application did not respond properly.",
         Status::SERVICE_UNAVAILABLE => "The server is busy. Please try again in a moment.",

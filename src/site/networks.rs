@@ -24,11 +24,13 @@ pub(crate) enum Network {
     },
 }
 
-/// Why a text is no network.
+/// Why a text is no network, in words for the operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct NetworkError {
+pub struct NetworkError {
     why: String,
 }
+
+impl std::error::Error for NetworkError {}
 
 impl fmt::Display for NetworkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -53,6 +55,19 @@ impl Networks {
             (Network::Within { first, bits }, Some(address)) => masked(address, *bits) == *first,
             (Network::Unix, Some(_)) | (Network::Within { .. }, None) => false,
         })
+    }
+}
+
+impl Network {
+    /// Whether every client is in it that has an IPv4 address, or every one that has an IPv6 address.
+    pub(crate) fn is_everybody(&self) -> bool {
+        match self {
+            Network::All => true,
+            Network::Unix => false,
+            Network::Within { first, bits } => {
+                *bits == 0 || (*bits == 96 && *first == bits_of(Ipv4Addr::UNSPECIFIED.into()))
+            }
+        }
     }
 }
 
@@ -99,7 +114,7 @@ impl FromStr for Network {
 }
 
 /// All 128 bits, those of an IPv4 address after the prefix that maps it (RFC 4291 §2.5.5.2).
-fn bits_of(ip: IpAddr) -> u128 {
+pub(super) fn bits_of(ip: IpAddr) -> u128 {
     match ip {
         IpAddr::V4(ip) => ip.to_ipv6_mapped().to_bits(),
         IpAddr::V6(ip) => ip.to_bits(),
@@ -143,6 +158,21 @@ mod tests {
         assert!(!networks(&["0.0.0.0/0"]).contain(client("2001:db8::1")));
         assert!(networks(&["::/0"]).contain(client("192.0.2.1")));
         assert!(networks(&["::ffff:10.0.0.0/104"]).contain(client("10.1.1.1")));
+    }
+
+    #[test]
+    fn some_networks_have_everybody_in_them() {
+        for (text, expected) in [
+            ("all", true),
+            ("0.0.0.0/0", true),
+            ("::/0", true),
+            ("unix", false),
+            ("0.0.0.0/1", false),
+            ("::/96", false),
+            ("10.0.0.0/8", false),
+        ] {
+            assert_eq!(text.parse::<Network>().expect(text).is_everybody(), expected, "{text}");
+        }
     }
 
     #[test]

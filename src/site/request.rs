@@ -136,12 +136,13 @@ impl<'a> Request<'a> {
         self.head.query()
     }
 
-    /// The client's address; `None` on a Unix socket.
+    /// The client's address, with port 0 if only its host is known; `None` on a Unix socket. Behind proxies, the server
+    /// has to know them: [`Server::trusted_proxies`](crate::Server::trusted_proxies).
     pub fn peer(&self) -> Option<SocketAddr> {
         self.head.peer()
     }
 
-    /// `http`, or `https` over TLS.
+    /// `http`, or `https` over TLS, also if the TLS ends at a trusted proxy.
     pub fn scheme(&self) -> Scheme {
         self.head.scheme()
     }

@@ -6,7 +6,7 @@ use super::around::Passage;
 use super::pattern::Pattern;
 use super::request::Place;
 use super::rules::{Noted, Rules};
-use super::{Handler, Methods, Response};
+use super::{Handler, Methods, Response, Terms};
 use crate::http::Method;
 use std::fmt;
 use std::sync::Arc;
@@ -124,6 +124,10 @@ pub(crate) struct Route {
     pub(super) passage: Option<Box<Passage>>,
     /// What the rules of the location have noted, if they depend on the request.
     pub(super) noted: Option<Box<Noted>>,
+    /// Whether it was counted by the rates of the location.
+    pub(super) is_counted: bool,
+    /// On which terms it is answered, if there are any.
+    pub(super) terms: Option<Box<Terms>>,
 }
 
 impl Route {
@@ -150,6 +154,11 @@ impl Route {
     /// Whether a function around its handler has decided the response.
     pub(crate) fn is_decided(&self) -> bool {
         self.passage.as_ref().is_some_and(|passage| passage.response.is_some())
+    }
+
+    /// On which terms it is answered. They are here once, for whoever sends the response.
+    pub(crate) fn take_terms(&mut self) -> Option<Box<Terms>> {
+        self.terms.take()
     }
 
     /// The response that a function around its handler has decided.
@@ -305,6 +314,8 @@ impl Locations {
             prefix_bytes,
             passage: None,
             noted: None,
+            is_counted: false,
+            terms: None,
         }
     }
 

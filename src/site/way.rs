@@ -57,13 +57,30 @@ impl Site {
                 return;
             }
         }
-        match site.decide(route, head) {
-            Some(response) => {
-                route.passage.get_or_insert_default().response = Some(Box::new(response));
-            }
+        if let Some(response) = site.decide(route, head) {
+            route.passage.get_or_insert_default().response = Some(Box::new(response));
+            return;
+        }
+        match site.refuse(route, head) {
+            Some(response) => route.passage.get_or_insert_default().response = Some(response),
             // What CONNECT names is no path.
             None if head.method() == Method::Connect => {}
             None => site.ask_access(route, head),
+        }
+    }
+
+    /// Counts a request, once. The response to one that is too much: before a password is looked at, which takes more
+    /// work than anything else that a stranger can ask for.
+    fn refuse(&self, route: &mut Route, head: &RequestHead<'_>) -> Option<Box<Response>> {
+        if std::mem::replace(&mut route.is_counted, true) {
+            return None;
+        }
+        match self.locations.rules(route)?.rates.admit(head) {
+            Ok(terms) => {
+                route.terms = terms;
+                None
+            }
+            Err(response) => Some(response),
         }
     }
 

@@ -240,6 +240,15 @@ pub(crate) fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<u
     Ok(count)
 }
 
+/// The same without taking the bytes: the next call gets them again.
+///
+/// # Errors
+/// As [`receive`].
+pub(crate) fn peek(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+    let (count, _) = recv(socket, buffer, RecvFlags::PEEK)?;
+    Ok(count)
+}
+
 /// Whether more follows at once, so that the kernel may wait to fill a segment. The end of the
 /// stream counts: then it travels with the last bytes, in one segment instead of two.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use super::marshal;
 use crate::http::h1::write::write_number;
 use crate::http::target::{decode_keeping_slashes, split_keeping_slashes};
-use crate::http::{RequestHead, Version};
+use crate::http::{RequestHead, Scheme, Version};
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 
@@ -35,7 +35,11 @@ pub(crate) fn write(
     if request.host().is_empty() {
         write_listener(&mut text, request.peer.listener);
     }
-    let (name, port) = authority(if text.is_empty() { request.host() } else { &text });
+    let usual_port: &[u8] = match request.scheme() {
+        Scheme::Http => b"80",
+        Scheme::Https => b"443",
+    };
+    let (name, port) = authority(if text.is_empty() { request.host() } else { &text }, usual_port);
     put("SERVER_NAME", name);
     put("SERVER_PORT", port);
     put(
@@ -52,9 +56,12 @@ pub(crate) fn write(
         Some(peer) => {
             write_address(&mut text, peer);
             put("REMOTE_ADDR", &text);
-            text.clear();
-            write_number(&mut text, peer.port().into());
-            put("REMOTE_PORT", &text);
+            // A proxy may have named its client without the port.
+            if peer.port() != 0 {
+                text.clear();
+                write_number(&mut text, peer.port().into());
+                put("REMOTE_PORT", &text);
+            }
         }
         None => put("REMOTE_ADDR", b""),
     }
@@ -138,14 +145,14 @@ fn write_listener(out: &mut Vec<u8>, listener: Option<SocketAddr>) {
     written.expect("a Vec takes what it is given");
 }
 
-/// Host and port, which is 80 where there is none.
-fn authority(host: &[u8]) -> (&[u8], &[u8]) {
+/// Host and port, which is that of the scheme where there is none.
+fn authority<'h>(host: &'h [u8], usual_port: &'h [u8]) -> (&'h [u8], &'h [u8]) {
     let colon = memchr::memrchr(b':', host);
     match colon.map(|colon| (&host[..colon], &host[colon + 1..])) {
-        Some((name, b"")) => (name, b"80"),
+        Some((name, b"")) => (name, usual_port),
         Some((name, port)) if port.iter().all(u8::is_ascii_digit) => (name, port),
         // There is no colon, or only those of an IPv6 address.
-        _ => (host, b"80"),
+        _ => (host, usual_port),
     }
 }
 

@@ -5,6 +5,7 @@ use crate::support::lacks;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
 /// 1 GiB.
 const BYTES: u64 = 1 << 30;
@@ -21,6 +22,25 @@ fn a_gigabyte_from_a_wrapped_file_takes_no_memory() {
 fn a_gigabyte_that_is_generated_takes_no_memory() {
     let server = Server::behaviours("");
     stays_small(&server, "/app/generated?mib=1024");
+}
+
+fn a_slow_pace_slows_the_client_and_not_the_application() {
+    let server = Server::behaviours("threads = 1\nlimit_rate = \"700KB\"");
+    let begin = Instant::now();
+    let mut client = server.connect();
+    client.send("GET /app/generated?mib=2 HTTP/1.1\r\nHost: x\r\n\r\n");
+    client.reply_head("GET").expect(200);
+    // Its only thread is free again long before the client has everything.
+    server.get("/app/hello").expect(200);
+    let free_after = begin.elapsed();
+    let mut left = 2 << 20;
+    while left > 0 {
+        left -= client.read(left).expect("it comes").len();
+    }
+    let time = begin.elapsed();
+    // 2,097,152 bytes at 700,000 bytes per second, but for the first tenth of a second.
+    assert!(time >= Duration::from_millis(2_850), "{time:?}");
+    assert!(free_after < time, "{free_after:?}");
 }
 
 /// Downloads it, and looks at the memory of all processes again and again.
@@ -66,5 +86,6 @@ const LOOKS: u64 = 32;
 tests! {
     lacks::python:
         a_gigabyte_from_a_wrapped_file_takes_no_memory,
-        a_gigabyte_that_is_generated_takes_no_memory;
+        a_gigabyte_that_is_generated_takes_no_memory,
+        a_slow_pace_slows_the_client_and_not_the_application;
 }

@@ -1,6 +1,6 @@
 //! What an application is told of a request (PEP 3333, RFC 3875).
 
-use super::server::Server;
+use super::server::{Folder, Server, location};
 use crate::support::{Reply, lacks};
 
 /// The dump of the environ, as the validator lets it pass.
@@ -197,6 +197,29 @@ fn the_environ_describes_the_server() {
     has(&reply, "wsgi.multiprocess", "true");
 }
 
+fn the_client_and_the_scheme_are_those_that_a_trusted_proxy_names() {
+    let folder = Folder::new();
+    let location = location("/app", "behaviours:checked_dump", "threads = 1");
+    let config = format!("root = \"www\"\ntrusted_proxies = \"127.0.0.1\"\n{location}");
+    let file = folder.write("httpd.toml", config);
+    let mut command = folder.httpd(&["-c", file.to_str().expect("a path of ours is text")]);
+    let dump = Server::start(folder, &mut command);
+    let reply = dump
+        .request("GET", "/app/")
+        .header("X-Forwarded-For", "203.0.113.9, 2001:db8::1, 127.0.0.1")
+        .header("X-Forwarded-Proto", "https")
+        .send();
+    reply.expect(200);
+    has(&reply, "REMOTE_ADDR", r#""2001:db8::1""#);
+    has_no(&reply, "REMOTE_PORT");
+    has(&reply, "wsgi.url_scheme", r#""https""#);
+    has(&reply, "SERVER_PORT", r#""443""#);
+    let reply = dump.request("GET", "/app/").header("X-Forwarded-For", "192.0.2.1:4711").send();
+    has(reply.expect(200), "REMOTE_ADDR", r#""192.0.2.1""#);
+    has(&reply, "REMOTE_PORT", r#""4711""#);
+    has(&reply, "wsgi.url_scheme", r#""http""#);
+}
+
 tests! {
     lacks::python:
         a_header_with_a_long_name_arrives,
@@ -205,5 +228,6 @@ tests! {
         the_server_is_called_as_the_target_calls_it_then_as_host_does_then_as_it_listens,
         a_path_at_the_root_is_all_path_info,
         headers_become_variables_and_none_passes_for_another,
+        the_client_and_the_scheme_are_those_that_a_trusted_proxy_names,
         the_environ_describes_the_server;
 }

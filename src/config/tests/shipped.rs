@@ -46,7 +46,8 @@ fn the_shipped_file_says_the_defaults() {
     assert_eq!(file.scope.precompressed, Some(false));
     let (said, silent) = (writing::Rules::of([&file.scope].into_iter()), scope::Scope::default());
     assert_eq!(said, writing::Rules::of([&silent].into_iter()));
-    let listen: Vec<String> = file.listen.into_iter().flatten().map(|it| it.value).collect();
+    let listen: Vec<String> =
+        file.listen.into_iter().flatten().map(|it| it.address.value).collect();
     assert_eq!(listen, [listen::LISTEN]);
     let config =
         load(Some(&shipped()), &Overrides::default()).unwrap_or_else(|it| panic!("{it:?}"));

@@ -91,7 +91,12 @@ impl Child {
                 .map_or(u32::MAX, |limit| u32::try_from(limit).unwrap_or(u32::MAX)),
         };
         let listeners: Vec<BorrowedFd<'_>> = plan.listeners.share(slot).collect();
-        protocol::hand_over(&channel, role, plan.text.as_fd(), &listeners)?;
+        let addresses = 0..plan.listeners.addresses().len();
+        let proxied: Vec<u32> = addresses
+            .filter(|number| plan.listeners.is_proxied(*number))
+            .map(|number| number as u32)
+            .collect();
+        protocol::hand_over(&channel, role, plan.text.as_fd(), &proxied, &listeners)?;
         let process = start_again(plan.arguments.iter().cloned(), end)?;
         Ok(Child {
             slot,

@@ -2,8 +2,8 @@
 //! when they are sent.
 //!
 //! Before it starts a process, the supervisor queues the handover: a message with the [`Role`] and the
-//! number of listeners as five 32-bit numbers, and the text of the configuration as a sealed file; then
-//! messages `listeners` until all listeners are sent. After that, each message is one [`Instruction`] or
+//! number of listeners as five 32-bit numbers, followed by the numbers of the addresses that expect a PROXY
+//! header, and the text of the configuration as a sealed file; then messages `listeners` until all listeners are sent. After that, each message is one [`Instruction`] or
 //! one [`Report`], as text.
 
 use std::io;
@@ -32,6 +32,8 @@ pub(crate) struct Handover {
     pub role: Role,
     /// The configuration, which the supervisor has checked.
     pub text: String,
+    /// The numbers of the addresses that expect a PROXY header.
+    pub proxied: Vec<u32>,
     pub listeners: Vec<OwnedFd>,
 }
 
@@ -67,11 +69,13 @@ pub(crate) fn hand_over(
     channel: &Channel,
     role: Role,
     text: BorrowedFd<'_>,
+    proxied: &[u32],
     listeners: &[BorrowedFd<'_>],
 ) -> io::Result<()> {
     let count = u32::try_from(listeners.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
     let numbers = [role.number, role.processes, role.workers, role.descriptors, count];
-    channel.send(&numbers.map(u32::to_le_bytes).concat(), &[text])?;
+    let words = numbers.iter().chain(proxied).flat_map(|number| number.to_le_bytes());
+    channel.send(&words.collect::<Vec<u8>>(), &[text])?;
     for some in listeners.chunks(DESCRIPTORS_MAX) {
         channel.send(LISTENERS, some)?;
     }
@@ -88,7 +92,7 @@ pub(crate) fn take_over(channel: &Channel) -> io::Result<Handover> {
         return Err(io::ErrorKind::InvalidData.into());
     };
     let numbers: Vec<u32> = numbers.iter().map(|number| u32::from_le_bytes(*number)).collect();
-    let ([number, processes, workers, descriptors, count], Some(text)) =
+    let ([number, processes, workers, descriptors, count, proxied @ ..], Some(text)) =
         (numbers.as_slice(), first.descriptors.pop())
     else {
         return Err(io::ErrorKind::InvalidData.into());
@@ -105,7 +109,7 @@ pub(crate) fn take_over(channel: &Channel) -> io::Result<Handover> {
         workers: *workers,
         descriptors: *descriptors,
     };
-    Ok(Handover { role, text, listeners })
+    Ok(Handover { role, text, proxied: proxied.to_vec(), listeners })
 }
 
 fn next(channel: &Channel) -> io::Result<ChannelMessage> {
@@ -195,11 +199,12 @@ mod tests {
         let text = sealed(b"root = \"www\"\n").expect("memory is left");
         let role = Role { number: 2, processes: 3, workers: 300, descriptors: 1024 };
         let listeners = vec![listener.as_fd(); 300];
-        hand_over(&here, role, text.as_fd(), &listeners).expect("there is room");
+        hand_over(&here, role, text.as_fd(), &[1, 7], &listeners).expect("there is room");
         here.send(Instruction::Stop.words(), &[]).expect("there is room");
         let handover = take_over(&there).expect("it is there");
         assert_eq!(handover.role, role);
         assert_eq!(handover.text, "root = \"www\"\n");
+        assert_eq!(handover.proxied, [1, 7]);
         assert_eq!(handover.listeners.len(), 300);
         let last = handover.listeners.into_iter().next_back().expect("there are 300");
         assert_eq!(

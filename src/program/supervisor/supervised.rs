@@ -66,7 +66,8 @@ fn start(
     let signals = Signals::listen()
         .map_err(|error| Failure::at_run_time(format!("cannot take signals: {error}")))?;
     let listeners = Listeners::take_over(handover.listeners, role.workers as usize)
-        .map_err(|error| Failure::at_run_time(format!("cannot take listeners over: {error}")))?;
+        .map_err(|error| Failure::at_run_time(format!("cannot take listeners over: {error}")))?
+        .proxied(handover.proxied.into_iter().map(|number| number as usize));
     let running = config.server.start_on(listeners).map_err(Failure::of_start)?;
     let follower = Follower {
         supervisor: Some(Arc::clone(channel)),

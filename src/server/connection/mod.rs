@@ -160,13 +160,16 @@ impl<W: Transport> Connection<W> {
                 Ok(Readiness::Ready) => {}
                 Ok(Readiness::Blocked) => return Verdict::Sleep,
                 Err(error) => {
-                    self.socket.log_failure(&error, self.phase());
+                    self.socket.log_bad_beginning(&error, cx);
                     return Verdict::Close;
                 }
             }
             let pause = match &mut self.protocol {
                 Protocol::Idle if !self.socket.wire.has_unread() => return Verdict::Sleep,
                 Protocol::Idle => {
+                    if !self.socket.has_served {
+                        self.socket.meet(cx);
+                    }
                     let id = ExchangeId::from(self.socket.id);
                     self.protocol = Protocol::Http1(cx.free_list.take(id, &cx.setup));
                     continue;
@@ -286,7 +289,9 @@ impl<W: Transport> Connection<W> {
             self.socket.deadline = deadline;
             return Verdict::Sleep;
         }
-        log::debug!("{}: timed out while {}", self.socket.name(), self.phase());
+        if self.phase() != Phase::In(ExchangeState::Waiting(Awaited::Pace)) {
+            log::debug!("{}: timed out while {}", self.socket.name(), self.phase());
+        }
         self.resume(cx);
         match &mut self.protocol {
             Protocol::Idle | Protocol::Resting(_) | Protocol::Lingering { .. } => Verdict::Close,

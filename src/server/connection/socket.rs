@@ -9,7 +9,7 @@ use crate::server::id::ConnectionId;
 use crate::server::wire::{Edge, Transport};
 use std::io;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A stream and its client.
 pub(crate) struct Socket<W> {
@@ -17,14 +17,27 @@ pub(crate) struct Socket<W> {
     pub wire: W,
     /// When the connection gives up waiting.
     pub deadline: Instant,
-    /// The client's address; `None` on a Unix socket.
+    /// The address of the other end, or of the client that a PROXY header names; `None` on a Unix socket.
     peer: Option<SocketAddr>,
     /// Which of the worker's listeners it came through.
     listener: u16,
+    /// What is known of the clients behind a proxy, if the other end is one.
+    relayed: Option<Box<Relayed>>,
     /// Whether it has served a request.
     pub has_served: bool,
     /// Whether there are unread bytes that epoll reported before the worker looked at the file changes.
     is_reported: bool,
+}
+
+/// What is known of the clients behind a proxy.
+#[derive(Default)]
+struct Relayed {
+    /// Where the client has connected to, if a PROXY header says that.
+    destination: Option<SocketAddr>,
+    /// Whether the headers of its requests say who the client is.
+    by_header: bool,
+    /// The client of the request at hand, if its headers name one.
+    client: Option<SocketAddr>,
 }
 
 impl<W: Transport> Socket<W> {
@@ -36,7 +49,43 @@ impl<W: Transport> Socket<W> {
         wire: W,
         deadline: Instant,
     ) -> Socket<W> {
-        Socket { id, wire, deadline, peer, listener, has_served: false, is_reported: false }
+        Socket {
+            id,
+            wire,
+            deadline,
+            peer,
+            listener,
+            relayed: None,
+            has_served: false,
+            is_reported: false,
+        }
+    }
+
+    /// Finds out whether the other end is a trusted proxy, before the first byte of the first request is read, and takes
+    /// in what its PROXY header says. Without trusted proxies, such a header is believed from everybody.
+    pub(crate) fn meet(&mut self, cx: &WorkerContext) {
+        let proxies = &cx.setup.proxies;
+        if let Some(proxied) = self.wire.take_proxied()
+            && (proxies.are_none() || proxies.contain(self.peer))
+        {
+            self.peer = Some(proxied.client);
+            self.relayed.get_or_insert_default().destination = Some(proxied.destination);
+        }
+        if !proxies.are_none() && proxies.contain(self.peer) {
+            self.relayed.get_or_insert_default().by_header = true;
+        }
+    }
+
+    /// Whether the headers of requests say who the client is.
+    pub(crate) fn is_relayed(&self) -> bool {
+        self.relayed.as_ref().is_some_and(|relayed| relayed.by_header)
+    }
+
+    /// Notes who the client of the request at hand is; `None`: its headers are not here.
+    pub(crate) fn know_client(&mut self, client: Option<SocketAddr>) {
+        if let Some(relayed) = &mut self.relayed {
+            relayed.client = client;
+        }
     }
 
     /// Takes in an edge, in a turn that has begun with the file changes.
@@ -55,19 +104,22 @@ impl<W: Transport> Socket<W> {
     pub(crate) fn ends(&self, cx: &WorkerContext) -> Peer {
         Peer {
             address: self.peer,
-            listener: cx.listening_at(self.listener),
+            listener: match &self.relayed {
+                Some(relayed) if relayed.destination.is_some() => relayed.destination,
+                _ => cx.listening_at(self.listener),
+            },
             scheme: self.wire.scheme(),
         }
     }
 
-    /// The client's address; `None` on a Unix socket.
-    pub(crate) fn peer(&self) -> Option<SocketAddr> {
-        self.peer
+    /// The address of the client of the request at hand, as far as it is known; `None` on a Unix socket.
+    pub(crate) fn client(&self) -> Option<SocketAddr> {
+        self.relayed.as_ref().and_then(|relayed| relayed.client).or(self.peer)
     }
 
     /// The client, as the log names it.
     pub(crate) fn name(&self) -> ClientName {
-        ClientName(self.peer)
+        ClientName(self.client())
     }
 
     /// Logs the error that ends the connection. A client that goes away is usual; anything else is a warning.
@@ -80,6 +132,25 @@ impl<W: Transport> Socket<W> {
         };
         log::log!(level, "{}: {error} while {phase}", self.name());
     }
+
+    /// Logs why a connection did not begin as it has to. A wrong setting does that to every connection, and so does a
+    /// stranger who tries ports: so there is a warning once in a while.
+    pub(crate) fn log_bad_beginning(&self, error: &io::Error, cx: &mut WorkerContext) {
+        let now = cx.clock.monotonic();
+        let is_due = cx.beginning_warned_at.is_none_or(|at| now >= at + WARNED_EVERY);
+        let level = match error.kind() {
+            io::ErrorKind::InvalidData if is_due => {
+                cx.beginning_warned_at = Some(now);
+                log::Level::Warn
+            }
+            _ => log::Level::Debug,
+        };
+        log::log!(
+            level,
+            "{}: {error}, which its listener requires (proxy_protocol = true)",
+            self.name()
+        );
+    }
 }
 
 impl<W: Transport> Carrier for Socket<W> {
@@ -89,6 +160,9 @@ impl<W: Transport> Carrier for Socket<W> {
     }
 
     fn name(&self) -> ClientName {
-        ClientName(self.peer)
+        ClientName(self.client())
     }
 }
+
+/// How often a connection without its PROXY header is a warning.
+const WARNED_EVERY: Duration = Duration::from_secs(60);

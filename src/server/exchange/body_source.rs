@@ -4,15 +4,17 @@
 
 use super::encoding::EncodedSource;
 use super::file_piece::{COPIED_BYTES_MAX, copy_if_short, is_cold, memory};
+use super::pace::Pace;
 use super::parts::{Parts, Placed};
 use super::stream::{BodyStream, Supply};
+use super::terms::BodyTerms;
 use crate::files::{CachedFile, Contents, Disk, Prefetch, Spool};
 use crate::site::Body;
 use crate::site::stream::{Received, Receiver};
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A body on its way out.
 #[derive(Default)]
@@ -30,6 +32,8 @@ pub(crate) struct BodySource {
     used: Option<Vec<u8>>,
     /// A file whose bytes have been read. Freeing it may take the disk a while.
     spent: Option<Spool>,
+    /// On which terms it is sent, if there are any.
+    terms: Option<Box<BodyTerms>>,
 }
 
 /// What is sent next.
@@ -101,6 +105,37 @@ impl BodySource {
         source
     }
 
+    /// Has it sent on these terms.
+    pub(crate) fn set_terms(&mut self, terms: Option<Box<BodyTerms>>) {
+        self.terms = terms;
+    }
+
+    /// The terms of a body that is kept elsewhere for a while.
+    pub(crate) fn take_terms(&mut self) -> Option<Box<BodyTerms>> {
+        self.terms.take()
+    }
+
+    fn pace(&self) -> Option<&Pace> {
+        self.terms.as_ref()?.pace.as_ref()
+    }
+
+    /// How many bytes of it its pace lets leave now. `None`: it has no pace.
+    pub(crate) fn allowance(&self, now: Instant) -> Option<usize> {
+        self.pace().map(|pace| usize::try_from(pace.allowance(now)).unwrap_or(usize::MAX))
+    }
+
+    /// When its pace lets the next piece leave.
+    pub(crate) fn ready_at(&self) -> Option<Instant> {
+        self.pace().map(Pace::ready_at)
+    }
+
+    /// So many bytes of it have left.
+    pub(crate) fn spend(&mut self, bytes: usize, now: Instant) {
+        if let Some(terms) = &mut self.terms {
+            terms.spend(bytes, now);
+        }
+    }
+
     /// Whether nothing is left.
     pub(crate) fn is_empty(&self) -> bool {
         matches!(self.at_hand, AtHand::Nothing) && matches!(self.supplier, Supplier::Nothing)
@@ -108,6 +143,9 @@ impl BodySource {
 
     /// Whether it is so long that other connections should have turns while it is sent.
     pub(crate) fn is_long(&self) -> bool {
+        if self.pace().is_some() {
+            return true;
+        }
         match (&self.at_hand, &self.supplier) {
             (AtHand::File { file, range }, _) if memory(file, range).is_none() => true,
             (_, supplier) => !matches!(supplier, Supplier::Nothing),
@@ -138,7 +176,7 @@ impl BodySource {
         is_short
     }
 
-    /// The next piece; of a file no more than `budget` bytes.
+    /// The next piece; of a file, and of a body with a pace, no more than `budget` bytes.
     ///
     /// # Errors
     /// `UnexpectedEof` if a file has changed since its head was sent, or a producer breaks off, and errors of the
@@ -181,11 +219,18 @@ impl BodySource {
             AtHand::Shared { bytes, sent } => &bytes[*sent..],
             AtHand::File { file, range } => memory(file, range).unwrap_or_default(),
         };
+        let bytes = match &mut self.terms {
+            None => bytes,
+            Some(terms) => &bytes[..terms.cut(bytes.len(), budget)],
+        };
         Ok(Chunk::Memory { bytes, is_followed: matches!(self.supplier, Supplier::Parts(_)) })
     }
 
     /// So many bytes of the last chunk have been sent.
     pub(crate) fn advance(&mut self, count: usize) {
+        if let Some(terms) = &mut self.terms {
+            terms.advance(count);
+        }
         match &mut self.at_hand {
             AtHand::Nothing => {}
             AtHand::Static(bytes) => *bytes = bytes.get(count..).unwrap_or_default(),
@@ -334,9 +379,13 @@ impl BodySource {
     }
 
     /// The source of a body of which so much has come.
-    pub(crate) fn resumed(receiver: Receiver, produced_bytes: u64) -> BodySource {
+    pub(crate) fn resumed(
+        receiver: Receiver,
+        produced_bytes: u64,
+        terms: Option<Box<BodyTerms>>,
+    ) -> BodySource {
         let supplier = Supplier::Channel(receiver);
-        BodySource { supplier, produced_bytes, ..BodySource::default() }
+        BodySource { supplier, produced_bytes, terms, ..BodySource::default() }
     }
 
     /// Drops what is at hand if its sender has broken the body off: a slow client shall not keep it from ending.

@@ -20,11 +20,13 @@ pub(crate) mod body_source;
 mod encoding;
 mod file_piece;
 mod overflow;
+mod pace;
 mod parts;
 mod resting;
 mod slow;
 pub(crate) mod state;
 mod stream;
+mod terms;
 mod waiting;
 
 pub(crate) use body_sink::BodySink;
@@ -33,6 +35,7 @@ pub(crate) use encoding::{EncodedPiece, PieceEncoding};
 pub(crate) use overflow::{Backlog, BacklogWritten, Room};
 pub(crate) use resting::RestingExchange;
 pub(crate) use state::{Awaited, ExchangeState};
+pub(crate) use terms::BodyTerms;
 pub(crate) use waiting::{Expired, Resumed};
 
 use super::client_name::ClientName;

@@ -3,7 +3,7 @@
 //! Its request is answered and forgotten, so all that it needs is the body and the setup. It must never know how a
 //! body is framed.
 
-use super::{Awaited, BodySource, Exchange, ExchangeState};
+use super::{Awaited, BodySource, BodyTerms, Exchange, ExchangeState};
 use crate::server::context::{Setup, WorkerContext};
 use crate::server::id::ExchangeId;
 use crate::site::stream::Receiver;
@@ -15,6 +15,7 @@ pub(crate) struct RestingExchange {
     pub id: ExchangeId,
     receiver: Receiver,
     produced_bytes: u64,
+    terms: Option<Box<BodyTerms>>,
     setup: Rc<Setup>,
 }
 
@@ -35,15 +36,15 @@ impl Exchange {
             return None;
         }
         let (receiver, produced_bytes) = self.body.take_receiver()?;
-        let setup = Rc::clone(&self.setup);
-        Some(RestingExchange { id: self.id, receiver, produced_bytes, setup })
+        let (terms, setup) = (self.body.take_terms(), Rc::clone(&self.setup));
+        Some(RestingExchange { id: self.id, receiver, produced_bytes, terms, setup })
     }
 
     /// Goes on where it rested.
     pub(crate) fn resume(&mut self, rested: RestingExchange) {
         self.id = rested.id;
         self.setup = rested.setup;
-        self.body = BodySource::resumed(rested.receiver, rested.produced_bytes);
+        self.body = BodySource::resumed(rested.receiver, rested.produced_bytes, rested.terms);
         self.state = ExchangeState::Waiting(Awaited::Production);
     }
 

@@ -34,6 +34,8 @@ pub(crate) enum Awaited {
     Piece,
     /// The next piece of a body that a handler produces.
     Production,
+    /// Nobody: the time at which the next piece may be sent.
+    Pace,
 }
 
 impl fmt::Display for ExchangeState {
@@ -49,6 +51,7 @@ impl fmt::Display for ExchangeState {
             ExchangeState::Waiting(Awaited::Lookup | Awaited::Piece) => "waiting for the disk",
             ExchangeState::Waiting(Awaited::Answer) => "waiting for the handler",
             ExchangeState::Waiting(Awaited::Application) => "waiting for the application",
+            ExchangeState::Waiting(Awaited::Pace) => "keeping to limit_rate",
             ExchangeState::Waiting(Awaited::Production) => "waiting for more of the response body",
             ExchangeState::Sending => "sending a response",
         })

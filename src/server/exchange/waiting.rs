@@ -11,7 +11,7 @@ use crate::server::mailbox::Completion;
 use crate::server::pool::Yielded;
 use crate::site::{self, BodyStore, Forward, Job, RequestBody, Response};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How an exchange goes on after a message.
 pub(crate) enum Resumed {
@@ -44,6 +44,10 @@ impl Exchange {
     pub(crate) fn wait_deadline(&mut self, awaited: Awaited, cx: &WorkerContext) -> Instant {
         let limits = &self.setup.limits;
         let timeout = match awaited {
+            Awaited::Pace => {
+                let ready_at = self.body.ready_at().unwrap_or(cx.clock.monotonic());
+                return ready_at.max(cx.clock.monotonic() + A_MOMENT);
+            }
             Awaited::Write | Awaited::Lookup | Awaited::Piece => limits.send_timeout,
             Awaited::Production => self.body.quiet_max(limits.answer_timeout),
             Awaited::Application => self.backend_timeout.unwrap_or(limits.answer_timeout),
@@ -229,7 +233,7 @@ impl Exchange {
                     Expired::Refused(Box::new(self.respond(Status::GATEWAY_TIMEOUT)))
                 }
             },
-            Awaited::Piece | Awaited::Production => {
+            Awaited::Piece | Awaited::Production | Awaited::Pace => {
                 // Only a client that has closed its side is waited for no longer; then it has most likely gone.
                 let is_sent = self.body.receiver().is_some();
                 let level = if is_sent { log::Level::Debug } else { log::Level::Warn };
@@ -273,3 +277,6 @@ impl Exchange {
         self.finish(site::function::busy())
     }
 }
+
+/// No deadline is now.
+const A_MOMENT: Duration = Duration::from_millis(1);

@@ -1,6 +1,7 @@
 //! A byte stream and its readiness. It must never know HTTP.
 //!
-//! [`plain`] is a socket; TLS will be another [`Transport`].
+//! [`plain`] is a socket; TLS will be another [`Transport`]. A socket from a proxy may begin with a PROXY header, which
+//! the stream takes off ([`preface`]).
 //!
 //! Readiness is kept here and only here. epoll reports an edge once. From then on the stream counts as ready until the
 //! kernel shows otherwise, in one of two ways: `WouldBlock`, or a read that does not fill the buffer. Such a read has
@@ -8,10 +9,11 @@
 //! stream is read to its end.
 
 pub(crate) mod plain;
+mod preface;
 
 pub(crate) use plain::Plain;
 
-use crate::http::Scheme;
+use crate::http::{Proxied, Scheme};
 pub(crate) use crate::sys::socket::More;
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -52,7 +54,6 @@ pub(crate) enum Readiness {
     /// Bytes can be read and written.
     Ready,
     /// The stream waits for its other end.
-    #[expect(dead_code, reason = "a plain socket is always ready; TLS has a handshake")]
     Blocked,
 }
 
@@ -61,11 +62,18 @@ pub(crate) trait Transport {
     /// Takes in what epoll reported.
     fn note(&mut self, edge: Edge);
 
-    /// Does the stream's own work before bytes can be read or written: a handshake, or records that have not been written.
+    /// Does the stream's own work before bytes can be read or written: the header of a proxy, a handshake, or records that
+    /// have not been written.
     ///
     /// # Errors
     /// The error that ends the connection.
     fn progress(&mut self) -> io::Result<Readiness>;
+
+    /// Both ends of the connection that a proxy has accepted, if its PROXY header was read and says that. They are here
+    /// once.
+    fn take_proxied(&mut self) -> Option<Proxied> {
+        None
+    }
 
     /// Whether a read is worth a call, because there may be bytes, in the kernel or decrypted already.
     fn has_unread(&self) -> bool;

@@ -1,7 +1,8 @@
 //! A socket, without anything between it and the connection.
 
+use super::preface::{self, Preface};
 use super::{Edge, ReadOutcome, Readiness, Transport, WriteOutcome};
-use crate::http::Scheme;
+use crate::http::{Proxied, Scheme};
 use crate::sys::file;
 use crate::sys::socket::{self, More};
 use crate::sys::wait;
@@ -13,13 +14,20 @@ pub(crate) struct Plain {
     socket: OwnedFd,
     ready: Edge,
     sends_files: bool,
+    /// What a proxy sends before anything else, on a listener for that.
+    preface: Option<Box<Preface>>,
 }
 
 impl Plain {
     /// A socket fresh from accept. It counts as ready for everything, because trying is cheaper than asking.
     pub(crate) fn new(socket: OwnedFd) -> Plain {
         let ready = Edge { readable: true, writable: true, ..Edge::default() };
-        Plain { socket, ready, sends_files: false }
+        Plain { socket, ready, sends_files: false, preface: None }
+    }
+
+    /// The same, if a proxy begins it with a PROXY header.
+    pub(crate) fn with_proxy_header(self) -> Plain {
+        Plain { preface: Some(Box::new(Preface::Expected)), ..self }
     }
 }
 
@@ -37,8 +45,19 @@ impl Transport for Plain {
         self.ready.gone |= edge.gone;
     }
 
+    #[inline]
     fn progress(&mut self) -> io::Result<Readiness> {
-        Ok(Readiness::Ready)
+        match &self.preface {
+            None => Ok(Readiness::Ready),
+            Some(_) => self.read_preface(),
+        }
+    }
+
+    fn take_proxied(&mut self) -> Option<Proxied> {
+        match *self.preface.take()? {
+            Preface::Read(proxied) => proxied,
+            Preface::Expected => None,
+        }
     }
 
     fn has_unread(&self) -> bool {
@@ -134,6 +153,29 @@ impl Transport for Plain {
 }
 
 impl Plain {
+    #[cold]
+    fn read_preface(&mut self) -> io::Result<Readiness> {
+        let Some(preface) = self.preface.as_deref_mut() else { return Ok(Readiness::Ready) };
+        if let Preface::Read(_) = preface {
+            return Ok(Readiness::Ready);
+        }
+        if !self.ready.readable {
+            return Ok(Readiness::Blocked);
+        }
+        let socket = self.socket.as_fd();
+        let read = retry_interrupted(|| preface::take_off(socket, self.ready.read_closed))?;
+        match read {
+            Some(read) => {
+                *preface = read;
+                Ok(Readiness::Ready)
+            }
+            None => {
+                self.ready.readable = false;
+                Ok(Readiness::Blocked)
+            }
+        }
+    }
+
     fn blocked(&mut self, error: io::Error) -> io::Result<WriteOutcome> {
         if error.kind() == io::ErrorKind::WouldBlock {
             self.ready.writable = false;

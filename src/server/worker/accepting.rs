@@ -50,7 +50,13 @@ impl Worker {
                 return Accepting::Ready;
             }
             match socket::accept(listener) {
-                Ok((socket, peer)) => self.welcome(socket, peer, index as u16),
+                Ok((socket, peer)) => {
+                    let wire = match listeners.is_proxied(index) {
+                        true => Plain::new(socket).with_proxy_header(),
+                        false => Plain::new(socket),
+                    };
+                    self.welcome(wire, peer, index as u16);
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     return Accepting::Asleep;
                 }
@@ -90,7 +96,7 @@ impl Worker {
         let peer = socket::peer_address(&connection);
         let address = socket::local_address(&connection).ok();
         let listener = self.cx.listening_number(address);
-        self.welcome(connection, peer, listener);
+        self.welcome(Plain::new(connection), peer, listener);
     }
 
     /// Pauses, and logs the reason from time to time.
@@ -103,12 +109,12 @@ impl Worker {
         Accepting::Paused(now + PAUSE)
     }
 
-    fn welcome(&mut self, socket: OwnedFd, peer: Option<SocketAddr>, listener: u16) {
+    fn welcome(&mut self, wire: Plain, peer: Option<SocketAddr>, listener: u16) {
         let entry = self.connections.vacant_entry();
         self.generation = self.generation.wrapping_add(1);
         let slot = entry.key();
         let id = ConnectionId::new(slot as u32, self.generation);
-        let connection = Connection::new(id, peer, listener, Plain::new(socket), &self.cx);
+        let connection = Connection::new(id, peer, listener, wire, &self.cx);
         entry.insert(ConnectionSlot { connection, registered: None });
         self.fresh.push(id);
     }

@@ -5,7 +5,10 @@
 
 #![cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only a configuration makes rules"))]
 
+pub(crate) mod admission;
 pub(crate) mod cache_policy;
+mod client_key;
+pub(crate) mod connections;
 pub(crate) mod cors;
 pub(crate) mod error_pages;
 #[cfg(feature = "cli")]
@@ -16,10 +19,12 @@ mod of_site;
 #[cfg(feature = "cli")]
 mod reasons;
 pub(crate) mod redirects;
+pub(crate) mod request_rate;
 pub(crate) mod target;
 
 use super::{Response, encoded};
 use crate::http::{Coding, Compression, RequestHead, Scheme, Status};
+use admission::Rates;
 use cors::Cors;
 use error_pages::ErrorPage;
 use headers::HeaderRule;
@@ -43,6 +48,7 @@ pub(crate) struct Rules {
     pub(crate) is_for_files: bool,
     /// Those of the innermost scope first.
     pub(crate) error_pages: Vec<Box<[ErrorPage]>>,
+    pub(crate) rates: Rates,
 }
 
 /// What rules see of a request.
@@ -77,6 +83,7 @@ impl Rules {
             && self.cors.is_none()
             && self.compression.is_none()
             && self.error_pages.is_empty()
+            && self.rates.are_none()
     }
 
     /// The response to a request whose head is complete, if no handler has to be asked.

@@ -4,7 +4,7 @@ use super::{After, Http1, Pause, Phase, Socket, Step};
 use crate::http::Reject;
 use crate::http::h1::write::Persistence;
 use crate::server::context::WorkerContext;
-use crate::server::exchange::{ExchangeState, Expired};
+use crate::server::exchange::{Awaited, ExchangeState, Expired};
 use crate::server::share::Share;
 use crate::server::wire::Transport;
 use crate::site::Response;
@@ -70,6 +70,10 @@ impl Http1 {
         let step = match self.exchange.state {
             ExchangeState::Head | ExchangeState::Body => {
                 self.refuse(Reject::TimedOut, socket, share, cx)
+            }
+            ExchangeState::Waiting(Awaited::Pace) => {
+                socket.deadline = cx.clock.monotonic() + self.exchange.limits().send_timeout;
+                Ok(ExchangeState::Sending)
             }
             ExchangeState::Waiting(awaited) => {
                 let line = self.reader.head().line.of(self.inbox.bytes());

@@ -17,11 +17,11 @@ pub(crate) use resting::Resting;
 use super::inbox::Inbox;
 use super::outbox::Outbox;
 use super::{Pause, Phase, Socket};
-use crate::http::Reject;
 use crate::http::expectation::Expectation;
 use crate::http::h1::body::{BodyEnd, Framing};
 use crate::http::h1::request_reader::RequestReader;
 use crate::http::h1::write::{CONTINUE, Delimiter, Persistence};
+use crate::http::{Reject, RequestHead};
 use crate::server::access_log::LogEntries;
 use crate::server::context::WorkerContext;
 use crate::server::exchange::{
@@ -118,6 +118,7 @@ impl Http1 {
                 }
                 if self.started.is_none() {
                     self.exchange.begin_head(&cx.setup);
+                    socket.know_client(None);
                     let now = cx.clock.monotonic();
                     self.started = Some(now);
                     socket.deadline = now + self.exchange.limits().head_timeout;
@@ -201,7 +202,7 @@ impl Http1 {
             Framing::Chunked => None,
         };
         let asks_first = self.reader.expectation() == Expectation::Continue;
-        let begin = match self.reader.request(self.inbox.bytes(), socket.ends(cx)) {
+        let begin = match request(&self.reader, &self.inbox, socket, cx) {
             Ok(head) => self.exchange.begin(&head, Announced { bytes, asks_first }, cx),
             Err(reject) => return self.refuse(reject, socket, share, cx),
         };
@@ -229,7 +230,7 @@ impl Http1 {
     ) -> Step {
         let known = self.inbox.freshness();
         let mut freshness = known;
-        let answered = match self.reader.request(self.inbox.bytes(), socket.ends(cx)) {
+        let answered = match request(&self.reader, &self.inbox, socket, cx) {
             Ok(head) => self.exchange.answer(&head, &mut freshness, socket, cx),
             Err(reject) => return self.refuse(reject, socket, share, cx),
         };
@@ -328,6 +329,11 @@ impl Http1 {
                 pause => pause,
             });
         }
+        if awaited == Awaited::Pace {
+            // What the client does not get yet shall not keep its producer waiting.
+            self.relieve_producer(socket, cx);
+            return Err(self.pump_while_idle(socket, share, cx));
+        }
         if let Err(error) = self.flush_gathered(socket, cx) {
             return Err(self.fail(&error, socket));
         }
@@ -370,4 +376,23 @@ impl Http1 {
         }
         true
     }
+}
+
+/// The request whose head is complete, from the client that it is from.
+///
+/// # Errors
+/// A [`Reject`] for a target or a host that no request can have.
+#[inline]
+fn request<'r, W: Transport>(
+    reader: &'r RequestReader,
+    inbox: &'r Inbox,
+    socket: &mut Socket<W>,
+    cx: &WorkerContext,
+) -> Result<RequestHead<'r>, Reject> {
+    let mut head = reader.request(inbox.bytes(), socket.ends(cx))?;
+    if socket.is_relayed() {
+        cx.setup.proxies.resolve(&mut head);
+        socket.know_client(head.peer());
+    }
+    Ok(head)
 }

@@ -36,7 +36,7 @@ impl Http1 {
         if let Some(writer) = &mut cx.log {
             let bytes = self.inbox.bytes();
             let request_line = head.line.of(bytes);
-            let peer = socket.peer();
+            let peer = socket.client();
             let subject = Subject { peer, request_line, headers: &head.headers, bytes };
             let now = cx.clock.now();
             let started = self.started.unwrap_or(now.monotonic);
@@ -50,8 +50,14 @@ impl Http1 {
         let gathered = self.outbox.gathered();
         write_head(gathered, line, cx.clock.server_and_date(), &response.headers);
         if has_body {
+            let length = body.length();
             let mut body = BodySource::new(body);
-            if !body.copy_if_short(gathered) {
+            let now = cx.clock.monotonic();
+            body.set_terms(self.exchange.take_terms(now));
+            let is_slow = body
+                .allowance(now)
+                .is_some_and(|bytes| length.is_none_or(|length| length > bytes as u64));
+            if is_slow || !body.copy_if_short(gathered) {
                 self.exchange.begin_stream(&body, cx);
                 self.exchange.body = body;
                 self.outbox.begin_body(delimiter);
@@ -76,11 +82,16 @@ impl Http1 {
             self.outbox.end_follows();
         }
         let before = self.outbox.moved_bytes();
-        let allowed = share.piece_bytes();
-        let mut left = allowed;
         let body = &mut self.exchange.body;
+        let now = cx.clock.monotonic();
+        let allowed = match body.allowance(now) {
+            None => share.piece_bytes(),
+            Some(bytes) => share.piece_bytes().min(bytes),
+        };
+        let mut left = allowed;
         let flushed = self.outbox.flush(body, &mut socket.wire, &mut left, Disk::MustNotBlock);
         share.spend_piece(allowed - left);
+        body.spend(allowed - left, now);
         if let Some(used) = body.take_used() {
             cx.buffers.give(used);
         }
@@ -115,6 +126,9 @@ impl Http1 {
                 }
                 Ok(self.begin_wait(Awaited::Production, socket, cx))
             }
+            Ok(Flush::Again) if self.exchange.body.allowance(now) == Some(0) => {
+                Ok(self.begin_wait(Awaited::Pace, socket, cx))
+            }
             Ok(Flush::Again) => Err(Pause::Again),
             Ok(Flush::Blocked) => {
                 self.relieve_producer(socket, cx);
@@ -128,7 +142,11 @@ impl Http1 {
     }
 
     /// Moves the backlog of a slow client to the disk, so that the producer need not wait.
-    fn relieve_producer<W: Transport>(&mut self, socket: &Socket<W>, cx: &mut WorkerContext) {
+    pub(super) fn relieve_producer<W: Transport>(
+        &mut self,
+        socket: &Socket<W>,
+        cx: &mut WorkerContext,
+    ) {
         let Some(stream) = self.exchange.body.stream() else {
             return;
         };

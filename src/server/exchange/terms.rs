@@ -1,0 +1,52 @@
+//! On which terms the body of a response is sent: whose it is, and how fast it may leave.
+//!
+//! It must never know what is sent, or over what.
+
+use super::Exchange;
+use super::pace::Pace;
+use crate::site::UnderWay;
+use std::time::Instant;
+
+/// The terms of one body.
+pub(crate) struct BodyTerms {
+    /// Its request counts as one of its client's until it has been sent.
+    _under_way: Option<UnderWay>,
+    pub(super) pace: Option<Pace>,
+    /// How much is left of a piece in memory that was cut to the pace and begun. It goes on as one piece, because its
+    /// length may have been written already.
+    begun_bytes: usize,
+}
+
+impl BodyTerms {
+    /// Cuts a piece in memory to the budget.
+    pub(super) fn cut(&mut self, length: usize, budget: usize) -> usize {
+        if self.pace.is_none() {
+            return length;
+        }
+        if self.begun_bytes == 0 {
+            self.begun_bytes = length.min(budget);
+        }
+        self.begun_bytes.min(length)
+    }
+
+    /// So many bytes of the last piece have been sent.
+    pub(super) fn advance(&mut self, count: usize) {
+        self.begun_bytes = self.begun_bytes.saturating_sub(count);
+    }
+
+    /// So many bytes have left.
+    pub(super) fn spend(&mut self, bytes: usize, now: Instant) {
+        if let Some(pace) = &mut self.pace {
+            pace.spend(bytes as u64, now);
+        }
+    }
+}
+
+impl Exchange {
+    /// The terms of the response, whose body begins now.
+    pub(crate) fn take_terms(&mut self, now: Instant) -> Option<Box<BodyTerms>> {
+        let terms = self.route.as_mut()?.take_terms()?;
+        let pace = terms.pace.map(|rule| Pace::begin(rule, now));
+        Some(Box::new(BodyTerms { _under_way: terms.under_way, pace, begun_bytes: 0 }))
+    }
+}
