@@ -5,7 +5,7 @@ use super::responses::read_file;
 use super::scope::Scope;
 use super::section::{Errors, SectionKey};
 use super::value::Value;
-use super::{LocatedError, Origin, Written};
+use super::{LocatedError, Written};
 use crate::files::{Disk, Root, SmallFile};
 use crate::site::fallback::Tried;
 use crate::site::{OtherPaths, StaticFiles};
@@ -31,8 +31,6 @@ impl LookupSection {
 #[derive(Clone, Debug, Default)]
 struct TryFiles {
     tried: Vec<Tried>,
-    /// The files and directories among these.
-    named: Vec<Written<String>>,
     fallback: Option<Written<String>>,
 }
 
@@ -84,22 +82,6 @@ pub(super) fn apply<'s>(
     files
 }
 
-/// The files that scopes name, of which the innermost comes first, for warnings.
-pub(super) fn named_files<'s>(
-    scopes: impl Iterator<Item = &'s Scope> + Clone,
-) -> Vec<(&'static str, Origin, &'s str)> {
-    let sections = scopes.map(|scope| &scope.lookup);
-    let try_files = sections.clone().find_map(|it| it.try_files.as_ref());
-    let mut named = Vec::new();
-    for file in try_files.into_iter().flat_map(|it| it.named.iter().chain(&it.fallback)) {
-        named.push(("try_files", file.origin, file.value.as_str()));
-    }
-    if let Some(Some(file)) = sections.clone().find_map(|it| it.fallback.as_ref()) {
-        named.push(("fallback", file.origin, file.value.as_str()));
-    }
-    named
-}
-
 fn read_try_files(value: Value<'_>, errors: &mut Errors) -> TryFiles {
     let items = value.items();
     let mut try_files = TryFiles::default();
@@ -109,10 +91,7 @@ fn read_try_files(value: Value<'_>, errors: &mut Errors) -> TryFiles {
             Some(Some(Tried::File(_))) if is_last && place > 0 => {
                 try_files.fallback = errors.take(read_file(*item));
             }
-            Some(Some(tried)) => {
-                try_files.named.extend(named(&tried, *item));
-                try_files.tried.push(tried);
-            }
+            Some(Some(tried)) => try_files.tried.push(tried),
             Some(None) if !is_last => {
                 errors
                     .list
@@ -122,17 +101,6 @@ fn read_try_files(value: Value<'_>, errors: &mut Errors) -> TryFiles {
         }
     }
     try_files
-}
-
-/// The file or the directory that a path to try names.
-fn named(tried: &Tried, item: Value<'_>) -> Option<Written<String>> {
-    let name = match tried {
-        Tried::File(name) => name,
-        Tried::Path(before, _) if !before.is_empty() => before,
-        Tried::Path(..) | Tried::Index => return None,
-    };
-    let value = String::from_utf8_lossy(name).into_owned();
-    Some(Written { value, origin: item.origin() })
 }
 
 /// `"$uri"`, `"$uri.html"`, `"$uri/"`, `"/static$uri"`, `"/index.html"`; `None` for `"=404"`.

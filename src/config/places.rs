@@ -1,12 +1,14 @@
 //! What the locations of a configuration serve from the disk, for those who look at a site before it serves: `check`,
 //! `explain`, and the warnings of `-t`. Knows no request.
 
+use super::access::AuthSetting;
 use super::file::{File, LocationSection};
 use super::hosts::Naming;
 use super::scope::Scope;
 use super::section::Errors;
-use super::{Origin, lookup, responses};
+use super::{Origin, responses};
 use crate::files::Root;
+use crate::http::Method;
 use crate::site::{Dotfiles, Mapping};
 use std::path::{Path, PathBuf};
 
@@ -19,7 +21,7 @@ pub(crate) struct Place {
     pub(crate) path: String,
     /// `None`: it has an application.
     pub(crate) files: Option<PlaceFiles>,
-    /// Where it was written who may ask for what is here; all `None` if everybody may.
+    /// Where it was written who may read what is here; all `None` if everybody may.
     pub(crate) access: AccessOrigins,
 }
 
@@ -63,6 +65,15 @@ impl Place {
         (prefix.as_os_str().is_empty() || path.starts_with(prefix)).then_some(path)
     }
 
+    /// Where on the disk is what is served here.
+    fn on_disk(&self) -> Option<PathBuf> {
+        let files = self.files.as_ref()?;
+        Some(real(&match files.mapping {
+            Mapping::Root => files.root.path().join(self.path.trim_matches('/')),
+            Mapping::Alias => files.root.path().to_owned(),
+        }))
+    }
+
     /// The path of the URL at which a file is served here, by its path on the disk.
     fn url_path_of(&self, file: &Path) -> Option<PathBuf> {
         self.url_path(file.strip_prefix(self.files.as_ref()?.root.path()).ok()?)
@@ -79,31 +90,84 @@ pub(super) fn name_to_ask_by(naming: &Naming) -> Option<String> {
     })
 }
 
-/// Where it was written who may, by scopes of which the innermost comes first.
+/// Where it was written who may read, by scopes of which the innermost comes first.
 pub(super) fn access_origins<'s>(scopes: impl Iterator<Item = &'s Scope> + Clone) -> AccessOrigins {
     let of = |number: usize| scopes.clone().find_map(|scope| scope.access.origins[number]);
-    let opens = scopes.clone().find_map(|scope| scope.access.auth_basic.as_ref());
-    let is_open = matches!(opens, None | Some(super::access::AuthSetting::Off));
-    [of(0), of(1), of(2).filter(|_| !is_open)]
+    let setting = scopes.clone().find_map(|scope| scope.access.auth_basic.as_ref());
+    let asks = match setting {
+        None | Some(AuthSetting::Off) => false,
+        Some(AuthSetting::Basic { methods, .. }) => {
+            methods.as_ref().is_none_or(|methods| methods.contains(&Method::Get))
+        }
+    };
+    [of(0), of(1), of(2).filter(|_| asks)]
 }
 
-/// Warns of files that a location names and sends to everybody, although another one guards them.
+/// Warns of what a location guards and another one sends to everybody.
 pub(super) fn warn_of_unguarded(file: &File, places: &[Place], errors: &mut Errors) {
+    warn_of_error_pages(file, places, errors);
+    for guard in places {
+        let Some(on_disk) = guard.on_disk() else { continue };
+        let Some(origin) = guard.access.iter().flatten().next() else { continue };
+        let way = places.iter().find_map(|place| {
+            let way = way_to(&on_disk, place).filter(|_| guard.asks_more_than(place))?;
+            is_innermost(place, &way, places).then_some((place, way))
+        });
+        if let Some((place, way)) = way {
+            let host = host_name(file, place);
+            errors.warn_once(
+                *origin,
+                format!(
+                    "the location {:?} is guarded here, and {host} sends the same files to everybody at {way:?}; guard them there too",
+                    guard.path
+                ),
+            );
+        }
+    }
+}
+
+/// The path of the URL by which a place sends what is at a path of the disk, or a part of it.
+fn way_to(on_disk: &Path, place: &Place) -> Option<String> {
+    let root = real(place.files.as_ref()?.root.path());
+    let path = match root.strip_prefix(on_disk) {
+        Ok(_) => PathBuf::from(&place.path),
+        Err(_) => place.url_path(on_disk.strip_prefix(root).ok()?)?,
+    };
+    Some(path.to_string_lossy().into_owned())
+}
+
+/// Whether no other place of its host is for that path.
+fn is_innermost(place: &Place, path: &str, places: &[Place]) -> bool {
+    place.covers(path)
+        && !places.iter().any(|other| {
+            other.host == place.host && other.path.len() > place.path.len() && other.covers(path)
+        })
+}
+
+fn host_name(file: &File, place: &Place) -> String {
+    let host = place.host.and_then(|host| file.hosts.get(host));
+    match host.and_then(|host| name_to_ask_by(&host.naming)) {
+        Some(name) => format!("the host {name}"),
+        None => "the default host".to_owned(),
+    }
+}
+
+/// The same path without links, if it exists.
+fn real(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+/// Warns of guarded files that are sent as the pages of errors, for which nobody is asked.
+fn warn_of_error_pages(file: &File, places: &[Place], errors: &mut Errors) {
     for place in places {
         let Some(files) = &place.files else { continue };
         for (key, origin, named) in named_files(file, place) {
             let on_disk = files.root.path().join(named.trim_start_matches('/'));
             let guard = places.iter().find(|guard| {
+                let path = guard.url_path_of(&on_disk);
+                let path = path.map(|path| path.to_string_lossy().into_owned());
                 guard.asks_more_than(place)
-                    && guard.url_path_of(&on_disk).is_some_and(|path| {
-                        let path = path.to_string_lossy();
-                        let is_longer = |other: &&Place| {
-                            other.host == guard.host
-                                && other.path.len() > guard.path.len()
-                                && other.covers(&path)
-                        };
-                        guard.covers(&path) && !places.iter().any(|it| is_longer(&it))
-                    })
+                    && path.is_some_and(|path| is_innermost(guard, &path, places))
             });
             let Some(guard) = guard else { continue };
             let message = format!(
@@ -115,15 +179,12 @@ pub(super) fn warn_of_unguarded(file: &File, places: &[Place], errors: &mut Erro
     }
 }
 
-/// The files below the root of a location that its keys name, with those that it inherits.
+/// The error pages below the root of a location, with those that it inherits.
 fn named_files<'f>(file: &'f File, place: &Place) -> Vec<(&'static str, Origin, &'f str)> {
     let host = place.host.and_then(|host| file.hosts.get(host));
     let locations = host.map_or(&file.locations, |host| &host.locations);
     let is_meant = |location: &&LocationSection| matches!(&location.path, Some(Some(path)) if path.value == place.path);
     let own = locations.iter().find(is_meant).map(|location| &location.scope);
     let scopes = [own, host.map(|host| &host.scope), Some(&file.scope)];
-    let scopes = scopes.into_iter().flatten();
-    let mut named = lookup::named_files(scopes.clone());
-    named.extend(scopes.flat_map(responses::named_files));
-    named
+    scopes.into_iter().flatten().flat_map(responses::named_files).collect()
 }

@@ -193,34 +193,77 @@ fn a_folder_called_check_is_served_by_its_path() {
 }
 
 #[test]
-fn a_guarded_file_that_is_named_elsewhere_is_warned_of() {
+fn a_guarded_file_that_is_sent_elsewhere_without_asking_is_warned_of() {
     let folder = Folder::with_www();
     folder.write("www/private/login.html", "x");
     folder.write("people", ANN);
     let guard = "[[location]]\npath = \"/private/\"\nauth_basic = { file = \"people\" }\n";
-    for (key, at) in [
-        ("fallback = \"/private/login.html\"", "2:12"),
-        ("error_pages = { 404 = \"private/login.html\" }", "2:23"),
-        ("try_files = [\"$uri\", \"/private/login.html\"]", "2:22"),
-        ("try_files = [\"/private$uri\", \"=404\"]", "2:14"),
-    ] {
-        folder.write("httpd.toml", format!("root = \"www\"\n{key}\n{guard}"));
+    let test = |config: &str| {
+        folder.write("httpd.toml", config);
         let output = folder.output(&["-t", "-c", "httpd.toml"]);
-        let text = lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(0), "{text}");
-        let expected = format!("httpd: warning: httpd.toml:{at}: ");
-        assert!(text.contains(&expected) && text.contains("without asking"), "{key}\n{text}");
+        assert_eq!(output.status.code(), Some(0), "{config}");
+        lossy(&output.stderr)
+    };
+    let top = "root = \"www\"\n";
+    for (config, at, words) in [
+        (
+            format!("{top}error_pages = {{ 404 = \"private/login.html\" }}\n{guard}"),
+            "2:23",
+            "sent here without asking",
+        ),
+        (
+            format!("{top}{guard}[[host]]\nserver_name = \"b.example\"\n"),
+            "4:14",
+            "the host b.example sends the same files to everybody at \"/private\"",
+        ),
+        (
+            format!("{top}{guard}[[host]]\nserver_name = \"b.example\"\nroot = \"www/private\"\n"),
+            "4:14",
+            "the host b.example sends the same files to everybody at \"/\"",
+        ),
+        (
+            format!("{top}{guard}[[location]]\npath = \"/other/\"\nalias = \"www/private\"\n"),
+            "4:14",
+            "the default host sends the same files to everybody at \"/other/\"",
+        ),
+        (
+            format!(
+                "{top}[[location]]\npath = \"/a\"\nalias = \"www/private\"\nallow = \"10.0.0.0/8\"\n"
+            ),
+            "5:9",
+            "the default host sends the same files to everybody at \"/private\"",
+        ),
+        (
+            format!(
+                "{top}[[host]]\nserver_name = \"b.example\"\nauth_basic = {{ file = \"people\" }}\n"
+            ),
+            "4:14",
+            "the default host sends the same files to everybody at \"/\"",
+        ),
+    ] {
+        let text = test(&config);
+        assert!(text.contains(&format!("httpd: warning: httpd.toml:{at}: ")), "{config}\n{text}");
+        assert!(text.contains(words), "{words}\n{text}");
         let (status, text) = check(&folder, &["-c", "httpd.toml"]);
-        assert!(status == 1 && text.contains("without asking"), "{text}");
+        assert!(status == 1 && text.contains(words), "{text}");
     }
-    // Where all of it is guarded in the same way, or the file is elsewhere, there is nothing to warn of.
-    for key in [
-        "auth_basic = { file = \"people\" }\nfallback = \"/index.html\"",
-        "fallback = \"/index.html\"",
+    // Where all of it is guarded, or asked for, or only changes are guarded, there is nothing to warn of.
+    for config in [
+        format!("{top}auth_basic = {{ file = \"people\" }}\nfallback = \"/index.html\"\n{guard}"),
+        format!("{top}fallback = \"/private/login.html\"\n{guard}"),
+        format!("{top}try_files = [\"/private$uri\", \"/private/login.html\"]\n{guard}"),
+        format!(
+            "{top}{guard}[[host]]\nserver_name = \"b.example\"\n{}",
+            guard.replace("[[", "[[host.")
+        ),
+        format!("{top}{guard}[[host]]\nserver_name = \"b.example\"\nroot = \"other\"\n"),
+        format!(
+            "{top}[[location]]\npath = \"/private\"\nmethods = [\"GET\", \"PUT\"]\n\
+             auth_basic = {{ file = \"people\", methods = [\"PUT\"] }}\n[[host]]\nserver_name = \"b.example\"\n"
+        ),
     ] {
-        folder.write("httpd.toml", format!("root = \"www\"\n{key}\n{guard}"));
-        let output = folder.output(&["-t", "-c", "httpd.toml"]);
-        assert_eq!(lossy(&output.stderr), "", "{key}");
+        folder.write("other/index.html", "x");
+        assert_eq!(test(&config).replace("configuration httpd.toml is fine\n", ""), "", "{config}");
     }
     fs::remove_file(folder.path("httpd.toml")).expect("it was written");
 }
