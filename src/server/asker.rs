@@ -7,8 +7,8 @@ use crate::files::{CacheLimits, Disk, Now, OpenFiles, Root};
 use crate::http::h1::write::{Delimiter, Persistence, ResponseLine, write_head};
 use crate::http::{Cancellation, RequestHead, Status, Version};
 use crate::site::{
-    Answer, Body, BodyUse, Context, Decision, Freshness, RequestBody, Response, Route, Site,
-    Worked, take_answer,
+    Answer, Body, BodyPolicy, BodyUse, Context, Decision, Freshness, Job, RequestBody, Response,
+    Route, Site, Worked, take_answer,
 };
 use std::cell::RefCell;
 use std::ffi::OsStr;
@@ -72,7 +72,12 @@ impl Site {
         files: &mut OpenFiles,
         is_forwarded: &mut bool,
     ) -> Response {
-        let bytes_max = match self.body_policy(route, head).0 {
+        let mut found = self.refusal(route, head);
+        let policy = match found {
+            Some(_) => BodyPolicy::discard(),
+            None => self.body_policy(route, head),
+        };
+        let bytes_max = match policy.0 {
             BodyUse::Refuse(mut response) => {
                 self.finish(route, &mut response);
                 return *response;
@@ -88,7 +93,6 @@ impl Site {
             return response;
         }
         let body = RefCell::new(RequestBody::from(body));
-        let mut found = None;
         loop {
             let mut scratch = Vec::new();
             let mut context = Context {
@@ -108,18 +112,7 @@ impl Site {
             let mut response = match asked {
                 Ok(Answer(Decision::Ready(response))) => response,
                 Ok(Answer(Decision::Cold(_))) => continue,
-                Ok(Answer(Decision::Blocking(mut job))) => {
-                    let cancellation = Cancellation::default();
-                    let worked = catch_unwind(AssertUnwindSafe(|| {
-                        loop {
-                            match job(&cancellation) {
-                                Worked::Done(response) => return response,
-                                Worked::Later(pause) => std::thread::sleep(pause),
-                            }
-                        }
-                    }));
-                    worked.unwrap_or_else(|_| Response::new(Status::INTERNAL_SERVER_ERROR))
-                }
+                Ok(Answer(Decision::Blocking(job))) => worked(job),
                 Ok(Answer(Decision::Forward(_))) => {
                     *is_forwarded = true;
                     Response::new(Status::BAD_GATEWAY)
@@ -141,6 +134,34 @@ impl Site {
             return response;
         }
     }
+
+    /// The response of what keeps a request from its handler, before its body is looked at, if anything does.
+    fn refusal(&self, route: &mut Route, head: &RequestHead<'_>) -> Option<Response> {
+        loop {
+            let response = match self.admit(route, head)?.0 {
+                Decision::Ready(response) => return Some(response),
+                Decision::Blocking(job) => worked(job),
+                Decision::Cold(_) | Decision::Forward(_) => return None,
+            };
+            if !response.is_passed() {
+                return Some(response);
+            }
+        }
+    }
+}
+
+/// What a job comes to, on this thread.
+fn worked(mut job: Job) -> Response {
+    let cancellation = Cancellation::default();
+    let worked = catch_unwind(AssertUnwindSafe(|| {
+        loop {
+            match job(&cancellation) {
+                Worked::Done(response) => return response,
+                Worked::Later(pause) => std::thread::sleep(pause),
+            }
+        }
+    }));
+    worked.unwrap_or_else(|_| Response::new(Status::INTERNAL_SERVER_ERROR))
 }
 
 /// The head of a response as it is sent now over a connection that stays open, to a client that asked for all of it.

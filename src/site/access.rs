@@ -75,7 +75,8 @@ impl Access {
 
     /// Whether a request may go on.
     pub(super) fn check(&self, request: &Request<'_>, next: Next) -> Outcome {
-        match self.ask(&Visitor::of(request), &[request.method()]) {
+        let authorization = request.as_head().first(HeaderName::Authorization);
+        match self.ask(request.peer(), authorization, &[request.method()]) {
             Permit::Granted => next.run(),
             Permit::Refused(response) => (*response).into(),
             Permit::Check(check) => next.checked(check),
@@ -83,17 +84,20 @@ impl Access {
     }
 
     /// Whether somebody may do one of these.
-    fn ask(&self, visitor: &Visitor, methods: &[Method]) -> Permit {
-        let is_allowed = self.allow.as_ref().is_none_or(|allow| allow.contain(visitor.address));
-        if !is_allowed || self.deny.contain(visitor.address) {
+    fn ask(
+        &self,
+        client: Option<SocketAddr>,
+        authorization: Option<&[u8]>,
+        methods: &[Method],
+    ) -> Permit {
+        let is_allowed = self.allow.as_ref().is_none_or(|allow| allow.contain(client));
+        if !is_allowed || self.deny.contain(client) {
             return Permit::Refused(Box::new(Response::new(Status::FORBIDDEN)));
         }
         let needs =
             |its: Option<Methods>| its.is_none_or(|its| methods.iter().any(|&it| its.contains(it)));
         match &self.auth {
-            Some(auth) if needs(auth.methods) => {
-                auth.basic.ask(visitor.authorization.as_deref(), visitor.address)
-            }
+            Some(auth) if needs(auth.methods) => auth.basic.ask(authorization, client),
             _ => Permit::Granted,
         }
     }
@@ -140,7 +144,7 @@ impl WhoMay {
     /// Whether a client may do one of these at a path, as if its request had named it.
     pub(super) fn ask(&self, visitor: &Visitor, path: &[u8], methods: &[Method]) -> Permit {
         for access in self.at(path) {
-            match access.ask(visitor, methods) {
+            match access.ask(visitor.address, visitor.authorization.as_deref(), methods) {
                 Permit::Granted => {}
                 other => return other,
             }

@@ -158,6 +158,10 @@ fn every_one_of_several_checks_that_may_block_has_to_pass() {
     server.request("POST", "/?yes").content("a body").send().expect(200).body("a body");
     server.request("POST", "/").content("a body").send().expect(403);
     let site = checked(Site::new());
+    let large = vec![b'x'; 100_000];
+    let post = |target: &str| site.handle(Request::post(target).body(large.clone())).status;
+    assert_eq!(post("/?yes"), Status::CONTENT_TOO_LARGE);
+    assert_eq!(post("/"), Status::FORBIDDEN, "it is asked before the body is looked at");
     assert_eq!(site.handle(Request::get("/?yes")).status, Status::OK);
     assert_eq!(site.handle(Request::get("/")).status, Status::FORBIDDEN);
 }
