@@ -257,6 +257,19 @@ fn a_sibling_is_sent_in_preference_unless_the_client_likes_another_coding_better
     );
 }
 
+/// Also where everything is to be compressed.
+#[test]
+fn a_sibling_that_is_asked_for_itself_stays_a_sibling() {
+    let fixture = Fixture::new().file("a.css", text(5000)).file("a.css.gz", text(3000));
+    let all = |files: StaticFiles| {
+        files.precompressed(true).compression(Compression::default().types(["*"]))
+    };
+    let server = with(fixture, all).serve();
+    get(&server, "/a.css.gz", "br").no_header("Content-Encoding").body(text(3000));
+    get(&server, "/a.css", "gzip").header("Content-Encoding", "gzip").body(text(3000));
+    get(&server, "/a.css.gz", "br").no_header("Content-Encoding").no_header("Vary");
+}
+
 #[test]
 fn a_file_that_changes_is_never_served_from_before() {
     let server = compressed(Fixture::new().file("a.css", text(5000))).serve();

@@ -6,7 +6,7 @@
 use super::{OpenFiles, key};
 use crate::files::encoded_cache::Kept;
 use crate::files::encoding::Encoding;
-use crate::files::{CachedFile, Chosen, Found, Now, OpenError, Prefetch, Root};
+use crate::files::{CachedFile, Chosen, Found, Now, OpenError, Prefetch, Root, sibling};
 use crate::http::encoder::Effort;
 use crate::http::{AcceptedCodings, Coding, Compression};
 use crate::sys::file::Disk;
@@ -63,7 +63,8 @@ impl OpenFiles {
             },
             Chosen::Encoded { .. } => return Ok(found),
         };
-        if !compression.covers(file.content_type(), Some(file.length())) {
+        // A sibling is encoded already, whatever its type is said to be.
+        if sibling::is_one(path) || !compression.covers(file.content_type(), Some(file.length())) {
             return Ok(found);
         }
         let sent = match coding {
