@@ -19,7 +19,7 @@ pub(super) struct CompressionSection {
 /// The keys that may be set at the top, in a host and in a location, whatever responds there.
 pub(super) fn keys<T: AsMut<Scope>>() -> [SectionKey<T>; 3] {
     [
-        SectionKey::new("compression", |it: &mut T, value, errors| {
+        SectionKey::new(NOT_FOR_APPLICATIONS, |it: &mut T, value, errors| {
             it.as_mut().compression.codings = Some(read_codings(value, errors));
         }),
         SectionKey::new("compression_types", |it, value, errors| {
@@ -95,6 +95,9 @@ fn read_type(value: Value<'_>) -> Result<String, LocatedError> {
     }
     Ok(text.to_owned())
 }
+
+/// The key that applications do not inherit.
+pub(super) const NOT_FOR_APPLICATIONS: &str = "compression";
 
 const CODINGS: &[(&str, Coding)] =
     &[("zstd", Coding::Zstd), ("br", Coding::Brotli), ("gzip", Coding::Gzip)];

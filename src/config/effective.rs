@@ -4,6 +4,7 @@
 //! The defaults are those that `conf/httpd.toml` shows, as a test demands. Knows which keys are inherited, and not what
 //! they mean.
 
+use super::compression;
 use super::document::{Document, WrittenKey, WrittenTable, WrittenText, quoted};
 use super::file::{self, File};
 use super::scope::{self, Scope};
@@ -229,7 +230,8 @@ impl Printer<'_> {
         let about_files = scope::keys_about_files();
         for name in self.inherited.clone() {
             let is_left_out = name == "root" && (own.key("alias").is_some() || is_application)
-                || is_application && about_files.contains(&name);
+                || is_application && about_files.contains(&name)
+                || is_application && name == compression::NOT_FOR_APPLICATIONS;
             if is_left_out {
                 continue;
             }

@@ -193,7 +193,13 @@ impl<'a> SiteBuilder<'a> {
             root = its.as_ref().or(root);
             scopes.insert(0, (scope, root));
         }
+        // An application that a flag puts at `/` has no scope of its own, and is not a part of a host.
+        let nothing = Scope::default();
         let mut serves_files = true;
+        if location.is_none() && self.overrides.wsgi.is_some() && self.outer.len() == 1 {
+            scopes.insert(0, (&nothing, root));
+            serves_files = false;
+        }
         if let Some((path, location)) = location {
             scopes.insert(0, (&location.scope, own.as_ref().or(root)));
             serves_files = !location.application.is_written();
@@ -204,7 +210,8 @@ impl<'a> SiteBuilder<'a> {
             (Some(rules), None) => {
                 site.with_rules(Some(literal("/")), Arc::clone(&rules)).with_rules(None, rules)
             }
-            (None, _) => site,
+            (None, Some((path, _))) => site.without_rules(&literal(path)),
+            (None, None) => site,
         }
     }
 

@@ -274,6 +274,14 @@ impl Locations {
         }
     }
 
+    /// Takes the rules of a location away.
+    pub(crate) fn clear_rules(&mut self, pattern: &Pattern) {
+        let mut entries = self.sorted.iter_mut();
+        if let Some(entry) = entries.find(|it| it.pattern.covers_the_same_as(pattern)) {
+            entry.rules = None;
+        }
+    }
+
     /// The rules for the requests of a route.
     pub(crate) fn rules(&self, route: &Route) -> Option<&Rules> {
         match self.entry(route) {

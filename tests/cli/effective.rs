@@ -112,6 +112,18 @@ fn its_output_is_a_configuration_again() {
 }
 
 #[test]
+fn an_application_inherits_no_compression() {
+    let folder = Folder::with_www();
+    let application = "[[location]]\npath = \"/app\"\nwsgi = \"app:app\"\n";
+    let files = "[[location]]\npath = \"/files\"\n";
+    let config = format!("root = \"www\"\ncompression = true\n{application}{files}");
+    folder.write("httpd.toml", config);
+    let text = show(&folder, &["-c", "httpd.toml"], &[]);
+    let (_, locations) = text.split_once("wsgi = ").expect("it is shown");
+    assert_eq!(locations.matches("compression = true").count(), 1, "{text}");
+}
+
+#[test]
 fn errors_are_printed_instead() {
     let folder = Folder::with_www();
     folder.write("httpd.toml", "rooot = \"www\"\n");

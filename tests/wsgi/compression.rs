@@ -1,6 +1,6 @@
 //! What applications answer, compressed where their location says so.
 
-use super::server::Server;
+use super::server::{Folder, Server};
 use crate::support::coded::{decoded, decoded_so_far};
 use crate::support::lacks;
 
@@ -26,6 +26,23 @@ fn an_application_is_compressed_only_where_its_own_location_says_so() {
         }
         let short = server.request("GET", "/app/hello").header("Accept-Encoding", "br").send();
         short.no_header("Content-Encoding").body("hello, world\n");
+    }
+}
+
+/// Not even where it stands in place of files that are.
+fn an_application_inherits_no_compression() {
+    let at_root = "[[location]]\npath = \"/\"\nwsgi = \"behaviours\"\nchdir = \"apps\"\n";
+    for (config, flags) in [
+        (format!("compression = true\n{at_root}"), &[][..]),
+        ("compression = true\n".to_owned(), &["--wsgi", "behaviours"][..]),
+    ] {
+        let folder = Folder::new();
+        let file = folder.write("httpd.toml", format!("root = \"www\"\n{config}"));
+        let mut command = folder.httpd(&["-c", file.to_str().expect("it is text")]);
+        let server = Server::start(folder, command.args(flags));
+        let request = server.request("GET", "/sized?size=5000").content("");
+        let reply = request.header("Accept-Encoding", "gzip").send();
+        reply.expect(200).no_header("Content-Encoding").no_header("Vary");
     }
 }
 
@@ -56,5 +73,6 @@ fn each_piece_that_an_application_yields_is_seen_at_once() {
 tests! {
     lacks::python:
         an_application_is_compressed_only_where_its_own_location_says_so,
+        an_application_inherits_no_compression,
         each_piece_that_an_application_yields_is_seen_at_once;
 }

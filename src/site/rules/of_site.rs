@@ -17,6 +17,14 @@ impl Site {
         self
     }
 
+    /// Takes the rules of a location away, which it may have from what stood there before.
+    pub(crate) fn without_rules(mut self, location: &Location) -> Site {
+        if let Ok(pattern) = location.pattern() {
+            self.locations.clear_rules(&pattern);
+        }
+        self
+    }
+
     /// The paths that a client is sent to, one after another, if that never ends.
     pub(crate) fn endless_redirects(&self, from: &[u8]) -> Option<Vec<Vec<u8>>> {
         let mut paths = vec![from.to_vec()];
