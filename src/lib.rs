@@ -218,6 +218,11 @@
 // long is named in the log once, and requests that find no thread are counted there with the bound that they
 // met. On a worker, the clock is read once after each function of a program.
 //
+// **A time limit ends the wait, not the work** (`site::Next::within`, `Limits::answer_timeout`). No thread can be
+// stopped from outside: at its time the client gets 503 and the log names the request; the handler keeps its thread
+// until it returns, and sees by its `Cancellation` that nobody waits. A process of an application keeps running, too: it
+// is replaced only when it exceeds its own timeout.
+//
 // **Connections may come from elsewhere** (`server::Handle::serve`): a bounded number of them waits in each
 // worker's mailbox, as others wait in the kernel's queue. A worker that stops closes its mailbox to them, so that
 // none is taken that nobody serves.

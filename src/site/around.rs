@@ -9,10 +9,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 /// What goes on after a function of [`Site::around`](crate::Site::around): the functions further in, and the handler.
-pub struct Next(());
+pub struct Next {
+    time_max: Option<Duration>,
+}
 
-/// What a function of [`Site::around`](crate::Site::around) decides: to go on, or a response.
-pub struct Outcome(Decided);
+/// What a function of [`Site::around`](crate::Site::around) decides: to go on, or a response, which becomes an outcome by
+/// `into()`. The response of the handler is not in it: there is none yet, and [`Next::then`] sees it.
+pub struct Outcome {
+    decided: Decided,
+    /// How long the response may take to be found.
+    time_max: Option<Duration>,
+}
 
 enum Decided {
     GoOn(Option<Change>),
@@ -43,15 +50,50 @@ pub(crate) enum Permit {
 }
 
 impl Next {
-    /// Goes on, and sends the response as it is.
+    fn new() -> Next {
+        Next { time_max: None }
+    }
+
+    /// Goes on, and sends the response as it is. It is not known yet: [`Next::then`] sees it.
     pub fn run(self) -> Outcome {
-        Outcome(Decided::GoOn(None))
+        self.go_on(Decided::GoOn(None))
     }
 
     /// Goes on, and changes the response before it is sent. The function is called on the worker and must not block;
     /// it is called for every response, also for those that the server itself makes.
     pub fn then(self, change: impl FnOnce(Response) -> Response + 'static) -> Outcome {
-        Outcome(Decided::GoOn(Some(Box::new(change))))
+        self.go_on(Decided::GoOn(Some(Box::new(change))))
+    }
+
+    /// Gives the handler so much time to find its response, in place of
+    /// [`Limits::answer_timeout`](crate::Limits::answer_timeout), which may be less or more. After that the client gets 503
+    /// with `Retry-After`. If several functions say a time, the shortest counts.
+    ///
+    /// **A handler on a thread is not interrupted**: it keeps its thread until it returns, and what it returns is
+    /// dropped. The log names the request, and names the handler again if it runs longer than
+    /// [`Limits::handler_slow_time`](crate::Limits::handler_slow_time). One that may run for long asks
+    /// [`Request::is_cancelled`] now and then, which is true from then on, and ends. One that has not begun, because
+    /// all threads are busy, is not begun any more.
+    ///
+    /// The time begins when the body of the request has arrived. A check of [`Next::blocking`] has as much time of its
+    /// own. A function on a worker cannot be left early, and the body of a response may take longer. For
+    /// [`Wsgi`](crate::Wsgi), its own timeout counts as well. [`Site::handle`](crate::Site::handle) has no time limits.
+    ///
+    /// ```
+    /// use httpd::{Request, Site, blocking};
+    /// use std::time::Duration;
+    /// let site = Site::new()
+    ///     .around("/reports", |_, next| next.within(Duration::from_secs(5)).run())
+    ///     .at("/reports/{year}", blocking(|request| {
+    ///         // … here it asks a database …
+    ///         format!("the report on {}\n", request.parameter("year").unwrap_or_default())
+    ///     }));
+    /// assert_eq!(site.handle(Request::get("/reports/2026")).into_text()?, "the report on 2026\n");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "timeout")]
+    pub fn within(self, time: Duration) -> Next {
+        Next { time_max: shorter(self.time_max, Some(time)) }
     }
 
     /// Goes on if a check allows it, which runs on a thread of the pool and may block: it may ask a database, or
@@ -88,13 +130,18 @@ impl Next {
         self,
         check: impl FnMut(&Cancellation) -> Checked + Send + 'static,
     ) -> Outcome {
-        Outcome(Decided::Check(Box::new(check)))
+        self.go_on(Decided::Check(Box::new(check)))
+    }
+
+    fn go_on(self, decided: Decided) -> Outcome {
+        Outcome { decided, time_max: self.time_max }
     }
 }
 
 impl<T: IntoResponse> From<T> for Outcome {
     fn from(response: T) -> Outcome {
-        Outcome(Decided::Respond(Box::new(response.into_response())))
+        let response = Box::new(response.into_response());
+        Outcome { decided: Decided::Respond(response), time_max: None }
     }
 }
 
@@ -120,6 +167,8 @@ pub(crate) struct Passage {
     pub(super) response: Option<Box<Response>>,
     /// What becomes of the response; the outermost first.
     changes: Vec<Change>,
+    /// How long the response may take to be found, if a layer says so.
+    pub(super) time_max: Option<Duration>,
 }
 
 impl Passage {
@@ -137,11 +186,9 @@ impl Passage {
             if layer.pattern.covers(request.path_bytes()).is_none() {
                 continue;
             }
-            let asked = AssertUnwindSafe(|| (layer.function)(request, Next(())));
-            match catch_unwind(asked).map(|Outcome(decided)| decided) {
-                Ok(Decided::GoOn(change)) => self.changes.extend(change),
-                Ok(Decided::Check(check)) => self.check = Some(check),
-                Ok(Decided::Respond(response)) => self.response = Some(response),
+            let asked = AssertUnwindSafe(|| (layer.function)(request, Next::new()));
+            match catch_unwind(asked) {
+                Ok(outcome) => self.note(outcome),
                 Err(_) => self.response = Some(Box::new(panicked())),
             }
         }
@@ -154,7 +201,12 @@ impl Passage {
             return;
         }
         self.asked_last = place + 1;
-        match ask(Next(())).0 {
+        self.note(ask(Next::new()));
+    }
+
+    fn note(&mut self, outcome: Outcome) {
+        self.time_max = shorter(self.time_max, outcome.time_max);
+        match outcome.decided {
             Decided::GoOn(change) => self.changes.extend(change),
             Decided::Check(check) => self.check = Some(check),
             Decided::Respond(response) => self.response = Some(response),
@@ -193,6 +245,11 @@ pub(super) fn job(mut check: Check) -> Job {
         Checked::Refused(response) => Worked::Done(*response),
         Checked::Later(pause) => Worked::Later(pause),
     })
+}
+
+/// The shorter of two times, either of which may be missing.
+fn shorter(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
+    one.into_iter().chain(other).min()
 }
 
 fn panicked() -> Response {

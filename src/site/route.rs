@@ -10,8 +10,10 @@ use super::{Handler, Methods, Response, Terms};
 use crate::http::Method;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-/// The paths that a handler serves.
+/// The paths that a handler serves: a path and everything below it, for which the text alone will do, or one path
+/// ([`Location::exact`]).
 ///
 /// A segment `{name}` stands for any one segment, and `{*name}` at the end for the rest of the path:
 /// [`Request::parameter`](crate::Request::parameter) says what stood there.
@@ -134,6 +136,11 @@ impl Route {
     /// Whether functions stand around its handler.
     pub(crate) fn has_functions(&self) -> bool {
         self.passage.is_some()
+    }
+
+    /// How long the response may take to be found, if a function around its handler says so.
+    pub(crate) fn time_max(&self) -> Option<Duration> {
+        self.passage.as_ref()?.time_max
     }
 
     /// That of a request for a host that nobody goes by.

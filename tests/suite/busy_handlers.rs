@@ -182,6 +182,82 @@ fn a_response_that_does_not_come_in_time_is_explained_in_the_log() {
     gate.open.send(()).expect("it waits");
 }
 
+/// RFC 9110 §15.6.4.
+#[test]
+fn a_part_of_a_site_has_a_time_limit_of_its_own() {
+    logged::listen();
+    let (report, reports) = mpsc::channel();
+    let server = Fixture::new()
+        .limits(|limits| limits.handler_threads_max = 1)
+        .site(move |site| {
+            site.around("/timed", |_, next| next.then(|response| response.header("X-Seen", "1")))
+                .around("/timed/short", |_, next| next.within(Duration::from_millis(60)).run())
+                .at(
+                    "/timed",
+                    blocking(move |request| {
+                        let deadline = Instant::now() + PATIENCE;
+                        while !request.is_cancelled() && Instant::now() < deadline {
+                            std::thread::yield_now();
+                        }
+                        let _ = report.send(request.path().to_owned());
+                    }),
+                )
+        })
+        .serve();
+    let mut running = get(&server, "/timed/short/running");
+    let line = logged::line("/timed/short/running");
+    let reply = running.reply();
+    reply.expect(503).header("Retry-After", "1").header("X-Seen", "1");
+    let bound = "no response within 60ms, the time that Next::within gives: its handler still runs; answered 503";
+    assert!(line.contains(bound), "{line}");
+    // It was asked to end, and its thread is free again.
+    let ended = reports.recv_timeout(PATIENCE).expect("it sees that nobody waits");
+    assert_eq!(ended, "/timed/short/running");
+}
+
+#[test]
+fn a_time_limit_of_a_part_may_be_longer_than_the_usual_and_the_shortest_counts() {
+    let (gate, handler) = Gate::new();
+    let server = Fixture::new()
+        .limits(|limits| limits.answer_timeout = Duration::from_millis(60))
+        .handler("/", handler)
+        .site(|site| {
+            site.around("/patient", |_, next| next.within(Duration::MAX).run())
+                .around("/patient/not", |_, next| next.within(Duration::from_millis(60)).run())
+                .around("/patient/not/really", |_, next| next.within(PATIENCE).run())
+        })
+        .serve();
+    let mut patient = get(&server, "/patient");
+    gate.wait_for(1);
+    // By then, 60 ms are over for the first, too.
+    for path in ["/usual", "/patient/not", "/patient/not/really"] {
+        get(&server, path).reply().expect(503);
+    }
+    gate.open.send(()).expect("it waits");
+    patient.reply().expect(200).body("through");
+}
+
+#[test]
+fn a_check_has_as_much_time_as_its_handler() {
+    let (held, hold) = mpsc::channel::<()>();
+    let hold = Arc::new(Mutex::new(hold));
+    let server = Fixture::new()
+        .site(move |site| {
+            site.around("/checked", move |_, next| {
+                let hold = Arc::clone(&hold);
+                next.within(Duration::from_millis(60)).blocking(move || {
+                    let _ = hold.lock().expect("no test panics in here").recv();
+                    Ok::<(), httpd::Status>(())
+                })
+            })
+            .get("/checked", |_| "it")
+        })
+        .serve();
+    get(&server, "/checked").reply().expect(503).header("Retry-After", "1");
+    drop(held);
+    get(&server, "/checked").reply().expect(200).body("it");
+}
+
 #[test]
 fn a_panic_on_a_thread_names_its_request() {
     logged::listen();

@@ -1,8 +1,9 @@
 //! Requests that wait for a thread: how long, for whom, and what is no hang.
 
 use super::server::{Folder, Server, location};
+use crate::support::client::Request;
 use crate::support::{Client, lacks};
-use httpd::Address;
+use httpd::{Address, Site, Wsgi};
 use socket2::SockRef;
 use std::io::Write;
 use std::net::TcpStream;
@@ -140,8 +141,28 @@ fn a_client_that_closes_its_half_and_still_reads_is_served() {
     }
 }
 
+/// In a program of its own, where a function around an application limits its time.
+fn an_application_that_exceeds_the_time_of_its_part_is_503_and_keeps_its_process() {
+    let folder = Folder::new();
+    let wsgi = Wsgi::new("behaviours").directory(folder.path("apps")).threads(1);
+    let site = Site::new()
+        .at("/app", wsgi)
+        .around("/app/sleeps", |_, next| next.within(Duration::from_millis(300)).run());
+    let server = httpd::Server::new(site).listen("127.0.0.1:0").start().expect("it serves");
+    let address = &server.addresses()[0];
+    let process =
+        || Request::new(address, "GET", "/app/process").send().expect(200).text().to_owned();
+    let old = process();
+    let reply = Request::new(address, "GET", "/app/sleeps?seconds=1.5").send();
+    reply.expect(503).header("Retry-After", "1");
+    assert_eq!(process(), old);
+    server.handle().stop();
+    server.wait();
+}
+
 tests! {
     lacks::python:
+        an_application_that_exceeds_the_time_of_its_part_is_503_and_keeps_its_process,
         a_request_that_finds_no_thread_in_time_is_503_and_no_process_is_to_blame,
         an_answer_that_goes_on_is_not_cut_because_others_wait,
         an_answer_that_has_begun_may_be_quiet_for_longer_than_a_request_may_wait,

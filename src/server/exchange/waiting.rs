@@ -50,10 +50,19 @@ impl Exchange {
             }
             Awaited::Write | Awaited::Lookup | Awaited::Piece => limits.send_timeout,
             Awaited::Production => self.body.quiet_max(limits.answer_timeout),
-            Awaited::Application => self.backend_timeout.unwrap_or(limits.answer_timeout),
-            Awaited::Room | Awaited::Answer => limits.answer_timeout,
+            Awaited::Application => {
+                let timeout = self.backend_timeout.unwrap_or(limits.answer_timeout);
+                self.time_max().map_or(timeout, |time| time.min(timeout))
+            }
+            Awaited::Answer => self.time_max().unwrap_or(limits.answer_timeout),
+            Awaited::Room => limits.answer_timeout,
         };
         cx.clock.monotonic() + timeout
+    }
+
+    /// How long the response may take to be found, if a function around the handler says so.
+    fn time_max(&self) -> Option<Duration> {
+        Some(self.route.as_ref()?.time_max()?.min(LONGEST_WAIT))
     }
 
     /// Lets a thread find the response.
@@ -206,14 +215,17 @@ impl Exchange {
         match awaited {
             Awaited::Answer => {
                 let (client, request) = (carrier.name(), request_line.escape_ascii());
-                let timeout = self.limits().answer_timeout;
+                let bound = match self.time_max() {
+                    Some(time) => format!("{time:?}, the time that Next::within gives"),
+                    None => format!("answer_timeout = {:?}", self.limits().answer_timeout),
+                };
                 let has_begun = self.work.take().is_none_or(|work| cx.threads.cancel(work));
                 let why = match has_begun {
                     true => "its handler still runs".to_owned(),
                     false => cx.threads.load(cx.clock.monotonic()),
                 };
                 log::warn!(
-                    "{client}: \"{request}\": no response within answer_timeout = {timeout:?}: {why}; answered 503"
+                    "{client}: \"{request}\": no response within {bound}: {why}; answered 503"
                 );
                 Expired::Refused(Box::new(self.busy()))
             }
@@ -221,8 +233,21 @@ impl Exchange {
                 log::warn!("{}: timed out while {}; answered 503", carrier.name(), self.state);
                 Expired::Refused(Box::new(self.respond(Status::SERVICE_UNAVAILABLE)))
             }
+            Awaited::Application if self.time_is_over(cx) => {
+                cx.gateway.withdraw(self.id, cx.clock.monotonic());
+                let (client, request) = (carrier.name(), request_line.escape_ascii());
+                let time = self.time_max().unwrap_or_default();
+                log::warn!(
+                    "{client}: \"{request}\": the application did not respond within {time:?}, the time that \
+                     Next::within gives; answered 503"
+                );
+                Expired::Refused(Box::new(self.busy()))
+            }
             Awaited::Application => match cx.gateway.expire(self.id, cx.clock.monotonic()) {
-                RequestExpired::NotYet(deadline) => Expired::NotYet(deadline),
+                RequestExpired::NotYet(deadline) => {
+                    let over = self.time_over_at();
+                    Expired::NotYet(over.map_or(deadline, |over| over.min(deadline)))
+                }
                 RequestExpired::InQueue => Expired::Refused(Box::new(self.busy())),
                 RequestExpired::Hangs => {
                     let request = request_line.escape_ascii();
@@ -241,6 +266,15 @@ impl Exchange {
                 Expired::BrokenOff
             }
         }
+    }
+
+    /// When the time is over that a function around the handler gives.
+    fn time_over_at(&self) -> Option<Instant> {
+        Some(self.waits_since? + self.time_max()?)
+    }
+
+    fn time_is_over(&self, cx: &WorkerContext) -> bool {
+        self.time_over_at().is_some_and(|over| over <= cx.clock.monotonic())
     }
 
     /// Lets other requests go before this one, because its client sends nothing more and may have gone; see
@@ -280,3 +314,6 @@ impl Exchange {
 
 /// No deadline is now.
 const A_MOMENT: Duration = Duration::from_millis(1);
+
+/// So that no clock overflows.
+const LONGEST_WAIT: Duration = Duration::from_secs(super::A_YEAR);
