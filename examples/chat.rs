@@ -8,7 +8,7 @@
 //! Everybody who has the page open is a listener of one `Broadcast`. An open page costs the server a few hundred bytes,
 //! and no thread.
 
-use httpd::{Broadcast, Event, Response, Server, Site, Status};
+use httpd::{Broadcast, Event, RequestError, Response, Server, Site, Status};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".to_owned());
@@ -28,9 +28,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             listeners.add(events);
             response
         })
-        .post("/messages", move |request| -> std::io::Result<Status> {
-            let text = String::from_utf8_lossy(&request.read_body()?).into_owned();
-            chat.send(Event::data(text));
+        .post("/messages", move |request| -> Result<Status, RequestError> {
+            chat.send(Event::data(request.read_text()?));
             Ok(Status::NO_CONTENT)
         });
     let server = Server::new(site).listen(&address).start()?;

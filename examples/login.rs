@@ -85,20 +85,15 @@ fn site() -> Site {
                 );
             };
             let cookie = login.begin(user)?.secure(request.scheme() == Scheme::Https);
-            Ok(see("/").cookie(cookie))
+            Ok(Response::redirect(Status::SEE_OTHER, "/").cookie(cookie))
         })
         .get("/private/diary", move |request| {
             format!("Dear diary of {},\n", diary.user(request).unwrap_or("nobody"))
         })
         .post("/logout", move |request| -> Result<Response, Failure> {
             logout.end(request);
-            Ok(see("/").cookie(Cookie::removal(COOKIE)?))
+            Ok(Response::redirect(Status::SEE_OTHER, "/").cookie(Cookie::removal(COOKIE)?))
         })
-}
-
-/// A page to go to after a form: loading that again does not send the form again.
-fn see(path: &str) -> Response {
-    Response::new(Status::SEE_OTHER).header("Location", path)
 }
 
 /// 128 bits that nobody can guess.

@@ -364,7 +364,7 @@ pub use server::in_process::RequestBuilder;
 pub use server::listener::Listeners;
 pub use server::{
     AccessLog, Address, AddressError, Format, Handle, Limits, Running, ServeError, ServeErrorKind,
-    Server, SocketAccess, StartError, Workers,
+    Server, SocketAccess, StartError, Workers, log_to_stderr,
 };
 pub use site::{
     Answer, Backend, Blocking, BodyPolicy, BodyWriter, Broadcast, Context, Dotfiles, ErrorBodies,
@@ -376,6 +376,14 @@ pub use site::{
 #[cfg(feature = "passwords")]
 pub use site::{BasicAuth, PasswordLineError};
 pub use site::{Form, FormFile, FormLimits, FormPart, FormParts};
+
+/// Tasks of small services, each solved.
+#[cfg(any(doc, doctest))]
+pub mod cookbook {
+    #![doc = include_str!("cookbook.md")]
+    #[allow(unused_imports, reason = "the text links to them")]
+    use super::*;
+}
 
 /// The examples of the README are compiled with those of the documentation.
 #[cfg(doctest)]

@@ -188,6 +188,17 @@ impl Headers {
         self.shared.iter().flat_map(|lines| lines.fields()).chain(self.added())
     }
 
+    /// The value of the first header of this name as text, if it is UTF-8.
+    ///
+    /// ```
+    /// let response = httpd::Response::text("hello");
+    /// assert_eq!(response.headers.text("content-type"), Some("text/plain; charset=utf-8"));
+    /// ```
+    #[doc(alias = "get")]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        std::str::from_utf8(self.value(name)?).ok()
+    }
+
     /// The value of the first header of this name, in any case of letters.
     pub fn value(&self, name: &str) -> Option<&[u8]> {
         self.iter()

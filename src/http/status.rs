@@ -2,7 +2,14 @@
 
 use std::fmt;
 
-/// A three-digit status code.
+/// A three-digit status code. It can be compared with a number.
+///
+/// ```
+/// use httpd::Status;
+/// assert_eq!(Status::NOT_FOUND, 404);
+/// assert_eq!(Status::new(404), Some(Status::NOT_FOUND));
+/// ```
+#[doc(alias = "StatusCode")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Status(u16);
 
@@ -63,11 +70,13 @@ statuses! {
 
 impl Status {
     /// A final status by its number; `None` outside 200–599. Only the server itself sends 1xx.
+    #[doc(alias = "from_u16")]
     pub fn new(code: u16) -> Option<Status> {
         (200..=599).contains(&code).then_some(Status(code))
     }
 
     /// The number.
+    #[doc(alias = "as_u16")]
     pub fn code(self) -> u16 {
         self.0
     }
@@ -75,6 +84,18 @@ impl Status {
     /// Whether a response with this status never has content: 1xx, 204 and 304 (RFC 9110 §6.4.1).
     pub fn forbids_content(self) -> bool {
         self.0 < 200 || self.0 == 204 || self.0 == 304
+    }
+}
+
+impl PartialEq<u16> for Status {
+    fn eq(&self, code: &u16) -> bool {
+        self.0 == *code
+    }
+}
+
+impl PartialEq<Status> for u16 {
+    fn eq(&self, status: &Status) -> bool {
+        *self == status.0
     }
 }
 

@@ -56,7 +56,7 @@ impl Asker {
 
     /// What a site makes of a request, found as a server finds it.
     pub(crate) fn ask(&mut self, site: &Site, head: &RequestHead<'_>, body: Vec<u8>) -> Asked {
-        let mut route = site.route(head);
+        let mut route = site.route_of(head);
         let mut is_forwarded = false;
         let response = site.respond(&mut route, head, body, &mut self.files, &mut is_forwarded);
         Asked { route, response, is_forwarded }

@@ -2,150 +2,24 @@
 //!
 //! It must never know a socket, or a worker.
 
+mod request_builder;
+
+pub use request_builder::RequestBuilder;
+
 use super::asker::Asker;
 use crate::files::{CachedFile, Contents};
-use crate::http::HeadLimits;
+use crate::http::Method;
 use crate::http::encoder::{self, Effort};
-use crate::http::h1::request_reader::RequestReader;
-use crate::http::{Method, Peer, RequestHead, Scheme, Status};
 use crate::site::encoded::EncodedBody;
 use crate::site::pipe::{self, Piece};
 use crate::site::response::Produce;
 use crate::site::stream::{Received, Receiver, StreamKey, WakeWorker, Waker};
-use crate::site::{Body, Deferred, Request, Response, Site, error_page};
+use crate::site::{Body, Deferred, Response, Site, error_page};
 use std::fs::File;
 use std::io;
-use std::net::SocketAddr;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, mpsc};
-
-/// A request that is made up, for [`Site::handle`].
-///
-/// ```
-/// use httpd::Request;
-/// let request = Request::post("/notes").header("Content-Type", "text/plain").body("milk");
-/// # let _ = request;
-/// ```
-#[derive(Clone, Debug)]
-pub struct RequestBuilder {
-    method: String,
-    target: String,
-    headers: Vec<(String, Vec<u8>)>,
-    body: Vec<u8>,
-    peer: Option<SocketAddr>,
-    scheme: Scheme,
-}
-
-impl Request<'_> {
-    /// A GET of this path, with a query if there is one, for [`Site::handle`].
-    pub fn get(target: &str) -> RequestBuilder {
-        RequestBuilder::new("GET", target)
-    }
-
-    /// The same as HEAD.
-    pub fn head(target: &str) -> RequestBuilder {
-        RequestBuilder::new("HEAD", target)
-    }
-
-    /// The same as POST.
-    pub fn post(target: &str) -> RequestBuilder {
-        RequestBuilder::new("POST", target)
-    }
-
-    /// The same as PUT.
-    pub fn put(target: &str) -> RequestBuilder {
-        RequestBuilder::new("PUT", target)
-    }
-
-    /// The same as DELETE.
-    pub fn delete(target: &str) -> RequestBuilder {
-        RequestBuilder::new("DELETE", target)
-    }
-}
-
-impl RequestBuilder {
-    /// A request with any method.
-    pub fn new(method: &str, target: &str) -> RequestBuilder {
-        RequestBuilder {
-            method: method.to_owned(),
-            target: target.to_owned(),
-            headers: Vec::new(),
-            body: Vec::new(),
-            peer: None,
-            scheme: Scheme::Http,
-        }
-    }
-
-    /// The same with one header line more. `Host` is `localhost` unless it is given, and `Content-Length` fits the
-    /// body.
-    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> RequestBuilder {
-        self.headers.push((name.to_owned(), value.as_ref().to_vec()));
-        self
-    }
-
-    /// The same with this body.
-    pub fn body(mut self, body: impl Into<Vec<u8>>) -> RequestBuilder {
-        self.body = body.into();
-        self
-    }
-
-    /// The same from a client with this address. Without it the client is one at a Unix socket.
-    pub fn peer(mut self, address: SocketAddr) -> RequestBuilder {
-        self.peer = Some(address);
-        self
-    }
-
-    /// Reads it as a server reads it, or finds the status of its refusal.
-    pub(crate) fn with_head<T>(
-        &self,
-        look_at: impl FnOnce(Result<&RequestHead<'_>, Status>) -> T,
-    ) -> T {
-        let bytes = self.head();
-        let mut reader = RequestReader::new();
-        let limits = HeadLimits {
-            target_bytes_max: bytes.len(),
-            head_bytes_max: bytes.len(),
-            header_count_max: self.headers.len() + 2,
-        };
-        let peer = Peer { address: self.peer, scheme: self.scheme, ..Peer::default() };
-        let head = match reader.read_head(&bytes, &limits) {
-            Ok(Some(_)) => reader.request(&bytes, peer).map_err(|reject| reject.status()),
-            Ok(None) => Err(Status::BAD_REQUEST),
-            Err(reject) => Err(reject.status()),
-        };
-        match head {
-            Ok(head) => look_at(Ok(&head)),
-            Err(status) => look_at(Err(status)),
-        }
-    }
-
-    /// The same over TLS or not.
-    pub(crate) fn scheme(mut self, scheme: Scheme) -> RequestBuilder {
-        self.scheme = scheme;
-        self
-    }
-
-    /// The head as HTTP/1.1 has it.
-    fn head(&self) -> Vec<u8> {
-        let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target).into_bytes();
-        let has = |name| self.headers.iter().any(|(it, _)| it.eq_ignore_ascii_case(name));
-        if !has("Host") {
-            head.extend_from_slice(b"Host: localhost\r\n");
-        }
-        if !self.body.is_empty() && !has("Content-Length") && !has("Transfer-Encoding") {
-            head.extend_from_slice(format!("Content-Length: {}\r\n", self.body.len()).as_bytes());
-        }
-        for (name, value) in &self.headers {
-            head.extend_from_slice(name.as_bytes());
-            head.extend_from_slice(b": ");
-            head.extend_from_slice(value);
-            head.extend_from_slice(b"\r\n");
-        }
-        head.extend_from_slice(b"\r\n");
-        head
-    }
-}
 
 impl Site {
     /// The response to a request, found on this thread as a server would find it: by the functions around the handler,

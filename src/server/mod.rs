@@ -34,6 +34,7 @@ mod running;
 mod serve_error;
 pub(crate) mod share;
 pub(crate) mod start_error;
+mod stderr_log;
 pub(crate) mod timers;
 pub(crate) mod wire;
 pub(crate) mod worker;
@@ -48,6 +49,7 @@ pub use limits::Limits;
 pub use running::{Handle, Running};
 pub use serve_error::{ServeError, ServeErrorKind};
 pub use start_error::StartError;
+pub use stderr_log::log_to_stderr;
 
 use crate::files::{CacheLimits, OpenFiles, prepare_spool_directory};
 use crate::http::ForwardedHeader;
@@ -141,7 +143,10 @@ impl Server {
         }
     }
 
-    /// Listens at one more address; see [`Address::parse`] for how it is written.
+    /// Listens at one more address: `"localhost:8080"` for this machine only, `":8080"` for everyone, `"unix:/run/it.sock"`;
+    /// see [`Address::parse`] for how it is written.
+    #[doc(alias = "bind")]
+    #[doc(alias = "port")]
     pub fn listen(mut self, address: &str) -> Server {
         self.listen.push(Listen { text: address.to_owned(), is_proxied: false });
         self
@@ -198,6 +203,7 @@ impl Server {
     }
 
     /// How many workers. Default: one per CPU.
+    #[doc(alias = "threads")]
     pub fn workers(mut self, workers: Workers) -> Server {
         self.workers = workers;
         self
@@ -257,6 +263,7 @@ impl Server {
     ///
     /// # Errors
     /// As [`Server::start`].
+    #[doc(alias = "serve")]
     pub fn run(self) -> Result<(), StartError> {
         self.start()?.wait();
         Ok(())

@@ -51,6 +51,7 @@ impl Running {
     }
 
     /// Waits until it has stopped.
+    #[doc(alias = "join")]
     pub fn wait(self) {
         for worker in self.workers {
             if worker.join().is_err() {
@@ -86,6 +87,7 @@ pub struct Handle {
 impl Handle {
     /// Takes no more connections and lets open requests finish, for `stop_timeout` at most. Streams of server-sent
     /// events, which have no end of their own, end at once; browsers connect again.
+    #[doc(alias = "shutdown")]
     pub fn stop(&self) {
         let deadline = Instant::now() + self.stop_timeout;
         self.post(|| Message::Stop { deadline });

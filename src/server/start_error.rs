@@ -9,7 +9,9 @@ use std::io;
 use std::path::PathBuf;
 
 /// Why a server did not start. Nothing of it is left running.
-#[derive(Debug)]
+///
+/// `{:?}` shows it in the same words as `{}`, because that is what Rust prints when `main` returns an error. It becomes
+/// an [`io::Error`] by `?`.
 #[non_exhaustive]
 pub enum StartError {
     /// No address to listen on was given.
@@ -63,6 +65,28 @@ impl StartError {
             AccessLog::Off | AccessLog::Stdout(_) => None,
         };
         StartError::AccessLog { path, error }
+    }
+}
+
+impl fmt::Debug for StartError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+/// With the kind of the error beneath it, if there is one.
+impl From<StartError> for io::Error {
+    fn from(error: StartError) -> io::Error {
+        let kind = match &error {
+            StartError::Listen { error, .. }
+            | StartError::AccessLog { error, .. }
+            | StartError::Worker(error) => error.kind(),
+            StartError::NoAddress
+            | StartError::BadAddress { .. }
+            | StartError::BadNetwork { .. } => io::ErrorKind::InvalidInput,
+            StartError::Application(_) | StartError::GivenUp => io::ErrorKind::Other,
+        };
+        io::Error::new(kind, error)
     }
 }
 

@@ -12,13 +12,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// [`SlowListener`]. Listeners that have gone are removed.
 ///
 /// ```
-/// use httpd::{Broadcast, Event, Site, Status};
+/// use httpd::{Broadcast, Event, RequestError, Site, Status};
 /// let chat = Broadcast::new();
 /// let listeners = chat.clone();
 /// let site = Site::new()
 ///     .get("/events", move |_| listeners.listen())
-///     .post("/messages", move |request| -> std::io::Result<Status> {
-///         chat.send(Event::data(String::from_utf8_lossy(&request.read_body()?)));
+///     .post("/messages", move |request| -> Result<Status, RequestError> {
+///         chat.send(Event::data(request.read_text()?));
 ///         Ok(Status::NO_CONTENT)
 ///     });
 /// # let _ = site;

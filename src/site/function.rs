@@ -88,6 +88,7 @@ where
 /// let site = Site::new().at("/report", report.methods(&[Method::Get, Method::Post]));
 /// # let _ = site;
 /// ```
+#[doc(alias = "spawn_blocking")]
 pub fn blocking<F, R>(function: F) -> Blocking<F>
 where
     F: Fn(&Request<'_>) -> R + Send + Sync + 'static,

@@ -24,7 +24,7 @@ use std::time::Duration;
     message = "`{Self}` is no handler",
     label = "this cannot answer requests",
     note = "a closure has to name the type of its parameter: `|request: &Request| …`; in `inline(|request| …)`, `blocking(|request| …)` and `Site::get(path, |request| …)` it need not",
-    note = "it has to return a `Response` or something else that implements `IntoResponse`"
+    note = "it has to return a `Response` or something else that implements `IntoResponse`, and is no `async` function"
 )]
 pub trait Handler: Send + Sync + 'static {
     /// The methods that it takes; the others are answered with 405 and `Allow`. A handler that

@@ -16,9 +16,15 @@ use std::io;
 /// | `(Status, it)` | the same with this status |
 /// | `Option<it>` | 404 for `None` |
 /// | `Result<it, error>` | the error decides, so that `?` can be used |
+/// | `Box<dyn Error>` | a [`Failure`], as [`io::Error`] |
 /// | `()` | 204 |
 ///
-/// An error of your own decides its status by this trait; any other error becomes a [`Failure`], and 500.
+/// Headers and cookies are added to a response: `Response::text("made").header("Location", "/it")`. Branches of different
+/// types are made responses each: `Response::text("one")` in one, `Status::NOT_FOUND.into()` in the other.
+///
+/// An error of your own decides its status by this trait; any other error becomes a [`Failure`], and 500. The response
+/// outlives the request, so text of the request goes into it as a `String`:
+/// `request.parameter("name").unwrap_or_default().to_owned()`.
 ///
 /// ```
 /// use httpd::{Failure, Request, Site, Status};
@@ -36,7 +42,10 @@ use std::io;
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be made a response",
-    note = "return a `Response`, text, bytes, a `Status`, or a tuple, `Option` or `Result` of these"
+    note = "return a `Response`, text, bytes, a `Status`, or a tuple, `Option` or `Result` of these",
+    note = "`Response::json(&value)` is JSON, `Response::html(text)` HTML, `.header(name, value)` adds a header",
+    note = "for an error that is no response, return `Result<_, httpd::Failure>`",
+    note = "handlers are not `async`: what waits belongs into `httpd::blocking(|request| …)`"
 )]
 pub trait IntoResponse {
     /// The response.
@@ -97,6 +106,18 @@ impl<T: IntoResponse> IntoResponse for (Status, T) {
     }
 }
 
+impl<T: IntoResponse> From<(Status, T)> for Response {
+    fn from(both: (Status, T)) -> Response {
+        both.into_response()
+    }
+}
+
+impl From<Status> for Response {
+    fn from(status: Status) -> Response {
+        status.into_response()
+    }
+}
+
 impl<T: IntoResponse> IntoResponse for Option<T> {
     fn into_response(self) -> Response {
         self.map_or_else(|| Response::new(Status::NOT_FOUND), T::into_response)
@@ -106,6 +127,20 @@ impl<T: IntoResponse> IntoResponse for Option<T> {
 impl<T: IntoResponse, E: IntoResponse> IntoResponse for Result<T, E> {
     fn into_response(self) -> Response {
         self.map_or_else(E::into_response, T::into_response)
+    }
+}
+
+/// As a [`Failure`].
+impl IntoResponse for Box<dyn Error + Send + Sync> {
+    fn into_response(self) -> Response {
+        Failure { error: self }.into_response()
+    }
+}
+
+/// As a [`Failure`].
+impl IntoResponse for Box<dyn Error> {
+    fn into_response(self) -> Response {
+        failed(&*self)
     }
 }
 
@@ -147,16 +182,20 @@ impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        if let Some(error) = request_error(&*self.error) {
-            return error.clone().into_response();
-        }
-        log::error!("a handler failed: {}; its request is answered with 500", self.error);
-        Response::new(Status::INTERNAL_SERVER_ERROR)
+        failed(&*self.error)
     }
 }
 
+fn failed(error: &(dyn Error + 'static)) -> Response {
+    if let Some(error) = request_error(error) {
+        return error.clone().into_response();
+    }
+    log::error!("a handler failed: {error}; its request is answered with 500");
+    Response::new(Status::INTERNAL_SERVER_ERROR)
+}
+
 /// What is wrong with the request, if that is what this error says.
-fn request_error<'a>(error: &'a (dyn Error + Send + Sync + 'static)) -> Option<&'a RequestError> {
+fn request_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a RequestError> {
     error
         .downcast_ref::<RequestError>()
         .or_else(|| error.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref())

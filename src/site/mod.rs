@@ -44,6 +44,8 @@ pub(crate) mod stream;
 mod take;
 mod values;
 mod way;
+#[cfg(not(feature = "json"))]
+mod without_json;
 pub(crate) mod wsgi;
 
 #[cfg(feature = "cli")]
@@ -93,6 +95,7 @@ use around::Layer;
 use hosts::Hosts;
 use route::Locations;
 use std::cell::RefCell;
+use std::fmt;
 use std::sync::Arc;
 
 /// Everything that a server answers, shared read-only by all workers.
@@ -125,6 +128,9 @@ impl Site {
     /// Several handlers may stand at one location, each for methods of its own; where two take the
     /// same method, the later one has it.
     ///
+    /// A closure needs the type of its parameter here, `|request: &Request| …`, or a word that says where it runs:
+    /// `inline(|request| …)`, `blocking(|request| …)`.
+    ///
     /// ```
     /// use httpd::{Location, Method, Root, Site, StaticFiles, blocking};
     /// let site = Site::new()
@@ -135,8 +141,13 @@ impl Site {
     /// ```
     ///
     /// # Panics
-    /// When the names in the path cannot be understood, or when the same paths have other names already.
+    /// When the path does not begin with a slash, when the names in it cannot be understood, or when the same paths have
+    /// other names already.
     #[track_caller]
+    #[doc(alias = "route")]
+    #[doc(alias = "mount")]
+    #[doc(alias = "nest")]
+    #[doc(alias = "service")]
     pub fn at(mut self, location: impl Into<Location>, handler: impl Handler) -> Site {
         let pattern = pattern(&location.into());
         let path = String::from_utf8_lossy(pattern.written()).into_owned();
@@ -147,8 +158,8 @@ impl Site {
         self
     }
 
-    /// Answers GET and HEAD at this path alone, at once: the function runs on a worker and must not block (for that
-    /// there is [`blocking`]).
+    /// Answers GET and HEAD at this path alone, at once: the function runs on a worker and must not block. For one that
+    /// may, write `at(Location::exact(path), blocking(function))`.
     ///
     /// ```
     /// use httpd::{Request, Site};
@@ -170,7 +181,8 @@ impl Site {
         self.at(Location::exact(path), inline(function))
     }
 
-    /// Answers POST at this path alone, as [`Site::get`] does GET. The body is at most 64 KiB, and in memory.
+    /// Answers POST at this path alone, as [`Site::get`] does GET. The body is at most 64 KiB, and in memory. For more, or
+    /// for a function that may block, write `at(Location::exact(path), blocking(function).methods(&[Method::Post]))`.
     ///
     /// # Panics
     /// As [`Site::at`].
@@ -209,10 +221,23 @@ impl Site {
         self.at(Location::exact(path), inline(function).methods(&[Method::Delete]))
     }
 
+    /// Answers PATCH at this path alone, as [`Site::post`] does POST.
+    ///
+    /// # Panics
+    /// As [`Site::at`].
+    #[track_caller]
+    pub fn patch<F, R>(self, path: &str, function: F) -> Site
+    where
+        F: Fn(&Request<'_>) -> R + Send + Sync + 'static,
+        R: IntoResponse,
+    {
+        self.at(Location::exact(path), inline(function).methods(&[Method::Patch]))
+    }
+
     /// Puts a function around everything at a path and below it: around handlers, files, applications, and the
     /// refusals of the server itself (404, 405, 413, 500, 503 …; not around 400 for what is no request). It is called
     /// on the worker when the head of a request is here and before its body is read, and must not block. It goes on
-    /// with [`Next::run`] or [`Next::then`], or returns a response.
+    /// with [`Next::run`] or [`Next::then`], or returns a response. [`Next::within`] limits the time of handlers.
     ///
     /// To protect files, put it around a directory: a file may have other paths as well (as the index of its
     /// directory, without `.html`, as an encoded sibling).
@@ -236,6 +261,9 @@ impl Site {
     /// # Panics
     /// When the names in the path cannot be understood.
     #[track_caller]
+    #[doc(alias = "middleware")]
+    #[doc(alias = "layer")]
+    #[doc(alias = "wrap")]
     pub fn around<F>(mut self, location: impl Into<Location>, function: F) -> Site
     where
         F: Fn(&Request<'_>, Next) -> Outcome + Send + Sync + 'static,
@@ -420,6 +448,12 @@ impl Site {
     fn is_unknown(&self, method: Method) -> bool {
         let taken = |handler: &dyn Handler| handler.methods().contains(method);
         matches!(method, Method::Extension(_)) && !self.locations.handlers().any(taken)
+    }
+}
+
+impl fmt::Debug for Site {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Site").finish_non_exhaustive()
     }
 }
 

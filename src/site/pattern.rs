@@ -47,10 +47,16 @@ impl Pattern {
     /// What is wrong with it.
     pub(crate) fn parse(path: &[u8], is_exact: bool) -> Result<Pattern, &'static str> {
         let mut pattern = Pattern::literal(path, is_exact);
+        if !path.is_empty() && !path.starts_with(b"/") {
+            return Err("it has to begin with a slash");
+        }
+        if let Some(advice) = path.split(|&byte| byte == b'/').find_map(elsewhere_a_name) {
+            return Err(advice);
+        }
         if !path.iter().any(|byte| matches!(byte, b'{' | b'}')) {
             return Ok(pattern);
         }
-        let rest = path.strip_prefix(b"/").ok_or("it has to begin with a slash")?;
+        let rest = path.strip_prefix(b"/").unwrap_or_default();
         let mut segments: Vec<Segment> = Vec::new();
         for text in rest.split(|&byte| byte == b'/') {
             if matches!(segments.last(), Some(Segment::Rest(_))) {
@@ -174,6 +180,21 @@ impl Segment {
     }
 }
 
+/// What to write instead of a segment that is a name or a rest elsewhere, and would be text here that no client sends.
+fn elsewhere_a_name(segment: &[u8]) -> Option<&'static str> {
+    match segment {
+        [b':', _, ..] => {
+            Some("write {name} instead of :name; Location::literal takes a colon as it is")
+        }
+        [b'<', .., b'>'] => Some("write {name} instead of <name>"),
+        [b'*', ..] => Some(
+            "write {*name} for the rest of a path; Site::at with the path before it has everything below, too; \
+             Location::literal takes a star as it is",
+        ),
+        _ => None,
+    }
+}
+
 fn segment(text: &[u8]) -> Result<Segment, &'static str> {
     let Some(name) = text.strip_prefix(b"{").and_then(|text| text.strip_suffix(b"}")) else {
         return match text.iter().any(|byte| matches!(byte, b'{' | b'}')) {
@@ -271,10 +292,31 @@ mod tests {
     #[test]
     fn what_cannot_be_meant_is_refused() {
         for path in [
-            "/{}", "/a{b}", "/{b}a", "/{a/b}", "/{*a}/b", "/{a}/{a}", "{a}", "/{a-b}", "/}",
+            "/{}",
+            "/a{b}",
+            "/{b}a",
+            "/{a/b}",
+            "/{*a}/b",
+            "/{a}/{a}",
+            "{a}",
+            "/{a-b}",
+            "/}",
             "/{{a}}",
+            "a",
+            "users/{id}",
+            "/users/:id",
+            "/:id/notes",
+            "/<id>",
+            "/<int:id>/x",
+            "/files/*",
+            "/files/*path",
+            "/{path:.*}",
         ] {
             assert!(Pattern::parse(path.as_bytes(), true).is_err(), "{path}");
         }
+        for path in ["", "/", "/a:b", "/:", "/a*", "/<", "/a<b>", "/a/", "//"] {
+            assert!(Pattern::parse(path.as_bytes(), true).is_ok(), "{path}");
+        }
+        assert!(Pattern::literal(b"/:a/*", true).covers(b"/:a/*").is_some());
     }
 }

@@ -112,6 +112,9 @@ impl<'a> Request<'a> {
     /// assert_eq!(response.into_text()?, "a/b.png of 3");
     /// # Ok::<(), std::io::Error>(())
     /// ```
+    #[doc(alias = "param")]
+    #[doc(alias = "path_param")]
+    #[doc(alias = "match_info")]
     pub fn parameter(&self, name: &str) -> Option<&str> {
         std::str::from_utf8(self.parameter_bytes(name)?).ok()
     }
@@ -122,6 +125,8 @@ impl<'a> Request<'a> {
     }
 
     /// The target as it came: path and query, or a whole URL from a client that takes this server for a proxy.
+    #[doc(alias = "uri")]
+    #[doc(alias = "url")]
     pub fn target(&self) -> &str {
         std::str::from_utf8(self.head.target).unwrap_or_default()
     }
@@ -138,6 +143,9 @@ impl<'a> Request<'a> {
 
     /// The client's address, with port 0 if only its host is known; `None` on a Unix socket. Behind proxies, the server
     /// has to know them: [`Server::trusted_proxies`](crate::Server::trusted_proxies).
+    #[doc(alias = "remote_addr")]
+    #[doc(alias = "peer_addr")]
+    #[doc(alias = "client_ip")]
     pub fn peer(&self) -> Option<SocketAddr> {
         self.head.peer()
     }
@@ -148,6 +156,7 @@ impl<'a> Request<'a> {
     }
 
     /// The value of the first header line of this name, in any case of letters, if it is UTF-8.
+    #[doc(alias = "get_header")]
     pub fn header(&self, name: &str) -> Option<&str> {
         std::str::from_utf8(self.head.header(name)?).ok()
     }
@@ -166,6 +175,7 @@ impl<'a> Request<'a> {
 
     /// The body, as the handler's [`BodyPolicy`](crate::BodyPolicy) asked for it. It is here once: what is taken is
     /// gone.
+    #[doc(alias = "as_reader")]
     pub fn take_body(&self) -> RequestBody {
         self.body.map(RefCell::take).unwrap_or_default()
     }
@@ -175,6 +185,7 @@ impl<'a> Request<'a> {
     ///
     /// # Errors
     /// If a body that is read while it arrives breaks off, or is larger than the bound, and errors of the disk.
+    #[doc(alias = "bytes")]
     pub fn read_body(&self) -> io::Result<Vec<u8>> {
         self.take_body().into_bytes(usize::MAX)
     }

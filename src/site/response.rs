@@ -6,6 +6,7 @@ use super::pipe::{BodyWriter, Outlet};
 use super::stream::Receiver;
 use crate::files::{CachedFile, Root};
 use crate::http::{Headers, Status};
+use std::fmt;
 use std::io;
 use std::ops::Range;
 use std::os::fd::OwnedFd;
@@ -112,6 +113,9 @@ impl Response {
     ///     .header("Content-Disposition", "attachment");
     /// # Ok::<(), std::io::Error>(())
     /// ```
+    #[doc(alias = "X-Sendfile")]
+    #[doc(alias = "X-Accel-Redirect")]
+    #[doc(alias = "download")]
     pub fn file(root: &Root, path: impl AsRef<[u8]>) -> Response {
         let file = NamedFile { root: root.clone(), path: path.as_ref().to_vec() };
         Response::deferred(Status::OK, Deferred::Named(file))
@@ -151,6 +155,7 @@ impl Response {
     /// let response = Response::redirect(Status::SEE_OTHER, "/notes");
     /// assert_eq!(response.headers.value("Location"), Some(&b"/notes"[..]));
     /// ```
+    #[doc(alias = "Location")]
     pub fn redirect(status: Status, location: impl AsRef<[u8]>) -> Response {
         Response::new(status).header("Location", location)
     }
@@ -207,6 +212,8 @@ impl Response {
     }
 
     /// The same with another status.
+    #[doc(alias = "with_status")]
+    #[doc(alias = "with_status_code")]
     pub fn status(mut self, status: Status) -> Response {
         self.status = status;
         self
@@ -217,6 +224,9 @@ impl Response {
     /// # Panics
     /// When the name is no token, or one that the server writes itself.
     #[track_caller]
+    #[doc(alias = "with_header")]
+    #[doc(alias = "add_header")]
+    #[doc(alias = "insert_header")]
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Response {
         self.headers.add(name, value).unwrap_or_else(|error| panic!("{error}"));
         self
@@ -232,6 +242,19 @@ impl Response {
             production.length = Some(bytes);
         }
         self
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut it = formatter.debug_struct("Response");
+        it.field("status", &self.status).field("headers", &self.headers);
+        match &self.body {
+            Body::Static(bytes) => it.field("body", &String::from_utf8_lossy(bytes)),
+            Body::Bytes(bytes) => it.field("body", &String::from_utf8_lossy(bytes)),
+            _ => &mut it,
+        };
+        it.finish_non_exhaustive()
     }
 }
 

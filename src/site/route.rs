@@ -32,13 +32,20 @@ impl Location {
         Location { path: path.as_bytes().to_vec(), is_exact: false, is_literal: false }
     }
 
-    /// A path alone, like nginx's `location = /path`.
+    /// A path alone, and nothing below it, like nginx's `location = /path`.
     pub fn exact(path: &str) -> Location {
         Location { path: path.as_bytes().to_vec(), is_exact: true, is_literal: false }
     }
 
-    /// The same, with braces that are braces.
-    pub(crate) fn literal(self) -> Location {
+    /// The same without names: each character stands for itself, such as a brace, a star or a colon.
+    ///
+    /// ```
+    /// use httpd::{Location, Request, Site, inline};
+    /// let site = Site::new().at(Location::exact("/:batch").literal(), inline(|_| "done\n"));
+    /// assert_eq!(site.handle(Request::get("/:batch")).into_text()?, "done\n");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn literal(self) -> Location {
         Location { is_literal: true, ..self }
     }
 

@@ -68,6 +68,8 @@ impl Mapping {
 /// let site = Site::new().at("/", files);
 /// # Ok::<(), std::io::Error>(())
 /// ```
+#[doc(alias = "ServeDir")]
+#[doc(alias = "send_from_directory")]
 pub struct StaticFiles {
     root: Root,
     index: Vec<Vec<u8>>,

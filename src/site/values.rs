@@ -62,6 +62,26 @@ impl<'a> Request<'a> {
         head.headers.values(head.bytes, HeaderName::Cookie)
     }
 
+    /// The whole body as text, which is taken, whatever type the client says that it has.
+    ///
+    /// ```
+    /// use httpd::{Request, RequestError, Site, Status};
+    /// let site = Site::new().post("/shout", |request| -> Result<String, RequestError> {
+    ///     Ok(request.read_text()?.to_uppercase())
+    /// });
+    /// assert_eq!(site.handle(Request::post("/shout").body("hello")).into_text()?, "HELLO");
+    /// assert_eq!(site.handle(Request::post("/shout").body([0xff])).status, Status::BAD_REQUEST);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// 400 if it is not UTF-8, or breaks off while it is read; 413 if it is larger than the bound.
+    #[doc(alias = "body")]
+    pub fn read_text(&self) -> Result<String, RequestError> {
+        String::from_utf8(self.read_body()?)
+            .map_err(|_| RequestError::new(Status::BAD_REQUEST, "the body is not UTF-8"))
+    }
+
     /// The form in the body, which is taken: `application/x-www-form-urlencoded` or `multipart/form-data`, within
     /// the default [`FormLimits`]. All of it is in memory then; [`Request::multipart`] is for large files.
     ///
@@ -175,6 +195,7 @@ impl<'a> Request<'a> {
 
 impl Response {
     /// The same with a cookie for the client to keep. Several cookies have to have several names.
+    #[doc(alias = "set_cookie")]
     pub fn cookie(mut self, cookie: Cookie) -> Response {
         self.headers.put("Set-Cookie", cookie.to_string());
         self
@@ -185,6 +206,7 @@ impl Response {
     /// If the value cannot be written as JSON, which is a mistake of the program (a map whose keys are no text, for
     /// example), it is logged, and the response is 500.
     #[cfg(feature = "json")]
+    #[doc(alias = "Json")]
     pub fn json<T: serde_core::Serialize + ?Sized>(value: &T) -> Response {
         match serde_json::to_vec(value) {
             Ok(bytes) => Response::bytes(crate::http::json::TYPE, bytes),

@@ -9,7 +9,7 @@ use crate::http::{Method, RequestHead, Status};
 
 impl Site {
     /// Where a request goes. Asked once for each request; everything else about it is asked along this route.
-    pub(crate) fn route(&self, head: &RequestHead<'_>) -> Route {
+    pub(crate) fn route_of(&self, head: &RequestHead<'_>) -> Route {
         if self.is_plain() {
             return self.locations.route(head.path(), head.method());
         }

@@ -59,7 +59,7 @@ fn each_method_of_a_path_has_its_function() {
 #[test]
 fn paths_that_cannot_be_meant_are_refused_when_the_site_is_made() {
     let refused = |make: fn(Site) -> Site| {
-        let panic = std::panic::catch_unwind(|| make(Site::new())).err().expect("it is refused");
+        let panic = std::panic::catch_unwind(|| make(Site::new())).expect_err("it is refused");
         panic.downcast_ref::<String>().expect("it says why").clone()
     };
     let why = refused(|site| site.get("/a/{b}", |_| "").get("/a/{c}", |_| ""));

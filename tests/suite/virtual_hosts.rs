@@ -130,6 +130,6 @@ fn two_sites_cannot_have_one_name() {
     let made = std::panic::catch_unwind(|| {
         Site::new().host(name("a"), Site::new()).hosts([name("b"), name("A.")], Site::new())
     });
-    let panic = made.err().expect("it is refused");
+    let panic = made.expect_err("it is refused");
     assert_eq!(panic.downcast_ref::<String>().expect("it says why"), "a has a site already");
 }

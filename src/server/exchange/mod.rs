@@ -219,7 +219,7 @@ impl Exchange {
         cx: &WorkerContext,
     ) -> Begin {
         let setup = &self.setup;
-        let route = self.route.get_or_insert_with(|| setup.site.route(head));
+        let route = self.route.get_or_insert_with(|| setup.site.route_of(head));
         // The response is known already: a small body is thrown away, so that the connection can go on.
         if announced.bytes.is_some_and(|bytes| bytes > setup.limits.body_discard_bytes_max)
             && let Some(response) = route.take_response()
@@ -375,7 +375,7 @@ impl Exchange {
     ) -> Answered {
         site::take_passed(&mut self.answered);
         if self.answered.is_none() {
-            let route = self.route.get_or_insert_with(|| self.setup.site.route(head));
+            let route = self.route.get_or_insert_with(|| self.setup.site.route_of(head));
             self.ran_function = route.has_functions();
             match self.setup.site.admit(route, head) {
                 Some(Answer(Decision::Blocking(job))) => {
@@ -397,7 +397,7 @@ impl Exchange {
         carrier: &mut dyn Carrier,
         cx: &mut WorkerContext,
     ) -> Answered {
-        let route = self.route.get_or_insert_with(|| self.setup.site.route(head));
+        let route = self.route.get_or_insert_with(|| self.setup.site.route_of(head));
         let disk =
             if self.prefetches < PREFETCHES_MAX { Disk::MustNotBlock } else { Disk::MayBlock };
         // Assigned inside the closure: an answer is large, and returning it would move it once more.

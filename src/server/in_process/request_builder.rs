@@ -1,0 +1,178 @@
+//! A request that is made up, and its head as HTTP/1.1 has it.
+//!
+//! It must never know who answers it.
+
+use crate::http::HeadLimits;
+use crate::http::h1::request_reader::RequestReader;
+use crate::http::{Peer, RequestHead, Scheme, Status};
+use crate::site::Request;
+use percent_encoding::{NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
+use std::net::SocketAddr;
+
+/// A request that is made up, for [`Site::handle`](crate::Site::handle).
+///
+/// ```
+/// use httpd::Request;
+/// let request = Request::post("/notes").header("Content-Type", "text/plain").body("milk");
+/// # let _ = request;
+/// ```
+#[derive(Clone, Debug)]
+pub struct RequestBuilder {
+    method: String,
+    target: String,
+    headers: Vec<(String, Vec<u8>)>,
+    pub(super) body: Vec<u8>,
+    peer: Option<SocketAddr>,
+    scheme: Scheme,
+}
+
+impl Request<'_> {
+    /// A GET of this path, with a query if there is one, for [`Site::handle`](crate::Site::handle).
+    pub fn get(target: &str) -> RequestBuilder {
+        RequestBuilder::new("GET", target)
+    }
+
+    /// The same as HEAD.
+    pub fn head(target: &str) -> RequestBuilder {
+        RequestBuilder::new("HEAD", target)
+    }
+
+    /// The same as POST.
+    pub fn post(target: &str) -> RequestBuilder {
+        RequestBuilder::new("POST", target)
+    }
+
+    /// The same as PUT.
+    pub fn put(target: &str) -> RequestBuilder {
+        RequestBuilder::new("PUT", target)
+    }
+
+    /// The same as PATCH.
+    pub fn patch(target: &str) -> RequestBuilder {
+        RequestBuilder::new("PATCH", target)
+    }
+
+    /// The same as DELETE.
+    pub fn delete(target: &str) -> RequestBuilder {
+        RequestBuilder::new("DELETE", target)
+    }
+}
+
+impl RequestBuilder {
+    /// A request with any method.
+    pub fn new(method: &str, target: &str) -> RequestBuilder {
+        RequestBuilder {
+            method: method.to_owned(),
+            target: target.to_owned(),
+            headers: Vec::new(),
+            body: Vec::new(),
+            peer: None,
+            scheme: Scheme::Http,
+        }
+    }
+
+    /// The same with one header line more. `Host` is `localhost` unless it is given, and `Content-Length` fits the
+    /// body.
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> RequestBuilder {
+        self.headers.push((name.to_owned(), value.as_ref().to_vec()));
+        self
+    }
+
+    /// The same with this body.
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> RequestBuilder {
+        self.body = body.into();
+        self
+    }
+
+    /// The same with a form as its body, as a browser encodes it.
+    ///
+    /// ```
+    /// use httpd::{Request, RequestError, Site};
+    /// let site = Site::new().post("/", |request| -> Result<String, RequestError> {
+    ///     Ok(request.form()?.required("name")?.to_owned())
+    /// });
+    /// let response = site.handle(Request::post("/").form(&[("name", "Zoë & Co.")]));
+    /// assert_eq!(response.into_text()?, "Zoë & Co.");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn form(self, fields: &[(&str, &str)]) -> RequestBuilder {
+        let pairs: Vec<String> = fields
+            .iter()
+            .map(|(name, value)| format!("{}={}", encoded(name), encoded(value)))
+            .collect();
+        self.header("Content-Type", "application/x-www-form-urlencoded").body(pairs.join("&"))
+    }
+
+    /// The same with a value in JSON as its body. With the feature `json`.
+    ///
+    /// # Panics
+    /// When the value has no JSON.
+    #[cfg(feature = "json")]
+    #[track_caller]
+    pub fn json<T: serde_core::Serialize + ?Sized>(self, value: &T) -> RequestBuilder {
+        let json = serde_json::to_vec(value);
+        let json = json.unwrap_or_else(|error| panic!("a request body has no JSON: {error}"));
+        self.header("Content-Type", "application/json").body(json)
+    }
+
+    /// The same from a client with this address. Without it the client is one at a Unix socket.
+    pub fn peer(mut self, address: SocketAddr) -> RequestBuilder {
+        self.peer = Some(address);
+        self
+    }
+
+    /// Reads it as a server reads it, or finds the status of its refusal.
+    pub(crate) fn with_head<T>(
+        &self,
+        look_at: impl FnOnce(Result<&RequestHead<'_>, Status>) -> T,
+    ) -> T {
+        let bytes = self.head();
+        let mut reader = RequestReader::new();
+        let limits = HeadLimits {
+            target_bytes_max: bytes.len(),
+            head_bytes_max: bytes.len(),
+            header_count_max: self.headers.len() + 2,
+        };
+        let peer = Peer { address: self.peer, scheme: self.scheme, ..Peer::default() };
+        let head = match reader.read_head(&bytes, &limits) {
+            Ok(Some(_)) => reader.request(&bytes, peer).map_err(|reject| reject.status()),
+            Ok(None) => Err(Status::BAD_REQUEST),
+            Err(reject) => Err(reject.status()),
+        };
+        match head {
+            Ok(head) => look_at(Ok(&head)),
+            Err(status) => look_at(Err(status)),
+        }
+    }
+
+    /// The same over TLS or not.
+    pub(crate) fn scheme(mut self, scheme: Scheme) -> RequestBuilder {
+        self.scheme = scheme;
+        self
+    }
+
+    /// The head as HTTP/1.1 has it.
+    fn head(&self) -> Vec<u8> {
+        let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target).into_bytes();
+        let has = |name| self.headers.iter().any(|(it, _)| it.eq_ignore_ascii_case(name));
+        if !has("Host") {
+            head.extend_from_slice(b"Host: localhost\r\n");
+        }
+        if !self.body.is_empty() && !has("Content-Length") && !has("Transfer-Encoding") {
+            head.extend_from_slice(format!("Content-Length: {}\r\n", self.body.len()).as_bytes());
+        }
+        for (name, value) in &self.headers {
+            head.extend_from_slice(name.as_bytes());
+            head.extend_from_slice(b": ");
+            head.extend_from_slice(value);
+            head.extend_from_slice(b"\r\n");
+        }
+        head.extend_from_slice(b"\r\n");
+        head
+    }
+}
+
+/// A name or a value of a form.
+fn encoded(text: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(text, NON_ALPHANUMERIC)
+}
