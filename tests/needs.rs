@@ -8,6 +8,7 @@
 mod support;
 
 mod needs {
+    mod browser;
     mod clients;
     mod descriptors;
     mod held;
@@ -23,6 +24,7 @@ mod needs {
     use crate::support::trials::Test;
 
     pub const TESTS: &[&[Test]] = &[
+        browser::TESTS,
         clients::TESTS,
         descriptors::TESTS,
         latency::TESTS,

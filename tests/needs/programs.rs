@@ -1,7 +1,9 @@
 //! The programs under `examples`, run as a user runs them and asked as users ask.
 
 use crate::support::client::Request;
-use crate::support::{Child, Client, Folder, Lines, Signal, lacks, lossy, output, until};
+use crate::support::{
+    Child, Client, Folder, Lines, Signal, lacks, lossy, output, own_loopback, until,
+};
 use httpd::Address;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -9,19 +11,26 @@ use std::process::{ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 
 /// A program that runs; killed when it is dropped.
-struct Example {
+pub struct Example {
     child: Child,
     /// What it prints after that.
     lines: Lines<ChildStdout>,
     /// Where it says that it listens.
-    address: Address,
+    pub address: Address,
 }
 
 impl Example {
-    fn start(name: &str, arguments: &[&str]) -> Example {
-        let mut command = Command::new(built().join(name));
-        command.arg("127.0.0.1:0").args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
-        let mut child = Child::spawn(&mut command);
+    pub fn start(name: &str, arguments: &[&str]) -> Example {
+        Example::start_at("127.0.0.1:0", name, arguments)
+    }
+
+    /// Listening there.
+    pub fn start_at(address: &str, name: &str, arguments: &[&str]) -> Example {
+        Example::run(Command::new(built().join(name)).arg(address).args(arguments))
+    }
+
+    fn run(command: &mut Command) -> Example {
+        let mut child = Child::spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()));
         let mut lines = Lines::of(child.stdout.take().expect("it is piped"));
         let line = lines.find("http://");
         let (_, url) = line.split_once("http://").expect("it was found");
@@ -311,6 +320,79 @@ fn the_readme_counts_the_crates_that_are_needed() {
     }
 }
 
+fn a_configuration_comes_from_a_file_and_the_environment() {
+    let folder = Folder::new();
+    folder.write("public/index.html", "front page");
+    let settings = folder.write(
+        "settings.json",
+        "{\n  \"listen\": [\"127.0.0.1:0\"],\n  \"root\": \"public\",\n  \"greeting\": \"hello\"\n}",
+    );
+    let configured = |path: &Path| {
+        let mut command = Command::new(built().join("configured"));
+        command.arg(path);
+        command
+    };
+    let example = Example::run(&mut configured(&settings));
+    Request::new(&example.address, "GET", "/").send().expect(200).body("front page");
+    Request::new(&example.address, "GET", "/greeting").send().expect(200).body("hello");
+    let own = own_loopback();
+    let example = Example::run(configured(&settings).env("SERVICE_LISTEN", format!("{own}:0")));
+    assert!(example.address.to_string().starts_with(&format!("{own}:")), "{}", example.address);
+
+    for (name, text, error) in [
+        ("key.json", "{\n  \"root\": \"public\",\n  \"greting\": 1\n}", "unknown field `greting`"),
+        ("key.json", "{\n  \"root\": \"public\",\n  \"greting\": 1\n}", " at line 3 column 11"),
+        ("type.json", "{\"root\": 5}", "invalid type: integer `5`"),
+        ("root.json", "{\"root\": \"nowhere\"}", "nowhere"),
+        ("port.json", "{\"root\": \"public\", \"listen\": [\"8080\"]}", "write \":8080\""),
+    ] {
+        let path = folder.write(name, text);
+        let output = output(configured(&path).stdin(Stdio::null()));
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        let said = lossy(&output.stderr);
+        assert!(said.starts_with(&format!("{}: ", path.display())), "{said}");
+        assert!(said.contains(error), "{said}");
+    }
+}
+
+fn a_job_reports_its_progress_until_it_is_done() {
+    let example = Example::start("progress", &[]);
+    let head = example.curl("/jobs", &["-i", "-X", "POST"]);
+    assert!(head.contains(" 202 ") && head.contains("Location: /jobs/1\r\n"), "{head}");
+    // curl ends when the stream does.
+    let events = example.curl("/jobs/1/events", &["-N"]);
+    let percents = events.lines().filter_map(|line| line.strip_prefix("data: "));
+    let percents: Vec<u32> = percents.map(|it| it.parse().expect("a number")).collect();
+    assert!(percents.is_sorted() && percents.last() == Some(&100), "{events}");
+    assert!(events.ends_with("data: 100\nevent: done\n\n"), "{events}");
+    assert_eq!(example.curl("/jobs/1", &[]), "100 %\n");
+    assert_eq!(example.curl("/jobs/1/events", &[]), "data: 100\nevent: done\n\n");
+    assert_eq!(example.status("/jobs/2", &[]), 404);
+    // One is being worked on, and 20 wait.
+    let statuses: Vec<u16> = (0..30).map(|_| example.status("/jobs", &["-X", "POST"])).collect();
+    assert!(statuses.contains(&503) && statuses[..20].iter().all(|it| *it == 202), "{statuses:?}");
+}
+
+/// Every program is in the list of the README and in the cookbook, and a test runs it.
+fn each_example_is_described_and_run() {
+    let (readme, cookbook) =
+        (include_str!("../../README.md"), include_str!("../../src/cookbook.md"));
+    let tests = [include_str!("programs.rs"), include_str!("browser.rs")].concat();
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    for entry in std::fs::read_dir(examples).expect("it is there").flatten() {
+        let path = entry.path();
+        if path.extension().is_none_or(|extension| extension != "rs") {
+            continue;
+        }
+        let name = path.file_stem().and_then(|it| it.to_str()).expect("it is UTF-8");
+        assert!(readme.contains(&format!("\n| `{name}` ")), "{name} is not in the README");
+        assert!(cookbook.contains(&format!("`{name}`")), "{name} is not in the cookbook");
+        let is_run = tests.contains(&format!("start(\"{name}\""))
+            || tests.contains(&format!("join(\"{name}\")"));
+        assert!(is_run, "no test runs {name}");
+    }
+}
+
 fn a_login_lasts_until_the_logout_whatever_the_client_keeps() {
     let folder = Folder::new();
     let login = Example::start("login", &[]);
@@ -370,6 +452,8 @@ tests! {
     lacks::nothing:
         a_second_signal_stops_in_the_middle_of_a_response,
         after_sigterm_an_open_request_is_completed_and_the_program_exits_with_0,
+        a_configuration_comes_from_a_file_and_the_environment,
+        each_example_is_described_and_run,
         hello_says_hello,
         a_program_accepts_connections_itself,
         the_readme_counts_the_crates_that_are_needed;
@@ -377,6 +461,7 @@ tests! {
     lacks::curl:
         a_chat_shows_each_message_to_all_who_have_it_open,
         a_stream_of_events_goes_on_where_its_client_was_cut_off,
+        a_job_reports_its_progress_until_it_is_done,
         a_form_is_read_in_both_encodings_and_a_large_one_in_pieces,
         a_login_lasts_until_the_logout_whatever_the_client_keeps,
         a_form_stores_its_files_and_overwrites_none,

@@ -21,6 +21,12 @@ pub fn curl() -> Option<String> {
     LACK.clone()
 }
 
+/// A browser that runs without a window.
+pub fn chromium() -> Option<String> {
+    static LACK: LazyLock<Option<String>> = LazyLock::new(|| program("chromium", &["--version"]));
+    LACK.clone()
+}
+
 /// A Python that the applications of the tests run on.
 pub fn python() -> Option<String> {
     static LACK: LazyLock<Option<String>> = LazyLock::new(|| {

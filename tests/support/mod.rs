@@ -15,6 +15,7 @@
 pub mod trials;
 
 pub mod child;
+pub mod chromium;
 pub mod client;
 pub mod coded;
 #[cfg(feature = "cli")]
