@@ -132,6 +132,27 @@ fn a_slow_client_and_a_slow_pace_lose_no_byte_of_a_chunk() {
 }
 
 #[test]
+fn several_ranges_keep_to_the_pace_and_are_whole() {
+    let ranges = request("GET", "/large.bin", "Range: bytes=0-4999,6000-6009,7000-11999\r\n");
+    let mut it = paced(10_000, 0);
+    it.receives(ranges);
+    for _ in 0..5 {
+        assert!(body_bytes(&it) <= 1_000);
+        it.advances(Duration::from_millis(1));
+    }
+    it.advances(Duration::from_millis(95));
+    assert!((1_001..=2_000).contains(&body_bytes(&it)), "{}", body_bytes(&it));
+    for _ in 0..10 {
+        it.advances(PIECE);
+    }
+    let body = text(&it.sends(206).body);
+    for part in [&digits(5_000), "0123456789", &digits(5_000)] {
+        assert!(body.contains(&format!("\r\n\r\n{part}\r\n--")), "a part is missing");
+    }
+    it.is_kept();
+}
+
+#[test]
 fn a_client_that_takes_nothing_of_a_slow_response_is_given_up() {
     let mut it = paced(10_000, 0);
     it.will_take(300);

@@ -70,8 +70,10 @@ impl Rates {
 
 /// RFC 6585 §4.
 fn too_many(head: &RequestHead<'_>, key: &str, wait: Duration) -> Box<Response> {
-    let client = head.peer().map_or("a Unix client".to_owned(), |peer| peer.ip().to_string());
-    log::debug!("{client} exceeds {key}; answered 429");
+    log::debug!(
+        "{}: {key} is exceeded; answered 429",
+        head.peer().map_or("unix client".to_owned(), |peer| peer.ip().to_string())
+    );
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
     let response = Response::new(Status::TOO_MANY_REQUESTS);
     Box::new(response.header("Retry-After", seconds.max(1).to_string()))
