@@ -240,7 +240,7 @@ impl CachedFile {
             Contents::Memory(bytes) => bytes.len(),
             Contents::Descriptor(_) => 0,
         };
-        (contents + self.plain.headers().as_bytes().len() + size_of::<CachedFile>()) as u64
+        (contents + self.plain.headers().cost_bytes() + size_of::<CachedFile>()) as u64
     }
 }
 

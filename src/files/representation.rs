@@ -4,6 +4,7 @@
 
 use super::version::FileVersion;
 use crate::http::h1::field_lines::FieldLines;
+use crate::http::shared_lines::SharedLines;
 use crate::http::{Coding, date};
 use std::sync::Arc;
 
@@ -13,22 +14,22 @@ pub(crate) struct Representation {
     version: FileVersion,
     /// `ETag`, `Last-Modified`, `Accept-Ranges`, `Content-Type`, `X-Content-Type-Options`; of one of several representations also `Vary` and
     /// `Content-Encoding`.
-    headers: Arc<FieldLines>,
+    headers: Arc<SharedLines>,
     coding: Option<Coding>,
 }
 
 impl Representation {
     /// The file as it is, if it has this type.
     pub(super) fn plain(version: FileVersion, content_type: &[u8]) -> Representation {
-        let headers = Arc::new(FieldLines::render([
+        let headers = FieldLines::render([
             ("ETag", version.etag().as_bytes()),
             ("Last-Modified", &date::format(version.modified())),
             ("Accept-Ranges", b"bytes"),
             (CONTENT_TYPE, content_type),
             // Without it, some browsers guess that text is a script.
             ("X-Content-Type-Options", b"nosniff"),
-        ]));
-        Representation { version, headers, coding: None }
+        ]);
+        Representation { version, headers: Arc::new(headers.into()), coding: None }
     }
 
     /// One of several representations of what has this type when it is decoded.
@@ -53,8 +54,8 @@ impl Representation {
         let plain = Representation::plain(version, content_type);
         let encoding = coding.map(|coding| (&b"Content-Encoding"[..], coding.token().as_bytes()));
         let added = [VARY].into_iter().chain(encoding);
-        let headers = Arc::new(FieldLines::render(plain.headers.fields().chain(added)));
-        Representation { headers, coding, ..plain }
+        let headers = FieldLines::render(plain.headers.fields().chain(added));
+        Representation { headers: Arc::new(headers.into()), coding, ..plain }
     }
 
     /// Its entity tag, when it was modified, and how reliable both are.
@@ -63,7 +64,7 @@ impl Representation {
     }
 
     /// The fields of a 200 that depend on the file alone, rendered once. `Content-Length` is not among them.
-    pub(crate) fn headers(&self) -> &Arc<FieldLines> {
+    pub(crate) fn headers(&self) -> &Arc<SharedLines> {
         &self.headers
     }
 

@@ -1,6 +1,7 @@
 //! Header names that this server reads, and the block of headers that it sends (RFC 9110 §5).
 
 use super::h1::field_lines::FieldLines;
+use super::shared_lines::{ChangedBy, SharedLines};
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -70,7 +71,7 @@ header_names! {
 #[derive(Clone)]
 pub struct Headers {
     /// The first fields, already rendered.
-    shared: Option<Arc<FieldLines>>,
+    shared: Option<Arc<SharedLines>>,
     inline: [u8; Headers::INLINE_BYTES],
     inline_bytes: u16,
     /// All fields that were added, once `inline` has no room for them.
@@ -116,7 +117,7 @@ impl Headers {
     }
 
     /// Fields that are already rendered.
-    pub(crate) fn shared(lines: &Arc<FieldLines>) -> Headers {
+    pub(crate) fn shared(lines: &Arc<SharedLines>) -> Headers {
         Headers { shared: Some(Arc::clone(lines)), ..Headers::new() }
     }
 
@@ -208,7 +209,22 @@ impl Headers {
 
     /// The first fields, if they are already rendered.
     pub(crate) fn rendered(&self) -> Option<&FieldLines> {
-        self.shared.as_deref()
+        self.shared.as_ref().map(|shared| &***shared)
+    }
+
+    /// Changes the fields as `change` does. If these are the fields of a file and nothing else, the result is kept
+    /// beside them, and `change` is not called for them again.
+    pub(crate) fn change_once(&mut self, by: ChangedBy, change: impl FnOnce(&mut Headers)) {
+        let shared = self.shared.clone().filter(|_| self.stored().is_empty());
+        if let Some(changed) = shared.as_ref().and_then(|shared| shared.changed_by(&by)) {
+            self.shared = Some(Arc::clone(changed));
+            return;
+        }
+        change(self);
+        if let Some(shared) = shared {
+            let changed = Arc::new(SharedLines::from(FieldLines::render(self.iter())));
+            shared.keep(by, &changed);
+        }
     }
 
     /// The fields that were added behind those.
@@ -370,7 +386,7 @@ mod tests {
 
     #[test]
     fn what_is_removed_is_gone_and_the_rest_stays_in_order() {
-        let shared = Arc::new(FieldLines::render([("A", "0"), ("C", "1")]));
+        let shared = Arc::new(FieldLines::render([("A", "0"), ("C", "1")]).into());
         let mut headers = Headers::shared(&shared);
         for (name, value) in [("A", "1"), ("b", "2"), ("a", "3"), ("Ab", "4")] {
             headers.add(name, value).expect("it is a token");
@@ -381,7 +397,7 @@ mod tests {
 
     #[test]
     fn many_headers_spill_over_without_losing_a_byte() {
-        let shared = Arc::new(FieldLines::render([("ETag", "\"1\"")]));
+        let shared = Arc::new(FieldLines::render([("ETag", "\"1\"")]).into());
         let mut headers = Headers::shared(&shared);
         let mut expected = "ETag: \"1\"\r\n".to_owned();
         for number in 0..40 {

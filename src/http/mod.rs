@@ -50,6 +50,7 @@ pub(crate) mod reject;
 pub(crate) mod request;
 mod request_error;
 mod set_cookie;
+pub(crate) mod shared_lines;
 pub(crate) mod status;
 pub(crate) mod table;
 pub(crate) mod target;

@@ -52,9 +52,11 @@ pub(crate) fn encode(response: &mut Response, compression: &Compression, coding:
         response.body,
         Body::Static(_) | Body::Bytes(_) | Body::Piped(..) | Body::Channel(_)
     );
+    if !has_bytes {
+        return;
+    }
     let content_type = response.headers.value("Content-Type").unwrap_or_default();
-    if !has_bytes
-        || response.status.forbids_content()
+    if response.status.forbids_content()
         || response.status == Status::PARTIAL_CONTENT
         || !compression.covers(content_type, response.body.length())
         || UNTOUCHED.iter().any(|name| response.headers.value(name).is_some())

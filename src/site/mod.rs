@@ -428,7 +428,7 @@ impl Site {
         }
         let site = self.of(route);
         let rules = site.locations.rules(route);
-        if let Some(rules) = rules {
+        if let Some(rules) = rules.filter(|it| it.may_have_page(&route.noted, response)) {
             let without = std::mem::replace(response, Response::new(Status::OK));
             *response = rules.with_page(&mut route.noted, without);
         }

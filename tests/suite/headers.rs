@@ -51,6 +51,36 @@ fn a_rule_is_for_some_paths_and_some_statuses() {
 }
 
 #[test]
+fn hosts_that_serve_the_same_file_with_rules_of_their_own_keep_them_apart() {
+    let hosts = ["a", "b", "c", "d"].map(|name| {
+        format!(
+            "[[host]]\nserver_name = \"{name}.test\"\n[[host.header]]\nset = {{ X-Host = \"{name}\" }}\n\
+             [[host.header]]\npath = \"/*.css\"\nset = {{ X-Style = \"{name}\" }}\n"
+        )
+    });
+    let config = format!("root = \"www\"\n{}", hosts.concat());
+    let server = Configured::start(&["www/a.txt", "www/a.css"], &config);
+    for round in 0..3 {
+        for name in ["a", "b", "c", "d"] {
+            let get = |path| server.get(path).host(&format!("{name}.test"));
+            let text = get("/a.txt").send();
+            text.expect(200).header("X-Host", name).no_header("X-Style").body("www/a.txt\n");
+            let tag = text.etag();
+            get("/a.css").send().expect(200).header("X-Host", name).header("X-Style", name);
+            let part = get("/a.css").header("Range", "bytes=0-2").send();
+            part.expect(206).header("X-Style", name).header("Content-Range", "bytes 0-2/10");
+            let same = get("/a.txt").header("If-None-Match", &tag).send();
+            same.expect(304).header("X-Host", name).no_header("Content-Type");
+        }
+        let rewritten = format!("round {round}\n");
+        server.folder.write("www/a.css", &rewritten);
+        let style = server.get("/a.css").host("d.test").send();
+        style.expect(200).header("X-Style", "d").body(&rewritten);
+        server.folder.write("www/a.css", "www/a.css\n");
+    }
+}
+
+#[test]
 fn headers_are_set_added_and_removed_and_a_location_adds_to_those_of_the_top() {
     let server = Configured::start(
         &["www/a.txt", "www/x/a.txt"],

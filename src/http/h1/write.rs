@@ -158,7 +158,8 @@ mod tests {
     fn delimited(status: Status, delimiter: Delimiter) -> String {
         let line =
             ResponseLine { status, reason: None, persistence: Persistence::Close, delimiter };
-        let mut headers = Headers::shared(&Arc::new(FieldLines::render([("ETag", "\"1\"")])));
+        let mut headers =
+            Headers::shared(&Arc::new(FieldLines::render([("ETag", "\"1\"")]).into()));
         headers.put("A", "b");
         let mut out = Vec::new();
         write_head(&mut out, line, &FieldLines::render([("Server", "x")]), &headers);

@@ -2,7 +2,7 @@
 //!
 //! It must never know where a file is.
 
-use crate::http::Status;
+use crate::http::{Headers, Status};
 use crate::site::{Body, Response};
 
 /// The `Cache-Control` of a response to a file's request under the policy `web`. `None`: it is no file.
@@ -10,18 +10,27 @@ use crate::site::{Body, Response};
 /// - An error is never kept.
 /// - A file with a hash of its content in its name never changes.
 /// - Everything else is kept, and asked for again before it is used: a 304 costs little, a stale page much.
-pub(crate) fn web(response: &Response, is_fingerprinted: bool) -> Option<&'static str> {
-    if response.status >= Status::BAD_REQUEST {
+pub(crate) fn web(
+    status: Status,
+    is_file: bool,
+    headers: &Headers,
+    is_fingerprinted: bool,
+) -> Option<&'static str> {
+    if status >= Status::BAD_REQUEST {
         return Some("no-store");
     }
-    let is_file = matches!(response.body, Body::Cached(..) | Body::Parts(_))
-        || response.status == Status::NOT_MODIFIED;
     if !is_file {
         return None;
     }
-    let content_type = response.headers.value("Content-Type").unwrap_or_default();
+    let content_type = headers.value("Content-Type").unwrap_or_default();
     let is_html = content_type.starts_with(b"text/html");
     Some(if is_fingerprinted && !is_html { FOR_EVER } else { "no-cache" })
+}
+
+/// Whether a response sends a file or a part of it, or says that it is unchanged.
+pub(crate) fn is_file(response: &Response) -> bool {
+    matches!(response.body, Body::Cached(..) | Body::Parts(_))
+        || response.status == Status::NOT_MODIFIED
 }
 
 /// Whether the name of a file has a hash of its content in it, as bundlers write it: `app.3f2a9b1c.js`,

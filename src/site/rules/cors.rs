@@ -130,11 +130,15 @@ impl Cors {
         Some(response)
     }
 
-    /// Adds to every response what a browser has to know, and for caches, that it depends on the origin.
-    pub(crate) fn change(&self, allowed: Option<&[u8]>, headers: &mut Headers) {
+    /// Says for caches that every response depends on the origin.
+    pub(crate) fn vary(&self, headers: &mut Headers) {
         if self.origins != Origins::Any {
             vary(headers, "Origin");
         }
+    }
+
+    /// Adds what a browser has to know before a page of this origin may read the response.
+    pub(crate) fn allow(&self, allowed: Option<&[u8]>, headers: &mut Headers) {
         let Some(allowed) = allowed else { return };
         if headers.value("Access-Control-Allow-Origin").is_some() {
             // An application has answered for itself.

@@ -23,7 +23,8 @@ pub(crate) mod request_rate;
 pub(crate) mod target;
 
 use super::{Response, encoded};
-use crate::http::{Coding, Compression, RequestHead, Scheme, Status};
+use crate::http::shared_lines::{ChangedBy, RulesId};
+use crate::http::{Coding, Compression, Headers, RequestHead, Scheme, Status};
 use admission::Rates;
 use cors::Cors;
 use error_pages::ErrorPage;
@@ -49,6 +50,7 @@ pub(crate) struct Rules {
     /// Those of the innermost scope first.
     pub(crate) error_pages: Vec<Box<[ErrorPage]>>,
     pub(crate) rates: Rates,
+    pub(crate) id: RulesId,
 }
 
 /// What rules see of a request.
@@ -130,12 +132,16 @@ impl Rules {
         })
     }
 
+    /// Whether [`Rules::with_page`] has something to do for a response.
+    pub(crate) fn may_have_page(&self, noted: &Option<Box<Noted>>, response: &Response) -> bool {
+        let is_bare_error = || response.status >= Status::BAD_REQUEST && response.is_bare();
+        let has_original = || noted.as_ref().is_some_and(|noted| noted.original.is_some());
+        !self.error_pages.is_empty() && (is_bare_error() || has_original())
+    }
+
     /// Has a file looked for as the page of an error response without a body. It comes back with the file, and leaves
     /// with its page.
     pub(crate) fn with_page(&self, noted: &mut Option<Box<Noted>>, response: Response) -> Response {
-        if self.error_pages.is_empty() {
-            return response;
-        }
         let original = noted.as_mut().and_then(|noted| noted.original.take());
         if let Some(original) = original {
             return match self.page(original.status) {
@@ -168,21 +174,19 @@ impl Rules {
 
     /// Gives a response its headers.
     pub(crate) fn change(&self, noted: Option<&Noted>, response: &mut Response) {
-        if self.has_web_policy && response.headers.value("Cache-Control").is_none() {
-            let is_fingerprinted = noted.is_some_and(|noted| noted.is_fingerprinted);
-            if let Some(value) = cache_policy::web(response, is_fingerprinted) {
-                response.headers.put("Cache-Control", value);
-            }
+        let (status, is_file) = (response.status, cache_policy::is_file(response));
+        if is_file && status == Status::OK {
+            let by = ChangedBy {
+                rules: self.id,
+                applying: noted.map_or(0, |noted| noted.header_rules),
+                is_fingerprinted: noted.is_some_and(|noted| noted.is_fingerprinted),
+            };
+            response.headers.change_once(by, |headers| self.apply(noted, status, is_file, headers));
+        } else {
+            self.apply(noted, status, is_file, &mut response.headers);
         }
-        let meant = noted.map_or(0, |noted| noted.header_rules);
-        for (place, rule) in self.headers.iter().enumerate() {
-            if rule.path.is_none() || meant >> place & 1 == 1 {
-                rule.change(response.status, &mut response.headers);
-            }
-        }
-        if let Some(cors) = &self.cors {
-            let allowed = noted.and_then(|noted| noted.allowed_origin.as_deref());
-            cors.change(allowed, &mut response.headers);
+        if let (Some(cors), Some(noted)) = (&self.cors, noted) {
+            cors.allow(noted.allowed_origin.as_deref(), &mut response.headers);
         }
         // Last, because a header may forbid it.
         if let Some(compression) = &self.compression {
@@ -190,6 +194,25 @@ impl Rules {
             if !self.is_for_files {
                 encoded::vary_if_unchanged(response);
             }
+        }
+    }
+
+    /// Does what depends on nothing else of the request than [`ChangedBy`] says.
+    fn apply(&self, noted: Option<&Noted>, status: Status, is_file: bool, headers: &mut Headers) {
+        if self.has_web_policy && headers.value("Cache-Control").is_none() {
+            let is_fingerprinted = noted.is_some_and(|noted| noted.is_fingerprinted);
+            if let Some(value) = cache_policy::web(status, is_file, headers, is_fingerprinted) {
+                headers.put("Cache-Control", value);
+            }
+        }
+        let meant = noted.map_or(0, |noted| noted.header_rules);
+        for (place, rule) in self.headers.iter().enumerate() {
+            if rule.path.is_none() || meant >> place & 1 == 1 {
+                rule.change(status, headers);
+            }
+        }
+        if let Some(cors) = &self.cors {
+            cors.vary(headers);
         }
     }
 }
