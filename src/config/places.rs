@@ -105,12 +105,23 @@ pub(super) fn access_origins<'s>(scopes: impl Iterator<Item = &'s Scope> + Clone
 
 /// Warns of what a location guards and another one sends to everybody.
 pub(super) fn warn_of_unguarded(file: &File, places: &[Place], errors: &mut Errors) {
+    if places.iter().all(|place| place.access == [None; 3]) {
+        return;
+    }
     warn_of_error_pages(file, places, errors);
+    let root = |place: &Place| Some(real(place.files.as_ref()?.root.path()));
+    let roots: Vec<Option<PathBuf>> = places.iter().map(root).collect();
+    let mut left = COMPARED_MAX;
     for guard in places {
-        let Some(on_disk) = guard.on_disk() else { continue };
         let Some(origin) = guard.access.iter().flatten().next() else { continue };
-        let way = places.iter().find_map(|place| {
-            let way = way_to(&on_disk, place).filter(|_| guard.asks_more_than(place))?;
+        let Some(on_disk) = guard.on_disk() else { continue };
+        left = left.saturating_sub(places.len());
+        if left == 0 {
+            return;
+        }
+        let way = places.iter().zip(&roots).find_map(|(place, root)| {
+            let root = root.as_deref().filter(|_| guard.asks_more_than(place))?;
+            let way = way_to(&on_disk, place, root)?;
             is_innermost(place, &way, places).then_some((place, way))
         });
         if let Some((place, way)) = way {
@@ -126,9 +137,8 @@ pub(super) fn warn_of_unguarded(file: &File, places: &[Place], errors: &mut Erro
     }
 }
 
-/// The path of the URL by which a place sends what is at a path of the disk, or a part of it.
-fn way_to(on_disk: &Path, place: &Place) -> Option<String> {
-    let root = real(place.files.as_ref()?.root.path());
+/// The path of the URL by which a place, whose root is there, sends what is at a path of the disk, or a part of it.
+fn way_to(on_disk: &Path, place: &Place, root: &Path) -> Option<String> {
     let path = match root.strip_prefix(on_disk) {
         Ok(_) => PathBuf::from(&place.path),
         Err(_) => place.url_path(on_disk.strip_prefix(root).ok()?)?,
@@ -164,10 +174,10 @@ fn warn_of_error_pages(file: &File, places: &[Place], errors: &mut Errors) {
         for (key, origin, named) in named_files(file, place) {
             let on_disk = files.root.path().join(named.trim_start_matches('/'));
             let guard = places.iter().find(|guard| {
-                let path = guard.url_path_of(&on_disk);
-                let path = path.map(|path| path.to_string_lossy().into_owned());
                 guard.asks_more_than(place)
-                    && path.is_some_and(|path| is_innermost(guard, &path, places))
+                    && guard
+                        .url_path_of(&on_disk)
+                        .is_some_and(|path| is_innermost(guard, &path.to_string_lossy(), places))
             });
             let Some(guard) = guard else { continue };
             let message = format!(
@@ -188,3 +198,6 @@ fn named_files<'f>(file: &'f File, place: &Place) -> Vec<(&'static str, Origin, 
     let scopes = [own, host.map(|host| &host.scope), Some(&file.scope)];
     scopes.into_iter().flatten().flat_map(responses::named_files).collect()
 }
+
+/// Of a configuration with more pairs of locations than that, some are not compared.
+const COMPARED_MAX: usize = 10_000_000;

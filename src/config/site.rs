@@ -77,7 +77,8 @@ pub(super) fn site(
             .open_at(path, *origin, builder.errors)
             .map_or(Inherited::Invalid, Inherited::Root),
     };
-    builder.outer_roots.push(inherited.root());
+    let pages = inherited.root().map(|root| builder.with_file_rules(root, None));
+    builder.outer_roots.push(pages);
     let mut site = Site::new().error_bodies(file.error_bodies.unwrap_or_default());
     if let Inherited::Root(root) = &inherited {
         site = builder.handlers(root.clone(), None, "/", Mapping::Root, true).stand(site, "/");
@@ -101,7 +102,7 @@ pub(super) fn site(
 struct SiteBuilder<'a> {
     /// What a location inherits from: its host, if it has one, and the top.
     outer: Vec<&'a Scope>,
-    /// Their roots, where they have one.
+    /// Their roots, where they have one, for error pages.
     outer_roots: Vec<Option<Root>>,
     errors: &'a mut Errors,
     overrides: &'a Overrides,
@@ -220,8 +221,7 @@ impl<'a> SiteBuilder<'a> {
     fn page_root(&self, location: &LocationSection) -> Option<Root> {
         let written = location.alias.as_ref().or(location.scope.root.as_ref())?;
         let root = Root::try_open(&self.roots.base.join(&written.value)).ok()?;
-        let scopes = [&location.scope].into_iter().chain(self.outer.iter().copied());
-        Some(root.symlinks(scopes.into_iter().find_map(|it| it.symlinks).unwrap_or_default()))
+        Some(self.with_file_rules(root, Some(&location.scope)))
     }
 
     /// Adds the sites of hosts, and the names of the default host.
@@ -250,7 +250,8 @@ impl<'a> SiteBuilder<'a> {
                 let message = "this host serves nothing: write its root, or a [[host.location]]";
                 self.errors.note(host.origin, message);
             }
-            self.outer_roots.insert(0, root.root());
+            let pages = root.root().map(|root| self.with_file_rules(root, None));
+            self.outer_roots.insert(0, pages);
             let mut inner = Site::new().error_bodies(file.error_bodies.unwrap_or_default());
             if let Inherited::Root(root) = &root {
                 let handlers = self.handlers(root.clone(), None, "/", Mapping::Root, false);
@@ -352,12 +353,38 @@ impl<'a> SiteBuilder<'a> {
         access(scopes, &mut self.passwords, self.roots.base, self.errors)
     }
 
+    /// A root whose files have the types of a scope and of the outer ones, and whose links are followed as they say.
+    fn with_file_rules(&self, root: Root, scope: Option<&Scope>) -> Root {
+        let scopes = || scope.into_iter().chain(self.outer.iter().copied());
+        let mut types = Types::new();
+        if let Some(charset) = scopes().find_map(|it| it.charset.as_deref()) {
+            types = match charset {
+                CHARSET_OFF => types.without_charset(),
+                charset => types.charset(charset),
+            };
+        }
+        // The innermost last, so that it wins.
+        let scopes_inwards = self.outer.iter().rev().copied().chain(scope);
+        for (name, content_type) in scopes_inwards.flat_map(|it| &it.types) {
+            types = match name {
+                TypedName::Extension(extension) => types.set(extension, content_type),
+                TypedName::Matching(pattern) => types.set_matching(pattern.clone(), content_type),
+            };
+        }
+        let symlinks = scopes().find_map(|it| it.symlinks).unwrap_or_default();
+        root.symlinks(symlinks).types(types)
+    }
+
     /// Notes what a location serves. It replaces what was at its path without it.
     fn note_place(&mut self, path: &str, files: Option<PlaceFiles>, scope: Option<&Scope>) {
         let scopes = scope.into_iter().chain(self.outer.iter().copied());
         let access = access_origins(scopes);
         let host = self.host;
-        self.places.retain(|it| it.host != host || it.path != path);
+        // Those of a host follow one another.
+        let others = self.places.iter().rposition(|it| it.host != host).map_or(0, |last| last + 1);
+        if let Some(known) = self.places[others..].iter().position(|it| it.path == path) {
+            self.places.remove(others + known);
+        }
         self.places.push(Place { host, path: path.to_owned(), files, access });
     }
 
@@ -372,27 +399,11 @@ impl<'a> SiteBuilder<'a> {
     ) -> Handlers {
         let outer = self.outer.clone();
         let scopes = || scope.into_iter().chain(outer.iter().copied());
-        let mut types = Types::new();
-        if let Some(charset) = scopes().find_map(|it| it.charset.as_deref()) {
-            types = match charset {
-                CHARSET_OFF => types.without_charset(),
-                charset => types.charset(charset),
-            };
-        }
-        // The innermost last, so that it wins.
-        let scopes_inwards = outer.iter().rev().copied().chain(scope);
-        for (name, content_type) in scopes_inwards.flat_map(|it| &it.types) {
-            types = match name {
-                TypedName::Extension(extension) => types.set(extension, content_type),
-                TypedName::Matching(pattern) => types.set_matching(pattern.clone(), content_type),
-            };
-        }
-        let symlinks = scopes().find_map(|it| it.symlinks).unwrap_or_default();
         let dotfiles = scopes().find_map(|it| it.dotfiles).unwrap_or(Dotfiles::Deny);
         let index = scopes().find_map(|it| it.index.clone());
         let lists = scopes().find_map(|it| it.listing).unwrap_or(false);
         let rules = Rules::of(scopes());
-        let root = root.symlinks(symlinks).types(types);
+        let root = self.with_file_rules(root, scope);
         let store = rules.stores().then(|| {
             Store::new(self.writable.get(&root, &rules))
                 .methods(&rules.methods)

@@ -55,7 +55,7 @@ fn secrets_and_backups_are_named_with_the_url_that_serves_them() {
         "  www/./keys/server.pem at http://example.org/keys/server.pem\n",
         "  www/./staff.htpasswd at http://example.org/staff.htpasswd\n",
         "warning: backups and leftovers are served to everybody",
-        "  www/./a b.html~ at http://example.org/a b.html~\n",
+        "  www/./a b.html~ at http://example.org/a%20b.html~\n",
         "6 errors, 1 warning; ",
     ] {
         let line = line.replace("/./", "/");
@@ -101,6 +101,7 @@ fn links_siblings_and_names_are_looked_at() {
     symlink("../outside.txt", folder.path("www/out")).expect("a link");
     symlink("nowhere", folder.path("www/lost")).expect("a link");
     symlink("app.css", folder.path("www/inside")).expect("a link");
+    symlink(folder.path("www/app.css"), folder.path("www/absolute")).expect("a link");
     folder.write("httpd.toml", "root = \"www\"\nprecompressed = true\n");
     let (status, text) = check(&folder, &["-c", "httpd.toml"]);
     assert_eq!(status, 1, "{text}");
@@ -108,9 +109,9 @@ fn links_siblings_and_names_are_looked_at() {
         "  www/app.css.gz: it is older than the file that it is made of\n",
         "  www/empty.js.br: it is empty\n",
         "  www/README.txt and Readme.txt\n",
-        "  www/out leads to outside.txt\n",
+        "  www/absolute leads to www/app.css\n  www/out leads to outside.txt\n",
         "  www/lost\n",
-        "0 errors, 5 warnings; ",
+        "0 errors, 6 warnings; ",
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }
@@ -119,6 +120,7 @@ fn links_siblings_and_names_are_looked_at() {
     folder.write("httpd.toml", "root = \"www\"\nsymlinks = \"all\"\n");
     let (_, text) = check(&folder, &["-c", "httpd.toml"]);
     assert!(text.contains("symlinks = \"all\" follows them\n  www/out leads to"), "{text}");
+    assert!(!text.contains("www/absolute"), "{text}");
     folder.write("httpd.toml", "root = \"www\"\nsymlinks = \"never\"\n");
     let (_, text) = check(&folder, &["-c", "httpd.toml"]);
     assert!(!text.contains("www/out"), "{text}");

@@ -86,9 +86,26 @@ fn a_file_that_may_not_be_read_is_forbidden_and_the_log_says_why() {
     program.says("\"closed\" in ");
 }
 
+fn a_check_names_what_its_user_may_not_read() {
+    let folder = Folder::with_www();
+    folder.write("www/closed.txt", "x");
+    folder.write("www/hidden/a.txt", "x");
+    permit(&folder, "www/closed.txt", 0o000);
+    permit(&folder, "www/hidden", 0o000);
+    let output = output(&mut unprivileged(&folder, &["check", "www"]));
+    permit(&folder, "www/hidden", 0o755);
+    let text = lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    let expected = "error: files that this user may not read get 403; change their permissions, or remove them\n";
+    assert!(text.starts_with(expected), "{text}");
+    assert!(text.contains("/www/closed.txt\n") && text.contains("/www/hidden/\n"), "{text}");
+    assert!(text.contains("2 errors, 0 warnings"), "{text}");
+}
+
 tests! {
     lacks::privileged_ports: a_privileged_port_says_how_to_be_allowed;
     lacks::unprivileged:
+        a_check_names_what_its_user_may_not_read,
         an_unreadable_root_is_reported_before_anything_starts,
         a_directory_that_may_not_be_entered_is_named_by_the_error_of_what_is_in_it,
         a_log_that_cannot_be_written_is_found_by_a_test_of_the_configuration,

@@ -29,6 +29,19 @@ fn an_error_has_the_page_of_its_status_or_of_its_class() {
 }
 
 #[test]
+fn a_page_has_the_type_that_files_have_there() {
+    let server = start(
+        "charset = \"iso-8859-1\"\n[[location]]\npath = \"/in\"\nalias = \"www\"\n\
+         charset = \"utf-8\"\nerror_pages = { 404 = \"errors/404.html\" }\n",
+    );
+    let typed = |path: &str, kind| {
+        server.get(path).send().header("Content-Type", kind);
+    };
+    typed("/missing", "text/html; charset=iso-8859-1");
+    typed("/in/missing", "text/html; charset=utf-8");
+}
+
+#[test]
 fn head_gets_the_length_of_the_page_and_no_page() {
     let server = start("");
     let reply = server.request("HEAD", "/missing").send();

@@ -44,7 +44,7 @@ impl Kind {
             Kind::Idle => "rules that no request can match",
             Kind::Stale => "compressed files that are not sent; make them again",
             Kind::LeavesRoot => {
-                "symbolic links lead out of the root, so that they get 404; symlinks = \"all\" follows them"
+                "symbolic links that are absolute or lead out of the root get 404; symlinks = \"all\" follows them"
             }
             Kind::FollowedOut => {
                 "symbolic links lead out of the root, and symlinks = \"all\" follows them"
@@ -76,7 +76,12 @@ impl Findings {
         let found = self.kinds.entry(kind).or_default();
         found.count += 1;
         if found.shown.len() < SHOWN_MAX {
-            found.shown.push(what);
+            // A name may hold anything but a slash and NUL.
+            let is_control = |it: char| it.is_control();
+            found.shown.push(match what.contains(is_control) {
+                true => what.replace(is_control, "\u{fffd}"),
+                false => what,
+            });
         }
     }
 
@@ -134,12 +139,12 @@ mod tests {
         let mut findings = Findings::default();
         assert_eq!(findings.report((1, 1)), "0 errors, 0 warnings; 1 file below 1 root\n");
         for number in 0..SHOWN_MAX + 2 {
-            findings.add(Kind::Dangling, format!("link {number}"));
+            findings.add(Kind::Dangling, format!("link\n{number}"));
         }
         findings.add(Kind::Private, ".env".to_owned());
         let report = findings.report((5, 2));
         assert!(report.starts_with("error: files that may hold secrets"), "{report}");
-        assert!(report.contains("  link 9\n  and 2 more\n"), "{report}");
+        assert!(report.contains("  link\u{fffd}9\n  and 2 more\n"), "{report}");
         assert!(report.ends_with("1 error, 12 warnings; 5 files below 2 roots\n"), "{report}");
     }
 }

@@ -8,6 +8,7 @@ use crate::http::target::encode_path;
 use crate::server::asker::{Asked, Asker};
 use crate::server::in_process::RequestBuilder;
 use crate::site::Site;
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -17,11 +18,28 @@ pub(super) struct Inquiry<'c> {
     config: &'c Config,
     asker: Asker,
     asked: u32,
+    /// The hosts by the names that they are asked by.
+    hosts: HashMap<String, Option<usize>>,
+    places: HashMap<&'c Path, Vec<&'c Place>>,
 }
 
 impl<'c> Inquiry<'c> {
     pub(super) fn new(config: &'c Config) -> Inquiry<'c> {
-        Inquiry { config, asker: Asker::new(), asked: 0 }
+        let mut places: HashMap<&Path, Vec<&Place>> = HashMap::new();
+        for place in &config.places {
+            let Some(files) = &place.files else { continue };
+            let known = places.entry(files.root.path()).or_default();
+            if known.len() < PLACES_MAX {
+                known.push(place);
+            }
+        }
+        let mut inquiry =
+            Inquiry { config, asker: Asker::new(), asked: 0, hosts: HashMap::new(), places };
+        for place in 0..config.names.len() {
+            let host = place.checked_sub(1);
+            inquiry.hosts.entry(inquiry.name(host)).or_insert(host);
+        }
+        inquiry
     }
 
     pub(super) fn site(&self) -> &'c Site {
@@ -30,9 +48,7 @@ impl<'c> Inquiry<'c> {
 
     /// The places whose files are below this root.
     pub(super) fn places(&self, root: &Path) -> Vec<&'c Place> {
-        let is_there =
-            |place: &&Place| place.files.as_ref().is_some_and(|files| files.root.path() == root);
-        self.config.places.iter().filter(is_there).take(PLACES_MAX).collect()
+        self.places.get(root).cloned().unwrap_or_default()
     }
 
     /// By which name a host is asked.
@@ -42,10 +58,9 @@ impl<'c> Inquiry<'c> {
         name.unwrap_or_else(|| "localhost".to_owned())
     }
 
-    /// All hosts that can be asked.
-    pub(super) fn hosts(&self) -> impl Iterator<Item = Option<usize>> + use<> {
-        let count = self.config.names.len();
-        (0..count).map(|place| place.checked_sub(1))
+    /// The host that is asked by this name.
+    pub(super) fn host(&self, name: &str) -> Option<Option<usize>> {
+        self.hosts.get(name).copied()
     }
 
     /// What a client gets that it knows nothing of. `None`: this was asked too often, or is no path.
@@ -84,9 +99,16 @@ impl<'c> Inquiry<'c> {
             let roots: &Root = &place.files.as_ref()?.root;
             let sent = self.asker.file_of(&asked.response, [roots].into_iter());
             let is_sent = asked.response.status == Status::OK && sent.as_deref() == Some(&file);
-            is_sent.then(|| format!("http://{}{}", self.name(place.host), path.display()))
+            is_sent.then(|| url(&self.name(place.host), path.as_os_str().as_bytes()))
         })
     }
+}
+
+/// As a client writes it.
+pub(super) fn url(host: &str, path: &[u8]) -> String {
+    let mut url = format!("http://{host}").into_bytes();
+    encode_path(path, &mut url);
+    String::from_utf8_lossy(&url).into_owned()
 }
 
 /// More questions take long.

@@ -1,7 +1,7 @@
 //! Looks at the rules of a site: which of them can match, and where redirects lead.
 
 use super::findings::{Findings, Kind};
-use super::inquiry::Inquiry;
+use super::inquiry::{Inquiry, url};
 use crate::config::Source;
 use crate::http::Status;
 use crate::site::rules::examined::FixedRedirect;
@@ -47,8 +47,7 @@ fn lost_end(redirect: &FixedRedirect, inquiry: &mut Inquiry<'_>) -> Option<Strin
             return None;
         }
         if asked.response.status == Status::NOT_FOUND {
-            let path = String::from_utf8_lossy(&path).into_owned();
-            return Some(format!("http://{}{path}", inquiry.name(host)));
+            return Some(url(&inquiry.name(host), &path));
         }
         let location = asked.response.headers.value("Location")?.to_owned();
         at = FixedRedirect { host, location, ..at };
@@ -58,10 +57,12 @@ fn lost_end(redirect: &FixedRedirect, inquiry: &mut Inquiry<'_>) -> Option<Strin
 
 /// The host and the path that a redirect leads to, if it is one of the hosts that can be asked.
 fn target(redirect: &FixedRedirect, inquiry: &Inquiry<'_>) -> Option<(Option<usize>, Vec<u8>)> {
-    if let Some(path) = redirect.path_on(&inquiry.name(redirect.host)) {
-        return Some((redirect.host, path));
-    }
-    inquiry.hosts().find_map(|host| Some((host, redirect.path_on(&inquiry.name(host))?)))
+    let (name, path) = redirect.split()?;
+    let host = match name {
+        None => redirect.host,
+        Some(name) => inquiry.host(&name)?,
+    };
+    Some((host, path))
 }
 
 /// How many redirects browsers follow.

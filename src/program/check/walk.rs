@@ -194,8 +194,12 @@ impl<'w, 'c> Walk<'w, 'c> {
         let policy = |wanted| ground.any(|files| files.root.link_policy() == wanted);
         match path.canonicalize() {
             Err(_) => self.findings.add(Kind::Dangling, path.display().to_string()),
-            Ok(target) if target.starts_with(&ground.real) => {}
             Ok(target) => {
+                let is_inside = target.starts_with(&ground.real);
+                let is_absolute = fs::read_link(&path).is_ok_and(|link| link.is_absolute());
+                if is_inside && (!is_absolute || policy(Symlinks::All)) {
+                    return;
+                }
                 let kind = match policy(Symlinks::All) {
                     true => Kind::FollowedOut,
                     false if policy(Symlinks::Inside) => Kind::LeavesRoot,

@@ -4,7 +4,6 @@
 
 use super::redirects::{Redirect, Source};
 use super::{Rules, Seen, path_of};
-use crate::http::Scheme;
 use crate::site::Site;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -141,12 +140,21 @@ impl Redirect {
 }
 
 impl FixedRedirect {
-    /// The path that it leads to, if that is on a host of this name.
-    pub(crate) fn path_on(&self, host: &str) -> Option<Vec<u8>> {
-        let of = |scheme| {
-            path_of(&self.location, &Seen { host: host.as_bytes(), scheme, ..Seen::default() })
+    /// The host that it names, without its port, and the path.
+    pub(crate) fn split(&self) -> Option<(Option<String>, Vec<u8>)> {
+        let text = &self.location[..];
+        let Some(rest) = text.strip_prefix(b"http://").or(text.strip_prefix(b"https://")) else {
+            return Some((None, path_of(text, &Seen::default())?));
         };
-        of(Scheme::Http).or_else(|| of(Scheme::Https))
+        let end = rest.iter().position(|byte| b"/?#".contains(byte)).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(end);
+        let host = String::from_utf8(authority.to_ascii_lowercase()).ok()?;
+        let name = match host.rsplit_once(':') {
+            Some((name, port)) if port.bytes().all(|it| it.is_ascii_digit()) => name.to_owned(),
+            _ => host,
+        };
+        let path = if path.starts_with(b"/") { path } else { b"/" };
+        Some((Some(name), path_of(path, &Seen::default())?))
     }
 }
 
