@@ -19,6 +19,7 @@ mod needs {
     mod programs;
     mod residency;
     mod stuck;
+    mod translation;
     mod values;
 
     use crate::support::trials::Test;
@@ -34,6 +35,7 @@ mod needs {
         programs::TESTS,
         residency::TESTS,
         stuck::TESTS,
+        translation::TESTS,
         values::TESTS,
     ];
 }
