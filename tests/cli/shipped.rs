@@ -120,6 +120,27 @@ fn a_single_page_app() {
 }
 
 #[test]
+fn behind_a_proxy() {
+    let site = Shipped::new(
+        "behind-a-proxy",
+        &[
+            ("www/index.html", "front page"),
+            ("www/office/a.html", "for the office"),
+            ("www/404.html", "nothing here"),
+            ("www/sorry.html", "sorry"),
+        ],
+    );
+    let program = site.start();
+    let get = |target, client| get(&program, "example.org", target, ("X-Forwarded-For", client));
+    get("/", "198.51.100.1").expect(200);
+    get("/office/a.html", "192.0.2.7").expect(200).body("for the office");
+    get("/office/a.html", "192.0.2.7, 10.0.0.1").expect(200);
+    get("/office/a.html", "198.51.100.1").expect(403);
+    get("/office/a.html", "192.0.2.7, 198.51.100.1").expect(403);
+    get("/missing", "198.51.100.1").expect(404).body("nothing here");
+}
+
+#[test]
 fn a_download_area() {
     let site = Shipped::new(
         "downloads",
