@@ -15,6 +15,8 @@ use std::thread;
 pub(crate) struct Encoders {
     /// For what somebody waits for.
     fast: Pool,
+    /// For what is larger, so that nobody waits for it.
+    large: Pool,
     /// For bodies that are encoded while they are sent.
     pieces: Pool,
     /// For what is sent often and can become smaller.
@@ -26,7 +28,8 @@ impl Default for Encoders {
         let cpus = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let threads_max = cpus.clamp(1, THREADS_MAX);
         Encoders {
-            fast: Pool::new("encoder", threads_max, QUEUE_MAX),
+            fast: Pool::new("encoder", threads_max, AWAITED_QUEUE_MAX),
+            large: Pool::new("encoder-large", 1, QUEUE_MAX),
             // Each exchange has one piece under way at most.
             pieces: Pool::new("encoder", threads_max, usize::MAX),
             idle: Pool::new("encoder-idle", 1, IDLE_QUEUE_MAX),
@@ -59,14 +62,17 @@ impl Encoders {
             }
             encoding.run();
         });
-        drop(if is_for_idle_time { self.idle.submit(job) } else { self.fast.submit(job) });
+        drop(if is_for_idle_time { self.idle.submit(job) } else { self.large.submit(job) });
     }
 }
 
 /// More threads would take the CPUs from the workers.
 const THREADS_MAX: usize = 8;
 
-/// How many encodings wait at most; each takes about a millisecond.
+/// How many encodings wait at most that somebody waits for; each takes about a millisecond, and 40 at most.
+const AWAITED_QUEUE_MAX: usize = 32;
+
+/// The same of larger files.
 const QUEUE_MAX: usize = 256;
 
 /// The same in idle time, where each may take seconds, and keeps its file in memory.
