@@ -161,7 +161,8 @@ impl Preconditions {
     /// # Errors
     /// The first precondition that failed.
     pub(crate) fn check(&self, current: Option<Validators<'_>>) -> Result<(), FailedPrecondition> {
-        if guard(self.if_match.as_deref(), self.if_unmodified_since, current) == Judgement::Failed {
+        let guarded = guard(self.if_match.as_deref(), self.if_unmodified_since, current);
+        if guarded == Judgement::Failed && !self.names_encoding_of(current) {
             return Err(match self.if_match {
                 Some(_) => FailedPrecondition::IfMatch,
                 None => FailedPrecondition::IfUnmodifiedSince,
@@ -174,6 +175,17 @@ impl Preconditions {
                 Err(FailedPrecondition::IfNoneMatch)
             }
             _ => Ok(()),
+        }
+    }
+}
+
+impl Preconditions {
+    /// Whether `If-Match` names the current version as a client knows it that has it in a content coding: that client
+    /// changes what it has seen.
+    fn names_encoding_of(&self, current: Option<Validators<'_>>) -> bool {
+        match (&self.if_match, current) {
+            (Some(tags), Some(current)) => any_tag(tags, |tag| current.etag.has_encoding(tag)),
+            _ => false,
         }
     }
 }

@@ -65,6 +65,12 @@ impl ETag {
         opaque(tag).strip_prefix(before)?.strip_prefix(b"-")?.strip_suffix(&[*quote])
     }
 
+    /// Whether a tag as it came on the wire is that of the same version in a content coding, and both are strong.
+    pub(crate) fn has_encoding(&self, tag: &[u8]) -> bool {
+        let is_name = |name: &[u8]| (1..=CODING_BYTES_MAX).contains(&name.len());
+        !self.is_weak() && !tag.starts_with(b"W/") && self.coding_of(tag).is_some_and(is_name)
+    }
+
     /// The tag as it stands in the header, with its quotes and, if weak, its `W/`.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.text[..usize::from(self.length)]

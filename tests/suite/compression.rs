@@ -469,3 +469,54 @@ fn a_configuration_that_asks_for_what_is_not_there_is_refused() {
         assert!(errors[0].contains(expected), "{errors:?}");
     }
 }
+
+#[test]
+fn a_client_that_has_seen_a_file_encoded_can_change_it() {
+    let server = Configured::start_with(
+        "root = \"www\"\ncompression = \"gzip\"\n\
+         [[location]]\npath = \"/w/\"\nmethods = [\"GET\", \"PUT\", \"DELETE\"]\n",
+        &[("www/w/other.txt", "x")],
+    );
+    let put = |body: &str, tag: &str| {
+        server.request("PUT", "/w/a.txt").header("If-Match", tag).content(body).send()
+    };
+    server.request("PUT", "/w/a.txt").content(text(5000)).send().expect(201);
+    let seen = || {
+        let get = || server.get("/w/a.txt").header("Accept-Encoding", "gzip").send();
+        until("it is compressed", || {
+            let reply = get();
+            let is_encoded = reply.status == 200 && reply.headers.iter().any(|it| it.1 == "gzip");
+            is_encoded.then(|| reply.etag())
+        })
+    };
+    let first = seen();
+    put(&text(6000), &first).expect(204);
+    put(&text(7000), &first).expect(412);
+    let second = seen();
+    assert_ne!(first, second);
+    for odd in [
+        second.replace('"', ""),
+        format!("W/{second}"),
+        second.replacen('"', "\"1", 1),
+        format!("{}-\"", &second[..second.rfind('-').expect("it names the coding")]),
+    ] {
+        put("odd", &odd).expect(412);
+    }
+    server.request("DELETE", "/w/a.txt").header("If-Match", &second).send().expect(204);
+}
+
+#[test]
+fn a_small_file_does_not_wait_until_large_ones_are_compressed() {
+    let large: Vec<String> = (0..12).map(|number| format!("{number}.txt")).collect();
+    let fixture =
+        large.iter().fold(Fixture::new().file("small.css", text(3000)), |fixture, name| {
+            fixture.file(name, text(3_000_000))
+        });
+    let server = compressed(fixture).serve();
+    for name in &large {
+        get(&server, &format!("/{name}"), "br").expect(200).no_header("Content-Encoding");
+    }
+    get(&server, "/small.css", "br").expect(200).header("Content-Encoding", "br");
+    let other = get(&server, &format!("/{}", large[8]), "br");
+    other.expect(200).no_header("Content-Encoding");
+}
