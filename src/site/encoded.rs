@@ -108,8 +108,8 @@ fn values<'r>(response: &'r Response, name: &'static str) -> impl Iterator<Item 
 }
 
 /// A response with one of these is sent as it is.
-const UNTOUCHED: [&str; 5] =
-    ["Content-Encoding", "Content-Range", "Content-Digest", "Digest", "Content-MD5"];
+const UNTOUCHED: [&str; 6] =
+    ["Content-Encoding", "Content-Range", "Content-Digest", "Repr-Digest", "Digest", "Content-MD5"];
 
 /// They take up to a gigabyte together. More responses are sent as they are.
 const ENCODED_MAX: usize = 1024;
@@ -149,6 +149,7 @@ mod tests {
             (page().header("Cache-Control", "public, No-Transform"), false),
             (page().header("Content-Encoding", "br"), false),
             (page().header("Content-Digest", "sha-256=:AA==:"), false),
+            (page().header("Repr-Digest", "sha-256=:AA==:"), false),
             (page().status(Status::PARTIAL_CONTENT), false),
             (page().status(Status::NO_CONTENT), false),
             (Response::html("short"), false),
