@@ -341,3 +341,40 @@ fn connect_trace_and_the_server_as_a_whole_are_never_elsewhere() {
     let unknown = "PURGE /a HTTP/1.1\r\nHost: old.example\r\n";
     raw(unknown).expect(308).header("Location", "http://new.example/a");
 }
+
+#[test]
+fn the_client_behind_a_proxy_is_asked_for_whatever_it_reads_and_stores() {
+    let server = serve(
+        "root = \"www\"\ntrusted_proxies = \"127.0.0.1\"\nfallback = \"/in/app.html\"\n\
+         [[location]]\npath = \"/w\"\nmethods = [\"GET\", \"POST\", \"PUT\"]\nallow = \"192.0.2.0/24\"\n\
+         [[location]]\npath = \"/w/x\"\nmethods = [\"GET\", \"PUT\"]\nallow = \"198.51.100.0/24\"\n\
+         [[location]]\npath = \"/in\"\nallow = \"198.51.100.0/24\"\n",
+        &[("www/w/x", "old"), ("www/in/app.html", "page")],
+    );
+    let inside = "X-Forwarded-For: 203.0.113.9, 192.0.2.1";
+    let spoofed = "X-Forwarded-For: 192.0.2.1, 203.0.113.9";
+    let special = "X-Forwarded-For: 198.51.100.1";
+    let send = |method: &str, target: &str, from: &str, rest: &str| {
+        let mut client = server.program.connect();
+        client.send(format!("{method} {target} HTTP/1.1\r\nHost: a\r\n{from}\r\n{rest}"));
+        client.reply_to(method).status
+    };
+    for (from, expected) in [(inside, 201), (spoofed, 403), (special, 403), ("X-A: b", 403)] {
+        assert_eq!(send("PUT", "/w/new", from, "Content-Length: 1\r\n\r\na"), expected, "{from}");
+        let _ = fs::remove_file(server.folder.path("www/w/new"));
+    }
+    assert_eq!(send("PUT", "/w/x", special, "Content-Length: 1\r\n\r\na"), 204);
+    assert_eq!(send("PUT", "/w/x", inside, "Content-Length: 1\r\n\r\na"), 403);
+    let body =
+        "--x\r\nContent-Disposition: form-data; name=\"f\"; filename=\"x\"\r\n\r\n1\r\n--x--\r\n";
+    let form = format!(
+        "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    for from in [inside, spoofed, special] {
+        assert_eq!(send("POST", "/w/", from, &form), 403, "{from}");
+    }
+    let navigation = "Accept: text/html\r\n\r\n";
+    assert_eq!(send("GET", "/missing", special, navigation), 200);
+    assert_eq!(send("GET", "/missing", inside, navigation), 403);
+}

@@ -11,6 +11,7 @@ pub use htpasswd::PasswordLineError;
 pub use htpasswd::fuzz_passwords;
 
 use super::around::{Checked, Next, Outcome, Permit};
+use super::rules::client_key::ClientKey;
 use super::{Request, Response, function};
 use crate::files::RereadFile;
 use crate::http::{Cancellation, HeaderName, Status, basic};
@@ -25,7 +26,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use turns::{Client, Turn, Turns, Whose};
+use turns::{Turn, Turns, Whose};
 
 /// Lets only those in who have a name and a password in a file, as Apache's `htpasswd` writes it: for
 /// [`Site::around`](crate::Site::around).
@@ -119,7 +120,7 @@ impl BasicAuth {
         }
         let mut attempt = Attempt {
             auth: Arc::clone(&self.inner),
-            client: Client::of(client),
+            client: ClientKey::of(client),
             credentials: key.map(|key| Credentials { name, password, key }),
             turn: None,
             passwords: None,
@@ -132,7 +133,7 @@ impl BasicAuth {
 /// A name and a password that are compared.
 struct Attempt {
     auth: Arc<AuthInner>,
-    client: Client,
+    client: ClientKey,
     /// `None` if they are too long to be right.
     credentials: Option<Credentials>,
     turn: Option<Turn>,

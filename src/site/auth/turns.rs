@@ -3,9 +3,9 @@
 //! Clients that have not failed lately go before those that have, and one comparison of each client before the second
 //! of any; among equals, who came first goes first. It must never know names, passwords, or what is protected.
 
+use crate::site::rules::client_key::ClientKey;
 use crate::sys::uptime::uptime;
 use std::collections::{BTreeMap, HashSet};
-use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub(super) struct Turns {
 
 #[derive(Default)]
 struct Queue {
-    waiting: BTreeMap<Rank, Client>,
+    waiting: BTreeMap<Rank, ClientKey>,
     comparing: usize,
     next_number: u64,
     /// How long a comparison took, on average.
@@ -34,20 +34,6 @@ struct Rank {
     ahead: usize,
     /// In the order of coming.
     number: u64,
-}
-
-/// Whom attempts are counted for: an IPv4 address, or the network of an IPv6 address, which has as many addresses as it
-/// likes. All clients of Unix sockets are one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Client(Option<IpAddr>);
-
-impl Client {
-    pub(super) fn of(address: Option<SocketAddr>) -> Client {
-        Client(address.map(|address| match address.ip().to_canonical() {
-            IpAddr::V6(ip) => IpAddr::V6((ip.to_bits() & !u128::from(u64::MAX)).into()),
-            ip => ip,
-        }))
-    }
 }
 
 /// A comparison that waits or runs, until it is dropped.
@@ -77,7 +63,7 @@ impl Turns {
     }
 
     /// Begins to wait. `None`: too many wait already, of this client or of all.
-    pub(super) fn enter(self: &Arc<Turns>, client: Client) -> Option<Turn> {
+    pub(super) fn enter(self: &Arc<Turns>, client: ClientKey) -> Option<Turn> {
         let now = uptime();
         let mut queue = self.lock();
         let ahead = queue.waiting.values().filter(|it| **it == client).count();
@@ -101,7 +87,7 @@ impl Turns {
     }
 
     /// A client had a wrong password.
-    pub(super) fn note_failure(&self, client: Client) {
+    pub(super) fn note_failure(&self, client: ClientKey) {
         self.lock().failed.add(client, uptime());
     }
 
@@ -166,19 +152,19 @@ impl Drop for Turn {
 /// The clients that have failed in the last minute or two.
 #[derive(Default)]
 struct Failed {
-    lately: HashSet<Client>,
-    before: HashSet<Client>,
+    lately: HashSet<ClientKey>,
+    before: HashSet<ClientKey>,
     since: Option<Duration>,
 }
 
 impl Failed {
-    fn contains(&self, client: Client) -> bool {
+    fn contains(&self, client: ClientKey) -> bool {
         let is_recent = |since| uptime().saturating_sub(since) < 2 * LATELY;
         self.since.is_some_and(is_recent)
             && (self.lately.contains(&client) || self.before.contains(&client))
     }
 
-    fn add(&mut self, client: Client, now: Duration) {
+    fn add(&mut self, client: ClientKey, now: Duration) {
         let is_over = self.since.is_none_or(|since| now.saturating_sub(since) >= LATELY);
         if is_over || self.lately.len() >= FAILED_MAX {
             self.before = std::mem::take(&mut self.lately);
@@ -209,9 +195,10 @@ const PAUSE_MAX: Duration = Duration::from_millis(250);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::{IpAddr, SocketAddr};
 
-    fn client(number: u32) -> Client {
-        Client::of(Some(SocketAddr::new(IpAddr::V4(number.into()), 1)))
+    fn client(number: u32) -> ClientKey {
+        ClientKey::of(Some(SocketAddr::new(IpAddr::V4(number.into()), 1)))
     }
 
     fn enter(turns: &Arc<Turns>, number: u32) -> Turn {
@@ -287,15 +274,6 @@ mod tests {
         let mut new = enter(&turns, addresses + 1);
         assert_eq!(all[WAITING_MAX - 1].ask(), Whose::Nobodys);
         assert_eq!(new.ask(), Whose::Yours);
-    }
-
-    #[test]
-    fn clients_of_one_network_are_one() {
-        let of = |ip: &str| Client::of(Some(SocketAddr::new(ip.parse().expect("an address"), 1)));
-        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:1"));
-        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
-        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
-        assert_ne!(of("192.0.2.2"), of("192.0.2.1"));
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 pub(crate) mod admission;
 pub(crate) mod cache_policy;
-mod client_key;
+pub(crate) mod client_key;
 pub(crate) mod connections;
 pub(crate) mod cors;
 pub(crate) mod error_pages;
