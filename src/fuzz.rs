@@ -8,6 +8,7 @@ mod access;
 mod http2;
 mod names;
 mod proxies;
+mod rules;
 mod values;
 
 use crate::config::{Origin, Overrides, Source, Written};
@@ -35,6 +36,7 @@ pub use access::{credentials, networks, passwords};
 pub use http2::{frames, hpack, hpack_encode, stream_head};
 pub use names::names;
 pub use proxies::{forwarded, proxy};
+pub use rules::{glob, host_files, rules};
 #[cfg(feature = "json")]
 pub use values::json;
 pub use values::{cookies, fields, pairs};
@@ -70,6 +72,9 @@ pub const FUZZ_TARGETS: &[(&str, FuzzTarget)] = &[
     ("configuration", configuration),
     ("application", application),
     ("supervisor", supervisor),
+    ("glob", glob),
+    ("rules", rules),
+    ("host_files", host_files),
     ("connection", connection),
 ];
 
@@ -192,7 +197,12 @@ pub fn ranges(bytes: &[u8]) {
 pub fn conditionals(bytes: &[u8]) {
     let etag = ETag::of(1, 2, Strength::Strong);
     let modified = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
-    let validators = Validators { etag: &etag, modified, date: Strength::Strong };
+    let validators = Validators {
+        etag: Some(&etag),
+        is_tag_awaited: false,
+        modified: Some(modified),
+        date: Strength::Strong,
+    };
     let limits = HeadLimits { head_bytes_max: 4096, target_bytes_max: 64, header_count_max: 64 };
     let message = [b"PUT / HTTP/1.1\r\nHost: a\r\n", bytes, b"\r\n\r\n"].concat();
     let mut reader = RequestReader::new();

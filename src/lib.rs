@@ -119,6 +119,13 @@
 // that is). What is stored through a `files::WritableRoot` is given such a time, so that
 // clients can name a version in `If-Match` as soon as they have stored or read it.
 //
+// **A tag of contents belongs to the file in the cache.** With `etag = "content"` what is read into memory anyway is
+// summed at once, so that its tag is true whatever the clock does. The sum of a larger file is made by a thread, in steps
+// of some milliseconds between its other jobs, and put into the `CachedFile` itself, which every worker drops when the
+// file changes. Until then responses have no validators at all, and `If-Match` is answered with 503: nobody can say yet
+// whether it holds. A root remembers the sums of versions that have been left alone for two seconds (`files/sum.rs`), so
+// that each is computed once for all workers.
+//
 // **Changes are made under a lock of their directory**, from judging the preconditions until the file
 // has its name: the kernel's lock (flock), because the workers may be processes.
 //
@@ -352,7 +359,8 @@ pub mod fuzz;
 pub mod parts;
 
 pub use files::{
-    CacheLimits, Durability, MissingDirectories, Root, Symlinks, Types, WritableRoot, WriteRules,
+    CacheLimits, Durability, ETags, MissingDirectories, Root, Symlinks, Types, WritableRoot,
+    WriteRules,
 };
 pub use http::{
     Cancellation, ForwardedHeader, HeaderError, Headers, Method, Scheme, Status, Version,

@@ -28,6 +28,7 @@ mod suite {
     mod handlers;
     mod headers;
     mod heads;
+    mod host_files;
     mod hosts;
     mod keepalive;
     mod large_files;
@@ -45,6 +46,7 @@ mod suite {
     mod proxies;
     mod ranges;
     mod redirects;
+    mod rewrites;
     mod senders;
     mod sent_files;
     mod shared_pools;
@@ -55,6 +57,7 @@ mod suite {
     mod storm;
     mod streams;
     mod symlinks;
+    mod tags;
     mod traversal;
     mod types;
     mod unix_sockets;

@@ -131,6 +131,7 @@ pub(super) fn sections() -> Vec<Section> {
         Section { title: "[[host]]", keys: names(&host_keys()) },
         Section { title: "[[location]]", keys: names(&location_keys()) },
         Section { title: "[[redirect]]", keys: names(rules::REDIRECT) },
+        Section { title: "[[rewrite]]", keys: names(rules::REWRITE) },
         Section { title: "[[header]]", keys: names(responses::HEADER) },
         Section { title: "[cors]", keys: names(responses::CORS) },
     ]

@@ -105,8 +105,8 @@ const ANSWERS: &[(&str, &str)] = &[
         "write [[redirect]] with from = \"/old/*\" and to = \"/new/$1\"",
     ),
     (
-        "rewrite rewrites rewriterule rewriteengine uri",
-        "there are no rewrites; [[redirect]] sends clients to another path",
+        "rewrites rewriterule rewriteengine uri",
+        "write [[rewrite]] with from and to: the path is answered as another; [[redirect]] sends clients to it",
     ),
     (
         "spa single_page fallbackresource",
@@ -125,7 +125,7 @@ const ANSWERS: &[(&str, &str)] = &[
         "write cache_policy = \"web\", or [[header]] with set = { Cache-Control = \"…\" }",
     ),
     ("access_control_allow_origin allow_origin", "write [cors] with origins"),
-    ("etag server_tokens respond", "leave it out; there is nothing like it here"),
+    ("server_tokens respond", "leave it out; there is nothing like it here"),
     (
         "auth auth_basic_user_file basic_auth basicauth htpasswd auth_request authtype \
          authuserfile forward_auth",

@@ -8,6 +8,7 @@ use super::value::Value;
 use super::{LocatedError, Written};
 use crate::files::{Disk, Root, SmallFile};
 use crate::site::fallback::Tried;
+use crate::site::host_files::Dialect;
 use crate::site::{OtherPaths, StaticFiles};
 use crate::sys::reason::reason_at;
 
@@ -18,6 +19,8 @@ pub(super) struct LookupSection {
     fallback: Option<Option<Written<String>>>,
     try_files: Option<TryFiles>,
     clean_urls: Option<bool>,
+    /// `Some(None)`: no file in the root says how it is served.
+    host_files: Option<Option<Dialect>>,
 }
 
 impl LookupSection {
@@ -35,7 +38,7 @@ struct TryFiles {
 }
 
 /// The keys that may be set at the top, in a host and in a location of files.
-pub(super) fn keys<T: AsMut<Scope>>() -> [SectionKey<T>; 3] {
+pub(super) fn keys<T: AsMut<Scope>>() -> [SectionKey<T>; 4] {
     [
         SectionKey::new("fallback", |it: &mut T, value, errors| {
             let read = match value.any_text() {
@@ -50,6 +53,10 @@ pub(super) fn keys<T: AsMut<Scope>>() -> [SectionKey<T>; 3] {
         SectionKey::new("clean_urls", |it, value, errors| {
             errors.set(&mut it.as_mut().lookup.clean_urls, value.boolean().map(Some));
         }),
+        SectionKey::new("host_files", |it, value, errors| {
+            let read = read_host_files(value).map(Some);
+            errors.set(&mut it.as_mut().lookup.host_files, read);
+        }),
     ]
 }
 
@@ -60,11 +67,14 @@ pub(super) fn apply<'s>(
     scopes: impl Iterator<Item = &'s Scope> + Clone,
     errors: &mut Errors,
 ) -> StaticFiles {
-    let sections = scopes.map(|scope| &scope.lookup);
+    let sections = scopes.clone().map(|scope| &scope.lookup);
     let try_files = sections.clone().find_map(|it| it.try_files.clone()).unwrap_or_default();
     let fallback = sections.clone().find_map(|it| it.fallback.clone()).flatten();
     let clean_urls = sections.clone().find_map(|it| it.clean_urls).unwrap_or_default();
     let mut files = files.clean_urls(clean_urls);
+    if let Some(dialect) = host_files(scopes) {
+        files = files.host_files(dialect);
+    }
     if !try_files.tried.is_empty() {
         files = files.try_files(try_files.tried);
     }
@@ -80,6 +90,22 @@ pub(super) fn apply<'s>(
         files = files.fallback(path);
     }
     files
+}
+
+/// Whose rules the files in a root follow that say how it is served, by the innermost scope that says something.
+pub(super) fn host_files<'s>(mut scopes: impl Iterator<Item = &'s Scope>) -> Option<Dialect> {
+    scopes.find_map(|scope| scope.lookup.host_files).flatten()
+}
+
+fn read_host_files(value: Value<'_>) -> Result<Option<Dialect>, LocatedError> {
+    if let Ok(is_on) = value.boolean() {
+        return Ok(is_on.then(Dialect::default));
+    }
+    match value.any_text() {
+        Ok("netlify") => Ok(Some(Dialect::Netlify)),
+        Ok("cloudflare") => Ok(Some(Dialect::Cloudflare)),
+        _ => Err(value.error("must be true, false, \"netlify\" (as true) or \"cloudflare\"")),
+    }
 }
 
 fn read_try_files(value: Value<'_>, errors: &mut Errors) -> TryFiles {

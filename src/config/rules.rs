@@ -1,4 +1,4 @@
-//! The keys for redirects: their shape, and how they are checked. They mean the same at the top and in a location,
+//! The keys for redirects and rewrites: their shape, and how they are checked. They mean the same at the top and in a location,
 //! which adds its own to those of the top.
 
 use std::sync::Arc;
@@ -20,13 +20,26 @@ use crate::site::rules::target::Target;
 #[derive(Debug, Default)]
 pub(super) struct RulesSection {
     redirects: Arc<Redirects>,
+    rewrites: Arc<Redirects>,
+}
+
+impl RulesSection {
+    /// Redirects and rewrites.
+    fn all(&self) -> impl Iterator<Item = &Redirect> {
+        self.redirects.iter().chain(self.rewrites.iter())
+    }
 }
 
 /// The keys that may be set at the top and again in a location, whatever responds there.
-pub(super) fn keys<T: AsMut<Scope>>() -> [SectionKey<T>; 1] {
-    [SectionKey::new("redirect", |it: &mut T, value, errors| {
-        it.as_mut().rules.redirects = Arc::new(read_redirects(value, errors));
-    })]
+pub(super) fn keys<T: AsMut<Scope>>() -> [SectionKey<T>; 2] {
+    [
+        SectionKey::new("redirect", |it: &mut T, value, errors| {
+            it.as_mut().rules.redirects = Arc::new(read_redirects(value, errors));
+        }),
+        SectionKey::new("rewrite", |it, value, errors| {
+            it.as_mut().rules.rewrites = Arc::new(read_rewrites(value, errors));
+        }),
+    ]
 }
 
 /// The rules of scopes, of which the innermost comes first, each with the root of its error pages.
@@ -41,6 +54,9 @@ pub(super) fn compile(
         if !scope.rules.redirects.is_empty() {
             rules.redirects.push(Arc::clone(&scope.rules.redirects));
         }
+        if !scope.rules.rewrites.is_empty() {
+            rules.rewrites.push(Arc::clone(&scope.rules.rewrites));
+        }
     }
     rules.is_for_files = serves_files;
     rules.compression =
@@ -51,10 +67,10 @@ pub(super) fn compile(
     (!rules.is_empty()).then(|| Arc::new(rules))
 }
 
-/// Reports redirects of a location that its paths never match.
+/// Reports redirects and rewrites of a location that its paths never match.
 pub(super) fn check_location(scope: &Scope, path: &str, errors: &mut Errors) {
     let prefix = path.trim_end_matches('/').as_bytes();
-    for redirect in scope.rules.redirects.iter() {
+    for redirect in scope.rules.all() {
         let Source::Glob(glob) = &redirect.from else { continue };
         if !glob.may_match_below(prefix) {
             let message = format!(
@@ -94,6 +110,33 @@ pub(super) fn check_circles(
         }
         reported.extend(paths);
     }
+    check_rewrites(site, outer, locations, errors);
+}
+
+/// Reports rewrites that lead round in a circle. A request is rewritten once, so that none would never end, but nobody
+/// can have meant it.
+fn check_rewrites(
+    site: &Site,
+    outer: &[&Scope],
+    locations: &[LocationSection],
+    errors: &mut Errors,
+) {
+    let scopes = outer.iter().copied().chain(locations.iter().map(|it| &it.scope));
+    let mut reported: Vec<Vec<u8>> = Vec::new();
+    for rewrite in scopes.flat_map(|scope| scope.rules.rewrites.iter()) {
+        let Some(start) = rewrite.sample() else { continue };
+        let Some(paths) = site.circular_rewrites(&start) else { continue };
+        if paths.iter().any(|path| reported.contains(path)) {
+            continue;
+        }
+        let shown: Vec<_> = paths.iter().map(|it| String::from_utf8_lossy(it)).collect();
+        let origin = Origin::File(rewrite.written_at);
+        if !errors.has_one_at(origin) {
+            let shown = shown.join(" → ");
+            errors.note(origin, format!("this rewrite leads round in a circle: {shown}"));
+        }
+        reported.extend(paths);
+    }
 }
 
 #[derive(Default)]
@@ -104,23 +147,29 @@ pub(super) struct RedirectSection {
 }
 
 /// The keys of a redirect.
-pub(super) const REDIRECT: &[SectionKey<RedirectSection>] = &[
-    SectionKey::new("from", |it, value, errors| {
-        let glob = errors.take(read_path(value));
-        let source = glob.map(|glob| Written { value: Source::Glob(glob), origin: value.origin() });
-        set_from(it, value, source, errors);
-    }),
-    SectionKey::new("regex", |it, value, errors| {
-        let source = errors.take(read_regex(value));
-        set_from(it, value, source, errors);
-    }),
-    SectionKey::new("to", |it, value, errors| {
-        it.to = Some(errors.take(value.written()));
-    }),
-    SectionKey::new("status", |it, value, errors| {
-        errors.set(&mut it.status, read_status(value).map(Some));
-    }),
-];
+pub(super) const REDIRECT: &[SectionKey<RedirectSection>] = &[FROM, REGEX, TO, STATUS];
+
+/// The keys of a rewrite.
+pub(super) const REWRITE: &[SectionKey<RedirectSection>] = &[FROM, REGEX, TO];
+
+const FROM: SectionKey<RedirectSection> = SectionKey::new("from", |it, value, errors| {
+    let glob = errors.take(read_path(value));
+    let source = glob.map(|glob| Written { value: Source::Glob(glob), origin: value.origin() });
+    set_from(it, value, source, errors);
+});
+
+const REGEX: SectionKey<RedirectSection> = SectionKey::new("regex", |it, value, errors| {
+    let source = errors.take(read_regex(value));
+    set_from(it, value, source, errors);
+});
+
+const TO: SectionKey<RedirectSection> = SectionKey::new("to", |it, value, errors| {
+    it.to = Some(errors.take(value.written()));
+});
+
+const STATUS: SectionKey<RedirectSection> = SectionKey::new("status", |it, value, errors| {
+    errors.set(&mut it.status, read_status(value).map(Some));
+});
 
 fn set_from(
     section: &mut RedirectSection,
@@ -129,7 +178,7 @@ fn set_from(
     errors: &mut Errors,
 ) {
     if section.from.is_some() {
-        errors.list.push(value.error("is here beside \"from\": a redirect has one of the two"));
+        errors.list.push(value.error("is here beside \"from\": a rule has one of the two"));
     }
     section.from = Some(source);
 }
@@ -149,6 +198,59 @@ fn read_redirects(value: Value<'_>, errors: &mut Errors) -> Redirects {
         }
     }
     redirects
+}
+
+/// Rewrites are redirects with a status that no client sees.
+fn read_rewrites(value: Value<'_>, errors: &mut Errors) -> Redirects {
+    let mut rewrites = Redirects::default();
+    for item in tables("rewrite", value, errors) {
+        let mut section = RedirectSection::default();
+        read_table("[[rewrite]]", item, REWRITE, &mut section, errors);
+        let Some(rewrite) = rewrite(item.origin(), section, errors) else { continue };
+        let origin = Origin::File(rewrite.written_at);
+        if rewrites.push(rewrite).is_err() {
+            let message = "from has the path of an earlier rewrite, so this one never matches";
+            errors.note(origin, message);
+        }
+    }
+    rewrites
+}
+
+fn rewrite(origin: Origin, section: RedirectSection, errors: &mut Errors) -> Option<Redirect> {
+    let RedirectSection { from, to, .. } = section;
+    if from.is_none() {
+        let message =
+            "this rewrite needs from: write the path to rewrite, such as from = \"/old/*\"";
+        errors.note(origin, message);
+    }
+    if to.is_none() {
+        let message = "this rewrite needs to: write the path to serve, such as to = \"/new/$1\"";
+        errors.note(origin, message);
+    }
+    let (from, to) = (from??, to??);
+    let located = |message: String| LocatedError { origin: to.origin, message };
+    if to.value.contains("://") {
+        errors.list.push(located("to must be a path: a rewrite stays on this host, and [[redirect]] leads to another one".to_owned()));
+        return None;
+    }
+    let path = to.value.split('?').next().unwrap_or_default();
+    if path.contains("//") || path.split('/').any(|it| matches!(it, "." | "..")) {
+        errors.list.push(located(
+            "to must not contain \"//\", \"/./\" or \"/../\": no request's path does".to_owned(),
+        ));
+        return None;
+    }
+    let target = Target::new(&to.value, from.value.captures());
+    let target = errors.take(target.map_err(|error| located(format!("to {error}"))))?;
+    if !target.is_local() {
+        errors.list.push(located("to must not have a fragment, which no server sees".to_owned()));
+        return None;
+    }
+    let written_at = match from.origin {
+        Origin::File(at) => at,
+        _ => 0,
+    };
+    Some(Redirect { from: from.value, to: Some(target), status: Status::OK, written_at })
 }
 
 fn redirect(origin: Origin, section: RedirectSection, errors: &mut Errors) -> Option<Redirect> {

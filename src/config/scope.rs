@@ -10,7 +10,7 @@ use super::rules::{self, RulesSection};
 use super::section::{Errors, SectionKey, names};
 use super::value::Value;
 use super::{LocatedError, Origin, Written, methods};
-use crate::files::{Durability, NamePattern, Symlinks};
+use crate::files::{Durability, ETags, NamePattern, Symlinks};
 use crate::http::Method;
 use crate::site::Dotfiles;
 
@@ -26,6 +26,7 @@ pub(super) struct Scope {
     pub(super) types: Vec<(TypedName, String)>,
     pub(super) precompressed: Option<bool>,
     pub(super) compression: CompressionSection,
+    pub(super) etag: Option<ETags>,
     /// For requests that store files or go to an application.
     pub(super) body_bytes_max: Option<u64>,
     pub(super) writing: Writing,
@@ -69,7 +70,7 @@ pub(super) fn keys<T: AsMut<Scope>>() -> Vec<SectionKey<T>> {
 }
 
 /// Keys about files, except for `body_bytes_max`.
-fn file_keys<T: AsMut<Scope>>() -> [SectionKey<T>; 9] {
+fn file_keys<T: AsMut<Scope>>() -> [SectionKey<T>; 10] {
     [
         SectionKey::new("root", |it, value, errors| {
             errors.set(&mut it.as_mut().root, value.written().map(Some));
@@ -94,6 +95,9 @@ fn file_keys<T: AsMut<Scope>>() -> [SectionKey<T>; 9] {
         }),
         SectionKey::new("precompressed", |it, value, errors| {
             errors.set(&mut it.as_mut().precompressed, value.boolean().map(Some));
+        }),
+        SectionKey::new("etag", |it, value, errors| {
+            errors.set(&mut it.as_mut().etag, value.choice(ETAGS).map(Some));
         }),
         SectionKey::new("body_bytes_max", |it, value, errors| {
             errors.set(&mut it.as_mut().body_bytes_max, value.bytes(1).map(Some));
@@ -194,5 +198,6 @@ const DURABILITY: &[(&str, Durability)] = &[
     ("directory", Durability::FileAndDirectory),
 ];
 const DOTFILES: &[(&str, Dotfiles)] = &[("deny", Dotfiles::Deny), ("allow", Dotfiles::Allow)];
+const ETAGS: &[(&str, ETags)] = &[("time", ETags::Time), ("content", ETags::Content)];
 const SYMLINKS: &[(&str, Symlinks)] =
     &[("inside", Symlinks::Inside), ("never", Symlinks::Never), ("all", Symlinks::All)];

@@ -403,17 +403,20 @@ impl<'a> SiteBuilder<'a> {
         let index = scopes().find_map(|it| it.index.clone());
         let lists = scopes().find_map(|it| it.listing).unwrap_or(false);
         let rules = Rules::of(scopes());
-        let root = self.with_file_rules(root, scope);
+        let etags = scopes().find_map(|it| it.etag).unwrap_or_default();
+        let root = self.with_file_rules(root, scope).etags(etags);
         let store = rules.stores().then(|| {
             Store::new(self.writable.get(&root, &rules))
                 .methods(&rules.methods)
                 .dotfiles(dotfiles)
+                .host_files(lookup::host_files(scopes()).is_some())
                 .mapping(mapping)
         });
         let forms = rules.takes_forms().then(|| {
             FormUpload::new(self.writable.get(&root, &rules))
                 .on_conflict(rules.on_conflict)
                 .dotfiles(dotfiles)
+                .host_files(lookup::host_files(scopes()).is_some())
                 .mapping(mapping)
         });
         let index = index.unwrap_or_else(|| vec![INDEX.to_owned()]);

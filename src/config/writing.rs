@@ -72,6 +72,7 @@ impl WritableRoots {
         let is_same = |(known, writable): &&(Root, WritableRoot)| {
             known.path() == root.path()
                 && known.link_policy() == root.link_policy()
+                && known.tag_policy() == root.tag_policy()
                 && *writable.rules() == rules.write
         };
         if let Some((_, writable)) = self.known.iter().find(is_same) {

@@ -22,13 +22,14 @@ use super::known_directory::Trust;
 use super::lookup_cache::{CacheEntry, LookupCache};
 use super::lookup_result::LookupResult;
 use super::watches::Watches;
-use super::{CachedFile, Prefetch, Root};
+use super::{CachedFile, Prefetch, Root, Summation};
 use crate::sys::file::{self, Cause, Disk, LastLink, Symlinks};
 pub(crate) use encoded::Choice;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// The open files of one worker.
@@ -53,6 +54,10 @@ pub(crate) struct OpenFiles {
     refusal: Option<&'static str>,
     /// How many results were removed, or not kept, since the last sweep of the directories.
     removed: usize,
+    /// A sum that a thread is to compute.
+    pub(super) summation: Option<Summation>,
+    /// Whether threads compute sums for this worker, of a small and of a large file.
+    pub(super) is_summing: Arc<[AtomicBool; 2]>,
 }
 
 impl OpenFiles {
@@ -74,6 +79,8 @@ impl OpenFiles {
             is_disturbed: false,
             refusal: None,
             removed: 0,
+            summation: None,
+            is_summing: Arc::default(),
         }
     }
 

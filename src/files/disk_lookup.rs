@@ -7,8 +7,10 @@ use super::key::CacheKey;
 use super::known_directory::{KnownDirectory, Trust};
 use super::lookup_result::{LookupResult, PathEnd};
 use crate::sys::file::{self, Cause, FileKind, LastLink, Symlinks};
+use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -98,11 +100,23 @@ fn examine(
         return Ok(Some((LookupResult::File(known), None)));
     }
     let content_type = search.root.content_types().content_type(search.path);
-    let disk = search.disk;
+    let (sums, disk) = (search.root.sums(), search.disk);
     let snapshot =
-        CachedFile::snapshot(open, identity, &content_type, contents_bytes_max, wall, disk)?;
+        CachedFile::snapshot(open, identity, &content_type, sums, contents_bytes_max, wall, disk)?;
+    if let Some(file) = &snapshot
+        && file.time_says_nothing()
+        && search.root.is_first_report(TIMES)
+    {
+        let path = search.root.path().join(OsStr::from_bytes(search.path));
+        log::warn!(
+            "{path:?} gets no ETag and no Last-Modified, because its time of modification is one that every version has; etag = \"content\" makes tags of contents (logged once for each root)"
+        );
+    }
     Ok(snapshot.map(|file| (LookupResult::File(Arc::new(file)), None)))
 }
+
+/// What is reported once for each root. No path is empty.
+const TIMES: &[u8] = b"";
 
 /// Whether watching the directory reports every write to the file. A write through a second name is
 /// reported in that name's directory only, and one to a file that is mounted here in the directory that it

@@ -282,7 +282,8 @@ mod tests {
         let open = OwnedFd::from(File::open(here.at("a")).expect("it is there"));
         let identity = crate::sys::file::identity(open.as_fd()).expect("it is open");
         let wall = SystemTime::now();
-        let file = CachedFile::snapshot(open, identity, "text/css", 1 << 20, wall, Disk::MayBlock);
+        let file =
+            CachedFile::snapshot(open, identity, "text/css", None, 1 << 20, wall, Disk::MayBlock);
         Arc::new(file.expect("the disk works").expect("nobody writes"))
     }
 

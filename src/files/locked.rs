@@ -1,14 +1,14 @@
 //! A directory under its lock: no other program that takes the lock changes it. It must never know what is
 //! changed.
 
-use super::FileVersion;
 use super::write_error::WriteError;
 use super::write_rules::Durability;
-use crate::sys::file::{self, Disk, FileKind, Identity};
+use super::{FileVersion, Root};
+use crate::http::conditional::Preconditions;
+use crate::sys::file::{self, Disk, FileKind, Identity, LastLink, Symlinks};
 use crate::sys::write;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::SystemTime;
 
 /// An open directory under its lock, which is given back when this is dropped.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ impl Locked {
     ///
     /// flock(2) has no deadline, so the caller tries again after a pause ([`LockWait`]). This server holds
     /// the lock only for a few calls that change names and times. Whatever takes long, such as writing
-    /// contents and waiting for the disk, is done before or after.
+    /// contents, computing a tag of them and waiting for the disk, is done before or after.
     ///
     /// [`LockWait`]: super::LockWait
     pub(super) fn try_take(directory: OwnedFd) -> Result<Option<Locked>, WriteError> {
@@ -34,9 +34,14 @@ impl Locked {
         self.directory.as_fd()
     }
 
-    /// What has this name.
-    pub(super) fn look(&self, name: &[u8]) -> io::Result<Option<Occupant>> {
-        look(self.directory(), name, Disk::MayBlock)
+    /// What has this name, beneath a root, with its tag if that is needed.
+    pub(super) fn look(
+        &self,
+        root: &Root,
+        name: &[u8],
+        tag: NeedsTag,
+    ) -> io::Result<Option<Occupant>> {
+        look(self.directory(), root, name, Disk::MayBlock, tag)
     }
 
     /// Gives the lock back, and then waits for the disk if the durability asks for it.
@@ -49,14 +54,31 @@ impl Locked {
     }
 }
 
+/// Whether somebody asks for the tag of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NeedsTag {
+    /// The whole file may have to be read for it.
+    Yes,
+    IfKnown,
+}
+
+impl NeedsTag {
+    /// Whether preconditions need it.
+    pub(super) fn of(preconditions: &Preconditions) -> NeedsTag {
+        if preconditions.name_tags() { NeedsTag::Yes } else { NeedsTag::IfKnown }
+    }
+}
+
 /// What has a name, and its version if it is a file.
 pub(super) type Occupant = (Identity, Option<FileVersion>);
 
 /// What has this name in a directory. Unless the directory is locked, this may change at any moment.
 pub(super) fn look(
     directory: BorrowedFd<'_>,
+    root: &Root,
     name: &[u8],
     disk: Disk,
+    tag: NeedsTag,
 ) -> io::Result<Option<Occupant>> {
     let open = match file::step(directory, name, disk) {
         Ok(open) => open,
@@ -64,8 +86,18 @@ pub(super) fn look(
         Err(error) => return Err(error),
     };
     let identity = file::identity(open.as_fd())?;
+    if identity.kind != FileKind::File {
+        return Ok(Some((identity, None)));
+    }
+    let version = root.version(&identity, open.as_fd());
+    if !version.is_tag_awaited() || tag == NeedsTag::IfKnown {
+        return Ok(Some((identity, Some(version))));
+    }
+    // It is opened once more, for reading; it may be another one then.
+    let open = file::open_beneath(directory, name, Symlinks::Never, LastLink::Refuse, disk)?;
+    let identity = file::identity(open.as_fd())?;
     let version = match identity.kind {
-        FileKind::File => Some(FileVersion::of(&identity, open.as_fd(), SystemTime::now())),
+        FileKind::File => Some(root.version_with_tag(&identity, open.as_fd())?),
         FileKind::Directory | FileKind::Link | FileKind::Other => None,
     };
     Ok(Some((identity, version)))

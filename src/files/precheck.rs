@@ -2,7 +2,7 @@
 //! a lock.
 
 use super::destination::Destination;
-use super::locked;
+use super::locked::{self, NeedsTag};
 use super::writable::WritableRoot;
 use super::write_error::{Obstacle, WriteError, is_missing};
 use super::{Disk, FileVersion};
@@ -30,7 +30,8 @@ impl WritableRoot {
         let destination = Destination::of(path);
         let occupant = match self.open_at_once(destination.directory()) {
             Ok(directory) => {
-                locked::look(directory.as_fd(), destination.name(), Disk::MustNotBlock)
+                let (name, disk) = (destination.name(), Disk::MustNotBlock);
+                locked::look(directory.as_fd(), self.root(), name, disk, NeedsTag::IfKnown)
             }
             Err(error) if is_missing(&error) && self.makes_directories() => Ok(None),
             Err(error) if is_missing(&error) => return Err(error.into()),
@@ -43,7 +44,10 @@ impl WritableRoot {
             return Err(WriteError::Conflict(Obstacle::of(identity.kind)));
         }
         let validators = occupant.as_ref().and_then(|(_, version)| version.as_ref());
-        preconditions.check(validators.map(FileVersion::validators))?;
+        let is_known = !validators.is_some_and(FileVersion::is_tag_awaited);
+        if is_known || !preconditions.name_tags() {
+            preconditions.check(validators.map(FileVersion::validators))?;
+        }
         if let (Some(quota), Some(length)) = (self.quota(), length) {
             quota.precheck(length, occupant.map(|(identity, _)| identity.size_bytes))?;
         }
@@ -80,7 +84,7 @@ mod tests {
         let mut upload = root.upload(path).expect("there is a directory");
         upload.write(content).expect("there is room");
         let stored = upload.commit(&Preconditions::none()).expect("nothing is in the way");
-        stored.version.etag().as_bytes().to_vec()
+        stored.version.etag().expect("it has one").as_bytes().to_vec()
     }
 
     /// Has the kernel look first, so that it has at hand what is asked for.

@@ -7,6 +7,7 @@ use super::{Encoding, Root, sibling};
 use crate::http::Coding;
 pub(crate) use crate::sys::file::Disk;
 use crate::sys::file::{self, LastLink};
+use std::fmt;
 use std::io;
 use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
@@ -22,9 +23,25 @@ pub(crate) enum Prefetch {
     Piece { file: OwnedFd, range: Range<u64>, ahead_bytes: u64 },
     /// A file to be encoded.
     Encode(Encoding),
+    /// What somebody makes of a file, and keeps with it.
+    Derived(Derivation),
+}
+
+/// Makes something of a file.
+pub(crate) struct Derivation(Box<dyn FnOnce() + Send>);
+
+impl fmt::Debug for Derivation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Derivation")
+    }
 }
 
 impl Prefetch {
+    /// Has something made of a file.
+    pub(crate) fn derive(make: impl FnOnce() + Send + 'static) -> Prefetch {
+        Prefetch::Derived(Derivation(Box::new(make)))
+    }
+
     /// Reads, and waits for the disk as long as it takes. Errors are ignored: they will come again in the
     /// worker, which reports them.
     pub(crate) fn run(self) {
@@ -38,6 +55,10 @@ impl Prefetch {
                     let _ = read_path(&root, &name, bytes_max);
                 }
                 read_path(&root, &path, bytes_max)
+            }
+            Prefetch::Derived(Derivation(make)) => {
+                make();
+                Ok(())
             }
             Prefetch::Piece { file, range, ahead_bytes } => {
                 file::bring_in(file.as_fd(), range, ahead_bytes)

@@ -12,7 +12,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) struct Representation {
     version: FileVersion,
-    /// `ETag`, `Last-Modified`, `Accept-Ranges`, `Content-Type`, `X-Content-Type-Options`; of one of several representations also `Vary` and
+    /// `ETag` and `Last-Modified`, where the file has them, `Accept-Ranges`, `Content-Type`, `X-Content-Type-Options`; of one of several representations also `Vary` and
     /// `Content-Encoding`.
     headers: Arc<SharedLines>,
     coding: Option<Coding>,
@@ -21,14 +21,19 @@ pub(crate) struct Representation {
 impl Representation {
     /// The file as it is, if it has this type.
     pub(super) fn plain(version: FileVersion, content_type: &[u8]) -> Representation {
-        let headers = FieldLines::render([
-            ("ETag", version.etag().as_bytes()),
-            ("Last-Modified", &date::format(version.modified())),
-            ("Accept-Ranges", b"bytes"),
+        let modified = version.modified().map(date::format);
+        let validators = [
+            version.etag().map(|etag| ("ETag", etag.as_bytes())),
+            modified.as_ref().map(|date| ("Last-Modified", &date[..])),
+        ];
+        let others = [
+            ("Accept-Ranges", &b"bytes"[..]),
             (CONTENT_TYPE, content_type),
             // Without it, some browsers guess that text is a script.
             ("X-Content-Type-Options", b"nosniff"),
-        ]);
+        ];
+        let headers = validators.into_iter().flatten().chain(others);
+        let headers = FieldLines::render(headers);
         Representation { version, headers: Arc::new(headers.into()), coding: None }
     }
 

@@ -3,6 +3,7 @@
 //! It must never know requests, or what is cached of it.
 
 use super::Types;
+use super::sum::{ETags, Sums};
 pub use crate::sys::file::Symlinks;
 use crate::sys::reason::reason_at_directory;
 use std::collections::HashSet;
@@ -39,6 +40,9 @@ struct RootInner {
     path: PathBuf,
     symlinks: Symlinks,
     types: Types,
+    etags: ETags,
+    /// The sums of files, where tags are made of contents.
+    sums: Arc<Sums>,
     /// The files of which something was logged that is logged once.
     reported: Arc<Mutex<HashSet<Vec<u8>>>>,
 }
@@ -67,6 +71,8 @@ impl Root {
             path,
             symlinks: Symlinks::default(),
             types: Types::default(),
+            etags: ETags::default(),
+            sums: Arc::default(),
             reported: Arc::default(),
         };
         Ok(Root { inner: Arc::new(inner) })
@@ -81,6 +87,30 @@ impl Root {
     /// Sets the content types of its files.
     pub fn types(self, types: Types) -> Root {
         self.with(|inner| inner.types = types)
+    }
+
+    /// Sets what the entity tags of its files are made of. Default: [`ETags::Time`].
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// use httpd::{ETags, Root};
+    /// let root = Root::open("src")?.etags(ETags::Time);
+    /// # let _ = root;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn etags(self, etags: ETags) -> Root {
+        self.with(|inner| inner.etags = etags)
+    }
+
+    /// What the entity tags of its files are made of.
+    pub(crate) fn tag_policy(&self) -> ETags {
+        self.inner.etags
+    }
+
+    /// The sums that its tags are made of, if they are.
+    pub(super) fn sums(&self) -> Option<&Arc<Sums>> {
+        (self.inner.etags != ETags::Time).then_some(&self.inner.sums)
     }
 
     /// The absolute path. Links in it are not resolved.
@@ -107,6 +137,15 @@ impl Root {
     pub(super) fn is_first_report(&self, path: &[u8]) -> bool {
         let mut reported = self.inner.reported.lock().unwrap_or_else(PoisonError::into_inner);
         reported.len() < REPORTS_MAX && reported.insert(path.to_vec())
+    }
+
+    /// Logs something of a file beneath it, once.
+    pub(crate) fn report_once(&self, path: &[u8], what: &str) {
+        use std::os::unix::ffi::OsStrExt;
+        if self.is_first_report(path) {
+            let path = self.path().join(std::ffi::OsStr::from_bytes(path));
+            log::warn!("{path:?} does not count: {what} (logged once)");
+        }
     }
 
     fn with(self, change: impl FnOnce(&mut RootInner)) -> Root {

@@ -7,7 +7,8 @@ use super::destination::Destination;
 #[cfg(test)]
 use super::lock_wait::sleep_while_locked;
 use super::lock_wait::{Attempt, LockWait};
-use super::locked::Locked;
+use super::locked::{Locked, NeedsTag};
+use super::sum::Summer;
 use super::temporary::Temporary;
 use super::writable::WritableRoot;
 use super::write_error::{Obstacle, WriteError, is_missing};
@@ -37,6 +38,8 @@ pub(crate) struct Upload {
     wait: LockWait,
     /// The directories that were made for it. They are removed again unless it is stored.
     made: Vec<Vec<u8>>,
+    /// Makes the sum of what is written, if the tag is made of it.
+    summer: Option<Summer>,
 }
 
 /// What was stored.
@@ -44,7 +47,7 @@ pub(crate) struct Upload {
 pub(crate) struct Stored {
     /// Whether nothing had the name before.
     pub created: bool,
-    /// Its version. The entity tag is strong, except on file systems whose times cannot be set to the
+    /// Its version. Its entity tag, if it is made of the time, is strong, except on file systems whose times cannot be set to the
     /// nanosecond or that this kernel does not keep: there it is weak for two seconds.
     pub version: FileVersion,
 }
@@ -83,7 +86,8 @@ impl Upload {
     fn new(root: WritableRoot, destination: Destination, file: Temporary) -> Upload {
         let wait = root.lock_wait();
         let (is_synced, made) = (false, Vec::new());
-        Upload { root, destination, file, length: 0, flushed: 0, is_synced, wait, made }
+        let summer = root.root().sums().map(|_| Summer::default());
+        Upload { root, destination, file, length: 0, flushed: 0, is_synced, wait, made, summer }
     }
 
     /// Appends bytes.
@@ -102,6 +106,9 @@ impl Upload {
         // They are counted even if writing them fails.
         self.length = length;
         self.file.file().write_all(bytes)?;
+        if let Some(summer) = &mut self.summer {
+            summer.add(bytes);
+        }
         // Flushed now and then, so that the commit of a large file does not take as long as its upload.
         if length - self.flushed >= FLUSHED_BYTES
             && self.root.rules().durability != Durability::Never
@@ -164,6 +171,7 @@ impl Upload {
             }
             opened => opened?,
         };
+        self.root.prepare_tag(directory.as_fd(), self.destination.name(), preconditions);
         let Some(locked) = Locked::try_take(directory)? else {
             return Ok(Attempt::Locked(self.wait.again(self.destination.directory())?));
         };
@@ -179,7 +187,8 @@ impl Upload {
         preconditions: &Preconditions,
     ) -> Result<Stored, WriteError> {
         for _ in 0..TRIES_MAX {
-            let current = locked.look(self.destination.name())?;
+            let tag = NeedsTag::of(preconditions);
+            let current = locked.look(self.root.root(), self.destination.name(), tag)?;
             if let Some((identity, None)) = current {
                 return Err(WriteError::Conflict(Obstacle::of(identity.kind)));
             }
@@ -204,7 +213,8 @@ impl Upload {
             }
             let file = &*self.file.file();
             let identity = file::identity(file.as_fd())?;
-            let version = FileVersion::of(&identity, file.as_fd(), SystemTime::now());
+            let sum = self.summer.clone().map(Summer::finish);
+            let version = self.root.root().stored_version(&identity, file.as_fd(), sum);
             return Ok(Stored { created, version });
         }
         Err(WriteError::Busy)

@@ -7,7 +7,7 @@ use super::destination::Destination;
 #[cfg(test)]
 use super::lock_wait::sleep_while_locked;
 use super::lock_wait::{Attempt, LockWait, Waiters};
-use super::locked::Locked;
+use super::locked::{self, Locked, NeedsTag};
 use super::name::{check_length, check_name};
 use super::quota::Quota;
 use super::temporary::{self, Create, Temporary};
@@ -117,10 +117,13 @@ impl WritableRoot {
             Err(error) if is_missing(&error) => return Err(WriteError::NotFound),
             opened => opened?,
         };
+        self.prepare_tag(directory.as_fd(), destination.name(), preconditions);
         let Some(locked) = Locked::try_take(directory)? else {
             return Ok(Attempt::Locked(wait.again(destination.directory())?));
         };
-        let (identity, version) = locked.look(destination.name())?.ok_or(WriteError::NotFound)?;
+        let tag = NeedsTag::of(preconditions);
+        let found = locked.look(self.root(), destination.name(), tag)?;
+        let (identity, version) = found.ok_or(WriteError::NotFound)?;
         match (identity.kind, path.ends_with(b"/")) {
             (FileKind::File, true) => return Err(WriteError::NotFound),
             (FileKind::File, false) | (FileKind::Directory, true) => {}
@@ -140,6 +143,19 @@ impl WritableRoot {
         }
         locked.release(self.rules().durability)?;
         Ok(Attempt::Done(()))
+    }
+
+    /// Has the tag of a file at hand that preconditions will be judged by, so that it is not computed under the lock.
+    pub(super) fn prepare_tag(
+        &self,
+        directory: BorrowedFd<'_>,
+        name: &[u8],
+        preconditions: &Preconditions,
+    ) {
+        if self.root().sums().is_some() && preconditions.name_tags() {
+            // An error comes again under the lock.
+            let _ = locked::look(directory, self.root(), name, Disk::MayBlock, NeedsTag::Yes);
+        }
     }
 
     /// A wait for other changes of a directory beneath this root.

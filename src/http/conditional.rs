@@ -8,9 +8,12 @@ use std::time::SystemTime;
 /// What is known of the selected representation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Validators<'a> {
-    pub etag: &'a ETag,
-    /// In whole seconds, as `Last-Modified` shows it.
-    pub modified: SystemTime,
+    /// `None`: it has none, or none yet.
+    pub etag: Option<&'a ETag>,
+    /// Whether the tag is being made: nobody can say yet whether a client's tag is the current one.
+    pub is_tag_awaited: bool,
+    /// In whole seconds, as `Last-Modified` shows it. `None`: nobody knows when it was modified.
+    pub modified: Option<SystemTime>,
     /// Whether no later version can have been modified within the same second
     /// (RFC 9110 §8.8.2.2). The entity tag can be strong long before.
     pub date: Strength,
@@ -25,6 +28,18 @@ pub(crate) enum Outcome {
     NotModified,
     /// 412.
     Failed,
+    /// `If-Match` names tags, and the current one is being made.
+    TagAwaited,
+}
+
+impl Validators<'_> {
+    fn match_strongly(&self, tag: &[u8]) -> bool {
+        self.etag.is_some_and(|etag| etag.matches_strongly(tag))
+    }
+
+    fn match_weakly(&self, tag: &[u8]) -> bool {
+        self.etag.is_some_and(|etag| etag.matches_weakly(tag))
+    }
 }
 
 /// Whether the request's `Range` header counts.
@@ -42,18 +57,21 @@ pub(crate) enum RangeHeader {
 pub(crate) fn evaluate(request: &RequestHead<'_>, validators: Validators<'_>) -> Outcome {
     let tags = request.joined(HeaderName::IfMatch);
     let date = date_of(request, HeaderName::IfUnmodifiedSince);
+    if validators.is_tag_awaited && tags.as_deref().is_some_and(names_tags) {
+        return Outcome::TagAwaited;
+    }
     if guard(tags.as_deref(), date, Some(validators)) == Judgement::Failed {
         return Outcome::Failed;
     }
 
     let reads = matches!(request.method(), Method::Get | Method::Head);
     if let Some(tags) = request.joined(HeaderName::IfNoneMatch) {
-        if any_tag(&tags, |tag| validators.etag.matches_weakly(tag)) {
+        if any_tag(&tags, |tag| validators.match_weakly(tag)) {
             return if reads { Outcome::NotModified } else { Outcome::Failed };
         }
     } else if reads
         && let Some(date) = date_of(request, HeaderName::IfModifiedSince)
-        && validators.modified <= date
+        && validators.modified.is_some_and(|modified| modified <= date)
     {
         return Outcome::NotModified;
     }
@@ -147,6 +165,11 @@ impl Preconditions {
         }
     }
 
+    /// Whether it takes the tag of the current version to judge them.
+    pub(crate) fn name_tags(&self) -> bool {
+        [&self.if_match, &self.if_none_match].into_iter().flatten().any(|tags| names_tags(tags))
+    }
+
     /// Judges the preconditions by what is there now, in the order of RFC 9110 §13.2.2. `None`: nothing is
     /// there. Then there is no date to compare, and `If-Unmodified-Since` is ignored (§13.1.4).
     ///
@@ -169,9 +192,7 @@ impl Preconditions {
             });
         }
         match (&self.if_none_match, current) {
-            (Some(tags), Some(current))
-                if any_tag(tags, |tag| current.etag.matches_weakly(tag)) =>
-            {
+            (Some(tags), Some(current)) if any_tag(tags, |tag| current.match_weakly(tag)) => {
                 Err(FailedPrecondition::IfNoneMatch)
             }
             _ => Ok(()),
@@ -184,7 +205,9 @@ impl Preconditions {
     /// changes what it has seen.
     fn names_encoding_of(&self, current: Option<Validators<'_>>) -> bool {
         match (&self.if_match, current) {
-            (Some(tags), Some(current)) => any_tag(tags, |tag| current.etag.has_encoding(tag)),
+            (Some(tags), Some(current)) => {
+                any_tag(tags, |tag| current.etag.is_some_and(|it| it.has_encoding(tag)))
+            }
             _ => false,
         }
     }
@@ -198,8 +221,9 @@ fn guard(
 ) -> Judgement {
     let holds = match (if_match, if_unmodified_since, current) {
         (Some(_), _, None) => false,
-        (Some(tags), _, Some(current)) => any_tag(tags, |tag| current.etag.matches_strongly(tag)),
-        (None, Some(date), Some(current)) => current.modified <= date,
+        (Some(tags), _, Some(current)) => any_tag(tags, |tag| current.match_strongly(tag)),
+        // Without a date there is nothing to compare (RFC 9110 §13.1.4).
+        (None, Some(date), Some(current)) => current.modified.is_none_or(|it| it <= date),
         (None, _, _) => true,
     };
     if holds { Judgement::Holds } else { Judgement::Failed }
@@ -214,12 +238,17 @@ fn range_header(request: &RequestHead<'_>, validators: Validators<'_>) -> RangeH
         return RangeHeader::Honour;
     };
     let holds = if condition.starts_with(b"\"") || condition.starts_with(b"W/") {
-        validators.etag.matches_strongly(&condition)
+        validators.match_strongly(&condition)
     } else {
         // A date is no validator for ranges unless it is a strong one (§13.1.5).
-        validators.date == Strength::Strong && date::parse(&condition) == Some(validators.modified)
+        let date = date::parse(&condition);
+        validators.date == Strength::Strong && date.is_some() && date == validators.modified
     };
     if holds { RangeHeader::Honour } else { RangeHeader::Ignore }
+}
+
+fn names_tags(tags: &[u8]) -> bool {
+    tags.trim_ascii() != b"*"
 }
 
 /// `*` matches any representation that exists (RFC 9110 §13.1.1).
@@ -257,8 +286,9 @@ mod tests {
         let preconditions = with_request("PUT", headers, Preconditions::of);
         let etag = etag.map(|strength| ETag::of(1, 2, strength));
         preconditions.judge(etag.as_ref().map(|etag| Validators {
-            etag,
-            modified: UNIX_EPOCH + Duration::from_secs(784_111_777),
+            etag: Some(etag),
+            is_tag_awaited: false,
+            modified: Some(UNIX_EPOCH + Duration::from_secs(784_111_777)),
             date: Strength::Weak,
         }))
     }
@@ -331,11 +361,42 @@ mod tests {
         let range = |date| {
             with_request("GET", &headers, |request| {
                 let etag = &ETag::of(1, 2, Strength::Strong);
-                let modified = UNIX_EPOCH + Duration::from_secs(784_111_777);
-                evaluate(request, Validators { etag, modified, date })
+                let modified = Some(UNIX_EPOCH + Duration::from_secs(784_111_777));
+                let (etag, is_tag_awaited) = (Some(etag), false);
+                evaluate(request, Validators { etag, is_tag_awaited, modified, date })
             })
         };
         assert_eq!(range(Strength::Weak), Outcome::Proceed(RangeHeader::Ignore));
         assert_eq!(range(Strength::Strong), Outcome::Proceed(RangeHeader::Honour));
+    }
+
+    /// A file whose time says nothing has no validators; one whose tag is being made has none yet.
+    #[test]
+    fn without_validators_nothing_is_known_to_be_unchanged() {
+        let since = format!("If-Modified-Since: {DATE}\r\n");
+        let unless = format!("If-Unmodified-Since: {EARLIER}\r\n");
+        let range = "Range: bytes=0-1\r\n";
+        let by_date = format!("{range}If-Range: {DATE}\r\n");
+        let by_tag = format!("{range}If-Range: \"1-2\"\r\n");
+        let whole = Outcome::Proceed(RangeHeader::Ignore);
+        for (headers, never, awaited) in [
+            ("", whole, whole),
+            (&since, whole, whole),
+            (&unless, whole, whole),
+            ("If-None-Match: \"1-2\"\r\n", whole, whole),
+            ("If-None-Match: *\r\n", Outcome::NotModified, Outcome::NotModified),
+            ("If-Match: *\r\n", whole, whole),
+            ("If-Match: \"1-2\"\r\n", Outcome::Failed, Outcome::TagAwaited),
+            (range, Outcome::Proceed(RangeHeader::Honour), Outcome::Proceed(RangeHeader::Honour)),
+            (&by_date, whole, whole),
+            (&by_tag, whole, whole),
+        ] {
+            for (is_tag_awaited, expected) in [(false, never), (true, awaited)] {
+                let date = Strength::Strong;
+                let validators = Validators { etag: None, is_tag_awaited, modified: None, date };
+                let outcome = with_request("GET", headers, |it| evaluate(it, validators));
+                assert_eq!(outcome, expected, "{headers:?}, awaited: {is_tag_awaited}");
+            }
+        }
     }
 }

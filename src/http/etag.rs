@@ -43,6 +43,15 @@ impl ETag {
         ETag { text, length: length as u8 }
     }
 
+    /// The strong tag of contents with this sum, in hexadecimal.
+    pub(crate) fn of_contents(sum: [u8; 16]) -> ETag {
+        let mut text = [0; TEXT_BYTES_MAX];
+        let mut rest = &mut text[..];
+        write!(rest, "\"{:032x}\"", u128::from_be_bytes(sum)).expect("34 characters fit");
+        let length = TEXT_BYTES_MAX - rest.len();
+        ETag { text, length: length as u8 }
+    }
+
     /// The tag of the same version in a content coding, which is another representation (RFC 9110 §8.8.3.3). It
     /// ends in the name of the coding, of which the first [`CODING_BYTES_MAX`] bytes count.
     pub(crate) fn with_coding(&self, coding: &str) -> ETag {
@@ -143,6 +152,19 @@ mod tests {
             b"W/\"18a2b3c4d5e6f7-26~\""
         );
         assert_eq!(ETag::of(0, 0, Strength::Strong).as_bytes(), b"\"0-0\"");
+    }
+
+    #[test]
+    fn a_tag_of_contents_shows_their_sum() {
+        let mut sum = [0xab; 16];
+        sum[0] = 0;
+        let tag = ETag::of_contents(sum);
+        assert_eq!(tag.as_bytes(), b"\"00ababababababababababababababab\"");
+        assert!(!tag.is_weak());
+        assert_eq!(
+            tag.with_coding("gzip").as_bytes(),
+            b"\"00ababababababababababababababab-gzip\""
+        );
     }
 
     #[test]

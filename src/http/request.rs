@@ -92,6 +92,18 @@ impl<'a> RequestHead<'a> {
         self.query
     }
 
+    /// The same request, but for another path and query. The target stays the one that came.
+    pub(crate) fn elsewhere<'b>(
+        &'b self,
+        path: &'b [u8],
+        raw_path: &'b [u8],
+        query: Option<&'b [u8]>,
+    ) -> RequestHead<'b> {
+        let path = Cow::Borrowed(path);
+        let RequestHead { method, version, host, target, headers, bytes, peer, .. } = *self;
+        RequestHead { method, version, host, path, target, raw_path, query, headers, bytes, peer }
+    }
+
     /// The client's address; `None` on a Unix socket.
     pub(crate) fn peer(&self) -> Option<SocketAddr> {
         self.peer.address

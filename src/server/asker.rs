@@ -7,8 +7,8 @@ use crate::files::{CacheLimits, Disk, Now, OpenFiles, Root};
 use crate::http::h1::write::{Delimiter, Persistence, ResponseLine, write_head};
 use crate::http::{Cancellation, RequestHead, Status, Version};
 use crate::site::{
-    Answer, Body, BodyPolicy, BodyUse, Context, Decision, Freshness, Job, RequestBody, Response,
-    Route, Site, Worked, take_answer,
+    Answer, Body, BodyPolicy, BodyUse, Context, Decision, Freshness, Job, Leading, RequestBody,
+    Response, Route, Site, Worked, take_answer,
 };
 use std::cell::RefCell;
 use std::ffi::OsStr;
@@ -104,6 +104,7 @@ impl Site {
                 scratch: &mut scratch,
                 ranges_max: RANGES_MAX,
                 ran_function: false,
+                leading: Leading::default(),
             };
             let asked = catch_unwind(AssertUnwindSafe(|| match found {
                 None => self.answer(route, head, &body, &mut context),

@@ -18,7 +18,7 @@ use super::limits::Limits;
 use super::mailbox::{Completion, Mailbox};
 use super::pool::{Pool, SingleJob, Ticket, Yielded};
 use super::refusals::Refusals;
-use crate::files::{Now, OpenFiles, Prefetch};
+use crate::files::{Now, OpenFiles, Prefetch, Summation};
 use crate::http::Cancellation;
 use crate::http::HeadLimits;
 use crate::site::pipe::{self, BodyReader, Inlet};
@@ -142,8 +142,12 @@ impl WorkerContext {
         u16::try_from(number).unwrap_or(u16::MAX)
     }
 
-    /// Has threads encode what was found to be worth it, and for which no request waits.
+    /// Has threads encode what was found to be worth it, and compute the tags of files that were sent without: no request
+    /// waits for either.
     pub(crate) fn begin_encodings(&mut self) {
+        if let Some(summation) = self.files.take_summation() {
+            self.threads.sum(summation);
+        }
         for encoding in self.files.take_encodings() {
             self.threads.encoders.encode(encoding);
         }
@@ -187,6 +191,11 @@ impl Threads {
     /// Encodes a piece of a response body on a thread, which sends it in a message.
     pub(crate) fn encode_piece(&self, id: ExchangeId, piece: PieceEncoding) {
         self.encoders.encode_piece(self.sender(id), piece);
+    }
+
+    /// Computes the sum of a file on a thread, in steps. Nobody waits for it.
+    pub(crate) fn sum(&self, summation: Summation) {
+        self.submit_to_disk(jobs::sum(Arc::downgrade(&self.disk), summation));
     }
 
     /// Writes a part of a request body to the disk on a thread, which sends a message when that is done.

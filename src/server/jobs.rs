@@ -1,4 +1,4 @@
-//! The jobs that threads do for an exchange. Every job sends exactly one message with its result, even if it panics.
+//! The jobs that threads do for an exchange. Every job sends exactly one message with its result, even if it panics; but for a sum, which nobody waits for.
 //!
 //! It must never know the exchange, only its id.
 
@@ -7,8 +7,8 @@ use super::exchange::{Backlog, BacklogWritten, PieceEncoding};
 use super::handler_runs::HandlerJob;
 use super::id::ExchangeId;
 use super::mailbox::{Completion, Mailbox, Message};
-use super::pool::{RetriedJob, SingleJob};
-use crate::files::{Prefetch, SpoolPlace, WriteError};
+use super::pool::{Pool, RetriedJob, SingleJob};
+use crate::files::{Prefetch, SpoolPlace, Summation, WriteError};
 use crate::http::{Cancellation, Status};
 use crate::site::pipe::{self, BodyWriter};
 use crate::site::response::Produce;
@@ -16,7 +16,7 @@ use crate::site::{self, Body, Response, Worked};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// Sends messages to one exchange.
 #[derive(Clone)]
@@ -56,6 +56,20 @@ pub(crate) fn encode(sender: CompletionSender, piece: PieceEncoding) -> SingleJo
         let encoded = catch_unwind(AssertUnwindSafe(|| piece.run()));
         let panicked = || io::Error::other("encoding a response body panicked");
         sender.send(Completion::Encoded(encoded.unwrap_or_else(|_| Err(panicked()))));
+    })
+}
+
+/// Computes the sum of a file, one step at a time: other jobs of the pool go in between.
+pub(crate) fn sum(pool: Weak<Pool>, summation: Summation) -> SingleJob {
+    Box::new(move || match catch_unwind(AssertUnwindSafe(|| summation.go_on())) {
+        Ok(None) => {}
+        Ok(Some(summation)) => {
+            // Without a pool the server has stopped.
+            if let Some(threads) = pool.upgrade() {
+                drop(threads.submit(sum(pool, summation)));
+            }
+        }
+        Err(_) => log::error!("computing the tag of a file panicked"),
     })
 }
 

@@ -65,12 +65,21 @@ impl Site {
         let rules = self.locations.rules(route);
         let canonical = self.canonical_host.as_ref();
         let decision = match canonical {
+            // It was asked before it was led elsewhere.
+            _ if route.rewritten.is_some() => None,
             Some(name) if redirect::to_host(head, name).is_some() => {
                 let what = format!("canonical_host = \"{name}\": the other names are redirected");
                 Some(Reason { what, written: WrittenAt::Key("canonical_host") })
             }
             _ => rules.and_then(|rules| rules.reason_of_decision(head)),
         };
+        if let Some(rewritten) = &route.rewritten {
+            let path = String::from_utf8_lossy(rewritten.path());
+            reasons.push(match rewritten.written_at() {
+                Some(at) => Reason::new(&format!("rewrite to {path}"), WrittenAt::Byte(at)),
+                None => Reason::new(&format!("_redirects leads to {path}"), WrittenAt::Nowhere),
+            });
+        }
         match decision {
             Some(decision) => reasons.push(decision),
             None => self.note_access(route, head, &mut reasons),
@@ -84,7 +93,10 @@ impl Site {
     fn note_access(&self, route: &Route, head: &RequestHead<'_>, reasons: &mut Vec<Reason>) {
         let mut note = |what: &str, written| reasons.push(Reason::new(what, written));
         let own = self.locations.own_access(route);
-        for access in self.locations.accesses(route, head.path()) {
+        let places = route.places(head.path());
+        for access in
+            places.into_iter().flat_map(|(spot, path)| self.locations.accesses(spot, path))
+        {
             if !own.is_some_and(|own| std::ptr::eq(own, access)) {
                 note("guarded as another path of a file that is guarded", WrittenAt::Nowhere);
                 continue;

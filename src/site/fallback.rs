@@ -50,17 +50,19 @@ impl Lookup {
         request: &Request<'_>,
         path: &[u8],
         choice: Option<&Choice<'_>>,
+        falls_back: bool,
         context: &mut Context<'_>,
     ) -> Answer {
         let is_guarded = gate::guards(request);
         let mut search = Search { files, choice, context, is_guarded, found_at: Vec::new() };
-        let found = match self.clean(&mut search, path) {
+        let found = match self.clean(&mut search, path, request.rewritten().is_some()) {
             Ok(None) if self.tried.is_empty() => search.plain(path),
             Ok(None) => self.try_each(&mut search, path),
             Ok(Some(place)) => Ok(place),
             Err(error) => Err(error),
         };
         match found {
+            Ok(Place::Found(Chosen::Directory)) => files.at_directory(request, search.context),
             Ok(Place::Found(found)) => match search.obstacle(request) {
                 Some(answer) => answer,
                 None => respond(request, found, search.context).into(),
@@ -68,20 +70,27 @@ impl Lookup {
             Ok(Place::Without(count)) => redirect::without_end(request, count).into(),
             Err(OpenError::NotFound) => match files.list(request, path, search.context) {
                 Some(list) => list,
-                None => self.fall_back(&mut search, request),
+                None if falls_back => self.fall_back(&mut search, request),
+                None => Response::new(Status::NOT_FOUND).into(),
             },
             Err(error) => refuse(error, path),
         }
     }
 
-    /// What a path without its extension stands for. `None`: itself.
-    fn clean(&self, search: &mut Search<'_, '_>, path: &[u8]) -> Result<Option<Place>, OpenError> {
+    /// What a path without its extension stands for. `None`: itself. Where the client asked for another path, it is not
+    /// redirected.
+    fn clean(
+        &self,
+        search: &mut Search<'_, '_>,
+        path: &[u8],
+        is_led: bool,
+    ) -> Result<Option<Place>, OpenError> {
         if !self.clean_urls || path.is_empty() {
             return Ok(None);
         }
         let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
         if let Some(stem) = path.strip_suffix(HTML) {
-            if name.len() == HTML.len() || !search.has(&[path])? {
+            if is_led || name.len() == HTML.len() || !search.has(&[path])? {
                 return Ok(None);
             }
             if search.files.is_index(name) {
@@ -97,8 +106,13 @@ impl Lookup {
                 Err(OpenError::NotFound) => false,
                 Err(error) => return Err(error),
             };
-            let is_page = !has_index && search.has(&[page, HTML])?;
-            return Ok(is_page.then_some(Place::Without(1)));
+            if has_index || !search.has(&[page, HTML])? {
+                return Ok(None);
+            }
+            return match is_led {
+                true => Ok(search.file(&[page, HTML])?.map(Place::Found)),
+                false => Ok(Some(Place::Without(1))),
+            };
         }
         if let Some(found) = search.file(&[path])? {
             return Ok(Some(Place::Found(found)));

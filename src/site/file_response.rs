@@ -7,7 +7,7 @@ use super::{Body, Context, Request, Response, redirect};
 use crate::files::{CachedFile, Chosen, VARY, coding_of_tag_name};
 use crate::http::conditional::{self, Outcome, RangeHeader};
 use crate::http::range::{self, Ranges};
-use crate::http::{Coding, HeaderName, Headers, RequestHead, Status, list};
+use crate::http::{Coding, ETag, HeaderName, Headers, RequestHead, Status, list};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -60,6 +60,9 @@ fn respond_as(
     context: &mut Context<'_>,
 ) -> Response {
     let representation = if is_variant { file.variant() } else { file.plain() };
+    if let Some(status) = context.leading.status {
+        return as_page(Headers::shared(representation.headers()), status, file);
+    }
     let outcome = conditional::evaluate(head, representation.version().validators());
     let headers = || Headers::shared(representation.headers());
     if let (Outcome::Proceed(_), Some(original)) = (outcome, &original)
@@ -69,8 +72,14 @@ fn respond_as(
     }
     match outcome {
         Outcome::Failed => Response::new(Status::PRECONDITION_FAILED),
+        // A thread makes the tag.
+        Outcome::TagAwaited => {
+            Response::new(Status::SERVICE_UNAVAILABLE).header("Retry-After", "1")
+        }
         // RFC 9110 §15.4.5: the validators, and none of the representation's other metadata.
-        Outcome::NotModified => not_modified(representation.version().etag().as_bytes()),
+        Outcome::NotModified => {
+            not_modified(representation.version().etag().map_or(b"", ETag::as_bytes))
+        }
         Outcome::Proceed(RangeHeader::Ignore) => whole(headers(), file),
         Outcome::Proceed(RangeHeader::Honour) => {
             let wanted = head.joined(HeaderName::Range).unwrap_or_default();
@@ -87,10 +96,21 @@ fn respond_as(
     }
 }
 
-/// RFC 9110 §15.4.5: the validator alone.
+/// The file as the page of an error: neither preconditions nor ranges apply, and nobody keeps it.
+fn as_page(mut headers: Headers, status: Status, file: Arc<CachedFile>) -> Response {
+    for name in ["ETag", "Last-Modified", "Accept-Ranges"] {
+        headers.remove(name);
+    }
+    headers.put("Cache-Control", "no-store");
+    Response { status, ..whole(headers, file) }
+}
+
+/// RFC 9110 §15.4.5: the validator alone, if there is one.
 fn not_modified(etag: &[u8]) -> Response {
     let mut headers = Headers::new();
-    headers.put("ETag", etag);
+    if !etag.is_empty() {
+        headers.put("ETag", etag);
+    }
     Response { status: Status::NOT_MODIFIED, reason: None, headers, body: Body::Empty }
 }
 
@@ -99,7 +119,7 @@ fn not_modified(etag: &[u8]) -> Response {
 /// client as well. Of several, one in the coding that the client prefers comes first.
 fn held_tag(head: &RequestHead<'_>, (file, coding): &Original) -> Option<Vec<u8>> {
     let tags = head.joined(HeaderName::IfNoneMatch)?;
-    let etag = file.plain().version().etag();
+    let etag = file.plain().version().etag()?;
     if etag.is_weak() {
         return None;
     }

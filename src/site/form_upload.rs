@@ -77,6 +77,13 @@ impl FormUpload {
         self
     }
 
+    /// Keeps clients from storing files that say how the root is served.
+    #[cfg(feature = "cli")]
+    pub(crate) fn host_files(mut self, has_host_files: bool) -> FormUpload {
+        self.rules.has_host_files = has_host_files;
+        self
+    }
+
     fn policy(&self, request: &Request<'_>) -> Result<BodyPolicy, Box<Response>> {
         let directory = self.directory(request)?;
         let rules = &self.rules;
@@ -97,6 +104,7 @@ impl FormUpload {
             root: self.rules.root.clone(),
             directory: self.directory(request)?,
             dotfiles: self.rules.dotfiles,
+            has_host_files: self.rules.has_host_files,
             on_conflict: self.on_conflict,
             content_type: request
                 .as_head()

@@ -2,8 +2,9 @@
 
 use super::application::Application;
 use super::request_body::{BodyPolicy, RequestBody};
+use super::rewrite::Leading;
 use super::{IntoResponse, Request, Response};
-use crate::files::{Choice, Chosen, Disk, Found, Now, OpenError, OpenFiles, Prefetch, Root};
+use crate::files::{Choice, Chosen, Disk, ETags, Found, Now, OpenError, OpenFiles, Prefetch, Root};
 use crate::http::{Cancellation, Method, Status};
 use std::sync::Arc;
 use std::time::Duration;
@@ -135,6 +136,7 @@ pub struct Context<'a> {
     pub(crate) ranges_max: usize,
     /// Whether a function of the program was called on the worker, which may have taken its time.
     pub(crate) ran_function: bool,
+    pub(crate) leading: Leading,
 }
 
 /// Whether the worker has looked at the file changes since a request was sent. Only then may the cache answer it.
@@ -150,14 +152,20 @@ impl Context<'_> {
     /// The file or directory at a path beneath a root, the path given in pieces.
     pub(crate) fn find(&mut self, root: &Root, pieces: &[&[u8]]) -> Result<Found, OpenError> {
         self.look_if_due();
-        match pieces {
+        let found = match pieces {
             [path] => self.files.find(root, path, self.now, self.disk),
             _ => {
                 self.scratch.clear();
                 pieces.iter().for_each(|piece| self.scratch.extend_from_slice(piece));
                 self.files.find(root, self.scratch, self.now, self.disk)
             }
+        };
+        if root.tag_policy() != ETags::Time
+            && let Ok(Found::File(file)) = &found
+        {
+            self.files.want_tag(root, file);
         }
+        found
     }
 
     /// The same, or the representation of the file there that the client prefers.
@@ -170,7 +178,14 @@ impl Context<'_> {
         self.look_if_due();
         self.scratch.clear();
         pieces.iter().for_each(|piece| self.scratch.extend_from_slice(piece));
-        self.files.find_chosen(root, self.scratch, choice, self.now, self.disk)
+        let found = self.files.find_chosen(root, self.scratch, choice, self.now, self.disk);
+        if root.tag_policy() != ETags::Time
+            && let Ok(Chosen::File(file) | Chosen::Variant(file) | Chosen::Encoded { file, .. }) =
+                &found
+        {
+            self.files.want_tag(root, file);
+        }
+        found
     }
 
     fn look_if_due(&mut self) {

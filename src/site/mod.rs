@@ -22,7 +22,10 @@ mod form;
 pub(crate) mod form_upload;
 pub(crate) mod function;
 mod gate;
+mod handed_over;
 pub(crate) mod handler;
+#[cfg(feature = "cli")]
+pub(crate) mod host_files;
 mod hosts;
 mod into_response;
 pub(crate) mod listing;
@@ -35,6 +38,7 @@ pub(crate) mod redirect;
 pub(crate) mod request;
 pub(crate) mod request_body;
 pub(crate) mod response;
+pub(crate) mod rewrite;
 pub(crate) mod route;
 pub(crate) mod rules;
 pub(crate) mod static_files;
@@ -77,6 +81,7 @@ pub use request_body::{BodyPolicy, RequestBody};
 pub(crate) use request_body::{BodyStore, BodyUse};
 pub use response::Response;
 pub(crate) use response::{Body, Deferred};
+pub(crate) use rewrite::Leading;
 pub use route::Location;
 pub(crate) use route::Route;
 pub(crate) use rules::admission::{PaceRule, Terms};
@@ -93,6 +98,7 @@ use crate::http::Compression;
 use crate::http::{Method, RequestHead, Status};
 use around::Layer;
 use hosts::Hosts;
+use rewrite::Rewritten;
 use route::Locations;
 use std::cell::RefCell;
 use std::fmt;
@@ -349,11 +355,12 @@ impl Site {
     /// The request as the handler of its route sees it.
     pub(crate) fn request<'a>(
         &'a self,
-        route: &Route,
+        route: &'a Route,
         head: &'a RequestHead<'a>,
         body: Option<&'a RefCell<RequestBody>>,
     ) -> Request<'a> {
         Request::new(head, self.of(route).locations.place(route), body)
+            .led(route.rewritten.as_deref())
     }
 
     /// What becomes of the body that a request announces.
@@ -361,6 +368,8 @@ impl Site {
         if route.is_decided() {
             return BodyPolicy::discard();
         }
+        let led = route.rewritten.as_deref().map(|rewritten| rewritten.head(head));
+        let head = led.as_ref().unwrap_or(head);
         match self.of(route).locations.handler(route) {
             Some(handler) => handler.body_policy(&self.request(route, head, None)),
             None => BodyPolicy::discard(),
@@ -398,7 +407,16 @@ impl Site {
         }
         let site = self.of(route);
         if let Some(handler) = site.locations.handler(route) {
-            return handler.answer(&self.request(route, head, Some(body)), context);
+            let rewritten = route.rewritten.as_deref();
+            context.leading.status = rewritten.and_then(Rewritten::status);
+            let led = rewritten.map(|rewritten| rewritten.head(head));
+            let as_led = led.as_ref().unwrap_or(head);
+            let answer = handler.answer(&self.request(route, as_led, Some(body)), context);
+            let Some(to) = context.leading.elsewhere.take() else { return answer };
+            // A handler leads a request elsewhere once.
+            site.lead(route, head, *to);
+            self.pass(route, head);
+            return self.answer(route, head, body, context);
         }
         let method = head.method();
         let response = match site.locations.methods(route) {

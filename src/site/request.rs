@@ -6,6 +6,7 @@ use super::RequestBody;
 #[cfg(feature = "cli")]
 use super::access::WhoMay;
 use super::pattern::Pattern;
+use super::rewrite::Rewritten;
 use crate::http::{Cancellation, Method, OwnedHead, RequestHead, Scheme, Version};
 use std::cell::{OnceCell, RefCell};
 use std::io;
@@ -33,6 +34,8 @@ pub struct Request<'a> {
     /// What came after the head, until somebody takes it.
     body: Option<&'a RefCell<RequestBody>>,
     cancellation: Option<&'a Cancellation>,
+    /// Where it was led, if its client asked for another path.
+    led: Option<&'a Rewritten>,
     /// The path as it can be shown, if it is no text.
     shown_path: OnceCell<Box<str>>,
 }
@@ -54,7 +57,18 @@ impl<'a> Request<'a> {
         place: Place<'a>,
         body: Option<&'a RefCell<RequestBody>>,
     ) -> Request<'a> {
-        Request { head, place, body, cancellation: None, shown_path: OnceCell::new() }
+        let (cancellation, led) = (None, None);
+        Request { head, place, body, cancellation, led, shown_path: OnceCell::new() }
+    }
+
+    /// The same with where it was led.
+    pub(super) fn led(self, led: Option<&'a Rewritten>) -> Request<'a> {
+        Request { led, ..self }
+    }
+
+    /// Where it was led, if its client asked for another path.
+    pub(super) fn rewritten(&self) -> Option<&'a Rewritten> {
+        self.led
     }
 
     /// The method.

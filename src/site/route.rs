@@ -5,6 +5,7 @@ use super::access::{Access, GuardedLocation, OtherPaths, WhoMay};
 use super::around::Passage;
 use super::pattern::Pattern;
 use super::request::Place;
+use super::rewrite::Rewritten;
 use super::rules::{Noted, Rules};
 use super::{Handler, Methods, Response, Terms};
 use crate::http::Method;
@@ -137,6 +138,23 @@ pub(crate) struct Route {
     pub(super) is_counted: bool,
     /// On which terms it is answered, if there are any.
     pub(super) terms: Option<Box<Terms>>,
+    /// Where the request was led, if its client asked for another path.
+    pub(super) rewritten: Option<Arc<Rewritten>>,
+}
+
+/// What is at a path: a location, and how much of the path it covers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spot {
+    #[cfg_attr(
+        not(feature = "cli"),
+        expect(dead_code, reason = "only a configuration says who may")
+    )]
+    location: Option<u32>,
+    #[cfg_attr(
+        not(feature = "cli"),
+        expect(dead_code, reason = "only a configuration says who may")
+    )]
+    prefix_bytes: usize,
 }
 
 impl Route {
@@ -148,6 +166,24 @@ impl Route {
     /// How long the response may take to be found, if a function around its handler says so.
     pub(crate) fn time_max(&self) -> Option<Duration> {
         self.passage.as_ref()?.time_max
+    }
+
+    /// What is at its path.
+    pub(super) fn spot(&self) -> Spot {
+        Spot { location: self.location, prefix_bytes: self.prefix_bytes }
+    }
+
+    /// What is at the path that the client asked for, and at every path that it was led to, with these paths.
+    #[cfg(feature = "cli")]
+    pub(super) fn places<'p>(&'p self, path: &'p [u8]) -> Vec<(Spot, &'p [u8])> {
+        let Some(rewritten) = &self.rewritten else { return vec![(self.spot(), path)] };
+        let asked = rewritten.asked().iter().map(|it| (it.spot, &it.path[..]));
+        asked.chain([(self.spot(), rewritten.path())]).collect()
+    }
+
+    /// Decides the response.
+    pub(super) fn decide(&mut self, response: Response) {
+        self.passage.get_or_insert_default().response = Some(Box::new(response));
     }
 
     /// That of a request for a host that nobody goes by.
@@ -253,16 +289,17 @@ impl Locations {
         }
     }
 
-    /// Who may ask for what is along the route of a path; nothing where everybody may.
+    /// Who may ask for what is at a path; nothing where everybody may.
     #[cfg(feature = "cli")]
     pub(super) fn accesses<'l>(
         &'l self,
-        route: &Route,
+        spot: Spot,
         path: &[u8],
     ) -> impl Iterator<Item = &'l Access> + use<'l> {
-        let own = self.entry(route).and_then(|entry| entry.access.as_deref());
+        let entry = spot.location.and_then(|location| self.sorted.get(location as usize));
+        let own = entry.and_then(|entry| entry.access.as_deref());
         let others: &[Arc<Access>] = match &self.who_may {
-            Some(who_may) => who_may.of_others(path, route.prefix_bytes),
+            Some(who_may) => who_may.of_others(path, spot.prefix_bytes),
             None => &[],
         };
         own.into_iter().chain(others.iter().map(|it| &**it))
@@ -338,7 +375,14 @@ impl Locations {
             noted: None,
             is_counted: false,
             terms: None,
+            rewritten: None,
         }
+    }
+
+    /// Leads a route to the location of another path.
+    pub(super) fn reroute(&self, route: &mut Route, path: &[u8], method: Method) {
+        let Route { location, handler, prefix_bytes, .. } = self.route(path, method);
+        (route.location, route.handler, route.prefix_bytes) = (location, handler, prefix_bytes);
     }
 
     /// The handler of a route.

@@ -5,16 +5,15 @@
 use super::fallback::Lookup;
 #[cfg(feature = "cli")]
 use super::fallback::Tried;
-use super::file_response::{respond, respond_plain, whole};
+use super::file_response::{respond, respond_plain};
 use super::handler::{Answer, Context, Decision, Handler};
-use super::response::NamedFile;
-use super::{Body, Request, Response, listing};
-use crate::files::{CachedFile, Choice, Chosen, Found, OpenError, Root};
-use crate::http::{AcceptedCodings, Compression, HeaderName, Headers, Method, RequestHead, Status};
+#[cfg(feature = "cli")]
+use super::host_files::{Dialect, HostFiles};
+use super::{Request, Response, listing};
+use crate::files::{Choice, Chosen, Found, OpenError, Root};
+use crate::http::{AcceptedCodings, Compression, HeaderName, RequestHead, Status};
 use std::ffi::OsStr;
-use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether names that begin with a dot are served.
@@ -81,6 +80,9 @@ pub struct StaticFiles {
     compression: Option<Compression>,
     /// Only if files are found by more than their path.
     lookup: Option<Box<Lookup>>,
+    /// Only if files in the root say how it is served.
+    #[cfg(feature = "cli")]
+    host_files: Option<Box<HostFiles>>,
     /// Whether the missing index of a directory was logged, which is done once.
     has_warned: AtomicBool,
 }
@@ -97,6 +99,8 @@ impl StaticFiles {
             precompressed: false,
             compression: None,
             lookup: None,
+            #[cfg(feature = "cli")]
+            host_files: None,
             has_warned: AtomicBool::new(false),
         }
     }
@@ -233,6 +237,35 @@ impl StaticFiles {
         self
     }
 
+    /// Has `_headers` and `_redirects` in the root say how it is served.
+    #[cfg(feature = "cli")]
+    pub(crate) fn host_files(mut self, dialect: Dialect) -> StaticFiles {
+        self.host_files = Some(Box::new(HostFiles::new(dialect)));
+        self
+    }
+
+    #[cfg(feature = "cli")]
+    pub(super) fn root(&self) -> &Root {
+        &self.root
+    }
+
+    #[cfg(feature = "cli")]
+    pub(super) fn mapping_kind(&self) -> Mapping {
+        self.mapping
+    }
+
+    /// Whether files in the root say how it is served. They are not served themselves.
+    fn has_host_files(&self) -> bool {
+        #[cfg(feature = "cli")]
+        return self.host_files.is_some();
+        #[cfg(not(feature = "cli"))]
+        false
+    }
+
+    fn answer_listing(&self, request: &Request<'_>, path: &[u8]) -> Answer {
+        listing::answer(request, &self.root, path, self.dotfiles, self.has_host_files())
+    }
+
     /// The list of what is in a directory, if it is one and lists are switched on.
     pub(super) fn list(
         &self,
@@ -246,12 +279,24 @@ impl StaticFiles {
             && is_at_end
             && (directory.is_empty()
                 || matches!(context.find(&self.root, &[directory]), Ok(Found::Directory)));
-        is_listed.then(|| listing::answer(request, &self.root, path, self.dotfiles))
+        is_listed.then(|| self.answer_listing(request, path))
     }
 
     /// Whether a name is that of an index.
     pub(super) fn is_index(&self, name: &[u8]) -> bool {
         self.index.iter().any(|it| it == name)
+    }
+
+    /// The answer for a directory whose path lacks its slash: a redirect, or the directory itself where the client asked for
+    /// another path and knows nothing of this one.
+    pub(super) fn at_directory(&self, request: &Request<'_>, context: &mut Context<'_>) -> Answer {
+        match request.rewritten() {
+            None => super::redirect::add_slash(request).into(),
+            Some(rewritten) => {
+                context.leading.elsewhere = Some(Box::new(rewritten.with_slash()));
+                Response::new(Status::NOT_FOUND).into()
+            }
+        }
     }
 
     /// The first index file that the directory has.
@@ -292,7 +337,23 @@ impl StaticFiles {
 
 impl Handler for StaticFiles {
     fn answer(&self, request: &Request<'_>, context: &mut Context<'_>) -> Answer {
-        let path = self.mapping.path_of(request);
+        #[cfg(feature = "cli")]
+        if let Some(host_files) = &self.host_files {
+            return host_files.answer(self, request, context);
+        }
+        self.serve(request, true, context)
+    }
+}
+
+impl StaticFiles {
+    /// The answer by what is in the root; `falls_back` says whether what is missing may have a page.
+    pub(super) fn serve(
+        &self,
+        request: &Request<'_>,
+        falls_back: bool,
+        context: &mut Context<'_>,
+    ) -> Answer {
+        let path = self.path_of(request);
         if self.dotfiles.hides(path) {
             log::debug!("{} is not served: it is a dotfile or below one", path.escape_ascii());
             return Response::new(Status::NOT_FOUND).into();
@@ -302,7 +363,8 @@ impl Handler for StaticFiles {
         let has_variants = self.precompressed || self.compression.is_some();
         let choice = has_variants.then(|| self.choice(head, context));
         if let Some(lookup) = &self.lookup {
-            return lookup.answer(self, request, relative, choice.as_ref(), context);
+            let choice = choice.as_ref();
+            return lookup.answer(self, request, relative, choice, falls_back, context);
         }
         let found = match &choice {
             choice if path.ends_with(b"/") => self.find_index(relative, choice.as_ref(), context),
@@ -311,9 +373,10 @@ impl Handler for StaticFiles {
         };
         match found {
             Ok(Chosen::File(file)) => respond_plain(head, file, context).into(),
+            Ok(Chosen::Directory) => self.at_directory(request, context),
             Ok(found) => respond(request, found, context).into(),
             Err(OpenError::NotFound) if self.lists && path.ends_with(b"/") => {
-                listing::answer(request, &self.root, relative, self.dotfiles)
+                self.answer_listing(request, relative)
             }
             Err(error) => refuse(error, path),
         }
@@ -325,6 +388,11 @@ pub(super) fn refuse(error: OpenError, path: &[u8]) -> Answer {
         OpenError::Cold(prefetch) => Answer(Decision::Cold(prefetch)),
         error => refusal(error, path).into(),
     }
+}
+
+/// Whether a path below a root is that of a file which says how the root is served.
+pub(super) fn is_host_file(path: &[u8]) -> bool {
+    matches!(path.strip_prefix(b"/").unwrap_or(path), b"_headers" | b"_redirects")
 }
 
 /// The one place where an error of the disk becomes a status.
@@ -340,84 +408,6 @@ pub(super) fn refusal(error: OpenError, path: &[u8]) -> Response {
             Response::new(Status::INTERNAL_SERVER_ERROR)
         }
     }
-}
-
-/// Sends a file that a handler names beneath a root, like any other file. The handler's headers and status are added
-/// when the file is sent.
-pub(super) fn send(
-    head: &RequestHead<'_>,
-    file: &NamedFile,
-    headers: &Headers,
-    status: Status,
-    context: &mut Context<'_>,
-) -> Answer {
-    let found = match context.find(&file.root, &[&file.path]) {
-        Ok(Found::File(found)) => found,
-        Ok(Found::Directory) => return Response::new(Status::NOT_FOUND).into(),
-        Err(error) => return refuse(error, &file.path),
-    };
-    let response = if reads(head, status) {
-        respond_plain(head, found, context)
-    } else {
-        whole(Headers::shared(found.plain().headers()), found)
-    };
-    add(response, status, headers).into()
-}
-
-/// Sends an open file that a handler hands over, or a part of it. Preconditions and ranges are left out where the
-/// handler sets validators itself, or where the response is only a part of the file.
-pub(super) fn send_open(
-    head: &RequestHead<'_>,
-    (open, offset, length): (OwnedFd, u64, Option<u64>),
-    headers: &Headers,
-    status: Status,
-    context: &mut Context<'_>,
-) -> Response {
-    let content_type = headers.value("Content-Type").unwrap_or(b"application/octet-stream");
-    let content_type = String::from_utf8_lossy(content_type).into_owned();
-    let file = match CachedFile::of_open(open, &content_type, context.now.wall) {
-        Ok(Some(file)) => Arc::new(file),
-        Ok(None) => {
-            log::error!("a handler sent a descriptor that is not a regular file; answered 500");
-            return Response::new(Status::INTERNAL_SERVER_ERROR);
-        }
-        Err(error) => {
-            log::error!("cannot read a file that a handler sent: {error}; answered 500");
-            return Response::new(Status::INTERNAL_SERVER_ERROR);
-        }
-    };
-    let end = length.map_or(file.length(), |length| offset.saturating_add(length));
-    let part = offset.min(file.length())..end.min(file.length()).max(offset.min(file.length()));
-    let is_whole = part == (0..file.length());
-    let has_validators = ["ETag", "Last-Modified"].iter().any(|it| headers.value(it).is_some());
-    let response = if is_whole && !has_validators && reads(head, status) {
-        respond_plain(head, file, context)
-    } else {
-        Response { status, reason: None, headers: Headers::new(), body: Body::Cached(file, part) }
-    };
-    add(response, status, headers)
-}
-
-/// Whether preconditions and ranges apply.
-fn reads(head: &RequestHead<'_>, status: Status) -> bool {
-    matches!(head.method(), Method::Get | Method::Head) && status == Status::OK
-}
-
-/// Adds a handler's headers and status to the response for its file.
-fn add(mut response: Response, status: Status, headers: &Headers) -> Response {
-    if response.status == Status::OK {
-        response.status = status;
-    }
-    let mut headers = headers.clone();
-    match response.body {
-        Body::Cached(..) if headers.value("Content-Type").is_some() => {
-            response.headers.remove("Content-Type");
-        }
-        // Parts have a type of their own, and a response without the file has none.
-        _ => headers.remove("Content-Type"),
-    }
-    response.headers.append(&headers);
-    response
 }
 
 /// The content codings that a client accepts.

@@ -68,6 +68,13 @@ impl Store {
         self
     }
 
+    /// Keeps clients from storing files that say how the root is served.
+    #[cfg(feature = "cli")]
+    pub(crate) fn host_files(mut self, has_host_files: bool) -> Store {
+        self.rules.has_host_files = has_host_files;
+        self
+    }
+
     /// The path that a PUT stores at, if its head allows it.
     fn path_to_put<'r>(&self, request: &'r Request<'_>) -> Result<&'r [u8], Box<Response>> {
         let change = || RequestedChange::of(request);
@@ -207,7 +214,10 @@ fn put_response(stored: &Stored, location: &[u8]) -> Response {
     } else {
         Response::new(Status::NO_CONTENT)
     };
-    response.header("ETag", stored.version.etag().as_bytes())
+    match stored.version.etag() {
+        Some(etag) => response.header("ETag", etag.as_bytes()),
+        None => response,
+    }
 }
 
 /// A client has sent a body smaller than this before it reads a response.

@@ -3,7 +3,7 @@
 //! It must never know how a body comes in, nor how a file gets its name.
 
 use super::change::RequestedChange;
-use super::static_files::{Dotfiles, Mapping};
+use super::static_files::{Dotfiles, Mapping, is_host_file};
 use super::{Request, Response};
 use crate::files::WritableRoot;
 use crate::http::target::encode_path;
@@ -14,16 +14,26 @@ pub(super) struct StoreRules {
     pub(super) root: WritableRoot,
     pub(super) mapping: Mapping,
     pub(super) dotfiles: Dotfiles,
+    /// Whether files in the root say how it is served. No client stores those.
+    pub(super) has_host_files: bool,
 }
 
 impl StoreRules {
     pub(super) fn new(root: WritableRoot) -> StoreRules {
-        StoreRules { root, mapping: Mapping::default(), dotfiles: Dotfiles::default() }
+        let (mapping, dotfiles) = (Mapping::default(), Dotfiles::default());
+        StoreRules { root, mapping, dotfiles, has_host_files: false }
     }
 
     /// The path of the file beneath the root, if it is not hidden.
     pub(super) fn path<'r>(&self, request: &'r Request<'_>) -> Option<&'r [u8]> {
         let path = self.mapping.path_of(request);
+        if self.has_host_files && is_host_file(path) {
+            log::debug!(
+                "{} cannot be changed: it says how the root is served",
+                path.escape_ascii()
+            );
+            return None;
+        }
         if self.dotfiles.hides(path) {
             log::debug!("{} cannot be changed: it is a dotfile or below one", path.escape_ascii());
             return None;
@@ -83,4 +93,4 @@ pub(super) fn encoded(path: &[u8]) -> Vec<u8> {
 }
 
 /// Why a name that begins with a dot is refused.
-pub(super) const HIDDEN: &str = "names that begin with a dot are not accepted";
+pub(super) const HIDDEN: &str = "names that begin with a dot are not accepted, nor are _headers and _redirects where they count";

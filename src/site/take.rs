@@ -1,6 +1,6 @@
 //! From what a handler or a thread has found to the answer. It must never know how that was found.
 
-use super::{Answer, Body, Context, Deferred, Response, static_files};
+use super::{Answer, Body, Context, Deferred, Response, handed_over};
 use crate::http::{RequestHead, Status};
 
 /// Takes the response of a check that a request has passed, so that its handler is asked now.
@@ -21,7 +21,7 @@ pub(crate) fn take_answer(
     if let Some(Response { body: Body::Deferred(deferred), status, headers, .. }) = found
         && let Deferred::Named(file) = &**deferred
     {
-        return static_files::send(head, file, headers, *status, context);
+        return handed_over::send(head, file, headers, *status, context);
     }
     let Some(response) = found.take() else {
         return Response::new(Status::INTERNAL_SERVER_ERROR).into();
@@ -31,7 +31,7 @@ pub(crate) fn take_answer(
         Body::Deferred(deferred) => match *deferred {
             Deferred::Open(open, offset, length) => {
                 let part = (open, offset, length);
-                let sent = static_files::send_open(head, part, &headers, status, context);
+                let sent = handed_over::send_open(head, part, &headers, status, context);
                 // It may have become another status.
                 let reason = reason.filter(|_| sent.status == status);
                 Response { reason, ..sent }.into()

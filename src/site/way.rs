@@ -1,10 +1,10 @@
-//! The way of a request to its handler: its host, its location, the functions around it, redirects, and who may.
+//! The way of a request to its handler: its host, its location, the functions around it, redirects, rewrites, and who may.
 //!
 //! It must never know what the handler answers.
 
 use super::around::Layer;
 use super::hosts::Chosen;
-use super::{Request, Response, Route, Site, redirect};
+use super::{Request, Response, Route, Site, Terms, redirect};
 use crate::http::{Method, RequestHead, Status};
 
 impl Site {
@@ -23,7 +23,7 @@ impl Site {
             Chosen::Nobody => Route::misdirected(),
         };
         if let Some(rules) = self.of(&route).locations.rules(&route) {
-            route.noted = rules.note(head);
+            route.noted = rules.note(head, None);
         }
         self.pass(&mut route, head);
         route
@@ -58,36 +58,40 @@ impl Site {
             }
         }
         if let Some(response) = site.decide(route, head) {
-            route.passage.get_or_insert_default().response = Some(Box::new(response));
+            route.decide(response);
             return;
         }
-        match site.refuse(route, head) {
-            Some(response) => route.passage.get_or_insert_default().response = Some(response),
-            // What CONNECT names is no path.
-            None if head.method() == Method::Connect => {}
-            None => site.ask_access(route, head),
+        site.count(route, head);
+        // What CONNECT names is no path.
+        if !route.is_decided() && head.method() != Method::Connect {
+            site.rewrite(route, head);
+            site.count(route, head);
+            site.ask_access(route, head);
         }
     }
 
-    /// Counts a request, once. The response to one that is too much: before a password is looked at, which takes more
-    /// work than anything else that a stranger can ask for.
-    fn refuse(&self, route: &mut Route, head: &RequestHead<'_>) -> Option<Box<Response>> {
-        if std::mem::replace(&mut route.is_counted, true) {
-            return None;
+    /// Counts a request, once at each place that it is led to, and refuses one that is too much: before a password is
+    /// looked at, which takes more work than anything else that a stranger can ask for.
+    fn count(&self, route: &mut Route, head: &RequestHead<'_>) {
+        if route.is_decided() || std::mem::replace(&mut route.is_counted, true) {
+            return;
         }
-        match self.locations.rules(route)?.rates.admit(head) {
-            Ok(terms) => {
-                route.terms = terms;
-                None
-            }
-            Err(response) => Some(response),
+        let Some(rules) = self.locations.rules(route) else { return };
+        match rules.rates.admit(head) {
+            Ok(terms) => route.terms = Terms::both(route.terms.take(), terms),
+            Err(response) => route.passage.get_or_insert_default().response = Some(response),
         }
     }
 
-    /// Asks whether the client may do that here.
+    /// Asks whether the client may do that here, and at every path that it was led by.
     #[cfg(feature = "cli")]
     fn ask_access(&self, route: &mut Route, head: &RequestHead<'_>) {
-        for (place, access) in self.locations.accesses(route, head.path()).enumerate() {
+        let rewritten = route.rewritten.clone();
+        let served = rewritten.as_ref().map_or(head.path(), |it| it.path());
+        let asked = rewritten.iter().flat_map(|it| it.asked());
+        let places = asked.map(|it| (it.spot, &it.path[..])).chain([(route.spot(), served)]);
+        let accesses = places.flat_map(|(spot, path)| self.locations.accesses(spot, path));
+        for (place, access) in accesses.enumerate() {
             let mut passage = route.passage.take().unwrap_or_default();
             let request = Request::new(head, self.locations.place(route), None);
             passage.ask_last(place, |next| access.check(&request, next));
@@ -101,6 +105,10 @@ impl Site {
 
     /// What the site itself decides before a handler is asked.
     fn decide(&self, route: &Route, head: &RequestHead<'_>) -> Option<Response> {
+        if route.rewritten.is_some() {
+            // It was asked before.
+            return None;
+        }
         if route.is_misdirected {
             return Some(Response::new(Status::MISDIRECTED_REQUEST));
         }

@@ -320,14 +320,12 @@ fn a_renamed_directory_takes_its_files_along_at_once() {
 
 /// RFC 9110 §8.8.2.1: `Last-Modified` is never later than `Date`.
 #[test]
-fn a_file_from_the_future_is_shown_as_modified_now() {
+fn a_file_from_the_future_has_no_date() {
     let fixture = Fixture::new().file("future.txt", "it");
     let tomorrow = SystemTime::now() + Duration::from_secs(86_400);
     set_modified(&fixture.root().join("future.txt"), tomorrow);
     let reply = fixture.serve().get("/future.txt").send();
-    let shown = httpdate::parse_http_date(reply.value("Last-Modified")).expect("a date");
-    let date = httpdate::parse_http_date(reply.value("Date")).expect("a date");
-    assert!(shown <= date, "{reply:?}");
+    reply.expect(200).no_header("Last-Modified").no_header("ETag");
 }
 
 #[test]

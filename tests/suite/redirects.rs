@@ -235,7 +235,7 @@ fn an_error_in_a_redirect_is_named_with_its_place_and_what_to_write() {
         ("regex = \"(a\"\nto = \"/b\"", "2:9: regex is no regular expression: unclosed group"),
         (
             "from = \"/a\"\nregex = \"b\"\nto = \"/b\"",
-            "3:9: regex is here beside \"from\": a redirect has one of the two",
+            "3:9: regex is here beside \"from\": a rule has one of the two",
         ),
         (
             "from = \"/a\"\nto = \"b\"",

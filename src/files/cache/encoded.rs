@@ -118,7 +118,11 @@ impl OpenFiles {
 
 /// Whether no other contents of the file can ever have its identity, so that an encoding of it is never stale.
 fn is_encodable(file: &CachedFile) -> bool {
-    !file.plain().version().etag().is_weak() && file.length() <= ENCODED_BYTES_MAX
+    let version = file.plain().version();
+    // A tag that is made of contents says nothing about the clock.
+    let is_sure = version.modified().is_some() || file.is_settled();
+    let is_strong = version.etag().is_none_or(|etag| !etag.is_weak());
+    is_sure && is_strong && !version.is_tag_awaited() && file.length() <= ENCODED_BYTES_MAX
 }
 
 /// A larger file is sent as it is: a thread would be busy with it for a second, and hold it in memory.

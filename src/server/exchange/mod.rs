@@ -45,8 +45,8 @@ use super::limits::Limits;
 use crate::files::{Disk, Prefetch, SpoolPlace};
 use crate::http::{Reject, RequestHead, Status};
 use crate::site::{
-    self, Answer, Body, BodyPolicy, BodyStore, BodyUse, Context, Decision, Freshness, RequestBody,
-    Response, Route,
+    self, Answer, Body, BodyPolicy, BodyStore, BodyUse, Context, Decision, Freshness, Leading,
+    RequestBody, Response, Route,
 };
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -411,13 +411,13 @@ impl Exchange {
             scratch: &mut cx.scratch,
             ranges_max: self.setup.limits.ranges_max,
             ran_function: route.has_functions(),
+            leading: Leading::default(),
         };
-        let (site, answered) = (&self.setup.site, &mut self.answered);
-        let request_body = &self.request_body;
+        let (site, body, answered) = (&self.setup.site, &self.request_body, &mut self.answered);
         site::take_passed(answered);
         let caught = catch_unwind(AssertUnwindSafe(|| {
             answer = Some(match answered {
-                None => site.answer(route, head, request_body, &mut context),
+                None => site.answer(route, head, body, &mut context),
                 _ => site::take_answer(answered, head, &mut context),
             });
         }));

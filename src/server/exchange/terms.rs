@@ -10,7 +10,7 @@ use std::time::Instant;
 /// The terms of one body.
 pub(crate) struct BodyTerms {
     /// Its request counts as one of its client's until it has been sent.
-    _under_way: Option<UnderWay>,
+    _under_way: Vec<UnderWay>,
     pub(super) pace: Option<Pace>,
     /// How much is left of a piece in memory that was cut to the pace and begun. It goes on as one piece, because its
     /// length may have been written already.

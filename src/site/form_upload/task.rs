@@ -5,11 +5,12 @@ use super::{LIMITS, OnConflict, beneath};
 use crate::files::{
     Attempt, LockWait, Stored, Upload, WritableRoot, WriteError, name_from_client, numbered,
 };
-use crate::http::Cancellation;
 use crate::http::conditional::Preconditions;
 use crate::http::form::{Event, FormReader, PartHead};
+use crate::http::{Cancellation, ETag};
 use crate::site::around::{Check, Checked, Permit};
 use crate::site::gate::Gate;
+use crate::site::static_files::is_host_file;
 use crate::site::{Dotfiles, RequestBody};
 use crate::sys::descriptors::Extra;
 use std::io::Read;
@@ -20,6 +21,7 @@ pub(super) struct Task {
     pub(super) root: WritableRoot,
     pub(super) directory: Vec<u8>,
     pub(super) dotfiles: Dotfiles,
+    pub(super) has_host_files: bool,
     pub(super) on_conflict: OnConflict,
     pub(super) content_type: Vec<u8>,
     /// Which of its files the client may store.
@@ -131,7 +133,8 @@ impl Task {
         };
         let of_this = |error| Refusal::File(filename.clone(), error);
         let name = name_from_client(&filename).map_err(WriteError::Name).map_err(of_this)?;
-        if self.dotfiles.hides_name(name) {
+        let is_for_server = self.has_host_files && self.directory.is_empty() && is_host_file(name);
+        if is_for_server || self.dotfiles.hides_name(name) {
             return Err(Refusal::Hidden(name.to_vec()));
         }
         let is_known = |name: &[u8]| before.iter().any(|it| it.name == name);
@@ -233,7 +236,9 @@ impl Task {
         let Some(sent) = done.pop() else {
             return FormStep::Refused(refusal);
         };
-        let unchanged = Preconditions::if_match(sent.file.version.etag().as_bytes());
+        // Without a tag nobody can say that it is unchanged.
+        let tag = sent.file.version.etag().map_or(&b""[..], ETag::as_bytes);
+        let unchanged = Preconditions::if_match(tag);
         let path = beneath(&self.directory, &sent.name);
         let mut wait = wait.unwrap_or_else(|| self.root.lock_wait());
         match self.root.try_remove(&path, &unchanged, &mut wait) {

@@ -13,7 +13,7 @@ mod view;
 use super::around::Permit;
 use super::gate::Gate;
 use super::request::OwnedRequest;
-use super::static_files::{Dotfiles, refusal};
+use super::static_files::{Dotfiles, is_host_file, refusal};
 use super::{Answer, Request, Response};
 use crate::files::{Listing, Readme, Root};
 use crate::http::conditional::{self, Outcome};
@@ -30,13 +30,18 @@ pub(super) fn answer(
     root: &Root,
     path: &[u8],
     dotfiles: Dotfiles,
+    hides_host_files: bool,
 ) -> Answer {
     let (root, path) = (root.clone(), path.to_vec());
     let gate = Gate::of(request);
     let request = OwnedRequest::new(request);
     Answer::blocking(move |cancellation| {
         let respond = |request: &Request<'_>| {
-            let listed = root.list(&path, |name| !dotfiles.hides_name(name), cancellation);
+            let is_hidden = |name: &[u8]| {
+                dotfiles.hides_name(name)
+                    || hides_host_files && path.is_empty() && is_host_file(name)
+            };
+            let listed = root.list(&path, |name| !is_hidden(name), cancellation);
             match listed {
                 Ok(mut listing) => {
                     // What its own path does not give to this client is not shown here.
@@ -70,7 +75,7 @@ fn respond(
             let headers = validators(&etag);
             return Response { headers, ..Response::new(Status::NOT_MODIFIED) };
         }
-        Outcome::Proceed(_) => {}
+        Outcome::Proceed(_) | Outcome::TagAwaited => {}
     }
     let is_long = listing.entries.len() > ENTRIES_AT_ONCE_MAX;
     let mut response = match view.format {

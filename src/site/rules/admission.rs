@@ -30,12 +30,34 @@ pub(crate) struct PaceRule {
 /// On which terms a request is answered.
 #[derive(Debug, Default)]
 pub(crate) struct Terms {
-    /// It counts as one of its client's until the response has been sent.
-    pub(crate) under_way: Option<UnderWay>,
+    /// It counts as one of its client's until the response has been sent, at each place that it was led to.
+    pub(crate) under_way: Vec<UnderWay>,
     pub(crate) pace: Option<PaceRule>,
 }
 
+impl Terms {
+    /// Those of two places together: that of the first one that a request was led from, and that of the second.
+    pub(crate) fn both(one: Option<Box<Terms>>, other: Option<Box<Terms>>) -> Option<Box<Terms>> {
+        let (one, mut other) = match (one, other) {
+            (Some(one), Some(other)) => (one, other),
+            (one, other) => return one.or(other),
+        };
+        other.under_way.extend(one.under_way);
+        other.pace = other.pace.or(one.pace);
+        Some(other)
+    }
+}
+
 impl Rates {
+    /// Whether both count a request together.
+    pub(crate) fn are_those_of(&self, other: &Rates) -> bool {
+        let requests = |it: &Rates| it.requests.as_ref().map(Arc::as_ptr);
+        let connections = |it: &Rates| it.connections.as_ref().map(Arc::as_ptr);
+        requests(self) == requests(other)
+            && connections(self) == connections(other)
+            && self.pace == other.pace
+    }
+
     /// Whether there is nothing to look at.
     pub(crate) fn are_none(&self) -> bool {
         self.requests.is_none() && self.connections.is_none() && self.pace.is_none()
@@ -64,6 +86,7 @@ impl Rates {
             rate.admit(client).map_err(|wait| too_many(head, "request_rate", wait))?;
         }
         let has_terms = under_way.is_some() || self.pace.is_some();
+        let under_way = under_way.into_iter().collect();
         Ok(has_terms.then(|| Box::new(Terms { under_way, pace: self.pace })))
     }
 }

@@ -48,6 +48,13 @@ impl Site {
                     earlier.push(redirect);
                 }
             }
+            let mut earlier: Vec<&Redirect> = Vec::new();
+            for rewrite in rules.rewrites.iter().flat_map(|it| it.iter()) {
+                note(rewrite.written_at, idleness(rewrite, prefix, &earlier));
+                if earlier.len() < COMPARED_MAX {
+                    earlier.push(rewrite);
+                }
+            }
             for rule in &rules.headers {
                 let may_match = rule.path.as_ref().is_none_or(|path| path.may_match_below(prefix));
                 note(rule.written_at, (!may_match).then_some(None));

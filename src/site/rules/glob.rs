@@ -27,6 +27,14 @@ enum Token {
     Rest,
 }
 
+/// A piece of a pattern.
+#[cfg(feature = "cli")]
+pub(crate) enum GlobPiece {
+    Text(Vec<u8>),
+    Name,
+    Rest,
+}
+
 /// Why a text is not a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum GlobError {
@@ -88,6 +96,24 @@ impl Glob {
         Ok(Glob { is_path, tokens: tokens.into(), wildcards })
     }
 
+    /// A pattern for whole paths of pieces: text, one name (`*`), any bytes (`**`).
+    ///
+    /// # Errors
+    /// When it has too many wildcards.
+    #[cfg(feature = "cli")]
+    pub(crate) fn of_pieces(pieces: Vec<GlobPiece>) -> Result<Glob, GlobError> {
+        let wildcards = pieces.iter().filter(|it| !matches!(it, GlobPiece::Text(_))).count();
+        if wildcards > WILDCARDS_MAX {
+            return Err(GlobError::TooManyWildcards);
+        }
+        let token = |piece| match piece {
+            GlobPiece::Text(text) => Token::Text(text.into()),
+            GlobPiece::Name => Token::Name,
+            GlobPiece::Rest => Token::Rest,
+        };
+        Ok(Glob { is_path: true, tokens: pieces.into_iter().map(token).collect(), wildcards })
+    }
+
     /// The path, if it is the only one that matches.
     pub(crate) fn as_path(&self) -> Option<&[u8]> {
         match &*self.tokens {
@@ -139,6 +165,24 @@ impl Glob {
             }
         }
         path
+    }
+
+    /// The pattern with its wildcards filled in.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn filled(&self, path: &[u8], captures: &Captures) -> Vec<u8> {
+        let start = path.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
+        let mut filled = if self.is_path { Vec::new() } else { path[..start].to_vec() };
+        let mut number = 0;
+        for token in &self.tokens {
+            match token {
+                Token::Text(text) => filled.extend_from_slice(text),
+                _ => {
+                    number += 1;
+                    filled.extend_from_slice(&path[captures.get(number).expect("it has one")]);
+                }
+            }
+        }
+        filled
     }
 
     /// Whether a path matches.

@@ -24,7 +24,7 @@ pub(crate) mod target;
 
 use super::{Response, encoded};
 use crate::http::shared_lines::{ChangedBy, RulesId};
-use crate::http::{Coding, Compression, Headers, RequestHead, Scheme, Status};
+use crate::http::{Coding, Compression, Headers, Method, RequestHead, Scheme, Status};
 use admission::Rates;
 use cors::Cors;
 use error_pages::ErrorPage;
@@ -38,6 +38,8 @@ use std::sync::Arc;
 pub(crate) struct Rules {
     /// Those of the innermost scope first.
     pub(crate) redirects: Vec<Arc<Redirects>>,
+    /// Those of the innermost scope first. They are redirects that no client sees.
+    pub(crate) rewrites: Vec<Arc<Redirects>>,
     /// At most [`HEADER_RULES_MAX`]; those of the innermost scope last, so that they win.
     pub(crate) headers: Vec<Arc<HeaderRule>>,
     /// Whether files get a `Cache-Control` that suits them.
@@ -62,6 +64,14 @@ pub(crate) struct Seen<'a> {
     pub(crate) scheme: Scheme,
 }
 
+impl Seen<'_> {
+    /// What they see of this request.
+    pub(crate) fn of<'h>(head: &'h RequestHead<'_>) -> Seen<'h> {
+        let (path, query, host) = (head.path(), head.query(), head.host());
+        Seen { path, query, host, scheme: head.scheme() }
+    }
+}
+
 /// What rules have noted of a request for its response.
 #[derive(Default)]
 pub(crate) struct Noted {
@@ -80,6 +90,7 @@ impl Rules {
     /// Whether there is nothing to do for them.
     pub(crate) fn is_empty(&self) -> bool {
         self.redirects.is_empty()
+            && self.rewrites.is_empty()
             && self.headers.is_empty()
             && !self.has_web_policy
             && self.cors.is_none()
@@ -99,9 +110,7 @@ impl Rules {
         if preflight.is_some() || self.redirects.is_empty() {
             return preflight;
         }
-        let (path, query, host) = (head.path(), head.query(), head.host());
-        let seen = Seen { path, query, host, scheme: head.scheme() };
-        self.redirect(&seen).map(Decided::into_response)
+        self.redirect(&Seen::of(head)).map(Decided::into_response)
     }
 
     /// Where a request is redirected to.
@@ -109,11 +118,24 @@ impl Rules {
         self.redirects.iter().find_map(|redirects| redirects.decide(seen))
     }
 
-    /// What the response to a request depends on. `None`: nothing of this request.
-    pub(crate) fn note(&self, head: &RequestHead<'_>) -> Option<Box<Noted>> {
+    /// Where a request is answered instead, and where the rule was written that says so.
+    pub(crate) fn rewrite(&self, head: &RequestHead<'_>) -> Option<(usize, Decided)> {
+        let is_about_a_path = head.path().starts_with(b"/")
+            && !matches!(head.method(), Method::Connect | Method::Trace);
+        let seen = Seen::of(head);
+        let mut rewrites = self.rewrites.iter().filter(|_| is_about_a_path);
+        let (rewrite, decided) = rewrites.find_map(|it| it.find(&seen))?;
+        Some((rewrite.written_at, decided))
+    }
+
+    /// What the response to a request depends on. `None`: nothing of this request. A path of a header rule may also be
+    /// the one that the client asked for, where another one is served.
+    pub(crate) fn note(&self, head: &RequestHead<'_>, asked: Option<&[u8]>) -> Option<Box<Noted>> {
         let mut header_rules = 0;
         for (place, rule) in self.headers.iter().enumerate() {
-            let is_meant = rule.path.as_ref().is_some_and(|path| path.matches(head.path()));
+            let is_meant = rule.path.as_ref().is_some_and(|path| {
+                path.matches(head.path()) || asked.is_some_and(|asked| path.matches(asked))
+            });
             header_rules |= u128::from(is_meant) << place;
         }
         let is_fingerprinted = self.has_web_policy && cache_policy::is_fingerprinted(head.path());

@@ -42,6 +42,27 @@ impl Site {
         Some(paths)
     }
 
+    /// The paths that rewrites lead to one after another, if they come round to one of them again.
+    pub(crate) fn circular_rewrites(&self, from: &[u8]) -> Option<Vec<Vec<u8>>> {
+        let mut paths = vec![from.to_vec()];
+        while let Some(path) = paths.last() {
+            let seen = Seen { path, host: b"this.host.invalid", ..Seen::default() };
+            let route = self.locations.route(path, Method::Get);
+            let rules = self.locations.rules(&route)?;
+            let decided = rules.rewrites.iter().find_map(|it| it.decide(&seen))?;
+            let next = path_of(&decided.location?, &seen)?;
+            let is_known = paths.contains(&next);
+            paths.push(next);
+            if is_known {
+                return Some(paths);
+            }
+            if paths.len() > REDIRECTS_MAX {
+                return None;
+            }
+        }
+        None
+    }
+
     /// The same as [`Site::finish`] for a refusal that cannot wait for a file: its page is read at once, or it gets the built-in one.
     pub(crate) fn finish_at_once(&self, route: &mut Route, response: &mut Response) {
         self.finish(route, response);

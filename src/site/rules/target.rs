@@ -134,6 +134,11 @@ impl Target {
         }
     }
 
+    /// Whether it is a path of the same host, without a fragment: what a request can be answered as.
+    pub(crate) fn is_local(&self) -> bool {
+        self.origin.is_none() && self.fragment.is_empty()
+    }
+
     /// Whether it needs the name of the host that the client asked for.
     pub(crate) fn needs_host(&self) -> bool {
         let authority = self.origin.iter().flat_map(|it| &it.authority);

@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::BorrowedFd;
 
 /// What an open file is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum FileKind {
     Directory,
     File,
@@ -16,7 +16,7 @@ pub(crate) enum FileKind {
 }
 
 /// A time as file systems keep it: seconds since 1970, and nanoseconds on top of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Timestamp {
     pub seconds: i64,
     pub nanoseconds: u32,
@@ -31,7 +31,7 @@ impl Timestamp {
 
 /// Which version of which file this is. Two equal identities mean unchanged contents, as far as the
 /// file system's clock tells versions apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Identity {
     pub device: u64,
     pub inode: u64,

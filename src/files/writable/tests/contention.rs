@@ -37,7 +37,9 @@ fn add_one(root: &WritableRoot, site: &WritableFixture) {
         let read = std::io::read_to_string(&open).expect("it can be read");
         let mut upload = root.upload(b"counter").expect("there is room");
         upload.write(text(number(&read) + 1).as_bytes()).expect("there is room");
-        match upload.commit(&Preconditions::if_match(version.etag().as_bytes())) {
+        match upload
+            .commit(&Preconditions::if_match(version.etag().expect("it has one").as_bytes()))
+        {
             Ok(_) => return,
             Err(WriteError::PreconditionFailed(_)) => {}
             Err(error) => panic!("{error}"),

@@ -9,6 +9,7 @@ fn task(here: &Directory) -> Task {
         root: WritableRoot::new(Root::open(here.path()).expect("it"), WriteRules::default()),
         directory: Vec::new(),
         dotfiles: Dotfiles::Deny,
+        has_host_files: false,
         on_conflict: OnConflict::Keep,
         content_type: b"multipart/form-data; boundary=x".to_vec(),
         gate: Gate::default(),
