@@ -55,7 +55,9 @@ pub(super) fn assemble(
         mode: file.socket_mode.unwrap_or(access.mode),
         group: file.socket_group,
     });
-    let server = server.access_log(access_log).trusting(file.proxies.proxies(errors));
+    let proxies = file.proxies.proxies(errors);
+    listen::warn_of_strangers(&listen, &proxies, errors);
+    let server = server.access_log(access_log).trusting(proxies);
     let server = listen.iter().fold(server, |server, it| match it.is_proxied {
         true => server.listen_proxied(&it.address.value),
         false => server.listen(&it.address.value),

@@ -106,6 +106,26 @@ impl ProxiesSection {
     }
 }
 
+/// Warns of addresses where anybody can name any client, because a PROXY header is believed from everybody.
+pub(super) fn warn_of_strangers(listen: &[Listen], proxies: &TrustedProxies, errors: &mut Errors) {
+    if !proxies.are_none() {
+        return;
+    }
+    let is_open = |address: &Address| match address {
+        Address::Tcp(address) => !address.ip().is_loopback(),
+        Address::Unix(_) => false,
+    };
+    for Listen { address, .. } in listen.iter().filter(|it| it.is_proxied) {
+        if Address::parse(&address.value).is_ok_and(|group| group.iter().any(is_open)) {
+            let message = format!(
+                "anyone who can connect to {:?} can name any client in a PROXY header: write trusted_proxies with the networks of your proxies",
+                address.value
+            );
+            errors.warn_once(address.origin, message);
+        }
+    }
+}
+
 const FORWARDED_HEADER: &[(&str, ForwardedHeader)] = &[
     ("X-Forwarded-For", ForwardedHeader::XForwardedFor),
     ("Forwarded", ForwardedHeader::Forwarded),

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 
 use crate::support::client::Request;
-use crate::support::{Configured, Folder, Program, configured, until};
+use crate::support::{Configured, Folder, Program, configured, lossy, until};
 
 #[test]
 fn rules_redirects_and_the_log_are_about_the_client_behind_the_proxy() {
@@ -111,4 +111,32 @@ fn what_cannot_be_meant_is_refused_with_its_place() {
     );
     let errors = configured::errors(&[], "root = \"www\"\nset_real_ip_from = \"10.0.0.0/8\"\n");
     assert!(errors[0].contains("write trusted_proxies"), "{errors:#?}");
+}
+
+#[test]
+fn an_address_where_anybody_may_name_any_client_is_a_warning() {
+    let folder = Folder::with_www();
+    let test = |config: &str| {
+        folder.write("httpd.toml", format!("root = \"www\"\n{config}\n"));
+        let output = folder.output(&["-c", "httpd.toml", "-t"]);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        lossy(&output.stderr)
+    };
+    let proxied =
+        |address: &str| format!("listen = {{ address = \"{address}\", proxy_protocol = true }}\n");
+    let text = test(&proxied(":80"));
+    assert!(
+        text.contains(
+            "httpd.toml:2:22: anyone who can connect to \":80\" can name any client in a PROXY header"
+        ),
+        "{text}"
+    );
+    for config in [
+        proxied(":80") + "trusted_proxies = \"10.0.0.0/8\"\n",
+        proxied("localhost:80"),
+        proxied("unix:x.sock"),
+    ] {
+        let text = test(&config);
+        assert!(!text.contains("PROXY"), "{text}");
+    }
 }

@@ -96,8 +96,8 @@ fn time_earns_requests() {
             admitted += 1;
         }
     }
-    // The clock of a worker stands still during a turn.
-    assert!(begin.elapsed() >= Duration::from_millis(950), "{:?}", begin.elapsed());
+    // One at once, and four that took a quarter of a second each.
+    assert!(begin.elapsed() >= Duration::from_secs(1), "{:?}", begin.elapsed());
 }
 
 #[test]
@@ -177,8 +177,8 @@ fn a_response_takes_as_long_as_its_rate_says() {
     let slow = timed("/a.bin");
     assert!(slow >= Duration::from_millis(1_350), "{slow:?}");
     assert!(slow < Duration::from_secs(10), "{slow:?}");
-    let fast = timed("/fast/a.bin");
-    assert!(fast < slow, "{fast:?}");
+    // Another process may have the CPU for a while.
+    assert!((0..5).any(|_| timed("/fast/a.bin") < Duration::from_secs(1)));
 }
 
 #[test]
