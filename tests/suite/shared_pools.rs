@@ -30,12 +30,13 @@ fn a_directory_that_another_program_has_locked_delays_nobody_elsewhere() {
         assert!(matches!(reply.status, 201 | 204), "{}", reply.status);
     }
     let waited = begun.elapsed();
-    assert!(waited < Duration::from_secs(1), "{waited:?}");
+    // Behind all of the others it would be a minute and more.
+    assert!(waited < Duration::from_secs(6), "{waited:?}");
     // Some wait and are given up in time, the others were told to come back at once.
     for client in &mut waiting {
         client.reply().expect(503).header("Retry-After", "1");
     }
-    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     // Who waits when the lock is given back is served.
     let mut waiting = crowd(&server, 20, put);
     server.request("PUT", "/free/b").content("it").send().expect(204);

@@ -273,7 +273,7 @@ fn alive_at(seen: &Seen, lives: &[Life]) -> Range<usize> {
 }
 
 const RESPONSES_MIN: usize = 100_000;
-const TIME_MAX: Duration = Duration::from_secs(60);
+const TIME_MAX: Duration = Duration::from_secs(180);
 const CHANGES_MIN: usize = 100;
 
 const READERS: usize = 5;

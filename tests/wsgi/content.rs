@@ -116,7 +116,8 @@ fn what_a_killed_server_left_of_contents_is_swept_by_the_next() {
     let mut server = Server::start(folder, command.env("TMPDIR", &left));
     // The one thread is busy, so that contents wait under their names.
     let mut busy = server.connect();
-    busy.send("GET /app/sleeps?seconds=60 HTTP/1.1\r\nHost: x\r\n\r\n");
+    busy.send("GET /app/patient?until=/never HTTP/1.1\r\nHost: x\r\n\r\n");
+    busy.reply_head("GET").expect(200);
     let mut waiting = Vec::new();
     for _ in 0..3 {
         let mut client = server.connect();
