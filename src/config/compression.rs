@@ -37,14 +37,16 @@ pub(super) fn of_files<'s>(scopes: impl Iterator<Item = &'s Scope> + Clone) -> O
     compression(codings, scopes)
 }
 
-/// What is compressed of responses that are no files. An application has to say itself that its responses may be: whoever
+/// What is compressed of responses that are no files. Where files are served, these are lists of directories; all others
+/// are short. An application has to say itself that its responses may be: whoever
 /// can put text into a page that also has a secret may learn the secret from its compressed length.
 pub(super) fn of_responses<'s>(
     scopes: impl Iterator<Item = &'s Scope> + Clone,
     serves_files: bool,
 ) -> Option<Compression> {
     if serves_files {
-        return of_files(scopes);
+        let lists = scopes.clone().find_map(|it| it.listing) == Some(true);
+        return if lists { of_files(scopes) } else { None };
     }
     let own = scopes.clone().next()?;
     compression(own.compression.codings.clone()?, scopes)

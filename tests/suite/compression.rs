@@ -452,6 +452,29 @@ fn the_configuration_says_what_is_compressed_and_how() {
 }
 
 #[test]
+fn the_list_of_a_directory_is_compressed_too() {
+    let config = "root = \"www\"\nlisting = true\ncompression = [\"br\"]\n";
+    let names: Vec<_> = (0..200).map(|number| format!("www/d/{number}.txt")).collect();
+    let files: Vec<_> = names.iter().map(|name| (name.as_str(), "")).collect();
+    let site = Configured::start_with(config, &files);
+    for accept in ["text/html", "application/json"] {
+        let ask = |coding: &str| {
+            let request = site.get("/d/").header("Accept", accept);
+            request.header("Accept-Encoding", coding).send()
+        };
+        let (plain, coded) = (ask("gzip"), ask("br"));
+        plain.expect(200).no_header("Content-Encoding");
+        coded.expect(200).header("Content-Encoding", "br");
+        assert!(coded.value("Vary").contains("Accept-Encoding"), "{}", coded.value("Vary"));
+        assert!(coded.etag().starts_with("W/"));
+        assert_eq!(decoded(&coded), plain.body);
+        let again = site.get("/d/").header("Accept", accept).header("Accept-Encoding", "br");
+        again.header("If-None-Match", coded.etag()).send().expect(304);
+    }
+    site.get("/").header("Accept-Encoding", "br").send().expect(200);
+}
+
+#[test]
 fn a_configuration_that_asks_for_what_is_not_there_is_refused() {
     for (line, expected) in [
         (
