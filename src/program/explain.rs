@@ -14,7 +14,7 @@ use crate::site::Mapping;
 use crate::site::explained::{Explained, WrittenAt};
 use log::{LevelFilter, Log, Metadata, Record};
 use std::fmt::Write;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -59,8 +59,12 @@ impl Page<'_> {
             request = request.header(name, value);
         }
         let mut asker = Asker::new();
-        request.with_head(|head| match head {
-            Ok(head) => self.explain(&mut asker, head, &plain, notes),
+        let proxies = self.config.server.proxies().cloned().unwrap_or_default();
+        request.with_head_behind(&proxies, |head| match head {
+            Ok(head) => {
+                self.client(head, *client, scheme);
+                self.explain(&mut asker, head, &plain, notes);
+            }
             Err(status) => {
                 self.line("refused", &format!("with {status}: it is no request"), "");
             }
@@ -89,6 +93,17 @@ impl Page<'_> {
         }
         let head = head_on_the_wire(&asked.response);
         let _ = write!(self.text, "{}", String::from_utf8_lossy(&head).replace("\r\n", "\n"));
+    }
+
+    /// Who the client is, where a trusted proxy says so.
+    fn client(&mut self, head: &RequestHead<'_>, proxy: IpAddr, scheme: Scheme) {
+        let client = head.peer().map(|address| address.ip());
+        if client != Some(proxy) || head.scheme() != scheme {
+            let client = client.map_or("unknown".to_owned(), |it| it.to_string());
+            let text = format!("{client} over {}, as the proxy says", head.scheme().as_str());
+            let at = self.at(self.document.place_of(None, None, "trusted_proxies"));
+            self.line("client", &text, &at);
+        }
     }
 
     /// The host, the location, and the rules on the way.
@@ -173,7 +188,7 @@ impl Page<'_> {
         self.line("file", &file.display().to_string(), "");
         if let Some(coding) = coding {
             let coding = String::from_utf8_lossy(&coding).into_owned();
-            let sent = sent.map_or("compressed while it is sent".to_owned(), shown);
+            let sent = sent.map_or("compressed by the server".to_owned(), shown);
             self.line("variant", &format!("{coding}: {sent}"), "");
         }
         for (path, flaw) in siblings {

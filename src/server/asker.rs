@@ -3,7 +3,7 @@
 //! It must never know a socket, or a worker.
 
 use super::clock::{self, TurnClock};
-use crate::files::{CacheLimits, Disk, Now, OpenFiles, Root};
+use crate::files::{CacheLimits, Disk, Now, OpenFiles, Prefetch, Root};
 use crate::http::h1::write::{Delimiter, Persistence, ResponseLine, write_head};
 use crate::http::{Cancellation, RequestHead, Status, Version};
 use crate::site::{
@@ -93,6 +93,7 @@ impl Site {
             return response;
         }
         let body = RefCell::new(RequestBody::from(body));
+        let mut has_waited_for_encoding = false;
         loop {
             let mut scratch = Vec::new();
             let mut context = Context {
@@ -100,7 +101,7 @@ impl Site {
                 freshness: &mut Freshness::Known,
                 now: Now { monotonic: Instant::now(), wall: SystemTime::now() },
                 disk: Disk::MayBlock,
-                may_wait_for_encoding: false,
+                may_wait_for_encoding: !has_waited_for_encoding,
                 scratch: &mut scratch,
                 ranges_max: RANGES_MAX,
                 ran_function: false,
@@ -112,7 +113,11 @@ impl Site {
             }));
             let mut response = match asked {
                 Ok(Answer(Decision::Ready(response))) => response,
-                Ok(Answer(Decision::Cold(_))) => continue,
+                Ok(Answer(Decision::Cold(prefetch))) => {
+                    has_waited_for_encoding |= matches!(prefetch, Prefetch::Encode(_));
+                    prefetch.run();
+                    continue;
+                }
                 Ok(Answer(Decision::Blocking(job))) => worked(job),
                 Ok(Answer(Decision::Forward(_))) => {
                     *is_forwarded = true;

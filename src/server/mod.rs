@@ -246,6 +246,12 @@ impl Server {
         &self.site
     }
 
+    /// Who is believed when they name their client.
+    #[cfg(feature = "cli")]
+    pub(crate) fn proxies(&self) -> Option<&TrustedProxies> {
+        self.proxies.as_ref().ok()
+    }
+
     /// The applications that it starts.
     pub fn applications(&self) -> Vec<Arc<Application>> {
         self.site.applications()

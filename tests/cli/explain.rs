@@ -2,6 +2,8 @@
 
 use crate::support::client::Request;
 use crate::support::{Folder, Program, lossy};
+use std::fs::File;
+use std::time::{Duration, SystemTime};
 
 const ANN: &str = "ann:$2y$05$.Srvu63YahulshWE1V2XWeNvqQH3GCBif4CgURLpC/gOy7pMjahfS\n";
 
@@ -123,6 +125,39 @@ fn a_304_names_the_file_that_has_not_changed() {
     let folder = site();
     let text = explain(&folder, &["HEAD", "/index.html", "-H", "If-None-Match: *"]);
     assert!(text.contains("304 Not Modified") && text.contains("file www/index.html\n"), "{text}");
+}
+
+#[test]
+fn what_the_server_compresses_is_compressed() {
+    let folder = site();
+    let old = SystemTime::now() - Duration::from_secs(1000);
+    let path = folder.write("www/big.css", "a {} ".repeat(2000));
+    let file = File::options().write(true).open(path).expect("it was just written");
+    file.set_modified(old).expect("a time can be set");
+    folder.write("httpd.toml", "root = \"www\"\ncompression = [\"gzip\"]\n");
+    let text = explain(&folder, &["/big.css", "-H", "Accept-Encoding: gzip"]);
+    assert!(text.contains("file www/big.css\nvariant gzip: compressed by the server\n"), "{text}");
+    assert!(text.contains("Content-Encoding: gzip\n"), "{text}");
+}
+
+#[test]
+fn the_client_is_the_one_that_a_trusted_proxy_names() {
+    let folder = site();
+    folder.write(
+        "httpd.toml",
+        "root = \"www\"\ntrusted_proxies = \"10.0.0.0/8\"\nallow = \"192.0.2.0/24\"\nrequest_rate = \"9/s\"\n",
+    );
+    let forwarded = ["-H", "X-Forwarded-For: 192.0.2.7", "-H", "X-Forwarded-Proto: https"];
+    let text = explain(&folder, &[&["/", "--from", "10.0.0.1"], &forwarded[..]].concat());
+    assert!(
+        text.contains("client 192.0.2.7 over https, as the proxy says httpd.toml:2\n"),
+        "{text}"
+    );
+    assert!(text.contains("request_rate: a client has so many requests httpd.toml:4\n"), "{text}");
+    assert!(text.contains("200 OK"), "{text}");
+    let text = explain(&folder, &[&["/", "--from", "11.0.0.1"], &forwarded[..]].concat());
+    assert!(text.contains("rule allow: only some clients may httpd.toml:3\n"), "{text}");
+    assert!(text.contains("403 Forbidden") && !text.contains("client 192"), "{text}");
 }
 
 #[test]

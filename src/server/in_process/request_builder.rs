@@ -5,7 +5,7 @@
 use crate::http::HeadLimits;
 use crate::http::h1::request_reader::RequestReader;
 use crate::http::{Peer, RequestHead, Scheme, Status};
-use crate::site::Request;
+use crate::site::{Request, TrustedProxies};
 use percent_encoding::{NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use std::net::SocketAddr;
 
@@ -126,6 +126,15 @@ impl RequestBuilder {
         &self,
         look_at: impl FnOnce(Result<&RequestHead<'_>, Status>) -> T,
     ) -> T {
+        self.with_head_behind(&TrustedProxies::default(), look_at)
+    }
+
+    /// The same behind these proxies, if its client is one of them.
+    pub(crate) fn with_head_behind<T>(
+        &self,
+        proxies: &TrustedProxies,
+        look_at: impl FnOnce(Result<&RequestHead<'_>, Status>) -> T,
+    ) -> T {
         let bytes = self.head();
         let mut reader = RequestReader::new();
         let limits = HeadLimits {
@@ -140,7 +149,12 @@ impl RequestBuilder {
             Err(reject) => Err(reject.status()),
         };
         match head {
-            Ok(head) => look_at(Ok(&head)),
+            Ok(mut head) => {
+                if !proxies.are_none() && proxies.contain(self.peer) {
+                    proxies.resolve(&mut head);
+                }
+                look_at(Ok(&head))
+            }
             Err(status) => look_at(Err(status)),
         }
     }

@@ -53,6 +53,19 @@ impl Rules {
         if self.has_web_policy && response.headers.value("Cache-Control").is_some() {
             note("cache_policy = \"web\"".to_owned(), WrittenAt::Key("cache_policy"));
         }
+        if self.rates.requests.is_some() {
+            note(
+                "request_rate: a client has so many requests".to_owned(),
+                WrittenAt::Key("request_rate"),
+            );
+        }
+        if self.rates.connections.is_some() {
+            let what = "connections_per_client: a client has so many at once";
+            note(what.to_owned(), WrittenAt::Key("connections_per_client"));
+        }
+        if self.rates.pace.is_some() {
+            note("limit_rate: the body is sent so fast".to_owned(), WrittenAt::Key("limit_rate"));
+        }
         let meant = noted.map_or(0, |noted| noted.header_rules);
         for (place, rule) in self.headers.iter().enumerate() {
             let is_meant = rule.path.is_none() || meant >> place & 1 == 1;
