@@ -252,7 +252,8 @@ impl OwnedRequest {
         let place = Place {
             pattern: self.pattern.as_ref(),
             prefix_bytes: self.prefix_bytes,
-            ..Place::default()
+            #[cfg(feature = "cli")]
+            who_may: None,
         };
         let head = self.head.view();
         let request = Request {
