@@ -204,9 +204,16 @@ impl Search<'_, '_> {
         }
         let inside = self.files.path_of(request).len();
         let outside = &request.path_bytes()[..request.path_bytes().len() - inside];
-        match gate::read(request, &[outside, b"/", &self.found_at].concat()) {
+        let path = [outside, b"/", &self.found_at].concat();
+        match gate::read(request, &path) {
             Permit::Granted => None,
-            Permit::Refused(response) => Some((*response).into()),
+            Permit::Refused(response) => {
+                let (path, status) = (path.escape_ascii(), response.status);
+                log::info!(
+                    "{path} stands in place of the path, and not everybody may have it: {status}"
+                );
+                Some((*response).into())
+            }
             Permit::Check(check) => Some(Answer(Decision::Blocking(around::job(check)))),
         }
     }

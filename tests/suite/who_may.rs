@@ -126,6 +126,11 @@ fn what_is_served_in_place_of_a_path_is_asked_for_as_if_it_was_named() {
         }
         let open = server.get("/open.txt").header("Authorization", RIGHT).send();
         open.expect(200);
+        let url = format!("http://127.0.0.1:8080{}", targets[0]);
+        let explained =
+            server.folder.output(&["explain", "-c", "httpd.toml", &url, "-H", "Accept: text/html"]);
+        let text = String::from_utf8_lossy(&explained.stdout).into_owned();
+        assert!(text.contains("HTTP/1.1 401") && text.contains("stands in place of"), "{text}");
     }
 }
 
