@@ -27,6 +27,8 @@
 // - `server::connection` is a socket's life, whatever it speaks: idle, speaking HTTP/1, lingering.
 //   `server::connection::http1` moves one exchange at a time through its states, frames bodies and writes
 //   heads. Status lines, field lines, chunks and `keep-alive` are known there and in `http::h1` only.
+// - `server::connection::http2` has many exchanges at once. A stream is one exchange and its two windows; all streams share
+//   what is written next. What its frames mean is known there and in `http::h2` only.
 // - `server::exchange` is a request and its response. It knows no socket, version or framing: who carries it
 //   hands in the bytes of the request's body (`server::exchange::body_sink`) and pulls those of the response
 //   (`server::exchange::body_source`). Jobs, messages and applications name an exchange by its
@@ -258,6 +260,14 @@
 // process dies, only those requests are lost and answered with 502; all others go to the next process,
 // also those that a dying thread had still taken from the socket. A new process serves before the one
 // that it replaces stops taking requests.
+//
+// **HTTP/2 is the same exchange in other frames.** A request is decoded to names and values in a buffer of its stream,
+// which the view of a request refers to as it refers to HTTP/1's inbox; so handlers see no difference. Responses are
+// pulled out of the same bodies, in the order that the client asks for, a frame at a time for those that share
+// (`server/connection/http2/sending.rs`). The window of the connection is always given back at once: the windows of the
+// streams bound what is kept, and a stream that nobody reads stops no other. A stream's window grows while its body is
+// taken in as fast as it comes. Whatever brings nothing forward is charged to one account of the connection, whoever
+// sent the reset, and work earns what it costs (`server/connection/http2/account.rs`).
 //
 // **Waiting is not hanging.** The scoreboard tells a request that waits from one that a thread has begun.
 // A request that no thread begins within the timeout is answered with 503, and no process is replaced. A

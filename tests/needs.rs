@@ -12,6 +12,7 @@ mod needs {
     mod clients;
     mod descriptors;
     mod held;
+    mod http2;
     mod latency;
     mod listening;
     mod namespaces;
@@ -28,6 +29,7 @@ mod needs {
         browser::TESTS,
         clients::TESTS,
         descriptors::TESTS,
+        http2::TESTS,
         latency::TESTS,
         listening::TESTS,
         namespaces::TESTS,

@@ -189,7 +189,7 @@ fn replaced(kept: Vec<Listen>, overrides: &Overrides, errors: &mut Errors) -> Ve
         (Some(host), _) => host.origin,
         (None, Some(port)) => port.origin,
     };
-    let mut tcp: Vec<((String, u16), bool)> = kept
+    let mut tcp: Vec<((&str, String, u16), bool)> = kept
         .iter()
         .filter_map(|it| Some((split_address(&it.address.value)?, it.is_proxied)))
         .collect();
@@ -197,9 +197,10 @@ fn replaced(kept: Vec<Listen>, overrides: &Overrides, errors: &mut Errors) -> Ve
         tcp.extend(split_address(LISTEN).map(|address| (address, false)));
     }
     let mut result: Vec<Listen> = Vec::new();
-    for ((written_host, written_port), is_proxied) in tcp {
+    for ((scheme, written_host, written_port), is_proxied) in tcp {
         let host = host.as_ref().map_or(written_host, |it| bracketed(&it.value));
-        let address = format!("{host}:{}", port.as_ref().map_or(written_port, |it| it.value));
+        let port = port.as_ref().map_or(written_port, |it| it.value);
+        let address = format!("{scheme}{host}:{port}");
         if !result.iter().any(|known| known.address.value == address) {
             result.push(Listen { address: Written { value: address, origin }, is_proxied });
         }
@@ -210,15 +211,16 @@ fn replaced(kept: Vec<Listen>, overrides: &Overrides, errors: &mut Errors) -> Ve
     result
 }
 
-/// Host and port of an address that parses; `None` for a Unix socket.
-fn split_address(text: &str) -> Option<(String, u16)> {
+/// Scheme, if there is one, host and port of an address that parses; `None` for a Unix socket.
+fn split_address(text: &str) -> Option<(&str, String, u16)> {
     let port = Address::parse(text).ok()?.first().and_then(port_of)?;
+    let (scheme, text) = text.split_at(text.find("://").map_or(0, |at| at + "://".len()));
     let host = match text.rsplit_once(':') {
         _ if text.parse::<Ipv6Addr>().is_ok() || text.ends_with(']') => text,
         Some((host, _)) => host,
         None => text,
     };
-    Some((bracketed(host), port))
+    Some((scheme, bracketed(host), port))
 }
 
 fn bracketed(host: &str) -> String {
@@ -276,6 +278,17 @@ mod tests {
         );
         assert_eq!(addresses_of(&[":80"], None, Some(9000)), [":9000"]);
         assert_eq!(addresses_of(&["*:80"], None, Some(9000)), ["*:9000"]);
+    }
+
+    #[test]
+    fn what_is_spoken_at_an_address_stays_with_it() {
+        let listen = ["h2c://localhost:8080", "h2c://[::2]:81", ":82"];
+        assert_eq!(addresses_of(&listen, None, None), listen);
+        assert_eq!(
+            addresses_of(&listen, None, Some(9000)),
+            ["h2c://localhost:9000", "h2c://[::2]:9000", ":9000"]
+        );
+        assert_eq!(addresses_of(&listen[..1], Some("::1"), None), ["h2c://[::1]:8080"]);
     }
 
     #[test]

@@ -23,17 +23,9 @@ pub(crate) mod expectation;
 pub(crate) mod form;
 pub(crate) mod forwarded;
 pub(crate) mod h1;
-#[cfg_attr(
-    feature = "cli",
-    expect(dead_code, reason = "the connections that speak it are to come")
-)]
 pub(crate) mod h2;
 mod head_limits;
 pub(crate) mod header;
-#[cfg_attr(
-    all(feature = "cli", not(any(test, feature = "fuzzing"))),
-    expect(dead_code, unused_imports, reason = "the connections that speak it are to come")
-)]
 pub(crate) mod hpack;
 #[cfg(feature = "json")]
 pub(crate) mod json;

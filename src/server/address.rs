@@ -28,7 +28,8 @@ impl Error for AddressError {}
 
 impl Address {
     /// Reads `host:port`, `[v6]:port`, `:port` or `*:port` (every interface, both families), `host` alone (port 8080)
-    /// or `unix:/path`. `localhost` stands for 127.0.0.1 and ::1. A port alone is refused, because it does not say
+    /// or `unix:/path`. With `h2c://` before host and port, clients may speak HTTP/2 there without TLS, if they know
+    /// that before (`curl --http2-prior-knowledge`), and HTTP/1 as everywhere. `localhost` stands for 127.0.0.1 and ::1. A port alone is refused, because it does not say
     /// who may connect: `:8080` is for everyone, `localhost:8080` for this machine only.
     ///
     /// ```
@@ -50,8 +51,20 @@ impl Address {
         Address::read(text).map_err(AddressError)
     }
 
+    /// Whether clients may speak HTTP/2 at this address without TLS, beside HTTP/1: it is written `h2c://host:port`.
+    pub(crate) fn speaks_http2(text: &str) -> bool {
+        text.starts_with(HTTP2)
+    }
+
     fn read(text: &str) -> Result<Vec<Address>, String> {
+        let whole = text;
+        let text = text.strip_prefix(HTTP2).unwrap_or(text);
         check_form(text)?;
+        if text.starts_with("unix:") && text != whole {
+            return Err(format!(
+                "{whole:?} is a Unix socket: h2c:// stands before a host and a port"
+            ));
+        }
         if let Some(path) = text.strip_prefix("unix:") {
             return unix(path);
         }
@@ -74,6 +87,9 @@ impl Address {
         }
     }
 }
+
+/// What stands before an address where HTTP/2 is spoken without TLS.
+const HTTP2: &str = "h2c://";
 
 /// Refuses what people write in the place of an address.
 fn check_form(text: &str) -> Result<(), String> {

@@ -7,7 +7,7 @@ use super::access_log::LogWriter;
 use super::application::gateway::Gateway;
 use super::buffers::Buffers;
 use super::clock::TurnClock;
-use super::connection::FreeList;
+use super::connection::{FreeList, FreeStreams};
 use super::encoders::Encoders;
 use super::exchange::body_sink::OnDisk;
 use super::exchange::{Backlog, PieceEncoding, Room};
@@ -38,6 +38,7 @@ pub(crate) struct WorkerContext {
     pub files: OpenFiles,
     pub clock: TurnClock,
     pub free_list: FreeList,
+    pub free_streams: FreeStreams,
     pub buffers: Buffers,
     /// Room on the disk for response bodies whose clients are too slow.
     pub room: Room,
@@ -54,6 +55,8 @@ pub(crate) struct WorkerContext {
     pub gateway: Gateway,
     /// The addresses of the worker's listeners, and of connections that came from elsewhere; `None` for a Unix socket.
     pub listening: Vec<Option<SocketAddr>>,
+    /// Which of the worker's listeners speak HTTP/2 too, without TLS.
+    pub speaking_http2: Vec<bool>,
     pub threads: Threads,
 }
 
@@ -114,6 +117,7 @@ impl WorkerContext {
             without_room: BTreeSet::new(),
             setup: Rc::new(setup),
             free_list: FreeList::default(),
+            free_streams: FreeStreams::default(),
             buffers: Buffers::default(),
             log,
             refusals: Refusals::default(),
@@ -122,6 +126,7 @@ impl WorkerContext {
             is_stopping: false,
             gateway: Gateway::new(worker),
             listening: Vec::new(),
+            speaking_http2: Vec::new(),
             threads,
         }
     }
@@ -129,6 +134,11 @@ impl WorkerContext {
     /// The address of a listener.
     pub(crate) fn listening_at(&self, listener: u16) -> Option<SocketAddr> {
         self.listening.get(usize::from(listener)).copied().flatten()
+    }
+
+    /// Whether clients of a listener may speak HTTP/2 without TLS.
+    pub(crate) fn speaks_http2(&self, listener: u16) -> bool {
+        self.speaking_http2.get(usize::from(listener)).copied().unwrap_or(false)
     }
 
     /// The number of an address by which [`WorkerContext::listening_at`] finds it again. Connections from elsewhere may

@@ -18,6 +18,8 @@ mod files;
 #[cfg(test)]
 mod guarded;
 #[cfg(test)]
+mod http2;
+#[cfg(test)]
 mod offloaded;
 #[cfg(test)]
 mod overflow;
@@ -140,7 +142,7 @@ impl Driven {
         let has_done = worked || !messages.is_empty() || !woken.is_empty();
         for id in woken {
             if id.connection == self.connection.id() && self.verdict != Verdict::Close {
-                self.completes(Completion::Moved);
+                self.completes_for(id, Completion::Moved);
             }
         }
         for message in messages {
@@ -148,15 +150,19 @@ impl Driven {
                 && id.connection == self.connection.id()
                 && self.verdict != Verdict::Close
             {
-                self.completes(completion);
+                self.completes_for(id, completion);
             }
         }
         has_done
     }
 
-    /// A message comes.
+    /// A message comes for the one exchange of HTTP/1.
     fn completes(&mut self, completion: Completion) {
-        let id = ExchangeId::from(self.connection.id());
+        self.completes_for(self.connection.id().into(), completion);
+    }
+
+    /// A message comes.
+    fn completes_for(&mut self, id: ExchangeId, completion: Completion) {
         self.turn(|connection, share, cx| connection.complete(id, completion, share, cx));
         self.goes_on();
     }
@@ -263,7 +269,15 @@ impl Driven {
     /// The worker begins to stop.
     fn is_stopped(&mut self) {
         self.cx.is_stopping = true;
-        self.connection.stop_stream();
+        let before = self.verdict;
+        let silent_until = self.cx.clock.monotonic() + Duration::from_secs(1);
+        if before != Verdict::Close {
+            self.turn(|connection, share, cx| connection.stop(silent_until, share, cx));
+            if self.verdict == Verdict::Sleep {
+                self.verdict = before;
+            }
+            self.goes_on();
+        }
     }
 
     /// Checks what holds after every drive: a connection never sleeps on a set flag, and something will wake it.

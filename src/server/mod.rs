@@ -319,10 +319,16 @@ impl Server {
     ///
     /// # Errors
     /// As [`Server::start`], except for the addresses.
-    pub fn start_on(mut self, listeners: Listeners) -> Result<Running, StartError> {
+    pub fn start_on(mut self, mut listeners: Listeners) -> Result<Running, StartError> {
         let count = listeners.workers();
         let proxies =
             self.proxies.map_err(|(text, reason)| StartError::BadNetwork { text, reason })?;
+        let texts = self.listen.iter().map(|one| &one.text);
+        let allowed: Vec<Address> = texts
+            .filter(|text| Address::speaks_http2(text))
+            .flat_map(|text| Address::parse(text).unwrap_or_default())
+            .collect();
+        listeners.allow_http2(&allowed);
         let listeners = Arc::new(listeners);
         let applications = self.site.applications();
         descriptors::fit(&mut self.limits, &mut self.cache, count, &applications);

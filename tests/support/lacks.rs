@@ -27,6 +27,35 @@ pub fn chromium() -> Option<String> {
     LACK.clone()
 }
 
+/// A curl that speaks HTTP/2.
+pub fn curl_with_http_2() -> Option<String> {
+    static LACK: LazyLock<Option<String>> = LazyLock::new(|| {
+        match Command::new("curl").arg("--version").stdin(Stdio::null()).output() {
+            Err(error) => Some(format!("curl: {error}")),
+            Ok(output) if lossy(&output.stdout).contains("HTTP2") => None,
+            Ok(_) => Some("curl was built without HTTP/2".to_owned()),
+        }
+    });
+    LACK.clone()
+}
+
+pub fn nghttp() -> Option<String> {
+    static LACK: LazyLock<Option<String>> = LazyLock::new(|| program("nghttp", &["--version"]));
+    LACK.clone()
+}
+
+pub fn h2load() -> Option<String> {
+    static LACK: LazyLock<Option<String>> = LazyLock::new(|| program("h2load", &["--version"]));
+    LACK.clone()
+}
+
+/// The package h2 of Python, whose codec is not this server's.
+pub fn pythons_h2() -> Option<String> {
+    static LACK: LazyLock<Option<String>> =
+        LazyLock::new(|| program("python3", &["-c", "import h2"]));
+    LACK.clone()
+}
+
 /// A Python that the applications of the tests run on.
 pub fn python() -> Option<String> {
     static LACK: LazyLock<Option<String>> = LazyLock::new(|| {

@@ -22,6 +22,7 @@ error_codes! {
     Protocol = 0x1 "PROTOCOL_ERROR",
     Internal = 0x2 "INTERNAL_ERROR",
     FlowControl = 0x3 "FLOW_CONTROL_ERROR",
+    SettingsTimeout = 0x4 "SETTINGS_TIMEOUT",
     StreamClosed = 0x5 "STREAM_CLOSED",
     FrameSize = 0x6 "FRAME_SIZE_ERROR",
     RefusedStream = 0x7 "REFUSED_STREAM",

@@ -152,6 +152,11 @@ impl FrameReader {
         matches!(self.state, ReaderState::BetweenFrames) && self.unfinished_block.is_none()
     }
 
+    /// Whether a block of fields has begun and not ended.
+    pub(crate) fn is_in_block(&self) -> bool {
+        self.unfinished_block.is_some()
+    }
+
     /// Reads a frame at the beginning of `input`, or a part of its data. Returns how many bytes that takes, too;
     /// `Ok(None)` if more have to come first.
     ///

@@ -35,6 +35,12 @@ pub(crate) fn settings_ack(out: &mut Vec<u8>) {
     frame_head(out, 0, kind::SETTINGS, flag::ACK, 0);
 }
 
+/// Appends a PING.
+pub(crate) fn ping(out: &mut Vec<u8>, data: [u8; 8]) {
+    frame_head(out, data.len(), kind::PING, 0, 0);
+    out.extend_from_slice(&data);
+}
+
 /// Appends the answer to a PING.
 pub(crate) fn ping_ack(out: &mut Vec<u8>, data: [u8; 8]) {
     frame_head(out, data.len(), kind::PING, flag::ACK, 0);

@@ -22,6 +22,28 @@ impl Inbox {
         Inbox { buffer: vec![0; INBOX_BYTES], start: 0, end: 0, filled: false, known_bytes: 0 }
     }
 
+    /// An empty inbox that takes no memory until it is read into.
+    pub(super) fn unallocated() -> Inbox {
+        Inbox { buffer: Vec::new(), start: 0, end: 0, filled: false, known_bytes: 0 }
+    }
+
+    /// Whether it takes memory.
+    pub(super) fn is_allocated(&self) -> bool {
+        !self.buffer.is_empty()
+    }
+
+    /// Puts bytes in that have arrived elsewhere.
+    pub(super) fn put(&mut self, bytes: &[u8]) {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let room = self.room(self.end + bytes.len());
+            let count = room.len().min(rest.len());
+            room[..count].copy_from_slice(&rest[..count]);
+            self.arrived(count, false);
+            rest = &rest[count..];
+        }
+    }
+
     /// The bytes that are not used yet.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.buffer[self.start..self.end]

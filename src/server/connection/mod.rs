@@ -1,8 +1,8 @@
 //! A connection: a socket's life, whatever it speaks.
 //!
 //! ```text
-//!         first byte
-//!  Idle ─────────────▶ Http1 ──────────▶ (closed)
+//!         first byte           preface
+//!  Idle ─────────────▶ Http1 ──────────▶ Http2 ──▶ (closed)
 //!   ▲                  │ ▲ │               ▲
 //!   │ all sent         │ │ │ bytes unread  │
 //!   └──────────────────┘ │ └───▶ Lingering ┘
@@ -13,11 +13,13 @@
 //! An idle connection owns its socket and a few fields. It must never know mio's `Poll`, the slab, TOML or the disk.
 
 pub(crate) mod http1;
+pub(crate) mod http2;
 mod inbox;
 mod outbox;
 mod socket;
 
 pub(crate) use http1::{FreeList, Http1, Resting};
+pub(crate) use http2::{FreeStreams, Http2};
 pub(crate) use socket::Socket;
 
 use super::context::WorkerContext;
@@ -45,6 +47,7 @@ enum Protocol {
     /// Nothing: it waits for the first byte of a request.
     Idle,
     Http1(Box<Http1>),
+    Http2(Box<Http2>),
     /// HTTP/1, but its response waits for its sender, and its buffers serve others meanwhile.
     Resting(Box<Resting>),
     /// Nothing any more: it waits until the client has closed its side. Closing with unread bytes would make the kernel
@@ -76,6 +79,8 @@ pub(crate) enum Pause {
     Again,
     /// No request has begun.
     Idle,
+    /// The client speaks HTTP/2.
+    Http2,
     /// Everything is sent; the bytes that still come are thrown away.
     Linger,
     /// There is nothing left to do.
@@ -87,6 +92,8 @@ pub(crate) enum Pause {
 pub(crate) enum Phase {
     Idle,
     In(ExchangeState),
+    /// Responses wait until the client makes room in its windows.
+    Blocked,
     Lingering,
 }
 
@@ -123,6 +130,7 @@ impl<W: Transport> Connection<W> {
         match &self.protocol {
             Protocol::Idle => Phase::Idle,
             Protocol::Http1(http1) => Phase::In(http1.state()),
+            Protocol::Http2(http2) => http2.phase(),
             Protocol::Resting(_) => Phase::In(ExchangeState::Waiting(Awaited::Production)),
             Protocol::Lingering { .. } => Phase::Lingering,
         }
@@ -131,11 +139,6 @@ impl<W: Transport> Connection<W> {
     /// Whether it is sending a response.
     pub(crate) fn is_sending(&self) -> bool {
         self.phase() == Phase::In(ExchangeState::Sending)
-    }
-
-    /// Whether it has served a request.
-    pub(crate) fn has_served(&self) -> bool {
-        self.socket.has_served
     }
 
     /// The stream, to register it with epoll.
@@ -175,6 +178,7 @@ impl<W: Transport> Connection<W> {
                     continue;
                 }
                 Protocol::Http1(http1) => http1.drive(&mut self.socket, share, cx),
+                Protocol::Http2(http2) => http2.drive(&mut self.socket, share, cx),
                 Protocol::Resting(resting) => watch(&mut self.socket, resting, cx),
                 Protocol::Lingering { until } => linger(&mut self.socket, *until, share, cx),
             };
@@ -215,6 +219,15 @@ impl<W: Transport> Connection<W> {
                     }
                 }
                 Some(Verdict::Sleep)
+            }
+            Pause::Http2 => {
+                if let Protocol::Http1(mut http1) =
+                    std::mem::replace(&mut self.protocol, Protocol::Idle)
+                {
+                    self.protocol = Protocol::Http2(http1.speak_http2(cx));
+                    cx.free_list.give(http1);
+                }
+                None
             }
             Pause::Linger => {
                 self.socket.wire.shut_write();
@@ -260,6 +273,13 @@ impl<W: Transport> Connection<W> {
                     Verdict::Sleep
                 }
             }
+            Protocol::Http2(http2) => {
+                if http2.complete(id, completion, &mut self.socket, share, cx) {
+                    self.drive(share, cx)
+                } else {
+                    Verdict::Sleep
+                }
+            }
             _ => {
                 cx.drop_completion(completion);
                 Verdict::Sleep
@@ -269,16 +289,32 @@ impl<W: Transport> Connection<W> {
 
     /// There is room on the disk again for what a slow client does not take.
     pub(crate) fn relieve(&mut self, share: &mut Share, cx: &mut WorkerContext) -> Verdict {
-        if self.is_sending() { self.drive(share, cx) } else { Verdict::Sleep }
+        match self.phase() {
+            Phase::In(ExchangeState::Sending) | Phase::Blocked => self.drive(share, cx),
+            _ => Verdict::Sleep,
+        }
     }
 
-    /// The server begins to stop: ends a stream that has no end of its own. Its exchange is woken for that.
-    pub(crate) fn stop_stream(&mut self) {
-        match &self.protocol {
+    /// The server begins to stop. An idle connection ends; one that has not sent anything yet has until `silent_until`.
+    /// Streams that have no end of their own are ended: their exchanges are woken for that.
+    pub(crate) fn stop(
+        &mut self,
+        silent_until: Instant,
+        share: &mut Share,
+        cx: &mut WorkerContext,
+    ) -> Verdict {
+        match &mut self.protocol {
+            Protocol::Idle if self.socket.has_served => return Verdict::Close,
+            Protocol::Idle => self.hurry(silent_until),
             Protocol::Http1(http1) => http1.stop_stream(),
             Protocol::Resting(resting) => resting.exchange.stop(),
-            Protocol::Idle | Protocol::Lingering { .. } => {}
+            Protocol::Http2(http2) => {
+                http2.stop(cx);
+                return self.drive(share, cx);
+            }
+            Protocol::Lingering { .. } => {}
         }
+        Verdict::Sleep
     }
 
     /// The deadline has passed.
@@ -300,22 +336,30 @@ impl<W: Transport> Connection<W> {
                 Some(_) => Verdict::Sleep,
                 None => self.drive(share, cx),
             },
+            Protocol::Http2(http2) => match http2.expire(&mut self.socket, share, cx) {
+                Some(_) => Verdict::Close,
+                None => self.drive(share, cx),
+            },
         }
     }
 
     /// The server ends now: breaks off a response that is under way.
     pub(crate) fn cut(&mut self, cx: &mut WorkerContext) {
         self.resume(cx);
-        if let Protocol::Http1(http1) = &mut self.protocol {
-            http1.cut(&mut self.socket, cx);
+        match &mut self.protocol {
+            Protocol::Http1(http1) => http1.cut(&mut self.socket, cx),
+            Protocol::Http2(http2) => http2.cut(&mut self.socket, cx),
+            Protocol::Idle | Protocol::Resting(_) | Protocol::Lingering { .. } => {}
         }
     }
 
     /// The connection is removed, and with it its exchange.
     pub(crate) fn abandon(&mut self, cx: &mut WorkerContext) {
         self.resume(cx);
-        if let Protocol::Http1(http1) = &mut self.protocol {
-            http1.abandon(cx);
+        match &mut self.protocol {
+            Protocol::Http1(http1) => http1.abandon(cx),
+            Protocol::Http2(http2) => http2.abandon(cx),
+            Protocol::Idle | Protocol::Resting(_) | Protocol::Lingering { .. } => {}
         }
     }
 }
@@ -376,6 +420,7 @@ impl fmt::Display for Phase {
         match self {
             Phase::Idle => formatter.write_str("waiting for a request"),
             Phase::In(state) => state.fmt(formatter),
+            Phase::Blocked => formatter.write_str("waiting for room in the client's windows"),
             Phase::Lingering => formatter.write_str("closing"),
         }
     }

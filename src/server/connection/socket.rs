@@ -112,6 +112,11 @@ impl<W: Transport> Socket<W> {
         }
     }
 
+    /// Whether the client may speak HTTP/2 on this stream without having agreed on it before.
+    pub(crate) fn may_speak_http2(&self, cx: &WorkerContext) -> bool {
+        cx.speaks_http2(self.listener)
+    }
+
     /// The address of the client of the request at hand, as far as it is known; `None` on a Unix socket.
     pub(crate) fn client(&self) -> Option<SocketAddr> {
         self.relayed.as_ref().and_then(|relayed| relayed.client).or(self.peer)

@@ -141,6 +141,11 @@ impl BodySource {
         matches!(self.at_hand, AtHand::Nothing) && matches!(self.supplier, Supplier::Nothing)
     }
 
+    /// Whether all of it has been sent, as far as that is known without asking a producer.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_used_up() && matches!(self.supplier, Supplier::Nothing)
+    }
+
     /// Whether it is so long that other connections should have turns while it is sent.
     pub(crate) fn is_long(&self) -> bool {
         if self.pace().is_some() {

@@ -1,7 +1,7 @@
 //! How a worker accepts connections, and how it stops.
 
 use super::{ConnectionSlot, Worker};
-use crate::server::connection::{Connection, Phase};
+use crate::server::connection::Connection;
 use crate::server::id::ConnectionId;
 use crate::server::listener::{ACCEPTS_PER_TURN, Accepting, PAUSE};
 use crate::server::wire::Plain;
@@ -154,15 +154,7 @@ impl Worker {
         let silent_until = self.cx.clock.monotonic() + STOP_SILENCE;
         let slots: Vec<usize> = self.connections.iter().map(|(slot, _)| slot).collect();
         for slot in slots {
-            let connection = &mut self.connections[slot].connection;
-            match (connection.phase(), connection.has_served()) {
-                (Phase::Idle, true) => self.remove(slot),
-                (Phase::Idle, false) => {
-                    connection.hurry(silent_until);
-                    self.sleep(slot);
-                }
-                _ => connection.stop_stream(),
-            }
+            self.drive(slot, |connection, share, cx| connection.stop(silent_until, share, cx));
         }
     }
 

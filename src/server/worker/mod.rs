@@ -77,6 +77,7 @@ impl Worker {
         listeners: Arc<Listeners>,
         mut cx: WorkerContext,
     ) -> io::Result<Worker> {
+        cx.speaking_http2 = listeners.speaking_http2().to_vec();
         cx.listening = listeners.addresses().iter().map(Address::tcp).collect();
         let mut accepting = Vec::new();
         for (index, listener) in listeners.of_worker(number).enumerate() {

@@ -179,7 +179,7 @@ impl Http1 {
                     return Pumped::All;
                 }
                 Err(Pause::Again) => return Pumped::ForNow,
-                Err(Pause::Sleep | Pause::Rest | Pause::Idle | Pause::Linger) => {
+                Err(Pause::Sleep | Pause::Rest | Pause::Idle | Pause::Http2 | Pause::Linger) => {
                     return Pumped::All;
                 }
                 Err(Pause::Close) => return Pumped::Failed,

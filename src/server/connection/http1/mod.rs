@@ -16,7 +16,7 @@ pub(crate) use resting::Resting;
 
 use super::inbox::Inbox;
 use super::outbox::Outbox;
-use super::{Pause, Phase, Socket};
+use super::{Http2, Pause, Phase, Socket};
 use crate::http::expectation::Expectation;
 use crate::http::h1::body::{BodyEnd, Framing};
 use crate::http::h1::request_reader::RequestReader;
@@ -32,7 +32,7 @@ use crate::server::mailbox::Completion;
 use crate::server::pool::Yielded;
 use crate::server::share::Share;
 use crate::server::wire::{ReadOutcome, Transport};
-use crate::site::Response;
+use crate::site::{Freshness, Response};
 use std::time::Instant;
 
 /// What a connection holds while a request is read or answered.
@@ -127,6 +127,9 @@ impl Http1 {
                 {
                     Ok(Some(length)) => return self.head_complete(length, socket, share, cx),
                     Ok(None) => {}
+                    Err(Reject::VersionUnsupported) if self.is_preface(socket, cx) => {
+                        return Err(Pause::Http2);
+                    }
                     Err(reject) => return self.refuse(reject, socket, share, cx),
                 }
             }
@@ -138,6 +141,21 @@ impl Http1 {
                 return Err(Pause::Close);
             }
         }
+    }
+
+    /// Whether the client has begun the connection as one of HTTP/2 (RFC 9113 §3.3), and may.
+    #[cold]
+    fn is_preface<W: Transport>(&self, socket: &Socket<W>, cx: &WorkerContext) -> bool {
+        let is_first = !socket.has_served && self.outbox.is_empty();
+        is_first && socket.may_speak_http2(cx) && self.inbox.bytes().starts_with(PREFACE_LINE)
+    }
+
+    /// The client speaks HTTP/2: hands over what it has sent.
+    pub(crate) fn speak_http2(&mut self, cx: &mut WorkerContext) -> Box<Http2> {
+        let is_known = self.inbox.freshness() == Freshness::Known;
+        let http2 = Http2::new(self.inbox.bytes(), is_known, cx);
+        self.inbox.clear();
+        http2
     }
 
     /// Reads once. The error is the pause to make if no bytes came.
@@ -396,3 +414,6 @@ fn request<'r, W: Transport>(
     }
     Ok(head)
 }
+
+/// The first line of the preface of HTTP/2, which is no request of HTTP/1.
+const PREFACE_LINE: &[u8] = b"PRI * HTTP/2.0\r\n";

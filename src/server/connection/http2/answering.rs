@@ -1,0 +1,395 @@
+//! A stream from its request to its response.
+
+use super::link::Link;
+use super::stream::{Fed, Stream};
+use super::{Http2, account};
+use crate::http::expectation::Expectation;
+use crate::http::h2::error::ErrorCode;
+use crate::http::h2::response::{ResponseLine, write_continue, write_head};
+use crate::http::h2::write;
+use crate::http::{Method, Reject, Status};
+use crate::server::access_log::Subject;
+use crate::server::connection::Socket;
+use crate::server::context::WorkerContext;
+use crate::server::exchange::{
+    Announced, Answered, Awaited, Begin, BodySource, ExchangeState, Resumed,
+};
+use crate::server::mailbox::Completion;
+use crate::server::pool::Yielded;
+use crate::server::share::Share;
+use crate::server::wire::Transport;
+use crate::site::{Body, Freshness, Response};
+
+/// How a stream goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// It goes as far as it can in the state that it has.
+    Driven,
+    /// Its response is queued as a whole.
+    Answered,
+    /// Its response cannot be completed.
+    BrokenOff,
+    /// It waits for an edge, a message, or its turn to send.
+    Waits,
+}
+
+/// What a message leads to.
+pub(super) enum Resumption {
+    Not,
+    Goes(Next),
+}
+
+impl Http2 {
+    /// Lets a stream go as far as it can. Returns how fresh the file cache was for it at last, if the site was asked.
+    pub(super) fn step<W: Transport>(
+        &mut self,
+        place: usize,
+        next: Next,
+        socket: &mut Socket<W>,
+        share: &mut Share,
+        cx: &mut WorkerContext,
+    ) -> Option<Freshness> {
+        let stream = self.streams.get_mut(place)?;
+        socket.know_client(stream.client);
+        let mut next = next;
+        while next == Next::Driven {
+            next = stream.advance(&mut self.link, share, socket, cx);
+        }
+        let freshness = stream.freshness;
+        match next {
+            Next::Answered => self.finish(place, cx),
+            Next::BrokenOff => self.break_off(place, ErrorCode::Internal, cx),
+            Next::Driven | Next::Waits => {}
+        }
+        Some(freshness)
+    }
+}
+
+impl Stream {
+    /// The head is here: decides what becomes of the body before a byte of it comes.
+    pub(super) fn head_complete<W: Transport>(
+        &mut self,
+        link: &mut Link,
+        share: &mut Share,
+        socket: &mut Socket<W>,
+        cx: &mut WorkerContext,
+    ) -> Next {
+        self.exchange.state = ExchangeState::Answer;
+        if self.has_all {
+            return Next::Driven;
+        }
+        self.begin_body(link, share, socket, cx)
+    }
+
+    /// Decides what becomes of the body before a byte of it is read.
+    fn begin_body<W: Transport>(
+        &mut self,
+        link: &mut Link,
+        share: &mut Share,
+        socket: &mut Socket<W>,
+        cx: &mut WorkerContext,
+    ) -> Next {
+        let asks_first = self.head.expectation() == Expectation::Continue;
+        let announced = Announced { bytes: self.head.content_length(), asks_first };
+        let begin = match Stream::resolve(&self.head, &mut self.client, socket, cx) {
+            Ok(head) => self.exchange.begin(&head, announced, cx),
+            Err(reject) => return self.refuse(reject, link, share, socket, cx),
+        };
+        match begin {
+            Begin::Receive => self.exchange.state = ExchangeState::Body,
+            Begin::Stream => {}
+            Begin::Answer => return Next::Driven,
+            Begin::Refuse(response) => return self.refuse_with(*response, link, share, socket, cx),
+            Begin::TooLarge => return self.refuse(Reject::BodyTooLarge, link, share, socket, cx),
+        }
+        // RFC 9110 §10.1.1: a client that has begun to send the body does not wait any more.
+        if asks_first && !self.has_data() {
+            let payload_bytes_max = link.payload_bytes_max();
+            write_continue(&mut link.outbox, &mut link.encoder, self.id, payload_bytes_max);
+        }
+        self.deadline = self.exchange.body_deadline(cx);
+        Next::Driven
+    }
+
+    /// One step in the state that it has.
+    fn advance<W: Transport>(
+        &mut self,
+        link: &mut Link,
+        share: &mut Share,
+        socket: &mut Socket<W>,
+        cx: &mut WorkerContext,
+    ) -> Next {
+        match self.exchange.state {
+            ExchangeState::Body => match self.feed(link, cx) {
+                Ok(Fed::Open) => {
+                    self.deadline = self.exchange.body_deadline(cx);
+                    Next::Waits
+                }
+                Ok(Fed::In(state)) => self.enter(state, cx),
+                Err(Reject::BodyTooLarge) if self.exchange.is_refused() => {
+                    self.enter(ExchangeState::Answer, cx)
+                }
+                Err(reject) => self.refuse(reject, link, share, socket, cx),
+            },
+            ExchangeState::Answer => self.answer(link, share, socket, cx),
+            ExchangeState::Sending | ExchangeState::Waiting(Awaited::Production) => {
+                self.pump(link);
+                Next::Waits
+            }
+            ExchangeState::Head | ExchangeState::Waiting(_) => Next::Waits,
+        }
+    }
+
+    /// Goes on in this state.
+    fn enter(&mut self, state: ExchangeState, cx: &WorkerContext) -> Next {
+        self.exchange.state = state;
+        match state {
+            ExchangeState::Waiting(awaited) => {
+                self.deadline = self.exchange.wait_deadline(awaited, cx);
+                Next::Waits
+            }
+            _ => Next::Driven,
+        }
+    }
+
+    /// Begins to wait for a thread or an application.
+    pub(super) fn begin_wait(&mut self, awaited: Awaited, cx: &WorkerContext) -> Next {
+        let state = self.exchange.wait_for(awaited, cx);
+        self.enter(state, cx)
+    }
+
+    /// Asks the site, and queues the response if it is ready.
+    fn answer<W: Transport>(
+        &mut self,
+        link: &mut Link,
+        share: &mut Share,
+        socket: &mut Socket<W>,
+        cx: &mut WorkerContext,
+    ) -> Next {
+        let answered = match Stream::resolve(&self.head, &mut self.client, socket, cx) {
+            Ok(head) => self.exchange.answer(&head, &mut self.freshness, socket, cx),
+            Err(reject) => return self.refuse(reject, link, share, socket, cx),
+        };
+        match answered {
+            Answered::Ready(response) => {
+                let next = self.respond(response, link, share, socket, cx);
+                if self.has_all || !self.exchange.streams_body() {
+                    self.exchange.end_request(cx);
+                }
+                next
+            }
+            Answered::Begins => self.begin_body(link, share, socket, cx),
+            // The connection ends as soon as it is looked at.
+            Answered::Gone => Next::Waits,
+            Answered::Waits(Awaited::Answer) if self.exchange.streams_body() => {
+                self.deadline = self.exchange.body_deadline(cx);
+                self.enter(ExchangeState::Body, cx)
+            }
+            Answered::Waits(awaited) => self.begin_wait(awaited, cx),
+        }
+    }
+
+    /// Queues the response to a request that cannot be served.
+    pub(super) fn refuse<W: Transport>(
+        &mut self,
+        reject: Reject,
+        link: &mut Link,
+        share: &mut Share,
+        socket: &mut Socket<W>,
+        cx: &mut WorkerContext,
+    ) -> Next {
+        log::debug!("{}: {reject} while {}", socket.name(), self.exchange.state);
+        if reject == Reject::BodyTooLarge {
+            let request = self.head.line().escape_ascii();
+            let (bound, key) = self.exchange.body_bound();
+            let name = socket.name();
+            log::warn!(
+                "{name}: \"{request}\": the body exceeds {bound} bytes ({key}); answered 413"
+            );
+        }
+        let response = self.exchange.respond(reject.status());
+        self.refuse_with(response, link, share, socket, cx)
+    }
+
+    /// Queues a response that does not wait for the rest of its request.
+    pub(super) fn refuse_with<W: Transport>(
+        &mut self,
+        response: Response,
+        link: &mut Link,
+        share: &mut Share,
+        socket: &mut Socket<W>,
+        cx: &mut WorkerContext,
+    ) -> Next {
+        self.exchange.abandon(cx);
+        let next = self.respond(response, link, share, socket, cx);
+        self.exchange.forget_request();
+        next
+    }
+
+    /// Queues a response: its head, and its body if that is short.
+    fn respond<W: Transport>(
+        &mut self,
+        response: Response,
+        link: &mut Link,
+        share: &mut Share,
+        socket: &mut Socket<W>,
+        cx: &mut WorkerContext,
+    ) -> Next {
+        socket.know_client(self.client);
+        let status = response.status;
+        // RFC 9110 §15.3.6: it has no content, and says so by its length.
+        let body = if status == Status::RESET_CONTENT { Body::Empty } else { response.body };
+        let length = body.length();
+        let may_have_body = self.head.method() != Method::Head && !status.forbids_content();
+        let has_body = may_have_body && length != Some(0);
+        share.spend_request();
+        let now = cx.clock.now();
+        if let Some(writer) = &mut cx.log {
+            let subject = Subject {
+                peer: socket.client(),
+                request_line: self.head.line(),
+                headers: self.head.headers(),
+                bytes: self.head.bytes(),
+            };
+            // A produced body is counted when the response ends.
+            let logged = if matches!(body, Body::Piped(..)) { None } else { length };
+            let body_bytes = logged.filter(|_| has_body).unwrap_or(0);
+            self.entries.add(writer, &subject, now, self.started, status, body_bytes);
+        }
+        let line = ResponseLine { stream: self.id, status, length, ends_stream: !has_body };
+        let payload_bytes_max = link.payload_bytes_max();
+        write_head(
+            &mut link.outbox,
+            &mut link.encoder,
+            line,
+            cx.clock.server_and_date(),
+            &response.headers,
+            payload_bytes_max,
+        );
+        if !has_body {
+            return Next::Answered;
+        }
+        let mut body = BodySource::new(body);
+        body.set_terms(self.exchange.take_terms(now.monotonic));
+        let is_slow = body
+            .allowance(now.monotonic)
+            .is_some_and(|bytes| length.is_none_or(|length| length > bytes as u64));
+        let before = link.outbox.len();
+        if !is_slow && self.copy_if_short(&mut body, link) {
+            share.spend_bytes((link.outbox.len() - before) as u64);
+            return Next::Answered;
+        }
+        self.exchange.begin_stream(&body, cx);
+        self.exchange.body = body;
+        self.exchange.state = ExchangeState::Sending;
+        self.deadline = now.monotonic + self.exchange.limits().send_timeout;
+        Next::Waits
+    }
+
+    /// Queues a short body behind its head, if the windows have room for any short body.
+    fn copy_if_short(&mut self, body: &mut BodySource, link: &mut Link) -> bool {
+        if self.window.left().min(link.window.left()) < SHORT_BYTES_MAX || !link.has_room() {
+            return false;
+        }
+        let start = link.outbox.len();
+        write::frame_head(&mut link.outbox, 0, 0, 0, self.id);
+        let data_start = link.outbox.len();
+        if !body.copy_if_short(&mut link.outbox) {
+            link.outbox.truncate(start);
+            return false;
+        }
+        let length = link.outbox.len() - data_start;
+        let head = write::data_head(length, true, self.id);
+        link.outbox[start..data_start].copy_from_slice(&head);
+        self.window.spend(length);
+        link.window.spend(length);
+        true
+    }
+
+    /// A message has come for its exchange.
+    pub(super) fn complete<W: Transport>(
+        &mut self,
+        completion: Completion,
+        link: &mut Link,
+        share: &mut Share,
+        socket: &mut Socket<W>,
+        cx: &mut WorkerContext,
+    ) -> Resumption {
+        match self.exchange.complete(completion, cx) {
+            Resumed::Not => Resumption::Not,
+            Resumed::In(state) => {
+                match (self.exchange.state, state) {
+                    (_, ExchangeState::Body) => self.deadline = self.exchange.body_deadline(cx),
+                    // The client's time begins again. While it takes nothing, a message does not prolong it.
+                    (ExchangeState::Waiting(_), ExchangeState::Sending) => {
+                        let timeout = self.exchange.limits().send_timeout;
+                        self.deadline = cx.clock.monotonic() + timeout;
+                    }
+                    _ => {}
+                }
+                self.exchange.state = state;
+                Resumption::Goes(Next::Driven)
+            }
+            Resumed::Refused(response) => {
+                Resumption::Goes(self.refuse_with(*response, link, share, socket, cx))
+            }
+        }
+    }
+
+    /// The client sends nothing more, and may have gone: lets other requests go before this one.
+    pub(super) fn yield_place<W: Transport>(
+        &mut self,
+        link: &mut Link,
+        share: &mut Share,
+        socket: &mut Socket<W>,
+        cx: &mut WorkerContext,
+    ) -> Next {
+        match self.exchange.state {
+            ExchangeState::Waiting(Awaited::Production) => {
+                if let Some(until) = self.exchange.deadline_if_closed(cx) {
+                    self.deadline = self.deadline.min(until);
+                }
+                Next::Waits
+            }
+            ExchangeState::Waiting(awaited) => {
+                if self.exchange.yield_place(awaited, cx) == Yielded::Refused {
+                    let response = self.exchange.busy();
+                    return self.refuse_with(response, link, share, socket, cx);
+                }
+                Next::Waits
+            }
+            // The rest of its request will never come.
+            ExchangeState::Body if !self.has_all => Next::BrokenOff,
+            _ => Next::Waits,
+        }
+    }
+
+    /// Logs the response, of which so many bytes were not sent.
+    pub(super) fn log_finished(&mut self, unsent_bytes: u64, cx: &mut WorkerContext) {
+        if let Some(writer) = &mut cx.log
+            && !self.entries.is_empty()
+        {
+            let produced = self.exchange.body.produced_bytes();
+            self.entries.finish(writer, cx.clock.monotonic(), produced, unsent_bytes);
+        }
+    }
+}
+
+impl Http2 {
+    /// A response is queued as a whole: its stream is closed.
+    pub(super) fn finish(&mut self, place: usize, cx: &mut WorkerContext) {
+        let stream = &mut self.streams[place];
+        stream.log_finished(0, cx);
+        self.link.account.earn(account::EARNED_BY_WORK);
+        if !stream.has_all {
+            // RFC 9113 §8.1: the client need not send the rest.
+            let id = stream.id;
+            self.link.reset(id, ErrorCode::NoError);
+        }
+        let is_reset = !self.streams[place].has_all;
+        self.remove(place, is_reset, cx);
+    }
+}
+
+/// More than any body that [`BodySource::copy_if_short`] copies.
+const SHORT_BYTES_MAX: usize = 12 * 1024;

@@ -1,0 +1,284 @@
+//! HTTP/2 on a connection: many exchanges at once, framed as RFC 9113 requires.
+//!
+//! [`Http2::drive`] shows the whole life: frames are read and their requests answered, then what streams have to send
+//! is put into frames and written. Its parts are `receiving.rs` (frames of the client), `answering.rs` (a stream from
+//! its request to its response), `sending.rs` (whose data comes next) and `ending.rs` (everything that ends). [`Stream`]
+//! is one exchange, [`Link`] what all of them share.
+//!
+//! It must never know mio, TOML or the disk, nor what an exchange waits for.
+
+mod account;
+mod answering;
+mod ending;
+mod free_list;
+mod link;
+mod receiving;
+mod sending;
+mod stream;
+
+pub(crate) use free_list::FreeStreams;
+
+use super::inbox::Inbox;
+use super::{Pause, Phase, Socket};
+use crate::http::h2::block::HeaderBlock;
+use crate::http::h2::frame::FrameReader;
+use crate::http::h2::settings::identifier;
+use crate::http::h2::write;
+use crate::http::hpack::{Decoder, TABLE_BYTES_USUAL};
+use crate::server::context::WorkerContext;
+use crate::server::exchange::ExchangeState;
+use crate::server::id::ExchangeId;
+use crate::server::mailbox::Completion;
+use crate::server::share::Share;
+use crate::server::wire::Transport;
+use answering::Resumption;
+use link::Link;
+use receiving::Received;
+use sending::Sent;
+use std::time::Instant;
+use stream::{STREAM_WINDOW, Stream};
+
+/// What a connection holds that speaks HTTP/2.
+pub(crate) struct Http2 {
+    inbox: Inbox,
+    /// How much of the preface has not come yet.
+    preface_left: usize,
+    reader: FrameReader,
+    block: HeaderBlock,
+    decoder: Decoder,
+    link: Link,
+    /// In the order of their ids. Boxed, because they come and go all the time.
+    #[expect(clippy::vec_box)]
+    streams: Vec<Box<Stream>>,
+    /// The highest stream that the client has opened.
+    last_stream: u32,
+    closed: ClosedStreams,
+    stage: Stage,
+    /// By when the client must have acknowledged our settings.
+    settings_due: Option<Instant>,
+    /// By when the frame, or the block of fields, that has begun must have come.
+    frame_due: Option<Instant>,
+    /// When the last stream ended.
+    idle_since: Instant,
+    /// Whether the client sends nothing more.
+    client_ended: bool,
+}
+
+/// How far a connection has gone to its end (RFC 9113 §6.8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Serving,
+    /// The client knows that the connection will end. What it has sent by this time is still served.
+    Announced {
+        until: Instant,
+    },
+    /// No new streams are served. Those that are open end as they would.
+    Closing,
+    /// The client has broken the protocol: GOAWAY is the last that is sent.
+    Failed,
+}
+
+/// The last streams that were closed, so that a frame that comes late is told from one that should not come.
+#[derive(Debug, Default)]
+struct ClosedStreams {
+    /// Streams, the oldest first, each with whether the server has reset it.
+    last: [(u32, bool); CLOSED_KEPT],
+    next: usize,
+}
+
+impl ClosedStreams {
+    fn add(&mut self, stream: u32, is_reset: bool) {
+        self.last[self.next] = (stream, is_reset);
+        self.next = (self.next + 1) % CLOSED_KEPT;
+    }
+
+    /// Whether the stream was closed lately, and whether the server has reset it.
+    fn find(&self, stream: u32) -> Option<bool> {
+        self.last.iter().find(|(it, _)| *it == stream).map(|(_, is_reset)| *is_reset)
+    }
+}
+
+impl Http2 {
+    /// HTTP/2 on a connection of which these bytes have come; it begins with the preface.
+    pub(crate) fn new(arrived: &[u8], is_known: bool, cx: &mut WorkerContext) -> Box<Http2> {
+        let now = cx.clock.monotonic();
+        let limits = &cx.setup.limits;
+        let settings_due = Some(now + limits.head_timeout);
+        let mut link = Link::new(now);
+        link.outbox = cx.free_streams.take_outbox();
+        let settings = [
+            (identifier::MAX_CONCURRENT_STREAMS, STREAMS_MAX as u32),
+            (identifier::INITIAL_WINDOW_SIZE, STREAM_WINDOW),
+            (identifier::MAX_HEADER_LIST_SIZE, limits.head_bytes_max as u32),
+            (identifier::NO_RFC7540_PRIORITIES, 1),
+        ];
+        write::settings(&mut link.outbox, &settings);
+        link.received.grow(CONNECTION_WINDOW - link.received.size());
+        if let Some(increment) = link.received.give_back() {
+            write::window_update(&mut link.outbox, 0, increment);
+        }
+        let mut inbox = cx.free_streams.take_inbox();
+        inbox.put(arrived);
+        if is_known {
+            inbox.know_all();
+        }
+        Box::new(Http2 {
+            inbox,
+            preface_left: crate::http::h2::frame::PREFACE.len(),
+            reader: FrameReader::new(),
+            block: HeaderBlock::default(),
+            decoder: Decoder::new(TABLE_BYTES_USUAL),
+            link,
+            streams: Vec::new(),
+            last_stream: 0,
+            closed: ClosedStreams::default(),
+            stage: Stage::Serving,
+            settings_due,
+            frame_due: settings_due,
+            idle_since: now,
+            client_ended: false,
+        })
+    }
+
+    /// What the connection waits for, of all its streams the one that decides whose turn it is.
+    pub(crate) fn phase(&self) -> Phase {
+        let is_sending = |stream: &Stream| stream.can_send(&self.link);
+        if !self.link.is_empty() || self.streams.iter().any(|stream| is_sending(stream)) {
+            return Phase::In(ExchangeState::Sending);
+        }
+        match self.streams.first().map(|stream| stream.exchange.state) {
+            Some(ExchangeState::Sending) => Phase::Blocked,
+            Some(state) => Phase::In(state),
+            None => Phase::Idle,
+        }
+    }
+
+    /// Goes as far as it can.
+    pub(crate) fn drive<W: Transport>(
+        &mut self,
+        socket: &mut Socket<W>,
+        share: &mut Share,
+        cx: &mut WorkerContext,
+    ) -> Pause {
+        self.link.take_buffer(&mut cx.free_streams);
+        loop {
+            if socket.wire.is_gone() {
+                log::debug!("{}: gone while {}", socket.name(), self.phase());
+                return Pause::Close;
+            }
+            let received = match self.stage {
+                Stage::Failed => Received::All,
+                _ => self.receive(socket, share, cx),
+            };
+            // The site may have found that only now.
+            if received == Received::Broken || socket.wire.is_gone() {
+                return Pause::Close;
+            }
+            self.advance_stage(cx);
+            let sent = match self.send(socket, share, cx) {
+                Ok(sent) => sent,
+                Err(error) => {
+                    socket.log_failure(&error, self.phase());
+                    return Pause::Close;
+                }
+            };
+            match (received, sent) {
+                (Received::Paused, _) | (_, Sent::Again) => {
+                    self.set_deadline(socket, cx);
+                    return Pause::Again;
+                }
+                // There is room for more responses.
+                (Received::Full, Sent::All) => {}
+                _ => return self.rest(sent, socket, cx),
+            }
+        }
+    }
+
+    /// Nothing can be done for now: sleeps, or ends.
+    fn rest<W: Transport>(
+        &mut self,
+        sent: Sent,
+        socket: &mut Socket<W>,
+        cx: &mut WorkerContext,
+    ) -> Pause {
+        let is_written = sent == Sent::All && self.link.is_empty();
+        if self.stage == Stage::Failed && is_written {
+            return Pause::Linger;
+        }
+        if self.client_ended {
+            // Nothing more comes: neither requests, nor room for data.
+            let is_over = |stream: &Stream| {
+                stream.exchange.state == ExchangeState::Sending && !stream.can_send(&self.link)
+            };
+            if is_written && self.streams.iter().all(|stream| is_over(stream)) {
+                return Pause::Close;
+            }
+        } else if self.streams.is_empty() && is_written && self.stage == Stage::Closing {
+            return Pause::Linger;
+        }
+        if self.streams.is_empty() && is_written && self.inbox.is_empty() {
+            // Buffers go back to the worker.
+            let inbox = std::mem::replace(&mut self.inbox, Inbox::unallocated());
+            cx.free_streams.give_buffers(inbox, self.link.give_buffer());
+        }
+        self.set_deadline(socket, cx);
+        Pause::Sleep
+    }
+
+    /// The next thing that a time limit says.
+    fn set_deadline<W: Transport>(&self, socket: &mut Socket<W>, cx: &WorkerContext) {
+        let limits = &cx.setup.limits;
+        let of_stage = match self.stage {
+            Stage::Announced { until } => Some(until),
+            _ => None,
+        };
+        let is_idle = self.streams.is_empty() && self.link.is_empty();
+        let idle = is_idle.then_some(self.idle_since + limits.keepalive_timeout);
+        let blocked = (!self.link.is_empty()).then_some(self.link.moved_at + limits.send_timeout);
+        let streams = self.streams.iter().map(|stream| stream.deadline);
+        let all = [of_stage, idle, blocked, self.settings_due, self.frame_due];
+        let next = all.into_iter().flatten().chain(streams).min();
+        socket.deadline = next.unwrap_or(cx.clock.monotonic() + limits.keepalive_timeout);
+    }
+
+    /// A message has come for one of its exchanges. Returns whether to drive the connection.
+    pub(crate) fn complete<W: Transport>(
+        &mut self,
+        id: ExchangeId,
+        completion: Completion,
+        socket: &mut Socket<W>,
+        share: &mut Share,
+        cx: &mut WorkerContext,
+    ) -> bool {
+        let Ok(place) = self.place(id.stream) else {
+            cx.drop_completion(completion);
+            return false;
+        };
+        let stream = &mut self.streams[place];
+        let Resumption::Goes(next) = stream.complete(completion, &mut self.link, share, socket, cx)
+        else {
+            return false;
+        };
+        self.step(place, next, socket, share, cx);
+        true
+    }
+
+    /// Where a stream is, or where it would be.
+    fn place(&self, stream: u32) -> Result<usize, usize> {
+        self.streams.binary_search_by_key(&stream, |it| it.id)
+    }
+
+    /// Whether a stream was never opened.
+    fn is_idle(&self, stream: u32) -> bool {
+        stream > self.last_stream || stream.is_multiple_of(2)
+    }
+}
+
+/// How many requests one client may have under way.
+const STREAMS_MAX: usize = 128;
+
+/// More than the windows of all streams together, so that it never stops any of them.
+const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
+
+/// How many closed streams are remembered.
+const CLOSED_KEPT: usize = 32;

@@ -1,0 +1,124 @@
+//! Clients that make work and want nothing: each ends with ENHANCE_YOUR_CALM, and one that works never does.
+
+use super::*;
+
+/// Sends this again and again until the connection ends; returns how often.
+fn floods(it: &mut Speaker, mut next: impl FnMut(&mut Speaker, u32) -> Vec<u8>) -> u32 {
+    for number in 0..100_000 {
+        let bytes = next(it, number);
+        it.sends(&bytes);
+        if it.it.verdict == Verdict::Close || it.it.client.end() != StreamEnd::Open {
+            it.ends_with(ErrorCode::EnhanceYourCalm);
+            return number;
+        }
+    }
+    panic!("the flood goes on for ever");
+}
+
+#[test]
+fn rapid_resets_end_the_connection() {
+    let mut it = Speaker::threaded();
+    let resets = floods(&mut it, |it, number| {
+        let stream = number * 2 + 1;
+        let request = it.request(stream, "POST", "/offload", &[], false);
+        [request, frame(kind::RST_STREAM, 0, stream, b"\0\0\0\x08")].concat()
+    });
+    assert!((100..300).contains(&resets), "{resets}");
+}
+
+#[test]
+fn resets_that_the_server_is_made_to_send_count_as_much() {
+    let mut it = Speaker::threaded();
+    let resets = floods(&mut it, |it, number| {
+        let stream = number * 2 + 1;
+        let request = it.request(stream, "POST", "/offload", &[], false);
+        [request, window_update(stream, 0)].concat()
+    });
+    assert!((100..300).contains(&resets), "{resets}");
+    let mut it = Speaker::new();
+    let resets = floods(&mut it, |it, number| {
+        it.request(number * 2 + 1, "GET", "/hello", &[("connection", "close")], true)
+    });
+    assert!((100..300).contains(&resets), "{resets}");
+}
+
+#[test]
+fn frames_that_do_nothing_end_the_connection() {
+    let ping = frame(kind::PING, 0, 0, &[0; 8]);
+    let settings = frame(kind::SETTINGS, 0, 0, b"\0\x04\0\0\xff\xff");
+    let priority = frame(kind::PRIORITY, 0, 1, b"\0\0\0\0\0");
+    let unknown = frame(0xbe, 0, 0, b"");
+    let update = frame(kind::PRIORITY_UPDATE, 0, 0, b"\0\0\0\x01u=1");
+    let window = window_update(0, 1);
+    let reset = frame(kind::RST_STREAM, 0, 1, b"\0\0\0\x08");
+    for bytes in [ping, settings, priority, unknown, update, window, reset, acknowledgement()] {
+        let mut it = Speaker::new();
+        it.goes_on(1);
+        let count = floods(&mut it, |_, _| bytes.clone());
+        assert!(count <= 2100, "{count}");
+    }
+}
+
+#[test]
+fn empty_data_and_endless_blocks_end_the_connection() {
+    let mut it = Speaker::new();
+    let request = it.request(1, "POST", "/mirror", &[], false);
+    it.sends(&request);
+    let count = floods(&mut it, |_, _| data(1, b"", false));
+    assert!(count <= 600, "{count}");
+    for part in [&b""[..], &[0; 1000]] {
+        let mut it = Speaker::new();
+        it.sends(&frame(kind::HEADERS, 0, 1, b""));
+        let count = floods(&mut it, |_, _| frame(kind::CONTINUATION, 0, 1, part));
+        assert!(count <= 70, "{count}");
+    }
+}
+
+#[test]
+fn a_window_that_grows_by_one_byte_at_a_time_ends_the_connection() {
+    let mut it = Speaker::new();
+    it.makes_room = false;
+    let mut settings = Vec::new();
+    write::settings(&mut settings, &[(4, 0)]);
+    it.sends(&settings);
+    it.gets(1, "/large.bin");
+    let count = floods(&mut it, |_, _| window_update(1, 1));
+    assert!((500..3000).contains(&count), "{count}");
+}
+
+#[test]
+fn pings_that_are_not_read_are_not_piled_up() {
+    let mut it = Speaker::new();
+    it.it.will_take(0);
+    let pings = frame(kind::PING, 0, 0, &[0; 8]).repeat(400);
+    it.sends(&pings);
+    it.gets(1, "/hello");
+    it.it.takes(usize::MAX);
+    assert_eq!(it.reply(1, 200).body, b"hello\n");
+}
+
+#[test]
+fn a_client_that_works_may_do_all_of_it_now_and_then() {
+    let mut it = Speaker::new();
+    it.it.folder.write("huge.bin", &digits(100_000));
+    for number in 0..3000 {
+        let stream = number * 4 + 1;
+        it.goes_on(stream);
+        match number % 40 {
+            0 => it.sends(&frame(kind::PING, 0, 0, &[0; 8])),
+            1 => it.sends(&frame(kind::SETTINGS, 0, 0, b"\0\x04\0\0\xff\xff")),
+            2 => {
+                it.makes_room = false;
+                it.gets(stream + 2, "/huge.bin");
+                it.sends(&frame(kind::RST_STREAM, 0, stream + 2, b"\0\0\0\x08"));
+                it.reads();
+                it.makes_room = true;
+                let unread = it.replies[&(stream + 2)].body.len() as u32;
+                it.sends(&window_update(0, unread));
+            }
+            _ => {}
+        }
+    }
+    it.reads();
+    assert_eq!(it.goaways, []);
+}
