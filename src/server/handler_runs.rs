@@ -3,9 +3,8 @@
 //! Threads enter a run when it begins and take it out when it ends; each worker looks now and then for those of its
 //! requests that run long. It must never know what a handler does, nor end it.
 
-use crate::http::{Method, RequestHead};
+use crate::http::RequestName;
 use slab::Slab;
-use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -24,28 +23,6 @@ struct Run {
     streams: bool,
     /// Whether the log has named it.
     is_named: bool,
-}
-
-/// A request, as the log names it.
-#[derive(Debug)]
-pub(crate) struct RequestName {
-    method: Method,
-    path: Box<[u8]>,
-}
-
-impl RequestName {
-    /// The name of a request. Its query, which may hold secrets, is left out.
-    pub(crate) fn of(request: &RequestHead<'_>) -> RequestName {
-        let path = request.raw_path;
-        RequestName { method: request.method, path: path[..path.len().min(PATH_BYTES_MAX)].into() }
-    }
-}
-
-impl fmt::Display for RequestName {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} {}", self.method, self.path.escape_ascii())?;
-        if self.path.len() == PATH_BYTES_MAX { formatter.write_str("…") } else { Ok(()) }
-    }
 }
 
 /// The jobs of one worker's handlers, those that wait for a thread among them.
@@ -175,12 +152,10 @@ impl HandlerRuns {
     }
 }
 
-/// How much of a path a line of the log shows.
-const PATH_BYTES_MAX: usize = 200;
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::Method;
 
     fn named(path: &str) -> Arc<RequestName> {
         Arc::new(RequestName { method: Method::Get, path: path.as_bytes().into() })
@@ -231,12 +206,5 @@ mod tests {
         assert!(jobs.exist());
         drop(job);
         assert!(!jobs.exist());
-    }
-
-    #[test]
-    fn a_name_shows_no_control_characters_and_not_all_of_a_long_path() {
-        assert_eq!(named("/a\n\u{1b}").to_string(), "GET /a\\n\\x1b");
-        let long = named(&"/".repeat(PATH_BYTES_MAX));
-        assert_eq!(long.to_string().chars().count(), "GET ".len() + PATH_BYTES_MAX + 1);
     }
 }

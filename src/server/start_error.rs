@@ -185,3 +185,17 @@ impl std::error::Error for StartError {
 
 /// Linux: `net.ipv4.ip_unprivileged_port_start`, unless somebody lowered it.
 const PRIVILEGED_PORTS: u16 = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn main_shows_it_in_words() {
+        let error = StartError::NoAddress;
+        assert_eq!(format!("{error:?}"), error.to_string());
+        let error = io::Error::from(error);
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        assert!(error.to_string().starts_with("no address to listen on: add listen("), "{error}");
+    }
+}

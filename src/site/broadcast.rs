@@ -47,6 +47,10 @@ struct Listeners {
     slow: SlowListener,
     /// How many there may be before those that have gone are looked for.
     prune_at: usize,
+    /// Whether one of them was a stream of server-sent events.
+    has_events: bool,
+    /// Whether the log has a warning of a message that is none.
+    has_warned: bool,
 }
 
 impl Broadcast {
@@ -70,20 +74,24 @@ impl Broadcast {
 
     /// Adds a listener: [`Events`](super::Events), or a [`Sender`] of anything else.
     pub fn add(&self, listener: impl Into<Sender>) {
+        let listener = listener.into();
         let mut listeners = self.lock();
+        listeners.has_events |= listener.is_of_events();
         if listeners.senders.len() >= listeners.prune_at {
             listeners.senders.retain(|sender| !sender.is_gone());
             listeners.prune_at = PRUNE_MIN.max(listeners.senders.len() * 2);
         }
-        listeners.senders.push(listener.into());
+        listeners.senders.push(listener);
     }
 
-    /// Sends a message to all listeners, and never waits; returns how many will get it.
+    /// Sends a message to all listeners, and never waits; returns how many will get it. Streams of server-sent events
+    /// need an [`Event`](super::Event): browsers ignore any other text, and the log warns of it once.
     pub fn send(&self, message: impl AsRef<[u8]>) -> usize {
         let message: Arc<[u8]> = message.as_ref().into();
         let mut batch = WakeBatch::default();
         let mut count = 0;
         let mut listeners = self.lock();
+        listeners.warn_of(&message);
         let slow = listeners.slow;
         listeners.senders.retain(|sender| match sender.try_send_shared(&message, &mut batch) {
             Ok(()) => {
@@ -124,6 +132,21 @@ impl Broadcast {
     }
 }
 
+impl Listeners {
+    /// Warns once of a message that browsers would ignore.
+    fn warn_of(&mut self, message: &[u8]) {
+        if !self.has_events || self.has_warned || message.ends_with(b"\n\n") {
+            return;
+        }
+        self.has_warned = true;
+        let message = message[..message.len().min(SHOWN_BYTES_MAX)].escape_ascii();
+        log::warn!(
+            "\"{message}\" was sent to streams of server-sent events and is none: browsers ignore it; \
+             send Event::data(text)"
+        );
+    }
+}
+
 impl fmt::Debug for Broadcast {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Broadcast").field("listeners", &self.len()).finish()
@@ -132,6 +155,9 @@ impl fmt::Debug for Broadcast {
 
 /// With fewer listeners it is not worth looking.
 const PRUNE_MIN: usize = 64;
+
+/// How much of a message a line of the log shows.
+const SHOWN_BYTES_MAX: usize = 60;
 
 #[cfg(test)]
 mod tests {

@@ -65,7 +65,7 @@ where
 
     fn answer(&self, request: &Request<'_>, context: &mut Context<'_>) -> Answer {
         context.ran_function = true;
-        (self.function)(request).into_response().into()
+        (self.function)(request).respond_to(request).into()
     }
 }
 
@@ -161,7 +161,7 @@ where
         let request = OwnedRequest::new(request);
         let function = Arc::clone(&self.function);
         Answer::blocking(move |cancellation| {
-            request.with(cancellation, |request| function(request).into_response())
+            request.with(cancellation, |request| function(request).respond_to(request))
         })
     }
 }

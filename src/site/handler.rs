@@ -118,7 +118,7 @@ where
 {
     fn answer(&self, request: &Request<'_>, context: &mut Context<'_>) -> Answer {
         context.ran_function = true;
-        self(request).into_response().into()
+        self(request).respond_to(request).into()
     }
 }
 

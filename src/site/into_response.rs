@@ -1,7 +1,7 @@
 //! What a function may return instead of a response.
 
-use super::Response;
-use crate::http::{RequestError, Status};
+use super::{Request, Response};
+use crate::http::{RequestError, RequestName, Status};
 use std::borrow::Cow;
 use std::error::Error;
 use std::io;
@@ -50,6 +50,15 @@ use std::io;
 pub trait IntoResponse {
     /// The response.
     fn into_response(self) -> Response;
+
+    /// The response to this request, which the log names if it is an error that nobody else reports.
+    #[doc(hidden)]
+    fn respond_to(self, _request: &Request<'_>) -> Response
+    where
+        Self: Sized,
+    {
+        self.into_response()
+    }
 }
 
 impl IntoResponse for Response {
@@ -104,6 +113,10 @@ impl<T: IntoResponse> IntoResponse for (Status, T) {
     fn into_response(self) -> Response {
         self.1.into_response().status(self.0)
     }
+
+    fn respond_to(self, request: &Request<'_>) -> Response {
+        self.1.respond_to(request).status(self.0)
+    }
 }
 
 impl<T: IntoResponse> From<(Status, T)> for Response {
@@ -122,25 +135,41 @@ impl<T: IntoResponse> IntoResponse for Option<T> {
     fn into_response(self) -> Response {
         self.map_or_else(|| Response::new(Status::NOT_FOUND), T::into_response)
     }
+
+    fn respond_to(self, request: &Request<'_>) -> Response {
+        self.map_or_else(|| Response::new(Status::NOT_FOUND), |it| it.respond_to(request))
+    }
 }
 
 impl<T: IntoResponse, E: IntoResponse> IntoResponse for Result<T, E> {
     fn into_response(self) -> Response {
         self.map_or_else(E::into_response, T::into_response)
     }
+
+    fn respond_to(self, request: &Request<'_>) -> Response {
+        self.map_or_else(|it| it.respond_to(request), |it| it.respond_to(request))
+    }
 }
 
 /// As a [`Failure`].
 impl IntoResponse for Box<dyn Error + Send + Sync> {
     fn into_response(self) -> Response {
-        Failure { error: self }.into_response()
+        failed(&*self, None)
+    }
+
+    fn respond_to(self, request: &Request<'_>) -> Response {
+        failed(&*self, Some(request))
     }
 }
 
 /// As a [`Failure`].
 impl IntoResponse for Box<dyn Error> {
     fn into_response(self) -> Response {
-        failed(&*self)
+        failed(&*self, None)
+    }
+
+    fn respond_to(self, request: &Request<'_>) -> Response {
+        failed(&*self, Some(request))
     }
 }
 
@@ -148,12 +177,20 @@ impl<T: IntoResponse> IntoResponse for Box<T> {
     fn into_response(self) -> Response {
         (*self).into_response()
     }
+
+    fn respond_to(self, request: &Request<'_>) -> Response {
+        (*self).respond_to(request)
+    }
 }
 
 /// As a [`Failure`]: 500, unless it says what is wrong with the request.
 impl IntoResponse for io::Error {
     fn into_response(self) -> Response {
-        Failure::from(self).into_response()
+        failed(&self, None)
+    }
+
+    fn respond_to(self, request: &Request<'_>) -> Response {
+        failed(&self, Some(request))
     }
 }
 
@@ -182,15 +219,25 @@ impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        failed(&*self.error)
+        failed(&*self.error, None)
+    }
+
+    fn respond_to(self, request: &Request<'_>) -> Response {
+        failed(&*self.error, Some(request))
     }
 }
 
-fn failed(error: &(dyn Error + 'static)) -> Response {
+fn failed(error: &(dyn Error + 'static), request: Option<&Request<'_>>) -> Response {
     if let Some(error) = request_error(error) {
         return error.clone().into_response();
     }
-    log::error!("a handler failed: {error}; its request is answered with 500");
+    match request {
+        Some(request) => {
+            let request = RequestName::of(request.as_head());
+            log::error!("{request}: its handler failed: {error}; answered 500");
+        }
+        None => log::error!("a handler failed: {error}; its request is answered with 500"),
+    }
     Response::new(Status::INTERNAL_SERVER_ERROR)
 }
 

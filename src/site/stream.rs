@@ -162,6 +162,11 @@ impl Sender {
         self.channel.end_at_stop();
     }
 
+    /// Whether its messages have to be server-sent events: no other body ends when the server begins to stop.
+    pub(super) fn is_of_events(&self) -> bool {
+        self.channel.ends_at_stop()
+    }
+
     /// Sends these bytes when nothing else was sent for so long.
     pub(super) fn keep_alive(&self, interval: Option<Duration>, bytes: &'static [u8]) {
         self.channel.set_keep_alive(interval.map(|interval| KeepAlive { interval, bytes }));

@@ -233,7 +233,10 @@ fn a_time_limit_of_a_part_may_be_longer_than_the_usual_and_the_shortest_counts()
     for path in ["/usual", "/patient/not", "/patient/not/really"] {
         get(&server, path).reply().expect(503);
     }
-    gate.open.send(()).expect("it waits");
+    // Whichever of them has the turn.
+    for _ in 0..4 {
+        gate.open.send(()).expect("the handler is there");
+    }
     patient.reply().expect(200).body("through");
 }
 
@@ -298,4 +301,31 @@ fn a_function_that_blocks_a_worker_is_named_and_no_other() {
     }
     assert!(logged::lines("/quick-after-a-block").is_empty());
     assert!(logged::lines("/beside-a-block.txt").is_empty());
+}
+
+#[test]
+fn an_error_of_a_handler_is_logged_with_its_request() {
+    logged::listen();
+    fn fails(_: &Request<'_>) -> Result<(httpd::Status, String), httpd::Failure> {
+        Err("the disk is on fire")?
+    }
+    let server = Fixture::new()
+        .site(|site| {
+            site.get("/fails-on-a-worker/{it}", fails)
+                .at("/fails-on-a-thread", blocking(fails))
+                .get("/panics-on-a-worker", |_| -> Response { panic!("as asked") })
+        })
+        .serve();
+    for path in ["/fails-on-a-worker/%0A", "/fails-on-a-thread"] {
+        get(&server, &format!("{path}?password=secret")).reply().expect(500);
+        let expected =
+            format!("ERROR: GET {path}: its handler failed: the disk is on fire; answered 500");
+        assert_eq!(logged::line(path), expected);
+    }
+    get(&server, "/panics-on-a-worker").reply().expect(500);
+    let line = logged::line("/panics-on-a-worker");
+    assert!(
+        line.ends_with(": GET /panics-on-a-worker: its handler panicked; answered 500"),
+        "{line}"
+    );
 }

@@ -4,6 +4,7 @@ use crate::support::{Fixture, TestServer};
 use httpd::{
     Failure, IntoResponse, Location, Method, Request, Response, Root, Site, Status, blocking,
 };
+use std::error::Error;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
@@ -46,13 +47,15 @@ fn each_method_of_a_path_has_its_function() {
         site.get("/it", |_| "got")
             .post("/it", |request| request.read_body())
             .put("/it", |_| (Status::CREATED, "put"))
+            .patch("/it", |_| "patched")
             .delete("/it", |_| ())
     });
     server.get("/it").send().expect(200).header("Content-Type", "text/plain; charset=utf-8");
     server.request("POST", "/it").content("posted").send().expect(200).body("posted");
     server.request("PUT", "/it").content("x").send().expect(201).body("put");
     server.request("DELETE", "/it").send().expect(204);
-    server.request("PATCH", "/it").send().expect(405);
+    server.request("PATCH", "/it").send().expect(200).body("patched");
+    server.request("REPORT", "/it").send().expect(501);
     server.get("/it/below").send().expect(404);
 }
 
@@ -64,6 +67,10 @@ fn paths_that_cannot_be_meant_are_refused_when_the_site_is_made() {
     };
     let why = refused(|site| site.get("/a/{b}", |_| "").get("/a/{c}", |_| ""));
     assert_eq!(why, "\"/a/{c}\" and \"/a/{b}\" have the same paths; use the same names in both");
+    let why = refused(|site| site.get("/users/:id", |_| ""));
+    assert!(why.starts_with("the location \"/users/:id\": write {name} instead of :name"), "{why}");
+    let why = refused(|site| site.get("users", |_| ""));
+    assert_eq!(why, "the location \"users\": it has to begin with a slash");
     let why = refused(|site| site.get("/a{b}", |_| ""));
     assert!(
         why.starts_with("the location \"/a{b}\": a name in braces has to stand alone"),
@@ -98,6 +105,12 @@ fn what_a_function_returns_becomes_the_response() {
             .get("/failed", |_| -> Result<String, Failure> {
                 Ok("x".parse::<u8>().map(|number| number.to_string())?)
             })
+            .get("/boxed", |request| -> Result<String, Box<dyn Error>> {
+                Ok(request.query_value("x").ok_or("no x")?.parse::<u8>()?.to_string())
+            })
+            .post("/boxed", |request| -> Result<String, Box<dyn Error + Send + Sync>> {
+                Ok(request.read_text()?)
+            })
             .get("/moved", |_| Response::redirect(Status::SEE_OTHER, "/text"))
     });
     server.get("/bytes").send().header("Content-Type", "application/octet-stream").body([0, 255]);
@@ -108,6 +121,11 @@ fn what_a_function_returns_becomes_the_response() {
     server.get("/broken").send().expect(500);
     let failed = server.get("/failed").send();
     assert!(!failed.expect(500).text().contains("invalid digit"), "the reason is not the client's");
+    server.get("/boxed?x=7").send().expect(200).body("7");
+    server.get("/boxed?x=z").send().expect(500);
+    server.request("POST", "/boxed").content("ä").send().expect(200).body("ä");
+    let refused = server.request("POST", "/boxed").content([0xff]).send();
+    refused.expect(400).body("the body is not UTF-8\n");
     server.get("/moved").send().expect(303).header("Location", "/text");
 }
 

@@ -1,7 +1,7 @@
 //! Responses whose bodies a program sends from anywhere, at any time, without a thread for each.
 
 use crate::support::client::End;
-use crate::support::{Client, Fixture, TestServer, digits, until};
+use crate::support::{Client, Fixture, TestServer, digits, logged, until};
 use httpd::{
     Broadcast, Event, Events, Gone, Request, Response, Sender, SlowListener, Status, TrySendError,
     blocking,
@@ -437,4 +437,19 @@ fn a_slow_listener_may_miss_messages_instead() {
     assert!(read(&mut slow, reached * text.len()) == text.repeat(reached));
     until("it gets one again", || broadcast.send("data: on\n\n") == 1);
     reads(&mut slow, "data: on\n\n");
+}
+
+#[test]
+fn text_that_is_no_event_is_named_in_the_log_once() {
+    logged::listen();
+    let chat = Broadcast::new();
+    chat.send("to nobody");
+    let response = chat.listen();
+    assert_eq!(chat.send(Event::data("an event")), 1);
+    assert_eq!(chat.send("text that is no event"), 1);
+    assert_eq!(chat.send("text that is no event"), 1);
+    let line = logged::line("text that is no event");
+    assert!(line.ends_with("browsers ignore it; send Event::data(text)"), "{line}");
+    assert_eq!(logged::lines("that is no event").len(), 1);
+    drop(response);
 }

@@ -344,7 +344,7 @@ impl Exchange {
 
     /// The bound of the body that was exceeded, and what sets it.
     pub(crate) fn body_bound(&self) -> (u64, &'static str) {
-        (self.bounds.bytes_max, self.bounds.key.unwrap_or("its handler"))
+        (self.bounds.bytes_max, self.bounds.key.unwrap_or("body_bytes_max of its handler"))
     }
 
     /// Asks the site, or takes the response that a thread or an application has found.
@@ -445,15 +445,7 @@ impl Exchange {
             }
             Some(Answer(Decision::Blocking(job))) => self.hand_over(job, head, carrier, cx),
             Some(Answer(Decision::Forward(forward))) => self.forward(forward, carrier, cx),
-            None => {
-                // The handler may have left the file cache in an inconsistent state.
-                log::error!(
-                    "{}: a handler panicked; its request is answered with 500",
-                    carrier.name()
-                );
-                cx.files.forget_everything();
-                Answered::Ready(self.respond(Status::INTERNAL_SERVER_ERROR))
-            }
+            None => Answered::Ready(self.panicked(head, carrier, cx)),
         }
     }
 

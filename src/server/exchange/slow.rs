@@ -1,9 +1,9 @@
-//! Functions that block a worker: the log names them.
+//! Functions that block a worker or panic on it: the log names them.
 
 use super::{Carrier, Exchange};
-use crate::http::RequestHead;
+use crate::http::{RequestHead, RequestName, Status};
 use crate::server::context::WorkerContext;
-use crate::server::handler_runs::RequestName;
+use crate::site::Response;
 use std::time::Duration;
 
 impl Exchange {
@@ -24,6 +24,21 @@ impl Exchange {
             carrier.name(),
             RequestName::of(head)
         );
+    }
+
+    /// The response if a handler has panicked on the worker. The panic hook has logged the message.
+    #[cold]
+    pub(super) fn panicked(
+        &mut self,
+        head: &RequestHead<'_>,
+        carrier: &dyn Carrier,
+        cx: &mut WorkerContext,
+    ) -> Response {
+        let (client, request) = (carrier.name(), RequestName::of(head));
+        log::error!("{client}: {request}: its handler panicked; answered 500");
+        // The handler may have left the file cache in an inconsistent state.
+        cx.files.forget_everything();
+        self.respond(Status::INTERNAL_SERVER_ERROR)
     }
 }
 

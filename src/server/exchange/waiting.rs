@@ -2,11 +2,10 @@
 
 use super::{Answered, Awaited, Carrier, Exchange, ExchangeState};
 use crate::files::{Spool, WriteError};
-use crate::http::{RequestHead, Status};
+use crate::http::{RequestHead, RequestName, Status};
 use crate::server::application::gateway::Submitted;
 use crate::server::application::link::RequestExpired;
 use crate::server::context::WorkerContext;
-use crate::server::handler_runs::RequestName;
 use crate::server::mailbox::Completion;
 use crate::server::pool::Yielded;
 use crate::site::{self, BodyStore, Forward, Job, RequestBody, Response};

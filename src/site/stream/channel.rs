@@ -279,6 +279,10 @@ impl Channel {
     pub(super) fn end_at_stop(&self) {
         self.lock().ends_at_stop = true;
     }
+
+    pub(super) fn ends_at_stop(&self) -> bool {
+        self.lock().ends_at_stop
+    }
 }
 
 /// The worker's end. Dropping it tells the senders that nobody takes anything any more.
