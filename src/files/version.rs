@@ -43,8 +43,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 ///
 /// **A time that says nothing makes no validator.** Archives and images that are made reproducible give every file the
 /// same time, whatever is in it: two versions of the same size would have the same tag. Such a time is before 1981, or
-/// one that a widespread tool writes into everything. Neither is one that is later than now: nobody changed the file
-/// then. Files with such times have neither tag nor date.
+/// one that a widespread tool writes into everything. Neither is one that is more than a day ahead: nobody
+/// changed the file then. Files with such times have neither tag nor date.
 ///
 /// **A tag can be made of the contents** instead ([`ETags::Content`](super::ETags)). Then the file has no date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,8 +168,7 @@ pub(super) fn settles_in_with_change(identity: &Identity, wall: SystemTime) -> D
 fn says_something(modified: Timestamp, wall: SystemTime) -> bool {
     let Ok(seconds) = u64::try_from(modified.seconds) else { return false };
     let is_constant = modified.nanoseconds == 0 && CONSTANT_TIMES.contains(&seconds);
-    // The clock of another machine may be a little ahead.
-    let latest = wall.duration_since(UNIX_EPOCH).unwrap_or_default() + SETTLES_AFTER;
+    let latest = wall.duration_since(UNIX_EPOCH).unwrap_or_default() + AHEAD_MAX;
     seconds >= CHANGES_FROM && !is_constant && seconds <= latest.as_secs()
 }
 
@@ -195,6 +194,9 @@ const SETTLES_AFTER: Duration = Duration::from_secs(2);
 /// The first second of 1981. Images and stores have 0 or 1 for every file, ZIP archives the first day of 1980 in
 /// whichever time zone, Gradle the first of February 1980.
 const CHANGES_FROM: u64 = 347_155_200;
+
+/// The clock of another machine may be ahead. A file with such a time has a weak tag.
+const AHEAD_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// What npm gives to every file of a package, and cargo and the crate `tar`.
 const CONSTANT_TIMES: [u64; 2] = [499_162_500, 1_153_704_088];
@@ -289,7 +291,8 @@ mod tests {
             (499_162_500, false),
             (1_153_704_088, false),
             (2_000_000_000, true),
-            (2_000_000_003, false),
+            (2_000_000_000 + 86_400, true),
+            (2_000_000_000 + 86_401, false),
             (4_102_444_800, false),
         ] {
             assert_eq!(has_validators(seconds, 0), is_one, "{seconds}");

@@ -32,8 +32,8 @@ fn if_match_is_true_for_the_tag_a_list_with_it_and_the_asterisk() {
 fn if_match_compares_strongly() {
     let origin = Origin::new();
     answered(&origin, &["If-Match: W/TAG"], 412);
-    let weak = format!("If-Match: {}", origin.get("/future.txt", &[]).etag());
-    origin.get("/future.txt", &[&weak]).expect(412);
+    let weak = format!("If-Match: {}", origin.get("/fresh.txt", &[]).etag());
+    origin.get("/fresh.txt", &[&weak]).expect(412);
 }
 
 #[test]
@@ -51,8 +51,8 @@ fn if_none_match_is_false_for_the_tag_a_list_with_it_and_the_asterisk() {
 fn if_none_match_compares_weakly() {
     let origin = Origin::new();
     answered(&origin, &["If-None-Match: W/TAG"], 304);
-    let weak = format!("If-None-Match: {}", origin.get("/future.txt", &[]).etag());
-    origin.get("/future.txt", &[&weak]).expect(304);
+    let weak = format!("If-None-Match: {}", origin.get("/fresh.txt", &[]).etag());
+    origin.get("/fresh.txt", &[&weak]).expect(304);
 }
 
 #[test]
@@ -182,13 +182,11 @@ fn if_range_holds_for_the_strong_tag_and_the_exact_date() {
 #[test]
 fn if_range_holds_for_no_weak_validator() {
     let origin = Origin::new();
-    for target in ["/fresh.txt", "/future.txt"] {
-        let whole = origin.get(target, &[]);
-        let modified = whole.value("Last-Modified").to_owned();
-        for condition in [whole.etag(), modified] {
-            let header = format!("If-Range: {condition}");
-            origin.get(target, &["Range: bytes=0-1", &header]).expect(200);
-        }
+    let whole = origin.get("/fresh.txt", &[]);
+    let modified = whole.value("Last-Modified").to_owned();
+    for condition in [whole.etag(), modified] {
+        let header = format!("If-Range: {condition}");
+        origin.get("/fresh.txt", &["Range: bytes=0-1", &header]).expect(200);
     }
 }
 

@@ -201,11 +201,11 @@ fn connection_options_that_nobody_knows_are_passed_over() {
 fn last_modified_is_sent_and_never_later_than_the_date() {
     let origin = Origin::new();
     origin.get("/small.txt", &[]).header("Last-Modified", MODIFIED);
-    for target in ["/future.txt", "/fresh.txt"] {
-        let reply = origin.get(target, &[]);
-        let read = |name| httpdate::parse_http_date(reply.value(name)).expect("it can be read");
-        assert!(read("Last-Modified") <= read("Date"), "{target}");
-    }
+    let reply = origin.get("/fresh.txt", &[]);
+    let read = |name| httpdate::parse_http_date(reply.value(name)).expect("it can be read");
+    assert!(read("Last-Modified") <= read("Date"), "{reply:?}");
+    // Nobody changed a file then.
+    origin.get("/future.txt", &[]).no_header("Last-Modified");
 }
 
 #[test]
@@ -213,10 +213,9 @@ fn an_entity_tag_is_quoted_and_strong_once_the_file_has_rested() {
     let origin = Origin::new();
     let strong = origin.get("/small.txt", &[]).etag();
     assert!(strong.starts_with('"') && strong.ends_with('"'), "{strong}");
-    for target in ["/fresh.txt", "/future.txt"] {
-        let weak = origin.get(target, &[]).etag();
-        assert!(weak.starts_with("W/\"") && weak.ends_with('"'), "{weak}");
-    }
+    let weak = origin.get("/fresh.txt", &[]).etag();
+    assert!(weak.starts_with("W/\"") && weak.ends_with('"'), "{weak}");
+    origin.get("/future.txt", &[]).no_header("ETag");
 }
 
 #[test]
