@@ -202,3 +202,24 @@ fn the_head_is_the_one_that_the_server_sends() {
         assert_eq!(explained, sent, "{url}");
     }
 }
+
+#[test]
+fn a_rewrite_names_its_line_and_the_location_is_that_of_the_new_path() {
+    let folder = site();
+    folder.write(
+        "httpd.toml",
+        "root = \"www\"\nhost_files = true\n[[rewrite]]\nfrom = \"/old/*\"\nto = \"/private/$1\"\n\
+         [[location]]\npath = \"/private/\"\ndeny = \"192.0.2.1\"\n",
+    );
+    folder.write("www/_redirects", "/there /private/a.txt 200\n");
+    let text = explain(&folder, &["GET", "http://localhost/old/a.txt"]);
+    for line in [
+        "location /private/ httpd.toml:6\n",
+        "rule rewrite to /private/a.txt httpd.toml:4\n",
+        "file www/private/a.txt\n",
+    ] {
+        assert!(text.contains(line), "{line}{text}");
+    }
+    let text = explain(&folder, &["GET", "http://localhost/there"]);
+    assert!(text.contains("_redirects leads to /private/a.txt"), "{text}");
+}
