@@ -383,3 +383,55 @@ fn the_client_behind_a_proxy_is_asked_for_whatever_it_reads_and_stores() {
     assert_eq!(send("GET", "/missing", special, navigation), 200);
     assert_eq!(send("GET", "/missing", inside, navigation), 403);
 }
+
+#[test]
+fn no_rewrite_leads_around_a_password_wherever_it_was_written() {
+    let server = serve(
+        "root = \"www\"\nhost_files = true\nmethods = [\"GET\", \"PUT\", \"POST\", \"DELETE\"]\n\
+         form_overwrite = true\nclean_urls = true\n\
+         [[rewrite]]\nfrom = \"/rw/*\"\nto = \"/in/$1\"\n\
+         [[rewrite]]\nfrom = \"/forms\"\nto = \"/w\"\n\
+         [[location]]\npath = \"/in\"\nauth_basic = { file = \"people\" }\n\
+         [[location]]\npath = \"/w/x\"\nmethods = [\"GET\", \"PUT\"]\nauth_basic = { file = \"people\" }\n",
+        &[
+            ("www/in/a.txt", "secret"),
+            ("www/in/b.html", "secret"),
+            ("www/w/x", "old"),
+            ("www/_redirects", "/f/* /in/:splat 200\n/g/* /open/:splat 200\n/* /in/a.txt 404\n"),
+        ],
+    );
+    let content = |name: &str| fs::read_to_string(server.folder.path(name)).unwrap_or_default();
+    for target in [
+        "/rw/a.txt",
+        "/rw//a.txt",
+        "/rw/b",
+        "/f/a.txt",
+        "/f/b",
+        "/f/%61.txt",
+        "/g/../in/a.txt",
+        "/g/%2e%2e%2fin/a.txt",
+        "/g/..%2fin%2fa.txt",
+        "/missing",
+    ] {
+        for method in ["GET", "HEAD"] {
+            let refused = server.request(method, target).send();
+            refused.expect(401).no_header("ETag");
+            assert!(!refused.text().contains("secret"), "{method} {target}");
+        }
+        let status = if target == "/missing" { 404 } else { 200 };
+        server.get(target).header("Authorization", RIGHT).send().expect(status).body("secret");
+    }
+    server.request("PUT", "/rw/a.txt").content("new").send().expect(401);
+    server.request("DELETE", "/rw/a.txt").send().expect(401);
+    assert_eq!(content("www/in/a.txt"), "secret");
+    form(&server, "/forms", &[("x", "new")], "").expect(401);
+    form(&server, "/forms", &[("x", "new")], WRONG).expect(401);
+    assert_eq!(content("www/w/x"), "old");
+    for name in ["_redirects", "_headers"] {
+        form(&server, "/", &[(name, "/* /evil 301\n")], RIGHT).expect(403);
+        let target = format!("/{name}");
+        server.request("PUT", &target).content("/* /evil 301\n").send().expect(403);
+        server.request("DELETE", &target).send().expect(404);
+    }
+    assert!(content("www/_redirects").starts_with("/f/*") && content("www/_headers").is_empty());
+}
