@@ -5,7 +5,7 @@
 //
 // ```text
 //  5  program   program/, config/                   what the operator wrote, and the process tree
-//  4  server    worker, connection, exchange, wire  when and how bytes move   (mio, slab live here only)
+//  4  server    worker, connection, exchange, wire  when and how bytes move   (mio, slab, rustls live here only)
 //  3  site      locations, handlers, Response       which response            (no sockets, no threads)
 //  2  files     root, open-file cache, types        what is on the disk
 //     wsgi      PEP 3333, and an adapter in Python  what is said to applications (pure)
@@ -23,7 +23,8 @@
 //
 // Floor 4 is cut where HTTP is: a *connection* is a socket's life, an *exchange* is one request's.
 //
-// - `server::wire` is a byte stream and its readiness. It knows no HTTP; TLS will be another one.
+// - `server::wire` is a byte stream and its readiness. It knows no HTTP. It is a socket, or one
+//   with TLS on it (`server::wire::tls`).
 // - `server::connection` is a socket's life, whatever it speaks: idle, speaking HTTP/1, lingering.
 //   `server::connection::http1` moves one exchange at a time through its states, frames bodies and writes
 //   heads. Status lines, field lines, chunks and `keep-alive` are known there and in `http::h1` only.
@@ -286,6 +287,18 @@
 // gives its thread back and is tried again after a pause; at most 128 changes wait for one directory
 // (`server::pool`, `files::LockWait`).
 //
+// **Over TLS, a write counts as taken when the kernel has its records.** What is encrypted and still waits is kept, and skipped
+// when the connection offers the same bytes again (`server::wire::tls`). So nothing above needs to know that there is TLS:
+// when a response is all sent, it has left, a slow client is measured by what it takes, and what cannot be completed
+// is broken off without TLS's notice of the end. A large file is read out of the page cache into a buffer that the worker
+// lends; if a page is not there, a thread reads it, as without TLS. rustls does the cryptography without buffers of its own; an
+// idle connection has none. Handshakes may take half a millisecond of a turn, one signature more at most: the others go on in
+// the next one.
+//
+// **A request is answered only under a certificate that covers its host.** Browsers use a connection for every name that its
+// certificate covers (RFC 9113 §9.1.1): those are served, whichever host they are; for all others, 421 makes the browser
+// connect anew, and no site is served under the name of another.
+//
 // **A panic costs its request**: it is answered with 500. (One while the head is parsed or an answer
 // is sent would be a fault of this library, and costs its connection.)
 //
@@ -384,6 +397,8 @@ pub use server::{
     AccessLog, Address, AddressError, Format, Handle, Limits, Running, ServeError, ServeErrorKind,
     Server, SocketAccess, StartError, Workers, log_to_stderr,
 };
+#[cfg(feature = "tls")]
+pub use server::{Certificate, CertificateError, Tls};
 pub use site::{
     Answer, Backend, Blocking, BodyPolicy, BodyWriter, Broadcast, Context, Dotfiles, ErrorBodies,
     Event, Events, Failure, FormUpload, Gone, Handler, HostName, HostNameError, Inline,

@@ -22,4 +22,6 @@ mod cli {
     mod start;
     mod stopping;
     mod terminal;
+    #[cfg(feature = "tls")]
+    mod tls;
 }

@@ -20,6 +20,8 @@ mod needs {
     mod programs;
     mod residency;
     mod stuck;
+    #[cfg(feature = "tls")]
+    mod tls_clients;
     mod translation;
     mod values;
 
@@ -37,6 +39,8 @@ mod needs {
         programs::TESTS,
         residency::TESTS,
         stuck::TESTS,
+        #[cfg(feature = "tls")]
+        tls_clients::TESTS,
         translation::TESTS,
         values::TESTS,
     ];

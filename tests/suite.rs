@@ -58,6 +58,8 @@ mod suite {
     mod streams;
     mod symlinks;
     mod tags;
+    #[cfg(feature = "tls")]
+    mod tls;
     mod traversal;
     mod types;
     mod unix_sockets;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use log::LevelFilter;
 
+use super::certificates::{ServedCertificates, certificates};
 use super::file::{AccessLogSection, File};
 use super::section::Errors;
 use super::site::ServedSite;
@@ -31,6 +32,11 @@ pub(super) fn assemble(
     errors: &mut Errors,
 ) -> Config {
     let listen = listen::addresses(file.listen.take(), overrides, base, errors);
+    // A trusted proxy speaks TLS for this server, at the usual port.
+    let port_of_proxy = (!file.proxies.are_none()).then_some(HTTPS_PORT);
+    file.https_port = listen.https_port().or(port_of_proxy);
+    let certificates = certificates(&file, listen.secured, overrides, base, errors);
+    let ServedCertificates { tls, descriptions, made } = certificates;
     file.limits.check(errors);
     let log = log(&file, overrides, base, errors);
     let access_log = access_log(&file.access_log, overrides, log.level, base, errors);
@@ -38,6 +44,10 @@ pub(super) fn assemble(
     let processes = processes.or(file.processes).unwrap_or(NonZeroUsize::MIN);
     let workers = overrides.workers.as_ref().map(|it| it.value);
     let workers = workers.or(file.workers).unwrap_or_default();
+    if made.is_some() && processes.get() > 1 {
+        let message = "each process would make its own certificate; write certificate and certificate_key, or processes = 1";
+        errors.note(Origin::Given("--tls"), message);
+    }
     let limits = file.limits.values.clone();
     let stop_timeout = limits.stop_timeout;
     let cache = file.cache;
@@ -56,12 +66,16 @@ pub(super) fn assemble(
         group: file.socket_group,
     });
     let proxies = file.proxies.proxies(errors);
-    listen::warn_of_strangers(&listen, &proxies, errors);
+    listen::warn_of_strangers(&listen.addresses, &proxies, errors);
     let server = server.access_log(access_log).trusting(proxies);
-    let server = listen.iter().fold(server, |server, it| match it.is_proxied {
+    let server = listen.addresses.iter().fold(server, |server, it| match it.is_proxied {
         true => server.listen_proxied(&it.address.value),
         false => server.listen(&it.address.value),
     });
+    let server = match tls {
+        Some(tls) => server.tls(tls),
+        None => server,
+    };
     Config {
         server,
         processes,
@@ -70,6 +84,8 @@ pub(super) fn assemble(
         roots,
         note,
         warnings: Vec::new(),
+        certificates: descriptions,
+        made_certificate: made,
         places,
         names,
         own_files,
@@ -150,3 +166,6 @@ fn check_log(path: &Path, origin: Origin, errors: &mut Errors) {
         errors.note(origin, format!("cannot write the log {path:?}: {reason}"));
     }
 }
+
+/// RFC 9110 §4.2.2.
+const HTTPS_PORT: u16 = 443;

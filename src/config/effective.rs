@@ -140,6 +140,7 @@ impl Printer<'_> {
         let base = self.source.path.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
         let addresses = listen::addresses(file.listen, overrides, base, &mut Errors::default());
         let addresses: Vec<_> = addresses
+            .addresses
             .iter()
             .map(|it| match (quoted(&it.address.value), it.is_proxied) {
                 (address, true) => format!("{{ address = {address}, proxy_protocol = true }}"),

@@ -8,6 +8,7 @@ use log::LevelFilter;
 use toml::de::DeTable;
 
 use super::application::{self, ApplicationSection};
+use super::certificates::{CertificateSection, certificate_keys};
 use super::foreign;
 use super::hosts::{HostSection, Naming, UNKNOWN_HOST, host_keys, naming_keys, read_hosts};
 use super::limits::{LIMITS, LimitsSection};
@@ -37,6 +38,9 @@ pub(super) struct File {
     pub(super) limits: LimitsSection,
     pub(super) cache: CacheLimits,
     pub(super) naming: Naming,
+    pub(super) certificates: CertificateSection,
+    /// Where TLS is spoken, which is known when the addresses are read.
+    pub(super) https_port: Option<u16>,
     pub(super) unknown_host: Option<UnknownHost>,
     pub(super) scope: Scope,
     pub(super) locations: Vec<LocationSection>,
@@ -184,6 +188,7 @@ fn top_keys() -> Vec<SectionKey<File>> {
     ];
     keys.extend(listen::proxy_keys());
     keys.extend(naming_keys());
+    keys.extend(certificate_keys());
     keys.extend(scope::keys());
     keys
 }

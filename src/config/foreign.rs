@@ -58,10 +58,23 @@ const ANSWERS: &[(&str, &str)] = &[
     ("upload_bytes_max content_bytes_max", "it is called body_bytes_max now"),
     ("content_memory_bytes_max", "it is called body_memory_bytes_max now"),
     (
-        "tls ssl https certificate certificate_key certfile keyfile ca_certs ssl_certificate \
-         ssl_certificate_key ssl_protocols ssl_ciphers ssl_version acme auto_https sslengine \
-         sslcertificatefile sslcertificatekeyfile",
-        "there is no TLS yet; put a proxy that terminates it in front",
+        "tls ssl https cert certfile keyfile key certificates certificate_file ssl_certificate \
+         ssl_certificate_key sslengine sslcertificatefile sslcertificatekeyfile",
+        "write listen = [\"https://:443\"], and certificate = \"fullchain.pem\" and certificate_key = \
+         \"privkey.pem\" at the top or in a [[host]]",
+    ),
+    (
+        "ssl_protocols ssl_ciphers ssl_version ssl_prefer_server_ciphers ciphers",
+        "TLS 1.2 and 1.3 are spoken with safe suites only; there is nothing to choose",
+    ),
+    (
+        "acme auto_https letsencrypt",
+        "certificates are had by another program, such as certbot; write the files that it keeps as certificate and \
+         certificate_key",
+    ),
+    (
+        "ca_certs ssl_client_certificate ssl_verify_client",
+        "clients are not asked for certificates, so far",
     ),
     ("http2 http3 quic h2 protocols", "this server speaks HTTP/1.1 only, so far"),
     (

@@ -2,6 +2,7 @@
 //!
 //! What is served at a host is `site`'s to say.
 
+use super::certificates::{CertificateSection, certificate_keys};
 use super::file::{File, LocationSection, read_locations};
 use super::scope::{self, Scope};
 use super::section::{Errors, SectionKey, read_table};
@@ -20,6 +21,7 @@ pub(super) struct Naming {
 pub(super) struct HostSection {
     pub(super) origin: Origin,
     pub(super) naming: Naming,
+    pub(super) certificates: CertificateSection,
     pub(super) scope: Scope,
     pub(super) locations: Vec<LocationSection>,
 }
@@ -42,11 +44,24 @@ impl AsMut<Naming> for HostSection {
     }
 }
 
+impl AsMut<CertificateSection> for File {
+    fn as_mut(&mut self) -> &mut CertificateSection {
+        &mut self.certificates
+    }
+}
+
+impl AsMut<CertificateSection> for HostSection {
+    fn as_mut(&mut self) -> &mut CertificateSection {
+        &mut self.certificates
+    }
+}
+
 pub(super) fn host_keys() -> Vec<SectionKey<HostSection>> {
     let mut keys = vec![SectionKey::new("location", |it: &mut HostSection, value, errors| {
         it.locations = read_locations(value, errors);
     })];
     keys.extend(naming_keys());
+    keys.extend(certificate_keys());
     keys.extend(scope::keys());
     keys
 }
@@ -72,6 +87,7 @@ pub(super) fn read_hosts(value: Value<'_>, errors: &mut Errors) -> Vec<HostSecti
         let mut host = HostSection {
             origin: item.origin(),
             naming: Naming::default(),
+            certificates: CertificateSection::default(),
             scope: Scope::default(),
             locations: Vec::new(),
         };

@@ -28,6 +28,9 @@ pub(super) const LIMITS: &[SectionKey<LimitsSection>] = &[
     SectionKey::new("head_timeout", |it, value, errors| {
         errors.set(&mut it.values.head_timeout, value.duration());
     }),
+    SectionKey::new("handshake_timeout", |it, value, errors| {
+        errors.set(&mut it.values.handshake_timeout, value.duration());
+    }),
     SectionKey::new("keepalive_timeout", |it, value, errors| {
         errors.set(&mut it.values.keepalive_timeout, value.duration());
     }),

@@ -11,6 +11,7 @@ use super::value::Value;
 use super::{LocatedError, Origin, Overrides, Written};
 use crate::http::ForwardedHeader;
 use crate::server::Address;
+use crate::server::address::ListenScheme;
 use crate::site::{Network, TrustedProxies};
 
 /// One address, as it is written.
@@ -95,6 +96,11 @@ fn proxy(value: Value<'_>) -> Result<Network, LocatedError> {
 }
 
 impl ProxiesSection {
+    /// Whether no proxy is trusted.
+    pub(super) fn are_none(&self) -> bool {
+        self.networks.as_ref().is_none_or(Vec::is_empty)
+    }
+
     pub(super) fn proxies(&self, errors: &mut Errors) -> TrustedProxies {
         if let (None, Some(header)) = (&self.networks, &self.header) {
             let message =
@@ -131,6 +137,25 @@ const FORWARDED_HEADER: &[(&str, ForwardedHeader)] = &[
     ("Forwarded", ForwardedHeader::Forwarded),
 ];
 
+/// Addresses to listen on.
+#[derive(Debug, Default)]
+pub(super) struct ListenAddresses {
+    /// As the server reads them.
+    pub(super) addresses: Vec<Listen>,
+    /// Where the first with TLS is written.
+    pub(super) secured: Option<Origin>,
+}
+
+impl ListenAddresses {
+    /// The port of the first address with TLS.
+    pub(super) fn https_port(&self) -> Option<u16> {
+        let mut split = self.addresses.iter().filter_map(|it| split_address(&it.address.value));
+        split
+            .find(|(scheme, ..)| ListenScheme::split(scheme).0 == ListenScheme::Https)
+            .map(|it| it.2)
+    }
+}
+
 /// The addresses to listen on. A host or a port in a flag replaces that of all TCP addresses of the file,
 /// and the file's Unix sockets are left out. So `-p 8081` tries a configuration while a server runs with it.
 pub(super) fn addresses(
@@ -138,7 +163,7 @@ pub(super) fn addresses(
     overrides: &Overrides,
     base: &Path,
     errors: &mut Errors,
-) -> Vec<Listen> {
+) -> ListenAddresses {
     let default = || {
         let written = Written { value: LISTEN.to_owned(), origin: Origin::Default };
         vec![Listen::from(written)]
@@ -152,14 +177,21 @@ pub(super) fn addresses(
     }
     let mut seen: HashSet<Address> = HashSet::new();
     let mut kept: Vec<Listen> = Vec::new();
+    let mut secured = None;
     for Listen { address: one, is_proxied } in written {
         let text = match one.value.strip_prefix("unix:") {
             Some(path) if !path.is_empty() => format!("unix:{}", base.join(path).display()),
+            None if overrides.tls && ListenScheme::split(&one.value).0 == ListenScheme::Http => {
+                format!("{}{}", ListenScheme::Https.prefix(), with_port(&one.value))
+            }
             _ => one.value.clone(),
         };
-        match Address::parse(&text) {
+        match ListenScheme::parse(&text) {
             Err(message) => errors.note(one.origin, named(one.origin, &message)),
-            Ok(group) => {
+            Ok((scheme, group)) => {
+                if scheme == ListenScheme::Https {
+                    secured = secured.or(Some(one.origin));
+                }
                 let taken = group.iter().find(|it| port_of(it) != Some(0) && seen.contains(it));
                 if let Some(taken) = taken {
                     let message = format!("{taken} is in this list already");
@@ -171,7 +203,15 @@ pub(super) fn addresses(
             }
         }
     }
-    replaced(kept, overrides, errors)
+    let addresses = replaced(kept, overrides, errors);
+    let is_secured = |it: &Listen| ListenScheme::split(&it.address.value).0 == ListenScheme::Https;
+    let secured = secured.filter(|_| addresses.iter().any(is_secured));
+    ListenAddresses { addresses, secured }
+}
+
+/// An address for plain HTTP that says its port, which is another one with TLS.
+fn with_port(text: &str) -> String {
+    split_address(text).map_or(text.to_owned(), |(_, host, port)| format!("{host}:{port}"))
 }
 
 /// An error of an address. One of the file names the key; the name of a flag is shown anyway.
@@ -196,16 +236,19 @@ fn replaced(kept: Vec<Listen>, overrides: &Overrides, errors: &mut Errors) -> Ve
     if tcp.is_empty() {
         tcp.extend(split_address(LISTEN).map(|address| (address, false)));
     }
+    // One address has one scheme: that of the first that is written.
     let mut result: Vec<Listen> = Vec::new();
     for ((scheme, written_host, written_port), is_proxied) in tcp {
         let host = host.as_ref().map_or(written_host, |it| bracketed(&it.value));
         let port = port.as_ref().map_or(written_port, |it| it.value);
-        let address = format!("{scheme}{host}:{port}");
-        if !result.iter().any(|known| known.address.value == address) {
-            result.push(Listen { address: Written { value: address, origin }, is_proxied });
+        let bare = format!("{host}:{port}");
+        let is_same = |known: &Listen| known.address.value.rsplit("://").next() == Some(&bare);
+        if !result.iter().any(is_same) {
+            let address = Written { value: format!("{scheme}{bare}"), origin };
+            result.push(Listen { address, is_proxied });
         }
     }
-    if let Some(Err(message)) = result.first().map(|it| Address::parse(&it.address.value)) {
+    if let Some(Err(message)) = result.first().map(|it| ListenScheme::parse(&it.address.value)) {
         errors.note(origin, message.to_string());
     }
     result
@@ -213,8 +256,10 @@ fn replaced(kept: Vec<Listen>, overrides: &Overrides, errors: &mut Errors) -> Ve
 
 /// Scheme, if there is one, host and port of an address that parses; `None` for a Unix socket.
 fn split_address(text: &str) -> Option<(&str, String, u16)> {
-    let port = Address::parse(text).ok()?.first().and_then(port_of)?;
+    let (_, group) = ListenScheme::parse(text).ok()?;
+    let port = group.first().and_then(port_of)?;
     let (scheme, text) = text.split_at(text.find("://").map_or(0, |at| at + "://".len()));
+    let text = text.strip_suffix('/').unwrap_or(text);
     let host = match text.rsplit_once(':') {
         _ if text.parse::<Ipv6Addr>().is_ok() || text.ends_with(']') => text,
         Some((host, _)) => host,
@@ -257,7 +302,7 @@ mod tests {
         let written = Some(listen.iter().map(written).collect());
         let result = addresses(written, &overrides, Path::new("/etc"), &mut errors);
         assert!(errors.list.is_empty(), "{errors:?}");
-        result.into_iter().map(|it| it.address.value).collect()
+        result.addresses.into_iter().map(|it| it.address.value).collect()
     }
 
     #[test]

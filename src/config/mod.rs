@@ -7,6 +7,7 @@
 mod access;
 mod application;
 mod assemble;
+mod certificates;
 mod compression;
 mod document;
 mod effective;
@@ -59,6 +60,10 @@ pub(crate) struct Config {
     pub log: Log,
     /// The directories that are served, each once, in the order written.
     pub roots: Vec<PathBuf>,
+    /// The certificates, one line each.
+    pub certificates: Vec<String>,
+    /// What is said of a certificate that was made for trying.
+    pub made_certificate: Option<&'static str>,
     /// What may surprise a new user, such as a `/` without an index, which is a 404.
     pub note: Option<String>,
     /// What was probably not meant, each with its place.
@@ -91,6 +96,8 @@ pub(crate) struct Overrides {
     pub timeout: Option<Written<Duration>>,
     /// Addresses that replace those of the file.
     pub listen: Vec<Written<String>>,
+    /// All TCP addresses speak TLS. Without a certificate, one is made.
+    pub tls: bool,
     pub host: Option<Written<String>>,
     pub port: Option<Written<u16>>,
     pub processes: Option<Written<NonZeroUsize>>,

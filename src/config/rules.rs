@@ -13,6 +13,7 @@ use crate::http::Status;
 use crate::site::Site;
 use crate::site::rules::Rules;
 use crate::site::rules::glob::Glob;
+use crate::site::rules::https::HttpsRedirect;
 use crate::site::rules::redirects::{Redirect, Redirects, Source};
 use crate::site::rules::target::Target;
 
@@ -21,6 +22,9 @@ use crate::site::rules::target::Target;
 pub(super) struct RulesSection {
     redirects: Arc<Redirects>,
     rewrites: Arc<Redirects>,
+    redirect_https: Option<Written<bool>>,
+    /// In seconds.
+    hsts: Option<u64>,
 }
 
 impl RulesSection {
@@ -31,13 +35,21 @@ impl RulesSection {
 }
 
 /// The keys that may be set at the top and again in a location, whatever responds there.
-pub(super) fn keys<T: AsMut<Scope>>() -> [SectionKey<T>; 2] {
+pub(super) fn keys<T: AsMut<Scope>>() -> [SectionKey<T>; 4] {
     [
         SectionKey::new("redirect", |it: &mut T, value, errors| {
             it.as_mut().rules.redirects = Arc::new(read_redirects(value, errors));
         }),
         SectionKey::new("rewrite", |it, value, errors| {
             it.as_mut().rules.rewrites = Arc::new(read_rewrites(value, errors));
+        }),
+        SectionKey::new("redirect_https", |it, value, errors| {
+            let read =
+                value.boolean().map(|is| Some(Written { value: is, origin: value.origin() }));
+            errors.set(&mut it.as_mut().rules.redirect_https, read);
+        }),
+        SectionKey::new("hsts", |it, value, errors| {
+            errors.set(&mut it.as_mut().rules.hsts, value.days().map(Some));
         }),
     ]
 }
@@ -47,9 +59,20 @@ pub(super) fn compile(
     scopes: &[(&Scope, Option<&Root>)],
     serves_files: bool,
     is_location: bool,
+    https_port: Option<u16>,
     errors: &mut Errors,
 ) -> Option<Arc<Rules>> {
     let mut rules = Rules::default();
+    let seconds = scopes.iter().find_map(|(scope, _)| scope.rules.hsts);
+    rules.hsts = seconds.map(|seconds| format!("max-age={seconds}"));
+    let redirect = scopes.iter().find_map(|(scope, _)| scope.rules.redirect_https.as_ref());
+    if let Some(Written { value: true, origin }) = redirect {
+        rules.https = https_port.map(|port| HttpsRedirect { port });
+        if https_port.is_none() && !errors.has_one_at(*origin) {
+            let message = "redirect_https needs an address with TLS to lead to: write listen = [\":80\", \"https://:443\"]";
+            errors.note(*origin, message);
+        }
+    }
     for (scope, _) in scopes {
         if !scope.rules.redirects.is_empty() {
             rules.redirects.push(Arc::clone(&scope.rules.redirects));

@@ -45,6 +45,10 @@ impl Errors {
         self.list.push(LocatedError { origin, message: message.into() });
     }
 
+    pub(super) fn warn(&mut self, origin: Origin, message: String) {
+        self.warnings.push(LocatedError { origin, message });
+    }
+
     /// Adds a warning, unless there is one at the same place.
     pub(super) fn warn_once(&mut self, origin: Origin, message: String) {
         if !self.warnings.iter().any(|known| known.origin == origin) {
@@ -199,7 +203,7 @@ mod tests {
     fn a_key_of_another_server_is_answered() {
         let mut errors = Errors::default();
         for (name, expected) in [
-            ("tls", "there is no TLS yet"),
+            ("tls", "write listen = [\"https://:443\"]"),
             (
                 "gzip",
                 "write compression = [\"zstd\", \"br\", \"gzip\"]; precompressed = true sends",

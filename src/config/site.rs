@@ -63,6 +63,7 @@ pub(super) fn site(
         outer_roots: Vec::new(),
         errors,
         overrides,
+        https_port: file.https_port,
         roots: Roots::new(base),
         note: None,
         places: Vec::new(),
@@ -106,6 +107,7 @@ struct SiteBuilder<'a> {
     outer_roots: Vec<Option<Root>>,
     errors: &'a mut Errors,
     overrides: &'a Overrides,
+    https_port: Option<u16>,
     roots: Roots<'a>,
     note: Option<String>,
     places: Vec<Place>,
@@ -206,7 +208,10 @@ impl<'a> SiteBuilder<'a> {
             serves_files = !location.application.is_written();
             rules::check_location(&location.scope, path, self.errors);
         }
-        match (rules::compile(&scopes, serves_files, location.is_some(), self.errors), location) {
+        let is_location = location.is_some();
+        let rules =
+            rules::compile(&scopes, serves_files, is_location, self.https_port, self.errors);
+        match (rules, location) {
             (Some(rules), Some((path, _))) => site.with_rules(Some(literal(path)), rules),
             (Some(rules), None) => {
                 site.with_rules(Some(literal("/")), Arc::clone(&rules)).with_rules(None, rules)

@@ -192,6 +192,18 @@ impl<'d> Value<'d> {
     }
 
     /// A duration with its unit, longer than zero and at most [`DURATION_MAX`].
+    /// A time of days, in seconds: `"365d"`, or a duration.
+    pub(super) fn days(self) -> Result<u64, LocatedError> {
+        let text = match self.written.get_ref() {
+            DeValue::String(text) => text,
+            _ => return Err(self.mismatch(A_NUMBER_OF_DAYS)),
+        };
+        let days = text.strip_suffix('d').and_then(|number| number.parse::<u32>().ok());
+        let seconds = days.map(|days| u64::from(days) * 86_400);
+        let seconds = seconds.or_else(|| parse_duration(text).map(|time| time.as_secs()));
+        seconds.ok_or_else(|| self.error(format_args!("must be {A_NUMBER_OF_DAYS}, not {text:?}")))
+    }
+
     pub(super) fn duration(self) -> Result<Duration, LocatedError> {
         let text = match self.written.get_ref() {
             DeValue::String(text) => text,
@@ -338,6 +350,7 @@ pub(super) const CHARSET_OFF: &str = "off";
 /// Longer times are typos, and this one can always be added to the current time.
 const DURATION_MAX: Duration = Duration::from_secs(24 * 3600);
 
+const A_NUMBER_OF_DAYS: &str = "a number of days such as \"365d\"";
 const A_DURATION: &str = "a duration such as \"30s\", \"500ms\", \"2m\" or \"1h\"";
 const A_MODE: &str = "permissions in octal such as \"0644\"";
 const A_SIZE: &str = "a size such as \"64KiB\" or \"8MiB\", or a number of bytes";

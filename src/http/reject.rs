@@ -25,6 +25,8 @@ pub(crate) enum Reject {
     ExpectationUnknown,
     /// A target that needs a secured connection (RFC 9110 §7.4).
     Misdirected,
+    /// A host that the certificate of the connection does not cover (RFC 9110 §7.4).
+    NotCovered,
     /// The request's body is larger than the handler accepts.
     BodyTooLarge,
     /// The head or the body did not arrive in time (RFC 9110 §15.5.9).
@@ -41,7 +43,7 @@ impl Reject {
             Reject::VersionUnsupported => Status::HTTP_VERSION_NOT_SUPPORTED,
             Reject::MethodUnknown | Reject::TransferCodingUnknown => Status::NOT_IMPLEMENTED,
             Reject::ExpectationUnknown => Status::EXPECTATION_FAILED,
-            Reject::Misdirected => Status::MISDIRECTED_REQUEST,
+            Reject::Misdirected | Reject::NotCovered => Status::MISDIRECTED_REQUEST,
             Reject::BodyTooLarge => Status::CONTENT_TOO_LARGE,
             Reject::TimedOut => Status::REQUEST_TIMEOUT,
         }
@@ -58,7 +60,8 @@ impl fmt::Display for Reject {
             Reject::MethodUnknown => "name of the method too long",
             Reject::TransferCodingUnknown => "transfer coding not known",
             Reject::ExpectationUnknown => "expectation not known",
-            Reject::Misdirected => "https target on a connection without TLS",
+            Reject::Misdirected => "the target has the scheme of other connections",
+            Reject::NotCovered => "a host that the certificate of this connection does not cover",
             Reject::BodyTooLarge => "request content too large",
             Reject::TimedOut => "request not received in time",
         })

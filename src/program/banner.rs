@@ -2,21 +2,27 @@
 //! once, and a failure to print it is ignored.
 
 use std::io::{self, IsTerminal};
+use std::iter;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use crate::Address;
+use crate::server::address::ListenScheme;
 
 use crate::program::logging;
 
 /// What it names.
 pub(super) struct Banner<'a> {
     pub addresses: &'a [Address],
+    /// What is spoken at each.
+    pub schemes: &'a [ListenScheme],
     pub processes: usize,
     /// In each process.
     pub workers: usize,
     pub config: Option<&'a Path>,
     pub roots: &'a [PathBuf],
+    /// The certificates, if one was made for trying.
+    pub certificate: Option<&'a str>,
     /// What may surprise a new user.
     pub note: Option<&'a str>,
     /// What each application reports of itself.
@@ -38,12 +44,22 @@ pub(super) fn print_fine(config: Option<&Path>) {
     logging::print(io::stdout(), format!("configuration {name} is fine\n"));
 }
 
+/// A line of `-t` about a certificate.
+pub(super) fn print_certificate(description: &str) {
+    logging::print(io::stdout(), format!("certificate {description}\n"));
+}
+
 impl Banner<'_> {
+    fn listening(&self) -> impl Iterator<Item = (ListenScheme, &Address)> {
+        let schemes = self.schemes.iter().copied().chain(iter::repeat(ListenScheme::Http));
+        schemes.zip(self.addresses)
+    }
+
     /// Six lines, with addresses that can be clicked, and one for each application.
     fn on_terminal(&self) -> String {
         let config = self.config.map_or("none".into(), |path| path.display().to_string());
         let roots: Vec<String> = self.roots.iter().map(|it| it.display().to_string()).collect();
-        let urls: Vec<String> = self.addresses.iter().map(url).collect();
+        let urls: Vec<String> = self.listening().map(|(scheme, it)| url(scheme, it)).collect();
         let workers = match self.processes {
             1 => self.workers.to_string(),
             processes => format!("{} in each of {processes} processes", self.workers),
@@ -52,18 +68,21 @@ impl Banner<'_> {
             ([], [_, ..]) => String::new(),
             _ => format!("  root     {}\n", roots.join("  ")),
         };
+        let certificate =
+            self.certificate.map_or(String::new(), |it| format!("  TLS      certificate {it}\n"));
         let note = self.note.map_or(String::new(), |note| format!("  note     {note}\n"));
         let applications: String =
             self.applications.iter().map(|it| format!("  app      {it}\n")).collect();
         format!(
-            "{NAME}\n  config   {config}\n  serving  {}\n{root}{applications}  workers  {workers}\n{note}  stop     Ctrl-C\n",
+            "{NAME}\n  config   {config}\n  serving  {}\n{root}{applications}{certificate}  workers  {workers}\n{note}  stop     Ctrl-C\n",
             urls.join("  "),
         )
     }
 
     /// One line, with the addresses as they are and the rest as `key=value`.
     fn on_one_line(&self) -> String {
-        let addresses: Vec<String> = self.addresses.iter().map(plain).collect();
+        let addresses: Vec<String> =
+            self.listening().map(|(scheme, it)| plain(scheme, it)).collect();
         let mut line = format!("{NAME} listening on {}", addresses.join(" "));
         for root in self.roots {
             line.push_str(&format!(" root={root:?}"));
@@ -82,24 +101,32 @@ impl Banner<'_> {
     }
 }
 
-fn plain(address: &Address) -> String {
+fn plain(scheme: ListenScheme, address: &Address) -> String {
     match address {
-        Address::Tcp(address) => format!("http://{address}"),
+        Address::Tcp(address) => format!("{}{address}", prefix(scheme)),
         Address::Unix(_) => address.to_string(),
     }
 }
 
 /// A URL to click: a browser cannot open a wildcard address, but the loopback address that it includes.
-fn url(address: &Address) -> String {
-    let Address::Tcp(address) = address else {
-        return plain(address);
+fn url(scheme: ListenScheme, address: &Address) -> String {
+    let Address::Tcp(tcp) = address else {
+        return plain(scheme, address);
     };
-    let loopback = match address.ip() {
-        ip if !ip.is_unspecified() => return format!("http://{address}"),
+    let prefix = prefix(scheme);
+    let loopback = match tcp.ip() {
+        ip if !ip.is_unspecified() => return format!("{prefix}{tcp}"),
         IpAddr::V4(_) => IpAddr::from(Ipv4Addr::LOCALHOST),
         IpAddr::V6(_) => IpAddr::from(Ipv6Addr::LOCALHOST),
     };
-    format!("http://{} (and every other address)", SocketAddr::new(loopback, address.port()))
+    format!("{prefix}{} (and every other address)", SocketAddr::new(loopback, tcp.port()))
+}
+
+fn prefix(scheme: ListenScheme) -> &'static str {
+    match scheme {
+        ListenScheme::Http => "http://",
+        ListenScheme::Https => "https://",
+    }
 }
 
 const NAME: &str = concat!("httpd ", env!("CARGO_PKG_VERSION"));
@@ -113,10 +140,12 @@ mod tests {
             addresses.iter().flat_map(|it| Address::parse(it).expect(it)).collect();
         then(&Banner {
             addresses: &addresses,
+            schemes: &[],
             processes,
             workers: 2,
             config: Some(Path::new("conf/httpd.toml")),
             roots: &["/srv/a b".into()],
+            certificate: None,
             note: None,
             applications: &[],
         });

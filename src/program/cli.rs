@@ -95,6 +95,7 @@ fn parse(
         threads: flags.threads.and_then(|threads| given("--threads", threads)),
         timeout: flags.timeout.and_then(|timeout| given("--timeout", timeout)),
         listen: flags.bind.iter().filter_map(|it| given("-b", it.clone())).collect(),
+        tls: flags.tls,
         host: match flags.host()? {
             Some(host) => Some(host),
             None => {
@@ -202,7 +203,11 @@ pub(super) struct Flags {
     #[arg(short, long, value_name = "FILE", help_heading = "What to serve")]
     config: Option<PathBuf>,
 
-    /// Listen on HOST:PORT, :PORT or unix:PATH; may be repeated [default: localhost:8080]
+    /// Speak HTTPS; without a configured certificate, one for localhost is made in memory
+    #[arg(long, help_heading = "Where and how")]
+    tls: bool,
+
+    /// Listen on HOST:PORT, :PORT, unix:PATH or https://HOST:PORT; may be repeated [default: localhost:8080]
     #[arg(short, long, value_name = "ADDRESS", conflicts_with_all = ["host", "port"], help_heading = "Where and how")]
     bind: Vec<String>,
 

@@ -53,6 +53,9 @@ fn load(options: &Options) -> Result<(Source, Config), Failure> {
 fn test(options: &Options) -> Result<(), Failure> {
     let (_, config) = load(options)?;
     warn(options, &config);
+    for certificate in &config.certificates {
+        banner::print_certificate(certificate);
+    }
     banner::print_fine(options.config.as_deref());
     Ok(())
 }

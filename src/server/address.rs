@@ -26,6 +26,69 @@ impl fmt::Display for AddressError {
 
 impl Error for AddressError {}
 
+/// What is spoken at an address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ListenScheme {
+    #[default]
+    Http,
+    /// HTTP over TLS.
+    Https,
+}
+
+impl ListenScheme {
+    /// Takes the scheme off what is written for a listener.
+    pub(crate) fn split(text: &str) -> (ListenScheme, &str) {
+        match text.split_at_checked(HTTPS.len()) {
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case(HTTPS) => {
+                (ListenScheme::Https, rest)
+            }
+            _ => (ListenScheme::Http, text),
+        }
+    }
+
+    /// Reads what is written for a listener: an address, with `https://` before it for TLS.
+    ///
+    /// # Errors
+    /// What is wrong with the text and what to write instead, in words for the operator.
+    pub(crate) fn parse(text: &str) -> Result<(ListenScheme, Vec<Address>), AddressError> {
+        let (scheme, rest) = ListenScheme::split(text);
+        let read = match scheme {
+            ListenScheme::Http => Address::read(rest),
+            ListenScheme::Https => secured(text, rest),
+        };
+        read.map(|addresses| (scheme, addresses)).map_err(AddressError)
+    }
+
+    /// What stands before an address of this scheme.
+    pub(crate) fn prefix(self) -> &'static str {
+        match self {
+            ListenScheme::Http => "",
+            ListenScheme::Https => HTTPS,
+        }
+    }
+}
+
+fn secured(text: &str, rest: &str) -> Result<Vec<Address>, String> {
+    if rest.is_empty() {
+        return Err(format!(
+            "{text:?} has no address: write \"https://:443\" for everyone, or \"https://localhost:8443\" for this machine only"
+        ));
+    }
+    if rest.starts_with("unix:") {
+        return Err(format!("{text:?}: a Unix socket has no TLS; write {rest:?}"));
+    }
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    let has_port = match (rest.rsplit_once(']'), rest.parse::<Ipv6Addr>()) {
+        (Some((_, after)), _) => !after.is_empty(),
+        (None, Ok(_)) => return Address::read(&format!("[{rest}]:{HTTPS_PORT}")),
+        (None, Err(_)) => rest.contains(':') || is_number(rest),
+    };
+    match has_port {
+        true => Address::read(rest),
+        false => Address::read(&format!("{rest}:{HTTPS_PORT}")),
+    }
+}
+
 impl Address {
     /// Reads `host:port`, `[v6]:port`, `:port` or `*:port` (every interface, both families), `host` alone (port 8080)
     /// or `unix:/path`. With `h2c://` before host and port, clients may speak HTTP/2 there without TLS, if they know
@@ -128,9 +191,7 @@ fn url(text: &str, scheme: &str, rest: &str) -> String {
             let authority = authority.trim_end_matches(':');
             format!("{text:?} is a URL, not an address: write \"{authority}{port}\"")
         }
-        "https" => format!(
-            "{text:?} cannot be listened on: there is no TLS yet; put a proxy that terminates it in front"
-        ),
+        "https" => format!("{text:?} is a URL, not an address: write {authority:?}"),
         "unix" => format!("{text:?} is a URL, not an address: write \"unix:{rest}\""),
         _ => format!("{text:?} is a URL, not an address such as \"localhost:8080\""),
     }
@@ -234,6 +295,11 @@ impl fmt::Display for Address {
 
 const DEFAULT_PORT: u16 = 8080;
 
+/// RFC 9110 §4.2.2.
+const HTTPS_PORT: u16 = 443;
+
+const HTTPS: &str = "https://";
+
 /// `sun_path` has 108 bytes, the last of them a NUL.
 const UNIX_PATH_BYTES_MAX: usize = 107;
 
@@ -280,7 +346,7 @@ mod tests {
         ("http://localhost:8080/", "a URL", &["localhost:8080"]),
         ("HTTP://[::1]", "a URL", &["[::1]:80"]),
         ("http://:8080", "a URL", &[":8080"]),
-        ("https://:443", "no TLS", &[]),
+        ("https://:443", "a URL", &[":443"]),
         ("unix:///run/x", "a URL", &["unix:/run/x"]),
         ("fd://3", "a URL", &["localhost:8080"]),
         ("localhost:80/", "a path", &["localhost:80"]),
@@ -297,6 +363,28 @@ mod tests {
                 assert!(message.contains(&format!("\"{right}\"")), "{text}: {message}");
                 Address::parse(right).expect("what an error says to write is understood");
             }
+        }
+    }
+
+    #[test]
+    fn https_before_an_address_means_tls() {
+        let read = |text: &str| {
+            let (scheme, addresses) = ListenScheme::parse(text).expect(text);
+            let shown: Vec<String> = addresses.iter().map(Address::to_string).collect();
+            (scheme, shown.join(" "))
+        };
+        for (text, scheme, expected) in [
+            (":80", ListenScheme::Http, "0.0.0.0:80 [::]:80"),
+            ("https://:8443", ListenScheme::Https, "0.0.0.0:8443 [::]:8443"),
+            ("HTTPS://127.0.0.1:1/", ListenScheme::Https, "127.0.0.1:1"),
+            ("https://localhost", ListenScheme::Https, "127.0.0.1:443 [::1]:443"),
+            ("https://[::1]", ListenScheme::Https, "[::1]:443"),
+            ("https://::1", ListenScheme::Https, "[::1]:443"),
+        ] {
+            assert_eq!(read(text), (scheme, expected.to_owned()), "{text}");
+        }
+        for text in ["https://", "https://443", "https://unix:/x", "https://a/b", "https://a:b"] {
+            assert!(ListenScheme::parse(text).is_err(), "{text}");
         }
     }
 }

@@ -18,6 +18,8 @@ use super::limits::Limits;
 use super::mailbox::{Completion, Mailbox};
 use super::pool::{Pool, SingleJob, Ticket, Yielded};
 use super::refusals::Refusals;
+#[cfg(feature = "tls")]
+use super::wire::TlsWorker;
 use crate::files::{Now, OpenFiles, Prefetch, Summation};
 use crate::http::Cancellation;
 use crate::http::HeadLimits;
@@ -58,6 +60,9 @@ pub(crate) struct WorkerContext {
     pub listening: Vec<Option<SocketAddr>>,
     /// Which of the worker's listeners speak HTTP/2 too, without TLS.
     pub speaking_http2: Vec<bool>,
+    /// What TLS connections share.
+    #[cfg(feature = "tls")]
+    pub tls: Rc<TlsWorker>,
     pub threads: Threads,
 }
 
@@ -68,6 +73,9 @@ pub(crate) struct Setup {
     pub proxies: TrustedProxies,
     pub limits: Limits,
     pub head_limits: HeadLimits,
+    /// How TLS is spoken, for new connections.
+    #[cfg(feature = "tls")]
+    pub tls: Option<Arc<rustls::ServerConfig>>,
 }
 
 /// Threads that may wait for the disk or for a handler, and the mailbox that they send their messages to.
@@ -91,8 +99,14 @@ pub(crate) struct PendingJob {
 impl Setup {
     /// A site within these limits.
     pub(crate) fn new(site: Arc<Site>, limits: Limits) -> Setup {
-        let proxies = TrustedProxies::default();
-        Setup { site, proxies, head_limits: limits.head(), limits }
+        Setup {
+            site,
+            proxies: TrustedProxies::default(),
+            head_limits: limits.head(),
+            limits,
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
     }
 
     /// The same, with these proxies that are believed when they name their client.
@@ -128,6 +142,8 @@ impl WorkerContext {
             gateway: Gateway::new(worker),
             listening: Vec::new(),
             speaking_http2: Vec::new(),
+            #[cfg(feature = "tls")]
+            tls: Rc::new(TlsWorker::new()),
             threads,
         }
     }

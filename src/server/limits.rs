@@ -17,6 +17,8 @@ settings! {
         /// From the first byte of a request head to its last, and from accept to the first byte: 10 s.
         /// Bytes that trickle in do not prolong it.
         head_timeout: Duration = Duration::from_secs(10),
+        /// For a TLS handshake: 10 s.
+        handshake_timeout: Duration = Duration::from_secs(10),
         /// Between two requests: 75 s, as nginx has it.
         keepalive_timeout: Duration = Duration::from_secs(75),
         /// For a request body to arrive in full: 30 s, and a second more for each

@@ -1,7 +1,7 @@
 //! Listening sockets: bound before anything starts, one per worker and address, or taken over from the process that
 //! bound them. It must never know how they are passed on.
 
-use super::address::Address;
+use super::address::{Address, ListenScheme};
 use super::start_error::StartError;
 use crate::sys::reason::reason;
 use crate::sys::socket::{self, Claim, SocketAccess};
@@ -20,6 +20,8 @@ pub struct Listeners {
     proxied: Vec<bool>,
     /// For each address, whether clients may speak HTTP/2 there without TLS.
     speaking_http2: Vec<bool>,
+    /// What is spoken at each, as far as that is known.
+    schemes: Vec<ListenScheme>,
     /// For each address one socket per worker; a Unix socket has one that all workers share.
     sockets: Vec<Vec<OwnedFd>>,
     /// How many workers each process has.
@@ -29,6 +31,14 @@ pub struct Listeners {
     socket_files: Vec<(PathBuf, Option<(u64, u64)>)>,
     /// Whether another process goes on with them when this one stops.
     left_to_others: AtomicBool,
+}
+
+/// The addresses that one text stands for.
+pub(crate) struct ListenGroup {
+    pub(crate) addresses: Vec<Address>,
+    pub(crate) scheme: ListenScheme,
+    /// Whether a proxy connects to them that sends a PROXY header first.
+    pub(crate) is_proxied: bool,
 }
 
 impl Listeners {
@@ -43,21 +53,27 @@ impl Listeners {
         processes: usize,
         workers: usize,
     ) -> Result<Listeners, StartError> {
-        let groups: Vec<_> = groups.iter().map(|group| (group.clone(), false)).collect();
-        Listeners::open_some_proxied(&groups, access, processes, workers)
+        let plain = |group: &Vec<Address>| ListenGroup {
+            addresses: group.clone(),
+            scheme: ListenScheme::Http,
+            is_proxied: false,
+        };
+        let groups: Vec<ListenGroup> = groups.iter().map(plain).collect();
+        Listeners::open_groups(&groups, access, processes, workers)
     }
 
-    /// The same; says for each group whether a proxy connects to it that sends a PROXY header first.
-    pub(crate) fn open_some_proxied(
-        groups: &[(Vec<Address>, bool)],
+    /// The same, with what is spoken at the addresses.
+    pub(crate) fn open_groups(
+        groups: &[ListenGroup],
         access: SocketAccess,
         processes: usize,
         workers: usize,
     ) -> Result<Listeners, StartError> {
         let mut listeners = Listeners::none(workers);
-        for (group, is_proxied) in groups {
-            listeners.bind_group(group, access, processes * workers)?;
-            listeners.proxied.resize(listeners.addresses.len(), *is_proxied);
+        for group in groups {
+            listeners.bind_group(&group.addresses, access, processes * workers)?;
+            listeners.proxied.resize(listeners.addresses.len(), group.is_proxied);
+            listeners.schemes.resize(listeners.addresses.len(), group.scheme);
         }
         for (address, sockets) in listeners.addresses.iter().zip(&listeners.sockets) {
             for socket in sockets {
@@ -118,6 +134,7 @@ impl Listeners {
             addresses: Vec::new(),
             proxied: Vec::new(),
             speaking_http2: Vec::new(),
+            schemes: Vec::new(),
             sockets: Vec::new(),
             workers,
             socket_files: Vec::new(),
@@ -193,6 +210,32 @@ impl Listeners {
     /// The addresses that are listened on, with their actual ports.
     pub fn addresses(&self) -> &[Address] {
         &self.addresses
+    }
+
+    /// What is spoken at each of the addresses.
+    pub(crate) fn schemes(&self) -> &[ListenScheme] {
+        &self.schemes
+    }
+
+    /// Finds out what is spoken at the addresses, if another process has bound them, from what it was asked to bind. Of a
+    /// port that the system has chosen, the host tells.
+    pub(crate) fn find_schemes(&mut self, groups: &[ListenGroup]) {
+        if self.schemes.len() == self.addresses.len() {
+            return;
+        }
+        let all =
+            || groups.iter().flat_map(|group| group.addresses.iter().map(|it| (group.scheme, it)));
+        let scheme = |address: &Address| {
+            let is_chosen = |asked: &Address| {
+                asked.tcp().is_some_and(|asked| {
+                    asked.port() == 0 && address.tcp().is_some_and(|it| it.ip() == asked.ip())
+                })
+            };
+            let exact = all().find(|(_, asked)| *asked == address);
+            let found = exact.or_else(|| all().find(|(_, asked)| is_chosen(asked)));
+            found.map_or(ListenScheme::Http, |(scheme, _)| scheme)
+        };
+        self.schemes = self.addresses.iter().map(scheme).collect();
     }
 
     /// How many workers of one process they are for.

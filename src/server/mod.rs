@@ -36,6 +36,8 @@ pub(crate) mod share;
 pub(crate) mod start_error;
 mod stderr_log;
 pub(crate) mod timers;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
 pub(crate) mod wire;
 pub(crate) mod worker;
 
@@ -50,16 +52,19 @@ pub use running::{Handle, Running};
 pub use serve_error::{ServeError, ServeErrorKind};
 pub use start_error::StartError;
 pub use stderr_log::log_to_stderr;
+#[cfg(feature = "tls")]
+pub use tls::{Certificate, CertificateError, Tls};
 
 use crate::files::{CacheLimits, OpenFiles, prepare_spool_directory};
 use crate::http::ForwardedHeader;
 use crate::site::{Application, Network, NetworkError, Site, TrustedProxies};
 pub use crate::sys::socket::SocketAccess;
+use address::ListenScheme;
 use application::Applications;
 use context::{Setup, Threads, WorkerContext};
 use encoders::Encoders;
 use handler_runs::{HandlerJobs, HandlerRuns};
-use listener::Listeners;
+use listener::{ListenGroup, Listeners};
 use mailbox::Mailbox;
 use pool::Pool;
 use std::num::NonZeroUsize;
@@ -122,6 +127,8 @@ pub struct Server {
     access_log: AccessLog,
     spool_directory: PathBuf,
     socket_access: SocketAccess,
+    #[cfg(feature = "tls")]
+    tls: Option<Tls>,
     gives_up: Box<dyn FnMut() -> bool + Send>,
 }
 
@@ -139,12 +146,15 @@ impl Server {
             access_log: AccessLog::default(),
             spool_directory: std::env::temp_dir(),
             socket_access: SocketAccess::default(),
+            #[cfg(feature = "tls")]
+            tls: None,
             gives_up: Box::new(|| false),
         }
     }
 
     /// Listens at one more address: `"localhost:8080"` for this machine only, `":8080"` for everyone, `"unix:/run/it.sock"`;
-    /// see [`Address::parse`] for how it is written.
+    /// see [`Address::parse`] for how it is written. With `https://` before it, the server speaks TLS there (port 443 unless
+    /// another is written), and needs the certificates of `tls`.
     #[doc(alias = "bind")]
     #[doc(alias = "port")]
     pub fn listen(mut self, address: &str) -> Server {
@@ -193,6 +203,13 @@ impl Server {
     /// Which header of trusted proxies names the client. Default: `X-Forwarded-For`.
     pub fn forwarded_header(mut self, header: ForwardedHeader) -> Server {
         self.proxies = self.proxies.map(|proxies| proxies.with_header(header));
+        self
+    }
+
+    /// The certificates for its `https://` addresses; see [`Tls`].
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: Tls) -> Server {
+        self.tls = Some(tls);
         self
     }
 
@@ -303,16 +320,31 @@ impl Server {
         if self.listen.is_empty() && !self.listens_nowhere {
             return Err(StartError::NoAddress);
         }
-        let groups = self
-            .listen
-            .iter()
-            .map(|Listen { text, is_proxied }| match Address::parse(text) {
-                Ok(group) => Ok((group, *is_proxied)),
-                Err(reason) => Err(StartError::BadAddress { text: text.clone(), reason }),
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+        let groups = self.groups()?;
         let workers = self.workers.count(processes.get());
-        Listeners::open_some_proxied(&groups, self.socket_access, processes.get(), workers)
+        Listeners::open_groups(&groups, self.socket_access, processes.get(), workers)
+    }
+
+    /// The addresses to listen on, each with those that belong to it, and what is spoken there.
+    fn groups(&self) -> Result<Vec<ListenGroup>, StartError> {
+        let read = |Listen { text, is_proxied }: &Listen| {
+            let (scheme, addresses) = ListenScheme::parse(text)
+                .map_err(|reason| StartError::BadAddress { text: text.clone(), reason })?;
+            match scheme {
+                ListenScheme::Https if !self.has_certificates() => {
+                    Err(StartError::NoCertificate { text: text.clone() })
+                }
+                _ => Ok(ListenGroup { addresses, scheme, is_proxied: *is_proxied }),
+            }
+        };
+        self.listen.iter().map(read).collect()
+    }
+
+    fn has_certificates(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls.is_some();
+        #[cfg(not(feature = "tls"))]
+        false
     }
 
     /// Starts on listeners that are bound already, with as many workers as they were bound for.
@@ -320,6 +352,7 @@ impl Server {
     /// # Errors
     /// As [`Server::start`], except for the addresses.
     pub fn start_on(mut self, mut listeners: Listeners) -> Result<Running, StartError> {
+        listeners.find_schemes(&self.groups()?);
         let count = listeners.workers();
         let proxies =
             self.proxies.map_err(|(text, reason)| StartError::BadNetwork { text, reason })?;
@@ -341,9 +374,16 @@ impl Server {
                 "{error}: request bodies that are too large for memory cannot be stored; set TMPDIR to a writable directory"
             );
         }
+        #[cfg(feature = "tls")]
+        let tls = match self.tls.as_ref().map(Tls::config).transpose() {
+            Ok(tls) => tls,
+            Err(error) => return Err(StartError::Tls(error.to_string())),
+        };
         let common = Arc::new(Common {
             site: Arc::new(self.site),
             proxies,
+            #[cfg(feature = "tls")]
+            tls,
             listeners: Arc::clone(&listeners),
             limits: self.limits,
             cache: self.cache,
@@ -389,6 +429,8 @@ impl Server {
 struct Common {
     site: Arc<Site>,
     proxies: TrustedProxies,
+    #[cfg(feature = "tls")]
+    tls: Option<Arc<rustls::ServerConfig>>,
     listeners: Arc<Listeners>,
     limits: Limits,
     cache: CacheLimits,
@@ -430,6 +472,8 @@ impl Prepared {
             let files = OpenFiles::new(common.cache);
             let setup = Setup::new(Arc::clone(&common.site), common.limits.clone())
                 .trusting(common.proxies.clone());
+            #[cfg(feature = "tls")]
+            let setup = Setup { tls: common.tls.clone(), ..setup };
             let threads = Threads {
                 disk: Arc::clone(&common.disk),
                 handlers: Arc::clone(&common.handlers),

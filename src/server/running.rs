@@ -1,6 +1,6 @@
 //! A server that serves, and the handle that stops it.
 
-use super::address::Address;
+use super::address::{Address, ListenScheme};
 use super::application::Applications;
 use super::application::commands::{CommandQueue, SlotCommand};
 use super::limits::Limits;
@@ -28,6 +28,12 @@ impl Running {
     /// Where it listens, with the actual ports.
     pub fn addresses(&self) -> &[Address] {
         self.listeners.addresses()
+    }
+
+    /// What is spoken at each of the addresses.
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the program shows it"))]
+    pub(crate) fn schemes(&self) -> &[ListenScheme] {
+        self.listeners.schemes()
     }
 
     /// How many workers it has.

@@ -37,6 +37,13 @@ pub enum StartError {
         /// What the system says.
         error: io::Error,
     },
+    /// An `https://` address, and no certificate.
+    NoCertificate {
+        /// As it was written.
+        text: String,
+    },
+    /// TLS cannot be set up. The text says why.
+    Tls(String),
     /// The access log cannot be written.
     AccessLog {
         /// Where it is; `None` for standard output.
@@ -83,8 +90,11 @@ impl From<StartError> for io::Error {
             | StartError::Worker(error) => error.kind(),
             StartError::NoAddress
             | StartError::BadAddress { .. }
-            | StartError::BadNetwork { .. } => io::ErrorKind::InvalidInput,
-            StartError::Application(_) | StartError::GivenUp => io::ErrorKind::Other,
+            | StartError::BadNetwork { .. }
+            | StartError::NoCertificate { .. } => io::ErrorKind::InvalidInput,
+            StartError::Tls(_) | StartError::Application(_) | StartError::GivenUp => {
+                io::ErrorKind::Other
+            }
         };
         io::Error::new(kind, error)
     }
@@ -105,6 +115,13 @@ impl fmt::Display for StartError {
                 write!(formatter, "trusted_proxies: {text:?} {reason}")
             }
             StartError::Listen { address, error } => explain(formatter, address, error),
+            StartError::NoCertificate { text } if cfg!(feature = "tls") => {
+                write!(formatter, "{text:?} needs a certificate: add tls(Tls::new(certificate))")
+            }
+            StartError::NoCertificate { text } => {
+                write!(formatter, "{text:?} needs TLS: build with the feature \"tls\"")
+            }
+            StartError::Tls(reason) => write!(formatter, "cannot set up TLS: {reason}"),
             StartError::AccessLog { path: Some(path), error } => {
                 write!(formatter, "cannot write the log {path:?}: {}", reason_at(path, error))
             }
@@ -174,6 +191,8 @@ impl std::error::Error for StartError {
             StartError::NoAddress
             | StartError::BadAddress { .. }
             | StartError::BadNetwork { .. }
+            | StartError::NoCertificate { .. }
+            | StartError::Tls(_)
             | StartError::Application(_)
             | StartError::GivenUp => None,
             StartError::Listen { error, .. }

@@ -92,6 +92,12 @@ impl HostName {
         self.is_wildcard
     }
 
+    /// The name, without `*.`.
+    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "certificates are found by it"))]
+    pub(crate) fn bare(&self) -> &str {
+        &self.name
+    }
+
     /// Whether a host goes by exactly this name.
     pub(super) fn is_of(&self, host: &[u8]) -> bool {
         let mut name = Normalised::default();
@@ -140,7 +146,7 @@ impl Normalised {
 }
 
 /// A host without its port.
-fn without_port(host: &[u8]) -> &[u8] {
+pub(super) fn without_port(host: &[u8]) -> &[u8] {
     match host.iter().rposition(|&byte| byte == b':') {
         // In brackets stands an IPv6 address.
         Some(colon) if !host[colon..].contains(&b']') => &host[..colon],

@@ -458,7 +458,7 @@ impl Site {
             site.error_bodies.add_to(response);
         }
         if let Some(rules) = rules {
-            rules.change(route.noted.as_deref(), response);
+            rules.change(route.scheme, route.noted.as_deref(), response);
         }
     }
 

@@ -8,7 +8,7 @@ use super::request::Place;
 use super::rewrite::Rewritten;
 use super::rules::{Noted, Rules};
 use super::{Handler, Methods, Response, Terms};
-use crate::http::Method;
+use crate::http::{Method, Scheme};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -140,6 +140,8 @@ pub(crate) struct Route {
     pub(super) terms: Option<Box<Terms>>,
     /// Where the request was led, if its client asked for another path.
     pub(super) rewritten: Option<Arc<Rewritten>>,
+    /// The scheme of the request, for the rules.
+    pub(super) scheme: Scheme,
 }
 
 /// What is at a path: a location, and how much of the path it covers.
@@ -376,6 +378,7 @@ impl Locations {
             is_counted: false,
             terms: None,
             rewritten: None,
+            scheme: Scheme::default(),
         }
     }
 

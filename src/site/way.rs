@@ -22,6 +22,7 @@ impl Site {
             }
             Chosen::Nobody => Route::misdirected(),
         };
+        route.scheme = head.scheme();
         if let Some(rules) = self.of(&route).locations.rules(&route) {
             route.noted = rules.note(head, None);
         }

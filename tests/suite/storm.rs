@@ -152,7 +152,7 @@ impl<'a> Storm<'a> {
             let ended = Instant::now();
             let (what, goes_on) = match reply {
                 Ok(reply) => (What::Reply(Box::new(reply)), true),
-                Err(End::Reset) => (What::Broken(subjects[index..].to_vec()), false),
+                Err(End::Reset | End::Cut) => (What::Broken(subjects[index..].to_vec()), false),
                 Err(End::Fin) => panic!("an end in good order before a response to {subject}"),
             };
             seen.push(Seen { subject, sent, ended, what });

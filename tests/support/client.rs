@@ -1,6 +1,8 @@
 //! A client that sends the bytes it is told and believes nothing that it reads.
 
 use super::Reply;
+#[cfg(feature = "tls")]
+use super::secured::TlsStream;
 use super::wait::PATIENCE;
 use httpd::Address;
 use std::io::{self, ErrorKind, Read, Write};
@@ -19,6 +21,8 @@ pub struct Client {
 enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
+    #[cfg(feature = "tls")]
+    Tls(Box<TlsStream>),
 }
 
 /// How a connection came to its end.
@@ -28,6 +32,8 @@ pub enum End {
     Fin,
     /// The server broke it off.
     Reset,
+    /// The server closed it, without saying by TLS that all was sent.
+    Cut,
 }
 
 impl Client {
@@ -70,6 +76,21 @@ impl Client {
         Client { stream: Stream::Unix(stream), waiting: Vec::new(), cut: None }
     }
 
+    /// A client on a connection with TLS.
+    #[cfg(feature = "tls")]
+    pub fn over_tls(stream: TlsStream) -> Client {
+        Client { stream: Stream::Tls(Box::new(stream)), waiting: Vec::new(), cut: None }
+    }
+
+    /// What TLS has agreed on.
+    #[cfg(feature = "tls")]
+    pub fn tls(&self) -> &rustls::ClientConnection {
+        match &self.stream {
+            Stream::Tls(stream) => &stream.conn,
+            Stream::Tcp(_) | Stream::Unix(_) => panic!("it has no TLS"),
+        }
+    }
+
     /// Sends bytes, all of them.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Client {
         self.try_send(bytes.as_ref()).unwrap_or_else(|error| panic!("sending: {error}"));
@@ -81,14 +102,22 @@ impl Client {
         match &mut self.stream {
             Stream::Tcp(stream) => stream.write_all(bytes),
             Stream::Unix(stream) => stream.write_all(bytes),
+            #[cfg(feature = "tls")]
+            Stream::Tls(stream) => stream.write_all(bytes).and_then(|()| stream.flush()),
         }
     }
 
     /// Says that nothing more will be sent.
     pub fn finish(&mut self) -> &mut Client {
-        let _ = match &self.stream {
+        let _ = match &mut self.stream {
             Stream::Tcp(stream) => stream.shutdown(Shutdown::Write),
             Stream::Unix(stream) => stream.shutdown(Shutdown::Write),
+            #[cfg(feature = "tls")]
+            Stream::Tls(stream) => {
+                stream.conn.send_close_notify();
+                let sent = stream.flush();
+                sent.and_then(|()| stream.sock.shutdown(Shutdown::Write))
+            }
         };
         self
     }
@@ -97,7 +126,7 @@ impl Client {
     pub fn sender(&self) -> impl Write + Send + use<> {
         match &self.stream {
             Stream::Tcp(stream) => stream.try_clone().expect("a socket can be duplicated"),
-            Stream::Unix(_) => panic!("only TCP clients have senders"),
+            _ => panic!("only TCP clients have senders"),
         }
     }
 
@@ -277,6 +306,8 @@ impl Client {
         let read = match &mut self.stream {
             Stream::Tcp(stream) => stream.read(&mut buffer),
             Stream::Unix(stream) => stream.read(&mut buffer),
+            #[cfg(feature = "tls")]
+            Stream::Tls(stream) => stream.read(&mut buffer),
         };
         match read {
             Ok(0) => Some(End::Fin),
@@ -285,6 +316,7 @@ impl Client {
                 None
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => None,
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Some(End::Cut),
             Err(error)
                 if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) =>
             {

@@ -47,6 +47,12 @@ pub fn errors(files: &[&str], config: &str) -> Vec<String> {
     for name in files {
         folder.write(name, format!("{name}\n"));
     }
+    errors_of(&folder, config)
+}
+
+/// The same with what is in a folder.
+#[track_caller]
+pub fn errors_of(folder: &Folder, config: &str) -> Vec<String> {
     folder.write("c.toml", config);
     let output = folder.output(&["-c", "c.toml", "-t"]);
     assert_eq!(output.status.code(), Some(2), "{output:?}");

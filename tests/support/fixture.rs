@@ -59,6 +59,8 @@ pub struct Fixture {
     access_log: AccessLog,
     listen: Vec<String>,
     workers: usize,
+    #[cfg(feature = "tls")]
+    tls: Option<httpd::Tls>,
 }
 
 impl Fixture {
@@ -77,6 +79,8 @@ impl Fixture {
             access_log: AccessLog::off(),
             listen: Vec::new(),
             workers: 1,
+            #[cfg(feature = "tls")]
+            tls: None,
         };
         HOSTILE_NAMES.iter().fold(fixture, |fixture, (name, _)| fixture.file(name, name))
     }
@@ -187,6 +191,13 @@ impl Fixture {
         self
     }
 
+    /// Speaks TLS.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: httpd::Tls) -> Fixture {
+        self.tls = Some(tls);
+        self.listen("https://127.0.0.1:0")
+    }
+
     /// Listens on a Unix socket beside the root.
     pub fn listen_unix(self) -> Fixture {
         let address = format!("unix:{}", self.place.socket().display());
@@ -222,6 +233,11 @@ impl Fixture {
         let listen =
             if self.listen.is_empty() { vec!["127.0.0.1:0".to_owned()] } else { self.listen };
         let server = listen.iter().fold(server, |server, address| server.listen(address));
+        #[cfg(feature = "tls")]
+        let server = match self.tls {
+            Some(tls) => server.tls(tls),
+            None => server,
+        };
         (server, self.place)
     }
 

@@ -56,6 +56,16 @@ pub fn pythons_h2() -> Option<String> {
     LACK.clone()
 }
 
+pub fn openssl() -> Option<String> {
+    static LACK: LazyLock<Option<String>> = LazyLock::new(|| program("openssl", &["version"]));
+    LACK.clone()
+}
+
+pub fn gnutls() -> Option<String> {
+    static LACK: LazyLock<Option<String>> = LazyLock::new(|| program("gnutls-cli", &["--version"]));
+    LACK.clone()
+}
+
 /// A Python that the applications of the tests run on.
 pub fn python() -> Option<String> {
     static LACK: LazyLock<Option<String>> = LazyLock::new(|| {

@@ -30,6 +30,8 @@ pub mod process;
 #[cfg(feature = "cli")]
 pub mod program;
 pub mod reply;
+#[cfg(feature = "tls")]
+pub mod secured;
 pub mod slow_disk;
 pub mod wait;
 pub mod writable;

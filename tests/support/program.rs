@@ -32,7 +32,10 @@ impl Program {
         let mut child = Child::spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
         let mut log = Lines::of(child.stderr.take().expect("it is piped"));
         let line = log.find(" listening on ");
-        let socket = |word: &str| word.strip_prefix("http://")?.trim_end_matches(',').parse().ok();
+        let socket = |word: &str| {
+            let rest = word.strip_prefix("http://").or(word.strip_prefix("https://"))?;
+            rest.trim_end_matches(',').parse().ok()
+        };
         let addresses = line.split_whitespace().filter_map(socket).map(Address::Tcp).collect();
         Program { child, line, log: Some(log), addresses }
     }

@@ -48,10 +48,12 @@ pub(crate) fn serve(options: &Options, source: &Source, config: Config) -> Resul
     if supervisor.state == SupervisorState::Serving {
         banner::greet(&Banner {
             addresses: supervisor.plan.listeners.addresses(),
+            schemes: supervisor.plan.listeners.schemes(),
             processes: processes.get(),
             workers: supervisor.plan.listeners.workers(),
             config: options.config.as_deref(),
             roots: &config.roots,
+            certificate: None,
             note: config.note.as_deref(),
             applications: &applications,
         });

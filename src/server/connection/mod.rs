@@ -1,7 +1,9 @@
 //! A connection: a socket's life, whatever it speaks.
 //!
 //! ```text
-//!         first byte           preface
+//! Handshake (TLS)
+//!   │     first byte           preface
+//!   ▼
 //!  Idle ─────────────▶ Http1 ──────────▶ Http2 ──▶ (closed)
 //!   ▲                  │ ▲ │               ▲
 //!   │ all sent         │ │ │ bytes unread  │
@@ -27,8 +29,9 @@ use super::exchange::{Awaited, ExchangeState};
 use super::id::{ConnectionId, ExchangeId};
 use super::mailbox::Completion;
 use super::share::Share;
-use super::wire::{Edge, ReadOutcome, Readiness, Transport};
+use super::wire::{Edge, More, ReadOutcome, Readiness, Transport};
 use std::fmt;
+use std::io;
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -44,6 +47,8 @@ pub(crate) struct Connection<W> {
 
 /// What the connection speaks at the moment.
 enum Protocol {
+    /// Nothing before the stream is ready for it.
+    Handshake,
     /// Nothing: it waits for the first byte of a request.
     Idle,
     Http1(Box<Http1>),
@@ -90,6 +95,7 @@ pub(crate) enum Pause {
 /// What a connection waits for, for the log and for the worker, which decides whose turn it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
+    Handshake,
     Idle,
     In(ExchangeState),
     /// Responses wait until the client makes room in its windows.
@@ -106,10 +112,15 @@ impl<W: Transport> Connection<W> {
         wire: W,
         cx: &WorkerContext,
     ) -> Connection<W> {
-        let deadline = cx.clock.monotonic() + cx.setup.limits.head_timeout;
+        let limits = &cx.setup.limits;
+        let (protocol, time) = match wire.has_handshake() {
+            true => (Protocol::Handshake, limits.handshake_timeout),
+            false => (Protocol::Idle, limits.head_timeout),
+        };
+        let deadline = cx.clock.monotonic() + time;
         Connection {
             socket: Socket::new(id, peer, listener, wire, deadline),
-            protocol: Protocol::Idle,
+            protocol,
             hinted: None,
             is_queued: false,
         }
@@ -128,6 +139,7 @@ impl<W: Transport> Connection<W> {
     /// What it waits for.
     pub(crate) fn phase(&self) -> Phase {
         match &self.protocol {
+            Protocol::Handshake => Phase::Handshake,
             Protocol::Idle => Phase::Idle,
             Protocol::Http1(http1) => Phase::In(http1.state()),
             Protocol::Http2(http2) => http2.phase(),
@@ -162,12 +174,31 @@ impl<W: Transport> Connection<W> {
             match self.socket.wire.progress() {
                 Ok(Readiness::Ready) => {}
                 Ok(Readiness::Blocked) => return Verdict::Sleep,
+                Ok(Readiness::Later) => return Verdict::Again,
+                Ok(Readiness::Unsecured) => {
+                    let pause = self.refuse_unsecured(cx);
+                    match self.pause(pause, cx) {
+                        Some(verdict) => return verdict,
+                        None => continue,
+                    }
+                }
                 Err(error) => {
-                    self.socket.log_bad_beginning(&error, cx);
+                    match error.kind() {
+                        // The header of a proxy.
+                        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
+                            self.socket.log_bad_beginning(&error, cx);
+                        }
+                        _ => self.socket.log_failure(&error, self.phase()),
+                    }
                     return Verdict::Close;
                 }
             }
             let pause = match &mut self.protocol {
+                Protocol::Handshake => {
+                    self.protocol = Protocol::Idle;
+                    self.socket.deadline = cx.clock.monotonic() + cx.setup.limits.head_timeout;
+                    continue;
+                }
                 Protocol::Idle if !self.socket.wire.has_unread() => return Verdict::Sleep,
                 Protocol::Idle => {
                     if !self.socket.has_served {
@@ -185,6 +216,18 @@ impl<W: Transport> Connection<W> {
             if let Some(verdict) = self.pause(pause, cx) {
                 return verdict;
             }
+        }
+    }
+
+    /// The client speaks HTTP where TLS is expected: says so, and closes.
+    fn refuse_unsecured(&mut self, cx: &WorkerContext) -> Pause {
+        log::info!(
+            "{}: speaks HTTP without TLS on an https:// address; answered 400",
+            self.socket.name()
+        );
+        match self.socket.wire.write([&http1::unsecured(cx), b"", b""], More::Follows) {
+            Ok(_) => Pause::Linger,
+            Err(_) => Pause::Close,
         }
     }
 
@@ -233,7 +276,11 @@ impl<W: Transport> Connection<W> {
                 self.socket.wire.shut_write();
                 let now = cx.clock.monotonic();
                 let until = now + limits.lingering_time;
-                self.socket.deadline = now + limits.lingering_timeout;
+                let time = match self.socket.wire.has_unsent() {
+                    true => limits.send_timeout,
+                    false => limits.lingering_timeout,
+                };
+                self.socket.deadline = now + time;
                 let lingering = Protocol::Lingering { until };
                 if let Protocol::Http1(http1) = std::mem::replace(&mut self.protocol, lingering) {
                     cx.free_list.give(http1);
@@ -305,7 +352,7 @@ impl<W: Transport> Connection<W> {
     ) -> Verdict {
         match &mut self.protocol {
             Protocol::Idle if self.socket.has_served => return Verdict::Close,
-            Protocol::Idle => self.hurry(silent_until),
+            Protocol::Handshake | Protocol::Idle => self.hurry(silent_until),
             Protocol::Http1(http1) => http1.stop_stream(),
             Protocol::Resting(resting) => resting.exchange.stop(),
             Protocol::Http2(http2) => {
@@ -330,7 +377,10 @@ impl<W: Transport> Connection<W> {
         }
         self.resume(cx);
         match &mut self.protocol {
-            Protocol::Idle | Protocol::Resting(_) | Protocol::Lingering { .. } => Verdict::Close,
+            Protocol::Handshake
+            | Protocol::Idle
+            | Protocol::Resting(_)
+            | Protocol::Lingering { .. } => Verdict::Close,
             Protocol::Http1(http1) => match http1.expire(&mut self.socket, share, cx) {
                 Some(Pause::Close) => Verdict::Close,
                 Some(_) => Verdict::Sleep,
@@ -349,7 +399,10 @@ impl<W: Transport> Connection<W> {
         match &mut self.protocol {
             Protocol::Http1(http1) => http1.cut(&mut self.socket, cx),
             Protocol::Http2(http2) => http2.cut(&mut self.socket, cx),
-            Protocol::Idle | Protocol::Resting(_) | Protocol::Lingering { .. } => {}
+            Protocol::Handshake
+            | Protocol::Idle
+            | Protocol::Resting(_)
+            | Protocol::Lingering { .. } => {}
         }
     }
 
@@ -357,9 +410,15 @@ impl<W: Transport> Connection<W> {
     pub(crate) fn abandon(&mut self, cx: &mut WorkerContext) {
         self.resume(cx);
         match &mut self.protocol {
-            Protocol::Http1(http1) => http1.abandon(cx),
+            Protocol::Http1(http1) => {
+                if http1.owes_nothing() {
+                    self.socket.wire.take_leave();
+                }
+                http1.abandon(cx);
+            }
             Protocol::Http2(http2) => http2.abandon(cx),
-            Protocol::Idle | Protocol::Resting(_) | Protocol::Lingering { .. } => {}
+            Protocol::Idle => self.socket.wire.take_leave(),
+            Protocol::Handshake | Protocol::Resting(_) | Protocol::Lingering { .. } => {}
         }
     }
 }
@@ -418,6 +477,7 @@ impl From<ExchangeState> for Phase {
 impl fmt::Display for Phase {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Phase::Handshake => formatter.write_str("in the TLS handshake"),
             Phase::Idle => formatter.write_str("waiting for a request"),
             Phase::In(state) => state.fmt(formatter),
             Phase::Blocked => formatter.write_str("waiting for room in the client's windows"),

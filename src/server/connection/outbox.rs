@@ -182,8 +182,10 @@ impl Outbox {
                     }
                 }
                 let length = usize::try_from(piece.end - piece.start).unwrap_or(usize::MAX);
-                let WriteOutcome::Took(count) = send_piece(wire, file, piece.start, length)? else {
-                    return Ok(Some(Flush::Blocked));
+                let count = match send_piece(wire, file, piece.start, length)? {
+                    WriteOutcome::Took(count) => count,
+                    WriteOutcome::Blocked => return Ok(Some(Flush::Blocked)),
+                    WriteOutcome::Cold => return Ok(Some(Flush::Cold)),
                 };
                 if count == 0 {
                     let shrunk = "the file has shrunk while it was sent";
@@ -218,7 +220,7 @@ impl Outbox {
             return Ok(Some(then));
         }
         match wire.write([head, b"", b""], more)? {
-            WriteOutcome::Blocked => Ok(Some(Flush::Blocked)),
+            WriteOutcome::Blocked | WriteOutcome::Cold => Ok(Some(Flush::Blocked)),
             WriteOutcome::Took(count) => {
                 self.moved_bytes += count as u64;
                 self.took(count);

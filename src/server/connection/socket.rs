@@ -133,6 +133,8 @@ impl<W: Transport> Socket<W> {
             io::ErrorKind::ConnectionReset
             | io::ErrorKind::BrokenPipe
             | io::ErrorKind::TimedOut => log::Level::Debug,
+            // A client that speaks TLS in another way, or trusts the certificate not.
+            io::ErrorKind::ConnectionAborted => log::Level::Info,
             _ => log::Level::Warn,
         };
         log::log!(level, "{}: {error} while {phase}", self.name());

@@ -252,7 +252,7 @@ impl Transport for Script {
                 wire.sent.extend_from_slice(&piece[..read]);
                 Ok(WriteOutcome::Took(read))
             }
-            WriteOutcome::Blocked => Ok(WriteOutcome::Blocked),
+            other => Ok(other),
         }
     }
 

@@ -1,17 +1,23 @@
 //! A byte stream and its readiness. It must never know HTTP.
 //!
-//! [`plain`] is a socket; TLS will be another [`Transport`]. A socket from a proxy may begin with a PROXY header, which
-//! the stream takes off ([`preface`]).
+//! [`plain`] is a socket, [`tls`] one with TLS on it; a [`Wire`] is either. A socket from a proxy may begin with a PROXY
+//! header, which the stream takes off ([`preface`]).
 //!
 //! Readiness is kept here and only here. epoll reports an edge once. From then on the stream counts as ready until the
 //! kernel shows otherwise, in one of two ways: `WouldBlock`, or a read that does not fill the buffer. Such a read has
 //! drained the socket, so later bytes are a new edge. A FIN that was reported already is not, so after `read_closed` the
 //! stream is read to its end.
 
+mod any;
 pub(crate) mod plain;
 mod preface;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
 
+pub(crate) use any::Wire;
 pub(crate) use plain::Plain;
+#[cfg(feature = "tls")]
+pub(crate) use tls::{TlsStream, TlsWorker};
 
 use crate::http::{Proxied, Scheme};
 pub(crate) use crate::sys::socket::More;
@@ -46,6 +52,9 @@ pub(crate) enum WriteOutcome {
     Took(usize),
     /// The stream takes nothing for now.
     Blocked,
+    /// This piece of a file is not in memory, and reading it would wait for the disk.
+    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "sendfile does not say"))]
+    Cold,
 }
 
 /// Whether a stream can carry bytes.
@@ -55,6 +64,12 @@ pub(crate) enum Readiness {
     Ready,
     /// The stream waits for its other end.
     Blocked,
+    /// The stream could go on, but others have their turn first.
+    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "TLS has a handshake"))]
+    Later,
+    /// The client does not speak TLS, and the stream is for TLS. It can be told so in clear, once.
+    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "TLS has a handshake"))]
+    Unsecured,
 }
 
 /// A stream that a connection is driven over.
@@ -83,6 +98,16 @@ pub(crate) trait Transport {
 
     /// The scheme of requests on this stream.
     fn scheme(&self) -> Scheme;
+
+    /// Whether the client may ask for this host here: over TLS, the certificate must cover it.
+    fn covers(&self, _host: &[u8]) -> bool {
+        true
+    }
+
+    /// Whether [`progress`](Transport::progress) has a handshake to go through first.
+    fn has_handshake(&self) -> bool {
+        false
+    }
 
     /// Asks the kernel whether the client has closed, which epoll may not have reported yet.
     fn look(&mut self);
@@ -116,8 +141,16 @@ pub(crate) trait Transport {
         count: usize,
     ) -> io::Result<WriteOutcome>;
 
-    /// Closes the writing side.
+    /// Closes the writing side, when everything has left.
     fn shut_write(&mut self);
+
+    /// Whether something of the stream's own waits to be sent, which [`progress`](Transport::progress) does.
+    fn has_unsent(&self) -> bool {
+        false
+    }
+
+    /// The stream ends, and no response is cut: says so, if there is a way.
+    fn take_leave(&mut self) {}
 
     /// Makes the coming close look like a failure, so that the client can tell that the response is cut.
     fn fail_on_close(&mut self);

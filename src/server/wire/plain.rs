@@ -131,10 +131,7 @@ impl Transport for Plain {
         if !self.ready.writable {
             return Ok(WriteOutcome::Blocked);
         }
-        if !self.sends_files {
-            self.sends_files = true;
-            socket::prepare_for_files(self.socket.as_fd());
-        }
+        self.prepare_for_files();
         match retry_interrupted(|| file::send_file(self.socket.as_fd(), file, offset, count)) {
             // A short count may mean the file's end or a full buffer. The next call shows which.
             Ok(count) => Ok(WriteOutcome::Took(count)),
@@ -153,6 +150,14 @@ impl Transport for Plain {
 }
 
 impl Plain {
+    /// Before the first piece of a file.
+    pub(super) fn prepare_for_files(&mut self) {
+        if !self.sends_files {
+            self.sends_files = true;
+            socket::prepare_for_files(self.socket.as_fd());
+        }
+    }
+
     #[cold]
     fn read_preface(&mut self) -> io::Result<Readiness> {
         let Some(preface) = self.preface.as_deref_mut() else { return Ok(Readiness::Ready) };

@@ -1,10 +1,13 @@
 //! How a worker accepts connections, and how it stops.
 
 use super::{ConnectionSlot, Worker};
+use crate::server::address::ListenScheme;
 use crate::server::connection::Connection;
 use crate::server::id::ConnectionId;
 use crate::server::listener::{ACCEPTS_PER_TURN, Accepting, PAUSE};
-use crate::server::wire::Plain;
+#[cfg(feature = "tls")]
+use crate::server::wire::TlsStream;
+use crate::server::wire::{Plain, Wire};
 use crate::sys::socket;
 use mio::unix::SourceFd;
 use std::io;
@@ -51,11 +54,17 @@ impl Worker {
             }
             match socket::accept(listener) {
                 Ok((socket, peer)) => {
-                    let wire = match listeners.is_proxied(index) {
+                    let socket = match listeners.is_proxied(index) {
                         true => Plain::new(socket).with_proxy_header(),
                         false => Plain::new(socket),
                     };
-                    self.welcome(wire, peer, index as u16);
+                    let wire = match listeners.schemes().get(index) {
+                        Some(ListenScheme::Https) => self.secured(socket),
+                        _ => Some(Wire::Plain(socket)),
+                    };
+                    if let Some(wire) = wire {
+                        self.welcome(wire, peer, index as u16);
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     return Accepting::Asleep;
@@ -96,7 +105,26 @@ impl Worker {
         let peer = socket::peer_address(&connection);
         let address = socket::local_address(&connection).ok();
         let listener = self.cx.listening_number(address);
-        self.welcome(Plain::new(connection), peer, listener);
+        self.welcome(Wire::Plain(Plain::new(connection)), peer, listener);
+    }
+
+    /// A connection that will speak TLS.
+    #[cfg(feature = "tls")]
+    fn secured(&self, socket: Plain) -> Option<Wire> {
+        let config = self.cx.setup.tls.as_ref()?;
+        match TlsStream::new(socket, config, &self.cx.tls) {
+            Ok(stream) => Some(Wire::Tls(Box::new(stream))),
+            Err(error) => {
+                log::error!("worker {}: {error}", self.number);
+                None
+            }
+        }
+    }
+
+    /// Without TLS, no such address is listened on.
+    #[cfg(not(feature = "tls"))]
+    fn secured(&self, _socket: Plain) -> Option<Wire> {
+        None
     }
 
     /// Pauses, and logs the reason from time to time.
@@ -109,7 +137,7 @@ impl Worker {
         Accepting::Paused(now + PAUSE)
     }
 
-    fn welcome(&mut self, wire: Plain, peer: Option<SocketAddr>, listener: u16) {
+    fn welcome(&mut self, wire: Wire, peer: Option<SocketAddr>, listener: u16) {
         let entry = self.connections.vacant_entry();
         self.generation = self.generation.wrapping_add(1);
         let slot = entry.key();

@@ -15,7 +15,7 @@ use super::listener::{Accepting, Listeners};
 use super::mailbox::{Completion, Mailbox, Message};
 use super::share::Share;
 use super::timers::Timers;
-use super::wire::{Edge, Plain, Transport};
+use super::wire::{Edge, Transport, Wire};
 use crate::site::stream;
 use mio::event::Event;
 use mio::unix::SourceFd;
@@ -57,7 +57,7 @@ pub(crate) struct Worker {
 }
 
 struct ConnectionSlot {
-    connection: Connection<Plain>,
+    connection: Connection<Wire>,
     /// What epoll reports of the socket: nothing until it is registered. One that is answered and closed at once
     /// never is, and most never fill their send buffer: to ask for room would wake the worker for each of them.
     registered: Option<Interest>,
@@ -138,6 +138,8 @@ impl Worker {
         // The time, once for everything that follows.
         self.cx.clock.set(clock::read());
         self.turns.begin();
+        #[cfg(feature = "tls")]
+        self.cx.tls.begin_turn();
         // File changes before any request of this batch: a change before a request was sent was reported before the
         // request.
         if events.iter().any(|event| event.token() == CHANGES) {
@@ -220,7 +222,7 @@ impl Worker {
     fn drive(
         &mut self,
         slot: usize,
-        action: impl FnOnce(&mut Connection<Plain>, &mut Share, &mut WorkerContext) -> Verdict,
+        action: impl FnOnce(&mut Connection<Wire>, &mut Share, &mut WorkerContext) -> Verdict,
     ) {
         let Some(place) = self.connections.get_mut(slot) else {
             return;

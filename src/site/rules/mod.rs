@@ -15,6 +15,7 @@ pub(crate) mod error_pages;
 pub(crate) mod examined;
 pub(crate) mod glob;
 pub(crate) mod headers;
+pub(crate) mod https;
 mod of_site;
 #[cfg(feature = "cli")]
 mod reasons;
@@ -29,6 +30,7 @@ use admission::Rates;
 use cors::Cors;
 use error_pages::ErrorPage;
 use headers::HeaderRule;
+use https::HttpsRedirect;
 use percent_encoding::percent_decode;
 use redirects::{Decided, Redirects};
 use std::sync::Arc;
@@ -36,6 +38,9 @@ use std::sync::Arc;
 /// The rules of a location, with those that it inherits.
 #[derive(Debug, Default)]
 pub(crate) struct Rules {
+    pub(crate) https: Option<HttpsRedirect>,
+    /// The value of `Strict-Transport-Security`.
+    pub(crate) hsts: Option<String>,
     /// Those of the innermost scope first.
     pub(crate) redirects: Vec<Arc<Redirects>>,
     /// Those of the innermost scope first. They are redirects that no client sees.
@@ -97,6 +102,8 @@ impl Rules {
             && self.compression.is_none()
             && self.error_pages.is_empty()
             && self.rates.are_none()
+            && self.https.is_none()
+            && self.hsts.is_none()
     }
 
     /// The response to a request whose head is complete, if no handler has to be asked.
@@ -104,6 +111,9 @@ impl Rules {
         // OPTIONS for the server as a whole (RFC 9110 §9.3.7) is about nothing that could be elsewhere.
         if head.path() == b"*" {
             return None;
+        }
+        if let Some(response) = self.https.and_then(|https| https.decide(head)) {
+            return Some(response);
         }
         // Browsers follow no redirect when they ask first.
         let preflight = self.cors.as_ref().and_then(|cors| cors.preflight(head));
@@ -195,7 +205,7 @@ impl Rules {
     }
 
     /// Gives a response its headers.
-    pub(crate) fn change(&self, noted: Option<&Noted>, response: &mut Response) {
+    pub(crate) fn change(&self, scheme: Scheme, noted: Option<&Noted>, response: &mut Response) {
         let (status, is_file) = (response.status, cache_policy::is_file(response));
         if is_file && status == Status::OK {
             let by = ChangedBy {
@@ -206,6 +216,12 @@ impl Rules {
             response.headers.change_once(by, |headers| self.apply(noted, status, is_file, headers));
         } else {
             self.apply(noted, status, is_file, &mut response.headers);
+        }
+        // RFC 6797 §7.2: never without TLS. One that a header rule sets stays.
+        if let (Some(hsts), Scheme::Https) = (&self.hsts, scheme)
+            && response.headers.value(HSTS).is_none()
+        {
+            response.headers.put(HSTS, hsts);
         }
         if let (Some(cors), Some(noted)) = (&self.cors, noted) {
             cors.allow(noted.allowed_origin.as_deref(), &mut response.headers);
@@ -249,6 +265,8 @@ pub(crate) fn path_of(location: &[u8], seen: &Seen<'_>) -> Option<Vec<u8>> {
     let end = local.iter().position(|byte| b"?#".contains(byte)).unwrap_or(local.len());
     Some(percent_decode(&local[..end]).collect())
 }
+
+const HSTS: &str = "Strict-Transport-Security";
 
 /// How many header rules a location can have, with those that it inherits.
 pub(crate) const HEADER_RULES_MAX: usize = 128;

@@ -54,6 +54,30 @@ pub(crate) fn read_at(
     Ok(filled)
 }
 
+/// Reads at `offset` as much as one call gives. `None`: it would have to wait for the disk, which only
+/// `may_wait` allows. Where the kernel cannot tell, it may wait, as [`send_file`] may.
+pub(crate) fn read_resident(
+    file: BorrowedFd<'_>,
+    buffer: &mut [u8],
+    offset: u64,
+    may_wait: bool,
+) -> io::Result<Option<usize>> {
+    let mut may_wait = may_wait;
+    loop {
+        let result = match may_wait {
+            true => rustix::io::pread(file, &mut *buffer, offset),
+            false => rustix::io::preadv2(file, &mut [io::IoSliceMut::new(buffer)], offset, NOWAIT),
+        };
+        match result {
+            Ok(count) => return Ok(Some(count)),
+            Err(Errno::INTR) => {}
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) if !may_wait => may_wait = true,
+            Err(Errno::AGAIN) if !may_wait => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
 /// Sends up to `count` bytes of a file, from `offset` on, to a socket, within the kernel. Zero means that the
 /// file ends there: it has shrunk.
 ///

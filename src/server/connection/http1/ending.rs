@@ -129,7 +129,8 @@ impl Http1 {
             After::Close => {
                 // If there were unread bytes by now, a close alone would discard the unsent ones.
                 socket.wire.shut_write();
-                Err(Pause::Close)
+                // TLS says that the end follows, which a slow client may have no room for yet.
+                Err(if socket.wire.has_unsent() { Pause::Linger } else { Pause::Close })
             }
             After::Linger => Err(Pause::Linger),
         }

@@ -20,8 +20,8 @@ use super::{Http2, Pause, Phase, Socket};
 use crate::http::expectation::Expectation;
 use crate::http::h1::body::{BodyEnd, Framing};
 use crate::http::h1::request_reader::RequestReader;
-use crate::http::h1::write::{CONTINUE, Delimiter, Persistence};
-use crate::http::{Reject, RequestHead};
+use crate::http::h1::write::{CONTINUE, Delimiter, Persistence, ResponseLine, write_head};
+use crate::http::{Headers, Reject, RequestHead, Status};
 use crate::server::access_log::LogEntries;
 use crate::server::context::WorkerContext;
 use crate::server::exchange::{
@@ -80,6 +80,11 @@ impl Http1 {
     /// Its state.
     pub(crate) fn state(&self) -> ExchangeState {
         self.exchange.state
+    }
+
+    /// Whether every response that has begun has left.
+    pub(crate) fn owes_nothing(&self) -> bool {
+        self.outbox.is_empty() && self.exchange.body.is_empty()
     }
 
     /// Goes as far as it can.
@@ -412,7 +417,27 @@ fn request<'r, W: Transport>(
         cx.setup.proxies.resolve(&mut head);
         socket.know_client(head.peer());
     }
+    if !socket.wire.covers(head.host()) {
+        return Err(Reject::NotCovered);
+    }
     Ok(head)
+}
+
+/// The response to a client that speaks HTTP where TLS is expected. It may not have sent a whole request.
+pub(super) fn unsecured(cx: &WorkerContext) -> Vec<u8> {
+    const BODY: &str = "This port speaks HTTPS, and the request came without TLS. Use https://.\n";
+    let mut headers = Headers::new();
+    headers.put("Content-Type", "text/plain; charset=utf-8");
+    let line = ResponseLine {
+        status: Status::BAD_REQUEST,
+        reason: None,
+        persistence: Persistence::Close,
+        delimiter: Delimiter::Length(BODY.len() as u64),
+    };
+    let mut response = Vec::new();
+    write_head(&mut response, line, cx.clock.server_and_date(), &headers);
+    response.extend_from_slice(BODY.as_bytes());
+    response
 }
 
 /// The first line of the preface of HTTP/2, which is no request of HTTP/1.

@@ -111,7 +111,7 @@ impl Link {
                     self.written += count;
                     self.moved_at = now;
                 }
-                WriteOutcome::Blocked => {
+                WriteOutcome::Blocked | WriteOutcome::Cold => {
                     if !std::mem::replace(&mut self.is_blocked, true) {
                         self.moved_at = now;
                     }

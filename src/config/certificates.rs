@@ -1,0 +1,220 @@
+//! Certificates: their keys of the file, the files that they name, and which host has which. Reads the files, so that
+//! whatever is wrong with them is reported before anything starts.
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use super::file::File;
+use super::hosts::Naming;
+use super::section::{Errors, SectionKey};
+use super::{Origin, Overrides, Written};
+use crate::server::{Certificate, Tls};
+use crate::site::{HostName, UnknownHost};
+
+/// The certificates of the top or of a host, as they are written.
+#[derive(Debug, Default)]
+pub(super) struct CertificateSection {
+    certificates: Vec<Written<String>>,
+    keys: Vec<Written<String>>,
+}
+
+/// What is known of the certificates.
+#[derive(Default)]
+pub(super) struct ServedCertificates {
+    pub(super) tls: Option<Tls>,
+    /// A line for each certificate, for `-t`.
+    pub(super) descriptions: Vec<String>,
+    /// What is said of the one that was made for trying.
+    pub(super) made: Option<&'static str>,
+}
+
+pub(super) fn certificate_keys<T: AsMut<CertificateSection>>() -> [SectionKey<T>; 2] {
+    [
+        SectionKey::new("certificate", |it: &mut T, value, errors| {
+            it.as_mut().certificates = errors.take_each(value, |it| it.written());
+        }),
+        SectionKey::new("certificate_key", |it, value, errors| {
+            it.as_mut().keys = errors.take_each(value, |it| it.written());
+        }),
+    ]
+}
+
+/// Reads all certificates. `secured`: where an address with TLS is written, if there is one.
+pub(super) fn certificates(
+    file: &File,
+    secured: Option<Origin>,
+    overrides: &Overrides,
+    base: &Path,
+    errors: &mut Errors,
+) -> ServedCertificates {
+    let mut reader = Reader {
+        base,
+        errors,
+        now: SystemTime::now(),
+        served: ServedCertificates::default(),
+        has_failed: false,
+    };
+    let top = reader.group(&file.certificates, &file.naming);
+    let mut hosts: Vec<(HostName, Certificate)> = Vec::new();
+    for host in &file.hosts {
+        let own = reader.group(&host.certificates, &host.naming);
+        let is_missing = own.is_empty() && top.is_empty() && !reader.has_failed;
+        if is_missing && secured.is_some() && has_any(file) {
+            let message = "this host has no certificate: write its certificate and certificate_key here, or one for all hosts at the top";
+            reader.errors.note(host.origin, message);
+            reader.has_failed = true;
+        }
+        let own = if own.is_empty() { &top } else { &own };
+        hosts.extend(pairs(&host.naming, own));
+    }
+    let refuses = file.unknown_host == Some(UnknownHost::Refuse);
+    if refuses {
+        hosts.extend(pairs(&file.naming, &top));
+    }
+    let Reader { mut served, has_failed, errors, .. } = reader;
+    let mut all = top.into_iter();
+    let first = all.next().or_else(|| hosts.first().map(|(_, certificate)| certificate.clone()));
+    let made = match (&first, overrides.tls) {
+        (None, true) => {
+            let made = Certificate::for_trying();
+            served.made = Some(MADE);
+            served.descriptions.push(MADE.to_owned());
+            made.map_err(|error| {
+                errors
+                    .note(Origin::Given("--tls"), format!("no certificate can be made: it {error}"))
+            })
+            .ok()
+        }
+        _ => None,
+    };
+    match (first.or(made), secured) {
+        (Some(first), _) => {
+            let tls = all.fold(Tls::new(first), Tls::certificate);
+            let tls = hosts.into_iter().fold(tls, |tls, (name, it)| tls.host(name, it));
+            served.tls = Some(if refuses { tls.refuse_unknown_hosts() } else { tls });
+        }
+        (None, Some(origin)) if !has_failed => errors.note(
+            origin,
+            "https:// needs a certificate: write certificate = \"fullchain.pem\" and certificate_key = \"privkey.pem\"; \
+             without a configuration, --tls makes one for localhost",
+        ),
+        (None, _) => {}
+    }
+    served
+}
+
+/// Whether any certificate is written, at the top or in a host.
+fn has_any(file: &File) -> bool {
+    let hosts = file.hosts.iter().map(|host| &host.certificates);
+    hosts.chain([&file.certificates]).any(|section| !section.certificates.is_empty())
+}
+
+fn pairs(naming: &Naming, certificates: &[Certificate]) -> Vec<(HostName, Certificate)> {
+    let names = naming.server_names.iter().chain(&naming.canonical_host);
+    let mut pairs: Vec<(HostName, Certificate)> = Vec::new();
+    for name in names {
+        if pairs.iter().all(|(known, _)| *known != name.value) {
+            pairs.extend(certificates.iter().map(|it| (name.value.clone(), it.clone())));
+        }
+    }
+    pairs
+}
+
+struct Reader<'a> {
+    base: &'a Path,
+    errors: &'a mut Errors,
+    now: SystemTime,
+    served: ServedCertificates,
+    has_failed: bool,
+}
+
+impl Reader<'_> {
+    /// The certificates of the top or of a host.
+    fn group(&mut self, section: &CertificateSection, naming: &Naming) -> Vec<Certificate> {
+        let CertificateSection { certificates, keys } = section;
+        let (count, keys_count) = (certificates.len(), keys.len());
+        if let (0, Some(key)) = (count, keys.first()) {
+            self.fail(key.origin, "certificate_key needs the certificate that it belongs to");
+            return Vec::new();
+        }
+        if let (true, Some(key)) = (keys_count != count, keys.first()) {
+            let message = format!(
+                "certificate_key has {keys_count} files, and certificate has {count}: write one key for each, in the same order"
+            );
+            self.fail(key.origin, message);
+            return Vec::new();
+        }
+        let mut group = Vec::new();
+        for (place, certificate) in certificates.iter().enumerate() {
+            group.extend(self.one(certificate, keys.get(place)));
+        }
+        if group.len() == count {
+            self.check_names(naming, &group);
+        }
+        group
+    }
+
+    /// One certificate. Without a key of its own, its file has the key as well.
+    fn one(
+        &mut self,
+        written: &Written<String>,
+        key: Option<&Written<String>>,
+    ) -> Option<Certificate> {
+        let path = self.base.join(&written.value);
+        let key_path = key.map_or_else(|| path.clone(), |key| self.base.join(&key.value));
+        match Certificate::read(&path, &key_path) {
+            Ok(certificate) => {
+                let shown = path.display();
+                let names = certificate.names().join(", ");
+                let left = certificate.expires().duration_since(self.now).unwrap_or_default();
+                let days = left.as_secs() / 86_400;
+                self.served.descriptions.push(format!("{shown}: for {names}; {days} days left"));
+                for warning in certificate.warnings(self.now) {
+                    self.errors.warn(written.origin, format!("the certificate {path:?} {warning}"));
+                }
+                Some(certificate)
+            }
+            Err(error) => {
+                match key {
+                    Some(key) if error.is_about_key() => {
+                        self.fail(key.origin, format!("certificate_key: {error}"));
+                    }
+                    None if error.is_about_key() && error.lacks_key() => {
+                        let message = format!(
+                            "certificate: {path:?} has no private key: write the file that has it as certificate_key"
+                        );
+                        self.fail(written.origin, message);
+                    }
+                    _ => self.fail(written.origin, format!("certificate: {error}")),
+                }
+                None
+            }
+        }
+    }
+
+    fn fail(&mut self, origin: Origin, message: impl Into<String>) {
+        self.has_failed = true;
+        self.errors.note(origin, message);
+    }
+
+    /// Warns of names that no certificate covers.
+    fn check_names(&mut self, naming: &Naming, group: &[Certificate]) {
+        let Some(first) = group.first() else { return };
+        for name in naming.server_names.iter().chain(&naming.canonical_host) {
+            // What a wildcard of a certificate covers is one label deep.
+            let shown = name.value.to_string();
+            let covers = |it: &Certificate| match name.value.is_wildcard() {
+                true => it.names().contains(&shown),
+                false => it.covers(&shown),
+            };
+            if !group.iter().any(covers) {
+                let names = first.names().join(", ");
+                let message =
+                    format!("no certificate of this host covers {shown}; it covers {names}");
+                self.errors.warn(name.origin, message);
+            }
+        }
+    }
+}
+
+const MADE: &str = "made in memory for localhost, for trying; browsers warn of it";

@@ -1,0 +1,109 @@
+//! Which certificate a client gets: by the name that it asks for, and by what it can verify.
+
+use super::certificate::{Certificate, CoveredNames};
+use crate::site::HostName;
+use rustls::SignatureScheme;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// The certificates of a server. They can be replaced while it serves.
+#[derive(Debug)]
+pub(super) struct Resolver {
+    table: RwLock<Arc<CertificateTable>>,
+}
+
+/// Which host has which certificates.
+#[derive(Debug, Default)]
+pub(super) struct CertificateTable {
+    /// Each is what one host has; the first is what all others have.
+    groups: Vec<Vec<Certificate>>,
+    exact: HashMap<String, usize>,
+    /// Without `*.`.
+    below: HashMap<String, usize>,
+    /// Whether a client that asks for any other name is refused.
+    refuses_unknown: bool,
+}
+
+thread_local! {
+    /// What the certificate covers that was chosen last. rustls asks in the midst of a call that this thread makes for
+    /// one connection, and tells the connection nothing of the choice.
+    static CHOSEN: RefCell<Option<Arc<CoveredNames>>> = const { RefCell::new(None) };
+}
+
+/// Takes what the certificate covers that this thread has chosen last.
+pub(crate) fn take_chosen() -> Option<Arc<CoveredNames>> {
+    CHOSEN.take()
+}
+
+impl Resolver {
+    pub(super) fn new(table: CertificateTable) -> Resolver {
+        Resolver { table: RwLock::new(Arc::new(table)) }
+    }
+}
+
+impl ResolvesServerCert for Resolver {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let table = Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner));
+        let chosen = table.choose(hello.server_name(), hello.signature_schemes())?;
+        CHOSEN.set(Some(Arc::clone(&chosen.covered)));
+        Some(Arc::clone(&chosen.key))
+    }
+}
+
+impl CertificateTable {
+    pub(super) fn new(
+        default: Vec<Certificate>,
+        hosts: &[(HostName, Certificate)],
+        refuses_unknown: bool,
+    ) -> CertificateTable {
+        let mut table = CertificateTable {
+            groups: vec![default],
+            refuses_unknown,
+            ..CertificateTable::default()
+        };
+        for (name, certificate) in hosts {
+            let names = if name.is_wildcard() { &mut table.below } else { &mut table.exact };
+            let group = *names.entry(name.bare().to_owned()).or_insert(table.groups.len());
+            if group == table.groups.len() {
+                table.groups.push(Vec::new());
+            }
+            table.groups[group].push(certificate.clone());
+        }
+        table
+    }
+
+    fn choose(&self, name: Option<&str>, schemes: &[SignatureScheme]) -> Option<&Certificate> {
+        let group = match name {
+            None => &self.groups[0],
+            Some(name) => match self.group_of(name) {
+                Some(group) => &self.groups[group],
+                None if self.refuses_unknown => return None,
+                None => &self.groups[0],
+            },
+        };
+        let can_verify = |it: &&Certificate| it.key.key.choose_scheme(schemes).is_some();
+        let covers = |it: &&Certificate| name.is_none_or(|name| it.covers(name));
+        let best = group.iter().filter(can_verify).find(covers);
+        // Without one that the client can verify, rustls ends the handshake with the right alert.
+        best.or_else(|| group.iter().find(can_verify)).or_else(|| group.first())
+    }
+
+    /// That of an exact name, then that of the longest name that it is below.
+    fn group_of(&self, name: &str) -> Option<usize> {
+        let lower = name.trim_end_matches('.').to_ascii_lowercase();
+        if let Some(group) = self.exact.get(&lower) {
+            return Some(*group);
+        }
+        let mut rest = lower.as_str();
+        while let Some((_, parent)) = rest.split_once('.') {
+            if let Some(group) = self.below.get(parent) {
+                return Some(*group);
+            }
+            rest = parent;
+        }
+        None
+    }
+}
