@@ -1,9 +1,9 @@
 //! Files that are compressed while they are served.
 
-use crate::support::coded::decoded;
+use crate::support::coded::{decoded, decoded_so_far};
 use crate::support::fixture::{MODIFIED, modified, set_modified};
 use crate::support::{Configured, Fixture, Reply, TestServer, until};
-use httpd::{Coding, Compression, Root, StaticFiles};
+use httpd::{Coding, Compression, Request, Root, Site, StaticFiles};
 use std::fs;
 
 /// The codings in the order in which the server prefers them.
@@ -417,6 +417,19 @@ fn an_index_a_fallback_and_a_page_without_its_extension_are_compressed_too() {
         assert_eq!(decoded(&reply), page.as_bytes(), "{target}");
     }
     get(&server, "/about.html", "br").expect(301).no_header("Content-Encoding");
+}
+
+#[test]
+fn a_site_that_is_asked_without_a_server_compresses_too() {
+    let page = text(5_000);
+    let fixture = Fixture::new().file("a.css", &page);
+    let root = Root::open(fixture.root()).expect("it is there");
+    let files = StaticFiles::new(root).compression(Compression::default());
+    let site = Site::new().at("/", files);
+    let ask = || site.handle(Request::get("/a.css").header("Accept-Encoding", "gzip"));
+    assert_eq!(ask().headers.value("Content-Encoding"), Some(&b"gzip"[..]));
+    let body = ask().into_bytes().expect("it is in memory");
+    assert_eq!(decoded_so_far("gzip", &body), (page.into_bytes(), true));
 }
 
 /// A key means the same at the top, in a host and in a location.
