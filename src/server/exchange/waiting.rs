@@ -36,6 +36,12 @@ impl Exchange {
     /// Begins to wait for a thread or an application.
     pub(crate) fn wait_for(&mut self, awaited: Awaited, cx: &WorkerContext) -> ExchangeState {
         self.waits_since = Some(cx.clock.monotonic());
+        // The next piece of the body may be here, and only has to be encoded.
+        if awaited == Awaited::Production
+            && let Some(piece) = self.body.encoded().and_then(|encoded| encoded.take_due())
+        {
+            cx.threads.encode_piece(self.id, piece);
+        }
         ExchangeState::Waiting(awaited)
     }
 

@@ -118,14 +118,7 @@ impl Http1 {
                     Err(self.fail(&error, socket))
                 }
             },
-            Ok(Flush::NotYet) => {
-                if let Some(encoded) = self.exchange.body.encoded()
-                    && let Some(piece) = encoded.take_due()
-                {
-                    cx.threads.encode_piece(self.exchange.id, piece);
-                }
-                Ok(self.begin_wait(Awaited::Production, socket, cx))
-            }
+            Ok(Flush::NotYet) => Ok(self.begin_wait(Awaited::Production, socket, cx)),
             Ok(Flush::Again) if self.exchange.body.allowance(now) == Some(0) => {
                 Ok(self.begin_wait(Awaited::Pace, socket, cx))
             }

@@ -121,11 +121,6 @@ impl Http2 {
                     _ => self.break_off(place, ErrorCode::Internal, cx),
                 },
                 Ok(Filled::Waits(awaited)) => {
-                    if let Some(encoded) = stream.exchange.body.encoded()
-                        && let Some(piece) = encoded.take_due()
-                    {
-                        cx.threads.encode_piece(stream.exchange.id, piece);
-                    }
                     let _: Next = stream.begin_wait(awaited, cx);
                 }
                 Err(error) => {
