@@ -84,7 +84,7 @@ pub(crate) use response::{Body, Deferred};
 pub(crate) use rewrite::Leading;
 pub use route::Location;
 pub(crate) use route::Route;
-pub(crate) use rules::admission::{PaceRule, Terms};
+pub(crate) use rules::admission::{Counted, PaceRule, Terms};
 pub(crate) use rules::connections::UnderWay;
 pub use static_files::{Dotfiles, Mapping, StaticFiles};
 pub use store::Store;

@@ -4,7 +4,7 @@
 //! It must never know which rule led there.
 
 use super::route::Spot;
-use super::{Response, Route, Site};
+use super::{Counted, Response, Route, Site};
 use crate::http::target::Target;
 use crate::http::{Method, RequestHead, Scheme, Status};
 use percent_encoding::percent_decode;
@@ -164,9 +164,9 @@ impl Site {
         let rates = |route: &Route| self.locations.rules(route).map(|rules| &rules.rates);
         let before = rates(route);
         self.locations.reroute(route, rewritten.path(), head.method());
-        route.is_counted = match (before, rates(route)) {
-            (Some(before), Some(now)) => before.are_those_of(now),
-            (_, now) => now.is_none(),
+        route.counted = match (before, rates(route)) {
+            (Some(before), Some(now)) => now.counted_at(before),
+            _ => Counted::default(),
         };
         route.noted = self
             .locations

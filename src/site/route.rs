@@ -7,7 +7,7 @@ use super::pattern::Pattern;
 use super::request::Place;
 use super::rewrite::Rewritten;
 use super::rules::{Noted, Rules};
-use super::{Handler, Methods, Response, Terms};
+use super::{Counted, Handler, Methods, Response, Terms};
 use crate::http::{Method, Scheme};
 use std::fmt;
 use std::sync::Arc;
@@ -134,8 +134,8 @@ pub(crate) struct Route {
     pub(super) passage: Option<Box<Passage>>,
     /// What the rules of the location have noted, if they depend on the request.
     pub(super) noted: Option<Box<Noted>>,
-    /// Whether it was counted by the rates of the location.
-    pub(super) is_counted: bool,
+    /// By which rates of the location it was counted.
+    pub(super) counted: Counted,
     /// On which terms it is answered, if there are any.
     pub(super) terms: Option<Box<Terms>>,
     /// Where the request was led, if its client asked for another path.
@@ -375,7 +375,7 @@ impl Locations {
             prefix_bytes,
             passage: None,
             noted: None,
-            is_counted: false,
+            counted: Counted::default(),
             terms: None,
             rewritten: None,
             scheme: Scheme::default(),

@@ -74,11 +74,11 @@ impl Site {
     /// Counts a request, once at each place that it is led to, and refuses one that is too much: before a password is
     /// looked at, which takes more work than anything else that a stranger can ask for.
     fn count(&self, route: &mut Route, head: &RequestHead<'_>) {
-        if route.is_decided() || std::mem::replace(&mut route.is_counted, true) {
+        if route.is_decided() {
             return;
         }
         let Some(rules) = self.locations.rules(route) else { return };
-        match rules.rates.admit(head) {
+        match rules.rates.admit(head, &mut route.counted) {
             Ok(terms) => route.terms = Terms::both(route.terms.take(), terms),
             Err(response) => route.passage.get_or_insert_default().response = Some(response),
         }

@@ -128,6 +128,23 @@ fn locations_inherit_a_rate_with_its_counts_or_have_their_own() {
 }
 
 #[test]
+fn a_request_that_is_rewritten_counts_once_where_both_places_count_together() {
+    let (program, _folder) = start(
+        "request_rate = \"3/h\"\nconnections_per_client = 1\n\
+         [[rewrite]]\nfrom = \"/x\"\nto = \"/open/a.txt\"\n\
+         [[rewrite]]\nfrom = \"/y\"\nto = \"/own/a.txt\"\n\
+         [[location]]\npath = \"/open\"\nlimit_rate = \"1MB\"\n\
+         [[location]]\npath = \"/own\"\nrequest_rate = \"1/h\"\n",
+        "1",
+        "1",
+    );
+    assert_eq!(admitted(&program, "192.0.2.1", "/x", 5), 3);
+    // Where they count for themselves, both have to let it pass.
+    assert_eq!(admitted(&program, "192.0.2.2", "/y", 2), 1);
+    assert_eq!(admitted(&program, "192.0.2.2", "/x", 5), 1);
+}
+
+#[test]
 fn so_many_requests_of_a_client_are_under_way_and_not_one_more() {
     let (program, _folder) = start("connections_per_client = 2\n", "1", "2");
     let head = |client: &str, target: &str| {

@@ -48,46 +48,60 @@ impl Terms {
     }
 }
 
-impl Rates {
-    /// Whether both count a request together.
-    pub(crate) fn are_those_of(&self, other: &Rates) -> bool {
-        let requests = |it: &Rates| it.requests.as_ref().map(Arc::as_ptr);
-        let connections = |it: &Rates| it.connections.as_ref().map(Arc::as_ptr);
-        requests(self) == requests(other)
-            && connections(self) == connections(other)
-            && self.pace == other.pace
-    }
+/// By which bounds of its location a request has been counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counted {
+    requests: bool,
+    connections: bool,
+    pace: bool,
+}
 
+impl Rates {
     /// Whether there is nothing to look at.
     pub(crate) fn are_none(&self) -> bool {
         self.requests.is_none() && self.connections.is_none() && self.pace.is_none()
     }
 
-    /// Counts a request. `None`: it has no terms.
+    /// By which of these bounds a request has been counted that comes from a place with those.
+    pub(crate) fn counted_at(&self, before: &Rates) -> Counted {
+        fn is_same<T>(one: &Option<Arc<T>>, other: &Option<Arc<T>>) -> bool {
+            one.as_ref().map(Arc::as_ptr) == other.as_ref().map(Arc::as_ptr)
+        }
+        Counted {
+            requests: is_same(&self.requests, &before.requests),
+            connections: is_same(&self.connections, &before.connections),
+            pace: self.pace == before.pace,
+        }
+    }
+
+    /// Counts a request by those bounds that it was not counted by before. `None`: it has no more terms.
     ///
     /// # Errors
     /// The response to one that is too much.
     pub(crate) fn admit(
         &self,
         head: &RequestHead<'_>,
+        counted: &mut Counted,
     ) -> Result<Option<Box<Terms>>, Box<Response>> {
         if self.are_none() {
             return Ok(None);
         }
+        let all = Counted { requests: true, connections: true, pace: true };
+        let before = std::mem::replace(counted, all);
         let client = ClientKey::of(head.peer());
-        let under_way = match &self.connections {
-            Some(limit) => match limit.begin(client) {
-                Some(under_way) => Some(under_way),
+        let mut under_way = Vec::new();
+        if let (Some(limit), false) = (&self.connections, before.connections) {
+            match limit.begin(client) {
+                Some(begun) => under_way.push(begun),
                 None => return Err(too_many(head, "connections_per_client", WHILE_BUSY)),
-            },
-            None => None,
-        };
-        if let Some(rate) = &self.requests {
+            }
+        }
+        if let (Some(rate), false) = (&self.requests, before.requests) {
             rate.admit(client).map_err(|wait| too_many(head, "request_rate", wait))?;
         }
-        let has_terms = under_way.is_some() || self.pace.is_some();
-        let under_way = under_way.into_iter().collect();
-        Ok(has_terms.then(|| Box::new(Terms { under_way, pace: self.pace })))
+        let pace = self.pace.filter(|_| !before.pace);
+        let has_terms = !under_way.is_empty() || pace.is_some();
+        Ok(has_terms.then(|| Box::new(Terms { under_way, pace })))
     }
 }
 
