@@ -50,6 +50,22 @@ fn curl_reads_over_both_versions_and_reuses_its_connection() {
     }
 }
 
+fn curl_speaks_http_2() {
+    let (server, authority) = serve();
+    let file = server.root().join("../downloaded");
+    let command = format!(
+        "curl -sS --http2 --noproxy '*' --max-time 20 --cacert $2 -w '%{{http_version}} %{{http_code}} %{{num_connects}}\\n' \
+         https://localhost:$1/a.txt -o {0} https://localhost:$1/large.bin -o {0}; \
+         curl -sS --http2 --noproxy '*' --max-time 20 --cacert $2 -o {0}.other -w '%{{http_code}}' \
+         -H 'Host: other.example' https://localhost:$1/a.txt",
+        file.display()
+    );
+    let (is_fine, said) = shell(&server, &authority, &command);
+    assert!(is_fine, "{said}");
+    assert_eq!(said, "2 200 1\n2 200 0\n421");
+    assert!(fs::read(file).expect("it is there") == noise(3_000_000));
+}
+
 fn curl_downloads_a_large_file() {
     let (server, authority) = serve();
     let file = server.root().join("../downloaded");
@@ -170,6 +186,8 @@ tests! {
         curl_reads_over_both_versions_and_reuses_its_connection,
         curl_downloads_a_large_file,
         curl_does_not_trust_a_server_of_another_authority;
+    lacks::curl_with_http_2:
+        curl_speaks_http_2;
     lacks::openssl:
         openssl_agrees_on_safe_suites_only,
         openssl_finds_neither_renegotiation_nor_compression_nor_early_data,

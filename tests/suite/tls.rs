@@ -347,7 +347,7 @@ fn a_client_gets_a_certificate_that_it_can_verify() {
 }
 
 #[test]
-fn http_1_1_is_agreed_on_and_nothing_else_is_accepted() {
+fn http_2_is_preferred_and_what_is_neither_is_refused() {
     let authority = Authority::new();
     let server = Fixture::new().tls(Tls::new(authority.issue(&["test"]).certificate())).serve();
     let offering = |protocols: &[&str]| {
@@ -361,6 +361,7 @@ fn http_1_1_is_agreed_on_and_nothing_else_is_accepted() {
     assert_eq!(agreed(&[]), None);
     assert_eq!(agreed(&["http/1.1"]), Some(b"http/1.1".to_vec()));
     assert_eq!(agreed(&["http/1.0", "http/1.1"]), Some(b"http/1.1".to_vec()));
+    assert_eq!(agreed(&["http/1.1", "h2"]), Some(b"h2".to_vec()));
     let refused = refusal(&server, &offering(&["imap"]), "test");
     assert!(refused.contains("NoApplicationProtocol"), "{refused}");
 }

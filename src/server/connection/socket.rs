@@ -112,9 +112,9 @@ impl<W: Transport> Socket<W> {
         }
     }
 
-    /// Whether the client may speak HTTP/2 on this stream without having agreed on it before.
+    /// Whether the client may speak HTTP/2 on this stream: it has agreed on it by TLS, or the listener allows it.
     pub(crate) fn may_speak_http2(&self, cx: &WorkerContext) -> bool {
-        cx.speaks_http2(self.listener)
+        self.wire.has_agreed_on_http2() || cx.speaks_http2(self.listener)
     }
 
     /// The address of the client of the request at hand, as far as it is known; `None` on a Unix socket.

@@ -78,7 +78,7 @@ impl Tls {
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_cert_resolver(Arc::new(Resolver::new(table)));
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         // Tickets need no memory here, and any worker takes those of the others.
         config.ticketer = crypto::Ticketer::new()?;
         config.session_storage = Arc::new(NoServerSessionStorage {});

@@ -62,6 +62,10 @@ impl Transport for Wire {
         either!(self, it => it.covers(host))
     }
 
+    fn has_agreed_on_http2(&self) -> bool {
+        either!(self, it => it.has_agreed_on_http2())
+    }
+
     fn has_handshake(&self) -> bool {
         either!(self, it => it.has_handshake())
     }

@@ -104,6 +104,11 @@ pub(crate) trait Transport {
         true
     }
 
+    /// Whether both ends have agreed on HTTP/2, by its name in TLS.
+    fn has_agreed_on_http2(&self) -> bool {
+        false
+    }
+
     /// Whether [`progress`](Transport::progress) has a handshake to go through first.
     fn has_handshake(&self) -> bool {
         false

@@ -255,6 +255,10 @@ impl Transport for TlsStream {
         self.covered.as_ref().is_none_or(|covered| covered.covers(host))
     }
 
+    fn has_agreed_on_http2(&self) -> bool {
+        self.session.has_agreed_on(b"h2")
+    }
+
     fn has_handshake(&self) -> bool {
         self.stage == Stage::Handshake
     }

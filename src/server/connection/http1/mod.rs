@@ -413,12 +413,13 @@ fn request<'r, W: Transport>(
     cx: &WorkerContext,
 ) -> Result<RequestHead<'r>, Reject> {
     let mut head = reader.request(inbox.bytes(), socket.ends(cx))?;
+    // The host of the connection, not the one that a proxy says.
+    if !socket.wire.covers(head.host()) {
+        return Err(Reject::NotCovered);
+    }
     if socket.is_relayed() {
         cx.setup.proxies.resolve(&mut head);
         socket.know_client(head.peer());
-    }
-    if !socket.wire.covers(head.host()) {
-        return Err(Reject::NotCovered);
     }
     Ok(head)
 }

@@ -120,6 +120,9 @@ impl Stream {
         cx: &WorkerContext,
     ) -> Result<RequestHead<'a>, Reject> {
         let mut request = head.request(socket.ends(cx))?;
+        if !socket.wire.covers(request.host()) {
+            return Err(Reject::NotCovered);
+        }
         if socket.is_relayed() {
             cx.setup.proxies.resolve(&mut request);
             *client = request.peer();

@@ -53,6 +53,11 @@ impl Session {
         self.rustls.is_handshaking()
     }
 
+    /// Whether this protocol was agreed on (RFC 7301).
+    pub(super) fn has_agreed_on(&self, protocol: &[u8]) -> bool {
+        self.rustls.alpn_protocol() == Some(protocol)
+    }
+
     /// Whether something was decrypted and not read.
     pub(super) fn has_decrypted(&self) -> bool {
         self.read_at < self.decrypted.len()
