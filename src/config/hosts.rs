@@ -2,6 +2,8 @@
 //!
 //! What is served at a host is `site`'s to say.
 
+use std::collections::HashSet;
+
 use super::certificates::{CertificateSection, certificate_keys};
 use super::file::{File, LocationSection, read_locations};
 use super::scope::{self, Scope};
@@ -100,7 +102,7 @@ pub(super) fn read_hosts(value: Value<'_>, errors: &mut Errors) -> Vec<HostSecti
 /// The names of all hosts.
 #[derive(Default)]
 pub(super) struct HostNames {
-    seen: Vec<HostName>,
+    seen: HashSet<HostName>,
 }
 
 impl HostNames {
@@ -112,12 +114,11 @@ impl HostNames {
             !canonical.value.is_wildcard() && !naming.server_names.iter().any(covers)
         });
         for name in naming.server_names.iter().chain(canonical) {
-            if self.seen.contains(&name.value) {
+            if !self.seen.insert(name.value.clone()) {
                 let message = format!("another host has the name {} already", name.value);
                 errors.note(name.origin, message);
                 continue;
             }
-            self.seen.push(name.value.clone());
             taken.push(name.value.clone());
         }
         taken

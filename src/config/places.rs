@@ -169,11 +169,12 @@ fn real(path: &Path) -> PathBuf {
 
 /// Warns of guarded files that are sent as the pages of errors, for which nobody is asked.
 fn warn_of_error_pages(file: &File, places: &[Place], errors: &mut Errors) {
+    let guards: Vec<&Place> = places.iter().filter(|it| it.access != [None; 3]).collect();
     for place in places {
         let Some(files) = &place.files else { continue };
         for (key, origin, named) in named_files(file, place) {
             let on_disk = files.root.path().join(named.trim_start_matches('/'));
-            let guard = places.iter().find(|guard| {
+            let guard = guards.iter().find(|guard| {
                 guard.asks_more_than(place)
                     && guard
                         .url_path_of(&on_disk)
