@@ -76,7 +76,11 @@ const ANSWERS: &[(&str, &str)] = &[
         "ca_certs ssl_client_certificate ssl_verify_client",
         "clients are not asked for certificates, so far",
     ),
-    ("http2 http3 quic h2 protocols", "this server speaks HTTP/1.1 only, so far"),
+    (
+        "http2 h2 protocols",
+        "over TLS, clients that offer it get HTTP/2; without TLS, write listen = \"h2c://localhost:8081\"",
+    ),
+    ("http3 quic", "this server speaks HTTP/1 and HTTP/2, so far"),
     (
         "gzip brotli zstd deflate encode compress compression_codings",
         "write compression = [\"zstd\", \"br\", \"gzip\"]; precompressed = true sends files that were \
