@@ -150,6 +150,7 @@ pub(crate) enum Freshness {
 
 impl Context<'_> {
     /// The file or directory at a path beneath a root, the path given in pieces.
+    #[inline(always)]
     pub(crate) fn find(&mut self, root: &Root, pieces: &[&[u8]]) -> Result<Found, OpenError> {
         self.look_if_due();
         let found = match pieces {

@@ -347,6 +347,7 @@ impl Handler for StaticFiles {
 
 impl StaticFiles {
     /// The answer by what is in the root; `falls_back` says whether what is missing may have a page.
+    #[inline(always)]
     pub(super) fn serve(
         &self,
         request: &Request<'_>,

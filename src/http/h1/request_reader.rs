@@ -68,6 +68,7 @@ impl RequestReader {
     ///
     /// # Errors
     /// A [`Reject`] for a malformed target or host (RFC 9112 §3.2).
+    #[inline(always)]
     pub(crate) fn request<'a>(
         &'a self,
         bytes: &'a [u8],

@@ -49,6 +49,7 @@ pub(crate) struct ResponseLine<'a> {
 
 /// Appends a complete response head. `server_and_date` holds the lines that are the same for every response of
 /// this second.
+#[inline(always)]
 pub(crate) fn write_head(
     out: &mut Vec<u8>,
     line: ResponseLine<'_>,

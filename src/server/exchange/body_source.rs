@@ -84,6 +84,7 @@ pub(crate) enum Chunk<'a> {
 
 impl BodySource {
     /// The source of a whole body.
+    #[inline(always)]
     pub(crate) fn new(body: Body) -> BodySource {
         let mut source = BodySource::default();
         match body {
