@@ -1,0 +1,135 @@
+//! In which order jobs run, and what becomes of them.
+
+use super::*;
+use std::sync::mpsc;
+
+#[test]
+fn every_job_is_done_and_a_panic_costs_none_but_its_own() {
+    let pool = Pool::new("test", 2, usize::MAX);
+    let (sender, done) = mpsc::channel();
+    for number in 0..20 {
+        let sender = sender.clone();
+        let job = move || {
+            assert!(number != 7, "a job may panic");
+            sender.send(number).expect("the test waits");
+        };
+        assert!(pool.submit(Box::new(job)).is_ok());
+    }
+    drop(sender);
+    let mut numbers: Vec<i32> = done.iter().collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (0..20).filter(|&number| number != 7).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_neither_a_thread_nor_the_queue_can_take_is_given_back() {
+    let pool = Pool::new("test", 2, 3);
+    let (release, gate) = mpsc::channel::<()>();
+    let gate = Arc::new(Mutex::new(gate));
+    let (sender, started) = mpsc::channel();
+    let job = || {
+        let (gate, sender) = (Arc::clone(&gate), sender.clone());
+        Box::new(move || {
+            let _ = sender.send(());
+            let _ = gate.lock().map(|gate| gate.recv());
+        })
+    };
+    for _ in 0..2 {
+        assert!(pool.submit(job()).is_ok());
+        started.recv().expect("a thread starts");
+    }
+    for _ in 0..3 {
+        assert!(pool.submit(job()).is_ok(), "it may wait");
+    }
+    assert!(pool.submit(job()).is_err(), "two are busy and three wait");
+    for _ in 0..5 {
+        release.send(()).expect("a job waits for it");
+    }
+    for _ in 0..3 {
+        started.recv().expect("those that waited are begun");
+    }
+}
+
+/// A job that reports when it is done.
+fn attempts(sender: &mpsc::Sender<u32>, number: u32) -> RetriedJob {
+    let sender = sender.clone();
+    Box::new(move || {
+        sender.send(number).expect("the test waits");
+        None
+    })
+}
+
+#[test]
+fn work_that_is_called_again_leaves_its_thread_to_others_meanwhile() {
+    let pool = Pool::new("test", 1, 9);
+    let (sender, done) = mpsc::channel();
+    let again = sender.clone();
+    let mut calls = 0;
+    let retried = pool.submit_retried(Box::new(move || {
+        calls += 1;
+        again.send(calls).expect("the test waits");
+        (calls < 3).then_some(Duration::from_millis(20))
+    }));
+    assert!(retried.is_ok());
+    assert_eq!(done.recv(), Ok(1));
+    assert!(pool.submit_retried(attempts(&sender, 100)).is_ok());
+    assert_eq!([done.recv(), done.recv(), done.recv()], [Ok(100), Ok(2), Ok(3)]);
+}
+
+#[test]
+fn jobs_that_are_called_again_at_once_and_new_ones_take_turns() {
+    let pool = Pool::new("test", 0, 9);
+    let (sender, done) = mpsc::channel();
+    for number in 1..=2 {
+        let sender = sender.clone();
+        let busy = move || {
+            sender.send(number).expect("the test waits");
+            Some(Duration::ZERO)
+        };
+        assert!(pool.submit_retried(Box::new(busy)).is_ok());
+    }
+    (0..2).for_each(|_| assert!(pool.do_next()));
+    // Both are due by now, and so before what comes now; after that, their next calls are.
+    assert!(pool.submit_retried(attempts(&sender, 3)).is_ok());
+    (0..4).for_each(|_| assert!(pool.do_next()));
+    assert_eq!(done.try_iter().collect::<Vec<_>>(), [1, 2, 1, 2, 3, 1]);
+}
+
+#[test]
+fn what_is_withdrawn_is_not_done_and_frees_its_place() {
+    let pool = Pool::new("test", 0, 2);
+    let (sender, done) = mpsc::channel();
+    let submit = |number| pool.submit_retried(attempts(&sender, number)).ok();
+    let (one, two) = (submit(1).expect("there is room"), submit(2).expect("there is room"));
+    assert!(submit(3).is_none(), "it is full");
+    assert!(pool.withdraw(one).is_some());
+    assert!(pool.withdraw(one).is_none());
+    assert!(submit(4).is_some());
+    while pool.do_next() {}
+    assert!(pool.withdraw(two).is_none(), "it is done");
+    assert_eq!(done.try_iter().collect::<Vec<_>>(), [2, 4]);
+    let later = pool.submit_retried(Box::new(|| Some(Duration::from_secs(60)))).ok();
+    assert!(pool.do_next());
+    assert!(pool.withdraw(later.expect("there is room")).is_none(), "it has begun");
+}
+
+#[test]
+fn what_yields_its_place_is_done_after_all_other_and_not_in_any_number() {
+    let pool = Pool::new("test", 0, 16);
+    let (sender, done) = mpsc::channel();
+    let submit =
+        |number| pool.submit_retried(attempts(&sender, number)).ok().expect("there is room");
+    let tickets: Vec<Ticket> = (0..16).map(submit).collect();
+    for ticket in [tickets[3], tickets[1]] {
+        assert_eq!(pool.yield_place(ticket), Yielded::Kept);
+    }
+    assert_eq!(pool.yield_place(tickets[0]), Yielded::Refused);
+    submit(16);
+    submit(17);
+    assert!(pool.withdraw(tickets[3]).is_some());
+    while pool.do_next() {}
+    let order: Vec<u32> = done.try_iter().collect();
+    assert_eq!(order.first(), Some(&0));
+    assert_eq!(order.last(), Some(&1));
+    assert_eq!(order.len(), 17);
+}
