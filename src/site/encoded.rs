@@ -111,8 +111,8 @@ fn values<'r>(response: &'r Response, name: &'static str) -> impl Iterator<Item 
 const UNTOUCHED: [&str; 6] =
     ["Content-Encoding", "Content-Range", "Content-Digest", "Repr-Digest", "Digest", "Content-MD5"];
 
-/// They take up to a gigabyte together. More responses are sent as they are.
-const ENCODED_MAX: usize = 1024;
+/// They take up to 256 MiB together. More responses are sent as they are.
+const ENCODED_MAX: usize = 256;
 
 #[cfg(feature = "compression")]
 #[cfg(test)]
