@@ -45,7 +45,8 @@ impl Chromium {
         command.args(["-c", "exec \"$0\" \"$@\" 3<&0 4>&1 </dev/null >/dev/null", "chromium"]);
         command.args(FLAGS);
         command.arg(format!("--user-data-dir={}", profile.path("profile").display()));
-        command.env("HOME", profile.here());
+        // What it leaves in either, the folder takes with it.
+        command.env("HOME", profile.here()).env("TMPDIR", profile.here());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log);
         let mut child = Child::spawn(&mut command);
         let pipes = Pipes {
@@ -107,6 +108,21 @@ impl Chromium {
     /// What it has to say when it ends, or does nothing.
     fn log(&self) -> String {
         std::fs::read_to_string(self.profile.path("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Chromium {
+    /// Asks it to close, so that its processes have ended when the folder that they write to is removed. What does not
+    /// end in time is killed.
+    fn drop(&mut self) {
+        let pipes = self.pipes.get_mut();
+        let close = json!({ "id": pipes.last + 1, "method": "Browser.close" });
+        let _ = pipes.commands.write_all(format!("{close}\0").as_bytes());
+        while pipes.message().is_ok() {}
+        let deadline = Instant::now() + PATIENCE;
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 }
 
