@@ -69,11 +69,12 @@ impl Drop for Child {
         let _ = self.child.kill();
         let _ = self.child.wait();
         let deadline = Instant::now() + PATIENCE;
-        loop {
+        // What is becoming another program at this moment has no variables to be seen, and so no mark.
+        let mut looks_without = 0;
+        while looks_without < 3 && Instant::now() < deadline {
             let left = self.marked();
-            if left.is_empty() || Instant::now() > deadline {
-                return;
-            }
+            looks_without = if left.is_empty() { looks_without + 1 } else { 0 };
+            thread::sleep(Duration::from_millis(2));
             for id in left {
                 // It may have ended meanwhile.
                 let _ = kill_process(id, Signal::KILL);
