@@ -164,11 +164,11 @@
 //
 // **A file is compressed once, and its bytes never go stale.** A thread encodes the file that was found
 // (`files::Encoding`), and the worker keeps the result under the same key, for exactly that version
-// (`files/encoded_cache.rs`): the file is looked up first, always, and whatever belongs to another version of it is dropped. A file whose
-// entity tag is not strong yet is not encoded. The first request waits for the thread, which takes about as long as a
-// lookup on a cold disk; whoever comes meanwhile gets the file as it is. What is sent often is encoded once more with
-// much effort, by a thread of the lowest priority. A strong tag has to tell all these apart, so it has a hash of the
-// encoded bytes in it. A client that holds any encoding of this version gets 304 all the same (`site/file_response.rs`),
+// (`files/encoded_cache.rs`): the file itself is always looked up first, and what belongs to another version of it is
+// dropped. A file whose entity tag is not strong yet is not encoded. The first request waits for the thread, about as
+// long as for a cold disk; requests that come meanwhile get the file as it is. What is sent often is encoded once more
+// with much effort, by a thread of the lowest priority. A strong tag has to tell all these apart, so it has a hash of
+// the encoded bytes in it. A client that holds any encoding of this version gets 304 all the same (`site/file_response.rs`),
 // after a restart and from every worker, which each have their own.
 //
 // **A listing is read for each request**, by a thread of the pool: a cache could not tell when an entry has
@@ -267,8 +267,8 @@
 // pulled out of the same bodies, in the order that the client asks for, a frame at a time for those that share
 // (`server/connection/http2/sending.rs`). The window of the connection is always given back at once: the windows of the
 // streams bound what is kept, and a stream that nobody reads stops no other. A stream's window grows while its body is
-// taken in as fast as it comes. Whatever brings nothing forward is charged to one account of the connection, whoever
-// sent the reset, and work earns what it costs (`server/connection/http2/account.rs`).
+// taken in as fast as it comes. Frames that get nothing done, such as resets of either side, are charged to an account of
+// the connection; useful work earns credit (`server/connection/http2/account.rs`).
 //
 // **Waiting is not hanging.** The scoreboard tells a request that waits from one that a thread has begun.
 // A request that no thread begins within the timeout is answered with 503, and no process is replaced. A
@@ -287,17 +287,17 @@
 // gives its thread back and is tried again after a pause; at most 128 changes wait for one directory
 // (`server::pool`, `files::LockWait`).
 //
-// **Over TLS, a write counts as taken when the kernel has its records.** What is encrypted and still waits is kept, and skipped
-// when the connection offers the same bytes again (`server::wire::tls`). So nothing above needs to know that there is TLS:
-// when a response is all sent, it has left, a slow client is measured by what it takes, and what cannot be completed
-// is broken off without TLS's notice of the end. A large file is read out of the page cache into a buffer that the worker
-// lends; if a page is not there, a thread reads it, as without TLS. rustls does the cryptography without buffers of its own; an
-// idle connection has none. Handshakes may take half a millisecond of a turn, one signature more at most: the others go on in
-// the next one.
+// **Over TLS, a write counts as taken when the kernel has its records.** Records that still wait are kept; when the
+// connection offers the same bytes again, they are skipped (`server::wire::tls`). So nothing above needs to know that
+// there is TLS: a response that is all sent has left, a slow client is measured by what it takes, and a response that
+// cannot be completed is broken off without close_notify. A large file is read out of the page cache into a buffer that
+// the worker lends; if a page is not there, a thread reads it, as without TLS. rustls has no buffers of its own, and an
+// idle connection has none. Handshakes get half a millisecond of a turn, and one signature may exceed it; the others go
+// on in the next turn.
 //
-// **A request is answered only under a certificate that covers its host.** Browsers use a connection for every name that its
-// certificate covers (RFC 9113 §9.1.1): those are served, whichever host they are; for all others, 421 makes the browser
-// connect anew, and no site is served under the name of another.
+// **A request is answered only under a certificate that covers its host.** Browsers use a connection for every name that
+// its certificate covers (RFC 9113 §9.1.1), so all of these are served. For other names, 421 makes the browser open
+// another connection, and no site is served under the name of another.
 //
 // **A panic costs its request**: it is answered with 500. (One while the head is parsed or an answer
 // is sent would be a fault of this library, and costs its connection.)

@@ -38,8 +38,8 @@ pub(super) fn of_files<'s>(scopes: impl Iterator<Item = &'s Scope> + Clone) -> O
 }
 
 /// What is compressed of responses that are no files. Where files are served, these are lists of directories; all others
-/// are short. An application has to say itself that its responses may be: whoever
-/// can put text into a page that also has a secret may learn the secret from its compressed length.
+/// are short. The responses of an application are compressed only if its own location says so: an attacker who can put
+/// text into a page that also has a secret may learn the secret from its compressed length.
 pub(super) fn of_responses<'s>(
     scopes: impl Iterator<Item = &'s Scope> + Clone,
     serves_files: bool,

@@ -208,7 +208,7 @@ impl Route {
         self.passage.as_ref().is_some_and(|passage| passage.response.is_some())
     }
 
-    /// On which terms it is answered. They are here once, for whoever sends the response.
+    /// The terms on which the request is answered. They can be taken once.
     pub(crate) fn take_terms(&mut self) -> Option<Box<Terms>> {
         self.terms.take()
     }

@@ -31,8 +31,8 @@ error_codes! {
     EnhanceYourCalm = 0xb "ENHANCE_YOUR_CALM",
 }
 
-/// What a client has done wrong, and the code that it is told. Whether that ends a stream or the connection is said
-/// where one is returned.
+/// What a client has done wrong, and the error code that it gets. The function that returns one says whether that ends a
+/// stream or the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
     pub code: ErrorCode,

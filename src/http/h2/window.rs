@@ -78,7 +78,7 @@ impl ReceiveWindow {
         Some(increment)
     }
 
-    /// Makes it larger by so much, which the client is told together with the next room that is given back.
+    /// Makes it larger by so much. The client learns of it with the next room that is given back.
     pub(crate) fn grow(&mut self, by: u32) {
         let by = by.min(WINDOW_MAX - self.size);
         self.size += by;

@@ -1,7 +1,7 @@
 //! The PROXY header at the beginning of a stream.
 //!
-//! It is looked at where it waits in the kernel, and taken off when it is complete, to its last byte: so nothing is kept
-//! meanwhile, and what follows it is there for whoever reads next, a TLS handshake or HTTP.
+//! It is looked at where it waits in the kernel, and taken off when it is complete, to its last byte. So nothing is kept
+//! meanwhile, and TLS or HTTP finds its own first byte.
 
 use crate::http::Proxied;
 use crate::http::proxy_protocol::{self, PROXY_HEADER_BYTES_MAX};

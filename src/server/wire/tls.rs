@@ -119,7 +119,7 @@ impl TlsStream {
         }
     }
 
-    /// Gives so much of a lent buffer to rustls. If that fails, the client is told why.
+    /// Gives so much of a lent buffer to rustls. If that fails, the client gets an alert.
     fn feed(&mut self, lent: Vec<u8>, length: usize, room: &mut Room<'_>) -> io::Result<()> {
         self.session.feed(lent, length, room).inspect_err(|_| {
             // It fails only if the client has gone.

@@ -25,8 +25,8 @@ fn what_is_in_memory_is_found_by_one_who_may_not_wait() {
         site.around.write("root/d/a", "1").link("root/l", "d/a").link("root/d/up", "../l");
         let (root, now) = (site.root.clone(), site.now);
         for path in ["d/a", "l", "d/up", "d", "no", "no/a"] {
-            // It was written just now; but the kernel may say that it does not know, and then
-            // whoever may wait finds it, and makes it known.
+            // It was written just now, but the kernel may say that it does not know. Then a look-up that may wait
+            // makes it known.
             let found = match site.files.find(&root, path.as_bytes(), now, Disk::MustNotBlock) {
                 Err(OpenError::Cold(prefetch)) => {
                     prefetch.run();

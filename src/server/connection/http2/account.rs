@@ -1,7 +1,7 @@
-//! What a client may cost that brings nothing forward: resets, pings, settings, empty frames.
+//! An account of the frames that ask for work and get nothing done: resets, pings, settings, empty frames.
 //!
-//! Each such frame is charged, whoever caused it. Work that is done earns credit, and so does time. A client that
-//! spends more ends its connection with ENHANCE_YOUR_CALM.
+//! Each such frame is charged, also a reset that the server sends. Useful work earns credit, and so does time. A client
+//! that spends more than it has ends its connection with ENHANCE_YOUR_CALM.
 
 use crate::http::h2::error::{ErrorCode, Fault};
 use std::time::Instant;

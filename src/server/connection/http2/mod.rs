@@ -78,7 +78,7 @@ enum Stage {
     Failed,
 }
 
-/// The last streams that were closed, so that a frame that comes late is told from one that should not come.
+/// The last streams that were closed. A frame for one of them may only be late; for another stream it is an error.
 #[derive(Debug, Default)]
 struct ClosedStreams {
     /// Streams, the oldest first, each with whether the server has reset it.
