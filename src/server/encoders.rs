@@ -1,6 +1,7 @@
 //! The threads that encode files and bodies: some for what somebody waits for, and one that uses idle time.
 //!
-//! All workers share them: they are bounded by the number of CPUs, which the workers share too. They must never know what is encoded.
+//! All workers share them: there are as many as CPUs at most, and these the workers share too. They must never know what
+//! is encoded.
 
 use super::exchange::PieceEncoding;
 use super::jobs::{self, CompletionSender};
