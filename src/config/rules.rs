@@ -104,59 +104,49 @@ pub(super) fn check_location(scope: &Scope, path: &str, errors: &mut Errors) {
     }
 }
 
-/// Reports redirects that lead round in a circle.
+/// Whether there are redirects or rewrites here, apart from inherited ones.
+pub(super) fn lead_elsewhere(scope: &Scope, locations: &[LocationSection]) -> bool {
+    let scopes = [scope].into_iter().chain(locations.iter().map(|it| &it.scope));
+    scopes.flat_map(|it| it.rules.all()).next().is_some()
+}
+
+/// Reports redirects that never end, and rewrites that lead round in a circle: a request is rewritten once and so would
+/// end, but nobody can have meant it.
 pub(super) fn check_circles(
     site: &Site,
     outer: &[&Scope],
     locations: &[LocationSection],
     errors: &mut Errors,
 ) {
-    let scopes = outer.iter().copied().chain(locations.iter().map(|it| &it.scope));
-    let mut reported: Vec<Vec<u8>> = Vec::new();
-    for redirect in scopes.flat_map(|scope| scope.rules.redirects.iter()) {
-        let Some(start) = redirect.sample() else { continue };
-        let Some(paths) = site.endless_redirects(&start) else { continue };
-        if paths.iter().any(|path| reported.contains(path)) {
-            continue;
-        }
-        let shown: Vec<_> = paths
-            .iter()
-            .take(SHOWN_MAX)
-            .map(|it| String::from_utf8_lossy(it).into_owned())
-            .collect();
-        let more = if paths.len() > SHOWN_MAX { " → …" } else { "" };
-        let message = format!("this redirect never ends: {}{more}", shown.join(" → "));
-        let origin = Origin::File(redirect.written_at);
-        // It may stand at the top, and have been reported for another host.
-        if !errors.has_one_at(origin) {
-            errors.note(origin, message);
-        }
-        reported.extend(paths);
-    }
-    check_rewrites(site, outer, locations, errors);
+    let scopes = || outer.iter().copied().chain(locations.iter().map(|it| &it.scope));
+    let redirects = scopes().flat_map(|scope| scope.rules.redirects.iter());
+    let endless =
+        redirects.filter_map(|it| Some((it.written_at, site.endless_redirects(&it.sample()?)?)));
+    report_circles(endless, "this redirect never ends", errors);
+    let rewrites = scopes().flat_map(|scope| scope.rules.rewrites.iter());
+    let circular =
+        rewrites.filter_map(|it| Some((it.written_at, site.circular_rewrites(&it.sample()?)?)));
+    report_circles(circular, "this rewrite leads round in a circle", errors);
 }
 
-/// Reports rewrites that lead round in a circle. A request is rewritten once, so that none would never end, but nobody
-/// can have meant it.
-fn check_rewrites(
-    site: &Site,
-    outer: &[&Scope],
-    locations: &[LocationSection],
+/// Reports circles, each given by where its rule is written and by its paths, once.
+fn report_circles(
+    circles: impl Iterator<Item = (usize, Vec<Vec<u8>>)>,
+    what: &str,
     errors: &mut Errors,
 ) {
-    let scopes = outer.iter().copied().chain(locations.iter().map(|it| &it.scope));
     let mut reported: Vec<Vec<u8>> = Vec::new();
-    for rewrite in scopes.flat_map(|scope| scope.rules.rewrites.iter()) {
-        let Some(start) = rewrite.sample() else { continue };
-        let Some(paths) = site.circular_rewrites(&start) else { continue };
+    for (written_at, paths) in circles {
         if paths.iter().any(|path| reported.contains(path)) {
             continue;
         }
-        let shown: Vec<_> = paths.iter().map(|it| String::from_utf8_lossy(it)).collect();
-        let origin = Origin::File(rewrite.written_at);
+        let shown: Vec<_> =
+            paths.iter().take(SHOWN_MAX).map(|it| String::from_utf8_lossy(it)).collect();
+        let more = if paths.len() > SHOWN_MAX { " → …" } else { "" };
+        let origin = Origin::File(written_at);
+        // It may stand at the top, and have been reported for another host.
         if !errors.has_one_at(origin) {
-            let shown = shown.join(" → ");
-            errors.note(origin, format!("this rewrite leads round in a circle: {shown}"));
+            errors.note(origin, format!("{what}: {}{more}", shown.join(" → ")));
         }
         reported.extend(paths);
     }

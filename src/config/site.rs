@@ -231,6 +231,7 @@ impl<'a> SiteBuilder<'a> {
 
     /// Adds the sites of hosts, and the names of the default host.
     fn hosts(&mut self, mut site: Site, file: &'a File, inherited: &Inherited) -> Site {
+        let mut inherited_are_checked = false;
         let mut names = HostNames::default();
         let own = names.take(&file.naming, self.errors);
         site = canonical(site.names(own), &file.naming, self.errors);
@@ -264,7 +265,12 @@ impl<'a> SiteBuilder<'a> {
             }
             inner = self.rules(inner, None);
             inner = self.locations(inner, &host.locations, &root);
-            rules::check_circles(&inner, &[&host.scope, &file.scope], &host.locations, self.errors);
+            let has_own = rules::lead_elsewhere(&host.scope, &host.locations);
+            // Hosts that only inherit have the same circles.
+            if has_own || !std::mem::replace(&mut inherited_are_checked, true) {
+                let outer = [&host.scope, &file.scope];
+                rules::check_circles(&inner, &outer, &host.locations, self.errors);
+            }
             inner = canonical(inner, &host.naming, self.errors);
             self.outer.remove(0);
             self.outer_roots.remove(0);
