@@ -1,5 +1,5 @@
-//! Asks who may for what a request reads or writes at other paths than its own: the file of a fallback, the files that a
-//! form brings. It is asked for as if the request had named it.
+//! Asks who may read or write what a request reaches at other paths than its own: the file of a fallback, the files that
+//! a form brings. The rules are those that hold if a request names such a path itself.
 //!
 //! It must never know what is there.
 

@@ -1,9 +1,8 @@
 //! How many requests a client may send in a time: each client has an account that the rate fills and each request
 //! empties.
 //!
-//! A client's requests come to whichever worker has its connection, so the accounts are the one thing that the workers
-//! of a process share. Each is behind the lock of a small part of the table, which is held for about a hundred
-//! nanoseconds. It must never know what is asked for, or what becomes of a request that is too much.
+//! A client's connections come to any worker, so the workers of a process share the accounts. Each is behind the lock of
+//! a small part of the table, which is held for about a hundred nanoseconds. It must never know what is asked for, or what becomes of a request that is too much.
 
 use super::client_key::ClientKey;
 use crate::sys::uptime::uptime;
@@ -58,8 +57,8 @@ fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Until when each client has used up the rate, in nanoseconds. A time that has passed says as much as
-/// no account; so of too many clients those are forgotten that have used least.
+/// Until when each client has used up the rate, in nanoseconds. A time that has passed says as much as no account, so
+/// a full set forgets the client that has used least.
 struct Accounts {
     shards: Box<[Mutex<Vec<Account>>]>,
     /// Nobody can choose addresses that come to the same place.
