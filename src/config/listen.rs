@@ -181,7 +181,7 @@ pub(super) fn addresses(
     for Listen { address: one, is_proxied } in written {
         let text = match one.value.strip_prefix("unix:") {
             Some(path) if !path.is_empty() => format!("unix:{}", base.join(path).display()),
-            None if overrides.tls && ListenScheme::split(&one.value).0 == ListenScheme::Http => {
+            None if overrides.tls && ListenScheme::split(&one.value).0 != ListenScheme::Https => {
                 format!("{}{}", ListenScheme::Https.prefix(), with_port(&one.value))
             }
             _ => one.value.clone(),

@@ -124,7 +124,7 @@ fn url(scheme: ListenScheme, address: &Address) -> String {
 
 fn prefix(scheme: ListenScheme) -> &'static str {
     match scheme {
-        ListenScheme::Http => "http://",
+        ListenScheme::Http | ListenScheme::H2c => "http://",
         ListenScheme::Https => "https://",
     }
 }

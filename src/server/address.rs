@@ -29,8 +29,11 @@ impl Error for AddressError {}
 /// What is spoken at an address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum ListenScheme {
+    /// HTTP/1.
     #[default]
     Http,
+    /// HTTP/1 and, for clients that know it in advance, HTTP/2; both without TLS.
+    H2c,
     /// HTTP over TLS.
     Https,
 }
@@ -38,15 +41,19 @@ pub(crate) enum ListenScheme {
 impl ListenScheme {
     /// Takes the scheme off what is written for a listener.
     pub(crate) fn split(text: &str) -> (ListenScheme, &str) {
-        match text.split_at_checked(HTTPS.len()) {
-            Some((scheme, rest)) if scheme.eq_ignore_ascii_case(HTTPS) => {
-                (ListenScheme::Https, rest)
+        for scheme in [ListenScheme::H2c, ListenScheme::Https] {
+            match text.split_at_checked(scheme.prefix().len()) {
+                Some((prefix, rest)) if prefix.eq_ignore_ascii_case(scheme.prefix()) => {
+                    return (scheme, rest);
+                }
+                _ => {}
             }
-            _ => (ListenScheme::Http, text),
         }
+        (ListenScheme::Http, text)
     }
 
-    /// Reads what is written for a listener: an address, with `https://` before it for TLS.
+    /// Reads what is written for a listener: an address, with `https://` before it for TLS, or `h2c://` for HTTP/2 without
+    /// TLS.
     ///
     /// # Errors
     /// What is wrong with the text and what to write instead, in words for the operator.
@@ -54,6 +61,10 @@ impl ListenScheme {
         let (scheme, rest) = ListenScheme::split(text);
         let read = match scheme {
             ListenScheme::Http => Address::read(rest),
+            ListenScheme::H2c if rest.starts_with("unix:") => {
+                Err(format!("{text:?} is a Unix socket: h2c:// stands before a host and a port"))
+            }
+            ListenScheme::H2c => Address::read(rest),
             ListenScheme::Https => secured(text, rest),
         };
         read.map(|addresses| (scheme, addresses)).map_err(AddressError)
@@ -63,6 +74,7 @@ impl ListenScheme {
     pub(crate) fn prefix(self) -> &'static str {
         match self {
             ListenScheme::Http => "",
+            ListenScheme::H2c => H2C,
             ListenScheme::Https => HTTPS,
         }
     }
@@ -91,9 +103,8 @@ fn secured(text: &str, rest: &str) -> Result<Vec<Address>, String> {
 
 impl Address {
     /// Reads `host:port`, `[v6]:port`, `:port` or `*:port` (every interface, both families), `host` alone (port 8080)
-    /// or `unix:/path`. With `h2c://` before host and port, clients may speak HTTP/2 there without TLS, if they know
-    /// that before (`curl --http2-prior-knowledge`), and HTTP/1 as everywhere. `localhost` stands for 127.0.0.1 and ::1. A port alone is refused, because it does not say
-    /// who may connect: `:8080` is for everyone, `localhost:8080` for this machine only.
+    /// or `unix:/path`. `localhost` stands for 127.0.0.1 and ::1. A port alone is refused, because it does not say who may
+    /// connect: `:8080` is for everyone, `localhost:8080` for this machine only.
     ///
     /// ```
     /// use httpd::Address;
@@ -114,20 +125,8 @@ impl Address {
         Address::read(text).map_err(AddressError)
     }
 
-    /// Whether clients may speak HTTP/2 at this address without TLS, beside HTTP/1: it is written `h2c://host:port`.
-    pub(crate) fn speaks_http2(text: &str) -> bool {
-        text.starts_with(HTTP2)
-    }
-
     fn read(text: &str) -> Result<Vec<Address>, String> {
-        let whole = text;
-        let text = text.strip_prefix(HTTP2).unwrap_or(text);
         check_form(text)?;
-        if text.starts_with("unix:") && text != whole {
-            return Err(format!(
-                "{whole:?} is a Unix socket: h2c:// stands before a host and a port"
-            ));
-        }
         if let Some(path) = text.strip_prefix("unix:") {
             return unix(path);
         }
@@ -150,9 +149,6 @@ impl Address {
         }
     }
 }
-
-/// What stands before an address where HTTP/2 is spoken without TLS.
-const HTTP2: &str = "h2c://";
 
 /// Refuses what people write in the place of an address.
 fn check_form(text: &str) -> Result<(), String> {
@@ -298,6 +294,7 @@ const DEFAULT_PORT: u16 = 8080;
 /// RFC 9110 §4.2.2.
 const HTTPS_PORT: u16 = 443;
 
+const H2C: &str = "h2c://";
 const HTTPS: &str = "https://";
 
 /// `sun_path` has 108 bytes, the last of them a NUL.

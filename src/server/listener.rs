@@ -18,8 +18,6 @@ pub struct Listeners {
     addresses: Vec<Address>,
     /// For each address, whether a proxy connects to it that sends a PROXY header first.
     proxied: Vec<bool>,
-    /// For each address, whether clients may speak HTTP/2 there without TLS.
-    speaking_http2: Vec<bool>,
     /// What is spoken at each, as far as that is known.
     schemes: Vec<ListenScheme>,
     /// For each address one socket per worker; a Unix socket has one that all workers share.
@@ -133,7 +131,6 @@ impl Listeners {
         Listeners {
             addresses: Vec::new(),
             proxied: Vec::new(),
-            speaking_http2: Vec::new(),
             schemes: Vec::new(),
             sockets: Vec::new(),
             workers,
@@ -187,24 +184,6 @@ impl Listeners {
             Some((address, error)) if bound == 0 => Err(StartError::listen(address, error)),
             _ => Ok(()),
         }
-    }
-
-    /// Lets clients speak HTTP/2 without TLS at these addresses. Port 0 stands for any port.
-    pub(crate) fn allow_http2(&mut self, allowed: &[Address]) {
-        let is_allowed = |address: &Address| {
-            allowed.iter().any(|one| match (one, address) {
-                (Address::Tcp(one), Address::Tcp(address)) => {
-                    one.ip() == address.ip() && (one.port() == 0 || one.port() == address.port())
-                }
-                (one, address) => one == address,
-            })
-        };
-        self.speaking_http2 = self.addresses.iter().map(is_allowed).collect();
-    }
-
-    /// For each address, whether clients may speak HTTP/2 there without TLS.
-    pub(crate) fn speaking_http2(&self) -> &[bool] {
-        &self.speaking_http2
     }
 
     /// The addresses that are listened on, with their actual ports.

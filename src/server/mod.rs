@@ -154,7 +154,8 @@ impl Server {
 
     /// Listens at one more address: `"localhost:8080"` for this machine only, `":8080"` for everyone, `"unix:/run/it.sock"`;
     /// see [`Address::parse`] for how it is written. With `https://` before it, the server speaks TLS there (port 443 unless
-    /// another is written), and needs the certificates of `tls`.
+    /// another is written), and needs the certificates of `tls`. With `h2c://`, clients that know it in advance may speak
+    /// HTTP/2 there without TLS (`curl --http2-prior-knowledge`), and all others HTTP/1.
     #[doc(alias = "bind")]
     #[doc(alias = "port")]
     pub fn listen(mut self, address: &str) -> Server {
@@ -356,12 +357,6 @@ impl Server {
         let count = listeners.workers();
         let proxies =
             self.proxies.map_err(|(text, reason)| StartError::BadNetwork { text, reason })?;
-        let texts = self.listen.iter().map(|one| &one.text);
-        let allowed: Vec<Address> = texts
-            .filter(|text| Address::speaks_http2(text))
-            .flat_map(|text| Address::parse(text).unwrap_or_default())
-            .collect();
-        listeners.allow_http2(&allowed);
         let listeners = Arc::new(listeners);
         let applications = self.site.applications();
         descriptors::fit(&mut self.limits, &mut self.cache, count, &applications);

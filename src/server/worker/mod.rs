@@ -5,7 +5,7 @@ mod applications;
 mod handlers;
 mod turns;
 
-use super::address::Address;
+use super::address::{Address, ListenScheme};
 use super::application::commands::ProcessId;
 use super::clock;
 use super::connection::{Connection, Verdict};
@@ -77,7 +77,7 @@ impl Worker {
         listeners: Arc<Listeners>,
         mut cx: WorkerContext,
     ) -> io::Result<Worker> {
-        cx.speaking_http2 = listeners.speaking_http2().to_vec();
+        cx.speaking_http2 = listeners.schemes().iter().map(|it| *it == ListenScheme::H2c).collect();
         cx.listening = listeners.addresses().iter().map(Address::tcp).collect();
         let mut accepting = Vec::new();
         for (index, listener) in listeners.of_worker(number).enumerate() {
