@@ -29,6 +29,7 @@ pub(crate) mod limits;
 pub(crate) mod listener;
 pub(crate) mod mailbox;
 pub(crate) mod pool;
+mod prepared;
 mod refusals;
 mod running;
 mod serve_error;
@@ -55,23 +56,19 @@ pub use stderr_log::log_to_stderr;
 #[cfg(feature = "tls")]
 pub use tls::{Certificate, CertificateError, Tls};
 
-use crate::files::{CacheLimits, OpenFiles, prepare_spool_directory};
+use crate::files::{CacheLimits, prepare_spool_directory};
 use crate::http::ForwardedHeader;
 use crate::site::{Application, Network, NetworkError, Site, TrustedProxies};
 pub use crate::sys::socket::SocketAccess;
 use address::ListenScheme;
 use application::Applications;
-use context::{Setup, Threads, WorkerContext};
-use encoders::Encoders;
-use handler_runs::{HandlerJobs, HandlerRuns};
 use listener::{ListenGroup, Listeners};
-use mailbox::Mailbox;
 use pool::Pool;
+use prepared::{Common, Prepared};
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
-use worker::Worker;
+use std::thread;
 
 /// How many workers, each a reactor on its own thread.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -417,77 +414,5 @@ impl Server {
             }
         }
         Ok(running)
-    }
-}
-
-/// What all workers share, read-only.
-struct Common {
-    site: Arc<Site>,
-    proxies: TrustedProxies,
-    #[cfg(feature = "tls")]
-    tls: Option<Arc<rustls::ServerConfig>>,
-    listeners: Arc<Listeners>,
-    limits: Limits,
-    cache: CacheLimits,
-    disk: Arc<Pool>,
-    handlers: Arc<Pool>,
-    encoders: Arc<Encoders>,
-    runs: Arc<HandlerRuns>,
-    spool_directory: Arc<Path>,
-}
-
-/// The parts of a worker that may fail to be created and can be sent to its thread. The rest is created on that
-/// thread and never leaves it.
-struct Prepared {
-    number: usize,
-    poll: mio::Poll,
-    mailbox: Arc<Mailbox>,
-    log: Option<access_log::LogWriter>,
-    common: Arc<Common>,
-}
-
-impl Prepared {
-    fn new(
-        number: usize,
-        common: &Arc<Common>,
-        log: Option<&access_log::OpenLog>,
-    ) -> Result<Prepared, StartError> {
-        let log = log.map(access_log::OpenLog::writer);
-        let poll = mio::Poll::new().map_err(StartError::Worker)?;
-        let waker =
-            mio::Waker::new(poll.registry(), worker::MESSAGES).map_err(StartError::Worker)?;
-        let mailbox = Arc::new(Mailbox::new(waker));
-        Ok(Prepared { number, poll, mailbox, log, common: Arc::clone(common) })
-    }
-
-    fn spawn(self) -> std::io::Result<JoinHandle<()>> {
-        let name = format!("worker-{}", self.number);
-        thread::Builder::new().name(name).spawn(move || {
-            let common = self.common;
-            let files = OpenFiles::new(common.cache);
-            let setup = Setup::new(Arc::clone(&common.site), common.limits.clone())
-                .trusting(common.proxies.clone());
-            #[cfg(feature = "tls")]
-            let setup = Setup { tls: common.tls.clone(), ..setup };
-            let threads = Threads {
-                disk: Arc::clone(&common.disk),
-                handlers: Arc::clone(&common.handlers),
-                encoders: Arc::clone(&common.encoders),
-                handler_jobs: HandlerJobs::new(&common.runs, self.number),
-                mailbox: Arc::clone(&self.mailbox),
-                spool_directory: Arc::clone(&common.spool_directory),
-            };
-            let now = clock::read();
-            let cx = WorkerContext::new(setup, files, self.log, threads, self.number, now);
-            let listeners = Arc::clone(&common.listeners);
-            let mailbox = Arc::clone(&self.mailbox);
-            match Worker::new(self.number, self.poll, self.mailbox, listeners, cx) {
-                Ok(worker) => worker.run(),
-                Err(error) => {
-                    log::error!("worker {} cannot start: {error}", self.number);
-                    drop(mailbox.close());
-                }
-            }
-        })
     }
 }
