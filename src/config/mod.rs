@@ -13,6 +13,7 @@ mod document;
 mod effective;
 mod file;
 mod foreign;
+mod handlers;
 mod hosts;
 mod limits;
 mod listen;

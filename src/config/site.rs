@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::access::{PasswordFiles, access};
 use super::file::{File, LocationSection};
+use super::handlers::{Handlers, guarded, literal};
 use super::hosts::{HostNames, canonical};
 use super::lookup::{self, INDEX};
 use super::places::{Place, PlaceFiles, access_origins};
@@ -16,9 +17,7 @@ use super::value::CHARSET_OFF;
 use super::writing::{Rules, WritableRoots};
 use super::{Origin, Overrides, application, compression, rules};
 use crate::files::{Root, Types};
-use crate::site::{
-    Access, Dotfiles, FormUpload, Location, Mapping, Site, StaticFiles, Store, Wsgi,
-};
+use crate::site::{Access, Dotfiles, FormUpload, Mapping, Site, StaticFiles, Store, Wsgi};
 
 /// What is served.
 pub(super) struct ServedSite {
@@ -115,42 +114,6 @@ struct SiteBuilder<'a> {
     host: Option<usize>,
     writable: WritableRoots,
     passwords: PasswordFiles,
-}
-
-/// Braces in a path of the configuration are braces.
-fn literal(path: &str) -> Location {
-    Location::prefix(path).literal()
-}
-
-/// The handlers of a location, each for its methods.
-struct Handlers {
-    files: Option<StaticFiles>,
-    store: Option<Store>,
-    forms: Option<FormUpload>,
-    access: Access,
-}
-
-/// Lets only those in who may.
-fn guarded(site: Site, path: &str, access: Access) -> Site {
-    if access.is_open() { site } else { site.access(literal(path), access) }
-}
-
-impl Handlers {
-    fn stand(self, site: Site, path: &str) -> Site {
-        let site = match self.files {
-            Some(files) => site.at(literal(path), files),
-            None => site,
-        };
-        let site = match self.store {
-            Some(store) => site.at(literal(path), store),
-            None => site,
-        };
-        let site = match self.forms {
-            Some(forms) => site.at(literal(path), forms),
-            None => site,
-        };
-        guarded(site, path, self.access)
-    }
 }
 
 impl<'a> SiteBuilder<'a> {

@@ -1,7 +1,8 @@
 //! What holds for the bytes of HTTP/2, whatever they are.
 
 use crate::http::h2::frame::{Frame, FrameReader, HEAD_BYTES, PAYLOAD_BYTES_MAX};
-use crate::http::h2::request::{HeadFault, StreamHead, TrailerReader};
+use crate::http::h2::head_reader::{HeadFault, TrailerReader};
+use crate::http::h2::request::StreamHead;
 use crate::http::h2::settings::PeerSettings;
 use crate::http::h2::write;
 use crate::http::hpack::{Decoder, Encoder, Indexing, TABLE_BYTES_USUAL};

@@ -7,11 +7,12 @@ mod refusal;
 mod task;
 
 use super::change::RequestedChange;
+use super::dotfiles::Dotfiles;
 use super::gate::Gate;
 use super::handler::{Answer, Context, Decision, Handler, Methods, Worked};
+use super::mapping::Mapping;
 use super::redirect;
 use super::request_body::BodyUse;
-use super::static_files::{Dotfiles, Mapping};
 use super::store_rules::{HIDDEN, StoreRules, check_body, encoded};
 use super::{BodyPolicy, Request, Response};
 use crate::files::{SpoolPlace, Stored, WritableRoot};

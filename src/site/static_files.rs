@@ -2,6 +2,7 @@
 //!
 //! It must never know mio, connections, timers or threads.
 
+use super::dotfiles::Dotfiles;
 use super::fallback::Lookup;
 #[cfg(feature = "cli")]
 use super::fallback::Tried;
@@ -9,55 +10,13 @@ use super::file_response::{respond, respond_plain};
 use super::handler::{Answer, Context, Decision, Handler};
 #[cfg(feature = "cli")]
 use super::host_files::{Dialect, HostFiles};
+use super::mapping::Mapping;
 use super::{Request, Response, listing};
 use crate::files::{Choice, Chosen, Found, OpenError, Root};
 use crate::http::{AcceptedCodings, Compression, HeaderName, RequestHead, Status};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-/// Whether names that begin with a dot are served.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Dotfiles {
-    /// 404 for any path with such a segment, except below `/.well-known/` (RFC 8615). A name of dots
-    /// alone, such as `...`, is served.
-    #[default]
-    Deny,
-    /// They are served like any other.
-    Allow,
-}
-
-/// Which part of the path names the file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mapping {
-    /// The part after the location's prefix, like nginx's `alias`.
-    #[default]
-    Alias,
-    /// The whole path, like nginx's `root`.
-    Root,
-}
-
-impl Dotfiles {
-    /// Whether a path is hidden.
-    pub(super) fn hides(self, path: &[u8]) -> bool {
-        self == Dotfiles::Deny && has_dotfile(path)
-    }
-
-    /// Whether a name is hidden.
-    pub(super) fn hides_name(self, name: &[u8]) -> bool {
-        self == Dotfiles::Deny && is_dotfile(name)
-    }
-}
-
-impl Mapping {
-    /// The part of a request's path that names the file.
-    pub(super) fn path_of<'r>(self, request: &'r Request<'_>) -> &'r [u8] {
-        match self {
-            Mapping::Alias => request.path_in_location_bytes(),
-            Mapping::Root => request.path_bytes(),
-        }
-    }
-}
 
 /// A handler that serves the files beneath a [`Root`].
 ///
@@ -416,26 +375,3 @@ fn accepted_codings(head: &RequestHead<'_>) -> AcceptedCodings {
     head.joined(HeaderName::AcceptEncoding)
         .map_or(AcceptedCodings::NONE, |it| AcceptedCodings::of(&it))
 }
-
-/// Whether a segment begins with a dot. A `.well-known` at the beginning does not count.
-fn has_dotfile(path: &[u8]) -> bool {
-    let rest = path.strip_prefix(b"/.well-known/").map_or(path, |rest| {
-        // The search begins with the slash before the next segment.
-        &path[path.len() - rest.len() - 1..]
-    });
-    let after = rest.get(1..).unwrap_or_default();
-    // Without an early return, the compiler compares many bytes at once.
-    let may_have = rest
-        .iter()
-        .zip(after)
-        .fold(false, |found, (&byte, &next)| found | (byte == b'/') & (next == b'.'));
-    may_have && rest.split(|&byte| byte == b'/').any(is_dotfile)
-}
-
-/// Whether a name begins with a dot and is more than dots.
-fn is_dotfile(name: &[u8]) -> bool {
-    name.starts_with(b".") && name.iter().any(|&byte| byte != b'.')
-}
-
-#[cfg(test)]
-mod tests;

@@ -4,9 +4,10 @@
 //! It must never know how a body comes in, nor how a file gets its name.
 
 use super::change::RequestedChange;
+use super::dotfiles::Dotfiles;
 use super::handler::{Answer, Context, Decision, Handler, Methods, Worked};
+use super::mapping::Mapping;
 use super::request_body::{BodyStore, BodyUse};
-use super::static_files::{Dotfiles, Mapping};
 use super::store_rules::{HIDDEN, StoreRules, announced_length, check_body, encoded};
 use super::{BodyPolicy, Request, RequestBody, Response};
 use crate::files::{Attempt, Obstacle, SpoolPlace, Stored, Upload, WritableRoot, WriteError};

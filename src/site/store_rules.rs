@@ -3,7 +3,9 @@
 //! It must never know how a body comes in, nor how a file gets its name.
 
 use super::change::RequestedChange;
-use super::static_files::{Dotfiles, Mapping, is_host_file};
+use super::dotfiles::Dotfiles;
+use super::mapping::Mapping;
+use super::static_files::is_host_file;
 use super::{Request, Response};
 use crate::files::WritableRoot;
 use crate::http::target::encode_path;

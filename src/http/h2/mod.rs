@@ -5,6 +5,7 @@
 pub(crate) mod block;
 pub(crate) mod error;
 pub(crate) mod frame;
+pub(crate) mod head_reader;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod settings;

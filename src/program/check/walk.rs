@@ -8,6 +8,7 @@ use crate::config::{Place, PlaceFiles};
 use crate::files::{Symlinks, is_reserved, sibling};
 use crate::http::Coding;
 use crate::site::Dotfiles;
+use crate::site::dotfiles::is_dotfile;
 use crate::sys::permission;
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
@@ -42,10 +43,9 @@ impl Ground<'_> {
 
     /// Whether a name is served nowhere here.
     fn hides(&self, relative: &Path, name: &[u8]) -> bool {
-        let is_dotfile = name.starts_with(b".") && name.iter().any(|&byte| byte != b'.');
         let is_open = relative == Path::new(".well-known")
             || self.any(|files| files.dotfiles == Dotfiles::Allow);
-        is_reserved(name) || is_dotfile && !is_open
+        is_reserved(name) || is_dotfile(name) && !is_open
     }
 }
 

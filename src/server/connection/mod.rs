@@ -17,11 +17,15 @@
 pub(crate) mod http1;
 pub(crate) mod http2;
 mod inbox;
+mod lingering;
 mod outbox;
+mod phase;
 mod socket;
 
 pub(crate) use http1::{FreeList, Http1, Resting};
 pub(crate) use http2::{FreeStreams, Http2};
+use lingering::linger;
+pub(crate) use phase::Phase;
 pub(crate) use socket::Socket;
 
 use super::context::WorkerContext;
@@ -29,8 +33,7 @@ use super::exchange::{Awaited, ExchangeState};
 use super::id::{ConnectionId, ExchangeId};
 use super::mailbox::Completion;
 use super::share::Share;
-use super::wire::{Edge, More, ReadOutcome, Readiness, Transport};
-use std::fmt;
+use super::wire::{Edge, More, Readiness, Transport};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -90,17 +93,6 @@ pub(crate) enum Pause {
     Linger,
     /// There is nothing left to do.
     Close,
-}
-
-/// What a connection waits for, for the log and for the worker, which decides whose turn it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
-    Handshake,
-    Idle,
-    In(ExchangeState),
-    /// Responses wait until the client makes room in its windows.
-    Blocked,
-    Lingering,
 }
 
 impl<W: Transport> Connection<W> {
@@ -210,7 +202,7 @@ impl<W: Transport> Connection<W> {
                 }
                 Protocol::Http1(http1) => http1.drive(&mut self.socket, share, cx),
                 Protocol::Http2(http2) => http2.drive(&mut self.socket, share, cx),
-                Protocol::Resting(resting) => watch(&mut self.socket, resting, cx),
+                Protocol::Resting(resting) => resting.watch(&mut self.socket, cx),
                 Protocol::Lingering { until } => linger(&mut self.socket, *until, share, cx),
             };
             if let Some(verdict) = self.pause(pause, cx) {
@@ -422,69 +414,3 @@ impl<W: Transport> Connection<W> {
         }
     }
 }
-
-/// Looks at the client of a response that waits for its sender.
-fn watch<W: Transport>(socket: &mut Socket<W>, resting: &Resting, cx: &WorkerContext) -> Pause {
-    if socket.wire.is_gone() {
-        let state = ExchangeState::Waiting(Awaited::Production);
-        log::debug!("{}: gone while {state}", socket.name());
-        return Pause::Close;
-    }
-    if socket.wire.is_half_closed()
-        && let Some(until) = resting.exchange.deadline_if_closed(cx)
-    {
-        socket.deadline = socket.deadline.min(until);
-    }
-    Pause::Sleep
-}
-
-/// Throws away the bytes that still come.
-fn linger<W: Transport>(
-    socket: &mut Socket<W>,
-    until: Instant,
-    share: &mut Share,
-    cx: &mut WorkerContext,
-) -> Pause {
-    cx.scratch.resize(LINGER_BYTES, 0);
-    loop {
-        if share.is_used_up() && socket.wire.has_unread() {
-            return Pause::Again;
-        }
-        share.spend_read();
-        match socket.wire.read(&mut cx.scratch) {
-            Ok(ReadOutcome::Bytes(count)) => share.spend_bytes(count as u64),
-            Ok(ReadOutcome::Blocked) => return Pause::Sleep,
-            Ok(ReadOutcome::End) => return Pause::Close,
-            Err(error) => {
-                socket.log_failure(&error, Phase::Lingering);
-                return Pause::Close;
-            }
-        }
-        let now = cx.clock.monotonic();
-        if now >= until {
-            return Pause::Close;
-        }
-        socket.deadline = (now + cx.setup.limits.lingering_timeout).min(until);
-    }
-}
-
-impl From<ExchangeState> for Phase {
-    fn from(state: ExchangeState) -> Phase {
-        Phase::In(state)
-    }
-}
-
-impl fmt::Display for Phase {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Phase::Handshake => formatter.write_str("in the TLS handshake"),
-            Phase::Idle => formatter.write_str("waiting for a request"),
-            Phase::In(state) => state.fmt(formatter),
-            Phase::Blocked => formatter.write_str("waiting for room in the client's windows"),
-            Phase::Lingering => formatter.write_str("closing"),
-        }
-    }
-}
-
-/// How many bytes are thrown away at once.
-const LINGER_BYTES: usize = 8 * 1024;

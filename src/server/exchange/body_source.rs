@@ -2,8 +2,9 @@
 //!
 //! It must never know how it is framed, or over what it is sent.
 
+use super::at_hand::AtHand;
 use super::encoding::EncodedSource;
-use super::file_piece::{COPIED_BYTES_MAX, copy_if_short, is_cold, memory};
+use super::file_piece::is_cold;
 use super::pace::Pace;
 use super::parts::{Parts, Placed};
 use super::stream::{BodyStream, Supply};
@@ -13,7 +14,6 @@ use crate::site::Body;
 use crate::site::stream::{Received, Receiver};
 use std::io;
 use std::ops::Range;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A body on its way out.
@@ -34,27 +34,6 @@ pub(crate) struct BodySource {
     spent: Option<Spool>,
     /// On which terms it is sent, if there are any.
     terms: Option<Box<BodyTerms>>,
-}
-
-/// What is sent next.
-#[derive(Default)]
-enum AtHand {
-    #[default]
-    Nothing,
-    Static(&'static [u8]),
-    Bytes {
-        bytes: Vec<u8>,
-        sent: usize,
-    },
-    /// Bytes that other responses send too.
-    Shared {
-        bytes: Arc<[u8]>,
-        sent: usize,
-    },
-    File {
-        file: Arc<CachedFile>,
-        range: Range<u64>,
-    },
 }
 
 /// Where the rest of a body comes from.
@@ -144,7 +123,7 @@ impl BodySource {
 
     /// Whether all of it has been sent, as far as that is known without asking a producer.
     pub(crate) fn is_over(&self) -> bool {
-        self.is_used_up() && matches!(self.supplier, Supplier::Nothing)
+        self.at_hand.is_used_up() && matches!(self.supplier, Supplier::Nothing)
     }
 
     /// Whether it is so long that other connections should have turns while it is sent.
@@ -152,34 +131,16 @@ impl BodySource {
         if self.pace().is_some() {
             return true;
         }
-        match (&self.at_hand, &self.supplier) {
-            (AtHand::File { file, range }, _) if memory(file, range).is_none() => true,
-            (_, supplier) => !matches!(supplier, Supplier::Nothing),
-        }
+        self.at_hand.is_on_disk() || !matches!(self.supplier, Supplier::Nothing)
     }
 
     /// Copies a short body behind its head: this is cheaper than a write of its own, and several responses can be sent
     /// together. `false`: the body is not short, or not in memory.
     pub(crate) fn copy_if_short(&mut self, out: &mut Vec<u8>) -> bool {
-        let bytes = match &self.at_hand {
-            AtHand::Nothing => return matches!(self.supplier, Supplier::Nothing),
-            AtHand::Static(bytes) => *bytes,
-            AtHand::Bytes { bytes, .. } => &bytes[..],
-            AtHand::Shared { bytes, .. } => &bytes[..],
-            AtHand::File { file, range } => {
-                let is_copied = range.is_empty() || copy_if_short(out, file, range);
-                if is_copied {
-                    self.at_hand = AtHand::Nothing;
-                }
-                return is_copied;
-            }
-        };
-        let is_short = bytes.len() <= COPIED_BYTES_MAX;
-        if is_short {
-            out.extend_from_slice(bytes);
-            self.at_hand = AtHand::Nothing;
+        match &mut self.at_hand {
+            AtHand::Nothing => matches!(self.supplier, Supplier::Nothing),
+            at_hand => at_hand.copy_if_short(out),
         }
-        is_short
     }
 
     /// The next piece; of a file, and of a body with a pace, no more than `budget` bytes.
@@ -188,7 +149,7 @@ impl BodySource {
     /// `UnexpectedEof` if a file has changed since its head was sent, or a producer breaks off, and errors of the
     /// disk. The response can only be broken off then.
     pub(crate) fn next(&mut self, budget: usize, disk: Disk) -> io::Result<Chunk<'_>> {
-        while self.is_used_up() {
+        while self.at_hand.is_used_up() {
             if let AtHand::Bytes { bytes, .. } = std::mem::take(&mut self.at_hand) {
                 self.used = Some(bytes);
             }
@@ -196,12 +157,12 @@ impl BodySource {
                 Supply::Piece(bytes) => self.at_hand = AtHand::Bytes { bytes, sent: 0 },
                 Supply::NotYet => return Ok(Chunk::NotYet),
                 Supply::Cold => return Ok(Chunk::Cold),
-                Supply::End if self.is_used_up() => return Ok(Chunk::End),
+                Supply::End if self.at_hand.is_used_up() => return Ok(Chunk::End),
                 Supply::End => {}
             }
         }
         if let AtHand::File { file, range } = &self.at_hand
-            && memory(file, range).is_none()
+            && self.at_hand.is_on_disk()
         {
             let mut end = range.end.min(range.start + budget as u64);
             if disk == Disk::MustNotBlock && end > range.start {
@@ -218,12 +179,8 @@ impl BodySource {
             }
             return Ok(Chunk::File(file, range.start..end));
         }
-        let bytes = match &self.at_hand {
-            AtHand::Nothing => return Ok(Chunk::End),
-            AtHand::Static(bytes) => bytes,
-            AtHand::Bytes { bytes, sent } => &bytes[*sent..],
-            AtHand::Shared { bytes, sent } => &bytes[*sent..],
-            AtHand::File { file, range } => memory(file, range).unwrap_or_default(),
+        let Some(bytes) = self.at_hand.bytes() else {
+            return Ok(Chunk::End);
         };
         let bytes = match &mut self.terms {
             None => bytes,
@@ -237,31 +194,15 @@ impl BodySource {
         if let Some(terms) = &mut self.terms {
             terms.advance(count);
         }
-        match &mut self.at_hand {
-            AtHand::Nothing => {}
-            AtHand::Static(bytes) => *bytes = bytes.get(count..).unwrap_or_default(),
-            AtHand::Bytes { bytes, sent } => *sent = (*sent + count).min(bytes.len()),
-            AtHand::Shared { bytes, sent } => *sent = (*sent + count).min(bytes.len()),
-            AtHand::File { range, .. } => {
-                range.start = (range.start + count as u64).min(range.end);
-                self.warm_until = self.warm_until.max(range.start);
-            }
+        self.at_hand.advance(count);
+        if let AtHand::File { range, .. } = &self.at_hand {
+            self.warm_until = self.warm_until.max(range.start);
         }
     }
 
     /// Other connections have their turn before the next chunk is pulled, so files may change.
     pub(crate) fn pause(&mut self) {
         self.is_unchecked = true;
-    }
-
-    fn is_used_up(&self) -> bool {
-        match &self.at_hand {
-            AtHand::Nothing => true,
-            AtHand::Static(bytes) => bytes.is_empty(),
-            AtHand::Bytes { bytes, sent } => *sent == bytes.len(),
-            AtHand::Shared { bytes, sent } => *sent == bytes.len(),
-            AtHand::File { range, .. } => range.is_empty(),
-        }
     }
 
     /// Puts the next piece at hand, or returns it.
@@ -421,18 +362,11 @@ impl BodySource {
 
     /// How many bytes are left, as far as they are known.
     pub(crate) fn left_bytes(&self) -> u64 {
-        let at_hand = match &self.at_hand {
-            AtHand::Nothing => 0,
-            AtHand::Static(bytes) => bytes.len() as u64,
-            AtHand::Bytes { bytes, sent } => (bytes.len() - sent) as u64,
-            AtHand::Shared { bytes, sent } => (bytes.len() - sent) as u64,
-            AtHand::File { range, .. } => range.end - range.start,
-        };
         let parts = match &self.supplier {
             Supplier::Parts(parts) => parts.length(),
             _ => 0,
         };
-        at_hand + parts
+        self.at_hand.left_bytes() + parts
     }
 
     /// The last large buffer whose bytes have been sent.

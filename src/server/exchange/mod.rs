@@ -15,10 +15,13 @@
 //! of the request's body, and pulls those of the response's out of [`BodySource`]. It must never know a socket, a
 //! version of HTTP, or how anything is framed.
 
+mod at_hand;
+mod beginning;
 pub(crate) mod body_sink;
 pub(crate) mod body_source;
 mod encoding;
 mod file_piece;
+mod incoming;
 mod overflow;
 mod pace;
 mod parts;
@@ -29,9 +32,10 @@ mod stream;
 mod terms;
 mod waiting;
 
-pub(crate) use body_sink::BodySink;
+pub(crate) use beginning::{Announced, Begin};
 pub(crate) use body_source::{BodySource, Chunk};
 pub(crate) use encoding::{EncodedPiece, PieceEncoding};
+use incoming::IncomingBody;
 pub(crate) use overflow::{Backlog, BacklogWritten, Room};
 pub(crate) use resting::RestingExchange;
 pub(crate) use state::{Awaited, ExchangeState};
@@ -42,11 +46,11 @@ use super::client_name::ClientName;
 use super::context::{PendingJob, Setup, WorkerContext};
 use super::id::ExchangeId;
 use super::limits::Limits;
-use crate::files::{Disk, Prefetch, SpoolPlace};
-use crate::http::{Reject, RequestHead, Status};
+use crate::files::{Disk, Prefetch};
+use crate::http::{RequestHead, Status};
 use crate::site::{
-    self, Answer, Body, BodyPolicy, BodyStore, BodyUse, Context, Decision, Freshness, Leading,
-    RequestBody, Response, Route,
+    self, Answer, Body, BodyStore, Context, Decision, Freshness, Leading, RequestBody, Response,
+    Route,
 };
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -62,14 +66,10 @@ pub(crate) struct Exchange {
     setup: Rc<Setup>,
     /// Where the request goes. Found when its head is complete.
     route: Option<Route>,
-    sink: BodySink,
-    bounds: BodyBounds,
+    /// The request body while it comes.
+    pub incoming: IncomingBody,
     /// Whether a body was announced, and it is not known yet whether the request may go on: nothing of it is read.
     is_asking: bool,
-    /// How much of the request body has come.
-    received_bytes: u64,
-    /// When the request body began, moved on by the time that the server itself has taken since.
-    body_began: Option<Instant>,
     /// The request body, once all of it is here and until a handler takes it.
     request_body: RefCell<RequestBody>,
     /// The job of a thread that finds its response.
@@ -88,38 +88,6 @@ pub(crate) struct Exchange {
     waits_since: Option<Instant>,
     /// What is left to send of the response's body.
     pub body: BodySource,
-}
-
-/// How large a request body may be, and which key sets that bound.
-#[derive(Clone, Copy, Default)]
-struct BodyBounds {
-    bytes_max: u64,
-    /// The key of the configuration, for the log. `None`: a handler sets the bound.
-    key: Option<&'static str>,
-}
-
-/// What a request head says of the body behind it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Announced {
-    /// Its length. `None`: its framing will show its end.
-    pub bytes: Option<u64>,
-    /// Whether the client waits for an interim response before it sends the body (RFC 9110 §10.1.1).
-    pub asks_first: bool,
-}
-
-/// What becomes of an announced body.
-pub(crate) enum Begin {
-    /// It is read, and then the site is asked.
-    Receive,
-    /// It is read while the site is asked.
-    Stream,
-    /// Nothing of it is read now: the client waits for 100 and no handler wants the body, or it is not known yet whether
-    /// the request may go on. The site is asked.
-    Answer,
-    /// Nothing of it is read. This is the response.
-    Refuse(Box<Response>),
-    /// It is too large.
-    TooLarge,
 }
 
 /// What the site makes of a request.
@@ -152,11 +120,8 @@ impl Exchange {
             state: ExchangeState::Head,
             setup: Rc::clone(setup),
             route: None,
-            sink: BodySink::Discard,
-            bounds: BodyBounds::default(),
+            incoming: IncomingBody::default(),
             is_asking: false,
-            received_bytes: 0,
-            body_began: None,
             request_body: RefCell::default(),
             work: None,
             answered: None,
@@ -197,10 +162,8 @@ impl Exchange {
     /// Forgets the request. The body of its response stays.
     pub(crate) fn forget_request(&mut self) {
         self.route = None;
-        self.sink = BodySink::Discard;
+        self.incoming.clear();
         self.is_asking = false;
-        self.received_bytes = 0;
-        self.body_began = None;
         *self.request_body.get_mut() = RequestBody::default();
         self.work = None;
         self.answered = None;
@@ -210,116 +173,24 @@ impl Exchange {
         self.waits_since = None;
     }
 
-    /// The head of a request with a body is here: decides what becomes of the body before a byte of it is read. Where a
-    /// thread has to find out first whether the request may go on, this is called again after that.
-    pub(crate) fn begin(
-        &mut self,
-        head: &RequestHead<'_>,
-        announced: Announced,
-        cx: &WorkerContext,
-    ) -> Begin {
-        let setup = &self.setup;
-        let route = self.route.get_or_insert_with(|| setup.site.route_of(head));
-        // The response is known already: a small body is thrown away, so that the connection can go on.
-        if announced.bytes.is_some_and(|bytes| bytes > setup.limits.body_discard_bytes_max)
-            && let Some(response) = route.take_response()
-        {
-            return Begin::Refuse(Box::new(self.finish(*response)));
-        }
-        self.is_asking = route.has_check();
-        if self.is_asking {
-            return Begin::Answer;
-        }
-        let policy = match self.answered {
-            Some(_) => BodyPolicy::discard(),
-            None => setup.site.body_policy(route, head),
-        };
-        self.bounds.key = policy.key();
-        let limits = &setup.limits;
-        let (sink, bytes_max) = match policy.0 {
-            BodyUse::Discard => (BodySink::Discard, limits.body_discard_bytes_max),
-            BodyUse::Refuse(response) => {
-                return Begin::Refuse(Box::new(self.finish(*response)));
-            }
-            BodyUse::Memory { bytes_max } => {
-                (BodySink::collect(usize::MAX, SpoolPlace::Temporary), bytes_max)
-            }
-            BodyUse::Collect { bytes_max, memory_bytes_max, place } => {
-                let usual = limits.body_memory_bytes_max;
-                let memory_bytes_max = memory_bytes_max.map_or(usual, |its| its.min(usual));
-                (BodySink::collect(memory_bytes_max, place), bytes_max)
-            }
-            BodyUse::Stream { bytes_max } => {
-                let (inlet, reader) = cx.threads.pipe_to_thread(self.id);
-                self.request_body.replace(RequestBody(BodyStore::Stream(reader)));
-                (BodySink::Stream(inlet), bytes_max)
-            }
-        };
-        self.bounds.bytes_max = bytes_max;
-        if announced.bytes.is_some_and(|bytes| bytes > bytes_max) {
-            return if self.is_refused() { Begin::Answer } else { Begin::TooLarge };
-        }
-        // A client that waits for 100 gets its response at once if no handler wants its body.
-        if announced.asks_first && matches!(sink, BodySink::Discard) {
-            return Begin::Answer;
-        }
-        self.sink = sink;
-        self.body_began = Some(cx.clock.monotonic());
-        if self.streams_body() { Begin::Stream } else { Begin::Receive }
-    }
-
-    /// Whether its response is known before its body, which is thrown away.
-    pub(crate) fn is_refused(&self) -> bool {
-        let is_decided = self.route.as_ref().is_some_and(Route::is_decided);
-        matches!(self.sink, BodySink::Discard) && (is_decided || self.answered.is_some())
-    }
-
-    /// How much of the body it takes before a thread has to make room.
-    pub(crate) fn room(&self) -> usize {
-        self.sink.room()
-    }
-
-    /// Takes in a part of the body, no more than there is room for.
-    ///
-    /// # Errors
-    /// If the body is larger than it may be.
-    pub(crate) fn receive(&mut self, data: &[u8]) -> Result<(), Reject> {
-        self.received_bytes += data.len() as u64;
-        if self.received_bytes > self.bounds.bytes_max {
-            return Err(Reject::BodyTooLarge);
-        }
-        self.sink.push(data);
-        Ok(())
-    }
-
     /// The body is complete: returns the next state.
     pub(crate) fn body_complete(&mut self, cx: &WorkerContext) -> ExchangeState {
-        if let Some((on_disk, bytes)) = self.sink.take_due(body_sink::Due::AtEnd) {
+        if let Some((on_disk, bytes)) = self.incoming.sink.take_due(body_sink::Due::AtEnd) {
             cx.threads.write(self.id, on_disk, bytes);
             return self.wait_for(Awaited::Write, cx);
         }
-        if self.streams_body() {
+        if self.incoming.is_stream() {
             // Its handler was asked when the body began.
-            self.sink.finish();
+            self.incoming.sink.finish();
             return self.wait_for(Awaited::Answer, cx);
         }
-        self.request_body.replace(self.sink.finish());
+        self.request_body.replace(self.incoming.sink.finish());
         ExchangeState::Answer
-    }
-
-    /// The end of a body whose handler has responded already.
-    pub(crate) fn finish_stream(&mut self) {
-        self.sink.finish();
-    }
-
-    /// A body that its handler reads is broken: the handler's next read fails.
-    pub(crate) fn break_stream(&mut self) {
-        self.sink = BodySink::Discard;
     }
 
     /// There is no room for more of the body: waits until a thread has made some.
     pub(crate) fn make_room(&mut self, cx: &WorkerContext) -> ExchangeState {
-        match self.sink.take_due(body_sink::Due::WhenFull) {
+        match self.incoming.sink.take_due(body_sink::Due::WhenFull) {
             Some((on_disk, bytes)) => {
                 cx.threads.write(self.id, on_disk, bytes);
                 self.wait_for(Awaited::Write, cx)
@@ -328,23 +199,9 @@ impl Exchange {
         }
     }
 
-    /// Whether a handler reads the body while it arrives.
-    pub(crate) fn streams_body(&self) -> bool {
-        self.sink.is_stream()
-    }
-
-    /// RFC 9110 §15.5.9: a body has `body_timeout`, and longer the more has come. The time that the server itself takes
-    /// does not count.
+    /// Until when the client may take for the request body.
     pub(crate) fn body_deadline(&self, cx: &WorkerContext) -> Instant {
-        let limits = &self.setup.limits;
-        let earned = self.received_bytes / limits.body_rate_min_bytes.max(1);
-        let allowance = limits.body_timeout + Duration::from_secs(earned.min(A_YEAR));
-        self.body_began.unwrap_or(cx.clock.monotonic()) + allowance
-    }
-
-    /// The bound of the body that was exceeded, and what sets it.
-    pub(crate) fn body_bound(&self) -> (u64, &'static str) {
-        (self.bounds.bytes_max, self.bounds.key.unwrap_or("body_bytes_max of its handler"))
+        self.incoming.deadline(&self.setup.limits, cx.clock.monotonic())
     }
 
     /// Asks the site, or takes the response that a thread or an application has found.
@@ -363,30 +220,6 @@ impl Exchange {
             self.name_slow_function(head, carrier, cx);
         }
         answered
-    }
-
-    /// Asks whether a request may go on whose body waits for that.
-    #[cold]
-    fn ask(
-        &mut self,
-        head: &RequestHead<'_>,
-        carrier: &mut dyn Carrier,
-        cx: &mut WorkerContext,
-    ) -> Answered {
-        site::take_passed(&mut self.answered);
-        if self.answered.is_none() {
-            let route = self.route.get_or_insert_with(|| self.setup.site.route_of(head));
-            self.ran_function = route.has_functions();
-            match self.setup.site.admit(route, head) {
-                Some(Answer(Decision::Blocking(job))) => {
-                    return self.hand_over(job, head, carrier, cx);
-                }
-                Some(Answer(Decision::Ready(response))) => self.answered = Some(response),
-                Some(Answer(Decision::Cold(_) | Decision::Forward(_))) | None => {}
-            }
-        }
-        self.is_asking = false;
-        Answered::Begins
     }
 
     #[inline]

@@ -32,7 +32,7 @@ impl Exchange {
 
     /// Reduces it to what it needs until its sender sends something, if that is all that it waits for.
     pub(crate) fn rest(&mut self) -> Option<RestingExchange> {
-        if self.state != ExchangeState::Waiting(Awaited::Production) || self.streams_body() {
+        if self.state != ExchangeState::Waiting(Awaited::Production) || self.incoming.is_stream() {
             return None;
         }
         let (receiver, produced_bytes) = self.body.take_receiver()?;

@@ -189,7 +189,7 @@ impl Exchange {
     fn spooled(&mut self, result: Result<Spool, WriteError>, cx: &WorkerContext) -> Resumed {
         match result {
             Ok(spool) => {
-                self.sink.written(spool);
+                self.incoming.sink.written(spool);
                 self.resume_body(cx);
                 Resumed::In(ExchangeState::Body)
             }
@@ -199,8 +199,8 @@ impl Exchange {
 
     /// More of the request body can be taken in again. The time of the wait does not count against the client.
     fn resume_body(&mut self, cx: &WorkerContext) {
-        if let (Some(began), Some(since)) = (&mut self.body_began, self.waits_since) {
-            *began += cx.clock.monotonic().saturating_duration_since(since);
+        if let Some(since) = self.waits_since {
+            self.incoming.excuse(cx.clock.monotonic().saturating_duration_since(since));
         }
     }
 
@@ -304,7 +304,7 @@ impl Exchange {
         if let Some(spool) = self.body.abandon() {
             cx.drop_elsewhere(spool);
         }
-        for body in [self.sink.abandon(), self.request_body.take()] {
+        for body in [self.incoming.sink.abandon(), self.request_body.take()] {
             if let RequestBody(BodyStore::Spooled(spool)) = body {
                 cx.drop_elsewhere(spool);
             }

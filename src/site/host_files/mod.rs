@@ -10,10 +10,11 @@ mod lines;
 mod pattern;
 pub(crate) mod redirects;
 
+use super::mapping::Mapping;
 use super::rewrite::Elsewhere;
 use super::rules::Seen;
 use super::rules::redirects::Decided;
-use super::static_files::{Mapping, StaticFiles, is_host_file, refuse};
+use super::static_files::{StaticFiles, is_host_file, refuse};
 use super::{Answer, Body, Context, Decision, Request, Response};
 use crate::files::{CachedFile, Disk, Found, OpenError, Prefetch, Root};
 use crate::http::Status;

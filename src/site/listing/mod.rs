@@ -11,9 +11,10 @@ mod order;
 mod view;
 
 use super::around::Permit;
+use super::dotfiles::Dotfiles;
 use super::gate::Gate;
 use super::request::OwnedRequest;
-use super::static_files::{Dotfiles, is_host_file, refusal};
+use super::static_files::{is_host_file, refusal};
 use super::{Answer, Request, Response};
 use crate::files::{Listing, Readme, Root};
 use crate::http::conditional::{self, Outcome};

@@ -92,9 +92,9 @@ impl Http1 {
     fn decode_body(&mut self, share: &mut Share) -> Result<BodyProgress, Reject> {
         loop {
             let arrived = self.inbox.bytes().get(self.unread_at..).unwrap_or_default();
-            let input = &arrived[..arrived.len().min(self.exchange.room())];
+            let input = &arrived[..arrived.len().min(self.exchange.incoming.room())];
             let decoded = self.reader.read_body(input)?;
-            self.exchange.receive(&input[decoded.data])?;
+            self.exchange.incoming.receive(&input[decoded.data])?;
             self.unread_at += decoded.consumed;
             if decoded.end == BodyEnd::Reached {
                 return Ok(BodyProgress::All);
@@ -153,10 +153,10 @@ impl Http1 {
     }
 
     fn pump_body<W: Transport>(&mut self, socket: &mut Socket<W>, share: &mut Share) -> Pumped {
-        while self.exchange.streams_body() {
+        while self.exchange.incoming.is_stream() {
             match self.decode_body(share) {
                 Ok(BodyProgress::All) => {
-                    self.exchange.finish_stream();
+                    self.exchange.incoming.finish_stream();
                     return Pumped::All;
                 }
                 // The thread sends a message when there is room again.
@@ -164,7 +164,7 @@ impl Http1 {
                 Ok(BodyProgress::Interrupted) => return Pumped::ForNow,
                 Ok(BodyProgress::Arrived) => {}
                 Err(_) => {
-                    self.exchange.break_stream();
+                    self.exchange.incoming.break_stream();
                     return Pumped::All;
                 }
             }
@@ -174,7 +174,7 @@ impl Http1 {
                 // The client has closed its half in the midst of its body. Its handler finds that, and the client may
                 // still read the response.
                 Ok(Arrived::End) => {
-                    self.exchange.break_stream();
+                    self.exchange.incoming.break_stream();
                     self.after = After::Close;
                     return Pumped::All;
                 }

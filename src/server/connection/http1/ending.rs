@@ -23,7 +23,7 @@ impl Http1 {
         log::debug!("{}: {reject} while {}", socket.name(), self.exchange.state);
         if reject == Reject::BodyTooLarge {
             let request = self.request_line().escape_ascii();
-            let (bound, key) = self.exchange.body_bound();
+            let (bound, key) = self.exchange.incoming.exceeded();
             let name = socket.name();
             log::warn!(
                 "{name}: \"{request}\": the body exceeds {bound} bytes ({key}); answered 413"

@@ -264,7 +264,7 @@ impl Http1 {
             Answered::Ready(response) => self.respond(response, socket, share, cx),
             Answered::Gone => Err(self.gone(socket)),
             Answered::Begins => self.begin_body(socket, share, cx),
-            Answered::Waits(Awaited::Answer) if self.exchange.streams_body() => {
+            Answered::Waits(Awaited::Answer) if self.exchange.incoming.is_stream() => {
                 Ok(ExchangeState::Body)
             }
             Answered::Waits(awaited) => Ok(self.begin_wait(awaited, socket, cx)),
@@ -290,7 +290,7 @@ impl Http1 {
             _ => Persistence::Close,
         };
         self.queue(response, persistence, socket, share, cx);
-        if !is_complete && self.exchange.streams_body() {
+        if !is_complete && self.exchange.incoming.is_stream() {
             // Its handler may still read the request; see `pump_body`.
             self.after = After::Linger;
             return Ok(ExchangeState::Sending);

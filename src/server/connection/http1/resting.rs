@@ -3,7 +3,10 @@
 use super::{After, Http1};
 use crate::server::access_log::LogEntries;
 use crate::server::connection::outbox::BodyFraming;
-use crate::server::exchange::RestingExchange;
+use crate::server::connection::{Pause, Socket};
+use crate::server::context::WorkerContext;
+use crate::server::exchange::{Awaited, ExchangeState, RestingExchange};
+use crate::server::wire::Transport;
 
 /// What is left of an [`Http1`].
 pub(crate) struct Resting {
@@ -11,6 +14,23 @@ pub(crate) struct Resting {
     framing: BodyFraming,
     after: After,
     entries: LogEntries,
+}
+
+impl Resting {
+    /// Looks whether the client has gone.
+    pub(crate) fn watch<W: Transport>(&self, socket: &mut Socket<W>, cx: &WorkerContext) -> Pause {
+        if socket.wire.is_gone() {
+            let state = ExchangeState::Waiting(Awaited::Production);
+            log::debug!("{}: gone while {state}", socket.name());
+            return Pause::Close;
+        }
+        if socket.wire.is_half_closed()
+            && let Some(until) = self.exchange.deadline_if_closed(cx)
+        {
+            socket.deadline = socket.deadline.min(until);
+        }
+        Pause::Sleep
+    }
 }
 
 impl Http1 {

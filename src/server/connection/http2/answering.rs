@@ -173,7 +173,7 @@ impl Stream {
         match answered {
             Answered::Ready(response) => {
                 let next = self.respond(response, link, share, socket, cx);
-                if self.has_all || !self.exchange.streams_body() {
+                if self.has_all || !self.exchange.incoming.is_stream() {
                     self.exchange.end_request(cx);
                 }
                 next
@@ -181,7 +181,7 @@ impl Stream {
             Answered::Begins => self.begin_body(link, share, socket, cx),
             // The connection ends as soon as it is looked at.
             Answered::Gone => Next::Waits,
-            Answered::Waits(Awaited::Answer) if self.exchange.streams_body() => {
+            Answered::Waits(Awaited::Answer) if self.exchange.incoming.is_stream() => {
                 self.deadline = self.exchange.body_deadline(cx);
                 self.enter(ExchangeState::Body, cx)
             }
@@ -201,7 +201,7 @@ impl Stream {
         log::debug!("{}: {reject} while {}", socket.name(), self.exchange.state);
         if reject == Reject::BodyTooLarge {
             let request = self.head.line().escape_ascii();
-            let (bound, key) = self.exchange.body_bound();
+            let (bound, key) = self.exchange.incoming.exceeded();
             let name = socket.name();
             log::warn!(
                 "{name}: \"{request}\": the body exceeds {bound} bytes ({key}); answered 413"

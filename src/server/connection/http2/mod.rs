@@ -10,6 +10,7 @@
 mod account;
 mod answering;
 mod ending;
+mod field_blocks;
 mod free_list;
 mod link;
 mod receiving;

@@ -1,19 +1,16 @@
 //! The client's frames, and what each of them does.
 
+use super::Http2;
 use super::account::Cost;
 use super::answering::Next;
 use super::stream::PushFault;
-use super::{Http2, STREAMS_MAX, Stage};
 use crate::http::h2::error::{ErrorCode, Fault};
-use crate::http::h2::frame::{DataPart, Frame, HeadersFrame, PREFACE};
-use crate::http::h2::request::{HeadFault, TrailerReader};
+use crate::http::h2::frame::{DataPart, Frame, PREFACE};
 use crate::http::h2::write;
-use crate::http::hpack::HpackError;
 use crate::http::priority::Priority;
 use crate::server::connection::Socket;
 use crate::server::connection::inbox::Inbox;
 use crate::server::context::WorkerContext;
-use crate::server::id::ExchangeId;
 use crate::server::share::Share;
 use crate::server::wire::{ReadOutcome, Transport};
 use crate::site::Freshness;
@@ -326,140 +323,6 @@ impl Http2 {
         self.step(place, next, socket, share, cx);
         Ok(())
     }
-
-    fn take_headers<W: Transport>(
-        &mut self,
-        headers: HeadersFrame<'_>,
-        freshness: &mut Freshness,
-        socket: &mut Socket<W>,
-        share: &mut Share,
-        cx: &mut WorkerContext,
-    ) -> Result<(), Fault> {
-        let HeadersFrame { stream, fragment, ends_headers, ends_stream, depends_on_itself } =
-            headers;
-        if stream.is_multiple_of(2) {
-            return Err(Fault::protocol("a client opens a stream of the server"));
-        }
-        if depends_on_itself {
-            return Err(Fault::protocol("a stream depends on itself"));
-        }
-        if !ends_headers {
-            return self.block.begin(stream, ends_stream, fragment, cx.setup.limits.head_bytes_max);
-        }
-        self.take_block(stream, ends_stream, fragment, freshness, socket, share, cx)
-    }
-
-    /// A block of fields is complete: it begins a request, or ends the body of one.
-    #[expect(clippy::too_many_arguments, reason = "what a frame says, and what every step needs")]
-    fn take_block<W: Transport>(
-        &mut self,
-        id: u32,
-        ends_stream: bool,
-        block: &[u8],
-        freshness: &mut Freshness,
-        socket: &mut Socket<W>,
-        share: &mut Share,
-        cx: &mut WorkerContext,
-    ) -> Result<(), Fault> {
-        if let Ok(place) = self.place(id) {
-            return self.take_trailers(place, ends_stream, block, socket, share, cx);
-        }
-        if id <= self.last_stream {
-            self.pass_over(block, cx)?;
-            return match self.closed.find(id) {
-                Some(true) => self.link.account.charge(Cost::Answer, cx.clock.monotonic()),
-                Some(false) => {
-                    Err(Fault::new(ErrorCode::StreamClosed, "a request on a closed stream"))
-                }
-                None => Err(Fault::protocol("a stream with a lower number than one before")),
-            };
-        }
-        if self.stage == Stage::Closing {
-            // It was sent before the client knew, and can be sent again elsewhere (RFC 9113 §6.8).
-            return self.pass_over(block, cx);
-        }
-        self.last_stream = id;
-        if self.streams.len() >= STREAMS_MAX {
-            self.pass_over(block, cx)?;
-            self.link.account.charge(Cost::Reset, cx.clock.monotonic())?;
-            self.link.reset(id, ErrorCode::RefusedStream);
-            self.closed.add(id, true);
-            return Ok(());
-        }
-        let id = ExchangeId { connection: socket.id, stream: id };
-        let mut stream = cx.free_streams.take(id, &cx.setup, &self.link, cx.clock.monotonic());
-        let mut reader = stream.head.read(&cx.setup.head_limits);
-        let decoded =
-            self.decoder.decode(block, &mut cx.scratch, |name, value| reader.field(name, value));
-        let read = reader.finish(ends_stream);
-        decoded.map_err(broken_block)?;
-        stream.has_all = ends_stream;
-        stream.priority = stream.head.priority();
-        stream.freshness = *freshness;
-        self.link.turn += 1;
-        stream.turn = self.link.turn;
-        socket.has_served = true;
-        let next = match read {
-            Err(HeadFault::Malformed(what)) => {
-                log::debug!("{}: stream {}: {what}", socket.name(), id.stream);
-                cx.free_streams.give(stream);
-                self.closed.add(id.stream, true);
-                self.link.account.charge(Cost::Reset, cx.clock.monotonic())?;
-                self.link.reset(id.stream, ErrorCode::Protocol);
-                return Ok(());
-            }
-            Err(HeadFault::Rejected(reject)) => {
-                stream.refuse(reject, &mut self.link, share, socket, cx)
-            }
-            Ok(()) => stream.head_complete(&mut self.link, share, socket, cx),
-        };
-        self.streams.push(stream);
-        let place = self.streams.len() - 1;
-        *freshness = self.step(place, next, socket, share, cx).unwrap_or(*freshness);
-        Ok(())
-    }
-
-    fn take_trailers<W: Transport>(
-        &mut self,
-        place: usize,
-        ends_stream: bool,
-        block: &[u8],
-        socket: &mut Socket<W>,
-        share: &mut Share,
-        cx: &mut WorkerContext,
-    ) -> Result<(), Fault> {
-        let mut trailers = TrailerReader::default();
-        self.decoder
-            .decode(block, &mut cx.scratch, |name, value| trailers.field(name, value))
-            .map_err(broken_block)?;
-        let stream = &mut self.streams[place];
-        let id = stream.id;
-        if stream.has_all {
-            let fault = Fault::new(ErrorCode::StreamClosed, "fields behind the end of a request");
-            return self.break_stream(id, fault, socket, cx);
-        }
-        let ended = match (trailers.finish(), ends_stream) {
-            (Err(fault), _) => Err(fault),
-            (Ok(()), false) => Err(Fault::protocol("fields in the middle of a request")),
-            (Ok(()), true) => stream.end().map_err(Fault::protocol),
-        };
-        match ended {
-            Ok(()) => {
-                self.step(place, Next::Driven, socket, share, cx);
-                Ok(())
-            }
-            Err(fault) => self.break_stream(id, fault, socket, cx),
-        }
-    }
-
-    /// Decodes a block that nobody needs, so that the next one can be decoded.
-    fn pass_over(&mut self, block: &[u8], cx: &mut WorkerContext) -> Result<(), Fault> {
-        self.decoder.decode(block, &mut cx.scratch, |_, _| {}).map_err(broken_block)
-    }
-}
-
-fn broken_block(HpackError(what): HpackError) -> Fault {
-    Fault::new(ErrorCode::Compression, what)
 }
 
 /// How much is read at once.

@@ -163,8 +163,8 @@ impl Stream {
         }
         let mut rest = data;
         if self.unread.is_empty() && self.exchange.state == ExchangeState::Body {
-            let (now, later) = data.split_at(self.exchange.room().min(data.len()));
-            self.exchange.receive(now).map_err(PushFault::Rejected)?;
+            let (now, later) = data.split_at(self.exchange.incoming.room().min(data.len()));
+            self.exchange.incoming.receive(now).map_err(PushFault::Rejected)?;
             rest = later;
             self.give_back(now.len(), link);
         }
@@ -197,13 +197,13 @@ impl Stream {
         let mut at = 0;
         let mut is_full = false;
         while at < self.unread.len() {
-            let room = self.exchange.room();
+            let room = self.exchange.incoming.room();
             if room == 0 {
                 is_full = true;
                 break;
             }
             let piece = &self.unread[at..self.unread.len().min(at.saturating_add(room))];
-            self.exchange.receive(piece)?;
+            self.exchange.incoming.receive(piece)?;
             at += piece.len();
         }
         self.drop_unread(at, link);
@@ -219,20 +219,20 @@ impl Stream {
     /// Hands on what has come while the handler responds already. An error in the request's body is only seen by the
     /// handler.
     pub(super) fn pump(&mut self, link: &mut Link) {
-        if !self.exchange.streams_body() {
+        if !self.exchange.incoming.is_stream() {
             // Nobody wants it. The client is stopped by its window, and by the reset at the end of the response.
             self.unread.clear();
             return;
         }
-        let room = self.exchange.room().min(self.unread.len());
-        if self.exchange.receive(&self.unread[..room]).is_err() {
-            self.exchange.break_stream();
+        let room = self.exchange.incoming.room().min(self.unread.len());
+        if self.exchange.incoming.receive(&self.unread[..room]).is_err() {
+            self.exchange.incoming.break_stream();
             self.unread.clear();
             return;
         }
         self.drop_unread(room, link);
         if self.has_all && self.unread.is_empty() {
-            self.exchange.finish_stream();
+            self.exchange.incoming.finish_stream();
         }
     }
 

@@ -1,6 +1,8 @@
 //! Which header lists are requests.
 
 use super::*;
+use crate::http::expectation::Expectation;
+use crate::http::{Peer, Version};
 
 const LIMITS: HeadLimits =
     HeadLimits { target_bytes_max: 100, head_bytes_max: 1000, header_count_max: 10 };
