@@ -386,7 +386,8 @@ pub use files::{
     WriteRules,
 };
 pub use http::{
-    Cancellation, ForwardedHeader, HeaderError, Headers, Method, Scheme, Status, Version,
+    Cancellation, ForwardedHeader, HeaderError, Headers, Method, Scheme, Status, TlsFacts,
+    TlsVersion, Version,
 };
 #[cfg(feature = "compression")]
 pub use http::{Coding, Compression};

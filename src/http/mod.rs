@@ -47,6 +47,7 @@ pub(crate) mod shared_lines;
 pub(crate) mod status;
 pub(crate) mod table;
 pub(crate) mod target;
+mod tls_facts;
 mod urlencoded;
 pub(crate) mod weight;
 
@@ -73,4 +74,5 @@ pub use request_error::RequestError;
 pub(crate) use request_name::RequestName;
 pub use set_cookie::{Cookie, CookieError, SameSite};
 pub use status::Status;
+pub use tls_facts::{TlsFacts, TlsVersion};
 pub use urlencoded::Pairs;

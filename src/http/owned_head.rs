@@ -33,7 +33,7 @@ impl OwnedHead {
             query: head.query.map(<[u8]>::to_vec),
             headers: head.headers.clone(),
             bytes: head.bytes.to_vec(),
-            peer: head.peer,
+            peer: head.peer.clone(),
         }
     }
 
@@ -49,7 +49,7 @@ impl OwnedHead {
             query: self.query.as_deref(),
             headers: &self.headers,
             bytes: &self.bytes,
-            peer: self.peer,
+            peer: self.peer.clone(),
         }
     }
 }

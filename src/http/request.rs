@@ -1,9 +1,10 @@
 //! What the head of a request says: a view of bytes that stay where they were read.
 
 use super::table::HeaderTable;
-use super::{HeaderName, Method};
+use super::{HeaderName, Method, TlsFacts};
 use std::borrow::Cow;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// The HTTP version that the client speaks. A later minor version counts as 1.1 (RFC 9110 §2.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +39,7 @@ impl Scheme {
 }
 
 /// What a request knows of the two ends of its connection.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Peer {
     /// The client's address; `None` on a Unix socket.
     pub address: Option<SocketAddr>,
@@ -46,6 +47,8 @@ pub(crate) struct Peer {
     pub listener: Option<SocketAddr>,
     /// How the connection is protected.
     pub scheme: Scheme,
+    /// The TLS connection, if it is one.
+    pub tls: Option<Arc<TlsFacts>>,
 }
 
 /// The head of a request. It borrows everything except a path that had to be decoded.
@@ -100,7 +103,8 @@ impl<'a> RequestHead<'a> {
         query: Option<&'b [u8]>,
     ) -> RequestHead<'b> {
         let path = Cow::Borrowed(path);
-        let RequestHead { method, version, host, target, headers, bytes, peer, .. } = *self;
+        let RequestHead { method, version, host, target, headers, bytes, .. } = *self;
+        let peer = self.peer.clone();
         RequestHead { method, version, host, path, target, raw_path, query, headers, bytes, peer }
     }
 
@@ -112,6 +116,11 @@ impl<'a> RequestHead<'a> {
     /// `http`, or `https` over TLS.
     pub(crate) fn scheme(&self) -> Scheme {
         self.peer.scheme
+    }
+
+    /// The TLS connection that it came by.
+    pub(crate) fn tls(&self) -> Option<&TlsFacts> {
+        self.peer.tls.as_deref()
     }
 
     /// The value of the first header line of this name, in any case of letters.

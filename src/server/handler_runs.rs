@@ -114,7 +114,7 @@ impl HandlerJob {
     }
 
     /// The request that it is for.
-    pub(crate) fn request(&self) -> &RequestName {
+    pub(crate) fn request(&self) -> &Arc<RequestName> {
         &self.request
     }
 }

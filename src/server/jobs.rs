@@ -11,6 +11,7 @@ use super::pool::{Pool, RetriedJob, SingleJob};
 use crate::files::{Prefetch, SpoolPlace, Summation, WriteError};
 use crate::http::{Cancellation, Status};
 use crate::site::pipe::{self, BodyWriter};
+use crate::site::request_at_hand::working_for;
 use crate::site::response::Produce;
 use crate::site::{self, Body, Response, Worked};
 use std::io;
@@ -147,7 +148,8 @@ pub(crate) fn answer(
         // From here on the handler asks itself whether it is cancelled: it may have something to undo.
         has_begun = true;
         let running = handler.begin();
-        let worked = catch_unwind(AssertUnwindSafe(|| job(&cancellation)));
+        let work = || working_for(handler.request(), || job(&cancellation));
+        let worked = catch_unwind(AssertUnwindSafe(work));
         let mut response = match worked {
             Ok(Worked::Later(pause)) => return Some(pause),
             Ok(Worked::Done(response)) => response,
@@ -173,7 +175,8 @@ pub(crate) fn answer(
 /// Produces a body. Dropping the writer without `finish` breaks the response off.
 fn produce(produce: Box<Produce>, mut writer: BodyWriter, handler: &HandlerJob) {
     let request = handler.request();
-    match catch_unwind(AssertUnwindSafe(|| produce(&mut writer))) {
+    let work = || working_for(request, || produce(&mut writer));
+    match catch_unwind(AssertUnwindSafe(work)) {
         // An error means that the client has gone in the meantime, so nothing is lost.
         Ok(Ok(())) => drop(writer.finish()),
         Ok(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => {

@@ -4,7 +4,7 @@
 
 use super::pattern::Pattern;
 use super::{Deferred, IntoResponse, Job, Request, Response, Worked};
-use crate::http::{Cancellation, Status};
+use crate::http::{Cancellation, RequestName, Status};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -167,6 +167,8 @@ pub(crate) struct Passage {
     pub(super) response: Option<Box<Response>>,
     /// What becomes of the response; the outermost first.
     changes: Vec<Change>,
+    /// The request, if anything becomes of its response.
+    request: Option<RequestName>,
     /// How long the response may take to be found, if a layer says so.
     pub(super) time_max: Option<Duration>,
 }
@@ -188,26 +190,38 @@ impl Passage {
             }
             let asked = AssertUnwindSafe(|| (layer.function)(request, Next::new()));
             match catch_unwind(asked) {
-                Ok(outcome) => self.note(outcome),
-                Err(_) => self.response = Some(Box::new(panicked())),
+                Ok(outcome) => self.note(outcome, request),
+                Err(_) => {
+                    let name = RequestName::of(request.as_head());
+                    self.response = Some(Box::new(panicked(Some(&name))));
+                }
             }
         }
     }
 
     /// Asks one more, after all layers and after so many others of its kind, once.
     #[cfg(feature = "cli")]
-    pub(super) fn ask_last(&mut self, place: usize, ask: impl FnOnce(Next) -> Outcome) {
+    pub(super) fn ask_last(
+        &mut self,
+        place: usize,
+        request: &Request<'_>,
+        ask: impl FnOnce(Next) -> Outcome,
+    ) {
         if !self.is_open() || self.asked_last > place {
             return;
         }
         self.asked_last = place + 1;
-        self.note(ask(Next::new()));
+        self.note(ask(Next::new()), request);
     }
 
-    fn note(&mut self, outcome: Outcome) {
+    fn note(&mut self, outcome: Outcome, request: &Request<'_>) {
         self.time_max = shorter(self.time_max, outcome.time_max);
         match outcome.decided {
-            Decided::GoOn(change) => self.changes.extend(change),
+            Decided::GoOn(Some(change)) => {
+                self.request.get_or_insert_with(|| RequestName::of(request.as_head()));
+                self.changes.push(change);
+            }
+            Decided::GoOn(None) => {}
             Decided::Check(check) => self.check = Some(check),
             Decided::Respond(response) => self.response = Some(response),
         }
@@ -233,7 +247,7 @@ impl Passage {
         while let Some(change) = self.changes.pop() {
             let unchanged = std::mem::replace(response, Response::new(Status::OK));
             let changed = catch_unwind(AssertUnwindSafe(|| change(unchanged)));
-            *response = changed.unwrap_or_else(|_| panicked());
+            *response = changed.unwrap_or_else(|_| panicked(self.request.as_ref()));
         }
     }
 }
@@ -252,7 +266,15 @@ fn shorter(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
     one.into_iter().chain(other).min()
 }
 
-fn panicked() -> Response {
-    log::error!("a function around a handler panicked; its request is answered with 500");
+/// The panic hook has logged the message.
+fn panicked(request: Option<&RequestName>) -> Response {
+    match request {
+        Some(request) => {
+            log::error!("{request}: a function around its handler panicked; answered 500");
+        }
+        None => {
+            log::error!("a function around a handler panicked; its request is answered with 500")
+        }
+    }
     Response::new(Status::INTERNAL_SERVER_ERROR)
 }

@@ -1,10 +1,13 @@
 //! What a function may return instead of a response.
 
+use super::request_at_hand::request_at_hand;
 use super::{Request, Response};
 use crate::http::{RequestError, RequestName, Status};
 use std::borrow::Cow;
 use std::error::Error;
+use std::fmt;
 use std::io;
+use std::sync::Arc;
 
 /// What can be made a [`Response`]: what a function that handles requests returns.
 ///
@@ -231,14 +234,16 @@ fn failed(error: &(dyn Error + 'static), request: Option<&Request<'_>>) -> Respo
     if let Some(error) = request_error(error) {
         return error.clone().into_response();
     }
-    match request {
-        Some(request) => {
-            let request = RequestName::of(request.as_head());
-            log::error!("{request}: its handler failed: {error}; answered 500");
-        }
+    log_failure(error, request.map(|request| RequestName::of(request.as_head())).map(Arc::new));
+    Response::new(Status::INTERNAL_SERVER_ERROR)
+}
+
+/// An error that is the server's own: a function of the program has failed for this request, or for that at hand.
+pub(super) fn log_failure(error: &dyn fmt::Display, request: Option<Arc<RequestName>>) {
+    match request.or_else(request_at_hand) {
+        Some(request) => log::error!("{request}: its handler failed: {error}; answered 500"),
         None => log::error!("a handler failed: {error}; its request is answered with 500"),
     }
-    Response::new(Status::INTERNAL_SERVER_ERROR)
 }
 
 /// What is wrong with the request, if that is what this error says.

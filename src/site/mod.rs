@@ -39,6 +39,7 @@ pub(crate) mod pipe;
 mod proxies;
 pub(crate) mod redirect;
 pub(crate) mod request;
+pub(crate) mod request_at_hand;
 pub(crate) mod request_body;
 pub(crate) mod response;
 pub(crate) mod rewrite;

@@ -7,7 +7,7 @@ use super::RequestBody;
 use super::access::WhoMay;
 use super::pattern::Pattern;
 use super::rewrite::Rewritten;
-use crate::http::{Cancellation, Method, OwnedHead, RequestHead, Scheme, Version};
+use crate::http::{Cancellation, Method, OwnedHead, RequestHead, Scheme, TlsFacts, Version};
 use std::cell::{OnceCell, RefCell};
 use std::io;
 use std::net::SocketAddr;
@@ -167,6 +167,13 @@ impl<'a> Request<'a> {
     /// `http`, or `https` over TLS, also if the TLS ends at a trusted proxy.
     pub fn scheme(&self) -> Scheme {
         self.head.scheme()
+    }
+
+    /// The TLS connection that the request came by: version, cipher suite, the server name that the client asked for.
+    /// `None` without TLS. Where TLS ends at a proxy, this is the connection from the proxy, while
+    /// [`scheme`](Request::scheme) is what a trusted proxy says of its client.
+    pub fn tls(&self) -> Option<&TlsFacts> {
+        self.head.tls()
     }
 
     /// The value of the first header line of this name, in any case of letters, if it is UTF-8.

@@ -2,6 +2,7 @@
 //!
 //! It must never know a grammar.
 
+use super::into_response::log_failure;
 use super::{Form, FormLimits, FormParts, IntoResponse, Request, Response};
 use crate::http::{Cookie, HeaderName, Pairs, RequestError, Status, cookie};
 use std::borrow::Cow;
@@ -220,7 +221,7 @@ impl Response {
 impl From<io::Error> for RequestError {
     fn from(error: io::Error) -> RequestError {
         error.downcast().unwrap_or_else(|error| {
-            log::error!("a handler failed: {error}; its request is answered with 500");
+            log_failure(&error, None);
             RequestError::new(Status::INTERNAL_SERVER_ERROR, "the server failed to read or write")
         })
     }

@@ -95,7 +95,7 @@ impl Site {
         for (place, access) in accesses.enumerate() {
             let mut passage = route.passage.take().unwrap_or_default();
             let request = Request::new(head, self.locations.place(route), None);
-            passage.ask_last(place, |next| access.check(&request, next));
+            passage.ask_last(place, &request, |next| access.check(&request, next));
             route.passage = Some(passage);
         }
     }

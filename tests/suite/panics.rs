@@ -1,7 +1,8 @@
 //! A handler that panics costs its request, and nothing else.
 
-use crate::support::{Fixture, TestServer};
+use crate::support::{Fixture, TestServer, logged};
 use httpd::{Request, Response, blocking};
+use std::io;
 
 fn serve() -> TestServer {
     Fixture::new()
@@ -64,4 +65,37 @@ fn a_server_whose_handler_panicked_stops_in_good_order() {
     }
     server.handle().stop();
     server.wait();
+}
+
+/// What goes wrong around a handler has no request of its own to name, and is named all the same.
+#[test]
+fn the_log_names_the_request_whose_functions_fail() {
+    logged::listen();
+    let server = Fixture::new()
+        .site(|site| {
+            site.around("/named/layer", |_, _| panic!("this function panics, as it should"))
+                .around("/named/change", |_, next| {
+                    next.then(|_| panic!("this change panics, as it should"))
+                })
+                .around("/named/check", |_, next| {
+                    next.blocking(|| Err::<(), _>(io::Error::other("no database")))
+                })
+                .around("/named/check-that-panics", |_, next| {
+                    next.blocking(|| -> Result<(), String> { panic!("it panics, as it should") })
+                })
+                .at("/named/error", blocking(|_| io::Error::other("no disk")))
+                .get("/named/{*rest}", |_| "never seen")
+        })
+        .serve();
+    for (path, what) in [
+        ("/named/layer", "a function around its handler panicked; answered 500"),
+        ("/named/change", "a function around its handler panicked; answered 500"),
+        ("/named/check", "its handler failed: no database; answered 500"),
+        ("/named/check-that-panics", "its handler panicked; answered 500"),
+        ("/named/error", "its handler failed: no disk; answered 500"),
+    ] {
+        server.get(path).send().expect(500);
+        let line = logged::line(&format!("GET {path}: "));
+        assert!(line.ends_with(what), "{line}");
+    }
 }

@@ -58,6 +58,46 @@ fn requests_on_one_connection_are_answered_one_after_another() {
     client.finish().ends();
 }
 
+/// What a handler sees of the connection.
+fn facts(request: &Request<'_>) -> String {
+    match request.tls() {
+        Some(tls) => {
+            let kind = if tls.is_resumed() { "resumed" } else { "new" };
+            let name = tls.server_name().unwrap_or("nobody");
+            format!("{} {} {name} {kind}", tls.version(), tls.cipher_suite())
+        }
+        None => "no TLS".to_owned(),
+    }
+}
+
+#[test]
+fn handlers_see_version_suite_and_name_of_the_connection_on_workers_and_on_threads() {
+    let authority = Authority::new();
+    let server = Fixture::new()
+        .handler("/worker", facts)
+        .handler("/thread", httpd::blocking(facts))
+        .tls(Tls::new(authority.issue(&["test", "127.0.0.1"]).certificate()))
+        .serve();
+    for (version, suite) in [
+        (&version::TLS12, "TLSv1.2 TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"),
+        (&version::TLS13, "TLSv1.3 TLS_AES_256_GCM_SHA384"),
+    ] {
+        let config = Arc::new(authority.client_with(&[version]));
+        for kind in ["new", "resumed"] {
+            let mut client = connect(&server, &config);
+            for target in ["/worker", "/thread"] {
+                let expected = format!("{suite} test {kind}");
+                client.send(get(target)).reply().expect(200).body(expected);
+            }
+            client.finish().ends();
+        }
+        // A client that connects to an address names no server.
+        let mut client = Client::secured(server.address(), &config, "127.0.0.1");
+        let request = "GET /worker HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
+        client.send(request).reply().expect(200).body(format!("{suite} nobody new"));
+    }
+}
+
 #[test]
 fn files_of_all_sizes_arrive_whole_in_both_versions() {
     let sizes = [

@@ -109,6 +109,7 @@ impl<W: Transport> Socket<W> {
                 _ => cx.listening_at(self.listener),
             },
             scheme: self.wire.scheme(),
+            tls: self.wire.tls(),
         }
     }
 

@@ -4,10 +4,11 @@
 
 use crate::http::HeadLimits;
 use crate::http::h1::request_reader::RequestReader;
-use crate::http::{Peer, RequestHead, Scheme, Status};
+use crate::http::{Peer, RequestHead, Scheme, Status, TlsFacts};
 use crate::site::{Request, TrustedProxies};
 use percent_encoding::{NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// A request that is made up, for [`Site::handle`](crate::Site::handle).
 ///
@@ -24,6 +25,7 @@ pub struct RequestBuilder {
     pub(super) body: Vec<u8>,
     peer: Option<SocketAddr>,
     scheme: Scheme,
+    tls: Option<Arc<TlsFacts>>,
 }
 
 impl Request<'_> {
@@ -68,6 +70,7 @@ impl RequestBuilder {
             body: Vec::new(),
             peer: None,
             scheme: Scheme::Http,
+            tls: None,
         }
     }
 
@@ -121,6 +124,12 @@ impl RequestBuilder {
         self
     }
 
+    /// The same over TLS. Its scheme is `https`.
+    pub fn tls(mut self, facts: TlsFacts) -> RequestBuilder {
+        self.tls = Some(Arc::new(facts));
+        self.scheme(Scheme::Https)
+    }
+
     /// Reads it as a server reads it, or finds the status of its refusal.
     pub(crate) fn with_head<T>(
         &self,
@@ -142,7 +151,8 @@ impl RequestBuilder {
             head_bytes_max: bytes.len(),
             header_count_max: self.headers.len() + 2,
         };
-        let peer = Peer { address: self.peer, scheme: self.scheme, ..Peer::default() };
+        let tls = self.tls.clone();
+        let peer = Peer { address: self.peer, scheme: self.scheme, tls, listener: None };
         let head = match reader.read_head(&bytes, &limits) {
             Ok(Some(_)) => reader.request(&bytes, peer).map_err(|reject| reject.status()),
             Ok(None) => Err(Status::BAD_REQUEST),

@@ -10,9 +10,8 @@ mod resolver;
 mod self_made;
 mod x509;
 
-pub(crate) use certificate::CoveredNames;
 pub use certificate::{Certificate, CertificateError};
-pub(crate) use resolver::take_chosen;
+pub(crate) use resolver::{Chosen, take_chosen};
 
 use crate::site::HostName;
 use resolver::{CertificateTable, Resolver};

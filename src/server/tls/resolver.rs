@@ -28,13 +28,22 @@ pub(super) struct CertificateTable {
 }
 
 thread_local! {
-    /// What the certificate covers that was chosen last. rustls asks in the midst of a call that this thread makes for
-    /// one connection, and tells the connection nothing of the choice.
-    static CHOSEN: RefCell<Option<Arc<CoveredNames>>> = const { RefCell::new(None) };
+    /// What was chosen last. rustls asks in the midst of a call that this thread makes for one connection, and says
+    /// nothing of the choice to the connection.
+    static CHOSEN: RefCell<Option<Chosen>> = const { RefCell::new(None) };
 }
 
-/// Takes what the certificate covers that this thread has chosen last.
-pub(crate) fn take_chosen() -> Option<Arc<CoveredNames>> {
+/// Which certificate a client gets, and why.
+#[derive(Debug)]
+pub(crate) struct Chosen {
+    /// What the certificate covers.
+    pub covered: Arc<CoveredNames>,
+    /// The name that the client asked for.
+    pub server_name: Option<Box<str>>,
+}
+
+/// Takes what this thread has chosen last.
+pub(crate) fn take_chosen() -> Option<Chosen> {
     CHOSEN.take()
 }
 
@@ -48,7 +57,8 @@ impl ResolvesServerCert for Resolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let table = Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner));
         let chosen = table.choose(hello.server_name(), hello.signature_schemes())?;
-        CHOSEN.set(Some(Arc::clone(&chosen.covered)));
+        let covered = Arc::clone(&chosen.covered);
+        CHOSEN.set(Some(Chosen { covered, server_name: hello.server_name().map(Into::into) }));
         Some(Arc::clone(&chosen.key))
     }
 }

@@ -4,9 +4,10 @@ use super::plain::Plain;
 #[cfg(feature = "tls")]
 use super::tls::TlsStream;
 use super::{Edge, More, ReadOutcome, Readiness, Transport, WriteOutcome};
-use crate::http::{Proxied, Scheme};
+use crate::http::{Proxied, Scheme, TlsFacts};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::sync::Arc;
 
 /// Either of them.
 pub(crate) enum Wire {
@@ -56,6 +57,10 @@ impl Transport for Wire {
 
     fn scheme(&self) -> Scheme {
         either!(self, it => it.scheme())
+    }
+
+    fn tls(&self) -> Option<Arc<TlsFacts>> {
+        either!(self, it => it.tls())
     }
 
     fn covers(&self, host: &[u8]) -> bool {

@@ -19,10 +19,11 @@ pub(crate) use plain::Plain;
 #[cfg(feature = "tls")]
 pub(crate) use tls::{TlsStream, TlsWorker};
 
-use crate::http::{Proxied, Scheme};
+use crate::http::{Proxied, Scheme, TlsFacts};
 pub(crate) use crate::sys::socket::More;
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 
 /// What epoll reported of a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -98,6 +99,11 @@ pub(crate) trait Transport {
 
     /// The scheme of requests on this stream.
     fn scheme(&self) -> Scheme;
+
+    /// The facts of TLS, once its handshake is over.
+    fn tls(&self) -> Option<Arc<TlsFacts>> {
+        None
+    }
 
     /// Whether the client may ask for this host here: over TLS, the certificate must cover it.
     fn covers(&self, _host: &[u8]) -> bool {

@@ -12,8 +12,8 @@ mod session;
 pub(crate) use lent::TlsWorker;
 
 use super::{Edge, Plain, ReadOutcome, Readiness, Transport, WriteOutcome};
-use crate::http::{Proxied, Scheme};
-use crate::server::tls::{CoveredNames, take_chosen};
+use crate::http::{Proxied, Scheme, TlsFacts};
+use crate::server::tls::{Chosen, take_chosen};
 use crate::sys::file;
 use crate::sys::socket::More;
 use records::{Room, next_piece, record_bytes};
@@ -39,8 +39,10 @@ pub(crate) struct TlsStream {
     cold_at: Option<u64>,
     /// Whether the writing side is closed when all that waits has left.
     ends_when_sent: bool,
-    /// What the certificate covers that the client got.
-    covered: Option<Arc<CoveredNames>>,
+    /// The certificate that the client got, and the name that it asked for.
+    chosen: Option<Chosen>,
+    /// What requests learn of it, once it is open.
+    facts: Option<Arc<TlsFacts>>,
 }
 
 /// How far it has come.
@@ -73,7 +75,8 @@ impl TlsStream {
             answered_bytes: 0,
             cold_at: None,
             ends_when_sent: false,
-            covered: None,
+            chosen: None,
+            facts: None,
         })
     }
 
@@ -98,7 +101,7 @@ impl TlsStream {
                 }
                 ReadOutcome::End => return Err(io::ErrorKind::ConnectionReset.into()),
             };
-            if held == 0 && self.covered.is_none() && is_no_tls(&lent[..count]) {
+            if held == 0 && self.chosen.is_none() && is_no_tls(&lent[..count]) {
                 self.worker.give_back(lent);
                 self.stage = Stage::Clear;
                 return Ok(Readiness::Unsecured);
@@ -106,9 +109,11 @@ impl TlsStream {
             let start = Instant::now();
             self.feed(lent, held + count, &mut Room::default())?;
             self.worker.spend_since(start);
-            self.covered = take_chosen().or(self.covered.take());
+            self.chosen = take_chosen().or(self.chosen.take());
             if !self.session.is_handshaking() {
                 self.stage = Stage::Open;
+                let server_name = self.chosen.as_mut().and_then(|chosen| chosen.server_name.take());
+                self.facts = self.session.facts(server_name).map(Arc::new);
                 // Tickets leave with the response, if its request is here already.
                 if !self.has_unread() {
                     self.push(More::Nothing)?;
@@ -251,8 +256,12 @@ impl Transport for TlsStream {
         Scheme::Https
     }
 
+    fn tls(&self) -> Option<Arc<TlsFacts>> {
+        self.facts.clone()
+    }
+
     fn covers(&self, host: &[u8]) -> bool {
-        self.covered.as_ref().is_none_or(|covered| covered.covers(host))
+        self.chosen.as_ref().is_none_or(|chosen| chosen.covered.covers(host))
     }
 
     fn has_agreed_on_http2(&self) -> bool {

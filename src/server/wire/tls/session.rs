@@ -5,11 +5,12 @@
 use super::TlsWorker;
 use super::lent::{LENT_BYTES, Outgoing};
 use super::records::{Room, failure};
-use rustls::ServerConfig;
+use crate::http::{TlsFacts, TlsVersion};
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{
     ConnectionState, EncodeError, EncodeTlsData, EncryptError, UnbufferedStatus, WriteTraffic,
 };
+use rustls::{CipherSuite, HandshakeKind, ProtocolVersion, ServerConfig};
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -56,6 +57,21 @@ impl Session {
     /// Whether this protocol was agreed on (RFC 7301).
     pub(super) fn has_agreed_on(&self, protocol: &[u8]) -> bool {
         self.rustls.alpn_protocol() == Some(protocol)
+    }
+
+    /// What requests learn of it. `None` before the handshake is over.
+    pub(super) fn facts(&self, server_name: Option<Box<str>>) -> Option<TlsFacts> {
+        let version = match self.rustls.protocol_version()? {
+            ProtocolVersion::TLSv1_2 => TlsVersion::Tls12,
+            _ => TlsVersion::Tls13,
+        };
+        let suite = name_of(self.rustls.negotiated_cipher_suite()?.suite());
+        let facts = TlsFacts::new(version, suite)
+            .resumed(self.rustls.handshake_kind() == Some(HandshakeKind::Resumed));
+        Some(match server_name {
+            Some(name) => facts.with_server_name(&name),
+            None => facts,
+        })
     }
 
     /// Whether something was decrypted and not read.
@@ -275,6 +291,16 @@ fn encode(
         }
     }
     Ok(())
+}
+
+/// The name of a suite at IANA. rustls writes those of TLS 1.3 with the version.
+fn name_of(suite: CipherSuite) -> &'static str {
+    match suite {
+        CipherSuite::TLS13_AES_128_GCM_SHA256 => "TLS_AES_128_GCM_SHA256",
+        CipherSuite::TLS13_AES_256_GCM_SHA384 => "TLS_AES_256_GCM_SHA384",
+        CipherSuite::TLS13_CHACHA20_POLY1305_SHA256 => "TLS_CHACHA20_POLY1305_SHA256",
+        suite => suite.as_str().unwrap_or("unknown"),
+    }
 }
 
 /// A header, a nonce and a tag.
