@@ -7,6 +7,7 @@ use crate::http::h1::field_lines::FieldLines;
 use crate::http::h1::head::HeadParser;
 use crate::http::h1::request_reader::RequestReader;
 use crate::http::h1::write::{Delimiter, Persistence, ResponseLine, write_head};
+use crate::http::h2::head_reader::HeadReader;
 use crate::http::h2::request::StreamHead;
 use crate::http::h2::response;
 use crate::http::hpack::{Decoder, Encoder, Indexing, TABLE_BYTES_USUAL};
@@ -216,7 +217,7 @@ fn browser_block(encoder: &mut Encoder) -> Vec<u8> {
 }
 
 fn read_block(decoder: &mut Decoder, block: &[u8], head: &mut StreamHead, scratch: &mut Vec<u8>) {
-    let mut reader = head.read(&LIMITS);
+    let mut reader = HeadReader::new(head, &LIMITS);
     let each = |name: &[u8], value: &[u8]| reader.field(name, value);
     decoder.decode(black_box(block), scratch, each).expect("it is a block");
     reader.finish(true).expect("it is a request");

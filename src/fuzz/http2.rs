@@ -1,7 +1,7 @@
 //! What holds for the bytes of HTTP/2, whatever they are.
 
 use crate::http::h2::frame::{Frame, FrameReader, HEAD_BYTES, PAYLOAD_BYTES_MAX};
-use crate::http::h2::head_reader::{HeadFault, TrailerReader};
+use crate::http::h2::head_reader::{HeadFault, HeadReader, TrailerReader};
 use crate::http::h2::request::StreamHead;
 use crate::http::h2::settings::PeerSettings;
 use crate::http::h2::write;
@@ -123,7 +123,7 @@ pub fn stream_head(bytes: &[u8]) {
     fields.iter().for_each(|(name, value)| trailers.field(name, value));
     let _ = trailers.finish();
     let mut head = StreamHead::default();
-    let mut reader = head.read(&limits);
+    let mut reader = HeadReader::new(&mut head, &limits);
     fields.iter().for_each(|(name, value)| reader.field(name, value));
     match reader.finish(ends_stream & 1 == 1) {
         Err(HeadFault::Malformed(what)) => assert!(!what.is_empty()),

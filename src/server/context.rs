@@ -2,6 +2,9 @@
 //!
 //! It owns parts that belong to connections and exchanges (free list, room), and these get it as an argument: so this
 //! file and theirs import each other. None of them keeps a reference to it.
+//!
+//! This file and `connection` know each other, and cannot do otherwise: what is lent to a connection includes what another
+//! has given back (`FreeList`).
 
 use super::access_log::LogWriter;
 use super::application::gateway::Gateway;
@@ -10,7 +13,8 @@ use super::clock::TurnClock;
 use super::connection::{FreeList, FreeStreams};
 use super::encoders::Encoders;
 use super::exchange::body_sink::OnDisk;
-use super::exchange::{Backlog, PieceEncoding, Room};
+use super::exchange::encoding::PieceEncoding;
+use super::exchange::overflow::{Backlog, Room};
 use super::handler_runs::HandlerJobs;
 use super::id::{ConnectionId, ExchangeId};
 use super::jobs::{self, CompletionSender};

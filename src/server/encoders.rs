@@ -3,7 +3,7 @@
 //! All workers share them: there are as many as CPUs at most, and these the workers share too. They must never know what
 //! is encoded.
 
-use super::exchange::PieceEncoding;
+use super::exchange::encoding::PieceEncoding;
 use super::jobs::{self, CompletionSender};
 use super::mailbox::Completion;
 use super::pool::{Pool, SingleJob};

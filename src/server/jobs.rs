@@ -3,7 +3,8 @@
 //! It must never know the exchange, only its id.
 
 use super::exchange::body_sink::OnDisk;
-use super::exchange::{Backlog, BacklogWritten, PieceEncoding};
+use super::exchange::encoding::PieceEncoding;
+use super::exchange::overflow::{Backlog, BacklogWritten};
 use super::handler_runs::HandlerJob;
 use super::id::ExchangeId;
 use super::mailbox::{Completion, Mailbox, Message};

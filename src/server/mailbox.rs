@@ -2,7 +2,8 @@
 //! every request.
 
 use super::application::link::ProcessEvent;
-use super::exchange::{BacklogWritten, EncodedPiece};
+use super::exchange::encoding::EncodedPiece;
+use super::exchange::overflow::BacklogWritten;
 use super::id::{ConnectionId, ExchangeId};
 use crate::files::{Spool, WriteError};
 use crate::site::stream::{StreamKey, WakeWorker};

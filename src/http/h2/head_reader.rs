@@ -49,8 +49,9 @@ struct Pseudo {
 }
 
 impl<'a> HeadReader<'a> {
-    /// Reads into `head`, which is empty.
-    pub(super) fn new(head: &'a mut StreamHead, limits: &'a HeadLimits) -> HeadReader<'a> {
+    /// Forgets what is in `head`, keeps its memory, and begins to read another.
+    pub(crate) fn new(head: &'a mut StreamHead, limits: &'a HeadLimits) -> HeadReader<'a> {
+        head.clear();
         HeadReader { head, limits, list: FieldList::default(), pseudo: Pseudo::default() }
     }
 

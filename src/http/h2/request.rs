@@ -1,11 +1,10 @@
-//! The head of a request of HTTP/2 (RFC 9113 §8.3), the same view that HTTP/1 gives. [`HeadReader`] makes it.
+//! The head of a request of HTTP/2 (RFC 9113 §8.3), the same view that HTTP/1 gives. `HeadReader` makes it.
 
-use super::head_reader::HeadReader;
 use crate::http::expectation::Expectation;
 use crate::http::priority::Priority;
 use crate::http::table::{HeaderTable, Span};
 use crate::http::target::Target;
-use crate::http::{HeadLimits, Method, Peer, Reject, RequestHead, Scheme, Version};
+use crate::http::{Method, Peer, Reject, RequestHead, Scheme, Version};
 
 /// The head of a request, with the bytes that it was decoded to.
 #[derive(Debug)]
@@ -45,12 +44,6 @@ impl Default for StreamHead {
 }
 
 impl StreamHead {
-    /// Forgets the last head, keeps its memory, and begins to read another.
-    pub(crate) fn read<'a>(&'a mut self, limits: &'a HeadLimits) -> HeadReader<'a> {
-        self.clear();
-        HeadReader::new(self, limits)
-    }
-
     /// Forgets the head and keeps its memory.
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();

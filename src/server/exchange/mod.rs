@@ -19,10 +19,10 @@ mod at_hand;
 mod beginning;
 pub(crate) mod body_sink;
 pub(crate) mod body_source;
-mod encoding;
+pub(crate) mod encoding;
 mod file_piece;
 mod incoming;
-mod overflow;
+pub(crate) mod overflow;
 mod pace;
 mod parts;
 mod resting;
@@ -34,9 +34,7 @@ mod waiting;
 
 pub(crate) use beginning::{Announced, Begin};
 pub(crate) use body_source::{BodySource, Chunk};
-pub(crate) use encoding::{EncodedPiece, PieceEncoding};
 use incoming::IncomingBody;
-pub(crate) use overflow::{Backlog, BacklogWritten, Room};
 pub(crate) use resting::RestingExchange;
 pub(crate) use state::{Awaited, ExchangeState};
 pub(crate) use terms::BodyTerms;
@@ -293,6 +291,12 @@ impl Exchange {
     ) -> Answered {
         self.answered = Some(response);
         self.answer(head, freshness, carrier, cx)
+    }
+
+    /// The terms of the response, whose body begins now.
+    pub(crate) fn take_terms(&mut self, now: Instant) -> Option<Box<BodyTerms>> {
+        let terms = self.route.as_mut()?.take_terms()?;
+        Some(Box::new(BodyTerms::begin(*terms, now)))
     }
 
     /// An error response that the server itself makes.

@@ -2,9 +2,8 @@
 //!
 //! It must never know what is sent, or over what.
 
-use super::Exchange;
 use super::pace::Pace;
-use crate::site::UnderWay;
+use crate::site::{Terms, UnderWay};
 use std::time::Instant;
 
 /// The terms of one body.
@@ -18,6 +17,12 @@ pub(crate) struct BodyTerms {
 }
 
 impl BodyTerms {
+    /// The terms of a body that begins now.
+    pub(super) fn begin(terms: Terms, now: Instant) -> BodyTerms {
+        let pace = terms.pace.map(|rule| Pace::begin(rule, now));
+        BodyTerms { _under_way: terms.under_way, pace, begun_bytes: 0 }
+    }
+
     /// Cuts a piece in memory to the budget.
     pub(super) fn cut(&mut self, length: usize, budget: usize) -> usize {
         if self.pace.is_none() {
@@ -39,14 +44,5 @@ impl BodyTerms {
         if let Some(pace) = &mut self.pace {
             pace.spend(bytes as u64, now);
         }
-    }
-}
-
-impl Exchange {
-    /// The terms of the response, whose body begins now.
-    pub(crate) fn take_terms(&mut self, now: Instant) -> Option<Box<BodyTerms>> {
-        let terms = self.route.as_mut()?.take_terms()?;
-        let pace = terms.pace.map(|rule| Pace::begin(rule, now));
-        Some(Box::new(BodyTerms { _under_way: terms.under_way, pace, begun_bytes: 0 }))
     }
 }

@@ -12,7 +12,7 @@ const GET: [(&str, &str); 4] =
 
 fn read(fields: &[(&str, &str)], ends_stream: bool) -> Result<StreamHead, HeadFault> {
     let mut head = StreamHead::default();
-    let mut reader = head.read(&LIMITS);
+    let mut reader = HeadReader::new(&mut head, &LIMITS);
     for (name, value) in fields {
         reader.field(name.as_bytes(), value.as_bytes());
     }
@@ -59,7 +59,7 @@ fn a_head_is_the_same_view_as_in_http_1() {
 fn nothing_of_a_head_is_left_in_the_next() {
     let mut head = get_with(&[("x", "y"), ("cookie", "a=1"), ("expect", "100-continue")]).unwrap();
     let fields = [(":method", "HEAD"), (":scheme", "http"), (":path", "/"), ("host", "x")];
-    let mut reader = head.read(&LIMITS);
+    let mut reader = HeadReader::new(&mut head, &LIMITS);
     for (name, value) in fields {
         reader.field(name.as_bytes(), value.as_bytes());
     }
@@ -215,7 +215,7 @@ fn every_bound_holds_and_leaves_a_line_for_the_log() {
     assert!(get_with(&[("x", &rest)]).is_ok());
     rejected(&[&GET[..], &[("xy", &rest)]].concat(), Reject::HeadersTooLarge);
     let mut head = StreamHead::default();
-    let mut reader = head.read(&LIMITS);
+    let mut reader = HeadReader::new(&mut head, &LIMITS);
     for (name, value) in [&GET[..], &[("x", &long), ("Bad Name", "")]].concat() {
         reader.field(name.as_bytes(), value.as_bytes());
     }

@@ -5,7 +5,7 @@ use super::answering::Next;
 use super::{Http2, STREAMS_MAX, Stage};
 use crate::http::h2::error::{ErrorCode, Fault};
 use crate::http::h2::frame::HeadersFrame;
-use crate::http::h2::head_reader::{HeadFault, TrailerReader};
+use crate::http::h2::head_reader::{HeadFault, HeadReader, TrailerReader};
 use crate::http::hpack::HpackError;
 use crate::server::connection::Socket;
 use crate::server::context::WorkerContext;
@@ -76,7 +76,7 @@ impl Http2 {
         }
         let id = ExchangeId { connection: socket.id, stream: id };
         let mut stream = cx.free_streams.take(id, &cx.setup, &self.link, cx.clock.monotonic());
-        let mut reader = stream.head.read(&cx.setup.head_limits);
+        let mut reader = HeadReader::new(&mut stream.head, &cx.setup.head_limits);
         let decoded =
             self.decoder.decode(block, &mut cx.scratch, |name, value| reader.field(name, value));
         let read = reader.finish(ends_stream);
