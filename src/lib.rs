@@ -86,8 +86,9 @@
 // The listeners belong to the whole server and outlive the workers; a worker that stops empties
 // its queue first.
 //
-// **Processes share listeners and nothing else.** With `processes` above 1 the program is a
-// supervisor. It binds every listener once, one per worker of each process, and starts
+// **Processes share listeners and nothing else.** What an operator starts is a supervisor, also with one
+// process: it has little to do, and stays when a process that serves crashes, is confined or is replaced.
+// It binds every listener once, one per worker of each process, and starts
 // `/proc/self/exe` again for each process (there is no fork without unsafe code, and what runs can be
 // started when its file is gone); the process finds its listeners and the text of the configuration
 // on a socket that is its standard input (`sys::channel`). A listener lives as long as any
@@ -97,8 +98,9 @@
 // each ends its own. The socket tells either side of the other's end, however it came: a process
 // whose supervisor is gone lets open requests end and ends itself. A process that is
 // stopped (SIGSTOP, a debugger) gets a substitute on the same listeners after two seconds, because
-// nothing else can empty its queues; it keeps its own requests, and ends once it goes on. With one
-// process there is no supervisor and no difference; a library has no processes at all, but
+// nothing else can empty its queues; it keeps its own requests, and ends once it goes on. With
+// `supervisor = false` the program is one process, for debuggers. The supervisor checks the whole configuration and
+// then drops the site, which each process has for itself. A library has no processes at all, but
 // `server::Server::start_on` serves listeners from anywhere.
 //
 // **What a busy connection needs is lent to it.** An idle one owns its socket and about a hundred

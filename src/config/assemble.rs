@@ -42,6 +42,18 @@ pub(super) fn assemble(
     let access_log = access_log(&file.access_log, overrides, log.level, base, errors);
     let processes = overrides.processes.as_ref().map(|it| it.value);
     let processes = processes.or(file.processes).unwrap_or(NonZeroUsize::MIN);
+    let supervisor = file.supervisor.as_ref().is_none_or(|it| it.value);
+    if let (false, Some(written), 2..) = (supervisor, &file.supervisor, processes.get()) {
+        let origin = overrides.processes.as_ref().map(|it| it.origin);
+        let key = match origin {
+            Some(Origin::Given(name)) => name,
+            _ => "processes =",
+        };
+        let message = format!(
+            "supervisor = false leaves one process alone, and {key} {processes} asks for more: write supervisor = true, or one process"
+        );
+        errors.note(written.origin, message);
+    }
     let workers = overrides.workers.as_ref().map(|it| it.value);
     let workers = workers.or(file.workers).unwrap_or_default();
     if made.is_some() && processes.get() > 1 {
@@ -79,6 +91,7 @@ pub(super) fn assemble(
     Config {
         server,
         processes,
+        supervisor,
         stop_timeout,
         log,
         roots,

@@ -31,6 +31,7 @@ pub(super) struct File {
     pub(super) socket_mode: Option<u32>,
     pub(super) socket_group: Option<u32>,
     pub(super) processes: Option<NonZeroUsize>,
+    pub(super) supervisor: Option<Written<bool>>,
     pub(super) workers: Option<Workers>,
     pub(super) error_bodies: Option<ErrorBodies>,
     pub(super) log: LogSection,
@@ -157,6 +158,11 @@ fn top_keys() -> Vec<SectionKey<File>> {
         }),
         SectionKey::new("processes", |it, value, errors| {
             errors.set(&mut it.processes, read_processes(value).map(Some));
+        }),
+        SectionKey::new("supervisor", |it, value, errors| {
+            let written = value.boolean();
+            let written = written.map(|is_on| Written { value: is_on, origin: value.origin() });
+            errors.set(&mut it.supervisor, written.map(Some));
         }),
         SectionKey::new("workers", |it, value, errors| {
             errors.set(&mut it.workers, read_workers(value).map(Some));

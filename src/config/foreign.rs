@@ -190,6 +190,7 @@ const ANSWERS: &[(&str, &str)] = &[
          listen_port http_port https_port default_bind",
         "write listen = \"localhost:8080\", or \":8080\" for every address",
     ),
+    ("master_process", "it is called supervisor here: write supervisor = false"),
     ("worker_processes", "write processes = 2, or workers = 2 for threads"),
     ("worker_connections max_connections max_clients", "write connections_max in [limits]"),
     (

@@ -54,8 +54,10 @@ pub(crate) use section::nearest;
 /// A server that is ready to start, and what else the program needs.
 pub(crate) struct Config {
     pub server: Server,
-    /// How many processes serve, each with its own workers; 1 means this process alone.
+    /// How many processes serve, each with its own workers.
     pub processes: NonZeroUsize,
+    /// Whether a supervisor starts and watches them. Without one, this process serves.
+    pub supervisor: bool,
     /// How long open requests may take to end when the program stops.
     pub stop_timeout: Duration,
     pub log: Log,

@@ -262,6 +262,26 @@ fn processes_are_counted_from_1() {
 }
 
 #[test]
+fn without_a_supervisor_there_is_one_process() {
+    let folder = Folder::new("supervisor");
+    let errors = |rest: &str| folder.errors(format!("root = \"www\"\nsupervisor = false\n{rest}"));
+    assert!(errors("").is_empty() && errors("processes = 1\n").is_empty());
+    assert_eq!(
+        errors("processes = 3\n"),
+        [
+            "httpd.toml:2:14: supervisor = false leaves one process alone, and processes = 3 asks for more: write supervisor = true, or one process"
+        ]
+    );
+    let path = folder.write("root = \"www\"\nsupervisor = false\n");
+    let processes = Written { value: 2.try_into().unwrap(), origin: Origin::Given("-P") };
+    let overrides = Overrides { processes: Some(processes), ..Overrides::default() };
+    let errors = load(Some(&path), &overrides).err().unwrap_or_default();
+    assert!(errors[0].to_string().contains(", and -P 2 asks for more: "), "{errors:?}");
+    let config = load(Some(&path), &Overrides::default()).unwrap_or_else(|it| panic!("{it:?}"));
+    assert!(!config.supervisor);
+}
+
+#[test]
 fn what_was_read_can_be_loaded_again_when_the_file_says_something_else() {
     let folder = Folder::new("source");
     let path = folder.write("root = \"www\"\nprocesses = 2\n");

@@ -39,7 +39,7 @@ pub(crate) enum Mode {
     /// Print what the site makes of a request.
     Explain(Question),
     Serve,
-    /// Serve as one of several processes, which a supervisor has started.
+    /// Serve, as a process that a supervisor has started.
     ServeSupervised,
 }
 
@@ -219,7 +219,7 @@ pub(super) struct Flags {
     #[arg(short = 'h', long, value_name = "ADDR", num_args = 0..=1, help_heading = "Where and how")]
     host: Option<Option<String>>,
 
-    /// How many processes; with 2 or more, a supervisor replaces any that dies [default: 1]
+    /// How many processes serve; a supervisor replaces any that dies [default: 1]
     #[arg(short = 'P', long, value_name = "N", value_parser = parse_processes, help_heading = "Where and how")]
     processes: Option<NonZeroUsize>,
 

@@ -22,6 +22,11 @@ impl Failure {
         Failure { code: AT_RUN_TIME, lines: vec![message.to_string()] }
     }
 
+    /// The same, where the log says it already.
+    pub(crate) fn without_words() -> Failure {
+        Failure { code: AT_RUN_TIME, lines: Vec::new() }
+    }
+
     /// The server did not start.
     pub(crate) fn of_start(error: StartError) -> Failure {
         match error {

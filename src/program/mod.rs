@@ -19,6 +19,7 @@ use crate::config::{Config, Source};
 use crate::sys::descriptors;
 use crate::sys::malloc;
 use crate::sys::orphans;
+use crate::sys::process;
 use cli::{Mode, Options};
 use failure::Failure;
 use supervisor::supervised;
@@ -99,9 +100,10 @@ fn serve(options: &Options) -> Result<(), Failure> {
         Some(limit) => log::debug!("up to {limit} descriptors may be open"),
         None => log::debug!("any number of descriptors may be open"),
     }
-    match config.processes.get() {
-        1 => signals::start(options, config)?.wait(),
-        _ => supervisor::serve(options, &source, config)?,
+    if config.supervisor && (config.processes.get() > 1 || process::can_start_again()) {
+        supervisor::serve(options, &source, config)?;
+    } else {
+        signals::start(options, config)?.wait();
     }
     log::info!("stopped");
     Ok(())

@@ -25,9 +25,7 @@ pub(super) fn start(options: &Options, config: Config) -> Result<Running, Failur
         .map_err(|error| {
             Failure::at_run_time(format!("cannot start a thread for signals: {error}"))
         })?;
-    let shared = Arc::clone(&state);
-    let server =
-        config.server.give_up_when(move || matches!(*lock(&shared), ServerState::Stopping));
+    let server = config.server.give_up_when(stops(&state));
     let running = server.start().map_err(Failure::of_start)?;
     match &mut *lock(&state) {
         ServerState::Stopping => running.handle().stop(),
@@ -48,14 +46,22 @@ pub(super) fn start(options: &Options, config: Config) -> Result<Running, Failur
 }
 
 /// How far the server has come. It decides what a signal does.
-enum ServerState {
+pub(super) enum ServerState {
     Starting,
-    /// It got a signal to stop while it was starting.
+    /// It was told to stop while it was starting.
     Stopping,
+    /// The same, by a signal that only one of several processes got: the others go on.
+    Leaving,
     Running(Handle),
 }
 
-fn lock(state: &Mutex<ServerState>) -> MutexGuard<'_, ServerState> {
+/// Whether a server that starts is to give up.
+pub(super) fn stops(state: &Arc<Mutex<ServerState>>) -> impl FnMut() -> bool + Send + use<> {
+    let state = Arc::clone(state);
+    move || matches!(*lock(&state), ServerState::Stopping | ServerState::Leaving)
+}
+
+pub(super) fn lock(state: &Mutex<ServerState>) -> MutexGuard<'_, ServerState> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -67,7 +73,9 @@ fn handle_signals(mut signals: Signals, state: &Mutex<ServerState>, stop_timeout
             let mut state = lock(state);
             match (signal, &*state) {
                 (Signal::Stop, ServerState::Starting) => *state = ServerState::Stopping,
-                (Signal::Stop, ServerState::Stopping) => end_after(STOP_NOW_TIME),
+                (Signal::Stop, ServerState::Stopping | ServerState::Leaving) => {
+                    end_after(STOP_NOW_TIME);
+                }
                 (Signal::Reload, ServerState::Running(handle)) => reload(handle),
                 (Signal::Reopen, _) => decline_to_reopen(),
                 (Signal::Upgrade, _) => decline_to_upgrade(),
@@ -82,7 +90,7 @@ fn handle_signals(mut signals: Signals, state: &Mutex<ServerState>, stop_timeout
                     handle.stop();
                     end_after(stop_timeout + STOP_NOW_TIME);
                 }
-                (Signal::Reload, ServerState::Starting | ServerState::Stopping) => {}
+                (Signal::Reload, _) => {}
             }
         }
     }

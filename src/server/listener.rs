@@ -122,6 +122,16 @@ impl Listeners {
         self
     }
 
+    /// The same, with what is spoken at each of the addresses, and whether connections begin with a PROXY header.
+    pub(crate) fn speaking(
+        mut self,
+        addresses: impl IntoIterator<Item = (ListenScheme, bool)>,
+    ) -> Listeners {
+        (self.schemes, self.proxied) = addresses.into_iter().unzip();
+        self.proxied.resize(self.addresses.len(), false);
+        self
+    }
+
     /// Whether connections to this one of the addresses begin with a PROXY header.
     pub fn is_proxied(&self, number: usize) -> bool {
         self.proxied.get(number).copied().unwrap_or(false)

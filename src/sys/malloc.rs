@@ -5,11 +5,11 @@
 //! heads had gone, 249 of 279 MB stayed; with bounds that do not grow, 15 MB. There are two ways to set
 //! them: a call that is not safe, and an environment variable that is read before `main`.
 
-use super::process::{OWN_PROGRAM, set_name};
+use super::process::{self, OWN_PROGRAM, set_name};
 use std::env;
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Starts this program again in the same process, with fixed bounds for the allocator. Returns if that has
@@ -29,9 +29,15 @@ pub(crate) fn give_memory_back() {
         command.arg0(name);
     }
     // The kernel removes the first variable from a program with capabilities. The second one stays, so that
-    // the program does not start itself again and again.
-    let error = command.args(arguments).env(TUNABLES, BOUNDS).env(STARTED_AGAIN, "1").exec();
+    // the program does not start itself again and again; it keeps the path that the kernel forgets.
+    let path = process::started_by().unwrap_or_default();
+    let error = command.args(arguments).env(TUNABLES, BOUNDS).env(STARTED_AGAIN, path).exec();
     log::debug!("freed memory may stay with this process: {error}");
+}
+
+/// The path that the program was started by at first, if it has started itself again.
+pub(super) fn started_by() -> Option<PathBuf> {
+    env::var_os(STARTED_AGAIN).map(PathBuf::from).filter(|path| path.is_absolute())
 }
 
 /// Without this, the process would be named after the link that it was started by.

@@ -1,12 +1,15 @@
 //! This program as a process: starting it once more, and what the kernel keeps for it. Knows nothing
 //! of what it is started for.
 
-use std::ffi::{CString, OsString};
+use super::malloc;
+use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Child, Command};
 
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
@@ -15,19 +18,39 @@ use rustix::thread::gettid;
 
 /// Starts the program that this process runs, with its environment, its working directory and its
 /// outputs, and with this standard input. It is the same program even when its file has been
-/// replaced or removed since: the kernel keeps what runs.
+/// replaced or removed since: the kernel keeps what runs. Without `/proc`, it is what stands at the path of the program.
 ///
 /// # Errors
-/// When the kernel has no room for another process, or `/proc` is not there.
+/// When the kernel has no room for another process, or there is neither `/proc` nor a program at that path.
 pub(crate) fn start_again(
     arguments: impl IntoIterator<Item = OsString>,
     stdin: OwnedFd,
 ) -> io::Result<Child> {
-    let mut command = Command::new(OWN_PROGRAM);
+    let mut command = Command::new(own_program().ok_or(io::ErrorKind::NotFound)?);
     if let Some(name) = std::env::args_os().next() {
         command.arg0(name);
     }
     command.args(arguments).stdin(stdin).spawn()
+}
+
+/// Whether [`start_again`] finds a program to start.
+pub(crate) fn can_start_again() -> bool {
+    own_program().is_some()
+}
+
+fn own_program() -> Option<PathBuf> {
+    let is_there = |path: &PathBuf| path.symlink_metadata().is_ok();
+    Some(PathBuf::from(OWN_PROGRAM)).filter(is_there).or_else(|| started_by().filter(is_there))
+}
+
+/// The path that the operator started this program by, whatever stands there by now. `None` if the kernel does not
+/// tell.
+pub(crate) fn started_by() -> Option<PathBuf> {
+    if let Some(path) = malloc::started_by() {
+        return Some(path);
+    }
+    let path = rustix::param::linux_execfn().to_bytes();
+    if path.is_empty() { None } else { std::path::absolute(OsStr::from_bytes(path)).ok() }
 }
 
 /// Lets this thread have the CPU time that others leave, for the rest of its life.

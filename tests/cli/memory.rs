@@ -8,7 +8,7 @@ use crate::support::{Folder, Program, until};
 
 /// Resident memory, in bytes.
 fn resident_bytes(serving: &Program) -> u64 {
-    let pages = fs::read_to_string(format!("/proc/{}/statm", serving.child.id())).unwrap();
+    let pages = fs::read_to_string(serving.serving().path("statm")).unwrap();
     let pages: u64 = pages.split(' ').nth(1).unwrap().parse().unwrap();
     pages * rustix::param::page_size() as u64
 }

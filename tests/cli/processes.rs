@@ -34,14 +34,48 @@ fn a_test_that_panics_leaves_no_process() {
 }
 
 #[test]
-fn one_process_has_no_supervisor() {
+fn one_process_has_a_supervisor_unless_the_configuration_wants_none() {
     let folder = Folder::with_www();
     for arguments in [&["www"][..], &["-P", "1", "www"]] {
         let serving = start(&folder, arguments);
         serving.get("/").expect(200).body("from www\n");
-        assert_eq!(Process::running_in(&folder), [Process(serving.child.id())]);
+        assert_eq!(children(&serving).len(), 1);
+        assert_eq!(Process::running_in(&folder).len(), 2);
         assert!(!serving.line.contains("processes="), "{}", serving.line);
     }
+    folder.write("alone.toml", "root = \"www\"\nsupervisor = false\n");
+    let serving = start(&folder, &["-c", "alone.toml"]);
+    serving.get("/").expect(200).body("from www\n");
+    assert_eq!(Process::running_in(&folder), [serving.process()]);
+    let output = folder.output(&["-c", "alone.toml", "-P", "2"]);
+    assert_eq!(output.status.code(), Some(2));
+    let told = lossy(&output.stderr);
+    assert!(told.contains("alone.toml:2:14: supervisor = false leaves one process"), "{told}");
+}
+
+/// What is logged of a site is logged once, and nothing tells one of two processes.
+#[test]
+fn the_log_of_one_process_is_as_if_there_were_no_supervisor() {
+    let folder = Folder::with_www();
+    let serving = start(&folder, &["-d", "www"]);
+    serving.get("/none").expect(404);
+    serving.signal(Signal::TERM);
+    let (code, log) = serving.end();
+    assert_eq!(code, Some(0));
+    assert_eq!(log.matches("] stopped\n").count(), 1, "{log}");
+    assert!(!log.contains("): "), "{log}");
+}
+
+#[test]
+fn a_supervisor_takes_little_memory() {
+    let folder = Folder::with_www();
+    let serving = start(&folder, &["-w", "2", "www"]);
+    let own = serving.process().own_memory_bytes();
+    println!(
+        "the supervisor has {own} bytes, the process {}",
+        serving.serving().own_memory_bytes()
+    );
+    assert!(own < 3 * 1024 * 1024, "{own} bytes");
 }
 
 #[test]

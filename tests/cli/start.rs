@@ -311,7 +311,7 @@ fn as_many_descriptors_may_be_open_as_the_system_allows() {
     let folder = Folder::with_www();
     let script = format!("ulimit -S -n 64 && exec {HTTPD} -p 0 www");
     let serving = Program::start(&mut folder.command("sh", &["-c", &script]));
-    let limits = fs::read_to_string(format!("/proc/{}/limits", serving.child.id())).unwrap();
+    let limits = fs::read_to_string(serving.serving().path("limits")).unwrap();
     let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
     let numbers: Vec<&str> = line.split_whitespace().skip(3).take(2).collect();
     assert_eq!(numbers[0], numbers[1], "{line}");

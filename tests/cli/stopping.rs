@@ -101,7 +101,7 @@ fn signals_that_are_not_supported_yet_are_a_warning_and_change_nothing() {
 fn a_client_that_goes_away_sends_no_sigpipe() {
     let folder = with_large_file();
     let mut serving = Program::start(&mut folder.httpd(&["-p", "0", "www"]));
-    let status = fs::read_to_string(format!("/proc/{}/status", serving.child.id())).unwrap();
+    let status = fs::read_to_string(serving.serving().path("status")).unwrap();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:\t")).unwrap();
     let sigpipe = 1 << (13 - 1);
     assert_ne!(u64::from_str_radix(ignored, 16).unwrap() & sigpipe, 0, "SIGPIPE is not ignored");

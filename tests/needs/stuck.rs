@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 fn a_second_signal_ends_the_process_although_a_worker_is_stuck() {
     let folder = with_stop_timeout("1h");
     let mut program = Program::start(&mut folder.httpd(&["-v", "-c", "httpd.toml"]));
-    let _held = Held::threads(Process(program.child.id()), "worker-0");
+    let _held = Held::threads(program.serving(), "worker-0");
     program.signal(Signal::TERM);
     program.says("stopping when open requests have ended");
     assert!(program.is_running());
@@ -25,7 +25,7 @@ fn a_second_signal_ends_the_process_although_a_worker_is_stuck() {
 fn the_stop_timeout_ends_the_process_although_a_worker_is_stuck() {
     let folder = with_stop_timeout("50ms");
     let program = Program::start(&mut folder.httpd(&["-c", "httpd.toml"]));
-    let _held = Held::threads(Process(program.child.id()), "worker-0");
+    let _held = Held::threads(program.serving(), "worker-0");
     let asked_at = Instant::now();
     program.signal(Signal::TERM);
     let (code, told) = program.end();
@@ -44,7 +44,7 @@ fn a_second_signal_ends_a_pool_although_a_worker_is_stuck() {
     program.signal(Signal::TERM);
     let (code, told) = program.end();
     assert!(asked_at.elapsed() < SOON, "{:?}", asked_at.elapsed());
-    assert_eq!(code, Some(0), "{told}");
+    assert_eq!(code, Some(1), "{told}");
     assert!(told.contains(GIVES_UP), "{told}");
 }
 
@@ -58,7 +58,7 @@ fn a_second_signal_ends_a_pool_although_a_process_does_not_obey() {
     program.signal(Signal::TERM);
     program.says("takes too long to end");
     assert!(asked_at.elapsed() < SOON, "{:?}", asked_at.elapsed());
-    assert_eq!(program.end().0, Some(0));
+    assert_eq!(program.end().0, Some(1));
 }
 
 fn a_process_that_does_not_obey_is_killed_in_the_end() {
@@ -67,7 +67,7 @@ fn a_process_that_does_not_obey_is_killed_in_the_end() {
     let _held = Held::threads(first_child(&program), "orders");
     program.signal(Signal::TERM);
     let (code, told) = program.end();
-    assert_eq!(code, Some(0));
+    assert_eq!(code, Some(1));
     assert!(told.contains("takes too long to end"), "{told}");
     until("no process is left", || Process::running_in(&folder).is_empty());
 }

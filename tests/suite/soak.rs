@@ -115,7 +115,7 @@ fn fetch(program: &Program, goes_on: impl Fn() -> bool) -> Vec<FetchTime> {
 
 /// What the kernel counts of the one worker.
 fn worker(program: &Program) -> String {
-    let tasks = fs::read_dir(format!("/proc/{}/task", program.child.id())).expect("it is running");
+    let tasks = fs::read_dir(program.serving().path("task")).expect("it is running");
     let tasks = tasks.map(|task| task.expect("it can be read").path());
     let is_worker = |task: &std::path::PathBuf| {
         fs::read_to_string(task.join("comm")).is_ok_and(|name| name.starts_with("worker"))

@@ -31,6 +31,46 @@ impl Process {
         Process::all().into_iter().filter(is_child).collect()
     }
 
+    /// Those of its children that serve.
+    pub fn serving(self) -> BTreeSet<Process> {
+        let serves = |it: &Process| {
+            let words = fs::read(it.path("cmdline")).unwrap_or_default();
+            words.split(|byte| *byte == 0).nth(1) == Some(b"--supervised")
+        };
+        self.children().into_iter().filter(serves).collect()
+    }
+
+    /// Whether it has not ended.
+    pub fn is_running(self) -> bool {
+        self.stat("stat").is_some_and(|(state, _)| !["Z", "X"].contains(&state.as_str()))
+    }
+
+    /// How much memory it has now, and the most that it ever had, in bytes (VmRSS and VmHWM).
+    pub fn memory_bytes(self) -> (u64, u64) {
+        (self.status_bytes("VmRSS"), self.status_bytes("VmHWM"))
+    }
+
+    /// How much of that it shares with no other process, nor with the file of its program (RssAnon).
+    pub fn own_memory_bytes(self) -> u64 {
+        self.status_bytes("RssAnon")
+    }
+
+    fn status_bytes(self, field: &str) -> u64 {
+        let status = fs::read_to_string(self.path("status")).expect("it is running");
+        let line = status.lines().find_map(|line| line.strip_prefix(field)).expect("proc(5)");
+        let kilobytes = line.trim_matches([':', ' ', '\t', 'k', 'B']);
+        kilobytes.parse::<u64>().expect("a number") * 1024
+    }
+
+    /// How much of the CPU it has taken, in clock ticks.
+    pub fn cpu_ticks(self) -> u64 {
+        let stat = fs::read_to_string(self.path("stat")).expect("it is running");
+        // proc(5): utime and stime are the 14th and 15th field; the second may hold spaces.
+        let (_, rest) = stat.rsplit_once(')').expect("the name is in parentheses");
+        let fields: Vec<&str> = rest.split_whitespace().collect();
+        fields[11..13].iter().map(|ticks| ticks.parse::<u64>().expect("a number")).sum()
+    }
+
     pub fn path(self, name: &str) -> String {
         format!("/proc/{}/{name}", self.0)
     }
@@ -58,6 +98,12 @@ impl Process {
                 self.stat(&format!("task/{name}/stat")).is_none_or(|(state, _)| state == "T")
             })
         });
+    }
+
+    /// The same to one that may have ended.
+    pub fn try_send(self, signal: Signal) {
+        let id = Pid::from_raw(i32::try_from(self.0).expect("proc(5)")).expect("proc(5)");
+        let _ = kill_process(id, signal);
     }
 
     /// Continues it, unless somebody else has and it has ended.

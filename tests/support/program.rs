@@ -2,7 +2,8 @@
 
 use super::client::Request;
 use super::lacks::GIVE_UP;
-use super::{Child, Client, Folder, Lines, PATIENCE, Reply, Signal};
+use super::process::Process;
+use super::{Child, Client, Folder, Lines, PATIENCE, Reply, Signal, until};
 use httpd::Address;
 use std::ffi::OsStr;
 use std::fs;
@@ -134,37 +135,46 @@ impl Program {
         (status.code(), log.rest())
     }
 
+    /// The process that was started.
+    pub fn process(&self) -> Process {
+        Process(self.child.id())
+    }
+
+    /// The process that serves: the only one that the supervisor has started, or the program itself without one.
+    #[track_caller]
+    pub fn serving(&self) -> Process {
+        let serving = self.process().serving();
+        assert!(serving.len() < 2, "several serve: {serving:?}");
+        serving.first().copied().unwrap_or(self.process())
+    }
+
+    /// Kills it, and with it the processes that serve.
+    pub fn kill(&mut self) {
+        let serving = self.process().serving();
+        self.child.kill().expect("it is ours");
+        self.child.wait().expect("it is ours");
+        // They may end by themselves, because their supervisor has.
+        serving.iter().for_each(|it| it.try_send(Signal::KILL));
+        until("they have ended", || serving.iter().all(|it| !it.is_running()));
+    }
+
     /// How many descriptors it has open.
     pub fn descriptors(&self) -> usize {
-        fs::read_dir(format!("/proc/{}/fd", self.child.id())).expect("it is running").count()
+        fs::read_dir(self.serving().path("fd")).expect("it is running").count()
     }
 
     /// How much memory it has now, and the most that it ever had, in bytes (VmRSS and VmHWM).
     pub fn memory_bytes(&self) -> (u64, u64) {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
-        let status = status.expect("it is running");
-        let bytes = |field: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(field)).expect("proc(5)");
-            let kilobytes = line.trim_matches([':', ' ', '\t', 'k', 'B']);
-            kilobytes.parse::<u64>().expect("a number") * 1024
-        };
-        (bytes("VmRSS"), bytes("VmHWM"))
+        self.serving().memory_bytes()
     }
 
     /// How much of the CPU it takes while this time goes by, in clock ticks: hundredths of a second
     /// nearly everywhere.
     pub fn ticks_within(&self, time: Duration) -> u64 {
-        let before = self.cpu_ticks();
+        let serving = self.serving();
+        let before = serving.cpu_ticks();
         thread::sleep(time);
-        self.cpu_ticks() - before
-    }
-
-    fn cpu_ticks(&self) -> u64 {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("running");
-        // proc(5): utime and stime are the 14th and 15th field; the second may hold spaces.
-        let (_, rest) = stat.rsplit_once(')').expect("the name is in parentheses");
-        let fields: Vec<&str> = rest.split_whitespace().collect();
-        fields[11..13].iter().map(|ticks| ticks.parse::<u64>().expect("a number")).sum()
+        serving.cpu_ticks() - before
     }
 }
 

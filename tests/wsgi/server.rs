@@ -181,8 +181,7 @@ impl Server {
     }
 
     pub fn kill(&mut self) {
-        self.program.child.kill().expect("it is ours");
-        self.program.child.wait().expect("it is ours");
+        self.program.kill();
     }
 
     /// Asks it to stop and waits for its end.

@@ -59,8 +59,7 @@ fn the_banner_of_several_processes_names_their_applications() {
     let mut command = folder.httpd(&["--wsgi", "behaviours:hello", "-P", "2"]);
     let server = Server::start(folder, &mut command);
     let line = server.logs("listening on http://");
-    assert!(line.contains("behaviours:hello, 1 x 4 threads, run by "), "{line}");
-    assert!(line.contains("python"), "{line}");
+    assert!(line.contains("app=\"Python 3") && line.contains(", behaviours:hello from "), "{line}");
 }
 
 fn what_cannot_be_served_is_not_started_and_the_error_says_why() {
@@ -204,7 +203,10 @@ fn a_process_that_is_stopped_while_the_server_starts_is_replaced() {
     let mut command = folder.httpd(&["--wsgi", "slow:app"]);
     let mut program = Child::spawn(command.stdout(Stdio::null()).stderr(Stdio::piped()));
     let mut log = Lines::of(program.stderr.take().expect("it is piped"));
-    let process = || Process(program.id()).children().into_iter().find(|it| is_python(&it.0));
+    let process = || {
+        let serving = Process(program.id()).serving();
+        serving.iter().flat_map(|it| it.children()).find(|it| is_python(&it.0))
+    };
     let first = until("a process starts", process);
     first.freeze();
     log.find("is stopped while it starts, by a signal or a debugger; replacing it");

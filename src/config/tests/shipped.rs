@@ -37,6 +37,7 @@ fn the_shipped_file_says_the_defaults() {
     assert_eq!(file.limits.values, Limits::default());
     assert_eq!(file.cache, CacheLimits::default());
     assert_eq!(file.processes, Some(NonZeroUsize::MIN));
+    assert_eq!(file.supervisor.map(|it| it.value), Some(true));
     assert_eq!(file.workers, Some(Workers::default()));
     assert_eq!(file.error_bodies, Some(Default::default()));
     assert_eq!(file.scope.symlinks, Some(Default::default()));

@@ -15,7 +15,7 @@ use crate::sys::channel::{Channel, Received};
 use crate::sys::descriptors;
 use crate::sys::process::{is_stopped, let_go_on, sealed, start_again};
 
-use super::protocol::{self, Instruction, Report, Role};
+use super::protocol::{self, Instruction, Report, Role, Spoken};
 use crate::program::cli::SUPERVISED;
 use crate::program::failure::Failure;
 
@@ -44,8 +44,10 @@ pub(super) struct Child {
     /// Its slot in the pool, counted from 0.
     pub slot: usize,
     pub state: ChildState,
-    /// It is killed if it does not serve by then.
-    pub ready_by: Instant,
+    /// It is killed if it does not serve by then; and if it has not ended by then, once it is retired.
+    pub due_by: Instant,
+    /// A line for each of its applications, once it serves.
+    pub applications: Vec<String>,
     /// Why it cannot serve, if it has reported that.
     pub failure: Option<Failure>,
     /// When it was first seen stopped; `None` while it runs.
@@ -91,17 +93,18 @@ impl Child {
                 .map_or(u32::MAX, |limit| u32::try_from(limit).unwrap_or(u32::MAX)),
         };
         let listeners: Vec<BorrowedFd<'_>> = plan.listeners.share(slot).collect();
-        let addresses = 0..plan.listeners.addresses().len();
-        let proxied: Vec<u32> = addresses
-            .filter(|number| plan.listeners.is_proxied(*number))
-            .map(|number| number as u32)
-            .collect();
-        protocol::hand_over(&channel, role, plan.text.as_fd(), &proxied, &listeners)?;
+        let spoken = |number| Spoken {
+            scheme: plan.listeners.schemes().get(number).copied().unwrap_or_default(),
+            is_proxied: plan.listeners.is_proxied(number),
+        };
+        let addresses: Vec<Spoken> = (0..plan.listeners.addresses().len()).map(spoken).collect();
+        protocol::hand_over(&channel, role, plan.text.as_fd(), &addresses, &listeners)?;
         let process = start_again(plan.arguments.iter().cloned(), end)?;
         Ok(Child {
             slot,
             state: ChildState::Starting,
-            ready_by: now + START_TIME,
+            due_by: now + START_TIME,
+            applications: Vec::new(),
             failure: None,
             stopped_since: None,
             was_stopped: false,
@@ -136,8 +139,9 @@ impl Child {
                 }
             };
             match Report::read(&message.bytes) {
-                Some(Report::Serving) => {
+                Some(Report::Serving(applications)) => {
                     log::info!("{self} serves");
+                    self.applications = applications;
                     self.state = ChildState::Serving;
                 }
                 Some(Report::Leaving) => {
@@ -188,7 +192,9 @@ impl Child {
 
     /// How a process ended that has, or will within a moment.
     pub(super) fn reap(mut self) -> ChildExit {
-        let how = match self.process.wait() {
+        let status = self.process.wait();
+        let is_clean = status.as_ref().is_ok_and(ExitStatus::success);
+        let how = match status {
             Ok(status) => in_words(status),
             Err(error) => format!("ended; its exit status cannot be read: {error}"),
         };
@@ -199,6 +205,7 @@ impl Child {
         ChildExit {
             name: self.to_string(),
             how,
+            is_clean,
             served,
             state: self.state,
             was_stopped: self.was_stopped,
@@ -224,6 +231,8 @@ pub(super) struct ChildExit {
     pub name: String,
     /// "exited with status 1", "was killed by signal 9"
     pub how: String,
+    /// Whether it ended as one that has completed its requests.
+    pub is_clean: bool,
     pub served: Duration,
     /// How far it had come.
     pub state: ChildState,

@@ -1,6 +1,7 @@
-//! The supervisor of a pool of processes: it binds every listener once, starts the program again
+//! The supervisor of the processes that serve: it binds every listener once, starts the program again
 //! for each process, hands the listeners over, and replaces a process that dies. It must never serve, and
-//! never wait for one thing alone: it waits for all of its processes and for signals at once.
+//! never wait for one thing alone: it waits for all of its processes and for signals at once. It keeps nothing of the
+//! site.
 //!
 //! A listener lives as long as the supervisor: connections that wait on the listeners of a dead process
 //! are served by its replacement. Each process shares a [`Channel`] with the supervisor. The kernel closes
@@ -27,21 +28,20 @@ use crate::program::signals;
 use child::{Child, ChildExit, ChildState, Plan};
 use protocol::Instruction;
 
-/// Serves with several processes until a signal ends it.
+/// Serves with one or several processes until a signal ends it.
 ///
 /// # Errors
-/// Why one of the processes could not start. All of them have ended then.
+/// Why one of the processes could not start, or that one did not complete its requests. All of them have ended then.
 pub(crate) fn serve(options: &Options, source: &Source, config: Config) -> Result<(), Failure> {
     let signals = Signals::listen()
         .map_err(|error| Failure::at_run_time(format!("cannot take signals: {error}")))?;
-    let processes = config.processes;
-    // The processes load them, and log what they find.
-    let applications: Vec<String> =
-        config.server.applications().iter().map(|it| it.summary()).collect();
-    let listeners = config.server.bind(processes).map_err(Failure::at_run_time)?;
+    let Config { server, processes, stop_timeout, roots, note, made_certificate, .. } = config;
+    let listeners = server.bind(processes).map_err(Failure::at_run_time)?;
+    // Each process has a site of its own.
+    drop(server);
     let plan = Plan::new(listeners, source.text(), processes.get())
         .map_err(|error| Failure::at_run_time(format!("cannot start processes: {error}")))?;
-    let mut supervisor = Supervisor::new(plan, signals, config.stop_timeout);
+    let mut supervisor = Supervisor::new(plan, signals, stop_timeout);
     while supervisor.state == SupervisorState::Starting {
         supervisor.turn();
     }
@@ -52,10 +52,10 @@ pub(crate) fn serve(options: &Options, source: &Source, config: Config) -> Resul
             processes: processes.get(),
             workers: supervisor.plan.listeners.workers(),
             config: options.config.as_deref(),
-            roots: &config.roots,
-            certificate: None,
-            note: config.note.as_deref(),
-            applications: &applications,
+            roots: &roots,
+            certificate: made_certificate,
+            note: note.as_deref(),
+            applications: supervisor.children.first().map_or(&[], |child| &child.applications),
         });
     }
     while !supervisor.has_ended() {
@@ -74,6 +74,8 @@ struct Supervisor {
     children: Vec<Child>,
     /// When to check again whether a process is stopped.
     check_stopped_at: Instant,
+    /// Whether all processes have served at the same time.
+    has_served: bool,
     outcome: Result<(), Failure>,
 }
 
@@ -108,6 +110,7 @@ impl Supervisor {
             state: SupervisorState::Starting,
             children: Vec::new(),
             check_stopped_at: now,
+            has_served: false,
             outcome: Ok(()),
         }
     }
@@ -125,12 +128,13 @@ impl Supervisor {
         }
         self.replace_stopped(now);
         self.fill_slots(now);
-        self.retire_replaced();
+        self.retire_replaced(now);
         self.kill_overdue(now);
         if self.state == SupervisorState::Starting
             && (0..self.slots.len()).all(|slot| self.serves(slot))
         {
             self.state = SupervisorState::Serving;
+            self.has_served = true;
         } else if !self.has_ended() {
             self.sleep();
         }
@@ -183,16 +187,24 @@ impl Supervisor {
 
     fn reap(&mut self, child: Child, now: Instant) {
         let slot = &mut self.slots[child.slot];
-        let ChildExit { name, how, served, state, was_stopped, failure } = child.reap();
+        let ChildExit { name, how, is_clean, served, state, was_stopped, failure } = child.reap();
         match (self.state, state) {
             (SupervisorState::Starting, ChildState::Starting) if !was_stopped => {
                 let unknown = || Failure::at_run_time(format!("{name} {how} before it served"));
                 self.fail(failure.unwrap_or_else(unknown), now);
             }
-            (SupervisorState::Stopping { .. }, _)
-            | (_, ChildState::Leaving | ChildState::Retired) => {
+            (SupervisorState::Stopping { .. }, state) => {
                 log::info!("{name} {how}");
+                let failure = match state {
+                    ChildState::Starting => failure.filter(|_| !self.has_served),
+                    // It has logged why it was cut short, if it could.
+                    _ => (!is_clean).then_some(Failure::without_words()),
+                };
+                if let (Ok(()), Some(failure)) = (&self.outcome, failure) {
+                    self.outcome = Err(failure);
+                }
             }
+            (_, ChildState::Leaving | ChildState::Retired) => log::info!("{name} {how}"),
             (_, ChildState::Starting | ChildState::Serving) => {
                 let pause = slot.backoff.after(served);
                 slot.due = now + pause;
@@ -267,12 +279,14 @@ impl Supervisor {
     }
 
     /// Ends processes that are leaving, once another serves in their slot.
-    fn retire_replaced(&mut self) {
+    fn retire_replaced(&mut self, now: Instant) {
         for index in 0..self.children.len() {
             let child = &self.children[index];
             if child.state == ChildState::Leaving && self.serves(child.slot) {
                 child.send(Instruction::Retire);
-                self.children[index].state = ChildState::Retired;
+                let child = &mut self.children[index];
+                child.state = ChildState::Retired;
+                child.due_by = now + self.stop_timeout + GRACE;
             }
         }
     }
@@ -282,12 +296,22 @@ impl Supervisor {
         let everyone =
             matches!(self.state, SupervisorState::Stopping { kill_at } if kill_at <= now);
         for child in &mut self.children {
-            let is_late = child.state == ChildState::Starting && child.ready_by <= now;
-            if everyone || is_late {
-                log::error!("{child} takes too long to {}", if everyone { "end" } else { "start" });
-                child.kill();
-                child.ready_by = now + GRACE;
+            let has_time = match child.state {
+                ChildState::Starting | ChildState::Retired => child.due_by > now,
+                ChildState::Serving | ChildState::Leaving => true,
+            };
+            if has_time && !everyone {
+                continue;
             }
+            let starts = child.state == ChildState::Starting && !everyone;
+            if !starts && !everyone && child.stopped_for(now).is_some() {
+                // It does not know yet. Its time begins when it goes on.
+                child.due_by = now + self.stop_timeout + GRACE;
+                continue;
+            }
+            log::error!("{child} takes too long to {}", if starts { "start" } else { "end" });
+            child.kill();
+            child.due_by = now + GRACE;
         }
         if everyone {
             self.state = SupervisorState::Stopping { kill_at: now + GRACE };
@@ -298,11 +322,13 @@ impl Supervisor {
     fn sleep(&self) {
         let vacant = (0..self.slots.len()).filter(|slot| !self.is_filled(*slot));
         let due = vacant.map(|slot| self.slots[slot].due);
-        let starting = self.children.iter().filter(|it| it.state == ChildState::Starting);
+        let is_bounded =
+            |it: &&Child| matches!(it.state, ChildState::Starting | ChildState::Retired);
+        let bounded = self.children.iter().filter(is_bounded);
         let next = match self.state {
             SupervisorState::Stopping { kill_at } => Some(kill_at),
             SupervisorState::Starting | SupervisorState::Serving => {
-                due.chain(starting.map(|it| it.ready_by)).chain([self.check_stopped_at]).min()
+                due.chain(bounded.map(|it| it.due_by)).chain([self.check_stopped_at]).min()
             }
         };
         let descriptors: Vec<_> = [self.signals.as_fd()]

@@ -1,10 +1,10 @@
 //! The messages between a supervisor and the processes that it starts, on a [`Channel`]. Knows nothing of
 //! when they are sent.
 //!
-//! Before it starts a process, the supervisor queues the handover: a message with the [`Role`] and the
-//! number of listeners as five 32-bit numbers, followed by the numbers of the addresses that expect a PROXY
-//! header, and the text of the configuration as a sealed file; then messages `listeners` until all listeners are sent. After that, each message is one [`Instruction`] or
-//! one [`Report`], as text.
+//! Before it starts a process, the supervisor queues the handover: a message with its version, the [`Role`] and the
+//! number of listeners as five 32-bit numbers, a number that tells of each address what is spoken there, and the text of
+//! the configuration as a sealed file; then messages `listeners` until all listeners are sent. After that, each message
+//! is one [`Instruction`] or one [`Report`], as text.
 
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -13,6 +13,7 @@ use crate::sys::channel::{Channel, ChannelMessage, DESCRIPTORS_MAX, MESSAGE_BYTE
 use crate::sys::process::read_sealed;
 
 use crate::program::failure::Failure;
+use crate::server::address::ListenScheme;
 
 /// Which of the processes this one is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,10 +33,32 @@ pub(crate) struct Handover {
     pub role: Role,
     /// The configuration, which the supervisor has checked.
     pub text: String,
-    /// The numbers of the addresses that expect a PROXY header.
-    pub proxied: Vec<u32>,
+    pub addresses: Vec<Spoken>,
     pub listeners: Vec<OwnedFd>,
 }
+
+/// What is spoken at an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Spoken {
+    pub scheme: ListenScheme,
+    /// Whether connections begin with a PROXY header.
+    pub is_proxied: bool,
+}
+
+impl Spoken {
+    fn number(self) -> u32 {
+        let scheme = SCHEMES.iter().position(|it| *it == self.scheme).unwrap_or_default();
+        scheme as u32 * 2 + u32::from(self.is_proxied)
+    }
+
+    fn of(number: u32) -> Option<Spoken> {
+        let scheme = *SCHEMES.get(number as usize / 2)?;
+        Some(Spoken { scheme, is_proxied: number % 2 == 1 })
+    }
+}
+
+/// In the order of their numbers.
+const SCHEMES: [ListenScheme; 3] = [ListenScheme::Http, ListenScheme::H2c, ListenScheme::Https];
 
 /// What the supervisor tells a process to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +77,8 @@ pub(crate) enum Instruction {
 /// What a process reports to its supervisor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Report {
-    Serving,
+    /// It serves; a line for each of its applications.
+    Serving(Vec<String>),
     /// It got a signal to stop: it asks for a replacement.
     Leaving,
     /// It cannot serve, and ends.
@@ -69,13 +93,15 @@ pub(crate) fn hand_over(
     channel: &Channel,
     role: Role,
     text: BorrowedFd<'_>,
-    proxied: &[u32],
+    addresses: &[Spoken],
     listeners: &[BorrowedFd<'_>],
 ) -> io::Result<()> {
     let count = u32::try_from(listeners.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
     let numbers = [role.number, role.processes, role.workers, role.descriptors, count];
-    let words = numbers.iter().chain(proxied).flat_map(|number| number.to_le_bytes());
-    channel.send(&words.collect::<Vec<u8>>(), &[text])?;
+    let addresses = addresses.iter().map(|it| it.number());
+    let words = numbers.into_iter().chain(addresses).flat_map(u32::to_le_bytes);
+    let words: Vec<u8> = TITLE.iter().copied().chain(words).collect();
+    channel.send(&words, &[text])?;
     for some in listeners.chunks(DESCRIPTORS_MAX) {
         channel.send(LISTENERS, some)?;
     }
@@ -88,17 +114,19 @@ pub(crate) fn hand_over(
 /// When nothing was: no supervisor has started this process.
 pub(crate) fn take_over(channel: &Channel) -> io::Result<Handover> {
     let mut first = next(channel)?;
-    let (numbers, []) = first.bytes.as_chunks() else {
+    let Some((numbers, [])) = first.bytes.strip_prefix(TITLE).map(<[u8]>::as_chunks) else {
         return Err(io::ErrorKind::InvalidData.into());
     };
     let numbers: Vec<u32> = numbers.iter().map(|number| u32::from_le_bytes(*number)).collect();
-    let ([number, processes, workers, descriptors, count, proxied @ ..], Some(text)) =
+    let ([number, processes, workers, descriptors, count, addresses @ ..], Some(text)) =
         (numbers.as_slice(), first.descriptors.pop())
     else {
         return Err(io::ErrorKind::InvalidData.into());
     };
     let text = String::from_utf8(read_sealed(text, TEXT_BYTES_MAX)?)
         .map_err(|_| io::ErrorKind::InvalidData)?;
+    let addresses = addresses.iter().map(|number| Spoken::of(*number));
+    let addresses = addresses.collect::<Option<Vec<Spoken>>>().ok_or(io::ErrorKind::InvalidData)?;
     let mut listeners = Vec::new();
     while listeners.len() < *count as usize {
         listeners.append(&mut next(channel)?.descriptors);
@@ -109,7 +137,7 @@ pub(crate) fn take_over(channel: &Channel) -> io::Result<Handover> {
         workers: *workers,
         descriptors: *descriptors,
     };
-    Ok(Handover { role, text, proxied: proxied.to_vec(), listeners })
+    Ok(Handover { role, text, addresses, listeners })
 }
 
 fn next(channel: &Channel) -> io::Result<ChannelMessage> {
@@ -143,38 +171,51 @@ impl Instruction {
 }
 
 impl Report {
-    /// A failure is cut when it does not fit into a message.
+    /// Its lines are cut where they do not fit into a message.
     pub(crate) fn words(&self) -> Vec<u8> {
         match self {
-            Report::Serving => b"serving".to_vec(),
+            Report::Serving(applications) => {
+                let mut words = SERVING.to_vec();
+                write_lines(applications, &mut words);
+                words
+            }
             Report::Leaving => b"leaving".to_vec(),
             Report::Failed(failure) => {
                 let mut words = FAILED.to_vec();
                 words.push(failure.code);
-                words.extend_from_slice(failure.lines.join("\n").as_bytes());
-                words.truncate(MESSAGE_BYTES_MAX);
+                write_lines(&failure.lines, &mut words);
                 words
             }
         }
     }
 
     pub(crate) fn read(words: &[u8]) -> Option<Report> {
-        match words {
-            b"serving" => Some(Report::Serving),
-            b"leaving" => Some(Report::Leaving),
-            _ => {
-                let (code, text) = words.strip_prefix(FAILED)?.split_first()?;
-                let text = String::from_utf8_lossy(text);
-                // Not by `lines`, which would also take away a carriage return.
-                let lines = text.split('\n').filter(|_| !text.is_empty()).map(str::to_owned);
-                let lines = lines.collect();
-                Some(Report::Failed(Failure { code: *code, lines }))
-            }
+        if words == b"leaving" {
+            return Some(Report::Leaving);
         }
+        if let Some(text) = words.strip_prefix(SERVING) {
+            return Some(Report::Serving(read_lines(text)));
+        }
+        let (code, text) = words.strip_prefix(FAILED)?.split_first()?;
+        Some(Report::Failed(Failure { code: *code, lines: read_lines(text) }))
     }
 }
 
+fn write_lines(lines: &[String], words: &mut Vec<u8>) {
+    words.extend_from_slice(lines.join("\n").as_bytes());
+    words.truncate(MESSAGE_BYTES_MAX);
+}
+
+fn read_lines(text: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(text);
+    // Not by `lines`, which would also take away a carriage return.
+    text.split('\n').filter(|_| !text.is_empty()).map(str::to_owned).collect()
+}
+
+/// With the version. Its length is no multiple of a number's, so that it is not taken for numbers.
+const TITLE: &[u8] = b"httpd handover 1\n";
 const LISTENERS: &[u8] = b"listeners";
+const SERVING: &[u8] = b"serving ";
 const FAILED: &[u8] = b"failed ";
 
 /// No less than the largest configuration that is read from a file.
@@ -199,12 +240,16 @@ mod tests {
         let text = sealed(b"root = \"www\"\n").expect("memory is left");
         let role = Role { number: 2, processes: 3, workers: 300, descriptors: 1024 };
         let listeners = vec![listener.as_fd(); 300];
-        hand_over(&here, role, text.as_fd(), &[1, 7], &listeners).expect("there is room");
+        let addresses: Vec<Spoken> = SCHEMES
+            .into_iter()
+            .flat_map(|scheme| [true, false].map(|is_proxied| Spoken { scheme, is_proxied }))
+            .collect();
+        hand_over(&here, role, text.as_fd(), &addresses, &listeners).expect("there is room");
         here.send(Instruction::Stop.words(), &[]).expect("there is room");
         let handover = take_over(&there).expect("it is there");
         assert_eq!(handover.role, role);
         assert_eq!(handover.text, "root = \"www\"\n");
-        assert_eq!(handover.proxied, [1, 7]);
+        assert_eq!(handover.addresses, addresses);
         assert_eq!(handover.listeners.len(), 300);
         let last = handover.listeners.into_iter().next_back().expect("there are 300");
         assert_eq!(
@@ -227,7 +272,16 @@ mod tests {
         let text = sealed(b"").expect("memory is left");
         let numbers =
             [role.number, role.processes, role.workers, role.descriptors, 1].map(u32::to_le_bytes);
-        here.send(&numbers.concat(), &[text.as_fd()]).expect("there is room");
+        let numbers = numbers.concat();
+        here.send(&numbers, &[text.as_fd()]).expect("there is room");
+        assert!(take_over(&there).is_err(), "it has no version");
+        here.send(&[b"httpd handover 2\n", &numbers[..]].concat(), &[text.as_fd()])
+            .expect("there is room");
+        assert!(take_over(&there).is_err(), "it has another version");
+        here.send(&[TITLE, &numbers, &[6, 0, 0, 0]].concat(), &[text.as_fd()])
+            .expect("there is room");
+        assert!(take_over(&there).is_err(), "an address speaks something else");
+        here.send(&[TITLE, &numbers].concat(), &[text.as_fd()]).expect("there is room");
         drop(here);
         assert!(take_over(&there).is_err(), "its listener is missing");
     }
@@ -244,11 +298,18 @@ mod tests {
             assert_eq!(Instruction::read(instruction.words()), Some(instruction));
         }
         let failure = Failure { code: 2, lines: vec!["one".into(), "two".into()] };
-        for report in [Report::Serving, Report::Leaving, Report::Failed(failure)] {
+        let applications = vec!["app:app, Python 3".into(), "b:app".into()];
+        for report in [
+            Report::Serving(applications),
+            Report::Serving(Vec::new()),
+            Report::Leaving,
+            Report::Failed(failure),
+        ] {
             assert_eq!(Report::read(&report.words()), Some(report));
         }
         assert_eq!(Instruction::read(b"stop!"), None);
         assert_eq!(Report::read(b"failed "), None);
+        assert_eq!(Report::read(b"serving"), None);
     }
 
     #[test]

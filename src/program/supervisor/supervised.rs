@@ -1,13 +1,13 @@
-//! One process of a pool: it takes over what its supervisor hands to it, serves, and follows
-//! instructions. When the supervisor has died, it completes open requests and ends. Knows nothing of the
-//! other processes.
+//! A process that serves: it takes over what its supervisor hands to it, serves, and follows instructions. When
+//! the supervisor has died, it completes open requests and ends. Knows nothing of other processes.
 
 use std::os::fd::AsFd;
 use std::process;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use crate::Running;
 use crate::config::Source;
 use crate::server::listener::Listeners;
 use crate::sys::channel::{Channel, Received};
@@ -15,14 +15,13 @@ use crate::sys::descriptors;
 use crate::sys::process::{set_name, take_stdin};
 use crate::sys::signal::{Signal, Signals};
 use crate::sys::wait::wait_readable;
-use crate::{Handle, Running};
 
 use super::child::name;
 use super::protocol::{self, Handover, Instruction, Report};
 use crate::program::cli::Options;
 use crate::program::failure::Failure;
 use crate::program::logging;
-use crate::program::signals;
+use crate::program::signals::{self, ServerState};
 
 /// Serves until the supervisor tells it to end, or dies.
 ///
@@ -38,10 +37,14 @@ pub(crate) fn serve(options: &Options) -> Result<(), Failure> {
     let channel = take_stdin().map(Channel::from_end).map_err(nobody)?;
     let handover = protocol::take_over(&channel).map_err(nobody)?;
     let channel = Arc::new(channel);
+    let is_one_of_several = handover.role.processes > 1;
     match start(options, handover, &channel) {
         Ok(running) => {
             running.wait();
-            log::info!("stopped");
+            // The only one says the same as its supervisor.
+            if is_one_of_several {
+                log::info!("stopped");
+            }
             Ok(())
         }
         Err(failure) => match channel.send(&Report::Failed(failure.clone()).words(), &[]) {
@@ -61,18 +64,19 @@ fn start(
     let config = Source::of(options.config.as_deref(), handover.text)
         .load(&options.overrides)
         .map_err(Failure::of_usage)?;
-    logging::start(&config.log, Some(name(role.number as usize, process::id())))
-        .map_err(|message| Failure::of_usage([message]))?;
+    let name = (role.processes > 1).then(|| name(role.number as usize, process::id()));
+    logging::start(&config.log, name).map_err(|message| Failure::of_usage([message]))?;
     let signals = Signals::listen()
         .map_err(|error| Failure::at_run_time(format!("cannot take signals: {error}")))?;
     let listeners = Listeners::take_over(handover.listeners, role.workers as usize)
         .map_err(|error| Failure::at_run_time(format!("cannot take listeners over: {error}")))?
-        .proxied(handover.proxied.into_iter().map(|number| number as usize));
-    let running = config.server.start_on(listeners).map_err(Failure::of_start)?;
+        .speaking(handover.addresses.iter().map(|it| (it.scheme, it.is_proxied)));
+    // It follows from now on: an application may take its time to start.
+    let state = Arc::new(Mutex::new(ServerState::Starting));
     let follower = Follower {
         supervisor: Some(Arc::clone(channel)),
         signals,
-        handle: running.handle(),
+        state: Arc::clone(&state),
         stop_timeout: config.stop_timeout,
         stops: 0,
     };
@@ -80,7 +84,26 @@ fn start(
         .name("orders".to_owned())
         .spawn(move || follower.run())
         .map_err(|error| Failure::at_run_time(format!("cannot start a thread: {error}")))?;
+    let running = config
+        .server
+        .give_up_when(signals::stops(&state))
+        .start_on(listeners)
+        .map_err(Failure::of_start)?;
+    // Until all is said, the follower neither says nor does anything.
+    let mut state = signals::lock(&state);
+    report(channel, &Report::Serving(running.applications().to_vec()));
+    match *state {
+        ServerState::Stopping => running.handle().stop(),
+        ServerState::Leaving => report(channel, &Report::Leaving),
+        ServerState::Starting | ServerState::Running(_) => {}
+    }
+    *state = ServerState::Running(running.handle());
     Ok(running)
+}
+
+/// That the supervisor has died is noticed where the channel is read.
+fn report(channel: &Channel, report: &Report) {
+    let _ = channel.send(&report.words(), &[]);
 }
 
 /// Follows the supervisor's instructions for as long as the process lives.
@@ -88,7 +111,7 @@ struct Follower {
     /// `None` once it has died.
     supervisor: Option<Arc<Channel>>,
     signals: Signals,
-    handle: Handle,
+    state: Arc<Mutex<ServerState>>,
     stop_timeout: Duration,
     /// How many signals to stop this process itself has got.
     stops: u32,
@@ -96,7 +119,6 @@ struct Follower {
 
 impl Follower {
     fn run(mut self) {
-        self.report(&Report::Serving);
         loop {
             let supervisor = self.supervisor.iter().map(|channel| channel.as_fd());
             let awaited: Vec<_> = supervisor.chain([self.signals.as_fd()]).collect();
@@ -108,33 +130,62 @@ impl Follower {
         }
     }
 
-    fn report(&self, report: &Report) {
-        if let Some(channel) = &self.supervisor {
-            // That the supervisor has died is noticed when the channel is read.
-            let _ = channel.send(&report.words(), &[]);
-        }
-    }
-
     /// The first signal to stop that only this process gets asks for a replacement: the supervisor retires
     /// this process when the replacement serves. Ctrl-C signals all processes: then the supervisor's
-    /// instruction to stop comes before any replacement.
+    /// instruction to stop comes before any replacement. A process that does not serve yet gives up.
     fn on_signal(&mut self, signal: Signal) {
         match signal {
-            Signal::Reload => signals::reload(&self.handle),
+            Signal::Reload => self.reload(),
             Signal::Reopen => signals::decline_to_reopen(),
             Signal::Upgrade => signals::decline_to_upgrade(),
             Signal::Stop => {
                 self.stops += 1;
                 match (&self.supervisor, self.stops) {
-                    (Some(_), 1) => self.report(&Report::Leaving),
+                    (Some(channel), 1) => self.leave(channel),
                     _ => self.stop_now(),
                 }
             }
         }
     }
 
+    fn leave(&self, channel: &Channel) {
+        let mut state = signals::lock(&self.state);
+        match *state {
+            ServerState::Starting => *state = ServerState::Leaving,
+            ServerState::Stopping | ServerState::Leaving => {}
+            ServerState::Running(_) => report(channel, &Report::Leaving),
+        }
+    }
+
+    fn reload(&self) {
+        if let ServerState::Running(handle) = &*signals::lock(&self.state) {
+            signals::reload(handle);
+        }
+    }
+
+    fn stop(&self) {
+        let mut state = signals::lock(&self.state);
+        match &*state {
+            ServerState::Running(handle) => handle.stop(),
+            _ => *state = ServerState::Stopping,
+        }
+        signals::end_after(self.stop_timeout + signals::STOP_NOW_TIME);
+    }
+
+    fn retire(&self) {
+        if let ServerState::Running(handle) = &*signals::lock(&self.state) {
+            log::info!("replaced; stopping when open requests have ended");
+            handle.retire();
+        }
+        signals::end_after(self.stop_timeout + signals::STOP_NOW_TIME);
+    }
+
     fn stop_now(&self) {
-        self.handle.stop_now();
+        let mut state = signals::lock(&self.state);
+        match &*state {
+            ServerState::Running(handle) => handle.stop_now(),
+            _ => *state = ServerState::Stopping,
+        }
         signals::end_after(signals::STOP_NOW_TIME);
     }
 
@@ -149,8 +200,7 @@ impl Follower {
                 Ok(Received::End) | Err(_) => {
                     log::error!("the supervisor has died; stopping when open requests have ended");
                     self.supervisor = None;
-                    self.handle.stop();
-                    signals::end_after(self.stop_timeout + signals::STOP_NOW_TIME);
+                    self.stop();
                 }
             }
         }
@@ -158,13 +208,10 @@ impl Follower {
 
     fn follow(&self, instruction: Instruction) {
         match instruction {
-            Instruction::Reload => signals::reload(&self.handle),
+            Instruction::Reload => self.reload(),
             Instruction::Reopen => signals::decline_to_reopen(),
-            Instruction::Retire => {
-                log::info!("replaced; stopping when open requests have ended");
-                self.handle.retire();
-            }
-            Instruction::Stop => self.handle.stop(),
+            Instruction::Retire => self.retire(),
+            Instruction::Stop => self.stop(),
             Instruction::StopNow => self.stop_now(),
         }
     }
