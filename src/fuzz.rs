@@ -5,7 +5,7 @@
 //! no finding comes back. To search for new ones, see `fuzz/README.md`.
 
 mod access;
-mod http2;
+mod http2_bytes;
 mod names;
 mod proxies;
 mod rules;
@@ -32,8 +32,10 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 pub use crate::server::fuzz_connection as connection;
+pub use crate::server::fuzz_http2 as http2;
+pub use crate::server::fuzz_records as records;
 pub use access::{credentials, networks, passwords};
-pub use http2::{frames, hpack, hpack_encode, stream_head};
+pub use http2_bytes::{frames, hpack, hpack_encode, settings, stream_head};
 pub use names::names;
 pub use proxies::{forwarded, proxy};
 pub use rules::{glob, host_files, rules};
@@ -51,6 +53,9 @@ pub const FUZZ_TARGETS: &[(&str, FuzzTarget)] = &[
     ("hpack", hpack),
     ("hpack_encode", hpack_encode),
     ("frames", frames),
+    ("http2", http2),
+    ("records", records),
+    ("settings", settings),
     ("stream_head", stream_head),
     ("target", target),
     ("ranges", ranges),

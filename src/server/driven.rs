@@ -39,7 +39,11 @@ mod timeouts;
 #[cfg(any(feature = "cli", feature = "fuzzing"))]
 mod any_bytes;
 #[cfg(any(feature = "cli", feature = "fuzzing"))]
+mod any_frames;
+#[cfg(any(feature = "cli", feature = "fuzzing"))]
 pub use any_bytes::connection;
+#[cfg(any(feature = "cli", feature = "fuzzing"))]
+pub use any_frames::http2;
 
 use super::clock;
 use super::connection::{Connection, Phase, Verdict};
@@ -163,7 +167,13 @@ impl Driven {
 
     /// A message comes.
     fn completes_for(&mut self, id: ExchangeId, completion: Completion) {
-        self.turn(|connection, share, cx| connection.complete(id, completion, share, cx));
+        let verdict =
+            self.acts(|connection, share, cx| connection.complete(id, completion, share, cx));
+        // One that can go on stays in its queue, whatever else comes.
+        if (self.verdict, verdict) != (Verdict::Again, Verdict::Sleep) {
+            self.verdict = verdict;
+        }
+        self.check();
         self.goes_on();
     }
 
@@ -172,10 +182,18 @@ impl Driven {
         &mut self,
         action: impl FnOnce(&mut Connection<Script>, &mut Share, &mut WorkerContext) -> Verdict,
     ) {
-        let mut share = Share::new(self.send_budget, self.send_budget);
-        self.verdict = action(&mut self.connection, &mut share, &mut self.cx);
-        self.work_done = share.spent();
+        self.verdict = self.acts(action);
         self.check();
+    }
+
+    fn acts(
+        &mut self,
+        action: impl FnOnce(&mut Connection<Script>, &mut Share, &mut WorkerContext) -> Verdict,
+    ) -> Verdict {
+        let mut share = Share::new(self.send_budget, self.send_budget);
+        let verdict = action(&mut self.connection, &mut share, &mut self.cx);
+        self.work_done = share.spent();
+        verdict
     }
 
     /// Another client, the same worker.

@@ -44,7 +44,10 @@ pub(crate) mod worker;
 
 #[cfg(any(all(test, feature = "cli"), feature = "fuzzing"))]
 #[doc(hidden)]
-pub use driven::connection as fuzz_connection;
+pub use driven::{connection as fuzz_connection, http2 as fuzz_http2};
+#[cfg(any(all(test, feature = "cli"), feature = "fuzzing"))]
+#[doc(hidden)]
+pub use wire::fuzz_records;
 
 pub use access_log::{AccessLog, Format};
 pub use address::{Address, AddressError};

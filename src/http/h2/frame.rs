@@ -90,6 +90,8 @@ pub(crate) struct DataPart<'a> {
     pub counted: u32,
     /// How much of that is padding, with its length.
     pub padding: u32,
+    /// Whether there is no data in the whole frame.
+    pub is_of_empty_frame: bool,
     /// Whether it is the last of its frame.
     pub is_last: bool,
     /// Whether it is the last of its stream.
@@ -169,7 +171,10 @@ impl FrameReader {
         match self.state {
             ReaderState::BetweenFrames => self.next_frame(input),
             _ if input.is_empty() => Ok(None),
-            ReaderState::InData { .. } => Ok(Some(self.data_part(input, 0, 0))),
+            ReaderState::InData { .. } => {
+                let (used, part) = self.data_part(input);
+                Ok(Some((used, Frame::Data(part))))
+            }
             ReaderState::Skipping { left } => Ok(Some(self.skip(left, input))),
         }
     }
@@ -200,9 +205,11 @@ impl FrameReader {
                     ends_stream: head.flags & flag::END_STREAM != 0,
                 };
                 let rest = &payload[before.min(payload.len())..];
-                let counted = head.length as u32;
-                let (used, frame) = self.data_part(rest, counted, (before + padding) as u32);
-                Ok(Some((HEAD_BYTES + before + used, frame)))
+                let (used, mut part) = self.data_part(rest);
+                part.counted = head.length as u32;
+                part.padding = (before + padding) as u32;
+                part.is_of_empty_frame = left == padding;
+                Ok(Some((HEAD_BYTES + before + used, Frame::Data(part))))
             }
             kind::HEADERS..=kind::CONTINUATION | kind::PRIORITY_UPDATE => {
                 let Some(payload) = payload.get(..head.length) else {
@@ -243,10 +250,13 @@ impl FrameReader {
         head.check()
     }
 
-    /// The part of the data that is here. Lengths are 0 unless it is the first part.
-    fn data_part<'a>(&mut self, input: &'a [u8], counted: u32, padding: u32) -> (usize, Frame<'a>) {
-        let ReaderState::InData { stream, left, padding: behind, ends_stream } = self.state else {
-            return (0, Frame::Unknown);
+    /// The part of the data that is here, as one that is not the first of its frame.
+    fn data_part<'a>(&mut self, input: &'a [u8]) -> (usize, DataPart<'a>) {
+        let (stream, left, behind, ends_stream) = match self.state {
+            ReaderState::InData { stream, left, padding, ends_stream } => {
+                (stream, left, padding, ends_stream)
+            }
+            _ => (0, 0, 0, false),
         };
         let bytes = &input[..left.min(input.len())];
         let skipped = behind.min(input.len() - bytes.len());
@@ -257,8 +267,16 @@ impl FrameReader {
             false => ReaderState::InData { stream, left, padding: behind, ends_stream },
         };
         let ends_stream = is_last && ends_stream;
-        let part = DataPart { stream, bytes, counted, padding, is_last, ends_stream };
-        (bytes.len() + skipped, Frame::Data(part))
+        let part = DataPart {
+            stream,
+            bytes,
+            counted: 0,
+            padding: 0,
+            is_of_empty_frame: false,
+            is_last,
+            ends_stream,
+        };
+        (bytes.len() + skipped, part)
     }
 
     fn skip<'a>(&mut self, length: usize, input: &'a [u8]) -> (usize, Frame<'a>) {

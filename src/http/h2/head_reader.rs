@@ -3,7 +3,7 @@
 //! It is strict: what two readers could understand differently makes a request malformed (RFC 9113 §8.1.1), and its
 //! stream ends. What is well-formed and cannot be served gets a response, as in HTTP/1.
 
-use super::error::Fault;
+use super::error::{ErrorCode, Fault};
 use super::request::StreamHead;
 use crate::http::authority::check_authority;
 use crate::http::expectation;
@@ -268,20 +268,35 @@ impl StreamHead {
 }
 
 /// The fields behind a body (RFC 9113 §8.1). They are checked, and then passed over.
-#[derive(Default)]
 pub(crate) struct TrailerReader {
+    /// How long they may still be, as RFC 9113 §6.5.2 counts. A byte of a block can stand for a field of 4 KB.
+    bytes_left: usize,
     fault: Option<Fault>,
 }
 
 impl TrailerReader {
+    /// For trailers of at most this length.
+    pub(crate) fn new(bytes_max: usize) -> TrailerReader {
+        TrailerReader { bytes_left: bytes_max, fault: None }
+    }
+
     /// Takes in a field.
     pub(crate) fn field(&mut self, name: &[u8], value: &[u8]) {
+        if self.fault.is_some() {
+            return;
+        }
+        let Some(left) = self.bytes_left.checked_sub(name.len() + value.len() + FIELD_BYTES) else {
+            let what = "trailers are longer than a head may be";
+            self.fault = Some(Fault::new(ErrorCode::EnhanceYourCalm, what));
+            return;
+        };
+        self.bytes_left = left;
         let taken = match name {
             [b':', ..] => Err(HeadFault::Malformed("a pseudo header behind a body")),
             _ => check_header(name, value),
         };
         if let Err(HeadFault::Malformed(what)) = taken {
-            self.fault.get_or_insert(Fault::protocol(what));
+            self.fault = Some(Fault::protocol(what));
         }
     }
 

@@ -85,6 +85,12 @@ impl ReceiveWindow {
         self.taken += by;
     }
 
+    /// What the client may still send.
+    #[cfg(test)]
+    pub(crate) fn left(&self) -> u32 {
+        self.left
+    }
+
     /// Its size.
     pub(crate) fn size(&self) -> u32 {
         self.size

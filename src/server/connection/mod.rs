@@ -145,6 +145,15 @@ impl<W: Transport> Connection<W> {
         self.phase() == Phase::In(ExchangeState::Sending)
     }
 
+    /// The books of HTTP/2, if that is spoken.
+    #[cfg(test)]
+    pub(crate) fn audit(&self) -> Option<http2::Audit> {
+        match &self.protocol {
+            Protocol::Http2(http2) => Some(http2.audit()),
+            _ => None,
+        }
+    }
+
     /// The stream, to register it with epoll.
     pub(crate) fn wire(&self) -> &W {
         &self.socket.wire

@@ -30,7 +30,7 @@ pub fn connection(bytes: &[u8]) {
 
 impl Driven {
     /// What the server sends to all of the stream, and how it ends.
-    fn conversation(&mut self, stream: &[u8], piece: usize, room: usize) -> String {
+    pub(super) fn conversation(&mut self, stream: &[u8], piece: usize, room: usize) -> String {
         self.reconnects();
         // What the last client has left ends, for it is gone.
         self.works();

@@ -3,6 +3,7 @@
 mod faults;
 mod floods;
 mod life;
+mod random;
 mod streams;
 
 use super::*;
@@ -224,6 +225,9 @@ impl Speaker {
         assert_eq!(self.goaways, []);
     }
 }
+
+/// So long a client has to see a response, before its request is reset.
+const A_MOMENT: Duration = Duration::from_secs(1);
 
 /// The client's preface and its settings.
 fn greeting() -> Vec<u8> {

@@ -1,12 +1,13 @@
 //! Long runs with cuts, short writes, refusals and jumps of the clock that a seed decides.
 //!
-//! A failing run prints its seed; `HTTPD_DRIVEN_SEED=<seed> cargo test random` plays it again.
+//! A failing run prints its seed; `HTTPD_DRIVEN_SEED=<seed> cargo test random` plays it again,
+//! and `HTTPD_DRIVEN_RUNS=<count>` plays more of them.
 
 use super::*;
 use std::time::SystemTime;
 
 /// Splitmix64: small, and good enough to think of cases for us.
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
     fn next(&mut self) -> u64 {
@@ -16,12 +17,12 @@ impl Dice {
         mixed ^ mixed >> 31
     }
 
-    fn below(&mut self, bound: usize) -> usize {
+    pub(super) fn below(&mut self, bound: usize) -> usize {
         (self.next() % bound as u64) as usize
     }
 
     /// Often small, now and then large.
-    fn amount(&mut self) -> usize {
+    pub(super) fn amount(&mut self) -> usize {
         let bound = [2, 10, 100, 5_000, 20_000][self.below(5)];
         self.below(bound)
     }
@@ -189,7 +190,8 @@ impl Run {
     }
 }
 
-fn seeds() -> std::ops::Range<u64> {
+/// The seed that the environment names, or so many others; as many as the environment says.
+pub(super) fn seeds(count: u64) -> std::ops::Range<u64> {
     match std::env::var("HTTPD_DRIVEN_SEED") {
         Ok(seed) => {
             let seed = seed.parse().expect("HTTPD_DRIVEN_SEED is a number");
@@ -198,14 +200,17 @@ fn seeds() -> std::ops::Range<u64> {
         Err(_) => {
             let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
             let first = time.map_or(0, |time| time.as_micros() as u64);
-            first..first + RUNS
+            let runs = std::env::var("HTTPD_DRIVEN_RUNS");
+            let count =
+                runs.map_or(count, |runs| runs.parse().expect("HTTPD_DRIVEN_RUNS is a number"));
+            first..first + count
         }
     }
 }
 
 #[test]
 fn a_patient_client_gets_every_response_whole() {
-    for seed in seeds() {
+    for seed in seeds(RUNS) {
         println!("HTTPD_DRIVEN_SEED={seed}");
         let mut run = Run::new(seed);
         run.plays(Jumps::Small);
@@ -216,7 +221,7 @@ fn a_patient_client_gets_every_response_whole() {
 
 #[test]
 fn an_impatient_server_sends_whole_responses_or_breaks_off() {
-    for seed in seeds() {
+    for seed in seeds(RUNS) {
         println!("HTTPD_DRIVEN_SEED={seed}");
         let mut run = Run::new(seed);
         run.plays(Jumps::Any);

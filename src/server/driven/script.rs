@@ -124,6 +124,11 @@ impl Script {
         self.0.borrow().sent.clone()
     }
 
+    /// The same without what came before so many bytes.
+    pub(super) fn sent_from(&self, start: usize) -> Vec<u8> {
+        self.0.borrow().sent[start..].to_vec()
+    }
+
     pub(super) fn calls(&self) -> KernelCalls {
         self.0.borrow().calls
     }

@@ -37,7 +37,7 @@ fn opened(target: &str) -> (Driven, Sender) {
 
 impl Driven {
     /// The sender of the response that was asked for last.
-    fn sender(&self) -> Sender {
+    pub(super) fn sender(&self) -> Sender {
         self.folder.senders.lock().expect("nobody panics").pop().expect("it was opened")
     }
 

@@ -180,6 +180,11 @@ impl Room {
         self.held.get() <= self.bytes_max.saturating_mul(RESPONSES_MAX - 1)
     }
 
+    #[cfg(test)]
+    pub(crate) fn held_bytes(&self) -> u64 {
+        self.held.get()
+    }
+
     fn hold(&self) -> Held {
         Held { of: Rc::clone(&self.held), bytes: 0 }
     }

@@ -14,6 +14,9 @@ mod preface;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
 
+#[cfg(any(all(test, feature = "cli"), feature = "fuzzing"))]
+pub use tls::fuzz_records;
+
 pub(crate) use any::Wire;
 pub(crate) use plain::Plain;
 #[cfg(feature = "tls")]

@@ -5,9 +5,14 @@
 //! when the connection offers the same bytes again. So everything above works as over a plain socket: when a response
 //! is all sent, it has left.
 
+#[cfg(any(all(test, feature = "cli"), feature = "fuzzing"))]
+mod any_records;
 mod lent;
 mod records;
 mod session;
+
+#[cfg(any(all(test, feature = "cli"), feature = "fuzzing"))]
+pub use any_records::records as fuzz_records;
 
 pub(crate) use lent::TlsWorker;
 

@@ -17,7 +17,7 @@ fn settings() -> Vec<u8> {
 /// What is read of these bytes when so many arrive at a time: frames, with the parts of data joined.
 fn read(bytes: &[u8], step: usize) -> (Vec<String>, Result<(), Fault>) {
     let mut reader = FrameReader::new();
-    let (mut frames, mut data) = (Vec::new(), (Vec::new(), 0, 0));
+    let (mut frames, mut data) = (Vec::new(), (Vec::new(), 0, 0, false));
     let (mut at, mut end) = (0, 0);
     loop {
         match reader.next(&bytes[at..end]) {
@@ -32,9 +32,18 @@ fn read(bytes: &[u8], step: usize) -> (Vec<String>, Result<(), Fault>) {
                         data.0.extend_from_slice(part.bytes);
                         data.1 += part.counted;
                         data.2 += part.padding;
+                        data.3 |= part.is_of_empty_frame;
                         if part.is_last {
-                            let (bytes, counted, padding) = std::mem::take(&mut data);
-                            let whole = DataPart { bytes: &bytes, counted, padding, ..part };
+                            let (bytes, counted, padding, is_of_empty_frame) =
+                                std::mem::take(&mut data);
+                            assert_eq!(is_of_empty_frame, bytes.is_empty());
+                            let whole = DataPart {
+                                bytes: &bytes,
+                                counted,
+                                padding,
+                                is_of_empty_frame,
+                                ..part
+                            };
                             frames.push(format!("{:?}", Frame::Data(whole)));
                         }
                     }
@@ -133,6 +142,7 @@ fn frames_are_read_as_what_they_are() {
                 bytes: b"data",
                 counted: 8,
                 padding: 4,
+                is_of_empty_frame: false,
                 is_last: true,
                 ends_stream: true,
             }),

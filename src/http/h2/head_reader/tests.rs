@@ -179,7 +179,7 @@ fn headers_that_could_smuggle_a_request_are_malformed() {
         ("content-length", "0, 0"),
     ] {
         malformed(&[&GET[..], &[(name, value)]].concat());
-        let mut trailers = TrailerReader::default();
+        let mut trailers = TrailerReader::new(1000);
         trailers.field(name.as_bytes(), value.as_bytes());
         assert_eq!(trailers.finish().is_err(), name != "content-length", "{name}: {value}");
     }
@@ -193,12 +193,25 @@ fn headers_that_could_smuggle_a_request_are_malformed() {
 
 #[test]
 fn trailers_have_no_pseudo_headers() {
-    let mut trailers = TrailerReader::default();
+    let mut trailers = TrailerReader::new(1000);
     trailers.field(b"x-checksum", b"1");
     assert_eq!(trailers.finish(), Ok(()));
-    let mut trailers = TrailerReader::default();
+    let mut trailers = TrailerReader::new(1000);
     trailers.field(b":path", b"/");
     assert!(trailers.finish().is_err());
+}
+
+#[test]
+fn trailers_are_no_longer_than_a_head() {
+    let mut trailers = TrailerReader::new(100);
+    trailers.field(b"name", b"0123456789");
+    trailers.field(b"name", b"0123456789abcdefgh");
+    assert_eq!(trailers.finish(), Ok(()));
+    let mut trailers = TrailerReader::new(100);
+    trailers.field(b"name", b"0123456789");
+    trailers.field(b"name", b"0123456789abcdefghi");
+    let fault = trailers.finish().expect_err("they are a byte longer");
+    assert_eq!(fault.code, ErrorCode::EnhanceYourCalm);
 }
 
 #[test]

@@ -65,7 +65,8 @@ const CREDIT_MAX: u32 = 2000;
 
 const EARNED_PER_SECOND: u32 = 100;
 
-/// What a response, or a frame of a long one, earns.
+/// What a response, or a piece of a long one, earns: room for it, in the window of its stream and in that of the
+/// connection.
 pub(super) const EARNED_BY_WORK: u32 = 2;
 
 #[cfg(test)]

@@ -75,7 +75,8 @@ impl Stream {
         cx: &mut WorkerContext,
     ) -> Next {
         self.exchange.state = ExchangeState::Answer;
-        if self.has_all {
+        // What follows CONNECT is for the tunnel that its client waits for (RFC 9113 §8.5).
+        if self.has_all || self.head.method() == Method::Connect {
             return Next::Driven;
         }
         self.begin_body(link, share, socket, cx)
@@ -381,13 +382,11 @@ impl Http2 {
         let stream = &mut self.streams[place];
         stream.log_finished(0, cx);
         self.link.account.earn(account::EARNED_BY_WORK);
-        if !stream.has_all {
-            // RFC 9113 §8.1: the client need not send the rest.
-            let id = stream.id;
-            self.link.reset(id, ErrorCode::NoError);
+        let (id, has_all) = (stream.id, stream.has_all);
+        if !has_all {
+            self.reset_later(id, cx);
         }
-        let is_reset = !self.streams[place].has_all;
-        self.remove(place, is_reset, cx);
+        self.remove(place, !has_all, cx);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::account::Cost;
 use super::answering::Next;
+use super::late_resets::LateResets;
 use super::{Http2, Stage};
 use crate::http::Reject;
 use crate::http::h2::error::{ErrorCode, Fault};
@@ -26,6 +27,7 @@ impl Http2 {
         self.abandon(cx);
         self.inbox.clear();
         self.block.clear();
+        self.late_resets = LateResets::default();
         write::goaway(&mut self.link.outbox, self.last_stream, fault.code, fault.what);
         self.stage = Stage::Failed;
         self.settings_due = None;
@@ -52,6 +54,18 @@ impl Http2 {
             Err(_) => self.closed.add(stream, true),
         }
         Ok(())
+    }
+
+    /// A response is complete, and its request is not: the client need not send the rest.
+    pub(super) fn reset_later(&mut self, stream: u32, cx: &WorkerContext) {
+        let due = cx.clock.monotonic() + LateResets::TIME;
+        let at_once = match self.stage {
+            Stage::Closing => Some(stream),
+            _ => self.late_resets.add(stream, due),
+        };
+        if let Some(stream) = at_once {
+            self.link.reset(stream, ErrorCode::NoError);
+        }
     }
 
     /// A response cannot be completed.
@@ -125,6 +139,9 @@ impl Http2 {
 
     /// No new streams are served from now on.
     fn close(&mut self, code: ErrorCode) {
+        while let Some(stream) = self.late_resets.take() {
+            self.link.reset(stream, ErrorCode::NoError);
+        }
         write::goaway(&mut self.link.outbox, self.last_stream, code, "");
         self.stage = Stage::Closing;
     }
@@ -151,6 +168,9 @@ impl Http2 {
         } else if is_due(self.settings_due) {
             let what = "our settings were not acknowledged within head_timeout";
             self.fail(Fault::new(ErrorCode::SettingsTimeout, what), socket, cx);
+        }
+        while let Some(stream) = self.late_resets.take_due(now) {
+            self.link.reset(stream, ErrorCode::NoError);
         }
         for place in (0..self.streams.len()).rev() {
             if self.streams[place].deadline <= now {

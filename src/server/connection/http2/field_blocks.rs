@@ -54,6 +54,9 @@ impl Http2 {
         }
         if id <= self.last_stream {
             self.pass_over(block, cx)?;
+            if ends_stream && self.late_resets.remove(id) {
+                return Ok(());
+            }
             return match self.closed.find(id) {
                 Some(true) => self.link.account.charge(Cost::Answer, cx.clock.monotonic()),
                 Some(false) => {
@@ -67,6 +70,7 @@ impl Http2 {
             return self.pass_over(block, cx);
         }
         self.last_stream = id;
+        let early_priority = self.early_priority(id);
         if self.streams.len() >= STREAMS_MAX {
             self.pass_over(block, cx)?;
             self.link.account.charge(Cost::Reset, cx.clock.monotonic())?;
@@ -82,7 +86,7 @@ impl Http2 {
         let read = reader.finish(ends_stream);
         decoded.map_err(broken_block)?;
         stream.has_all = ends_stream;
-        stream.priority = stream.head.priority();
+        stream.priority = early_priority.unwrap_or(stream.head.priority());
         stream.freshness = *freshness;
         self.link.turn += 1;
         stream.turn = self.link.turn;
@@ -116,7 +120,7 @@ impl Http2 {
         share: &mut Share,
         cx: &mut WorkerContext,
     ) -> Result<(), Fault> {
-        let mut trailers = TrailerReader::default();
+        let mut trailers = TrailerReader::new(cx.setup.limits.head_bytes_max);
         self.decoder
             .decode(block, &mut cx.scratch, |name, value| trailers.field(name, value))
             .map_err(broken_block)?;

@@ -59,6 +59,11 @@ impl Link {
         self.outbox.is_empty()
     }
 
+    /// Whether something waits for the client.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.is_blocked
+    }
+
     /// How many bytes wait to be written.
     pub(super) fn waiting_bytes(&self) -> usize {
         self.outbox.len() - self.written
@@ -146,7 +151,7 @@ const WAITING_BYTES_MAX: usize = 64 * 1024;
 const PAYLOAD_BYTES_MAX: usize = 16 * 1024;
 
 /// Data that the server has not taken yet takes memory.
-const GROWTH_MAX: u32 = 4 * 1024 * 1024;
+pub(super) const GROWTH_MAX: u32 = 4 * 1024 * 1024;
 
 /// The window of a new connection (RFC 9113 §6.9.2).
 const WINDOW_USUAL: u32 = 65_535;

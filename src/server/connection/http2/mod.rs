@@ -9,14 +9,19 @@
 
 mod account;
 mod answering;
+#[cfg(test)]
+mod audit;
 mod ending;
 mod field_blocks;
 mod free_list;
+mod late_resets;
 mod link;
 mod receiving;
 mod sending;
 mod stream;
 
+#[cfg(test)]
+pub(crate) use audit::Audit;
 pub(crate) use free_list::FreeStreams;
 
 use super::inbox::Inbox;
@@ -26,6 +31,7 @@ use crate::http::h2::frame::FrameReader;
 use crate::http::h2::settings::identifier;
 use crate::http::h2::write;
 use crate::http::hpack::{Decoder, TABLE_BYTES_USUAL};
+use crate::http::priority::Priority;
 use crate::server::context::WorkerContext;
 use crate::server::exchange::ExchangeState;
 use crate::server::id::ExchangeId;
@@ -33,6 +39,7 @@ use crate::server::mailbox::Completion;
 use crate::server::share::Share;
 use crate::server::wire::Transport;
 use answering::Resumption;
+use late_resets::LateResets;
 use link::Link;
 use receiving::Received;
 use sending::Sent;
@@ -54,6 +61,10 @@ pub(crate) struct Http2 {
     /// The highest stream that the client has opened.
     last_stream: u32,
     closed: ClosedStreams,
+    late_resets: LateResets,
+    /// Priorities of streams that are not open yet. Together with those that are, there are no more than
+    /// [`STREAMS_MAX`].
+    early_priorities: Vec<(u32, Priority)>,
     stage: Stage,
     /// By when the client must have acknowledged our settings.
     settings_due: Option<Instant>,
@@ -133,6 +144,8 @@ impl Http2 {
             streams: Vec::new(),
             last_stream: 0,
             closed: ClosedStreams::default(),
+            late_resets: LateResets::default(),
+            early_priorities: Vec::new(),
             stage: Stage::Serving,
             settings_due,
             frame_due: settings_due,
@@ -237,7 +250,8 @@ impl Http2 {
         let idle = is_idle.then_some(self.idle_since + limits.keepalive_timeout);
         let blocked = (!self.link.is_empty()).then_some(self.link.moved_at + limits.send_timeout);
         let streams = self.streams.iter().map(|stream| stream.deadline);
-        let all = [of_stage, idle, blocked, self.settings_due, self.frame_due];
+        let late_reset = self.late_resets.next();
+        let all = [of_stage, idle, blocked, late_reset, self.settings_due, self.frame_due];
         let next = all.into_iter().flatten().chain(streams).min();
         socket.deadline = next.unwrap_or(cx.clock.monotonic() + limits.keepalive_timeout);
     }
@@ -269,9 +283,9 @@ impl Http2 {
         self.streams.binary_search_by_key(&stream, |it| it.id)
     }
 
-    /// Whether a stream was never opened.
+    /// Whether a stream was never opened. One that was passed over while the connection closes was.
     fn is_idle(&self, stream: u32) -> bool {
-        stream > self.last_stream || stream.is_multiple_of(2)
+        stream.is_multiple_of(2) || stream > self.last_stream && self.stage != Stage::Closing
     }
 }
 

@@ -1,9 +1,9 @@
 //! The client's frames, and what each of them does.
 
-use super::Http2;
 use super::account::Cost;
 use super::answering::Next;
 use super::stream::PushFault;
+use super::{Http2, STREAMS_MAX};
 use crate::http::h2::error::{ErrorCode, Fault};
 use crate::http::h2::frame::{DataPart, Frame, PREFACE};
 use crate::http::h2::write;
@@ -201,13 +201,7 @@ impl Http2 {
             }
             Frame::PriorityUpdate { stream, value } => {
                 self.link.account.charge(Cost::Frame, now)?;
-                if stream.is_multiple_of(2) {
-                    return Err(Fault::protocol("PRIORITY_UPDATE for a stream of the server"));
-                }
-                if let (Ok(place), Some(priority)) = (self.place(stream), Priority::parse(value)) {
-                    self.streams[place].priority = priority;
-                }
-                Ok(())
+                self.take_priority(stream, value)
             }
             Frame::Broken { stream, .. } if self.is_idle(stream) => {
                 Err(Fault::protocol("a broken frame of a stream that was never opened"))
@@ -258,6 +252,35 @@ impl Http2 {
         }
     }
 
+    /// RFC 9218 §7.1: a priority may come before its request.
+    fn take_priority(&mut self, stream: u32, value: &[u8]) -> Result<(), Fault> {
+        if stream.is_multiple_of(2) {
+            return Err(Fault::protocol("PRIORITY_UPDATE for a stream of the server"));
+        }
+        let priority = Priority::parse(value);
+        if let Ok(place) = self.place(stream) {
+            self.streams[place].priority = priority.unwrap_or(self.streams[place].priority);
+        } else if self.is_idle(stream) {
+            let is_known = self.early_priorities.iter().any(|(it, _)| *it == stream);
+            if !is_known && self.early_priorities.len() + self.streams.len() >= STREAMS_MAX {
+                return Err(Fault::protocol("PRIORITY_UPDATE for more streams than there can be"));
+            }
+            if let Some(priority) = priority {
+                self.early_priorities.retain(|(it, _)| *it != stream);
+                self.early_priorities.push((stream, priority));
+            }
+        }
+        Ok(())
+    }
+
+    /// The priority that came before a request, if any. Streams below it are never opened any more (RFC 9113 §5.1.1).
+    pub(super) fn early_priority(&mut self, stream: u32) -> Option<Priority> {
+        let found = self.early_priorities.iter().find(|(it, _)| *it == stream);
+        let priority = found.map(|(_, priority)| *priority);
+        self.early_priorities.retain(|(it, _)| *it > stream);
+        priority
+    }
+
     /// The client takes back a request, or what is left of its response.
     fn take_reset(&mut self, stream: u32, cx: &mut WorkerContext) -> Result<(), Fault> {
         let now = cx.clock.monotonic();
@@ -270,7 +293,10 @@ impl Http2 {
             Err(_) if self.is_idle(stream) => {
                 Err(Fault::protocol("RST_STREAM of a stream that was never opened"))
             }
-            Err(_) => self.link.account.charge(Cost::Frame, now),
+            Err(_) => {
+                self.late_resets.remove(stream);
+                self.link.account.charge(Cost::Frame, now)
+            }
         }
     }
 
@@ -282,9 +308,9 @@ impl Http2 {
         cx: &mut WorkerContext,
     ) -> Result<(), Fault> {
         let now = cx.clock.monotonic();
-        let DataPart { stream: id, bytes, counted, padding, is_last, ends_stream } = part;
+        let DataPart { stream: id, bytes, counted, padding, is_last, ends_stream, .. } = part;
         self.link.receive(counted)?;
-        if is_last && bytes.is_empty() && !ends_stream {
+        if part.is_of_empty_frame && !ends_stream {
             self.link.account.charge(Cost::Answer, now)?;
         }
         let Ok(place) = self.place(id) else {
@@ -292,7 +318,12 @@ impl Http2 {
                 return Err(Fault::protocol("data of a stream that was never opened"));
             }
             self.link.account.charge(Cost::Frame, now)?;
-            if is_last && self.closed.find(id) != Some(true) {
+            if self.late_resets.contains(id) {
+                // The response was complete before. The client learns that it need not send the rest.
+                if ends_stream {
+                    self.late_resets.remove(id);
+                }
+            } else if is_last && id <= self.last_stream && self.closed.find(id) != Some(true) {
                 self.link.reset(id, ErrorCode::StreamClosed);
                 self.closed.add(id, true);
             }

@@ -55,6 +55,7 @@ impl Http2 {
     ) -> io::Result<Sent> {
         let now = cx.clock.monotonic();
         let allowed = share.piece_bytes();
+        let was_blocked = self.link.is_blocked();
         let mut left = allowed;
         let sent = loop {
             let is_cut = self.fill(&mut left, socket, cx);
@@ -68,6 +69,10 @@ impl Http2 {
                 (true, _) => {}
             }
         };
+        if was_blocked && sent == Sent::All {
+            // What was sent last has left only now.
+            self.idle_since = now;
+        }
         share.spend_piece(allowed - left);
         self.pause(sent, socket, cx);
         Ok(sent)
@@ -202,8 +207,9 @@ impl Stream {
         self.exchange.body.spend(sent, now);
         self.window.spend(sent);
         link.window.spend(sent);
-        if sent >= WORTH_BYTES {
-            link.account.earn(account::EARNED_BY_WORK * sent.div_ceil(payload_bytes_max) as u32);
+        // A short piece that the client has left room for is all that there is.
+        if sent >= WORTH_BYTES || sent < allowed {
+            link.account.earn(account::EARNED_BY_WORK * sent.div_ceil(WORK_BYTES) as u32);
         }
         if self.exchange.body.is_over() {
             self.end_last_frame(link, sent, payload_bytes_max);
@@ -257,3 +263,6 @@ const FILLED_BYTES: usize = 128 * 1024;
 
 /// A client that takes less at a time earns nothing by it.
 const WORTH_BYTES: usize = 1024;
+
+/// So much is a piece of work. There are clients that make room for each 4 KiB that they have read, by two frames.
+const WORK_BYTES: usize = 4096;

@@ -97,6 +97,93 @@ fn pings_that_are_not_read_are_not_piled_up() {
     assert_eq!(it.reply(1, 200).body, b"hello\n");
 }
 
+/// A byte of a block can stand for a field of 4 KB.
+#[test]
+fn long_lists_of_fields_are_not_looked_at() {
+    let long = "x".repeat(3900);
+    // Nothing else is kept, so that the long field stays the newest entry of the table.
+    let block = |it: &mut Speaker, stream: u32, fields: &[(&str, &str)], is_bomb: bool| {
+        let mut out = Vec::new();
+        let start = write::begin_block(&mut out);
+        for (name, value) in fields {
+            let (name, value) = (name.as_bytes(), value.as_bytes());
+            it.encoder.field(&mut out, name, value, Indexing::NotKept);
+        }
+        if is_bomb {
+            // A literal to be kept, with a length of 127 + 61 + 29 * 128.
+            out.extend_from_slice(b"\x40\x06x-long\x7f\xbd\x1d");
+            out.extend_from_slice(long.as_bytes());
+            out.resize(start + 16_000, 0x80 | 62);
+        }
+        write::end_block(&mut out, start, stream, is_bomb, 16_384);
+        out
+    };
+    let head =
+        |method| [(":method", method), (":scheme", "http"), (":path", "/mirror"), ("host", "a")];
+    let mut it = Speaker::new();
+    let bomb = block(&mut it, 1, &head("POST"), true);
+    it.sends(&bomb);
+    it.reply(1, 431);
+    let count = floods(&mut it, |it, number| {
+        let stream = 3 + number * 2;
+        let request = block(it, stream, &head("POST"), false);
+        [request, block(it, stream, &[], true)].concat()
+    });
+    assert!((100..300).contains(&count), "{count}");
+    assert_eq!(it.replies[&3].reset, Some(ErrorCode::EnhanceYourCalm as u32));
+}
+
+#[test]
+fn a_client_that_makes_room_for_each_4_kib_is_no_flood() {
+    let mut it = Speaker::new();
+    it.it.folder.write("huge.bin", &digits(30_000_000));
+    it.makes_room = false;
+    it.gets(1, "/huge.bin");
+    let mut read = 0;
+    while read < 30_000_000 {
+        it.reads();
+        let body = it.replies[&1].body.len();
+        assert!(body > read, "{read}: {:?}", it.goaways);
+        while read < body {
+            let count = 4096.min(body - read);
+            it.sends(&[window_update(0, count as u32), window_update(1, count as u32)].concat());
+            read += count;
+        }
+    }
+    it.reply(1, 200);
+}
+
+#[test]
+fn a_client_that_makes_room_for_each_event_is_no_flood() {
+    let mut it = Speaker::new();
+    it.makes_room = false;
+    it.gets(1, "/events");
+    let sender = it.it.sender();
+    for number in 0..10_000 {
+        sender.send("data: 1\n\n").expect("the client reads");
+        it.it.works();
+        it.reads();
+        assert_eq!(it.replies[&1].body.len(), (number + 1) * 9, "{:?}", it.goaways);
+        it.sends(&[window_update(0, 9), window_update(1, 9)].concat());
+    }
+    it.goes_on(3);
+}
+
+#[test]
+fn padding_that_comes_behind_its_data_is_no_empty_frame() {
+    let mut it = Speaker::new();
+    let request = it.request(1, "POST", "/mirror", &[], false);
+    it.sends(&request);
+    let padded = frame(kind::DATA, flag::PADDED, 1, &[&[99][..], b"x", &[0; 99]].concat());
+    for _ in 0..600 {
+        let (data, padding) = padded.split_at(HEAD_BYTES + 2);
+        it.sends(data);
+        it.sends(padding);
+    }
+    it.sends(&data(1, b"", true));
+    assert_eq!(it.reply(1, 200).body, [b'x'; 600]);
+}
+
 #[test]
 fn a_client_that_works_may_do_all_of_it_now_and_then() {
     let mut it = Speaker::new();

@@ -17,6 +17,20 @@ fn an_idle_connection_says_goodbye() {
 }
 
 #[test]
+fn a_connection_is_idle_from_when_its_last_response_has_left() {
+    let mut it = Speaker::new();
+    it.it.will_take(20);
+    it.gets(1, "/hello");
+    it.it.advances(Limits::default().send_timeout - Duration::from_secs(1));
+    it.it.takes(20);
+    it.it.advances(Limits::default().send_timeout - Duration::from_secs(1));
+    it.it.takes(usize::MAX);
+    it.reply(1, 200);
+    it.it.advances(Limits::default().keepalive_timeout - Duration::from_secs(1));
+    it.goes_on(3);
+}
+
+#[test]
 fn a_ping_is_answered_with_its_data() {
     let mut it = Speaker::new();
     it.sends(&frame(kind::PING, 0, 0, b"12345678"));
@@ -56,6 +70,7 @@ fn a_body_that_does_not_come_is_answered_with_408() {
     it.sends(&data(1, b"abc", false));
     it.it.advances(Limits::default().body_timeout + Duration::from_secs(1));
     it.reply(1, 408);
+    it.it.advances(A_MOMENT);
     it.is_reset(1, ErrorCode::NoError);
     it.goes_on(3);
 }
@@ -107,6 +122,36 @@ fn a_stop_is_announced_and_streams_that_are_open_end_as_they_would() {
     it.sends(&[window_update(0, 1 << 20), window_update(1, 1 << 20)].concat());
     assert!(it.reply(1, 200).body == digits(200_000).as_bytes());
     assert!(!it.replies.contains_key(&5), "it was sent after that");
+    it.ends_with(ErrorCode::NoError);
+}
+
+/// RFC 9113 §6.8: what the client has sent before it knew may be discarded, and disturbs nobody.
+#[test]
+fn frames_of_requests_behind_the_end_are_passed_over() {
+    let mut it = Speaker::new();
+    it.makes_room = false;
+    it.it.folder.write("huge.bin", &digits(200_000));
+    it.gets(1, "/huge.bin");
+    it.it.is_stopped();
+    it.sends(&frame(kind::PING, flag::ACK, 0, b"stopping"));
+    it.reads();
+    assert_eq!(it.goaways[1..], [(1, 0)]);
+    let request = it.request(3, "POST", "/mirror", &[("x-new", "new")], false);
+    it.sends(&request);
+    // Of a large body: the window of the connection is for all.
+    for _ in 0..100 {
+        it.sends(&data(3, &[b'x'; 16_384], false));
+    }
+    let trailers = it.block(3, &[("x-sum", "1")], true);
+    it.sends(&trailers);
+    let request = it.request(5, "POST", "/mirror", &[("x-new", "new")], false);
+    it.sends(&request);
+    it.sends(&[window_update(5, 100), frame(kind::RST_STREAM, 0, 5, b"\0\0\0\x08")].concat());
+    it.sends(&frame(kind::PRIORITY_UPDATE, 0, 0, b"\0\0\0\x05u=1"));
+    it.makes_room = true;
+    it.sends(&[window_update(0, 1 << 20), window_update(1, 1 << 20)].concat());
+    assert!(it.reply(1, 200).body == digits(200_000).as_bytes());
+    assert!(!it.replies.contains_key(&3) && !it.replies.contains_key(&5), "{:?}", it.goaways);
     it.ends_with(ErrorCode::NoError);
 }
 

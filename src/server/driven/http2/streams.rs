@@ -198,14 +198,55 @@ fn a_client_that_waits_for_100_gets_it_and_one_whose_body_nobody_wants_a_reset()
     let request = it.request(3, "GET", "/hello", &expect, false);
     it.sends(&request);
     assert_eq!(it.reply(3, 200).heads.len(), 1);
+    it.it.advances(A_MOMENT);
     it.is_reset(3, ErrorCode::NoError);
     it.sends(&data(3, b"abc", true));
     let request = it.request(5, "POST", "/hello", &[("content-length", "99999999")], false);
     it.sends(&request);
     it.reads();
     assert!(matches!(it.replies[&5].status(), 405 | 413), "{:?}", it.replies[&5]);
+    it.it.advances(A_MOMENT);
     it.is_reset(5, ErrorCode::NoError);
     it.goes_on(7);
+}
+
+#[test]
+fn a_reset_behind_a_response_waits_until_the_client_can_have_seen_that() {
+    let mut it = Speaker::new();
+    let refused = |it: &mut Speaker, stream: u32| {
+        let length = [("content-length", "99999999")];
+        let request = it.request(stream, "POST", "/hello", &length, false);
+        it.sends(&request);
+        it.sends(&data(stream, &[b'x'; 16_384], false));
+        it.reads();
+        let reply = it.replies[&stream].clone();
+        assert!(reply.status() >= 400 && reply.has_ended && reply.reset.is_none(), "{reply:?}");
+    };
+    // What comes meanwhile is passed over; a client that ends its request by itself needs no reset.
+    refused(&mut it, 1);
+    it.sends(&data(1, &[b'x'; 16_384], false));
+    it.sends(&data(1, b"last", true));
+    refused(&mut it, 3);
+    it.sends(&frame(kind::RST_STREAM, 0, 3, b"\0\0\0\x08"));
+    refused(&mut it, 5);
+    let trailers = it.block(5, &[("x-sum", "1")], true);
+    it.sends(&trailers);
+    refused(&mut it, 7);
+    it.it.advances(A_MOMENT);
+    it.is_reset(7, ErrorCode::NoError);
+    let is_reset = |it: &Speaker, stream: u32| it.replies[&stream].reset.is_some();
+    assert!(![1, 3, 5].iter().any(|stream| is_reset(&it, *stream)), "{:?}", it.replies);
+    // Not for any number of streams at a time.
+    for number in 0..40 {
+        refused(&mut it, 9 + 2 * number);
+    }
+    it.reads();
+    assert!(is_reset(&it, 9) && !is_reset(&it, 87), "the first had to give way");
+    // Nor when the connection ends.
+    it.it.is_stopped();
+    it.sends(&frame(kind::PING, flag::ACK, 0, b"stopping"));
+    it.is_reset(87, ErrorCode::NoError);
+    it.ends_with(ErrorCode::NoError);
 }
 
 #[test]
@@ -232,6 +273,36 @@ fn urgent_responses_come_first_and_incremental_ones_share() {
     for (stream, _) in priorities {
         assert!(it.reply(stream, 200).body == digits(200_000).as_bytes(), "{stream}");
     }
+}
+
+/// RFC 9218 §7.1.
+#[test]
+fn a_priority_may_come_before_its_request_and_stands_above_the_header() {
+    let mut it = Speaker::new();
+    it.it.folder.write("huge.bin", &digits(100_000));
+    let mut bytes = window_update(0, 1 << 24);
+    write::settings(&mut bytes, &[(4, 1 << 20)]);
+    bytes.extend(frame(kind::PRIORITY_UPDATE, 0, 0, b"\0\0\0\x05u=1"));
+    bytes.extend(frame(kind::PRIORITY_UPDATE, 0, 0, b"\0\0\0\x07u=1"));
+    bytes.extend(frame(kind::PRIORITY_UPDATE, 0, 0, b"\0\0\0\x07u=6"));
+    for (stream, priority) in [(3, "u=3"), (5, "u=7"), (7, "u=0"), (9, "u=2")] {
+        bytes.extend(it.request(stream, "GET", "/huge.bin", &[("priority", priority)], true));
+    }
+    it.sends(&bytes);
+    it.reads();
+    it.order.dedup();
+    assert_eq!(it.order, [5, 9, 3, 7]);
+    // A stream that is passed over by a later one has none.
+    it.sends(&frame(kind::PRIORITY_UPDATE, 0, 0, b"\0\0\0\x0bu=1"));
+    it.goes_on(13);
+    // No more than there can be streams.
+    for number in 0..128_u32 {
+        let stream = (15 + number * 2).to_be_bytes();
+        it.sends(&frame(kind::PRIORITY_UPDATE, 0, 0, &[&stream[..], b"u=1"].concat()));
+    }
+    assert_eq!(it.goaways, []);
+    it.sends(&frame(kind::PRIORITY_UPDATE, 0, 0, b"\0\0\x10\x01u=1"));
+    it.ends_with(ErrorCode::Protocol);
 }
 
 #[test]

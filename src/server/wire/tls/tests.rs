@@ -234,3 +234,48 @@ fn the_end_is_said_once_and_a_failure_says_nothing() {
     client.turn(10_000);
     assert!(!client.is_over);
 }
+
+/// RFC 8446 §5.1: a message may come in any pieces.
+#[test]
+fn a_client_hello_may_be_cut_anywhere() {
+    let length = hello(&mut pair().1).len();
+    assert!(length > 150, "{length}");
+    for cut in (0..120).chain((120..length).step_by(29)) {
+        let (mut server, mut client, worker) = pair();
+        let hello = hello(&mut client);
+        let (before, after) = hello.split_at(cut);
+        client.socket.write_all(before).expect("there is room");
+        worker.begin_turn();
+        server.note(EDGE);
+        assert_eq!(server.progress().expect("nothing is wrong yet"), Readiness::Blocked, "{cut}");
+        client.socket.write_all(after).expect("there is room");
+        shake_hands(&mut server, &mut client);
+    }
+}
+
+/// The handshake fails, or goes on as if nothing had happened where the byte means nothing.
+#[test]
+fn a_client_hello_may_be_broken_anywhere() {
+    let mut refused = 0;
+    let length = hello(&mut pair().1).len();
+    for broken in (0..120).chain((120..length).step_by(29)) {
+        let (mut server, mut client, worker) = pair();
+        let mut hello = hello(&mut client);
+        hello[broken] ^= 0xff;
+        client.socket.write_all(&hello).expect("there is room");
+        worker.begin_turn();
+        server.note(EDGE);
+        match server.progress() {
+            Err(_) => refused += 1,
+            Ok(readiness) => assert_ne!(readiness, Readiness::Ready, "{broken}"),
+        }
+    }
+    assert!(refused > 10, "{refused}");
+}
+
+/// What a client says first.
+fn hello(client: &mut Client) -> Vec<u8> {
+    let mut hello = Vec::new();
+    client.session.write_tls(&mut hello).expect("into memory");
+    hello
+}

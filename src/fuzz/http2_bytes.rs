@@ -4,6 +4,7 @@ use crate::http::h2::frame::{Frame, FrameReader, HEAD_BYTES, PAYLOAD_BYTES_MAX};
 use crate::http::h2::head_reader::{HeadFault, HeadReader, TrailerReader};
 use crate::http::h2::request::StreamHead;
 use crate::http::h2::settings::PeerSettings;
+use crate::http::h2::window::WINDOW_MAX;
 use crate::http::h2::write;
 use crate::http::hpack::{Decoder, Encoder, Indexing, TABLE_BYTES_USUAL};
 use crate::http::priority::Priority;
@@ -52,6 +53,37 @@ pub fn hpack_encode(bytes: &[u8]) {
         fields.push((name.to_vec(), value.to_vec()));
     }
     assert_eq!(decoded(&mut decoder, &out), Some(fields));
+}
+
+/// Settings are taken in or end the connection; what is taken in is within its bounds, and what a client says of its table
+/// is kept to: it can decode every block.
+pub fn settings(bytes: &[u8]) {
+    let mut settings = PeerSettings::default();
+    let mut encoder = Encoder::new(TABLE_BYTES_USUAL);
+    let mut decoder = Decoder::new(TABLE_BYTES_USUAL);
+    for (number, payload) in bytes.chunks(6).enumerate() {
+        if payload.len() < 6 || settings.apply(payload).is_err() {
+            return;
+        }
+        assert!(settings.window <= WINDOW_MAX);
+        assert!((16_384..1 << 24).contains(&settings.payload_bytes_max));
+        encoder.bound(settings.header_table_bytes as usize);
+        // Several settings may come before a block.
+        if payload[5] % 2 == 0 {
+            continue;
+        }
+        let mut out = Vec::new();
+        encoder.begin(&mut out);
+        let fields: Fields = (0..8_u8)
+            .map(|place| {
+                (vec![b'a' + place], vec![b'0' + number as u8 % 10; 20 * usize::from(place)])
+            })
+            .collect();
+        for (name, value) in &fields {
+            encoder.field(&mut out, name, value, Indexing::Kept);
+        }
+        assert_eq!(decoded(&mut decoder, &out), Some(fields));
+    }
 }
 
 /// Frames are the same however their bytes come, and no part of them is longer than what has come. The first byte says
@@ -119,7 +151,7 @@ pub fn stream_head(bytes: &[u8]) {
     let Some((&ends_stream, block)) = bytes.split_first() else { return };
     let mut decoder = Decoder::new(TABLE_BYTES_USUAL);
     let Some(fields) = decoded(&mut decoder, block) else { return };
-    let mut trailers = TrailerReader::default();
+    let mut trailers = TrailerReader::new(limits.head_bytes_max);
     fields.iter().for_each(|(name, value)| trailers.field(name, value));
     let _ = trailers.finish();
     let mut head = StreamHead::default();
