@@ -11,6 +11,7 @@ mod needs {
     mod browser;
     mod clients;
     mod descriptors;
+    pub mod floods;
     mod held;
     mod http2;
     mod latency;
@@ -31,6 +32,7 @@ mod needs {
         browser::TESTS,
         clients::TESTS,
         descriptors::TESTS,
+        floods::TESTS,
         http2::TESTS,
         latency::TESTS,
         listening::TESTS,
@@ -47,5 +49,6 @@ mod needs {
 }
 
 fn main() -> std::process::ExitCode {
+    needs::floods::serve_if_asked();
     support::trials::run("needs", needs::TESTS)
 }

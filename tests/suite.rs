@@ -30,6 +30,7 @@ mod suite {
     mod heads;
     mod host_files;
     mod hosts;
+    mod http2;
     mod keepalive;
     mod large_files;
     mod library;

@@ -24,6 +24,8 @@ pub mod counting;
 pub mod crowd;
 pub mod fixture;
 pub mod folder;
+pub mod hpack;
+pub mod http2;
 pub mod lacks;
 pub mod logged;
 pub mod process;
@@ -42,6 +44,7 @@ pub use client::Client;
 pub use configured::Configured;
 pub use fixture::{Fixture, TestServer};
 pub use folder::Folder;
+pub use http2::Http2;
 #[cfg(feature = "cli")]
 pub use program::Program;
 pub use reply::Reply;
