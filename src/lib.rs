@@ -397,8 +397,9 @@ pub use http::{Cookie, CookieError, Pairs, RequestError, SameSite};
 pub use server::in_process::RequestBuilder;
 pub use server::listener::Listeners;
 pub use server::{
-    AccessLog, Address, AddressError, Format, Handle, Limits, Running, ServeError, ServeErrorKind,
-    Server, SocketAccess, StartError, Workers, log_to_stderr,
+    AccessLog, Address, AddressError, Escape, Facility, Format, FormatError, Handle, Limits,
+    NoFacility, Running, ServeError, ServeErrorKind, Server, SocketAccess, StartError, Syslog,
+    Workers, log_to_stderr,
 };
 #[cfg(feature = "tls")]
 pub use server::{Certificate, CertificateError, Tls};

@@ -9,6 +9,7 @@ mod cli {
     mod effective;
     mod explain;
     mod hosts;
+    mod logs;
     mod memory;
     mod on_terminal;
     mod pool;

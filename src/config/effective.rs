@@ -190,7 +190,7 @@ impl Printer<'_> {
     fn given_in(&self, section: &str, key: &str) -> Option<(String, Origin)> {
         let path = |given: &Option<super::Written<std::path::PathBuf>>| {
             let given = given.as_ref()?;
-            let is_word = ["stderr", "stdout", "off"].iter().any(|it| given.value == Path::new(it));
+            let is_word = super::logs::is_no_file(&given.value);
             let path = match is_word {
                 true => given.value.clone(),
                 false => std::path::absolute(&given.value).unwrap_or(given.value.clone()),

@@ -4,7 +4,6 @@
 
 use std::num::NonZeroUsize;
 
-use log::LevelFilter;
 use toml::de::DeTable;
 
 use super::application::{self, ApplicationSection};
@@ -13,14 +12,15 @@ use super::foreign;
 use super::hosts::{HostSection, Naming, UNKNOWN_HOST, host_keys, naming_keys, read_hosts};
 use super::limits::{LIMITS, LimitsSection};
 use super::listen::{self, Listen, ProxiesSection};
+use super::logs::{ACCESS_LOG, LOG, LogSection};
 use super::responses;
 use super::rules;
 use super::scope::{self, Scope, about_files};
 use super::section::{Errors, SectionKey, names, read_section, read_table};
 use super::value::Value;
-use super::{LEVELS, LocatedError, Origin, Written, parse_processes, parse_workers};
+use super::{LocatedError, Origin, Written, parse_processes, parse_workers};
 use crate::files::CacheLimits;
-use crate::server::{Format, Workers};
+use crate::server::Workers;
 use crate::site::{ErrorBodies, UnknownHost};
 
 /// What was written; `None` or empty where nothing was.
@@ -35,7 +35,6 @@ pub(super) struct File {
     pub(super) workers: Option<Workers>,
     pub(super) error_bodies: Option<ErrorBodies>,
     pub(super) log: LogSection,
-    pub(super) access_log: AccessLogSection,
     pub(super) limits: LimitsSection,
     pub(super) cache: CacheLimits,
     pub(super) naming: Naming,
@@ -59,18 +58,6 @@ pub(super) struct LocationSection {
     pub(super) scope: Scope,
     /// An error for each key about files, in case that it has an application instead.
     pub(super) about_files: Vec<LocatedError>,
-}
-
-#[derive(Debug, Default)]
-pub(super) struct LogSection {
-    pub(super) level: Option<LevelFilter>,
-    pub(super) file: Option<Written<String>>,
-}
-
-#[derive(Debug, Default)]
-pub(super) struct AccessLogSection {
-    pub(super) file: Option<Written<String>>,
-    pub(super) format: Option<Format>,
 }
 
 /// The keys of a section, for error messages and tests.
@@ -173,9 +160,6 @@ fn top_keys() -> Vec<SectionKey<File>> {
         SectionKey::new("log", |it, value, errors| {
             read_table("[log]", value, LOG, &mut it.log, errors);
         }),
-        SectionKey::new("access_log", |it, value, errors| {
-            read_table("[access_log]", value, ACCESS_LOG, &mut it.access_log, errors);
-        }),
         SectionKey::new("limits", |it, value, errors| {
             read_table("[limits]", value, LIMITS, &mut it.limits, errors);
         }),
@@ -212,24 +196,6 @@ fn location_keys() -> Vec<SectionKey<LocationSection>> {
     keys.extend(scope::keys());
     keys
 }
-
-const LOG: &[SectionKey<LogSection>] = &[
-    SectionKey::new("level", |it, value, errors| {
-        errors.set(&mut it.level, value.choice(LEVELS).map(Some));
-    }),
-    SectionKey::new("file", |it, value, errors| {
-        errors.set(&mut it.file, value.written().map(Some));
-    }),
-];
-
-const ACCESS_LOG: &[SectionKey<AccessLogSection>] = &[
-    SectionKey::new("file", |it, value, errors| {
-        errors.set(&mut it.file, value.written().map(Some));
-    }),
-    SectionKey::new("format", |it, value, errors| {
-        errors.set(&mut it.format, value.choice(FORMATS).map(Some));
-    }),
-];
 
 const CACHE: &[SectionKey<CacheLimits>] = &[
     SectionKey::new("bytes_max", |it, value, errors| {
@@ -286,4 +252,3 @@ fn read_processes(value: Value<'_>) -> Result<NonZeroUsize, LocatedError> {
 
 const ERROR_BODIES: &[(&str, ErrorBodies)] =
     &[("html", ErrorBodies::Html), ("off", ErrorBodies::Off)];
-const FORMATS: &[(&str, Format)] = &[("combined", Format::Combined)];

@@ -221,7 +221,7 @@ const ANSWERS: &[(&str, &str)] = &[
     ),
     (
         "log_format access_log_format access_logformat logformat",
-        "write format in [access_log]; \"combined\" is the only one",
+        "write format in [access_log]: \"combined\", \"common\", \"json\", or text with the variables",
     ),
     (
         "client_max_body_size max_body_size request_body max_request_body_size limitrequestbody",

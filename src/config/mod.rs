@@ -17,6 +17,7 @@ mod handlers;
 mod hosts;
 mod limits;
 mod listen;
+mod logs;
 mod lookup;
 mod methods;
 mod places;
@@ -42,6 +43,7 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
+use crate::server::destination::Destination;
 use crate::server::{Server, Workers};
 use crate::site::Reload;
 use crate::sys::reason::reason_at;
@@ -83,8 +85,7 @@ pub(crate) struct Config {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Log {
     pub level: LevelFilter,
-    /// `None`: standard error.
-    pub file: Option<PathBuf>,
+    pub destination: Destination,
 }
 
 /// The settings from flags and environment; where one is `None`, the file decides.
@@ -107,7 +108,7 @@ pub(crate) struct Overrides {
     pub workers: Option<Written<Workers>>,
     pub log: Option<Written<PathBuf>>,
     pub level: Option<Written<LevelFilter>>,
-    /// `"stdout"`, `"off"` or a file.
+    /// A file, or a word for another destination.
     pub access_log: Option<Written<PathBuf>>,
     /// Standard output, if it is a terminal: at level `info` and above, requests are shown there unless
     /// an access log is configured.

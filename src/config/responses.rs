@@ -136,11 +136,7 @@ pub(super) const HEADER: &[SectionKey<HeaderSection>] = &[
         errors.set(&mut it.path, glob.map(Some));
     }),
     SectionKey::new("status", |it, value, errors| {
-        let mut statuses = Statuses::default();
-        for item in value.items() {
-            errors.take(read_status(item, &mut statuses));
-        }
-        it.statuses = Some(statuses);
+        it.statuses = Some(read_statuses(value, errors));
     }),
     SectionKey::new("set", |it, value, errors| {
         it.changes = true;
@@ -203,6 +199,15 @@ fn check_field(at: Value<'_>, name: &str, value: &str) -> Result<(), LocatedErro
         return Err(at.error("must not contain control characters"));
     }
     Ok(())
+}
+
+/// Statuses and classes of them.
+pub(super) fn read_statuses(value: Value<'_>, errors: &mut Errors) -> Statuses {
+    let mut statuses = Statuses::default();
+    for item in value.items() {
+        errors.take(read_status(item, &mut statuses));
+    }
+    statuses
 }
 
 /// `404` or `"4xx"`.

@@ -3,6 +3,7 @@
 
 use super::access::{self, AccessSection};
 use super::compression::{self, CompressionSection};
+use super::logs::{self, AccessLogSection};
 use super::lookup::{self, LookupSection};
 use super::rates::{self, RatesSection};
 use super::responses::{self, ResponsesSection};
@@ -34,6 +35,7 @@ pub(super) struct Scope {
     pub(super) rules: RulesSection,
     pub(super) responses: ResponsesSection,
     pub(super) rates: RatesSection,
+    pub(super) access_log: AccessLogSection,
     /// For files.
     pub(super) lookup: LookupSection,
 }
@@ -66,6 +68,7 @@ pub(super) fn keys<T: AsMut<Scope>>() -> Vec<SectionKey<T>> {
     keys.extend(rules::keys());
     keys.extend(responses::keys());
     keys.extend(rates::keys());
+    keys.extend(logs::keys());
     keys
 }
 

@@ -4,10 +4,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use log::LevelFilter;
+
 use super::access::{PasswordFiles, access};
 use super::file::{File, LocationSection};
 use super::handlers::{Handlers, guarded, literal};
 use super::hosts::{HostNames, canonical};
+use super::logs::AccessLogs;
 use super::lookup::{self, INDEX};
 use super::places::{Place, PlaceFiles, access_origins};
 use super::roots::{Inherited, Roots};
@@ -17,6 +20,7 @@ use super::value::CHARSET_OFF;
 use super::writing::{Rules, WritableRoots};
 use super::{Origin, Overrides, application, compression, rules};
 use crate::files::{Root, Types};
+use crate::server::AccessLog;
 use crate::site::{Access, Dotfiles, FormUpload, Mapping, Site, StaticFiles, Store, Wsgi};
 
 /// What is served.
@@ -28,6 +32,9 @@ pub(super) struct ServedSite {
     pub(super) note: Option<String>,
     pub(super) places: Vec<Place>,
     pub(super) password_files: Vec<PathBuf>,
+    /// By their numbers, which parts of the site have.
+    pub(super) access_logs: Vec<AccessLog>,
+    pub(super) log_files: Vec<PathBuf>,
 }
 
 /// The site, and the directories that it serves.
@@ -35,6 +42,7 @@ pub(super) fn site(
     file: &File,
     overrides: &Overrides,
     base: &Path,
+    level: LevelFilter,
     errors: &mut Errors,
 ) -> ServedSite {
     let given = overrides.root.as_ref().map(|it| (it.value.clone(), it.origin));
@@ -57,6 +65,7 @@ pub(super) fn site(
         errors.note(Origin::Default, message);
     }
     let top = if overrides.wsgi.is_some() { None } else { top };
+    let logs = AccessLogs::new(&file.scope, overrides, level, base, errors);
     let mut builder = SiteBuilder {
         outer: vec![&file.scope],
         outer_roots: Vec::new(),
@@ -69,6 +78,7 @@ pub(super) fn site(
         host: None,
         writable: WritableRoots::default(),
         passwords: PasswordFiles::default(),
+        logs,
     };
     let inherited = match &top {
         None => Inherited::Nothing,
@@ -95,8 +105,16 @@ pub(super) fn site(
     site = site.guard_other_paths(&lookup::other_paths(file));
     application::check_flags(file, overrides, builder.errors);
     let password_files = builder.passwords.paths().map(Path::to_owned).collect();
-    let SiteBuilder { roots, note, places, .. } = builder;
-    ServedSite { site, roots: roots.paths, note, places, password_files }
+    let SiteBuilder { roots, note, places, logs, .. } = builder;
+    ServedSite {
+        site,
+        roots: roots.paths,
+        note,
+        places,
+        password_files,
+        log_files: logs.files(),
+        access_logs: logs.list,
+    }
 }
 
 struct SiteBuilder<'a> {
@@ -114,6 +132,7 @@ struct SiteBuilder<'a> {
     host: Option<usize>,
     writable: WritableRoots,
     passwords: PasswordFiles,
+    logs: AccessLogs<'a>,
 }
 
 impl<'a> SiteBuilder<'a> {
@@ -171,6 +190,12 @@ impl<'a> SiteBuilder<'a> {
             serves_files = !location.application.is_written();
             rules::check_location(&location.scope, path, self.errors);
         }
+        let logged: Vec<&Scope> = scopes.iter().map(|(scope, _)| *scope).collect();
+        let log = self.logs.number(&logged, self.errors);
+        let site = match location {
+            Some((path, _)) => site.log_at(literal(path), log),
+            None => site.log(log),
+        };
         let is_location = location.is_some();
         let rules =
             rules::compile(&scopes, serves_files, is_location, self.https_port, self.errors);

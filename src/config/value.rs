@@ -246,6 +246,10 @@ impl<'d> Value<'d> {
         matches!(self.written.get_ref(), DeValue::Array(_))
     }
 
+    pub(super) fn is_text(self) -> bool {
+        matches!(self.written.get_ref(), DeValue::String(_))
+    }
+
     pub(super) fn is_integer(self) -> bool {
         matches!(self.written.get_ref(), DeValue::Integer(_))
     }

@@ -16,7 +16,7 @@ use super::directories::{Directories, Entered, RECHECK_AFTER, Search};
 use super::disk_lookup::{self, DiskLookup};
 use super::encoded_cache::EncodedCache;
 use super::encoding::Encoding;
-use super::found::{Found, Now, OpenError};
+use super::found::{CacheUse, Found, Now, OpenError};
 use super::key::{self, CacheKey};
 use super::known_directory::Trust;
 use super::lookup_cache::{CacheEntry, LookupCache};
@@ -52,6 +52,8 @@ pub(crate) struct OpenFiles {
     is_disturbed: bool,
     /// Why the last lookup found nothing to serve, where something is there.
     refusal: Option<&'static str>,
+    /// What it has done since that was last asked.
+    used: CacheUse,
     /// How many results were removed, or not kept, since the last sweep of the directories.
     removed: usize,
     /// A sum that a thread is to compute.
@@ -78,6 +80,7 @@ impl OpenFiles {
             sought: None,
             is_disturbed: false,
             refusal: None,
+            used: CacheUse::None,
             removed: 0,
             summation: None,
             is_summing: Arc::default(),
@@ -112,6 +115,7 @@ impl OpenFiles {
         if let Some(entry) = known
             && now.monotonic < entry.fresh_until
         {
+            self.used = self.used.max(CacheUse::Hit);
             return entry.result.found();
         }
         if !key::may_exist(path) {
@@ -119,17 +123,27 @@ impl OpenFiles {
             return self.refuse(root, path, OpenError::NotFound);
         }
         if self.has_missing_directory(now) {
+            self.used = self.used.max(CacheUse::Hit);
             return Err(OpenError::NotFound);
         }
         match self.revalidate(root, path, now, disk) {
-            Some(file) => Ok(Found::File(file)),
+            Some(file) => {
+                self.used = self.used.max(CacheUse::Revalidated);
+                Ok(Found::File(file))
+            }
             None => {
+                self.used = CacheUse::Miss;
                 self.refusal = None;
                 let found = self.find_on_disk(root, path, now, disk);
                 self.clean_up();
                 found.or_else(|error| self.refuse(root, path, error))
             }
         }
+    }
+
+    /// What it has done since this was last asked.
+    pub(crate) fn take_use(&mut self) -> CacheUse {
+        std::mem::take(&mut self.used)
     }
 
     /// Logs why something that is there is not served. A result from the cache is not logged again.

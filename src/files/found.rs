@@ -48,6 +48,32 @@ impl From<Found> for Chosen {
     }
 }
 
+/// What the cache of open files did for a request. What is greater took more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum CacheUse {
+    /// It was not asked.
+    #[default]
+    None,
+    /// Everything was in it.
+    Hit,
+    /// A file in it was compared with that on the disk, and was the same.
+    Revalidated,
+    /// Something was looked up on the disk.
+    Miss,
+}
+
+impl CacheUse {
+    /// In one word, as nginx has it in `$upstream_cache_status`.
+    pub(crate) fn as_str(self) -> Option<&'static str> {
+        match self {
+            CacheUse::None => None,
+            CacheUse::Hit => Some("HIT"),
+            CacheUse::Revalidated => Some("REVALIDATED"),
+            CacheUse::Miss => Some("MISS"),
+        }
+    }
+}
+
 /// Why there is nothing to serve at a path.
 #[derive(Debug)]
 pub(crate) enum OpenError {

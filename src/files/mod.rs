@@ -48,7 +48,7 @@ pub(crate) use cache::{Choice, OpenFiles};
 pub use cache_limits::CacheLimits;
 pub(crate) use cached::{CachedFile, Contents};
 pub(crate) use encoding::{Encoding, coding_of_tag_name};
-pub(crate) use found::{Chosen, Found, Now, OpenError};
+pub(crate) use found::{CacheUse, Chosen, Found, Now, OpenError};
 pub(crate) use listing::{Entry, Listing, Readme};
 pub(crate) use lock_wait::{Attempt, LockWait};
 pub use mime::Types;

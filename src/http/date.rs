@@ -24,6 +24,13 @@ pub(crate) fn format(time: SystemTime) -> [u8; LENGTH_BYTES] {
 /// Writes a time as RFC 3339 has it, in UTC and whole seconds. The years are those from 1 to 9999: a time outside
 /// becomes the nearest within.
 pub(crate) fn rfc3339(seconds_since_1970: i64) -> String {
+    let mut text = Vec::with_capacity(RFC_3339_BYTES);
+    write_rfc3339(&mut text, seconds_since_1970);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// Appends the same.
+pub(crate) fn write_rfc3339(out: &mut Vec<u8>, seconds_since_1970: i64) {
     let seconds = seconds_since_1970.clamp(-62_135_596_800, SECONDS_MAX as i64);
     let (day, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     // The calendar repeats every 400 years. Counted from March 1st of the year 0, a leap day is the last of its year.
@@ -36,7 +43,16 @@ pub(crate) fn rfc3339(seconds_since_1970: i64) -> String {
     let month = if month < 10 { month + 3 } else { month - 9 };
     let year = 400 * era + year + i64::from(month <= 2);
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    // Writing to a Vec cannot fail.
+    let _ = write!(out, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z");
+}
+
+/// The same with milliseconds, from 1970 on.
+#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the program's log has it"))]
+pub(crate) fn rfc3339_with_millis(time: SystemTime) -> String {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let seconds = rfc3339(i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
+    format!("{}.{:03}Z", seconds.trim_end_matches('Z'), since.subsec_millis())
 }
 
 /// Reads a date in any of the three forms that a recipient must accept: IMF-fixdate, RFC 850 and
@@ -51,6 +67,9 @@ pub(crate) fn parse(text: &[u8]) -> Option<SystemTime> {
     let date: HttpDate = str::from_utf8(text).ok()?.parse().ok()?;
     Some(date.into())
 }
+
+/// The length of a time as RFC 3339 has it here.
+const RFC_3339_BYTES: usize = 20;
 
 /// 31 December 9999, 23:59:59, in seconds since 1970: the last date with a year of four digits.
 pub(crate) const SECONDS_MAX: u64 = 253_402_300_799;

@@ -8,7 +8,6 @@ pub(crate) mod accept;
 #[cfg_attr(not(feature = "compression"), allow(unreachable_pub))]
 pub(crate) mod accept_encoding;
 pub(crate) mod authority;
-#[cfg(feature = "passwords")]
 pub(crate) mod basic;
 pub(crate) mod cancellation;
 #[cfg_attr(not(feature = "compression"), allow(unreachable_pub))]

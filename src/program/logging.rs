@@ -1,62 +1,85 @@
 //! The log: where it goes and what a line looks like. (`log` is the name of a crate.) Knows nothing of the
 //! access log, which the server writes.
 
-use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::AsFd;
 use std::panic;
-use std::sync::mpsc;
+use std::sync::{Arc, OnceLock, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::config::Log as Settings;
-use crate::server::background::Background;
-use crate::sys::append::open_append;
+use crate::http::date;
+use crate::server::background::{Background, Loss, OnLoss};
+use crate::server::destination::{Destination, Framing, Journal, Syslog, severity, write_field};
 use crate::sys::reason::{reason, reason_at};
-use log::{LevelFilter, Log, Metadata, Record};
+use log::{Level, LevelFilter, Log, Metadata, Record};
 use simplelog::{ConfigBuilder, WriteLogger};
 
-/// Starts the log. It goes to the file, which is created if it is missing, or to standard error. Times are
-/// UTC; there are no colours. If several processes write to it, each has a name.
+/// Starts the log. A file is created if it is missing. Times are UTC; there are no colours. If several processes write to
+/// it, each has a name.
 ///
 /// # Errors
 /// When the file cannot be opened for appending: one line for the operator.
 pub(super) fn start(settings: &Settings, name: Option<String>) -> Result<(), String> {
-    let style = ConfigBuilder::new()
-        .set_time_format_rfc3339()
-        .set_thread_level(LevelFilter::Debug)
-        .set_target_level(LevelFilter::Debug)
-        .set_location_level(LevelFilter::Off)
-        .build();
-    let file = match &settings.file {
-        None => io::stderr().as_fd().try_clone_to_owned().map(File::from),
-        Some(path) => open_append(path),
-    };
-    let name_of_log =
-        || settings.file.as_ref().map_or("on standard error".into(), |it| format!("{it:?}"));
-    let on_loss = Box::new(|lines, error: &io::Error| {
-        format!("{lines} lines of this log are lost: {error}\n").into_bytes()
+    let destination = &settings.destination;
+    let system = SystemLog::of(destination);
+    let of_losses = system.clone();
+    let on_loss: OnLoss = Box::new(move |loss| match loss {
+        // There is nowhere else to say it.
+        Loss::Begins(_) => Vec::new(),
+        Loss::Ends { lines, error } => {
+            let text = format!("{lines} lines of this log are lost: {error}");
+            match &of_losses {
+                Some(system) => system.message(Level::Error, module_path!(), &text),
+                None => format!("{text}\n").into_bytes(),
+            }
+        }
     });
-    let sink = file
-        .and_then(|file| Background::start("log", file, on_loss))
-        .map(BackgroundLog)
-        .map_err(|error| {
-            let reason = match &settings.file {
-                Some(path) => reason_at(path, &error),
-                None => reason(&error),
-            };
-            format!("cannot write the log {}: {reason}", name_of_log())
-        })?;
+    let sink = Background::start("log", destination, on_loss).map_err(|error| {
+        let reason = match destination.path() {
+            Some(path) => reason_at(path, &error),
+            None => reason(&error),
+        };
+        format!("cannot write the log {destination}: {reason}")
+    })?;
+    let sink = Arc::new(sink);
     // The default hook writes to standard error, which may take nothing.
     panic::set_hook(Box::new(|panic| log::error!("{panic}")));
-    let writer = *WriteLogger::new(settings.level, style, WholeLines { sink, line: Vec::new() });
+    let writer: Box<dyn Log> = match system {
+        Some(system) => {
+            Box::new(MessageLog { level: settings.level, system, sink: Arc::clone(&sink) })
+        }
+        None => {
+            let style = ConfigBuilder::new()
+                .set_time_format_rfc3339()
+                .set_thread_level(LevelFilter::Debug)
+                .set_target_level(LevelFilter::Debug)
+                .set_location_level(LevelFilter::Off)
+                .build();
+            let sink = BackgroundLog(Arc::clone(&sink));
+            WriteLogger::new(settings.level, style, WholeLines { sink, line: Vec::new() })
+        }
+    };
     log::set_max_level(settings.level);
     match name {
-        None => log::set_boxed_logger(Box::new(writer)),
+        None => log::set_boxed_logger(writer),
         Some(name) => log::set_boxed_logger(Box::new(Named { name, writer })),
     }
-    .map_err(|error| error.to_string())
+    .map_err(|error| error.to_string())?;
+    // There is one logger, and so one of these.
+    let _ = OPEN.set(sink);
+    Ok(())
 }
+
+/// Opens the file of the log again, for after it was renamed. Never waits.
+pub(super) fn reopen() {
+    if let Some(log) = OPEN.get() {
+        log.reopen();
+    }
+}
+
+/// The log of this process.
+static OPEN: OnceLock<Arc<Background>> = OnceLock::new();
 
 /// Waits until what was logged is written, for a second at most.
 pub(super) fn finish() {
@@ -76,8 +99,72 @@ pub(super) fn print(mut stream: impl Write + Send + 'static, text: String) {
     }
 }
 
+/// A log of the system, whose messages are more than lines.
+#[derive(Clone)]
+enum SystemLog {
+    Syslog(Syslog),
+    Journal(Journal),
+}
+
+impl SystemLog {
+    fn of(destination: &Destination) -> Option<SystemLog> {
+        match destination {
+            Destination::Syslog(syslog) => Some(SystemLog::Syslog(syslog.clone())),
+            Destination::Journal(journal) => Some(SystemLog::Journal(journal.clone())),
+            Destination::File(_) | Destination::Stdout | Destination::Stderr => None,
+        }
+    }
+
+    /// A message, as it waits to be written.
+    fn message(&self, level: Level, module: &str, text: &str) -> Vec<u8> {
+        let mut message = Vec::new();
+        let begun = Framing::Counted.begin(&mut message);
+        match self {
+            SystemLog::Syslog(syslog) => {
+                message.extend_from_slice(syslog.before_time(severity(level)).as_bytes());
+                message.extend_from_slice(date::rfc3339_with_millis(SystemTime::now()).as_bytes());
+                message.extend_from_slice(syslog.after_time("-").as_bytes());
+                // Many daemons take a line end for the end of the message.
+                let is_control = |it: char| it.is_control() && it != '\t';
+                message.extend_from_slice(text.trim_end().replace(is_control, " ").as_bytes());
+            }
+            SystemLog::Journal(journal) => {
+                message.extend_from_slice(&journal.fields(severity(level)));
+                write_field(&mut message, "MESSAGE", text.as_bytes());
+                write_field(&mut message, "CODE_MODULE", module.as_bytes());
+            }
+        }
+        Framing::Counted.end(&mut message, begun);
+        message
+    }
+}
+
+/// Writes to a log of the system.
+struct MessageLog {
+    level: LevelFilter,
+    system: SystemLog,
+    sink: Arc<Background>,
+}
+
+impl Log for MessageLog {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.level() <= self.level
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if self.enabled(record.metadata()) {
+            let text = record.args().to_string();
+            self.sink.write(&self.system.message(record.level(), record.target(), &text));
+        }
+    }
+
+    fn flush(&self) {
+        self.sink.finish(FINISH_TIME);
+    }
+}
+
 /// A log that is written by a thread, so that nobody waits for it.
-struct BackgroundLog(Background);
+struct BackgroundLog(Arc<Background>);
 
 impl Write for BackgroundLog {
     fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
@@ -144,7 +231,8 @@ impl<W: Write> Write for WholeLines<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::{Arc, Mutex};
+    use crate::server::destination::Facility;
+    use std::sync::Mutex;
 
     /// The calls that were made.
     #[derive(Clone, Default)]
@@ -174,5 +262,25 @@ mod tests {
         let calls = calls.0.lock().expect("no test panics with it");
         assert_eq!(calls.len(), 1, "{calls:?}");
         assert!(calls[0].ends_with(" [INFO] process 2 (4711): one 1\n"), "{calls:?}");
+    }
+
+    #[test]
+    fn a_message_for_syslog_is_one_line() {
+        let system = SystemLog::Syslog(Syslog::local().facility(Facility::LOCAL7).tag("www"));
+        let message = system.message(Level::Warn, "httpd", "one\ntwo\n");
+        let text = String::from_utf8(message[4..].to_vec()).expect("it is text");
+        let fields: Vec<&str> = text.split(' ').collect();
+        assert_eq!((fields[0], fields[3]), ("<188>1", "www"), "{text}");
+        assert!(fields[1].ends_with('Z') && fields[1].len() == "2026-11-24T13:05:07.042Z".len());
+        assert!(text.ends_with(" - - one two"), "{text}");
+    }
+
+    #[test]
+    fn a_message_for_the_journal_keeps_its_lines() {
+        let system = SystemLog::Journal(Journal::default());
+        let message = system.message(Level::Error, "httpd::server", "one\ntwo");
+        let end = b"MESSAGE\n\x07\0\0\0\0\0\0\0one\ntwo\nCODE_MODULE=httpd::server\n";
+        assert!(message.ends_with(end), "{}", message.escape_ascii());
+        assert!(message[4..].starts_with(b"PRIORITY=3\n"));
     }
 }

@@ -77,7 +77,8 @@ fn handle_signals(mut signals: Signals, state: &Mutex<ServerState>, stop_timeout
                     end_after(STOP_NOW_TIME);
                 }
                 (Signal::Reload, ServerState::Running(handle)) => reload(handle),
-                (Signal::Reopen, _) => decline_to_reopen(),
+                (Signal::Reopen, ServerState::Running(handle)) => reopen(handle),
+                (Signal::Reopen, _) => logging::reopen(),
                 (Signal::Upgrade, _) => decline_to_upgrade(),
                 (Signal::Stop, ServerState::Running(handle)) if stopping => {
                     log::info!("stopping now");
@@ -122,10 +123,11 @@ pub(super) fn reload(handle: &Handle) {
     }
 }
 
-pub(super) fn decline_to_reopen() {
-    log::warn!(
-        "SIGUSR1: this version cannot reopen its logs: let logrotate use copytruncate, or restart it"
-    );
+/// Opens the logs again, for after they were renamed.
+pub(super) fn reopen(handle: &Handle) {
+    logging::reopen();
+    handle.reopen_logs();
+    log::info!("SIGUSR1: the logs are opened again");
 }
 
 pub(super) fn decline_to_upgrade() {

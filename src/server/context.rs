@@ -12,6 +12,7 @@ use super::buffers::Buffers;
 use super::clock::TurnClock;
 use super::connection::{FreeList, FreeStreams};
 use super::encoders::Encoders;
+use super::exchange::Record;
 use super::exchange::body_sink::OnDisk;
 use super::exchange::encoding::PieceEncoding;
 use super::exchange::overflow::{Backlog, Room};
@@ -30,7 +31,7 @@ use crate::http::HeadLimits;
 use crate::http::RequestName;
 use crate::site::pipe::{self, BodyReader, Inlet};
 use crate::site::stream::{WakeWorker, Waker};
-use crate::site::{self, Site, TrustedProxies};
+use crate::site::{self, Route, Site, TrustedProxies};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -77,6 +78,8 @@ pub(crate) struct Setup {
     pub proxies: TrustedProxies,
     pub limits: Limits,
     pub head_limits: HeadLimits,
+    /// Where the worker's [`LogWriter`] has each log of the site. `None`: it is off.
+    pub logs: Box<[Option<u16>]>,
     /// How TLS is spoken, for new connections.
     #[cfg(feature = "tls")]
     pub tls: Option<Arc<rustls::ServerConfig>>,
@@ -108,9 +111,16 @@ impl Setup {
             proxies: TrustedProxies::default(),
             head_limits: limits.head(),
             limits,
+            logs: Box::new([Some(0)]),
             #[cfg(feature = "tls")]
             tls: None,
         }
+    }
+
+    /// Where the worker has the log of the responses of a route; that of the site itself if the route is not known.
+    pub(crate) fn log_of(&self, route: Option<&Route>) -> Option<u16> {
+        let number = self.site.log_of(route);
+        self.logs.get(usize::from(number)).copied().flatten()
     }
 
     /// The same, with these proxies that are believed when they name their client.
@@ -183,6 +193,11 @@ impl WorkerContext {
             self.threads.encoders.encode(encoding);
         }
     }
+
+    /// Counts an exchange whose response has ended.
+    #[inline]
+    #[expect(clippy::unused_self, reason = "nothing is counted yet")]
+    pub(crate) fn count(&mut self, _record: &Record) {}
 
     /// Drops a value that may hold a file without a name on a thread: freeing its blocks may take the disk a while.
     pub(crate) fn drop_elsewhere(&self, value: impl Send + 'static) {

@@ -16,6 +16,7 @@ pub(crate) mod clock;
 pub(crate) mod connection;
 pub(crate) mod context;
 mod descriptors;
+pub(crate) mod destination;
 #[cfg(any(test, feature = "fuzzing"))]
 #[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "most of it is for tests"))]
 mod driven;
@@ -49,8 +50,9 @@ pub use driven::{connection as fuzz_connection, http2 as fuzz_http2};
 #[doc(hidden)]
 pub use wire::fuzz_records;
 
-pub use access_log::{AccessLog, Format};
+pub use access_log::{AccessLog, Escape, Format, FormatError};
 pub use address::{Address, AddressError};
+pub use destination::{Facility, NoFacility, Syslog};
 pub use limits::Limits;
 pub use running::{Handle, Running};
 pub use serve_error::{ServeError, ServeErrorKind};
@@ -63,6 +65,7 @@ use crate::files::{CacheLimits, prepare_spool_directory};
 use crate::http::ForwardedHeader;
 use crate::site::{Application, Network, NetworkError, Site, TrustedProxies};
 pub use crate::sys::socket::SocketAccess;
+use access_log::{OpenLogs, Reopener};
 use address::ListenScheme;
 use application::Applications;
 use listener::{ListenGroup, Listeners};
@@ -124,7 +127,8 @@ pub struct Server {
     workers: Workers,
     limits: Limits,
     cache: CacheLimits,
-    access_log: AccessLog,
+    /// By their numbers; the first is that of the site itself.
+    access_logs: Vec<AccessLog>,
     spool_directory: PathBuf,
     socket_access: SocketAccess,
     #[cfg(feature = "tls")]
@@ -143,7 +147,7 @@ impl Server {
             workers: Workers::default(),
             limits: Limits::default(),
             cache: CacheLimits::default(),
-            access_log: AccessLog::default(),
+            access_logs: vec![AccessLog::default()],
             spool_directory: std::env::temp_dir(),
             socket_access: SocketAccess::default(),
             #[cfg(feature = "tls")]
@@ -241,7 +245,14 @@ impl Server {
 
     /// Where the access log goes. Default: nowhere.
     pub fn access_log(mut self, access_log: AccessLog) -> Server {
-        self.access_log = access_log;
+        self.access_logs = vec![access_log];
+        self
+    }
+
+    /// The same with a log for each number that parts of the site have.
+    #[cfg(feature = "cli")]
+    pub(crate) fn access_logs(mut self, access_logs: Vec<AccessLog>) -> Server {
+        self.access_logs = access_logs;
         self
     }
 
@@ -388,12 +399,14 @@ impl Server {
             runs: Arc::default(),
             spool_directory: Arc::from(spool_directory),
         });
-        let log = self.access_log.open();
-        let log = log.map_err(|error| StartError::access_log(&self.access_log, error))?;
+        let logs = OpenLogs::open(&self.access_logs, None)
+            .map_err(|(number, error)| StartError::access_log(&self.access_logs[number], error))?;
         let prepared = (0..count)
-            .map(|number| Prepared::new(number, &common, log.as_ref()))
+            .map(|number| Prepared::new(number, &common, &logs))
             .collect::<Result<Vec<_>, _>>()?;
-        drop(log);
+        let reopener = Reopener::default();
+        reopener.set(&logs);
+        drop(logs);
         let mailboxes: Arc<[_]> = prepared.iter().map(|one| Arc::clone(&one.mailbox)).collect();
         let applications = common.site.applications();
         let applications = Applications::start(&applications, &mailboxes, &mut self.gives_up)?;
@@ -403,6 +416,7 @@ impl Server {
             listeners: Arc::downgrade(&listeners),
             stop_timeout: common.limits.stop_timeout,
             handed: Arc::default(),
+            logs: Arc::new(reopener),
         };
         let limits = common.limits.clone();
         let mut running = Running { handle, listeners, limits, workers: Vec::new(), applications };

@@ -1,6 +1,6 @@
 //! A worker before it runs: what may fail is done on the thread that starts the server, the rest on its own.
 
-use super::access_log;
+use super::access_log::{LogWriter, OpenLogs};
 use super::clock;
 use super::context::{Setup, Threads, WorkerContext};
 use super::encoders::Encoders;
@@ -39,7 +39,7 @@ pub(super) struct Prepared {
     number: usize,
     poll: mio::Poll,
     pub(super) mailbox: Arc<Mailbox>,
-    log: Option<access_log::LogWriter>,
+    log: Option<(LogWriter, Box<[Option<u16>]>)>,
     common: Arc<Common>,
 }
 
@@ -47,9 +47,9 @@ impl Prepared {
     pub(super) fn new(
         number: usize,
         common: &Arc<Common>,
-        log: Option<&access_log::OpenLog>,
+        logs: &OpenLogs,
     ) -> Result<Prepared, StartError> {
-        let log = log.map(access_log::OpenLog::writer);
+        let log = logs.writer();
         let poll = mio::Poll::new().map_err(StartError::Worker)?;
         let waker =
             mio::Waker::new(poll.registry(), worker::MESSAGES).map_err(StartError::Worker)?;
@@ -70,6 +70,8 @@ impl Prepared {
                 .trusting(common.proxies.clone());
             #[cfg(feature = "tls")]
             let setup = Setup { tls: common.tls.clone(), ..setup };
+            let (log, places) = self.log.unzip();
+            let setup = Setup { logs: places.unwrap_or_default(), ..setup };
             let threads = Threads {
                 disk: Arc::clone(&common.disk),
                 handlers: Arc::clone(&common.handlers),
@@ -79,7 +81,7 @@ impl Prepared {
                 spool_directory: Arc::clone(&common.spool_directory),
             };
             let now = clock::read();
-            let cx = WorkerContext::new(setup, files, self.log, threads, self.number, now);
+            let cx = WorkerContext::new(setup, files, log, threads, self.number, now);
             let listeners = Arc::clone(&common.listeners);
             let mailbox = Arc::clone(&self.mailbox);
             match Worker::new(self.number, self.poll, self.mailbox, listeners, cx) {

@@ -1,5 +1,6 @@
 //! A server that serves, and the handle that stops it.
 
+use super::access_log::Reopener;
 use super::address::{Address, ListenScheme};
 use super::application::Applications;
 use super::application::commands::{CommandQueue, SlotCommand};
@@ -88,6 +89,7 @@ pub struct Handle {
     pub(super) stop_timeout: Duration,
     /// Counts the connections that were handed over, so that each worker has its share.
     pub(super) handed: Arc<AtomicUsize>,
+    pub(super) logs: Arc<Reopener>,
 }
 
 impl Handle {
@@ -168,6 +170,13 @@ impl Handle {
             true => Err(ServeError::full(connection)),
             false => Err(ServeError::stopped(connection)),
         }
+    }
+
+    /// Opens the files of the access logs again, at once and without losing a line: for after they were renamed. (A file
+    /// that was renamed or removed is noticed within a second anyway.)
+    #[doc(alias = "logrotate")]
+    pub fn reopen_logs(&self) {
+        self.logs.reopen();
     }
 
     /// Whether it runs any applications.

@@ -2,6 +2,7 @@
 
 use super::access_log::AccessLog;
 use super::address::{Address, AddressError};
+use super::destination::Destination;
 use crate::site::NetworkError;
 use crate::sys::reason::{reason, reason_at};
 use std::fmt;
@@ -67,10 +68,7 @@ impl StartError {
 
 impl StartError {
     pub(super) fn access_log(access_log: &AccessLog, error: io::Error) -> StartError {
-        let path = match access_log {
-            AccessLog::File(path, _) => Some(path.clone()),
-            AccessLog::Off | AccessLog::Stdout(_) => None,
-        };
+        let path = access_log.destination().and_then(Destination::path).cloned();
         StartError::AccessLog { path, error }
     }
 }

@@ -257,14 +257,15 @@ impl Site {
     /// # Panics
     /// As [`Site::host`].
     #[track_caller]
-    pub fn hosts(mut self, names: impl IntoIterator<Item = HostName>, site: Site) -> Site {
+    pub fn hosts(mut self, names: impl IntoIterator<Item = HostName>, mut site: Site) -> Site {
         assert!(site.hosts.is_empty(), "a site of a host has hosts of its own");
         let place =
             u32::try_from(self.hosts.sites.len()).expect("so many sites fit into no memory");
-        self.hosts.sites.push(site);
         for name in names {
             assert!(self.hosts.add(&name, Chosen::Site(place)), "{name} has a site already");
+            site.name.get_or_insert_with(|| name.to_string().into());
         }
+        self.hosts.sites.push(site);
         self
     }
 
@@ -276,6 +277,7 @@ impl Site {
     pub fn names(mut self, names: impl IntoIterator<Item = HostName>) -> Site {
         for name in names {
             assert!(self.hosts.add(&name, Chosen::Outer), "{name} has a site already");
+            self.name.get_or_insert_with(|| name.to_string().into());
         }
         self
     }

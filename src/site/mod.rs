@@ -37,6 +37,7 @@ mod networks;
 mod pattern;
 pub(crate) mod pipe;
 mod proxies;
+mod recorded;
 pub(crate) mod redirect;
 pub(crate) mod request;
 pub(crate) mod request_at_hand;
@@ -121,6 +122,8 @@ pub struct Site {
     layers: Vec<Layer>,
     error_bodies: ErrorBodies,
     hosts: Hosts,
+    /// The first of its own names.
+    name: Option<Box<str>>,
     /// The name that all others of the site are redirected to.
     canonical_host: Option<HostName>,
 }

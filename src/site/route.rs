@@ -92,6 +92,8 @@ pub(crate) struct Locations {
     sorted: Vec<LocationHandlers>,
     /// For paths without a location.
     rules: Option<Arc<Rules>>,
+    /// The number of the log for paths without a location.
+    log: u16,
     /// Whether there is a location with rules, or one that not everybody may ask for.
     has_rules: bool,
     /// Who may ask for what, if not everybody may do everything.
@@ -107,6 +109,8 @@ struct LocationHandlers {
     /// The latest first.
     handlers: Vec<Box<dyn Handler>>,
     rules: Option<Arc<Rules>>,
+    /// The number of its log.
+    log: u16,
 }
 
 impl LocationHandlers {
@@ -160,6 +164,16 @@ pub(super) struct Spot {
 }
 
 impl Route {
+    /// The place of its host among those of the site, if it is one of them.
+    pub(crate) fn host(&self) -> Option<u32> {
+        self.host
+    }
+
+    /// The place of its location among those of its host, if there is one.
+    pub(crate) fn location(&self) -> Option<u32> {
+        self.location
+    }
+
     /// Whether functions stand around its handler.
     pub(crate) fn has_functions(&self) -> bool {
         self.passage.is_some()
@@ -249,6 +263,7 @@ impl Locations {
                     access: None,
                     handlers: vec![handler],
                     rules: None,
+                    log: 0,
                 };
                 self.sorted.insert(place, entry);
             }
@@ -325,6 +340,34 @@ impl Locations {
         {
             entry.rules = Some(rules);
         }
+    }
+
+    /// Sets the log of all locations, and of paths without one.
+    #[cfg(feature = "cli")]
+    pub(super) fn set_logs(&mut self, number: u16) {
+        self.log = number;
+        for entry in &mut self.sorted {
+            entry.log = number;
+        }
+    }
+
+    /// Sets the log of a location that has handlers.
+    #[cfg(feature = "cli")]
+    pub(super) fn set_log(&mut self, pattern: &Pattern, number: u16) {
+        let mut entries = self.sorted.iter_mut();
+        if let Some(entry) = entries.find(|it| it.pattern.covers_the_same_as(pattern)) {
+            entry.log = number;
+        }
+    }
+
+    /// The number of the log for the responses of a route.
+    pub(super) fn log_of(&self, route: &Route) -> u16 {
+        self.entry(route).map_or(self.log, |entry| entry.log)
+    }
+
+    /// The path of the location of a route, as it was written.
+    pub(super) fn path_of(&self, route: &Route) -> Option<&[u8]> {
+        Some(self.entry(route)?.pattern.written())
     }
 
     /// Takes the rules of a location away.

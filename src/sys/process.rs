@@ -53,6 +53,11 @@ pub(crate) fn started_by() -> Option<PathBuf> {
     if path.is_empty() { None } else { std::path::absolute(OsStr::from_bytes(path)).ok() }
 }
 
+/// The name of this machine.
+pub(crate) fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
 /// Lets this thread have the CPU time that others leave, for the rest of its life.
 pub(crate) fn yield_cpu_to_others() {
     // Linux keeps a priority for each thread: sched(7). Without it, the thread is as important as others.

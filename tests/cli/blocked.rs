@@ -114,7 +114,7 @@ fn a_reader_that_is_behind_learns_how_many_lines_it_has_missed() {
     let mut stdout = Lines::of(serving.child.stdout.take().unwrap());
     let reader = std::thread::spawn(move || stdout.rest());
     serving.get("/");
-    serving.says("writing the access log: ");
+    serving.says(" lines of the access log \"/dev/stdout\" are lost: ");
     serving.signal(Signal::TERM);
     assert_eq!(serving.end().0, Some(0));
     let text = reader.join().unwrap();

@@ -87,9 +87,7 @@ fn signals_that_are_not_supported_yet_are_a_warning_and_change_nothing() {
     for processes in ["1", "2"] {
         let arguments = ["-P", processes, "-p", "0", "www"];
         let mut serving = Program::start(&mut folder.httpd(&arguments));
-        for (signal, name) in
-            [(Signal::HUP, "SIGHUP"), (Signal::USR1, "SIGUSR1"), (Signal::USR2, "SIGUSR2")]
-        {
+        for (signal, name) in [(Signal::HUP, "SIGHUP"), (Signal::USR2, "SIGUSR2")] {
             serving.signal(signal);
             serving.says(&format!("{name}: this version cannot"));
             serving.get("/").expect(200);

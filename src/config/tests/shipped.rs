@@ -3,6 +3,7 @@
 use super::*;
 use crate::files::CacheLimits;
 use crate::server::Limits;
+use crate::server::destination::Destination;
 
 #[test]
 fn the_shipped_file_shows_every_key_in_its_section() {
@@ -52,7 +53,7 @@ fn the_shipped_file_says_the_defaults() {
     assert_eq!(listen, [listen::LISTEN]);
     let config =
         load(Some(&shipped()), &Overrides::default()).unwrap_or_else(|it| panic!("{it:?}"));
-    assert_eq!(config.log, Log { level: LevelFilter::Warn, file: None });
+    assert_eq!(config.log, Log { level: LevelFilter::Warn, destination: Destination::Stderr });
     assert!(config.roots[0].ends_with("conf/www"), "{:?}", config.roots);
 }
 

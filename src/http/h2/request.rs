@@ -93,6 +93,16 @@ impl StreamHead {
         self.line.of(&self.bytes)
     }
 
+    /// The target; empty if it is missing.
+    pub(crate) fn target(&self) -> &[u8] {
+        self.target.of(&self.bytes)
+    }
+
+    /// The host that the client asks for.
+    pub(crate) fn host(&self) -> &[u8] {
+        self.host.of(&self.bytes)
+    }
+
     /// The headers, as places in [`StreamHead::bytes`].
     pub(crate) fn headers(&self) -> &HeaderTable {
         &self.headers

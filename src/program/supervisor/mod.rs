@@ -24,6 +24,7 @@ use crate::sys::wait::wait_readable;
 use crate::program::banner::{self, Banner};
 use crate::program::cli::Options;
 use crate::program::failure::Failure;
+use crate::program::logging;
 use crate::program::signals;
 use child::{Child, ChildExit, ChildState, Plan};
 use protocol::Instruction;
@@ -143,7 +144,10 @@ impl Supervisor {
     fn on_signal(&mut self, signal: Signal, now: Instant) {
         match (signal, self.state) {
             (Signal::Reload, _) => self.send_all(Instruction::Reload),
-            (Signal::Reopen, _) => self.send_all(Instruction::Reopen),
+            (Signal::Reopen, _) => {
+                logging::reopen();
+                self.send_all(Instruction::Reopen);
+            }
             (Signal::Upgrade, _) => signals::decline_to_upgrade(),
             (Signal::Stop, SupervisorState::Stopping { .. }) => {
                 log::info!("stopping now");

@@ -136,7 +136,7 @@ impl Follower {
     fn on_signal(&mut self, signal: Signal) {
         match signal {
             Signal::Reload => self.reload(),
-            Signal::Reopen => signals::decline_to_reopen(),
+            Signal::Reopen => self.reopen(),
             Signal::Upgrade => signals::decline_to_upgrade(),
             Signal::Stop => {
                 self.stops += 1;
@@ -154,6 +154,13 @@ impl Follower {
             ServerState::Starting => *state = ServerState::Leaving,
             ServerState::Stopping | ServerState::Leaving => {}
             ServerState::Running(_) => report(channel, &Report::Leaving),
+        }
+    }
+
+    fn reopen(&self) {
+        match &*signals::lock(&self.state) {
+            ServerState::Running(handle) => signals::reopen(handle),
+            _ => logging::reopen(),
         }
     }
 
@@ -209,7 +216,7 @@ impl Follower {
     fn follow(&self, instruction: Instruction) {
         match instruction {
             Instruction::Reload => self.reload(),
-            Instruction::Reopen => signals::decline_to_reopen(),
+            Instruction::Reopen => self.reopen(),
             Instruction::Retire => self.retire(),
             Instruction::Stop => self.stop(),
             Instruction::StopNow => self.stop_now(),

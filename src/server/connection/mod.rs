@@ -239,7 +239,7 @@ impl<W: Transport> Connection<W> {
             Pause::Sleep => Some(Verdict::Sleep),
             Pause::Rest => {
                 if let Protocol::Http1(http1) = &mut self.protocol
-                    && let Some(resting) = http1.rest()
+                    && let Some(resting) = http1.rest(cx)
                     && let Protocol::Http1(http1) =
                         std::mem::replace(&mut self.protocol, Protocol::Resting(resting))
                 {

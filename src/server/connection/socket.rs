@@ -1,7 +1,7 @@
 //! What a connection owns, whatever it speaks: the stream, its client, and the deadline.
 
 use super::Phase;
-use crate::http::Peer;
+use crate::http::{Peer, TlsFacts};
 use crate::server::client_name::ClientName;
 use crate::server::context::WorkerContext;
 use crate::server::exchange::Carrier;
@@ -9,6 +9,7 @@ use crate::server::id::ConnectionId;
 use crate::server::wire::{Edge, Transport};
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A stream and its client.
@@ -104,12 +105,17 @@ impl<W: Transport> Socket<W> {
     pub(crate) fn ends(&self, cx: &WorkerContext) -> Peer {
         Peer {
             address: self.peer,
-            listener: match &self.relayed {
-                Some(relayed) if relayed.destination.is_some() => relayed.destination,
-                _ => cx.listening_at(self.listener),
-            },
+            listener: self.listener(cx),
             scheme: self.wire.scheme(),
             tls: self.wire.tls(),
+        }
+    }
+
+    /// Where the server listens for the client; `None` on a Unix socket.
+    pub(crate) fn listener(&self, cx: &WorkerContext) -> Option<SocketAddr> {
+        match &self.relayed {
+            Some(relayed) if relayed.destination.is_some() => relayed.destination,
+            _ => cx.listening_at(self.listener),
         }
     }
 
@@ -169,6 +175,10 @@ impl<W: Transport> Carrier for Socket<W> {
 
     fn name(&self) -> ClientName {
         ClientName(self.client())
+    }
+
+    fn tls(&self) -> Option<Arc<TlsFacts>> {
+        self.wire.tls()
     }
 }
 

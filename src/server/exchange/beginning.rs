@@ -43,6 +43,7 @@ impl Exchange {
         cx: &WorkerContext,
     ) -> Begin {
         let setup = &self.setup;
+        self.scheme = Some(head.scheme());
         let route = self.route.get_or_insert_with(|| setup.site.route_of(head));
         // The response is known already: a small body is thrown away, so that the connection can go on.
         if announced.bytes.is_some_and(|bytes| bytes > setup.limits.body_discard_bytes_max)

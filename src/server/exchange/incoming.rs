@@ -37,6 +37,11 @@ impl IncomingBody {
         self.began = Some(now);
     }
 
+    /// How much of it has come.
+    pub(crate) fn received_bytes(&self) -> u64 {
+        self.received_bytes
+    }
+
     /// The bound that was exceeded, and what sets it.
     pub(crate) fn exceeded(&self) -> (u64, &'static str) {
         (self.bytes_max, self.key.unwrap_or("body_bytes_max of its handler"))

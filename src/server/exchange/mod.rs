@@ -25,6 +25,7 @@ mod incoming;
 pub(crate) mod overflow;
 mod pace;
 mod parts;
+pub(crate) mod record;
 mod resting;
 mod slow;
 pub(crate) mod state;
@@ -35,6 +36,7 @@ mod waiting;
 pub(crate) use beginning::{Announced, Begin};
 pub(crate) use body_source::{BodySource, Chunk};
 use incoming::IncomingBody;
+pub(crate) use record::{Ending, Record, Records, RestingRecord};
 pub(crate) use resting::RestingExchange;
 pub(crate) use state::{Awaited, ExchangeState};
 pub(crate) use terms::BodyTerms;
@@ -44,8 +46,8 @@ use super::client_name::ClientName;
 use super::context::{PendingJob, Setup, WorkerContext};
 use super::id::ExchangeId;
 use super::limits::Limits;
-use crate::files::{Disk, Prefetch};
-use crate::http::{RequestHead, Status};
+use crate::files::{CacheUse, Disk, Prefetch};
+use crate::http::{RequestHead, Scheme, Status, TlsFacts};
 use crate::site::{
     self, Answer, Body, BodyStore, Context, Decision, Freshness, Leading, RequestBody, Response,
     Route,
@@ -53,6 +55,7 @@ use crate::site::{
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A request's life. It is cleared and used again for the next request of its connection.
@@ -84,6 +87,10 @@ pub(crate) struct Exchange {
     ran_function: bool,
     /// When it began to wait for a thread or an application.
     waits_since: Option<Instant>,
+    /// How its client uses the connection, as far as its head says that.
+    scheme: Option<Scheme>,
+    /// What the cache of open files has done for it so far.
+    cache_use: CacheUse,
     /// What is left to send of the response's body.
     pub body: BodySource,
 }
@@ -108,6 +115,9 @@ pub(crate) trait Carrier {
 
     /// The client, as the log names it.
     fn name(&self) -> ClientName;
+
+    /// The facts of TLS, if the connection has it.
+    fn tls(&self) -> Option<Arc<TlsFacts>>;
 }
 
 impl Exchange {
@@ -127,6 +137,8 @@ impl Exchange {
             has_waited_for_encoding: false,
             backend_timeout: None,
             waits_since: None,
+            scheme: None,
+            cache_use: CacheUse::None,
             ran_function: false,
             body: BodySource::default(),
         }
@@ -169,6 +181,8 @@ impl Exchange {
         self.has_waited_for_encoding = false;
         self.backend_timeout = None;
         self.waits_since = None;
+        self.scheme = None;
+        self.cache_use = CacheUse::None;
     }
 
     /// The body is complete: returns the next state.
@@ -210,6 +224,7 @@ impl Exchange {
         carrier: &mut dyn Carrier,
         cx: &mut WorkerContext,
     ) -> Answered {
+        self.scheme = Some(head.scheme());
         let answered = match self.is_asking {
             true => self.ask(head, carrier, cx),
             false => self.find_answer(head, freshness, carrier, cx),
@@ -255,6 +270,7 @@ impl Exchange {
         // The panic hook has logged the message.
         drop(caught);
         self.ran_function |= context.ran_function;
+        self.cache_use = self.cache_use.max(cx.files.take_use());
         match answer {
             Some(Answer(Decision::Ready(mut response))) => {
                 if !matches!(response.body, Body::Deferred(_)) {
@@ -297,6 +313,26 @@ impl Exchange {
     pub(crate) fn take_terms(&mut self, now: Instant) -> Option<Box<BodyTerms>> {
         let terms = self.route.as_mut()?.take_terms()?;
         Some(Box::new(BodyTerms::begin(*terms, now)))
+    }
+
+    /// How much of the request's body has come.
+    pub(crate) fn received_bytes(&self) -> u64 {
+        self.incoming.received_bytes()
+    }
+
+    /// Where the request went, if that is known.
+    pub(crate) fn route(&self) -> Option<&Route> {
+        self.route.as_ref()
+    }
+
+    /// How the client uses the connection, if its head was read.
+    pub(crate) fn scheme(&self) -> Option<Scheme> {
+        self.scheme
+    }
+
+    /// What the cache of open files has done for it.
+    pub(crate) fn cache_use(&self) -> CacheUse {
+        self.cache_use
     }
 
     /// An error response that the server itself makes.

@@ -4,7 +4,7 @@ use super::{After, Http1, Pause, Phase, Socket, Step};
 use crate::http::Reject;
 use crate::http::h1::write::Persistence;
 use crate::server::context::WorkerContext;
-use crate::server::exchange::{Awaited, ExchangeState, Expired};
+use crate::server::exchange::{Awaited, Ending, ExchangeState, Expired};
 use crate::server::share::Share;
 use crate::server::wire::Transport;
 use crate::site::Response;
@@ -118,7 +118,7 @@ impl Http1 {
         socket: &mut Socket<W>,
         cx: &mut WorkerContext,
     ) -> Step {
-        self.log_finished(0, cx);
+        self.record_ending(None, cx);
         self.exchange.body = Default::default();
         match self.after {
             After::NextRequest => {
@@ -148,7 +148,7 @@ impl Http1 {
     pub(crate) fn abandon(&mut self, cx: &mut WorkerContext) {
         // Nothing of them will be sent any more.
         let unsent = self.outbox.waiting_bytes() + self.exchange.body.left_bytes();
-        self.log_finished(unsent, cx);
+        self.record_ending(Some(unsent), cx);
         self.exchange.abandon(cx);
     }
 
@@ -160,18 +160,22 @@ impl Http1 {
         cx: &mut WorkerContext,
     ) {
         let unsent = self.outbox.waiting_bytes() + self.exchange.body.left_bytes();
-        self.log_finished(unsent, cx);
+        self.record_ending(Some(unsent), cx);
         socket.wire.fail_on_close();
     }
 
-    /// Logs the responses in the outbox, which have ended with so many bytes unsent.
-    pub(super) fn log_finished(&mut self, unsent_bytes: u64, cx: &mut WorkerContext) {
-        if let Some(writer) = &mut cx.log
-            && !self.entries.is_empty()
-        {
-            let produced = self.exchange.body.produced_bytes();
-            self.entries.finish(writer, cx.clock.monotonic(), produced, unsent_bytes);
-        }
+    /// The responses in the outbox have ended, the last of them perhaps broken off with so many bytes unsent.
+    pub(super) fn record_ending(&mut self, unsent_bytes: Option<u64>, cx: &mut WorkerContext) {
+        let ending = Ending {
+            produced_bytes: self.exchange.body.produced_bytes(),
+            // Only then is the request at hand still that of the last response.
+            received_bytes: match self.after {
+                After::Linger => self.exchange.received_bytes(),
+                After::NextRequest | After::Close => 0,
+            },
+            unsent_bytes,
+        };
+        self.records.finish(ending, cx);
     }
 
     /// The client has gone: no response can be sent.

@@ -2,11 +2,10 @@
 
 use super::{After, Http1};
 use crate::http::h1::request_reader::RequestReader;
-use crate::server::access_log::LogEntries;
 use crate::server::connection::inbox::Inbox;
 use crate::server::connection::outbox::Outbox;
 use crate::server::context::Setup;
-use crate::server::exchange::{Exchange, ExchangeState};
+use crate::server::exchange::{Exchange, ExchangeState, Records};
 use crate::server::id::ExchangeId;
 use std::rc::Rc;
 
@@ -31,7 +30,7 @@ impl FreeList {
                 reader: RequestReader::new(),
                 outbox: Outbox::default(),
                 exchange: Exchange::new(id, setup),
-                entries: LogEntries::default(),
+                records: Records::default(),
                 started: None,
                 head_bytes: 0,
                 unread_at: 0,
@@ -43,7 +42,7 @@ impl FreeList {
     /// Takes one back and clears it, so that no bytes of one client can reach another.
     pub(crate) fn give(&mut self, mut http1: Box<Http1>) {
         if self.kept.len() < KEPT_MAX && http1.inbox.is_usual_size() {
-            debug_assert!(http1.entries.is_empty(), "every response is logged by then");
+            debug_assert!(http1.records.is_empty(), "every response is logged by then");
             http1.inbox.clear();
             http1.outbox.clear();
             http1.begin_next();

@@ -22,10 +22,9 @@ use crate::http::h1::body::{BodyEnd, Framing};
 use crate::http::h1::request_reader::RequestReader;
 use crate::http::h1::write::{CONTINUE, Delimiter, Persistence, ResponseLine, write_head};
 use crate::http::{Headers, Reject, RequestHead, Status};
-use crate::server::access_log::LogEntries;
 use crate::server::context::WorkerContext;
 use crate::server::exchange::{
-    Announced, Answered, Awaited, Begin, Exchange, ExchangeState, Resumed,
+    Announced, Answered, Awaited, Begin, Exchange, ExchangeState, Records, Resumed,
 };
 use crate::server::id::ExchangeId;
 use crate::server::mailbox::Completion;
@@ -41,8 +40,8 @@ pub(crate) struct Http1 {
     reader: RequestReader,
     outbox: Outbox,
     exchange: Exchange,
-    /// What the access log knows of the responses in the outbox.
-    entries: LogEntries,
+    /// Those of the responses in the outbox.
+    records: Records,
     /// When the first byte of the request at hand was seen.
     started: Option<Instant>,
     /// The length of its head, once that is complete.

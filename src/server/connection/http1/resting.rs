@@ -1,11 +1,10 @@
 //! An HTTP/1 connection whose response waits for its sender: what it keeps while its buffers serve others.
 
 use super::{After, Http1};
-use crate::server::access_log::LogEntries;
 use crate::server::connection::outbox::BodyFraming;
 use crate::server::connection::{Pause, Socket};
 use crate::server::context::WorkerContext;
-use crate::server::exchange::{Awaited, ExchangeState, RestingExchange};
+use crate::server::exchange::{Awaited, ExchangeState, RestingExchange, RestingRecord};
 use crate::server::wire::Transport;
 
 /// What is left of an [`Http1`].
@@ -13,7 +12,7 @@ pub(crate) struct Resting {
     pub exchange: RestingExchange,
     framing: BodyFraming,
     after: After,
-    entries: LogEntries,
+    record: Option<RestingRecord>,
 }
 
 impl Resting {
@@ -35,14 +34,14 @@ impl Resting {
 
 impl Http1 {
     /// Reduces it to what it needs until its sender sends something, if nothing else is under way.
-    pub(crate) fn rest(&mut self) -> Option<Box<Resting>> {
+    pub(crate) fn rest(&mut self, cx: &mut WorkerContext) -> Option<Box<Resting>> {
         if !self.inbox.is_empty() || !self.outbox.is_empty() {
             return None;
         }
         let exchange = self.exchange.rest()?;
         let framing = self.outbox.framing();
-        let entries = std::mem::take(&mut self.entries);
-        Some(Box::new(Resting { exchange, framing, after: self.after, entries }))
+        let record = self.records.rest(cx);
+        Some(Box::new(Resting { exchange, framing, after: self.after, record }))
     }
 
     /// The server begins to stop: ends a stream that has no end of its own.
@@ -55,6 +54,6 @@ impl Http1 {
         self.exchange.resume(rested.exchange);
         self.outbox.resume_body(rested.framing);
         self.after = rested.after;
-        self.entries = rested.entries;
+        self.records.resume(rested.record);
     }
 }

@@ -7,10 +7,10 @@ use crate::http::{Method, Status};
 use crate::server::access_log::Subject;
 use crate::server::connection::outbox::Flush;
 use crate::server::context::WorkerContext;
-use crate::server::exchange::{Awaited, BodySource};
+use crate::server::exchange::{Awaited, BodySource, Record};
 use crate::server::share::Share;
 use crate::server::wire::Transport;
-use crate::site::{Body, Response};
+use crate::site::{Body, Response, Route};
 use std::io;
 
 impl Http1 {
@@ -33,26 +33,52 @@ impl Http1 {
         if head.method != Method::Head {
             share.spend_bytes(body.length().unwrap_or(0));
         }
-        if let Some(writer) = &mut cx.log {
-            let bytes = self.inbox.bytes();
-            let request_line = head.line.of(bytes);
-            let peer = socket.client();
-            let subject = Subject { peer, request_line, headers: &head.headers, bytes };
-            let now = cx.clock.now();
-            let started = self.started.unwrap_or(now.monotonic);
-            // A produced body is counted when the response ends.
-            let length = if matches!(body, Body::Piped(..)) { None } else { body.length() };
-            let body_bytes = length.filter(|_| has_body).unwrap_or(0);
-            self.entries.add(writer, &subject, now, started, status, body_bytes);
-        }
         let reason = response.reason.as_deref();
         let line = ResponseLine { status, reason, persistence, delimiter };
         let gathered = self.outbox.gathered();
+        let gathered_bytes = gathered.len();
         write_head(gathered, line, cx.clock.server_and_date(), &response.headers);
+        let head_bytes_out = (gathered.len() - gathered_bytes) as u32;
+        let now = cx.clock.monotonic();
+        // A produced body is counted when the response ends.
+        let length = if matches!(body, Body::Piped(..)) { None } else { body.length() };
+        let bytes = self.inbox.bytes();
+        let is_whole = self.head_bytes > 0;
+        let route = self.exchange.route();
+        let record = Record {
+            method: is_whole.then_some(head.method),
+            version: head.version,
+            scheme: self.exchange.scheme().unwrap_or(socket.wire.scheme()),
+            status,
+            host: route.and_then(Route::host),
+            location: route.and_then(Route::location),
+            cache: self.exchange.cache_use(),
+            head_bytes_in: if is_whole { self.head_bytes } else { bytes.len() } as u32,
+            body_bytes_in: self.exchange.received_bytes(),
+            head_bytes_out,
+            body_bytes_out: length.filter(|_| has_body).unwrap_or(0),
+            began: self.started.unwrap_or(now),
+            answered: now,
+            ended: now,
+            is_complete: true,
+        };
+        self.records.add(record, cx, |cx| Subject {
+            client: socket.client(),
+            listener: socket.listener(cx),
+            request_line: head.line.of(bytes),
+            target: head.target.of(bytes),
+            authority: None,
+            headers: &head.headers,
+            bytes,
+            sent: &response.headers,
+            request_id: None,
+            setup: self.exchange.setup(),
+            route,
+            carrier: socket,
+        });
         if has_body {
             let length = body.length();
             let mut body = BodySource::new(body);
-            let now = cx.clock.monotonic();
             body.set_terms(self.exchange.take_terms(now));
             let is_slow = body
                 .allowance(now)
@@ -164,7 +190,7 @@ impl Http1 {
         let body = &mut self.exchange.body;
         let flushed = self.outbox.flush(body, &mut socket.wire, &mut 0, Disk::MustNotBlock)?;
         if flushed == Flush::Done {
-            self.log_finished(0, cx);
+            self.record_ending(None, cx);
         }
         Ok(())
     }

@@ -7,18 +7,18 @@ use crate::http::expectation::Expectation;
 use crate::http::h2::error::ErrorCode;
 use crate::http::h2::response::{ResponseLine, write_continue, write_head};
 use crate::http::h2::write;
-use crate::http::{Method, Reject, Status};
+use crate::http::{Method, Reject, Status, Version};
 use crate::server::access_log::Subject;
 use crate::server::connection::Socket;
 use crate::server::context::WorkerContext;
 use crate::server::exchange::{
-    Announced, Answered, Awaited, Begin, BodySource, ExchangeState, Resumed,
+    Announced, Answered, Awaited, Begin, BodySource, Ending, ExchangeState, Record, Resumed,
 };
 use crate::server::mailbox::Completion;
 use crate::server::pool::Yielded;
 use crate::server::share::Share;
 use crate::server::wire::Transport;
-use crate::site::{Body, Freshness, Response};
+use crate::site::{Body, Freshness, Response, Route};
 
 /// How a stream goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -245,20 +245,9 @@ impl Stream {
         let has_body = may_have_body && length != Some(0);
         share.spend_request();
         let now = cx.clock.now();
-        if let Some(writer) = &mut cx.log {
-            let subject = Subject {
-                peer: socket.client(),
-                request_line: self.head.line(),
-                headers: self.head.headers(),
-                bytes: self.head.bytes(),
-            };
-            // A produced body is counted when the response ends.
-            let logged = if matches!(body, Body::Piped(..)) { None } else { length };
-            let body_bytes = logged.filter(|_| has_body).unwrap_or(0);
-            self.entries.add(writer, &subject, now, self.started, status, body_bytes);
-        }
         let line = ResponseLine { stream: self.id, status, length, ends_stream: !has_body };
         let payload_bytes_max = link.payload_bytes_max();
+        let queued_bytes = link.outbox.len();
         write_head(
             &mut link.outbox,
             &mut link.encoder,
@@ -267,6 +256,40 @@ impl Stream {
             &response.headers,
             payload_bytes_max,
         );
+        // A produced body is counted when the response ends.
+        let counted = if matches!(body, Body::Piped(..)) { None } else { length };
+        let route = self.exchange.route();
+        let record = Record {
+            method: (!self.head.line().is_empty()).then(|| self.head.method()),
+            version: Version::Http2,
+            scheme: self.exchange.scheme().unwrap_or(socket.wire.scheme()),
+            status,
+            host: route.and_then(Route::host),
+            location: route.and_then(Route::location),
+            cache: self.exchange.cache_use(),
+            head_bytes_in: self.head.bytes().len() as u32,
+            body_bytes_in: self.received_bytes(),
+            head_bytes_out: (link.outbox.len() - queued_bytes) as u32,
+            body_bytes_out: counted.filter(|_| has_body).unwrap_or(0),
+            began: self.started,
+            answered: now.monotonic,
+            ended: now.monotonic,
+            is_complete: true,
+        };
+        self.records.add(record, cx, |cx| Subject {
+            client: socket.client(),
+            listener: socket.listener(cx),
+            request_line: self.head.line(),
+            target: self.head.target(),
+            authority: Some(self.head.host()),
+            headers: self.head.headers(),
+            bytes: self.head.bytes(),
+            sent: &response.headers,
+            request_id: None,
+            setup: self.exchange.setup(),
+            route,
+            carrier: socket,
+        });
         if !has_body {
             return Next::Answered;
         }
@@ -365,14 +388,14 @@ impl Stream {
         }
     }
 
-    /// Logs the response, of which so many bytes were not sent.
-    pub(super) fn log_finished(&mut self, unsent_bytes: u64, cx: &mut WorkerContext) {
-        if let Some(writer) = &mut cx.log
-            && !self.entries.is_empty()
-        {
-            let produced = self.exchange.body.produced_bytes();
-            self.entries.finish(writer, cx.clock.monotonic(), produced, unsent_bytes);
-        }
+    /// The response has ended, perhaps broken off with so many bytes unsent.
+    pub(super) fn record_ending(&mut self, unsent_bytes: Option<u64>, cx: &mut WorkerContext) {
+        let ending = Ending {
+            produced_bytes: self.exchange.body.produced_bytes(),
+            received_bytes: self.received_bytes(),
+            unsent_bytes,
+        };
+        self.records.finish(ending, cx);
     }
 }
 
@@ -380,7 +403,7 @@ impl Http2 {
     /// A response is queued as a whole: its stream is closed.
     pub(super) fn finish(&mut self, place: usize, cx: &mut WorkerContext) {
         let stream = &mut self.streams[place];
-        stream.log_finished(0, cx);
+        stream.record_ending(None, cx);
         self.link.account.earn(account::EARNED_BY_WORK);
         let (id, has_all) = (stream.id, stream.has_all);
         if !has_all {

@@ -79,7 +79,7 @@ impl Http2 {
     pub(super) fn remove(&mut self, place: usize, is_reset: bool, cx: &mut WorkerContext) {
         let mut stream = self.streams.remove(place);
         let unsent = stream.exchange.body.left_bytes();
-        stream.log_finished(unsent, cx);
+        stream.record_ending(Some(unsent), cx);
         stream.exchange.abandon(cx);
         self.link.growth_left += stream.growth();
         self.closed.add(stream.id, is_reset);

@@ -6,10 +6,9 @@ use crate::http::h2::window::{ReceiveWindow, SendWindow};
 use crate::http::h2::write;
 use crate::http::priority::Priority;
 use crate::http::{Reject, RequestHead};
-use crate::server::access_log::LogEntries;
 use crate::server::connection::Socket;
 use crate::server::context::{Setup, WorkerContext};
-use crate::server::exchange::{Exchange, ExchangeState};
+use crate::server::exchange::{Exchange, ExchangeState, Records};
 use crate::server::id::ExchangeId;
 use crate::server::wire::Transport;
 use crate::site::Freshness;
@@ -22,8 +21,8 @@ pub(super) struct Stream {
     pub id: u32,
     pub head: StreamHead,
     pub exchange: Exchange,
-    /// What the access log knows of its response.
-    pub entries: LogEntries,
+    /// That of its response.
+    pub records: Records,
     /// When its request had come.
     pub started: Instant,
     /// When it gives up waiting.
@@ -70,7 +69,7 @@ impl Stream {
             id: id.stream,
             head: StreamHead::default(),
             exchange: Exchange::new(id, setup),
-            entries: LogEntries::default(),
+            records: Records::default(),
             started: now,
             deadline: now,
             freshness: Freshness::Unknown,
@@ -101,7 +100,7 @@ impl Stream {
 
     /// Forgets everything, so that no bytes of one client can reach another.
     pub(super) fn clear(&mut self) {
-        debug_assert!(self.entries.is_empty(), "its response is logged by then");
+        debug_assert!(self.records.is_empty(), "its response is logged by then");
         self.head.clear();
         self.exchange.forget_request();
         self.exchange.body = Default::default();
@@ -182,6 +181,11 @@ impl Stream {
             Some(length) if length != self.received_bytes => Err("less data than content-length"),
             _ => Ok(()),
         }
+    }
+
+    /// How much data of its request has come.
+    pub(super) fn received_bytes(&self) -> u64 {
+        self.received_bytes
     }
 
     /// Whether any data of its request has come.

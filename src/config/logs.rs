@@ -1,0 +1,388 @@
+//! Where logs go and how their lines look: `[log]`, and `access_log` at the top, in a host and in a location. What an
+//! inner scope does not say of its access log, it inherits.
+
+use std::path::{Path, PathBuf};
+
+use log::LevelFilter;
+
+use super::file::File;
+use super::scope::Scope;
+use super::section::{Errors, SectionKey, nearest, read_table};
+use super::value::Value;
+use super::{LEVELS, LocatedError, Log, Origin, Overrides, Terminal, Written};
+use crate::server::access_log::{AccessLog, Escape, Filter, Format, FormatError, variable_names};
+use crate::server::destination::{Destination, Facility, Journal, Syslog};
+use crate::site::rules::glob::Glob;
+use crate::site::rules::headers::Statuses;
+use crate::sys::permission::check_appendable;
+use crate::sys::reason::reason_at;
+
+/// What `[log]` says; `None` where nothing was written.
+#[derive(Debug, Default)]
+pub(super) struct LogSection {
+    level: Option<LevelFilter>,
+    file: Option<Written<String>>,
+    naming: Naming,
+}
+
+/// What a scope says of its access log; `None` where nothing was written.
+#[derive(Debug, Default)]
+pub(super) struct AccessLogSection {
+    file: Option<Written<String>>,
+    format: Option<Format>,
+    skip_paths: Option<Vec<Glob>>,
+    skip_status: Option<Statuses>,
+    naming: Naming,
+}
+
+/// How messages are filed by syslog and the journal.
+#[derive(Clone, Debug, Default)]
+struct Naming {
+    facility: Option<Facility>,
+    tag: Option<String>,
+}
+
+pub(super) const LOG: &[SectionKey<LogSection>] = &[
+    SectionKey::new("level", |it, value, errors| {
+        errors.set(&mut it.level, value.choice(LEVELS).map(Some));
+    }),
+    SectionKey::new("file", |it, value, errors| {
+        errors.set(&mut it.file, place(value).map(Some));
+    }),
+    SectionKey::new("facility", |it, value, errors| {
+        errors.set(&mut it.naming.facility, facility(value).map(Some));
+    }),
+    SectionKey::new("tag", |it, value, errors| {
+        errors.set(&mut it.naming.tag, value.text().map(|tag| Some(tag.to_owned())));
+    }),
+];
+
+/// `[access_log]` as it is written: its format can be compiled when all of it is read.
+#[derive(Default)]
+pub(super) struct WrittenAccessLog {
+    section: AccessLogSection,
+    format: Option<Written<String>>,
+    escape: Option<Written<Escape>>,
+}
+
+pub(super) const ACCESS_LOG: &[SectionKey<WrittenAccessLog>] = &[
+    SectionKey::new("file", |it, value, errors| {
+        errors.set(&mut it.section.file, place(value).map(Some));
+    }),
+    SectionKey::new("format", |it, value, errors| {
+        errors.set(&mut it.format, value.written().map(Some));
+    }),
+    SectionKey::new("escape", |it, value, errors| {
+        let escape = value
+            .choice(ESCAPES)
+            .map(|value_of| Some(Written { value: value_of, origin: value.origin() }));
+        errors.set(&mut it.escape, escape);
+    }),
+    SectionKey::new("skip_paths", |it, value, errors| {
+        it.section.skip_paths = Some(errors.take_each(value, |item| {
+            let text = item.text()?;
+            Glob::new(text).map_err(|error| item.error(format_args!("has {text:?}, which {error}")))
+        }));
+    }),
+    SectionKey::new("skip_status", |it, value, errors| {
+        it.section.skip_status = Some(super::responses::read_statuses(value, errors));
+    }),
+    SectionKey::new("facility", |it, value, errors| {
+        errors.set(&mut it.section.naming.facility, facility(value).map(Some));
+    }),
+    SectionKey::new("tag", |it, value, errors| {
+        errors.set(&mut it.section.naming.tag, value.text().map(|tag| Some(tag.to_owned())));
+    }),
+];
+
+pub(super) fn keys<T: AsMut<Scope>>() -> [SectionKey<T>; 1] {
+    [SectionKey::new("access_log", |it: &mut T, value, errors| {
+        it.as_mut().access_log = read_access_log(value, errors);
+    })]
+}
+
+/// `"access.log"`, `false`, or a table.
+fn read_access_log(value: Value<'_>, errors: &mut Errors) -> AccessLogSection {
+    let off = || Some(Written { value: OFF.to_owned(), origin: value.origin() });
+    let mut written = WrittenAccessLog::default();
+    match (value.boolean(), value.is_text()) {
+        (Ok(false), _) => written.section.file = off(),
+        (Ok(true), _) => errors.list.push(value.error(
+            "must say where it goes, such as access_log = \"access.log\"; false turns it off",
+        )),
+        (Err(_), true) => errors.set(&mut written.section.file, place(value).map(Some)),
+        (Err(_), false) => {
+            read_table("[access_log]", value, ACCESS_LOG, &mut written, errors);
+        }
+    }
+    let WrittenAccessLog { mut section, format, escape } = written;
+    // The default is right for every format.
+    let escape = escape.filter(|it| it.value != Escape::Default);
+    let word = format.as_ref().and_then(|it| FORMATS.iter().find(|(word, _)| *word == it.value));
+    section.format = match (&format, word) {
+        (Some(format), None) => {
+            own_format(format, escape.as_ref().map(|it| it.value).unwrap_or_default(), errors)
+        }
+        (_, word) => {
+            if let Some(escape) = escape {
+                let message = "escape is for a format of your own, such as format = \"$remote_addr $status\"; the other formats know how to escape";
+                errors.note(escape.origin, message);
+            }
+            word.map(|(_, format)| format.clone())
+        }
+    };
+    section
+}
+
+fn own_format(format: &Written<String>, escape: Escape, errors: &mut Errors) -> Option<Format> {
+    let text = &format.value;
+    if !text.contains('$') {
+        let words: Vec<&str> = FORMATS.iter().map(|(word, _)| *word).collect();
+        let hint = nearest(text, &words).map(|word| format!("; did you mean {word:?}?"));
+        let message = format!(
+            "format must be \"combined\", \"common\", \"json\", or text with variables such as \
+             \"$remote_addr $status\", not {text:?}{}",
+            hint.unwrap_or_default()
+        );
+        errors.note(format.origin, message);
+        return None;
+    }
+    match Format::own(text, escape) {
+        Ok(own) => Some(own),
+        Err(error) => {
+            let hint = match &error {
+                FormatError::UnknownVariable(name) => nearest(name, &variable_names()),
+                _ => None,
+            };
+            let hint = hint.map(|name| format!("; did you mean ${name}?"));
+            errors.note(format.origin, format!("format: {error}{}", hint.unwrap_or_default()));
+            None
+        }
+    }
+}
+
+fn facility(value: Value<'_>) -> Result<Facility, LocatedError> {
+    let text = value.text()?;
+    text.parse().map_err(|_| {
+        let hint = nearest(text, &Facility::NAMES).map(|it| format!("; did you mean {it:?}?"));
+        value.error(format_args!(
+            "must be a facility such as \"daemon\" or \"local7\", not {text:?}{}",
+            hint.unwrap_or_default()
+        ))
+    })
+}
+
+/// A file, or a word for another destination.
+fn place(value: Value<'_>) -> Result<Written<String>, LocatedError> {
+    let text = value.text()?;
+    let rest = text.strip_prefix("syslog:").unwrap_or_default();
+    if rest.starts_with("server=") {
+        return Err(value.error(
+            "is nginx's; write \"syslog:/dev/log\" or \"syslog:udp://host:514\", and facility and tag beside it",
+        ));
+    }
+    if !(rest.is_empty() || rest.starts_with('/') || rest.starts_with("udp://")) {
+        return Err(value.error(format_args!(
+            "must be \"syslog:\", \"syslog:/dev/log\" or \"syslog:udp://host:514\", not {text:?}"
+        )));
+    }
+    value.written()
+}
+
+/// What a text says of where a log goes. `None`: nowhere.
+fn destination(text: &Path, base: &Path, naming: &Naming) -> Option<Destination> {
+    let word = text.to_str().unwrap_or_default();
+    let tagged = |syslog: Syslog| match &naming.tag {
+        Some(tag) => syslog.tag(tag),
+        None => syslog,
+    };
+    let facility = naming.facility.unwrap_or(Facility::DAEMON);
+    Some(match word {
+        OFF => return None,
+        "stdout" => Destination::Stdout,
+        "stderr" => Destination::Stderr,
+        "journald" => Destination::Journal(journal(naming)),
+        "syslog" | "syslog:" => Destination::Syslog(tagged(Syslog::local()).facility(facility)),
+        _ => match (word.strip_prefix("syslog:"), word.strip_prefix("journald:")) {
+            (Some(place), _) => Destination::Syslog(tagged(Syslog::at(place)).facility(facility)),
+            (None, Some(path)) => Destination::Journal(journal(naming).at(path)),
+            (None, None) => Destination::File(base.join(text)),
+        },
+    })
+}
+
+/// Whether a log goes elsewhere than to a file.
+pub(super) fn is_no_file(text: &Path) -> bool {
+    !matches!(destination(text, Path::new(""), &Naming::default()), Some(Destination::File(_)))
+}
+
+fn journal(naming: &Naming) -> Journal {
+    let journal = Journal::default().facility(naming.facility.unwrap_or(Facility::DAEMON));
+    match &naming.tag {
+        Some(tag) => journal.tag(tag),
+        None => journal,
+    }
+}
+
+/// The log of the program.
+pub(super) fn log(file: &File, overrides: &Overrides, base: &Path, errors: &mut Errors) -> Log {
+    let given = overrides.log.as_ref().map(|it| (it.value.clone(), it.origin));
+    let written = || file.log.file.as_ref().map(|it| (PathBuf::from(&it.value), it.origin));
+    let is_given = given.is_some();
+    let target = given.or_else(written);
+    let destination = match &target {
+        None => Destination::Stderr,
+        Some((path, origin)) => {
+            // A flag is about the working directory.
+            let base = if is_given { Path::new("") } else { base };
+            let destination = destination(path, base, &file.log.naming);
+            let destination = destination.unwrap_or_else(|| {
+                errors.note(*origin, "file cannot be \"off\" in [log]; write level = \"off\"");
+                Destination::Stderr
+            });
+            check(&destination, *origin, errors);
+            destination
+        }
+    };
+    // Somebody who runs an application from the command line wants to see what it prints.
+    let usual = if overrides.wsgi.is_some() { LevelFilter::Info } else { LevelFilter::Warn };
+    let given = overrides.level.as_ref().map(|it| it.value);
+    let level = given.or(file.log.level).unwrap_or(usual);
+    Log { level, destination }
+}
+
+/// The access logs of all scopes, each once. The first is that of the top.
+pub(super) struct AccessLogs<'a> {
+    pub(super) list: Vec<AccessLog>,
+    overrides: &'a Overrides,
+    level: LevelFilter,
+    base: &'a Path,
+}
+
+impl<'a> AccessLogs<'a> {
+    /// That of the top alone.
+    pub(super) fn new(
+        top: &Scope,
+        overrides: &'a Overrides,
+        level: LevelFilter,
+        base: &'a Path,
+        errors: &mut Errors,
+    ) -> AccessLogs<'a> {
+        let mut logs = AccessLogs { list: Vec::new(), overrides, level, base };
+        logs.number(&[top], errors);
+        logs
+    }
+
+    /// The number of the log of these scopes, the innermost first.
+    pub(super) fn number(&mut self, scopes: &[&Scope], errors: &mut Errors) -> u16 {
+        let sections: Vec<_> = scopes.iter().map(|scope| &scope.access_log).collect();
+        let log = self.log(&sections, errors);
+        let known = self.list.iter().position(|it| *it == log);
+        let number = known.unwrap_or_else(|| {
+            self.check_count(&log, &sections, errors);
+            self.list.push(log);
+            self.list.len() - 1
+        });
+        u16::try_from(number).unwrap_or_default()
+    }
+
+    fn log(&self, sections: &[&AccessLogSection], errors: &mut Errors) -> AccessLog {
+        let format = sections.iter().find_map(|it| it.format.clone());
+        let (top, inner) = match sections {
+            [inner @ .., top] => (top.file.as_ref(), inner),
+            [] => (None, &[][..]),
+        };
+        let written = |it: &Written<String>| (PathBuf::from(&it.value), it.origin);
+        let given = self.overrides.access_log.as_ref().map(|it| (it.value.clone(), it.origin));
+        // A flag is about the working directory.
+        let (path, base) = match inner.iter().find_map(|it| it.file.as_ref()) {
+            Some(own) => (Some(written(own)), self.base),
+            None if given.is_some() => (given, Path::new("")),
+            None => (top.map(written), self.base),
+        };
+        let filter = Filter {
+            paths: sections.iter().find_map(|it| it.skip_paths.clone()).unwrap_or_default(),
+            statuses: sections.iter().find_map(|it| it.skip_status.clone()),
+        };
+        let Some((path, origin)) = path else {
+            return match self.overrides.terminal {
+                Some(Terminal { colours }) if self.level >= LevelFilter::Info => {
+                    let format = Format::Terminal { colours };
+                    AccessLog::to(Destination::Stdout, format).without(filter)
+                }
+                _ => AccessLog::off(),
+            };
+        };
+        let naming = Naming {
+            facility: sections.iter().find_map(|it| it.naming.facility),
+            tag: sections.iter().find_map(|it| it.naming.tag.clone()),
+        };
+        let Some(destination) = destination(&path, base, &naming) else {
+            return AccessLog::off();
+        };
+        if !errors.has_one_at(origin) {
+            check(&destination, origin, errors);
+        }
+        let format = match (&destination, self.overrides.terminal, format) {
+            (_, _, Some(format)) => format,
+            (Destination::Stdout, Some(Terminal { colours }), None) => Format::Terminal { colours },
+            (_, _, None) => Format::Combined,
+        };
+        AccessLog::to(destination, format).without(filter)
+    }
+
+    /// Each destination has a thread and buffers in each worker.
+    fn check_count(&self, log: &AccessLog, sections: &[&AccessLogSection], errors: &mut Errors) {
+        let destinations = || self.list.iter().filter_map(AccessLog::destination);
+        let is_new = log.destination().is_some_and(|it| destinations().all(|known| known != it));
+        let mut seen: Vec<&Destination> = Vec::new();
+        for destination in destinations().filter(|_| is_new) {
+            if !seen.contains(&destination) {
+                seen.push(destination);
+            }
+        }
+        let written = sections.iter().find_map(|it| it.file.as_ref());
+        if let (Some(written), true) = (written, seen.len() >= DESTINATIONS_MAX)
+            && !errors.mention(TOO_MANY)
+        {
+            let message = format!(
+                "{TOO_MANY} {DESTINATIONS_MAX}: let hosts share one, and write $server_name in its format"
+            );
+            errors.note(written.origin, message);
+        }
+    }
+
+    /// The files that they are written to.
+    pub(super) fn files(&self) -> Vec<PathBuf> {
+        let mut files: Vec<PathBuf> = Vec::new();
+        for path in
+            self.list.iter().filter_map(AccessLog::destination).filter_map(Destination::path)
+        {
+            if !files.contains(path) {
+                files.push(path.clone());
+            }
+        }
+        files
+    }
+}
+
+/// Checks that a file can be written, without creating it.
+fn check(destination: &Destination, origin: Origin, errors: &mut Errors) {
+    if let Destination::File(path) = destination
+        && let Err(error) = check_appendable(path)
+    {
+        let reason = reason_at(path, &error);
+        errors.note(origin, format!("cannot write the log {path:?}: {reason}"));
+    }
+}
+
+const FORMATS: &[(&str, Format)] =
+    &[("combined", Format::Combined), ("common", Format::Common), ("json", Format::Json)];
+const ESCAPES: &[(&str, Escape)] = &[("default", Escape::Default), ("json", Escape::Json)];
+
+/// Nowhere.
+const OFF: &str = "off";
+
+/// How many destinations access logs can have.
+const DESTINATIONS_MAX: usize = 256;
+const TOO_MANY: &str = "the number of access logs is limited to";
