@@ -48,7 +48,7 @@ pub(crate) fn write_rfc3339(out: &mut Vec<u8>, seconds_since_1970: i64) {
 }
 
 /// The same with milliseconds, from 1970 on.
-#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the program's log has it"))]
+#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only the program needs it"))]
 pub(crate) fn rfc3339_with_millis(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let seconds = rfc3339(i64::try_from(since.as_secs()).unwrap_or(i64::MAX));

@@ -15,6 +15,11 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// Whether a datagram was not sent because it is larger than any may be.
+pub(crate) fn is_message_too_long(error: &io::Error) -> bool {
+    is(error, Errno::MSGSIZE)
+}
+
 /// How a TCP listener takes its address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Claim {

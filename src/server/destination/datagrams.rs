@@ -1,6 +1,7 @@
 //! A log whose messages are datagrams, one each: to a socket of this machine or over UDP.
 
 use super::{Unwritten, counted};
+use crate::sys::socket::is_message_too_long;
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
@@ -98,7 +99,7 @@ impl Datagrams {
 
 /// Whether only this message cannot be sent.
 fn is_about_the_message(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(rustix::io::Errno::MSGSIZE.raw_os_error())
+    is_message_too_long(error)
 }
 
 fn connect(place: &DatagramPlace) -> io::Result<Connected> {
