@@ -47,6 +47,7 @@ mod suite {
     mod proxies;
     mod ranges;
     mod redirects;
+    mod reload;
     mod rewrites;
     mod senders;
     mod sent_files;

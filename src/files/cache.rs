@@ -68,6 +68,22 @@ impl OpenFiles {
         OpenFiles::watching(limits, Watches::new())
     }
 
+    /// Changes its bounds. What exceeds them makes room as others come; with smaller ones, everything is forgotten.
+    pub(crate) fn set_limits(&mut self, limits: CacheLimits) {
+        let is_smaller = limits.entries_max < self.limits.entries_max
+            || limits.descriptors_max < self.limits.descriptors_max
+            || limits.bytes_max < self.limits.bytes_max
+            || limits.contents_bytes_max < self.limits.contents_bytes_max
+            || limits.compressed_bytes_max < self.limits.compressed_bytes_max;
+        self.limits = limits;
+        self.cache.set_limits(limits);
+        self.encoded.set_bytes_max(limits.compressed_bytes_max);
+        self.directories.set_bytes_max(limits.bytes_max / 2);
+        if is_smaller {
+            self.forget_everything();
+        }
+    }
+
     fn watching(limits: CacheLimits, watches: Watches) -> OpenFiles {
         OpenFiles {
             limits,

@@ -11,7 +11,7 @@ use super::resolve::{Resolved, Resolver};
 use super::watches::{Extent, Invalidation, Watches};
 use crate::sys::file::{self, Disk, LastLink, Symlinks};
 use crate::sys::watch::{WatchId, Watchable};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -79,6 +79,19 @@ impl Directories {
             new_dependents: Vec::new(),
             sweep: Sweep::Done,
         }
+    }
+
+    /// Sets how many bytes are kept of what is known of directories.
+    pub(super) fn set_bytes_max(&mut self, bytes_max: u64) {
+        self.table.set_bytes_max(bytes_max);
+    }
+
+    /// The open roots whose numbers are not among these.
+    pub(super) fn roots_except(&self, living: &HashSet<u64>) -> Vec<CacheKey> {
+        let is_living = |key: &&CacheKey| {
+            <[u8; 8]>::try_from(&key[..]).is_ok_and(|id| living.contains(&u64::from_ne_bytes(id)))
+        };
+        self.open_roots.keys().filter(|key| !is_living(key)).cloned().collect()
     }
 
     /// Makes sure that the root's directory is open, and that its path still leads there. The directories

@@ -21,6 +21,11 @@ pub(super) struct DirectoryTable {
 }
 
 impl DirectoryTable {
+    /// Sets the bound that holds from the next directory on.
+    pub(super) fn set_bytes_max(&mut self, bytes_max: u64) {
+        self.bytes_max = bytes_max;
+    }
+
     /// An empty table of about `bytes_max` bytes at most.
     pub(super) fn new(bytes_max: u64) -> DirectoryTable {
         DirectoryTable { directories: BTreeMap::new(), keys: HashMap::new(), bytes: 0, bytes_max }

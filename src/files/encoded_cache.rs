@@ -71,6 +71,11 @@ pub(super) enum Kept {
 }
 
 impl EncodedCache {
+    /// Sets the bound that holds from the next file on.
+    pub(super) fn set_bytes_max(&mut self, bytes_max: u64) {
+        self.bytes_max = bytes_max;
+    }
+
     pub(super) fn new(bytes_max: u64) -> EncodedCache {
         EncodedCache {
             bytes_max,

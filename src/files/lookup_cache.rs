@@ -97,6 +97,11 @@ impl LookupCache {
         }
     }
 
+    /// Sets the bounds that hold from the next insertion on.
+    pub(super) fn set_limits(&mut self, limits: CacheLimits) {
+        self.limits = limits;
+    }
+
     /// The entry of this key, which counts as used.
     pub(super) fn touch(&mut self, key: &[u8]) -> Option<&CacheEntry> {
         let index = *self.indices.get(key)?;

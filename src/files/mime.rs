@@ -18,7 +18,7 @@ use std::collections::HashMap;
 /// assert_eq!(types.content_type(b"a.txt"), "text/plain; charset=utf-8");
 /// assert_eq!(types.content_type(b"LICENSE"), "application/octet-stream");
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Types {
     /// By extension, or by the whole name of a file without one, in lower case.
     overrides: HashMap<String, String>,
@@ -28,7 +28,7 @@ pub struct Types {
 }
 
 /// Which types are given a charset.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 enum Charset {
     /// UTF-8, for text that cannot declare its charset itself.
     #[default]

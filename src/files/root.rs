@@ -6,20 +6,21 @@ use super::Types;
 use super::sum::{ETags, Sums};
 pub use crate::sys::file::Symlinks;
 use crate::sys::reason::reason_at_directory;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 
 /// A directory to serve files from, and the rules for what is in it.
 ///
 /// A root is a path, not the directory that was there when it was opened: when `/srv/current` is a link
 /// and is replaced by a link to the next release, files are served from the next release from then on.
 ///
-/// A clone is the same root. [`symlinks`](Root::symlinks) and [`types`](Root::types) make another
-/// one.
+/// A clone is the same root, and so is one that is opened at the same path with the same rules while the first is kept:
+/// what a server knows of its files stays known when it is [reloaded](crate::Handle::reload).
+/// [`symlinks`](Root::symlinks) and [`types`](Root::types) make another one.
 ///
 /// ```
 /// # fn main() -> std::io::Result<()> {
@@ -75,7 +76,36 @@ impl Root {
             sums: Arc::default(),
             reported: Arc::default(),
         };
-        Ok(Root { inner: Arc::new(inner) })
+        Ok(Root::of(inner))
+    }
+
+    /// The root that is equal to this one, if it is kept somewhere.
+    fn of(inner: RootInner) -> Root {
+        let mut living = living();
+        let of_path = living.entry(inner.path.clone()).or_default();
+        of_path.retain(|known| known.root.strong_count() > 0);
+        let is_same = |known: &Arc<RootInner>| {
+            known.symlinks == inner.symlinks
+                && known.types == inner.types
+                && known.etags == inner.etags
+        };
+        let same = of_path.iter().filter_map(|it| it.root.upgrade()).find(is_same);
+        let inner = same.unwrap_or_else(|| {
+            let inner = Arc::new(inner);
+            of_path.push(LivingRoot { id: inner.id, root: Arc::downgrade(&inner) });
+            inner
+        });
+        if living.len() > PATHS_KEPT {
+            living.retain(|_, roots| roots.iter().any(|it| it.root.strong_count() > 0));
+        }
+        Root { inner }
+    }
+
+    /// The numbers of all roots that are kept somewhere.
+    pub(super) fn living_ids() -> HashSet<u64> {
+        let living = living();
+        let all = living.values().flatten();
+        all.filter(|it| it.root.strong_count() > 0).map(|it| it.id).collect()
     }
 
     /// Sets which symbolic links beneath the root are followed. The path of the root itself may
@@ -152,8 +182,21 @@ impl Root {
         let mut inner = Arc::unwrap_or_clone(self.inner);
         change(&mut inner);
         inner.id = next_id();
-        Root { inner: Arc::new(inner) }
+        Root::of(inner)
     }
+}
+
+/// A root that is kept somewhere, or was.
+struct LivingRoot {
+    id: u64,
+    root: Weak<RootInner>,
+}
+
+/// The roots of this process by their paths. They are asked for when a site is made, and never by a request.
+fn living() -> MutexGuard<'static, HashMap<PathBuf, Vec<LivingRoot>>> {
+    static LIVING: LazyLock<Mutex<HashMap<PathBuf, Vec<LivingRoot>>>> =
+        LazyLock::new(Mutex::default);
+    LIVING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Why a root cannot be opened.
@@ -189,6 +232,9 @@ impl std::error::Error for RootError {
     }
 }
 
+/// So many paths of roots are remembered before those are forgotten at which there is none any more.
+const PATHS_KEPT: usize = 1024;
+
 /// More lines tell nobody more.
 const REPORTS_MAX: usize = 1000;
 
@@ -206,7 +252,24 @@ mod tests {
         let root = Root::open("/").expect("/ can be opened");
         assert_eq!(root.clone().id(), root.id());
         assert_ne!(root.clone().symlinks(Symlinks::Never).id(), root.id());
-        assert_ne!(root.clone().types(Types::new()).id(), root.id());
+        assert_ne!(root.clone().types(Types::new().set("a", "a/b")).id(), root.id());
+        assert_eq!(root.clone().types(Types::new()).id(), root.id(), "nothing has changed");
+    }
+
+    #[test]
+    fn a_root_with_the_same_path_and_rules_is_the_same_while_the_first_is_kept() {
+        let directory = crate::sys::temporary::Directory::new();
+        let open = || Root::open(directory.path()).expect("it is there");
+        let types = || Types::new().set("abc", "text/abc");
+        let root = open().types(types());
+        assert_eq!(open().types(types()).id(), root.id());
+        assert_ne!(open().types(Types::new()).id(), root.id());
+        assert_ne!(open().types(types()).etags(ETags::Content).id(), root.id());
+        let id = root.id();
+        assert!(Root::living_ids().contains(&id));
+        drop(root);
+        assert!(!Root::living_ids().contains(&id));
+        assert_ne!(open().types(types()).id(), id);
     }
 
     #[test]

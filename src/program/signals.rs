@@ -32,15 +32,15 @@ pub(super) fn start(options: &Options, config: Config) -> Result<Running, Failur
         state => *state = ServerState::Running(running.handle()),
     }
     banner::greet(&Banner {
-        addresses: running.addresses(),
-        schemes: running.schemes(),
+        addresses: &running.addresses(),
+        schemes: &running.schemes(),
         processes: 1,
         workers: running.workers(),
         config: options.config.as_deref(),
         roots: &config.roots,
         certificate: config.made_certificate,
         note: config.note.as_deref(),
-        applications: running.applications(),
+        applications: &running.applications(),
     });
     Ok(running)
 }

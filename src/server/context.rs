@@ -7,6 +7,7 @@
 //! has given back (`FreeList`).
 
 use super::access_log::LogWriter;
+use super::application::RunningApplication;
 use super::application::gateway::Gateway;
 use super::buffers::Buffers;
 use super::clock::TurnClock;
@@ -61,10 +62,9 @@ pub(crate) struct WorkerContext {
     /// Whether the worker stops: it takes no new requests.
     pub is_stopping: bool,
     pub gateway: Gateway,
-    /// The addresses of the worker's listeners, and of connections that came from elsewhere; `None` for a Unix socket.
-    pub listening: Vec<Option<SocketAddr>>,
-    /// Which of the worker's listeners speak HTTP/2 too, without TLS.
-    pub speaking_http2: Vec<bool>,
+    /// Where connections have come to, by number: the worker's listeners, also those of before a reload, and the addresses
+    /// of connections from elsewhere.
+    pub places: Vec<ListenPlace>,
     /// What TLS connections share.
     #[cfg(feature = "tls")]
     pub tls: Rc<TlsWorker>,
@@ -83,6 +83,18 @@ pub(crate) struct Setup {
     /// How TLS is spoken, for new connections.
     #[cfg(feature = "tls")]
     pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// The applications of the site. They run for as long as an exchange may need them.
+    #[expect(dead_code, reason = "to have them keeps them alive")]
+    pub applications: Vec<Arc<RunningApplication>>,
+}
+
+/// Where a connection has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ListenPlace {
+    /// `None` for a Unix socket.
+    pub address: Option<SocketAddr>,
+    /// Whether HTTP/2 is spoken there too, without TLS.
+    pub speaks_http2: bool,
 }
 
 /// Threads that may wait for the disk or for a handler, and the mailbox that they send their messages to.
@@ -114,6 +126,7 @@ impl Setup {
             logs: Box::new([Some(0)]),
             #[cfg(feature = "tls")]
             tls: None,
+            applications: Vec::new(),
         }
     }
 
@@ -154,8 +167,7 @@ impl WorkerContext {
             scratch: Vec::new(),
             is_stopping: false,
             gateway: Gateway::new(worker),
-            listening: Vec::new(),
-            speaking_http2: Vec::new(),
+            places: Vec::new(),
             #[cfg(feature = "tls")]
             tls: Rc::new(TlsWorker::new()),
             threads,
@@ -163,24 +175,32 @@ impl WorkerContext {
     }
 
     /// The address of a listener.
-    pub(crate) fn listening_at(&self, listener: u16) -> Option<SocketAddr> {
-        self.listening.get(usize::from(listener)).copied().flatten()
+    pub(crate) fn listening_at(&self, place: u16) -> Option<SocketAddr> {
+        self.places.get(usize::from(place)).and_then(|place| place.address)
     }
 
     /// Whether clients of a listener may speak HTTP/2 without TLS.
-    pub(crate) fn speaks_http2(&self, listener: u16) -> bool {
-        self.speaking_http2.get(usize::from(listener)).copied().unwrap_or(false)
+    pub(crate) fn speaks_http2(&self, place: u16) -> bool {
+        self.places.get(usize::from(place)).is_some_and(|place| place.speaks_http2)
     }
 
-    /// The number of an address by which [`WorkerContext::listening_at`] finds it again. Connections from elsewhere may
-    /// have come to addresses without a listener; only so many of those are kept.
-    pub(crate) fn listening_number(&mut self, address: Option<SocketAddr>) -> u16 {
-        let known = self.listening.iter().position(|it| *it == address);
-        let number = known.unwrap_or(self.listening.len());
-        if known.is_none() && number < ADDRESSES_MAX {
-            self.listening.push(address);
+    /// The number of a place, by which the others find it again. Connections keep it for their lives, so that no number
+    /// ever gets another meaning.
+    pub(crate) fn number_of(&mut self, place: ListenPlace) -> u16 {
+        let known = self.places.iter().position(|it| *it == place);
+        let number = known.unwrap_or(self.places.len());
+        if known.is_none() && number < PLACES_MAX {
+            self.places.push(place);
         }
         u16::try_from(number).unwrap_or(u16::MAX)
+    }
+
+    /// The number of an address to which a connection from elsewhere has come.
+    pub(crate) fn listening_number(&mut self, address: Option<SocketAddr>) -> u16 {
+        match self.places.iter().position(|it| it.address == address) {
+            Some(number) => number as u16,
+            None => self.number_of(ListenPlace { address, speaks_http2: false }),
+        }
     }
 
     /// Has threads encode what was found to be worth it, and compute the tags of files that were sent without: no request
@@ -320,4 +340,4 @@ impl Threads {
 }
 
 /// More addresses than a machine usually has. The requests of connections to others do not know to which they came.
-const ADDRESSES_MAX: usize = 4096;
+const PLACES_MAX: usize = 4096;

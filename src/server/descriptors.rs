@@ -7,19 +7,26 @@ use crate::site::Application;
 use crate::sys::descriptors::{EXTRA_SHARE, limit, open_count};
 use std::sync::Arc;
 
-/// Lowers the limits of each of so many workers to what this process may have open, and says so.
+/// How many descriptors the process has open. To be asked for before it serves anybody.
+pub(super) fn own() -> usize {
+    open_count()
+}
+
+/// Lowers the limits of each of so many workers to what this process may have open, and says so. Before it served anybody,
+/// `own` were open.
 pub(super) fn fit(
     limits: &mut Limits,
     cache: &mut CacheLimits,
     workers: usize,
     applications: &[Arc<Application>],
+    own: usize,
 ) {
     let Some(limit) = limit() else { return };
     let of_applications = applications
         .iter()
         .map(|it| of_application(it.processes, it.threads, workers))
         .fold(0, usize::saturating_add);
-    let own = open_count() + workers * OWN_OF_WORKER + of_applications;
+    let own = own + workers * OWN_OF_WORKER + of_applications;
     let shares = Shares::of(limit, own, workers, cache.descriptors_max);
     if limits.connections_max <= shares.connections && cache.descriptors_max <= shares.cached {
         return;

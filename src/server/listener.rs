@@ -1,14 +1,19 @@
 //! Listening sockets: bound before anything starts, one per worker and address, or taken over from the process that
 //! bound them. It must never know how they are passed on.
+//!
+//! A reload makes other listeners of these: they share the sockets of the addresses that stay. A socket that clients
+//! may wait on is never closed while its address is listened on: with fewer workers, some have two of them.
+
+mod binding;
 
 use super::address::{Address, ListenScheme};
 use super::start_error::StartError;
 use crate::sys::reason::reason;
-use crate::sys::socket::{self, Claim, SocketAccess};
+use crate::sys::socket::{self, SocketAccess};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -16,19 +21,28 @@ use std::time::{Duration, Instant};
 /// that closes resets the connections queued on it.
 pub struct Listeners {
     addresses: Vec<Address>,
+    /// For each address, as what it was asked for: with port 0 where the system has chosen one. `None` if another process
+    /// has bound it.
+    asked: Vec<Option<Address>>,
     /// For each address, whether a proxy connects to it that sends a PROXY header first.
     proxied: Vec<bool>,
     /// What is spoken at each, as far as that is known.
     schemes: Vec<ListenScheme>,
-    /// For each address one socket per worker; a Unix socket has one that all workers share.
-    sockets: Vec<Vec<OwnedFd>>,
+    /// For each address at least one socket per worker; a Unix socket has one that all workers share.
+    sockets: Vec<Vec<Arc<ListenSocket>>>,
     /// How many workers each process has.
     workers: usize,
-    /// The files of Unix sockets, each with its identity: by the time that they are removed, a successor may have
-    /// replaced them.
-    socket_files: Vec<(PathBuf, Option<(u64, u64)>)>,
+    /// How many processes share them.
+    processes: usize,
     /// Whether another process goes on with them when this one stops.
     left_to_others: AtomicBool,
+}
+
+/// A socket that clients connect to.
+pub(crate) struct ListenSocket {
+    socket: OwnedFd,
+    /// The file of a Unix socket with its identity: by the time that it is removed, a successor may have replaced it.
+    file: Option<(PathBuf, Option<(u64, u64)>)>,
 }
 
 /// The addresses that one text stands for.
@@ -67,18 +81,38 @@ impl Listeners {
         processes: usize,
         workers: usize,
     ) -> Result<Listeners, StartError> {
-        let mut listeners = Listeners::none(workers);
-        for group in groups {
-            listeners.bind_group(&group.addresses, access, processes * workers)?;
-            listeners.proxied.resize(listeners.addresses.len(), group.is_proxied);
-            listeners.schemes.resize(listeners.addresses.len(), group.scheme);
-        }
-        for (address, sockets) in listeners.addresses.iter().zip(&listeners.sockets) {
-            for socket in sockets {
-                socket::listen(socket).map_err(|error| StartError::listen(address, error))?;
+        let listeners = Listeners::bind_groups(groups, access, processes, workers, None)?;
+        listeners.listen()?;
+        Ok(listeners)
+    }
+
+    /// Other addresses, and another number of workers. What is listened on already is kept; what is new is bound, and
+    /// [listens](Listeners::listen) later: until then, everything may still be given up without harm to a client.
+    ///
+    /// # Errors
+    /// The first address that cannot be bound, and why.
+    pub(crate) fn changed_to(
+        &self,
+        groups: &[ListenGroup],
+        access: SocketAccess,
+        processes: usize,
+        workers: usize,
+    ) -> Result<Listeners, StartError> {
+        Listeners::bind_groups(groups, access, processes, workers, Some(self))
+    }
+
+    /// Listens on all sockets that do not listen yet.
+    ///
+    /// # Errors
+    /// The first address where another process has begun to listen meanwhile.
+    pub(crate) fn listen(&self) -> Result<(), StartError> {
+        for (address, sockets) in self.addresses.iter().zip(&self.sockets) {
+            for socket in sockets.iter().filter(|it| !socket::is_listening(it.as_fd())) {
+                socket::listen(socket.as_fd())
+                    .map_err(|error| StartError::listen(address, error))?;
             }
         }
-        Ok(listeners)
+        Ok(())
     }
 
     /// Takes over sockets that listen already: the [`share`](Listeners::share) of one process with `workers` workers.
@@ -92,23 +126,50 @@ impl Listeners {
             let message = format!("{count} sockets cannot be divided among {workers} workers");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
-        let mut listeners = Listeners::none(workers);
         let addresses = sockets.len() / workers;
-        for (index, socket) in sockets.into_iter().enumerate() {
-            match listeners.sockets.get_mut(index % addresses) {
-                Some(of_address) => of_address.push(socket),
-                None => {
-                    let address = address_of(&socket).map_err(|error| {
-                        let message = format!("socket {index} is no listener: {}", reason(&error));
-                        io::Error::new(error.kind(), message)
-                    })?;
-                    listeners.addresses.push(address);
-                    listeners.proxied.push(false);
-                    listeners.sockets.push(vec![socket]);
-                }
+        let placed = sockets.into_iter().enumerate();
+        Listeners::take_over_placed(placed.map(|(index, it)| (index % addresses, it)), workers)
+    }
+
+    /// Takes over sockets, each with the number of its address: what [`Listeners::placed`] gives for one process.
+    ///
+    /// # Errors
+    /// If one of them is no socket, or the numbers are not in order.
+    pub(crate) fn take_over_placed(
+        sockets: impl IntoIterator<Item = (usize, OwnedFd)>,
+        workers: usize,
+    ) -> io::Result<Listeners> {
+        let mut listeners = Listeners::none(1, workers);
+        for (index, (number, socket)) in sockets.into_iter().enumerate() {
+            if number > listeners.addresses.len() {
+                return Err(io::ErrorKind::InvalidData.into());
             }
+            if number == listeners.addresses.len() {
+                let address = address_of(&socket).map_err(|error| {
+                    let message = format!("socket {index} is no listener: {}", reason(&error));
+                    io::Error::new(error.kind(), message)
+                })?;
+                listeners.add(address, None, Vec::new());
+                listeners.proxied.push(false);
+            }
+            listeners.sockets[number].push(Arc::new(ListenSocket { socket, file: None }));
         }
         Ok(listeners)
+    }
+
+    /// The same, where sockets that `known` has already are those of `known`. So a worker knows which of its sockets stay,
+    /// although the other process has sent them once more.
+    pub(crate) fn keeping(mut self, known: &Listeners) -> Listeners {
+        let identity = |it: &Arc<ListenSocket>| socket::identity(it.as_fd());
+        let known: Vec<_> =
+            known.sockets.iter().flatten().map(|it| (identity(it), Arc::clone(it))).collect();
+        for socket in self.sockets.iter_mut().flatten() {
+            let own = identity(socket);
+            if let Some((_, kept)) = known.iter().find(|(it, _)| it.is_some() && *it == own) {
+                *socket = Arc::clone(kept);
+            }
+        }
+        self
     }
 
     /// The same, where connections to these of the [addresses](Listeners::addresses) begin with a PROXY header: see
@@ -137,63 +198,23 @@ impl Listeners {
         self.proxied.get(number).copied().unwrap_or(false)
     }
 
-    fn none(workers: usize) -> Listeners {
+    fn none(processes: usize, workers: usize) -> Listeners {
         Listeners {
             addresses: Vec::new(),
+            asked: Vec::new(),
             proxied: Vec::new(),
             schemes: Vec::new(),
             sockets: Vec::new(),
             workers,
-            socket_files: Vec::new(),
+            processes,
             left_to_others: AtomicBool::new(false),
         }
     }
 
-    /// Binds the addresses that one text stands for. For `localhost` and for every interface, an address family that
-    /// this machine does not have is left out, and port 0 becomes the same port in both families.
-    fn bind_group(
-        &mut self,
-        group: &[Address],
-        access: SocketAccess,
-        workers: usize,
-    ) -> Result<(), StartError> {
-        let mut port = None;
-        let mut failed = None;
-        let mut bound = 0;
-        for address in group {
-            let result = match address {
-                Address::Tcp(wanted) => {
-                    let wanted = SocketAddr::new(
-                        wanted.ip(),
-                        if wanted.port() == 0 { port.unwrap_or(0) } else { wanted.port() },
-                    );
-                    bind_for_all(wanted, workers).map(|(actual, sockets)| {
-                        port = Some(actual.port());
-                        (Address::Tcp(actual), sockets)
-                    })
-                }
-                Address::Unix(path) => socket::bind_unix(path, access).map(|socket| {
-                    log::info!("{address}: {}", in_words(access));
-                    self.socket_files.push((path.clone(), socket::file_identity(path)));
-                    (address.clone(), vec![socket])
-                }),
-            };
-            match result {
-                Ok((address, sockets)) => {
-                    bound += 1;
-                    self.addresses.push(address);
-                    self.sockets.push(sockets);
-                }
-                Err(error) if group.len() > 1 && is_missing_family(address, &error) => {
-                    failed = Some((address, error))
-                }
-                Err(error) => return Err(StartError::listen(address, error)),
-            }
-        }
-        match failed {
-            Some((address, error)) if bound == 0 => Err(StartError::listen(address, error)),
-            _ => Ok(()),
-        }
+    fn add(&mut self, address: Address, asked: Option<Address>, sockets: Vec<Arc<ListenSocket>>) {
+        self.addresses.push(address);
+        self.asked.push(asked);
+        self.sockets.push(sockets);
     }
 
     /// The addresses that are listened on, with their actual ports.
@@ -235,14 +256,36 @@ impl Listeners {
     /// The sockets of one process: those of its first worker, those of the next, and so on.
     pub fn share(&self, process: usize) -> impl Iterator<Item = BorrowedFd<'_>> {
         let first = process * self.workers;
-        (first..first + self.workers).flat_map(|worker| self.of_worker(worker))
+        (first..first + self.workers).flat_map(|worker| {
+            let all = self.sockets.iter();
+            all.filter_map(move |it| it.get(worker % it.len().max(1))).map(|it| it.as_fd())
+        })
+    }
+
+    /// The same with the number of the address of each, those of the first address first. Each is there once; with fewer
+    /// workers than before, there are more sockets than workers.
+    #[expect(dead_code, reason = "the program's supervisor will use it")]
+    pub(crate) fn placed(&self, process: usize) -> impl Iterator<Item = (usize, BorrowedFd<'_>)> {
+        self.sockets.iter().enumerate().flat_map(move |(number, sockets)| {
+            let own = sockets
+                .iter()
+                .enumerate()
+                .filter(move |(place, _)| sockets.len() == 1 || self.process_of(*place) == process);
+            own.map(move |(_, socket)| (number, socket.as_fd()))
+        })
+    }
+
+    /// The process that serves the socket at this place of an address.
+    fn process_of(&self, place: usize) -> usize {
+        place % (self.processes * self.workers).max(1) / self.workers.max(1)
     }
 
     /// Ends the listeners of one process that no other process has. Clients that wait there are refused.
     pub fn end_share(&self, process: usize) {
-        let first = process * self.workers;
         for sockets in self.sockets.iter().filter(|sockets| sockets.len() > 1) {
-            sockets.iter().skip(first).take(self.workers).for_each(socket::stop_listening);
+            let own =
+                sockets.iter().enumerate().filter(|(place, _)| self.process_of(*place) == process);
+            own.for_each(|(_, socket)| socket::stop_listening(socket.as_fd()));
         }
     }
 
@@ -257,23 +300,39 @@ impl Listeners {
         self.left_to_others.load(Ordering::Acquire)
     }
 
-    /// The sockets of one worker.
-    pub fn of_worker(&self, worker: usize) -> impl Iterator<Item = BorrowedFd<'_>> {
-        self.sockets
-            .iter()
-            .filter_map(move |sockets| sockets.get(worker % sockets.len().max(1)))
-            .map(AsFd::as_fd)
+    /// The sockets of one worker of a process that has all of these, each with the number of its address.
+    pub(crate) fn of_worker(
+        &self,
+        worker: usize,
+    ) -> impl Iterator<Item = (usize, &Arc<ListenSocket>)> {
+        self.sockets.iter().enumerate().flat_map(move |(number, sockets)| {
+            let own = sockets.iter().enumerate().filter(move |(place, _)| {
+                sockets.len() == 1 || place % self.workers.max(1) == worker
+            });
+            own.map(move |(_, socket)| (number, socket))
+        })
+    }
+
+    /// Whether this address is listened on.
+    pub(crate) fn have(&self, address: &Address) -> bool {
+        self.addresses.contains(address)
     }
 }
 
-impl Drop for Listeners {
+impl AsFd for ListenSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl Drop for ListenSocket {
     fn drop(&mut self) {
-        // The sockets are still open, so no other file can have the identity of one of theirs.
-        for (path, identity) in &self.socket_files {
-            if socket::file_identity(path) == *identity {
-                // It may be gone already, which is as good.
-                let _ = std::fs::remove_file(path);
-            }
+        // The socket is still open, so no other file can have the identity of its own.
+        if let Some((path, identity)) = &self.file
+            && socket::file_identity(path) == *identity
+        {
+            // It may be gone already, which is as good.
+            let _ = std::fs::remove_file(path);
         }
     }
 }
@@ -283,26 +342,6 @@ fn address_of(socket: &OwnedFd) -> io::Result<Address> {
         Some(path) => Address::Unix(path),
         None => Address::Tcp(socket::local_address(socket)?),
     })
-}
-
-fn in_words(SocketAccess { mode, group }: SocketAccess) -> String {
-    let group = group.map_or(String::new(), |group| format!(", group {group}"));
-    format!("socket_mode = \"{mode:04o}\"{group}: everyone who may write to the file may connect")
-}
-
-fn bind_for_all(wanted: SocketAddr, workers: usize) -> io::Result<(SocketAddr, Vec<OwnedFd>)> {
-    let first = socket::bind_tcp(wanted, Claim::First)?;
-    let actual = socket::local_address(&first)?;
-    let mut sockets = vec![first];
-    for _ in 1..workers {
-        sockets.push(socket::bind_tcp(actual, Claim::Join)?);
-    }
-    Ok((actual, sockets))
-}
-
-fn is_missing_family(address: &Address, error: &io::Error) -> bool {
-    let is_v6 = matches!(address, Address::Tcp(address) if matches!(address.ip(), IpAddr::V6(_)));
-    is_v6 && socket::is_missing_family(error)
 }
 
 /// Whether a worker may accept on one of its listeners.

@@ -5,6 +5,7 @@ use super::application::link::ProcessEvent;
 use super::exchange::encoding::EncodedPiece;
 use super::exchange::overflow::BacklogWritten;
 use super::id::{ConnectionId, ExchangeId};
+use super::replacement::Replacement;
 use crate::files::{Spool, WriteError};
 use crate::site::stream::{StreamKey, WakeWorker};
 use crate::site::{Application, Response};
@@ -24,6 +25,8 @@ pub(crate) enum Message {
     To(ExchangeId, Completion),
     /// A process of an application comes or goes.
     Application(Arc<Application>, ProcessEvent),
+    /// Serve the next requests by another setup.
+    Reload(Box<Replacement>),
 }
 
 /// What a thread or an application has done for an exchange.
@@ -58,6 +61,10 @@ struct Contents {
     connections: VecDeque<OwnedFd>,
     /// Whether the worker takes no more connections.
     is_closed: bool,
+    /// Whether the worker stays although it has nothing to do.
+    is_held: bool,
+    /// Whether the worker has ended, so that nobody reads messages any more.
+    has_ended: bool,
 }
 
 /// Why a mailbox does not take a connection.
@@ -81,8 +88,54 @@ impl Mailbox {
     /// When the worker cannot be woken; the message is in the box all the same.
     pub(crate) fn post(&self, message: Message) -> io::Result<()> {
         let mut contents = self.lock();
+        if contents.has_ended {
+            return Ok(());
+        }
         contents.messages.push(message);
         if contents.messages.len() == 1 { self.waker.wake() } else { Ok(()) }
+    }
+
+    /// Keeps a worker that has nothing to do from ending. Returns whether it has not ended yet.
+    pub(crate) fn hold(&self) -> bool {
+        let mut contents = self.lock();
+        contents.is_held = !contents.has_ended;
+        contents.is_held
+    }
+
+    /// Lets the worker end when it has nothing to do.
+    pub(crate) fn release(&self) {
+        self.lock().is_held = false;
+        if let Err(error) = self.waker.wake() {
+            log::error!("waking a worker: {error}");
+        }
+    }
+
+    /// Ends the life of a worker that has nothing to do, unless there is a message or a connection for it. Returns whether
+    /// it may end: nothing is put in any more then.
+    pub(crate) fn end_if_empty(&self) -> bool {
+        let mut contents = self.lock();
+        let is_empty = contents.messages.is_empty() && contents.connections.is_empty();
+        if is_empty && !contents.is_held {
+            contents.is_closed = true;
+            contents.has_ended = true;
+        }
+        contents.has_ended
+    }
+
+    /// The worker has ended. What is in the mailbox is dropped.
+    pub(crate) fn end(&self) {
+        let mut contents = self.lock();
+        contents.is_closed = true;
+        contents.has_ended = true;
+        let messages = std::mem::take(&mut contents.messages);
+        let connections = std::mem::take(&mut contents.connections);
+        drop(contents);
+        drop((messages, connections));
+    }
+
+    /// Takes connections in again.
+    pub(crate) fn open(&self) {
+        self.lock().is_closed = false;
     }
 
     /// Takes all messages out.
@@ -187,6 +240,25 @@ mod tests {
         assert_eq!(why, NotTaken::Full);
         assert!(mailbox.take_connection().is_some());
         mailbox.hand_over(connection()).expect("one was taken");
+    }
+
+    #[test]
+    fn a_worker_ends_when_nothing_is_left_for_it_and_takes_nothing_more() {
+        let (_poll, mailbox) = mailbox();
+        mailbox.post(Message::StopNow).expect("it can be woken");
+        assert!(!mailbox.end_if_empty(), "there is a message");
+        assert_eq!(mailbox.take().len(), 1);
+        assert!(mailbox.hold());
+        assert!(!mailbox.end_if_empty(), "it is held");
+        mailbox.release();
+        assert!(mailbox.end_if_empty());
+        assert!(!mailbox.hold(), "it has ended");
+        mailbox.post(Message::StopNow).expect("that is no error");
+        assert!(mailbox.take().is_empty());
+        assert_eq!(
+            mailbox.hand_over(connection()).expect_err("nobody is there").1,
+            NotTaken::Closed
+        );
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub(crate) mod mailbox;
 pub(crate) mod pool;
 mod prepared;
 mod refusals;
+mod reload;
+pub(crate) mod replacement;
 mod running;
 mod serve_error;
 pub(crate) mod share;
@@ -61,16 +63,13 @@ pub use stderr_log::log_to_stderr;
 #[cfg(feature = "tls")]
 pub use tls::{Certificate, CertificateError, Tls};
 
-use crate::files::{CacheLimits, prepare_spool_directory};
+use crate::files::CacheLimits;
 use crate::http::ForwardedHeader;
 use crate::site::{Application, Network, NetworkError, Site, TrustedProxies};
 pub use crate::sys::socket::SocketAccess;
-use access_log::{OpenLogs, Reopener};
 use address::ListenScheme;
-use application::Applications;
 use listener::{ListenGroup, Listeners};
-use pool::Pool;
-use prepared::{Common, Prepared};
+use reload::Shared;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -329,12 +328,17 @@ impl Server {
     /// # Errors
     /// The first address that cannot be listened on, and why. None is listened on then.
     pub fn bind(&self, processes: NonZeroUsize) -> Result<Listeners, StartError> {
-        if self.listen.is_empty() && !self.listens_nowhere {
-            return Err(StartError::NoAddress);
-        }
+        self.check_addresses()?;
         let groups = self.groups()?;
         let workers = self.workers.count(processes.get());
         Listeners::open_groups(&groups, self.socket_access, processes.get(), workers)
+    }
+
+    fn check_addresses(&self) -> Result<(), StartError> {
+        match self.listen.is_empty() && !self.listens_nowhere {
+            true => Err(StartError::NoAddress),
+            false => Ok(()),
+        }
     }
 
     /// The addresses to listen on, each with those that belong to it, and what is spoken there.
@@ -363,73 +367,9 @@ impl Server {
     ///
     /// # Errors
     /// As [`Server::start`], except for the addresses.
-    pub fn start_on(mut self, mut listeners: Listeners) -> Result<Running, StartError> {
-        listeners.find_schemes(&self.groups()?);
-        let count = listeners.workers();
-        let proxies =
-            self.proxies.map_err(|(text, reason)| StartError::BadNetwork { text, reason })?;
-        let listeners = Arc::new(listeners);
-        let applications = self.site.applications();
-        descriptors::fit(&mut self.limits, &mut self.cache, count, &applications);
-        let Limits { handler_threads_max, handler_queue_max, .. } = self.limits;
-        // Absolute, because applications open its files from another working directory.
-        let spool_directory =
-            std::path::absolute(&self.spool_directory).unwrap_or(self.spool_directory);
-        if let Err(error) = prepare_spool_directory(&spool_directory) {
-            log::error!(
-                "{error}: request bodies that are too large for memory cannot be stored; set TMPDIR to a writable directory"
-            );
-        }
-        #[cfg(feature = "tls")]
-        let tls = match self.tls.as_ref().map(Tls::config).transpose() {
-            Ok(tls) => tls,
-            Err(error) => return Err(StartError::Tls(error.to_string())),
-        };
-        let common = Arc::new(Common {
-            site: Arc::new(self.site),
-            proxies,
-            #[cfg(feature = "tls")]
-            tls,
-            listeners: Arc::clone(&listeners),
-            limits: self.limits,
-            cache: self.cache,
-            disk: Arc::new(Pool::new("disk", pool::DISK_THREADS_MAX, usize::MAX)),
-            handlers: Arc::new(Pool::new("handler", handler_threads_max, handler_queue_max)),
-            encoders: Arc::default(),
-            runs: Arc::default(),
-            spool_directory: Arc::from(spool_directory),
-        });
-        let logs = OpenLogs::open(&self.access_logs, None)
-            .map_err(|(number, error)| StartError::access_log(&self.access_logs[number], error))?;
-        let prepared = (0..count)
-            .map(|number| Prepared::new(number, &common, &logs))
-            .collect::<Result<Vec<_>, _>>()?;
-        let reopener = Reopener::default();
-        reopener.set(&logs);
-        drop(logs);
-        let mailboxes: Arc<[_]> = prepared.iter().map(|one| Arc::clone(&one.mailbox)).collect();
-        let applications = common.site.applications();
-        let applications = Applications::start(&applications, &mailboxes, &mut self.gives_up)?;
-        let handle = Handle {
-            mailboxes,
-            applications: applications.commands().into(),
-            listeners: Arc::downgrade(&listeners),
-            stop_timeout: common.limits.stop_timeout,
-            handed: Arc::default(),
-            logs: Arc::new(reopener),
-        };
-        let limits = common.limits.clone();
-        let mut running = Running { handle, listeners, limits, workers: Vec::new(), applications };
-        for one in prepared {
-            match one.spawn() {
-                Ok(worker) => running.workers.push(worker),
-                Err(error) => {
-                    running.handle.stop_now();
-                    running.wait();
-                    return Err(StartError::Worker(error));
-                }
-            }
-        }
-        Ok(running)
+    pub fn start_on(self, listeners: Listeners) -> Result<Running, StartError> {
+        let shared = Arc::new(Shared::new());
+        shared.change(self, Some(listeners))?;
+        Ok(Running { handle: Handle { shared } })
     }
 }

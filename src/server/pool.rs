@@ -3,6 +3,7 @@
 //! It must never know for which exchange a job is.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -12,8 +13,6 @@ use std::time::{Duration, Instant};
 pub(crate) struct Pool {
     core: Arc<PoolCore>,
     name: &'static str,
-    threads_max: usize,
-    queue_max: usize,
 }
 
 /// A job that runs once.
@@ -40,8 +39,24 @@ impl Pool {
     /// A pool of `threads_max` threads, none of them started yet. When all of them are busy,
     /// `queue_max` jobs may wait.
     pub(crate) fn new(name: &'static str, threads_max: usize, queue_max: usize) -> Pool {
-        let core = PoolCore { state: Mutex::new(PoolState::default()), work: Condvar::new() };
-        Pool { core: Arc::new(core), name, threads_max, queue_max }
+        let state = PoolState { threads_max, queue_max, ..PoolState::default() };
+        let core = PoolCore { state: Mutex::new(state), work: Condvar::new() };
+        Pool { core: Arc::new(core), name }
+    }
+
+    /// Changes how many threads there may be, and how many jobs may wait. Threads beyond that end when they have done
+    /// their jobs; jobs that wait already still have their turn.
+    pub(crate) fn set_bounds(&self, threads_max: usize, queue_max: usize) {
+        let mut state = self.core.lock();
+        state.threads_max = threads_max;
+        state.queue_max = queue_max;
+        let more = threads_max.saturating_sub(state.threads).min(state.queue.len());
+        for _ in 0..more {
+            // What happens without a thread is dealt with when the next job comes.
+            let _ = self.start_thread(&mut state);
+        }
+        drop(state);
+        self.core.work.notify_all();
     }
 
     /// Queues a job that runs once.
@@ -88,7 +103,7 @@ impl Pool {
         let Ok(place) = state.queue.binary_search_by_key(&ticket, |waiting| waiting.ticket) else {
             return Yielded::Kept;
         };
-        if state.yielded.len() >= (self.queue_max / YIELDED_PART).max(1) {
+        if state.yielded.len() >= (state.queue_max / YIELDED_PART).max(1) {
             return Yielded::Refused;
         }
         let after = state.yielded.partition_point(|other| other.ticket < ticket);
@@ -106,15 +121,15 @@ impl Pool {
 
     /// How many threads it may have.
     pub(crate) fn threads_max(&self) -> usize {
-        self.threads_max
+        self.core.lock().threads_max
     }
 
     /// The state, if there is room for one more job.
     fn admit(&self) -> Option<MutexGuard<'_, PoolState>> {
         let state = self.core.lock();
         // An idle thread may not yet have taken the job that it was woken for.
-        let free = state.idle + (self.threads_max - state.threads);
-        (state.queue.len() < self.queue_max.saturating_add(free)).then_some(state)
+        let free = state.idle + state.threads_max.saturating_sub(state.threads);
+        (state.queue.len() < state.queue_max.saturating_add(free)).then_some(state)
     }
 
     fn enqueue(&self, mut state: MutexGuard<'_, PoolState>, work: Work) -> Ticket {
@@ -123,22 +138,25 @@ impl Pool {
         state.queue.push_back(Waiting { ticket, since: Instant::now(), work });
         if state.idle >= state.queue.len() + state.yielded.len() {
             self.core.work.notify_one();
-        } else if state.threads < self.threads_max {
-            state.threads += 1;
-            let core = Arc::clone(&self.core);
-            let name = self.name.to_owned();
-            if let Err(error) = thread::Builder::new().name(name).spawn(move || core.serve()) {
-                state.threads -= 1;
-                log::error!("starting a thread for the {} pool: {error}", self.name);
-                if state.threads == 0 {
-                    // No other thread would ever do it.
-                    let all = std::mem::take(&mut state.queue);
-                    drop(state);
-                    all.into_iter().for_each(|it| self.core.run(it.ticket, it.work));
-                }
+        } else if state.threads < state.threads_max
+            && let Err(error) = self.start_thread(&mut state)
+        {
+            log::error!("starting a thread for the {} pool: {error}", self.name);
+            if state.threads == 0 {
+                // No other thread would ever do it.
+                let all = std::mem::take(&mut state.queue);
+                drop(state);
+                all.into_iter().for_each(|it| self.core.run(it.ticket, it.work));
             }
         }
         ticket
+    }
+
+    fn start_thread(&self, state: &mut PoolState) -> io::Result<()> {
+        let core = Arc::clone(&self.core);
+        thread::Builder::new().name(self.name.to_owned()).spawn(move || core.serve())?;
+        state.threads += 1;
+        Ok(())
     }
 }
 
@@ -158,6 +176,8 @@ struct PoolCore {
 
 #[derive(Default)]
 struct PoolState {
+    threads_max: usize,
+    queue_max: usize,
     queue: VecDeque<Waiting>,
     /// Jobs for clients that may have gone: they come after all others.
     yielded: VecDeque<Waiting>,
@@ -211,6 +231,11 @@ impl PoolCore {
     fn serve(&self) {
         let mut state = self.lock();
         loop {
+            if state.threads > state.threads_max.max(1) {
+                // Others do what waits.
+                state.threads -= 1;
+                return;
+            }
             if let Some((ticket, work)) = state.next() {
                 drop(state);
                 self.run(ticket, work);

@@ -1,36 +1,28 @@
 //! A worker before it runs: what may fail is done on the thread that starts the server, the rest on its own.
 
-use super::access_log::{LogWriter, OpenLogs};
+use super::access_log::OpenLogs;
 use super::clock;
-use super::context::{Setup, Threads, WorkerContext};
+use super::context::{Threads, WorkerContext};
 use super::encoders::Encoders;
 use super::handler_runs::{HandlerJobs, HandlerRuns};
-use super::limits::Limits;
 use super::listener::Listeners;
 use super::mailbox::Mailbox;
 use super::pool::Pool;
+use super::replacement::SharedSetup;
 use super::start_error::StartError;
 use super::worker::{self, Worker};
-use crate::files::{CacheLimits, OpenFiles};
-use crate::site::{Site, TrustedProxies};
-use std::path::Path;
+use crate::files::OpenFiles;
+use std::io;
 use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 
-/// What all workers share, read-only.
+/// The threads that all workers share for as long as the server lives.
 pub(super) struct Common {
-    pub(super) site: Arc<Site>,
-    pub(super) proxies: TrustedProxies,
-    #[cfg(feature = "tls")]
-    pub(super) tls: Option<Arc<rustls::ServerConfig>>,
-    pub(super) listeners: Arc<Listeners>,
-    pub(super) limits: Limits,
-    pub(super) cache: CacheLimits,
     pub(super) disk: Arc<Pool>,
     pub(super) handlers: Arc<Pool>,
     pub(super) encoders: Arc<Encoders>,
     pub(super) runs: Arc<HandlerRuns>,
-    pub(super) spool_directory: Arc<Path>,
 }
 
 /// The parts of a worker that may fail to be created and can be sent to its thread. The rest is created on that
@@ -39,58 +31,73 @@ pub(super) struct Prepared {
     number: usize,
     poll: mio::Poll,
     pub(super) mailbox: Arc<Mailbox>,
-    log: Option<(LogWriter, Box<[Option<u16>]>)>,
     common: Arc<Common>,
 }
 
+/// A worker whose thread waits for what it is to serve. Without that, it ends.
+pub(super) struct Waiting {
+    pub(super) number: usize,
+    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) thread: JoinHandle<()>,
+    pub(super) begin: Sender<Beginning>,
+}
+
+/// What a worker serves at first.
+pub(super) struct Beginning {
+    pub(super) setup: Arc<SharedSetup>,
+    pub(super) listeners: Arc<Listeners>,
+    pub(super) logs: OpenLogs,
+}
+
 impl Prepared {
-    pub(super) fn new(
-        number: usize,
-        common: &Arc<Common>,
-        logs: &OpenLogs,
-    ) -> Result<Prepared, StartError> {
-        let log = logs.writer();
+    pub(super) fn new(number: usize, common: &Arc<Common>) -> Result<Prepared, StartError> {
         let poll = mio::Poll::new().map_err(StartError::Worker)?;
         let waker =
             mio::Waker::new(poll.registry(), worker::MESSAGES).map_err(StartError::Worker)?;
         let mailbox = Arc::new(Mailbox::new(waker));
-        Ok(Prepared { number, poll, mailbox, log, common: Arc::clone(common) })
+        Ok(Prepared { number, poll, mailbox, common: Arc::clone(common) })
     }
 
     /// Starts the worker's thread.
     ///
     /// # Errors
     /// If the system gives no thread.
-    pub(super) fn spawn(self) -> std::io::Result<JoinHandle<()>> {
-        let name = format!("worker-{}", self.number);
-        thread::Builder::new().name(name).spawn(move || {
-            let common = self.common;
-            let files = OpenFiles::new(common.cache);
-            let setup = Setup::new(Arc::clone(&common.site), common.limits.clone())
-                .trusting(common.proxies.clone());
-            #[cfg(feature = "tls")]
-            let setup = Setup { tls: common.tls.clone(), ..setup };
-            let (log, places) = self.log.unzip();
-            let setup = Setup { logs: places.unwrap_or_default(), ..setup };
-            let threads = Threads {
-                disk: Arc::clone(&common.disk),
-                handlers: Arc::clone(&common.handlers),
-                encoders: Arc::clone(&common.encoders),
-                handler_jobs: HandlerJobs::new(&common.runs, self.number),
-                mailbox: Arc::clone(&self.mailbox),
-                spool_directory: Arc::clone(&common.spool_directory),
-            };
-            let now = clock::read();
-            let cx = WorkerContext::new(setup, files, log, threads, self.number, now);
-            let listeners = Arc::clone(&common.listeners);
-            let mailbox = Arc::clone(&self.mailbox);
-            match Worker::new(self.number, self.poll, self.mailbox, listeners, cx) {
-                Ok(worker) => worker.run(),
-                Err(error) => {
-                    log::error!("worker {} cannot start: {error}", self.number);
-                    drop(mailbox.close());
-                }
+    pub(super) fn spawn(self) -> io::Result<Waiting> {
+        let number = self.number;
+        let mailbox = Arc::clone(&self.mailbox);
+        let (begin, beginning) = mpsc::channel();
+        let thread = thread::Builder::new()
+            .name(format!("worker-{number}"))
+            .spawn(move || self.run(&beginning))?;
+        Ok(Waiting { number, mailbox, thread, begin })
+    }
+
+    fn run(self, beginning: &Receiver<Beginning>) {
+        let Ok(Beginning { setup, listeners, logs }) = beginning.recv() else {
+            return self.mailbox.end();
+        };
+        let files = OpenFiles::new(setup.cache);
+        let threads = Threads {
+            disk: Arc::clone(&self.common.disk),
+            handlers: Arc::clone(&self.common.handlers),
+            encoders: Arc::clone(&self.common.encoders),
+            handler_jobs: HandlerJobs::new(&self.common.runs, self.number),
+            mailbox: Arc::clone(&self.mailbox),
+            spool_directory: Arc::clone(&setup.spool_directory),
+        };
+        let now = clock::read();
+        let (log, places) = logs.writer().unzip();
+        drop(logs);
+        let own = setup.setup(places.unwrap_or_default());
+        let cx = WorkerContext::new(own, files, log, threads, self.number, now);
+        drop((setup, self.common));
+        let mailbox = Arc::clone(&self.mailbox);
+        match Worker::new(self.number, self.poll, self.mailbox, listeners, cx) {
+            Ok(worker) => worker.run(),
+            Err(error) => {
+                log::error!("worker {} cannot start: {error}", self.number);
+                mailbox.end();
             }
-        })
+        }
     }
 }

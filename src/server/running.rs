@@ -1,58 +1,63 @@
 //! A server that serves, and the handle that stops it.
 
-use super::access_log::Reopener;
+use super::Server;
 use super::address::{Address, ListenScheme};
-use super::application::Applications;
-use super::application::commands::{CommandQueue, SlotCommand};
+use super::application;
+use super::application::commands::SlotCommand;
 use super::limits::Limits;
 use super::listener::Listeners;
-use super::mailbox::{Mailbox, Message, NotTaken};
+use super::mailbox::{Message, NotTaken};
+use super::reload::{ServerState, Shared};
 use super::serve_error::ServeError;
+use super::start_error::StartError;
 use crate::sys::socket;
 use std::fmt;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 /// A server that serves. [`Handle::stop`] ends it, and [`Running::wait`] waits until it has ended.
 pub struct Running {
     pub(super) handle: Handle,
-    pub(super) listeners: Arc<Listeners>,
-    pub(super) limits: Limits,
-    pub(super) workers: Vec<JoinHandle<()>>,
-    pub(super) applications: Applications,
 }
 
 impl Running {
     /// Where it listens, with the actual ports.
-    pub fn addresses(&self) -> &[Address] {
-        self.listeners.addresses()
+    pub fn addresses(&self) -> Vec<Address> {
+        self.handle.state().addresses.clone()
     }
 
     /// What is spoken at each of the addresses.
     #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the program shows it"))]
-    pub(crate) fn schemes(&self) -> &[ListenScheme] {
-        self.listeners.schemes()
+    pub(crate) fn schemes(&self) -> Vec<ListenScheme> {
+        self.handle.state().schemes.clone()
     }
 
     /// How many workers it has.
     pub fn workers(&self) -> usize {
-        self.workers.len()
+        self.handle.state().accepting
     }
 
     /// The bounds in force: those that it was given, lowered to what this process may have open.
-    pub fn limits(&self) -> &Limits {
-        &self.limits
+    pub fn limits(&self) -> Limits {
+        self.handle.state().limits.clone()
     }
 
     /// The reports of its applications at their start.
-    pub fn applications(&self) -> &[String] {
-        self.applications.descriptions()
+    pub fn applications(&self) -> Vec<String> {
+        let state = self.handle.state();
+        let all = state.applications.iter().flat_map(|it| it.descriptions());
+        let mut reports: Vec<String> = Vec::new();
+        for report in all {
+            if !reports.contains(report) {
+                reports.push(report.clone());
+            }
+        }
+        reports
     }
 
-    /// A handle to stop it from anywhere.
+    /// A handle to stop it from anywhere, or to change what it serves.
     pub fn handle(&self) -> Handle {
         self.handle.clone()
     }
@@ -60,13 +65,18 @@ impl Running {
     /// Waits until it has stopped.
     #[doc(alias = "join")]
     pub fn wait(self) {
-        for worker in self.workers {
-            if worker.join().is_err() {
+        loop {
+            let mut state = self.handle.state();
+            let thread = state.seats.iter_mut().find_map(|seat| seat.thread.take());
+            drop(state);
+            let Some(thread) = thread else { break };
+            if thread.join().is_err() {
                 log::error!("a worker panicked");
             }
         }
+        let slots = self.handle.state().end();
         // Whatever they still do, no worker waits for it.
-        self.applications.stop(APPLICATION_GRACE);
+        application::stop(slots, application::GRACE);
     }
 }
 
@@ -79,36 +89,77 @@ impl fmt::Debug for Running {
     }
 }
 
-/// Stops a server, and hands connections to it. It can be cloned, and kept on any thread.
+/// Stops a server, changes what it serves, and hands connections to it. It can be cloned, and kept on any thread.
 #[derive(Clone)]
 pub struct Handle {
-    pub(super) mailboxes: Arc<[Arc<Mailbox>]>,
-    pub(super) applications: Arc<[CommandQueue]>,
-    /// Weak, so that a handle that is kept does not keep ports taken.
-    pub(super) listeners: Weak<Listeners>,
-    pub(super) stop_timeout: Duration,
-    /// Counts the connections that were handed over, so that each worker has its share.
-    pub(super) handed: Arc<AtomicUsize>,
-    pub(super) logs: Arc<Reopener>,
+    pub(super) shared: Arc<Shared>,
 }
 
 impl Handle {
+    /// Serves what `server` says from now on: another site, other limits, certificates, addresses, logs, another number of
+    /// workers. It returns when all workers have changed.
+    ///
+    /// No connection is touched, and no client notices anything but what is served. Exchanges under way end as they began.
+    /// The next request of each connection, also of one that has been idle, is served by the new site. An address that
+    /// stays is listened on without a gap; connections that wait at an address that goes are accepted before it is closed.
+    ///
+    /// What a worker knows of the files beneath a [`Root`](crate::Root) stays known if the new site has a root with the
+    /// same path and the same rules. An application whose configuration and Python files are the same keeps its processes;
+    /// another one is started, and serves before its predecessor's processes end, once they have finished their requests.
+    ///
+    /// ```
+    /// use httpd::{Server, Site};
+    /// let server = |text: &'static str| {
+    ///     Server::new(Site::new().get("/", move |_| text)).listen("127.0.0.1:0")
+    /// };
+    /// let running = server("old\n").start()?;
+    /// let addresses = running.addresses();
+    ///
+    /// running.handle().reload(server("new\n"))?;
+    /// assert_eq!(running.addresses(), addresses);
+    ///
+    /// running.handle().stop();
+    /// running.wait();
+    /// # Ok::<(), httpd::StartError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The first thing that failed: an address that is taken, an application that does not start, a log that cannot be
+    /// opened. Then nothing has changed: everything is prepared before the first worker changes. Also, when the server is
+    /// to stop.
+    #[doc(alias = "replace")]
+    pub fn reload(&self, server: Server) -> Result<(), StartError> {
+        self.shared.change(server, None)
+    }
+
+    /// The same on listeners that are bound already, which the server shares with other processes: its share of all
+    /// addresses, those that stay included.
+    ///
+    /// # Errors
+    /// As [`Handle::reload`], except for the addresses.
+    #[expect(dead_code, reason = "the program's processes will use it")]
+    pub(crate) fn reload_on(&self, server: Server, listeners: Listeners) -> Result<(), StartError> {
+        self.shared.change(server, Some(listeners))
+    }
+
     /// Takes no more connections and lets open requests finish, for `stop_timeout` at most. Streams of server-sent
     /// events, which have no end of their own, end at once; browsers connect again.
     #[doc(alias = "shutdown")]
     pub fn stop(&self) {
-        let deadline = Instant::now() + self.stop_timeout;
-        self.post(|| Message::Stop { deadline });
+        let mut state = self.state();
+        state.is_stopping = true;
+        let deadline = Instant::now() + state.limits.stop_timeout;
+        post(&state, || Message::Stop { deadline });
         // A stopped process could not complete its requests.
-        for commands in self.applications.iter() {
-            commands.send(SlotCommand::GoOn);
+        for slot in &state.slots {
+            slot.send(SlotCommand::GoOn);
         }
     }
 
     /// Stops, but leaves the listeners open for another process that has them too: it serves the clients that wait
     /// in their queues.
     pub fn retire(&self) {
-        if let Some(listeners) = self.listeners.upgrade() {
+        if let Some(listeners) = self.state().listeners.upgrade() {
             listeners.leave_to_others();
         }
         self.stop();
@@ -116,7 +167,9 @@ impl Handle {
 
     /// Ends at once and breaks open requests off.
     pub fn stop_now(&self) {
-        self.post(|| Message::StopNow);
+        let mut state = self.state();
+        state.is_stopping = true;
+        post(&state, || Message::StopNow);
     }
 
     /// Serves a connection from elsewhere: one that a program has accepted itself, that a service manager has accepted
@@ -155,10 +208,14 @@ impl Handle {
             return Err(ServeError::unfit(connection, why));
         }
         let mut is_full = false;
-        let first = self.handed.fetch_add(1, Ordering::Relaxed);
-        let count = self.mailboxes.len();
+        let first = self.shared.handed.fetch_add(1, Ordering::Relaxed);
+        let mailboxes: Vec<_> = {
+            let state = self.state();
+            state.mailboxes().take(state.accepting).map(Arc::clone).collect()
+        };
+        let count = mailboxes.len();
         for place in 0..count {
-            match self.mailboxes[first.wrapping_add(place) % count].hand_over(connection) {
+            match mailboxes[first.wrapping_add(place) % count].hand_over(connection) {
                 Ok(()) => return Ok(()),
                 Err((returned, why)) => {
                     connection = returned;
@@ -176,29 +233,35 @@ impl Handle {
     /// that was renamed or removed is noticed within a second anyway.)
     #[doc(alias = "logrotate")]
     pub fn reopen_logs(&self) {
-        self.logs.reopen();
+        self.shared.logs.reopen();
     }
 
     /// Whether it runs any applications.
     pub fn has_applications(&self) -> bool {
-        !self.applications.is_empty()
+        !self.state().applications.is_empty()
     }
 
     /// Replaces the processes of all applications. The new ones serve before the old ones end.
     pub fn renew_applications(&self) {
-        for commands in self.applications.iter() {
+        let state = self.state();
+        for commands in state.applications.iter().flat_map(|it| it.commands()) {
             commands.send(SlotCommand::Renew);
         }
     }
 
-    fn post(&self, message: impl Fn() -> Message) {
-        for mailbox in self.mailboxes.iter() {
-            if let Err(error) = mailbox.post(message()) {
-                log::error!("waking a worker: {error}");
-            }
+    fn state(&self) -> MutexGuard<'_, ServerState> {
+        lock(&self.shared.state)
+    }
+}
+
+fn post(state: &ServerState, message: impl Fn() -> Message) {
+    for mailbox in state.mailboxes() {
+        if let Err(error) = mailbox.post(message()) {
+            log::error!("waking a worker: {error}");
         }
     }
 }
 
-/// How long the processes of applications have to end once all workers have ended.
-const APPLICATION_GRACE: Duration = Duration::from_secs(2);
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -56,6 +56,8 @@ pub enum StartError {
     Application(String),
     /// The server gave up waiting for an application, as [`give_up_when`](super::Server::give_up_when) asked.
     GivenUp,
+    /// The server stops, or has stopped, and cannot change any more.
+    Stopping,
     /// The system gave no thread, no epoll instance or the like.
     Worker(io::Error),
 }
@@ -90,9 +92,10 @@ impl From<StartError> for io::Error {
             | StartError::BadAddress { .. }
             | StartError::BadNetwork { .. }
             | StartError::NoCertificate { .. } => io::ErrorKind::InvalidInput,
-            StartError::Tls(_) | StartError::Application(_) | StartError::GivenUp => {
-                io::ErrorKind::Other
-            }
+            StartError::Tls(_)
+            | StartError::Application(_)
+            | StartError::GivenUp
+            | StartError::Stopping => io::ErrorKind::Other,
         };
         io::Error::new(kind, error)
     }
@@ -129,6 +132,7 @@ impl fmt::Display for StartError {
             StartError::Application(reason) => {
                 write!(formatter, "cannot start the application {reason}")
             }
+            StartError::Stopping => formatter.write_str("the server stops"),
             StartError::GivenUp => write!(formatter, "stopped before all applications served"),
             StartError::Worker(error) => {
                 write!(formatter, "cannot start a worker: {}", reason(error))
@@ -192,7 +196,8 @@ impl std::error::Error for StartError {
             | StartError::NoCertificate { .. }
             | StartError::Tls(_)
             | StartError::Application(_)
-            | StartError::GivenUp => None,
+            | StartError::GivenUp
+            | StartError::Stopping => None,
             StartError::Listen { error, .. }
             | StartError::AccessLog { error, .. }
             | StartError::Worker(error) => Some(error),

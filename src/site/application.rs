@@ -3,13 +3,14 @@
 //! It must never know how those are started or reached.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// An application.
 #[derive(Clone, Debug)]
 pub struct Application {
-    id: u64,
+    id: Arc<AtomicU64>,
     /// `package.module:callable`.
     pub target: String,
     /// The interpreter.
@@ -68,7 +69,44 @@ impl Application {
 
     /// Its number, which no other application in this process has.
     pub fn id(&self) -> u64 {
-        self.id
+        self.id.load(Ordering::Relaxed)
+    }
+
+    /// Whether the same is run, in the same way.
+    pub(crate) fn is_same(&self, other: &Application) -> bool {
+        // All fields, so that none is forgotten.
+        let Application {
+            id: _,
+            target,
+            python,
+            directory,
+            environment,
+            processes,
+            threads,
+            timeout,
+            stream_timeout,
+            body_bytes_max,
+            requests_max,
+            lifetime,
+            memory_bytes_max,
+            reload,
+        } = self;
+        (target, python, directory, environment, reload)
+            == (&other.target, &other.python, &other.directory, &other.environment, &other.reload)
+            && (processes, threads, timeout, stream_timeout)
+                == (&other.processes, &other.threads, &other.timeout, &other.stream_timeout)
+            && (body_bytes_max, requests_max, lifetime, memory_bytes_max)
+                == (
+                    &other.body_bytes_max,
+                    &other.requests_max,
+                    &other.lifetime,
+                    &other.memory_bytes_max,
+                )
+    }
+
+    /// Becomes the same application as one whose processes run: they serve its requests.
+    pub(crate) fn continue_as(&self, running: &Application) {
+        self.id.store(running.id(), Ordering::Relaxed);
     }
 
     /// What is run, in how many processes and threads and by which Python, in words.
@@ -85,7 +123,7 @@ impl Application {
     }
 }
 
-fn next_id() -> u64 {
+fn next_id() -> Arc<AtomicU64> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    NEXT.fetch_add(1, Ordering::Relaxed)
+    Arc::new(AtomicU64::new(NEXT.fetch_add(1, Ordering::Relaxed)))
 }

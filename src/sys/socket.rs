@@ -101,13 +101,29 @@ pub(crate) fn bind_unix(path: &Path, access: SocketAccess) -> io::Result<OwnedFd
         result => result?,
     }
     // No client can have connected yet, because it does not listen.
-    let set = std::os::unix::fs::lchown(path, None, access.group)
-        .and_then(|()| std::fs::set_permissions(path, Permissions::from_mode(access.mode)));
-    if let Err(error) = set {
+    if let Err(error) = set_access(path, access) {
         let _ = std::fs::remove_file(path);
         return Err(error);
     }
     Ok(socket.into())
+}
+
+/// Sets who may connect to a Unix socket that has its file already, if that differs.
+///
+/// # Errors
+/// When the file cannot be given this mode and group.
+pub(crate) fn keep_access(path: &Path, access: SocketAccess) -> io::Result<()> {
+    let found = std::fs::symlink_metadata(path)?;
+    let is_group = access.group.is_none_or(|group| group == found.gid());
+    match found.mode() & 0o7777 == access.mode && is_group {
+        true => Ok(()),
+        false => set_access(path, access),
+    }
+}
+
+fn set_access(path: &Path, access: SocketAccess) -> io::Result<()> {
+    std::os::unix::fs::lchown(path, None, access.group)?;
+    std::fs::set_permissions(path, Permissions::from_mode(access.mode))
 }
 
 /// Device and inode of the file at a path, which no other file has while it exists; `None` if there is none.
@@ -135,6 +151,17 @@ fn connect_at_once(path: &Path) -> io::Result<()> {
 /// `AddrInUse` if another socket has begun to listen at the same address meanwhile.
 pub(crate) fn listen(socket: impl AsFd) -> io::Result<()> {
     SockRef::from(&socket.as_fd()).listen(BACKLOG)
+}
+
+/// Whether a socket listens.
+pub(crate) fn is_listening(socket: impl AsFd) -> bool {
+    SockRef::from(&socket.as_fd()).is_listener().unwrap_or(false)
+}
+
+/// A number that every descriptor of this socket has and no other socket of this machine; `None` if the system does not
+/// tell.
+pub(crate) fn identity(socket: impl AsFd) -> Option<(u64, u64)> {
+    rustix::fs::fstat(socket).ok().map(|found| (found.st_dev, found.st_ino))
 }
 
 /// Has the kernel queue as few connections as possible. For a listener that is about to close, which resets

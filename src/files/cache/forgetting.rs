@@ -4,6 +4,7 @@
 //! It must never know how anything is found.
 
 use super::OpenFiles;
+use crate::files::Root;
 use crate::files::key::{self, CacheKey};
 use crate::files::watches::{Extent, Invalidation};
 use std::collections::BTreeSet;
@@ -54,6 +55,15 @@ impl OpenFiles {
         self.encoded.clear();
         self.directories.clear();
         self.is_disturbed = true;
+        self.release_removed();
+    }
+
+    /// Forgets what is known of roots that no site has any more.
+    pub(crate) fn forget_dead_roots(&mut self) {
+        let living = Root::living_ids();
+        for key in self.directories.roots_except(&living) {
+            self.forget_within(&key);
+        }
         self.release_removed();
     }
 

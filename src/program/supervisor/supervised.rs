@@ -91,7 +91,7 @@ fn start(
         .map_err(Failure::of_start)?;
     // Until all is said, the follower neither says nor does anything.
     let mut state = signals::lock(&state);
-    report(channel, &Report::Serving(running.applications().to_vec()));
+    report(channel, &Report::Serving(running.applications()));
     match *state {
         ServerState::Stopping => running.handle().stop(),
         ServerState::Leaving => report(channel, &Report::Leaving),

@@ -240,6 +240,11 @@ impl Gateway {
         self.upstreams[index].links.get(place)
     }
 
+    /// Forgets applications that have neither a process nor a request.
+    pub(crate) fn forget_ended(&mut self) {
+        self.upstreams.retain(|upstream| !upstream.links.is_empty() || upstream.is_busy());
+    }
+
     /// The place of an application, which is made where it has none yet.
     fn index_of(&mut self, application: &Arc<Application>) -> usize {
         let known = |it: &Upstream| it.application.id() == application.id();

@@ -32,8 +32,8 @@ pub(crate) struct ProcessSlot {
     number: usize,
     mailboxes: Vec<Arc<Mailbox>>,
     commands: CommandQueue,
-    /// Tells the start of the server how the first process fares; taken once it serves.
-    starter: Option<mpsc::Sender<Started>>,
+    /// Tells who starts the application how the first process fares, with this number; taken once it serves.
+    starter: Option<(usize, mpsc::Sender<(usize, Started)>)>,
     /// The process that serves.
     current: Option<Process>,
     /// The process that will replace it once it serves.
@@ -56,7 +56,7 @@ impl ProcessSlot {
         number: usize,
         mailboxes: Vec<Arc<Mailbox>>,
         commands: CommandQueue,
-        starter: mpsc::Sender<Started>,
+        starter: (usize, mpsc::Sender<(usize, Started)>),
     ) -> ProcessSlot {
         let now = Instant::now();
         ProcessSlot {
@@ -142,8 +142,8 @@ impl ProcessSlot {
 
     /// A new process cannot serve.
     fn on_failed(&mut self, reason: String) {
-        if let Some(starter) = self.starter.take() {
-            let _ = starter.send(Started::Failed(format!("{}: {reason}", self.name())));
+        if let Some((number, starter)) = self.starter.take() {
+            let _ = starter.send((number, Started::Failed(format!("{}: {reason}", self.name()))));
             self.is_stopping = true;
             return;
         }
@@ -274,8 +274,8 @@ impl ProcessSlot {
                 self.leaving[0].1 = Instant::now();
             }
         }
-        if let Some(starter) = self.starter.take() {
-            let _ = starter.send(Started::Serves(description));
+        if let Some((number, starter)) = self.starter.take() {
+            let _ = starter.send((number, Started::Serves(description)));
         }
         if self.outdated {
             self.renew();

@@ -21,7 +21,8 @@ pub fn http2(bytes: &[u8]) {
     DRIVEN.with_borrow_mut(|driven| {
         let mut it = driven.take().unwrap_or_else(|| {
             let mut it = Driven::threaded(Limits::default());
-            it.cx.speaking_http2 = vec![true];
+            it.cx.places =
+                vec![crate::server::context::ListenPlace { address: None, speaks_http2: true }];
             it
         });
         let piece = usize::from(cut % 16) * 3 + 1;

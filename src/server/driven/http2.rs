@@ -11,6 +11,7 @@ use crate::http::h2::error::ErrorCode;
 use crate::http::h2::frame::{Frame, FrameReader, HEAD_BYTES, PREFACE, flag, kind};
 use crate::http::h2::write;
 use crate::http::hpack::{Decoder, Encoder, Indexing, TABLE_BYTES_USUAL};
+use crate::server::context::ListenPlace;
 use std::collections::BTreeMap;
 
 /// A connection whose client speaks HTTP/2.
@@ -77,7 +78,7 @@ impl Speaker {
 
     /// A client that has sent nothing yet.
     fn silent(mut it: Driven) -> Speaker {
-        it.cx.speaking_http2 = vec![true];
+        it.cx.places = vec![ListenPlace { address: None, speaks_http2: true }];
         Speaker {
             it,
             encoder: Encoder::new(TABLE_BYTES_USUAL),

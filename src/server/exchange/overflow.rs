@@ -170,6 +170,11 @@ impl Room {
         Room { held: Rc::default(), bytes_max }
     }
 
+    /// Changes how much there is. Who holds more keeps it.
+    pub(crate) fn set_bytes_max(&mut self, bytes_max: u64) {
+        self.bytes_max = bytes_max;
+    }
+
     /// Whether other responses have taken all of it, so that there may be room later.
     pub(crate) fn is_used_up(&self) -> bool {
         self.bytes_max > 0 && self.held.get() >= self.bytes_max.saturating_mul(RESPONSES_MAX)

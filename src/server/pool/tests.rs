@@ -133,3 +133,35 @@ fn what_yields_its_place_is_done_after_all_other_and_not_in_any_number() {
     assert_eq!(order.last(), Some(&1));
     assert_eq!(order.len(), 17);
 }
+
+#[test]
+fn its_bounds_may_change_while_it_works() {
+    let pool = Pool::new("test", 1, 0);
+    let (release, gate) = mpsc::channel::<()>();
+    let gate = Arc::new(Mutex::new(gate));
+    let (sender, started) = mpsc::channel();
+    let job = || {
+        let (gate, sender) = (Arc::clone(&gate), sender.clone());
+        Box::new(move || {
+            let _ = sender.send(());
+            let _ = gate.lock().map(|gate| gate.recv());
+        })
+    };
+    assert!(pool.submit(job()).is_ok());
+    started.recv().expect("a thread starts");
+    assert!(pool.submit(job()).is_err());
+    pool.set_bounds(3, 1);
+    for _ in 0..2 {
+        assert!(pool.submit(job()).is_ok());
+        started.recv().expect("another thread starts");
+    }
+    assert!(pool.submit(job()).is_ok(), "one may wait");
+    assert!(pool.submit(job()).is_err());
+    pool.set_bounds(1, 10);
+    assert!(pool.submit(job()).is_ok());
+    drop(release);
+    for _ in 0..2 {
+        started.recv().expect("one thread is left, and does what waits");
+    }
+    assert_eq!(pool.threads_max(), 1);
+}

@@ -1,7 +1,6 @@
 //! How a worker accepts connections, and how it stops.
 
 use super::{ConnectionSlot, Worker};
-use crate::server::address::ListenScheme;
 use crate::server::connection::Connection;
 use crate::server::id::ConnectionId;
 use crate::server::listener::{ACCEPTS_PER_TURN, Accepting, PAUSE};
@@ -9,22 +8,25 @@ use crate::server::listener::{ACCEPTS_PER_TURN, Accepting, PAUSE};
 use crate::server::wire::TlsStream;
 use crate::server::wire::{Plain, Wire};
 use crate::sys::socket;
-use mio::unix::SourceFd;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 impl Worker {
     pub(super) fn accept_all(&mut self) {
         let now = self.cx.clock.monotonic();
-        for index in 0..self.accepting.len() {
-            if matches!(self.accepting[index], Accepting::Paused(until) if until <= now) {
-                self.accepting[index] = Accepting::Ready;
+        for index in 0..self.listening.len() {
+            let Some(listener) = &mut self.listening[index] else { continue };
+            if matches!(listener.accepting, Accepting::Paused(until) if until <= now) {
+                listener.accepting = Accepting::Ready;
             }
-            if self.accepting[index] == Accepting::Ready {
-                self.accepting[index] = self.accept(index, ACCEPTS_PER_TURN);
+            if listener.accepting == Accepting::Ready {
+                let accepting = self.accept(index, ACCEPTS_PER_TURN);
+                if let Some(listener) = &mut self.listening[index] {
+                    listener.accepting = accepting;
+                }
             }
         }
         if self.has_handed {
@@ -42,28 +44,30 @@ impl Worker {
     }
 
     /// Takes connections from one queue.
-    fn accept(&mut self, index: usize, batch: usize) -> Accepting {
-        let listeners = Arc::clone(&self.listeners);
-        let Some(listener) = listeners.of_worker(self.number).nth(index) else {
+    pub(super) fn accept(&mut self, index: usize, batch: usize) -> Accepting {
+        let Some(Some(listener)) = self.listening.get(index) else {
             return Accepting::Ended;
         };
+        let (place, is_secured, is_proxied) =
+            (listener.place, listener.is_secured, listener.is_proxied);
+        let listener = Arc::clone(&listener.socket);
         let mut gave_back = false;
         for _ in 0..batch {
             if self.is_full() {
                 return Accepting::Ready;
             }
-            match socket::accept(listener) {
+            match socket::accept(listener.as_fd()) {
                 Ok((socket, peer)) => {
-                    let socket = match listeners.is_proxied(index) {
+                    let socket = match is_proxied {
                         true => Plain::new(socket).with_proxy_header(),
                         false => Plain::new(socket),
                     };
-                    let wire = match listeners.schemes().get(index) {
-                        Some(ListenScheme::Https) => self.secured(socket),
-                        _ => Some(Wire::Plain(socket)),
+                    let wire = match is_secured {
+                        true => self.secured(socket),
+                        false => Some(Wire::Plain(socket)),
                     };
                     if let Some(wire) = wire {
-                        self.welcome(wire, peer, index as u16);
+                        self.welcome(wire, peer, place);
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -101,7 +105,7 @@ impl Worker {
         }
     }
 
-    fn welcome_handed(&mut self, connection: OwnedFd) {
+    pub(super) fn welcome_handed(&mut self, connection: OwnedFd) {
         let peer = socket::peer_address(&connection);
         let address = socket::local_address(&connection).ok();
         let listener = self.cx.listening_number(address);
@@ -157,18 +161,14 @@ impl Worker {
         if self.cx.is_stopping {
             return;
         }
-        let listeners = Arc::clone(&self.listeners);
-        for (index, listener) in listeners.of_worker(self.number).enumerate() {
-            if !listeners.are_left_to_others() {
-                socket::stop_queueing(listener);
-                self.accept(index, ACCEPTS_AT_STOP_MAX);
-                // A client that comes later is refused at once and can go elsewhere. Waiting in a queue that no
-                // worker empties, until the last open request has ended, would be worse.
-                socket::stop_listening(listener);
+        let are_left = self.listeners.are_left_to_others();
+        for index in 0..self.listening.len() {
+            // A client that comes later is refused at once and can go elsewhere. Waiting in a queue that no worker
+            // empties, until the last open request has ended, would be worse.
+            match are_left {
+                true => self.leave(index),
+                false => self.end(index),
             }
-            self.accepting[index] = Accepting::Ended;
-            // It fails only for a listener that was never registered.
-            let _ = self.poll.registry().deregister(&mut SourceFd(&listener.as_raw_fd()));
         }
         for connection in self.mailbox.close() {
             if self.is_full() {
@@ -189,6 +189,7 @@ impl Worker {
     /// Whether everything is done, or the time for it is over.
     pub(super) fn has_ended(&mut self) -> bool {
         match self.stop_deadline {
+            None => self.is_retiring && self.connections.is_empty() && self.mailbox.end_if_empty(),
             Some(deadline)
                 if self.connections.is_empty() || deadline <= self.cx.clock.monotonic() =>
             {
@@ -215,6 +216,3 @@ const PAUSE_LOGGED_EVERY: Duration = Duration::from_secs(10);
 
 /// How long a stopping worker waits for the first byte of a client that has just connected.
 const STOP_SILENCE: Duration = Duration::from_millis(500);
-
-/// More than a queue can hold, with those that come while it is emptied.
-const ACCEPTS_AT_STOP_MAX: usize = 8192;

@@ -3,9 +3,9 @@
 mod accepting;
 mod applications;
 mod handlers;
+mod reloading;
 mod turns;
 
-use super::address::{Address, ListenScheme};
 use super::application::commands::ProcessId;
 use super::clock;
 use super::connection::{Connection, Verdict};
@@ -20,6 +20,7 @@ use crate::site::stream;
 use mio::event::Event;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
+use reloading::WorkerListener;
 use slab::Slab;
 use std::io;
 use std::os::fd::AsRawFd;
@@ -34,7 +35,8 @@ pub(crate) struct Worker {
     poll: Poll,
     mailbox: Arc<Mailbox>,
     listeners: Arc<Listeners>,
-    accepting: Vec<Accepting>,
+    /// What it accepts on. A listener keeps its index, which is its token, for as long as it is here.
+    listening: Vec<Option<WorkerListener>>,
     connections: Slab<ConnectionSlot>,
     /// Counts up with every connection, so that a place that is used again gets another id.
     generation: u32,
@@ -54,6 +56,8 @@ pub(crate) struct Worker {
     handlers_look_at: Option<Instant>,
     /// When the last request must have ended, once the worker stops.
     stop_deadline: Option<Instant>,
+    /// Whether it ends with its last connection, because there are to be fewer workers.
+    is_retiring: bool,
 }
 
 struct ConnectionSlot {
@@ -75,20 +79,8 @@ impl Worker {
         poll: Poll,
         mailbox: Arc<Mailbox>,
         listeners: Arc<Listeners>,
-        mut cx: WorkerContext,
+        cx: WorkerContext,
     ) -> io::Result<Worker> {
-        cx.speaking_http2 = listeners.schemes().iter().map(|it| *it == ListenScheme::H2c).collect();
-        cx.listening = listeners.addresses().iter().map(Address::tcp).collect();
-        let mut accepting = Vec::new();
-        for (index, listener) in listeners.of_worker(number).enumerate() {
-            poll.registry().register(
-                &mut SourceFd(&listener.as_raw_fd()),
-                listener_token(index),
-                Interest::READABLE,
-            )?;
-            // epoll may not report connections that were queued before the registration.
-            accepting.push(Accepting::Ready);
-        }
         if let Some(changes) = cx.files.watch_descriptor() {
             poll.registry().register(
                 &mut SourceFd(&changes.as_raw_fd()),
@@ -97,12 +89,12 @@ impl Worker {
             )?;
         }
         let timers = Timers::new(cx.clock.monotonic());
-        Ok(Worker {
+        let mut worker = Worker {
             number,
             poll,
             mailbox,
-            listeners,
-            accepting,
+            listeners: Arc::clone(&listeners),
+            listening: Vec::new(),
             connections: Slab::new(),
             generation: 0,
             turns: Turns::default(),
@@ -115,7 +107,10 @@ impl Worker {
             applications_look_at: None,
             handlers_look_at: None,
             stop_deadline: None,
-        })
+            is_retiring: false,
+        };
+        worker.listen_on(&listeners)?;
+        Ok(worker)
     }
 
     /// Serves until a message stops it.
@@ -185,9 +180,10 @@ impl Worker {
                 self.read_responses(ProcessId((token - FIRST_PROCESS.0) as u64));
             }
             Token(token) if token >= FIRST_LISTENER.0 => {
-                let accepting = self.accepting.get_mut(token - FIRST_LISTENER.0);
-                if let Some(accepting @ Accepting::Asleep) = accepting {
-                    *accepting = Accepting::Ready;
+                if let Some(Some(listener)) = self.listening.get_mut(token - FIRST_LISTENER.0)
+                    && listener.accepting == Accepting::Asleep
+                {
+                    listener.accepting = Accepting::Ready;
                 }
             }
             Token(token) => {
@@ -284,9 +280,9 @@ impl Worker {
         if let Some(mut gone) = self.connections.try_remove(slot) {
             gone.connection.abandon(&mut self.cx);
             self.cx.without_room.remove(&gone.connection.id());
-            for accepting in &mut self.accepting {
-                if let Accepting::Paused(_) = accepting {
-                    *accepting = Accepting::Ready;
+            for listener in self.listening.iter_mut().flatten() {
+                if let Accepting::Paused(_) = listener.accepting {
+                    listener.accepting = Accepting::Ready;
                 }
             }
         }
@@ -332,6 +328,7 @@ impl Worker {
                 Message::Application(application, news) => {
                     self.on_process_event(&application, news)
                 }
+                Message::Reload(replacement) => self.change(*replacement),
                 Message::StopNow => {
                     self.stop_deadline = Some(self.cx.clock.monotonic());
                     self.cx.is_stopping = true;
@@ -342,13 +339,14 @@ impl Worker {
 
     /// How long to wait for events.
     fn timeout(&self) -> Option<Duration> {
-        let waits = self.has_handed || self.accepting.contains(&Accepting::Ready);
+        let mut states = self.listening.iter().flatten().map(|it| it.accepting);
+        let waits = self.has_handed || states.any(|it| it == Accepting::Ready);
         let can_accept = waits && !self.is_full();
         if can_accept || self.turns.has_work() || self.cx.gateway.has_unread() {
             return Some(Duration::ZERO);
         }
-        let paused = self.accepting.iter().filter_map(|accepting| match accepting {
-            Accepting::Paused(until) => Some(*until),
+        let paused = self.listening.iter().flatten().filter_map(|it| match it.accepting {
+            Accepting::Paused(until) => Some(until),
             _ => None,
         });
         let flush = self.cx.log.as_ref().and_then(|writer| writer.flush_at());
@@ -367,8 +365,8 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // Nobody else would serve them.
-        drop(self.mailbox.close());
+        // Nobody else would serve what is in it.
+        self.mailbox.end();
     }
 }
 

@@ -22,7 +22,7 @@ use crate::http::h1::body::{BodyEnd, Framing};
 use crate::http::h1::request_reader::RequestReader;
 use crate::http::h1::write::{CONTINUE, Delimiter, Persistence, ResponseLine, write_head};
 use crate::http::{Headers, Reject, RequestHead, Status};
-use crate::server::context::WorkerContext;
+use crate::server::context::{Setup, WorkerContext};
 use crate::server::exchange::{
     Announced, Answered, Awaited, Begin, Exchange, ExchangeState, Records, Resumed,
 };
@@ -224,7 +224,7 @@ impl Http1 {
             Framing::Chunked => None,
         };
         let asks_first = self.reader.expectation() == Expectation::Continue;
-        let begin = match request(&self.reader, &self.inbox, socket, cx) {
+        let begin = match request(&self.reader, &self.inbox, self.exchange.setup(), socket, cx) {
             Ok(head) => self.exchange.begin(&head, Announced { bytes, asks_first }, cx),
             Err(reject) => return self.refuse(reject, socket, share, cx),
         };
@@ -252,7 +252,7 @@ impl Http1 {
     ) -> Step {
         let known = self.inbox.freshness();
         let mut freshness = known;
-        let answered = match request(&self.reader, &self.inbox, socket, cx) {
+        let answered = match request(&self.reader, &self.inbox, self.exchange.setup(), socket, cx) {
             Ok(head) => self.exchange.answer(&head, &mut freshness, socket, cx),
             Err(reject) => return self.refuse(reject, socket, share, cx),
         };
@@ -410,6 +410,7 @@ impl Http1 {
 fn request<'r, W: Transport>(
     reader: &'r RequestReader,
     inbox: &'r Inbox,
+    setup: &Setup,
     socket: &mut Socket<W>,
     cx: &WorkerContext,
 ) -> Result<RequestHead<'r>, Reject> {
@@ -419,7 +420,7 @@ fn request<'r, W: Transport>(
         return Err(Reject::NotCovered);
     }
     if socket.is_relayed() {
-        cx.setup.proxies.resolve(&mut head);
+        setup.proxies.resolve(&mut head);
         socket.know_client(head.peer());
     }
     Ok(head)

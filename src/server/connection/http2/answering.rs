@@ -92,7 +92,13 @@ impl Stream {
     ) -> Next {
         let asks_first = self.head.expectation() == Expectation::Continue;
         let announced = Announced { bytes: self.head.content_length(), asks_first };
-        let begin = match Stream::resolve(&self.head, &mut self.client, socket, cx) {
+        let begin = match Stream::resolve(
+            &self.head,
+            self.exchange.setup(),
+            &mut self.client,
+            socket,
+            cx,
+        ) {
             Ok(head) => self.exchange.begin(&head, announced, cx),
             Err(reject) => return self.refuse(reject, link, share, socket, cx),
         };
@@ -167,7 +173,13 @@ impl Stream {
         socket: &mut Socket<W>,
         cx: &mut WorkerContext,
     ) -> Next {
-        let answered = match Stream::resolve(&self.head, &mut self.client, socket, cx) {
+        let answered = match Stream::resolve(
+            &self.head,
+            self.exchange.setup(),
+            &mut self.client,
+            socket,
+            cx,
+        ) {
             Ok(head) => self.exchange.answer(&head, &mut self.freshness, socket, cx),
             Err(reject) => return self.refuse(reject, link, share, socket, cx),
         };

@@ -114,6 +114,7 @@ impl Stream {
     /// A [`Reject`] for a target that no request can have.
     pub(super) fn resolve<'a, W: Transport>(
         head: &'a StreamHead,
+        setup: &Setup,
         client: &mut Option<SocketAddr>,
         socket: &mut Socket<W>,
         cx: &WorkerContext,
@@ -123,7 +124,7 @@ impl Stream {
             return Err(Reject::NotCovered);
         }
         if socket.is_relayed() {
-            cx.setup.proxies.resolve(&mut request);
+            setup.proxies.resolve(&mut request);
             *client = request.peer();
             socket.know_client(*client);
         }

@@ -568,7 +568,8 @@ fn driven() -> Driven {
     DRIVEN.take().unwrap_or_else(|| {
         let limits = Limits::default().body_memory_bytes_max(700);
         let mut it = Driven::threaded(limits);
-        it.cx.speaking_http2 = vec![true];
+        it.cx.places =
+            vec![crate::server::context::ListenPlace { address: None, speaks_http2: true }];
         it.cx.threads.handlers = Arc::new(Pool::new("handler", 0, usize::MAX));
         it
     })
