@@ -16,6 +16,7 @@ mod needs {
     mod http2;
     mod latency;
     mod listening;
+    mod logs;
     mod namespaces;
     mod privileges;
     mod programs;
@@ -36,6 +37,7 @@ mod needs {
         http2::TESTS,
         latency::TESTS,
         listening::TESTS,
+        logs::TESTS,
         namespaces::TESTS,
         privileges::TESTS,
         programs::TESTS,

@@ -48,6 +48,7 @@ mod suite {
     mod ranges;
     mod redirects;
     mod reload;
+    mod request_ids;
     mod rewrites;
     mod senders;
     mod sent_files;

@@ -75,6 +75,10 @@ pub(super) fn assemble(
     let proxies = file.proxies.proxies(errors);
     listen::warn_of_strangers(&listen.addresses, &proxies, errors);
     let server = server.access_logs(access_logs).trusting(proxies);
+    let server = match &file.request_id {
+        Some(header) => server.request_id(header),
+        None => server,
+    };
     let server = listen.addresses.iter().fold(server, |server, it| match it.is_proxied {
         true => server.listen_proxied(&it.address.value),
         false => server.listen(&it.address.value),

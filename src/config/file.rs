@@ -13,6 +13,7 @@ use super::hosts::{HostSection, Naming, UNKNOWN_HOST, host_keys, naming_keys, re
 use super::limits::{LIMITS, LimitsSection};
 use super::listen::{self, Listen, ProxiesSection};
 use super::logs::{ACCESS_LOG, LOG, LogSection};
+use super::request_id;
 use super::responses;
 use super::rules;
 use super::scope::{self, Scope, about_files};
@@ -34,6 +35,8 @@ pub(super) struct File {
     pub(super) supervisor: Option<Written<bool>>,
     pub(super) workers: Option<Workers>,
     pub(super) error_bodies: Option<ErrorBodies>,
+    /// The header for the ids of requests, if they have ids.
+    pub(super) request_id: Option<String>,
     pub(super) log: LogSection,
     pub(super) limits: LimitsSection,
     pub(super) cache: CacheLimits,
@@ -156,6 +159,9 @@ fn top_keys() -> Vec<SectionKey<File>> {
         }),
         SectionKey::new("error_bodies", |it, value, errors| {
             errors.set(&mut it.error_bodies, value.choice(ERROR_BODIES).map(Some));
+        }),
+        SectionKey::new("request_id", |it, value, errors| {
+            errors.set(&mut it.request_id, request_id::read(value));
         }),
         SectionKey::new("log", |it, value, errors| {
             read_table("[log]", value, LOG, &mut it.log, errors);

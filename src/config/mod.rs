@@ -22,6 +22,7 @@ mod lookup;
 mod methods;
 mod places;
 mod rates;
+mod request_id;
 mod responses;
 mod roots;
 mod rules;

@@ -1,7 +1,7 @@
 //! What the head of a request says: a view of bytes that stay where they were read.
 
 use super::table::HeaderTable;
-use super::{HeaderName, Method, TlsFacts};
+use super::{HeaderName, Method, RequestId, TlsFacts};
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ impl Scheme {
     }
 }
 
-/// What a request knows of the two ends of its connection.
+/// What a request knows besides its head: the two ends of its connection, and its id.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Peer {
     /// The client's address; `None` on a Unix socket.
@@ -49,6 +49,8 @@ pub(crate) struct Peer {
     pub scheme: Scheme,
     /// The TLS connection, if it is one.
     pub tls: Option<Arc<TlsFacts>>,
+    /// Its id, if requests have ids.
+    pub request_id: Option<Arc<RequestId>>,
 }
 
 /// The head of a request. It borrows everything except a path that had to be decoded.
@@ -116,6 +118,11 @@ impl<'a> RequestHead<'a> {
     /// `http`, or `https` over TLS.
     pub(crate) fn scheme(&self) -> Scheme {
         self.peer.scheme
+    }
+
+    /// Its id, if requests have ids.
+    pub(crate) fn id(&self) -> Option<&RequestId> {
+        self.peer.request_id.as_deref()
     }
 
     /// The TLS connection that it came by.

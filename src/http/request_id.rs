@@ -43,7 +43,10 @@ mod tests {
             "a_b.c:d+e/f=~@",
             &long,
         ] {
-            assert_eq!(RequestId::taken(&header, id.as_bytes()).map(|it| it.value), Some(id.into()));
+            assert_eq!(
+                RequestId::taken(&header, id.as_bytes()).map(|it| it.value),
+                Some(id.into())
+            );
         }
         let longer = "x".repeat(ID_BYTES_MAX + 1);
         for no_id in ["", " ", "a b", "a\"b", "a\\b", "é", "a;b", "a,b", "<a>", &longer] {

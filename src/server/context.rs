@@ -19,6 +19,7 @@ use super::exchange::encoding::PieceEncoding;
 use super::exchange::overflow::{Backlog, Room};
 use super::handler_runs::HandlerJobs;
 use super::id::{ConnectionId, ExchangeId};
+use super::id_maker::IdMaker;
 use super::jobs::{self, CompletionSender};
 use super::limits::Limits;
 use super::mailbox::{Completion, Mailbox};
@@ -54,6 +55,7 @@ pub(crate) struct WorkerContext {
     /// Connections whose responses found no room, so that their producers wait.
     pub without_room: BTreeSet<ConnectionId>,
     pub log: Option<LogWriter>,
+    pub id_maker: IdMaker,
     /// Requests that found no thread for their handler.
     pub refusals: Refusals,
     /// When a connection that did not begin as it has to was last a warning.
@@ -78,6 +80,8 @@ pub(crate) struct Setup {
     pub proxies: TrustedProxies,
     pub limits: Limits,
     pub head_limits: HeadLimits,
+    /// The header for the ids of requests, if they have ids.
+    pub request_id: Option<Arc<str>>,
     /// Where the worker's [`LogWriter`] has each log of the site. `None`: it is off.
     pub logs: Box<[Option<u16>]>,
     /// How TLS is spoken, for new connections.
@@ -123,6 +127,7 @@ impl Setup {
             proxies: TrustedProxies::default(),
             head_limits: limits.head(),
             limits,
+            request_id: None,
             logs: Box::new([Some(0)]),
             #[cfg(feature = "tls")]
             tls: None,
@@ -162,6 +167,7 @@ impl WorkerContext {
             free_streams: FreeStreams::default(),
             buffers: Buffers::default(),
             log,
+            id_maker: IdMaker::default(),
             refusals: Refusals::default(),
             beginning_warned_at: None,
             scratch: Vec::new(),

@@ -24,6 +24,7 @@ mod encoders;
 pub(crate) mod exchange;
 pub(crate) mod handler_runs;
 pub(crate) mod id;
+mod id_maker;
 pub(crate) mod in_process;
 pub(crate) mod jobs;
 pub(crate) mod limits;
@@ -64,7 +65,7 @@ pub use stderr_log::log_to_stderr;
 pub use tls::{Certificate, CertificateError, Tls};
 
 use crate::files::CacheLimits;
-use crate::http::ForwardedHeader;
+use crate::http::{ForwardedHeader, Headers};
 use crate::site::{Application, Network, NetworkError, Site, TrustedProxies};
 pub use crate::sys::socket::SocketAccess;
 use address::ListenScheme;
@@ -128,6 +129,7 @@ pub struct Server {
     cache: CacheLimits,
     /// By their numbers; the first is that of the site itself.
     access_logs: Vec<AccessLog>,
+    request_id: Option<Arc<str>>,
     spool_directory: PathBuf,
     socket_access: SocketAccess,
     #[cfg(feature = "tls")]
@@ -147,6 +149,7 @@ impl Server {
             limits: Limits::default(),
             cache: CacheLimits::default(),
             access_logs: vec![AccessLog::default()],
+            request_id: None,
             spool_directory: std::env::temp_dir(),
             socket_access: SocketAccess::default(),
             #[cfg(feature = "tls")]
@@ -252,6 +255,29 @@ impl Server {
     #[cfg(feature = "cli")]
     pub(crate) fn access_logs(mut self, access_logs: Vec<AccessLog>) -> Server {
         self.access_logs = access_logs;
+        self
+    }
+
+    /// Gives each request an id, in this header of the response, in [`Request::id`](crate::Request::id), in the access log
+    /// and in the environ of applications. It is taken from the same header of the request if that comes from one of the
+    /// [`trusted_proxies`](Server::trusted_proxies) and is an id; otherwise a new one is made, which nobody can guess.
+    ///
+    /// ```
+    /// use httpd::{Server, Site};
+    /// let site = Site::new().get("/", |request| format!("{:?}\n", request.id()));
+    /// let server = Server::new(site).listen("localhost:0").request_id("X-Request-Id");
+    /// # let _ = server;
+    /// ```
+    ///
+    /// # Panics
+    /// When no header can have this name.
+    #[doc(alias = "correlation_id")]
+    #[track_caller]
+    pub fn request_id(mut self, header: &str) -> Server {
+        if let Err(error) = Headers::new().add(header, "") {
+            panic!("{error}");
+        }
+        self.request_id = Some(header.into());
         self
     }
 

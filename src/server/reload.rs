@@ -162,6 +162,7 @@ impl Shared {
             #[cfg(feature = "tls")]
             tls,
             limits: server.limits,
+            request_id: server.request_id,
             cache: server.cache,
             spool_directory: Arc::from(spool_directory),
             applications,

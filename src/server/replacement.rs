@@ -19,6 +19,8 @@ pub(crate) struct SharedSetup {
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
     pub(crate) limits: Limits,
+    /// The header for the ids of requests, if they have ids.
+    pub(crate) request_id: Option<Arc<str>>,
     pub(crate) cache: CacheLimits,
     pub(crate) spool_directory: Arc<Path>,
     pub(crate) applications: Vec<Arc<RunningApplication>>,
@@ -43,6 +45,11 @@ impl SharedSetup {
             Setup::new(Arc::clone(&self.site), self.limits.clone()).trusting(self.proxies.clone());
         #[cfg(feature = "tls")]
         let setup = Setup { tls: self.tls.clone(), ..setup };
-        Setup { applications: self.applications.clone(), logs, ..setup }
+        Setup {
+            applications: self.applications.clone(),
+            request_id: self.request_id.clone(),
+            logs,
+            ..setup
+        }
     }
 }

@@ -176,6 +176,25 @@ impl<'a> Request<'a> {
         self.head.tls()
     }
 
+    /// The id of the request, if requests have ids ([`Server::request_id`](crate::Server::request_id)): the one that is
+    /// in the log and on the response.
+    ///
+    /// ```
+    /// use httpd::{Request, Site};
+    /// let site = Site::new().get("/", |request| match request.id() {
+    ///     Some(id) => format!("this is request {id}\n"),
+    ///     None => "requests have no ids here\n".to_owned(),
+    /// });
+    /// let response = site.handle(Request::get("/").id("7f3a"));
+    /// assert_eq!(response.into_text()?, "this is request 7f3a\n");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "request_id")]
+    #[doc(alias = "correlation_id")]
+    pub fn id(&self) -> Option<&str> {
+        self.head.id().map(|id| &*id.value)
+    }
+
     /// The value of the first header line of this name, in any case of letters, if it is UTF-8.
     #[doc(alias = "get_header")]
     pub fn header(&self, name: &str) -> Option<&str> {

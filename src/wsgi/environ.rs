@@ -75,6 +75,10 @@ pub(crate) fn write(
         put("HTTP_HOST", request.host());
     }
     headers(out, request);
+    if let Some(id) = request.id() {
+        variable(out, id.header.as_bytes());
+        marshal::text_latin_1(out, id.value.as_bytes());
+    }
     marshal::dict_end(out);
 }
 
@@ -95,7 +99,9 @@ fn write_address(out: &mut Vec<u8>, peer: SocketAddr) {
 
 fn headers(out: &mut Vec<u8>, request: &RequestHead<'_>) {
     for (number, (name, value)) in request.headers().enumerate() {
-        if name.contains(&b'_') || LEFT_OUT.iter().any(|left_out| is(name, left_out)) {
+        // What a stranger calls its request is not its id.
+        let is_id = request.id().is_some_and(|id| is(name, id.header.as_bytes()));
+        if is_id || name.contains(&b'_') || LEFT_OUT.iter().any(|left_out| is(name, left_out)) {
             continue;
         }
         let mut others = request.headers().skip(number + 1).filter(|(other, _)| is(other, name));
@@ -170,11 +176,22 @@ const LEFT_OUT: [&[u8]; 4] = [b"Content-Length", b"Host", b"Transfer-Encoding", 
 mod tests {
     use super::*;
     use crate::http::HeadLimits;
-    use crate::http::Peer;
     use crate::http::h1::request_reader::RequestReader;
+    use crate::http::{Peer, RequestId};
+    use std::sync::Arc;
 
     /// The pairs of the marshalled dict whose values are strings.
     fn environ(head: &str, prefix_bytes: usize, body_bytes: u64) -> Vec<(String, String)> {
+        environ_of(head, prefix_bytes, body_bytes, None)
+    }
+
+    /// The same of a request with an id.
+    fn environ_of(
+        head: &str,
+        prefix_bytes: usize,
+        body_bytes: u64,
+        id: Option<RequestId>,
+    ) -> Vec<(String, String)> {
         let limits =
             HeadLimits { target_bytes_max: 9000, head_bytes_max: 9000, header_count_max: 99 };
         let mut reader = RequestReader::new();
@@ -184,6 +201,7 @@ mod tests {
             .request(head.as_bytes(), Peer { address: Some(peer), ..Peer::default() })
             .expect("sound");
         request.peer.listener = Some("127.0.0.1:8080".parse().expect("an address"));
+        request.peer.request_id = id.map(Arc::new);
         let mut out = Vec::new();
         write(&mut out, &request, prefix_bytes, body_bytes);
         let mut rest = &out[1..];
@@ -208,6 +226,16 @@ mod tests {
 
     fn value<'a>(environ: &'a [(String, String)], name: &str) -> Option<&'a str> {
         environ.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    #[test]
+    fn the_id_of_a_request_stands_in_place_of_what_its_client_has_sent() {
+        let head = "GET / HTTP/1.1\r\nHost: x\r\nx-request-id: theirs\r\n\r\n";
+        let id = RequestId { header: "X-Request-Id".into(), value: "ours".into() };
+        let it = environ_of(head, 0, 0, Some(id));
+        let ids = it.iter().filter(|(name, _)| name == "HTTP_X_REQUEST_ID");
+        assert_eq!(ids.map(|(_, value)| value.as_str()).collect::<Vec<_>>(), ["ours"]);
+        assert_eq!(value(&environ(head, 0, 0), "HTTP_X_REQUEST_ID"), Some("theirs"));
     }
 
     #[test]

@@ -56,6 +56,11 @@ pub fn pythons_h2() -> Option<String> {
     LACK.clone()
 }
 
+pub fn goaccess() -> Option<String> {
+    static LACK: LazyLock<Option<String>> = LazyLock::new(|| program("goaccess", &["--version"]));
+    LACK.clone()
+}
+
 pub fn openssl() -> Option<String> {
     static LACK: LazyLock<Option<String>> = LazyLock::new(|| program("openssl", &["version"]));
     LACK.clone()

@@ -90,3 +90,25 @@ fn a_destination_is_opened_once_however_many_hosts_have_it() {
     assert_eq!(errors.len(), 1, "{errors:?}");
     assert!(errors[0].contains("the number of access logs is limited to 256"), "{errors:?}");
 }
+
+#[test]
+fn a_header_for_the_ids_of_requests_must_be_one() {
+    let folder = Folder::new("request-ids");
+    for (text, expected) in [
+        ("7", "request_id must be true, false or the name of a header, not a number"),
+        (
+            "\"my id\"",
+            "request_id must be true, or the name of a header such as \"X-Correlation-Id\": \"my id\" is no header name",
+        ),
+        (
+            "\"Date\"",
+            "request_id must be true, or the name of a header such as \"X-Correlation-Id\": the server itself sends the header Date",
+        ),
+    ] {
+        let errors = folder.errors(format!("root = \"www\"\nrequest_id = {text}\n"));
+        assert_eq!(errors, [format!("httpd.toml:2:14: {expected}")]);
+    }
+    for text in ["true", "false", "\"X-Correlation-Id\""] {
+        assert!(folder.errors(format!("root = \"www\"\nrequest_id = {text}\n")).is_empty());
+    }
+}

@@ -108,6 +108,7 @@ impl<W: Transport> Socket<W> {
             listener: self.listener(cx),
             scheme: self.wire.scheme(),
             tls: self.wire.tls(),
+            request_id: None,
         }
     }
 

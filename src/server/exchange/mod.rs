@@ -21,6 +21,7 @@ pub(crate) mod body_sink;
 pub(crate) mod body_source;
 pub(crate) mod encoding;
 mod file_piece;
+mod identity;
 mod incoming;
 pub(crate) mod overflow;
 mod pace;
@@ -47,7 +48,7 @@ use super::context::{PendingJob, Setup, WorkerContext};
 use super::id::ExchangeId;
 use super::limits::Limits;
 use crate::files::{CacheUse, Disk, Prefetch};
-use crate::http::{RequestHead, Scheme, Status, TlsFacts};
+use crate::http::{RequestHead, RequestId, Scheme, Status, TlsFacts};
 use crate::site::{
     self, Answer, Body, BodyStore, Context, Decision, Freshness, Leading, RequestBody, Response,
     Route,
@@ -67,6 +68,8 @@ pub(crate) struct Exchange {
     setup: Rc<Setup>,
     /// Where the request goes. Found when its head is complete.
     route: Option<Route>,
+    /// The id of the request, if requests have ids.
+    request_id: Option<Arc<RequestId>>,
     /// The request body while it comes.
     pub incoming: IncomingBody,
     /// Whether a body was announced, and it is not known yet whether the request may go on: nothing of it is read.
@@ -128,6 +131,7 @@ impl Exchange {
             state: ExchangeState::Head,
             setup: Rc::clone(setup),
             route: None,
+            request_id: None,
             incoming: IncomingBody::default(),
             is_asking: false,
             request_body: RefCell::default(),
@@ -172,6 +176,7 @@ impl Exchange {
     /// Forgets the request. The body of its response stays.
     pub(crate) fn forget_request(&mut self) {
         self.route = None;
+        self.request_id = None;
         self.incoming.clear();
         self.is_asking = false;
         *self.request_body.get_mut() = RequestBody::default();

@@ -4,7 +4,7 @@
 
 use crate::http::HeadLimits;
 use crate::http::h1::request_reader::RequestReader;
-use crate::http::{Peer, RequestHead, Scheme, Status, TlsFacts};
+use crate::http::{Peer, RequestHead, RequestId, Scheme, Status, TlsFacts};
 use crate::site::{Request, TrustedProxies};
 use percent_encoding::{NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use std::net::SocketAddr;
@@ -26,6 +26,7 @@ pub struct RequestBuilder {
     peer: Option<SocketAddr>,
     scheme: Scheme,
     tls: Option<Arc<TlsFacts>>,
+    id: Option<Box<str>>,
 }
 
 impl Request<'_> {
@@ -71,6 +72,7 @@ impl RequestBuilder {
             peer: None,
             scheme: Scheme::Http,
             tls: None,
+            id: None,
         }
     }
 
@@ -124,6 +126,12 @@ impl RequestBuilder {
         self
     }
 
+    /// The id of the request, as the server would have taken or made it.
+    pub fn id(mut self, id: &str) -> RequestBuilder {
+        self.id = Some(id.into());
+        self
+    }
+
     /// The same over TLS. Its scheme is `https`.
     pub fn tls(mut self, facts: TlsFacts) -> RequestBuilder {
         self.tls = Some(Arc::new(facts));
@@ -152,7 +160,10 @@ impl RequestBuilder {
             header_count_max: self.headers.len() + 2,
         };
         let tls = self.tls.clone();
-        let peer = Peer { address: self.peer, scheme: self.scheme, tls, listener: None };
+        let of_id = |value: &str| RequestId { header: ID_HEADER.into(), value: value.into() };
+        let request_id = self.id.as_deref().map(of_id).map(Arc::new);
+        let peer =
+            Peer { address: self.peer, scheme: self.scheme, tls, request_id, listener: None };
         let head = match reader.read_head(&bytes, &limits) {
             Ok(Some(_)) => reader.request(&bytes, peer).map_err(|reject| reject.status()),
             Ok(None) => Err(Status::BAD_REQUEST),
@@ -200,3 +211,6 @@ impl RequestBuilder {
 fn encoded(text: &str) -> PercentEncode<'_> {
     utf8_percent_encode(text, NON_ALPHANUMERIC)
 }
+
+/// The usual one.
+const ID_HEADER: &str = "X-Request-Id";

@@ -225,7 +225,10 @@ impl Http1 {
         };
         let asks_first = self.reader.expectation() == Expectation::Continue;
         let begin = match request(&self.reader, &self.inbox, self.exchange.setup(), socket, cx) {
-            Ok(head) => self.exchange.begin(&head, Announced { bytes, asks_first }, cx),
+            Ok(mut head) => {
+                self.exchange.identify(&mut head, socket.is_relayed(), &mut cx.id_maker);
+                self.exchange.begin(&head, Announced { bytes, asks_first }, cx)
+            }
             Err(reject) => return self.refuse(reject, socket, share, cx),
         };
         let next = match begin {
@@ -253,7 +256,10 @@ impl Http1 {
         let known = self.inbox.freshness();
         let mut freshness = known;
         let answered = match request(&self.reader, &self.inbox, self.exchange.setup(), socket, cx) {
-            Ok(head) => self.exchange.answer(&head, &mut freshness, socket, cx),
+            Ok(mut head) => {
+                self.exchange.identify(&mut head, socket.is_relayed(), &mut cx.id_maker);
+                self.exchange.answer(&head, &mut freshness, socket, cx)
+            }
             Err(reject) => return self.refuse(reject, socket, share, cx),
         };
         if freshness != known {

@@ -17,12 +17,13 @@ impl Http1 {
     /// Queues a response: its head, and its body unless the method is HEAD (RFC 9110 §9.3.2).
     pub(super) fn queue<W: Transport>(
         &mut self,
-        response: Response,
+        mut response: Response,
         persistence: Persistence,
         socket: &mut Socket<W>,
         share: &mut Share,
         cx: &mut WorkerContext,
     ) {
+        self.exchange.put_id(&mut response, &mut cx.id_maker);
         let head = self.reader.head();
         let status = response.status;
         // RFC 9110 §15.3.6: it has no content, and says so by its length.
@@ -71,7 +72,7 @@ impl Http1 {
             headers: &head.headers,
             bytes,
             sent: &response.headers,
-            request_id: None,
+            request_id: self.exchange.request_id().map(|id| id.value.as_bytes()),
             setup: self.exchange.setup(),
             route,
             carrier: socket,

@@ -99,7 +99,10 @@ impl Stream {
             socket,
             cx,
         ) {
-            Ok(head) => self.exchange.begin(&head, announced, cx),
+            Ok(mut head) => {
+                self.exchange.identify(&mut head, socket.is_relayed(), &mut cx.id_maker);
+                self.exchange.begin(&head, announced, cx)
+            }
             Err(reject) => return self.refuse(reject, link, share, socket, cx),
         };
         match begin {
@@ -180,7 +183,10 @@ impl Stream {
             socket,
             cx,
         ) {
-            Ok(head) => self.exchange.answer(&head, &mut self.freshness, socket, cx),
+            Ok(mut head) => {
+                self.exchange.identify(&mut head, socket.is_relayed(), &mut cx.id_maker);
+                self.exchange.answer(&head, &mut self.freshness, socket, cx)
+            }
             Err(reject) => return self.refuse(reject, link, share, socket, cx),
         };
         match answered {
@@ -242,13 +248,14 @@ impl Stream {
     /// Queues a response: its head, and its body if that is short.
     fn respond<W: Transport>(
         &mut self,
-        response: Response,
+        mut response: Response,
         link: &mut Link,
         share: &mut Share,
         socket: &mut Socket<W>,
         cx: &mut WorkerContext,
     ) -> Next {
         socket.know_client(self.client);
+        self.exchange.put_id(&mut response, &mut cx.id_maker);
         let status = response.status;
         // RFC 9110 §15.3.6: it has no content, and says so by its length.
         let body = if status == Status::RESET_CONTENT { Body::Empty } else { response.body };
@@ -297,7 +304,7 @@ impl Stream {
             headers: self.head.headers(),
             bytes: self.head.bytes(),
             sent: &response.headers,
-            request_id: None,
+            request_id: self.exchange.request_id().map(|id| id.value.as_bytes()),
             setup: self.exchange.setup(),
             route,
             carrier: socket,
