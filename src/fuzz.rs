@@ -24,6 +24,7 @@ use crate::http::target::{Target, encode_path};
 use crate::http::{
     AcceptedCodings, Coding, ETag, HeadLimits, HeaderName, Method, Peer, Scheme, date, list,
 };
+use crate::program::supervisor::inheritance::Inheritance;
 use crate::program::supervisor::protocol::{Instruction, Report};
 use crate::sys::channel::MESSAGE_BYTES_MAX;
 use crate::wsgi::response::HEADER_BYTES;
@@ -327,6 +328,9 @@ pub fn application(bytes: &[u8]) {
 pub fn supervisor(bytes: &[u8]) {
     if let Some(order) = Instruction::read(bytes) {
         assert_eq!(order.words(), bytes);
+    }
+    if let Ok(inheritance) = String::from_utf8_lossy(bytes).parse::<Inheritance>() {
+        assert_eq!(inheritance.to_string().parse(), Ok(inheritance));
     }
     if let Some(report) = Report::read(bytes) {
         let words = report.words();

@@ -103,6 +103,14 @@
 // then drops the site, which each process has for itself. A library has no processes at all, but
 // `server::Server::start_on` serves listeners from anywhere.
 //
+// **An upgrade is tried before it is made.** On SIGUSR2, the supervisor starts a process of the program that is now at
+// its path (`program/supervisor/upgrade.rs`). That process must say hello, load the configuration and serve; only then
+// does the supervisor become the new program by exec, in its own process. Its listeners, and the channels of its
+// processes, wait for the new program in a socket that is its standard input, with a text that says what they are
+// (`supervisor/inheritance.rs`): to make descriptors out of numbers would be unsafe code. Signals wait in the kernel
+// meanwhile. The new program does not load the site again: nothing that may fail is done after the exec. A process that is
+// replaced does not close idle connections, because a request may be on its way on each (`WorkerContext::is_draining`).
+//
 // **What a busy connection needs is lent to it.** An idle one owns its socket and about a hundred
 // bytes; buffers, parser and outbox come from the worker's store with the first byte and go back
 // when it falls idle (`server::connection::FreeList`).

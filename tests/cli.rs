@@ -25,4 +25,5 @@ mod cli {
     mod terminal;
     #[cfg(feature = "tls")]
     mod tls;
+    mod upgrade;
 }

@@ -25,6 +25,7 @@ mod needs {
     #[cfg(feature = "tls")]
     mod tls_clients;
     mod translation;
+    mod upgrades;
     mod values;
 
     use crate::support::trials::Test;
@@ -46,6 +47,7 @@ mod needs {
         #[cfg(feature = "tls")]
         tls_clients::TESTS,
         translation::TESTS,
+        upgrades::TESTS,
         values::TESTS,
     ];
 }

@@ -227,18 +227,33 @@ impl Source {
         format!("{}:{line}", path.display())
     }
 
+    /// Where to log, and nothing else: opens nothing, and passes over errors.
+    #[must_use]
+    pub(crate) fn log(&self, overrides: &Overrides) -> Log {
+        let (file, mut errors) = self.file();
+        logs::log(&file, overrides, self.base(), &mut errors)
+    }
+
+    fn file(&self) -> (File, Errors) {
+        match &self.path {
+            None => (File::defaults(), Errors::default()),
+            Some(_) => File::read(&self.text),
+        }
+    }
+
+    /// What relative paths are relative to.
+    fn base(&self) -> &Path {
+        self.path.as_deref().and_then(Path::parent).unwrap_or(Path::new(""))
+    }
+
     /// Makes a server of it, as [`load`] does.
     ///
     /// # Errors
     /// All errors, in the order of the file.
     pub(crate) fn load(&self, overrides: &Overrides) -> Result<Config, Vec<ConfigError>> {
-        let (file, mut errors) = match &self.path {
-            None => (File::defaults(), Errors::default()),
-            Some(_) => File::read(&self.text),
-        };
+        let (file, mut errors) = self.file();
         let path = self.path.as_deref();
-        let base = path.and_then(Path::parent).unwrap_or(Path::new(""));
-        let mut config = assemble::assemble(file, overrides, base, &mut errors);
+        let mut config = assemble::assemble(file, overrides, self.base(), &mut errors);
         let Errors { list, puzzling, warnings } = errors;
         config.warnings = in_order(warnings, path, &self.text);
         if list.is_empty() { Ok(config) } else { Err(locate(list, &puzzling, path, &self.text)) }

@@ -41,6 +41,8 @@ pub(crate) enum Mode {
     Serve,
     /// Serve, as a process that a supervisor has started.
     ServeSupervised,
+    /// Take the place of a supervisor that this process was.
+    Succeed,
 }
 
 /// Reads the command line and the environment. Exits after `--help`, `-V` and usage errors.
@@ -63,8 +65,15 @@ fn parse(
     variables: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Options, clap::Error> {
     let mut arguments: Vec<OsString> = arguments.into_iter().collect();
-    let is_supervised = arguments.get(1).is_some_and(|it| it == SUPERVISED);
-    if is_supervised {
+    let is_first = |flag| arguments.get(1).is_some_and(|it| it == flag);
+    let started_for = if is_first(SUPERVISED) {
+        Mode::ServeSupervised
+    } else if is_first(SUCCESSOR) {
+        Mode::Succeed
+    } else {
+        Mode::Serve
+    };
+    if started_for != Mode::Serve {
         arguments.remove(1);
     }
     let (flags, mode) = match questions::asked(&arguments)? {
@@ -72,11 +81,10 @@ fn parse(
         Some((flags, Some(question))) => (flags, Mode::Explain(question)),
         None => {
             let flags = Flags::try_parse_from(arguments).map_err(with_own_suggestion)?;
-            let mode = match (flags.show, flags.test, is_supervised) {
-                (true, _, _) => Mode::Show,
-                (false, true, _) => Mode::Test,
-                (false, false, true) => Mode::ServeSupervised,
-                (false, false, false) => Mode::Serve,
+            let mode = match (flags.show, flags.test) {
+                (true, _) => Mode::Show,
+                (false, true) => Mode::Test,
+                (false, false) => started_for,
             };
             (flags, mode)
         }
@@ -367,6 +375,16 @@ fn check_host(host: &str) -> Result<(), String> {
 /// The first argument of a process that a supervisor has started. clap does not know it, so that it is
 /// neither shown nor suggested.
 pub(super) const SUPERVISED: &str = "--supervised";
+
+/// The same of a program that takes the place of a supervisor in its process.
+pub(super) const SUCCESSOR: &str = "--successor";
+
+/// What the operator wrote behind the name of the program.
+pub(super) fn own_arguments() -> impl Iterator<Item = OsString> {
+    let mut arguments = env::args_os().skip(1).peekable();
+    arguments.next_if(|it| it == SUPERVISED || it == SUCCESSOR);
+    arguments
+}
 
 const AFTER_HELP: &str = "\
 Examples:

@@ -20,6 +20,7 @@ use crate::sys::descriptors;
 use crate::sys::malloc;
 use crate::sys::orphans;
 use crate::sys::process;
+use crate::sys::signal;
 use cli::{Mode, Options};
 use failure::Failure;
 use supervisor::supervised;
@@ -37,6 +38,10 @@ pub fn main() -> ExitCode {
             serve(&options)
         }
         Mode::ServeSupervised => supervised::serve(&options),
+        Mode::Succeed => {
+            malloc::give_memory_back();
+            supervisor::succeed(&options)
+        }
     };
     logging::finish();
     match result {
@@ -84,8 +89,16 @@ fn write_out(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
+fn reap_orphans() {
+    if let Err(error) = orphans::reap_as_init() {
+        log::error!("cannot reap orphans: {error}");
+    }
+}
+
 fn serve(options: &Options) -> Result<(), Failure> {
     let (source, config) = load(options)?;
+    // The threads that start here leave signals to this one.
+    let held = signal::hold();
     logging::start(&config.log, None).map_err(|message| Failure::of_usage([message]))?;
     for warning in &options.warnings {
         log::warn!("{warning}");
@@ -93,9 +106,8 @@ fn serve(options: &Options) -> Result<(), Failure> {
     for warning in &config.warnings {
         log::warn!("{warning}");
     }
-    if let Err(error) = orphans::reap_as_init() {
-        log::error!("cannot reap orphans: {error}");
-    }
+    reap_orphans();
+    drop(held);
     match descriptors::raise_limit() {
         Some(limit) => log::debug!("up to {limit} descriptors may be open"),
         None => log::debug!("any number of descriptors may be open"),

@@ -131,5 +131,7 @@ pub(super) fn reopen(handle: &Handle) {
 }
 
 pub(super) fn decline_to_upgrade() {
-    log::warn!("SIGUSR2: this version cannot replace itself while it serves: restart it instead");
+    log::warn!(
+        "SIGUSR2 changes nothing: without a supervisor, this process cannot replace itself; restart it instead"
+    );
 }

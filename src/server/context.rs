@@ -63,6 +63,9 @@ pub(crate) struct WorkerContext {
     pub scratch: Vec<u8>,
     /// Whether the worker stops: it takes no new requests.
     pub is_stopping: bool,
+    /// Whether it does so because another process goes on in its place. Then idle clients may send one more request: a
+    /// request that is on its way would be lost with its connection.
+    pub is_draining: bool,
     pub gateway: Gateway,
     /// Where connections have come to, by number: the worker's listeners, also those of before a reload, and the addresses
     /// of connections from elsewhere.
@@ -172,6 +175,7 @@ impl WorkerContext {
             beginning_warned_at: None,
             scratch: Vec::new(),
             is_stopping: false,
+            is_draining: false,
             gateway: Gateway::new(worker),
             places: Vec::new(),
             #[cfg(feature = "tls")]

@@ -5,6 +5,8 @@
 //! may wait on is never closed while its address is listened on: with fewer workers, some have two of them.
 
 mod binding;
+#[cfg(feature = "cli")]
+pub(crate) mod inheriting;
 
 use super::address::{Address, ListenScheme};
 use super::start_error::StartError;

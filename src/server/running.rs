@@ -157,7 +157,8 @@ impl Handle {
     }
 
     /// Stops, but leaves the listeners open for another process that has them too: it serves the clients that wait
-    /// in their queues.
+    /// in their queues. Clients with an open connection may send one more request on it, within `stop_timeout`, so that
+    /// none is lost that is on its way.
     pub fn retire(&self) {
         if let Some(listeners) = self.state().listeners.upgrade() {
             listeners.leave_to_others();

@@ -32,6 +32,8 @@ pub(crate) fn give_memory_back() {
     // the program does not start itself again and again; it keeps the path that the kernel forgets.
     let path = process::started_by().unwrap_or_default();
     let error = command.args(arguments).env(TUNABLES, BOUNDS).env(STARTED_AGAIN, path).exec();
+    #[cfg(feature = "cli")]
+    super::signal::ignore_broken_pipes();
     log::debug!("freed memory may stay with this process: {error}");
 }
 

@@ -6,8 +6,10 @@
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+use nix::sys::signal::SigSet;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::SignalOnly;
 
@@ -76,6 +78,48 @@ impl Signals {
     }
 }
 
+/// Keeps the signals from this thread, and from the threads that it starts meanwhile, until the result is dropped. They
+/// wait in the kernel: also while the process becomes another program, which has to [let them through](let_through).
+pub(crate) fn hold() -> Held {
+    // It fails for signals that do not exist.
+    let _ = set().thread_block();
+    Held(())
+}
+
+/// Signals wait as long as this is there.
+#[derive(Debug)]
+pub(crate) struct Held(());
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let_through();
+    }
+}
+
+/// Ends what the program that this process was before has [held](hold).
+pub(crate) fn let_through() {
+    let _ = set().thread_unblock();
+}
+
+fn set() -> SigSet {
+    use nix::sys::signal::Signal;
+    let all = [
+        Signal::SIGHUP,
+        Signal::SIGINT,
+        Signal::SIGQUIT,
+        Signal::SIGTERM,
+        Signal::SIGUSR1,
+        Signal::SIGUSR2,
+    ];
+    all.into_iter().collect()
+}
+
+/// Ignores `SIGPIPE` again after a try to become another program, which begins by no longer ignoring it.
+pub(crate) fn ignore_broken_pipes() {
+    // A handler that does next to nothing: to ignore a signal is a call that is not safe.
+    let _ = signal_hook::flag::register(SIGPIPE, Arc::default());
+}
+
 /// The terminal among the standard streams, if there is one.
 fn own_terminal() -> Option<OwnedFd> {
     fn of(stream: impl AsFd + IsTerminal) -> Option<OwnedFd> {
@@ -122,6 +166,20 @@ mod tests {
         for (number, expected) in table {
             assert_eq!(meaning(number), expected, "signal {number}");
         }
+    }
+
+    #[test]
+    fn held_signals_come_when_they_are_let_through() {
+        // Other tests have threads that would take a signal of the process: this one is for this thread.
+        let signals = set();
+        let held = hold();
+        assert!(
+            SigSet::thread_get_mask().is_ok_and(|mask| signals.iter().all(|it| mask.contains(it)))
+        );
+        drop(held);
+        assert!(
+            SigSet::thread_get_mask().is_ok_and(|mask| !signals.iter().any(|it| mask.contains(it)))
+        );
     }
 
     #[test]

@@ -45,8 +45,8 @@ pub fn request(stream: &mut TcpStream) {
     stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
 }
 
-/// Reads the answer to one request for `/`; the connection stays open.
-pub fn reply(stream: &mut impl Read) -> std::io::Result<()> {
+/// Reads the answer to one request for `/`. Says whether the connection stays open.
+pub fn reply(stream: &mut impl Read) -> std::io::Result<bool> {
     let mut text = Vec::new();
     while !text.ends_with(b"from www\n") {
         let mut piece = [0; 4096];
@@ -56,7 +56,7 @@ pub fn reply(stream: &mut impl Read) -> std::io::Result<()> {
         }
     }
     assert!(text.starts_with(b"HTTP/1.1 200 "), "{}", text.escape_ascii());
-    Ok(())
+    Ok(memchr::memmem::find(&text, b"Connection: close").is_none())
 }
 
 /// Clients that ask all the time, until a flag ends them, on connections that they keep for a
@@ -103,11 +103,14 @@ impl Load {
             for number in 1..=requests_each {
                 let last = if number == requests_each { "Connection: close\r\n" } else { "" };
                 let asked = write!(stream, "GET / HTTP/1.1\r\nHost: x\r\n{last}\r\n");
-                if asked.and_then(|()| reply(&mut stream)).is_err() {
+                let Ok(is_kept) = asked.and_then(|()| reply(&mut stream)) else {
                     self.failed.fetch_add(1, Ordering::Relaxed);
                     break;
-                }
+                };
                 self.answered.fetch_add(1, Ordering::Relaxed);
+                if !is_kept {
+                    break;
+                }
             }
         }
     }

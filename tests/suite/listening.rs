@@ -209,6 +209,25 @@ fn a_server_that_retires_leaves_its_listeners_to_another() {
 }
 
 #[test]
+fn an_open_connection_gets_one_more_answer_from_a_server_that_retires() {
+    let bound = named("nobody").bind(NonZeroUsize::MIN).expect("a free port");
+    let server = named("first").start_on(share(&bound, 0)).expect("it starts");
+    let mut kept = Client::connect(&bound.addresses()[0]);
+    kept.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n").reply().expect(200).body("first");
+    server.handle().retire();
+    let second = named("second").start_on(share(&bound, 0)).expect("it starts");
+    crate::support::until("others are served by the second", || {
+        let mut client = Client::connect(&bound.addresses()[0]);
+        client.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+        client.reply().text() == "second"
+    });
+    let reply = kept.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n").reply();
+    reply.expect(200).body("first").header("Connection", "close");
+    server.wait();
+    stop(second);
+}
+
+#[test]
 fn sockets_that_cannot_be_divided_among_the_workers_are_not_taken_over() {
     let one = || std::os::fd::OwnedFd::from(TcpListener::bind("127.0.0.1:0").expect("a free port"));
     let error = Listeners::take_over(vec![one(), one(), one()], 2).err().expect("3 / 2");

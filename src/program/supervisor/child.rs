@@ -1,22 +1,22 @@
 //! One process of the pool, as its supervisor sees it: how it is started, instructed, listened to and
 //! waited for. Knows nothing of the other processes.
 
-use std::env;
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{self, ExitStatus};
+use std::path::Path;
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use crate::server::listener::Listeners;
 use crate::sys::channel::{Channel, Received};
 use crate::sys::descriptors;
-use crate::sys::process::{is_stopped, let_go_on, sealed, start_again};
+use crate::sys::process::{Own, is_stopped, sealed, start_again, start_other};
 
 use super::protocol::{self, Instruction, Report, Role, Spoken};
-use crate::program::cli::SUPERVISED;
+use crate::program::cli::{SUPERVISED, own_arguments};
 use crate::program::failure::Failure;
 
 /// What every process of the pool is given, at the start and as a replacement.
@@ -46,6 +46,9 @@ pub(super) struct Child {
     pub state: ChildState,
     /// It is killed if it does not serve by then; and if it has not ended by then, once it is retired.
     pub due_by: Instant,
+    /// The latest version of an [`Inheritance`](super::inheritance::Inheritance) that its program understands, once it
+    /// has reported that.
+    pub inherits: Option<u32>,
     /// A line for each of its applications, once it serves.
     pub applications: Vec<String>,
     /// Why it cannot serve, if it has reported that.
@@ -55,7 +58,7 @@ pub(super) struct Child {
     /// Whether it was killed because it was stopped while it started.
     was_stopped: bool,
     started: Instant,
-    process: process::Child,
+    process: Own,
     channel: Channel,
 }
 
@@ -63,13 +66,23 @@ impl Plan {
     /// # Errors
     /// When out of descriptors or memory.
     pub(super) fn new(listeners: Listeners, text: &str, processes: usize) -> io::Result<Plan> {
+        Ok(Plan::with_text(listeners, sealed(text.as_bytes())?, processes))
+    }
+
+    /// The same, with a text that is sealed.
+    pub(super) fn with_text(listeners: Listeners, text: OwnedFd, processes: usize) -> Plan {
         let supervised = OsString::from(SUPERVISED);
-        Ok(Plan {
+        Plan {
             listeners,
-            text: sealed(text.as_bytes())?,
-            arguments: [supervised].into_iter().chain(env::args_os().skip(1)).collect(),
+            text,
+            arguments: [supervised].into_iter().chain(own_arguments()).collect(),
             processes,
-        })
+        }
+    }
+
+    /// The text of the configuration, which nobody can change.
+    pub(super) fn text(&self) -> BorrowedFd<'_> {
+        self.text.as_fd()
     }
 
     /// How many processes the pool has.
@@ -84,6 +97,23 @@ impl Child {
     /// # Errors
     /// When out of processes, descriptors or memory.
     pub(super) fn start(plan: &Plan, slot: usize, now: Instant) -> io::Result<Child> {
+        Child::start_by(plan, slot, now, start_again)
+    }
+
+    /// Starts a process of another program, for the first slot.
+    ///
+    /// # Errors
+    /// The same, or when there is no such program.
+    pub(super) fn start_candidate(plan: &Plan, program: &Path, now: Instant) -> io::Result<Child> {
+        Child::start_by(plan, 0, now, |arguments, end| start_other(program, arguments, end))
+    }
+
+    fn start_by(
+        plan: &Plan,
+        slot: usize,
+        now: Instant,
+        start: impl FnOnce(Vec<OsString>, OwnedFd) -> io::Result<Own>,
+    ) -> io::Result<Child> {
         let (channel, end) = Channel::pair()?;
         let role = Role {
             number: slot as u32 + 1,
@@ -99,11 +129,27 @@ impl Child {
         };
         let addresses: Vec<Spoken> = (0..plan.listeners.addresses().len()).map(spoken).collect();
         protocol::hand_over(&channel, role, plan.text.as_fd(), &addresses, &listeners)?;
-        let process = start_again(plan.arguments.iter().cloned(), end)?;
-        Ok(Child {
+        let process = start(plan.arguments.clone(), end)?;
+        Ok(Child::new(slot, ChildState::Starting, process, channel, now))
+    }
+
+    /// A process that another supervisor has started in this process.
+    pub(super) fn inherit(
+        slot: usize,
+        state: ChildState,
+        process: Own,
+        channel: Channel,
+        due_by: Instant,
+    ) -> Child {
+        Child { due_by, ..Child::new(slot, state, process, channel, Instant::now()) }
+    }
+
+    fn new(slot: usize, state: ChildState, process: Own, channel: Channel, now: Instant) -> Child {
+        Child {
             slot,
-            state: ChildState::Starting,
+            state,
             due_by: now + START_TIME,
+            inherits: None,
             applications: Vec::new(),
             failure: None,
             stopped_since: None,
@@ -111,7 +157,11 @@ impl Child {
             started: now,
             process,
             channel,
-        })
+        }
+    }
+
+    pub(super) fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Sends an instruction. That the process has ended is noticed elsewhere.
@@ -139,10 +189,16 @@ impl Child {
                 }
             };
             match Report::read(&message.bytes) {
+                Some(Report::Hello { inherits }) => self.inherits = Some(inherits),
                 Some(Report::Serving(applications)) => {
                     log::info!("{self} serves");
                     self.applications = applications;
-                    self.state = ChildState::Serving;
+                    if self.state == ChildState::Starting {
+                        self.state = ChildState::Serving;
+                    }
+                }
+                Some(Report::Leaving) if self.state == ChildState::Retired => {
+                    self.send(Instruction::Retire);
                 }
                 Some(Report::Leaving) => {
                     log::info!("{self} got a signal to stop");
@@ -175,7 +231,7 @@ impl Child {
 
     /// Continues it if a signal has stopped it.
     pub(super) fn let_go_on(&self) {
-        let_go_on(&self.process);
+        self.process.let_go_on();
     }
 
     /// Kills it, because it is stopped and has no requests.
@@ -186,12 +242,16 @@ impl Child {
 
     /// Kills it.
     pub(super) fn kill(&mut self) {
-        // Fails only if it has ended.
-        let _ = self.process.kill();
+        self.process.kill();
+    }
+
+    /// Kills a process that leads a group, and what it has started.
+    pub(super) fn kill_group(&mut self) {
+        self.process.kill_group();
     }
 
     /// How a process ended that has, or will within a moment.
-    pub(super) fn reap(mut self) -> ChildExit {
+    pub(super) fn reap(self) -> ChildExit {
         let status = self.process.wait();
         let is_clean = status.as_ref().is_ok_and(ExitStatus::success);
         let how = match status {
@@ -214,6 +274,7 @@ impl Child {
     }
 }
 
+/// The channel.
 impl AsFd for Child {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.channel.as_fd()

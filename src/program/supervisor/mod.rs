@@ -10,24 +10,26 @@
 //! [`Channel`]: crate::sys::channel::Channel
 
 mod child;
+pub(crate) mod inheritance;
 pub(crate) mod protocol;
 pub(crate) mod supervised;
+mod upgrade;
 
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use crate::config::{Config, Source};
 use crate::server::backoff::Backoff;
-use crate::sys::signal::{Signal, Signals};
+use crate::sys::signal::{self, Signal, Signals};
 use crate::sys::wait::wait_readable;
 
 use crate::program::banner::{self, Banner};
 use crate::program::cli::Options;
 use crate::program::failure::Failure;
 use crate::program::logging;
-use crate::program::signals;
 use child::{Child, ChildExit, ChildState, Plan};
 use protocol::Instruction;
+use upgrade::Upgrade;
 
 /// Serves with one or several processes until a signal ends it.
 ///
@@ -47,6 +49,8 @@ pub(crate) fn serve(options: &Options, source: &Source, config: Config) -> Resul
         supervisor.turn();
     }
     if supervisor.state == SupervisorState::Serving {
+        // The thread that prints it leaves signals to this one.
+        let _held = signal::hold();
         banner::greet(&Banner {
             addresses: supervisor.plan.listeners.addresses(),
             schemes: supervisor.plan.listeners.schemes(),
@@ -59,10 +63,17 @@ pub(crate) fn serve(options: &Options, source: &Source, config: Config) -> Resul
             applications: supervisor.children.first().map_or(&[], |child| &child.applications),
         });
     }
-    while !supervisor.has_ended() {
-        supervisor.turn();
-    }
-    supervisor.outcome
+    supervisor.run()
+}
+
+/// Goes on in the place of a supervisor that this process was, until a signal ends it.
+///
+/// # Errors
+/// That there was none, or that a process did not complete its requests.
+pub(crate) fn succeed(options: &Options) -> Result<(), Failure> {
+    Supervisor::of_predecessor(options)?.run()?;
+    log::info!("stopped");
+    Ok(())
 }
 
 struct Supervisor {
@@ -73,6 +84,8 @@ struct Supervisor {
     slots: Vec<PoolSlot>,
     /// In each slot at most one that starts or serves, and any number that are leaving.
     children: Vec<Child>,
+    /// A new program that does not serve yet.
+    upgrade: Option<Upgrade>,
     /// When to check again whether a process is stopped.
     check_stopped_at: Instant,
     /// Whether all processes have served at the same time.
@@ -110,10 +123,18 @@ impl Supervisor {
             stop_timeout,
             state: SupervisorState::Starting,
             children: Vec::new(),
+            upgrade: None,
             check_stopped_at: now,
             has_served: false,
             outcome: Ok(()),
         }
+    }
+
+    fn run(mut self) -> Result<(), Failure> {
+        while !self.has_ended() {
+            self.turn();
+        }
+        self.outcome
     }
 
     /// One turn. Signals come before processes that have ended: a process that ended because the whole
@@ -127,6 +148,7 @@ impl Supervisor {
         for child in ended {
             self.reap(child, now);
         }
+        self.advance_upgrade(now);
         self.replace_stopped(now);
         self.fill_slots(now);
         self.retire_replaced(now);
@@ -148,7 +170,7 @@ impl Supervisor {
                 logging::reopen();
                 self.send_all(Instruction::Reopen);
             }
-            (Signal::Upgrade, _) => signals::decline_to_upgrade(),
+            (Signal::Upgrade, _) => self.begin_upgrade(now),
             (Signal::Stop, SupervisorState::Stopping { .. }) => {
                 log::info!("stopping now");
                 self.stop(Instruction::StopNow, now);
@@ -161,6 +183,7 @@ impl Supervisor {
     }
 
     fn stop(&mut self, instruction: Instruction, now: Instant) {
+        self.abandon_upgrade();
         self.send_all(instruction);
         for child in &self.children {
             // A stopped process could not end in time, and its requests would be lost.
@@ -335,9 +358,11 @@ impl Supervisor {
                 due.chain(bounded.map(|it| it.due_by)).chain([self.check_stopped_at]).min()
             }
         };
+        let next = next.into_iter().chain(self.upgrade.as_ref().map(Upgrade::due)).min();
         let descriptors: Vec<_> = [self.signals.as_fd()]
             .into_iter()
             .chain(self.children.iter().map(AsFd::as_fd))
+            .chain(self.upgrade.as_ref().map(AsFd::as_fd))
             .collect();
         let time = next.map(|next| next.saturating_duration_since(Instant::now()));
         if let Err(error) = wait_readable(&descriptors, time) {

@@ -77,6 +77,9 @@ pub(crate) enum Instruction {
 /// What a process reports to its supervisor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Report {
+    /// It is a program of this kind, and starts. Its supervisor may become that program with an
+    /// [`Inheritance`](super::inheritance::Inheritance) of this version at most.
+    Hello { inherits: u32 },
     /// It serves; a line for each of its applications.
     Serving(Vec<String>),
     /// It got a signal to stop: it asks for a replacement.
@@ -123,7 +126,7 @@ pub(crate) fn take_over(channel: &Channel) -> io::Result<Handover> {
     else {
         return Err(io::ErrorKind::InvalidData.into());
     };
-    let text = String::from_utf8(read_sealed(text, TEXT_BYTES_MAX)?)
+    let text = String::from_utf8(read_sealed(&text, CONFIGURATION_BYTES_MAX)?)
         .map_err(|_| io::ErrorKind::InvalidData)?;
     let addresses = addresses.iter().map(|number| Spoken::of(*number));
     let addresses = addresses.collect::<Option<Vec<Spoken>>>().ok_or(io::ErrorKind::InvalidData)?;
@@ -174,6 +177,7 @@ impl Report {
     /// Its lines are cut where they do not fit into a message.
     pub(crate) fn words(&self) -> Vec<u8> {
         match self {
+            Report::Hello { inherits } => format!("{HELLO}{inherits}").into_bytes(),
             Report::Serving(applications) => {
                 let mut words = SERVING.to_vec();
                 write_lines(applications, &mut words);
@@ -192,6 +196,11 @@ impl Report {
     pub(crate) fn read(words: &[u8]) -> Option<Report> {
         if words == b"leaving" {
             return Some(Report::Leaving);
+        }
+        if let Some(version) = words.strip_prefix(HELLO.as_bytes()) {
+            let inherits: u32 = std::str::from_utf8(version).ok()?.parse().ok()?;
+            let report = Report::Hello { inherits };
+            return (report.words() == words).then_some(report);
         }
         if let Some(text) = words.strip_prefix(SERVING) {
             return Some(Report::Serving(read_lines(text)));
@@ -215,11 +224,12 @@ fn read_lines(text: &[u8]) -> Vec<String> {
 /// With the version. Its length is no multiple of a number's, so that it is not taken for numbers.
 const TITLE: &[u8] = b"httpd handover 1\n";
 const LISTENERS: &[u8] = b"listeners";
+const HELLO: &str = "hello ";
 const SERVING: &[u8] = b"serving ";
 const FAILED: &[u8] = b"failed ";
 
 /// No less than the largest configuration that is read from a file.
-const TEXT_BYTES_MAX: usize = 1024 * 1024;
+pub(super) const CONFIGURATION_BYTES_MAX: usize = 1024 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -300,6 +310,7 @@ mod tests {
         let failure = Failure { code: 2, lines: vec!["one".into(), "two".into()] };
         let applications = vec!["app:app, Python 3".into(), "b:app".into()];
         for report in [
+            Report::Hello { inherits: 1 },
             Report::Serving(applications),
             Report::Serving(Vec::new()),
             Report::Leaving,
@@ -309,7 +320,16 @@ mod tests {
         }
         assert_eq!(Instruction::read(b"stop!"), None);
         assert_eq!(Report::read(b"failed "), None);
-        assert_eq!(Report::read(b"serving"), None);
+        for words in [
+            &b"serving"[..],
+            b"hello ",
+            b"hello +1",
+            b"hello 01",
+            b"hello -1",
+            b"hello 99999999999",
+        ] {
+            assert_eq!(Report::read(words), None, "{}", words.escape_ascii());
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::sys::signal::{Signal, Signals};
 use crate::sys::wait::wait_readable;
 
 use super::child::name;
+use super::inheritance;
 use super::protocol::{self, Handover, Instruction, Report};
 use crate::program::cli::Options;
 use crate::program::failure::Failure;
@@ -36,6 +37,7 @@ pub(crate) fn serve(options: &Options) -> Result<(), Failure> {
     };
     let channel = take_stdin().map(Channel::from_end).map_err(nobody)?;
     let handover = protocol::take_over(&channel).map_err(nobody)?;
+    report(&channel, &Report::Hello { inherits: inheritance::VERSION });
     let channel = Arc::new(channel);
     let is_one_of_several = handover.role.processes > 1;
     match start(options, handover, &channel) {
@@ -137,7 +139,9 @@ impl Follower {
         match signal {
             Signal::Reload => self.reload(),
             Signal::Reopen => self.reopen(),
-            Signal::Upgrade => signals::decline_to_upgrade(),
+            Signal::Upgrade => {
+                log::warn!("SIGUSR2 changes nothing here: send it to the supervisor")
+            }
             Signal::Stop => {
                 self.stops += 1;
                 match (&self.supervisor, self.stops) {
@@ -180,9 +184,14 @@ impl Follower {
     }
 
     fn retire(&self) {
-        if let ServerState::Running(handle) = &*signals::lock(&self.state) {
-            log::info!("replaced; stopping when open requests have ended");
-            handle.retire();
+        let mut state = signals::lock(&self.state);
+        match &*state {
+            ServerState::Running(handle) => {
+                log::info!("replaced; stopping when open requests have ended");
+                handle.retire();
+            }
+            // Should it serve all the same, it says that it leaves, and is told again.
+            _ => *state = ServerState::Leaving,
         }
         signals::end_after(self.stop_timeout + signals::STOP_NOW_TIME);
     }

@@ -258,7 +258,7 @@ impl<W: Transport> Connection<W> {
                 }
                 if self.socket.has_served {
                     self.socket.deadline = cx.clock.monotonic() + limits.keepalive_timeout;
-                    if cx.is_stopping {
+                    if cx.is_stopping && !cx.is_draining {
                         return Some(Verdict::Close);
                     }
                 }
@@ -344,6 +344,7 @@ impl<W: Transport> Connection<W> {
     }
 
     /// The server begins to stop. An idle connection ends; one that has not sent anything yet has until `silent_until`.
+    /// While another process goes on, both keep the time that they have.
     /// Streams that have no end of their own are ended: their exchanges are woken for that.
     pub(crate) fn stop(
         &mut self,
@@ -352,6 +353,7 @@ impl<W: Transport> Connection<W> {
         cx: &mut WorkerContext,
     ) -> Verdict {
         match &mut self.protocol {
+            Protocol::Handshake | Protocol::Idle if cx.is_draining => {}
             Protocol::Idle if self.socket.has_served => return Verdict::Close,
             Protocol::Handshake | Protocol::Idle => self.hurry(silent_until),
             Protocol::Http1(http1) => http1.stop_stream(),

@@ -156,7 +156,8 @@ impl Worker {
     }
 
     /// Accepts the connections that wait already, unless another process will, and then no more. Ends idle connections,
-    /// hurries those that have not sent anything yet, and lets the others finish.
+    /// hurries those that have not sent anything yet, and lets the others finish. If another process goes on, the idle and
+    /// silent ones may send a request until the deadline.
     pub(super) fn stop(&mut self, deadline: Instant) {
         if self.cx.is_stopping {
             return;
@@ -178,6 +179,7 @@ impl Worker {
         }
         self.has_handed = false;
         self.cx.is_stopping = true;
+        self.cx.is_draining = self.listeners.are_left_to_others();
         self.stop_deadline = Some(deadline);
         let silent_until = self.cx.clock.monotonic() + STOP_SILENCE;
         let slots: Vec<usize> = self.connections.iter().map(|(slot, _)| slot).collect();

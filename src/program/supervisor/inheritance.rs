@@ -1,0 +1,463 @@
+//! What a supervisor leaves to the program that takes its place in the same process, as text. Another version may
+//! read it. Knows nothing of the descriptors that go with it but their order.
+//!
+//! The first line names the version. The others are a word and its values, in any order, and the last one says that
+//! nothing is missing. Words that are not known are passed over: whatever must be understood raises the version. Paths
+//! are percent-encoded.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, percent_encode};
+
+use crate::server::address::{Address, ListenScheme};
+
+/// Everything that a supervisor keeps over an upgrade.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Inheritance {
+    /// How many processes serve.
+    pub processes: usize,
+    /// In each of them.
+    pub workers: usize,
+    /// The limit of open descriptors that the program was started with; `None`: there was none.
+    pub descriptors: Option<u64>,
+    pub stop_timeout: Duration,
+    /// One for each address, in order. Their sockets follow in this order.
+    pub listeners: Vec<InheritedListener>,
+    /// Their channels follow in this order.
+    pub children: Vec<InheritedChild>,
+    /// Whether SIGHUP came meanwhile.
+    pub reload: bool,
+    /// Whether SIGUSR1 came meanwhile.
+    pub reopen: bool,
+}
+
+/// The sockets of an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct InheritedListener {
+    pub sockets: usize,
+    pub scheme: ListenScheme,
+    /// Whether connections to it begin with a PROXY header.
+    pub is_proxied: bool,
+    /// As what it was asked for, if this program has bound it.
+    pub asked: Option<Address>,
+    /// The file of a Unix socket, which the last supervisor removes.
+    pub file: Option<SocketFile>,
+}
+
+/// The file of a Unix socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SocketFile {
+    pub path: PathBuf,
+    /// Device and inode, if they are known.
+    pub identity: Option<(u64, u64)>,
+}
+
+/// A process that serves, or has served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct InheritedChild {
+    pub slot: usize,
+    pub id: u32,
+    pub role: InheritedRole,
+}
+
+/// What a process is to do under the new supervisor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InheritedRole {
+    /// It runs the new program already.
+    New,
+    /// It serves until its replacement does.
+    Old,
+    /// It completes its requests and ends.
+    Retired,
+}
+
+impl fmt::Display for Inheritance {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let descriptors = self.descriptors.map_or("none".to_owned(), |limit| limit.to_string());
+        let mut lines = vec![
+            format!("{TITLE}{VERSION}"),
+            format!("processes {}", self.processes),
+            format!("workers {}", self.workers),
+            format!("descriptors {descriptors}"),
+            format!("stop_timeout_ms {}", self.stop_timeout.as_millis()),
+        ];
+        for (number, listener) in self.listeners.iter().enumerate() {
+            let InheritedListener { sockets, scheme, is_proxied, asked, file } = listener;
+            let start = if *is_proxied { "proxied" } else { "plain" };
+            let asked = asked.as_ref().map_or("-".to_owned(), |it| encoded(&address_text(it)));
+            lines.push(format!("listener {sockets} {} {start} {asked}", scheme_name(*scheme)));
+            if let Some(SocketFile { path, identity }) = file {
+                let (device, inode) = identity.unwrap_or_default();
+                lines.push(format!("socket_file {number} {device} {inode} {}", encoded(path)));
+            }
+        }
+        lines.extend(self.children.iter().map(|InheritedChild { slot, id, role }| {
+            format!("process {slot} {id} {}", role.word())
+        }));
+        let pending = [(self.reload, "reload"), (self.reopen, "reopen")];
+        let pending = pending.iter().filter(|(is_pending, _)| *is_pending);
+        lines.extend(pending.map(|(_, word)| format!("pending {word}")));
+        lines.push(LAST.to_owned());
+        lines.iter().try_for_each(|line| writeln!(formatter, "{line}"))
+    }
+}
+
+impl FromStr for Inheritance {
+    /// What is wrong with the text.
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Inheritance, String> {
+        let mut lines = text.strip_suffix('\n').ok_or("it is cut off")?.split('\n');
+        let version = lines.next().and_then(|line| line.strip_prefix(TITLE));
+        if version != Some(&VERSION.to_string()) {
+            return Err(match version {
+                Some(version) => format!("it has version {version:?}, not {VERSION}"),
+                None => "it is none".to_owned(),
+            });
+        }
+        if lines.next_back() != Some(LAST) {
+            return Err("it is cut off".to_owned());
+        }
+        let mut read = Unfinished::default();
+        for line in lines {
+            read.line(line).ok_or_else(|| format!("the line {line:?} is wrong"))?;
+        }
+        read.finish()
+    }
+}
+
+impl Inheritance {
+    /// How many descriptors go with it: those of the listeners and of the channels.
+    pub(crate) fn descriptor_count(&self) -> usize {
+        self.listeners.iter().map(|it| it.sockets).sum::<usize>() + self.children.len()
+    }
+}
+
+/// What has been read so far.
+#[derive(Default)]
+struct Unfinished {
+    processes: Option<usize>,
+    workers: Option<usize>,
+    descriptors: Option<Option<u64>>,
+    stop_timeout: Option<Duration>,
+    listeners: Vec<InheritedListener>,
+    children: Vec<InheritedChild>,
+    reload: bool,
+    reopen: bool,
+}
+
+impl Unfinished {
+    fn line(&mut self, line: &str) -> Option<()> {
+        let (word, rest) = line.split_once(' ')?;
+        let values: Vec<&str> = rest.split(' ').collect();
+        match (word, &values[..]) {
+            ("processes", [count]) => set(&mut self.processes, number(count)?),
+            ("workers", [count]) => set(&mut self.workers, number(count)?),
+            ("descriptors", ["none"]) => set(&mut self.descriptors, None),
+            ("descriptors", [limit]) => set(&mut self.descriptors, Some(number(limit)?)),
+            ("stop_timeout_ms", [time]) => {
+                set(&mut self.stop_timeout, Duration::from_millis(number(time)?))
+            }
+            ("listener", [sockets, name, start, asked]) => {
+                let scheme = SCHEMES.iter().find(|(known, _)| known == name)?.1;
+                let is_proxied = match *start {
+                    "proxied" => true,
+                    "plain" => false,
+                    _ => return None,
+                };
+                let asked = if *asked == "-" { None } else { Some(address(asked)?) };
+                let sockets = number(sockets).filter(|count| (1..=COUNT_MAX).contains(count))?;
+                let file = None;
+                let listener = InheritedListener { sockets, scheme, is_proxied, asked, file };
+                self.listeners.push(listener);
+                Some(())
+            }
+            ("socket_file", [listener, device, inode, path]) => {
+                let listener = self.listeners.get_mut(number::<usize>(listener)?)?;
+                let identity = Some((number(device)?, number(inode)?)).filter(|it| *it != (0, 0));
+                let path = PathBuf::from(OsStr::from_bytes(&decoded(path)?));
+                set(&mut listener.file, SocketFile { path, identity })
+            }
+            ("process", [slot, id, role]) => {
+                let (slot, id) = (number(slot)?, number(id)?);
+                let role = InheritedRole::ALL.into_iter().find(|it| it.word() == *role)?;
+                self.children.push(InheritedChild { slot, id, role });
+                Some(())
+            }
+            ("pending", ["reload"]) => {
+                self.reload = true;
+                Some(())
+            }
+            ("pending", ["reopen"]) => {
+                self.reopen = true;
+                Some(())
+            }
+            (word, _) if KNOWN.contains(&word) => None,
+            _ => Some(()),
+        }
+    }
+
+    fn finish(self) -> Result<Inheritance, String> {
+        let (Some(processes), Some(workers), Some(descriptors), Some(stop_timeout)) =
+            (self.processes, self.workers, self.descriptors, self.stop_timeout)
+        else {
+            return Err("a line is missing".to_owned());
+        };
+        let counts = 1..=COUNT_MAX;
+        if !counts.contains(&processes) || !counts.contains(&workers) {
+            return Err(format!("{processes} processes of {workers} workers cannot be"));
+        }
+        if self.listeners.is_empty() {
+            return Err("it names no listener".to_owned());
+        }
+        let is_possible = |it: &InheritedChild| {
+            it.slot < processes && i32::try_from(it.id).is_ok_and(|id| id > 1)
+        };
+        let mut ids: Vec<u32> = self.children.iter().map(|it| it.id).collect();
+        ids.sort_unstable();
+        if !self.children.iter().all(is_possible) || ids.windows(2).any(|two| two[0] == two[1]) {
+            return Err("it names a process that cannot be".to_owned());
+        }
+        Ok(Inheritance {
+            processes,
+            workers,
+            descriptors,
+            stop_timeout,
+            listeners: self.listeners,
+            children: self.children,
+            reload: self.reload,
+            reopen: self.reopen,
+        })
+    }
+}
+
+impl InheritedRole {
+    const ALL: [InheritedRole; 3] =
+        [InheritedRole::New, InheritedRole::Old, InheritedRole::Retired];
+
+    fn word(self) -> &'static str {
+        match self {
+            InheritedRole::New => "new",
+            InheritedRole::Old => "old",
+            InheritedRole::Retired => "retired",
+        }
+    }
+}
+
+/// Once, and not twice.
+fn set<T>(place: &mut Option<T>, value: T) -> Option<()> {
+    place.replace(value).is_none().then_some(())
+}
+
+/// Digits, and nothing else.
+fn number<T: FromStr>(text: &str) -> Option<T> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
+
+fn encoded(text: &(impl AsRef<OsStr> + ?Sized)) -> String {
+    percent_encode(text.as_ref().as_bytes(), NON_ALPHANUMERIC).to_string()
+}
+
+fn decoded(text: &str) -> Option<Vec<u8>> {
+    let bytes: Vec<u8> = percent_decode_str(text).collect();
+    (!bytes.is_empty() && !bytes.contains(&0)).then_some(bytes)
+}
+
+fn address_text(address: &Address) -> OsString {
+    match address {
+        Address::Tcp(address) => address.to_string().into(),
+        Address::Unix(path) => [OsStr::new("unix:"), path.as_os_str()].into_iter().collect(),
+    }
+}
+
+fn address(text: &str) -> Option<Address> {
+    let text = decoded(text)?;
+    let text = OsStr::from_bytes(&text);
+    match text.as_bytes().strip_prefix(b"unix:") {
+        Some(path) => Some(Address::Unix(OsStr::from_bytes(path).into())),
+        None => Some(Address::Tcp(text.to_str()?.parse().ok()?)),
+    }
+}
+
+fn scheme_name(scheme: ListenScheme) -> &'static str {
+    SCHEMES.iter().find(|(_, known)| *known == scheme).map_or("http", |(name, _)| name)
+}
+
+const SCHEMES: [(&str, ListenScheme); 3] =
+    [("http", ListenScheme::Http), ("h2c", ListenScheme::H2c), ("https", ListenScheme::Https)];
+
+/// The version of the text that this program writes and reads.
+pub(crate) const VERSION: u32 = 1;
+
+const TITLE: &str = "httpd supervisor ";
+const LAST: &str = "that is all";
+const KNOWN: [&str; 8] = [
+    "processes",
+    "workers",
+    "descriptors",
+    "stop_timeout_ms",
+    "listener",
+    "socket_file",
+    "process",
+    "pending",
+];
+
+/// More than a configuration may ask for.
+const COUNT_MAX: usize = 4096;
+
+/// No less than what the largest configuration makes of it.
+pub(crate) const TEXT_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Inheritance, String> {
+        text.parse()
+    }
+
+    fn listener(sockets: usize, scheme: ListenScheme, is_proxied: bool) -> InheritedListener {
+        InheritedListener { sockets, scheme, is_proxied, asked: None, file: None }
+    }
+
+    fn whole() -> Inheritance {
+        let child = |slot, id, role| InheritedChild { slot, id, role };
+        Inheritance {
+            processes: 2,
+            workers: 3,
+            descriptors: Some(1024),
+            stop_timeout: Duration::from_millis(10_500),
+            listeners: vec![
+                InheritedListener {
+                    asked: Some(Address::Tcp(([127, 0, 0, 1], 0).into())),
+                    ..listener(6, ListenScheme::Https, false)
+                },
+                InheritedListener {
+                    asked: Some(Address::Unix("run/a b\n.sock".into())),
+                    file: Some(SocketFile {
+                        path: "run/a b\n.sock".into(),
+                        identity: Some((7, 12)),
+                    }),
+                    ..listener(1, ListenScheme::Http, true)
+                },
+                InheritedListener {
+                    file: Some(SocketFile {
+                        path: OsStr::from_bytes(b"\xff%41 ").into(),
+                        identity: None,
+                    }),
+                    ..listener(2, ListenScheme::H2c, false)
+                },
+            ],
+            children: vec![
+                child(0, 4711, InheritedRole::New),
+                child(0, 4000, InheritedRole::Old),
+                child(1, 4001, InheritedRole::Old),
+                child(1, 3000, InheritedRole::Retired),
+            ],
+            reload: true,
+            reopen: false,
+        }
+    }
+
+    #[test]
+    fn what_is_left_is_read_as_it_was_written() {
+        let least = Inheritance {
+            processes: 1,
+            workers: 1,
+            descriptors: None,
+            listeners: vec![listener(1, ListenScheme::H2c, false)],
+            children: Vec::new(),
+            reload: false,
+            reopen: true,
+            ..whole()
+        };
+        for inheritance in [whole(), least] {
+            assert_eq!(inheritance.to_string().parse(), Ok(inheritance));
+        }
+        assert_eq!(whole().descriptor_count(), 13);
+    }
+
+    #[test]
+    fn a_text_that_is_cut_anywhere_is_refused() {
+        let text = whole().to_string();
+        for end in 0..text.len() {
+            assert!(read(&text[..end]).is_err(), "{:?}", &text[..end]);
+            assert!(read(&format!("{}\n", &text[..end])).is_err() || end + 1 == text.len());
+        }
+    }
+
+    #[test]
+    fn a_line_of_a_later_version_is_passed_over_and_a_later_version_is_not() {
+        let text = whole().to_string();
+        let with_more = text.replace("workers 3\n", "workers 3\ncolour red and blue\n");
+        assert_eq!(read(&with_more), Ok(whole()));
+        for (version, words) in [
+            ("httpd supervisor 2", "it has version \"2\", not 1"),
+            ("httpd supervisor 01", "it has version \"01\", not 1"),
+            ("nginx", "it is none"),
+        ] {
+            let later = text.replace("httpd supervisor 1", version);
+            assert_eq!(read(&later), Err(words.to_owned()));
+        }
+    }
+
+    #[test]
+    fn every_line_that_is_wrong_is_named() {
+        let text = whole().to_string();
+        for wrong in [
+            "processes",
+            "processes ",
+            "processes 2",
+            "processes -1",
+            "processes +1",
+            "processes 2 2",
+            "workers 99999999999999999999",
+            "descriptors many",
+            "stop_timeout_ms 1.5",
+            "listener 6",
+            "listener 6 http plain",
+            "listener 6 http strange -",
+            "listener 6 gopher plain -",
+            "listener 6 http plain nowhere",
+            "listener 0 http plain -",
+            "listener 5000 http plain -",
+            "socket_file 0 1 2",
+            "socket_file 0 1 2 ",
+            "socket_file 0 a 2 b",
+            "socket_file 0 1 2 %00",
+            "socket_file 3 1 2 b",
+            "socket_file 1 1 2 twice",
+            "process 0 5 young",
+            "process 0 x new",
+            "pending",
+            "pending upgrade",
+            "",
+        ] {
+            let read = read(&text.replace("that is all", &format!("{wrong}\nthat is all")));
+            assert_eq!(read, Err(format!("the line {wrong:?} is wrong")), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        let text = whole().to_string();
+        for (from, to, words) in [
+            ("processes 2\n", "processes 0\n", "0 processes of 3 workers cannot be"),
+            ("workers 3\n", "workers 5000\n", "2 processes of 5000 workers cannot be"),
+            ("workers 3\n", "", "a line is missing"),
+            ("process 1 4001", "process 2 4001", "it names a process that cannot be"),
+            ("process 1 4001", "process 1 4000", "it names a process that cannot be"),
+            ("process 1 4001", "process 1 1", "it names a process that cannot be"),
+            ("process 1 4001", "process 1 0", "it names a process that cannot be"),
+            ("process 1 4001", "process 1 3000000000", "it names a process that cannot be"),
+        ] {
+            assert!(text.contains(from), "{from}");
+            assert_eq!(read(&text.replace(from, to)), Err(words.to_owned()), "{to}");
+        }
+    }
+}

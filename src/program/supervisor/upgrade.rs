@@ -1,0 +1,348 @@
+//! Replacing the program while it serves. A process of the new program serves first; only then does the supervisor
+//! become the new program, in its own process, with all listeners and processes. So whatever is wrong with the new
+//! program is found while the old one still has everything.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use log::LevelFilter;
+
+use super::child::{Child, ChildExit, ChildState, Plan};
+use super::inheritance::{
+    self, Inheritance, InheritedChild, InheritedListener, InheritedRole, SocketFile,
+};
+use super::protocol::{CONFIGURATION_BYTES_MAX, Instruction};
+use super::{GRACE, Supervisor, SupervisorState};
+use crate::config::{Log, Source};
+use crate::program::cli::{Options, SUCCESSOR, own_arguments};
+use crate::program::failure::Failure;
+use crate::program::{logging, reap_orphans};
+use crate::server::destination::Destination;
+use crate::server::listener::Listeners;
+use crate::server::listener::inheriting::Inherited;
+use crate::sys::channel::{Channel, ChannelMessage, DESCRIPTORS_MAX, Received};
+use crate::sys::descriptors;
+use crate::sys::process::{
+    Own, become_program, read_sealed, sealed, set_stdin, started_by, stdin, take_stdin,
+};
+use crate::sys::reason::reason_at;
+use crate::sys::signal::{self, Signal, Signals};
+
+/// A process of the new program that does not serve yet.
+pub(super) struct Upgrade {
+    program: PathBuf,
+    candidate: Child,
+    /// It has to say by then that it is a program that can take over.
+    hello_by: Instant,
+    /// Why it was killed.
+    refused: Option<String>,
+}
+
+impl Supervisor {
+    /// SIGUSR2.
+    pub(super) fn begin_upgrade(&mut self, now: Instant) {
+        let what = match (self.state, &self.upgrade) {
+            (SupervisorState::Starting, _) => "the processes do not serve yet: send it again later",
+            (SupervisorState::Stopping { .. }, _) => "the program stops",
+            (SupervisorState::Serving, Some(_)) => "an upgrade is under way",
+            (SupervisorState::Serving, None) => return self.start_candidate(now),
+        };
+        log::warn!("SIGUSR2 changes nothing: {what}");
+    }
+
+    fn start_candidate(&mut self, now: Instant) {
+        let Some(program) = started_by() else {
+            log::error!("{FAILED}: the kernel does not say by which path it was started");
+            return;
+        };
+        match Child::start_candidate(&self.plan, &program, now) {
+            Ok(candidate) => {
+                log::info!("upgrade: {candidate} started from {program:?}");
+                let hello_by = now + HELLO_TIME;
+                self.upgrade = Some(Upgrade { program, candidate, hello_by, refused: None });
+            }
+            Err(error) => {
+                let reason = reason_at(&program, &error);
+                log::error!("{FAILED}: cannot run {program:?}: {reason}");
+            }
+        }
+    }
+
+    /// Goes on with an upgrade that is under way.
+    pub(super) fn advance_upgrade(&mut self, now: Instant) {
+        let Some(mut upgrade) = self.upgrade.take() else { return };
+        if upgrade.candidate.read_reports() {
+            let why = upgrade.reap();
+            log::error!("{FAILED}: {why}");
+            return;
+        }
+        if upgrade.candidate.state == ChildState::Starting {
+            if let Some(why) = upgrade.overdue(now).filter(|_| upgrade.refused.is_none()) {
+                upgrade.candidate.kill_group();
+                upgrade.refused = Some(why);
+            }
+            self.upgrade = Some(upgrade);
+            return;
+        }
+        let Upgrade { program, candidate, .. } = upgrade;
+        self.give_way(&program, candidate, now);
+    }
+
+    /// Ends an upgrade that is under way, because everything ends. A process that may serve by now is one of them.
+    pub(super) fn abandon_upgrade(&mut self) {
+        if let Some(Upgrade { mut candidate, .. }) = self.upgrade.take() {
+            if candidate.inherits.is_none() {
+                candidate.kill_group();
+            }
+            self.children.push(candidate);
+        }
+    }
+
+    /// Becomes the new program. Returns if something keeps it from that.
+    fn give_way(&mut self, program: &Path, mut candidate: Child, now: Instant) {
+        // From here on, signals wait in the kernel for the new program.
+        let held = signal::hold();
+        let late = self.signals.pending();
+        if !late.contains(&Signal::Stop) {
+            let error = self.become_successor(program, &candidate, &late);
+            log::error!("{FAILED}: cannot become {program:?}: {error}");
+        }
+        drop(held);
+        // It serves already, and leaves that to the others.
+        candidate.state = ChildState::Leaving;
+        self.children.push(candidate);
+        for signal in late {
+            self.on_signal(signal, now);
+        }
+    }
+
+    /// Leaves everything to the new program, and becomes it. Returns only if that fails.
+    fn become_successor(
+        &mut self,
+        program: &Path,
+        candidate: &Child,
+        late: &[Signal],
+    ) -> io::Error {
+        let (kept, end) = match self.bequeath(candidate, late) {
+            Ok(both) => both,
+            Err(error) => return error,
+        };
+        log::info!("upgrade: becoming {program:?}");
+        logging::finish();
+        let successor = OsString::from(SUCCESSOR);
+        let error = become_program(program, [successor].into_iter().chain(own_arguments()), end);
+        drop(kept);
+        error
+    }
+
+    /// Queues everything that a successor needs. It finds this at the second end.
+    fn bequeath(&self, candidate: &Child, late: &[Signal]) -> io::Result<(Channel, OwnedFd)> {
+        let listeners = &self.plan.listeners;
+        let mut sockets = Vec::new();
+        let mut addresses = Vec::new();
+        for mut it in listeners.inheritable() {
+            let file = it.file.map(|(path, identity)| SocketFile { path, identity });
+            let Inherited { asked, scheme, is_proxied, .. } = it;
+            let count = it.sockets.len();
+            addresses.push(InheritedListener { sockets: count, scheme, is_proxied, asked, file });
+            sockets.append(&mut it.sockets);
+        }
+        // One that starts has no requests, and is told to go.
+        let role = |child: &Child| match child.state {
+            ChildState::Serving | ChildState::Leaving => InheritedRole::Old,
+            ChildState::Starting | ChildState::Retired => InheritedRole::Retired,
+        };
+        let known = |child: &Child, role| InheritedChild { slot: child.slot, id: child.id(), role };
+        let children = self.children.iter().map(|child| known(child, role(child)));
+        let inheritance = Inheritance {
+            processes: self.plan.processes(),
+            workers: listeners.workers(),
+            descriptors: descriptors::started_with(),
+            stop_timeout: self.stop_timeout,
+            listeners: addresses,
+            children: children.chain([known(candidate, InheritedRole::New)]).collect(),
+            reload: late.contains(&Signal::Reload),
+            reopen: late.contains(&Signal::Reopen),
+        };
+        let (channel, end) = Channel::pair()?;
+        let text = sealed(inheritance.to_string().as_bytes())?;
+        let stdin = stdin()?;
+        channel.send(INHERITANCE, &[text.as_fd(), self.plan.text(), stdin.as_fd()])?;
+        let channels = self.children.iter().chain([candidate]).map(AsFd::as_fd);
+        let all: Vec<BorrowedFd<'_>> = sockets.into_iter().chain(channels).collect();
+        for some in all.chunks(DESCRIPTORS_MAX) {
+            channel.send(MORE, some)?;
+        }
+        Ok((channel, end))
+    }
+
+    /// Takes over what a supervisor has left that this process was.
+    ///
+    /// # Errors
+    /// When none has. Nothing serves then for long.
+    pub(super) fn of_predecessor(options: &Options) -> Result<Supervisor, Failure> {
+        let nobody = |error: &dyn std::fmt::Display| {
+            Failure::of_usage([format!(
+                "--successor is for a program that upgrades itself: {error}"
+            )])
+        };
+        let legacy = Legacy::take().map_err(|error| nobody(&error))?;
+        let Legacy { inheritance, text, addresses, channels } = legacy;
+        descriptors::inherit(inheritance.descriptors);
+        // It has been open until now. Whatever is wrong with it is no reason not to serve.
+        let log = read_sealed(&text, CONFIGURATION_BYTES_MAX)
+            .ok()
+            .and_then(|text| String::from_utf8(text).ok())
+            .map(|text| Source::of(options.config.as_deref(), text).log(&options.overrides))
+            .unwrap_or(Log { level: LevelFilter::Warn, destination: Destination::Stderr });
+        if let Err(message) = logging::start(&log, None) {
+            let _ = logging::start(&Log { destination: Destination::Stderr, ..log }, None);
+            log::error!("{message}");
+        }
+        reap_orphans();
+        let signals = Signals::listen()
+            .map_err(|error| Failure::at_run_time(format!("cannot take signals: {error}")))?;
+        signal::let_through();
+        let listeners = Listeners::inherit(addresses, inheritance.processes, inheritance.workers)
+            .map_err(|error| nobody(&error))?;
+        let plan = Plan::with_text(listeners, text, inheritance.processes);
+        let mut supervisor = Supervisor::new(plan, signals, inheritance.stop_timeout);
+        supervisor.state = SupervisorState::Serving;
+        supervisor.has_served = true;
+        let now = Instant::now();
+        let due_by = now + supervisor.stop_timeout + GRACE;
+        for (child, channel) in inheritance.children.into_iter().zip(channels) {
+            let state = match child.role {
+                InheritedRole::New => ChildState::Serving,
+                InheritedRole::Old => ChildState::Leaving,
+                InheritedRole::Retired => ChildState::Retired,
+            };
+            match Own::with_id(child.id) {
+                Ok(own) => {
+                    let child = Child::inherit(child.slot, state, own, channel, due_by);
+                    if state == ChildState::Retired {
+                        child.send(Instruction::Retire);
+                    }
+                    supervisor.children.push(child);
+                }
+                // Whatever serves by this number does not belong to this program.
+                Err(error) => log::error!("process {} is lost: {error}", child.id),
+            }
+        }
+        log::info!("upgraded to httpd {}", env!("CARGO_PKG_VERSION"));
+        let pending = [(inheritance.reload, Signal::Reload), (inheritance.reopen, Signal::Reopen)];
+        for (_, signal) in pending.into_iter().filter(|(is_pending, _)| *is_pending) {
+            supervisor.on_signal(signal, now);
+        }
+        Ok(supervisor)
+    }
+}
+
+/// What a predecessor has left, with its descriptors.
+struct Legacy {
+    inheritance: Inheritance,
+    /// The configuration.
+    text: OwnedFd,
+    addresses: Vec<Inherited<OwnedFd>>,
+    /// Of each process, in their order.
+    channels: Vec<Channel>,
+}
+
+impl Legacy {
+    /// Takes it from standard input, and makes that what it was.
+    fn take() -> Result<Legacy, String> {
+        let failed = |error: io::Error| error.to_string();
+        let channel = take_stdin().map(Channel::from_end).map_err(failed)?;
+        let first = next(&channel).map_err(failed)?;
+        let Ok([left, text, stdin]) = <[OwnedFd; 3]>::try_from(first.descriptors) else {
+            return Err("something is missing".to_owned());
+        };
+        set_stdin(&stdin).map_err(failed)?;
+        let left = read_sealed(&left, inheritance::TEXT_BYTES_MAX).map_err(failed)?;
+        let left = String::from_utf8(left).map_err(|error| error.to_string())?;
+        let inheritance: Inheritance = left.parse()?;
+        let mut all = Vec::new();
+        while all.len() < inheritance.descriptor_count() {
+            all.append(&mut next(&channel).map_err(failed)?.descriptors);
+        }
+        let mut all = all.into_iter();
+        let of_address = |it: &InheritedListener| Inherited {
+            sockets: all.by_ref().take(it.sockets).collect(),
+            asked: it.asked.clone(),
+            scheme: it.scheme,
+            is_proxied: it.is_proxied,
+            file: it.file.clone().map(|it| (it.path, it.identity)),
+        };
+        let addresses = inheritance.listeners.iter().map(of_address).collect();
+        let channels = all.map(Channel::from_end).collect();
+        Ok(Legacy { inheritance, text, addresses, channels })
+    }
+}
+
+fn next(channel: &Channel) -> io::Result<ChannelMessage> {
+    match channel.receive()? {
+        Received::Message(message) => Ok(message),
+        Received::Nothing | Received::End => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
+}
+
+impl Upgrade {
+    /// Why it has taken too long.
+    fn overdue(&self, now: Instant) -> Option<String> {
+        let program = &self.program;
+        match self.candidate.inherits {
+            None if self.hello_by <= now => Some(format!(
+                "{program:?} does not behave like httpd: it said nothing within {HELLO_TIME:?}"
+            )),
+            Some(inheritance::VERSION..) if self.candidate.due_by <= now => {
+                Some(format!("{program:?} takes too long to start"))
+            }
+            Some(inherits) if inherits < inheritance::VERSION => Some(format!(
+                "{program:?} is too old to take over: it understands version {inherits} of what is left to it"
+            )),
+            None | Some(_) => None,
+        }
+    }
+
+    /// Waits for the end of its process, and says why there is no upgrade.
+    fn reap(mut self) -> String {
+        // What only closed its channel would be waited for.
+        self.candidate.kill_group();
+        let program = self.program;
+        let said_hello = self.candidate.inherits.is_some();
+        let ChildExit { how, failure, .. } = self.candidate.reap();
+        match (self.refused, failure) {
+            (Some(why), _) => why,
+            (None, Some(failure)) => format!("{program:?}: {}", failure.lines.join("; ")),
+            (None, None) if said_hello => format!("{program:?} {how} before it served"),
+            (None, None) => format!("{program:?} does not behave like httpd: it {how}"),
+        }
+    }
+
+    /// When to look at it again.
+    pub(super) fn due(&self) -> Instant {
+        match self.candidate.inherits {
+            _ if self.refused.is_some() => self.hello_by + GRACE,
+            None => self.hello_by,
+            Some(_) => self.candidate.due_by,
+        }
+    }
+}
+
+/// The channel of the process.
+impl AsFd for Upgrade {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.candidate.as_fd()
+    }
+}
+
+const FAILED: &str = "no upgrade; the running program keeps serving";
+
+/// A program that can take over says so at once. On a busy machine, it may have to wait until it runs.
+const HELLO_TIME: Duration = Duration::from_secs(5);
+
+const INHERITANCE: &[u8] = b"inheritance";
+const MORE: &[u8] = b"more";
