@@ -143,6 +143,6 @@ threads-multiplier = 1\ncompression = false\ncache-control-headers = false\nsecu
 }
 
 /// Then a server must be told which user to serve as.
-fn is_root() -> bool {
+pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }

@@ -114,7 +114,8 @@ pub fn run(
 }
 
 impl Tool {
-    fn program(self) -> Result<PathBuf, String> {
+    /// Where it is.
+    pub fn program(self) -> Result<PathBuf, String> {
         let (name, package) = match self {
             Tool::H2load => ("h2load", "nghttp2-client"),
             Tool::Wrk => ("wrk", "wrk"),
@@ -125,7 +126,7 @@ impl Tool {
     }
 
     /// How many requests were answered, how many in a second, and in how many milliseconds the slowest one.
-    fn figures(self, said: &str) -> Option<(f64, f64, f64)> {
+    pub fn figures(self, said: &str) -> Option<(f64, f64, f64)> {
         match self {
             Tool::H2load => {
                 let finished =

@@ -9,15 +9,17 @@
 //! Told in this order: [`options`] what is asked for, [`site`] the files that all serve, [`work`] what is requested,
 //! [`servers`] (with their [`configs`]) who answers, [`limit`] the bare responder, [`probe`] whether the answer is
 //! right, [`measure`] one run, [`table`] (in [`grid`]s) what is shown; [`downloads`] measures large files in its own
-//! way. [`shared`] is what both comparisons are made of; its `process` ends whatever was started.
+//! way, and [`secure`] HTTPS and HTTP/2. [`shared`] is what both comparisons are made of; its `process` ends whatever was started.
 
 mod configs;
 mod downloads;
 mod grid;
+mod idle;
 mod limit;
 mod measure;
 mod options;
 mod probe;
+mod secure;
 mod servers;
 #[path = "../shared/mod.rs"]
 mod shared;
@@ -76,12 +78,16 @@ fn compare(options: &Options) -> Result<(), String> {
 
     let folder =
         TempFolder::new().map_err(|error| format!("cannot make a temporary folder: {error}"))?;
-    let works = if options.downloads.downloads { Vec::new() } else { options.works() };
+    let has_works = !options.downloads.downloads && !options.secure.secure;
+    let works = if has_works { options.works() } else { Vec::new() };
     let site =
         build_site(&folder, &works).map_err(|error| format!("cannot write the site: {error}"))?;
     let bench = Bench { options, wrk, interrupt, cpus, site, folder };
     if options.downloads.downloads {
         return bench.measure_downloads(&servers);
+    }
+    if options.secure.secure {
+        return bench.measure_secure(&servers);
     }
     eprintln!("about {} minutes", options.minutes(works.len(), servers.len()));
     for work in works {
@@ -204,18 +210,63 @@ impl Bench<'_> {
         self.options.runs.write_markdown(&report.markdown())
     }
 
-    /// Starts one server and asks it once, so that nothing is measured that is not the right answer.
-    fn enter(&self, work: Work, server: Server) -> Result<Contender, String> {
-        let folder = self.folder.path().join(format!("{}-{}", work.name(), server.name()));
+    /// HTTPS and HTTP/2 on all servers that speak both; each is started once.
+    fn measure_secure(&self, servers: &[Server]) -> Result<(), String> {
+        let certificate = secure::Certificate::make(self.folder.path())?;
+        let servers: Vec<Server> =
+            servers.iter().copied().filter(|server| secure::concerns(*server)).collect();
+        eprintln!("about {} minutes", self.options.minutes(secure::CASES.len(), servers.len()));
+        let mut contenders = Vec::new();
+        for server in &servers {
+            let folder = self.folder.path().join(format!("secure-{}", server.name()));
+            let launch = self.launch(Work::Small, folder)?;
+            let started = secure::Contender::start(*server, &launch, &certificate, &self.interrupt);
+            contenders.push(started?);
+        }
+        let mut report = secure::Report::new(&servers);
+        for case in secure::CASES {
+            let mut samples = vec![Vec::new(); contenders.len()];
+            for round in 1..=self.options.runs.rounds() {
+                for (contender, samples) in contenders.iter().zip(&mut samples) {
+                    let name = contender.server.name();
+                    show_progress(&format!("{case}: round {round}: {name}"));
+                    let (duration, folder) = (self.options.runs.duration(), self.folder.path());
+                    match contender.run(case, duration, folder, &self.cpus, &self.interrupt) {
+                        Ok(sample) => samples.push(sample),
+                        Err(problem) => eprintln!("{name}: {case}: {problem}"),
+                    }
+                    self.interrupt.check()?;
+                }
+            }
+            report.add(case, &samples);
+        }
+        for kind in idle::Kind::ALL {
+            show_progress(kind.title());
+            let bytes = contenders.iter().map(|contender| contender.idle_bytes(kind));
+            report.add_idle(kind, &bytes.collect::<Vec<_>>());
+        }
+        show_progress("");
+        print!("{}", report.text());
+        self.options.runs.write_markdown(&report.markdown())
+    }
+
+    /// What a server is started with, in this folder of its own.
+    fn launch(&self, work: Work, folder: std::path::PathBuf) -> Result<Launch<'_>, String> {
         fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
-        let launch = Launch {
+        Ok(Launch {
             work,
             site: &self.site,
             folder,
             logging: if work == Work::AccessLog { Logging::On } else { Logging::Off },
             cpu: self.cpus.server,
             baseline: self.options.baseline.as_deref(),
-        };
+        })
+    }
+
+    /// Starts one server and asks it once, so that nothing is measured that is not the right answer.
+    fn enter(&self, work: Work, server: Server) -> Result<Contender, String> {
+        let folder = self.folder.path().join(format!("{}-{}", work.name(), server.name()));
+        let launch = self.launch(work, folder)?;
         let running = server.start(&launch, &self.interrupt)?;
         let headers =
             probe::check(work, running.port).map_err(|problem| running.explained(problem))?;

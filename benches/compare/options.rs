@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Parser;
 
 use crate::downloads::Downloads;
+use crate::secure::Secure;
 use crate::servers::Server;
 use crate::shared::runs::Runs;
 use crate::work::Work;
@@ -18,6 +19,9 @@ pub struct Options {
 
     #[command(flatten)]
     pub downloads: Downloads,
+
+    #[command(flatten)]
+    pub secure: Secure,
 
     /// Only these kinds of work
     #[arg(long, value_delimiter = ',', value_name = "WORK")]

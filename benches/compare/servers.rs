@@ -149,11 +149,9 @@ impl Server {
     }
 
     fn command(self, launch: &Launch<'_>, port: u16) -> std::io::Result<Command> {
-        let program = self.program(launch.baseline).ok_or_else(|| crate::other("not installed"))?;
-        let mut command = process::command(&program, launch.cpu);
-        let config = launch.folder.join(if self == Server::Caddy { "Caddyfile" } else { "config" });
         let text = match self {
             Server::Limit => {
+                let mut command = self.bare_command(launch)?;
                 command.args(limit::arguments(launch.work, port, launch.site, &launch.folder)?);
                 return Ok(command);
             }
@@ -166,7 +164,19 @@ impl Server {
             Server::Apache2 => configs::apache2(launch, port),
             Server::StaticWeb => configs::static_web_server(launch, port),
         };
-        fs::write(&config, text)?;
+        self.command_with(launch, &text)
+    }
+
+    fn bare_command(self, launch: &Launch<'_>) -> std::io::Result<Command> {
+        let program = self.program(launch.baseline).ok_or_else(|| crate::other("not installed"))?;
+        Ok(process::command(&program, launch.cpu))
+    }
+
+    /// What starts it with this configuration.
+    pub fn command_with(self, launch: &Launch<'_>, config: &str) -> std::io::Result<Command> {
+        let mut command = self.bare_command(launch)?;
+        let file = launch.folder.join(if self == Server::Caddy { "Caddyfile" } else { "config" });
+        fs::write(&file, config)?;
         match self {
             Server::Nginx | Server::NginxDefault => {
                 command.arg("-p").arg(&launch.folder).args(["-e", "stderr", "-c"]);
@@ -191,7 +201,7 @@ impl Server {
                 command.arg("-c");
             }
         }
-        command.arg(&config);
+        command.arg(&file);
         Ok(command)
     }
 }

@@ -54,12 +54,17 @@ pub fn run(
     let mut wrk = started.map_err(|error| format!("wrk cannot be started: {error}"))?;
     // In the middle of the run all connections stand and all buffers are in use.
     interrupt.wait_for(duration / 2, || wrk.ended())?;
-    let pss_bytes = server.tree().into_iter().map(pss).sum();
+    let pss_bytes = memory_bytes(server);
     midway();
     interrupt.wait_for(duration + WRK_TIMEOUT, || wrk.ended())?.ok_or("wrk does not end")?;
     let spent = spent_since(&before, &cpu_times(&server.tree()));
     let said = fs::read_to_string(output).map_err(|error| error.to_string())?;
     Ok(Seen { said, spent, pss_bytes })
+}
+
+/// Memory of all processes of a server, what they share counted once.
+pub fn memory_bytes(server: &Running) -> f64 {
+    server.tree().into_iter().map(pss).sum()
 }
 
 impl Seen {
