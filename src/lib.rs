@@ -280,6 +280,13 @@
 // taken in as fast as it comes. Frames that get nothing done, such as resets of either side, are charged to an account of
 // the connection; useful work earns credit (`server/connection/http2/account.rs`).
 //
+// **A frame is put together when it is written.** What is known of a file's headers without the connection is encoded
+// once per file (`http/hpack/prepared.rs`), so that a head is a copy and a few looks into the table of the connection.
+// Bytes of files in memory are sent from where they are, between the heads of their frames; other files are read into a
+// buffer that all connections use, because one that stays in the CPU's cache costs less than the calls that sendfile
+// would take for frames of 16 KiB (`server/connection/http2/data.rs`). Over TLS they are gathered first, as records need
+// them in one piece.
+//
 // **Waiting is not hanging.** The scoreboard tells a request that waits from one that a thread has begun.
 // A request that no thread begins within the timeout is answered with 503, and no process is replaced. A
 // process is replaced when a request that it has begun says nothing within the timeout (504), or when it

@@ -10,7 +10,7 @@ use crate::http::h1::write::{Delimiter, Persistence, ResponseLine, write_head};
 use crate::http::h2::head_reader::HeadReader;
 use crate::http::h2::request::StreamHead;
 use crate::http::h2::response;
-use crate::http::hpack::{Decoder, Encoder, Indexing, TABLE_BYTES_USUAL};
+use crate::http::hpack::{Decoder, Encoder, Indexing, PreparedFields, TABLE_BYTES_USUAL};
 use crate::http::target::Target;
 use crate::http::{HeadLimits, Headers, Method, Peer, Scheme, Status, range};
 use std::hint::black_box;
@@ -226,7 +226,9 @@ fn read_block(decoder: &mut Decoder, block: &[u8], head: &mut StreamHead, scratc
 
 /// The head of a response like those that the connection has sent before.
 fn written_stream_head(name: &'static str) -> Part {
-    let (same, headers) = response_fields();
+    let (lines, headers) = response_fields();
+    let mut same = PreparedFields::default();
+    response::prepare(&mut same, lines.fields());
     let mut encoder = Encoder::new(TABLE_BYTES_USUAL);
     let mut out = Vec::with_capacity(1024);
     let mut write = move || {

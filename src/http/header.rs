@@ -212,6 +212,11 @@ impl Headers {
         self.shared.as_ref().map(|shared| &***shared)
     }
 
+    /// The first fields, if they are those of a file or what rules have made of them.
+    pub(crate) fn shared_lines(&self) -> Option<&SharedLines> {
+        self.shared.as_deref()
+    }
+
     /// Changes the fields as `change` does. If these are the fields of a file and nothing else, the result is kept
     /// beside them, and `change` is not called for them again.
     pub(crate) fn change_once(&mut self, by: ChangedBy, change: impl FnOnce(&mut Headers)) {

@@ -1,9 +1,11 @@
 //! What rules make of the header lines of a file, kept beside these: the rules of a site do the same to the same file
-//! each time.
+//! each time. The form that HTTP/2 sends is kept there, too.
 //!
 //! It must never know what a rule does.
 
 use super::h1::field_lines::FieldLines;
+use super::h2::response::prepare;
+use super::hpack::PreparedFields;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -40,6 +42,8 @@ pub(crate) struct SharedLines {
     /// There is room for two results, such as for two hosts that serve the same files. The rules of a third are
     /// applied each time.
     changed: [OnceLock<Box<Changed>>; 2],
+    /// The lines as HTTP/2 sends them, from their first use on.
+    prepared: OnceLock<Box<PreparedFields>>,
 }
 
 impl From<FieldLines> for SharedLines {
@@ -63,6 +67,16 @@ impl SharedLines {
         kept.map(|it| &**it).find(|(its, _)| its == by).map(|(_, lines)| lines)
     }
 
+    /// The lines as HTTP/2 sends them.
+    pub(crate) fn prepared(&self) -> &PreparedFields {
+        self.prepared.get_or_init(|| {
+            let mut prepared = PreparedFields::default();
+            prepare(&mut prepared, self.lines.fields());
+            prepared.shrink();
+            Box::new(prepared)
+        })
+    }
+
     /// Keeps what these rules have made of the lines, if there is room.
     pub(crate) fn keep(&self, by: ChangedBy, lines: &Arc<SharedLines>) {
         let mut kept = Box::new((by, Arc::clone(lines)));
@@ -74,11 +88,16 @@ impl SharedLines {
         }
     }
 
-    /// How many bytes of memory these lines and one result take: a result has them again, and what was added.
+    /// How many bytes of memory these lines and one result take: a result has them again, and what was added. One of
+    /// both has a form for HTTP/2.
     pub(crate) fn cost_bytes(&self) -> usize {
-        2 * (size_of::<SharedLines>() + self.lines.as_bytes().len()) + ADDED_BYTES
+        let lines = self.lines.as_bytes().len();
+        2 * (size_of::<SharedLines>() + lines) + ADDED_BYTES + lines + PREPARED_BYTES
     }
 }
+
+/// What the form for HTTP/2 takes beyond the lines: the fields that clients keep are in it twice.
+const PREPARED_BYTES: usize = size_of::<PreparedFields>() + 200;
 
 /// What rules add to the lines of a file, as a rule.
 const ADDED_BYTES: usize = 128;

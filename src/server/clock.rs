@@ -3,6 +3,8 @@
 use crate::files::Now;
 use crate::http::date;
 use crate::http::h1::field_lines::FieldLines;
+use crate::http::h2::response::prepare;
+use crate::http::hpack::PreparedFields;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A worker's time, which stands still during a turn.
@@ -12,6 +14,8 @@ pub(crate) struct TurnClock {
     lap_began: Instant,
     second: Duration,
     server_and_date: FieldLines,
+    /// The same as HTTP/2 sends it.
+    prepared: PreparedFields,
 }
 
 impl TurnClock {
@@ -22,6 +26,7 @@ impl TurnClock {
             lap_began: now.monotonic,
             second: Duration::MAX,
             server_and_date: FieldLines::default(),
+            prepared: PreparedFields::default(),
         };
         clock.set(now);
         clock
@@ -37,6 +42,8 @@ impl TurnClock {
             self.second = second;
             let date = date::format(now.wall);
             self.server_and_date.replace([("Server", &b"httpd"[..]), ("Date", &date[..])]);
+            self.prepared.clear();
+            prepare(&mut self.prepared, self.server_and_date.fields());
         }
     }
 
@@ -59,6 +66,11 @@ impl TurnClock {
     /// `Server` and `Date` of every response of this second (RFC 9110 §6.6.1).
     pub(crate) fn server_and_date(&self) -> &FieldLines {
         &self.server_and_date
+    }
+
+    /// The same as HTTP/2 sends it.
+    pub(crate) fn prepared(&self) -> &PreparedFields {
+        &self.prepared
     }
 }
 

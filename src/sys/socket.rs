@@ -309,6 +309,22 @@ pub(crate) fn send_runs(socket: BorrowedFd<'_>, runs: [&[u8]; 3], more: More) ->
     Ok(sent)
 }
 
+/// The same for any number of runs that one call takes.
+///
+/// # Errors
+/// As [`send_runs`].
+pub(crate) fn send_many(
+    socket: BorrowedFd<'_>,
+    runs: &[IoSlice<'_>],
+    more: More,
+) -> io::Result<usize> {
+    let flags = match more {
+        More::Follows => SendFlags::NOSIGNAL | SendFlags::MORE,
+        More::Nothing => SendFlags::NOSIGNAL,
+    };
+    Ok(sendmsg(socket, runs, &mut SendAncillaryBuffer::default(), flags)?)
+}
+
 /// Closes the sending direction (FIN); reading goes on.
 ///
 /// # Errors

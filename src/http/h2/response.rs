@@ -1,8 +1,7 @@
 //! The heads of responses on the wire (RFC 9113 §8.3.2).
 
 use super::write::{begin_block, end_block};
-use crate::http::h1::field_lines::FieldLines;
-use crate::http::hpack::{Encoder, Indexing};
+use crate::http::hpack::{Encoder, Indexing, PreparedFields, write_index, write_with_name};
 use crate::http::{Headers, Status};
 
 /// What a response head has beside its headers.
@@ -25,7 +24,7 @@ pub(crate) fn write_head(
     out: &mut Vec<u8>,
     encoder: &mut Encoder,
     line: ResponseLine,
-    server_and_date: &FieldLines,
+    server_and_date: &PreparedFields,
     headers: &Headers,
     payload_bytes_max: usize,
 ) {
@@ -33,19 +32,52 @@ pub(crate) fn write_head(
     let start = begin_block(out);
     encoder.begin(out);
     let mut room = [0; 20];
-    let code = digits(u64::from(status.code()), &mut room);
-    encoder.field(out, b":status", code, Indexing::Kept);
-    for (name, value) in server_and_date.fields() {
-        write_field(out, encoder, name, value);
+    match status_index(status) {
+        Some(index) => write_index(out, index),
+        None => {
+            let code = digits(u64::from(status.code()), &mut room);
+            encoder.field(out, b":status", code, Indexing::Kept);
+        }
     }
+    encoder.prepared(out, server_and_date);
     if let Some(length) = length.filter(|_| !status.forbids_content()) {
-        encoder.field(out, b"content-length", digits(length, &mut room), Indexing::NotKept);
+        write_with_name(out, CONTENT_LENGTH, digits(length, &mut room));
     }
-    for (name, value) in headers.iter() {
-        write_field(out, encoder, name, value);
+    if let Some(shared) = headers.shared_lines() {
+        encoder.prepared(out, shared.prepared());
+    }
+    for (name, value) in headers.added() {
+        each_field(name, value, |name, value, indexing| encoder.field(out, name, value, indexing));
     }
     end_block(out, start, stream, ends_stream, payload_bytes_max);
 }
+
+/// Prepares fields to be written as [`write_head`] writes them.
+pub(crate) fn prepare<'a>(
+    prepared: &mut PreparedFields,
+    fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+) {
+    for (name, value) in fields {
+        each_field(name, value, |name, value, indexing| prepared.add(name, value, indexing));
+    }
+}
+
+/// The place in the static table of HPACK (RFC 7541 appendix A), where it has a status.
+fn status_index(status: Status) -> Option<usize> {
+    match status.code() {
+        200 => Some(8),
+        204 => Some(9),
+        206 => Some(10),
+        304 => Some(11),
+        400 => Some(12),
+        404 => Some(13),
+        500 => Some(14),
+        _ => None,
+    }
+}
+
+/// The place of the name `content-length` there.
+const CONTENT_LENGTH: usize = 28;
 
 /// Appends the interim response that has a waiting client send its body (RFC 9110 §15.2.1).
 pub(crate) fn write_continue(
@@ -73,9 +105,10 @@ fn digits(mut number: u64, room: &mut [u8; 20]) -> &[u8] {
     }
 }
 
-/// Appends a field, its name in lower case (RFC 9113 §8.2.1), without white space around its value, and not at all if it
-/// would describe an HTTP/1 connection (RFC 9113 §8.2.2).
-fn write_field(out: &mut Vec<u8>, encoder: &mut Encoder, name: &[u8], value: &[u8]) {
+/// Hands on a field as it is sent: its name in lower case (RFC 9113 §8.2.1), without white space around its value, and
+/// not at all if it would describe an HTTP/1 connection (RFC 9113 §8.2.2).
+#[inline]
+fn each_field(name: &[u8], value: &[u8], write: impl FnOnce(&[u8], &[u8], Indexing)) {
     let mut lower = [0; NAME_BYTES_MAX];
     let Some(lower) = lower.get_mut(..name.len()) else {
         return;
@@ -86,7 +119,7 @@ fn write_field(out: &mut Vec<u8>, encoder: &mut Encoder, name: &[u8], value: &[u
     if matches!(lower, b"keep-alive" | b"proxy-connection" | b"upgrade") {
         return;
     }
-    encoder.field(out, lower, value.trim_ascii(), indexing(lower));
+    write(lower, value.trim_ascii(), indexing(lower));
 }
 
 /// Whether a field is worth a place in the client's table: it is if many responses have it with the same value.
@@ -113,6 +146,7 @@ const NAME_BYTES_MAX: usize = 255;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::h1::field_lines::FieldLines;
     use crate::http::h2::frame::{Frame, FrameReader};
     use crate::http::h2::write;
     use crate::http::hpack::{Decoder, TABLE_BYTES_USUAL};
@@ -139,9 +173,15 @@ mod tests {
         (fields, ends)
     }
 
+    fn same<const N: usize>(fields: [(&str, &str); N]) -> PreparedFields {
+        let mut prepared = PreparedFields::default();
+        prepare(&mut prepared, FieldLines::render(fields).fields());
+        prepared
+    }
+
     fn head(status: Status, length: Option<u64>, headers: &Headers) -> Vec<String> {
         let line = ResponseLine { stream: 7, status, length, ends_stream: true };
-        let same = FieldLines::render([("Server", "x"), ("Date", "today")]);
+        let same = same([("Server", "x"), ("Date", "today")]);
         let mut encoder = Encoder::new(TABLE_BYTES_USUAL);
         let mut out = Vec::new();
         write_head(&mut out, &mut encoder, line, &same, headers, 16_384);
@@ -168,6 +208,57 @@ mod tests {
         );
         assert_eq!(head(Status::NOT_FOUND, None, &Headers::new())[0], ":status: 404");
         assert_eq!(head(Status::new(299).unwrap(), None, &Headers::new())[0], ":status: 299");
+    }
+
+    #[test]
+    fn the_places_in_the_static_table_are_those_of_the_rfc() {
+        for code in 200..600 {
+            let status = Status::new(code).expect("it is a status");
+            let fields = head(status, Some(12), &Headers::new());
+            assert_eq!(fields[0], format!(":status: {code}"));
+            let has_length = !status.forbids_content();
+            assert_eq!(fields.get(3).is_some_and(|it| it == "content-length: 12"), has_length);
+        }
+    }
+
+    #[test]
+    fn fields_of_a_file_are_sent_as_others_are() {
+        use crate::http::shared_lines::SharedLines;
+        use std::sync::Arc;
+        let long = "v".repeat(3000);
+        let fields = [
+            ("ETag", "\"1\""),
+            ("Last-Modified", "Mon, 21 Oct 2013 20:13:21 GMT"),
+            ("Accept-Ranges", "bytes"),
+            ("Upgrade", "h3"),
+            ("Content-Type", " text/html "),
+            ("Set-Cookie", "a=1"),
+            ("X-Empty", ""),
+            ("X-Long", &long),
+        ];
+        let mut added = Headers::new();
+        fields.iter().for_each(|(name, value)| added.add(name, value).expect("it is a token"));
+        let shared = Headers::shared(&Arc::new(SharedLines::from(FieldLines::render(fields))));
+        let same = same([("Server", "x")]);
+        let line = ResponseLine { stream: 7, status: Status::OK, length: None, ends_stream: true };
+        for table_bytes in [4096, 100, 0] {
+            let mut sent = [Vec::new(), Vec::new()];
+            for (sent, headers) in sent.iter_mut().zip([&added, &shared]) {
+                let mut encoder = Encoder::new(TABLE_BYTES_USUAL);
+                let mut decoder = Decoder::new(TABLE_BYTES_USUAL);
+                encoder.bound(table_bytes);
+                for _ in 0..3 {
+                    let mut out = Vec::new();
+                    write_head(&mut out, &mut encoder, line, &same, headers, 16_384);
+                    let (fields, _) = read(&out, &mut decoder);
+                    assert_eq!(fields.len(), 9, "{fields:?}");
+                    sent.push(out);
+                }
+            }
+            assert_eq!(sent[0], sent[1], "{table_bytes}");
+            let [first, second] = [0, 1].map(|number| sent[0][number].len());
+            assert!(table_bytes < 4096 || second < first, "{first} {second}");
+        }
     }
 
     #[test]
@@ -204,7 +295,7 @@ mod tests {
         ] {
             headers.add(name, value).expect("it is a token");
         }
-        let same = FieldLines::render([("Server", "x"), ("Date", "Mon, 21 Oct 2013 20:13:21 GMT")]);
+        let same = same([("Server", "x"), ("Date", "Mon, 21 Oct 2013 20:13:21 GMT")]);
         let mut encoder = Encoder::new(TABLE_BYTES_USUAL);
         let mut decoder = Decoder::new(TABLE_BYTES_USUAL);
         let mut lengths = Vec::new();

@@ -7,13 +7,15 @@ mod dynamic_table;
 mod encoder;
 mod huffman;
 mod integer;
+mod prepared;
 mod static_table;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use decoder::Decoder;
-pub(crate) use encoder::{Encoder, Indexing};
+pub(crate) use encoder::{Encoder, Indexing, write_index, write_with_name};
+pub(crate) use prepared::PreparedFields;
 
 /// Why a block cannot be decoded. What follows on its connection cannot be decoded either (RFC 9113 §4.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,6 +19,16 @@ pub(super) enum Known {
     Nothing,
 }
 
+impl Known {
+    /// The index of the name, or 0.
+    pub(super) fn name_index(self) -> usize {
+        match self {
+            Known::Field(index) | Known::Name(index) => index,
+            Known::Nothing => 0,
+        }
+    }
+}
+
 /// Finds a field whose name is in lower case.
 pub(super) fn find(name: &[u8], value: &[u8]) -> Known {
     let Some(&[from, to]) = BY_LENGTH.get(name.len()) else {

@@ -133,7 +133,7 @@ impl Outbox {
             return self.write_gathered(wire, More::Follows, Flush::Again);
         }
         match body.next(*budget, disk)? {
-            Chunk::Memory { bytes, is_followed } => {
+            Chunk::Memory { bytes, is_followed, .. } => {
                 let length = bytes.len();
                 let end = match self.framing {
                     BodyFraming::Bare => &b""[..],
@@ -167,7 +167,7 @@ impl Outbox {
                 self.moved_bytes += count as u64;
                 Ok(None)
             }
-            Chunk::File(file, piece) => {
+            Chunk::File { file, piece, .. } => {
                 if self.written < self.gathered.len() {
                     let head = &self.gathered[self.written..];
                     let head_bytes = head.len();

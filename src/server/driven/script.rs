@@ -10,7 +10,7 @@ use crate::sys::file;
 use crate::sys::socket::More;
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 
@@ -27,6 +27,8 @@ struct Wire {
     /// How many bytes the kernel still takes.
     room_bytes: usize,
     stutter: Stutter,
+    /// Whether it is a stream that sends bytes from where they are, as a socket without TLS does.
+    scatters: bool,
     sent: Vec<u8>,
     calls: KernelCalls,
     end: StreamEnd,
@@ -117,6 +119,11 @@ impl Script {
     /// From now on each write is refused once before it is taken.
     pub(super) fn stutter(&self) {
         self.0.borrow_mut().stutter = Stutter::RefuseNext;
+    }
+
+    /// From now on bytes are sent from where they are, or not.
+    pub(super) fn scatter(&self, scatters: bool) {
+        self.0.borrow_mut().scatters = scatters;
     }
 
     /// Everything that was written so far.
@@ -238,6 +245,16 @@ impl Transport for Script {
             wire.sent.extend_from_slice(&all[..count]);
         }
         Ok(taken)
+    }
+
+    fn scatters(&self) -> bool {
+        self.0.borrow().scatters
+    }
+
+    fn write_many(&mut self, runs: &[IoSlice<'_>], _more: More) -> io::Result<WriteOutcome> {
+        assert!(runs.iter().all(|run| !run.is_empty()), "a run of nothing");
+        let all = runs.iter().map(|run| &**run).collect::<Vec<_>>().concat();
+        self.write([&all, b"", b""], More::Nothing)
     }
 
     fn send_file(

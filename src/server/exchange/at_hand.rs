@@ -1,6 +1,7 @@
 //! The piece of a response's body that is sent next, from wherever it came.
 
 use super::file_piece::{COPIED_BYTES_MAX, copy_if_short, memory};
+use super::lent::Owner;
 use crate::files::CachedFile;
 use std::ops::Range;
 use std::sync::Arc;
@@ -35,6 +36,16 @@ impl AtHand {
             AtHand::Bytes { bytes, sent } => Some(&bytes[*sent..]),
             AtHand::Shared { bytes, sent } => Some(&bytes[*sent..]),
             AtHand::File { file, range } => Some(memory(file, range).unwrap_or_default()),
+        }
+    }
+
+    /// Whose its bytes are, if they stay where they are when this has gone.
+    pub(super) fn owner(&self) -> Option<Owner<'_>> {
+        match self {
+            AtHand::Nothing | AtHand::Bytes { .. } => None,
+            AtHand::Static(bytes) => Some(Owner::Static(bytes)),
+            AtHand::Shared { bytes, sent } => Some(Owner::Shared(bytes, *sent)),
+            AtHand::File { file, range } => Some(Owner::File(file, range.start as usize)),
         }
     }
 

@@ -5,6 +5,7 @@
 use super::at_hand::AtHand;
 use super::encoding::EncodedSource;
 use super::file_piece::is_cold;
+use super::lent::Owner;
 use super::pace::Pace;
 use super::parts::{Parts, Placed};
 use super::stream::{BodyStream, Supply};
@@ -50,9 +51,23 @@ enum Supplier {
 /// The next piece of a body, for the protocol that sends it.
 pub(crate) enum Chunk<'a> {
     /// Bytes, at least one, and whether more follows at once.
-    Memory { bytes: &'a [u8], is_followed: bool },
+    Memory {
+        bytes: &'a [u8],
+        /// Whose they are, if they stay where they are when this body has gone.
+        owner: Option<Owner<'a>>,
+        is_followed: bool,
+        /// Whether the body is known to end with them.
+        is_last: bool,
+    },
     /// A piece of an open file.
-    File(&'a CachedFile, Range<u64>),
+    File {
+        file: &'a CachedFile,
+        piece: Range<u64>,
+        /// Whether its first bytes were found in memory, or brought there: then reading them may wait for the disk.
+        may_wait: bool,
+        /// Whether the body is known to end with it.
+        is_last: bool,
+    },
     /// The next piece has not been produced yet.
     NotYet,
     /// The next piece is on the disk and not in memory; see [`BodySource::prefetch`].
@@ -121,11 +136,6 @@ impl BodySource {
         matches!(self.at_hand, AtHand::Nothing) && matches!(self.supplier, Supplier::Nothing)
     }
 
-    /// Whether all of it has been sent, as far as that is known without asking a producer.
-    pub(crate) fn is_over(&self) -> bool {
-        self.at_hand.is_used_up() && matches!(self.supplier, Supplier::Nothing)
-    }
-
     /// Whether it is so long that other connections should have turns while it is sent.
     pub(crate) fn is_long(&self) -> bool {
         if self.pace().is_some() {
@@ -149,6 +159,18 @@ impl BodySource {
     /// `UnexpectedEof` if a file has changed since its head was sent, or a producer breaks off, and errors of the
     /// disk. The response can only be broken off then.
     pub(crate) fn next(&mut self, budget: usize, disk: Disk) -> io::Result<Chunk<'_>> {
+        self.pull(budget, disk, true)
+    }
+
+    /// The same for what reads files by a call that does not wait for the disk: nobody looks whether they are in memory.
+    ///
+    /// # Errors
+    /// As [`next`](BodySource::next).
+    pub(crate) fn next_to_read(&mut self, budget: usize) -> io::Result<Chunk<'_>> {
+        self.pull(budget, Disk::MustNotBlock, false)
+    }
+
+    fn pull(&mut self, budget: usize, disk: Disk, is_checked: bool) -> io::Result<Chunk<'_>> {
         while self.at_hand.is_used_up() {
             if let AtHand::Bytes { bytes, .. } = std::mem::take(&mut self.at_hand) {
                 self.used = Some(bytes);
@@ -165,9 +187,12 @@ impl BodySource {
             && self.at_hand.is_on_disk()
         {
             let mut end = range.end.min(range.start + budget as u64);
+            let mut may_wait = true;
             if disk == Disk::MustNotBlock && end > range.start {
                 if self.warm_until > range.start {
                     end = end.min(self.warm_until);
+                } else if !is_checked {
+                    may_wait = false;
                 } else if is_cold(file, range.start..end, self.warm_until) {
                     return Ok(Chunk::Cold);
                 }
@@ -177,16 +202,20 @@ impl BodySource {
             if std::mem::take(&mut self.is_unchecked) && !file.still_holds()? {
                 return Err(unexpected_end("the file has changed while it was sent"));
             }
-            return Ok(Chunk::File(file, range.start..end));
+            let is_last = end == range.end && matches!(self.supplier, Supplier::Nothing);
+            return Ok(Chunk::File { file, piece: range.start..end, may_wait, is_last });
         }
-        let Some(bytes) = self.at_hand.bytes() else {
+        let Some(all) = self.at_hand.bytes() else {
             return Ok(Chunk::End);
         };
         let bytes = match &mut self.terms {
-            None => bytes,
-            Some(terms) => &bytes[..terms.cut(bytes.len(), budget)],
+            None => all,
+            Some(terms) => &all[..terms.cut(all.len(), budget)],
         };
-        Ok(Chunk::Memory { bytes, is_followed: matches!(self.supplier, Supplier::Parts(_)) })
+        let is_last = bytes.len() == all.len() && matches!(self.supplier, Supplier::Nothing);
+        let is_followed = matches!(self.supplier, Supplier::Parts(_));
+        let owner = self.at_hand.owner();
+        Ok(Chunk::Memory { bytes, owner, is_followed, is_last })
     }
 
     /// So many bytes of the last chunk have been sent.

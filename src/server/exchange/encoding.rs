@@ -119,7 +119,7 @@ impl EncodedSource {
                 Chunk::NotYet if bytes.is_empty() => return Ok(Gathered::Nothing(Supply::NotYet)),
                 Chunk::Cold if bytes.is_empty() => return Ok(Gathered::Nothing(Supply::Cold)),
                 Chunk::NotYet | Chunk::Cold => break,
-                Chunk::File(..) => return Err(io::ErrorKind::Unsupported.into()),
+                Chunk::File { .. } => return Err(io::ErrorKind::Unsupported.into()),
             };
             self.inner.advance(count);
         }

@@ -5,7 +5,7 @@ use super::plain::Plain;
 use super::tls::TlsStream;
 use super::{Edge, More, ReadOutcome, Readiness, Transport, WriteOutcome};
 use crate::http::{Proxied, Scheme, TlsFacts};
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 
@@ -93,6 +93,14 @@ impl Transport for Wire {
 
     fn write(&mut self, runs: [&[u8]; 3], more: More) -> io::Result<WriteOutcome> {
         either!(self, it => it.write(runs, more))
+    }
+
+    fn scatters(&self) -> bool {
+        either!(self, it => it.scatters())
+    }
+
+    fn write_many(&mut self, runs: &[IoSlice<'_>], more: More) -> io::Result<WriteOutcome> {
+        either!(self, it => it.write_many(runs, more))
     }
 
     fn send_file(

@@ -24,7 +24,7 @@ pub(crate) use tls::{TlsStream, TlsWorker};
 
 use crate::http::{Proxied, Scheme, TlsFacts};
 pub(crate) use crate::sys::socket::More;
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
@@ -143,6 +143,22 @@ pub(crate) trait Transport {
     /// # Errors
     /// The error that ends the connection.
     fn write(&mut self, runs: [&[u8]; 3], more: More) -> io::Result<WriteOutcome>;
+
+    /// Whether [`write_many`](Transport::write_many) sends bytes from where they are: then copying them together gains
+    /// nothing.
+    fn scatters(&self) -> bool {
+        false
+    }
+
+    /// Writes runs of bytes, one after the other, or the first of them; the first is not empty.
+    ///
+    /// # Errors
+    /// The error that ends the connection.
+    fn write_many(&mut self, runs: &[IoSlice<'_>], more: More) -> io::Result<WriteOutcome> {
+        let run = |place: usize| runs.get(place).map_or(&b""[..], |run| run);
+        let more = if runs.len() > 3 { More::Follows } else { more };
+        self.write([run(0), run(1), run(2)], more)
+    }
 
     /// Sends a piece of a file.
     ///

@@ -6,7 +6,7 @@ use crate::http::{Proxied, Scheme};
 use crate::sys::file;
 use crate::sys::socket::{self, More};
 use crate::sys::wait;
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 /// A socket.
@@ -115,6 +115,23 @@ impl Transport for Plain {
             Ok(count) => {
                 // The kernel took less than it was given because its buffer is full; it reports
                 // an edge when there is room again.
+                self.ready.writable = count == runs.iter().map(|run| run.len()).sum::<usize>();
+                Ok(WriteOutcome::Took(count))
+            }
+            Err(error) => self.blocked(error),
+        }
+    }
+
+    fn scatters(&self) -> bool {
+        true
+    }
+
+    fn write_many(&mut self, runs: &[IoSlice<'_>], more: More) -> io::Result<WriteOutcome> {
+        if !self.ready.writable {
+            return Ok(WriteOutcome::Blocked);
+        }
+        match retry_interrupted(|| socket::send_many(self.socket.as_fd(), runs, more)) {
+            Ok(count) => {
                 self.ready.writable = count == runs.iter().map(|run| run.len()).sum::<usize>();
                 Ok(WriteOutcome::Took(count))
             }

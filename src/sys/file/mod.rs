@@ -17,6 +17,6 @@ pub(crate) use open::{
     LastLink, open_beneath, open_directory, open_directory_at_once, read_link, step,
 };
 pub(crate) use read::{
-    Disk, Residency, bring_in, page_bytes, read_at, read_nothing_ahead, read_resident, residency,
-    send_file,
+    Disk, Residency, bring_in, page_bytes, read_at, read_many, read_nothing_ahead, read_resident,
+    residency, send_file,
 };

@@ -78,6 +78,38 @@ pub(crate) fn read_resident(
     }
 }
 
+/// Reads at `offset` into several buffers, as much as one call gives. `None`: it would have to wait for the disk, or may
+/// have to, which only `may_wait` allows.
+///
+/// # Errors
+/// Those of reading.
+pub(crate) fn read_many(
+    file: BorrowedFd<'_>,
+    buffers: &mut [io::IoSliceMut<'_>],
+    offset: u64,
+    may_wait: bool,
+) -> io::Result<Option<usize>> {
+    let mut may_wait = may_wait;
+    loop {
+        let result = match may_wait {
+            true => rustix::io::preadv(file, buffers, offset),
+            false => rustix::io::preadv2(file, buffers, offset, NOWAIT),
+        };
+        match result {
+            Ok(count) => return Ok(Some(count)),
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) if !may_wait => return Ok(None),
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) if !may_wait => {
+                match residency_by_file_system(file) {
+                    Residency::Resident => may_wait = true,
+                    _ => return Ok(None),
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
 /// Sends up to `count` bytes of a file, from `offset` on, to a socket, within the kernel. Zero means that the
 /// file ends there: it has shrunk.
 ///

@@ -59,7 +59,7 @@ impl Http2 {
         match next {
             Next::Answered => self.finish(place, cx),
             Next::BrokenOff => self.break_off(place, ErrorCode::Internal, cx),
-            Next::Driven | Next::Waits => {}
+            Next::Driven | Next::Waits => self.settle(place),
         }
         Some(freshness)
     }
@@ -271,7 +271,7 @@ impl Stream {
             &mut link.outbox,
             &mut link.encoder,
             line,
-            cx.clock.server_and_date(),
+            cx.clock.prepared(),
             &response.headers,
             payload_bytes_max,
         );

@@ -78,6 +78,7 @@ impl Http2 {
     /// Closes a stream.
     pub(super) fn remove(&mut self, place: usize, is_reset: bool, cx: &mut WorkerContext) {
         let mut stream = self.streams.remove(place);
+        self.queue.remove(&mut stream);
         let unsent = stream.exchange.body.left_bytes();
         stream.record_ending(Some(unsent), cx);
         stream.exchange.abandon(cx);

@@ -1,7 +1,7 @@
 //! What all streams of a connection share: the bytes that are written next, the encoder, the windows, the account.
 
 use super::account::Account;
-use super::free_list::FreeStreams;
+use super::outgoing::LentRuns;
 use crate::http::h2::error::{ErrorCode, Fault};
 use crate::http::h2::settings::PeerSettings;
 use crate::http::h2::window::{ReceiveWindow, SendWindow};
@@ -13,8 +13,10 @@ use std::time::Instant;
 
 /// The sending side of a connection.
 pub(super) struct Link {
-    /// Whole frames, in order.
+    /// Whole frames, in order, as far as their data is not lent.
     pub outbox: Vec<u8>,
+    /// Data between those bytes that is sent from where it is.
+    pub lent: LentRuns,
     /// How much of that has been written.
     written: usize,
     pub encoder: Encoder,
@@ -41,6 +43,7 @@ impl Link {
         let peer = PeerSettings::default();
         Link {
             outbox: Vec::new(),
+            lent: LentRuns::default(),
             written: 0,
             encoder: Encoder::new(TABLE_BYTES_USUAL),
             window: SendWindow::new(peer.window),
@@ -56,7 +59,7 @@ impl Link {
 
     /// Whether everything is written.
     pub(super) fn is_empty(&self) -> bool {
-        self.outbox.is_empty()
+        self.outbox.is_empty() && self.lent.is_empty()
     }
 
     /// Whether something waits for the client.
@@ -66,7 +69,14 @@ impl Link {
 
     /// How many bytes wait to be written.
     pub(super) fn waiting_bytes(&self) -> usize {
-        self.outbox.len() - self.written
+        self.outbox.len() - self.written + self.lent.bytes()
+    }
+
+    /// What waits is written together with what is queued when the connection goes on in this turn.
+    pub(super) fn hold(&mut self, now: Instant) {
+        if !self.is_blocked {
+            self.moved_at = now;
+        }
     }
 
     /// Whether requests may be read whose responses come behind what waits already.
@@ -110,10 +120,10 @@ impl Link {
         more: More,
         now: Instant,
     ) -> io::Result<bool> {
-        while self.written < self.outbox.len() {
-            match wire.write([&self.outbox[self.written..], b"", b""], more)? {
+        while self.written < self.outbox.len() || !self.lent.is_empty() {
+            match self.lent.write(&self.outbox, self.written, wire, more)? {
                 WriteOutcome::Took(count) => {
-                    self.written += count;
+                    self.written = self.lent.took(self.written, count);
                     self.moved_at = now;
                 }
                 WriteOutcome::Blocked | WriteOutcome::Cold => {
@@ -129,26 +139,13 @@ impl Link {
         self.is_blocked = false;
         Ok(true)
     }
-
-    /// Takes a buffer, if it has none.
-    pub(super) fn take_buffer(&mut self, free: &mut FreeStreams) {
-        if self.outbox.capacity() == 0 {
-            self.outbox = free.take_outbox();
-        }
-    }
-
-    /// Takes out the empty buffer, for others to use.
-    pub(super) fn give_buffer(&mut self) -> Vec<u8> {
-        debug_assert!(self.is_empty());
-        std::mem::take(&mut self.outbox)
-    }
 }
 
 /// With this much unwritten, no more requests are read.
 const WAITING_BYTES_MAX: usize = 64 * 1024;
 
-/// Frames of this length let others have their turn often enough, and their heads cost nothing.
-const PAYLOAD_BYTES_MAX: usize = 16 * 1024;
+/// Longer frames save nothing: their heads cost little.
+const PAYLOAD_BYTES_MAX: usize = 64 * 1024;
 
 /// Data that the server has not taken yet takes memory.
 pub(super) const GROWTH_MAX: u32 = 4 * 1024 * 1024;

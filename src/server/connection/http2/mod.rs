@@ -11,11 +11,14 @@ mod account;
 mod answering;
 #[cfg(test)]
 mod audit;
+mod data;
 mod ending;
 mod field_blocks;
 mod free_list;
 mod late_resets;
 mod link;
+mod outgoing;
+mod queue;
 mod receiving;
 mod sending;
 mod stream;
@@ -39,8 +42,10 @@ use crate::server::mailbox::Completion;
 use crate::server::share::Share;
 use crate::server::wire::Transport;
 use answering::Resumption;
+use free_list::Buffers;
 use late_resets::LateResets;
 use link::Link;
+use queue::SendQueue;
 use receiving::Received;
 use sending::Sent;
 use std::time::Instant;
@@ -58,6 +63,10 @@ pub(crate) struct Http2 {
     /// In the order of their ids. Boxed, because they come and go all the time.
     #[expect(clippy::vec_box)]
     streams: Vec<Box<Stream>>,
+    /// Those of them that can send.
+    queue: SendQueue,
+    /// Whether it has the worker's buffers, because it is busy.
+    has_buffers: bool,
     /// The highest stream that the client has opened.
     last_stream: u32,
     closed: ClosedStreams,
@@ -93,20 +102,21 @@ enum Stage {
 /// The last streams that were closed. A frame for one of them may only be late; for another stream it is an error.
 #[derive(Debug, Default)]
 struct ClosedStreams {
-    /// Streams, the oldest first, each with whether the server has reset it.
-    last: [(u32, bool); CLOSED_KEPT],
+    /// Streams, each with the uppermost bit if the server has reset it.
+    last: [u32; CLOSED_KEPT],
     next: usize,
 }
 
 impl ClosedStreams {
     fn add(&mut self, stream: u32, is_reset: bool) {
-        self.last[self.next] = (stream, is_reset);
+        self.last[self.next] = stream | if is_reset { RESET } else { 0 };
         self.next = (self.next + 1) % CLOSED_KEPT;
     }
 
     /// Whether the stream was closed lately, and whether the server has reset it.
     fn find(&self, stream: u32) -> Option<bool> {
-        self.last.iter().find(|(it, _)| *it == stream).map(|(_, is_reset)| *is_reset)
+        let found = self.last.iter().find(|it| **it & !RESET == stream);
+        found.map(|it| it & RESET != 0)
     }
 }
 
@@ -117,7 +127,9 @@ impl Http2 {
         let limits = &cx.setup.limits;
         let settings_due = Some(now + limits.head_timeout);
         let mut link = Link::new(now);
+        let buffers = cx.free_streams.take_buffers();
         link.outbox = cx.free_streams.take_outbox();
+        link.lent = buffers.lent;
         let settings = [
             (identifier::MAX_CONCURRENT_STREAMS, STREAMS_MAX as u32),
             (identifier::INITIAL_WINDOW_SIZE, STREAM_WINDOW),
@@ -141,7 +153,9 @@ impl Http2 {
             block: HeaderBlock::default(),
             decoder: Decoder::new(TABLE_BYTES_USUAL),
             link,
-            streams: Vec::new(),
+            streams: buffers.streams,
+            queue: buffers.queue,
+            has_buffers: true,
             last_stream: 0,
             closed: ClosedStreams::default(),
             late_resets: LateResets::default(),
@@ -156,8 +170,7 @@ impl Http2 {
 
     /// What the connection waits for, of all its streams the one that decides whose turn it is.
     pub(crate) fn phase(&self) -> Phase {
-        let is_sending = |stream: &Stream| stream.can_send(&self.link);
-        if !self.link.is_empty() || self.streams.iter().any(|stream| is_sending(stream)) {
+        if self.link.is_blocked() || self.next_sender().is_some() {
             return Phase::In(ExchangeState::Sending);
         }
         match self.streams.first().map(|stream| stream.exchange.state) {
@@ -174,7 +187,18 @@ impl Http2 {
         share: &mut Share,
         cx: &mut WorkerContext,
     ) -> Pause {
-        self.link.take_buffer(&mut cx.free_streams);
+        self.take_buffers(cx);
+        let pause = self.go_on(socket, share, cx);
+        self.give_outbox(cx);
+        pause
+    }
+
+    fn go_on<W: Transport>(
+        &mut self,
+        socket: &mut Socket<W>,
+        share: &mut Share,
+        cx: &mut WorkerContext,
+    ) -> Pause {
         loop {
             if socket.wire.is_gone() {
                 log::debug!("{}: gone while {}", socket.name(), self.phase());
@@ -189,6 +213,12 @@ impl Http2 {
                 return Pause::Close;
             }
             self.advance_stage(cx);
+            // Nothing is written before this connection goes on, which it may do within the same turn.
+            if received == Received::Paused && self.queue.is_empty() && self.link.has_room() {
+                self.link.hold(cx.clock.monotonic());
+                self.set_deadline(socket, cx);
+                return Pause::Again;
+            }
             let sent = match self.send(socket, share, cx) {
                 Ok(sent) => sent,
                 Err(error) => {
@@ -221,22 +251,52 @@ impl Http2 {
         }
         if self.client_ended {
             // Nothing more comes: neither requests, nor room for data.
-            let is_over = |stream: &Stream| {
-                stream.exchange.state == ExchangeState::Sending && !stream.can_send(&self.link)
-            };
-            if is_written && self.streams.iter().all(|stream| is_over(stream)) {
+            let is_over = |stream: &Stream| stream.exchange.state == ExchangeState::Sending;
+            let can_send = self.next_sender().is_some();
+            if is_written && !can_send && self.streams.iter().all(|stream| is_over(stream)) {
                 return Pause::Close;
             }
         } else if self.streams.is_empty() && is_written && self.stage == Stage::Closing {
             return Pause::Linger;
         }
         if self.streams.is_empty() && is_written && self.inbox.is_empty() {
-            // Buffers go back to the worker.
-            let inbox = std::mem::replace(&mut self.inbox, Inbox::unallocated());
-            cx.free_streams.give_buffers(inbox, self.link.give_buffer());
+            self.give_buffers(cx);
         }
         self.set_deadline(socket, cx);
         Pause::Sleep
+    }
+
+    /// Takes buffers of the worker, if it has none.
+    fn take_buffers(&mut self, cx: &mut WorkerContext) {
+        if !self.has_buffers {
+            self.has_buffers = true;
+            let Buffers { lent, streams, queue } = cx.free_streams.take_buffers();
+            self.link.lent = lent;
+            self.streams = streams;
+            self.queue = queue;
+        }
+        if self.link.outbox.capacity() == 0 {
+            self.link.outbox = cx.free_streams.take_outbox();
+        }
+    }
+
+    /// Gives an outbox back in which nothing waits, so that all connections use the same ones.
+    fn give_outbox(&mut self, cx: &mut WorkerContext) {
+        if self.link.outbox.is_empty() {
+            cx.free_streams.give_outbox(std::mem::take(&mut self.link.outbox));
+        }
+    }
+
+    /// Gives the buffers back to the worker, because nothing is in them.
+    fn give_buffers(&mut self, cx: &mut WorkerContext) {
+        self.has_buffers = false;
+        let buffers = Buffers {
+            lent: std::mem::take(&mut self.link.lent),
+            streams: std::mem::take(&mut self.streams),
+            queue: std::mem::take(&mut self.queue),
+        };
+        let inbox = std::mem::replace(&mut self.inbox, Inbox::unallocated());
+        cx.free_streams.give_buffers(inbox, buffers);
     }
 
     /// The next thing that a time limit says.
@@ -269,6 +329,7 @@ impl Http2 {
             cx.drop_completion(completion);
             return false;
         };
+        self.take_buffers(cx);
         let stream = &mut self.streams[place];
         let Resumption::Goes(next) = stream.complete(completion, &mut self.link, share, socket, cx)
         else {
@@ -294,6 +355,9 @@ const STREAMS_MAX: usize = 128;
 
 /// More than the windows of all streams together, so that it never stops any of them.
 const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
+
+/// No stream has it in its number.
+const RESET: u32 = 1 << 31;
 
 /// How many closed streams are remembered.
 const CLOSED_KEPT: usize = 32;

@@ -221,6 +221,7 @@ impl Http2 {
             if !all_fit {
                 return Err(Fault::new(ErrorCode::FlowControl, "a window becomes too large"));
             }
+            (0..self.streams.len()).for_each(|place| self.settle(place));
         }
         write::settings_ack(&mut self.link.outbox);
         Ok(())
@@ -244,7 +245,10 @@ impl Http2 {
             Ok(place) if !self.streams[place].window.change(i64::from(increment)) => {
                 self.break_stream(stream, TOO_LARGE, socket, cx)
             }
-            Ok(_) => Ok(()),
+            Ok(place) => {
+                self.settle(place);
+                Ok(())
+            }
             Err(_) if self.is_idle(stream) => {
                 Err(Fault::protocol("WINDOW_UPDATE of a stream that was never opened"))
             }
@@ -260,6 +264,7 @@ impl Http2 {
         let priority = Priority::parse(value);
         if let Ok(place) = self.place(stream) {
             self.streams[place].priority = priority.unwrap_or(self.streams[place].priority);
+            self.settle(place);
         } else if self.is_idle(stream) {
             let is_known = self.early_priorities.iter().any(|(it, _)| *it == stream);
             if !is_known && self.early_priorities.len() + self.streams.len() >= STREAMS_MAX {

@@ -6,20 +6,18 @@
 use super::Http2;
 use super::account;
 use super::answering::Next;
+use super::data::Framing;
+use super::free_list::FreeStreams;
 use super::link::Link;
 use super::stream::Stream;
-use crate::files::{CachedFile, Contents, Disk};
 use crate::http::h2::error::ErrorCode;
-use crate::http::h2::frame::HEAD_BYTES;
 use crate::http::h2::write;
 use crate::server::connection::Socket;
 use crate::server::context::WorkerContext;
 use crate::server::exchange::{Awaited, Chunk, ExchangeState};
 use crate::server::share::Share;
 use crate::server::wire::{More, Transport};
-use crate::sys::file;
 use std::io;
-use std::os::fd::AsFd;
 use std::time::Instant;
 
 /// How far sending has come.
@@ -37,8 +35,8 @@ pub(super) enum Sent {
 enum Filled {
     /// So many bytes of it are in the outbox.
     Data(usize),
-    /// All of it.
-    Complete,
+    /// All of it: so many bytes are in the outbox.
+    Complete(usize),
     Waits(Awaited),
 }
 
@@ -61,6 +59,9 @@ impl Http2 {
             let is_cut = self.fill(&mut left, socket, cx);
             let more = if is_cut { More::Follows } else { More::Nothing };
             if !self.link.write(&mut socket.wire, more, now)? {
+                if cx.free_streams.lacks_read_buffers() {
+                    self.link.lent.settle();
+                }
                 break Sent::Blocked;
             }
             match (is_cut, left) {
@@ -78,30 +79,28 @@ impl Http2 {
         Ok(sent)
     }
 
-    /// Fills the outbox with data. Returns whether more could be sent at once.
+    /// Puts data into frames. Returns whether more could be sent at once.
     fn fill<W: Transport>(
         &mut self,
         left: &mut usize,
         socket: &Socket<W>,
         cx: &mut WorkerContext,
     ) -> bool {
+        let scatters = socket.wire.scatters();
+        let now = cx.clock.monotonic();
         while let Some(place) = self.next_sender() {
             if *left == 0 || self.link.waiting_bytes() >= FILLED_BYTES {
                 return true;
             }
             let stream = &mut self.streams[place];
-            let run = match stream.priority.incremental {
-                true => self.link.payload_bytes_max(),
-                false => FILLED_BYTES,
-            };
-            let now = cx.clock.monotonic();
+            let run = if stream.priority.incremental { SHARED_BYTES } else { FILLED_BYTES };
             let allowance = stream.exchange.body.allowance(now);
-            if allowance == Some(0) {
-                let _: Next = stream.begin_wait(Awaited::Pace, cx);
-                continue;
-            }
-            let budget = (*left).min(run).min(allowance.unwrap_or(usize::MAX));
-            let filled = stream.fill(&mut self.link, budget, now);
+            let filled = if allowance == Some(0) {
+                Ok(Filled::Waits(Awaited::Pace))
+            } else {
+                let budget = (*left).min(run).min(allowance.unwrap_or(usize::MAX));
+                stream.fill(&mut self.link, budget, scatters, now, &mut cx.free_streams)
+            };
             if let Some(used) = stream.exchange.body.take_used() {
                 cx.buffers.give(used);
             }
@@ -111,22 +110,28 @@ impl Http2 {
             match filled {
                 Ok(Filled::Data(count)) => {
                     *left = left.saturating_sub(count);
-                    stream.deadline = cx.clock.monotonic() + stream.exchange.limits().send_timeout;
+                    stream.deadline = now + stream.exchange.limits().send_timeout;
                     if stream.priority.incremental {
                         self.link.turn += 1;
                         stream.turn = self.link.turn;
                     }
+                    self.settle(place);
                 }
-                Ok(Filled::Complete) => self.finish(place, cx),
+                Ok(Filled::Complete(count)) => {
+                    *left = left.saturating_sub(count);
+                    self.finish(place, cx);
+                }
                 Ok(Filled::Waits(Awaited::Piece)) => match stream.exchange.body.prefetch() {
                     Ok(Some(prefetch)) => {
                         cx.threads.prefetch(stream.exchange.id, prefetch);
                         let _: Next = stream.begin_wait(Awaited::Piece, cx);
+                        self.settle(place);
                     }
                     _ => self.break_off(place, ErrorCode::Internal, cx),
                 },
                 Ok(Filled::Waits(awaited)) => {
                     let _: Next = stream.begin_wait(awaited, cx);
+                    self.settle(place);
                 }
                 Err(error) => {
                     log::warn!("{}: {error}; the response is broken off", socket.name());
@@ -137,10 +142,18 @@ impl Http2 {
         false
     }
 
-    /// The stream whose data comes next.
-    fn next_sender(&self) -> Option<usize> {
-        let senders = self.streams.iter().enumerate().filter(|(_, it)| it.can_send(&self.link));
-        senders.min_by_key(|(_, stream)| stream.rank()).map(|(place, _)| place)
+    /// The stream whose data comes next. Where the window of the connection is used up, only the ends of bodies can be
+    /// sent.
+    pub(super) fn next_sender(&self) -> Option<usize> {
+        let places = self.queue.iter().filter_map(|stream| self.place(stream).ok());
+        places.into_iter().find(|place| self.streams[*place].can_send(&self.link))
+    }
+
+    /// Something has changed for a stream: puts it into the queue of those that can send, or takes it out.
+    pub(super) fn settle(&mut self, place: usize) {
+        if let Some(stream) = self.streams.get_mut(place) {
+            self.queue.settle(stream);
+        }
     }
 
     /// Other connections have their turn.
@@ -170,96 +183,72 @@ impl Http2 {
 }
 
 impl Stream {
-    /// Puts data into frames, as much as the windows and the budget allow of what is at hand.
-    fn fill(&mut self, link: &mut Link, budget: usize, now: Instant) -> io::Result<Filled> {
+    /// Puts data into frames, as much as the windows and the budget allow of what is at hand. `scatters`: data that stays
+    /// where it is need not be copied.
+    fn fill(
+        &mut self,
+        link: &mut Link,
+        budget: usize,
+        scatters: bool,
+        now: Instant,
+        free: &mut FreeStreams,
+    ) -> io::Result<Filled> {
         let allowed = budget.min(self.window.left()).min(link.window.left());
-        let payload_bytes_max = link.payload_bytes_max();
-        let mut sent = 0;
-        match self.exchange.body.next(allowed, Disk::MustNotBlock)? {
+        let framing = Framing { stream: self.id, payload_bytes_max: link.payload_bytes_max() };
+        let body = &mut self.exchange.body;
+        let (sent, ends) = match body.next_to_read(allowed)? {
             Chunk::NotYet => return Ok(Filled::Waits(Awaited::Production)),
             Chunk::Cold => return Ok(Filled::Waits(Awaited::Piece)),
             Chunk::End => {
                 link.outbox.extend_from_slice(&write::data_head(0, true, self.id));
-                return Ok(Filled::Complete);
+                return Ok(Filled::Complete(0));
             }
-            Chunk::Memory { bytes, .. } => {
-                for part in bytes[..bytes.len().min(allowed)].chunks(payload_bytes_max) {
-                    link.outbox.extend_from_slice(&write::data_head(part.len(), false, self.id));
-                    link.outbox.extend_from_slice(part);
-                    sent += part.len();
+            Chunk::Memory { bytes, owner, is_last, .. } => {
+                let count = bytes.len().min(allowed);
+                let ends = is_last && count == bytes.len();
+                match owner.filter(|_| scatters && count >= LENT_BYTES_MIN) {
+                    Some(owner) => framing.lend(owner, count, ends, link),
+                    None => framing.copy(&bytes[..count], ends, link),
+                }
+                (count, ends)
+            }
+            Chunk::File { file, piece, may_wait, is_last } => {
+                let ends = is_last && piece.end - piece.start <= allowed as u64;
+                let piece = piece.start..piece.end.min(piece.start + allowed as u64);
+                let count = piece.end - piece.start;
+                let read = match scatters && count >= READ_BYTES_MIN {
+                    true => framing.read(file, piece, may_wait, ends, link, free)?,
+                    false => framing.read_behind(file, piece, may_wait, ends, link)?,
+                };
+                match read {
+                    Some(read) => read,
+                    None => return Ok(Filled::Waits(Awaited::Piece)),
                 }
             }
-            Chunk::File(file, piece) => {
-                let end = piece.end.min(piece.start + allowed as u64);
-                while piece.start + (sent as u64) < end {
-                    let offset = piece.start + sent as u64;
-                    let length = (end - offset).min(payload_bytes_max as u64) as usize;
-                    if let Err(error) = read_frame(&mut link.outbox, file, offset, length, self.id)
-                    {
-                        link.window.spend(sent);
-                        return Err(error);
-                    }
-                    sent += length;
-                }
-            }
-        }
-        self.exchange.body.advance(sent);
-        self.exchange.body.spend(sent, now);
+        };
+        body.advance(sent);
+        body.spend(sent, now);
         self.window.spend(sent);
         link.window.spend(sent);
         // A short piece that the client has left room for is all that there is.
         if sent >= WORTH_BYTES || sent < allowed {
             link.account.earn(account::EARNED_BY_WORK * sent.div_ceil(WORK_BYTES) as u32);
         }
-        if self.exchange.body.is_over() {
-            self.end_last_frame(link, sent, payload_bytes_max);
-            return Ok(Filled::Complete);
-        }
-        Ok(Filled::Data(sent))
+        Ok(if ends { Filled::Complete(sent) } else { Filled::Data(sent) })
     }
-
-    /// Marks the last frame in the outbox as the last of the stream.
-    fn end_last_frame(&self, link: &mut Link, sent: usize, payload_bytes_max: usize) {
-        let length = match sent % payload_bytes_max {
-            0 => payload_bytes_max.min(sent),
-            rest => rest,
-        };
-        let end = link.outbox.len() - length;
-        if sent == 0 {
-            link.outbox.extend_from_slice(&write::data_head(0, true, self.id));
-        } else {
-            let head = write::data_head(length, true, self.id);
-            link.outbox[end - HEAD_BYTES..end].copy_from_slice(&head);
-        }
-    }
-}
-
-/// Reads a piece of a file that is in memory into a frame.
-fn read_frame(
-    out: &mut Vec<u8>,
-    file: &CachedFile,
-    offset: u64,
-    length: usize,
-    stream: u32,
-) -> io::Result<()> {
-    let Contents::Descriptor(descriptor) = file.contents() else {
-        return Ok(());
-    };
-    let start = out.len();
-    out.extend_from_slice(&write::data_head(length, false, stream));
-    out.resize(start + HEAD_BYTES + length, 0);
-    let room = &mut out[start + HEAD_BYTES..];
-    let read = match file::read_at(descriptor.as_fd(), room, offset, Disk::MayBlock) {
-        Ok(read) if read == length => return Ok(()),
-        other => other,
-    };
-    out.truncate(start);
-    let shrunk = "the file has shrunk while it was sent";
-    read.and(Err(io::Error::new(io::ErrorKind::UnexpectedEof, shrunk)))
 }
 
 /// How much is put into frames before it is written: it stays in the CPU's cache.
-const FILLED_BYTES: usize = 128 * 1024;
+pub(super) const FILLED_BYTES: usize = 128 * 1024;
+
+/// How much of an incremental body is sent in its turn: others have theirs often enough.
+const SHARED_BYTES: usize = 16 * 1024;
+
+/// Fewer bytes are copied: a run of their own costs the kernel more.
+const LENT_BYTES_MIN: usize = 2 * 1024;
+
+/// Fewer bytes of a file are read behind what is gathered. More have a buffer of their own, which need not be cleared.
+const READ_BYTES_MIN: u64 = 32 * 1024;
 
 /// A client that takes less at a time earns nothing by it.
 const WORTH_BYTES: usize = 1024;

@@ -1,6 +1,7 @@
 //! One stream: an exchange, and how its two bodies pass through windows.
 
 use super::link::Link;
+use super::queue::Rank;
 use crate::http::h2::request::StreamHead;
 use crate::http::h2::window::{ReceiveWindow, SendWindow};
 use crate::http::h2::write;
@@ -44,6 +45,8 @@ pub(super) struct Stream {
     /// Streams of equal urgency are served in the order of this number. An incremental one gets a new number with each
     /// frame.
     pub turn: u64,
+    /// Where it stands in the queue of those that can send.
+    pub queued: Option<Rank>,
 }
 
 /// Why data is not taken in.
@@ -81,6 +84,7 @@ impl Stream {
             priority: Priority::default(),
             client: None,
             turn: 0,
+            queued: None,
         }
     }
 
@@ -133,13 +137,17 @@ impl Stream {
 
     /// Whether more of its response can be sent at once.
     pub(super) fn can_send(&self, link: &Link) -> bool {
+        self.may_send() && (link.window.left() > 0 || self.exchange.body.left_bytes() == 0)
+    }
+
+    /// The same if the window of the connection has room.
+    pub(super) fn may_send(&self) -> bool {
         self.exchange.state == ExchangeState::Sending
-            && (self.window.left() > 0 && link.window.left() > 0
-                || self.exchange.body.left_bytes() == 0)
+            && (self.window.left() > 0 || self.exchange.body.left_bytes() == 0)
     }
 
     /// The order in which streams send.
-    pub(super) fn rank(&self) -> (u8, u64) {
+    pub(super) fn rank(&self) -> Rank {
         (self.priority.urgency, self.turn)
     }
 
