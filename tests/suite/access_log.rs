@@ -1,7 +1,10 @@
 //! The access log: a line per response, when it has ended.
 
 use crate::support::{Fixture, TestServer, digits, until};
+use httpd::{Request, Response};
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
 fn serve() -> TestServer {
     Fixture::new()
@@ -227,4 +230,75 @@ fn a_response_that_was_sent_is_logged_although_the_next_request_breaks_off() {
     client.reply().expect(200);
     drop(client);
     assert!(line(&server).contains("\"GET /a.txt HTTP/1.1\" 200 10 "));
+}
+
+#[test]
+fn a_response_that_was_broken_off_is_not_complete() {
+    let format = "$request_uri $status $body_bytes_sent $bytes_sent [$request_completion]";
+    let server = Fixture::new()
+        .file("a.txt", "0123456789")
+        .file("large.bin", digits(30_000_000))
+        .access_log_of(format)
+        .serve();
+    let reply = server.get("/a.txt").send();
+    let mut client = server.raw("GET /large.bin HTTP/1.1\r\nHost: test\r\n\r\n");
+    client.reply_head("GET").expect(200);
+    drop(client);
+    let lines = server.log_lines(2);
+    let values = |line: &str| -> Vec<String> { line.split(' ').map(str::to_owned).collect() };
+    let (small, large) = (values(&lines[0]), values(&lines[1]));
+    assert_eq!(small[..3], ["/a.txt", "200", "10"]);
+    let head: usize = small[3].parse::<usize>().expect("a count") - 10;
+    let names: usize = reply.headers.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
+    assert_eq!(head, names + "HTTP/1.1 200 OK\r\n\r\n".len(), "{small:?} {reply:?}");
+    assert_eq!((&*small[4], &*large[4]), ("[OK]", "[]"));
+    let sent: usize = large[2].parse().expect("a count");
+    assert!(sent > 0 && sent < 30_000_000, "{large:?}");
+}
+
+#[test]
+fn what_a_client_sends_is_counted_too() {
+    let server = Fixture::new()
+        .site(|site| {
+            site.post("/read", |request: &Request<'_>| -> std::io::Result<String> {
+                Ok(request.read_body()?.len().to_string())
+            })
+        })
+        .access_log_of("$request_method $status $request_length $request_body_length")
+        .serve();
+    let head = "POST /read HTTP/1.1\r\nHost: test\r\n";
+    let counted = format!("{head}Content-Length: 5\r\n\r\nabcde");
+    let chunked =
+        format!("{head}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n");
+    for request in [&counted, &chunked] {
+        server.raw(request).reply().expect(200);
+    }
+    let framing = "3\r\n\r\n4\r\n\r\n0\r\n\r\n".len();
+    assert_eq!(
+        server.log_lines(2),
+        [
+            format!("POST 200 {} 5", counted.len()),
+            format!("POST 200 {} 7", chunked.len() - framing),
+        ]
+    );
+}
+
+#[test]
+fn the_first_byte_and_the_last_have_their_times() {
+    let slowly = |_: &Request<'_>| {
+        Response::written("text/plain", |body| {
+            body.write_all(b"one\n")?;
+            body.flush()?;
+            std::thread::sleep(Duration::from_millis(300));
+            body.write_all(b"two\n")
+        })
+    };
+    let server = Fixture::new()
+        .handler("/slowly", httpd::blocking(slowly))
+        .access_log_of("$first_byte_time $request_time $body_bytes_sent")
+        .serve();
+    server.get("/slowly").send().body("one\ntwo\n");
+    let line = server.log_lines(1).remove(0);
+    let values: Vec<f64> = line.split(' ').map(|it| it.parse().expect("a number")).collect();
+    assert!(values[1] >= values[0] + 0.25 && values[2] == 8.0, "{line}");
 }

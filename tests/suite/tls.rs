@@ -514,3 +514,15 @@ fn a_proxy_says_who_the_client_is_before_the_handshake() {
     running.handle().stop_now();
     running.wait();
 }
+
+#[test]
+fn the_access_log_says_how_a_connection_is_protected() {
+    let format =
+        "$scheme $ssl_protocol $ssl_cipher $ssl_server_name $ssl_session_reused $server_protocol";
+    let fixture = Fixture::new().file("a.txt", "it").access_log_of(format);
+    let (server, client) = serve(fixture);
+    connect(&server, &client).send(get("/a.txt")).reply().expect(200);
+    let line = server.log_lines(1).remove(0);
+    let (before, after) = line.split_once(" TLSv1.3 TLS_").expect("version and suite");
+    assert_eq!((before, after.split_once(' ').map(|it| it.1)), ("https", Some("test . HTTP/1.1")));
+}

@@ -3,8 +3,9 @@
 use super::Folder;
 use super::client::{Client, Request};
 use httpd::{
-    AccessLog, Address, CacheLimits, Dotfiles, ErrorBodies, Handle, Handler, Limits, Mapping, Root,
-    Running, Server, Site, StartError, StaticFiles, Symlinks, Types, Workers,
+    AccessLog, Address, CacheLimits, Dotfiles, ErrorBodies, Escape, Format, Handle, Handler,
+    Limits, Mapping, Root, Running, Server, Site, StartError, StaticFiles, Symlinks, Types,
+    Workers,
 };
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -176,7 +177,14 @@ impl Fixture {
 
     /// An access log beside the root; [`TestServer::log`] reads it.
     pub fn access_log(mut self) -> Fixture {
-        self.access_log = AccessLog::to_file(self.place.log(), httpd::Format::Combined);
+        self.access_log = AccessLog::to_file(self.place.log(), Format::Combined);
+        self
+    }
+
+    /// The same with lines in a format of one's own.
+    pub fn access_log_of(mut self, format: &str) -> Fixture {
+        let format = Format::own(format, Escape::Default).expect("it is sound");
+        self.access_log = AccessLog::to_file(self.place.log(), format);
         self
     }
 
