@@ -195,11 +195,11 @@
 // turn, after those that have just become ready, and all of these together do a bounded amount of work
 // in it.
 //
-// **The log has a thread of its own.** A worker renders lines into its buffer and hands the buffer over
-// when it is full or half a second old. A pipe that nobody reads, a stopped terminal or a hanging disk
-// delays no worker, and the end of the process by a second at most. What does not fit into the queue of
-// 1 MiB is dropped and counted; the count is logged when lines can be written again
-// (`server::background`).
+// **Each log has a thread of its own.** A worker renders lines into its buffer and hands the buffer over when it is full
+// or half a second old, through a bounded queue (`server::background`): nothing that a log goes to can stop a worker.
+// Lines that find no room, or cannot be written, are dropped and counted. That thread also looks, once a second while
+// lines come, whether the path still leads to the file that is open, so that rotation needs no signal; with one, all logs
+// are opened again at once (`server::destination`).
 //
 // **Limits fit the process.** At start, `connections_max` and `descriptors_max` are lowered to what
 // `RLIMIT_NOFILE` allows (`server/descriptors.rs`). When descriptors run out all the same, those of
@@ -242,6 +242,11 @@
 // stopped from outside: at its time the client gets 503 and the log names the request; the handler keeps its thread
 // until it returns, and sees by its `Cancellation` that nobody waits. A process of an application keeps running, too: it
 // is replaced only when it exceeds its own timeout.
+//
+// **Every exchange leaves a record** (`server::exchange::record`): plain values, which the access log and counters read
+// when the response has ended. Its times are those of turns, so that no request costs a clock call. What a line of the
+// access log says of the request is rendered when the response is queued, because the request is forgotten soon after; the
+// rest is put in between when it has ended. Formats are compiled when a log is opened (`server::access_log`).
 //
 // **Connections may come from elsewhere** (`server::Handle::serve`): a bounded number of them waits in each
 // worker's mailbox, as others wait in the kernel's queue. A worker that stops closes its mailbox to them, so that
