@@ -6,8 +6,8 @@
 //! whatever the test is about.
 
 mod reply;
-mod sample;
-mod script;
+pub(super) mod sample;
+pub(super) mod script;
 
 #[cfg(test)]
 mod bodies;
@@ -28,7 +28,7 @@ mod pace;
 #[cfg(test)]
 mod pipelining;
 #[cfg(test)]
-mod random;
+pub(super) mod random;
 #[cfg(test)]
 mod senders;
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::mailbox::Mailbox;
 use super::pool::Pool;
 use super::replacement::SharedSetup;
 use super::start_error::StartError;
-use super::worker::{self, Worker};
+use super::worker::{self, Epoll, Worker};
 use crate::files::OpenFiles;
 use std::io;
 use std::sync::Arc;
@@ -92,7 +92,7 @@ impl Prepared {
         let cx = WorkerContext::new(own, files, log, threads, self.number, now);
         drop((setup, self.common));
         let mailbox = Arc::clone(&self.mailbox);
-        match Worker::new(self.number, self.poll, self.mailbox, listeners, cx) {
+        match Worker::new(self.number, Epoll::new(self.poll), self.mailbox, listeners, cx) {
             Ok(worker) => worker.run(),
             Err(error) => {
                 log::error!("worker {} cannot start: {error}", self.number);

@@ -7,22 +7,27 @@ use super::*;
 use std::time::SystemTime;
 
 /// Splitmix64: small, and good enough to think of cases for us.
-pub(super) struct Dice(pub(super) u64);
+pub(in crate::server) struct Dice(pub(in crate::server) u64);
 
 impl Dice {
-    fn next(&mut self) -> u64 {
+    /// Dice that this seed decides.
+    pub(in crate::server) fn new(seed: u64) -> Dice {
+        Dice(seed)
+    }
+
+    pub(in crate::server) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ mixed >> 31
     }
 
-    pub(super) fn below(&mut self, bound: usize) -> usize {
+    pub(in crate::server) fn below(&mut self, bound: usize) -> usize {
         (self.next() % bound as u64) as usize
     }
 
     /// Often small, now and then large.
-    pub(super) fn amount(&mut self) -> usize {
+    pub(in crate::server) fn amount(&mut self) -> usize {
         let bound = [2, 10, 100, 5_000, 20_000][self.below(5)];
         self.below(bound)
     }

@@ -33,7 +33,7 @@ pub(super) fn site(folder: &SampleFolder) -> Site {
 
 /// A handler that has to wait for the disk every other time that it is asked.
 #[derive(Default)]
-struct ColdOnce(AtomicBool);
+pub(in crate::server) struct ColdOnce(AtomicBool);
 
 impl Handler for ColdOnce {
     fn answer(&self, _request: &Request<'_>, _context: &mut Context<'_>) -> Answer {
@@ -51,12 +51,12 @@ impl Handler for ColdOnce {
 }
 
 /// Sends the body back, at once.
-fn mirror(request: &Request<'_>) -> Response {
+pub(in crate::server) fn mirror(request: &Request<'_>) -> Response {
     Response::bytes("text/plain", request.read_body().expect("it is in memory"))
 }
 
 /// Sends the body back, from a thread.
-fn offload(request: &Request<'_>) -> Response {
+pub(in crate::server) fn offload(request: &Request<'_>) -> Response {
     let body = request.read_body().expect("it is whole");
     Response::bytes("text/plain", body)
 }

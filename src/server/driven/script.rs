@@ -16,7 +16,7 @@ use std::rc::Rc;
 
 /// Both ends of it: the connection holds a clone, the test another.
 #[derive(Clone, Default)]
-pub(super) struct Script(Rc<RefCell<Wire>>);
+pub(in crate::server) struct Script(Rc<RefCell<Wire>>);
 
 #[derive(Default)]
 struct Wire {
@@ -54,7 +54,7 @@ enum Stutter {
 
 /// How the server's side of the stream ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum StreamEnd {
+pub(in crate::server) enum StreamEnd {
     #[default]
     Open,
     /// The client sees the end of the stream.
@@ -65,14 +65,14 @@ pub(super) enum StreamEnd {
 
 /// KernelCalls that reached the kernel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct KernelCalls {
+pub(in crate::server) struct KernelCalls {
     pub reads: usize,
     pub writes: usize,
 }
 
 impl Script {
     /// A stream fresh from accept, whose client takes everything.
-    pub(super) fn new() -> Script {
+    pub(in crate::server) fn new() -> Script {
         let script = Script::default();
         {
             let mut wire = script.0.borrow_mut();
@@ -84,30 +84,30 @@ impl Script {
     }
 
     /// The client sends bytes; the edge that epoll will report.
-    pub(super) fn send(&self, bytes: &[u8]) -> Edge {
+    pub(in crate::server) fn send(&self, bytes: &[u8]) -> Edge {
         self.0.borrow_mut().incoming.extend(bytes);
         Edge { readable: true, ..Edge::default() }
     }
 
     /// The client sends its FIN.
-    pub(super) fn finish(&self) -> Edge {
+    pub(in crate::server) fn finish(&self) -> Edge {
         self.0.borrow_mut().client = Client::Finished;
         Edge { readable: true, read_closed: true, ..Edge::default() }
     }
 
     /// The client resets the connection.
-    pub(super) fn reset(&self) -> Edge {
+    pub(in crate::server) fn reset(&self) -> Edge {
         self.0.borrow_mut().client = Client::Reset;
         Edge { readable: true, writable: true, read_closed: true, gone: true }
     }
 
     /// From now on the kernel takes so many bytes and no more.
-    pub(super) fn limit(&self, room_bytes: usize) {
+    pub(in crate::server) fn limit(&self, room_bytes: usize) {
         self.0.borrow_mut().room_bytes = room_bytes;
     }
 
     /// The client makes room for so many bytes more.
-    pub(super) fn make_room(&self, bytes: usize) -> Edge {
+    pub(in crate::server) fn make_room(&self, bytes: usize) -> Edge {
         let mut wire = self.0.borrow_mut();
         wire.room_bytes = wire.room_bytes.saturating_add(bytes);
         if wire.stutter != Stutter::Never {
@@ -117,7 +117,7 @@ impl Script {
     }
 
     /// From now on each write is refused once before it is taken.
-    pub(super) fn stutter(&self) {
+    pub(in crate::server) fn stutter(&self) {
         self.0.borrow_mut().stutter = Stutter::RefuseNext;
     }
 
@@ -127,27 +127,51 @@ impl Script {
     }
 
     /// Everything that was written so far.
-    pub(super) fn sent(&self) -> Vec<u8> {
+    pub(in crate::server) fn sent(&self) -> Vec<u8> {
         self.0.borrow().sent.clone()
     }
 
-    /// The same without what came before so many bytes.
-    pub(super) fn sent_from(&self, start: usize) -> Vec<u8> {
-        self.0.borrow().sent[start..].to_vec()
+    /// What was written from this place on.
+    pub(in crate::server) fn sent_from(&self, place: usize) -> Vec<u8> {
+        self.0.borrow().sent[place..].to_vec()
     }
 
-    pub(super) fn calls(&self) -> KernelCalls {
+    /// Whether it is the other end's clone.
+    #[cfg(test)]
+    pub(in crate::server) fn is(&self, other: &Script) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Whether the connection has let go of it.
+    #[cfg(test)]
+    pub(in crate::server) fn is_dropped(&self) -> bool {
+        Rc::strong_count(&self.0) == 1
+    }
+
+    /// What is the case, as epoll reports it of a socket that is new to it.
+    #[cfg(test)]
+    pub(in crate::server) fn readiness(&self) -> Edge {
+        let wire = self.0.borrow();
+        Edge {
+            readable: !wire.incoming.is_empty() || wire.client != Client::Open,
+            writable: wire.room_bytes > 0,
+            read_closed: wire.client != Client::Open,
+            gone: wire.client == Client::Reset,
+        }
+    }
+
+    pub(in crate::server) fn calls(&self) -> KernelCalls {
         self.0.borrow().calls
     }
 
     /// How the server's side stands; closing without more ado counts as finished.
-    pub(super) fn end(&self) -> StreamEnd {
+    pub(in crate::server) fn end(&self) -> StreamEnd {
         self.0.borrow().end
     }
 
     /// Bytes that the client has sent and the server has not read: closing now would destroy what is on
     /// its way to the client.
-    pub(super) fn unread_bytes(&self) -> usize {
+    pub(in crate::server) fn unread_bytes(&self) -> usize {
         self.0.borrow().incoming.len()
     }
 }

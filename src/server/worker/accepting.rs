@@ -1,20 +1,17 @@
 //! How a worker accepts connections, and how it stops.
 
+use super::kernel::Kernel;
 use super::{ConnectionSlot, Worker};
 use crate::server::connection::Connection;
 use crate::server::id::ConnectionId;
 use crate::server::listener::{ACCEPTS_PER_TURN, Accepting, PAUSE};
-#[cfg(feature = "tls")]
-use crate::server::wire::TlsStream;
-use crate::server::wire::{Plain, Wire};
 use crate::sys::socket;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-impl Worker {
+impl<K: Kernel> Worker<K> {
     pub(super) fn accept_all(&mut self) {
         let now = self.cx.clock.monotonic();
         for index in 0..self.listening.len() {
@@ -45,31 +42,18 @@ impl Worker {
 
     /// Takes connections from one queue.
     pub(super) fn accept(&mut self, index: usize, batch: usize) -> Accepting {
-        let Some(Some(listener)) = self.listening.get(index) else {
-            return Accepting::Ended;
-        };
-        let (place, is_secured, is_proxied) =
-            (listener.place, listener.is_secured, listener.is_proxied);
-        let listener = Arc::clone(&listener.socket);
         let mut gave_back = false;
         for _ in 0..batch {
             if self.is_full() {
                 return Accepting::Ready;
             }
-            match socket::accept(listener.as_fd()) {
-                Ok((socket, peer)) => {
-                    let socket = match is_proxied {
-                        true => Plain::new(socket).with_proxy_header(),
-                        false => Plain::new(socket),
-                    };
-                    let wire = match is_secured {
-                        true => self.secured(socket),
-                        false => Some(Wire::Plain(socket)),
-                    };
-                    if let Some(wire) = wire {
-                        self.welcome(wire, peer, place);
-                    }
-                }
+            let Some(Some(listener)) = self.listening.get(index) else {
+                return Accepting::Ended;
+            };
+            let place = listener.place;
+            match self.kernel.accept(listener, &self.cx) {
+                Ok((Some(wire), peer)) => self.welcome(wire, peer, place),
+                Ok((None, _)) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     return Accepting::Asleep;
                 }
@@ -109,26 +93,8 @@ impl Worker {
         let peer = socket::peer_address(&connection);
         let address = socket::local_address(&connection).ok();
         let listener = self.cx.listening_number(address);
-        self.welcome(Wire::Plain(Plain::new(connection)), peer, listener);
-    }
-
-    /// A connection that will speak TLS.
-    #[cfg(feature = "tls")]
-    fn secured(&self, socket: Plain) -> Option<Wire> {
-        let config = self.cx.setup.tls.as_ref()?;
-        match TlsStream::new(socket, config, &self.cx.tls) {
-            Ok(stream) => Some(Wire::Tls(Box::new(stream))),
-            Err(error) => {
-                log::error!("worker {}: {error}", self.number);
-                None
-            }
-        }
-    }
-
-    /// Without TLS, no such address is listened on.
-    #[cfg(not(feature = "tls"))]
-    fn secured(&self, _socket: Plain) -> Option<Wire> {
-        None
+        let wire = self.kernel.adopt(connection);
+        self.welcome(wire, peer, listener);
     }
 
     /// Pauses, and logs the reason from time to time.
@@ -141,7 +107,7 @@ impl Worker {
         Accepting::Paused(now + PAUSE)
     }
 
-    fn welcome(&mut self, wire: Wire, peer: Option<SocketAddr>, listener: u16) {
+    fn welcome(&mut self, wire: K::Wire, peer: Option<SocketAddr>, listener: u16) {
         let entry = self.connections.vacant_entry();
         self.generation = self.generation.wrapping_add(1);
         let slot = entry.key();

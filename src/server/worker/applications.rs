@@ -1,17 +1,16 @@
 //! How a worker learns of the processes of applications, and reads their responses.
 
-use super::{FIRST_PROCESS, Worker};
+use super::Worker;
+use super::kernel::Kernel;
 use crate::server::application::commands::ProcessId;
 use crate::server::application::gateway::Completions;
 use crate::server::application::link::ProcessEvent;
 use crate::site::Application;
-use mio::unix::SourceFd;
-use mio::{Interest, Token};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-impl Worker {
+impl<K: Kernel> Worker<K> {
     pub(super) fn on_process_event(&mut self, application: &Arc<Application>, event: ProcessEvent) {
         let joined = match &event {
             ProcessEvent::Serves(link) => Some(link.process),
@@ -22,14 +21,9 @@ impl Worker {
         let mut completions = cx.gateway.on_process_event(application, event, now, &mut cx.buffers);
         if let Some(process) = joined
             && let Some(link) = self.cx.gateway.link(process)
+            && let Err(error) = self.kernel.watch_process(process, link.responses.as_fd())
         {
-            let responses = link.responses.as_fd().as_raw_fd();
-            let token = Token(FIRST_PROCESS.0 + process.0 as usize);
-            let mut source = SourceFd(&responses);
-            let registry = self.poll.registry();
-            if let Err(error) = registry.register(&mut source, token, Interest::READABLE) {
-                log::error!("worker {}: registering an application: {error}", self.number);
-            }
+            log::error!("worker {}: registering an application: {error}", self.number);
         }
         self.complete_all(&mut completions);
     }

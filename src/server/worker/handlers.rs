@@ -2,9 +2,10 @@
 //! the requests that found no thread.
 
 use super::Worker;
+use super::kernel::Kernel;
 use std::time::{Duration, Instant};
 
-impl Worker {
+impl<K: Kernel> Worker<K> {
     /// Looks at the handlers, once a second while there are any.
     pub(super) fn look_at_handlers(&mut self) {
         let now = self.cx.clock.monotonic();

@@ -3,11 +3,14 @@
 mod accepting;
 mod applications;
 mod handlers;
+mod kernel;
 mod reloading;
+#[cfg(test)]
+mod simulation;
 mod turns;
 
-use super::application::commands::ProcessId;
-use super::clock;
+pub(crate) use kernel::{Epoll, MESSAGES};
+
 use super::connection::{Connection, Verdict};
 use super::context::WorkerContext;
 use super::id::{ConnectionId, ExchangeId};
@@ -15,29 +18,28 @@ use super::listener::{Accepting, Listeners};
 use super::mailbox::{Completion, Mailbox, Message};
 use super::share::Share;
 use super::timers::Timers;
-use super::wire::{Edge, Transport, Wire};
+use super::wire::{Edge, Transport};
 use crate::site::stream;
-use mio::event::Event;
-use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Token};
+use kernel::{Happened, Kernel, Source, Watched};
 use reloading::WorkerListener;
 use slab::Slab;
 use std::io;
-use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use turns::Turns;
 
 /// One reactor with everything that it serves.
-pub(crate) struct Worker {
+pub(crate) struct Worker<K: Kernel> {
     number: usize,
-    poll: Poll,
+    kernel: K,
+    /// What the kernel has reported in this turn.
+    happened: Happened,
     mailbox: Arc<Mailbox>,
     listeners: Arc<Listeners>,
     /// What it accepts on. A listener keeps its index, which is its token, for as long as it is here.
     listening: Vec<Option<WorkerListener>>,
-    connections: Slab<ConnectionSlot>,
+    connections: Slab<ConnectionSlot<K::Wire>>,
     /// Counts up with every connection, so that a place that is used again gets another id.
     generation: u32,
     turns: Turns,
@@ -60,38 +62,33 @@ pub(crate) struct Worker {
     is_retiring: bool,
 }
 
-struct ConnectionSlot {
-    connection: Connection<Wire>,
+struct ConnectionSlot<W> {
+    connection: Connection<W>,
     /// What epoll reports of the socket: nothing until it is registered. One that is answered and closed at once
     /// never is, and most never fill their send buffer: to ask for room would wake the worker for each of them.
-    registered: Option<Interest>,
+    registered: Option<Watched>,
 }
 
-const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
-
-impl Worker {
-    /// A worker whose poll has the waker of this mailbox.
+impl<K: Kernel> Worker<K> {
+    /// A worker whose kernel reports messages in this mailbox.
     ///
     /// # Errors
     /// If epoll does not take the listeners.
     pub(crate) fn new(
         number: usize,
-        poll: Poll,
+        mut kernel: K,
         mailbox: Arc<Mailbox>,
         listeners: Arc<Listeners>,
         cx: WorkerContext,
-    ) -> io::Result<Worker> {
+    ) -> io::Result<Worker<K>> {
         if let Some(changes) = cx.files.watch_descriptor() {
-            poll.registry().register(
-                &mut SourceFd(&changes.as_raw_fd()),
-                CHANGES,
-                Interest::READABLE,
-            )?;
+            kernel.watch_changes(changes)?;
         }
         let timers = Timers::new(cx.clock.monotonic());
         let mut worker = Worker {
             number,
-            poll,
+            kernel,
+            happened: Happened::default(),
             mailbox,
             listeners: Arc::clone(&listeners),
             listening: Vec::new(),
@@ -116,42 +113,38 @@ impl Worker {
     /// Serves until a message stops it.
     pub(crate) fn run(mut self) {
         stream::forbid_waiting();
-        let mut events = Events::with_capacity(EVENTS_PER_TURN);
-        while self.turn(&mut events) {}
+        while self.turn() {}
         log::debug!("worker {} ended", self.number);
     }
 
     /// One turn; returns whether there will be another. The order matters: a comment at each step says why it has its
     /// place.
-    fn turn(&mut self, events: &mut Events) -> bool {
-        if let Err(error) = self.poll.poll(events, self.timeout())
-            && error.kind() != io::ErrorKind::Interrupted
-        {
+    fn turn(&mut self) -> bool {
+        let timeout = self.timeout();
+        if let Err(error) = self.kernel.wait(timeout, &mut self.happened) {
             log::error!("worker {}: waiting for events: {error}", self.number);
             return false;
         }
         // The time, once for everything that follows.
-        self.cx.clock.set(clock::read());
+        self.cx.clock.set(self.kernel.now());
         self.turns.begin();
         #[cfg(feature = "tls")]
         self.cx.tls.begin_turn();
         // File changes before any request of this batch: a change before a request was sent was reported before the
         // request.
-        if events.iter().any(|event| event.token() == CHANGES) {
+        if self.happened.changes {
             self.cx.files.look();
         }
         // Messages of applications beyond their share of the turn before.
         self.read_on_responses();
         // Events of clients and applications.
-        for event in events.iter() {
-            self.dispatch(event);
-        }
+        self.dispatch_all();
         // Connections that were put off for fairness, after those that had waited.
         self.drive_all_again();
         // Large downloads, after everything smaller.
         self.drive_senders();
         // Messages of other threads; before the timers, so that a stop sees every deadline.
-        if events.iter().any(|event| event.token() == MESSAGES) {
+        if self.happened.messages {
             self.has_handed = true;
             self.read_messages();
         }
@@ -173,36 +166,38 @@ impl Worker {
         !self.has_ended()
     }
 
-    fn dispatch(&mut self, event: &Event) {
-        match event.token() {
-            CHANGES | MESSAGES => {}
-            Token(token) if token >= FIRST_PROCESS.0 => {
-                self.read_responses(ProcessId((token - FIRST_PROCESS.0) as u64));
+    fn dispatch_all(&mut self) {
+        for index in self.happened.listeners.drain(..) {
+            if let Some(Some(listener)) = self.listening.get_mut(index)
+                && listener.accepting == Accepting::Asleep
+            {
+                listener.accepting = Accepting::Ready;
             }
-            Token(token) if token >= FIRST_LISTENER.0 => {
-                if let Some(Some(listener)) = self.listening.get_mut(token - FIRST_LISTENER.0)
-                    && listener.accepting == Accepting::Asleep
-                {
-                    listener.accepting = Accepting::Ready;
-                }
+        }
+        let mut sources = std::mem::take(&mut self.happened.sources);
+        for source in sources.drain(..) {
+            match source {
+                Source::Process(process) => self.read_responses(process),
+                Source::Connection(id, edge) => self.on_edge(id, edge),
             }
-            Token(token) => {
-                let id = ConnectionId::from_token(token);
-                let Some(slot) = self.find(id) else {
-                    return;
-                };
-                let connection = &mut self.connections[slot].connection;
-                connection.note(edge(event));
-                // A queued connection has its turn in the queue, and one turn is enough.
-                match (connection.is_queued, connection.is_sending()) {
-                    (true, _) => {}
-                    (false, true) => self.put_off(slot),
-                    (false, false) => {
-                        let before = self.turns.bytes_left();
-                        self.drive(slot, Connection::drive);
-                        self.note_other(id, before);
-                    }
-                }
+        }
+        self.happened.sources = sources;
+    }
+
+    fn on_edge(&mut self, id: ConnectionId, edge: Edge) {
+        let Some(slot) = self.find(id) else {
+            return;
+        };
+        let connection = &mut self.connections[slot].connection;
+        connection.note(edge);
+        // A queued connection has its turn in the queue, and one turn is enough.
+        match (connection.is_queued, connection.is_sending()) {
+            (true, _) => {}
+            (false, true) => self.put_off(slot),
+            (false, false) => {
+                let before = self.turns.bytes_left();
+                self.drive(slot, Connection::drive);
+                self.note_other(id, before);
             }
         }
     }
@@ -218,7 +213,7 @@ impl Worker {
     fn drive(
         &mut self,
         slot: usize,
-        action: impl FnOnce(&mut Connection<Wire>, &mut Share, &mut WorkerContext) -> Verdict,
+        action: impl FnOnce(&mut Connection<K::Wire>, &mut Share, &mut WorkerContext) -> Verdict,
     ) {
         let Some(place) = self.connections.get_mut(slot) else {
             return;
@@ -250,20 +245,12 @@ impl Worker {
             return;
         };
         let wanted = match place.connection.wire().wants_write() {
-            true => BOTH,
-            false => place.registered.unwrap_or(Interest::READABLE),
+            true => Watched::Both,
+            false => place.registered.unwrap_or(Watched::Arrivals),
         };
         if place.registered != Some(wanted) {
-            let socket = place.connection.wire().as_raw_fd();
-            let mut source = SourceFd(&socket);
-            let token = Token(place.connection.id().to_token());
-            let registry = self.poll.registry();
-            let result = match place.registered {
-                None => registry.register(&mut source, token, wanted),
-                // epoll reports readiness that came before this call.
-                Some(_) => registry.reregister(&mut source, token, wanted),
-            };
-            if let Err(error) = result {
+            let (wire, id) = (place.connection.wire(), place.connection.id());
+            if let Err(error) = self.kernel.watch(wire, id, wanted, place.registered.is_some()) {
                 log::error!("worker {}: registering a connection: {error}", self.number);
                 return self.remove(slot);
             }
@@ -363,33 +350,9 @@ impl Worker {
     }
 }
 
-impl Drop for Worker {
+impl<K: Kernel> Drop for Worker<K> {
     fn drop(&mut self) {
         // Nobody else would serve what is in it.
         self.mailbox.end();
     }
 }
-
-fn edge(event: &Event) -> Edge {
-    Edge {
-        readable: event.is_readable() || event.is_error(),
-        writable: event.is_writable() || event.is_error(),
-        read_closed: event.is_read_closed(),
-        gone: event.is_error() || event.is_write_closed(),
-    }
-}
-
-fn listener_token(index: usize) -> Token {
-    Token(FIRST_LISTENER.0 + index)
-}
-
-/// Tokens above every [`ConnectionId`], whose uppermost bit is never set.
-const FIRST_LISTENER: Token = Token(1 << 63);
-/// Above those of any number of listeners.
-const FIRST_PROCESS: Token = Token(1 << 63 | 1 << 32);
-const CHANGES: Token = Token(usize::MAX);
-/// The waker's token.
-pub(crate) const MESSAGES: Token = Token(usize::MAX - 1);
-
-/// So many that a busy worker calls epoll rarely; a batch of them takes well under 10 ms.
-const EVENTS_PER_TURN: usize = 1024;

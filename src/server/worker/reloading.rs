@@ -1,21 +1,20 @@
 //! How a worker changes to another setup: it touches no connection. Exchanges keep the setup that they began with.
 
-use super::{Worker, listener_token};
+use super::Worker;
+use super::kernel::Kernel;
 use crate::server::address::{Address, ListenScheme};
 use crate::server::connection::{FreeList, FreeStreams};
 use crate::server::context::ListenPlace;
 use crate::server::listener::{Accepting, ListenSocket, Listeners};
 use crate::server::replacement::Replacement;
 use crate::sys::socket;
-use mio::Interest;
-use mio::unix::SourceFd;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::sync::Arc;
 
 /// A listener of a worker.
-pub(super) struct WorkerListener {
+pub(crate) struct WorkerListener {
     pub(super) socket: Arc<ListenSocket>,
     pub(super) accepting: Accepting,
     address: Address,
@@ -25,7 +24,7 @@ pub(super) struct WorkerListener {
     pub(super) is_proxied: bool,
 }
 
-impl Worker {
+impl<K: Kernel> Worker<K> {
     /// Serves what comes from now on by another setup.
     pub(super) fn change(&mut self, replacement: Replacement) {
         if self.cx.is_stopping {
@@ -107,10 +106,7 @@ impl Worker {
                 self.listening.len() - 1
             });
             let listener = self.listener(listeners, number, socket);
-            let source = socket.as_fd().as_raw_fd();
-            let token = listener_token(index);
-            let registry = self.poll.registry();
-            match registry.register(&mut SourceFd(&source), token, Interest::READABLE) {
+            match self.kernel.watch_listener(index, socket.as_fd()) {
                 Ok(()) => self.listening[index] = Some(listener),
                 Err(error) => result = Err(error),
             }
@@ -155,9 +151,7 @@ impl Worker {
     /// Accepts no more connections on a listener that another worker or process has too.
     pub(super) fn leave(&mut self, index: usize) {
         if let Some(listener) = self.listening[index].take() {
-            let socket = listener.socket.as_fd().as_raw_fd();
-            // It fails only for a listener that was never registered.
-            let _ = self.poll.registry().deregister(&mut SourceFd(&socket));
+            self.kernel.forget_listener(listener.socket.as_fd());
         }
     }
 }

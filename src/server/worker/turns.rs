@@ -5,6 +5,7 @@
 //! another request (endless pipelines, uploads) share the work of a turn.
 
 use super::Worker;
+use super::kernel::Kernel;
 use crate::server::connection::Connection;
 use crate::server::id::{ConnectionId, ExchangeId};
 use crate::server::mailbox::Completion;
@@ -81,7 +82,7 @@ impl Turns {
     }
 }
 
-impl Worker {
+impl<K: Kernel> Worker<K> {
     /// Counts a connection that was driven as another one, unless it has sent or will send a long body: downloads do not
     /// count for each other.
     pub(super) fn note_other(&mut self, id: ConnectionId, bytes_left_before: usize) {

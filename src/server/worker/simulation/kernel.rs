@@ -1,0 +1,95 @@
+//! The kernel of the simulated world: it reports what the world has done, and no time passes but what the world lets pass.
+
+use super::socket::{Registered, Socket};
+use crate::files::Now;
+use crate::server::application::commands::ProcessId;
+use crate::server::context::WorkerContext;
+use crate::server::driven::script::Script;
+use crate::server::id::ConnectionId;
+use crate::server::worker::kernel::{Happened, Kernel, Source, Watched};
+use crate::server::worker::reloading::WorkerListener;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// What the world and the kernel share.
+pub(super) struct Shared {
+    pub now: Now,
+    /// Connections that nobody has accepted.
+    pub queue: VecDeque<Socket>,
+    /// Those that the worker has.
+    pub accepted: Vec<Socket>,
+    /// Whether files have changed since that was reported last.
+    pub has_changes: bool,
+    /// How many events are reported at a time.
+    pub events_max: usize,
+}
+
+/// The worker's end.
+pub(super) struct SimulatedKernel(pub(super) Rc<RefCell<Shared>>);
+
+impl Kernel for SimulatedKernel {
+    type Wire = Script;
+
+    fn wait(&mut self, _timeout: Option<Duration>, happened: &mut Happened) -> io::Result<()> {
+        let shared = &mut *self.0.borrow_mut();
+        happened.clear();
+        happened.changes = std::mem::take(&mut shared.has_changes);
+        // What no thread of the world has put in is not there.
+        happened.messages = true;
+        if !shared.queue.is_empty() {
+            happened.listeners.push(0);
+        }
+        let events = shared.accepted.iter().filter_map(Socket::take_event);
+        happened
+            .sources
+            .extend(events.take(shared.events_max).map(|(id, edge)| Source::Connection(id, edge)));
+        shared.accepted.retain(|socket| !socket.is_dropped());
+        Ok(())
+    }
+
+    fn now(&mut self) -> Now {
+        self.0.borrow().now
+    }
+
+    fn watch_changes(&mut self, _changes: BorrowedFd<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn watch_listener(&mut self, _index: usize, _listener: BorrowedFd<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn forget_listener(&mut self, _listener: BorrowedFd<'_>) {}
+
+    fn watch_process(&mut self, _process: ProcessId, _responses: BorrowedFd<'_>) -> io::Result<()> {
+        unreachable!("there are no applications here")
+    }
+
+    fn watch(&mut self, wire: &Script, id: ConnectionId, what: Watched, _: bool) -> io::Result<()> {
+        let shared = self.0.borrow();
+        let socket = shared.accepted.iter().find(|socket| socket.is(wire));
+        socket.expect("it was accepted").register(Registered { id, room: what == Watched::Both });
+        Ok(())
+    }
+
+    fn accept(
+        &mut self,
+        _listener: &WorkerListener,
+        _cx: &WorkerContext,
+    ) -> io::Result<(Option<Script>, Option<SocketAddr>)> {
+        let shared = &mut *self.0.borrow_mut();
+        let socket = shared.queue.pop_front().ok_or(io::ErrorKind::WouldBlock)?;
+        let wire = socket.wire();
+        shared.accepted.push(socket);
+        Ok((Some(wire), None))
+    }
+
+    fn adopt(&mut self, _connection: OwnedFd) -> Script {
+        unreachable!("no connection comes from elsewhere")
+    }
+}

@@ -1,0 +1,374 @@
+//! A world in which a worker lives: clients, threads, files and time, all of which one seed decides.
+
+use super::client::Client;
+use super::http1::Http1;
+use super::http2::Http2;
+use super::kernel::{Shared, SimulatedKernel};
+use super::socket::Socket;
+use super::truth::Truth;
+use crate::files::{CacheLimits, OpenFiles};
+use crate::server::access_log::OpenLogs;
+use crate::server::address::{Address, ListenScheme};
+use crate::server::clock;
+use crate::server::connection::Phase;
+use crate::server::context::{Setup, Threads, WorkerContext};
+use crate::server::driven::random::Dice;
+use crate::server::exchange::ExchangeState;
+use crate::server::handler_runs::HandlerJobs;
+use crate::server::limits::Limits;
+use crate::server::listener::{ListenGroup, Listeners};
+use crate::server::mailbox::{Mailbox, Message};
+use crate::server::pool::Pool;
+use crate::server::replacement::{Replacement, SharedSetup};
+use crate::server::wire::Transport;
+use crate::server::worker::Worker;
+use crate::site::TrustedProxies;
+use crate::sys::socket::SocketAccess;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+/// Everything, from the beginning to the end.
+pub(super) struct World {
+    dice: Dice,
+    plan: Plan,
+    truth: Truth,
+    shared: Rc<RefCell<Shared>>,
+    worker: Worker<SimulatedKernel>,
+    mailbox: Arc<Mailbox>,
+    disk: Arc<Pool>,
+    handlers: Arc<Pool>,
+    listeners: Arc<Listeners>,
+    limits: Limits,
+    clients: Vec<Client>,
+    /// How many clients are still to come.
+    to_come: usize,
+    is_stopping: bool,
+    has_ended: bool,
+    /// What has been done, for who looks for a fault.
+    steps: usize,
+}
+
+/// What may happen in a world.
+struct Plan {
+    /// Whether time jumps beyond deadlines.
+    jumps: bool,
+    /// Whether clients cut their connections.
+    cuts: bool,
+    /// Whether the server stops in the middle.
+    stops: bool,
+}
+
+impl World {
+    pub(super) fn new(seed: u64) -> World {
+        let mut dice = Dice::new(seed);
+        let plan =
+            Plan { jumps: dice.below(4) == 0, cuts: dice.below(3) == 0, stops: dice.below(4) == 0 };
+        let truth = Truth::new();
+        let now = clock::read();
+        let shared = Rc::new(RefCell::new(Shared {
+            now,
+            queue: VecDeque::new(),
+            accepted: Vec::new(),
+            has_changes: false,
+            events_max: 1 + dice.below(8),
+        }));
+        let limits = Limits::default().body_memory_bytes_max(1 + dice.below(5_000));
+        let poll = mio::Poll::new().expect("descriptors are left");
+        let waker = mio::Waker::new(poll.registry(), mio::Token(0)).expect("descriptors are left");
+        let mailbox = Arc::new(Mailbox::new(waker));
+        let disk = Arc::new(Pool::new("disk", 0, usize::MAX));
+        let handlers = Arc::new(Pool::new("handler", 0, usize::MAX));
+        let threads = Threads {
+            disk: Arc::clone(&disk),
+            handlers: Arc::clone(&handlers),
+            encoders: Arc::default(),
+            handler_jobs: HandlerJobs::new(&Arc::default(), 0),
+            mailbox: Arc::clone(&mailbox),
+            spool_directory: Arc::from(truth.spool()),
+        };
+        let setup = Setup::new(Arc::new(truth.site()), limits.clone());
+        let files = OpenFiles::new(cache());
+        let cx = WorkerContext::new(setup, files, None, threads, 0, now);
+        let listeners = Arc::new(listeners(&truth));
+        let kernel = SimulatedKernel(Rc::clone(&shared));
+        let worker = Worker::new(0, kernel, Arc::clone(&mailbox), Arc::clone(&listeners), cx)
+            .expect("nothing fails here");
+        let to_come = 1 + dice.below(6);
+        World {
+            dice,
+            plan,
+            truth,
+            shared,
+            worker,
+            mailbox,
+            disk,
+            handlers,
+            listeners,
+            limits,
+            clients: Vec::new(),
+            to_come,
+            is_stopping: false,
+            has_ended: false,
+            steps: 0,
+        }
+    }
+
+    /// Lives until all clients are served or gone.
+    pub(super) fn lives(&mut self) {
+        for _ in 0..STEPS_MAX {
+            self.steps += 1;
+            self.happens();
+            if self.has_ended
+                || self.to_come == 0 && self.clients.iter().all(Client::is_over_or_answered)
+            {
+                break;
+            }
+        }
+        self.settles();
+    }
+
+    /// Something happens, and the worker has a turn or two.
+    fn happens(&mut self) {
+        match self.dice.below(16) {
+            0 | 1 if self.to_come > 0 => self.connects(),
+            0..=4 => self.client_does(|client, amount, truth| client.send(amount, truth)),
+            5..=8 => self.client_does(|client, amount, _| client.socket.make_room(amount)),
+            9 | 10 => {
+                self.works();
+            }
+            11 => {
+                let (choice, bytes) = (self.dice.below(100), self.dice.amount() / 2);
+                self.truth.send(choice, bytes);
+            }
+            12 => self.changes(),
+            13 => self.time_passes(),
+            14 if self.dice.below(20) == 0 => self.reloads(),
+            15 if self.plan.stops && self.dice.below(60) == 0 => self.stops(),
+            15 if self.plan.cuts && self.dice.below(20) == 0 => {
+                let resets = self.dice.below(2) == 0;
+                self.client_does(|client, _, _| client.cut(resets));
+            }
+            _ => {}
+        }
+        for _ in 0..self.dice.below(3) {
+            self.turns();
+        }
+    }
+
+    fn connects(&mut self) {
+        self.to_come -= 1;
+        let room = self.dice.amount();
+        let socket = Socket::new(room);
+        if self.dice.below(4) == 0 {
+            socket.stutter();
+        }
+        let asks = (0..1 + self.dice.below(12))
+            .map(|_| {
+                let size = self.dice.amount();
+                self.truth.ask(self.dice.below(18), size)
+            })
+            .collect();
+        self.shared.borrow_mut().queue.push_back(socket.clone());
+        let client = match self.dice.below(2) {
+            0 => Client::http1(socket, Http1::new(asks)),
+            _ => Client::http2(socket, Http2::new(asks, self.dice.next())),
+        };
+        self.clients.push(client);
+        if self.is_stopping
+            && let Some(client) = self.clients.last_mut()
+        {
+            client.is_excused = true;
+        }
+    }
+
+    fn client_does(&mut self, does: impl FnOnce(&mut Client, usize, &Truth)) {
+        if self.clients.is_empty() {
+            return;
+        }
+        let choice = self.dice.below(self.clients.len());
+        let amount = self.dice.amount();
+        let client = &mut self.clients[choice];
+        does(client, amount, &self.truth);
+        client.read(&self.truth, self.is_stopping);
+    }
+
+    /// A thread does a job.
+    fn works(&mut self) -> bool {
+        match self.dice.below(2) {
+            0 => self.disk.do_next() || self.handlers.do_next(),
+            _ => self.handlers.do_next() || self.disk.do_next(),
+        }
+    }
+
+    /// A file is replaced.
+    fn changes(&mut self) {
+        self.truth.change();
+        self.shared.borrow_mut().has_changes = true;
+    }
+
+    fn time_passes(&mut self) {
+        let time = match self.plan.jumps && self.dice.below(8) == 0 {
+            true => Duration::from_secs(self.dice.below(90) as u64),
+            false => Duration::from_millis(self.dice.below(20) as u64),
+        };
+        if time > Duration::from_secs(1) {
+            self.clients.iter_mut().for_each(|client| client.is_excused = true);
+        }
+        self.advances(time);
+    }
+
+    fn advances(&mut self, time: Duration) {
+        let now = &mut self.shared.borrow_mut().now;
+        now.monotonic += time;
+        now.wall += time;
+    }
+
+    /// The server gets another setup.
+    fn reloads(&mut self) {
+        if self.is_stopping {
+            return;
+        }
+        self.truth.generation += 1;
+        let setup = SharedSetup {
+            site: Arc::new(self.truth.site()),
+            proxies: TrustedProxies::default(),
+            #[cfg(feature = "tls")]
+            tls: None,
+            limits: self.limits.clone(),
+            cache: cache(),
+            spool_directory: Arc::from(self.truth.spool()),
+            applications: Vec::new(),
+            request_id: None,
+        };
+        let (done, _) = mpsc::channel();
+        let replacement = Replacement {
+            setup: Arc::new(setup),
+            listeners: Arc::clone(&self.listeners),
+            logs: OpenLogs::default(),
+            accepts: true,
+            done,
+        };
+        self.mailbox.post(Message::Reload(Box::new(replacement))).expect("it can be woken");
+    }
+
+    fn stops(&mut self) {
+        if !self.is_stopping {
+            self.is_stopping = true;
+            self.clients.iter_mut().for_each(|client| client.is_excused = true);
+            let deadline = self.shared.borrow().now.monotonic + STOP_TIME;
+            self.mailbox.post(Message::Stop { deadline }).expect("it can be woken");
+        }
+    }
+
+    /// The worker has a turn.
+    fn turns(&mut self) {
+        if !self.has_ended {
+            self.has_ended = !self.worker.turn();
+            self.is_sound();
+        }
+    }
+
+    /// Everybody does what is left to do: what honest clients have asked for, they get.
+    fn settles(&mut self) {
+        while self.to_come > 0 {
+            self.connects();
+        }
+        self.truth.finish_streams();
+        for _ in 0..SETTLING_MAX {
+            let mut has_moved = false;
+            self.turns();
+            while self.works() {
+                has_moved = true;
+            }
+            self.truth.finish_streams();
+            for client in &mut self.clients {
+                client.socket.make_room(1 << 20);
+                client.send(1 << 20, &self.truth);
+                client.read(&self.truth, self.is_stopping);
+            }
+            has_moved |= self.worker.timeout() == Some(Duration::ZERO) || self.has_events();
+            if self.has_ended || !has_moved && self.clients.iter().all(Client::is_over_or_answered)
+            {
+                break;
+            }
+        }
+        self.clients.iter().for_each(Client::is_served);
+        self.ends();
+    }
+
+    fn has_events(&self) -> bool {
+        let shared = self.shared.borrow();
+        !shared.queue.is_empty() || shared.accepted.iter().any(Socket::has_event)
+    }
+
+    /// The server stops, and nothing is left.
+    fn ends(&mut self) {
+        self.stops();
+        for _ in 0..SETTLING_MAX {
+            if self.has_ended {
+                break;
+            }
+            self.turns();
+            while self.works() {}
+            for client in &mut self.clients {
+                client.socket.make_room(1 << 20);
+                client.read(&self.truth, true);
+            }
+            self.advances(Duration::from_millis(200));
+        }
+        assert!(self.has_ended, "the worker does not end");
+        let cx = &self.worker.cx;
+        assert!(!cx.threads.handler_jobs.exist(), "a handler is counted that has ended");
+        assert!(cx.without_room.is_empty(), "a producer is forgotten");
+        assert!(cx.room.held_bytes() == 0, "room on the disk is lost");
+        assert_eq!(self.truth.strange_names(), Vec::<String>::new());
+        for client in &mut self.clients {
+            client.read(&self.truth, true);
+        }
+    }
+
+    /// What holds after every turn.
+    fn is_sound(&self) {
+        let now = self.shared.borrow().now.monotonic;
+        for (_, slot) in &self.worker.connections {
+            let connection = &slot.connection;
+            let phase = connection.phase();
+            let late = now.saturating_duration_since(connection.deadline());
+            assert!(late <= LATE_MAX, "{phase} {late:?} beyond its deadline");
+            if connection.is_queued {
+                continue;
+            }
+            let wire = connection.wire();
+            match phase {
+                Phase::In(ExchangeState::Waiting(_)) | Phase::Blocked | Phase::Lingering => {}
+                Phase::In(ExchangeState::Sending) => {
+                    assert!(wire.wants_write(), "asleep {phase} with a writable client");
+                }
+                _ => assert!(!wire.has_unread(), "asleep {phase} with a readable client"),
+            }
+        }
+    }
+}
+
+fn cache() -> CacheLimits {
+    CacheLimits::default().contents_bytes_max(6_000)
+}
+
+fn listeners(truth: &Truth) -> Listeners {
+    let path = truth.socket_path();
+    let group = ListenGroup {
+        addresses: vec![Address::Unix(path)],
+        scheme: ListenScheme::H2c,
+        is_proxied: false,
+    };
+    Listeners::open_groups(&[group], SocketAccess::default(), 1, 1).expect("it can be bound")
+}
+
+const STEPS_MAX: usize = 4_000;
+const SETTLING_MAX: usize = 20_000;
+const STOP_TIME: Duration = Duration::from_secs(30);
+/// Two ticks of the wheel.
+const LATE_MAX: Duration = Duration::from_millis(130);
