@@ -111,6 +111,16 @@
 // meanwhile. The new program does not load the site again: nothing that may fail is done after the exec. A process that is
 // replaced does not close idle connections, because a request may be on its way on each (`WorkerContext::is_draining`).
 //
+// **A reload is a message with a new setup.** Everything that can fail is done first (`server/reload.rs`): addresses are
+// bound but do not listen, applications serve, logs are open, threads of new workers wait. Then each worker swaps the
+// `Rc<Setup>` that its next exchanges get (`server/worker/reloading.rs`); an exchange keeps the one that it began with, and
+// the applications of a setup end with its last exchange. No connection is touched. The listeners of before and after
+// share the sockets of addresses that stay, and no socket is closed while its address is listened on: with fewer workers,
+// one has two of them. Equal roots are one root in the whole process (`files/root.rs`), so that what workers know of its
+// files stays known. The start is the reload of nothing. A supervisor hands over once more what it handed over at the
+// start, to one process first; the others follow when that one serves. Commands come by a Unix socket with an abstract
+// name that is made of the configuration's path (`program/control.rs`), and the kernel says who sends them.
+//
 // **What a busy connection needs is lent to it.** An idle one owns its socket and about a hundred
 // bytes; buffers, parser and outbox come from the worker's store with the first byte and go back
 // when it falls idle (`server::connection::FreeList`).

@@ -18,6 +18,7 @@ mod cli {
     mod proxies;
     mod rates;
     mod refusals;
+    mod reload;
     mod replacement;
     mod shipped;
     mod start;

@@ -15,11 +15,13 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, CommandFactory, Parser};
 use log::LevelFilter;
 
+use crate::program::control::Order;
 use crate::program::environment::Environment;
+use crate::program::orders;
 use crate::program::questions::{self, Question};
 
 /// What the operator asked for on the command line or in the environment.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Options {
     pub mode: Mode,
     pub config: Option<PathBuf>,
@@ -38,6 +40,8 @@ pub(crate) enum Mode {
     Check,
     /// Print what the site makes of a request.
     Explain(Question),
+    /// Tell the server that runs what to do.
+    Command(Order),
     Serve,
     /// Serve, as a process that a supervisor has started.
     ServeSupervised,
@@ -76,10 +80,12 @@ fn parse(
     if started_for != Mode::Serve {
         arguments.remove(1);
     }
-    let (flags, mode) = match questions::asked(&arguments)? {
-        Some((flags, None)) => (flags, Mode::Check),
-        Some((flags, Some(question))) => (flags, Mode::Explain(question)),
-        None => {
+    let ordered = orders::given(&arguments)?;
+    let (flags, mode) = match (ordered, questions::asked(&arguments)?) {
+        (Some(ordered), _) => ordered,
+        (None, Some((flags, None))) => (flags, Mode::Check),
+        (None, Some((flags, Some(question)))) => (flags, Mode::Explain(question)),
+        (None, None) => {
             let flags = Flags::try_parse_from(arguments).map_err(with_own_suggestion)?;
             let mode = match (flags.show, flags.test) {
                 (true, _) => Mode::Show,
@@ -396,12 +402,13 @@ Examples:
   httpd check -c /etc/httpd.toml   look at the files that it serves as well
   httpd explain -c /etc/httpd.toml http://example.org/
                                    print what it answers, and why
+  httpd reload -c /etc/httpd.toml  have the server that runs read it again
 
 Environment: HTTPD_CONFIG, HTTPD_ROOT, HTTPD_WSGI, HTTPD_HOST, HTTPD_PORT, HTTPD_PROCESSES,
 HTTPD_WORKERS, HTTPD_LOG, HTTPD_LOG_LEVEL and HTTPD_ACCESS_LOG set defaults. Flags override the
 environment, the environment overrides the configuration file.
 Signals: INT, TERM and QUIT let open requests finish, then stop the server; a second one stops it
-immediately. HUP restarts Python applications.";
+immediately. HUP reads the configuration again, as httpd reload does.";
 
 #[cfg(test)]
 mod tests;

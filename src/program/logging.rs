@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 use std::panic;
-use std::sync::{Arc, OnceLock, mpsc};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, mpsc};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
@@ -21,6 +21,21 @@ use simplelog::{ConfigBuilder, WriteLogger};
 /// # Errors
 /// When the file cannot be opened for appending: one line for the operator.
 pub(super) fn start(settings: &Settings, name: Option<String>) -> Result<(), String> {
+    let _ = NAME.set(name);
+    // The default hook writes to standard error, which may take nothing.
+    panic::set_hook(Box::new(|panic| log::error!("{panic}")));
+    open(settings)?.into_iter().for_each(OpenLog::take_effect);
+    log::set_boxed_logger(Box::new(Switch)).map_err(|error| error.to_string())
+}
+
+/// Opens another log, which takes effect later. `None`: it is the one that is open.
+///
+/// # Errors
+/// As [`start`].
+pub(super) fn open(settings: &Settings) -> Result<Option<OpenLog>, String> {
+    if read_current().as_ref().is_some_and(|current| current.settings == *settings) {
+        return Ok(None);
+    }
     let destination = &settings.destination;
     let system = SystemLog::of(destination);
     let of_losses = system.clone();
@@ -43,8 +58,6 @@ pub(super) fn start(settings: &Settings, name: Option<String>) -> Result<(), Str
         format!("cannot write the log {destination}: {reason}")
     })?;
     let sink = Arc::new(sink);
-    // The default hook writes to standard error, which may take nothing.
-    panic::set_hook(Box::new(|panic| log::error!("{panic}")));
     let writer: Box<dyn Log> = match system {
         Some(system) => {
             Box::new(MessageLog { level: settings.level, system, sink: Arc::clone(&sink) })
@@ -60,26 +73,69 @@ pub(super) fn start(settings: &Settings, name: Option<String>) -> Result<(), Str
             WriteLogger::new(settings.level, style, WholeLines { sink, line: Vec::new() })
         }
     };
-    log::set_max_level(settings.level);
-    match name {
-        None => log::set_boxed_logger(writer),
-        Some(name) => log::set_boxed_logger(Box::new(Named { name, writer })),
-    }
-    .map_err(|error| error.to_string())?;
-    // There is one logger, and so one of these.
-    let _ = OPEN.set(sink);
-    Ok(())
+    let writer: Box<dyn Log> = match NAME.get().cloned().flatten() {
+        None => writer,
+        Some(name) => Box::new(Named { name, writer }),
+    };
+    Ok(Some(OpenLog { settings: settings.clone(), sink, writer }))
 }
 
-/// Opens the file of the log again, for after it was renamed. Never waits.
-pub(super) fn reopen() {
-    if let Some(log) = OPEN.get() {
-        log.reopen();
+/// A log that is open.
+pub(super) struct OpenLog {
+    settings: Settings,
+    sink: Arc<Background>,
+    writer: Box<dyn Log>,
+}
+
+impl OpenLog {
+    /// From now on, everything is written to it.
+    pub(super) fn take_effect(self) {
+        log::set_max_level(self.settings.level);
+        let mut current = CURRENT.write().unwrap_or_else(PoisonError::into_inner);
+        let old = current.replace(self);
+        // Dropping it may log that lines were lost.
+        drop(current);
+        drop(old);
     }
+}
+
+/// Hands everything on to the log of the moment.
+struct Switch;
+
+impl Log for Switch {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        read_current().as_ref().is_some_and(|log| log.writer.enabled(metadata))
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if let Some(log) = &*read_current() {
+            log.writer.log(record);
+        }
+    }
+
+    fn flush(&self) {
+        if let Some(log) = &*read_current() {
+            log.writer.flush();
+        }
+    }
+}
+
+fn read_current() -> RwLockReadGuard<'static, Option<OpenLog>> {
+    CURRENT.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The log of this process.
-static OPEN: OnceLock<Arc<Background>> = OnceLock::new();
+static CURRENT: RwLock<Option<OpenLog>> = RwLock::new(None);
+
+/// How this process is called, if several write to one log.
+static NAME: OnceLock<Option<String>> = OnceLock::new();
+
+/// Opens the file of the log again, for after it was renamed. Never waits.
+pub(super) fn reopen() {
+    if let Some(log) = &*read_current() {
+        log.sink.reopen();
+    }
+}
 
 /// Waits until what was logged is written, for a second at most.
 pub(super) fn finish() {

@@ -4,10 +4,13 @@
 mod banner;
 mod check;
 mod cli;
+mod control;
 mod environment;
 mod explain;
 mod failure;
+mod in_place;
 mod logging;
+mod orders;
 mod questions;
 mod signals;
 pub(crate) mod supervisor;
@@ -37,6 +40,7 @@ pub fn main() -> ExitCode {
             malloc::give_memory_back();
             serve(&options)
         }
+        Mode::Command(order) => control::command(options.config.as_deref(), *order),
         Mode::ServeSupervised => supervised::serve(&options),
         Mode::Succeed => {
             malloc::give_memory_back();

@@ -2,11 +2,15 @@
 
 use super::banner::{self, Banner};
 use super::cli::Options;
+use super::control::{Control, Order};
 use super::failure::Failure;
+use super::in_place::{Origin, Reloader};
 use super::logging;
 use crate::config::Config;
 use crate::sys::signal::{Signal, Signals};
+use crate::sys::wait::wait_readable;
 use crate::{Handle, Running};
+use std::os::fd::AsFd;
 use std::process;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -18,10 +22,11 @@ pub(super) fn start(options: &Options, config: Config) -> Result<Running, Failur
         .map_err(|error| Failure::at_run_time(format!("cannot take signals: {error}")))?;
     let state = Arc::new(Mutex::new(ServerState::Starting));
     let shared = Arc::clone(&state);
-    let stop_timeout = config.stop_timeout;
+    let control = Control::listen(options.config.as_deref());
+    let reloader = Reloader::new(Origin::of(options));
     thread::Builder::new()
         .name("signals".to_owned())
-        .spawn(move || handle_signals(signals, &shared, stop_timeout))
+        .spawn(move || handle_signals(signals, control, &reloader, &shared))
         .map_err(|error| {
             Failure::at_run_time(format!("cannot start a thread for signals: {error}"))
         })?;
@@ -66,17 +71,35 @@ pub(super) fn lock(state: &Mutex<ServerState>) -> MutexGuard<'_, ServerState> {
 }
 
 /// Acts on signals for as long as the process lives.
-fn handle_signals(mut signals: Signals, state: &Mutex<ServerState>, stop_timeout: Duration) {
+fn handle_signals(
+    mut signals: Signals,
+    mut control: Option<Control>,
+    reloader: &Reloader,
+    state: &Mutex<ServerState>,
+) {
     let mut stopping = false;
     loop {
-        for signal in signals.wait() {
+        let awaited: Vec<_> =
+            [signals.as_fd()].into_iter().chain(control.as_ref().map(AsFd::as_fd)).collect();
+        wait_readable(&awaited, None).expect("two descriptors are polled without any memory");
+        for command in control.as_mut().map(Control::pending).unwrap_or_default() {
+            match (command.order, &*lock(state)) {
+                (Order::Reload, ServerState::Running(handle)) => {
+                    reloader.begin(handle, Some(command));
+                }
+                (Order::Reload, _) => {
+                    command.answer(Err(Failure::at_run_time("the server starts or stops")))
+                }
+            }
+        }
+        for signal in signals.pending() {
             let mut state = lock(state);
             match (signal, &*state) {
                 (Signal::Stop, ServerState::Starting) => *state = ServerState::Stopping,
                 (Signal::Stop, ServerState::Stopping | ServerState::Leaving) => {
                     end_after(STOP_NOW_TIME);
                 }
-                (Signal::Reload, ServerState::Running(handle)) => reload(handle),
+                (Signal::Reload, ServerState::Running(handle)) => reloader.begin(handle, None),
                 (Signal::Reopen, ServerState::Running(handle)) => reopen(handle),
                 (Signal::Reopen, _) => logging::reopen(),
                 (Signal::Upgrade, _) => decline_to_upgrade(),
@@ -89,7 +112,7 @@ fn handle_signals(mut signals: Signals, state: &Mutex<ServerState>, stop_timeout
                     log::info!("stopping when open requests have ended; a second signal stops now");
                     stopping = true;
                     handle.stop();
-                    end_after(stop_timeout + STOP_NOW_TIME);
+                    end_after(handle.stop_timeout() + STOP_NOW_TIME);
                 }
                 (Signal::Reload, _) => {}
             }
@@ -112,16 +135,6 @@ pub(super) fn end_after(time: Duration) {
 
 /// How long ending takes after the last request; applications have two seconds of it.
 pub(super) const STOP_NOW_TIME: Duration = Duration::from_secs(4);
-
-/// Restarts applications; the rest of the configuration stays as it is.
-pub(super) fn reload(handle: &Handle) {
-    if handle.has_applications() {
-        log::info!("SIGHUP: restarting Python applications");
-        handle.renew_applications();
-    } else {
-        log::warn!("SIGHUP: this version cannot reload its configuration: restart it instead");
-    }
-}
 
 /// Opens the logs again, for after they were renamed.
 pub(super) fn reopen(handle: &Handle) {

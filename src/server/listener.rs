@@ -266,7 +266,6 @@ impl Listeners {
 
     /// The same with the number of the address of each, those of the first address first. Each is there once; with fewer
     /// workers than before, there are more sockets than workers.
-    #[expect(dead_code, reason = "the program's supervisor will use it")]
     pub(crate) fn placed(&self, process: usize) -> impl Iterator<Item = (usize, BorrowedFd<'_>)> {
         self.sockets.iter().enumerate().flat_map(move |(number, sockets)| {
             let own = sockets

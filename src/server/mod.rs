@@ -360,6 +360,18 @@ impl Server {
         Listeners::open_groups(&groups, self.socket_access, processes.get(), workers)
     }
 
+    /// The same where `known` is listened on already: what stays is kept. What is new listens when a process serves it.
+    #[cfg(feature = "cli")]
+    pub(crate) fn bind_changed(
+        &self,
+        known: &Listeners,
+        processes: NonZeroUsize,
+    ) -> Result<Listeners, StartError> {
+        self.check_addresses()?;
+        let workers = self.workers.count(processes.get());
+        known.changed_to(&self.groups()?, self.socket_access, processes.get(), workers)
+    }
+
     fn check_addresses(&self) -> Result<(), StartError> {
         match self.listen.is_empty() && !self.listens_nowhere {
             true => Err(StartError::NoAddress),

@@ -137,9 +137,15 @@ impl Handle {
     ///
     /// # Errors
     /// As [`Handle::reload`], except for the addresses.
-    #[expect(dead_code, reason = "the program's processes will use it")]
+    #[cfg(feature = "cli")]
     pub(crate) fn reload_on(&self, server: Server, listeners: Listeners) -> Result<(), StartError> {
         self.shared.change(server, Some(listeners))
+    }
+
+    /// How long open requests may take to end when it stops.
+    #[cfg(feature = "cli")]
+    pub(crate) fn stop_timeout(&self) -> std::time::Duration {
+        self.state().limits.stop_timeout
     }
 
     /// Takes no more connections and lets open requests finish, for `stop_timeout` at most. Streams of server-sent

@@ -13,7 +13,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGUSR1, SI
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::SignalOnly;
 
-use super::wait::{self, wait_readable};
+use super::wait;
 
 /// What the operator asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub(crate) enum Signal {
 }
 
 /// The signals of this process. After [`Signals::listen`], none of them ends the process any more, and
-/// one that comes before [`Signals::wait`] is not lost.
+/// one that comes before [`Signals::pending`] is not lost.
 #[derive(Debug)]
 pub(crate) struct Signals {
     incoming: SignalDelivery<UnixStream, SignalOnly>,
@@ -56,12 +56,6 @@ impl Signals {
     pub(crate) fn pending(&mut self) -> Vec<Signal> {
         let numbers: Vec<i32> = self.incoming.pending().collect();
         numbers.into_iter().filter_map(|number| self.meaning(number)).collect()
-    }
-
-    /// Sleeps until there are signals, and takes them; perhaps none.
-    pub(crate) fn wait(&mut self) -> Vec<Signal> {
-        wait_readable(&[self.as_fd()], None).expect("one descriptor is polled without any memory");
-        self.pending()
     }
 
     /// A terminal that is closed sends `SIGHUP`, and so may the shell that ran there: together they
@@ -186,7 +180,8 @@ mod tests {
     fn a_signal_sent_before_the_wait_is_not_lost() {
         let mut signals = Signals::listen().expect("a descriptor is left");
         signal_hook::low_level::raise(SIGUSR1).expect("a process may signal itself");
-        assert_eq!(signals.wait(), [Signal::Reopen]);
+        wait::wait_readable(&[signals.as_fd()], None).expect("there is memory");
+        assert_eq!(signals.pending(), [Signal::Reopen]);
         assert_eq!(signals.pending(), []);
     }
 }

@@ -82,18 +82,6 @@ fn a_stop_does_not_wait_beyond_its_timeout() {
 }
 
 #[test]
-fn signals_that_are_not_supported_yet_are_a_warning_and_change_nothing() {
-    let folder = Folder::with_www();
-    for processes in ["1", "2"] {
-        let arguments = ["-P", processes, "-p", "0", "www"];
-        let mut serving = Program::start(&mut folder.httpd(&arguments));
-        serving.signal(Signal::HUP);
-        serving.says("SIGHUP: this version cannot");
-        serving.get("/").expect(200);
-    }
-}
-
-#[test]
 fn a_client_that_goes_away_sends_no_sigpipe() {
     let folder = with_large_file();
     let mut serving = Program::start(&mut folder.httpd(&["-p", "0", "www"]));

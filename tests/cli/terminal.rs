@@ -121,10 +121,10 @@ fn what_runs_on_a_terminal_ends_when_it_is_closed() {
 #[test]
 fn a_hangup_by_hand_on_a_terminal_that_is_open_ends_nothing() {
     let folder = Folder::with_www();
-    let server = OnTerminal::start(&folder, &["-p", "0", "www"], &[]);
+    let server = OnTerminal::start(&folder, &["-v", "-p", "0", "www"], &[]);
     server.get("/");
     server.signal(Signal::HUP);
-    server.shows("SIGHUP: this version cannot reload its configuration");
+    server.shows("the configuration is reloaded");
     server.get("/").expect(200);
 }
 

@@ -12,17 +12,78 @@ fn saying(words: &str) -> String {
     )
 }
 
-fn sighup_replaces_all_processes_and_no_request_fails() {
+fn sighup_replaces_all_processes_whose_sources_have_changed_and_no_request_fails() {
     let server = Server::behaviours("processes = 2");
     let load = Load::start(&server, 6, "/app/sleeps?seconds=0.005");
-    for _ in 0..3 {
+    for number in 0..3 {
         let old = server.pythons();
         let answered = load.answered() + 50;
         until("requests are answered", || (load.answered() >= answered).then_some(()));
+        server.folder.write("apps/other.py", format!("number = {number}\n"));
         server.signal(Signal::HUP);
         server.replaces(&old, 2);
     }
     load.finish().only(&[200]);
+}
+
+fn reload(server: &Server) -> (Option<i32>, String) {
+    let file = server.folder.path("httpd.toml");
+    let arguments = ["reload", "-c", file.to_str().expect("a path of ours is text")];
+    let output =
+        crate::support::output(&mut crate::support::Folder::httpd(&server.folder, &arguments));
+    (output.status.code(), crate::support::lossy(&output.stderr))
+}
+
+fn configure(server: &Server, more: &str) {
+    let location = super::server::location("/app", "changing", more);
+    server
+        .folder
+        .write("httpd.toml", format!("root = \"www\"\n[log]\nlevel = \"info\"\n{location}"));
+}
+
+fn changing(words: &str) -> Server {
+    let folder = Folder::new();
+    folder.write("apps/changing.py", saying(words));
+    let mut command = folder.configured(&super::server::location("/app", "changing", ""));
+    Server::start(folder, &mut command)
+}
+
+fn a_reload_keeps_the_processes_of_an_application_that_stays() {
+    let server = changing("one");
+    let old = server.pythons();
+    assert_eq!(reload(&server), (Some(0), String::new()));
+    assert_eq!(server.text("/app/"), "one\n");
+    assert_eq!(server.pythons(), old, "they were restarted");
+    configure(&server, "threads = 2");
+    assert_eq!(reload(&server), (Some(0), String::new()));
+    assert_eq!(server.text("/app/"), "one\n");
+    server.replaces(&old, 1);
+}
+
+fn a_reload_that_breaks_an_application_says_why_and_changes_nothing() {
+    let server = changing("one");
+    let old = server.pythons();
+    server.folder.write("apps/changing.py", "import nothing_of_this_name\n");
+    configure(&server, "threads = 2");
+    let (code, said) = reload(&server);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("No module named 'nothing_of_this_name'"), "{said}");
+    assert_eq!(server.text("/app/"), "one\n");
+    assert_eq!(server.pythons(), old);
+}
+
+fn a_request_under_way_ends_in_the_application_of_before() {
+    let server = Server::behaviours("");
+    let old = server.pythons();
+    let mut client = server.connect();
+    client.send("GET /app/sleeps?seconds=1.5 HTTP/1.1\r\nHost: test\r\n\r\n");
+    until("the request is under way", || {
+        (server.text("/app/sleeps?seconds=0.01").contains("slept")).then_some(())
+    });
+    server.folder.write("apps/other.py", "number = 1\n");
+    assert_eq!(reload(&server), (Some(0), String::new()));
+    client.reply().expect(200);
+    server.replaces(&old, 1);
 }
 
 fn sighup_brings_new_code_and_keeps_the_old_when_the_new_is_broken() {
@@ -136,7 +197,10 @@ fn a_change_while_the_last_one_is_loaded_is_served_too() {
 
 tests! {
     lacks::python:
-        sighup_replaces_all_processes_and_no_request_fails,
+        sighup_replaces_all_processes_whose_sources_have_changed_and_no_request_fails,
+        a_reload_keeps_the_processes_of_an_application_that_stays,
+        a_reload_that_breaks_an_application_says_why_and_changes_nothing,
+        a_request_under_way_ends_in_the_application_of_before,
         sighup_brings_new_code_and_keeps_the_old_when_the_new_is_broken,
         with_reload_a_changed_source_file_is_served_by_itself,
         with_reload_the_newest_of_two_edits_of_one_size_in_one_second_is_served,

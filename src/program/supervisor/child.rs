@@ -40,6 +40,19 @@ pub(super) enum ChildState {
     Retired,
 }
 
+/// Whether a process was asked to serve by another plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Asked {
+    #[default]
+    Nothing,
+    /// It has until then.
+    Reload {
+        by: Instant,
+    },
+    Done,
+    Failed(Failure),
+}
+
 pub(super) struct Child {
     /// Its slot in the pool, counted from 0.
     pub slot: usize,
@@ -53,6 +66,8 @@ pub(super) struct Child {
     pub applications: Vec<String>,
     /// Why it cannot serve, if it has reported that.
     pub failure: Option<Failure>,
+    /// What came of the reload that it was asked for.
+    pub reload: Asked,
     /// When it was first seen stopped; `None` while it runs.
     stopped_since: Option<Instant>,
     /// Whether it was killed because it was stopped while it started.
@@ -115,20 +130,7 @@ impl Child {
         start: impl FnOnce(Vec<OsString>, OwnedFd) -> io::Result<Own>,
     ) -> io::Result<Child> {
         let (channel, end) = Channel::pair()?;
-        let role = Role {
-            number: slot as u32 + 1,
-            processes: plan.processes as u32,
-            workers: plan.listeners.workers() as u32,
-            descriptors: descriptors::started_with()
-                .map_or(u32::MAX, |limit| u32::try_from(limit).unwrap_or(u32::MAX)),
-        };
-        let listeners: Vec<BorrowedFd<'_>> = plan.listeners.share(slot).collect();
-        let spoken = |number| Spoken {
-            scheme: plan.listeners.schemes().get(number).copied().unwrap_or_default(),
-            is_proxied: plan.listeners.is_proxied(number),
-        };
-        let addresses: Vec<Spoken> = (0..plan.listeners.addresses().len()).map(spoken).collect();
-        protocol::hand_over(&channel, role, plan.text.as_fd(), &addresses, &listeners)?;
+        hand_over(plan, slot, &channel)?;
         let process = start(plan.arguments.clone(), end)?;
         Ok(Child::new(slot, ChildState::Starting, process, channel, now))
     }
@@ -152,6 +154,7 @@ impl Child {
             inherits: None,
             applications: Vec::new(),
             failure: None,
+            reload: Asked::Nothing,
             stopped_since: None,
             was_stopped: false,
             started: now,
@@ -162,6 +165,16 @@ impl Child {
 
     pub(super) fn id(&self) -> u32 {
         self.process.id()
+    }
+
+    /// Asks it to serve by another plan, in place.
+    pub(super) fn ask_to_reload(&mut self, plan: &Plan, now: Instant) {
+        self.reload = match hand_over(plan, self.slot, &self.channel) {
+            Ok(()) => Asked::Reload { by: now + START_TIME },
+            Err(error) => {
+                Asked::Failed(Failure::at_run_time(format!("{self} takes nothing: {error}")))
+            }
+        };
     }
 
     /// Sends an instruction. That the process has ended is noticed elsewhere.
@@ -205,6 +218,8 @@ impl Child {
                     self.state = ChildState::Leaving;
                 }
                 Some(Report::Failed(failure)) => self.failure = Some(failure),
+                Some(Report::Reloaded) => self.reload = Asked::Done,
+                Some(Report::NotReloaded(failure)) => self.reload = Asked::Failed(failure),
                 None => log::error!("{self} sent something that is not a report"),
             }
         }
@@ -272,6 +287,29 @@ impl Child {
             failure: self.failure,
         }
     }
+}
+
+/// Queues what a process of this slot needs to serve by a plan.
+fn hand_over(plan: &Plan, slot: usize, channel: &Channel) -> io::Result<()> {
+    let role = Role {
+        number: slot as u32 + 1,
+        processes: plan.processes as u32,
+        workers: plan.listeners.workers() as u32,
+        descriptors: descriptors::started_with()
+            .map_or(u32::MAX, |limit| u32::try_from(limit).unwrap_or(u32::MAX)),
+    };
+    let placed: Vec<(usize, BorrowedFd<'_>)> = plan.listeners.placed(slot).collect();
+    let address = |number| {
+        let spoken = Spoken {
+            scheme: plan.listeners.schemes().get(number).copied().unwrap_or_default(),
+            is_proxied: plan.listeners.is_proxied(number),
+        };
+        (spoken, placed.iter().filter(|(of, _)| *of == number).count() as u32)
+    };
+    let addresses: Vec<(Spoken, u32)> =
+        (0..plan.listeners.addresses().len()).map(address).collect();
+    let listeners: Vec<BorrowedFd<'_>> = placed.iter().map(|(_, socket)| *socket).collect();
+    protocol::hand_over(channel, role, plan.text.as_fd(), &addresses, &listeners)
 }
 
 /// The channel.

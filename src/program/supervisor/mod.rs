@@ -12,6 +12,7 @@
 mod child;
 pub(crate) mod inheritance;
 pub(crate) mod protocol;
+mod reloading;
 pub(crate) mod supervised;
 mod upgrade;
 
@@ -27,8 +28,9 @@ use crate::program::banner::{self, Banner};
 use crate::program::cli::Options;
 use crate::program::failure::Failure;
 use crate::program::logging;
-use child::{Child, ChildExit, ChildState, Plan};
+use child::{Asked, Child, ChildExit, ChildState, Plan};
 use protocol::Instruction;
+use reloading::Reloads;
 use upgrade::Upgrade;
 
 /// Serves with one or several processes until a signal ends it.
@@ -44,7 +46,9 @@ pub(crate) fn serve(options: &Options, source: &Source, config: Config) -> Resul
     drop(server);
     let plan = Plan::new(listeners, source.text(), processes.get())
         .map_err(|error| Failure::at_run_time(format!("cannot start processes: {error}")))?;
-    let mut supervisor = Supervisor::new(plan, signals, stop_timeout);
+    let reloads = Reloads::of(options)
+        .map_err(|error| Failure::at_run_time(format!("cannot start processes: {error}")))?;
+    let mut supervisor = Supervisor::new(plan, signals, stop_timeout, reloads);
     while supervisor.state == SupervisorState::Starting {
         supervisor.turn();
     }
@@ -91,6 +95,7 @@ struct Supervisor {
     /// Whether all processes have served at the same time.
     has_served: bool,
     outcome: Result<(), Failure>,
+    reloads: Reloads,
 }
 
 /// How far the pool has come.
@@ -113,7 +118,7 @@ struct PoolSlot {
 }
 
 impl Supervisor {
-    fn new(plan: Plan, signals: Signals, stop_timeout: Duration) -> Supervisor {
+    fn new(plan: Plan, signals: Signals, stop_timeout: Duration, reloads: Reloads) -> Supervisor {
         let now = Instant::now();
         let slot = |_| PoolSlot { due: now, backoff: Backoff::default() };
         Supervisor {
@@ -127,6 +132,7 @@ impl Supervisor {
             check_stopped_at: now,
             has_served: false,
             outcome: Ok(()),
+            reloads,
         }
     }
 
@@ -149,6 +155,7 @@ impl Supervisor {
             self.reap(child, now);
         }
         self.advance_upgrade(now);
+        self.advance_reload(now);
         self.replace_stopped(now);
         self.fill_slots(now);
         self.retire_replaced(now);
@@ -165,7 +172,7 @@ impl Supervisor {
 
     fn on_signal(&mut self, signal: Signal, now: Instant) {
         match (signal, self.state) {
-            (Signal::Reload, _) => self.send_all(Instruction::Reload),
+            (Signal::Reload, _) => self.reloads.ask(),
             (Signal::Reopen, _) => {
                 logging::reopen();
                 self.send_all(Instruction::Reopen);
@@ -213,7 +220,7 @@ impl Supervisor {
     }
 
     fn reap(&mut self, child: Child, now: Instant) {
-        let slot = &mut self.slots[child.slot];
+        let place = child.slot;
         let ChildExit { name, how, is_clean, served, state, was_stopped, failure } = child.reap();
         match (self.state, state) {
             (SupervisorState::Starting, ChildState::Starting) if !was_stopped => {
@@ -233,6 +240,8 @@ impl Supervisor {
             }
             (_, ChildState::Leaving | ChildState::Retired) => log::info!("{name} {how}"),
             (_, ChildState::Starting | ChildState::Serving) => {
+                // One that is not needed any more has no slot.
+                let Some(slot) = self.slots.get_mut(place) else { return };
                 let pause = slot.backoff.after(served);
                 slot.due = now + pause;
                 let why = failure.map_or(String::new(), |it| format!(": {}", it.lines.join("; ")));
@@ -359,8 +368,14 @@ impl Supervisor {
             }
         };
         let next = next.into_iter().chain(self.upgrade.as_ref().map(Upgrade::due)).min();
+        let asked = self.children.iter().filter_map(|child| match child.reload {
+            Asked::Reload { by } => Some(by),
+            _ => None,
+        });
+        let next = next.into_iter().chain(asked).min();
         let descriptors: Vec<_> = [self.signals.as_fd()]
             .into_iter()
+            .chain(self.reloads.descriptors())
             .chain(self.children.iter().map(AsFd::as_fd))
             .chain(self.upgrade.as_ref().map(AsFd::as_fd))
             .collect();

@@ -2,11 +2,13 @@
 //! when they are sent.
 //!
 //! Before it starts a process, the supervisor queues the handover: a message with its version, the [`Role`] and the
-//! number of listeners as five 32-bit numbers, a number that tells of each address what is spoken there, and the text of
-//! the configuration as a sealed file; then messages `listeners` until all listeners are sent. After that, each message
-//! is one [`Instruction`] or one [`Report`], as text.
+//! number of listeners as five 32-bit numbers, two numbers for each address (what is spoken there, and how many of the
+//! listeners belong to it), and the text of the configuration as a sealed file; then messages `listeners` until all
+//! listeners are sent, those of the first address first. After that, each message is one [`Instruction`] or one
+//! [`Report`], as text; or the supervisor hands over once more: then the process is to serve by that.
 
 use std::io;
+use std::iter;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 use crate::sys::channel::{Channel, ChannelMessage, DESCRIPTORS_MAX, MESSAGE_BYTES_MAX, Received};
@@ -33,7 +35,8 @@ pub(crate) struct Handover {
     pub role: Role,
     /// The configuration, which the supervisor has checked.
     pub text: String,
-    pub addresses: Vec<Spoken>,
+    /// What is spoken at each address, and how many of the listeners belong to it.
+    pub addresses: Vec<(Spoken, u32)>,
     pub listeners: Vec<OwnedFd>,
 }
 
@@ -63,8 +66,6 @@ const SCHEMES: [ListenScheme; 3] = [ListenScheme::Http, ListenScheme::H2c, Liste
 /// What the supervisor tells a process to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Instruction {
-    /// The supervisor got SIGHUP.
-    Reload,
     /// It got SIGUSR1.
     Reopen,
     /// End when open requests have ended, and leave the listeners alone: a replacement has them.
@@ -86,6 +87,10 @@ pub(crate) enum Report {
     Leaving,
     /// It cannot serve, and ends.
     Failed(Failure),
+    /// It serves by what was handed over last.
+    Reloaded,
+    /// It serves as before, for this reason.
+    NotReloaded(Failure),
 }
 
 /// Queues everything that a process needs when it starts.
@@ -96,12 +101,12 @@ pub(crate) fn hand_over(
     channel: &Channel,
     role: Role,
     text: BorrowedFd<'_>,
-    addresses: &[Spoken],
+    addresses: &[(Spoken, u32)],
     listeners: &[BorrowedFd<'_>],
 ) -> io::Result<()> {
     let count = u32::try_from(listeners.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
     let numbers = [role.number, role.processes, role.workers, role.descriptors, count];
-    let addresses = addresses.iter().map(|it| it.number());
+    let addresses = addresses.iter().flat_map(|(spoken, count)| [spoken.number(), *count]);
     let words = numbers.into_iter().chain(addresses).flat_map(u32::to_le_bytes);
     let words: Vec<u8> = TITLE.iter().copied().chain(words).collect();
     channel.send(&words, &[text])?;
@@ -116,7 +121,65 @@ pub(crate) fn hand_over(
 /// # Errors
 /// When nothing was: no supervisor has started this process.
 pub(crate) fn take_over(channel: &Channel) -> io::Result<Handover> {
-    let mut first = next(channel)?;
+    let mut coming = Coming::begin(next(channel)?)?;
+    while !coming.is_whole() {
+        coming.add(next(channel)?)?;
+    }
+    Ok(coming.handover)
+}
+
+/// A handover of which the first message has come.
+#[derive(Debug)]
+pub(crate) struct Coming {
+    pub handover: Handover,
+    count: usize,
+}
+
+impl Coming {
+    /// Whether a message begins a handover.
+    pub(crate) fn begins(message: &ChannelMessage) -> bool {
+        message.bytes.starts_with(TITLE)
+    }
+
+    /// # Errors
+    /// When it is no beginning of a handover.
+    pub(crate) fn begin(message: ChannelMessage) -> io::Result<Coming> {
+        begin(message)
+    }
+
+    /// Adds the next message.
+    ///
+    /// # Errors
+    /// When it does not belong to a handover.
+    pub(crate) fn add(&mut self, mut message: ChannelMessage) -> io::Result<()> {
+        let listeners = &mut self.handover.listeners;
+        listeners.append(&mut message.descriptors);
+        match message.bytes == LISTENERS && listeners.len() <= self.count {
+            true => Ok(()),
+            false => Err(io::ErrorKind::InvalidData.into()),
+        }
+    }
+
+    /// Whether all listeners have come.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.handover.listeners.len() == self.count
+    }
+}
+
+impl Handover {
+    /// The listeners, each with the number of its address.
+    pub(crate) fn placed(
+        listeners: Vec<OwnedFd>,
+        addresses: &[(Spoken, u32)],
+    ) -> Vec<(usize, OwnedFd)> {
+        let numbers = addresses.iter().enumerate();
+        let numbers =
+            numbers.flat_map(|(number, (_, count))| iter::repeat_n(number, *count as usize));
+        numbers.zip(listeners).collect()
+    }
+}
+
+fn begin(mut first: ChannelMessage) -> io::Result<Coming> {
     let Some((numbers, [])) = first.bytes.strip_prefix(TITLE).map(<[u8]>::as_chunks) else {
         return Err(io::ErrorKind::InvalidData.into());
     };
@@ -128,11 +191,14 @@ pub(crate) fn take_over(channel: &Channel) -> io::Result<Handover> {
     };
     let text = String::from_utf8(read_sealed(&text, CONFIGURATION_BYTES_MAX)?)
         .map_err(|_| io::ErrorKind::InvalidData)?;
-    let addresses = addresses.iter().map(|number| Spoken::of(*number));
-    let addresses = addresses.collect::<Option<Vec<Spoken>>>().ok_or(io::ErrorKind::InvalidData)?;
-    let mut listeners = Vec::new();
-    while listeners.len() < *count as usize {
-        listeners.append(&mut next(channel)?.descriptors);
+    let (addresses, []) = addresses.as_chunks() else {
+        return Err(io::ErrorKind::InvalidData.into());
+    };
+    let addresses = addresses.iter().map(|[spoken, count]| Some((Spoken::of(*spoken)?, *count)));
+    let addresses = addresses.collect::<Option<Vec<_>>>().ok_or(io::ErrorKind::InvalidData)?;
+    let sum: u64 = addresses.iter().map(|(_, count)| u64::from(*count)).sum();
+    if sum != u64::from(*count) {
+        return Err(io::ErrorKind::InvalidData.into());
     }
     let role = Role {
         number: *number,
@@ -140,7 +206,8 @@ pub(crate) fn take_over(channel: &Channel) -> io::Result<Handover> {
         workers: *workers,
         descriptors: *descriptors,
     };
-    Ok(Handover { role, text, addresses, listeners })
+    let handover = Handover { role, text, addresses, listeners: Vec::new() };
+    Ok(Coming { handover, count: *count as usize })
 }
 
 fn next(channel: &Channel) -> io::Result<ChannelMessage> {
@@ -153,7 +220,6 @@ fn next(channel: &Channel) -> io::Result<ChannelMessage> {
 impl Instruction {
     pub(crate) fn words(self) -> &'static [u8] {
         match self {
-            Instruction::Reload => b"reload",
             Instruction::Reopen => b"reopen",
             Instruction::Retire => b"retire",
             Instruction::Stop => b"stop",
@@ -162,13 +228,8 @@ impl Instruction {
     }
 
     pub(crate) fn read(words: &[u8]) -> Option<Instruction> {
-        let all = [
-            Instruction::Reload,
-            Instruction::Reopen,
-            Instruction::Retire,
-            Instruction::Stop,
-            Instruction::StopNow,
-        ];
+        let all =
+            [Instruction::Reopen, Instruction::Retire, Instruction::Stop, Instruction::StopNow];
         all.into_iter().find(|instruction| instruction.words() == words)
     }
 }
@@ -184,6 +245,13 @@ impl Report {
                 words
             }
             Report::Leaving => b"leaving".to_vec(),
+            Report::Reloaded => b"reloaded".to_vec(),
+            Report::NotReloaded(failure) => {
+                let mut words = NOT_RELOADED.to_vec();
+                words.push(failure.code);
+                write_lines(&failure.lines, &mut words);
+                words
+            }
             Report::Failed(failure) => {
                 let mut words = FAILED.to_vec();
                 words.push(failure.code);
@@ -201,6 +269,12 @@ impl Report {
             let inherits: u32 = std::str::from_utf8(version).ok()?.parse().ok()?;
             let report = Report::Hello { inherits };
             return (report.words() == words).then_some(report);
+        }
+        if words == b"reloaded" {
+            return Some(Report::Reloaded);
+        }
+        if let Some((code, text)) = words.strip_prefix(NOT_RELOADED).and_then(<[u8]>::split_first) {
+            return Some(Report::NotReloaded(Failure { code: *code, lines: read_lines(text) }));
         }
         if let Some(text) = words.strip_prefix(SERVING) {
             return Some(Report::Serving(read_lines(text)));
@@ -227,6 +301,7 @@ const LISTENERS: &[u8] = b"listeners";
 const HELLO: &str = "hello ";
 const SERVING: &[u8] = b"serving ";
 const FAILED: &[u8] = b"failed ";
+const NOT_RELOADED: &[u8] = b"not reloaded ";
 
 /// No less than the largest configuration that is read from a file.
 pub(super) const CONFIGURATION_BYTES_MAX: usize = 1024 * 1024;
@@ -250,9 +325,10 @@ mod tests {
         let text = sealed(b"root = \"www\"\n").expect("memory is left");
         let role = Role { number: 2, processes: 3, workers: 300, descriptors: 1024 };
         let listeners = vec![listener.as_fd(); 300];
-        let addresses: Vec<Spoken> = SCHEMES
+        let addresses: Vec<(Spoken, u32)> = SCHEMES
             .into_iter()
             .flat_map(|scheme| [true, false].map(|is_proxied| Spoken { scheme, is_proxied }))
+            .map(|spoken| (spoken, 50))
             .collect();
         hand_over(&here, role, text.as_fd(), &addresses, &listeners).expect("there is room");
         here.send(Instruction::Stop.words(), &[]).expect("there is room");
@@ -261,7 +337,10 @@ mod tests {
         assert_eq!(handover.text, "root = \"www\"\n");
         assert_eq!(handover.addresses, addresses);
         assert_eq!(handover.listeners.len(), 300);
-        let last = handover.listeners.into_iter().next_back().expect("there are 300");
+        let placed = Handover::placed(handover.listeners, &addresses);
+        let numbers: Vec<usize> = placed.iter().map(|it| it.0).collect();
+        assert_eq!((numbers[0], numbers[49], numbers[50], numbers[299]), (0, 0, 1, 5));
+        let (_, last) = placed.into_iter().next_back().expect("there are 300");
         assert_eq!(
             TcpListener::from(last).local_addr().expect("it listens"),
             listener.local_addr().expect("it listens")
@@ -292,19 +371,18 @@ mod tests {
             .expect("there is room");
         assert!(take_over(&there).is_err(), "an address speaks something else");
         here.send(&[TITLE, &numbers].concat(), &[text.as_fd()]).expect("there is room");
+        assert!(take_over(&there).is_err(), "its listener has no address");
+        here.send(&[TITLE, &numbers, &[0; 4], &[1, 0, 0, 0]].concat(), &[text.as_fd()])
+            .expect("there is room");
         drop(here);
         assert!(take_over(&there).is_err(), "its listener is missing");
     }
 
     #[test]
     fn every_word_is_understood() {
-        for instruction in [
-            Instruction::Reload,
-            Instruction::Reopen,
-            Instruction::Retire,
-            Instruction::Stop,
-            Instruction::StopNow,
-        ] {
+        for instruction in
+            [Instruction::Reopen, Instruction::Retire, Instruction::Stop, Instruction::StopNow]
+        {
             assert_eq!(Instruction::read(instruction.words()), Some(instruction));
         }
         let failure = Failure { code: 2, lines: vec!["one".into(), "two".into()] };
@@ -314,7 +392,9 @@ mod tests {
             Report::Serving(applications),
             Report::Serving(Vec::new()),
             Report::Leaving,
-            Report::Failed(failure),
+            Report::Failed(failure.clone()),
+            Report::Reloaded,
+            Report::NotReloaded(failure),
         ] {
             assert_eq!(Report::read(&report.words()), Some(report));
         }

@@ -1,26 +1,28 @@
 //! A process that serves: it takes over what its supervisor hands to it, serves, and follows instructions. When
 //! the supervisor has died, it completes open requests and ends. Knows nothing of other processes.
 
-use std::os::fd::AsFd;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::process;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use crate::Running;
 use crate::config::Source;
 use crate::server::listener::Listeners;
-use crate::sys::channel::{Channel, Received};
+use crate::sys::channel::{Channel, ChannelMessage, Received};
 use crate::sys::descriptors;
 use crate::sys::process::{set_name, take_stdin};
 use crate::sys::signal::{Signal, Signals};
 use crate::sys::wait::wait_readable;
+use crate::{Handle, Running};
 
 use super::child::name;
 use super::inheritance;
-use super::protocol::{self, Handover, Instruction, Report};
+use super::protocol::{self, Coming, Handover, Instruction, Report, Role, Spoken};
 use crate::program::cli::Options;
 use crate::program::failure::Failure;
+use crate::program::in_place;
 use crate::program::logging;
 use crate::program::signals::{self, ServerState};
 
@@ -70,9 +72,7 @@ fn start(
     logging::start(&config.log, name).map_err(|message| Failure::of_usage([message]))?;
     let signals = Signals::listen()
         .map_err(|error| Failure::at_run_time(format!("cannot take signals: {error}")))?;
-    let listeners = Listeners::take_over(handover.listeners, role.workers as usize)
-        .map_err(|error| Failure::at_run_time(format!("cannot take listeners over: {error}")))?
-        .speaking(handover.addresses.iter().map(|it| (it.scheme, it.is_proxied)));
+    let listeners = listeners(role, handover.listeners, &handover.addresses)?;
     // It follows from now on: an application may take its time to start.
     let state = Arc::new(Mutex::new(ServerState::Starting));
     let follower = Follower {
@@ -81,6 +81,8 @@ fn start(
         state: Arc::clone(&state),
         stop_timeout: config.stop_timeout,
         stops: 0,
+        coming: None,
+        options: options.clone(),
     };
     thread::Builder::new()
         .name("orders".to_owned())
@@ -103,6 +105,26 @@ fn start(
     Ok(running)
 }
 
+fn listeners(
+    role: Role,
+    listeners: Vec<OwnedFd>,
+    addresses: &[(Spoken, u32)],
+) -> Result<Listeners, Failure> {
+    let placed = Handover::placed(listeners, addresses);
+    let listeners = Listeners::take_over_placed(placed, role.workers as usize)
+        .map_err(|error| Failure::at_run_time(format!("cannot take listeners over: {error}")))?;
+    Ok(listeners.speaking(addresses.iter().map(|(it, _)| (it.scheme, it.is_proxied))))
+}
+
+/// Serves by another configuration.
+fn reload(options: &Options, handover: Handover, handle: &Handle) -> Result<(), Failure> {
+    let config = Source::of(options.config.as_deref(), handover.text)
+        .load(&options.overrides)
+        .map_err(Failure::of_usage)?;
+    let listeners = listeners(handover.role, handover.listeners, &handover.addresses)?;
+    in_place::change(handle, config, Some(listeners))
+}
+
 /// That the supervisor has died is noticed where the channel is read.
 fn report(channel: &Channel, report: &Report) {
     let _ = channel.send(&report.words(), &[]);
@@ -117,6 +139,9 @@ struct Follower {
     stop_timeout: Duration,
     /// How many signals to stop this process itself has got.
     stops: u32,
+    /// What the supervisor hands over for a reload.
+    coming: Option<Coming>,
+    options: Options,
 }
 
 impl Follower {
@@ -137,7 +162,8 @@ impl Follower {
     /// instruction to stop comes before any replacement. A process that does not serve yet gives up.
     fn on_signal(&mut self, signal: Signal) {
         match signal {
-            Signal::Reload => self.reload(),
+            // Whoever signals all processes means the supervisor, and a closed terminal is a stop.
+            Signal::Reload => log::debug!("SIGHUP is for the supervisor"),
             Signal::Reopen => self.reopen(),
             Signal::Upgrade => {
                 log::warn!("SIGUSR2 changes nothing here: send it to the supervisor")
@@ -168,19 +194,51 @@ impl Follower {
         }
     }
 
-    fn reload(&self) {
-        if let ServerState::Running(handle) = &*signals::lock(&self.state) {
-            signals::reload(handle);
+    /// Takes a part of a handover in; once it is whole, serves by it. Applications may take their time to start: a thread
+    /// waits for them.
+    fn take_in(&mut self, message: ChannelMessage) -> io::Result<()> {
+        let coming = match self.coming.take() {
+            _ if Coming::begins(&message) => Coming::begin(message)?,
+            Some(mut coming) => {
+                coming.add(message)?;
+                coming
+            }
+            None => return Err(io::ErrorKind::InvalidData.into()),
+        };
+        if !coming.is_whole() {
+            self.coming = Some(coming);
+            return Ok(());
         }
+        let ServerState::Running(handle) = &*signals::lock(&self.state) else {
+            return Ok(());
+        };
+        let (handle, options) = (handle.clone(), self.options.clone());
+        let Some(channel) = self.supervisor.clone() else { return Ok(()) };
+        let handover = coming.handover;
+        thread::Builder::new().name("reload".to_owned()).spawn(move || {
+            let outcome = reload(&options, handover, &handle);
+            report(
+                &channel,
+                &match outcome {
+                    Ok(()) => Report::Reloaded,
+                    Err(failure) => Report::NotReloaded(failure),
+                },
+            );
+        })?;
+        Ok(())
     }
 
     fn stop(&self) {
         let mut state = signals::lock(&self.state);
+        let mut stop_timeout = self.stop_timeout;
         match &*state {
-            ServerState::Running(handle) => handle.stop(),
+            ServerState::Running(handle) => {
+                stop_timeout = handle.stop_timeout();
+                handle.stop();
+            }
             _ => *state = ServerState::Stopping,
         }
-        signals::end_after(self.stop_timeout + signals::STOP_NOW_TIME);
+        signals::end_after(stop_timeout + signals::STOP_NOW_TIME);
     }
 
     fn retire(&self) {
@@ -189,6 +247,7 @@ impl Follower {
             ServerState::Running(handle) => {
                 log::info!("replaced; stopping when open requests have ended");
                 handle.retire();
+                return signals::end_after(handle.stop_timeout() + signals::STOP_NOW_TIME);
             }
             // Should it serve all the same, it says that it leaves, and is told again.
             _ => *state = ServerState::Leaving,
@@ -211,7 +270,11 @@ impl Follower {
                 Ok(Received::Nothing) => return,
                 Ok(Received::Message(message)) => match Instruction::read(&message.bytes) {
                     Some(instruction) => self.follow(instruction),
-                    None => log::error!("the supervisor sent something that is not an instruction"),
+                    None => {
+                        if let Err(error) = self.take_in(message) {
+                            log::error!("what the supervisor sent cannot be used: {error}");
+                        }
+                    }
                 },
                 Ok(Received::End) | Err(_) => {
                     log::error!("the supervisor has died; stopping when open requests have ended");
@@ -224,7 +287,6 @@ impl Follower {
 
     fn follow(&self, instruction: Instruction) {
         match instruction {
-            Instruction::Reload => self.reload(),
             Instruction::Reopen => self.reopen(),
             Instruction::Retire => self.retire(),
             Instruction::Stop => self.stop(),

@@ -15,6 +15,7 @@ use super::inheritance::{
     self, Inheritance, InheritedChild, InheritedListener, InheritedRole, SocketFile,
 };
 use super::protocol::{CONFIGURATION_BYTES_MAX, Instruction};
+use super::reloading::Reloads;
 use super::{GRACE, Supervisor, SupervisorState};
 use crate::config::{Log, Source};
 use crate::program::cli::{Options, SUCCESSOR, own_arguments};
@@ -48,6 +49,9 @@ impl Supervisor {
             (SupervisorState::Starting, _) => "the processes do not serve yet: send it again later",
             (SupervisorState::Stopping { .. }, _) => "the program stops",
             (SupervisorState::Serving, Some(_)) => "an upgrade is under way",
+            (SupervisorState::Serving, None) if self.reloads.is_under_way() => {
+                "a reload is under way: send it again later"
+            }
             (SupervisorState::Serving, None) => return self.start_candidate(now),
         };
         log::warn!("SIGUSR2 changes nothing: {what}");
@@ -155,7 +159,10 @@ impl Supervisor {
             ChildState::Serving | ChildState::Leaving => InheritedRole::Old,
             ChildState::Starting | ChildState::Retired => InheritedRole::Retired,
         };
-        let known = |child: &Child, role| InheritedChild { slot: child.slot, id: child.id(), role };
+        // A reload may have left fewer processes than there were.
+        let slot = |child: &Child| child.slot.min(self.plan.processes() - 1);
+        let known =
+            |child: &Child, role| InheritedChild { slot: slot(child), id: child.id(), role };
         let children = self.children.iter().map(|child| known(child, role(child)));
         let inheritance = Inheritance {
             processes: self.plan.processes(),
@@ -209,7 +216,9 @@ impl Supervisor {
         let listeners = Listeners::inherit(addresses, inheritance.processes, inheritance.workers)
             .map_err(|error| nobody(&error))?;
         let plan = Plan::with_text(listeners, text, inheritance.processes);
-        let mut supervisor = Supervisor::new(plan, signals, inheritance.stop_timeout);
+        let reloads = Reloads::of(options)
+            .map_err(|error| Failure::at_run_time(format!("cannot reload: {error}")))?;
+        let mut supervisor = Supervisor::new(plan, signals, inheritance.stop_timeout, reloads);
         supervisor.state = SupervisorState::Serving;
         supervisor.has_served = true;
         let now = Instant::now();

@@ -243,7 +243,7 @@ impl<W: Transport> Connection<W> {
                     && let Protocol::Http1(http1) =
                         std::mem::replace(&mut self.protocol, Protocol::Resting(resting))
                 {
-                    cx.free_list.give(http1);
+                    cx.free_list.give(http1, &cx.setup);
                 }
                 Some(Verdict::Sleep)
             }
@@ -254,7 +254,7 @@ impl<W: Transport> Connection<W> {
                 if let Protocol::Http1(http1) =
                     std::mem::replace(&mut self.protocol, Protocol::Idle)
                 {
-                    cx.free_list.give(http1);
+                    cx.free_list.give(http1, &cx.setup);
                 }
                 if self.socket.has_served {
                     self.socket.deadline = cx.clock.monotonic() + limits.keepalive_timeout;
@@ -269,7 +269,7 @@ impl<W: Transport> Connection<W> {
                     std::mem::replace(&mut self.protocol, Protocol::Idle)
                 {
                     self.protocol = Protocol::Http2(http1.speak_http2(cx));
-                    cx.free_list.give(http1);
+                    cx.free_list.give(http1, &cx.setup);
                 }
                 None
             }
@@ -284,7 +284,7 @@ impl<W: Transport> Connection<W> {
                 self.socket.deadline = now + time;
                 let lingering = Protocol::Lingering { until };
                 if let Protocol::Http1(http1) = std::mem::replace(&mut self.protocol, lingering) {
-                    cx.free_list.give(http1);
+                    cx.free_list.give(http1, &cx.setup);
                 }
                 None
             }

@@ -157,6 +157,11 @@ impl Exchange {
         }
     }
 
+    /// Whether it has this setup.
+    pub(crate) fn is_by(&self, setup: &Rc<Setup>) -> bool {
+        Rc::ptr_eq(&self.setup, setup)
+    }
+
     /// Its bounds.
     pub(crate) fn limits(&self) -> &Limits {
         &self.setup.limits

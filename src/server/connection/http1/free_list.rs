@@ -39,9 +39,11 @@ impl FreeList {
         }
     }
 
-    /// Takes one back and clears it, so that no bytes of one client can reach another.
-    pub(crate) fn give(&mut self, mut http1: Box<Http1>) {
-        if self.kept.len() < KEPT_MAX && http1.inbox.is_usual_size() {
+    /// Takes one back and clears it, so that no bytes of one client can reach another. One with an older setup is dropped,
+    /// because it would keep that alive.
+    pub(crate) fn give(&mut self, mut http1: Box<Http1>, setup: &Rc<Setup>) {
+        let is_kept = self.kept.len() < KEPT_MAX && http1.exchange.is_by(setup);
+        if is_kept && http1.inbox.is_usual_size() {
             debug_assert!(http1.records.is_empty(), "every response is logged by then");
             http1.inbox.clear();
             http1.outbox.clear();

@@ -85,7 +85,7 @@ impl Http2 {
         self.link.growth_left += stream.growth();
         self.closed.add(stream.id, is_reset);
         self.idle_since = cx.clock.monotonic();
-        cx.free_streams.give(stream);
+        cx.free_streams.give(stream, &cx.setup);
     }
 
     /// The client sends nothing more. It may still read, or have gone.

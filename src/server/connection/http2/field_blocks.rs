@@ -94,7 +94,7 @@ impl Http2 {
         let next = match read {
             Err(HeadFault::Malformed(what)) => {
                 log::debug!("{}: stream {}: {what}", socket.name(), id.stream);
-                cx.free_streams.give(stream);
+                cx.free_streams.give(stream, &cx.setup);
                 self.closed.add(id.stream, true);
                 self.link.account.charge(Cost::Reset, cx.clock.monotonic())?;
                 self.link.reset(id.stream, ErrorCode::Protocol);

@@ -48,9 +48,9 @@ impl FreeStreams {
         stream
     }
 
-    /// Takes one back and clears it.
-    pub(super) fn give(&mut self, mut stream: Box<Stream>) {
-        if self.streams.len() < STREAMS_KEPT {
+    /// Takes one back and clears it. One with an older setup is dropped, because it would keep that alive.
+    pub(super) fn give(&mut self, mut stream: Box<Stream>, setup: &Rc<Setup>) {
+        if self.streams.len() < STREAMS_KEPT && stream.exchange.is_by(setup) {
             stream.clear();
             self.streams.push(stream);
         }

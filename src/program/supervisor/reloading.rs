@@ -1,0 +1,283 @@
+//! How a supervisor reloads: it reads and checks the configuration once, binds what is new, and has one process serve by
+//! it. Only when that does, the others follow; one of these that fails is replaced. Whatever fails before, nothing has
+//! changed.
+
+use super::child::{Asked, Child, ChildState, Plan};
+use super::protocol::Instruction;
+use super::{PoolSlot, Supervisor, SupervisorState};
+use crate::config::{Config, Source};
+use crate::program::cli::Options;
+use crate::program::control::{Command, Control, Order};
+use crate::program::failure::Failure;
+use crate::program::in_place::{self, Origin};
+use crate::program::logging::{self, OpenLog};
+use crate::server::backoff::Backoff;
+use crate::sys::signal;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The reloads of a supervisor, one after the other.
+pub(super) struct Reloads {
+    origin: Origin,
+    control: Option<Control>,
+    state: ReloadState,
+    /// Whether another one is due: who asks for one while one is under way may have changed the file since it was read.
+    is_due: bool,
+    /// Who waits for the one under way.
+    commands: Vec<Command>,
+    /// Who waits for the next one.
+    waiting: Vec<Command>,
+    /// What a thread has read.
+    loaded: (mpsc::Sender<Loaded>, mpsc::Receiver<Loaded>),
+    wake: UnixStream,
+    woken: UnixStream,
+}
+
+type Loaded = Result<(Source, Config), Failure>;
+
+enum ReloadState {
+    Idle,
+    /// A thread reads the configuration.
+    Loading,
+    /// The first process is asked.
+    Asking {
+        first: usize,
+        next: Box<Next>,
+    },
+    /// It serves by the new plan, and the others are asked.
+    RollingOut,
+}
+
+/// What the supervisor changes to.
+struct Next {
+    plan: Plan,
+    stop_timeout: Duration,
+    log: Option<OpenLog>,
+}
+
+impl Reloads {
+    /// # Errors
+    /// When out of descriptors.
+    pub(super) fn of(options: &Options) -> io::Result<Reloads> {
+        let (wake, woken) = UnixStream::pair()?;
+        wake.set_nonblocking(true)?;
+        woken.set_nonblocking(true)?;
+        Ok(Reloads {
+            origin: Origin::of(options),
+            control: Control::listen(options.config.as_deref()),
+            state: ReloadState::Idle,
+            is_due: false,
+            commands: Vec::new(),
+            waiting: Vec::new(),
+            loaded: mpsc::channel(),
+            wake,
+            woken,
+        })
+    }
+
+    /// Has the configuration read again, now or after the reload under way.
+    pub(super) fn ask(&mut self) {
+        self.is_due = true;
+    }
+
+    /// Whether processes are about to change.
+    pub(super) fn is_under_way(&self) -> bool {
+        !matches!(self.state, ReloadState::Idle)
+    }
+
+    /// Readable when there is something to go on with.
+    pub(super) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        [self.woken.as_fd()].into_iter().chain(self.control.as_ref().map(AsFd::as_fd))
+    }
+
+    fn begin(&mut self) {
+        self.is_due = false;
+        self.commands.append(&mut self.waiting);
+        let (origin, sender) = (self.origin.clone(), self.loaded.0.clone());
+        let load = |wake: UnixStream| {
+            // A disk that hangs holds up nobody but this thread, and signals are for the other.
+            let _held = signal::hold();
+            thread::Builder::new().name("reload".to_owned()).spawn(move || {
+                let _ = sender.send(origin.load());
+                let _ = (&wake).write(b"!");
+            })
+        };
+        match self.wake.try_clone().and_then(load) {
+            Ok(_) => self.state = ReloadState::Loading,
+            Err(error) => {
+                let message = format!("cannot start a thread for the reload: {error}");
+                self.finish(Err(Failure::at_run_time(message)));
+            }
+        }
+    }
+
+    /// The reload under way has ended.
+    fn finish(&mut self, outcome: Result<(), Failure>) {
+        self.state = ReloadState::Idle;
+        in_place::log_outcome(&outcome);
+        for command in self.commands.drain(..) {
+            command.answer(outcome.clone());
+        }
+    }
+}
+
+impl Supervisor {
+    /// Goes on with the reload under way, or begins one that is due.
+    pub(super) fn advance_reload(&mut self, now: Instant) {
+        let commands = self.reloads.control.as_mut().map(Control::pending).unwrap_or_default();
+        for command in commands {
+            match command.order {
+                Order::Reload => {
+                    self.reloads.is_due = true;
+                    self.reloads.waiting.push(command);
+                }
+            }
+        }
+        while matches!((&self.reloads.woken).read(&mut [0; 64]), Ok(1..)) {}
+        match self.state {
+            SupervisorState::Starting => return,
+            SupervisorState::Serving => {}
+            SupervisorState::Stopping { .. } => {
+                // Who waits is told so when these are dropped.
+                self.reloads.waiting.clear();
+                self.reloads.commands.clear();
+                self.reloads.state = ReloadState::Idle;
+                return;
+            }
+        }
+        match &self.reloads.state {
+            ReloadState::Idle => {}
+            ReloadState::Loading => {
+                if let Ok(loaded) = self.reloads.loaded.1.try_recv() {
+                    let asked = loaded.and_then(|loaded| self.ask_first(loaded, now));
+                    asked.unwrap_or_else(|failure| self.reloads.finish(Err(failure)));
+                }
+            }
+            ReloadState::Asking { first, .. } => match self.first_answer(*first, now) {
+                None => {}
+                Some(Ok(())) => self.roll_out(now),
+                Some(Err(failure)) => self.reloads.finish(Err(failure)),
+            },
+            ReloadState::RollingOut => self.end_roll_out(now),
+        }
+        // One after the other: an upgrade hands on what serves now.
+        if !self.reloads.is_under_way() && self.reloads.is_due && self.upgrade.is_none() {
+            self.reloads.begin();
+        }
+    }
+
+    /// Prepares everything, and asks one process to serve by it.
+    fn ask_first(
+        &mut self,
+        (source, config): (Source, Config),
+        now: Instant,
+    ) -> Result<(), Failure> {
+        in_place::warn(&config);
+        // The thread of a log leaves signals to this one.
+        let _held = signal::hold();
+        let log = logging::open(&config.log).map_err(|message| Failure::of_usage([message]))?;
+        let processes = config.processes;
+        let listeners = config
+            .server
+            .bind_changed(&self.plan.listeners, processes)
+            .map_err(Failure::at_run_time)?;
+        let plan = Plan::new(listeners, source.text(), processes.get())
+            .map_err(|error| Failure::at_run_time(format!("cannot hand it over: {error}")))?;
+        let serves =
+            |child: &&mut Child| child.state == ChildState::Serving && child.slot < processes.get();
+        let Some(child) = self.children.iter_mut().find(serves) else {
+            return Err(Failure::at_run_time("no process serves at the moment; try again"));
+        };
+        child.ask_to_reload(&plan, now);
+        let next = Next { plan, stop_timeout: config.stop_timeout, log };
+        self.reloads.state = ReloadState::Asking { first: child.slot, next: Box::new(next) };
+        Ok(())
+    }
+
+    fn first_answer(&mut self, slot: usize, now: Instant) -> Option<Result<(), Failure>> {
+        let asked = |child: &&mut Child| child.slot == slot && child.reload != Asked::Nothing;
+        let Some(child) = self.children.iter_mut().find(asked) else {
+            let message = "the process that reads it first has ended meanwhile";
+            return Some(Err(Failure::at_run_time(message)));
+        };
+        match std::mem::take(&mut child.reload) {
+            Asked::Done => Some(Ok(())),
+            Asked::Failed(failure) => Some(Err(failure)),
+            Asked::Reload { by } if by <= now => {
+                // Nobody knows by what it serves.
+                child.state = ChildState::Leaving;
+                Some(Err(Failure::at_run_time(format!("{child} takes too long; replacing it"))))
+            }
+            waits => {
+                child.reload = waits;
+                None
+            }
+        }
+    }
+
+    /// Adopts the plan by which the first process serves, and asks the others.
+    fn roll_out(&mut self, now: Instant) {
+        let state = std::mem::replace(&mut self.reloads.state, ReloadState::RollingOut);
+        let ReloadState::Asking { first, next } = state else { return };
+        let Next { plan, stop_timeout, log } = *next;
+        log.into_iter().for_each(OpenLog::take_effect);
+        self.plan = plan;
+        self.stop_timeout = stop_timeout;
+        let processes = self.plan.processes();
+        self.slots.resize_with(processes.max(self.slots.len()), || PoolSlot {
+            due: now,
+            backoff: Backoff::default(),
+        });
+        for child in &mut self.children {
+            match child.state {
+                ChildState::Serving if child.slot == first || child.slot >= processes => {}
+                ChildState::Serving => child.ask_to_reload(&self.plan, now),
+                // It starts by the old plan.
+                ChildState::Starting => child.kill_stopped(),
+                ChildState::Leaving | ChildState::Retired => {}
+            }
+        }
+        self.end_roll_out(now);
+    }
+
+    /// Replaces processes that could not change, and ends the roll-out when all have answered.
+    fn end_roll_out(&mut self, now: Instant) {
+        let mut waits = false;
+        for child in &mut self.children {
+            match std::mem::take(&mut child.reload) {
+                Asked::Nothing | Asked::Done => {}
+                Asked::Failed(failure) => {
+                    log::error!(
+                        "{child} cannot reload: {}; replacing it",
+                        failure.lines.join("; ")
+                    );
+                    child.state = ChildState::Leaving;
+                }
+                Asked::Reload { by } if by <= now => {
+                    log::error!("{child} takes too long to reload; replacing it");
+                    child.state = ChildState::Leaving;
+                }
+                asked => {
+                    child.reload = asked;
+                    waits = true;
+                }
+            }
+        }
+        if waits {
+            return;
+        }
+        // Others have the sockets of the processes that are not needed any more.
+        let processes = self.plan.processes();
+        for child in self.children.iter_mut().filter(|child| child.slot >= processes) {
+            child.send(Instruction::Retire);
+            child.state = ChildState::Retired;
+            child.due_by = now + self.stop_timeout + super::GRACE;
+        }
+        self.slots.truncate(processes.max(1));
+        self.reloads.finish(Ok(()));
+    }
+}
