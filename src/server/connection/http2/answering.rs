@@ -318,7 +318,7 @@ impl Stream {
             .allowance(now.monotonic)
             .is_some_and(|bytes| length.is_none_or(|length| length > bytes as u64));
         let before = link.outbox.len();
-        if !is_slow && self.copy_if_short(&mut body, link) {
+        if !is_slow && !link.has_more_urgent && self.copy_if_short(&mut body, link) {
             share.spend_bytes((link.outbox.len() - before) as u64);
             return Next::Answered;
         }

@@ -88,6 +88,7 @@ impl Http2 {
         stream.has_all = ends_stream;
         stream.priority = early_priority.unwrap_or(stream.head.priority());
         stream.freshness = *freshness;
+        self.note_urgent(stream.priority);
         self.link.turn += 1;
         stream.turn = self.link.turn;
         socket.has_served = true;

@@ -33,6 +33,8 @@ pub(super) struct Link {
     pub moved_at: Instant,
     /// Whether something waits for the client.
     is_blocked: bool,
+    /// Whether data waits that is more urgent than that of the stream which has its turn.
+    pub has_more_urgent: bool,
     /// Counts the turns of streams; see [`Stream`](super::stream::Stream).
     pub turn: u64,
 }
@@ -53,6 +55,7 @@ impl Link {
             growth_left: GROWTH_MAX,
             moved_at: now,
             is_blocked: false,
+            has_more_urgent: false,
             turn: 0,
         }
     }

@@ -330,6 +330,7 @@ impl Http2 {
             return false;
         };
         self.take_buffers(cx);
+        self.note_urgent(self.streams[place].priority);
         let stream = &mut self.streams[place];
         let Resumption::Goes(next) = stream.complete(completion, &mut self.link, share, socket, cx)
         else {

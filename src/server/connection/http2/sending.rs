@@ -12,6 +12,7 @@ use super::link::Link;
 use super::stream::Stream;
 use crate::http::h2::error::ErrorCode;
 use crate::http::h2::write;
+use crate::http::priority::Priority;
 use crate::server::connection::Socket;
 use crate::server::context::WorkerContext;
 use crate::server::exchange::{Awaited, Chunk, ExchangeState};
@@ -154,6 +155,15 @@ impl Http2 {
         if let Some(stream) = self.streams.get_mut(place) {
             self.queue.settle(stream);
         }
+    }
+
+    /// Notes whether data waits that is more urgent than that of a stream with this priority, whose response is about to
+    /// be queued: a short one does not leave before it.
+    pub(super) fn note_urgent(&mut self, priority: Priority) {
+        self.link.has_more_urgent = self
+            .streams
+            .iter()
+            .any(|it| it.priority.urgency < priority.urgency && it.can_send(&self.link));
     }
 
     /// Other connections have their turn.

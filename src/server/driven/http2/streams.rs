@@ -275,6 +275,30 @@ fn urgent_responses_come_first_and_incremental_ones_share() {
     }
 }
 
+/// As a browser asks for a page: what holds up its rendering, and then its images.
+#[test]
+fn short_responses_wait_for_those_that_are_more_urgent() {
+    let mut it = Speaker::new();
+    let mut bytes = window_update(0, 1 << 24);
+    for stream in [1, 3] {
+        bytes.extend(it.request(stream, "GET", "/large.bin", &[("priority", "u=0")], true));
+    }
+    for number in 2..12 {
+        let priority = [("priority", "u=5, i")];
+        bytes.extend(it.request(number * 2 + 1, "GET", "/middle.txt", &priority, true));
+    }
+    // Where all are equally urgent, nothing waits that is short.
+    bytes.extend(it.request(25, "GET", "/small.txt", &[("priority", "u=0")], true));
+    it.sends(&bytes);
+    it.reads();
+    let mut order = it.order.clone();
+    order.dedup();
+    assert_eq!(order[..3], [25, 1, 3], "{order:?}");
+    for stream in (1..26).step_by(2) {
+        it.reply(stream, 200);
+    }
+}
+
 /// RFC 9218 §7.1.
 #[test]
 fn a_priority_may_come_before_its_request_and_stands_above_the_header() {
