@@ -76,6 +76,18 @@ fn curl_stores_a_file_of_any_size() {
     }
 }
 
+fn curl_sees_why_a_large_upload_is_refused() {
+    let server = serve();
+    let file = server.root().join("to-upload");
+    fs::write(&file, noise(20_000_000)).expect("there is room");
+    let file = file.to_str().expect("it is UTF-8");
+    let status = ["--output", "/dev/null", "--write-out", "%{http_code}"];
+    for more in [&[][..], &["--header", "Expect:"]] {
+        let arguments = [&status[..], &["--upload-file", file], more].concat();
+        assert_eq!(curl(&server, &arguments, "/a.txt"), "413", "{more:?}");
+    }
+}
+
 fn http_1_is_spoken_at_the_same_address() {
     let server = serve();
     server.get("/a.txt").send().expect(200).body("it");
@@ -190,6 +202,16 @@ frame.data = b"x"
 sock.sendall(frame.serialize())
 assert read(sock, connection, {9})[3] == 1
 
+# An upload that is refused: the reset that stops it comes behind the response.
+sock, connection = connect()
+connection.send_headers(1, head("/a.txt", "PUT") + [("content-length", "99999999")])
+sock.sendall(connection.data_to_send())
+body, status, resets, end = read(sock, connection, {1})
+assert status == {1: "413"} and not resets, (status, resets)
+connection.send_data(1, b"x" * 10000)
+sock.sendall(connection.data_to_send())
+assert read(sock, connection, {1})[2] == {1: 0}
+
 # A flood of resets is told to calm down.
 sock, connection = connect()
 end = None
@@ -212,8 +234,17 @@ fn pythons_h2_holds_a_conversation_and_breaks_the_rules() {
     server.get("/a.txt").send().expect(200).body("it");
 }
 
+fn pythons_hyperframe_breaks_every_rule_and_gets_its_code() {
+    let server = serve();
+    let script = include_str!("http2_frames.py");
+    let said = run("python3", &["-c", script, &server.address().to_string()]);
+    assert_eq!(said.trim(), "fine");
+    server.get("/a.txt").send().expect(200).body("it");
+}
+
 tests! {
     lacks::curl_with_http_2:
+        curl_sees_why_a_large_upload_is_refused,
         curl_gets_pages_files_and_what_handlers_write,
         curl_stores_a_file_of_any_size,
         http_1_is_spoken_at_the_same_address;
@@ -223,5 +254,6 @@ tests! {
     lacks::h2load:
         h2load_loses_none_of_many_requests;
     lacks::pythons_h2:
-        pythons_h2_holds_a_conversation_and_breaks_the_rules;
+        pythons_h2_holds_a_conversation_and_breaks_the_rules,
+        pythons_hyperframe_breaks_every_rule_and_gets_its_code;
 }
