@@ -9,6 +9,8 @@ mod support;
 
 mod needs {
     mod browser;
+    #[cfg(feature = "tls")]
+    mod browser_http2;
     mod clients;
     mod descriptors;
     pub mod floods;
@@ -32,6 +34,8 @@ mod needs {
 
     pub const TESTS: &[&[Test]] = &[
         browser::TESTS,
+        #[cfg(feature = "tls")]
+        browser_http2::TESTS,
         clients::TESTS,
         descriptors::TESTS,
         floods::TESTS,

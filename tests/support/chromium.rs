@@ -38,12 +38,17 @@ pub struct Page<'b> {
 
 impl Chromium {
     pub fn start() -> Chromium {
+        Chromium::start_with(&[])
+    }
+
+    /// With more flags than the usual ones.
+    pub fn start_with(flags: &[&str]) -> Chromium {
         let profile = Folder::new();
         let log = File::create(profile.path("log")).expect("the folder is the test's");
         let mut command = Command::new("sh");
         // It reads commands from descriptor 3 and writes messages to 4.
         command.args(["-c", "exec \"$0\" \"$@\" 3<&0 4>&1 </dev/null >/dev/null", "chromium"]);
-        command.args(FLAGS);
+        command.args(FLAGS).args(flags);
         command.arg(format!("--user-data-dir={}", profile.path("profile").display()));
         // What it leaves in either, the folder takes with it.
         command.env("HOME", profile.here()).env("TMPDIR", profile.here());
