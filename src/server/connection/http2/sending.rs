@@ -90,7 +90,10 @@ impl Http2 {
         let scatters = socket.wire.scatters();
         let now = cx.clock.monotonic();
         while let Some(place) = self.next_sender() {
-            if *left == 0 || self.link.waiting_bytes() >= FILLED_BYTES {
+            // What is copied keeps to its bound, so that the outbox can be used again. What is lent may exceed it.
+            let room = FILLED_BYTES.saturating_sub(self.link.waiting_bytes());
+            let least = if scatters { 1 } else { SHARED_BYTES };
+            if *left == 0 || room < least {
                 return true;
             }
             let stream = &mut self.streams[place];
@@ -99,6 +102,7 @@ impl Http2 {
             let filled = if allowance == Some(0) {
                 Ok(Filled::Waits(Awaited::Pace))
             } else {
+                let run = if scatters { run } else { run.min(room) };
                 let budget = (*left).min(run).min(allowance.unwrap_or(usize::MAX));
                 stream.fill(&mut self.link, budget, scatters, now, &mut cx.free_streams)
             };
