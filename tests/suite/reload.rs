@@ -459,8 +459,16 @@ impl H2 {
             let mut payload = vec![0; length];
             self.stream.read_exact(&mut payload).expect("it is whole");
             let of = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
+            if head[3] == 0 {
+                // Room for as much on the connection (RFC 9113 §6.9), whatever stream it was for.
+                if length > 0 {
+                    self.frame(8, 0, 0, &(length as u32).to_be_bytes());
+                }
+                if of == id {
+                    body.extend(payload.iter());
+                }
+            }
             match (head[3], head[4]) {
-                (0, _) if of == id => body.extend(payload),
                 (3 | 7, _) => panic!("reset: {payload:?}"),
                 (4, 0) => self.frame(4, 1, 0, &[]),
                 _ => {}
