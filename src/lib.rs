@@ -327,6 +327,12 @@
 // idle connection has none. Handshakes get half a millisecond of a turn, and one signature may exceed it; the others go
 // on in the next turn.
 //
+// **One thread keeps TLS fresh** (`server/tls/keeper.rs`): it looks at the files of certificates, makes new keys for session
+// tickets every six hours, and warns of certificates that end. It looks again and again instead of waiting for the kernel to
+// report a change, because symlinks, renamed directories and network file systems would each need care of their own, and two
+// calls every two seconds cost nothing. What it finds replaces what handshakes use (`server/tls/current.rs`): each worker keeps
+// what it has, and one number says whether there is something newer, so that no handshake waits for a lock.
+//
 // **A request is answered only under a certificate that covers its host.** Browsers use a connection for every name that
 // its certificate covers (RFC 9113 §9.1.1), so all of these are served. For other names, 421 makes the browser open
 // another connection, and no site is served under the name of another.

@@ -63,6 +63,10 @@ mod suite {
     mod tags;
     #[cfg(feature = "tls")]
     mod tls;
+    #[cfg(feature = "tls")]
+    mod tls_life;
+    #[cfg(feature = "tls")]
+    mod tls_records;
     mod traversal;
     mod types;
     mod unix_sockets;

@@ -32,7 +32,7 @@ pub(super) fn assemble(
     let port_of_proxy = (!file.proxies.are_none()).then_some(HTTPS_PORT);
     file.https_port = listen.https_port().or(port_of_proxy);
     let certificates = certificates(&file, listen.secured, overrides, base, errors);
-    let ServedCertificates { tls, descriptions, made } = certificates;
+    let ServedCertificates { tls, descriptions, texts, made } = certificates;
     file.limits.check(errors);
     let log = logs::log(&file, overrides, base, errors);
     let processes = overrides.processes.as_ref().map(|it| it.value);
@@ -97,6 +97,7 @@ pub(super) fn assemble(
         note,
         warnings: Vec::new(),
         certificates: descriptions,
+        certificate_texts: texts,
         made_certificate: made,
         places,
         names,

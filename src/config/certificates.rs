@@ -8,7 +8,7 @@ use super::file::File;
 use super::hosts::Naming;
 use super::section::{Errors, SectionKey};
 use super::{Origin, Overrides, Written};
-use crate::server::{Certificate, Tls};
+use crate::server::{Certificate, CertificateFiles, CertificateText, Tls};
 use crate::site::{HostName, UnknownHost};
 
 /// The certificates of the top or of a host, as they are written.
@@ -24,6 +24,8 @@ pub(super) struct ServedCertificates {
     pub(super) tls: Option<Tls>,
     /// A line for each certificate, for `-t`.
     pub(super) descriptions: Vec<String>,
+    /// What stands in their files, each once.
+    pub(super) texts: Vec<CertificateText>,
     /// What is said of the one that was made for trying.
     pub(super) made: Option<&'static str>,
 }
@@ -49,6 +51,7 @@ pub(super) fn certificates(
 ) -> ServedCertificates {
     let mut reader = Reader {
         base,
+        known: &overrides.certificates,
         errors,
         now: SystemTime::now(),
         served: ServedCertificates::default(),
@@ -89,7 +92,7 @@ pub(super) fn certificates(
     };
     match (first.or(made), secured) {
         (Some(first), _) => {
-            let tls = all.fold(Tls::new(first), Tls::certificate);
+            let tls = all.fold(Tls::new(first).after_warnings(), Tls::certificate);
             let tls = hosts.into_iter().fold(tls, |tls, (name, it)| tls.host(name, it));
             served.tls = Some(if refuses { tls.refuse_unknown_hosts() } else { tls });
         }
@@ -122,6 +125,8 @@ fn pairs(naming: &Naming, certificates: &[Certificate]) -> Vec<(HostName, Certif
 
 struct Reader<'a> {
     base: &'a Path,
+    /// What need not be read from its files.
+    known: &'a [CertificateText],
     errors: &'a mut Errors,
     now: SystemTime,
     served: ServedCertificates,
@@ -162,8 +167,16 @@ impl Reader<'_> {
     ) -> Option<Certificate> {
         let path = self.base.join(&written.value);
         let key_path = key.map_or_else(|| path.clone(), |key| self.base.join(&key.value));
-        match Certificate::read(&path, &key_path) {
-            Ok(certificate) => {
+        let files = CertificateFiles { chain: path.clone(), key: key_path };
+        let read = match self.known.iter().find(|it| it.files == files) {
+            Some(text) => Ok(text.clone()),
+            None => CertificateText::read(files),
+        };
+        match read.and_then(|text| Ok((text.certificate()?, text))) {
+            Ok((certificate, text)) => {
+                if !self.served.texts.iter().any(|it| it.files == text.files) {
+                    self.served.texts.push(text);
+                }
                 let shown = path.display();
                 let names = certificate.names().join(", ");
                 let left = certificate.expires().duration_since(self.now).unwrap_or_default();

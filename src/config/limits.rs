@@ -86,6 +86,9 @@ pub(super) const LIMITS: &[SectionKey<LimitsSection>] = &[
     SectionKey::new("ranges_max", |it, value, errors| {
         errors.set(&mut it.values.ranges_max, value.count(1));
     }),
+    SectionKey::new("handshakes_max", |it, value, errors| {
+        errors.set(&mut it.values.handshakes_max, value.count(1));
+    }),
     SectionKey::new("connections_max", |it, value, errors| {
         errors.set(&mut it.values.connections_max, value.count(1));
     }),

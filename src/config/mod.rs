@@ -45,7 +45,7 @@ use std::time::Duration;
 use log::LevelFilter;
 
 use crate::server::destination::Destination;
-use crate::server::{Server, Workers};
+use crate::server::{CertificateText, Server, Workers};
 use crate::site::Reload;
 use crate::sys::reason::reason_at;
 pub(crate) use document::Document;
@@ -68,6 +68,8 @@ pub(crate) struct Config {
     pub roots: Vec<PathBuf>,
     /// The certificates, one line each.
     pub certificates: Vec<String>,
+    /// What stands in their files, each once.
+    pub certificate_texts: Vec<CertificateText>,
     /// What is said of a certificate that was made for trying.
     pub made_certificate: Option<&'static str>,
     /// What may surprise a new user, such as a `/` without an index, which is a 404.
@@ -103,6 +105,8 @@ pub(crate) struct Overrides {
     pub listen: Vec<Written<String>>,
     /// All TCP addresses speak TLS. Without a certificate, one is made.
     pub tls: bool,
+    /// Certificates that the supervisor has read. Others are read from their files.
+    pub certificates: Vec<CertificateText>,
     pub host: Option<Written<String>>,
     pub port: Option<Written<u16>>,
     pub processes: Option<Written<NonZeroUsize>>,

@@ -110,6 +110,7 @@ fn parse(
         timeout: flags.timeout.and_then(|timeout| given("--timeout", timeout)),
         listen: flags.bind.iter().filter_map(|it| given("-b", it.clone())).collect(),
         tls: flags.tls,
+        certificates: Vec::new(),
         host: match flags.host()? {
             Some(host) => Some(host),
             None => {

@@ -26,6 +26,8 @@ use super::mailbox::{Completion, Mailbox};
 use super::pool::{Pool, SingleJob, Ticket, Yielded};
 use super::refusals::Refusals;
 #[cfg(feature = "tls")]
+use super::tls::KeptTls;
+#[cfg(feature = "tls")]
 use super::wire::TlsWorker;
 use crate::files::{Now, OpenFiles, Prefetch, Summation};
 use crate::http::Cancellation;
@@ -60,6 +62,8 @@ pub(crate) struct WorkerContext {
     pub refusals: Refusals,
     /// When a connection that did not begin as it has to was last a warning.
     pub beginning_warned_at: Option<Instant>,
+    /// When TLS on an address without it was last a warning.
+    pub tls_warned_at: Option<Instant>,
     pub scratch: Vec<u8>,
     /// Whether the worker stops: it takes no new requests.
     pub is_stopping: bool,
@@ -89,7 +93,7 @@ pub(crate) struct Setup {
     pub logs: Box<[Option<u16>]>,
     /// How TLS is spoken, for new connections.
     #[cfg(feature = "tls")]
-    pub tls: Option<Arc<rustls::ServerConfig>>,
+    pub tls: Option<Arc<KeptTls>>,
     /// The applications of the site. They run for as long as an exchange may need them.
     #[expect(dead_code, reason = "to have them keeps them alive")]
     pub applications: Vec<Arc<RunningApplication>>,
@@ -173,6 +177,7 @@ impl WorkerContext {
             id_maker: IdMaker::default(),
             refusals: Refusals::default(),
             beginning_warned_at: None,
+            tls_warned_at: None,
             scratch: Vec::new(),
             is_stopping: false,
             is_draining: false,

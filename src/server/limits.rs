@@ -66,6 +66,9 @@ settings! {
         handler_queue_max: usize = 1024,
         /// Ranges of one request; a request for more is answered with the whole file: 256.
         ranges_max: usize = 256,
+        /// TLS handshakes that are under way in one worker; when one more begins, the one that has waited longest is ended:
+        /// 2000.
+        handshakes_max: usize = 2000,
         /// Open connections of one worker; more wait in the kernel's queue: 10 000.
         connections_max: usize = 10_000,
     }

@@ -63,6 +63,8 @@ pub use start_error::StartError;
 pub use stderr_log::log_to_stderr;
 #[cfg(feature = "tls")]
 pub use tls::{Certificate, CertificateError, Tls};
+#[cfg(feature = "tls")]
+pub(crate) use tls::{CertificateFiles, CertificateText, TicketSecrets, TlsKeeper, TlsNews};
 
 use crate::files::CacheLimits;
 use crate::http::{ForwardedHeader, Headers};
@@ -134,6 +136,9 @@ pub struct Server {
     socket_access: SocketAccess,
     #[cfg(feature = "tls")]
     tls: Option<Tls>,
+    /// The keys of tickets, if somebody else keeps TLS fresh.
+    #[cfg(feature = "tls")]
+    ticket_secrets: Option<TicketSecrets>,
     gives_up: Box<dyn FnMut() -> bool + Send>,
 }
 
@@ -154,6 +159,8 @@ impl Server {
             socket_access: SocketAccess::default(),
             #[cfg(feature = "tls")]
             tls: None,
+            #[cfg(feature = "tls")]
+            ticket_secrets: None,
             gives_up: Box::new(|| false),
         }
     }
@@ -217,6 +224,19 @@ impl Server {
     #[cfg(feature = "tls")]
     pub fn tls(mut self, tls: Tls) -> Server {
         self.tls = Some(tls);
+        self
+    }
+
+    /// The certificates that it was given.
+    #[cfg(feature = "tls")]
+    pub(crate) fn certificates(&self) -> Option<&Tls> {
+        self.tls.as_ref()
+    }
+
+    /// Somebody else keeps TLS fresh and says so to [`Handle::take_tls_news`]. These are the keys of tickets until then.
+    #[cfg(feature = "tls")]
+    pub(crate) fn tls_kept_elsewhere(mut self, secrets: TicketSecrets) -> Server {
+        self.ticket_secrets = Some(secrets);
         self
     }
 

@@ -16,6 +16,8 @@ use super::pool::{DISK_THREADS_MAX, Pool};
 use super::prepared::{Beginning, Common, Prepared, Waiting};
 use super::replacement::{Replacement, SharedSetup};
 use super::start_error::StartError;
+#[cfg(feature = "tls")]
+use super::tls::{KeptTls, TicketSecrets, Tls};
 use super::{Server, running::lock};
 use crate::files::prepare_spool_directory;
 use crate::site::Application;
@@ -54,6 +56,9 @@ pub(super) struct ServerState {
     pub(super) slots: Vec<SlotThread>,
     logs: OpenLogs,
     common: Option<Arc<Common>>,
+    /// Weak, as the listeners are.
+    #[cfg(feature = "tls")]
+    pub(super) tls: Weak<KeptTls>,
     /// Whether it was told to stop: it does not change any more.
     pub(super) is_stopping: bool,
 }
@@ -124,10 +129,7 @@ impl Shared {
         let proxies =
             server.proxies.map_err(|(text, reason)| StartError::BadNetwork { text, reason })?;
         #[cfg(feature = "tls")]
-        let tls = match server.tls.as_ref().map(super::Tls::config).transpose() {
-            Ok(tls) => tls,
-            Err(error) => return Err(StartError::Tls(error.to_string())),
-        };
+        let (tls, certificates) = self.tls(server.tls, server.ticket_secrets)?;
         // Absolute, because applications open its files from another working directory.
         let spool_directory =
             std::path::absolute(&server.spool_directory).unwrap_or(server.spool_directory);
@@ -173,6 +175,13 @@ impl Shared {
             return Err(StartError::Stopping);
         }
         // Nothing can fail any more.
+        #[cfg(feature = "tls")]
+        {
+            state.tls = setup.tls.as_ref().map_or_else(Weak::new, Arc::downgrade);
+            if let (Some(tls), Some(certificates)) = (&setup.tls, certificates) {
+                tls.replace(certificates);
+            }
+        }
         let (done, all_done) = mpsc::channel();
         for number in 0..mailboxes.len() {
             let replacement = Replacement {
@@ -221,6 +230,25 @@ impl Shared {
         // So that who asked for the change knows that the next request sees it.
         await_workers(&all_done);
         Ok(())
+    }
+
+    /// TLS from now on, and the certificates to use for new handshakes once all else is ready. What is there stays: so
+    /// sessions go on, also with other certificates.
+    #[cfg(feature = "tls")]
+    fn tls(
+        &self,
+        wanted: Option<Tls>,
+        secrets: Option<TicketSecrets>,
+    ) -> Result<(Option<Arc<KeptTls>>, Option<Tls>), StartError> {
+        let Some(wanted) = wanted else { return Ok((None, None)) };
+        let known = lock(&self.state).tls.upgrade();
+        if known.is_some() {
+            return Ok((known, Some(wanted)));
+        }
+        match KeptTls::start(wanted, secrets) {
+            Ok(kept) => Ok((Some(Arc::new(kept)), None)),
+            Err(error) => Err(StartError::Tls(error.to_string())),
+        }
     }
 
     fn is_stopping(&self) -> bool {

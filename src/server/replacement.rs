@@ -6,6 +6,8 @@ use super::application::RunningApplication;
 use super::context::Setup;
 use super::limits::Limits;
 use super::listener::Listeners;
+#[cfg(feature = "tls")]
+use super::tls::KeptTls;
 use crate::files::CacheLimits;
 use crate::site::{Site, TrustedProxies};
 use std::path::Path;
@@ -17,7 +19,7 @@ pub(crate) struct SharedSetup {
     pub(crate) site: Arc<Site>,
     pub(crate) proxies: TrustedProxies,
     #[cfg(feature = "tls")]
-    pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
+    pub(crate) tls: Option<Arc<KeptTls>>,
     pub(crate) limits: Limits,
     /// The header for the ids of requests, if they have ids.
     pub(crate) request_id: Option<Arc<str>>,

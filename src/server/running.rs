@@ -10,6 +10,8 @@ use super::mailbox::{Message, NotTaken};
 use super::reload::{ServerState, Shared};
 use super::serve_error::ServeError;
 use super::start_error::StartError;
+#[cfg(feature = "tls")]
+use super::tls::TlsNews;
 use crate::sys::socket;
 use std::fmt;
 use std::os::fd::{AsFd, OwnedFd};
@@ -146,6 +148,17 @@ impl Handle {
     #[cfg(feature = "cli")]
     pub(crate) fn stop_timeout(&self) -> std::time::Duration {
         self.state().limits.stop_timeout
+    }
+
+    /// Takes in what has changed for TLS, for new handshakes.
+    #[cfg(feature = "tls")]
+    pub(crate) fn take_tls_news(&self, news: &TlsNews) {
+        let tls = self.state().tls.upgrade();
+        if let Some(tls) = tls
+            && let Err(error) = tls.apply(news)
+        {
+            log::error!("{error}");
+        }
     }
 
     /// Takes no more connections and lets open requests finish, for `stop_timeout` at most. Streams of server-sent

@@ -1,9 +1,12 @@
 //! HTTPS as an operator sets it up.
 
 use crate::support::configured::errors_of;
-use crate::support::secured::{Authority, Kind};
-use crate::support::{Client, Folder, Program, lossy, output, own_loopback};
+use crate::support::process::Process;
+use crate::support::secured::{Authority, Kind, try_secured};
+use crate::support::{Client, Folder, Program, Signal, lossy, output, own_loopback, until};
 use httpd::Certificate;
+use rustls::HandshakeKind;
+use std::io::{Read, Write};
 use std::sync::Arc;
 
 /// What is wrong with a configuration, with certificates of every kind beside it.
@@ -45,6 +48,18 @@ fn folder() -> Folder {
     folder.write("text.pem", "not a certificate\n");
     folder.write("damaged.pem", "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n");
     folder.write("der.pem", b"\x30\x82\x01\x00");
+    folder.write("der.key", b"\x30\x81\x87\x02\x01\x00");
+    folder.write("both.pfx", b"\x30\x82\x09\xd1\x02\x01\x03\x30");
+    let wide = "-----BEGIN".encode_utf16().flat_map(u16::to_le_bytes);
+    folder.write("wide.pem", [0xff, 0xfe].into_iter().chain(wide).collect::<Vec<u8>>());
+    let as_kind = |kind: &str| issued.chain.replace("CERTIFICATE", kind);
+    folder.write("ssh.key", as_kind("OPENSSH PRIVATE KEY"));
+    folder.write("public.key", as_kind("PUBLIC KEY"));
+    folder.write("trusted.pem", as_kind("TRUSTED CERTIFICATE"));
+    folder.write("request.pem", as_kind("CERTIFICATE REQUEST"));
+    folder.write("cut.pem", &issued.chain[..issued.chain.len() / 2]);
+    let damaged = issued.chain.replacen("MI", "M*", 1);
+    folder.write("second-damaged.pem", format!("{}{damaged}", root.issue(&["example.org"]).chain));
     folder
 }
 
@@ -83,6 +98,51 @@ fn the_error_for_a_certificate_names_the_place_and_says_what_to_do() {
             "3:15: certificate: \"der.pem\" is in DER",
             "openssl x509 -inform der",
         ),
+        (
+            "both.pfx",
+            "key.pem",
+            "3:15: certificate: \"both.pfx\" is in PKCS #12",
+            "openssl pkcs12 -in FILE",
+        ),
+        (
+            "wide.pem",
+            "key.pem",
+            "3:15: certificate: \"wide.pem\" is in UTF-16",
+            "save it as plain text",
+        ),
+        (
+            "trusted.pem",
+            "key.pem",
+            "3:15: certificate: \"trusted.pem\" has a certificate in a form",
+            "openssl x509",
+        ),
+        (
+            "request.pem",
+            "key.pem",
+            "3:15: certificate: \"request.pem\" has a certificate request",
+            "still to sign",
+        ),
+        (
+            "cut.pem",
+            "key.pem",
+            "3:15: certificate: \"cut.pem\" is cut short",
+            "line 1 has no -----END",
+        ),
+        (
+            "second-damaged.pem",
+            "key.pem",
+            "3:15: certificate: \"second-damaged.pem\" is damaged",
+            "from line ",
+        ),
+        (
+            "cert.pem",
+            "der.key",
+            "4:19: certificate_key: \"der.key\" is in DER",
+            "openssl pkey -inform der",
+        ),
+        ("cert.pem", "ssh.key", "4:19: certificate_key: \"ssh.key\" has a key of SSH", ""),
+        ("cert.pem", "public.key", "4:19: certificate_key: \"public.key\" has a public key", ""),
+        ("cert.pem", "both.pfx", "4:19: certificate_key: \"both.pfx\" is in PKCS #12", "-nocerts"),
         (
             "cert.pem",
             "nowhere.key",
@@ -341,4 +401,88 @@ fn tls_can_be_tried_without_any_certificate() {
     assert_eq!(output.status.code(), Some(2));
     let text = lossy(&output.stderr);
     assert!(text.contains("--tls: each process would make its own certificate"), "{text}");
+}
+
+/// A client that resumes nothing, so that it sees the certificate each time.
+fn forgetful(authority: &Authority) -> Arc<rustls::ClientConfig> {
+    let mut client = authority.client();
+    client.resumption = rustls::client::Resumption::disabled();
+    Arc::new(client)
+}
+
+#[test]
+fn certificates_are_renewed_in_all_processes_and_a_bad_one_is_named() {
+    let folder = Folder::with_www();
+    let authority = Authority::new();
+    authority.issue(&["test"]).write(&folder, "cert.pem", "key.pem");
+    folder.write(
+        "httpd.toml",
+        "listen = \"https://127.0.0.1:0\"\nroot = \"www\"\nprocesses = 2\nworkers = 1\n\
+         certificate = \"cert.pem\"\ncertificate_key = \"key.pem\"\n",
+    );
+    let mut program = Program::start(&mut folder.httpd(&["-v", "-c", "httpd.toml"]));
+    let address = program.address().clone();
+    let client = forgetful(&authority);
+    let shown = || {
+        let stream = try_secured(&address, &client, "test").expect("it shakes hands");
+        stream.conn.peer_certificates().expect("it shows one")[0].clone().into_owned()
+    };
+    let renewed = authority.issue(&["test"]);
+    renewed.write(&folder, "new.pem", "new.key");
+    for (new, name) in [("new.key", "key.pem"), ("new.pem", "cert.pem")] {
+        std::fs::rename(folder.path(new), folder.path(name)).expect("a name");
+    }
+    program.says("certificate \"cert.pem\" (test) is renewed");
+    // Connections go to either process.
+    until("both processes show it", || (0..16).all(|_| shown() == renewed.certificate_der()));
+    folder.write("key.pem", authority.issue(&["test"]).key);
+    let said = program.says("stays in use");
+    assert!(said.contains("\"key.pem\" is not the private key of this certificate"), "{said}");
+    assert_eq!(shown(), renewed.certificate_der());
+    // A process that starts now gets the pair that was good.
+    replace_one(&mut program);
+    for _ in 0..16 {
+        assert_eq!(shown(), renewed.certificate_der());
+    }
+}
+
+/// Kills one of the processes, and waits for the one that replaces it.
+fn replace_one(program: &mut Program) {
+    let children = Process(program.child.id()).children();
+    children.first().expect("there are several").send(Signal::KILL);
+    program.says(" serves");
+}
+
+#[test]
+fn sessions_are_resumed_by_any_process_also_by_one_that_replaces_another() {
+    let folder = Folder::with_www();
+    folder.write("www/a.txt", "it");
+    let authority = Authority::new();
+    authority.issue(&["test"]).write(&folder, "cert.pem", "key.pem");
+    folder.write(
+        "httpd.toml",
+        "listen = \"https://127.0.0.1:0\"\nroot = \"www\"\nprocesses = 3\nworkers = 1\n\
+         certificate = \"cert.pem\"\ncertificate_key = \"key.pem\"\n",
+    );
+    let mut program = Program::start(&mut folder.httpd(&["-v", "-c", "httpd.toml"]));
+    let address = program.address().clone();
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let client = Arc::new(authority.client_with(&[version]));
+        let kind = || {
+            let mut stream = try_secured(&address, &client, "test").expect("it agrees");
+            let request = b"GET /a.txt HTTP/1.1\r\nHost: test\r\n\r\n";
+            stream.write_all(request).expect("it reads");
+            // Tickets of TLS 1.3 come before the response.
+            stream.read_exact(&mut [0; 15]).expect("it answers");
+            stream.conn.handshake_kind()
+        };
+        assert_eq!(kind(), Some(HandshakeKind::Full));
+        for _ in 0..20 {
+            assert_eq!(kind(), Some(HandshakeKind::Resumed), "{version:?}");
+        }
+        replace_one(&mut program);
+        for _ in 0..20 {
+            assert_eq!(kind(), Some(HandshakeKind::Resumed), "{version:?}, with a new process");
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Clients that other people wrote, over TLS.
 
 use crate::support::secured::{Authority, Kind};
-use crate::support::{Fixture, TestServer, lacks, lossy, noise, output};
+use crate::support::{Fixture, Folder, TestServer, lacks, lossy, noise, output};
 use httpd::Tls;
 use std::fs;
 use std::process::{Command, Stdio};
@@ -143,6 +143,111 @@ fn openssl_resumes_its_session() {
     }
 }
 
+fn openssl_reconnects_to_any_worker_with_the_session_that_it_has() {
+    let (server, authority) = serve();
+    let command = "timeout 30 openssl s_client -no_tls1_3 -reconnect -connect 127.0.0.1:$1 -servername localhost \
+                   -CAfile $2 < /dev/null 2>&1";
+    let (_, said) = shell(&server, &authority, command);
+    assert_eq!(said.matches("Reused, TLSv1.2").count(), 5, "{said}");
+    assert_eq!(said.matches("New, TLSv1.2").count(), 1, "{said}");
+}
+
+fn openssl_finds_the_server_by_odd_names_and_by_none() {
+    for (arguments, is_fine) in [
+        ("-noservername", true),
+        ("-servername LOCALHOST", true),
+        ("-servername localhost.", true),
+        ("-servername nobody.test", true),
+        ("-servername 127.0.0.1", true),
+        ("-servername xn--tst-jma.test", true),
+        // The client sees by the random that TLS 1.3 is spoken.
+        ("-fallback_scsv -no_tls1_3", false),
+        ("-tls1_3 -groups P-521:P-256", true),
+        ("-legacy_renegotiation -tls1_2", true),
+        ("-status", true),
+        ("-split_send_frag 512 -max_send_frag 512", true),
+    ] {
+        let (server, authority) = serve();
+        let command = format!(
+            "printf 'GET /a.txt HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' | timeout 20 openssl s_client -ign_eof \
+             -connect 127.0.0.1:$1 -CAfile $2 -verify_return_error {arguments} 2>&1"
+        );
+        let (_, said) = shell(&server, &authority, &command);
+        let got = said.contains("HTTP/1.1 200 OK") || said.contains("HTTP/1.1 421");
+        assert_eq!(got, is_fine, "{arguments}: {said}");
+    }
+}
+
+fn gnutls_resumes_its_session() {
+    for priority in ["NORMAL:-VERS-ALL:+VERS-TLS1.2", "NORMAL:-VERS-ALL:+VERS-TLS1.3"] {
+        let said = succeeds(&format!(
+            "(printf 'GET /a.txt HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n'; sleep 1) | \
+             timeout 20 gnutls-cli --priority {priority} -r --x509cafile $2 -p $1 localhost 2>&1"
+        ));
+        assert!(said.contains("This is a resumed session"), "{priority}: {said}");
+    }
+}
+
+fn go_holds_conversations_in_both_versions_of_both_and_resumes() {
+    let program = r#"
+package main
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+)
+
+func main() {
+	pem, _ := os.ReadFile(os.Args[2])
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(pem)
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		cache := tls.NewLRUClientSessionCache(10)
+		for round := 0; round < 4; round++ {
+			config := &tls.Config{RootCAs: roots, MinVersion: version, MaxVersion: version, ClientSessionCache: cache}
+			client := &http.Client{Transport: &http.Transport{TLSClientConfig: config, ForceAttemptHTTP2: round%2 == 1}}
+			for _, path := range []string{"a.txt", "large.bin"} {
+				reply, err := client.Get("https://localhost:" + os.Args[1] + "/" + path)
+				if err != nil {
+					fmt.Println(err)
+					os.Exit(1)
+				}
+				body, err := io.ReadAll(reply.Body)
+				if err != nil || path == "a.txt" && !bytes.Equal(body, []byte("it")) || path == "large.bin" && len(body) != 3000000 {
+					fmt.Println(path, len(body), err)
+					os.Exit(1)
+				}
+				fmt.Println(reply.TLS.Version == version, reply.Proto, reply.TLS.DidResume)
+			}
+			client.CloseIdleConnections()
+		}
+	}
+}
+"#;
+    let folder = Folder::new();
+    let source = folder.write("main.go", program);
+    let (server, authority) = serve();
+    let mut go = Command::new("go");
+    go.arg("run").arg(source).args([&server.port().to_string(), &authority]);
+    go.env("GOCACHE", folder.path("cache")).env("GO111MODULE", "off").stdin(Stdio::null());
+    let output = output(&mut go);
+    let said = lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", lossy(&output.stderr));
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines.len(), 16, "{said}");
+    for (number, line) in lines.iter().enumerate() {
+        let protocol = if number / 2 % 2 == 1 { "HTTP/2.0" } else { "HTTP/1.1" };
+        // The first connection of each version has no session.
+        let is_resumed = number % 8 >= 2;
+        assert_eq!(*line, format!("true {protocol} {is_resumed}"), "line {number} of\n{said}");
+    }
+}
+
 fn python_holds_a_conversation_and_takes_leave() {
     let script = r#"
 import http.client, socket, ssl, sys
@@ -191,9 +296,14 @@ tests! {
     lacks::openssl:
         openssl_agrees_on_safe_suites_only,
         openssl_finds_neither_renegotiation_nor_compression_nor_early_data,
-        openssl_resumes_its_session;
+        openssl_resumes_its_session,
+        openssl_reconnects_to_any_worker_with_the_session_that_it_has,
+        openssl_finds_the_server_by_odd_names_and_by_none;
     lacks::python:
         python_holds_a_conversation_and_takes_leave;
     lacks::gnutls:
-        gnutls_reads_a_file;
+        gnutls_reads_a_file,
+        gnutls_resumes_its_session;
+    lacks::go:
+        go_holds_conversations_in_both_versions_of_both_and_resumes;
 }

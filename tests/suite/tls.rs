@@ -1,7 +1,7 @@
 //! HTTPS: what works without TLS works with it, and what TLS adds.
 
 use crate::support::client::End;
-use crate::support::secured::{Authority, Kind, RSA_PKCS1, begin, try_secured};
+use crate::support::secured::{Authority, EC_SEC1, Kind, RSA_PKCS1, begin, try_secured};
 use crate::support::{Client, Fixture, TestServer, noise, until};
 use httpd::{Certificate, HostName, Request, Response, Server, Site, Tls};
 use rustls::{ClientConfig, HandshakeKind, SignatureScheme, version};
@@ -431,6 +431,20 @@ fn keys_in_all_forms_are_read() {
     let authority = Authority::new();
     let rsa = authority.issue_with(&["test"], Kind::Rsa, |_| {});
     Certificate::from_pem(rsa.chain.as_bytes(), RSA_PKCS1.as_bytes()).expect("PKCS #1");
+    let known = authority.issue_with(&["test"], Kind::KnownEcdsa, |_| {});
+    assert!(EC_SEC1.starts_with("-----BEGIN EC PARAMETERS-----"));
+    Certificate::from_pem(known.chain.as_bytes(), EC_SEC1.as_bytes()).expect("SEC 1");
+    authority.issue_with(&["test"], Kind::Ed25519, |_| {}).certificate();
+    // As Windows and some editors write them, with text around them.
+    for change in [
+        |text: &str| text.replace('\n', "\r\n"),
+        |text: &str| format!("\u{feff}{text}"),
+        |text: &str| format!("subject: it\n\n{text}\nissuer: the authority\n"),
+        |text: &str| text.trim_end().to_owned(),
+    ] {
+        let (chain, key) = (change(&known.chain), change(EC_SEC1));
+        Certificate::from_pem(chain.as_bytes(), key.as_bytes()).expect("another form");
+    }
     let both = format!("{}{}", rsa.key, rsa.chain);
     let one = Certificate::from_pem(both.as_bytes(), both.as_bytes()).expect("one file");
     assert_eq!(one.names(), ["test"]);

@@ -71,6 +71,11 @@ pub fn gnutls() -> Option<String> {
     LACK.clone()
 }
 
+pub fn go() -> Option<String> {
+    static LACK: LazyLock<Option<String>> = LazyLock::new(|| program("go", &["version"]));
+    LACK.clone()
+}
+
 /// A Python that the applications of the tests run on.
 pub fn python() -> Option<String> {
     static LACK: LazyLock<Option<String>> = LazyLock::new(|| {

@@ -7,8 +7,9 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair,
     PKCS_ECDSA_P256_SHA256, PKCS_ED25519, date_time_ymd,
 };
-use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::ServerName;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, SignatureScheme, StreamOwned,
     SupportedProtocolVersion,
@@ -32,6 +33,8 @@ pub struct Issued {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Ecdsa,
+    /// The one of [`EC_SEC1`].
+    KnownEcdsa,
     Ed25519,
     Rsa,
 }
@@ -41,6 +44,7 @@ impl Kind {
         match self {
             Kind::Ecdsa => KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256),
             Kind::Ed25519 => KeyPair::generate_for(&PKCS_ED25519),
+            Kind::KnownEcdsa => KeyPair::from_pem(include_str!("../tls/ec.pkcs8.pem")),
             Kind::Rsa => KeyPair::from_pem(RSA_PKCS8),
         }
         .expect("a key")
@@ -107,6 +111,17 @@ impl Authority {
             .with_no_client_auth()
     }
 
+    /// A client with other cryptography.
+    pub fn client_of(&self, change: impl FnOnce(&mut CryptoProvider)) -> ClientConfig {
+        let mut provider = aws_lc_rs::default_provider();
+        change(&mut provider);
+        ClientConfig::builder_with_provider(Arc::new(provider))
+            .with_safe_default_protocol_versions()
+            .expect("they are known")
+            .with_root_certificates(self.roots())
+            .with_no_client_auth()
+    }
+
     /// A client that can verify nothing but this.
     pub fn client_that_verifies(&self, scheme: SignatureScheme) -> ClientConfig {
         let mut provider = aws_lc_rs::default_provider();
@@ -136,6 +151,11 @@ impl Issued {
     /// As the server takes it.
     pub fn certificate(&self) -> Certificate {
         Certificate::from_pem(self.chain.as_bytes(), self.key.as_bytes()).expect("it is sound")
+    }
+
+    /// The certificate itself.
+    pub fn certificate_der(&self) -> CertificateDer<'static> {
+        CertificateDer::from_pem_slice(self.chain.as_bytes()).expect("it is sound")
     }
 
     /// Writes both into a folder.
@@ -187,3 +207,5 @@ impl Client {
 pub const RSA_PKCS8: &str = include_str!("../tls/rsa.pkcs8.pem");
 /// The same in another form.
 pub const RSA_PKCS1: &str = include_str!("../tls/rsa.pkcs1.pem");
+/// A key on P-256 as `openssl ecparam -genkey` writes it.
+pub const EC_SEC1: &str = include_str!("../tls/ec.sec1.pem");

@@ -15,6 +15,7 @@ use crate::sys::channel::{Channel, Received};
 use crate::sys::descriptors;
 use crate::sys::process::{Own, is_stopped, sealed, start_again, start_other};
 
+use super::certificates::PoolTls;
 use super::protocol::{self, Instruction, Report, Role, Spoken};
 use crate::program::cli::{SUPERVISED, own_arguments};
 use crate::program::failure::Failure;
@@ -22,6 +23,7 @@ use crate::program::failure::Failure;
 /// What every process of the pool is given, at the start and as a replacement.
 pub(super) struct Plan {
     pub listeners: Listeners,
+    pub tls: Option<PoolTls>,
     /// The configuration as it was when it was checked: later edits do not reach replacements.
     text: OwnedFd,
     /// The supervisor's own arguments. The environment is inherited.
@@ -80,15 +82,26 @@ pub(super) struct Child {
 impl Plan {
     /// # Errors
     /// When out of descriptors or memory.
-    pub(super) fn new(listeners: Listeners, text: &str, processes: usize) -> io::Result<Plan> {
-        Ok(Plan::with_text(listeners, sealed(text.as_bytes())?, processes))
+    pub(super) fn new(
+        listeners: Listeners,
+        text: &str,
+        tls: Option<PoolTls>,
+        processes: usize,
+    ) -> io::Result<Plan> {
+        Ok(Plan::with_text(listeners, sealed(text.as_bytes())?, tls, processes))
     }
 
     /// The same, with a text that is sealed.
-    pub(super) fn with_text(listeners: Listeners, text: OwnedFd, processes: usize) -> Plan {
+    pub(super) fn with_text(
+        listeners: Listeners,
+        text: OwnedFd,
+        tls: Option<PoolTls>,
+        processes: usize,
+    ) -> Plan {
         let supervised = OsString::from(SUPERVISED);
         Plan {
             listeners,
+            tls,
             text,
             arguments: [supervised].into_iter().chain(own_arguments()).collect(),
             processes,
@@ -182,6 +195,16 @@ impl Child {
         match self.channel.send(instruction.words(), &[]) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 log::error!("{self} does not take the instruction {instruction:?}");
+            }
+            _ => {}
+        }
+    }
+
+    /// Sends what has changed for TLS.
+    pub(super) fn send_tls(&self, news: BorrowedFd<'_>) {
+        match self.channel.send(protocol::TLS, &[news]) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                log::error!("{self} does not take a renewed certificate");
             }
             _ => {}
         }
@@ -309,7 +332,9 @@ fn hand_over(plan: &Plan, slot: usize, channel: &Channel) -> io::Result<()> {
     let addresses: Vec<(Spoken, u32)> =
         (0..plan.listeners.addresses().len()).map(address).collect();
     let listeners: Vec<BorrowedFd<'_>> = placed.iter().map(|(_, socket)| *socket).collect();
-    protocol::hand_over(channel, role, plan.text.as_fd(), &addresses, &listeners)
+    let tls = plan.tls.as_ref().map(PoolTls::for_process).transpose()?;
+    let tls = tls.as_ref().map(AsFd::as_fd);
+    protocol::hand_over(channel, role, plan.text.as_fd(), tls, &addresses, &listeners)
 }
 
 /// The channel.

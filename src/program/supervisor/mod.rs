@@ -9,6 +9,7 @@
 //!
 //! [`Channel`]: crate::sys::channel::Channel
 
+pub(crate) mod certificates;
 mod child;
 pub(crate) mod inheritance;
 pub(crate) mod protocol;
@@ -28,6 +29,7 @@ use crate::program::banner::{self, Banner};
 use crate::program::cli::Options;
 use crate::program::failure::Failure;
 use crate::program::logging;
+use certificates::PoolTls;
 use child::{Asked, Child, ChildExit, ChildState, Plan};
 use protocol::Instruction;
 use reloading::Reloads;
@@ -42,9 +44,12 @@ pub(crate) fn serve(options: &Options, source: &Source, config: Config) -> Resul
         .map_err(|error| Failure::at_run_time(format!("cannot take signals: {error}")))?;
     let Config { server, processes, stop_timeout, roots, note, made_certificate, .. } = config;
     let listeners = server.bind(processes).map_err(Failure::at_run_time)?;
+    let tls = server.certificates().map(|tls| PoolTls::start(tls, config.certificate_texts));
+    let tls = tls.transpose();
+    let tls = tls.map_err(|error| Failure::at_run_time(format!("cannot speak TLS: {error}")))?;
     // Each process has a site of its own.
     drop(server);
-    let plan = Plan::new(listeners, source.text(), processes.get())
+    let plan = Plan::new(listeners, source.text(), tls, processes.get())
         .map_err(|error| Failure::at_run_time(format!("cannot start processes: {error}")))?;
     let reloads = Reloads::of(options)
         .map_err(|error| Failure::at_run_time(format!("cannot start processes: {error}")))?;
@@ -150,6 +155,7 @@ impl Supervisor {
         for signal in self.signals.pending() {
             self.on_signal(signal, now);
         }
+        self.send_tls_news();
         let ended: Vec<Child> = self.children.extract_if(.., Child::read_reports).collect();
         for child in ended {
             self.reap(child, now);
@@ -167,6 +173,19 @@ impl Supervisor {
             self.has_served = true;
         } else if !self.has_ended() {
             self.sleep();
+        }
+    }
+
+    /// Sends all processes what has changed for TLS.
+    fn send_tls_news(&mut self) {
+        let Some(tls) = &mut self.plan.tls else { return };
+        let news = tls.take();
+        if news.is_empty() {
+            return;
+        }
+        match certificates::packed(&news) {
+            Ok(news) => self.children.iter().for_each(|child| child.send_tls(news.as_fd())),
+            Err(error) => log::error!("cannot send a renewed certificate: {error}"),
         }
     }
 
@@ -378,6 +397,7 @@ impl Supervisor {
             .chain(self.reloads.descriptors())
             .chain(self.children.iter().map(AsFd::as_fd))
             .chain(self.upgrade.as_ref().map(AsFd::as_fd))
+            .chain(self.plan.tls.iter().map(AsFd::as_fd))
             .collect();
         let time = next.map(|next| next.saturating_duration_since(Instant::now()));
         if let Err(error) = wait_readable(&descriptors, time) {

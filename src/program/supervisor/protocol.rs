@@ -14,7 +14,9 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use crate::sys::channel::{Channel, ChannelMessage, DESCRIPTORS_MAX, MESSAGE_BYTES_MAX, Received};
 use crate::sys::process::read_sealed;
 
+use super::certificates;
 use crate::program::failure::Failure;
+use crate::server::TlsNews;
 use crate::server::address::ListenScheme;
 
 /// Which of the processes this one is.
@@ -38,6 +40,8 @@ pub(crate) struct Handover {
     /// What is spoken at each address, and how many of the listeners belong to it.
     pub addresses: Vec<(Spoken, u32)>,
     pub listeners: Vec<OwnedFd>,
+    /// Its certificates and the keys of tickets, if it speaks TLS.
+    pub tls: Vec<TlsNews>,
 }
 
 /// What is spoken at an address.
@@ -101,6 +105,7 @@ pub(crate) fn hand_over(
     channel: &Channel,
     role: Role,
     text: BorrowedFd<'_>,
+    tls: Option<BorrowedFd<'_>>,
     addresses: &[(Spoken, u32)],
     listeners: &[BorrowedFd<'_>],
 ) -> io::Result<()> {
@@ -109,7 +114,8 @@ pub(crate) fn hand_over(
     let addresses = addresses.iter().flat_map(|(spoken, count)| [spoken.number(), *count]);
     let words = numbers.into_iter().chain(addresses).flat_map(u32::to_le_bytes);
     let words: Vec<u8> = TITLE.iter().copied().chain(words).collect();
-    channel.send(&words, &[text])?;
+    let sealed: Vec<BorrowedFd<'_>> = [text].into_iter().chain(tls).collect();
+    channel.send(&words, &sealed)?;
     for some in listeners.chunks(DESCRIPTORS_MAX) {
         channel.send(LISTENERS, some)?;
     }
@@ -179,18 +185,20 @@ impl Handover {
     }
 }
 
-fn begin(mut first: ChannelMessage) -> io::Result<Coming> {
+fn begin(first: ChannelMessage) -> io::Result<Coming> {
+    let mut sealed = first.descriptors.into_iter();
     let Some((numbers, [])) = first.bytes.strip_prefix(TITLE).map(<[u8]>::as_chunks) else {
         return Err(io::ErrorKind::InvalidData.into());
     };
     let numbers: Vec<u32> = numbers.iter().map(|number| u32::from_le_bytes(*number)).collect();
     let ([number, processes, workers, descriptors, count, addresses @ ..], Some(text)) =
-        (numbers.as_slice(), first.descriptors.pop())
+        (numbers.as_slice(), sealed.next())
     else {
         return Err(io::ErrorKind::InvalidData.into());
     };
     let text = String::from_utf8(read_sealed(&text, CONFIGURATION_BYTES_MAX)?)
         .map_err(|_| io::ErrorKind::InvalidData)?;
+    let tls = sealed.next().map(certificates::unpacked).transpose()?.unwrap_or_default();
     let (addresses, []) = addresses.as_chunks() else {
         return Err(io::ErrorKind::InvalidData.into());
     };
@@ -206,7 +214,7 @@ fn begin(mut first: ChannelMessage) -> io::Result<Coming> {
         workers: *workers,
         descriptors: *descriptors,
     };
-    let handover = Handover { role, text, addresses, listeners: Vec::new() };
+    let handover = Handover { role, text, addresses, listeners: Vec::new(), tls };
     Ok(Coming { handover, count: *count as usize })
 }
 
@@ -298,6 +306,9 @@ fn read_lines(text: &[u8]) -> Vec<String> {
 /// With the version. Its length is no multiple of a number's, so that it is not taken for numbers.
 const TITLE: &[u8] = b"httpd handover 1\n";
 const LISTENERS: &[u8] = b"listeners";
+/// A message of the supervisor with what has changed for TLS, in a sealed file.
+pub(super) const TLS: &[u8] = b"tls";
+
 const HELLO: &str = "hello ";
 const SERVING: &[u8] = b"serving ";
 const FAILED: &[u8] = b"failed ";
@@ -330,7 +341,7 @@ mod tests {
             .flat_map(|scheme| [true, false].map(|is_proxied| Spoken { scheme, is_proxied }))
             .map(|spoken| (spoken, 50))
             .collect();
-        hand_over(&here, role, text.as_fd(), &addresses, &listeners).expect("there is room");
+        hand_over(&here, role, text.as_fd(), None, &addresses, &listeners).expect("there is room");
         here.send(Instruction::Stop.words(), &[]).expect("there is room");
         let handover = take_over(&there).expect("it is there");
         assert_eq!(handover.role, role);

@@ -2,6 +2,7 @@
 //! it. Only when that does, the others follow; one of these that fails is replaced. Whatever fails before, nothing has
 //! changed.
 
+use super::certificates::PoolTls;
 use super::child::{Asked, Child, ChildState, Plan};
 use super::protocol::Instruction;
 use super::{PoolSlot, Supervisor, SupervisorState};
@@ -185,7 +186,14 @@ impl Supervisor {
             .server
             .bind_changed(&self.plan.listeners, processes)
             .map_err(Failure::at_run_time)?;
-        let plan = Plan::new(listeners, source.text(), processes.get())
+        let tls = match (config.server.certificates(), &self.plan.tls) {
+            (None, _) => Ok(None),
+            (Some(tls), Some(known)) => known.with(tls, config.certificate_texts).map(Some),
+            (Some(tls), None) => PoolTls::start(tls, config.certificate_texts).map(Some),
+        };
+        let tls =
+            tls.map_err(|error| Failure::at_run_time(format!("cannot speak TLS: {error}")))?;
+        let plan = Plan::new(listeners, source.text(), tls, processes.get())
             .map_err(|error| Failure::at_run_time(format!("cannot hand it over: {error}")))?;
         let serves =
             |child: &&mut Child| child.state == ChildState::Serving && child.slot < processes.get();

@@ -4,11 +4,12 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use crate::config::Source;
+use crate::config::{Config, Source};
+use crate::server::TlsNews;
 use crate::server::listener::Listeners;
 use crate::sys::channel::{Channel, ChannelMessage, Received};
 use crate::sys::descriptors;
@@ -17,6 +18,7 @@ use crate::sys::signal::{Signal, Signals};
 use crate::sys::wait::wait_readable;
 use crate::{Handle, Running};
 
+use super::certificates;
 use super::child::name;
 use super::inheritance;
 use super::protocol::{self, Coming, Handover, Instruction, Report, Role, Spoken};
@@ -65,9 +67,7 @@ fn start(
 ) -> Result<Running, Failure> {
     let role = handover.role;
     descriptors::inherit((role.descriptors != u32::MAX).then_some(role.descriptors.into()));
-    let config = Source::of(options.config.as_deref(), handover.text)
-        .load(&options.overrides)
-        .map_err(Failure::of_usage)?;
+    let config = load(options, handover.text, handover.tls)?;
     let name = (role.processes > 1).then(|| name(role.number as usize, process::id()));
     logging::start(&config.log, name).map_err(|message| Failure::of_usage([message]))?;
     let signals = Signals::listen()
@@ -75,10 +75,12 @@ fn start(
     let listeners = listeners(role, handover.listeners, &handover.addresses)?;
     // It follows from now on: an application may take its time to start.
     let state = Arc::new(Mutex::new(ServerState::Starting));
+    let early_news: Arc<Mutex<Vec<TlsNews>>> = Arc::default();
     let follower = Follower {
         supervisor: Some(Arc::clone(channel)),
         signals,
         state: Arc::clone(&state),
+        early_news: Arc::clone(&early_news),
         stop_timeout: config.stop_timeout,
         stops: 0,
         coming: None,
@@ -101,6 +103,10 @@ fn start(
         ServerState::Leaving => report(channel, &Report::Leaving),
         ServerState::Starting | ServerState::Running(_) => {}
     }
+    let early = std::mem::take(&mut *early_news.lock().unwrap_or_else(PoisonError::into_inner));
+    for news in early {
+        running.handle().take_tls_news(&news);
+    }
     *state = ServerState::Running(running.handle());
     Ok(running)
 }
@@ -118,11 +124,27 @@ fn listeners(
 
 /// Serves by another configuration.
 fn reload(options: &Options, handover: Handover, handle: &Handle) -> Result<(), Failure> {
-    let config = Source::of(options.config.as_deref(), handover.text)
-        .load(&options.overrides)
-        .map_err(Failure::of_usage)?;
+    let config = load(options, handover.text, handover.tls)?;
     let listeners = listeners(handover.role, handover.listeners, &handover.addresses)?;
     in_place::change(handle, config, Some(listeners))
+}
+
+/// The configuration, with the certificates that the supervisor has read, and its keys of tickets.
+fn load(options: &Options, text: String, tls: Vec<TlsNews>) -> Result<Config, Failure> {
+    let mut overrides = options.overrides.clone();
+    let mut secrets = None;
+    for news in tls {
+        match news {
+            TlsNews::Certificate(text) => overrides.certificates.push(text),
+            TlsNews::Tickets(keys) => secrets = Some(keys),
+        }
+    }
+    let source = Source::of(options.config.as_deref(), text);
+    let config = source.load(&overrides).map_err(Failure::of_usage)?;
+    Ok(match secrets {
+        Some(secrets) => Config { server: config.server.tls_kept_elsewhere(secrets), ..config },
+        None => config,
+    })
 }
 
 /// That the supervisor has died is noticed where the channel is read.
@@ -136,6 +158,8 @@ struct Follower {
     supervisor: Option<Arc<Channel>>,
     signals: Signals,
     state: Arc<Mutex<ServerState>>,
+    /// What has changed for TLS while the server was starting.
+    early_news: Arc<Mutex<Vec<TlsNews>>>,
     stop_timeout: Duration,
     /// How many signals to stop this process itself has got.
     stops: u32,
@@ -268,6 +292,9 @@ impl Follower {
         while let Some(channel) = &self.supervisor {
             match channel.receive() {
                 Ok(Received::Nothing) => return,
+                Ok(Received::Message(message)) if message.bytes == protocol::TLS => {
+                    self.take_tls_news(message.descriptors);
+                }
                 Ok(Received::Message(message)) => match Instruction::read(&message.bytes) {
                     Some(instruction) => self.follow(instruction),
                     None => {
@@ -281,6 +308,23 @@ impl Follower {
                     self.supervisor = None;
                     self.stop();
                 }
+            }
+        }
+    }
+
+    fn take_tls_news(&self, sealed: Vec<OwnedFd>) {
+        for memory in sealed {
+            match certificates::unpacked(memory) {
+                Ok(news) => match &*signals::lock(&self.state) {
+                    ServerState::Running(handle) => {
+                        news.iter().for_each(|news| handle.take_tls_news(news));
+                    }
+                    _ => {
+                        let early = self.early_news.lock();
+                        early.unwrap_or_else(PoisonError::into_inner).extend(news);
+                    }
+                },
+                Err(error) => log::error!("cannot take a renewed certificate: {error}"),
             }
         }
     }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use log::LevelFilter;
 
+use super::certificates::{self, PoolTls};
 use super::child::{Child, ChildExit, ChildState, Plan};
 use super::inheritance::{
     self, Inheritance, InheritedChild, InheritedListener, InheritedRole, SocketFile,
@@ -177,7 +178,11 @@ impl Supervisor {
         let (channel, end) = Channel::pair()?;
         let text = sealed(inheritance.to_string().as_bytes())?;
         let stdin = stdin()?;
-        channel.send(INHERITANCE, &[text.as_fd(), self.plan.text(), stdin.as_fd()])?;
+        let tls = self.plan.tls.as_ref().map(PoolTls::for_process).transpose()?;
+        let first = [text.as_fd(), self.plan.text(), stdin.as_fd()];
+        let first: Vec<BorrowedFd<'_>> =
+            first.into_iter().chain(tls.as_ref().map(AsFd::as_fd)).collect();
+        channel.send(INHERITANCE, &first)?;
         let channels = self.children.iter().chain([candidate]).map(AsFd::as_fd);
         let all: Vec<BorrowedFd<'_>> = sockets.into_iter().chain(channels).collect();
         for some in all.chunks(DESCRIPTORS_MAX) {
@@ -197,7 +202,7 @@ impl Supervisor {
             )])
         };
         let legacy = Legacy::take().map_err(|error| nobody(&error))?;
-        let Legacy { inheritance, text, addresses, channels } = legacy;
+        let Legacy { inheritance, text, tls, addresses, channels } = legacy;
         descriptors::inherit(inheritance.descriptors);
         // It has been open until now. Whatever is wrong with it is no reason not to serve.
         let log = read_sealed(&text, CONFIGURATION_BYTES_MAX)
@@ -215,7 +220,12 @@ impl Supervisor {
         signal::let_through();
         let listeners = Listeners::inherit(addresses, inheritance.processes, inheritance.workers)
             .map_err(|error| nobody(&error))?;
-        let plan = Plan::with_text(listeners, text, inheritance.processes);
+        // Without it, certificates are not renewed, and sessions are not resumed by the processes that start later.
+        let tls = tls.and_then(|memory| {
+            let inherited = certificates::unpacked(memory).and_then(PoolTls::inherit);
+            inherited.inspect_err(|error| log::error!("cannot keep TLS fresh: {error}")).ok()
+        });
+        let plan = Plan::with_text(listeners, text, tls, inheritance.processes);
         let reloads = Reloads::of(options)
             .map_err(|error| Failure::at_run_time(format!("cannot reload: {error}")))?;
         let mut supervisor = Supervisor::new(plan, signals, inheritance.stop_timeout, reloads);
@@ -255,6 +265,8 @@ struct Legacy {
     inheritance: Inheritance,
     /// The configuration.
     text: OwnedFd,
+    /// The certificates and the keys of tickets, if it speaks TLS.
+    tls: Option<OwnedFd>,
     addresses: Vec<Inherited<OwnedFd>>,
     /// Of each process, in their order.
     channels: Vec<Channel>,
@@ -266,9 +278,13 @@ impl Legacy {
         let failed = |error: io::Error| error.to_string();
         let channel = take_stdin().map(Channel::from_end).map_err(failed)?;
         let first = next(&channel).map_err(failed)?;
-        let Ok([left, text, stdin]) = <[OwnedFd; 3]>::try_from(first.descriptors) else {
+        let mut descriptors = first.descriptors.into_iter();
+        let (Some(left), Some(text), Some(stdin)) =
+            (descriptors.next(), descriptors.next(), descriptors.next())
+        else {
             return Err("something is missing".to_owned());
         };
+        let tls = descriptors.next();
         set_stdin(&stdin).map_err(failed)?;
         let left = read_sealed(&left, inheritance::TEXT_BYTES_MAX).map_err(failed)?;
         let left = String::from_utf8(left).map_err(|error| error.to_string())?;
@@ -287,7 +303,7 @@ impl Legacy {
         };
         let addresses = inheritance.listeners.iter().map(of_address).collect();
         let channels = all.map(Channel::from_end).collect();
-        Ok(Legacy { inheritance, text, addresses, channels })
+        Ok(Legacy { inheritance, text, tls, addresses, channels })
     }
 }
 

@@ -28,6 +28,7 @@ use lingering::linger;
 pub(crate) use phase::Phase;
 pub(crate) use socket::Socket;
 
+use super::client_name::ClientName;
 use super::context::WorkerContext;
 use super::exchange::{Awaited, ExchangeState};
 use super::id::{ConnectionId, ExchangeId};
@@ -128,6 +129,11 @@ impl<W: Transport> Connection<W> {
         self.socket.deadline
     }
 
+    /// Its client, as the log names it.
+    pub(crate) fn name(&self) -> ClientName {
+        self.socket.name()
+    }
+
     /// What it waits for.
     pub(crate) fn phase(&self) -> Phase {
         match &self.protocol {
@@ -196,6 +202,11 @@ impl<W: Transport> Connection<W> {
             }
             let pause = match &mut self.protocol {
                 Protocol::Handshake => {
+                    if log::log_enabled!(log::Level::Debug)
+                        && let Some(tls) = self.socket.wire.tls()
+                    {
+                        self.socket.log_handshake(&tls);
+                    }
                     self.protocol = Protocol::Idle;
                     self.socket.deadline = cx.clock.monotonic() + cx.setup.limits.head_timeout;
                     continue;

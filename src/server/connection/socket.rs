@@ -166,6 +166,38 @@ impl<W: Transport> Socket<W> {
             self.name()
         );
     }
+
+    /// Logs what both ends have agreed on.
+    pub(crate) fn log_handshake(&self, tls: &TlsFacts) {
+        log::debug!(
+            "{}: {}, {}, {}, {} for {}",
+            self.name(),
+            tls.version(),
+            if tls.is_resumed() { "resumed" } else { "full handshake" },
+            tls.cipher_suite(),
+            if self.wire.has_agreed_on_http2() { "h2" } else { "http/1.1" },
+            tls.server_name().unwrap_or("no name"),
+        );
+    }
+
+    /// Logs that a client speaks TLS on an address without it. A wrong setting makes all clients do that; and strangers who
+    /// try ports do it a few times a day.
+    pub(crate) fn log_tls(&self, cx: &mut WorkerContext) {
+        let now = cx.clock.monotonic();
+        let is_due = cx.tls_warned_at.is_none_or(|at| now >= at + TLS_WARNED_EVERY);
+        let level = if is_due { log::Level::Warn } else { log::Level::Debug };
+        if is_due {
+            cx.tls_warned_at = Some(now);
+        }
+        let address = cx.listening_at(self.listener);
+        let address = address.map_or("a Unix socket".to_owned(), |address| address.to_string());
+        log::log!(
+            level,
+            "{}: speaks TLS at {address}, which does not; answered 400 (if it should, write https:// before that address in \
+             listen)",
+            self.name()
+        );
+    }
 }
 
 impl<W: Transport> Carrier for Socket<W> {
@@ -182,6 +214,9 @@ impl<W: Transport> Carrier for Socket<W> {
         self.wire.tls()
     }
 }
+
+/// How often TLS where none is expected is a warning.
+const TLS_WARNED_EVERY: Duration = Duration::from_secs(3600);
 
 /// How often a connection without its PROXY header is a warning.
 const WARNED_EVERY: Duration = Duration::from_secs(60);

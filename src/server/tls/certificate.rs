@@ -3,8 +3,8 @@
 use super::crypto;
 use super::pem::{self, PemError};
 use super::self_made::self_made;
+use super::text::{CertificateFiles, CertificateText};
 use super::x509::{CertificateFacts, CoveredName};
-use crate::sys::reason::reason_at;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
@@ -29,6 +29,8 @@ pub struct Certificate {
     pub(super) covered: Arc<CoveredNames>,
     facts: Arc<CertificateFacts>,
     is_alone: bool,
+    /// Where it was read from, if it was read from files.
+    files: Option<Arc<CertificateFiles>>,
 }
 
 /// The names that a certificate covers.
@@ -48,17 +50,23 @@ pub struct CertificateError {
 }
 
 impl CertificateError {
-    fn of_chain(message: impl Into<String>) -> CertificateError {
+    pub(super) fn of_chain(message: impl Into<String>) -> CertificateError {
         CertificateError { is_about_key: false, lacks_key: false, message: message.into() }
     }
 
-    fn of_key(message: impl Into<String>) -> CertificateError {
+    pub(super) fn of_key(message: impl Into<String>) -> CertificateError {
         CertificateError { is_about_key: true, lacks_key: false, message: message.into() }
     }
 
     /// Whether the private key is to blame, and not the certificate.
     pub fn is_about_key(&self) -> bool {
         self.is_about_key
+    }
+
+    /// The same, beginning with the file.
+    pub(super) fn in_file(mut self, path: &Path) -> CertificateError {
+        self.message = format!("{path:?} {}", self.message);
+        self
     }
 
     /// Whether the file that should have the key has a certificate alone.
@@ -76,7 +84,8 @@ impl fmt::Display for CertificateError {
 impl Error for CertificateError {}
 
 impl Certificate {
-    /// Reads a certificate and its private key from files in PEM. Both may be the same file.
+    /// Reads a certificate and its private key from files in PEM. Both may be the same file. A server that has it looks at
+    /// the files while it serves, and uses what they have when they have changed; see [`Tls`](crate::Tls).
     ///
     /// # Errors
     /// As [`Certificate::from_pem`], and if a file cannot be read. The error names the file.
@@ -84,14 +93,8 @@ impl Certificate {
         chain: impl AsRef<Path>,
         key: impl AsRef<Path>,
     ) -> Result<Certificate, CertificateError> {
-        let (chain, key) = (chain.as_ref(), key.as_ref());
-        let chain_text = read_file(chain).map_err(CertificateError::of_chain)?;
-        let key_text = read_file(key).map_err(CertificateError::of_key)?;
-        Certificate::from_pem(&chain_text, &key_text).map_err(|mut error| {
-            let path = if error.is_about_key { key } else { chain };
-            error.message = format!("{path:?} {}", error.message);
-            error
-        })
+        let (chain, key) = (chain.as_ref().to_owned(), key.as_ref().to_owned());
+        CertificateText::read(CertificateFiles { chain, key })?.certificate()
     }
 
     /// Reads a certificate and its private key from PEM. The certificate of the server comes first, then that of its
@@ -176,7 +179,49 @@ impl Certificate {
             covered: Arc::new(covered),
             facts: Arc::new(first),
             is_alone,
+            files: None,
         })
+    }
+
+    /// The same, read from these files.
+    pub(super) fn of_files(mut self, files: CertificateFiles) -> Certificate {
+        self.files = Some(Arc::new(files));
+        self
+    }
+
+    /// Where it was read from, if it was read from files.
+    pub(super) fn files(&self) -> Option<&CertificateFiles> {
+        self.files.as_deref()
+    }
+
+    /// Whether it was made for trying.
+    pub(super) fn is_for_trying(&self) -> bool {
+        self.covered.covers_all && !self.facts.names.is_empty()
+    }
+
+    /// What the log calls it.
+    pub(super) fn described(&self) -> String {
+        let mut names = self.names();
+        let others = names.len().saturating_sub(NAMES_SHOWN);
+        names.truncate(NAMES_SHOWN);
+        let mut names = names.join(", ");
+        if others > 0 {
+            names += &format!(" and {others} more");
+        }
+        match &self.files {
+            Some(files) => format!("certificate {:?} ({names})", files.chain),
+            None => format!("certificate for {names}"),
+        }
+    }
+
+    /// Whether it is the same certificate, with the same issuers.
+    pub(super) fn is_same(&self, other: &Certificate) -> bool {
+        self.key.cert == other.key.cert
+    }
+
+    /// Whether clients refuse it at this time.
+    pub(super) fn is_out_of_date(&self, now: SystemTime) -> bool {
+        now > self.facts.not_after || now < self.facts.not_before
     }
 
     /// The names that it covers: `example.org`, `*.example.org`, `192.0.2.1`.
@@ -316,19 +361,7 @@ fn issuer(facts: &CertificateFacts) -> String {
     facts.issuer_name.as_ref().map_or("which has no name".to_owned(), |name| format!("{name:?}"))
 }
 
-fn read_file(path: &Path) -> Result<Vec<u8>, String> {
-    use std::io::Read as _;
-    let mut text = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut text))
-        .map_err(|error| format!("cannot read {path:?}: {}", reason_at(path, &error)))?;
-    if text.len() as u64 > FILE_BYTES_MAX {
-        return Err(format!("{path:?} is larger than {FILE_BYTES_MAX} bytes"));
-    }
-    Ok(text)
-}
-
-fn in_days(time: Duration) -> String {
+pub(super) fn in_days(time: Duration) -> String {
     match time.as_secs() / 86_400 {
         0 => "less than a day".to_owned(),
         1 => "1 day".to_owned(),
@@ -339,5 +372,5 @@ fn in_days(time: Duration) -> String {
 /// Certificates of 90 days are renewed when 30 are left.
 const EXPIRES_SOON: Duration = Duration::from_secs(30 * 86_400);
 
-/// A chain of certificates is much smaller.
-const FILE_BYTES_MAX: u64 = 1024 * 1024;
+/// A certificate may have a hundred names.
+const NAMES_SHOWN: usize = 5;

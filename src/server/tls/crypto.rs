@@ -5,4 +5,4 @@
 //! instead of 2.2; and clients agree with it on keys that no quantum computer will find (X25519MLKEM768).
 
 pub(super) use aws_lc_rs as primitives;
-pub(super) use rustls::crypto::aws_lc_rs::{Ticketer, default_provider};
+pub(super) use rustls::crypto::aws_lc_rs::default_provider;

@@ -2,24 +2,46 @@
 //!
 //! TLS 1.2 and 1.3 with the suites of rustls, all of which have forward secrecy and authenticated encryption. Neither
 //! compression nor renegotiation exists in rustls; early data (0-RTT), which an attacker could repeat, is never taken.
+//!
+//! What changes while a server serves is found by one thread ([`keeper`]) and used by all workers ([`state`]). With
+//! several processes, the supervisor has that thread.
 
 mod certificate;
 mod crypto;
+mod current;
+mod expiry;
+mod keeper;
+mod kept;
+mod news;
 mod pem;
+mod renewal;
 mod resolver;
 mod self_made;
+mod state;
+mod text;
+mod tickets;
 mod x509;
 
 pub use certificate::{Certificate, CertificateError};
+pub(crate) use keeper::TlsKeeper;
+pub(crate) use kept::KeptTls;
+pub(crate) use news::TlsNews;
 pub(crate) use resolver::{Chosen, take_chosen};
+pub(crate) use text::{CertificateFiles, CertificateText};
+pub(crate) use tickets::TicketSecrets;
 
 use crate::site::HostName;
-use resolver::{CertificateTable, Resolver};
-use rustls::ServerConfig;
-use rustls::server::NoServerSessionStorage;
-use std::sync::Arc;
+use resolver::CertificateTable;
+use std::time::Duration;
 
 /// The certificates of a server that listens at `https://` addresses.
+///
+/// Those that were [read from files](Certificate::read) are renewed while the server serves: it looks at the files every
+/// two seconds, and when both make a pair that is not the one in use, new connections get it. Until then, and when
+/// something is wrong with the new one, which the log says, they get the one before it. The log warns of a certificate
+/// that expires: with 30 and 14 days left, and every day from 7 days on.
+///
+/// Sessions are resumed with tickets, whose keys are in memory only and change every six hours.
 ///
 /// ```
 /// use httpd::{Certificate, Request, Response, Server, Site, Tls};
@@ -37,12 +59,21 @@ pub struct Tls {
     certificates: Vec<Certificate>,
     hosts: Vec<(HostName, Certificate)>,
     refuses_unknown: bool,
+    looks_every: Duration,
+    /// Whether the operator knows of certificates that expire soon.
+    has_warned: bool,
 }
 
 impl Tls {
     /// With one certificate, for all clients.
     pub fn new(certificate: Certificate) -> Tls {
-        Tls { certificates: vec![certificate], hosts: Vec::new(), refuses_unknown: false }
+        Tls {
+            certificates: vec![certificate],
+            hosts: Vec::new(),
+            refuses_unknown: false,
+            looks_every: LOOKS_EVERY,
+            has_warned: false,
+        }
     }
 
     /// Adds a certificate: for other names, or of another kind of key. A client gets the first one that it can verify
@@ -66,21 +97,54 @@ impl Tls {
         self
     }
 
-    /// What rustls needs to know.
-    ///
-    /// # Errors
-    /// If the system has no random numbers.
-    pub(crate) fn config(&self) -> Result<Arc<ServerConfig>, rustls::Error> {
-        let table =
-            CertificateTable::new(self.certificates.clone(), &self.hosts, self.refuses_unknown);
-        let mut config = ServerConfig::builder_with_provider(Arc::new(certificate::provider()))
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::new(Resolver::new(table)));
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        // Tickets need no memory here, and any worker takes those of the others.
-        config.ticketer = crypto::Ticketer::new()?;
-        config.session_storage = Arc::new(NoServerSessionStorage {});
-        Ok(Arc::new(config))
+    /// How often the server looks at the files of certificates. Default: 2 s.
+    pub fn look_every(mut self, pause: Duration) -> Tls {
+        self.looks_every = pause;
+        self
+    }
+
+    /// The operator has read the warnings of the certificates.
+    pub(crate) fn after_warnings(mut self) -> Tls {
+        self.has_warned = true;
+        self
+    }
+
+    fn has_warned(&self) -> bool {
+        self.has_warned
+    }
+
+    fn looks_every(&self) -> Duration {
+        self.looks_every
+    }
+
+    /// All certificates; one that several hosts have comes several times.
+    fn all(&self) -> impl Iterator<Item = &Certificate> {
+        self.certificates.iter().chain(self.hosts.iter().map(|(_, certificate)| certificate))
+    }
+
+    /// Puts a certificate in the place of what was read from the same files before.
+    fn renew(&mut self, new: &Certificate) {
+        let hosts = self.hosts.iter_mut().map(|(_, certificate)| certificate);
+        for old in self.certificates.iter_mut().chain(hosts) {
+            if old.files() == new.files() {
+                *old = new.clone();
+            }
+        }
+    }
+
+    /// What rustls needs to know, for keys of its own.
+    #[cfg(any(test, feature = "fuzzing"))]
+    #[cfg_attr(not(test), allow(dead_code))]
+    pub(crate) fn config(&self) -> Result<std::sync::Arc<rustls::ServerConfig>, rustls::Error> {
+        let secrets = TicketSecrets::generate();
+        let secrets = secrets.map_err(|error| rustls::Error::General(error.to_string()))?;
+        Ok(std::sync::Arc::clone(state::TlsState::new(self.clone(), &secrets)?.config()))
+    }
+
+    fn table(&self) -> CertificateTable {
+        CertificateTable::new(self.certificates.clone(), &self.hosts, self.refuses_unknown)
     }
 }
+
+/// Two calls per certificate, which cost microseconds.
+const LOOKS_EVERY: Duration = Duration::from_secs(2);

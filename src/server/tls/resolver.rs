@@ -1,19 +1,18 @@
 //! Which certificate a client gets: by the name that it asks for, and by what it can verify.
 
 use super::certificate::{Certificate, CoveredNames};
+use super::current::Current;
 use crate::site::HostName;
 use rustls::SignatureScheme;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
-/// The certificates of a server. They can be replaced while it serves.
+/// The certificates of a server, of the moment.
 #[derive(Debug)]
-pub(super) struct Resolver {
-    table: RwLock<Arc<CertificateTable>>,
-}
+pub(super) struct Resolver(pub(super) Arc<Current>);
 
 /// Which host has which certificates.
 #[derive(Debug, Default)]
@@ -47,19 +46,15 @@ pub(crate) fn take_chosen() -> Option<Chosen> {
     CHOSEN.take()
 }
 
-impl Resolver {
-    pub(super) fn new(table: CertificateTable) -> Resolver {
-        Resolver { table: RwLock::new(Arc::new(table)) }
-    }
-}
-
 impl ResolvesServerCert for Resolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let table = Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner));
-        let chosen = table.choose(hello.server_name(), hello.signature_schemes())?;
-        let covered = Arc::clone(&chosen.covered);
-        CHOSEN.set(Some(Chosen { covered, server_name: hello.server_name().map(Into::into) }));
-        Some(Arc::clone(&chosen.key))
+        self.0.with(|material| {
+            let table = &material.certificates;
+            let chosen = table.choose(hello.server_name(), hello.signature_schemes())?;
+            let covered = Arc::clone(&chosen.covered);
+            CHOSEN.set(Some(Chosen { covered, server_name: hello.server_name().map(Into::into) }));
+            Some(Arc::clone(&chosen.key))
+        })
     }
 }
 

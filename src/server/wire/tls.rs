@@ -21,7 +21,8 @@ use crate::http::{Proxied, Scheme, TlsFacts};
 use crate::server::tls::{Chosen, take_chosen};
 use crate::sys::file;
 use crate::sys::socket::More;
-use records::{Room, next_piece, record_bytes};
+use lent::HandshakeEnd;
+use records::{Room, failure, next_piece, record_bytes};
 use rustls::ServerConfig;
 use session::Session;
 use std::io;
@@ -40,6 +41,8 @@ pub(crate) struct TlsStream {
     ahead: usize,
     /// How many bytes have been written since the last read.
     answered_bytes: usize,
+    /// How many bytes have come since something was decrypted.
+    barren_bytes: usize,
     /// Where a file was cold when it was last read.
     cold_at: Option<u64>,
     /// Whether the writing side is closed when all that waits has left.
@@ -48,6 +51,8 @@ pub(crate) struct TlsStream {
     chosen: Option<Chosen>,
     /// What requests learn of it, once it is open.
     facts: Option<Arc<TlsFacts>>,
+    /// Whether its handshake is among those that are under way.
+    is_counted: bool,
 }
 
 /// How far it has come.
@@ -71,18 +76,29 @@ impl TlsStream {
         config: &Arc<ServerConfig>,
         worker: &Rc<TlsWorker>,
     ) -> io::Result<TlsStream> {
+        let session = Session::new(config, worker)?;
+        worker.begins_handshake();
         Ok(TlsStream {
             socket,
-            session: Session::new(config, worker)?,
+            session,
             worker: Rc::clone(worker),
             stage: Stage::Handshake,
             ahead: 0,
             answered_bytes: 0,
+            barren_bytes: 0,
             cold_at: None,
             ends_when_sent: false,
             chosen: None,
             facts: None,
+            is_counted: true,
         })
+    }
+
+    /// The handshake has ended, if it was still under way.
+    fn count_handshake(&mut self, end: HandshakeEnd) {
+        if std::mem::take(&mut self.is_counted) {
+            self.worker.ends_handshake(end);
+        }
     }
 
     /// Goes on with the handshake as far as the client has sent something and the turn has time for it.
@@ -109,6 +125,7 @@ impl TlsStream {
             if held == 0 && self.chosen.is_none() && is_no_tls(&lent[..count]) {
                 self.worker.give_back(lent);
                 self.stage = Stage::Clear;
+                self.count_handshake(HandshakeEnd::WithoutTls);
                 return Ok(Readiness::Unsecured);
             }
             let start = Instant::now();
@@ -119,6 +136,13 @@ impl TlsStream {
                 self.stage = Stage::Open;
                 let server_name = self.chosen.as_mut().and_then(|chosen| chosen.server_name.take());
                 self.facts = self.session.facts(server_name).map(Arc::new);
+                self.count_handshake(match &self.facts {
+                    Some(facts) => HandshakeEnd::Complete {
+                        version: facts.version(),
+                        is_resumed: facts.is_resumed(),
+                    },
+                    None => HandshakeEnd::Failed,
+                });
                 // Tickets leave with the response, if its request is here already.
                 if !self.has_unread() {
                     self.push(More::Nothing)?;
@@ -314,7 +338,13 @@ impl Transport for TlsStream {
             self.feed(lent, held + count, &mut room)?;
             if room.filled() > 0 {
                 self.answered_bytes = 0;
+                self.barren_bytes = 0;
                 return Ok(ReadOutcome::Bytes(room.filled()));
+            }
+            // Such records could go on for ever, and nobody else would have a turn.
+            self.barren_bytes += count;
+            if self.barren_bytes > BARREN_BYTES_MAX {
+                return Err(failure("the client sends records with nothing in them"));
             }
         }
     }
@@ -404,6 +434,12 @@ impl Transport for TlsStream {
     }
 }
 
+impl Drop for TlsStream {
+    fn drop(&mut self) {
+        self.count_handshake(HandshakeEnd::Failed);
+    }
+}
+
 impl AsRawFd for TlsStream {
     fn as_raw_fd(&self) -> RawFd {
         self.socket.as_raw_fd()
@@ -417,6 +453,9 @@ fn is_no_tls(bytes: &[u8]) -> bool {
 
 /// What is encrypted before the kernel gets it: as much as a lent buffer holds.
 const PIECE_BYTES: usize = 64 * 1024;
+
+/// A few records, each of which may come in pieces.
+const BARREN_BYTES_MAX: usize = 4 * RECORD_BYTES_MAX;
 
 /// The largest record with all that may surround it (RFC 5246 §6.2.3).
 const RECORD_BYTES_MAX: usize = 16 * 1024 + 2048 + 5;

@@ -3,6 +3,8 @@
 use super::kernel::Kernel;
 use super::{ConnectionSlot, Worker};
 use crate::server::connection::Connection;
+#[cfg(feature = "tls")]
+use crate::server::connection::Phase;
 use crate::server::id::ConnectionId;
 use crate::server::listener::{ACCEPTS_PER_TURN, Accepting, PAUSE};
 use crate::sys::socket;
@@ -113,8 +115,14 @@ impl<K: Kernel> Worker<K> {
         let slot = entry.key();
         let id = ConnectionId::new(slot as u32, self.generation);
         let connection = Connection::new(id, peer, listener, wire, &self.cx);
+        #[cfg(feature = "tls")]
+        let has_handshake = connection.phase() == Phase::Handshake;
         entry.insert(ConnectionSlot { connection, registered: None });
         self.fresh.push(id);
+        #[cfg(feature = "tls")]
+        if has_handshake {
+            self.bound_handshakes(id);
+        }
     }
 
     pub(super) fn is_full(&self) -> bool {

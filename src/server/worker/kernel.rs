@@ -229,7 +229,7 @@ impl Watched {
 /// A connection that will speak TLS.
 #[cfg(feature = "tls")]
 fn secured(socket: Plain, cx: &WorkerContext) -> Option<Wire> {
-    match TlsStream::new(socket, cx.setup.tls.as_ref()?, &cx.tls) {
+    match TlsStream::new(socket, cx.setup.tls.as_ref()?.config(), &cx.tls) {
         Ok(stream) => Some(Wire::Tls(Box::new(stream))),
         Err(error) => {
             log::error!("a connection cannot be secured: {error}");

@@ -3,6 +3,8 @@
 mod accepting;
 mod applications;
 mod handlers;
+#[cfg(feature = "tls")]
+mod handshakes;
 mod kernel;
 mod reloading;
 #[cfg(test)]
@@ -43,6 +45,8 @@ pub(crate) struct Worker<K: Kernel> {
     /// Counts up with every connection, so that a place that is used again gets another id.
     generation: u32,
     turns: Turns,
+    #[cfg(feature = "tls")]
+    handshakes: handshakes::Handshakes,
     /// Connections accepted in this turn.
     fresh: Vec<ConnectionId>,
     timers: Timers,
@@ -95,6 +99,8 @@ impl<K: Kernel> Worker<K> {
             connections: Slab::new(),
             generation: 0,
             turns: Turns::default(),
+            #[cfg(feature = "tls")]
+            handshakes: handshakes::Handshakes::default(),
             fresh: Vec::new(),
             timers,
             due: Vec::new(),

@@ -1,8 +1,8 @@
 //! How requests and responses end: refused, timed out, broken off, all sent.
 
 use super::{After, Http1, Pause, Phase, Socket, Step};
-use crate::http::Reject;
 use crate::http::h1::write::Persistence;
+use crate::http::{Reject, Status};
 use crate::server::context::WorkerContext;
 use crate::server::exchange::{Awaited, Ending, ExchangeState, Expired};
 use crate::server::share::Share;
@@ -30,6 +30,19 @@ impl Http1 {
             );
         }
         let response = self.exchange.respond(reject.status());
+        self.refuse_with(response, socket, share, cx)
+    }
+
+    /// The client speaks TLS on an address without it. A response in clear makes it say that clearly ("wrong version
+    /// number"), which an alert would not.
+    pub(super) fn refuse_tls<W: Transport>(
+        &mut self,
+        socket: &mut Socket<W>,
+        share: &mut Share,
+        cx: &mut WorkerContext,
+    ) -> Step {
+        socket.log_tls(cx);
+        let response = self.exchange.respond(Status::BAD_REQUEST);
         self.refuse_with(response, socket, share, cx)
     }
 

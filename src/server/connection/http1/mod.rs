@@ -21,7 +21,7 @@ use crate::http::expectation::Expectation;
 use crate::http::h1::body::{BodyEnd, Framing};
 use crate::http::h1::request_reader::RequestReader;
 use crate::http::h1::write::{CONTINUE, Delimiter, Persistence, ResponseLine, write_head};
-use crate::http::{Headers, Reject, RequestHead, Status};
+use crate::http::{Headers, Reject, RequestHead, Scheme, Status};
 use crate::server::context::{Setup, WorkerContext};
 use crate::server::exchange::{
     Announced, Answered, Awaited, Begin, Exchange, ExchangeState, Records, Resumed,
@@ -130,6 +130,9 @@ impl Http1 {
                 match self.reader.read_head(self.inbox.bytes(), &self.exchange.setup().head_limits)
                 {
                     Ok(Some(length)) => return self.head_complete(length, socket, share, cx),
+                    Ok(None) | Err(_) if self.is_tls(socket) => {
+                        return self.refuse_tls(socket, share, cx);
+                    }
                     Ok(None) => {}
                     Err(Reject::VersionUnsupported) if self.is_preface(socket, cx) => {
                         return Err(Pause::Http2);
@@ -152,6 +155,13 @@ impl Http1 {
     fn is_preface<W: Transport>(&self, socket: &Socket<W>, cx: &WorkerContext) -> bool {
         let is_first = !socket.has_served && self.outbox.is_empty();
         is_first && socket.may_speak_http2(cx) && self.inbox.bytes().starts_with(PREFACE_LINE)
+    }
+
+    /// Whether the client has begun with TLS where none is expected: a record of the handshake begins so.
+    fn is_tls<W: Transport>(&self, socket: &Socket<W>) -> bool {
+        let is_first = !socket.has_served && self.outbox.is_empty();
+        let begins = self.inbox.bytes().starts_with(&[22, 3]);
+        begins && is_first && socket.wire.scheme() == Scheme::Http
     }
 
     /// The client speaks HTTP/2: hands over what it has sent.

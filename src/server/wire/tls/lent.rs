@@ -1,5 +1,6 @@
-//! What a worker lends to its TLS connections: buffers, and time for handshakes.
+//! What a worker lends to its TLS connections: buffers, and time for handshakes. It counts these too.
 
+use crate::http::TlsVersion;
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
@@ -8,11 +9,79 @@ pub(crate) struct TlsWorker {
     free: RefCell<Vec<Vec<u8>>>,
     /// How long handshakes may still take in this turn.
     time_left: Cell<Duration>,
+    counts: Cell<HandshakeCounts>,
+}
+
+/// The handshakes of one worker since its start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct HandshakeCounts {
+    /// Complete, without and with a session from before, in TLS 1.2.
+    pub full_tls12: u64,
+    pub resumed_tls12: u64,
+    /// The same in TLS 1.3.
+    pub full_tls13: u64,
+    pub resumed_tls13: u64,
+    /// Ended before they were complete: the other end did not agree, went away or let its time pass.
+    pub failed: u64,
+    /// Clients that spoke HTTP without TLS.
+    pub without_tls: u64,
+    /// Those of the failed ones that made room for others, because there were too many at once.
+    pub crowded_out: u64,
+    /// How many are under way.
+    pub under_way: usize,
+}
+
+/// How a handshake ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HandshakeEnd {
+    Complete { version: TlsVersion, is_resumed: bool },
+    WithoutTls,
+    Failed,
 }
 
 impl TlsWorker {
     pub(crate) fn new() -> TlsWorker {
-        TlsWorker { free: RefCell::default(), time_left: Cell::new(TIME_PER_TURN) }
+        TlsWorker {
+            free: RefCell::default(),
+            time_left: Cell::new(TIME_PER_TURN),
+            counts: Cell::default(),
+        }
+    }
+
+    /// The handshakes so far.
+    pub(crate) fn counts(&self) -> HandshakeCounts {
+        self.counts.get()
+    }
+
+    /// One that is under way will be ended, because there are too many.
+    pub(crate) fn crowds_out(&self) {
+        self.count(|counts| counts.crowded_out += 1);
+    }
+
+    pub(super) fn begins_handshake(&self) {
+        self.count(|counts| counts.under_way += 1);
+    }
+
+    pub(super) fn ends_handshake(&self, end: HandshakeEnd) {
+        self.count(|counts| {
+            counts.under_way = counts.under_way.saturating_sub(1);
+            *match end {
+                HandshakeEnd::Complete { version, is_resumed } => match (version, is_resumed) {
+                    (TlsVersion::Tls12, false) => &mut counts.full_tls12,
+                    (TlsVersion::Tls12, true) => &mut counts.resumed_tls12,
+                    (TlsVersion::Tls13, false) => &mut counts.full_tls13,
+                    (TlsVersion::Tls13, true) => &mut counts.resumed_tls13,
+                },
+                HandshakeEnd::WithoutTls => &mut counts.without_tls,
+                HandshakeEnd::Failed => &mut counts.failed,
+            } += 1;
+        });
+    }
+
+    fn count(&self, change: impl FnOnce(&mut HandshakeCounts)) {
+        let mut counts = self.counts.get();
+        change(&mut counts);
+        self.counts.set(counts);
     }
 
     /// A turn begins.

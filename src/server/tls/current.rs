@@ -1,0 +1,119 @@
+//! What handshakes need and what is replaced while the server serves: certificates and the keys of tickets.
+//!
+//! No handshake waits for another or for a replacement: each thread keeps what it has got, and looks at a number that
+//! says whether there is something newer. Only then it takes a lock.
+
+use super::resolver::CertificateTable;
+use super::tickets::TicketKeys;
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What a handshake needs.
+#[derive(Clone, Debug)]
+pub(super) struct Material {
+    pub(super) certificates: Arc<CertificateTable>,
+    pub(super) tickets: Arc<TicketKeys>,
+}
+
+/// The material of the moment.
+#[derive(Debug)]
+pub(super) struct Current {
+    /// Tells it from others that this thread may have used.
+    id: u64,
+    /// Counts the replacements.
+    version: AtomicU64,
+    material: Mutex<Material>,
+}
+
+/// What a thread has got: from which `Current`, its version then, and the material.
+struct Held {
+    id: u64,
+    version: u64,
+    material: Material,
+}
+
+thread_local! {
+    static HELD: RefCell<Option<Held>> = const { RefCell::new(None) };
+}
+
+impl Current {
+    pub(super) fn new(material: Material) -> Arc<Current> {
+        static IDS: AtomicU64 = AtomicU64::new(0);
+        Arc::new(Current {
+            id: IDS.fetch_add(1, Ordering::Relaxed),
+            version: AtomicU64::new(0),
+            material: Mutex::new(material),
+        })
+    }
+
+    /// Does something with the material. It must not ask for it again meanwhile.
+    pub(super) fn with<R>(&self, act: impl FnOnce(&Material) -> R) -> R {
+        HELD.with_borrow_mut(|held| {
+            let version = self.version.load(Ordering::Acquire);
+            let is_current = |it: &&mut Held| it.id == self.id && it.version == version;
+            match held.as_mut().filter(is_current) {
+                Some(held) => act(&held.material),
+                None => {
+                    let material = self.lock().clone();
+                    act(&held.insert(Held { id: self.id, version, material }).material)
+                }
+            }
+        })
+    }
+
+    /// Replaces it for all handshakes that begin from now on.
+    pub(super) fn replace(&self, change: impl FnOnce(&mut Material)) {
+        let mut material = self.lock();
+        change(&mut material);
+        // Whoever reads this number finds at least that material.
+        self.version.fetch_add(1, Ordering::Release);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Material> {
+        self.material.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::tls::tickets::TicketSecrets;
+    use std::thread;
+
+    fn tickets() -> Arc<TicketKeys> {
+        let secrets = TicketSecrets::generate().expect("random numbers");
+        Arc::new(TicketKeys::new(&secrets))
+    }
+
+    fn current() -> Arc<Current> {
+        Current::new(Material { certificates: Arc::default(), tickets: tickets() })
+    }
+
+    #[test]
+    fn what_was_replaced_is_seen_by_every_thread_at_once() {
+        let current = current();
+        for _ in 0..100 {
+            let newest = tickets();
+            let other = Arc::clone(&newest);
+            current.replace(|material| material.tickets = other);
+            assert!(current.with(|it| Arc::ptr_eq(&it.tickets, &newest)));
+            thread::scope(|scope| {
+                for _ in 0..2 {
+                    scope.spawn(|| {
+                        assert!(current.with(|it| Arc::ptr_eq(&it.tickets, &newest)));
+                    });
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn two_of_them_in_one_thread_are_not_taken_for_each_other() {
+        let (one, other) = (current(), current());
+        let of = |current: &Current| current.with(|it| Arc::as_ptr(&it.tickets));
+        let (first, second) = (of(&one), of(&other));
+        assert_ne!(first, second);
+        assert_eq!((of(&one), of(&other), of(&one)), (first, second, first));
+    }
+}
