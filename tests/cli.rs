@@ -20,6 +20,7 @@ mod cli {
     mod refusals;
     mod reload;
     mod replacement;
+    mod service_manager;
     mod shipped;
     mod start;
     mod stopping;

@@ -27,6 +27,7 @@ mod needs {
     #[cfg(feature = "tls")]
     mod tls_clients;
     mod translation;
+    mod units;
     mod upgrades;
     mod values;
 
@@ -51,6 +52,7 @@ mod needs {
         #[cfg(feature = "tls")]
         tls_clients::TESTS,
         translation::TESTS,
+        units::TESTS,
         upgrades::TESTS,
         values::TESTS,
     ];

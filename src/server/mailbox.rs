@@ -12,6 +12,7 @@ use crate::site::{Application, Response};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -25,8 +26,31 @@ pub(crate) enum Message {
     To(ExchangeId, Completion),
     /// A process of an application comes or goes.
     Application(Arc<Application>, ProcessEvent),
+    /// Say that this worker works.
+    Ping(Arc<Ping>),
     /// Serve the next requests by another setup.
     Reload(Box<Replacement>),
+}
+
+/// A question to all workers of a server.
+pub(crate) struct Ping {
+    /// How many have not answered yet.
+    left: AtomicUsize,
+    /// What to do when the last one has.
+    then: Box<dyn Fn() + Send + Sync>,
+}
+
+impl Ping {
+    pub(crate) fn new(workers: usize, then: impl Fn() + Send + Sync + 'static) -> Ping {
+        Ping { left: AtomicUsize::new(workers), then: Box::new(then) }
+    }
+
+    /// One worker answers.
+    pub(crate) fn answer(&self) {
+        if self.left.fetch_sub(1, Ordering::AcqRel) == 1 {
+            (self.then)();
+        }
+    }
 }
 
 /// What a thread or an application has done for an exchange.

@@ -6,7 +6,7 @@ use super::application;
 use super::application::commands::SlotCommand;
 use super::limits::Limits;
 use super::listener::Listeners;
-use super::mailbox::{Message, NotTaken};
+use super::mailbox::{Message, NotTaken, Ping};
 use super::reload::{ServerState, Shared};
 use super::serve_error::ServeError;
 use super::start_error::StartError;
@@ -183,6 +183,14 @@ impl Handle {
             listeners.leave_to_others();
         }
         self.stop();
+    }
+
+    /// Calls this function once each worker has had a turn. It never does if one of them is stuck.
+    #[cfg(feature = "cli")]
+    pub(crate) fn ask_workers(&self, then: impl Fn() + Send + Sync + 'static) {
+        let state = self.state();
+        let ping = Arc::new(Ping::new(state.mailboxes().count(), then));
+        post(&state, || Message::Ping(Arc::clone(&ping)));
     }
 
     /// Ends at once and breaks open requests off.

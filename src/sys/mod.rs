@@ -12,6 +12,8 @@ mod file_system;
 pub(crate) mod malloc;
 pub(crate) mod memory;
 #[cfg(feature = "cli")]
+pub(crate) mod notify;
+#[cfg(feature = "cli")]
 pub(crate) mod orphans;
 pub(crate) mod permission;
 pub(crate) mod port_holder;

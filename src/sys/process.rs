@@ -31,8 +31,7 @@ pub(crate) fn start_again(
     stdin: OwnedFd,
 ) -> io::Result<Own> {
     let program = own_program().ok_or(io::ErrorKind::NotFound)?;
-    let started = command(&program, arguments).stdin(stdin).spawn()?;
-    Ok(Own::of(&started))
+    start(command(&program, arguments).stdin(stdin))
 }
 
 /// Starts the program at this path in the same way, in a process group of its own.
@@ -44,8 +43,13 @@ pub(crate) fn start_other(
     arguments: impl IntoIterator<Item = OsString>,
     stdin: OwnedFd,
 ) -> io::Result<Own> {
-    let started = command(program, arguments).stdin(stdin).process_group(0).spawn()?;
-    Ok(Own::of(&started))
+    start(command(program, arguments).stdin(stdin).process_group(0))
+}
+
+fn start(command: &mut Command) -> io::Result<Own> {
+    #[cfg(feature = "cli")]
+    super::notify::forget_in(command);
+    Ok(Own::of(&command.spawn()?))
 }
 
 /// Becomes the program at this path, in this process, with its environment, its working directory and its outputs, and

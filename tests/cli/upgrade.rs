@@ -7,6 +7,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -18,13 +19,13 @@ use crate::support::program::{HTTPD, connect};
 use crate::support::{Folder, Program, Signal, until};
 
 /// A program of the test's own, which can be replaced, and a folder that clients may store files in.
-struct Upgraded {
-    folder: Folder,
+pub struct Upgraded {
+    pub folder: Folder,
     program: PathBuf,
 }
 
 impl Upgraded {
-    fn new() -> Upgraded {
+    pub fn new() -> Upgraded {
         let folder = Folder::with_www();
         fs::create_dir(folder.path("www/drop")).unwrap();
         fs::File::create(folder.path("www/large.bin")).unwrap().set_len(LARGE_BYTES).unwrap();
@@ -34,16 +35,20 @@ impl Upgraded {
     }
 
     fn start(&self, processes: &str) -> Program {
+        Program::start(&mut self.command(processes))
+    }
+
+    pub fn command(&self, processes: &str) -> Command {
         let text = "listen = [\"127.0.0.1:0\", \"h2c://127.0.0.1:0\", \"unix:x.sock\"]\nroot = \"www\"\nworkers = 1\n\
                     [[location]]\npath = \"/drop/\"\nmethods = [\"GET\", \"PUT\"]\n";
         self.folder.write("httpd.toml", text);
         let program = self.program.to_str().unwrap();
         let arguments = ["-v", "-c", "httpd.toml", "-P", processes];
-        Program::start(&mut self.folder.command(program, &arguments))
+        self.folder.command(program, &arguments)
     }
 
     /// Puts another file in the place of the program.
-    fn replace(&self, with: impl AsRef<[u8]>, mode: u32) {
+    pub fn replace(&self, with: impl AsRef<[u8]>, mode: u32) {
         let new = self.folder.write("new", with);
         fs::set_permissions(&new, Permissions::from_mode(mode)).unwrap();
         fs::rename(new, &self.program).unwrap();

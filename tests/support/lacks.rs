@@ -76,6 +76,13 @@ pub fn go() -> Option<String> {
     LACK.clone()
 }
 
+/// What reads units without a service manager that runs.
+pub fn systemd_analyze() -> Option<String> {
+    static LACK: LazyLock<Option<String>> =
+        LazyLock::new(|| program("systemd-analyze", &["--version"]));
+    LACK.clone()
+}
+
 /// A Python that the applications of the tests run on.
 pub fn python() -> Option<String> {
     static LACK: LazyLock<Option<String>> = LazyLock::new(|| {

@@ -64,6 +64,8 @@ pub(super) struct Child {
     /// The latest version of an [`Inheritance`](super::inheritance::Inheritance) that its program understands, once it
     /// has reported that.
     pub inherits: Option<u32>,
+    /// Whether it has answered since it was last asked whether it works.
+    pub has_answered: bool,
     /// A line for each of its applications, once it serves.
     pub applications: Vec<String>,
     /// Why it cannot serve, if it has reported that.
@@ -165,6 +167,7 @@ impl Child {
             state,
             due_by: now + START_TIME,
             inherits: None,
+            has_answered: false,
             applications: Vec::new(),
             failure: None,
             reload: Asked::Nothing,
@@ -226,6 +229,7 @@ impl Child {
             };
             match Report::read(&message.bytes) {
                 Some(Report::Hello { inherits }) => self.inherits = Some(inherits),
+                Some(Report::Works) => self.has_answered = true,
                 Some(Report::Serving(applications)) => {
                     log::info!("{self} serves");
                     self.applications = applications;

@@ -12,6 +12,7 @@
 pub(crate) mod certificates;
 mod child;
 pub(crate) mod inheritance;
+mod manager;
 pub(crate) mod protocol;
 mod reloading;
 pub(crate) mod supervised;
@@ -31,6 +32,7 @@ use crate::program::failure::Failure;
 use crate::program::logging;
 use certificates::PoolTls;
 use child::{Asked, Child, ChildExit, ChildState, Plan};
+use manager::Watchdog;
 use protocol::Instruction;
 use reloading::Reloads;
 use upgrade::Upgrade;
@@ -95,6 +97,9 @@ struct Supervisor {
     children: Vec<Child>,
     /// A new program that does not serve yet.
     upgrade: Option<Upgrade>,
+    watchdog: Watchdog,
+    /// Whether the processes have been asked whether they work.
+    has_asked: bool,
     /// When to check again whether a process is stopped.
     check_stopped_at: Instant,
     /// Whether all processes have served at the same time.
@@ -134,6 +139,8 @@ impl Supervisor {
             state: SupervisorState::Starting,
             children: Vec::new(),
             upgrade: None,
+            watchdog: Watchdog::new(now),
+            has_asked: false,
             check_stopped_at: now,
             has_served: false,
             outcome: Ok(()),
@@ -162,6 +169,7 @@ impl Supervisor {
         }
         self.advance_upgrade(now);
         self.advance_reload(now);
+        self.feed_watchdog(now);
         self.replace_stopped(now);
         self.fill_slots(now);
         self.retire_replaced(now);
@@ -171,6 +179,7 @@ impl Supervisor {
         {
             self.state = SupervisorState::Serving;
             self.has_served = true;
+            self.tell_ready();
         } else if !self.has_ended() {
             self.sleep();
         }
@@ -191,7 +200,11 @@ impl Supervisor {
 
     fn on_signal(&mut self, signal: Signal, now: Instant) {
         match (signal, self.state) {
-            (Signal::Reload, _) => self.reloads.ask(),
+            (Signal::Reload, _) => {
+                self.tell_reloading();
+                self.reloads.ask();
+                self.tell_ready();
+            }
             (Signal::Reopen, _) => {
                 logging::reopen();
                 self.send_all(Instruction::Reopen);
@@ -210,6 +223,7 @@ impl Supervisor {
 
     fn stop(&mut self, instruction: Instruction, now: Instant) {
         self.abandon_upgrade();
+        self.tell_stopping();
         self.send_all(instruction);
         for child in &self.children {
             // A stopped process could not end in time, and its requests would be lost.
@@ -386,12 +400,12 @@ impl Supervisor {
                 due.chain(bounded.map(|it| it.due_by)).chain([self.check_stopped_at]).min()
             }
         };
-        let next = next.into_iter().chain(self.upgrade.as_ref().map(Upgrade::due)).min();
         let asked = self.children.iter().filter_map(|child| match child.reload {
             Asked::Reload { by } => Some(by),
             _ => None,
         });
-        let next = next.into_iter().chain(asked).min();
+        let others = self.upgrade.as_ref().map(Upgrade::due).into_iter().chain(self.watchdog.due());
+        let next = next.into_iter().chain(others).chain(asked).min();
         let descriptors: Vec<_> = [self.signals.as_fd()]
             .into_iter()
             .chain(self.reloads.descriptors())

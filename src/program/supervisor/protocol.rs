@@ -77,6 +77,8 @@ pub(crate) enum Instruction {
     /// Close the listeners, and end when open requests have ended: the whole pool stops.
     Stop,
     StopNow,
+    /// Say whether all workers work.
+    Ping,
 }
 
 /// What a process reports to its supervisor.
@@ -87,6 +89,8 @@ pub(crate) enum Report {
     Hello { inherits: u32 },
     /// It serves; a line for each of its applications.
     Serving(Vec<String>),
+    /// All of its workers have just worked.
+    Works,
     /// It got a signal to stop: it asks for a replacement.
     Leaving,
     /// It cannot serve, and ends.
@@ -232,12 +236,18 @@ impl Instruction {
             Instruction::Retire => b"retire",
             Instruction::Stop => b"stop",
             Instruction::StopNow => b"stop now",
+            Instruction::Ping => b"ping",
         }
     }
 
     pub(crate) fn read(words: &[u8]) -> Option<Instruction> {
-        let all =
-            [Instruction::Reopen, Instruction::Retire, Instruction::Stop, Instruction::StopNow];
+        let all = [
+            Instruction::Reopen,
+            Instruction::Retire,
+            Instruction::Stop,
+            Instruction::StopNow,
+            Instruction::Ping,
+        ];
         all.into_iter().find(|instruction| instruction.words() == words)
     }
 }
@@ -252,6 +262,7 @@ impl Report {
                 write_lines(applications, &mut words);
                 words
             }
+            Report::Works => b"works".to_vec(),
             Report::Leaving => b"leaving".to_vec(),
             Report::Reloaded => b"reloaded".to_vec(),
             Report::NotReloaded(failure) => {
@@ -270,8 +281,10 @@ impl Report {
     }
 
     pub(crate) fn read(words: &[u8]) -> Option<Report> {
-        if words == b"leaving" {
-            return Some(Report::Leaving);
+        match words {
+            b"leaving" => return Some(Report::Leaving),
+            b"works" => return Some(Report::Works),
+            _ => {}
         }
         if let Some(version) = words.strip_prefix(HELLO.as_bytes()) {
             let inherits: u32 = std::str::from_utf8(version).ok()?.parse().ok()?;
@@ -391,9 +404,13 @@ mod tests {
 
     #[test]
     fn every_word_is_understood() {
-        for instruction in
-            [Instruction::Reopen, Instruction::Retire, Instruction::Stop, Instruction::StopNow]
-        {
+        for instruction in [
+            Instruction::Reopen,
+            Instruction::Retire,
+            Instruction::Stop,
+            Instruction::StopNow,
+            Instruction::Ping,
+        ] {
             assert_eq!(Instruction::read(instruction.words()), Some(instruction));
         }
         let failure = Failure { code: 2, lines: vec!["one".into(), "two".into()] };
@@ -402,6 +419,7 @@ mod tests {
             Report::Hello { inherits: 1 },
             Report::Serving(applications),
             Report::Serving(Vec::new()),
+            Report::Works,
             Report::Leaving,
             Report::Failed(failure.clone()),
             Report::Reloaded,

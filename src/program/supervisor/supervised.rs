@@ -279,6 +279,17 @@ impl Follower {
         signals::end_after(self.stop_timeout + signals::STOP_NOW_TIME);
     }
 
+    /// Reports when each worker has had a turn; one that is stuck keeps it from that.
+    fn ask_workers(&self) {
+        let (ServerState::Running(handle), Some(channel)) =
+            (&*signals::lock(&self.state), &self.supervisor)
+        else {
+            return;
+        };
+        let channel = Arc::clone(channel);
+        handle.ask_workers(move || report(&channel, &Report::Works));
+    }
+
     fn stop_now(&self) {
         let mut state = signals::lock(&self.state);
         match &*state {
@@ -335,6 +346,7 @@ impl Follower {
             Instruction::Retire => self.retire(),
             Instruction::Stop => self.stop(),
             Instruction::StopNow => self.stop_now(),
+            Instruction::Ping => self.ask_workers(),
         }
     }
 }

@@ -66,6 +66,7 @@ impl Supervisor {
         match Child::start_candidate(&self.plan, &program, now) {
             Ok(candidate) => {
                 log::info!("upgrade: {candidate} started from {program:?}");
+                self.tell_status("Starting the new program");
                 let hello_by = now + HELLO_TIME;
                 self.upgrade = Some(Upgrade { program, candidate, hello_by, refused: None });
             }
@@ -82,6 +83,7 @@ impl Supervisor {
         if upgrade.candidate.read_reports() {
             let why = upgrade.reap();
             log::error!("{FAILED}: {why}");
+            self.tell_status("The last upgrade failed: see the log");
             return;
         }
         if upgrade.candidate.state == ChildState::Starting {
@@ -252,6 +254,7 @@ impl Supervisor {
             }
         }
         log::info!("upgraded to httpd {}", env!("CARGO_PKG_VERSION"));
+        supervisor.tell_ready();
         let pending = [(inheritance.reload, Signal::Reload), (inheritance.reopen, Signal::Reopen)];
         for (_, signal) in pending.into_iter().filter(|(is_pending, _)| *is_pending) {
             supervisor.on_signal(signal, now);

@@ -321,6 +321,7 @@ impl<K: Kernel> Worker<K> {
                 Message::Application(application, news) => {
                     self.on_process_event(&application, news)
                 }
+                Message::Ping(ping) => ping.answer(),
                 Message::Reload(replacement) => self.change(*replacement),
                 Message::StopNow => {
                     self.stop_deadline = Some(self.cx.clock.monotonic());
