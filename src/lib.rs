@@ -439,12 +439,14 @@ pub use server::{
 };
 #[cfg(feature = "tls")]
 pub use server::{Certificate, CertificateError, Tls};
+#[doc(hidden)]
+pub use site::StatusSocket;
 pub use site::{
     Answer, Backend, Blocking, BodyPolicy, BodyWriter, Broadcast, Context, Dotfiles, ErrorBodies,
     Event, Events, Failure, FormUpload, Gone, Handler, HostName, HostNameError, Inline,
-    IntoResponse, Location, Mapping, Methods, NetworkError, Next, OnConflict, Outcome, Request,
-    RequestBody, Response, Sender, Site, SlowListener, StaticFiles, Store, TrySendError,
-    UnknownHost, Wsgi, blocking, inline,
+    IntoResponse, Location, Mapping, Methods, Metrics, NetworkError, Next, OnConflict, Outcome,
+    Request, RequestBody, Response, Sender, Site, SlowListener, StaticFiles, StatusPages, Store,
+    TrySendError, UnknownHost, Wsgi, blocking, inline,
 };
 #[cfg(feature = "passwords")]
 pub use site::{BasicAuth, PasswordLineError};

@@ -23,6 +23,7 @@ mod cli {
     mod service_manager;
     mod shipped;
     mod start;
+    mod status;
     mod stopping;
     mod terminal;
     #[cfg(feature = "tls")]

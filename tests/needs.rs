@@ -23,6 +23,7 @@ mod needs {
     mod privileges;
     mod programs;
     mod residency;
+    mod scarcity;
     mod stuck;
     #[cfg(feature = "tls")]
     mod tls_clients;
@@ -48,6 +49,7 @@ mod needs {
         privileges::TESTS,
         programs::TESTS,
         residency::TESTS,
+        scarcity::TESTS,
         stuck::TESTS,
         #[cfg(feature = "tls")]
         tls_clients::TESTS,

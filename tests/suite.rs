@@ -56,6 +56,7 @@ mod suite {
     mod shrinking_file;
     mod slow_clients;
     mod soak;
+    mod status;
     mod stop;
     mod storm;
     mod streams;

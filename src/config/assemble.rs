@@ -83,6 +83,8 @@ pub(super) fn assemble(
         true => server.listen_proxied(&it.address.value),
         false => server.listen(&it.address.value),
     });
+    let status = file.status.addresses(&listen.addresses, overrides, base, errors);
+    let server = status.iter().fold(server, |server, it| server.listen_status(it));
     let server = match tls {
         Some(tls) => server.tls(tls),
         None => server,

@@ -18,6 +18,7 @@ use super::responses;
 use super::rules;
 use super::scope::{self, Scope, about_files};
 use super::section::{Errors, SectionKey, names, read_section, read_table};
+use super::status::{STATUS, StatusSection};
 use super::value::Value;
 use super::{LocatedError, Origin, Written, parse_processes, parse_workers};
 use crate::files::CacheLimits;
@@ -40,6 +41,7 @@ pub(super) struct File {
     pub(super) log: LogSection,
     pub(super) limits: LimitsSection,
     pub(super) cache: CacheLimits,
+    pub(super) status: StatusSection,
     pub(super) naming: Naming,
     pub(super) certificates: CertificateSection,
     /// Where TLS is spoken, which is known when the addresses are read.
@@ -58,6 +60,8 @@ pub(super) struct LocationSection {
 
     pub(super) alias: Option<Written<String>>,
     pub(super) application: ApplicationSection,
+    /// Whether the server tells of itself here.
+    pub(super) status: Option<Written<bool>>,
     pub(super) scope: Scope,
     /// An error for each key about files, in case that it has an application instead.
     pub(super) about_files: Vec<LocatedError>,
@@ -123,6 +127,7 @@ pub(super) fn sections() -> Vec<Section> {
         Section { title: "[access_log]", keys: names(ACCESS_LOG) },
         Section { title: "[limits]", keys: names(LIMITS) },
         Section { title: "[cache]", keys: names(CACHE) },
+        Section { title: "[status]", keys: names(STATUS) },
         Section { title: "[[host]]", keys: names(&host_keys()) },
         Section { title: "[[location]]", keys: names(&location_keys()) },
         Section { title: "[[redirect]]", keys: names(rules::REDIRECT) },
@@ -172,6 +177,9 @@ fn top_keys() -> Vec<SectionKey<File>> {
         SectionKey::new("cache", |it, value, errors| {
             read_table("[cache]", value, CACHE, &mut it.cache, errors);
         }),
+        SectionKey::new("status", |it, value, errors| {
+            read_table("[status]", value, STATUS, &mut it.status, errors);
+        }),
         SectionKey::new("location", |it, value, errors| {
             it.locations = read_locations(value, errors);
         }),
@@ -199,6 +207,11 @@ fn location_keys() -> Vec<SectionKey<LocationSection>> {
         }),
     ];
     keys.extend(application::keys());
+    keys.push(SectionKey::new("status_pages", |it: &mut LocationSection, value, errors| {
+        let status =
+            value.boolean().map(|status| Written { value: status, origin: value.origin() });
+        errors.set(&mut it.status, status.map(Some));
+    }));
     keys.extend(scope::keys());
     keys
 }
@@ -233,6 +246,7 @@ pub(super) fn read_locations(value: Value<'_>, errors: &mut Errors) -> Vec<Locat
             path: None,
             alias: None,
             application: ApplicationSection::default(),
+            status: None,
             scope: Scope::default(),
             about_files: about_files(item),
         };

@@ -188,6 +188,12 @@ pub(super) fn addresses(
         };
         match ListenScheme::parse(&text) {
             Err(message) => errors.note(one.origin, named(one.origin, &message)),
+            Ok((ListenScheme::Status, _)) => {
+                let address = text.split_once("://").map_or("", |(_, address)| address);
+                let message =
+                    format!("listen: {text:?}: write it in [status]: listen = {address:?}");
+                errors.note(one.origin, message);
+            }
             Ok((scheme, group)) => {
                 if scheme == ListenScheme::Https {
                     secured = secured.or(Some(one.origin));

@@ -29,6 +29,7 @@ mod rules;
 mod scope;
 mod section;
 mod site;
+mod status;
 mod value;
 mod writing;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use toml::de::DeTable;
 
-use super::file::sections;
+use super::file::{Section, sections};
 use super::foreign;
 use super::value::Value;
 use super::{LocatedError, Origin};
@@ -137,7 +137,12 @@ fn unknown(title: &str, name: &str, errors: &mut Errors) -> String {
     let sections = sections();
     let here = sections.iter().find(|section| section.title == title);
     let known = here.map_or(&[][..], |section| &section.keys[..]);
-    let home = sections.iter().find(|section| section.keys.contains(&name));
+    let is_table = sections.iter().any(|section| section.title.trim_matches(['[', ']']) == name);
+    let has_it = |section: &&Section| section.keys.contains(&name);
+    // A key that is the name of a table, too, is rather a key of another section than the table.
+    let elsewhere = |section: &&Section| has_it(section) && !section.title.is_empty();
+    let elsewhere = sections.iter().find(elsewhere).filter(|_| is_table);
+    let home = elsewhere.or_else(|| sections.iter().find(has_it));
     let hint = match (home, foreign::answer(name), nearest(name, known)) {
         (Some(home), _, _) if home.title.is_empty() => {
             "; it belongs at the top of the file, before the first [section]".to_owned()

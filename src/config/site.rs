@@ -21,7 +21,9 @@ use super::writing::{Rules, WritableRoots};
 use super::{Origin, Overrides, application, compression, rules};
 use crate::files::{Root, Types};
 use crate::server::AccessLog;
-use crate::site::{Access, Dotfiles, FormUpload, Mapping, Site, StaticFiles, Store, Wsgi};
+use crate::site::{
+    Access, Dotfiles, FormUpload, Mapping, Site, StaticFiles, StatusPages, Store, Wsgi,
+};
 
 /// What is served.
 pub(super) struct ServedSite {
@@ -145,6 +147,16 @@ impl<'a> SiteBuilder<'a> {
     ) -> Site {
         let mut seen = Vec::new();
         for location in locations {
+            if location.status.as_ref().is_some_and(|it| it.value) {
+                self.check_status(location);
+                if let Some(path) = self.path(location, &mut seen) {
+                    let access = self.access(Some(&location.scope));
+                    self.note_place(path, None, Some(&location.scope));
+                    site = guarded(site.at(literal(path), StatusPages::new()), path, access);
+                    site = self.rules(site, Some((path, location)));
+                }
+                continue;
+            }
             if location.application.is_written() {
                 let application = self.application(location);
                 let path = self.path(location, &mut seen);
@@ -169,6 +181,15 @@ impl<'a> SiteBuilder<'a> {
         site
     }
 
+    /// A location with the status of the server has nothing else.
+    fn check_status(&mut self, location: &LocationSection) {
+        let files = location.scope.root.as_ref().or(location.alias.as_ref());
+        if let Some(other) = files.or(location.application.wsgi.as_ref()) {
+            let message = "a location has the status of the server (status_pages = true), files or an application";
+            self.errors.note(other.origin, message);
+        }
+    }
+
     /// Gives a location its rules and those that it inherits; without a location, `/` and all paths that have none.
     fn rules(&mut self, site: Site, location: Option<(&str, &LocationSection)>) -> Site {
         let own = location.and_then(|(_, location)| self.page_root(location));
@@ -187,7 +208,7 @@ impl<'a> SiteBuilder<'a> {
         }
         if let Some((path, location)) = location {
             scopes.insert(0, (&location.scope, own.as_ref().or(root)));
-            serves_files = !location.application.is_written();
+            serves_files = !location.application.is_written() && location.status.is_none();
             rules::check_location(&location.scope, path, self.errors);
         }
         let logged: Vec<&Scope> = scopes.iter().map(|(scope, _)| *scope).collect();

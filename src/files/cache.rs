@@ -56,10 +56,25 @@ pub(crate) struct OpenFiles {
     used: CacheUse,
     /// How many results were removed, or not kept, since the last sweep of the directories.
     removed: usize,
+    /// How many lookups the cache answered.
+    hits: u64,
+    /// How many it did not.
+    misses: u64,
     /// A sum that a thread is to compute.
     pub(super) summation: Option<Summation>,
     /// Whether threads compute sums for this worker, of a small and of a large file.
     pub(super) is_summing: Arc<[AtomicBool; 2]>,
+}
+
+/// What a cache keeps, and how often that was enough.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CacheNumbers {
+    pub(crate) hits: u64,
+    pub(crate) misses: u64,
+    pub(crate) bytes: u64,
+    pub(crate) entries: u64,
+    /// Directories whose changes the kernel reports.
+    pub(crate) watched: u64,
 }
 
 impl OpenFiles {
@@ -98,6 +113,8 @@ impl OpenFiles {
             refusal: None,
             used: CacheUse::None,
             removed: 0,
+            hits: 0,
+            misses: 0,
             summation: None,
             is_summing: Arc::default(),
         }
@@ -132,8 +149,10 @@ impl OpenFiles {
             && now.monotonic < entry.fresh_until
         {
             self.used = self.used.max(CacheUse::Hit);
+            self.hits += 1;
             return entry.result.found();
         }
+        self.misses += 1;
         if !key::may_exist(path) {
             self.refusal = Some("no file that is served can have this path");
             return self.refuse(root, path, OpenError::NotFound);
@@ -185,6 +204,20 @@ impl OpenFiles {
     pub(crate) fn path_of(&self, root: &Root, file: &Arc<CachedFile>) -> Option<&[u8]> {
         let key = self.cache.key_of(file)?;
         key::is_within(key, &key::of_root(root.id())).then(|| key::path(key))
+    }
+
+    /// What it keeps, and how often that was enough.
+    pub(crate) fn numbers(&self) -> CacheNumbers {
+        CacheNumbers {
+            hits: self.hits,
+            misses: self.misses,
+            bytes: self.cache.bytes()
+                + self.encoded.bytes()
+                + self.directories.directories_bytes()
+                + self.directories.table_bytes(),
+            entries: self.cache.length() as u64,
+            watched: self.directories.watched() as u64,
+        }
     }
 
     /// A descriptor that is readable while there are changes to [`look`](OpenFiles::look) at; it suits an

@@ -9,7 +9,9 @@ use super::key::{self, CacheKey};
 use super::known_directory::{KnownDirectory, Trust};
 use super::resolve::{Resolved, Resolver};
 use super::watches::{Extent, Invalidation, Watches};
-use crate::sys::file::{self, Disk, LastLink, Symlinks};
+use crate::sys::file::{self, Cause, Disk, LastLink, Symlinks};
+use crate::sys::reason::reason;
+use crate::sys::trouble::Trouble;
 use crate::sys::watch::{WatchId, Watchable};
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -98,6 +100,16 @@ impl Directories {
     /// of the path are watched. Where they cannot be, this follows the path at each call. It also follows
     /// it once a second in any case, because some changes are not reported, such as mounting.
     pub(super) fn enter(&mut self, root: &Root, now: Instant) -> io::Result<Entered> {
+        let entered = self.find_root(root, now);
+        match &entered {
+            Ok(Entered::AsKnown) => {}
+            Ok(Entered::Elsewhere) => note_elsewhere(root),
+            Err(error) => note_gone(root, error),
+        }
+        entered
+    }
+
+    fn find_root(&mut self, root: &Root, now: Instant) -> io::Result<Entered> {
         let Some(open_root) = self.open_roots.get_mut(&root.id().to_ne_bytes()[..]) else {
             let key = key::of_root(root.id());
             let mut open_root = self.open_root(root, &key, now)?;
@@ -222,6 +234,11 @@ impl Directories {
         self.table.bytes() + self.watches.length() as u64 * WATCH_BYTES
     }
 
+    /// How many directories the kernel reports changes of.
+    pub(super) fn watched(&self) -> usize {
+        self.watches.length()
+    }
+
     /// How many bytes of memory the table of dependencies takes, beside what is counted for each key.
     pub(super) fn table_bytes(&self) -> u64 {
         self.watches.table_bytes()
@@ -332,6 +349,29 @@ fn entered<'a>(open_roots: &'a HashMap<CacheKey, OpenRoot>, root: &Root) -> &'a 
         .get(&root.id().to_ne_bytes()[..])
         .expect("a root is entered before anything beneath it is looked up")
 }
+
+/// Something was mounted on a root or unmounted from it, or its path was made to lead elsewhere, as deployments do it.
+#[cold]
+fn note_elsewhere(root: &Root) {
+    // Every worker notices it.
+    if Trouble::RootReplaced.note_unless_recent(RECHECK_AFTER) {
+        log::info!("{}: another directory is there now, and is served", root.path().display());
+    }
+}
+
+/// A root cannot be opened, so all that is beneath it is missing.
+#[cold]
+fn note_gone(root: &Root, error: &io::Error) {
+    let is_lasting = matches!(Cause::of(error), Cause::Missing | Cause::Denied | Cause::Failed);
+    if is_lasting && Trouble::RootGone.note_unless_recent(ROOT_LOGGED_EVERY) {
+        let reason = reason(error);
+        let root = root.path().display();
+        log::error!("{root}: {reason}: nothing beneath it is found (logged once a minute)");
+    }
+}
+
+/// How often a root that has gone is logged.
+const ROOT_LOGGED_EVERY: Duration = Duration::from_secs(60);
 
 /// How long a watched result is used without asking the disk. The kernel does not report every change;
 /// the others are noticed within this time. Asking once a second costs nothing that can be measured.

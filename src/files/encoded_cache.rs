@@ -76,6 +76,11 @@ impl EncodedCache {
         self.bytes_max = bytes_max;
     }
 
+    /// How many bytes of memory it takes.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     pub(super) fn new(bytes_max: u64) -> EncodedCache {
         EncodedCache {
             bytes_max,

@@ -102,6 +102,16 @@ impl LookupCache {
         self.limits = limits;
     }
 
+    /// How many results it keeps.
+    pub(super) fn length(&self) -> usize {
+        self.indices.len()
+    }
+
+    /// How many bytes of memory they take, without tables.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// The entry of this key, which counts as used.
     pub(super) fn touch(&mut self, key: &[u8]) -> Option<&CacheEntry> {
         let index = *self.indices.get(key)?;
@@ -409,10 +419,6 @@ const INVALIDATED_MAX: usize = 16;
 
 #[cfg(test)]
 impl LookupCache {
-    pub(super) fn length(&self) -> usize {
-        self.indices.len()
-    }
-
     /// Entries, bytes, descriptors.
     pub(super) fn totals(&self) -> (usize, u64, usize) {
         (self.length(), self.bytes, self.descriptors)

@@ -44,7 +44,7 @@ mod writable;
 mod write_error;
 mod write_rules;
 
-pub(crate) use cache::{Choice, OpenFiles};
+pub(crate) use cache::{CacheNumbers, Choice, OpenFiles};
 pub use cache_limits::CacheLimits;
 pub(crate) use cached::{CachedFile, Contents};
 pub(crate) use encoding::{Encoding, coding_of_tag_name};

@@ -3,10 +3,12 @@
 //! It must never know what the results are.
 
 use super::key::CacheKey;
+use crate::sys::trouble::Trouble;
 use crate::sys::watch::{self, WatchEvent, WatchId, Watchable, Watcher};
 use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io;
 use std::ops::Bound;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
@@ -79,15 +81,36 @@ impl Watches {
         if watch::watchable(directory) < what {
             return None;
         }
-        let watch = watcher.add(directory, what).ok()?;
+        let watch = match watcher.add(directory, what) {
+            Ok(watch) => watch,
+            Err(error) => {
+                Watches::note_refused(&error);
+                return None;
+            }
+        };
         if !self.directories.contains_key(&watch) {
             if self.directories.len() >= self.directories_max {
+                Trouble::WatchRefused.note();
                 watcher.remove(watch);
                 return None;
             }
             self.directories.insert(watch, BTreeSet::new());
         }
         Some(watch)
+    }
+
+    /// The kernel does not watch a directory. Where the user watches too much already, others follow, so that is logged
+    /// once.
+    fn note_refused(error: &io::Error) {
+        let is_bound =
+            matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::OutOfMemory);
+        // A directory that may not be read is not watched either; that is no trouble.
+        if is_bound && Trouble::WatchRefused.note() {
+            log::warn!(
+                "no more directories can be watched, so files in others are looked at for each request: {error} ({})",
+                watch::HOW_TO_WATCH_MORE
+            );
+        }
     }
 
     /// Notes that a key depends on a name. `false`: it was noted already.
@@ -154,7 +177,10 @@ impl Watches {
                     invalidations.push(Invalidation::Directory(watch));
                 }
             }
-            WatchEvent::Overflow => invalidations.push(Invalidation::Everything),
+            WatchEvent::Overflow => {
+                Trouble::ChangesLost.note();
+                invalidations.push(Invalidation::Everything);
+            }
         });
         if let Err(error) = result {
             log::error!("change notifications are lost: {error}");

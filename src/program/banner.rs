@@ -59,7 +59,15 @@ impl Banner<'_> {
     fn on_terminal(&self) -> String {
         let config = self.config.map_or("none".into(), |path| path.display().to_string());
         let roots: Vec<String> = self.roots.iter().map(|it| it.display().to_string()).collect();
-        let urls: Vec<String> = self.listening().map(|(scheme, it)| url(scheme, it)).collect();
+        let urls = |of_status| {
+            let all =
+                self.listening().filter(move |(it, _)| (*it == ListenScheme::Status) == of_status);
+            all.map(|(scheme, it)| url(scheme, it)).collect::<Vec<String>>().join("  ")
+        };
+        let status = match urls(true) {
+            none if none.is_empty() => none,
+            some => format!("  status   {some}\n"),
+        };
         let workers = match self.processes {
             1 => self.workers.to_string(),
             processes => format!("{} in each of {processes} processes", self.workers),
@@ -74,16 +82,21 @@ impl Banner<'_> {
         let applications: String =
             self.applications.iter().map(|it| format!("  app      {it}\n")).collect();
         format!(
-            "{NAME}\n  config   {config}\n  serving  {}\n{root}{applications}{certificate}  workers  {workers}\n{note}  stop     Ctrl-C\n",
-            urls.join("  "),
+            "{NAME}\n  config   {config}\n  serving  {}\n{root}{applications}{certificate}{status}  workers  {workers}\n{note}  stop     Ctrl-C\n",
+            urls(false),
         )
     }
 
     /// One line, with the addresses as they are and the rest as `key=value`.
     fn on_one_line(&self) -> String {
+        let (status, others): (Vec<_>, Vec<_>) =
+            self.listening().partition(|(scheme, _)| *scheme == ListenScheme::Status);
         let addresses: Vec<String> =
-            self.listening().map(|(scheme, it)| plain(scheme, it)).collect();
+            others.into_iter().map(|(scheme, it)| plain(scheme, it)).collect();
         let mut line = format!("{NAME} listening on {}", addresses.join(" "));
+        for (scheme, address) in status {
+            line.push_str(&format!(" status={}", plain(scheme, address)));
+        }
         for root in self.roots {
             line.push_str(&format!(" root={root:?}"));
         }
@@ -124,7 +137,7 @@ fn url(scheme: ListenScheme, address: &Address) -> String {
 
 fn prefix(scheme: ListenScheme) -> &'static str {
     match scheme {
-        ListenScheme::Http | ListenScheme::H2c => "http://",
+        ListenScheme::Http | ListenScheme::H2c | ListenScheme::Status => "http://",
         ListenScheme::Https => "https://",
     }
 }

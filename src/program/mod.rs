@@ -8,6 +8,7 @@ mod control;
 mod environment;
 mod explain;
 mod failure;
+mod healthcheck;
 mod in_place;
 mod logging;
 mod orders;
@@ -30,6 +31,9 @@ use supervisor::supervised;
 
 /// Runs the program.
 pub fn main() -> ExitCode {
+    if let Some(code) = healthcheck::asked(std::env::args_os()) {
+        return code;
+    }
     let options = cli::read();
     let result = match &options.mode {
         Mode::Test => test(&options),

@@ -36,12 +36,14 @@ pub(crate) enum ListenScheme {
     H2c,
     /// HTTP over TLS.
     Https,
+    /// HTTP/1, and only for what the server tells of itself.
+    Status,
 }
 
 impl ListenScheme {
     /// Takes the scheme off what is written for a listener.
     pub(crate) fn split(text: &str) -> (ListenScheme, &str) {
-        for scheme in [ListenScheme::H2c, ListenScheme::Https] {
+        for scheme in [ListenScheme::H2c, ListenScheme::Https, ListenScheme::Status] {
             match text.split_at_checked(scheme.prefix().len()) {
                 Some((prefix, rest)) if prefix.eq_ignore_ascii_case(scheme.prefix()) => {
                     return (scheme, rest);
@@ -60,7 +62,7 @@ impl ListenScheme {
     pub(crate) fn parse(text: &str) -> Result<(ListenScheme, Vec<Address>), AddressError> {
         let (scheme, rest) = ListenScheme::split(text);
         let read = match scheme {
-            ListenScheme::Http => Address::read(rest),
+            ListenScheme::Http | ListenScheme::Status => Address::read(rest),
             ListenScheme::H2c if rest.starts_with("unix:") => {
                 Err(format!("{text:?} is a Unix socket: h2c:// stands before a host and a port"))
             }
@@ -76,6 +78,7 @@ impl ListenScheme {
             ListenScheme::Http => "",
             ListenScheme::H2c => H2C,
             ListenScheme::Https => HTTPS,
+            ListenScheme::Status => STATUS,
         }
     }
 }
@@ -294,6 +297,7 @@ const DEFAULT_PORT: u16 = 8080;
 /// RFC 9110 §4.2.2.
 const HTTPS_PORT: u16 = 443;
 
+const STATUS: &str = "status://";
 const H2C: &str = "h2c://";
 const HTTPS: &str = "https://";
 

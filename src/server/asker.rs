@@ -118,7 +118,7 @@ impl Site {
                     prefetch.run();
                     continue;
                 }
-                Ok(Answer(Decision::Blocking(job))) => worked(job),
+                Ok(Answer(Decision::Blocking(job) | Decision::Status(job))) => worked(job),
                 Ok(Answer(Decision::Forward(_))) => {
                     *is_forwarded = true;
                     Response::new(Status::BAD_GATEWAY)
@@ -146,7 +146,7 @@ impl Site {
         loop {
             let response = match self.admit(route, head)?.0 {
                 Decision::Ready(response) => return Some(response),
-                Decision::Blocking(job) => worked(job),
+                Decision::Blocking(job) | Decision::Status(job) => worked(job),
                 Decision::Cold(_) | Decision::Forward(_) => return None,
             };
             if !response.is_passed() {

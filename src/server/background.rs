@@ -6,6 +6,7 @@
 //! [`Sink`].
 
 use super::destination::{Destination, Framing, Sink, Unwritten};
+use crate::sys::trouble::Trouble;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -188,6 +189,7 @@ struct Losses {
 impl Losses {
     /// Takes in how a write has ended, before which so many lines had found no room. Returns what is to be written.
     fn take(&mut self, result: Result<(), Unwritten>, found_no_room: u64) -> Vec<u8> {
+        Trouble::LogLineDropped.note_many(found_no_room);
         self.lines += found_no_room;
         match result {
             Ok(()) => self.end(),
@@ -195,6 +197,7 @@ impl Losses {
                 if self.error.is_none() {
                     (self.on_loss)(Loss::Begins(&error));
                 }
+                Trouble::LogLineDropped.note_many(lines);
                 self.lines += lines;
                 self.error = Some(error);
                 Vec::new()

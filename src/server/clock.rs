@@ -5,6 +5,7 @@ use crate::http::date;
 use crate::http::h1::field_lines::FieldLines;
 use crate::http::h2::response::prepare;
 use crate::http::hpack::PreparedFields;
+use crate::sys::trouble::Trouble;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A worker's time, which stands still during a turn.
@@ -34,6 +35,11 @@ impl TurnClock {
 
     /// Moves the clock, and renders the date again if the second has changed.
     pub(crate) fn set(&mut self, now: Now) {
+        let passed = now.monotonic.saturating_duration_since(self.now.monotonic);
+        let expected = self.now.wall + passed;
+        if now.wall > expected + STEP_MIN || now.wall + STEP_MIN < expected {
+            note_step(now.wall, expected);
+        }
         self.now = now;
         self.lap_began = now.monotonic;
         let second = now.wall.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -73,6 +79,23 @@ impl TurnClock {
         &self.prepared
     }
 }
+
+/// The clock of the system was set, or stood still while the machine slept. Nothing here depends on it but what is
+/// shown: the time limits run on the other clock.
+#[cold]
+fn note_step(now: SystemTime, expected: SystemTime) {
+    let (direction, step) = match now.duration_since(expected) {
+        Ok(step) => ("forward", step),
+        Err(error) => ("back", error.duration()),
+    };
+    // Every worker notices it.
+    if Trouble::ClockStepped.note_unless_recent(STEP_MIN) {
+        log::warn!("the clock of the system went {direction} by {:.0} s", step.as_secs_f64());
+    }
+}
+
+/// Less is how clocks are kept right.
+const STEP_MIN: Duration = Duration::from_secs(1);
 
 /// Reads the system's clocks.
 pub(crate) fn read() -> Now {

@@ -23,6 +23,7 @@ use super::id_maker::IdMaker;
 use super::jobs::{self, CompletionSender};
 use super::limits::Limits;
 use super::mailbox::{Completion, Mailbox};
+use super::metrics::Counters;
 use super::pool::{Pool, SingleJob, Ticket, Yielded};
 use super::refusals::Refusals;
 #[cfg(feature = "tls")]
@@ -47,6 +48,9 @@ use std::time::Instant;
 pub(crate) struct WorkerContext {
     /// The setup that a new exchange is served by.
     pub setup: Rc<Setup>,
+    /// The same at addresses for the status of the server.
+    pub status_setup: Rc<Setup>,
+    pub counters: Counters,
     pub files: OpenFiles,
     pub clock: TurnClock,
     pub free_list: FreeList,
@@ -91,6 +95,8 @@ pub(crate) struct Setup {
     pub request_id: Option<Arc<str>>,
     /// Where the worker's [`LogWriter`] has each log of the site. `None`: it is off.
     pub logs: Box<[Option<u16>]>,
+    /// Where the worker counts the requests of each host of the site.
+    pub host_places: Box<[u32]>,
     /// How TLS is spoken, for new connections.
     #[cfg(feature = "tls")]
     pub tls: Option<Arc<KeptTls>>,
@@ -106,12 +112,16 @@ pub(crate) struct ListenPlace {
     pub address: Option<SocketAddr>,
     /// Whether HTTP/2 is spoken there too, without TLS.
     pub speaks_http2: bool,
+    /// Whether only the status of the server is served there.
+    pub for_status: bool,
 }
 
 /// Threads that may wait for the disk or for a handler, and the mailbox that they send their messages to.
 pub(crate) struct Threads {
     pub disk: Arc<Pool>,
     pub handlers: Arc<Pool>,
+    /// For requests for the status of the server, which must not wait for handlers.
+    pub status: Arc<Pool>,
     pub encoders: Arc<Encoders>,
     /// The handlers that these threads run for the worker's requests.
     pub handler_jobs: HandlerJobs,
@@ -122,6 +132,7 @@ pub(crate) struct Threads {
 
 /// A job of a handler that an exchange waits for.
 pub(crate) struct PendingJob {
+    pool: Arc<Pool>,
     ticket: Ticket,
     cancellation: Cancellation,
 }
@@ -133,6 +144,7 @@ impl Setup {
             site,
             proxies: TrustedProxies::default(),
             head_limits: limits.head(),
+            host_places: Box::default(),
             limits,
             request_id: None,
             logs: Box::new([Some(0)]),
@@ -146,6 +158,19 @@ impl Setup {
     pub(crate) fn log_of(&self, route: Option<&Route>) -> Option<u16> {
         let number = self.site.log_of(route);
         self.logs.get(usize::from(number)).copied().flatten()
+    }
+
+    /// The same, with a place in the worker's counters for each host.
+    pub(crate) fn counted_by(self, counters: &mut Counters) -> Setup {
+        Setup { host_places: counters.places_of(&self.site.host_labels()), ..self }
+    }
+
+    /// Where the requests of a route are counted.
+    #[inline]
+    pub(crate) fn host_place(&self, route: Option<&Route>) -> u32 {
+        let host = route.map_or(0, Route::host_place);
+        // What has no place is not counted: requests for the status of the server.
+        self.host_places.get(host).copied().unwrap_or(u32::MAX)
     }
 
     /// The same, with these proxies that are believed when they name their client.
@@ -164,12 +189,16 @@ impl WorkerContext {
         worker: usize,
         now: Now,
     ) -> WorkerContext {
+        let mut counters = Counters::default();
+        let setup = Rc::new(setup.counted_by(&mut counters));
         WorkerContext {
             files,
             clock: TurnClock::new(now),
             room: Room::new(setup.limits.response_spool_bytes_max),
             without_room: BTreeSet::new(),
-            setup: Rc::new(setup),
+            status_setup: Rc::clone(&setup),
+            setup,
+            counters,
             free_list: FreeList::default(),
             free_streams: FreeStreams::default(),
             buffers: Buffers::default(),
@@ -199,6 +228,11 @@ impl WorkerContext {
         self.places.get(usize::from(place)).is_some_and(|place| place.speaks_http2)
     }
 
+    /// Whether only the status of the server is served at a place.
+    pub(crate) fn is_for_status(&self, place: u16) -> bool {
+        self.places.get(usize::from(place)).is_some_and(|place| place.for_status)
+    }
+
     /// The number of a place, by which the others find it again. Connections keep it for their lives, so that no number
     /// ever gets another meaning.
     pub(crate) fn number_of(&mut self, place: ListenPlace) -> u16 {
@@ -214,7 +248,7 @@ impl WorkerContext {
     pub(crate) fn listening_number(&mut self, address: Option<SocketAddr>) -> u16 {
         match self.places.iter().position(|it| it.address == address) {
             Some(number) => number as u16,
-            None => self.number_of(ListenPlace { address, speaks_http2: false }),
+            None => self.number_of(ListenPlace { address, speaks_http2: false, for_status: false }),
         }
     }
 
@@ -231,8 +265,9 @@ impl WorkerContext {
 
     /// Counts an exchange whose response has ended.
     #[inline]
-    #[expect(clippy::unused_self, reason = "nothing is counted yet")]
-    pub(crate) fn count(&mut self, _record: &Record) {}
+    pub(crate) fn count(&mut self, record: &Record) {
+        self.counters.note(record);
+    }
 
     /// Drops a value that may hold a file without a name on a thread: freeing its blocks may take the disk a while.
     pub(crate) fn drop_elsewhere(&self, value: impl Send + 'static) {
@@ -291,19 +326,20 @@ impl Threads {
         self.submit_to_disk(jobs::write_backlog(self.sender(id), directory, backlog));
     }
 
-    /// Lets a handler find its response on a thread; it comes as a message. `None`: all threads are busy and their queue
+    /// Lets a handler find its response on a thread of this pool; it comes as a message. `None`: all threads are busy and their queue
     /// is full.
     pub(crate) fn answer(
         &self,
         id: ExchangeId,
         job: site::Job,
+        pool: Arc<Pool>,
         request: Arc<RequestName>,
     ) -> Option<PendingJob> {
         let cancellation = Cancellation::default();
         let handler = self.handler_jobs.job(request);
         let attempts = jobs::answer(self.sender(id), job, cancellation.clone(), handler);
-        match self.handlers.submit_retried(attempts) {
-            Ok(ticket) => Some(PendingJob { ticket, cancellation }),
+        match pool.submit_retried(attempts) {
+            Ok(ticket) => Some(PendingJob { pool, ticket, cancellation }),
             Err(attempts) => {
                 self.submit_to_disk(Box::new(move || drop(attempts)));
                 None
@@ -314,7 +350,7 @@ impl Threads {
     /// Cancels a handler's job. If a thread has begun it, the handler can find that out. Returns whether one had.
     pub(crate) fn cancel(&self, work: PendingJob) -> bool {
         work.cancellation.cancel();
-        let waiting = self.handlers.withdraw(work.ticket);
+        let waiting = work.pool.withdraw(work.ticket);
         let has_begun = waiting.is_none();
         if let Some(attempts) = waiting {
             self.submit_to_disk(Box::new(move || drop(attempts)));
@@ -339,7 +375,7 @@ impl Threads {
 
     /// Lets other jobs go before one that has not begun, because its client may have gone.
     pub(crate) fn yield_place(&self, work: &PendingJob) -> Yielded {
-        self.handlers.yield_place(work.ticket)
+        work.pool.yield_place(work.ticket)
     }
 
     /// What wakes this exchange when its sender has sent something.

@@ -103,6 +103,7 @@ impl Driven {
         let threads = Threads {
             disk: Arc::new(Pool::new("disk", 0, usize::MAX)),
             handlers: Arc::new(Pool::new("handler", 0, 1)),
+            status: Arc::new(Pool::new("status", 0, 1)),
             encoders: Arc::default(),
             handler_jobs: HandlerJobs::new(&Arc::default(), 0),
             mailbox: Arc::new(Mailbox::new(waker)),

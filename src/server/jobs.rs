@@ -15,6 +15,7 @@ use crate::site::pipe::{self, BodyWriter};
 use crate::site::request_at_hand::working_for;
 use crate::site::response::Produce;
 use crate::site::{self, Body, Response, Worked};
+use crate::sys::trouble::Trouble;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -89,6 +90,9 @@ pub(crate) fn write(
             OnDisk::BeingWritten => Err(WriteError::Busy),
         };
         let spooled = spool.and_then(|mut spool| spool.append(&bytes).map(|()| spool));
+        if spooled.is_err() {
+            Trouble::BodyNotStored.note();
+        }
         sender.send(Completion::Spooled(spooled));
     })
 }
@@ -127,6 +131,7 @@ pub(crate) fn write_backlog(
 }
 
 fn warn(directory: &Path, error: &WriteError) {
+    Trouble::BodyNotStored.note();
     let directory = directory.display();
     log::warn!(
         "{directory}: {error}: a response cannot wait there for its slow client, so its producer waits"

@@ -20,6 +20,8 @@ use std::time::Instant;
 pub(crate) enum Message {
     /// Stop: take no new connections, finish the open requests, and end by this time at the latest.
     Stop { deadline: Instant },
+    /// Put the numbers on the board.
+    Report,
     /// End now.
     StopNow,
     /// A completion for an exchange of one of its connections.

@@ -30,6 +30,7 @@ pub(crate) mod jobs;
 pub(crate) mod limits;
 pub(crate) mod listener;
 pub(crate) mod mailbox;
+pub(crate) mod metrics;
 pub(crate) mod pool;
 mod prepared;
 mod refusals;
@@ -173,6 +174,23 @@ impl Server {
     #[doc(alias = "port")]
     pub fn listen(mut self, address: &str) -> Server {
         self.listen.push(Listen { text: address.to_owned(), is_proxied: false });
+        self
+    }
+
+    /// Listens at one more address for those who watch the server: it serves [`StatusPages`](crate::StatusPages) there, and nothing of the
+    /// site. Whoever can connect sees them, so choose an address of this machine, a Unix socket, or one that only the
+    /// monitoring can reach. While the server stops, it goes on there, and `readyz` says that it stops.
+    ///
+    /// ```no_run
+    /// use httpd::{Server, Site};
+    /// let site = Site::new().get("/", |_| "hello\n");
+    /// Server::new(site).listen(":8080").listen_status("localhost:9090").run()?;
+    /// // curl http://localhost:9090/metrics
+    /// # Ok::<(), httpd::StartError>(())
+    /// ```
+    pub fn listen_status(mut self, address: &str) -> Server {
+        let text = format!("{}{address}", ListenScheme::Status.prefix());
+        self.listen.push(Listen { text, is_proxied: false });
         self
     }
 
@@ -426,7 +444,7 @@ impl Server {
     /// # Errors
     /// As [`Server::start`], except for the addresses.
     pub fn start_on(self, listeners: Listeners) -> Result<Running, StartError> {
-        let shared = Arc::new(Shared::new());
+        let shared = Shared::new();
         shared.change(self, Some(listeners))?;
         Ok(Running { handle: Handle { shared } })
     }

@@ -2,6 +2,7 @@
 //!
 //! It must never know for which exchange a job is.
 
+use crate::sys::trouble::Trouble;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -33,6 +34,17 @@ pub(crate) enum Yielded {
     Kept,
     /// Too many jobs wait there.
     Refused,
+}
+
+/// The threads of a pool at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PoolNumbers {
+    pub threads: usize,
+    /// How many of them have no job.
+    pub idle: usize,
+    /// Jobs that no thread has begun.
+    pub waiting: usize,
+    pub threads_max: usize,
 }
 
 impl Pool {
@@ -119,6 +131,17 @@ impl Pool {
         state.queue.len() + state.yielded.len()
     }
 
+    /// What its threads do.
+    pub(crate) fn numbers(&self) -> PoolNumbers {
+        let state = self.core.lock();
+        PoolNumbers {
+            threads: state.threads,
+            idle: state.idle,
+            waiting: state.queue.len() + state.yielded.len(),
+            threads_max: state.threads_max,
+        }
+    }
+
     /// How many threads it may have.
     pub(crate) fn threads_max(&self) -> usize {
         self.core.lock().threads_max
@@ -141,6 +164,7 @@ impl Pool {
         } else if state.threads < state.threads_max
             && let Err(error) = self.start_thread(&mut state)
         {
+            Trouble::ThreadNotGiven.note();
             log::error!("starting a thread for the {} pool: {error}", self.name);
             if state.threads == 0 {
                 // No other thread would ever do it.

@@ -7,12 +7,14 @@ use super::encoders::Encoders;
 use super::handler_runs::{HandlerJobs, HandlerRuns};
 use super::listener::Listeners;
 use super::mailbox::Mailbox;
+use super::metrics::Board;
 use super::pool::Pool;
 use super::replacement::SharedSetup;
 use super::start_error::StartError;
 use super::worker::{self, Epoll, Worker};
 use crate::files::OpenFiles;
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
@@ -21,6 +23,8 @@ use std::thread::{self, JoinHandle};
 pub(super) struct Common {
     pub(super) disk: Arc<Pool>,
     pub(super) handlers: Arc<Pool>,
+    pub(super) status: Arc<Pool>,
+    pub(super) board: Arc<Board>,
     pub(super) encoders: Arc<Encoders>,
     pub(super) runs: Arc<HandlerRuns>,
 }
@@ -80,6 +84,7 @@ impl Prepared {
         let threads = Threads {
             disk: Arc::clone(&self.common.disk),
             handlers: Arc::clone(&self.common.handlers),
+            status: Arc::clone(&self.common.status),
             encoders: Arc::clone(&self.common.encoders),
             handler_jobs: HandlerJobs::new(&self.common.runs, self.number),
             mailbox: Arc::clone(&self.mailbox),
@@ -89,10 +94,13 @@ impl Prepared {
         let (log, places) = logs.writer().unzip();
         drop(logs);
         let own = setup.setup(places.unwrap_or_default());
-        let cx = WorkerContext::new(own, files, log, threads, self.number, now);
+        let mut cx = WorkerContext::new(own, files, log, threads, self.number, now);
+        cx.status_setup = Rc::new(setup.status_setup());
+        let board = Arc::clone(&self.common.board);
         drop((setup, self.common));
         let mailbox = Arc::clone(&self.mailbox);
-        match Worker::new(self.number, Epoll::new(self.poll), self.mailbox, listeners, cx) {
+        let kernel = Epoll::new(self.poll);
+        match Worker::new(self.number, kernel, self.mailbox, listeners, board, cx) {
             Ok(worker) => worker.run(),
             Err(error) => {
                 log::error!("worker {} cannot start: {error}", self.number);

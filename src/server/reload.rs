@@ -12,6 +12,7 @@ use super::handler_runs::HandlerRuns;
 use super::limits::Limits;
 use super::listener::{ListenGroup, Listeners};
 use super::mailbox::{Mailbox, Message};
+use super::metrics::Collector;
 use super::pool::{DISK_THREADS_MAX, Pool};
 use super::prepared::{Beginning, Common, Prepared, Waiting};
 use super::replacement::{Replacement, SharedSetup};
@@ -20,7 +21,8 @@ use super::start_error::StartError;
 use super::tls::{KeptTls, TicketSecrets, Tls};
 use super::{Server, running::lock};
 use crate::files::prepare_spool_directory;
-use crate::site::Application;
+use crate::site::status::StatusSource;
+use crate::site::{Application, Site, StatusPages};
 use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, Weak};
@@ -35,6 +37,9 @@ pub(super) struct Shared {
     /// Counts the connections that were handed over, so that each worker has its share.
     pub(super) handed: AtomicUsize,
     pub(super) logs: Reopener,
+    pub(super) collector: Arc<Collector>,
+    /// What is served at addresses for the status of the server.
+    status_site: Arc<Site>,
     /// The descriptors that the process had open before it served anybody.
     own_descriptors: usize,
 }
@@ -55,7 +60,7 @@ pub(super) struct ServerState {
     /// The slots of these applications, and of those that have not ended yet.
     pub(super) slots: Vec<SlotThread>,
     logs: OpenLogs,
-    common: Option<Arc<Common>>,
+    pub(super) common: Option<Arc<Common>>,
     /// Weak, as the listeners are.
     #[cfg(feature = "tls")]
     pub(super) tls: Weak<KeptTls>,
@@ -100,14 +105,21 @@ impl Drop for Begun {
 }
 
 impl Shared {
-    pub(super) fn new() -> Shared {
-        Shared {
-            changing: Mutex::default(),
-            state: Mutex::default(),
-            handed: AtomicUsize::new(0),
-            logs: Reopener::default(),
-            own_descriptors: descriptors::own(),
-        }
+    pub(super) fn new() -> Arc<Shared> {
+        Arc::new_cyclic(|shared| {
+            let collector = Arc::new(Collector::new(shared.clone()));
+            let status_site = Site::new().at("/", StatusPages::new());
+            status_site.plug_status(&source(&collector));
+            Shared {
+                changing: Mutex::default(),
+                state: Mutex::default(),
+                handed: AtomicUsize::new(0),
+                logs: Reopener::default(),
+                collector,
+                status_site: Arc::new(status_site),
+                own_descriptors: descriptors::own(),
+            }
+        })
     }
 
     /// Serves what `server` says from now on, on these listeners, or on its own addresses.
@@ -158,8 +170,13 @@ impl Shared {
 
         let applications: Vec<_> =
             kept.into_iter().chain(begun.applications.running.iter().cloned()).collect();
+        let is_shown = server.site.plug_status(&source(&self.collector));
+        if is_shown || listeners.schemes().contains(&ListenScheme::Status) {
+            self.collector.prepare();
+        }
         let setup = Arc::new(SharedSetup {
             site: Arc::new(server.site),
+            status_site: Arc::clone(&self.status_site),
             proxies,
             #[cfg(feature = "tls")]
             tls,
@@ -288,6 +305,8 @@ impl Shared {
             Arc::new(Common {
                 disk: Arc::new(Pool::new("disk", DISK_THREADS_MAX, usize::MAX)),
                 handlers: Arc::new(Pool::new("handler", handler_threads_max, handler_queue_max)),
+                status: Arc::new(Pool::new("status", STATUS_THREADS_MAX, STATUS_QUEUE_MAX)),
+                board: self.collector.board(),
                 encoders: Arc::<Encoders>::default(),
                 runs: Arc::<HandlerRuns>::default(),
             })
@@ -368,6 +387,14 @@ fn await_workers(all_done: &mpsc::Receiver<()>) {
         }
     }
 }
+
+fn source(collector: &Arc<Collector>) -> Arc<dyn StatusSource> {
+    Arc::<Collector>::clone(collector)
+}
+
+/// Threads that ask the workers for their numbers, and requests that may wait for one.
+const STATUS_THREADS_MAX: usize = 2;
+const STATUS_QUEUE_MAX: usize = 64;
 
 /// How long a change waits for workers.
 const WORKERS_WAIT: Duration = Duration::from_secs(10);

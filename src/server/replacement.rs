@@ -17,6 +17,8 @@ use std::sync::mpsc::Sender;
 /// What exchanges are served by, as all workers share it. Each makes a [`Setup`] of it.
 pub(crate) struct SharedSetup {
     pub(crate) site: Arc<Site>,
+    /// What is served at addresses for the status of the server.
+    pub(crate) status_site: Arc<Site>,
     pub(crate) proxies: TrustedProxies,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<Arc<KeptTls>>,
@@ -41,6 +43,11 @@ pub(crate) struct Replacement {
 }
 
 impl SharedSetup {
+    /// The setup of what comes to addresses for the status of the server: nothing of it is logged or counted.
+    pub(crate) fn status_setup(&self) -> Setup {
+        Setup::new(Arc::clone(&self.status_site), self.limits.clone())
+    }
+
     /// The setup of a worker whose access logs have these places.
     pub(crate) fn setup(&self, logs: Box<[Option<u16>]>) -> Setup {
         let setup =

@@ -12,6 +12,8 @@ use super::serve_error::ServeError;
 use super::start_error::StartError;
 #[cfg(feature = "tls")]
 use super::tls::TlsNews;
+use crate::site::Metrics;
+use crate::site::status::StatusSource;
 use crate::sys::socket;
 use std::fmt;
 use std::os::fd::{AsFd, OwnedFd};
@@ -131,7 +133,9 @@ impl Handle {
     /// to stop.
     #[doc(alias = "replace")]
     pub fn reload(&self, server: Server) -> Result<(), StartError> {
-        self.shared.change(server, None)
+        let changed = self.shared.change(server, None);
+        self.shared.collector.note_reload(changed.is_ok());
+        changed
     }
 
     /// The same on listeners that are bound already, which the server shares with other processes: its share of all
@@ -262,6 +266,14 @@ impl Handle {
     #[doc(alias = "logrotate")]
     pub fn reopen_logs(&self) {
         self.shared.logs.reopen();
+    }
+
+    /// What the server has counted, and what it is doing now. It asks the workers, and waits for them for a second at most:
+    /// a worker is not the place to call it, and neither is a handler that runs on one.
+    ///
+    /// Refusals, and what ran short, are counted for the whole process.
+    pub fn metrics(&self) -> Metrics {
+        self.shared.collector.read().metrics
     }
 
     /// Whether it runs any applications.

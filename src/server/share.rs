@@ -13,12 +13,14 @@ pub(crate) struct Share {
     turn_bytes: usize,
     /// How large a piece is.
     piece_bytes: usize,
+    /// Bytes that were read, for those who count them.
+    read_bytes: usize,
 }
 
 impl Share {
     /// A whole share of a turn in which so many bytes of long bodies may be sent, in pieces of so many.
     pub(crate) fn new(turn_bytes: usize, piece_bytes: usize) -> Share {
-        Share { reads: READS, spent: 0, turn_bytes, piece_bytes }
+        Share { reads: READS, spent: 0, turn_bytes, piece_bytes, read_bytes: 0 }
     }
 
     /// How many bytes of a long body may be sent now.
@@ -49,6 +51,16 @@ impl Share {
     /// So many bytes were read or will be written from memory.
     pub(crate) fn spend_bytes(&mut self, bytes: u64) {
         self.spend((bytes.min(COST_BYTES_MAX) / BYTES_PER_COST) as u32);
+    }
+
+    /// So many bytes were read.
+    pub(crate) fn note_read(&mut self, bytes: usize) {
+        self.read_bytes += bytes;
+    }
+
+    /// How many bytes were read.
+    pub(crate) fn read_bytes(&self) -> usize {
+        self.read_bytes
     }
 
     /// A request is answered.

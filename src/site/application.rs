@@ -36,6 +36,8 @@ pub struct Application {
     /// How much memory (RSS) a process may take before it is replaced; 0: no limit.
     pub memory_bytes_max: u64,
     pub reload: Reload,
+    /// How many processes died or were replaced because of what they did.
+    replaced: Arc<AtomicU64>,
 }
 
 /// Whether the processes are replaced when a source file changes.
@@ -64,6 +66,7 @@ impl Application {
             lifetime: Duration::ZERO,
             memory_bytes_max: 0,
             reload: Reload::Never,
+            replaced: Arc::default(),
         }
     }
 
@@ -90,6 +93,7 @@ impl Application {
             lifetime,
             memory_bytes_max,
             reload,
+            replaced: _,
         } = self;
         (target, python, directory, environment, reload)
             == (&other.target, &other.python, &other.directory, &other.environment, &other.reload)
@@ -107,6 +111,16 @@ impl Application {
     /// Becomes the same application as one whose processes run: they serve its requests.
     pub(crate) fn continue_as(&self, running: &Application) {
         self.id.store(running.id(), Ordering::Relaxed);
+    }
+
+    /// A process died, or is replaced because of what it did.
+    pub(crate) fn note_replaced(&self) {
+        self.replaced.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many there were.
+    pub(crate) fn replaced(&self) -> u64 {
+        self.replaced.load(Ordering::Relaxed)
     }
 
     /// What is run, in how many processes and threads and by which Python, in words.

@@ -3,6 +3,7 @@
 use super::application::Application;
 use super::request_body::{BodyPolicy, RequestBody};
 use super::rewrite::Leading;
+use super::status::StatusSocket;
 use super::{IntoResponse, Request, Response};
 use crate::files::{Choice, Chosen, Disk, ETags, Found, Now, OpenError, OpenFiles, Prefetch, Root};
 use crate::http::{Cancellation, Method, Status};
@@ -45,6 +46,12 @@ pub trait Handler: Send + Sync + 'static {
         None
     }
 
+    /// Where the server lends it what is known of the server.
+    #[doc(hidden)]
+    fn status_socket(&self) -> Option<StatusSocket> {
+        None
+    }
+
     /// The answer. Runs on the worker and must not block: everything else that the worker serves
     /// would wait: [`Answer::blocking`] is for that. A panic is answered with 500, and logged.
     fn answer(&self, request: &Request<'_>, context: &mut Context<'_>) -> Answer;
@@ -62,6 +69,8 @@ pub(crate) enum Decision {
     Cold(Prefetch),
     /// A thread of the pool finds the response.
     Blocking(Job),
+    /// The same by a thread that handlers cannot keep busy: it tells of the server itself.
+    Status(Job),
     /// A program in another process finds it.
     Forward(Forward),
 }

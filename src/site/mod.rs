@@ -47,6 +47,7 @@ pub(crate) mod rewrite;
 pub(crate) mod route;
 pub(crate) mod rules;
 pub(crate) mod static_files;
+pub(crate) mod status;
 pub(crate) mod store;
 mod store_rules;
 pub(crate) mod stream;
@@ -94,6 +95,9 @@ pub(crate) use route::Route;
 pub(crate) use rules::admission::{Counted, PaceRule, Terms};
 pub(crate) use rules::connections::UnderWay;
 pub use static_files::StaticFiles;
+#[doc(hidden)]
+pub use status::StatusSocket;
+pub use status::{Metrics, StatusPages};
 pub use store::Store;
 pub use stream::{Gone, Sender, TrySendError};
 pub(crate) use take::{take_answer, take_passed};
@@ -338,6 +342,21 @@ impl Site {
             site.locations.guard_other_paths(other);
         }
         self
+    }
+
+    /// The names by which the requests of its hosts are counted: that of the site itself first.
+    pub(crate) fn host_labels(&self) -> Vec<String> {
+        let label = |site: &Site| site.name.as_deref().unwrap_or("default").to_owned();
+        [self].into_iter().chain(&self.hosts.sites).map(label).collect()
+    }
+
+    /// Lends what is known of a server to the pages that show it.
+    pub(crate) fn plug_status(&self, source: &Arc<dyn status::StatusSource>) -> bool {
+        let sites = [self].into_iter().chain(&self.hosts.sites);
+        let handlers = sites.flat_map(|site| site.locations.handlers());
+        let sockets: Vec<_> = handlers.filter_map(|it| it.status_socket()).collect();
+        sockets.iter().for_each(|socket| socket.plug(Arc::clone(source)));
+        !sockets.is_empty()
     }
 
     /// The applications that its handlers forward requests to, each once.

@@ -233,6 +233,13 @@ impl Route {
     }
 }
 
+impl Route {
+    /// The place of its host: 0 is the outer site, and the sites of hosts follow.
+    pub(crate) fn host_place(&self) -> usize {
+        self.host.map_or(0, |host| host as usize + 1)
+    }
+}
+
 impl Locations {
     /// Adds a handler. It replaces handlers at the same location that have no other methods.
     ///

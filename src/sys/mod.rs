@@ -19,9 +19,11 @@ pub(crate) mod permission;
 pub(crate) mod port_holder;
 pub(crate) mod process;
 pub(crate) mod reason;
+pub(crate) mod self_use;
 #[cfg(feature = "cli")]
 pub(crate) mod signal;
 pub(crate) mod socket;
+pub(crate) mod trouble;
 pub(crate) mod unwinding;
 pub(crate) mod uptime;
 pub(crate) mod wait;

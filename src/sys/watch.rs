@@ -38,6 +38,9 @@ pub(crate) enum WatchEvent<'a> {
     Overflow,
 }
 
+/// What to do when no more directories can be watched.
+pub(crate) const HOW_TO_WATCH_MORE: &str = "raise the sysctl fs.inotify.max_user_watches";
+
 /// A queue of the changes in the directories that it watches. Its descriptor is readable while there
 /// are any.
 #[derive(Debug)]

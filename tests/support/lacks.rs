@@ -136,6 +136,15 @@ pub fn process_namespace() -> Option<String> {
     LACK.clone()
 }
 
+/// A namespace of users and mounts, in which a command is root.
+pub fn own_mounts() -> Option<String> {
+    static LACK: LazyLock<Option<String>> = LazyLock::new(|| {
+        let script = "mount -t tmpfs none /mnt && echo 2 > /proc/sys/user/max_inotify_watches";
+        program("unshare", &[&OWN_MOUNTS[..], &["sh", "-c", script]].concat())
+    });
+    LACK.clone()
+}
+
 /// A file system of the test's own.
 pub fn fuse() -> Option<String> {
     let made = SlowDisk::new(Vec::new(), Duration::ZERO);
@@ -177,3 +186,6 @@ pub const GIVE_UP: [&str; 4] =
 
 /// Arguments of `unshare`, so that a command is the first process of a namespace.
 pub const NAMESPACE: [&str; 5] = ["--pid", "--fork", "--mount-proc", "--kill-child", "--"];
+
+/// Arguments of `unshare`, so that a command is root where its mounts and its bounds are its own.
+pub const OWN_MOUNTS: [&str; 4] = ["--user", "--map-root-user", "--mount", "--"];

@@ -67,7 +67,7 @@ fn what_the_shipped_file_only_shows_is_valid_too() {
         .collect();
     let (file, errors) = File::read(&uncommented.join("\n"));
     assert_eq!(errors.list, []);
-    assert_eq!(file.locations.len(), 4);
+    assert_eq!(file.locations.len(), 5);
     assert_eq!(file.scope.charset.as_deref(), Some("utf-8"));
     assert_eq!(file.scope.types.len(), 1);
 }

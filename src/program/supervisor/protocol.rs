@@ -65,7 +65,8 @@ impl Spoken {
 }
 
 /// In the order of their numbers.
-const SCHEMES: [ListenScheme; 3] = [ListenScheme::Http, ListenScheme::H2c, ListenScheme::Https];
+const SCHEMES: [ListenScheme; 4] =
+    [ListenScheme::Http, ListenScheme::H2c, ListenScheme::Https, ListenScheme::Status];
 
 /// What the supervisor tells a process to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

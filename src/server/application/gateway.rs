@@ -15,6 +15,7 @@ use super::pending::{Forwarded, KeptSpool};
 use crate::files::Spool;
 use crate::server::buffers::Buffers;
 use crate::server::id::ExchangeId;
+use crate::server::metrics::counters::ApplicationNumbers;
 use crate::server::pool::{Pool, Yielded};
 use crate::site::{Application, Backend, BodyStore, Forward, RequestBody};
 use crate::sys::channel::{Arrived, MESSAGE_BYTES_MAX};
@@ -83,6 +84,11 @@ impl Gateway {
         upstream.waiting.first.push_back(exchange);
         upstream.dispatch(self.reactor, &mut self.next_number);
         Submitted::Accepted
+    }
+
+    /// What it knows of each application, to be counted.
+    pub(crate) fn numbers(&self) -> Vec<ApplicationNumbers> {
+        self.upstreams.iter().map(Upstream::numbers).collect()
     }
 
     /// Reads one message that a process has sent to this worker, so that it can be passed on while it is in

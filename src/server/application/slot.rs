@@ -172,6 +172,7 @@ impl ProcessSlot {
                 {
                     let number = current.child.id();
                     log::error!("{}: process {number} {why}; replacing it", self.name());
+                    self.application.note_replaced();
                     self.renew();
                 }
             }
@@ -298,6 +299,7 @@ impl ProcessSlot {
         } else if let Some(mut process) = self.current.take_if(|current| current.id == id) {
             let (status, begun) = process.reap();
             log::error!("{name}: process {} has ended: {}", process.child.id(), text_of(status));
+            self.application.note_replaced();
             self.post_ended(id, begun.into());
             let pause = self.backoff.after(self.started_at.elapsed());
             self.start_at = Some(Instant::now() + pause);

@@ -21,12 +21,15 @@ mod lingering;
 mod outbox;
 mod phase;
 mod socket;
+mod state;
 
 pub(crate) use http1::{FreeList, Http1, Resting};
 pub(crate) use http2::{FreeStreams, Http2};
 use lingering::linger;
 pub(crate) use phase::Phase;
 pub(crate) use socket::Socket;
+pub(crate) use state::ConnectionState;
+use state::refusal_of;
 
 use super::client_name::ClientName;
 use super::context::WorkerContext;
@@ -35,6 +38,7 @@ use super::id::{ConnectionId, ExchangeId};
 use super::mailbox::Completion;
 use super::share::Share;
 use super::wire::{Edge, More, Readiness, Transport};
+use crate::site::status::Refusal;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -111,8 +115,9 @@ impl<W: Transport> Connection<W> {
             false => (Protocol::Idle, limits.head_timeout),
         };
         let deadline = cx.clock.monotonic() + time;
+        let for_status = cx.is_for_status(listener);
         Connection {
-            socket: Socket::new(id, peer, listener, wire, deadline),
+            socket: Socket::new(id, peer, listener, wire, deadline, for_status),
             protocol,
             hinted: None,
             is_queued: false,
@@ -122,6 +127,11 @@ impl<W: Transport> Connection<W> {
     /// Its id.
     pub(crate) fn id(&self) -> ConnectionId {
         self.socket.id
+    }
+
+    /// Whether it came to an address for the status of the server.
+    pub(crate) fn is_for_status(&self) -> bool {
+        self.socket.for_status
     }
 
     /// When it gives up waiting.
@@ -190,6 +200,9 @@ impl<W: Transport> Connection<W> {
                     }
                 }
                 Err(error) => {
+                    if let Protocol::Handshake = self.protocol {
+                        cx.counters.handshakes_failed += 1;
+                    }
                     match error.kind() {
                         // The header of a proxy.
                         io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
@@ -233,6 +246,7 @@ impl<W: Transport> Connection<W> {
 
     /// The client speaks HTTP where TLS is expected: says so, and closes.
     fn refuse_unsecured(&mut self, cx: &WorkerContext) -> Pause {
+        Refusal::NoTls.note();
         log::info!(
             "{}: speaks HTTP without TLS on an https:// address; answered 400",
             self.socket.name()
@@ -391,10 +405,11 @@ impl<W: Transport> Connection<W> {
         }
         self.resume(cx);
         match &mut self.protocol {
-            Protocol::Handshake
-            | Protocol::Idle
-            | Protocol::Resting(_)
-            | Protocol::Lingering { .. } => Verdict::Close,
+            Protocol::Handshake => {
+                cx.counters.handshakes_failed += 1;
+                Verdict::Close
+            }
+            Protocol::Idle | Protocol::Resting(_) | Protocol::Lingering { .. } => Verdict::Close,
             Protocol::Http1(http1) => match http1.expire(&mut self.socket, share, cx) {
                 Some(Pause::Close) => Verdict::Close,
                 Some(_) => Verdict::Sleep,

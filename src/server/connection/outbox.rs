@@ -19,7 +19,7 @@ pub(super) struct Outbox {
     /// How much of `gathered` has been written.
     written: usize,
     framing: BodyFraming,
-    /// How much the stream has taken since this was last empty.
+    /// How much the stream has taken.
     moved_bytes: u64,
     /// What follows the last byte: more at once, which may be the end of the stream, or nothing for now.
     follows: More,
@@ -251,7 +251,7 @@ impl Outbox {
         (self.gathered.len() - self.written) as u64
     }
 
-    /// How much the stream has taken since this was last empty.
+    /// How much the stream has taken, of all responses that ever were in it.
     pub(super) fn moved_bytes(&self) -> u64 {
         self.moved_bytes
     }
@@ -262,7 +262,6 @@ impl Outbox {
         self.gathered.shrink_to(GATHERED_BYTES_MAX * 2);
         self.written = 0;
         self.framing = BodyFraming::Bare;
-        self.moved_bytes = 0;
         self.follows = More::Nothing;
     }
 }

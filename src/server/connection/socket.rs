@@ -7,6 +7,7 @@ use crate::server::context::WorkerContext;
 use crate::server::exchange::Carrier;
 use crate::server::id::ConnectionId;
 use crate::server::wire::{Edge, Transport};
+use crate::site::status::Refusal;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,6 +23,8 @@ pub(crate) struct Socket<W> {
     peer: Option<SocketAddr>,
     /// Which of the worker's listeners it came through.
     listener: u16,
+    /// Whether it came to an address for the status of the server.
+    pub for_status: bool,
     /// What is known of the clients behind a proxy, if the other end is one.
     relayed: Option<Box<Relayed>>,
     /// Whether it has served a request.
@@ -49,6 +52,7 @@ impl<W: Transport> Socket<W> {
         listener: u16,
         wire: W,
         deadline: Instant,
+        for_status: bool,
     ) -> Socket<W> {
         Socket {
             id,
@@ -56,6 +60,7 @@ impl<W: Transport> Socket<W> {
             deadline,
             peer,
             listener,
+            for_status,
             relayed: None,
             has_served: false,
             is_reported: false,
@@ -151,6 +156,7 @@ impl<W: Transport> Socket<W> {
     /// Logs why a connection did not begin as it has to. A wrong setting does that to every connection, and so does a
     /// stranger who tries ports: so there is a warning once in a while.
     pub(crate) fn log_bad_beginning(&self, error: &io::Error, cx: &mut WorkerContext) {
+        Refusal::NoProxyHeader.note();
         let now = cx.clock.monotonic();
         let is_due = cx.beginning_warned_at.is_none_or(|at| now >= at + WARNED_EVERY);
         let level = match error.kind() {

@@ -21,8 +21,11 @@ pub fn http2(bytes: &[u8]) {
     DRIVEN.with_borrow_mut(|driven| {
         let mut it = driven.take().unwrap_or_else(|| {
             let mut it = Driven::threaded(Limits::default());
-            it.cx.places =
-                vec![crate::server::context::ListenPlace { address: None, speaks_http2: true }];
+            it.cx.places = vec![crate::server::context::ListenPlace {
+                address: None,
+                speaks_http2: true,
+                for_status: false,
+            }];
             it
         });
         let piece = usize::from(cut % 16) * 3 + 1;

@@ -80,7 +80,7 @@ impl Speaker {
 
     /// A client that has sent nothing yet.
     fn silent(mut it: Driven) -> Speaker {
-        it.cx.places = vec![ListenPlace { address: None, speaks_http2: true }];
+        it.cx.places = vec![ListenPlace { address: None, speaks_http2: true, for_status: false }];
         Speaker {
             it,
             encoder: Encoder::new(TABLE_BYTES_USUAL),

@@ -8,6 +8,7 @@ use crate::server::context::WorkerContext;
 use crate::site::{
     self, Answer, BodyPolicy, BodyStore, BodyUse, Decision, RequestBody, Response, Route,
 };
+use std::sync::Arc;
 
 /// What a request head says of the body behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,8 +112,9 @@ impl Exchange {
             let route = self.route.get_or_insert_with(|| self.setup.site.route_of(head));
             self.ran_function = route.has_functions();
             match self.setup.site.admit(route, head) {
-                Some(Answer(Decision::Blocking(job))) => {
-                    return self.hand_over(job, head, carrier, cx);
+                Some(Answer(Decision::Blocking(job) | Decision::Status(job))) => {
+                    let pool = Arc::clone(&cx.threads.handlers);
+                    return self.hand_over(job, pool, head, carrier, cx);
                 }
                 Some(Answer(Decision::Ready(response))) => self.answered = Some(response),
                 Some(Answer(Decision::Cold(_) | Decision::Forward(_))) | None => {}

@@ -172,6 +172,12 @@ impl Exchange {
         &self.setup
     }
 
+    /// Where the worker counts the requests of its host.
+    #[inline]
+    pub(crate) fn host_place(&self) -> u32 {
+        self.setup.host_place(self.route.as_ref())
+    }
+
     /// The response is known, and the request is not needed any more.
     pub(crate) fn end_request(&mut self, cx: &WorkerContext) {
         if let RequestBody(BodyStore::Spooled(spool)) = self.request_body.take() {
@@ -302,7 +308,14 @@ impl Exchange {
                 cx.threads.prefetch(self.id, prefetch);
                 Answered::Waits(Awaited::Lookup)
             }
-            Some(Answer(Decision::Blocking(job))) => self.hand_over(job, head, carrier, cx),
+            Some(Answer(Decision::Blocking(job))) => {
+                let pool = Arc::clone(&cx.threads.handlers);
+                self.hand_over(job, pool, head, carrier, cx)
+            }
+            Some(Answer(Decision::Status(job))) => {
+                let pool = Arc::clone(&cx.threads.status);
+                self.hand_over(job, pool, head, carrier, cx)
+            }
             Some(Answer(Decision::Forward(forward))) => self.forward(forward, carrier, cx),
             None => Answered::Ready(self.panicked(head, carrier, cx)),
         }

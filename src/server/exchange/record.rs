@@ -21,9 +21,8 @@ pub(crate) struct Record {
     /// As the client uses it, if a trusted proxy says so.
     pub scheme: Scheme,
     pub status: Status,
-    /// Which site of several answered: its place among the hosts. `None`: the outer one.
-    #[expect(dead_code, reason = "requests are not counted by it yet")]
-    pub host: Option<u32>,
+    /// Where the worker counts it: by the host that it was for.
+    pub host_place: u32,
     /// Which location of that site: its place. `None`: no location has the path.
     #[expect(dead_code, reason = "requests are not counted by it yet")]
     pub location: Option<u32>,
@@ -188,7 +187,7 @@ mod tests {
             version: Version::Http11,
             scheme: Scheme::Http,
             status: Status::OK,
-            host: None,
+            host_place: 0,
             location: None,
             cache: CacheUse::None,
             head_bytes_in: 0,

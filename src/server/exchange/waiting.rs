@@ -7,7 +7,8 @@ use crate::server::application::gateway::Submitted;
 use crate::server::application::link::RequestExpired;
 use crate::server::context::WorkerContext;
 use crate::server::mailbox::Completion;
-use crate::server::pool::Yielded;
+use crate::server::pool::{Pool, Yielded};
+use crate::site::status::Refusal;
 use crate::site::{self, BodyStore, Forward, Job, RequestBody, Response};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -74,6 +75,7 @@ impl Exchange {
     pub(super) fn hand_over(
         &mut self,
         job: Job,
+        pool: Arc<Pool>,
         request: &RequestHead<'_>,
         carrier: &mut dyn Carrier,
         cx: &mut WorkerContext,
@@ -83,12 +85,13 @@ impl Exchange {
             return Answered::Gone;
         }
         let request = Arc::new(RequestName::of(request));
-        match cx.threads.answer(self.id, job, Arc::clone(&request)) {
+        match cx.threads.answer(self.id, job, pool, Arc::clone(&request)) {
             Some(work) => {
                 self.work = Some(work);
                 Answered::Waits(Awaited::Answer)
             }
             None => {
+                Refusal::HandlersBusy.note();
                 let now = cx.clock.monotonic();
                 if cx.refusals.note(now) {
                     let (client, load) = (carrier.name(), cx.threads.load(now));
@@ -115,6 +118,7 @@ impl Exchange {
         match cx.gateway.submit(self.id, forward, &cx.threads.disk) {
             Submitted::Accepted => Answered::Waits(Awaited::Application),
             Submitted::Refused => {
+                Refusal::ApplicationBusy.note();
                 log::info!(
                     "{}: too many requests wait for the application; answered 503",
                     carrier.name()
@@ -253,7 +257,10 @@ impl Exchange {
                     let over = self.time_over_at();
                     Expired::NotYet(over.map_or(deadline, |over| over.min(deadline)))
                 }
-                RequestExpired::InQueue => Expired::Refused(Box::new(self.busy())),
+                RequestExpired::InQueue => {
+                    Refusal::ApplicationBusy.note();
+                    Expired::Refused(Box::new(self.busy()))
+                }
                 RequestExpired::Hangs => {
                     let request = request_line.escape_ascii();
                     log::error!(

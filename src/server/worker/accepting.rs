@@ -8,9 +8,10 @@ use crate::server::connection::Phase;
 use crate::server::id::ConnectionId;
 use crate::server::listener::{ACCEPTS_PER_TURN, Accepting, PAUSE};
 use crate::sys::socket;
+use crate::sys::trouble::Trouble;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 impl<K: Kernel> Worker<K> {
@@ -46,13 +47,13 @@ impl<K: Kernel> Worker<K> {
     pub(super) fn accept(&mut self, index: usize, batch: usize) -> Accepting {
         let mut gave_back = false;
         for _ in 0..batch {
-            if self.is_full() {
-                return Accepting::Ready;
-            }
             let Some(Some(listener)) = self.listening.get(index) else {
                 return Accepting::Ended;
             };
             let place = listener.place;
+            if !self.has_room(place) {
+                return Accepting::Ready;
+            }
             match self.kernel.accept(listener, &self.cx) {
                 Ok((Some(wire), peer)) => self.welcome(wire, peer, place),
                 Ok((None, _)) => {}
@@ -102,6 +103,7 @@ impl<K: Kernel> Worker<K> {
     /// Pauses, and logs the reason from time to time.
     fn pause(&mut self, error: &io::Error) -> Accepting {
         let now = self.cx.clock.monotonic();
+        Trouble::AcceptPaused.note();
         if self.pause_logged_at.is_none_or(|at| now >= at + PAUSE_LOGGED_EVERY) {
             self.pause_logged_at = Some(now);
             log::error!("worker {}: no new connections for now: {error}", self.number);
@@ -110,6 +112,9 @@ impl<K: Kernel> Worker<K> {
     }
 
     fn welcome(&mut self, wire: K::Wire, peer: Option<SocketAddr>, listener: u16) {
+        if !self.cx.is_for_status(listener) {
+            self.cx.counters.accepted += 1;
+        }
         let entry = self.connections.vacant_entry();
         self.generation = self.generation.wrapping_add(1);
         let slot = entry.key();
@@ -129,6 +134,13 @@ impl<K: Kernel> Worker<K> {
         self.connections.len() >= self.cx.setup.limits.connections_max
     }
 
+    /// Whether another connection of this listener may be accepted. Those who watch the server have some room of their
+    /// own: they want to see a full one.
+    pub(super) fn has_room(&self, place: u16) -> bool {
+        let extra = if self.cx.is_for_status(place) { STATUS_CONNECTIONS } else { 0 };
+        self.connections.len() < self.cx.setup.limits.connections_max.saturating_add(extra)
+    }
+
     /// Accepts the connections that wait already, unless another process will, and then no more. Ends idle connections,
     /// hurries those that have not sent anything yet, and lets the others finish. If another process goes on, the idle and
     /// silent ones may send a request until the deadline.
@@ -142,6 +154,8 @@ impl<K: Kernel> Worker<K> {
             // empties, until the last open request has ended, would be worse.
             match are_left {
                 true => self.leave(index),
+                // Who asks there learns that the server stops.
+                false if self.goes_on_while_stopping(index) => {}
                 false => self.end(index),
             }
         }
@@ -159,6 +173,23 @@ impl<K: Kernel> Worker<K> {
         let slots: Vec<usize> = self.connections.iter().map(|(slot, _)| slot).collect();
         for slot in slots {
             self.drive(slot, |connection, share, cx| connection.stop(silent_until, share, cx));
+        }
+    }
+
+    /// Whether a listener is for the status of the server, and no other worker would end it too.
+    fn goes_on_while_stopping(&self, index: usize) -> bool {
+        let listener = self.listening.get(index).and_then(Option::as_ref);
+        listener.is_some_and(|it| {
+            self.cx.is_for_status(it.place) && (it.is_own || self.listeners.workers() == 1)
+        })
+    }
+
+    /// Ends the listeners that went on until the last request had ended.
+    pub(super) fn end_listeners(&self) {
+        if self.cx.is_stopping && !self.listeners.are_left_to_others() {
+            for listener in self.listening.iter().flatten() {
+                socket::stop_listening(listener.socket.as_fd());
+            }
         }
     }
 
@@ -186,6 +217,9 @@ impl<K: Kernel> Worker<K> {
 /// How many descriptors of cached files are closed when there is none for a client: enough for a batch of clients and
 /// the files that they request.
 const GIVEN_BACK: usize = 2 * ACCEPTS_PER_TURN;
+
+/// How many connections of those who watch the server a worker accepts beyond its `connections_max`.
+const STATUS_CONNECTIONS: usize = 16;
 
 /// How often a lasting lack of descriptors is logged.
 const PAUSE_LOGGED_EVERY: Duration = Duration::from_secs(10);

@@ -6,6 +6,7 @@ mod handlers;
 #[cfg(feature = "tls")]
 mod handshakes;
 mod kernel;
+mod numbers;
 mod reloading;
 #[cfg(test)]
 mod simulation;
@@ -18,6 +19,7 @@ use super::context::WorkerContext;
 use super::id::{ConnectionId, ExchangeId};
 use super::listener::{Accepting, Listeners};
 use super::mailbox::{Completion, Mailbox, Message};
+use super::metrics::Board;
 use super::share::Share;
 use super::timers::Timers;
 use super::wire::{Edge, Transport};
@@ -52,6 +54,8 @@ pub(crate) struct Worker<K: Kernel> {
     timers: Timers,
     due: Vec<ConnectionId>,
     cx: WorkerContext,
+    /// Where it puts its numbers when it is asked.
+    board: Arc<Board>,
     /// Whether connections from elsewhere may wait in the mailbox.
     has_handed: bool,
     /// When a pause of accepting was last logged.
@@ -83,6 +87,7 @@ impl<K: Kernel> Worker<K> {
         mut kernel: K,
         mailbox: Arc<Mailbox>,
         listeners: Arc<Listeners>,
+        board: Arc<Board>,
         cx: WorkerContext,
     ) -> io::Result<Worker<K>> {
         if let Some(changes) = cx.files.watch_descriptor() {
@@ -105,6 +110,7 @@ impl<K: Kernel> Worker<K> {
             timers,
             due: Vec::new(),
             cx,
+            board,
             has_handed: false,
             pause_logged_at: None,
             applications_look_at: None,
@@ -113,6 +119,7 @@ impl<K: Kernel> Worker<K> {
             is_retiring: false,
         };
         worker.listen_on(&listeners)?;
+        worker.board.begin(number);
         Ok(worker)
     }
 
@@ -225,10 +232,16 @@ impl<K: Kernel> Worker<K> {
             return;
         };
         let cx = &mut self.cx;
+        let sent_before = cx.counters.sent_bytes;
         let mut share = self.turns.share();
         let verdict =
             catch_unwind(AssertUnwindSafe(|| action(&mut place.connection, &mut share, cx)));
         self.turns.spend(&share);
+        match place.connection.is_for_status() {
+            false => self.cx.counters.received_bytes += share.read_bytes() as u64,
+            // Those who watch the server do not count.
+            true => self.cx.counters.sent_bytes = sent_before,
+        }
         match verdict {
             Ok(Verdict::Sleep) => self.sleep(slot),
             Ok(Verdict::Again) => {
@@ -316,6 +329,7 @@ impl<K: Kernel> Worker<K> {
         self.mailbox.take_woken(&mut self.turns.woken);
         for message in self.mailbox.take() {
             match message {
+                Message::Report => self.board.put(self.number, self.numbers()),
                 Message::Stop { deadline } => self.stop(deadline),
                 Message::To(id, completion) => self.complete(id, completion),
                 Message::Application(application, news) => {
@@ -333,9 +347,9 @@ impl<K: Kernel> Worker<K> {
 
     /// How long to wait for events.
     fn timeout(&self) -> Option<Duration> {
-        let mut states = self.listening.iter().flatten().map(|it| it.accepting);
-        let waits = self.has_handed || states.any(|it| it == Accepting::Ready);
-        let can_accept = waits && !self.is_full();
+        let mut listening = self.listening.iter().flatten();
+        let can_accept = self.has_handed && !self.is_full()
+            || listening.any(|it| it.accepting == Accepting::Ready && self.has_room(it.place));
         if can_accept || self.turns.has_work() || self.cx.gateway.has_unread() {
             return Some(Duration::ZERO);
         }
@@ -361,5 +375,7 @@ impl<K: Kernel> Drop for Worker<K> {
     fn drop(&mut self) {
         // Nobody else would serve what is in it.
         self.mailbox.end();
+        self.end_listeners();
+        self.board.end(self.number, self.numbers());
     }
 }

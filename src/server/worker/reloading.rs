@@ -22,6 +22,8 @@ pub(crate) struct WorkerListener {
     pub(super) place: u16,
     pub(super) is_secured: bool,
     pub(super) is_proxied: bool,
+    /// Whether it is no Unix socket, which all workers share.
+    pub(super) is_own: bool,
 }
 
 impl<K: Kernel> Worker<K> {
@@ -46,7 +48,8 @@ impl<K: Kernel> Worker<K> {
                 places.unwrap_or_default()
             }
         };
-        cx.setup = Rc::new(setup.setup(places));
+        cx.setup = Rc::new(setup.setup(places).counted_by(&mut cx.counters));
+        cx.status_setup = Rc::new(setup.status_setup());
         // Those that wait to be used again hold the setup that they were used with.
         cx.free_list = FreeList::default();
         cx.free_streams = FreeStreams::default();
@@ -126,6 +129,7 @@ impl<K: Kernel> Worker<K> {
         let place = ListenPlace {
             address: Address::tcp(&address),
             speaks_http2: scheme == ListenScheme::H2c,
+            for_status: scheme == ListenScheme::Status,
         };
         WorkerListener {
             socket: Arc::clone(socket),
@@ -135,6 +139,7 @@ impl<K: Kernel> Worker<K> {
             address,
             is_secured: scheme == ListenScheme::Https,
             is_proxied: listeners.is_proxied(number),
+            is_own: place.address.is_some(),
         }
     }
 

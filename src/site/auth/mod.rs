@@ -12,6 +12,7 @@ pub use htpasswd::fuzz_passwords;
 
 use super::around::{Checked, Next, Outcome, Permit};
 use super::rules::client_key::ClientKey;
+use super::status::Refusal;
 use super::{Request, Response, function};
 use crate::files::RereadFile;
 use crate::http::{Cancellation, HeaderName, Status, basic};
@@ -207,6 +208,7 @@ impl Attempt {
 
     /// Too many passwords wait to be compared.
     fn busy(&mut self) -> Checked {
+        Refusal::PasswordsBusy.note();
         if self.auth.turns.warns() {
             let path = self.auth.file.path().display();
             log::warn!(

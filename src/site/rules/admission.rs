@@ -7,6 +7,7 @@ use super::connections::{ConnectionsPerClient, UnderWay};
 use super::request_rate::RequestRate;
 use crate::http::{RequestHead, Status};
 use crate::site::Response;
+use crate::site::status::Refusal;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
@@ -93,11 +94,17 @@ impl Rates {
         if let (Some(limit), false) = (&self.connections, before.connections) {
             match limit.begin(client) {
                 Some(begun) => under_way.push(begun),
-                None => return Err(too_many(head, "connections_per_client", WHILE_BUSY)),
+                None => {
+                    Refusal::ConnectionsPerClient.note();
+                    return Err(too_many(head, "connections_per_client", WHILE_BUSY));
+                }
             }
         }
         if let (Some(rate), false) = (&self.requests, before.requests) {
-            rate.admit(client).map_err(|wait| too_many(head, "request_rate", wait))?;
+            rate.admit(client).map_err(|wait| {
+                Refusal::RequestRate.note();
+                too_many(head, "request_rate", wait)
+            })?;
         }
         let pace = self.pace.filter(|_| !before.pace);
         let has_terms = !under_way.is_empty() || pace.is_some();

@@ -14,6 +14,7 @@
 use crate::server::application::link::{Link, LinkState, RequestExpired};
 use crate::server::application::pending::{Forwarded, Pending, PendingState};
 use crate::server::id::ExchangeId;
+use crate::server::metrics::counters::ApplicationNumbers;
 use crate::server::pool::Yielded;
 use crate::site::Application;
 use crate::wsgi::{Token, request};
@@ -46,6 +47,19 @@ impl Upstream {
             links: Vec::new(),
             waiting: WaitingRequests::default(),
             reported_at: None,
+        }
+    }
+
+    /// What there is to count.
+    pub(super) fn numbers(&self) -> ApplicationNumbers {
+        let open = self.links.iter().filter(|link| link.state == LinkState::Open).count();
+        let sent: usize = self.links.iter().map(|link| link.pending.len()).sum();
+        let waiting = self.waiting.first.len() + self.waiting.yielded.len();
+        ApplicationNumbers {
+            target: self.application.target.clone(),
+            processes: open as u64,
+            sent: sent as u64,
+            waiting: waiting as u64,
         }
     }
 

@@ -3,6 +3,7 @@
 use super::{After, Http1, Pause, Phase, Socket, Step};
 use crate::http::h1::write::Persistence;
 use crate::http::{Reject, Status};
+use crate::server::connection::refusal_of;
 use crate::server::context::WorkerContext;
 use crate::server::exchange::{Awaited, Ending, ExchangeState, Expired};
 use crate::server::share::Share;
@@ -20,6 +21,7 @@ impl Http1 {
         share: &mut Share,
         cx: &mut WorkerContext,
     ) -> Step {
+        refusal_of(reject).note();
         log::debug!("{}: {reject} while {}", socket.name(), self.exchange.state);
         if reject == Reject::BodyTooLarge {
             let request = self.request_line().escape_ascii();

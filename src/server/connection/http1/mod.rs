@@ -121,7 +121,8 @@ impl Http1 {
                     return Err(Pause::Again);
                 }
                 if self.started.is_none() {
-                    self.exchange.begin_head(&cx.setup);
+                    let setup = if socket.for_status { &cx.status_setup } else { &cx.setup };
+                    self.exchange.begin_head(setup);
                     socket.know_client(None);
                     let now = cx.clock.monotonic();
                     self.started = Some(now);
@@ -187,6 +188,7 @@ impl Http1 {
             Ok(ReadOutcome::Bytes(count)) => {
                 self.inbox.arrived(count, socket.take_reported());
                 share.spend_bytes(count as u64);
+                share.note_read(count);
                 Ok(Arrived::Bytes)
             }
             Ok(ReadOutcome::Blocked) => {

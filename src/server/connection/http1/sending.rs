@@ -51,7 +51,7 @@ impl Http1 {
             version: head.version,
             scheme: self.exchange.scheme().unwrap_or(socket.wire.scheme()),
             status,
-            host: route.and_then(Route::host),
+            host_place: self.exchange.host_place(),
             location: route.and_then(Route::location),
             cache: self.exchange.cache_use(),
             head_bytes_in: if is_whole { self.head_bytes } else { bytes.len() } as u32,
@@ -126,7 +126,9 @@ impl Http1 {
             cx.drop_elsewhere(spent);
         }
         // A client that takes something gets more time for the rest.
-        if self.outbox.moved_bytes() != before {
+        let moved_bytes = self.outbox.moved_bytes() - before;
+        cx.counters.sent_bytes += moved_bytes;
+        if moved_bytes > 0 {
             socket.deadline = cx.clock.monotonic() + self.exchange.limits().send_timeout;
         }
         match flushed {
@@ -188,8 +190,11 @@ impl Http1 {
         if self.outbox.is_empty() {
             return Ok(());
         }
+        let before = self.outbox.moved_bytes();
         let body = &mut self.exchange.body;
-        let flushed = self.outbox.flush(body, &mut socket.wire, &mut 0, Disk::MustNotBlock)?;
+        let flushed = self.outbox.flush(body, &mut socket.wire, &mut 0, Disk::MustNotBlock);
+        cx.counters.sent_bytes += self.outbox.moved_bytes() - before;
+        let flushed = flushed?;
         if flushed == Flush::Done {
             self.record_ending(None, cx);
         }

@@ -9,7 +9,7 @@ use crate::http::h2::response::{ResponseLine, write_continue, write_head};
 use crate::http::h2::write;
 use crate::http::{Method, Reject, Status, Version};
 use crate::server::access_log::Subject;
-use crate::server::connection::Socket;
+use crate::server::connection::{Socket, refusal_of};
 use crate::server::context::WorkerContext;
 use crate::server::exchange::{
     Announced, Answered, Awaited, Begin, BodySource, Ending, ExchangeState, Record, Resumed,
@@ -217,6 +217,7 @@ impl Stream {
         socket: &mut Socket<W>,
         cx: &mut WorkerContext,
     ) -> Next {
+        refusal_of(reject).note();
         log::debug!("{}: {reject} while {}", socket.name(), self.exchange.state);
         if reject == Reject::BodyTooLarge {
             let request = self.head.line().escape_ascii();
@@ -283,7 +284,7 @@ impl Stream {
             version: Version::Http2,
             scheme: self.exchange.scheme().unwrap_or(socket.wire.scheme()),
             status,
-            host: route.and_then(Route::host),
+            host_place: self.exchange.host_place(),
             location: route.and_then(Route::location),
             cache: self.exchange.cache_use(),
             head_bytes_in: self.head.bytes().len() as u32,

@@ -13,6 +13,7 @@ use crate::server::context::WorkerContext;
 use crate::server::exchange::{Awaited, ExchangeState, Expired};
 use crate::server::share::Share;
 use crate::server::wire::Transport;
+use crate::site::status::Refusal;
 use std::time::{Duration, Instant};
 
 impl Http2 {
@@ -23,6 +24,7 @@ impl Http2 {
         socket: &Socket<W>,
         cx: &mut WorkerContext,
     ) {
+        Refusal::Http2Fault.note();
         log::debug!("{}: {fault}; the connection ends", socket.name());
         self.abandon(cx);
         self.inbox.clear();

@@ -106,6 +106,7 @@ impl Http2 {
             }
             Ok(()) => stream.head_complete(&mut self.link, share, socket, cx),
         };
+        cx.counters.streams += 1;
         self.streams.push(stream);
         let place = self.streams.len() - 1;
         *freshness = self.step(place, next, socket, share, cx).unwrap_or(*freshness);

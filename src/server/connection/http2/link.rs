@@ -19,6 +19,8 @@ pub(super) struct Link {
     pub lent: LentRuns,
     /// How much of that has been written.
     written: usize,
+    /// How many bytes the stream has taken that are not counted yet.
+    pub sent_bytes: u64,
     pub encoder: Encoder,
     pub peer: PeerSettings,
     /// For the data of all streams.
@@ -47,6 +49,7 @@ impl Link {
             outbox: Vec::new(),
             lent: LentRuns::default(),
             written: 0,
+            sent_bytes: 0,
             encoder: Encoder::new(TABLE_BYTES_USUAL),
             window: SendWindow::new(peer.window),
             peer,
@@ -127,6 +130,7 @@ impl Link {
             match self.lent.write(&self.outbox, self.written, wire, more)? {
                 WriteOutcome::Took(count) => {
                     self.written = self.lent.took(self.written, count);
+                    self.sent_bytes += count as u64;
                     self.moved_at = now;
                 }
                 WriteOutcome::Blocked | WriteOutcome::Cold => {

@@ -219,7 +219,9 @@ impl Http2 {
                 self.set_deadline(socket, cx);
                 return Pause::Again;
             }
-            let sent = match self.send(socket, share, cx) {
+            let sent = self.send(socket, share, cx);
+            cx.counters.sent_bytes += std::mem::take(&mut self.link.sent_bytes);
+            let sent = match sent {
                 Ok(sent) => sent,
                 Err(error) => {
                     socket.log_failure(&error, self.phase());
@@ -338,6 +340,11 @@ impl Http2 {
         };
         self.step(place, next, socket, share, cx);
         true
+    }
+
+    /// How many streams are open.
+    pub(crate) fn streams(&self) -> usize {
+        self.streams.len()
     }
 
     /// Where a stream is, or where it would be.

@@ -60,6 +60,7 @@ impl Http2 {
                 Ok(ReadOutcome::Bytes(count)) => {
                     self.inbox.arrived(count, socket.take_reported());
                     share.spend_bytes(count as u64);
+                    share.note_read(count);
                 }
                 Ok(ReadOutcome::Blocked) => {
                     // What arrives from here on was not reported before the last look at file changes.

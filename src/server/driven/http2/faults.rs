@@ -200,7 +200,7 @@ fn a_listener_that_speaks_http_1_alone_refuses_it() {
     it.sends(505);
     it.is_closed();
     let mut it = Driven::new();
-    it.cx.places = vec![ListenPlace { address: None, speaks_http2: true }];
+    it.cx.places = vec![ListenPlace { address: None, speaks_http2: true, for_status: false }];
     it.receives(get("/hello"));
     it.sends(200);
     it.receives(greeting());

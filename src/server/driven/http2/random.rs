@@ -568,8 +568,11 @@ fn driven() -> Driven {
     DRIVEN.take().unwrap_or_else(|| {
         let limits = Limits::default().body_memory_bytes_max(700);
         let mut it = Driven::threaded(limits);
-        it.cx.places =
-            vec![crate::server::context::ListenPlace { address: None, speaks_http2: true }];
+        it.cx.places = vec![crate::server::context::ListenPlace {
+            address: None,
+            speaks_http2: true,
+            for_status: false,
+        }];
         it.cx.threads.handlers = Arc::new(Pool::new("handler", 0, usize::MAX));
         it
     })

@@ -84,6 +84,7 @@ impl World {
         let threads = Threads {
             disk: Arc::clone(&disk),
             handlers: Arc::clone(&handlers),
+            status: Arc::clone(&handlers),
             encoders: Arc::default(),
             handler_jobs: HandlerJobs::new(&Arc::default(), 0),
             mailbox: Arc::clone(&mailbox),
@@ -94,8 +95,10 @@ impl World {
         let cx = WorkerContext::new(setup, files, None, threads, 0, now);
         let listeners = Arc::new(listeners(&truth));
         let kernel = SimulatedKernel(Rc::clone(&shared));
-        let worker = Worker::new(0, kernel, Arc::clone(&mailbox), Arc::clone(&listeners), cx)
-            .expect("nothing fails here");
+        let board = Arc::default();
+        let worker =
+            Worker::new(0, kernel, Arc::clone(&mailbox), Arc::clone(&listeners), board, cx)
+                .expect("nothing fails here");
         let to_come = 1 + dice.below(6);
         World {
             dice,
@@ -234,6 +237,7 @@ impl World {
         self.truth.generation += 1;
         let setup = SharedSetup {
             site: Arc::new(self.truth.site()),
+            status_site: Arc::default(),
             proxies: TrustedProxies::default(),
             #[cfg(feature = "tls")]
             tls: None,

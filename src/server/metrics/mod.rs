@@ -1,0 +1,10 @@
+//! What the workers count, and how it is read: each worker counts in plain integers of its own, and copies them to the
+//! [`Board`] when somebody asks. A request costs no atomic and no lock.
+
+pub(crate) mod board;
+mod collector;
+pub(crate) mod counters;
+
+pub(crate) use board::Board;
+pub(crate) use collector::Collector;
+pub(crate) use counters::{Counters, WorkerNumbers};

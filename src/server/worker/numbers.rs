@@ -1,0 +1,28 @@
+//! What a worker has counted and does now, for those who ask.
+
+use super::Worker;
+use super::kernel::Kernel;
+use crate::server::connection::ConnectionState;
+use crate::server::metrics::WorkerNumbers;
+
+impl<K: Kernel> Worker<K> {
+    /// Copies its counters, and looks at its connections.
+    pub(super) fn numbers(&self) -> WorkerNumbers {
+        let mut connections = [0; ConnectionState::COUNT];
+        let mut streams_open = 0;
+        let clients = self.connections.iter().filter(|(_, it)| !it.connection.is_for_status());
+        for (_, slot) in clients {
+            connections[slot.connection.state() as usize] += 1;
+            streams_open += slot.connection.streams() as u64;
+        }
+        WorkerNumbers {
+            counters: self.cx.counters.clone(),
+            connections,
+            connections_max: self.cx.setup.limits.connections_max as u64,
+            streams_open,
+            cache: self.cx.files.numbers(),
+            applications: self.cx.gateway.numbers(),
+            is_stopping: self.cx.is_stopping,
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! What a server tells of itself: whether it lives and is ready, its numbers for collectors, and a page for people.
+//!
+//! It must never know where the numbers come from: the server lends a [`StatusSource`] when it starts.
+
+pub(crate) mod families;
+mod history;
+mod metrics;
+mod page;
+mod refusals;
+mod text;
+mod units;
+
+pub(crate) use metrics::Histogram;
+pub use metrics::Metrics;
+pub(crate) use refusals::Refusal;
+
+use super::handler::{Answer, Decision, Handler, Worked};
+use super::redirect;
+use super::{Context, Methods, Request, Response};
+use crate::http::Status as HttpStatus;
+use crate::sys::uptime::uptime;
+use history::History;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use text::Format;
+
+/// What a server does at one moment.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reading {
+    pub(crate) metrics: Metrics,
+    /// Why new requests should go elsewhere.
+    pub(crate) unready: Option<String>,
+    /// Why it has to be started again.
+    pub(crate) stuck: Option<String>,
+}
+
+/// Where readings come from.
+pub(crate) trait StatusSource: Send + Sync {
+    /// Asks all that serves. It waits for a second at most, so it is for threads that may wait.
+    fn read(&self) -> Reading;
+}
+
+/// Serves what the server tells of itself, at a location: `livez`, `readyz` and `metrics` below it, and a page for people
+/// at the location itself.
+///
+/// | path | is |
+/// |---|---|
+/// | `livez` | 200 while the workers take their turns, otherwise 503 |
+/// | `readyz` | 200 while new requests are served; 503 while the server stops or a worker does not answer |
+/// | `metrics` | [`Metrics`] in the text format of Prometheus, or of OpenMetrics for those who accept it |
+/// | the location | a page that renews itself, without anything from elsewhere |
+///
+/// Everyone who can ask for the location sees it: put a guard around it, or listen at an address of its own.
+///
+/// ```
+/// use httpd::{Request, Server, Site, Status, StatusPages};
+/// let site = Site::new()
+///     .around("/status", |request, next| match request.peer() {
+///         Some(peer) if peer.ip().is_loopback() => next.run(),
+///         _ => Status::FORBIDDEN.into(),
+///     })
+///     .at("/status", StatusPages::new());
+/// let server = Server::new(site).listen("127.0.0.1:0").start()?;
+/// // … curl http://127.0.0.1:8080/status/readyz
+/// server.handle().stop();
+/// server.wait();
+/// # Ok::<(), httpd::StartError>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct StatusPages {
+    shared: Arc<Shared>,
+}
+
+/// What the pages and the server share.
+#[derive(Default)]
+struct Shared {
+    source: OnceLock<Arc<dyn StatusSource>>,
+    history: History,
+}
+
+/// How a server lends its source to the pages in its site.
+#[doc(hidden)]
+#[derive(Clone)]
+pub struct StatusSocket(Arc<Shared>);
+
+impl StatusPages {
+    /// The pages of the server that serves them.
+    pub fn new() -> StatusPages {
+        StatusPages::default()
+    }
+}
+
+impl StatusSocket {
+    /// The first server that has the pages in its site is the one that they are about.
+    pub(crate) fn plug(&self, source: Arc<dyn StatusSource>) {
+        let _ = self.0.source.set(source);
+    }
+}
+
+impl fmt::Debug for StatusPages {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("StatusPages").finish_non_exhaustive()
+    }
+}
+
+impl Handler for StatusPages {
+    fn methods(&self) -> Methods {
+        Methods::READ
+    }
+
+    fn status_socket(&self) -> Option<StatusSocket> {
+        Some(StatusSocket(Arc::clone(&self.shared)))
+    }
+
+    fn answer(&self, request: &Request<'_>, _context: &mut Context<'_>) -> Answer {
+        let asked = match request.path_in_location_bytes() {
+            // The files of the page are beside it only if its path ends in a slash.
+            b"" => return redirect::add_slash(request).into(),
+            b"/" => Asked::Page,
+            b"/livez" => Asked::Liveness,
+            b"/readyz" => Asked::Readiness,
+            b"/metrics" => Asked::Metrics(Format::accepted(request.header("Accept"))),
+            b"/status.css" => return page::style().into(),
+            b"/status.js" => return page::script().into(),
+            _ => return Response::new(HttpStatus::NOT_FOUND).into(),
+        };
+        let Some(source) = self.shared.source.get() else {
+            return match asked {
+                Asked::Liveness => health(None),
+                _ => health(Some("the server has not started")),
+            }
+            .into();
+        };
+        let (source, shared) = (Arc::clone(source), Arc::clone(&self.shared));
+        let mut has_waited = false;
+        Answer(Decision::Status(Box::new(move |_| {
+            let reading = source.read();
+            let now = uptime();
+            let is_new = shared.history.add(now, &reading.metrics);
+            if asked == Asked::Page && is_new && !has_waited {
+                // Rates need two readings.
+                has_waited = true;
+                return Worked::Later(BETWEEN_READINGS);
+            }
+            Worked::Done(answer(asked, &reading, &shared.history, now))
+        })))
+    }
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    Page,
+    Liveness,
+    Readiness,
+    Metrics(Format),
+}
+
+fn answer(asked: Asked, reading: &Reading, history: &History, now: Duration) -> Response {
+    match asked {
+        Asked::Liveness => health(reading.stuck.as_deref()),
+        Asked::Readiness => health(reading.unready.as_deref()),
+        Asked::Metrics(format) => {
+            let metrics = text::write(&reading.metrics, format);
+            let response = Response::bytes(format.content_type(), metrics.into_bytes());
+            response.header("Vary", "Accept").header("Cache-Control", "no-store")
+        }
+        Asked::Page => page::page(reading, &history.view(now)),
+    }
+}
+
+/// `ok`, or what is wrong.
+fn health(wrong: Option<&str>) -> Response {
+    match wrong {
+        None => plain(HttpStatus::OK, "ok\n"),
+        Some(why) => plain(HttpStatus::SERVICE_UNAVAILABLE, &format!("{why}\n")),
+    }
+}
+
+fn plain(status: HttpStatus, text: &str) -> Response {
+    Response::text(text).status(status).header("Cache-Control", "no-store")
+}
+
+/// As long as numbers can be compared over, and no longer than a person waits gladly.
+const BETWEEN_READINGS: Duration = Duration::from_millis(400);
