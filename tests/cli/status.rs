@@ -190,3 +190,18 @@ fn lines_that_no_log_takes_are_counted() {
     }
     until("they are counted", || number(&status, "httpd_log_lines_dropped_total") >= 3.0);
 }
+
+#[test]
+fn an_upgrade_keeps_the_status_at_its_address_and_the_site_away_from_it() {
+    let (program, _folder, status) = start(CONFIG);
+    let before = program.serving();
+    program.signal(Signal::USR2);
+    until("another process serves alone", || {
+        let serving = program.process().serving();
+        serving.len() == 1 && !serving.contains(&before)
+    });
+    let ask = |target| Request::new(&status, "GET", target).send();
+    assert_eq!(ask("/readyz").body, b"ok\n");
+    assert_eq!(ask("/a.txt").status, 404);
+    assert_eq!(program.get("/a.txt").status, 200);
+}

@@ -288,8 +288,12 @@ fn scheme_name(scheme: ListenScheme) -> &'static str {
     SCHEMES.iter().find(|(_, known)| *known == scheme).map_or("http", |(name, _)| name)
 }
 
-const SCHEMES: [(&str, ListenScheme); 3] =
-    [("http", ListenScheme::Http), ("h2c", ListenScheme::H2c), ("https", ListenScheme::Https)];
+const SCHEMES: [(&str, ListenScheme); 4] = [
+    ("http", ListenScheme::Http),
+    ("h2c", ListenScheme::H2c),
+    ("https", ListenScheme::Https),
+    ("status", ListenScheme::Status),
+];
 
 /// The version of the text that this program writes and reads.
 pub(crate) const VERSION: u32 = 1;

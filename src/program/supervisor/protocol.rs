@@ -349,7 +349,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let text = sealed(b"root = \"www\"\n").expect("memory is left");
         let role = Role { number: 2, processes: 3, workers: 300, descriptors: 1024 };
-        let listeners = vec![listener.as_fd(); 300];
+        let listeners = vec![listener.as_fd(); 400];
         let addresses: Vec<(Spoken, u32)> = SCHEMES
             .into_iter()
             .flat_map(|scheme| [true, false].map(|is_proxied| Spoken { scheme, is_proxied }))
@@ -361,11 +361,11 @@ mod tests {
         assert_eq!(handover.role, role);
         assert_eq!(handover.text, "root = \"www\"\n");
         assert_eq!(handover.addresses, addresses);
-        assert_eq!(handover.listeners.len(), 300);
+        assert_eq!(handover.listeners.len(), 400);
         let placed = Handover::placed(handover.listeners, &addresses);
         let numbers: Vec<usize> = placed.iter().map(|it| it.0).collect();
-        assert_eq!((numbers[0], numbers[49], numbers[50], numbers[299]), (0, 0, 1, 5));
-        let (_, last) = placed.into_iter().next_back().expect("there are 300");
+        assert_eq!((numbers[0], numbers[49], numbers[50], numbers[399]), (0, 0, 1, 7));
+        let (_, last) = placed.into_iter().next_back().expect("there are 400");
         assert_eq!(
             TcpListener::from(last).local_addr().expect("it listens"),
             listener.local_addr().expect("it listens")
