@@ -51,7 +51,8 @@ impl Http2 {
     pub(super) fn new(asks: Vec<Ask>, seed: u64) -> Http2 {
         let mut dice = Dice::new(seed);
         let mut out = PREFACE.to_vec();
-        let windows = [65_535, 65_535, 1 + dice.below(2_000) as u32, 200_000];
+        // With windows of a few bytes, it would be taken for an attacker.
+        let windows = [65_535, 65_535, 4_096 + dice.below(4_096) as u32, 200_000];
         let window = windows[dice.below(windows.len())];
         write::settings(&mut out, &[(INITIAL_WINDOW, window)]);
         Http2 {

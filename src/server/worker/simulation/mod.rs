@@ -61,4 +61,4 @@ fn seeds() -> std::ops::Range<u64> {
 }
 
 /// Some seconds' worth.
-const RUNS: u64 = 1_000;
+const RUNS: u64 = 400;

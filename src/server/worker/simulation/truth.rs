@@ -15,8 +15,9 @@ pub(super) struct Truth {
     root: Root,
     /// How often the changing file has changed.
     pub version: u32,
-    /// How often the server was loaded with another setup.
+    /// How often the server was given another setup, and which of them it serves by at least.
     pub generation: u32,
+    pub serving_generation: u32,
     streams: Streams,
     next_stream: u32,
 }
@@ -70,6 +71,7 @@ impl Truth {
             root,
             version: 0,
             generation: 0,
+            serving_generation: 0,
             streams: Streams::default(),
             next_stream: 0,
         }
@@ -174,7 +176,7 @@ impl Truth {
     pub(super) fn begin(&self, expected: &mut Expected) {
         match expected {
             Expected::Version(version) => *version = self.version,
-            Expected::Generation(generation) => *generation = self.generation,
+            Expected::Generation(generation) => *generation = self.serving_generation,
             Expected::Exactly(..) | Expected::Stream(_) => {}
         }
     }

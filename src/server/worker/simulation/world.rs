@@ -27,7 +27,8 @@ use crate::sys::socket::SocketAccess;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
+use std::sync::mpsc::{self, TryRecvError};
 use std::time::Duration;
 
 /// Everything, from the beginning to the end.
@@ -45,6 +46,8 @@ pub(super) struct World {
     clients: Vec<Client>,
     /// How many clients are still to come.
     to_come: usize,
+    /// The last setup that was given to the worker, until it serves by it.
+    reload: Option<(u32, mpsc::Receiver<()>)>,
     is_stopping: bool,
     has_ended: bool,
     /// What has been done, for who looks for a fault.
@@ -113,6 +116,7 @@ impl World {
             limits,
             clients: Vec::new(),
             to_come,
+            reload: None,
             is_stopping: false,
             has_ended: false,
             steps: 0,
@@ -247,7 +251,8 @@ impl World {
             applications: Vec::new(),
             request_id: None,
         };
-        let (done, _) = mpsc::channel();
+        let (done, all_done) = mpsc::channel();
+        self.reload = Some((self.truth.generation, all_done));
         let replacement = Replacement {
             setup: Arc::new(setup),
             listeners: Arc::clone(&self.listeners),
@@ -271,6 +276,12 @@ impl World {
     fn turns(&mut self) {
         if !self.has_ended {
             self.has_ended = !self.worker.turn();
+            if let Some((generation, done)) = &self.reload
+                && done.try_recv() == Err(TryRecvError::Disconnected)
+            {
+                self.truth.serving_generation = *generation;
+                self.reload = None;
+            }
             self.is_sound();
         }
     }
@@ -351,7 +362,11 @@ impl World {
                 Phase::In(ExchangeState::Sending) => {
                     assert!(wire.wants_write(), "asleep {phase} with a writable client");
                 }
-                _ => assert!(!wire.has_unread(), "asleep {phase} with a readable client"),
+                // The end of the stream stays to be read.
+                _ => assert!(
+                    !wire.has_unread() || wire.is_half_closed(),
+                    "asleep {phase} with a readable client"
+                ),
             }
         }
     }
