@@ -264,6 +264,7 @@ mod tests {
         let root = open().types(types());
         assert_eq!(open().types(types()).id(), root.id());
         assert_ne!(open().types(Types::new()).id(), root.id());
+        #[cfg(feature = "content-tags")]
         assert_ne!(open().types(types()).etags(ETags::Content).id(), root.id());
         let id = root.id();
         assert!(Root::living_ids().contains(&id));

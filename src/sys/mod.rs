@@ -3,7 +3,7 @@
 
 pub(crate) mod append;
 pub(crate) mod channel;
-#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the program uses it"))]
+#[cfg_attr(not(any(test, feature = "cli")), expect(dead_code, reason = "the program uses it"))]
 pub(crate) mod control_socket;
 pub(crate) mod deferred;
 pub(crate) mod descriptors;
