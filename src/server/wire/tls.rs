@@ -364,7 +364,8 @@ impl Transport for TlsStream {
         let mut scratch = Vec::new();
         let mut encrypted = 0;
         while encrypted < total && encrypted < PIECE_BYTES {
-            let left = total - encrypted;
+            // No further than to the end of the piece: a lent buffer holds no more.
+            let left = total.min(PIECE_BYTES) - encrypted;
             let length = record_bytes(self.answered_bytes, left, encrypted == 0);
             let piece = next_piece(&mut runs, length, &mut scratch, &self.worker);
             encrypted += piece.len();

@@ -137,6 +137,12 @@ impl Outgoing {
         self.bytes.is_empty()
     }
 
+    /// How long its buffer is.
+    #[cfg(test)]
+    pub(super) fn buffer_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// What waits.
     pub(super) fn waiting(&self) -> &[u8] {
         &self.bytes[self.start..self.end]

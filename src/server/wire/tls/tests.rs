@@ -219,6 +219,21 @@ fn an_idle_connection_has_no_buffers() {
     drop(worker);
 }
 
+/// A longer buffer would not be taken back, and the next write would ask the kernel for another.
+#[test]
+fn a_write_of_any_length_fits_a_lent_buffer() {
+    for length in [60_000, 65_500, 65_537, 70_000, 81_919, 100_037, 200_000] {
+        let (mut server, mut client, _) = pair();
+        shake_hands(&mut server, &mut client);
+        let bytes = noise(length);
+        // Heads of any length come before a body.
+        let runs: [&[u8]; 3] = [&bytes[..333], &bytes[333..50_000], &bytes[50_000..]];
+        server.write(runs, More::Nothing).expect("it is sound");
+        assert!(server.has_unsent(), "the kernel holds few bytes");
+        assert_eq!(server.session.outgoing.buffer_bytes(), lent::LENT_BYTES, "of {length}");
+    }
+}
+
 #[test]
 fn the_end_is_said_once_and_a_failure_says_nothing() {
     let (mut server, mut client, _) = pair();
