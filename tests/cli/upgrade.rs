@@ -205,8 +205,7 @@ fn a_client_that_was_idle_is_answered_by_the_old_process_once_more() {
     let silent = serving.stream();
     let mut download = open_download(&serving);
     serving.signal(Signal::USR2);
-    serving.says("upgraded to httpd ");
-    serving.says("replaced; stopping when open requests have ended");
+    serving.says_all(&["upgraded to httpd ", "replaced; stopping when open requests have ended"]);
     // Its worker may have to hear of it first.
     until("it is told that this was the last answer", || {
         request(&mut idle);

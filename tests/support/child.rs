@@ -162,6 +162,14 @@ impl<R: Read + AsFd> Lines<R> {
         }
     }
 
+    /// Waits until all of these words have come since the start, in any order: processes do not wait for each other's lines.
+    #[track_caller]
+    pub fn find_all(&mut self, words: &[&str]) {
+        while let Some(missing) = words.iter().find(|it| !self.seen.contains(**it)) {
+            self.find(missing);
+        }
+    }
+
     /// Everything up to the end.
     #[track_caller]
     pub fn rest(&mut self) -> String {

@@ -126,6 +126,12 @@ impl Program {
         self.log().find(words)
     }
 
+    /// Waits until it has said all of these words, in any order.
+    #[track_caller]
+    pub fn says_all(&mut self, words: &[&str]) {
+        self.log().find_all(words);
+    }
+
     /// Its exit code, and what it still had to say.
     #[track_caller]
     pub fn end(mut self) -> (Option<i32>, String) {
