@@ -24,7 +24,7 @@ use super::failure::Failure;
 use crate::sys::control_socket::{self, Peer};
 use crate::sys::signal;
 
-/// What the server is told to do.
+/// What a command asks of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
     Reload,

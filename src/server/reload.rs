@@ -64,7 +64,7 @@ pub(super) struct ServerState {
     /// Weak, as the listeners are.
     #[cfg(feature = "tls")]
     pub(super) tls: Weak<KeptTls>,
-    /// Whether it was told to stop: it does not change any more.
+    /// Whether it stops: it does not change any more.
     pub(super) is_stopping: bool,
 }
 

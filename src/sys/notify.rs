@@ -22,7 +22,7 @@ impl Manager {
         };
         let found = address(name.as_bytes()).and_then(|address| {
             let socket = UnixDatagram::unbound()?;
-            // It is not waited for: whoever does not read learns nothing.
+            // Nobody waits for a service manager that does not read.
             socket.set_nonblocking(true)?;
             Ok((socket, address))
         });
@@ -36,7 +36,7 @@ impl Manager {
     pub(crate) fn notify(&self, assignments: &str) {
         let Some((socket, address)) = &self.socket else { return };
         if let Err(error) = socket.send_to_addr(assignments.as_bytes(), address) {
-            log::debug!("the service manager is not told {assignments:?}: {error}");
+            log::debug!("sending {assignments:?} to the service manager: {error}");
         }
     }
 }

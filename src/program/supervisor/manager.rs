@@ -7,7 +7,7 @@ use super::protocol::Instruction;
 use super::{Supervisor, SupervisorState};
 use crate::sys::notify::{self, Manager};
 
-/// The service manager, and when it is to hear next that the processes work.
+/// The service manager, and when the next message is due that the processes work.
 pub(super) struct Watchdog {
     manager: Manager,
     /// Half of what the manager allows, as it advises.
@@ -21,7 +21,7 @@ impl Watchdog {
         Watchdog { manager: Manager::of_environment(), period, due: now }
     }
 
-    /// When it is to be told again.
+    /// When the next message is due.
     pub(super) fn due(&self) -> Option<Instant> {
         self.period.map(|_| self.due)
     }

@@ -143,7 +143,7 @@ impl Supervisor {
             SupervisorState::Starting => return,
             SupervisorState::Serving => {}
             SupervisorState::Stopping { .. } => {
-                // Who waits is told so when these are dropped.
+                // Dropping these answers the commands that wait.
                 self.reloads.waiting.clear();
                 self.reloads.commands.clear();
                 self.reloads.state = ReloadState::Idle;

@@ -273,7 +273,7 @@ impl Follower {
                 handle.retire();
                 return signals::end_after(handle.stop_timeout() + signals::STOP_NOW_TIME);
             }
-            // Should it serve all the same, it says that it leaves, and is told again.
+            // If it serves all the same, it says that it leaves, and gets the instruction again.
             _ => *state = ServerState::Leaving,
         }
         signals::end_after(self.stop_timeout + signals::STOP_NOW_TIME);

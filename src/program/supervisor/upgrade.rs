@@ -157,7 +157,7 @@ impl Supervisor {
             addresses.push(InheritedListener { sockets: count, scheme, is_proxied, asked, file });
             sockets.append(&mut it.sockets);
         }
-        // One that starts has no requests, and is told to go.
+        // One that starts has no requests yet: it stops.
         let role = |child: &Child| match child.state {
             ChildState::Serving | ChildState::Leaving => InheritedRole::Old,
             ChildState::Starting | ChildState::Retired => InheritedRole::Retired,

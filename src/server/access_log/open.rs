@@ -76,7 +76,7 @@ impl OpenLogs {
     }
 }
 
-/// The logs that are open at the moment, for whoever has them opened again. It keeps none of them open.
+/// The logs that are open at the moment, to open them again. It keeps none of them open.
 #[derive(Default)]
 pub(crate) struct Reopener(Mutex<Vec<Weak<Background>>>);
 

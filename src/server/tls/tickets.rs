@@ -209,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ticket_is_opened_by_whoever_has_its_key_for_one_rotation_more() {
+    fn a_ticket_is_opened_with_its_key_for_one_rotation_more() {
         let mut secrets = TicketSecrets::generate().expect("random numbers");
         let ticket = TicketKeys::new(&secrets).seal(b"a session").expect("it is sealed");
         let elsewhere = TicketSecrets::from_bytes(&secrets.to_bytes()).expect("it is whole");

@@ -71,7 +71,7 @@ pub(crate) enum Readiness {
     /// The stream could go on, but others have their turn first.
     #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "TLS has a handshake"))]
     Later,
-    /// The client does not speak TLS, and the stream is for TLS. It can be told so in clear, once.
+    /// The client does not speak TLS, and the stream is for TLS. One response in clear can say so.
     #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "TLS has a handshake"))]
     Unsecured,
 }
