@@ -169,11 +169,6 @@ impl Route {
         self.host
     }
 
-    /// The place of its location among those of its host, if there is one.
-    pub(crate) fn location(&self) -> Option<u32> {
-        self.location
-    }
-
     /// Whether functions stand around its handler.
     pub(crate) fn has_functions(&self) -> bool {
         self.passage.is_some()

@@ -1,10 +1,10 @@
 //! What a connection owns, whatever it speaks: the stream, its client, and the deadline.
 
 use super::Phase;
-use crate::http::{Peer, TlsFacts};
+use crate::http::{Peer, Reject, RequestHead, TlsFacts};
 use crate::server::client_name::ClientName;
 use crate::server::context::WorkerContext;
-use crate::server::exchange::Carrier;
+use crate::server::exchange::{Carrier, Exchange};
 use crate::server::id::ConnectionId;
 use crate::server::wire::{Edge, Transport};
 use crate::site::status::Refusal;
@@ -85,6 +85,30 @@ impl<W: Transport> Socket<W> {
     /// Whether the headers of requests say who the client is.
     pub(crate) fn is_relayed(&self) -> bool {
         self.relayed.as_ref().is_some_and(|relayed| relayed.by_header)
+    }
+
+    /// Finds out who a request is from, and gives it its id.
+    ///
+    /// # Errors
+    /// If the certificate of the connection does not cover its host.
+    #[inline(always)]
+    pub(crate) fn resolve(
+        &mut self,
+        head: &mut RequestHead<'_>,
+        exchange: &mut Exchange,
+        cx: &mut WorkerContext,
+    ) -> Result<(), Reject> {
+        // The host of the connection, not the one that a proxy says.
+        if !self.wire.covers(head.host()) {
+            return Err(Reject::NotCovered);
+        }
+        let is_relayed = self.is_relayed();
+        if is_relayed {
+            exchange.setup().proxies.resolve(head);
+            self.know_client(head.peer());
+        }
+        exchange.identify(head, is_relayed, &mut cx.id_maker);
+        Ok(())
     }
 
     /// Notes who the client of the request at hand is; `None`: its headers are not here.

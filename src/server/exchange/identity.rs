@@ -14,13 +14,21 @@ impl Exchange {
 
     /// Gives the request its id, if requests have ids. One that came with it is only believed from trusted proxies: a
     /// stranger could make the lines of different requests look like those of one.
-    #[inline]
+    // Inlined, as far as it does nothing where requests have no ids.
+    #[inline(always)]
     pub(crate) fn identify(
         &mut self,
         head: &mut RequestHead<'_>,
         is_from_proxy: bool,
         ids: &mut IdMaker,
     ) {
+        if self.setup.request_id.is_some() {
+            self.find_id(head, is_from_proxy, ids);
+        }
+    }
+
+    #[cold]
+    fn find_id(&mut self, head: &mut RequestHead<'_>, is_from_proxy: bool, ids: &mut IdMaker) {
         if let Some(header) = &self.setup.request_id {
             let came = || {
                 let value = head.header(header).filter(|_| is_from_proxy)?;
@@ -36,8 +44,15 @@ impl Exchange {
 
     /// Puts the id on the response, in place of one that its handler has put there. A request whose head could not be
     /// read gets one now.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn put_id(&mut self, response: &mut Response, ids: &mut IdMaker) {
+        if self.setup.request_id.is_some() {
+            self.write_id(response, ids);
+        }
+    }
+
+    #[cold]
+    fn write_id(&mut self, response: &mut Response, ids: &mut IdMaker) {
         if let Some(header) = &self.setup.request_id {
             let made = || Arc::new(RequestId::made(header, ids.next()));
             let id = self.request_id.get_or_insert_with(made);

@@ -72,7 +72,7 @@ impl Default for Counters {
 
 impl Counters {
     /// Where the requests of these hosts are counted. A host that was known by its name, before a reload, goes on where
-    /// it was. So many are told apart; the others are counted together.
+    /// it was. So many have counts of their own; the others are counted together.
     pub(crate) fn places_of(&mut self, hosts: &[String]) -> Box<[u32]> {
         let place = |name: &String| {
             let known = |hosts: &[(String, HostCounters)], name: &str| {
@@ -234,7 +234,6 @@ mod tests {
             scheme: Scheme::Http,
             status,
             host_place,
-            location: None,
             cache: CacheUse::None,
             head_bytes_in: 0,
             body_bytes_in: 0,

@@ -22,7 +22,7 @@ use crate::http::h1::body::{BodyEnd, Framing};
 use crate::http::h1::request_reader::RequestReader;
 use crate::http::h1::write::{CONTINUE, Delimiter, Persistence, ResponseLine, write_head};
 use crate::http::{Headers, Reject, RequestHead, Scheme, Status};
-use crate::server::context::{Setup, WorkerContext};
+use crate::server::context::WorkerContext;
 use crate::server::exchange::{
     Announced, Answered, Awaited, Begin, Exchange, ExchangeState, Records, Resumed,
 };
@@ -236,11 +236,8 @@ impl Http1 {
             Framing::Chunked => None,
         };
         let asks_first = self.reader.expectation() == Expectation::Continue;
-        let begin = match request(&self.reader, &self.inbox, self.exchange.setup(), socket, cx) {
-            Ok(mut head) => {
-                self.exchange.identify(&mut head, socket.is_relayed(), &mut cx.id_maker);
-                self.exchange.begin(&head, Announced { bytes, asks_first }, cx)
-            }
+        let begin = match request(&self.reader, &self.inbox, &mut self.exchange, socket, cx) {
+            Ok(head) => self.exchange.begin(&head, Announced { bytes, asks_first }, cx),
             Err(reject) => return self.refuse(reject, socket, share, cx),
         };
         let next = match begin {
@@ -267,11 +264,8 @@ impl Http1 {
     ) -> Step {
         let known = self.inbox.freshness();
         let mut freshness = known;
-        let answered = match request(&self.reader, &self.inbox, self.exchange.setup(), socket, cx) {
-            Ok(mut head) => {
-                self.exchange.identify(&mut head, socket.is_relayed(), &mut cx.id_maker);
-                self.exchange.answer(&head, &mut freshness, socket, cx)
-            }
+        let answered = match request(&self.reader, &self.inbox, &mut self.exchange, socket, cx) {
+            Ok(head) => self.exchange.answer(&head, &mut freshness, socket, cx),
             Err(reject) => return self.refuse(reject, socket, share, cx),
         };
         if freshness != known {
@@ -428,19 +422,12 @@ impl Http1 {
 fn request<'r, W: Transport>(
     reader: &'r RequestReader,
     inbox: &'r Inbox,
-    setup: &Setup,
+    exchange: &mut Exchange,
     socket: &mut Socket<W>,
-    cx: &WorkerContext,
+    cx: &mut WorkerContext,
 ) -> Result<RequestHead<'r>, Reject> {
     let mut head = reader.request(inbox.bytes(), socket.ends(cx))?;
-    // The host of the connection, not the one that a proxy says.
-    if !socket.wire.covers(head.host()) {
-        return Err(Reject::NotCovered);
-    }
-    if socket.is_relayed() {
-        setup.proxies.resolve(&mut head);
-        socket.know_client(head.peer());
-    }
+    socket.resolve(&mut head, exchange, cx)?;
     Ok(head)
 }
 

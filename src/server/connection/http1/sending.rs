@@ -10,7 +10,7 @@ use crate::server::context::WorkerContext;
 use crate::server::exchange::{Awaited, BodySource, Record};
 use crate::server::share::Share;
 use crate::server::wire::Transport;
-use crate::site::{Body, Response, Route};
+use crate::site::{Body, Response};
 use std::io;
 
 impl Http1 {
@@ -52,7 +52,6 @@ impl Http1 {
             scheme: self.exchange.scheme().unwrap_or(socket.wire.scheme()),
             status,
             host_place: self.exchange.host_place(),
-            location: route.and_then(Route::location),
             cache: self.exchange.cache_use(),
             head_bytes_in: if is_whole { self.head_bytes } else { bytes.len() } as u32,
             body_bytes_in: self.exchange.received_bytes(),

@@ -5,20 +5,23 @@ use super::stream::{Fed, Stream};
 use super::{Http2, account};
 use crate::http::expectation::Expectation;
 use crate::http::h2::error::ErrorCode;
+use crate::http::h2::request::StreamHead;
 use crate::http::h2::response::{ResponseLine, write_continue, write_head};
 use crate::http::h2::write;
-use crate::http::{Method, Reject, Status, Version};
+use crate::http::{Method, Reject, RequestHead, Status, Version};
 use crate::server::access_log::Subject;
 use crate::server::connection::{Socket, refusal_of};
 use crate::server::context::WorkerContext;
 use crate::server::exchange::{
-    Announced, Answered, Awaited, Begin, BodySource, Ending, ExchangeState, Record, Resumed,
+    Announced, Answered, Awaited, Begin, BodySource, Ending, Exchange, ExchangeState, Record,
+    Resumed,
 };
 use crate::server::mailbox::Completion;
 use crate::server::pool::Yielded;
 use crate::server::share::Share;
 use crate::server::wire::Transport;
-use crate::site::{Body, Freshness, Response, Route};
+use crate::site::{Body, Freshness, Response};
+use std::net::SocketAddr;
 
 /// How a stream goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,17 +95,8 @@ impl Stream {
     ) -> Next {
         let asks_first = self.head.expectation() == Expectation::Continue;
         let announced = Announced { bytes: self.head.content_length(), asks_first };
-        let begin = match Stream::resolve(
-            &self.head,
-            self.exchange.setup(),
-            &mut self.client,
-            socket,
-            cx,
-        ) {
-            Ok(mut head) => {
-                self.exchange.identify(&mut head, socket.is_relayed(), &mut cx.id_maker);
-                self.exchange.begin(&head, announced, cx)
-            }
+        let begin = match request(&self.head, &mut self.exchange, &mut self.client, socket, cx) {
+            Ok(head) => self.exchange.begin(&head, announced, cx),
             Err(reject) => return self.refuse(reject, link, share, socket, cx),
         };
         match begin {
@@ -176,17 +170,8 @@ impl Stream {
         socket: &mut Socket<W>,
         cx: &mut WorkerContext,
     ) -> Next {
-        let answered = match Stream::resolve(
-            &self.head,
-            self.exchange.setup(),
-            &mut self.client,
-            socket,
-            cx,
-        ) {
-            Ok(mut head) => {
-                self.exchange.identify(&mut head, socket.is_relayed(), &mut cx.id_maker);
-                self.exchange.answer(&head, &mut self.freshness, socket, cx)
-            }
+        let answered = match request(&self.head, &mut self.exchange, &mut self.client, socket, cx) {
+            Ok(head) => self.exchange.answer(&head, &mut self.freshness, socket, cx),
             Err(reject) => return self.refuse(reject, link, share, socket, cx),
         };
         match answered {
@@ -285,7 +270,6 @@ impl Stream {
             scheme: self.exchange.scheme().unwrap_or(socket.wire.scheme()),
             status,
             host_place: self.exchange.host_place(),
-            location: route.and_then(Route::location),
             cache: self.exchange.cache_use(),
             head_bytes_in: self.head.bytes().len() as u32,
             body_bytes_in: self.received_bytes(),
@@ -435,3 +419,22 @@ impl Http2 {
 
 /// More than any body that [`BodySource::copy_if_short`] copies.
 const SHORT_BYTES_MAX: usize = 12 * 1024;
+
+/// The request whose head is complete, from the client that it is from.
+///
+/// # Errors
+/// A [`Reject`] for a target or a host that no request can have.
+fn request<'h, W: Transport>(
+    head: &'h StreamHead,
+    exchange: &mut Exchange,
+    client: &mut Option<SocketAddr>,
+    socket: &mut Socket<W>,
+    cx: &mut WorkerContext,
+) -> Result<RequestHead<'h>, Reject> {
+    let mut request = head.request(socket.ends(cx))?;
+    socket.resolve(&mut request, exchange, cx)?;
+    if socket.is_relayed() {
+        *client = request.peer();
+    }
+    Ok(request)
+}

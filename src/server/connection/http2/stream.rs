@@ -2,16 +2,14 @@
 
 use super::link::Link;
 use super::queue::Rank;
+use crate::http::Reject;
 use crate::http::h2::request::StreamHead;
 use crate::http::h2::window::{ReceiveWindow, SendWindow};
 use crate::http::h2::write;
 use crate::http::priority::Priority;
-use crate::http::{Reject, RequestHead};
-use crate::server::connection::Socket;
 use crate::server::context::{Setup, WorkerContext};
 use crate::server::exchange::{Exchange, ExchangeState, Records};
 use crate::server::id::ExchangeId;
-use crate::server::wire::Transport;
 use crate::site::Freshness;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -110,29 +108,6 @@ impl Stream {
         self.exchange.body = Default::default();
         self.exchange.state = ExchangeState::Head;
         self.unread = Vec::new();
-    }
-
-    /// The request whose head is complete, from the client that it is from.
-    ///
-    /// # Errors
-    /// A [`Reject`] for a target that no request can have.
-    pub(super) fn resolve<'a, W: Transport>(
-        head: &'a StreamHead,
-        setup: &Setup,
-        client: &mut Option<SocketAddr>,
-        socket: &mut Socket<W>,
-        cx: &WorkerContext,
-    ) -> Result<RequestHead<'a>, Reject> {
-        let mut request = head.request(socket.ends(cx))?;
-        if !socket.wire.covers(request.host()) {
-            return Err(Reject::NotCovered);
-        }
-        if socket.is_relayed() {
-            setup.proxies.resolve(&mut request);
-            *client = request.peer();
-            socket.know_client(*client);
-        }
-        Ok(request)
     }
 
     /// Whether more of its response can be sent at once.
