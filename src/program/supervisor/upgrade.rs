@@ -101,6 +101,8 @@ impl Supervisor {
     /// Ends an upgrade that is under way, because everything ends. A process that may serve by now is one of them.
     pub(super) fn abandon_upgrade(&mut self) {
         if let Some(Upgrade { mut candidate, .. }) = self.upgrade.take() {
+            // Its reports may wait unread. That its channel is closed is seen again when it is one of the children.
+            let _: bool = candidate.read_reports();
             if candidate.inherits.is_none() {
                 candidate.kill_group();
             }
