@@ -3,7 +3,8 @@
 //! It must never know how a log looks, or where it goes.
 
 use super::Site;
-use super::route::{Location, Route};
+use super::location::Location;
+use super::route::Route;
 
 impl Site {
     /// The name of the host at a place, or of the outer site: the first that it was given.
