@@ -96,6 +96,17 @@ fn handlers_see_version_suite_and_name_of_the_connection_on_workers_and_on_threa
         let request = "GET /worker HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
         client.send(request).reply().expect(200).body(format!("{suite} nobody new"));
     }
+    let metrics = server.handle().metrics();
+    for version in ["1.2", "1.3"] {
+        for (resumed, expected) in [("false", 2.0), ("true", 1.0)] {
+            let labels = [("version", version), ("resumed", resumed)];
+            assert_eq!(
+                metrics.value("httpd_tls_handshakes", &labels),
+                Some(expected),
+                "{labels:?}"
+            );
+        }
+    }
 }
 
 #[test]

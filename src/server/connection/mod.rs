@@ -200,9 +200,6 @@ impl<W: Transport> Connection<W> {
                     }
                 }
                 Err(error) => {
-                    if let Protocol::Handshake = self.protocol {
-                        cx.counters.handshakes_failed += 1;
-                    }
                     match error.kind() {
                         // The header of a proxy.
                         io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
@@ -405,11 +402,10 @@ impl<W: Transport> Connection<W> {
         }
         self.resume(cx);
         match &mut self.protocol {
-            Protocol::Handshake => {
-                cx.counters.handshakes_failed += 1;
-                Verdict::Close
-            }
-            Protocol::Idle | Protocol::Resting(_) | Protocol::Lingering { .. } => Verdict::Close,
+            Protocol::Handshake
+            | Protocol::Idle
+            | Protocol::Resting(_)
+            | Protocol::Lingering { .. } => Verdict::Close,
             Protocol::Http1(http1) => match http1.expire(&mut self.socket, share, cx) {
                 Some(Pause::Close) => Verdict::Close,
                 Some(_) => Verdict::Sleep,

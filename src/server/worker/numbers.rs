@@ -3,7 +3,7 @@
 use super::Worker;
 use super::kernel::Kernel;
 use crate::server::connection::ConnectionState;
-use crate::server::metrics::WorkerNumbers;
+use crate::server::metrics::{Counters, WorkerNumbers};
 
 impl<K: Kernel> Worker<K> {
     /// Copies its counters, and looks at its connections.
@@ -16,7 +16,7 @@ impl<K: Kernel> Worker<K> {
             streams_open += slot.connection.streams() as u64;
         }
         WorkerNumbers {
-            counters: self.cx.counters.clone(),
+            counters: self.counters(),
             connections,
             connections_max: self.cx.setup.limits.connections_max as u64,
             streams_open,
@@ -24,5 +24,24 @@ impl<K: Kernel> Worker<K> {
             applications: self.cx.gateway.numbers(),
             is_stopping: self.cx.is_stopping,
         }
+    }
+
+    /// Its counters, with what its TLS connections have counted.
+    fn counters(&self) -> Counters {
+        #[cfg_attr(
+            not(feature = "tls"),
+            expect(unused_mut, reason = "nothing is added without TLS")
+        )]
+        let mut counters = self.cx.counters.clone();
+        #[cfg(feature = "tls")]
+        {
+            let of_tls = self.cx.tls.counts();
+            counters.handshakes = [
+                [of_tls.full_tls12, of_tls.resumed_tls12],
+                [of_tls.full_tls13, of_tls.resumed_tls13],
+            ];
+            counters.handshakes_failed = of_tls.failed;
+        }
+        counters
     }
 }
