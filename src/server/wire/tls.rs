@@ -58,6 +58,8 @@ pub(crate) struct TlsStream {
 /// How far it has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
+    /// The client has said nothing yet. Its first bytes say whether it speaks TLS at all.
+    New,
     Handshake,
     /// The client speaks no TLS. What is written goes out as it is.
     Clear,
@@ -82,7 +84,7 @@ impl TlsStream {
             socket,
             session,
             worker: Rc::clone(worker),
-            stage: Stage::Handshake,
+            stage: Stage::New,
             ahead: 0,
             answered_bytes: 0,
             barren_bytes: 0,
@@ -196,7 +198,7 @@ impl Transport for TlsStream {
 
     fn progress(&mut self) -> io::Result<Readiness> {
         match self.stage {
-            Stage::Handshake => self.shake_hands(),
+            Stage::New | Stage::Handshake => self.shake_hands(),
             _ => {
                 // An alert or an update of keys that found no room.
                 if self.ahead == 0 && !self.session.outgoing.is_empty() {
@@ -239,7 +241,7 @@ impl Transport for TlsStream {
     }
 
     fn has_handshake(&self) -> bool {
-        self.stage == Stage::Handshake
+        matches!(self.stage, Stage::New | Stage::Handshake)
     }
 
     fn look(&mut self) {

@@ -39,12 +39,13 @@ impl TlsStream {
                 }
                 ReadOutcome::End => return Err(io::ErrorKind::ConnectionReset.into()),
             };
-            if held == 0 && self.chosen.is_none() && is_no_tls(&lent[..count]) {
+            if self.stage == Stage::New && is_no_tls(&lent[..count]) {
                 self.worker.give_back(lent);
                 self.stage = Stage::Clear;
                 self.count_handshake(HandshakeEnd::WithoutTls);
                 return Ok(Readiness::Unsecured);
             }
+            self.stage = Stage::Handshake;
             let start = Instant::now();
             self.feed(lent, held + count, &mut Room::default())?;
             self.worker.spend_since(start);
