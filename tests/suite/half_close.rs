@@ -1,6 +1,9 @@
 //! Clients that say at once that they will send nothing more, and read the answers then.
 
-use crate::support::{Fixture, TestServer, noise};
+use crate::support::{Fixture, Http2, TestServer, noise};
+use httpd::{Method, Request, Response, blocking};
+use std::io::{self, Read};
+use std::sync::mpsc;
 
 fn serve() -> TestServer {
     Fixture::new().file("a.txt", "it").file("large.bin", noise(5_000_000)).serve()
@@ -73,4 +76,42 @@ fn the_end_while_idle_is_the_end() {
     let mut client = server.raw(GET);
     client.reply().expect(200);
     client.finish().ends();
+}
+
+/// Its handler does not wait for what never comes until `body_timeout` ends.
+#[test]
+fn the_end_in_the_middle_of_a_body_is_an_error_to_its_handler() {
+    let (sender, outcomes) = mpsc::channel();
+    let reads = blocking(move |request: &Request<'_>| {
+        let mut body = request.take_body();
+        let mut first = [0; 5];
+        body.read_exact(&mut first).expect("so much comes");
+        sender.send(body.read_to_end(&mut Vec::new()).is_ok()).expect("the test waits for it");
+        "read"
+    });
+    let writes = blocking(|request: &Request<'_>| {
+        let mut body = request.take_body();
+        Response::written("text/plain", move |out| io::copy(&mut body, out).map(|_| ()))
+    });
+    let server = Fixture::new()
+        .listen("h2c://127.0.0.1:0")
+        .site(|site| {
+            site.at("/reads", reads.streamed().methods(&[Method::Post]))
+                .at("/writes", writes.streamed().methods(&[Method::Post]))
+        })
+        .serve();
+    for path in ["/reads", "/writes"] {
+        let head = format!("POST {path} HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\n");
+        let (wire, _) = server.raw(format!("{head}hello")).finish().rest();
+        assert!(!wire.ends_with(b"0\r\n\r\n"), "{path}: {}", wire.escape_ascii());
+
+        let mut client = Http2::connect(server.address());
+        let stream = client.open("POST", path, &[("content-length", "10")]);
+        client.data(stream, b"hello", false);
+        client.client().finish();
+        while client.read() {}
+        let reply = client.so_far(stream);
+        assert!(reply.is_none_or(|reply| !reply.has_ended), "{path}: {reply:?}");
+    }
+    assert_eq!(outcomes.iter().take(2).collect::<Vec<_>>(), [false, false]);
 }
