@@ -118,8 +118,10 @@
 // share the sockets of addresses that stay, and no socket is closed while its address is listened on: with fewer workers,
 // one has two of them. Equal roots are one root in the whole process (`files/root.rs`), so that what workers know of its
 // files stays known. The start is the reload of nothing. A supervisor hands over once more what it handed over at the
-// start, to one process first; the others follow when that one serves. Commands come by a Unix socket with an abstract
-// name that is made of the configuration's path (`program/control.rs`), and the kernel says who sends them.
+// start, to one process first; the others follow when that one serves. Commands (`httpd
+// reload` and others) come by a Unix socket with an abstract name that is made of the configuration's path
+// (`program/control.rs`), and the kernel says who sends them. A command that waits is its connection, so that an upgrade
+// hands on those that wait, with the socket where others arrive.
 //
 // **What a busy connection needs is lent to it.** An idle one owns its socket and about a hundred
 // bytes; buffers, parser and outbox come from the worker's store with the first byte and go back

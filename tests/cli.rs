@@ -12,6 +12,7 @@ mod cli {
     mod logs;
     mod memory;
     mod on_terminal;
+    mod orders;
     mod pool;
     mod pool_stops;
     mod processes;

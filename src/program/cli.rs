@@ -403,13 +403,14 @@ Examples:
   httpd check -c /etc/httpd.toml   look at the files that it serves as well
   httpd explain -c /etc/httpd.toml http://example.org/
                                    print what it answers, and why
-  httpd reload -c /etc/httpd.toml  have the server that runs read it again
+  httpd reload -c /etc/httpd.toml  have the server that runs read it again; reopen: open its logs
+                                   again; upgrade: change to a new program; stop: end
 
 Environment: HTTPD_CONFIG, HTTPD_ROOT, HTTPD_WSGI, HTTPD_HOST, HTTPD_PORT, HTTPD_PROCESSES,
 HTTPD_WORKERS, HTTPD_LOG, HTTPD_LOG_LEVEL and HTTPD_ACCESS_LOG set defaults. Flags override the
 environment, the environment overrides the configuration file.
 Signals: INT, TERM and QUIT let open requests finish, then stop the server; a second one stops it
-immediately. HUP reads the configuration again, as httpd reload does.";
+immediately. HUP, USR1 and USR2 do what httpd reload, reopen and upgrade do.";
 
 #[cfg(test)]
 mod tests;

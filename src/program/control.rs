@@ -1,4 +1,4 @@
-//! Commands to a server that runs: `httpd reload` finds it, tells it what to do, and waits for what comes of it.
+//! Commands to a server that runs: `httpd reload` and others find it, tell it what to do, and wait for what comes of it.
 //!
 //! The server listens on a Unix socket whose name comes from the path of its configuration (or, without one, from its
 //! working directory), so that nobody has to say where it is, and nothing has to be kept in step with the process. A
@@ -8,15 +8,15 @@
 //! own user or of root; root believes every server, which can only lie to it.
 //!
 //! The first server with a configuration has the name. Another one, which somebody tries out with `-p`, is reached by its
-//! signals.
+//! signals. The socket, and the connections of commands that wait, outlive an upgrade.
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -27,25 +27,58 @@ use crate::sys::signal;
 /// What a command asks of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
+    /// Read the configuration again.
     Reload,
+    /// Open the logs again.
+    Reopen,
+    /// Change to the program that is now at the path of the one that runs.
+    Upgrade,
+    /// Let open requests finish, and end.
+    Stop,
 }
 
-/// A command, whose sender waits.
+/// A command, whose sender waits. One that is dropped without an answer was not carried out, because the server stops.
 pub(crate) struct Command {
     pub(crate) order: Order,
-    reply: mpsc::Sender<Result<(), Failure>>,
+    /// `None` once it is answered.
+    connection: Option<UnixStream>,
+    /// One for each that waits.
+    _place: Arc<()>,
 }
 
 /// The server's end.
 pub(crate) struct Control {
     commands: mpsc::Receiver<Command>,
     woken: UnixStream,
+    listener: OwnedFd,
+}
+
+/// What the thread of the server's end has.
+struct Reception {
+    listener: UnixListener,
+    key: PathBuf,
+    commands: mpsc::Sender<Command>,
+    wake: UnixStream,
+    place: Arc<()>,
 }
 
 impl Control {
     /// Listens for commands, on a thread. `None`: there will be none, and the log says why.
     pub(crate) fn listen(config: Option<&Path>) -> Option<Control> {
-        match Control::try_listen(config) {
+        let bind = |key: &Path| control_socket::listen(&name(key));
+        Control::start(config, bind)
+    }
+
+    /// The same on a socket that listens already.
+    pub(crate) fn inherit(config: Option<&Path>, listener: OwnedFd) -> Option<Control> {
+        Control::start(config, |_| Ok(UnixListener::from(listener)))
+    }
+
+    fn start(
+        config: Option<&Path>,
+        bind: impl FnOnce(&Path) -> io::Result<UnixListener>,
+    ) -> Option<Control> {
+        match Control::try_start(config, bind) {
             Ok(control) => Some(control),
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
                 let id = std::process::id();
@@ -61,24 +94,33 @@ impl Control {
         }
     }
 
-    fn try_listen(config: Option<&Path>) -> io::Result<Control> {
+    fn try_start(
+        config: Option<&Path>,
+        bind: impl FnOnce(&Path) -> io::Result<UnixListener>,
+    ) -> io::Result<Control> {
         let key = key(config)?;
-        let listener = control_socket::listen(&name(&key))?;
+        let listener = bind(&key)?;
+        let kept = OwnedFd::from(listener.try_clone()?);
         let (sender, commands) = mpsc::channel();
         let (wake, woken) = UnixStream::pair()?;
         wake.set_nonblocking(true)?;
         woken.set_nonblocking(true)?;
-        let serve = move || serve(&listener, &key, &sender, &wake);
+        let reception = Reception { listener, key, commands: sender, wake, place: Arc::default() };
         // Signals are for other threads.
         let _held = signal::hold();
-        thread::Builder::new().name("control".to_owned()).spawn(serve)?;
-        Ok(Control { commands, woken })
+        thread::Builder::new().name("control".to_owned()).spawn(move || reception.serve())?;
+        Ok(Control { commands, woken, listener: kept })
     }
 
     /// The commands that have come.
     pub(crate) fn pending(&mut self) -> Vec<Command> {
         while matches!((&self.woken).read(&mut [0; 64]), Ok(1..)) {}
         self.commands.try_iter().collect()
+    }
+
+    /// Where commands arrive.
+    pub(crate) fn listener(&self) -> BorrowedFd<'_> {
+        self.listener.as_fd()
     }
 }
 
@@ -90,121 +132,187 @@ impl AsFd for Control {
 }
 
 impl Command {
-    /// Says what came of it. A command that is dropped without was not carried out.
-    pub(crate) fn answer(self, outcome: Result<(), Failure>) {
-        // Whoever sent it may have gone.
-        let _ = self.reply.send(outcome);
+    /// A command that another program has taken in this process.
+    pub(crate) fn inherit(order: Order, connection: OwnedFd) -> Command {
+        let connection = Some(UnixStream::from(connection));
+        Command { order, connection, _place: Arc::default() }
     }
-}
 
-/// One connection after the other: a second command waits for the first.
-fn serve(listener: &UnixListener, key: &Path, commands: &mpsc::Sender<Command>, wake: &UnixStream) {
-    loop {
-        match listener.accept() {
-            Ok((connection, _)) => {
-                if let Err(error) = converse(connection, key, commands, wake) {
-                    log::debug!("a command: {error}");
-                }
-            }
-            Err(error) => {
-                log::error!("taking commands: {error}");
-                thread::sleep(PAUSE);
-            }
+    /// The connection to its sender.
+    pub(crate) fn connection(&self) -> Option<BorrowedFd<'_>> {
+        self.connection.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Says what came of it, in words or without.
+    pub(crate) fn answer(mut self, outcome: Result<&str, Failure>) {
+        if let Some(connection) = self.connection.take() {
+            respond(&connection, outcome);
+        }
+    }
+
+    /// The same for its end, which the sender waits for: the kernel tells him when this process has ended.
+    pub(crate) fn answer_at_the_end(mut self, outcome: Result<&str, Failure>) {
+        if let Some(connection) = self.connection.take() {
+            respond(&connection, outcome);
+            std::mem::forget(connection);
         }
     }
 }
 
-fn converse(
-    mut connection: UnixStream,
-    key: &Path,
-    commands: &mpsc::Sender<Command>,
-    wake: &UnixStream,
-) -> io::Result<()> {
-    let peer = control_socket::peer(&connection)?;
-    if !peer.may_command() {
-        log::warn!("process {} of another user sent a command; it is refused", peer.process);
-        return respond(
-            &mut connection,
-            Err(Failure::of_usage(["the server runs as another user"])),
-        );
+impl Drop for Command {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            respond(&connection, Err(Failure::at_run_time("the server stops")));
+        }
     }
-    connection.set_read_timeout(Some(TALK_TIME))?;
-    connection.set_write_timeout(Some(TALK_TIME))?;
-    let mut request = Vec::new();
-    (&connection).take(REQUEST_BYTES_MAX).read_to_end(&mut request)?;
-    let (word, asked) = match request.iter().position(|byte| *byte == b'\n') {
-        Some(end) => (&request[..end], &request[end + 1..]),
-        None => (&request[..], &[][..]),
-    };
-    // Two paths may have the same name, which is short.
-    if asked != key.as_os_str().as_bytes() {
-        let message = format!("the server that runs has another configuration: {}", key.display());
-        return respond(&mut connection, Err(Failure::of_usage([message])));
-    }
-    let Some(order) = Order::read(word) else {
-        let message = "the server that runs is of another version and does not know this command";
-        return respond(&mut connection, Err(Failure::of_usage([message])));
-    };
-    log::info!("process {} sent the command {order}", peer.process);
-    let (reply, outcome) = mpsc::channel();
-    let _ = commands.send(Command { order, reply });
-    let _ = (&*wake).write(b"!");
-    let outcome = outcome.recv().unwrap_or_else(|_| Err(Failure::of_usage(["the server stops"])));
-    respond(&mut connection, outcome)
 }
 
-fn respond(connection: &mut UnixStream, outcome: Result<(), Failure>) -> io::Result<()> {
-    let text = match outcome {
-        Ok(()) => DONE.to_owned(),
+impl Reception {
+    /// Reads one command after the other. Their answers come from elsewhere.
+    fn serve(&self) {
+        loop {
+            match self.listener.accept() {
+                Ok((connection, _)) => {
+                    if let Err(error) = self.receive(connection) {
+                        log::debug!("a command: {error}");
+                    }
+                }
+                Err(error) => {
+                    log::error!("taking commands: {error}");
+                    thread::sleep(PAUSE);
+                }
+            }
+        }
+    }
+
+    fn receive(&self, connection: UnixStream) -> io::Result<()> {
+        let refuse = |connection: &UnixStream, message: String| {
+            respond(connection, Err(Failure::at_run_time(message)));
+            Ok(())
+        };
+        let peer = control_socket::peer(&connection)?;
+        if !peer.may_command() {
+            log::warn!("process {} of another user sent a command; it is refused", peer.process);
+            return refuse(&connection, "the server runs as another user".to_owned());
+        }
+        connection.set_read_timeout(Some(TALK_TIME))?;
+        let mut request = Vec::new();
+        (&connection).take(REQUEST_BYTES_MAX).read_to_end(&mut request)?;
+        let (word, asked) = match request.iter().position(|byte| *byte == b'\n') {
+            Some(end) => (&request[..end], &request[end + 1..]),
+            None => (&request[..], &[][..]),
+        };
+        // Two paths may have the same name, which is short.
+        if asked != self.key.as_os_str().as_bytes() {
+            let key = self.key.display();
+            let message = format!("the server that runs has another configuration: {key}");
+            return refuse(&connection, message);
+        }
+        let Some(order) = Order::read(word) else {
+            let message =
+                "the server that runs is of another version and does not know this command";
+            return refuse(&connection, message.to_owned());
+        };
+        if Arc::strong_count(&self.place) > COMMANDS_MAX {
+            return refuse(&connection, format!("{COMMANDS_MAX} commands wait already"));
+        }
+        log::info!("process {} sent the command {order}", peer.process);
+        let _place = Arc::clone(&self.place);
+        let _ = self.commands.send(Command { order, connection: Some(connection), _place });
+        let _ = (&self.wake).write(b"!");
+        Ok(())
+    }
+}
+
+/// Never waits: the kernel keeps what its reader has not taken yet.
+fn respond(connection: &UnixStream, outcome: Result<&str, Failure>) {
+    let mut text = match outcome {
+        Ok(said) => format!("{DONE}{said}"),
         Err(failure) => format!("{FAILED}{}", failure.lines.join("\n")),
     };
-    connection.write_all(text.as_bytes())
+    let end = (0..=RESPONSE_BYTES_MAX.min(text.len())).rev().find(|it| text.is_char_boundary(*it));
+    text.truncate(end.unwrap_or(0));
+    // Whoever sent it may have gone.
+    let mut connection = connection;
+    let _ = connection.set_nonblocking(true).and_then(|()| connection.write_all(text.as_bytes()));
 }
 
-/// Tells the server with this configuration what to do, and waits until it is done.
+/// Tells the server with this configuration what to do, and waits until it is done. Returns what there is to say.
 ///
 /// # Errors
 /// What the server says; or that none runs.
-pub(super) fn command(config: Option<&Path>, order: Order) -> Result<(), Failure> {
-    let nobody = |error: io::Error| {
-        let of = match config {
-            Some(path) => format!("with {}", path.display()),
-            None => "without a configuration in this directory; -c FILE names that of another"
-                .to_owned(),
-        };
-        match error.kind() {
-            io::ErrorKind::ConnectionRefused => {
-                Failure::at_run_time(format!("no server runs {of}"))
-            }
-            _ => Failure::at_run_time(format!("cannot reach the server {of}: {error}")),
-        }
-    };
+pub(super) fn command(config: Option<&Path>, order: Order) -> Result<String, Failure> {
     let key = key(config).map_err(|error| match config {
         Some(path) => Failure::of_usage([format!("cannot find {}: {error}", path.display())]),
         None => Failure::at_run_time(error),
     })?;
-    let mut connection = control_socket::connect(&name(&key)).map_err(nobody)?;
-    let peer: Peer = control_socket::peer(&connection).map_err(nobody)?;
-    if !peer.is_trusted() {
-        return Err(Failure::of_usage([format!(
-            "process {}, which takes the commands for this configuration, is of another user",
-            peer.process
-        )]));
+    let mut asked: Option<Peer> = None;
+    for _ in 0..ATTEMPTS_MAX {
+        let connection = match (control_socket::connect(&name(&key)), asked) {
+            (Err(error), Some(peer)) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                let message = format!("process {} has ended before it was done", peer.process);
+                return Err(Failure::at_run_time(message));
+            }
+            (connected, _) => connected.map_err(|error| nobody(config, &error))?,
+        };
+        let peer = control_socket::peer(&connection).map_err(|error| nobody(config, &error))?;
+        if !peer.is_trusted() {
+            return Err(Failure::of_usage([format!(
+                "process {}, which takes the commands for this configuration, is of another user",
+                peer.process
+            )]));
+        }
+        let response = converse(connection, order, &key).map_err(|error| nobody(config, &error))?;
+        match (response.strip_prefix(DONE), response.strip_prefix(FAILED)) {
+            (Some(said), _) => return Ok(said.to_owned()),
+            (None, Some(lines)) => {
+                let failure = Failure::of_usage(lines.lines());
+                // The words of a reload are about what is written in the configuration.
+                let code = if order == Order::Reload { failure.code } else { FAILED_CODE };
+                return Err(Failure { code, ..failure });
+            }
+            // It has ended, as it was told to.
+            (None, None) if order == Order::Stop => return Ok(String::new()),
+            // It became another program at the moment when the command arrived.
+            (None, None) => asked = Some(peer),
+        }
     }
+    Err(Failure::at_run_time("the server has not answered"))
+}
+
+/// Sends the command. Returns all of the response: nothing, if the other end has closed before.
+fn converse(mut connection: UnixStream, order: Order, key: &Path) -> io::Result<String> {
     let request = [order.word().as_bytes(), b"\n", key.as_os_str().as_bytes()].concat();
     let mut response = String::new();
-    connection
+    let read = connection
         .write_all(&request)
         .and_then(|()| connection.shutdown(std::net::Shutdown::Write))
-        .and_then(|()| connection.take(RESPONSE_BYTES_MAX).read_to_string(&mut response))
-        .map_err(nobody)?;
-    match response.strip_prefix(FAILED) {
-        _ if response == DONE => Ok(()),
-        Some(lines) => Err(Failure::of_usage(lines.lines())),
-        None => {
-            let message = format!("process {} has ended before it was done", peer.process);
-            Err(Failure::at_run_time(message))
+        .and_then(|()| connection.read_to_string(&mut response).map(|_| ()));
+    match read {
+        Err(error)
+            if !matches!(
+                error.kind(),
+                io::ErrorKind::BrokenPipe
+                    | io::ErrorKind::ConnectionReset
+                    | io::ErrorKind::NotConnected
+            ) =>
+        {
+            Err(error)
         }
+        _ => Ok(response),
+    }
+}
+
+fn nobody(config: Option<&Path>, error: &io::Error) -> Failure {
+    let of = match config {
+        Some(path) => format!("with {}", path.display()),
+        None => {
+            "without a configuration in this directory; -c FILE names that of another".to_owned()
+        }
+    };
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => Failure::at_run_time(format!("no server runs {of}")),
+        _ => Failure::at_run_time(format!("cannot reach the server {of}: {error}")),
     }
 }
 
@@ -225,14 +333,19 @@ fn name(key: &Path) -> String {
 }
 
 impl Order {
-    fn word(self) -> &'static str {
+    pub(crate) const ALL: [Order; 4] = [Order::Reload, Order::Reopen, Order::Upgrade, Order::Stop];
+
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Order::Reload => "reload",
+            Order::Reopen => "reopen",
+            Order::Upgrade => "upgrade",
+            Order::Stop => "stop",
         }
     }
 
-    fn read(word: &[u8]) -> Option<Order> {
-        [Order::Reload].into_iter().find(|order| order.word().as_bytes() == word)
+    pub(crate) fn read(word: &[u8]) -> Option<Order> {
+        Order::ALL.into_iter().find(|order| order.word().as_bytes() == word)
     }
 }
 
@@ -245,14 +358,23 @@ impl fmt::Display for Order {
 const DONE: &str = "done\n";
 const FAILED: &str = "failed\n";
 
-/// How long a command may take to be sent, and its answer to be taken.
+/// What was tried did not work.
+const FAILED_CODE: u8 = 1;
+
+/// How often a command is sent that is not answered.
+const ATTEMPTS_MAX: u32 = 10;
+
+/// How long a command may take to be sent.
 const TALK_TIME: Duration = Duration::from_secs(5);
 
 /// A word and a path.
 const REQUEST_BYTES_MAX: u64 = 8 * 1024;
 
-/// As many errors as anybody reads.
-const RESPONSE_BYTES_MAX: u64 = 1024 * 1024;
+/// As many errors as anybody reads, and less than the kernel keeps for a reader.
+const RESPONSE_BYTES_MAX: usize = 64 * 1024;
+
+/// How many commands may wait for what comes of them.
+const COMMANDS_MAX: usize = 64;
 
 /// When descriptors have run out.
 const PAUSE: Duration = Duration::from_secs(1);

@@ -122,7 +122,7 @@ impl Reloader {
                 change(handle, config, None)
             });
             log_outcome(&outcome);
-            waiting.into_iter().for_each(|command| command.answer(outcome.clone()));
+            waiting.into_iter().for_each(|command| command.answer(outcome.clone().map(|()| "")));
         }
     }
 

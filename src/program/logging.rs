@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::config::Log as Settings;
 use crate::http::date;
-use crate::server::background::{Background, Loss, OnLoss};
+use crate::server::background::{Background, Loss, OnLoss, Reopening};
 use crate::server::destination::{Destination, Framing, Journal, Syslog, severity, write_field};
 use crate::sys::reason::{reason, reason_at};
 use log::{Level, LevelFilter, Log, Metadata, Record};
@@ -131,10 +131,8 @@ static CURRENT: RwLock<Option<OpenLog>> = RwLock::new(None);
 static NAME: OnceLock<Option<String>> = OnceLock::new();
 
 /// Opens the file of the log again, for after it was renamed. Never waits.
-pub(super) fn reopen() {
-    if let Some(log) = &*read_current() {
-        log.sink.reopen();
-    }
+pub(super) fn reopen() -> Option<Reopening> {
+    read_current().as_ref().map(|log| log.sink.reopen())
 }
 
 /// Waits until what was logged is written, for a second at most.

@@ -13,10 +13,12 @@ mod in_place;
 mod logging;
 mod orders;
 mod questions;
+mod reopening;
 mod signals;
 pub(crate) mod supervisor;
 
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 use crate::config::{Config, Source};
@@ -26,6 +28,7 @@ use crate::sys::orphans;
 use crate::sys::process;
 use crate::sys::signal;
 use cli::{Mode, Options};
+use control::Order;
 use failure::Failure;
 use supervisor::supervised;
 
@@ -44,7 +47,7 @@ pub fn main() -> ExitCode {
             malloc::give_memory_back();
             serve(&options)
         }
-        Mode::Command(order) => control::command(options.config.as_deref(), *order),
+        Mode::Command(order) => command(options.config.as_deref(), *order),
         Mode::ServeSupervised => supervised::serve(&options),
         Mode::Succeed => {
             malloc::give_memory_back();
@@ -78,6 +81,20 @@ fn show(options: &Options) -> Result<(), Failure> {
     let (source, config) = load(options)?;
     warn(options, &config);
     write_out(&source.effective(&options.overrides));
+    Ok(())
+}
+
+/// Tells the server that runs what to do, and prints what came of it.
+fn command(config: Option<&Path>, order: Order) -> Result<(), Failure> {
+    let said = control::command(config, order)?;
+    let said = match (&*said, order) {
+        ("", Order::Reload) => "the configuration is reloaded",
+        ("", Order::Reopen) => reopening::REOPENED,
+        ("", Order::Upgrade) => "the server is upgraded",
+        ("", Order::Stop) => "the server has stopped",
+        (said, _) => said,
+    };
+    write_out(&format!("httpd: {said}\n"));
     Ok(())
 }
 

@@ -2,10 +2,11 @@
 
 use super::banner::{self, Banner};
 use super::cli::Options;
-use super::control::{Control, Order};
+use super::control::{Command, Control, Order};
 use super::failure::Failure;
 use super::in_place::{Origin, Reloader};
 use super::logging;
+use super::reopening;
 use crate::config::Config;
 use crate::sys::signal::{Signal, Signals};
 use crate::sys::wait::wait_readable;
@@ -78,45 +79,76 @@ fn handle_signals(
     state: &Mutex<ServerState>,
 ) {
     let mut stopping = false;
+    let mut stop_commands = Vec::new();
     loop {
         let awaited: Vec<_> =
             [signals.as_fd()].into_iter().chain(control.as_ref().map(AsFd::as_fd)).collect();
         wait_readable(&awaited, None).expect("two descriptors are polled without any memory");
         for command in control.as_mut().map(Control::pending).unwrap_or_default() {
-            match (command.order, &*lock(state)) {
+            let mut state = lock(state);
+            match (command.order, &*state) {
                 (Order::Reload, ServerState::Running(handle)) => {
                     reloader.begin(handle, Some(command));
                 }
                 (Order::Reload, _) => {
                     command.answer(Err(Failure::at_run_time("the server starts or stops")))
                 }
+                (Order::Reopen, _) => reopen(&state, Some(command)),
+                (Order::Upgrade, _) => {
+                    command.answer(Err(Failure::at_run_time(CANNOT_UPGRADE)));
+                }
+                (Order::Stop, _) => {
+                    if stop_commands.is_empty() && !stopping {
+                        stop(&mut state, &mut stopping);
+                    }
+                    // The end of this process answers them.
+                    stop_commands.push(command);
+                }
             }
         }
         for signal in signals.pending() {
             let mut state = lock(state);
             match (signal, &*state) {
-                (Signal::Stop, ServerState::Starting) => *state = ServerState::Stopping,
-                (Signal::Stop, ServerState::Stopping | ServerState::Leaving) => {
-                    end_after(STOP_NOW_TIME);
-                }
+                (Signal::Stop, _) => stop(&mut state, &mut stopping),
                 (Signal::Reload, ServerState::Running(handle)) => reloader.begin(handle, None),
-                (Signal::Reopen, ServerState::Running(handle)) => reopen(handle),
-                (Signal::Reopen, _) => logging::reopen(),
-                (Signal::Upgrade, _) => decline_to_upgrade(),
-                (Signal::Stop, ServerState::Running(handle)) if stopping => {
-                    log::info!("stopping now");
-                    handle.stop_now();
-                    end_after(STOP_NOW_TIME);
-                }
-                (Signal::Stop, ServerState::Running(handle)) => {
-                    log::info!("stopping when open requests have ended; a second signal stops now");
-                    stopping = true;
-                    handle.stop();
-                    end_after(handle.stop_timeout() + STOP_NOW_TIME);
-                }
                 (Signal::Reload, _) => {}
+                (Signal::Reopen, _) => reopen(&state, None),
+                (Signal::Upgrade, _) => log::warn!("SIGUSR2 changes nothing: {CANNOT_UPGRADE}"),
             }
         }
+    }
+}
+
+/// Stops, at once if it was told so before.
+fn stop(state: &mut ServerState, stopping: &mut bool) {
+    match &*state {
+        ServerState::Starting => *state = ServerState::Stopping,
+        ServerState::Stopping | ServerState::Leaving => end_after(STOP_NOW_TIME),
+        ServerState::Running(handle) if *stopping => {
+            log::info!("stopping now");
+            handle.stop_now();
+            end_after(STOP_NOW_TIME);
+        }
+        ServerState::Running(handle) => {
+            log::info!("stopping when open requests have ended; a second signal stops now");
+            *stopping = true;
+            handle.stop();
+            end_after(handle.stop_timeout() + STOP_NOW_TIME);
+        }
+    }
+}
+
+/// Opens the logs again, for after they were renamed. A thread waits for that if a command does.
+fn reopen(state: &ServerState, command: Option<Command>) {
+    let server = match state {
+        ServerState::Running(handle) => Some(handle),
+        _ => None,
+    };
+    let logs = reopening::begin(server);
+    let Some(command) = command else { return };
+    let wait = move || command.answer(reopening::outcome(logs).map(|()| reopening::REOPENED));
+    if let Err(error) = thread::Builder::new().name("reopen".to_owned()).spawn(wait) {
+        log::error!("cannot start a thread that waits for the logs: {error}");
     }
 }
 
@@ -136,15 +168,5 @@ pub(super) fn end_after(time: Duration) {
 /// How long ending takes after the last request; applications have two seconds of it.
 pub(super) const STOP_NOW_TIME: Duration = Duration::from_secs(4);
 
-/// Opens the logs again, for after they were renamed.
-pub(super) fn reopen(handle: &Handle) {
-    logging::reopen();
-    handle.reopen_logs();
-    log::info!("SIGUSR1: the logs are opened again");
-}
-
-pub(super) fn decline_to_upgrade() {
-    log::warn!(
-        "SIGUSR2 changes nothing: without a supervisor, this process cannot replace itself; restart it instead"
-    );
-}
+const CANNOT_UPGRADE: &str =
+    "without a supervisor, this process cannot replace itself; restart it instead";

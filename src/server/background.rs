@@ -16,6 +16,14 @@ use std::time::{Duration, Instant};
 /// [`FINISH_TIME`] at most.
 pub(crate) struct Background {
     queue: Arc<LogQueue>,
+    /// Where it goes, in words.
+    place: String,
+}
+
+/// A log whose destination is opened again.
+pub(crate) struct Reopening {
+    log: Arc<Background>,
+    number: u64,
 }
 
 /// Lines cannot be written.
@@ -41,7 +49,9 @@ impl Background {
         destination: &Destination,
         on_loss: OnLoss,
     ) -> io::Result<Background> {
-        Background::start_on(name, destination.open()?, on_loss)
+        let mut log = Background::start_on(name, destination.open()?, on_loss)?;
+        log.place = destination.to_string();
+        Ok(log)
     }
 
     /// Starts the thread.
@@ -54,13 +64,17 @@ impl Background {
         thread::Builder::new()
             .name(name.to_owned())
             .spawn(move || thread_queue.write_all_to(sink, on_loss))?;
-        Ok(Background { queue })
+        Ok(Background { queue, place: name.to_owned() })
     }
 
     /// Has the destination opened again before the next lines are written. Never waits.
-    pub(crate) fn reopen(&self) {
-        self.queue.lock().is_reopening = true;
+    pub(crate) fn reopen(self: &Arc<Background>) -> Reopening {
+        let mut state = self.queue.lock();
+        state.reopens_asked += 1;
+        let number = state.reopens_asked;
+        drop(state);
         self.queue.changed.notify_all();
+        Reopening { log: Arc::clone(self), number }
     }
 
     /// Queues whole lines, or drops all of them when there is no room. Never waits.
@@ -78,7 +92,7 @@ impl Background {
     /// Waits until everything is written, for `time` at most.
     pub(crate) fn finish(&self, time: Duration) {
         self.wait_while(time, |state| {
-            state.is_writing || state.is_reopening || !state.lines.is_empty()
+            state.is_writing || state.is_reopening() || !state.lines.is_empty()
         });
     }
 
@@ -92,6 +106,26 @@ impl Background {
             }
             let waited = self.queue.changed.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+impl Reopening {
+    /// Waits until it is open, for `time` at most.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub(crate) fn wait(self, time: Duration) -> Result<(), String> {
+        let Reopening { log, number } = self;
+        log.wait_while(time, |state| state.reopens_done < number);
+        let state = log.queue.lock();
+        match (&state.reopen_failure, state.reopens_done < number) {
+            (_, true) => Err(format!(
+                "the log {} was not opened again within {time:?}: it takes nothing",
+                log.place
+            )),
+            (Some(failure), false) => Err(failure.clone()),
+            (None, false) => Ok(()),
         }
     }
 }
@@ -119,8 +153,11 @@ struct LogQueueState {
     lost: u64,
     /// Whether the thread has taken lines that it has not written yet.
     is_writing: bool,
-    /// Whether the destination is to be opened again.
-    is_reopening: bool,
+    /// How often the destination was to be opened again, and how often that is over.
+    reopens_asked: u64,
+    reopens_done: u64,
+    /// Why it could not be opened the last time.
+    reopen_failure: Option<String>,
     has_ended: bool,
     /// Whether the thread has nothing left to do.
     is_over: bool,
@@ -132,7 +169,9 @@ impl LogQueue {
             lines: Vec::with_capacity(QUEUE_BYTES_MAX),
             lost: 0,
             is_writing: false,
-            is_reopening: false,
+            reopens_asked: 0,
+            reopens_done: 0,
+            reopen_failure: None,
             has_ended: false,
             is_over: false,
         };
@@ -151,7 +190,7 @@ impl LogQueue {
         let mut losses = Losses { lines: 0, error: None, on_loss };
         loop {
             let mut state = self.lock();
-            while state.lines.is_empty() && state.lost == 0 && !state.is_reopening {
+            while state.lines.is_empty() && state.lost == 0 && !state.is_reopening() {
                 if state.has_ended {
                     drop(state);
                     losses.end();
@@ -163,10 +202,17 @@ impl LogQueue {
             }
             std::mem::swap(&mut state.lines, &mut lines);
             let found_no_room = std::mem::take(&mut state.lost);
-            let is_reopening = std::mem::take(&mut state.is_reopening);
+            let reopens = state.is_reopening().then_some(state.reopens_asked);
             state.is_writing = true;
             drop(state);
-            sink.follow(is_reopening);
+            let followed = sink.follow(reopens.is_some());
+            if let Some(number) = reopens {
+                let mut state = self.lock();
+                state.reopens_done = number;
+                state.reopen_failure = followed.err();
+                drop(state);
+                self.changed.notify_all();
+            }
             let result = sink.write(&lines);
             let report = losses.take(result, found_no_room);
             // The report of a loss may be lost too: nothing more can be done.
@@ -175,6 +221,12 @@ impl LogQueue {
             self.lock().is_writing = false;
             self.changed.notify_all();
         }
+    }
+}
+
+impl LogQueueState {
+    fn is_reopening(&self) -> bool {
+        self.reopens_done < self.reopens_asked
     }
 }
 
@@ -351,15 +403,38 @@ mod tests {
         let folder = Directory::new();
         let (path, moved) = (folder.at("log"), folder.at("log.1"));
         let log = Background::start("log", &Destination::File(path.clone()), ignore()).unwrap();
+        let log = Arc::new(log);
         log.write(b"one\n");
         log.finish(Duration::from_secs(20));
         std::fs::rename(&path, &moved).unwrap();
-        log.reopen();
-        log.finish(Duration::from_secs(20));
+        log.reopen().wait(Duration::from_secs(20)).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "", "it is there before any line");
         log.write(b"two\n");
         drop(log);
         let read = |path| std::fs::read_to_string(path).unwrap();
         assert_eq!((read(&moved), read(&path)), ("one\n".to_owned(), "two\n".to_owned()));
+    }
+
+    #[test]
+    fn whoever_has_a_log_opened_again_learns_what_came_of_it() {
+        let folder = Directory::new();
+        let (directory, moved) = (folder.at("logs"), folder.at("elsewhere"));
+        std::fs::create_dir(&directory).unwrap();
+        let destination = Destination::File(directory.join("log"));
+        let log = Arc::new(Background::start("log", &destination, ignore()).unwrap());
+        std::fs::rename(&directory, &moved).unwrap();
+        let failure = log.reopen().wait(Duration::from_secs(20)).unwrap_err();
+        assert!(failure.contains("there is no directory"), "{failure}");
+        std::fs::create_dir(&directory).unwrap();
+        log.reopen().wait(Duration::from_secs(20)).unwrap();
+        assert!(directory.join("log").exists());
+        // Its thread waits for a reader.
+        let (_reader, writer) = io::pipe().unwrap();
+        let file = File::from(std::os::fd::OwnedFd::from(writer));
+        let log = Background::start_on("x", Sink::Lines(LineFile::new(file)), ignore()).unwrap();
+        log.write(&b"a line\n".repeat(20_000));
+        log.wait_while(Duration::from_secs(20), |state| !state.is_writing);
+        let failure = Arc::new(log).reopen().wait(Duration::from_millis(1)).unwrap_err();
+        assert_eq!(failure, "the log x was not opened again within 1ms: it takes nothing");
     }
 }

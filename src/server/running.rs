@@ -4,6 +4,8 @@ use super::Server;
 use super::address::{Address, ListenScheme};
 use super::application;
 use super::application::commands::SlotCommand;
+#[cfg(feature = "cli")]
+use super::background::Reopening;
 use super::limits::Limits;
 use super::listener::Listeners;
 use super::mailbox::{Message, NotTaken, Ping};
@@ -266,6 +268,12 @@ impl Handle {
     #[doc(alias = "logrotate")]
     pub fn reopen_logs(&self) {
         self.shared.logs.reopen();
+    }
+
+    /// The same, for those who want to know what came of it.
+    #[cfg(feature = "cli")]
+    pub(crate) fn reopen_logs_and_tell(&self) -> Vec<Reopening> {
+        self.shared.logs.reopen()
     }
 
     /// What the server has counted, and what it is doing now. It asks the workers, and waits for them for a second at most:

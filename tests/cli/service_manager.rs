@@ -1,10 +1,12 @@
 //! What systemd is told: sd_notify(3), by a socket of the test's own.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::time::Duration;
 
-use super::pool::{nobody_is_left, pool};
+use super::pool::{children, nobody_is_left, pool};
 use super::upgrade::Upgraded;
 use crate::support::{Folder, PATIENCE, Program, Signal, until};
 
@@ -26,6 +28,15 @@ impl Manager {
         let mut message = [0; 4096];
         let count = self.0.recv(&mut message).expect("it is told something");
         String::from_utf8(message[..count].to_vec()).unwrap()
+    }
+
+    /// The next message, if there is one.
+    fn has_heard(&self) -> Option<String> {
+        self.0.set_nonblocking(true).unwrap();
+        let mut message = [0; 4096];
+        let heard = self.0.recv(&mut message);
+        self.0.set_nonblocking(false).unwrap();
+        heard.ok().map(|count| String::from_utf8_lossy(&message[..count]).into_owned())
     }
 
     /// Waits for a message with this line.
@@ -67,7 +78,8 @@ fn a_service_manager_learns_when_the_server_serves_and_when_it_stops() {
         assert!(memchr::memmem::find(&variables, b"NOTIFY_SOCKET").is_none(), "not theirs");
         serving.signal(Signal::HUP);
         let reloading = manager.hears_of("RELOADING=1");
-        let (_, since_boot) = reloading.split_once("\nMONOTONIC_USEC=").unwrap();
+        let since_boot = reloading.lines().find_map(|it| it.strip_prefix("MONOTONIC_USEC="));
+        let since_boot = since_boot.expect("it says when");
         assert!(since_boot.parse::<u64>().unwrap() > 1_000_000, "{reloading}");
         manager.hears_of("READY=1");
         serving.signal(Signal::TERM);
@@ -109,6 +121,53 @@ fn a_watchdog_is_fed_as_long_as_the_processes_work() {
 }
 
 #[test]
+fn a_reload_is_announced_when_it_begins_and_over_when_all_processes_serve_by_it() {
+    let folder = Folder::with_www();
+    let configure = |root: &str| {
+        let text =
+            format!("listen = \"127.0.0.1:0\"\nprocesses = 2\nworkers = 1\nroot = \"{root}\"\n");
+        folder.write("httpd.toml", text);
+    };
+    folder.write("new/index.html", "from new\n");
+    configure("www");
+    let manager = Manager::in_folder(&folder);
+    let mut command = folder.httpd(&["-v", "-c", "httpd.toml"]);
+    let serving = Program::start(command.env("NOTIFY_SOCKET", folder.path("notify")));
+    manager.hears_of("READY=1");
+    // The first process takes the new configuration, and the second one stands still.
+    let second = *children(&serving).last().expect("there are two");
+    second.freeze();
+    configure("new");
+    serving.signal(Signal::HUP);
+    let reloading = manager.hears();
+    assert!(reloading.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{reloading}");
+    assert!(reloading.ends_with("\nSTATUS=Reading the configuration again"), "{reloading}");
+    until("the first serves by it", || {
+        let mut stream = serving.stream();
+        stream.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+        // It may wait in the queue of the second.
+        stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+        let mut reply = String::new();
+        let _ = stream.read_to_string(&mut reply);
+        reply.ends_with("from new\n")
+    });
+    assert_eq!(manager.has_heard(), None, "the second does not serve by it yet");
+    second.go_on();
+    let ready = manager.hears();
+    assert!(ready.starts_with("READY=1\nSTATUS=httpd "), "{ready}");
+    // What fails has begun and ended, too; and the next time it is forgotten.
+    configure("nowhere");
+    serving.signal(Signal::HUP);
+    assert!(manager.hears().starts_with("RELOADING=1\n"));
+    assert_eq!(manager.hears(), "READY=1\nSTATUS=The last reload failed: see the log");
+    configure("www");
+    assert_eq!(folder.output(&["reload", "-c", "httpd.toml"]).status.code(), Some(0));
+    assert!(manager.hears().starts_with("RELOADING=1\n"));
+    let ready = manager.hears();
+    assert!(ready.ends_with(": 2 processes serving"), "{ready}");
+}
+
+#[test]
 fn a_manager_and_its_watchdog_are_told_the_same_after_an_upgrade() {
     let upgraded = Upgraded::new();
     let manager = Manager::in_folder(&upgraded.folder);
@@ -119,7 +178,8 @@ fn a_manager_and_its_watchdog_are_told_the_same_after_an_upgrade() {
     manager.hears_of("READY=1");
     let before = serving.process().serving();
     serving.signal(Signal::USR2);
-    manager.hears_of("STATUS=Starting the new program");
+    let starting = manager.hears_of("STATUS=Starting the new program");
+    assert!(starting.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{starting}");
     manager.hears_of("READY=1");
     serving.says("upgraded to httpd ");
     pool(&serving, 1, &before);
@@ -127,7 +187,9 @@ fn a_manager_and_its_watchdog_are_told_the_same_after_an_upgrade() {
     manager.hears_of("WATCHDOG=1");
     upgraded.replace("#!/bin/sh\nexit 3\n", 0o755);
     serving.signal(Signal::USR2);
-    manager.hears_of("STATUS=The last upgrade failed: see the log");
+    manager.hears_of("RELOADING=1");
+    let failed = manager.hears_of("STATUS=The last upgrade failed: see the log");
+    assert!(failed.starts_with("READY=1\n"), "{failed}");
     serving.signal(Signal::TERM);
     manager.hears_of("STOPPING=1");
     assert_eq!(serving.end().0, Some(0));

@@ -55,11 +55,11 @@ impl Upgraded {
     }
 
     /// The same with a copy of the program.
-    fn renew(&self) {
+    pub fn renew(&self) {
         self.replace(fs::read(HTTPD).unwrap(), 0o755);
     }
 
-    fn runs_what_is_there(&self, process: Process) -> bool {
+    pub fn runs_what_is_there(&self, process: Process) -> bool {
         let there = fs::metadata(&self.program).unwrap().ino();
         fs::metadata(process.path("exe")).is_ok_and(|running| running.ino() == there)
     }

@@ -72,6 +72,10 @@ pub(super) struct Child {
     pub failure: Option<Failure>,
     /// What came of the reload that it was asked for.
     pub reload: Asked,
+    /// How often it was to open its logs again, and how often it has reported what came of it.
+    pub reopens: (u64, u64),
+    /// Why its logs were not open the last time.
+    pub reopen_failure: Option<Failure>,
     /// When it was first seen stopped; `None` while it runs.
     stopped_since: Option<Instant>,
     /// Whether it was killed because it was stopped while it started.
@@ -171,6 +175,8 @@ impl Child {
             applications: Vec::new(),
             failure: None,
             reload: Asked::Nothing,
+            reopens: (0, 0),
+            reopen_failure: None,
             stopped_since: None,
             was_stopped: false,
             started: now,
@@ -191,6 +197,13 @@ impl Child {
                 Asked::Failed(Failure::at_run_time(format!("{self} takes nothing: {error}")))
             }
         };
+    }
+
+    /// Has it open its logs again. Returns the number of its report about that.
+    pub(super) fn reopen(&mut self) -> u64 {
+        self.send(Instruction::Reopen);
+        self.reopens.0 += 1;
+        self.reopens.0
     }
 
     /// Sends an instruction. That the process has ended is noticed elsewhere.
@@ -247,6 +260,12 @@ impl Child {
                 Some(Report::Failed(failure)) => self.failure = Some(failure),
                 Some(Report::Reloaded) => self.reload = Asked::Done,
                 Some(Report::NotReloaded(failure)) => self.reload = Asked::Failed(failure),
+                Some(Report::Reopened(outcome)) => {
+                    let (asked, reported) = self.reopens;
+                    // Another supervisor may have asked before.
+                    self.reopens = (asked, asked.min(reported + 1));
+                    self.reopen_failure = outcome.err();
+                }
                 None => log::error!("{self} sent something that is not a report"),
             }
         }

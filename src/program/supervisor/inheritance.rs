@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
+use crate::program::control::Order;
 use crate::server::address::{Address, ListenScheme};
 
 /// Everything that a supervisor keeps over an upgrade.
@@ -30,6 +31,10 @@ pub(crate) struct Inheritance {
     pub listeners: Vec<InheritedListener>,
     /// Their channels follow in this order.
     pub children: Vec<InheritedChild>,
+    /// Whether the socket for commands follows behind the channels.
+    pub takes_commands: bool,
+    /// Commands whose senders wait. Their connections follow in this order.
+    pub commands: Vec<InheritedCommand>,
     /// Whether SIGHUP came meanwhile.
     pub reload: bool,
     /// Whether SIGUSR1 came meanwhile.
@@ -76,6 +81,15 @@ pub(crate) enum InheritedRole {
     Retired,
 }
 
+/// A command whose sender waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InheritedCommand {
+    /// It has asked for this upgrade.
+    Upgraded,
+    /// It has not been carried out.
+    Due(Order),
+}
+
 impl fmt::Display for Inheritance {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let descriptors = self.descriptors.map_or("none".to_owned(), |limit| limit.to_string());
@@ -99,6 +113,8 @@ impl fmt::Display for Inheritance {
         lines.extend(self.children.iter().map(|InheritedChild { slot, id, role }| {
             format!("process {slot} {id} {}", role.word())
         }));
+        lines.extend(self.takes_commands.then(|| "takes commands".to_owned()));
+        lines.extend(self.commands.iter().map(|it| format!("command {}", it.word())));
         let pending = [(self.reload, "reload"), (self.reopen, "reopen")];
         let pending = pending.iter().filter(|(is_pending, _)| *is_pending);
         lines.extend(pending.map(|(_, word)| format!("pending {word}")));
@@ -132,9 +148,11 @@ impl FromStr for Inheritance {
 }
 
 impl Inheritance {
-    /// How many descriptors go with it: those of the listeners and of the channels.
+    /// How many descriptors go with it: those of the listeners, of the channels and of commands.
     pub(crate) fn descriptor_count(&self) -> usize {
-        self.listeners.iter().map(|it| it.sockets).sum::<usize>() + self.children.len()
+        let listeners = self.listeners.iter().map(|it| it.sockets).sum::<usize>();
+        let commands = usize::from(self.takes_commands) + self.commands.len();
+        listeners + self.children.len() + commands
     }
 }
 
@@ -147,6 +165,8 @@ struct Unfinished {
     stop_timeout: Option<Duration>,
     listeners: Vec<InheritedListener>,
     children: Vec<InheritedChild>,
+    takes_commands: bool,
+    commands: Vec<InheritedCommand>,
     reload: bool,
     reopen: bool,
 }
@@ -187,6 +207,14 @@ impl Unfinished {
                 let (slot, id) = (number(slot)?, number(id)?);
                 let role = InheritedRole::ALL.into_iter().find(|it| it.word() == *role)?;
                 self.children.push(InheritedChild { slot, id, role });
+                Some(())
+            }
+            ("takes", ["commands"]) => {
+                self.takes_commands = true;
+                Some(())
+            }
+            ("command", [word]) => {
+                self.commands.push(InheritedCommand::read(word)?);
                 Some(())
             }
             ("pending", ["reload"]) => {
@@ -230,6 +258,8 @@ impl Unfinished {
             stop_timeout,
             listeners: self.listeners,
             children: self.children,
+            takes_commands: self.takes_commands,
+            commands: self.commands,
             reload: self.reload,
             reopen: self.reopen,
         })
@@ -245,6 +275,22 @@ impl InheritedRole {
             InheritedRole::New => "new",
             InheritedRole::Old => "old",
             InheritedRole::Retired => "retired",
+        }
+    }
+}
+
+impl InheritedCommand {
+    fn word(self) -> &'static str {
+        match self {
+            InheritedCommand::Upgraded => UPGRADED,
+            InheritedCommand::Due(order) => order.word(),
+        }
+    }
+
+    fn read(word: &str) -> Option<InheritedCommand> {
+        match word {
+            UPGRADED => Some(InheritedCommand::Upgraded),
+            _ => Order::read(word.as_bytes()).map(InheritedCommand::Due),
         }
     }
 }
@@ -300,7 +346,8 @@ pub(crate) const VERSION: u32 = 1;
 
 const TITLE: &str = "httpd supervisor ";
 const LAST: &str = "that is all";
-const KNOWN: [&str; 8] = [
+const UPGRADED: &str = "upgraded";
+const KNOWN: [&str; 10] = [
     "processes",
     "workers",
     "descriptors",
@@ -308,6 +355,8 @@ const KNOWN: [&str; 8] = [
     "listener",
     "socket_file",
     "process",
+    "takes",
+    "command",
     "pending",
 ];
 
@@ -363,6 +412,8 @@ mod tests {
                 child(1, 4001, InheritedRole::Old),
                 child(1, 3000, InheritedRole::Retired),
             ],
+            takes_commands: true,
+            commands: vec![InheritedCommand::Upgraded, InheritedCommand::Due(Order::Reload)],
             reload: true,
             reopen: false,
         }
@@ -376,6 +427,8 @@ mod tests {
             descriptors: None,
             listeners: vec![listener(1, ListenScheme::H2c, false)],
             children: Vec::new(),
+            takes_commands: false,
+            commands: Vec::new(),
             reload: false,
             reopen: true,
             ..whole()
@@ -383,7 +436,7 @@ mod tests {
         for inheritance in [whole(), least] {
             assert_eq!(inheritance.to_string().parse(), Ok(inheritance));
         }
-        assert_eq!(whole().descriptor_count(), 13);
+        assert_eq!(whole().descriptor_count(), 16);
     }
 
     #[test]
@@ -438,6 +491,9 @@ mod tests {
             "socket_file 1 1 2 twice",
             "process 0 5 young",
             "process 0 x new",
+            "takes nothing",
+            "command",
+            "command restart",
             "pending",
             "pending upgrade",
             "",

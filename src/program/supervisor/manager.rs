@@ -13,12 +13,22 @@ pub(super) struct Watchdog {
     /// Half of what the manager allows, as it advises.
     period: Option<Duration>,
     due: Instant,
+    /// Whether the manager was told that the server changes, and not yet that it serves again.
+    is_changing: bool,
+    /// What to say instead of how many processes serve.
+    failure: Option<&'static str>,
 }
 
 impl Watchdog {
     pub(super) fn new(now: Instant) -> Watchdog {
         let period = notify::watchdog().map(|time| time / 2);
-        Watchdog { manager: Manager::of_environment(), period, due: now }
+        Watchdog {
+            manager: Manager::of_environment(),
+            period,
+            due: now,
+            is_changing: false,
+            failure: None,
+        }
     }
 
     /// When the next message is due.
@@ -35,23 +45,57 @@ impl Supervisor {
             count => format!("{count} processes"),
         };
         let version = env!("CARGO_PKG_VERSION");
-        self.watchdog
-            .manager
-            .notify(&format!("READY=1\nSTATUS=httpd {version}: {processes} serving"));
+        let serving = format!("httpd {version}: {processes} serving");
+        let status = self.watchdog.failure.unwrap_or(&serving);
+        self.watchdog.manager.notify(&format!("READY=1\nSTATUS={status}"));
     }
 
-    /// [`Supervisor::tell_ready`] follows when it is done.
-    pub(super) fn tell_reloading(&self) {
-        let now = notify::monotonic_microseconds();
-        self.watchdog.manager.notify(&format!("RELOADING=1\nMONOTONIC_USEC={now}"));
+    /// The server begins to change: to another configuration, or to another program. It is told for each that is asked
+    /// for, because the manager looks at the time of the message, and only while the server serves.
+    pub(super) fn tell_changing(&mut self, status: &str) {
+        if self.state == SupervisorState::Serving {
+            self.watchdog.is_changing = true;
+            self.watchdog.failure = None;
+            let now = notify::monotonic_microseconds();
+            let message = format!("RELOADING=1\nMONOTONIC_USEC={now}\nSTATUS={status}");
+            self.watchdog.manager.notify(&message);
+        }
+    }
+
+    /// A reload was asked for.
+    pub(super) fn tell_reloading(&mut self) {
+        self.tell_changing("Reading the configuration again");
+    }
+
+    /// What was begun has failed. [`Supervisor::tell_if_changed`] says it.
+    pub(super) fn note_failure(&mut self, failure: &'static str) {
+        self.watchdog.failure = Some(failure);
+    }
+
+    /// Whether the manager knows that the server changes.
+    pub(super) fn is_told_of_change(&self) -> bool {
+        self.watchdog.is_changing
+    }
+
+    /// Another program has begun to change the server, in this process.
+    pub(super) fn go_on_changing(&mut self) {
+        self.watchdog.is_changing = true;
+    }
+
+    /// Says that the server serves as soon as nothing changes any more, whatever came of it.
+    pub(super) fn tell_if_changed(&mut self) {
+        let changes = self.reloads.has_work() || self.upgrades.have_work();
+        if self.watchdog.is_changing && !changes && self.state == SupervisorState::Serving {
+            self.watchdog.is_changing = false;
+            if std::mem::take(&mut self.reloads.has_failed) {
+                self.note_failure("The last reload failed: see the log");
+            }
+            self.tell_ready();
+        }
     }
 
     pub(super) fn tell_stopping(&self) {
         self.watchdog.manager.notify("STOPPING=1\nSTATUS=Finishing open requests");
-    }
-
-    pub(super) fn tell_status(&self, status: &str) {
-        self.watchdog.manager.notify(&format!("STATUS={status}"));
     }
 
     /// Says that all is well if each process has answered since the last time, by all of its workers; and asks again.

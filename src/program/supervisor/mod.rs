@@ -11,10 +11,13 @@
 
 pub(crate) mod certificates;
 mod child;
+mod commands;
 pub(crate) mod inheritance;
+mod legacy;
 mod manager;
 pub(crate) mod protocol;
 mod reloading;
+mod reopening;
 pub(crate) mod supervised;
 mod upgrade;
 
@@ -28,14 +31,15 @@ use crate::sys::wait::wait_readable;
 
 use crate::program::banner::{self, Banner};
 use crate::program::cli::Options;
+use crate::program::control::{Command, Control};
 use crate::program::failure::Failure;
-use crate::program::logging;
 use certificates::PoolTls;
 use child::{Asked, Child, ChildExit, ChildState, Plan};
 use manager::Watchdog;
 use protocol::Instruction;
 use reloading::Reloads;
-use upgrade::Upgrade;
+use reopening::Reopens;
+use upgrade::Upgrades;
 
 /// Serves with one or several processes until a signal ends it.
 ///
@@ -55,7 +59,8 @@ pub(crate) fn serve(options: &Options, source: &Source, config: Config) -> Resul
         .map_err(|error| Failure::at_run_time(format!("cannot start processes: {error}")))?;
     let reloads = Reloads::of(options)
         .map_err(|error| Failure::at_run_time(format!("cannot start processes: {error}")))?;
-    let mut supervisor = Supervisor::new(plan, signals, stop_timeout, reloads);
+    let control = Control::listen(options.config.as_deref());
+    let mut supervisor = Supervisor::new(plan, signals, control, stop_timeout, reloads);
     while supervisor.state == SupervisorState::Starting {
         supervisor.turn();
     }
@@ -90,13 +95,13 @@ pub(crate) fn succeed(options: &Options) -> Result<(), Failure> {
 struct Supervisor {
     plan: Plan,
     signals: Signals,
+    control: Option<Control>,
     stop_timeout: Duration,
     state: SupervisorState,
     slots: Vec<PoolSlot>,
     /// In each slot at most one that starts or serves, and any number that are leaving.
     children: Vec<Child>,
-    /// A new program that does not serve yet.
-    upgrade: Option<Upgrade>,
+    upgrades: Upgrades,
     watchdog: Watchdog,
     /// Whether the processes have been asked whether they work.
     has_asked: bool,
@@ -106,6 +111,9 @@ struct Supervisor {
     has_served: bool,
     outcome: Result<(), Failure>,
     reloads: Reloads,
+    reopens: Reopens,
+    /// Commands that wait for the end.
+    stops: Vec<Command>,
 }
 
 /// How far the pool has come.
@@ -128,23 +136,32 @@ struct PoolSlot {
 }
 
 impl Supervisor {
-    fn new(plan: Plan, signals: Signals, stop_timeout: Duration, reloads: Reloads) -> Supervisor {
+    fn new(
+        plan: Plan,
+        signals: Signals,
+        control: Option<Control>,
+        stop_timeout: Duration,
+        reloads: Reloads,
+    ) -> Supervisor {
         let now = Instant::now();
         let slot = |_| PoolSlot { due: now, backoff: Backoff::default() };
         Supervisor {
             slots: (0..plan.processes()).map(slot).collect(),
             plan,
             signals,
+            control,
             stop_timeout,
             state: SupervisorState::Starting,
             children: Vec::new(),
-            upgrade: None,
+            upgrades: Upgrades::default(),
             watchdog: Watchdog::new(now),
             has_asked: false,
             check_stopped_at: now,
             has_served: false,
             outcome: Ok(()),
             reloads,
+            reopens: Reopens::default(),
+            stops: Vec::new(),
         }
     }
 
@@ -152,7 +169,12 @@ impl Supervisor {
         while !self.has_ended() {
             self.turn();
         }
-        self.outcome
+        let stops = std::mem::take(&mut self.stops);
+        let outcome = std::mem::replace(&mut self.outcome, Ok(()));
+        // Its addresses are free when the senders of commands go on.
+        drop(self);
+        Supervisor::answer_stops(stops, &outcome);
+        outcome
     }
 
     /// One turn. Signals come before processes that have ended: a process that ended because the whole
@@ -162,6 +184,7 @@ impl Supervisor {
         for signal in self.signals.pending() {
             self.on_signal(signal, now);
         }
+        self.take_commands(now);
         self.send_tls_news();
         let ended: Vec<Child> = self.children.extract_if(.., Child::read_reports).collect();
         for child in ended {
@@ -169,6 +192,7 @@ impl Supervisor {
         }
         self.advance_upgrade(now);
         self.advance_reload(now);
+        self.advance_reopen(now);
         self.feed_watchdog(now);
         self.replace_stopped(now);
         self.fill_slots(now);
@@ -181,6 +205,7 @@ impl Supervisor {
             self.has_served = true;
             self.tell_ready();
         } else if !self.has_ended() {
+            self.tell_if_changed();
             self.sleep();
         }
     }
@@ -202,13 +227,9 @@ impl Supervisor {
         match (signal, self.state) {
             (Signal::Reload, _) => {
                 self.tell_reloading();
-                self.reloads.ask();
-                self.tell_ready();
+                self.reloads.ask(None);
             }
-            (Signal::Reopen, _) => {
-                logging::reopen();
-                self.send_all(Instruction::Reopen);
-            }
+            (Signal::Reopen, _) => drop(self.reopen()),
             (Signal::Upgrade, _) => self.begin_upgrade(now),
             (Signal::Stop, SupervisorState::Stopping { .. }) => {
                 log::info!("stopping now");
@@ -404,13 +425,15 @@ impl Supervisor {
             Asked::Reload { by } => Some(by),
             _ => None,
         });
-        let others = self.upgrade.as_ref().map(Upgrade::due).into_iter().chain(self.watchdog.due());
+        let others = [self.upgrades.due(), self.watchdog.due(), self.reopens.due()];
+        let others = others.into_iter().flatten();
         let next = next.into_iter().chain(others).chain(asked).min();
         let descriptors: Vec<_> = [self.signals.as_fd()]
             .into_iter()
-            .chain(self.reloads.descriptors())
+            .chain([self.reloads.as_fd()])
+            .chain(self.control.as_ref().map(AsFd::as_fd))
             .chain(self.children.iter().map(AsFd::as_fd))
-            .chain(self.upgrade.as_ref().map(AsFd::as_fd))
+            .chain(self.upgrades.current.as_ref().map(AsFd::as_fd))
             .chain(self.plan.tls.iter().map(AsFd::as_fd))
             .collect();
         let time = next.map(|next| next.saturating_duration_since(Instant::now()));

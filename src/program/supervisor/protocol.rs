@@ -71,7 +71,7 @@ const SCHEMES: [ListenScheme; 4] =
 /// What the supervisor tells a process to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Instruction {
-    /// It got SIGUSR1.
+    /// Open the logs again, and report what came of it.
     Reopen,
     /// End when open requests have ended, and leave the listeners alone: a replacement has them.
     Retire,
@@ -100,6 +100,8 @@ pub(crate) enum Report {
     Reloaded,
     /// It serves as before, for this reason.
     NotReloaded(Failure),
+    /// Its logs are open again, or not, for these reasons.
+    Reopened(Result<(), Failure>),
 }
 
 /// Queues everything that a process needs when it starts.
@@ -266,18 +268,10 @@ impl Report {
             Report::Works => b"works".to_vec(),
             Report::Leaving => b"leaving".to_vec(),
             Report::Reloaded => b"reloaded".to_vec(),
-            Report::NotReloaded(failure) => {
-                let mut words = NOT_RELOADED.to_vec();
-                words.push(failure.code);
-                write_lines(&failure.lines, &mut words);
-                words
-            }
-            Report::Failed(failure) => {
-                let mut words = FAILED.to_vec();
-                words.push(failure.code);
-                write_lines(&failure.lines, &mut words);
-                words
-            }
+            Report::Reopened(Ok(())) => b"reopened".to_vec(),
+            Report::NotReloaded(failure) => write_failure(NOT_RELOADED, failure),
+            Report::Reopened(Err(failure)) => write_failure(NOT_REOPENED, failure),
+            Report::Failed(failure) => write_failure(FAILED, failure),
         }
     }
 
@@ -285,6 +279,8 @@ impl Report {
         match words {
             b"leaving" => return Some(Report::Leaving),
             b"works" => return Some(Report::Works),
+            b"reloaded" => return Some(Report::Reloaded),
+            b"reopened" => return Some(Report::Reopened(Ok(()))),
             _ => {}
         }
         if let Some(version) = words.strip_prefix(HELLO.as_bytes()) {
@@ -292,18 +288,28 @@ impl Report {
             let report = Report::Hello { inherits };
             return (report.words() == words).then_some(report);
         }
-        if words == b"reloaded" {
-            return Some(Report::Reloaded);
+        if let Some(failure) = read_failure(NOT_RELOADED, words) {
+            return Some(Report::NotReloaded(failure));
         }
-        if let Some((code, text)) = words.strip_prefix(NOT_RELOADED).and_then(<[u8]>::split_first) {
-            return Some(Report::NotReloaded(Failure { code: *code, lines: read_lines(text) }));
+        if let Some(failure) = read_failure(NOT_REOPENED, words) {
+            return Some(Report::Reopened(Err(failure)));
         }
         if let Some(text) = words.strip_prefix(SERVING) {
             return Some(Report::Serving(read_lines(text)));
         }
-        let (code, text) = words.strip_prefix(FAILED)?.split_first()?;
-        Some(Report::Failed(Failure { code: *code, lines: read_lines(text) }))
+        read_failure(FAILED, words).map(Report::Failed)
     }
+}
+
+fn write_failure(title: &[u8], failure: &Failure) -> Vec<u8> {
+    let mut words = [title, &[failure.code]].concat();
+    write_lines(&failure.lines, &mut words);
+    words
+}
+
+fn read_failure(title: &[u8], words: &[u8]) -> Option<Failure> {
+    let (code, text) = words.strip_prefix(title)?.split_first()?;
+    Some(Failure { code: *code, lines: read_lines(text) })
 }
 
 fn write_lines(lines: &[String], words: &mut Vec<u8>) {
@@ -327,6 +333,7 @@ const HELLO: &str = "hello ";
 const SERVING: &[u8] = b"serving ";
 const FAILED: &[u8] = b"failed ";
 const NOT_RELOADED: &[u8] = b"not reloaded ";
+const NOT_REOPENED: &[u8] = b"not reopened ";
 
 /// No less than the largest configuration that is read from a file.
 pub(super) const CONFIGURATION_BYTES_MAX: usize = 1024 * 1024;
@@ -424,7 +431,9 @@ mod tests {
             Report::Leaving,
             Report::Failed(failure.clone()),
             Report::Reloaded,
-            Report::NotReloaded(failure),
+            Report::NotReloaded(failure.clone()),
+            Report::Reopened(Ok(())),
+            Report::Reopened(Err(failure)),
         ] {
             assert_eq!(Report::read(&report.words()), Some(report));
         }

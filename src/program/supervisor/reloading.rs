@@ -8,7 +8,7 @@ use super::protocol::Instruction;
 use super::{PoolSlot, Supervisor, SupervisorState};
 use crate::config::{Config, Source};
 use crate::program::cli::Options;
-use crate::program::control::{Command, Control, Order};
+use crate::program::control::Command;
 use crate::program::failure::Failure;
 use crate::program::in_place::{self, Origin};
 use crate::program::logging::{self, OpenLog};
@@ -24,10 +24,11 @@ use std::time::{Duration, Instant};
 /// The reloads of a supervisor, one after the other.
 pub(super) struct Reloads {
     origin: Origin,
-    control: Option<Control>,
     state: ReloadState,
     /// Whether another one is due: who asks for one while one is under way may have changed the file since it was read.
     is_due: bool,
+    /// Whether the last one has failed.
+    pub(super) has_failed: bool,
     /// Who waits for the one under way.
     commands: Vec<Command>,
     /// Who waits for the next one.
@@ -69,9 +70,9 @@ impl Reloads {
         woken.set_nonblocking(true)?;
         Ok(Reloads {
             origin: Origin::of(options),
-            control: Control::listen(options.config.as_deref()),
             state: ReloadState::Idle,
             is_due: false,
+            has_failed: false,
             commands: Vec::new(),
             waiting: Vec::new(),
             loaded: mpsc::channel(),
@@ -80,9 +81,10 @@ impl Reloads {
         })
     }
 
-    /// Has the configuration read again, now or after the reload under way.
-    pub(super) fn ask(&mut self) {
+    /// Has the configuration read again, now or after the reload under way. A command learns what came of it.
+    pub(super) fn ask(&mut self, command: Option<Command>) {
         self.is_due = true;
+        self.waiting.extend(command);
     }
 
     /// Whether processes are about to change.
@@ -90,9 +92,19 @@ impl Reloads {
         !matches!(self.state, ReloadState::Idle)
     }
 
-    /// Readable when there is something to go on with.
-    pub(super) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        [self.woken.as_fd()].into_iter().chain(self.control.as_ref().map(AsFd::as_fd))
+    /// The same, or one is due.
+    pub(super) fn has_work(&self) -> bool {
+        self.is_due || self.is_under_way()
+    }
+
+    /// Those that wait for the next one.
+    pub(super) fn commands(&self) -> impl Iterator<Item = &Command> {
+        self.waiting.iter()
+    }
+
+    /// Wakes the supervisor when a byte is written.
+    pub(super) fn waker(&self) -> io::Result<UnixStream> {
+        self.wake.try_clone()
     }
 
     fn begin(&mut self) {
@@ -120,30 +132,30 @@ impl Reloads {
     fn finish(&mut self, outcome: Result<(), Failure>) {
         self.state = ReloadState::Idle;
         in_place::log_outcome(&outcome);
+        self.has_failed = outcome.is_err();
         for command in self.commands.drain(..) {
-            command.answer(outcome.clone());
+            command.answer(outcome.clone().map(|()| ""));
         }
+    }
+}
+
+/// Readable when a thread has done its work.
+impl AsFd for Reloads {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.woken.as_fd()
     }
 }
 
 impl Supervisor {
     /// Goes on with the reload under way, or begins one that is due.
     pub(super) fn advance_reload(&mut self, now: Instant) {
-        let commands = self.reloads.control.as_mut().map(Control::pending).unwrap_or_default();
-        for command in commands {
-            match command.order {
-                Order::Reload => {
-                    self.reloads.is_due = true;
-                    self.reloads.waiting.push(command);
-                }
-            }
-        }
         while matches!((&self.reloads.woken).read(&mut [0; 64]), Ok(1..)) {}
         match self.state {
             SupervisorState::Starting => return,
             SupervisorState::Serving => {}
             SupervisorState::Stopping { .. } => {
                 // Dropping these answers the commands that wait.
+                self.reloads.is_due = false;
                 self.reloads.waiting.clear();
                 self.reloads.commands.clear();
                 self.reloads.state = ReloadState::Idle;
@@ -166,7 +178,10 @@ impl Supervisor {
             ReloadState::RollingOut => self.end_roll_out(now),
         }
         // One after the other: an upgrade hands on what serves now.
-        if !self.reloads.is_under_way() && self.reloads.is_due && self.upgrade.is_none() {
+        if !self.reloads.is_under_way() && self.reloads.is_due && !self.upgrades.is_under_way() {
+            if !self.is_told_of_change() {
+                self.tell_reloading();
+            }
             self.reloads.begin();
         }
     }

@@ -4,7 +4,7 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -26,6 +26,7 @@ use crate::program::cli::Options;
 use crate::program::failure::Failure;
 use crate::program::in_place;
 use crate::program::logging;
+use crate::program::reopening;
 use crate::program::signals::{self, ServerState};
 
 /// Serves until the supervisor tells it to end, or dies.
@@ -75,12 +76,12 @@ fn start(
     let listeners = listeners(role, handover.listeners, &handover.addresses)?;
     // It follows from now on: an application may take its time to start.
     let state = Arc::new(Mutex::new(ServerState::Starting));
-    let early_news: Arc<Mutex<Vec<TlsNews>>> = Arc::default();
+    let early: Arc<Mutex<Early>> = Arc::default();
     let follower = Follower {
         supervisor: Some(Arc::clone(channel)),
         signals,
         state: Arc::clone(&state),
-        early_news: Arc::clone(&early_news),
+        early: Arc::clone(&early),
         stop_timeout: config.stop_timeout,
         stops: 0,
         coming: None,
@@ -103,9 +104,12 @@ fn start(
         ServerState::Leaving => report(channel, &Report::Leaving),
         ServerState::Starting | ServerState::Running(_) => {}
     }
-    let early = std::mem::take(&mut *early_news.lock().unwrap_or_else(PoisonError::into_inner));
-    for news in early {
+    let early = std::mem::take(&mut *early.lock().unwrap_or_else(PoisonError::into_inner));
+    for news in early.news {
         running.handle().take_tls_news(&news);
+    }
+    if early.reopen {
+        running.handle().reopen_logs();
     }
     *state = ServerState::Running(running.handle());
     Ok(running)
@@ -152,14 +156,22 @@ fn report(channel: &Channel, report: &Report) {
     let _ = channel.send(&report.words(), &[]);
 }
 
+/// What has come while the server was starting.
+#[derive(Default)]
+struct Early {
+    /// What has changed for TLS.
+    news: Vec<TlsNews>,
+    /// Whether the logs are to be opened again.
+    reopen: bool,
+}
+
 /// Follows the supervisor's instructions for as long as the process lives.
 struct Follower {
     /// `None` once it has died.
     supervisor: Option<Arc<Channel>>,
     signals: Signals,
     state: Arc<Mutex<ServerState>>,
-    /// What has changed for TLS while the server was starting.
-    early_news: Arc<Mutex<Vec<TlsNews>>>,
+    early: Arc<Mutex<Early>>,
     stop_timeout: Duration,
     /// How many signals to stop this process itself has got.
     stops: u32,
@@ -188,7 +200,7 @@ impl Follower {
         match signal {
             // Whoever signals all processes means the supervisor, and a closed terminal is a stop.
             Signal::Reload => log::debug!("SIGHUP is for the supervisor"),
-            Signal::Reopen => self.reopen(),
+            Signal::Reopen => self.reopen(None),
             Signal::Upgrade => {
                 log::warn!("SIGUSR2 changes nothing here: send it to the supervisor")
             }
@@ -211,11 +223,24 @@ impl Follower {
         }
     }
 
-    fn reopen(&self) {
-        match &*signals::lock(&self.state) {
-            ServerState::Running(handle) => signals::reopen(handle),
-            _ => logging::reopen(),
+    /// Opens the logs again. A thread waits for that, and reports what comes of it.
+    fn reopen(&self, supervisor: Option<&Arc<Channel>>) {
+        let logs = match &*signals::lock(&self.state) {
+            ServerState::Running(handle) => reopening::begin(Some(handle)),
+            _ => {
+                self.lock_early().reopen = true;
+                reopening::begin(None)
+            }
+        };
+        let Some(channel) = supervisor.map(Arc::clone) else { return };
+        let wait = move || report(&channel, &Report::Reopened(reopening::outcome(logs)));
+        if let Err(error) = thread::Builder::new().name("reopen".to_owned()).spawn(wait) {
+            log::error!("cannot start a thread that waits for the logs: {error}");
         }
+    }
+
+    fn lock_early(&self) -> MutexGuard<'_, Early> {
+        self.early.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes a part of a handover in; once it is whole, serves by it. Applications may take their time to start: a thread
@@ -330,10 +355,7 @@ impl Follower {
                     ServerState::Running(handle) => {
                         news.iter().for_each(|news| handle.take_tls_news(news));
                     }
-                    _ => {
-                        let early = self.early_news.lock();
-                        early.unwrap_or_else(PoisonError::into_inner).extend(news);
-                    }
+                    _ => self.lock_early().news.extend(news),
                 },
                 Err(error) => log::error!("cannot take a renewed certificate: {error}"),
             }
@@ -342,7 +364,7 @@ impl Follower {
 
     fn follow(&self, instruction: Instruction) {
         match instruction {
-            Instruction::Reopen => self.reopen(),
+            Instruction::Reopen => self.reopen(self.supervisor.as_ref()),
             Instruction::Retire => self.retire(),
             Instruction::Stop => self.stop(),
             Instruction::StopNow => self.stop_now(),

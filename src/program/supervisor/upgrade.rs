@@ -12,24 +12,25 @@ use log::LevelFilter;
 
 use super::certificates::{self, PoolTls};
 use super::child::{Child, ChildExit, ChildState, Plan};
+use super::commands::Succession;
 use super::inheritance::{
     self, Inheritance, InheritedChild, InheritedListener, InheritedRole, SocketFile,
 };
+use super::legacy::{INHERITANCE, Legacy, MORE};
 use super::protocol::{CONFIGURATION_BYTES_MAX, Instruction};
 use super::reloading::Reloads;
 use super::{GRACE, Supervisor, SupervisorState};
 use crate::config::{Log, Source};
 use crate::program::cli::{Options, SUCCESSOR, own_arguments};
+use crate::program::control::{Command, Control, Order};
 use crate::program::failure::Failure;
 use crate::program::{logging, reap_orphans};
 use crate::server::destination::Destination;
 use crate::server::listener::Listeners;
 use crate::server::listener::inheriting::Inherited;
-use crate::sys::channel::{Channel, ChannelMessage, DESCRIPTORS_MAX, Received};
+use crate::sys::channel::{Channel, DESCRIPTORS_MAX};
 use crate::sys::descriptors;
-use crate::sys::process::{
-    Own, become_program, read_sealed, sealed, set_stdin, started_by, stdin, take_stdin,
-};
+use crate::sys::process::{Own, become_program, read_sealed, sealed, started_by, stdin};
 use crate::sys::reason::reason_at;
 use crate::sys::signal::{self, Signal, Signals};
 
@@ -41,66 +42,114 @@ pub(super) struct Upgrade {
     hello_by: Instant,
     /// Why it was killed.
     refused: Option<String>,
+    /// Who waits for what comes of it.
+    commands: Vec<Command>,
+}
+
+/// The upgrade under way, and those that follow.
+#[derive(Default)]
+pub(super) struct Upgrades {
+    pub(super) current: Option<Upgrade>,
+    /// The commands that begin another one.
+    pub(super) waiting: Vec<Command>,
+    /// This program has just taken over.
+    pub(super) succession: Option<Succession>,
+}
+
+impl Upgrades {
+    /// Whether another program is about to take over.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.current.is_some()
+    }
+
+    /// The same, or one is due, or has not come to its end.
+    pub(super) fn have_work(&self) -> bool {
+        self.current.is_some() || !self.waiting.is_empty() || self.succession.is_some()
+    }
+
+    /// When to look at it again.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let succession = self.succession.as_ref().map(|it| it.by);
+        self.current.as_ref().map(Upgrade::due).or(succession)
+    }
 }
 
 impl Supervisor {
     /// SIGUSR2.
     pub(super) fn begin_upgrade(&mut self, now: Instant) {
-        let what = match (self.state, &self.upgrade) {
+        let what = match (self.state, &self.upgrades.current) {
             (SupervisorState::Starting, _) => "the processes do not serve yet: send it again later",
             (SupervisorState::Stopping { .. }, _) => "the program stops",
             (SupervisorState::Serving, Some(_)) => "an upgrade is under way",
             (SupervisorState::Serving, None) if self.reloads.is_under_way() => {
                 "a reload is under way: send it again later"
             }
-            (SupervisorState::Serving, None) => return self.start_candidate(now),
+            (SupervisorState::Serving, None) => return self.start_candidate(Vec::new(), now),
         };
         log::warn!("SIGUSR2 changes nothing: {what}");
     }
 
-    fn start_candidate(&mut self, now: Instant) {
+    fn start_candidate(&mut self, commands: Vec<Command>, now: Instant) {
+        self.tell_changing("Starting the new program");
         let Some(program) = started_by() else {
-            log::error!("{FAILED}: the kernel does not say by which path it was started");
-            return;
+            let why = "the kernel does not say by which path it was started";
+            return self.end_upgrade(commands, why);
         };
         match Child::start_candidate(&self.plan, &program, now) {
             Ok(candidate) => {
                 log::info!("upgrade: {candidate} started from {program:?}");
-                self.tell_status("Starting the new program");
                 let hello_by = now + HELLO_TIME;
-                self.upgrade = Some(Upgrade { program, candidate, hello_by, refused: None });
+                let upgrade = Upgrade { program, candidate, hello_by, refused: None, commands };
+                self.upgrades.current = Some(upgrade);
             }
             Err(error) => {
                 let reason = reason_at(&program, &error);
-                log::error!("{FAILED}: cannot run {program:?}: {reason}");
+                self.end_upgrade(commands, &format!("cannot run {program:?}: {reason}"));
             }
         }
     }
 
-    /// Goes on with an upgrade that is under way.
+    /// There is no upgrade.
+    fn end_upgrade(&mut self, commands: Vec<Command>, why: &str) {
+        let message = format!("{FAILED}: {why}");
+        log::error!("{message}");
+        self.note_failure("The last upgrade failed: see the log");
+        for command in commands {
+            command.answer(Err(Failure::at_run_time(&message)));
+        }
+    }
+
+    /// Goes on with an upgrade that is under way, or begins one that is due.
     pub(super) fn advance_upgrade(&mut self, now: Instant) {
-        let Some(mut upgrade) = self.upgrade.take() else { return };
+        self.advance_succession(now);
+        let is_free = self.state == SupervisorState::Serving && !self.upgrades.is_under_way();
+        if is_free && !self.upgrades.waiting.is_empty() && !self.reloads.is_under_way() {
+            let commands = std::mem::take(&mut self.upgrades.waiting);
+            self.start_candidate(commands, now);
+        }
+        let Some(mut upgrade) = self.upgrades.current.take() else { return };
         if upgrade.candidate.read_reports() {
+            let commands = std::mem::take(&mut upgrade.commands);
             let why = upgrade.reap();
-            log::error!("{FAILED}: {why}");
-            self.tell_status("The last upgrade failed: see the log");
-            return;
+            return self.end_upgrade(commands, &why);
         }
         if upgrade.candidate.state == ChildState::Starting {
             if let Some(why) = upgrade.overdue(now).filter(|_| upgrade.refused.is_none()) {
                 upgrade.candidate.kill_group();
                 upgrade.refused = Some(why);
             }
-            self.upgrade = Some(upgrade);
+            self.upgrades.current = Some(upgrade);
             return;
         }
-        let Upgrade { program, candidate, .. } = upgrade;
-        self.give_way(&program, candidate, now);
+        let Upgrade { program, candidate, commands, .. } = upgrade;
+        self.give_way(&program, candidate, commands, now);
     }
 
     /// Ends an upgrade that is under way, because everything ends. A process that may serve by now is one of them.
     pub(super) fn abandon_upgrade(&mut self) {
-        if let Some(Upgrade { mut candidate, .. }) = self.upgrade.take() {
+        self.upgrades.waiting.clear();
+        self.upgrades.succession = None;
+        if let Some(Upgrade { mut candidate, .. }) = self.upgrades.current.take() {
             // Its reports may wait unread. That its channel is closed is seen again when it is one of the children.
             let _: bool = candidate.read_reports();
             if candidate.inherits.is_none() {
@@ -111,18 +160,28 @@ impl Supervisor {
     }
 
     /// Becomes the new program. Returns if something keeps it from that.
-    fn give_way(&mut self, program: &Path, mut candidate: Child, now: Instant) {
+    fn give_way(
+        &mut self,
+        program: &Path,
+        mut candidate: Child,
+        commands: Vec<Command>,
+        now: Instant,
+    ) {
         // From here on, signals wait in the kernel for the new program.
         let held = signal::hold();
         let late = self.signals.pending();
-        if !late.contains(&Signal::Stop) {
-            let error = self.become_successor(program, &candidate, &late);
-            log::error!("{FAILED}: cannot become {program:?}: {error}");
+        let mut late_commands = self.pending_commands();
+        let stops = late_commands.iter().any(|it| it.order == Order::Stop);
+        if !stops && !late.contains(&Signal::Stop) {
+            late_commands.drain(..).for_each(|command| self.take_command(command, now));
+            let error = self.become_successor(program, &candidate, &late, &commands);
+            self.end_upgrade(commands, &format!("cannot become {program:?}: {error}"));
         }
         drop(held);
         // It serves already, and leaves that to the others.
         candidate.state = ChildState::Leaving;
         self.children.push(candidate);
+        late_commands.into_iter().for_each(|command| self.take_command(command, now));
         for signal in late {
             self.on_signal(signal, now);
         }
@@ -134,8 +193,9 @@ impl Supervisor {
         program: &Path,
         candidate: &Child,
         late: &[Signal],
+        commands: &[Command],
     ) -> io::Error {
-        let (kept, end) = match self.bequeath(candidate, late) {
+        let (kept, end) = match self.bequeath(candidate, late, commands) {
             Ok(both) => both,
             Err(error) => return error,
         };
@@ -148,7 +208,12 @@ impl Supervisor {
     }
 
     /// Queues everything that a successor needs. It finds this at the second end.
-    fn bequeath(&self, candidate: &Child, late: &[Signal]) -> io::Result<(Channel, OwnedFd)> {
+    fn bequeath(
+        &self,
+        candidate: &Child,
+        late: &[Signal],
+        upgraded: &[Command],
+    ) -> io::Result<(Channel, OwnedFd)> {
         let listeners = &self.plan.listeners;
         let mut sockets = Vec::new();
         let mut addresses = Vec::new();
@@ -169,6 +234,9 @@ impl Supervisor {
         let known =
             |child: &Child, role| InheritedChild { slot: slot(child), id: child.id(), role };
         let children = self.children.iter().map(|child| known(child, role(child)));
+        let (commands, connections): (Vec<_>, Vec<_>) =
+            self.commands_that_wait(upgraded).into_iter().unzip();
+        let control = self.control.as_ref().map(Control::listener);
         let inheritance = Inheritance {
             processes: self.plan.processes(),
             workers: listeners.workers(),
@@ -176,6 +244,8 @@ impl Supervisor {
             stop_timeout: self.stop_timeout,
             listeners: addresses,
             children: children.chain([known(candidate, InheritedRole::New)]).collect(),
+            takes_commands: control.is_some(),
+            commands,
             reload: late.contains(&Signal::Reload),
             reopen: late.contains(&Signal::Reopen),
         };
@@ -188,7 +258,8 @@ impl Supervisor {
             first.into_iter().chain(tls.as_ref().map(AsFd::as_fd)).collect();
         channel.send(INHERITANCE, &first)?;
         let channels = self.children.iter().chain([candidate]).map(AsFd::as_fd);
-        let all: Vec<BorrowedFd<'_>> = sockets.into_iter().chain(channels).collect();
+        let all: Vec<BorrowedFd<'_>> =
+            sockets.into_iter().chain(channels).chain(control).chain(connections).collect();
         for some in all.chunks(DESCRIPTORS_MAX) {
             channel.send(MORE, some)?;
         }
@@ -206,7 +277,7 @@ impl Supervisor {
             )])
         };
         let legacy = Legacy::take().map_err(|error| nobody(&error))?;
-        let Legacy { inheritance, text, tls, addresses, channels } = legacy;
+        let Legacy { inheritance, text, tls, addresses, channels, control, connections } = legacy;
         descriptors::inherit(inheritance.descriptors);
         // It has been open until now. Whatever is wrong with it is no reason not to serve.
         let log = read_sealed(&text, CONFIGURATION_BYTES_MAX)
@@ -232,7 +303,13 @@ impl Supervisor {
         let plan = Plan::with_text(listeners, text, tls, inheritance.processes);
         let reloads = Reloads::of(options)
             .map_err(|error| Failure::at_run_time(format!("cannot reload: {error}")))?;
-        let mut supervisor = Supervisor::new(plan, signals, inheritance.stop_timeout, reloads);
+        let config = options.config.as_deref();
+        let control = match control {
+            Some(listener) => Control::inherit(config, listener),
+            None => Control::listen(config),
+        };
+        let stop_timeout = inheritance.stop_timeout;
+        let mut supervisor = Supervisor::new(plan, signals, control, stop_timeout, reloads);
         supervisor.state = SupervisorState::Serving;
         supervisor.has_served = true;
         let now = Instant::now();
@@ -256,66 +333,13 @@ impl Supervisor {
             }
         }
         log::info!("upgraded to httpd {}", env!("CARGO_PKG_VERSION"));
-        supervisor.tell_ready();
+        supervisor.go_on_changing();
+        supervisor.begin_succession(inheritance.commands, connections, now);
         let pending = [(inheritance.reload, Signal::Reload), (inheritance.reopen, Signal::Reopen)];
         for (_, signal) in pending.into_iter().filter(|(is_pending, _)| *is_pending) {
             supervisor.on_signal(signal, now);
         }
         Ok(supervisor)
-    }
-}
-
-/// What a predecessor has left, with its descriptors.
-struct Legacy {
-    inheritance: Inheritance,
-    /// The configuration.
-    text: OwnedFd,
-    /// The certificates and the keys of tickets, if it speaks TLS.
-    tls: Option<OwnedFd>,
-    addresses: Vec<Inherited<OwnedFd>>,
-    /// Of each process, in their order.
-    channels: Vec<Channel>,
-}
-
-impl Legacy {
-    /// Takes it from standard input, and makes that what it was.
-    fn take() -> Result<Legacy, String> {
-        let failed = |error: io::Error| error.to_string();
-        let channel = take_stdin().map(Channel::from_end).map_err(failed)?;
-        let first = next(&channel).map_err(failed)?;
-        let mut descriptors = first.descriptors.into_iter();
-        let (Some(left), Some(text), Some(stdin)) =
-            (descriptors.next(), descriptors.next(), descriptors.next())
-        else {
-            return Err("something is missing".to_owned());
-        };
-        let tls = descriptors.next();
-        set_stdin(&stdin).map_err(failed)?;
-        let left = read_sealed(&left, inheritance::TEXT_BYTES_MAX).map_err(failed)?;
-        let left = String::from_utf8(left).map_err(|error| error.to_string())?;
-        let inheritance: Inheritance = left.parse()?;
-        let mut all = Vec::new();
-        while all.len() < inheritance.descriptor_count() {
-            all.append(&mut next(&channel).map_err(failed)?.descriptors);
-        }
-        let mut all = all.into_iter();
-        let of_address = |it: &InheritedListener| Inherited {
-            sockets: all.by_ref().take(it.sockets).collect(),
-            asked: it.asked.clone(),
-            scheme: it.scheme,
-            is_proxied: it.is_proxied,
-            file: it.file.clone().map(|it| (it.path, it.identity)),
-        };
-        let addresses = inheritance.listeners.iter().map(of_address).collect();
-        let channels = all.map(Channel::from_end).collect();
-        Ok(Legacy { inheritance, text, tls, addresses, channels })
-    }
-}
-
-fn next(channel: &Channel) -> io::Result<ChannelMessage> {
-    match channel.receive()? {
-        Received::Message(message) => Ok(message),
-        Received::Nothing | Received::End => Err(io::ErrorKind::UnexpectedEof.into()),
     }
 }
 
@@ -373,6 +397,3 @@ const FAILED: &str = "no upgrade; the running program keeps serving";
 
 /// A program that can take over says so at once. On a busy machine, it may have to wait until it runs.
 const HELLO_TIME: Duration = Duration::from_secs(5);
-
-const INHERITANCE: &[u8] = b"inheritance";
-const MORE: &[u8] = b"more";

@@ -5,7 +5,7 @@ use super::filter::Filter;
 use super::format::{Format, LineFormat};
 use super::writer::LogWriter;
 use super::{AccessLog, Target};
-use crate::server::background::{Background, Loss, OnLoss};
+use crate::server::background::{Background, Loss, OnLoss, Reopening};
 use crate::server::destination::{Destination, Framing};
 use crate::sys::reason::reason;
 use std::io;
@@ -87,11 +87,13 @@ impl Reopener {
         *self.lock() = all.collect();
     }
 
-    /// Has all of them opened again. Never waits.
-    pub(crate) fn reopen(&self) {
-        for log in self.lock().iter().filter_map(Weak::upgrade) {
-            log.reopen();
-        }
+    /// Has all of them opened again, each once. Never waits.
+    pub(crate) fn reopen(&self) -> Vec<Reopening> {
+        let mut logs: Vec<_> = self.lock().iter().filter_map(Weak::upgrade).collect();
+        // Several may go to one place.
+        logs.sort_by_key(|log| Arc::as_ptr(log).addr());
+        logs.dedup_by(|one, other| Arc::ptr_eq(one, other));
+        logs.iter().map(Background::reopen).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Weak<Background>>> {

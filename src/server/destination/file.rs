@@ -46,11 +46,14 @@ impl LineFile {
     /// Opens the file again if its path leads elsewhere by now, because the file was renamed or removed; once a second at
     /// most, unless that is asked for. A file that was truncated needs nothing: lines go to its end, wherever that is.
     /// What cannot be opened leaves lines where they went before.
-    pub(crate) fn follow(&mut self, is_asked: bool) {
-        let Some(path) = &self.path else { return };
+    ///
+    /// # Errors
+    /// Why it could not be opened. The log says it, too; once, unless it is asked for.
+    pub(crate) fn follow(&mut self, is_asked: bool) -> Result<(), String> {
+        let Some(path) = &self.path else { return Ok(()) };
         let now = Instant::now();
         if !is_asked && self.seen_at.is_some_and(|at| now < at + SEEN_EVERY) {
-            return;
+            return Ok(());
         }
         self.seen_at = Some(now);
         let is_same = match (self.file.metadata(), path.metadata()) {
@@ -59,17 +62,22 @@ impl LineFile {
         };
         if is_same && !is_asked {
             self.has_failed = false;
-            return;
+            return Ok(());
         }
         match LineFile::open(path) {
-            Ok(file) => *self = file,
+            Ok(file) => {
+                *self = file;
+                Ok(())
+            }
             Err(error) => {
+                let reason = reason_at(path, &error);
+                let failure = format!(
+                    "cannot open the log {path:?} again: {reason}; its lines go to the file that was there before"
+                );
                 if is_asked || !std::mem::replace(&mut self.has_failed, true) {
-                    let reason = reason_at(path, &error);
-                    log::error!(
-                        "cannot open the log {path:?} again: {reason}; its lines go to the file that was there before"
-                    );
+                    log::error!("{failure}");
                 }
+                Err(failure)
             }
         }
     }
@@ -232,11 +240,11 @@ mod tests {
         let mut log = LineFile::open(&path).unwrap();
         assert!(log.write_lines(b"one\n").is_ok());
         std::fs::rename(&path, &moved).unwrap();
-        log.follow(true);
+        log.follow(true).unwrap();
         assert!(log.write_lines(b"two\n").is_ok());
         std::fs::remove_file(&path).unwrap();
         log.seen_at = None;
-        log.follow(false);
+        log.follow(false).unwrap();
         assert!(log.write_lines(b"three\n").is_ok());
         File::create(&path).unwrap();
         assert!(log.write_lines(b"four\n").is_ok());
@@ -251,9 +259,9 @@ mod tests {
         let mut log = LineFile::open(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
         log.seen_at = Some(Instant::now() + Duration::from_secs(3600));
-        log.follow(false);
+        log.follow(false).unwrap();
         assert!(!path.exists());
-        log.follow(true);
+        log.follow(true).unwrap();
         assert!(path.exists());
     }
 
@@ -264,7 +272,11 @@ mod tests {
         std::fs::create_dir(&directory).unwrap();
         let mut log = LineFile::open(&directory.join("log")).unwrap();
         std::fs::rename(&directory, &moved).unwrap();
-        log.follow(true);
+        let failure = log.follow(true).unwrap_err();
+        assert!(
+            failure.contains("logs/log") && failure.contains("there is no directory"),
+            "{failure}"
+        );
         assert!(log.write_lines(b"one\n").is_ok());
         assert_eq!(std::fs::read_to_string(moved.join("log")).unwrap(), "one\n");
     }

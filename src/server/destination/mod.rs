@@ -154,12 +154,16 @@ impl Sink {
     }
 
     /// Finds out whether the destination is still where it was, at once if that is asked for.
-    pub(crate) fn follow(&mut self, is_asked: bool) {
+    ///
+    /// # Errors
+    /// Why it stays what it was, in words for the operator. The log says it, too.
+    pub(crate) fn follow(&mut self, is_asked: bool) -> Result<(), String> {
         match self {
-            Sink::Lines(file) => file.follow(is_asked),
+            Sink::Lines(file) => return file.follow(is_asked),
             Sink::Datagrams(datagrams) if is_asked => datagrams.disconnect(),
             Sink::Datagrams(_) => {}
         }
+        Ok(())
     }
 
     /// Writes all of these messages.
