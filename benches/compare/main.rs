@@ -217,12 +217,16 @@ impl Bench<'_> {
             servers.iter().copied().filter(|server| secure::concerns(*server)).collect();
         eprintln!("about {} minutes", self.options.minutes(secure::CASES.len(), servers.len()));
         let mut contenders = Vec::new();
-        for server in &servers {
+        for server in servers {
             let folder = self.folder.path().join(format!("secure-{}", server.name()));
             let launch = self.launch(Work::Small, folder)?;
-            let started = secure::Contender::start(*server, &launch, &certificate, &self.interrupt);
-            contenders.push(started?);
+            match secure::Contender::start(server, &launch, &certificate, &self.interrupt) {
+                Ok(contender) => contenders.push(contender),
+                Err(problem) => eprintln!("{}: {problem}", server.name()),
+            }
+            self.interrupt.check()?;
         }
+        let servers: Vec<Server> = contenders.iter().map(|contender| contender.server).collect();
         let mut report = secure::Report::new(&servers);
         for case in secure::CASES {
             let mut samples = vec![Vec::new(); contenders.len()];

@@ -9,7 +9,7 @@ use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::downloads::Tool;
 use crate::grid::{Grid, digits};
@@ -42,8 +42,10 @@ pub struct Case {
 enum Protocol {
     /// HTTP/1 over TLS.
     Https,
-    /// The same, each request over a connection of its own.
-    Handshakes,
+    /// The same, each request over a connection of its own, with a full handshake.
+    Full,
+    /// The same, with the session of the first one.
+    Resumed,
     /// HTTP/2 over TLS.
     H2,
     /// HTTP/2 without.
@@ -51,16 +53,17 @@ enum Protocol {
 }
 
 /// All of them, in the order of the table.
-pub const CASES: [Case; 9] = [
+pub const CASES: [Case; 10] = [
     case(Protocol::Https, "small.html", 50, 1),
     case(Protocol::Https, "955k.bin", 10, 1),
-    case(Protocol::Handshakes, "small.html", 20, 1),
     case(Protocol::H2, "small.html", 10, 100),
     case(Protocol::H2, "98k.bin", 10, 10),
     case(Protocol::H2, "955k.bin", 10, 10),
     case(Protocol::H2c, "small.html", 10, 100),
     case(Protocol::H2c, "98k.bin", 10, 10),
     case(Protocol::H2c, "955k.bin", 10, 10),
+    case(Protocol::Full, "small.html", 1, 1),
+    case(Protocol::Resumed, "small.html", 1, 1),
 ];
 
 const fn case(protocol: Protocol, file: &'static str, connections: u32, streams: u32) -> Case {
@@ -120,13 +123,14 @@ impl Contender {
         cpus: &Cpus,
         interrupt: &Interrupt,
     ) -> Result<(f64, f64), String> {
-        let (scheme, port) = match case.protocol {
-            Protocol::H2c => ("http", self.clear_port),
-            _ => ("https", self.running.port),
-        };
-        let tool = match case.protocol {
-            Protocol::Https | Protocol::Handshakes => Tool::Wrk,
-            Protocol::H2 | Protocol::H2c => Tool::H2load,
+        let (scheme, port, tool) = match case.protocol {
+            Protocol::Https => ("https", self.running.port, Tool::Wrk),
+            Protocol::H2 => ("https", self.running.port, Tool::H2load),
+            Protocol::H2c => ("http", self.clear_port, Tool::H2load),
+            Protocol::Full => return self.shake_hands("-new", duration, folder, cpus, interrupt),
+            Protocol::Resumed => {
+                return self.shake_hands("-reuse", duration, folder, cpus, interrupt);
+            }
         };
         let mut command = process::command(&tool.program()?, cpus.client);
         let (connections, streams) = (case.connections.to_string(), case.streams.to_string());
@@ -135,9 +139,6 @@ impl Contender {
             Tool::Wrk => command.args(["-t1", "--latency", "-c", &connections, "-d", &seconds]),
             _ => command.args(["-t1", "-c", &connections, "-m", &streams, "-D", &seconds]),
         };
-        if case.protocol == Protocol::Handshakes {
-            command.args(["-H", "Connection: close"]);
-        }
         command.arg(format!("{scheme}://127.0.0.1:{port}/{}", case.file));
         let output = folder.join("load.out");
         let seen = load::run(command, &output, duration, &self.running, interrupt, || {})?;
@@ -145,6 +146,35 @@ impl Contender {
         let (requests, rate, _) =
             figures.ok_or_else(|| format!("{tool} said: {}", seen.said.trim()))?;
         Ok((seen.spent.as_secs_f64() * 1e6 / requests, rate))
+    }
+
+    /// The same for connections that are made for one request each, one after the other. (wrk resumes sessions wherever
+    /// it can, so it cannot tell the two kinds apart.)
+    fn shake_hands(
+        &self,
+        kind: &str,
+        duration: Duration,
+        folder: &Path,
+        cpus: &Cpus,
+        interrupt: &Interrupt,
+    ) -> Result<(f64, f64), String> {
+        let openssl = process::find_program("openssl").ok_or("openssl is missing")?;
+        let mut command = process::command(&openssl, cpus.client);
+        let address = format!("127.0.0.1:{}", self.running.port);
+        command.args(["s_time", kind, "-connect", &address, "-www", "/small.html", "-time"]);
+        command.arg(duration.as_secs().to_string());
+        let output = folder.join("load.out");
+        let began = Instant::now();
+        let seen = load::run(command, &output, duration, &self.running, interrupt, || {})?;
+        let seconds = began.elapsed().as_secs_f64();
+        // It marks each resumed session with an r, and prints "N connections in M real seconds" at the end.
+        let is_resumed = seen.said.contains("rr");
+        let line = seen.said.lines().rev().find(|line| line.contains("real seconds"));
+        let count = line.and_then(|line| line.split(' ').next()?.parse::<f64>().ok());
+        match count.filter(|count| *count > 0.0 && is_resumed == (kind == "-reuse")) {
+            Some(count) => Ok((seen.spent.as_secs_f64() * 1e6 / count, count / seconds)),
+            None => Err(format!("openssl said: {}", seen.said.trim())),
+        }
     }
 }
 
@@ -190,7 +220,7 @@ fn config(
                     client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
                     fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
                     access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000;
-                    open_file_cache max=1000; ssl_session_cache shared:a:10m;
+                    open_file_cache max=1000; ssl_session_cache shared:a:10m; ssl_protocols TLSv1.2 TLSv1.3;
                     ssl_certificate {chain}; ssl_certificate_key {key};
                     server {{ listen 127.0.0.1:{port} ssl http2; root {root}; }}
                     server {{ listen 127.0.0.1:{clear} http2; root {root}; }}
@@ -220,19 +250,19 @@ certificate = \"{chain}\"\ncertificate_key = \"{key}\"\n\n[access_log]\nfile = \
 
 impl fmt::Display for Case {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Case { protocol, file, connections, streams } = self;
-        let protocol = match protocol {
+        let protocol = match self.protocol {
             Protocol::Https => "HTTPS, HTTP/1",
-            Protocol::Handshakes => "HTTPS, a handshake for each request",
             Protocol::H2 => "HTTPS, HTTP/2",
             Protocol::H2c => "HTTP/2 without TLS",
+            Protocol::Full => return formatter.write_str("a connection with a full handshake"),
+            Protocol::Resumed => return formatter.write_str("a connection that resumes a session"),
         };
-        let size = match *file {
-            "small.html" => "38 B",
-            "98k.bin" => "98,620 B",
-            _ => "954,824 B",
+        let size = match self.file {
+            "small.html" => "small",
+            "98k.bin" => "98 KB",
+            _ => "955 KB",
         };
-        write!(formatter, "{protocol}, {size} ({connections} × {streams})")
+        write!(formatter, "{protocol}, {size}")
     }
 }
 
@@ -261,8 +291,12 @@ impl Report {
         let cost = |samples: &Vec<(f64, f64)>| median(samples.iter().map(|sample| sample.0));
         let mut row = vec![case.to_string()];
         for samples in samples {
+            if samples.is_empty() {
+                row.push("—".into());
+                continue;
+            }
             let rate = median(samples.iter().map(|sample| sample.1));
-            row.push(format!("{} ({:.1})", digits(cost(samples)), rate / 1e3));
+            row.push(format!("{} ({})", digits(cost(samples)), digits(rate / 1e3)));
         }
         let of = |wanted: &dyn Fn(Server) -> bool| {
             let of_servers = self.servers.iter().zip(samples);
@@ -310,5 +344,6 @@ const IDLE_CONNECTIONS: usize = 2_000;
 
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 
-const EXPLANATION: &str = "Microseconds of the server's CPU time per request (thousand requests per second), with \
-                           connections × requests under way on each; httpd's ÷ the best peer's.";
+const EXPLANATION: &str = "CPU time of the server per request in microseconds and, in brackets, thousands of requests \
+                           per second; httpd's ÷ the best peer's. wrk with 50 connections (10 for 955 KB), h2load with \
+                           10 connections of 100 streams (10 for larger files), openssl s_time for handshakes.";
