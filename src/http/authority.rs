@@ -54,14 +54,15 @@ pub(crate) fn check_authority(authority: &[u8]) -> Result<(), Reject> {
 }
 
 fn is_port(port: &[u8]) -> bool {
-    let number =
-        |port: &[u8]| port.iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0'));
-    port.len() <= 5 && port.iter().all(u8::is_ascii_digit) && number(port) <= u32::from(u16::MAX)
+    let add =
+        |number, digit: &u8| digit.is_ascii_digit().then(|| number * 10 + u32::from(digit - b'0'));
+    let number = |port: &[u8]| port.iter().try_fold(0, add);
+    port.len() <= 5 && number(port).is_some_and(|number| number <= u32::from(u16::MAX))
 }
 
 /// Whether a host of [`HOST`] characters alone, with nothing encoded, is a name or an address.
 fn is_plain_host(host: &[u8]) -> bool {
-    !ends_in_number(host) || is_dotted_quad(host)
+    is_dotted_quad(host) || !ends_in_number(host)
 }
 
 /// Whether a host is a name once it is decoded, without characters that need their encoding.

@@ -13,7 +13,6 @@ use super::buffers::Buffers;
 use super::clock::TurnClock;
 use super::connection::{FreeList, FreeStreams};
 use super::encoders::Encoders;
-use super::exchange::Record;
 use super::exchange::body_sink::OnDisk;
 use super::exchange::encoding::PieceEncoding;
 use super::exchange::overflow::{Backlog, Room};
@@ -261,12 +260,6 @@ impl WorkerContext {
         for encoding in self.files.take_encodings() {
             self.threads.encoders.encode(encoding);
         }
-    }
-
-    /// Counts an exchange whose response has ended.
-    #[inline]
-    pub(crate) fn count(&mut self, record: &Record) {
-        self.counters.note(record);
     }
 
     /// Drops a value that may hold a file without a name on a thread: freeing its blocks may take the disk a while.

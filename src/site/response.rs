@@ -271,4 +271,12 @@ impl Body {
             Body::Deferred(_) | Body::Channel(_) | Body::Encoded(_) => None,
         }
     }
+
+    /// How much of it is counted before it is sent. A body that is produced meanwhile is counted when it has ended.
+    pub(crate) fn counted_bytes(&self) -> u64 {
+        match self {
+            Body::Piped(..) => 0,
+            _ => self.length().unwrap_or(0),
+        }
+    }
 }

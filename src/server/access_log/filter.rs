@@ -1,7 +1,6 @@
 //! Which responses have no line.
 
 use super::line::Subject;
-use crate::http::Status;
 use crate::site::rules::glob::Glob;
 use crate::site::rules::headers::Statuses;
 use percent_encoding::percent_decode;
@@ -17,13 +16,9 @@ pub(crate) struct Filter {
 
 impl Filter {
     /// Whether a response has a line.
-    pub(super) fn passes(
-        &self,
-        subject: &Subject<'_>,
-        status: Status,
-        scratch: &mut Vec<u8>,
-    ) -> bool {
-        if self.statuses.as_ref().is_some_and(|statuses| statuses.contains(status).is_some()) {
+    pub(super) fn passes(&self, subject: &Subject<'_>, scratch: &mut Vec<u8>) -> bool {
+        let without = self.statuses.as_ref();
+        if without.is_some_and(|statuses| statuses.contains(subject.status).is_some()) {
             return false;
         }
         if self.paths.is_empty() {

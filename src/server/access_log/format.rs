@@ -8,6 +8,7 @@ use crate::server::exchange::Record;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// How a line looks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -138,12 +139,11 @@ impl LineFormat {
         cuts: &mut Vec<u32>,
         pen: &mut Pen,
         subject: &Subject<'_>,
-        record: &Record,
     ) {
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => texts.extend_from_slice(text),
-                Piece::Early(early, quoting) => early.write(texts, *quoting, pen, subject, record),
+                Piece::Early(early, quoting) => early.write(texts, *quoting, pen, subject),
                 Piece::Late(_) => cuts.push(texts.len() as u32),
             }
         }
@@ -158,6 +158,7 @@ impl LineFormat {
         start: usize,
         cuts: &[u32],
         record: &Record,
+        now: Instant,
     ) {
         let mut start = start;
         for (place, cut) in cuts.iter().enumerate() {
@@ -165,7 +166,7 @@ impl LineFormat {
             out.extend_from_slice(&texts[start..cut]);
             start = cut;
             if let Some(late) = self.late.get(place) {
-                late.write(out, record);
+                late.write(out, record, now);
             }
         }
     }

@@ -4,9 +4,9 @@
 //! response has ended, the line is put together in the buffer of its log.
 
 use super::writer::LogWriter;
-use crate::files::Now;
+use crate::files::{CacheUse, Now};
 use crate::http::table::HeaderTable;
-use crate::http::{HeaderName, Headers, TlsFacts};
+use crate::http::{HeaderName, Headers, Method, Scheme, Status, TlsFacts, Version};
 use crate::server::context::Setup;
 use crate::server::exchange::{Carrier, Record};
 use crate::site::Route;
@@ -14,8 +14,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// What a line can show of an exchange and [`Record`] has not: texts, as long as they can be seen.
+/// What a line can show of an exchange when its response is queued, as long as it can be seen.
 pub(crate) struct Subject<'a> {
+    /// `None`: the head could not be read so far.
+    pub method: Option<Method>,
+    pub version: Version,
+    /// As the client uses it, if a trusted proxy says so.
+    pub scheme: Scheme,
+    pub status: Status,
+    /// What the cache of open files did.
+    pub cache: CacheUse,
     pub client: Option<SocketAddr>,
     /// Where the server listens for the client.
     pub listener: Option<SocketAddr>,
@@ -109,18 +117,11 @@ struct PendingLine {
 
 impl PendingLines {
     /// Renders what is known of the line of a response that was just queued.
-    pub(crate) fn add(
-        &mut self,
-        writer: &mut LogWriter,
-        subject: &Subject<'_>,
-        now: Now,
-        record: &Record,
-    ) {
+    pub(crate) fn add(&mut self, writer: &mut LogWriter, subject: &Subject<'_>, now: Now) {
         let cuts_before = self.cuts.len();
         let log = subject.setup.log_of(subject.route);
-        let log = log.filter(|log| {
-            writer.begin_line(*log, &mut self.texts, &mut self.cuts, subject, now, record)
-        });
+        let log = log
+            .filter(|log| writer.begin_line(*log, &mut self.texts, &mut self.cuts, subject, now));
         let cuts = (self.cuts.len() - cuts_before) as u32;
         self.lines.push(PendingLine { log, cuts });
     }

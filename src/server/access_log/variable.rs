@@ -11,7 +11,7 @@ use crate::http::{HeaderName, Status, Version, basic};
 use crate::server::exchange::Record;
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A value that is known when the response is queued.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -162,7 +162,6 @@ impl Early {
         quoting: Quoting,
         pen: &mut Pen,
         subject: &Subject<'_>,
-        record: &Record,
     ) {
         let Pen { stamp, scratch } = pen;
         match self {
@@ -200,7 +199,7 @@ impl Early {
             }
             Early::Request => quoting.write(out, Some(subject.request_line)),
             Early::Method => {
-                let method = record.method.as_ref().map(|method| method.as_str().as_bytes());
+                let method = subject.method.as_ref().map(|method| method.as_str().as_bytes());
                 quoting.write(out, method);
             }
             Early::MethodAndTarget => {
@@ -225,16 +224,16 @@ impl Early {
                 }
             }
             Early::Protocol => {
-                let protocol = record.method.map(|_| match record.version {
+                let protocol = subject.method.map(|_| match subject.version {
                     Version::Http10 => &b"HTTP/1.0"[..],
                     Version::Http11 => b"HTTP/1.1",
                     Version::Http2 => b"HTTP/2.0",
                 });
                 quoting.write(out, protocol);
             }
-            Early::Scheme => quoting.write(out, Some(record.scheme.as_str().as_bytes())),
+            Early::Scheme => quoting.write(out, Some(subject.scheme.as_str().as_bytes())),
             Early::Https => {
-                if record.scheme == crate::http::Scheme::Https {
+                if subject.scheme == crate::http::Scheme::Https {
                     out.extend_from_slice(b"on");
                 }
             }
@@ -257,8 +256,8 @@ impl Early {
                 None => quoting.write(out, None),
             },
             Early::ServerPort => write_port(out, quoting, subject.listener),
-            Early::Status => write_number(out, u64::from(record.status.code())),
-            Early::ColouredStatus => write_coloured(out, record.status),
+            Early::Status => write_number(out, u64::from(subject.status.code())),
+            Early::ColouredStatus => write_coloured(out, subject.status),
             Early::RequestId => quoting.write(out, subject.request_id),
             Early::TlsVersion => {
                 let tls = subject.tls();
@@ -279,24 +278,24 @@ impl Early {
                 quoting.write(out, tls.as_ref().map(|tls| word(tls.is_resumed())));
             }
             Early::Location => quoting.write(out, subject.location()),
-            Early::Cache => quoting.write(out, record.cache.as_str().map(str::as_bytes)),
+            Early::Cache => quoting.write(out, subject.cache.as_str().map(str::as_bytes)),
         }
     }
 }
 
 impl Late {
     /// Writes the value.
-    pub(super) fn write(self, out: &mut Vec<u8>, record: &Record) {
+    pub(super) fn write(self, out: &mut Vec<u8>, record: &Record, ended: Instant) {
         match self {
             Late::BodyBytesSent => write_number(out, record.body_bytes_out),
             Late::BytesSent => write_number(out, record.bytes_out()),
             Late::RequestBytes => write_number(out, record.bytes_in()),
             Late::RequestBodyBytes => write_number(out, record.body_bytes_in),
-            Late::Time => write_seconds(out, record.time()),
+            Late::Time => write_seconds(out, record.time(ended)),
             Late::TimeToFirstByte => write_seconds(out, record.time_to_first_byte()),
             Late::Milliseconds => {
                 // Writing to a Vec cannot fail.
-                let _ = write!(out, "{:.1}", record.time().as_secs_f64() * 1e3);
+                let _ = write!(out, "{:.1}", record.time(ended).as_secs_f64() * 1e3);
             }
             Late::Completion if record.is_complete => out.extend_from_slice(b"OK"),
             Late::Completion => {}

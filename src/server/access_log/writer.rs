@@ -109,15 +109,14 @@ impl LogWriter {
         cuts: &mut Vec<u32>,
         subject: &Subject<'_>,
         now: Now,
-        record: &Record,
     ) -> bool {
         let LogWriter { logs, pen, .. } = self;
         let Some(log) = logs.get_mut(usize::from(place)) else { return false };
-        if !log.filter.passes(subject, record.status, &mut pen.scratch) {
+        if !log.filter.passes(subject, &mut pen.scratch) {
             return false;
         }
         pen.stamp.set(now);
-        log.format.begin(texts, cuts, pen, subject, record);
+        log.format.begin(texts, cuts, pen, subject);
         log.open_lines += 1;
         true
     }
@@ -136,7 +135,7 @@ impl LogWriter {
         log.open_lines = log.open_lines.saturating_sub(1);
         let Some(output) = self.outputs.get_mut(log.output) else { return };
         let begun = log.framing.begin(&mut output.buffer);
-        log.format.end(&mut output.buffer, texts, start, cuts, record);
+        log.format.end(&mut output.buffer, texts, start, cuts, record, now);
         log.framing.end(&mut output.buffer, begun);
         if output.buffer.len() >= FLUSH_BYTES {
             output.flush();

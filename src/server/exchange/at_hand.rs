@@ -1,6 +1,6 @@
 //! The piece of a response's body that is sent next, from wherever it came.
 
-use super::file_piece::{COPIED_BYTES_MAX, copy_if_short, memory};
+use super::file_piece::memory;
 use super::lent::Owner;
 use crate::files::CachedFile;
 use std::ops::Range;
@@ -81,25 +81,5 @@ impl AtHand {
                 range.start = (range.start + count as u64).min(range.end);
             }
         }
-    }
-
-    /// Appends it if it is short, and then nothing is left. `false`: it is not short, or not in memory.
-    #[inline(always)]
-    pub(super) fn copy_if_short(&mut self, out: &mut Vec<u8>) -> bool {
-        let is_short = match self {
-            AtHand::File { file, range } => range.is_empty() || copy_if_short(out, file, range),
-            _ => {
-                let bytes = self.bytes().unwrap_or_default();
-                let is_short = bytes.len() <= COPIED_BYTES_MAX;
-                if is_short {
-                    out.extend_from_slice(bytes);
-                }
-                is_short
-            }
-        };
-        if is_short {
-            *self = AtHand::Nothing;
-        }
-        is_short
     }
 }

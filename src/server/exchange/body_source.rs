@@ -77,10 +77,9 @@ pub(crate) enum Chunk<'a> {
 }
 
 impl BodySource {
-    /// The source of a whole body.
-    #[inline(always)]
-    pub(crate) fn new(body: Body) -> BodySource {
-        let mut source = BodySource::default();
+    /// The source of a whole body, which is sent on these terms.
+    pub(crate) fn new(body: Body, terms: Option<Box<BodyTerms>>) -> BodySource {
+        let mut source = BodySource { terms, ..BodySource::default() };
         match body {
             // The exchange has made another one of it.
             Body::Deferred(_) => {}
@@ -98,11 +97,6 @@ impl BodySource {
             }
         }
         source
-    }
-
-    /// Has it sent on these terms.
-    pub(crate) fn set_terms(&mut self, terms: Option<Box<BodyTerms>>) {
-        self.terms = terms;
     }
 
     /// The terms of a body that is kept elsewhere for a while.
@@ -142,15 +136,6 @@ impl BodySource {
             return true;
         }
         self.at_hand.is_on_disk() || !matches!(self.supplier, Supplier::Nothing)
-    }
-
-    /// Copies a short body behind its head: this is cheaper than a write of its own, and several responses can be sent
-    /// together. `false`: the body is not short, or not in memory.
-    pub(crate) fn copy_if_short(&mut self, out: &mut Vec<u8>) -> bool {
-        match &mut self.at_hand {
-            AtHand::Nothing => matches!(self.supplier, Supplier::Nothing),
-            at_hand => at_hand.copy_if_short(out),
-        }
     }
 
     /// The next piece; of a file, and of a body with a pace, no more than `budget` bytes.

@@ -61,7 +61,7 @@ impl PieceEncoding {
 impl EncodedSource {
     pub(super) fn new(body: EncodedBody) -> EncodedSource {
         let EncodedBody { inner, coding, permit } = body;
-        let inner = BodySource::new(inner);
+        let inner = BodySource::new(inner, None);
         EncodedSource { inner, coding, progress: Progress::Idle(None), _permit: permit }
     }
 

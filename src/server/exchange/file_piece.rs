@@ -3,6 +3,7 @@
 //! It must never know what is sent before or after it, or over what.
 
 use crate::files::{CachedFile, Contents, Disk};
+use crate::site::Body;
 use crate::sys::file;
 use std::ops::Range;
 use std::os::fd::AsFd;
@@ -27,8 +28,26 @@ pub(super) fn memory<'a>(file: &'a CachedFile, range: &Range<u64>) -> Option<&'a
     }
 }
 
+/// Copies a short body behind its head: this is cheaper than a write of its own, and several responses can be sent
+/// together. `false`: the body is not short, or not in memory.
+#[inline]
+pub(crate) fn copy_if_short(body: &Body, out: &mut Vec<u8>) -> bool {
+    let bytes = match body {
+        Body::Empty => &b""[..],
+        Body::Static(bytes) => bytes,
+        Body::Bytes(bytes) => &bytes[..],
+        Body::Cached(file, range) => return range.is_empty() || copy_piece(out, file, range),
+        _ => return false,
+    };
+    let is_short = bytes.len() <= COPIED_BYTES_MAX;
+    if is_short {
+        out.extend_from_slice(bytes);
+    }
+    is_short
+}
+
 /// Appends a short piece of a file. `false`: the piece is not short, or a read would wait for the disk.
-pub(super) fn copy_if_short(out: &mut Vec<u8>, file: &CachedFile, range: &Range<u64>) -> bool {
+pub(super) fn copy_piece(out: &mut Vec<u8>, file: &CachedFile, range: &Range<u64>) -> bool {
     match memory(file, range) {
         Some(bytes) if bytes.len() <= COPIED_BYTES_MAX => {
             out.extend_from_slice(bytes);
@@ -65,4 +84,4 @@ fn read_behind(gathered: &mut Vec<u8>, file: &CachedFile, range: &Range<u64>) ->
 const READ_BYTES_MAX: usize = 12 * 1024;
 
 /// Bytes in memory up to this size are copied behind their head.
-pub(super) const COPIED_BYTES_MAX: usize = 4 * 1024;
+const COPIED_BYTES_MAX: usize = 4 * 1024;

@@ -37,6 +37,7 @@ mod waiting;
 
 pub(crate) use beginning::{Announced, Begin};
 pub(crate) use body_source::{BodySource, Chunk};
+pub(crate) use file_piece::copy_if_short;
 use incoming::IncomingBody;
 pub(crate) use lent::{LentBytes, Owner};
 pub(crate) use record::{Ending, Record, Records, RestingRecord};

@@ -1,6 +1,6 @@
 //! Several ranges of one file, one after the other.
 
-use super::file_piece::copy_if_short;
+use super::file_piece::copy_piece;
 use crate::files::CachedFile;
 use crate::site::multipart::Multipart;
 use std::ops::Range;
@@ -50,7 +50,7 @@ impl Parts {
             self.next += 1;
             self.held = part
                 .map(|(file, range)| (Arc::clone(file), range))
-                .filter(|(file, range)| !(may_read && copy_if_short(&mut texts, file, range)));
+                .filter(|(file, range)| !(may_read && copy_piece(&mut texts, file, range)));
             self.left_bytes = self.left_bytes.saturating_sub((texts.len() - start) as u64);
         }
         Placed::Texts(texts)

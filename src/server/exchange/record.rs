@@ -1,30 +1,25 @@
 //! What the access log and the counters learn of an exchange.
 //!
-//! A [`Record`] is plain values, collected while the exchange is answered and complete when its response has ended. It
-//! allocates nothing and asks no clock: its times are those of the worker's turns, which begin at most a few
-//! milliseconds apart on a busy worker. A request that is answered in the turn in which it came took no time.
+//! A [`Record`] is plain values: what is still wanted of an exchange when its response has ended. There is one for each
+//! response that is queued, so it is small. What only a line of the log shows is rendered when the response is queued
+//! ([`Subject`]). It allocates nothing and asks no clock: its times are those of the worker's turns, which begin at most
+//! a few milliseconds apart on a busy worker. A request that is answered in the turn in which it came took no time.
 //!
 //! [`Records`] keeps those of the responses that are queued on a connection. It must never know how lines look.
 
-use crate::files::CacheUse;
-use crate::http::{Method, Scheme, Status, Version};
+use crate::http::Status;
 use crate::server::access_log::{PendingLines, Subject};
 use crate::server::context::WorkerContext;
+use crate::server::metrics::CountedMethod;
 use std::time::{Duration, Instant};
 
 /// One exchange, as far as it is worth counting.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Record {
-    /// `None`: the head could not be read so far.
-    pub method: Option<Method>,
-    pub version: Version,
-    /// As the client uses it, if a trusted proxy says so.
-    pub scheme: Scheme,
+    pub method: CountedMethod,
     pub status: Status,
     /// Where the worker counts it: by the host that it was for.
     pub host_place: u32,
-    /// What the cache of open files did.
-    pub cache: CacheUse,
     /// The bytes of the request's head: over HTTP/2, of its decoded fields.
     pub head_bytes_in: u32,
     /// The bytes of the request's body that have come, without their framing.
@@ -37,8 +32,6 @@ pub(crate) struct Record {
     pub began: Instant,
     /// When the head of the response was queued, which is written in the same turn if the client takes it.
     pub answered: Instant,
-    /// When the last byte of the response was handed to the kernel, or could not be.
-    pub ended: Instant,
     /// Whether the whole response was sent.
     pub is_complete: bool,
 }
@@ -49,13 +42,13 @@ impl Record {
         self.answered.saturating_duration_since(self.began)
     }
 
-    /// Until the last byte of the response.
-    pub(crate) fn time(&self) -> Duration {
+    /// Until the last byte of the response was handed to the kernel, or could not be.
+    pub(crate) fn time(&self, ended: Instant) -> Duration {
         // Most responses end in the turn in which they began, and a subtraction costs more than this.
-        if self.ended == self.began {
+        if ended == self.began {
             return Duration::ZERO;
         }
-        self.ended.saturating_duration_since(self.began)
+        ended.saturating_duration_since(self.began)
     }
 
     /// The bytes of the request.
@@ -119,7 +112,7 @@ impl Records {
             let subject = subject(cx);
             let now = cx.clock.now();
             if let Some(writer) = &mut cx.log {
-                self.lines.add(writer, &subject, now, &record);
+                self.lines.add(writer, &subject, now);
             }
         }
         self.pending.push(record);
@@ -142,9 +135,8 @@ impl Records {
     /// Their responses have ended: they are counted and logged.
     fn close(&mut self, cx: &mut WorkerContext) {
         let now = cx.clock.monotonic();
-        for record in &mut self.pending {
-            record.ended = now;
-            cx.count(record);
+        for record in &self.pending {
+            cx.counters.note(record, now);
         }
         match &mut cx.log {
             Some(writer) => self.lines.finish(writer, now, &self.pending),
@@ -180,25 +172,28 @@ impl Records {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::Method;
 
     fn record(head_bytes_out: u32, body_bytes_out: u64) -> Record {
         let now = Instant::now();
         Record {
-            method: Some(Method::Get),
-            version: Version::Http11,
-            scheme: Scheme::Http,
+            method: CountedMethod::of(Some(&Method::Get)),
             status: Status::OK,
             host_place: 0,
-            cache: CacheUse::None,
             head_bytes_in: 0,
             body_bytes_in: 0,
             head_bytes_out,
             body_bytes_out,
             began: now,
             answered: now,
-            ended: now,
             is_complete: true,
         }
+    }
+
+    /// A queue of pipelined requests has one for each.
+    #[test]
+    fn a_record_fits_a_line_of_the_cpus_cache() {
+        assert!(size_of::<Record>() <= 64, "{} bytes", size_of::<Record>());
     }
 
     #[test]

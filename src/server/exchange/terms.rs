@@ -23,6 +23,12 @@ impl BodyTerms {
         BodyTerms { _under_way: terms.under_way, pace, begun_bytes: 0 }
     }
 
+    /// Whether less than a body of this length may leave now.
+    pub(crate) fn hold_back(&self, length: Option<u64>, now: Instant) -> bool {
+        let allowance = self.pace.as_ref().map(|pace| pace.allowance(now));
+        allowance.is_some_and(|bytes| length.is_none_or(|length| length > bytes))
+    }
+
     /// Cuts a piece in memory to the budget.
     pub(super) fn cut(&mut self, length: usize, budget: usize) -> usize {
         if self.pace.is_none() {

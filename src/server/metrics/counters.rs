@@ -5,6 +5,7 @@ use crate::server::connection::ConnectionState;
 use crate::server::exchange::Record;
 use crate::site::status::families::{self, BUCKETS, bucket_of};
 use crate::site::status::{Histogram, Metrics};
+use std::time::Instant;
 
 /// What a worker has counted since it began.
 #[derive(Clone, Debug)]
@@ -22,6 +23,10 @@ pub(crate) struct Counters {
     pub(crate) handshakes_failed: u64,
     pub(crate) streams: u64,
 }
+
+/// A method, as far as methods are counted apart.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CountedMethod(u8);
 
 #[derive(Clone, Debug)]
 struct HostCounters {
@@ -91,18 +96,17 @@ impl Counters {
         hosts.iter().map(place).collect()
     }
 
-    /// A response has ended.
+    /// A response has ended at this time.
     #[inline]
-    pub(crate) fn note(&mut self, record: &Record) {
+    pub(crate) fn note(&mut self, record: &Record, ended: Instant) {
         if let Some((_, host)) = self.hosts.get_mut(record.host_place as usize) {
             let code = usize::from(record.status.code());
             if let Some(count) = self.responses.get_mut(code.wrapping_sub(100)) {
                 *count += 1;
             }
             let class = (code / 100).wrapping_sub(1).min(CLASSES - 1);
-            let method = record.method.map_or(OTHER_METHOD, place_of);
-            host.requests[method][class] += 1;
-            let nanoseconds = u64::try_from(record.time().as_nanos()).unwrap_or(u64::MAX);
+            host.requests[record.method.place()][class] += 1;
+            let nanoseconds = u64::try_from(record.time(ended).as_nanos()).unwrap_or(u64::MAX);
             host.durations[bucket_of(nanoseconds)] += 1;
             host.nanoseconds = host.nanoseconds.saturating_add(nanoseconds);
             self.responses_cut += u64::from(!record.is_complete);
@@ -182,26 +186,34 @@ impl Default for HostCounters {
     }
 }
 
-#[inline]
-fn place_of(method: Method) -> usize {
-    match method {
-        Method::Get => 0,
-        Method::Head => 1,
-        Method::Post => 2,
-        Method::Put => 3,
-        Method::Patch => 4,
-        Method::Delete => 5,
-        Method::Options => 6,
-        Method::Connect => 7,
-        Method::Trace => 8,
-        Method::Extension(_) => OTHER_METHOD,
+impl CountedMethod {
+    /// How a request is counted, or what came in its place: `None` if the head could not be read so far.
+    #[inline]
+    pub(crate) fn of(method: Option<&Method>) -> CountedMethod {
+        CountedMethod(match method {
+            Some(Method::Get) => 0,
+            Some(Method::Head) => 1,
+            Some(Method::Post) => 2,
+            Some(Method::Put) => 3,
+            Some(Method::Patch) => 4,
+            Some(Method::Delete) => 5,
+            Some(Method::Options) => 6,
+            Some(Method::Connect) => 7,
+            Some(Method::Trace) => 8,
+            Some(Method::Extension(_)) | None => OTHER_METHOD,
+        })
+    }
+
+    #[inline]
+    fn place(self) -> usize {
+        usize::from(self.0).min(METHODS - 1)
     }
 }
 
 const METHODS: usize = 10;
 
 /// Where what has no method of its own is counted, or none that could be read.
-const OTHER_METHOD: usize = METHODS - 1;
+const OTHER_METHOD: u8 = METHODS as u8 - 1;
 
 /// Clients can make up methods, and shall make up no labels.
 const METHOD_NAMES: [&str; METHODS] =
@@ -222,26 +234,20 @@ const OTHER: &str = "(other)";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::CacheUse;
-    use crate::http::{Scheme, Status, Version};
-    use std::time::Instant;
+    use crate::http::Status;
 
     fn record(host_place: u32, status: Status) -> Record {
         let now = Instant::now();
         Record {
-            method: Some(Method::Get),
-            version: Version::Http11,
-            scheme: Scheme::Http,
+            method: CountedMethod::of(Some(&Method::Get)),
             status,
             host_place,
-            cache: CacheUse::None,
             head_bytes_in: 0,
             body_bytes_in: 0,
             head_bytes_out: 0,
             body_bytes_out: 0,
             began: now,
             answered: now,
-            ended: now,
             is_complete: true,
         }
     }
@@ -251,10 +257,11 @@ mod tests {
         let mut counters = Counters::default();
         let names = |all: &[&str]| all.iter().map(|&it| it.to_owned()).collect::<Vec<_>>();
         assert_eq!(*counters.places_of(&names(&["default", "a", "b"])), [0, 1, 2]);
-        counters.note(&record(2, Status::OK));
+        let now = Instant::now();
+        counters.note(&record(2, Status::OK), now);
         assert_eq!(*counters.places_of(&names(&["default", "b", "c"])), [0, 2, 3]);
-        counters.note(&record(2, Status::NOT_FOUND));
-        counters.note(&record(u32::MAX, Status::OK));
+        counters.note(&record(2, Status::NOT_FOUND), now);
+        counters.note(&record(u32::MAX, Status::OK), now);
         let many: Vec<String> = (0..1000).map(|number| format!("host{number}")).collect();
         let places = counters.places_of(&many);
         assert_eq!(counters.hosts.len(), HOSTS_MAX + 1);

@@ -7,4 +7,4 @@ pub(crate) mod counters;
 
 pub(crate) use board::Board;
 pub(crate) use collector::Collector;
-pub(crate) use counters::{Counters, WorkerNumbers};
+pub(crate) use counters::{CountedMethod, Counters, WorkerNumbers};

@@ -63,7 +63,7 @@ impl Http1 {
         self.exchange.forget_request();
         self.begin_next();
         self.after = After::Linger;
-        Ok(ExchangeState::Sending)
+        Ok(self.begin_sending(socket, cx))
     }
 
     /// Nothing more can be read: sends what is queued, and then ends the connection.
@@ -86,10 +86,7 @@ impl Http1 {
             ExchangeState::Head | ExchangeState::Body => {
                 self.refuse(Reject::TimedOut, socket, share, cx)
             }
-            ExchangeState::Waiting(Awaited::Pace) => {
-                socket.deadline = cx.clock.monotonic() + self.exchange.limits().send_timeout;
-                Ok(ExchangeState::Sending)
-            }
+            ExchangeState::Waiting(Awaited::Pace) => Ok(self.begin_sending(socket, cx)),
             ExchangeState::Waiting(awaited) => {
                 let line = self.reader.head().line.of(self.inbox.bytes());
                 match self.exchange.expire(awaited, socket, line, cx) {

@@ -118,21 +118,26 @@ impl Http1 {
             if !self.inbox.is_empty() {
                 // The gathered responses are not flushed: this connection may go on within the same turn.
                 if share.is_used_up() {
+                    // The time for the next head begins with its turn.
+                    socket.deadline = cx.clock.monotonic() + self.exchange.limits().head_timeout;
                     return Err(Pause::Again);
                 }
-                if self.started.is_none() {
+                let is_new = self.started.is_none();
+                if is_new {
                     let setup = if socket.for_status { &cx.status_setup } else { &cx.setup };
                     self.exchange.begin_head(setup);
                     socket.know_client(None);
-                    let now = cx.clock.monotonic();
-                    self.started = Some(now);
-                    socket.deadline = now + self.exchange.limits().head_timeout;
+                    self.started = Some(cx.clock.monotonic());
                 }
                 match self.reader.read_head(self.inbox.bytes(), &self.exchange.setup().head_limits)
                 {
                     Ok(Some(length)) => return self.head_complete(length, socket, share, cx),
                     Ok(None) | Err(_) if self.is_tls(socket) => {
                         return self.refuse_tls(socket, share, cx);
+                    }
+                    Ok(None) if is_new => {
+                        let time = self.exchange.limits().head_timeout;
+                        socket.deadline = cx.clock.monotonic() + time;
                     }
                     Ok(None) => {}
                     Err(Reject::VersionUnsupported) if self.is_preface(socket, cx) => {
@@ -142,8 +147,7 @@ impl Http1 {
                 }
             }
             if !self.outbox.is_empty() {
-                socket.deadline = cx.clock.monotonic() + self.exchange.limits().send_timeout;
-                return Ok(ExchangeState::Sending);
+                return Ok(self.begin_sending(socket, cx));
             }
             if self.read(socket, share)? == Arrived::End {
                 return Err(Pause::Close);
@@ -304,7 +308,7 @@ impl Http1 {
         if !is_complete && self.exchange.incoming.is_stream() {
             // Its handler may still read the request; see `pump_body`.
             self.after = After::Linger;
-            return Ok(ExchangeState::Sending);
+            return Ok(self.begin_sending(socket, cx));
         }
         self.inbox.consume(self.unread_at);
         self.inbox.narrow();
@@ -313,12 +317,12 @@ impl Http1 {
         if persistence == Persistence::Close {
             let is_unread = !self.inbox.is_empty() || socket.wire.has_unread();
             self.after = if is_complete && !is_unread { After::Close } else { After::Linger };
-            return Ok(ExchangeState::Sending);
+            return Ok(self.begin_sending(socket, cx));
         }
         if self.exchange.body.is_empty() && self.outbox.has_room() {
             Ok(ExchangeState::Head)
         } else {
-            Ok(ExchangeState::Sending)
+            Ok(self.begin_sending(socket, cx))
         }
     }
 

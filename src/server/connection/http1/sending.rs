@@ -7,7 +7,8 @@ use crate::http::{Method, Status};
 use crate::server::access_log::Subject;
 use crate::server::connection::outbox::Flush;
 use crate::server::context::WorkerContext;
-use crate::server::exchange::{Awaited, BodySource, Record};
+use crate::server::exchange::{Awaited, BodySource, ExchangeState, Record, copy_if_short};
+use crate::server::metrics::CountedMethod;
 use crate::server::share::Share;
 use crate::server::wire::Transport;
 use crate::site::{Body, Response};
@@ -26,13 +27,16 @@ impl Http1 {
         self.exchange.put_id(&mut response, &mut cx.id_maker);
         let head = self.reader.head();
         let status = response.status;
-        // RFC 9110 §15.3.6: it has no content, and says so by its length.
-        let body = if status == Status::RESET_CONTENT { Body::Empty } else { response.body };
-        let delimiter = Delimiter::of(body.length(), head.version);
+        if status == Status::RESET_CONTENT {
+            // RFC 9110 §15.3.6: it has no content, and says so by its length.
+            response.body = Body::Empty;
+        }
+        let length = response.body.length();
+        let delimiter = Delimiter::of(length, head.version);
         let has_body = head.method != Method::Head && !status.forbids_content();
         share.spend_request();
         if head.method != Method::Head {
-            share.spend_bytes(body.length().unwrap_or(0));
+            share.spend_bytes(length.unwrap_or(0));
         }
         let reason = response.reason.as_deref();
         let line = ResponseLine { status, reason, persistence, delimiter };
@@ -41,28 +45,26 @@ impl Http1 {
         write_head(gathered, line, cx.clock.server_and_date(), &response.headers);
         let head_bytes_out = (gathered.len() - gathered_bytes) as u32;
         let now = cx.clock.monotonic();
-        // A produced body is counted when the response ends.
-        let length = if matches!(body, Body::Piped(..)) { None } else { body.length() };
         let bytes = self.inbox.bytes();
         let is_whole = self.head_bytes > 0;
-        let route = self.exchange.route();
         let record = Record {
+            method: CountedMethod::of(is_whole.then_some(&head.method)),
+            status,
+            host_place: self.exchange.host_place(),
+            head_bytes_in: if is_whole { self.head_bytes } else { bytes.len() } as u32,
+            body_bytes_in: self.exchange.received_bytes(),
+            head_bytes_out,
+            body_bytes_out: if has_body { response.body.counted_bytes() } else { 0 },
+            began: self.started.unwrap_or(now),
+            answered: now,
+            is_complete: true,
+        };
+        self.records.add(record, cx, |cx| Subject {
             method: is_whole.then_some(head.method),
             version: head.version,
             scheme: self.exchange.scheme().unwrap_or(socket.wire.scheme()),
             status,
-            host_place: self.exchange.host_place(),
             cache: self.exchange.cache_use(),
-            head_bytes_in: if is_whole { self.head_bytes } else { bytes.len() } as u32,
-            body_bytes_in: self.exchange.received_bytes(),
-            head_bytes_out,
-            body_bytes_out: length.filter(|_| has_body).unwrap_or(0),
-            began: self.started.unwrap_or(now),
-            answered: now,
-            ended: now,
-            is_complete: true,
-        };
-        self.records.add(record, cx, |cx| Subject {
             client: socket.client(),
             listener: socket.listener(cx),
             request_line: head.line.of(bytes),
@@ -73,24 +75,30 @@ impl Http1 {
             sent: &response.headers,
             request_id: self.exchange.request_id().map(|id| id.value.as_bytes()),
             setup: self.exchange.setup(),
-            route,
+            route: self.exchange.route(),
             carrier: socket,
         });
         if has_body {
-            let length = body.length();
-            let mut body = BodySource::new(body);
-            body.set_terms(self.exchange.take_terms(now));
-            let is_slow = body
-                .allowance(now)
-                .is_some_and(|bytes| length.is_none_or(|length| length > bytes as u64));
-            if is_slow || !body.copy_if_short(gathered) {
+            let terms = self.exchange.take_terms(now);
+            let is_slow = terms.as_ref().is_some_and(|terms| terms.hold_back(length, now));
+            if is_slow || !copy_if_short(&response.body, gathered) {
+                let body = BodySource::new(response.body, terms);
                 self.exchange.begin_stream(&body, cx);
                 self.exchange.body = body;
                 self.outbox.begin_body(delimiter);
             }
         }
         socket.has_served = true;
+    }
+
+    /// Begins to send what is queued. The client has this long to take the first of it.
+    pub(super) fn begin_sending<W>(
+        &self,
+        socket: &mut Socket<W>,
+        cx: &WorkerContext,
+    ) -> ExchangeState {
         socket.deadline = cx.clock.monotonic() + self.exchange.limits().send_timeout;
+        ExchangeState::Sending
     }
 
     /// How the body of a response ends for the client at hand.

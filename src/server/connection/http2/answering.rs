@@ -14,9 +14,10 @@ use crate::server::connection::{Socket, refusal_of};
 use crate::server::context::WorkerContext;
 use crate::server::exchange::{
     Announced, Answered, Awaited, Begin, BodySource, Ending, Exchange, ExchangeState, Record,
-    Resumed,
+    Resumed, copy_if_short,
 };
 use crate::server::mailbox::Completion;
+use crate::server::metrics::CountedMethod;
 use crate::server::pool::Yielded;
 use crate::server::share::Share;
 use crate::server::wire::Transport;
@@ -243,13 +244,15 @@ impl Stream {
         socket.know_client(self.client);
         self.exchange.put_id(&mut response, &mut cx.id_maker);
         let status = response.status;
-        // RFC 9110 §15.3.6: it has no content, and says so by its length.
-        let body = if status == Status::RESET_CONTENT { Body::Empty } else { response.body };
-        let length = body.length();
+        if status == Status::RESET_CONTENT {
+            // RFC 9110 §15.3.6: it has no content, and says so by its length.
+            response.body = Body::Empty;
+        }
+        let length = response.body.length();
         let may_have_body = self.head.method() != Method::Head && !status.forbids_content();
         let has_body = may_have_body && length != Some(0);
         share.spend_request();
-        let now = cx.clock.now();
+        let now = cx.clock.monotonic();
         let line = ResponseLine { stream: self.id, status, length, ends_stream: !has_body };
         let payload_bytes_max = link.payload_bytes_max();
         let queued_bytes = link.outbox.len();
@@ -261,26 +264,25 @@ impl Stream {
             &response.headers,
             payload_bytes_max,
         );
-        // A produced body is counted when the response ends.
-        let counted = if matches!(body, Body::Piped(..)) { None } else { length };
-        let route = self.exchange.route();
+        let method = (!self.head.line().is_empty()).then(|| self.head.method());
         let record = Record {
-            method: (!self.head.line().is_empty()).then(|| self.head.method()),
-            version: Version::Http2,
-            scheme: self.exchange.scheme().unwrap_or(socket.wire.scheme()),
+            method: CountedMethod::of(method.as_ref()),
             status,
             host_place: self.exchange.host_place(),
-            cache: self.exchange.cache_use(),
             head_bytes_in: self.head.bytes().len() as u32,
-            body_bytes_in: self.received_bytes(),
+            body_bytes_in: self.received_bytes,
             head_bytes_out: (link.outbox.len() - queued_bytes) as u32,
-            body_bytes_out: counted.filter(|_| has_body).unwrap_or(0),
+            body_bytes_out: if has_body { response.body.counted_bytes() } else { 0 },
             began: self.started,
-            answered: now.monotonic,
-            ended: now.monotonic,
+            answered: now,
             is_complete: true,
         };
         self.records.add(record, cx, |cx| Subject {
+            method,
+            version: Version::Http2,
+            scheme: self.exchange.scheme().unwrap_or(socket.wire.scheme()),
+            status,
+            cache: self.exchange.cache_use(),
             client: socket.client(),
             listener: socket.listener(cx),
             request_line: self.head.line(),
@@ -291,38 +293,36 @@ impl Stream {
             sent: &response.headers,
             request_id: self.exchange.request_id().map(|id| id.value.as_bytes()),
             setup: self.exchange.setup(),
-            route,
+            route: self.exchange.route(),
             carrier: socket,
         });
         if !has_body {
             return Next::Answered;
         }
-        let mut body = BodySource::new(body);
-        body.set_terms(self.exchange.take_terms(now.monotonic));
-        let is_slow = body
-            .allowance(now.monotonic)
-            .is_some_and(|bytes| length.is_none_or(|length| length > bytes as u64));
+        let terms = self.exchange.take_terms(now);
+        let is_slow = terms.as_ref().is_some_and(|terms| terms.hold_back(length, now));
         let before = link.outbox.len();
-        if !is_slow && !link.has_more_urgent && self.copy_if_short(&mut body, link) {
+        if !is_slow && !link.has_more_urgent && self.copy_if_short(&response.body, link) {
             share.spend_bytes((link.outbox.len() - before) as u64);
             return Next::Answered;
         }
+        let body = BodySource::new(response.body, terms);
         self.exchange.begin_stream(&body, cx);
         self.exchange.body = body;
         self.exchange.state = ExchangeState::Sending;
-        self.deadline = now.monotonic + self.exchange.limits().send_timeout;
+        self.deadline = now + self.exchange.limits().send_timeout;
         Next::Waits
     }
 
     /// Queues a short body behind its head, if the windows have room for any short body.
-    fn copy_if_short(&mut self, body: &mut BodySource, link: &mut Link) -> bool {
+    fn copy_if_short(&mut self, body: &Body, link: &mut Link) -> bool {
         if self.window.left().min(link.window.left()) < SHORT_BYTES_MAX || !link.has_room() {
             return false;
         }
         let start = link.outbox.len();
         write::frame_head(&mut link.outbox, 0, 0, 0, self.id);
         let data_start = link.outbox.len();
-        if !body.copy_if_short(&mut link.outbox) {
+        if !copy_if_short(body, &mut link.outbox) {
             link.outbox.truncate(start);
             return false;
         }
@@ -396,7 +396,7 @@ impl Stream {
     pub(super) fn record_ending(&mut self, unsent_bytes: Option<u64>, cx: &mut WorkerContext) {
         let ending = Ending {
             produced_bytes: self.exchange.body.produced_bytes(),
-            received_bytes: self.received_bytes(),
+            received_bytes: self.received_bytes,
             unsent_bytes,
         };
         self.records.finish(ending, cx);
@@ -417,7 +417,7 @@ impl Http2 {
     }
 }
 
-/// More than any body that [`BodySource::copy_if_short`] copies.
+/// More than any body that [`copy_if_short`] copies.
 const SHORT_BYTES_MAX: usize = 12 * 1024;
 
 /// The request whose head is complete, from the client that it is from.

@@ -30,13 +30,13 @@ pub(super) struct Stream {
     /// For the data of the response.
     pub window: SendWindow,
     /// For the data of the request.
-    received: ReceiveWindow,
+    pub received: ReceiveWindow,
     /// Data of the request that the exchange has no room for yet. The window bounds it.
     unread: Vec<u8>,
     /// Whether the whole request has come.
     pub has_all: bool,
     /// How much data has come, to be held against the announced length.
-    received_bytes: u64,
+    pub received_bytes: u64,
     pub priority: Priority,
     /// Who its request is from, if its headers or those of a proxy say that.
     pub client: Option<SocketAddr>,
@@ -165,11 +165,6 @@ impl Stream {
             Some(length) if length != self.received_bytes => Err("less data than content-length"),
             _ => Ok(()),
         }
-    }
-
-    /// How much data of its request has come.
-    pub(super) fn received_bytes(&self) -> u64 {
-        self.received_bytes
     }
 
     /// Whether any data of its request has come.
