@@ -81,6 +81,28 @@ pub(crate) enum Frame<'a> {
     },
 }
 
+impl Frame<'_> {
+    /// The stream that it is for; 0 for the connection, and where nobody need know.
+    pub(crate) fn stream(&self) -> u32 {
+        match self {
+            Frame::Data(part) => part.stream,
+            Frame::Headers(headers) => headers.stream,
+            Frame::Reset { stream }
+            | Frame::WindowUpdate { stream, .. }
+            | Frame::Continuation { stream, .. }
+            | Frame::PriorityUpdate { stream, .. }
+            | Frame::Broken { stream, .. } => *stream,
+            Frame::Settings { .. }
+            | Frame::SettingsAck
+            | Frame::Ping { .. }
+            | Frame::PingAck
+            | Frame::GoAway
+            | Frame::Priority
+            | Frame::Unknown => 0,
+        }
+    }
+}
+
 /// A part of the data of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct DataPart<'a> {

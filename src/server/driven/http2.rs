@@ -4,6 +4,7 @@ mod faults;
 mod floods;
 mod life;
 mod random;
+mod resting;
 mod rules;
 mod sending;
 mod streams;

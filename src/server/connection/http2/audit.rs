@@ -7,6 +7,8 @@ use super::link::GROWTH_MAX;
 #[derive(Debug)]
 pub(crate) struct Audit {
     streams: usize,
+    /// How many of them rest.
+    pub resting: usize,
     waiting_bytes: usize,
     /// How much the windows of requests may grow, and how much they could at first.
     growth: (u32, u32),
@@ -18,7 +20,8 @@ pub(crate) struct Audit {
 impl Http2 {
     pub(crate) fn audit(&self) -> Audit {
         Audit {
-            streams: self.streams.len(),
+            streams: self.streams(),
+            resting: self.resting.len(),
             waiting_bytes: self.link.waiting_bytes(),
             growth: (self.link.growth_left, GROWTH_MAX),
             early_priorities: self.early_priorities.len(),

@@ -97,12 +97,13 @@ impl Http2 {
         share: &mut Share,
         cx: &mut WorkerContext,
     ) {
-        if !self.streams.is_empty() {
+        if !self.has_no_streams() {
             log::debug!("{}: closed by the client while {}", socket.name(), self.phase());
         }
         self.client_ended = true;
         self.settings_due = None;
         self.frame_due = None;
+        self.wake_if(|_| true, cx);
         for place in (0..self.streams.len()).rev() {
             let next = self.streams[place].yield_place(&mut self.link, share, socket, cx);
             self.step(place, next, socket, share, cx);
@@ -112,6 +113,9 @@ impl Http2 {
     /// The server begins to stop, and the client is to know. Streams that have no end of their own are ended.
     pub(crate) fn stop(&mut self, cx: &WorkerContext) {
         for stream in &self.streams {
+            stream.exchange.stop();
+        }
+        for stream in &self.resting {
             stream.exchange.stop();
         }
         if self.stage == Stage::Serving {
@@ -175,12 +179,13 @@ impl Http2 {
         while let Some(stream) = self.late_resets.take_due(now) {
             self.link.reset(stream, ErrorCode::NoError);
         }
+        self.wake_if(|stream| stream.deadline <= now, cx);
         for place in (0..self.streams.len()).rev() {
             if self.streams[place].deadline <= now {
                 self.expire_stream(place, socket, share, cx);
             }
         }
-        let is_idle = self.streams.is_empty() && self.link.is_empty();
+        let is_idle = self.has_no_streams() && self.link.is_empty();
         let is_open = matches!(self.stage, Stage::Serving | Stage::Announced { .. });
         if is_idle && is_open && self.idle_since + cx.setup.limits.keepalive_timeout <= now {
             log::debug!("{}: idle for keepalive_timeout", socket.name());
@@ -244,7 +249,7 @@ impl Http2 {
 
     /// The server ends now: breaks off what is under way.
     pub(crate) fn cut<W: Transport>(&mut self, socket: &mut Socket<W>, cx: &mut WorkerContext) {
-        if !self.streams.is_empty() || !self.link.is_empty() {
+        if !self.has_no_streams() || !self.link.is_empty() {
             socket.wire.fail_on_close();
         }
         self.abandon(cx);
@@ -252,6 +257,7 @@ impl Http2 {
 
     /// The connection is removed, or will be: all streams end.
     pub(crate) fn abandon(&mut self, cx: &mut WorkerContext) {
+        self.wake_if(|_| true, cx);
         while let Some(last) = self.streams.len().checked_sub(1) {
             self.remove(last, true, cx);
         }

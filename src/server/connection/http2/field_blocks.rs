@@ -71,7 +71,7 @@ impl Http2 {
         }
         self.last_stream = id;
         let early_priority = self.early_priority(id);
-        if self.streams.len() >= STREAMS_MAX {
+        if self.streams() >= STREAMS_MAX {
             self.pass_over(block, cx)?;
             self.link.account.charge(Cost::Reset, cx.clock.monotonic())?;
             self.link.reset(id, ErrorCode::RefusedStream);

@@ -20,6 +20,7 @@ mod link;
 mod outgoing;
 mod queue;
 mod receiving;
+mod resting;
 mod sending;
 mod stream;
 
@@ -36,7 +37,7 @@ use crate::http::h2::write;
 use crate::http::hpack::{Decoder, TABLE_BYTES_USUAL};
 use crate::http::priority::Priority;
 use crate::server::context::WorkerContext;
-use crate::server::exchange::ExchangeState;
+use crate::server::exchange::{Awaited, ExchangeState};
 use crate::server::id::ExchangeId;
 use crate::server::mailbox::Completion;
 use crate::server::share::Share;
@@ -47,6 +48,7 @@ use late_resets::LateResets;
 use link::Link;
 use queue::SendQueue;
 use receiving::Received;
+use resting::RestingStream;
 use sending::Sent;
 use std::time::Instant;
 use stream::{STREAM_WINDOW, Stream};
@@ -65,6 +67,9 @@ pub(crate) struct Http2 {
     streams: Vec<Box<Stream>>,
     /// Those of them that can send.
     queue: SendQueue,
+    /// Streams that are open too, whose responses wait for their senders.
+    #[expect(clippy::vec_box)]
+    resting: Vec<Box<RestingStream>>,
     /// Whether it has the worker's buffers, because it is busy.
     has_buffers: bool,
     /// The highest stream that the client has opened.
@@ -155,6 +160,7 @@ impl Http2 {
             link,
             streams: buffers.streams,
             queue: buffers.queue,
+            resting: Vec::new(),
             has_buffers: true,
             last_stream: 0,
             closed: ClosedStreams::default(),
@@ -176,6 +182,9 @@ impl Http2 {
         match self.streams.first().map(|stream| stream.exchange.state) {
             Some(ExchangeState::Sending) => Phase::Blocked,
             Some(state) => Phase::In(state),
+            None if !self.resting.is_empty() => {
+                Phase::In(ExchangeState::Waiting(Awaited::Production))
+            }
             None => Phase::Idle,
         }
     }
@@ -255,12 +264,14 @@ impl Http2 {
             // Nothing more comes: neither requests, nor room for data.
             let is_over = |stream: &Stream| stream.exchange.state == ExchangeState::Sending;
             let can_send = self.next_sender().is_some();
-            if is_written && !can_send && self.streams.iter().all(|stream| is_over(stream)) {
+            let are_over = self.streams.iter().all(|stream| is_over(stream));
+            if is_written && !can_send && are_over && self.resting.is_empty() {
                 return Pause::Close;
             }
-        } else if self.streams.is_empty() && is_written && self.stage == Stage::Closing {
+        } else if self.has_no_streams() && is_written && self.stage == Stage::Closing {
             return Pause::Linger;
         }
+        self.rest_streams(cx);
         if self.streams.is_empty() && is_written && self.inbox.is_empty() {
             self.give_buffers(cx);
         }
@@ -308,10 +319,11 @@ impl Http2 {
             Stage::Announced { until } => Some(until),
             _ => None,
         };
-        let is_idle = self.streams.is_empty() && self.link.is_empty();
+        let is_idle = self.has_no_streams() && self.link.is_empty();
         let idle = is_idle.then_some(self.idle_since + limits.keepalive_timeout);
         let blocked = (!self.link.is_empty()).then_some(self.link.moved_at + limits.send_timeout);
         let streams = self.streams.iter().map(|stream| stream.deadline);
+        let streams = streams.chain(self.resting.iter().map(|stream| stream.deadline));
         let late_reset = self.late_resets.next();
         let all = [of_stage, idle, blocked, late_reset, self.settings_due, self.frame_due];
         let next = all.into_iter().flatten().chain(streams).min();
@@ -327,6 +339,7 @@ impl Http2 {
         share: &mut Share,
         cx: &mut WorkerContext,
     ) -> bool {
+        self.wake(id.stream, cx);
         let Ok(place) = self.place(id.stream) else {
             cx.drop_completion(completion);
             return false;
@@ -344,7 +357,7 @@ impl Http2 {
 
     /// How many streams are open.
     pub(crate) fn streams(&self) -> usize {
-        self.streams.len()
+        self.streams.len() + self.resting.len()
     }
 
     /// Where a stream is, or where it would be.

@@ -84,7 +84,7 @@ impl Http2 {
     fn note_unfinished(&mut self, cx: &WorkerContext) {
         let is_whole = self.inbox.is_empty() && self.reader.is_between_frames();
         // The data of a request has its own time.
-        let is_awaited = !is_whole && (self.streams.is_empty() || self.reader.is_in_block());
+        let is_awaited = !is_whole && (self.has_no_streams() || self.reader.is_in_block());
         match is_awaited || self.preface_left > 0 {
             true => {
                 let due = cx.clock.monotonic() + cx.setup.limits.head_timeout;
@@ -162,6 +162,7 @@ impl Http2 {
     ) -> Result<(), Fault> {
         let now = cx.clock.monotonic();
         share.spend_chunk();
+        self.wake(frame.stream(), cx);
         match frame {
             Frame::Data(part) => self.take_data(part, socket, share, cx),
             Frame::Headers(headers) => self.take_headers(headers, freshness, socket, share, cx),
@@ -181,7 +182,7 @@ impl Http2 {
             Frame::Reset { stream } => self.take_reset(stream, cx),
             Frame::Settings { payload } => {
                 self.link.account.charge(Cost::Settings, now)?;
-                self.take_settings(payload)
+                self.take_settings(payload, cx)
             }
             Frame::SettingsAck => match self.settings_due.take() {
                 Some(_) => Ok(()),
@@ -211,13 +212,14 @@ impl Http2 {
         }
     }
 
-    fn take_settings(&mut self, payload: &[u8]) -> Result<(), Fault> {
+    fn take_settings(&mut self, payload: &[u8], cx: &mut WorkerContext) -> Result<(), Fault> {
         let before = self.link.peer.window;
         self.link.peer.apply(payload)?;
         self.link.encoder.bound(self.link.peer.header_table_bytes as usize);
         let by = i64::from(self.link.peer.window) - i64::from(before);
         if by != 0 {
             // RFC 9113 §6.9.2: of all streams, and not of the connection.
+            self.wake_if(|_| true, cx);
             let all_fit = self.streams.iter_mut().all(|stream| stream.window.change(by));
             if !all_fit {
                 return Err(Fault::new(ErrorCode::FlowControl, "a window becomes too large"));
@@ -268,7 +270,7 @@ impl Http2 {
             self.settle(place);
         } else if self.is_idle(stream) {
             let is_known = self.early_priorities.iter().any(|(it, _)| *it == stream);
-            if !is_known && self.early_priorities.len() + self.streams.len() >= STREAMS_MAX {
+            if !is_known && self.early_priorities.len() + self.streams() >= STREAMS_MAX {
                 return Err(Fault::protocol("PRIORITY_UPDATE for more streams than there can be"));
             }
             if let Some(priority) = priority {
