@@ -123,6 +123,20 @@
 // (`program/control.rs`), and the kernel says who sends them. A command that waits is its connection, so that an upgrade
 // hands on those that wait, with the socket where others arrive.
 //
+// **A serving process gives up what serving does not take**, before its first thread starts, for rights belong to
+// threads (`program/rights.rs`): the user, capabilities, new privileges, files outside of the roots and TCP connections
+// (Landlock), calls that are not on a list (seccomp, `sys/confine`). What it still needs from beyond (a log that is
+// opened again, a password file, a Python process) it asks of its *broker*, a process that keeps the rights and grants
+// exactly what the configuration names (`program/broker.rs`, `sys/broker.rs`): a call that fails for want of rights is
+// tried there, so that callers know nothing of it. The broker is a process of its own, and not the supervisor, so that
+// no slow disk holds the supervisor up, and so that what it has started outlives a supervisor that is replaced. A call
+// that is not on the list fails with ENOSYS: the C library falls back to an older one, as on an older kernel, and a
+// call that the list forgot costs one request and not the process. Rules are about directories: where a root is reached
+// through a link, the directories beside its target may be read as well, so that a deployment may change the link.
+//
+// **An application's rights are taken by a thread** (`server/application/launch.rs`): it becomes the user, confines
+// itself and starts the interpreter, which inherits all of it. Nothing runs between fork and exec.
+//
 // **What a busy connection needs is lent to it.** An idle one owns its socket and about a hundred
 // bytes; buffers, parser and outbox come from the worker's store with the first byte and go back
 // when it falls idle (`server::connection::FreeList`).

@@ -6,6 +6,7 @@ mod cli {
     mod access;
     mod blocked;
     mod check;
+    mod confined;
     mod effective;
     mod explain;
     mod hosts;

@@ -23,6 +23,7 @@ mod needs {
     mod privileges;
     mod programs;
     mod residency;
+    mod rights;
     mod scarcity;
     mod stuck;
     #[cfg(feature = "tls")]
@@ -50,6 +51,7 @@ mod needs {
         programs::TESTS,
         residency::TESTS,
         scarcity::TESTS,
+        rights::TESTS,
         stuck::TESTS,
         #[cfg(feature = "tls")]
         tls_clients::TESTS,

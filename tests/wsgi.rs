@@ -29,6 +29,7 @@ mod wsgi {
     mod flask;
     mod hostile;
     mod replacement;
+    mod rights;
     mod slow_clients;
     mod start;
     mod waiting;
@@ -48,6 +49,7 @@ mod wsgi {
         flask::TESTS,
         hostile::TESTS,
         replacement::TESTS,
+        rights::TESTS,
         slow_clients::TESTS,
         start::TESTS,
         waiting::TESTS,

@@ -150,11 +150,16 @@ impl Cpus {
 
 /// A command that will run on one CPU; `None` leaves that to the kernel.
 pub fn command(program: &Path, cpu: Option<usize>) -> Command {
-    let Some(cpu) = cpu else {
-        return Command::new(program);
+    let mut command = match cpu {
+        None => Command::new(program),
+        Some(cpu) => {
+            let mut command = Command::new("taskset");
+            command.arg("--cpu-list").arg(cpu.to_string()).arg(program);
+            command
+        }
     };
-    let mut command = Command::new("taskset");
-    command.arg("--cpu-list").arg(cpu.to_string()).arg(program);
+    // Benches may be run by root.
+    command.env("HTTPD_SERVE_AS_ROOT", "true");
     command
 }
 

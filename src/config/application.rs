@@ -21,6 +21,10 @@ pub(super) struct ApplicationSection {
     processes: Option<usize>,
     threads: Option<usize>,
     env: Vec<(String, String)>,
+    /// Whether it may use the network.
+    pub(super) network: Option<bool>,
+    /// The directories that it may write to.
+    pub(super) writable: Option<Vec<Written<String>>>,
     timeout: Option<Duration>,
     stream_timeout: Option<Duration>,
     requests_max: Option<u64>,
@@ -56,6 +60,14 @@ pub(super) fn keys<T: AsMut<ApplicationSection>>() -> Vec<SectionKey<T>> {
         SectionKey::new("env", |it, value, errors| {
             let it = it.noted(value);
             it.env = read_env(value, errors);
+        }),
+        SectionKey::new("network", |it, value, errors| {
+            let it = it.noted(value);
+            errors.set(&mut it.network, value.boolean().map(Some));
+        }),
+        SectionKey::new("writable", |it, value, errors| {
+            let it = it.noted(value);
+            it.writable = Some(errors.take_each(value, |it| it.written()));
         }),
         SectionKey::new("timeout", |it, value, errors| {
             let it = it.noted(value);

@@ -3,14 +3,16 @@
 //! result is not used then.
 
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::certificates::{ServedCertificates, certificates};
+use super::certificates::ServedCertificates;
 use super::file::File;
 use super::section::Errors;
 use super::site::ServedSite;
-use super::{Config, Origin, Overrides, Written, listen, logs, places, site};
-use crate::server::{Server, SocketAccess};
+use super::{
+    Config, Origin, Overrides, Written, certificates, listen, logs, places, reach, rights, site,
+};
+use crate::server::{AccessLog, Server, SocketAccess};
 
 impl File {
     /// Without a file, the working directory is served.
@@ -31,8 +33,8 @@ pub(super) fn assemble(
     // A trusted proxy speaks TLS for this server, at the usual port.
     let port_of_proxy = (!file.proxies.are_none()).then_some(HTTPS_PORT);
     file.https_port = listen.https_port().or(port_of_proxy);
-    let certificates = certificates(&file, listen.secured, overrides, base, errors);
-    let ServedCertificates { tls, descriptions, texts, made } = certificates;
+    let served = certificates::certificates(&file, listen.secured, overrides, base, errors);
+    let ServedCertificates { tls, descriptions, texts, made } = served;
     file.limits.check(errors);
     let log = logs::log(&file, overrides, base, errors);
     let processes = overrides.processes.as_ref().map(|it| it.value);
@@ -58,12 +60,31 @@ pub(super) fn assemble(
     let limits = file.limits.values.clone();
     let stop_timeout = limits.stop_timeout;
     let cache = file.cache;
-    let ServedSite { site, roots, note, places, password_files, access_logs, log_files } =
-        site::site(&file, overrides, base, log.level, errors);
+    let mut rights = rights::of_server(&file.rights, overrides, errors);
+    let readable = file.rights.readable(base, errors);
+    let ServedSite {
+        site,
+        roots,
+        note,
+        places,
+        password_files,
+        writable,
+        access_logs,
+        mut log_files,
+    } = site::site(&file, overrides, &rights, base, log.level, errors);
+    let daemons =
+        log.destination.is_of_a_daemon() || access_logs.iter().any(AccessLog::is_of_a_daemon);
+    if let Some(reach) = &mut rights.reach {
+        *reach = reach::of_server(&file, &roots, &writable, readable, &site.applications());
+        reach.daemons = daemons;
+        if daemons {
+            reach.read.extend(reach::NAMES_OF_HOSTS.iter().map(PathBuf::from));
+        }
+    }
     places::warn_of_unguarded(&file, &places, errors);
-    let mut own_files = password_files;
-    own_files.extend(log.destination.path().cloned());
-    own_files.extend(log_files);
+    let mut secret_files = password_files;
+    secret_files.extend(certificates::files(&file, base));
+    log_files.extend(log.destination.path().cloned());
     let hosts = file.hosts.iter().map(|host| &host.naming);
     let names = [&file.naming].into_iter().chain(hosts).map(places::name_to_ask_by).collect();
     let server = Server::new(site).workers(workers).limits(limits).cache(cache);
@@ -103,7 +124,9 @@ pub(super) fn assemble(
         made_certificate: made,
         places,
         names,
-        own_files,
+        secret_files,
+        log_files,
+        rights,
     }
 }
 

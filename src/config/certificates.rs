@@ -1,7 +1,7 @@
 //! Certificates: their keys of the file, the files that they name, and which host has which. Reads the files, so that
 //! whatever is wrong with them is reported before anything starts.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::file::File;
@@ -104,6 +104,13 @@ pub(super) fn certificates(
         (None, _) => {}
     }
     served
+}
+
+/// The files of all certificates and keys.
+pub(super) fn files(file: &File, base: &Path) -> Vec<PathBuf> {
+    let sections = file.hosts.iter().map(|host| &host.certificates).chain([&file.certificates]);
+    let written = sections.flat_map(|it| it.certificates.iter().chain(&it.keys));
+    written.map(|it| base.join(&it.value)).collect()
 }
 
 /// Whether any certificate is written, at the top or in a host.

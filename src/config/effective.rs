@@ -129,6 +129,10 @@ impl Printer<'_> {
                 crate::Workers::Auto => (quoted("auto"), it.origin),
                 crate::Workers::Count(count) => (count.to_string(), it.origin),
             }),
+            "user" => overrides.user.as_ref().map(|it| (quoted(&it.value), it.origin)),
+            "serve_as_root" => {
+                overrides.serves_as_root.as_ref().map(|it| (it.value.to_string(), it.origin))
+            }
             _ => None,
         }
     }

@@ -15,6 +15,7 @@ use super::listen::{self, Listen, ProxiesSection};
 use super::logs::{ACCESS_LOG, LOG, LogSection};
 use super::request_id;
 use super::responses;
+use super::rights::{self, RightsSection};
 use super::rules;
 use super::scope::{self, Scope, about_files};
 use super::section::{Errors, SectionKey, names, read_section, read_table};
@@ -32,6 +33,7 @@ pub(super) struct File {
     pub(super) proxies: ProxiesSection,
     pub(super) socket_mode: Option<u32>,
     pub(super) socket_group: Option<u32>,
+    pub(super) rights: RightsSection,
     pub(super) processes: Option<NonZeroUsize>,
     pub(super) supervisor: Option<Written<bool>>,
     pub(super) workers: Option<Workers>,
@@ -62,6 +64,7 @@ pub(super) struct LocationSection {
     pub(super) application: ApplicationSection,
     /// Whether the server tells of itself here.
     pub(super) status: Option<Written<bool>>,
+    pub(super) rights: RightsSection,
     pub(super) scope: Scope,
     /// An error for each key about files, in case that it has an application instead.
     pub(super) about_files: Vec<LocatedError>,
@@ -98,6 +101,18 @@ impl File {
 impl AsMut<ProxiesSection> for File {
     fn as_mut(&mut self) -> &mut ProxiesSection {
         &mut self.proxies
+    }
+}
+
+impl AsMut<RightsSection> for File {
+    fn as_mut(&mut self) -> &mut RightsSection {
+        &mut self.rights
+    }
+}
+
+impl AsMut<RightsSection> for LocationSection {
+    fn as_mut(&mut self) -> &mut RightsSection {
+        &mut self.rights
     }
 }
 
@@ -193,6 +208,8 @@ fn top_keys() -> Vec<SectionKey<File>> {
     keys.extend(listen::proxy_keys());
     keys.extend(naming_keys());
     keys.extend(certificate_keys());
+    keys.extend(rights::keys());
+    keys.extend(rights::top_keys());
     keys.extend(scope::keys());
     keys
 }
@@ -212,6 +229,7 @@ fn location_keys() -> Vec<SectionKey<LocationSection>> {
             value.boolean().map(|status| Written { value: status, origin: value.origin() });
         errors.set(&mut it.status, status.map(Some));
     }));
+    keys.extend(rights::keys());
     keys.extend(scope::keys());
     keys
 }
@@ -247,6 +265,7 @@ pub(super) fn read_locations(value: Value<'_>, errors: &mut Errors) -> Vec<Locat
             alias: None,
             application: ApplicationSection::default(),
             status: None,
+            rights: RightsSection::default(),
             scope: Scope::default(),
             about_files: about_files(item),
         };

@@ -178,8 +178,8 @@ const ANSWERS: &[(&str, &str)] = &[
         "write listen = [{ address = \":80\", proxy_protocol = true }]",
     ),
     (
-        "user group uid gid run_as",
-        "this server does not change its user; start it as the one that it should have (ports below 1024: setcap cap_net_bind_service=+ep)",
+        "uid gid run_as username usr",
+        "write user = \"www-data\" (and group, if it is not that user's)",
     ),
     (
         "daemon daemonize background foreground pid pidfile pid_file",
@@ -272,7 +272,7 @@ const ANSWERS: &[(&str, &str)] = &[
     ),
     ("hidden hidden_files hide dot_files", "write dotfiles = \"deny\" or \"allow\""),
     (
-        "dav dav_methods webdav upload uploads writable allow_upload",
+        "dav dav_methods webdav upload uploads allow_upload",
         "write methods = [\"GET\", \"HEAD\", \"PUT\"]",
     ),
     ("umask dav_access mode", "write upload_mode = \"0644\""),

@@ -22,8 +22,10 @@ mod lookup;
 mod methods;
 mod places;
 mod rates;
+mod reach;
 mod request_id;
 mod responses;
+mod rights;
 mod roots;
 mod rules;
 mod scope;
@@ -48,10 +50,12 @@ use log::LevelFilter;
 use crate::server::destination::Destination;
 use crate::server::{CertificateText, Server, Workers};
 use crate::site::Reload;
+use crate::sys::broker::open_read;
 use crate::sys::reason::reason_at;
 pub(crate) use document::Document;
 use file::File;
 pub(crate) use places::{Place, PlaceFiles};
+pub(crate) use rights::Rights;
 use section::Errors;
 pub(crate) use section::nearest;
 
@@ -81,8 +85,12 @@ pub(crate) struct Config {
     pub places: Vec<Place>,
     /// By which name to ask the default host, if it has one, and then the others.
     pub names: Vec<Option<String>>,
-    /// Files that the program itself reads and writes: logs and passwords.
-    pub own_files: Vec<PathBuf>,
+    /// Files that the program itself reads: certificates, keys and passwords.
+    pub secret_files: Vec<PathBuf>,
+    /// Files that the program itself writes.
+    pub log_files: Vec<PathBuf>,
+    /// What the serving processes may do.
+    pub rights: Rights,
 }
 
 /// What is logged, and where.
@@ -102,6 +110,10 @@ pub(crate) struct Overrides {
     pub reload: Option<Reload>,
     pub threads: Option<Written<usize>>,
     pub timeout: Option<Written<Duration>>,
+    /// Whom the serving processes become.
+    pub user: Option<Written<String>>,
+    /// Whether they may serve as root.
+    pub serves_as_root: Option<Written<bool>>,
     /// Addresses that replace those of the file.
     pub listen: Vec<Written<String>>,
     /// All TCP addresses speak TLS. Without a certificate, one is made.
@@ -318,7 +330,7 @@ fn read_text(path: &Path) -> Result<String, ConfigError> {
         message: format!("cannot read the configuration: {reason}"),
     };
     let mut bytes = Vec::new();
-    std::fs::File::open(path)
+    open_read(path)
         .and_then(|file| file.take(TEXT_BYTES_MAX + 1).read_to_end(&mut bytes))
         .map_err(|error| unreadable(reason_at(path, &error)))?;
     if bytes.len() as u64 > TEXT_BYTES_MAX {

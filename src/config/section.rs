@@ -220,7 +220,7 @@ mod tests {
             ("vhost", "write [[host]] with a server_name"),
             ("proxy_pass", "this server is no proxy yet"),
             ("redirects", "write [[redirect]] with from"),
-            ("user", "does not change its user"),
+            ("run_as", "write user = "),
             ("bind", "write listen = "),
             ("worker_connections", "write connections_max in [limits]"),
             ("DocumentRoot", "write root = "),

@@ -18,7 +18,7 @@ use super::scope::{Scope, TypedName};
 use super::section::Errors;
 use super::value::CHARSET_OFF;
 use super::writing::{Rules, WritableRoots};
-use super::{Origin, Overrides, application, compression, rules};
+use super::{Origin, Overrides, Rights, application, compression, rights, rules};
 use crate::files::{Root, Types};
 use crate::server::AccessLog;
 use crate::site::{
@@ -37,12 +37,15 @@ pub(super) struct ServedSite {
     /// By their numbers, which parts of the site have.
     pub(super) access_logs: Vec<AccessLog>,
     pub(super) log_files: Vec<PathBuf>,
+    /// The directories in which clients may change files.
+    pub(super) writable: Vec<PathBuf>,
 }
 
 /// The site, and the directories that it serves.
 pub(super) fn site(
     file: &File,
     overrides: &Overrides,
+    rights: &Rights,
     base: &Path,
     level: LevelFilter,
     errors: &mut Errors,
@@ -73,6 +76,7 @@ pub(super) fn site(
         outer_roots: Vec::new(),
         errors,
         overrides,
+        rights,
         https_port: file.https_port,
         roots: Roots::new(base),
         note: None,
@@ -97,6 +101,7 @@ pub(super) fn site(
     }
     if let Some(target) = &overrides.wsgi {
         let wsgi = Wsgi::new(&target.value);
+        let wsgi = rights::of_application(wsgi, rights, None, base, builder.errors);
         let access = builder.access(None);
         site = guarded(site.at("/", builder.with_shared(wsgi, None)), "/", access);
     }
@@ -107,13 +112,14 @@ pub(super) fn site(
     site = site.guard_other_paths(&lookup::other_paths(file));
     application::check_flags(file, overrides, builder.errors);
     let password_files = builder.passwords.paths().map(Path::to_owned).collect();
-    let SiteBuilder { roots, note, places, logs, .. } = builder;
+    let SiteBuilder { roots, note, places, logs, writable, .. } = builder;
     ServedSite {
         site,
         roots: roots.paths,
         note,
         places,
         password_files,
+        writable: writable.paths(),
         log_files: logs.files(),
         access_logs: logs.list,
     }
@@ -126,6 +132,7 @@ struct SiteBuilder<'a> {
     outer_roots: Vec<Option<Root>>,
     errors: &'a mut Errors,
     overrides: &'a Overrides,
+    rights: &'a Rights,
     https_port: Option<u16>,
     roots: Roots<'a>,
     note: Option<String>,
@@ -172,6 +179,7 @@ impl<'a> SiteBuilder<'a> {
                 }
                 continue;
             }
+            rights::check_location(&location.rights, self.errors);
             let handlers = self.location(location, inherited);
             if let (Some(path), Some(handlers)) = (self.path(location, &mut seen), handlers) {
                 site = handlers.stand(site, path);
@@ -298,7 +306,10 @@ impl<'a> SiteBuilder<'a> {
         if location.application.wsgi.is_some() {
             self.errors.list.extend(location.about_files.iter().cloned());
         }
-        let wsgi = location.application.wsgi(self.roots.base, self.errors)?;
+        let base = self.roots.base;
+        let wsgi = location.application.wsgi(base, self.errors)?;
+        let own = Some((&location.rights, &location.application));
+        let wsgi = rights::of_application(wsgi, self.rights, own, base, self.errors);
         Some(self.with_shared(wsgi, Some(&location.scope)))
     }
 

@@ -1,6 +1,7 @@
 mod locations;
 mod logs;
 mod readme;
+mod rights;
 mod shipped;
 
 use super::*;
@@ -103,7 +104,7 @@ fn all_errors_are_reported_in_one_pass_and_in_their_order() {
         "httpd.toml:24:9: a location has a root or an alias, not both",
         "httpd.toml:26:8: there is a location \"/a/\" already",
         "httpd.toml:27:1: unknown key \"colour\" in [[location]]",
-        "httpd.toml: known [[location]]: path, alias, wsgi, python, chdir, processes, threads, env, timeout, stream_timeout, requests_max, lifetime, memory_bytes_max, reload, status_pages, root, index, listing, symlinks, dotfiles, charset, types, precompressed, etag, body_bytes_max, methods, create_full_put_path, form_overwrite, quota_bytes, upload_mode, durability, allow, deny, auth_basic, fallback, try_files, clean_urls, host_files, compression, compression_types, compression_bytes_min, redirect, rewrite, redirect_https, hsts, header, cache_policy, cors, error_pages, request_rate, request_burst, connections_per_client, limit_rate, limit_rate_after, access_log",
+        "httpd.toml: known [[location]]: path, alias, wsgi, python, chdir, processes, threads, env, network, writable, timeout, stream_timeout, requests_max, lifetime, memory_bytes_max, reload, status_pages, user, group, confinement, readable, root, index, listing, symlinks, dotfiles, charset, types, precompressed, etag, body_bytes_max, methods, create_full_put_path, form_overwrite, quota_bytes, upload_mode, durability, allow, deny, auth_basic, fallback, try_files, clean_urls, host_files, compression, compression_types, compression_bytes_min, redirect, rewrite, redirect_https, hsts, header, cache_policy, cors, error_pages, request_rate, request_burst, connections_per_client, limit_rate, limit_rate_after, access_log",
     ];
     for (error, expected) in errors.iter().zip(expected) {
         assert_eq!(error, expected);

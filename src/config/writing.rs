@@ -5,6 +5,7 @@ use super::scope::{Scope, Writing};
 use crate::files::{MissingDirectories, Root, WritableRoot, WriteRules};
 use crate::http::Method;
 use crate::site::OnConflict;
+use std::path::PathBuf;
 
 /// The settings of a scope, and of the top where it has none.
 #[derive(Debug, PartialEq, Eq)]
@@ -81,6 +82,11 @@ impl WritableRoots {
         let writable = WritableRoot::new(root.clone(), rules.write);
         self.known.push((root.clone(), writable.clone()));
         writable
+    }
+
+    /// Where they are.
+    pub(super) fn paths(&self) -> Vec<PathBuf> {
+        self.known.iter().map(|(root, _)| root.path().to_owned()).collect()
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! It must never know what the file says.
 
+use crate::sys::broker::open_read;
 use std::collections::hash_map::RandomState;
-use std::fs::{self, File, Metadata};
+use std::fs::{self, Metadata};
 use std::hash::BuildHasher;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
@@ -59,7 +60,13 @@ impl<V> RereadFile<V> {
     /// # Errors
     /// If it cannot be read, or is larger than 16 MiB.
     pub(crate) fn current(&self, read: impl FnOnce(&[u8]) -> V) -> io::Result<Arc<V>> {
-        let metadata = fs::metadata(&self.path)?;
+        let (metadata, opened) = match fs::metadata(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                let file = open_read(&self.path)?;
+                (file.metadata()?, Some(file))
+            }
+            metadata => (metadata?, None),
+        };
         if !metadata.is_file() {
             // To open a pipe would wait for somebody who writes to it.
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file"));
@@ -71,7 +78,7 @@ impl<V> RereadFile<V> {
         {
             return Ok(Arc::clone(&known.value));
         }
-        let file = File::open(&self.path)?;
+        let file = opened.map_or_else(|| open_read(&self.path), Ok)?;
         // It may be another one meanwhile.
         let stamp = Stamp::of(&file.metadata()?);
         // Somebody who writes to it just now may go on without a trace: then it is read again the next time.

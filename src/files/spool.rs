@@ -8,6 +8,7 @@ use super::temporary::{self, Create, Temporary};
 use super::upload::Upload;
 use super::writable::WritableRoot;
 use super::write_error::WriteError;
+use crate::sys::broker::share_with;
 use crate::sys::file::{self, Cause};
 use std::ffi::OsStr;
 use std::fs::File;
@@ -21,8 +22,9 @@ use std::path::{Path, PathBuf};
 pub(crate) enum SpoolPlace {
     /// A file without a name in the directory for temporary files. It is gone when it is dropped.
     Temporary,
-    /// The same with a name, by which other processes of this user can open it until it is dropped.
-    Named,
+    /// The same with a name, by which other processes can open it until it is dropped: those of this user, and of a
+    /// group.
+    Named { group: Option<u32> },
     /// A file where the body is to be stored, so that it need not be copied. It has to be committed.
     Root { root: WritableRoot, path: Vec<u8> },
 }
@@ -38,8 +40,11 @@ impl SpoolPlace {
                 let file = create_in(temporary, Temporary::create)?;
                 Kept::Temporary { file, length: 0, path: None }
             }
-            SpoolPlace::Named => {
-                let file = create_in(temporary, Temporary::create_under_name)?;
+            SpoolPlace::Named { group } => {
+                let mut file = create_in(temporary, Temporary::create_under_name)?;
+                if let Some(group) = group {
+                    share_with(group, file.file().as_fd())?;
+                }
                 let path = file.reserved_name().map(|name| temporary.join(OsStr::from_bytes(name)));
                 Kept::Temporary { file, length: 0, path }
             }
@@ -113,7 +118,7 @@ impl Spool {
         }
     }
 
-    /// The path of a [named](SpoolPlace::Named) one.
+    /// The path of a [named](SpoolPlace::Named { group: None }) one.
     pub(crate) fn path(&self) -> Option<&Path> {
         match &self.kept {
             Kept::Temporary { path, .. } => path.as_deref(),
@@ -196,7 +201,8 @@ mod tests {
     #[test]
     fn one_with_a_name_is_read_by_it_until_it_is_dropped() {
         let here = Directory::new();
-        let mut spool = SpoolPlace::Named.create(here.path()).expect("there is room");
+        let mut spool =
+            SpoolPlace::Named { group: None }.create(here.path()).expect("there is room");
         spool.append(b"text").expect("there is room");
         let path = spool.path().expect("it has one").to_owned();
         assert_eq!(std::fs::read(&path).expect("it is there"), b"text");
@@ -218,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_directory_that_is_not_there_holds_none() {
-        for place in [SpoolPlace::Temporary, SpoolPlace::Named] {
+        for place in [SpoolPlace::Temporary, SpoolPlace::Named { group: None }] {
             let error = place.create(Path::new("/no/such/directory")).expect_err("it is not there");
             assert!(matches!(error, WriteError::Failed(_)), "{error:?}");
             assert!(error.to_string().contains("/no/such/directory"), "{error}");
@@ -233,7 +239,8 @@ mod tests {
             let here = Directory::new();
             let closed = std::fs::Permissions::from_mode(0o500);
             std::fs::set_permissions(here.path(), closed).expect("it is ours");
-            let error = SpoolPlace::Named.create(here.path()).expect_err("it is closed");
+            let error =
+                SpoolPlace::Named { group: None }.create(here.path()).expect_err("it is closed");
             assert!(matches!(error, WriteError::Failed(_)), "{error:?}");
             assert!(prepare(here.path()).is_err());
         });
@@ -242,7 +249,7 @@ mod tests {
     #[test]
     fn what_a_killed_server_left_is_swept_at_the_next_start_however_young_and_many() {
         let here = Directory::new();
-        let living = SpoolPlace::Named.create(here.path()).expect("there is room");
+        let living = SpoolPlace::Named { group: None }.create(here.path()).expect("there is room");
         for number in 0..1500 {
             here.write(format!(".httpd-upload-{number:016x}"), "left");
         }

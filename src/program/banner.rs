@@ -25,6 +25,10 @@ pub(super) struct Banner<'a> {
     pub certificate: Option<&'a str>,
     /// What may surprise a new user.
     pub note: Option<&'a str>,
+    /// Whom the serving processes run as, if that is not who started them.
+    pub user: Option<&'a str>,
+    /// What the kernel keeps them from.
+    pub confinement: Option<&'a str>,
     /// What each application reports of itself.
     pub applications: &'a [String],
 }
@@ -78,11 +82,13 @@ impl Banner<'_> {
         };
         let certificate =
             self.certificate.map_or(String::new(), |it| format!("  TLS      certificate {it}\n"));
+        let user = self.user.map_or(String::new(), |user| format!("  user     {user}\n"));
+        let confined = self.confinement.map_or(String::new(), |it| format!("  confined {it}\n"));
         let note = self.note.map_or(String::new(), |note| format!("  note     {note}\n"));
         let applications: String =
             self.applications.iter().map(|it| format!("  app      {it}\n")).collect();
         format!(
-            "{NAME}\n  config   {config}\n  serving  {}\n{root}{applications}{certificate}{status}  workers  {workers}\n{note}  stop     Ctrl-C\n",
+            "{NAME}\n  config   {config}\n  serving  {}\n{root}{applications}{certificate}{status}  workers  {workers}\n{user}{confined}{note}  stop     Ctrl-C\n",
             urls(false),
         )
     }
@@ -105,6 +111,12 @@ impl Banner<'_> {
         }
         if let Some(config) = self.config {
             line.push_str(&format!(" config={config:?}"));
+        }
+        if let Some(user) = self.user {
+            line.push_str(&format!(" user={user:?}"));
+        }
+        if let Some(confinement) = self.confinement {
+            line.push_str(&format!(" confinement={confinement:?}"));
         }
         if self.processes > 1 {
             line.push_str(&format!(" processes={}", self.processes));
@@ -160,6 +172,8 @@ mod tests {
             roots: &["/srv/a b".into()],
             certificate: None,
             note: None,
+            user: None,
+            confinement: None,
             applications: &[],
         });
     }

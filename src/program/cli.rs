@@ -47,6 +47,8 @@ pub(crate) enum Mode {
     ServeSupervised,
     /// Take the place of a supervisor that this process was.
     Succeed,
+    /// Keep rights for a process that serves, which has started this one.
+    Broker,
 }
 
 /// Reads the command line and the environment. Exits after `--help`, `-V` and usage errors.
@@ -74,6 +76,8 @@ fn parse(
         Mode::ServeSupervised
     } else if is_first(SUCCESSOR) {
         Mode::Succeed
+    } else if is_first(BROKER) {
+        Mode::Broker
     } else {
         Mode::Serve
     };
@@ -111,6 +115,14 @@ fn parse(
         listen: flags.bind.iter().filter_map(|it| given("-b", it.clone())).collect(),
         tls: flags.tls,
         certificates: Vec::new(),
+        user: match flags.user.clone().and_then(|user| given("--user", user)) {
+            Some(user) => Some(user),
+            None => environment.read("HTTPD_USER", |it| Ok(it.to_owned()))?,
+        },
+        serves_as_root: match flags.serve_as_root {
+            true => given("--serve-as-root", true),
+            false => environment.read("HTTPD_SERVE_AS_ROOT", parse_boolean)?,
+        },
         host: match flags.host()? {
             Some(host) => Some(host),
             None => {
@@ -234,6 +246,19 @@ pub(super) struct Flags {
     #[arg(short = 'h', long, value_name = "ADDR", num_args = 0..=1, help_heading = "Where and how")]
     host: Option<Option<String>>,
 
+    /// Listen as root, and serve as this user
+    #[arg(
+        long,
+        value_name = "USER",
+        conflicts_with = "serve_as_root",
+        help_heading = "Where and how"
+    )]
+    user: Option<String>,
+
+    /// Serve as root, which is refused otherwise
+    #[arg(long, help_heading = "Where and how")]
+    serve_as_root: bool,
+
     /// How many processes serve; a supervisor replaces any that dies [default: 1]
     #[arg(short = 'P', long, value_name = "N", value_parser = parse_processes, help_heading = "Where and how")]
     processes: Option<NonZeroUsize>,
@@ -353,6 +378,14 @@ fn parse_threads(text: &str) -> Result<usize, String> {
         .ok_or(format!("must be a number from 1 to {}, not {text:?}", crate::config::THREADS_MAX))
 }
 
+fn parse_boolean(text: &str) -> Result<bool, String> {
+    match text {
+        "1" | "true" => Ok(true),
+        "0" | "false" => Ok(false),
+        _ => Err(format!("must be true or false, not {text:?}")),
+    }
+}
+
 fn parse_workers_flag(text: &str) -> Result<crate::Workers, String> {
     parse_workers(text)
 }
@@ -386,10 +419,13 @@ pub(super) const SUPERVISED: &str = "--supervised";
 /// The same of a program that takes the place of a supervisor in its process.
 pub(super) const SUCCESSOR: &str = "--successor";
 
+/// The same for a process that a serving process has started.
+pub(super) const BROKER: &str = "--broker";
+
 /// What the operator wrote behind the name of the program.
 pub(super) fn own_arguments() -> impl Iterator<Item = OsString> {
     let mut arguments = env::args_os().skip(1).peekable();
-    arguments.next_if(|it| it == SUPERVISED || it == SUCCESSOR);
+    arguments.next_if(|it| it == SUPERVISED || it == SUCCESSOR || it == BROKER);
     arguments
 }
 
@@ -407,8 +443,8 @@ Examples:
                                    again; upgrade: change to a new program; stop: end
 
 Environment: HTTPD_CONFIG, HTTPD_ROOT, HTTPD_WSGI, HTTPD_HOST, HTTPD_PORT, HTTPD_PROCESSES,
-HTTPD_WORKERS, HTTPD_LOG, HTTPD_LOG_LEVEL and HTTPD_ACCESS_LOG set defaults. Flags override the
-environment, the environment overrides the configuration file.
+HTTPD_WORKERS, HTTPD_USER, HTTPD_SERVE_AS_ROOT, HTTPD_LOG, HTTPD_LOG_LEVEL and HTTPD_ACCESS_LOG
+set defaults. Flags override the environment, the environment overrides the configuration file.
 Signals: INT, TERM and QUIT let open requests finish, then stop the server; a second one stops it
 immediately. HUP, USR1 and USR2 do what httpd reload, reopen and upgrade do.";
 

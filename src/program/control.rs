@@ -65,20 +65,40 @@ struct Reception {
 impl Control {
     /// Listens for commands, on a thread. `None`: there will be none, and the log says why.
     pub(crate) fn listen(config: Option<&Path>) -> Option<Control> {
-        let bind = |key: &Path| control_socket::listen(&name(key));
-        Control::start(config, bind)
+        NamedSocket::bind(config).listen()
     }
 
     /// The same on a socket that listens already.
     pub(crate) fn inherit(config: Option<&Path>, listener: OwnedFd) -> Option<Control> {
-        Control::start(config, |_| Ok(UnixListener::from(listener)))
+        let listener = UnixListener::from(listener);
+        NamedSocket(key(config).map(|key| (listener, key))).listen()
     }
 
-    fn start(
-        config: Option<&Path>,
-        bind: impl FnOnce(&Path) -> io::Result<UnixListener>,
-    ) -> Option<Control> {
-        match Control::try_start(config, bind) {
+    /// The commands that have come.
+    pub(crate) fn pending(&mut self) -> Vec<Command> {
+        while matches!((&self.woken).read(&mut [0; 64]), Ok(1..)) {}
+        self.commands.try_iter().collect()
+    }
+
+    /// Where commands arrive.
+    pub(crate) fn listener(&self) -> BorrowedFd<'_> {
+        self.listener.as_fd()
+    }
+}
+
+/// The socket, for a process that may make none later. Commands wait in it.
+pub(crate) struct NamedSocket(io::Result<(UnixListener, PathBuf)>);
+
+impl NamedSocket {
+    /// Takes the name of this configuration, unless another process has it.
+    pub(crate) fn bind(config: Option<&Path>) -> NamedSocket {
+        let bind = |key: PathBuf| Ok((control_socket::listen(&name(&key))?, key));
+        NamedSocket(key(config).and_then(bind))
+    }
+
+    /// As [`Control::listen`].
+    pub(crate) fn listen(self) -> Option<Control> {
+        match self.0.and_then(|(listener, key)| NamedSocket::start(listener, key)) {
             Ok(control) => Some(control),
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
                 let id = std::process::id();
@@ -94,12 +114,7 @@ impl Control {
         }
     }
 
-    fn try_start(
-        config: Option<&Path>,
-        bind: impl FnOnce(&Path) -> io::Result<UnixListener>,
-    ) -> io::Result<Control> {
-        let key = key(config)?;
-        let listener = bind(&key)?;
+    fn start(listener: UnixListener, key: PathBuf) -> io::Result<Control> {
         let kept = OwnedFd::from(listener.try_clone()?);
         let (sender, commands) = mpsc::channel();
         let (wake, woken) = UnixStream::pair()?;
@@ -110,17 +125,6 @@ impl Control {
         let _held = signal::hold();
         thread::Builder::new().name("control".to_owned()).spawn(move || reception.serve())?;
         Ok(Control { commands, woken, listener: kept })
-    }
-
-    /// The commands that have come.
-    pub(crate) fn pending(&mut self) -> Vec<Command> {
-        while matches!((&self.woken).read(&mut [0; 64]), Ok(1..)) {}
-        self.commands.try_iter().collect()
-    }
-
-    /// Where commands arrive.
-    pub(crate) fn listener(&self) -> BorrowedFd<'_> {
-        self.listener.as_fd()
     }
 }
 

@@ -108,6 +108,8 @@ const KNOWN: &[&str] = &[
     "HTTPD_PORT",
     "HTTPD_PROCESSES",
     "HTTPD_WORKERS",
+    "HTTPD_USER",
+    "HTTPD_SERVE_AS_ROOT",
     "HTTPD_LOG",
     "HTTPD_LOG_LEVEL",
     "HTTPD_ACCESS_LOG",

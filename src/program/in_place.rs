@@ -8,6 +8,7 @@ use super::cli::Options;
 use super::control::Command;
 use super::failure::Failure;
 use super::logging;
+use super::rights;
 use crate::Handle;
 use crate::config::{Config, Overrides, Source};
 use crate::server::listener::Listeners;
@@ -31,6 +32,7 @@ impl Origin {
     pub(super) fn load(&self) -> Result<(Source, Config), Failure> {
         let source = Source::read(self.config.as_deref()).map_err(|it| Failure::of_usage([it]))?;
         let config = source.load(&self.overrides).map_err(Failure::of_usage)?;
+        rights::refuse_root(&config.rights)?;
         Ok((source, config))
     }
 }
@@ -117,8 +119,10 @@ impl Reloader {
             }
             let waiting = std::mem::take(&mut state.waiting);
             drop(state);
+            rights::renew();
             let outcome = self.origin.load().and_then(|(_, config)| {
                 warn(&config);
+                rights::cover(&config).map_err(lacks_rights)?;
                 change(handle, config, None)
             });
             log_outcome(&outcome);
@@ -129,6 +133,14 @@ impl Reloader {
     fn lock(&self) -> std::sync::MutexGuard<'_, Reloads> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Says what to do where nobody starts another process.
+fn lacks_rights(lack: Failure) -> Failure {
+    let lack = lack.lines.join("; ");
+    Failure::at_run_time(format!(
+        "this process has given up what the configuration takes ({lack}): restart it, or serve with supervisor = true"
+    ))
 }
 
 /// Logs the warnings of a configuration.

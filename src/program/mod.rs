@@ -2,6 +2,7 @@
 //! status is 0 after a stop, 1 after an error at run time, 2 if the program cannot do what it was asked to.
 
 mod banner;
+mod broker;
 mod check;
 mod cli;
 mod control;
@@ -14,10 +15,12 @@ mod logging;
 mod orders;
 mod questions;
 mod reopening;
+pub(crate) mod rights;
 mod signals;
 pub(crate) mod supervisor;
 
 use std::io::Write;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -28,7 +31,7 @@ use crate::sys::orphans;
 use crate::sys::process;
 use crate::sys::signal;
 use cli::{Mode, Options};
-use control::Order;
+use control::{NamedSocket, Order};
 use failure::Failure;
 use supervisor::supervised;
 
@@ -53,6 +56,7 @@ pub fn main() -> ExitCode {
             malloc::give_memory_back();
             supervisor::succeed(&options)
         }
+        Mode::Broker => broker::serve(&options),
     };
     logging::finish();
     match result {
@@ -70,6 +74,7 @@ fn load(options: &Options) -> Result<(Source, Config), Failure> {
 fn test(options: &Options) -> Result<(), Failure> {
     let (_, config) = load(options)?;
     warn(options, &config);
+    rights::refuse_root(&config.rights)?;
     for certificate in &config.certificates {
         banner::print_certificate(certificate);
     }
@@ -122,6 +127,40 @@ fn reap_orphans() {
 
 fn serve(options: &Options) -> Result<(), Failure> {
     let (source, config) = load(options)?;
+    rights::refuse_root(&config.rights)?;
+    if config.supervisor && (config.processes.get() > 1 || process::can_start_again()) {
+        start_log(options, &config)?;
+        log_limit(descriptors::raise_limit());
+        supervisor::serve(options, &source, config)?;
+    } else {
+        alone(options, &source, config)?;
+    }
+    log::info!("stopped");
+    Ok(())
+}
+
+/// Serves in this process. It listens, and then gives up what serving does not take, before any thread starts.
+fn alone(options: &Options, source: &Source, mut config: Config) -> Result<(), Failure> {
+    if let Some(reach) = &mut config.rights.reach {
+        // Nobody else listens for it when a reload adds an address.
+        reach.listens = true;
+        if std::process::id() == 1 {
+            // It looks for orphans there.
+            reach.read.push("/proc".into());
+        }
+    }
+    let limit = descriptors::raise_limit();
+    let listeners = config.server.bind(NonZeroUsize::MIN).map_err(Failure::at_run_time)?;
+    let control = NamedSocket::bind(options.config.as_deref());
+    let held = rights::give_up(&config, source, true)?;
+    start_log(options, &config)?;
+    log_limit(limit);
+    rights::log(&config, held);
+    signals::start(options, config, listeners, control, held)?.wait();
+    Ok(())
+}
+
+fn start_log(options: &Options, config: &Config) -> Result<(), Failure> {
     // The threads that start here leave signals to this one.
     let held = signal::hold();
     logging::start(&config.log, None).map_err(|message| Failure::of_usage([message]))?;
@@ -133,15 +172,12 @@ fn serve(options: &Options) -> Result<(), Failure> {
     }
     reap_orphans();
     drop(held);
-    match descriptors::raise_limit() {
+    Ok(())
+}
+
+fn log_limit(limit: Option<u64>) {
+    match limit {
         Some(limit) => log::debug!("up to {limit} descriptors may be open"),
         None => log::debug!("any number of descriptors may be open"),
     }
-    if config.supervisor && (config.processes.get() > 1 || process::can_start_again()) {
-        supervisor::serve(options, &source, config)?;
-    } else {
-        signals::start(options, config)?.wait();
-    }
-    log::info!("stopped");
-    Ok(())
 }

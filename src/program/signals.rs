@@ -2,12 +2,14 @@
 
 use super::banner::{self, Banner};
 use super::cli::Options;
-use super::control::{Command, Control, Order};
+use super::control::{Command, Control, NamedSocket, Order};
 use super::failure::Failure;
 use super::in_place::{Origin, Reloader};
 use super::logging;
 use super::reopening;
 use crate::config::Config;
+use crate::server::listener::Listeners;
+use crate::sys::confine::Confinement;
 use crate::sys::signal::{Signal, Signals};
 use crate::sys::wait::wait_readable;
 use crate::{Handle, Running};
@@ -17,13 +19,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// Starts the server. It takes signals over before that, so that none is missed.
-pub(super) fn start(options: &Options, config: Config) -> Result<Running, Failure> {
+/// Starts the server on what listens already. It takes signals over before that, so that none is missed.
+pub(super) fn start(
+    options: &Options,
+    config: Config,
+    listeners: Listeners,
+    control: NamedSocket,
+    held: Option<Confinement>,
+) -> Result<Running, Failure> {
     let signals = Signals::listen()
         .map_err(|error| Failure::at_run_time(format!("cannot take signals: {error}")))?;
     let state = Arc::new(Mutex::new(ServerState::Starting));
     let shared = Arc::clone(&state);
-    let control = Control::listen(options.config.as_deref());
+    let control = control.listen();
     let reloader = Reloader::new(Origin::of(options));
     thread::Builder::new()
         .name("signals".to_owned())
@@ -32,7 +40,7 @@ pub(super) fn start(options: &Options, config: Config) -> Result<Running, Failur
             Failure::at_run_time(format!("cannot start a thread for signals: {error}"))
         })?;
     let server = config.server.give_up_when(stops(&state));
-    let running = server.start().map_err(Failure::of_start)?;
+    let running = server.start_on(listeners).map_err(Failure::of_start)?;
     match &mut *lock(&state) {
         ServerState::Stopping => running.handle().stop(),
         state => *state = ServerState::Running(running.handle()),
@@ -46,6 +54,8 @@ pub(super) fn start(options: &Options, config: Config) -> Result<Running, Failur
         roots: &config.roots,
         certificate: config.made_certificate,
         note: config.note.as_deref(),
+        user: config.rights.identity.as_ref().map(|it| it.name.as_str()),
+        confinement: Some(&held.map_or("off".to_owned(), |it| it.to_string())),
         applications: &running.applications(),
     });
     Ok(running)

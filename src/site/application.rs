@@ -2,6 +2,10 @@
 //!
 //! It must never know how those are started or reached.
 
+#[cfg(feature = "cli")]
+use crate::sys::confine::Reach;
+use crate::sys::user::Identity;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,6 +42,13 @@ pub struct Application {
     pub reload: Reload,
     /// How many processes died or were replaced because of what they did.
     replaced: Arc<AtomicU64>,
+    /// Whom its processes run as; `None`: as whom the server runs.
+    pub(crate) identity: Option<Identity>,
+    /// The group that reads large request bodies, if it is not the server's.
+    pub(crate) file_group: Option<u32>,
+    /// What they may reach; `None`: whatever the server may.
+    #[cfg(feature = "cli")]
+    pub(crate) confinement: Option<Reach>,
 }
 
 /// Whether the processes are replaced when a source file changes.
@@ -67,12 +78,27 @@ impl Application {
             memory_bytes_max: 0,
             reload: Reload::Never,
             replaced: Arc::default(),
+            identity: None,
+            file_group: None,
+            #[cfg(feature = "cli")]
+            confinement: None,
         }
     }
 
     /// Its number, which no other application in this process has.
     pub fn id(&self) -> u64 {
         self.id.load(Ordering::Relaxed)
+    }
+
+    /// A number that another process of this program has for the same application, if both have read it in the same
+    /// configuration, and for no other.
+    pub(crate) fn fingerprint(&self) -> u32 {
+        let mut hasher = DefaultHasher::new();
+        (&self.target, &self.python, &self.directory, &self.environment).hash(&mut hasher);
+        format!("{:?}", self.identity).hash(&mut hasher);
+        #[cfg(feature = "cli")]
+        format!("{:?}", self.confinement).hash(&mut hasher);
+        hasher.finish() as u32
     }
 
     /// Whether the same is run, in the same way.
@@ -94,7 +120,18 @@ impl Application {
             memory_bytes_max,
             reload,
             replaced: _,
+            identity,
+            file_group,
+            #[cfg(feature = "cli")]
+            confinement,
         } = self;
+        #[cfg(feature = "cli")]
+        if *confinement != other.confinement {
+            return false;
+        }
+        if (identity, file_group) != (&other.identity, &other.file_group) {
+            return false;
+        }
         (target, python, directory, environment, reload)
             == (&other.target, &other.python, &other.directory, &other.environment, &other.reload)
             && (processes, threads, timeout, stream_timeout)

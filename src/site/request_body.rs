@@ -66,9 +66,9 @@ impl BodyPolicy {
     pub(crate) fn key(&self) -> Option<&'static str> {
         match &self.0 {
             BodyUse::Discard => Some("body_discard_bytes_max"),
-            BodyUse::Collect { place: SpoolPlace::Named | SpoolPlace::Root { .. }, .. } => {
-                Some("body_bytes_max")
-            }
+            BodyUse::Collect {
+                place: SpoolPlace::Named { .. } | SpoolPlace::Root { .. }, ..
+            } => Some("body_bytes_max"),
             BodyUse::Collect { place: SpoolPlace::Temporary, .. }
             | BodyUse::Memory { .. }
             | BodyUse::Stream { .. }

@@ -93,7 +93,9 @@ impl Handler for Wsgi {
         let bytes_max = self.backend.0.body_bytes_max;
         // What memory holds goes to the process in one message.
         let memory_bytes_max = Some(BODY_BYTES_MAX);
-        BodyPolicy(BodyUse::Collect { bytes_max, memory_bytes_max, place: SpoolPlace::Named })
+        let group = self.backend.0.file_group;
+        let place = SpoolPlace::Named { group };
+        BodyPolicy(BodyUse::Collect { bytes_max, memory_bytes_max, place })
     }
 
     fn backend(&self) -> Option<&Backend> {

@@ -5,7 +5,7 @@ use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit};
 use std::io;
 use std::process::Child;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Raises this process's limit of open descriptors as far as it may, and returns the new limit (`None`: no
 /// limit). Keeps the old one for [`restore_for`].
@@ -45,10 +45,19 @@ pub(crate) fn restore_for(child: &Child) -> io::Result<()> {
     Ok(())
 }
 
-/// How many descriptors are open.
+/// How many descriptors are open; in a process that may not look, how many there were before.
 pub(crate) fn open_count() -> usize {
-    std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
+    let count = std::fs::read_dir("/proc/self/fd").map(Iterator::count);
+    count.unwrap_or_else(|_| COUNTED_EARLY.load(Ordering::Relaxed))
 }
+
+/// Counts them now, for when this process may not look any more.
+#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the program confines itself"))]
+pub(crate) fn count_early() {
+    COUNTED_EARLY.store(open_count(), Ordering::Relaxed);
+}
+
+static COUNTED_EARLY: AtomicUsize = AtomicUsize::new(0);
 
 /// One of the descriptors that requests may hold beyond those of their connections. It is given back when this
 /// is dropped.

@@ -1,8 +1,12 @@
-//! Floor 0: what the kernel offers, each call wrapped once. rustix, socket2, nix and
-//! signal-hook live here only. It must never know HTTP, mio or a type of the floors above.
+//! Floor 0: what the kernel offers, each call wrapped once. rustix, socket2, nix,
+//! signal-hook, landlock and seccompiler live here only. It must never know HTTP, mio or a type of the floors above.
 
 pub(crate) mod append;
+#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only the program has one"))]
+pub(crate) mod broker;
 pub(crate) mod channel;
+#[cfg(feature = "cli")]
+pub(crate) mod confine;
 #[cfg_attr(not(any(test, feature = "cli")), expect(dead_code, reason = "the program uses it"))]
 pub(crate) mod control_socket;
 pub(crate) mod deferred;
@@ -26,6 +30,8 @@ pub(crate) mod socket;
 pub(crate) mod trouble;
 pub(crate) mod unwinding;
 pub(crate) mod uptime;
+#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only the program changes its user"))]
+pub(crate) mod user;
 pub(crate) mod wait;
 pub(crate) mod watch;
 pub(crate) mod write;

@@ -176,9 +176,13 @@ pub(crate) fn end_of(child: &Child) -> Option<OwnedFd> {
 
 /// Whether a process is stopped, by a signal (SIGSTOP, SIGTSTP) or by a debugger: proc_pid_stat(5).
 pub(crate) fn is_stopped(id: u32) -> bool {
-    let stat = std::fs::read(format!("/proc/{id}/stat")).unwrap_or_default();
+    is_stopped_by(&std::fs::read(format!("/proc/{id}/stat")).unwrap_or_default())
+}
+
+/// The same by what `/proc/<id>/stat` says.
+pub(crate) fn is_stopped_by(stat: &[u8]) -> bool {
     // The name, in parentheses, may hold any bytes.
-    let after_name = memchr::memrchr(b')', &stat).map_or(&stat[..], |end| &stat[end + 1..]);
+    let after_name = memchr::memrchr(b')', stat).map_or(stat, |end| &stat[end + 1..]);
     matches!(after_name.trim_ascii_start().first(), Some(b'T' | b't'))
 }
 

@@ -1,11 +1,19 @@
 //! Errors of the system in plain words.
 
+use rustix::io::Errno;
 use std::io::{self, ErrorKind};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Why something failed, to follow "cannot …: ", without the number that Rust adds.
 pub(crate) fn reason(error: &io::Error) -> String {
     match error.kind() {
+        ErrorKind::PermissionDenied if IS_CONFINED.load(Ordering::Relaxed) => {
+            "permission denied; give this user access, and name it as readable, unless it is in a root".to_owned()
+        }
+        _ if error.raw_os_error() == Some(Errno::NOSYS.raw_os_error()) => {
+            "the kernel does not have this call, or confinement keeps this process from it".to_owned()
+        }
         ErrorKind::PermissionDenied => {
             "permission denied; give this user access, or run as one who has it".to_owned()
         }
@@ -19,6 +27,14 @@ pub(crate) fn reason(error: &io::Error) -> String {
         }
     }
 }
+
+/// Has [`reason`] say from now on what a confined process may be kept from.
+#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the program confines itself"))]
+pub(crate) fn mention_confinement() {
+    IS_CONFINED.store(true, Ordering::Relaxed);
+}
+
+static IS_CONFINED: AtomicBool = AtomicBool::new(false);
 
 /// Why something failed with a file, as [`reason`]. If a directory on the way to the file is the cause, it is named.
 pub(crate) fn reason_at(path: &Path, error: &io::Error) -> String {
@@ -71,6 +87,8 @@ mod tests {
         let full = io::Error::from_raw_os_error(28);
         assert_eq!(reason(&full), "No space left on device");
         assert_eq!(reason(&io::Error::other("broken")), "broken");
+        let lacking = io::Error::from_raw_os_error(38);
+        assert!(reason(&lacking).starts_with("the kernel does not have this call"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// The places where the kernel says it. They are opened at once, because a confined process could not open them later.
+/// The places where the kernel says it. A confined process opens them before it is confined.
 pub(crate) struct SelfUse {
     statm: Option<File>,
     stat: Option<File>,
@@ -28,8 +28,19 @@ pub(crate) struct Taken {
 }
 
 impl SelfUse {
-    /// Opens the places.
+    /// Opens the places, for whoever asks for them later.
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the program confines itself"))]
+    pub(crate) fn open_early() {
+        *EARLY.lock().unwrap_or_else(PoisonError::into_inner) = Some(SelfUse::open_now());
+    }
+
+    /// The places, which may be open already.
     pub(crate) fn open() -> SelfUse {
+        let early = EARLY.lock().unwrap_or_else(PoisonError::into_inner).take();
+        early.unwrap_or_else(SelfUse::open_now)
+    }
+
+    fn open_now() -> SelfUse {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         SelfUse {
             statm: File::open("/proc/self/statm").ok(),
@@ -79,6 +90,8 @@ fn cpu_time(stat: &str) -> Option<Duration> {
     let system: u64 = numbers.next()?.parse().ok()?;
     Some(Duration::from_secs_f64((user + system) as f64 / clock_ticks_per_second().max(1) as f64))
 }
+
+static EARLY: Mutex<Option<SelfUse>> = Mutex::new(None);
 
 #[cfg(test)]
 mod tests {

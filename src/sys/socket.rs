@@ -7,12 +7,14 @@ use rustix::net::{
     sendmsg,
 };
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
+use std::collections::BTreeMap;
 use std::fs::Permissions;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Whether a datagram was not sent because it is larger than any may be.
@@ -78,11 +80,23 @@ impl Default for SocketAccess {
     }
 }
 
-/// The number of a group, given by its name or its number; `None` when there is no such group.
+/// The number of a group, given by its name or its number; `None` when there is no such group. A confined process
+/// finds those that it has found before.
 pub(crate) fn group(name: &str) -> Option<u32> {
-    let by_name = || nix::unistd::Group::from_name(name).ok()?.map(|group| group.gid.as_raw());
-    name.parse().ok().or_else(by_name)
+    if let Ok(number) = name.parse() {
+        return Some(number);
+    }
+    let mut known = GROUPS.lock().unwrap_or_else(PoisonError::into_inner);
+    match nix::unistd::Group::from_name(name) {
+        Ok(Some(group)) => {
+            known.insert(name.to_owned(), group.gid.as_raw());
+            Some(group.gid.as_raw())
+        }
+        _ => known.get(name).copied(),
+    }
 }
+
+static GROUPS: Mutex<BTreeMap<String, u32>> = Mutex::new(BTreeMap::new());
 
 /// A bound Unix socket that does not listen yet. The file of a socket on which no process listens any more
 /// is replaced.

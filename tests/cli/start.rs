@@ -279,7 +279,7 @@ fn a_suggestion_is_near_and_for_everyone() {
     {
         assert!(told(flag).contains(&format!("'{near}'")), "{}", told(flag));
     }
-    for flag in ["--supervise", "--super", "--listing", "--daemon", "--user"] {
+    for flag in ["--supervise", "--listing", "--daemon"] {
         assert!(
             !told(flag).contains("tip:") && !told(flag).contains("supervised"),
             "{}",

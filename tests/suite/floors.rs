@@ -199,7 +199,16 @@ fn the_crate_forbids_what_is_unsafe() {
 
 #[test]
 fn the_kernel_is_called_from_the_ground_floor_alone() {
-    for what in ["rustix", "socket2", "use nix", "inotify", "signal_hook", "libc"] {
+    for what in [
+        "rustix",
+        "socket2",
+        "use nix",
+        "inotify",
+        "signal_hook",
+        "libc",
+        "seccompiler",
+        "landlock::",
+    ] {
         nowhere(what, |source| source.floor == 0);
     }
 }

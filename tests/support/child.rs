@@ -28,6 +28,11 @@ impl Child {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let value = format!("{}-{number}", process::id());
+        // The tests may run as root, and the program asks whether that is meant.
+        let says = command.get_envs().any(|(name, _)| name == AS_ROOT);
+        if !says {
+            command.env(AS_ROOT, "true");
+        }
         let spawned = command.env(MARK, &value).spawn();
         let child = spawned.unwrap_or_else(|error| panic!("{:?}: {error}", command.get_program()));
         Child { child, mark: format!("{MARK}={value}") }
@@ -231,3 +236,6 @@ impl<R: Read + AsFd> Lines<R> {
 
 /// Not `HTTPD_…`: the program warns of those that it does not know.
 const MARK: &str = "STARTED_BY_TEST";
+
+/// Set to nothing, a test asks what root is told without it.
+const AS_ROOT: &str = "HTTPD_SERVE_AS_ROOT";

@@ -118,6 +118,25 @@ pub fn unprivileged() -> Option<String> {
     LACK.clone()
 }
 
+/// To be root, who may become anybody.
+pub fn root() -> Option<String> {
+    let is_root = rustix::process::geteuid().is_root();
+    (!is_root).then(|| "the tests do not run as root".into())
+}
+
+/// A kernel that confines processes to some directories, as the program says.
+#[cfg(feature = "cli")]
+pub fn landlock() -> Option<String> {
+    static LACK: LazyLock<Option<String>> = LazyLock::new(|| {
+        let folder = Folder::with_www();
+        let mut command = folder.httpd(&["-h", "127.0.0.1", "-p", "0", "www"]);
+        let program = super::Program::start(&mut command);
+        (!program.line.contains("Landlock ABI"))
+            .then(|| format!("this kernel does not confine: {}", program.line.trim_end()))
+    });
+    LACK.clone()
+}
+
 /// The same, and ports below 100 that take a privilege.
 #[cfg(feature = "cli")]
 pub fn privileged_ports() -> Option<String> {

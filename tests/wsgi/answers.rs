@@ -61,7 +61,13 @@ fn a_reason_phrase_of_its_own_arrives() {
 }
 
 fn every_behaviour_passes_the_validator() {
-    let keys = concat!("env = { FILE = \"", env!("CARGO_MANIFEST_DIR"), "/LICENSE\" }");
+    let keys = concat!(
+        "env = { FILE = \"",
+        env!("CARGO_MANIFEST_DIR"),
+        "/LICENSE\" }\nreadable = \"",
+        env!("CARGO_MANIFEST_DIR"),
+        "/LICENSE\""
+    );
     let server = Server::at("/app", "behaviours:checked", keys);
     for target in [
         "hello",

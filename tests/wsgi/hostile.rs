@@ -1,7 +1,9 @@
 //! What a client does to hurt an application, and what an application does to hurt the server.
 
-use super::server::{Folder, Server, location, refusal, signal};
-use crate::support::{Signal, lacks, until};
+use super::server::{Folder, Server, location, signal};
+use crate::support::process::Process;
+use crate::support::{Child, Lines, Signal, lacks, until};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// An application that knows the adapter beneath it, and means no good.
@@ -129,10 +131,15 @@ fn limits_that_let_in_more_than_a_message_holds_cost_nobody_the_application() {
 
 fn a_server_can_be_stopped_while_an_application_takes_its_time_to_start() {
     let folder = Folder::new();
-    let program =
-        "import os, signal, time\nos.kill(os.getppid(), signal.SIGTERM)\ntime.sleep(60)\n";
-    folder.write("apps/late.py", program);
-    let (code, log) = refusal(&mut folder.configured(&location("/app", "late", "")));
+    folder.write("apps/late.py", "import time\nopen('begun', 'w').close()\ntime.sleep(60)\n");
+    let mut command = folder.configured(&location("/app", "late", ""));
+    let mut program = Child::spawn(command.stdout(Stdio::null()).stderr(Stdio::piped()));
+    let mut log = Lines::of(program.stderr.take().expect("it is piped"));
+    until("the application begins", || folder.path("apps/begun").exists().then_some(()));
+    let serving = Process(program.id()).serving();
+    serving.first().expect("it is starting").send(Signal::TERM);
+    let code = program.ends(String::new).code();
+    let log = log.rest();
     assert_eq!(code, Some(1), "{log}");
     assert!(log.contains("stopped before all applications served"), "{log}");
 }

@@ -154,9 +154,9 @@ impl Server {
         tree(self.program.child.id(), |_| true)
     }
 
-    /// The Python processes that the server started, without those that applications forked.
+    /// The Python processes that the server and its brokers started, without those that applications forked.
     pub fn pythons(&self) -> Vec<u32> {
-        tree(self.program.child.id(), |name| name == "httpd")
+        tree(self.program.child.id(), |name| name.starts_with("httpd"))
             .into_iter()
             .filter(is_python)
             .collect()

@@ -205,7 +205,9 @@ fn a_process_that_is_stopped_while_the_server_starts_is_replaced() {
     let mut log = Lines::of(program.stderr.take().expect("it is piped"));
     let process = || {
         let serving = Process(program.id()).serving();
-        serving.iter().flat_map(|it| it.children()).find(|it| is_python(&it.0))
+        // By way of their brokers.
+        let started = serving.iter().flat_map(|it| it.children());
+        started.flat_map(|it| it.children()).find(|it| is_python(&it.0))
     };
     let first = until("a process starts", process);
     first.freeze();

@@ -52,7 +52,8 @@ fn roots(config: &Config) -> BTreeSet<PathBuf> {
 
 /// The files that the program reads and writes for itself: nobody should be served them.
 fn own_files(configuration: Option<&Path>, config: &Config) -> BTreeSet<PathBuf> {
-    let files = configuration.into_iter().chain(config.own_files.iter().map(PathBuf::as_path));
+    let own = config.secret_files.iter().chain(&config.log_files);
+    let files = configuration.into_iter().chain(own.map(PathBuf::as_path));
     files.filter_map(|path| path.canonicalize().ok()).collect()
 }
 

@@ -121,7 +121,7 @@ impl AsFd for PoolTls {
 ///
 /// # Errors
 /// When out of descriptors or memory.
-pub(super) fn packed(news: &[TlsNews]) -> io::Result<OwnedFd> {
+pub(crate) fn packed(news: &[TlsNews]) -> io::Result<OwnedFd> {
     sealed(&TlsNews::to_bytes(news))
 }
 
@@ -129,7 +129,7 @@ pub(super) fn packed(news: &[TlsNews]) -> io::Result<OwnedFd> {
 ///
 /// # Errors
 /// When it is something else, or out of memory.
-pub(super) fn unpacked(memory: OwnedFd) -> io::Result<Vec<TlsNews>> {
+pub(crate) fn unpacked(memory: OwnedFd) -> io::Result<Vec<TlsNews>> {
     let bytes = Zeroizing::new(read_sealed(&memory, BYTES_MAX)?);
     TlsNews::from_bytes(&bytes).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }

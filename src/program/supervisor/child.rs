@@ -53,6 +53,8 @@ pub(super) enum Asked {
     },
     Done,
     Failed(Failure),
+    /// A new process can.
+    LacksRights(Failure),
 }
 
 pub(super) struct Child {
@@ -260,6 +262,7 @@ impl Child {
                 Some(Report::Failed(failure)) => self.failure = Some(failure),
                 Some(Report::Reloaded) => self.reload = Asked::Done,
                 Some(Report::NotReloaded(failure)) => self.reload = Asked::Failed(failure),
+                Some(Report::LacksRights(failure)) => self.reload = Asked::LacksRights(failure),
                 Some(Report::Reopened(outcome)) => {
                     let (asked, reported) = self.reopens;
                     // Another supervisor may have asked before.

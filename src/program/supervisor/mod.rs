@@ -33,6 +33,7 @@ use crate::program::banner::{self, Banner};
 use crate::program::cli::Options;
 use crate::program::control::{Command, Control};
 use crate::program::failure::Failure;
+use crate::program::rights::in_words;
 use certificates::PoolTls;
 use child::{Asked, Child, ChildExit, ChildState, Plan};
 use manager::Watchdog;
@@ -48,7 +49,8 @@ use upgrade::Upgrades;
 pub(crate) fn serve(options: &Options, source: &Source, config: Config) -> Result<(), Failure> {
     let signals = Signals::listen()
         .map_err(|error| Failure::at_run_time(format!("cannot take signals: {error}")))?;
-    let Config { server, processes, stop_timeout, roots, note, made_certificate, .. } = config;
+    let Config { server, processes, stop_timeout, roots, note, made_certificate, rights, .. } =
+        config;
     let listeners = server.bind(processes).map_err(Failure::at_run_time)?;
     let tls = server.certificates().map(|tls| PoolTls::start(tls, config.certificate_texts));
     let tls = tls.transpose();
@@ -77,6 +79,8 @@ pub(crate) fn serve(options: &Options, source: &Source, config: Config) -> Resul
             certificate: made_certificate,
             note: note.as_deref(),
             applications: supervisor.children.first().map_or(&[], |child| &child.applications),
+            user: rights.identity.as_ref().map(|it| it.name.as_str()),
+            confinement: Some(&in_words(&rights)),
         });
     }
     supervisor.run()
@@ -244,6 +248,8 @@ impl Supervisor {
 
     fn stop(&mut self, instruction: Instruction, now: Instant) {
         self.abandon_upgrade();
+        let abandoned = self.reloads.abandon();
+        self.children.extend(abandoned);
         self.tell_stopping();
         self.send_all(instruction);
         for child in &self.children {
@@ -268,7 +274,7 @@ impl Supervisor {
     }
 
     fn send_all(&self, instruction: Instruction) {
-        for child in &self.children {
+        for child in self.children.iter().chain(self.reloads.candidate()) {
             child.send(instruction);
         }
     }
@@ -426,11 +432,12 @@ impl Supervisor {
             _ => None,
         });
         let others = [self.upgrades.due(), self.watchdog.due(), self.reopens.due()];
-        let others = others.into_iter().flatten();
+        let others = others.into_iter().chain([self.reloads.due()]).flatten();
         let next = next.into_iter().chain(others).chain(asked).min();
         let descriptors: Vec<_> = [self.signals.as_fd()]
             .into_iter()
             .chain([self.reloads.as_fd()])
+            .chain(self.reloads.candidate().map(AsFd::as_fd))
             .chain(self.control.as_ref().map(AsFd::as_fd))
             .chain(self.children.iter().map(AsFd::as_fd))
             .chain(self.upgrades.current.as_ref().map(AsFd::as_fd))

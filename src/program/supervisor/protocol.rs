@@ -100,6 +100,8 @@ pub(crate) enum Report {
     Reloaded,
     /// It serves as before, for this reason.
     NotReloaded(Failure),
+    /// It serves as before: what was handed over takes rights that it has given up.
+    LacksRights(Failure),
     /// Its logs are open again, or not, for these reasons.
     Reopened(Result<(), Failure>),
 }
@@ -271,6 +273,7 @@ impl Report {
             Report::Reopened(Ok(())) => b"reopened".to_vec(),
             Report::NotReloaded(failure) => write_failure(NOT_RELOADED, failure),
             Report::Reopened(Err(failure)) => write_failure(NOT_REOPENED, failure),
+            Report::LacksRights(failure) => write_failure(LACKS_RIGHTS, failure),
             Report::Failed(failure) => write_failure(FAILED, failure),
         }
     }
@@ -293,6 +296,9 @@ impl Report {
         }
         if let Some(failure) = read_failure(NOT_REOPENED, words) {
             return Some(Report::Reopened(Err(failure)));
+        }
+        if let Some(failure) = read_failure(LACKS_RIGHTS, words) {
+            return Some(Report::LacksRights(failure));
         }
         if let Some(text) = words.strip_prefix(SERVING) {
             return Some(Report::Serving(read_lines(text)));
@@ -334,9 +340,10 @@ const SERVING: &[u8] = b"serving ";
 const FAILED: &[u8] = b"failed ";
 const NOT_RELOADED: &[u8] = b"not reloaded ";
 const NOT_REOPENED: &[u8] = b"not reopened ";
+const LACKS_RIGHTS: &[u8] = b"lacks rights ";
 
 /// No less than the largest configuration that is read from a file.
-pub(super) const CONFIGURATION_BYTES_MAX: usize = 1024 * 1024;
+pub(crate) const CONFIGURATION_BYTES_MAX: usize = 1024 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -433,7 +440,8 @@ mod tests {
             Report::Reloaded,
             Report::NotReloaded(failure.clone()),
             Report::Reopened(Ok(())),
-            Report::Reopened(Err(failure)),
+            Report::Reopened(Err(failure.clone())),
+            Report::LacksRights(failure),
         ] {
             assert_eq!(Report::read(&report.words()), Some(report));
         }

@@ -1,6 +1,9 @@
 //! How a supervisor reloads: it reads and checks the configuration once, binds what is new, and has one process serve by
 //! it. Only when that does, the others follow; one of these that fails is replaced. Whatever fails before, nothing has
 //! changed.
+//!
+//! A process does not get back the rights that it has given up. Where the new configuration takes other rights, a new
+//! process serves by it first, and all others are replaced.
 
 use super::certificates::PoolTls;
 use super::child::{Asked, Child, ChildState, Plan};
@@ -52,6 +55,21 @@ enum ReloadState {
     },
     /// It serves by the new plan, and the others are asked.
     RollingOut,
+    /// It has given up what the new plan takes: a new process starts with that.
+    Replacing {
+        candidate: Box<Child>,
+        next: Box<Next>,
+    },
+    /// It serves, and others take the places of those that serve by the old plan.
+    FillingUp {
+        by: Instant,
+    },
+}
+
+/// Why the first process does not serve by the new plan.
+enum Refusal {
+    Failed(Failure),
+    LacksRights(Failure),
 }
 
 /// What the supervisor changes to.
@@ -107,6 +125,31 @@ impl Reloads {
         self.wake.try_clone()
     }
 
+    /// The process that is not one of the children yet.
+    pub(super) fn candidate(&self) -> Option<&Child> {
+        match &self.state {
+            ReloadState::Replacing { candidate, .. } => Some(candidate),
+            _ => None,
+        }
+    }
+
+    /// Ends the reload under way, because everything ends; its process, which may serve by now.
+    pub(super) fn abandon(&mut self) -> Option<Child> {
+        match std::mem::replace(&mut self.state, ReloadState::Idle) {
+            ReloadState::Replacing { candidate, .. } => Some(*candidate),
+            _ => None,
+        }
+    }
+
+    /// When to look again at what is under way.
+    pub(super) fn due(&self) -> Option<Instant> {
+        match &self.state {
+            ReloadState::Replacing { candidate, .. } => Some(candidate.due_by),
+            ReloadState::FillingUp { by } => Some(*by),
+            _ => None,
+        }
+    }
+
     fn begin(&mut self) {
         self.is_due = false;
         self.commands.append(&mut self.waiting);
@@ -158,11 +201,12 @@ impl Supervisor {
                 self.reloads.is_due = false;
                 self.reloads.waiting.clear();
                 self.reloads.commands.clear();
-                self.reloads.state = ReloadState::Idle;
+                let abandoned = self.reloads.abandon();
+                self.children.extend(abandoned);
                 return;
             }
         }
-        match &self.reloads.state {
+        match &mut self.reloads.state {
             ReloadState::Idle => {}
             ReloadState::Loading => {
                 if let Ok(loaded) = self.reloads.loaded.1.try_recv() {
@@ -170,12 +214,34 @@ impl Supervisor {
                     asked.unwrap_or_else(|failure| self.reloads.finish(Err(failure)));
                 }
             }
-            ReloadState::Asking { first, .. } => match self.first_answer(*first, now) {
-                None => {}
-                Some(Ok(())) => self.roll_out(now),
-                Some(Err(failure)) => self.reloads.finish(Err(failure)),
-            },
+            ReloadState::Asking { first, .. } => {
+                let first = *first;
+                match self.first_answer(first, now) {
+                    None => {}
+                    Some(Ok(())) => self.roll_out(now),
+                    Some(Err(Refusal::Failed(failure))) => self.reloads.finish(Err(failure)),
+                    Some(Err(Refusal::LacksRights(why))) => self.begin_replacing(&why, now),
+                }
+            }
             ReloadState::RollingOut => self.end_roll_out(now),
+            ReloadState::Replacing { candidate, .. } => {
+                if candidate.read_reports() {
+                    let failure = self.failure_of_candidate();
+                    self.reloads.finish(Err(failure));
+                } else if candidate.state != ChildState::Starting {
+                    self.replace_all(now);
+                } else if candidate.due_by <= now {
+                    log::error!("{candidate} takes too long to start");
+                    candidate.due_by = now + super::GRACE;
+                    candidate.kill();
+                }
+            }
+            ReloadState::FillingUp { by } => {
+                let is_late = *by <= now;
+                if is_late || (0..self.slots.len()).all(|slot| self.serves(slot)) {
+                    self.reloads.finish(Ok(()));
+                }
+            }
         }
         // One after the other: an upgrade hands on what serves now.
         if !self.reloads.is_under_way() && self.reloads.is_due && !self.upgrades.is_under_way() {
@@ -221,19 +287,20 @@ impl Supervisor {
         Ok(())
     }
 
-    fn first_answer(&mut self, slot: usize, now: Instant) -> Option<Result<(), Failure>> {
+    fn first_answer(&mut self, slot: usize, now: Instant) -> Option<Result<(), Refusal>> {
         let asked = |child: &&mut Child| child.slot == slot && child.reload != Asked::Nothing;
+        let failed = |message: String| Some(Err(Refusal::Failed(Failure::at_run_time(message))));
         let Some(child) = self.children.iter_mut().find(asked) else {
-            let message = "the process that reads it first has ended meanwhile";
-            return Some(Err(Failure::at_run_time(message)));
+            return failed("the process that reads it first has ended meanwhile".to_owned());
         };
         match std::mem::take(&mut child.reload) {
             Asked::Done => Some(Ok(())),
-            Asked::Failed(failure) => Some(Err(failure)),
+            Asked::Failed(failure) => Some(Err(Refusal::Failed(failure))),
+            Asked::LacksRights(failure) => Some(Err(Refusal::LacksRights(failure))),
             Asked::Reload { by } if by <= now => {
                 // Nobody knows by what it serves.
                 child.state = ChildState::Leaving;
-                Some(Err(Failure::at_run_time(format!("{child} takes too long; replacing it"))))
+                failed(format!("{child} takes too long; replacing it"))
             }
             waits => {
                 child.reload = waits;
@@ -246,15 +313,8 @@ impl Supervisor {
     fn roll_out(&mut self, now: Instant) {
         let state = std::mem::replace(&mut self.reloads.state, ReloadState::RollingOut);
         let ReloadState::Asking { first, next } = state else { return };
-        let Next { plan, stop_timeout, log } = *next;
-        log.into_iter().for_each(OpenLog::take_effect);
-        self.plan = plan;
-        self.stop_timeout = stop_timeout;
+        self.adopt(*next, now);
         let processes = self.plan.processes();
-        self.slots.resize_with(processes.max(self.slots.len()), || PoolSlot {
-            due: now,
-            backoff: Backoff::default(),
-        });
         for child in &mut self.children {
             match child.state {
                 ChildState::Serving if child.slot == first || child.slot >= processes => {}
@@ -265,6 +325,75 @@ impl Supervisor {
             }
         }
         self.end_roll_out(now);
+    }
+
+    /// What it changes to is what it starts processes by from now on.
+    fn adopt(&mut self, next: Next, now: Instant) {
+        let Next { plan, stop_timeout, log } = next;
+        log.into_iter().for_each(OpenLog::take_effect);
+        self.plan = plan;
+        self.stop_timeout = stop_timeout;
+        let slots = self.plan.processes().max(self.slots.len());
+        self.slots.resize_with(slots, || PoolSlot { due: now, backoff: Backoff::default() });
+    }
+
+    /// Starts a process by the new plan, because those that serve have given up rights that it takes.
+    fn begin_replacing(&mut self, why: &Failure, now: Instant) {
+        let state = std::mem::replace(&mut self.reloads.state, ReloadState::Idle);
+        let ReloadState::Asking { next, .. } = state else { return };
+        match Child::start(&next.plan, 0, now) {
+            Ok(candidate) => {
+                log::info!(
+                    "new processes take over, because those that serve have given up what the configuration takes: {}",
+                    why.lines.join("; ")
+                );
+                log::info!("{candidate} started");
+                let candidate = Box::new(candidate);
+                self.reloads.state = ReloadState::Replacing { candidate, next };
+            }
+            Err(error) => {
+                let message = format!("cannot start a process: {error}");
+                self.reloads.finish(Err(Failure::at_run_time(message)));
+            }
+        }
+    }
+
+    /// Why the first new process does not serve, which has ended.
+    fn failure_of_candidate(&mut self) -> Failure {
+        let ended = self.reloads.abandon().map(Child::reap);
+        ended.map_or_else(Failure::without_words, |ended| {
+            let unknown = || format!("{} {} before it served", ended.name, ended.how);
+            ended.failure.unwrap_or_else(|| Failure::at_run_time(unknown()))
+        })
+    }
+
+    /// Adopts the plan by which the first new process serves, and has all others replaced.
+    fn replace_all(&mut self, now: Instant) {
+        let by = now + FILL_TIME;
+        let state = std::mem::replace(&mut self.reloads.state, ReloadState::FillingUp { by });
+        let ReloadState::Replacing { candidate, next } = state else { return };
+        self.adopt(*next, now);
+        let processes = self.plan.processes();
+        for child in &mut self.children {
+            match child.state {
+                ChildState::Serving => child.state = ChildState::Leaving,
+                // It starts by the old plan.
+                ChildState::Starting => child.kill_stopped(),
+                ChildState::Leaving | ChildState::Retired => {}
+            }
+        }
+        self.children.push(*candidate);
+        self.retire_beyond(processes, now);
+    }
+
+    /// Retires processes that are not needed any more: others have their sockets.
+    fn retire_beyond(&mut self, processes: usize, now: Instant) {
+        for child in self.children.iter_mut().filter(|child| child.slot >= processes) {
+            child.send(Instruction::Retire);
+            child.state = ChildState::Retired;
+            child.due_by = now + self.stop_timeout + super::GRACE;
+        }
+        self.slots.truncate(processes.max(1));
     }
 
     /// Replaces processes that could not change, and ends the roll-out when all have answered.
@@ -280,6 +409,10 @@ impl Supervisor {
                     );
                     child.state = ChildState::Leaving;
                 }
+                Asked::LacksRights(why) => {
+                    log::info!("replacing {child}: {}", why.lines.join("; "));
+                    child.state = ChildState::Leaving;
+                }
                 Asked::Reload { by } if by <= now => {
                     log::error!("{child} takes too long to reload; replacing it");
                     child.state = ChildState::Leaving;
@@ -293,14 +426,10 @@ impl Supervisor {
         if waits {
             return;
         }
-        // Others have the sockets of the processes that are not needed any more.
-        let processes = self.plan.processes();
-        for child in self.children.iter_mut().filter(|child| child.slot >= processes) {
-            child.send(Instruction::Retire);
-            child.state = ChildState::Retired;
-            child.due_by = now + self.stop_timeout + super::GRACE;
-        }
-        self.slots.truncate(processes.max(1));
+        self.retire_beyond(self.plan.processes(), now);
         self.reloads.finish(Ok(()));
     }
 }
+
+/// For how long a reload waits until new processes serve in all places. Those that fail are started again in any case.
+const FILL_TIME: Duration = Duration::from_secs(60);

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Supervisor;
+use super::protocol::Instruction;
 use crate::program::control::Command;
 use crate::program::failure::Failure;
 use crate::program::reopening;
@@ -49,6 +50,9 @@ impl Supervisor {
     /// Opens all logs again. Returns the processes that will report, and the numbers of their reports.
     pub(super) fn reopen(&mut self) -> (Vec<Reopening>, Vec<(u32, u64)>) {
         let own = reopening::begin(None);
+        if let Some(candidate) = self.reloads.candidate() {
+            candidate.send(Instruction::Reopen);
+        }
         (own, self.children.iter_mut().map(|child| (child.id(), child.reopen())).collect())
     }
 

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
 use std::process;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -27,6 +28,7 @@ use crate::program::failure::Failure;
 use crate::program::in_place;
 use crate::program::logging;
 use crate::program::reopening;
+use crate::program::rights;
 use crate::program::signals::{self, ServerState};
 
 /// Serves until the supervisor tells it to end, or dies.
@@ -68,9 +70,13 @@ fn start(
 ) -> Result<Running, Failure> {
     let role = handover.role;
     descriptors::inherit((role.descriptors != u32::MAX).then_some(role.descriptors.into()));
-    let config = load(options, handover.text, handover.tls)?;
+    let source = Source::of(options.config.as_deref(), handover.text);
+    let config = load(&source, options, handover.tls)?;
+    // Threads have the rights that the process had when they started: this comes before the first.
+    let held = rights::give_up(&config, &source, false)?;
     let name = (role.processes > 1).then(|| name(role.number as usize, process::id()));
     logging::start(&config.log, name).map_err(|message| Failure::of_usage([message]))?;
+    rights::log(&config, held);
     let signals = Signals::listen()
         .map_err(|error| Failure::at_run_time(format!("cannot take signals: {error}")))?;
     let listeners = listeners(role, handover.listeners, &handover.addresses)?;
@@ -86,6 +92,7 @@ fn start(
         stops: 0,
         coming: None,
         options: options.clone(),
+        roots: config.roots.clone(),
     };
     thread::Builder::new()
         .name("orders".to_owned())
@@ -126,15 +133,27 @@ fn listeners(
     Ok(listeners.speaking(addresses.iter().map(|(it, _)| (it.scheme, it.is_proxied))))
 }
 
-/// Serves by another configuration.
-fn reload(options: &Options, handover: Handover, handle: &Handle) -> Result<(), Failure> {
-    let config = load(options, handover.text, handover.tls)?;
-    let listeners = listeners(handover.role, handover.listeners, &handover.addresses)?;
-    in_place::change(handle, config, Some(listeners))
+/// Serves by another configuration, and reports what came of it.
+fn reload(options: &Options, handover: Handover, handle: &Handle) -> Report {
+    let source = Source::of(options.config.as_deref(), handover.text);
+    rights::renew();
+    // The supervisor could read everything that it names.
+    let config = match load(&source, options, handover.tls) {
+        Err(failure) if rights::has_given_up() => return Report::LacksRights(failure),
+        config => config.map(|config| (rights::cover(&config), config)),
+    };
+    let config = match config {
+        Ok((Ok(()), config)) => config,
+        Ok((Err(failure), _)) => return Report::LacksRights(failure),
+        Err(failure) => return Report::NotReloaded(failure),
+    };
+    let changed = listeners(handover.role, handover.listeners, &handover.addresses)
+        .and_then(|listeners| in_place::change(handle, config, Some(listeners)));
+    changed.map_or_else(Report::NotReloaded, |()| Report::Reloaded)
 }
 
 /// The configuration, with the certificates that the supervisor has read, and its keys of tickets.
-fn load(options: &Options, text: String, tls: Vec<TlsNews>) -> Result<Config, Failure> {
+fn load(source: &Source, options: &Options, tls: Vec<TlsNews>) -> Result<Config, Failure> {
     let mut overrides = options.overrides.clone();
     let mut secrets = None;
     for news in tls {
@@ -143,7 +162,6 @@ fn load(options: &Options, text: String, tls: Vec<TlsNews>) -> Result<Config, Fa
             TlsNews::Tickets(keys) => secrets = Some(keys),
         }
     }
-    let source = Source::of(options.config.as_deref(), text);
     let config = source.load(&overrides).map_err(Failure::of_usage)?;
     Ok(match secrets {
         Some(secrets) => Config { server: config.server.tls_kept_elsewhere(secrets), ..config },
@@ -178,6 +196,8 @@ struct Follower {
     /// What the supervisor hands over for a reload.
     coming: Option<Coming>,
     options: Options,
+    /// The directories that it serves, unless it asked for a replacement because it may not read one.
+    roots: Vec<PathBuf>,
 }
 
 impl Follower {
@@ -185,11 +205,27 @@ impl Follower {
         loop {
             let supervisor = self.supervisor.iter().map(|channel| channel.as_fd());
             let awaited: Vec<_> = supervisor.chain([self.signals.as_fd()]).collect();
-            wait_readable(&awaited, None).expect("two descriptors are polled without any memory");
+            let time = rights::is_confined().then_some(LOOK_AT_ROOTS);
+            wait_readable(&awaited, time).expect("two descriptors are polled without any memory");
             for signal in self.signals.pending() {
                 self.on_signal(signal);
             }
             self.read_instructions();
+            self.look_at_roots();
+        }
+    }
+
+    /// A root may be another directory by now, which this process may not read, and a new one may.
+    fn look_at_roots(&mut self) {
+        let Some(root) = self.roots.iter().find(|root| !rights::reach(root)) else { return };
+        log::warn!(
+            "{root:?} is another directory now, which this process is kept from: asking for a replacement; \
+             readable = [{:?}] at the top of the configuration lets processes read both",
+            root.parent().unwrap_or(root)
+        );
+        self.roots.clear();
+        if let Some(channel) = &self.supervisor {
+            self.leave(channel);
         }
     }
 
@@ -265,14 +301,7 @@ impl Follower {
         let Some(channel) = self.supervisor.clone() else { return Ok(()) };
         let handover = coming.handover;
         thread::Builder::new().name("reload".to_owned()).spawn(move || {
-            let outcome = reload(&options, handover, &handle);
-            report(
-                &channel,
-                &match outcome {
-                    Ok(()) => Report::Reloaded,
-                    Err(failure) => Report::NotReloaded(failure),
-                },
-            );
+            report(&channel, &reload(&options, handover, &handle));
         })?;
         Ok(())
     }
@@ -372,3 +401,6 @@ impl Follower {
         }
     }
 }
+
+/// How often a confined process looks whether it may still read its roots.
+const LOOK_AT_ROOTS: Duration = Duration::from_secs(1);

@@ -49,6 +49,12 @@ enum Target {
 }
 
 impl AccessLog {
+    /// Whether a daemon takes it, by a socket.
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the program confines itself"))]
+    pub(crate) fn is_of_a_daemon(&self) -> bool {
+        matches!(&self.target, Target::To(destination) if destination.is_of_a_daemon())
+    }
+
     /// No access log.
     pub fn off() -> AccessLog {
         AccessLog::default()

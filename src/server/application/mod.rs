@@ -7,6 +7,7 @@
 
 pub(crate) mod commands;
 pub(crate) mod gateway;
+pub(crate) mod launch;
 pub(crate) mod link;
 pub(crate) mod output;
 pub(crate) mod pending;

@@ -3,17 +3,17 @@
 //! It must never know when a process is started, or what becomes of it.
 
 use super::commands::{CommandQueue, ProcessId};
+use super::launch::Launched;
 use super::link::Link;
 use super::output::{ProcessOutput, printable_text};
 use super::scoreboard::Scoreboard;
 use crate::site::{Application, Reload};
 use crate::sys::channel::{Channel, DESCRIPTORS_MAX, Received};
-use crate::sys::process::{is_stopped, let_go_on};
 use crate::sys::wait::wait_readable;
-use crate::wsgi::{ADAPTER, BOOT, Token, WINDOW_BYTES, marshal};
+use crate::wsgi::{ADAPTER, Token, WINDOW_BYTES, marshal};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -21,9 +21,7 @@ use std::time::{Duration, Instant};
 /// A process that was started.
 pub(crate) struct Process {
     pub id: ProcessId,
-    pub child: Child,
-    /// Readable once it has ended.
-    end: Option<OwnedFd>,
+    pub child: Launched,
     /// When it was first seen stopped; `None` while it runs.
     stopped_since: Option<Instant>,
     /// Where it reports about itself.
@@ -102,25 +100,13 @@ impl Process {
             control.send(if number == 0 { &set_up } else { b"x" }, some)?;
         }
 
-        let mut python = Command::new(&application.python);
-        crate::sys::malloc::forget_in(&mut python);
-        let mut child = python
-            .args(["-c", BOOT])
-            .current_dir(&application.directory)
-            .envs(application.environment.iter().map(|(name, value)| (name, value)))
-            .stdin(stdin)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
-        // This fails when the process has ended already, which the slot notices in any case.
-        let _ = crate::sys::descriptors::restore_for(&child);
+        let (child, [stdout, stderr]) = Launched::start(application, stdin)?;
         let outputs = [
-            ProcessOutput::new(log::Level::Info, child.stdout.take().map(OwnedFd::from)),
-            ProcessOutput::new(log::Level::Error, child.stderr.take().map(OwnedFd::from)),
+            ProcessOutput::new(log::Level::Info, Some(stdout)),
+            ProcessOutput::new(log::Level::Error, Some(stderr)),
         ];
-        let end = crate::sys::process::end_of(&child);
         let stopped_since = None;
-        Ok(Process { id, child, end, stopped_since, control, outputs, requests, scoreboard, links })
+        Ok(Process { id, child, stopped_since, control, outputs, requests, scoreboard, links })
     }
 
     /// The next message of the process, if there is one. Its end does not always close the socket, because
@@ -128,9 +114,7 @@ impl Process {
     pub(crate) fn next_message(&mut self) -> Option<ControlMessage> {
         let text = |bytes: &[u8]| printable_text(String::from_utf8_lossy(bytes).trim_end());
         match self.control.receive() {
-            Ok(Received::Nothing) => {
-                matches!(self.child.try_wait(), Ok(Some(_))).then_some(ControlMessage::Ended)
-            }
+            Ok(Received::Nothing) => self.child.has_ended().then_some(ControlMessage::Ended),
             Ok(Received::Message(message)) => match message.bytes.split_first()? {
                 (b'R', rest) => Some(ControlMessage::Serves(text(rest))),
                 (b'F', rest) => Some(ControlMessage::CannotServe(text(rest))),
@@ -153,20 +137,19 @@ impl Process {
     /// For how long it has been stopped, by a signal or a debugger, counted from the first call that saw it; `None` if
     /// it runs.
     pub(crate) fn stopped_for(&mut self, now: Instant) -> Option<Duration> {
-        let since = is_stopped(self.child.id()).then(|| self.stopped_since.unwrap_or(now));
+        let since = self.child.is_stopped().then(|| self.stopped_since.unwrap_or(now));
         self.stopped_since = since;
         since.map(|since| now.saturating_duration_since(since))
     }
 
     /// Continues it if a signal has stopped it.
     pub(crate) fn let_go_on(&self) {
-        let_go_on(&self.child);
+        self.child.let_go_on();
     }
 
     /// Ends it now.
     pub(crate) fn kill(&mut self) {
-        // This fails only when the process has ended already.
-        let _ = self.child.kill();
+        self.child.kill();
     }
 
     /// How the process ended, which it has or is about to, and which requests its threads had begun and not
@@ -186,7 +169,7 @@ impl Process {
     /// The kernel closes the control socket while the process ends, and knows the exit status a moment later.
     /// A process that only closed the socket is killed.
     fn wait(&mut self) -> io::Result<ExitStatus> {
-        let end: Vec<BorrowedFd<'_>> = self.end.iter().map(AsFd::as_fd).collect();
+        let end: Vec<BorrowedFd<'_>> = self.child.end().into_iter().collect();
         wait_readable(&end, Some(LAST_MOMENT))?;
         // A process that has ended keeps its exit status.
         self.kill();
@@ -195,7 +178,7 @@ impl Process {
 
     /// How much memory the process takes, in bytes.
     pub(crate) fn memory_bytes(&self) -> Option<u64> {
-        let statm = std::fs::read_to_string(format!("/proc/{}/statm", self.child.id())).ok()?;
+        let statm = String::from_utf8(self.child.memory()).ok()?;
         let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
         Some(pages * crate::sys::file::page_bytes())
     }
@@ -203,7 +186,7 @@ impl Process {
     /// The descriptors that show when the process sends, prints or ends.
     pub(crate) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let pipes = self.outputs.iter().filter_map(ProcessOutput::descriptor);
-        let ends = self.end.iter().map(AsFd::as_fd);
+        let ends = self.child.end();
         [self.control.as_fd()].into_iter().chain(ends).chain(pipes)
     }
 }

@@ -128,7 +128,8 @@ impl ProcessSlot {
         }
         self.outdated = false;
         self.started_at = Instant::now();
-        match Process::start(&self.application, self.mailboxes.len(), &self.commands) {
+        let reactors = self.mailboxes.len();
+        match Process::start(&self.application, reactors, &self.commands) {
             Ok(process) => self.coming = Some(process),
             Err(error) => {
                 let python = self.application.python.display();

@@ -52,7 +52,11 @@ impl Seen {
         let mut waiting = vec![(directory.to_owned(), 0)];
         let mut entries_left = ENTRIES_MAX;
         while let Some((directory, depth)) = waiting.pop() {
-            let Ok(entries) = fs::read_dir(&directory) else { continue };
+            let entries = match fs::read_dir(&directory) {
+                Ok(entries) => entries,
+                Err(_) if depth == 0 => return None,
+                Err(_) => continue,
+            };
             for entry in entries.flatten() {
                 entries_left = entries_left.checked_sub(1)?;
                 let (path, name) = (entry.path(), entry.file_name());

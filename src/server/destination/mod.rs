@@ -32,6 +32,11 @@ pub(crate) enum Destination {
 }
 
 impl Destination {
+    /// Whether a daemon takes it, by a socket.
+    pub(crate) fn is_of_a_daemon(&self) -> bool {
+        matches!(self, Destination::Syslog(_) | Destination::Journal(_))
+    }
+
     /// Opens it.
     ///
     /// # Errors

@@ -2,9 +2,10 @@
 //! be compared with what stands there later.
 
 use super::certificate::{Certificate, CertificateError};
+use crate::sys::broker::open_read;
 use crate::sys::reason::reason_at;
 use std::fmt;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -42,7 +43,13 @@ impl CertificateFiles {
     /// What they have now. Symlinks are followed, so that one that points elsewhere is another version.
     pub(super) fn version(&self) -> FilesVersion {
         FilesVersion([&self.chain, &self.key].map(|path| {
-            let it = fs::metadata(path).ok()?;
+            let it = match fs::metadata(path) {
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                    open_read(path).and_then(|file| file.metadata())
+                }
+                it => it,
+            };
+            let it = it.ok()?;
             Some(FileStamp {
                 device: it.dev(),
                 inode: it.ino(),
@@ -132,7 +139,7 @@ fn read_file(path: &Path) -> Result<Vec<u8>, String> {
 fn open(path: &Path) -> io::Result<Vec<u8>> {
     // So much room that the key is never moved, which would leave a copy of it.
     let mut text = Vec::with_capacity(FILE_BYTES_USUAL);
-    File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut text)?;
+    open_read(path)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut text)?;
     Ok(text)
 }
 

@@ -144,7 +144,7 @@ fn the_file_of_a_request_is_dropped_by_a_thread_of_the_disk_pool() {
     let mut it = Played::new();
     let python = it.joins(1);
     let here = crate::sys::temporary::Directory::new();
-    let spool = SpoolPlace::Named.create(here.path()).expect("there is room");
+    let spool = SpoolPlace::Named { group: None }.create(here.path()).expect("there is room");
     let path = spool.path().expect("it has one").to_owned();
     let forward = Forward {
         backend: Backend(Arc::clone(&it.application)),
