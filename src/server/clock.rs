@@ -94,6 +94,9 @@ fn note_step(now: SystemTime, expected: SystemTime) {
     }
 }
 
+/// As good as no end: what ends so far away can still be added to without an overflow.
+pub(crate) const FOR_EVER: Duration = Duration::from_secs(365 * 86_400);
+
 /// Less is how clocks are kept right.
 const STEP_MIN: Duration = Duration::from_secs(1);
 

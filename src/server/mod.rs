@@ -11,6 +11,7 @@ pub(crate) mod asker;
 pub(crate) mod background;
 pub(crate) mod backoff;
 pub(crate) mod buffers;
+pub(crate) mod carrier;
 pub(crate) mod client_name;
 pub(crate) mod clock;
 pub(crate) mod connection;

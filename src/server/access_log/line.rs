@@ -7,9 +7,9 @@ use super::writer::LogWriter;
 use crate::files::{CacheUse, Now};
 use crate::http::table::HeaderTable;
 use crate::http::{HeaderName, Headers, Method, Scheme, Status, TlsFacts, Version};
-use crate::server::context::Setup;
-use crate::server::exchange::{Carrier, Record};
-use crate::site::Route;
+use crate::server::carrier::Carrier;
+use crate::server::exchange::Record;
+use crate::site::{Route, Site};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -37,8 +37,10 @@ pub(crate) struct Subject<'a> {
     /// The headers of the response.
     pub sent: &'a Headers,
     pub request_id: Option<&'a [u8]>,
-    pub setup: &'a Setup,
+    pub site: &'a Site,
     pub route: Option<&'a Route>,
+    /// Where the worker has the log of the response, if it is logged.
+    pub log: Option<u16>,
     pub carrier: &'a dyn Carrier,
 }
 
@@ -87,12 +89,12 @@ impl<'a> Subject<'a> {
 
     /// The first name of the host that answered.
     pub(super) fn server_name(&self) -> Option<&'a str> {
-        self.setup.site.host_name(self.route?.host())
+        self.site.host_name(self.route?.host())
     }
 
     /// The path of the location that answered.
     pub(super) fn location(&self) -> Option<&'a [u8]> {
-        self.setup.site.location_path(self.route?)
+        self.site.location_path(self.route?)
     }
 }
 
@@ -119,8 +121,8 @@ impl PendingLines {
     /// Renders what is known of the line of a response that was just queued.
     pub(crate) fn add(&mut self, writer: &mut LogWriter, subject: &Subject<'_>, now: Now) {
         let cuts_before = self.cuts.len();
-        let log = subject.setup.log_of(subject.route);
-        let log = log
+        let log = subject
+            .log
             .filter(|log| writer.begin_line(*log, &mut self.texts, &mut self.cuts, subject, now));
         let cuts = (self.cuts.len() - cuts_before) as u32;
         self.lines.push(PendingLine { log, cuts });

@@ -28,7 +28,6 @@ pub(crate) use http2::{FreeStreams, Http2};
 use lingering::linger;
 pub(crate) use phase::Phase;
 pub(crate) use socket::Socket;
-pub(crate) use state::ConnectionState;
 use state::refusal_of;
 
 use super::client_name::ClientName;

@@ -2,9 +2,10 @@
 
 use super::Phase;
 use crate::http::{Peer, Reject, RequestHead, TlsFacts};
+use crate::server::carrier::Carrier;
 use crate::server::client_name::ClientName;
 use crate::server::context::WorkerContext;
-use crate::server::exchange::{Carrier, Exchange};
+use crate::server::exchange::Exchange;
 use crate::server::id::ConnectionId;
 use crate::server::wire::{Edge, Transport};
 use crate::site::status::Refusal;

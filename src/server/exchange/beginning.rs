@@ -1,9 +1,10 @@
 //! What is decided about a request before its body is read: whether it may go on, and what becomes of the body.
 
 use super::body_sink::BodySink;
-use super::{Answered, Carrier, Exchange};
+use super::{Answered, Exchange};
 use crate::files::SpoolPlace;
 use crate::http::RequestHead;
+use crate::server::carrier::Carrier;
 use crate::server::context::WorkerContext;
 use crate::site::{
     self, Answer, BodyPolicy, BodyStore, BodyUse, Decision, RequestBody, Response, Route,

@@ -11,6 +11,7 @@ use super::parts::{Parts, Placed};
 use super::stream::{BodyStream, Supply};
 use super::terms::BodyTerms;
 use crate::files::{CachedFile, Contents, Disk, Prefetch, Spool};
+use crate::server::clock::FOR_EVER;
 use crate::site::Body;
 use crate::site::stream::{Received, Receiver};
 use std::io;
@@ -409,6 +410,3 @@ const PREFETCH_BYTES: u64 = 1024 * 1024;
 /// How much the disk reads ahead while that is sent. With less, a fast disk falls idle; with more, other readers wait
 /// longer.
 const AHEAD_BYTES: u64 = 3 * PREFETCH_BYTES;
-
-/// No bound. It can be added to any time.
-const FOR_EVER: Duration = Duration::from_secs(365 * 86_400);

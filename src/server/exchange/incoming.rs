@@ -2,6 +2,7 @@
 
 use super::body_sink::BodySink;
 use crate::http::Reject;
+use crate::server::clock::FOR_EVER;
 use crate::server::limits::Limits;
 use std::time::{Duration, Instant};
 
@@ -84,7 +85,7 @@ impl IncomingBody {
     /// not count.
     pub(crate) fn deadline(&self, limits: &Limits, now: Instant) -> Instant {
         let earned = self.received_bytes / limits.body_rate_min_bytes.max(1);
-        let allowance = limits.body_timeout + Duration::from_secs(earned.min(super::A_YEAR));
+        let allowance = limits.body_timeout + Duration::from_secs(earned).min(FOR_EVER);
         self.began.unwrap_or(now) + allowance
     }
 

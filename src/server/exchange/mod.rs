@@ -46,12 +46,12 @@ pub(crate) use state::{Awaited, ExchangeState};
 pub(crate) use terms::BodyTerms;
 pub(crate) use waiting::{Expired, Resumed};
 
-use super::client_name::ClientName;
+use super::carrier::Carrier;
 use super::context::{PendingJob, Setup, WorkerContext};
 use super::id::ExchangeId;
 use super::limits::Limits;
 use crate::files::{CacheUse, Disk, Prefetch};
-use crate::http::{RequestHead, RequestId, Scheme, Status, TlsFacts};
+use crate::http::{RequestHead, RequestId, Scheme, Status};
 use crate::site::{
     self, Answer, Body, BodyStore, Context, Decision, Freshness, Leading, RequestBody, Response,
     Route,
@@ -112,18 +112,6 @@ pub(crate) enum Answered {
     Begins,
     /// The client has gone.
     Gone,
-}
-
-/// What an exchange needs from the connection that carries it.
-pub(crate) trait Carrier {
-    /// Asks the kernel whether the client has gone.
-    fn client_has_gone(&mut self) -> bool;
-
-    /// The client, as the log names it.
-    fn name(&self) -> ClientName;
-
-    /// The facts of TLS, if the connection has it.
-    fn tls(&self) -> Option<Arc<TlsFacts>>;
 }
 
 impl Exchange {
@@ -386,6 +374,3 @@ impl Exchange {
 /// How often the site is asked again after the disk was read for a request. Then the worker waits itself, so that a
 /// disk cache under pressure cannot delay the request for ever.
 const PREFETCHES_MAX: u8 = 1;
-
-/// In seconds. A deadline that far away is no deadline, and no clock overflows.
-const A_YEAR: u64 = 365 * 86_400;

@@ -3,6 +3,7 @@
 //! Time that nothing was sent in counts for a second or so, so that a client that has paused does not get all that it
 //! missed at once. It must never know what is sent, or read a clock.
 
+use crate::server::clock::FOR_EVER;
 use crate::site::PaceRule;
 use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
@@ -51,7 +52,7 @@ impl Pace {
         let oldest = now.checked_sub(self.saved_time_max()).unwrap_or(now);
         let nanos = (paid * NANOS).div_ceil(u128::from(self.bytes_per_second.get()));
         let time = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
-        self.paid_until = self.paid_until.max(oldest) + time.min(A_YEAR);
+        self.paid_until = self.paid_until.max(oldest) + time.min(FOR_EVER);
     }
 
     /// When the next piece may leave.
@@ -77,9 +78,6 @@ const PIECE_TIME: Duration = Duration::from_millis(100);
 
 /// So late a piece may be without a loss: timers are, and so is a worker with much to do.
 const LATE_TIME_MAX: Duration = Duration::from_millis(900);
-
-/// A time so far away can still be added to.
-const A_YEAR: Duration = Duration::from_secs(365 * 86_400);
 
 #[cfg(test)]
 mod tests {

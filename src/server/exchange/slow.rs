@@ -1,7 +1,8 @@
 //! Functions that block a worker or panic on it: the log names them.
 
-use super::{Carrier, Exchange};
+use super::Exchange;
 use crate::http::{RequestHead, RequestName, Status};
+use crate::server::carrier::Carrier;
 use crate::server::context::WorkerContext;
 use crate::site::Response;
 use std::time::Duration;

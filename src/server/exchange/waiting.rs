@@ -1,10 +1,12 @@
 //! How an exchange waits for a thread or an application, and how it goes on.
 
-use super::{Answered, Awaited, Carrier, Exchange, ExchangeState};
+use super::{Answered, Awaited, Exchange, ExchangeState};
 use crate::files::{Spool, WriteError};
 use crate::http::{RequestHead, RequestName, Status};
 use crate::server::application::gateway::Submitted;
 use crate::server::application::link::RequestExpired;
+use crate::server::carrier::Carrier;
+use crate::server::clock::FOR_EVER;
 use crate::server::context::WorkerContext;
 use crate::server::mailbox::Completion;
 use crate::server::pool::{Pool, Yielded};
@@ -68,7 +70,7 @@ impl Exchange {
 
     /// How long the response may take to be found, if a function around the handler says so.
     fn time_max(&self) -> Option<Duration> {
-        Some(self.route.as_ref()?.time_max()?.min(LONGEST_WAIT))
+        Some(self.route.as_ref()?.time_max()?.min(FOR_EVER))
     }
 
     /// Lets a thread find the response.
@@ -326,6 +328,3 @@ impl Exchange {
 
 /// No deadline is now.
 const A_MOMENT: Duration = Duration::from_millis(1);
-
-/// So that no clock overflows.
-const LONGEST_WAIT: Duration = Duration::from_secs(super::A_YEAR);

@@ -1,7 +1,7 @@
 //! The plain integers of one worker.
 
+use super::ConnectionState;
 use crate::http::Method;
-use crate::server::connection::ConnectionState;
 use crate::server::exchange::Record;
 use crate::site::status::families::{self, BUCKETS, bucket_of};
 use crate::site::status::{Histogram, Metrics};

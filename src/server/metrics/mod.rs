@@ -3,8 +3,10 @@
 
 pub(crate) mod board;
 mod collector;
+mod connection_state;
 pub(crate) mod counters;
 
 pub(crate) use board::Board;
 pub(crate) use collector::Collector;
+pub(crate) use connection_state::ConnectionState;
 pub(crate) use counters::{CountedMethod, Counters, WorkerNumbers};

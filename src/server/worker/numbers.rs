@@ -2,8 +2,7 @@
 
 use super::Worker;
 use super::kernel::Kernel;
-use crate::server::connection::ConnectionState;
-use crate::server::metrics::{Counters, WorkerNumbers};
+use crate::server::metrics::{ConnectionState, Counters, WorkerNumbers};
 
 impl<K: Kernel> Worker<K> {
     /// Copies its counters, and looks at its connections.

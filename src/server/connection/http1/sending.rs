@@ -74,8 +74,9 @@ impl Http1 {
             bytes,
             sent: &response.headers,
             request_id: self.exchange.request_id().map(|id| id.value.as_bytes()),
-            setup: self.exchange.setup(),
+            site: &self.exchange.setup().site,
             route: self.exchange.route(),
+            log: self.exchange.setup().log_of(self.exchange.route()),
             carrier: socket,
         });
         if has_body {
