@@ -67,12 +67,18 @@ pub(super) fn certificates(
             reader.errors.note(host.origin, message);
             reader.has_failed = true;
         }
+        if own.is_empty() && secured.is_some() {
+            reader.check_inherited(&host.naming, &top);
+        }
         let own = if own.is_empty() { &top } else { &own };
         hosts.extend(pairs(&host.naming, own));
     }
     let refuses = file.unknown_host == Some(UnknownHost::Refuse);
     if refuses {
         hosts.extend(pairs(&file.naming, &top));
+    }
+    if secured.is_none() {
+        reader.check_use(file);
     }
     let Reader { mut served, has_failed, errors, .. } = reader;
     let mut all = top.into_iter();
@@ -128,6 +134,25 @@ fn pairs(naming: &Naming, certificates: &[Certificate]) -> Vec<(HostName, Certif
         }
     }
     pairs
+}
+
+/// The names of a host that none of these certificates covers.
+fn uncovered<'n>(naming: &'n Naming, group: &[Certificate]) -> Vec<&'n Written<HostName>> {
+    let is_covered = |name: &&Written<HostName>| {
+        // What a wildcard of a certificate covers is one label deep.
+        let shown = name.value.to_string();
+        let covers = |it: &Certificate| match name.value.is_wildcard() {
+            true => it.names().contains(&shown),
+            false => it.covers(&shown),
+        };
+        group.is_empty() || group.iter().any(covers)
+    };
+    let names = naming.server_names.iter().chain(&naming.canonical_host);
+    names.filter(|name| !is_covered(name)).collect()
+}
+
+fn names_of(group: &[Certificate]) -> String {
+    group.first().map(|first| first.names().join(", ")).unwrap_or_default()
 }
 
 struct Reader<'a> {
@@ -217,22 +242,33 @@ impl Reader<'_> {
         self.errors.note(origin, message);
     }
 
-    /// Warns of names that no certificate covers.
+    /// Warns of names that no certificate of their host covers.
     fn check_names(&mut self, naming: &Naming, group: &[Certificate]) {
-        let Some(first) = group.first() else { return };
-        for name in naming.server_names.iter().chain(&naming.canonical_host) {
-            // What a wildcard of a certificate covers is one label deep.
-            let shown = name.value.to_string();
-            let covers = |it: &Certificate| match name.value.is_wildcard() {
-                true => it.names().contains(&shown),
-                false => it.covers(&shown),
-            };
-            if !group.iter().any(covers) {
-                let names = first.names().join(", ");
-                let message =
-                    format!("no certificate of this host covers {shown}; it covers {names}");
-                self.errors.warn(name.origin, message);
-            }
+        for name in uncovered(naming, group) {
+            let (shown, names) = (&name.value, names_of(group));
+            let message = format!("no certificate of this host covers {shown}; it covers {names}");
+            self.errors.warn(name.origin, message);
+        }
+    }
+
+    /// Warns of names that no certificate of the top covers, which their host inherits.
+    fn check_inherited(&mut self, naming: &Naming, top: &[Certificate]) {
+        for name in uncovered(naming, top) {
+            let (shown, names) = (&name.value, names_of(top));
+            let message = format!(
+                "this host has the certificate of the top, which covers {names} and not {shown}: over HTTPS, requests for {shown} get 421; write its certificate here"
+            );
+            self.errors.warn(name.origin, message);
+        }
+    }
+
+    /// Warns of certificates that nobody gets.
+    fn check_use(&mut self, file: &File) {
+        let hosts = file.hosts.iter().map(|host| &host.certificates);
+        let mut all = [&file.certificates].into_iter().chain(hosts);
+        if let Some(first) = all.find_map(|section| section.certificates.first()) {
+            let message = "no address speaks TLS, so that nobody gets a certificate: write listen = \"https://:443\"";
+            self.errors.warn(first.origin, message.to_owned());
         }
     }
 }

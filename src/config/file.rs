@@ -9,7 +9,9 @@ use toml::de::DeTable;
 use super::application::{self, ApplicationSection};
 use super::certificates::{CertificateSection, certificate_keys};
 use super::foreign;
-use super::hosts::{HostSection, Naming, UNKNOWN_HOST, host_keys, naming_keys, read_hosts};
+use super::hosts::{
+    HostSection, Naming, UNKNOWN_HOST, host_keys, naming_keys, read_hosts, warn_of_strays,
+};
 use super::limits::{LIMITS, LimitsSection};
 use super::listen::{self, Listen, ProxiesSection};
 use super::logs::{ACCESS_LOG, LOG, LogSection};
@@ -89,9 +91,14 @@ impl File {
             return (file, errors);
         }
         read_section("", document.get_ref(), &top_keys(), &mut file, &mut errors);
-        let syntax = syntax_errors.iter().map(|error| LocatedError {
-            origin: Origin::File(error.span().map_or(0, |span| span.start)),
-            message: error.message().to_owned(),
+        warn_of_strays(&file, &mut errors);
+        let syntax = syntax_errors.iter().map(|error| {
+            let span = error.span().unwrap_or_default();
+            let message = match (error.message(), text.get(span.clone())) {
+                ("duplicate key", Some(key)) => format!("{key:?} is here for the second time"),
+                (message, _) => message.to_owned(),
+            };
+            LocatedError { origin: Origin::File(span.start), message }
         });
         errors.add_syntax(text, syntax.collect());
         (file, errors)

@@ -15,6 +15,8 @@ use crate::site::{HostName, Site, UnknownHost};
 /// The names of a host.
 #[derive(Debug, Default)]
 pub(super) struct Naming {
+    /// Whether a name cannot be one, which is said already.
+    pub(super) has_wrong_names: bool,
     pub(super) server_names: Vec<Written<HostName>>,
     pub(super) canonical_host: Option<Written<HostName>>,
 }
@@ -71,7 +73,10 @@ pub(super) fn host_keys() -> Vec<SectionKey<HostSection>> {
 pub(super) fn naming_keys<T: AsMut<Naming>>() -> [SectionKey<T>; 2] {
     [
         SectionKey::new("server_name", |it: &mut T, value, errors| {
-            it.as_mut().server_names = errors.take_each(value, Value::host_name);
+            let naming = it.as_mut();
+            let known = errors.list.len();
+            naming.server_names = errors.take_each(value, Value::host_name);
+            naming.has_wrong_names = errors.list.len() > known;
         }),
         SectionKey::new("canonical_host", |it, value, errors| {
             errors.set(&mut it.as_mut().canonical_host, value.host_name().map(Some));
@@ -97,6 +102,16 @@ pub(super) fn read_hosts(value: Value<'_>, errors: &mut Errors) -> Vec<HostSecti
         host
     };
     value.items().into_iter().map(read).collect()
+}
+
+/// Warns of locations that stand behind a host and are not its own: whoever wrote them may think so, and what they guard is
+/// not guarded there. All other tables of the top are inherited.
+pub(super) fn warn_of_strays(file: &File, errors: &mut Errors) {
+    let Some(first) = file.hosts.first() else { return };
+    if let Some(location) = file.locations.iter().find(|it| it.origin > first.origin) {
+        let message = "this [[location]] is of the default host, although it stands behind a [[host]]: write [[host.location]], or move it above the first [[host]]";
+        errors.warn(location.origin, message.to_owned());
+    }
 }
 
 /// The names of all hosts.

@@ -240,7 +240,7 @@ pub(super) fn log(file: &File, overrides: &Overrides, base: &Path, errors: &mut 
                 errors.note(*origin, "file cannot be \"off\" in [log]; write level = \"off\"");
                 Destination::Stderr
             });
-            check(&destination, *origin, errors);
+            check(path, &destination, *origin, errors);
             destination
         }
     };
@@ -321,7 +321,7 @@ impl<'a> AccessLogs<'a> {
             return AccessLog::off();
         };
         if !errors.has_one_at(origin) {
-            check(&destination, origin, errors);
+            check(&path, &destination, origin, errors);
         }
         let format = match (&destination, self.overrides.terminal, format) {
             (_, _, Some(format)) => format,
@@ -367,7 +367,14 @@ impl<'a> AccessLogs<'a> {
 }
 
 /// Checks that a file can be written, without creating it.
-fn check(destination: &Destination, origin: Origin, errors: &mut Errors) {
+fn check(written: &Path, destination: &Destination, origin: Origin, errors: &mut Errors) {
+    // Other servers mean standard output or standard error by it, and nobody wants a file of this name.
+    if written == Path::new("-") {
+        let message =
+            "a log cannot be \"-\": write \"stdout\" or \"stderr\", or \"./-\" for a file";
+        errors.note(origin, message);
+        return;
+    }
     if let Destination::File(path) = destination
         && let Err(error) = check_appendable(path)
     {

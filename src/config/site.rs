@@ -9,7 +9,7 @@ use log::LevelFilter;
 use super::access::{PasswordFiles, access};
 use super::file::{File, LocationSection};
 use super::handlers::{Handlers, guarded, literal};
-use super::hosts::{HostNames, canonical};
+use super::hosts::{HostNames, Naming, canonical};
 use super::logs::AccessLogs;
 use super::lookup::{self, INDEX};
 use super::places::{Place, PlaceFiles, access_origins};
@@ -254,7 +254,8 @@ impl<'a> SiteBuilder<'a> {
         site = canonical(site.names(own), &file.naming, self.errors);
         for (place, host) in file.hosts.iter().enumerate() {
             self.host = Some(place);
-            if host.naming.server_names.is_empty() && !self.errors.has_one_at(host.origin) {
+            let Naming { server_names, has_wrong_names, .. } = &host.naming;
+            if server_names.is_empty() && !has_wrong_names && !self.errors.has_one_at(host.origin) {
                 let message =
                     "this host needs a server_name, such as server_name = \"example.org\"";
                 self.errors.note(host.origin, message);

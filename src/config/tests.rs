@@ -124,7 +124,10 @@ fn a_text_that_is_no_toml_is_reported_line_by_line_with_the_rest() {
     let twice = folder.errors("root = \"www\"\nroot = \"www\"\nworkers = 0\n");
     assert_eq!(
         twice,
-        ["httpd.toml:2:1: duplicate key", "httpd.toml:3:11: workers must be at least 1"]
+        [
+            "httpd.toml:2:1: \"root\" is here for the second time",
+            "httpd.toml:3:11: workers must be at least 1"
+        ]
     );
 }
 

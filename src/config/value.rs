@@ -72,6 +72,11 @@ impl<'d> Value<'d> {
     /// A name of a host.
     pub(super) fn host_name(self) -> Result<Written<HostName>, LocatedError> {
         let text = self.text()?;
+        if text == "_" {
+            return Err(self.error(
+                "is nginx's \"_\": leave it out, what stands at the top answers all other names",
+            ));
+        }
         match text.parse() {
             Ok(value) => Ok(Written { value, origin: self.origin() }),
             Err(error) => Err(self.error(format_args!("{text:?}: {error}"))),
@@ -81,7 +86,18 @@ impl<'d> Value<'d> {
     pub(super) fn location_path(self) -> Result<Written<String>, LocatedError> {
         let path = self.text()?;
         let odd_segment = |segment: &str| matches!(segment, "." | "..");
-        if !path.starts_with('/') {
+        if let Some(at) = path.find('*') {
+            // Taken to the letter, it would be a location that no request has, and guard nothing.
+            let above = path[..at].rfind('/').map_or("/", |slash| &path[..=slash]);
+            let message = "is everything below a path, without \"*\"";
+            Err(self.error(format_args!(
+                "{message}: write {above:?}; rules have patterns, as in [[header]] path"
+            )))
+        } else if let Some(decoded) = percent_decoded(path) {
+            Err(self.error(format_args!(
+                "is compared with the decoded paths of requests: write {decoded:?}"
+            )))
+        } else if !path.starts_with('/') {
             Err(self.error(format_args!("must begin with a slash: write {:?}", format!("/{path}"))))
         } else if path.contains("//") || path.split('/').any(odd_segment) {
             Err(self.error("must not contain \"//\", \"/./\" or \"/../\": no request's path does"))
@@ -340,6 +356,12 @@ fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(header::is_token)
 }
 
+/// The path without percent encoding, if it has any.
+fn percent_decoded(path: &str) -> Option<String> {
+    let decoded = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
+    (decoded != path).then(|| decoded.into_owned())
+}
+
 /// `"a"`, `"a" or "b"`, `"a", "b" or "c"`.
 fn one_of(words: &[String]) -> String {
     match words {
@@ -354,7 +376,7 @@ pub(super) const CHARSET_OFF: &str = "off";
 /// Longer times are typos, and this one can always be added to the current time.
 const DURATION_MAX: Duration = Duration::from_secs(24 * 3600);
 
-const A_NUMBER_OF_DAYS: &str = "a number of days such as \"365d\"";
+const A_NUMBER_OF_DAYS: &str = "a number of days such as \"365d\", or a time such as \"1h\"";
 const A_DURATION: &str = "a duration such as \"30s\", \"500ms\", \"2m\" or \"1h\"";
 const A_MODE: &str = "permissions in octal such as \"0644\"";
 const A_SIZE: &str = "a size such as \"64KiB\" or \"8MiB\", or a number of bytes";

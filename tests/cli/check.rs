@@ -142,10 +142,10 @@ fn rules_that_cannot_do_what_was_meant_are_named_with_their_lines() {
          [[redirect]]\nfrom = \"/far\"\nto = \"http://other.org/c.html\"\n\
          [[redirect]]\nfrom = \"/further\"\nto = \"http://elsewhere.org/c.html\"\n\
          [[redirect]]\nfrom = \"/twice\"\nto = \"/lost\"\n\
-         [[host]]\nserver_name = \"other.org\"\nroot = \"other\"\n\
          [[location]]\npath = \"/new\"\n\
          [[location.header]]\npath = \"/old/*\"\nset = { A = \"b\" }\n\
-         [[location.header]]\npath = \"*.html\"\nset = { A = \"b\" }\n",
+         [[location.header]]\npath = \"*.html\"\nset = { A = \"b\" }\n\
+         [[host]]\nserver_name = \"other.org\"\nroot = \"other\"\n",
     );
     let (status, text) = check(&folder, &["-c", "httpd.toml"]);
     assert_eq!(status, 2, "{text}");
@@ -156,7 +156,7 @@ fn rules_that_cannot_do_what_was_meant_are_named_with_their_lines() {
         "  httpd.toml:22: http://example.org/nowhere is a 404; ",
         "warning: rules that no request can match\n",
         "  httpd.toml:7: the redirect of httpd.toml:4 decides before it\n",
-        "  httpd.toml:29: its path is not below the path of its location\n",
+        "  httpd.toml:26: its path is not below the path of its location\n",
         "3 errors, 2 warnings; ",
     ] {
         assert!(text.contains(line), "{line}\n{text}");

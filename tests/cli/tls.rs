@@ -274,6 +274,38 @@ fn a_test_of_the_configuration_tells_what_the_certificates_are_for() {
 }
 
 #[test]
+fn certificates_that_do_not_fit_what_is_served_are_warned_of() {
+    let folder = folder();
+    let warnings = |listen: &str| {
+        folder.write(
+            "c.toml",
+            format!(
+                "listen = {listen:?}\nroot = \"www\"\ncertificate = \"cert.pem\"\ncertificate_key = \"key.pem\"\n\
+                 [[host]]\nserver_name = [\"www.example.org\", \"new.example.net\"]\n\
+                 [[host]]\nserver_name = \"other.org\"\ncertificate = \"other.pem\"\ncertificate_key = \"other.key\"\n"
+            ),
+        );
+        let output = output(&mut folder.httpd(&["-t", "-c", "c.toml"]));
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        lossy(&output.stderr)
+    };
+    let secured = warnings("https://:8443");
+    assert!(
+        secured.contains(
+            "c.toml:6:35: this host has the certificate of the top, which covers example.org, www.example.org and not new.example.net"
+        ),
+        "{secured}"
+    );
+    assert!(
+        !secured.contains("not www.example.org") && !secured.contains("other.org"),
+        "{secured}"
+    );
+    let plain = warnings(":8080");
+    assert!(plain.contains("c.toml:3:15: no address speaks TLS"), "{plain}");
+    assert!(!plain.contains("new.example.net"), "{plain}");
+}
+
+#[test]
 fn hosts_have_their_certificates_and_share_that_of_the_top() {
     let folder = Folder::with_www();
     let authority = Authority::new();
@@ -361,7 +393,7 @@ fn a_redirect_to_https_needs_an_address_with_tls() {
     );
     assert_eq!(
         errors[1],
-        "c.toml:3:8: hsts must be a number of days such as \"365d\", not \"long\""
+        "c.toml:3:8: hsts must be a number of days such as \"365d\", or a time such as \"1h\", not \"long\""
     );
 }
 

@@ -228,3 +228,63 @@ fn a_pattern_that_matches_nothing_is_refused_with_its_place() {
         ]
     );
 }
+
+#[test]
+fn the_path_of_a_location_is_a_path_and_no_pattern() {
+    let folder = Folder::new("location-paths");
+    let told = |path: &str| {
+        let errors = folder.errors(format!("root = \"www\"\n[[location]]\npath = {path:?}\n"));
+        errors.join("\n")
+    };
+    assert_eq!(told("/a b/"), "");
+    assert_eq!(told("/100%/"), "");
+    for (path, instead) in
+        [("/admin/*", "/admin/"), ("/adm*", "/"), ("*.css", "/"), ("/a/**/b", "/a/"), ("/*", "/")]
+    {
+        assert_eq!(
+            told(path),
+            format!(
+                "httpd.toml:3:8: path is everything below a path, without \"*\": write {instead:?}; rules have patterns, as in [[header]] path"
+            )
+        );
+    }
+    for (path, decoded) in [("/a%20b/", "/a b/"), ("/%c3%a4", "/ä"), ("/a%2fb", "/a/b")] {
+        assert_eq!(
+            told(path),
+            format!(
+                "httpd.toml:3:8: path is compared with the decoded paths of requests: write {decoded:?}"
+            )
+        );
+    }
+}
+
+#[test]
+fn a_location_behind_a_host_that_is_not_its_own_is_a_warning() {
+    let folder = Folder::new("strays");
+    let top = "root = \"www\"\n";
+    let location = "[[location]]\npath = \"/a/\"\n";
+    let host = "[[host]]\nserver_name = \"a.test\"\n";
+    let of_host = location.replace("location", "host.location");
+    let warnings = |text: String| {
+        let path = folder.write(text);
+        let config = load(Some(&path), &Overrides::default()).expect("it is valid");
+        config.warnings.iter().map(|it| it.to_string()).collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(warnings(format!("{top}{location}{host}{of_host}")), "");
+    let stray = warnings(format!("{top}{host}{location}"));
+    assert!(stray.contains("httpd.toml:4:1: this [[location]] is of the default host"), "{stray}");
+}
+
+#[test]
+fn a_wrong_name_of_a_host_is_one_error() {
+    let folder = Folder::new("host-names");
+    let told =
+        |names: &str| folder.errors(format!("root = \"www\"\n[[host]]\nserver_name = {names}\n"));
+    for names in ["\"*\"", "\"_\"", "\"a b\"", "7"] {
+        let errors = told(names);
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert!(errors[0].starts_with("httpd.toml:3:15: server_name"), "{errors:?}");
+    }
+    assert!(told("\"_\"")[0].contains("the top answers all other names"));
+    assert!(told("[]")[0].contains("this host needs a server_name"));
+}

@@ -10,6 +10,10 @@ fn the_errors_of_an_access_log_say_what_to_write() {
             "access_log = true",
             "3:14: access_log must say where it goes, such as access_log = \"access.log\"; false turns it off",
         ),
+        (
+            "access_log = \"-\"",
+            "3:14: a log cannot be \"-\": write \"stdout\" or \"stderr\", or \"./-\" for a file",
+        ),
         ("access_log = 7", "3:14: access_log must be a table, not a number"),
         (
             "access_log = { format = \"combind\" }",

@@ -305,6 +305,18 @@ pub(super) fn provider() -> CryptoProvider {
     crypto::default_provider()
 }
 
+/// What is wrong with a certificate that rustls does not take.
+fn unreadable(error: &TlsError) -> String {
+    let rustls::Error::InvalidCertificate(rustls::CertificateError::Other(other)) = error else {
+        return format!("cannot be read: {error}");
+    };
+    // A certificate of version 1 has no extensions, and so no names that clients would look at.
+    match other.to_string().contains("UnsupportedCertVersion") {
+        true => "is of version 1, which has no names: make one with a subjectAltName (openssl x509 -req … -extfile)".to_owned(),
+        false => format!("cannot be read: {error}"),
+    }
+}
+
 /// Checks that the key is that of the first certificate.
 fn check_pair(
     chain: &[CertificateDer<'static>],
@@ -315,7 +327,7 @@ fn check_pair(
         match CertifiedKey::new(chain, Arc::clone(key)).keys_match() {
             Err(TlsError::InconsistentKeys(InconsistentKeys::KeyMismatch)) => Ok(false),
             Ok(()) | Err(TlsError::InconsistentKeys(_)) => Ok(true),
-            Err(error) => Err(CertificateError::of_chain(format!("cannot be read: {error}"))),
+            Err(error) => Err(CertificateError::of_chain(unreadable(&error))),
         }
     };
     if chain.is_empty() || matches(0)? {
