@@ -66,23 +66,33 @@ fn plain(out: &mut Vec<u8>, mut bytes: &[u8]) {
 /// RFC 8259 §7. Bytes that are not UTF-8 become U+FFFD, for JSON has no way to write them.
 fn json(out: &mut Vec<u8>, bytes: &[u8]) {
     for chunk in bytes.utf8_chunks() {
-        let mut text = chunk.valid().as_bytes();
-        while let Some(at) = text.iter().position(|&byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)) {
-            out.extend_from_slice(&text[..at]);
-            match text[at] {
-                byte @ (b'"' | b'\\') => out.extend_from_slice(&[b'\\', byte]),
-                byte => {
-                    let [high, low] = percent::hex(byte);
-                    out.extend_from_slice(&[b'\\', b'u', b'0', b'0', high, low]);
+        let mut text = chunk.valid();
+        while let Some(at) = text.find(is_escaped) {
+            let (before, behind) = text.split_at(at);
+            out.extend_from_slice(before.as_bytes());
+            let mut behind = behind.chars();
+            match behind.next().unwrap_or_default() {
+                it @ ('"' | '\\') => out.extend_from_slice(&[b'\\', it as u8]),
+                it => {
+                    let [high, low] = (it as u16).to_be_bytes().map(percent::hex);
+                    out.extend_from_slice(b"\\u");
+                    out.extend_from_slice(&[high, low].concat());
                 }
             }
-            text = &text[at + 1..];
+            text = behind.as_str();
         }
-        out.extend_from_slice(text);
+        out.extend_from_slice(text.as_bytes());
         if !chunk.invalid().is_empty() {
             out.extend_from_slice("\u{fffd}".as_bytes());
         }
     }
+}
+
+/// What JSON demands, and what a terminal obeys: control characters beyond ASCII too, ends of lines, and marks that turn
+/// the direction of what follows.
+fn is_escaped(it: char) -> bool {
+    matches!(it, '"' | '\\' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || it.is_control()
 }
 
 /// Visible ASCII and space, but for the quote and the backslash.
@@ -118,7 +128,11 @@ mod tests {
     #[test]
     fn json_holds_any_bytes() {
         let value = &b"a\"b\\c\n\x1b\x7f\xc3\xa9\xff\xc3 d"[..];
-        let json = "a\\\"b\\\\c\\u000A\\u001B\x7fé\u{fffd}\u{fffd} d";
+        let json = "a\\\"b\\\\c\\u000A\\u001B\\u007Fé\u{fffd}\u{fffd} d";
+        assert_eq!(written(Quoting::WithinJson, Some(value)), json);
+        // What terminals obey: CSI in one character, and a mark that turns the direction.
+        let value = "\u{9b}31m\u{202e}\u{2028}ä€😀".as_bytes();
+        let json = "\\u009B31m\\u202E\\u2028ä€😀";
         assert_eq!(written(Quoting::WithinJson, Some(value)), json);
         assert_eq!(written(Quoting::AsJson, Some(b"a\"")), "\"a\\\"\"");
         assert_eq!(written(Quoting::AsJson, None), "null");
