@@ -9,7 +9,7 @@ use super::static_files::is_host_file;
 use super::{Request, Response};
 use crate::files::WritableRoot;
 use crate::http::target::encode_path;
-use crate::http::{HeaderName, Status};
+use crate::http::{HeaderName, Status, Version};
 
 /// The settings of a store.
 pub(super) struct StoreRules {
@@ -63,9 +63,11 @@ impl StoreRules {
 pub(super) fn check_body(request: &Request<'_>) -> Result<(), Box<Response>> {
     // A client of HTTP/1.0 may end its body by closing the connection. This server would read none, and empty the
     // file (RFC 9110 §15.5.12).
-    let is_framed = [HeaderName::ContentLength, HeaderName::TransferEncoding]
-        .into_iter()
-        .any(|name| request.as_head().first(name).is_some());
+    // In HTTP/2 the last frame says where it ends (RFC 9113 §8.1).
+    let is_framed = request.as_head().version() == Version::Http2
+        || [HeaderName::ContentLength, HeaderName::TransferEncoding]
+            .into_iter()
+            .any(|name| request.as_head().first(name).is_some());
     if !is_framed {
         let reason = "the request has no Content-Length";
         return Err(Box::new(RequestedChange::of(request).refuse(Status::LENGTH_REQUIRED, reason)));

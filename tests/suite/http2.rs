@@ -181,6 +181,20 @@ fn uploads_wait_for_their_passwords() {
     }
 }
 
+/// The last frame says where a body ends (RFC 9113 §8.1), so that nobody has to know its length before.
+#[test]
+fn a_file_is_stored_without_its_length() {
+    let (program, _folder) = start("methods = [\"GET\", \"PUT\"]\nquota_bytes = \"10MB\"\n");
+    let mut client = Http2::connect(program.address());
+    let stream = client.open("PUT", "/new.txt", &[]);
+    client.data(stream, b"in two ", false);
+    client.data(stream, b"parts", true);
+    client.reply(stream).expect(201);
+    client.get("/new.txt").expect(200).body("in two parts");
+    client.request("PUT", "/empty.txt", &[]).expect(201);
+    client.get("/empty.txt").expect(200).body("");
+}
+
 /// RFC 9110 §15.6.4.
 #[test]
 fn a_part_of_a_site_has_a_time_limit_of_its_own() {
