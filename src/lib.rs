@@ -269,7 +269,7 @@
 // until it returns, and sees by its `Cancellation` that nobody waits. A process of an application keeps running, too: it
 // is replaced only when it exceeds its own timeout.
 //
-// **Every exchange leaves a record** (`server::exchange::record`): plain values, which the access log and counters read
+// **Every exchange leaves a record** (`server::record`): plain values, which the access log and counters read
 // when the response has ended. Its times are those of turns, so that no request costs a clock call. What a line of the
 // access log says of the request is rendered when the response is queued, because the request is forgotten soon after; the
 // rest is put in between when it has ended. Formats are compiled when a log is opened (`server::access_log`).

@@ -34,6 +34,7 @@ pub(crate) mod mailbox;
 pub(crate) mod metrics;
 pub(crate) mod pool;
 mod prepared;
+pub(crate) mod record;
 mod refusals;
 mod reload;
 pub(crate) mod replacement;

@@ -4,7 +4,7 @@ use super::escape::{Escape, Quoting};
 use super::line::Subject;
 use super::stamp::Pen;
 use super::variable::{self, Early, Late, Named};
-use crate::server::exchange::Record;
+use crate::server::record::Record;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;

@@ -8,7 +8,7 @@ use crate::files::{CacheUse, Now};
 use crate::http::table::HeaderTable;
 use crate::http::{HeaderName, Headers, Method, Scheme, Status, TlsFacts, Version};
 use crate::server::carrier::Carrier;
-use crate::server::exchange::Record;
+use crate::server::record::Record;
 use crate::site::{Route, Site};
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -8,7 +8,7 @@ use super::line::Subject;
 use super::stamp::Pen;
 use crate::http::h1::write::write_number;
 use crate::http::{HeaderName, Status, Version, basic};
-use crate::server::exchange::Record;
+use crate::server::record::Record;
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};

@@ -9,7 +9,7 @@ use super::stamp::Pen;
 use crate::files::Now;
 use crate::server::background::Background;
 use crate::server::destination::Framing;
-use crate::server::exchange::Record;
+use crate::server::record::Record;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

@@ -1,8 +1,7 @@
 //! The plain integers of one worker.
 
 use super::ConnectionState;
-use crate::http::Method;
-use crate::server::exchange::Record;
+use crate::server::record::{CountedMethod, Record};
 use crate::site::status::families::{self, BUCKETS, bucket_of};
 use crate::site::status::{Histogram, Metrics};
 use std::time::Instant;
@@ -24,14 +23,10 @@ pub(crate) struct Counters {
     pub(crate) streams: u64,
 }
 
-/// A method, as far as methods are counted apart.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct CountedMethod(u8);
-
 #[derive(Clone, Debug)]
 struct HostCounters {
     /// By method and class of status.
-    requests: [[u64; CLASSES]; METHODS],
+    requests: [[u64; CLASSES]; CountedMethod::COUNT],
     durations: [u64; BUCKETS],
     nanoseconds: u64,
 }
@@ -115,7 +110,7 @@ impl Counters {
 
     fn add_to(&self, metrics: &mut Metrics) {
         for (name, host) in &self.hosts {
-            for (method, classes) in METHOD_NAMES.iter().zip(&host.requests) {
+            for (method, classes) in CountedMethod::NAMES.iter().zip(&host.requests) {
                 for (class, &count) in CLASS_NAMES.iter().zip(classes) {
                     if count > 0 {
                         let labels = [("host", &**name), ("method", *method), ("status", *class)];
@@ -182,42 +177,13 @@ impl WorkerNumbers {
 
 impl Default for HostCounters {
     fn default() -> HostCounters {
-        HostCounters { requests: [[0; CLASSES]; METHODS], durations: [0; BUCKETS], nanoseconds: 0 }
+        HostCounters {
+            requests: [[0; CLASSES]; CountedMethod::COUNT],
+            durations: [0; BUCKETS],
+            nanoseconds: 0,
+        }
     }
 }
-
-impl CountedMethod {
-    /// How a request is counted, or what came in its place: `None` if the head could not be read so far.
-    #[inline]
-    pub(crate) fn of(method: Option<&Method>) -> CountedMethod {
-        CountedMethod(match method {
-            Some(Method::Get) => 0,
-            Some(Method::Head) => 1,
-            Some(Method::Post) => 2,
-            Some(Method::Put) => 3,
-            Some(Method::Patch) => 4,
-            Some(Method::Delete) => 5,
-            Some(Method::Options) => 6,
-            Some(Method::Connect) => 7,
-            Some(Method::Trace) => 8,
-            Some(Method::Extension(_)) | None => OTHER_METHOD,
-        })
-    }
-
-    #[inline]
-    fn place(self) -> usize {
-        usize::from(self.0).min(METHODS - 1)
-    }
-}
-
-const METHODS: usize = 10;
-
-/// Where what has no method of its own is counted, or none that could be read.
-const OTHER_METHOD: u8 = METHODS as u8 - 1;
-
-/// Clients can make up methods, and shall make up no labels.
-const METHOD_NAMES: [&str; METHODS] =
-    ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE", "other"];
 
 const CLASSES: usize = 5;
 const CLASS_NAMES: [&str; CLASSES] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
@@ -234,7 +200,7 @@ const OTHER: &str = "(other)";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::Status;
+    use crate::http::{Method, Status};
 
     fn record(host_place: u32, status: Status) -> Record {
         let now = Instant::now();

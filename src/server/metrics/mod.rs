@@ -9,4 +9,4 @@ pub(crate) mod counters;
 pub(crate) use board::Board;
 pub(crate) use collector::Collector;
 pub(crate) use connection_state::ConnectionState;
-pub(crate) use counters::{CountedMethod, Counters, WorkerNumbers};
+pub(crate) use counters::{Counters, WorkerNumbers};

@@ -13,12 +13,12 @@ use crate::server::access_log::Subject;
 use crate::server::connection::{Socket, refusal_of};
 use crate::server::context::WorkerContext;
 use crate::server::exchange::{
-    Announced, Answered, Awaited, Begin, BodySource, Ending, Exchange, ExchangeState, Record,
-    Resumed, copy_if_short,
+    Announced, Answered, Awaited, Begin, BodySource, Ending, Exchange, ExchangeState, Resumed,
+    copy_if_short,
 };
 use crate::server::mailbox::Completion;
-use crate::server::metrics::CountedMethod;
 use crate::server::pool::Yielded;
+use crate::server::record::{CountedMethod, Record};
 use crate::server::share::Share;
 use crate::server::wire::Transport;
 use crate::site::{Body, Freshness, Response};

@@ -2,15 +2,10 @@
 //!
 //! A [`Record`] is plain values: what is still wanted of an exchange when its response has ended. There is one for each
 //! response that is queued, so it is small. What only a line of the log shows is rendered when the response is queued
-//! ([`Subject`]). It allocates nothing and asks no clock: its times are those of the worker's turns, which begin at most
+//! ([`Subject`](super::access_log::Subject)). It allocates nothing and asks no clock: its times are those of the worker's turns, which begin at most
 //! a few milliseconds apart on a busy worker. A request that is answered in the turn in which it came took no time.
-//!
-//! [`Records`] keeps those of the responses that are queued on a connection. It must never know how lines look.
 
-use crate::http::Status;
-use crate::server::access_log::{PendingLines, Subject};
-use crate::server::context::WorkerContext;
-use crate::server::metrics::CountedMethod;
+use crate::http::{Method, Status};
 use std::time::{Duration, Instant};
 
 /// One exchange, as far as it is worth counting.
@@ -62,7 +57,7 @@ impl Record {
     }
 
     /// So many bytes at its end were not sent. Returns how many of the responses before it were not sent either.
-    fn lose(&mut self, unsent_bytes: u64) -> u64 {
+    pub(crate) fn lose(&mut self, unsent_bytes: u64) -> u64 {
         let of_body = unsent_bytes.min(self.body_bytes_out);
         self.body_bytes_out -= of_body;
         let rest = unsent_bytes - of_body;
@@ -73,106 +68,47 @@ impl Record {
     }
 }
 
-/// How the last response that is queued has ended.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Ending {
-    /// How much of its body was produced while it was sent, and is not counted yet.
-    pub produced_bytes: u64,
-    /// How much of its request's body has come by now, if that was read while it was sent.
-    pub received_bytes: u64,
-    /// If it was broken off: how many bytes of it, and of those before it, were not sent.
-    pub unsent_bytes: Option<u64>,
-}
+/// A method, as far as methods are counted apart.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CountedMethod(u8);
 
-/// The exchanges whose responses are queued on a connection and have not ended.
-#[derive(Debug, Default)]
-pub(crate) struct Records {
-    pending: Vec<Record>,
-    lines: PendingLines,
-}
+impl CountedMethod {
+    pub(crate) const COUNT: usize = 10;
 
-/// The one that is left of [`Records`] while its response waits for its sender.
-#[derive(Debug)]
-pub(crate) struct RestingRecord {
-    record: Record,
-    /// `None`: nothing is logged of it.
-    lines: Option<Box<PendingLines>>,
-}
+    /// Clients can make up methods, and shall make up no labels.
+    pub(crate) const NAMES: [&str; CountedMethod::COUNT] =
+        ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE", "other"];
 
-impl Records {
-    /// Adds that of a response which was just queued. The subject is asked for if there are logs.
+    /// How a request is counted, or what came in its place: `None` if the head could not be read so far.
     #[inline]
-    pub(crate) fn add<'a>(
-        &mut self,
-        record: Record,
-        cx: &mut WorkerContext,
-        subject: impl FnOnce(&WorkerContext) -> Subject<'a>,
-    ) {
-        if cx.log.is_some() {
-            let subject = subject(cx);
-            let now = cx.clock.now();
-            if let Some(writer) = &mut cx.log {
-                self.lines.add(writer, &subject, now);
-            }
-        }
-        self.pending.push(record);
+    pub(crate) fn of(method: Option<&Method>) -> CountedMethod {
+        CountedMethod(match method {
+            Some(Method::Get) => 0,
+            Some(Method::Head) => 1,
+            Some(Method::Post) => 2,
+            Some(Method::Put) => 3,
+            Some(Method::Patch) => 4,
+            Some(Method::Delete) => 5,
+            Some(Method::Options) => 6,
+            Some(Method::Connect) => 7,
+            Some(Method::Trace) => 8,
+            Some(Method::Extension(_)) | None => OTHER_METHOD,
+        })
     }
 
-    /// All responses have ended.
-    pub(crate) fn finish(&mut self, ending: Ending, cx: &mut WorkerContext) {
-        let Some(last) = self.pending.last_mut() else { return };
-        last.body_bytes_out += ending.produced_bytes;
-        last.body_bytes_in = last.body_bytes_in.max(ending.received_bytes);
-        if let Some(mut unsent) = ending.unsent_bytes {
-            last.is_complete = false;
-            for record in self.pending.iter_mut().rev() {
-                unsent = record.lose(unsent);
-            }
-        }
-        self.close(cx);
-    }
-
-    /// Their responses have ended: they are counted and logged.
-    fn close(&mut self, cx: &mut WorkerContext) {
-        let now = cx.clock.monotonic();
-        for record in &self.pending {
-            cx.counters.note(record, now);
-        }
-        match &mut cx.log {
-            Some(writer) => self.lines.finish(writer, now, &self.pending),
-            None => self.lines.clear(),
-        }
-        self.pending.clear();
-    }
-
-    /// Whether there are none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.pending.is_empty()
-    }
-
-    /// The last response waits for its sender, and those before it have left. Takes it out of them.
-    pub(crate) fn rest(&mut self, cx: &mut WorkerContext) -> Option<RestingRecord> {
-        let record = self.pending.pop()?;
-        let lines = self.lines.split_last().map(Box::new);
-        self.close(cx);
-        Some(RestingRecord { record, lines })
-    }
-
-    /// Goes on with one that rested.
-    pub(crate) fn resume(&mut self, rested: Option<RestingRecord>) {
-        let Some(rested) = rested else { return };
-        self.pending.push(rested.record);
-        match rested.lines {
-            Some(lines) => self.lines = *lines,
-            None => self.lines.add_none(),
-        }
+    /// Its place among [`CountedMethod::NAMES`].
+    #[inline]
+    pub(crate) fn place(self) -> usize {
+        usize::from(self.0).min(CountedMethod::COUNT - 1)
     }
 }
+
+/// Where what has no method of its own is counted, or none that could be read.
+const OTHER_METHOD: u8 = CountedMethod::COUNT as u8 - 1;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::Method;
 
     fn record(head_bytes_out: u32, body_bytes_out: u64) -> Record {
         let now = Instant::now();
