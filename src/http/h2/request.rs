@@ -44,8 +44,31 @@ impl Default for StreamHead {
 }
 
 impl StreamHead {
-    /// Forgets the head and keeps its memory.
+    /// How much memory its texts take.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.bytes.capacity() + self.cookies.capacity() * size_of::<Span>()
+    }
+
+    /// The response is queued, and may take long: forgets a head that takes much memory, but for the line, in case that a
+    /// log names the request. A client needs only a few bytes to fill it from its table again and again.
+    pub(crate) fn keep_line(&mut self) {
+        if self.held_bytes() <= LINE_BYTES_KEPT {
+            return;
+        }
+        let line = self.line();
+        let line = line[..line.len().min(LINE_BYTES_KEPT)].to_vec();
+        self.line = Span::new(0, line.len());
+        self.bytes = line;
+        self.cookies = Vec::new();
+        self.headers.clear();
+        (self.target, self.host) = (Span::default(), Span::default());
+    }
+
+    /// Forgets the head and keeps its memory, unless that is much.
     pub(crate) fn clear(&mut self) {
+        if self.held_bytes() > HEAD_BYTES_KEPT {
+            (self.bytes, self.cookies) = (Vec::new(), Vec::new());
+        }
         self.bytes.clear();
         self.headers.clear();
         self.cookies.clear();
@@ -128,3 +151,9 @@ impl StreamHead {
         self.priority
     }
 }
+
+/// As much of a line as a log needs to name a request.
+const LINE_BYTES_KEPT: usize = 1024;
+
+/// What heads of browsers take.
+const HEAD_BYTES_KEPT: usize = 4 * 1024;

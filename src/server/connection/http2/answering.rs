@@ -311,6 +311,7 @@ impl Stream {
         self.exchange.begin_stream(&body, cx);
         self.exchange.body = body;
         self.exchange.state = ExchangeState::Sending;
+        self.head.keep_line();
         self.deadline = now + self.exchange.limits().send_timeout;
         Next::Waits
     }

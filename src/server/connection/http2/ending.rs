@@ -228,10 +228,11 @@ impl Http2 {
                     Expired::BrokenOff => Next::BrokenOff,
                 }
             }
-            // It waits for its turn, while the client takes other responses.
-            ExchangeState::Answer | ExchangeState::Sending
-                if stream.can_send(&self.link) || self.link.moved_at + timeout > now =>
-            {
+            ExchangeState::Answer if self.link.moved_at + timeout > now => {
+                stream.deadline = now + timeout;
+                Next::Waits
+            }
+            ExchangeState::Sending if stream.waits_for_turn(&self.link, now, timeout) => {
                 stream.deadline = now + timeout;
                 Next::Waits
             }

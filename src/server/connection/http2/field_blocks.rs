@@ -6,6 +6,7 @@ use super::{Http2, STREAMS_MAX, Stage};
 use crate::http::h2::error::{ErrorCode, Fault};
 use crate::http::h2::frame::HeadersFrame;
 use crate::http::h2::head_reader::{HeadFault, HeadReader, TrailerReader};
+use crate::http::h2::request::StreamHead;
 use crate::http::hpack::HpackError;
 use crate::server::connection::Socket;
 use crate::server::context::WorkerContext;
@@ -73,10 +74,7 @@ impl Http2 {
         let early_priority = self.early_priority(id);
         if self.streams() >= STREAMS_MAX {
             self.pass_over(block, cx)?;
-            self.link.account.charge(Cost::Reset, cx.clock.monotonic())?;
-            self.link.reset(id, ErrorCode::RefusedStream);
-            self.closed.add(id, true);
-            return Ok(());
+            return self.refuse_stream(id, cx);
         }
         let id = ExchangeId { connection: socket.id, stream: id };
         let mut stream = cx.free_streams.take(id, &cx.setup, &self.link, cx.clock.monotonic());
@@ -104,6 +102,11 @@ impl Http2 {
             Err(HeadFault::Rejected(reject)) => {
                 stream.refuse(reject, &mut self.link, share, socket, cx)
             }
+            Ok(()) if !self.has_room_for(&stream.head) => {
+                log::debug!("{}: the heads of its requests take too much memory", socket.name());
+                cx.free_streams.give(stream, &cx.setup);
+                return self.refuse_stream(id.stream, cx);
+            }
             Ok(()) => stream.head_complete(&mut self.link, share, socket, cx),
         };
         cx.counters.streams += 1;
@@ -111,6 +114,22 @@ impl Http2 {
         let place = self.streams.len() - 1;
         *freshness = self.step(place, next, socket, share, cx).unwrap_or(*freshness);
         Ok(())
+    }
+
+    /// Ends a stream of which nothing was done: its client may ask again (RFC 9113 §8.7).
+    fn refuse_stream(&mut self, id: u32, cx: &WorkerContext) -> Result<(), Fault> {
+        self.link.account.charge(Cost::Reset, cx.clock.monotonic())?;
+        self.link.reset(id, ErrorCode::RefusedStream);
+        self.closed.add(id, true);
+        Ok(())
+    }
+
+    /// Whether the heads of all requests that wait for their responses leave room for one more. Heads of the usual length
+    /// always do.
+    fn has_room_for(&self, head: &StreamHead) -> bool {
+        let held = head.held_bytes();
+        let others = || self.streams.iter().map(|stream| stream.head.held_bytes()).sum::<usize>();
+        held <= HEADS_BYTES_MAX / STREAMS_MAX || held + others() <= HEADS_BYTES_MAX
     }
 
     fn take_trailers<W: Transport>(
@@ -151,6 +170,9 @@ impl Http2 {
         self.decoder.decode(block, &mut cx.scratch, |_, _| {}).map_err(broken_block)
     }
 }
+
+/// The memory for the heads of a connection. A head of a few bytes can be long, because it names what was sent before.
+const HEADS_BYTES_MAX: usize = 512 * 1024;
 
 fn broken_block(HpackError(what): HpackError) -> Fault {
     Fault::new(ErrorCode::Compression, what)

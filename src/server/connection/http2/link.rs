@@ -33,6 +33,8 @@ pub(super) struct Link {
     pub growth_left: u32,
     /// When the client last took anything, or something began to wait for it.
     pub moved_at: Instant,
+    /// When data of any response was last put into frames: the client had made room for it.
+    pub data_at: Instant,
     /// Whether something waits for the client.
     is_blocked: bool,
     /// Whether data waits that is more urgent than that of the stream which has its turn.
@@ -57,6 +59,7 @@ impl Link {
             account: Account::new(now),
             growth_left: GROWTH_MAX,
             moved_at: now,
+            data_at: now,
             is_blocked: false,
             has_more_urgent: false,
             turn: 0,

@@ -244,6 +244,7 @@ impl Stream {
         body.spend(sent, now);
         self.window.spend(sent);
         link.window.spend(sent);
+        link.data_at = now;
         // A short piece that the client has left room for is all that there is.
         if sent >= WORTH_BYTES || sent < allowed {
             link.account.earn(account::EARNED_BY_WORK * sent.div_ceil(WORK_BYTES) as u32);

@@ -13,7 +13,7 @@ use crate::server::id::ExchangeId;
 use crate::site::Freshness;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A stream that is not closed.
 pub(super) struct Stream {
@@ -119,6 +119,12 @@ impl Stream {
     pub(super) fn may_send(&self) -> bool {
         self.exchange.state == ExchangeState::Sending
             && (self.window.left() > 0 || self.exchange.body.left_bytes() == 0)
+    }
+
+    /// Whether it waits for its turn only, while the client makes room for other responses. One for which there is no room
+    /// in its own window does not: the client could hold it for ever by asking for anything else.
+    pub(super) fn waits_for_turn(&self, link: &Link, now: Instant, timeout: Duration) -> bool {
+        self.can_send(link) || self.may_send() && link.data_at + timeout > now
     }
 
     /// The order in which streams send.

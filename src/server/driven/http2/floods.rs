@@ -209,3 +209,31 @@ fn a_client_that_works_may_do_all_of_it_now_and_then() {
     it.reads();
     assert_eq!(it.goaways, []);
 }
+
+/// A client can name a header of its table again and again: a few bytes make a long head.
+#[test]
+fn the_heads_of_a_connection_have_a_bound_together() {
+    let mut it = Speaker::threaded();
+    let long = "x".repeat(3800);
+    let headers = [("x-long", &long[..]); 7];
+    let mut refused = 0;
+    for number in 0..40 {
+        let stream = 1 + 2 * number;
+        let request = it.request(stream, "POST", "/mirror", &headers, false);
+        it.sends(&request);
+        it.reads();
+        let reset = it.replies.get(&stream).and_then(|reply| reply.reset);
+        assert!(matches!(reset, None | Some(7)), "{reset:?}");
+        refused += usize::from(reset == Some(ErrorCode::RefusedStream as u32));
+    }
+    assert!((20..30).contains(&refused), "{refused} are refused");
+    // Those of the usual length are served, and so is one of those that were refused when there is room.
+    it.goes_on(101);
+    it.sends(&data(1, b"", true));
+    it.reply(1, 200);
+    let request = it.request(103, "POST", "/mirror", &headers, false);
+    it.sends(&request);
+    it.sends(&data(103, b"body", true));
+    assert_eq!(it.reply(103, 200).body, b"body");
+    assert_eq!(it.goaways, []);
+}

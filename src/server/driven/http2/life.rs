@@ -1,6 +1,7 @@
 //! Time limits, and how connections end.
 
 use super::*;
+use crate::http::h2::settings::identifier;
 
 #[test]
 fn an_idle_connection_says_goodbye() {
@@ -89,6 +90,31 @@ fn a_response_whose_client_makes_no_room_is_broken_off() {
     it.gets(5, "/hello");
     it.it.advances(Limits::default().send_timeout);
     it.it.is_broken_off();
+}
+
+/// Something else that the client takes does not prolong the time of a response that it makes no room for.
+#[test]
+fn pings_do_not_hold_responses() {
+    let mut it = Speaker::new();
+    it.makes_room = false;
+    it.it.folder.write("huge.bin", &digits(200_000));
+    let mut settings = Vec::new();
+    write::settings(&mut settings, &[(identifier::INITIAL_WINDOW_SIZE, 0)]);
+    it.sends(&settings);
+    it.gets(1, "/huge.bin");
+    it.gets(3, "/huge.bin");
+    // This one takes a byte.
+    it.sends(&window_update(3, 1));
+    let timeout = Limits::default().send_timeout;
+    for _ in 0..2 {
+        it.it.advances(timeout / 2);
+        it.sends(&frame(kind::PING, 0, 0, b"12345678"));
+        it.sends(&window_update(3, 1));
+    }
+    it.is_reset(1, ErrorCode::Cancel);
+    assert_eq!(it.replies[&3].reset, None);
+    it.it.advances(timeout);
+    it.is_reset(3, ErrorCode::Cancel);
 }
 
 #[test]
