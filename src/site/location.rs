@@ -50,10 +50,11 @@ impl Location {
             true => self.path.len(),
             false => self.path.iter().rposition(|&byte| byte != b'/').map_or(0, |last| last + 1),
         };
-        match self.is_literal {
-            true => Ok(Pattern::literal(&self.path[..end], self.is_exact)),
-            false => Pattern::parse(&self.path[..end], self.is_exact),
-        }
+        let pattern = match self.is_literal {
+            true => Pattern::literal(&self.path[..end], self.is_exact),
+            false => Pattern::parse(&self.path[..end], self.is_exact)?,
+        };
+        Ok(pattern.shown_as(&self.path))
     }
 }
 

@@ -179,7 +179,7 @@ impl Locations {
 
     /// The path of the location of a route, as it was written.
     pub(super) fn path_of(&self, route: &Route) -> Option<&[u8]> {
-        Some(self.entry(route)?.pattern.written())
+        Some(self.entry(route)?.pattern.shown())
     }
 
     /// Takes the rules of a location away.

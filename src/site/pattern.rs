@@ -9,6 +9,8 @@ use std::cmp::Reverse;
 pub(crate) struct Pattern {
     /// As it was written; a prefix without its last slash.
     written: Vec<u8>,
+    /// As people see it: as it was written, with its last slash.
+    shown: Vec<u8>,
     /// Whether it covers the path alone, and nothing below it.
     is_exact: bool,
     /// What stands between the slashes. Only if there are names in it.
@@ -38,7 +40,12 @@ pub(crate) struct Precedence {
 impl Pattern {
     /// A path in which nothing is a name.
     pub(crate) fn literal(path: &[u8], is_exact: bool) -> Pattern {
-        Pattern { written: path.to_vec(), is_exact, segments: None }
+        Pattern { written: path.to_vec(), shown: path.to_vec(), is_exact, segments: None }
+    }
+
+    /// The same, written with what was left out at its end.
+    pub(super) fn shown_as(self, whole: &[u8]) -> Pattern {
+        Pattern { shown: whole.to_vec(), ..self }
     }
 
     /// A path that may have names in braces.
@@ -73,7 +80,12 @@ impl Pattern {
         Ok(pattern)
     }
 
-    /// As it was written.
+    /// As it was written, with its last slash.
+    pub(crate) fn shown(&self) -> &[u8] {
+        &self.shown
+    }
+
+    /// As it was written; a prefix without its last slash.
     pub(crate) fn written(&self) -> &[u8] {
         &self.written
     }

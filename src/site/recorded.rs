@@ -22,7 +22,7 @@ impl Site {
         self.hosts.sites.len()
     }
 
-    /// The path of the location that a route leads to, as it was written, but for the last slash of a prefix.
+    /// The path of the location that a route leads to, as it was written.
     pub(crate) fn location_path(&self, route: &Route) -> Option<&[u8]> {
         let path = self.of(route).locations.path_of(route)?;
         Some(if path.is_empty() { b"/" } else { path })

@@ -148,7 +148,7 @@ fn hosts_and_locations_have_logs_of_their_own_or_none() {
     ask("plain.example", "/p");
     ends_well(serving);
     assert_eq!(lines(&folder.path("top.log")), ["any.example / /", "plain.example / /p"]);
-    assert_eq!(lines(&folder.path("shop.log")), ["any.example /shop /shop/x?y"]);
+    assert_eq!(lines(&folder.path("shop.log")), ["any.example /shop/ /shop/x?y"]);
     assert_eq!(lines(&folder.path("blog.log")), ["blog.example 200", r"loud /loud/A\x22"]);
 }
 
