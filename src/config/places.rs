@@ -9,7 +9,8 @@ use super::section::Errors;
 use super::{Origin, responses};
 use crate::files::Root;
 use crate::http::Method;
-use crate::site::{Dotfiles, Mapping};
+use crate::site::host_files::Dialect;
+use crate::site::{Dotfiles, Mapping, Network};
 use std::path::{Path, PathBuf};
 
 /// A location, or what is at `/` without one.
@@ -23,6 +24,8 @@ pub(crate) struct Place {
     pub(crate) files: Option<PlaceFiles>,
     /// Where it was written who may read what is here; all `None` if everybody may.
     pub(crate) access: AccessOrigins,
+    /// Whether nobody may, because of `deny = "all"`.
+    pub(crate) is_closed: bool,
 }
 
 /// The files of a location.
@@ -32,18 +35,28 @@ pub(crate) struct PlaceFiles {
     pub(crate) mapping: Mapping,
     pub(crate) dotfiles: Dotfiles,
     pub(crate) precompressed: bool,
+    /// Whether `_redirects` and `_headers` in the root count, and how they are read.
+    pub(crate) host_files: Option<Dialect>,
 }
 
 /// Where `allow`, `deny` and `auth_basic` were written.
 pub(crate) type AccessOrigins = [Option<Origin>; 3];
 
 impl Place {
-    /// Whether something is asked of clients here that is not asked of them there.
-    fn asks_more_than(&self, other: &Place) -> bool {
-        self.access
-            .iter()
-            .zip(&other.access)
-            .any(|(ours, theirs)| ours.is_some() && theirs.is_none())
+    /// The first key that asks something of clients here that is not asked of them there, and where it is written.
+    fn asks_more_than(&self, other: &Place) -> Option<(&'static str, Origin)> {
+        // What nobody gets here may be for some there.
+        let is_for_some = self.is_closed && other.access != [None; 3];
+        if other.is_closed || is_for_some {
+            return None;
+        }
+        self.key_without(other)
+    }
+
+    /// The first key that is written for this place and not for that one.
+    fn key_without(&self, other: &Place) -> Option<(&'static str, Origin)> {
+        let keys = ["allow", "deny", "auth_basic"].into_iter().zip(self.access).zip(other.access);
+        keys.filter(|(_, theirs)| theirs.is_none()).find_map(|((key, ours), _)| Some((key, ours?)))
     }
 
     /// Whether a path is below this one.
@@ -103,6 +116,12 @@ pub(super) fn access_origins<'s>(scopes: impl Iterator<Item = &'s Scope> + Clone
     [of(0), of(1), of(2).filter(|_| asks)]
 }
 
+/// Whether nobody may read, by scopes of which the innermost comes first.
+pub(super) fn is_closed<'s>(mut scopes: impl Iterator<Item = &'s Scope>) -> bool {
+    let denied = scopes.find_map(|scope| scope.access.deny.as_ref());
+    denied.is_some_and(|denied| denied.contains(&Network::All))
+}
+
 /// Warns of what a location guards and another one sends to everybody.
 pub(super) fn warn_of_unguarded(file: &File, places: &[Place], errors: &mut Errors) {
     if places.iter().all(|place| place.access == [None; 3]) {
@@ -113,23 +132,29 @@ pub(super) fn warn_of_unguarded(file: &File, places: &[Place], errors: &mut Erro
     let roots: Vec<Option<PathBuf>> = places.iter().map(root).collect();
     let mut left = COMPARED_MAX;
     for guard in places {
-        let Some(origin) = guard.access.iter().flatten().next() else { continue };
+        if guard.access == [None; 3] {
+            continue;
+        }
         let Some(on_disk) = guard.on_disk() else { continue };
         left = left.saturating_sub(places.len());
         if left == 0 {
             return;
         }
         let way = places.iter().zip(&roots).find_map(|(place, root)| {
-            let root = root.as_deref().filter(|_| guard.asks_more_than(place))?;
-            let way = way_to(&on_disk, place, root)?;
-            is_innermost(place, &way, places).then_some((place, way))
+            let (key, origin) = guard.asks_more_than(place)?;
+            let way = way_to(&on_disk, place, root.as_deref()?)?;
+            is_innermost(place, &way, places).then_some((place, way, key, origin))
         });
-        if let Some((place, way)) = way {
+        if let Some((place, way, key, origin)) = way {
             let host = host_name(file, place);
+            let whom = match place.access == [None; 3] {
+                true => "to everybody".to_owned(),
+                false => format!("without {key}"),
+            };
             errors.warn_once(
-                *origin,
+                origin,
                 format!(
-                    "the location {:?} is guarded here, and {host} sends the same files to everybody at {way:?}; guard them there too",
+                    "the location {:?} is guarded here, and {host} sends the same files {whom} at {way:?}; guard them there too",
                     guard.path
                 ),
             );
@@ -175,7 +200,7 @@ fn warn_of_error_pages(file: &File, places: &[Place], errors: &mut Errors) {
         for (key, origin, named) in named_files(file, place) {
             let on_disk = files.root.path().join(named.trim_start_matches('/'));
             let guard = guards.iter().find(|guard| {
-                guard.asks_more_than(place)
+                guard.key_without(place).is_some()
                     && guard
                         .url_path_of(&on_disk)
                         .is_some_and(|path| is_innermost(guard, &path.to_string_lossy(), places))

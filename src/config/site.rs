@@ -12,7 +12,7 @@ use super::handlers::{Handlers, guarded, literal};
 use super::hosts::{HostNames, Naming, canonical};
 use super::logs::AccessLogs;
 use super::lookup::{self, INDEX};
-use super::places::{Place, PlaceFiles, access_origins};
+use super::places::{Place, PlaceFiles, access_origins, is_closed};
 use super::roots::{Inherited, Roots};
 use super::scope::{Scope, TypedName};
 use super::section::Errors;
@@ -410,14 +410,15 @@ impl<'a> SiteBuilder<'a> {
     /// Notes what a location serves. It replaces what was at its path without it.
     fn note_place(&mut self, path: &str, files: Option<PlaceFiles>, scope: Option<&Scope>) {
         let scopes = scope.into_iter().chain(self.outer.iter().copied());
-        let access = access_origins(scopes);
+        let access = access_origins(scopes.clone());
+        let is_closed = is_closed(scopes);
         let host = self.host;
         // Those of a host follow one another.
         let others = self.places.iter().rposition(|it| it.host != host).map_or(0, |last| last + 1);
         if let Some(known) = self.places[others..].iter().position(|it| it.path == path) {
             self.places.remove(others + known);
         }
-        self.places.push(Place { host, path: path.to_owned(), files, access });
+        self.places.push(Place { host, path: path.to_owned(), files, access, is_closed });
     }
 
     /// Handlers with the settings of `scope`, and those of the top where `scope` has none.
@@ -460,7 +461,9 @@ impl<'a> SiteBuilder<'a> {
             });
         }
         let precompressed = scopes().find_map(|it| it.precompressed).unwrap_or(false);
-        let place_files = PlaceFiles { root: root.clone(), mapping, dotfiles, precompressed };
+        let host_files = lookup::host_files(scopes());
+        let place_files =
+            PlaceFiles { root: root.clone(), mapping, dotfiles, precompressed, host_files };
         self.note_place(path, Some(place_files).filter(|_| rules.reads()), scope);
         let files = rules.reads().then(|| {
             let files = StaticFiles::new(root.clone())

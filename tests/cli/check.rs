@@ -164,6 +164,78 @@ fn rules_that_cannot_do_what_was_meant_are_named_with_their_lines() {
 }
 
 #[test]
+fn lines_of_host_files_that_do_not_count_are_named() {
+    let folder = Folder::with_www();
+    folder.write("www/_redirects", "/old /new\n/a\n/b /c 999\n");
+    folder.write("www/_headers", "/*\n  X-Frame-Options: DENY\n  no header\n");
+    folder
+        .write("httpd.toml", "root = \"www\"\nhost_files = true\n[[location]]\npath = \"/deep\"\n");
+    let (status, text) = check(&folder, &["-c", "httpd.toml"]);
+    assert_eq!(status, 1, "{text}");
+    for line in [
+        "warning: lines of _redirects and _headers do not count\n",
+        "  www/_redirects:2: ",
+        "  www/_redirects:3: ",
+        "  www/_headers:3: ",
+        "0 errors, 3 warnings; ",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    folder.write("httpd.toml", "root = \"www\"\n");
+    assert_eq!(check(&folder, &["-c", "httpd.toml"]).0, 0, "without host_files, they are files");
+}
+
+#[test]
+fn the_source_of_an_application_below_a_root_is_named() {
+    let folder = Folder::with_www();
+    for name in ["site/shop/wsgi.py", "site/shop/settings.py", "site/static/example.py"] {
+        folder.write(name, "application = None\n");
+    }
+    let application = "[[location]]\npath = \"/app\"\nwsgi = \"shop.wsgi\"\nchdir = \"site\"\n";
+    folder.write("httpd.toml", format!("root = \"site\"\n{application}"));
+    let (status, text) = check(&folder, &["-c", "httpd.toml"]);
+    assert_eq!(status, 2, "{text}");
+    for line in [
+        "error: the source of an application is served to everybody",
+        "  site/shop/settings.py at http://localhost/shop/settings.py\n",
+        "  site/shop/wsgi.py at http://localhost/shop/wsgi.py\n",
+        "3 errors, 0 warnings; ",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    // Public files within its directory may be written in Python; the module itself is no such file.
+    folder.write("httpd.toml", format!("root = \"site/static\"\n{application}"));
+    assert_eq!(check(&folder, &["-c", "httpd.toml"]).0, 0);
+    folder.write("httpd.toml", format!("root = \"site/shop\"\n{application}"));
+    let (_, text) = check(&folder, &["-c", "httpd.toml"]);
+    assert!(text.contains("site/shop/wsgi.py at ") && !text.contains("settings.py"), "{text}");
+    // What the application answers, or what is guarded, is no finding.
+    for config in [
+        application.replace("/app", "/"),
+        format!("root = \"site\"\ndeny = \"all\"\n{application}"),
+    ] {
+        folder.write("httpd.toml", &config);
+        assert_eq!(check(&folder, &["-c", "httpd.toml"]).0, 0, "{config}");
+    }
+}
+
+#[test]
+fn a_site_that_redirects_to_https_is_looked_at_as_clients_see_it_there() {
+    let folder = Folder::with_www();
+    folder.write("www/dump.sql", "insert");
+    folder.write(
+        "httpd.toml",
+        "root = \"www\"\nserver_name = [\"www.a.org\", \"a.org\"]\ncanonical_host = \"a.org\"\n\
+         trusted_proxies = \"10.0.0.0/8\"\nredirect_https = true\n\
+         [[redirect]]\nfrom = \"/old\"\nto = \"/none\"\n",
+    );
+    let (status, text) = check(&folder, &["-c", "httpd.toml"]);
+    assert_eq!(status, 2, "{text}");
+    assert!(text.contains("  www/dump.sql at https://a.org/dump.sql\n"), "{text}");
+    assert!(text.contains("  httpd.toml:7: https://a.org/none is a 404\n"), "{text}");
+}
+
+#[test]
 fn of_very_many_findings_ten_are_shown() {
     let folder = Folder::with_www();
     for number in 0..25 {
@@ -242,6 +314,13 @@ fn a_guarded_file_that_is_sent_elsewhere_without_asking_is_warned_of() {
             "4:14",
             "the default host sends the same files to everybody at \"/\"",
         ),
+        (
+            format!(
+                "{top}[[location]]\npath = \"/a\"\nalias = \"www/private\"\nallow = \"10.0.0.0/8\"\n{guard}"
+            ),
+            "8:14",
+            "the default host sends the same files without auth_basic at \"/a\"",
+        ),
     ] {
         let text = test(&config);
         assert!(text.contains(&format!("httpd: warning: httpd.toml:{at}: ")), "{config}\n{text}");
@@ -259,6 +338,14 @@ fn a_guarded_file_that_is_sent_elsewhere_without_asking_is_warned_of() {
             guard.replace("[[", "[[host.")
         ),
         format!("{top}{guard}[[host]]\nserver_name = \"b.example\"\nroot = \"other\"\n"),
+        format!(
+            "{top}deny = \"all\"\n[[location]]\npath = \"/p/\"\nalias = \"www\"\n\
+             auth_basic = {{ file = \"people\" }}\n"
+        ),
+        format!(
+            "{top}auth_basic = {{ file = \"people\" }}\n[[location]]\npath = \"/private\"\n\
+             deny = \"all\"\n[[location]]\npath = \"/other\"\nalias = \"www/private\"\n"
+        ),
         format!(
             "{top}[[location]]\npath = \"/private\"\nmethods = [\"GET\", \"PUT\"]\n\
              auth_basic = {{ file = \"people\", methods = [\"PUT\"] }}\n[[host]]\nserver_name = \"b.example\"\n"

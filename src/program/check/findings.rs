@@ -8,11 +8,13 @@ use std::process::ExitCode;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     Private,
+    Source,
     LostRedirect,
     Unreadable,
     Backup,
     Configuration,
     Idle,
+    LeftOut,
     Stale,
     LeavesRoot,
     FollowedOut,
@@ -24,7 +26,7 @@ pub(super) enum Kind {
 impl Kind {
     /// Whether clients get something that they should not get, or do not get what they should.
     fn is_error(self) -> bool {
-        matches!(self, Kind::Private | Kind::LostRedirect | Kind::Unreadable)
+        matches!(self, Kind::Private | Kind::Source | Kind::LostRedirect | Kind::Unreadable)
     }
 
     /// What is wrong, and what to do.
@@ -32,6 +34,9 @@ impl Kind {
         match self {
             Kind::Private => {
                 "files that may hold secrets are served to everybody; move them out of the root, or guard them"
+            }
+            Kind::Source => {
+                "the source of an application is served to everybody; move it out of the root, or guard it"
             }
             Kind::LostRedirect => "redirects lead to a 404",
             Kind::Unreadable => {
@@ -42,6 +47,7 @@ impl Kind {
             }
             Kind::Configuration => "the configuration may not mean what was meant",
             Kind::Idle => "rules that no request can match",
+            Kind::LeftOut => "lines of _redirects and _headers do not count",
             Kind::Stale => "compressed files that are not sent; make them again",
             Kind::LeavesRoot => {
                 "symbolic links that are absolute or lead out of the root get 404; symlinks = \"all\" follows them"

@@ -3,8 +3,8 @@
 
 use crate::config::{Config, Place};
 use crate::files::Root;
-use crate::http::Status;
 use crate::http::target::encode_path;
+use crate::http::{Scheme, Status};
 use crate::server::asker::{Asked, Asker};
 use crate::server::in_process::RequestBuilder;
 use crate::site::Site;
@@ -77,7 +77,15 @@ impl<'c> Inquiry<'c> {
             .header("Host", self.name(host))
             .peer(SocketAddr::new(client, 1));
         let (asker, site) = (&mut self.asker, self.config.server.site());
-        request.with_head(|head| Some(asker.ask(site, head.ok()?, Vec::new())))
+        let mut ask = |scheme| {
+            let request = request.clone().scheme(scheme);
+            request.with_head(|head| Some(asker.ask(site, head.ok()?, Vec::new())))
+        };
+        let asked = ask(Scheme::Http)?;
+        match site.redirects_to_https(&asked.route) {
+            true => ask(Scheme::Https),
+            false => Some(asked),
+        }
     }
 
     /// Whether nothing more is asked.
@@ -99,14 +107,18 @@ impl<'c> Inquiry<'c> {
             let roots: &Root = &place.files.as_ref()?.root;
             let sent = self.asker.file_of(&asked.response, [roots].into_iter());
             let is_sent = asked.response.status == Status::OK && sent.as_deref() == Some(&file);
-            is_sent.then(|| url(&self.name(place.host), path.as_os_str().as_bytes()))
+            is_sent.then(|| {
+                let path = path.as_os_str().as_bytes();
+                url(self.site().redirects_to_https(&asked.route), &self.name(place.host), path)
+            })
         })
     }
 }
 
 /// As a client writes it.
-pub(super) fn url(host: &str, path: &[u8]) -> String {
-    let mut url = format!("http://{host}").into_bytes();
+pub(super) fn url(is_https: bool, host: &str, path: &[u8]) -> String {
+    let scheme = if is_https { Scheme::Https } else { Scheme::Http };
+    let mut url = format!("{}://{host}", scheme.as_str()).into_bytes();
     encode_path(path, &mut url);
     String::from_utf8_lossy(&url).into_owned()
 }

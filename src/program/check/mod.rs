@@ -6,6 +6,7 @@ mod findings;
 mod inquiry;
 mod names;
 mod rules;
+mod sources;
 mod walk;
 
 use super::cli::Options;
@@ -13,6 +14,7 @@ use super::{load, write_out};
 use crate::config::Config;
 use findings::{Findings, Kind};
 use inquiry::Inquiry;
+use sources::Sources;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -34,8 +36,11 @@ pub(super) fn check(options: &Options) -> ExitCode {
     }
     let mut inquiry = Inquiry::new(&config);
     rules::check(&source, &mut inquiry, &mut findings);
+    rules::host_files(&config, &mut findings);
     let own_files = own_files(options.config.as_deref(), &config);
-    let mut walk = Walk::new(&mut inquiry, &mut findings, own_files, TIME_MAX);
+    let sources = Sources::of(config.server.applications().iter().map(|it| &**it));
+    let special = (own_files, sources);
+    let mut walk = Walk::new(&mut inquiry, &mut findings, special, TIME_MAX);
     for root in &roots(&config) {
         walk.root(root);
     }

@@ -2,10 +2,11 @@
 
 use super::findings::{Findings, Kind};
 use super::inquiry::{Inquiry, url};
-use crate::config::Source;
+use crate::config::{Config, Source};
 use crate::http::Status;
+use crate::site::host_files;
 use crate::site::rules::examined::FixedRedirect;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// Reports rules that are idle, and redirects that lead to a 404.
 pub(super) fn check(source: &Source, inquiry: &mut Inquiry<'_>, findings: &mut Findings) {
@@ -37,6 +38,19 @@ pub(super) fn check(source: &Source, inquiry: &mut Inquiry<'_>, findings: &mut F
     }
 }
 
+/// Reports lines of `_redirects` and `_headers` that do not count.
+pub(super) fn host_files(config: &Config, findings: &mut Findings) {
+    let mut seen = HashSet::new();
+    for files in config.places.iter().filter_map(|place| place.files.as_ref()) {
+        let Some(dialect) = files.host_files else { continue };
+        if seen.insert(files.root.path()) {
+            for what in host_files::left_out(files.root.path(), dialect) {
+                findings.add(Kind::LeftOut, what.replace("; the line is left out", ""));
+            }
+        }
+    }
+}
+
 /// Where a client ends that follows a redirect, if that is a 404 of one of these hosts.
 fn lost_end(redirect: &FixedRedirect, inquiry: &mut Inquiry<'_>) -> Option<String> {
     let mut at = redirect.clone();
@@ -47,7 +61,8 @@ fn lost_end(redirect: &FixedRedirect, inquiry: &mut Inquiry<'_>) -> Option<Strin
             return None;
         }
         if asked.response.status == Status::NOT_FOUND {
-            return Some(url(&inquiry.name(host), &path));
+            let is_https = inquiry.site().redirects_to_https(&asked.route);
+            return Some(url(is_https, &inquiry.name(host), &path));
         }
         let location = asked.response.headers.value("Location")?.to_owned();
         at = FixedRedirect { host, location, ..at };

@@ -4,6 +4,7 @@
 use super::findings::{Findings, Kind};
 use super::inquiry::Inquiry;
 use super::names::{self, Suspicion};
+use super::sources::Sources;
 use crate::config::{Place, PlaceFiles};
 use crate::files::{Symlinks, is_reserved, sibling};
 use crate::http::Coding;
@@ -23,6 +24,7 @@ pub(super) struct Walk<'w, 'c> {
     findings: &'w mut Findings,
     /// Files of the program itself, without links in their paths.
     own_files: BTreeSet<PathBuf>,
+    sources: Sources,
     ends: Instant,
     files: u64,
     roots: usize,
@@ -53,11 +55,11 @@ impl<'w, 'c> Walk<'w, 'c> {
     pub(super) fn new(
         inquiry: &'w mut Inquiry<'c>,
         findings: &'w mut Findings,
-        own_files: BTreeSet<PathBuf>,
+        (own_files, sources): (BTreeSet<PathBuf>, Sources),
         time_max: Duration,
     ) -> Walk<'w, 'c> {
         let ends = Instant::now() + time_max;
-        Walk { inquiry, findings, own_files, ends, files: 0, roots: 0 }
+        Walk { inquiry, findings, own_files, sources, ends, files: 0, roots: 0 }
     }
 
     /// How many files in how many roots were looked at.
@@ -139,13 +141,14 @@ impl<'w, 'c> Walk<'w, 'c> {
         if !permission::is_readable(&path) {
             self.findings.add(Kind::Unreadable, path.display().to_string());
         }
-        let is_own = self.own_files.contains(&ground.real.join(relative));
+        let real = ground.real.join(relative);
+        let is_own = self.own_files.contains(&real);
         let kind = match names::suspicion(name) {
             _ if is_own => Some(Kind::Private),
             Some(Suspicion::Private) => Some(Kind::Private),
             Some(Suspicion::Key) => names::holds_private_key(&path).then_some(Kind::Private),
             Some(Suspicion::Backup) => Some(Kind::Backup),
-            None => None,
+            None => self.sources.contain(&ground.real, &real).then_some(Kind::Source),
         };
         if let Some(kind) = kind {
             self.exposed(ground, relative, &path, kind);

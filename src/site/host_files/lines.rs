@@ -21,15 +21,15 @@ impl LineErrors {
         }
     }
 
-    /// Logs them, each with the name of the file and the number of the line.
-    pub(super) fn log(&self, path: &Path) {
-        let path = path.display();
-        for (line, why) in &self.shown {
-            log::warn!("{path}:{line}: {why}; the line is left out");
-        }
-        if self.more > 0 {
-            log::warn!("{path}: {} more lines are left out", self.more);
-        }
+    /// What to say of them, each with the name of the file and the number of the line.
+    pub(super) fn texts(&self, path: &Path) -> impl Iterator<Item = String> {
+        let path = path.display().to_string();
+        let more =
+            (self.more > 0).then(|| format!("{path}: {} more lines are left out", self.more));
+        let of = move |(line, why): &(usize, String)| {
+            format!("{path}:{line}: {why}; the line is left out")
+        };
+        self.shown.iter().map(of).chain(more)
     }
 
     /// The numbers of the lines.

@@ -23,8 +23,13 @@ use headers::HeadersFile;
 use lines::LineErrors;
 use redirects::{FileDecision, RedirectsFile};
 use std::any::Any;
+#[cfg(feature = "cli")]
+use std::fs::File;
 use std::hash::{DefaultHasher, Hasher};
+#[cfg(feature = "cli")]
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Whose rules are followed where they differ.
@@ -245,10 +250,10 @@ fn read<V: Parsed>(
     file: &CachedFile,
     last: &Last<V>,
     dialect: Dialect,
-    path: &std::path::Path,
+    path: &Path,
 ) -> Arc<dyn Any + Send + Sync> {
     if file.length() > BYTES_MAX {
-        log::warn!("{}: it is larger than {BYTES_MAX} bytes; none of it counts", path.display());
+        log::warn!("{}", too_large(path));
         return Arc::new(Arc::new(V::default()));
     }
     let text = match file.read_all() {
@@ -268,10 +273,32 @@ fn read<V: Parsed>(
         return Arc::new(Arc::clone(value));
     }
     let (value, errors) = V::parse(&text, dialect);
-    errors.log(path);
+    errors.texts(path).for_each(|text| log::warn!("{text}"));
     let value = Arc::new(value);
     *last = Some((hash, Arc::clone(&value)));
     Arc::new(value)
+}
+
+fn too_large(path: &Path) -> String {
+    format!("{}: it is larger than {BYTES_MAX} bytes; none of it counts", path.display())
+}
+
+/// What is left out of the files of a root, as the log names it when the server reads them.
+#[cfg(feature = "cli")]
+pub(crate) fn left_out(root: &Path, dialect: Dialect) -> Vec<String> {
+    let of = |name: &str, parse: fn(&[u8], Dialect) -> LineErrors| {
+        let path = root.join(name);
+        let mut text = Vec::new();
+        let file = File::open(&path).and_then(|it| it.take(BYTES_MAX + 1).read_to_end(&mut text));
+        match file {
+            Err(_) => Vec::new(),
+            Ok(_) if text.len() as u64 > BYTES_MAX => vec![too_large(&path)],
+            Ok(_) => parse(&text, dialect).texts(&path).collect(),
+        }
+    };
+    let redirects = of("_redirects", |text, dialect| RedirectsFile::parse(text, dialect).1);
+    let headers = of("_headers", |text, dialect| HeadersFile::parse(text, dialect).1);
+    [redirects, headers].concat()
 }
 
 /// A larger file is read by a thread. Reading so many bytes takes a small part of a millisecond.

@@ -25,6 +25,12 @@ impl Site {
         self
     }
 
+    /// Whether requests without TLS are redirected on this route.
+    #[cfg(feature = "cli")]
+    pub(crate) fn redirects_to_https(&self, route: &Route) -> bool {
+        self.of(route).locations.rules(route).is_some_and(|rules| rules.https.is_some())
+    }
+
     /// The paths that a client is sent to, one after another, if that never ends.
     pub(crate) fn endless_redirects(&self, from: &[u8]) -> Option<Vec<Vec<u8>>> {
         let mut paths = vec![from.to_vec()];
