@@ -137,6 +137,13 @@
 // **An application's rights are taken by a thread** (`server/application/launch.rs`): it becomes the user, confines
 // itself and starts the interpreter, which inherits all of it. Nothing runs between fork and exec.
 //
+// **A redirect to HTTPS changes the name at once, except with HSTS.** `redirect_https` and `canonical_host` make one
+// response (`site::redirect::OriginChange`), so that no second request leaves in the clear. A browser takes HSTS for the
+// name that it has asked over HTTPS, and the preload lists demand `http://name` → `https://name`; so with `hsts` the
+// scheme is changed first. The port is that of the `https://` address only if the client has asked for the port of the
+// listener that it came by; otherwise something in front maps ports, and 443 is the likeliest
+// (`site::rules::https::HttpsRedirect`).
+//
 // **What a busy connection needs is lent to it.** An idle one owns its socket and about a hundred
 // bytes; buffers, parser and outbox come from the worker's store with the first byte and go back
 // when it falls idle (`server::connection::FreeList`).

@@ -47,6 +47,8 @@ pub(crate) struct Peer {
     pub listener: Option<SocketAddr>,
     /// How the connection is protected.
     pub scheme: Scheme,
+    /// Whether a trusted proxy has passed it on, so that the client itself came to another address.
+    pub is_relayed: bool,
     /// The TLS connection, if it is one.
     pub tls: Option<Arc<TlsFacts>>,
     /// Its id, if requests have ids.

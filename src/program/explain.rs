@@ -10,6 +10,7 @@ use crate::files::sibling;
 use crate::http::{Coding, RequestHead, Scheme, Status};
 use crate::server::asker::{Asked, Asker, head_on_the_wire};
 use crate::server::in_process::RequestBuilder;
+use crate::server::tls::HostCover;
 use crate::site::Mapping;
 use crate::site::explained::{Explained, WrittenAt};
 use log::{LevelFilter, Log, Metadata, Record};
@@ -54,6 +55,14 @@ impl Page<'_> {
         if !question.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("Host")) {
             request = request.header("Host", &host);
         }
+        if !question.is_https
+            && let Some(address) = self.config.server.plain_address(port_of(&host))
+        {
+            request = request.listener(address);
+        }
+        if question.is_https && self.is_refused(&host, question) {
+            return;
+        }
         let plain = request.clone();
         for (name, value) in &question.headers {
             request = request.header(name, value);
@@ -69,6 +78,25 @@ impl Page<'_> {
                 self.line("refused", &format!("with {status}: it is no request"), "");
             }
         });
+    }
+
+    /// Whether the certificate of the connection is in the way.
+    fn is_refused(&mut self, authority: &str, question: &Question) -> bool {
+        let Some(tls) = self.config.server.certificates() else { return false };
+        let is_host = |(name, _): &&(String, String)| name.eq_ignore_ascii_case("Host");
+        let named = question.headers.iter().find(is_host).map(|(_, value)| value.as_str());
+        let (what, key) = match tls.judge(authority, named.unwrap_or(authority).as_bytes()) {
+            HostCover::Covered => return false,
+            HostCover::NotCovered => {
+                ("with 421 Misdirected Request: no certificate covers this host", "certificate")
+            }
+            HostCover::NoCertificate => {
+                ("in the TLS handshake: no host goes by this name", "unknown_host")
+            }
+        };
+        let at = self.at(self.document.place_of(None, None, key));
+        self.line("refused", what, &at);
+        true
     }
 
     fn explain(
@@ -220,6 +248,12 @@ impl Page<'_> {
         self.text.push_str(line.trim_end());
         self.text.push('\n');
     }
+}
+
+/// The port of an authority without TLS.
+fn port_of(authority: &str) -> u16 {
+    let port = authority.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+    port.unwrap_or(80)
 }
 
 fn shown(path: PathBuf) -> String {

@@ -76,6 +76,8 @@ pub use crate::sys::socket::SocketAccess;
 use address::ListenScheme;
 use listener::{ListenGroup, Listeners};
 use reload::Shared;
+#[cfg(feature = "cli")]
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -338,6 +340,22 @@ impl Server {
     #[cfg(feature = "cli")]
     pub(crate) fn site(&self) -> &Site {
         &self.site
+    }
+
+    /// Where a client without TLS comes in that asks for this port: there, or at the first address, if another port is
+    /// mapped to it.
+    #[cfg(feature = "cli")]
+    pub(crate) fn plain_address(&self, port: u16) -> Option<SocketAddr> {
+        let plain = self.listen.iter().filter_map(|it| match ListenScheme::split(&it.text) {
+            (ListenScheme::Http | ListenScheme::H2c, address) => Address::parse(address).ok(),
+            _ => None,
+        });
+        let addresses = plain.flatten().filter_map(|it| match it {
+            Address::Tcp(address) => Some(address),
+            Address::Unix(_) => None,
+        });
+        let addresses: Vec<_> = addresses.collect();
+        addresses.iter().find(|it| it.port() == port).or(addresses.first()).copied()
     }
 
     /// Who is believed when they name their client.

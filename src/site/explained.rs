@@ -2,8 +2,9 @@
 //!
 //! It must never know who asks, or where a configuration is.
 
-use super::{Response, Route, Site, redirect};
-use crate::http::RequestHead;
+use super::redirect::OriginChange;
+use super::{Response, Route, Site};
+use crate::http::{Method, RequestHead};
 
 /// The way of a request, and what has decided about it.
 pub(crate) struct Explained {
@@ -63,16 +64,11 @@ impl Site {
             return reasons;
         }
         let rules = self.locations.rules(route);
-        let canonical = self.canonical_host.as_ref();
-        let decision = match canonical {
-            // It was asked before it was led elsewhere.
-            _ if route.rewritten.is_some() => None,
-            Some(name) if redirect::to_host(head, name).is_some() => {
-                let what = format!("canonical_host = \"{name}\": the other names are redirected");
-                Some(Reason { what, written: WrittenAt::Key("canonical_host") })
-            }
-            _ => rules.and_then(|rules| rules.reason_of_decision(head)),
-        };
+        // Both were asked before the request was led elsewhere.
+        let is_asked = route.rewritten.is_none();
+        let changed = OriginChange::of(head, self.canonical_host.as_ref(), rules);
+        let changed = changed.filter(|_| is_asked && !is_of_connection(head));
+        let decision = rules.filter(|_| is_asked).and_then(|it| it.reason_of_decision(head));
         if let Some(rewritten) = &route.rewritten {
             let path = String::from_utf8_lossy(rewritten.path());
             reasons.push(match rewritten.written_at() {
@@ -80,9 +76,10 @@ impl Site {
                 None => Reason::new(&format!("_redirects leads to {path}"), WrittenAt::Nowhere),
             });
         }
-        match decision {
-            Some(decision) => reasons.push(decision),
-            None => self.note_access(route, head, &mut reasons),
+        match (changed, decision) {
+            (Some(change), _) => note_change(change, &mut reasons),
+            (None, Some(decision)) => reasons.push(decision),
+            (None, None) => self.note_access(route, head, &mut reasons),
         }
         if let Some(rules) = rules {
             reasons.extend(rules.reasons_of_changes(route.noted.as_deref(), response));
@@ -116,5 +113,21 @@ impl Site {
                 note(what, WrittenAt::Key("auth_basic"));
             }
         }
+    }
+}
+
+/// Whether a request is about the connection, not about what is here.
+fn is_of_connection(head: &RequestHead<'_>) -> bool {
+    matches!(head.method(), Method::Connect | Method::Trace)
+}
+
+fn note_change(change: OriginChange<'_>, reasons: &mut Vec<Reason>) {
+    if change.https.is_some() {
+        let what = "redirect_https: requests without TLS are redirected";
+        reasons.push(Reason::new(what, WrittenAt::Key("redirect_https")));
+    }
+    if let Some(name) = change.name {
+        let what = format!("canonical_host = \"{name}\": the other names are redirected");
+        reasons.push(Reason::new(&what, WrittenAt::Key("canonical_host")));
     }
 }

@@ -42,6 +42,7 @@ impl TrustedProxies {
     pub(crate) fn resolve(&self, head: &mut RequestHead<'_>) {
         let is_trusted = |address| self.contain(Some(address));
         let Forwarded { address, scheme, host } = forwarded(head, self.header, &is_trusted);
+        head.peer.is_relayed = true;
         head.peer.address = address.or(head.peer.address);
         head.peer.scheme = scheme.unwrap_or(head.peer.scheme);
         head.host = host.unwrap_or(head.host);

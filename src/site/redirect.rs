@@ -1,9 +1,11 @@
 //! The redirects that the server itself makes.
 
 use super::hosts::{self, HostName};
+use super::rules::Rules;
+use super::rules::https::HttpsRedirect;
 use super::{Request, Response};
 use crate::http::target::encode_path;
-use crate::http::{Method, RequestHead, Status};
+use crate::http::{Method, RequestHead, Scheme, Status};
 
 /// 301 from a directory without its slash to the one with it (RFC 9110 §15.4.2).
 ///
@@ -37,27 +39,65 @@ pub(super) fn without_end(request: &Request<'_>, count: usize) -> Response {
         .header("Location", location)
 }
 
-/// The same to another name of the same host, unless the request names it already, or names none. 308 keeps the
-/// method (RFC 9110 §15.4.9), where that is not GET.
-pub(super) fn to_host(head: &RequestHead<'_>, name: &HostName) -> Option<Response> {
-    if head.host().is_empty() || head.path() == b"*" || name.is_of(head.host()) {
-        return None;
+/// What is changed of the origin that a client asked for: the scheme, the name of the host, or both at once, so that no
+/// second request leaves in the clear.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OriginChange<'s> {
+    /// To HTTPS.
+    pub(super) https: Option<HttpsRedirect>,
+    /// To this name.
+    pub(super) name: Option<&'s HostName>,
+}
+
+impl<'s> OriginChange<'s> {
+    /// What is changed for a request, if anything is.
+    pub(super) fn of(
+        head: &RequestHead<'_>,
+        canonical: Option<&'s HostName>,
+        rules: Option<&Rules>,
+    ) -> Option<OriginChange<'s>> {
+        // OPTIONS for the server as a whole (RFC 9110 §9.3.7) is about nothing that could be elsewhere.
+        if head.path() == b"*" {
+            return None;
+        }
+        let https = rules.and_then(|it| it.https).filter(|https| https.is_for(head));
+        let is_other = |name: &&HostName| !head.host().is_empty() && !name.is_of(head.host());
+        // A browser takes HSTS from the name that it has asked over HTTPS, and lists of names demand that order.
+        let has_hsts = https.is_some() && rules.is_some_and(|it| it.hsts.is_some());
+        let name = canonical.filter(|name| !has_hsts && is_other(name));
+        (https.is_some() || name.is_some()).then_some(OriginChange { https, name })
     }
-    let mut location = format!("{}://{name}", head.scheme().as_str()).into_bytes();
-    location.extend_from_slice(hosts::port(head.host()));
-    encode_path(head.path(), &mut location);
-    if let Some(query) = head.query() {
-        location.push(b'?');
-        location.extend_from_slice(query);
+
+    /// The redirect to it. 308 keeps the method (RFC 9110 §15.4.9).
+    pub(super) fn response(self, head: &RequestHead<'_>) -> Response {
+        let host = head.host();
+        if host.is_empty() {
+            // A client of HTTP/1.0 that names no host cannot be sent to one.
+            return Response::new(Status::BAD_REQUEST);
+        }
+        let scheme = if self.https.is_some() { Scheme::Https } else { head.scheme() };
+        let mut location = format!("{}://", scheme.as_str()).into_bytes();
+        match self.name {
+            Some(name) => location.extend_from_slice(name.to_string().as_bytes()),
+            None => location.extend_from_slice(hosts::without_port(host)),
+        }
+        match self.https.map(|https| https.port_for(head)) {
+            Some(Some(port)) => location.extend_from_slice(format!(":{port}").as_bytes()),
+            Some(None) => {}
+            None => location.extend_from_slice(hosts::port(host)),
+        }
+        encode_path(head.path(), &mut location);
+        if let Some(query) = head.query() {
+            location.push(b'?');
+            location.extend_from_slice(query);
+        }
+        let status = match head.method() {
+            Method::Get | Method::Head if self.https.is_none() => Status::MOVED_PERMANENTLY,
+            _ => Status::PERMANENT_REDIRECT,
+        };
+        let page = page(status.reason(), "This is now at", &location);
+        Response::html(page).status(status).header("Location", location)
     }
-    let status = match head.method() {
-        Method::Get | Method::Head => Status::MOVED_PERMANENTLY,
-        _ => Status::PERMANENT_REDIRECT,
-    };
-    let title = status.to_string();
-    let title = title.split_once(' ').map_or(&*title, |(_, reason)| reason);
-    let page = page(title, "This is now at", &location);
-    Some(Response::html(page).status(status).header("Location", location))
 }
 
 /// The page of a redirect, for clients that do not follow it.

@@ -4,7 +4,8 @@
 
 use super::around::Layer;
 use super::hosts::Chosen;
-use super::{Request, Response, Route, Site, Terms, redirect};
+use super::redirect::OriginChange;
+use super::{Request, Response, Route, Site, Terms};
 use crate::http::{Method, RequestHead, Status};
 
 impl Site {
@@ -117,8 +118,11 @@ impl Site {
         if matches!(head.method(), Method::Connect | Method::Trace) {
             return None;
         }
-        let canonical = self.canonical_host.as_ref().and_then(|name| redirect::to_host(head, name));
-        canonical.or_else(|| self.locations.rules(route)?.decide(head))
+        let rules = self.locations.rules(route);
+        match OriginChange::of(head, self.canonical_host.as_ref(), rules) {
+            Some(change) => Some(change.response(head)),
+            None => rules?.decide(head),
+        }
     }
 
     /// The site of the host that a route belongs to.

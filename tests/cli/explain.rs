@@ -1,6 +1,7 @@
 //! `httpd explain`: what becomes of a request, and why.
 
 use crate::support::client::Request;
+use crate::support::secured::Authority;
 use crate::support::{Folder, Program, lossy};
 use std::fs::File;
 use std::time::{Duration, SystemTime};
@@ -173,6 +174,73 @@ fn an_unknown_host_is_refused_where_the_configuration_says_so() {
     // A path alone is asked of a name that the default host has.
     let text = explain(&folder, &["/"]);
     assert!(text.contains("GET http://a.org/") && text.contains("200 OK"), "{text}");
+}
+
+#[test]
+fn the_way_to_https_is_explained() {
+    let folder = site();
+    Authority::new().issue(&["a.org", "www.a.org"]).write(&folder, "cert.pem", "key.pem");
+    folder.write(
+        "httpd.toml",
+        "listen = [\":8080\", \"https://:8443\"]\nroot = \"www\"\nredirect_https = true\nserver_name = \"a.org\"\n\
+         certificate = \"cert.pem\"\ncertificate_key = \"key.pem\"\n\
+         [[host]]\nserver_name = \"www.a.org\"\nhsts = \"1h\"\n\
+         [[host]]\nserver_name = [\"b.org\", \"www.b.org\"]\ncanonical_host = \"b.org\"\n",
+    );
+    let text = explain(&folder, &["http://a.org/x"]);
+    let rule = "rule redirect_https: requests without TLS are redirected httpd.toml:3\n";
+    assert!(text.contains(rule), "{text}");
+    assert!(text.contains("\nLocation: https://a.org/x\n"), "{text}");
+    let text = explain(&folder, &["http://a.org:8080/x"]);
+    assert!(text.contains("\nLocation: https://a.org:8443/x\n"), "{text}");
+    let text = explain(&folder, &["http://www.b.org/x"]);
+    assert!(text.contains(rule), "{text}");
+    assert!(text.contains("rule canonical_host = \"b.org\": the other names"), "{text}");
+    assert!(text.contains("\nLocation: https://b.org/x\n"), "{text}");
+    let text = explain(&folder, &["https://www.a.org/index.html"]);
+    let rule =
+        "rule hsts: browsers use nothing but HTTPS for so long (max-age=3600) httpd.toml:9\n";
+    assert!(text.contains(rule) && text.contains("200 OK"), "{text}");
+    let text = explain(&folder, &["http://www.a.org/index.html"]);
+    assert!(!text.contains("hsts") && text.contains("308"), "{text}");
+}
+
+#[test]
+fn a_host_that_no_certificate_covers_is_refused_over_https() {
+    let folder = site();
+    Authority::new().issue(&["a.org", "*.a.org"]).write(&folder, "cert.pem", "key.pem");
+    Authority::new().issue(&["c.org"]).write(&folder, "c.pem", "c.key");
+    let config = "listen = [\":8080\", \"https://:8443\"]\nroot = \"www\"\n\
+         certificate = \"cert.pem\"\ncertificate_key = \"key.pem\"\n\
+         [[host]]\nserver_name = \"b.org\"\n\
+         [[host]]\nserver_name = \"c.org\"\ncertificate = \"c.pem\"\ncertificate_key = \"c.key\"\n";
+    folder.write("httpd.toml", config);
+    for host in ["b.org", "b.org:8443", "a.b.org", "x.y.a.org", "[::1]:8443"] {
+        let text = explain(&folder, &[&format!("https://{host}/")]);
+        assert!(
+            text.contains(
+                "refused with 421 Misdirected Request: no certificate covers this host httpd.toml:3\n"
+            ),
+            "{host} {text}"
+        );
+    }
+    for host in ["a.org", "A.org.:8443", "x.a.org", "c.org"] {
+        let text = explain(&folder, &[&format!("https://{host}/")]);
+        assert!(text.contains("200 OK"), "{host} {text}");
+    }
+    assert!(explain(&folder, &["http://b.org/"]).contains("200 OK"));
+    // A connection to one host, and a request for another one.
+    let text = explain(&folder, &["https://a.org/", "-H", "Host: c.org"]);
+    assert!(text.contains("refused with 421"), "{text}");
+    folder.write(
+        "httpd.toml",
+        format!("server_name = \"a.org\"\nunknown_host = \"refuse\"\n{config}"),
+    );
+    let text = explain(&folder, &["https://d.org/"]);
+    assert!(
+        text.contains("refused in the TLS handshake: no host goes by this name httpd.toml:2\n"),
+        "{text}"
+    );
 }
 
 #[test]

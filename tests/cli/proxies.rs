@@ -55,6 +55,27 @@ fn forwarded_is_believed_if_it_is_chosen() {
 }
 
 #[test]
+fn a_proxy_that_speaks_tls_has_the_usual_port_for_it() {
+    let server = Configured::start(
+        &["www/a.txt"],
+        "root = \"www\"\ntrusted_proxies = [\"127.0.0.0/8\", \"unix\"]\nredirect_https = true\n\
+         [[host]]\nserver_name = [\"a.org\", \"www.a.org\"]\ncanonical_host = \"a.org\"\n",
+    );
+    let get = |host: &str, scheme: &str| {
+        server.get("/a.txt").host(host).header("X-Forwarded-Proto", scheme).send()
+    };
+    for (host, location) in [
+        ("a.org", "https://a.org/a.txt"),
+        ("a.org:8000", "https://a.org/a.txt"),
+        ("www.a.org", "https://a.org/a.txt"),
+    ] {
+        get(host, "http").expect(308).header("Location", location);
+    }
+    get("a.org", "https").expect(200);
+    get("www.a.org:8443", "https").expect(301).header("Location", "https://a.org:8443/a.txt");
+}
+
+#[test]
 fn a_listener_may_expect_a_proxy_header_in_one_process_and_in_several() {
     for processes in ["1", "2"] {
         let folder = Folder::with_www();

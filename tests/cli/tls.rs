@@ -1,5 +1,6 @@
 //! HTTPS as an operator sets it up.
 
+use crate::support::client::Request;
 use crate::support::configured::errors_of;
 use crate::support::process::Process;
 use crate::support::secured::{Authority, Kind, try_secured};
@@ -361,14 +362,23 @@ fn requests_without_tls_are_redirected_and_browsers_are_told_to_stay() {
     );
     let program = Program::start(&mut folder.httpd(&["-c", "httpd.toml"]));
     let redirected = program.get("/a%20b.txt?x=1");
-    redirected.expect(308).header("Location", "https://test:8443/a%20b.txt?x=1");
+    redirected.expect(308).header("Location", "https://test/a%20b.txt?x=1");
     redirected.no_header("Strict-Transport-Security");
     program.get("/none").expect(308);
     program.get("/.well-known/acme-challenge/token").expect(200).body("proof");
     program.get("/loose/a%20b.txt").expect(200).no_header("Strict-Transport-Security");
     let mut client = program.connect();
-    client.send("POST / HTTP/1.1\r\nHost: a:80\r\nContent-Length: 0\r\n\r\n");
-    client.reply().expect(308).header("Location", "https://a:8443/");
+    for (host, location) in [
+        // Port 80 is mapped to this one, so 443 is mapped to that with TLS.
+        ("a", "https://a/"),
+        ("a:80", "https://a/"),
+        ("a:8080", "https://a:8443/"),
+        ("[::1]:8080", "https://[::1]:8443/"),
+        ("[::1]", "https://[::1]/"),
+    ] {
+        client.send(format!("POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\n\r\n"));
+        client.reply().expect(308).header("Location", location);
+    }
     client.send("GET /a%20b.txt HTTP/1.1\r\nHost: loose.org\r\n\r\n").reply().expect(200);
     client.send("GET / HTTP/1.0\r\n\r\n").reply().expect(400);
     let secured = httpd::Address::Tcp(program.addresses()[1]);
@@ -381,6 +391,65 @@ fn requests_without_tls_are_redirected_and_browsers_are_told_to_stay() {
     ] {
         client.send(format!("GET {target} HTTP/1.1\r\nHost: test\r\n\r\n"));
         client.reply().expect(status).header("Strict-Transport-Security", age);
+    }
+}
+
+#[test]
+fn another_name_without_tls_leads_to_the_canonical_one_with_tls_in_one_step() {
+    let folder = Folder::with_www();
+    let authority = Authority::new();
+    authority
+        .issue(&["a.org", "*.a.org", "strict.org", "*.strict.org"])
+        .write(&folder, "cert.pem", "key.pem");
+    folder.write("www/.well-known/acme-challenge/token", "proof");
+    let here = own_loopback();
+    folder.write(
+        "httpd.toml",
+        format!(
+            "listen = [\"{here}:8080\", \"https://{here}:8443\"]\nroot = \"www\"\nredirect_https = true\n\
+             certificate = \"cert.pem\"\ncertificate_key = \"key.pem\"\n\
+             [[host]]\nserver_name = [\"a.org\", \"www.a.org\"]\ncanonical_host = \"a.org\"\n\
+             [[host.location]]\npath = \"/loose\"\nredirect_https = false\n\
+             [[host]]\nserver_name = [\"strict.org\", \"www.strict.org\"]\ncanonical_host = \"www.strict.org\"\n\
+             hsts = \"365d\"\n"
+        ),
+    );
+    let program = Program::start(&mut folder.httpd(&["-c", "httpd.toml"]));
+    let plain = |method: &str, target: &str, host: &str| {
+        Request::new(program.address(), method, target).host(host).send()
+    };
+    for (host, target, status, location) in [
+        ("www.a.org", "/x%20y?z=1", 308, "https://a.org/x%20y?z=1"),
+        ("www.a.org:8080", "/", 308, "https://a.org:8443/"),
+        ("a.org", "/", 308, "https://a.org/"),
+        ("www.a.org:8080", "/loose", 301, "http://a.org:8080/loose"),
+        // An authority follows it, and asks without TLS.
+        (
+            "www.a.org",
+            "/.well-known/acme-challenge/token",
+            301,
+            "http://a.org/.well-known/acme-challenge/token",
+        ),
+        // Each name takes HSTS for itself first.
+        ("strict.org", "/x", 308, "https://strict.org/x"),
+        ("www.strict.org", "/x", 308, "https://www.strict.org/x"),
+    ] {
+        plain("GET", target, host).expect(status).header("Location", location);
+    }
+    plain("POST", "/x", "www.a.org").expect(308).header("Location", "https://a.org/x");
+    let secured = httpd::Address::Tcp(program.addresses()[1]);
+    let config = Arc::new(authority.client());
+    for (host, location) in
+        [("www.a.org:8443", "https://a.org:8443/x"), ("strict.org", "https://www.strict.org/x")]
+    {
+        let mut client = Client::secured(&secured, &config, host.split(':').next().unwrap_or(host));
+        client.send(format!("GET /x HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        let reply = client.reply();
+        reply.expect(301).header("Location", location);
+        match host.starts_with("strict") {
+            true => reply.header("Strict-Transport-Security", "max-age=31536000"),
+            false => reply.no_header("Strict-Transport-Security"),
+        };
     }
 }
 

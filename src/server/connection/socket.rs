@@ -137,6 +137,7 @@ impl<W: Transport> Socket<W> {
             address: self.peer,
             listener: self.listener(cx),
             scheme: self.wire.scheme(),
+            is_relayed: self.relayed.is_some(),
             tls: self.wire.tls(),
             request_id: None,
         }

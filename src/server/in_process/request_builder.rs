@@ -24,6 +24,7 @@ pub struct RequestBuilder {
     headers: Vec<(String, Vec<u8>)>,
     pub(super) body: Vec<u8>,
     peer: Option<SocketAddr>,
+    listener: Option<SocketAddr>,
     scheme: Scheme,
     tls: Option<Arc<TlsFacts>>,
     id: Option<Box<str>>,
@@ -70,6 +71,7 @@ impl RequestBuilder {
             headers: Vec::new(),
             body: Vec::new(),
             peer: None,
+            listener: None,
             scheme: Scheme::Http,
             tls: None,
             id: None,
@@ -162,8 +164,8 @@ impl RequestBuilder {
         let tls = self.tls.clone();
         let of_id = |value: &str| RequestId { header: ID_HEADER.into(), value: value.into() };
         let request_id = self.id.as_deref().map(of_id).map(Arc::new);
-        let peer =
-            Peer { address: self.peer, scheme: self.scheme, tls, request_id, listener: None };
+        let (address, scheme, listener) = (self.peer, self.scheme, self.listener);
+        let peer = Peer { address, scheme, tls, request_id, listener, is_relayed: false };
         let head = match reader.read_head(&bytes, &limits) {
             Ok(Some(_)) => reader.request(&bytes, peer).map_err(|reject| reject.status()),
             Ok(None) => Err(Status::BAD_REQUEST),
@@ -178,6 +180,13 @@ impl RequestBuilder {
             }
             Err(status) => look_at(Err(status)),
         }
+    }
+
+    /// The same to a server that listens here.
+    #[cfg(feature = "cli")]
+    pub(crate) fn listener(mut self, address: SocketAddr) -> RequestBuilder {
+        self.listener = Some(address);
+        self
     }
 
     /// The same over TLS or not.

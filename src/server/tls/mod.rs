@@ -26,6 +26,8 @@ pub use certificate::{Certificate, CertificateError};
 pub(crate) use keeper::TlsKeeper;
 pub(crate) use kept::KeptTls;
 pub(crate) use news::TlsNews;
+#[cfg(feature = "cli")]
+pub(crate) use resolver::HostCover;
 pub(crate) use resolver::{Chosen, take_chosen};
 pub(crate) use text::{CertificateFiles, CertificateText};
 pub(crate) use tickets::TicketSecrets;
@@ -139,6 +141,12 @@ impl Tls {
         let secrets = TicketSecrets::generate();
         let secrets = secrets.map_err(|error| rustls::Error::General(error.to_string()))?;
         Ok(std::sync::Arc::clone(state::TlsState::new(self.clone(), &secrets)?.config()))
+    }
+
+    /// Whether a client reaches a host over a connection to an authority. Both may have a port.
+    #[cfg(feature = "cli")]
+    pub(crate) fn judge(&self, authority: &str, host: &[u8]) -> HostCover {
+        self.table().judge(authority, host)
     }
 
     fn table(&self) -> CertificateTable {

@@ -41,6 +41,17 @@ pub(crate) struct Chosen {
     pub server_name: Option<Box<str>>,
 }
 
+/// Whether a client reaches a host over TLS.
+#[cfg(feature = "cli")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HostCover {
+    Covered,
+    /// The certificate of the connection is for other names: 421.
+    NotCovered,
+    /// Unknown hosts are refused: the handshake ends.
+    NoCertificate,
+}
+
 /// Takes what this thread has chosen last.
 pub(crate) fn take_chosen() -> Option<Chosen> {
     CHOSEN.take()
@@ -94,6 +105,26 @@ impl CertificateTable {
         let best = group.iter().filter(can_verify).find(covers);
         // Without one that the client can verify, rustls ends the handshake with the right alert.
         best.or_else(|| group.iter().find(can_verify)).or_else(|| group.first())
+    }
+
+    /// What becomes of a request for a host, over a connection to an authority of a client that can verify everything.
+    #[cfg(feature = "cli")]
+    pub(super) fn judge(&self, authority: &str, host: &[u8]) -> HostCover {
+        let end = authority.rfind(':').unwrap_or(authority.len());
+        // Addresses are no server names (RFC 6066 §3).
+        let is_address =
+            authority.starts_with('[') || authority[..end].parse::<std::net::Ipv4Addr>().is_ok();
+        let name = (!is_address).then(|| authority[..end].trim_end_matches('.'));
+        let group = match name.map(|name| self.group_of(name)) {
+            Some(None) if self.refuses_unknown => return HostCover::NoCertificate,
+            Some(Some(group)) => &self.groups[group],
+            _ => &self.groups[0],
+        };
+        let best = group.iter().find(|it| name.is_none_or(|name| it.covers(name)));
+        match best.or(group.first()) {
+            Some(certificate) if !certificate.covered.covers(host) => HostCover::NotCovered,
+            _ => HostCover::Covered,
+        }
     }
 
     /// That of an exact name, then that of the longest name that it is below.

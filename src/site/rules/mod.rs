@@ -112,9 +112,6 @@ impl Rules {
         if head.path() == b"*" {
             return None;
         }
-        if let Some(response) = self.https.and_then(|https| https.decide(head)) {
-            return Some(response);
-        }
         // Browsers follow no redirect when they ask first.
         let preflight = self.cors.as_ref().and_then(|cors| cors.preflight(head));
         if preflight.is_some() || self.redirects.is_empty() {

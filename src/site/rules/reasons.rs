@@ -2,7 +2,7 @@
 //!
 //! It must never know who asks.
 
-use super::{Noted, Rules, Seen};
+use super::{HSTS, Noted, Rules, Seen};
 use crate::http::{Method, RequestHead, Status};
 use crate::site::explained::{Reason, WrittenAt};
 use crate::site::{Body, Response};
@@ -52,6 +52,12 @@ impl Rules {
         }
         if self.has_web_policy && response.headers.value("Cache-Control").is_some() {
             note("cache_policy = \"web\"".to_owned(), WrittenAt::Key("cache_policy"));
+        }
+        if let Some(hsts) = &self.hsts
+            && response.headers.value(HSTS) == Some(hsts.as_bytes())
+        {
+            let what = format!("hsts: browsers use nothing but HTTPS for so long ({hsts})");
+            note(what, WrittenAt::Key("hsts"));
         }
         if self.rates.requests.is_some() {
             note(
