@@ -156,9 +156,9 @@ class Worker:
         }
         theirs = [requests] + [end for _, end in responses] + [end for _, end in credits]
         scoreboard = tempfile.TemporaryFile()
-        scoreboard.truncate(threads * 16 + reactors * WITHDRAWN.size)
+        scoreboard.truncate(threads * 24 + reactors * WITHDRAWN.size)
         self.scoreboard = mmap.mmap(scoreboard.fileno(), 0)
-        self.withdrawn_at = threads * 16
+        self.withdrawn_at = threads * 24
         theirs.append(scoreboard)
         data = marshal.dumps(setup)
         numbers = [end.fileno() for end in theirs]
@@ -173,6 +173,11 @@ class Worker:
     def begun(self, thread=0):
         """The token of the request that a thread has begun and not ended; zeros when it is idle."""
         return self.scoreboard[thread * 16 : (thread + 1) * 16]
+
+    def began_at(self, threads, thread=0):
+        """When a thread, of so many, began its last request, in nanoseconds."""
+        times = self.scoreboard[threads * 16 : threads * 24]
+        return int.from_bytes(times[thread * 8 : (thread + 1) * 8], "little")
 
     def withdraw(self, *tokens, reactor=0):
         """Has these skipped, if they have not begun."""

@@ -60,6 +60,16 @@ class Life(Gated):
         self.assertEqual(worker.exit_code(), 0)
         self.assertEqual(worker.begun(), bytes(16))
 
+    def test_when_a_thread_has_begun_is_on_the_scoreboard(self):
+        worker = self.worker(threads=1)
+        gate = self.gate()
+        before = time.monotonic_ns()
+        slow = worker.send(environ(path="/gated", **{"test.gate": gate}))
+        self.assertEqual(worker.message().content, b"before")
+        self.assertTrue(before <= worker.began_at(threads=1) <= time.monotonic_ns())
+        open(gate, "w").close()
+        worker.answer(slow)
+
     def test_a_request_that_was_withdrawn_before_it_began_is_skipped(self):
         worker = self.worker(threads=1, reactors=2)
         gate = self.gate()

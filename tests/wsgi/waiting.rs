@@ -53,6 +53,19 @@ fn a_request_that_finds_no_thread_in_time_is_503_and_no_process_is_to_blame() {
     assert_eq!(server.pythons(), old);
 }
 
+fn an_application_that_says_nothing_is_504_when_its_time_is_over_and_not_before() {
+    let timeout = Duration::from_secs(2);
+    let server = behaviours("threads = 2\ntimeout = \"2s\"");
+    // The first request of all, and one after others.
+    for round in 0..2 {
+        let sent_at = Instant::now();
+        server.get("/app/sleeps?seconds=30").expect(504);
+        let taken = sent_at.elapsed();
+        assert!(timeout <= taken && taken < timeout * 7 / 4, "{taken:?} in round {round}");
+        server.get("/app/hello").expect(200);
+    }
+}
+
 fn an_answer_that_goes_on_is_not_cut_because_others_wait() {
     let server = behaviours("threads = 1\ntimeout = \"700ms\"");
     let mut stream = ask(&server, "slow?pieces=15&seconds=0.2", 1);
@@ -164,6 +177,7 @@ tests! {
     lacks::python:
         an_application_that_exceeds_the_time_of_its_part_is_503_and_keeps_its_process,
         a_request_that_finds_no_thread_in_time_is_503_and_no_process_is_to_blame,
+        an_application_that_says_nothing_is_504_when_its_time_is_over_and_not_before,
         an_answer_that_goes_on_is_not_cut_because_others_wait,
         an_answer_that_has_begun_may_be_quiet_for_longer_than_a_request_may_wait,
         threads_that_wait_for_slow_clients_are_reported_and_no_process_is_killed_for_them,

@@ -3,7 +3,7 @@
 
 use super::commands::{CommandQueue, ProcessId, SlotCommand, Why};
 use super::pending::{Pending, PendingState};
-use super::scoreboard::Scoreboard;
+use super::scoreboard::{BegunRequest, Scoreboard};
 use crate::server::id::ExchangeId;
 use crate::site::pipe::{BACKLOG_BYTES, Drained, Feeder, Outlet, within_worker};
 use crate::sys::channel::Channel;
@@ -153,7 +153,7 @@ impl Link {
         }
     }
 
-    /// Sees which requests have begun. Their time begins when the worker sees it.
+    /// Sees which requests have begun, and when.
     pub(crate) fn read_scoreboard(&mut self, reactor: usize, now: Instant, timeout: Duration) {
         if self.pending.values().all(|pending| pending.state.has_begun()) {
             self.idle_since = None;
@@ -165,10 +165,12 @@ impl Link {
                 return log::error!("cannot read the scoreboard of an application: {error}");
             }
         };
-        for token in threads.iter().flatten().filter(|token| token.first() == reactor as u64) {
-            let Some(pending) = self.pending.get_mut(&token.second()) else { continue };
+        let of_this_worker = |begun: &&BegunRequest| begun.token.first() == reactor as u64;
+        for begun in threads.iter().flatten().filter(of_this_worker) {
+            let Some(pending) = self.pending.get_mut(&begun.token.second()) else { continue };
             if !pending.state.has_begun() {
-                pending.deadline = Some(now + timeout);
+                // What a thread writes is no reason to wait for longer than from now on.
+                pending.deadline = Some(begun.at.min(now) + timeout);
                 pending.state = match pending.state {
                     PendingState::Withdrawn => PendingState::GivenUp,
                     _ => PendingState::Begun,

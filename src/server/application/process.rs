@@ -163,7 +163,7 @@ impl Process {
             log::error!("cannot read which requests a process had begun: {error}");
             Vec::new()
         });
-        (status, begun.into_iter().flatten().collect())
+        (status, begun.into_iter().flatten().map(|begun| begun.token).collect())
     }
 
     /// The kernel closes the control socket while the process ends, and knows the exit status a moment later.

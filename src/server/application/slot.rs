@@ -354,8 +354,8 @@ const MESSAGES_AT_ONCE_MAX: usize = 16;
 /// Processes that have been replaced and have not ended; one more has the oldest killed.
 const LEAVING_MAX: usize = 4;
 
-/// A worker notices about once a second what a process has begun, and counts the timeout from then. With
-/// this margin, a request that hangs in a leaving process is answered with 504 before the process is killed.
+/// With this margin, a request that a leaving process has just begun is answered with 504 before the process is
+/// killed, even if the machine is busy.
 const LEAVING_MARGIN: Duration = Duration::from_secs(2);
 
 /// How often the slot looks at the memory of its process, where that is bounded.

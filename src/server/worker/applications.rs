@@ -68,8 +68,12 @@ impl<K: Kernel> Worker<K> {
             self.cx.gateway.look(now);
             self.applications_look_at = None;
         }
+    }
+
+    /// Makes sure that they are looked at, if they have requests by now.
+    pub(super) fn plan_look_at_applications(&mut self) {
         if self.applications_look_at.is_none() && self.cx.gateway.is_busy() {
-            self.applications_look_at = Some(now + LOOK_EVERY);
+            self.applications_look_at = Some(self.cx.clock.monotonic() + LOOK_EVERY);
         }
     }
 }

@@ -170,8 +170,9 @@ impl<K: Kernel> Worker<K> {
         self.relieve_producers();
         // New connections last, so that none takes the place of a connection that an event of this batch still names.
         self.accept_all();
-        // After everything that may give a thread a job.
+        // After everything that may give a thread or an application something to do.
         self.look_at_handlers();
+        self.plan_look_at_applications();
         self.cx.begin_encodings();
         if let Some(writer) = &mut self.cx.log {
             writer.flush_if_due(self.cx.clock.monotonic());

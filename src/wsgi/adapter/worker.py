@@ -20,6 +20,7 @@ import sys
 import threading
 import time
 from _thread import get_ident
+from time import monotonic_ns
 
 IDLE = bytes(16)  # on the scoreboard, in place of the token of a request
 WITHDRAWN = struct.Struct("<64Q")  # how many requests a reactor withdraws, and their numbers
@@ -42,6 +43,7 @@ class Server(threading.Thread):
         self.window = worker.window
         self.constants = worker.constants
         self.scoreboard = worker.scoreboard
+        self.times = worker.times
         self.place = slice(index * len(IDLE), (index + 1) * len(IDLE))
         self.withdrawn_at = worker.withdrawn_at
 
@@ -67,6 +69,7 @@ class Server(threading.Thread):
             self.worker.end_thread()
 
     def answer(self, token, reactor, environ, content):
+        self.times[self.index] = monotonic_ns()  # before the token, by which httpd knows that it counts
         self.scoreboard[self.place] = token  # from here on it has begun
         is_head = environ["REQUEST_METHOD"] == "HEAD"
         exchange = Exchange(self, token, self.responses[reactor], is_head)
@@ -151,7 +154,9 @@ class Worker:
         scoreboard = descriptors.pop()
         self.scoreboard = mmap.mmap(scoreboard, 0)
         os.close(scoreboard)
-        first = self.threads * len(IDLE)
+        times = self.threads * len(IDLE)
+        first = times + self.threads * 8
+        self.times = memoryview(self.scoreboard)[times:first].cast("Q")  # when each thread began, in nanoseconds
         self.withdrawn_at = [first + number * WITHDRAWN.size for number in range(reactors)]
         self.sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
         for each in self.sockets:
@@ -214,6 +219,7 @@ class Worker:
         # A forked process that returns here must not tell httpd that its parent has ended the request.
         for each in self.servers:
             each.scoreboard = bytearray(len(self.scoreboard))
+            each.times = [0] * self.threads
         if signal.getsignal(signal.SIGTERM) == self.stop:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -7,7 +7,7 @@ mod waiting;
 use super::*;
 use crate::files::SpoolPlace;
 use crate::server::application::commands::CommandQueue;
-use crate::server::application::scoreboard::Scoreboard;
+use crate::server::application::scoreboard::{BegunRequest, Scoreboard};
 use crate::server::id::{ConnectionId, ExchangeId};
 use crate::server::mailbox::Completion;
 use crate::server::pool::Pool;
@@ -55,7 +55,7 @@ impl Played {
         let python = it.joins(1);
         it.submits(0);
         let (token, _) = python.takes().expect("it was sent");
-        python.scoreboard.begin(0, Some(token));
+        python.begins(token, it.now);
         (it, python, token)
     }
 
@@ -149,6 +149,11 @@ impl Python {
             }
             Received::Nothing | Received::End => None,
         }
+    }
+
+    /// Its first thread begins a request.
+    fn begins(&self, token: Token, at: Instant) {
+        self.scoreboard.begin(0, Some(BegunRequest { token, at }));
     }
 
     fn says(&self, token: Token, kind: u8, last: bool, head: &[u8], content: &[u8]) {

@@ -27,19 +27,39 @@ fn the_time_of_a_request_runs_from_when_it_has_begun() {
     python.says(first, 1, true, OK, b"");
     it.reads(&python);
     let (token, _) = python.takes().expect("it is next");
-    python.scoreboard.begin(0, Some(token));
-    it.passes(2);
+    python.begins(token, it.now);
+    // Nobody has looked since.
+    it.now += Duration::from_secs(2);
     let RequestExpired::NotYet(until) = it.gateway.expire(id(1), it.now) else {
         panic!("it has begun")
     };
-    assert_eq!(until, it.now + Duration::from_secs(9), "it was seen to begin a second ago");
-    it.passes(8);
+    assert_eq!(until, it.now + Duration::from_secs(8), "it began two seconds ago");
+    it.passes(7);
     assert!(!it.replaces());
     it.passes(1);
     assert_eq!(it.gateway.expire(id(1), it.now), RequestExpired::Hangs);
     assert!(it.replaces());
     python.says(token, 1, true, OK, b"late");
     assert!(it.reads(&python).is_empty(), "a late answer is nobody's");
+}
+
+#[test]
+fn a_request_that_was_begun_at_once_has_its_time_and_no_more_whoever_looked() {
+    let (mut it, _python, _) = Played::asked();
+    it.now += Duration::from_secs(10);
+    assert_eq!(it.gateway.expire(id(0), it.now), RequestExpired::Hangs);
+    assert!(it.replaces());
+}
+
+#[test]
+fn a_thread_that_writes_a_time_to_come_has_no_more_time_for_it() {
+    let mut it = Played::new();
+    let python = it.joins(1);
+    it.submits(0);
+    let (token, _) = python.takes().expect("it was sent");
+    python.begins(token, it.now + Duration::from_secs(3600));
+    it.passes(11);
+    assert_eq!(it.gateway.expire(id(0), it.now), RequestExpired::Hangs);
 }
 
 #[test]
