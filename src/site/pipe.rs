@@ -7,6 +7,7 @@
 
 mod inbound;
 mod outbound;
+mod producer;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -14,6 +15,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 pub(crate) use inbound::{BodyReader, Inlet};
 pub use outbound::BodyWriter;
 pub(crate) use outbound::{Feeder, Outlet, Piece};
+pub(crate) use producer::Producer;
 
 /// Wakes the worker that has an end of the pipe.
 pub(crate) type Wake = Box<dyn Fn() + Send + Sync>;

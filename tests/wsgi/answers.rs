@@ -217,6 +217,8 @@ fn an_application_cannot_send_more_or_less_than_it_announced() {
     client.reply_head("GET").expect(200).header("Content-Length", "100");
     let (content, _) = client.rest();
     assert_eq!(content, b"only this\n");
+    let line = server.logs("GET /app/short: the application behaviours ended the response early");
+    assert!(line.contains("[WARN]") && line.ends_with("; the response is broken off"), "{line}");
 
     let mut client = server.connect();
     client.send("GET /app/long HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");

@@ -5,7 +5,7 @@ use crate::http::{Peer, Reject, RequestHead, TlsFacts};
 use crate::server::carrier::Carrier;
 use crate::server::client_name::ClientName;
 use crate::server::context::WorkerContext;
-use crate::server::exchange::Exchange;
+use crate::server::exchange::{BrokenBody, Exchange};
 use crate::server::id::ConnectionId;
 use crate::server::wire::{Edge, Transport};
 use crate::site::status::Refusal;
@@ -176,6 +176,9 @@ impl<W: Transport> Socket<W> {
             io::ErrorKind::ConnectionAborted => log::Level::Info,
             _ => log::Level::Warn,
         };
+        if error.get_ref().is_some_and(|it| it.is::<BrokenBody>()) {
+            return log::log!(level, "{}: {error}; the response is broken off", self.name());
+        }
         log::log!(level, "{}: {error} while {phase}", self.name());
     }
 

@@ -43,6 +43,7 @@ pub(crate) use lent::{LentBytes, Owner};
 pub(crate) use records::{Ending, Records, RestingRecord};
 pub(crate) use resting::RestingExchange;
 pub(crate) use state::{Awaited, ExchangeState};
+pub(crate) use stream::BrokenBody;
 pub(crate) use terms::BodyTerms;
 pub(crate) use waiting::{Expired, Resumed};
 
@@ -51,16 +52,17 @@ use super::context::{PendingJob, Setup, WorkerContext};
 use super::id::ExchangeId;
 use super::limits::Limits;
 use crate::files::{CacheUse, Disk, Prefetch};
-use crate::http::{RequestHead, RequestId, Scheme, Status};
+use crate::http::{RequestHead, RequestId, RequestName, Scheme, Status};
+use crate::site::pipe::Producer;
 use crate::site::{
-    self, Answer, Body, BodyStore, Context, Decision, Freshness, Leading, RequestBody, Response,
-    Route,
+    self, Answer, Application, Body, BodyStore, Context, Decision, Freshness, Leading, RequestBody,
+    Response, Route,
 };
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// A request's life. It is cleared and used again for the next request of its connection.
 pub(crate) struct Exchange {
@@ -87,8 +89,8 @@ pub(crate) struct Exchange {
     prefetches: u8,
     /// Whether it has waited for a file to be compressed.
     has_waited_for_encoding: bool,
-    /// How long the backend that it was forwarded to may take.
-    backend_timeout: Option<Duration>,
+    /// The application that it was forwarded to.
+    application: Option<Arc<Application>>,
     /// Whether a function of the program was called on the worker for it, and its time not looked at yet.
     ran_function: bool,
     /// When it began to wait for a thread or an application.
@@ -130,7 +132,7 @@ impl Exchange {
             answered: None,
             prefetches: 0,
             has_waited_for_encoding: false,
-            backend_timeout: None,
+            application: None,
             waits_since: None,
             scheme: None,
             cache_use: CacheUse::None,
@@ -186,7 +188,7 @@ impl Exchange {
         self.answered = None;
         self.prefetches = 0;
         self.has_waited_for_encoding = false;
-        self.backend_timeout = None;
+        self.application = None;
         self.waits_since = None;
         self.scheme = None;
         self.cache_use = CacheUse::None;
@@ -280,6 +282,10 @@ impl Exchange {
         self.cache_use = self.cache_use.max(cx.files.take_use());
         match answer {
             Some(Answer(Decision::Ready(mut response))) => {
+                if let Body::Piped(outlet, _) = &mut response.body {
+                    let application = self.application.clone();
+                    outlet.name_producer(Producer::new(RequestName::of(head), application));
+                }
                 if !matches!(response.body, Body::Deferred(_)) {
                     self.setup.site.finish(route, &mut response);
                 }

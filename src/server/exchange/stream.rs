@@ -5,6 +5,7 @@
 use super::overflow::{Backlog, BacklogWritten, Overflow, OverflowPiece, Room};
 use crate::files::{Disk, Prefetch, Spool};
 use crate::site::pipe::{Outlet, Piece};
+use std::fmt;
 use std::io;
 use std::time::Duration;
 
@@ -51,7 +52,7 @@ impl BodyStream {
                 self.bytes += bytes.len() as u64;
                 match self.length {
                     Some(length) if self.bytes > length => {
-                        Err(broken("its producer has made more than it announced"))
+                        Err(self.broken("sent more than it announced"))
                     }
                     _ => Ok(Supply::Piece(bytes)),
                 }
@@ -59,12 +60,20 @@ impl BodyStream {
             Piece::NotYet => Ok(Supply::NotYet),
             Piece::End => match self.length {
                 Some(length) if self.bytes < length => {
-                    Err(broken("its producer has made less than it announced"))
+                    Err(self.broken("sent less than it announced"))
                 }
                 _ => Ok(Supply::End),
             },
-            Piece::Broken => Err(broken("its producer has broken off")),
+            Piece::Broken => Err(self.broken("ended the response early")),
         }
+    }
+
+    fn broken(&self, how: &str) -> io::Error {
+        let text = match self.outlet.producer() {
+            Some(producer) => format!("{producer} {how}"),
+            None => format!("what produces a response {how}"),
+        };
+        io::Error::new(io::ErrorKind::UnexpectedEof, BrokenBody(text))
     }
 
     /// How much has come so far.
@@ -108,6 +117,14 @@ impl BodyStream {
     }
 }
 
-fn broken(what: &'static str) -> io::Error {
-    io::Error::new(io::ErrorKind::UnexpectedEof, what)
+/// A response cannot be completed, because what produces it does not.
+#[derive(Debug)]
+pub(crate) struct BrokenBody(String);
+
+impl fmt::Display for BrokenBody {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
 }
+
+impl std::error::Error for BrokenBody {}

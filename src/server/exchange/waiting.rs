@@ -59,7 +59,8 @@ impl Exchange {
             Awaited::Write | Awaited::Lookup | Awaited::Piece => limits.send_timeout,
             Awaited::Production => self.body.quiet_max(limits.answer_timeout),
             Awaited::Application => {
-                let timeout = self.backend_timeout.unwrap_or(limits.answer_timeout);
+                let timeout =
+                    self.application.as_ref().map_or(limits.answer_timeout, |it| it.timeout);
                 self.time_max().map_or(timeout, |time| time.min(timeout))
             }
             Awaited::Answer => self.time_max().unwrap_or(limits.answer_timeout),
@@ -116,7 +117,7 @@ impl Exchange {
             cx.drop_elsewhere(forward.body);
             return Answered::Gone;
         }
-        self.backend_timeout = Some(forward.backend.0.timeout);
+        self.application = Some(Arc::clone(&forward.backend.0));
         match cx.gateway.submit(self.id, forward, &cx.threads.disk) {
             Submitted::Accepted => Answered::Waits(Awaited::Application),
             Submitted::Refused => {

@@ -1,6 +1,8 @@
 //! The body of a response on its way to the worker that sends it, from a thread or from another process.
 
-use super::{BACKLOG_BYTES, Drained, Flow, PIECE_BYTES, PIPE_BYTES_MAX, PipeCore, WakeWhen};
+use super::{
+    BACKLOG_BYTES, Drained, Flow, PIECE_BYTES, PIPE_BYTES_MAX, PipeCore, Producer, WakeWhen,
+};
 use std::io::{self, Write};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -128,6 +130,7 @@ pub(crate) struct Outlet {
     pub(super) shared: Arc<PipeCore>,
     drained: Option<Box<dyn FnMut(Drained) + Send>>,
     quiet_max: Option<Duration>,
+    producer: Option<Box<Producer>>,
 }
 
 /// What a pipe has for the worker.
@@ -147,13 +150,23 @@ impl Outlet {
         shared: Arc<PipeCore>,
         drained: Option<Box<dyn FnMut(Drained) + Send>>,
     ) -> Outlet {
-        Outlet { shared, drained, quiet_max: None }
+        Outlet { shared, drained, quiet_max: None, producer: None }
     }
 
     /// The same, with a bound for how long nothing may come out of it.
     pub(crate) fn quiet_for(mut self, quiet_max: Duration) -> Outlet {
         self.quiet_max = Some(quiet_max);
         self
+    }
+
+    /// Names what writes into it, for the log.
+    pub(crate) fn name_producer(&mut self, producer: Producer) {
+        self.producer = Some(Box::new(producer));
+    }
+
+    /// What writes into it, if that was named.
+    pub(crate) fn producer(&self) -> Option<&Producer> {
+        self.producer.as_deref()
     }
 
     /// How long nothing may come out of it, if there is a bound.
