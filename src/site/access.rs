@@ -6,9 +6,10 @@ use super::around::{Next, Outcome, Permit};
 use super::auth::BasicAuth;
 use super::networks::Networks;
 use super::pattern::Pattern;
+use super::refused::Refused;
 use super::{Methods, Request, Response};
 use crate::files::sibling;
-use crate::http::{Coding, HeaderName, Method, Status};
+use crate::http::{Coding, HeaderName, Method, RequestHead, Status};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -75,31 +76,46 @@ impl Access {
 
     /// Whether a request may go on.
     pub(super) fn check(&self, request: &Request<'_>, next: Next) -> Outcome {
-        let authorization = request.as_head().first(HeaderName::Authorization);
-        match self.ask(request.peer(), authorization, &[request.method()]) {
+        let head = request.as_head();
+        let authorization = head.first(HeaderName::Authorization);
+        let methods = [request.method()];
+        let outcome = match self.ask(request.peer(), authorization, &methods, Some(head)) {
             Permit::Granted => next.run(),
-            Permit::Refused(response) => (*response).into(),
+            Permit::Refused(response) => return (*response).into(),
             Permit::Check(check) => next.checked(check),
-        }
+        };
+        if self.needs_password(&methods) { outcome.by_password() } else { outcome }
     }
 
-    /// Whether somebody may do one of these.
+    /// Whether somebody may do one of these. The log names the request, if there is one.
     fn ask(
         &self,
         client: Option<SocketAddr>,
         authorization: Option<&[u8]>,
         methods: &[Method],
+        request: Option<&RequestHead<'_>>,
     ) -> Permit {
         let is_allowed = self.allow.as_ref().is_none_or(|allow| allow.contain(client));
         if !is_allowed || self.deny.contain(client) {
+            if let Some(request) = request {
+                let key = if is_allowed { "deny" } else { "allow" };
+                log::info!("{}: forbidden by {key}; answered 403", Refused::of(request));
+            }
             return Permit::Refused(Box::new(Response::new(Status::FORBIDDEN)));
         }
-        let needs =
-            |its: Option<Methods>| its.is_none_or(|its| methods.iter().any(|&it| its.contains(it)));
         match &self.auth {
-            Some(auth) if needs(auth.methods) => auth.basic.ask(authorization, client),
+            Some(auth) if self.needs_password(methods) => {
+                auth.basic.ask(authorization, client, request)
+            }
             _ => Permit::Granted,
         }
+    }
+
+    /// Whether one of these is only for those who have a password.
+    fn needs_password(&self, methods: &[Method]) -> bool {
+        self.auth.as_ref().is_some_and(|auth| {
+            auth.methods.is_none_or(|its| methods.iter().any(|&it| its.contains(it)))
+        })
     }
 }
 
@@ -144,7 +160,7 @@ impl WhoMay {
     /// Whether a client may do one of these at a path, as if its request had named it.
     pub(super) fn ask(&self, visitor: &Visitor, path: &[u8], methods: &[Method]) -> Permit {
         for access in self.at(path) {
-            match access.ask(visitor.address, visitor.authorization.as_deref(), methods) {
+            match access.ask(visitor.address, visitor.authorization.as_deref(), methods, None) {
                 Permit::Granted => {}
                 other => return other,
             }

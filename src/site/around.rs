@@ -19,6 +19,8 @@ pub struct Outcome {
     decided: Decided,
     /// How long the response may take to be found.
     time_max: Option<Duration>,
+    /// Whether the request goes on only if its name and password are right.
+    needs_password: bool,
 }
 
 enum Decided {
@@ -134,14 +136,21 @@ impl Next {
     }
 
     fn go_on(self, decided: Decided) -> Outcome {
-        Outcome { decided, time_max: self.time_max }
+        Outcome { decided, time_max: self.time_max, needs_password: false }
+    }
+}
+
+impl Outcome {
+    /// The same of what asked for a name and a password: the handler may believe the name.
+    pub(super) fn by_password(self) -> Outcome {
+        Outcome { needs_password: true, ..self }
     }
 }
 
 impl<T: IntoResponse> From<T> for Outcome {
     fn from(response: T) -> Outcome {
         let response = Box::new(response.into_response());
-        Outcome { decided: Decided::Respond(response), time_max: None }
+        Outcome { decided: Decided::Respond(response), time_max: None, needs_password: false }
     }
 }
 
@@ -171,6 +180,8 @@ pub(crate) struct Passage {
     request: Option<RequestName>,
     /// How long the response may take to be found, if a layer says so.
     pub(super) time_max: Option<Duration>,
+    /// Whether the request comes to a handler only with a right password.
+    pub(super) needs_password: bool,
 }
 
 impl Passage {
@@ -216,6 +227,7 @@ impl Passage {
 
     fn note(&mut self, outcome: Outcome, request: &Request<'_>) {
         self.time_max = shorter(self.time_max, outcome.time_max);
+        self.needs_password |= outcome.needs_password;
         match outcome.decided {
             Decided::GoOn(Some(change)) => {
                 self.request.get_or_insert_with(|| RequestName::of(request.as_head()));

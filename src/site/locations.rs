@@ -260,6 +260,7 @@ impl Locations {
         Place {
             pattern,
             prefix_bytes: route.prefix_bytes,
+            needs_password: route.passage.as_ref().is_some_and(|it| it.needs_password),
             #[cfg(feature = "cli")]
             who_may: self.who_may.as_ref(),
         }

@@ -41,6 +41,7 @@ pub(crate) mod pipe;
 mod proxies;
 mod recorded;
 pub(crate) mod redirect;
+mod refused;
 pub(crate) mod request;
 pub(crate) mod request_at_hand;
 pub(crate) mod request_body;

@@ -7,7 +7,9 @@ use super::RequestBody;
 use super::access::WhoMay;
 use super::pattern::Pattern;
 use super::rewrite::Rewritten;
-use crate::http::{Cancellation, Method, OwnedHead, RequestHead, Scheme, TlsFacts, Version};
+use crate::http::{
+    Cancellation, HeaderName, Method, OwnedHead, RequestHead, Scheme, TlsFacts, Version, basic,
+};
 use std::cell::{OnceCell, RefCell};
 use std::io;
 use std::net::SocketAddr;
@@ -46,6 +48,8 @@ pub(crate) struct Place<'a> {
     pub(crate) pattern: Option<&'a Arc<Pattern>>,
     /// How much of the path belongs to the prefix of the location.
     pub(crate) prefix_bytes: usize,
+    /// Whether it came here by a name and a password that were right.
+    pub(super) needs_password: bool,
     /// Who may ask for what in the site, if not everybody may do everything.
     #[cfg(feature = "cli")]
     pub(super) who_may: Option<&'a Arc<WhoMay>>,
@@ -248,6 +252,13 @@ impl<'a> Request<'a> {
     pub(crate) fn prefix_bytes(&self) -> usize {
         self.place.prefix_bytes
     }
+
+    /// The name of the user, if a password was asked for and is right. What a client says unasked is nobody's name.
+    pub(super) fn user(&self) -> Option<Vec<u8>> {
+        let authorization =
+            self.place.needs_password.then(|| self.head.first(HeaderName::Authorization))?;
+        basic::credentials(authorization?).map(|(name, _)| name)
+    }
 }
 
 /// A request that can go to a thread.
@@ -255,6 +266,7 @@ pub(crate) struct OwnedRequest {
     head: OwnedHead,
     pattern: Option<Arc<Pattern>>,
     prefix_bytes: usize,
+    needs_password: bool,
     body: RefCell<RequestBody>,
 }
 
@@ -265,6 +277,7 @@ impl OwnedRequest {
             head: OwnedHead::new(request.head),
             pattern: request.place.pattern.cloned(),
             prefix_bytes: request.place.prefix_bytes,
+            needs_password: request.place.needs_password,
             body: RefCell::new(request.take_body()),
         }
     }
@@ -278,6 +291,7 @@ impl OwnedRequest {
         let place = Place {
             pattern: self.pattern.as_ref(),
             prefix_bytes: self.prefix_bytes,
+            needs_password: self.needs_password,
             #[cfg(feature = "cli")]
             who_may: None,
         };

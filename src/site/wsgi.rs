@@ -110,6 +110,7 @@ impl Handler for Wsgi {
             request.as_head(),
             request.prefix_bytes(),
             body.length().unwrap_or(0),
+            request.user().as_deref(),
         );
         if environ.len() > ENVIRON_BYTES_MAX {
             return Response::new(Status::REQUEST_HEADER_FIELDS_TOO_LARGE).into();

@@ -12,12 +12,14 @@ use std::net::{IpAddr, SocketAddr};
 ///
 /// `body_bytes` is the length of the body, which has been read whole, so that it is known for a chunked
 /// request as well. Headers with an underscore in their names are left out, because they would pass for
-/// others. So is `Proxy`, which would become the `HTTP_PROXY` that many libraries follow.
+/// others. So is `Proxy`, which would become the `HTTP_PROXY` that many libraries follow. `user` is the name of a user
+/// whose password was right.
 pub(crate) fn write(
     out: &mut Vec<u8>,
     request: &RequestHead<'_>,
     prefix_bytes: usize,
     body_bytes: u64,
+    user: Option<&[u8]>,
 ) {
     marshal::dict(out);
     let mut put = |name: &str, value: &[u8]| {
@@ -64,6 +66,10 @@ pub(crate) fn write(
             }
         }
         None => put("REMOTE_ADDR", b""),
+    }
+    if let Some(user) = user {
+        put("AUTH_TYPE", b"Basic");
+        put("REMOTE_USER", user);
     }
     if body_bytes > 0 || request.header("Content-Length").is_some() {
         text.clear();
@@ -203,7 +209,7 @@ mod tests {
         request.peer.listener = Some("127.0.0.1:8080".parse().expect("an address"));
         request.peer.request_id = id.map(Arc::new);
         let mut out = Vec::new();
-        write(&mut out, &request, prefix_bytes, body_bytes);
+        write(&mut out, &request, prefix_bytes, body_bytes, None);
         let mut rest = &out[1..];
         let mut pairs = Vec::new();
         while let Some(name) = string(&mut rest) {

@@ -1,7 +1,7 @@
 //! Who may: networks and passwords in a configuration.
 
 use crate::support::client::Request;
-use crate::support::{Folder, Program, lossy, output};
+use crate::support::{Folder, Program, Signal, lossy, output};
 
 /// `ann` has the password `secret`.
 const ANN: &str = "ann:$2y$05$.Srvu63YahulshWE1V2XWeNvqQH3GCBif4CgURLpC/gOy7pMjahfS\n";
@@ -124,5 +124,50 @@ fn what_cannot_be_meant_is_refused_with_its_place() {
         "httpd: httpd.toml:12:14: auth_basic needs a file, as `htpasswd -B -c FILE NAME` makes it",
     ] {
         assert!(text.contains(line), "{line}\n{text}");
+    }
+}
+
+#[test]
+fn a_refusal_is_one_line_that_names_the_rule_and_none_at_the_usual_level() {
+    let folder = Folder::with_www();
+    folder.write("people", ANN);
+    folder.write(
+        "httpd.toml",
+        "listen = \"127.0.0.1:0\"\nroot = \"www\"\n\
+         [[location]]\npath = \"/out\"\ndeny = \"all\"\n\
+         [[location]]\npath = \"/in\"\nallow = \"10.0.0.0/8\"\n\
+         [[location]]\npath = \"/staff\"\nauth_basic = { file = \"people\" }\n\
+         [[location]]\npath = \"/few\"\nrequest_rate = \"1/h\"\n",
+    );
+    let wrong = "Basic YW5uOndyb25n";
+    for (level, is_logged) in [("info", true), ("warn", false)] {
+        let mut command = folder.httpd(&["-c", "httpd.toml"]);
+        let program = Program::start(command.env("HTTPD_LOG_LEVEL", level));
+        let get = |target: &str, authorization: &str| {
+            Request::new(program.address(), "GET", target)
+                .header("Authorization", authorization)
+                .send()
+                .status
+        };
+        assert_eq!(get("/out/a?secret", ""), 403);
+        assert_eq!(get("/in/a", ""), 403);
+        // A client that has yet to learn that a password is needed is none to report.
+        assert_eq!(get("/staff/none", ""), 401);
+        assert_eq!(get("/staff/a", wrong), 401);
+        assert_eq!(get("/few/a", ""), 404);
+        assert_eq!(get("/few/a", ""), 429);
+        program.signal(Signal::TERM);
+        let (_, log) = program.end();
+        for words in [
+            ": GET /out/a: forbidden by deny; answered 403",
+            ": GET /in/a: forbidden by allow; answered 403",
+            ": GET /staff/a: wrong name or password for \"ann\"; answered 401",
+            ": GET /few/a: request_rate exceeded; answered 429",
+        ] {
+            let lines = log.lines().filter(|line| line.contains(words));
+            let lines = lines.filter(|line| line.contains("[INFO]") && line.contains("127.0.0.1:"));
+            assert_eq!(lines.count(), usize::from(is_logged), "{words} at {level}: {log}");
+        }
+        assert!(!log.contains("/staff/none") && !log.contains("secret"), "{log}");
     }
 }

@@ -220,6 +220,57 @@ fn the_client_and_the_scheme_are_those_that_a_trusted_proxy_names() {
     has(&reply, "wsgi.url_scheme", r#""http""#);
 }
 
+/// RFC 3875 §4.1.1, §4.1.11.
+fn the_user_of_a_right_password_is_named_and_no_other() {
+    // `ann` has the password `secret`.
+    const ANN: &str = "ann:$2y$05$.Srvu63YahulshWE1V2XWeNvqQH3GCBif4CgURLpC/gOy7pMjahfS\n";
+    const RIGHT: &str = "Basic YW5uOnNlY3JldA==";
+    const WRONG: &str = "Basic YW5uOndyb25n";
+    let folder = Folder::new();
+    folder.write("people", ANN);
+    let one = "processes = 1\nthreads = 1\n";
+    let config = format!(
+        "root = \"www\"\nauth_basic = {{ file = \"people\" }}\n{}{}{}",
+        location("/app", "behaviours:checked_dump", one),
+        location("/open", "behaviours:checked_dump", &format!("{one}auth_basic = \"off\"")),
+        location(
+            "/reads",
+            "behaviours:checked_dump",
+            &format!("{one}auth_basic = {{ file = \"people\", methods = [\"POST\"] }}")
+        ),
+    );
+    let file = folder.write("httpd.toml", config);
+    let mut command = folder.httpd(&["-c", file.to_str().expect("a path of ours is text")]);
+    let dump = Server::start(folder, &mut command);
+    let ask = |method: &str, target: &str, authorization: &str| {
+        dump.request(method, target)
+            .header("Authorization", authorization)
+            .header("Remote-User", "forged")
+            .header("REMOTE_USER", "forged")
+            .header("Auth-Type", "forged")
+            .content("x")
+            .send()
+    };
+    // Compared at first, and then remembered.
+    for _ in 0..2 {
+        let reply = ask("GET", "/app/", RIGHT);
+        has(reply.expect(200), "REMOTE_USER", r#""ann""#);
+        has(&reply, "AUTH_TYPE", r#""Basic""#);
+        has(&reply, "HTTP_REMOTE_USER", r#""forged""#);
+    }
+    has(ask("POST", "/reads/", RIGHT).expect(200), "REMOTE_USER", r#""ann""#);
+    ask("GET", "/app/", WRONG).expect(401);
+    ask("POST", "/reads/", WRONG).expect(401);
+    // Nobody has asked for these passwords.
+    for (method, target, authorization) in
+        [("GET", "/reads/", RIGHT), ("GET", "/open/", RIGHT), ("GET", "/open/", WRONG)]
+    {
+        let reply = ask(method, target, authorization);
+        has_no(reply.expect(200), "REMOTE_USER");
+        has_no(&reply, "AUTH_TYPE");
+    }
+}
+
 tests! {
     lacks::python:
         a_header_with_a_long_name_arrives,
@@ -229,5 +280,6 @@ tests! {
         a_path_at_the_root_is_all_path_info,
         headers_become_variables_and_none_passes_for_another,
         the_client_and_the_scheme_are_those_that_a_trusted_proxy_names,
+        the_user_of_a_right_password_is_named_and_no_other,
         the_environ_describes_the_server;
 }

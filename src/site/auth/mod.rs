@@ -11,11 +11,12 @@ pub use htpasswd::PasswordLineError;
 pub use htpasswd::fuzz_passwords;
 
 use super::around::{Checked, Next, Outcome, Permit};
+use super::refused::Refused;
 use super::rules::client_key::ClientKey;
 use super::status::Refusal;
 use super::{Request, Response, function};
 use crate::files::RereadFile;
-use crate::http::{Cancellation, HeaderName, Status, basic};
+use crate::http::{Cancellation, HeaderName, RequestHead, Status, basic};
 use htpasswd::Passwords;
 use remembered::{Key, Remembered};
 use std::collections::hash_map::RandomState;
@@ -100,15 +101,20 @@ impl BasicAuth {
     /// Lets a request go on if it has a name and its password.
     pub fn check(&self, request: &Request<'_>, next: Next) -> Outcome {
         let authorization = request.as_head().first(HeaderName::Authorization);
-        match self.ask(authorization, request.peer()) {
-            Permit::Granted => next.run(),
+        match self.ask(authorization, request.peer(), Some(request.as_head())) {
+            Permit::Granted => next.run().by_password(),
             Permit::Refused(response) => (*response).into(),
-            Permit::Check(check) => next.checked(check),
+            Permit::Check(check) => next.checked(check).by_password(),
         }
     }
 
-    /// Whether a client with this `Authorization` may go on.
-    pub(super) fn ask(&self, authorization: Option<&[u8]>, client: Option<SocketAddr>) -> Permit {
+    /// Whether a client with this `Authorization` may go on. The log names the request, if there is one.
+    pub(super) fn ask(
+        &self,
+        authorization: Option<&[u8]>,
+        client: Option<SocketAddr>,
+        request: Option<&RequestHead<'_>>,
+    ) -> Permit {
         let Some((name, password)) = authorization.and_then(basic::credentials) else {
             return Permit::Refused(Box::new(self.inner.refusal()));
         };
@@ -122,6 +128,7 @@ impl BasicAuth {
         let mut attempt = Attempt {
             auth: Arc::clone(&self.inner),
             client: ClientKey::of(client),
+            name: Refused::named(client, request),
             credentials: key.map(|key| Credentials { name, password, key }),
             turn: None,
             passwords: None,
@@ -135,6 +142,8 @@ impl BasicAuth {
 struct Attempt {
     auth: Arc<AuthInner>,
     client: ClientKey,
+    /// Its client and request, for the log.
+    name: Refused,
     /// `None` if they are too long to be right.
     credentials: Option<Credentials>,
     turn: Option<Turn>,
@@ -161,7 +170,7 @@ impl Attempt {
         }
         let auth = Arc::clone(&self.auth);
         let Some(Credentials { name, password, key }) = &self.credentials else {
-            return self.wrong("that is too long");
+            return self.wrong(" (too long to be compared)");
         };
         // Another request may have brought the same meanwhile.
         if auth.remembered.is_right(*key) {
@@ -172,7 +181,7 @@ impl Attempt {
             Err(error) => return auth.unreadable(&error),
         };
         if passwords.is_empty() || auth.remembered.is_wrong(*key, passwords) {
-            return self.wrong("that is wrong already");
+            return self.wrong(" (the same again)");
         }
         let turn = match self.turn.take().or_else(|| auth.turns.enter(self.client)) {
             Some(turn) => self.turn.insert(turn),
@@ -199,8 +208,7 @@ impl Attempt {
     fn wrong(&mut self, why: &str) -> Checked {
         let name = self.credentials.as_ref().map_or(&b""[..], |it| &it.name);
         let name = String::from_utf8_lossy(&name[..name.len().min(SHOWN_BYTES_MAX)]);
-        let why = if why.is_empty() { String::new() } else { format!(" {why}") };
-        log::info!("wrong name or password{why} for {name:?}");
+        log::info!("{}: wrong name or password for {name:?}{why}; answered 401", self.name);
         self.auth.turns.note_failure(self.client);
         let refusal = self.auth.refusal();
         self.refuse_later(refusal)

@@ -7,6 +7,7 @@ use super::connections::{ConnectionsPerClient, UnderWay};
 use super::request_rate::RequestRate;
 use crate::http::{RequestHead, Status};
 use crate::site::Response;
+use crate::site::refused::Refused;
 use crate::site::status::Refusal;
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -114,10 +115,7 @@ impl Rates {
 
 /// RFC 6585 §4.
 fn too_many(head: &RequestHead<'_>, key: &str, wait: Duration) -> Box<Response> {
-    log::debug!(
-        "{}: {key} is exceeded; answered 429",
-        head.peer().map_or("unix client".to_owned(), |peer| peer.ip().to_string())
-    );
+    log::info!("{}: {key} exceeded; answered 429", Refused::of(head));
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
     let response = Response::new(Status::TOO_MANY_REQUESTS);
     Box::new(response.header("Retry-After", seconds.max(1).to_string()))
