@@ -203,7 +203,7 @@ impl Preconditions {
 impl Preconditions {
     /// Whether `If-Match` names the current version as a client knows it that has it in a content coding: that client
     /// changes what it has seen.
-    fn names_encoding_of(&self, current: Option<Validators<'_>>) -> bool {
+    pub(crate) fn names_encoding_of(&self, current: Option<Validators<'_>>) -> bool {
         match (&self.if_match, current) {
             (Some(tags), Some(current)) => {
                 any_tag(tags, |tag| current.etag.is_some_and(|it| it.has_encoding(tag)))
