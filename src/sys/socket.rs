@@ -22,6 +22,11 @@ pub(crate) fn is_message_too_long(error: &io::Error) -> bool {
     is(error, Errno::MSGSIZE)
 }
 
+/// Whether the socket at a path is there, and speaks in streams where datagrams were to be sent, or the other way round.
+pub(crate) fn is_other_type(error: &io::Error) -> bool {
+    is(error, Errno::PROTOTYPE)
+}
+
 /// How a TCP listener takes its address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Claim {

@@ -1,12 +1,14 @@
-//! A log whose messages are datagrams, one each: to a socket of this machine or over UDP.
+//! A log whose messages are datagrams, one each: to a socket of this machine or over UDP. If that socket is one of
+//! streams, each message ends with a zero byte there, as those of syslog(3) do.
 
 use super::{Unwritten, counted};
-use crate::sys::socket::is_message_too_long;
+use crate::sys::socket::{is_message_too_long, is_other_type};
 use std::fmt;
-use std::io;
+use std::io::{self, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
-use std::os::unix::net::UnixDatagram;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Where datagrams go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +35,7 @@ pub(crate) struct Datagrams {
 
 enum Connected {
     Unix(UnixDatagram),
+    UnixStream(UnixStream),
     Udp(UdpSocket),
 }
 
@@ -86,9 +89,10 @@ impl Datagrams {
         result
     }
 
-    fn send_once(&self, message: &[u8]) -> io::Result<()> {
-        match &self.connected {
+    fn send_once(&mut self, message: &[u8]) -> io::Result<()> {
+        match &mut self.connected {
             Some(Connected::Unix(socket)) => socket.send(message).map(drop),
+            Some(Connected::UnixStream(socket)) => socket.write_all(&[message, b"\0"].concat()),
             Some(Connected::Udp(socket)) => {
                 socket.send(cut(message, UDP_MESSAGE_BYTES_MAX)).map(drop)
             }
@@ -106,8 +110,15 @@ fn connect(place: &DatagramPlace) -> io::Result<Connected> {
     match place {
         DatagramPlace::Unix(path) => {
             let socket = UnixDatagram::unbound()?;
-            socket.connect(path)?;
-            Ok(Connected::Unix(socket))
+            match socket.connect(path) {
+                Err(error) if is_other_type(&error) => {
+                    let socket = UnixStream::connect(path)?;
+                    // A daemon that reads nothing must not hold the thread of the log for ever.
+                    socket.set_write_timeout(Some(STREAM_TIMEOUT))?;
+                    Ok(Connected::UnixStream(socket))
+                }
+                result => result.map(|()| Connected::Unix(socket)),
+            }
         }
         DatagramPlace::Udp(address) => {
             let mut last = io::Error::from(io::ErrorKind::NotFound);
@@ -142,12 +153,16 @@ fn cut(message: &[u8], bytes_max: usize) -> &[u8] {
 /// What daemons take at least (rsyslog's `maxMessageSize`). RFC 5426 §3.2 has a sender keep to what its receivers take.
 const UDP_MESSAGE_BYTES_MAX: usize = 8 * 1024;
 
+/// How long a stream may take nothing.
+const STREAM_TIMEOUT: Duration = Duration::from_secs(5);
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::server::destination::Framing;
     use crate::sys::temporary::Directory;
-    use std::time::Duration;
+    use std::io::{BufRead, BufReader};
+    use std::os::unix::net::UnixListener;
 
     fn messages(texts: &[&[u8]]) -> Vec<u8> {
         let mut buffer = Vec::new();
@@ -182,6 +197,26 @@ mod tests {
         let daemon = UnixDatagram::bind(&path).unwrap();
         log.write(&messages(&[b"three"])).unwrap();
         assert_eq!(receive(&daemon), b"three");
+    }
+
+    #[test]
+    fn where_the_socket_is_one_of_streams_messages_end_with_a_zero_byte() {
+        let folder = Directory::new();
+        let path = folder.at("log");
+        let mut log = Datagrams::new(DatagramPlace::Unix(path.clone()));
+        for _ in 0..2 {
+            let daemon = UnixListener::bind(&path).unwrap();
+            log.write(&messages(&[b"one", b"two\nlines"])).unwrap();
+            let (stream, _) = daemon.accept().unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+            let mut messages = BufReader::new(stream).split(0);
+            assert_eq!(messages.next().unwrap().unwrap(), b"one");
+            assert_eq!(messages.next().unwrap().unwrap(), b"two\nlines");
+            // Another daemon comes after this one.
+            drop(messages);
+            drop(daemon);
+            std::fs::remove_file(&path).unwrap();
+        }
     }
 
     #[test]
