@@ -37,8 +37,8 @@ impl TurnClock {
     pub(crate) fn set(&mut self, now: Now) {
         let passed = now.monotonic.saturating_duration_since(self.now.monotonic);
         let expected = self.now.wall + passed;
-        if now.wall > expected + STEP_MIN || now.wall + STEP_MIN < expected {
-            note_step(now.wall, expected);
+        if let Some((direction, step)) = step(now.wall, expected) {
+            note_step(direction, step);
         }
         self.now = now;
         self.lap_began = now.monotonic;
@@ -80,14 +80,19 @@ impl TurnClock {
     }
 }
 
-/// The clock of the system was set, or stood still while the machine slept. Nothing here depends on it but what is
-/// shown: the time limits run on the other clock.
-#[cold]
-fn note_step(now: SystemTime, expected: SystemTime) {
+/// How far the clock of the system was set, and in which direction.
+fn step(now: SystemTime, expected: SystemTime) -> Option<(&'static str, Duration)> {
     let (direction, step) = match now.duration_since(expected) {
         Ok(step) => ("forward", step),
         Err(error) => ("back", error.duration()),
     };
+    (step > STEP_MIN).then_some((direction, step))
+}
+
+/// The clock of the system was set, or stood still while the machine slept. Nothing here depends on it but what is
+/// shown: the time limits run on the other clock.
+#[cold]
+fn note_step(direction: &str, step: Duration) {
     // Every worker notices it.
     if Trouble::ClockStepped.note_unless_recent(STEP_MIN) {
         log::warn!("the clock of the system went {direction} by {:.0} s", step.as_secs_f64());
@@ -103,4 +108,43 @@ const STEP_MIN: Duration = Duration::from_secs(1);
 /// Reads the system's clocks.
 pub(crate) fn read() -> Now {
     Now { monotonic: Instant::now(), wall: SystemTime::now() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn date(clock: &TurnClock) -> String {
+        let mut fields = clock.server_and_date().fields();
+        let (_, date) = fields.find(|(name, _)| *name == b"Date").expect("it is rendered");
+        String::from_utf8(date.to_vec()).expect("a date is ASCII")
+    }
+
+    #[test]
+    fn a_clock_that_is_set_is_counted_and_moves_the_date_and_no_time_limit() {
+        let began = Instant::now();
+        let wall = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        let mut clock = TurnClock::new(Now { monotonic: began, wall });
+        assert_eq!(date(&clock), "Tue, 14 Nov 2023 22:13:20 GMT");
+        let later = began + Duration::from_secs(1);
+        clock.set(Now { monotonic: later, wall: wall + Duration::from_secs(3601) });
+        assert_eq!((clock.monotonic(), &*date(&clock)), (later, "Tue, 14 Nov 2023 23:13:21 GMT"));
+        clock.set(Now { monotonic: later, wall: UNIX_EPOCH - Duration::from_secs(5) });
+        assert_eq!((clock.monotonic(), &*date(&clock)), (later, "Thu, 01 Jan 1970 00:00:00 GMT"));
+        // Another test may have counted one a moment ago, so that this is the same one.
+        assert!(Trouble::ClockStepped.count() > 0);
+    }
+
+    #[test]
+    fn a_step_is_more_than_what_keeps_a_clock_right() {
+        let expected = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        let second = Duration::from_secs(1);
+        assert_eq!(step(expected, expected), None);
+        assert_eq!(
+            (step(expected + second, expected), step(expected - second, expected)),
+            (None, None)
+        );
+        assert_eq!(step(expected + 2 * second, expected), Some(("forward", 2 * second)));
+        assert_eq!(step(expected - 3600 * second, expected), Some(("back", 3600 * second)));
+    }
 }

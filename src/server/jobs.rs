@@ -90,8 +90,12 @@ pub(crate) fn write(
             OnDisk::BeingWritten => Err(WriteError::Busy),
         };
         let spooled = spool.and_then(|mut spool| spool.append(&bytes).map(|()| spool));
-        if spooled.is_err() {
-            Trouble::BodyNotStored.note();
+        if let Err(error @ (WriteError::Full | WriteError::Failed(_))) = &spooled
+            && Trouble::BodyNotStored.note_to_log()
+        {
+            log::error!(
+                "bodies of requests cannot be written to the disk: {error} (logged once a minute)"
+            );
         }
         sender.send(Completion::Spooled(spooled));
     })
@@ -131,11 +135,12 @@ pub(crate) fn write_backlog(
 }
 
 fn warn(directory: &Path, error: &WriteError) {
-    Trouble::BodyNotStored.note();
-    let directory = directory.display();
-    log::warn!(
-        "{directory}: {error}: a response cannot wait there for its slow client, so its producer waits"
-    );
+    if Trouble::BodyNotStored.note_to_log() {
+        let directory = directory.display();
+        log::warn!(
+            "{directory}: {error}: responses cannot wait there for slow clients, so their producers wait (logged once a minute)"
+        );
+    }
 }
 
 /// Finds the response to a request, and then produces its body if it is a stream. A request that was cancelled is not

@@ -164,8 +164,13 @@ impl Pool {
         } else if state.threads < state.threads_max
             && let Err(error) = self.start_thread(&mut state)
         {
-            Trouble::ThreadNotGiven.note();
-            log::error!("starting a thread for the {} pool: {error}", self.name);
+            if Trouble::ThreadNotGiven.note_to_log() {
+                log::error!(
+                    "the system gives no thread to the {} pool, which has {}: {error} (logged once a minute)",
+                    self.name,
+                    state.threads
+                );
+            }
             if state.threads == 0 {
                 // No other thread would ever do it.
                 let all = std::mem::take(&mut state.queue);

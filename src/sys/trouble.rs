@@ -50,6 +50,17 @@ impl Trouble {
         !is_recent
     }
 
+    /// Counts one more. Returns whether to log it: the first, and then at most once a minute.
+    pub(crate) fn note_to_log(self) -> bool {
+        self.note();
+        let now = u64::try_from(uptime().as_millis()).unwrap_or(u64::MAX).saturating_add(1);
+        let logged = &LOGGED_AT[self as usize];
+        let before = logged.load(Ordering::Relaxed);
+        let is_due = before == 0 || now - before.min(now) >= LOGGED_EVERY_MILLIS;
+        // Of several threads, one logs it.
+        is_due && logged.compare_exchange(before, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
     /// How many there were.
     pub(crate) fn count(self) -> u64 {
         COUNTS[self as usize].load(Ordering::Relaxed)
@@ -60,5 +71,10 @@ static COUNTS: [AtomicU64; TROUBLES] = [const { AtomicU64::new(0) }; TROUBLES];
 
 /// When each was noted last, in milliseconds of the uptime.
 static NOTED_AT: [AtomicU64; TROUBLES] = [const { AtomicU64::new(0) }; TROUBLES];
+
+/// When each was logged last, in milliseconds of the uptime.
+static LOGGED_AT: [AtomicU64; TROUBLES] = [const { AtomicU64::new(0) }; TROUBLES];
+
+const LOGGED_EVERY_MILLIS: u64 = 60_000;
 
 const TROUBLES: usize = 9;
