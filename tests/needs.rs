@@ -15,6 +15,8 @@ mod needs {
     mod descriptors;
     pub mod floods;
     mod held;
+    #[cfg(feature = "tls")]
+    mod hostile;
     mod http2;
     mod latency;
     mod listening;
@@ -42,6 +44,8 @@ mod needs {
         clients::TESTS,
         descriptors::TESTS,
         floods::TESTS,
+        #[cfg(feature = "tls")]
+        hostile::TESTS,
         http2::TESTS,
         latency::TESTS,
         listening::TESTS,

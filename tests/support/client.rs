@@ -91,6 +91,17 @@ impl Client {
         }
     }
 
+    /// The port on this side.
+    pub fn local_port(&self) -> u16 {
+        let address = match &self.stream {
+            Stream::Tcp(stream) => stream.local_addr(),
+            #[cfg(feature = "tls")]
+            Stream::Tls(stream) => stream.sock.local_addr(),
+            Stream::Unix(_) => panic!("only TCP clients have ports"),
+        };
+        address.expect("a socket").port()
+    }
+
     /// Sends bytes, all of them.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Client {
         self.try_send(bytes.as_ref()).unwrap_or_else(|error| panic!("sending: {error}"));

@@ -72,6 +72,13 @@ impl Crowd {
     /// Connects so many clients to a server that serves its worker's [`name_thread`] at `/thread`.
     pub fn connect(server: &TestServer, count: usize, target: &str) -> Crowd {
         let &Address::Tcp(address) = server.address() else { panic!("a crowd comes over TCP") };
+        let reply = server.get("/thread").send();
+        let thread = std::str::from_utf8(&reply.expect(200).body).expect("a number").to_owned();
+        Crowd::connect_to(address, count, target, &format!("/proc/self/task/{thread}/schedstat"))
+    }
+
+    /// The same to a server in another process, whose worker has this `schedstat`.
+    pub fn connect_to(address: SocketAddr, count: usize, target: &str, worker: &str) -> Crowd {
         let request = get(target);
         let response_bytes = response_to(address, &request).len();
         let poll = Poll::new().expect("epoll");
@@ -81,9 +88,7 @@ impl Crowd {
             Asker { stream, asked_at: Duration::ZERO, missing_bytes: 0 }
         };
         let askers = (0..count).map(asker).collect();
-        let reply = server.get("/thread").send();
-        let thread = std::str::from_utf8(&reply.expect(200).body).expect("a number").to_owned();
-        let clock = Clock::of(&thread);
+        let clock = Clock::of(worker);
         let downloads = Vec::new();
         Crowd { address, poll, askers, downloads, request, response_bytes, clock }
     }
@@ -208,9 +213,9 @@ struct Clock {
 
 impl Clock {
     fn of(worker: &str) -> Clock {
-        let own = rustix::thread::gettid().as_raw_nonzero().to_string();
-        let open = |thread| File::open(format!("/proc/self/task/{thread}/schedstat"));
-        let threads = [worker, &own].into_iter().filter_map(|thread| open(thread).ok()).collect();
+        let own = rustix::thread::gettid().as_raw_nonzero();
+        let own = format!("/proc/self/task/{own}/schedstat");
+        let threads = [worker, &own].into_iter().filter_map(|it| File::open(it).ok()).collect();
         Clock { threads, waited: Duration::ZERO, looked_at: Instant::now(), shown: Duration::ZERO }
     }
 

@@ -170,6 +170,21 @@ pub fn fuse() -> Option<String> {
     made.err().map(|error| format!("a FUSE file system cannot be made: {error}"))
 }
 
+/// To have thousands of connections open, and to let a program have them.
+pub fn descriptors() -> Option<String> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile).maximum;
+    if limit.is_some_and(|limit| limit < DESCRIPTORS_MIN) {
+        return Some(format!("RLIMIT_NOFILE allows {} descriptors", limit.unwrap_or_default()));
+    }
+    // What is started inherits it.
+    let raised = Rlimit { current: limit.map(|it| it.min(DESCRIPTORS_WANTED)), maximum: limit };
+    setrlimit(Resource::Nofile, raised).err().map(|error| format!("RLIMIT_NOFILE: {error}"))
+}
+
+const DESCRIPTORS_MIN: u64 = 12_000;
+const DESCRIPTORS_WANTED: u64 = 65_536;
+
 pub fn ipv6() -> Option<String> {
     let bound = TcpListener::bind((Ipv6Addr::LOCALHOST, 0));
     bound.err().map(|error| format!("there is no IPv6: {error}"))

@@ -24,6 +24,8 @@ pub mod counting;
 pub mod crowd;
 pub mod fixture;
 pub mod folder;
+#[cfg(all(feature = "cli", feature = "tls"))]
+pub mod hostile;
 pub mod hpack;
 pub mod http2;
 pub mod lacks;
