@@ -262,9 +262,11 @@
 // **A response that waits for its sender has no thread.** A program may send a body from anywhere (`site::stream`):
 // the worker takes what was sent when it is woken, one mailbox call for all the streams of a message. While nothing
 // is sent, buffers, parser and exchange serve others, and the connection keeps what it needs to go on, about four
-// hundred bytes with everything (`server/connection/http1/resting.rs`). It may be quiet for ever: events get a comment
-// now and then, by the timer that every connection has, so that a client that has gone is noticed. One message to ten
-// thousand clients is sent in portions, so that the next file does not wait for all of it (`server/worker/turns.rs`).
+// hundred bytes with everything (`server/connection/http1/resting.rs`). A stream of HTTP/2 takes as much, and its
+// connection, if nothing else is open on it, 1.5 KB more (`server/connection/http2/resting.rs`). It may be quiet for ever:
+// events get a comment now and then, by the timer that every connection has, so that a client that has gone is noticed. One
+// message to ten thousand clients is sent in portions, so that the next file does not wait for all of it
+// (`server/worker/turns.rs`).
 //
 // **What keeps a thread or a worker busy is named.** Threads enter the handler that they run in a table
 // (`server::handler_runs`), and each worker looks at it once a second while it has handlers: one that runs

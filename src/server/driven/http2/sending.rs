@@ -115,6 +115,22 @@ fn responses_to_more_requests_than_a_share_leave_together() {
 }
 
 #[test]
+fn a_large_file_leaves_in_runs_of_seven_frames_whatever_is_left_of_the_turn() {
+    let mut it = speaker(true);
+    it.makes_room = false;
+    it.it.folder.write("runs.bin", &digits(8 * RUN_BYTES));
+    for send_budget in [100_000, 256 * 1024, 512 * 1024] {
+        let before = it.it.calls().writes;
+        it.it.send_budget = send_budget;
+        let stream = 2 * it.replies.len() as u32 + 1;
+        it.sends(&window_update(0, 1 << 20));
+        it.gets(stream, "/runs.bin");
+        assert!(it.reply(stream, 200).body == digits(8 * RUN_BYTES).as_bytes());
+        assert_eq!(it.it.calls().writes, before + 8, "{send_budget} bytes a turn");
+    }
+}
+
+#[test]
 fn what_is_held_back_has_the_time_of_a_slow_client() {
     let mut it = Speaker::new();
     it.it.advances(Limits::default().send_timeout - Duration::from_millis(1));
@@ -172,6 +188,9 @@ fn priorities_may_come_before_their_requests_but_not_any_number() {
     it.sends(&many(129));
     it.ends_with(ErrorCode::Protocol);
 }
+
+/// As much as is written at once.
+const RUN_BYTES: usize = 7 * 16 * 1024;
 
 /// In memory, and too long to be copied.
 const PAGE_BYTES: usize = IN_MEMORY_BYTES_MAX as usize;
