@@ -3,6 +3,7 @@
 use crate::support::{Folder, lossy};
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
+use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 const ANN: &str = "ann:$2y$05$.Srvu63YahulshWE1V2XWeNvqQH3GCBif4CgURLpC/gOy7pMjahfS\n";
@@ -181,6 +182,11 @@ fn lines_of_host_files_that_do_not_count_are_named() {
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }
+    fs::remove_file(folder.path("www/_headers")).expect("it was written");
+    let made = Command::new("mkfifo").arg(folder.path("www/_headers")).status();
+    assert!(made.expect("it runs").success());
+    let (_, text) = check(&folder, &["-c", "httpd.toml"]);
+    assert!(text.contains("0 errors, 2 warnings; "), "{text}");
     folder.write("httpd.toml", "root = \"www\"\n");
     assert_eq!(check(&folder, &["-c", "httpd.toml"]).0, 0, "without host_files, they are files");
 }
