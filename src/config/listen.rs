@@ -242,16 +242,20 @@ fn replaced(kept: Vec<Listen>, overrides: &Overrides, errors: &mut Errors) -> Ve
     if tcp.is_empty() {
         tcp.extend(split_address(LISTEN).map(|address| (address, false)));
     }
-    // One address has one scheme: that of the first that is written.
     let mut result: Vec<Listen> = Vec::new();
     for ((scheme, written_host, written_port), is_proxied) in tcp {
         let host = host.as_ref().map_or(written_host, |it| bracketed(&it.value));
         let port = port.as_ref().map_or(written_port, |it| it.value);
         let bare = format!("{host}:{port}");
-        let is_same = |known: &Listen| known.address.value.rsplit("://").next() == Some(&bare);
-        if !result.iter().any(is_same) {
-            let address = Written { value: format!("{scheme}{bare}"), origin };
-            result.push(Listen { address, is_proxied });
+        let address = Written { value: format!("{scheme}{bare}"), origin };
+        // One address has one scheme. Where TLS is spoken is what clients shall use.
+        let is_same = |known: &&mut Listen| known.address.value.rsplit("://").next() == Some(&bare);
+        match result.iter_mut().find(is_same).filter(|_| port != 0) {
+            Some(known) if ListenScheme::split(scheme).0 == ListenScheme::Https => {
+                *known = Listen { address, is_proxied };
+            }
+            Some(_) => {}
+            None => result.push(Listen { address, is_proxied }),
         }
     }
     if let Some(Err(message)) = result.first().map(|it| ListenScheme::parse(&it.address.value)) {
@@ -340,6 +344,15 @@ mod tests {
             ["h2c://localhost:9000", "h2c://[::2]:9000", ":9000"]
         );
         assert_eq!(addresses_of(&listen[..1], Some("::1"), None), ["h2c://[::1]:8080"]);
+    }
+
+    #[test]
+    fn where_addresses_become_one_it_speaks_tls_if_any_of_them_does() {
+        let listen = ["127.0.0.1:80", "https://127.0.0.1:443", "h2c://127.0.0.1:81"];
+        assert_eq!(addresses_of(&listen, None, Some(9000)), ["https://127.0.0.1:9000"]);
+        // Each gets a free port of its own.
+        let free = ["127.0.0.1:0", "https://127.0.0.1:0", "h2c://127.0.0.1:0"];
+        assert_eq!(addresses_of(&listen, None, Some(0)), free);
     }
 
     #[test]

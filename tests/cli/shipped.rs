@@ -1,9 +1,11 @@
 //! The configurations that come with the program, run as they are shipped.
 
 use crate::support::client::Request;
-use crate::support::{Folder, Program, Reply, lossy};
+use crate::support::secured::{Authority, Issued};
+use crate::support::{Client, Folder, Program, Reply, lossy};
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 /// `ann` has the password `secret`.
 const ANN: &str = "ann:$2y$05$.Srvu63YahulshWE1V2XWeNvqQH3GCBif4CgURLpC/gOy7pMjahfS\n";
@@ -73,6 +75,23 @@ fn one_site() {
         .body("br")
         .header("Content-Encoding", "br")
         .header("Cache-Control", "public, max-age=31536000, immutable");
+}
+
+#[test]
+fn https_site() {
+    let site = Shipped::new("https-site", &[("www/index.html", "front page")]);
+    let authority = Authority::new();
+    let Issued { chain, key } = authority.issue(&["example.org"]);
+    site.folder.write("tls/fullchain.pem", chain + &authority.pem());
+    site.folder.write("tls/privkey.pem", key);
+    let program = site.start();
+    let plain = Request::new(program.address(), "GET", "/a?b").host("example.org").send();
+    plain.expect(308).header("Location", "https://example.org/a?b");
+    let secured = httpd::Address::Tcp(program.addresses()[1]);
+    let mut client = Client::secured(&secured, &Arc::new(authority.client()), "example.org");
+    client.send("GET / HTTP/1.1\r\nHost: example.org\r\n\r\n");
+    let reply = client.reply();
+    reply.expect(200).body("front page").header("Strict-Transport-Security", "max-age=3600");
 }
 
 #[test]
