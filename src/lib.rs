@@ -134,6 +134,11 @@
 // call that the list forgot costs one request and not the process. Rules are about directories: where a root is reached
 // through a link, the directories beside its target may be read as well, so that a deployment may change the link.
 //
+// **A reload needs the rights that a process has left** (`program::rights::cover`). What the broker opens and starts grows
+// with the file of the configuration, which it reads again itself, so that its client cannot tell it what stands there.
+// Where that is not enough (another root, another user), the process says so, and the supervisor has a new one serve
+// by the new configuration before it replaces the others (`program/supervisor/reloading.rs`).
+//
 // **An application's rights are taken by a thread** (`server/application/launch.rs`): it becomes the user, confines
 // itself and starts the interpreter, which inherits all of it. Nothing runs between fork and exec.
 //

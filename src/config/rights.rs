@@ -180,6 +180,7 @@ pub(super) fn of_application(
     let writable = location.and_then(|(_, keys)| keys.writable.as_ref());
     let writable = writable.map(|written| existing("writable", written, base, errors));
     wsgi.with(|it| {
+        it.written_rights = format!("{:?}", (confines, network, &readable, &writable));
         it.file_group = own.as_ref().map(|own| own.group);
         it.identity = own.or_else(|| server.identity.clone());
         it.confinement = confines.then(|| reach::of_application(it, network, readable, writable));

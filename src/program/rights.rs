@@ -9,6 +9,7 @@ use crate::config::{Config, Rights, Source};
 use crate::sys;
 use crate::sys::broker::{Request, use_broker};
 use crate::sys::confine::{Calls, Confinement, Reach, confine, offered};
+use crate::sys::cpus;
 use crate::sys::descriptors;
 use crate::sys::permission::{is_readable, is_searchable};
 use crate::sys::reason::mention_confinement;
@@ -61,6 +62,7 @@ pub(super) fn give_up(
         // What the kernel says of this process is not open to it later.
         SelfUse::open_early();
         descriptors::count_early();
+        let _ = cpus::count();
     }
     let confinement = give_up_all(rights);
     let _ = HELD.set(held);
@@ -113,7 +115,9 @@ pub(super) fn log(config: &Config, held: Option<Confinement>) {
 /// In words, what the serving processes of this configuration are kept from on this system, for whoever starts them.
 pub(super) fn in_words(rights: &Rights) -> String {
     match rights.reach {
-        Some(_) => offered().to_string(),
+        Some(Reach { daemons, listens, .. }) => {
+            offered(Calls::Serving { daemons, listens }).to_string()
+        }
         None => "off".to_owned(),
     }
 }

@@ -9,8 +9,6 @@ use super::mailbox::Completion;
 use super::pool::{Pool, SingleJob};
 use crate::files::{Encoding, Prefetch};
 use crate::sys;
-use std::num::NonZeroUsize;
-use std::thread;
 
 /// The threads that encode.
 pub(crate) struct Encoders {
@@ -26,8 +24,7 @@ pub(crate) struct Encoders {
 
 impl Default for Encoders {
     fn default() -> Encoders {
-        let cpus = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let threads_max = cpus.clamp(1, THREADS_MAX);
+        let threads_max = crate::sys::cpus::count().clamp(1, THREADS_MAX);
         Encoders {
             fast: Pool::new("encoder", threads_max, AWAITED_QUEUE_MAX),
             large: Pool::new("encoder-large", 1, QUEUE_MAX),

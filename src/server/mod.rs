@@ -81,7 +81,6 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread;
 
 /// How many workers, each a reactor on its own thread.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -98,10 +97,7 @@ impl Workers {
     /// rounded up, so that no CPU is left out.
     fn count(self, processes: usize) -> usize {
         match self {
-            Workers::Auto => {
-                let cpus = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-                cpus.div_ceil(processes)
-            }
+            Workers::Auto => crate::sys::cpus::count().div_ceil(processes),
             Workers::Count(count) => count.get(),
         }
     }

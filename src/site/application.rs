@@ -49,6 +49,9 @@ pub struct Application {
     /// What they may reach; `None`: whatever the server may.
     #[cfg(feature = "cli")]
     pub(crate) confinement: Option<Reach>,
+    /// The same as it is written, in one line. What it comes to depends on who looks: a process that has given its
+    /// rights up sees less of the disk.
+    pub(crate) written_rights: String,
 }
 
 /// Whether the processes are replaced when a source file changes.
@@ -82,6 +85,7 @@ impl Application {
             file_group: None,
             #[cfg(feature = "cli")]
             confinement: None,
+            written_rights: String::new(),
         }
     }
 
@@ -96,8 +100,7 @@ impl Application {
         let mut hasher = DefaultHasher::new();
         (&self.target, &self.python, &self.directory, &self.environment).hash(&mut hasher);
         format!("{:?}", self.identity).hash(&mut hasher);
-        #[cfg(feature = "cli")]
-        format!("{:?}", self.confinement).hash(&mut hasher);
+        self.written_rights.hash(&mut hasher);
         hasher.finish() as u32
     }
 
@@ -123,13 +126,12 @@ impl Application {
             identity,
             file_group,
             #[cfg(feature = "cli")]
-            confinement,
+                confinement: _,
+            written_rights,
         } = self;
-        #[cfg(feature = "cli")]
-        if *confinement != other.confinement {
-            return false;
-        }
-        if (identity, file_group) != (&other.identity, &other.file_group) {
+        if (identity, file_group, written_rights)
+            != (&other.identity, &other.file_group, &other.written_rights)
+        {
             return false;
         }
         (target, python, directory, environment, reload)

@@ -9,6 +9,7 @@ pub(crate) mod channel;
 pub(crate) mod confine;
 #[cfg_attr(not(any(test, feature = "cli")), expect(dead_code, reason = "the program uses it"))]
 pub(crate) mod control_socket;
+pub(crate) mod cpus;
 pub(crate) mod deferred;
 pub(crate) mod descriptors;
 pub(crate) mod file;

@@ -1,10 +1,12 @@
 //! What this process takes of the machine, as the kernel counts it (proc(5)).
 
 use super::descriptors;
-use rustix::fs::{Dir, Mode, OFlags, open};
+use super::file::entries;
+use rustix::fs::{Mode, OFlags, SeekFrom, open, seek};
 use rustix::param::{clock_ticks_per_second, page_size};
 use std::fs::File;
-use std::os::fd::OwnedFd;
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -61,12 +63,15 @@ impl SelfUse {
 
     fn open_descriptors(&self) -> Option<u64> {
         let descriptors = self.descriptors.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut entries = Dir::read_from(descriptors.as_ref()?).ok()?;
-        entries.rewind();
-        let names = entries.filter_map(Result::ok);
-        let count = names.filter(|it| !it.file_name().to_bytes().starts_with(b".")).count();
-        // The directory is open twice while it is read.
-        Some((count as u64).saturating_sub(1))
+        let directory = descriptors.as_ref()?;
+        // Not by opening it once more, which a confined process may not.
+        seek(directory, SeekFrom::Start(0)).ok()?;
+        let mut count = 0;
+        let counted = entries(directory.as_fd(), |_| {
+            count += 1;
+            ControlFlow::Continue(())
+        });
+        counted.ok().map(|()| count)
     }
 }
 

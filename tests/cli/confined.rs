@@ -168,3 +168,15 @@ fn a_stop_ends_a_reload_for_which_a_new_process_starts() {
         nobody_is_left(&folder);
     }
 }
+
+#[test]
+fn what_a_confined_process_takes_of_the_machine_is_counted() {
+    let folder = folder();
+    configure(&folder, "root = \"www\"\n[[location]]\npath = \"/status\"\nstatus_pages = true\n");
+    let serving = start(&folder);
+    let text = serving.get("/status/metrics").expect(200).text().to_owned();
+    for name in ["process_open_fds", "process_resident_memory_bytes", "process_cpu_seconds_total"] {
+        let value = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+        assert!(value.trim().parse::<f64>().is_ok_and(|it| it >= 0.0), "{name}: {text}");
+    }
+}

@@ -120,6 +120,38 @@ fn a_confined_server_sees_that_the_sources_of_an_application_have_changed() {
     assert_eq!(server.get("/app/").expect(200).text(), "another");
 }
 
+fn applications_of_another_user_stay_as_they_are_through_a_reload() {
+    let folder = Folder::new();
+    let text = "import os\ndef application(environ, start_response):\n    \
+                start_response('200 OK', [('Content-Type', 'text/plain')])\n    \
+                return [str(os.getpid()).encode()]\n";
+    folder.write("apps/numbered.py", text);
+    let config = format!(
+        "user = 65534\ngroup = 65534\nroot = \"www\"\n{}",
+        location("/app", "numbered:application", "network = false\nreadable = [\"www\"]\n")
+    );
+    let file = folder.write("httpd.toml", &config);
+    let file = file.to_str().expect("a path of ours is text").to_owned();
+    let server = {
+        let mut command = folder.httpd(&["-v", "-c", &file]);
+        // Whoever is not root looks for Python in other places.
+        let closed = folder.write("closed/python3", "");
+        fs::set_permissions(&closed, fs::Permissions::from_mode(0o755)).expect("it is ours");
+        let closed = folder.path("closed");
+        fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).expect("it is ours");
+        let path = std::env::var("PATH").unwrap_or_default();
+        command.env("PATH", format!("{}:{path}", closed.display()));
+        Server::start(folder, &mut command)
+    };
+    let first = server.get("/app/").expect(200).text().to_owned();
+    for keys in ["", "listing = true\n"] {
+        server.folder.write("httpd.toml", format!("{keys}{config}"));
+        let output = server.folder.output(&["reload", "-c", &file]);
+        assert!(output.status.success(), "{}", lossy(&output.stderr));
+        assert_eq!(server.get("/app/").expect(200).text(), first);
+    }
+}
+
 fn confined_python() -> Option<String> {
     lacks::python().or_else(lacks::landlock)
 }
@@ -135,5 +167,6 @@ tests! {
         an_application_without_a_network_connects_nowhere_and_reads_no_passwd;
     lacks::python: an_application_that_is_not_confined_does_what_its_user_may;
     python_and_root:
+        applications_of_another_user_stay_as_they_are_through_a_reload,
         applications_become_the_user_of_the_server_or_their_own_and_read_large_bodies;
 }

@@ -81,11 +81,11 @@ pub(crate) fn refuse_new_privileges() -> io::Result<()> {
     Ok(rustix::thread::set_no_new_privs(true)?)
 }
 
-/// What this kernel can hold, without confining anything.
+/// What this kernel can hold of a list of calls and of files, without confining anything.
 #[must_use]
-pub(crate) fn offered() -> Confinement {
+pub(crate) fn offered(calls: Calls) -> Confinement {
     // Whatever a thread that ends is kept from.
-    let probe = || confine(&Reach::default(), Calls::Serving { daemons: false, listens: false });
+    let probe = move || confine(&Reach::default(), calls);
     let probed = thread::Builder::new().name("probe".to_owned()).spawn(probe);
     let probed = probed.ok().and_then(|probe| probe.join().ok()).and_then(Result::ok);
     probed.unwrap_or(Confinement { landlock: LandlockStatus::Missing, calls: None })
