@@ -89,7 +89,9 @@ impl Upstream {
         };
         let links = self.links.iter_mut().filter(|link| link.state == LinkState::Open);
         let link = links.min_by_key(|link| (link.is_hanging(), link.pending.len()));
-        let Some(link) = link.filter(|link| link.pending.len() < room) else {
+        // What a process that hangs has no thread for waits here for the one that replaces it.
+        let room_of = |link: &Link| if link.is_hanging() { self.application.threads } else { room };
+        let Some(link) = link.filter(|link| link.pending.len() < room_of(link)) else {
             return false;
         };
         let Some(exchange) = queue.pop_front() else {

@@ -88,6 +88,18 @@ fn a_process_that_hangs_gets_no_more_requests_while_another_serves() {
 }
 
 #[test]
+fn a_request_that_finds_all_threads_hanging_waits_for_the_process_that_replaces_theirs() {
+    let (mut it, python, _) = Played::asked();
+    it.passes(10);
+    assert_eq!(it.gateway.expire(id(0), it.now), RequestExpired::Hangs);
+    it.submits(1);
+    assert_eq!(python.takes(), None);
+    let other = it.joins(2);
+    assert_eq!(other.takes().map(|(_, number)| number), Some(1));
+    assert_eq!(it.gateway.expire(id(1), it.now), RequestExpired::InQueue);
+}
+
+#[test]
 fn a_process_that_takes_its_requests_does_not_hang_although_one_is_always_on_its_way() {
     let mut it = Played::new();
     let python = it.joins(1);
