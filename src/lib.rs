@@ -103,6 +103,12 @@
 // then drops the site, which each process has for itself. A library has no processes at all, but
 // `server::Server::start_on` serves listeners from anywhere.
 //
+// **A socket that systemd passes stays systemd's.** Its descriptors are numbers, which only unsafe code could own; they are
+// sent through a pair of sockets of the same process, arrive as descriptors, and are closed by their numbers
+// (`sys/passed.rs`; no crate is needed for it). systemd listens on the same socket when the program has ended. So it is
+// never shut down and its queue is never emptied: who waits there is served by the next start. It is shared by all workers,
+// as a Unix socket is, and `Listeners` says which are such.
+//
 // **An upgrade is tried before it is made.** On SIGUSR2, the supervisor starts a process of the program that is now at
 // its path (`program/supervisor/upgrade.rs`). That process must say hello, load the configuration and serve; only then
 // does the supervisor become the new program by exec, in its own process. Its listeners, and the channels of its

@@ -8,6 +8,7 @@
 mod support;
 
 mod needs {
+    mod activation;
     mod browser;
     #[cfg(feature = "tls")]
     mod browser_http2;
@@ -38,6 +39,7 @@ mod needs {
     use crate::support::trials::Test;
 
     pub const TESTS: &[&[Test]] = &[
+        activation::TESTS,
         browser::TESTS,
         #[cfg(feature = "tls")]
         browser_http2::TESTS,

@@ -120,6 +120,7 @@ pub(super) fn warn_of_strangers(listen: &[Listen], proxies: &TrustedProxies, err
     let is_open = |address: &Address| match address {
         Address::Tcp(address) => !address.ip().is_loopback(),
         Address::Unix(_) => false,
+        Address::Systemd(_) => true,
     };
     for Listen { address, .. } in listen.iter().filter(|it| it.is_proxied) {
         if Address::parse(&address.value).is_ok_and(|group| group.iter().any(is_open)) {
@@ -147,12 +148,15 @@ pub(super) struct ListenAddresses {
 }
 
 impl ListenAddresses {
-    /// The port of the first address with TLS.
+    /// The port of the first address with TLS. Who has systemd listen for TLS has it do so at the usual port.
     pub(super) fn https_port(&self) -> Option<u16> {
-        let mut split = self.addresses.iter().filter_map(|it| split_address(&it.address.value));
-        split
-            .find(|(scheme, ..)| ListenScheme::split(scheme).0 == ListenScheme::Https)
-            .map(|it| it.2)
+        let read = |it: &Listen| ListenScheme::parse(&it.address.value).ok();
+        let mut secured =
+            self.addresses.iter().filter_map(read).filter(|(it, _)| *it == ListenScheme::Https);
+        secured.find_map(|(_, group)| match group.first()? {
+            Address::Systemd(_) => Some(HTTPS_PORT),
+            address => port_of(address),
+        })
     }
 }
 
@@ -288,9 +292,12 @@ fn bracketed(host: &str) -> String {
 fn port_of(address: &Address) -> Option<u16> {
     match address {
         Address::Tcp(address) => Some(address.port()),
-        Address::Unix(_) => None,
+        Address::Unix(_) | Address::Systemd(_) => None,
     }
 }
+
+/// RFC 9110 §4.2.2.
+const HTTPS_PORT: u16 = 443;
 
 /// The default address.
 pub(super) const LISTEN: &str = "localhost:8080";

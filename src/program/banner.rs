@@ -129,7 +129,7 @@ impl Banner<'_> {
 fn plain(scheme: ListenScheme, address: &Address) -> String {
     match address {
         Address::Tcp(address) => format!("{}{address}", prefix(scheme)),
-        Address::Unix(_) => address.to_string(),
+        Address::Unix(_) | Address::Systemd(_) => address.to_string(),
     }
 }
 

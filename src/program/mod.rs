@@ -23,11 +23,14 @@ use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use crate::config::{Config, Source};
+use crate::server::listener::passed::Passed;
 use crate::sys::descriptors;
 use crate::sys::malloc;
 use crate::sys::orphans;
+use crate::sys::passed;
 use crate::sys::process;
 use crate::sys::signal;
 use cli::{Mode, Options};
@@ -119,6 +122,13 @@ fn write_out(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
+/// Closes sockets of a service manager that nobody has asked for.
+fn close_rest(passed: &Passed) {
+    for line in passed.close_rest() {
+        log::warn!("{line}");
+    }
+}
+
 fn reap_orphans() {
     if let Err(error) = orphans::reap_as_init() {
         log::error!("cannot reap orphans: {error}");
@@ -126,21 +136,30 @@ fn reap_orphans() {
 }
 
 fn serve(options: &Options) -> Result<(), Failure> {
-    let (source, config) = load(options)?;
+    // Before anything else is opened.
+    let passed = passed::take().map_err(|message| Failure::of_usage([message]))?;
+    let passed = Arc::new(Passed::at_the_start(passed));
+    let (source, mut config) = load(options)?;
+    config.server = config.server.with_passed(Arc::clone(&passed));
     rights::refuse_root(&config.rights)?;
     if config.supervisor && (config.processes.get() > 1 || process::can_start_again()) {
         start_log(options, &config)?;
         log_limit(descriptors::raise_limit());
-        supervisor::serve(options, &source, config)?;
+        supervisor::serve(options, &source, config, &passed)?;
     } else {
-        alone(options, &source, config)?;
+        alone(options, &source, config, &passed)?;
     }
     log::info!("stopped");
     Ok(())
 }
 
 /// Serves in this process. It listens, and then gives up what serving does not take, before any thread starts.
-fn alone(options: &Options, source: &Source, mut config: Config) -> Result<(), Failure> {
+fn alone(
+    options: &Options,
+    source: &Source,
+    mut config: Config,
+    passed: &Passed,
+) -> Result<(), Failure> {
     if let Some(reach) = &mut config.rights.reach {
         // Nobody else listens for it when a reload adds an address.
         reach.listens = true;
@@ -154,6 +173,7 @@ fn alone(options: &Options, source: &Source, mut config: Config) -> Result<(), F
     let control = NamedSocket::bind(options.config.as_deref());
     let held = rights::give_up(&config, source, true)?;
     start_log(options, &config)?;
+    close_rest(passed);
     log_limit(limit);
     rights::log(&config, held);
     signals::start(options, config, listeners, control, held)?.wait();

@@ -7,11 +7,15 @@ use std::path::PathBuf;
 
 /// One address that a server listens on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Address {
     /// A TCP port of one of this machine's addresses.
     Tcp(SocketAddr),
     /// A Unix socket, by its path.
     Unix(PathBuf),
+    /// Sockets that the service manager passes to the program `httpd`, by their name. Once they are listened on, they are
+    /// one of the others.
+    Systemd(String),
 }
 
 /// Why an address cannot be read, in words for the operator.
@@ -92,6 +96,9 @@ fn secured(text: &str, rest: &str) -> Result<Vec<Address>, String> {
     if rest.starts_with("unix:") {
         return Err(format!("{text:?}: a Unix socket has no TLS; write {rest:?}"));
     }
+    if rest.starts_with(SYSTEMD) {
+        return Address::read(rest);
+    }
     let rest = rest.strip_suffix('/').unwrap_or(rest);
     let has_port = match (rest.rsplit_once(']'), rest.parse::<Ipv6Addr>()) {
         (Some((_, after)), _) => !after.is_empty(),
@@ -106,7 +113,7 @@ fn secured(text: &str, rest: &str) -> Result<Vec<Address>, String> {
 
 impl Address {
     /// Reads `host:port`, `[v6]:port`, `:port` or `*:port` (every interface, both families), `host` alone (port 8080)
-    /// or `unix:/path`. `localhost` stands for 127.0.0.1 and ::1. A port alone is refused, because it does not say who may
+    /// `unix:/path`, or `systemd:name` for sockets that systemd passes to the program. `localhost` stands for 127.0.0.1 and ::1. A port alone is refused, because it does not say who may
     /// connect: `:8080` is for everyone, `localhost:8080` for this machine only.
     ///
     /// ```
@@ -129,6 +136,9 @@ impl Address {
     }
 
     fn read(text: &str) -> Result<Vec<Address>, String> {
+        if let Some(name) = text.strip_prefix(SYSTEMD) {
+            return passed(text, name);
+        }
         check_form(text)?;
         if let Some(path) = text.strip_prefix("unix:") {
             return unix(path);
@@ -144,11 +154,11 @@ impl Address {
         Ok(ips.into_iter().map(|ip| Address::Tcp(SocketAddr::new(ip, port))).collect())
     }
 
-    /// `None` for a Unix socket.
+    /// `None` for any other socket.
     pub(super) fn tcp(&self) -> Option<SocketAddr> {
         match self {
             Address::Tcp(address) => Some(*address),
-            Address::Unix(_) => None,
+            Address::Unix(_) | Address::Systemd(_) => None,
         }
     }
 }
@@ -203,6 +213,22 @@ fn both(port: &str) -> String {
 
 fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// A name as systemd.socket(5) allows it: `FileDescriptorName=`.
+fn passed(text: &str, name: &str) -> Result<Vec<Address>, String> {
+    let is_name = |byte: u8| (b'!'..=b'~').contains(&byte) && byte != b':';
+    match name.len() {
+        0 => Err(format!(
+            "{text:?} needs the name of a socket: write \"systemd:http\" for FileDescriptorName=http"
+        )),
+        1..=PASSED_NAME_BYTES_MAX if name.bytes().all(is_name) => {
+            Ok(vec![Address::Systemd(name.to_owned())])
+        }
+        _ => Err(format!(
+            "{name:?} is no name of a socket: it has 1 to {PASSED_NAME_BYTES_MAX} ASCII characters, and no space or colon"
+        )),
+    }
 }
 
 fn unix(path: &str) -> Result<Vec<Address>, String> {
@@ -288,6 +314,7 @@ impl fmt::Display for Address {
         match self {
             Address::Tcp(address) => address.fmt(formatter),
             Address::Unix(path) => write!(formatter, "unix:{}", path.display()),
+            Address::Systemd(name) => write!(formatter, "{SYSTEMD}{name}"),
         }
     }
 }
@@ -300,6 +327,10 @@ const HTTPS_PORT: u16 = 443;
 const STATUS: &str = "status://";
 const H2C: &str = "h2c://";
 const HTTPS: &str = "https://";
+
+/// Before the name of sockets that a service manager passes.
+const SYSTEMD: &str = "systemd:";
+const PASSED_NAME_BYTES_MAX: usize = 255;
 
 /// `sun_path` has 108 bytes, the last of them a NUL.
 const UNIX_PATH_BYTES_MAX: usize = 107;
@@ -324,6 +355,8 @@ mod tests {
         assert_eq!(shown("localhost"), "127.0.0.1:8080 [::1]:8080");
         assert_eq!(shown("10.0.0.1"), "10.0.0.1:8080");
         assert_eq!(shown("unix:/run/x.sock"), "unix:/run/x.sock");
+        assert_eq!(shown("systemd:http"), "systemd:http");
+        assert_eq!(shown("systemd:httpd.socket"), "systemd:httpd.socket");
     }
 
     /// What is written, what is wrong with it, and what the error says to write.
@@ -353,6 +386,9 @@ mod tests {
         ("localhost:80/", "a path", &["localhost:80"]),
         ("/run/x.sock", "a path", &["unix:/run/x.sock"]),
         ("unix:", "needs the path", &["unix:/run/httpd.sock"]),
+        ("systemd:", "needs the name", &["systemd:http"]),
+        ("systemd:a:b", "no name", &[]),
+        ("systemd:a b", "no name", &[]),
     ];
 
     #[test]
@@ -381,6 +417,8 @@ mod tests {
             ("https://localhost", ListenScheme::Https, "127.0.0.1:443 [::1]:443"),
             ("https://[::1]", ListenScheme::Https, "[::1]:443"),
             ("https://::1", ListenScheme::Https, "[::1]:443"),
+            ("https://systemd:web", ListenScheme::Https, "systemd:web"),
+            ("h2c://systemd:web", ListenScheme::H2c, "systemd:web"),
         ] {
             assert_eq!(read(text), (scheme, expected.to_owned()), "{text}");
         }

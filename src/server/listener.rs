@@ -7,11 +7,13 @@
 mod binding;
 #[cfg(feature = "cli")]
 pub(crate) mod inheriting;
+pub(crate) mod passed;
 
 use super::address::{Address, ListenScheme};
 use super::start_error::StartError;
 use crate::sys::reason::reason;
 use crate::sys::socket::{self, SocketAccess};
+use passed::Passed;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
@@ -28,9 +30,11 @@ pub struct Listeners {
     asked: Vec<Option<Address>>,
     /// For each address, whether a proxy connects to it that sends a PROXY header first.
     proxied: Vec<bool>,
+    /// For each address, whether a service manager has passed its socket, and has it too.
+    passed: Vec<bool>,
     /// What is spoken at each, as far as that is known.
     schemes: Vec<ListenScheme>,
-    /// For each address at least one socket per worker; a Unix socket has one that all workers share.
+    /// For each address at least one socket per worker; a Unix socket, and one that was passed, is shared by all workers.
     sockets: Vec<Vec<Arc<ListenSocket>>>,
     /// How many workers each process has.
     workers: usize,
@@ -83,7 +87,21 @@ impl Listeners {
         processes: usize,
         workers: usize,
     ) -> Result<Listeners, StartError> {
-        let listeners = Listeners::bind_groups(groups, access, processes, workers, None)?;
+        let passed = Passed::default();
+        let listeners = Listeners::bind_groups(groups, access, processes, workers, None, &passed)?;
+        listeners.listen()?;
+        Ok(listeners)
+    }
+
+    /// The same with sockets that a service manager has passed.
+    pub(crate) fn open_with_passed(
+        groups: &[ListenGroup],
+        access: SocketAccess,
+        processes: usize,
+        workers: usize,
+        passed: &Passed,
+    ) -> Result<Listeners, StartError> {
+        let listeners = Listeners::bind_groups(groups, access, processes, workers, None, passed)?;
         listeners.listen()?;
         Ok(listeners)
     }
@@ -100,7 +118,9 @@ impl Listeners {
         processes: usize,
         workers: usize,
     ) -> Result<Listeners, StartError> {
-        Listeners::bind_groups(groups, access, processes, workers, Some(self))
+        // What is passed is passed at the start.
+        let passed = Passed::default();
+        Listeners::bind_groups(groups, access, processes, workers, Some(self), &passed)
     }
 
     /// Listens on all sockets that do not listen yet.
@@ -153,6 +173,7 @@ impl Listeners {
                 })?;
                 listeners.add(address, None, Vec::new());
                 listeners.proxied.push(false);
+                listeners.passed.push(false);
             }
             listeners.sockets[number].push(Arc::new(ListenSocket { socket, file: None }));
         }
@@ -185,14 +206,22 @@ impl Listeners {
         self
     }
 
-    /// The same, with what is spoken at each of the addresses, and whether connections begin with a PROXY header.
+    /// The same, with what is spoken at each of the addresses, whether connections begin with a PROXY header, and whether
+    /// a service manager has passed its socket.
     pub(crate) fn speaking(
         mut self,
-        addresses: impl IntoIterator<Item = (ListenScheme, bool)>,
+        addresses: impl IntoIterator<Item = (ListenScheme, bool, bool)>,
     ) -> Listeners {
-        (self.schemes, self.proxied) = addresses.into_iter().unzip();
+        (self.schemes, self.proxied, self.passed) = addresses.into_iter().collect();
         self.proxied.resize(self.addresses.len(), false);
+        self.passed.resize(self.addresses.len(), false);
         self
+    }
+
+    /// Whether a service manager has passed the socket of this one of the addresses. It has it too, and goes on with it
+    /// when this program has ended: it must not be shut down.
+    pub(crate) fn is_passed(&self, number: usize) -> bool {
+        self.passed.get(number).copied().unwrap_or(false)
     }
 
     /// Whether connections to this one of the addresses begin with a PROXY header.
@@ -205,6 +234,7 @@ impl Listeners {
             addresses: Vec::new(),
             asked: Vec::new(),
             proxied: Vec::new(),
+            passed: Vec::new(),
             schemes: Vec::new(),
             sockets: Vec::new(),
             workers,

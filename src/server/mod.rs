@@ -74,6 +74,7 @@ use crate::http::{ForwardedHeader, Headers};
 use crate::site::{Application, Network, NetworkError, Site, TrustedProxies};
 pub use crate::sys::socket::SocketAccess;
 use address::ListenScheme;
+use listener::passed::Passed;
 use listener::{ListenGroup, Listeners};
 use reload::Shared;
 #[cfg(feature = "cli")]
@@ -135,6 +136,8 @@ pub struct Server {
     request_id: Option<Arc<str>>,
     spool_directory: PathBuf,
     socket_access: SocketAccess,
+    /// Sockets that a service manager has passed.
+    passed: Arc<Passed>,
     #[cfg(feature = "tls")]
     tls: Option<Tls>,
     /// The keys of tickets, if somebody else keeps TLS fresh.
@@ -158,6 +161,7 @@ impl Server {
             request_id: None,
             spool_directory: std::env::temp_dir(),
             socket_access: SocketAccess::default(),
+            passed: Arc::default(),
             #[cfg(feature = "tls")]
             tls: None,
             #[cfg(feature = "tls")]
@@ -332,6 +336,13 @@ impl Server {
         self
     }
 
+    /// Listens on sockets that a service manager has passed, where an address names them.
+    #[cfg(feature = "cli")]
+    pub(crate) fn with_passed(mut self, passed: Arc<Passed>) -> Server {
+        self.passed = passed;
+        self
+    }
+
     /// What it answers.
     #[cfg(feature = "cli")]
     pub(crate) fn site(&self) -> &Site {
@@ -348,7 +359,7 @@ impl Server {
         });
         let addresses = plain.flatten().filter_map(|it| match it {
             Address::Tcp(address) => Some(address),
-            Address::Unix(_) => None,
+            Address::Unix(_) | Address::Systemd(_) => None,
         });
         let addresses: Vec<_> = addresses.collect();
         addresses.iter().find(|it| it.port() == port).or(addresses.first()).copied()
@@ -411,7 +422,8 @@ impl Server {
         self.check_addresses()?;
         let groups = self.groups()?;
         let workers = self.workers.count(processes.get());
-        Listeners::open_groups(&groups, self.socket_access, processes.get(), workers)
+        let (access, processes) = (self.socket_access, processes.get());
+        Listeners::open_with_passed(&groups, access, processes, workers, &self.passed)
     }
 
     /// The same where `known` is listened on already: what stays is kept. What is new listens when a process serves it.

@@ -176,6 +176,7 @@ fn explain(
              or choose a port from {PRIVILEGED_PORTS}"
             )
         }
+        (_, Address::Systemd(_)) => write!(formatter, "{error}"),
         (_, Address::Unix(path)) => formatter.write_str(&reason_at(path, error)),
         (io::ErrorKind::AddrNotAvailable, _) => {
             write!(

@@ -20,6 +20,8 @@ pub(crate) mod memory;
 pub(crate) mod notify;
 #[cfg(feature = "cli")]
 pub(crate) mod orphans;
+#[cfg(feature = "cli")]
+pub(crate) mod passed;
 pub(crate) mod permission;
 pub(crate) mod port_holder;
 pub(crate) mod process;

@@ -67,7 +67,9 @@ pub(crate) fn become_program(
     if let Err(error) = rustix::stdio::dup2_stdin(&stdin) {
         return error.into();
     }
-    let error = command(program, arguments).exec();
+    let mut command = command(program, arguments);
+    super::passed::forget_in(&mut command);
+    let error = command.exec();
     super::signal::ignore_broken_pipes();
     let _ = rustix::stdio::dup2_stdin(&before);
     error

@@ -8,10 +8,12 @@ use rustix::net::{
 };
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs::Permissions;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -205,13 +207,15 @@ pub(crate) fn local_address(socket: impl AsFd) -> io::Result<SocketAddr> {
     address.as_socket().ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))
 }
 
-/// The path that a Unix socket is bound to; `None` for any other socket.
+/// The path that a Unix socket is bound to, or its abstract name behind an `@`; `None` for any other socket.
 ///
 /// # Errors
 /// When it is no socket.
 pub(crate) fn local_path(socket: impl AsFd) -> io::Result<Option<PathBuf>> {
     let address = SockRef::from(&socket.as_fd()).local_addr()?;
-    Ok(address.as_pathname().map(Path::to_owned))
+    let name = |name: &[u8]| PathBuf::from(OsString::from_vec([b"@", name].concat()));
+    let path = address.as_pathname().map(Path::to_owned);
+    Ok(path.or_else(|| address.as_abstract_namespace().map(name)))
 }
 
 /// The next queued connection, non-blocking and closed on exec; the peer is `None` on Unix sockets.
@@ -220,7 +224,48 @@ pub(crate) fn local_path(socket: impl AsFd) -> io::Result<Option<PathBuf>> {
 /// `WouldBlock` when there is none; EMFILE and ENFILE when out of descriptors.
 pub(crate) fn accept(listener: BorrowedFd<'_>) -> io::Result<(OwnedFd, Option<SocketAddr>)> {
     let (socket, peer) = acceptfrom_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
-    Ok((socket, peer.and_then(|peer| SocketAddr::try_from(peer).ok())))
+    let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
+    Ok((socket, peer.map(canonical)))
+}
+
+/// A client of IPv4 is one, also at a socket for both families, which a service manager may have opened.
+fn canonical(peer: SocketAddr) -> SocketAddr {
+    match peer.ip().to_canonical() {
+        ip if ip == peer.ip() => peer,
+        ip => SocketAddr::new(ip, peer.port()),
+    }
+}
+
+/// Checks that connections can be accepted from a socket that another program has opened, and makes it like our own, as
+/// far as that does not change it for that program.
+///
+/// # Errors
+/// Why it cannot, in words for the operator.
+#[cfg(feature = "cli")]
+pub(crate) fn adopt_listener(listener: BorrowedFd<'_>) -> Result<(), String> {
+    let socket = SockRef::from(&listener);
+    let failed = |error: io::Error| format!("it cannot be used: {error}");
+    match socket.r#type().map_err(failed)? {
+        Type::STREAM => {}
+        Type::DGRAM => {
+            return Err("it is a socket for datagrams: write ListenStream= in its unit".to_owned());
+        }
+        _ => return Err("it is no stream socket: write ListenStream= in its unit".to_owned()),
+    }
+    if !socket.is_listener().map_err(failed)? {
+        return Err("it does not listen: write ListenStream= and Accept=no in its unit".to_owned());
+    }
+    let domain = socket.domain().map_err(failed)?;
+    if !matches!(domain, Domain::IPV4 | Domain::IPV6 | Domain::UNIX) {
+        return Err("it is neither TCP nor a Unix socket".to_owned());
+    }
+    socket.set_nonblocking(true).map_err(failed)?;
+    if domain != Domain::UNIX {
+        // Connections inherit them. Best effort: they only make it faster.
+        let _ = socket.set_tcp_nodelay(true);
+        let _ = socket.set_tcp_notsent_lowat(UNSENT_BYTES_MAX);
+    }
+    Ok(())
 }
 
 /// Why a descriptor is no connection that can be served.

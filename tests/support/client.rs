@@ -58,6 +58,7 @@ impl Client {
                 stream.set_write_timeout(Some(PATIENCE))?;
                 Stream::Unix(stream)
             }
+            other => panic!("nobody connects to {other}"),
         };
         Ok(Client { stream, waiting: Vec::new(), cut: None })
     }

@@ -340,7 +340,7 @@ impl TestServer {
     pub fn port(&self) -> u16 {
         match self.address() {
             Address::Tcp(address) => address.port(),
-            Address::Unix(_) => panic!("it listens on a Unix socket"),
+            other => panic!("{other} has no port"),
         }
     }
 

@@ -100,6 +100,11 @@ pub fn python() -> Option<String> {
     LACK.clone()
 }
 
+/// The same, and the loopback address of IPv6.
+pub fn python_and_ipv6() -> Option<String> {
+    python().or_else(ipv6)
+}
+
 /// To be somebody who may not do anything special, and who can reach the folders of the tests.
 pub fn unprivileged() -> Option<String> {
     static LACK: LazyLock<Option<String>> = LazyLock::new(|| {

@@ -78,7 +78,7 @@ impl Program {
     pub fn addresses(&self) -> Vec<SocketAddr> {
         let socket = |address: &Address| match address {
             Address::Tcp(address) => Some(*address),
-            Address::Unix(_) => None,
+            _ => None,
         };
         self.addresses.iter().filter_map(socket).collect()
     }

@@ -352,6 +352,7 @@ fn hand_over(plan: &Plan, slot: usize, channel: &Channel) -> io::Result<()> {
         let spoken = Spoken {
             scheme: plan.listeners.schemes().get(number).copied().unwrap_or_default(),
             is_proxied: plan.listeners.is_proxied(number),
+            is_passed: plan.listeners.is_passed(number),
         };
         (spoken, placed.iter().filter(|(of, _)| *of == number).count() as u32)
     };

@@ -318,6 +318,7 @@ fn address_text(address: &Address) -> OsString {
     match address {
         Address::Tcp(address) => address.to_string().into(),
         Address::Unix(path) => [OsStr::new("unix:"), path.as_os_str()].into_iter().collect(),
+        Address::Systemd(name) => format!("{PASSED}{name}").into(),
     }
 }
 
@@ -326,6 +327,9 @@ fn address(text: &str) -> Option<Address> {
     let text = OsStr::from_bytes(&text);
     match text.as_bytes().strip_prefix(b"unix:") {
         Some(path) => Some(Address::Unix(OsStr::from_bytes(path).into())),
+        None if text.as_bytes().starts_with(PASSED.as_bytes()) => {
+            Some(Address::Systemd(text.to_str()?.strip_prefix(PASSED)?.to_owned()))
+        }
         None => Some(Address::Tcp(text.to_str()?.parse().ok()?)),
     }
 }
@@ -346,6 +350,9 @@ pub(crate) const VERSION: u32 = 1;
 
 const TITLE: &str = "httpd supervisor ";
 const LAST: &str = "that is all";
+/// Before the name of a socket that a service manager has passed.
+const PASSED: &str = "systemd:";
+
 const UPGRADED: &str = "upgraded";
 const KNOWN: [&str; 10] = [
     "processes",
@@ -399,6 +406,7 @@ mod tests {
                     ..listener(1, ListenScheme::Http, true)
                 },
                 InheritedListener {
+                    asked: Some(Address::Systemd("httpd.socket".into())),
                     file: Some(SocketFile {
                         path: OsStr::from_bytes(b"\xff%41 ").into(),
                         identity: None,

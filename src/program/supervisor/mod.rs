@@ -31,9 +31,11 @@ use crate::sys::wait::wait_readable;
 
 use crate::program::banner::{self, Banner};
 use crate::program::cli::Options;
+use crate::program::close_rest;
 use crate::program::control::{Command, Control};
 use crate::program::failure::Failure;
 use crate::program::rights::in_words;
+use crate::server::listener::passed::Passed;
 use certificates::PoolTls;
 use child::{Asked, Child, ChildExit, ChildState, Plan};
 use manager::Watchdog;
@@ -46,12 +48,18 @@ use upgrade::Upgrades;
 ///
 /// # Errors
 /// Why one of the processes could not start, or that one did not complete its requests. All of them have ended then.
-pub(crate) fn serve(options: &Options, source: &Source, config: Config) -> Result<(), Failure> {
+pub(crate) fn serve(
+    options: &Options,
+    source: &Source,
+    config: Config,
+    passed: &Passed,
+) -> Result<(), Failure> {
     let signals = Signals::listen()
         .map_err(|error| Failure::at_run_time(format!("cannot take signals: {error}")))?;
     let Config { server, processes, stop_timeout, roots, note, made_certificate, rights, .. } =
         config;
     let listeners = server.bind(processes).map_err(Failure::at_run_time)?;
+    close_rest(passed);
     let tls = server.certificates().map(|tls| PoolTls::start(tls, config.certificate_texts));
     let tls = tls.transpose();
     let tls = tls.map_err(|error| Failure::at_run_time(format!("cannot speak TLS: {error}")))?;

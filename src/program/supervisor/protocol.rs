@@ -50,19 +50,25 @@ pub(crate) struct Spoken {
     pub scheme: ListenScheme,
     /// Whether connections begin with a PROXY header.
     pub is_proxied: bool,
+    /// Whether a service manager has passed the socket, and has it too.
+    pub is_passed: bool,
 }
 
 impl Spoken {
     fn number(self) -> u32 {
         let scheme = SCHEMES.iter().position(|it| *it == self.scheme).unwrap_or_default();
-        scheme as u32 * 2 + u32::from(self.is_proxied)
+        scheme as u32 * 2 + u32::from(self.is_proxied) + u32::from(self.is_passed) * PASSED
     }
 
     fn of(number: u32) -> Option<Spoken> {
-        let scheme = *SCHEMES.get(number as usize / 2)?;
-        Some(Spoken { scheme, is_proxied: number % 2 == 1 })
+        let (is_passed, rest) = (number / PASSED == 1, number % PASSED);
+        let scheme = *SCHEMES.get(rest as usize / 2)?;
+        (number / PASSED <= 1).then_some(Spoken { scheme, is_proxied: rest % 2 == 1, is_passed })
     }
 }
+
+/// More than the numbers of all schemes.
+const PASSED: u32 = 1 << 16;
 
 /// In the order of their numbers.
 const SCHEMES: [ListenScheme; 4] =
@@ -366,7 +372,9 @@ mod tests {
         let listeners = vec![listener.as_fd(); 400];
         let addresses: Vec<(Spoken, u32)> = SCHEMES
             .into_iter()
-            .flat_map(|scheme| [true, false].map(|is_proxied| Spoken { scheme, is_proxied }))
+            .flat_map(|scheme| {
+                [true, false].map(|it| Spoken { scheme, is_proxied: it, is_passed: !it })
+            })
             .map(|spoken| (spoken, 50))
             .collect();
         hand_over(&here, role, text.as_fd(), None, &addresses, &listeners).expect("there is room");

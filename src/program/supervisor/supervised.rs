@@ -130,7 +130,7 @@ fn listeners(
     let placed = Handover::placed(listeners, addresses);
     let listeners = Listeners::take_over_placed(placed, role.workers as usize)
         .map_err(|error| Failure::at_run_time(format!("cannot take listeners over: {error}")))?;
-    Ok(listeners.speaking(addresses.iter().map(|(it, _)| (it.scheme, it.is_proxied))))
+    Ok(listeners.speaking(addresses.iter().map(|(it, _)| (it.scheme, it.is_proxied, it.is_passed))))
 }
 
 /// Serves by another configuration, and reports what came of it.

@@ -1,7 +1,8 @@
 //! Binding: what is listened on already is kept, and the rest is bound.
 
-use super::{ListenGroup, ListenSocket, Listeners};
-use crate::server::address::Address;
+use super::passed::{Passed, is_passed};
+use super::{ListenGroup, ListenSocket, Listeners, address_of};
+use crate::server::address::{Address, ListenScheme};
 use crate::server::start_error::StartError;
 use crate::sys::reason::reason;
 use crate::sys::socket::{self, Claim, SocketAccess};
@@ -17,15 +18,54 @@ impl Listeners {
         processes: usize,
         workers: usize,
         known: Option<&Listeners>,
+        passed: &Passed,
     ) -> Result<Listeners, StartError> {
         let mut listeners = Listeners::none(processes, workers);
         let mut known = Known { listeners: known, taken: HashSet::new() };
         for group in groups {
-            listeners.bind_group(&group.addresses, access, &mut known)?;
+            match &group.addresses[..] {
+                [asked @ Address::Systemd(name)] => {
+                    let sockets = known.take_all(asked);
+                    listeners.add_passed(asked, name, group.scheme, sockets, passed)?;
+                }
+                addresses => listeners.bind_group(addresses, access, &mut known)?,
+            }
+            listeners.passed.resize(listeners.addresses.len(), is_passed(group.addresses.first()));
             listeners.proxied.resize(listeners.addresses.len(), group.is_proxied);
             listeners.schemes.resize(listeners.addresses.len(), group.scheme);
         }
         Ok(listeners)
+    }
+
+    /// Adds the sockets that a service manager has passed under a name, or those that are known already.
+    fn add_passed(
+        &mut self,
+        asked: &Address,
+        name: &str,
+        scheme: ListenScheme,
+        known: Vec<(Address, BoundSockets)>,
+        passed: &Passed,
+    ) -> Result<(), StartError> {
+        let fail = |error| StartError::listen(asked, error);
+        let mut all = known;
+        if all.is_empty() {
+            for socket in passed.take(name).map_err(fail)? {
+                let address = address_of(&socket).map_err(fail)?;
+                all.push((address, vec![Arc::new(ListenSocket { socket, file: None })]));
+            }
+        }
+        for (address, sockets) in all {
+            if matches!(
+                (&address, scheme),
+                (Address::Unix(_), ListenScheme::Https | ListenScheme::H2c)
+            ) {
+                let why =
+                    format!("it is a Unix socket, which has no TLS: write {:?}", asked.to_string());
+                return Err(fail(io::Error::new(io::ErrorKind::InvalidInput, why)));
+            }
+            self.add(address, Some(asked.clone()), sockets);
+        }
+        Ok(())
     }
 
     /// Binds the addresses that one text stands for, as far as `known` does not have them. For `localhost` and for every
@@ -44,6 +84,8 @@ impl Listeners {
         for asked in group {
             let kept = known.take(asked);
             let result = match asked {
+                // It stands alone.
+                Address::Systemd(_) => Err(io::ErrorKind::InvalidInput.into()),
                 Address::Tcp(wanted) => {
                     let wanted = SocketAddr::new(
                         wanted.ip(),
@@ -112,6 +154,11 @@ struct Known<'a> {
 }
 
 impl Known<'_> {
+    /// All sockets that were asked for by this address.
+    fn take_all(&mut self, asked: &Address) -> Vec<(Address, BoundSockets)> {
+        std::iter::from_fn(|| self.take(asked)).collect()
+    }
+
     /// The sockets of an address, if it is listened on already.
     fn take(&mut self, asked: &Address) -> Option<(Address, BoundSockets)> {
         let known = self.listeners?;

@@ -1,5 +1,6 @@
 //! All listeners of a program, taken over by the one that takes its place in the same process.
 
+use super::passed::is_passed;
 use super::{ListenSocket, Listeners, address_of};
 use crate::server::address::{Address, ListenScheme};
 use std::io;
@@ -37,6 +38,7 @@ impl Listeners {
             let sockets = sockets.into_iter();
             let sockets =
                 sockets.map(|socket| Arc::new(ListenSocket { socket, file: file.take() }));
+            listeners.passed.push(is_passed(asked.as_ref()));
             listeners.add(address, asked, sockets.collect());
             listeners.schemes.push(scheme);
             listeners.proxied.push(is_proxied);

@@ -187,7 +187,7 @@ impl<K: Kernel> Worker<K> {
     /// Ends the listeners that went on until the last request had ended.
     pub(super) fn end_listeners(&self) {
         if self.cx.is_stopping && !self.listeners.are_left_to_others() {
-            for listener in self.listening.iter().flatten() {
+            for listener in self.listening.iter().flatten().filter(|it| !it.is_passed) {
                 socket::stop_listening(listener.socket.as_fd());
             }
         }

@@ -22,8 +22,10 @@ pub(crate) struct WorkerListener {
     pub(super) place: u16,
     pub(super) is_secured: bool,
     pub(super) is_proxied: bool,
-    /// Whether it is no Unix socket, which all workers share.
+    /// Whether no other worker has this socket too, as it is with Unix sockets.
     pub(super) is_own: bool,
+    /// Whether a service manager has this socket too.
+    pub(super) is_passed: bool,
 }
 
 impl<K: Kernel> Worker<K> {
@@ -139,13 +141,18 @@ impl<K: Kernel> Worker<K> {
             address,
             is_secured: scheme == ListenScheme::Https,
             is_proxied: listeners.is_proxied(number),
-            is_own: place.address.is_some(),
+            is_own: place.address.is_some() && !listeners.is_passed(number),
+            is_passed: listeners.is_passed(number),
         }
     }
 
     /// Takes all connections that wait, and has clients that come later refused.
     pub(super) fn end(&mut self, index: usize) {
         let Some(listener) = &self.listening[index] else { return };
+        if listener.is_passed {
+            // Who waits there starts the program again.
+            return self.leave(index);
+        }
         let socket = Arc::clone(&listener.socket);
         socket::stop_queueing(socket.as_fd());
         self.accept(index, ACCEPTS_AT_END_MAX);
