@@ -9,6 +9,8 @@ use super::background::Reopening;
 use super::limits::Limits;
 use super::listener::Listeners;
 use super::mailbox::{Message, NotTaken, Ping};
+#[cfg(feature = "cli")]
+use super::metrics::AskOthers;
 use super::reload::{ServerState, Shared};
 use super::serve_error::ServeError;
 use super::start_error::StartError;
@@ -282,6 +284,18 @@ impl Handle {
     /// Refusals, and what ran short, are counted for the whole process.
     pub fn metrics(&self) -> Metrics {
         self.shared.collector.read().metrics
+    }
+
+    /// Adds the numbers of the rest of the server, where several processes serve.
+    #[cfg(feature = "cli")]
+    pub(crate) fn add_others(&self, others: AskOthers) {
+        self.shared.collector.add_others(others);
+    }
+
+    /// The numbers of this process alone.
+    #[cfg(feature = "cli")]
+    pub(crate) fn own_metrics(&self) -> Metrics {
+        self.shared.collector.read_own().metrics
     }
 
     /// Whether it runs any applications.

@@ -5,8 +5,10 @@ use crate::support::configured::{Configured, errors};
 use crate::support::program::HTTPD;
 use crate::support::{Folder, Program, Signal, lossy, output, until};
 use httpd::Address;
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::process::Command;
+use std::time::Duration;
 
 /// A program with an address for its status, and the folder that it serves.
 fn start(config: &str) -> (Program, Folder, Address) {
@@ -204,4 +206,151 @@ fn an_upgrade_keeps_the_status_at_its_address_and_the_site_away_from_it() {
     assert_eq!(ask("/readyz").body, b"ok\n");
     assert_eq!(ask("/a.txt").status, 404);
     assert_eq!(program.get("/a.txt").status, 200);
+}
+
+/// The value of a series, if it is there.
+fn value(status: &Address, series: &str) -> Option<f64> {
+    let metrics = lossy(&Request::new(status, "GET", "/metrics").send().body);
+    let line = metrics.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+    line.map(|number| number.parse().expect("a number"))
+}
+
+#[track_caller]
+fn shows(status: &Address, series: &str, expected: f64) {
+    until(&format!("{series} is {expected}"), || value(status, series) == Some(expected));
+}
+
+#[test]
+fn several_processes_show_their_numbers_together() {
+    let (program, folder, status) = start(&format!("processes = 3\n{CONFIG}"));
+    for _ in 0..30 {
+        assert_eq!(program.get("/a.txt").status, 200);
+    }
+    // Whichever process answers.
+    for _ in 0..10 {
+        shows(&status, "httpd_processes", 3.0);
+        shows(&status, "httpd_workers", 3.0);
+        shows(&status, "httpd_connections_accepted_total", 30.0);
+        shows(
+            &status,
+            "httpd_requests_total{host=\"default\",method=\"GET\",status=\"2xx\"}",
+            30.0,
+        );
+        shows(&status, "httpd_ready", 1.0);
+        shows(&status, "httpd_processes_silent", 0.0);
+    }
+    let page = lossy(&Request::new(&status, "GET", "/").send().body);
+    assert!(page.contains("Serving"), "{page}");
+    // A process that stands still is left out, and what it has counted is not.
+    let frozen = *program.process().serving().first().expect("there are three");
+    frozen.freeze();
+    until("it is left out", || {
+        // It may be asked itself.
+        let metrics = try_metrics(&status).unwrap_or_default();
+        metrics.contains("\nhttpd_processes_silent 1\n")
+            && metrics.contains("\nhttpd_connections_accepted_total 30\n")
+            && metrics.contains("\nhttpd_processes 2\n")
+    });
+    frozen.go_on();
+    let _ = folder;
+}
+
+/// The metrics, unless a process is asked that does not answer.
+fn try_metrics(status: &Address) -> Option<String> {
+    let Address::Tcp(address) = status else { return None };
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(3))).ok()?;
+    stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").ok()?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).ok()?;
+    Some(text)
+}
+
+#[test]
+fn what_a_process_has_counted_is_not_forgotten_when_another_takes_its_place() {
+    let (program, folder, status) = start(CONFIG);
+    for _ in 0..5 {
+        assert_eq!(program.get("/a.txt").status, 200);
+    }
+    shows(&status, "httpd_connections_accepted_total", 5.0);
+    program.serving().send(Signal::KILL);
+    shows(&status, "httpd_process_restarts_total", 1.0);
+    shows(&status, "httpd_connections_accepted_total", 5.0);
+    // One that ends by itself tells what it has counted since it was last asked.
+    for _ in 0..5 {
+        assert_eq!(program.get("/a.txt").status, 200);
+    }
+    let before = program.serving();
+    before.send(Signal::TERM);
+    until("it has ended", || !before.is_running());
+    shows(&status, "httpd_connections_accepted_total", 10.0);
+    for count in 1..=2 {
+        let upgraded = folder.output(&["upgrade", "-c", "httpd.toml"]);
+        assert_eq!(upgraded.status.code(), Some(0), "{}", lossy(&upgraded.stderr));
+        shows(&status, "httpd_upgrades_total{outcome=\"success\"}", f64::from(count));
+        shows(&status, "httpd_connections_accepted_total", 10.0);
+        shows(&status, "httpd_process_restarts_total", 1.0);
+        shows(&status, "httpd_ready", 1.0);
+    }
+}
+
+#[test]
+fn reloads_of_the_server_are_counted_once_with_their_time() {
+    for kind in ["supervisor = false\n", "processes = 2\n"] {
+        let (_program, folder, status) = start(&format!("{kind}{CONFIG}"));
+        let reload = || folder.output(&["reload", "-c", "httpd.toml"]).status.code();
+        assert_eq!((reload(), reload()), (Some(0), Some(0)));
+        folder.write("httpd.toml", "nonsense");
+        assert_eq!(reload(), Some(2));
+        shows(&status, "httpd_reloads_total{outcome=\"success\"}", 2.0);
+        if kind.contains("processes") {
+            shows(&status, "httpd_reloads_total{outcome=\"failure\"}", 1.0);
+        }
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let now = now.expect("it is later").as_secs_f64();
+        let last = value(&status, "httpd_reload_last_seconds{outcome=\"success\"}");
+        assert!(last.is_some_and(|last| last <= now && last > now - 600.0), "{last:?}");
+    }
+}
+
+/// A client that watches on one connection is never told that the server stops, because only one of its processes does.
+#[test]
+fn who_watches_on_one_connection_sees_no_stop_during_an_upgrade() {
+    let (_program, folder, status) = start(CONFIG);
+    let mut client = crate::support::Client::connect(&status);
+    for _ in 0..3 {
+        let upgraded = folder.output(&["upgrade", "-c", "httpd.toml"]);
+        assert_eq!(upgraded.status.code(), Some(0));
+        let ask = "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n";
+        client.send(ask).reply().expect(200).body("ok\n");
+        // Its process may end when it has answered.
+        client = crate::support::Client::connect(&status);
+        client.send(ask).reply().expect(200).body("ok\n");
+    }
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn the_end_of_each_certificate_is_shown_with_its_names() {
+    use crate::support::secured::Authority;
+    let issued = Authority::new().issue(&["example.org", "www.example.org"]);
+    let folder = Folder::with_www();
+    issued.write(&folder, "x.pem", "x.key");
+    let config = "processes = 2\nlisten = \"https://127.0.0.1:0\"\nroot = \"www\"\ncertificate = \"x.pem\"\n\
+        certificate_key = \"x.key\"\n[status]\nlisten = \"127.0.0.1:0\"\n";
+    folder.write("httpd.toml", config);
+    let program = Program::start(&mut folder.httpd(&["-c", "httpd.toml", "-w", "1"]));
+    let place = program.line.split_once(" status=http://").expect("it says where").1;
+    let place = place.split(' ').next().and_then(|it| it.parse().ok()).expect("an address");
+    let status = Address::Tcp(place);
+    let names = "{names=\"example.org, www.example.org\"}";
+    let expiry = value(&status, &format!("httpd_certificate_expiry_seconds{names}"));
+    // 2049-01-01
+    assert_eq!(expiry, Some(2_493_072_000.0));
+    let days = value(&status, &format!("httpd_certificate_days_left{names}")).expect("it is there");
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let left = (2_493_072_000.0 - now.expect("it is later").as_secs_f64()) / 86_400.0;
+    assert!((days - left).abs() < 1.5, "{days} {left}");
+    let page = lossy(&Request::new(&status, "GET", "/").send().body);
+    assert!(page.contains("Certificates") && page.contains("days left"), "{page}");
 }

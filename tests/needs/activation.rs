@@ -243,10 +243,13 @@ fn a_reload_keeps_them_and_an_upgrade_hands_them_on() {
         said.contains("cannot listen on systemd:more: ") && said.contains("restart the service"),
         "{said}"
     );
-    for process in program.process().serving() {
-        process.send(Signal::KILL);
-    }
-    until("another one serves", || get_now(ports[0]).is_some_and(|it| it == "from www\n"));
+    let killed = program.process().serving();
+    killed.iter().for_each(|process| process.send(Signal::KILL));
+    until("others are there", || {
+        let now = program.process().serving();
+        now.len() == 2 && now.is_disjoint(&killed)
+    });
+    until("they serve", || get_now(ports[0]).is_some_and(|it| it == "from www\n"));
     program.signal(Signal::TERM);
     assert_eq!(program.end().0, Some(0));
 }

@@ -11,11 +11,13 @@ use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use crate::server::listener::Listeners;
-use crate::sys::channel::{Channel, Received};
+use crate::site::Metrics;
+use crate::sys::channel::{Channel, ChannelMessage, Received};
 use crate::sys::descriptors;
 use crate::sys::process::{Own, is_stopped, sealed, start_again, start_other};
 
 use super::certificates::PoolTls;
+use super::numbers::NumbersMessage;
 use super::protocol::{self, Instruction, Report, Role, Spoken};
 use crate::program::cli::{SUPERVISED, own_arguments};
 use crate::program::failure::Failure;
@@ -80,6 +82,8 @@ pub(super) struct Child {
     pub reopen_failure: Option<Failure>,
     /// When it was first seen stopped; `None` while it runs.
     stopped_since: Option<Instant>,
+    /// Messages about numbers that have not been taken.
+    pub numbers: Vec<ChannelMessage>,
     /// Whether it was killed because it was stopped while it started.
     was_stopped: bool,
     started: Instant,
@@ -180,6 +184,7 @@ impl Child {
             reopens: (0, 0),
             reopen_failure: None,
             stopped_since: None,
+            numbers: Vec::new(),
             was_stopped: false,
             started: now,
             process,
@@ -218,6 +223,18 @@ impl Child {
         }
     }
 
+    /// Sends a message about numbers. A process that does not take it has to do without.
+    pub(super) fn send_bytes(&self, bytes: &[u8]) {
+        let _ = self.channel.send(bytes, &[]);
+    }
+
+    /// The same with numbers.
+    pub(super) fn send_numbers(&self, message: NumbersMessage, numbers: &Metrics) {
+        if let Err(error) = message.send(&self.channel, numbers) {
+            log::debug!("{self} does not take numbers: {error}");
+        }
+    }
+
     /// Sends what has changed for TLS.
     pub(super) fn send_tls(&self, news: BorrowedFd<'_>) {
         match self.channel.send(protocol::TLS, &[news]) {
@@ -242,6 +259,10 @@ impl Child {
                     return true;
                 }
             };
+            if NumbersMessage::read(&message.bytes).is_some() {
+                self.numbers.push(message);
+                continue;
+            }
             match Report::read(&message.bytes) {
                 Some(Report::Hello { inherits }) => self.inherits = Some(inherits),
                 Some(Report::Works) => self.has_answered = true,

@@ -31,6 +31,8 @@ pub(crate) struct Inheritance {
     pub listeners: Vec<InheritedListener>,
     /// Their channels follow in this order.
     pub children: Vec<InheritedChild>,
+    /// What has been counted, as lines of metrics.
+    pub numbers: String,
     /// Whether the socket for commands follows behind the channels.
     pub takes_commands: bool,
     /// Commands whose senders wait. Their connections follow in this order.
@@ -113,6 +115,9 @@ impl fmt::Display for Inheritance {
         lines.extend(self.children.iter().map(|InheritedChild { slot, id, role }| {
             format!("process {slot} {id} {}", role.word())
         }));
+        if !self.numbers.is_empty() {
+            lines.push(format!("numbers {}", encoded(&self.numbers)));
+        }
         lines.extend(self.takes_commands.then(|| "takes commands".to_owned()));
         lines.extend(self.commands.iter().map(|it| format!("command {}", it.word())));
         let pending = [(self.reload, "reload"), (self.reopen, "reopen")];
@@ -165,6 +170,7 @@ struct Unfinished {
     stop_timeout: Option<Duration>,
     listeners: Vec<InheritedListener>,
     children: Vec<InheritedChild>,
+    numbers: Option<String>,
     takes_commands: bool,
     commands: Vec<InheritedCommand>,
     reload: bool,
@@ -208,6 +214,9 @@ impl Unfinished {
                 let role = InheritedRole::ALL.into_iter().find(|it| it.word() == *role)?;
                 self.children.push(InheritedChild { slot, id, role });
                 Some(())
+            }
+            ("numbers", [lines]) => {
+                set(&mut self.numbers, String::from_utf8(decoded(lines)?).ok()?)
             }
             ("takes", ["commands"]) => {
                 self.takes_commands = true;
@@ -258,6 +267,7 @@ impl Unfinished {
             stop_timeout,
             listeners: self.listeners,
             children: self.children,
+            numbers: self.numbers.unwrap_or_default(),
             takes_commands: self.takes_commands,
             commands: self.commands,
             reload: self.reload,
@@ -354,7 +364,7 @@ const LAST: &str = "that is all";
 const PASSED: &str = "systemd:";
 
 const UPGRADED: &str = "upgraded";
-const KNOWN: [&str; 10] = [
+const KNOWN: [&str; 11] = [
     "processes",
     "workers",
     "descriptors",
@@ -362,6 +372,7 @@ const KNOWN: [&str; 10] = [
     "listener",
     "socket_file",
     "process",
+    "numbers",
     "takes",
     "command",
     "pending",
@@ -420,6 +431,7 @@ mod tests {
                 child(1, 4001, InheritedRole::Old),
                 child(1, 3000, InheritedRole::Retired),
             ],
+            numbers: "httpd_requests\tstatus=\"2xx\"\t5\n".to_owned(),
             takes_commands: true,
             commands: vec![InheritedCommand::Upgraded, InheritedCommand::Due(Order::Reload)],
             reload: true,
@@ -435,6 +447,7 @@ mod tests {
             descriptors: None,
             listeners: vec![listener(1, ListenScheme::H2c, false)],
             children: Vec::new(),
+            numbers: String::new(),
             takes_commands: false,
             commands: Vec::new(),
             reload: false,
@@ -499,6 +512,8 @@ mod tests {
             "socket_file 1 1 2 twice",
             "process 0 5 young",
             "process 0 x new",
+            "numbers %ff",
+            "numbers",
             "takes nothing",
             "command",
             "command restart",

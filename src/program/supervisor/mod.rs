@@ -15,6 +15,7 @@ mod commands;
 pub(crate) mod inheritance;
 mod legacy;
 mod manager;
+mod numbers;
 pub(crate) mod protocol;
 mod reloading;
 mod reopening;
@@ -39,6 +40,7 @@ use crate::server::listener::passed::Passed;
 use certificates::PoolTls;
 use child::{Asked, Child, ChildExit, ChildState, Plan};
 use manager::Watchdog;
+use numbers::Numbers;
 use protocol::Instruction;
 use reloading::Reloads;
 use reopening::Reopens;
@@ -124,6 +126,7 @@ struct Supervisor {
     outcome: Result<(), Failure>,
     reloads: Reloads,
     reopens: Reopens,
+    numbers: Numbers,
     /// Commands that wait for the end.
     stops: Vec<Command>,
 }
@@ -173,6 +176,7 @@ impl Supervisor {
             outcome: Ok(()),
             reloads,
             reopens: Reopens::default(),
+            numbers: Numbers::default(),
             stops: Vec::new(),
         }
     }
@@ -199,7 +203,10 @@ impl Supervisor {
         self.take_commands(now);
         self.send_tls_news();
         let ended: Vec<Child> = self.children.extract_if(.., Child::read_reports).collect();
-        for child in ended {
+        // What they have sent before their end counts.
+        self.advance_numbers(now);
+        for mut child in ended {
+            self.take_last_numbers(&mut child, now);
             self.reap(child, now);
         }
         self.advance_upgrade(now);
@@ -314,6 +321,7 @@ impl Supervisor {
                 slot.due = now + pause;
                 let why = failure.map_or(String::new(), |it| format!(": {}", it.lines.join("; ")));
                 log::error!("{name} {how}{why}; replacing it {}", after(pause));
+                self.numbers.note_restart();
             }
         }
     }
@@ -439,7 +447,8 @@ impl Supervisor {
             Asked::Reload { by } => Some(by),
             _ => None,
         });
-        let others = [self.upgrades.due(), self.watchdog.due(), self.reopens.due()];
+        let others =
+            [self.upgrades.due(), self.watchdog.due(), self.reopens.due(), self.numbers.due()];
         let others = others.into_iter().chain([self.reloads.due()]).flatten();
         let next = next.into_iter().chain(others).chain(asked).min();
         let descriptors: Vec<_> = [self.signals.as_fd()]

@@ -190,6 +190,12 @@ impl AsFd for Reloads {
 }
 
 impl Supervisor {
+    /// The reload under way has ended.
+    fn finish_reload(&mut self, outcome: Result<(), Failure>) {
+        self.numbers.note_reload(outcome.is_ok());
+        self.reloads.finish(outcome);
+    }
+
     /// Goes on with the reload under way, or begins one that is due.
     pub(super) fn advance_reload(&mut self, now: Instant) {
         while matches!((&self.reloads.woken).read(&mut [0; 64]), Ok(1..)) {}
@@ -211,7 +217,7 @@ impl Supervisor {
             ReloadState::Loading => {
                 if let Ok(loaded) = self.reloads.loaded.1.try_recv() {
                     let asked = loaded.and_then(|loaded| self.ask_first(loaded, now));
-                    asked.unwrap_or_else(|failure| self.reloads.finish(Err(failure)));
+                    asked.unwrap_or_else(|failure| self.finish_reload(Err(failure)));
                 }
             }
             ReloadState::Asking { first, .. } => {
@@ -219,7 +225,7 @@ impl Supervisor {
                 match self.first_answer(first, now) {
                     None => {}
                     Some(Ok(())) => self.roll_out(now),
-                    Some(Err(Refusal::Failed(failure))) => self.reloads.finish(Err(failure)),
+                    Some(Err(Refusal::Failed(failure))) => self.finish_reload(Err(failure)),
                     Some(Err(Refusal::LacksRights(why))) => self.begin_replacing(&why, now),
                 }
             }
@@ -227,7 +233,7 @@ impl Supervisor {
             ReloadState::Replacing { candidate, .. } => {
                 if candidate.read_reports() {
                     let failure = self.failure_of_candidate();
-                    self.reloads.finish(Err(failure));
+                    self.finish_reload(Err(failure));
                 } else if candidate.state != ChildState::Starting {
                     self.replace_all(now);
                 } else if candidate.due_by <= now {
@@ -239,7 +245,7 @@ impl Supervisor {
             ReloadState::FillingUp { by } => {
                 let is_late = *by <= now;
                 if is_late || (0..self.slots.len()).all(|slot| self.serves(slot)) {
-                    self.reloads.finish(Ok(()));
+                    self.finish_reload(Ok(()));
                 }
             }
         }
@@ -353,7 +359,7 @@ impl Supervisor {
             }
             Err(error) => {
                 let message = format!("cannot start a process: {error}");
-                self.reloads.finish(Err(Failure::at_run_time(message)));
+                self.finish_reload(Err(Failure::at_run_time(message)));
             }
         }
     }
@@ -427,7 +433,7 @@ impl Supervisor {
             return;
         }
         self.retire_beyond(self.plan.processes(), now);
-        self.reloads.finish(Ok(()));
+        self.finish_reload(Ok(()));
     }
 }
 

@@ -22,6 +22,7 @@ use crate::{Handle, Running};
 use super::certificates;
 use super::child::name;
 use super::inheritance;
+use super::numbers::{NumbersMessage, Others};
 use super::protocol::{self, Coming, Handover, Instruction, Report, Role, Spoken};
 use crate::program::cli::Options;
 use crate::program::failure::Failure;
@@ -49,7 +50,10 @@ pub(crate) fn serve(options: &Options) -> Result<(), Failure> {
     let is_one_of_several = handover.role.processes > 1;
     match start(options, handover, &channel) {
         Ok(running) => {
+            let handle = running.handle();
             running.wait();
+            // The last ones, so that the server's counts do not become smaller.
+            let _ = NumbersMessage::Are.send(&channel, &handle.own_metrics());
             // The only one says the same as its supervisor.
             if is_one_of_several {
                 log::info!("stopped");
@@ -83,7 +87,9 @@ fn start(
     // It follows from now on: an application may take its time to start.
     let state = Arc::new(Mutex::new(ServerState::Starting));
     let early: Arc<Mutex<Early>> = Arc::default();
+    let others = Arc::new(Others::new(Arc::clone(channel)));
     let follower = Follower {
+        others: Arc::clone(&others),
         supervisor: Some(Arc::clone(channel)),
         signals,
         state: Arc::clone(&state),
@@ -103,6 +109,7 @@ fn start(
         .give_up_when(signals::stops(&state))
         .start_on(listeners)
         .map_err(Failure::of_start)?;
+    running.handle().add_others(Box::new(move |own| others.ask(own)));
     // Until all is said, the follower neither says nor does anything.
     let mut state = signals::lock(&state);
     report(channel, &Report::Serving(running.applications()));
@@ -185,6 +192,8 @@ struct Early {
 
 /// Follows the supervisor's instructions for as long as the process lives.
 struct Follower {
+    /// Where the numbers of other processes arrive.
+    others: Arc<Others>,
     /// `None` once it has died.
     supervisor: Option<Arc<Channel>>,
     signals: Signals,
@@ -360,6 +369,11 @@ impl Follower {
                 Ok(Received::Message(message)) if message.bytes == protocol::TLS => {
                     self.take_tls_news(message.descriptors);
                 }
+                Ok(Received::Message(message))
+                    if NumbersMessage::read(&message.bytes).is_some() =>
+                {
+                    self.take_numbers(message);
+                }
                 Ok(Received::Message(message)) => match Instruction::read(&message.bytes) {
                     Some(instruction) => self.follow(instruction),
                     None => {
@@ -388,6 +402,28 @@ impl Follower {
                 },
                 Err(error) => log::error!("cannot take a renewed certificate: {error}"),
             }
+        }
+    }
+
+    fn take_numbers(&self, message: ChannelMessage) {
+        match NumbersMessage::read(&message.bytes) {
+            Some(NumbersMessage::Answer(question)) => {
+                self.others.take(question, message.descriptors.into_iter().next());
+            }
+            Some(NumbersMessage::Wanted) => self.report_numbers(),
+            Some(NumbersMessage::Asks(_) | NumbersMessage::Are) | None => {}
+        }
+    }
+
+    /// Reports the numbers of this process. Its workers may take a moment, and instructions shall not wait for that.
+    fn report_numbers(&self) {
+        let ServerState::Running(handle) = &*signals::lock(&self.state) else { return };
+        let (handle, Some(channel)) = (handle.clone(), self.supervisor.clone()) else { return };
+        let report = move || {
+            let _ = NumbersMessage::Are.send(&channel, &handle.own_metrics());
+        };
+        if let Err(error) = thread::Builder::new().name("numbers".to_owned()).spawn(report) {
+            log::error!("cannot start a thread: {error}");
         }
     }
 

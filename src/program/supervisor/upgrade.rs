@@ -17,6 +17,7 @@ use super::inheritance::{
     self, Inheritance, InheritedChild, InheritedListener, InheritedRole, SocketFile,
 };
 use super::legacy::{INHERITANCE, Legacy, MORE};
+use super::numbers::Numbers;
 use super::protocol::{CONFIGURATION_BYTES_MAX, Instruction};
 use super::reloading::Reloads;
 use super::{GRACE, Supervisor, SupervisorState};
@@ -114,6 +115,7 @@ impl Supervisor {
         let message = format!("{FAILED}: {why}");
         log::error!("{message}");
         self.note_failure("The last upgrade failed: see the log");
+        self.numbers.note_upgrade(false);
         for command in commands {
             command.answer(Err(Failure::at_run_time(&message)));
         }
@@ -244,6 +246,7 @@ impl Supervisor {
             stop_timeout: self.stop_timeout,
             listeners: addresses,
             children: children.chain([known(candidate, InheritedRole::New)]).collect(),
+            numbers: self.numbers.legacy().to_lines(),
             takes_commands: control.is_some(),
             commands,
             reload: late.contains(&Signal::Reload),
@@ -333,6 +336,8 @@ impl Supervisor {
             }
         }
         log::info!("upgraded to httpd {}", env!("CARGO_PKG_VERSION"));
+        supervisor.numbers = Numbers::inherit(&inheritance.numbers);
+        supervisor.numbers.note_upgrade(true);
         supervisor.go_on_changing();
         supervisor.begin_succession(inheritance.commands, connections, now);
         let pending = [(inheritance.reload, Signal::Reload), (inheritance.reopen, Signal::Reopen)];

@@ -20,14 +20,15 @@ pub(crate) struct Collector {
     board: Arc<Board>,
     started: SystemTime,
     taken: OnceLock<SelfUse>,
-    /// Changes of what is served: those that failed, and those that did not.
-    reloads: [AtomicU64; 2],
-    /// Asks for the numbers of other processes that serve the same.
+    /// Changes of what is served: those that failed, and those that did not; and when the last of them was, in seconds
+    /// since 1970.
+    reloads: [(AtomicU64, AtomicU64); 2],
+    /// Asks for the numbers of the rest of the server: other processes, and their supervisor.
     others: OnceLock<AskOthers>,
 }
 
-/// Returns the numbers of other processes, given those of this one. It waits for a second or two at most.
-pub(crate) type AskOthers = Box<dyn Fn(&Metrics) -> Vec<Metrics> + Send + Sync>;
+/// Returns the numbers of the rest of the server, if they are known, given those of this process. It waits for a second or two at most.
+pub(crate) type AskOthers = Box<dyn Fn(&Metrics) -> Option<Metrics> + Send + Sync>;
 
 /// What the server lends for a reading.
 #[derive(Default)]
@@ -35,6 +36,8 @@ struct Lent {
     mailboxes: Vec<Arc<Mailbox>>,
     common: Option<Arc<Common>>,
     applications: Vec<Arc<Application>>,
+    #[cfg(feature = "tls")]
+    tls: Option<Arc<crate::server::tls::KeptTls>>,
     is_stopping: bool,
 }
 
@@ -45,7 +48,7 @@ impl Collector {
             board: Arc::default(),
             started: SystemTime::now(),
             taken: OnceLock::new(),
-            reloads: [const { AtomicU64::new(0) }; 2],
+            reloads: [const { (AtomicU64::new(0), AtomicU64::new(0)) }; 2],
             others: OnceLock::new(),
         }
     }
@@ -57,7 +60,31 @@ impl Collector {
 
     /// What is served was changed, or could not be.
     pub(crate) fn note_reload(&self, has_succeeded: bool) {
-        self.reloads[usize::from(has_succeeded)].fetch_add(1, Ordering::Relaxed);
+        let (count, last) = &self.reloads[usize::from(has_succeeded)];
+        count.fetch_add(1, Ordering::Relaxed);
+        last.store(seconds(SystemTime::now()) as u64, Ordering::Relaxed);
+    }
+
+    /// Whether other processes serve in the place of this one, which ends.
+    fn is_replaced(&self) -> bool {
+        let Some(server) = self.server.upgrade() else { return false };
+        let listeners = {
+            let state = server.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.listeners.upgrade()
+        };
+        listeners.is_some_and(|it| it.are_left_to_others())
+    }
+
+    /// When each certificate expires, by the names that it is for.
+    #[cfg(feature = "tls")]
+    fn add_certificates(lent: &Lent, metrics: &mut Metrics) {
+        let now = seconds(SystemTime::now());
+        for (names, expires) in lent.tls.iter().flat_map(|tls| tls.expiries()) {
+            let expires = seconds(expires);
+            let days = ((expires - now) / 86_400.0).floor();
+            metrics.add(CERTIFICATE, &[("names", &names)], expires);
+            metrics.add(CERTIFICATE_DAYS, &[("names", &names)], days);
+        }
     }
 
     fn borrow(&self) -> Lent {
@@ -67,6 +94,8 @@ impl Collector {
             mailboxes: state.mailboxes().cloned().collect(),
             common: state.common.clone(),
             applications: state.applications.iter().map(|it| Arc::clone(&it.application)).collect(),
+            #[cfg(feature = "tls")]
+            tls: state.tls.upgrade(),
             is_stopping: state.is_stopping,
         }
     }
@@ -76,8 +105,8 @@ impl Collector {
         self.taken.get_or_init(SelfUse::open);
     }
 
-    /// Adds the numbers of other processes to what is shown from now on.
-    #[expect(dead_code, reason = "processes do not ask each other yet")]
+    /// Adds the numbers of the rest of the server to what is shown from now on.
+    #[cfg(feature = "cli")]
     pub(crate) fn add_others(&self, others: AskOthers) {
         // It is called once.
         let _ = self.others.set(others);
@@ -86,8 +115,7 @@ impl Collector {
     fn add_process(&self, metrics: &mut Metrics) {
         let version = env!("CARGO_PKG_VERSION");
         metrics.add(BUILD, &[("version", version)], 1.0);
-        let started = self.started.duration_since(UNIX_EPOCH).unwrap_or_default();
-        metrics.add(START, &[], started.as_secs_f64());
+        metrics.add(START, &[], seconds(self.started));
         metrics.count(PROCESSES, &[], 1);
         let taken = self.taken.get_or_init(SelfUse::open).read();
         if let Some(bytes) = taken.memory_bytes {
@@ -162,9 +190,16 @@ impl Collector {
             Collector::add_pools(common, &mut metrics);
         }
         Collector::add_applications(&lent.applications, &answers, &mut metrics);
-        for (outcome, count) in ["failure", "success"].iter().zip(&self.reloads) {
-            metrics.count(RELOADS, &[("outcome", outcome)], count.load(Ordering::Relaxed));
+        for (outcome, (count, last)) in ["failure", "success"].iter().zip(&self.reloads) {
+            let labels = [("outcome", *outcome)];
+            metrics.count(RELOADS, &labels, count.load(Ordering::Relaxed));
+            match last.load(Ordering::Relaxed) {
+                0 => {}
+                last => metrics.count(RELOAD_LAST, &labels, last),
+            }
         }
+        #[cfg(feature = "tls")]
+        Collector::add_certificates(&lent, &mut metrics);
         let is_stopping = lent.is_stopping || answers.numbers.iter().any(|it| it.is_stopping);
         let longest = answers.silent.iter().max_by_key(|(_, time)| *time);
         let silent = longest.map(|(worker, time)| {
@@ -176,7 +211,9 @@ impl Collector {
             _ => silent.clone(),
         };
         metrics.count(READY, &[], u64::from(unready.is_none()));
-        let is_stuck = longest.is_some_and(|(_, time)| *time >= STUCK_TIME);
+        let stuck = answers.silent.iter().filter(|(_, time)| *time >= STUCK_TIME).count();
+        metrics.count(WORKERS_STUCK, &[], stuck as u64);
+        let is_stuck = stuck > 0;
         Reading { metrics, unready, stuck: silent.filter(|_| is_stuck) }
     }
 }
@@ -184,12 +221,32 @@ impl Collector {
 impl StatusSource for Collector {
     fn read(&self) -> Reading {
         let mut reading = self.read_own();
-        if let Some(others) = self.others.get() {
-            let others = others(&reading.metrics);
-            others.iter().for_each(|metrics| reading.metrics.add_all(metrics));
+        let ask = |ask: &AskOthers| ask(&reading.metrics);
+        let Some(others) = self.others.get().and_then(ask) else { return reading };
+        // These are counted for the whole server.
+        let is_replaced = self.is_replaced();
+        let own_family: &[usize] =
+            if is_replaced { &[RELOADS, RELOAD_LAST, READY] } else { &[RELOADS, RELOAD_LAST] };
+        reading.metrics = reading.metrics.without(own_family);
+        reading.metrics.add_all(&others);
+        let is_ready = reading.metrics.sum(READY) > 0.0;
+        reading.unready = match reading.unready.take() {
+            // Others serve in its place.
+            Some(_) if is_replaced && is_ready => None,
+            None if !is_ready => Some("a process of the server does not serve".to_owned()),
+            own => own,
+        };
+        let stuck = reading.metrics.sum(WORKERS_STUCK);
+        if reading.stuck.is_none() && stuck > 0.0 {
+            reading.stuck = Some(format!("{stuck} workers of other processes take no turns"));
         }
         reading
     }
+}
+
+/// Since 1970.
+fn seconds(time: SystemTime) -> f64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
 /// How long a reading waits for workers that are busy.

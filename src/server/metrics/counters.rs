@@ -20,6 +20,8 @@ pub(crate) struct Counters {
     /// By version of TLS (1.2, 1.3), and whether a session was resumed.
     pub(crate) handshakes: [[u64; 2]; 2],
     pub(crate) handshakes_failed: u64,
+    /// Handshakes that were ended because there were too many.
+    pub(crate) crowded_out: u64,
     pub(crate) streams: u64,
 }
 
@@ -65,6 +67,7 @@ impl Default for Counters {
             accepted: 0,
             handshakes: [[0; 2]; 2],
             handshakes_failed: 0,
+            crowded_out: 0,
             streams: 0,
         }
     }
@@ -138,6 +141,7 @@ impl Counters {
         metrics.count(families::ACCEPTED, &[], self.accepted);
         metrics.count(families::STREAMS, &[], self.streams);
         metrics.count(families::HANDSHAKES_FAILED, &[], self.handshakes_failed);
+        metrics.count(families::REFUSALS, &[("reason", "handshakes_max")], self.crowded_out);
         for (version, of_version) in ["1.2", "1.3"].iter().zip(&self.handshakes) {
             for (resumed, &count) in ["false", "true"].iter().zip(of_version) {
                 if count > 0 {

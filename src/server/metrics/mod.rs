@@ -7,6 +7,8 @@ mod connection_state;
 pub(crate) mod counters;
 
 pub(crate) use board::Board;
+#[cfg(feature = "cli")]
+pub(crate) use collector::AskOthers;
 pub(crate) use collector::Collector;
 pub(crate) use connection_state::ConnectionState;
 pub(crate) use counters::{Counters, WorkerNumbers};

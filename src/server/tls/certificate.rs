@@ -199,8 +199,8 @@ impl Certificate {
         self.covered.covers_all && !self.facts.names.is_empty()
     }
 
-    /// What the log calls it.
-    pub(super) fn described(&self) -> String {
+    /// Its names, or the first of them and how many others there are.
+    pub(super) fn names_in_short(&self) -> String {
         let mut names = self.names();
         let others = names.len().saturating_sub(NAMES_SHOWN);
         names.truncate(NAMES_SHOWN);
@@ -208,6 +208,12 @@ impl Certificate {
         if others > 0 {
             names += &format!(" and {others} more");
         }
+        names
+    }
+
+    /// What the log calls it.
+    pub(super) fn described(&self) -> String {
+        let names = self.names_in_short();
         match &self.files {
             Some(files) => format!("certificate {:?} ({names})", files.chain),
             None => format!("certificate for {names}"),

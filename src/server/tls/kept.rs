@@ -48,6 +48,11 @@ impl KeptTls {
         self.state.config()
     }
 
+    /// When each certificate in use expires, by its names.
+    pub(crate) fn expiries(&self) -> Vec<(String, std::time::SystemTime)> {
+        self.state.expiries()
+    }
+
     /// Uses something new from now on, for new handshakes.
     ///
     /// # Errors

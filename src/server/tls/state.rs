@@ -9,6 +9,7 @@ use super::tickets::{TicketKeys, TicketSecrets, Tickets};
 use rustls::ServerConfig;
 use rustls::server::NoServerSessionStorage;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 /// TLS of a server.
 #[derive(Debug)]
@@ -62,6 +63,12 @@ impl TlsState {
             }
         }
         Ok(())
+    }
+
+    /// When each certificate in use expires, by its names.
+    pub(super) fn expiries(&self) -> Vec<(String, SystemTime)> {
+        let tls = self.tls.lock().unwrap_or_else(PoisonError::into_inner);
+        tls.all().map(|it| (it.names_in_short(), it.expires())).collect()
     }
 
     /// Uses other certificates and hosts from now on, for new handshakes. Sessions are resumed as before.

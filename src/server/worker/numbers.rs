@@ -40,6 +40,7 @@ impl<K: Kernel> Worker<K> {
                 [of_tls.full_tls13, of_tls.resumed_tls13],
             ];
             counters.handshakes_failed = of_tls.failed;
+            counters.crowded_out = of_tls.crowded_out;
         }
         counters
     }

@@ -92,8 +92,10 @@ families! {
     START = "process_start_time_seconds" Gauge Least "When the process was started, in seconds since 1970.";
     PROCESSES = "httpd_processes" Gauge Sum "Processes that serve.";
     PROCESS_RESTARTS = "httpd_process_restarts" Counter Sum "Serving processes that died and were replaced.";
+    PROCESSES_SILENT = "httpd_processes_silent" Gauge Sum "Processes that did not answer in time. What they had counted before is counted; what they do now is not known.";
     WORKERS = "httpd_workers" Gauge Sum "Workers, each a thread that serves its connections.";
     WORKERS_SILENT = "httpd_workers_silent" Gauge Sum "Workers that did not answer within a second. Their other numbers are those of their last answer.";
+    WORKERS_STUCK = "httpd_workers_stuck" Gauge Sum "Workers that have taken no turn for ten seconds.";
     CPU = "process_cpu_seconds" Counter Sum "CPU time used, in seconds.";
     MEMORY = "process_resident_memory_bytes" Gauge Sum "Resident memory.";
     DESCRIPTORS = "process_open_fds" Gauge Sum "Open descriptors.";
@@ -128,11 +130,14 @@ families! {
     REFUSALS = "httpd_refusals" Counter Sum "Requests and connections that were refused, by reason.";
     LOG_DROPPED = "httpd_log_lines_dropped" Counter Sum "Lines that could not be written to a log.";
     RELOADS = "httpd_reloads" Counter Sum "Reloads of the configuration by outcome.";
+    RELOAD_LAST = "httpd_reload_last_seconds" Gauge Most "When the last reload of each outcome ended, in seconds since 1970.";
+    UPGRADES = "httpd_upgrades" Counter Sum "Upgrades to another program by outcome.";
     DISK_FAILURES = "httpd_disk_failures" Counter Sum "Bodies that could not be stored on the disk.";
     CLOCK_STEPS = "httpd_clock_steps" Counter Sum "Times that the clock of the system was set by a second or more.";
     ROOTS_REPLACED = "httpd_root_changes" Counter Sum "Times that the path of a root led to another directory than before.";
     ROOTS_GONE = "httpd_root_failures" Counter Sum "Times that a root could not be opened, counted once a minute.";
     CERTIFICATE = "httpd_certificate_expiry_seconds" Gauge Least "When a certificate expires, in seconds since 1970.";
+    CERTIFICATE_DAYS = "httpd_certificate_days_left" Gauge Least "Days until a certificate expires; negative when it has.";
     READY = "httpd_ready" Gauge Least "1 if new requests are served, 0 while it starts or stops.";
 }
 

@@ -97,6 +97,14 @@ impl Metrics {
         Metrics { samples: samples.map(|(key, measure)| (key.clone(), measure.clone())).collect() }
     }
 
+    /// Those that are not of these families.
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "for several processes"))]
+    pub(crate) fn without(&self, families: &[usize]) -> Metrics {
+        let stays = |family: &usize| !families.contains(family);
+        let samples = self.samples.iter().filter(|((family, _), _)| stays(family));
+        Metrics { samples: samples.map(|(key, measure)| (key.clone(), measure.clone())).collect() }
+    }
+
     fn merge(&mut self, family: usize, labels: String, measure: Measure) {
         let Some(known) = self.samples.get_mut(&(family, labels.clone())) else {
             self.samples.insert((family, labels), measure);
@@ -146,7 +154,7 @@ impl Metrics {
     }
 
     /// One line for each sample, for another process to [read](Metrics::from_lines).
-    #[cfg_attr(not(test), expect(dead_code, reason = "processes do not ask each other yet"))]
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "for several processes"))]
     pub(crate) fn to_lines(&self) -> String {
         let mut lines = String::new();
         for ((family, labels), measure) in &self.samples {
@@ -166,7 +174,7 @@ impl Metrics {
     }
 
     /// The numbers of another process. What this version does not know is left out: the other one may be newer.
-    #[cfg_attr(not(test), expect(dead_code, reason = "processes do not ask each other yet"))]
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "for several processes"))]
     pub(crate) fn from_lines(lines: &str) -> Metrics {
         let mut metrics = Metrics::default();
         for line in lines.lines() {

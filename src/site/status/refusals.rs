@@ -28,6 +28,8 @@ pub(crate) enum Refusal {
     PasswordsBusy,
     /// HTTP on an address that speaks TLS.
     NoTls,
+    /// TLS on an address that does not speak it.
+    TlsOnPlain,
     /// A connection without the PROXY header that its listener requires.
     NoProxyHeader,
     /// A connection of HTTP/2 that broke its rules, or kept the server busy for nothing.
@@ -60,10 +62,11 @@ const NAMES: [&str; REASONS] = [
     "application_busy",
     "passwords_busy",
     "no_tls",
+    "tls_on_plain",
     "no_proxy_header",
     "http2_fault",
 ];
 
-const REASONS: usize = 13;
+const REASONS: usize = 14;
 
 static COUNTS: [AtomicU64; REASONS] = [const { AtomicU64::new(0) }; REASONS];

@@ -9,6 +9,7 @@ use crate::server::exchange::{Awaited, Ending, ExchangeState, Expired};
 use crate::server::share::Share;
 use crate::server::wire::Transport;
 use crate::site::Response;
+use crate::site::status::Refusal;
 use std::io;
 
 impl Http1 {
@@ -43,6 +44,7 @@ impl Http1 {
         share: &mut Share,
         cx: &mut WorkerContext,
     ) -> Step {
+        Refusal::TlsOnPlain.note();
         socket.log_tls(cx);
         let response = self.exchange.respond(Status::BAD_REQUEST);
         self.refuse_with(response, socket, share, cx)

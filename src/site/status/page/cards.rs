@@ -109,6 +109,8 @@ pub(super) fn write_trouble(out: &mut String, metrics: &Metrics) -> fmt::Result 
         (ROOTS_REPLACED, "roots replaced"),
         (ROOTS_GONE, "roots missing"),
         (PROCESS_RESTARTS, "processes replaced"),
+        (PROCESSES_SILENT, "processes without an answer"),
+        (WORKERS_STUCK, "workers that are stuck"),
     ];
     for (family, words) in troubles {
         let count = metrics.sum(family);
@@ -125,18 +127,21 @@ pub(super) fn write_trouble(out: &mut String, metrics: &Metrics) -> fmt::Result 
 }
 
 pub(super) fn write_process(out: &mut String, metrics: &Metrics) -> fmt::Result {
-    let mut card = Card::new(out, "Process");
-    card.row("processes", &units::count(metrics.sum(PROCESSES)))?;
+    let mut card = Card::new(out, "Processes");
+    card.row("that serve", &units::count(metrics.sum(PROCESSES)))?;
     card.row("memory", &units::bytes(metrics.sum(MEMORY)).text())?;
-    let (open, most) = (metrics.sum(DESCRIPTORS), metrics.sum(DESCRIPTORS_MAX));
+    let of_each = metrics.sum(DESCRIPTORS_MAX);
+    let (open, most) = (metrics.sum(DESCRIPTORS), of_each * metrics.sum(PROCESSES).max(1.0));
     let most = if most > 1e9 { "any number".to_owned() } else { units::count(most) };
     card.row("descriptors", &format!("{} of {most}", units::count(open)))?;
     card.row("CPU time", &units::time(metrics.sum(CPU)))?;
-    for (labels, measure) in metrics.of(RELOADS) {
-        if let Some(outcome) = label_value(labels, "outcome")
-            && measure.number() > 0.0
-        {
-            card.row(&format!("reloads, {outcome}"), &units::count(measure.number()))?;
+    for (family, words) in [(RELOADS, "reloads"), (UPGRADES, "upgrades")] {
+        for (labels, measure) in metrics.of(family) {
+            if let Some(outcome) = label_value(labels, "outcome")
+                && measure.number() > 0.0
+            {
+                card.row(&format!("{words}, {outcome}"), &units::count(measure.number()))?;
+            }
         }
     }
     card.end();
