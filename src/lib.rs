@@ -398,6 +398,20 @@
 // and says nothing is let in after about a second, and the time for a head runs from then. A server
 // that stops resets connections that have not sent anything yet.
 //
+// **A seed decides the whole life of a worker** (`server/worker/simulation`): real turns, connections, exchanges and
+// jobs, over sockets, threads and a clock that the seed moves, while files change, clients upload, cut and close their
+// halves, descriptors run out, and the server is reloaded and stopped. Threads are coroutines, which wait where threads
+// would, and what of the files is in memory is the seed's decision, too, so that a seed plays the same again to the last
+// byte. `cargo test simulation` plays some hundreds of seeds,
+// `HTTPD_SIMULATION_RUNS=1000000 cargo test --profile simulation --lib simulation` as many as one likes;
+// `HTTPD_SIMULATION_SEED` names the first.
+//
+// **Where threads meet, every order of them is tried** (`sys/sync.rs`): the mailbox, pipes, senders, the pool, the
+// material of handshakes, and a worker with connections, reload and stop. The models are tests (`cargo test models`, some
+// seconds) of the code itself and not of a copy: in tests, a mutex that is made within a model is loom's. loom also knows
+// what the memory model allows to relaxed loads, which shuttle does not. Where threads have too many orders, those are
+// tried in which they are interrupted up to two or three times.
+//
 // **Looking is done by what serves.** `httpd check` and `httpd explain` ask the site as a worker does
 // (`server::asker`), so that no second opinion of what is served can be wrong. Rules carry the byte of the
 // configuration at which they were written; line numbers are made of it only when somebody asks. `-T` prints the text

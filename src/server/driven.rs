@@ -311,8 +311,10 @@ impl Driven {
             Phase::In(ExchangeState::Sending) => {
                 assert!(self.client.wants_write(), "asleep {state} with a writable client")
             }
+            // The end of the stream stays to be read.
             _ => assert!(
-                !self.connection.wire().has_unread(),
+                !self.client.has_unread()
+                    || self.client.is_half_closed() && self.client.unread_bytes() == 0,
                 "asleep {state} with a readable client"
             ),
         }

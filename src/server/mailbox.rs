@@ -9,11 +9,12 @@ use super::replacement::Replacement;
 use crate::files::{Spool, WriteError};
 use crate::site::stream::{StreamKey, WakeWorker};
 use crate::site::{Application, Response};
+use crate::sys::sync::{AtomicUsize, Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 /// What a worker is asked to do, or has to know.
@@ -74,7 +75,14 @@ pub(crate) enum Completion {
 /// A worker's mailbox, which the worker shares with the threads that may write to it.
 pub(crate) struct Mailbox {
     contents: Mutex<Contents>,
-    waker: mio::Waker,
+    waker: Waker,
+}
+
+/// Wakes a worker that waits for events.
+enum Waker {
+    Epoll(mio::Waker),
+    #[cfg(test)]
+    Model(Arc<models::Epoll>),
 }
 
 #[derive(Default)]
@@ -105,7 +113,7 @@ pub(crate) enum NotTaken {
 impl Mailbox {
     /// An empty mailbox that wakes the poll whose waker this is.
     pub(crate) fn new(waker: mio::Waker) -> Mailbox {
-        Mailbox { contents: Mutex::default(), waker }
+        Mailbox { contents: Mutex::default(), waker: Waker::Epoll(waker) }
     }
 
     /// Puts a message in and wakes the worker, if the box was empty.
@@ -212,6 +220,19 @@ impl Mailbox {
     }
 }
 
+impl Waker {
+    fn wake(&self) -> io::Result<()> {
+        match self {
+            Waker::Epoll(waker) => waker.wake(),
+            #[cfg(test)]
+            Waker::Model(epoll) => {
+                epoll.wake();
+                Ok(())
+            }
+        }
+    }
+}
+
 impl WakeWorker for Mailbox {
     fn wake(&self, streams: &[StreamKey]) {
         let mut contents = self.lock();
@@ -240,6 +261,9 @@ impl From<ExchangeId> for StreamKey {
 /// How many connections may wait for a worker that is busy, or has `connections_max` of them. Each waits with an open
 /// descriptor.
 pub(crate) const WAITING_MAX: usize = 512;
+
+#[cfg(test)]
+pub(super) mod models;
 
 #[cfg(test)]
 mod tests {

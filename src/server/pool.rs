@@ -2,12 +2,12 @@
 //!
 //! It must never know for which exchange a job is.
 
+use crate::sys::sync::{self, Condvar, Mutex, MutexGuard};
 use crate::sys::trouble::Trouble;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A pool that starts its threads when there is work for them.
@@ -183,7 +183,7 @@ impl Pool {
 
     fn start_thread(&self, state: &mut PoolState) -> io::Result<()> {
         let core = Arc::clone(&self.core);
-        thread::Builder::new().name(self.name.to_owned()).spawn(move || core.serve())?;
+        sync::spawn(self.name, move || core.serve())?;
         state.threads += 1;
         Ok(())
     }
@@ -253,7 +253,7 @@ impl PoolState {
 }
 
 impl PoolCore {
-    fn lock(&self) -> std::sync::MutexGuard<'_, PoolState> {
+    fn lock(&self) -> MutexGuard<'_, PoolState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -340,5 +340,7 @@ impl Pool {
     }
 }
 
+#[cfg(test)]
+mod models;
 #[cfg(test)]
 mod tests;

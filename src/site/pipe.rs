@@ -9,8 +9,9 @@ mod inbound;
 mod outbound;
 mod producer;
 
+use crate::sys::sync::{Condvar, Mutex, MutexGuard};
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 pub(crate) use inbound::{BodyReader, Inlet};
 pub use outbound::BodyWriter;
@@ -158,5 +159,7 @@ pub(crate) const BACKLOG_BYTES: usize = PIPE_BYTES_MAX / 4;
 /// How many bytes are handed on at a time, except for a flush.
 const PIECE_BYTES: usize = 32 * 1024;
 
+#[cfg(test)]
+mod models;
 #[cfg(test)]
 mod tests;

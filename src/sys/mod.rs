@@ -30,6 +30,7 @@ pub(crate) mod self_use;
 #[cfg(feature = "cli")]
 pub(crate) mod signal;
 pub(crate) mod socket;
+pub(crate) mod sync;
 pub(crate) mod trouble;
 pub(crate) mod unwinding;
 pub(crate) mod uptime;

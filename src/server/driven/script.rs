@@ -8,6 +8,8 @@ use crate::http::Scheme;
 use crate::server::wire::{Edge, ReadOutcome, Readiness, Transport, WriteOutcome};
 use crate::sys::file;
 use crate::sys::socket::More;
+#[cfg(test)]
+use std::cell::Ref;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -132,8 +134,9 @@ impl Script {
     }
 
     /// What was written from this place on.
-    pub(in crate::server) fn sent_from(&self, place: usize) -> Vec<u8> {
-        self.0.borrow().sent[place..].to_vec()
+    #[cfg(test)]
+    pub(in crate::server) fn sent_from(&self, place: usize) -> Ref<'_, [u8]> {
+        Ref::map(self.0.borrow(), |wire| &wire.sent[place..])
     }
 
     /// Whether it is the other end's clone.
@@ -251,8 +254,11 @@ impl Transport for Script {
             wire.ready.readable = false;
             return Ok(ReadOutcome::Blocked);
         }
-        let drained: Vec<u8> = wire.incoming.drain(..count).collect();
-        buffer[..count].copy_from_slice(&drained);
+        let (front, back) = wire.incoming.as_slices();
+        let from_front = front.len().min(count);
+        buffer[..from_front].copy_from_slice(&front[..from_front]);
+        buffer[from_front..count].copy_from_slice(&back[..count - from_front]);
+        wire.incoming.drain(..count);
         wire.ready.readable = count == buffer.len() || wire.ready.read_closed;
         Ok(ReadOutcome::Bytes(count))
     }
@@ -262,11 +268,15 @@ impl Transport for Script {
         if wire.client == Client::Reset {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
-        let all = runs.concat();
-        let taken = wire.take(all.len());
-        if let WriteOutcome::Took(count) = taken {
-            wire.ready.writable = count == all.len();
-            wire.sent.extend_from_slice(&all[..count]);
+        let all: usize = runs.iter().map(|run| run.len()).sum();
+        let taken = wire.take(all);
+        if let WriteOutcome::Took(mut count) = taken {
+            wire.ready.writable = count == all;
+            for run in runs {
+                let of_run = run.len().min(count);
+                wire.sent.extend_from_slice(&run[..of_run]);
+                count -= of_run;
+            }
         }
         Ok(taken)
     }
@@ -293,10 +303,12 @@ impl Transport for Script {
         }
         match wire.take(count) {
             WriteOutcome::Took(count) => {
-                let mut piece = vec![0; count];
-                let read = file::read_at(file, &mut piece, offset, file::Disk::MayBlock)?;
-                wire.sent.extend_from_slice(&piece[..read]);
-                Ok(WriteOutcome::Took(read))
+                let before = wire.sent.len();
+                wire.sent.resize(before + count, 0);
+                let piece = &mut wire.sent[before..];
+                let read = file::read_at(file, piece, offset, file::Disk::MayBlock);
+                wire.sent.truncate(before + read.as_ref().map_or(0, |read| *read));
+                Ok(WriteOutcome::Took(read?))
             }
             other => Ok(other),
         }

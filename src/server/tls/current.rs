@@ -5,9 +5,10 @@
 
 use super::resolver::CertificateTable;
 use super::tickets::TicketKeys;
+use crate::sys::sync::{AtomicU64, Mutex, MutexGuard};
 use std::cell::RefCell;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 /// What a handshake needs.
 #[derive(Clone, Debug)]
@@ -39,7 +40,7 @@ thread_local! {
 
 impl Current {
     pub(super) fn new(material: Material) -> Arc<Current> {
-        static IDS: AtomicU64 = AtomicU64::new(0);
+        static IDS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
         Arc::new(Current {
             id: IDS.fetch_add(1, Ordering::Relaxed),
             version: AtomicU64::new(0),
@@ -49,17 +50,18 @@ impl Current {
 
     /// Does something with the material. It must not ask for it again meanwhile.
     pub(super) fn with<R>(&self, act: impl FnOnce(&Material) -> R) -> R {
-        HELD.with_borrow_mut(|held| {
-            let version = self.version.load(Ordering::Acquire);
-            let is_current = |it: &&mut Held| it.id == self.id && it.version == version;
-            match held.as_mut().filter(is_current) {
-                Some(held) => act(&held.material),
-                None => {
-                    let material = self.lock().clone();
-                    act(&held.insert(Held { id: self.id, version, material }).material)
-                }
-            }
-        })
+        HELD.with_borrow_mut(|held| act(self.newest(held)))
+    }
+
+    /// The material, if need be in the place of what this thread has got.
+    fn newest<'h>(&self, held: &'h mut Option<Held>) -> &'h Material {
+        let version = self.version.load(Ordering::Acquire);
+        let is_current = |it: &Held| it.id == self.id && it.version == version;
+        if !held.as_ref().is_some_and(is_current) {
+            *held = None;
+        }
+        let get = || Held { id: self.id, version, material: self.lock().clone() };
+        &held.get_or_insert_with(get).material
     }
 
     /// Replaces it for all handshakes that begin from now on.
@@ -70,7 +72,7 @@ impl Current {
         self.version.fetch_add(1, Ordering::Release);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Material> {
+    fn lock(&self) -> MutexGuard<'_, Material> {
         self.material.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -115,5 +117,34 @@ mod tests {
         let (first, second) = (of(&one), of(&other));
         assert_ne!(first, second);
         assert_eq!((of(&one), of(&other), of(&one)), (first, second, first));
+    }
+
+    /// In every interleaving (see [`crate::sys::sync`]): who reads the number of a replacement finds its material, and
+    /// never goes back.
+    #[test]
+    fn a_handshake_that_begins_while_material_is_replaced_never_goes_back() {
+        use crate::sys::sync::every_interleaving;
+        let versions = [tickets(), tickets(), tickets()];
+        every_interleaving(move || {
+            let first = Arc::clone(&versions[0]);
+            let current = Current::new(Material { certificates: Arc::default(), tickets: first });
+            let replaces = Arc::clone(&current);
+            let new = versions[1..].to_vec();
+            let replacing = loom::thread::spawn(move || {
+                for newest in new {
+                    replaces.replace(|material| material.tickets = newest);
+                }
+            });
+            let mut held = None;
+            let mut number = |current: &Current| {
+                let tickets = Arc::clone(&current.newest(&mut held).tickets);
+                versions.iter().position(|it| Arc::ptr_eq(it, &tickets)).expect("one of them")
+            };
+            let before = number(&current);
+            let then = number(&current);
+            assert!(before <= then, "{then} after {before}");
+            replacing.join().expect("it does not panic");
+            assert_eq!(number(&current), 2, "what was replaced is seen at once");
+        });
     }
 }

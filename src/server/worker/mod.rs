@@ -6,6 +6,8 @@ mod handlers;
 #[cfg(feature = "tls")]
 mod handshakes;
 mod kernel;
+#[cfg(test)]
+mod models;
 mod numbers;
 mod reloading;
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! The bounded buffer between senders and the worker that sends the body.
 
 use super::{Gone, TrySendError, WakeBatch, Waker};
+use crate::sys::sync::{Condvar, Mutex, MutexGuard};
 use crate::sys::unwinding::is_unwinding;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 /// What both ends share.
@@ -394,3 +395,6 @@ thread_local! {
 pub(super) fn forbid_waiting() {
     IS_WORKER.set(true);
 }
+
+#[cfg(test)]
+mod models;

@@ -7,6 +7,8 @@ mod entries;
 mod identity;
 mod open;
 mod read;
+#[cfg(test)]
+pub(crate) mod simulated;
 
 pub(crate) use cause::{Cause, refusal};
 pub(crate) use entries::{entries, identity_at, is_readable};

@@ -2,7 +2,7 @@
 //!
 //! It must never know what the file is for.
 
-use super::read::Disk;
+use super::read::{Disk, Residency, said};
 use rustix::fs::{self, CWD, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use std::io;
@@ -105,8 +105,12 @@ fn open_resolved(
     if WITHOUT_OPENAT2.load(Ordering::Relaxed) {
         return None;
     }
-    let asks_cached = disk == Disk::MustNotBlock && !WITHOUT_CACHED.load(Ordering::Relaxed);
-    if asks_cached {
+    let must_not_block = disk == Disk::MustNotBlock;
+    let said = if must_not_block { said() } else { None };
+    if said == Some(Residency::Cold) {
+        return Some(Err(Errno::AGAIN));
+    }
+    if must_not_block && said.is_none() && !WITHOUT_CACHED.load(Ordering::Relaxed) {
         let cached = resolve | ResolveFlags::CACHED;
         match fs::openat2(directory, path, flags, Mode::empty(), cached) {
             Err(Errno::INVAL) => WITHOUT_CACHED.store(true, Ordering::Relaxed),

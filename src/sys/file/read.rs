@@ -29,6 +29,13 @@ pub(crate) fn read_at(
     disk: Disk,
 ) -> io::Result<usize> {
     let mut disk = disk;
+    if disk == Disk::MustNotBlock {
+        match said() {
+            Some(Residency::Resident) => disk = Disk::MayBlock,
+            Some(_) => return Err(Errno::AGAIN.into()),
+            None => {}
+        }
+    }
     let mut filled = 0;
     while filled < buffer.len() {
         let (rest, at) = (&mut buffer[filled..], offset + filled as u64);
@@ -63,6 +70,13 @@ pub(crate) fn read_resident(
     may_wait: bool,
 ) -> io::Result<Option<usize>> {
     let mut may_wait = may_wait;
+    if !may_wait {
+        match said() {
+            Some(Residency::Resident) => may_wait = true,
+            Some(_) => return Ok(None),
+            None => {}
+        }
+    }
     loop {
         let result = match may_wait {
             true => rustix::io::pread(file, &mut *buffer, offset),
@@ -90,6 +104,13 @@ pub(crate) fn read_many(
     may_wait: bool,
 ) -> io::Result<Option<usize>> {
     let mut may_wait = may_wait;
+    if !may_wait {
+        match said() {
+            Some(Residency::Resident) => may_wait = true,
+            Some(_) => return Ok(None),
+            None => {}
+        }
+    }
     loop {
         let result = match may_wait {
             true => rustix::io::preadv(file, buffers, offset),
@@ -139,6 +160,9 @@ pub(crate) enum Residency {
 /// Whether the byte at `offset` can be read without waiting for the disk. The kernel may begin to read it,
 /// but this call does not wait for it.
 pub(crate) fn residency(file: BorrowedFd<'_>, offset: u64) -> Residency {
+    if let Some(residency) = said() {
+        return residency;
+    }
     let mut byte = [0];
     let mut buffers = [io::IoSliceMut::new(&mut byte)];
     match rustix::io::preadv2(file, &mut buffers, offset, NOWAIT) {
@@ -146,6 +170,15 @@ pub(crate) fn residency(file: BorrowedFd<'_>, offset: u64) -> Residency {
         Err(Errno::AGAIN) => Residency::Cold,
         Err(_) => residency_by_file_system(file),
     }
+}
+
+#[cfg(test)]
+pub(super) use super::simulated::said;
+
+/// The kernel says it.
+#[cfg(not(test))]
+pub(super) const fn said() -> Option<Residency> {
+    None
 }
 
 /// How large a page of memory is.

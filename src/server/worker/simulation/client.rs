@@ -12,6 +12,9 @@ pub(super) struct Client {
     speaks: Box<dyn Speaks>,
     /// Whether the client itself has cut the connection short.
     has_cut: bool,
+    /// Whether it ends its side as soon as it has said everything.
+    half_closes: bool,
+    has_half_closed: bool,
     /// Whether it may be refused, or broken off, because it was too slow or the server ends.
     pub is_excused: bool,
 }
@@ -23,6 +26,15 @@ pub(super) trait Speaks {
 
     /// Reads what has come. Panics if it is wrong. `stops`: the server may end responses that have no end.
     fn read(&mut self, socket: &Socket, truth: &Truth, stops: bool);
+
+    /// Whether it has nothing more to say, whatever comes.
+    fn has_said_all(&self) -> bool;
+
+    /// Whether it has to make room for what it gets.
+    fn makes_room(&self) -> bool;
+
+    /// What it waits for, for who looks for a fault.
+    fn describe(&self) -> String;
 
     /// How far it is.
     fn standing(&self) -> Standing;
@@ -44,17 +56,41 @@ pub(super) enum Standing {
 
 impl Client {
     pub(super) fn http1(socket: Socket, speaks: Http1) -> Client {
-        Client { socket, speaks: Box::new(speaks), has_cut: false, is_excused: false }
+        Client::new(socket, Box::new(speaks))
     }
 
     pub(super) fn http2(socket: Socket, speaks: Http2) -> Client {
-        Client { socket, speaks: Box::new(speaks), has_cut: false, is_excused: false }
+        Client::new(socket, Box::new(speaks))
+    }
+
+    fn new(socket: Socket, speaks: Box<dyn Speaks>) -> Client {
+        Client {
+            socket,
+            speaks,
+            has_cut: false,
+            half_closes: false,
+            has_half_closed: false,
+            is_excused: false,
+        }
+    }
+
+    /// The same, but it ends its side as soon as it has said everything. One of HTTP/2 that cannot make room any more gets
+    /// what it has room for.
+    pub(super) fn half_closing(self) -> Client {
+        let is_excused = self.is_excused || self.speaks.makes_room();
+        Client { half_closes: true, is_excused, ..self }
     }
 
     /// Sends so many bytes more.
     pub(super) fn send(&mut self, most: usize, truth: &Truth) {
         if !self.has_cut && self.socket.end() == StreamEnd::Open {
-            self.speaks.send(most, &self.socket, truth);
+            if !self.has_half_closed {
+                self.speaks.send(most, &self.socket, truth);
+            }
+            if self.half_closes && !self.has_half_closed && self.speaks.has_said_all() {
+                self.has_half_closed = true;
+                self.socket.finish();
+            }
         }
     }
 
@@ -62,7 +98,10 @@ impl Client {
     pub(super) fn cut(&mut self, resets: bool) {
         if !self.has_cut {
             self.has_cut = true;
-            if resets { self.socket.reset() } else { self.socket.finish() }
+            match resets {
+                true => self.socket.reset(),
+                false => self.socket.finish(),
+            }
         }
     }
 
@@ -85,8 +124,12 @@ impl Client {
         if self.has_cut || self.is_excused {
             return;
         }
-        assert!(!self.speaks.was_refused(), "an honest client was refused");
-        assert!(self.is_answered(), "an honest client waits: {:?}", self.speaks.standing());
+        assert!(
+            !self.speaks.was_refused(),
+            "an honest client was refused: {}",
+            self.speaks.describe()
+        );
+        assert!(self.is_answered(), "an honest client waits: {}", self.speaks.describe());
         assert_ne!(self.socket.end(), StreamEnd::Broken, "an honest client was broken off");
     }
 }

@@ -15,29 +15,58 @@ pub(super) struct Http1 {
     bytes: Vec<u8>,
     sent_bytes: usize,
     read_bytes: usize,
+    /// What it has looked at, the beginning of a response among it.
+    seen_bytes: usize,
     answered: usize,
+    /// Where clients wait that ask first whether their body is wanted, and for which request.
+    gates: VecDeque<(usize, usize)>,
+    /// The request whose body the server has asked for.
+    continued: Option<usize>,
     /// Whether a response has said that it is the last.
     is_over: bool,
 }
 
 impl Http1 {
-    pub(super) fn new(asks: Vec<Ask>) -> Http1 {
-        let mut bytes = Vec::new();
-        let begins = asks
-            .iter()
-            .map(|ask| {
-                let begin = bytes.len();
-                bytes.extend(request(ask));
-                begin
-            })
-            .collect();
-        Http1 { asks, begins, bytes, sent_bytes: 0, read_bytes: 0, answered: 0, is_over: false }
+    pub(super) fn new(mut asks: Vec<Ask>) -> Http1 {
+        // A response that begins before its request has come to the end is the last.
+        if let Some(last) = asks.iter().position(Ask::is_answered_early) {
+            asks.truncate(last + 1);
+        }
+        let (mut bytes, mut begins, mut gates) = (Vec::new(), VecDeque::new(), VecDeque::new());
+        for (number, ask) in asks.iter().enumerate() {
+            begins.push_back(bytes.len());
+            let (head, body) = request(ask);
+            bytes.extend(head.into_bytes());
+            if ask.asks_first && ask.is_patient {
+                gates.push_back((bytes.len(), number));
+            }
+            bytes.extend(body);
+        }
+        Http1 {
+            asks,
+            begins,
+            bytes,
+            sent_bytes: 0,
+            read_bytes: 0,
+            seen_bytes: 0,
+            answered: 0,
+            gates,
+            continued: None,
+            is_over: false,
+        }
     }
 }
 
 impl Speaks for Http1 {
     fn send(&mut self, most: usize, socket: &Socket, truth: &Truth) {
-        let end = (self.sent_bytes + most).min(self.bytes.len());
+        let is_open = |(_, number): &(usize, usize)| {
+            self.answered > *number || self.continued == Some(*number)
+        };
+        while self.gates.front().is_some_and(is_open) {
+            self.gates.pop_front();
+        }
+        let gate = self.gates.front().map_or(self.bytes.len(), |(gate, _)| *gate);
+        let end = (self.sent_bytes + most).min(gate);
         while self.begins.front().is_some_and(|begin| *begin < end) {
             self.begins.pop_front();
             let number = self.asks.len() - self.begins.len() - 1;
@@ -51,6 +80,10 @@ impl Speaks for Http1 {
 
     fn read(&mut self, socket: &Socket, truth: &Truth, stops: bool) {
         let arrived = socket.sent_from(self.read_bytes);
+        if self.read_bytes + arrived.len() == self.seen_bytes {
+            return;
+        }
+        self.seen_bytes = self.read_bytes + arrived.len();
         let mut at = 0;
         while at < arrived.len() {
             let Some(ask) = self.asks.get(self.answered) else {
@@ -63,6 +96,9 @@ impl Speaks for Http1 {
             };
             at += used;
             if reply.status < 200 {
+                assert_eq!((reply.status, ask.asks_first), (100, true), "nobody has asked");
+                assert_ne!(self.continued, Some(self.answered), "100 twice");
+                self.continued = Some(self.answered);
                 continue;
             }
             if matches!(reply.status, 408 | 503) {
@@ -78,6 +114,24 @@ impl Speaks for Http1 {
         self.read_bytes += at;
     }
 
+    fn has_said_all(&self) -> bool {
+        self.sent_bytes == self.bytes.len()
+    }
+
+    fn makes_room(&self) -> bool {
+        false
+    }
+
+    fn describe(&self) -> String {
+        let ask = self.asks.get(self.answered).map(|ask| (ask.method, &ask.target, ask.body.len()));
+        format!(
+            "{:?}, {} of {} answered, next {ask:?}",
+            self.standing(),
+            self.answered,
+            self.asks.len()
+        )
+    }
+
     fn standing(&self) -> Standing {
         match (self.sent_bytes == self.bytes.len(), self.answered == self.asks.len()) {
             (_, true) => Standing::Answered,
@@ -91,24 +145,27 @@ impl Speaks for Http1 {
     }
 }
 
-fn request(ask: &Ask) -> Vec<u8> {
+/// A request: its head and its body.
+fn request(ask: &Ask) -> (String, Vec<u8>) {
     let mut head = format!("{} {} HTTP/1.1\r\nHost: a\r\n", ask.method, ask.target);
     for (name, value) in &ask.headers {
         let _ = write!(head, "{name}: {value}\r\n");
     }
-    if ask.method != "POST" {
-        return format!("{head}\r\n").into_bytes();
+    if ask.asks_first {
+        head.push_str("Expect: 100-continue\r\n");
+    }
+    if !ask.has_body() {
+        return (format!("{head}\r\n"), Vec::new());
     }
     if !ask.is_chunked {
-        let head = format!("{head}Content-Length: {}\r\n\r\n", ask.body.len());
-        return [head.as_bytes(), &ask.body].concat();
+        return (format!("{head}Content-Length: {}\r\n\r\n", ask.body.len()), ask.body.to_vec());
     }
-    let mut request = format!("{head}Transfer-Encoding: chunked\r\n\r\n").into_bytes();
+    let mut body = Vec::new();
     for chunk in ask.body.chunks(777) {
-        request.extend(format!("{:x};it=ignored\r\n", chunk.len()).into_bytes());
-        request.extend(chunk);
-        request.extend(b"\r\n");
+        body.extend(format!("{:x};it=ignored\r\n", chunk.len()).into_bytes());
+        body.extend(chunk);
+        body.extend(b"\r\n");
     }
-    request.extend(b"0\r\nTrailer: ignored\r\n\r\n");
-    request
+    body.extend(b"0\r\nTrailer: ignored\r\n\r\n");
+    (format!("{head}Transfer-Encoding: chunked\r\n\r\n"), body)
 }

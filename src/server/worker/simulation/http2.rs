@@ -37,7 +37,9 @@ pub(super) struct Http2 {
 struct Stream {
     ask: Ask,
     /// What is left of the body of the request. `None`: its end has been said.
-    body: Option<Vec<u8>>,
+    body: Option<&'static [u8]>,
+    /// Whether it waits until the server wants that.
+    waits: bool,
     window: i64,
     status: Option<u16>,
     received: Vec<u8>,
@@ -107,7 +109,7 @@ impl Http2 {
         truth.begin(&mut ask.expected);
         let stream = self.next_stream;
         self.next_stream += 2;
-        let has_body = ask.method == "POST";
+        let has_body = ask.has_body();
         let start = write::begin_block(&mut self.out);
         let mut fields = vec![
             (":method", ask.method),
@@ -116,6 +118,10 @@ impl Http2 {
             (":path", ask.target.as_str()),
         ];
         fields.extend(ask.headers.iter().map(|(name, value)| (*name, value.as_str())));
+        if ask.asks_first {
+            fields.push(("expect", "100-continue"));
+        }
+        let waits = ask.asks_first && ask.is_patient;
         let length = ask.body.len().to_string();
         if has_body && !ask.is_chunked {
             fields.push(("content-length", &length));
@@ -124,10 +130,11 @@ impl Http2 {
             self.encoder.field(&mut self.out, name.as_bytes(), value.as_bytes(), Indexing::Kept);
         }
         write::end_block(&mut self.out, start, stream, !has_body, 16_384);
-        let body = has_body.then(|| ask.body.clone());
+        let body = has_body.then_some(ask.body);
         let state = Stream {
             ask,
             body,
+            waits,
             window: self.initial_window,
             status: None,
             received: Vec::new(),
@@ -153,10 +160,7 @@ impl Http2 {
     }
 
     fn has_data(&self) -> bool {
-        self.streams.values().any(|stream| match &stream.body {
-            Some(rest) => rest.is_empty() || stream.window > 0 && self.window > 0,
-            None => false,
-        })
+        self.streams.values().any(|stream| stream.can_send(self.window))
     }
 
     /// Sends a piece of some body, within the server's windows.
@@ -165,10 +169,7 @@ impl Http2 {
         let able: Vec<u32> = self
             .streams
             .iter()
-            .filter(|(_, stream)| match &stream.body {
-                Some(rest) => rest.is_empty() || stream.window > 0 && self.window > 0,
-                None => false,
-            })
+            .filter(|(_, stream)| stream.can_send(self.window))
             .map(|(id, _)| *id)
             .collect();
         if able.is_empty() {
@@ -178,7 +179,8 @@ impl Http2 {
         let stream = self.streams.get_mut(&id).expect("it is one of them");
         let rest = stream.body.as_mut().expect("it has one");
         let most = piece_max.min(stream.window).min(self.window).max(0) as usize;
-        let piece: Vec<u8> = rest.drain(..rest.len().min(most)).collect();
+        let (piece, left) = rest.split_at(rest.len().min(most));
+        *rest = left;
         stream.window -= piece.len() as i64;
         self.window -= piece.len() as i64;
         let ends = rest.is_empty();
@@ -215,7 +217,10 @@ impl Http2 {
         let stream = self.streams.get_mut(&id).expect("a stream of the client");
         assert!(!stream.has_ended, "a head behind the end");
         assert!(stream.status.is_none_or(|it| it < 200), "two heads");
-        stream.status = Some(status.expect("a response has a status"));
+        let status = status.expect("a response has a status");
+        assert!(status >= 200 || status == 100 && stream.ask.asks_first, "nobody has asked");
+        stream.status = Some(status);
+        stream.waits = false;
         stream.has_ended = ends;
     }
 
@@ -233,6 +238,11 @@ impl Http2 {
 }
 
 impl Stream {
+    fn can_send(&self, window: i64) -> bool {
+        let has_room = |rest: &[u8]| rest.is_empty() || self.window > 0 && window > 0;
+        !self.waits && self.body.is_some_and(has_room)
+    }
+
     fn is_open(&self) -> bool {
         !(self.has_ended || self.is_cancelled || self.was_reset)
     }
@@ -271,7 +281,7 @@ impl Speaks for Http2 {
             return;
         }
         while let Some((used, frame)) = self.reader.next(&arrived[at..]).expect("no faults") {
-            let payload = arrived[at..][HEAD_BYTES.min(used)..used].to_vec();
+            let payload = &arrived[at..][HEAD_BYTES.min(used)..used];
             at += used;
             match frame {
                 Frame::Data(part) => {
@@ -311,6 +321,24 @@ impl Speaks for Http2 {
             }
         }
         self.read_bytes += at;
+    }
+
+    fn has_said_all(&self) -> bool {
+        self.asks.is_empty()
+            && self.out.is_empty()
+            && self.streams.values().all(|it| it.body.is_none())
+    }
+
+    fn makes_room(&self) -> bool {
+        true
+    }
+
+    fn describe(&self) -> String {
+        let open = self.streams.iter().filter(|(_, stream)| !stream.has_ended);
+        let open: Vec<_> = open
+            .map(|(id, it)| (id, it.ask.method, &it.ask.target, it.status, it.waits, it.was_reset))
+            .collect();
+        format!("{:?}, last {:?}, streams {open:?}", self.standing(), self.last_stream)
     }
 
     fn standing(&self) -> Standing {

@@ -6,6 +6,7 @@ use crate::server::application::commands::ProcessId;
 use crate::server::context::WorkerContext;
 use crate::server::driven::script::Script;
 use crate::server::id::ConnectionId;
+use crate::server::mailbox::models::Epoll;
 use crate::server::worker::kernel::{Happened, Kernel, Source, Watched};
 use crate::server::worker::reloading::WorkerListener;
 use std::cell::RefCell;
@@ -14,6 +15,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What the world and the kernel share.
@@ -27,6 +29,10 @@ pub(super) struct Shared {
     pub has_changes: bool,
     /// How many events are reported at a time.
     pub events_max: usize,
+    /// What the mailbox wakes.
+    pub epoll: Arc<Epoll>,
+    /// Whether there are no descriptors left for connections.
+    pub is_exhausted: bool,
 }
 
 /// The worker's end.
@@ -39,15 +45,20 @@ impl Kernel for SimulatedKernel {
         let shared = &mut *self.0.borrow_mut();
         happened.clear();
         happened.changes = std::mem::take(&mut shared.has_changes);
-        // What no thread of the world has put in is not there.
-        happened.messages = true;
+        happened.messages = shared.epoll.wait(false);
         if !shared.queue.is_empty() {
             happened.listeners.push(0);
         }
-        let events = shared.accepted.iter().filter_map(Socket::take_event);
-        happened
-            .sources
-            .extend(events.take(shared.events_max).map(|(id, edge)| Source::Connection(id, edge)));
+        // What is not reported now comes first the next time, as epoll does it: nobody waits for ever.
+        for place in 0..shared.accepted.len() {
+            if happened.sources.len() == shared.events_max {
+                shared.accepted.rotate_left(place);
+                break;
+            }
+            if let Some((id, edge)) = shared.accepted[place].take_event() {
+                happened.sources.push(Source::Connection(id, edge));
+            }
+        }
         shared.accepted.retain(|socket| !socket.is_dropped());
         Ok(())
     }
@@ -83,6 +94,9 @@ impl Kernel for SimulatedKernel {
         _cx: &WorkerContext,
     ) -> io::Result<(Option<Script>, Option<SocketAddr>)> {
         let shared = &mut *self.0.borrow_mut();
+        if shared.is_exhausted {
+            return Err(io::Error::from_raw_os_error(EMFILE));
+        }
         let socket = shared.queue.pop_front().ok_or(io::ErrorKind::WouldBlock)?;
         let wire = socket.wire();
         shared.accepted.push(socket);
@@ -93,3 +107,5 @@ impl Kernel for SimulatedKernel {
         unreachable!("no connection comes from elsewhere")
     }
 }
+
+const EMFILE: i32 = 24;

@@ -3,7 +3,7 @@
 use crate::server::driven::script::{Script, StreamEnd};
 use crate::server::id::ConnectionId;
 use crate::server::wire::Edge;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::rc::Rc;
 
 /// A connection between a client and the server.
@@ -63,7 +63,7 @@ impl Socket {
     }
 
     /// What has been sent from this place on.
-    pub(super) fn sent_from(&self, place: usize) -> Vec<u8> {
+    pub(super) fn sent_from(&self, place: usize) -> Ref<'_, [u8]> {
         self.0.script.sent_from(place)
     }
 

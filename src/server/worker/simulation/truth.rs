@@ -1,17 +1,22 @@
 //! What is true in the simulated world: the site, its files, and what each request must get.
 
-use crate::files::Root;
+use super::ground::{self, Ground};
+use crate::files::{Durability, Root, WritableRoot, WriteRules};
 use crate::http::Method;
 use crate::server::driven::sample::{ColdOnce, mirror, offload};
-use crate::site::{Request, Response, Sender, Site, StaticFiles, TrySendError, blocking, inline};
-use std::collections::BTreeMap;
+use crate::site::{
+    Request, Response, Sender, Site, StaticFiles, Store, TrySendError, blocking, inline,
+};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::SystemTime;
 
 /// The world outside the worker.
 pub(super) struct Truth {
-    folder: tempfile::TempDir,
+    folder: PathBuf,
     root: Root,
     /// How often the changing file has changed.
     pub version: u32,
@@ -20,6 +25,11 @@ pub(super) struct Truth {
     pub serving_generation: u32,
     streams: Streams,
     next_stream: u32,
+    /// Where clients put files.
+    drop_root: Root,
+    next_file: u32,
+    /// How long the bodies are that clients have put at one and the same path.
+    puts: BTreeSet<usize>,
 }
 
 /// The responses that wait for their senders, by their numbers.
@@ -37,38 +47,68 @@ pub(super) struct Ask {
     pub method: &'static str,
     pub target: String,
     pub headers: Vec<(&'static str, String)>,
-    pub body: Vec<u8>,
+    pub body: &'static [u8],
     /// Whether the length of the body is not said.
     pub is_chunked: bool,
+    /// Whether it asks whether its body is wanted, and whether it waits for the answer.
+    pub asks_first: bool,
+    pub is_patient: bool,
     pub expected: Expected,
 }
 
 /// What a request must get.
 #[derive(Clone, Debug)]
 pub(super) enum Expected {
-    Exactly(u16, Vec<u8>),
+    Exactly(u16, &'static [u8]),
     /// A version of the changing file that was true at some time since the request was sent.
     Version(u32),
     /// A setup that was in force at some time since the request was sent.
     Generation(u32),
     /// What was sent to this stream.
     Stream(u32),
+    /// That the body is in this file.
+    Stored(String, &'static [u8]),
+    /// That it is in a file that others put there, too.
+    Put,
+    /// One of the bodies that were put there, or that nothing is there.
+    OneOfThePut,
+}
+
+impl Ask {
+    /// Whether a body belongs to it, be it empty.
+    pub(super) fn has_body(&self) -> bool {
+        matches!(self.method, "POST" | "PUT")
+    }
+
+    /// Whether the response begins while the request still comes.
+    pub(super) fn is_answered_early(&self) -> bool {
+        matches!(&self.target[..], "/shout" | "/echo")
+    }
 }
 
 impl Truth {
-    pub(super) fn new() -> Truth {
-        let folder = tempfile::tempdir().expect("a folder can be made");
-        let write = |name: &str, bytes: &[u8]| {
-            fs::write(folder.path().join(name), bytes).expect("the folder is ours");
-        };
-        write("small.txt", b"small\n");
-        write("middle.bin", &pattern(MIDDLE_BYTES));
-        write("large.bin", &pattern(LARGE_BYTES));
-        write("changing.txt", &version_text(0));
-        let root = Root::open(folder.path()).expect("it was just made");
+    /// The files that no world changes.
+    pub(super) fn ground() -> Ground {
+        Ground::new(&[
+            ("small.txt", b"small\n"),
+            ("middle.bin", pattern(MIDDLE_BYTES)),
+            ("large.bin", pattern(LARGE_BYTES)),
+        ])
+    }
+
+    pub(super) fn new(folder: &Path) -> Truth {
+        ground::write(&folder.join("changing.txt"), &version_text(0), ground::beginning());
+        let drop_folder = folder.join(DROP);
+        if drop_folder.exists() {
+            fs::remove_dir_all(&drop_folder).expect("the folder is ours");
+        }
+        fs::create_dir(&drop_folder).expect("the folder is ours");
         Truth {
-            folder,
-            root,
+            drop_root: tagged(Root::open(drop_folder).expect("it was just made")),
+            next_file: 0,
+            puts: BTreeSet::new(),
+            folder: folder.to_owned(),
+            root: Root::open(folder).expect("it was just made"),
             version: 0,
             generation: 0,
             serving_generation: 0,
@@ -79,20 +119,29 @@ impl Truth {
 
     /// Where bodies are kept that memory does not hold.
     pub(super) fn spool(&self) -> &Path {
-        self.folder.path()
+        &self.folder
     }
 
     /// The site of the present setup.
     pub(super) fn site(&self) -> Site {
         let generation = self.generation;
         let streams = Arc::clone(&self.streams);
+        let rules = WriteRules::default().durability(Durability::Never);
+        let drop_root = WritableRoot::new(self.drop_root.clone(), rules);
         Site::new()
+            .at("/drop/", StaticFiles::new(self.drop_root.clone()))
+            .at("/drop/", Store::new(drop_root))
             .at("/", StaticFiles::new(self.root.clone()))
             .at("/generation", move |_: &Request<'_>| generation.to_string())
-            .at("/long", |_: &Request<'_>| Response::bytes("text/plain", pattern(LONG_BYTES)))
+            .at("/long", |_: &Request<'_>| {
+                Response::bytes("text/plain", pattern(LONG_BYTES).to_vec())
+            })
             .at("/cold", ColdOnce::default())
             .at("/mirror", inline(mirror).methods(&[Method::Post]))
             .at("/offload", blocking(offload).methods(&[Method::Post]))
+            .at("/shout", blocking(shout).methods(&[Method::Post]).streamed())
+            .at("/echo", blocking(echo).methods(&[Method::Post]).streamed())
+            .at("/produced", blocking(produced))
             .at("/stream", move |request: &Request<'_>| {
                 let (sender, response) = Response::stream("text/plain");
                 let number = request.query().and_then(|it| it.parse().ok()).expect("a number");
@@ -104,10 +153,10 @@ impl Truth {
     }
 
     /// Another version of the changing file, put into its place in one step.
-    pub(super) fn change(&mut self) {
+    pub(super) fn change(&mut self, now: SystemTime) {
         self.version += 1;
         let new = self.path_of("new");
-        fs::write(&new, version_text(self.version)).expect("the folder is ours");
+        ground::write(&new, &version_text(self.version), now);
         fs::rename(&new, self.path_of("changing.txt")).expect("the folder is ours");
     }
 
@@ -117,19 +166,29 @@ impl Truth {
     }
 
     fn path_of(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.folder.join(name)
     }
 
     /// Names in the folder that nobody has put there.
     pub(super) fn strange_names(&self) -> Vec<String> {
-        let entries = fs::read_dir(self.folder.path()).expect("the folder is ours");
-        entries
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .filter(|name| {
-                !["small.txt", "middle.bin", "large.bin", "changing.txt", "socket"]
-                    .contains(&&**name)
-            })
-            .collect()
+        let ours = ["small.txt", "middle.bin", "large.bin", "changing.txt", "socket", DROP];
+        let names = |folder: &Path| -> Vec<String> {
+            let entries = fs::read_dir(folder).expect("the folder is ours");
+            entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect()
+        };
+        let mut strange = names(&self.folder);
+        strange.retain(|name| !ours.contains(&&**name));
+        // Files that clients have put say in their names how long they are.
+        let drop_folder = self.path_of(DROP);
+        let is_whole = |name: &String| {
+            let length = fs::metadata(drop_folder.join(name)).expect("it is there").len() as usize;
+            match name.split_once('-') {
+                Some((_, right)) => right.parse() == Ok(length),
+                None => name == "same" && self.puts.contains(&length),
+            }
+        };
+        strange.extend(names(&drop_folder).into_iter().filter(|name| !is_whole(name)));
+        strange
     }
 
     /// A request of one of all kinds.
@@ -138,27 +197,29 @@ impl Truth {
             method: "GET",
             target: target.to_owned(),
             headers: Vec::new(),
-            body: Vec::new(),
+            body: b"",
             is_chunked: false,
+            asks_first: false,
+            is_patient: !size.is_multiple_of(3),
             expected,
         };
-        let whole = |body: Vec<u8>| Expected::Exactly(200, body);
+        let whole = |body: &'static [u8]| Expected::Exactly(200, body);
         let post = |target: &str, is_chunked| {
             let body = pattern(size);
-            Ask { method: "POST", body: body.clone(), is_chunked, ..get(target, whole(body)) }
+            Ask { method: "POST", body, is_chunked, ..get(target, whole(body)) }
         };
-        match choice % 18 {
-            0 => get("/small.txt", whole(b"small\n".to_vec())),
+        match choice % KINDS {
+            0 => get("/small.txt", whole(b"small\n")),
             1 => get("/middle.bin", whole(pattern(MIDDLE_BYTES))),
             2 => get("/large.bin", whole(pattern(LARGE_BYTES))),
             3 => {
-                let part = pattern(LARGE_BYTES)[1000..9000].to_vec();
+                let part = &pattern(LARGE_BYTES)[1000..9000];
                 let headers = vec![("range", "bytes=1000-8999".to_owned())];
                 Ask { headers, ..get("/large.bin", Expected::Exactly(206, part)) }
             }
-            4 => Ask { method: "HEAD", ..get("/middle.bin", whole(Vec::new())) },
+            4 => Ask { method: "HEAD", ..get("/middle.bin", whole(b"")) },
             5 => get("/long", whole(pattern(LONG_BYTES))),
-            6 => get("/cold", whole(b"warm\n".to_vec())),
+            6 => get("/cold", whole(b"warm\n")),
             7 | 8 => post("/mirror", choice.is_multiple_of(2)),
             9 | 10 => post("/offload", choice.is_multiple_of(2)),
             11..=14 => get("/changing.txt", Expected::Version(0)),
@@ -168,7 +229,28 @@ impl Truth {
                 let number = self.next_stream;
                 get(&format!("/stream?{number}"), Expected::Stream(number))
             }
-            _ => Ask { method: "DELETE", ..get("/small.txt", Expected::Exactly(405, Vec::new())) },
+            17 | 18 => {
+                let whole = Expected::Exactly(200, capitals(size));
+                Ask { expected: whole, ..post("/shout", choice.is_multiple_of(2)) }
+            }
+            19 | 20 => post("/echo", choice.is_multiple_of(2)),
+            21 => Ask { asks_first: true, ..post("/mirror", false) },
+            22 => Ask { asks_first: true, ..post("/echo", true) },
+            24 | 25 => {
+                self.next_file += 1;
+                let (name, body) = (format!("{}-{size}", self.next_file), pattern(size));
+                let target = format!("/drop/{name}");
+                let expected = Expected::Stored(name, body);
+                let asks_first = choice == 25;
+                Ask { method: "PUT", body, asks_first, ..get(&target, expected) }
+            }
+            26 => {
+                self.puts.insert(size);
+                Ask { method: "PUT", body: pattern(size), ..get("/drop/same", Expected::Put) }
+            }
+            27 => get("/drop/same", Expected::OneOfThePut),
+            23 if size.is_multiple_of(4) => get("/produced", whole(all_produced())),
+            _ => Ask { method: "DELETE", ..get("/small.txt", Expected::Exactly(405, b"")) },
         }
     }
 
@@ -177,7 +259,11 @@ impl Truth {
         match expected {
             Expected::Version(version) => *version = self.version,
             Expected::Generation(generation) => *generation = self.serving_generation,
-            Expected::Exactly(..) | Expected::Stream(_) => {}
+            Expected::Exactly(..)
+            | Expected::Stream(_)
+            | Expected::Stored(..)
+            | Expected::Put
+            | Expected::OneOfThePut => {}
         }
     }
 
@@ -187,7 +273,7 @@ impl Truth {
             Expected::Exactly(405, _) => assert_eq!(status, 405),
             Expected::Exactly(right, bytes) => {
                 assert_eq!(status, *right);
-                assert!(body == bytes, "another body: {} bytes for {}", body.len(), bytes.len());
+                assert!(body == *bytes, "another body: {} bytes for {}", body.len(), bytes.len());
             }
             Expected::Version(earliest) => {
                 assert_eq!(status, 200);
@@ -206,6 +292,19 @@ impl Truth {
                 let right = *earliest..=self.generation;
                 assert!(right.contains(&generation), "{generation} is not of {right:?}");
             }
+            Expected::Stored(name, right) => {
+                assert_eq!(status, 201);
+                let stored = fs::read(self.path_of(DROP).join(name)).expect("it is there");
+                assert!(stored == *right, "stored {} of {} bytes", stored.len(), right.len());
+            }
+            Expected::Put => assert!(matches!(status, 201 | 204), "{status}"),
+            Expected::OneOfThePut => match status {
+                404 => {}
+                _ => {
+                    assert_eq!(status, 200);
+                    assert!(body == pattern(body.len()) && self.puts.contains(&body.len()));
+                }
+            },
             Expected::Stream(number) => {
                 assert_eq!(status, 200);
                 let streams = lock(&self.streams);
@@ -227,8 +326,8 @@ impl Truth {
             return;
         }
         let piece = pattern(bytes);
-        match sender.try_send(piece.clone()) {
-            Ok(()) => stream.sent.extend(piece),
+        match sender.try_send(piece) {
+            Ok(()) => stream.sent.extend_from_slice(piece),
             Err(TrySendError::Full) => {}
             Err(TrySendError::Gone) => stream.sender = None,
         }
@@ -244,13 +343,64 @@ impl Truth {
     }
 }
 
+/// With tags that have nothing to do with the time, so that a seed decides them.
+fn tagged(root: Root) -> Root {
+    #[cfg(feature = "content-tags")]
+    let root = root.etags(crate::files::ETags::Content);
+    root
+}
+
+/// Sends the body back in capitals when it is whole, from a thread that reads it as it comes.
+fn shout(request: &Request<'_>) -> Response {
+    let mut arriving = request.take_body();
+    Response::written("text/plain", move |out| {
+        let mut body = Vec::new();
+        arriving.read_to_end(&mut body)?;
+        out.write_all(&body.to_ascii_uppercase())
+    })
+}
+
+/// Sends the body back as it comes, from a thread.
+fn echo(request: &Request<'_>) -> Response {
+    let mut arriving = request.take_body();
+    Response::written("text/plain", move |out| {
+        let mut piece = [0; 500];
+        loop {
+            match arriving.read(&mut piece)? {
+                0 => return Ok(()),
+                count => out.write_all(&piece[..count])?,
+            }
+            out.flush()?;
+        }
+    })
+}
+
+/// Produces more than memory keeps for a slow client, and now and then more than a pipe holds.
+fn produced(_: &Request<'_>) -> Response {
+    Response::written("text/plain", |out| out.write_all(all_produced()))
+}
+
 fn lock(streams: &Streams) -> std::sync::MutexGuard<'_, BTreeMap<u32, Stream>> {
     streams.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Bytes of which a missing or repeated one shows.
-fn pattern(length: usize) -> Vec<u8> {
-    (0..length).map(|place| b'a' + ((place ^ (place / 23)) % 23) as u8).collect()
+fn pattern(length: usize) -> &'static [u8] {
+    static LONGEST: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        (0..LARGE_BYTES).map(|place| b'a' + ((place ^ (place / 23)) % 23) as u8).collect()
+    });
+    &LONGEST[..length]
+}
+
+/// The same in capitals.
+fn capitals(length: usize) -> &'static [u8] {
+    static LONGEST: LazyLock<Vec<u8>> = LazyLock::new(|| pattern(LARGE_BYTES).to_ascii_uppercase());
+    &LONGEST[..length]
+}
+
+fn all_produced() -> &'static [u8] {
+    static ALL: LazyLock<Vec<u8>> = LazyLock::new(|| pattern(LARGE_BYTES).repeat(5));
+    &ALL
 }
 
 /// A version of the changing file: its number again and again.
@@ -258,6 +408,10 @@ fn version_text(version: u32) -> Vec<u8> {
     format!("{version:0VERSION_DIGITS$}").into_bytes().repeat(VERSION_REPEATS)
 }
 
+/// How many kinds of requests there are.
+pub(super) const KINDS: usize = 29;
+
+const DROP: &str = "drop";
 const VERSION_DIGITS: usize = 8;
 const VERSION_REPEATS: usize = 1500;
 const MIDDLE_BYTES: usize = 5_000;

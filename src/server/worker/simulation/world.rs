@@ -1,22 +1,24 @@
 //! A world in which a worker lives: clients, threads, files and time, all of which one seed decides.
 
 use super::client::Client;
+use super::ground::{self, Ground};
 use super::http1::Http1;
 use super::http2::Http2;
 use super::kernel::{Shared, SimulatedKernel};
 use super::socket::Socket;
-use super::truth::Truth;
-use crate::files::{CacheLimits, OpenFiles};
+use super::threads::SimulatedThreads;
+use super::truth::{KINDS, Truth};
+use crate::files::{CacheLimits, Now, OpenFiles};
 use crate::server::access_log::OpenLogs;
 use crate::server::address::{Address, ListenScheme};
-use crate::server::clock;
 use crate::server::connection::Phase;
 use crate::server::context::{Setup, Threads, WorkerContext};
 use crate::server::driven::random::Dice;
 use crate::server::exchange::ExchangeState;
 use crate::server::handler_runs::HandlerJobs;
 use crate::server::limits::Limits;
-use crate::server::listener::{ListenGroup, Listeners};
+use crate::server::listener::{ListenGroup, Listeners, PAUSE};
+use crate::server::mailbox::models::Epoll;
 use crate::server::mailbox::{Mailbox, Message};
 use crate::server::pool::Pool;
 use crate::server::replacement::{Replacement, SharedSetup};
@@ -26,10 +28,11 @@ use crate::site::TrustedProxies;
 use crate::sys::socket::SocketAccess;
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::{self, TryRecvError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Everything, from the beginning to the end.
 pub(super) struct World {
@@ -40,7 +43,7 @@ pub(super) struct World {
     worker: Worker<SimulatedKernel>,
     mailbox: Arc<Mailbox>,
     disk: Arc<Pool>,
-    handlers: Arc<Pool>,
+    handlers: SimulatedThreads,
     listeners: Arc<Listeners>,
     limits: Limits,
     clients: Vec<Client>,
@@ -62,26 +65,37 @@ struct Plan {
     cuts: bool,
     /// Whether the server stops in the middle.
     stops: bool,
+    /// Whether the time of day is set, also back.
+    sets_clock: bool,
+    /// Whether the descriptors run out.
+    exhausts: bool,
 }
 
 impl World {
-    pub(super) fn new(seed: u64) -> World {
+    pub(super) fn new(seed: u64, ground: &Ground) -> World {
         let mut dice = Dice::new(seed);
-        let plan =
-            Plan { jumps: dice.below(4) == 0, cuts: dice.below(3) == 0, stops: dice.below(4) == 0 };
-        let truth = Truth::new();
-        let now = clock::read();
+        ground::begin(dice.next());
+        let plan = Plan {
+            jumps: dice.below(4) == 0,
+            cuts: dice.below(3) == 0,
+            stops: dice.below(4) == 0,
+            sets_clock: dice.below(4) == 0,
+            exhausts: dice.below(4) == 0,
+        };
+        let truth = Truth::new(ground.of(seed));
+        let now = Now { monotonic: Instant::now(), wall: ground::beginning() };
+        let epoll = Epoll::new();
         let shared = Rc::new(RefCell::new(Shared {
             now,
             queue: VecDeque::new(),
             accepted: Vec::new(),
             has_changes: false,
             events_max: 1 + dice.below(8),
+            epoll: Arc::clone(&epoll),
+            is_exhausted: false,
         }));
         let limits = Limits::default().body_memory_bytes_max(1 + dice.below(5_000));
-        let poll = mio::Poll::new().expect("descriptors are left");
-        let waker = mio::Waker::new(poll.registry(), mio::Token(0)).expect("descriptors are left");
-        let mailbox = Arc::new(Mailbox::new(waker));
+        let mailbox = epoll.mailbox();
         let disk = Arc::new(Pool::new("disk", 0, usize::MAX));
         let handlers = Arc::new(Pool::new("handler", 0, usize::MAX));
         let threads = Threads {
@@ -111,7 +125,7 @@ impl World {
             worker,
             mailbox,
             disk,
-            handlers,
+            handlers: SimulatedThreads::of(&handlers),
             listeners,
             limits,
             clients: Vec::new(),
@@ -124,7 +138,8 @@ impl World {
     }
 
     /// Lives until all clients are served or gone.
-    pub(super) fn lives(&mut self) {
+    /// Returns what tells this life from others.
+    pub(super) fn lives(&mut self) -> u64 {
         for _ in 0..STEPS_MAX {
             self.steps += 1;
             self.happens();
@@ -135,6 +150,17 @@ impl World {
             }
         }
         self.settles();
+        self.print()
+    }
+
+    /// All that clients have got, and in how many steps.
+    fn print(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.steps.hash(&mut hasher);
+        for client in &self.clients {
+            client.socket.sent_from(0).hash(&mut hasher);
+        }
+        hasher.finish()
     }
 
     /// Something happens, and the worker has a turn or two.
@@ -145,6 +171,7 @@ impl World {
             5..=8 => self.client_does(|client, amount, _| client.socket.make_room(amount)),
             9 | 10 => {
                 self.works();
+                self.handlers.one_goes_on(self.dice.below(100));
             }
             11 => {
                 let (choice, bytes) = (self.dice.below(100), self.dice.amount() / 2);
@@ -161,8 +188,20 @@ impl World {
             _ => {}
         }
         for _ in 0..self.dice.below(3) {
-            self.turns();
+            if self.is_due() {
+                self.turns();
+            }
         }
+    }
+
+    /// Whether the worker would have a turn now.
+    fn is_due(&self) -> bool {
+        let shared = self.shared.borrow();
+        if shared.epoll.is_woken() || shared.has_changes || self.has_events() {
+            return true;
+        }
+        let passed = shared.now.monotonic - self.worker.cx.clock.monotonic();
+        self.worker.timeout().is_some_and(|timeout| timeout <= passed)
     }
 
     fn connects(&mut self) {
@@ -175,13 +214,17 @@ impl World {
         let asks = (0..1 + self.dice.below(12))
             .map(|_| {
                 let size = self.dice.amount();
-                self.truth.ask(self.dice.below(18), size)
+                self.truth.ask(self.dice.below(KINDS), size)
             })
             .collect();
         self.shared.borrow_mut().queue.push_back(socket.clone());
         let client = match self.dice.below(2) {
             0 => Client::http1(socket, Http1::new(asks)),
             _ => Client::http2(socket, Http2::new(asks, self.dice.next())),
+        };
+        let client = match self.dice.below(4) {
+            0 => client.half_closing(),
+            _ => client,
         };
         self.clients.push(client);
         if self.is_stopping
@@ -204,15 +247,18 @@ impl World {
 
     /// A thread does a job.
     fn works(&mut self) -> bool {
-        match self.dice.below(2) {
-            0 => self.disk.do_next() || self.handlers.do_next(),
-            _ => self.handlers.do_next() || self.disk.do_next(),
-        }
+        let has_worked = match self.dice.below(2) {
+            0 => self.disk.do_next() || self.handlers.begin(),
+            _ => self.handlers.begin() || self.disk.do_next(),
+        };
+        // It may have stored a file.
+        self.shared.borrow_mut().has_changes |= has_worked;
+        has_worked
     }
 
     /// A file is replaced.
     fn changes(&mut self) {
-        self.truth.change();
+        self.truth.change(self.shared.borrow().now.wall);
         self.shared.borrow_mut().has_changes = true;
     }
 
@@ -225,6 +271,18 @@ impl World {
             self.clients.iter_mut().for_each(|client| client.is_excused = true);
         }
         self.advances(time);
+        if self.plan.sets_clock && self.dice.below(8) == 0 {
+            let by = Duration::from_secs(self.dice.below(100_000) as u64);
+            let wall = &mut self.shared.borrow_mut().now.wall;
+            match self.dice.below(2) {
+                0 => *wall -= by,
+                _ => *wall += by,
+            }
+        }
+        if self.plan.exhausts && self.dice.below(8) == 0 {
+            let is_exhausted = self.dice.below(2) == 0;
+            self.shared.borrow_mut().is_exhausted = is_exhausted;
+        }
     }
 
     fn advances(&mut self, time: Duration) {
@@ -235,9 +293,6 @@ impl World {
 
     /// The server gets another setup.
     fn reloads(&mut self) {
-        if self.is_stopping {
-            return;
-        }
         self.truth.generation += 1;
         let setup = SharedSetup {
             site: Arc::new(self.truth.site()),
@@ -265,10 +320,17 @@ impl World {
 
     fn stops(&mut self) {
         if !self.is_stopping {
+            // A reload may come just before, or just too late.
+            if self.dice.below(4) == 0 {
+                self.reloads();
+            }
             self.is_stopping = true;
             self.clients.iter_mut().for_each(|client| client.is_excused = true);
             let deadline = self.shared.borrow().now.monotonic + STOP_TIME;
             self.mailbox.post(Message::Stop { deadline }).expect("it can be woken");
+            if self.dice.below(4) == 0 {
+                self.reloads();
+            }
         }
     }
 
@@ -279,7 +341,10 @@ impl World {
             if let Some((generation, done)) = &self.reload
                 && done.try_recv() == Err(TryRecvError::Disconnected)
             {
-                self.truth.serving_generation = *generation;
+                // One that comes when the server stops changes nothing.
+                if !self.is_stopping {
+                    self.truth.serving_generation = *generation;
+                }
                 self.reload = None;
             }
             self.is_sound();
@@ -291,13 +356,17 @@ impl World {
         while self.to_come > 0 {
             self.connects();
         }
+        self.shared.borrow_mut().is_exhausted = false;
+        self.advances(PAUSE);
         self.truth.finish_streams();
+        let (mut sent, mut still) = (0, 0);
         for _ in 0..SETTLING_MAX {
             let mut has_moved = false;
             self.turns();
             while self.works() {
                 has_moved = true;
             }
+            has_moved |= self.handlers.all_go_on();
             self.truth.finish_streams();
             for client in &mut self.clients {
                 client.socket.make_room(1 << 20);
@@ -305,13 +374,21 @@ impl World {
                 client.read(&self.truth, self.is_stopping);
             }
             has_moved |= self.worker.timeout() == Some(Duration::ZERO) || self.has_events();
-            if self.has_ended || !has_moved && self.clients.iter().all(Client::is_over_or_answered)
-            {
+            let before = std::mem::replace(&mut sent, self.sent_bytes());
+            has_moved |= before != sent;
+            still = if has_moved { 0 } else { still + 1 };
+            let all_are_over = self.clients.iter().all(Client::is_over_or_answered);
+            if self.has_ended || still > 0 && all_are_over || still > STILL_MAX {
                 break;
             }
         }
         self.clients.iter().for_each(Client::is_served);
         self.ends();
+    }
+
+    /// How much all clients have got.
+    fn sent_bytes(&self) -> usize {
+        self.clients.iter().map(|client| client.socket.sent_from(0).len()).sum()
     }
 
     fn has_events(&self) -> bool {
@@ -328,6 +405,7 @@ impl World {
             }
             self.turns();
             while self.works() {}
+            self.handlers.all_go_on();
             for client in &mut self.clients {
                 client.socket.make_room(1 << 20);
                 client.read(&self.truth, true);
@@ -335,10 +413,16 @@ impl World {
             self.advances(Duration::from_millis(200));
         }
         assert!(self.has_ended, "the worker does not end");
+        // The connections that are left were cut, as the process would cut them.
+        let were_cut = !self.worker.connections.is_empty();
+        self.worker.connections.clear();
+        while self.works() || self.handlers.all_go_on() {}
+        self.worker.read_messages();
         let cx = &self.worker.cx;
+        assert!(self.handlers.are_idle(), "a handler waits for ever");
         assert!(!cx.threads.handler_jobs.exist(), "a handler is counted that has ended");
-        assert!(cx.without_room.is_empty(), "a producer is forgotten");
-        assert!(cx.room.held_bytes() == 0, "room on the disk is lost");
+        assert!(were_cut || cx.without_room.is_empty(), "a producer is forgotten");
+        assert!(were_cut || cx.room.held_bytes() == 0, "room on the disk is lost");
         assert_eq!(self.truth.strange_names(), Vec::<String>::new());
         for client in &mut self.clients {
             client.read(&self.truth, true);
@@ -350,12 +434,13 @@ impl World {
         let now = self.shared.borrow().now.monotonic;
         for (_, slot) in &self.worker.connections {
             let connection = &slot.connection;
-            let phase = connection.phase();
-            let late = now.saturating_duration_since(connection.deadline());
-            assert!(late <= LATE_MAX, "{phase} {late:?} beyond its deadline");
+            // It has its turn before anything is waited for.
             if connection.is_queued {
                 continue;
             }
+            let phase = connection.phase();
+            let late = now.saturating_duration_since(connection.deadline());
+            assert!(late <= LATE_MAX, "{phase} {late:?} beyond its deadline");
             let wire = connection.wire();
             match phase {
                 Phase::In(ExchangeState::Waiting(_)) | Phase::Blocked | Phase::Lingering => {}
@@ -364,7 +449,7 @@ impl World {
                 }
                 // The end of the stream stays to be read.
                 _ => assert!(
-                    !wire.has_unread() || wire.is_half_closed(),
+                    !wire.has_unread() || wire.is_half_closed() && wire.unread_bytes() == 0,
                     "asleep {phase} with a readable client"
                 ),
             }
@@ -388,6 +473,8 @@ fn listeners(truth: &Truth) -> Listeners {
 
 const STEPS_MAX: usize = 4_000;
 const SETTLING_MAX: usize = 20_000;
+/// Without time that passes, who has not got anything for so long gets nothing.
+const STILL_MAX: usize = 50;
 const STOP_TIME: Duration = Duration::from_secs(30);
 /// Two ticks of the wheel.
 const LATE_MAX: Duration = Duration::from_millis(130);

@@ -5,7 +5,7 @@ use super::*;
 impl Run {
     /// Reads what the server has sent, and holds it against the books.
     pub(super) fn reads(&mut self) {
-        let sent = self.it.client.sent_from(self.read_bytes);
+        let sent = self.it.client.sent_from(self.read_bytes).to_vec();
         let mut at = 0;
         // A preface that does not come in time.
         if self.read_bytes == 0 && sent.starts_with(b"H") {

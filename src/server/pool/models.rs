@@ -1,0 +1,130 @@
+//! A pool in every interleaving (see [`crate::sys::sync`]).
+
+use super::*;
+use crate::sys::sync::{AtomicUsize, interrupted_up_to};
+use loom::thread;
+use std::sync::atomic::Ordering;
+
+/// Counts what was done.
+#[derive(Clone)]
+struct Count(Arc<AtomicUsize>);
+
+impl Count {
+    fn new() -> Count {
+        Count(Arc::new(AtomicUsize::new(0)))
+    }
+
+    fn job(&self) -> SingleJob {
+        let count = self.clone();
+        Box::new(move || {
+            count.0.fetch_add(1, Ordering::Relaxed);
+        })
+    }
+
+    fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// All threads of a model have ended when it ends. What was done is looked at after that.
+fn when_all_is_done(pool: Pool, is_right: impl FnOnce(PoolNumbers) + 'static) {
+    let core = Arc::clone(&pool.core);
+    drop(pool);
+    while core.lock().threads > 0 {
+        thread::yield_now();
+    }
+    let state = core.lock();
+    is_right(PoolNumbers {
+        threads: state.threads,
+        idle: state.idle,
+        waiting: state.queue.len() + state.yielded.len(),
+        threads_max: state.threads_max,
+    });
+}
+
+#[test]
+fn jobs_that_two_workers_submit_are_all_done_before_a_pool_ends() {
+    interrupted_up_to(2, || {
+        let (pool, count) = (Arc::new(Pool::new("model", 1, 9)), Count::new());
+        let (submits, job) = (Arc::clone(&pool), count.job());
+        let worker = thread::spawn(move || assert!(submits.submit(job).is_ok()));
+        assert!(pool.submit(count.job()).is_ok());
+        worker.join().expect("it does not panic");
+        let pool = Arc::into_inner(pool).expect("the other worker has let go of it");
+        when_all_is_done(pool, move |numbers| {
+            assert_eq!((count.get(), numbers.waiting, numbers.idle), (2, 0, 0));
+        });
+    });
+}
+
+#[test]
+fn a_job_that_panics_costs_its_thread_nothing() {
+    interrupted_up_to(2, || {
+        let (pool, count) = (Pool::new("model", 1, 9), Count::new());
+        // Without the hook that would print it in every interleaving.
+        assert!(pool.submit(Box::new(|| std::panic::resume_unwind(Box::new(())))).is_ok());
+        assert!(pool.submit(count.job()).is_ok());
+        when_all_is_done(pool, move |numbers| {
+            assert_eq!((count.get(), numbers.waiting), (1, 0));
+        });
+    });
+}
+
+/// A thread is started for each job, or an idle one is woken that no other job has been given to.
+#[test]
+fn no_job_waits_for_another_while_there_may_be_more_threads() {
+    interrupted_up_to(2, || {
+        let (pool, count) = (Pool::new("model", 2, 9), Count::new());
+        let meeting = Arc::new((Mutex::new(0), Condvar::new()));
+        let job = || -> SingleJob {
+            let meeting = Arc::clone(&meeting);
+            Box::new(move || {
+                let (arrived, changed) = &*meeting;
+                let mut arrived = arrived.lock().expect("nobody panics");
+                *arrived += 1;
+                changed.notify_all();
+                while *arrived < 2 {
+                    arrived = changed.wait(arrived).expect("nobody panics");
+                }
+            })
+        };
+        // The thread of this job may be idle, or about to be.
+        assert!(pool.submit(count.job()).is_ok());
+        assert!(pool.submit(job()).is_ok());
+        assert!(pool.submit(job()).is_ok());
+        when_all_is_done(pool, |numbers| assert_eq!(numbers.waiting, 0));
+    });
+}
+
+#[test]
+fn a_job_is_withdrawn_or_done_and_never_both() {
+    interrupted_up_to(2, || {
+        let (pool, count) = (Pool::new("model", 1, 9), Count::new());
+        let counts = count.clone();
+        let attempts = move || {
+            counts.0.fetch_add(1, Ordering::Relaxed);
+            None
+        };
+        let ticket = pool.submit_retried(Box::new(attempts)).ok().expect("there is room");
+        let is_withdrawn = pool.withdraw(ticket).is_some();
+        when_all_is_done(pool, move |_| assert_eq!(count.get(), usize::from(!is_withdrawn)));
+    });
+}
+
+/// With fewer threads, those that are left do what waits.
+#[test]
+fn bounds_may_change_while_threads_begin_and_end() {
+    interrupted_up_to(2, || {
+        let (pool, count) = (Arc::new(Pool::new("model", 2, 9)), Count::new());
+        let changes = Arc::clone(&pool);
+        let changing = thread::spawn(move || changes.set_bounds(1, 9));
+        for _ in 0..2 {
+            assert!(pool.submit(count.job()).is_ok());
+        }
+        changing.join().expect("it does not panic");
+        let pool = Arc::into_inner(pool).expect("nobody else has it");
+        when_all_is_done(pool, move |numbers| {
+            assert_eq!((count.get(), numbers.waiting), (2, 0));
+        });
+    });
+}
