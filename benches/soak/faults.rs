@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
 use std::time::{Duration, Instant};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -161,15 +162,23 @@ impl<'a> Faults<'a> {
     }
 
     fn until_replaced(&self, gone: &BTreeSet<Process>) {
-        until("the processes are replaced", || {
+        // Those that are replaced have ten seconds for their last requests, and a busy machine takes its time.
+        let deadline = Instant::now() + REPLACED_MAX;
+        let is_done = || {
             let serving = self.world.process().serving();
             let serves = |it: &Process| self.world.has_said(&format!("({}) serves", it.0));
             serving.len() == self.world.processes
                 && serving.is_disjoint(gone)
                 && serving.iter().all(serves)
-        });
+        };
+        while !is_done() {
+            assert!(Instant::now() < deadline, "the processes are not replaced: {gone:?}");
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 }
+
+const REPLACED_MAX: Duration = Duration::from_secs(60);
 
 /// The ports of the clients that a process has connections with.
 fn clients_of(process: Process) -> HashSet<u16> {

@@ -238,9 +238,9 @@ fn endure(
 }
 
 /// The part of the time in which processes are replaced.
-const REPLACING: f64 = 0.4;
+const REPLACING: f64 = 0.3;
 
 /// The part of the rest after which what is measured counts.
-const WARM_UP: f64 = 1.0 / 3.0;
+const WARM_UP: f64 = 0.5;
 
 const GROWTH_PERCENT_MAX: f64 = 1.0;
