@@ -1,6 +1,6 @@
 //! Clients that say at once that they will send nothing more, and read the answers then.
 
-use crate::support::{Fixture, Http2, TestServer, noise};
+use crate::support::{Fixture, Http2, PATIENCE, TestServer, noise};
 use httpd::{Method, Request, Response, blocking};
 use std::io::{self, Read};
 use std::sync::mpsc;
@@ -81,11 +81,13 @@ fn the_end_while_idle_is_the_end() {
 /// Its handler does not wait for what never comes until `body_timeout` ends.
 #[test]
 fn the_end_in_the_middle_of_a_body_is_an_error_to_its_handler() {
+    let (begun, begins) = mpsc::channel();
     let (sender, outcomes) = mpsc::channel();
     let reads = blocking(move |request: &Request<'_>| {
         let mut body = request.take_body();
         let mut first = [0; 5];
         body.read_exact(&mut first).expect("so much comes");
+        begun.send(()).expect("the test waits for it");
         sender.send(body.read_to_end(&mut Vec::new()).is_ok()).expect("the test waits for it");
         "read"
     });
@@ -100,14 +102,23 @@ fn the_end_in_the_middle_of_a_body_is_an_error_to_its_handler() {
                 .at("/writes", writes.streamed().methods(&[Method::Post]))
         })
         .serve();
+    // A request whose client has gone before its handler begins is not handled at all.
+    let handler_begins = |path: &str| {
+        if path == "/reads" {
+            begins.recv_timeout(PATIENCE).expect("the handler reads");
+        }
+    };
     for path in ["/reads", "/writes"] {
         let head = format!("POST {path} HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\n");
-        let (wire, _) = server.raw(format!("{head}hello")).finish().rest();
+        let mut client = server.raw(format!("{head}hello"));
+        handler_begins(path);
+        let (wire, _) = client.finish().rest();
         assert!(!wire.ends_with(b"0\r\n\r\n"), "{path}: {}", wire.escape_ascii());
 
         let mut client = Http2::connect(server.address());
         let stream = client.open("POST", path, &[("content-length", "10")]);
         client.data(stream, b"hello", false);
+        handler_begins(path);
         client.client().finish();
         while client.read() {}
         let reply = client.so_far(stream);
