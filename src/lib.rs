@@ -67,24 +67,21 @@
 //
 // # Decisions worth knowing
 //
-// **An answer from memory is never older than the request.** A worker's turn begins with the
-// file changes, before any connection: whatever was changed before a request was sent, inotify
-// had queued before epoll could report the request. Where a request may have come after that
-// (the second of a pipelined batch, a connection accepted within the turn, a second read), the
-// cache is asked to look again first. The buffer that requests are read into knows up to where its
-// bytes had been reported before that look; a keep-alive request costs no call.
+// **An answer from memory is never older than the request.** A worker's turn begins with the file changes, before any
+// connection: whatever was changed before a request was sent, inotify had queued before epoll could report the
+// request. Where a request may have come after that (the second of a pipelined batch, a connection accepted within the
+// turn, a second read), the cache is asked to look again first. The buffer that requests are read into knows up to
+// where its bytes had been reported before that look; a keep-alive request costs no call.
 //
-// **Requests for missing paths cost no memory each.** All paths beneath a missing directory share one
-// answer in the cache, kept under the key of the first name that is missing; paths that no file can have
-// are not kept at all. Keys are ordered by their bytes, so that everything beneath a directory is one
-// range. A change of that directory invalidates the range at once and removes it in portions with the
-// next lookups. The cache's bound of bytes counts keys, tables, and the notes of which names each
-// answer depends on.
+// **Requests for missing paths cost no memory each.** All paths beneath a missing directory share one answer in the
+// cache, kept under the key of the first name that is missing; paths that no file can have are not kept at all. Keys
+// are ordered by their bytes, so that everything beneath a directory is one range. A change of that directory
+// invalidates the range at once and removes it in portions with the next lookups. The cache's bound of bytes counts
+// keys, tables, and the notes of which names each answer depends on.
 //
-// **A second server on a taken port is refused** although every worker has a listener of its own:
-// the first bind of an address goes without `SO_REUSEPORT` (`sys::socket::bind_tcp`).
-// The listeners belong to the whole server and outlive the workers; a worker that stops empties
-// its queue first.
+// **A second server on a taken port is refused** although every worker has a listener of its own: the first bind of an
+// address goes without `SO_REUSEPORT` (`sys::socket::bind_tcp`). The listeners belong to the whole server and outlive
+// the workers; a worker that stops empties its queue first.
 //
 // **Processes share listeners and nothing else.** What an operator starts is a supervisor, also with one
 // process: it has little to do, and stays when a process that serves crashes, is confined or is replaced.
@@ -155,9 +152,9 @@
 // listener that it came by; otherwise something in front maps ports, and 443 is the likeliest
 // (`site::rules::https::HttpsRedirect`).
 //
-// **What a busy connection needs is lent to it.** An idle one owns its socket and about a hundred
-// bytes; buffers, parser and outbox come from the worker's store with the first byte and go back
-// when it falls idle (`server::connection::FreeList`).
+// **What a busy connection needs is lent to it.** An idle one owns its socket and about a hundred bytes; buffers,
+// parser and outbox come from the worker's store with the first byte and go back when it falls idle
+// (`server::connection::FreeList`).
 //
 // **Timers are hints.** A deadline is a field that moves with every request; the wheel only knows
 // when to look at it (`server::timers`).
@@ -398,19 +395,8 @@
 // and says nothing is let in after about a second, and the time for a head runs from then. A server
 // that stops resets connections that have not sent anything yet.
 //
-// **A seed decides the whole life of a worker** (`server/worker/simulation`): real turns, connections, exchanges and
-// jobs, over sockets, threads and a clock that the seed moves, while files change, clients upload, cut and close their
-// halves, descriptors run out, and the server is reloaded and stopped. Threads are coroutines, which wait where threads
-// would, and what of the files is in memory is the seed's decision, too, so that a seed plays the same again to the last
-// byte. `cargo test simulation` plays some hundreds of seeds,
-// `HTTPD_SIMULATION_RUNS=1000000 cargo test --profile simulation --lib simulation` as many as one likes;
-// `HTTPD_SIMULATION_SEED` names the first.
-//
-// **Where threads meet, every order of them is tried** (`sys/sync.rs`): the mailbox, pipes, senders, the pool, the
-// material of handshakes, and a worker with connections, reload and stop. The models are tests (`cargo test models`, some
-// seconds) of the code itself and not of a copy: in tests, a mutex that is made within a model is loom's. loom also knows
-// what the memory model allows to relaxed loads, which shuttle does not. Where threads have too many orders, those are
-// tried in which they are interrupted up to two or three times.
+// **Tests decide what happens, and in which order.** A seed plays a worker's whole life (`server/worker/simulation`), and
+// where threads meet, loom tries every order of them on the code itself (`sys/sync.rs`).
 //
 // **Looking is done by what serves.** `httpd check` and `httpd explain` ask the site as a worker does
 // (`server::asker`), so that no second opinion of what is served can be wrong. Rules carry the byte of the

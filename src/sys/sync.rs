@@ -3,7 +3,8 @@
 //! The files where threads meet take them from here, so that tests can put their own in the place: within
 //! [`every_interleaving`] they are those of loom, which runs a model in all orders that its threads can have, and in a
 //! coroutine of the simulation a thread that waits gives its turn back. Both are decided while the tests run: the
-//! models are tests like others, of the code itself.
+//! models are tests like others, of the code itself: `cargo test models` runs them, in some seconds. Where threads have
+//! too many orders, those are tried in which they are interrupted up to two or three times.
 
 #[cfg(not(test))]
 mod plain {

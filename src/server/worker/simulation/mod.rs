@@ -5,8 +5,9 @@
 //!
 //! A client never gets a byte that is wrong, no deadline is overrun, nothing is left at the end, and who is honest gets
 //! all that it has asked for, across changes of files and reloads. A failing run prints its seed:
-//! `HTTPD_SIMULATION_SEED=<seed> cargo test simulation` plays it again, and `HTTPD_SIMULATION_RUNS=<count>` plays more
-//! of them.
+//! `HTTPD_SIMULATION_SEED=<seed> cargo test simulation` plays it again, the same to the last byte: what of the files is in
+//! memory is the seed's decision, too. `HTTPD_SIMULATION_RUNS=1000000 cargo test --profile simulation --lib simulation`
+//! plays as many as one likes, from that seed on.
 
 mod client;
 mod ground;
