@@ -159,14 +159,13 @@
 // **Timers are hints.** A deadline is a field that moves with every request; the wheel only knows
 // when to look at it (`server::timers`).
 //
-// **A file in the middle of being sent may change.** Size and time of modification are compared
-// before each further piece; a response that cannot be completed truthfully is broken off with a
-// reset: never padded, and never completed with another version's bytes. (sendfile queues pages
-// by reference, so that what was queued when somebody wrote in place may leave changed; that
-// response is the one that is broken off.) A file that only grows, as a log does, is sent up to the
-// length that was promised: it counts as unchanged when it is longer and its first and last pages are what
-// they were when it was found (`files::CachedFile::still_holds`). A file that grows and is rewritten in
-// its middle is not noticed: replace such a file by renaming.
+// **A file in the middle of being sent may change.** Size and time of modification are compared before each further
+// piece; a response that cannot be completed truthfully is broken off with a reset: never padded, and never completed
+// with another version's bytes. (sendfile queues pages by reference, so that what was queued when somebody wrote in
+// place may leave changed; that response is the one that is broken off.) A file that only grows, as a log does, is
+// sent up to the length that was promised: it counts as unchanged when it is longer and its first and last pages are
+// what they were when it was found (`files::CachedFile::still_holds`). A file that grows and is rewritten in its
+// middle is not noticed: replace such a file by renaming.
 //
 // **An entity tag is strong as soon as that is true**, not before and not long after: no other
 // contents of that file can come to have the same time of modification (`files::FileVersion` says when
@@ -189,10 +188,9 @@
 // file system has no files without a name, names that begin with `.httpd-upload` are used for a
 // moment; they are neither served nor stored, whatever is said of dotfiles (`files::is_reserved`).
 //
-// **A start removes what a killed server left.** Content for an application that needs a path is a file
-// with such a name in the directory for temporary files, locked while it is used. Each start removes
-// those that nobody has locked. In a directory that files are stored in, making the next one removes
-// those that are older than a minute.
+// **A start removes what a killed server left.** Content for an application that needs a path is a file with such a
+// name in the directory for temporary files, locked while it is used. Each start removes those that nobody has locked.
+// In a directory that files are stored in, making the next one removes those that are older than a minute.
 //
 // **A change that cannot be is refused before its content is read**, as far as its head and what the
 // kernel has at hand tell (`files::WritableRoot::precheck`), where the client asks first or has much
@@ -203,15 +201,14 @@
 // asking, PUT and DELETE they do not. Forms overwrite nothing unless they may (`OnConflict`): nothing
 // in a form can say which version its sender has seen.
 //
-// **No reactor waits for a disk.** `openat2` with `RESOLVE_CACHED` and `preadv2` with `RWF_NOWAIT`
-// say without waiting whether it would have to be waited for; then a thread of `server::pool`
-// reads what is cold, the connection waits for its message, and the request is answered again. Where
-// the kernel does not say (overlayfs, FUSE, network file systems), every piece of a large file goes
-// that way. The kernel reads nothing ahead for the reactor, which would do it in the reactor's
-// time; the pool asks for what comes next. Not covered: the first use of a root (to watch a directory
-// of which the kernel has very many names in memory takes milliseconds), a file system that has to be
-// asked again each time that a file is opened, and the end of a large file that was deleted or
-// replaced while a worker kept it open: closing it frees its blocks.
+// **No reactor waits for a disk.** `openat2` with `RESOLVE_CACHED` and `preadv2` with `RWF_NOWAIT` say without waiting
+// whether it would have to be waited for; then a thread of `server::pool` reads what is cold, the connection waits for
+// its message, and the request is answered again. Where the kernel does not say (overlayfs, FUSE, network file
+// systems), every piece of a large file goes that way. The kernel reads nothing ahead for the reactor, which would do
+// it in the reactor's time; the pool asks for what comes next. Not covered: the first use of a root (to watch a
+// directory of which the kernel has very many names in memory takes milliseconds), a file system that has to be asked
+// again each time that a file is opened, and the end of a large file that was deleted or replaced while a worker kept
+// it open: closing it frees its blocks.
 //
 // **A file is compressed once, and its bytes never go stale.** A thread encodes the file that was found
 // (`files::Encoding`), and the worker keeps the result under the same key, for exactly that version
@@ -301,18 +298,16 @@
 // others. It is bounded for a response and for all of a worker's; beyond that, or where the disk
 // refuses it, the maker waits as it would have without it.
 //
-// **A Python application runs in processes of its own**, so that its crash is never the server's, and
-// the server needs no Python to be built. Each process is reached over Unix sockets that keep messages
-// apart: one for requests, which all workers write and all of its threads read (whichever is free takes
-// the next, so that a busy process never waits for a request), and for each worker one for answers, which
-// is one more event source of its reactor. There is no thread in between: `server::application`.
-// What a process does next waits in its socket already, and its threads take no CPU from a worker in the
-// middle of a turn (`SCHED_BATCH`), so that on a shared CPU work changes hands in batches.
-// A request is one message, in the format of Python's own `marshal`, so that one call of it makes the
-// environ; a small answer is one message, too (`wsgi`). Content is taken in before a thread of the
-// application is occupied, and content of an answer is bounded by credit: no process makes a worker
-// hold more than a window of it in memory. A file goes over as a descriptor, and is sent as the server's
-// own.
+// **A Python application runs in processes of its own**, so that its crash is never the server's, and the server needs
+// no Python to be built. Each process is reached over Unix sockets that keep messages apart: one for requests, which
+// all workers write and all of its threads read (whichever is free takes the next, so that a busy process never waits
+// for a request), and for each worker one for answers, which is one more event source of its reactor. There is no
+// thread in between: `server::application`. What a process does next waits in its socket already, and its threads take
+// no CPU from a worker in the middle of a turn (`SCHED_BATCH`), so that on a shared CPU work changes hands in batches.
+// A request is one message, in the format of Python's own `marshal`, so that one call of it makes the environ; a small
+// answer is one message, too (`wsgi`). Content is taken in before a thread of the application is occupied, and content
+// of an answer is bounded by credit: no process makes a worker hold more than a window of it in memory. A file goes
+// over as a descriptor, and is sent as the server's own.
 //
 // Each thread of a process writes the request that it begins to the *scoreboard*, memory that the process
 // shares with the workers (`server::application::scoreboard`); that costs no system call. When the
@@ -341,12 +336,11 @@
 // leaves requests in its socket while one of its threads is idle. An answer that has begun may be silent
 // for `stream_timeout` (`server/application/gateway/upstream.rs`).
 //
-// **A client that has gone gives up its place.** epoll reports a reset TCP connection and a closed Unix
-// socket: the connection closes, and its request is taken out of the queue, skipped by the process that
-// holds it, or cancelled (`Cancellation`). A TCP client that has closed everything looks like one that
-// has closed only its sending half and still reads, until something is written to it, and HTTP has nothing
-// harmless to write. So requests of half-closed clients are served after those of all others, and only a
-// bounded number of them waits.
+// **A client that has gone gives up its place.** epoll reports a reset TCP connection and a closed Unix socket: the
+// connection closes, and its request is taken out of the queue, skipped by the process that holds it, or cancelled
+// (`Cancellation`). A TCP client that has closed everything looks like one that has closed only its sending half and
+// still reads, until something is written to it, and HTTP has nothing harmless to write. So requests of half-closed
+// clients are served after those of all others, and only a bounded number of them waits.
 //
 // **No thread of a pool sleeps for a lock.** When another process has locked a directory, a change of it
 // gives its thread back and is tried again after a pause; at most 128 changes wait for one directory
