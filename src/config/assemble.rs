@@ -61,6 +61,7 @@ pub(super) fn assemble(
     let stop_timeout = limits.stop_timeout;
     let cache = file.cache;
     let mut rights = rights::of_server(&file.rights, overrides, errors);
+    rights.is_local = listen.are_local();
     let readable = file.rights.readable(base, errors);
     let ServedSite {
         site,

@@ -148,6 +148,19 @@ pub(super) struct ListenAddresses {
 }
 
 impl ListenAddresses {
+    /// Whether only programs of this machine can connect.
+    pub(super) fn are_local(&self) -> bool {
+        let is_local = |address: &Address| match address {
+            Address::Tcp(address) => address.ip().is_loopback(),
+            Address::Unix(_) => true,
+            _ => false,
+        };
+        self.addresses.iter().all(|it| {
+            ListenScheme::parse(&it.address.value)
+                .is_ok_and(|(_, group)| group.iter().all(is_local))
+        })
+    }
+
     /// The port of the first address with TLS. Who has systemd listen for TLS has it do so at the usual port.
     pub(super) fn https_port(&self) -> Option<u16> {
         let read = |it: &Listen| ListenScheme::parse(&it.address.value).ok();
@@ -360,6 +373,21 @@ mod tests {
         // Each gets a free port of its own.
         let free = ["127.0.0.1:0", "https://127.0.0.1:0", "h2c://127.0.0.1:0"];
         assert_eq!(addresses_of(&listen, None, Some(0)), free);
+    }
+
+    #[test]
+    fn addresses_are_local_if_nobody_else_can_connect() {
+        let are_local = |listen: &[&str]| {
+            let written = |it: &&str| {
+                Listen::from(Written { value: it.to_string(), origin: Origin::File(0) })
+            };
+            let addresses = listen.iter().map(written).collect();
+            ListenAddresses { addresses, secured: None }.are_local()
+        };
+        assert!(are_local(&["localhost:80", "https://127.0.0.3:443", "[::1]:80", "unix:/a"]));
+        for open in [":80", "0.0.0.0:80", "[::]:80", "192.0.2.1:80", "https://:443"] {
+            assert!(!are_local(&["localhost:80", open]), "{open}");
+        }
     }
 
     #[test]

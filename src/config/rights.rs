@@ -19,6 +19,8 @@ pub(crate) struct Rights {
     pub identity: Option<Identity>,
     /// Whether they may serve as root.
     pub serves_as_root: bool,
+    /// Whether only programs of this machine can connect.
+    pub is_local: bool,
     /// What they may reach; `None`: they are not confined.
     pub reach: Option<Reach>,
 }
@@ -160,7 +162,7 @@ pub(super) fn of_server(
         errors.note(origin, message);
     }
     let confines = section.confinement.as_ref().is_none_or(|it| it.value);
-    Rights { identity, serves_as_root, reach: confines.then(Reach::default) }
+    Rights { identity, serves_as_root, is_local: false, reach: confines.then(Reach::default) }
 }
 
 /// Gives an application its rights: those that its location writes, or else those of the server.

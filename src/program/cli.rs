@@ -255,7 +255,7 @@ pub(super) struct Flags {
     )]
     user: Option<String>,
 
-    /// Serve as root, which is refused otherwise
+    /// Serve others than this machine as root, which is refused otherwise
     #[arg(long, help_heading = "Where and how")]
     serve_as_root: bool,
 

@@ -49,6 +49,11 @@ impl Failure {
         logging::print(io::stderr(), lines);
         ExitCode::from(self.code)
     }
+
+    /// Prints it as a warning of what will be.
+    pub(crate) fn warn(&self) {
+        self.lines.iter().for_each(|line| warn(line));
+    }
 }
 
 /// Prints a warning on standard error.

@@ -77,7 +77,10 @@ fn load(options: &Options) -> Result<(Source, Config), Failure> {
 fn test(options: &Options) -> Result<(), Failure> {
     let (_, config) = load(options)?;
     warn(options, &config);
-    rights::refuse_root(&config.rights)?;
+    // Somebody else may start it.
+    if let Err(refusal) = rights::refuse_root(&config.rights) {
+        refusal.warn();
+    }
     for certificate in &config.certificates {
         banner::print_certificate(certificate);
     }

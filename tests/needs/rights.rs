@@ -27,8 +27,16 @@ fn served(folder: &Folder, config: &str) -> Program {
     Program::start(&mut command)
 }
 
-/// It and all that it has started, but for those that are root's for a reason.
+/// It and all that it has started, but for those that are root's for a reason. A thread has its name only a moment after
+/// it has begun.
 fn serving(program: &Program) -> Vec<Process> {
+    until("a process serves", || {
+        let serving = serving_now(program);
+        (!serving.is_empty()).then_some(serving)
+    })
+}
+
+fn serving_now(program: &Program) -> Vec<Process> {
     let top = Process(program.child.id());
     let mut all = vec![top];
     let mut next = 0;
@@ -58,16 +66,28 @@ fn of_threads(process: Process, field: &str) -> Vec<String> {
 
 fn root_does_not_serve_unless_it_is_told_to() {
     let folder = Folder::with_www();
-    for arguments in [&["-h", "127.0.0.1", "-p", "0", "www"][..], &["-t", "www"]] {
+    for (arguments, status) in [
+        (&["-h", "0.0.0.0", "-p", "0", "www"][..], 2),
+        (&["-h", "::", "-p", "0", "www"], 2),
+        (&["-b", "127.0.0.1:0", "-b", ":0", "www"], 2),
+        // Somebody else may start it.
+        (&["-t", "-h", "0.0.0.0", "www"], 0),
+    ] {
         let output = output(folder.httpd(arguments).env("HTTPD_SERVE_AS_ROOT", ""));
         let text = lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{text}");
-        assert!(text.contains("httpd: refusing to serve as root"), "{text}");
+        assert_eq!(output.status.code(), Some(status), "{arguments:?}: {text}");
+        assert!(text.contains("refusing to serve as root"), "{text}");
         assert!(text.contains("    user = \"") && text.contains("serve_as_root = true"), "{text}");
     }
-    let mut told = folder.httpd(&["-h", "127.0.0.1", "-p", "0", "--serve-as-root", "www"]);
-    let program = Program::start(told.env("HTTPD_SERVE_AS_ROOT", ""));
-    program.get("/").expect(200);
+    // Nobody from elsewhere can connect.
+    for arguments in
+        [&["-h", "127.0.0.1", "-p", "0", "www"][..], &["-b", "127.0.0.1:0", "-b", "[::1]:0", "www"]]
+    {
+        let mut local = folder.httpd(arguments);
+        Program::start(local.env("HTTPD_SERVE_AS_ROOT", "")).get("/").expect(200);
+    }
+    let mut told = folder.httpd(&["-h", "0.0.0.0", "-p", "0", "--serve-as-root", "www"]);
+    Program::start(told.env("HTTPD_SERVE_AS_ROOT", "")).get("/").expect(200);
 }
 
 fn a_server_of_root_serves_as_another_user_in_every_thread_and_for_good() {
