@@ -10,6 +10,7 @@
 //! The first server with a configuration has the name. Another one, which somebody tries out with `-p`, is reached by its
 //! signals. The socket, and the connections of commands that wait, outlive an upgrade.
 
+use std::cell::Cell;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -18,7 +19,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::failure::Failure;
 use crate::sys::control_socket::{self, Peer};
@@ -60,6 +61,14 @@ struct Reception {
     commands: mpsc::Sender<Command>,
     wake: UnixStream,
     place: Arc<()>,
+    strangers: Strangers,
+}
+
+/// How many commands came from others than the user of the server and root, and when the log last had a line of them.
+#[derive(Default)]
+struct Strangers {
+    count: Cell<u64>,
+    logged: Cell<Option<Instant>>,
 }
 
 impl Control {
@@ -120,7 +129,14 @@ impl NamedSocket {
         let (wake, woken) = UnixStream::pair()?;
         wake.set_nonblocking(true)?;
         woken.set_nonblocking(true)?;
-        let reception = Reception { listener, key, commands: sender, wake, place: Arc::default() };
+        let reception = Reception {
+            listener,
+            key,
+            commands: sender,
+            wake,
+            place: Arc::default(),
+            strangers: Strangers::default(),
+        };
         // Signals are for other threads.
         let _held = signal::hold();
         thread::Builder::new().name("control".to_owned()).spawn(move || reception.serve())?;
@@ -189,6 +205,20 @@ impl Reception {
         }
     }
 
+    /// Anybody may try, as often as he likes: the log has a line a minute of it.
+    fn note_stranger(&self, peer: &Peer) {
+        let process = peer.process;
+        match self.strangers.note(Instant::now()) {
+            Some(1) => {
+                log::warn!("process {process} of another user sent a command; it is refused")
+            }
+            Some(count) => log::warn!(
+                "processes of other users, the last is {process}, sent {count} commands; they are refused"
+            ),
+            None => {}
+        }
+    }
+
     fn receive(&self, connection: UnixStream) -> io::Result<()> {
         let refuse = |connection: &UnixStream, message: String| {
             respond(connection, Err(Failure::at_run_time(message)));
@@ -196,7 +226,7 @@ impl Reception {
         };
         let peer = control_socket::peer(&connection)?;
         if !peer.may_command() {
-            log::warn!("process {} of another user sent a command; it is refused", peer.process);
+            self.note_stranger(&peer);
             return refuse(&connection, "the server runs as another user".to_owned());
         }
         connection.set_read_timeout(Some(TALK_TIME))?;
@@ -225,6 +255,19 @@ impl Reception {
         let _ = self.commands.send(Command { order, connection: Some(connection), _place });
         let _ = (&self.wake).write(b"!");
         Ok(())
+    }
+}
+
+impl Strangers {
+    /// One more has sent a command. Returns how many there were since the last line of the log, if it is time for another.
+    fn note(&self, now: Instant) -> Option<u64> {
+        self.count.set(self.count.get() + 1);
+        let is_recent = self.logged.get().is_some_and(|last| now < last + LOGGED_AGAIN);
+        if is_recent {
+            return None;
+        }
+        self.logged.set(Some(now));
+        Some(self.count.take())
     }
 }
 
@@ -284,26 +327,22 @@ pub(super) fn command(config: Option<&Path>, order: Order) -> Result<String, Fai
     Err(Failure::at_run_time("the server has not answered"))
 }
 
-/// Sends the command. Returns all of the response: nothing, if the other end has closed before.
+/// Sends the command. Returns all of the response: nothing, if the other end has closed before. One that refuses closes
+/// without reading what was sent, and what it has said can be read all the same.
 fn converse(mut connection: UnixStream, order: Order, key: &Path) -> io::Result<String> {
     let request = [order.word().as_bytes(), b"\n", key.as_os_str().as_bytes()].concat();
-    let mut response = String::new();
-    let read = connection
+    let sent = connection
         .write_all(&request)
-        .and_then(|()| connection.shutdown(std::net::Shutdown::Write))
-        .and_then(|()| connection.read_to_string(&mut response).map(|_| ()));
-    match read {
-        Err(error)
-            if !matches!(
-                error.kind(),
-                io::ErrorKind::BrokenPipe
-                    | io::ErrorKind::ConnectionReset
-                    | io::ErrorKind::NotConnected
-            ) =>
-        {
-            Err(error)
-        }
-        _ => Ok(response),
+        .and_then(|()| connection.shutdown(std::net::Shutdown::Write));
+    let mut response = Vec::new();
+    let read = connection.read_to_end(&mut response);
+    let has_closed = |error: &io::Error| {
+        use io::ErrorKind::{BrokenPipe, ConnectionReset, NotConnected};
+        matches!(error.kind(), BrokenPipe | ConnectionReset | NotConnected)
+    };
+    match sent.and(read.map(|_| ())) {
+        Err(error) if !has_closed(&error) => Err(error),
+        _ => Ok(String::from_utf8_lossy(&response).into_owned()),
     }
 }
 
@@ -370,6 +409,9 @@ const ATTEMPTS_MAX: u32 = 10;
 
 /// How long a command may take to be sent.
 const TALK_TIME: Duration = Duration::from_secs(5);
+
+/// How long the log is silent of commands that are refused.
+const LOGGED_AGAIN: Duration = Duration::from_secs(60);
 
 /// A word and a path.
 const REQUEST_BYTES_MAX: u64 = 8 * 1024;

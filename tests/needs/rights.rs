@@ -2,6 +2,7 @@
 
 use crate::support::client::Request;
 use crate::support::process::Process;
+use crate::support::program::unprivileged;
 use crate::support::{Folder, Program, lacks, lossy, output, until};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -88,6 +89,24 @@ fn root_does_not_serve_unless_it_is_told_to() {
     }
     let mut told = folder.httpd(&["-h", "0.0.0.0", "-p", "0", "--serve-as-root", "www"]);
     Program::start(told.env("HTTPD_SERVE_AS_ROOT", "")).get("/").expect(200);
+}
+
+/// Anybody may try: he learns why not, and cannot fill the log.
+fn commands_of_another_user_are_refused_and_logged_once() {
+    let folder = Folder::with_www();
+    let program = served(&folder, "root = \"www\"\nworkers = 1\n");
+    for _ in 0..5 {
+        let output = output(&mut unprivileged(&folder, &["reload", "-c", "httpd.toml"]));
+        assert_eq!(lossy(&output.stderr), "httpd: the server runs as another user\n");
+        assert_eq!(output.status.code(), Some(2));
+    }
+    program.signal(crate::support::Signal::TERM);
+    let (status, log) = program.end();
+    assert_eq!(
+        (status, log.matches("of another user sent a command").count()),
+        (Some(0), 1),
+        "{log}"
+    );
 }
 
 fn a_server_of_root_serves_as_another_user_in_every_thread_and_for_good() {
@@ -389,6 +408,8 @@ tests! {
         a_server_of_root_serves_as_another_user_in_every_thread_and_for_good,
         what_root_alone_may_open_is_opened_for_the_user_that_serves,
         files_are_stored_by_the_user_that_serves;
+    lacks::two_users:
+        commands_of_another_user_are_refused_and_logged_once;
     lacks::landlock:
         every_thread_that_serves_is_confined_and_the_start_line_says_how,
         a_link_to_the_next_release_is_followed_although_files_are_confined,

@@ -129,6 +129,11 @@ pub fn root() -> Option<String> {
     (!is_root).then(|| "the tests do not run as root".into())
 }
 
+/// To be root, who may become anybody, and somebody else.
+pub fn two_users() -> Option<String> {
+    root().or_else(unprivileged)
+}
+
 /// A kernel that confines processes to some directories, as the program says.
 #[cfg(feature = "cli")]
 pub fn landlock() -> Option<String> {
