@@ -126,6 +126,8 @@ impl Stream {
     ) -> Next {
         match self.exchange.state {
             ExchangeState::Body => match self.feed(link, cx) {
+                // The rest of its request will never come.
+                Ok(Fed::Open) if link.client_ended => Next::BrokenOff,
                 Ok(Fed::Open) => {
                     self.deadline = self.exchange.body_deadline(cx);
                     Next::Waits
@@ -375,7 +377,12 @@ impl Stream {
         cx: &mut WorkerContext,
     ) -> Next {
         match self.exchange.state {
+            ExchangeState::Sending => {
+                self.pump(link);
+                Next::Waits
+            }
             ExchangeState::Waiting(Awaited::Production) => {
+                self.pump(link);
                 if let Some(until) = self.exchange.deadline_if_closed(cx) {
                     self.deadline = self.deadline.min(until);
                 }
@@ -388,8 +395,7 @@ impl Stream {
                 }
                 Next::Waits
             }
-            // The rest of its request will never come.
-            ExchangeState::Body if !self.has_all => Next::BrokenOff,
+            ExchangeState::Body if !self.has_all => Next::Driven,
             _ => Next::Waits,
         }
     }

@@ -100,7 +100,7 @@ impl Http2 {
         if !self.has_no_streams() {
             log::debug!("{}: closed by the client while {}", socket.name(), self.phase());
         }
-        self.client_ended = true;
+        self.link.client_ended = true;
         self.settings_due = None;
         self.frame_due = None;
         self.wake_if(|_| true, cx);

@@ -35,6 +35,8 @@ pub(super) struct Link {
     pub moved_at: Instant,
     /// When data of any response was last put into frames: the client had made room for it.
     pub data_at: Instant,
+    /// Whether the client sends nothing more.
+    pub client_ended: bool,
     /// Whether something waits for the client.
     is_blocked: bool,
     /// Whether data waits that is more urgent than that of the stream which has its turn.
@@ -60,6 +62,7 @@ impl Link {
             growth_left: GROWTH_MAX,
             moved_at: now,
             data_at: now,
+            client_ended: false,
             is_blocked: false,
             has_more_urgent: false,
             turn: 0,

@@ -86,8 +86,6 @@ pub(crate) struct Http2 {
     frame_due: Option<Instant>,
     /// When the last stream ended.
     idle_since: Instant,
-    /// Whether the client sends nothing more.
-    client_ended: bool,
 }
 
 /// How far a connection has gone to its end (RFC 9113 §6.8).
@@ -170,7 +168,6 @@ impl Http2 {
             settings_due,
             frame_due: settings_due,
             idle_since: now,
-            client_ended: false,
         })
     }
 
@@ -260,7 +257,7 @@ impl Http2 {
         if self.stage == Stage::Failed && is_written {
             return Pause::Linger;
         }
-        if self.client_ended {
+        if self.link.client_ended {
             // Nothing more comes: neither requests, nor room for data.
             let is_over = |stream: &Stream| stream.exchange.state == ExchangeState::Sending;
             let can_send = self.next_sender().is_some();

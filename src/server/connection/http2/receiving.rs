@@ -45,7 +45,7 @@ impl Http2 {
                     return Received::All;
                 }
             }
-            if self.client_ended {
+            if self.link.client_ended {
                 return Received::All;
             }
             if share.is_used_up() && socket.wire.has_unread() {

@@ -220,8 +220,11 @@ impl Stream {
             return;
         }
         self.drop_unread(room, link);
-        if self.has_all && self.unread.is_empty() {
-            self.exchange.incoming.finish_stream();
+        match (self.unread.is_empty(), self.has_all) {
+            (true, true) => self.exchange.incoming.finish_stream(),
+            // The rest will never come.
+            (true, false) if link.client_ended => self.exchange.incoming.break_stream(),
+            _ => {}
         }
     }
 
