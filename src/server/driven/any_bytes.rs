@@ -44,6 +44,10 @@ impl Driven {
         }
         self.receives_fin();
         self.settles(room);
+        // Streams behind one that the client has left no room for may wait for threads, too.
+        while self.verdict != Verdict::Close && self.works_once() {
+            self.settles(room);
+        }
         let is_over = self.verdict == Verdict::Close || self.connection.phase() == Phase::Lingering;
         assert!(is_over, "it neither ends nor lingers: {}", self.connection.phase());
         format!("{}{:?}", without_boundaries(&text(&self.client.sent())), self.client.end())
