@@ -35,8 +35,8 @@ pub(crate) enum Loss<'a> {
     Ends { lines: u64, error: &'a io::Error },
 }
 
-/// Is called once when lines begin to be lost, and once when that has ended. What it returns then is written to the same
-/// log.
+/// Is called once when lines begin to be lost, and once when that has ended, but not again within a minute. What it returns
+/// then is written to the same log.
 pub(crate) type OnLoss = Box<dyn FnMut(Loss<'_>) -> Vec<u8> + Send>;
 
 impl Background {
@@ -187,7 +187,7 @@ impl LogQueue {
         // It changes places with the queue, which is as large: neither ever grows while requests are
         // served. The system gives memory only for the pages that are used.
         let mut lines = Vec::with_capacity(QUEUE_BYTES_MAX);
-        let mut losses = Losses { lines: 0, error: None, on_loss };
+        let mut losses = Losses { lines: 0, error: None, reported_at: None, on_loss };
         loop {
             let mut state = self.lock();
             while state.lines.is_empty() && state.lost == 0 && !state.is_reopening() {
@@ -235,6 +235,7 @@ struct Losses {
     lines: u64,
     /// Why the last of them was.
     error: Option<io::Error>,
+    reported_at: Option<Instant>,
     on_loss: OnLoss,
 }
 
@@ -244,6 +245,10 @@ impl Losses {
         Trouble::LogLineDropped.note_many(found_no_room);
         self.lines += found_no_room;
         match result {
+            // A log that is just too slow loses some lines again and again.
+            Ok(()) if self.reported_at.is_some_and(|at| at.elapsed() < REPORTED_AGAIN) => {
+                Vec::new()
+            }
             Ok(()) => self.end(),
             Err(Unwritten { lines, error }) => {
                 if self.error.is_none() {
@@ -264,6 +269,7 @@ impl Losses {
         if lines == 0 {
             return Vec::new();
         }
+        self.reported_at = Some(Instant::now());
         let error = error.unwrap_or_else(|| io::Error::other("the queue was full"));
         (self.on_loss)(Loss::Ends { lines, error: &error })
     }
@@ -271,6 +277,9 @@ impl Losses {
 
 /// How much waits while the destination takes nothing: some thousand lines.
 const QUEUE_BYTES_MAX: usize = 1024 * 1024;
+
+/// How long nothing is said of further losses.
+const REPORTED_AGAIN: Duration = Duration::from_secs(60);
 
 /// How long a log that ends waits for its queued lines.
 const FINISH_TIME: Duration = Duration::from_secs(1);

@@ -158,3 +158,21 @@ fn whoever_has_a_log_opened_again_learns_what_came_of_it() {
     let failure = Arc::new(log).reopen().wait(Duration::from_millis(1)).unwrap_err();
     assert_eq!(failure, "the log x was not opened again within 1ms: it takes nothing");
 }
+
+#[test]
+fn a_log_that_is_too_slow_says_so_at_once_and_then_once_a_minute() {
+    let on_loss: OnLoss = Box::new(|loss| match loss {
+        Loss::Begins(_) => Vec::new(),
+        Loss::Ends { lines, .. } => format!("{lines} are lost").into_bytes(),
+    });
+    let mut losses = Losses { lines: 0, error: None, reported_at: None, on_loss };
+    assert_eq!(losses.take(Ok(()), 3), b"3 are lost");
+    for _ in 0..5 {
+        assert_eq!(losses.take(Ok(()), 2), b"");
+    }
+    losses.reported_at = Instant::now().checked_sub(REPORTED_AGAIN);
+    assert_eq!(losses.take(Ok(()), 0), b"10 are lost");
+    // The end of the log tells of all.
+    assert_eq!(losses.take(Ok(()), 1), b"");
+    assert_eq!(losses.end(), b"1 are lost");
+}
