@@ -404,7 +404,7 @@ mod tests {
         let outcome = confined(Calls::Application { network: false }, || {
             let run = Command::new("/bin/true").status().is_ok_and(|it| it.success());
             let thread = std::thread::spawn(|| true).join().unwrap_or(false);
-            let apart = Command::new("unshare").args(["-U", "true"]).status();
+            let apart = Command::new("unshare").args(["-U", "true"]).output().map(|it| it.status);
             (run, thread, apart.is_ok_and(|it| it.success()))
         });
         assert_eq!(outcome.unwrap_or((true, true, false)), (true, true, false));
