@@ -25,19 +25,18 @@ fn permit(folder: &Folder, name: &str, mode: u32) {
 fn served(folder: &Folder, config: &str) -> Program {
     folder.write("httpd.toml", config);
     let mut command = folder.httpd(&["-h", "127.0.0.1", "-p", "0", "-c", "httpd.toml"]);
-    Program::start(&mut command)
+    named(Program::start(&mut command), config)
 }
 
-/// It and all that it has started, but for those that are root's for a reason. A thread has its name only a moment after
-/// it has begun.
+/// Waits until its threads have their names, which is a moment after they have begun.
+fn named(program: Program, config: &str) -> Program {
+    let processes = if config.contains("processes = 2") { 2 } else { 1 };
+    until("all processes serve", || serving(&program).len() == processes);
+    program
+}
+
+/// It and all that it has started, but for those that are root's for a reason.
 fn serving(program: &Program) -> Vec<Process> {
-    until("a process serves", || {
-        let serving = serving_now(program);
-        (!serving.is_empty()).then_some(serving)
-    })
-}
-
-fn serving_now(program: &Program) -> Vec<Process> {
     let top = Process(program.child.id());
     let mut all = vec![top];
     let mut next = 0;
@@ -254,7 +253,7 @@ fn started(folder: &Folder, config: &str) -> Program {
     folder.write("httpd.toml", config);
     permit(folder, "httpd.toml", 0o600);
     let mut command = folder.httpd(&["-v", "-c", "httpd.toml"]);
-    Program::start(command.env("TMPDIR", folder.path("temporary")))
+    named(Program::start(command.env("TMPDIR", folder.path("temporary"))), config)
 }
 
 #[track_caller]
