@@ -104,7 +104,7 @@ pub(super) fn read_hosts(value: Value<'_>, errors: &mut Errors) -> Vec<HostSecti
     value.items().into_iter().map(read).collect()
 }
 
-/// Warns of locations that stand behind a host and are not its own: whoever wrote them may think so, and what they guard is
+/// Warns of locations that stand behind a host and are not its own: they may have been meant for it, and what they guard is
 /// not guarded there. All other tables of the top are inherited.
 pub(super) fn warn_of_strays(file: &File, errors: &mut Errors) {
     let Some(first) = file.hosts.first() else { return };

@@ -15,7 +15,7 @@ use crate::sys::user::{Identity, Unknown, is_of_root, own_user};
 /// Who may do what, once the server has begun to listen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Rights {
-    /// Whom the serving processes become; `None`: whoever started them.
+    /// Whom the serving processes become; `None`: they stay the user that started them.
     pub identity: Option<Identity>,
     /// Whether they may serve as root.
     pub serves_as_root: bool,

@@ -279,7 +279,7 @@ fn respond(connection: &UnixStream, outcome: Result<&str, Failure>) {
     };
     let end = (0..=RESPONSE_BYTES_MAX.min(text.len())).rev().find(|it| text.is_char_boundary(*it));
     text.truncate(end.unwrap_or(0));
-    // Whoever sent it may have gone.
+    // The sender may have gone.
     let mut connection = connection;
     let _ = connection.set_nonblocking(true).and_then(|()| connection.write_all(text.as_bytes()));
 }

@@ -31,7 +31,7 @@ pub(super) fn refuse_root(rights: &Rights) -> Result<(), Failure> {
     let user = USERS.iter().copied().find(|name| Identity::find(name, None).is_ok());
     let user = user.unwrap_or("www-data");
     Err(Failure::of_usage([
-        "refusing to serve as root: whoever took over the server would own this machine. Write at the top of the configuration"
+        "refusing to serve as root: a fault of the server would give the whole machine away. Write at the top of the configuration"
             .to_owned(),
         format!("    user = {user:?}        to listen as root and serve as this user (or --user {user}, HTTPD_USER={user})"),
         "or  serve_as_root = true     if it has to be, as in some containers (or --serve-as-root, HTTPD_SERVE_AS_ROOT=true)"
@@ -113,7 +113,7 @@ pub(super) fn log(config: &Config, held: Option<Confinement>) {
     }
 }
 
-/// In words, what the serving processes of this configuration are kept from on this system, for whoever starts them.
+/// What confines the serving processes of this configuration on this system, in the words of the start line.
 pub(super) fn in_words(rights: &Rights) -> String {
     match rights.reach {
         Some(Reach { daemons, listens, .. }) => {

@@ -64,7 +64,7 @@ pub(super) fn start(
 /// How far the server has come. It decides what a signal does.
 pub(super) enum ServerState {
     Starting,
-    /// It was told to stop while it was starting.
+    /// A signal to stop came while it was starting.
     Stopping,
     /// The same, by a signal that only one of several processes got: the others go on.
     Leaving,
@@ -129,7 +129,7 @@ fn handle_signals(
     }
 }
 
-/// Stops, at once if it was told so before.
+/// Stops; at once, if this is the second signal.
 fn stop(state: &mut ServerState, stopping: &mut bool) {
     match &*state {
         ServerState::Starting => *state = ServerState::Stopping,

@@ -30,7 +30,7 @@ pub(crate) struct Taken {
 }
 
 impl SelfUse {
-    /// Opens the places, for whoever asks for them later.
+    /// Opens the places that are read later, when they may be out of reach.
     #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the program confines itself"))]
     pub(crate) fn open_early() {
         *EARLY.lock().unwrap_or_else(PoisonError::into_inner) = Some(SelfUse::open_now());

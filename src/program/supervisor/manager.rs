@@ -13,7 +13,7 @@ pub(super) struct Watchdog {
     /// Half of what the manager allows, as it advises.
     period: Option<Duration>,
     due: Instant,
-    /// Whether the manager was told that the server changes, and not yet that it serves again.
+    /// Whether the manager knows that the server changes, and not yet that it serves again.
     is_changing: bool,
     /// What to say instead of how many processes serve.
     failure: Option<&'static str>,
@@ -50,8 +50,8 @@ impl Supervisor {
         self.watchdog.manager.notify(&format!("READY=1\nSTATUS={status}"));
     }
 
-    /// The server begins to change: to another configuration, or to another program. It is told for each that is asked
-    /// for, because the manager looks at the time of the message, and only while the server serves.
+    /// The server begins to change: to another configuration, or to another program. Each
+    /// change that is asked for has a message, because the manager looks at its time; while the server does not serve, none has.
     pub(super) fn tell_changing(&mut self, status: &str) {
         if self.state == SupervisorState::Serving {
             self.watchdog.is_changing = true;

@@ -243,7 +243,7 @@ impl Follower {
     /// instruction to stop comes before any replacement. A process that does not serve yet gives up.
     fn on_signal(&mut self, signal: Signal) {
         match signal {
-            // Whoever signals all processes means the supervisor, and a closed terminal is a stop.
+            // A signal to all processes means the supervisor, and a closed terminal is a stop.
             Signal::Reload => log::debug!("SIGHUP is for the supervisor"),
             Signal::Reopen => self.reopen(None),
             Signal::Upgrade => {

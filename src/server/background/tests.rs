@@ -137,7 +137,7 @@ fn a_log_that_is_reopened_goes_on_in_a_new_file() {
 }
 
 #[test]
-fn whoever_has_a_log_opened_again_learns_what_came_of_it() {
+fn a_log_that_is_opened_again_says_what_came_of_it() {
     let folder = Directory::new();
     let (directory, moved) = (folder.at("logs"), folder.at("elsewhere"));
     std::fs::create_dir(&directory).unwrap();

@@ -68,7 +68,7 @@ impl Current {
     pub(super) fn replace(&self, change: impl FnOnce(&mut Material)) {
         let mut material = self.lock();
         change(&mut material);
-        // Whoever reads this number finds at least that material.
+        // A worker that reads this number finds at least that material.
         self.version.fetch_add(1, Ordering::Release);
     }
 

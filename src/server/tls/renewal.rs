@@ -135,7 +135,7 @@ impl Watched {
                 Err(error) => change.error = Some(error),
             }
         }
-        // Whoever writes both files is not that slow.
+        // Nothing that writes both files is that slow.
         if now.saturating_duration_since(change.since) >= PATIENCE
             && let Some(error) = change.error.take()
         {

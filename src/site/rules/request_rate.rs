@@ -149,7 +149,7 @@ mod tests {
             rate.admit_at(client, at(100)).is_err(),
             "a refusal costs nothing and earns nothing"
         );
-        // Whoever waits longer has no more than the burst.
+        // A client that waits longer has no more than the burst.
         for _ in 0..3 {
             assert_eq!(rate.admit_at(client, at(60_000)), Ok(()));
         }

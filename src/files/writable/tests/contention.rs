@@ -60,7 +60,7 @@ fn number(text: &str) -> usize {
     number
 }
 
-/// Whoever creates a file under `If-None-Match: *` is the only one.
+/// Of several clients with `If-None-Match: *`, one creates the file.
 #[test]
 fn of_many_who_create_a_file_one_does() {
     for make in EACH_WAY {

@@ -1,8 +1,9 @@
 //! How requests and responses end: refused, timed out, broken off, all sent.
 
-use super::{After, Http1, Pause, Phase, Socket, Step};
+use super::{After, Http1, Pause, Socket, Step};
 use crate::http::h1::write::Persistence;
 use crate::http::{Reject, Status};
+use crate::server::connection::Phase;
 use crate::server::connection::refusal_of;
 use crate::server::context::WorkerContext;
 use crate::server::exchange::{Awaited, Ending, ExchangeState, Expired};

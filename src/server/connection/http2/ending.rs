@@ -48,7 +48,7 @@ impl Http2 {
         cx: &mut WorkerContext,
     ) -> Result<(), Fault> {
         log::debug!("{}: stream {stream}: {fault}", socket.name());
-        // Whoever makes the server reset a stream is charged as if it had done so itself.
+        // A client that makes the server reset a stream is charged as for a reset of its own.
         self.link.account.charge(Cost::Reset, cx.clock.monotonic())?;
         self.link.reset(stream, fault.code);
         match self.place(stream) {

@@ -25,9 +25,9 @@ impl Speaker {
         assert_eq!(audit.resting, count);
     }
 
-    /// A sender sends this, and it comes on its stream.
+    /// A message of a sender comes on its stream.
     #[track_caller]
-    fn hears(&mut self, sender: &Sender, stream: u32, message: &str) {
+    fn receives_from(&mut self, sender: &Sender, stream: u32, message: &str) {
         let before = self.replies[&stream].body.len();
         sender.send(message).expect("the client reads");
         self.it.works();
@@ -41,7 +41,7 @@ fn each_stream_gets_its_messages_and_rests_between_them() {
     let (mut it, senders) = waiting("/events", 3);
     for number in 0..10 {
         let place = number * 2 % 3;
-        it.hears(&senders[place], 2 * place as u32 + 1, &format!("data: {number}\n\n"));
+        it.receives_from(&senders[place], 2 * place as u32 + 1, &format!("data: {number}\n\n"));
         it.rest(3);
     }
     it.goes_on(7);
@@ -52,14 +52,14 @@ fn each_stream_gets_its_messages_and_rests_between_them() {
     it.reads();
     assert!(it.replies[&3].has_ended);
     it.rest(2);
-    it.hears(&senders[2], 5, "x");
+    it.receives_from(&senders[2], 5, "x");
 }
 
 #[test]
 fn windows_stay_as_they_were() {
     let (mut it, senders) = waiting("/stream", 2);
     it.makes_room = false;
-    it.hears(&senders[0], 1, &"x".repeat(65_535));
+    it.receives_from(&senders[0], 1, &"x".repeat(65_535));
     it.rest(2);
     // Room for the connection alone is none for the stream that has used its own up.
     it.sends(&window_update(0, 10));
@@ -67,7 +67,7 @@ fn windows_stay_as_they_were() {
     it.it.works();
     it.reads();
     assert_eq!(it.replies[&1].body.len(), 65_535);
-    it.hears(&senders[1], 3, "goes");
+    it.receives_from(&senders[1], 3, "goes");
     it.sends(&window_update(1, 3));
     it.reads();
     assert_eq!(text(&it.replies[&1].body[65_535..]), "wai");
@@ -111,7 +111,7 @@ fn they_are_not_bounded_in_time_and_the_connection_is_not_idle() {
         it.it.advances(Duration::from_secs(3600));
         it.rest(2);
     }
-    it.hears(&senders[0], 1, "still there");
+    it.receives_from(&senders[0], 1, "still there");
     assert_eq!(it.goaways, []);
 
     let (mut it, _senders) = waiting("/events", 2);
@@ -142,7 +142,7 @@ fn a_stop_ends_events_and_lets_other_streams_end() {
     let (mut it, senders) = waiting("/stream", 1);
     it.it.is_stopped();
     it.it.advances(Duration::from_secs(2));
-    it.hears(&senders[0], 1, "the rest");
+    it.receives_from(&senders[0], 1, "the rest");
     senders[0].clone().finish();
     it.it.works();
     it.ends_with(ErrorCode::NoError);
@@ -165,7 +165,7 @@ fn a_connection_that_ends_tells_all_senders() {
 fn a_client_that_closes_its_side_still_gets_what_comes() {
     let (mut it, senders) = waiting("/stream", 2);
     it.it.receives_fin();
-    it.hears(&senders[1], 3, "one");
+    it.receives_from(&senders[1], 3, "one");
     let timeout = Limits::default().answer_timeout;
     it.it.advances(timeout);
     it.reads();

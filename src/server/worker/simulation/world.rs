@@ -1,5 +1,7 @@
 //! A world in which a worker lives: clients, threads, files and time, all of which one seed decides.
 
+mod settling;
+
 use super::client::Client;
 use super::ground::{self, Ground};
 use super::http1::Http1;
@@ -11,18 +13,15 @@ use super::truth::{KINDS, Truth};
 use crate::files::{CacheLimits, Now, OpenFiles};
 use crate::server::access_log::OpenLogs;
 use crate::server::address::{Address, ListenScheme};
-use crate::server::connection::Phase;
 use crate::server::context::{Setup, Threads, WorkerContext};
 use crate::server::driven::random::Dice;
-use crate::server::exchange::ExchangeState;
 use crate::server::handler_runs::HandlerJobs;
 use crate::server::limits::Limits;
-use crate::server::listener::{ListenGroup, Listeners, PAUSE};
+use crate::server::listener::{ListenGroup, Listeners};
 use crate::server::mailbox::models::Epoll;
 use crate::server::mailbox::{Mailbox, Message};
 use crate::server::pool::Pool;
 use crate::server::replacement::{Replacement, SharedSetup};
-use crate::server::wire::Transport;
 use crate::server::worker::Worker;
 use crate::site::TrustedProxies;
 use crate::sys::socket::SocketAccess;
@@ -350,115 +349,6 @@ impl World {
             self.is_sound();
         }
     }
-
-    /// Everybody does what is left to do: what honest clients have asked for, they get.
-    fn settles(&mut self) {
-        while self.to_come > 0 {
-            self.connects();
-        }
-        self.shared.borrow_mut().is_exhausted = false;
-        self.advances(PAUSE);
-        self.truth.finish_streams();
-        let (mut sent, mut still) = (0, 0);
-        for _ in 0..SETTLING_MAX {
-            let mut has_moved = false;
-            self.turns();
-            while self.works() {
-                has_moved = true;
-            }
-            has_moved |= self.handlers.all_go_on();
-            self.truth.finish_streams();
-            for client in &mut self.clients {
-                client.socket.make_room(1 << 20);
-                client.send(1 << 20, &self.truth);
-                client.read(&self.truth, self.is_stopping);
-            }
-            has_moved |= self.worker.timeout() == Some(Duration::ZERO) || self.has_events();
-            let before = std::mem::replace(&mut sent, self.sent_bytes());
-            has_moved |= before != sent;
-            still = if has_moved { 0 } else { still + 1 };
-            let all_are_over = self.clients.iter().all(Client::is_over_or_answered);
-            if self.has_ended || still > 0 && all_are_over || still > STILL_MAX {
-                break;
-            }
-        }
-        self.clients.iter().for_each(Client::is_served);
-        self.ends();
-    }
-
-    /// How much all clients have got.
-    fn sent_bytes(&self) -> usize {
-        self.clients.iter().map(|client| client.socket.sent_from(0).len()).sum()
-    }
-
-    fn has_events(&self) -> bool {
-        let shared = self.shared.borrow();
-        !shared.queue.is_empty() || shared.accepted.iter().any(Socket::has_event)
-    }
-
-    /// The server stops, and nothing is left.
-    fn ends(&mut self) {
-        self.stops();
-        for _ in 0..SETTLING_MAX {
-            if self.has_ended {
-                break;
-            }
-            self.turns();
-            while self.works() {}
-            self.handlers.all_go_on();
-            for client in &mut self.clients {
-                client.socket.make_room(1 << 20);
-                client.read(&self.truth, true);
-            }
-            self.advances(Duration::from_millis(200));
-        }
-        assert!(self.has_ended, "the worker does not end");
-        // The connections that are left were cut, as the process would cut them.
-        let were_cut = !self.worker.connections.is_empty();
-        self.worker.connections.clear();
-        while self.works() || self.handlers.all_go_on() {}
-        self.worker.read_messages();
-        let cx = &self.worker.cx;
-        assert!(self.handlers.are_idle(), "a handler waits for ever");
-        assert!(!cx.threads.handler_jobs.exist(), "a handler is counted that has ended");
-        assert!(were_cut || cx.without_room.is_empty(), "a producer is forgotten");
-        assert!(were_cut || cx.room.held_bytes() == 0, "room on the disk is lost");
-        assert_eq!(self.truth.strange_names(), Vec::<String>::new());
-        for client in &mut self.clients {
-            client.read(&self.truth, true);
-        }
-    }
-
-    /// What holds after every turn.
-    fn is_sound(&self) {
-        let now = self.shared.borrow().now.monotonic;
-        for (_, slot) in &self.worker.connections {
-            let connection = &slot.connection;
-            // It has its turn before anything is waited for.
-            if connection.is_queued {
-                continue;
-            }
-            let phase = connection.phase();
-            let late = now.saturating_duration_since(connection.deadline());
-            // Data that comes in the turn in which time has jumped beyond the deadline of its body still counts, and the
-            // deadline of the rest is over already: the next tick ends it.
-            let soon = now..=now + LATE_MAX;
-            let is_looked_at = connection.hinted.is_some_and(|hinted| soon.contains(&hinted));
-            assert!(late <= LATE_MAX || is_looked_at, "{phase} {late:?} beyond its deadline");
-            let wire = connection.wire();
-            match phase {
-                Phase::In(ExchangeState::Waiting(_)) | Phase::Blocked | Phase::Lingering => {}
-                Phase::In(ExchangeState::Sending) => {
-                    assert!(wire.wants_write(), "asleep {phase} with a writable client");
-                }
-                // The end of the stream stays to be read.
-                _ => assert!(
-                    !wire.has_unread() || wire.is_half_closed() && wire.unread_bytes() == 0,
-                    "asleep {phase} with a readable client"
-                ),
-            }
-        }
-    }
 }
 
 fn cache() -> CacheLimits {
@@ -476,9 +366,4 @@ fn listeners(truth: &Truth) -> Listeners {
 }
 
 const STEPS_MAX: usize = 4_000;
-const SETTLING_MAX: usize = 20_000;
-/// Without time that passes, who has not got anything for so long gets nothing.
-const STILL_MAX: usize = 50;
 const STOP_TIME: Duration = Duration::from_secs(30);
-/// Two ticks of the wheel.
-const LATE_MAX: Duration = Duration::from_millis(130);

@@ -44,7 +44,7 @@ fn the_time_of_a_request_runs_from_when_it_has_begun() {
 }
 
 #[test]
-fn a_request_that_was_begun_at_once_has_its_time_and_no_more_whoever_looked() {
+fn a_request_that_was_begun_at_once_has_its_time_and_no_more() {
     let (mut it, _python, _) = Played::asked();
     it.now += Duration::from_secs(10);
     assert_eq!(it.gateway.expire(id(0), it.now), RequestExpired::Hangs);
