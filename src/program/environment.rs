@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::config::{Origin, Written, nearest};
 use clap::error::ErrorKind;
 
-use crate::program::cli::usage;
+use crate::program::flags::usage;
 
 /// The variables, and warnings about those that are ignored.
 pub(super) struct Environment {

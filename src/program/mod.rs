@@ -9,6 +9,7 @@ mod control;
 mod environment;
 mod explain;
 mod failure;
+mod flags;
 mod healthcheck;
 mod in_place;
 mod logging;

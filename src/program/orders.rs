@@ -1,8 +1,9 @@
 //! The flags of the commands to a server that runs, such as `httpd reload`. A directory of such a name is served by
 //! `httpd ./reload`.
 
-use super::cli::{Flags, Mode};
+use super::cli::Mode;
 use super::control::Order;
+use super::flags::Flags;
 use clap::{CommandFactory, FromArgMatches, Parser};
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -1,7 +1,7 @@
 //! The flags of the programs within the program: `httpd check` and `httpd explain`. They ask about a configuration and
 //! serve nothing. A directory of such a name is served by `httpd ./check`.
 
-use super::cli::Flags;
+use super::flags::Flags;
 use clap::Parser;
 use clap::error::ErrorKind;
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};

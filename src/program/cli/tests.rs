@@ -1,6 +1,7 @@
 //! What the command line is understood to say.
 
 use super::*;
+use log::LevelFilter;
 
 fn read(line: &str, variables: &[(&str, &str)]) -> Result<Options, clap::Error> {
     let arguments = ["httpd"].into_iter().chain(line.split_whitespace()).map(OsString::from);
