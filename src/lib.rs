@@ -103,8 +103,8 @@
 // **A socket that systemd passes stays systemd's.** Its descriptors are numbers, which only unsafe code could own; they are
 // sent through a pair of sockets of the same process, arrive as descriptors, and are closed by their numbers
 // (`sys/passed.rs`; no crate is needed for it). systemd listens on the same socket when the program has ended. So it is
-// never shut down and its queue is never emptied: who waits there is served by the next start. It is shared by all workers,
-// as a Unix socket is, and `Listeners` says which are such.
+// never shut down and its queue is never emptied: clients that wait there are served by the next start. All workers
+// share it, as they share a Unix socket, and `Listeners` says which are such.
 //
 // **An upgrade is tried before it is made.** On SIGUSR2, the supervisor starts a process of the program that is now at
 // its path (`program/supervisor/upgrade.rs`). That process must say hello, load the configuration and serve; only then

@@ -49,8 +49,8 @@ pub struct Application {
     /// What they may reach; `None`: whatever the server may.
     #[cfg(feature = "cli")]
     pub(crate) confinement: Option<Reach>,
-    /// The same as it is written, in one line. What it comes to depends on who looks: a process that has given its
-    /// rights up sees less of the disk.
+    /// The same as it is written, in one line. A process that has given rights up can mean others by it,
+    /// because it sees less of the disk.
     pub(crate) written_rights: String,
 }
 

@@ -1,5 +1,5 @@
-//! How a supervisor opens the logs again: its own, and those of all processes. One time after the other, so that who asks
-//! learns of all of them, whatever was under way before.
+//! How a supervisor opens the logs again: its own, and those of all processes. One time after the other, so that a
+//! command learns of all of them, whatever was under way before.
 
 use std::io::Write;
 use std::sync::mpsc;

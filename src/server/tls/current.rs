@@ -119,8 +119,8 @@ mod tests {
         assert_eq!((of(&one), of(&other), of(&one)), (first, second, first));
     }
 
-    /// In every interleaving (see [`crate::sys::sync`]): who reads the number of a replacement finds its material, and
-    /// never goes back.
+    /// In every interleaving (see [`crate::sys::sync`]): a worker that reads the number of a replacement finds its
+    /// material, and never goes back.
     #[test]
     fn a_handshake_that_begins_while_material_is_replaced_never_goes_back() {
         use crate::sys::sync::every_interleaving;

@@ -33,7 +33,7 @@ pub(super) trait Speaks {
     /// Whether it has to make room for what it gets.
     fn makes_room(&self) -> bool;
 
-    /// What it waits for, for who looks for a fault.
+    /// What it waits for, to find a fault by.
     fn describe(&self) -> String;
 
     /// How far it is.

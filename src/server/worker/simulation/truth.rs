@@ -75,7 +75,7 @@ pub(super) enum Expected {
 }
 
 impl Ask {
-    /// Whether a body belongs to it, be it empty.
+    /// Whether a body belongs to it, which may be empty.
     pub(super) fn has_body(&self) -> bool {
         matches!(self.method, "POST" | "PUT")
     }

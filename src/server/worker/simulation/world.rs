@@ -52,7 +52,7 @@ pub(super) struct World {
     reload: Option<(u32, mpsc::Receiver<()>)>,
     is_stopping: bool,
     has_ended: bool,
-    /// What has been done, for who looks for a fault.
+    /// What has been done, to find a fault by.
     steps: usize,
 }
 

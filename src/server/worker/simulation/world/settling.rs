@@ -122,7 +122,7 @@ impl World {
 
 const SETTLING_MAX: usize = 20_000;
 
-/// Without time that passes, who has not got anything for so long gets nothing.
+/// A client that has got nothing for so many steps without time gets nothing more.
 const STILL_MAX: usize = 50;
 
 /// Two ticks of the wheel.
