@@ -92,7 +92,7 @@ impl Background {
     /// Waits until everything is written, for `time` at most.
     pub(crate) fn finish(&self, time: Duration) {
         self.wait_while(time, |state| {
-            state.is_writing || state.is_reopening() || !state.lines.is_empty()
+            state.is_writing || state.is_reopening() || !state.lines.is_empty() || state.lost > 0
         });
     }
 
@@ -193,7 +193,8 @@ impl LogQueue {
             while state.lines.is_empty() && state.lost == 0 && !state.is_reopening() {
                 if state.has_ended {
                     drop(state);
-                    losses.end();
+                    // The report of a loss may be lost too: nothing more can be done.
+                    let _ = sink.write(&losses.end());
                     self.lock().is_over = true;
                     self.changed.notify_all();
                     return;
@@ -215,7 +216,6 @@ impl LogQueue {
             }
             let result = sink.write(&lines);
             let report = losses.take(result, found_no_room);
-            // The report of a loss may be lost too: nothing more can be done.
             let _ = sink.write(&report);
             lines.clear();
             self.lock().is_writing = false;

@@ -59,6 +59,24 @@ fn nobody_waits_for_a_pipe_that_is_not_read_and_what_is_lost_is_counted() {
 }
 
 #[test]
+fn the_end_of_a_log_writes_what_was_lost_within_the_last_minute() {
+    let folder = Directory::new();
+    let path = folder.at("log");
+    let on_loss: OnLoss = Box::new(|loss| match loss {
+        Loss::Begins(_) => Vec::new(),
+        Loss::Ends { lines, .. } => format!("{lines} are lost\n").into_bytes(),
+    });
+    let log = Background::start("log", &Destination::File(path.clone()), on_loss).unwrap();
+    let too_long = [b"x".repeat(QUEUE_BYTES_MAX).as_slice(), b"\n"].concat();
+    for _ in 0..2 {
+        log.write(&too_long);
+        log.finish(Duration::from_secs(20));
+    }
+    drop(log);
+    assert_eq!(std::fs::read_to_string(path).unwrap(), "1 are lost\n1 are lost\n");
+}
+
+#[test]
 fn the_end_of_a_log_that_nobody_reads_is_bounded() {
     let (_reader, writer) = io::pipe().unwrap();
     let file = File::from(std::os::fd::OwnedFd::from(writer));
@@ -154,7 +172,12 @@ fn a_log_that_is_opened_again_says_what_came_of_it() {
     let file = File::from(std::os::fd::OwnedFd::from(writer));
     let log = Background::start_on("x", Sink::Lines(LineFile::new(file)), ignore()).unwrap();
     log.write(&b"a line\n".repeat(20_000));
-    log.wait_while(Duration::from_secs(20), |state| !state.is_writing);
+    // The thread tells nobody that it begins to write.
+    let began = Instant::now();
+    while !log.queue.lock().is_writing {
+        assert!(began.elapsed() < Duration::from_secs(20), "nothing is written");
+        thread::yield_now();
+    }
     let failure = Arc::new(log).reopen().wait(Duration::from_millis(1)).unwrap_err();
     assert_eq!(failure, "the log x was not opened again within 1ms: it takes nothing");
 }
