@@ -379,6 +379,24 @@ fn a_host_that_the_certificate_does_not_cover_is_misdirected() {
 }
 
 #[test]
+fn a_host_that_was_covered_makes_no_other_one_covered() {
+    let authority = Authority::new();
+    let tls = Tls::new(authority.issue(&["test", "*.test"]).certificate());
+    let server = Fixture::new().file("a.txt", "it").tls(tls).serve();
+    let config = Arc::new(authority.client());
+    for other in ["example.org", "tes", "test.org", "test:80.example.org", "a.b.test"] {
+        let mut client = connect(&server, &config);
+        for host in ["test", "a.test", "a.test", "test"] {
+            client.send(format!("GET /a.txt HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+            client.reply().expect(200).body("it");
+        }
+        client.send(format!("GET /a.txt HTTP/1.1\r\nHost: {other}\r\n\r\n"));
+        let status = client.reply().status;
+        assert!([400, 421].contains(&status), "{other}: {status}");
+    }
+}
+
+#[test]
 fn a_client_gets_a_certificate_that_it_can_verify() {
     let authority = Authority::new();
     let issue = |kind| authority.issue_with(&["test"], kind, |_| {}).certificate();

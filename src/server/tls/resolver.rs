@@ -39,6 +39,23 @@ pub(crate) struct Chosen {
     pub covered: Arc<CoveredNames>,
     /// The name that the client asked for.
     pub server_name: Option<Box<str>>,
+    /// The host of the last request, if the certificate covers it and it is short.
+    known: Box<[u8]>,
+}
+
+impl Chosen {
+    /// Whether the certificate covers the host of a request. A connection asks for the same one again and again, and a
+    /// certificate may have a hundred names.
+    pub(crate) fn covers(&mut self, host: &[u8]) -> bool {
+        if *self.known == *host {
+            return true;
+        }
+        let is_covered = self.covered.covers(host);
+        if is_covered && host.len() <= KNOWN_BYTES_MAX {
+            self.known = host.into();
+        }
+        is_covered
+    }
 }
 
 /// Whether a client reaches a host over TLS.
@@ -63,7 +80,8 @@ impl ResolvesServerCert for Resolver {
             let table = &material.certificates;
             let chosen = table.choose(hello.server_name(), hello.signature_schemes())?;
             let covered = Arc::clone(&chosen.covered);
-            CHOSEN.set(Some(Chosen { covered, server_name: hello.server_name().map(Into::into) }));
+            let server_name = hello.server_name().map(Into::into);
+            CHOSEN.set(Some(Chosen { covered, server_name, known: Box::default() }));
             Some(Arc::clone(&chosen.key))
         })
     }
@@ -143,3 +161,6 @@ impl CertificateTable {
         None
     }
 }
+
+/// The longest host that a connection keeps for this.
+const KNOWN_BYTES_MAX: usize = 128;

@@ -63,7 +63,7 @@ impl Transport for Wire {
         either!(self, it => it.tls())
     }
 
-    fn covers(&self, host: &[u8]) -> bool {
+    fn covers(&mut self, host: &[u8]) -> bool {
         either!(self, it => it.covers(host))
     }
 

@@ -109,7 +109,7 @@ pub(crate) trait Transport {
     }
 
     /// Whether the client may ask for this host here: over TLS, the certificate must cover it.
-    fn covers(&self, _host: &[u8]) -> bool {
+    fn covers(&mut self, _host: &[u8]) -> bool {
         true
     }
 

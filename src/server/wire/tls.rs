@@ -232,8 +232,8 @@ impl Transport for TlsStream {
         self.facts.clone()
     }
 
-    fn covers(&self, host: &[u8]) -> bool {
-        self.chosen.as_ref().is_none_or(|chosen| chosen.covered.covers(host))
+    fn covers(&mut self, host: &[u8]) -> bool {
+        self.chosen.as_mut().is_none_or(|chosen| chosen.covers(host))
     }
 
     fn has_agreed_on_http2(&self) -> bool {

@@ -145,6 +145,7 @@ impl Session {
         room: &mut Room<'_>,
         used: &mut usize,
     ) -> io::Result<Step> {
+        let length = input.len();
         let UnbufferedStatus { mut discard, state } = self.rustls.process_tls_records(input);
         let step = match state {
             Ok(ConnectionState::ReadTraffic(mut traffic)) => {
@@ -154,7 +155,8 @@ impl Session {
                     let rest = room.fill(record.payload);
                     self.decrypted.extend_from_slice(rest);
                 }
-                Step::More
+                // Behind the last record of a request nothing waits: to ask would cost as much as half a record.
+                if discard < length { Step::More } else { Step::Done }
             }
             Ok(ConnectionState::EncodeTlsData(data)) => {
                 encode(data, &mut self.outgoing, &self.worker)?;
