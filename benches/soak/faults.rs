@@ -166,7 +166,9 @@ impl<'a> Faults<'a> {
         let deadline = Instant::now() + REPLACED_MAX;
         let is_done = || {
             let serving = self.world.process().serving();
-            let serves = |it: &Process| self.world.has_said(&format!("({}) serves", it.0));
+            let serves = |it: &Process| {
+                self.world.first.contains(it) || self.world.has_said(&format!("({}) serves", it.0))
+            };
             serving.len() == self.world.processes
                 && serving.is_disjoint(gone)
                 && serving.iter().all(serves)

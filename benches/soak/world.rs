@@ -5,7 +5,7 @@ use crate::support::secured::{Authority, Issued, Kind};
 use crate::support::{Folder, Program, lacks, noise};
 use httpd::Address;
 use rustls::ClientConfig;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -20,6 +20,8 @@ pub struct World {
     pub h2c: Address,
     pub has_python: bool,
     pub processes: usize,
+    /// Those that served at first: the log about them is not looked at.
+    pub first: BTreeSet<Process>,
     authority: Authority,
     pub trusting: Arc<ClientConfig>,
     pub trusting_http_2: Arc<ClientConfig>,
@@ -77,6 +79,7 @@ impl World {
             h2c: Address::Tcp(h2c),
             has_python,
             processes,
+            first: Process(program.child.id()).serving(),
             authority,
             trusting: Arc::new(trusting),
             trusting_http_2: Arc::new(trusting_http_2),

@@ -1,5 +1,9 @@
 //! Threads for what blocks: the disk, and slow handlers, so that no reactor waits.
 //!
+//! A pool has as many threads as had jobs at once within the last ten to twenty seconds, and one ([`demand`]): each takes
+//! memory, and so does what the C library keeps for it. A timeout for each idle thread would not do: the kernel wakes the
+//! one that has waited longest, so that a job a second would keep all of them.
+//!
 //! It must never know for which exchange a job is.
 
 use crate::sys::sync::{self, Condvar, Mutex, MutexGuard};
@@ -10,7 +14,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A pool that starts its threads when there is work for them.
+use self::demand::Demand;
+
+/// A pool that starts its threads when there is work for them. Those that are not needed any more end; one stays.
 pub(crate) struct Pool {
     core: Arc<PoolCore>,
     name: &'static str,
@@ -51,8 +57,17 @@ impl Pool {
     /// A pool of `threads_max` threads, none of them started yet. When all of them are busy,
     /// `queue_max` jobs may wait.
     pub(crate) fn new(name: &'static str, threads_max: usize, queue_max: usize) -> Pool {
+        Pool::with_idle_time(name, threads_max, queue_max, IDLE_TIME)
+    }
+
+    fn with_idle_time(
+        name: &'static str,
+        threads_max: usize,
+        queue_max: usize,
+        idle_time: Duration,
+    ) -> Pool {
         let state = PoolState { threads_max, queue_max, ..PoolState::default() };
-        let core = PoolCore { state: Mutex::new(state), work: Condvar::new() };
+        let core = PoolCore { state: Mutex::new(state), work: Condvar::new(), idle_time };
         Pool { core: Arc::new(core), name }
     }
 
@@ -159,6 +174,7 @@ impl Pool {
         state.next_ticket += 1;
         let ticket = Ticket(state.next_ticket);
         state.queue.push_back(Waiting { ticket, since: Instant::now(), work });
+        state.note_demand();
         if state.idle >= state.queue.len() + state.yielded.len() {
             self.core.work.notify_one();
         } else if state.threads < state.threads_max
@@ -201,6 +217,8 @@ impl Drop for Pool {
 struct PoolCore {
     state: Mutex<PoolState>,
     work: Condvar,
+    /// How long a thread stays that is not needed.
+    idle_time: Duration,
 }
 
 #[derive(Default)]
@@ -217,6 +235,9 @@ struct PoolState {
     next_ticket: u64,
     threads: usize,
     idle: usize,
+    /// Jobs that threads are doing.
+    running: usize,
+    demand: Demand,
     is_closed: bool,
 }
 
@@ -250,6 +271,17 @@ impl PoolState {
         let waiting = self.queue.pop_front().or_else(|| self.yielded.pop_front())?;
         Some((waiting.ticket, waiting.work))
     }
+
+    fn note_demand(&mut self) {
+        self.demand.note(self.running + self.queue.len() + self.yielded.len());
+    }
+
+    /// Whether there are more threads than had jobs lately, if one asks that has nothing to do. It may be the one that
+    /// waits for a pause to be over.
+    fn has_too_many(&mut self, idle_time: Duration) -> bool {
+        let lately = self.demand.lately(self.running, Instant::now(), idle_time);
+        self.later.is_empty() && self.threads > lately.max(1)
+    }
 }
 
 impl PoolCore {
@@ -262,28 +294,38 @@ impl PoolCore {
         loop {
             if state.threads > state.threads_max.max(1) {
                 // Others do what waits.
-                state.threads -= 1;
-                return;
+                break;
             }
             if let Some((ticket, work)) = state.next() {
+                state.running += 1;
+                state.note_demand();
                 drop(state);
                 self.run(ticket, work);
                 state = self.lock();
+                state.running -= 1;
             } else if state.is_closed && state.later.is_empty() {
-                state.threads -= 1;
-                return;
+                break;
+            } else if state.has_too_many(self.idle_time) {
+                // A job that comes from now on does not count on this thread, because it is not idle.
+                break;
             } else {
                 state = self.wait(state);
             }
         }
+        state.threads -= 1;
     }
 
-    /// Waits for a job, or until the first pause is over. One thread is enough to wait for that.
+    /// Waits for a job, or until the first pause is over. One thread is enough to wait for that. A thread that is not the
+    /// only one looks from time to time whether it is still needed.
     fn wait<'a>(&self, mut state: MutexGuard<'a, PoolState>) -> MutexGuard<'a, PoolState> {
         let due = state.later.keys().next().map(|(due, _)| *due);
         let due = due.filter(|due| state.watched_until.is_none_or(|until| *due < until));
         state.idle += 1;
         let mut state = match due {
+            None if state.threads > 1 => {
+                let waited = self.work.wait_timeout(state, self.idle_time);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
             None => self.work.wait(state).unwrap_or_else(PoisonError::into_inner),
             Some(due) => {
                 state.watched_until = Some(due);
@@ -324,6 +366,9 @@ impl PoolCore {
 /// The part of the queue that jobs for clients that may have gone can fill: an eighth.
 const YIELDED_PART: usize = 8;
 
+/// How long a thread stays that is not needed. Each takes some 100 KB with what the C library keeps for it.
+const IDLE_TIME: Duration = Duration::from_secs(10);
+
 /// How many threads may wait for the disk at the same time. More would not make one disk faster, and
 /// a hundred reads of a dead network share need no hundred stacks.
 pub(crate) const DISK_THREADS_MAX: usize = 16;
@@ -340,6 +385,7 @@ impl Pool {
     }
 }
 
+mod demand;
 #[cfg(test)]
 mod models;
 #[cfg(test)]

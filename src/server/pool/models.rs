@@ -70,28 +70,30 @@ fn a_job_that_panics_costs_its_thread_nothing() {
     });
 }
 
+/// A job that ends when another one has begun.
+fn meets(meeting: &Arc<(Mutex<usize>, Condvar)>) -> SingleJob {
+    let meeting = Arc::clone(meeting);
+    Box::new(move || {
+        let (arrived, changed) = &*meeting;
+        let mut arrived = arrived.lock().expect("nobody panics");
+        *arrived += 1;
+        changed.notify_all();
+        while *arrived < 2 {
+            arrived = changed.wait(arrived).expect("nobody panics");
+        }
+    })
+}
+
 /// A thread is started for each job, or an idle one is woken that no other job has been given to.
 #[test]
 fn no_job_waits_for_another_while_there_may_be_more_threads() {
     interrupted_up_to(2, || {
         let (pool, count) = (Pool::new("model", 2, 9), Count::new());
         let meeting = Arc::new((Mutex::new(0), Condvar::new()));
-        let job = || -> SingleJob {
-            let meeting = Arc::clone(&meeting);
-            Box::new(move || {
-                let (arrived, changed) = &*meeting;
-                let mut arrived = arrived.lock().expect("nobody panics");
-                *arrived += 1;
-                changed.notify_all();
-                while *arrived < 2 {
-                    arrived = changed.wait(arrived).expect("nobody panics");
-                }
-            })
-        };
         // The thread of this job may be idle, or about to be.
         assert!(pool.submit(count.job()).is_ok());
-        assert!(pool.submit(job()).is_ok());
-        assert!(pool.submit(job()).is_ok());
+        assert!(pool.submit(meets(&meeting)).is_ok());
+        assert!(pool.submit(meets(&meeting)).is_ok());
         when_all_is_done(pool, |numbers| assert_eq!(numbers.waiting, 0));
     });
 }
@@ -126,5 +128,58 @@ fn bounds_may_change_while_threads_begin_and_end() {
         when_all_is_done(pool, move |numbers| {
             assert_eq!((count.get(), numbers.waiting), (2, 0));
         });
+    });
+}
+
+/// In a model, a thread that is not needed stays for no time: a wait may end whenever others have the lock, also when the
+/// thread has just been woken.
+fn with_impatient_threads(threads_max: usize) -> Pool {
+    Pool::with_idle_time("model", threads_max, 9, Duration::ZERO)
+}
+
+#[test]
+fn a_job_that_comes_while_a_thread_ends_is_done() {
+    interrupted_up_to(3, || {
+        let (pool, count) = (with_impatient_threads(2), Count::new());
+        for _ in 0..3 {
+            assert!(pool.submit(count.job()).is_ok());
+        }
+        when_all_is_done(pool, move |numbers| {
+            assert_eq!((count.get(), numbers.waiting, numbers.idle), (3, 0, 0));
+        });
+    });
+}
+
+#[test]
+fn jobs_of_two_workers_are_done_while_threads_end() {
+    interrupted_up_to(2, || {
+        let (pool, count) = (Arc::new(with_impatient_threads(2)), Count::new());
+        let (submits, counts) = (Arc::clone(&pool), count.clone());
+        let worker = thread::spawn(move || {
+            for _ in 0..2 {
+                assert!(submits.submit(counts.job()).is_ok());
+            }
+        });
+        assert!(pool.submit(count.job()).is_ok());
+        worker.join().expect("it does not panic");
+        let pool = Arc::into_inner(pool).expect("the other worker has let go of it");
+        when_all_is_done(pool, move |numbers| {
+            assert_eq!((count.get(), numbers.waiting, numbers.idle), (3, 0, 0));
+        });
+    });
+}
+
+/// A thread that ends must not be counted on: these jobs are done at the same time, or never.
+#[test]
+fn jobs_that_need_each_other_find_threads_while_others_end() {
+    interrupted_up_to(2, || {
+        let (pool, count) = (with_impatient_threads(2), Count::new());
+        // Two threads, of which one is about to end.
+        assert!(pool.submit(count.job()).is_ok());
+        assert!(pool.submit(count.job()).is_ok());
+        let meeting = Arc::new((Mutex::new(0), Condvar::new()));
+        assert!(pool.submit(meets(&meeting)).is_ok());
+        assert!(pool.submit(meets(&meeting)).is_ok());
+        when_all_is_done(pool, move |numbers| assert_eq!((count.get(), numbers.waiting), (2, 0)));
     });
 }

@@ -1,7 +1,7 @@
 //! In which order jobs run, and what becomes of them.
 
 use super::*;
-use std::sync::mpsc;
+use std::sync::{Barrier, mpsc};
 
 #[test]
 fn every_job_is_done_and_a_panic_costs_none_but_its_own() {
@@ -164,4 +164,46 @@ fn its_bounds_may_change_while_it_works() {
         started.recv().expect("one thread is left, and does what waits");
     }
     assert_eq!(pool.threads_max(), 1);
+}
+
+#[test]
+fn threads_that_are_not_needed_any_more_end_and_one_stays() {
+    let pool = Pool::with_idle_time("test", 8, usize::MAX, Duration::from_millis(10));
+    for _ in 0..2 {
+        let meeting = Arc::new(Barrier::new(5));
+        for _ in 0..4 {
+            let meeting = Arc::clone(&meeting);
+            assert!(pool.submit(Box::new(move || _ = meeting.wait())).is_ok());
+        }
+        assert!(pool.numbers().threads >= 4);
+        meeting.wait();
+        until(|| pool.numbers().threads == 1);
+        until(|| pool.numbers().idle == 1);
+    }
+}
+
+#[test]
+fn a_thread_stays_for_what_is_called_again_later() {
+    let pool = Pool::with_idle_time("test", 2, usize::MAX, Duration::ZERO);
+    let (sender, done) = mpsc::channel();
+    let mut pauses = [Duration::from_millis(50); 2].into_iter();
+    let attempts = move || {
+        let pause = pauses.next();
+        sender.send(pause.is_none()).expect("the test waits");
+        pause
+    };
+    assert!(pool.submit_retried(Box::new(attempts)).is_ok());
+    assert!(pool.submit(Box::new(|| {})).is_ok());
+    assert_eq!([done.recv(), done.recv(), done.recv()], [Ok(false), Ok(false), Ok(true)]);
+    until(|| pool.numbers().threads == 1);
+}
+
+/// Waits until it is so.
+#[track_caller]
+fn until(is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "waited in vain");
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }

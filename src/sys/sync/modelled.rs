@@ -50,7 +50,7 @@ pub(crate) enum Mutex<T> {
 /// What a locked mutex gives access to.
 pub(crate) enum MutexGuard<'a, T> {
     Real(std::sync::MutexGuard<'a, T>, &'a std::sync::Mutex<T>),
-    Model(loom::sync::MutexGuard<'a, T>),
+    Model(loom::sync::MutexGuard<'a, T>, &'a loom::sync::Mutex<T>),
 }
 
 impl<T> Mutex<T> {
@@ -64,7 +64,7 @@ impl<T> Mutex<T> {
     pub(crate) fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
         match self {
             Mutex::Real(mutex) => real(mutex.lock(), mutex),
-            Mutex::Model(mutex) => model(mutex.lock()),
+            Mutex::Model(mutex) => model(mutex.lock(), mutex),
         }
     }
 }
@@ -81,7 +81,7 @@ impl<T> Deref for MutexGuard<'_, T> {
     fn deref(&self) -> &T {
         match self {
             MutexGuard::Real(guard, _) => guard,
-            MutexGuard::Model(guard) => guard,
+            MutexGuard::Model(guard, _) => guard,
         }
     }
 }
@@ -90,7 +90,7 @@ impl<T> DerefMut for MutexGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
         match self {
             MutexGuard::Real(guard, _) => guard,
-            MutexGuard::Model(guard) => guard,
+            MutexGuard::Model(guard, _) => guard,
         }
     }
 }
@@ -105,10 +105,13 @@ fn real<'a, T>(
     }
 }
 
-fn model<T>(locked: LockResult<loom::sync::MutexGuard<'_, T>>) -> LockResult<MutexGuard<'_, T>> {
+fn model<'a, T>(
+    locked: LockResult<loom::sync::MutexGuard<'a, T>>,
+    mutex: &'a loom::sync::Mutex<T>,
+) -> LockResult<MutexGuard<'a, T>> {
     match locked {
-        Ok(guard) => Ok(MutexGuard::Model(guard)),
-        Err(error) => Err(PoisonError::new(MutexGuard::Model(error.into_inner()))),
+        Ok(guard) => Ok(MutexGuard::Model(guard, mutex)),
+        Err(error) => Err(PoisonError::new(MutexGuard::Model(error.into_inner(), mutex))),
     }
 }
 
@@ -146,12 +149,14 @@ impl Condvar {
             (Condvar::Real(condvar), MutexGuard::Real(guard, mutex)) => {
                 real(condvar.wait(guard), mutex)
             }
-            (Condvar::Model(condvar), MutexGuard::Model(guard)) => model(condvar.wait(guard)),
+            (Condvar::Model(condvar), MutexGuard::Model(guard, mutex)) => {
+                model(condvar.wait(guard), mutex)
+            }
             _ => unreachable!("a mutex and a condition variable of one thing"),
         }
     }
 
-    /// In a model no time passes.
+    /// In a model no time passes: a wait of no time ends by itself, any other does not.
     pub(crate) fn wait_timeout<'a, T>(
         &self,
         guard: MutexGuard<'a, T>,
@@ -167,6 +172,12 @@ impl Condvar {
                         Err(PoisonError::new((guard, waited.timed_out())))
                     }
                 }
+            }
+            (_, MutexGuard::Model(guard, mutex)) if time.is_zero() => {
+                drop(guard);
+                model(mutex.lock(), mutex)
+                    .map(|guard| (guard, true))
+                    .map_err(|error| PoisonError::new((error.into_inner(), true)))
             }
             (_, guard) => self
                 .wait(guard)
