@@ -180,7 +180,9 @@ fn alone(
     close_rest(passed);
     log_limit(limit);
     rights::log(&config, held);
-    signals::start(options, config, listeners, control, held)?.wait();
+    if let Some(running) = signals::start(options, config, listeners, control, held)? {
+        running.wait();
+    }
     Ok(())
 }
 

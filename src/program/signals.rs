@@ -12,21 +12,22 @@ use crate::server::listener::Listeners;
 use crate::sys::confine::Confinement;
 use crate::sys::signal::{Signal, Signals};
 use crate::sys::wait::wait_readable;
-use crate::{Handle, Running};
+use crate::{Handle, Running, StartError};
 use std::os::fd::AsFd;
 use std::process;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// Starts the server on what listens already. It takes signals over before that, so that none is missed.
+/// Starts the server on what listens already. It takes signals over before that, so that none is missed. `None`: one of
+/// them has stopped it before it served.
 pub(super) fn start(
     options: &Options,
     config: Config,
     listeners: Listeners,
     control: NamedSocket,
     held: Option<Confinement>,
-) -> Result<Running, Failure> {
+) -> Result<Option<Running>, Failure> {
     let signals = Signals::listen()
         .map_err(|error| Failure::at_run_time(format!("cannot take signals: {error}")))?;
     let state = Arc::new(Mutex::new(ServerState::Starting));
@@ -40,7 +41,7 @@ pub(super) fn start(
             Failure::at_run_time(format!("cannot start a thread for signals: {error}"))
         })?;
     let server = config.server.give_up_when(stops(&state));
-    let running = server.start_on(listeners).map_err(Failure::of_start)?;
+    let Some(running) = unless_stopped(server.start_on(listeners))? else { return Ok(None) };
     match &mut *lock(&state) {
         ServerState::Stopping => running.handle().stop(),
         state => *state = ServerState::Running(running.handle()),
@@ -58,7 +59,20 @@ pub(super) fn start(
         confinement: Some(&held.map_or("off".to_owned(), |it| it.to_string())),
         applications: &running.applications(),
     });
-    Ok(running)
+    Ok(Some(running))
+}
+
+/// What has started. To be stopped meanwhile, as [`stops`] finds out, is no failure.
+pub(super) fn unless_stopped(
+    started: Result<Running, StartError>,
+) -> Result<Option<Running>, Failure> {
+    match started {
+        Err(error @ StartError::GivenUp) => {
+            log::info!("{error}");
+            Ok(None)
+        }
+        started => started.map(Some).map_err(Failure::of_start),
+    }
 }
 
 /// How far the server has come. It decides what a signal does.

@@ -3,7 +3,8 @@
 use super::server::{Folder, Server, location, signal};
 use crate::support::process::Process;
 use crate::support::{Child, Lines, Signal, lacks, until};
-use std::process::Stdio;
+use std::fs;
+use std::process::{ChildStderr, Stdio};
 use std::time::{Duration, Instant};
 
 /// An application that knows the adapter beneath it, and means no good.
@@ -129,19 +130,53 @@ fn limits_that_let_in_more_than_a_message_holds_cost_nobody_the_application() {
     server.get("/app/hello").expect(200);
 }
 
-fn a_server_can_be_stopped_while_an_application_takes_its_time_to_start() {
+/// The program while its application starts, what it logs, and the folder in which the application makes a file `begun`.
+fn with_a_late_application(keys: &str) -> (Child, Lines<ChildStderr>, Folder) {
     let folder = Folder::new();
     folder.write("apps/late.py", "import time\nopen('begun', 'w').close()\ntime.sleep(60)\n");
     let mut command = folder.configured(&location("/app", "late", ""));
+    let config = fs::read_to_string(folder.path("httpd.toml")).expect("it is there");
+    folder.write("httpd.toml", keys.to_owned() + &config);
     let mut program = Child::spawn(command.stdout(Stdio::null()).stderr(Stdio::piped()));
-    let mut log = Lines::of(program.stderr.take().expect("it is piped"));
-    until("the application begins", || folder.path("apps/begun").exists().then_some(()));
+    let log = Lines::of(program.stderr.take().expect("it is piped"));
+    begins(&folder);
+    (program, log, folder)
+}
+
+/// Waits until the application begins to start.
+fn begins(folder: &Folder) {
+    let begun = folder.path("apps/begun");
+    until("the application begins", || fs::remove_file(&begun).is_ok());
+}
+
+fn a_server_can_be_stopped_while_an_application_takes_its_time_to_start() {
+    for supervisor in [true, false] {
+        let (mut program, mut log, _folder) =
+            with_a_late_application(&format!("supervisor = {supervisor}\n"));
+        signal(program.id(), Signal::TERM);
+        let code = program.ends(String::new).code();
+        let log = log.rest();
+        assert_eq!(code, Some(0), "{log}");
+        assert!(log.contains("stopped before all applications served"), "{log}");
+        assert!(!log.contains("[ERROR]"), "{log}");
+    }
+}
+
+fn a_process_that_gets_a_signal_while_its_application_starts_is_replaced() {
+    let (mut program, mut log, folder) = with_a_late_application("");
     let serving = Process(program.id()).serving();
     serving.first().expect("it is starting").send(Signal::TERM);
+    begins(&folder);
+    // A service manager sends it to all at once.
+    let next = Process(program.id()).serving();
+    assert!(next.is_disjoint(&serving));
+    next.first().expect("it is starting").send(Signal::TERM);
+    signal(program.id(), Signal::TERM);
     let code = program.ends(String::new).code();
     let log = log.rest();
-    assert_eq!(code, Some(1), "{log}");
-    assert!(log.contains("stopped before all applications served"), "{log}");
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("got a signal to stop"), "{log}");
+    assert!(!log.contains("[ERROR]"), "{log}");
 }
 
 tests! {
@@ -153,5 +188,6 @@ tests! {
         a_process_that_sends_without_waiting_for_credit_is_replaced,
         the_largest_head_with_the_largest_body_in_memory_is_served,
         limits_that_let_in_more_than_a_message_holds_cost_nobody_the_application,
-        a_server_can_be_stopped_while_an_application_takes_its_time_to_start;
+        a_server_can_be_stopped_while_an_application_takes_its_time_to_start,
+        a_process_that_gets_a_signal_while_its_application_starts_is_replaced;
 }

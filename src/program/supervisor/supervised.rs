@@ -49,7 +49,8 @@ pub(crate) fn serve(options: &Options) -> Result<(), Failure> {
     let channel = Arc::new(channel);
     let is_one_of_several = handover.role.processes > 1;
     match start(options, handover, &channel) {
-        Ok(running) => {
+        Ok(None) => Ok(()),
+        Ok(Some(running)) => {
             let handle = running.handle();
             running.wait();
             // The last ones, so that the server's counts do not become smaller.
@@ -67,11 +68,12 @@ pub(crate) fn serve(options: &Options) -> Result<(), Failure> {
     }
 }
 
+/// `None`: it was stopped before it served.
 fn start(
     options: &Options,
     handover: Handover,
     channel: &Arc<Channel>,
-) -> Result<Running, Failure> {
+) -> Result<Option<Running>, Failure> {
     let role = handover.role;
     descriptors::inherit((role.descriptors != u32::MAX).then_some(role.descriptors.into()));
     let source = Source::of(options.config.as_deref(), handover.text);
@@ -104,11 +106,14 @@ fn start(
         .name("orders".to_owned())
         .spawn(move || follower.run())
         .map_err(|error| Failure::at_run_time(format!("cannot start a thread: {error}")))?;
-    let running = config
-        .server
-        .give_up_when(signals::stops(&state))
-        .start_on(listeners)
-        .map_err(Failure::of_start)?;
+    let server = config.server.give_up_when(signals::stops(&state));
+    let Some(running) = signals::unless_stopped(server.start_on(listeners))? else {
+        if matches!(*signals::lock(&state), ServerState::Leaving) {
+            // The others go on, and another one is started.
+            report(channel, &Report::Leaving);
+        }
+        return Ok(None);
+    };
     running.handle().add_others(Box::new(move |own| others.ask(own)));
     // Until all is said, the follower neither says nor does anything.
     let mut state = signals::lock(&state);
@@ -126,7 +131,7 @@ fn start(
         running.handle().reopen_logs();
     }
     *state = ServerState::Running(running.handle());
-    Ok(running)
+    Ok(Some(running))
 }
 
 fn listeners(
