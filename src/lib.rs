@@ -334,7 +334,8 @@
 // A request that no thread begins within the timeout is answered with 503, and no process is replaced. A
 // process is replaced when a request that it has begun says nothing within the timeout (504), or when it
 // leaves requests in its socket while one of its threads is idle. An answer that has begun may be silent
-// for `stream_timeout` (`server/application/gateway/upstream.rs`).
+// for `stream_timeout` (`server/application/gateway/upstream.rs`). What waits behind a hang is taken back when another
+// process serves (`server/application/slot.rs`).
 //
 // **A client that has gone gives up its place.** epoll reports a reset TCP connection and a closed Unix socket: the
 // connection closes, and its request is taken out of the queue, skipped by the process that holds it, or cancelled

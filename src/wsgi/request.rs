@@ -32,7 +32,6 @@ impl Token {
     }
 
     /// The token of a message that [`begin`] began.
-    #[cfg(test)]
     pub(crate) fn of_request(message: &[u8]) -> Option<Token> {
         let bytes = message.get(TOKEN_AT..TOKEN_AT + Token::BYTES)?;
         bytes.try_into().ok().map(Token)
@@ -47,7 +46,6 @@ pub(crate) fn begin(out: &mut Vec<u8>, token: Token, reactor: usize) {
 }
 
 /// Where the token begins: after the tuple and its size, and the kind and length of the bytes.
-#[cfg(test)]
 const TOKEN_AT: usize = 7;
 
 #[cfg(test)]

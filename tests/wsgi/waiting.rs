@@ -66,6 +66,24 @@ fn an_application_that_says_nothing_is_504_when_its_time_is_over_and_not_before(
     }
 }
 
+fn requests_behind_one_that_hangs_are_served_by_the_process_that_replaces_it() {
+    let folder = Folder::new();
+    let keys = "threads = 1\ntimeout = \"6s\"";
+    let mut command = folder.configured(&location("/app", "behaviours", keys));
+    command.args(["-w", "2"]);
+    let server = Server::start(folder, &mut command);
+    let old = server.pythons();
+    let mut hangs = ask(&server, "sleeps?seconds=60", 1);
+    // Their time is not over when that of the first one is. Both workers have some of them.
+    std::thread::sleep(Duration::from_secs(3));
+    let mut behind = ask(&server, "hello", 8);
+    hangs[0].reply().expect(504);
+    for client in &mut behind {
+        client.reply().expect(200);
+    }
+    server.replaces(&old, 1);
+}
+
 fn an_answer_that_goes_on_is_not_cut_because_others_wait() {
     let server = behaviours("threads = 1\ntimeout = \"700ms\"");
     let mut stream = ask(&server, "slow?pieces=15&seconds=0.2", 1);
@@ -178,6 +196,7 @@ tests! {
         an_application_that_exceeds_the_time_of_its_part_is_503_and_keeps_its_process,
         a_request_that_finds_no_thread_in_time_is_503_and_no_process_is_to_blame,
         an_application_that_says_nothing_is_504_when_its_time_is_over_and_not_before,
+        requests_behind_one_that_hangs_are_served_by_the_process_that_replaces_it,
         an_answer_that_goes_on_is_not_cut_because_others_wait,
         an_answer_that_has_begun_may_be_quiet_for_longer_than_a_request_may_wait,
         threads_that_wait_for_slow_clients_are_reported_and_no_process_is_killed_for_them,

@@ -7,7 +7,9 @@ mod responses;
 mod upstream;
 
 pub(crate) use self::responses::Completions;
-use self::responses::{ApplicationMessage, CreditExceeded, MessageTimes, lose, on_message, refuse};
+use self::responses::{
+    ApplicationMessage, CreditExceeded, MessageTimes, lose, on_message, refuse, take_back,
+};
 use self::upstream::Upstream;
 use super::commands::{ProcessId, SlotCommand, Why};
 use super::link::{Link, LinkState, ProcessEvent, RequestExpired};
@@ -185,6 +187,14 @@ impl Gateway {
             ProcessEvent::Leaves(process) => {
                 if let Some((index, place)) = self.place_of(process) {
                     self.upstreams[index].links[place].state = LinkState::Leaving;
+                }
+            }
+            ProcessEvent::TakenBack(process, taken) => {
+                if let Some((index, place)) = self.place_of(process) {
+                    let upstream = &mut self.upstreams[index];
+                    let waiting = &mut upstream.waiting.first;
+                    take_back(&mut upstream.links[place], self.reactor, &taken, waiting);
+                    upstream.dispatch(self.reactor, &mut self.next_number);
                 }
             }
             ProcessEvent::Ended(process, begun) => {

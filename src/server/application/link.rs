@@ -18,6 +18,8 @@ pub(crate) enum ProcessEvent {
     Serves(Box<Link>),
     /// The process takes no more requests.
     Leaves(ProcessId),
+    /// The process takes no more, and did not take these requests.
+    TakenBack(ProcessId, Arc<[Token]>),
     /// The process has ended. Its threads began these requests last. Those of them that it has not answered
     /// are lost; any other that it was sent goes to another process.
     Ended(ProcessId, Arc<[Token]>),

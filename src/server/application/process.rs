@@ -30,6 +30,10 @@ pub(crate) struct Process {
     pub outputs: [ProcessOutput; 2],
     /// Where its requests go; the workers hold it, too.
     requests: Arc<Channel>,
+    /// The end of those that it takes its requests from.
+    its_requests: Channel,
+    /// Whether it is replaced because it hangs.
+    pub hangs: bool,
     scoreboard: Arc<Scoreboard>,
     /// The workers' links, until it serves.
     pub links: Vec<Link>,
@@ -105,8 +109,18 @@ impl Process {
             ProcessOutput::new(log::Level::Info, Some(stdout)),
             ProcessOutput::new(log::Level::Error, Some(stderr)),
         ];
-        let stopped_since = None;
-        Ok(Process { id, child, stopped_since, control, outputs, requests, scoreboard, links })
+        Ok(Process {
+            id,
+            child,
+            stopped_since: None,
+            control,
+            outputs,
+            requests,
+            its_requests: Channel::from_end(its_requests),
+            hangs: false,
+            scoreboard,
+            links,
+        })
     }
 
     /// The next message of the process, if there is one. Its end does not always close the socket, because
@@ -132,6 +146,16 @@ impl Process {
     /// Sends it no more requests: it reads those that it has been sent, and ends.
     pub(crate) fn take_no_more(&self) {
         self.requests.finish();
+    }
+
+    /// Takes the requests back that it has been sent and has not taken: the kernel gives each of them to it or to this call.
+    /// No more come, for it was to [take no more](Process::take_no_more).
+    pub(crate) fn take_back(&self) -> Vec<Token> {
+        let mut taken = Vec::new();
+        while let Ok(Received::Message(message)) = self.its_requests.receive() {
+            taken.extend(Token::of_request(&message.bytes));
+        }
+        taken
     }
 
     /// For how long it has been stopped, by a signal or a debugger, counted from the first call that saw it; `None` if

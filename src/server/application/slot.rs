@@ -2,7 +2,8 @@
 //! when it has died, hangs, or is to be renewed.
 //!
 //! A new process serves before the old one is to end. It also serves requests that the old one never got or
-//! never took.
+//! never took: they wait in the socket of the old one, and the slot keeps the other end of that, too. When the old one
+//! hangs, the slot takes back what is left there. The kernel gives each request to the process or to the slot.
 
 mod bounds;
 
@@ -14,6 +15,7 @@ use crate::server::backoff::Backoff;
 use crate::server::mailbox::{Mailbox, Message};
 use crate::site::Application;
 use crate::sys::wait;
+use crate::wsgi::Token;
 use std::io;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -167,11 +169,12 @@ impl ProcessSlot {
     fn on_command(&mut self, command: SlotCommand) {
         match command {
             SlotCommand::Replace { process, why } => {
-                if let Some(current) = self.current.as_ref().filter(|it| it.id == process)
+                if let Some(current) = self.current.as_mut().filter(|it| it.id == process)
                     && self.coming.is_none()
                     && self.start_at.is_none()
                 {
                     let number = current.child.id();
+                    current.hangs = true;
                     log::error!("{}: process {number} {why}; replacing it", self.name());
                     self.application.note_replaced();
                     self.renew();
@@ -271,6 +274,14 @@ impl ProcessSlot {
                 post(mailbox, &self.application, ProcessEvent::Leaves(old.id));
             }
             old.take_no_more();
+            if old.hangs {
+                // What waits for a thread of it would wait in vain.
+                let taken: Arc<[Token]> = old.take_back().into();
+                for mailbox in &self.mailboxes {
+                    let event = ProcessEvent::TakenBack(old.id, Arc::clone(&taken));
+                    post(mailbox, &self.application, event);
+                }
+            }
             self.leaving.push((old, Instant::now() + self.application.timeout + LEAVING_MARGIN));
             if self.leaving.len() > LEAVING_MAX {
                 self.leaving[0].1 = Instant::now();
@@ -311,7 +322,7 @@ impl ProcessSlot {
         }
     }
 
-    fn post_ended(&self, id: ProcessId, begun: Arc<[crate::wsgi::Token]>) {
+    fn post_ended(&self, id: ProcessId, begun: Arc<[Token]>) {
         for mailbox in &self.mailboxes {
             post(mailbox, &self.application, ProcessEvent::Ended(id, Arc::clone(&begun)));
         }

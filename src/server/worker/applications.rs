@@ -14,7 +14,7 @@ impl<K: Kernel> Worker<K> {
     pub(super) fn on_process_event(&mut self, application: &Arc<Application>, event: ProcessEvent) {
         let joined = match &event {
             ProcessEvent::Serves(link) => Some(link.process),
-            ProcessEvent::Leaves(_) | ProcessEvent::Ended(..) => None,
+            ProcessEvent::Leaves(_) | ProcessEvent::TakenBack(..) | ProcessEvent::Ended(..) => None,
         };
         let now = self.cx.clock.monotonic();
         let cx = &mut self.cx;

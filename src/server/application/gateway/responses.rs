@@ -176,6 +176,23 @@ fn fail(pending: Pending, status: Status, completions: &mut Completions) {
     }
 }
 
+/// These requests are not with the process any more, in the order in which they were sent: those of this worker go to
+/// another one, before all that wait.
+pub(super) fn take_back(
+    link: &mut Link,
+    reactor: usize,
+    taken: &[Token],
+    waiting: &mut VecDeque<Forwarded>,
+) {
+    for token in taken.iter().rev().filter(|token| token.first() == reactor as u64) {
+        if let Some(Pending { exchange, state: PendingState::Sent, .. }) =
+            link.pending.remove(&token.second())
+        {
+            waiting.push_front(exchange);
+        }
+    }
+}
+
 /// A process has ended. Requests that it had begun are lost; all others go to another process.
 pub(super) fn lose(
     link: Link,

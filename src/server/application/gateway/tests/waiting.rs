@@ -3,6 +3,7 @@
 use super::*;
 use crate::server::application::gateway::upstream::YIELDED_MAX;
 use crate::server::pool::Yielded;
+use std::collections::BTreeSet;
 
 #[test]
 fn a_request_that_no_thread_has_begun_in_its_time_has_waited_and_nothing_hangs() {
@@ -97,6 +98,33 @@ fn a_request_that_finds_all_threads_hanging_waits_for_the_process_that_replaces_
     let other = it.joins(2);
     assert_eq!(other.takes().map(|(_, number)| number), Some(1));
     assert_eq!(it.gateway.expire(id(1), it.now), RequestExpired::InQueue);
+}
+
+#[test]
+fn requests_behind_one_that_hangs_are_taken_back_for_the_next_process_in_their_order() {
+    let mut it = Played::with(Wsgi::new("m:app").threads(2));
+    let python = it.joins(1);
+    (0..4).for_each(|number| assert_eq!(it.submits(number), Submitted::Accepted));
+    let begun: Vec<Token> = (0..2).map_while(|_| python.takes()).map(|(token, _)| token).collect();
+    python.begins(begun[0], it.now);
+    it.gateway.withdraw(id(3), it.now);
+    it.submits(4);
+    it.submits(5);
+    let other = it.joins(2);
+    assert_eq!(other.takes().map(|(_, number)| number), Some(4));
+    // Another worker counts in the same numbers.
+    let of_another = Token::new(1, begun[0].second());
+    let taken: Vec<Token> = std::iter::from_fn(|| python.takes()).map(|(token, _)| token).collect();
+    let taken = [&[of_another], &taken[..]].concat();
+    assert!(it.reports(ProcessEvent::Leaves(python.process)).is_empty());
+    assert!(it.reports(ProcessEvent::TakenBack(python.process, taken.into())).is_empty());
+    let rest: Vec<u8> = std::iter::from_fn(|| other.takes()).map(|(_, number)| number).collect();
+    assert_eq!(rest, [5, 2], "the one that was withdrawn is nobody's");
+    let lost = answered(it.leaves(&python, &begun));
+    assert_eq!(
+        lost.iter().map(|(slot, ..)| *slot).collect::<BTreeSet<_>>(),
+        BTreeSet::from([0, 1])
+    );
 }
 
 #[test]
