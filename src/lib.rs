@@ -242,7 +242,7 @@
 // **Limits fit the process.** At start, `connections_max` and `descriptors_max` are lowered to what
 // `RLIMIT_NOFILE` allows (`server/descriptors.rs`). When descriptors run out all the same, those of
 // cached files are closed before a client is kept waiting. Applications get the limit that the server was
-// started with.
+// started with. Memory that has a bound is looked at while it serves (`server/memory_watch.rs`).
 //
 // **What becomes of content is decided before it is read**, by the handler that the request will go
 // to (`BodyPolicy`): so 413, 417 and `100 Continue` come before a byte of it, and a handler that

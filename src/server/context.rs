@@ -22,6 +22,7 @@ use super::id_maker::IdMaker;
 use super::jobs::{self, CompletionSender};
 use super::limits::Limits;
 use super::mailbox::{Completion, Mailbox};
+use super::memory_watch::MemoryWatch;
 use super::metrics::Counters;
 use super::pool::{Pool, SingleJob, Ticket, Yielded};
 use super::refusals::Refusals;
@@ -57,6 +58,7 @@ pub(crate) struct WorkerContext {
     pub buffers: Buffers,
     /// Room on the disk for response bodies whose clients are too slow.
     pub room: Room,
+    pub memory: MemoryWatch,
     /// Connections whose responses found no room, so that their producers wait.
     pub without_room: BTreeSet<ConnectionId>,
     pub log: Option<LogWriter>,
@@ -194,6 +196,7 @@ impl WorkerContext {
             files,
             clock: TurnClock::new(now),
             room: Room::new(setup.limits.response_spool_bytes_max),
+            memory: MemoryWatch::default(),
             without_room: BTreeSet::new(),
             status_setup: Rc::clone(&setup),
             setup,

@@ -31,6 +31,7 @@ pub(crate) mod jobs;
 pub(crate) mod limits;
 pub(crate) mod listener;
 pub(crate) mod mailbox;
+pub(crate) mod memory_watch;
 pub(crate) mod metrics;
 pub(crate) mod pool;
 mod prepared;

@@ -7,6 +7,7 @@ use super::encoders::Encoders;
 use super::handler_runs::{HandlerJobs, HandlerRuns};
 use super::listener::Listeners;
 use super::mailbox::Mailbox;
+use super::memory_watch::MemoryWatch;
 use super::metrics::Board;
 use super::pool::Pool;
 use super::replacement::SharedSetup;
@@ -96,6 +97,7 @@ impl Prepared {
         let own = setup.setup(places.unwrap_or_default());
         let mut cx = WorkerContext::new(own, files, log, threads, self.number, now);
         cx.status_setup = Rc::new(setup.status_setup());
+        cx.memory = MemoryWatch::of_this_process();
         let board = Arc::clone(&self.common.board);
         drop((setup, self.common));
         let mailbox = Arc::clone(&self.mailbox);

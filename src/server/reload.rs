@@ -12,6 +12,7 @@ use super::handler_runs::HandlerRuns;
 use super::limits::Limits;
 use super::listener::{ListenGroup, Listeners};
 use super::mailbox::{Mailbox, Message};
+use super::memory_watch;
 use super::metrics::Collector;
 use super::pool::{DISK_THREADS_MAX, Pool};
 use super::prepared::{Beginning, Common, Prepared, Waiting};
@@ -138,6 +139,7 @@ impl Shared {
         let wanted = server.site.applications();
         let (limits, cache) = (&mut server.limits, &mut server.cache);
         descriptors::fit(limits, cache, count, &wanted, self.own_descriptors);
+        memory_watch::fit(cache, count);
         let proxies =
             server.proxies.map_err(|(text, reason)| StartError::BadNetwork { text, reason })?;
         #[cfg(feature = "tls")]

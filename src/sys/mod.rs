@@ -16,6 +16,7 @@ pub(crate) mod file;
 mod file_system;
 pub(crate) mod malloc;
 pub(crate) mod memory;
+pub(crate) mod memory_bounds;
 #[cfg(feature = "cli")]
 pub(crate) mod notify;
 #[cfg(feature = "cli")]

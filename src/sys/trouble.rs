@@ -25,6 +25,8 @@ pub(crate) enum Trouble {
     RootReplaced,
     /// A root could not be opened.
     RootGone,
+    /// Memory was about to run out.
+    MemoryShort,
 }
 
 impl Trouble {
@@ -77,4 +79,4 @@ static LOGGED_AT: [AtomicU64; TROUBLES] = [const { AtomicU64::new(0) }; TROUBLES
 
 const LOGGED_EVERY_MILLIS: u64 = 60_000;
 
-const TROUBLES: usize = 9;
+const TROUBLES: usize = 10;

@@ -6,8 +6,11 @@ use crate::support::program::{HTTPD, unprivileged};
 use crate::support::{Client, Folder, Program, Signal, lacks, lossy, noise, output, until};
 use httpd::Address;
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
-use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use std::{fs, io, thread};
 
 const CONFIG: &str = "listen = \"127.0.0.1:0\"\nroot = \"www\"\nmethods = [\"GET\", \"HEAD\", \"PUT\"]\n[status]\nlisten = \"127.0.0.1:0\"\n";
 
@@ -157,6 +160,112 @@ fn a_process_that_runs_out_of_memory_is_replaced_and_the_others_wait() {
     said_once(program, "was killed by signal 6");
 }
 
+/// Bodies that are more than there may be in memory: all of them are stored, and who is connected already is served.
+fn bodies_are_stored_although_memory_is_short(
+    folder: &Folder,
+    mut program: Program,
+    status: &Address,
+) {
+    let serving = program.serving();
+    let get = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+    let mut early = program.connect();
+    early.send(get).reply().expect(200);
+    let begin = |number| {
+        let mut client = program.connect();
+        let length = format!("Content-Length: {BODY_BYTES}");
+        client.send(format!("PUT /{number} HTTP/1.1\r\nHost: x\r\n{length}\r\n\r\n"));
+        client
+    };
+    let mut clients: Vec<Client> = (0..BODIES).map(begin).collect();
+    until("all are accepted", || {
+        number(status, "httpd_connections_accepted_total") > BODIES as f64
+    });
+    let content = noise(BODY_BYTES);
+    let (most, rest) = content.split_at(BODY_BYTES - 100);
+    for client in &mut clients {
+        client.send(most);
+    }
+    until("memory is short", || number(status, "httpd_memory_shortages_total") >= 1.0);
+    let mut late = program.connect();
+    late.send(get);
+    early.send(get).reply().expect(200).body("from www\n");
+    for client in &mut clients {
+        client.send(rest);
+    }
+    for client in &mut clients {
+        client.reply_to("PUT").expect(201);
+    }
+    late.reply().expect(200).body("from www\n");
+    for number in 0..BODIES {
+        let stored = fs::read(folder.path(format!("www/{number}"))).expect("it is stored");
+        assert!(stored == content, "{number} is another");
+    }
+    assert_eq!(program.serving(), serving, "it was replaced");
+    assert!(program.says("memory is short").contains("are in use"));
+    drop((clients, early, late));
+    said_once(program, "memory is short");
+}
+
+/// Together one and a half times the memory.
+const BODIES: usize = 210;
+const BODY_BYTES: usize = 900_000;
+const LARGE_BODIES: &str = "[limits]\nbody_memory_bytes_max = \"1MiB\"\nbody_timeout = \"120s\"\n";
+
+fn when_memory_is_short_by_a_limit_of_the_process_bodies_go_to_the_disk() {
+    let folder = Folder::with_www();
+    folder.write("httpd.toml", format!("{CONFIG}{LARGE_BODIES}"));
+    let script = format!("ulimit -d 131072 && exec {HTTPD} -c httpd.toml -w 1");
+    let (program, status) = started(&mut folder.command("sh", &["-c", &script]));
+    bodies_are_stored_although_memory_is_short(&folder, program, &status);
+}
+
+fn when_memory_is_short_by_the_control_group_bodies_go_to_the_disk() {
+    let group = ControlGroup::of_bytes(128 << 20).expect("it can be made");
+    let folder = Folder::with_www();
+    folder.write("httpd.toml", format!("{CONFIG}{LARGE_BODIES}"));
+    let enter = group.0.join("cgroup.procs").display().to_string();
+    let script = format!("echo $$ > {enter} && exec {HTTPD} -c httpd.toml -w 1");
+    let (program, status) = started(&mut folder.command("sh", &["-c", &script]));
+    bodies_are_stored_although_memory_is_short(&folder, program, &status);
+}
+
+/// A control group of the test's own.
+struct ControlGroup(PathBuf);
+
+impl ControlGroup {
+    fn of_bytes(bytes: u64) -> io::Result<ControlGroup> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("httpd-test-{}-{number}", std::process::id());
+        let [by_kind, unified] = ["/sys/fs/cgroup/memory", "/sys/fs/cgroup"].map(Path::new);
+        let (root, bound) = match by_kind.join("memory.limit_in_bytes").exists() {
+            true => (by_kind, "memory.limit_in_bytes"),
+            false => (unified, "memory.max"),
+        };
+        let group = ControlGroup(root.join(name));
+        fs::create_dir(&group.0)?;
+        fs::write(group.0.join(bound), bytes.to_string())?;
+        Ok(group)
+    }
+}
+
+impl Drop for ControlGroup {
+    fn drop(&mut self) {
+        // The kernel may still be at the end of the last process.
+        for _ in 0..100 {
+            if fs::remove_dir(&self.0).is_ok() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+fn control_groups() -> Option<String> {
+    let made = ControlGroup::of_bytes(128 << 20);
+    made.err().map(|error| format!("no control group can be made: {error}"))
+}
+
 fn when_the_disk_of_a_log_is_full_lines_are_lost_and_counted_and_no_request_waits() {
     let folder = Folder::with_www();
     fs::create_dir(folder.path("logs")).expect("there is room");
@@ -267,7 +376,10 @@ fn a_root_that_is_mounted_over_or_unmounted_is_noticed() {
 tests! {
     lacks::nothing:
         when_descriptors_run_out_connections_wait_until_there_are_some,
+        when_memory_is_short_by_a_limit_of_the_process_bodies_go_to_the_disk,
         a_process_that_runs_out_of_memory_is_replaced_and_the_others_wait;
+    control_groups:
+        when_memory_is_short_by_the_control_group_bodies_go_to_the_disk;
     lacks::unprivileged:
         when_the_system_gives_no_threads_requests_are_served_all_the_same;
     lacks::own_mounts:

@@ -58,6 +58,15 @@ impl OpenFiles {
         self.release_removed();
     }
 
+    /// Drops everything that is kept, now and not in portions.
+    pub(crate) fn give_back_memory(&mut self) {
+        self.forget_everything();
+        for _ in 0..self.cache.length() {
+            self.cache.remove_invalidated();
+        }
+        self.release_removed();
+    }
+
     /// Forgets what is known of roots that no site has any more.
     pub(crate) fn forget_dead_roots(&mut self) {
         let living = Root::living_ids();

@@ -48,6 +48,49 @@ fn a_body_beyond_the_bound_of_memory_is_written_by_a_thread() {
     it.is_kept();
 }
 
+#[test]
+fn while_memory_is_short_a_body_goes_to_the_disk_whenever_it_began() {
+    let mut it = Driven::threaded(Limits::default());
+    let body = digits(40_000);
+    it.receives(request("POST", "/offload", "Content-Length: 40000\r\n") + &body[..10_000]);
+    it.sleeps(ExchangeState::Body);
+    it.cx.memory.play(true);
+    it.receives(&body[10_000..10_001]);
+    it.sleeps(ExchangeState::Waiting(Awaited::Write));
+    it.works();
+    it.sleeps(ExchangeState::Body);
+    it.receives(&body[10_001..15_000]);
+    it.sleeps(ExchangeState::Body);
+    it.receives(&body[15_000..19_000]);
+    it.sleeps(ExchangeState::Waiting(Awaited::Write));
+    it.works();
+    it.cx.memory.play(false);
+    it.receives(&body[19_000..39_000]);
+    it.sleeps(ExchangeState::Body);
+    it.receives(&body[39_000..]);
+    it.works();
+    it.sends(200).is(&body);
+    it.is_kept();
+}
+
+#[test]
+fn while_memory_is_short_a_body_that_must_be_there_is_503_unless_it_is_small() {
+    let mut it = Driven::threaded(Limits::default());
+    it.cx.memory.play(true);
+    it.receives(post("/mirror", "hello"));
+    it.sends(200);
+    it.is_kept();
+    it.receives(post("/mirror", &digits(20_000)));
+    assert_eq!(it.sends(503).header("Retry-After"), Some("1"));
+    it.reconnects();
+    it.receives(request("POST", "/mirror", "Transfer-Encoding: chunked\r\n"));
+    it.sends(503);
+    it.reconnects();
+    it.cx.memory.play(false);
+    it.receives(post("/mirror", &digits(20_000)));
+    it.sends(200);
+}
+
 /// RFC 9110 §10.1.1.
 #[test]
 fn a_client_that_expects_100_gets_it() {

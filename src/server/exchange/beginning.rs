@@ -1,11 +1,11 @@
 //! What is decided about a request before its body is read: whether it may go on, and what becomes of the body.
 
-use super::body_sink::BodySink;
+use super::body_sink::{BodySink, SHORT_BYTES};
 use super::{Answered, Exchange};
-use crate::files::SpoolPlace;
 use crate::http::RequestHead;
 use crate::server::carrier::Carrier;
 use crate::server::context::WorkerContext;
+use crate::site::status::Refusal;
 use crate::site::{
     self, Answer, BodyPolicy, BodyStore, BodyUse, Decision, RequestBody, Response, Route,
 };
@@ -69,12 +69,17 @@ impl Exchange {
                 return Begin::Refuse(Box::new(self.finish(*response)));
             }
             BodyUse::Memory { bytes_max } => {
-                (BodySink::collect(usize::MAX, SpoolPlace::Temporary), bytes_max)
+                let is_small = |bytes: u64| bytes <= SHORT_BYTES as u64;
+                if cx.memory.shortage().is_some() && !announced.bytes.is_some_and(is_small) {
+                    Refusal::MemoryShort.note();
+                    return Begin::Refuse(Box::new(self.busy()));
+                }
+                (BodySink::collect_in_memory(), bytes_max)
             }
             BodyUse::Collect { bytes_max, memory_bytes_max, place } => {
                 let usual = limits.body_memory_bytes_max;
                 let memory_bytes_max = memory_bytes_max.map_or(usual, |its| its.min(usual));
-                (BodySink::collect(memory_bytes_max, place), bytes_max)
+                (BodySink::collect(memory_bytes_max, cx.memory.flag(), place), bytes_max)
             }
             BodyUse::Stream { bytes_max } => {
                 let (inlet, reader) = cx.threads.pipe_to_thread(self.id);

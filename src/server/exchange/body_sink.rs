@@ -3,6 +3,7 @@
 //! It must never know the socket, the framing, or which thread writes to the disk.
 
 use crate::files::{Spool, SpoolPlace};
+use crate::server::memory_watch::MemoryFlag;
 use crate::site::pipe::Inlet;
 use crate::site::{BodyStore, RequestBody};
 
@@ -29,6 +30,8 @@ pub(crate) enum Due {
 pub(crate) struct Collected {
     memory: Vec<u8>,
     memory_bytes_max: usize,
+    /// `None`: it has to be in memory.
+    is_memory_short: Option<MemoryFlag>,
     on_disk: OnDisk,
 }
 
@@ -42,10 +45,29 @@ pub(crate) enum OnDisk {
 }
 
 impl BodySink {
-    /// Collects a body, in memory up to `memory_bytes_max`, then on the disk.
-    pub(crate) fn collect(memory_bytes_max: usize, place: SpoolPlace) -> BodySink {
-        let on_disk = OnDisk::Nothing(place);
-        BodySink::Collect(Collected { memory: Vec::new(), memory_bytes_max, on_disk })
+    /// Collects a body, in memory up to `memory_bytes_max`, then on the disk; while memory is short, with little in
+    /// memory.
+    pub(crate) fn collect(
+        memory_bytes_max: usize,
+        is_memory_short: MemoryFlag,
+        place: SpoolPlace,
+    ) -> BodySink {
+        BodySink::Collect(Collected {
+            memory: Vec::new(),
+            memory_bytes_max,
+            is_memory_short: Some(is_memory_short),
+            on_disk: OnDisk::Nothing(place),
+        })
+    }
+
+    /// Collects a body in memory, however long it is.
+    pub(crate) fn collect_in_memory() -> BodySink {
+        BodySink::Collect(Collected {
+            memory: Vec::new(),
+            memory_bytes_max: usize::MAX,
+            is_memory_short: None,
+            on_disk: OnDisk::Nothing(SpoolPlace::Temporary),
+        })
     }
 
     /// How many bytes it takes before a thread has to write or read those that it has.
@@ -53,7 +75,7 @@ impl BodySink {
         match self {
             BodySink::Discard => usize::MAX,
             BodySink::Collect(collected) => {
-                collected.memory_bytes_max.saturating_sub(collected.memory.len())
+                collected.memory_bytes_max().saturating_sub(collected.memory.len())
             }
             BodySink::Stream(inlet) => inlet.room(),
         }
@@ -80,7 +102,7 @@ impl BodySink {
             return None;
         };
         let is_due = match due {
-            Due::WhenFull => collected.memory.len() >= collected.memory_bytes_max,
+            Due::WhenFull => collected.memory.len() >= collected.memory_bytes_max(),
             Due::AtEnd => {
                 matches!(collected.on_disk, OnDisk::Spooled(_)) && !collected.memory.is_empty()
             }
@@ -125,3 +147,15 @@ impl BodySink {
         }
     }
 }
+
+impl Collected {
+    fn memory_bytes_max(&self) -> usize {
+        match &self.is_memory_short {
+            Some(flag) if flag.is_set() => self.memory_bytes_max.min(SHORT_BYTES),
+            _ => self.memory_bytes_max,
+        }
+    }
+}
+
+/// How much of a body is kept in memory while memory is short.
+pub(crate) const SHORT_BYTES: usize = 8 * 1024;

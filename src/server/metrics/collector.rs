@@ -140,6 +140,7 @@ impl Collector {
             (Trouble::ClockStepped, CLOCK_STEPS),
             (Trouble::RootReplaced, ROOTS_REPLACED),
             (Trouble::RootGone, ROOTS_GONE),
+            (Trouble::MemoryShort, MEMORY_SHORTAGES),
         ] {
             metrics.count(family, &[], trouble.count());
         }

@@ -9,6 +9,7 @@ use crate::server::id::ConnectionId;
 use crate::server::listener::{ACCEPTS_PER_TURN, Accepting, PAUSE};
 use crate::sys::socket;
 use crate::sys::trouble::Trouble;
+use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -53,6 +54,12 @@ impl<K: Kernel> Worker<K> {
             let place = listener.place;
             if !self.has_room(place) {
                 return Accepting::Ready;
+            }
+            if let Some(shortage) = self.cx.memory.shortage()
+                && self.connections.len() >= SHORT_CONNECTIONS
+                && !self.cx.is_for_status(place)
+            {
+                return self.pause(&shortage);
             }
             match self.kernel.accept(listener, &self.cx) {
                 Ok((Some(wire), peer)) => self.welcome(wire, peer, place),
@@ -101,12 +108,12 @@ impl<K: Kernel> Worker<K> {
     }
 
     /// Pauses, and logs the reason from time to time.
-    fn pause(&mut self, error: &io::Error) -> Accepting {
+    fn pause(&mut self, reason: &dyn Display) -> Accepting {
         let now = self.cx.clock.monotonic();
         Trouble::AcceptPaused.note();
         if self.pause_logged_at.is_none_or(|at| now >= at + PAUSE_LOGGED_EVERY) {
             self.pause_logged_at = Some(now);
-            log::error!("worker {}: no new connections for now: {error}", self.number);
+            log::error!("worker {}: no new connections for now: {reason}", self.number);
         }
         Accepting::Paused(now + PAUSE)
     }
@@ -220,6 +227,9 @@ const GIVEN_BACK: usize = 2 * ACCEPTS_PER_TURN;
 
 /// How many connections of those who watch the server a worker accepts beyond its `connections_max`.
 const STATUS_CONNECTIONS: usize = 16;
+
+/// So many connections a worker accepts in any case, however short memory is.
+const SHORT_CONNECTIONS: usize = 16;
 
 /// How often a lasting lack of descriptors is logged.
 const PAUSE_LOGGED_EVERY: Duration = Duration::from_secs(10);

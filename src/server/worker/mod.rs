@@ -6,6 +6,7 @@ mod handlers;
 #[cfg(feature = "tls")]
 mod handshakes;
 mod kernel;
+mod memory;
 #[cfg(test)]
 mod models;
 mod numbers;
@@ -145,6 +146,7 @@ impl<K: Kernel> Worker<K> {
         self.turns.begin();
         #[cfg(feature = "tls")]
         self.cx.tls.begin_turn();
+        self.look_at_memory();
         // File changes before any request of this batch: a change before a request was sent was reported before the
         // request.
         if self.happened.changes {

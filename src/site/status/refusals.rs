@@ -26,6 +26,8 @@ pub(crate) enum Refusal {
     ApplicationBusy,
     /// Too many passwords wait to be compared.
     PasswordsBusy,
+    /// A body that has to be in memory, while that is short.
+    MemoryShort,
     /// HTTP on an address that speaks TLS.
     NoTls,
     /// TLS on an address that does not speak it.
@@ -61,12 +63,13 @@ const NAMES: [&str; REASONS] = [
     "handlers_busy",
     "application_busy",
     "passwords_busy",
+    "memory_short",
     "no_tls",
     "tls_on_plain",
     "no_proxy_header",
     "http2_fault",
 ];
 
-const REASONS: usize = 14;
+const REASONS: usize = 15;
 
 static COUNTS: [AtomicU64; REASONS] = [const { AtomicU64::new(0) }; REASONS];

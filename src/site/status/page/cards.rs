@@ -99,7 +99,8 @@ pub(super) fn write_trouble(out: &mut String, metrics: &Metrics) -> fmt::Result 
     let troubles = [
         (CUT, "responses cut"),
         (HANDSHAKES_FAILED, "handshakes failed"),
-        (ACCEPT_PAUSES, "pauses without descriptors"),
+        (ACCEPT_PAUSES, "pauses of accepting"),
+        (MEMORY_SHORTAGES, "times that memory was short"),
         (WATCHES_REFUSED, "directories not watched"),
         (WATCHES_LOST, "changes lost"),
         (POOL_FAILURES, "threads not given"),

@@ -1,0 +1,240 @@
+//! How much memory the kernel lets this process have, and how much of that is in use: the bound of its control group
+//! (that of a container, or `MemoryMax=` in a unit), and `RLIMIT_DATA`. Beyond the first, the kernel kills; beyond the
+//! second, it gives nothing, and the process aborts.
+//!
+//! `RLIMIT_AS` is not looked at: it counts addresses that the C library has set aside for each thread.
+
+use rustix::param::page_size;
+use rustix::process::{Resource, getrlimit};
+use std::fmt;
+use std::fs::{File, read_to_string};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+/// The bounds of this process.
+pub(crate) struct MemoryBounds {
+    group: Option<Group>,
+    data: Option<Data>,
+}
+
+/// More than is wise is in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shortage {
+    used: u64,
+    max: u64,
+    /// What bounds it.
+    of: &'static str,
+}
+
+/// A control group with a bound.
+struct Group {
+    max: u64,
+    usage: File,
+    stat: File,
+    /// What files in memory are called there.
+    keys: [&'static str; 2],
+}
+
+/// `RLIMIT_DATA`.
+struct Data {
+    max: u64,
+    statm: File,
+}
+
+impl MemoryBounds {
+    /// The bounds that there were when this was called first; `None` if there were none. A process that will be confined
+    /// calls it before.
+    pub(crate) fn of_this_process() -> Option<&'static MemoryBounds> {
+        static FOUND: OnceLock<Option<MemoryBounds>> = OnceLock::new();
+        let find = || {
+            let found = MemoryBounds { group: Group::find(), data: Data::find() };
+            (found.group.is_some() || found.data.is_some()).then_some(found)
+        };
+        FOUND.get_or_init(find).as_ref()
+    }
+
+    /// The smallest of them, in bytes.
+    pub(crate) fn bytes_max(&self) -> u64 {
+        let [group, data] =
+            [self.group.as_ref().map(|it| it.max), self.data.as_ref().map(|it| it.max)];
+        group.into_iter().chain(data).min().unwrap_or(u64::MAX)
+    }
+
+    /// Whether memory is about to run out, and by which bound.
+    pub(crate) fn shortage(&self) -> Option<Shortage> {
+        let data = self.data.as_ref().and_then(Data::shortage);
+        data.or_else(|| self.group.as_ref().and_then(Group::shortage))
+    }
+}
+
+impl Group {
+    /// The one with the smallest bound of those that this process is in.
+    fn find() -> Option<Group> {
+        let groups = read_to_string("/proc/self/cgroup").ok()?;
+        places(&groups).filter_map(Group::open).min_by_key(|group| group.max)
+    }
+
+    fn open(place: Place) -> Option<Group> {
+        let Place { directory, is_unified } = place;
+        let [max, usage] = match is_unified {
+            true => ["memory.max", "memory.current"],
+            false => ["memory.limit_in_bytes", "memory.usage_in_bytes"],
+        };
+        let keys = match is_unified {
+            true => ["inactive_file", "active_file"],
+            false => ["total_inactive_file", "total_active_file"],
+        };
+        // "max" is no number.
+        let max = read_to_string(directory.join(max)).ok()?.trim().parse().ok()?;
+        let open = |name: &str| File::open(directory.join(name)).ok();
+        let (usage, stat) = (open(usage)?, open("memory.stat")?);
+        (max < UNBOUNDED).then_some(Group { max, usage, stat, keys })
+    }
+
+    fn shortage(&self) -> Option<Shortage> {
+        let usage: u64 = read(&self.usage)?.trim().parse().ok()?;
+        // Only then what takes longer is worth it.
+        shortage(usage, self.max, GROUP)?;
+        // The kernel gives up what it keeps of files before it kills.
+        let of_files = sum_of(&read(&self.stat)?, self.keys);
+        shortage(usage.saturating_sub(of_files), self.max, GROUP)
+    }
+}
+
+impl Data {
+    fn find() -> Option<Data> {
+        let max = getrlimit(Resource::Data).current?;
+        Some(Data { max, statm: File::open("/proc/self/statm").ok()? })
+    }
+
+    fn shortage(&self) -> Option<Shortage> {
+        // "data" is the sixth number, in pages: proc_pid_statm(5).
+        let pages: u64 = read(&self.statm)?.split_ascii_whitespace().nth(5)?.parse().ok()?;
+        shortage(pages * page_size() as u64, self.max, "RLIMIT_DATA")
+    }
+}
+
+/// A directory of a control group.
+#[derive(Debug, PartialEq, Eq)]
+struct Place {
+    directory: PathBuf,
+    /// Whether it is one of the second version (cgroups(7)).
+    is_unified: bool,
+}
+
+/// The groups of a process and those that they are within, from `/proc/self/cgroup`.
+fn places(groups: &str) -> impl Iterator<Item = Place> {
+    groups.lines().flat_map(|line| {
+        let mut parts = line.splitn(3, ':').skip(1);
+        let (kinds, path) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let is_unified = kinds.is_empty();
+        let root = match is_unified {
+            true => Some(UNIFIED),
+            false => kinds.split(',').any(|kind| kind == "memory").then_some(BY_KIND),
+        };
+        let within = Path::new(path.trim_start_matches('/')).ancestors();
+        // In a container, the path may be that outside, and only the root is here.
+        within.filter_map(move |path| {
+            Some(Place { directory: Path::new(root?).join(path), is_unified })
+        })
+    })
+}
+
+fn sum_of(stat: &str, keys: [&str; 2]) -> u64 {
+    let number = |line: &str| {
+        let (key, number) = line.split_once(' ')?;
+        keys.contains(&key).then(|| number.trim().parse::<u64>().ok())?
+    };
+    stat.lines().filter_map(number).sum()
+}
+
+/// A part of the bound is kept for what comes within the next moment, and for what cannot be refused.
+fn shortage(used: u64, max: u64, of: &'static str) -> Option<Shortage> {
+    let kept = (max / 8).clamp(KEPT_MIN.min(max / 4), KEPT_MAX);
+    (used > max - kept).then_some(Shortage { used, max, of })
+}
+
+fn read(file: &File) -> Option<String> {
+    let mut text = [0; 16384];
+    let length = file.read_at(&mut text, 0).ok()?;
+    Some(String::from_utf8_lossy(&text[..length]).into_owned())
+}
+
+#[cfg(test)]
+impl Shortage {
+    pub(crate) const SOME: Shortage = Shortage { used: 60 << 20, max: 64 << 20, of: GROUP };
+}
+
+impl fmt::Display for Shortage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [used, max] = [self.used, self.max].map(|bytes| bytes >> 20);
+        write!(formatter, "{used} of {max} MiB of memory are in use ({})", self.of)
+    }
+}
+
+const UNIFIED: &str = "/sys/fs/cgroup";
+const BY_KIND: &str = "/sys/fs/cgroup/memory";
+const GROUP: &str = "the bound of the control group";
+
+/// The first version writes a large number where there is no bound.
+const UNBOUNDED: u64 = 1 << 60;
+
+const KEPT_MIN: u64 = 8 << 20;
+const KEPT_MAX: u64 = 128 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_are_found_with_those_that_they_are_within() {
+        let of = |text: &str| -> Vec<(String, bool)> {
+            let place = |it: Place| (it.directory.display().to_string(), it.is_unified);
+            places(text).map(place).collect()
+        };
+        let unified = |path: &str| (path.to_owned(), true);
+        assert_eq!(
+            of("0::/system.slice/httpd.service\n"),
+            [
+                unified("/sys/fs/cgroup/system.slice/httpd.service"),
+                unified("/sys/fs/cgroup/system.slice"),
+                unified("/sys/fs/cgroup/")
+            ]
+        );
+        let by_kind = |path: &str| (path.to_owned(), false);
+        assert_eq!(
+            of("5:devices:/x\n4:cpu,memory:/a:b\n0::/\n"),
+            [
+                by_kind("/sys/fs/cgroup/memory/a:b"),
+                by_kind("/sys/fs/cgroup/memory/"),
+                unified("/sys/fs/cgroup/")
+            ]
+        );
+        for text in ["", "\n", ":", "::", "memory", "4:memory"] {
+            of(text);
+        }
+    }
+
+    #[test]
+    fn what_files_take_can_be_given_up() {
+        let stat =
+            "cache 5\ninactive_file 300\nactive_file 20\nactive_files 7000\ntotal_active_file 1\n";
+        assert_eq!(sum_of(stat, ["inactive_file", "active_file"]), 320);
+        assert_eq!(sum_of("active_file x\nactive_file", ["active_file", "b"]), 0);
+    }
+
+    #[test]
+    fn memory_is_short_before_it_has_run_out() {
+        const MIB: u64 = 1 << 20;
+        for (max, kept) in [(1024 * MIB, 128 * MIB), (256 * MIB, 32 * MIB), (64 * MIB, 8 * MIB)] {
+            assert_eq!(shortage(max - kept, max, GROUP), None);
+            assert!(shortage(max - kept + 1, max, GROUP).is_some());
+        }
+        assert_eq!(shortage(3 * MIB, 4 * MIB, GROUP), None);
+        let said = shortage(60 * MIB, 64 * MIB, GROUP).map(|it| it.to_string());
+        let words = "60 of 64 MiB of memory are in use (the bound of the control group)";
+        assert_eq!(said.as_deref(), Some(words));
+        assert_eq!(shortage(0, 0, GROUP), None);
+    }
+}
