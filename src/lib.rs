@@ -14,8 +14,8 @@
 // ```
 //
 // A file imports from the floors below it, never from above; a test reads the sources and holds
-// this. Five tenets, the earlier wins: correct on the wire and confined to the root; told in one
-// reading; nothing shared between workers; nothing repeated per request that can be done per
+// this. Five tenets, the earlier wins: correct on the wire and confined to the root; understood in
+// one reading; nothing shared between workers; nothing repeated per request that can be done per
 // file, per second, per turn or at start; everything bounded (the numbers stand in `Limits`,
 // `CacheLimits` and, where nobody needs to change them, at the end of the file that uses them).
 //
@@ -107,7 +107,7 @@
 // share it, as they share a Unix socket, and `Listeners` says which are such.
 //
 // **An upgrade is tried before it is made.** On SIGUSR2, the supervisor starts a process of the program that is now at
-// its path (`program/supervisor/upgrade.rs`). That process must say hello, load the configuration and serve; only then
+// its path (`program/supervisor/upgrading.rs`). That process must say hello, load the configuration and serve; only then
 // does the supervisor become the new program by exec, in its own process. Its listeners, and the channels of its
 // processes, wait for the new program in a socket that is its standard input, with a text that says what they are
 // (`supervisor/inheritance.rs`): to make descriptors out of numbers would be unsafe code. Signals wait in the kernel

@@ -1,16 +1,16 @@
 //! Who may: the keys `allow`, `deny` and `auth_basic`, and what they come to.
 
-use super::places::AccessOrigins;
-use super::scope::Scope;
-use super::section::{Errors, SectionKey};
+use super::errors::Errors;
+use super::methods;
+use super::origin::{LocatedError, Origin, Written};
+use super::section::{Holds, SectionKey};
 use super::value::Value;
-use super::{LocatedError, Origin, Written, methods};
 use crate::http::Method;
 use crate::site::{Access, Auth, BasicAuth, Methods, Network, Networks};
 use crate::sys::reason::reason_at;
 use std::path::{Path, PathBuf};
 
-/// The keys of a [`Scope`] that say who may do something there.
+/// What a scope says of who may do something there; `None` where nothing was written.
 #[derive(Debug, Default)]
 pub(super) struct AccessSection {
     pub(super) allow: Option<Vec<Network>>,
@@ -20,6 +20,9 @@ pub(super) struct AccessSection {
     pub(super) origins: AccessOrigins,
 }
 
+/// Where `allow`, `deny` and `auth_basic` were written.
+pub(crate) type AccessOrigins = [Option<Origin>; 3];
+
 /// Whether a name and a password are needed.
 #[derive(Debug)]
 pub(super) enum AuthSetting {
@@ -27,20 +30,20 @@ pub(super) enum AuthSetting {
     Basic { realm: String, file: Written<String>, methods: Option<Vec<Method>> },
 }
 
-pub(super) fn keys<T: AsMut<Scope>>() -> [SectionKey<T>; 3] {
+pub(super) fn keys<T: Holds<AccessSection>>() -> [SectionKey<T>; 3] {
     [
         SectionKey::new("allow", |it: &mut T, value, errors| {
-            it.as_mut().access.origins[0] = Some(value.origin());
-            it.as_mut().access.allow = Some(errors.take_each(value, network));
+            it.held().origins[0] = Some(value.origin());
+            it.held().allow = Some(errors.take_each(value, network));
         }),
         SectionKey::new("deny", |it, value, errors| {
-            it.as_mut().access.origins[1] = Some(value.origin());
-            it.as_mut().access.deny = Some(errors.take_each(value, network));
+            it.held().origins[1] = Some(value.origin());
+            it.held().deny = Some(errors.take_each(value, network));
         }),
         SectionKey::new("auth_basic", |it, value, errors| {
-            it.as_mut().access.origins[2] = Some(value.origin());
+            it.held().origins[2] = Some(value.origin());
             if let Some(setting) = read_auth(value, errors) {
-                it.as_mut().access.auth_basic = Some(setting);
+                it.held().auth_basic = Some(setting);
             }
         }),
     ]
@@ -90,17 +93,17 @@ pub(super) struct PasswordFiles {
     known: Vec<(String, PathBuf, BasicAuth)>,
 }
 
-/// What the scopes come to, the innermost first; the first that sets a key wins.
+/// What scopes come to, by what each says of it, the innermost first; the first that sets a key wins.
 pub(super) fn access<'s>(
-    scopes: impl Iterator<Item = &'s Scope> + Clone,
+    sections: impl Iterator<Item = &'s AccessSection> + Clone,
     files: &mut PasswordFiles,
     base: &Path,
     errors: &mut Errors,
 ) -> Access {
     let all = |key: fn(&AccessSection) -> &Option<Vec<Network>>| {
-        scopes.clone().find_map(|scope| key(&scope.access).clone())
+        sections.clone().find_map(|section| key(section).clone())
     };
-    let auth = match scopes.clone().find_map(|scope| scope.access.auth_basic.as_ref()) {
+    let auth = match sections.clone().find_map(|section| section.auth_basic.as_ref()) {
         Some(AuthSetting::Basic { realm, file, methods }) => {
             let methods = methods.as_deref().map(Methods::of);
             files.basic(realm, file, base, errors).map(|basic| Auth { basic, methods })

@@ -4,10 +4,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::file::File;
-use super::section::{Errors, SectionKey};
+use super::errors::Errors;
+use super::origin::{LocatedError, Origin, Written};
+use super::section::SectionKey;
 use super::value::Value;
-use super::{LocatedError, Origin, Overrides, Written};
 use crate::site::{Reload, Wsgi};
 use crate::sys::permission::check_executable;
 use crate::sys::reason::{reason_at, reason_at_directory};
@@ -192,26 +192,3 @@ const RELOADS: &[(&str, Reload)] = &[("never", Reload::Never), ("on-change", Rel
 /// More are a typo.
 const PROCESSES_MAX: usize = 1024;
 pub(crate) const THREADS_MAX: usize = 256;
-
-/// Reports flags for applications where there is none.
-pub(super) fn check_flags(file: &File, overrides: &Overrides, errors: &mut Errors) {
-    let runs_none = overrides.wsgi.is_none()
-        && !file
-            .hosts
-            .iter()
-            .map(|host| &host.locations)
-            .chain([&file.locations])
-            .flatten()
-            .any(|location| location.application.is_written());
-    if runs_none {
-        let given = [
-            overrides.reload.map(|_| "--reload"),
-            overrides.threads.as_ref().map(|_| "--threads"),
-            overrides.timeout.as_ref().map(|_| "--timeout"),
-        ];
-        for flag in given.into_iter().flatten() {
-            let message = "there is no application to apply it to; add --wsgi MODULE:CALLABLE";
-            errors.note(Origin::Given(flag), message);
-        }
-    }
-}

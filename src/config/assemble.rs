@@ -4,23 +4,54 @@
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::certificates::ServedCertificates;
+use super::errors::Errors;
 use super::file::File;
-use super::section::Errors;
+use super::logs::Log;
+use super::origin::Origin;
+use super::overrides::Overrides;
+use super::places::Place;
+use super::rights::Rights;
 use super::site::ServedSite;
-use super::{
-    Config, Origin, Overrides, Written, certificates, listen, logs, places, reach, rights, site,
-};
-use crate::server::{AccessLog, Server, SocketAccess};
+use super::source::ConfigError;
+use super::{certificates, listen, logs, places, reach, rights, site};
+use crate::files::Symlinks;
+use crate::server::{AccessLog, CertificateText, Server, SocketAccess};
 
-impl File {
-    /// Without a file, the working directory is served.
-    pub(super) fn defaults() -> File {
-        let mut file = File::default();
-        file.scope.root = Some(Written { value: ".".to_owned(), origin: Origin::Default });
-        file
-    }
+/// A server that is ready to start, and what else the program needs.
+pub(crate) struct Config {
+    pub server: Server,
+    /// How many processes serve, each with its own workers.
+    pub processes: NonZeroUsize,
+    /// Whether a supervisor starts and watches them. Without one, this process serves.
+    pub supervisor: bool,
+    /// How long open requests may take to end when the program stops.
+    pub stop_timeout: Duration,
+    pub log: Log,
+    /// The directories that are served, each once, in the order written.
+    pub roots: Vec<PathBuf>,
+    /// The certificates, one line each.
+    pub certificates: Vec<String>,
+    /// What stands in their files, each once.
+    pub certificate_texts: Vec<CertificateText>,
+    /// What is said of a certificate that was made for trying.
+    pub made_certificate: Option<&'static str>,
+    /// What may surprise a new user, such as a `/` without an index, which is a 404.
+    pub note: Option<String>,
+    /// What was probably not meant, each with its place.
+    pub warnings: Vec<ConfigError>,
+    /// What is served from the disk.
+    pub places: Vec<Place>,
+    /// By which name to ask the default host, if it has one, and then the others.
+    pub names: Vec<Option<String>>,
+    /// Files that the program itself reads: certificates, keys and passwords.
+    pub secret_files: Vec<PathBuf>,
+    /// Files that the program itself writes.
+    pub log_files: Vec<PathBuf>,
+    /// What the serving processes may do.
+    pub rights: Rights,
 }
 
 pub(super) fn assemble(
@@ -36,7 +67,7 @@ pub(super) fn assemble(
     let served = certificates::certificates(&file, listen.secured, overrides, base, errors);
     let ServedCertificates { tls, descriptions, texts, made } = served;
     file.limits.check(errors);
-    let log = logs::log(&file, overrides, base, errors);
+    let log = logs::log(&file.log, overrides, base, errors);
     let processes = overrides.processes.as_ref().map(|it| it.value);
     let processes = processes.or(file.processes).unwrap_or(NonZeroUsize::MIN);
     let supervisor = file.supervisor.as_ref().is_none_or(|it| it.value);
@@ -75,8 +106,10 @@ pub(super) fn assemble(
     } = site::site(&file, overrides, &rights, base, log.level, errors);
     let daemons =
         log.destination.is_of_a_daemon() || access_logs.iter().any(AccessLog::is_of_a_daemon);
+    let follows_all_links = file.all_scopes().any(|it| it.symlinks == Some(Symlinks::All));
     if let Some(reach) = &mut rights.reach {
-        *reach = reach::of_server(&file, &roots, &writable, readable, &site.applications());
+        *reach =
+            reach::of_server(&roots, follows_all_links, &writable, readable, &site.applications());
         reach.daemons = daemons;
         if daemons {
             reach.read.extend(reach::NAMES_OF_HOSTS.iter().map(PathBuf::from));

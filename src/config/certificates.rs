@@ -1,22 +1,17 @@
-//! Certificates: their keys of the file, the files that they name, and which host has which. Reads the files, so that
-//! whatever is wrong with them is reported before anything starts.
+//! Certificates: their files, and which host has which. Reads the files, so that whatever is wrong with them is reported
+//! before anything starts.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::certificate_section::CertificateSection;
+use super::errors::Errors;
 use super::file::File;
-use super::hosts::Naming;
-use super::section::{Errors, SectionKey};
-use super::{Origin, Overrides, Written};
+use super::naming::Naming;
+use super::origin::{Origin, Written};
+use super::overrides::Overrides;
 use crate::server::{Certificate, CertificateFiles, CertificateText, Tls};
 use crate::site::{HostName, UnknownHost};
-
-/// The certificates of the top or of a host, as they are written.
-#[derive(Debug, Default)]
-pub(super) struct CertificateSection {
-    certificates: Vec<Written<String>>,
-    keys: Vec<Written<String>>,
-}
 
 /// What is known of the certificates.
 #[derive(Default)]
@@ -28,17 +23,6 @@ pub(super) struct ServedCertificates {
     pub(super) texts: Vec<CertificateText>,
     /// What is said of the one that was made for trying.
     pub(super) made: Option<&'static str>,
-}
-
-pub(super) fn certificate_keys<T: AsMut<CertificateSection>>() -> [SectionKey<T>; 2] {
-    [
-        SectionKey::new("certificate", |it: &mut T, value, errors| {
-            it.as_mut().certificates = errors.take_each(value, |it| it.written());
-        }),
-        SectionKey::new("certificate_key", |it, value, errors| {
-            it.as_mut().keys = errors.take_each(value, |it| it.written());
-        }),
-    ]
 }
 
 /// Reads all certificates. `secured`: where an address with TLS is written, if there is one.

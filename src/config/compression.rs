@@ -1,9 +1,9 @@
 //! The keys for what is compressed while it is served. They mean the same at the top, in a host and in a location; an
 //! application does not inherit `compression`.
 
-use super::LocatedError;
-use super::scope::Scope;
-use super::section::{Errors, SectionKey};
+use super::errors::Errors;
+use super::origin::LocatedError;
+use super::section::{Holds, SectionKey};
 use super::value::Value;
 use crate::http::{Coding, Compression};
 
@@ -17,54 +17,51 @@ pub(super) struct CompressionSection {
 }
 
 /// The keys that may be set at the top, in a host and in a location, whatever responds there.
-pub(super) fn keys<T: AsMut<Scope>>() -> [SectionKey<T>; 3] {
+pub(super) fn keys<T: Holds<CompressionSection>>() -> [SectionKey<T>; 3] {
     [
         SectionKey::new(NOT_FOR_APPLICATIONS, |it: &mut T, value, errors| {
-            it.as_mut().compression.codings = Some(read_codings(value, errors));
+            it.held().codings = Some(read_codings(value, errors));
         }),
         SectionKey::new("compression_types", |it, value, errors| {
-            it.as_mut().compression.types = Some(errors.take_each(value, read_type));
+            it.held().types = Some(errors.take_each(value, read_type));
         }),
         SectionKey::new("compression_bytes_min", |it, value, errors| {
-            errors.set(&mut it.as_mut().compression.bytes_min, value.bytes(0).map(Some));
+            errors.set(&mut it.held().bytes_min, value.bytes(0).map(Some));
         }),
     ]
 }
 
-/// What is compressed of files, by scopes of which the innermost comes first.
-pub(super) fn of_files<'s>(scopes: impl Iterator<Item = &'s Scope> + Clone) -> Option<Compression> {
-    let codings = scopes.clone().find_map(|it| it.compression.codings.clone())?;
-    compression(codings, scopes)
+/// What is compressed of files, by what scopes say of it, the innermost first.
+pub(super) fn of_files<'s>(
+    sections: impl Iterator<Item = &'s CompressionSection> + Clone,
+) -> Option<Compression> {
+    let codings = sections.clone().find_map(|it| it.codings.clone())?;
+    compression(codings, sections)
 }
 
-/// What is compressed of responses that are no files. Where files are served, these are lists of directories; all others
-/// are short. The responses of an application are compressed only if its own location says so: an attacker who can put
-/// text into a page that also has a secret may learn the secret from its compressed length.
+/// What is compressed of responses that are no files and no lists of directories. They are compressed only if their own
+/// location says so: an attacker who can put text into a page that also has a secret may learn the secret from its
+/// compressed length.
 pub(super) fn of_responses<'s>(
-    scopes: impl Iterator<Item = &'s Scope> + Clone,
-    serves_files: bool,
+    sections: impl Iterator<Item = &'s CompressionSection> + Clone,
 ) -> Option<Compression> {
-    if serves_files {
-        let lists = scopes.clone().find_map(|it| it.listing) == Some(true);
-        return if lists { of_files(scopes) } else { None };
-    }
-    let own = scopes.clone().next()?;
-    compression(own.compression.codings.clone()?, scopes)
+    let own = sections.clone().next()?;
+    compression(own.codings.clone()?, sections)
 }
 
 fn compression<'s>(
     codings: Vec<Coding>,
-    scopes: impl Iterator<Item = &'s Scope> + Clone,
+    sections: impl Iterator<Item = &'s CompressionSection> + Clone,
 ) -> Option<Compression> {
     if codings.is_empty() {
         return None;
     }
     let mut compression = Compression::new(codings);
-    if let Some(types) = scopes.clone().find_map(|it| it.compression.types.as_ref()) {
+    if let Some(types) = sections.clone().find_map(|it| it.types.as_ref()) {
         compression = compression.types(types);
     }
-    let mut scopes = scopes;
-    if let Some(bytes_min) = scopes.find_map(|it| it.compression.bytes_min) {
+    let mut sections = sections;
+    if let Some(bytes_min) = sections.find_map(|it| it.bytes_min) {
         compression = compression.bytes_min(bytes_min);
     }
     Some(compression)

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// The tables of a configuration that has no errors.
+/// The tables of a configuration without errors.
 #[derive(Debug, Default)]
 pub(crate) struct Document {
     pub(super) top: WrittenTable,

@@ -6,16 +6,29 @@
 
 use super::compression;
 use super::document::{Document, WrittenKey, WrittenTable, WrittenText, quoted};
+use super::errors::Errors;
 use super::file::{self, File};
+use super::listen;
+use super::logs;
+use super::origin::{Origin, Written};
+use super::overrides::Overrides;
 use super::scope::{self, Scope};
-use super::section::{Errors, names};
-use super::{Origin, Overrides, Source, listen};
+use super::section::names;
+use super::source::Source;
 use std::fmt::Write;
 use std::path::Path;
 
-/// The text.
-pub(super) fn effective(source: &Source, overrides: &Overrides) -> String {
-    let document = Document::of(&source.text);
+impl Source {
+    /// The configuration as it takes effect, with where each value comes from. It must have no errors.
+    #[must_use]
+    pub(crate) fn effective(&self, overrides: &Overrides) -> String {
+        effective(self, overrides)
+    }
+}
+
+/// The text of [`Source::effective`].
+fn effective(source: &Source, overrides: &Overrides) -> String {
+    let document = Document::of(source.text());
     let defaults = Document::of(DEFAULTS);
     let keys = |title: &str| {
         let mut sections = file::sections().into_iter();
@@ -140,7 +153,7 @@ impl Printer<'_> {
     /// The addresses, which flags may change in part.
     fn listen(&mut self) {
         let overrides = self.overrides;
-        let (file, _) = File::read(&self.source.text);
+        let (file, _) = File::read(self.source.text());
         let base = self.source.path.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
         let addresses = listen::addresses(file.listen, overrides, base, &mut Errors::default());
         let addresses: Vec<_> = addresses
@@ -192,9 +205,9 @@ impl Printer<'_> {
 
     /// What a flag or a variable says of a key of a section.
     fn given_in(&self, section: &str, key: &str) -> Option<(String, Origin)> {
-        let path = |given: &Option<super::Written<std::path::PathBuf>>| {
+        let path = |given: &Option<Written<std::path::PathBuf>>| {
             let given = given.as_ref()?;
-            let is_word = super::logs::is_no_file(&given.value);
+            let is_word = logs::is_no_file(&given.value);
             let path = match is_word {
                 true => given.value.clone(),
                 false => std::path::absolute(&given.value).unwrap_or(given.value.clone()),
@@ -206,7 +219,7 @@ impl Printer<'_> {
             ("access_log", "file") => path(&self.overrides.access_log),
             ("log", "level") => {
                 let given = self.overrides.level.as_ref()?;
-                let name = super::LEVELS.iter().find(|(_, level)| *level == given.value)?.0;
+                let name = logs::LEVELS.iter().find(|(_, level)| *level == given.value)?.0;
                 Some((quoted(name), given.origin))
             }
             _ => None,

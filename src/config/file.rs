@@ -6,24 +6,26 @@ use std::num::NonZeroUsize;
 
 use toml::de::DeTable;
 
-use super::application::{self, ApplicationSection};
-use super::certificates::{CertificateSection, certificate_keys};
+use super::certificate_section::{CertificateSection, certificate_keys};
+use super::counts::{parse_processes, parse_workers};
+use super::errors::Errors;
 use super::foreign;
-use super::hosts::{
-    HostSection, Naming, UNKNOWN_HOST, host_keys, naming_keys, read_hosts, warn_of_strays,
-};
+use super::hosts::{HostSection, host_keys, read_hosts};
 use super::limits::{LIMITS, LimitsSection};
 use super::listen::{self, Listen, ProxiesSection};
+use super::location::{LocationSection, location_keys, read_locations};
 use super::logs::{ACCESS_LOG, LOG, LogSection};
+use super::naming::{Naming, naming_keys};
+use super::origin::{LocatedError, Origin, Written};
 use super::request_id;
 use super::responses;
 use super::rights::{self, RightsSection};
 use super::rules;
-use super::scope::{self, Scope, about_files};
-use super::section::{Errors, SectionKey, names, read_section, read_table};
+use super::scope::{self, Scope};
+use super::section::{Section, SectionKey, names, read_section, read_table};
 use super::status::{STATUS, StatusSection};
+use super::unknown_keys;
 use super::value::Value;
-use super::{LocatedError, Origin, Written, parse_processes, parse_workers};
 use crate::files::CacheLimits;
 use crate::server::Workers;
 use crate::site::{ErrorBodies, UnknownHost};
@@ -56,29 +58,6 @@ pub(super) struct File {
     pub(super) hosts: Vec<HostSection>,
 }
 
-#[derive(Debug)]
-pub(super) struct LocationSection {
-    pub(super) origin: Origin,
-    /// `None` if there is none, `Some(None)` if it has an error.
-    pub(super) path: Option<Option<Written<String>>>,
-
-    pub(super) alias: Option<Written<String>>,
-    pub(super) application: ApplicationSection,
-    /// Whether the server tells of itself here.
-    pub(super) status: Option<Written<bool>>,
-    pub(super) rights: RightsSection,
-    pub(super) scope: Scope,
-    /// An error for each key about files, in case that it has an application instead.
-    pub(super) about_files: Vec<LocatedError>,
-}
-
-/// The keys of a section, for error messages and tests.
-pub(super) struct Section {
-    /// As it is written in the file; empty for the top.
-    pub(super) title: &'static str,
-    pub(super) keys: Vec<&'static str>,
-}
-
 impl File {
     /// Everything that could be read, and an error for everything that could not.
     pub(super) fn read(text: &str) -> (File, Errors) {
@@ -91,7 +70,8 @@ impl File {
             return (file, errors);
         }
         read_section("", document.get_ref(), &top_keys(), &mut file, &mut errors);
-        warn_of_strays(&file, &mut errors);
+        unknown_keys::explain(&sections(), &mut errors);
+        file.warn_of_strays(&mut errors);
         let syntax = syntax_errors.iter().map(|error| {
             let span = error.span().unwrap_or_default();
             let message = match (error.message(), text.get(span.clone())) {
@@ -102,6 +82,35 @@ impl File {
         });
         errors.add_syntax(text, syntax.collect());
         (file, errors)
+    }
+
+    /// Without a file, the working directory is served.
+    pub(super) fn defaults() -> File {
+        let mut file = File::default();
+        file.scope.root = Some(Written { value: ".".to_owned(), origin: Origin::Default });
+        file
+    }
+
+    /// The locations of all hosts.
+    pub(super) fn all_locations(&self) -> impl Iterator<Item = &LocationSection> {
+        self.hosts.iter().flat_map(|host| &host.locations).chain(&self.locations)
+    }
+
+    /// What is written at the top, in all hosts and in all locations.
+    pub(super) fn all_scopes(&self) -> impl Iterator<Item = &Scope> {
+        let hosts = self.hosts.iter().map(|host| &host.scope);
+        let locations = self.all_locations().map(|location| &location.scope);
+        [&self.scope].into_iter().chain(hosts).chain(locations)
+    }
+
+    /// Warns of locations that stand behind a host and are not its own: they may have been meant for it, and what they guard is
+    /// not guarded there. All other tables of the top are inherited.
+    fn warn_of_strays(&self, errors: &mut Errors) {
+        let Some(first) = self.hosts.first() else { return };
+        if let Some(location) = self.locations.iter().find(|it| it.origin > first.origin) {
+            let message = "this [[location]] is of the default host, although it stands behind a [[host]]: write [[host.location]], or move it above the first [[host]]";
+            errors.warn(location.origin, message.to_owned());
+        }
     }
 }
 
@@ -117,27 +126,21 @@ impl AsMut<RightsSection> for File {
     }
 }
 
-impl AsMut<RightsSection> for LocationSection {
-    fn as_mut(&mut self) -> &mut RightsSection {
-        &mut self.rights
-    }
-}
-
 impl AsMut<Scope> for File {
     fn as_mut(&mut self) -> &mut Scope {
         &mut self.scope
     }
 }
 
-impl AsMut<Scope> for LocationSection {
-    fn as_mut(&mut self) -> &mut Scope {
-        &mut self.scope
+impl AsMut<Naming> for File {
+    fn as_mut(&mut self) -> &mut Naming {
+        &mut self.naming
     }
 }
 
-impl AsMut<ApplicationSection> for LocationSection {
-    fn as_mut(&mut self) -> &mut ApplicationSection {
-        &mut self.application
+impl AsMut<CertificateSection> for File {
+    fn as_mut(&mut self) -> &mut CertificateSection {
+        &mut self.certificates
     }
 }
 
@@ -221,26 +224,6 @@ fn top_keys() -> Vec<SectionKey<File>> {
     keys
 }
 
-fn location_keys() -> Vec<SectionKey<LocationSection>> {
-    let mut keys = vec![
-        SectionKey::new("path", |it: &mut LocationSection, value, errors| {
-            it.path = Some(errors.take(value.location_path()));
-        }),
-        SectionKey::new("alias", |it, value, errors| {
-            errors.set(&mut it.alias, value.written().map(Some));
-        }),
-    ];
-    keys.extend(application::keys());
-    keys.push(SectionKey::new("status_pages", |it: &mut LocationSection, value, errors| {
-        let status =
-            value.boolean().map(|status| Written { value: status, origin: value.origin() });
-        errors.set(&mut it.status, status.map(Some));
-    }));
-    keys.extend(rights::keys());
-    keys.extend(scope::keys());
-    keys
-}
-
 const CACHE: &[SectionKey<CacheLimits>] = &[
     SectionKey::new("bytes_max", |it, value, errors| {
         errors.set(&mut it.bytes_max, value.bytes(0));
@@ -259,29 +242,6 @@ const CACHE: &[SectionKey<CacheLimits>] = &[
     }),
 ];
 
-pub(super) fn read_locations(value: Value<'_>, errors: &mut Errors) -> Vec<LocationSection> {
-    if !value.is_array() {
-        errors.note(value.origin(), "location is written with two brackets: [[location]]");
-        return Vec::new();
-    }
-    let keys = location_keys();
-    let read = |item: Value<'_>| {
-        let mut location = LocationSection {
-            origin: item.origin(),
-            path: None,
-            alias: None,
-            application: ApplicationSection::default(),
-            status: None,
-            rights: RightsSection::default(),
-            scope: Scope::default(),
-            about_files: about_files(item),
-        };
-        read_table("[[location]]", item, &keys, &mut location, errors);
-        location
-    };
-    value.items().into_iter().map(read).collect()
-}
-
 fn read_workers(value: Value<'_>) -> Result<Workers, LocatedError> {
     let written = if value.is_integer() {
         value.count::<u64>(1)?.to_string()
@@ -298,3 +258,6 @@ fn read_processes(value: Value<'_>) -> Result<NonZeroUsize, LocatedError> {
 
 const ERROR_BODIES: &[(&str, ErrorBodies)] =
     &[("html", ErrorBodies::Html), ("off", ErrorBodies::Off)];
+
+const UNKNOWN_HOST: &[(&str, UnknownHost)] =
+    &[("default", UnknownHost::Default), ("refuse", UnknownHost::Refuse)];

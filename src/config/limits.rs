@@ -1,7 +1,8 @@
 //! The section `[limits]`.
 
-use super::Origin;
-use super::section::{Errors, SectionKey};
+use super::errors::Errors;
+use super::origin::Origin;
+use super::section::SectionKey;
 use crate::server::Limits;
 
 /// The limits, and the origin of the one that is checked against another.

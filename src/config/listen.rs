@@ -6,9 +6,11 @@ use std::fmt::Display;
 use std::net::Ipv6Addr;
 use std::path::Path;
 
-use super::section::{Errors, SectionKey};
+use super::errors::Errors;
+use super::origin::{LocatedError, Origin, Written};
+use super::overrides::Overrides;
+use super::section::SectionKey;
 use super::value::Value;
-use super::{LocatedError, Origin, Overrides, Written};
 use crate::http::ForwardedHeader;
 use crate::server::Address;
 use crate::server::address::ListenScheme;

@@ -5,17 +5,26 @@ use std::path::{Path, PathBuf};
 
 use log::LevelFilter;
 
-use super::file::File;
-use super::scope::Scope;
-use super::section::{Errors, SectionKey, nearest, read_table};
+use super::errors::Errors;
+use super::nearest::nearest;
+use super::origin::{LocatedError, Origin, Written};
+use super::overrides::Overrides;
+use super::responses::read_statuses;
+use super::section::{Holds, SectionKey, read_table};
 use super::value::Value;
-use super::{LEVELS, LocatedError, Log, Origin, Overrides, Terminal, Written};
-use crate::server::access_log::{AccessLog, Escape, Filter, Format, FormatError, variable_names};
+use crate::server::access_log::{Escape, Format, FormatError, variable_names};
 use crate::server::destination::{Destination, Facility, Journal, Syslog};
 use crate::site::rules::glob::Glob;
 use crate::site::rules::headers::Statuses;
 use crate::sys::permission::check_appendable;
 use crate::sys::reason::reason_at;
+
+/// What is logged, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Log {
+    pub level: LevelFilter,
+    pub destination: Destination,
+}
 
 /// What `[log]` says; `None` where nothing was written.
 #[derive(Debug, Default)]
@@ -28,18 +37,18 @@ pub(super) struct LogSection {
 /// What a scope says of its access log; `None` where nothing was written.
 #[derive(Debug, Default)]
 pub(super) struct AccessLogSection {
-    file: Option<Written<String>>,
-    format: Option<Format>,
-    skip_paths: Option<Vec<Glob>>,
-    skip_status: Option<Statuses>,
-    naming: Naming,
+    pub(super) file: Option<Written<String>>,
+    pub(super) format: Option<Format>,
+    pub(super) skip_paths: Option<Vec<Glob>>,
+    pub(super) skip_status: Option<Statuses>,
+    pub(super) naming: Naming,
 }
 
 /// How messages are filed by syslog and the journal.
 #[derive(Clone, Debug, Default)]
-struct Naming {
-    facility: Option<Facility>,
-    tag: Option<String>,
+pub(super) struct Naming {
+    pub(super) facility: Option<Facility>,
+    pub(super) tag: Option<String>,
 }
 
 pub(super) const LOG: &[SectionKey<LogSection>] = &[
@@ -85,7 +94,7 @@ pub(super) const ACCESS_LOG: &[SectionKey<WrittenAccessLog>] = &[
         }));
     }),
     SectionKey::new("skip_status", |it, value, errors| {
-        it.section.skip_status = Some(super::responses::read_statuses(value, errors));
+        it.section.skip_status = Some(read_statuses(value, errors));
     }),
     SectionKey::new("facility", |it, value, errors| {
         errors.set(&mut it.section.naming.facility, facility(value).map(Some));
@@ -95,9 +104,9 @@ pub(super) const ACCESS_LOG: &[SectionKey<WrittenAccessLog>] = &[
     }),
 ];
 
-pub(super) fn keys<T: AsMut<Scope>>() -> [SectionKey<T>; 1] {
+pub(super) fn keys<T: Holds<AccessLogSection>>() -> [SectionKey<T>; 1] {
     [SectionKey::new("access_log", |it: &mut T, value, errors| {
-        it.as_mut().access_log = read_access_log(value, errors);
+        *it.held() = read_access_log(value, errors);
     })]
 }
 
@@ -190,7 +199,7 @@ fn place(value: Value<'_>) -> Result<Written<String>, LocatedError> {
 }
 
 /// What a text says of where a log goes. `None`: nowhere.
-fn destination(text: &Path, base: &Path, naming: &Naming) -> Option<Destination> {
+pub(super) fn destination(text: &Path, base: &Path, naming: &Naming) -> Option<Destination> {
     let word = text.to_str().unwrap_or_default();
     let tagged = |syslog: Syslog| match &naming.tag {
         Some(tag) => syslog.tag(tag),
@@ -225,9 +234,14 @@ fn journal(naming: &Naming) -> Journal {
 }
 
 /// The log of the program.
-pub(super) fn log(file: &File, overrides: &Overrides, base: &Path, errors: &mut Errors) -> Log {
+pub(super) fn log(
+    section: &LogSection,
+    overrides: &Overrides,
+    base: &Path,
+    errors: &mut Errors,
+) -> Log {
     let given = overrides.log.as_ref().map(|it| (it.value.clone(), it.origin));
-    let written = || file.log.file.as_ref().map(|it| (PathBuf::from(&it.value), it.origin));
+    let written = || section.file.as_ref().map(|it| (PathBuf::from(&it.value), it.origin));
     let is_given = given.is_some();
     let target = given.or_else(written);
     let destination = match &target {
@@ -235,7 +249,7 @@ pub(super) fn log(file: &File, overrides: &Overrides, base: &Path, errors: &mut 
         Some((path, origin)) => {
             // A flag is about the working directory.
             let base = if is_given { Path::new("") } else { base };
-            let destination = destination(path, base, &file.log.naming);
+            let destination = destination(path, base, &section.naming);
             let destination = destination.unwrap_or_else(|| {
                 errors.note(*origin, "file cannot be \"off\" in [log]; write level = \"off\"");
                 Destination::Stderr
@@ -247,127 +261,17 @@ pub(super) fn log(file: &File, overrides: &Overrides, base: &Path, errors: &mut 
     // Somebody who runs an application from the command line wants to see what it prints.
     let usual = if overrides.wsgi.is_some() { LevelFilter::Info } else { LevelFilter::Warn };
     let given = overrides.level.as_ref().map(|it| it.value);
-    let level = given.or(file.log.level).unwrap_or(usual);
+    let level = given.or(section.level).unwrap_or(usual);
     Log { level, destination }
 }
 
-/// The access logs of all scopes, each once. The first is that of the top.
-pub(super) struct AccessLogs<'a> {
-    pub(super) list: Vec<AccessLog>,
-    overrides: &'a Overrides,
-    level: LevelFilter,
-    base: &'a Path,
-}
-
-impl<'a> AccessLogs<'a> {
-    /// That of the top alone.
-    pub(super) fn new(
-        top: &Scope,
-        overrides: &'a Overrides,
-        level: LevelFilter,
-        base: &'a Path,
-        errors: &mut Errors,
-    ) -> AccessLogs<'a> {
-        let mut logs = AccessLogs { list: Vec::new(), overrides, level, base };
-        logs.number(&[top], errors);
-        logs
-    }
-
-    /// The number of the log of these scopes, the innermost first.
-    pub(super) fn number(&mut self, scopes: &[&Scope], errors: &mut Errors) -> u16 {
-        let sections: Vec<_> = scopes.iter().map(|scope| &scope.access_log).collect();
-        let log = self.log(&sections, errors);
-        let known = self.list.iter().position(|it| *it == log);
-        let number = known.unwrap_or_else(|| {
-            self.check_count(&log, &sections, errors);
-            self.list.push(log);
-            self.list.len() - 1
-        });
-        u16::try_from(number).unwrap_or_default()
-    }
-
-    fn log(&self, sections: &[&AccessLogSection], errors: &mut Errors) -> AccessLog {
-        let format = sections.iter().find_map(|it| it.format.clone());
-        let (top, inner) = match sections {
-            [inner @ .., top] => (top.file.as_ref(), inner),
-            [] => (None, &[][..]),
-        };
-        let written = |it: &Written<String>| (PathBuf::from(&it.value), it.origin);
-        let given = self.overrides.access_log.as_ref().map(|it| (it.value.clone(), it.origin));
-        // A flag is about the working directory.
-        let (path, base) = match inner.iter().find_map(|it| it.file.as_ref()) {
-            Some(own) => (Some(written(own)), self.base),
-            None if given.is_some() => (given, Path::new("")),
-            None => (top.map(written), self.base),
-        };
-        let filter = Filter {
-            paths: sections.iter().find_map(|it| it.skip_paths.clone()).unwrap_or_default(),
-            statuses: sections.iter().find_map(|it| it.skip_status.clone()),
-        };
-        let Some((path, origin)) = path else {
-            return match self.overrides.terminal {
-                Some(Terminal { colours }) if self.level >= LevelFilter::Info => {
-                    let format = Format::Terminal { colours };
-                    AccessLog::to(Destination::Stdout, format).without(filter)
-                }
-                _ => AccessLog::off(),
-            };
-        };
-        let naming = Naming {
-            facility: sections.iter().find_map(|it| it.naming.facility),
-            tag: sections.iter().find_map(|it| it.naming.tag.clone()),
-        };
-        let Some(destination) = destination(&path, base, &naming) else {
-            return AccessLog::off();
-        };
-        if !errors.has_one_at(origin) {
-            check(&path, &destination, origin, errors);
-        }
-        let format = match (&destination, self.overrides.terminal, format) {
-            (_, _, Some(format)) => format,
-            (Destination::Stdout, Some(Terminal { colours }), None) => Format::Terminal { colours },
-            (_, _, None) => Format::Combined,
-        };
-        AccessLog::to(destination, format).without(filter)
-    }
-
-    /// Each destination has a thread and buffers in each worker.
-    fn check_count(&self, log: &AccessLog, sections: &[&AccessLogSection], errors: &mut Errors) {
-        let destinations = || self.list.iter().filter_map(AccessLog::destination);
-        let is_new = log.destination().is_some_and(|it| destinations().all(|known| known != it));
-        let mut seen: Vec<&Destination> = Vec::new();
-        for destination in destinations().filter(|_| is_new) {
-            if !seen.contains(&destination) {
-                seen.push(destination);
-            }
-        }
-        let written = sections.iter().find_map(|it| it.file.as_ref());
-        if let (Some(written), true) = (written, seen.len() >= DESTINATIONS_MAX)
-            && !errors.mention(TOO_MANY)
-        {
-            let message = format!(
-                "{TOO_MANY} {DESTINATIONS_MAX}: let hosts share one, and write $server_name in its format"
-            );
-            errors.note(written.origin, message);
-        }
-    }
-
-    /// The files that they are written to.
-    pub(super) fn files(&self) -> Vec<PathBuf> {
-        let mut files: Vec<PathBuf> = Vec::new();
-        for path in
-            self.list.iter().filter_map(AccessLog::destination).filter_map(Destination::path)
-        {
-            if !files.contains(path) {
-                files.push(path.clone());
-            }
-        }
-        files
-    }
-}
-
 /// Checks that a file can be written, without creating it.
-fn check(written: &Path, destination: &Destination, origin: Origin, errors: &mut Errors) {
+pub(super) fn check(
+    written: &Path,
+    destination: &Destination,
+    origin: Origin,
+    errors: &mut Errors,
+) {
     // Other servers mean standard output or standard error by it, and nobody wants a file of this name.
     if written == Path::new("-") {
         let message =
@@ -383,13 +287,19 @@ fn check(written: &Path, destination: &Destination, origin: Origin, errors: &mut
     }
 }
 
+/// The log levels by name.
+pub(crate) const LEVELS: &[(&str, LevelFilter)] = &[
+    ("error", LevelFilter::Error),
+    ("warn", LevelFilter::Warn),
+    ("info", LevelFilter::Info),
+    ("debug", LevelFilter::Debug),
+    ("trace", LevelFilter::Trace),
+    ("off", LevelFilter::Off),
+];
+
 const FORMATS: &[(&str, Format)] =
     &[("combined", Format::Combined), ("common", Format::Common), ("json", Format::Json)];
 const ESCAPES: &[(&str, Escape)] = &[("default", Escape::Default), ("json", Escape::Json)];
 
 /// Nowhere.
 const OFF: &str = "off";
-
-/// How many destinations access logs can have.
-const DESTINATIONS_MAX: usize = 256;
-const TOO_MANY: &str = "the number of access logs is limited to";

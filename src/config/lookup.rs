@@ -1,15 +1,14 @@
 //! The keys for how files are found beyond the path of the request: `fallback`, `try_files`, `clean_urls`.
 
-use super::file::File;
+use super::errors::Errors;
+use super::origin::{LocatedError, Written};
 use super::responses::read_file;
-use super::scope::Scope;
-use super::section::{Errors, SectionKey};
+use super::section::{Holds, SectionKey};
 use super::value::Value;
-use super::{LocatedError, Written};
 use crate::files::{Disk, Root, SmallFile};
+use crate::site::StaticFiles;
 use crate::site::fallback::Tried;
 use crate::site::host_files::Dialect;
-use crate::site::{OtherPaths, StaticFiles};
 use crate::sys::reason::reason_at;
 
 /// What a scope says; `None` where nothing was written.
@@ -38,41 +37,40 @@ struct TryFiles {
 }
 
 /// The keys that may be set at the top, in a host and in a location of files.
-pub(super) fn keys<T: AsMut<Scope>>() -> [SectionKey<T>; 4] {
+pub(super) fn keys<T: Holds<LookupSection>>() -> [SectionKey<T>; 4] {
     [
         SectionKey::new("fallback", |it: &mut T, value, errors| {
             let read = match value.any_text() {
                 Ok("off") => Ok(None),
                 _ => read_file(value).map(Some),
             };
-            errors.set(&mut it.as_mut().lookup.fallback, read.map(Some));
+            errors.set(&mut it.held().fallback, read.map(Some));
         }),
         SectionKey::new("try_files", |it, value, errors| {
-            it.as_mut().lookup.try_files = Some(read_try_files(value, errors));
+            it.held().try_files = Some(read_try_files(value, errors));
         }),
         SectionKey::new("clean_urls", |it, value, errors| {
-            errors.set(&mut it.as_mut().lookup.clean_urls, value.boolean().map(Some));
+            errors.set(&mut it.held().clean_urls, value.boolean().map(Some));
         }),
         SectionKey::new("host_files", |it, value, errors| {
             let read = read_host_files(value).map(Some);
-            errors.set(&mut it.as_mut().lookup.host_files, read);
+            errors.set(&mut it.held().host_files, read);
         }),
     ]
 }
 
-/// Applies what scopes say, of which the innermost comes first.
+/// Applies what scopes say of it, the innermost first.
 pub(super) fn apply<'s>(
     files: StaticFiles,
     root: &Root,
-    scopes: impl Iterator<Item = &'s Scope> + Clone,
+    sections: impl Iterator<Item = &'s LookupSection> + Clone,
     errors: &mut Errors,
 ) -> StaticFiles {
-    let sections = scopes.clone().map(|scope| &scope.lookup);
     let try_files = sections.clone().find_map(|it| it.try_files.clone()).unwrap_or_default();
     let fallback = sections.clone().find_map(|it| it.fallback.clone()).flatten();
     let clean_urls = sections.clone().find_map(|it| it.clean_urls).unwrap_or_default();
     let mut files = files.clean_urls(clean_urls);
-    if let Some(dialect) = host_files(scopes) {
+    if let Some(dialect) = host_files(sections) {
         files = files.host_files(dialect);
     }
     if !try_files.tried.is_empty() {
@@ -93,8 +91,10 @@ pub(super) fn apply<'s>(
 }
 
 /// Whose rules the files in a root follow that say how it is served, by the innermost scope that says something.
-pub(super) fn host_files<'s>(mut scopes: impl Iterator<Item = &'s Scope>) -> Option<Dialect> {
-    scopes.find_map(|scope| scope.lookup.host_files).flatten()
+pub(super) fn host_files<'s>(
+    mut sections: impl Iterator<Item = &'s LookupSection>,
+) -> Option<Dialect> {
+    sections.find_map(|section| section.host_files).flatten()
 }
 
 fn read_host_files(value: Value<'_>) -> Result<Option<Dialect>, LocatedError> {
@@ -158,20 +158,6 @@ fn read_tried(item: Value<'_>) -> Result<Option<Tried>, LocatedError> {
         }
         _ => Err(wrong()),
     }
-}
-
-/// By which other paths files may be found, somewhere.
-pub(super) fn other_paths(file: &File) -> OtherPaths {
-    let hosts = file.hosts.iter().map(|host| &host.scope);
-    let locations = file.hosts.iter().flat_map(|host| &host.locations).chain(&file.locations);
-    let scopes = [&file.scope].into_iter().chain(hosts).chain(locations.map(|it| &it.scope));
-    let mut other = OtherPaths { index: vec![INDEX.to_owned()], ..OtherPaths::default() };
-    for scope in scopes {
-        other.clean_urls |= scope.lookup.leaves_extensions_out();
-        other.precompressed |= scope.precompressed == Some(true);
-        other.index.extend(scope.index.iter().flatten().cloned());
-    }
-    other
 }
 
 /// The default index.

@@ -1,7 +1,7 @@
 //! Reads the methods of a directory. Knows which ones apply to files.
 
-use super::LocatedError;
-use super::section::nearest;
+use super::nearest::nearest;
+use super::origin::LocatedError;
 use super::value::Value;
 use crate::http::Method;
 

@@ -1,12 +1,13 @@
 //! What the locations of a configuration serve from the disk, for those who look at a site before it serves: `check`,
 //! `explain`, and the warnings of `-t`. Knows no request.
 
-use super::access::AuthSetting;
-use super::file::{File, LocationSection};
-use super::hosts::Naming;
+use super::access::{AccessOrigins, AuthSetting};
+use super::errors::Errors;
+use super::file::File;
+use super::location::LocationSection;
+use super::naming::Naming;
+use super::origin::Origin;
 use super::scope::Scope;
-use super::section::Errors;
-use super::{Origin, responses};
 use crate::files::Root;
 use crate::http::Method;
 use crate::site::host_files::Dialect;
@@ -22,7 +23,7 @@ pub(crate) struct Place {
     pub(crate) path: String,
     /// `None`: it has an application.
     pub(crate) files: Option<PlaceFiles>,
-    /// Where it was written who may read what is here; all `None` if everybody may.
+    /// Where the keys were written that say who may read here; all `None` if everybody may.
     pub(crate) access: AccessOrigins,
     /// Whether nobody may, because of `deny = "all"`.
     pub(crate) is_closed: bool,
@@ -39,13 +40,10 @@ pub(crate) struct PlaceFiles {
     pub(crate) host_files: Option<Dialect>,
 }
 
-/// Where `allow`, `deny` and `auth_basic` were written.
-pub(crate) type AccessOrigins = [Option<Origin>; 3];
-
 impl Place {
     /// The first key that asks something of clients here that is not asked of them there, and where it is written.
     fn asks_more_than(&self, other: &Place) -> Option<(&'static str, Origin)> {
-        // What nobody gets here may be for some there.
+        // What nobody gets here may be meant for some clients there.
         let is_for_some = self.is_closed && other.access != [None; 3];
         if other.is_closed || is_for_some {
             return None;
@@ -78,7 +76,7 @@ impl Place {
         (prefix.as_os_str().is_empty() || path.starts_with(prefix)).then_some(path)
     }
 
-    /// Where on the disk is what is served here.
+    /// Where on the disk the files of this location are.
     fn on_disk(&self) -> Option<PathBuf> {
         let files = self.files.as_ref()?;
         Some(real(&match files.mapping {
@@ -222,8 +220,8 @@ fn named_files<'f>(file: &'f File, place: &Place) -> Vec<(&'static str, Origin, 
     let is_meant = |location: &&LocationSection| matches!(&location.path, Some(Some(path)) if path.value == place.path);
     let own = locations.iter().find(is_meant).map(|location| &location.scope);
     let scopes = [own, host.map(|host| &host.scope), Some(&file.scope)];
-    scopes.into_iter().flatten().flat_map(responses::named_files).collect()
+    scopes.into_iter().flatten().flat_map(|scope| scope.responses.named_files()).collect()
 }
 
-/// Of a configuration with more pairs of locations than that, some are not compared.
+/// If there are more pairs of locations, some are not compared.
 const COMPARED_MAX: usize = 10_000_000;

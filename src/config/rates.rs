@@ -6,10 +6,10 @@ use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::scope::Scope;
-use super::section::{Errors, SectionKey};
+use super::errors::Errors;
+use super::origin::{LocatedError, Written};
+use super::section::{Holds, SectionKey};
 use super::value::Value;
-use super::{LocatedError, Written};
 use crate::site::PaceRule;
 use crate::site::rules::admission::Rates;
 use crate::site::rules::connections::ConnectionsPerClient;
@@ -51,32 +51,32 @@ impl<T> Setting<T> {
 }
 
 /// The keys that may be set at the top, in a host and in a location, whatever responds there.
-pub(super) fn keys<T: AsMut<Scope>>() -> [SectionKey<T>; 5] {
+pub(super) fn keys<T: Holds<RatesSection>>() -> [SectionKey<T>; 5] {
     [
         SectionKey::new("request_rate", |it: &mut T, value, errors| {
-            errors.set(&mut it.as_mut().rates.rate, setting(value, read_rate).map(Some));
+            errors.set(&mut it.held().rate, setting(value, read_rate).map(Some));
         }),
         SectionKey::new("request_burst", |it, value, errors| {
             let burst = count(value).map(|count| Written { value: count, origin: value.origin() });
-            errors.set(&mut it.as_mut().rates.burst, burst.map(Some));
+            errors.set(&mut it.held().burst, burst.map(Some));
         }),
         SectionKey::new("connections_per_client", |it, value, errors| {
             let read = setting(value, |value| {
                 Ok(Arc::new(ConnectionsPerClient::new(count(value)?.get())))
             });
-            errors.set(&mut it.as_mut().rates.connections, read.map(Some));
+            errors.set(&mut it.held().connections, read.map(Some));
         }),
         SectionKey::new("limit_rate", |it, value, errors| {
             let read = setting(value, |value| {
                 let bytes = NonZeroU64::new(value.bytes(1)?);
                 bytes.ok_or_else(|| value.error("must be at least 1"))
             });
-            errors.set(&mut it.as_mut().rates.limit_rate, read.map(Some));
+            errors.set(&mut it.held().limit_rate, read.map(Some));
         }),
         SectionKey::new("limit_rate_after", |it, value, errors| {
             let bytes =
                 value.bytes(0).map(|bytes| Written { value: bytes, origin: value.origin() });
-            errors.set(&mut it.as_mut().rates.limit_rate_after, bytes.map(Some));
+            errors.set(&mut it.held().limit_rate_after, bytes.map(Some));
         }),
     ]
 }
@@ -139,18 +139,17 @@ impl RatesSection {
     }
 }
 
-/// What scopes come to, the innermost first; the first that sets a key wins.
-pub(super) fn compile(scopes: &[&Scope], is_location: bool, errors: &mut Errors) -> Rates {
-    let all: Vec<&RatesSection> = scopes.iter().map(|scope| &scope.rates).collect();
+/// What scopes come to, by what each says of it, the innermost first; the first that sets a key wins.
+pub(super) fn compile(all: &[&RatesSection], is_location: bool, errors: &mut Errors) -> Rates {
     if let (Some(innermost), true) = (all.first(), is_location) {
         // What the top and a host say of it may be for a location.
-        innermost.check(&all, errors);
+        innermost.check(all, errors);
     }
     let connections = all.iter().find_map(|it| it.connections.as_ref());
     let limit_rate = all.iter().find_map(|it| it.limit_rate.as_ref());
     let after = all.iter().find_map(|it| it.limit_rate_after.as_ref());
     Rates {
-        requests: requests(&all),
+        requests: requests(all),
         connections: connections.and_then(Setting::value).cloned(),
         pace: limit_rate.and_then(Setting::value).map(|&bytes_per_second| PaceRule {
             bytes_per_second,

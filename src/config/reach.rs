@@ -4,23 +4,21 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::file::File;
-use crate::files::Symlinks;
 use crate::site::Application;
 use crate::sys::confine::Reach;
 
 /// What a serving process has to reach: the roots, those that are written to, and what else may be read. Logs,
 /// passwords and keys are opened by the broker.
 pub(super) fn of_server(
-    file: &File,
     roots: &[PathBuf],
+    follows_all_links: bool,
     writable: &[PathBuf],
     readable: Vec<PathBuf>,
     applications: &[Arc<Application>],
 ) -> Reach {
     let mut read = readable;
     read.extend(roots.iter().flat_map(|root| directories(root)));
-    if follows_all_links(file) {
+    if follows_all_links {
         // They may lead anywhere.
         read.push("/".into());
     }
@@ -32,14 +30,6 @@ pub(super) fn of_server(
         list: applications.iter().map(|it| absolute(&it.directory)).collect(),
         ..Reach::default()
     }
-}
-
-fn follows_all_links(file: &File) -> bool {
-    let hosts = file.hosts.iter().flat_map(|host| {
-        host.locations.iter().map(|location| &location.scope).chain([&host.scope])
-    });
-    let locations = file.locations.iter().map(|location| &location.scope);
-    hosts.chain(locations).chain([&file.scope]).any(|scope| scope.symlinks == Some(Symlinks::All))
 }
 
 /// The directory of a root. Where links lead to it, those that stand beside the directory that a link leads to are

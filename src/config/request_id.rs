@@ -1,6 +1,6 @@
 //! `request_id`: whether requests have ids, and in which header.
 
-use super::LocatedError;
+use super::origin::LocatedError;
 use super::value::Value;
 use crate::http::Headers;
 

@@ -4,11 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::rules::tables;
-use super::scope::Scope;
-use super::section::{Errors, SectionKey, read_table};
+use super::errors::Errors;
+use super::origin::{LocatedError, Origin, Written};
+use super::section::{Holds, SectionKey, read_table, tables};
 use super::value::Value;
-use super::{LocatedError, Origin, Written};
 use crate::files::Root;
 use crate::http::{Headers, Method};
 use crate::site::rules::cors::{Cors, OriginPattern, Origins};
@@ -28,35 +27,35 @@ pub(super) struct ResponsesSection {
 }
 
 /// The keys that may be set at the top, in a host and in a location, whatever responds there.
-pub(super) fn keys<T: AsMut<Scope>>() -> [SectionKey<T>; 4] {
+pub(super) fn keys<T: Holds<ResponsesSection>>() -> [SectionKey<T>; 4] {
     [
         SectionKey::new("header", |it: &mut T, value, errors| {
-            it.as_mut().responses.headers = read_headers(value, errors);
+            it.held().headers = read_headers(value, errors);
         }),
         SectionKey::new("cache_policy", |it, value, errors| {
-            let slot = &mut it.as_mut().responses.cache_policy;
+            let slot = &mut it.held().cache_policy;
             errors.set(slot, value.choice(CACHE_POLICY).map(Some));
         }),
         SectionKey::new("cors", |it, value, errors| {
-            it.as_mut().responses.cors = read_cors(value, errors).map(Arc::new);
+            it.held().cors = read_cors(value, errors).map(Arc::new);
         }),
         SectionKey::new("error_pages", |it, value, errors| {
-            it.as_mut().responses.error_pages = read_error_pages(value, errors);
+            it.held().error_pages = read_error_pages(value, errors);
         }),
     ]
 }
 
-/// Adds what a scope says, the innermost first. Its pages are beneath its root.
+/// Adds what scopes say, the innermost first, each with the root that its pages are beneath.
 pub(super) fn compile(
     rules: &mut Rules,
-    scopes: &[(&Scope, Option<&Root>)],
+    sections: &[(&ResponsesSection, Option<&Root>)],
     serves_files: bool,
     errors: &mut Errors,
 ) {
-    let policy = scopes.iter().find_map(|(scope, _)| scope.responses.cache_policy);
+    let policy = sections.iter().find_map(|(section, _)| section.cache_policy);
     rules.has_web_policy = serves_files && policy == Some(true);
-    rules.cors = scopes.iter().find_map(|(scope, _)| scope.responses.cors.clone());
-    let headers = scopes.iter().rev().flat_map(|(scope, _)| &scope.responses.headers);
+    rules.cors = sections.iter().find_map(|(section, _)| section.cors.clone());
+    let headers = sections.iter().rev().flat_map(|(section, _)| &section.headers);
     for rule in headers {
         if rules.headers.len() == HEADER_RULES_MAX {
             let message = format!(
@@ -67,9 +66,8 @@ pub(super) fn compile(
         }
         rules.headers.push(Arc::clone(&rule.value));
     }
-    for (scope, root) in scopes {
-        let pages: Vec<_> = scope
-            .responses
+    for (section, root) in sections {
+        let pages: Vec<_> = section
             .error_pages
             .iter()
             .filter_map(|(statuses, file)| page(statuses, file, *root, errors))
@@ -80,10 +78,12 @@ pub(super) fn compile(
     }
 }
 
-/// The files that it names, for warnings.
-pub(super) fn named_files(scope: &Scope) -> impl Iterator<Item = (&'static str, Origin, &str)> {
-    let pages = scope.responses.error_pages.iter();
-    pages.map(|(_, file)| ("error_pages", file.origin, file.value.as_str()))
+impl ResponsesSection {
+    /// The files that it names, for warnings.
+    pub(super) fn named_files(&self) -> impl Iterator<Item = (&'static str, Origin, &str)> {
+        let pages = self.error_pages.iter();
+        pages.map(|(_, file)| ("error_pages", file.origin, file.value.as_str()))
+    }
 }
 
 fn page(

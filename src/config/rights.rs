@@ -4,9 +4,12 @@
 use std::path::{Path, PathBuf};
 
 use super::application::ApplicationSection;
-use super::section::{Errors, SectionKey};
+use super::errors::Errors;
+use super::origin::{LocatedError, Origin, Written};
+use super::overrides::Overrides;
+use super::reach;
+use super::section::SectionKey;
 use super::value::Value;
-use super::{LocatedError, Origin, Overrides, Written, reach};
 use crate::site::Wsgi;
 use crate::sys::confine::Reach;
 use crate::sys::reason::reason_at;
@@ -42,7 +45,7 @@ pub(super) struct RightsSection {
     readable: Vec<Written<String>>,
 }
 
-/// The keys of a location as well.
+/// The keys that a location has, too.
 pub(super) fn keys<T: AsMut<RightsSection>>() -> [SectionKey<T>; 4] {
     [
         SectionKey::new("user", |it: &mut T, value, errors| {
@@ -89,7 +92,7 @@ impl RightsSection {
         let group = self.group.as_ref();
         let found = Identity::find(&user.value, group.map(|it| it.value.as_str()));
         let error = match found {
-            // One that has become it already is to know it by that.
+            // A process that was root and has become this user already finds its own name here.
             Ok(identity) if is_of_root() => return Some(identity),
             Ok(identity) => {
                 if identity.user != own_user() {

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::section::Errors;
-use super::{Origin, Written};
+use super::errors::Errors;
+use super::origin::{Origin, Written};
 use crate::files::Root;
 
 /// The directories that could be opened.

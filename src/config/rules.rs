@@ -1,155 +1,52 @@
-//! The keys for redirects and rewrites: their shape, and how they are checked. They mean the same at the top and in a location,
+//! The keys for redirects and rewrites: their shape. They mean the same at the top and in a location,
 //! which adds its own to those of the top.
 
 use std::sync::Arc;
 
-use super::file::LocationSection;
-use super::scope::Scope;
-use super::section::{Errors, SectionKey, read_table};
+use super::errors::Errors;
+use super::origin::{LocatedError, Origin, Written};
+use super::section::{Holds, SectionKey, read_table, tables};
 use super::value::Value;
-use super::{LocatedError, Origin, Written, compression, rates, responses};
-use crate::files::Root;
 use crate::http::Status;
-use crate::site::Site;
-use crate::site::rules::Rules;
 use crate::site::rules::glob::Glob;
-use crate::site::rules::https::HttpsRedirect;
 use crate::site::rules::redirects::{Redirect, Redirects, Source};
 use crate::site::rules::target::Target;
 
 /// What a scope says of its rules; empty where nothing was written.
 #[derive(Debug, Default)]
 pub(super) struct RulesSection {
-    redirects: Arc<Redirects>,
-    rewrites: Arc<Redirects>,
-    redirect_https: Option<Written<bool>>,
+    pub(super) redirects: Arc<Redirects>,
+    pub(super) rewrites: Arc<Redirects>,
+    pub(super) redirect_https: Option<Written<bool>>,
     /// In seconds.
-    hsts: Option<u64>,
+    pub(super) hsts: Option<u64>,
 }
 
 impl RulesSection {
     /// Redirects and rewrites.
-    fn all(&self) -> impl Iterator<Item = &Redirect> {
+    pub(super) fn all(&self) -> impl Iterator<Item = &Redirect> {
         self.redirects.iter().chain(self.rewrites.iter())
     }
 }
 
 /// The keys that may be set at the top and again in a location, whatever responds there.
-pub(super) fn keys<T: AsMut<Scope>>() -> [SectionKey<T>; 4] {
+pub(super) fn keys<T: Holds<RulesSection>>() -> [SectionKey<T>; 4] {
     [
         SectionKey::new("redirect", |it: &mut T, value, errors| {
-            it.as_mut().rules.redirects = Arc::new(read_redirects(value, errors));
+            it.held().redirects = Arc::new(read_redirects(value, errors));
         }),
         SectionKey::new("rewrite", |it, value, errors| {
-            it.as_mut().rules.rewrites = Arc::new(read_rewrites(value, errors));
+            it.held().rewrites = Arc::new(read_rewrites(value, errors));
         }),
         SectionKey::new("redirect_https", |it, value, errors| {
             let read =
                 value.boolean().map(|is| Some(Written { value: is, origin: value.origin() }));
-            errors.set(&mut it.as_mut().rules.redirect_https, read);
+            errors.set(&mut it.held().redirect_https, read);
         }),
         SectionKey::new("hsts", |it, value, errors| {
-            errors.set(&mut it.as_mut().rules.hsts, value.days().map(Some));
+            errors.set(&mut it.held().hsts, value.days().map(Some));
         }),
     ]
-}
-
-/// The rules of scopes, of which the innermost comes first, each with the root of its error pages.
-pub(super) fn compile(
-    scopes: &[(&Scope, Option<&Root>)],
-    serves_files: bool,
-    is_location: bool,
-    https_port: Option<u16>,
-    errors: &mut Errors,
-) -> Option<Arc<Rules>> {
-    let mut rules = Rules::default();
-    let seconds = scopes.iter().find_map(|(scope, _)| scope.rules.hsts);
-    rules.hsts = seconds.map(|seconds| format!("max-age={seconds}"));
-    let redirect = scopes.iter().find_map(|(scope, _)| scope.rules.redirect_https.as_ref());
-    if let Some(Written { value: true, origin }) = redirect {
-        rules.https = https_port.map(|port| HttpsRedirect { port });
-        if https_port.is_none() && !errors.has_one_at(*origin) {
-            let message = "redirect_https needs an address with TLS to lead to: write listen = [\":80\", \"https://:443\"]";
-            errors.note(*origin, message);
-        }
-    }
-    for (scope, _) in scopes {
-        if !scope.rules.redirects.is_empty() {
-            rules.redirects.push(Arc::clone(&scope.rules.redirects));
-        }
-        if !scope.rules.rewrites.is_empty() {
-            rules.rewrites.push(Arc::clone(&scope.rules.rewrites));
-        }
-    }
-    rules.is_for_files = serves_files;
-    rules.compression =
-        compression::of_responses(scopes.iter().map(|(scope, _)| *scope), serves_files);
-    responses::compile(&mut rules, scopes, serves_files, errors);
-    let scopes: Vec<&Scope> = scopes.iter().map(|(scope, _)| *scope).collect();
-    rules.rates = rates::compile(&scopes, is_location, errors);
-    (!rules.is_empty()).then(|| Arc::new(rules))
-}
-
-/// Reports redirects and rewrites of a location that its paths never match.
-pub(super) fn check_location(scope: &Scope, path: &str, errors: &mut Errors) {
-    let prefix = path.trim_end_matches('/').as_bytes();
-    for redirect in scope.rules.all() {
-        let Source::Glob(glob) = &redirect.from else { continue };
-        if !glob.may_match_below(prefix) {
-            let message = format!(
-                "from is not below the path of its location, {path:?}: no request can match it"
-            );
-            errors.note(Origin::File(redirect.written_at), message);
-        }
-    }
-}
-
-/// Whether there are redirects or rewrites here, apart from inherited ones.
-pub(super) fn lead_elsewhere(scope: &Scope, locations: &[LocationSection]) -> bool {
-    let scopes = [scope].into_iter().chain(locations.iter().map(|it| &it.scope));
-    scopes.flat_map(|it| it.rules.all()).next().is_some()
-}
-
-/// Reports redirects that never end, and rewrites that lead round in a circle: a request is rewritten once and so would
-/// end, but nobody can have meant it.
-pub(super) fn check_circles(
-    site: &Site,
-    outer: &[&Scope],
-    locations: &[LocationSection],
-    errors: &mut Errors,
-) {
-    let scopes = || outer.iter().copied().chain(locations.iter().map(|it| &it.scope));
-    let redirects = scopes().flat_map(|scope| scope.rules.redirects.iter());
-    let endless =
-        redirects.filter_map(|it| Some((it.written_at, site.endless_redirects(&it.sample()?)?)));
-    report_circles(endless, "this redirect never ends", errors);
-    let rewrites = scopes().flat_map(|scope| scope.rules.rewrites.iter());
-    let circular =
-        rewrites.filter_map(|it| Some((it.written_at, site.circular_rewrites(&it.sample()?)?)));
-    report_circles(circular, "this rewrite leads round in a circle", errors);
-}
-
-/// Reports circles, each given by where its rule is written and by its paths, once.
-fn report_circles(
-    circles: impl Iterator<Item = (usize, Vec<Vec<u8>>)>,
-    what: &str,
-    errors: &mut Errors,
-) {
-    let mut reported: Vec<Vec<u8>> = Vec::new();
-    for (written_at, paths) in circles {
-        if paths.iter().any(|path| reported.contains(path)) {
-            continue;
-        }
-        let shown: Vec<_> =
-            paths.iter().take(SHOWN_MAX).map(|it| String::from_utf8_lossy(it)).collect();
-        let more = if paths.len() > SHOWN_MAX { " → …" } else { "" };
-        let origin = Origin::File(written_at);
-        // It may stand at the top, and have been reported for another host.
-        if !errors.has_one_at(origin) {
-            errors.note(origin, format!("{what}: {}{more}", shown.join(" → ")));
-        }
-        reported.extend(paths);
-    }
 }
 
 #[derive(Default)]
@@ -347,15 +244,6 @@ fn read_status(value: Value<'_>) -> Result<Written<Status>, LocatedError> {
     }
 }
 
-/// The tables of an array.
-pub(super) fn tables<'d>(name: &str, value: Value<'d>, errors: &mut Errors) -> Vec<Value<'d>> {
-    if value.is_array() {
-        return value.items();
-    }
-    errors.note(value.origin(), format!("{name} is written with two brackets: [[{name}]]"));
-    Vec::new()
-}
-
 const STATUSES: [Status; 6] = [
     Status::MOVED_PERMANENTLY,
     Status::FOUND,
@@ -367,6 +255,3 @@ const STATUSES: [Status; 6] = [
 
 /// The memory of a compiled regular expression.
 const REGEX_BYTES_MAX: usize = 1 << 20;
-
-/// How many paths of a circle an error shows.
-const SHOWN_MAX: usize = 5;

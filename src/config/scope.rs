@@ -3,14 +3,16 @@
 
 use super::access::{self, AccessSection};
 use super::compression::{self, CompressionSection};
+use super::errors::Errors;
 use super::logs::{self, AccessLogSection};
 use super::lookup::{self, LookupSection};
+use super::methods;
+use super::origin::{LocatedError, Origin, Written};
 use super::rates::{self, RatesSection};
 use super::responses::{self, ResponsesSection};
 use super::rules::{self, RulesSection};
-use super::section::{Errors, SectionKey, names};
+use super::section::{Holds, SectionKey, names};
 use super::value::Value;
-use super::{LocatedError, Origin, Written, methods};
 use crate::files::{Durability, ETags, NamePattern, Symlinks};
 use crate::http::Method;
 use crate::site::Dotfiles;
@@ -54,6 +56,48 @@ pub(super) struct Writing {
 impl AsMut<Scope> for Scope {
     fn as_mut(&mut self) -> &mut Scope {
         self
+    }
+}
+
+impl<T: AsMut<Scope>> Holds<CompressionSection> for T {
+    fn held(&mut self) -> &mut CompressionSection {
+        &mut self.as_mut().compression
+    }
+}
+
+impl<T: AsMut<Scope>> Holds<AccessSection> for T {
+    fn held(&mut self) -> &mut AccessSection {
+        &mut self.as_mut().access
+    }
+}
+
+impl<T: AsMut<Scope>> Holds<RulesSection> for T {
+    fn held(&mut self) -> &mut RulesSection {
+        &mut self.as_mut().rules
+    }
+}
+
+impl<T: AsMut<Scope>> Holds<ResponsesSection> for T {
+    fn held(&mut self) -> &mut ResponsesSection {
+        &mut self.as_mut().responses
+    }
+}
+
+impl<T: AsMut<Scope>> Holds<RatesSection> for T {
+    fn held(&mut self) -> &mut RatesSection {
+        &mut self.as_mut().rates
+    }
+}
+
+impl<T: AsMut<Scope>> Holds<AccessLogSection> for T {
+    fn held(&mut self) -> &mut AccessLogSection {
+        &mut self.as_mut().access_log
+    }
+}
+
+impl<T: AsMut<Scope>> Holds<LookupSection> for T {
+    fn held(&mut self) -> &mut LookupSection {
+        &mut self.as_mut().lookup
     }
 }
 

@@ -4,20 +4,24 @@
 mod location;
 
 use super::access::PasswordFiles;
-use super::file::{File, LocationSection};
+use super::access_logs::AccessLogs;
+use super::errors::Errors;
+use super::file::File;
 use super::handlers::{guarded, literal};
-use super::hosts::{HostNames, Naming, canonical};
-use super::logs::AccessLogs;
-use super::lookup;
+use super::location::LocationSection;
+use super::lookup::INDEX;
+use super::naming::{HostNames, Naming, canonical};
+use super::origin::Origin;
+use super::overrides::Overrides;
 use super::places::Place;
+use super::rights::{self, Rights};
 use super::roots::{Inherited, Roots};
 use super::scope::Scope;
-use super::section::Errors;
+use super::scope_rules;
 use super::writing::WritableRoots;
-use super::{Origin, Overrides, Rights, application, rights, rules};
 use crate::files::Root;
 use crate::server::AccessLog;
-use crate::site::{Mapping, Site, StatusPages, Wsgi};
+use crate::site::{Mapping, OtherPaths, Site, StatusPages, Wsgi};
 use log::LevelFilter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -67,7 +71,7 @@ pub(super) fn site(
         errors.note(Origin::Default, message);
     }
     let top = if overrides.wsgi.is_some() { None } else { top };
-    let logs = AccessLogs::new(&file.scope, overrides, level, base, errors);
+    let logs = AccessLogs::new(&file.scope.access_log, overrides, level, base, errors);
     let mut builder = SiteBuilder {
         outer: vec![&file.scope],
         outer_roots: Vec::new(),
@@ -104,10 +108,10 @@ pub(super) fn site(
     }
     site = builder.rules(site, None);
     site = builder.locations(site, &file.locations, &inherited);
-    rules::check_circles(&site, &[&file.scope], &file.locations, builder.errors);
+    scope_rules::check_circles(&site, &[&file.scope], &file.locations, builder.errors);
     site = builder.hosts(site, file, &inherited);
-    site = site.guard_other_paths(&lookup::other_paths(file));
-    application::check_flags(file, overrides, builder.errors);
+    site = site.guard_other_paths(&other_paths(file));
+    check_flags(file, overrides, builder.errors);
     let password_files = builder.passwords.paths().map(Path::to_owned).collect();
     let SiteBuilder { roots, note, places, logs, writable, .. } = builder;
     ServedSite {
@@ -214,9 +218,9 @@ impl<'a> SiteBuilder<'a> {
         if let Some((path, location)) = location {
             scopes.insert(0, (&location.scope, own.as_ref().or(root)));
             serves_files = !location.application.is_written() && location.status.is_none();
-            rules::check_location(&location.scope, path, self.errors);
+            scope_rules::check_location(&location.scope, path, self.errors);
         }
-        let logged: Vec<&Scope> = scopes.iter().map(|(scope, _)| *scope).collect();
+        let logged: Vec<_> = scopes.iter().map(|(scope, _)| &scope.access_log).collect();
         let log = self.logs.number(&logged, self.errors);
         let site = match location {
             Some((path, _)) => site.log_at(literal(path), log),
@@ -224,7 +228,7 @@ impl<'a> SiteBuilder<'a> {
         };
         let is_location = location.is_some();
         let rules =
-            rules::compile(&scopes, serves_files, is_location, self.https_port, self.errors);
+            scope_rules::compile(&scopes, serves_files, is_location, self.https_port, self.errors);
         match (rules, location) {
             (Some(rules), Some((path, _))) => site.with_rules(Some(literal(path)), rules),
             (Some(rules), None) => {
@@ -280,11 +284,11 @@ impl<'a> SiteBuilder<'a> {
             }
             inner = self.rules(inner, None);
             inner = self.locations(inner, &host.locations, &root);
-            let has_own = rules::lead_elsewhere(&host.scope, &host.locations);
+            let has_own = scope_rules::lead_elsewhere(&host.scope, &host.locations);
             // Hosts that only inherit have the same circles.
             if has_own || !std::mem::replace(&mut inherited_are_checked, true) {
                 let outer = [&host.scope, &file.scope];
-                rules::check_circles(&inner, &outer, &host.locations, self.errors);
+                scope_rules::check_circles(&inner, &outer, &host.locations, self.errors);
             }
             inner = canonical(inner, &host.naming, self.errors);
             self.outer.remove(0);
@@ -292,5 +296,33 @@ impl<'a> SiteBuilder<'a> {
             site = site.hosts(taken, inner);
         }
         site.unknown_host(file.unknown_host.unwrap_or_default())
+    }
+}
+
+/// By which other paths files may be found, somewhere.
+fn other_paths(file: &File) -> OtherPaths {
+    let mut other = OtherPaths { index: vec![INDEX.to_owned()], ..OtherPaths::default() };
+    for scope in file.all_scopes() {
+        other.clean_urls |= scope.lookup.leaves_extensions_out();
+        other.precompressed |= scope.precompressed == Some(true);
+        other.index.extend(scope.index.iter().flatten().cloned());
+    }
+    other
+}
+
+/// Reports flags for applications where there is none.
+fn check_flags(file: &File, overrides: &Overrides, errors: &mut Errors) {
+    let runs_none =
+        overrides.wsgi.is_none() && !file.all_locations().any(|it| it.application.is_written());
+    if runs_none {
+        let given = [
+            overrides.reload.map(|_| "--reload"),
+            overrides.threads.as_ref().map(|_| "--threads"),
+            overrides.timeout.as_ref().map(|_| "--timeout"),
+        ];
+        for flag in given.into_iter().flatten() {
+            let message = "there is no application to apply it to; add --wsgi MODULE:CALLABLE";
+            errors.note(Origin::Given(flag), message);
+        }
     }
 }

@@ -1,10 +1,12 @@
-//! The section `[status]`: addresses at which the server tells of itself. Binds nothing.
+//! The section `[status]`: addresses at which the server shows its status. Binds nothing.
 
 use std::path::Path;
 
+use super::errors::Errors;
 use super::listen::Listen;
-use super::section::{Errors, SectionKey};
-use super::{Overrides, Written};
+use super::origin::Written;
+use super::overrides::Overrides;
+use super::section::SectionKey;
 use crate::server::Address;
 use crate::server::address::ListenScheme;
 

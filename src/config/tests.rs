@@ -4,7 +4,13 @@ mod readme;
 mod rights;
 mod shipped;
 
+use super::file::{self, File};
+use super::load::load;
 use super::*;
+use crate::server::Workers;
+use log::LevelFilter;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 
 /// A folder of a test's own, gone when it ends.
 struct Folder(PathBuf);

@@ -7,11 +7,11 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{LocatedError, Origin, Written};
+use super::origin::{LocatedError, Origin, Written};
 use crate::files::is_known_charset;
 use crate::http::header;
 use crate::site::HostName;
-use crate::sys::socket;
+use crate::sys::group::group;
 
 /// A value, and the name of its key for errors.
 #[derive(Clone, Copy)]
@@ -175,7 +175,7 @@ impl<'d> Value<'d> {
     /// A group of this system, by its name or its number.
     pub(super) fn group(self) -> Result<u32, LocatedError> {
         let name = self.text()?;
-        socket::group(name)
+        group(name)
             .ok_or_else(|| self.error(format_args!("must be a group of this system, not {name:?}")))
     }
 
@@ -207,7 +207,6 @@ impl<'d> Value<'d> {
         }
     }
 
-    /// A duration with its unit, longer than zero and at most [`DURATION_MAX`].
     /// A time of days, in seconds: `"365d"`, or a duration.
     pub(super) fn days(self) -> Result<u64, LocatedError> {
         let text = match self.written.get_ref() {
@@ -220,6 +219,7 @@ impl<'d> Value<'d> {
         seconds.ok_or_else(|| self.error(format_args!("must be {A_NUMBER_OF_DAYS}, not {text:?}")))
     }
 
+    /// A duration with its unit, longer than zero and at most [`DURATION_MAX`].
     pub(super) fn duration(self) -> Result<Duration, LocatedError> {
         let text = match self.written.get_ref() {
             DeValue::String(text) => text,
@@ -370,7 +370,7 @@ fn one_of(words: &[String]) -> String {
     }
 }
 
-/// Adds a charset to nothing.
+/// The word for no charset.
 pub(super) const CHARSET_OFF: &str = "off";
 
 /// Longer times are typos, and this one can always be added to the current time.

@@ -107,7 +107,7 @@ fn tag_name(coding: Coding, bytes: &[u8]) -> String {
     name
 }
 
-/// The coding of which a tag has such a name.
+/// The coding that such a name in a tag is of.
 pub(crate) fn coding_of_tag_name(name: &[u8]) -> Option<Coding> {
     let (first, digits) = name.split_first()?;
     if digits.len() != TAG_NAME_BYTES - 1 || !digits.iter().all(|digit| DIGITS.contains(digit)) {
@@ -125,7 +125,7 @@ const DIGITS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
 
 const TAG_NAME_BYTES: usize = 8;
 
-/// What is not smaller by this part is sent as it is: it would have to be decoded for nearly nothing.
+/// A file that does not become smaller by this part is sent as it is: decoding it would save next to nothing.
 const SAVING_PART: usize = 16;
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 //!
 //! It must never know how the file was found.
 
-use super::sum::{Sum, Summation};
+use super::sum::Sum;
+use super::summation::Summation;
 use super::{CachedFile, FileVersion, OpenFiles, Root};
 use crate::sys::file::Identity;
 use std::io;

@@ -3,14 +3,14 @@
 use crate::http::target::Target as RequestTarget;
 use crate::http::{Headers, Method, Scheme, Status};
 use crate::site::host_files::Dialect;
-use crate::site::host_files::Parsed;
+use crate::site::host_files::dialect::Parsed;
 use crate::site::host_files::headers::HeadersFile;
 use crate::site::host_files::redirects::RedirectsFile;
-use crate::site::rewrite::Elsewhere;
-use crate::site::rules::Seen;
+use crate::site::rewritten::Elsewhere;
 use crate::site::rules::glob::Glob;
 use crate::site::rules::headers::{HeaderRule, Statuses};
 use crate::site::rules::redirects::{Redirect, Redirects, Source};
+use crate::site::rules::seen::Seen;
 use crate::site::rules::target::Target;
 
 /// A path that matches a pattern is the pattern with its wildcards filled in. The first line is the pattern.

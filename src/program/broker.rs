@@ -33,7 +33,6 @@ use crate::sys::wait::wait_readable;
 
 use super::cli::{self, Options};
 use super::failure::Failure;
-use super::rights::absolute;
 use super::supervisor::certificates::{packed, unpacked};
 use super::supervisor::protocol::CONFIGURATION_BYTES_MAX;
 
@@ -288,6 +287,11 @@ fn open_without_waiting(path: &Path) -> io::Result<File> {
 
 /// More than any configuration has, with those that leave.
 const CHILDREN_MAX: usize = 8192;
+
+/// The absolute paths of files.
+fn absolute(paths: &[PathBuf]) -> BTreeSet<PathBuf> {
+    paths.iter().filter_map(|path| std::path::absolute(path).ok()).collect()
+}
 
 #[cfg(test)]
 mod tests {

@@ -80,7 +80,7 @@ fn parse(
     }
     let ordered = orders::given(&arguments)?;
     let (flags, mode) = match (ordered, questions::asked(&arguments)?) {
-        (Some(ordered), _) => ordered,
+        (Some((flags, order)), _) => (flags, Mode::Command(order)),
         (None, Some((flags, None))) => (flags, Mode::Check),
         (None, Some((flags, Some(question)))) => (flags, Mode::Explain(question)),
         (None, None) => {

@@ -1,17 +1,23 @@
 //! Commands to a server that runs: `httpd reload` and others find it, tell it what to do, and wait for what comes of it.
+//! This is the server's end; [`sending`] is that of the command.
 //!
 //! The server listens on a Unix socket whose name comes from the path of its configuration (or, without one, from its
 //! working directory), so that nobody has to say where it is, and nothing has to be kept in step with the process. A
 //! file with a process id could be stale, would have to be written somewhere, and a signal cannot answer. The name is
 //! in the kernel, not in the file system: there is no directory to make and no file to leave. The kernel says who
 //! connects: the user of the server and root may, nobody else. The other way round, the command believes a server of its
-//! own user or of root; root believes every server, which can only lie to it.
+//! own user or of root; root believes every server, because a false answer is all that it can give.
 //!
 //! The first server with a configuration has the name. Another one, which somebody tries out with `-p`, is reached by its
 //! signals. The socket, and the connections of commands that wait, outlive an upgrade.
 
+mod order;
+mod sending;
+
+pub(crate) use order::Order;
+pub(super) use sending::command;
+
 use std::cell::Cell;
-use std::fmt;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -24,19 +30,7 @@ use std::time::{Duration, Instant};
 use super::failure::Failure;
 use crate::sys::control_socket::{self, Peer};
 use crate::sys::signal;
-
-/// What a command asks of the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Order {
-    /// Read the configuration again.
-    Reload,
-    /// Open the logs again.
-    Reopen,
-    /// Change to the program that is now at the path of the one that runs.
-    Upgrade,
-    /// Let open requests finish, and end.
-    Stop,
-}
+use order::{DONE, FAILED, key, name};
 
 /// A command, whose sender waits. One that is dropped without an answer was not carried out, because the server stops.
 pub(crate) struct Command {
@@ -283,129 +277,6 @@ fn respond(connection: &UnixStream, outcome: Result<&str, Failure>) {
     let mut connection = connection;
     let _ = connection.set_nonblocking(true).and_then(|()| connection.write_all(text.as_bytes()));
 }
-
-/// Tells the server with this configuration what to do, and waits until it is done. Returns what there is to say.
-///
-/// # Errors
-/// What the server says; or that none runs.
-pub(super) fn command(config: Option<&Path>, order: Order) -> Result<String, Failure> {
-    let key = key(config).map_err(|error| match config {
-        Some(path) => Failure::of_usage([format!("cannot find {}: {error}", path.display())]),
-        None => Failure::at_run_time(error),
-    })?;
-    let mut asked: Option<Peer> = None;
-    for _ in 0..ATTEMPTS_MAX {
-        let connection = match (control_socket::connect(&name(&key)), asked) {
-            (Err(error), Some(peer)) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                let message = format!("process {} has ended before it was done", peer.process);
-                return Err(Failure::at_run_time(message));
-            }
-            (connected, _) => connected.map_err(|error| nobody(config, &error))?,
-        };
-        let peer = control_socket::peer(&connection).map_err(|error| nobody(config, &error))?;
-        if !peer.is_trusted() {
-            return Err(Failure::of_usage([format!(
-                "process {}, which takes the commands for this configuration, is of another user",
-                peer.process
-            )]));
-        }
-        let response = converse(connection, order, &key).map_err(|error| nobody(config, &error))?;
-        match (response.strip_prefix(DONE), response.strip_prefix(FAILED)) {
-            (Some(said), _) => return Ok(said.to_owned()),
-            (None, Some(lines)) => {
-                let failure = Failure::of_usage(lines.lines());
-                // The words of a reload are about what is written in the configuration.
-                let code = if order == Order::Reload { failure.code } else { FAILED_CODE };
-                return Err(Failure { code, ..failure });
-            }
-            // It has ended, as it was told to.
-            (None, None) if order == Order::Stop => return Ok(String::new()),
-            // It became another program at the moment when the command arrived.
-            (None, None) => asked = Some(peer),
-        }
-    }
-    Err(Failure::at_run_time("the server has not answered"))
-}
-
-/// Sends the command. Returns all of the response: nothing, if the other end has closed before. One that refuses closes
-/// without reading what was sent, and what it has said can be read all the same.
-fn converse(mut connection: UnixStream, order: Order, key: &Path) -> io::Result<String> {
-    let request = [order.word().as_bytes(), b"\n", key.as_os_str().as_bytes()].concat();
-    let sent = connection
-        .write_all(&request)
-        .and_then(|()| connection.shutdown(std::net::Shutdown::Write));
-    let mut response = Vec::new();
-    let read = connection.read_to_end(&mut response);
-    let has_closed = |error: &io::Error| {
-        use io::ErrorKind::{BrokenPipe, ConnectionReset, NotConnected};
-        matches!(error.kind(), BrokenPipe | ConnectionReset | NotConnected)
-    };
-    match sent.and(read.map(|_| ())) {
-        Err(error) if !has_closed(&error) => Err(error),
-        _ => Ok(String::from_utf8_lossy(&response).into_owned()),
-    }
-}
-
-fn nobody(config: Option<&Path>, error: &io::Error) -> Failure {
-    let of = match config {
-        Some(path) => format!("with {}", path.display()),
-        None => {
-            "without a configuration in this directory; -c FILE names that of another".to_owned()
-        }
-    };
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => Failure::at_run_time(format!("no server runs {of}")),
-        _ => Failure::at_run_time(format!("cannot reach the server {of}: {error}")),
-    }
-}
-
-/// What a server is known by.
-fn key(config: Option<&Path>) -> io::Result<PathBuf> {
-    match config {
-        Some(path) => std::fs::canonicalize(path),
-        None => std::env::current_dir(),
-    }
-}
-
-/// The name of the socket: as long for every path. This sum (FNV-1a) never changes, so that a program finds a server of
-/// another version.
-fn name(key: &Path) -> String {
-    let add = |sum: u64, byte: &u8| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    let sum = key.as_os_str().as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, add);
-    format!("httpd-control-{sum:016x}")
-}
-
-impl Order {
-    pub(crate) const ALL: [Order; 4] = [Order::Reload, Order::Reopen, Order::Upgrade, Order::Stop];
-
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Order::Reload => "reload",
-            Order::Reopen => "reopen",
-            Order::Upgrade => "upgrade",
-            Order::Stop => "stop",
-        }
-    }
-
-    pub(crate) fn read(word: &[u8]) -> Option<Order> {
-        Order::ALL.into_iter().find(|order| order.word().as_bytes() == word)
-    }
-}
-
-impl fmt::Display for Order {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.word())
-    }
-}
-
-const DONE: &str = "done\n";
-const FAILED: &str = "failed\n";
-
-/// What was tried did not work.
-const FAILED_CODE: u8 = 1;
-
-/// How often a command is sent that is not answered.
-const ATTEMPTS_MAX: u32 = 10;
 
 /// How long a command may take to be sent.
 const TALK_TIME: Duration = Duration::from_secs(5);

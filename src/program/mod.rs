@@ -12,6 +12,7 @@ mod failure;
 mod flags;
 mod healthcheck;
 mod in_place;
+mod leftovers;
 mod logging;
 mod orders;
 mod questions;
@@ -30,13 +31,13 @@ use crate::config::{Config, Source};
 use crate::server::listener::passed::Passed;
 use crate::sys::descriptors;
 use crate::sys::malloc;
-use crate::sys::orphans;
 use crate::sys::passed;
 use crate::sys::process;
 use crate::sys::signal;
 use cli::{Mode, Options};
 use control::{NamedSocket, Order};
 use failure::Failure;
+use leftovers::{close_rest, reap_orphans};
 use supervisor::supervised;
 
 /// Runs the program.
@@ -124,19 +125,6 @@ fn warn(options: &Options, config: &Config) {
 fn write_out(text: &str) {
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-}
-
-/// Closes sockets of a service manager that nobody has asked for.
-fn close_rest(passed: &Passed) {
-    for line in passed.close_rest() {
-        log::warn!("{line}");
-    }
-}
-
-fn reap_orphans() {
-    if let Err(error) = orphans::reap_as_init() {
-        log::error!("cannot reap orphans: {error}");
-    }
 }
 
 fn serve(options: &Options) -> Result<(), Failure> {

@@ -1,7 +1,6 @@
 //! The flags of the commands to a server that runs, such as `httpd reload`. A directory of such a name is served by
 //! `httpd ./reload`.
 
-use super::cli::Mode;
 use super::control::Order;
 use super::flags::Flags;
 use clap::{CommandFactory, FromArgMatches, Parser};
@@ -21,12 +20,12 @@ struct OrderFlags {
 }
 
 /// What the first argument orders, if it is one of these words.
-pub(super) fn given(arguments: &[OsString]) -> Result<Option<(Flags, Mode)>, clap::Error> {
+pub(super) fn given(arguments: &[OsString]) -> Result<Option<(Flags, Order)>, clap::Error> {
     let word = arguments.get(1).map(|it| it.as_encoded_bytes());
     let Some(order) = word.and_then(Order::read) else { return Ok(None) };
     let matches = command(order).try_get_matches_from(arguments.iter().skip(1))?;
     let OrderFlags { config, .. } = OrderFlags::from_arg_matches(&matches)?;
-    Ok(Some((Flags::of(None, None, config), Mode::Command(order))))
+    Ok(Some((Flags::of(None, None, config), order)))
 }
 
 fn command(order: Order) -> clap::Command {
@@ -88,8 +87,9 @@ mod tests {
             assert!(given(arguments).expect("it is no error").is_none(), "{arguments:?}");
         }
         for order in Order::ALL {
-            let (_, mode) = given(&[order.word(), "-c", "x"]).expect("sound").expect("an order");
-            assert_eq!(mode, Mode::Command(order));
+            let (_, given_order) =
+                given(&[order.word(), "-c", "x"]).expect("sound").expect("an order");
+            assert_eq!(given_order, order);
             assert_eq!(given(&[order.word(), "now"]).expect_err("of what?").exit_code(), 2);
             let help = given(&[order.word(), "--help"]).expect_err("it is printed");
             let (text, usage) = (help.to_string(), format!("Usage: httpd {order} [OPTIONS]"));

@@ -1,6 +1,5 @@
 //! What a serving process gives up before its first thread starts, and whether it may serve at all.
 
-use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -218,11 +217,6 @@ impl Held {
     fn reads(&self, path: &Path) -> bool {
         is_below(path, &self.read) || is_below(path, &self.change)
     }
-}
-
-/// As the broker knows them.
-pub(super) fn absolute(paths: &[PathBuf]) -> BTreeSet<PathBuf> {
-    paths.iter().filter_map(|path| std::path::absolute(path).ok()).collect()
 }
 
 /// Whether one of these directories is on the way to a path.

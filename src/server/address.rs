@@ -40,7 +40,7 @@ pub(crate) enum ListenScheme {
     H2c,
     /// HTTP over TLS.
     Https,
-    /// HTTP/1, and only for what the server tells of itself.
+    /// HTTP/1, and only for the status of the server.
     Status,
 }
 

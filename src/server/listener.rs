@@ -12,7 +12,8 @@ pub(crate) mod passed;
 use super::address::{Address, ListenScheme};
 use super::start_error::StartError;
 use crate::sys::reason::reason;
-use crate::sys::socket::{self, SocketAccess};
+use crate::sys::socket;
+use crate::sys::unix_socket::{self, SocketAccess};
 use passed::Passed;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -360,7 +361,7 @@ impl Drop for ListenSocket {
     fn drop(&mut self) {
         // The socket is still open, so no other file can have the identity of its own.
         if let Some((path, identity)) = &self.file
-            && socket::file_identity(path) == *identity
+            && unix_socket::file_identity(path) == *identity
         {
             // It may be gone already, which is as good.
             let _ = std::fs::remove_file(path);
@@ -369,7 +370,7 @@ impl Drop for ListenSocket {
 }
 
 fn address_of(socket: &OwnedFd) -> io::Result<Address> {
-    Ok(match socket::local_path(socket)? {
+    Ok(match unix_socket::local_path(socket)? {
         Some(path) => Address::Unix(path),
         None => Address::Tcp(socket::local_address(socket)?),
     })

@@ -74,7 +74,7 @@ pub(crate) use tls::{CertificateFiles, CertificateText, TicketSecrets, TlsKeeper
 use crate::files::CacheLimits;
 use crate::http::{ForwardedHeader, Headers};
 use crate::site::{Application, Network, NetworkError, Site, TrustedProxies};
-pub use crate::sys::socket::SocketAccess;
+pub use crate::sys::unix_socket::SocketAccess;
 use address::ListenScheme;
 use listener::passed::Passed;
 #[cfg(feature = "cli")]

@@ -2,12 +2,12 @@
 //!
 //! It must never know what is there.
 
-use super::around::{Next, Outcome, Permit};
 use super::auth::BasicAuth;
 use super::networks::Networks;
 use super::pattern::Pattern;
+use super::permit::Permit;
 use super::refused::Refused;
-use super::{Methods, Request, Response};
+use super::{Methods, Response};
 use crate::files::sibling;
 use crate::http::{Coding, HeaderName, Method, RequestHead, Status};
 use std::collections::HashMap;
@@ -74,21 +74,8 @@ impl Access {
         self.allow.is_none() && self.deny.is_empty() && self.auth.is_none()
     }
 
-    /// Whether a request may go on.
-    pub(super) fn check(&self, request: &Request<'_>, next: Next) -> Outcome {
-        let head = request.as_head();
-        let authorization = head.first(HeaderName::Authorization);
-        let methods = [request.method()];
-        let outcome = match self.ask(request.peer(), authorization, &methods, Some(head)) {
-            Permit::Granted => next.run(),
-            Permit::Refused(response) => return (*response).into(),
-            Permit::Check(check) => next.checked(check),
-        };
-        if self.needs_password(&methods) { outcome.by_password() } else { outcome }
-    }
-
     /// Whether somebody may do one of these. The log names the request, if there is one.
-    fn ask(
+    pub(super) fn ask(
         &self,
         client: Option<SocketAddr>,
         authorization: Option<&[u8]>,
@@ -112,7 +99,7 @@ impl Access {
     }
 
     /// Whether one of these is only for those who have a password.
-    fn needs_password(&self, methods: &[Method]) -> bool {
+    pub(super) fn needs_password(&self, methods: &[Method]) -> bool {
         self.auth.as_ref().is_some_and(|auth| {
             auth.methods.is_none_or(|its| methods.iter().any(|&it| its.contains(it)))
         })
@@ -127,9 +114,9 @@ pub(super) struct Visitor {
 }
 
 impl Visitor {
-    pub(super) fn of(request: &Request<'_>) -> Visitor {
-        let authorization = request.as_head().first(HeaderName::Authorization);
-        Visitor { address: request.peer(), authorization: authorization.map(Into::into) }
+    pub(super) fn of(head: &RequestHead<'_>) -> Visitor {
+        let authorization = head.first(HeaderName::Authorization);
+        Visitor { address: head.peer(), authorization: authorization.map(Into::into) }
     }
 }
 

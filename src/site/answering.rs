@@ -2,11 +2,11 @@
 //!
 //! It must never know how a response travels.
 
-use super::rewrite::Rewritten;
+use super::rewritten::Rewritten;
 use super::route::Route;
 use super::{
     Answer, BodyPolicy, Context, Decision, Handler, Methods, Request, RequestBody, Response, Site,
-    around,
+    permit,
 };
 use crate::http::{Method, RequestHead, Status};
 use std::cell::RefCell;
@@ -44,7 +44,7 @@ impl Site {
             self.pass(route, head);
         }
         if let Some(check) = route.passage.as_mut().and_then(|it| it.take_check()) {
-            return Some(Answer(Decision::Blocking(around::job(check))));
+            return Some(Answer(Decision::Blocking(permit::job(check))));
         }
         route.take_response().map(|response| (*response).into())
     }

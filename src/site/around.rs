@@ -3,7 +3,8 @@
 //! It must never know which handler there is, or whether there is one.
 
 use super::pattern::Pattern;
-use super::{Deferred, IntoResponse, Job, Request, Response, Worked};
+use super::permit::{Check, Checked};
+use super::{IntoResponse, Request, Response};
 use crate::http::{Cancellation, RequestName, Status};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -31,25 +32,6 @@ enum Decided {
 
 /// What becomes of a response.
 type Change = Box<dyn FnOnce(Response) -> Response>;
-
-/// Whether a request may go on, found by a thread that may wait.
-pub(crate) type Check = Box<dyn FnMut(&Cancellation) -> Checked + Send>;
-
-/// What a check has found.
-pub(crate) enum Checked {
-    Passed,
-    Refused(Box<Response>),
-    /// It is to be called again after so long.
-    Later(Duration),
-}
-
-/// Whether a request may go on.
-pub(crate) enum Permit {
-    Granted,
-    Refused(Box<Response>),
-    /// A thread finds that out.
-    Check(Check),
-}
 
 impl Next {
     fn new() -> Next {
@@ -262,15 +244,6 @@ impl Passage {
             *response = changed.unwrap_or_else(|_| panicked(self.request.as_ref()));
         }
     }
-}
-
-/// The work that a check is: its response is a refusal, or says that the request may go on.
-pub(super) fn job(mut check: Check) -> Job {
-    Box::new(move |cancellation| match check(cancellation) {
-        Checked::Passed => Worked::Done(Response::deferred(Status::OK, Deferred::Passed)),
-        Checked::Refused(response) => Worked::Done(*response),
-        Checked::Later(pause) => Worked::Later(pause),
-    })
 }
 
 /// The shorter of two times, either of which may be missing.

@@ -2,7 +2,7 @@
 //!
 //! It must never know what is changed, or how.
 
-use super::redirect::escape_html;
+use super::redirect_page::escape_html;
 use super::{Request, Response, error_page};
 use crate::files::{NameError, WriteError};
 use crate::http::{HeaderName, Status, list};
@@ -60,7 +60,7 @@ impl RequestedChange {
 }
 
 /// The response when a request body cannot be written and the request is not at hand any more.
-pub(super) fn failed(error: WriteError) -> Response {
+pub(crate) fn not_written(error: WriteError) -> Response {
     let status = status(&error);
     let response = match error {
         WriteError::Failed(error) => {

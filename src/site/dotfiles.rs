@@ -43,5 +43,10 @@ pub(crate) fn is_dotfile(name: &[u8]) -> bool {
     name.starts_with(b".") && name.iter().any(|&byte| byte != b'.')
 }
 
+/// Whether a path below a root is that of a file which says how the root is served.
+pub(super) fn is_host_file(path: &[u8]) -> bool {
+    matches!(path.strip_prefix(b"/").unwrap_or(path), b"_headers" | b"_redirects")
+}
+
 #[cfg(test)]
 mod tests;

@@ -3,11 +3,12 @@
 //!
 //! It must never know where a file is on the disk.
 
-use super::around::{self, Permit};
 use super::file_response::respond;
 use super::handler::Decision;
+use super::open_error::refuse;
+use super::permit::{self, Permit};
 use super::rules::headers::vary;
-use super::static_files::{StaticFiles, refuse};
+use super::static_files::StaticFiles;
 use super::{Answer, Context, Request, Response, gate, redirect};
 use crate::files::{Choice, Chosen, OpenError, Types};
 use crate::http::{Status, weight};
@@ -214,7 +215,7 @@ impl Search<'_, '_> {
                 );
                 Some((*response).into())
             }
-            Permit::Check(check) => Some(Answer(Decision::Blocking(around::job(check)))),
+            Permit::Check(check) => Some(Answer(Decision::Blocking(permit::job(check)))),
         }
     }
 

@@ -9,9 +9,11 @@ mod task;
 use super::change::RequestedChange;
 use super::dotfiles::Dotfiles;
 use super::gate::Gate;
-use super::handler::{Answer, Context, Decision, Handler, Methods, Worked};
+use super::handler::{Answer, Context, Decision, Handler};
+use super::job::Worked;
 use super::mapping::Mapping;
-use super::redirect;
+use super::methods::Methods;
+use super::redirect_page::page;
 use super::request_body::BodyUse;
 use super::store_rules::{HIDDEN, StoreRules, check_body, encoded};
 use super::{BodyPolicy, Request, Response};
@@ -185,7 +187,7 @@ impl Handler for FormUpload {
 /// RFC 9110 §9.3.3, §15.4.4.
 fn stored_response(files: &[IncomingFile<Stored>], location: &[u8], wants_html: bool) -> Response {
     if wants_html {
-        let page = redirect::page("See Other", "The files are at", location);
+        let page = page("See Other", "The files are at", location);
         return Response::html(page).status(Status::SEE_OTHER).header("Location", location);
     }
     let paths: Vec<Vec<u8>> =

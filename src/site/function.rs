@@ -1,10 +1,11 @@
 //! Handlers made of functions: on the worker with [`inline`], on a thread with [`blocking`].
 
-use super::handler::{Answer, Context, Handler, Methods};
+use super::handler::{Answer, Context, Handler};
+use super::methods::Methods;
 use super::request::OwnedRequest;
 use super::request_body::BodyPolicy;
-use super::{IntoResponse, Request, Response};
-use crate::http::{Method, Status};
+use super::{IntoResponse, Request};
+use crate::http::Method;
 use std::sync::Arc;
 
 /// A function that answers at once, on the worker, from the request and its body.
@@ -164,11 +165,6 @@ where
             request.with(cancellation, |request| function(request).respond_to(request))
         })
     }
-}
-
-/// The answer where no thread is free for a job.
-pub(crate) fn busy() -> Response {
-    Response::new(Status::SERVICE_UNAVAILABLE).header("Retry-After", "1")
 }
 
 /// As nginx's `client_max_body_size` has it.

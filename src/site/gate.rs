@@ -8,9 +8,9 @@ use super::Request;
 use super::Response;
 #[cfg(feature = "cli")]
 use super::access::{GuardedLocation, Visitor, WhoMay};
-use super::around::Permit;
 #[cfg(feature = "cli")]
 use super::pattern::Pattern;
+use super::permit::Permit;
 #[cfg(feature = "cli")]
 use crate::http::{Method, Status};
 #[cfg(feature = "cli")]
@@ -42,7 +42,7 @@ impl Gate {
             let path = request.path_bytes();
             GateInner {
                 who_may: Arc::clone(who_may),
-                visitor: Visitor::of(request),
+                visitor: Visitor::of(request.as_head()),
                 own: place.pattern.cloned(),
                 directory: path.strip_suffix(b"/").unwrap_or(path).into(),
             }
@@ -116,7 +116,7 @@ pub(super) fn guards(request: &Request<'_>) -> bool {
 pub(super) fn read(request: &Request<'_>, path: &[u8]) -> Permit {
     match request.place().who_may {
         Some(who_may) if !who_may.is_open_at(path) => {
-            who_may.ask(&Visitor::of(request), path, &[request.method()])
+            who_may.ask(&Visitor::of(request.as_head()), path, &[request.method()])
         }
         _ => Permit::Granted,
     }

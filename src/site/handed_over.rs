@@ -3,8 +3,8 @@
 //! It must never know which handler that is.
 
 use super::file_response::{respond_plain, whole};
+use super::open_error::refuse;
 use super::response::NamedFile;
-use super::static_files::refuse;
 use super::{Answer, Body, Context, Response};
 use crate::files::{CachedFile, Found};
 use crate::http::{Headers, Method, RequestHead, Status};

@@ -1,18 +1,20 @@
 //! What answers at a location.
 
 use super::application::Application;
+use super::job::{Job, Worked};
+use super::methods::Methods;
 use super::request_body::{BodyPolicy, RequestBody};
-use super::rewrite::Leading;
+use super::rewritten::Leading;
 use super::status::StatusSocket;
 use super::{IntoResponse, Request, Response};
 use crate::files::{Choice, Chosen, Disk, ETags, Found, Now, OpenError, OpenFiles, Prefetch, Root};
-use crate::http::{Cancellation, Method, Status};
+use crate::http::{Cancellation, Status};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Answers the requests of a location.
 ///
-/// A function from a request to what can be made a [`Response`] is one. It runs on a worker and must not block:
+/// A function that takes a request and returns what can become a [`Response`] is a handler. It runs on a worker and must
+/// not block:
 ///
 /// ```
 /// use httpd::{Handler, Request};
@@ -52,8 +54,8 @@ pub trait Handler: Send + Sync + 'static {
         None
     }
 
-    /// The answer. Runs on the worker and must not block: everything else that the worker serves
-    /// would wait: [`Answer::blocking`] is for that. A panic is answered with 500, and logged.
+    /// Answers a request. It runs on the worker and must not block, because everything else that the worker serves would
+    /// wait. For work that blocks, there is [`Answer::blocking`]. A panic is answered with 500, and logged.
     fn answer(&self, request: &Request<'_>, context: &mut Context<'_>) -> Answer;
 }
 
@@ -69,7 +71,7 @@ pub(crate) enum Decision {
     Cold(Prefetch),
     /// A thread of the pool finds the response.
     Blocking(Job),
-    /// The same by a thread that handlers cannot keep busy: it tells of the server itself.
+    /// The same, by a thread that handlers cannot keep busy. It is for the status of the server.
     Status(Job),
     /// A program in another process finds it.
     Forward(Forward),
@@ -85,21 +87,6 @@ pub(crate) struct Forward {
     /// The request as the backend's protocol has it.
     pub(crate) message: Vec<u8>,
     pub(crate) body: RequestBody,
-}
-
-/// Work that ends in an answer and may take its time. Where all threads are busy and their queue is
-/// full it is not done, and the request answered with 503. It can ask whether somebody still waits for it.
-///
-/// Instead of waiting for something that no thread can hasten, such as a lock, it says when it is to be
-/// called again: other work has the thread meanwhile.
-pub(crate) type Job = Box<dyn FnMut(&Cancellation) -> Worked + Send>;
-
-/// How far work has come.
-#[expect(clippy::large_enum_variant, reason = "it is nearly always done, and goes by value")]
-pub(crate) enum Worked {
-    Done(Response),
-    /// It is to be called again after so long.
-    Later(Duration),
 }
 
 impl Answer {
@@ -203,96 +190,5 @@ impl Context<'_> {
             self.files.look();
             *self.freshness = Freshness::Known;
         }
-    }
-}
-
-/// A set of methods.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Methods(u16);
-
-impl Methods {
-    /// GET and HEAD.
-    pub const READ: Methods = Methods(bit(Method::Get) | bit(Method::Head));
-
-    /// Every method that a handler may take, those that this server does not know among them.
-    pub const ALL: Methods = Methods(!(bit(Method::Trace) | bit(Method::Connect)));
-
-    /// Those that this server does not know.
-    pub const EXTENSIONS: Methods = Methods(1 << 15);
-
-    /// None.
-    pub const NONE: Methods = Methods(0);
-
-    /// These methods; GET brings HEAD with it (RFC 9110 §9.1 requires both of every server). TRACE
-    /// and CONNECT have no handler ever: they are about the connection, not about what is here. One
-    /// that this server does not know brings all such methods.
-    pub fn of(methods: &[Method]) -> Methods {
-        let set = methods
-            .iter()
-            .filter(|method| !matches!(method, Method::Trace | Method::Connect))
-            .fold(0, |set, &method| set | bit(method));
-        let get = set & bit(Method::Get);
-        Methods(if get == 0 { set } else { set | Methods::READ.0 })
-    }
-
-    /// Whether the method is one of them.
-    pub fn contains(self, method: Method) -> bool {
-        self.0 & bit(method) != 0
-    }
-
-    /// These and those.
-    pub fn and(self, others: Methods) -> Methods {
-        Methods(self.0 | others.0)
-    }
-
-    /// Whether there is none that the others do not have.
-    pub fn is_within(self, others: Methods) -> bool {
-        self.0 & !others.0 == 0
-    }
-
-    /// The value of `Allow`; OPTIONS is always among them, for the site answers it.
-    pub fn allow(self) -> String {
-        let order =
-            [Method::Get, Method::Head, Method::Post, Method::Put, Method::Patch, Method::Delete];
-        let names = order.iter().filter(|&&method| self.contains(method)).map(Method::as_str);
-        names.chain(["OPTIONS"]).collect::<Vec<_>>().join(", ")
-    }
-}
-
-/// The place of a method in a set.
-const fn bit(method: Method) -> u16 {
-    match method {
-        Method::Connect => 1,
-        Method::Delete => 1 << 1,
-        Method::Get => 1 << 2,
-        Method::Head => 1 << 3,
-        Method::Options => 1 << 4,
-        Method::Patch => 1 << 5,
-        Method::Post => 1 << 6,
-        Method::Put => 1 << 7,
-        Method::Trace => 1 << 8,
-        Method::Extension(_) => Methods::EXTENSIONS.0,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_takes_a_method_that_nobody_knows_takes_all_such_and_no_other() {
-        let [find, report] = ["PROPFIND", "REPORT"].map(|name| Method::new(name).expect("a token"));
-        assert!(
-            Methods::of(&[find]).contains(report) && !Methods::of(&[find]).contains(Method::Get)
-        );
-        assert!(Methods::ALL.contains(find) && Methods::ALL.contains(Method::Options));
-        assert!(!Methods::ALL.contains(Method::Trace) && !Methods::ALL.contains(Method::Connect));
-    }
-
-    #[test]
-    fn get_brings_head_and_options_is_always_allowed() {
-        assert_eq!(Methods::READ.allow(), "GET, HEAD, OPTIONS");
-        assert_eq!(Methods::of(&[Method::Get, Method::Put]).allow(), "GET, HEAD, PUT, OPTIONS");
-        assert!(!Methods::of(&[Method::Post]).contains(Method::Head));
     }
 }

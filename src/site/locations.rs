@@ -4,7 +4,8 @@
 use super::access::{Access, GuardedLocation, OtherPaths, WhoMay};
 use super::pattern::Pattern;
 use super::request::Place;
-use super::route::{Route, Spot};
+use super::rewritten::Spot;
+use super::route::Route;
 use super::rules::Rules;
 use super::{Counted, Handler, Methods};
 use crate::http::{Method, Scheme};

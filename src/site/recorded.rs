@@ -46,7 +46,7 @@ impl Site {
     /// Sets the log of a location that has a handler.
     #[cfg(feature = "cli")]
     pub(crate) fn log_at(mut self, location: impl Into<Location>, number: u16) -> Site {
-        self.locations.set_log(&super::pattern(&location.into()), number);
+        self.locations.set_log(&super::building::pattern(&location.into()), number);
         self
     }
 }

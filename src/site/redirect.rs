@@ -1,6 +1,7 @@
 //! The redirects that the server itself makes.
 
-use super::hosts::{self, HostName};
+use super::host_name::{HostName, port, without_port};
+use super::redirect_page::page;
 use super::rules::Rules;
 use super::rules::https::HttpsRedirect;
 use super::{Request, Response};
@@ -79,12 +80,12 @@ impl<'s> OriginChange<'s> {
         let mut location = format!("{}://", scheme.as_str()).into_bytes();
         match self.name {
             Some(name) => location.extend_from_slice(name.to_string().as_bytes()),
-            None => location.extend_from_slice(hosts::without_port(host)),
+            None => location.extend_from_slice(without_port(host)),
         }
         match self.https.map(|https| https.port_for(head)) {
             Some(Some(port)) => location.extend_from_slice(format!(":{port}").as_bytes()),
             Some(None) => {}
-            None => location.extend_from_slice(hosts::port(host)),
+            None => location.extend_from_slice(port(host)),
         }
         encode_path(head.path(), &mut location);
         if let Some(query) = head.query() {
@@ -97,39 +98,5 @@ impl<'s> OriginChange<'s> {
         };
         let page = page(status.reason(), "This is now at", &location);
         Response::html(page).status(status).header("Location", location)
-    }
-}
-
-/// The page of a redirect, for clients that do not follow it.
-pub(crate) fn page(title: &str, sentence: &str, location: &[u8]) -> String {
-    let link = escape_html(&String::from_utf8_lossy(location));
-    format!(
-        "<!DOCTYPE html>\n<title>{title}</title>\n<p>{sentence} <a href=\"{link}\">{link}</a>.\n"
-    )
-}
-
-/// Escapes text for HTML, including attribute values.
-pub(crate) fn escape_html(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            _ => escaped.push(character),
-        }
-    }
-    escaped
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn html_is_escaped() {
-        assert_eq!(escape_html(r#"a"<b>'&"#), "a&quot;&lt;b&gt;&#39;&amp;");
     }
 }

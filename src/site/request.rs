@@ -6,7 +6,7 @@ use super::RequestBody;
 #[cfg(feature = "cli")]
 use super::access::WhoMay;
 use super::pattern::Pattern;
-use super::rewrite::Rewritten;
+use super::rewritten::Rewritten;
 use crate::http::{
     Cancellation, HeaderName, Method, OwnedHead, RequestHead, Scheme, TlsFacts, Version, basic,
 };

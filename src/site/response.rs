@@ -1,4 +1,5 @@
-//! A response, as a value. It must never know who will send it, or over what.
+//! A response, as a value. It must never know who will send it, or over what. `encoded` imports this file and is imported
+//! by it, because the body that is encoded is the body of a response, and is one itself.
 
 use super::encoded::EncodedBody;
 use super::multipart::Multipart;
@@ -82,6 +83,11 @@ pub(crate) struct Production {
 pub(crate) type Produce = dyn FnOnce(&mut BodyWriter) -> io::Result<()> + Send;
 
 impl Response {
+    /// That to a request for which no thread is free.
+    pub(crate) fn busy() -> Response {
+        Response::new(Status::SERVICE_UNAVAILABLE).header("Retry-After", "1")
+    }
+
     /// A response without headers and body.
     pub fn new(status: Status) -> Response {
         Response { status, reason: None, headers: Headers::new(), body: Body::Empty }

@@ -1,133 +1,12 @@
-//! A request that is answered as one for another path, without its client knowing.
+//! Leads a request to another path, without its client knowing.
 //!
 //! Who may ask is asked for every path on the way: for the one that the client named, and for the one that is served.
 //! It must never know which rule led there.
 
-use super::route::Spot;
+use super::rewritten::{Asked, Elsewhere, Rewritten};
 use super::{Counted, Response, Route, Site};
-use crate::http::target::Target;
-use crate::http::{Method, RequestHead, Scheme, Status};
-use percent_encoding::percent_decode;
+use crate::http::{RequestHead, Status};
 use std::sync::Arc;
-
-/// What a site and a handler tell each other of a request that is led elsewhere.
-#[derive(Default)]
-pub(crate) struct Leading {
-    /// The status of the file to send, if it is the page of an error.
-    pub(super) status: Option<Status>,
-    /// Where the request is to be answered instead. The answer of the handler does not count then.
-    pub(super) elsewhere: Option<Box<Elsewhere>>,
-}
-
-/// Where a request was led.
-#[derive(Clone, Debug)]
-pub(crate) struct Rewritten {
-    to: Elsewhere,
-    /// What the client asked for, and what that led to if it was led on: at most four, because a configuration and a
-    /// file each lead on once, and each may lead to a directory.
-    asked: Vec<Asked>,
-}
-
-/// A place that was asked for.
-#[derive(Clone, Debug)]
-pub(super) struct Asked {
-    pub(super) spot: Spot,
-    pub(super) path: Vec<u8>,
-}
-
-/// What a request is answered as.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Elsewhere {
-    /// Decoded and normalised, as that of a request.
-    path: Vec<u8>,
-    raw_path: Vec<u8>,
-    query: Option<Vec<u8>>,
-    /// The status of the response, if it is an error whose page is there.
-    status: Option<Status>,
-    /// Whether a file in the root has led there.
-    by_file: bool,
-    /// Where in the configuration the rule was written that has.
-    written_at: Option<usize>,
-}
-
-impl Elsewhere {
-    /// The path and query of a target. `None`: a part of the request has made it lead to another place than the rule
-    /// says, because it is `.` or `..` there.
-    pub(crate) fn new(target: &[u8]) -> Option<Elsewhere> {
-        let end = target.iter().position(|&byte| byte == b'?').unwrap_or(target.len());
-        let decoded: Vec<u8> = percent_decode(&target[..end]).collect();
-        let is_odd = |name: &[u8]| matches!(name, b"." | b"..");
-        if !target.starts_with(b"/") || decoded.split(|&byte| byte == b'/').any(is_odd) {
-            return None;
-        }
-        let parsed = Target::parse(Method::Get, target, Scheme::Http).ok()?;
-        Some(Elsewhere {
-            path: parsed.path.into_owned(),
-            raw_path: parsed.raw_path.to_vec(),
-            query: parsed.query.map(<[u8]>::to_vec),
-            status: None,
-            by_file: false,
-            written_at: None,
-        })
-    }
-
-    /// The path, decoded and normalised.
-    #[cfg(any(all(test, feature = "cli"), feature = "fuzzing"))]
-    pub(crate) fn path(&self) -> &[u8] {
-        &self.path
-    }
-
-    /// The same from a file in the root, with this status if it is an error.
-    #[cfg(feature = "cli")]
-    pub(super) fn by_file(self, status: Option<Status>) -> Elsewhere {
-        Elsewhere { by_file: true, status, ..self }
-    }
-}
-
-impl Rewritten {
-    /// The path that is served.
-    pub(super) fn path(&self) -> &[u8] {
-        &self.to.path
-    }
-
-    /// The path that the client asked for.
-    pub(super) fn asked_path(&self) -> &[u8] {
-        self.asked.first().map_or(&self.to.path, |asked| &asked.path)
-    }
-
-    /// The places that were asked for on the way, the client's first.
-    pub(super) fn asked(&self) -> &[Asked] {
-        &self.asked
-    }
-
-    /// The status of the response, if it is an error whose page is there.
-    pub(super) fn status(&self) -> Option<Status> {
-        self.to.status
-    }
-
-    /// Whether a file in a root has led there. It happens once.
-    #[cfg(feature = "cli")]
-    pub(super) fn is_by_file(&self) -> bool {
-        self.to.by_file
-    }
-
-    /// The same for the path with a slash behind it.
-    pub(super) fn with_slash(&self) -> Elsewhere {
-        let with = |path: &[u8]| [path, b"/"].concat();
-        let (path, raw_path) = (with(&self.to.path), with(&self.to.raw_path));
-        Elsewhere { path, raw_path, ..self.to.clone() }
-    }
-
-    /// Where in the configuration the rule was written that has led there, if it was the last to do so.
-    pub(super) fn written_at(&self) -> Option<usize> {
-        self.to.written_at
-    }
-
-    /// The request as it is answered.
-    pub(super) fn head<'r>(&'r self, head: &'r RequestHead<'_>) -> RequestHead<'r> {
-        head.elsewhere(&self.to.path, &self.to.raw_path, self.to.query.as_deref())
-    }
-}
 
 impl Site {
     /// Leads a request to where the rules of its location say.
@@ -141,7 +20,7 @@ impl Site {
         let Some((written_at, decided)) = rules.rewrite(head) else { return };
         match decided.location.as_deref().map(Elsewhere::new) {
             Some(Some(to)) => {
-                self.lead(route, head, Elsewhere { written_at: Some(written_at), ..to });
+                self.lead(route, head, to.by_rule(written_at));
             }
             Some(None) => route.decide(Response::new(Status::NOT_FOUND)),
             None => route.decide(Response::new(decided.status)),
@@ -153,14 +32,14 @@ impl Site {
         let mut asked = Vec::new();
         let path = match route.rewritten.take() {
             Some(before) => {
-                let Rewritten { to, asked: earlier } = Arc::unwrap_or_clone(before);
+                let (earlier, path) = Arc::unwrap_or_clone(before).into_asked();
                 asked = earlier;
-                to.path
+                path
             }
             None => head.path().to_vec(),
         };
         asked.push(Asked { spot: route.spot(), path });
-        let rewritten = Arc::new(Rewritten { to, asked });
+        let rewritten = Arc::new(Rewritten::new(to, asked));
         let rates = |route: &Route| self.locations.rules(route).map(|rules| &rules.rates);
         let before = rates(route);
         self.locations.reroute(route, rewritten.path(), head.method());
@@ -173,28 +52,5 @@ impl Site {
             .rules(route)
             .and_then(|rules| rules.note(&rewritten.head(head), Some(rewritten.asked_path())));
         route.rewritten = Some(rewritten);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_target_is_a_path_as_that_of_a_request() {
-        let of = |target: &str| {
-            let it = Elsewhere::new(target.as_bytes())?;
-            let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it is text");
-            Some((text(it.path), it.query.map(text)))
-        };
-        let some =
-            |path: &str, query: Option<&str>| Some((path.to_owned(), query.map(str::to_owned)));
-        assert_eq!(of("/a%20b?c=d"), some("/a b", Some("c=d")));
-        assert_eq!(of("/a//b/"), some("/a/b/", None));
-        assert_eq!(of("/?"), some("/", Some("")));
-        for odd in ["", "a", "/a/..", "/a/../b", "/./a", "/a/%2e%2E/b", "/a%00b", "/a/.%2e", "/a#b"]
-        {
-            assert_eq!(of(odd), None, "{odd}");
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! Where a request goes.
 
 use super::around::Passage;
-use super::rewrite::Rewritten;
+use super::rewritten::{Rewritten, Spot};
 use super::rules::Noted;
 use super::{Counted, Response, Terms};
 use crate::http::Scheme;
@@ -34,21 +34,6 @@ pub(crate) struct Route {
     pub(super) rewritten: Option<Arc<Rewritten>>,
     /// The scheme of the request, for the rules.
     pub(super) scheme: Scheme,
-}
-
-/// What is at a path: a location, and how much of the path it covers.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Spot {
-    #[cfg_attr(
-        not(feature = "cli"),
-        expect(dead_code, reason = "only a configuration says who may")
-    )]
-    pub(super) location: Option<u32>,
-    #[cfg_attr(
-        not(feature = "cli"),
-        expect(dead_code, reason = "only a configuration says who may")
-    )]
-    pub(super) prefix_bytes: usize,
 }
 
 impl Route {

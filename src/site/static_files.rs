@@ -1,5 +1,8 @@
 //! Files from a root: from a path to a file, or to its encoded sibling.
 //!
+//! `fallback` and `host_files` import this file and are imported by it, for a reason: they are two further ways by which
+//! these files are found, and each asks in turn for files as they are found without it.
+//!
 //! It must never know mio, connections, timers or threads.
 
 use super::dotfiles::Dotfiles;
@@ -7,10 +10,11 @@ use super::fallback::Lookup;
 #[cfg(feature = "cli")]
 use super::fallback::Tried;
 use super::file_response::{respond, respond_plain};
-use super::handler::{Answer, Context, Decision, Handler};
+use super::handler::{Answer, Context, Handler};
 #[cfg(feature = "cli")]
 use super::host_files::{Dialect, HostFiles};
 use super::mapping::Mapping;
+use super::open_error::refuse;
 use super::{Request, Response, listing};
 use crate::files::{Choice, Chosen, Found, OpenError, Root};
 use crate::http::{AcceptedCodings, Compression, HeaderName, RequestHead, Status};
@@ -339,33 +343,6 @@ impl StaticFiles {
                 self.answer_listing(request, relative)
             }
             Err(error) => refuse(error, path),
-        }
-    }
-}
-
-pub(super) fn refuse(error: OpenError, path: &[u8]) -> Answer {
-    match error {
-        OpenError::Cold(prefetch) => Answer(Decision::Cold(prefetch)),
-        error => refusal(error, path).into(),
-    }
-}
-
-/// Whether a path below a root is that of a file which says how the root is served.
-pub(super) fn is_host_file(path: &[u8]) -> bool {
-    matches!(path.strip_prefix(b"/").unwrap_or(path), b"_headers" | b"_redirects")
-}
-
-/// The one place where an error of the disk becomes a status.
-pub(super) fn refusal(error: OpenError, path: &[u8]) -> Response {
-    match error {
-        OpenError::NotFound => Response::new(Status::NOT_FOUND),
-        OpenError::Forbidden => Response::new(Status::FORBIDDEN),
-        OpenError::Exhausted | OpenError::Cold(_) => {
-            Response::new(Status::SERVICE_UNAVAILABLE).header("Retry-After", "1")
-        }
-        OpenError::Failed(error) => {
-            log::error!("opening {}: {error}", path.escape_ascii());
-            Response::new(Status::INTERNAL_SERVER_ERROR)
         }
     }
 }

@@ -5,8 +5,10 @@
 
 use super::change::RequestedChange;
 use super::dotfiles::Dotfiles;
-use super::handler::{Answer, Context, Decision, Handler, Methods, Worked};
+use super::handler::{Answer, Context, Decision, Handler};
+use super::job::Worked;
 use super::mapping::Mapping;
+use super::methods::Methods;
 use super::request_body::{BodyStore, BodyUse};
 use super::store_rules::{HIDDEN, StoreRules, announced_length, check_body, encoded};
 use super::{BodyPolicy, Request, RequestBody, Response};

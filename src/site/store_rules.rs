@@ -4,8 +4,8 @@
 
 use super::change::RequestedChange;
 use super::dotfiles::Dotfiles;
+use super::dotfiles::is_host_file;
 use super::mapping::Mapping;
-use super::static_files::is_host_file;
 use super::{Request, Response};
 use crate::files::WritableRoot;
 use crate::http::target::encode_path;

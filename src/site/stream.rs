@@ -4,16 +4,17 @@
 //! buffer in memory. It must never know how a worker is woken, nor how the body is framed.
 
 mod channel;
+mod error;
 mod wake;
 
 pub(crate) use channel::{Received, Receiver};
+pub use error::{Gone, TrySendError};
 pub(super) use wake::WakeBatch;
 pub(crate) use wake::{StreamKey, WakeWorker, Waker};
 
 use super::{Body, Response};
 use crate::http::Status;
 use channel::{Channel, KeepAlive, Message};
-use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,19 +47,6 @@ use std::time::Duration;
 pub struct Sender {
     channel: Arc<Channel>,
 }
-
-/// Why a message was not sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TrySendError {
-    /// The client has not taken what was sent before, and there is no room for more.
-    Full,
-    /// The body has ended: see [`Gone`].
-    Gone,
-}
-
-/// The body has ended: the client has gone, the server stops, or the body was finished.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gone;
 
 impl Response {
     /// `200 OK` with a body of this type that the [`Sender`] sends, at any time and from any thread.
@@ -189,33 +177,6 @@ impl Drop for Sender {
 impl fmt::Debug for Sender {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Sender").field("is_gone", &self.is_gone()).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Display for TrySendError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            TrySendError::Full => {
-                formatter.write_str("the client has not taken what was sent before")
-            }
-            TrySendError::Gone => Gone.fmt(formatter),
-        }
-    }
-}
-
-impl fmt::Display for Gone {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("the response has ended")
-    }
-}
-
-impl Error for TrySendError {}
-
-impl Error for Gone {}
-
-impl From<Gone> for TrySendError {
-    fn from(_: Gone) -> TrySendError {
-        TrySendError::Gone
     }
 }
 

@@ -3,7 +3,8 @@
 //! It must never know how the application is run, or reached.
 
 use super::application::Application;
-use super::handler::{Answer, Backend, Context, Decision, Forward, Handler, Methods};
+use super::handler::{Answer, Backend, Context, Decision, Forward, Handler};
+use super::methods::Methods;
 use super::request_body::{BodyPolicy, BodyUse};
 use super::{Request, Response};
 use crate::files::SpoolPlace;

@@ -14,6 +14,7 @@ pub(crate) mod deferred;
 pub(crate) mod descriptors;
 pub(crate) mod file;
 mod file_system;
+pub(crate) mod group;
 pub(crate) mod malloc;
 pub(crate) mod memory;
 pub(crate) mod memory_bounds;
@@ -33,6 +34,7 @@ pub(crate) mod signal;
 pub(crate) mod socket;
 pub(crate) mod sync;
 pub(crate) mod trouble;
+pub(crate) mod unix_socket;
 pub(crate) mod unwinding;
 pub(crate) mod uptime;
 #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only the program changes its user"))]

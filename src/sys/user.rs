@@ -59,7 +59,7 @@ impl Identity {
         };
         let entry = entry.ok().flatten();
         let group = match group {
-            Some(group) => Some(super::socket::group(group).ok_or(Unknown::Group)?),
+            Some(group) => Some(super::group::group(group).ok_or(Unknown::Group)?),
             None => entry.as_ref().map(|entry| entry.gid.as_raw()),
         };
         let id = entry.as_ref().map(|entry| entry.uid.as_raw()).or(number);

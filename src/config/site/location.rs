@@ -2,15 +2,16 @@
 
 use super::SiteBuilder;
 use crate::config::access::access;
-use crate::config::file::LocationSection;
 use crate::config::handlers::Handlers;
+use crate::config::location::LocationSection;
 use crate::config::lookup::{self, INDEX};
+use crate::config::overrides::Overrides;
 use crate::config::places::{Place, PlaceFiles, access_origins, is_closed};
 use crate::config::roots::Inherited;
 use crate::config::scope::{Scope, TypedName};
 use crate::config::value::CHARSET_OFF;
 use crate::config::writing::Rules;
-use crate::config::{Overrides, compression, rights};
+use crate::config::{compression, rights};
 use crate::files::{Root, Types};
 use crate::site::{Access, Dotfiles, FormUpload, Mapping, StaticFiles, Store, Wsgi};
 
@@ -104,7 +105,7 @@ impl SiteBuilder<'_> {
     pub(super) fn access(&mut self, scope: Option<&Scope>) -> Access {
         let outer = self.outer.clone();
         let scopes = scope.into_iter().chain(outer.iter().copied());
-        access(scopes, &mut self.passwords, self.roots.base, self.errors)
+        access(scopes.map(|it| &it.access), &mut self.passwords, self.roots.base, self.errors)
     }
 
     /// A root whose files have the types of a scope and of the outer ones, and whose links are followed as they say.
@@ -169,14 +170,14 @@ impl SiteBuilder<'_> {
             Store::new(self.writable.get(&root, &rules))
                 .methods(&rules.methods)
                 .dotfiles(dotfiles)
-                .host_files(lookup::host_files(scopes()).is_some())
+                .host_files(lookup::host_files(scopes().map(|it| &it.lookup)).is_some())
                 .mapping(mapping)
         });
         let forms = rules.takes_forms().then(|| {
             FormUpload::new(self.writable.get(&root, &rules))
                 .on_conflict(rules.on_conflict)
                 .dotfiles(dotfiles)
-                .host_files(lookup::host_files(scopes()).is_some())
+                .host_files(lookup::host_files(scopes().map(|it| &it.lookup)).is_some())
                 .mapping(mapping)
         });
         let index = index.unwrap_or_else(|| vec![INDEX.to_owned()]);
@@ -188,7 +189,7 @@ impl SiteBuilder<'_> {
             });
         }
         let precompressed = scopes().find_map(|it| it.precompressed).unwrap_or(false);
-        let host_files = lookup::host_files(scopes());
+        let host_files = lookup::host_files(scopes().map(|it| &it.lookup));
         let place_files =
             PlaceFiles { root: root.clone(), mapping, dotfiles, precompressed, host_files };
         self.note_place(path, Some(place_files).filter(|_| rules.reads()), scope);
@@ -199,11 +200,11 @@ impl SiteBuilder<'_> {
                 .dotfiles(dotfiles)
                 .mapping(mapping)
                 .precompressed(precompressed);
-            let files = match compression::of_files(scopes()) {
+            let files = match compression::of_files(scopes().map(|it| &it.compression)) {
                 Some(compression) => files.compression(compression),
                 None => files,
             };
-            lookup::apply(files, &root, scopes(), self.errors)
+            lookup::apply(files, &root, scopes().map(|it| &it.lookup), self.errors)
         });
         let access = self.access(scope);
         Handlers { files, store, forms, access }

@@ -10,28 +10,16 @@ use std::path::Path;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use crate::server::listener::Listeners;
 use crate::site::Metrics;
 use crate::sys::channel::{Channel, ChannelMessage, Received};
 use crate::sys::descriptors;
-use crate::sys::process::{Own, is_stopped, sealed, start_again, start_other};
+use crate::sys::process::{Own, is_stopped, start_again, start_other};
 
 use super::certificates::PoolTls;
-use super::numbers::NumbersMessage;
+use super::numbers_message::NumbersMessage;
+use super::plan::Plan;
 use super::protocol::{self, Instruction, Report, Role, Spoken};
-use crate::program::cli::{SUPERVISED, own_arguments};
 use crate::program::failure::Failure;
-
-/// What every process of the pool is given, at the start and as a replacement.
-pub(super) struct Plan {
-    pub listeners: Listeners,
-    pub tls: Option<PoolTls>,
-    /// The configuration as it was when it was checked: later edits do not reach replacements.
-    text: OwnedFd,
-    /// The supervisor's own arguments. The environment is inherited.
-    arguments: Vec<OsString>,
-    processes: usize,
-}
 
 /// How far a process has come, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,46 +77,6 @@ pub(super) struct Child {
     started: Instant,
     process: Own,
     channel: Channel,
-}
-
-impl Plan {
-    /// # Errors
-    /// When out of descriptors or memory.
-    pub(super) fn new(
-        listeners: Listeners,
-        text: &str,
-        tls: Option<PoolTls>,
-        processes: usize,
-    ) -> io::Result<Plan> {
-        Ok(Plan::with_text(listeners, sealed(text.as_bytes())?, tls, processes))
-    }
-
-    /// The same, with a text that is sealed.
-    pub(super) fn with_text(
-        listeners: Listeners,
-        text: OwnedFd,
-        tls: Option<PoolTls>,
-        processes: usize,
-    ) -> Plan {
-        let supervised = OsString::from(SUPERVISED);
-        Plan {
-            listeners,
-            tls,
-            text,
-            arguments: [supervised].into_iter().chain(own_arguments()).collect(),
-            processes,
-        }
-    }
-
-    /// The text of the configuration, which nobody can change.
-    pub(super) fn text(&self) -> BorrowedFd<'_> {
-        self.text.as_fd()
-    }
-
-    /// How many processes the pool has.
-    pub(super) fn processes(&self) -> usize {
-        self.processes
-    }
 }
 
 impl Child {
@@ -363,7 +311,7 @@ impl Child {
 fn hand_over(plan: &Plan, slot: usize, channel: &Channel) -> io::Result<()> {
     let role = Role {
         number: slot as u32 + 1,
-        processes: plan.processes as u32,
+        processes: plan.processes() as u32,
         workers: plan.listeners.workers() as u32,
         descriptors: descriptors::started_with()
             .map_or(u32::MAX, |limit| u32::try_from(limit).unwrap_or(u32::MAX)),
@@ -382,7 +330,7 @@ fn hand_over(plan: &Plan, slot: usize, channel: &Channel) -> io::Result<()> {
     let listeners: Vec<BorrowedFd<'_>> = placed.iter().map(|(_, socket)| *socket).collect();
     let tls = plan.tls.as_ref().map(PoolTls::for_process).transpose()?;
     let tls = tls.as_ref().map(AsFd::as_fd);
-    protocol::hand_over(channel, role, plan.text.as_fd(), tls, &addresses, &listeners)
+    protocol::hand_over(channel, role, plan.text(), tls, &addresses, &listeners)
 }
 
 /// The channel.
@@ -428,3 +376,6 @@ fn in_words(status: ExitStatus) -> String {
 
 /// How long a process may take until it serves: it opens roots and logs, perhaps on a slow disk.
 const START_TIME: Duration = Duration::from_secs(60);
+
+/// A process that has not ended by its own deadline is killed after this time.
+pub(super) const GRACE: Duration = Duration::from_secs(5);

@@ -5,17 +5,10 @@ use std::time::{Duration, Instant};
 
 use super::inheritance::InheritedCommand;
 use super::protocol::Instruction;
+use super::upgrades::Succession;
 use super::{Supervisor, SupervisorState};
 use crate::program::control::{Command, Control, Order};
 use crate::program::failure::Failure;
-
-/// What follows when this program has taken over: its processes replace those of its predecessor.
-pub(super) struct Succession {
-    /// Who waits for that.
-    commands: Vec<Command>,
-    /// Until then.
-    pub(super) by: Instant,
-}
 
 impl Supervisor {
     /// Begins to do what was asked for.

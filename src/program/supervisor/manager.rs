@@ -1,41 +1,11 @@
 //! What the supervisor tells a service manager such as systemd.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::child::ChildState;
 use super::protocol::Instruction;
 use super::{Supervisor, SupervisorState};
-use crate::sys::notify::{self, Manager};
-
-/// The service manager, and when the next message is due that the processes work.
-pub(super) struct Watchdog {
-    manager: Manager,
-    /// Half of what the manager allows, as it advises.
-    period: Option<Duration>,
-    due: Instant,
-    /// Whether the manager knows that the server changes, and not yet that it serves again.
-    is_changing: bool,
-    /// What to say instead of how many processes serve.
-    failure: Option<&'static str>,
-}
-
-impl Watchdog {
-    pub(super) fn new(now: Instant) -> Watchdog {
-        let period = notify::watchdog().map(|time| time / 2);
-        Watchdog {
-            manager: Manager::of_environment(),
-            period,
-            due: now,
-            is_changing: false,
-            failure: None,
-        }
-    }
-
-    /// When the next message is due.
-    pub(super) fn due(&self) -> Option<Instant> {
-        self.period.map(|_| self.due)
-    }
-}
+use crate::sys::notify;
 
 impl Supervisor {
     /// All processes serve.

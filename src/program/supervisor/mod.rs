@@ -3,6 +3,9 @@
 //! never wait for one thing alone: it waits for all of its processes and for signals at once. It keeps nothing of the
 //! site.
 //!
+//! Its steps are in files of their own (`slots`, `reloading`, `upgrading` and others), which import this one. What each
+//! of them has to remember is in another file (`reloads`, `upgrades` and others), which this one imports.
+//!
 //! A listener lives as long as the supervisor: connections that wait on the listeners of a dead process
 //! are served by its replacement. Each process shares a [`Channel`] with the supervisor. The kernel closes
 //! it when either of them ends, for whatever reason, and so tells the other.
@@ -12,16 +15,26 @@
 pub(crate) mod certificates;
 mod child;
 mod commands;
+mod follower;
+mod gathering;
 pub(crate) mod inheritance;
 mod legacy;
 mod manager;
 mod numbers;
+mod numbers_message;
+mod plan;
 pub(crate) mod protocol;
 mod reloading;
+mod reloads;
 mod reopening;
+mod reopens;
 mod slots;
+mod succession;
 pub(crate) mod supervised;
-mod upgrade;
+mod taking_over;
+mod upgrades;
+mod upgrading;
+mod watchdog;
 
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
@@ -33,19 +46,20 @@ use crate::sys::wait::wait_readable;
 
 use crate::program::banner::{self, Banner};
 use crate::program::cli::Options;
-use crate::program::close_rest;
 use crate::program::control::{Command, Control};
 use crate::program::failure::Failure;
+use crate::program::leftovers::close_rest;
 use crate::program::rights::in_words;
 use crate::server::listener::passed::Passed;
 use certificates::PoolTls;
-use child::{Asked, Child, ChildState, Plan};
-use manager::Watchdog;
+use child::{Asked, Child, ChildState, GRACE};
 use numbers::Numbers;
+use plan::Plan;
 use protocol::Instruction;
-use reloading::Reloads;
-use reopening::Reopens;
-use upgrade::Upgrades;
+use reloads::Reloads;
+use reopens::Reopens;
+use upgrades::Upgrades;
+use watchdog::Watchdog;
 
 /// Serves with one or several processes until a signal ends it.
 ///
@@ -339,9 +353,6 @@ impl Supervisor {
 
 /// How often to check whether a process is stopped.
 const CHECK_EVERY: Duration = Duration::from_millis(500);
-
-/// A process that has not ended by its own deadline is killed after this time.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// When poll fails, for want of memory.
 const PAUSE: Duration = Duration::from_millis(100);

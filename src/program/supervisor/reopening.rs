@@ -8,43 +8,11 @@ use std::time::{Duration, Instant};
 
 use super::Supervisor;
 use super::protocol::Instruction;
-use crate::program::control::Command;
+use super::reopens::Reopen;
 use crate::program::failure::Failure;
 use crate::program::reopening;
 use crate::server::background::Reopening;
 use crate::sys::signal;
-
-/// The commands to open the logs again.
-#[derive(Default)]
-pub(super) struct Reopens {
-    /// What is under way.
-    current: Option<Reopen>,
-    /// Who waits for the next time.
-    pub(super) waiting: Vec<Command>,
-}
-
-struct Reopen {
-    commands: Vec<Command>,
-    /// What came of the supervisor's own log.
-    own: mpsc::Receiver<Result<(), Failure>>,
-    own_outcome: Option<Result<(), Failure>>,
-    /// The processes that have not reported yet, and the number of the report that is awaited.
-    awaited: Vec<(u32, u64)>,
-    failures: Vec<String>,
-    by: Instant,
-}
-
-impl Reopens {
-    /// Until when what is under way is waited for.
-    pub(super) fn due(&self) -> Option<Instant> {
-        self.current.as_ref().map(|it| it.by)
-    }
-
-    /// Those that have not been answered.
-    pub(super) fn commands(&self) -> impl Iterator<Item = &Command> {
-        self.current.iter().flat_map(|it| &it.commands).chain(&self.waiting)
-    }
-}
 
 impl Supervisor {
     /// Opens all logs again. Returns the processes that will report, and the numbers of their reports.

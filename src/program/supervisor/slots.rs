@@ -3,9 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::child::{Child, ChildExit, ChildState};
+use super::child::{Child, ChildExit, ChildState, GRACE};
 use super::protocol::Instruction;
-use super::{CHECK_EVERY, GRACE, Supervisor, SupervisorState};
+use super::{CHECK_EVERY, Supervisor, SupervisorState};
 use crate::program::failure::Failure;
 
 impl Supervisor {

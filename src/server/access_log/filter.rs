@@ -1,6 +1,6 @@
 //! Which responses have no line.
 
-use super::line::Subject;
+use super::subject::Subject;
 use crate::site::rules::glob::Glob;
 use crate::site::rules::headers::Statuses;
 use percent_encoding::percent_decode;

@@ -1,8 +1,8 @@
 //! How the lines of a log look: a format, compiled once to pieces that are rendered without looking anything up.
 
 use super::escape::{Escape, Quoting};
-use super::line::Subject;
 use super::stamp::Pen;
+use super::subject::Subject;
 use super::variable::{self, Early, Late, Named};
 use crate::server::record::Record;
 use std::error::Error;

@@ -12,14 +12,16 @@ mod format;
 mod line;
 mod open;
 mod stamp;
+mod subject;
 mod variable;
 mod writer;
 
 pub use escape::Escape;
 pub(crate) use filter::Filter;
 pub use format::{Format, FormatError};
-pub(crate) use line::{PendingLines, Subject};
+pub(crate) use line::PendingLines;
 pub(crate) use open::{OpenLogs, Reopener};
+pub(crate) use subject::Subject;
 #[cfg(feature = "cli")]
 pub(crate) use variable::names as variable_names;
 pub(crate) use writer::LogWriter;

@@ -3,7 +3,6 @@
 use super::envelope::enveloped;
 use super::filter::Filter;
 use super::format::{Format, LineFormat};
-use super::writer::LogWriter;
 use super::{AccessLog, Target};
 use crate::server::background::{Background, Loss, OnLoss, Reopening};
 use crate::server::destination::{Destination, Framing};
@@ -64,15 +63,6 @@ impl OpenLogs {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Option<OpenLog>> {
         self.logs.iter()
-    }
-
-    /// One worker's end of them, and where each is. `None`: all are off.
-    pub(crate) fn writer(&self) -> Option<(LogWriter, Box<[Option<u16>]>)> {
-        self.logs.iter().any(Option::is_some).then(|| {
-            let mut writer = LogWriter::default();
-            let places = writer.install(self);
-            (writer, places)
-        })
     }
 }
 

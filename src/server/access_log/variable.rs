@@ -4,8 +4,8 @@
 //! the response has ended.
 
 use super::escape::Quoting;
-use super::line::Subject;
 use super::stamp::Pen;
+use super::subject::Subject;
 use crate::http::h1::write::write_number;
 use crate::http::{HeaderName, Status, Version, basic};
 use crate::server::record::Record;

@@ -3,9 +3,9 @@
 
 use super::filter::Filter;
 use super::format::LineFormat;
-use super::line::Subject;
 use super::open::{OpenLog, OpenLogs};
 use super::stamp::Pen;
+use super::subject::Subject;
 use crate::files::Now;
 use crate::server::background::Background;
 use crate::server::destination::Framing;
@@ -43,6 +43,17 @@ struct Output {
     /// `None`: no log has it any more.
     log: Option<Arc<Background>>,
     buffer: Vec<u8>,
+}
+
+impl OpenLogs {
+    /// One worker's end of them, and where each is. `None`: all are off.
+    pub(crate) fn writer(&self) -> Option<(LogWriter, Box<[Option<u16>]>)> {
+        self.iter().any(Option::is_some).then(|| {
+            let mut writer = LogWriter::default();
+            let places = writer.install(self);
+            (writer, places)
+        })
+    }
 }
 
 impl LogWriter {

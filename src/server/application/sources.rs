@@ -1,4 +1,4 @@
-//! What an application has loaded, and whether that has changed since: then a reload runs it anew.
+//! What an application has loaded, and whether that has changed since: then a reload restarts it.
 //!
 //! It looks at the Python files beneath the directory that the application runs in, not at the modules that it has
 //! imported: those are known to its processes alone, and an installation is not what is deployed from day to day.

@@ -323,7 +323,7 @@ impl Exchange {
 
     /// The response if no thread and no application is free.
     pub(crate) fn busy(&mut self) -> Response {
-        self.finish(site::function::busy())
+        self.finish(site::Response::busy())
     }
 }
 

@@ -5,7 +5,8 @@ use super::{ListenGroup, ListenSocket, Listeners, address_of};
 use crate::server::address::{Address, ListenScheme};
 use crate::server::start_error::StartError;
 use crate::sys::reason::reason;
-use crate::sys::socket::{self, Claim, SocketAccess};
+use crate::sys::socket::{self, Claim};
+use crate::sys::unix_socket::{self, SocketAccess};
 use std::collections::HashSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -107,15 +108,15 @@ impl Listeners {
                 }
                 Address::Unix(path) => match kept {
                     Some((_, sockets)) => {
-                        if let Err(error) = socket::keep_access(path, access) {
+                        if let Err(error) = unix_socket::keep_access(path, access) {
                             let error = reason(&error);
                             log::warn!("{asked}: {} cannot be set: {error}", in_words(access));
                         }
                         Ok((asked.clone(), sockets))
                     }
-                    None => socket::bind_unix(path, access).map(|socket| {
+                    None => unix_socket::bind_unix(path, access).map(|socket| {
                         log::info!("{asked}: {}", in_words(access));
-                        let file = Some((path.clone(), socket::file_identity(path)));
+                        let file = Some((path.clone(), unix_socket::file_identity(path)));
                         (asked.clone(), vec![Arc::new(ListenSocket { socket, file })])
                     }),
                 },

@@ -1,4 +1,7 @@
 //! The reactor: one turn, in order. It must never know parsing, routing or bodies.
+//!
+//! `turns` and `reloading` import this file and are imported by it: they have steps of a turn, and what a worker has to
+//! remember for them.
 
 mod accepting;
 mod applications;

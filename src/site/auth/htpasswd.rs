@@ -8,7 +8,7 @@ use std::fmt;
 /// The names of a file, and the hashes of their passwords.
 #[derive(Debug, Default)]
 pub(super) struct Passwords {
-    /// Where in the list of hashes that of a name is.
+    /// For each name, the place of its hash in the list.
     names: HashMap<Box<[u8]>, usize>,
     hashes: Vec<Hash>,
     /// What is wrong with the first line that cannot be used.
@@ -70,8 +70,9 @@ impl Passwords {
         self.hashes.is_empty()
     }
 
-    /// Whether somebody of this name has this password. A name that is not there takes as long as one of those that
-    /// are: always the same one, by `stand_in`, a hash of the name that no client can compute.
+    /// Whether somebody of this name has this password. For a name that is not in the file, the hash of another one is
+    /// compared, so that it takes as long. `stand_in` chooses that one, always the same: it is a hash of the name that no
+    /// client can compute.
     pub(super) fn verify(&self, name: &[u8], password: &[u8], stand_in: u64) -> bool {
         let known = self.names.get(name).copied();
         let count = self.hashes.len().max(1) as u64;
@@ -148,7 +149,7 @@ impl Hash {
     }
 }
 
-/// No longer name or password is right.
+/// A longer name or password is never right.
 const BYTES_MAX: usize = 512;
 
 /// The length of what follows the salt of a SHA-512-crypt hash.

@@ -10,13 +10,13 @@ pub use htpasswd::PasswordLineError;
 #[cfg(any(all(test, feature = "cli"), feature = "fuzzing"))]
 pub use htpasswd::fuzz_passwords;
 
-use super::around::{Checked, Next, Outcome, Permit};
+use super::Response;
+use super::permit::{Checked, Permit};
 use super::refused::Refused;
 use super::rules::client_key::ClientKey;
 use super::status::Refusal;
-use super::{Request, Response, function};
 use crate::files::RereadFile;
-use crate::http::{Cancellation, HeaderName, RequestHead, Status, basic};
+use crate::http::{Cancellation, RequestHead, Status, basic};
 use htpasswd::Passwords;
 use remembered::{Key, Remembered};
 use std::collections::hash_map::RandomState;
@@ -96,16 +96,6 @@ impl BasicAuth {
     /// If the file cannot be read.
     pub fn first_error(&self) -> io::Result<Option<PasswordLineError>> {
         Ok(self.inner.passwords()?.first_error.clone())
-    }
-
-    /// Lets a request go on if it has a name and its password.
-    pub fn check(&self, request: &Request<'_>, next: Next) -> Outcome {
-        let authorization = request.as_head().first(HeaderName::Authorization);
-        match self.ask(authorization, request.peer(), Some(request.as_head())) {
-            Permit::Granted => next.run().by_password(),
-            Permit::Refused(response) => (*response).into(),
-            Permit::Check(check) => next.checked(check).by_password(),
-        }
     }
 
     /// Whether a client with this `Authorization` may go on. The log names the request, if there is one.
@@ -223,7 +213,7 @@ impl Attempt {
                 "too many passwords wait to be compared with {path}; answered 503 (logged once a minute)"
             );
         }
-        self.refuse_later(function::busy())
+        self.refuse_later(Response::busy())
     }
 
     fn refuse_later(&mut self, refusal: Response) -> Checked {

@@ -8,9 +8,9 @@ use crate::files::{
 use crate::http::conditional::Preconditions;
 use crate::http::form::{Event, FormReader, PartHead};
 use crate::http::{Cancellation, ETag};
-use crate::site::around::{Check, Checked, Permit};
+use crate::site::dotfiles::is_host_file;
 use crate::site::gate::Gate;
-use crate::site::static_files::is_host_file;
+use crate::site::permit::{Check, Checked, Permit};
 use crate::site::{Dotfiles, RequestBody};
 use crate::sys::descriptors::Extra;
 use std::io::Read;

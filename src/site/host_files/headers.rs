@@ -2,10 +2,10 @@
 //!
 //! It must never know how the file was found, or what is sent.
 
+use super::dialect::{Dialect, Parsed};
 use super::index::Index;
 use super::lines::{LineErrors, RULES_MAX, lines};
 use super::pattern::{PathPattern, placeholder};
-use super::{Dialect, Parsed};
 use crate::http::Headers;
 use crate::http::header::is_token;
 use crate::http::target::encode_path;

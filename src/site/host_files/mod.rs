@@ -4,21 +4,26 @@
 //! stays with the version that it was read of. They say nothing about other roots: a rewrite goes through the site, which
 //! asks who may.
 
+pub(crate) mod dialect;
 pub(crate) mod headers;
 mod index;
 mod lines;
 mod pattern;
 pub(crate) mod redirects;
 
+use super::dotfiles::is_host_file;
 use super::mapping::Mapping;
-use super::rewrite::Elsewhere;
-use super::rules::Seen;
+use super::open_error::refuse;
+use super::rewritten::Elsewhere;
 use super::rules::redirects::Decided;
-use super::static_files::{StaticFiles, is_host_file, refuse};
+use super::rules::seen::Seen;
+use super::static_files::StaticFiles;
 use super::{Answer, Body, Context, Decision, Request, Response};
 use crate::files::{CachedFile, Disk, Found, OpenError, Prefetch, Root};
 use crate::http::Status;
 use crate::http::target::encode_path;
+pub(crate) use dialect::Dialect;
+use dialect::Parsed;
 use headers::HeadersFile;
 use lines::LineErrors;
 use redirects::{FileDecision, RedirectsFile};
@@ -31,31 +36,6 @@ use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// Whose rules are followed where they differ.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Dialect {
-    /// A redirect is a 301, unless it says otherwise. A file that exists is served, unless a rule is forced (`!`). A
-    /// slash at the end of a path makes no difference.
-    #[default]
-    Netlify,
-    /// A redirect is a 302. Every rule is followed, whether there is a file or not.
-    Cloudflare,
-}
-
-impl Dialect {
-    fn default_status(self) -> Status {
-        match self {
-            Dialect::Netlify => Status::MOVED_PERMANENTLY,
-            Dialect::Cloudflare => Status::FOUND,
-        }
-    }
-}
-
-/// What can be read of a file: itself, and what is wrong with it.
-pub(crate) trait Parsed: Default + Send + Sync + 'static {
-    fn parse(text: &[u8], dialect: Dialect) -> (Self, LineErrors);
-}
 
 /// The files of a root.
 pub(super) struct HostFiles {

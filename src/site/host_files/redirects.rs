@@ -2,12 +2,12 @@
 //!
 //! It must never know how the file was found, or whether there is a file at a path.
 
+use super::dialect::{Dialect, Parsed};
 use super::index::Index;
 use super::lines::{LineErrors, RULES_MAX, lines};
 use super::pattern::{PathPattern, placeholder};
-use super::{Dialect, Parsed};
 use crate::http::Status;
-use crate::site::rules::Seen;
+use crate::site::rules::seen::{Seen, path_of};
 use crate::site::rules::target::Target;
 use std::fmt::Write;
 
@@ -144,7 +144,7 @@ fn rule(line: &str, dialect: Dialect) -> Result<FileRule, String> {
         let path = pattern.sample();
         let seen = Seen { path: &path, ..Seen::default() };
         let location = target.of(&seen, &|_| b"x");
-        let again = location.and_then(|it| crate::site::rules::path_of(&it, &seen));
+        let again = location.and_then(|it| path_of(&it, &seen));
         if again.is_none_or(|path| pattern.captures(&path).is_some()) {
             return Err("it leads to itself, and Cloudflare leaves it out, too".to_owned());
         }

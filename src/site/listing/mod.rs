@@ -10,11 +10,11 @@ mod json;
 mod order;
 mod view;
 
-use super::around::Permit;
-use super::dotfiles::Dotfiles;
+use super::dotfiles::{Dotfiles, is_host_file};
 use super::gate::Gate;
+use super::open_error::refusal;
+use super::permit::Permit;
 use super::request::OwnedRequest;
-use super::static_files::{is_host_file, refusal};
 use super::{Answer, Request, Response};
 use crate::files::{Listing, Readme, Root};
 use crate::http::conditional::{self, Outcome};

@@ -2,8 +2,9 @@
 //!
 //! It must never know requests, or how rules are written.
 
+use super::Rules;
 use super::redirects::{Redirect, Source};
-use super::{Rules, Seen, path_of};
+use super::seen::{Seen, path_of};
 use crate::site::Site;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,7 +1,7 @@
 //! What is only for HTTPS: the redirect to it, and the order to browsers to use nothing else (HSTS, RFC 6797).
 
 use crate::http::{RequestHead, Scheme};
-use crate::site::hosts;
+use crate::site::host_name::port;
 
 /// Redirects requests that came without TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ impl HttpsRedirect {
     /// something in front has other ports: a proxy, a load balancer, or the port mapping of a container. If a client
     /// finds HTTP there at the usual port, it finds HTTPS at the usual port too.
     pub(crate) fn port_for(self, head: &RequestHead<'_>) -> Option<u16> {
-        let named = hosts::port(head.host()).strip_prefix(b":").unwrap_or_default();
+        let named = port(head.host()).strip_prefix(b":").unwrap_or_default();
         let asked = std::str::from_utf8(named).ok().and_then(|it| it.parse().ok());
         let listener = head.peer.listener.map(|it| it.port());
         self.port(asked.unwrap_or(HTTP_PORT), listener, head.peer.is_relayed)

@@ -21,6 +21,7 @@ mod of_site;
 mod reasons;
 pub(crate) mod redirects;
 pub(crate) mod request_rate;
+pub(crate) mod seen;
 pub(crate) mod target;
 
 use super::{Response, encoded};
@@ -31,8 +32,8 @@ use cors::Cors;
 use error_pages::ErrorPage;
 use headers::HeaderRule;
 use https::HttpsRedirect;
-use percent_encoding::percent_decode;
 use redirects::{Decided, Redirects};
+use seen::Seen;
 use std::sync::Arc;
 
 /// The rules of a location, with those that it inherits.
@@ -58,23 +59,6 @@ pub(crate) struct Rules {
     pub(crate) error_pages: Vec<Box<[ErrorPage]>>,
     pub(crate) rates: Rates,
     pub(crate) id: RulesId,
-}
-
-/// What rules see of a request.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Seen<'a> {
-    pub(crate) path: &'a [u8],
-    pub(crate) query: Option<&'a [u8]>,
-    pub(crate) host: &'a [u8],
-    pub(crate) scheme: Scheme,
-}
-
-impl Seen<'_> {
-    /// What they see of this request.
-    pub(crate) fn of<'h>(head: &'h RequestHead<'_>) -> Seen<'h> {
-        let (path, query, host) = (head.path(), head.query(), head.host());
-        Seen { path, query, host, scheme: head.scheme() }
-    }
 }
 
 /// What rules have noted of a request for its response.
@@ -250,17 +234,6 @@ impl Rules {
             cors.vary(headers);
         }
     }
-}
-
-/// The path of a location, if it is on the same host as the request.
-pub(crate) fn path_of(location: &[u8], seen: &Seen<'_>) -> Option<Vec<u8>> {
-    let origin = [seen.scheme.as_str().as_bytes(), b"://", seen.host].concat();
-    let local = location.strip_prefix(&origin[..]).unwrap_or(location);
-    if !local.starts_with(b"/") {
-        return None;
-    }
-    let end = local.iter().position(|byte| b"?#".contains(byte)).unwrap_or(local.len());
-    Some(percent_decode(&local[..end]).collect())
 }
 
 const HSTS: &str = "Strict-Transport-Security";

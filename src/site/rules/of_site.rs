@@ -1,6 +1,7 @@
 //! The rules of a site's locations.
 
-use super::{Rules, Seen, path_of};
+use super::Rules;
+use super::seen::{Seen, path_of};
 use crate::http::Method;
 use crate::site::route::Route;
 use crate::site::{Location, Response, Site};

@@ -2,7 +2,8 @@
 //!
 //! It must never know who asks.
 
-use super::{HSTS, Noted, Rules, Seen};
+use super::seen::Seen;
+use super::{HSTS, Noted, Rules};
 use crate::http::{Method, RequestHead, Status};
 use crate::site::explained::{Reason, WrittenAt};
 use crate::site::{Body, Response};

@@ -2,12 +2,12 @@
 //!
 //! It must never know how they were written.
 
-use super::Seen;
 use super::glob::Glob;
+use super::seen::{Seen, path_of};
 use super::target::Target;
 use crate::http::Status;
 use crate::site::Response;
-use crate::site::redirect::page;
+use crate::site::redirect_page::page;
 use std::collections::HashMap;
 
 /// The redirects of one scope, in the order written.
@@ -172,7 +172,7 @@ impl Redirect {
             Source::Regex(_) => {
                 let seen = Seen { path: b"/x", ..Seen::default() };
                 let location = self.to.as_ref()?.of(&seen, &|_| b"x")?;
-                super::path_of(&location, &seen)
+                path_of(&location, &seen)
             }
         }
     }

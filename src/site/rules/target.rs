@@ -3,7 +3,7 @@
 //! It must never know which requests are redirected. What it makes of a request can neither end a header nor name
 //! another host than the template does.
 
-use super::Seen;
+use super::seen::Seen;
 use crate::http::authority::check_authority;
 use crate::http::target::encode_path;
 use crate::http::{Scheme, percent};

@@ -1,4 +1,4 @@
-//! What a server tells of itself: whether it lives and is ready, its numbers for collectors, and a page for people.
+//! The status of a server: whether it lives and is ready, its numbers for collectors, and a page for people.
 //!
 //! It must never know where the numbers come from: the server lends a [`StatusSource`] when it starts.
 
@@ -7,41 +7,30 @@ mod history;
 mod metrics;
 mod page;
 mod refusals;
+mod source;
 mod text;
 mod units;
 
 pub(crate) use metrics::Histogram;
 pub use metrics::Metrics;
 pub(crate) use refusals::Refusal;
+pub use source::StatusSocket;
+pub(crate) use source::{Reading, StatusSource};
 
-use super::handler::{Answer, Decision, Handler, Worked};
+use super::handler::{Answer, Decision, Handler};
+use super::job::Worked;
 use super::redirect;
 use super::{Context, Methods, Request, Response};
 use crate::http::Status as HttpStatus;
 use crate::sys::uptime::uptime;
 use history::History;
+use source::Shared;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 use text::Format;
 
-/// What a server does at one moment.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Reading {
-    pub(crate) metrics: Metrics,
-    /// Why new requests should go elsewhere.
-    pub(crate) unready: Option<String>,
-    /// Why it has to be started again.
-    pub(crate) stuck: Option<String>,
-}
-
-/// Where readings come from.
-pub(crate) trait StatusSource: Send + Sync {
-    /// Asks all that serves. It waits for a second at most, so it is for threads that may wait.
-    fn read(&self) -> Reading;
-}
-
-/// Serves what the server tells of itself, at a location: `livez`, `readyz` and `metrics` below it, and a page for people
+/// Serves the status of the server at a location: `livez`, `readyz` and `metrics` below it, and a page for people
 /// at the location itself.
 ///
 /// | path | is |
@@ -72,29 +61,10 @@ pub struct StatusPages {
     shared: Arc<Shared>,
 }
 
-/// What the pages and the server share.
-#[derive(Default)]
-struct Shared {
-    source: OnceLock<Arc<dyn StatusSource>>,
-    history: History,
-}
-
-/// How a server lends its source to the pages in its site.
-#[doc(hidden)]
-#[derive(Clone)]
-pub struct StatusSocket(Arc<Shared>);
-
 impl StatusPages {
     /// The pages of the server that serves them.
     pub fn new() -> StatusPages {
         StatusPages::default()
-    }
-}
-
-impl StatusSocket {
-    /// The first server that has the pages in its site is the one that they are about.
-    pub(crate) fn plug(&self, source: Arc<dyn StatusSource>) {
-        let _ = self.0.source.set(source);
     }
 }
 

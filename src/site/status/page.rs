@@ -4,10 +4,10 @@
 mod cards;
 mod tables;
 
-use super::Reading;
 use super::families::*;
 use super::history::{Rates, View};
 use super::metrics::{Histogram, Metrics, label_value};
+use super::source::Reading;
 use super::units::{self, Quantity};
 use crate::http::Status;
 use crate::site::Response;

@@ -1,6 +1,7 @@
 //! The bounded buffer between senders and the worker that sends the body.
 
-use super::{Gone, TrySendError, WakeBatch, Waker};
+use super::error::{Gone, TrySendError};
+use super::{WakeBatch, Waker};
 use crate::sys::sync::{Condvar, Mutex, MutexGuard};
 use crate::sys::unwinding::is_unwinding;
 use std::cell::Cell;

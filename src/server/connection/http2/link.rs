@@ -106,7 +106,7 @@ impl Link {
         write::reset(&mut self.outbox, stream, code);
     }
 
-    /// So much data of a request has come.
+    /// Counts data of a request that has come.
     ///
     /// # Errors
     /// If it is more than the client was allowed to send.

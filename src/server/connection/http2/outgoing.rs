@@ -82,7 +82,7 @@ impl LentRuns {
         wire.write_many(&slices[..count], if is_all { more } else { More::Follows })
     }
 
-    /// So many bytes were taken. Returns how many of the gathered ones are written then.
+    /// The client has taken this many bytes. Returns how many of the gathered bytes are written then.
     pub(super) fn took(&mut self, written: usize, count: usize) -> usize {
         let (mut written, mut left) = (written, count);
         while let Some(run) = self.runs.front_mut() {

@@ -24,7 +24,7 @@ use crate::server::pool::Pool;
 use crate::server::replacement::{Replacement, SharedSetup};
 use crate::server::worker::Worker;
 use crate::site::TrustedProxies;
-use crate::sys::socket::SocketAccess;
+use crate::sys::unix_socket::SocketAccess;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
