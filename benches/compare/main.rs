@@ -210,7 +210,7 @@ impl Bench<'_> {
         self.options.runs.write_markdown(&report.markdown())
     }
 
-    /// HTTPS and HTTP/2 on all servers that speak both; each is started once.
+    /// HTTPS and HTTP/2 on all servers that speak both. Each is started once, and for each kind of idle connection.
     fn measure_secure(&self, servers: &[Server]) -> Result<(), String> {
         let certificate = secure::Certificate::make(self.folder.path())?;
         let servers: Vec<Server> =
@@ -218,9 +218,7 @@ impl Bench<'_> {
         eprintln!("about {} minutes", self.options.minutes(secure::CASES.len(), servers.len()));
         let mut contenders = Vec::new();
         for server in servers {
-            let folder = self.folder.path().join(format!("secure-{}", server.name()));
-            let launch = self.launch(Work::Small, folder)?;
-            match secure::Contender::start(server, &launch, &certificate, &self.interrupt) {
+            match self.start_secure(server, &certificate) {
                 Ok(contender) => contenders.push(contender),
                 Err(problem) => eprintln!("{}: {problem}", server.name()),
             }
@@ -244,14 +242,31 @@ impl Bench<'_> {
             }
             report.add(case, &samples);
         }
+        drop(contenders);
         for kind in idle::Kind::ALL {
             show_progress(kind.title());
-            let bytes = contenders.iter().map(|contender| contender.idle_bytes(kind));
+            // Memory that connections have left free would hide what the next ones take: each kind has fresh servers.
+            let bytes = servers.iter().map(|server| {
+                self.start_secure(*server, &certificate)
+                    .and_then(|contender| contender.idle_bytes(kind))
+            });
             report.add_idle(kind, &bytes.collect::<Vec<_>>());
+            self.interrupt.check()?;
         }
         show_progress("");
         print!("{}", report.text());
         self.options.runs.write_markdown(&report.markdown())
+    }
+
+    /// Starts a server with the certificate.
+    fn start_secure(
+        &self,
+        server: Server,
+        certificate: &secure::Certificate,
+    ) -> Result<secure::Contender, String> {
+        let folder = self.folder.path().join(format!("secure-{}", server.name()));
+        let launch = self.launch(Work::Small, folder)?;
+        secure::Contender::start(server, &launch, certificate, &self.interrupt)
     }
 
     /// What a server is started with, in this folder of its own.
