@@ -57,7 +57,7 @@ impl Resolver<'_> {
     /// the names that led there. If not, nothing behind it can be trusted.
     ///
     /// # Errors
-    /// When descriptors have run out, or this would have to wait for the disk.
+    /// When descriptors have run out, the disk fails, or this would have to wait for it.
     pub(super) fn resolve(
         &mut self,
         path: &[u8],
@@ -165,10 +165,11 @@ enum Component {
 fn look(directory: BorrowedFd<'_>, name: &[u8], disk: Disk) -> io::Result<Component> {
     let found = match file::step(directory, name, disk) {
         Ok(found) => found,
-        Err(error) if matches!(Cause::of(&error), Cause::Cold | Cause::Exhausted) => {
-            return Err(error);
+        Err(error) if matches!(Cause::of(&error), Cause::Missing | Cause::Link | Cause::Denied) => {
+            return Ok(Component::Nothing);
         }
-        Err(_) => return Ok(Component::Nothing),
+        // That a disk fails says nothing of what is there.
+        Err(error) => return Err(error),
     };
     Ok(match file::identity(found.as_fd())?.kind {
         FileKind::Directory => Component::Directory(found),

@@ -10,9 +10,10 @@ use super::writable::WritableRoot;
 use super::write_error::WriteError;
 use crate::sys::broker::share_with;
 use crate::sys::file::{self, Cause};
+use crate::sys::write;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -102,7 +103,7 @@ impl Spool {
     pub(crate) fn append(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
         match &mut self.kept {
             Kept::Temporary { file, length, .. } => {
-                file.file().write_all(bytes)?;
+                write::append(file.file(), bytes)?;
                 *length += bytes.len() as u64;
                 Ok(())
             }

@@ -16,9 +16,9 @@ use super::write_rules::Durability;
 use crate::http::conditional::Preconditions;
 use crate::http::date;
 use crate::sys::file::{self, Timestamp};
-use crate::sys::write::Overwrite;
+use crate::sys::write::{self, Overwrite};
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -105,7 +105,7 @@ impl Upload {
         }
         // They are counted even if writing them fails.
         self.length = length;
-        self.file.file().write_all(bytes)?;
+        write::append(self.file.file(), bytes)?;
         if let Some(summer) = &mut self.summer {
             summer.add(bytes);
         }

@@ -3,10 +3,11 @@
 //! Each function takes an open directory and a name without a slash, and follows no link. It must never know
 //! what a file is for.
 
-use super::file::{Identity, identity_of};
+use super::file::{Call, Identity, identity_of, refused};
 use rustix::fs::{self, AtFlags, CWD, Dir, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
-use std::io;
+use std::fs::File;
+use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
@@ -14,6 +15,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 /// unless [`link`] gives it a name. `None`: this file system has no such files, or there is no `/proc`
 /// to name one by.
 pub(crate) fn create_nameless(directory: BorrowedFd<'_>, mode: u32) -> io::Result<Option<OwnedFd>> {
+    refused(Call::Create)?;
     let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
     match fs::openat(directory, ".", flags, permissions(mode)) {
         Ok(file) if fs::statat(CWD, path_of(file.as_fd()), AtFlags::empty()).is_ok() => {
@@ -27,12 +29,24 @@ pub(crate) fn create_nameless(directory: BorrowedFd<'_>, mode: u32) -> io::Resul
 
 /// Makes a file. Fails with `EEXIST` if something has the name.
 pub(crate) fn create(directory: BorrowedFd<'_>, name: &[u8], mode: u32) -> io::Result<OwnedFd> {
+    refused(Call::Create)?;
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     Ok(fs::openat(directory, name, flags, permissions(mode))?)
 }
 
+/// Appends bytes to a file that is being written. After an error, some of them may have been.
+pub(crate) fn append(file: &mut File, bytes: &[u8]) -> io::Result<()> {
+    if let Err(error) = refused(Call::Write) {
+        // A disk that is full takes what it has room for.
+        file.write_all(&bytes[..bytes.len() / 2])?;
+        return Err(error);
+    }
+    file.write_all(bytes)
+}
+
 /// Gives a file of [`create_nameless`] a name. Fails with `EEXIST` if something has it.
 pub(crate) fn link(file: BorrowedFd<'_>, directory: BorrowedFd<'_>, name: &[u8]) -> io::Result<()> {
+    refused(Call::Name)?;
     Ok(fs::linkat(CWD, path_of(file), directory, name, AtFlags::SYMLINK_FOLLOW)?)
 }
 
@@ -51,6 +65,7 @@ pub(crate) fn rename(
     to: (BorrowedFd<'_>, &[u8]),
     overwrite: Overwrite,
 ) -> io::Result<()> {
+    refused(Call::Name)?;
     if overwrite == Overwrite::Never {
         match fs::renameat_with(from.0, from.1, to.0, to.1, RenameFlags::NOREPLACE) {
             // This file system cannot do it in one step. Another program may make the file between the

@@ -2,6 +2,7 @@
 //!
 //! It must never know HTTP, a cache, or why a file is wanted.
 
+mod call;
 mod cause;
 mod entries;
 mod identity;
@@ -10,6 +11,11 @@ mod read;
 #[cfg(test)]
 pub(crate) mod simulated;
 
+#[cfg(test)]
+pub(crate) use call::Call;
+#[cfg(not(test))]
+pub(super) use call::Call;
+pub(super) use call::refused;
 pub(crate) use cause::{Cause, refusal};
 pub(crate) use entries::{entries, identity_at, is_readable};
 pub(super) use identity::identity_of;

@@ -2,6 +2,7 @@
 //!
 //! It must never know what the file is for.
 
+use super::call::{Call, refused};
 use super::read::{Disk, Residency, said};
 use rustix::fs::{self, CWD, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
@@ -60,6 +61,7 @@ pub(crate) fn open_beneath(
     last: LastLink,
     disk: Disk,
 ) -> io::Result<OwnedFd> {
+    refused(Call::Open)?;
     let path = if path.is_empty() { b"." } else { path };
     let flags = match last {
         LastLink::Follow => FILE_FLAGS,
@@ -80,6 +82,7 @@ pub(crate) fn open_beneath(
 /// Opens `name` in `directory`, not for reading and without following it if it is a link: to ask what it is, or
 /// to go on from there.
 pub(crate) fn step(directory: BorrowedFd<'_>, name: &[u8], disk: Disk) -> io::Result<OwnedFd> {
+    refused(Call::Open)?;
     let flags = STEP_FLAGS | OFlags::NOFOLLOW;
     if disk == Disk::MustNotBlock
         && let Some(result) = open_resolved(directory, name, flags, ResolveFlags::empty(), disk)

@@ -2,6 +2,7 @@
 //!
 //! It must never know whose bytes they are.
 
+use super::call::{Call, refused};
 use crate::sys::file_system::FileSystem;
 use rustix::fs::{self, Advice, Mode, OFlags};
 use rustix::io::Errno;
@@ -28,6 +29,7 @@ pub(crate) fn read_at(
     offset: u64,
     disk: Disk,
 ) -> io::Result<usize> {
+    refused(Call::Read)?;
     let mut disk = disk;
     if disk == Disk::MustNotBlock {
         match said() {
@@ -69,6 +71,7 @@ pub(crate) fn read_resident(
     offset: u64,
     may_wait: bool,
 ) -> io::Result<Option<usize>> {
+    refused(Call::Read)?;
     let mut may_wait = may_wait;
     if !may_wait {
         match said() {
@@ -103,6 +106,7 @@ pub(crate) fn read_many(
     offset: u64,
     may_wait: bool,
 ) -> io::Result<Option<usize>> {
+    refused(Call::Read)?;
     let mut may_wait = may_wait;
     if !may_wait {
         match said() {
@@ -216,6 +220,7 @@ pub(crate) fn bring_in(
     range: Range<u64>,
     ahead_bytes: u64,
 ) -> io::Result<()> {
+    refused(Call::Read)?;
     if let Ok(FileSystem::TMPFS | FileSystem::RAMFS) = FileSystem::of(file) {
         WITHOUT_DISK.store(fs::fstat(file)?.st_dev, Ordering::Relaxed);
         return Ok(());

@@ -1,6 +1,9 @@
 //! What is found at a path, and that it is kept.
 
 use super::*;
+use crate::sys::file::Call;
+use crate::sys::file::simulated::let_fail;
+use std::cell::Cell;
 
 #[test]
 fn files_and_directories_are_distinguished() {
@@ -116,3 +119,23 @@ fn a_known_file_is_the_same_value_each_time() {
         assert!(Arc::ptr_eq(&file, &site.file("a")), "asked again, but not read again");
     });
 }
+
+#[test]
+fn a_directory_that_the_disk_fails_to_look_at_is_not_taken_for_missing() {
+    thread_local! {
+        static FAILS: Cell<bool> = const { Cell::new(true) };
+    }
+    let mut it = CacheFixture::new();
+    it.around.write("root/d/a", "1");
+    it.rest();
+    let_fail(Some(|call| {
+        let fails = call == Call::Open && FAILS.replace(false);
+        fails.then(|| io::Error::from_raw_os_error(EIO))
+    }));
+    let missing = it.find("d/missing");
+    let_fail(None);
+    assert!(!FAILS.get() && matches!(missing, Err(OpenError::Failed(_))), "{missing:?}");
+    it.file("d/a");
+}
+
+const EIO: i32 = 5;
