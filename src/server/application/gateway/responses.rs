@@ -12,6 +12,7 @@ use crate::site::pipe::within_worker;
 use crate::site::{Body, Deferred, Response};
 use crate::wsgi::response::{HEADER_BYTES, MessageKind, ResponseHead, ResponseMessage};
 use crate::wsgi::{Token, WINDOW_BYTES};
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
@@ -201,7 +202,10 @@ pub(super) fn lose(
     waiting: &mut VecDeque<Forwarded>,
     completions: &mut Completions,
 ) {
-    for (number, pending) in link.pending {
+    // The latest first, so that those which go to another process keep their order.
+    let mut pending: Vec<(u64, Pending)> = link.pending.into_iter().collect();
+    pending.sort_unstable_by_key(|(number, _)| Reverse(*number));
+    for (number, pending) in pending {
         match pending.state {
             PendingState::Sent if !begun.contains(&Token::new(reactor as u64, number)) => {
                 waiting.push_front(pending.exchange);

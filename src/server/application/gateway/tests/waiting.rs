@@ -217,3 +217,17 @@ fn those_who_may_have_gone_wait_behind_all_others_and_not_in_any_number() {
     it.reads(&python);
     assert_eq!(python.takes().map(|(_, number)| number), Some(0), "now nobody else waits");
 }
+
+#[test]
+fn what_an_ended_process_has_not_begun_goes_to_another_in_its_order() {
+    let mut it = Played::with(Wsgi::new("m:app").threads(4));
+    let gone = it.joins(1);
+    for number in 0..10 {
+        assert_eq!(it.submits(number), Submitted::Accepted);
+    }
+    let (begun, first) = gone.takes().expect("it was sent");
+    assert_eq!(answered(it.leaves(&gone, &[begun])), [(first.into(), 502, Vec::new())]);
+    let another = it.joins(2);
+    let order: Vec<u8> = std::iter::from_fn(|| another.takes()).map(|(_, which)| which).collect();
+    assert_eq!(order, (1..9).collect::<Vec<u8>>());
+}
