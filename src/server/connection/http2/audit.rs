@@ -2,6 +2,7 @@
 
 use super::Http2;
 use super::link::GROWTH_MAX;
+use std::time::Instant;
 
 /// What a connection holds.
 #[derive(Debug)]
@@ -15,10 +16,14 @@ pub(crate) struct Audit {
     early_priorities: usize,
     /// How much the client may send.
     pub window_left: i64,
+    /// When the first of its streams gives up waiting.
+    pub first_deadline: Option<Instant>,
 }
 
 impl Http2 {
     pub(crate) fn audit(&self) -> Audit {
+        let deadlines = self.streams.iter().map(|stream| stream.deadline);
+        let deadlines = deadlines.chain(self.resting.iter().map(|stream| stream.deadline));
         Audit {
             streams: self.streams(),
             resting: self.resting.len(),
@@ -26,6 +31,7 @@ impl Http2 {
             growth: (self.link.growth_left, GROWTH_MAX),
             early_priorities: self.early_priorities.len(),
             window_left: i64::from(self.link.received.left()),
+            first_deadline: deadlines.min(),
         }
     }
 }

@@ -40,7 +40,14 @@ pub(super) trait Speaks {
     fn standing(&self) -> Standing;
 
     /// Whether it was refused a part of what it has asked for.
-    fn was_refused(&self) -> bool;
+    fn was_refused(&self, truth: &Truth) -> bool;
+
+    /// Whether it has requests open that it leaves stalled, and whether one of those was refused.
+    fn has_stalled(&self) -> bool;
+    fn was_stalled_refused(&self, truth: &Truth) -> bool;
+
+    /// Whether it goes without the rest, because the disk or the application has failed its connection.
+    fn has_failed(&self, truth: &Truth, is_open: bool) -> bool;
 }
 
 /// How far a client is.
@@ -119,13 +126,30 @@ impl Client {
         self.speaks.standing() == Standing::Answered
     }
 
+    /// Whether it has requests open that it leaves stalled.
+    pub(super) fn has_stalled(&self) -> bool {
+        !self.has_cut && self.socket.end() == StreamEnd::Open && self.speaks.has_stalled()
+    }
+
+    /// Panics if the server has lost patience too early.
+    pub(super) fn is_patiently_served(&self, truth: &Truth) {
+        assert!(
+            self.is_excused || self.has_cut || !self.speaks.was_stalled_refused(truth),
+            "refused too early: {}",
+            self.speaks.describe()
+        );
+    }
+
     /// Panics if an honest client was not served.
-    pub(super) fn is_served(&self) {
+    pub(super) fn is_served(&self, truth: &Truth) {
         if self.has_cut || self.is_excused {
             return;
         }
+        if self.speaks.has_failed(truth, self.socket.end() == StreamEnd::Open) {
+            return;
+        }
         assert!(
-            !self.speaks.was_refused(),
+            !self.speaks.was_refused(truth),
             "an honest client was refused: {}",
             self.speaks.describe()
         );

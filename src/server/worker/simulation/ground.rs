@@ -1,10 +1,11 @@
 //! Where worlds live, one after the other: what never changes there is written once.
 
 use crate::server::driven::random::Dice;
-use crate::sys::file::simulated::let_say;
+use crate::sys::file::Call;
+use crate::sys::file::simulated::{let_fail, let_say};
 use std::cell::RefCell;
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
@@ -55,15 +56,60 @@ pub(super) fn write(path: &Path, bytes: &[u8], time: SystemTime) {
 
 thread_local! {
     static COLD: RefCell<Dice> = const { RefCell::new(Dice(0)) };
+    static FAULTS: RefCell<Faults> = const { RefCell::new(Faults { dice: Dice(0), are_on: false, count: 0 }) };
 }
 
-/// From now on, this seed decides on this thread what of the files is in memory.
+/// The calls of the disk that fail.
+struct Faults {
+    dice: Dice,
+    are_on: bool,
+    count: u64,
+}
+
+/// From now on, this seed decides on this thread what of the files is in memory, and which calls fail once
+/// [`let_calls_fail`] says that some do.
 pub(super) fn begin(seed: u64) {
     COLD.set(Dice::new(seed));
     let_say(Some(|| COLD.with_borrow_mut(|dice| dice.below(COLD_EVERY) == 0)));
+    FAULTS.set(Faults { dice: Dice::new(!seed), are_on: false, count: 0 });
+    let_fail(Some(error_of));
 }
 
+/// From now on, calls of the disk fail now and then, or no more.
+pub(super) fn let_calls_fail(are_on: bool) {
+    FAULTS.with_borrow_mut(|faults| faults.are_on = are_on);
+}
+
+/// How many have failed.
+pub(super) fn failed_calls() -> u64 {
+    FAULTS.with_borrow(|faults| faults.count)
+}
+
+fn error_of(call: Call) -> Option<io::Error> {
+    FAULTS.with_borrow_mut(|faults| {
+        if !faults.are_on || faults.dice.below(FAILS_EVERY) > 0 {
+            return None;
+        }
+        faults.count += 1;
+        let errors: &[i32] = match call {
+            Call::Open => &[EIO, EACCES, EMFILE],
+            Call::Read => &[EIO],
+            Call::Create => &[ENOSPC, EIO, EACCES, EMFILE],
+            Call::Write | Call::Name => &[ENOSPC, EIO, EDQUOT],
+        };
+        Some(io::Error::from_raw_os_error(errors[faults.dice.below(errors.len())]))
+    })
+}
+
+const EIO: i32 = 5;
+const EACCES: i32 = 13;
+const EMFILE: i32 = 24;
+const ENOSPC: i32 = 28;
+const EDQUOT: i32 = 122;
+
 const COLD_EVERY: usize = 6;
+
+const FAILS_EVERY: usize = 12;
 
 const BEFORE: Duration = Duration::from_secs(1_000_000_000);
 

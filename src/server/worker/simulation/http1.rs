@@ -1,9 +1,10 @@
 //! A client that speaks HTTP/1.1 and may pipeline.
 
+use super::ask::{Ask, Judged};
 use super::client::{Speaks, Standing};
 use super::reply::{self, Progress};
 use super::socket::Socket;
-use super::truth::{Ask, Truth};
+use super::truth::Truth;
 use std::collections::VecDeque;
 use std::fmt::Write;
 
@@ -22,8 +23,9 @@ pub(super) struct Http1 {
     gates: VecDeque<(usize, usize)>,
     /// The request whose body the server has asked for.
     continued: Option<usize>,
-    /// Whether a response has said that it is the last.
+    /// Whether a response has said that it is the last, and whether that one was an error of the disk or the application.
     is_over: bool,
+    has_failed: bool,
 }
 
 impl Http1 {
@@ -53,6 +55,7 @@ impl Http1 {
             gates,
             continued: None,
             is_over: false,
+            has_failed: false,
         }
     }
 }
@@ -70,7 +73,7 @@ impl Speaks for Http1 {
         while self.begins.front().is_some_and(|begin| *begin < end) {
             self.begins.pop_front();
             let number = self.asks.len() - self.begins.len() - 1;
-            truth.begin(&mut self.asks[number].expected);
+            truth.begin(&mut self.asks[number]);
         }
         if end > self.sent_bytes {
             socket.send(&self.bytes[self.sent_bytes..end]);
@@ -101,15 +104,20 @@ impl Speaks for Http1 {
                 self.continued = Some(self.answered);
                 continue;
             }
-            if matches!(reply.status, 408 | 503) {
+            if reply.status == 408 {
                 self.is_over = true;
                 continue;
             }
             let begun = self.asks.len() - self.begins.len();
             assert!(self.answered < begun, "a response before its request");
-            truth.check(&ask.expected, reply.status, &reply.body, stops);
+            let judged = truth.judge(ask, reply.status, &reply.body, stops);
+            if judged == Judged::Refused {
+                self.is_over = true;
+                continue;
+            }
             self.answered += 1;
             self.is_over = reply.closes;
+            self.has_failed = judged == Judged::Failed && reply.closes;
         }
         self.read_bytes += at;
     }
@@ -140,8 +148,23 @@ impl Speaks for Http1 {
         }
     }
 
-    fn was_refused(&self) -> bool {
+    fn was_refused(&self, _: &Truth) -> bool {
         self.is_over && self.answered < self.asks.len()
+    }
+
+    fn has_stalled(&self) -> bool {
+        false
+    }
+
+    fn was_stalled_refused(&self, _: &Truth) -> bool {
+        false
+    }
+
+    fn has_failed(&self, truth: &Truth, is_open: bool) -> bool {
+        // Responses that wait to be sent go with the one that cannot be completed.
+        let begun = self.asks.len() - self.begins.len();
+        let mut unanswered = self.asks[self.answered..begun.max(self.answered)].iter();
+        self.has_failed || !is_open && unanswered.any(|ask| truth.may_break(ask))
     }
 }
 

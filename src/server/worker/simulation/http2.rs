@@ -1,8 +1,10 @@
 //! A client that speaks HTTP/2, keeps to the server's windows, and makes room when it pleases.
 
+use super::ask::Ask;
 use super::client::{Speaks, Standing};
 use super::socket::Socket;
-use super::truth::{Ask, Truth};
+use super::stream::{Stall, Stream};
+use super::truth::Truth;
 use crate::http::h2::frame::{DataPart, Frame, FrameReader, HEAD_BYTES, PREFACE};
 use crate::http::h2::write;
 use crate::http::hpack::{Decoder, Encoder, Indexing, TABLE_BYTES_USUAL};
@@ -32,25 +34,12 @@ pub(super) struct Http2 {
     room: BTreeMap<u32, u32>,
     /// The last stream that the server will answer, if it has said so.
     last_stream: Option<u32>,
-}
-
-struct Stream {
-    ask: Ask,
-    /// What is left of the body of the request. `None`: its end has been said.
-    body: Option<&'static [u8]>,
-    /// Whether it waits until the server wants that.
-    waits: bool,
-    window: i64,
-    status: Option<u16>,
-    received: Vec<u8>,
-    has_ended: bool,
-    /// Whether the client has taken the request back.
-    is_cancelled: bool,
-    was_reset: bool,
+    /// Whether it leaves some of its streams stalled.
+    stalls: bool,
 }
 
 impl Http2 {
-    pub(super) fn new(asks: Vec<Ask>, seed: u64) -> Http2 {
+    pub(super) fn new(asks: Vec<Ask>, seed: u64, stalls: bool) -> Http2 {
         let mut dice = Dice::new(seed);
         let mut out = PREFACE.to_vec();
         // With windows of a few bytes, it would be taken for an attacker.
@@ -72,6 +61,7 @@ impl Http2 {
             initial_window: 65_535,
             room: BTreeMap::new(),
             last_stream: None,
+            stalls,
         }
     }
 
@@ -106,7 +96,7 @@ impl Http2 {
 
     fn begin(&mut self, truth: &Truth) {
         let Some(mut ask) = self.asks.pop() else { return };
-        truth.begin(&mut ask.expected);
+        truth.begin(&mut ask);
         let stream = self.next_stream;
         self.next_stream += 2;
         let has_body = ask.has_body();
@@ -130,6 +120,11 @@ impl Http2 {
             self.encoder.field(&mut self.out, name.as_bytes(), value.as_bytes(), Indexing::Kept);
         }
         write::end_block(&mut self.out, start, stream, !has_body, 16_384);
+        let stall = match self.stalls && self.below(3) == 0 {
+            false => None,
+            true if has_body && !ask.body.is_empty() => Some(Stall::Body),
+            true => Some(Stall::Room),
+        };
         let body = has_body.then_some(ask.body);
         let state = Stream {
             ask,
@@ -141,6 +136,8 @@ impl Http2 {
             has_ended: false,
             is_cancelled: false,
             was_reset: false,
+            was_refused: false,
+            stall,
         };
         self.streams.insert(stream, state);
     }
@@ -177,9 +174,10 @@ impl Http2 {
         }
         let id = able[self.below(able.len())];
         let stream = self.streams.get_mut(&id).expect("it is one of them");
+        let kept = stream.kept_bytes();
         let rest = stream.body.as_mut().expect("it has one");
         let most = piece_max.min(stream.window).min(self.window).max(0) as usize;
-        let (piece, left) = rest.split_at(rest.len().min(most));
+        let (piece, left) = rest.split_at(most.min(rest.len().saturating_sub(kept)));
         *rest = left;
         stream.window -= piece.len() as i64;
         self.window -= piece.len() as i64;
@@ -193,13 +191,13 @@ impl Http2 {
     }
 
     fn take_data(&mut self, part: &DataPart<'_>) {
+        let stream = self.streams.get_mut(&part.stream).expect("a stream of the client");
         if part.counted > 0 {
             *self.room.entry(0).or_default() += part.counted;
-            if !part.ends_stream {
+            if !part.ends_stream && stream.stall != Some(Stall::Room) {
                 *self.room.entry(part.stream).or_default() += part.counted;
             }
         }
-        let stream = self.streams.get_mut(&part.stream).expect("a stream of the client");
         assert!(stream.status.is_some_and(|it| it >= 200), "data before a head");
         assert!(!stream.has_ended, "data behind the end");
         stream.received.extend_from_slice(part.bytes);
@@ -237,26 +235,6 @@ impl Http2 {
     }
 }
 
-impl Stream {
-    fn can_send(&self, window: i64) -> bool {
-        let has_room = |rest: &[u8]| rest.is_empty() || self.window > 0 && window > 0;
-        !self.waits && self.body.is_some_and(has_room)
-    }
-
-    fn is_open(&self) -> bool {
-        !(self.has_ended || self.is_cancelled || self.was_reset)
-    }
-
-    fn check(&self, truth: &Truth, stops: bool) {
-        if self.has_ended && !self.is_cancelled {
-            let status = self.status.expect("it has ended");
-            if status != 408 && status != 503 {
-                truth.check(&self.ask.expected, status, &self.received, stops);
-            }
-        }
-    }
-}
-
 impl Speaks for Http2 {
     fn send(&mut self, most: usize, socket: &Socket, truth: &Truth) {
         while self.out.len() < most && self.speak(truth) {}
@@ -287,15 +265,17 @@ impl Speaks for Http2 {
                 Frame::Data(part) => {
                     let (id, ends) = (part.stream, part.ends_stream);
                     self.take_data(&part);
-                    if ends {
-                        self.streams[&id].check(truth, stops);
+                    if ends && let Some(stream) = self.streams.get_mut(&id) {
+                        stream.check(truth, stops);
                     }
                 }
                 Frame::Headers(headers) => {
                     assert!(headers.ends_headers, "heads are short");
                     self.take_head(headers.stream, headers.fragment, headers.ends_stream);
-                    if headers.ends_stream {
-                        self.streams[&headers.stream].check(truth, stops);
+                    if headers.ends_stream
+                        && let Some(stream) = self.streams.get_mut(&headers.stream)
+                    {
+                        stream.check(truth, stops);
                     }
                 }
                 Frame::Reset { stream } => {
@@ -342,7 +322,7 @@ impl Speaks for Http2 {
     }
 
     fn standing(&self) -> Standing {
-        let has_open = self.streams.values().any(Stream::is_open);
+        let has_open = self.streams.values().any(|it| it.is_open() && it.stall.is_none());
         if !self.out.is_empty() || self.can_go_on() || !self.room.is_empty() {
             Standing::Sends
         } else if has_open {
@@ -352,13 +332,29 @@ impl Speaks for Http2 {
         }
     }
 
-    fn was_refused(&self) -> bool {
+    fn was_refused(&self, truth: &Truth) -> bool {
         let is_refused = |stream: &Stream| {
-            !stream.is_cancelled
-                && (stream.was_reset && !stream.has_ended
-                    || stream.has_ended && matches!(stream.status, Some(408 | 503)))
+            let is_broken = stream.was_reset && !stream.has_ended && !truth.may_break(&stream.ask);
+            !stream.is_cancelled && stream.stall.is_none() && (is_broken || stream.was_refused)
         };
         self.was_too_slow || self.last_stream.is_some() || self.streams.values().any(is_refused)
+    }
+
+    fn has_stalled(&self) -> bool {
+        self.streams.values().any(|stream| stream.stall.is_some() && stream.is_open())
+    }
+
+    fn was_stalled_refused(&self, truth: &Truth) -> bool {
+        self.streams.values().any(|stream| {
+            let is_broken = stream.was_reset && !stream.has_ended;
+            let is_refused = stream.was_refused || is_broken && !truth.may_break(&stream.ask);
+            stream.stall.is_some() && is_refused && !stream.is_cancelled
+        })
+    }
+
+    /// What fails costs its own stream alone.
+    fn has_failed(&self, _: &Truth, _: bool) -> bool {
+        false
     }
 }
 

@@ -31,6 +31,8 @@ pub(super) struct Shared {
     pub events_max: usize,
     /// What the mailbox wakes.
     pub epoll: Arc<Epoll>,
+    /// Processes of applications whose messages are reported, and whether there are any.
+    pub processes: Vec<(ProcessId, bool)>,
     /// Whether there are no descriptors left for connections.
     pub is_exhausted: bool,
 }
@@ -49,9 +51,14 @@ impl Kernel for SimulatedKernel {
         if !shared.queue.is_empty() {
             happened.listeners.push(0);
         }
+        for (process, has_messages) in &mut shared.processes {
+            if std::mem::take(has_messages) {
+                happened.sources.push(Source::Process(*process));
+            }
+        }
         // What is not reported now comes first the next time, as epoll does it: nobody waits for ever.
         for place in 0..shared.accepted.len() {
-            if happened.sources.len() == shared.events_max {
+            if happened.sources.len() >= shared.events_max {
                 shared.accepted.rotate_left(place);
                 break;
             }
@@ -77,8 +84,10 @@ impl Kernel for SimulatedKernel {
 
     fn forget_listener(&mut self, _listener: BorrowedFd<'_>) {}
 
-    fn watch_process(&mut self, _process: ProcessId, _responses: BorrowedFd<'_>) -> io::Result<()> {
-        unreachable!("there are no applications here")
+    fn watch_process(&mut self, process: ProcessId, _responses: BorrowedFd<'_>) -> io::Result<()> {
+        // What the process has sent before is reported, too.
+        self.0.borrow_mut().processes.push((process, true));
+        Ok(())
     }
 
     fn watch(&mut self, wire: &Script, id: ConnectionId, what: Watched, _: bool) -> io::Result<()> {

@@ -3,19 +3,28 @@
 //!
 //! Threads that read a body while it arrives, or produce one, are coroutines (`threads.rs`).
 //!
+//! An application's processes are played over the real sockets (`application.rs`), and calls of the disk fail where the
+//! seed says so (`ground.rs`).
+//!
 //! A client never gets a byte that is wrong, no deadline is overrun, nothing is left at the end, and who is honest gets
-//! all that it has asked for, across changes of files and reloads. A failing run prints its seed:
+//! all that it has asked for, across changes of files and reloads; what the disk or an application has failed, fails
+//! visibly. A failing run prints its seed:
 //! `HTTPD_SIMULATION_SEED=<seed> cargo test simulation` plays it again, the same to the last byte: what of the files is in
 //! memory is the seed's decision, too. `HTTPD_SIMULATION_RUNS=1000000 cargo test --profile simulation --lib simulation`
 //! plays as many as one likes, from that seed on.
 
+mod application;
+mod ask;
 mod client;
+mod content;
 mod ground;
+mod handlers;
 mod http1;
 mod http2;
 mod kernel;
 mod reply;
 mod socket;
+mod stream;
 mod threads;
 mod truth;
 mod world;

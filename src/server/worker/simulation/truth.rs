@@ -1,17 +1,24 @@
 //! What is true in the simulated world: the site, its files, and what each request must get.
 
+use super::application::SimulatedApplication;
+use super::ask::{Ask, Expected, Judged};
+use super::content::{
+    LARGE_BYTES, LONG_BYTES, MIDDLE_BYTES, all_produced, capitals, pattern, version_of,
+    version_text,
+};
 use super::ground::{self, Ground};
+use super::handlers::{echo, offload, produced, shout};
 use crate::files::{Durability, Root, WritableRoot, WriteRules};
 use crate::http::Method;
-use crate::server::driven::sample::{ColdOnce, mirror, offload};
+use crate::server::driven::sample::{ColdOnce, mirror};
 use crate::site::{
     Request, Response, Sender, Site, StaticFiles, Store, TrySendError, blocking, inline,
 };
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::io::{Read, Write};
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 /// The world outside the worker.
@@ -30,6 +37,9 @@ pub(super) struct Truth {
     next_file: u32,
     /// How long the bodies are that clients have put at one and the same path.
     puts: BTreeSet<usize>,
+    /// How long a file was that is written in place, the last time last.
+    ebbing: Vec<usize>,
+    pub application: SimulatedApplication,
 }
 
 /// The responses that wait for their senders, by their numbers.
@@ -39,51 +49,6 @@ struct Stream {
     /// `None`: it has been finished.
     sender: Option<Sender>,
     sent: Vec<u8>,
-}
-
-/// A request, and what it must get.
-#[derive(Clone, Debug)]
-pub(super) struct Ask {
-    pub method: &'static str,
-    pub target: String,
-    pub headers: Vec<(&'static str, String)>,
-    pub body: &'static [u8],
-    /// Whether the length of the body is not said.
-    pub is_chunked: bool,
-    /// Whether it asks whether its body is wanted, and whether it waits for the answer.
-    pub asks_first: bool,
-    pub is_patient: bool,
-    pub expected: Expected,
-}
-
-/// What a request must get.
-#[derive(Clone, Debug)]
-pub(super) enum Expected {
-    Exactly(u16, &'static [u8]),
-    /// A version of the changing file that was true at some time since the request was sent.
-    Version(u32),
-    /// A setup that was in force at some time since the request was sent.
-    Generation(u32),
-    /// What was sent to this stream.
-    Stream(u32),
-    /// That the body is in this file.
-    Stored(String, &'static [u8]),
-    /// That it is in a file that others put there, too.
-    Put,
-    /// One of the bodies that were put there, or that nothing is there.
-    OneOfThePut,
-}
-
-impl Ask {
-    /// Whether a body belongs to it, which may be empty.
-    pub(super) fn has_body(&self) -> bool {
-        matches!(self.method, "POST" | "PUT")
-    }
-
-    /// Whether the response begins while the request still comes.
-    pub(super) fn is_answered_early(&self) -> bool {
-        matches!(&self.target[..], "/shout" | "/echo")
-    }
 }
 
 impl Truth {
@@ -98,6 +63,7 @@ impl Truth {
 
     pub(super) fn new(folder: &Path) -> Truth {
         ground::write(&folder.join("changing.txt"), &version_text(0), ground::beginning());
+        ground::write(&folder.join("ebbing.bin"), pattern(MIDDLE_BYTES), ground::beginning());
         let drop_folder = folder.join(DROP);
         if drop_folder.exists() {
             fs::remove_dir_all(&drop_folder).expect("the folder is ours");
@@ -114,6 +80,8 @@ impl Truth {
             serving_generation: 0,
             streams: Streams::default(),
             next_stream: 0,
+            ebbing: vec![MIDDLE_BYTES],
+            application: SimulatedApplication::new(folder),
         }
     }
 
@@ -142,6 +110,7 @@ impl Truth {
             .at("/shout", blocking(shout).methods(&[Method::Post]).streamed())
             .at("/echo", blocking(echo).methods(&[Method::Post]).streamed())
             .at("/produced", blocking(produced))
+            .at("/application", self.application.handler())
             .at("/stream", move |request: &Request<'_>| {
                 let (sender, response) = Response::stream("text/plain");
                 let number = request.query().and_then(|it| it.parse().ok()).expect("a number");
@@ -160,6 +129,22 @@ impl Truth {
         fs::rename(&new, self.path_of("changing.txt")).expect("the folder is ours");
     }
 
+    /// The file that is written in place gets another length. Its beginning stays what it was.
+    pub(super) fn ebbs(&mut self, length: usize, now: SystemTime) {
+        let before = *self.ebbing.last().expect("it had a length");
+        let path = self.path_of("ebbing.bin");
+        let file = File::options().write(true).open(path).expect("the folder is ours");
+        match length < before {
+            true => file.set_len(length as u64).expect("the folder is ours"),
+            false => {
+                let more = &pattern(length)[before..];
+                file.write_all_at(more, before as u64).expect("there is room");
+            }
+        }
+        file.set_modified(now).expect("the file is ours");
+        self.ebbing.push(length);
+    }
+
     /// Where the server listens.
     pub(super) fn socket_path(&self) -> PathBuf {
         self.path_of("socket")
@@ -171,7 +156,8 @@ impl Truth {
 
     /// Names in the folder that nobody has put there.
     pub(super) fn strange_names(&self) -> Vec<String> {
-        let ours = ["small.txt", "middle.bin", "large.bin", "changing.txt", "socket", DROP];
+        let ours =
+            ["small.txt", "middle.bin", "large.bin", "changing.txt", "ebbing.bin", "socket", DROP];
         let names = |folder: &Path| -> Vec<String> {
             let entries = fs::read_dir(folder).expect("the folder is ours");
             entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect()
@@ -202,7 +188,10 @@ impl Truth {
             asks_first: false,
             is_patient: !size.is_multiple_of(3),
             expected,
+            needs_disk: true,
+            failed_before: 0,
         };
+        let without_disk = |ask: Ask| Ask { needs_disk: false, ..ask };
         let whole = |body: &'static [u8]| Expected::Exactly(200, body);
         let post = |target: &str, is_chunked| {
             let body = pattern(size);
@@ -218,23 +207,23 @@ impl Truth {
                 Ask { headers, ..get("/large.bin", Expected::Exactly(206, part)) }
             }
             4 => Ask { method: "HEAD", ..get("/middle.bin", whole(b"")) },
-            5 => get("/long", whole(pattern(LONG_BYTES))),
-            6 => get("/cold", whole(b"warm\n")),
-            7 | 8 => post("/mirror", choice.is_multiple_of(2)),
+            5 => without_disk(get("/long", whole(pattern(LONG_BYTES)))),
+            6 => without_disk(get("/cold", whole(b"warm\n"))),
+            7 | 8 => without_disk(post("/mirror", choice.is_multiple_of(2))),
             9 | 10 => post("/offload", choice.is_multiple_of(2)),
             11..=14 => get("/changing.txt", Expected::Version(0)),
-            15 => get("/generation", Expected::Generation(0)),
+            15 => without_disk(get("/generation", Expected::Generation(0))),
             16 => {
                 self.next_stream += 1;
                 let number = self.next_stream;
-                get(&format!("/stream?{number}"), Expected::Stream(number))
+                without_disk(get(&format!("/stream?{number}"), Expected::Stream(number)))
             }
             17 | 18 => {
                 let whole = Expected::Exactly(200, capitals(size));
                 Ask { expected: whole, ..post("/shout", choice.is_multiple_of(2)) }
             }
             19 | 20 => post("/echo", choice.is_multiple_of(2)),
-            21 => Ask { asks_first: true, ..post("/mirror", false) },
+            21 => without_disk(Ask { asks_first: true, ..post("/mirror", false) }),
             22 => Ask { asks_first: true, ..post("/echo", true) },
             24 | 25 => {
                 self.next_file += 1;
@@ -249,26 +238,72 @@ impl Truth {
                 Ask { method: "PUT", body: pattern(size), ..get("/drop/same", Expected::Put) }
             }
             27 => get("/drop/same", Expected::OneOfThePut),
+            28..=30 => get("/ebbing.bin", Expected::Ebbing(0)),
+            31..=37 => {
+                let (number, method, body) = self.application.plan(size);
+                let expected = Expected::Application(number);
+                let is_chunked = choice.is_multiple_of(2);
+                let target = format!("/application?ask={number}.");
+                Ask { method, body, is_chunked, ..get(&target, expected) }
+            }
             23 if size.is_multiple_of(4) => get("/produced", whole(all_produced())),
             _ => Ask { method: "DELETE", ..get("/small.txt", Expected::Exactly(405, b"")) },
         }
     }
 
     /// The request begins to leave: from now on it may be answered.
-    pub(super) fn begin(&self, expected: &mut Expected) {
-        match expected {
+    pub(super) fn begin(&self, ask: &mut Ask) {
+        ask.failed_before = ground::failed_calls();
+        match &mut ask.expected {
             Expected::Version(version) => *version = self.version,
             Expected::Generation(generation) => *generation = self.serving_generation,
+            Expected::Ebbing(changes) => *changes = self.ebbing.len() - 1,
             Expected::Exactly(..)
             | Expected::Stream(_)
             | Expected::Stored(..)
             | Expected::Put
-            | Expected::OneOfThePut => {}
+            | Expected::OneOfThePut
+            | Expected::Application(_) => {}
+        }
+    }
+
+    /// Whether the disk has failed since a request that needs it was sent.
+    fn may_fail(&self, ask: &Ask) -> bool {
+        ask.needs_disk && ground::failed_calls() > ask.failed_before
+    }
+
+    /// Whether the response may be broken off.
+    pub(super) fn may_break(&self, ask: &Ask) -> bool {
+        let for_itself = match ask.expected {
+            Expected::Ebbing(changes) => self.ebbing.len() - 1 > changes,
+            Expected::Application(number) => self.application.may_break(number),
+            _ => false,
+        };
+        for_itself || self.may_fail(ask)
+    }
+
+    /// What a response is. Panics if it cannot be one to its request.
+    pub(super) fn judge(&self, ask: &Ask, status: u16, body: &[u8], stops: bool) -> Judged {
+        match (status, &ask.expected) {
+            (403 | 500 | 503 | 507, expected) if self.may_fail(ask) => {
+                if let Expected::Stored(name, _) = expected {
+                    let is_there = self.path_of(DROP).join(name).exists();
+                    assert!(!is_there, "{status}, and the file is there");
+                }
+                Judged::Failed
+            }
+            (408, _) => Judged::Refused,
+            (_, Expected::Application(number)) => self.application.judge(*number, status, body),
+            (503, _) => Judged::Refused,
+            (_, expected) => {
+                self.check(expected, status, body, stops);
+                Judged::Right
+            }
         }
     }
 
     /// Panics unless a response is what its request must get.
-    pub(super) fn check(&self, expected: &Expected, status: u16, body: &[u8], stops: bool) {
+    fn check(&self, expected: &Expected, status: u16, body: &[u8], stops: bool) {
         match expected {
             Expected::Exactly(405, _) => assert_eq!(status, 405),
             Expected::Exactly(right, bytes) => {
@@ -277,8 +312,7 @@ impl Truth {
             }
             Expected::Version(earliest) => {
                 assert_eq!(status, 200);
-                let version = String::from_utf8_lossy(&body[..VERSION_DIGITS.min(body.len())]);
-                let version: u32 = version.parse().expect("a version");
+                let version = version_of(body);
                 assert!(body == version_text(version), "not the whole of a version");
                 let right = *earliest..=self.version;
                 assert!(
@@ -297,6 +331,13 @@ impl Truth {
                 let stored = fs::read(self.path_of(DROP).join(name)).expect("it is there");
                 assert!(stored == *right, "stored {} of {} bytes", stored.len(), right.len());
             }
+            Expected::Ebbing(changes) => {
+                assert_eq!(status, 200);
+                let is_right =
+                    body == pattern(body.len()) && self.ebbing[*changes..].contains(&body.len());
+                assert!(is_right, "{} bytes of {:?}", body.len(), &self.ebbing[*changes..]);
+            }
+            Expected::Application(_) => unreachable!("the application judges it"),
             Expected::Put => assert!(matches!(status, 201 | 204), "{status}"),
             Expected::OneOfThePut => match status {
                 404 => {}
@@ -350,70 +391,11 @@ fn tagged(root: Root) -> Root {
     root
 }
 
-/// Sends the body back in capitals when it is whole, from a thread that reads it as it comes.
-fn shout(request: &Request<'_>) -> Response {
-    let mut arriving = request.take_body();
-    Response::written("text/plain", move |out| {
-        let mut body = Vec::new();
-        arriving.read_to_end(&mut body)?;
-        out.write_all(&body.to_ascii_uppercase())
-    })
-}
-
-/// Sends the body back as it comes, from a thread.
-fn echo(request: &Request<'_>) -> Response {
-    let mut arriving = request.take_body();
-    Response::written("text/plain", move |out| {
-        let mut piece = [0; 500];
-        loop {
-            match arriving.read(&mut piece)? {
-                0 => return Ok(()),
-                count => out.write_all(&piece[..count])?,
-            }
-            out.flush()?;
-        }
-    })
-}
-
-/// Produces more than memory keeps for a slow client, and now and then more than a pipe holds.
-fn produced(_: &Request<'_>) -> Response {
-    Response::written("text/plain", |out| out.write_all(all_produced()))
-}
-
 fn lock(streams: &Streams) -> std::sync::MutexGuard<'_, BTreeMap<u32, Stream>> {
     streams.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Bytes of which a missing or repeated one shows.
-fn pattern(length: usize) -> &'static [u8] {
-    static LONGEST: LazyLock<Vec<u8>> = LazyLock::new(|| {
-        (0..LARGE_BYTES).map(|place| b'a' + ((place ^ (place / 23)) % 23) as u8).collect()
-    });
-    &LONGEST[..length]
-}
-
-/// The same in capitals.
-fn capitals(length: usize) -> &'static [u8] {
-    static LONGEST: LazyLock<Vec<u8>> = LazyLock::new(|| pattern(LARGE_BYTES).to_ascii_uppercase());
-    &LONGEST[..length]
-}
-
-fn all_produced() -> &'static [u8] {
-    static ALL: LazyLock<Vec<u8>> = LazyLock::new(|| pattern(LARGE_BYTES).repeat(5));
-    &ALL
-}
-
-/// A version of the changing file: its number again and again.
-fn version_text(version: u32) -> Vec<u8> {
-    format!("{version:0VERSION_DIGITS$}").into_bytes().repeat(VERSION_REPEATS)
-}
-
 /// How many kinds of requests there are.
-pub(super) const KINDS: usize = 29;
+pub(super) const KINDS: usize = 39;
 
 const DROP: &str = "drop";
-const VERSION_DIGITS: usize = 8;
-const VERSION_REPEATS: usize = 1500;
-const MIDDLE_BYTES: usize = 5_000;
-const LARGE_BYTES: usize = 60_000;
-const LONG_BYTES: usize = 20_000;

@@ -1,8 +1,10 @@
 //! A world in which a worker lives: clients, threads, files and time, all of which one seed decides.
 
+mod applications;
 mod settling;
 
 use super::client::Client;
+use super::content::LARGE_BYTES;
 use super::ground::{self, Ground};
 use super::http1::Http1;
 use super::http2::Http2;
@@ -68,6 +70,12 @@ struct Plan {
     sets_clock: bool,
     /// Whether the descriptors run out.
     exhausts: bool,
+    /// Whether calls of the disk fail.
+    fails: bool,
+    /// Whether processes of the application die.
+    kills: bool,
+    /// Whether clients of HTTP/2 leave streams stalled.
+    stalls: bool,
 }
 
 impl World {
@@ -80,6 +88,9 @@ impl World {
             stops: dice.below(4) == 0,
             sets_clock: dice.below(4) == 0,
             exhausts: dice.below(4) == 0,
+            fails: dice.below(4) == 0,
+            kills: dice.below(3) == 0,
+            stalls: dice.below(6) == 0,
         };
         let truth = Truth::new(ground.of(seed));
         let now = Now { monotonic: Instant::now(), wall: ground::beginning() };
@@ -91,6 +102,7 @@ impl World {
             has_changes: false,
             events_max: 1 + dice.below(8),
             epoll: Arc::clone(&epoll),
+            processes: Vec::new(),
             is_exhausted: false,
         }));
         let limits = Limits::default().body_memory_bytes_max(1 + dice.below(5_000));
@@ -116,7 +128,7 @@ impl World {
             Worker::new(0, kernel, Arc::clone(&mailbox), Arc::clone(&listeners), board, cx)
                 .expect("nothing fails here");
         let to_come = 1 + dice.below(6);
-        World {
+        let mut world = World {
             dice,
             plan,
             truth,
@@ -133,7 +145,10 @@ impl World {
             is_stopping: false,
             has_ended: false,
             steps: 0,
-        }
+        };
+        world.supervises();
+        ground::let_calls_fail(world.plan.fails);
+        world
     }
 
     /// Lives until all clients are served or gone.
@@ -164,7 +179,7 @@ impl World {
 
     /// Something happens, and the worker has a turn or two.
     fn happens(&mut self) {
-        match self.dice.below(16) {
+        match self.dice.below(20) {
             0 | 1 if self.to_come > 0 => self.connects(),
             0..=4 => self.client_does(|client, amount, truth| client.send(amount, truth)),
             5..=8 => self.client_does(|client, amount, _| client.socket.make_room(amount)),
@@ -177,6 +192,7 @@ impl World {
                 self.truth.send(choice, bytes);
             }
             12 => self.changes(),
+            16..=19 => self.application_acts(),
             13 => self.time_passes(),
             14 if self.dice.below(20) == 0 => self.reloads(),
             15 if self.plan.stops && self.dice.below(60) == 0 => self.stops(),
@@ -219,10 +235,10 @@ impl World {
         self.shared.borrow_mut().queue.push_back(socket.clone());
         let client = match self.dice.below(2) {
             0 => Client::http1(socket, Http1::new(asks)),
-            _ => Client::http2(socket, Http2::new(asks, self.dice.next())),
+            _ => Client::http2(socket, Http2::new(asks, self.dice.next(), self.plan.stalls)),
         };
         let client = match self.dice.below(4) {
-            0 => client.half_closing(),
+            0 if !self.plan.stalls => client.half_closing(),
             _ => client,
         };
         self.clients.push(client);
@@ -255,9 +271,13 @@ impl World {
         has_worked
     }
 
-    /// A file is replaced.
+    /// A file is replaced, or written in place.
     fn changes(&mut self) {
-        self.truth.change(self.shared.borrow().now.wall);
+        let wall = self.shared.borrow().now.wall;
+        match self.dice.below(3) {
+            0 => self.truth.ebbs(self.dice.below(LARGE_BYTES), wall),
+            _ => self.truth.change(wall),
+        }
         self.shared.borrow_mut().has_changes = true;
     }
 

@@ -4,8 +4,10 @@ use super::World;
 use crate::server::connection::Phase;
 use crate::server::exchange::ExchangeState;
 use crate::server::listener::PAUSE;
+use crate::server::metrics::counters::ApplicationNumbers;
 use crate::server::wire::Transport;
 use crate::server::worker::simulation::client::Client;
+use crate::server::worker::simulation::ground;
 use crate::server::worker::simulation::socket::Socket;
 use std::time::Duration;
 
@@ -16,6 +18,7 @@ impl World {
             self.connects();
         }
         self.shared.borrow_mut().is_exhausted = false;
+        ground::let_calls_fail(false);
         self.advances(PAUSE);
         self.truth.finish_streams();
         let (mut sent, mut still) = (0, 0);
@@ -26,6 +29,7 @@ impl World {
                 has_moved = true;
             }
             has_moved |= self.handlers.all_go_on();
+            has_moved |= self.application_does_all();
             self.truth.finish_streams();
             for client in &mut self.clients {
                 client.socket.make_room(1 << 20);
@@ -41,8 +45,32 @@ impl World {
                 break;
             }
         }
-        self.clients.iter().for_each(Client::is_served);
+        self.clients.iter().for_each(|client| client.is_served(&self.truth));
+        self.outlasts_stalled();
         self.ends();
+    }
+
+    /// Streams whose clients take nothing, or send nothing, end when their time is over and not before; and so they do
+    /// however much else goes on at their connections.
+    fn outlasts_stalled(&mut self) {
+        let have_stalled = |clients: &[Client]| clients.iter().any(Client::has_stalled);
+        let mut time = Duration::ZERO;
+        while !self.has_ended && !self.is_stopping && have_stalled(&self.clients) {
+            assert!(time < STALLED_MAX, "a stalled stream does not end");
+            if time < STALLED_MIN {
+                self.clients.iter().for_each(|client| client.is_patiently_served(&self.truth));
+            }
+            time += STEP;
+            self.advances(STEP);
+            self.turns();
+            while self.works() {}
+            self.handlers.all_go_on();
+            self.application_does_all();
+            for client in &mut self.clients {
+                client.send(1 << 20, &self.truth);
+                client.read(&self.truth, false);
+            }
+        }
     }
 
     /// How much all clients have got.
@@ -52,7 +80,8 @@ impl World {
 
     pub(super) fn has_events(&self) -> bool {
         let shared = self.shared.borrow();
-        !shared.queue.is_empty() || shared.accepted.iter().any(Socket::has_event)
+        let has_messages = shared.processes.iter().any(|(_, has_messages)| *has_messages);
+        has_messages || !shared.queue.is_empty() || shared.accepted.iter().any(Socket::has_event)
     }
 
     /// The server stops, and nothing is left.
@@ -65,6 +94,7 @@ impl World {
             self.turns();
             while self.works() {}
             self.handlers.all_go_on();
+            self.application_does_all();
             for client in &mut self.clients {
                 client.socket.make_room(1 << 20);
                 client.read(&self.truth, true);
@@ -76,12 +106,19 @@ impl World {
         let were_cut = !self.worker.connections.is_empty();
         self.worker.connections.clear();
         while self.works() || self.handlers.all_go_on() {}
+        self.application_ends();
         self.worker.read_messages();
         let cx = &self.worker.cx;
         assert!(self.handlers.are_idle(), "a handler waits for ever");
         assert!(!cx.threads.handler_jobs.exist(), "a handler is counted that has ended");
         assert!(were_cut || cx.without_room.is_empty(), "a producer is forgotten");
         assert!(were_cut || cx.room.held_bytes() == 0, "room on the disk is lost");
+        let is_at_rest = |it: &ApplicationNumbers| (it.processes, it.sent, it.waiting) == (0, 0, 0);
+        let applications = cx.gateway.numbers();
+        assert!(
+            were_cut || applications.iter().all(is_at_rest),
+            "a request is left with an application"
+        );
         assert_eq!(self.truth.strange_names(), Vec::<String>::new());
         for client in &mut self.clients {
             client.read(&self.truth, true);
@@ -104,6 +141,11 @@ impl World {
             let soon = now..=now + LATE_MAX;
             let is_looked_at = connection.hinted.is_some_and(|hinted| soon.contains(&hinted));
             assert!(late <= LATE_MAX || is_looked_at, "{phase} {late:?} beyond its deadline");
+            let first = connection.audit().and_then(|audit| audit.first_deadline);
+            assert!(
+                first.is_none_or(|first| connection.deadline() <= first || is_looked_at),
+                "{phase}: nobody looks at the deadline of a stream"
+            );
             let wire = connection.wire();
             match phase {
                 Phase::In(ExchangeState::Waiting(_)) | Phase::Blocked | Phase::Lingering => {}
@@ -124,6 +166,14 @@ const SETTLING_MAX: usize = 20_000;
 
 /// A client that has got nothing for so many steps without time gets nothing more.
 const STILL_MAX: usize = 50;
+
+const STEP: Duration = Duration::from_millis(500);
+
+/// The shortest time that a stalled stream has, less what has passed before.
+const STALLED_MIN: Duration = Duration::from_secs(5);
+
+/// The longest: `body_timeout` and what so much of a body earns, or `send_timeout` after that.
+const STALLED_MAX: Duration = Duration::from_secs(140);
 
 /// Two ticks of the wheel.
 const LATE_MAX: Duration = Duration::from_millis(130);
