@@ -6,10 +6,10 @@
 //! [`Sink`].
 
 use super::destination::{Destination, Framing, Sink, Unwritten};
+use crate::sys::sync::{self, Condvar, Mutex, MutexGuard};
 use crate::sys::trouble::Trouble;
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A log that is written in the background. Dropping it waits until the queued lines are written, for
@@ -61,9 +61,7 @@ impl Background {
     pub(crate) fn start_on(name: &str, sink: Sink, on_loss: OnLoss) -> io::Result<Background> {
         let queue = Arc::new(LogQueue::new(sink.framing()));
         let thread_queue = Arc::clone(&queue);
-        thread::Builder::new()
-            .name(name.to_owned())
-            .spawn(move || thread_queue.write_all_to(sink, on_loss))?;
+        sync::spawn(name, move || thread_queue.write_all_to(sink, on_loss))?;
         Ok(Background { queue, place: name.to_owned() })
     }
 
@@ -284,5 +282,7 @@ const REPORTED_AGAIN: Duration = Duration::from_secs(60);
 /// How long a log that ends waits for its queued lines.
 const FINISH_TIME: Duration = Duration::from_secs(1);
 
+#[cfg(test)]
+mod models;
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,12 @@
 //! Commands to a slot: from workers that find its process hanging, and from the server.
 
+use crate::sys::sync::Mutex;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 /// The name of a process, never used twice.
@@ -93,6 +94,7 @@ impl CommandQueue {
 
     /// Takes the next command.
     pub(crate) fn next(&self) -> Option<SlotCommand> {
+        // First, or it would take away what a command wakes with that comes in between.
         let _ = (&self.queue.woken).read(&mut [0; 64]);
         self.queue.commands.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
@@ -106,6 +108,8 @@ impl CommandQueue {
     }
 }
 
+#[cfg(test)]
+mod models;
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,6 +5,7 @@ use crate::sys::temporary::Directory;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::sync::mpsc;
+use std::thread;
 
 fn ignore() -> OnLoss {
     Box::new(|_| Vec::new())

@@ -5,11 +5,15 @@
 mod datagrams;
 mod file;
 mod journal;
+#[cfg(test)]
+mod model;
 mod syslog;
 
 pub(crate) use datagrams::Datagrams;
 pub(crate) use file::LineFile;
 pub(crate) use journal::{Journal, write_field};
+#[cfg(test)]
+pub(crate) use model::ModelSink;
 pub use syslog::{Facility, NoFacility, Syslog};
 pub(crate) use syslog::{INFORMATIONAL, severity};
 
@@ -141,6 +145,8 @@ pub(crate) fn counted(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 pub(crate) enum Sink {
     Lines(LineFile),
     Datagrams(Datagrams),
+    #[cfg(test)]
+    Model(ModelSink),
 }
 
 /// Messages that could not be written.
@@ -155,6 +161,8 @@ impl Sink {
         match self {
             Sink::Lines(_) => Framing::Lines,
             Sink::Datagrams(_) => Framing::Counted,
+            #[cfg(test)]
+            Sink::Model(_) => Framing::Lines,
         }
     }
 
@@ -167,6 +175,8 @@ impl Sink {
             Sink::Lines(file) => return file.follow(is_asked),
             Sink::Datagrams(datagrams) if is_asked => datagrams.disconnect(),
             Sink::Datagrams(_) => {}
+            #[cfg(test)]
+            Sink::Model(model) => model.follow(is_asked),
         }
         Ok(())
     }
@@ -179,6 +189,8 @@ impl Sink {
         match self {
             Sink::Lines(file) => file.write_lines(messages),
             Sink::Datagrams(datagrams) => datagrams.write(messages),
+            #[cfg(test)]
+            Sink::Model(model) => model.write(messages),
         }
     }
 }
