@@ -32,6 +32,8 @@ struct Group {
     max: u64,
     usage: File,
     stat: File,
+    /// What this process has of it.
+    statm: File,
     /// What files in memory are called there.
     keys: [&'static str; 2],
 }
@@ -89,7 +91,8 @@ impl Group {
         let max = read_to_string(directory.join(max)).ok()?.trim().parse().ok()?;
         let open = |name: &str| File::open(directory.join(name)).ok();
         let (usage, stat) = (open(usage)?, open("memory.stat")?);
-        (max < UNBOUNDED).then_some(Group { max, usage, stat, keys })
+        let statm = File::open(STATM).ok()?;
+        (max < UNBOUNDED).then_some(Group { max, usage, stat, statm, keys })
     }
 
     fn shortage(&self) -> Option<Shortage> {
@@ -98,20 +101,22 @@ impl Group {
         shortage(usage, self.max, GROUP)?;
         // The kernel gives up what it keeps of files before it kills.
         let of_files = sum_of(&read(&self.stat)?, self.keys);
-        shortage(usage.saturating_sub(of_files), self.max, GROUP)
+        let found = shortage(usage.saturating_sub(of_files), self.max, GROUP)?;
+        // Where others fill the group, this process would refuse its clients for ever, and gain nothing.
+        let [resident, shared] = pages(&read(&self.statm)?, [1, 2])?;
+        (resident.saturating_sub(shared) >= kept(self.max) / 2).then_some(found)
     }
 }
 
 impl Data {
     fn find() -> Option<Data> {
         let max = getrlimit(Resource::Data).current?;
-        Some(Data { max, statm: File::open("/proc/self/statm").ok()? })
+        Some(Data { max, statm: File::open(STATM).ok()? })
     }
 
     fn shortage(&self) -> Option<Shortage> {
-        // "data" is the sixth number, in pages: proc_pid_statm(5).
-        let pages: u64 = read(&self.statm)?.split_ascii_whitespace().nth(5)?.parse().ok()?;
-        shortage(pages * page_size() as u64, self.max, "RLIMIT_DATA")
+        let [data] = pages(&read(&self.statm)?, [5])?;
+        shortage(data, self.max, "RLIMIT_DATA")
     }
 }
 
@@ -149,10 +154,23 @@ fn sum_of(stat: &str, keys: [&str; 2]) -> u64 {
     stat.lines().filter_map(number).sum()
 }
 
-/// A part of the bound is kept for what comes within the next moment, and for what cannot be refused.
+/// These of the numbers of a `statm`, in bytes: proc_pid_statm(5).
+fn pages<const COUNT: usize>(statm: &str, places: [usize; COUNT]) -> Option<[u64; COUNT]> {
+    let mut bytes = [0; COUNT];
+    for (bytes, place) in bytes.iter_mut().zip(places) {
+        let pages: u64 = statm.split_ascii_whitespace().nth(place)?.parse().ok()?;
+        *bytes = pages.saturating_mul(page_size() as u64);
+    }
+    Some(bytes)
+}
+
 fn shortage(used: u64, max: u64, of: &'static str) -> Option<Shortage> {
-    let kept = (max / 8).clamp(KEPT_MIN.min(max / 4), KEPT_MAX);
-    (used > max - kept).then_some(Shortage { used, max, of })
+    (used > max - kept(max)).then_some(Shortage { used, max, of })
+}
+
+/// The part of a bound that is for what comes within the next moment, and for what cannot be refused.
+fn kept(max: u64) -> u64 {
+    (max / 8).clamp(KEPT_MIN.min(max / 4), KEPT_MAX)
 }
 
 fn read(file: &File) -> Option<String> {
@@ -173,6 +191,7 @@ impl fmt::Display for Shortage {
     }
 }
 
+const STATM: &str = "/proc/self/statm";
 const UNIFIED: &str = "/sys/fs/cgroup";
 const BY_KIND: &str = "/sys/fs/cgroup/memory";
 const GROUP: &str = "the bound of the control group";
@@ -222,6 +241,45 @@ mod tests {
             "cache 5\ninactive_file 300\nactive_file 20\nactive_files 7000\ntotal_active_file 1\n";
         assert_eq!(sum_of(stat, ["inactive_file", "active_file"]), 320);
         assert_eq!(sum_of("active_file x\nactive_file", ["active_file", "b"]), 0);
+    }
+
+    #[test]
+    fn the_numbers_of_a_process_are_found() {
+        let page = page_size() as u64;
+        assert_eq!(pages("9 7 2 1 0 5 0", [1, 2]), Some([7 * page, 2 * page]));
+        assert_eq!(pages("9 7 2 1 0 5 0", [5]), Some([5 * page]));
+        assert_eq!(pages("9 7", [5]), None);
+        assert_eq!(pages("9 x", [1]), None);
+    }
+
+    /// A group of files that say this: how much it uses, how much of that is of files, and what the process has.
+    fn group(max: u64, usage: u64, of_files: u64, own_pages: u64) -> Option<Shortage> {
+        let directory = crate::sys::temporary::Directory::new();
+        let file = |name: &str, text: String| {
+            std::fs::write(directory.at(name), text).expect("there is room");
+            File::open(directory.at(name)).expect("it was just written")
+        };
+        let group = Group {
+            max,
+            usage: file("usage", format!("{usage}\n")),
+            stat: file("stat", format!("anon 7\ninactive_file {of_files}\nactive_file 0\n")),
+            statm: file("statm", format!("90000 {} 100 5 0 4 0\n", own_pages + 100)),
+            keys: ["inactive_file", "active_file"],
+        };
+        group.shortage()
+    }
+
+    #[test]
+    fn a_group_is_short_of_memory_only_by_what_this_process_can_do_something_about() {
+        const MIB: u64 = 1 << 20;
+        let own = 50 * MIB / page_size() as u64;
+        assert!(group(128 * MIB, 120 * MIB, 0, own).is_some());
+        assert_eq!(group(128 * MIB, 120 * MIB, 20 * MIB, own), None, "files are given up");
+        assert_eq!(
+            group(128 * MIB, 120 * MIB, 0, MIB / page_size() as u64),
+            None,
+            "others fill it"
+        );
     }
 
     #[test]
