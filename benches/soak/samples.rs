@@ -11,7 +11,7 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub struct Sample {
     pub at: Duration,
-    /// Memory of the supervisor, of what serves, and of applications; what they share counted once (PSS).
+    /// Memory of the supervisor, of what serves, and of applications.
     memory: [f64; 3],
     /// Without those of connections.
     descriptors: usize,
@@ -41,7 +41,7 @@ impl Sample {
                 _ => 2,
             };
             let (_, connections) = process.listeners_and_connections();
-            sample.memory[role] += pss_bytes(process);
+            sample.memory[role] += own_bytes(process);
             sample.descriptors += open(process).saturating_sub(connections);
             sample.connections += connections;
             sample.watches += watches(process);
@@ -127,10 +127,16 @@ fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-fn pss_bytes(process: Process) -> f64 {
+/// Memory of a process that is not that of files: it is given back only by the process itself, and does not depend on what
+/// others on the machine run, as the share of a library does. What several processes have is counted once (PSS).
+fn own_bytes(process: Process) -> f64 {
     let rollup = fs::read_to_string(process.path("smaps_rollup")).unwrap_or_default();
-    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:")).unwrap_or_default();
-    line.trim().trim_end_matches(" kB").parse::<f64>().unwrap_or(0.0) * 1024.0
+    let own = |line: &str| {
+        let (name, amount) = line.split_once(':')?;
+        let is_own = ["Pss_Anon", "Pss_Shmem"].contains(&name);
+        is_own.then(|| amount.trim().trim_end_matches(" kB").parse::<f64>().ok())?
+    };
+    rollup.lines().filter_map(own).sum::<f64>() * 1024.0
 }
 
 fn open(process: Process) -> usize {

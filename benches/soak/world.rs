@@ -159,7 +159,8 @@ impl Log {
     }
 }
 
-/// The configuration; a reload reads one with another number in it.
+/// The configuration; a reload reads one with another number in it. Its bounds are low, so that what is bounded is full
+/// before it is measured whether anything grows.
 pub fn configuration(processes: usize, has_python: bool, number: usize) -> String {
     let python =
         if has_python { "[[location]]\npath = \"/app/\"\nwsgi = \"app:app\"\n" } else { "" };
@@ -170,7 +171,7 @@ pub fn configuration(processes: usize, has_python: bool, number: usize) -> Strin
          certificate = \"cert.pem\"\ncertificate_key = \"cert.key\"\n\
          compression = [\"zstd\", \"br\", \"gzip\"]\nrequest_id = true\n\
          access_log = {{ file = \"access.log\" }}\n\
-         [cache]\nbytes_max = \"4MiB\"\ncompressed_bytes_max = \"1MiB\"\nentries_max = 2000\n\
+         [cache]\nbytes_max = \"4MiB\"\ncompressed_bytes_max = \"1MiB\"\nentries_max = 200\n\
          [limits]\nbody_memory_bytes_max = \"16KiB\"\nkeepalive_timeout = \"{keepalive}s\"\n\
          [status]\nlisten = \"127.0.0.1:0\"\n\
          [[location]]\npath = \"/drop/\"\nmethods = [\"GET\", \"HEAD\", \"PUT\", \"DELETE\"]\n\
