@@ -87,7 +87,7 @@ class Life(Gated):
     def test_where_an_import_hangs_is_told(self):
         folder = Folder(late="import time\ntime.sleep(60)\n")
         self.addCleanup(folder.cleanup)
-        source = harness.adapter().replace(b"LOAD_PATIENCE = 10", b"LOAD_PATIENCE = 0.01")
+        source = harness.adapter().replace(b"LOAD_PATIENCE = 10", b"LOAD_PATIENCE = 2")
         with Worker(folder, "late", source=source) as worker:
             text = worker.told(b"L")
             worker.process.kill()
