@@ -30,6 +30,7 @@ const HANDSHAKE_FAILURE: u8 = 40;
 const ILLEGAL_PARAMETER: u8 = 47;
 const DECODE_ERROR: u8 = 50;
 const PROTOCOL_VERSION: u8 = 70;
+const UNRECOGNIZED_NAME: u8 = 112;
 const NO_APPLICATION_PROTOCOL: u8 = 120;
 
 /// A ClientHello, as it is changed by each test.
@@ -196,7 +197,7 @@ fn versions_before_1_2_are_refused_by_their_alert() {
         );
         let bare = Hello { extensions: Vec::new(), ..hello };
         let said = reaction(&server, &bare.record());
-        assert!(matches!(said, Reaction::Alert(_)), "{version:x} without extensions: {said:?}");
+        assert_eq!(said, Reaction::Alert(PROTOCOL_VERSION), "{version:x} without extensions");
     }
     // The hello of SSL 2.
     let old = [&[0x80, 0x2e, 1, 0, 2, 0, 21, 0, 0, 0, 16][..], &[7; 37]].concat();
@@ -282,6 +283,21 @@ fn protocols_without_one_in_common_are_refused_by_their_alert() {
         let said = reaction(&server, &Hello::of_13().with(ALPN, broken.to_vec()).record());
         assert!(matches!(said, Reaction::Alert(_)), "{broken:?}: {said:?}");
     }
+}
+
+#[test]
+fn a_name_that_no_host_has_is_refused_by_its_alert() {
+    let authority = Authority::new();
+    let certificate = authority.issue(&["test"]).certificate();
+    let tls = Tls::new(certificate.clone()).host("test".parse().expect("a name"), certificate);
+    let server = Fixture::new().file("a.txt", "it").tls(tls.refuse_unknown_hosts()).serve();
+    for hello in [Hello::before_13(0x0303), Hello::of_13()] {
+        let said = reaction(&server, &hello.record());
+        assert!(matches!(said, Reaction::Hello { .. }), "{said:?}");
+        let other = hello.with(SERVER_NAME, server_name(b"other.test"));
+        assert_eq!(reaction(&server, &other.record()), Reaction::Alert(UNRECOGNIZED_NAME));
+    }
+    serves(&server, &Arc::new(authority.client()));
 }
 
 #[test]

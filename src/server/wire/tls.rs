@@ -4,7 +4,10 @@
 //! as taken when the kernel has its records: what is encrypted but still waits is remembered as *ahead*, and skipped
 //! when the connection offers the same bytes again. So everything above works as over a plain socket: when a response
 //! is all sent, it has left.
+//!
+//! Where rustls has another alert for a hello than the standards, `alerts` puts theirs in its place.
 
+mod alerts;
 #[cfg(any(all(test, feature = "cli"), feature = "fuzzing"))]
 mod any_records;
 mod handshake;

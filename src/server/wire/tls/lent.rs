@@ -148,6 +148,11 @@ impl Outgoing {
         &self.bytes[self.start..self.end]
     }
 
+    /// The same, to be changed before it leaves.
+    pub(super) fn waiting_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes[self.start..self.end]
+    }
+
     /// Room for so many more bytes.
     pub(super) fn room(&mut self, count: usize, worker: &TlsWorker) -> &mut [u8] {
         if self.bytes.is_empty() {

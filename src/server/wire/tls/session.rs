@@ -2,9 +2,9 @@
 //!
 //! It must never know the socket.
 
-use super::TlsWorker;
 use super::lent::{LENT_BYTES, Outgoing};
 use super::records::{Room, failure};
+use super::{TlsWorker, alerts};
 use crate::http::{TlsFacts, TlsVersion};
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{
@@ -127,7 +127,10 @@ impl Session {
             match self.step(&mut lent[used..length], room, &mut used) {
                 Ok(Step::More) => {}
                 Ok(Step::Done) => break Ok(()),
-                Err(error) => break Err(error),
+                Err(error) => {
+                    alerts::correct(self.outgoing.waiting_mut(), &lent[used..length]);
+                    break Err(error);
+                }
             }
         };
         let rest = if result.is_ok() { &lent[used..length] } else { &[] };
