@@ -152,6 +152,9 @@
 // listener that it came by; otherwise something in front maps ports, and 443 is the likeliest
 // (`site::rules::https::HttpsRedirect`).
 //
+// **The status is for names that no stranger can have** (`site/status/names.rs`): a page on the web can have its own name
+// resolve to any address, and then reads in its visitor's browser what is there (DNS rebinding).
+//
 // **What a busy connection needs is lent to it.** An idle one owns its socket and about a hundred bytes; buffers,
 // parser and outbox come from the worker's store with the first byte and go back when it falls idle
 // (`server::connection::FreeList`).

@@ -30,6 +30,16 @@ pub(super) enum AuthSetting {
     Basic { realm: String, file: Written<String>, methods: Option<Vec<Method>> },
 }
 
+impl AuthSetting {
+    /// Those that need a password, if they are written.
+    pub(super) fn methods(&self) -> Option<&[Method]> {
+        match self {
+            AuthSetting::Off => None,
+            AuthSetting::Basic { methods, .. } => methods.as_deref(),
+        }
+    }
+}
+
 pub(super) fn keys<T: Holds<AccessSection>>() -> [SectionKey<T>; 3] {
     [
         SectionKey::new("allow", |it: &mut T, value, errors| {

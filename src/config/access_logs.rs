@@ -46,7 +46,7 @@ impl<'a> AccessLogs<'a> {
     }
 
     fn log(&self, sections: &[&AccessLogSection], errors: &mut Errors) -> AccessLog {
-        let format = sections.iter().find_map(|it| it.format.clone());
+        let format = sections.iter().find_map(|it| it.format.as_ref()).map(|it| it.value.clone());
         let (top, inner) = match sections {
             [inner @ .., top] => (top.file.as_ref(), inner),
             [] => (None, &[][..]),
@@ -60,8 +60,15 @@ impl<'a> AccessLogs<'a> {
             None => (top.map(written), self.base),
         };
         let filter = Filter {
-            paths: sections.iter().find_map(|it| it.skip_paths.clone()).unwrap_or_default(),
-            statuses: sections.iter().find_map(|it| it.skip_status.clone()),
+            paths: sections
+                .iter()
+                .find_map(|it| it.skip_paths.as_ref())
+                .map(|it| it.value.clone())
+                .unwrap_or_default(),
+            statuses: sections
+                .iter()
+                .find_map(|it| it.skip_status.as_ref())
+                .map(|it| it.value.clone()),
         };
         let Some((path, origin)) = path else {
             return match self.overrides.terminal {
@@ -73,7 +80,7 @@ impl<'a> AccessLogs<'a> {
             };
         };
         let naming = Naming {
-            facility: sections.iter().find_map(|it| it.naming.facility),
+            facility: sections.iter().find_map(|it| it.naming.facility.clone()),
             tag: sections.iter().find_map(|it| it.naming.tag.clone()),
         };
         let Some(destination) = destination(&path, base, &naming) else {

@@ -22,7 +22,7 @@ pub(super) struct ApplicationSection {
     threads: Option<usize>,
     env: Vec<(String, String)>,
     /// Whether it may use the network.
-    pub(super) network: Option<bool>,
+    pub(super) network: Option<Written<bool>>,
     /// The directories that it may write to.
     pub(super) writable: Option<Vec<Written<String>>>,
     timeout: Option<Duration>,
@@ -63,7 +63,9 @@ pub(super) fn keys<T: AsMut<ApplicationSection>>() -> Vec<SectionKey<T>> {
         }),
         SectionKey::new("network", |it, value, errors| {
             let it = it.noted(value);
-            errors.set(&mut it.network, value.boolean().map(Some));
+            let read = value.boolean();
+            let read = read.map(|is| Some(Written { value: is, origin: value.origin() }));
+            errors.set(&mut it.network, read);
         }),
         SectionKey::new("writable", |it, value, errors| {
             let it = it.noted(value);

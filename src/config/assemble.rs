@@ -16,7 +16,7 @@ use super::places::Place;
 use super::rights::Rights;
 use super::site::ServedSite;
 use super::source::ConfigError;
-use super::{certificates, listen, logs, places, reach, rights, site};
+use super::{certificates, listen, logs, places, reach, rights, site, without_effect};
 use crate::files::Symlinks;
 use crate::server::{AccessLog, CertificateText, Server, SocketAccess};
 
@@ -60,6 +60,7 @@ pub(super) fn assemble(
     base: &Path,
     errors: &mut Errors,
 ) -> Config {
+    without_effect::report(&file, overrides, errors);
     let listen = listen::addresses(file.listen.take(), overrides, base, errors);
     // A trusted proxy speaks TLS for this server, at the usual port.
     let port_of_proxy = (!file.proxies.are_none()).then_some(HTTPS_PORT);
@@ -140,6 +141,7 @@ pub(super) fn assemble(
     });
     let status = file.status.addresses(&listen.addresses, overrides, base, errors);
     let server = status.iter().fold(server, |server, it| server.listen_status(it));
+    let server = server.status_names(file.status.names());
     let server = match tls {
         Some(tls) => server.tls(tls),
         None => server,

@@ -16,6 +16,20 @@ pub(super) struct CompressionSection {
     bytes_min: Option<u64>,
 }
 
+impl CompressionSection {
+    pub(super) fn is_on(&self) -> bool {
+        self.codings.as_ref().is_some_and(|it| !it.is_empty())
+    }
+
+    pub(super) fn has_types(&self) -> bool {
+        self.types.is_some()
+    }
+
+    pub(super) fn has_bytes_min(&self) -> bool {
+        self.bytes_min.is_some_and(|it| it != 1024)
+    }
+}
+
 /// The keys that may be set at the top, in a host and in a location, whatever responds there.
 pub(super) fn keys<T: Holds<CompressionSection>>() -> [SectionKey<T>; 3] {
     [

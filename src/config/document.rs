@@ -39,6 +39,18 @@ pub(super) struct WrittenKey {
     pub(super) text: WrittenText,
 }
 
+impl WrittenKey {
+    /// Whether its value is written so.
+    pub(super) fn is(&self, value: &str) -> bool {
+        matches!(&self.text, WrittenText::One(text) if text == value)
+    }
+
+    /// Whether it switches off what is inherited.
+    pub(super) fn is_off(&self) -> bool {
+        self.is("\"off\"") || self.is("false")
+    }
+}
+
 /// A value as TOML.
 #[derive(Debug)]
 pub(super) enum WrittenText {

@@ -230,6 +230,7 @@ impl Printer<'_> {
     fn inner(&mut self, title: &str, own: &WrittenTable, host: Option<&WrittenTable>) {
         self.heading(title, Origin::File(own.at));
         let is_application = own.key("wsgi").is_some();
+        let has_files = !is_application && !own.key("status_pages").is_some_and(|it| it.is("true"));
         for key in &own.keys {
             let is_flag = match key.name.as_str() {
                 "threads" => self.overrides.threads.is_some(),
@@ -247,14 +248,17 @@ impl Printer<'_> {
         }
         let about_files = scope::keys_about_files();
         for name in self.inherited.clone() {
-            let is_left_out = name == "root" && (own.key("alias").is_some() || is_application)
-                || is_application && about_files.contains(&name)
+            let is_left_out = name == "root" && (own.key("alias").is_some() || !has_files)
+                || !has_files && about_files.contains(&name)
                 || is_application && name == compression::NOT_FOR_APPLICATIONS;
             if is_left_out {
                 continue;
             }
             let outer = [host, Some(self.top)];
             if ADDED.contains(&name) {
+                if own.key(name).is_some_and(|it| it.is_off()) {
+                    continue;
+                }
                 for key in outer.into_iter().flatten().filter_map(|table| table.key(name)) {
                     let place = self.place(Origin::File(key.at));
                     let _ = writeln!(self.out, "# and {name} of {place}");
@@ -336,7 +340,7 @@ fn section_of(key: Option<&WrittenKey>) -> Option<&WrittenTable> {
 }
 
 /// Those of inner tables are added to those of outer ones. Of the others, the innermost is used.
-const ADDED: &[&str] = &["types", "header", "redirect", "error_pages"];
+const ADDED: &[&str] = &["types", "header", "redirect", "rewrite", "error_pages"];
 
 /// Shows the defaults.
 const DEFAULTS: &str = include_str!("../../conf/httpd.toml");

@@ -70,6 +70,7 @@ impl File {
             return (file, errors);
         }
         read_section("", document.get_ref(), &top_keys(), &mut file, &mut errors);
+        file.scope.note_keys(document.get_ref());
         unknown_keys::explain(&sections(), &mut errors);
         file.warn_of_strays(&mut errors);
         let syntax = syntax_errors.iter().map(|error| {

@@ -58,6 +58,9 @@ pub(super) fn read_hosts(value: Value<'_>, errors: &mut Errors) -> Vec<HostSecti
             locations: Vec::new(),
         };
         read_table("[[host]]", item, &keys, &mut host, errors);
+        if let Ok(table) = item.table() {
+            host.scope.note_keys(table);
+        }
         host
     };
     items.into_iter().map(read).collect()

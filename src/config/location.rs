@@ -21,8 +21,15 @@ pub(super) struct LocationSection {
     pub(super) status: Option<Written<bool>>,
     pub(super) rights: RightsSection,
     pub(super) scope: Scope,
-    /// An error for each key about files, in case that it has an application instead.
+    /// An error for each key about files, in case that it has something else instead.
     pub(super) about_files: Vec<LocatedError>,
+}
+
+impl LocationSection {
+    /// Whether it has the status pages of the server.
+    pub(super) fn has_status(&self) -> bool {
+        self.status.as_ref().is_some_and(|it| it.value)
+    }
 }
 
 impl AsMut<RightsSection> for LocationSection {
@@ -75,8 +82,12 @@ pub(super) fn read_locations(value: Value<'_>, errors: &mut Errors) -> Vec<Locat
             status: None,
             rights: RightsSection::default(),
             scope: Scope::default(),
-            about_files: about_files(item),
+            about_files: Vec::new(),
         };
+        if let Ok(table) = item.table() {
+            location.about_files = about_files(table);
+            location.scope.note_keys(table);
+        }
         read_table("[[location]]", item, &keys, &mut location, errors);
         location
     };

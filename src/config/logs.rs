@@ -38,17 +38,52 @@ pub(super) struct LogSection {
 #[derive(Debug, Default)]
 pub(super) struct AccessLogSection {
     pub(super) file: Option<Written<String>>,
-    pub(super) format: Option<Format>,
-    pub(super) skip_paths: Option<Vec<Glob>>,
-    pub(super) skip_status: Option<Statuses>,
+    pub(super) format: Option<Written<Format>>,
+    pub(super) skip_paths: Option<Written<Vec<Glob>>>,
+    pub(super) skip_status: Option<Written<Statuses>>,
     pub(super) naming: Naming,
+}
+
+impl AccessLogSection {
+    pub(super) fn file(&self) -> Option<&str> {
+        self.file.as_ref().map(|it| it.value.as_str())
+    }
+
+    /// The keys about lines that say something else than the default.
+    pub(super) fn about_lines(&self) -> impl Iterator<Item = (&'static str, Origin)> {
+        let format = self.format.as_ref().filter(|it| it.value != Format::Combined);
+        let paths = self.skip_paths.as_ref().filter(|it| !it.value.is_empty());
+        let status = self.skip_status.as_ref().filter(|it| it.value != Statuses::default());
+        let format = format.map(|it| ("format", it.origin));
+        let paths = paths.map(|it| ("skip_paths", it.origin));
+        format.into_iter().chain(paths).chain(status.map(|it| ("skip_status", it.origin)))
+    }
+
+    /// The keys about messages that say something else than the default.
+    pub(super) fn about_messages(&self) -> impl Iterator<Item = (&'static str, Origin)> {
+        self.naming.written()
+    }
 }
 
 /// How messages are filed by syslog and the journal.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Naming {
-    pub(super) facility: Option<Facility>,
-    pub(super) tag: Option<String>,
+    pub(super) facility: Option<Written<Facility>>,
+    pub(super) tag: Option<Written<String>>,
+}
+
+impl Naming {
+    fn facility(&self) -> Facility {
+        self.facility.as_ref().map_or(Facility::DAEMON, |it| it.value)
+    }
+
+    /// The keys that say something else than the default.
+    fn written(&self) -> impl Iterator<Item = (&'static str, Origin)> {
+        let facility = self.facility.as_ref().filter(|it| it.value != Facility::DAEMON);
+        let tag = self.tag.as_ref().filter(|it| it.value != TAG);
+        let facility = facility.map(|it| ("facility", it.origin));
+        facility.into_iter().chain(tag.map(|it| ("tag", it.origin)))
+    }
 }
 
 pub(super) const LOG: &[SectionKey<LogSection>] = &[
@@ -62,7 +97,7 @@ pub(super) const LOG: &[SectionKey<LogSection>] = &[
         errors.set(&mut it.naming.facility, facility(value).map(Some));
     }),
     SectionKey::new("tag", |it, value, errors| {
-        errors.set(&mut it.naming.tag, value.text().map(|tag| Some(tag.to_owned())));
+        errors.set(&mut it.naming.tag, value.written().map(Some));
     }),
 ];
 
@@ -88,19 +123,21 @@ pub(super) const ACCESS_LOG: &[SectionKey<WrittenAccessLog>] = &[
         errors.set(&mut it.escape, escape);
     }),
     SectionKey::new("skip_paths", |it, value, errors| {
-        it.section.skip_paths = Some(errors.take_each(value, |item| {
+        let paths = errors.take_each(value, |item| {
             let text = item.text()?;
             Glob::new(text).map_err(|error| item.error(format_args!("has {text:?}, which {error}")))
-        }));
+        });
+        it.section.skip_paths = Some(Written { value: paths, origin: value.origin() });
     }),
     SectionKey::new("skip_status", |it, value, errors| {
-        it.section.skip_status = Some(read_statuses(value, errors));
+        let statuses = read_statuses(value, errors);
+        it.section.skip_status = Some(Written { value: statuses, origin: value.origin() });
     }),
     SectionKey::new("facility", |it, value, errors| {
         errors.set(&mut it.section.naming.facility, facility(value).map(Some));
     }),
     SectionKey::new("tag", |it, value, errors| {
-        errors.set(&mut it.section.naming.tag, value.text().map(|tag| Some(tag.to_owned())));
+        errors.set(&mut it.section.naming.tag, value.written().map(Some));
     }),
 ];
 
@@ -128,7 +165,7 @@ fn read_access_log(value: Value<'_>, errors: &mut Errors) -> AccessLogSection {
     // The default is right for every format.
     let escape = escape.filter(|it| it.value != Escape::Default);
     let word = format.as_ref().and_then(|it| FORMATS.iter().find(|(word, _)| *word == it.value));
-    section.format = match (&format, word) {
+    let read = match (&format, word) {
         (Some(format), None) => {
             own_format(format, escape.as_ref().map(|it| it.value).unwrap_or_default(), errors)
         }
@@ -140,6 +177,8 @@ fn read_access_log(value: Value<'_>, errors: &mut Errors) -> AccessLogSection {
             word.map(|(_, format)| format.clone())
         }
     };
+    section.format =
+        read.zip(format).map(|(value, written)| Written { value, origin: written.origin });
     section
 }
 
@@ -159,26 +198,35 @@ fn own_format(format: &Written<String>, escape: Escape, errors: &mut Errors) -> 
     match Format::own(text, escape) {
         Ok(own) => Some(own),
         Err(error) => {
-            let hint = match &error {
-                FormatError::UnknownVariable(name) => nearest(name, &variable_names()),
-                _ => None,
+            let known = variable_names();
+            let hints: Vec<String> = match &error {
+                FormatError::UnknownVariables(names) => names
+                    .iter()
+                    .filter_map(|name| Some((name, nearest(name, &known)?)))
+                    .map(|(name, near)| match names.len() {
+                        1 => format!("; did you mean ${near}?"),
+                        _ => format!("; for ${name}, did you mean ${near}?"),
+                    })
+                    .collect(),
+                _ => Vec::new(),
             };
-            let hint = hint.map(|name| format!("; did you mean ${name}?"));
-            errors.note(format.origin, format!("format: {error}{}", hint.unwrap_or_default()));
+            errors.note(format.origin, format!("format: {error}{}", hints.concat()));
             None
         }
     }
 }
 
-fn facility(value: Value<'_>) -> Result<Facility, LocatedError> {
+fn facility(value: Value<'_>) -> Result<Written<Facility>, LocatedError> {
     let text = value.text()?;
-    text.parse().map_err(|_| {
+    let error = |_| {
         let hint = nearest(text, &Facility::NAMES).map(|it| format!("; did you mean {it:?}?"));
         value.error(format_args!(
             "must be a facility such as \"daemon\" or \"local7\", not {text:?}{}",
             hint.unwrap_or_default()
         ))
-    })
+    };
+    let facility = text.parse().map_err(error)?;
+    Ok(Written { value: facility, origin: value.origin() })
 }
 
 /// A file, or a word for another destination.
@@ -202,10 +250,10 @@ fn place(value: Value<'_>) -> Result<Written<String>, LocatedError> {
 pub(super) fn destination(text: &Path, base: &Path, naming: &Naming) -> Option<Destination> {
     let word = text.to_str().unwrap_or_default();
     let tagged = |syslog: Syslog| match &naming.tag {
-        Some(tag) => syslog.tag(tag),
+        Some(tag) => syslog.tag(&tag.value),
         None => syslog,
     };
-    let facility = naming.facility.unwrap_or(Facility::DAEMON);
+    let facility = naming.facility();
     Some(match word {
         OFF => return None,
         "stdout" => Destination::Stdout,
@@ -220,15 +268,33 @@ pub(super) fn destination(text: &Path, base: &Path, naming: &Naming) -> Option<D
     })
 }
 
+/// Warns of what is said of messages where lines are written to a file.
+fn warn_of_messages(naming: &Naming, errors: &mut Errors) {
+    for (key, origin) in naming.written() {
+        errors.warn_once(origin, for_messages(key));
+    }
+}
+
+/// What is wrong with a key about messages beside a file.
+pub(super) fn for_messages(key: &str) -> String {
+    format!("{key} has no effect: it is for file = \"syslog:\" and file = \"journald\"")
+}
+
+/// Whether a log goes to a daemon that files its messages.
+pub(super) fn is_of_a_daemon(text: &str) -> bool {
+    destination(Path::new(text), Path::new(""), &Naming::default())
+        .is_some_and(|it| it.is_of_a_daemon())
+}
+
 /// Whether a log goes elsewhere than to a file.
 pub(super) fn is_no_file(text: &Path) -> bool {
     !matches!(destination(text, Path::new(""), &Naming::default()), Some(Destination::File(_)))
 }
 
 fn journal(naming: &Naming) -> Journal {
-    let journal = Journal::default().facility(naming.facility.unwrap_or(Facility::DAEMON));
+    let journal = Journal::default().facility(naming.facility());
     match &naming.tag {
-        Some(tag) => journal.tag(tag),
+        Some(tag) => journal.tag(&tag.value),
         None => journal,
     }
 }
@@ -245,7 +311,10 @@ pub(super) fn log(
     let is_given = given.is_some();
     let target = given.or_else(written);
     let destination = match &target {
-        None => Destination::Stderr,
+        None => {
+            warn_of_messages(&section.naming, errors);
+            Destination::Stderr
+        }
         Some((path, origin)) => {
             // A flag is about the working directory.
             let base = if is_given { Path::new("") } else { base };
@@ -255,6 +324,9 @@ pub(super) fn log(
                 Destination::Stderr
             });
             check(path, &destination, *origin, errors);
+            if !is_given && !destination.is_of_a_daemon() {
+                warn_of_messages(&section.naming, errors);
+            }
             destination
         }
     };
@@ -286,6 +358,9 @@ pub(super) fn check(
         errors.note(origin, format!("cannot write the log {path:?}: {reason}"));
     }
 }
+
+/// The default tag.
+const TAG: &str = "httpd";
 
 /// The log levels by name.
 pub(crate) const LEVELS: &[(&str, LevelFilter)] = &[

@@ -23,6 +23,22 @@ pub(super) struct LookupSection {
 }
 
 impl LookupSection {
+    pub(super) fn has_fallback(&self) -> bool {
+        matches!(self.fallback, Some(Some(_)))
+    }
+
+    pub(super) fn tries_files(&self) -> bool {
+        self.try_files.as_ref().is_some_and(|it| !it.tried.is_empty() || it.fallback.is_some())
+    }
+
+    pub(super) fn has_clean_urls(&self) -> bool {
+        self.clean_urls == Some(true)
+    }
+
+    pub(super) fn has_host_files(&self) -> bool {
+        matches!(self.host_files, Some(Some(_)))
+    }
+
     /// Whether the path of a file may lack its extension.
     pub(super) fn leaves_extensions_out(&self) -> bool {
         self.clean_urls == Some(true)
@@ -40,10 +56,7 @@ struct TryFiles {
 pub(super) fn keys<T: Holds<LookupSection>>() -> [SectionKey<T>; 4] {
     [
         SectionKey::new("fallback", |it: &mut T, value, errors| {
-            let read = match value.any_text() {
-                Ok("off") => Ok(None),
-                _ => read_file(value).map(Some),
-            };
+            let read = value.unless_off(read_file);
             errors.set(&mut it.held().fallback, read.map(Some));
         }),
         SectionKey::new("try_files", |it, value, errors| {

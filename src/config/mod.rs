@@ -51,6 +51,7 @@ mod source;
 mod status;
 mod unknown_keys;
 mod value;
+mod without_effect;
 mod writing;
 
 pub(crate) use application::THREADS_MAX;

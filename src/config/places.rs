@@ -220,7 +220,9 @@ fn named_files<'f>(file: &'f File, place: &Place) -> Vec<(&'static str, Origin, 
     let is_meant = |location: &&LocationSection| matches!(&location.path, Some(Some(path)) if path.value == place.path);
     let own = locations.iter().find(is_meant).map(|location| &location.scope);
     let scopes = [own, host.map(|host| &host.scope), Some(&file.scope)];
-    scopes.into_iter().flatten().flat_map(|scope| scope.responses.named_files()).collect()
+    let scopes = scopes.into_iter().flatten();
+    let with_pages = scopes.take_while(|scope| !scope.responses.has_no_pages());
+    with_pages.flat_map(|scope| scope.responses.named_files()).collect()
 }
 
 /// If there are more pairs of locations, some are not compared.

@@ -6,8 +6,7 @@ use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::errors::Errors;
-use super::origin::{LocatedError, Written};
+use super::origin::LocatedError;
 use super::section::{Holds, SectionKey};
 use super::value::Value;
 use crate::site::PaceRule;
@@ -19,12 +18,12 @@ use crate::site::rules::request_rate::RequestRate;
 #[derive(Debug, Default)]
 pub(super) struct RatesSection {
     rate: Option<Setting<Rate>>,
-    burst: Option<Written<NonZeroU32>>,
+    burst: Option<NonZeroU32>,
     /// What both come to: the locations that inherit it count together.
     requests: OnceLock<Arc<RequestRate>>,
     connections: Option<Setting<Arc<ConnectionsPerClient>>>,
     limit_rate: Option<Setting<NonZeroU64>>,
-    limit_rate_after: Option<Written<u64>>,
+    limit_rate_after: Option<u64>,
 }
 
 /// So many requests in such a time.
@@ -57,8 +56,7 @@ pub(super) fn keys<T: Holds<RatesSection>>() -> [SectionKey<T>; 5] {
             errors.set(&mut it.held().rate, setting(value, read_rate).map(Some));
         }),
         SectionKey::new("request_burst", |it, value, errors| {
-            let burst = count(value).map(|count| Written { value: count, origin: value.origin() });
-            errors.set(&mut it.held().burst, burst.map(Some));
+            errors.set(&mut it.held().burst, count(value).map(Some));
         }),
         SectionKey::new("connections_per_client", |it, value, errors| {
             let read = setting(value, |value| {
@@ -74,9 +72,7 @@ pub(super) fn keys<T: Holds<RatesSection>>() -> [SectionKey<T>; 5] {
             errors.set(&mut it.held().limit_rate, read.map(Some));
         }),
         SectionKey::new("limit_rate_after", |it, value, errors| {
-            let bytes =
-                value.bytes(0).map(|bytes| Written { value: bytes, origin: value.origin() });
-            errors.set(&mut it.held().limit_rate_after, bytes.map(Some));
+            errors.set(&mut it.held().limit_rate_after, value.bytes(0).map(Some));
         }),
     ]
 }
@@ -85,10 +81,7 @@ fn setting<T>(
     value: Value<'_>,
     read: impl FnOnce(Value<'_>) -> Result<T, LocatedError>,
 ) -> Result<Setting<T>, LocatedError> {
-    match value.text() {
-        Ok("off") => Ok(Setting::Off),
-        _ => read(value).map(Setting::On),
-    }
+    Ok(value.unless_off(read)?.map_or(Setting::Off, Setting::On))
 }
 
 fn count(value: Value<'_>) -> Result<NonZeroU32, LocatedError> {
@@ -122,38 +115,34 @@ impl RatesSection {
         self.rate.is_some() || self.burst.is_some()
     }
 
-    /// Reports what has no meaning without something that no scope around it has either.
-    fn check(&self, rates: &[&RatesSection], errors: &mut Errors) {
-        if let Some(burst) = &self.burst
-            && rates.iter().all(|it| it.rate.is_none())
-        {
-            let message = "request_burst needs a request_rate, such as request_rate = \"10/s\"";
-            errors.note(burst.origin, message);
-        }
-        if let Some(after) = &self.limit_rate_after
-            && rates.iter().all(|it| it.limit_rate.is_none())
-        {
-            let message = "limit_rate_after needs a limit_rate, such as limit_rate = \"1MiB\"";
-            errors.note(after.origin, message);
-        }
+    pub(super) fn has_rate(&self) -> bool {
+        self.rate.is_some()
+    }
+
+    pub(super) fn has_burst(&self) -> bool {
+        self.burst.is_some()
+    }
+
+    pub(super) fn has_limit_rate(&self) -> bool {
+        self.limit_rate.is_some()
+    }
+
+    pub(super) fn has_limit_rate_after(&self) -> bool {
+        self.limit_rate_after.is_some_and(|it| it > 0)
     }
 }
 
 /// What scopes come to, by what each says of it, the innermost first; the first that sets a key wins.
-pub(super) fn compile(all: &[&RatesSection], is_location: bool, errors: &mut Errors) -> Rates {
-    if let (Some(innermost), true) = (all.first(), is_location) {
-        // What the top and a host say of it may be for a location.
-        innermost.check(all, errors);
-    }
+pub(super) fn compile(all: &[&RatesSection]) -> Rates {
     let connections = all.iter().find_map(|it| it.connections.as_ref());
     let limit_rate = all.iter().find_map(|it| it.limit_rate.as_ref());
-    let after = all.iter().find_map(|it| it.limit_rate_after.as_ref());
+    let after = all.iter().find_map(|it| it.limit_rate_after);
     Rates {
         requests: requests(all),
         connections: connections.and_then(Setting::value).cloned(),
         pace: limit_rate.and_then(Setting::value).map(|&bytes_per_second| PaceRule {
             bytes_per_second,
-            after_bytes: after.map_or(0, |after| after.value),
+            after_bytes: after.unwrap_or(0),
         }),
     }
 }
@@ -163,8 +152,7 @@ pub(super) fn compile(all: &[&RatesSection], is_location: bool, errors: &mut Err
 fn requests(all: &[&RatesSection]) -> Option<Arc<RequestRate>> {
     let owner = all.iter().find(|it| it.is_about_requests())?;
     let rate = all.iter().find_map(|it| it.rate.as_ref())?.value()?;
-    let burst = all.iter().find_map(|it| it.burst.as_ref());
-    let burst = burst.map_or(rate.count, |burst| burst.value);
+    let burst = all.iter().find_map(|it| it.burst).unwrap_or(rate.count);
     let made = || Arc::new(RequestRate::new(rate.count.get(), rate.time, burst.get()));
     Some(Arc::clone(owner.requests.get_or_init(made)))
 }

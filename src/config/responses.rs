@@ -22,8 +22,11 @@ pub(super) struct ResponsesSection {
     headers: Vec<Written<Arc<HeaderRule>>>,
     /// Whether it is `"web"`.
     cache_policy: Option<bool>,
-    cors: Option<Arc<Cors>>,
+    /// `Some(None)`: none, whatever the outer scopes say.
+    cors: Option<Option<Arc<Cors>>>,
     error_pages: Vec<(Statuses, Written<String>)>,
+    /// Those of outer scopes do not count.
+    error_pages_are_off: bool,
 }
 
 /// The keys that may be set at the top, in a host and in a location, whatever responds there.
@@ -37,10 +40,17 @@ pub(super) fn keys<T: Holds<ResponsesSection>>() -> [SectionKey<T>; 4] {
             errors.set(slot, value.choice(CACHE_POLICY).map(Some));
         }),
         SectionKey::new("cors", |it, value, errors| {
-            it.held().cors = read_cors(value, errors).map(Arc::new);
+            it.held().cors = match value.is_off() {
+                true => Some(None),
+                false => read_cors(value, errors).map(|cors| Some(Arc::new(cors))),
+            };
         }),
         SectionKey::new("error_pages", |it, value, errors| {
-            it.held().error_pages = read_error_pages(value, errors);
+            let section = it.held();
+            section.error_pages_are_off = value.is_off();
+            if !value.is_off() {
+                section.error_pages = read_error_pages(value, errors);
+            }
         }),
     ]
 }
@@ -54,7 +64,7 @@ pub(super) fn compile(
 ) {
     let policy = sections.iter().find_map(|(section, _)| section.cache_policy);
     rules.has_web_policy = serves_files && policy == Some(true);
-    rules.cors = sections.iter().find_map(|(section, _)| section.cors.clone());
+    rules.cors = sections.iter().find_map(|(section, _)| section.cors.clone()).flatten();
     let headers = sections.iter().rev().flat_map(|(section, _)| &section.headers);
     for rule in headers {
         if rules.headers.len() == HEADER_RULES_MAX {
@@ -66,7 +76,7 @@ pub(super) fn compile(
         }
         rules.headers.push(Arc::clone(&rule.value));
     }
-    for (section, root) in sections {
+    for (section, root) in sections.iter().take_while(|(section, _)| !section.has_no_pages()) {
         let pages: Vec<_> = section
             .error_pages
             .iter()
@@ -79,6 +89,15 @@ pub(super) fn compile(
 }
 
 impl ResponsesSection {
+    pub(super) fn has_web_policy(&self) -> bool {
+        self.cache_policy == Some(true)
+    }
+
+    /// Whether it has no error pages, not even those of outer scopes.
+    pub(super) fn has_no_pages(&self) -> bool {
+        self.error_pages_are_off
+    }
+
     /// The files that it names, for warnings.
     pub(super) fn named_files(&self) -> impl Iterator<Item = (&'static str, Origin, &str)> {
         let pages = self.error_pages.iter();

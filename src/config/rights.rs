@@ -10,7 +10,7 @@ use super::overrides::Overrides;
 use super::reach;
 use super::section::SectionKey;
 use super::value::Value;
-use crate::site::Wsgi;
+use crate::site::{WrittenRights, Wsgi};
 use crate::sys::confine::Reach;
 use crate::sys::reason::reason_at;
 use crate::sys::user::{Identity, Unknown, is_of_root, own_user};
@@ -40,7 +40,7 @@ impl Rights {
 pub(super) struct RightsSection {
     user: Option<Written<String>>,
     group: Option<Written<String>>,
-    serve_as_root: Option<bool>,
+    serve_as_root: Option<Written<bool>>,
     confinement: Option<Written<bool>>,
     readable: Vec<Written<String>>,
 }
@@ -68,7 +68,9 @@ pub(super) fn keys<T: AsMut<RightsSection>>() -> [SectionKey<T>; 4] {
 /// The key of the top alone.
 pub(super) fn top_keys<T: AsMut<RightsSection>>() -> [SectionKey<T>; 1] {
     [SectionKey::new("serve_as_root", |it: &mut T, value, errors| {
-        errors.set(&mut it.as_mut().serve_as_root, value.boolean().map(Some));
+        let origin = value.origin();
+        let read = value.boolean().map(|value| Some(Written { value, origin }));
+        errors.set(&mut it.as_mut().serve_as_root, read);
     })]
 }
 
@@ -155,8 +157,18 @@ pub(super) fn of_server(
         .serves_as_root
         .as_ref()
         .map(|it| it.value)
-        .or(section.serve_as_root)
+        .or(section.serve_as_root.as_ref().map(|it| it.value))
         .unwrap_or(false);
+    if let (Some(root), Some(user), None) = (&section.serve_as_root, &section.user, given)
+        && root.value
+        && !["root", "0"].contains(&user.value.as_str())
+    {
+        let message = format!(
+            "serve_as_root has no effect beside user = {:?}: root becomes that user",
+            user.value
+        );
+        errors.warn(root.origin, message);
+    }
     if let Some(root) = identity.as_ref().filter(|it| it.is_root() && !serves_as_root) {
         let origin = given.or(section.user.as_ref()).map_or(Origin::Default, |it| it.origin);
         let name = &root.name;
@@ -165,6 +177,10 @@ pub(super) fn of_server(
         errors.note(origin, message);
     }
     let confines = section.confinement.as_ref().is_none_or(|it| it.value);
+    if let (false, Some(readable)) = (confines, section.readable.first()) {
+        let message = "readable has no effect: confinement = false keeps the server from nothing";
+        errors.warn(readable.origin, message.to_owned());
+    }
     Rights { identity, serves_as_root, is_local: false, reach: confines.then(Reach::default) }
 }
 
@@ -181,15 +197,38 @@ pub(super) fn of_application(
         location.and_then(|(section, _)| section.confinement.as_ref()).map(|it| it.value);
     let confines = confines.unwrap_or(server.reach.is_some());
     let readable = location.map(|(section, _)| section.readable(base, errors)).unwrap_or_default();
-    let network = location.and_then(|(_, keys)| keys.network).unwrap_or(true);
+    if let (false, Some((section, keys))) = (confines, location) {
+        warn_of_unconfined(section, keys, errors);
+    }
+    let network = location.and_then(|(_, keys)| keys.network.as_ref());
+    let network = network.is_none_or(|it| it.value);
     let writable = location.and_then(|(_, keys)| keys.writable.as_ref());
     let writable = writable.map(|written| existing("writable", written, base, errors));
     wsgi.with(|it| {
-        it.written_rights = format!("{:?}", (confines, network, &readable, &writable));
+        it.written_rights = WrittenRights {
+            is_confined: confines,
+            has_network: network,
+            readable: readable.clone(),
+            writable: writable.clone(),
+        };
         it.file_group = own.as_ref().map(|own| own.group);
         it.identity = own.or_else(|| server.identity.clone());
         it.confinement = confines.then(|| reach::of_application(it, network, readable, writable));
     })
+}
+
+/// Warns of what an application may do beside that it may do everything.
+fn warn_of_unconfined(section: &RightsSection, keys: &ApplicationSection, errors: &mut Errors) {
+    let network = keys.network.as_ref().filter(|it| !it.value).map(|it| it.origin);
+    let readable = section.readable.first().map(|it| it.origin);
+    let writable = keys.writable.as_ref().and_then(|it| it.first()).map(|it| it.origin);
+    for (key, origin) in [("network", network), ("readable", readable), ("writable", writable)] {
+        let Some(origin) = origin else { continue };
+        let message = format!(
+            "{key} has no effect: this application is not confined; write confinement = true here"
+        );
+        errors.warn(origin, message);
+    }
 }
 
 /// Notes keys for applications in a location that has none.

@@ -18,14 +18,22 @@ pub(super) struct RulesSection {
     pub(super) redirects: Arc<Redirects>,
     pub(super) rewrites: Arc<Redirects>,
     pub(super) redirect_https: Option<Written<bool>>,
-    /// In seconds.
-    pub(super) hsts: Option<u64>,
+    /// In seconds. `Some(None)`: browsers get no order, whatever the outer scopes say.
+    pub(super) hsts: Option<Option<u64>>,
 }
 
 impl RulesSection {
     /// Redirects and rewrites.
     pub(super) fn all(&self) -> impl Iterator<Item = &Redirect> {
         self.redirects.iter().chain(self.rewrites.iter())
+    }
+
+    pub(super) fn has_hsts(&self) -> bool {
+        matches!(self.hsts, Some(Some(_)))
+    }
+
+    pub(super) fn redirects_to_https(&self) -> bool {
+        self.redirect_https.as_ref().is_some_and(|it| it.value)
     }
 }
 
@@ -44,7 +52,8 @@ pub(super) fn keys<T: Holds<RulesSection>>() -> [SectionKey<T>; 4] {
             errors.set(&mut it.held().redirect_https, read);
         }),
         SectionKey::new("hsts", |it, value, errors| {
-            errors.set(&mut it.held().hsts, value.days().map(Some));
+            let read = value.unless_off(Value::days);
+            errors.set(&mut it.held().hsts, read.map(Some));
         }),
     ]
 }

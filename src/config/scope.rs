@@ -1,6 +1,8 @@
 //! What may be set at the top, in a host and in a location, where it means the same each time. One list of its
 //! keys serves all three. An inner scope adds to the outer ones.
 
+use toml::de::DeTable;
+
 use super::access::{self, AccessSection};
 use super::compression::{self, CompressionSection};
 use super::errors::Errors;
@@ -20,6 +22,8 @@ use crate::site::Dotfiles;
 /// What was written; `None` or empty where nothing was.
 #[derive(Debug, Default)]
 pub(super) struct Scope {
+    /// All keys beside which these stand, with where their values are written.
+    written: Vec<(String, Origin)>,
     pub(super) root: Option<Written<String>>,
     pub(super) index: Option<Vec<String>>,
     pub(super) listing: Option<bool>,
@@ -48,9 +52,28 @@ pub(super) struct Writing {
     pub(super) methods: Option<Vec<Method>>,
     pub(super) create_full_put_path: Option<bool>,
     pub(super) form_overwrite: Option<bool>,
-    pub(super) quota_bytes: Option<u64>,
+    /// `Some(None)`: none, whatever the outer scopes say.
+    pub(super) quota_bytes: Option<Option<u64>>,
     pub(super) upload_mode: Option<u32>,
     pub(super) durability: Option<Durability>,
+}
+
+impl Scope {
+    /// Notes where the keys of a table are written.
+    pub(super) fn note_keys(&mut self, table: &DeTable<'_>) {
+        let origin = |key: &str, written| Value::new(key, written).origin();
+        let keys = table.iter().map(|(key, written)| {
+            let name: &str = key.get_ref();
+            (name.to_owned(), origin(name, written))
+        });
+        self.written.extend(keys);
+    }
+
+    /// Where the value of a key is written; where the file begins, if it is not.
+    pub(super) fn origin(&self, key: &str) -> Origin {
+        let found = self.written.iter().find(|(name, _)| name == key);
+        found.map_or(Origin::File(0), |(_, origin)| *origin)
+    }
 }
 
 impl AsMut<Scope> for Scope {
@@ -165,7 +188,8 @@ fn writing_keys<T: AsMut<Scope>>() -> [SectionKey<T>; 6] {
             errors.set(&mut it.as_mut().writing.form_overwrite, value.boolean().map(Some));
         }),
         SectionKey::new("quota_bytes", |it, value, errors| {
-            errors.set(&mut it.as_mut().writing.quota_bytes, value.bytes(1).map(Some));
+            let read = value.unless_off(|value| value.bytes(1));
+            errors.set(&mut it.as_mut().writing.quota_bytes, read.map(Some));
         }),
         SectionKey::new("upload_mode", |it, value, errors| {
             errors.set(&mut it.as_mut().writing.upload_mode, value.mode().map(Some));
@@ -181,22 +205,20 @@ pub(super) fn keys_about_files() -> Vec<&'static str> {
     let mut keys = names(&file_keys::<Scope>());
     keys.extend(names(&writing_keys::<Scope>()));
     keys.extend(names(&lookup::keys::<Scope>()));
+    keys.push("cache_policy");
     // An error about a root is reported where it is opened; the size of a body applies to both.
     keys.retain(|name| !["root", "body_bytes_max"].contains(name));
     keys
 }
 
-/// An error for each key that applies to files only.
-pub(super) fn about_files(location: Value<'_>) -> Vec<LocatedError> {
-    let Ok(table) = location.table() else {
-        return Vec::new();
-    };
+/// An error for each key that applies to files only, in case that a location has none.
+pub(super) fn about_files(table: &DeTable<'_>) -> Vec<LocatedError> {
     let keys = keys_about_files();
     let is_about_files = |name: &str| keys.contains(&name);
     let written = table.keys().filter(|key| is_about_files(key.get_ref()));
     let error = |name: &str, at: usize| LocatedError {
         origin: Origin::File(at),
-        message: format!("{name} is for files; this location has an application"),
+        message: format!("{name} is for files, and there are none here"),
     };
     written.map(|key| error(key.get_ref(), key.span().start)).collect()
 }

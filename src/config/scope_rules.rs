@@ -19,16 +19,15 @@ use crate::site::rules::redirects::Source;
 pub(super) fn compile(
     scopes: &[(&Scope, Option<&Root>)],
     serves_files: bool,
-    is_location: bool,
     https_port: Option<u16>,
     errors: &mut Errors,
 ) -> Option<Arc<Rules>> {
     let mut rules = Rules::default();
-    let seconds = scopes.iter().find_map(|(scope, _)| scope.rules.hsts);
+    let seconds = scopes.iter().find_map(|(scope, _)| scope.rules.hsts).flatten();
     rules.hsts = seconds.map(|seconds| format!("max-age={seconds}"));
     let redirect = scopes.iter().find_map(|(scope, _)| scope.rules.redirect_https.as_ref());
     if let Some(Written { value: true, origin }) = redirect {
-        rules.https = https_port.map(|port| HttpsRedirect { port });
+        rules.https = https_port.map(HttpsRedirect::new);
         if https_port.is_none() && !errors.has_one_at(*origin) {
             let message = "redirect_https needs an address with TLS to lead to: write listen = [\":80\", \"https://:443\"]";
             errors.note(*origin, message);
@@ -47,7 +46,7 @@ pub(super) fn compile(
     let responses: Vec<_> = scopes.iter().map(|(scope, root)| (&scope.responses, *root)).collect();
     responses::compile(&mut rules, &responses, serves_files, errors);
     let rates: Vec<_> = scopes.iter().map(|(scope, _)| &scope.rates).collect();
-    rules.rates = rates::compile(&rates, is_location, errors);
+    rules.rates = rates::compile(&rates);
     (!rules.is_empty()).then(|| Arc::new(rules))
 }
 

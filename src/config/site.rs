@@ -155,7 +155,7 @@ impl<'a> SiteBuilder<'a> {
     ) -> Site {
         let mut seen = Vec::new();
         for location in locations {
-            if location.status.as_ref().is_some_and(|it| it.value) {
+            if location.has_status() {
                 self.check_status(location);
                 if let Some(path) = self.path(location, &mut seen) {
                     let access = self.access(Some(&location.scope));
@@ -196,7 +196,12 @@ impl<'a> SiteBuilder<'a> {
         if let Some(other) = files.or(location.application.wsgi.as_ref()) {
             let message = "a location has the status of the server (status_pages = true), files or an application";
             self.errors.note(other.origin, message);
+            return;
         }
+        self.errors.list.extend(location.about_files.iter().cloned());
+        // Reports the keys of an application alone.
+        location.application.wsgi(self.roots.base, self.errors);
+        rights::check_location(&location.rights, self.errors);
     }
 
     /// Gives a location its rules and those that it inherits; without a location, `/` and all paths that have none.
@@ -217,7 +222,7 @@ impl<'a> SiteBuilder<'a> {
         }
         if let Some((path, location)) = location {
             scopes.insert(0, (&location.scope, own.as_ref().or(root)));
-            serves_files = !location.application.is_written() && location.status.is_none();
+            serves_files = !location.application.is_written() && !location.has_status();
             scope_rules::check_location(&location.scope, path, self.errors);
         }
         let logged: Vec<_> = scopes.iter().map(|(scope, _)| &scope.access_log).collect();
@@ -226,9 +231,7 @@ impl<'a> SiteBuilder<'a> {
             Some((path, _)) => site.log_at(literal(path), log),
             None => site.log(log),
         };
-        let is_location = location.is_some();
-        let rules =
-            scope_rules::compile(&scopes, serves_files, is_location, self.https_port, self.errors);
+        let rules = scope_rules::compile(&scopes, serves_files, self.https_port, self.errors);
         match (rules, location) {
             (Some(rules), Some((path, _))) => site.with_rules(Some(literal(path)), rules),
             (Some(rules), None) => {

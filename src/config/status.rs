@@ -7,22 +7,42 @@ use super::listen::Listen;
 use super::origin::Written;
 use super::overrides::Overrides;
 use super::section::SectionKey;
+use super::value::Value;
 use crate::server::Address;
 use crate::server::address::ListenScheme;
+use crate::site::HostName;
 
 /// What is said of the status pages.
 #[derive(Debug, Default)]
 pub(super) struct StatusSection {
     listen: Vec<Written<String>>,
+    /// By which further names it is asked for.
+    names: Vec<Written<HostName>>,
 }
 
-pub(super) const STATUS: &[SectionKey<StatusSection>] =
-    &[SectionKey::new("listen", |it, value, errors| {
+pub(super) const STATUS: &[SectionKey<StatusSection>] = &[
+    SectionKey::new("listen", |it, value, errors| {
         it.listen =
             value.items().into_iter().filter_map(|item| errors.take(item.address())).collect();
-    })];
+    }),
+    SectionKey::new("server_name", |it, value, errors| {
+        it.names = errors.take_each(value, Value::host_name);
+    }),
+];
 
 impl StatusSection {
+    /// The addresses as they are written.
+    pub(super) fn written(&self) -> impl Iterator<Item = &str> {
+        self.listen.iter().map(|it| it.value.as_str())
+    }
+
+    /// The names that are written, those of its addresses included.
+    pub(super) fn names(&self) -> Vec<HostName> {
+        let named = |it: &Written<String>| it.value.rsplit_once(':')?.0.parse().ok();
+        let of_addresses = self.listen.iter().filter_map(named);
+        of_addresses.chain(self.names.iter().map(|it| it.value.clone())).collect()
+    }
+
     /// The addresses, as the server reads them. Where flags give other addresses, to try the configuration while a server
     /// runs with it, there are none: that server has these.
     pub(super) fn addresses(

@@ -3,6 +3,7 @@ mod logs;
 mod readme;
 mod rights;
 mod shipped;
+mod without_effect;
 
 use super::file::{self, File};
 use super::load::load;

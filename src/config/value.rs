@@ -54,6 +54,21 @@ impl<'d> Value<'d> {
         }
     }
 
+    /// `None` for `"off"` (or `false`), by which a scope has nothing of what an outer one sets.
+    pub(super) fn unless_off<T>(
+        self,
+        read: impl FnOnce(Value<'d>) -> Result<T, LocatedError>,
+    ) -> Result<Option<T>, LocatedError> {
+        if self.is_off() { Ok(None) } else { read(self).map(Some) }
+    }
+
+    pub(super) fn is_off(self) -> bool {
+        match self.written.get_ref() {
+            DeValue::String(text) => text == OFF,
+            value => matches!(value, DeValue::Boolean(false)),
+        }
+    }
+
     pub(super) fn written(self) -> Result<Written<String>, LocatedError> {
         Ok(Written { value: self.text()?.to_owned(), origin: self.origin() })
     }
@@ -371,7 +386,10 @@ fn one_of(words: &[String]) -> String {
 }
 
 /// The word for no charset.
-pub(super) const CHARSET_OFF: &str = "off";
+pub(super) const CHARSET_OFF: &str = OFF;
+
+/// What switches off what is inherited.
+const OFF: &str = "off";
 
 /// Longer times are typos, and this one can always be added to the current time.
 const DURATION_MAX: Duration = Duration::from_secs(24 * 3600);

@@ -40,7 +40,7 @@ impl Rules {
                 .clone()
                 .find_map(|scope| scope.body_bytes_max)
                 .unwrap_or(default.file_bytes_max),
-            quota_bytes: find(scopes.clone(), |it| it.quota_bytes),
+            quota_bytes: find(scopes.clone(), |it| it.quota_bytes).flatten(),
             ..default
         };
         let methods = find(scopes, |it| it.methods.clone())

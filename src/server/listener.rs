@@ -260,6 +260,16 @@ impl Listeners {
         &self.schemes
     }
 
+    /// The port of the first address with TLS.
+    #[cfg(feature = "cli")]
+    pub(crate) fn https_port(&self) -> Option<u16> {
+        let mut secured = self.addresses.iter().zip(&self.schemes);
+        secured.find_map(|(address, scheme)| match (address, scheme) {
+            (Address::Tcp(address), ListenScheme::Https) => Some(address.port()),
+            _ => None,
+        })
+    }
+
     /// Finds out what is spoken at the addresses, if another process has bound them, from what it was asked to bind. Of a
     /// port that the system has chosen, the host tells.
     pub(crate) fn find_schemes(&mut self, groups: &[ListenGroup]) {

@@ -73,7 +73,7 @@ pub(crate) use tls::{CertificateFiles, CertificateText, TicketSecrets, TlsKeeper
 
 use crate::files::CacheLimits;
 use crate::http::{ForwardedHeader, Headers};
-use crate::site::{Application, Network, NetworkError, Site, TrustedProxies};
+use crate::site::{Application, HostName, Network, NetworkError, Site, TrustedProxies};
 pub use crate::sys::unix_socket::SocketAccess;
 use address::ListenScheme;
 use listener::passed::Passed;
@@ -134,6 +134,8 @@ pub struct Server {
     /// By their numbers; the first is that of the site itself.
     access_logs: Vec<AccessLog>,
     request_id: Option<Arc<str>>,
+    /// By which further names its status is asked for.
+    status_names: Vec<HostName>,
     spool_directory: PathBuf,
     socket_access: SocketAccess,
     /// Sockets that a service manager has passed.
@@ -159,6 +161,7 @@ impl Server {
             cache: CacheLimits::default(),
             access_logs: vec![AccessLog::default()],
             request_id: None,
+            status_names: Vec::new(),
             spool_directory: std::env::temp_dir(),
             socket_access: SocketAccess::default(),
             passed: Arc::default(),
@@ -192,9 +195,29 @@ impl Server {
     /// // curl http://localhost:9090/metrics
     /// # Ok::<(), httpd::StartError>(())
     /// ```
+    ///
+    /// A page of a stranger can have its own name resolve to that address, and would then read the status in the browser
+    /// of somebody who can connect (DNS rebinding). So only `livez` and `readyz` are answered for any `Host`; the others
+    /// for addresses, names without a dot, names that the public DNS gives to nobody (`localhost`, `local`, `internal` and
+    /// what is below them), those of the site ([`Site::names`], [`Site::host`]) and [`Server::status_names`]. All others
+    /// get 421.
     pub fn listen_status(mut self, address: &str) -> Server {
         let text = format!("{}{address}", ListenScheme::Status.prefix());
         self.listen.push(Listen { text, is_proxied: false });
+        self
+    }
+
+    /// Answers for these names, too, at the addresses of [`Server::listen_status`].
+    ///
+    /// ```
+    /// use httpd::{Server, Site};
+    /// let server = Server::new(Site::new()).listen_status(":9090");
+    /// let server = server.status_names(["web1.example.org".parse()?]);
+    /// # let _ = server;
+    /// # Ok::<(), httpd::HostNameError>(())
+    /// ```
+    pub fn status_names(mut self, names: impl IntoIterator<Item = HostName>) -> Server {
+        self.status_names.extend(names);
         self
     }
 

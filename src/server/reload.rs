@@ -23,7 +23,7 @@ use super::tls::{KeptTls, TicketSecrets, Tls};
 use super::{Server, running::lock};
 use crate::files::prepare_spool_directory;
 use crate::site::status::StatusSource;
-use crate::site::{Application, Site, StatusPages};
+use crate::site::{Application, Site, StatusNames, StatusPages};
 use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, Weak};
@@ -40,7 +40,7 @@ pub(super) struct Shared {
     pub(super) logs: Reopener,
     pub(super) collector: Arc<Collector>,
     /// What is served at addresses for the status of the server.
-    status_site: Arc<Site>,
+    status_pages: StatusPages,
     /// The descriptors that the process had open before it served anybody.
     own_descriptors: usize,
 }
@@ -109,15 +109,15 @@ impl Shared {
     pub(super) fn new() -> Arc<Shared> {
         Arc::new_cyclic(|shared| {
             let collector = Arc::new(Collector::new(shared.clone()));
-            let status_site = Site::new().at("/", StatusPages::new());
-            status_site.plug_status(&source(&collector));
+            let status_pages = StatusPages::new();
+            status_pages.plug(source(&collector));
             Shared {
                 changing: Mutex::default(),
                 state: Mutex::default(),
                 handed: AtomicUsize::new(0),
                 logs: Reopener::default(),
                 collector,
-                status_site: Arc::new(status_site),
+                status_pages,
                 own_descriptors: descriptors::own(),
             }
         })
@@ -169,16 +169,24 @@ impl Shared {
         let waiting = prepared.drain(..).map(Prepared::spawn).collect::<Result<Vec<_>, _>>();
         let mut waiting = waiting.map_err(StartError::Worker)?;
         listeners.listen()?;
+        #[cfg(feature = "cli")]
+        if let Some(port) = listeners.https_port() {
+            server.site.learn_https_port(port);
+        }
 
         let applications: Vec<_> =
             kept.into_iter().chain(begun.applications.running.iter().cloned()).collect();
+        let mut names = server.site.all_names();
+        names.append(&mut server.status_names);
+        let status_pages = self.status_pages.only_for(StatusNames::new(names));
+        let status_site = Site::new().at("/", status_pages);
         let is_shown = server.site.plug_status(&source(&self.collector));
         if is_shown || listeners.schemes().contains(&ListenScheme::Status) {
             self.collector.prepare();
         }
         let setup = Arc::new(SharedSetup {
             site: Arc::new(server.site),
-            status_site: Arc::clone(&self.status_site),
+            status_site: Arc::new(status_site),
             proxies,
             #[cfg(feature = "tls")]
             tls,

@@ -49,9 +49,19 @@ pub struct Application {
     /// What they may reach; `None`: whatever the server may.
     #[cfg(feature = "cli")]
     pub(crate) confinement: Option<Reach>,
-    /// The same as it is written, in one line. A process that has given rights up can mean others by it,
-    /// because it sees less of the disk.
-    pub(crate) written_rights: String,
+    /// The same as it is written. A process that has given rights up can mean others by it, because it sees less of the
+    /// disk.
+    pub(crate) written_rights: WrittenRights,
+}
+
+/// What a configuration says of the rights of an application.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct WrittenRights {
+    pub(crate) is_confined: bool,
+    pub(crate) has_network: bool,
+    pub(crate) readable: Vec<PathBuf>,
+    /// `None`: its directory.
+    pub(crate) writable: Option<Vec<PathBuf>>,
 }
 
 /// Whether the processes are replaced when a source file changes.
@@ -85,7 +95,7 @@ impl Application {
             file_group: None,
             #[cfg(feature = "cli")]
             confinement: None,
-            written_rights: String::new(),
+            written_rights: WrittenRights::default(),
         }
     }
 

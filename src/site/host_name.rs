@@ -83,6 +83,11 @@ impl FromStr for HostName {
 }
 
 impl HostName {
+    /// One of a table of names.
+    pub(super) fn normalised(name: &[u8], is_wildcard: bool) -> HostName {
+        HostName { name: String::from_utf8_lossy(name).into_owned(), is_wildcard }
+    }
+
     /// Whether it stands for all names below one.
     pub fn is_wildcard(&self) -> bool {
         self.is_wildcard

@@ -129,6 +129,16 @@ impl Site {
         self
     }
 
+    /// All names of it and of its hosts.
+    pub(crate) fn all_names(&self) -> Vec<HostName> {
+        let Hosts { exact, below, sites, .. } = &self.hosts;
+        let exact = exact.keys().map(|name| (name, false));
+        let names = exact.chain(below.keys().map(|name| (name, true)));
+        let names = names.map(|(name, is_wildcard)| HostName::normalised(name, is_wildcard));
+        let sites = [self].into_iter().chain(sites);
+        names.chain(sites.filter_map(|site| site.canonical_host.clone())).collect()
+    }
+
     /// What becomes of a request for a host that no site goes by. Default: the outer site answers it.
     pub fn unknown_host(mut self, unknown: UnknownHost) -> Site {
         self.hosts.unknown = unknown;

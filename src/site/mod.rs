@@ -73,7 +73,7 @@ pub(crate) mod wsgi;
 
 #[cfg(feature = "cli")]
 pub(crate) use access::{Access, Auth, OtherPaths};
-pub(crate) use application::{Application, Reload};
+pub(crate) use application::{Application, Reload, WrittenRights};
 pub use around::{Next, Outcome};
 #[cfg(any(all(test, feature = "cli"), feature = "fuzzing"))]
 pub use auth::fuzz_passwords;
@@ -113,6 +113,7 @@ pub(crate) use route::Route;
 pub(crate) use rules::admission::{Counted, PaceRule, Terms};
 pub(crate) use rules::connections::UnderWay;
 pub use static_files::StaticFiles;
+pub(crate) use status::StatusNames;
 #[doc(hidden)]
 pub use status::StatusSocket;
 pub use status::{Metrics, StatusPages};

@@ -59,6 +59,18 @@ impl Networks {
 }
 
 impl Network {
+    /// Whether every client of another network is in this one, too.
+    #[cfg(feature = "cli")]
+    pub(crate) fn covers(&self, other: &Network) -> bool {
+        match (self, other) {
+            (Network::All, _) | (Network::Unix, Network::Unix) => true,
+            (Network::Within { first, bits }, Network::Within { first: other, bits: others }) => {
+                others >= bits && masked(*other, *bits) == *first
+            }
+            _ => false,
+        }
+    }
+
     /// Whether every client is in it that has an IPv4 address, or every one that has an IPv6 address.
     pub(crate) fn is_everybody(&self) -> bool {
         match self {
@@ -158,6 +170,30 @@ mod tests {
         assert!(!networks(&["0.0.0.0/0"]).contain(client("2001:db8::1")));
         assert!(networks(&["::/0"]).contain(client("192.0.2.1")));
         assert!(networks(&["::ffff:10.0.0.0/104"]).contain(client("10.1.1.1")));
+    }
+
+    #[cfg(feature = "cli")]
+    #[test]
+    fn a_network_covers_those_within_it() {
+        for (outer, inner, expected) in [
+            ("all", "10.0.0.0/8", true),
+            ("all", "unix", true),
+            ("all", "all", true),
+            ("unix", "unix", true),
+            ("unix", "all", false),
+            ("10.0.0.0/8", "10.0.0.0/8", true),
+            ("10.0.0.0/8", "10.1.2.3", true),
+            ("10.0.0.0/8", "0.0.0.0/0", false),
+            ("10.0.0.0/8", "11.0.0.0/8", false),
+            ("10.0.0.0/8", "unix", false),
+            ("0.0.0.0/0", "10.0.0.0/8", true),
+            ("0.0.0.0/0", "::1", false),
+            ("0.0.0.0/0", "all", false),
+            ("::/0", "10.0.0.0/8", true),
+        ] {
+            let network = |text: &str| text.parse::<Network>().expect("it is a network");
+            assert_eq!(network(outer).covers(&network(inner)), expected, "{outer} {inner}");
+        }
     }
 
     #[test]

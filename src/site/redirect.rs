@@ -45,7 +45,7 @@ pub(super) fn without_end(request: &Request<'_>, count: usize) -> Response {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OriginChange<'s> {
     /// To HTTPS.
-    pub(super) https: Option<HttpsRedirect>,
+    pub(super) https: Option<&'s HttpsRedirect>,
     /// To this name.
     pub(super) name: Option<&'s HostName>,
 }
@@ -55,13 +55,13 @@ impl<'s> OriginChange<'s> {
     pub(super) fn of(
         head: &RequestHead<'_>,
         canonical: Option<&'s HostName>,
-        rules: Option<&Rules>,
+        rules: Option<&'s Rules>,
     ) -> Option<OriginChange<'s>> {
         // OPTIONS for the server as a whole (RFC 9110 §9.3.7) is about nothing that could be elsewhere.
         if head.path() == b"*" {
             return None;
         }
-        let https = rules.and_then(|it| it.https).filter(|https| https.is_for(head));
+        let https = rules.and_then(|it| it.https.as_ref()).filter(|https| https.is_for(head));
         let is_other = |name: &&HostName| !head.host().is_empty() && !name.is_of(head.host());
         // A browser takes HSTS from the name that it has asked over HTTPS, and lists of names demand that order.
         let has_hsts = https.is_some() && rules.is_some_and(|it| it.hsts.is_some());

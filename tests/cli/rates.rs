@@ -255,6 +255,7 @@ fn what_cannot_be_meant_is_refused_with_its_place() {
     assert_eq!(
         errors,
         [
+            "c.toml:2:20: limit_rate_after needs a limit_rate, such as limit_rate = \"1MiB\"",
             "c.toml:5:17: request_burst needs a request_rate, such as request_rate = \"10/s\"",
             "c.toml:8:20: limit_rate_after needs a limit_rate, such as limit_rate = \"1MiB\"",
         ]

@@ -45,6 +45,10 @@ fn get(program: &Program, host: &str, target: &str, header: (&str, &str)) -> Rep
     request.header(header.0, header.1).send()
 }
 
+fn get_ranged(program: &Program, target: &str, range: &str) -> Reply {
+    get(program, "example.org", target, ("Range", range))
+}
+
 #[test]
 fn one_site() {
     let site = Shipped::new(
@@ -175,6 +179,10 @@ fn a_download_area() {
     assert!(lossy(&get("/releases/").expect(200).body).contains("\"2.0\""));
     get("/latest").expect(302).header("Location", "/releases/2.0/");
     get("/releases/2.0/a.tar.gz").expect(200).header("Content-Disposition", "attachment");
+    let ranged = |range| get_ranged(&program, "/releases/2.0/a.tar.gz", range);
+    ranged("bytes=0-1").expect(206).header("Content-Disposition", "attachment");
+    ranged("bytes=100-").expect(416).no_header("Content-Disposition");
+    get("/releases/2.0/b.tar.gz").expect(404).no_header("Content-Disposition");
     get("/releases/2.0/a.tar.gz.sha256")
         .expect(200)
         .no_header("Content-Disposition")

@@ -45,6 +45,30 @@ fn the_status_has_an_address_of_its_own() {
 }
 
 #[test]
+fn a_name_that_a_stranger_can_have_sees_nothing_but_health() {
+    let config =
+        format!("server_name = \"example.org\"\n{CONFIG}server_name = \"web1.example.net\"\n");
+    let (_program, _folder, status) = start(&config);
+    let ask = |host: &str, target| Request::new(&status, "GET", target).host(host).send();
+    let own = ["localhost:9090", "127.0.0.1", "web1:9090", "example.org", "Web1.Example.NET:9090"];
+    let others = ["stranger.example", "localhost.stranger.example:9090", "www.example.org"];
+    for target in ["/", "/metrics"] {
+        for host in own {
+            ask(host, target).expect(200);
+        }
+        for host in others {
+            let refused = ask(host, target);
+            refused.expect(421);
+            assert!(refused.text().contains("[status] server_name ="), "{}", refused.text());
+        }
+    }
+    for host in own.iter().chain(&others) {
+        ask(host, "/livez").expect(200).body("ok\n");
+        ask(host, "/readyz").expect(200).body("ok\n");
+    }
+}
+
+#[test]
 fn a_location_shows_the_status_to_those_who_may_see_it() {
     let config = "root = \"www\"\n[[location]]\npath = \"/status/\"\nstatus_pages = true\nallow = [\"192.0.2.0/24\", \"127.0.0.1\"]\n\
         [[location]]\npath = \"/secret/\"\nstatus_pages = true\nallow = [\"192.0.2.0/24\"]\n";

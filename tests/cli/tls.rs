@@ -307,6 +307,33 @@ fn certificates_that_do_not_fit_what_is_served_are_warned_of() {
 }
 
 #[test]
+fn a_redirect_to_https_where_every_request_has_it_is_warned_of() {
+    let folder = folder();
+    let warnings = |listen: &str, arguments: &[&str]| {
+        folder.write(
+            "c.toml",
+            format!(
+                "listen = {listen}\nroot = \"www\"\ncertificate = \"cert.pem\"\ncertificate_key = \"key.pem\"\n\
+                 redirect_https = true\nhsts = \"1h\"\n"
+            ),
+        );
+        let output = output(&mut folder.httpd(&[&["-t", "-c", "c.toml"], arguments].concat()));
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        lossy(&output.stderr)
+    };
+    let alone = warnings("\"https://:8443\"", &[]);
+    let expected = "c.toml:5:18: redirect_https has no effect: every address speaks TLS";
+    assert!(alone.contains(expected), "{alone}");
+    for (listen, arguments) in [
+        ("[\":8080\", \"https://:8443\"]", &[][..]),
+        ("[\":8080\", \"https://:8443\"]", &["-p", "8081"]),
+    ] {
+        let text = warnings(listen, arguments);
+        assert!(!text.contains("has no effect"), "{text}");
+    }
+}
+
+#[test]
 fn hosts_have_their_certificates_and_share_that_of_the_top() {
     let folder = Folder::with_www();
     let authority = Authority::new();
@@ -392,6 +419,24 @@ fn requests_without_tls_are_redirected_and_browsers_are_told_to_stay() {
         client.send(format!("GET {target} HTTP/1.1\r\nHost: test\r\n\r\n"));
         client.reply().expect(status).header("Strict-Transport-Security", age);
     }
+}
+
+#[test]
+fn a_redirect_to_a_port_that_the_system_chooses_names_that_port() {
+    let folder = Folder::with_www();
+    let authority = Authority::new();
+    authority.issue(&["test"]).write(&folder, "cert.pem", "key.pem");
+    folder.write(
+        "httpd.toml",
+        "listen = [\"127.0.0.1:0\", \"https://127.0.0.1:0\"]\nroot = \"www\"\nredirect_https = true\n\
+         certificate = \"cert.pem\"\ncertificate_key = \"key.pem\"\n",
+    );
+    let program = Program::start(&mut folder.httpd(&["-c", "httpd.toml"]));
+    let [plain, secured] = program.addresses()[..] else { panic!("{:?}", program.addresses()) };
+    let asked = |host: &str| Request::new(program.address(), "GET", "/a").host(host).send();
+    let location = format!("https://test:{}/a", secured.port());
+    asked(&format!("test:{}", plain.port())).expect(308).header("Location", &location);
+    asked("test").expect(308).header("Location", "https://test/a");
 }
 
 #[test]

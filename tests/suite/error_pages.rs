@@ -29,6 +29,34 @@ fn an_error_has_the_page_of_its_status_or_of_its_class() {
 }
 
 #[test]
+fn what_is_inherited_can_be_switched_off_below() {
+    let server = Configured::start_with(
+        &format!(
+            "root = \"www\"\n{PAGES}cors = {{ origins = \"*\" }}\nquota_bytes = 10\nmethods = [\"GET\", \"PUT\"]\n\
+             [[location]]\npath = \"/off\"\nerror_pages = \"off\"\ncors = \"off\"\nquota_bytes = \"off\"\n\
+             [[location]]\npath = \"/false\"\nerror_pages = false\ncors = false\nquota_bytes = false\n"
+        ),
+        &[
+            ("www/errors/404.html", "ours"),
+            ("www/errors/4xx.html", "ours"),
+            ("www/errors/5xx.html", "ours"),
+            ("www/off/a", "a"),
+            ("www/false/a", "a"),
+        ],
+    );
+    let missing = |target: &str| server.get(target).header("Origin", "https://a.test").send();
+    let put = |target: &str| server.request("PUT", target).content(vec![b'x'; 50]).send();
+    missing("/none").expect(404).body("ours").header("Access-Control-Allow-Origin", "*");
+    put("/b").expect(507);
+    for below in ["/off", "/false"] {
+        let reply = missing(&format!("{below}/none"));
+        reply.expect(404).no_header("Access-Control-Allow-Origin");
+        assert_ne!(reply.body, b"ours");
+        put(&format!("{below}/b")).expect(201);
+    }
+}
+
+#[test]
 fn a_page_has_the_type_that_files_have_there() {
     let server = start(
         "charset = \"iso-8859-1\"\n[[location]]\npath = \"/in\"\nalias = \"www\"\n\

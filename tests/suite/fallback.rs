@@ -168,7 +168,7 @@ fn an_error_in_how_files_are_found_is_named_with_its_place_and_what_to_write() {
         ("clean_urls = \"yes\"", "2:14: clean_urls must be true or false, not text"),
         (
             "[[location]]\npath = \"/a\"\nwsgi = \"a:b\"\nclean_urls = true",
-            "5:1: clean_urls is for files; this location has an application",
+            "5:1: clean_urls is for files, and there are none here",
         ),
     ] {
         let said = configured::errors(&[], &format!("root = \"www\"\n{config}\n"));

@@ -32,6 +32,22 @@ fn form(server: &Configured, target: &str, files: &[(&str, &str)], credentials: 
 }
 
 #[test]
+fn a_rule_for_a_compressed_sibling_is_for_those_who_ask_for_it_by_name() {
+    let server = serve(
+        "root = \"www\"\nprecompressed = true\n\
+         [[location]]\npath = \"/a.css.gz\"\nauth_basic = { file = \"people\" }\n\
+         [[location]]\npath = \"/b.css\"\nauth_basic = { file = \"people\" }\n",
+        &[("www/a.css", "a"), ("www/a.css.gz", "gz"), ("www/b.css", "b"), ("www/b.css.gz", "gz")],
+    );
+    let get = |target| server.get(target).header("Accept-Encoding", "gzip").send();
+    // As nginx's gzip_static does: it is the file in another form.
+    get("/a.css").expect(200).body("gz").header("Content-Encoding", "gzip");
+    get("/a.css.gz").expect(401);
+    get("/b.css").expect(401);
+    get("/b.css.gz").expect(401);
+}
+
+#[test]
 fn a_form_changes_no_file_that_its_client_could_not_change_by_naming_it() {
     let server = serve(
         "root = \"www\"\nclean_urls = true\nprecompressed = true\n\

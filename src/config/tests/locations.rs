@@ -33,7 +33,7 @@ fn a_listing_is_on_or_off_and_an_application_has_none() {
     assert!(told("autoindex = true").contains("write listing = true"));
     assert!(
         told("[[location]]\npath = \"/a/\"\nwsgi = \"a:b\"\nlisting = true")
-            .contains("httpd.toml:5:1: listing is for files; this location has an application")
+            .contains("httpd.toml:5:1: listing is for files, and there are none here")
     );
 }
 
@@ -164,8 +164,8 @@ fn what_makes_no_application_is_reported() {
         ("wsgi = \"a:b\"\npython = \"none/python\"", "none/python\": there is no directory"),
         ("wsgi = \"a:b\"\nroot = \"/\"", "a location has files or an application, not both"),
         ("wsgi = 3", "wsgi must be text in quotes"),
-        ("wsgi = \"a:b\"\nmethods = [\"GET\"]", "methods is for files; this location has an"),
-        ("quota_bytes = 1\nwsgi = \"a:b\"", "quota_bytes is for files; this"),
+        ("wsgi = \"a:b\"\nmethods = [\"GET\"]", "methods is for files, and there are none here"),
+        ("quota_bytes = 1\nwsgi = \"a:b\"", "quota_bytes is for files, and there are none here"),
         ("wsgi = \"a:b\"\nchdir = \"none\"", "none\": no such directory"),
         ("wsgi = \"a:b\"\nthreads = 0", "threads must be at least 1"),
         ("wsgi = \"a:b\"\nthreads = 1000", "threads must be at most 256"),

@@ -24,6 +24,10 @@ fn the_errors_of_an_access_log_say_what_to_write() {
             "3:25: format: there is no variable $remote_adr; did you mean $remote_addr?",
         ),
         (
+            "access_log = { format = \"$upstream_addr $status $gzip_ratio $remote_adr $gzip_ratio\" }",
+            "3:25: format: there are no variables $upstream_addr, $gzip_ratio, $remote_adr; for $remote_adr, did you mean $remote_addr?",
+        ),
+        (
             "access_log = { format = \"$\" }",
             "3:25: format: a $ must be followed by the name of a variable",
         ),

@@ -225,7 +225,7 @@ impl Child {
                     self.send(Instruction::Retire);
                 }
                 Some(Report::Leaving) => {
-                    log::info!("{self} got a signal to stop");
+                    log::info!("{self} asks for its replacement");
                     self.state = ChildState::Leaving;
                 }
                 Some(Report::Failed(failure)) => self.failure = Some(failure),

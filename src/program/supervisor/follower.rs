@@ -91,7 +91,10 @@ impl Follower {
             Signal::Stop => {
                 self.stops += 1;
                 match (&self.supervisor, self.stops) {
-                    (Some(channel), 1) => self.leave(channel),
+                    (Some(channel), 1) => {
+                        log::info!("got a signal to stop: asking for a replacement");
+                        self.leave(channel);
+                    }
                     _ => self.stop_now(),
                 }
             }

@@ -98,7 +98,7 @@ pub(crate) enum Report {
     Serving(Vec<String>),
     /// All of its workers have just worked.
     Works,
-    /// It got a signal to stop: it asks for a replacement.
+    /// It asks for a replacement: it got a signal to stop, or may not read a root that has become another directory.
     Leaving,
     /// It cannot serve, and ends.
     Failed(Failure),

@@ -41,8 +41,8 @@ pub struct OwnFormat {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FormatError {
-    /// No variable has this name.
-    UnknownVariable(String),
+    /// No variables have these names.
+    UnknownVariables(Vec<String>),
     /// A dollar is not followed by a name.
     NoName,
     /// It has a control character, such as a line end: a line is one line.
@@ -52,7 +52,10 @@ pub enum FormatError {
 impl fmt::Display for FormatError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            FormatError::UnknownVariable(name) => write!(f, "there is no variable ${name}"),
+            FormatError::UnknownVariables(names) => match &names[..] {
+                [name] => write!(f, "there is no variable ${name}"),
+                names => write!(f, "there are no variables ${}", names.join(", $")),
+            },
             FormatError::NoName => f.write_str("a $ must be followed by the name of a variable"),
             FormatError::ControlCharacter => {
                 f.write_str("a line cannot contain control characters other than tabs")
@@ -76,7 +79,7 @@ impl Format {
     /// ```
     ///
     /// # Errors
-    /// When no variable has such a name.
+    /// When there are no variables of such names: all of them.
     pub fn own(text: &str, escape: Escape) -> Result<Format, FormatError> {
         let pieces = parse(text, escape.into())?;
         Ok(Format::Own(OwnFormat { pieces: pieces.into() }))
@@ -180,6 +183,7 @@ fn parse(text: &str, quoting: Quoting) -> Result<Vec<Piece>, FormatError> {
         return Err(FormatError::ControlCharacter);
     }
     let mut pieces = Vec::new();
+    let mut unknown: Vec<String> = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('$') {
         pieces.extend(text_piece(before));
@@ -193,11 +197,12 @@ fn parse(text: &str, quoting: Quoting) -> Result<Vec<Piece>, FormatError> {
         if name.is_empty() {
             return Err(FormatError::NoName);
         }
-        let unknown = || FormatError::UnknownVariable(name.to_owned());
-        match variable::named(name).ok_or_else(unknown)? {
-            Named::Early(early) => pieces.push(Piece::Early(early, quoting)),
-            Named::Late(late) => pieces.push(Piece::Late(late)),
-            Named::Constant(value) => {
+        match variable::named(name) {
+            None if unknown.iter().any(|it| it == name) => {}
+            None => unknown.push(name.to_owned()),
+            Some(Named::Early(early)) => pieces.push(Piece::Early(early, quoting)),
+            Some(Named::Late(late)) => pieces.push(Piece::Late(late)),
+            Some(Named::Constant(value)) => {
                 let mut text = Vec::new();
                 quoting.write(&mut text, Some(value.as_bytes()));
                 pieces.push(Piece::Text(text.into()));
@@ -206,7 +211,7 @@ fn parse(text: &str, quoting: Quoting) -> Result<Vec<Piece>, FormatError> {
         rest = behind;
     }
     pieces.extend(text_piece(rest));
-    Ok(pieces)
+    if unknown.is_empty() { Ok(pieces) } else { Err(FormatError::UnknownVariables(unknown)) }
 }
 
 fn text_piece(text: &str) -> Option<Piece> {

@@ -29,11 +29,21 @@ pub struct PasswordLineError {
     /// Counted from 1.
     pub(super) line: usize,
     pub(super) why: String,
+    /// Further lines that cannot be used: the first of them, and how many there are.
+    others: Vec<usize>,
+    others_count: usize,
 }
 
 impl fmt::Display for PasswordLineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}", self.line, self.why)
+        write!(f, "line {}: {}", self.line, self.why)?;
+        if self.others.is_empty() {
+            return Ok(());
+        }
+        let lines: Vec<String> = self.others.iter().map(usize::to_string).collect();
+        let more = self.others_count - self.others.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        write!(f, " (nor can these lines be used: {}{more})", lines.join(", "))
     }
 }
 
@@ -57,12 +67,28 @@ impl Passwords {
                     });
                 }
                 Err(why) => {
-                    let error = PasswordLineError { line: place + 1, why: why.to_owned() };
-                    passwords.first_error.get_or_insert(error);
+                    passwords.note(place + 1, why);
                 }
             }
         }
         passwords
+    }
+
+    /// A line cannot be used, for this reason.
+    fn note(&mut self, line: usize, why: &str) {
+        match &mut self.first_error {
+            None => {
+                let (others, others_count) = (Vec::new(), 0);
+                let why = why.to_owned();
+                self.first_error = Some(PasswordLineError { line, why, others, others_count });
+            }
+            Some(first) => {
+                first.others_count += 1;
+                if first.others.len() < OTHERS_MAX {
+                    first.others.push(line);
+                }
+            }
+        }
     }
 
     /// Whether nobody can get in.
@@ -155,6 +181,9 @@ const BYTES_MAX: usize = 512;
 /// The length of what follows the salt of a SHA-512-crypt hash.
 const SHA512_DIGITS: usize = 86;
 
+/// How many further lines an error names.
+const OTHERS_MAX: usize = 8;
+
 /// What is read of any file has a hash for each name, and an error names a line of the file and none of its hashes.
 #[cfg(any(all(test, feature = "cli"), feature = "fuzzing"))]
 pub fn fuzz_passwords(bytes: &[u8]) {
@@ -166,7 +195,7 @@ pub fn fuzz_passwords(bytes: &[u8]) {
     if let Some(error) = &passwords.first_error {
         assert!((1..=bytes.len()).contains(&error.line));
         let text = error.to_string();
-        assert!(text.len() < 200 && !text.chars().any(char::is_control));
+        assert!(text.len() < 400 && !text.chars().any(char::is_control));
     }
 }
 
@@ -257,5 +286,17 @@ mod tests {
             assert_eq!((error.line, passwords.hashes.len()), (2, 1));
             assert!(error.why.contains(why), "{error}");
         }
+    }
+
+    #[test]
+    fn all_lines_that_cannot_be_used_are_named_at_once() {
+        let text = format!("ann:{BCRYPT}\nbob:secret\n# no line\ncarl:secret\ndora\n");
+        let error = Passwords::parse(text.as_bytes()).first_error.expect("it is reported");
+        let told = error.to_string();
+        assert!(told.starts_with("line 2: its password is in plain text"), "{told}");
+        assert!(told.ends_with(" (nor can these lines be used: 4, 5)"), "{told}");
+        let many = Passwords::parse("a:b\n".repeat(30).as_bytes()).first_error;
+        let told = many.expect("it is reported").to_string();
+        assert!(told.ends_with("used: 2, 3, 4, 5, 6, 7, 8, 9 and 21 more)"), "{told}");
     }
 }

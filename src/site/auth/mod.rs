@@ -228,7 +228,10 @@ impl AuthInner {
         let passwords = self.file.current(|text| {
             let passwords = Passwords::parse(text);
             if let Some(error) = &passwords.first_error {
-                log::warn!("{}: {error}; the line is left out", self.file.path().display());
+                log::warn!(
+                    "{}: {error}; what cannot be used is left out",
+                    self.file.path().display()
+                );
             }
             passwords
         })?;

@@ -32,6 +32,14 @@ impl Site {
         self.of(route).locations.rules(route).is_some_and(|rules| rules.https.is_some())
     }
 
+    /// Tells redirects to HTTPS at which port the server speaks it, where the system was to choose one.
+    #[cfg(feature = "cli")]
+    pub(crate) fn learn_https_port(&self, port: u16) {
+        let sites = [self].into_iter().chain(&self.hosts.sites);
+        let rules = sites.flat_map(|site| site.locations.all_rules());
+        rules.filter_map(|(_, rules)| rules.https.as_ref()).for_each(|it| it.learn_port(port));
+    }
+
     /// The paths that a client is sent to, one after another, if that never ends.
     pub(crate) fn endless_redirects(&self, from: &[u8]) -> Option<Vec<Vec<u8>>> {
         let mut paths = vec![from.to_vec()];

@@ -47,7 +47,7 @@ pub(crate) enum TargetError {
     /// A variable stands where it could change the host.
     InHost(String),
     BadHost(String),
-    UnknownVariable(String),
+    UnknownVariables(Vec<String>),
     /// It uses a capture that its pattern does not have.
     NoCapture {
         used: usize,
@@ -70,10 +70,19 @@ impl fmt::Display for TargetError {
                 "has {variable} in the host, so that a client could choose the host: write a slash before it"
             ),
             TargetError::BadHost(host) => write!(formatter, "has no host to go to: {host:?}"),
-            TargetError::UnknownVariable(name) => write!(
-                formatter,
-                "has the unknown variable {name:?}; there are $1 to $9, $host, $scheme, $path and $query ($$ is a dollar sign)"
-            ),
+            TargetError::UnknownVariables(names) => {
+                let s = if names.len() == 1 { "" } else { "s" };
+                let all: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
+                write!(
+                    formatter,
+                    "has the unknown variable{s} {}; there are $1 to $9, $host, $scheme, $path and $query ($$ is a dollar sign)",
+                    all.join(", ")
+                )?;
+                match names.iter().any(|it| it == "$request_uri") {
+                    true => formatter.write_str("; for $request_uri write $path, for the query is kept"),
+                    false => Ok(()),
+                }
+            }
             TargetError::NoCapture { used, has: 0 } => {
                 write!(formatter, "uses ${used}, but its pattern has nothing to capture")
             }
@@ -96,6 +105,10 @@ impl Target {
         }
         if text.starts_with("//") || text.starts_with("/\\") {
             return Err(TargetError::TwoSlashes);
+        }
+        let unknown = unknown_variables(text);
+        if !unknown.is_empty() {
+            return Err(TargetError::UnknownVariables(unknown));
         }
         let schemes = [
             ("http://", Some(Scheme::Http)),
@@ -289,6 +302,24 @@ fn variable(text: &str) -> &str {
     &text[..1 + length]
 }
 
+/// The names of variables that there are not, each once.
+fn unknown_variables(text: &str) -> Vec<String> {
+    let mut unknown: Vec<String> = Vec::new();
+    let mut rest = text;
+    while let Some(at) = rest.find('$') {
+        let name = variable(&rest[at..]);
+        let is_known = match name.as_bytes() {
+            [b'$', b'$' | b'1'..=b'9'] => true,
+            _ => ["$path", "$query", "$host", "$scheme"].contains(&name),
+        };
+        if !is_known && unknown.iter().all(|it| it != name) {
+            unknown.push(name.to_owned());
+        }
+        rest = &rest[at + name.len()..];
+    }
+    unknown
+}
+
 fn pieces(text: &str) -> Result<Box<[Piece]>, TargetError> {
     let mut pieces = Vec::new();
     let mut rest = text;
@@ -308,7 +339,7 @@ fn pieces(text: &str) -> Result<Box<[Piece]>, TargetError> {
             b"$query" => Piece::Query,
             b"$host" => Piece::Host,
             b"$scheme" => Piece::Scheme,
-            _ => return Err(TargetError::UnknownVariable(name.to_owned())),
+            _ => return Err(TargetError::UnknownVariables(vec![name.to_owned()])),
         });
         rest = &after[name.len()..];
     }

@@ -5,6 +5,7 @@
 pub(crate) mod families;
 mod history;
 mod metrics;
+mod names;
 mod page;
 mod refusals;
 mod source;
@@ -13,6 +14,7 @@ mod units;
 
 pub(crate) use metrics::Histogram;
 pub use metrics::Metrics;
+pub(crate) use names::StatusNames;
 pub(crate) use refusals::Refusal;
 pub use source::StatusSocket;
 pub(crate) use source::{Reading, StatusSource};
@@ -59,12 +61,24 @@ use text::Format;
 #[derive(Clone, Default)]
 pub struct StatusPages {
     shared: Arc<Shared>,
+    /// By which names they may be asked for. `None`: by any.
+    names: Option<Arc<StatusNames>>,
 }
 
 impl StatusPages {
     /// The pages of the server that serves them.
     pub fn new() -> StatusPages {
         StatusPages::default()
+    }
+
+    /// Lends them what is known of a server.
+    pub(crate) fn plug(&self, source: Arc<dyn StatusSource>) {
+        let _ = self.shared.source.set(source);
+    }
+
+    /// The same pages, for these names alone.
+    pub(crate) fn only_for(&self, names: StatusNames) -> StatusPages {
+        StatusPages { shared: Arc::clone(&self.shared), names: Some(Arc::new(names)) }
     }
 }
 
@@ -95,6 +109,11 @@ impl Handler for StatusPages {
             b"/status.js" => return page::script().into(),
             _ => return Response::new(HttpStatus::NOT_FOUND).into(),
         };
+        // What health checks ask tells nothing, and they use any name.
+        let is_health = matches!(asked, Asked::Liveness | Asked::Readiness);
+        if !is_health && self.names.as_ref().is_some_and(|names| !names.admit(request)) {
+            return plain(HttpStatus::MISDIRECTED_REQUEST, WRONG_NAME).into();
+        }
         let Some(source) = self.shared.source.get() else {
             return match asked {
                 Asked::Liveness => health(None),
@@ -151,6 +170,10 @@ fn health(wrong: Option<&str>) -> Response {
 fn plain(status: HttpStatus, text: &str) -> Response {
     Response::text(text).status(status).header("Cache-Control", "no-store")
 }
+
+/// For those who ask by another name. A stranger's page may read it, too.
+const WRONG_NAME: &str = "This host name is not one of the server's, so that a page elsewhere could read its status by it (DNS rebinding).\n\
+    Ask by an address or by localhost, or write the name in the configuration: [status] server_name = \"...\".\n";
 
 /// As long as numbers can be compared over, and no longer than a person waits gladly.
 const BETWEEN_READINGS: Duration = Duration::from_millis(400);

@@ -84,8 +84,11 @@ fn templates_that_could_lead_anywhere_are_refused() {
         );
     }
     for text in ["/$", "/$0", "/$nothing", "/$hosts"] {
-        assert!(matches!(new(text), Err(TargetError::UnknownVariable(_))), "{text}");
+        assert!(matches!(new(text), Err(TargetError::UnknownVariables(_))), "{text}");
     }
+    let several = ["$server_name", "$request_uri"].map(str::to_owned).to_vec();
+    let text = "/$server_name$path/$request_uri?$server_name";
+    assert_eq!(new(text), Err(TargetError::UnknownVariables(several)));
     assert_eq!(new("/$2"), Err(TargetError::NoCapture { used: 2, has: 1 }));
     assert_eq!(new("/a\nb"), Err(TargetError::Control));
 }
