@@ -9,8 +9,8 @@
 //! ```
 //!
 //! It fails if a request fails for another reason than a process that was killed with it, if a fault is not coped with,
-//! or if memory, descriptors, inotify watches or threads grow by more than one percent after a warm-up. Which
-//! connections a killed process had is known exactly: it is stopped first, and the kernel is asked.
+//! or if memory, descriptors, inotify watches or threads (without those of pools) grow by more than one percent after a
+//! warm-up. Which connections a killed process had is known exactly: it is stopped first, and the kernel is asked.
 //!
 //! In this order: [`world`] the program and what it serves, [`clients`] and [`strangers`] who ask, [`tally`] what they
 //! count, [`pace`] when they rest, [`faults`] what happens meanwhile, [`samples`] what is measured, [`hostile`] the

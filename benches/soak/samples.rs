@@ -17,7 +17,10 @@ pub struct Sample {
     descriptors: usize,
     connections: usize,
     watches: usize,
+    /// Without those of pools.
     threads: usize,
+    /// As many as had jobs at once lately; the bounds of the pools bound them.
+    pool_threads: usize,
     pub supervisor_descriptors: usize,
 }
 
@@ -32,6 +35,7 @@ impl Sample {
             connections: 0,
             watches: 0,
             threads: 0,
+            pool_threads: 0,
             supervisor_descriptors: open(supervisor),
         };
         for process in tree(supervisor) {
@@ -45,7 +49,9 @@ impl Sample {
             sample.descriptors += open(process).saturating_sub(connections);
             sample.connections += connections;
             sample.watches += watches(process);
-            sample.threads += entries(&process.path("task"));
+            let (of_pools, others) = threads(process);
+            sample.threads += others;
+            sample.pool_threads += of_pools;
         }
         sample
     }
@@ -58,11 +64,11 @@ impl Sample {
 impl fmt::Display for Sample {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [supervisor, serving, applications] = self.memory.map(|bytes| bytes / 1e6);
-        let Sample { descriptors, connections, watches, threads, .. } = self;
+        let Sample { descriptors, connections, watches, threads, pool_threads, .. } = self;
         write!(
             formatter,
             "{:.2} MB (supervisor {supervisor:.2}, serving {serving:.2}, applications {applications:.2}), \
-             {descriptors} descriptors, {connections} connections, {watches} watches, {threads} threads",
+             {descriptors} descriptors, {connections} connections, {watches} watches, {threads} threads and {pool_threads} of pools",
             self.memory() / 1e6
         )
     }
@@ -79,13 +85,11 @@ pub struct Growth {
 impl Growth {
     pub fn of(samples: &[&Sample]) -> Vec<Growth> {
         let third = samples.len().div_ceil(3);
-        let by = |name, value: fn(&Sample) -> f64, of: fn(Vec<f64>) -> f64| {
-            let of = |part: &[&Sample]| of(part.iter().map(|it| value(it)).collect());
+        let growth = |name, value: fn(&Sample) -> f64| {
+            let of = |part: &[&Sample]| median(part.iter().map(|it| value(it)).collect());
             let (first, last) = (&samples[..third], &samples[samples.len() - third..]);
             Growth { name, first: of(first), last: of(last), count: samples.len() }
         };
-        let growth = |name, value| by(name, value, median);
-        let least = |name, value| by(name, value, |all| all.into_iter().fold(f64::NAN, f64::min));
         vec![
             growth("memory, MB", |it| it.memory() / 1e6),
             growth("memory of the supervisor, MB", |it| it.memory[0] / 1e6),
@@ -93,8 +97,8 @@ impl Growth {
             growth("memory of applications, MB", |it| it.memory[2] / 1e6),
             growth("descriptors", |it| it.descriptors as f64),
             growth("inotify watches", |it| it.watches as f64),
-            // A pool has as many as were needed at once, up to its bound: a leak shows in the least of them.
-            least("threads", |it| it.threads as f64),
+            growth("threads", |it| it.threads as f64),
+            growth("threads of pools", |it| it.pool_threads as f64),
         ]
     }
 
@@ -108,7 +112,7 @@ impl Growth {
             let message = format!("{} samples are too few to judge {}", self.count, self.name);
             return (self.name == "descriptors").then_some(message);
         }
-        // The parts of the memory are shown to say which of them it is.
+        // The parts of the memory are shown to say which of them it is; threads of pools follow what there is to do.
         let is_judged = !self.name.contains(" of ");
         (is_judged && self.percent() > percent_max).then(|| self.to_string())
     }
@@ -146,6 +150,18 @@ fn open(process: Process) -> usize {
 fn entries(path: &str) -> usize {
     fs::read_dir(path).map_or(0, Iterator::count)
 }
+
+/// How many threads of pools it has, and how many others.
+fn threads(process: Process) -> (usize, usize) {
+    let tasks = fs::read_dir(process.path("task")).into_iter().flatten().flatten();
+    let name = |task: fs::DirEntry| fs::read_to_string(task.path().join("comm")).ok();
+    let (of_pools, others): (Vec<_>, Vec<_>) =
+        tasks.filter_map(name).partition(|name| POOLS.iter().any(|pool| name.starts_with(pool)));
+    (of_pools.len(), others.len())
+}
+
+/// What the threads of pools are called.
+const POOLS: [&str; 4] = ["disk", "handler", "status", "encoder"];
 
 /// proc(5) has a line for each watch of a descriptor of inotify.
 fn watches(process: Process) -> usize {
