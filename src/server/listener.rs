@@ -88,10 +88,7 @@ impl Listeners {
         processes: usize,
         workers: usize,
     ) -> Result<Listeners, StartError> {
-        let passed = Passed::default();
-        let listeners = Listeners::bind_groups(groups, access, processes, workers, None, &passed)?;
-        listeners.listen()?;
-        Ok(listeners)
+        Listeners::open_with_passed(groups, access, processes, workers, &Passed::default())
     }
 
     /// The same with sockets that a service manager has passed.

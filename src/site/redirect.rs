@@ -14,23 +14,19 @@ use crate::http::{Method, RequestHead, Scheme, Status};
 /// from behind a proxy. It is made from the normalised path, so it never begins with `//`, which a
 /// client would take for another host. The query is kept.
 pub(crate) fn add_slash(request: &Request<'_>) -> Response {
-    let mut location = Vec::with_capacity(request.path_bytes().len() + 16);
-    encode_path(request.path_bytes(), &mut location);
-    location.push(b'/');
-    if let Some(query) = request.query_bytes() {
-        location.push(b'?');
-        location.extend_from_slice(query);
-    }
-    Response::html(page("Moved Permanently", "This is now at", &location))
-        .status(Status::MOVED_PERMANENTLY)
-        .header("Location", location)
+    moved(request, request.path_bytes(), b"/")
 }
 
 /// The same to the path without so many bytes at its end.
 pub(super) fn without_end(request: &Request<'_>, count: usize) -> Response {
     let path = request.path_bytes();
+    moved(request, &path[..path.len().saturating_sub(count)], b"")
+}
+
+fn moved(request: &Request<'_>, path: &[u8], end: &[u8]) -> Response {
     let mut location = Vec::with_capacity(path.len() + 16);
-    encode_path(&path[..path.len().saturating_sub(count)], &mut location);
+    encode_path(path, &mut location);
+    location.extend_from_slice(end);
     if let Some(query) = request.query_bytes() {
         location.push(b'?');
         location.extend_from_slice(query);

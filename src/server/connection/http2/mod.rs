@@ -20,6 +20,7 @@ mod link;
 mod outgoing;
 mod queue;
 mod receiving;
+mod responding;
 mod resting;
 mod sending;
 mod stream;
