@@ -65,6 +65,7 @@ pub(super) fn site(
         && overrides.wsgi.is_none()
         && file.locations.is_empty()
         && file.hosts.is_empty()
+        && file.scope.rules.all().next().is_none()
         && !errors.mention("root")
     {
         let message = "root is missing: write which directory to serve, such as root = \"www\"";
@@ -274,8 +275,12 @@ impl<'a> SiteBuilder<'a> {
                     .map_or(Inherited::Invalid, Inherited::Root),
                 None => inherited.clone(),
             };
-            if let (Inherited::Nothing, true) = (&root, host.locations.is_empty()) {
-                let message = "this host serves nothing: write its root, or a [[host.location]]";
+            let leads_elsewhere = host.scope.rules.all().next().is_some();
+            if let (Inherited::Nothing, true, false) =
+                (&root, host.locations.is_empty(), leads_elsewhere)
+            {
+                let message =
+                    "this host serves nothing: write its root, a [[host.location]], or a redirect";
                 self.errors.note(host.origin, message);
             }
             let pages = root.root().map(|root| self.with_file_rules(root, None));

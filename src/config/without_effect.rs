@@ -248,7 +248,7 @@ fn report_closed(scope: &Scope, places: &[Place<'_>], errors: &mut Errors) {
         // An inner scope that denies what an outer one allows closes a part on purpose.
         if is_denied && !is_outer {
             let whose = if std::ptr::eq(*by, scope) { "" } else { ", which is inherited," };
-            let instead = if whose.is_empty() { "leave it out" } else { "write deny = []" };
+            let instead = if whose.is_empty() { "leave deny out" } else { "write deny = []" };
             let message = format!(
                 "allow lets nobody in: deny{whose} has all of its clients, and deny wins; {instead}: whom allow does not name is refused anyway"
             );

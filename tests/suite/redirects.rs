@@ -24,6 +24,19 @@ fn an_old_path_leads_to_the_new_one() {
 }
 
 #[test]
+fn a_host_may_consist_of_redirects_alone() {
+    let server = Configured::start(
+        &[],
+        "redirect = [{ from = \"/*\", to = \"https://example.org/$1\" }]\n\
+         [[host]]\nserver_name = \"old.test\"\n\
+         redirect = [{ from = \"/a\", to = \"https://new.test/b\" }]\n",
+    );
+    let ask = |host: &str| server.get("/a").host(host).send();
+    ask("old.test").expect(301).header("Location", "https://new.test/b");
+    ask("other.test").expect(301).header("Location", "https://example.org/a");
+}
+
+#[test]
 fn everything_below_a_path_moves_with_it_and_keeps_its_query() {
     let server = start("[[redirect]]\nfrom = \"/old/*\"\nto = \"/new/$1\"\n");
     for (target, location) in [
