@@ -60,6 +60,7 @@ settings! {
         /// 0: the producer always waits.
         response_spool_bytes_max: u64 = 64 * 1024 * 1024,
         /// Threads for blocking handlers, in the whole server: 32. When all of them are busy, requests wait.
+        /// They start when they are needed, and end when they have not been for some ten seconds.
         handler_threads_max: usize = 32,
         /// Requests that wait for such a thread: 1024. More are answered with 503 at once, and the log says which handler
         /// has run longest.

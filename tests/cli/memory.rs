@@ -58,4 +58,40 @@ fn a_body_that_is_announced_and_does_not_come_takes_no_room() {
     assert!(each < 4096, "{each} bytes each");
 }
 
+/// Where the allocator of the C library has its heaps, apart from the first: at multiples of 64 MiB.
+fn heaps(serving: &Program) -> usize {
+    let maps = fs::read_to_string(serving.serving().path("maps")).unwrap();
+    let is_heap = |line: &&str| {
+        let (start, rest) = line.split_once('-').unwrap();
+        let is_aligned = u64::from_str_radix(start, 16).is_ok_and(|it| it % (64 << 20) == 0);
+        is_aligned && rest.contains(" rw-p ")
+    };
+    maps.lines().filter(is_heap).count()
+}
+
+fn threads_for_handlers(serving: &Program) -> usize {
+    let tasks = fs::read_dir(serving.serving().path("task")).unwrap().flatten();
+    let names = tasks.filter_map(|task| fs::read_to_string(task.path().join("comm")).ok());
+    names.filter(|name| name.starts_with("handler")).count()
+}
+
+#[test]
+fn many_threads_share_few_heaps() {
+    let folder = Folder::with_www();
+    folder.write("httpd.toml", "listen = \"127.0.0.1:0\"\nroot = \"www\"\nworkers = 1\n[[location]]\npath = \"/l/\"\nlisting = true\n");
+    (0..500).for_each(|number| drop(folder.write(format!("www/l/{number}"), "x")));
+    let serving = Program::start(&mut folder.httpd(&["-c", "httpd.toml"]));
+    until("there are many threads", || {
+        let request = b"GET /l/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+        let mut clients: Vec<TcpStream> = (0..32).map(|_| serving.stream()).collect();
+        clients.iter_mut().for_each(|client| client.write_all(request).unwrap());
+        for client in &mut clients {
+            std::io::copy(client, &mut std::io::sink()).unwrap();
+        }
+        threads_for_handlers(&serving) >= 8
+    });
+    let cpus = std::thread::available_parallelism().unwrap().get();
+    assert!(heaps(&serving) <= cpus + 2, "{} heaps for {cpus} CPUs", heaps(&serving));
+}
+
 const CLIENTS: usize = 500;
