@@ -1,10 +1,9 @@
 //! What a worker lends to each connection that it drives. Only [`Threads`] and the site are shared with others.
 //!
-//! It owns parts that belong to connections and exchanges (free list, room), and these get it as an argument: so this
-//! file and theirs import each other. None of them keeps a reference to it.
-//!
-//! This file and `connection` know each other, and cannot do otherwise: what is lent to a connection includes what another
-//! has given back (`FreeList`).
+//! It owns parts that belong to connections, exchanges and applications, and all of these get it as an argument. So this
+//! file and theirs import each other, and cannot do otherwise: what is lent to a connection includes what another one has
+//! given back (`FreeList`). This is the only circle of imports with more than a few files. None of them keeps a reference
+//! to it.
 
 use super::access_log::LogWriter;
 use super::application::RunningApplication;
