@@ -2,8 +2,8 @@
 //!
 //! [`Http2::drive`] shows the whole life: frames are read and their requests answered, then what streams have to send
 //! is put into frames and written. Its parts are `receiving.rs` (frames of the client), `answering.rs` (a stream from
-//! its request to its response), `responding.rs` (which queues that), `sending.rs` (whose data comes next) and `ending.rs` (everything that ends). [`Stream`]
-//! is one exchange, [`Link`] what all of them share.
+//! its request to its response), `responding.rs` (which queues that), `sending.rs` (whose data comes next) and
+//! `ending.rs` (everything that ends). [`Stream`] is one exchange, [`Link`] what all of them share.
 //!
 //! It must never know mio, TOML or the disk, nor what an exchange waits for.
 
