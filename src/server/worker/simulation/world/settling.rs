@@ -108,6 +108,8 @@ impl World {
         while self.works() || self.handlers.all_go_on() {}
         self.application_ends();
         self.worker.read_messages();
+        // What requests of the application still held is dropped by a thread.
+        while self.works() {}
         let cx = &self.worker.cx;
         assert!(self.handlers.are_idle(), "a handler waits for ever");
         assert!(!cx.threads.handler_jobs.exist(), "a handler is counted that has ended");
