@@ -133,3 +133,28 @@ fn errors_are_printed_instead() {
     assert!(lossy(&output.stderr).contains("did you mean \"root\"?"));
     assert_eq!(lossy(&output.stdout), "");
 }
+
+#[test]
+fn what_is_switched_off_below_is_not_shown_as_inherited() {
+    let folder = Folder::with_www();
+    folder.write("www/404.html", "nothing here");
+    folder.write(
+        "httpd.toml",
+        "root = \"www\"\nerror_pages = { 404 = \"404.html\" }\ncors = { origins = \"*\" }\nindex = \"a.html\"\n\
+         rewrite = [{ from = \"/x\", to = \"/y\" }]\n\
+         [[location]]\npath = \"/off\"\nerror_pages = \"off\"\ncors = \"off\"\n\
+         [[location]]\npath = \"/status\"\nstatus_pages = true\n",
+    );
+    let text = show(&folder, &["-c", "httpd.toml"], &[]);
+    let (_, locations) = text.split_once("[[location]]").expect("there are two");
+    let (off, status) = locations.split_once("[[location]]").expect("there are two");
+    assert!(off.contains("cors = \"off\" # httpd.toml:9\n"), "{off}");
+    assert!(off.contains("# and rewrite of httpd.toml:5\n"), "{off}");
+    assert!(off.contains("index = \"a.html\" # httpd.toml:4, inherited\n"), "{off}");
+    assert!(!off.contains("# and error_pages"), "{off}");
+    // A location with the status has no files, and may not have keys about them.
+    assert!(status.contains("# and error_pages of httpd.toml:2\n"), "{status}");
+    assert!(!status.contains("index"), "{status}");
+    folder.write("shown.toml", text);
+    show(&folder, &["-c", "shown.toml"], &[]);
+}
