@@ -23,7 +23,7 @@ use super::limits::Limits;
 use super::mailbox::{Completion, Mailbox};
 use super::memory_watch::MemoryWatch;
 use super::metrics::Counters;
-use super::pool::{Pool, SingleJob, Ticket, Yielded};
+use super::pool::{Owner, Pool, SingleJob, Ticket, Yielded};
 use super::refusals::Refusals;
 #[cfg(feature = "tls")]
 use super::tls::KeptTls;
@@ -321,7 +321,7 @@ impl Threads {
         self.submit_to_disk(jobs::write_backlog(self.sender(id), directory, backlog));
     }
 
-    /// Lets a handler find its response on a thread of this pool; it comes as a message. `None`: all threads are busy and their queue
+    /// Lets a handler find its response on a thread of this pool, when its connection has its turn; it comes as a message. `None`: all threads are busy and their queue
     /// is full.
     pub(crate) fn answer(
         &self,
@@ -333,7 +333,9 @@ impl Threads {
         let cancellation = Cancellation::default();
         let handler = self.handler_jobs.job(request);
         let attempts = jobs::answer(self.sender(id), job, cancellation.clone(), handler);
-        match pool.submit_retried(attempts) {
+        let owner =
+            Owner { worker: self.handler_jobs.worker(), number: id.connection.to_token() as u64 };
+        match pool.submit_retried(attempts, Some(owner)) {
             Ok(ticket) => Some(PendingJob { pool, ticket, cancellation }),
             Err(attempts) => {
                 self.submit_to_disk(Box::new(move || drop(attempts)));

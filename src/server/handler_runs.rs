@@ -53,6 +53,11 @@ impl HandlerJobs {
         HandlerJobs { runs: Arc::clone(runs), worker, count: Arc::default() }
     }
 
+    /// The number of the worker.
+    pub(crate) fn worker(&self) -> usize {
+        self.worker
+    }
+
     /// One more job.
     pub(crate) fn job(&self, request: Arc<RequestName>) -> HandlerJob {
         self.count.fetch_add(1, Ordering::Relaxed);

@@ -8,7 +8,8 @@
 
 use crate::sys::sync::{self, Condvar, Mutex, MutexGuard};
 use crate::sys::trouble::Trouble;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
@@ -29,9 +30,19 @@ pub(crate) type SingleJob = Box<dyn FnOnce() + Send>;
 /// sleeps.
 pub(crate) type RetriedJob = Box<dyn FnMut() -> Option<Duration> + Send>;
 
-/// Names a [`RetriedJob`], which may be withdrawn until a thread begins it.
+/// Names a job, which may be withdrawn until a thread begins it. Jobs are begun in the order of their tickets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Ticket(u64);
+pub(crate) struct Ticket {
+    turn: u64,
+    number: u64,
+}
+
+/// For whom a job is. One who has many jobs has a turn for each of them, and others have theirs in between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Owner {
+    pub worker: usize,
+    pub number: u64,
+}
 
 /// Whether a job whose client may have gone could go behind the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +105,7 @@ impl Pool {
         let Some(state) = self.admit() else {
             return Err(job);
         };
-        self.enqueue(state, Work::Single(job));
+        self.enqueue(state, Work::Single(job), None);
         Ok(())
     }
 
@@ -102,40 +113,38 @@ impl Pool {
     ///
     /// # Errors
     /// The job itself, when all threads are busy and the queue is full.
-    pub(crate) fn submit_retried(&self, attempts: RetriedJob) -> Result<Ticket, RetriedJob> {
+    pub(crate) fn submit_retried(
+        &self,
+        attempts: RetriedJob,
+        owner: Option<Owner>,
+    ) -> Result<Ticket, RetriedJob> {
         let Some(state) = self.admit() else {
             return Err(attempts);
         };
-        Ok(self.enqueue(state, Work::Retried(attempts)))
+        Ok(self.enqueue(state, Work::Retried(attempts), owner))
     }
 
     /// Takes back a job that no thread has begun.
     pub(crate) fn withdraw(&self, ticket: Ticket) -> Option<RetriedJob> {
         let mut state = self.core.lock();
-        let state = &mut *state;
-        for queue in [&mut state.queue, &mut state.yielded] {
-            if let Ok(place) = queue.binary_search_by_key(&ticket, |waiting| waiting.ticket)
-                && let Some(Waiting { work: Work::Retried(attempts), .. }) = queue.remove(place)
-            {
-                return Some(attempts);
-            }
+        match state.take_out(ticket).or_else(|| state.yielded.remove(&ticket))?.work {
+            Work::Retried(attempts) => Some(attempts),
+            Work::Single(_) => None,
         }
-        None
     }
 
     /// Lets other jobs go before this one, if no thread has begun it. Refuses when the jobs that have yielded
     /// already fill an eighth of the queue.
     pub(crate) fn yield_place(&self, ticket: Ticket) -> Yielded {
         let mut state = self.core.lock();
-        let Ok(place) = state.queue.binary_search_by_key(&ticket, |waiting| waiting.ticket) else {
+        if !state.queue.contains_key(&ticket) {
             return Yielded::Kept;
-        };
+        }
         if state.yielded.len() >= (state.queue_max / YIELDED_PART).max(1) {
             return Yielded::Refused;
         }
-        let after = state.yielded.partition_point(|other| other.ticket < ticket);
-        if let Some(waiting) = state.queue.remove(place) {
-            state.yielded.insert(after, waiting);
+        if let Some(waiting) = state.take_out(ticket) {
+            state.yielded.insert(ticket, waiting);
         }
         Yielded::Kept
     }
@@ -170,10 +179,15 @@ impl Pool {
         (state.queue.len() < state.queue_max.saturating_add(free)).then_some(state)
     }
 
-    fn enqueue(&self, mut state: MutexGuard<'_, PoolState>, work: Work) -> Ticket {
+    fn enqueue(
+        &self,
+        mut state: MutexGuard<'_, PoolState>,
+        work: Work,
+        owner: Option<Owner>,
+    ) -> Ticket {
         state.next_ticket += 1;
-        let ticket = Ticket(state.next_ticket);
-        state.queue.push_back(Waiting { ticket, since: Instant::now(), work });
+        let ticket = Ticket { turn: state.next_turn(owner), number: state.next_ticket };
+        state.queue.insert(ticket, Waiting { owner, since: Instant::now(), work });
         state.note_demand();
         if state.idle >= state.queue.len() + state.yielded.len() {
             self.core.work.notify_one();
@@ -190,8 +204,9 @@ impl Pool {
             if state.threads == 0 {
                 // No other thread would ever do it.
                 let all = std::mem::take(&mut state.queue);
+                state.owners.clear();
                 drop(state);
-                all.into_iter().for_each(|it| self.core.run(it.ticket, it.work));
+                all.into_iter().for_each(|(ticket, it)| self.core.run(ticket, it.work));
             }
         }
         ticket
@@ -225,9 +240,13 @@ struct PoolCore {
 struct PoolState {
     threads_max: usize,
     queue_max: usize,
-    queue: VecDeque<Waiting>,
+    queue: BTreeMap<Ticket, Waiting>,
     /// Jobs for clients that may have gone: they come after all others.
-    yielded: VecDeque<Waiting>,
+    yielded: BTreeMap<Ticket, Waiting>,
+    /// The turn of the job that was begun last, …
+    turn: u64,
+    /// … and the turns of those who have jobs in the queue.
+    owners: HashMap<Owner, Turns>,
     /// Jobs that are called again at a time.
     later: BTreeMap<(Instant, Ticket), RetriedJob>,
     /// Until when an idle thread waits for the first of these times.
@@ -241,9 +260,17 @@ struct PoolState {
     is_closed: bool,
 }
 
+/// The jobs of one owner that no thread has begun.
+#[derive(Default)]
+struct Turns {
+    waiting: usize,
+    /// The turn of the latest.
+    last: u64,
+}
+
 /// A job that no thread has begun.
 struct Waiting {
-    ticket: Ticket,
+    owner: Option<Owner>,
     since: Instant,
     work: Work,
 }
@@ -254,13 +281,38 @@ enum Work {
 }
 
 impl PoolState {
-    /// The next job: that which has waited longest since it came, or since its pause was over. So neither jobs that
+    /// The turn of a new job: the next one in which its owner has no other. Whoever comes with one job waits for no more
+    /// than one of each of the others.
+    fn next_turn(&mut self, owner: Option<Owner>) -> u64 {
+        let next = self.turn + 1;
+        let Some(owner) = owner else { return next };
+        let turns = self.owners.entry(owner).or_default();
+        turns.waiting += 1;
+        turns.last = next.max(turns.last + 1);
+        turns.last
+    }
+
+    /// Takes a job out of the queue.
+    fn take_out(&mut self, ticket: Ticket) -> Option<Waiting> {
+        let waiting = self.queue.remove(&ticket)?;
+        if let Some(owner) = waiting.owner
+            && let Entry::Occupied(mut turns) = self.owners.entry(owner)
+        {
+            turns.get_mut().waiting -= 1;
+            if turns.get().waiting == 0 {
+                turns.remove();
+            }
+        }
+        Some(waiting)
+    }
+
+    /// The next job: that whose turn it is, unless another has waited longer since its pause was over. So neither jobs that
     /// are called again and again nor new ones keep the others from their threads.
     fn next(&mut self) -> Option<(Ticket, Work)> {
         if let Some(first) = self.later.first_entry() {
             let due = first.key().0;
-            let is_next = match self.queue.front() {
-                Some(waiting) => due < waiting.since,
+            let is_next = match self.queue.first_key_value() {
+                Some((_, waiting)) => due < waiting.since,
                 None => due <= Instant::now(),
             };
             if is_next {
@@ -268,8 +320,11 @@ impl PoolState {
                 return Some((ticket, Work::Retried(attempts)));
             }
         }
-        let waiting = self.queue.pop_front().or_else(|| self.yielded.pop_front())?;
-        Some((waiting.ticket, waiting.work))
+        let Some(ticket) = self.queue.first_key_value().map(|(ticket, _)| *ticket) else {
+            return self.yielded.pop_first().map(|(ticket, waiting)| (ticket, waiting.work));
+        };
+        self.turn = self.turn.max(ticket.turn);
+        self.take_out(ticket).map(|waiting| (ticket, waiting.work))
     }
 
     fn note_demand(&mut self) {

@@ -26,6 +26,8 @@ impl Count {
     }
 }
 
+const OWNER: Owner = Owner { worker: 0, number: 1 };
+
 /// All threads of a model have ended when it ends. What was done is looked at after that.
 fn when_all_is_done(pool: Pool, is_right: impl FnOnce(PoolNumbers) + 'static) {
     let core = Arc::clone(&pool.core);
@@ -34,6 +36,7 @@ fn when_all_is_done(pool: Pool, is_right: impl FnOnce(PoolNumbers) + 'static) {
         thread::yield_now();
     }
     let state = core.lock();
+    assert!(state.owners.is_empty(), "who has no job is remembered");
     is_right(PoolNumbers {
         threads: state.threads,
         idle: state.idle,
@@ -107,7 +110,8 @@ fn a_job_is_withdrawn_or_done_and_never_both() {
             counts.0.fetch_add(1, Ordering::Relaxed);
             None
         };
-        let ticket = pool.submit_retried(Box::new(attempts)).ok().expect("there is room");
+        let ticket =
+            pool.submit_retried(Box::new(attempts), Some(OWNER)).ok().expect("there is room");
         let is_withdrawn = pool.withdraw(ticket).is_some();
         when_all_is_done(pool, move |_| assert_eq!(count.get(), usize::from(!is_withdrawn)));
     });

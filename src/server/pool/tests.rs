@@ -65,14 +65,17 @@ fn work_that_is_called_again_leaves_its_thread_to_others_meanwhile() {
     let (sender, done) = mpsc::channel();
     let again = sender.clone();
     let mut calls = 0;
-    let retried = pool.submit_retried(Box::new(move || {
-        calls += 1;
-        again.send(calls).expect("the test waits");
-        (calls < 3).then_some(Duration::from_millis(20))
-    }));
+    let retried = pool.submit_retried(
+        Box::new(move || {
+            calls += 1;
+            again.send(calls).expect("the test waits");
+            (calls < 3).then_some(Duration::from_millis(20))
+        }),
+        None,
+    );
     assert!(retried.is_ok());
     assert_eq!(done.recv(), Ok(1));
-    assert!(pool.submit_retried(attempts(&sender, 100)).is_ok());
+    assert!(pool.submit_retried(attempts(&sender, 100), None).is_ok());
     assert_eq!([done.recv(), done.recv(), done.recv()], [Ok(100), Ok(2), Ok(3)]);
 }
 
@@ -86,11 +89,11 @@ fn jobs_that_are_called_again_at_once_and_new_ones_take_turns() {
             sender.send(number).expect("the test waits");
             Some(Duration::ZERO)
         };
-        assert!(pool.submit_retried(Box::new(busy)).is_ok());
+        assert!(pool.submit_retried(Box::new(busy), None).is_ok());
     }
     (0..2).for_each(|_| assert!(pool.do_next()));
     // Both are due by now, and so before what comes now; after that, their next calls are.
-    assert!(pool.submit_retried(attempts(&sender, 3)).is_ok());
+    assert!(pool.submit_retried(attempts(&sender, 3), None).is_ok());
     (0..4).for_each(|_| assert!(pool.do_next()));
     assert_eq!(done.try_iter().collect::<Vec<_>>(), [1, 2, 1, 2, 3, 1]);
 }
@@ -99,7 +102,7 @@ fn jobs_that_are_called_again_at_once_and_new_ones_take_turns() {
 fn what_is_withdrawn_is_not_done_and_frees_its_place() {
     let pool = Pool::new("test", 0, 2);
     let (sender, done) = mpsc::channel();
-    let submit = |number| pool.submit_retried(attempts(&sender, number)).ok();
+    let submit = |number| pool.submit_retried(attempts(&sender, number), None).ok();
     let (one, two) = (submit(1).expect("there is room"), submit(2).expect("there is room"));
     assert!(submit(3).is_none(), "it is full");
     assert!(pool.withdraw(one).is_some());
@@ -108,7 +111,7 @@ fn what_is_withdrawn_is_not_done_and_frees_its_place() {
     while pool.do_next() {}
     assert!(pool.withdraw(two).is_none(), "it is done");
     assert_eq!(done.try_iter().collect::<Vec<_>>(), [2, 4]);
-    let later = pool.submit_retried(Box::new(|| Some(Duration::from_secs(60)))).ok();
+    let later = pool.submit_retried(Box::new(|| Some(Duration::from_secs(60))), None).ok();
     assert!(pool.do_next());
     assert!(pool.withdraw(later.expect("there is room")).is_none(), "it has begun");
 }
@@ -118,7 +121,7 @@ fn what_yields_its_place_is_done_after_all_other_and_not_in_any_number() {
     let pool = Pool::new("test", 0, 16);
     let (sender, done) = mpsc::channel();
     let submit =
-        |number| pool.submit_retried(attempts(&sender, number)).ok().expect("there is room");
+        |number| pool.submit_retried(attempts(&sender, number), None).ok().expect("there is room");
     let tickets: Vec<Ticket> = (0..16).map(submit).collect();
     for ticket in [tickets[3], tickets[1]] {
         assert_eq!(pool.yield_place(ticket), Yielded::Kept);
@@ -132,6 +135,37 @@ fn what_yields_its_place_is_done_after_all_other_and_not_in_any_number() {
     assert_eq!(order.first(), Some(&0));
     assert_eq!(order.last(), Some(&1));
     assert_eq!(order.len(), 17);
+}
+
+#[test]
+fn one_who_has_many_jobs_has_them_done_between_those_of_others() {
+    let pool = Pool::new("test", 0, 99);
+    let (sender, done) = mpsc::channel();
+    let submit = |owner, number| {
+        let owner = Some(Owner { worker: 0, number: owner });
+        pool.submit_retried(attempts(&sender, number), owner).ok().expect("there is room")
+    };
+    let order = |count: usize| -> Vec<u32> {
+        (0..count).for_each(|_| assert!(pool.do_next()));
+        done.try_iter().collect()
+    };
+    let many: Vec<Ticket> = (0..10).map(|number| submit(1, number)).collect();
+    assert_eq!(order(2), [0, 1]);
+    submit(2, 20);
+    submit(3, 30);
+    submit(2, 21);
+    assert_eq!(order(3), [2, 20, 30]);
+    // What is withdrawn leaves its turn to others.
+    assert!(pool.withdraw(many[3]).is_some());
+    submit(3, 31);
+    assert_eq!(order(4), [21, 31, 4, 5]);
+    submit(1, 10);
+    assert_eq!(order(5), [6, 7, 8, 9, 10]);
+    assert!(!pool.do_next());
+    // Whoever has none left is like one who comes for the first time.
+    submit(2, 22);
+    submit(1, 11);
+    assert_eq!(order(2), [22, 11]);
 }
 
 #[test]
@@ -192,7 +226,7 @@ fn a_thread_stays_for_what_is_called_again_later() {
         sender.send(pause.is_none()).expect("the test waits");
         pause
     };
-    assert!(pool.submit_retried(Box::new(attempts)).is_ok());
+    assert!(pool.submit_retried(Box::new(attempts), None).is_ok());
     assert!(pool.submit(Box::new(|| {})).is_ok());
     assert_eq!([done.recv(), done.recv(), done.recv()], [Ok(false), Ok(false), Ok(true)]);
     until(|| pool.numbers().threads == 1);
