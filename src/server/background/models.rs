@@ -1,4 +1,7 @@
 //! The queue of a log and its thread in every interleaving (see [`crate::sys::sync`]).
+//!
+//! With these faults, one of them fails: the thread ends while lines wait, or losses; a write does not wake it; it does not
+//! say that it writes; it says that the log is open before that is so, or for those too that asked meanwhile.
 
 use super::*;
 use crate::server::destination::ModelSink;

@@ -1,4 +1,7 @@
 //! The mailbox and its worker in every interleaving (see [`crate::sys::sync`]).
+//!
+//! With these faults, one of them fails: a message wakes the worker before it is in the box; a closed mailbox takes a
+//! connection; a worker ends that is held; a ping is counted and looked at in two steps.
 
 use super::*;
 use crate::sys::sync::{Condvar, every_interleaving, interrupted_up_to};

@@ -1,4 +1,8 @@
 //! A pool in every interleaving (see [`crate::sys::sync`]).
+//!
+//! With these faults, one of them fails: a thread ends while jobs wait; a panic ends its thread; any idle thread is woken,
+//! although another job has been given to it; a job is given back that a thread has begun; an owner is not forgotten; new
+//! bounds end one thread too many.
 
 use super::*;
 use crate::sys::sync::{AtomicUsize, interrupted_up_to};

@@ -120,7 +120,7 @@ mod tests {
     }
 
     /// In every interleaving (see [`crate::sys::sync`]): a worker that reads the number of a replacement finds its
-    /// material, and never goes back.
+    /// material, and never goes back. If the number is counted before the material is replaced, this fails.
     #[test]
     fn a_handshake_that_begins_while_material_is_replaced_never_goes_back() {
         use crate::sys::sync::every_interleaving;

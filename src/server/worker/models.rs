@@ -1,5 +1,9 @@
 //! The worker, its mailbox and what other threads ask of it in every interleaving (see [`crate::sys::sync`]): the real
 //! turns over a kernel in which no time passes and nothing happens but what the threads of the model do.
+//!
+//! With these faults, one of them fails: a worker that stops, or that is not needed any more, drops the connections that it
+//! was handed; a mailbox takes connections after it was closed, or messages after its worker has ended; the mailbox of a
+//! worker that has ended keeps its messages.
 
 use super::kernel::{Happened, Kernel, Watched};
 use super::reloading::WorkerListener;

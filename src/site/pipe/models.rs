@@ -1,4 +1,8 @@
 //! The pipes between a worker and a thread in every interleaving (see [`crate::sys::sync`]).
+//!
+//! With these faults, one of them fails, most by waiting for ever: the worker looks whether there are bytes, or room, and
+//! says only after another lock that it sleeps; a take, a push or an end does not notify; a backlog, or a reader that goes,
+//! does not wake the worker.
 
 use super::*;
 use crate::sys::sync::interrupted_up_to;

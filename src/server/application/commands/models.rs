@@ -1,7 +1,11 @@
 //! Workers that send commands, and the slot that carries them out, in every interleaving (see [`crate::sys::sync`]).
 //!
 //! The socket that wakes the slot is a real one: what is written to it can be read at once, so that the orders of the
-//! threads decide what happens.
+//! threads decide what happens. Threads are interrupted at locks alone, so that no model tries what comes between taking a
+//! command and reading from the socket, if these were in the wrong order.
+//!
+//! With these faults, one of them fails: a command wakes the slot before it is in the queue; a command stays in the queue
+//! until it was carried out.
 
 use super::*;
 use crate::sys::sync::{AtomicUsize, every_interleaving};

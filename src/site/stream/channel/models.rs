@@ -1,4 +1,8 @@
 //! Senders and the worker that sends what they say in every interleaving (see [`crate::sys::sync`]).
+//!
+//! With these faults, one of them fails, most by waiting for ever: the worker looks whether anything waits and says only
+//! after another lock that it sleeps; a take, or a receiver that goes, does not notify; a body that is broken off does not
+//! wake the worker; whether the client has gone is looked at before the lock that takes the call.
 
 use super::super::wake::{StreamKey, WakeWorker};
 use super::*;
