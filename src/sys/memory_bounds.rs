@@ -1,11 +1,10 @@
 //! How much memory the kernel lets this process have, and how much of that is in use: the bound of its control group
-//! (that of a container, or `MemoryMax=` in a unit), and `RLIMIT_DATA`. Beyond the first, the kernel kills; beyond the
-//! second, it gives nothing, and the process aborts.
+//! (that of a container, or `MemoryMax=` in a unit), beyond which the kernel kills.
 //!
-//! `RLIMIT_AS` is not looked at: it counts addresses that the C library has set aside for each thread.
+//! `RLIMIT_AS` and `RLIMIT_DATA` are not looked at: they count addresses that are only set aside, such as the stack of each
+//! thread that may start.
 
 use rustix::param::page_size;
-use rustix::process::{Resource, getrlimit};
 use std::fmt;
 use std::fs::{File, read_to_string};
 use std::os::unix::fs::FileExt;
@@ -14,8 +13,7 @@ use std::sync::OnceLock;
 
 /// The bounds of this process.
 pub(crate) struct MemoryBounds {
-    group: Option<Group>,
-    data: Option<Data>,
+    group: Group,
 }
 
 /// More than is wise is in use.
@@ -38,35 +36,22 @@ struct Group {
     keys: [&'static str; 2],
 }
 
-/// `RLIMIT_DATA`.
-struct Data {
-    max: u64,
-    statm: File,
-}
-
 impl MemoryBounds {
     /// The bounds that there were when this was called first; `None` if there were none. A process that will be confined
     /// calls it before.
     pub(crate) fn of_this_process() -> Option<&'static MemoryBounds> {
         static FOUND: OnceLock<Option<MemoryBounds>> = OnceLock::new();
-        let find = || {
-            let found = MemoryBounds { group: Group::find(), data: Data::find() };
-            (found.group.is_some() || found.data.is_some()).then_some(found)
-        };
-        FOUND.get_or_init(find).as_ref()
+        FOUND.get_or_init(|| Group::find().map(|group| MemoryBounds { group })).as_ref()
     }
 
     /// The smallest of them, in bytes.
     pub(crate) fn bytes_max(&self) -> u64 {
-        let [group, data] =
-            [self.group.as_ref().map(|it| it.max), self.data.as_ref().map(|it| it.max)];
-        group.into_iter().chain(data).min().unwrap_or(u64::MAX)
+        self.group.max
     }
 
-    /// Whether memory is about to run out, and by which bound.
+    /// Whether memory is about to run out.
     pub(crate) fn shortage(&self) -> Option<Shortage> {
-        let data = self.data.as_ref().and_then(Data::shortage);
-        data.or_else(|| self.group.as_ref().and_then(Group::shortage))
+        self.group.shortage()
     }
 }
 
@@ -105,18 +90,6 @@ impl Group {
         // Where others fill the group, this process would refuse its clients for ever, and gain nothing.
         let [resident, shared] = pages(&read(&self.statm)?, [1, 2])?;
         (resident.saturating_sub(shared) >= kept(self.max) / 2).then_some(found)
-    }
-}
-
-impl Data {
-    fn find() -> Option<Data> {
-        let max = getrlimit(Resource::Data).current?;
-        Some(Data { max, statm: File::open(STATM).ok()? })
-    }
-
-    fn shortage(&self) -> Option<Shortage> {
-        let [data] = pages(&read(&self.statm)?, [5])?;
-        shortage(data, self.max, "RLIMIT_DATA")
     }
 }
 

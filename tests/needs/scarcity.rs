@@ -211,15 +211,7 @@ const BODIES: usize = 210;
 const BODY_BYTES: usize = 900_000;
 const LARGE_BODIES: &str = "[limits]\nbody_memory_bytes_max = \"1MiB\"\nbody_timeout = \"120s\"\n";
 
-fn when_memory_is_short_by_a_limit_of_the_process_bodies_go_to_the_disk() {
-    let folder = Folder::with_www();
-    folder.write("httpd.toml", format!("{CONFIG}{LARGE_BODIES}"));
-    let script = format!("ulimit -d 131072 && exec {HTTPD} -c httpd.toml -w 1");
-    let (program, status) = started(&mut folder.command("sh", &["-c", &script]));
-    bodies_are_stored_although_memory_is_short(&folder, program, &status);
-}
-
-fn when_memory_is_short_by_the_control_group_bodies_go_to_the_disk() {
+fn when_memory_is_short_bodies_go_to_the_disk() {
     let group = ControlGroup::of_bytes(128 << 20).expect("it can be made");
     let folder = Folder::with_www();
     folder.write("httpd.toml", format!("{CONFIG}{LARGE_BODIES}"));
@@ -376,10 +368,9 @@ fn a_root_that_is_mounted_over_or_unmounted_is_noticed() {
 tests! {
     lacks::nothing:
         when_descriptors_run_out_connections_wait_until_there_are_some,
-        when_memory_is_short_by_a_limit_of_the_process_bodies_go_to_the_disk,
         a_process_that_runs_out_of_memory_is_replaced_and_the_others_wait;
     control_groups:
-        when_memory_is_short_by_the_control_group_bodies_go_to_the_disk;
+        when_memory_is_short_bodies_go_to_the_disk;
     lacks::unprivileged:
         when_the_system_gives_no_threads_requests_are_served_all_the_same;
     lacks::own_mounts:

@@ -110,7 +110,7 @@ families! {
     CONNECTIONS_MAX = "httpd_connections_max" Gauge Sum "Connections that all workers may have open (connections_max of each).";
     ACCEPTED = "httpd_connections_accepted" Counter Sum "Connections accepted.";
     ACCEPT_PAUSES = "httpd_accept_pauses" Counter Sum "Times that a worker accepted nothing for a moment, because descriptors or memory had run out.";
-    MEMORY_SHORTAGES = "httpd_memory_shortages" Counter Sum "Times that a worker found memory about to run out, by the bound of the control group or RLIMIT_DATA.";
+    MEMORY_SHORTAGES = "httpd_memory_shortages" Counter Sum "Times that a worker found memory about to run out, by the bound of its control group.";
     HANDSHAKES = "httpd_tls_handshakes" Counter Sum "TLS handshakes by version, and whether a session was resumed.";
     HANDSHAKES_FAILED = "httpd_tls_handshakes_failed" Counter Sum "Connections that ended during their TLS handshake.";
     STREAMS_OPEN = "httpd_http2_streams_open" Gauge Sum "HTTP/2 streams that are open.";
