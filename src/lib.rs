@@ -346,6 +346,10 @@
 // still reads, until something is written to it, and HTTP has nothing harmless to write. So requests of half-closed
 // clients are served after those of all others, and only a bounded number of them waits.
 //
+// **Connections take turns at the threads for handlers.** Each request that waits has a turn, in which its connection has no
+// other (`server::pool`), so that a hundred requests of one HTTP/2 connection do not keep the others waiting. Turns belong to
+// connections and not to addresses, because many clients may share an address.
+//
 // **No thread of a pool sleeps for a lock.** When another process has locked a directory, a change of it
 // gives its thread back and is tried again after a pause; at most 128 changes wait for one directory
 // (`server::pool`, `files::LockWait`).
