@@ -2,6 +2,9 @@
 //!
 //! Everything that can fail comes first: addresses are bound, the log is opened, applications are started, threads are
 //! there. Then the workers are given the new setup, and none of them can refuse it.
+//!
+//! What is shared for this is what the collector of metrics reads and what a handle stops, and it has a collector: the
+//! three import each other.
 
 use super::access_log::{OpenLogs, Reopener};
 use super::address::{Address, ListenScheme};

@@ -2,6 +2,8 @@
 //!
 //! The whole form is first collected into a file without a name in the directory where its files will be stored, so
 //! that a slow client occupies no thread. It must never know the syntax of forms.
+//!
+//! The handler is here; a form at a time is a [`Task`], by the limits and rules of the handler.
 
 mod refusal;
 mod task;

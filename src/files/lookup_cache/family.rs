@@ -1,6 +1,6 @@
 //! A file and its encoded siblings: their entries, found by one key.
 //!
-//! It must never know which of them is sent.
+//! A part of the cache, which remembers in each entry where its siblings are. It must never know which of them is sent.
 
 use super::{CacheEntry, LookupCache};
 use crate::files::known_directory::Trust;

@@ -1,6 +1,7 @@
 //! Fields that are encoded once and sent often: all of their encoding that does not depend on a connection.
 //!
-//! It must never know what a field means.
+//! It must never know what a field means. The encoder writes them, and they are written as it writes: the two are one
+//! thing in two files.
 
 use super::encoder::{Indexing, KeptField, Literal, write_fixed, write_literal};
 use super::static_table::{self, Known};

@@ -1,6 +1,7 @@
 //! A body that threads encode while it is sent, one piece at a time.
 //!
-//! It must never know how it is framed, or which threads those are.
+//! It is a body around a body, so that it and the body import each other. It must never know how it is framed, or which
+//! threads those are.
 
 use super::body_source::{BodySource, Chunk};
 use super::stream::Supply;

@@ -2,6 +2,9 @@
 //!
 //! No handshake waits for another or for a replacement: each thread keeps what it has got, and looks at a number that
 //! says whether there is something newer. Only then it takes a lock.
+//!
+//! rustls holds the resolver and the ticketer for as long as it lives. So both ask for what is current, which consists of
+//! their tables and keys: the three import each other.
 
 use super::resolver::CertificateTable;
 use super::tickets::TicketKeys;

@@ -1,5 +1,5 @@
 //! The files of a certificate and its key, with what stands in them: so that it can be read here and used elsewhere, and
-//! be compared with what stands there later.
+//! be compared with what stands there later. A certificate remembers its text, and is made of one.
 
 use super::certificate::{Certificate, CertificateError};
 use crate::sys::broker::open_read;

@@ -1,4 +1,5 @@
-//! Metrics in the text formats that collectors read: Prometheus 0.0.4 and OpenMetrics 1.0.0.
+//! Metrics in the text formats that collectors read: Prometheus 0.0.4 and OpenMetrics 1.0.0. Metrics are shown by it, and so
+//! the two import each other.
 
 use super::families::{BOUNDS, FAMILIES, Family, Kind};
 use super::metrics::{Histogram, Measure, Metrics};
