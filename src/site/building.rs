@@ -202,7 +202,8 @@ impl Site {
     /// accept that. Each piece that a handler writes or sends can be decoded as soon as it arrives. Default: nothing is.
     ///
     /// A response is left as it is if it has a `Content-Encoding`, says `Cache-Control: no-transform`, or is a part of
-    /// something. Files are too: [`StaticFiles::compression`] is for them. A strong `ETag` becomes a weak one.
+    /// something. Files are too: [`StaticFiles::compression`](crate::StaticFiles::compression) is for them. A strong
+    /// `ETag` becomes a weak one.
     ///
     /// Mind that the length of a compressed page says something about its content: who can put text of their own into a
     /// page that has a secret, and sees how long the page becomes each time, can guess the secret (the attack BREACH).
