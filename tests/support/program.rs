@@ -69,7 +69,7 @@ impl Program {
     }
 
     /// Throws away what it says from now on.
-    fn unread(mut self) -> Program {
+    pub fn unread(mut self) -> Program {
         self.log.take().into_iter().for_each(Lines::discard);
         self
     }
