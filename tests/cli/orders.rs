@@ -169,7 +169,7 @@ fn a_new_program_that_cannot_serve_is_an_error_of_the_command_with_the_reason() 
 fn commands_that_come_during_an_upgrade_outlive_it() {
     let upgraded = Upgraded::new();
     // A pipe has no room for all that it says.
-    let serving = Program::start(&mut upgraded.command("2")).unread();
+    let mut serving = Program::start(&mut upgraded.command("2")).unread();
     for round in 0..6 {
         upgraded.renew();
         let words = ["upgrade", "reload", "reopen", "upgrade", "reopen", "reload"];
@@ -197,7 +197,7 @@ fn commands_that_come_during_an_upgrade_outlive_it() {
         }
     }
     assert_eq!(order(&upgraded.folder, "stop").0, Some(0));
-    assert_eq!(serving.end().0, Some(0));
+    assert_eq!(serving.child.ends(String::new).code(), Some(0));
     nobody_is_left(&upgraded.folder);
 }
 
