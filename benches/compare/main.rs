@@ -7,9 +7,9 @@
 //! machines and hours: the ratios are what counts.
 //!
 //! Told in this order: [`options`] what is asked for, [`site`] the files that all serve, [`work`] what is requested,
-//! [`servers`] (with their [`configs`]) who answers, [`limit`] the bare responder, [`probe`] whether the answer is
-//! right, [`measure`] one run, [`table`] (in [`grid`]s) what is shown; [`downloads`] measures large files in its own
-//! way, and [`secure`] HTTPS and HTTP/2. [`shared`] is what both comparisons are made of; its `process` ends whatever was started.
+//! [`servers`] (with their [`configs`]) who answers, [`limit`] the bare responder, [`probe`] whether the answer is right,
+//! [`measure`] one run, [`table`] (in [`grid`]s) what is shown; [`downloads`] measures large files in its own way, and
+//! [`secure`] HTTPS and HTTP/2. [`shared`] is what both comparisons are made of; its `process` ends whatever was started.
 
 mod configs;
 mod downloads;

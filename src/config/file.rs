@@ -104,8 +104,8 @@ impl File {
         [&self.scope].into_iter().chain(hosts).chain(locations)
     }
 
-    /// Warns of locations that stand behind a host and are not its own: they may have been meant for it, and what they guard is
-    /// not guarded there. All other tables of the top are inherited.
+    /// Warns of locations that stand behind a host and are not its own: they may have been meant for it, and what they
+    /// guard is not guarded there. All other tables of the top are inherited.
     fn warn_of_strays(&self, errors: &mut Errors) {
         let Some(first) = self.hosts.first() else { return };
         if let Some(location) = self.locations.iter().find(|it| it.origin > first.origin) {

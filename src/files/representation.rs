@@ -12,8 +12,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) struct Representation {
     version: FileVersion,
-    /// `ETag` and `Last-Modified`, where the file has them, `Accept-Ranges`, `Content-Type`, `X-Content-Type-Options`; of one of several representations also `Vary` and
-    /// `Content-Encoding`.
+    /// `ETag` and `Last-Modified`, where the file has them, `Accept-Ranges`, `Content-Type`, `X-Content-Type-Options`; of
+    /// one of several representations also `Vary` and `Content-Encoding`.
     headers: Arc<SharedLines>,
     coding: Option<Coding>,
 }

@@ -17,9 +17,9 @@ pub enum ETags {
     /// archives and images that are made reproducible, has no tag.
     #[default]
     Time,
-    /// Its contents (with the feature `content-tags`): the tag is equal on every machine, and changes only with the contents. There is no
-    /// `Last-Modified`. The tag of a large file is computed by a thread after the first request for it, which is
-    /// answered without one.
+    /// Its contents (with the feature `content-tags`): the tag is equal on every machine, and changes only with the
+    /// contents. There is no `Last-Modified`. The tag of a large file is computed by a thread after the first request for
+    /// it, which is answered without one.
     #[cfg(feature = "content-tags")]
     Content,
 }

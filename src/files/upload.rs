@@ -47,8 +47,8 @@ pub(crate) struct Upload {
 pub(crate) struct Stored {
     /// Whether nothing had the name before.
     pub created: bool,
-    /// Its version. Its entity tag, if it is made of the time, is strong, except on file systems whose times cannot be set to the
-    /// nanosecond or that this kernel does not keep: there it is weak for two seconds.
+    /// Its version. Its entity tag, if it is made of the time, is strong, except on file systems whose times cannot be
+    /// set to the nanosecond or that this kernel does not keep: there it is weak for two seconds.
     pub version: FileVersion,
 }
 

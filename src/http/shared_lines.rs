@@ -1,6 +1,6 @@
 //! What rules make of the header lines of a file, kept beside these: the rules of a site do the same to the same file
-//! each time. The form that HTTP/2 sends is kept there, too; so headers, these lines and the head of HTTP/2, which is made of
-//! headers, import each other.
+//! each time. The form that HTTP/2 sends is kept there, too; so headers, these lines and the head of HTTP/2, which is
+//! made of headers, import each other.
 //!
 //! It must never know what a rule does.
 

@@ -113,8 +113,9 @@ fn secured(text: &str, rest: &str) -> Result<Vec<Address>, String> {
 
 impl Address {
     /// Reads `host:port`, `[v6]:port`, `:port` or `*:port` (every interface, both families), `host` alone (port 8080)
-    /// `unix:/path`, or `systemd:name` for sockets that systemd passes to the program. `localhost` stands for 127.0.0.1 and ::1. A port alone is refused, because it does not say who may
-    /// connect: `:8080` is for everyone, `localhost:8080` for this machine only.
+    /// `unix:/path`, or `systemd:name` for sockets that systemd passes to the program. `localhost` stands for 127.0.0.1
+    /// and ::1. A port alone is refused, because it does not say who may connect: `:8080` is for everyone,
+    /// `localhost:8080` for this machine only.
     ///
     /// ```
     /// use httpd::Address;

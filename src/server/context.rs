@@ -321,8 +321,8 @@ impl Threads {
         self.submit_to_disk(jobs::write_backlog(self.sender(id), directory, backlog));
     }
 
-    /// Lets a handler find its response on a thread of this pool, when its connection has its turn; it comes as a message. `None`: all threads are busy and their queue
-    /// is full.
+    /// Lets a handler find its response on a thread of this pool, when its connection has its turn; it comes as a
+    /// message. `None`: all threads are busy and their queue is full.
     pub(crate) fn answer(
         &self,
         id: ExchangeId,

@@ -91,8 +91,8 @@ fn of_application(processes: usize, threads: usize, workers: usize) -> usize {
 /// epoll, its waker, inotify, and what is open for a moment.
 const OWN_OF_WORKER: usize = 8;
 
-/// Two sockets, the other end of one of them, two pipes, its scoreboard and its end; there is a socket for each of its threads and for
-/// each worker besides.
+/// Two sockets, the other end of one of them, two pipes, its scoreboard and its end; there is a socket for each of its
+/// threads and for each worker besides.
 const OWN_OF_APPLICATION_PROCESS: usize = 7;
 
 /// A worker has so many in any case. Where even these are too many, the server pauses when descriptors run

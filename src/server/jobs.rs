@@ -1,4 +1,5 @@
-//! The jobs that threads do for an exchange. Every job sends exactly one message with its result, even if it panics; but for a sum, which nobody waits for.
+//! The jobs that threads do for an exchange. Every job sends exactly one message with its result, even if it panics; but
+//! for a sum, which nobody waits for.
 //!
 //! It must never know the exchange, only its id.
 

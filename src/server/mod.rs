@@ -184,9 +184,10 @@ impl Server {
         self
     }
 
-    /// Listens at one more address for those who watch the server: it serves [`StatusPages`](crate::StatusPages) there, and nothing of the
-    /// site. Everyone who can connect sees them, so choose an address of this machine, a Unix socket, or one that only the
-    /// monitoring can reach. While the server stops, it goes on there, and `readyz` says that it stops.
+    /// Listens at one more address for those who watch the server: it serves [`StatusPages`](crate::StatusPages) there,
+    /// and nothing of the site. Everyone who can connect sees them, so choose an address of this machine, a Unix socket,
+    /// or one that only the monitoring can reach. While the server stops, it goes on there, and `readyz` says that it
+    /// stops.
     ///
     /// ```no_run
     /// use httpd::{Server, Site};

@@ -2,8 +2,9 @@
 //!
 //! A [`Record`] is plain values: what is still wanted of an exchange when its response has ended. There is one for each
 //! response that is queued, so it is small. What only a line of the log shows is rendered when the response is queued
-//! ([`Subject`](super::access_log::Subject)). It allocates nothing and asks no clock: its times are those of the worker's turns, which begin at most
-//! a few milliseconds apart on a busy worker. A request that is answered in the turn in which it came took no time.
+//! ([`Subject`](super::access_log::Subject)). It allocates nothing and asks no clock: its times are those of the worker's
+//! turns, which begin at most a few milliseconds apart on a busy worker. A request that is answered in the turn in which
+//! it came took no time.
 
 use crate::http::{Method, Status};
 use std::time::{Duration, Instant};

@@ -128,11 +128,12 @@ impl StaticFiles {
 
     /// Whether files are compressed while they are served, and how. Default: they are not.
     ///
-    /// The first request for a file waits until a thread has compressed it, which takes one to three milliseconds for 100 KB;
-    /// it is then kept in memory (see [`CacheLimits::compressed_bytes_max`](crate::CacheLimits::compressed_bytes_max)),
-    /// and compressed better in idle time if it is asked for often. A [sibling](StaticFiles::precompressed) is sent in
-    /// preference. Each coding has an entity tag of its own. A file that was modified within the last two seconds, or
-    /// is larger than 16 MiB, is sent as it is.
+    /// The first request for a file waits until a thread has compressed it, which takes one to three milliseconds for 100
+    /// KB; it is then kept in memory (see
+    /// [`CacheLimits::compressed_bytes_max`](crate::CacheLimits::compressed_bytes_max)), and compressed better in idle
+    /// time if it is asked for often. A [sibling](StaticFiles::precompressed) is sent in preference. Each coding has an
+    /// entity tag of its own. A file that was modified within the last two seconds, or is larger than 16 MiB, is sent as
+    /// it is.
     ///
     /// ```no_run
     /// use httpd::{Compression, Root, Site, StaticFiles};

@@ -1,7 +1,8 @@
 //! What a process that has given its privileges up asks of a process that keeps them, its *broker*: to open a file,
 //! and to start one of the programs that both know by number. Knows nothing of which files and programs there are.
 //!
-//! A request is a message with a number, which its reply repeats, so that a reply that comes too late answers no other request.
+//! A request is a message with a number, which its reply repeats, so that a reply that comes too late answers no other
+//! request.
 
 use std::fs::File;
 use std::io;

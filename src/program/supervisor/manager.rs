@@ -20,8 +20,8 @@ impl Supervisor {
         self.watchdog.manager.notify(&format!("READY=1\nSTATUS={status}"));
     }
 
-    /// The server begins to change: to another configuration, or to another program. Each
-    /// change that is asked for has a message, because the manager looks at its time; while the server does not serve, none has.
+    /// The server begins to change: to another configuration, or to another program. Each change that is asked for has a
+    /// message, because the manager looks at its time; while the server does not serve, none has.
     pub(super) fn tell_changing(&mut self, status: &str) {
         if self.state == SupervisorState::Serving {
             self.watchdog.is_changing = true;

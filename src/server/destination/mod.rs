@@ -1,7 +1,7 @@
 //! Where a log goes: a file, an output of the process, syslog, or the journal of systemd.
 //!
-//! It must never know what is logged. Each kind is in a file of its own and says by an [`Unwritten`] of this one what it could
-//! not write.
+//! It must never know what is logged. Each kind is in a file of its own and says by an [`Unwritten`] of this one what it
+//! could not write.
 
 mod datagrams;
 mod file;

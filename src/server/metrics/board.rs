@@ -53,8 +53,8 @@ impl Board {
         });
     }
 
-    /// Asks all workers, also those that are about to begin, and waits until they have answered, for `time` at most. Several threads may ask at once; a worker
-    /// that has not answered yet is not asked again.
+    /// Asks all workers, also those that are about to begin, and waits until they have answered, for `time` at most.
+    /// Several threads may ask at once; a worker that has not answered yet is not asked again.
     pub(crate) fn ask(&self, mailboxes: &[Arc<Mailbox>], time: Duration) -> Answers {
         let now = Instant::now();
         let mut state = self.lock();

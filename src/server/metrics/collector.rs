@@ -27,7 +27,8 @@ pub(crate) struct Collector {
     others: OnceLock<AskOthers>,
 }
 
-/// Returns the numbers of the rest of the server, if they are known, given those of this process. It waits for a second or two at most.
+/// Returns the numbers of the rest of the server, if they are known, given those of this process. It waits for a second
+/// or two at most.
 pub(crate) type AskOthers = Box<dyn Fn(&Metrics) -> Option<Metrics> + Send + Sync>;
 
 /// What the server lends for a reading.

@@ -169,8 +169,9 @@ const SEND_BYTES_PER_OTHER: usize = 32 * 1024;
 /// in the CPU's cache until it is acknowledged.
 const SEND_BYTES_MAX: usize = 1024 * 1024;
 
-/// The piece of one download while many have a turn. With pieces of 1 MiB, a download filled its client's receive buffer and the CPU's cache while the others
-/// waited: half the requests per second on a 955 KB file, and a slowest request several times as long.
+/// The piece of one download while many have a turn. With pieces of 1 MiB, a download filled its client's receive buffer
+/// and the CPU's cache while the others waited: half the requests per second on a 955 KB file, and a slowest request
+/// several times as long.
 const PIECE_BYTES_MIN: usize = 256 * 1024;
 
 /// The piece of one download while few have a turn: it takes a tenth less CPU per byte, and no other waits for it.

@@ -78,7 +78,8 @@ impl Site {
         None
     }
 
-    /// The same as [`Site::finish`] for a refusal that cannot wait for a file: its page is read at once, or it gets the built-in one.
+    /// The same as [`Site::finish`] for a refusal that cannot wait for a file: its page is read at once, or it gets the
+    /// built-in one.
     pub(crate) fn finish_at_once(&self, route: &mut Route, response: &mut Response) {
         self.finish(route, response);
         if !response.is_named() {

@@ -2,7 +2,8 @@
 //! empties.
 //!
 //! A client's connections come to any worker, so the workers of a process share the accounts. Each is behind the lock of
-//! a small part of the table, which is held for about a hundred nanoseconds. It must never know what is asked for, or what becomes of a request that is too much.
+//! a small part of the table, which is held for about a hundred nanoseconds. It must never know what is asked for, or
+//! what becomes of a request that is too much.
 
 use super::client_key::ClientKey;
 use crate::sys::uptime::uptime;

@@ -1,6 +1,6 @@
 //! What the kernel says of the disk, as a simulation says it in its place: what is in memory, and which calls fail. The
-//! kernel's own answers depend on all that the machine does, and no seed could play them again. In tests, reads and calls ask
-//! here, with the words that they have for it.
+//! kernel's own answers depend on all that the machine does, and no seed could play them again. In tests, reads and calls
+//! ask here, with the words that they have for it.
 
 use super::call::Call;
 use super::read::Residency;

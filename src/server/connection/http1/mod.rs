@@ -1,7 +1,8 @@
 //! HTTP/1 on a connection: one exchange at a time, framed as RFC 9112 requires.
 //!
 //! [`Http1::drive`] shows the whole life. Its steps are here, in `answering.rs` (a request from its head to its
-//! response), `body.rs` (bodies of requests), `sending.rs` (responses) and `ending.rs` (everything that ends early). The state changes in one way only: by the step that an arm returns.
+//! response), `body.rs` (bodies of requests), `sending.rs` (responses) and `ending.rs` (everything that ends early). The
+//! state changes in one way only: by the step that an arm returns.
 //!
 //! It must never know mio, TOML or the disk, nor what an exchange waits for.
 

@@ -281,7 +281,8 @@ impl Http2 {
         Ok(())
     }
 
-    /// The priority that came before a request, if any. Streams with lower numbers are never opened any more (RFC 9113 §5.1.1).
+    /// The priority that came before a request, if any. Streams with lower numbers are never opened any more (RFC 9113
+    /// §5.1.1).
     pub(super) fn early_priority(&mut self, stream: u32) -> Option<Priority> {
         let found = self.early_priorities.iter().find(|(it, _)| *it == stream);
         let priority = found.map(|(_, priority)| *priority);
