@@ -241,12 +241,12 @@ fn report_closed(scope: &Scope, places: &[Place<'_>], errors: &mut Errors) {
     for place in own {
         let denies = |it: &&&Scope| it.access.deny.is_some();
         let Some(by) = place.scopes.iter().find(denies) else { continue };
-        let is_outer = place.scopes.iter().position(|it| std::ptr::eq(*it, *by))
+        let is_inner = place.scopes.iter().position(|it| std::ptr::eq(*it, *by))
             < place.scopes.iter().position(|it| std::ptr::eq(*it, scope));
         let deny = by.access.deny.as_deref().unwrap_or_default();
         let is_denied = allow.iter().all(|it| deny.iter().any(|denied| denied.covers(it)));
         // An inner scope that denies what an outer one allows closes a part on purpose.
-        if is_denied && !is_outer {
+        if is_denied && !is_inner {
             let whose = if std::ptr::eq(*by, scope) { "" } else { ", which is inherited," };
             let instead = if whose.is_empty() { "leave deny out" } else { "write deny = []" };
             let message = format!(

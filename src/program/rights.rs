@@ -10,7 +10,7 @@ use crate::sys::broker::{Request, use_broker};
 use crate::sys::confine::{Calls, Confinement, Reach, confine, offered};
 use crate::sys::cpus;
 use crate::sys::descriptors;
-use crate::sys::memory_bounds::MemoryBounds;
+use crate::sys::memory_bound::MemoryBound;
 use crate::sys::permission::{is_readable, is_searchable};
 use crate::sys::reason::mention_confinement;
 use crate::sys::self_use::SelfUse;
@@ -62,7 +62,7 @@ pub(super) fn give_up(
     if rights.gives_up() {
         // What the kernel says of this process is not open to it later.
         SelfUse::open_early();
-        let _ = MemoryBounds::of_this_process();
+        let _ = MemoryBound::of_this_process();
         descriptors::count_early();
         let _ = cpus::count();
     }

@@ -5,7 +5,7 @@
 //! that cannot get 503, and new connections wait in the kernel's queue.
 
 use crate::files::CacheLimits;
-use crate::sys::memory_bounds::{MemoryBounds, Shortage};
+use crate::sys::memory_bound::{MemoryBound, Shortage};
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// Looks from time to time.
 #[derive(Default)]
 pub(crate) struct MemoryWatch {
-    bounds: Option<&'static MemoryBounds>,
+    bound: Option<&'static MemoryBound>,
     looked_at: Option<Instant>,
     shortage: Option<Shortage>,
     is_short: MemoryFlag,
@@ -33,24 +33,24 @@ impl MemoryFlag {
 impl MemoryWatch {
     /// Watches this process.
     pub(crate) fn of_this_process() -> MemoryWatch {
-        MemoryWatch { bounds: MemoryBounds::of_this_process(), ..MemoryWatch::default() }
+        MemoryWatch { bound: MemoryBound::of_this_process(), ..MemoryWatch::default() }
     }
 
     /// Looks, unless it has just done so. Returns whether memory is short now and was not before.
     #[inline]
     pub(crate) fn look(&mut self, now: Instant) -> bool {
-        let Some(bounds) = self.bounds else { return false };
+        let Some(bound) = self.bound else { return false };
         let is_recent = |at| now.saturating_duration_since(at) < LOOK_EVERY;
         if self.looked_at.is_some_and(is_recent) {
             return false;
         }
         self.looked_at = Some(now);
-        let before = std::mem::replace(&mut self.shortage, bounds.shortage());
+        let before = std::mem::replace(&mut self.shortage, bound.shortage());
         self.is_short.0.set(self.shortage.is_some());
         before.is_none() && self.shortage.is_some()
     }
 
-    /// By which bound memory is short, if it is.
+    /// How much is in use, if that is nearly all.
     #[inline]
     pub(crate) fn shortage(&self) -> Option<Shortage> {
         self.shortage
@@ -71,8 +71,8 @@ impl MemoryWatch {
 
 /// Lowers what each of so many workers keeps of files to a part of the memory that there may be.
 pub(crate) fn fit(cache: &mut CacheLimits, workers: usize) {
-    if let Some(bounds) = MemoryBounds::of_this_process() {
-        fit_to(bounds.bytes_max(), cache, workers);
+    if let Some(bound) = MemoryBound::of_this_process() {
+        fit_to(bound.bytes_max(), cache, workers);
     }
 }
 

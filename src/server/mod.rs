@@ -199,8 +199,8 @@ impl Server {
     ///
     /// A page of a stranger can have its own name resolve to that address, and would then read the status in the browser
     /// of somebody who can connect (DNS rebinding). So only `livez` and `readyz` are answered for any `Host`; the others
-    /// for addresses, names without a dot, names that the public DNS gives to nobody (`localhost`, `local`, `internal` and
-    /// what is below them), those of the site ([`Site::names`], [`Site::host`]) and [`Server::status_names`]. All others
+    /// for addresses, names without a dot, names that the public DNS gives to nobody (below `localhost`, `local`, `internal`,
+    /// `home.arpa`, `test` and `invalid`), those of the site ([`Site::names`], [`Site::host`]) and [`Server::status_names`]. All others
     /// get 421.
     pub fn listen_status(mut self, address: &str) -> Server {
         let text = format!("{}{address}", ListenScheme::Status.prefix());

@@ -6,16 +6,23 @@
 //!
 //! It must never know for which exchange a job is.
 
+mod demand;
+#[cfg(test)]
+mod models;
+mod queue;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use queue::{Owner, Ticket};
+
 use crate::sys::sync::{self, Condvar, Mutex, MutexGuard};
 use crate::sys::trouble::Trouble;
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use demand::Demand;
+use queue::{Queue, Work};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
-
-use self::demand::Demand;
 
 /// A pool that starts its threads when there is work for them. Those that are not needed any more end; one stays.
 pub(crate) struct Pool {
@@ -29,20 +36,6 @@ pub(crate) type SingleJob = Box<dyn FnOnce() + Send>;
 /// A job that returns a pause to be called again after it. Meanwhile its thread does other jobs, so that no thread
 /// sleeps.
 pub(crate) type RetriedJob = Box<dyn FnMut() -> Option<Duration> + Send>;
-
-/// Names a job, which may be withdrawn until a thread begins it. Jobs are begun in the order of their tickets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Ticket {
-    turn: u64,
-    number: u64,
-}
-
-/// For whom a job is. One who has many jobs has a turn for each of them, and others have theirs in between.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Owner {
-    pub worker: usize,
-    pub number: u64,
-}
 
 /// Whether a job whose client may have gone could go behind the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +81,7 @@ impl Pool {
         let mut state = self.core.lock();
         state.threads_max = threads_max;
         state.queue_max = queue_max;
-        let more = threads_max.saturating_sub(state.threads).min(state.queue.len());
+        let more = threads_max.saturating_sub(state.threads).min(state.queue.length());
         for _ in 0..more {
             // What happens without a thread is dealt with when the next job comes.
             let _ = self.start_thread(&mut state);
@@ -127,7 +120,7 @@ impl Pool {
     /// Takes back a job that no thread has begun.
     pub(crate) fn withdraw(&self, ticket: Ticket) -> Option<RetriedJob> {
         let mut state = self.core.lock();
-        match state.take_out(ticket).or_else(|| state.yielded.remove(&ticket))?.work {
+        match state.queue.withdraw(ticket)? {
             Work::Retried(attempts) => Some(attempts),
             Work::Single(_) => None,
         }
@@ -137,22 +130,13 @@ impl Pool {
     /// already fill an eighth of the queue.
     pub(crate) fn yield_place(&self, ticket: Ticket) -> Yielded {
         let mut state = self.core.lock();
-        if !state.queue.contains_key(&ticket) {
-            return Yielded::Kept;
-        }
-        if state.yielded.len() >= (state.queue_max / YIELDED_PART).max(1) {
-            return Yielded::Refused;
-        }
-        if let Some(waiting) = state.take_out(ticket) {
-            state.yielded.insert(ticket, waiting);
-        }
-        Yielded::Kept
+        let yielded_max = (state.queue_max / YIELDED_PART).max(1);
+        state.queue.yield_place(ticket, yielded_max)
     }
 
     /// How many jobs no thread has begun.
     pub(crate) fn waiting(&self) -> usize {
-        let state = self.core.lock();
-        state.queue.len() + state.yielded.len()
+        self.core.lock().queue.waiting()
     }
 
     /// What its threads do.
@@ -161,7 +145,7 @@ impl Pool {
         PoolNumbers {
             threads: state.threads,
             idle: state.idle,
-            waiting: state.queue.len() + state.yielded.len(),
+            waiting: state.queue.waiting(),
             threads_max: state.threads_max,
         }
     }
@@ -176,7 +160,7 @@ impl Pool {
         let state = self.core.lock();
         // An idle thread may not yet have taken the job that it was woken for.
         let free = state.idle + state.threads_max.saturating_sub(state.threads);
-        (state.queue.len() < state.queue_max.saturating_add(free)).then_some(state)
+        (state.queue.length() < state.queue_max.saturating_add(free)).then_some(state)
     }
 
     fn enqueue(
@@ -185,11 +169,9 @@ impl Pool {
         work: Work,
         owner: Option<Owner>,
     ) -> Ticket {
-        state.next_ticket += 1;
-        let ticket = Ticket { turn: state.next_turn(owner), number: state.next_ticket };
-        state.queue.insert(ticket, Waiting { owner, since: Instant::now(), work });
+        let ticket = state.queue.add(work, owner);
         state.note_demand();
-        if state.idle >= state.queue.len() + state.yielded.len() {
+        if state.idle >= state.queue.waiting() {
             self.core.work.notify_one();
         } else if state.threads < state.threads_max
             && let Err(error) = self.start_thread(&mut state)
@@ -203,10 +185,9 @@ impl Pool {
             }
             if state.threads == 0 {
                 // No other thread would ever do it.
-                let all = std::mem::take(&mut state.queue);
-                state.owners.clear();
+                let all = state.queue.take_all();
                 drop(state);
-                all.into_iter().for_each(|(ticket, it)| self.core.run(ticket, it.work));
+                all.for_each(|(ticket, work)| self.core.run(ticket, work));
             }
         }
         ticket
@@ -240,18 +221,9 @@ struct PoolCore {
 struct PoolState {
     threads_max: usize,
     queue_max: usize,
-    queue: BTreeMap<Ticket, Waiting>,
-    /// Jobs for clients that may have gone: they come after all others.
-    yielded: BTreeMap<Ticket, Waiting>,
-    /// The turn of the job that was begun last, …
-    turn: u64,
-    /// … and the turns of those who have jobs in the queue.
-    owners: HashMap<Owner, Turns>,
-    /// Jobs that are called again at a time.
-    later: BTreeMap<(Instant, Ticket), RetriedJob>,
+    queue: Queue,
     /// Until when an idle thread waits for the first of these times.
     watched_until: Option<Instant>,
-    next_ticket: u64,
     threads: usize,
     idle: usize,
     /// Jobs that threads are doing.
@@ -260,82 +232,16 @@ struct PoolState {
     is_closed: bool,
 }
 
-/// The jobs of one owner that no thread has begun.
-#[derive(Default)]
-struct Turns {
-    waiting: usize,
-    /// The turn of the latest.
-    last: u64,
-}
-
-/// A job that no thread has begun.
-struct Waiting {
-    owner: Option<Owner>,
-    since: Instant,
-    work: Work,
-}
-
-enum Work {
-    Single(SingleJob),
-    Retried(RetriedJob),
-}
-
 impl PoolState {
-    /// The turn of a new job: the next one in which its owner has no other. Whoever comes with one job waits for no more
-    /// than one of each of the others.
-    fn next_turn(&mut self, owner: Option<Owner>) -> u64 {
-        let next = self.turn + 1;
-        let Some(owner) = owner else { return next };
-        let turns = self.owners.entry(owner).or_default();
-        turns.waiting += 1;
-        turns.last = next.max(turns.last + 1);
-        turns.last
-    }
-
-    /// Takes a job out of the queue.
-    fn take_out(&mut self, ticket: Ticket) -> Option<Waiting> {
-        let waiting = self.queue.remove(&ticket)?;
-        if let Some(owner) = waiting.owner
-            && let Entry::Occupied(mut turns) = self.owners.entry(owner)
-        {
-            turns.get_mut().waiting -= 1;
-            if turns.get().waiting == 0 {
-                turns.remove();
-            }
-        }
-        Some(waiting)
-    }
-
-    /// The next job: that whose turn it is, unless another has waited longer since its pause was over. So neither jobs that
-    /// are called again and again nor new ones keep the others from their threads.
-    fn next(&mut self) -> Option<(Ticket, Work)> {
-        if let Some(first) = self.later.first_entry() {
-            let due = first.key().0;
-            let is_next = match self.queue.first_key_value() {
-                Some((_, waiting)) => due < waiting.since,
-                None => due <= Instant::now(),
-            };
-            if is_next {
-                let ((_, ticket), attempts) = first.remove_entry();
-                return Some((ticket, Work::Retried(attempts)));
-            }
-        }
-        let Some(ticket) = self.queue.first_key_value().map(|(ticket, _)| *ticket) else {
-            return self.yielded.pop_first().map(|(ticket, waiting)| (ticket, waiting.work));
-        };
-        self.turn = self.turn.max(ticket.turn);
-        self.take_out(ticket).map(|waiting| (ticket, waiting.work))
-    }
-
     fn note_demand(&mut self) {
-        self.demand.note(self.running + self.queue.len() + self.yielded.len());
+        self.demand.note(self.running + self.queue.waiting());
     }
 
     /// Whether there are more threads than had jobs lately, if one asks that has nothing to do. It may be the one that
     /// waits for a pause to be over.
     fn has_too_many(&mut self, idle_time: Duration) -> bool {
         let lately = self.demand.lately(self.running, Instant::now(), idle_time);
-        self.later.is_empty() && self.threads > lately.max(1)
+        self.queue.first_due().is_none() && self.threads > lately.max(1)
     }
 }
 
@@ -351,14 +257,14 @@ impl PoolCore {
                 // Others do what waits.
                 break;
             }
-            if let Some((ticket, work)) = state.next() {
+            if let Some((ticket, work)) = state.queue.next() {
                 state.running += 1;
                 state.note_demand();
                 drop(state);
                 self.run(ticket, work);
                 state = self.lock();
                 state.running -= 1;
-            } else if state.is_closed && state.later.is_empty() {
+            } else if state.is_closed && state.queue.first_due().is_none() {
                 break;
             } else if state.has_too_many(self.idle_time) {
                 // A job that comes from now on does not count on this thread, because it is not idle.
@@ -373,7 +279,7 @@ impl PoolCore {
     /// Waits for a job, or until the first pause is over. One thread is enough to wait for that. A thread that is not the
     /// only one looks from time to time whether it is still needed.
     fn wait<'a>(&self, mut state: MutexGuard<'a, PoolState>) -> MutexGuard<'a, PoolState> {
-        let due = state.later.keys().next().map(|(due, _)| *due);
+        let due = state.queue.first_due();
         let due = due.filter(|due| state.watched_until.is_none_or(|until| *due < until));
         state.idle += 1;
         let mut state = match due {
@@ -406,7 +312,7 @@ impl PoolCore {
                 Ok(None) => {}
                 Ok(Some(pause)) => {
                     let mut state = self.lock();
-                    state.later.insert((Instant::now() + pause, ticket), attempts);
+                    state.queue.call_again(Instant::now() + pause, ticket, attempts);
                     if state.idle > 0 {
                         // An idle thread now waits for the first of these pauses; this thread may have other jobs.
                         self.work.notify_one();
@@ -433,15 +339,9 @@ impl Pool {
     /// Does the next job on the calling thread: with a pool of no threads, a test decides when something is
     /// done.
     pub(crate) fn do_next(&self) -> bool {
-        let next = self.core.lock().next();
+        let next = self.core.lock().queue.next();
         let found = next.is_some();
         next.into_iter().for_each(|(ticket, work)| self.core.run(ticket, work));
         found
     }
 }
-
-mod demand;
-#[cfg(test)]
-mod models;
-#[cfg(test)]
-mod tests;

@@ -4,7 +4,7 @@
 //! of all sizes end up in heaps of which hardly one ever becomes empty. After 8,000 clients with large
 //! heads had gone, 249 of 279 MB stayed; with bounds that do not grow, 15 MB. And it has up to eight heaps for each CPU,
 //! one for each thread at first: what the threads of a pool make and a worker frees much later leaves holes in all of
-//! them, which grew for hours. There are two ways to set such bounds: a call that is not safe, and an environment
+//! them, so that memory grew for hours. There are two ways to set such bounds: a call that is not safe, and an environment
 //! variable that is read before `main`. So the program starts itself again, and only `process` and this know that it has:
 //! each asks the other.
 

@@ -17,7 +17,7 @@ mod file_system;
 pub(crate) mod group;
 pub(crate) mod malloc;
 pub(crate) mod memory;
-pub(crate) mod memory_bounds;
+pub(crate) mod memory_bound;
 #[cfg(feature = "cli")]
 pub(crate) mod notify;
 #[cfg(feature = "cli")]

@@ -40,11 +40,11 @@ fn when_all_is_done(pool: Pool, is_right: impl FnOnce(PoolNumbers) + 'static) {
         thread::yield_now();
     }
     let state = core.lock();
-    assert!(state.owners.is_empty(), "who has no job is remembered");
+    assert!(state.queue.knows_nobody(), "who has no job is remembered");
     is_right(PoolNumbers {
         threads: state.threads,
         idle: state.idle,
-        waiting: state.queue.len() + state.yielded.len(),
+        waiting: state.queue.waiting(),
         threads_max: state.threads_max,
     });
 }

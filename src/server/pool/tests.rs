@@ -162,7 +162,7 @@ fn one_who_has_many_jobs_has_them_done_between_those_of_others() {
     submit(1, 10);
     assert_eq!(order(5), [6, 7, 8, 9, 10]);
     assert!(!pool.do_next());
-    // Whoever has none left is like one who comes for the first time.
+    // One who has none left is like one who comes for the first time.
     submit(2, 22);
     submit(1, 11);
     assert_eq!(order(2), [22, 11]);

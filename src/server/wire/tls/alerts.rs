@@ -1,10 +1,9 @@
 //! The alerts that a client gets in place of those of rustls, where the standards name others.
 //!
-//! rustls lets nobody choose: a resolver that has no certificate for a name can only say so, and rustls sends
-//! `access_denied` (RFC 6066 §3 has `unrecognized_name`); and an old client is told `handshake_failure` for what its hello
-//! lacks before rustls looks at its version (RFC 8446 §4.2.1 and appendix D.5 have `protocol_version`). Its `Acceptor` is
-//! of no help: it sends its own alerts too, and has none without buffers of its own. But an alert about a hello is not
-//! encrypted, so that it can be changed while it waits.
+//! rustls lets nobody choose. Where a resolver has no certificate for a name, it sends `access_denied`; RFC 6066 §3 has
+//! `unrecognized_name`. To an old client whose hello lacks something it sends `handshake_failure` before it looks at the
+//! version; RFC 8446 §4.2.1 and appendix D.5 have `protocol_version`. Its `Acceptor` sends the same alerts, and needs
+//! buffers of its own. But an alert about a hello is not encrypted, so that it can be changed while it waits.
 
 /// Changes the alert that waits to be sent about these bytes, a hello and perhaps more, if there is a better one.
 pub(super) fn correct(waiting: &mut [u8], hello: &[u8]) {

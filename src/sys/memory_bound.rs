@@ -11,22 +11,15 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-/// The bounds of this process.
-pub(crate) struct MemoryBounds {
-    group: Group,
-}
-
 /// More than is wise is in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shortage {
     used: u64,
     max: u64,
-    /// What bounds it.
-    of: &'static str,
 }
 
 /// A control group with a bound.
-struct Group {
+pub(crate) struct MemoryBound {
     max: u64,
     usage: File,
     stat: File,
@@ -36,33 +29,20 @@ struct Group {
     keys: [&'static str; 2],
 }
 
-impl MemoryBounds {
-    /// The bounds that there were when this was called first; `None` if there were none. A process that will be confined
-    /// calls it before.
-    pub(crate) fn of_this_process() -> Option<&'static MemoryBounds> {
-        static FOUND: OnceLock<Option<MemoryBounds>> = OnceLock::new();
-        FOUND.get_or_init(|| Group::find().map(|group| MemoryBounds { group })).as_ref()
+impl MemoryBound {
+    /// The smallest bound that there was when this was called first; `None` if there was none. A process that will be
+    /// confined calls it before.
+    pub(crate) fn of_this_process() -> Option<&'static MemoryBound> {
+        static FOUND: OnceLock<Option<MemoryBound>> = OnceLock::new();
+        FOUND.get_or_init(MemoryBound::find).as_ref()
     }
 
-    /// The smallest of them, in bytes.
-    pub(crate) fn bytes_max(&self) -> u64 {
-        self.group.max
-    }
-
-    /// Whether memory is about to run out.
-    pub(crate) fn shortage(&self) -> Option<Shortage> {
-        self.group.shortage()
-    }
-}
-
-impl Group {
-    /// The one with the smallest bound of those that this process is in.
-    fn find() -> Option<Group> {
+    fn find() -> Option<MemoryBound> {
         let groups = read_to_string("/proc/self/cgroup").ok()?;
-        places(&groups).filter_map(Group::open).min_by_key(|group| group.max)
+        places(&groups).filter_map(MemoryBound::open).min_by_key(|group| group.max)
     }
 
-    fn open(place: Place) -> Option<Group> {
+    fn open(place: Place) -> Option<MemoryBound> {
         let Place { directory, is_unified } = place;
         let [max, usage] = match is_unified {
             true => ["memory.max", "memory.current"],
@@ -77,16 +57,22 @@ impl Group {
         let open = |name: &str| File::open(directory.join(name)).ok();
         let (usage, stat) = (open(usage)?, open("memory.stat")?);
         let statm = File::open(STATM).ok()?;
-        (max < UNBOUNDED).then_some(Group { max, usage, stat, statm, keys })
+        (max < UNBOUNDED).then_some(MemoryBound { max, usage, stat, statm, keys })
     }
 
-    fn shortage(&self) -> Option<Shortage> {
+    /// It, in bytes.
+    pub(crate) fn bytes_max(&self) -> u64 {
+        self.max
+    }
+
+    /// Whether memory is about to run out.
+    pub(crate) fn shortage(&self) -> Option<Shortage> {
         let usage: u64 = read(&self.usage)?.trim().parse().ok()?;
         // Only then what takes longer is worth it.
-        shortage(usage, self.max, GROUP)?;
+        shortage(usage, self.max)?;
         // The kernel gives up what it keeps of files before it kills.
         let of_files = sum_of(&read(&self.stat)?, self.keys);
-        let found = shortage(usage.saturating_sub(of_files), self.max, GROUP)?;
+        let found = shortage(usage.saturating_sub(of_files), self.max)?;
         // Where others fill the group, this process would refuse its clients for ever, and gain nothing.
         let [resident, shared] = pages(&read(&self.statm)?, [1, 2])?;
         (resident.saturating_sub(shared) >= kept(self.max) / 2).then_some(found)
@@ -137,8 +123,8 @@ fn pages<const COUNT: usize>(statm: &str, places: [usize; COUNT]) -> Option<[u64
     Some(bytes)
 }
 
-fn shortage(used: u64, max: u64, of: &'static str) -> Option<Shortage> {
-    (used > max - kept(max)).then_some(Shortage { used, max, of })
+fn shortage(used: u64, max: u64) -> Option<Shortage> {
+    (used > max - kept(max)).then_some(Shortage { used, max })
 }
 
 /// The part of a bound that is for what comes within the next moment, and for what cannot be refused.
@@ -154,20 +140,22 @@ fn read(file: &File) -> Option<String> {
 
 #[cfg(test)]
 impl Shortage {
-    pub(crate) const SOME: Shortage = Shortage { used: 60 << 20, max: 64 << 20, of: GROUP };
+    pub(crate) const SOME: Shortage = Shortage { used: 60 << 20, max: 64 << 20 };
 }
 
 impl fmt::Display for Shortage {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [used, max] = [self.used, self.max].map(|bytes| bytes >> 20);
-        write!(formatter, "{used} of {max} MiB of memory are in use ({})", self.of)
+        write!(
+            formatter,
+            "{used} of {max} MiB of memory are in use (the bound of the control group)"
+        )
     }
 }
 
 const STATM: &str = "/proc/self/statm";
 const UNIFIED: &str = "/sys/fs/cgroup";
 const BY_KIND: &str = "/sys/fs/cgroup/memory";
-const GROUP: &str = "the bound of the control group";
 
 /// The first version writes a large number where there is no bound.
 const UNBOUNDED: u64 = 1 << 60;
@@ -232,7 +220,7 @@ mod tests {
             std::fs::write(directory.at(name), text).expect("there is room");
             File::open(directory.at(name)).expect("it was just written")
         };
-        let group = Group {
+        let group = MemoryBound {
             max,
             usage: file("usage", format!("{usage}\n")),
             stat: file("stat", format!("anon 7\ninactive_file {of_files}\nactive_file 0\n")),
@@ -259,13 +247,13 @@ mod tests {
     fn memory_is_short_before_it_has_run_out() {
         const MIB: u64 = 1 << 20;
         for (max, kept) in [(1024 * MIB, 128 * MIB), (256 * MIB, 32 * MIB), (64 * MIB, 8 * MIB)] {
-            assert_eq!(shortage(max - kept, max, GROUP), None);
-            assert!(shortage(max - kept + 1, max, GROUP).is_some());
+            assert_eq!(shortage(max - kept, max), None);
+            assert!(shortage(max - kept + 1, max).is_some());
         }
-        assert_eq!(shortage(3 * MIB, 4 * MIB, GROUP), None);
-        let said = shortage(60 * MIB, 64 * MIB, GROUP).map(|it| it.to_string());
+        assert_eq!(shortage(3 * MIB, 4 * MIB), None);
+        let said = shortage(60 * MIB, 64 * MIB).map(|it| it.to_string());
         let words = "60 of 64 MiB of memory are in use (the bound of the control group)";
         assert_eq!(said.as_deref(), Some(words));
-        assert_eq!(shortage(0, 0, GROUP), None);
+        assert_eq!(shortage(0, 0), None);
     }
 }
